@@ -1,0 +1,340 @@
+//! What counts: a pure function of the control entries held.
+//!
+//! [`Control`] takes in control entries in any order and answers, for every entry of every log, whether it counts. The
+//! answer depends on which control entries, fork proofs and hub cosignatures are held, never on when they came.
+
+use crate::{
+    Body, Crossing, Cut, CutTarget, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId, NodeId, OfficerEntry,
+    PolicyEntry, Reference, Role, RootKey, entry::Closure, frontier::Tip,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A cut, and the entry that says it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CutFact {
+    /// Where it stands.
+    pub reference: Reference,
+    /// What it says.
+    pub cut: Cut,
+}
+
+/// Whether an entry counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It counts.
+    Counts,
+    /// It lies past a cut, or past the last hub-cosigned head of a forked log: kept and shown; it may still restrict,
+    /// never release.
+    Quarantined,
+}
+
+/// What the holder of a log knows of the branch it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogState {
+    /// Entries held on the main branch.
+    pub size: u64,
+    /// The main branch's root at the size that [`Control::bound`] asks about, where it is held that far.
+    pub root_at_bound: Option<Hash>,
+}
+
+/// The last position that counts of a log, as cuts or hub cosignatures put it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bound {
+    /// Entries that count.
+    pub size: u64,
+    /// On the branch with this root; `None` where the size is 0.
+    pub root: Option<Hash>,
+}
+
+/// The control facts held.
+#[derive(Clone, Debug)]
+pub struct Control {
+    root: RootKey,
+    enrolments: BTreeMap<NodeId, Enrolment>,
+    cuts: BTreeMap<Reference, Cut>,
+    admitted: BTreeMap<Reference, BTreeSet<Reference>>,
+    officers: BTreeMap<String, BTreeMap<Reference, OfficerEntry>>,
+    policies: BTreeMap<Reference, PolicyEntry>,
+    closures: BTreeMap<Reference, Closure>,
+    forks: BTreeMap<LogId, ForkProof>,
+    cosigned: BTreeMap<LogId, Tip>,
+    boots: BTreeMap<LogId, BTreeMap<LogId, u64>>,
+}
+
+impl Control {
+    /// Nothing but the commission's root.
+    pub fn new(root: RootKey) -> Self {
+        Self {
+            root,
+            enrolments: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            admitted: BTreeMap::new(),
+            officers: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            closures: BTreeMap::new(),
+            forks: BTreeMap::new(),
+            cosigned: BTreeMap::new(),
+            boots: BTreeMap::new(),
+        }
+    }
+
+    /// The commission's root.
+    pub fn root(&self) -> &RootKey {
+        &self.root
+    }
+
+    /// Takes in an enrolment that the root signed. Returns whether it is news.
+    pub fn enrol(&mut self, enrolment: Enrolment) -> Result<bool, LogError> {
+        enrolment.verify(&self.root)?;
+        let node = enrolment.node();
+        // Of two enrolments of a node the larger serial holds, and of equal ones the smaller bytes: any order, one result.
+        let newer = |old: &Enrolment| {
+            (enrolment.serial, std::cmp::Reverse(enrolment.to_bytes()))
+                > (old.serial, std::cmp::Reverse(old.to_bytes()))
+        };
+        if self.enrolments.get(&node).is_none_or(newer) {
+            self.enrolments.insert(node, enrolment);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Whether a node may say that in that log, from the entry's own bytes and the enrolments alone.
+    pub fn check_right(&self, log: &LogId, entry: &Entry) -> Result<(), LogError> {
+        let author = self.enrolment(&log.node).ok_or_else(|| LogError::NotEnrolled(log.node.to_string()))?;
+        let no = |why: String| Err(LogError::NoRight(why));
+        if author.role == Role::Observer {
+            return no(format!("{} is an observer: it writes nothing", author.name));
+        }
+        let control = log.lane == Lane::Control;
+        match &entry.body {
+            Body::Seen(_) | Body::Unknown { .. } => Ok(()),
+            Body::Change(_) if control => no("changes do not stand in a control log".into()),
+            Body::Change(_) => Ok(()),
+            _ if !control => no("control entries stand in a control log".into()),
+            Body::Boot(b) if b.previous.iter().any(|h| h.log.node != log.node) => {
+                no("a boot names another node's logs".into())
+            }
+            Body::Boot(_) | Body::ResyncReport(_) => Ok(()),
+            Body::Enrolment(e) => e.verify(&self.root).and(match author.role {
+                Role::Hub => Ok(()),
+                _ => no(format!("{} is no hub: it enrols nobody", author.name)),
+            }),
+            Body::Cut(c) if self.is_against_hub(c) && !c.is_root_signed(&self.root) => {
+                no("a cut against a hub needs the root's signature".into())
+            }
+            _ if author.role == Role::Hub => Ok(()),
+            _ => no(format!("{} is no hub: it writes no control facts", author.name)),
+        }
+    }
+
+    fn is_against_hub(&self, cut: &Cut) -> bool {
+        let node = match cut.target {
+            CutTarget::Node(n) => n,
+            CutTarget::Log(l) => l.node,
+        };
+        self.enrolment(&node).is_some_and(|e| e.role == Role::Hub)
+    }
+
+    /// Takes in an entry of a control log that passed [`Self::check_right`]. Order does not matter; taking one in twice
+    /// changes nothing. Returns whether verdicts, authority or membership may have changed.
+    pub fn learn(&mut self, reference: Reference, entry: &Entry) -> bool {
+        match &entry.body {
+            Body::Enrolment(e) => self.enrol(e.clone()).unwrap_or(false),
+            Body::Officer(o) => {
+                self.officers.entry(o.officer.clone()).or_default().insert(reference, o.clone()).is_none()
+            }
+            Body::Policy(p) => self.policies.insert(reference, p.clone()).is_none(),
+            Body::Cut(c) => self.cuts.insert(reference, c.clone()).is_none(),
+            Body::Admit(a) => self.admitted.insert(reference, a.entries.iter().copied().collect()).is_none(),
+            Body::Closure(c) => self.closures.insert(reference, c.clone()).is_none(),
+            Body::Boot(b) => {
+                let previous = b.previous.iter().map(|h| (h.log, h.size)).collect();
+                self.boots.insert(reference.log, previous);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes in a fork proof that was verified. Of several proofs of one log the one with the earliest fork is kept.
+    pub fn learn_fork(&mut self, proof: ForkProof) -> bool {
+        let log = proof.log();
+        let rank = |p: &ForkProof| (p.at, p.one.leaf, p.other.leaf);
+        if self.forks.get(&log).is_some_and(|old| rank(old) <= rank(&proof)) {
+            return false;
+        }
+        self.forks.insert(log, proof);
+        true
+    }
+
+    /// Takes in a head that a hub has cosigned. The longest holds.
+    pub fn learn_cosigned(&mut self, log: LogId, tip: Tip) -> bool {
+        let longer = self.cosigned.get(&log).is_none_or(|old| old.size < tip.size);
+        if longer {
+            self.cosigned.insert(log, tip);
+        }
+        longer
+    }
+
+    /// The enrolment in force.
+    pub fn enrolment(&self, node: &NodeId) -> Option<&Enrolment> {
+        self.enrolments.get(node)
+    }
+    /// All enrolments in force.
+    pub fn enrolments(&self) -> impl Iterator<Item = &Enrolment> {
+        self.enrolments.values()
+    }
+    /// A node by its name. Names are for people; of two nodes with one name the smaller id is found.
+    pub fn by_name(&self, name: &str) -> Option<&Enrolment> {
+        self.enrolments.values().find(|e| e.name == name)
+    }
+    /// A node's role.
+    pub fn role(&self, node: &NodeId) -> Option<Role> {
+        self.enrolment(node).map(|e| e.role)
+    }
+    /// Fork proofs held.
+    pub fn forks(&self) -> &BTreeMap<LogId, ForkProof> {
+        &self.forks
+    }
+    /// The longest head of a log that a hub has cosigned.
+    pub fn cosigned(&self, log: &LogId) -> Option<Tip> {
+        self.cosigned.get(log).copied()
+    }
+    /// When a crossing closed, in hub seconds.
+    pub fn closed_s(&self, crossing: Crossing) -> Option<i64> {
+        self.closures
+            .iter()
+            .filter(|(r, c)| c.crossing == crossing && self.fact_counts(r))
+            .map(|(_, c)| c.closed_s)
+            .min()
+    }
+    /// Whether a node was cut as a whole.
+    pub fn is_cut(&self, node: &NodeId) -> bool {
+        self.live_cuts().any(|(_, c)| c.target == CutTarget::Node(*node))
+    }
+    /// Cuts held, replaced ones included.
+    pub fn cuts(&self) -> impl Iterator<Item = CutFact> + '_ {
+        self.cuts.iter().map(|(r, c)| CutFact { reference: *r, cut: c.clone() })
+    }
+
+    /// Logs whose epoch a later boot of their node has closed, where at least as much is held as the boot names.
+    pub fn closed_logs(&self, held: impl Fn(&LogId) -> u64) -> BTreeSet<LogId> {
+        let mut out = BTreeSet::new();
+        for previous in self.boots.values() {
+            out.extend(previous.iter().filter(|(log, size)| held(log) >= **size).map(|(log, _)| *log));
+        }
+        out
+    }
+    /// What the node's boots say of the ends of its earlier epochs.
+    pub fn boots(&self) -> &BTreeMap<LogId, BTreeMap<LogId, u64>> {
+        &self.boots
+    }
+
+    /// Cuts in force: not replaced by a later one, and said by a hub that was not itself cut before it said so.
+    fn live_cuts(&self) -> impl Iterator<Item = (&Reference, &Cut)> {
+        let root_signed = |c: &Cut| c.is_root_signed(&self.root);
+        let hub_bound = move |r: &Reference| {
+            // Only root-signed cuts speak of hubs, so this does not recurse.
+            let on_hub = self.cuts.values().filter(|c| root_signed(c)).filter_map(|c| bound_of(c, &r.log)).min();
+            on_hub.is_none_or(|(size, _)| r.seq < size)
+        };
+        let live = move |r: &Reference, c: &Cut| root_signed(c) || hub_bound(r);
+        // A cut replaces only cuts of the same target, and a hub's never one that the root signed.
+        let replaced = move |r: &Reference, c: &Cut| {
+            let by = |(at, new): (&Reference, &Cut)| {
+                new.extends.contains(r)
+                    && new.target == c.target
+                    && live(at, new)
+                    && (root_signed(new) || !root_signed(c))
+            };
+            self.cuts.iter().any(by)
+        };
+        self.cuts.iter().filter(move |(r, c)| live(r, c) && !replaced(r, c))
+    }
+
+    /// The last position that counts of a log by cuts alone: of concurrent cuts the smaller holds.
+    pub fn cut_bound(&self, log: &LogId) -> Option<Bound> {
+        let (size, root) = self.live_cuts().filter_map(|(_, c)| bound_of(c, log)).min()?;
+        Some(Bound { size, root })
+    }
+
+    /// The position whose root the log's holder must know to answer [`Self::counts_to`]: by cuts, or, on a forked log,
+    /// by the hub's longest cosignature.
+    pub fn bound(&self, log: &LogId) -> Option<Bound> {
+        self.cut_bound(log).or_else(|| {
+            self.forks.get(log)?;
+            Some(match self.cosigned.get(log) {
+                Some(tip) => Bound { size: tip.size, root: Some(tip.root) },
+                None => Bound { size: 0, root: None },
+            })
+        })
+    }
+
+    /// How many entries count of the branch of a log that is held. Everything, where there is neither cut nor fork.
+    pub fn counts_to(&self, log: &LogId, state: LogState) -> u64 {
+        let Some(bound) = self.bound(log) else { return u64::MAX };
+        let fork_at = self.forks.get(log).map(|f| f.at);
+        if bound.size == 0 || bound.root.is_none() {
+            return 0;
+        }
+        if fork_at.is_some_and(|at| bound.size <= at) {
+            // Both branches agree that far.
+            return bound.size;
+        }
+        match state.root_at_bound {
+            Some(root) if Some(root) == bound.root => bound.size,
+            // Held on another branch than the one that counts: the two agree up to the fork, if it is known where.
+            Some(_) => fork_at.unwrap_or(0),
+            // Not held that far yet: a prefix of the right branch unless a fork is known.
+            None => fork_at.unwrap_or(bound.size),
+        }
+    }
+
+    /// Whether an entry counts, given how many of its log's branch do.
+    pub fn verdict(&self, reference: &Reference, counts_to: u64) -> Verdict {
+        let admitted = || self.admitted.iter().any(|(by, set)| self.fact_counts(by) && set.contains(reference));
+        if reference.seq < counts_to || admitted() { Verdict::Counts } else { Verdict::Quarantined }
+    }
+
+    /// Whether a control fact lies within what counts of its hub's log.
+    fn fact_counts(&self, reference: &Reference) -> bool {
+        self.cut_bound(&reference.log).is_none_or(|b| reference.seq < b.size)
+    }
+
+    /// The policy in force for somebody who had taken in `covered` of each control log.
+    pub fn policy(&self, covered: impl Fn(&LogId) -> u64) -> Option<(&Reference, &PolicyEntry)> {
+        self.policies
+            .iter()
+            .filter(|(r, _)| r.seq < covered(&r.log) && self.fact_counts(r))
+            .max_by_key(|(r, p)| (p.revision, r.leaf))
+    }
+
+    /// An officer's registrations in force for somebody who had taken in `covered` of each control log.
+    pub fn officer(&self, officer: &str, covered: impl Fn(&LogId) -> u64) -> Option<&OfficerEntry> {
+        self.officers
+            .get(officer)?
+            .iter()
+            .filter(|(r, _)| r.seq < covered(&r.log) && self.fact_counts(r))
+            .max_by_key(|(r, o)| (o.revision, r.leaf))
+            .map(|(_, o)| o)
+    }
+
+    /// All officers' newest registrations.
+    pub fn officers(&self) -> impl Iterator<Item = &OfficerEntry> {
+        self.officers.values().filter_map(|all| all.iter().max_by_key(|(r, o)| (o.revision, r.leaf)).map(|(_, o)| o))
+    }
+}
+
+/// What one cut says of one log, if anything.
+fn bound_of(cut: &Cut, log: &LogId) -> Option<(u64, Option<Hash>)> {
+    let covers = match cut.target {
+        CutTarget::Node(node) => log.node == node,
+        CutTarget::Log(l) => l == *log,
+    };
+    covers.then(|| cut.heads.iter().find(|h| h.log == *log).map_or((0, None), |h| (h.size, Some(h.root))))
+}
+
+#[cfg(test)]
+#[path = "control_tests.rs"]
+mod tests;
