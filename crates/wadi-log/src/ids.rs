@@ -293,6 +293,24 @@ impl Reference {
     }
 }
 
+/// `ORIGIN@SEQ:LEAF`, as `based_on` takes it and JSON shows it.
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}:{}", self.log, self.seq, self.leaf)
+    }
+}
+impl FromStr for Reference {
+    type Err = LogError;
+    fn from_str(text: &str) -> Result<Self, LogError> {
+        let bad = || LogError::malformed("reference", format!("{text:?} is not ORIGIN@SEQ:LEAF"));
+        let (origin, rest) = text.split_once('@').ok_or_else(bad)?;
+        let (seq, leaf) = rest.split_once(':').ok_or_else(bad)?;
+        let leaf = data_encoding::HEXLOWER.decode(leaf.as_bytes()).map_err(|_| bad())?;
+        let seq = seq.parse().map_err(|_| bad())?;
+        Ok(Self { log: LogId::from_origin(origin)?, seq, leaf: Hash::from_slice(&leaf)? })
+    }
+}
+
 /// A record: the hash of its first entry's reference.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(pub [u8; 32]);

@@ -1,1 +1,33 @@
-//! x
+//! Records: what was said.
+//!
+//! A record is a set of entries. [`Book`] makes of them one Automerge document, the same on every node; its fields are
+//! read as [`Field::Settled`] or [`Field::Contested`], its events are folded into a [`State`] under the authority that
+//! each author had. Alone in the house, this crate names automerge, and there only in `document.rs`.
+//!
+//! Knows nothing of logs' proofs, disks, sockets or clocks.
+
+mod authority;
+mod book;
+mod check_digits;
+mod document;
+mod drafts;
+mod error;
+mod events;
+mod fields;
+mod kinds;
+mod policy;
+mod project;
+mod state;
+
+pub use authority::{Author, Judge, Officer, Refusal};
+pub use book::{Book, Claim, EventView, Field, Row, Said};
+pub use check_digits::{mrz_warning, warnings};
+pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
+pub use error::RecordError;
+pub use events::{EVENTS, EventType, ValueType, check_event, event_type};
+pub use fields::{FIELDS, FieldType, check_put, field_type, normalise_plate};
+pub use kinds::{Department, HoldType, Kind};
+pub use policy::{Policy, SYSTEM_OFFICER};
+pub use project::{Terms, terms};
+pub use state::{State, state};
+pub use wadi_log::Value;

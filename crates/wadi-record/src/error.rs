@@ -1,0 +1,100 @@
+//! Every way in which a draft can be wrong, one variant each.
+
+use thiserror::Error;
+
+/// Why a draft was not taken. Nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The field does not exist on this kind of record.
+    #[error("{kind} has no field {field:?}{}", hint(.suggestion))]
+    UnknownField {
+        /// Kind of record.
+        kind: &'static str,
+        /// What was asked for.
+        field: String,
+        /// The nearest that exists.
+        suggestion: Option<String>,
+    },
+    /// The value does not fit the field.
+    #[error("{field}: {why}")]
+    BadValue {
+        /// The field, of a record or of an event.
+        field: String,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// The event type does not exist.
+    #[error("no event type {event:?}{}", hint(.suggestion))]
+    UnknownEvent {
+        /// What was asked for.
+        event: String,
+        /// The nearest that exists.
+        suggestion: Option<String>,
+    },
+    /// The event does not belong on this kind of record.
+    #[error("{event} is not an event of a {kind}; it belongs to {belongs}")]
+    WrongKind {
+        /// The event type.
+        event: String,
+        /// Kind of record.
+        kind: &'static str,
+        /// The kinds that have it.
+        belongs: String,
+    },
+    /// The department or officer may not do that.
+    #[error("{0}")]
+    NoAuthority(String),
+    /// The kind of record does not exist.
+    #[error("no kind of record {0:?}; kinds are passage, hold, customs-entry and site-day")]
+    UnknownKind(String),
+    /// The department does not exist.
+    #[error("no department {0:?}; departments are OPS PORT CUS PAS AGR VET HLT COS RAD SEC K9 IT HUB")]
+    UnknownDepartment(String),
+    /// The draft says nothing.
+    #[error("nothing to record: neither fields nor events were given")]
+    Empty,
+}
+
+fn hint(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map(|s| format!("; did you mean {s:?}?")).unwrap_or_default()
+}
+
+impl RecordError {
+    /// A stable code for people and programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownField { .. } => "unknown_field",
+            Self::BadValue { .. } => "bad_value",
+            Self::UnknownEvent { .. } => "unknown_event",
+            Self::WrongKind { .. } => "wrong_kind",
+            Self::NoAuthority(_) => "no_authority",
+            Self::UnknownKind(_) => "unknown_kind",
+            Self::UnknownDepartment(_) => "unknown_department",
+            Self::Empty => "empty_draft",
+        }
+    }
+}
+
+/// The nearest of some names, if one is near.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    names
+        .map(|n| (edit_distance(wanted, n), n))
+        .min()
+        .filter(|(d, n)| *d <= 1 + n.len() / 4)
+        .map(|(_, n)| n.to_string())
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(200).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,97 @@
+//! The policy: authority, tolerances and deadlines, as the hub signed them.
+
+use crate::{Department, EVENTS, HoldType};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What an unattended node calls itself where an entry needs an officer.
+pub const SYSTEM_OFFICER: &str = "system";
+
+/// A policy, read from the text of a `Policy` entry. What an older text leaves out takes its default value, so that one
+/// text means the same to all who hold it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Departments that may say each type of event.
+    pub acts: BTreeMap<String, Vec<Department>>,
+    /// The departments that own each type of hold.
+    pub hold_owners: BTreeMap<HoldType, Vec<Department>>,
+    /// Hours until a hold without a result is overdue.
+    pub hold_deadline_h: u32,
+    /// Hours until a release can no longer be answered by a recall finding (days times 24).
+    pub recall_h: u32,
+    /// Hours within which a counterpart record must exist.
+    pub counterpart_h: u32,
+    /// Hours within which a diverted truck must arrive.
+    pub diversion_h: u32,
+    /// Hours until an inland delivery is overdue.
+    pub inland_h: u32,
+    /// Tolerance between declared and weighed gross mass, in thousandths.
+    pub weight_permille: u32,
+    /// Whether a release needs an officer whom the hub has registered.
+    pub registered_officers: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        use Department::*;
+        use HoldType::*;
+        let acts = EVENTS
+            .iter()
+            .filter(|e| !e.departments.is_empty())
+            .map(|e| (e.name.to_string(), e.departments.to_vec()))
+            .collect();
+        let hold_owners = BTreeMap::from([
+            (FoodEquipment, vec![Cos, Hlt]),
+            (Agricultural, vec![Agr]),
+            (Veterinary, vec![Vet]),
+            (Medical, vec![Hlt]),
+            (Radiological, vec![Rad]),
+            (Security, vec![Sec]),
+            (Customs, vec![Cus]),
+        ]);
+        Self {
+            acts,
+            hold_owners,
+            hold_deadline_h: 72,
+            recall_h: 60 * 24,
+            counterpart_h: 24,
+            diversion_h: 48,
+            inland_h: 72,
+            weight_permille: 30,
+            registered_officers: true,
+        }
+    }
+}
+
+impl Policy {
+    /// Reads a policy's text.
+    pub fn read(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|e| e.to_string())
+    }
+    /// The text of this policy, RFC 8785.
+    pub fn text(&self) -> String {
+        serde_json_canonicalizer::to_string(self).expect("a policy serialises")
+    }
+    /// Whether a department may say that type of event; types the policy does not name are open to all.
+    pub fn may(&self, department: Department, event: &str) -> bool {
+        self.acts.get(event).is_none_or(|d| d.contains(&department))
+    }
+    /// Whether a department owns that type of hold. The commission owns every hold.
+    pub fn owns(&self, department: Department, hold: HoldType) -> bool {
+        department == Department::Hub || self.hold_owners.get(&hold).is_some_and(|d| d.contains(&department))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_survives_its_text_and_an_older_text_takes_defaults() {
+        let policy = Policy { hold_deadline_h: 5, ..Policy::default() };
+        assert_eq!(Policy::read(&policy.text()).unwrap(), policy);
+        assert_eq!(Policy::read(r#"{"hold_deadline_h":5}"#).unwrap(), policy);
+        assert!(Policy::read(r#"{"hold_deadline":5}"#).is_err());
+    }
+}
