@@ -46,18 +46,27 @@ pub struct Bound {
     pub root: Option<Hash>,
 }
 
+/// A cut, with what its signature and content came to: checked once, when it is learned.
+#[derive(Clone, Debug)]
+struct CutHeld {
+    cut: Cut,
+    root_signed: bool,
+    content: Hash,
+}
+
 /// The control facts held.
 #[derive(Clone, Debug)]
 pub struct Control {
     root: RootKey,
     enrolments: BTreeMap<NodeId, Enrolment>,
-    cuts: BTreeMap<Reference, Cut>,
+    cuts: BTreeMap<Reference, CutHeld>,
     admitted: BTreeMap<Reference, BTreeSet<Reference>>,
     officers: BTreeMap<String, BTreeMap<Reference, OfficerEntry>>,
     policies: BTreeMap<Reference, PolicyEntry>,
     closures: BTreeMap<Reference, Closure>,
     forks: BTreeMap<LogId, ForkProof>,
-    cosigned: BTreeMap<LogId, Tip>,
+    cosigned: BTreeMap<LogId, BTreeMap<NodeId, Tip>>,
+    standing: BTreeMap<LogId, u64>,
     boots: BTreeMap<LogId, BTreeMap<LogId, u64>>,
 }
 
@@ -74,6 +83,7 @@ impl Control {
             closures: BTreeMap::new(),
             forks: BTreeMap::new(),
             cosigned: BTreeMap::new(),
+            standing: BTreeMap::new(),
             boots: BTreeMap::new(),
         }
     }
@@ -120,7 +130,10 @@ impl Control {
                 Role::Hub => Ok(()),
                 _ => no(format!("{} is no hub: it enrols nobody", author.name)),
             }),
-            Body::Cut(c) if self.is_against_hub(c) && !c.is_root_signed(&self.root) => {
+            Body::Cut(c) if c.root_signature.is_some() && !c.is_root_signed(&self.root) => {
+                Err(LogError::BadSignature { what: "cut" })
+            }
+            Body::Cut(c) if self.is_against_hub(c) && c.root_signature.is_none() => {
                 no("a cut against a hub needs the root's signature".into())
             }
             _ if author.role == Role::Hub => Ok(()),
@@ -145,12 +158,20 @@ impl Control {
                 self.officers.entry(o.officer.clone()).or_default().insert(reference, o.clone()).is_none()
             }
             Body::Policy(p) => self.policies.insert(reference, p.clone()).is_none(),
-            Body::Cut(c) => self.cuts.insert(reference, c.clone()).is_none(),
+            Body::Cut(c) => {
+                let held = CutHeld {
+                    root_signed: c.is_root_signed(&self.root),
+                    content: crate::merkle::sha256(&[&c.signed_bytes()]),
+                    cut: c.clone(),
+                };
+                self.cuts.insert(reference, held).is_none()
+            }
             Body::Admit(a) => self.admitted.insert(reference, a.entries.iter().copied().collect()).is_none(),
             Body::Closure(c) => self.closures.insert(reference, c.clone()).is_none(),
-            Body::Boot(b) => {
+            // A boot is the first entry of its epoch, and speaks of another one.
+            Body::Boot(b) if reference.seq == 0 && b.previous_epoch() != Some(reference.log.epoch) => {
                 let previous = b.previous.iter().map(|h| (h.log, h.size)).collect();
-                self.boots.insert(reference.log, previous);
+                self.boots.entry(reference.log).or_insert(previous);
                 false
             }
             _ => false,
@@ -168,13 +189,20 @@ impl Control {
         true
     }
 
-    /// Takes in a head that a hub has cosigned. The longest holds.
-    pub fn learn_cosigned(&mut self, log: LogId, tip: Tip) -> bool {
-        let longer = self.cosigned.get(&log).is_none_or(|old| old.size < tip.size);
+    /// Takes in a head that a node has cosigned; the longest of each witness is kept. Whether the witness is a hub is
+    /// asked when it matters.
+    pub fn learn_cosigned(&mut self, witness: NodeId, log: LogId, tip: Tip) -> bool {
+        let by = self.cosigned.entry(log).or_default();
+        let longer = by.get(&witness).is_none_or(|old| (old.size, old.root) < (tip.size, tip.root));
         if longer {
-            self.cosigned.insert(log, tip);
+            by.insert(witness, tip);
         }
         longer
+    }
+
+    /// Says how many entries count of a control log's branch as held, so that facts past it do not.
+    pub fn stand(&mut self, log: LogId, counts_to: u64) {
+        self.standing.insert(log, counts_to);
     }
 
     /// The enrolment in force.
@@ -199,7 +227,9 @@ impl Control {
     }
     /// The longest head of a log that a hub has cosigned.
     pub fn cosigned(&self, log: &LogId) -> Option<Tip> {
-        self.cosigned.get(log).copied()
+        let by_hub = |(witness, _): &(&NodeId, &Tip)| self.role(witness) == Some(Role::Hub) && !self.is_cut(witness);
+        let tips = self.cosigned.get(log)?.iter().filter(by_hub);
+        tips.map(|(_, tip)| *tip).max_by_key(|tip| (tip.size, tip.root))
     }
     /// When a crossing closed, in hub seconds.
     pub fn closed_s(&self, crossing: Crossing) -> Option<i64> {
@@ -211,11 +241,11 @@ impl Control {
     }
     /// Whether a node was cut as a whole.
     pub fn is_cut(&self, node: &NodeId) -> bool {
-        self.live_cuts().any(|(_, c)| c.target == CutTarget::Node(*node))
+        self.live_cuts().any(|c| c.cut.target == CutTarget::Node(*node))
     }
     /// Cuts held, replaced ones included.
     pub fn cuts(&self) -> impl Iterator<Item = CutFact> + '_ {
-        self.cuts.iter().map(|(r, c)| CutFact { reference: *r, cut: c.clone() })
+        self.cuts.iter().map(|(r, c)| CutFact { reference: *r, cut: c.cut.clone() })
     }
 
     /// Logs whose epoch a later boot of their node has closed, where at least as much is held as the boot names.
@@ -231,31 +261,40 @@ impl Control {
         &self.boots
     }
 
-    /// Cuts in force: not replaced by a later one, and said by a hub that was not itself cut before it said so.
-    fn live_cuts(&self) -> impl Iterator<Item = (&Reference, &Cut)> {
-        let root_signed = |c: &Cut| c.is_root_signed(&self.root);
-        let hub_bound = move |r: &Reference| {
-            // Only root-signed cuts speak of hubs, so this does not recurse.
-            let on_hub = self.cuts.values().filter(|c| root_signed(c)).filter_map(|c| bound_of(c, &r.log)).min();
-            on_hub.is_none_or(|(size, _)| r.seq < size)
+    /// Whether a cut was replaced by one of the same target that itself stands. What the root signed is replaced only by
+    /// what the root signed, and posting it again elsewhere does not bring it back: its content counts, not its place.
+    fn is_replaced(&self, at: &Reference, held: &CutHeld, by_root: bool) -> bool {
+        let copies = self.cuts.iter().filter(|(r, c)| *r == at || (held.root_signed && c.content == held.content));
+        let places: BTreeSet<&Reference> = copies.map(|(r, _)| r).collect();
+        self.cuts.values().any(|new| {
+            (new.root_signed || !held.root_signed)
+                && (new.root_signed || !by_root)
+                && new.content != held.content
+                && new.cut.target == held.cut.target
+                && new.cut.extends.iter().any(|r| places.contains(r))
+        })
+    }
+
+    /// The last that counts of a hub's log, by what the root signed alone.
+    fn root_bound(&self, log: &LogId) -> Option<(u64, Option<Hash>)> {
+        let standing = self.cuts.iter().filter(|(r, c)| c.root_signed && !self.is_replaced(r, c, true));
+        standing.filter_map(|(_, c)| bound_of(&c.cut, log)).min()
+    }
+
+    /// Cuts in force: not replaced, against a hub only with the root's signature, and said by a hub that was not itself
+    /// cut before it said so.
+    fn live_cuts(&self) -> impl Iterator<Item = &CutHeld> {
+        let said_in_time = |r: &Reference| {
+            self.role(&r.log.node) == Some(Role::Hub) && self.root_bound(&r.log).is_none_or(|(size, _)| r.seq < size)
         };
-        let live = move |r: &Reference, c: &Cut| root_signed(c) || hub_bound(r);
-        // A cut replaces only cuts of the same target, and a hub's never one that the root signed.
-        let replaced = move |r: &Reference, c: &Cut| {
-            let by = |(at, new): (&Reference, &Cut)| {
-                new.extends.contains(r)
-                    && new.target == c.target
-                    && live(at, new)
-                    && (root_signed(new) || !root_signed(c))
-            };
-            self.cuts.iter().any(by)
-        };
-        self.cuts.iter().filter(move |(r, c)| live(r, c) && !replaced(r, c))
+        let stands =
+            move |r: &Reference, c: &CutHeld| c.root_signed || (said_in_time(r) && !self.is_against_hub(&c.cut));
+        self.cuts.iter().filter(move |(r, c)| stands(r, c) && !self.is_replaced(r, c, false)).map(|(_, c)| c)
     }
 
     /// The last position that counts of a log by cuts alone: of concurrent cuts the smaller holds.
     pub fn cut_bound(&self, log: &LogId) -> Option<Bound> {
-        let (size, root) = self.live_cuts().filter_map(|(_, c)| bound_of(c, log)).min()?;
+        let (size, root) = self.live_cuts().filter_map(|c| bound_of(&c.cut, log)).min()?;
         Some(Bound { size, root })
     }
 
@@ -264,7 +303,7 @@ impl Control {
     pub fn bound(&self, log: &LogId) -> Option<Bound> {
         self.cut_bound(log).or_else(|| {
             self.forks.get(log)?;
-            Some(match self.cosigned.get(log) {
+            Some(match self.cosigned(log) {
                 Some(tip) => Bound { size: tip.size, root: Some(tip.root) },
                 None => Bound { size: 0, root: None },
             })
@@ -278,28 +317,29 @@ impl Control {
         if bound.size == 0 || bound.root.is_none() {
             return 0;
         }
-        if fork_at.is_some_and(|at| bound.size <= at) {
-            // Both branches agree that far.
-            return bound.size;
-        }
         match state.root_at_bound {
             Some(root) if Some(root) == bound.root => bound.size,
-            // Held on another branch than the one that counts: the two agree up to the fork, if it is known where.
-            Some(_) => fork_at.unwrap_or(0),
+            // Held on another branch than the one that counts: the two agree up to the fork, if it is proven where.
+            Some(_) => fork_at.map_or(0, |at| at.min(bound.size)),
             // Not held that far yet: a prefix of the right branch unless a fork is known.
-            None => fork_at.unwrap_or(bound.size),
+            None => fork_at.map_or(bound.size, |at| at.min(bound.size)),
         }
     }
 
     /// Whether an entry counts, given how many of its log's branch do.
     pub fn verdict(&self, reference: &Reference, counts_to: u64) -> Verdict {
-        let admitted = || self.admitted.iter().any(|(by, set)| self.fact_counts(by) && set.contains(reference));
+        // No hub admits what a hub said past its own cut: it could have prepared both.
+        let of_hub = self.role(&reference.log.node) == Some(Role::Hub);
+        let admitted =
+            || !of_hub && self.admitted.iter().any(|(by, set)| set.contains(reference) && self.fact_counts(by));
         if reference.seq < counts_to || admitted() { Verdict::Counts } else { Verdict::Quarantined }
     }
 
-    /// Whether a control fact lies within what counts of its hub's log.
+    /// Whether a control fact was said by a hub within what counts of its log.
     fn fact_counts(&self, reference: &Reference) -> bool {
-        self.cut_bound(&reference.log).is_none_or(|b| reference.seq < b.size)
+        self.role(&reference.log.node) == Some(Role::Hub)
+            && self.standing.get(&reference.log).is_none_or(|to| reference.seq < *to)
+            && self.root_bound(&reference.log).is_none_or(|(size, _)| reference.seq < size)
     }
 
     /// The policy in force for somebody who had taken in `covered` of each control log.

@@ -185,7 +185,7 @@ fn a_stolen_key_that_forks_a_log_does_not_erase_what_the_hub_cosigned() {
     proof.verify(n.control.enrolment(&n.trb.node()).unwrap()).unwrap();
     assert_eq!(ForkProof::from_bytes(&proof.to_bytes()).unwrap(), proof);
     let state = LogState { size: 5, root_at_bound: Some(held_root) };
-    n.control.learn_cosigned(passages, Tip { size: 5, root: held_root });
+    n.control.learn_cosigned(n.hub.node(), passages, Tip { size: 5, root: held_root });
     n.control.learn_fork(proof);
     assert_eq!(n.control.counts_to(&passages, state), 5);
     // Who holds only the stolen branch counts nothing of it.
@@ -204,6 +204,52 @@ fn a_fork_proof_needs_two_signed_branches_that_differ() {
     let mut forged = branch(&n.trb, passages, &["a", "b", "x"], 2);
     forged.checkpoint.signature[0] ^= 1;
     assert_eq!(ForkProof::new(2, honest, forged).verify(trb).unwrap_err().code(), "bad_signature");
+}
+
+#[test]
+fn a_fork_proof_names_the_first_difference() {
+    let n = network();
+    let passages = log(&n.trb, Lane::Passage, "TRB");
+    let trb = n.control.enrolment(&n.trb.node()).unwrap();
+    let late = |at| {
+        let honest = branch(&n.trb, passages, &["a", "b", "c", "d", "e", "f"], at);
+        ForkProof::new(at, honest, branch(&n.trb, passages, &["a", "b", "x", "y", "z"], at))
+    };
+    late(2).verify(trb).unwrap();
+    for at in 3..5 {
+        assert!(late(at).verify(trb).is_err(), "a fork at 2 is not proven by a difference at {at}");
+    }
+}
+
+#[test]
+fn a_cut_of_the_root_that_was_replaced_does_not_come_back_when_posted_again() {
+    let mut n = network();
+    let hub = log(&n.hub, Lane::Control, "HUB");
+    let mut against = |size, extends| {
+        let mut cut = Cut {
+            target: CutTarget::Node(n.hub.node()),
+            heads: vec![Head { log: hub, size, root: Hash([1; 32]) }],
+            extends,
+            reason: String::new(),
+            root_signature: None,
+        };
+        cut.root_signature = Some(n.root.sign_bytes(&cut.signed_bytes()));
+        entry(Body::Cut(cut))
+    };
+    let narrow = against(5, vec![]);
+    let wide = against(50, vec![at(hub, 6, &narrow)]);
+    n.control.learn(at(hub, 6, &narrow), &narrow);
+    n.control.learn(at(hub, 7, &wide), &wide);
+    n.control.learn(at(hub, 60, &narrow), &narrow);
+    assert_eq!(n.control.cut_bound(&hub).unwrap().size, 50);
+    // What the hub said before 50 counts: its cut of a captured crossing, and not its late one.
+    let (passages, holds) = (log(&n.trb, Lane::Passage, "TRB"), log(&n.trb, Lane::Hold, "TRB"));
+    let early = cut(CutTarget::Log(passages), vec![], vec![]);
+    let late = cut(CutTarget::Log(holds), vec![], vec![]);
+    n.control.learn(at(hub, 20, &early), &early);
+    n.control.learn(at(hub, 55, &late), &late);
+    assert!(n.control.cut_bound(&passages).is_some());
+    assert!(n.control.cut_bound(&holds).is_none());
 }
 
 #[test]

@@ -52,7 +52,16 @@ impl ForkProof {
             }
             branch.checkpoint.verify(&author.log_key)?;
         }
+        // The siblings on the left of an audit path are the perfect subtrees of everything before the leaf, whatever the
+        // tree's size: equal ones prove that this is the first position at which the branches differ.
+        if self.before(a) != self.before(b) {
+            return Err(LogError::malformed("fork proof", "the branches differ before that position"));
+        }
         Ok(())
+    }
+    fn before(&self, branch: &Branch) -> Vec<Hash> {
+        let ranges = proof::inclusion_ranges(self.at, branch.checkpoint.checkpoint.size);
+        ranges.iter().zip(&branch.path).filter(|((_, end), _)| *end <= self.at).map(|(_, h)| *h).collect()
     }
     /// The encoded proof.
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -63,7 +63,19 @@ impl Checkpoint {
                 }
             }
         }
+        this.check_logs()?;
         if this.body() == body { Ok(this) } else { Err(LogError::NotCanonical { what: "checkpoint" }) }
+    }
+
+    /// The list of logs is short, ascending, and stands on control logs alone: the watermark relies on it.
+    fn check_logs(&self) -> Result<(), LogError> {
+        let ascending = self.logs.windows(2).all(|w| (w[0].0, w[0].1) < (w[1].0, w[1].1));
+        let fits = self.logs.iter().all(|(lane, ..)| *lane != Lane::Control) && self.logs.len() <= 256;
+        if ascending && fits && (self.logs.is_empty() || self.log.lane == Lane::Control) {
+            Ok(())
+        } else {
+            Err(LogError::malformed("checkpoint", "its list of logs"))
+        }
     }
 
     fn cosigned_text(&self, time_s: u64) -> Vec<u8> {
@@ -146,6 +158,7 @@ impl SignedCheckpoint {
             hub_time_s: p.hub_time_s,
             logs: logs.collect::<Result<_, LogError>>()?,
         };
+        checkpoint.check_logs()?;
         let signature = p.signature.try_into().map_err(|_| LogError::malformed("checkpoint", "signature length"))?;
         Ok(Self { checkpoint, signature })
     }

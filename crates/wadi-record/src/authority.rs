@@ -5,10 +5,13 @@
 
 use crate::{
     Department, HoldType, Policy,
-    book::{Book, EventView, Said},
+    book::{Book, EventView, Said, Screen},
 };
-use std::{collections::BTreeMap, sync::Arc};
-use wadi_log::{Crossing, NodeId, Reference, Role};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use wadi_log::{Crossing, NodeId, Role};
 
 /// The node that wrote an entry, as its enrolment has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,14 +63,29 @@ fn refuse(code: &'static str, why: impl Into<String>) -> Result<(), Refusal> {
     Err(Refusal { code, why: why.into() })
 }
 
-/// Acts that let something go. Only these need a registered officer.
-const RELEASING: [&str; 5] = ["released", "conditional", "entry.released", "lane.lowered", "query.answered"];
+/// Acts that let something go, or end what holds it. Only these need a registered officer.
+const RELEASING: [&str; 14] = [
+    "released",
+    "conditional",
+    "re_exported",
+    "destroyed",
+    "seized",
+    "check.closed",
+    "cleared",
+    "handed_over",
+    "entry.released",
+    "entry.exited",
+    "cancelled",
+    "lane.lowered",
+    "query.answered",
+    "k9.clear",
+];
 /// Acts that a device may say by itself.
 const BY_DEVICE: [&str; 7] =
     ["gate.read", "weighed", "rad.alarm", "store.temperature", "sighted", "power.lost", "power.back"];
 
 /// Judges one event of an entry by what the entry is based on: `book` may hold more, in any order of arrival.
-pub(crate) fn judge(book: &Book, said: &Said, event: &EventView) -> Result<(), Refusal> {
+pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView) -> Result<(), Refusal> {
     let kind = event.kind();
     let (common, judge) = (&said.common, &said.judge);
     if common.officer.is_empty() && common.department.is_empty() && !common.device.is_empty() {
@@ -89,40 +107,67 @@ pub(crate) fn judge(book: &Book, said: &Said, event: &EventView) -> Result<(), R
     let officer = judge.officers.get(&common.officer);
     if RELEASING.contains(&kind) {
         registered(judge, &common.officer, Some(department))?;
+        if let Some(map) = event.members.get("type").and(Some(&event.members))
+            && let Some(kind_of_record) = book.kind()
+            && let Err(why) = crate::check_event(kind_of_record, map)
+        {
+            return refuse("malformed_event", why.to_string());
+        }
     } else if let Some(o) = officer
         && (o.revoked || o.department != Some(department))
-        && !matches!(kind, "hold.placed" | "rejected" | "recalled" | "seized" | "check.opened")
+        && !matches!(kind, "hold.placed" | "rejected" | "recalled" | "check.opened" | "gate.out" | "turned_back")
     {
-        return refuse(
-            "no_authority",
-            format!("{} is not an officer of {department} any longer, or never was", common.officer),
-        );
+        let why = format!("{} is not an officer of {department} any longer, or never was", common.officer);
+        return refuse("no_authority", why);
     }
+    let seen = || book.placed().filter(|p| screen.past.contains(&p.reference));
+    let owns_all = || seen().next().is_some() && seen().all(|p| may_end(p, judge, department));
+    let not_owner = || refuse("no_authority", format!("{department} may not say {kind} of this hold"));
     match kind {
         "hold.placed" => match event.text("type_of_hold").and_then(HoldType::from_name) {
             Some(hold) if judge.policy.owns(department, hold) => Ok(()),
             Some(hold) => refuse("no_authority", format!("{department} does not own {} holds", hold.name())),
-            None => Ok(()), // A type of a newer version: it restricts all the same.
+            // A type of a newer version: it restricts all the same.
+            None => Ok(()),
         },
-        "released" | "conditional" => judge_release(book, said, event, department),
-        "release.requested" | "rejected" | "re_exported" | "destroyed" | "recalled" => {
-            let past = book.past(&said.change.based_on);
-            let mut seen = book.placed().filter(|p| past.contains(&p.reference)).peekable();
-            if seen.peek().is_some() && seen.all(|p| owner(p, judge, department)) {
+        "released" | "conditional" => judge_release(book, said, screen, event, department),
+        "release.requested" | "rejected" | "recalled" => {
+            let owns = |p: &EventView| hold_type(p).is_some_and(|t| judge.policy.owns(department, t));
+            if department == Department::Hub || seen().next().is_some() && seen().all(owns) {
                 Ok(())
             } else {
-                refuse("no_authority", format!("{department} does not own this hold"))
+                not_owner()
+            }
+        }
+        "seized" if owns_all() => Ok(()),
+        "re_exported" | "destroyed" if owns_all() => {
+            let rejected = |e: &EventView| e.kind() == "rejected" && e.counts() && screen.past.contains(&e.reference);
+            if book.events().any(rejected) {
+                Ok(())
+            } else {
+                refuse("not_rejected", "goods are re-exported or destroyed only after they were rejected")
+            }
+        }
+        "seized" | "re_exported" | "destroyed" => not_owner(),
+        "check.closed" => {
+            let own = |o: &EventView| {
+                o.kind() == "check.opened"
+                    && Some(o.id.as_str()) == event.text("check")
+                    && screen.past.contains(&o.reference)
+                    && (o.department == Some(department) || department == Department::Hub)
+            };
+            if book.events().any(own) {
+                Ok(())
+            } else {
+                refuse("no_authority", "a check is closed by the department that opened it, which has seen it")
             }
         }
         "diverted" | "handed_over" => {
-            let past = book.past(&said.change.based_on);
             let fits = department == Department::Hub
                 || match book.lane() {
                     wadi_log::Lane::Passage => department == Department::Port,
                     wadi_log::Lane::Customs => department == Department::Cus,
-                    wadi_log::Lane::Hold => {
-                        book.placed().any(|p| past.contains(&p.reference) && owner(p, judge, department))
-                    }
+                    wadi_log::Lane::Hold => owns_all(),
                     _ => false,
                 };
             if fits {
@@ -134,7 +179,7 @@ pub(crate) fn judge(book: &Book, said: &Said, event: &EventView) -> Result<(), R
         "lane.lowered" if !officer.is_some_and(|o| o.supervisor) => {
             refuse("no_authority", "a lane is lowered by a supervisor of customs")
         }
-        "assessed" if book.contested_legal_field_at(&said.change.based_on).is_some() => {
+        "assessed" if book.shows_contested(said, screen) => {
             refuse("contested", "a legal field is contested; it has to be settled before the entry can be assessed")
         }
         _ => Ok(()),
@@ -159,58 +204,79 @@ fn registered(judge: &Judge, officer: &str, department: Option<Department>) -> R
     }
 }
 
-fn owner(placed: &EventView, judge: &Judge, department: Department) -> bool {
-    placed.text("type_of_hold").and_then(HoldType::from_name).is_some_and(|t| judge.policy.owns(department, t))
+fn hold_type(placed: &EventView) -> Option<HoldType> {
+    placed.text("type_of_hold").and_then(HoldType::from_name)
 }
 
-fn judge_release(book: &Book, said: &Said, event: &EventView, department: Department) -> Result<(), Refusal> {
+/// Whether a department, at this node, may end a hold: a hold of the commission or of security at the hub only.
+fn may_end(placed: &EventView, judge: &Judge, department: Department) -> bool {
+    let hold = hold_type(placed);
+    let at_hub = judge.author.role == Role::Hub;
+    if placed.department == Some(Department::Hub) || hold == Some(HoldType::Security) {
+        return at_hub && matches!(department, Department::Hub | Department::Sec);
+    }
+    at_hub && department == Department::Hub || hold.is_some_and(|t| judge.policy.owns(department, t))
+}
+
+fn judge_release(
+    book: &Book,
+    said: &Said,
+    screen: &Screen,
+    event: &EventView,
+    department: Department,
+) -> Result<(), Refusal> {
     let judge = &said.judge;
     let second = event.text("second_officer").unwrap_or_default();
     if second.is_empty() || second == said.common.officer {
         return refuse("no_second_officer", "a release needs a second officer");
     }
     registered(judge, second, None)?;
-    let past = book.past(&said.change.based_on);
-    let seen = |e: &&EventView| past.contains(&e.reference);
-    let named = event.texts("holds");
+    let named: BTreeSet<&str> = event.texts("holds").into_iter().collect();
     if named.is_empty() {
         return refuse("names_no_hold", "a release clears only the holds it names, and names none");
     }
+    let seen: BTreeMap<&str, &EventView> =
+        book.placed().filter(|p| screen.past.contains(&p.reference)).map(|p| (p.id.as_str(), p)).collect();
+    let mut types = BTreeSet::new();
     for id in named {
-        let Some(placed) = book.placed().filter(seen).find(|p| p.id == id) else {
+        let Some(placed) = seen.get(id) else {
             return refuse("unseen_hold", format!("hold {id} was not in what the officer had seen"));
         };
-        let hold = placed.text("type_of_hold").and_then(HoldType::from_name);
-        let by_hub = placed.department == Some(Department::Hub);
-        if by_hub || hold == Some(HoldType::Security) {
-            if !matches!(department, Department::Hub | Department::Sec) || judge.author.role != Role::Hub {
-                return refuse("no_authority", "a hold of the commission or of security is released at the hub");
-            }
-        } else if !hold.is_some_and(|t| judge.policy.owns(department, t)) {
-            return refuse("no_authority", format!("{department} does not own hold {id}"));
+        if !may_end(placed, judge, department) {
+            return refuse("no_authority", format!("{department} may not release hold {id} here"));
         }
-        if event.kind() == "released" {
-            result_allows(book, &past, hold)?;
+        types.insert(hold_type(placed));
+    }
+    if event.kind() == "released" {
+        for hold in types {
+            result_allows(book, judge, screen, hold)?;
         }
     }
     Ok(())
 }
 
 /// Whether the evidence that the officer had seen, and somebody attested, allows a release.
-fn result_allows(
-    book: &Book,
-    past: &std::collections::BTreeSet<Reference>,
-    hold: Option<HoldType>,
-) -> Result<(), Refusal> {
+fn result_allows(book: &Book, judge: &Judge, screen: &Screen, hold: Option<HoldType>) -> Result<(), Refusal> {
     let results: Vec<&EventView> =
-        book.events().filter(|e| past.contains(&e.reference) && is_result(e) && e.counts()).collect();
-    let latest: Vec<&&EventView> = results.iter().filter(|e| latest_of_its_sample(e, &results)).collect();
-    if latest.iter().any(|e| speaks_against(e)) {
+        book.events().filter(|e| screen.past.contains(&e.reference) && is_result(e) && e.restricts()).collect();
+    if results.iter().any(|e| speaks_against(e) && !answered(book, e, &results)) {
         return refuse("result_against", "a result speaks against the release");
     }
-    let needs_laboratory = !matches!(hold, Some(HoldType::Security | HoldType::Customs));
-    let carries = |e: &&&EventView| is_attested(e) && (!needs_laboratory || speaks_for(e));
-    if latest.iter().any(|e| carries(&e)) {
+    let carries = |e: &&&EventView| {
+        e.counts()
+            && e.attested
+            && !speaks_against(e)
+            && match hold {
+                Some(HoldType::Radiological) => e.kind() == "rad.adjudicated",
+                Some(HoldType::Security | HoldType::Customs) => matches!(e.kind(), "search.found" | "k9.clear"),
+                Some(t) => {
+                    matches!(e.kind(), "result.issued" | "result.amended")
+                        && e.department.is_some_and(|d| judge.policy.owns(d, t))
+                }
+                None => false,
+            }
+    };
+    if results.iter().any(|e| carries(&e)) {
         Ok(())
     } else {
         refuse("no_attested_result", "no attested result was seen that allows a release")
@@ -224,10 +290,24 @@ fn is_result(e: &EventView) -> bool {
     )
 }
 
-fn latest_of_its_sample(e: &EventView, all: &[&EventView]) -> bool {
-    // An amendment replaces what was issued for the same sample, whatever the clocks say.
-    !(e.kind() == "result.issued"
-        && all.iter().any(|o| o.kind() == "result.amended" && o.text("sample") == e.text("sample")))
+/// Whether a bad result was answered by a better one that is attested, of the same department and sample, by somebody
+/// who knew the bad one.
+fn answered(book: &Book, bad: &EventView, results: &[&EventView]) -> bool {
+    results.iter().any(|better| {
+        let fits = match (bad.kind(), better.kind()) {
+            ("result.issued" | "result.amended", "result.amended") => {
+                better.department == bad.department
+                    && bad.text("sample").is_some_and(|s| better.text("sample") == Some(s))
+            }
+            ("rad.adjudicated", "rad.adjudicated") => true,
+            ("k9.indicated", "search.found" | "k9.clear") => true,
+            _ => false,
+        };
+        fits && better.counts()
+            && better.attested
+            && !speaks_against(better)
+            && book.row(&better.reference).is_some_and(|(s, _)| book.past(&s.change.based_on).contains(&bad.reference))
+    })
 }
 
 /// Whether a result, attested or not, speaks against a release: unattested evidence may restrict.
@@ -237,21 +317,22 @@ pub(crate) fn speaks_against(e: &EventView) -> bool {
         "rad.adjudicated" => {
             e.int("code").is_none_or(|c| c <= 2 || c == 10) || e.text("secondary") == Some("REQUESTED")
         }
+        "k9.indicated" => true,
+        "search.found" => e.members.get("contraband") == Some(&true.into()) || e.text("seizure_no").is_some(),
         _ => false,
     }
 }
 
-fn speaks_for(e: &EventView) -> bool {
-    !speaks_against(e) && matches!(e.kind(), "result.issued" | "result.amended" | "rad.adjudicated")
-}
-
-/// Whether somebody other than the performer, of a supervising department, attests a measurement. What customs and
+/// Whether somebody other than the performer, of a supervising department, stands for a measurement. What customs and
 /// security found themselves needs no other attester.
-pub(crate) fn is_attested(e: &EventView) -> bool {
-    if matches!(e.kind(), "search.found" | "k9.clear" | "k9.indicated") {
-        return e.department != Some(Department::Ops);
+pub(crate) fn is_attested(e: &EventView, judge: &Judge) -> bool {
+    if matches!(e.kind(), "search.found" | "k9.clear") {
+        return matches!(e.department, Some(Department::Cus | Department::Sec | Department::K9));
     }
     let attester = e.text("attested_by").unwrap_or_default();
     let department = e.text("attester_department").and_then(|d| d.parse::<Department>().ok());
-    !attester.is_empty() && attester != e.officer && department.is_some_and(|d| d != Department::Ops)
+    !attester.is_empty()
+        && attester != e.officer
+        && department.is_some_and(|d| !matches!(d, Department::Ops | Department::It))
+        && registered(judge, attester, department).is_ok()
 }

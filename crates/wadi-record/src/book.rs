@@ -1,18 +1,19 @@
 //! One record, made of the entries held of it.
 //!
 //! A [`Book`] is a pure function of its rows: in whatever order they come, late verdicts included, the result is equal
-//! to building it afresh. An entry *settles* once it can be judged: its log's previous entry on the record has settled
-//! and everything it is based on is there. Until then it waits, as a row like any other.
+//! to building it afresh. An entry whose dependencies are not all there waits, as a row like any other, and holds up
+//! nothing but what is based on it; the rest settles in the order of dependencies and of each log.
 
 use crate::{
     Department, Kind,
-    authority::{Judge, Refusal, judge},
+    authority::{Judge, Refusal, is_attested, judge},
     document::Document,
     fields::field_type,
 };
 use serde_json::{Map, Value as Json};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 use wadi_log::{Change, Common, Crossing, Hash, Lane, LogId, RecordId, Reference, Role, Value, Verdict};
@@ -92,6 +93,20 @@ pub struct EventView {
     pub refusal: Option<Refusal>,
     /// It lies past a cut: it may restrict, never release.
     pub quarantined: bool,
+    /// Somebody other than the performer, of a supervising department, stands for it.
+    pub attested: bool,
+}
+
+/// What the author of an entry had on the screen.
+pub(crate) struct Screen {
+    /// The entries it is based on, and all that those are based on.
+    pub(crate) past: BTreeSet<Reference>,
+    contested: OnceCell<bool>,
+}
+
+/// Whether an entry claims to be based on what its own log says later: no honest author can.
+fn depends_on_later(said: &Said) -> bool {
+    said.change.based_on.iter().any(|d| d.log == said.reference.log && d.seq >= said.reference.seq)
 }
 
 impl EventView {
@@ -130,27 +145,41 @@ pub struct Book {
     first: Option<Reference>,
     rows: BTreeMap<Reference, Said>,
     standing: BTreeMap<Reference, Row>,
-    by_log: BTreeMap<LogId, BTreeMap<u64, Vec<Reference>>>,
-    blocked: HashMap<Reference, Vec<Reference>>,
+    by_log: BTreeMap<LogId, BTreeSet<(u64, Hash)>>,
+    missing: BTreeSet<Reference>,
+    knotted: bool,
+    poisoned: BTreeSet<Reference>,
     document: Document,
     events: Vec<EventView>,
 }
 
 impl Book {
-    /// Builds a record from all entries held of it. Crossing and lane are those of the log of its first entry, which
-    /// every row of the record stands under as well; where the first is missing the rows' own are taken.
+    /// Builds a record from all entries held of it. Crossing and lane are those of the log of its first entry; where
+    /// that has not come, those of the smallest row.
     pub fn build(id: RecordId, rows: impl IntoIterator<Item = Said>) -> Option<Self> {
-        let rows: BTreeMap<Reference, Said> = rows.into_iter().map(|r| (r.reference, r)).collect();
-        let first = rows.values().find(|r| r.change.record.is_none()).or_else(|| rows.values().next())?;
-        let mut book = Self::empty(id, first.reference.log.crossing, first.reference.log.lane);
-        book.first = first.change.record.is_none().then_some(first.reference);
-        for said in rows.values() {
-            book.index(said);
+        Self::build_without(id, rows.into_iter().map(|r| (r.reference, r)).collect(), BTreeSet::new())
+    }
+
+    fn build_without(id: RecordId, rows: BTreeMap<Reference, Said>, poisoned: BTreeSet<Reference>) -> Option<Self> {
+        let is_first = |r: &&Said| r.change.record.is_none() && RecordId::of_first(&r.reference) == id;
+        let first = rows.values().find(is_first).map(|r| r.reference);
+        let stands_for = first.or_else(|| rows.keys().next().copied())?;
+        let mut book = Self::empty(id, stands_for.log.crossing, stands_for.log.lane);
+        book.first = first;
+        book.poisoned = poisoned;
+        for r in rows.keys() {
+            book.by_log.entry(r.log).or_default().insert((r.seq, r.leaf));
         }
         book.rows = rows;
-        let all: Vec<Reference> = book.rows.keys().copied().collect();
-        book.settle(all);
-        Some(book)
+        match book.settle_all() {
+            Ok(()) => Some(book),
+            Err(culprit) => {
+                // The document is half changed: build it again without the entry that broke it.
+                let mut poisoned = std::mem::take(&mut book.poisoned);
+                poisoned.insert(culprit);
+                Self::build_without(id, book.rows, poisoned)
+            }
+        }
     }
 
     fn empty(id: RecordId, crossing: Crossing, lane: Lane) -> Self {
@@ -162,7 +191,9 @@ impl Book {
             rows: BTreeMap::new(),
             standing: BTreeMap::new(),
             by_log: BTreeMap::new(),
-            blocked: HashMap::new(),
+            missing: BTreeSet::new(),
+            knotted: false,
+            poisoned: BTreeSet::new(),
             document: Document::default(),
             events: Vec::new(),
         }
@@ -170,91 +201,173 @@ impl Book {
 
     /// Adds an entry. Adding one twice changes nothing. Where it cannot simply follow, the record is built afresh.
     pub fn add(&mut self, said: Said) {
-        let reference = said.reference;
-        if self.rows.get(&reference) == Some(&said) {
-            return;
-        }
-        let known = self.rows.contains_key(&reference);
-        let overtaken = self
-            .by_log
-            .get(&reference.log)
-            .is_some_and(|l| l.range(reference.seq..).flat_map(|(_, r)| r).any(|r| self.is_settled(r)));
-        let first_is_late = said.change.record.is_none() && !self.rows.is_empty();
-        if known || overtaken || first_is_late {
-            let mut rows = std::mem::take(&mut self.rows);
-            rows.insert(reference, said);
-            *self = Self::build(self.id, rows.into_values()).expect("at least one row");
-            return;
-        }
-        self.index(&said);
-        self.rows.insert(reference, said);
-        self.settle(vec![reference]);
-    }
-
-    fn index(&mut self, said: &Said) {
         let r = said.reference;
-        let at = self.by_log.entry(r.log).or_default().entry(r.seq).or_default();
-        at.push(r);
-        at.sort();
+        if self.rows.get(&r) == Some(&said) {
+            return;
+        }
+        let last_of_log = self.by_log.get(&r.log).is_none_or(|l| l.last().is_none_or(|(seq, _)| *seq < r.seq));
+        let follows = self.first.is_some()
+            && said.change.record.is_some()
+            && last_of_log
+            && !self.knotted
+            && !self.missing.contains(&r);
+        self.by_log.entry(r.log).or_default().insert((r.seq, r.leaf));
+        self.rows.insert(r, said);
+        let settled = if follows { self.settle(r) } else { Err(r) };
+        if settled.is_err() {
+            let rows = std::mem::take(&mut self.rows);
+            let poisoned = std::mem::take(&mut self.poisoned);
+            *self = Self::build_without(self.id, rows, poisoned).expect("at least one row");
+        }
     }
 
     fn is_settled(&self, r: &Reference) -> bool {
         matches!(self.standing.get(r), Some(Row::Counts | Row::Refused(_)))
     }
 
-    /// Settles what can be settled, following each success to those that waited for it.
-    fn settle(&mut self, mut queue: Vec<Reference>) {
-        queue.reverse();
-        while let Some(next) = queue.pop() {
-            if self.is_settled(&next) {
-                continue;
-            }
-            let standing = self.judge_row(&next);
-            if let Row::Waits(missing) = standing {
-                let waiters = self.blocked.entry(missing).or_default();
-                if !waiters.contains(&next) {
-                    waiters.push(next);
+    /// Settles all rows, from nothing: those whose dependencies are there, in the order of dependencies and of each log.
+    fn settle_all(&mut self) -> Result<(), Reference> {
+        let ready = self.complete();
+        // What has to come before a row: what it is based on, and its log's previous row that counts so far.
+        let mut before: BTreeMap<Reference, BTreeSet<Reference>> = BTreeMap::new();
+        let mut after: BTreeMap<Reference, Vec<Reference>> = BTreeMap::new();
+        for (log, places) in &self.by_log {
+            let mut previous: Option<Reference> = None;
+            for (seq, leaf) in places {
+                let r = Reference { log: *log, seq: *seq, leaf: *leaf };
+                if !ready.contains(&r) {
+                    continue;
                 }
-            } else if let Some(waiters) = self.blocked.remove(&next) {
-                queue.extend(waiters);
+                let said = &self.rows[&r];
+                let mut needs: BTreeSet<Reference> = said.change.based_on.iter().copied().collect();
+                needs.extend(previous);
+                needs.extend(self.first.filter(|f| *f != r));
+                if self.first == Some(r) || depends_on_later(said) {
+                    needs.clear();
+                }
+                for n in &needs {
+                    after.entry(*n).or_default().push(r);
+                }
+                before.insert(r, needs);
+                if said.verdict == Verdict::Counts {
+                    previous = Some(r);
+                }
             }
-            self.standing.insert(next, standing);
         }
+        let mut free: BTreeSet<Reference> = before.iter().filter(|(_, b)| b.is_empty()).map(|(r, _)| *r).collect();
+        while !before.is_empty() {
+            // Logs that were written to lean on each other in a circle are cut open at their smallest row.
+            let next = free.pop_first().unwrap_or_else(|| {
+                self.knotted = true;
+                *before.keys().next().expect("not empty")
+            });
+            let needs = before.remove(&next).unwrap_or_default();
+            if needs.is_empty() {
+                self.settle(next)?;
+            } else {
+                let why = "its log and the entries it is based on lean on each other in a circle".into();
+                self.standing.insert(next, Row::Refused(Refusal { code: "circle", why }));
+            }
+            for r in after.remove(&next).unwrap_or_default() {
+                if let Some(needs) = before.get_mut(&r)
+                    && needs.remove(&next)
+                    && needs.is_empty()
+                {
+                    free.insert(r);
+                }
+            }
+        }
+        let waiting: Vec<Reference> = self.rows.keys().filter(|r| !ready.contains(*r)).copied().collect();
+        for r in waiting {
+            self.wait(r);
+        }
+        Ok(())
     }
 
-    /// One row: settled, or what it waits for.
-    fn judge_row(&mut self, reference: &Reference) -> Row {
-        let said = &self.rows[reference];
-        let Some(first) = self.first else {
-            // Nobody knows the reference of a first entry that has not come; the record's id stands for it.
-            return Row::Waits(Reference { leaf: Hash(self.id.0), seq: u64::MAX, ..*reference });
-        };
-        // Two branches of a forked log stand side by side: the one that counts is previous to what follows it.
-        let previous = self.by_log[&reference.log].range(..reference.seq).next_back().map(|(_, all)| all.clone());
-        for r in previous.into_iter().flatten().chain((first != *reference).then_some(first)) {
-            if !self.is_settled(&r) {
-                return Row::Waits(r);
+    /// Rows whose dependencies, and theirs, are all held; none while the record's first entry is not.
+    fn complete(&self) -> BTreeSet<Reference> {
+        let mut out = BTreeSet::new();
+        let Some(first) = self.first else { return out };
+        let mut lacking: BTreeMap<Reference, usize> = BTreeMap::new();
+        let mut dependents: BTreeMap<Reference, Vec<Reference>> = BTreeMap::new();
+        let mut queue = vec![first];
+        for (r, said) in &self.rows {
+            let needed = if depends_on_later(said) { 0 } else { said.change.based_on.len() };
+            if needed == 0 {
+                queue.push(*r);
+            } else {
+                lacking.insert(*r, needed);
+                for d in &said.change.based_on {
+                    dependents.entry(*d).or_default().push(*r);
+                }
             }
         }
-        let refused = |code, why: &str| Row::Refused(Refusal { code, why: why.into() });
-        if let Some(missing) = said.change.based_on.iter().find(|d| !self.is_settled(d)) {
-            return Row::Waits(*missing);
+        while let Some(r) = queue.pop() {
+            if !out.insert(r) {
+                continue;
+            }
+            for d in dependents.remove(&r).unwrap_or_default() {
+                let left = lacking.get_mut(&d).expect("every dependent was counted");
+                *left -= 1;
+                if *left == 0 {
+                    queue.push(d);
+                }
+            }
         }
+        out
+    }
+
+    fn wait(&mut self, r: Reference) {
+        let said = &self.rows[&r];
+        let lacks = |d: &&Reference| !self.is_settled(d);
+        // Nobody knows the reference of a first entry that has not come; the record's id stands for it.
+        let unknown = Reference { leaf: Hash(self.id.0), seq: u64::MAX, ..r };
+        let missing = said.change.based_on.iter().find(lacks).copied().unwrap_or(unknown);
+        let absent: Vec<Reference> =
+            said.change.based_on.iter().filter(|d| !self.rows.contains_key(d)).copied().collect();
+        self.missing.extend(absent);
+        self.standing.insert(r, Row::Waits(missing));
+    }
+
+    /// Settles one row whose log's earlier rows are settled; one that lacks a dependency waits. An error names a row
+    /// that broke the document.
+    fn settle(&mut self, r: Reference) -> Result<(), Reference> {
+        let said = self.rows[&r].clone();
+        if depends_on_later(&said) {
+            let why = "it is based on what its own log says only later".into();
+            self.standing.insert(r, Row::Refused(Refusal { code: "circle", why }));
+            return Ok(());
+        }
+        if said.change.based_on.iter().any(|d| !self.is_settled(d)) {
+            self.wait(r);
+            return Ok(());
+        }
+        let row = self.judge_row(&said)?;
+        self.standing.insert(r, row);
+        Ok(())
+    }
+
+    fn judge_row(&mut self, said: &Said) -> Result<Row, Reference> {
+        let reference = said.reference;
+        let refused = |code, why: &str| Ok(Row::Refused(Refusal { code, why: why.into() }));
+        let first = self.first.expect("nothing settles before the record's first entry");
+        if self.poisoned.contains(&reference) {
+            return refused("derivation_failed", "Automerge failed on the change derived from it");
+        }
+        let screen = Screen { past: self.past(&said.change.based_on), contested: OnceCell::new() };
         if said.verdict == Verdict::Quarantined {
-            let said = said.clone();
-            self.take_events(&said, true);
+            self.take_events(said, &screen, true);
             return refused("past_cut", "it lies past the cut of its log: kept, and may restrict");
         }
         if (reference.log.lane, reference.log.crossing) != (first.log.lane, first.log.crossing) {
             return refused("wrong_log", "it stands in a log of another lane or crossing than its record");
         }
         let author = &said.judge.author;
-        if author.role == Role::Crossing && author.crossing != Some(self.crossing) && !self.was_handed_over(said) {
-            let said = said.clone();
-            self.take_events(&said, true);
+        let own = author.role == Role::Hub || author.role == Role::Crossing && author.crossing == Some(self.crossing);
+        if !own && !self.was_handed_over(said, &screen) {
+            self.take_events(said, &screen, true);
             return refused("foreign_crossing", "the record was not handed over to the crossing that wrote this");
         }
-        let said = said.clone();
         let based_on = self.as_read(&said.change.based_on);
         let events = said.change.events.iter().enumerate();
         let mut puts: Vec<(String, Value)> =
@@ -262,15 +375,12 @@ impl Book {
         puts.extend(events.map(|(n, text)| (format!("ev.{}", reference.event_id(n)), Value::Text(text.clone()))));
         // The derived change is well formed by construction; should Automerge fail on it all the same, this record
         // alone shows it.
-        let applied = catch_unwind(AssertUnwindSafe(|| self.document.apply(*reference, &based_on, &puts)));
-        match applied {
-            Ok(Ok(())) => {
-                self.take_events(&said, false);
-                Row::Counts
-            }
-            Ok(Err(why)) => refused("derivation_failed", &why),
-            Err(_) => refused("derivation_failed", "the derivation panicked"),
+        let applied = catch_unwind(AssertUnwindSafe(|| self.document.apply(reference, &based_on, &puts)));
+        if !matches!(applied, Ok(Ok(()))) {
+            return Err(reference);
         }
+        self.take_events(said, &screen, false);
+        Ok(Row::Counts)
     }
 
     /// Dependencies as they are read: one that does not count stands for its log's last counting entry before it.
@@ -287,18 +397,21 @@ impl Book {
         out
     }
 
-    fn was_handed_over(&self, said: &Said) -> bool {
+    fn was_handed_over(&self, said: &Said, screen: &Screen) -> bool {
         let to = said.judge.author.crossing.map(|c| c.to_string());
-        let past = self.past(&said.change.based_on);
         self.events.iter().any(|e| {
-            e.kind() == "handed_over" && e.counts() && e.text("to") == to.as_deref() && past.contains(&e.reference)
+            e.kind() == "handed_over"
+                && e.counts()
+                && e.text("to") == to.as_deref()
+                && screen.past.contains(&e.reference)
         })
     }
 
-    fn take_events(&mut self, said: &Said, quarantined: bool) {
+    fn take_events(&mut self, said: &Said, screen: &Screen, quarantined: bool) {
         for (n, text) in said.change.events.iter().enumerate() {
             let members = match serde_json::from_str(text) {
-                Ok(Json::Object(members)) => members,
+                // One text, one reading: a member given twice, or any other spelling, would read differently elsewhere.
+                Ok(Json::Object(m)) if serde_json_canonicalizer::to_string(&m).is_ok_and(|t| t == *text) => m,
                 _ => Map::new(),
             };
             let mut event = EventView {
@@ -313,11 +426,13 @@ impl Book {
                 entered_ms: said.common.wall_ms,
                 refusal: None,
                 quarantined,
+                attested: false,
             };
+            event.attested = is_attested(&event, &said.judge);
             event.refusal = if event.kind().is_empty() {
-                Some(Refusal { code: "malformed_event", why: "it is no JSON object with a type".into() })
+                Some(Refusal { code: "malformed_event", why: "it is no canonical JSON object with a type".into() })
             } else {
-                judge(self, said, &event).err()
+                judge(self, said, screen, &event).err()
             };
             let at = self.events.partition_point(|e| (e.reference, &e.id) < (event.reference, &event.id));
             self.events.insert(at, event);
@@ -343,6 +458,10 @@ impl Book {
     /// Its kind.
     pub fn kind(&self) -> Option<Kind> {
         Kind::of_lane(self.lane)
+    }
+    /// Its first entry, where that is held.
+    pub fn first(&self) -> Option<Reference> {
+        self.first
     }
     /// All entries held of it.
     pub fn rows(&self) -> impl Iterator<Item = (&Said, &Row)> {
@@ -421,13 +540,15 @@ impl Book {
         self.field_names().into_iter().filter(contested).collect()
     }
 
-    /// A legal field that is contested in what somebody saw who had seen `at`.
-    pub(crate) fn contested_legal_field_at(&self, at: &[Reference]) -> Option<String> {
-        let at = self.as_read(at);
-        self.field_names()
-            .into_iter()
-            .filter(|n| self.is_legal(n))
-            .find(|n| matches!(self.as_field(self.document.claims_at(n, &at)), Some(Field::Contested(_))))
+    /// Whether a legal field was contested on the author's screen.
+    pub(crate) fn shows_contested(&self, said: &Said, screen: &Screen) -> bool {
+        *screen.contested.get_or_init(|| {
+            let at = self.as_read(&said.change.based_on);
+            self.field_names()
+                .into_iter()
+                .filter(|n| self.is_legal(n))
+                .any(|n| matches!(self.as_field(self.document.claims_at(&n, &at)), Some(Field::Contested(_))))
+        })
     }
 
     /// Whether a field has legal weight.
@@ -454,13 +575,11 @@ impl Book {
         let (mut seen, mut out, mut queue) = (BTreeSet::new(), BTreeSet::new(), vec![*waiting]);
         while let Some(r) = queue.pop() {
             match self.rows.get(&r) {
-                Some(said) if seen.insert(r) && !self.is_settled(&r) => {
-                    queue.extend(&said.change.based_on);
-                    let before = self.by_log[&r.log].range(..r.seq).next_back();
-                    queue.extend(before.into_iter().flat_map(|(_, all)| all));
-                }
+                Some(said) if !self.is_settled(&r) && seen.insert(r) => queue.extend(&said.change.based_on),
                 Some(_) => {}
-                None => drop(out.insert(r)),
+                None => {
+                    out.insert(r);
+                }
             }
         }
         out
@@ -470,11 +589,11 @@ impl Book {
     pub fn as_of(&self, at: &[Reference]) -> Option<Self> {
         let mut past = self.past(at);
         // What a log said before belongs to what its node could show.
-        let earlier: Vec<Reference> = at
-            .iter()
-            .flat_map(|r| self.by_log.get(&r.log).into_iter().flat_map(|l| l.range(..r.seq)).flat_map(|(_, all)| all))
-            .copied()
-            .collect();
+        let earlier = at.iter().flat_map(|r| {
+            let places = self.by_log.get(&r.log).into_iter().flat_map(|l| l.range(..(r.seq, Hash::default())));
+            places.map(|(seq, leaf)| Reference { log: r.log, seq: *seq, leaf: *leaf })
+        });
+        let earlier: Vec<Reference> = earlier.chain(self.first).collect();
         past.extend(self.past(&earlier));
         Self::build(self.id, past.iter().map(|r| self.rows[r].clone()))
     }

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use wadi_record::{Draft, Passage};
-//! let draft = Passage::announce("in").plate("11-A-12345", "IQ").gate_in("G1");
+//! let draft = Passage::announce("in").plate("11-A-12345", "IQ").gate_in("G1", "ANPR-17");
 //! assert_eq!(draft.check().unwrap().1.len(), 1);
 //! ```
 
@@ -140,13 +140,13 @@ impl Draft {
             .text("vehicle.plate", normalise_plate(raw))
             .text("vehicle.plate_country", country)
     }
-    /// Admits through a gate.
-    pub fn gate_in(self, gate: &str) -> Self {
-        self.event("gate.in", json!({"gate": gate}))
+    /// Admits through a gate, on a device's read.
+    pub fn gate_in(self, gate: &str, read: &str) -> Self {
+        self.event("gate.in", json!({"gate": gate, "read": read}))
     }
-    /// Lets out through a gate.
-    pub fn gate_out(self, gate: &str) -> Self {
-        self.event("gate.out", json!({"gate": gate}))
+    /// Lets out through a gate, on a device's read.
+    pub fn gate_out(self, gate: &str, read: &str) -> Self {
+        self.event("gate.out", json!({"gate": gate, "read": read}))
     }
     /// Weighs on a scale; kilograms.
     pub fn weigh(self, scale: &str, gross_kg: i64, attested_by: Option<(&str, &str)>) -> Self {

@@ -105,7 +105,7 @@ pub const EVENTS: &[EventType] = &[
     ),
     // Testing, searching and control laboratories.
     ev("search.opened", &[H, E], &[Cus, Sec], "seal_before:t reason:t"),
-    ev("search.found", &[H, E], &[Cus, Sec], "seal_before:t seal_after:t findings:t! seizure_no:t"),
+    ev("search.found", &[H, E], &[Cus, Sec], "seal_before:t seal_after:t findings:t! contraband:b seizure_no:t"),
     // Dogs.
     ev("k9.indicated", &[H], &[K9, Sec], "dog:t! handler:t! target:t!"),
     ev("k9.clear", &[H], &[K9, Sec], "dog:t! handler:t!"),
@@ -243,6 +243,9 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
     match name {
         "rad.adjudicated" if !(1..=11).contains(&event["code"].as_i64().unwrap_or(0)) => {
             bad("code", "adjudication codes are 1 to 11")
+        }
+        "gate.in" | "gate.out" if !event.contains_key("read") && !event.contains_key("reason") => {
+            bad("read", "is required: a device's read, or a `reason` why there is none")
         }
         "hold.placed" if crate::HoldType::from_name(event["type_of_hold"].as_str().unwrap_or_default()).is_none() => {
             bad("type_of_hold", "is no type of hold")

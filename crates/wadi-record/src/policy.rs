@@ -1,6 +1,6 @@
 //! The policy: authority, tolerances and deadlines, as the hub signed them.
 
-use crate::{Department, EVENTS, HoldType};
+use crate::{Department, EVENTS, HoldType, event_type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -73,9 +73,13 @@ impl Policy {
     pub fn text(&self) -> String {
         serde_json_canonicalizer::to_string(self).expect("a policy serialises")
     }
-    /// Whether a department may say that type of event; types the policy does not name are open to all.
+    /// Whether a department may say that type of event. Types that the policy does not name take the table's departments;
+    /// types of a newer version are open to all, and mean nothing here.
     pub fn may(&self, department: Department, event: &str) -> bool {
-        self.acts.get(event).is_none_or(|d| d.contains(&department))
+        match self.acts.get(event) {
+            Some(departments) => departments.contains(&department),
+            None => event_type(event).is_none_or(|t| t.departments.is_empty() || t.departments.contains(&department)),
+        }
     }
     /// Whether a department owns that type of hold. The commission owns every hold.
     pub fn owns(&self, department: Department, hold: HoldType) -> bool {

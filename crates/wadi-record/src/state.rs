@@ -9,7 +9,12 @@ use crate::{
     book::{Book, EventView},
     events::LANES,
 };
-use std::collections::BTreeSet;
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
+use wadi_log::Reference;
 
 /// What a record has come to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,21 +91,62 @@ const UNDER_WAY: [&str; 15] = [
     "person.admitted",
 ];
 
+/// What the authors of events had on their screens, each walked once.
+struct Pasts<'a> {
+    book: &'a Book,
+    known: RefCell<HashMap<Reference, Rc<BTreeSet<Reference>>>>,
+}
+
+impl<'a> Pasts<'a> {
+    fn of(book: &'a Book) -> Self {
+        Self { book, known: RefCell::default() }
+    }
+    fn past(&self, event: &EventView) -> Rc<BTreeSet<Reference>> {
+        let mut known = self.known.borrow_mut();
+        let walk = || match self.book.row(&event.reference) {
+            Some((said, _)) => Rc::new(self.book.past(&said.change.based_on)),
+            None => Rc::default(),
+        };
+        known.entry(event.reference).or_insert_with(walk).clone()
+    }
+    /// Whether the author of `later` had seen `event`, or says both in one entry, `event` first.
+    fn saw(&self, later: &EventView, event: &EventView) -> bool {
+        self.past(later).contains(&event.reference)
+            || later.reference == event.reference
+                && self.book.row(&event.reference).is_some_and(|(said, _)| {
+                    let place = |e: &EventView| said.change.events.iter().position(|t| *t == e.text);
+                    place(event) < place(later)
+                })
+    }
+}
+
 fn passage(book: &Book, state: &mut State) {
     let has = |kind: &str| of(book, &[kind]).next().is_some();
-    let open_check = restricting(book, &["check.opened"])
-        .any(|o| !of(book, &["check.closed"]).any(|c| c.text("check") == Some(&o.id)));
+    let pasts = Pasts::of(book);
+    let closed: BTreeSet<&str> = of(book, &["check.closed"]).filter_map(|c| c.text("check")).collect();
+    let open_check = restricting(book, &["check.opened"]).any(|o| !closed.contains(o.id.as_str()));
     if open_check {
         state.flags.insert("CHECK_OPEN");
     }
     let cleared = has("cleared") && !open_check;
     let diverted_to: BTreeSet<Option<&str>> = of(book, &["diverted"]).map(|e| e.text("to")).collect();
     // A truck may go out by one gate and come back: the later of the two, by what its author had seen, tells.
-    let out = of(book, &["gate.out"]).any(|o| !followed_by(book, o, "gate.in"));
-    state.name = if restricting(book, &["voided"]).next().is_some() {
+    let out = of(book, &["gate.out"]).any(|o| !of(book, &["gate.in"]).any(|i| pasts.saw(i, o)));
+    let voided = has("voided");
+    if voided && out {
+        state.flags.insert("VOIDED_AFTER_EXIT");
+    }
+    // Whoever let it out had to see it cleared, and no check open.
+    let orderly = |o: &EventView| {
+        let seen_closed: BTreeSet<&str> =
+            of(book, &["check.closed"]).filter(|c| pasts.saw(o, c)).filter_map(|c| c.text("check")).collect();
+        of(book, &["cleared"]).any(|c| pasts.saw(o, c))
+            && !restricting(book, &["check.opened"]).any(|c| pasts.saw(o, c) && !seen_closed.contains(c.id.as_str()))
+    };
+    state.name = if voided && !out {
         "VOID"
     } else if out {
-        if !of(book, &["gate.out"]).all(|o| seen_by(book, o, "cleared")) {
+        if !of(book, &["gate.out"]).all(orderly) {
             state.flags.insert("FORCED_EXIT");
         }
         "EXITED"
@@ -129,62 +175,46 @@ fn passage(book: &Book, state: &mut State) {
     }
 }
 
-/// Whether an event of that type was made by somebody who had seen this one.
-fn followed_by(book: &Book, event: &EventView, kind: &str) -> bool {
-    of(book, &[kind]).any(|e| {
-        let said = book.row(&e.reference).map(|(s, _)| s);
-        said.is_some_and(|s| book.past(&s.change.based_on).contains(&event.reference))
-    })
-}
-
-/// Whether the author of this event had seen one of that type.
-fn seen_by(book: &Book, event: &EventView, kind: &str) -> bool {
-    let Some((said, _)) = book.row(&event.reference) else { return false };
-    let past = book.past(&said.change.based_on);
-    of(book, &[kind]).any(|e| past.contains(&e.reference))
-}
-
 fn hold(book: &Book, state: &mut State) {
     const ENDS: [&str; 3] = ["re_exported", "destroyed", "seized"];
+    let pasts = Pasts::of(book);
     let placed: Vec<&EventView> = book.placed().collect();
+    // A recall, or a result that speaks against it, reopens what was released by somebody who did not know of it.
+    let against: Vec<&EventView> =
+        restricting(book, &["recalled", "result.issued", "result.amended", "rad.adjudicated"])
+            .filter(|e| e.kind() == "recalled" || speaks_against(e))
+            .collect();
     let releases: Vec<&EventView> = of(book, &["released"]).collect();
+    let (overtaken, standing): (Vec<&EventView>, Vec<&EventView>) =
+        releases.iter().partition(|r| against.iter().any(|bad| !pasts.saw(r, bad)));
     let ends: Vec<&EventView> = of(book, &ENDS).collect();
-    let past = |e: &EventView| {
-        let said = book.row(&e.reference).map(|(s, _)| s);
-        said.map(|s| book.past(&s.change.based_on)).unwrap_or_default()
-    };
     // An end of the goods ends the holds that whoever ended them had seen; one placed meanwhile stays open.
-    let ended: BTreeSet<_> = ends.iter().flat_map(|e| past(e)).collect();
-    let is_open = |p: &&EventView| {
-        !releases.iter().any(|r| r.texts("holds").contains(&p.id.as_str())) && !ended.contains(&p.reference)
-    };
+    let ended: BTreeSet<Reference> =
+        ends.iter().flat_map(|e| pasts.past(e).iter().copied().collect::<Vec<_>>()).collect();
+    let cleared: BTreeSet<&str> = standing.iter().flat_map(|r| r.texts("holds")).collect();
+    let is_open = |p: &&EventView| !cleared.contains(p.id.as_str()) && !ended.contains(&p.reference);
     state.open_holds = placed.iter().copied().filter(is_open).map(|p| p.id.clone()).collect();
-    // A result that speaks against a release which did not know it reopens what was released.
-    let against =
-        || restricting(book, &["result.issued", "result.amended", "rad.adjudicated"]).filter(|e| speaks_against(e));
-    let overtaken = |release: &EventView| {
-        let seen = past(release);
-        against().any(|bad| !seen.contains(&bad.reference))
-    };
-    let recalled = restricting(book, &["recalled"]).next().is_some() || releases.iter().any(|r| overtaken(r));
+    let reopened: BTreeSet<&str> = overtaken.iter().flat_map(|r| r.texts("holds")).collect();
+    let recalled = state.open_holds.iter().any(|h| reopened.contains(h.as_str()));
+    // A hold whose first placement does not count, or has not come, restricts all the same.
+    let unplaced = !placed.iter().any(|p| Some(p.reference) == book.first()) && ends.is_empty();
+    if unplaced {
+        state.open_holds.push("unplaced".into());
+    }
     let has = |kind: &str| of(book, &[kind]).next().is_some();
     let conditional: Vec<&str> = of(book, &["conditional"]).flat_map(|e| e.texts("holds")).collect();
-    let nothing_placed = placed.is_empty();
-    if recalled && state.open_holds.is_empty() && !releases.is_empty() {
-        state.open_holds = releases.iter().flat_map(|r| r.texts("holds")).map(String::from).collect();
-    }
-    state.name = if state.open_holds.is_empty() && !nothing_placed {
+    state.name = if state.open_holds.is_empty() {
         match ends.last().map(|e| e.kind()) {
             Some("re_exported") => "RE_EXPORTED",
             Some("destroyed") => "DESTROYED",
             Some("seized") => "SEIZED",
             _ => "RELEASED",
         }
-    } else if recalled && !releases.is_empty() {
+    } else if recalled {
         "RECALLED"
     } else if restricting(book, &["rejected"]).next().is_some() {
         "REJECTED"
-    } else if !nothing_placed && state.open_holds.iter().all(|h| conditional.contains(&h.as_str())) {
+    } else if state.open_holds.iter().all(|h| conditional.contains(&h.as_str())) {
         "CONDITIONAL"
     } else if has("release.requested") {
         "RELEASE_REQUESTED"
@@ -195,10 +225,6 @@ fn hold(book: &Book, state: &mut State) {
     } else {
         "PLACED"
     };
-    if nothing_placed {
-        // A hold whose placement does not count, or has not come, restricts all the same.
-        state.open_holds.push("unplaced".into());
-    }
     if book.events().any(|e| e.kind() == "released" && e.refusal.is_some()) {
         state.flags.insert("RELEASE_REFUSED");
     }
@@ -209,11 +235,12 @@ fn hold(book: &Book, state: &mut State) {
 
 fn entry(book: &Book, state: &mut State) {
     let has = |kind: &str| of(book, &[kind]).next().is_some();
+    let pasts = Pasts::of(book);
     // Of several lanes the strictest holds, unless a supervisor who had seen it lowered it.
     let lowered: Vec<&EventView> = of(book, &["lane.lowered"]).collect();
     let rank = |e: &EventView| LANES.iter().position(|l| Some(*l) == e.text("lane"));
     let standing = restricting(book, &["lane.assigned", "lane.lowered"])
-        .filter(|a| !lowered.iter().any(|l| l.id != a.id && followed_by_event(book, a, l)))
+        .filter(|a| !lowered.iter().any(|l| l.id != a.id && pasts.saw(l, a)))
         .filter_map(rank)
         .max();
     if let Some(rank) = standing {
@@ -235,7 +262,7 @@ fn entry(book: &Book, state: &mut State) {
         "RELEASED"
     } else if has("paid") {
         "PAID"
-    } else if has("assessed") {
+    } else if has("assessed") && !book.contested().iter().any(|n| book.is_legal(n)) {
         "ASSESSED"
     } else if has("registered") {
         "REGISTERED"
@@ -245,11 +272,6 @@ fn entry(book: &Book, state: &mut State) {
     if has("entry.released") && (open_query || state.flags.contains("CANCEL_REQUESTED")) {
         state.flags.insert("RELEASED_WHILE_OPEN");
     }
-}
-
-fn followed_by_event(book: &Book, event: &EventView, later: &EventView) -> bool {
-    let said = book.row(&later.reference).map(|(s, _)| s);
-    said.is_some_and(|s| book.past(&s.change.based_on).contains(&event.reference))
 }
 
 fn site_day(book: &Book, state: &mut State) {

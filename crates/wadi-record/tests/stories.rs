@@ -197,12 +197,12 @@ fn a_handed_over_record_takes_the_other_crossings_acts_and_no_others() {
     let mut qam = desk(2, "QAM", Role::Crossing, Lane::Passage, "TRB");
     let first = trb.say("of-port", None, &[], Passage::announce("in").plate("11-A-123", "IQ"));
     let id = RecordId::of_first(&first.reference);
-    let early = qam.say("of-port", Some(id), &[first.reference], Passage::on().gate_out("G9"));
+    let early = qam.say("of-port", Some(id), &[first.reference], Passage::on().gate_out("G9", "R1"));
     let book = build(&[&first, &early]);
     assert!(matches!(book.row(&early.reference).unwrap().1, Row::Refused(r) if r.code == "foreign_crossing"));
     assert_eq!(state(&book).name, "ANNOUNCED");
     let over = trb.say("of-port", Some(id), &[first.reference], Passage::on().hand_over("QAM", "bridge closed"));
-    let out = qam.say("of-port", Some(id), &[over.reference], Passage::on().gate_out("G9"));
+    let out = qam.say("of-port", Some(id), &[over.reference], Passage::on().gate_out("G9", "R1"));
     let book = build(&[&first, &early, &over, &out]);
     assert_eq!(state(&book).name, "EXITED");
     assert!(state(&book).flags.contains("FORCED_EXIT"));
@@ -243,7 +243,8 @@ fn a_record_reads_as_of_any_entry() {
     let mut rab = desk(1, "RAB", Role::Crossing, Lane::Passage, "RAB");
     let first = rab.say("of-port", None, &[], Passage::announce("in").text("note", "one"));
     let id = RecordId::of_first(&first.reference);
-    let second = rab.say("of-port", Some(id), &[first.reference], Passage::on().text("note", "two").gate_in("G1"));
+    let second =
+        rab.say("of-port", Some(id), &[first.reference], Passage::on().text("note", "two").gate_in("G1", "R1"));
     let book = build(&[&first, &second]);
     let then = book.as_of(&[first.reference]).unwrap();
     assert_eq!(then.text("note").as_deref(), Some("one"));
@@ -296,10 +297,10 @@ mod laws {
         let held = rows[0].reference.event_id(0);
         match (lane, r.random_range(0..6)) {
             (_, 0) => Draft::new(Kind::of_lane(lane).unwrap()).text("note", n),
-            (Lane::Passage, 1) => Passage::on().gate_in("G").text("seal.1", n),
+            (Lane::Passage, 1) => Passage::on().gate_in("G", "R1").text("seal.1", n),
             (Lane::Passage, 2) => Passage::on().event("cleared", json!({})),
             (Lane::Passage, 3) => Passage::on().hand_over("QAM", "r"),
-            (Lane::Passage, _) => Passage::on().gate_out("G"),
+            (Lane::Passage, _) => Passage::on().gate_out("G", "R1"),
             (Lane::Hold, 1) => good_result(),
             (Lane::Hold, 2) => QuarantineHold::release(&[held], "of-vet-2"),
             (Lane::Hold, 3) => QuarantineHold::on().hand_over("QAM", "r"),

@@ -1,1 +1,99 @@
-//! x
+//! Where entries are kept: the only table that cannot be rebuilt, and everything derived from it.
+//!
+//! [`Store::commit`] is the only write. It takes a [`Batch`], and a batch takes entries only as `wadi-log` has verified
+//! them. A commit is durable, with its anchor, when it returns. Every read of an entry checks its hash.
+//!
+//! Runs no rule, and knows nothing of documents, peers' protocols or HTTP.
+
+mod anchor;
+mod batch;
+mod error;
+mod rows;
+mod schema;
+mod sqlite;
+
+pub use anchor::{Anchor, AnchorFile, AnchorState};
+pub use batch::Batch;
+pub use error::StoreError;
+pub use rows::{
+    Carried, ChangeRow, CosignedHead, FindingRow, LocalKey, LogRow, PeerRow, RecordFilter, RecordRow, RefusalRow,
+    StoreCounts, StoredEntry, Waiting,
+};
+pub use sqlite::SqliteStore;
+
+use async_trait::async_trait;
+use std::collections::HashMap;
+use wadi_log::{
+    Enrolment, ForkProof, Hash, LogId, NodeId, RecordId, Reference, SignedCheckpoint, Subtree, VerifiedEntry,
+};
+
+/// A store of one node. All methods may run at the same time; writes are put in a queue of bounded length.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Writes a batch in one transaction, durably, and the anchor after it. An error means that nothing of the batch
+    /// was written, except [`StoreError::Failed`]: then nobody knows, and the process has to stop and verify.
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+    /// What opening found: whether the database lies behind its anchor.
+    fn anchor_state(&self) -> &AnchorState;
+
+    /// All logs.
+    async fn logs(&self) -> Result<Vec<LogRow>, StoreError>;
+    /// Entries of a log's main branch from `from` on, at most `bytes_max` bytes of them but at least one.
+    async fn entries(&self, log: &LogId, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError>;
+    /// One entry.
+    async fn entry(&self, reference: &Reference) -> Result<Option<VerifiedEntry>, StoreError>;
+    /// The entries held of a record, on whichever branch.
+    async fn record_entries(&self, record: &RecordId) -> Result<Vec<StoredEntry>, StoreError>;
+    /// Hashes of perfect subtrees of a log's main branch.
+    async fn subtrees(&self, log: &LogId, wanted: &[Subtree]) -> Result<HashMap<Subtree, Hash>, StoreError>;
+    /// The checkpoints of a log that blocks may end at, after `from`, ascending.
+    async fn checkpoints(&self, log: &LogId, from: u64) -> Result<Vec<SignedCheckpoint>, StoreError>;
+    /// The latest cosignature of each witness of a log, with what it signed; of all logs where none is given.
+    async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError>;
+    /// Entries of a kind (`Seen`) of a log, for judging what later entries had taken in.
+    async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError>;
+    /// Enrolments held.
+    async fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError>;
+    /// Fork proofs held.
+    async fn forks(&self) -> Result<Vec<ForkProof>, StoreError>;
+
+    /// One record's row.
+    async fn record(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError>;
+    /// Records by printed id; more than one where the short tail is ambiguous.
+    async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError>;
+    /// A page of records, newest change first.
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<RecordRow>, StoreError>;
+    /// Ids of all records, for rebuilding.
+    async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError>;
+    /// Records that have a term.
+    async fn by_term(&self, what: &str, value: &str, limit: u32) -> Result<Vec<RecordRow>, StoreError>;
+    /// Records changed after a cursor, in the order of their change.
+    async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError>;
+    /// Per lane and crossing: records, and a digest over their documents, and one over their states.
+    async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError>;
+
+    /// Entries refused, newest first.
+    async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError>;
+    /// Entries that wait for others.
+    async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError>;
+    /// Records that wait for one of these entries, or for the record's first.
+    async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError>;
+    /// Findings by anchor, or all.
+    async fn findings(&self, anchor: Option<&RecordId>) -> Result<Vec<FindingRow>, StoreError>;
+    /// What is remembered of peers.
+    async fn peers(&self) -> Result<Vec<PeerRow>, StoreError>;
+    /// Blocks carried for others.
+    async fn carried(&self) -> Result<Vec<Carried>, StoreError>;
+    /// A local key (idempotency, import, token) and what it stands for.
+    async fn local(&self, scope: &str, key: &str) -> Result<Option<String>, StoreError>;
+    /// All local keys of a scope.
+    async fn local_all(&self, scope: &str) -> Result<Vec<LocalKey>, StoreError>;
+    /// Records handed over to a crossing.
+    async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError>;
+    /// Counts for status.
+    async fn counts(&self) -> Result<StoreCounts, StoreError>;
+    /// Finishes what is queued and closes; the node's last act.
+    async fn close(&self);
+    /// The node this store belongs to, as its own keys say.
+    fn node(&self) -> NodeId;
+}

@@ -1,1 +1,24 @@
-//! x
+//! How entries travel: a session between two nodes, as a state machine without IO.
+//!
+//! A driver owns one [`Session`] per peer connection and runs this loop: hand every event in as an [`Input`], with the
+//! time; carry out the [`Output`]s in order; feed the answers of [`Query`]s back as inputs. The session never waits and
+//! never fails: what a peer does wrong ends in [`Output::Close`] or [`Output::Refuse`].
+//!
+//! 1. Both say `Hello`. Equal digests over what both may see end the exchange.
+//! 2. Otherwise both send their `Frontier`: sizes and roots of open logs, closed ones folded.
+//! 3. Who holds more of a log sends blocks, the urgent lanes first, within a window; each is acknowledged when durable.
+//! 4. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is searched out with
+//!    probes and proven, and the proof goes out before anything else.
+
+mod codec;
+mod message;
+mod session;
+
+#[allow(missing_docs, clippy::all)]
+pub(crate) mod pb {
+    include!(concat!(env!("OUT_DIR"), "/wadi.sync.v1.rs"));
+}
+
+pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain};
+pub use message::{ExcerptEntry, MESSAGE_BYTES_MAX, Message, Range, SyncError};
+pub use session::{Answer, Input, Output, Query, Session, Snapshot};

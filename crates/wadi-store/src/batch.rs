@@ -1,0 +1,65 @@
+//! What one commit writes.
+
+use crate::rows::{Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow};
+use wadi_log::{Enrolment, ForkProof, LogId, RecordId, Reference, Tip, VerifiedBlock, VerifiedEntry};
+
+/// Everything that one transaction writes. Entries come in as `wadi-log` has verified them, and in no other way.
+#[derive(Default, Debug)]
+pub struct Batch {
+    /// The node's clock, Unix milliseconds: when this came in.
+    pub at_ms: i64,
+    /// Blocks, each extending the log as stored, in order.
+    pub blocks: Vec<VerifiedBlock>,
+    /// Entries of records whose logs are not taken, or of a branch that is not the main one.
+    pub loose: Vec<VerifiedEntry>,
+    /// Which record each new entry is about.
+    pub about: Vec<(RecordId, Reference)>,
+    /// `Seen` entries among the new ones.
+    pub seen: Vec<Reference>,
+    /// Cosignatures with what they sign; the longest of each witness is kept.
+    pub cosignatures: Vec<CosignedHead>,
+    /// Enrolments learned.
+    pub enrolments: Vec<Enrolment>,
+    /// Fork proofs.
+    pub forks: Vec<ForkProof>,
+    /// Changed records.
+    pub records: Vec<RecordRow>,
+    /// Entries refused, with the reason.
+    pub refusals: Vec<RefusalRow>,
+    /// Changed findings.
+    pub findings: Vec<FindingRow>,
+    /// Findings that vanished.
+    pub findings_gone: Vec<String>,
+    /// What is remembered of peers.
+    pub peers: Vec<PeerRow>,
+    /// Blocks taken to carry.
+    pub carry: Vec<Carried>,
+    /// Logs whose carried blocks up to that size the hub holds.
+    pub carried_done: Vec<(LogId, u64)>,
+    /// Local keys.
+    pub local: Vec<LocalKey>,
+    /// Local keys to forget: scope and key.
+    pub local_gone: Vec<(String, String)>,
+    /// Heads of this node's own logs after this batch, for the anchor.
+    pub own_heads: Vec<(LogId, Tip)>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+            && self.loose.is_empty()
+            && self.cosignatures.is_empty()
+            && self.enrolments.is_empty()
+            && self.forks.is_empty()
+            && self.records.is_empty()
+            && self.refusals.is_empty()
+            && self.findings.is_empty()
+            && self.findings_gone.is_empty()
+            && self.peers.is_empty()
+            && self.carry.is_empty()
+            && self.carried_done.is_empty()
+            && self.local.is_empty()
+            && self.local_gone.is_empty()
+    }
+}

@@ -1,0 +1,192 @@
+//! Rows: what stands in the tables, with their types back.
+
+use wadi_log::{Cosignature, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
+
+/// A log as held.
+#[derive(Clone, Debug)]
+pub struct LogRow {
+    /// The log.
+    pub log: LogId,
+    /// Peaks of its main branch: its size and root.
+    pub peaks: Peaks,
+    /// The checkpoint at that size.
+    pub checkpoint: SignedCheckpoint,
+    /// When it last grew here, Unix milliseconds.
+    pub grew_ms: i64,
+}
+
+/// An entry and when it came.
+#[derive(Clone, Debug)]
+pub struct StoredEntry {
+    /// The entry, its hash checked.
+    pub entry: VerifiedEntry,
+    /// When it was stored here, Unix milliseconds.
+    pub received_ms: i64,
+    /// Whether it stands on the branch of its log that is held.
+    pub main: bool,
+}
+
+/// A witness's latest cosignature of a log, and the checkpoint it signs.
+#[derive(Clone, Debug)]
+pub struct CosignedHead {
+    /// What is signed.
+    pub checkpoint: SignedCheckpoint,
+    /// By whom and when.
+    pub cosignature: Cosignature,
+}
+
+/// A record's projection.
+#[derive(Clone, Debug)]
+pub struct RecordRow {
+    /// Its id.
+    pub id: RecordId,
+    /// Its printed id.
+    pub printed: String,
+    /// Its lane's number.
+    pub lane: u8,
+    /// Its crossing.
+    pub crossing: String,
+    /// State and flags in one line.
+    pub state: String,
+    /// Whether something of it is held open.
+    pub open: bool,
+    /// Whether fields are contested.
+    pub contested: bool,
+    /// The whole record as JSON.
+    pub json: String,
+    /// Digest of its document.
+    pub digest: Hash,
+    /// Entries held of it.
+    pub entries: u32,
+    /// When it last happened, as claimed, Unix milliseconds.
+    pub at_ms: i64,
+    /// Its terms, (what, value).
+    pub terms: Vec<(String, String)>,
+    /// Entries of it that wait, and for what; a zero leaf stands for the record's first entry.
+    pub waiting: Vec<(Reference, Option<Reference>)>,
+    /// The cursor of its last change; set by the store.
+    pub changed: i64,
+}
+
+/// A change of a record.
+#[derive(Clone, Debug)]
+pub struct ChangeRow {
+    /// The cursor.
+    pub cursor: i64,
+    /// The record's row.
+    pub record: RecordRow,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug, Default)]
+pub struct RecordFilter {
+    /// Lane's number.
+    pub lane: Option<u8>,
+    /// Crossing.
+    pub crossing: Option<String>,
+    /// A state's name or flag.
+    pub state: Option<String>,
+    /// A term, (what, value).
+    pub term: Option<(String, String)>,
+    /// Only contested ones.
+    pub contested: bool,
+    /// Only changes before this cursor.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// An entry, or something sent, that was refused.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RefusalRow {
+    /// What: a reference, a log's origin, or a peer's name.
+    pub subject: String,
+    /// A stable code.
+    pub code: String,
+    /// The reason.
+    pub why: String,
+    /// From whom it came.
+    pub peer: String,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// An entry that waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The record.
+    pub record: RecordId,
+    /// The entry.
+    pub entry: Reference,
+    /// What it waits for; none for the record's first entry.
+    pub missing: Option<Reference>,
+}
+
+/// A finding.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FindingRow {
+    /// Its id.
+    pub id: String,
+    /// The rule's code.
+    pub rule: String,
+    /// 1 is highest.
+    pub severity: u8,
+    /// PENDING or FIRM.
+    pub phase: String,
+    /// The anchor record.
+    pub anchor: RecordId,
+    /// Digest of its evidence.
+    pub evidence: String,
+    /// The finding as JSON.
+    pub json: String,
+}
+
+/// What is remembered of a peer.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PeerRow {
+    /// The peer.
+    pub node: NodeId,
+    /// What is remembered, as JSON.
+    pub json: String,
+}
+
+/// A block carried for a neighbour.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Carried {
+    /// The log.
+    pub log: LogId,
+    /// Position of its first entry.
+    pub from: u64,
+    /// The log's size after it.
+    pub to: u64,
+    /// The encoded block.
+    pub bytes: Vec<u8>,
+}
+
+/// A key that has a meaning on this node only.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LocalKey {
+    /// `idempotency`, `import`, `token`, …
+    pub scope: String,
+    /// The key.
+    pub key: String,
+    /// What it stands for.
+    pub value: String,
+}
+
+/// Counts for status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StoreCounts {
+    /// Entries held.
+    pub entries: i64,
+    /// Records.
+    pub records: i64,
+    /// Entries that wait.
+    pub waiting: i64,
+    /// Refusals.
+    pub refused: i64,
+    /// Blocks carried for others, in bytes.
+    pub carried_bytes: i64,
+    /// Findings.
+    pub findings: i64,
+}

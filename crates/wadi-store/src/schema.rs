@@ -1,0 +1,70 @@
+//! The schema, as a chain of migrations. A migration that landed is never changed.
+
+/// Each migration takes the database from its index to its index plus one.
+pub(crate) const MIGRATIONS: &[&str] = &["
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE nodes (node BLOB PRIMARY KEY, enrolment BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE logs (
+    log BLOB PRIMARY KEY, size INTEGER NOT NULL, peaks BLOB NOT NULL, checkpoint BLOB NOT NULL,
+    unkept_bytes INTEGER NOT NULL, grew_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- Forked entries stand side by side: main = 1 is the branch this node holds as the log, 0 any other, 2 an excerpt.
+CREATE TABLE entries (
+    log BLOB NOT NULL, seq INTEGER NOT NULL, leaf BLOB NOT NULL, bytes BLOB NOT NULL,
+    main INTEGER NOT NULL, received_ms INTEGER NOT NULL,
+    PRIMARY KEY (log, seq, leaf)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tree (
+    log BLOB NOT NULL, level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL,
+    PRIMARY KEY (log, level, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoints (
+    log BLOB NOT NULL, size INTEGER NOT NULL, signed BLOB NOT NULL, kept INTEGER NOT NULL,
+    PRIMARY KEY (log, size)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cosignatures (
+    log BLOB NOT NULL, witness BLOB NOT NULL, size INTEGER NOT NULL, time_s INTEGER NOT NULL,
+    checkpoint BLOB NOT NULL, cosignature BLOB NOT NULL,
+    PRIMARY KEY (log, witness)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE seen (log BLOB NOT NULL, seq INTEGER NOT NULL, leaf BLOB NOT NULL, PRIMARY KEY (log, seq, leaf)) STRICT, WITHOUT ROWID;
+CREATE TABLE forks (log BLOB PRIMARY KEY, proof BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE record_entries (
+    record BLOB NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, leaf BLOB NOT NULL,
+    PRIMARY KEY (record, log, seq, leaf)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE records (
+    id BLOB PRIMARY KEY, printed TEXT NOT NULL, lane INTEGER NOT NULL, crossing TEXT NOT NULL, state TEXT NOT NULL,
+    open INTEGER NOT NULL, contested INTEGER NOT NULL, json TEXT NOT NULL, digest BLOB NOT NULL,
+    entries INTEGER NOT NULL, at_ms INTEGER NOT NULL, changed INTEGER NOT NULL
+) STRICT;
+CREATE INDEX records_printed ON records (printed);
+CREATE INDEX records_changed ON records (changed);
+CREATE INDEX records_lane ON records (lane, crossing, changed);
+CREATE TABLE terms (
+    record BLOB NOT NULL, what TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (what, value, record)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX terms_record ON terms (record);
+CREATE TABLE waiting (
+    log BLOB NOT NULL, seq INTEGER NOT NULL, leaf BLOB NOT NULL, record BLOB NOT NULL, missing BLOB,
+    PRIMARY KEY (log, seq, leaf)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX waiting_record ON waiting (record);
+CREATE INDEX waiting_missing ON waiting (missing);
+CREATE TABLE refusals (
+    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL, peer TEXT NOT NULL,
+    at_ms INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1, UNIQUE (subject, code)
+) STRICT;
+CREATE TABLE findings (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, severity INTEGER NOT NULL, phase TEXT NOT NULL, anchor BLOB NOT NULL,
+    evidence TEXT NOT NULL, json TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX findings_anchor ON findings (anchor);
+CREATE TABLE peers (node BLOB PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE carried (
+    log BLOB NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (log, start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE local (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE resyncs (id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('commits', 0), ('changed', 0);
+"];

@@ -1,0 +1,175 @@
+//! The block codec, version 1: entries under zstd, with a context that lives as long as the stream, so that hashes,
+//! names and keys that came before cost a back reference.
+
+use crate::{SyncError, pb};
+use prost::Message as _;
+use wadi_log::{Block, ENTRY_BYTES_MAX, SignedCheckpoint};
+use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
+
+/// The codec's version, the first byte of every frame.
+const VERSION: u8 = 1;
+/// Bytes of a block frame at most.
+pub const BLOCK_FRAME_BYTES_MAX: usize = 96 * 1024;
+/// Bytes of a block before compression at most: a block is about 8 KiB or one entry, a local commit may be larger.
+const BODY_BYTES_MAX: usize = 8 * ENTRY_BYTES_MAX;
+/// Context of 1 MiB on either side.
+const WINDOW_LOG: u32 = 20;
+const LEVEL: i32 = 9;
+
+/// Encodes blocks for one stream.
+pub struct BlockEncoder(Encoder<'static>);
+/// Decodes blocks of one stream.
+pub struct BlockDecoder(Decoder<'static>);
+
+fn broken(why: impl ToString) -> SyncError {
+    SyncError::BadBlock(why.to_string())
+}
+
+impl BlockEncoder {
+    /// A new context.
+    pub fn new() -> Result<Self, SyncError> {
+        let mut encoder = Encoder::new(LEVEL).map_err(broken)?;
+        encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).map_err(broken)?;
+        Ok(Self(encoder))
+    }
+
+    /// One frame. The frames of a stream have to be decoded in the order of their encoding.
+    pub fn encode(&mut self, block: &Block) -> Result<Vec<u8>, SyncError> {
+        let body = encode_plain(block);
+        let mut out = vec![0; zstd::zstd_safe::compress_bound(body.len()) + 128];
+        let (mut input, mut at) = (InBuffer::around(&body), 0);
+        while input.pos() < body.len() {
+            let mut buffer = OutBuffer::around_pos(&mut out, at);
+            self.0.run(&mut input, &mut buffer).map_err(broken)?;
+            at = buffer.pos();
+        }
+        loop {
+            let mut buffer = OutBuffer::around_pos(&mut out, at);
+            let left = self.0.flush(&mut buffer).map_err(broken)?;
+            at = buffer.pos();
+            if left == 0 {
+                break;
+            }
+        }
+        out.truncate(at);
+        out.insert(0, VERSION);
+        Ok(out)
+    }
+}
+
+impl BlockDecoder {
+    /// A new context.
+    pub fn new() -> Result<Self, SyncError> {
+        let mut decoder = Decoder::new().map_err(broken)?;
+        // The peer chooses the window; it must not choose how much memory this node spends.
+        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG)).map_err(broken)?;
+        Ok(Self(decoder))
+    }
+
+    /// Reads one frame. What it inflates to is bounded before anything of it is parsed.
+    pub fn decode(&mut self, frame: &[u8]) -> Result<Block, SyncError> {
+        let (version, data) = frame.split_first().ok_or_else(|| broken("empty frame"))?;
+        if *version != VERSION {
+            return Err(broken(format!("codec version {version}, this node knows {VERSION}")));
+        }
+        let mut out = vec![0; BODY_BYTES_MAX];
+        let (mut input, mut at) = (InBuffer::around(data), 0);
+        loop {
+            let mut buffer = OutBuffer::around_pos(&mut out, at);
+            self.0.run(&mut input, &mut buffer).map_err(broken)?;
+            let grown = buffer.pos() - at;
+            at = buffer.pos();
+            if at == BODY_BYTES_MAX {
+                return Err(broken(format!("it inflates to more than {BODY_BYTES_MAX} bytes")));
+            }
+            if input.pos() == data.len() && grown == 0 {
+                break;
+            }
+        }
+        decode_plain(&out[..at])
+    }
+}
+
+/// A block without compression: for carrying and bundles.
+pub fn encode_plain(block: &Block) -> Vec<u8> {
+    pb::BlockBody {
+        log: block.checkpoint.checkpoint.log.to_bytes().to_vec(),
+        start: block.from,
+        entries: block.entries.clone(),
+        checkpoint: block.checkpoint.to_bytes(),
+    }
+    .encode_to_vec()
+}
+
+/// Reads a block without compression. Nothing is verified but its shape.
+pub fn decode_plain(bytes: &[u8]) -> Result<Block, SyncError> {
+    let body = pb::BlockBody::decode(bytes).map_err(broken)?;
+    let checkpoint = SignedCheckpoint::from_bytes(&body.checkpoint).map_err(broken)?;
+    if checkpoint.checkpoint.log.to_bytes()[..] != body.log[..] {
+        return Err(broken("its checkpoint is another log's"));
+    }
+    if checkpoint.checkpoint.size.checked_sub(body.entries.len() as u64) != Some(body.start) {
+        return Err(broken("its entries do not end at its checkpoint"));
+    }
+    Ok(Block { from: body.start, entries: body.entries, checkpoint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Body, Change, Common, Entry, LogId, LogKey, Peaks, Put, Value, VerifiedBlock};
+
+    fn blocks(count: u64) -> Vec<Block> {
+        let key = LogKey::from_seed(&[1; 32]);
+        let log = LogId {
+            node: key.node(),
+            epoch: wadi_log::Epoch([2; 8]),
+            lane: wadi_log::Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        };
+        let mut peaks = Peaks::default();
+        (0..count)
+            .map(|n| {
+                let puts = vec![Put { key: "vehicle.plate".into(), value: Value::Text(format!("11-A-{n}")) }];
+                let change = Change { puts, ..Default::default() };
+                let common = Common { wall_ms: n as i64, officer: "OF-0001".into(), ..Default::default() };
+                let entry = Entry { common, body: Body::Change(change) };
+                let block = VerifiedBlock::author(&key, log, &peaks, &[entry], 0, vec![]).unwrap();
+                let from = peaks.size();
+                peaks = block.peaks().clone();
+                Block {
+                    from,
+                    entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
+                    checkpoint: block.checkpoint().clone(),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn blocks_survive_a_stream_in_order_and_later_ones_cost_less() {
+        let (mut encoder, mut decoder) = (BlockEncoder::new().unwrap(), BlockDecoder::new().unwrap());
+        let mut sizes = vec![];
+        for block in blocks(5) {
+            let frame = encoder.encode(&block).unwrap();
+            sizes.push(frame.len());
+            assert_eq!(decoder.decode(&frame).unwrap(), block);
+        }
+        assert!(sizes[4] < sizes[0], "{sizes:?}");
+    }
+
+    #[test]
+    fn a_frame_that_inflates_without_bound_is_refused() {
+        let mut encoder = Encoder::new(19).unwrap();
+        let zeros = vec![0; 4 * BODY_BYTES_MAX];
+        let mut out = vec![0; 64 * 1024];
+        let mut buffer = OutBuffer::around(&mut out[..]);
+        encoder.run(&mut InBuffer::around(&zeros), &mut buffer).unwrap();
+        encoder.flush(&mut buffer).unwrap();
+        let at = buffer.pos();
+        let frame = [&[VERSION], &out[..at]].concat();
+        assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap_err().code(), "bad_block");
+        assert!(BlockDecoder::new().unwrap().decode(&[9, 1, 2]).is_err());
+        assert!(BlockDecoder::new().unwrap().decode(&[]).is_err());
+    }
+}

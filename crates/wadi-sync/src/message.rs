@@ -1,0 +1,323 @@
+//! Messages, with their types back. Decoding checks lengths and limits; what a message claims is checked by the session.
+
+use crate::pb;
+use prost::Message as _;
+use std::collections::BTreeMap;
+use thiserror::Error;
+use wadi_log::{
+    Branch, Cosignature, Enrolment, Epoch, Folded, ForkProof, Hash, Lane, LogError, LogId, NodeId, RecordId,
+    SignedCheckpoint, Tip,
+};
+
+/// Bytes of a message at most.
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+
+/// What a peer can do wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// A block frame does not read.
+    #[error("block does not read: {0}")]
+    BadBlock(String),
+    /// A message does not read.
+    #[error("message does not read: {0}")]
+    BadMessage(String),
+    /// The peer speaks another version.
+    #[error("the peer speaks version {theirs}, this node {ours}")]
+    Version {
+        /// Theirs.
+        theirs: u32,
+        /// Ours.
+        ours: u32,
+    },
+    /// The peer's enrolment is not one of the commission, or not of the node that the certificate names.
+    #[error("{0}")]
+    NotEnrolled(String),
+    /// Something that may only follow came first.
+    #[error("{0} before Hello")]
+    OutOfOrder(&'static str),
+}
+
+impl SyncError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadBlock(_) => "bad_block",
+            Self::BadMessage(_) => "bad_message",
+            Self::Version { .. } => "version",
+            Self::NotEnrolled(_) => "not_enrolled",
+            Self::OutOfOrder(_) => "out_of_order",
+        }
+    }
+}
+
+impl From<LogError> for SyncError {
+    fn from(e: LogError) -> Self {
+        Self::BadMessage(e.to_string())
+    }
+}
+
+/// A run of a log, from a position to a size.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Range {
+    /// The log.
+    pub log: LogId,
+    /// Position of the first entry.
+    pub from: u64,
+    /// The log's size after the last.
+    pub to: u64,
+}
+
+/// One entry of a record, proven without its log.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct ExcerptEntry {
+    pub log: LogId,
+    pub seq: u64,
+    pub bytes: Vec<u8>,
+    pub path: Vec<Hash>,
+    pub checkpoint: SignedCheckpoint,
+    pub cosignature: Cosignature,
+}
+
+/// What two nodes say to each other.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Message {
+    Hello { version: u32, enrolment: Box<Enrolment>, digest: Hash, members: Hash, hub_time_s: i64 },
+    Members(Vec<Enrolment>),
+    Frontier { folded: Folded, unfolded: bool },
+    Unfold(Vec<NodeId>),
+    Ack { log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String },
+    Probe { log: LogId, sizes: Vec<u64> },
+    Roots { log: LogId, roots: BTreeMap<u64, Hash> },
+    WantBranch { log: LogId, at: u64 },
+    BranchAt { log: LogId, at: u64, branch: Box<Branch> },
+    ForkProofs(Vec<ForkProof>),
+    Excerpt { record: RecordId, from: u32, entries: Vec<ExcerptEntry> },
+    ExcerptAck { record: RecordId, entries: u32 },
+    Cosigned { checkpoint: Box<SignedCheckpoint>, cosignature: Cosignature },
+    CarryOffer(Vec<Range>),
+    CarryWant(Vec<Range>),
+    Carry { log: LogId, block: Vec<u8> },
+    CarryAck { log: LogId, size: u64 },
+}
+
+fn log_out(log: &LogId) -> Vec<u8> {
+    log.to_bytes().to_vec()
+}
+
+fn hashes_in(hashes: &[Vec<u8>]) -> Result<Vec<Hash>, LogError> {
+    hashes.iter().map(|h| Hash::from_slice(h)).collect()
+}
+
+fn hashes_out(hashes: &[Hash]) -> Vec<Vec<u8>> {
+    hashes.iter().map(|h| h.0.to_vec()).collect()
+}
+
+fn ranges_out(ranges: &[Range]) -> Vec<pb::Range> {
+    ranges.iter().map(|r| pb::Range { log: log_out(&r.log), start: r.from, size: r.to }).collect()
+}
+
+fn ranges_in(ranges: &[pb::Range]) -> Result<Vec<Range>, LogError> {
+    ranges.iter().map(|r| Ok(Range { log: LogId::from_slice(&r.log)?, from: r.start, to: r.size })).collect()
+}
+
+fn frontier_out(folded: &Folded, unfolded: bool) -> pb::Frontier {
+    let mut nodes: BTreeMap<NodeId, (BTreeMap<Epoch, Vec<pb::TipOf>>, u64, Vec<u8>)> = BTreeMap::new();
+    for (log, tip) in &folded.open {
+        nodes.entry(log.node).or_default().0.entry(log.epoch).or_default().push(pb::TipOf {
+            lane: log.lane as u32,
+            crossing: log.crossing.to_string(),
+            size: tip.size,
+            root: tip.root.0.to_vec(),
+        });
+    }
+    for (node, (count, digest)) in &folded.closed {
+        let entry = nodes.entry(*node).or_default();
+        (entry.1, entry.2) = (*count, digest.0.to_vec());
+    }
+    let epochs = |e: BTreeMap<Epoch, Vec<pb::TipOf>>| {
+        e.into_iter().map(|(epoch, tips)| pb::EpochTips { epoch: epoch.0.to_vec(), tips }).collect()
+    };
+    pb::Frontier {
+        nodes: nodes
+            .into_iter()
+            .map(|(node, (e, closed, closed_digest))| pb::NodeTips {
+                node: node.0.to_vec(),
+                epochs: epochs(e),
+                closed,
+                closed_digest,
+            })
+            .collect(),
+        unfolded,
+    }
+}
+
+fn frontier_in(f: &pb::Frontier) -> Result<Folded, LogError> {
+    let mut out = Folded::default();
+    for n in &f.nodes {
+        let node = NodeId::from_slice(&n.node)?;
+        if n.closed > 0 {
+            out.closed.insert(node, (n.closed, Hash::from_slice(&n.closed_digest)?));
+        }
+        for e in &n.epochs {
+            let epoch = Epoch(e.epoch.clone().try_into().map_err(|_| bad("epoch"))?);
+            for t in &e.tips {
+                let lane = Lane::from_u8(u8::try_from(t.lane).unwrap_or(u8::MAX))?;
+                let log = LogId { node, epoch, lane, crossing: t.crossing.parse()? };
+                out.open.insert(log, Tip { size: t.size, root: Hash::from_slice(&t.root)? });
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn bad(why: &str) -> LogError {
+    LogError::Malformed { what: "message", why: why.into() }
+}
+
+impl Message {
+    /// The message's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        use pb::message::Of;
+        let of = match self {
+            Self::Hello { version, enrolment, digest, members, hub_time_s } => Of::Hello(pb::Hello {
+                version: *version,
+                enrolment: enrolment.to_bytes(),
+                digest: digest.0.to_vec(),
+                members: members.0.to_vec(),
+                hub_time_s: *hub_time_s,
+            }),
+            Self::Members(all) => {
+                Of::Members(pb::Members { enrolments: all.iter().map(Enrolment::to_bytes).collect() })
+            }
+            Self::Frontier { folded, unfolded } => Of::Frontier(frontier_out(folded, *unfolded)),
+            Self::Unfold(nodes) => Of::Unfold(pb::Unfold { nodes: nodes.iter().map(|n| n.0.to_vec()).collect() }),
+            Self::Ack { log, size, cosignature, refused } => Of::Ack(pb::Ack {
+                log: log_out(log),
+                size: *size,
+                cosignature: cosignature.map(|c| c.to_bytes()).unwrap_or_default(),
+                refused: refused.clone(),
+            }),
+            Self::Probe { log, sizes } => Of::Probe(pb::Probe { log: log_out(log), sizes: sizes.clone() }),
+            Self::Roots { log, roots } => Of::Roots(pb::Roots {
+                log: log_out(log),
+                sizes: roots.keys().copied().collect(),
+                roots: roots.values().map(|r| r.0.to_vec()).collect(),
+            }),
+            Self::WantBranch { log, at } => Of::WantBranch(pb::WantBranch { log: log_out(log), at: *at }),
+            Self::BranchAt { log, at, branch } => Of::BranchAt(pb::BranchAt {
+                log: log_out(log),
+                at: *at,
+                checkpoint: branch.checkpoint.to_bytes(),
+                leaf: branch.leaf.0.to_vec(),
+                path: hashes_out(&branch.path),
+            }),
+            Self::ForkProofs(proofs) => {
+                Of::ForkProofs(pb::ForkProofs { proofs: proofs.iter().map(ForkProof::to_bytes).collect() })
+            }
+            Self::Excerpt { record, from, entries } => Of::Excerpt(pb::Excerpt {
+                record: record.0.to_vec(),
+                from: *from,
+                entries: entries
+                    .iter()
+                    .map(|e| pb::ExcerptEntry {
+                        log: log_out(&e.log),
+                        seq: e.seq,
+                        bytes: e.bytes.clone(),
+                        path: hashes_out(&e.path),
+                        checkpoint: e.checkpoint.to_bytes(),
+                        cosignature: e.cosignature.to_bytes(),
+                    })
+                    .collect(),
+            }),
+            Self::ExcerptAck { record, entries } => {
+                Of::ExcerptAck(pb::ExcerptAck { record: record.0.to_vec(), entries: *entries })
+            }
+            Self::Cosigned { checkpoint, cosignature } => {
+                Of::Cosigned(pb::Cosigned { checkpoint: checkpoint.to_bytes(), cosignature: cosignature.to_bytes() })
+            }
+            Self::CarryOffer(r) => Of::CarryOffer(pb::CarryOffer { ranges: ranges_out(r) }),
+            Self::CarryWant(r) => Of::CarryWant(pb::CarryWant { ranges: ranges_out(r) }),
+            Self::Carry { log, block } => Of::Carry(pb::Carry { log: log_out(log), block: block.clone() }),
+            Self::CarryAck { log, size } => Of::CarryAck(pb::CarryAck { log: log_out(log), size: *size }),
+        };
+        pb::Message { of: Some(of) }.encode_to_vec()
+    }
+
+    /// Reads a message's bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SyncError> {
+        use pb::message::Of;
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(SyncError::BadMessage(format!("{} bytes; the limit is {MESSAGE_BYTES_MAX}", bytes.len())));
+        }
+        let message = pb::Message::decode(bytes).map_err(|e| SyncError::BadMessage(e.to_string()))?;
+        let cosignature = |c: &[u8]| if c.is_empty() { Ok(None) } else { Cosignature::from_slice(c).map(Some) };
+        Ok(match message.of.ok_or_else(|| SyncError::BadMessage("it says nothing this version knows".into()))? {
+            Of::Hello(h) => Self::Hello {
+                version: h.version,
+                enrolment: Box::new(Enrolment::from_bytes(&h.enrolment)?),
+                digest: Hash::from_slice(&h.digest)?,
+                members: Hash::from_slice(&h.members)?,
+                hub_time_s: h.hub_time_s,
+            },
+            Of::Members(m) => {
+                Self::Members(m.enrolments.iter().map(|e| Enrolment::from_bytes(e)).collect::<Result<_, _>>()?)
+            }
+            Of::Frontier(f) => Self::Frontier { folded: frontier_in(&f)?, unfolded: f.unfolded },
+            Of::Unfold(u) => Self::Unfold(u.nodes.iter().map(|n| NodeId::from_slice(n)).collect::<Result<_, _>>()?),
+            Of::Ack(a) => Self::Ack {
+                log: LogId::from_slice(&a.log)?,
+                size: a.size,
+                cosignature: cosignature(&a.cosignature)?,
+                refused: a.refused,
+            },
+            Of::Probe(p) => Self::Probe { log: LogId::from_slice(&p.log)?, sizes: p.sizes },
+            Of::Roots(r) => Self::Roots {
+                log: LogId::from_slice(&r.log)?,
+                roots: r.sizes.into_iter().zip(hashes_in(&r.roots)?).collect(),
+            },
+            Of::WantBranch(w) => Self::WantBranch { log: LogId::from_slice(&w.log)?, at: w.at },
+            Of::BranchAt(b) => Self::BranchAt {
+                log: LogId::from_slice(&b.log)?,
+                at: b.at,
+                branch: Box::new(Branch {
+                    checkpoint: SignedCheckpoint::from_bytes(&b.checkpoint)?,
+                    leaf: Hash::from_slice(&b.leaf)?,
+                    path: hashes_in(&b.path)?,
+                }),
+            },
+            Of::ForkProofs(f) => {
+                Self::ForkProofs(f.proofs.iter().map(|p| ForkProof::from_bytes(p)).collect::<Result<_, _>>()?)
+            }
+            Of::Excerpt(e) => Self::Excerpt {
+                record: RecordId::from_slice(&e.record)?,
+                from: e.from,
+                entries: e
+                    .entries
+                    .into_iter()
+                    .map(|e| {
+                        Ok(ExcerptEntry {
+                            log: LogId::from_slice(&e.log)?,
+                            seq: e.seq,
+                            path: hashes_in(&e.path)?,
+                            checkpoint: SignedCheckpoint::from_bytes(&e.checkpoint)?,
+                            cosignature: Cosignature::from_slice(&e.cosignature)?,
+                            bytes: e.bytes,
+                        })
+                    })
+                    .collect::<Result<_, LogError>>()?,
+            },
+            Of::ExcerptAck(a) => Self::ExcerptAck { record: RecordId::from_slice(&a.record)?, entries: a.entries },
+            Of::Cosigned(c) => Self::Cosigned {
+                checkpoint: Box::new(SignedCheckpoint::from_bytes(&c.checkpoint)?),
+                cosignature: Cosignature::from_slice(&c.cosignature)?,
+            },
+            Of::CarryOffer(c) => Self::CarryOffer(ranges_in(&c.ranges)?),
+            Of::CarryWant(c) => Self::CarryWant(ranges_in(&c.ranges)?),
+            Of::Carry(c) => Self::Carry { log: LogId::from_slice(&c.log)?, block: c.block },
+            Of::CarryAck(c) => Self::CarryAck { log: LogId::from_slice(&c.log)?, size: c.size },
+        })
+    }
+}

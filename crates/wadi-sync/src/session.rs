@@ -1,0 +1,838 @@
+//! The session: one per peer connection, symmetrical, without IO.
+
+use crate::{
+    codec::{BlockDecoder, BlockEncoder, decode_plain},
+    message::{Message, Range, SyncError},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_log::{
+    Block, Branch, Cosignature, Difference, Enrolment, Folded, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
+    RecordId, Role, RootKey, SignedCheckpoint, Tip, compare,
+};
+
+/// The protocol's version.
+const VERSION: u32 = 1;
+/// Compressed bytes in flight before the next block waits for an acknowledgement: about two bandwidth-delay products of
+/// the fastest link to expect (512 kbit/s, 600 ms).
+const WINDOW_BYTES: usize = 80 * 1024;
+/// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
+const URGENT_BYTES: usize = 32 * 1024;
+/// Sizes probed at once when a fork is searched out: each round divides what is left by nine.
+const PROBES: u64 = 8;
+/// Enrolments, ranges and sizes taken from one message at most.
+const LIST_MAX: usize = 4096;
+/// Times a peer may report a gap in one log before its blocks stop for this session.
+const GAPS_MAX: u32 = 8;
+
+/// What a session starts from.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The commission's root.
+    pub root: RootKey,
+    /// This node's own enrolment.
+    pub me: Enrolment,
+    /// All enrolments held.
+    pub members: Vec<Enrolment>,
+    /// What this node holds.
+    pub frontier: Frontier,
+    /// Logs that will not grow any more and that a hub has cosigned to their end.
+    pub closed: BTreeSet<LogId>,
+    /// Newest hub time known, Unix seconds; a hub's own clock.
+    pub hub_time_s: i64,
+    /// Fork proofs held.
+    pub forks: Vec<ForkProof>,
+}
+
+/// What happened.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Input {
+    /// The connection is up.
+    Start(Box<Snapshot>),
+    /// A message came.
+    Received(Message),
+    /// A block frame came on a lane's stream.
+    Frame { lane: Lane, bytes: Vec<u8> },
+    /// A query was answered.
+    Answered(Query, Answer),
+    /// A block that this session handed out is durable.
+    Committed { log: LogId, tip: Tip, cosignature: Cosignature },
+    /// A block that this session handed out was not taken.
+    NotTaken { log: LogId, held: u64, code: String },
+    /// Logs grew here, by this node's own writing or from other peers.
+    Grew(Vec<(LogId, Tip)>),
+    /// This node signed the head of one of its logs anew, with a newer hub time.
+    Refreshed(LogId),
+    /// Enrolments were learned elsewhere.
+    NewMembers(Vec<Enrolment>),
+    /// Fork proofs were learned elsewhere.
+    NewForks(Vec<ForkProof>),
+    /// The uplink is down: give this neighbour what the hub lacks of these own logs, from these sizes on.
+    CarryFor(BTreeMap<LogId, u64>),
+    /// Blocks carried for others, to be offered to a hub.
+    Carrying(Vec<Range>),
+    /// A block taken to carry is durable.
+    CarriedStored { log: LogId, to: u64 },
+    /// An excerpt is due to this peer.
+    SendExcerpt(Message),
+    /// An excerpt is durable here: so many of the record's entries.
+    ExcerptTaken { record: RecordId, entries: u32 },
+    /// A hub's cosignature that the peer should hear of.
+    TellCosigned { checkpoint: Box<SignedCheckpoint>, cosignature: Cosignature },
+}
+
+/// A question to the store.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[allow(missing_docs)]
+pub enum Query {
+    /// The block of a log from that position on, about 8 KiB, ending at a checkpoint.
+    Block { log: LogId, from: u64 },
+    /// Roots of a log at sizes that are held.
+    Roots { log: LogId, sizes: Vec<u64>, for_peer: bool },
+    /// The checkpoint held of a log, and the leaf at a position with its audit path.
+    Branch { log: LogId, at: u64, for_peer: bool },
+    /// The carried block of a log that begins there.
+    Carried { log: LogId, from: u64 },
+}
+
+/// Its answer; none where the store does not hold what was asked for.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Answer {
+    Block(Option<Block>),
+    Roots(BTreeMap<u64, Hash>),
+    Branch(Option<Branch>),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Output {
+    /// Send on the message stream.
+    Send(Message),
+    /// Send on the lane's stream.
+    SendFrame { lane: Lane, bytes: Vec<u8> },
+    /// Ask the store.
+    Ask(Query),
+    /// Verify and commit this block; answer with `Committed` or `NotTaken`.
+    Ingest(Block),
+    /// Learn these enrolments, where the root signed them.
+    Learn(Vec<Enrolment>),
+    /// Verify and keep these fork proofs.
+    TakeForks(Vec<ForkProof>),
+    /// The peer cosigned a checkpoint, or tells of a hub's cosignature.
+    TakeCosignature { checkpoint: Box<SignedCheckpoint>, cosignature: Cosignature },
+    /// Keep this block for the hub.
+    TakeCarried { block: Block, bytes: Vec<u8> },
+    /// Verify and keep this excerpt.
+    TakeExcerpt { record: RecordId, from: u32, entries: Vec<crate::ExcerptEntry> },
+    /// The peer holds so many of the record's entries as an excerpt.
+    ExcerptAcked { record: RecordId, entries: u32 },
+    /// A hub's own clock, as it says itself.
+    HubTime(i64),
+    /// Both hold the same of all that both may see.
+    InStep,
+    /// The peer sent, or was refused, something; to be shown.
+    Refuse { subject: String, code: String, why: String },
+    /// Nothing more can come of this connection.
+    Close { code: &'static str, why: String },
+}
+
+/// What is known of one log at the peer.
+#[derive(Debug, Default)]
+struct Link {
+    /// Entries durable at the peer.
+    theirs: u64,
+    /// Entries sent, acknowledged or not.
+    sent: u64,
+    /// What the peer holds is a prefix of what is held here.
+    checked: bool,
+    /// Nothing more of it in this session.
+    stuck: bool,
+    gaps: u32,
+    hunt: Option<Hunt>,
+}
+
+/// The search for the first position at which two holders differ.
+#[derive(Debug)]
+struct Hunt {
+    equal: u64,
+    differ: u64,
+    mine: Option<BTreeMap<u64, Hash>>,
+    theirs: Option<BTreeMap<u64, Hash>>,
+    my_branch: Option<Branch>,
+    their_branch: Option<Branch>,
+}
+
+struct InFlight {
+    log: LogId,
+    to: u64,
+    bytes: usize,
+    checkpoint: SignedCheckpoint,
+}
+
+/// One session.
+pub struct Session {
+    peer_node: NodeId,
+    peer: Option<Enrolment>,
+    start: Option<Snapshot>,
+    said: Frontier,
+    said_digest: Hash,
+    said_members: Hash,
+    logs: BTreeMap<LogId, Link>,
+    agreed: bool,
+    unfolding: BTreeSet<NodeId>,
+    loading: BTreeSet<Query>,
+    in_flight: Vec<InFlight>,
+    encoders: BTreeMap<Lane, BlockEncoder>,
+    decoders: BTreeMap<Lane, BlockDecoder>,
+    carry: BTreeMap<LogId, u64>,
+    closed: bool,
+    sent_bytes: u64,
+}
+
+impl Session {
+    /// A session with the node that the peer's certificate names.
+    pub fn new(peer_node: NodeId) -> Self {
+        Self {
+            peer_node,
+            peer: None,
+            start: None,
+            said: Frontier::default(),
+            said_digest: Hash::default(),
+            said_members: Hash::default(),
+            logs: BTreeMap::new(),
+            agreed: false,
+            unfolding: BTreeSet::new(),
+            loading: BTreeSet::new(),
+            in_flight: Vec::new(),
+            encoders: BTreeMap::new(),
+            decoders: BTreeMap::new(),
+            carry: BTreeMap::new(),
+            closed: false,
+            sent_bytes: 0,
+        }
+    }
+
+    /// The peer's enrolment, once it said Hello.
+    pub fn peer(&self) -> Option<&Enrolment> {
+        self.peer.as_ref()
+    }
+    /// Entries that the peer is known to lack, of what it may take.
+    pub fn unsent(&self) -> u64 {
+        let Some(start) = &self.start else { return 0 };
+        let lacks = |(log, tip): (&LogId, &Tip)| {
+            let theirs = self.logs.get(log).map_or(0, |l| l.theirs);
+            if self.visible(log) { tip.size.saturating_sub(theirs) } else { 0 }
+        };
+        start.frontier.0.iter().map(lacks).sum()
+    }
+    /// Whether frontiers were compared and nothing is left to send, load or search out.
+    pub fn is_idle(&self) -> bool {
+        self.agreed && self.in_flight.is_empty() && self.loading.is_empty() && self.unfolding.is_empty()
+    }
+    /// Bytes of block frames handed out so far.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent_bytes
+    }
+
+    /// Takes in what happened; returns what is to be done, in order.
+    pub fn handle(&mut self, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        if self.closed {
+            return out;
+        }
+        if let Err(error) = self.take(input, &mut out) {
+            self.closed = true;
+            out.push(Output::Close { code: error.code(), why: error.to_string() });
+        }
+        out
+    }
+
+    fn take(&mut self, input: Input, out: &mut Vec<Output>) -> Result<(), SyncError> {
+        match input {
+            Input::Start(snapshot) => self.begin(*snapshot, out),
+            Input::Received(message) => return self.received(message, out),
+            Input::Frame { lane, bytes } => return self.frame(lane, &bytes, out),
+            Input::Answered(query, answer) => return self.answered(query, answer, out),
+            Input::Committed { log, tip, cosignature } => {
+                self.grew(log, tip);
+                let link = self.logs.entry(log).or_default();
+                link.theirs = link.theirs.max(tip.size);
+                link.sent = link.sent.max(tip.size);
+                let size = tip.size;
+                out.push(Output::Send(Message::Ack {
+                    log,
+                    size,
+                    cosignature: Some(cosignature),
+                    refused: String::new(),
+                }));
+                self.in_step(out);
+            }
+            Input::NotTaken { log, held, code } => {
+                out.push(Output::Send(Message::Ack { log, size: held, cosignature: None, refused: code }));
+            }
+            Input::Grew(tips) => {
+                for (log, tip) in tips {
+                    self.grew(log, tip);
+                }
+                self.pump(out);
+            }
+            Input::Refreshed(log) => self.refresh(log, out),
+            Input::NewMembers(new) => {
+                if let Some(start) = &mut self.start {
+                    start.members.extend(new.iter().cloned());
+                    out.push(Output::Send(Message::Members(new)));
+                }
+            }
+            Input::NewForks(proofs) => self.send_forks(proofs, out),
+            Input::CarryFor(from) => {
+                self.carry = from;
+                self.pump(out);
+            }
+            Input::Carrying(ranges) => {
+                if self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) && !ranges.is_empty() {
+                    out.push(Output::Send(Message::CarryOffer(ranges)));
+                }
+            }
+            Input::CarriedStored { log, to } => out.push(Output::Send(Message::CarryAck { log, size: to })),
+            Input::SendExcerpt(message) => out.push(Output::Send(message)),
+            Input::ExcerptTaken { record, entries } => {
+                out.push(Output::Send(Message::ExcerptAck { record, entries }));
+            }
+            Input::TellCosigned { checkpoint, cosignature } => {
+                out.push(Output::Send(Message::Cosigned { checkpoint, cosignature }));
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, snapshot: Snapshot, out: &mut Vec<Output>) {
+        // Until the peer has said who it is, the enrolment on record tells what both may see; a stranger's digest will
+        // differ, and the frontiers tell.
+        self.peer = snapshot.members.iter().find(|e| e.node() == self.peer_node).cloned();
+        self.start = Some(snapshot);
+        self.said = self.visible_frontier();
+        self.said_digest = self.said.digest();
+        let start = self.start.as_ref().expect("just set");
+        self.said_members = members_digest(&start.members);
+        out.push(Output::Send(Message::Hello {
+            version: VERSION,
+            enrolment: Box::new(start.me.clone()),
+            digest: self.said_digest,
+            members: self.said_members,
+            hub_time_s: start.hub_time_s,
+        }));
+        // Proofs travel first.
+        let forks = start.forks.clone();
+        self.send_forks(forks, out);
+    }
+
+    fn send_forks(&self, proofs: Vec<ForkProof>, out: &mut Vec<Output>) {
+        let proofs: Vec<ForkProof> = proofs.into_iter().filter(|p| self.visible(&p.log())).collect();
+        if !proofs.is_empty() {
+            out.push(Output::Send(Message::ForkProofs(proofs)));
+        }
+    }
+
+    /// A log that both may see: each by its grant, or because it is its own.
+    fn visible(&self, log: &LogId) -> bool {
+        let (Some(start), Some(peer)) = (&self.start, &self.peer) else { return false };
+        self.mine_to_take(log)
+            && (peer.scope.takes_log(log) || (log.node == self.peer_node && peer.role != Role::Observer))
+            && start.me.node() != self.peer_node
+    }
+
+    fn mine_to_take(&self, log: &LogId) -> bool {
+        self.start.as_ref().is_some_and(|s| s.me.scope.takes_log(log) || log.node == s.me.node())
+    }
+
+    fn visible_frontier(&self) -> Frontier {
+        let all = self.start.iter().flat_map(|s| s.frontier.0.iter());
+        Frontier(all.filter(|(log, _)| self.visible(log)).map(|(log, tip)| (*log, *tip)).collect())
+    }
+
+    fn grew(&mut self, log: LogId, tip: Tip) {
+        if let Some(start) = &mut self.start {
+            let held = start.frontier.0.entry(log).or_insert(tip);
+            if held.size <= tip.size {
+                *held = tip;
+            }
+        }
+    }
+
+    fn mine(&self, log: &LogId) -> Tip {
+        let held = self.start.as_ref().and_then(|s| s.frontier.0.get(log)).copied();
+        held.unwrap_or(Tip { size: 0, root: Peaks::default().root() })
+    }
+
+    fn received(&mut self, message: Message, out: &mut Vec<Output>) -> Result<(), SyncError> {
+        if self.start.is_none() {
+            return Err(SyncError::OutOfOrder("a message"));
+        }
+        match message {
+            Message::Hello { version, enrolment, digest, members, hub_time_s } => {
+                return self.hello(version, *enrolment, digest, members, hub_time_s, out);
+            }
+            Message::Members(list) => out.push(Output::Learn(list.into_iter().take(LIST_MAX).collect())),
+            // The driver has to learn the members before the proofs can be verified: order is kept.
+            Message::ForkProofs(proofs) => out.push(Output::TakeForks(proofs.into_iter().take(LIST_MAX).collect())),
+            Message::Frontier { folded, unfolded } => self.frontier(folded, unfolded, out),
+            Message::Unfold(nodes) => self.unfold(&nodes, out),
+            Message::Ack { log, size, cosignature, refused } => self.ack(log, size, cosignature, refused, out),
+            Message::Probe { log, sizes } => {
+                if self.visible(&log) {
+                    let held = self.mine(&log).size;
+                    let sizes = sizes.into_iter().filter(|s| *s <= held).take(2 * PROBES as usize).collect();
+                    out.push(Output::Ask(Query::Roots { log, sizes, for_peer: true }));
+                }
+            }
+            Message::Roots { log, roots } => {
+                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut()) {
+                    hunt.theirs = Some(roots);
+                    self.hunt(log, out);
+                }
+            }
+            Message::WantBranch { log, at } => {
+                if self.visible(&log) && at < self.mine(&log).size {
+                    out.push(Output::Ask(Query::Branch { log, at, for_peer: true }));
+                }
+            }
+            Message::BranchAt { log, at, branch } => {
+                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut())
+                    && hunt.equal == at
+                {
+                    hunt.their_branch = Some(*branch);
+                    self.prove(log, out);
+                }
+            }
+            Message::Excerpt { record, from, entries } => out.push(Output::TakeExcerpt { record, from, entries }),
+            Message::ExcerptAck { record, entries } => out.push(Output::ExcerptAcked { record, entries }),
+            Message::Cosigned { checkpoint, cosignature } => {
+                out.push(Output::TakeCosignature { checkpoint, cosignature });
+            }
+            Message::CarryOffer(ranges) => self.carry_offer(&ranges, out),
+            Message::CarryWant(ranges) => {
+                for r in ranges.into_iter().take(LIST_MAX) {
+                    let query = Query::Carried { log: r.log, from: r.from };
+                    if self.loading.insert(query.clone()) {
+                        out.push(Output::Ask(query));
+                    }
+                }
+            }
+            Message::Carry { log, block: bytes } => {
+                let block = decode_plain(&bytes)?;
+                if log.node != self.peer_node || block.checkpoint.checkpoint.log != log {
+                    refuse(out, log.origin(), "carry_foreign", "a node carries only what the owner itself hands it");
+                } else {
+                    out.push(Output::TakeCarried { block, bytes });
+                }
+            }
+            Message::CarryAck { log, size } => {
+                if let Some(from) = self.carry.get_mut(&log) {
+                    *from = (*from).max(size);
+                    self.pump(out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hello(
+        &mut self,
+        version: u32,
+        enrolment: Enrolment,
+        digest: Hash,
+        members: Hash,
+        hub_time_s: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
+        let start = self.start.as_ref().expect("checked by the caller");
+        if version != VERSION {
+            return Err(SyncError::Version { theirs: version, ours: VERSION });
+        }
+        if enrolment.node() != self.peer_node || enrolment.verify(&start.root).is_err() {
+            let why = format!("{} did not show an enrolment of the commission for its own node", self.peer_node);
+            return Err(SyncError::NotEnrolled(why));
+        }
+        // Grants change by a newer enrolment: an older one that the peer prefers to show does not bring them back.
+        let known = self.peer.take().filter(|k| k.serial >= enrolment.serial);
+        let news = known.is_none();
+        self.peer = Some(known.unwrap_or_else(|| enrolment.clone()));
+        if news {
+            out.push(Output::Learn(vec![enrolment]));
+        }
+        if self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) && hub_time_s > 0 {
+            out.push(Output::HubTime(hub_time_s));
+        }
+        let start = self.start.as_ref().expect("checked by the caller");
+        if members != self.said_members {
+            for part in start.members.chunks(200) {
+                out.push(Output::Send(Message::Members(part.to_vec())));
+            }
+        }
+        if digest == self.said_digest {
+            for (log, tip) in &self.said.0 {
+                let link = self.logs.entry(*log).or_default();
+                (link.theirs, link.sent, link.checked) = (tip.size, tip.size, true);
+            }
+            self.agreed = true;
+            self.pump(out);
+            self.in_step(out);
+        } else {
+            let folded = self.visible_frontier().fold(&start.closed);
+            out.push(Output::Send(Message::Frontier { folded, unfolded: false }));
+        }
+        Ok(())
+    }
+
+    fn frontier(&mut self, folded: Folded, unfolded: bool, out: &mut Vec<Output>) {
+        let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
+        let mine = self.visible_frontier();
+        let theirs = Folded {
+            open: folded.open.into_iter().filter(|(log, _)| self.visible(log)).collect(),
+            closed: folded.closed,
+        };
+        if unfolded {
+            // All logs of these nodes, closed ones too, are named: what is not named is not held.
+            let nodes: BTreeSet<NodeId> = theirs.open.keys().map(|l| l.node).chain(self.unfolding.clone()).collect();
+            let part =
+                Frontier(mine.0.iter().filter(|(l, _)| nodes.contains(&l.node)).map(|(l, t)| (*l, *t)).collect());
+            let (differences, _) = compare(&part, &BTreeSet::new(), &theirs);
+            self.unfolding.clear();
+            self.take_differences(&part, differences, out);
+        } else {
+            let (differences, unfold) = compare(&mine, &closed, &theirs);
+            self.agreed = true;
+            // A node's closed logs that only the peer holds are pushed by the peer; those to be pushed from here, or
+            // held by both and different, have to be named.
+            if !unfold.is_empty() {
+                self.unfolding = unfold.clone();
+                out.push(Output::Send(Message::Unfold(unfold.into_iter().collect())));
+            }
+            self.take_differences(&mine, differences, out);
+        }
+        self.pump(out);
+        self.in_step(out);
+    }
+
+    fn take_differences(&mut self, mine: &Frontier, differences: BTreeMap<LogId, Difference>, out: &mut Vec<Output>) {
+        for (log, tip) in &mine.0 {
+            if !differences.contains_key(log) && !self.unfolding.contains(&log.node) {
+                let link = self.logs.entry(*log).or_default();
+                (link.theirs, link.sent, link.checked) = (tip.size, link.sent.max(tip.size), true);
+            }
+        }
+        for (log, difference) in differences {
+            let link = self.logs.entry(log).or_default();
+            match difference {
+                Difference::Ahead { theirs } => {
+                    (link.theirs, link.sent) = (theirs.size, theirs.size);
+                    link.checked = theirs.size == 0;
+                    if !link.checked {
+                        // Their root has to be mine at that size; the answer is compared with it.
+                        let mut roots = BTreeMap::new();
+                        roots.insert(theirs.size, theirs.root);
+                        link.hunt = Some(Hunt::new(theirs.size, Some(roots)));
+                        out.push(Output::Ask(Query::Roots { log, sizes: vec![theirs.size], for_peer: false }));
+                    }
+                }
+                Difference::Behind { theirs } => {
+                    (link.theirs, link.sent, link.checked) = (theirs.size, theirs.size, true);
+                }
+                Difference::Forked { theirs } => {
+                    (link.theirs, link.stuck) = (theirs.size, true);
+                    link.hunt = Some(Hunt::new(theirs.size, None));
+                    self.hunt(log, out);
+                }
+            }
+        }
+    }
+
+    fn unfold(&mut self, nodes: &[NodeId], out: &mut Vec<Output>) {
+        let wanted: BTreeSet<&NodeId> = nodes.iter().take(LIST_MAX).collect();
+        let mine = self.visible_frontier();
+        let open = mine.0.into_iter().filter(|(l, _)| wanted.contains(&l.node)).collect();
+        out.push(Output::Send(Message::Frontier { folded: Folded { open, closed: BTreeMap::new() }, unfolded: true }));
+    }
+
+    /// One step of the search: narrows the stretch between the largest size known equal and the smallest known to differ.
+    fn hunt(&mut self, log: LogId, out: &mut Vec<Output>) {
+        let Some(link) = self.logs.get_mut(&log) else { return };
+        let Some(hunt) = &mut link.hunt else { return };
+        if let (Some(mine), Some(theirs)) = (&hunt.mine, &hunt.theirs) {
+            let mut compared = false;
+            let (mut equal, mut differ) = (hunt.equal, hunt.differ);
+            for (size, root) in theirs.range(equal + 1..=differ) {
+                match mine.get(size) {
+                    Some(own) if own == root => (equal, compared) = (*size, true),
+                    Some(_) => {
+                        (differ, compared) = (*size, true);
+                        break;
+                    }
+                    None => {}
+                }
+            }
+            (hunt.equal, hunt.differ) = (equal, differ);
+            (hunt.mine, hunt.theirs) = (None, None);
+            if hunt.equal == hunt.differ {
+                // What they hold is a prefix of what is held here.
+                link.hunt = None;
+                link.checked = true;
+                self.pump(out);
+                return;
+            }
+            if !compared {
+                // The peer does not answer what was asked: the log rests for this session.
+                link.hunt = None;
+                link.stuck = true;
+                refuse(out, log.origin(), "fork_unproven", "roots differ, and the peer does not show where");
+                return;
+            }
+        } else if hunt.mine.is_some() || hunt.theirs.is_some() {
+            return; // the other half is on its way
+        }
+        link.stuck = true;
+        let (equal, differ) = (hunt.equal, hunt.differ);
+        if differ - equal == 1 {
+            out.push(Output::Send(Message::WantBranch { log, at: equal }));
+            out.push(Output::Ask(Query::Branch { log, at: equal, for_peer: false }));
+            return;
+        }
+        let span = differ - equal;
+        let mut sizes: Vec<u64> =
+            (1..=PROBES).map(|n| equal + (span * n / (PROBES + 1)).max(n.min(span - 1))).collect();
+        sizes.retain(|s| *s > equal && *s < differ);
+        sizes.dedup();
+        out.push(Output::Send(Message::Probe { log, sizes: sizes.clone() }));
+        out.push(Output::Ask(Query::Roots { log, sizes, for_peer: false }));
+    }
+
+    fn prove(&mut self, log: LogId, out: &mut Vec<Output>) {
+        let Some(link) = self.logs.get_mut(&log) else { return };
+        if let Some(Hunt { my_branch: Some(_), their_branch: Some(_), .. }) = &link.hunt
+            && let Some(hunt) = link.hunt.take()
+            && let (Some(mine), Some(theirs)) = (hunt.my_branch, hunt.their_branch)
+        {
+            let proof = ForkProof::new(hunt.equal, mine, theirs);
+            out.push(Output::Send(Message::ForkProofs(vec![proof.clone()])));
+            out.push(Output::TakeForks(vec![proof]));
+        }
+    }
+
+    fn answered(&mut self, query: Query, answer: Answer, out: &mut Vec<Output>) -> Result<(), SyncError> {
+        self.loading.remove(&query);
+        match (query, answer) {
+            (Query::Block { log, from }, Answer::Block(Some(block))) => {
+                if self.carry.contains_key(&log) && !self.visible(&log) {
+                    let to = block.checkpoint.checkpoint.size;
+                    let bytes = crate::encode_plain(&block);
+                    if let Some(at) = self.carry.get_mut(&log)
+                        && *at == from
+                    {
+                        // Held back until the neighbour has it; CarryAck goes on from there.
+                        self.logs.entry(log).or_default().sent = to;
+                        out.push(Output::Send(Message::Carry { log, block: bytes }));
+                    }
+                } else {
+                    self.send_block(log, block, out)?;
+                }
+                self.pump(out);
+            }
+            (Query::Block { log, .. }, _) => {
+                self.logs.entry(log).or_default().stuck = true;
+                self.pump(out);
+            }
+            (Query::Carried { log, .. }, Answer::Block(Some(block))) => self.send_block(log, block, out)?,
+            (Query::Roots { log, for_peer: true, .. }, Answer::Roots(roots)) => {
+                out.push(Output::Send(Message::Roots { log, roots }));
+            }
+            (Query::Roots { log, .. }, Answer::Roots(roots)) => {
+                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut()) {
+                    hunt.mine = Some(roots);
+                    self.hunt(log, out);
+                }
+            }
+            (Query::Branch { log, at, for_peer: true }, Answer::Branch(Some(branch))) => {
+                out.push(Output::Send(Message::BranchAt { log, at, branch: Box::new(branch) }));
+            }
+            (Query::Branch { log, at, .. }, Answer::Branch(Some(branch))) => {
+                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut())
+                    && hunt.equal == at
+                {
+                    hunt.my_branch = Some(branch);
+                    self.prove(log, out);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn send_block(&mut self, log: LogId, block: Block, out: &mut Vec<Output>) -> Result<(), SyncError> {
+        let lane = log.lane;
+        let encoder = match self.encoders.entry(lane) {
+            std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
+            std::collections::btree_map::Entry::Vacant(e) => e.insert(BlockEncoder::new()?),
+        };
+        let bytes = encoder.encode(&block)?;
+        let to = block.checkpoint.checkpoint.size;
+        self.logs.entry(log).or_default().sent = to;
+        self.sent_bytes += bytes.len() as u64;
+        self.in_flight.push(InFlight { log, to, bytes: bytes.len(), checkpoint: block.checkpoint });
+        out.push(Output::SendFrame { lane, bytes });
+        Ok(())
+    }
+
+    /// Asks for the next block to send, the most urgent lane first, as long as the window is open.
+    fn pump(&mut self, out: &mut Vec<Output>) {
+        if !self.agreed {
+            return;
+        }
+        let in_flight: usize = self.in_flight.iter().map(|f| f.bytes).sum();
+        let Some(start) = &self.start else { return };
+        let mut due: Vec<(Lane, LogId, u64)> = Vec::new();
+        for (log, tip) in &start.frontier.0 {
+            let carried = self.carry.get(log).copied();
+            let visible = self.visible(log);
+            if !visible && carried.is_none() || visible && self.unfolding.contains(&log.node) {
+                continue;
+            }
+            let from = match self.logs.get(log) {
+                Some(l) if l.stuck || l.hunt.is_some() || (!l.checked && visible) => continue,
+                // A carried block is sent only when the one before it is durable at the neighbour.
+                Some(l) if !visible && l.sent > carried.unwrap_or(0) => continue,
+                Some(l) if visible => l.sent,
+                _ => carried.filter(|_| !visible).unwrap_or(0),
+            };
+            if from < tip.size {
+                due.push((log.lane, *log, from));
+            }
+        }
+        due.sort();
+        let mut loading = self.loading.len();
+        for (lane, log, from) in due {
+            let urgent = lane <= Lane::Hold;
+            let window = if urgent { WINDOW_BYTES + URGENT_BYTES } else { WINDOW_BYTES };
+            // One block at a time is loaded: what is loaded later is fresher, and an urgent lane waits for one at most.
+            if in_flight >= window || loading >= 1 + usize::from(urgent) {
+                break;
+            }
+            if self.loading.iter().any(|q| matches!(q, Query::Block { log: l, .. } if *l == log)) {
+                continue;
+            }
+            let query = Query::Block { log, from };
+            if self.loading.insert(query.clone()) {
+                self.logs.entry(log).or_default().checked |= from == 0;
+                loading += 1;
+                out.push(Output::Ask(query));
+            }
+        }
+    }
+
+    fn refresh(&mut self, log: LogId, out: &mut Vec<Output>) {
+        let size = self.mine(&log).size;
+        let at_end = self.logs.get(&log).is_some_and(|l| l.theirs == size && l.sent == size && !l.stuck);
+        if self.agreed && at_end && self.visible(&log) && self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) {
+            let query = Query::Block { log, from: size };
+            if self.loading.insert(query.clone()) {
+                out.push(Output::Ask(query));
+            }
+        }
+    }
+
+    fn ack(&mut self, log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String, out: &mut Vec<Output>) {
+        // Nothing the peer says moves a log beyond what was sent to it.
+        let sent = self.logs.get(&log).map_or(0, |l| l.sent);
+        let size = size.min(sent);
+        let mut done = Vec::new();
+        self.in_flight.retain(|f| {
+            let is_done = f.log == log && (f.to <= size || !refused.is_empty());
+            if is_done && f.to <= size {
+                done.push((f.to, f.checkpoint.clone()));
+            }
+            !is_done
+        });
+        let link = self.logs.entry(log).or_default();
+        if refused.is_empty() {
+            link.theirs = link.theirs.max(size);
+            if let (Some(cosignature), Some((_, checkpoint))) =
+                (cosignature, done.into_iter().find(|(to, _)| *to == size))
+            {
+                out.push(Output::TakeCosignature { checkpoint: Box::new(checkpoint), cosignature });
+            }
+        } else if refused == "gap" && link.gaps < GAPS_MAX {
+            link.gaps += 1;
+            (link.theirs, link.sent) = (size, size);
+        } else {
+            link.stuck = true;
+            refuse(out, log.origin(), &refused, &format!("the peer does not take this log beyond {size} entries"));
+        }
+        self.pump(out);
+        self.in_step(out);
+    }
+
+    fn frame(&mut self, lane: Lane, bytes: &[u8], out: &mut Vec<Output>) -> Result<(), SyncError> {
+        if self.peer.is_none() || self.start.is_none() {
+            return Err(SyncError::OutOfOrder("a block"));
+        }
+        let decoder = match self.decoders.entry(lane) {
+            std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
+            std::collections::btree_map::Entry::Vacant(e) => e.insert(BlockDecoder::new()?),
+        };
+        let block = decoder.decode(bytes)?;
+        let log = block.checkpoint.checkpoint.log;
+        if log.lane != lane {
+            return Err(SyncError::BadBlock("it came on another lane's stream".into()));
+        }
+        if self.mine_to_take(&log) {
+            out.push(Output::Ingest(block));
+        } else {
+            refuse(out, log.origin(), "outside_grant", "the peer sent a log that this node may not take");
+            out.push(Output::Send(Message::Ack { log, size: 0, cosignature: None, refused: "outside_grant".into() }));
+        }
+        Ok(())
+    }
+
+    fn carry_offer(&mut self, ranges: &[Range], out: &mut Vec<Output>) {
+        let mut reach: BTreeMap<LogId, u64> = BTreeMap::new();
+        let mut wanted = Vec::new();
+        let mut ranges: Vec<Range> = ranges.iter().take(LIST_MAX).copied().collect();
+        ranges.sort();
+        for r in ranges {
+            let held = *reach.entry(r.log).or_insert_with(|| self.mine(&r.log).size);
+            if self.mine_to_take(&r.log) && r.from <= held && r.to > held {
+                reach.insert(r.log, r.to);
+                wanted.push(r);
+            }
+        }
+        if !wanted.is_empty() {
+            out.push(Output::Send(Message::CarryWant(wanted)));
+        }
+    }
+
+    fn in_step(&self, out: &mut Vec<Output>) {
+        if self.is_idle() && self.unsent() == 0 {
+            out.push(Output::InStep);
+        }
+    }
+}
+
+impl Hunt {
+    fn new(differ: u64, theirs: Option<BTreeMap<u64, Hash>>) -> Self {
+        Self { equal: 0, differ, mine: None, theirs, my_branch: None, their_branch: None }
+    }
+}
+
+fn refuse(out: &mut Vec<Output>, subject: String, code: &str, why: &str) {
+    out.push(Output::Refuse { subject, code: code.into(), why: why.into() });
+}
+
+fn members_digest(members: &[Enrolment]) -> Hash {
+    let mut peaks = Peaks::default();
+    let mut all: Vec<Vec<u8>> = members.iter().map(Enrolment::to_bytes).collect();
+    all.sort();
+    all.dedup();
+    all.iter().for_each(|e| drop(peaks.append(wadi_log::leaf_hash(e))));
+    peaks.root()
+}
