@@ -231,6 +231,11 @@ impl Control {
         let tips = self.cosigned.get(log)?.iter().filter(by_hub);
         tips.map(|(_, tip)| *tip).max_by_key(|tip| (tip.size, tip.root))
     }
+    /// How far any witness but `owner` itself has cosigned a log.
+    pub fn witnessed(&self, log: &LogId, owner: &NodeId) -> u64 {
+        let by = self.cosigned.get(log).into_iter().flatten();
+        by.filter(|(witness, _)| *witness != owner).map(|(_, tip)| tip.size).max().unwrap_or(0)
+    }
     /// When a crossing closed, in hub seconds.
     pub fn closed_s(&self, crossing: Crossing) -> Option<i64> {
         self.closures

@@ -107,9 +107,8 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
     let officer = judge.officers.get(&common.officer);
     if RELEASING.contains(&kind) {
         registered(judge, &common.officer, Some(department))?;
-        if let Some(map) = event.members.get("type").and(Some(&event.members))
-            && let Some(kind_of_record) = book.kind()
-            && let Err(why) = crate::check_event(kind_of_record, map)
+        if let Some(of) = book.kind()
+            && let Err(why) = crate::check_event(of, &event.members)
         {
             return refuse("malformed_event", why.to_string());
         }
@@ -335,4 +334,22 @@ pub(crate) fn is_attested(e: &EventView, judge: &Judge) -> bool {
         && attester != e.officer
         && department.is_some_and(|d| !matches!(d, Department::Ops | Department::It))
         && registered(judge, attester, department).is_ok()
+}
+
+/// The officers whom a change names: whoever judges it needs their registrations.
+pub fn people(common: &wadi_log::Common, events: &[String]) -> BTreeSet<String> {
+    let mut out = BTreeSet::from([common.officer.clone()]);
+    for event in events {
+        if let Ok(serde_json::Value::Object(members)) = serde_json::from_str(event) {
+            let named = ["second_officer", "attested_by"].into_iter().filter_map(|m| members.get(m)?.as_str());
+            out.extend(named.map(String::from));
+        }
+    }
+    out.remove("");
+    out
+}
+
+/// Whether an event is a decision: before one, a node writes down which holds it had taken in.
+pub fn is_decision(kind: &str) -> bool {
+    RELEASING.contains(&kind) || kind == "gate.out"
 }

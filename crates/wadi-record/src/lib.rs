@@ -19,7 +19,7 @@ mod policy;
 mod project;
 mod state;
 
-pub use authority::{Author, Judge, Officer, Refusal};
+pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
 pub use book::{Book, Claim, EventView, Field, Row, Said};
 pub use check_digits::{mrz_warning, warnings};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};

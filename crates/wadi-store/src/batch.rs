@@ -1,6 +1,6 @@
 //! What one commit writes.
 
-use crate::rows::{Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow};
+use crate::rows::{Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting};
 use wadi_log::{Enrolment, ForkProof, LogId, RecordId, Reference, Tip, VerifiedBlock, VerifiedEntry};
 
 /// Everything that one transaction writes. Entries come in as `wadi-log` has verified them, and in no other way.
@@ -24,6 +24,8 @@ pub struct Batch {
     pub forks: Vec<ForkProof>,
     /// Changed records.
     pub records: Vec<RecordRow>,
+    /// Entries that wait for control entries and whose records have no row yet.
+    pub waiting: Vec<Waiting>,
     /// Entries refused, with the reason.
     pub refusals: Vec<RefusalRow>,
     /// Changed findings.
@@ -53,6 +55,8 @@ impl Batch {
             && self.enrolments.is_empty()
             && self.forks.is_empty()
             && self.records.is_empty()
+            && self.waiting.is_empty()
+            && self.about.is_empty()
             && self.refusals.is_empty()
             && self.findings.is_empty()
             && self.findings_gone.is_empty()

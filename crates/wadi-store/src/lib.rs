@@ -44,6 +44,8 @@ pub trait Store: Send + Sync + 'static {
     async fn entry(&self, reference: &Reference) -> Result<Option<VerifiedEntry>, StoreError>;
     /// The entries held of a record, on whichever branch.
     async fn record_entries(&self, record: &RecordId) -> Result<Vec<StoredEntry>, StoreError>;
+    /// Records that a log speaks of from a position on.
+    async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError>;
     /// Hashes of perfect subtrees of a log's main branch.
     async fn subtrees(&self, log: &LogId, wanted: &[Subtree]) -> Result<HashMap<Subtree, Hash>, StoreError>;
     /// The checkpoints of a log that blocks may end at, after `from`, ascending.
@@ -67,6 +69,8 @@ pub trait Store: Send + Sync + 'static {
     async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError>;
     /// Records that have a term.
     async fn by_term(&self, what: &str, value: &str, limit: u32) -> Result<Vec<RecordRow>, StoreError>;
+    /// A record's terms, (what, value).
+    async fn terms_of(&self, id: &RecordId) -> Result<Vec<(String, String)>, StoreError>;
     /// Records changed after a cursor, in the order of their change.
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError>;
     /// Per lane and crossing: records, and a digest over their documents, and one over their states.

@@ -33,6 +33,7 @@ CREATE TABLE record_entries (
     record BLOB NOT NULL, log BLOB NOT NULL, seq INTEGER NOT NULL, leaf BLOB NOT NULL,
     PRIMARY KEY (record, log, seq, leaf)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX record_entries_log ON record_entries (log, seq);
 CREATE TABLE records (
     id BLOB PRIMARY KEY, printed TEXT NOT NULL, lane INTEGER NOT NULL, crossing TEXT NOT NULL, state TEXT NOT NULL,
     open INTEGER NOT NULL, contested INTEGER NOT NULL, json TEXT NOT NULL, digest BLOB NOT NULL,

@@ -380,6 +380,9 @@ async fn write_derived(conn: &mut SqliteConnection, batch: &Batch) -> Result<(),
         cursor += 1;
         write_record(conn, r, cursor).await?;
     }
+    for w in &batch.waiting {
+        write_waiting(conn, &w.record, &w.entry, w.missing).await?;
+    }
     for r in &batch.refusals {
         sqlx::query(
             "INSERT INTO refusals (subject, code, why, peer, at_ms) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -476,15 +479,25 @@ async fn write_record(conn: &mut SqliteConnection, r: &RecordRow, cursor: i64) -
     }
     sqlx::query("DELETE FROM waiting WHERE record = ?1").bind(&r.id.0[..]).execute(&mut *conn).await?;
     for (entry, missing) in &r.waiting {
-        sqlx::query("INSERT OR REPLACE INTO waiting VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(&entry.log.to_bytes()[..])
-            .bind(entry.seq as i64)
-            .bind(&entry.leaf.0[..])
-            .bind(&r.id.0[..])
-            .bind(missing.map(|m| m.to_bytes().to_vec()))
-            .execute(&mut *conn)
-            .await?;
+        write_waiting(conn, &r.id, entry, *missing).await?;
     }
+    Ok(())
+}
+
+async fn write_waiting(
+    conn: &mut SqliteConnection,
+    record: &RecordId,
+    entry: &Reference,
+    missing: Option<Reference>,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT OR REPLACE INTO waiting VALUES (?1, ?2, ?3, ?4, ?5)")
+        .bind(&entry.log.to_bytes()[..])
+        .bind(entry.seq as i64)
+        .bind(&entry.leaf.0[..])
+        .bind(&record.0[..])
+        .bind(missing.map(|m| m.to_bytes().to_vec()))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -608,6 +621,15 @@ impl Store for SqliteStore {
         rows.iter().map(stored_entry).collect()
     }
 
+    async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT record FROM record_entries WHERE log = ?1 AND seq >= ?2")
+            .bind(&log.to_bytes()[..])
+            .bind(from.min(i64::MAX as u64) as i64)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
+    }
+
     async fn subtrees(&self, log: &LogId, wanted: &[Subtree]) -> Result<HashMap<Subtree, Hash>, StoreError> {
         let mut out = HashMap::new();
         for subtree in wanted {
@@ -717,6 +739,14 @@ impl Store for SqliteStore {
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(record_row).collect()
+    }
+
+    async fn terms_of(&self, id: &RecordId) -> Result<Vec<(String, String)>, StoreError> {
+        let terms = sqlx::query_as("SELECT what, value FROM terms WHERE record = ?1 ORDER BY what, value")
+            .bind(id.0.to_vec())
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(terms)
     }
 
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError> {

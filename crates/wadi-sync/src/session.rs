@@ -180,6 +180,7 @@ pub struct Session {
     said_digest: Hash,
     said_members: Hash,
     logs: BTreeMap<LogId, Link>,
+    greeted: bool,
     agreed: bool,
     unfolding: BTreeSet<NodeId>,
     loading: BTreeSet<Query>,
@@ -202,6 +203,7 @@ impl Session {
             said_digest: Hash::default(),
             said_members: Hash::default(),
             logs: BTreeMap::new(),
+            greeted: false,
             agreed: false,
             unfolding: BTreeSet::new(),
             loading: BTreeSet::new(),
@@ -217,6 +219,10 @@ impl Session {
     /// The peer's enrolment, once it said Hello.
     pub fn peer(&self) -> Option<&Enrolment> {
         self.peer.as_ref()
+    }
+    /// Whether the peer has said Hello.
+    pub fn is_greeted(&self) -> bool {
+        self.greeted
     }
     /// Entries that the peer is known to lack, of what it may take.
     pub fn unsent(&self) -> u64 {
@@ -457,6 +463,7 @@ impl Session {
         }
         // Grants change by a newer enrolment: an older one that the peer prefers to show does not bring them back.
         let known = self.peer.take().filter(|k| k.serial >= enrolment.serial);
+        self.greeted = true;
         let news = known.is_none();
         self.peer = Some(known.unwrap_or_else(|| enrolment.clone()));
         if news {

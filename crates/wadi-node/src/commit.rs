@@ -1,0 +1,681 @@
+//! Where every road meets: a group of things to do becomes one batch and one commit.
+
+use crate::{
+    desk::{Desk, Held, Ingested, Work},
+    error::NodeError,
+    node::Event,
+    write::{Based, Target, Write, Written},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, atomic::Ordering},
+};
+use wadi_log::{
+    Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, Peaks, RecordId, Reference, Role, Seen, Tip,
+    VerifiedBlock, VerifiedEntry,
+};
+use wadi_record::{Book, Kind, Row, is_decision, state, terms, warnings};
+use wadi_store::{Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
+
+/// Own entries are signed at about this spacing, so that blocks can end there.
+const RUN_BYTES: usize = 8 * 1024;
+/// Records touched by one commit, beyond which the rest of a group waits for the next.
+const TOUCHED_MAX: usize = 1_500;
+/// Heads that one `Seen` names.
+const SEEN_HEADS_MAX: usize = 200;
+
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// One commit in the making.
+pub(crate) struct Group {
+    pub(crate) batch: Batch,
+    pending: BTreeMap<LogId, Vec<Entry>>,
+    own_start: BTreeMap<LogId, Peaks>,
+    pub(crate) books: HashMap<RecordId, Book>,
+    pub(crate) fresh: HashMap<RecordId, Vec<VerifiedEntry>>,
+    pub(crate) unjudged: HashMap<RecordId, Vec<(Reference, Reference)>>,
+    pub(crate) touched: BTreeSet<RecordId>,
+    pub(crate) retry: BTreeSet<RecordId>,
+    pub(crate) verdicts_moved: bool,
+    pub(crate) grown: BTreeMap<LogId, Tip>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) done: Vec<Done>,
+    pub(crate) watermark_moved: bool,
+    refresh: bool,
+}
+
+impl Group {
+    fn new(batch: Batch) -> Self {
+        Self {
+            batch,
+            pending: BTreeMap::new(),
+            own_start: BTreeMap::new(),
+            books: HashMap::new(),
+            fresh: HashMap::new(),
+            unjudged: HashMap::new(),
+            touched: BTreeSet::new(),
+            retry: BTreeSet::new(),
+            verdicts_moved: false,
+            grown: BTreeMap::new(),
+            events: Vec::new(),
+            done: Vec::new(),
+            watermark_moved: false,
+            refresh: false,
+        }
+    }
+}
+
+impl Desk {
+    /// Works off a group, in as few commits as its size allows.
+    pub(crate) async fn work_off(&mut self, work: Vec<Work>) {
+        let mut group = Group::new(self.new_batch());
+        let mut reconcile = false;
+        for item in work {
+            reconcile |= matches!(item, Work::Reconcile);
+            self.take(&mut group, item).await;
+            if group.books.len() > TOUCHED_MAX {
+                let full = std::mem::replace(&mut group, Group::new(self.new_batch()));
+                reconcile |= self.commit(full).await;
+            }
+        }
+        reconcile |= self.commit(group).await;
+        if reconcile {
+            self.reconcile_pending().await;
+        }
+    }
+
+    async fn take(&mut self, g: &mut Group, item: Work) {
+        match item {
+            Work::Write(write, reply) => match self.write_one(g, *write).await {
+                Ok(written) => g.done.push(Box::new(move |r| {
+                    let _ = reply.send(r.map(|()| written).map_err(Into::into));
+                })),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Work::Control(bodies, officer, reply) => match self.write_control(g, bodies, officer).await {
+                Ok(references) => g.done.push(Box::new(move |r| {
+                    let _ = reply.send(r.map(|()| references).map_err(Into::into));
+                })),
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Work::Ingest(block, peer, reply) => {
+                let log = block.checkpoint.checkpoint.log;
+                let held = self.held(&log);
+                match self.ingest(g, block, peer).await {
+                    Ok(done) => g.done.push(Box::new(move |r| {
+                        let refused = |e: StoreError| Ingested::Refused { held, code: e.code().into() };
+                        let _ = reply.send(r.map(|()| done).unwrap_or_else(refused));
+                    })),
+                    Err(refused) => {
+                        let _ = reply.send(refused);
+                    }
+                }
+            }
+            Work::Learn(enrolments, peer) => self.learn(g, enrolments, peer),
+            Work::Forks(proofs, peer) => self.take_forks(g, proofs, peer).await,
+            Work::Cosigned(checkpoint, cosignature) => self.take_cosignature(g, *checkpoint, cosignature),
+            Work::HubTime(time_s) => self.take_hub_time(g, time_s),
+            Work::Excerpt { record, entries, peer, reply } => {
+                let taken = self.take_excerpt(g, record, entries, peer).await;
+                g.done.push(Box::new(move |r| {
+                    let _ = reply.send(taken && r.is_ok());
+                }));
+            }
+            Work::Carry(carried, reply) => {
+                g.batch.carry.push(carried);
+                g.events.push(Event::Carried);
+                g.done.push(Box::new(move |r| {
+                    let _ = reply.send(r.is_ok());
+                }));
+            }
+            Work::Refusal(row) => g.batch.refusals.push(row),
+            Work::Peer(row) => g.batch.peers.push(row),
+            Work::Local(keys, gone, reply) => {
+                g.batch.local.extend(keys);
+                g.batch.local_gone.extend(gone);
+                g.done.push(Box::new(move |r| {
+                    let _ = reply.send(r.map_err(Into::into));
+                }));
+            }
+            Work::Reconcile => {}
+            Work::At { record, at, time_ms, reply } => {
+                let _ = reply.send(self.record_at(g, record, &at, time_ms).await);
+            }
+            Work::Stop(_) => unreachable!("the desk's loop takes it"),
+        }
+    }
+
+    /// Signs what was written, projects what was touched, commits, and tells whoever waits. Returns whether findings
+    /// have to be looked at again.
+    async fn commit(&mut self, mut g: Group) -> bool {
+        let outcome = self.prepare(&mut g).await;
+        let outcome = match outcome {
+            Ok(()) if g.batch.is_empty() => Ok(()),
+            Ok(()) => self.store.commit(std::mem::take(&mut g.batch)).await,
+            Err(error) => Err(error),
+        };
+        match &outcome {
+            Ok(()) => {
+                if !g.grown.is_empty() {
+                    self.publish_frontier();
+                    let grown = std::mem::take(&mut g.grown);
+                    g.events.push(Event::Grew(grown.into_iter().collect()));
+                }
+                if !g.touched.is_empty() {
+                    g.events.push(Event::Records);
+                }
+                for (id, book) in g.books.drain() {
+                    self.books.put(id, book);
+                }
+            }
+            Err(error) => {
+                tracing::error!(code = error.code(), %error, "commit failed; reading the store anew");
+                // Memory is ahead of the disk: nothing of this group may be built upon.
+                self.epoch = None;
+                if let Err(error) = self.load().await {
+                    tracing::error!(%error, "the store does not read");
+                }
+                g.events.clear();
+            }
+        }
+        for done in g.done.drain(..) {
+            done(outcome.clone());
+        }
+        for event in g.events.drain(..) {
+            let _ = self.events.send(event);
+        }
+        if outcome.is_err() {
+            return false;
+        }
+        if self.me.role == Role::Hub && !g.touched.is_empty() {
+            self.reconcile_touched(&g.touched).await;
+        }
+        // Verdicts that hang on what this commit brought (a bound reached, a fork cut) move records of their own.
+        if g.verdicts_moved {
+            let mut after = Group::new(self.new_batch());
+            after.verdicts_moved = true;
+            if self.move_verdicts(&mut after).await.unwrap_or(false) {
+                Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await;
+            }
+        }
+        g.watermark_moved
+    }
+
+    async fn prepare(&mut self, g: &mut Group) -> Result<(), StoreError> {
+        if g.verdicts_moved {
+            self.move_verdicts(g).await?;
+        }
+        for id in std::mem::take(&mut g.retry) {
+            self.rebuild(g, id).await?;
+        }
+        self.sign(g)?;
+        let touched: Vec<RecordId> = g.touched.iter().copied().collect();
+        for id in touched {
+            let unjudged = g.unjudged.get(&id).cloned().unwrap_or_default();
+            if let Some(book) = g.books.get(&id) {
+                let mut row = project(book);
+                row.waiting.extend(unjudged.iter().map(|(entry, missing)| (*entry, Some(*missing))));
+                g.batch.records.push(row);
+            } else {
+                let waiting = unjudged.iter().map(|(entry, missing)| Waiting {
+                    record: id,
+                    entry: *entry,
+                    missing: Some(*missing),
+                });
+                g.batch.waiting.extend(waiting);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts anew what counts of each log and rebuilds the records concerned. Returns whether any was.
+    async fn move_verdicts(&mut self, g: &mut Group) -> Result<bool, StoreError> {
+        let moved = self.restand().await?;
+        let mut any = false;
+        for (log, from) in moved {
+            let mut ids = self.store.records_of_log(&log, 0).await?;
+            let _ = from; // an admission may lie anywhere past the cut: all records of the log are looked at
+            ids.extend(g.fresh.iter().filter(|(_, e)| e.iter().any(|e| e.reference().log == log)).map(|(id, _)| *id));
+            for id in ids {
+                any = true;
+                self.rebuild(g, id).await?;
+            }
+        }
+        Ok(any)
+    }
+
+    /// Signs the entries written in this group, a run of about 8 KiB at a time.
+    fn sign(&mut self, g: &mut Group) -> Result<(), StoreError> {
+        let hub_time_s = self.hub_time_s.load(Ordering::Relaxed);
+        if g.refresh
+            && let Some(epoch) = self.epoch
+        {
+            let log = self.own_log(epoch, Lane::Control, self.own_crossing());
+            g.pending.entry(log).or_default();
+            let peaks = self.logs.get(&log).map(|h| h.peaks.clone()).unwrap_or_default();
+            g.own_start.entry(log).or_insert(peaks);
+            g.events.push(Event::Refreshed(log));
+        }
+        for (log, entries) in std::mem::take(&mut g.pending) {
+            let mut peaks = g.own_start.remove(&log).unwrap_or_default();
+            let sizes = self.logs.iter().filter(|(l, _)| l.lane != Lane::Control);
+            let mine = sizes.filter(|(l, _)| l.node == log.node && l.epoch == log.epoch);
+            let list: Vec<_> = match log.lane {
+                Lane::Control => mine.map(|(l, h)| (l.lane, l.crossing, h.peaks.size())).collect(),
+                _ => Vec::new(),
+            };
+            for run in runs(&entries) {
+                let block = VerifiedBlock::author(&self.keys.log_key, log, &peaks, run, hub_time_s, list.clone())
+                    .map_err(|e| StoreError::Conflict(e.to_string()))?;
+                peaks = block.peaks().clone();
+                g.batch.blocks.push(block);
+            }
+            let tip = Tip { size: peaks.size(), root: peaks.root() };
+            let checkpoint = g.batch.blocks.last().map(|b| b.checkpoint().clone());
+            if let Some(checkpoint) = &checkpoint
+                && self.me.role == Role::Hub
+            {
+                // A hub stores its own logs as it stores everybody's: its cosignature says so.
+                let time_s = (self.clock.now_ms() / 1000).max(0) as u64;
+                let cosignature = self.keys.log_key.cosign(&checkpoint.checkpoint, time_s);
+                self.control.write().expect("no panic holds it").learn_cosigned(cosignature.witness, log, tip);
+                g.batch.cosignatures.push(CosignedHead { checkpoint: checkpoint.clone(), cosignature });
+            }
+            self.logs.insert(log, Held { peaks, checkpoint });
+            g.batch.own_heads.push((log, tip));
+            g.grown.insert(log, tip);
+        }
+        Ok(())
+    }
+
+    /// Puts an own entry at the end of an own log; it is signed when the group is.
+    fn append(&mut self, g: &mut Group, log: LogId, entry: Entry) -> Result<VerifiedEntry, NodeError> {
+        let bytes = entry.encode()?;
+        let held = self.logs.entry(log).or_insert_with(|| Held { peaks: Peaks::default(), checkpoint: None });
+        g.own_start.entry(log).or_insert_with(|| held.peaks.clone());
+        let leaf = wadi_log::leaf_hash(&bytes);
+        let reference = Reference { log, seq: held.peaks.size(), leaf };
+        held.peaks.append(leaf);
+        g.pending.entry(log).or_default().push(entry);
+        Ok(VerifiedEntry::recheck(reference, bytes)?)
+    }
+
+    /// The epoch of this start; the first write opens it with a `Boot` that names where the last one ended.
+    fn open_epoch(&mut self, g: &mut Group) -> Result<Epoch, NodeError> {
+        if let Some(epoch) = self.epoch {
+            return Ok(epoch);
+        }
+        let epoch = Epoch(rand::random());
+        self.epoch = Some(epoch);
+        let node = self.node();
+        let last = self.last_epoch;
+        let previous: Vec<Head> = self
+            .logs
+            .iter()
+            .filter(|(l, h)| l.node == node && Some(l.epoch) == last && h.peaks.size() > 0)
+            .map(|(l, h)| Head { log: *l, size: h.peaks.size(), root: h.peaks.root() })
+            .take(SEEN_HEADS_MAX)
+            .collect();
+        let boot = Boot { software: format!("wadi {}", env!("CARGO_PKG_VERSION")), previous };
+        let log = self.own_log(epoch, Lane::Control, self.own_crossing());
+        let entry = Entry { common: self.common_now(), body: Body::Boot(boot) };
+        let control = self.control.clone();
+        let verified = self.append(g, log, entry)?;
+        if let Some(entry) = verified.entry() {
+            control.write().expect("no panic holds it").learn(verified.reference(), entry);
+        }
+        let value = epoch.to_string();
+        g.batch.local.push(LocalKey { scope: "epoch".into(), key: "last".into(), value });
+        self.last_epoch = Some(epoch);
+        Ok(epoch)
+    }
+
+    fn common_now(&self) -> Common {
+        Common { wall_ms: self.clock.now_ms(), ..Common::default() }
+    }
+
+    /// Writes down which control heads, and before a decision which holds, this node has taken in, where they moved.
+    async fn write_seen(&mut self, g: &mut Group, log: LogId, holds: bool) -> Result<(), NodeError> {
+        let index = self.seen_index(&log).await?;
+        let covered = index.latest().cloned().unwrap_or_default();
+        let moved: Vec<Head> = {
+            let control = self.control.read().expect("no panic holds it");
+            let counts = |l: &LogId| match l.lane {
+                Lane::Control => control.role(&l.node) == Some(Role::Hub),
+                Lane::Hold => holds,
+                _ => false,
+            };
+            let moved = self
+                .logs
+                .iter()
+                .filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered.get(l).copied().unwrap_or(0));
+            moved.map(|(l, h)| Head { log: *l, size: h.peaks.size(), root: h.peaks.root() }).collect()
+        };
+        for heads in moved.chunks(SEEN_HEADS_MAX) {
+            let seen = Seen { heads: heads.to_vec() };
+            let entry = Entry { common: self.common_now(), body: Body::Seen(seen) };
+            let written = self.append(g, log, entry)?.reference();
+            g.batch.seen.push(written);
+            let mut index = (*self.seen_index(&log).await?).clone();
+            index.push(written.seq, heads);
+            self.seen.put(log, Arc::new(index));
+        }
+        Ok(())
+    }
+
+    async fn write_one(&mut self, g: &mut Group, write: Write) -> Result<Written, NodeError> {
+        if self.me.role == Role::Observer {
+            return Err(NodeError::ForeignCrossing(format!("{} is an observer: it writes nothing", self.me.name)));
+        }
+        if let Some(before) = self.written_before(g, &write).await? {
+            return Ok(before);
+        }
+        let (puts, events) = write.draft.check()?;
+        let kind = write.draft.kind;
+        let (crossing, record) = match write.target {
+            Target::New(crossing) => (crossing.unwrap_or(self.own_crossing()), None),
+            Target::On(id) => {
+                let book = self.book(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+                if book.kind() != Some(kind) {
+                    let is = book.kind().map_or("record", Kind::name);
+                    return Err(NodeError::Refused {
+                        code: "wrong_kind".into(),
+                        why: format!("{} is a {is}, the draft is of a {kind}", book.printed()),
+                    });
+                }
+                (book.crossing(), Some(id))
+            }
+        };
+        if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing {
+            let own = self.own_crossing();
+            return Err(NodeError::ForeignCrossing(format!(
+                "this node writes records of {own}; one of {crossing} is begun there or at the hub"
+            )));
+        }
+        let based_on = match (&write.based_on, record) {
+            (_, None) => Vec::new(),
+            (Based::Heads, Some(id)) => self.book(g, id).await?.map(|b| b.heads()).unwrap_or_default(),
+            (Based::Entries(given), Some(id)) => {
+                let book = self.book(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+                if let Some(unknown) = given.iter().find(|r| book.row(r).is_none()) {
+                    return Err(NodeError::UnknownEntry(unknown.to_string()));
+                }
+                let mut given = given.clone();
+                given.sort();
+                given.dedup();
+                given
+            }
+        };
+        let epoch = self.open_epoch(g)?;
+        let log = self.own_log(epoch, kind.lane(), crossing);
+        if !events.is_empty() && !write.officer.is_empty() {
+            let decides = write.draft.events.iter().filter_map(|e| e.get("type")?.as_str()).any(is_decision);
+            self.write_seen(g, log, decides).await?;
+        }
+        let looks_wrong: Vec<String> = puts.iter().filter_map(|p| warnings(&p.key, &p.value)).collect();
+        let common = Common {
+            officer: write.officer,
+            department: write.department,
+            device: write.device,
+            device_seq: write.device_seq,
+            happened_ms: write.happened.as_ref().map(|(at, _)| *at),
+            happened_source: write.happened.map(|(_, source)| source).unwrap_or_default(),
+            ..self.common_now()
+        };
+        let entry = Entry { common, body: Body::Change(Change { record, based_on, puts, events }) };
+        // Judge before it is appended: what would not count is told to whoever says it, and leaves no trace.
+        let bytes = entry.encode()?;
+        let reference = Reference { log, seq: self.held(&log), leaf: wadi_log::leaf_hash(&bytes) };
+        let id = record.unwrap_or_else(|| RecordId::of_first(&reference));
+        let verified = VerifiedEntry::recheck(reference, bytes)?;
+        let said = self.said(&verified).await?.map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
+        match g.books.get_mut(&id) {
+            Some(book) => book.add(said),
+            None => {
+                let book = Book::build(id, [said]).expect("one row");
+                g.books.insert(id, book);
+            }
+        }
+        if let Some(refusal) = refusal_of(&g.books[&id], &reference) {
+            let rows =
+                g.books.remove(&id).into_iter().flat_map(|b| b.rows().map(|(s, _)| s.clone()).collect::<Vec<_>>());
+            let without: Vec<_> = rows.filter(|s| s.reference != reference).collect();
+            if let Some(book) = Book::build(id, without) {
+                g.books.insert(id, book);
+            }
+            return Err(refusal);
+        }
+        let verified = self.append(g, log, entry)?;
+        debug_assert_eq!(verified.reference(), reference);
+        g.batch.about.push((id, reference));
+        g.fresh.entry(id).or_default().push(verified);
+        g.touched.insert(id);
+        let printed = g.books[&id].printed();
+        if let Some((scope, key)) = write.key {
+            let value = format!("{id} {reference}");
+            g.batch.local.push(LocalKey { scope, key, value });
+        }
+        Ok(Written { record: id, printed, entry: reference, repeated: false, warnings: looks_wrong })
+    }
+
+    /// What an earlier write with the same key came to.
+    async fn written_before(&mut self, g: &mut Group, write: &Write) -> Result<Option<Written>, NodeError> {
+        let Some((scope, key)) = &write.key else { return Ok(None) };
+        let now = g.batch.local.iter().find(|l| l.scope == *scope && l.key == *key).map(|l| l.value.clone());
+        let value = match now {
+            Some(value) => Some(value),
+            None => self.store.local(scope, key).await?,
+        };
+        let Some(value) = value else { return Ok(None) };
+        let bad = || NodeError::Store(StoreError::Database(format!("local key {scope} {key} does not read")));
+        let (id, entry) = value.split_once(' ').ok_or_else(bad)?;
+        let id = parse_record(id).ok_or_else(bad)?;
+        let printed = self.book(g, id).await?.map(|b| b.printed()).unwrap_or_default();
+        let entry = entry.parse().map_err(|_| bad())?;
+        Ok(Some(Written { record: id, printed, entry, repeated: true, warnings: vec![] }))
+    }
+
+    async fn write_control(
+        &mut self,
+        g: &mut Group,
+        bodies: Vec<Body>,
+        officer: String,
+    ) -> Result<Vec<Reference>, NodeError> {
+        let epoch = self.open_epoch(g)?;
+        let log = self.own_log(epoch, Lane::Control, self.own_crossing());
+        let department = if self.me.role == Role::Hub { "HUB" } else { "" };
+        let common = Common { officer, department: department.into(), ..self.common_now() };
+        let entries: Vec<Entry> = bodies.into_iter().map(|body| Entry { common: common.clone(), body }).collect();
+        for entry in &entries {
+            entry.encode()?;
+            self.control.read().expect("no panic holds it").check_right(&log, entry)?;
+        }
+        let mut out = Vec::new();
+        for entry in entries {
+            let verified = self.append(g, log, entry)?;
+            out.push(verified.reference());
+            self.learn_control(g, &verified);
+        }
+        Ok(out)
+    }
+
+    pub(crate) async fn write_cut(&mut self, g: &mut Group, cut: wadi_log::Cut) -> Result<(), NodeError> {
+        self.write_control(g, vec![Body::Cut(cut)], String::new()).await.map(drop)
+    }
+
+    /// Takes a control entry into what is known.
+    pub(crate) fn learn_control(&mut self, g: &mut Group, verified: &VerifiedEntry) {
+        let Some(entry) = verified.entry() else { return };
+        let moved = self.control.write().expect("no panic holds it").learn(verified.reference(), entry);
+        g.verdicts_moved |= moved && matches!(entry.body, Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_));
+        if let Body::Admit(admit) = &entry.body {
+            // An admission moves single entries, not the bound of their log.
+            for r in &admit.entries {
+                self.standing.remove(&r.log);
+            }
+        }
+        if moved && let Body::Enrolment(e) = &entry.body {
+            g.batch.enrolments.push(e.clone());
+            g.events.push(Event::Members(vec![e.clone()]));
+        }
+    }
+
+    /// Signs the head of the control log anew at the end of this group, so that the hub learns how far it has heard us.
+    pub(crate) fn refresh(&self, g: &mut Group) {
+        g.refresh = true;
+    }
+
+    /// A record's book: of this group, of memory, or out of the store.
+    pub(crate) async fn book<'g>(
+        &mut self,
+        g: &'g mut Group,
+        id: RecordId,
+    ) -> Result<Option<&'g mut Book>, StoreError> {
+        if !g.books.contains_key(&id) {
+            match self.books.pop(&id) {
+                Some(book) => drop(g.books.insert(id, book)),
+                None => self.build(g, id).await?,
+            }
+        }
+        Ok(g.books.get_mut(&id))
+    }
+
+    async fn record_at(
+        &mut self,
+        g: &mut Group,
+        record: RecordId,
+        at: &[Reference],
+        time_ms: Option<i64>,
+    ) -> Result<serde_json::Value, NodeError> {
+        let book = self.book(g, record).await?.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+        if let Some(unknown) = at.iter().find(|r| book.row(r).is_none()) {
+            return Err(NodeError::UnknownEntry(unknown.to_string()));
+        }
+        let then = match time_ms {
+            Some(time_ms) => book.at_time(time_ms),
+            None => book.as_of(at),
+        };
+        let nothing = || NodeError::NoRecord(format!("{} at that time", book.printed()));
+        then.map(|b| b.json()).ok_or_else(nothing)
+    }
+
+    /// Builds a record from the store and from what this group brought.
+    async fn build(&mut self, g: &mut Group, id: RecordId) -> Result<(), StoreError> {
+        let mut entries: Vec<VerifiedEntry> =
+            self.store.record_entries(&id).await?.into_iter().map(|s| s.entry).collect();
+        entries.extend(g.fresh.get(&id).into_iter().flatten().cloned());
+        let mut rows = Vec::with_capacity(entries.len());
+        g.unjudged.remove(&id);
+        for entry in &entries {
+            if !matches!(entry.entry().map(|e| &e.body), Some(Body::Change(_))) {
+                continue;
+            }
+            match self.said(entry).await? {
+                Ok(said) => rows.push(said),
+                Err(missing) => g.unjudged.entry(id).or_default().push((entry.reference(), missing)),
+            }
+        }
+        if let Some(book) = Book::build(id, rows) {
+            g.books.insert(id, book);
+        }
+        Ok(())
+    }
+
+    /// Builds a record afresh: verdicts on its entries, or what they are judged by, have moved.
+    pub(crate) async fn rebuild(&mut self, g: &mut Group, id: RecordId) -> Result<(), StoreError> {
+        self.books.pop(&id);
+        g.books.remove(&id);
+        g.touched.insert(id);
+        self.build(g, id).await
+    }
+
+    /// Adds one change of a peer to its record.
+    pub(crate) async fn add_change(
+        &mut self,
+        g: &mut Group,
+        entry: &VerifiedEntry,
+        record: RecordId,
+    ) -> Result<(), StoreError> {
+        let reference = entry.reference();
+        g.batch.about.push((record, reference));
+        g.touched.insert(record);
+        let known = self.book(g, record).await?.is_some();
+        g.fresh.entry(record).or_default().push(entry.clone());
+        match self.said(entry).await? {
+            Err(missing) => g.unjudged.entry(record).or_default().push((reference, missing)),
+            Ok(said) if known => g.books.get_mut(&record).expect("known").add(said),
+            Ok(said) => {
+                let book = Book::build(record, [said]).expect("one row");
+                g.books.insert(record, book);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn note(&self, g: &mut Group, subject: String, code: &str, why: String, peer: String) {
+        let at_ms = self.clock.now_ms();
+        g.batch.refusals.push(RefusalRow { subject, code: code.into(), why, peer, at_ms });
+    }
+}
+
+fn runs(entries: &[Entry]) -> Vec<&[Entry]> {
+    let (mut out, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (n, entry) in entries.iter().enumerate() {
+        let size = entry.encode().map_or(0, |b| b.len());
+        if bytes > 0 && bytes + size > RUN_BYTES {
+            out.push(&entries[start..n]);
+            (start, bytes) = (n, 0);
+        }
+        bytes += size;
+    }
+    out.push(&entries[start..]);
+    out
+}
+
+pub(crate) fn parse_record(text: &str) -> Option<RecordId> {
+    let bytes: Option<Vec<u8>> = (0..32).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
+    (text.len() == 64).then_some(())?;
+    Some(RecordId(bytes?.try_into().ok()?))
+}
+
+/// Why an entry just added would not count, if it would not.
+fn refusal_of(book: &Book, reference: &Reference) -> Option<NodeError> {
+    let refused = |code: &str, why: &str| Some(NodeError::Refused { code: code.into(), why: why.into() });
+    match book.row(reference).map(|(_, row)| row) {
+        Some(Row::Refused(r)) => return refused(r.code, &r.why),
+        Some(Row::Waits(missing)) => return Some(NodeError::UnknownEntry(missing.to_string())),
+        _ => {}
+    }
+    let event = book.events().find(|e| e.reference == *reference && e.refusal.is_some())?;
+    let refusal = event.refusal.as_ref()?;
+    refused(refusal.code, &refusal.why)
+}
+
+/// A record's row.
+fn project(book: &Book) -> RecordRow {
+    let state = state(book);
+    let waiting = book.rows().filter_map(|(said, row)| match row {
+        Row::Waits(missing) => Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX))),
+        _ => None,
+    });
+    RecordRow {
+        id: book.id(),
+        printed: book.printed(),
+        lane: book.lane() as u8,
+        crossing: book.crossing().to_string(),
+        open: state.is_open(),
+        contested: !book.contested().is_empty(),
+        state: state.line(),
+        json: book.json().to_string(),
+        digest: Hash(book.digest()),
+        entries: book.rows().count() as u32,
+        at_ms: book.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).max().unwrap_or(0),
+        terms: terms(book),
+        waiting: waiting.collect(),
+        changed: 0,
+    }
+}

@@ -1,0 +1,193 @@
+//! The desk: the one task that changes a node. It keeps in memory what every write and every block needs.
+
+use crate::{
+    clock::Clock,
+    error::NodeError,
+    judging::SeenIndex,
+    node::{Event, NodeKeys},
+    write::{Write, Written},
+};
+use lru::LruCache;
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroUsize,
+    sync::{Arc, RwLock},
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use wadi_log::{
+    Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Lane, LogId, NodeId, Peaks,
+    RecordId, Reference, SignedCheckpoint, Tip,
+};
+use wadi_record::{Book, Policy};
+use wadi_store::{Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
+use wadi_sync::ExcerptEntry;
+
+/// Things done in one group, and so in one commit, at most.
+const GROUP_MAX: usize = 256;
+/// Open records kept in memory: 15 to 20 KB each.
+const BOOKS_MAX: usize = 2_000;
+/// Logs whose `Seen` entries are kept in memory.
+const SEEN_MAX: usize = 4_096;
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
+
+/// Something to be done at the desk.
+pub(crate) enum Work {
+    Write(Box<Write>, Reply<Written>),
+    Control(Vec<Body>, String, Reply<Vec<Reference>>),
+    Ingest(Block, NodeId, oneshot::Sender<Ingested>),
+    Learn(Vec<Enrolment>, NodeId),
+    Forks(Vec<ForkProof>, NodeId),
+    Cosigned(Box<SignedCheckpoint>, Cosignature),
+    HubTime(i64),
+    Excerpt { record: RecordId, entries: Vec<ExcerptEntry>, peer: NodeId, reply: oneshot::Sender<bool> },
+    Carry(Carried, oneshot::Sender<bool>),
+    Refusal(RefusalRow),
+    Peer(PeerRow),
+    Local(Vec<LocalKey>, Vec<(String, String)>, Reply<()>),
+    Reconcile,
+    At { record: RecordId, at: Vec<Reference>, time_ms: Option<i64>, reply: Reply<serde_json::Value> },
+    Stop(oneshot::Sender<()>),
+}
+
+/// What became of a block.
+#[derive(Clone, Debug)]
+pub(crate) enum Ingested {
+    Durable { tip: Tip, cosignature: Box<Cosignature> },
+    Refused { held: u64, code: String },
+}
+
+/// A log as held.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) peaks: Peaks,
+    pub(crate) checkpoint: Option<SignedCheckpoint>,
+}
+
+pub(crate) struct Desk {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keys: NodeKeys,
+    pub(crate) me: Enrolment,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) control: Arc<RwLock<Control>>,
+    pub(crate) frontier: Arc<RwLock<Frontier>>,
+    pub(crate) hub_time_s: Arc<std::sync::atomic::AtomicI64>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) logs: BTreeMap<LogId, Held>,
+    pub(crate) standing: HashMap<LogId, u64>,
+    pub(crate) books: LruCache<RecordId, Book>,
+    pub(crate) seen: LruCache<LogId, Arc<SeenIndex>>,
+    pub(crate) policies: HashMap<Reference, Arc<Policy>>,
+    pub(crate) default_policy: Arc<Policy>,
+    pub(crate) epoch: Option<Epoch>,
+    pub(crate) last_epoch: Option<Epoch>,
+    pub(crate) watermarks: BTreeMap<String, i64>,
+    pub(crate) refreshed_s: i64,
+}
+
+impl Desk {
+    pub(crate) fn node(&self) -> NodeId {
+        self.me.node()
+    }
+
+    pub(crate) fn held(&self, log: &LogId) -> u64 {
+        self.logs.get(log).map_or(0, |h| h.peaks.size())
+    }
+
+    pub(crate) fn own_crossing(&self) -> Crossing {
+        self.me.crossing.unwrap_or(Crossing::HUB)
+    }
+
+    pub(crate) fn own_log(&self, epoch: Epoch, lane: Lane, crossing: Crossing) -> LogId {
+        LogId { node: self.node(), epoch, lane, crossing }
+    }
+
+    /// Reads logs, enrolments, control entries, forks and cosignatures out of the store: at the start, and after a
+    /// commit that failed and left memory ahead of the disk.
+    pub(crate) async fn load(&mut self) -> Result<(), StoreError> {
+        let root = *self.control.read().expect("no panic holds it").root();
+        let mut control = Control::new(root);
+        for e in self.store.enrolments().await?.into_iter().chain([self.me.clone()]) {
+            let _ = control.enrol(e);
+        }
+        self.logs.clear();
+        for row in self.store.logs().await? {
+            self.logs.insert(row.log, Held { peaks: row.peaks, checkpoint: Some(row.checkpoint) });
+        }
+        for c in self.store.cosignatures(None).await? {
+            let head = &c.checkpoint.checkpoint;
+            control.learn_cosigned(c.cosignature.witness, head.log, Tip { size: head.size, root: head.root });
+        }
+        for proof in self.store.forks().await? {
+            control.learn_fork(proof);
+        }
+        *self.control.write().expect("no panic holds it") = control;
+        let controls: Vec<LogId> = self.logs.keys().filter(|l| l.lane == Lane::Control).copied().collect();
+        // Hubs' logs twice: the first reading may bring the enrolment that the right of another's entries rests on.
+        for log in controls.iter().chain(&controls) {
+            let mut from = 0;
+            loop {
+                let part = self.store.entries(log, from, 1 << 20).await?;
+                let Some(last) = part.last() else { break };
+                from = last.entry.reference().seq + 1;
+                let mut control = self.control.write().expect("no panic holds it");
+                for stored in &part {
+                    if let Some(entry) = stored.entry.entry()
+                        && control.check_right(log, entry).is_ok()
+                    {
+                        control.learn(stored.entry.reference(), entry);
+                    }
+                }
+            }
+        }
+        self.books.clear();
+        self.seen.clear();
+        self.standing.clear();
+        self.publish_frontier();
+        self.restand().await?;
+        let last = self.store.local("epoch", "last").await?;
+        self.last_epoch = last.and_then(|text| {
+            let bytes: Option<Vec<u8>> =
+                (0..8).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
+            Some(Epoch(bytes?.try_into().ok()?))
+        });
+        Ok(())
+    }
+
+    pub(crate) fn publish_frontier(&self) {
+        let tips = self.logs.iter().map(|(l, h)| (*l, Tip { size: h.peaks.size(), root: h.peaks.root() })).collect();
+        *self.frontier.write().expect("no panic holds it") = Frontier(tips);
+    }
+
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) {
+        let mut group = Vec::new();
+        while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
+            let mut stop = None;
+            let mut work = Vec::new();
+            for item in group.drain(..) {
+                match item {
+                    Work::Stop(reply) => stop = Some(reply),
+                    other => work.push(other),
+                }
+            }
+            if !work.is_empty() {
+                self.work_off(work).await;
+            }
+            if let Some(reply) = stop {
+                self.store.close().await;
+                let _ = reply.send(());
+                return;
+            }
+        }
+        self.store.close().await;
+    }
+
+    pub(crate) fn new_cache() -> (LruCache<RecordId, Book>, LruCache<LogId, Arc<SeenIndex>>) {
+        let size = |n: usize| NonZeroUsize::new(n).expect("not zero");
+        (LruCache::new(size(BOOKS_MAX)), LruCache::new(size(SEEN_MAX)))
+    }
+
+    pub(crate) fn new_batch(&self) -> Batch {
+        Batch { at_ms: self.clock.now_ms(), ..Batch::default() }
+    }
+}

@@ -1,0 +1,279 @@
+//! What comes from peers: blocks, excerpts, enrolments, fork proofs, cosignatures and the hub's time.
+
+use crate::{
+    commit::Group,
+    desk::{Desk, Held, Ingested},
+    node::Event,
+};
+use std::sync::atomic::Ordering;
+use wadi_log::{
+    Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId, RecordId, Role,
+    SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
+};
+use wadi_store::{CosignedHead, LocalKey};
+use wadi_sync::ExcerptEntry;
+
+/// Hub seconds after which a site signs its control log's head anew, naming the newer hub time.
+const REFRESH_S: i64 = 300;
+
+impl Desk {
+    pub(crate) async fn ingest(&mut self, g: &mut Group, block: Block, peer: NodeId) -> Result<Ingested, Ingested> {
+        let head = block.checkpoint.checkpoint.clone();
+        let log = head.log;
+        let held = self.held(&log);
+        let refused = |code: &str| Ingested::Refused { held, code: code.into() };
+        let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
+        let Some(author) = author else {
+            let why = format!("a block of node {}, which is not enrolled here", log.node);
+            self.note(g, log.origin(), "not_enrolled", why, peer.to_string());
+            return Err(refused("not_enrolled"));
+        };
+        let peaks = self.logs.get(&log).map(|h| h.peaks.clone()).unwrap_or_default();
+        let newer = self
+            .logs
+            .get(&log)
+            .and_then(|h| h.checkpoint.as_ref())
+            .is_none_or(|c| c.checkpoint.hub_time_s < head.hub_time_s);
+        if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
+            // A replay: it is held already, and taking it again changes nothing. Equal frontiers prove that it is the
+            // same; another branch is the search for forks' to find.
+            self.note(
+                g,
+                log.origin(),
+                "replayed_block",
+                format!("entries {}..{} are held", block.from, head.size),
+                peer.to_string(),
+            );
+            let Some(checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
+                return Err(refused("gap"));
+            };
+            let tip = Tip { size: held, root: peaks.root() };
+            return Ok(Ingested::Durable { tip, cosignature: Box::new(self.cosign(&checkpoint)) });
+        }
+        let block = match verify_block(block, &peaks, &author) {
+            Ok(block) => block,
+            Err(LogError::Gap { .. }) => return Err(refused("gap")),
+            Err(error) => {
+                self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
+                return Err(refused(error.code()));
+            }
+        };
+        for entry in block.entries() {
+            self.take_entry(g, entry, peer).await.map_err(|e| refused(e.code()))?;
+        }
+        let tip = Tip { size: block.peaks().size(), root: block.peaks().root() };
+        let cosignature = self.cosign(block.checkpoint());
+        self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
+        self.logs.insert(log, Held { peaks: block.peaks().clone(), checkpoint: Some(block.checkpoint().clone()) });
+        g.batch.blocks.push(block);
+        g.grown.insert(log, tip);
+        if log.lane == Lane::Control {
+            self.retry_unjudged(g, log.node).await;
+        }
+        self.move_watermark(g, &log.node);
+        g.verdicts_moved |= self.control.read().expect("no panic holds it").bound(&log).is_some();
+        Ok(Ingested::Durable { tip, cosignature: Box::new(cosignature) })
+    }
+
+    async fn take_entry(
+        &mut self,
+        g: &mut Group,
+        verified: &VerifiedEntry,
+        peer: NodeId,
+    ) -> Result<(), wadi_store::StoreError> {
+        let reference = verified.reference();
+        let refuse = |desk: &Self, g: &mut Group, e: &LogError| {
+            desk.note(g, reference.to_string(), e.code(), e.to_string(), peer.to_string());
+        };
+        let entry = match (verified.reading(), verified.entry()) {
+            (Err(error), _) => {
+                // Signed by its author, and no entry: it stands in the log, and counts for nothing.
+                refuse(self, g, error);
+                return Ok(());
+            }
+            (_, None) => {
+                let why = "an entry of a later version: it is kept until the software is renewed".to_string();
+                self.note(g, reference.to_string(), "later_version", why, peer.to_string());
+                return Ok(());
+            }
+            (_, Some(entry)) => entry,
+        };
+        let right = self.control.read().expect("no panic holds it").check_right(&reference.log, entry);
+        if let Err(error) = right {
+            refuse(self, g, &error);
+            return Ok(());
+        }
+        match &entry.body {
+            Body::Change(change) => {
+                let record = change.record.unwrap_or_else(|| RecordId::of_first(&reference));
+                self.add_change(g, verified, record).await?;
+            }
+            Body::Seen(seen) => {
+                let mut index = (*self.seen_index(&reference.log).await?).clone();
+                index.push(reference.seq, &seen.heads);
+                self.seen.put(reference.log, std::sync::Arc::new(index));
+                g.batch.seen.push(reference);
+            }
+            _ => self.learn_control(g, verified),
+        }
+        Ok(())
+    }
+
+    fn cosign(&self, checkpoint: &SignedCheckpoint) -> Cosignature {
+        let time_s = (self.clock.now_ms() / 1000).max(0) as u64;
+        self.keys.log_key.cosign(&checkpoint.checkpoint, time_s)
+    }
+
+    fn learn_cosignature(&mut self, g: &mut Group, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
+        let head = &checkpoint.checkpoint;
+        let tip = Tip { size: head.size, root: head.root };
+        let mut control = self.control.write().expect("no panic holds it");
+        if control.learn_cosigned(cosignature.witness, head.log, tip) {
+            g.verdicts_moved |= control.bound(&head.log).is_some();
+        }
+        drop(control);
+        g.batch.cosignatures.push(CosignedHead { checkpoint, cosignature });
+    }
+
+    /// A cosignature of a checkpoint that this node signed, sent, carried or heard of.
+    pub(crate) fn take_cosignature(&mut self, g: &mut Group, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
+        let log = checkpoint.checkpoint.log;
+        let (author, witness) = {
+            let control = self.control.read().expect("no panic holds it");
+            (control.enrolment(&log.node).cloned(), control.enrolment(&cosignature.witness).cloned())
+        };
+        let (Some(author), Some(witness)) = (author, witness) else { return };
+        let checked = checkpoint
+            .verify(&author.log_key)
+            .and_then(|()| cosignature.verify(&checkpoint.checkpoint, &witness.log_key));
+        if let Err(error) = checked {
+            self.note(g, log.origin(), error.code(), error.to_string(), witness.name);
+            return;
+        }
+        if witness.role == Role::Hub {
+            g.batch.carried_done.push((log, checkpoint.checkpoint.size));
+            g.events.push(Event::HubCosigned(Box::new(checkpoint.clone()), cosignature));
+            self.take_hub_time(g, cosignature.time_s as i64);
+        }
+        self.learn_cosignature(g, checkpoint, cosignature);
+    }
+
+    /// The hub's time, from its own words: it only ever moves on.
+    pub(crate) fn take_hub_time(&mut self, g: &mut Group, time_s: i64) {
+        if self.hub_time_s.fetch_max(time_s, Ordering::Relaxed) >= time_s {
+            return;
+        }
+        let value = time_s.to_string();
+        g.batch.local.push(LocalKey { scope: "hub".into(), key: "time_s".into(), value });
+        if time_s - self.refreshed_s >= REFRESH_S && self.epoch.is_some() {
+            self.refreshed_s = time_s;
+            self.refresh(g);
+        }
+    }
+
+    pub(crate) fn learn(&mut self, g: &mut Group, enrolments: Vec<Enrolment>, peer: NodeId) {
+        for e in enrolments {
+            let name = e.name.clone();
+            let learned = self.control.write().expect("no panic holds it").enrol(e.clone());
+            match learned {
+                Ok(true) => {
+                    g.batch.enrolments.push(e.clone());
+                    g.events.push(Event::Members(vec![e]));
+                    g.verdicts_moved = true;
+                }
+                Ok(false) => {}
+                Err(error) => self.note(g, name, error.code(), error.to_string(), peer.to_string()),
+            }
+        }
+    }
+
+    pub(crate) async fn take_forks(&mut self, g: &mut Group, proofs: Vec<ForkProof>, peer: NodeId) {
+        for proof in proofs {
+            let log = proof.log();
+            let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
+            let Some(author) = author else { continue };
+            if let Err(error) = proof.verify(&author) {
+                self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
+                continue;
+            }
+            if !self.control.write().expect("no panic holds it").learn_fork(proof.clone()) {
+                continue;
+            }
+            let why = format!("{} signed two entries at position {}", author.name, proof.at);
+            tracing::warn!(log = %log, at = proof.at, "a log is forked");
+            self.note(g, log.origin(), "forked", why, peer.to_string());
+            g.verdicts_moved = true;
+            g.batch.forks.push(proof.clone());
+            g.events.push(Event::Forks(vec![proof]));
+            self.cut_fork(g, &log).await;
+        }
+    }
+
+    /// A hub answers a fork with a cut at what it has cosigned itself. A hub's own log is for the root to cut.
+    async fn cut_fork(&mut self, g: &mut Group, log: &wadi_log::LogId) {
+        let (is_cut, of_hub) = {
+            let control = self.control.read().expect("no panic holds it");
+            (control.cut_bound(log).is_some(), control.role(&log.node) == Some(Role::Hub))
+        };
+        if self.me.role != Role::Hub || is_cut || of_hub {
+            return;
+        }
+        let held = self.logs.get(log).map(|h| Head { log: *log, size: h.peaks.size(), root: h.peaks.root() });
+        let cut = Cut {
+            target: CutTarget::Log(*log),
+            heads: held.into_iter().collect(),
+            extends: vec![],
+            reason: "the log was forked: the branch that this hub cosigned first counts".into(),
+            root_signature: None,
+        };
+        if let Err(error) = self.write_cut(g, cut).await {
+            tracing::error!(%error, "the cut of a forked log could not be written");
+        }
+    }
+
+    pub(crate) async fn take_excerpt(
+        &mut self,
+        g: &mut Group,
+        record: RecordId,
+        entries: Vec<ExcerptEntry>,
+        peer: NodeId,
+    ) -> bool {
+        let mut verified = Vec::with_capacity(entries.len());
+        for e in entries {
+            let (author, hub) = {
+                let control = self.control.read().expect("no panic holds it");
+                (control.enrolment(&e.log.node).cloned(), control.enrolment(&e.cosignature.witness).cloned())
+            };
+            let (Some(author), Some(hub)) = (author, hub) else { return false };
+            match verify_excerpt((e.log, e.seq), e.bytes, &e.path, &e.checkpoint, &author, (&e.cosignature, &hub)) {
+                Ok(entry) => verified.push(entry),
+                Err(error) => {
+                    self.note(g, record.to_string(), error.code(), error.to_string(), peer.to_string());
+                    return false;
+                }
+            }
+        }
+        // What the authors had taken in comes first: the changes are judged by it.
+        for entry in &verified {
+            if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
+                let reference = entry.reference();
+                let Ok(index) = self.seen_index(&reference.log).await else { return false };
+                let mut index = (*index).clone();
+                index.push(reference.seq, &seen.heads);
+                self.seen.put(reference.log, std::sync::Arc::new(index));
+                g.batch.seen.push(reference);
+            }
+        }
+        for entry in verified {
+            if let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
+                let id = c.record.unwrap_or_else(|| RecordId::of_first(&entry.reference()));
+                // An excerpt is of one record: anything else in it was not asked for.
+                if id != record || self.add_change(g, &entry, record).await.is_err() {
+                    return false;
+                }
+            }
+            g.batch.loose.push(entry);
+        }
+        true
+    }
+}

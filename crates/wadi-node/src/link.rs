@@ -1,0 +1,470 @@
+//! Drives one session: carries out what it asks for, against the store and the desk, and passes the rest to the porch.
+
+use crate::{
+    desk::{Ingested, Work},
+    node::{Event, Node},
+};
+use futures_util::{StreamExt, stream::FuturesOrdered};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::{broadcast::error::RecvError, mpsc};
+use wadi_log::{Block, Body, Branch, Lane, LogId, NodeId, RecordId, Role, Tip, proof};
+use wadi_store::{Carried, PeerRow};
+use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, Session, Snapshot};
+
+/// Bytes of a block: about 8 KiB, ending at a checkpoint.
+const BLOCK_BYTES: usize = 8 * 1024;
+/// Blocks given to the desk and not yet durable, per session: reading stops until they are.
+const INGESTING_MAX: usize = 32;
+/// What is carried for others at most.
+const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Bytes of an excerpt message at most.
+const EXCERPT_BYTES_MAX: usize = 128 * 1024;
+/// How often a link looks at what time alone brings about: carrying, excerpts, status.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What comes in from the peer.
+#[derive(Debug)]
+pub enum Arriving {
+    /// A message.
+    Message(Message),
+    /// A block frame on a lane's stream.
+    Frame(Lane, Vec<u8>),
+}
+
+/// What goes out to the peer.
+#[derive(Debug)]
+pub enum Leaving {
+    /// A message.
+    Message(Message),
+    /// A block frame on a lane's stream.
+    Frame(Lane, Vec<u8>),
+}
+
+struct Link<'n> {
+    node: &'n Arc<Node>,
+    peer: NodeId,
+    session: Session,
+    out: mpsc::Sender<Leaving>,
+    inputs: VecDeque<Input>,
+    ingesting: FuturesOrdered<IngestFuture>,
+    excerpts: BTreeMap<RecordId, u32>,
+    excerpts_sent: BTreeMap<RecordId, u32>,
+    told_cosigned: BTreeMap<LogId, u64>,
+    carrying: bool,
+    offered: BTreeSet<Range>,
+    closed: Option<String>,
+}
+
+type IngestFuture = std::pin::Pin<Box<dyn Future<Output = (LogId, Option<Ingested>)> + Send>>;
+
+/// Runs a session with an authenticated peer until the connection ends or the session closes it. `tls_key` is the
+/// SHA-256 of the peer's certified key, which its enrolment has to name. Returns why it ended.
+pub async fn run_link(
+    node: Arc<Node>,
+    peer: NodeId,
+    tls_key: [u8; 32],
+    mut incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    let mut events = node.listen();
+    let mut link = Link {
+        node: &node,
+        peer,
+        session: Session::new(peer),
+        out,
+        inputs: VecDeque::new(),
+        ingesting: FuturesOrdered::new(),
+        excerpts: BTreeMap::new(),
+        excerpts_sent: BTreeMap::new(),
+        told_cosigned: BTreeMap::new(),
+        carrying: false,
+        offered: BTreeSet::new(),
+        closed: None,
+    };
+    link.remember().await;
+    link.inputs.push_back(Input::Start(Box::new(link.snapshot().await)));
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        link.work().await;
+        if link.session.peer().is_some_and(|p| p.tls_key != tls_key) && link.session.is_greeted() {
+            link.closed = Some("the certificate's key is not the one that the peer's enrolment names".into());
+        }
+        if let Some(why) = link.closed.take() {
+            node.note_peer(peer, |p| p.last_error = why.clone());
+            return why;
+        }
+        tokio::select! {
+            biased;
+            Some((log, done)) = link.ingesting.next() => link.ingested(log, done),
+            arrived = incoming.recv(), if link.ingesting.len() < INGESTING_MAX => match arrived {
+                None => return "the connection ended".into(),
+                Some(Arriving::Message(m)) => link.inputs.push_back(Input::Received(m)),
+                Some(Arriving::Frame(lane, bytes)) => link.inputs.push_back(Input::Frame { lane, bytes }),
+            },
+            event = events.recv() => match event {
+                Ok(event) => link.event(event).await,
+                // Too much happened while this link was slow: everything held is told instead.
+                Err(RecvError::Lagged(_)) => link.tell_all(),
+                Err(RecvError::Closed) => return "the node is stopping".into(),
+            },
+            _ = tick.tick() => link.tick().await,
+        }
+        node.note_peer(peer, |p| {
+            p.connected = true;
+            p.last_contact_ms = node.now_ms();
+            p.unsent = link.session.unsent();
+            p.sent_bytes = link.session.sent_bytes();
+            if p.unsent > 0 {
+                p.in_step = false;
+            }
+        });
+    }
+}
+
+impl Link<'_> {
+    async fn snapshot(&self) -> Snapshot {
+        let frontier = self.node.frontier.read().expect("no panic holds it").clone();
+        let control = self.node.control.read().expect("no panic holds it");
+        let held = |l: &LogId| frontier.0.get(l).map_or(0, |t| t.size);
+        // Only what a hub has cosigned to its end is folded: of those, two holders' digests are equal for good.
+        let closed = control.closed_logs(held).into_iter().filter(|l| {
+            control.cosigned(l).is_some_and(|t| t.size == held(l)) && l.node != self.node.id() && l.node != self.peer
+        });
+        let hub_time_s = match self.node.me.role {
+            Role::Hub => self.node.now_ms() / 1000,
+            _ => self.node.hub_time_s.load(Ordering::Relaxed),
+        };
+        Snapshot {
+            root: self.node.keys.root,
+            me: self.node.me.clone(),
+            members: control.enrolments().cloned().collect(),
+            closed: closed.collect(),
+            hub_time_s,
+            forks: control.forks().values().cloned().collect(),
+            frontier: frontier.clone(),
+        }
+    }
+
+    /// What was remembered of this peer: how much of which records it has acknowledged as excerpts.
+    async fn remember(&mut self) {
+        let Ok(rows) = self.node.store.peers().await else { return };
+        let row = rows.into_iter().find(|r| r.node == self.peer);
+        let json: serde_json::Value = row.and_then(|r| serde_json::from_str(&r.json).ok()).unwrap_or_default();
+        for (id, count) in json["excerpts"].as_object().into_iter().flatten() {
+            if let (Some(id), Some(count)) = (crate::commit::parse_record(id), count.as_u64()) {
+                self.excerpts.insert(id, count as u32);
+            }
+        }
+    }
+
+    async fn work(&mut self) {
+        while let Some(input) = self.inputs.pop_front() {
+            for output in self.session.handle(input) {
+                self.carry_out(output).await;
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send(message) => {
+                if self.out.send(Leaving::Message(message)).await.is_err() {
+                    self.closed = Some("the connection ended".into());
+                }
+            }
+            Output::SendFrame { lane, bytes } => {
+                if self.out.send(Leaving::Frame(lane, bytes)).await.is_err() {
+                    self.closed = Some("the connection ended".into());
+                }
+            }
+            Output::Ask(query) => {
+                let answer = self.answer(&query).await;
+                self.inputs.push_back(Input::Answered(query, answer));
+            }
+            Output::Ingest(block) => {
+                let log = block.checkpoint.checkpoint.log;
+                let done = self.node.ingest(block, self.peer).await;
+                self.ingesting.push_back(Box::pin(async move { (log, done.await.ok()) }));
+            }
+            Output::Learn(enrolments) => self.node.put(Work::Learn(enrolments, self.peer)).await,
+            Output::TakeForks(proofs) => self.node.put(Work::Forks(proofs, self.peer)).await,
+            Output::TakeCosignature { checkpoint, cosignature } => {
+                self.node.put(Work::Cosigned(checkpoint, cosignature)).await;
+            }
+            Output::TakeCarried { block, bytes } => self.take_carried(block, bytes).await,
+            Output::TakeExcerpt { record, from, entries } => {
+                let count = entries.len() as u32;
+                let (reply, taken) = tokio::sync::oneshot::channel();
+                self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
+                if taken.await.unwrap_or(false) {
+                    self.inputs.push_back(Input::ExcerptTaken { record, entries: from + count });
+                }
+            }
+            Output::ExcerptAcked { record, entries } => {
+                self.excerpts.insert(record, entries);
+                let known: serde_json::Map<String, serde_json::Value> =
+                    self.excerpts.iter().map(|(id, n)| (id.to_string(), (*n).into())).collect();
+                let json = serde_json::json!({ "excerpts": known }).to_string();
+                self.node.remember_peer(PeerRow { node: self.peer, json }).await;
+            }
+            Output::HubTime(time_s) => self.node.put(Work::HubTime(time_s)).await,
+            Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
+            Output::Refuse { subject, code, why } => {
+                self.node.note_refusal(subject, code, why, self.peer.to_string()).await;
+            }
+            Output::Close { code, why } => {
+                self.node.note_refusal(self.peer.to_string(), code.into(), why.clone(), self.peer.to_string()).await;
+                self.closed = Some(why);
+            }
+        }
+    }
+
+    fn ingested(&mut self, log: LogId, done: Option<Ingested>) {
+        self.inputs.push_back(match done {
+            Some(Ingested::Durable { tip, cosignature }) => Input::Committed { log, tip, cosignature: *cosignature },
+            Some(Ingested::Refused { held, code }) => Input::NotTaken { log, held, code },
+            None => Input::NotTaken { log, held: 0, code: "stopping".into() },
+        });
+    }
+
+    async fn answer(&self, query: &Query) -> Answer {
+        match query {
+            Query::Block { log, from } => Answer::Block(self.block(log, *from).await),
+            Query::Carried { log, from } => {
+                let carried = self.node.store.carried().await.unwrap_or_default();
+                let found = carried.into_iter().find(|c| c.log == *log && c.from == *from);
+                Answer::Block(found.and_then(|c| wadi_sync::decode_plain(&c.bytes).ok()))
+            }
+            Query::Roots { log, sizes, .. } => {
+                let mut roots = BTreeMap::new();
+                for size in sizes.iter().filter(|s| **s > 0) {
+                    let wanted = proof::subtrees((0, *size));
+                    if let Ok(parts) = self.node.store.subtrees(log, &wanted).await
+                        && let Ok(root) = proof::assemble(&[(0, *size)], &parts)
+                    {
+                        roots.insert(*size, root[0]);
+                    }
+                }
+                Answer::Roots(roots)
+            }
+            Query::Branch { log, at, .. } => Answer::Branch(self.branch(log, *at).await),
+        }
+    }
+
+    /// The block of a log from a position on: to the last checkpoint within about 8 KiB, or else to the first.
+    async fn block(&self, log: &LogId, from: u64) -> Option<Block> {
+        let held = self.node.frontier.read().expect("no panic holds it").0.get(log)?.size;
+        if from >= held {
+            // The head signed anew, with a newer hub time.
+            let rows = self.node.store.logs().await.ok()?;
+            let checkpoint = rows.into_iter().find(|r| r.log == *log)?.checkpoint;
+            return (checkpoint.checkpoint.size == from).then(|| Block { from, entries: vec![], checkpoint });
+        }
+        let checkpoints = self.node.store.checkpoints(log, from).await.ok()?;
+        let entries = self.node.store.entries(log, from, BLOCK_BYTES).await.ok()?;
+        let within = from + entries.len() as u64;
+        let fits = |c: &&wadi_log::SignedCheckpoint| c.checkpoint.size <= within;
+        let checkpoint = checkpoints.iter().rev().find(fits).or(checkpoints.first())?.clone();
+        let count = (checkpoint.checkpoint.size - from) as usize;
+        let mut entries = entries;
+        while entries.len() < count {
+            let next = from + entries.len() as u64;
+            let more = self.node.store.entries(log, next, 8 * BLOCK_BYTES).await.ok()?;
+            if more.is_empty() {
+                return None;
+            }
+            entries.extend(more);
+        }
+        entries.truncate(count);
+        Some(Block { from, entries: entries.into_iter().map(|e| e.entry.bytes().to_vec()).collect(), checkpoint })
+    }
+
+    async fn branch(&self, log: &LogId, at: u64) -> Option<Branch> {
+        let rows = self.node.store.logs().await.ok()?;
+        let row = rows.into_iter().find(|r| r.log == *log)?;
+        let size = row.checkpoint.checkpoint.size;
+        let leaf = self.node.store.entries(log, at, 1).await.ok()?.first()?.entry.reference().leaf;
+        Some(Branch { checkpoint: row.checkpoint, leaf, path: self.path(log, at, size).await? })
+    }
+
+    async fn path(&self, log: &LogId, at: u64, size: u64) -> Option<Vec<wadi_log::Hash>> {
+        let ranges = proof::inclusion_ranges(at, size);
+        let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
+        let parts = self.node.store.subtrees(log, &wanted).await.ok()?;
+        proof::assemble(&ranges, &parts).ok()
+    }
+
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::Grew(tips) => self.inputs.push_back(Input::Grew(tips)),
+            Event::Refreshed(log) => self.inputs.push_back(Input::Refreshed(log)),
+            Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
+            Event::Forks(proofs) => self.inputs.push_back(Input::NewForks(proofs)),
+            Event::HubCosigned(checkpoint, cosignature) => {
+                let log = checkpoint.checkpoint.log;
+                let is_hub = self.session.peer().is_some_and(|p| p.role == Role::Hub);
+                if log.node == self.peer && !is_hub {
+                    self.told_cosigned.insert(log, checkpoint.checkpoint.size);
+                    self.inputs.push_back(Input::TellCosigned { checkpoint, cosignature });
+                }
+            }
+            Event::Carried | Event::Records => {}
+        }
+    }
+
+    fn tell_all(&mut self) {
+        let frontier = self.node.frontier.read().expect("no panic holds it").clone();
+        let tips: Vec<(LogId, Tip)> = frontier.0.into_iter().collect();
+        self.inputs.push_back(Input::Grew(tips));
+    }
+
+    async fn tick(&mut self) {
+        let Some(peer) = self.session.peer().cloned() else { return };
+        match (self.node.me.role, peer.role) {
+            (_, Role::Hub) => self.offer_carried().await,
+            (Role::Hub, Role::Crossing) => {
+                if let Some(crossing) = peer.crossing {
+                    self.send_excerpts(&crossing.to_string()).await;
+                }
+            }
+            (Role::Crossing, Role::Crossing) => {
+                self.ask_to_carry();
+                self.tell_owner().await;
+            }
+            _ => {}
+        }
+    }
+
+    /// While no hub is connected, a neighbour is given what the hub lacks of this node's own logs.
+    fn ask_to_carry(&mut self) {
+        let hub_is_up = {
+            let peers = self.node.peers.lock().expect("no panic holds it");
+            peers.iter().any(|(id, p)| p.connected && self.node.with_control(|c| c.role(id) == Some(Role::Hub)))
+        };
+        if hub_is_up {
+            if std::mem::take(&mut self.carrying) {
+                self.inputs.push_back(Input::CarryFor(BTreeMap::new()));
+            }
+            return;
+        }
+        if self.carrying {
+            return;
+        }
+        self.carrying = true;
+        let frontier = self.node.frontier.read().expect("no panic holds it").clone();
+        let from = self.node.with_control(|c| {
+            let own = frontier.0.keys().filter(|l| l.node == self.node.id());
+            own.map(|l| (*l, c.cosigned(l).map_or(0, |t| t.size))).collect()
+        });
+        self.inputs.push_back(Input::CarryFor(from));
+    }
+
+    async fn take_carried(&mut self, block: Block, bytes: Vec<u8>) {
+        let head = &block.checkpoint.checkpoint;
+        let counts = self.node.store.counts().await.unwrap_or_default();
+        let known = self.node.with_control(|c| c.enrolment(&head.log.node).map(|e| e.log_key));
+        let signed = known.is_some_and(|key| block.checkpoint.verify(&key).is_ok());
+        if !signed || counts.carried_bytes + bytes.len() as i64 > CARRIED_BYTES_MAX {
+            // Not acknowledged: the owner keeps it, and gives it to the hub itself.
+            return;
+        }
+        let carried = Carried { log: head.log, from: block.from, to: head.size, bytes };
+        if self.node.carry(carried).await {
+            self.inputs.push_back(Input::CarriedStored { log: head.log, to: head.size });
+        }
+    }
+
+    async fn offer_carried(&mut self) {
+        let carried = self.node.store.carried().await.unwrap_or_default();
+        let ranges: BTreeSet<Range> =
+            carried.iter().map(|c| Range { log: c.log, from: c.from, to: c.to }).take(1_024).collect();
+        if !ranges.is_empty() && ranges != self.offered {
+            self.offered = ranges.clone();
+            self.inputs.push_back(Input::Carrying(ranges.into_iter().collect()));
+        }
+    }
+
+    /// Tells the owner of logs what the hub has cosigned of them, as a carrier learns it.
+    async fn tell_owner(&mut self) {
+        let Ok(all) = self.node.store.cosignatures(None).await else { return };
+        for c in all {
+            let head = &c.checkpoint.checkpoint;
+            let by_hub = self.node.with_control(|k| k.role(&c.cosignature.witness) == Some(Role::Hub));
+            let told = self.told_cosigned.get(&head.log).copied().unwrap_or(0);
+            if head.log.node == self.peer && by_hub && head.size > told {
+                self.told_cosigned.insert(head.log, head.size);
+                let checkpoint = Box::new(c.checkpoint);
+                self.inputs.push_back(Input::TellCosigned { checkpoint, cosignature: c.cosignature });
+            }
+        }
+    }
+
+    /// Sends what has grown of the records handed over to the peer's crossing.
+    async fn send_excerpts(&mut self, crossing: &str) {
+        let Ok(records) = self.node.store.handed_over_to(crossing).await else { return };
+        for record in records {
+            let Some(entries) = self.excerpt(&record).await else { continue };
+            let acked = self.excerpts.get(&record).copied().unwrap_or(0) as usize;
+            let sent = self.excerpts_sent.get(&record).copied().unwrap_or(0) as usize;
+            if entries.len() <= acked || entries.len() <= sent {
+                continue;
+            }
+            let (mut part, mut bytes) = (Vec::new(), 0);
+            for e in &entries[acked..] {
+                bytes += e.bytes.len() + 1_024;
+                if bytes > EXCERPT_BYTES_MAX && !part.is_empty() {
+                    break;
+                }
+                part.push(e.clone());
+            }
+            self.excerpts_sent.insert(record, (acked + part.len()) as u32);
+            let message = Message::Excerpt { record, from: acked as u32, entries: part };
+            self.inputs.push_back(Input::SendExcerpt(message));
+        }
+    }
+
+    /// A record's entries, each proven against a head that this hub has cosigned, with the `Seen` entries they are judged
+    /// by, in the order in which they came.
+    async fn excerpt(&self, record: &RecordId) -> Option<Vec<ExcerptEntry>> {
+        let mut stored = self.node.store.record_entries(record).await.ok()?;
+        stored.sort_by_key(|s| (s.received_ms, s.entry.reference()));
+        let mut wanted = Vec::new();
+        let mut have = BTreeSet::new();
+        for s in &stored {
+            let r = s.entry.reference();
+            let last = have.iter().filter(|(l, _): &&(LogId, u64)| *l == r.log).map(|(_, q)| *q).max();
+            for seen in self.node.store.seen(&r.log).await.ok()? {
+                let q = seen.reference().seq;
+                if q < r.seq && last.is_none_or(|l| q > l) && have.insert((r.log, q)) {
+                    wanted.push(seen);
+                }
+            }
+            have.insert((r.log, r.seq));
+            wanted.push(s.entry.clone());
+        }
+        let mut out = Vec::new();
+        for entry in wanted {
+            debug_assert!(matches!(entry.entry().map(|e| &e.body), Some(Body::Change(_) | Body::Seen(_)) | None));
+            let r = entry.reference();
+            let cosigned = self.node.store.cosignatures(Some(&r.log)).await.ok()?;
+            let own = cosigned.into_iter().find(|c| c.cosignature.witness == self.node.id())?;
+            let size = own.checkpoint.checkpoint.size;
+            if r.seq >= size {
+                break; // what follows is sent when it is cosigned
+            }
+            out.push(ExcerptEntry {
+                log: r.log,
+                seq: r.seq,
+                path: self.path(&r.log, r.seq, size).await?,
+                bytes: entry.bytes().to_vec(),
+                checkpoint: own.checkpoint,
+                cosignature: own.cosignature,
+            });
+        }
+        Some(out)
+    }
+}

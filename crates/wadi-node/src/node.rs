@@ -1,0 +1,271 @@
+//! The node's handle: what porches and sessions call.
+
+use crate::{
+    clock::Clock,
+    desk::{Desk, Ingested, Reply, Work},
+    error::NodeError,
+    write::{Write, Written},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use wadi_log::{
+    Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId, Reference, RootKey,
+    SignedCheckpoint, Tip,
+};
+use wadi_store::{Carried, LocalKey, PeerRow, RefusalRow, Store};
+
+/// Things that may wait for the desk; more, and their senders wait.
+const QUEUE_MAX: usize = 1_024;
+/// Events kept for a session that is slow to listen; one that falls behind compares frontiers instead.
+const EVENTS_MAX: usize = 1_024;
+
+/// A node's keys and papers.
+#[derive(Clone)]
+pub struct NodeKeys {
+    /// Signs checkpoints and cosignatures.
+    pub log_key: LogKey,
+    /// The commission's root.
+    pub root: RootKey,
+}
+
+/// What a node starts from.
+pub struct Start {
+    /// Its keys.
+    pub keys: NodeKeys,
+    /// Its own enrolment.
+    pub me: Enrolment,
+    /// Enrolments handed out with its papers, the hub's among them.
+    pub known: Vec<Enrolment>,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What sessions and screens hear of.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Event {
+    Grew(Vec<(LogId, Tip)>),
+    Refreshed(LogId),
+    Members(Vec<Enrolment>),
+    Forks(Vec<ForkProof>),
+    HubCosigned(Box<SignedCheckpoint>, Cosignature),
+    Carried,
+    Records,
+}
+
+/// How a peer stands, for status.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct PeerStatus {
+    /// Whether connected now.
+    pub connected: bool,
+    /// Last contact, node's clock, Unix milliseconds; 0 for never.
+    pub last_contact_ms: i64,
+    /// Entries that the peer is known to lack.
+    pub unsent: u64,
+    /// Whether both held the same when last compared.
+    pub in_step: bool,
+    /// Bytes of blocks sent.
+    pub sent_bytes: u64,
+    /// Round trip of the link, milliseconds.
+    pub rtt_ms: u64,
+    /// Why the last connection failed or ended.
+    pub last_error: String,
+}
+
+/// A running node.
+pub struct Node {
+    pub(crate) queue: mpsc::Sender<Work>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) control: Arc<RwLock<Control>>,
+    pub(crate) frontier: Arc<RwLock<Frontier>>,
+    pub(crate) hub_time_s: Arc<AtomicI64>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) me: Enrolment,
+    pub(crate) keys: NodeKeys,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+impl Node {
+    /// Reads what is stored and starts the desk.
+    pub async fn start(start: Start) -> Result<Arc<Self>, NodeError> {
+        let Start { keys, me, known, store, clock } = start;
+        me.verify(&keys.root)?;
+        if keys.log_key.node() != me.node() {
+            return Err(NodeError::Refused {
+                code: "key_mismatch".into(),
+                why: format!("the log key is not the one that the enrolment of {} names", me.name),
+            });
+        }
+        let control = Arc::new(RwLock::new(Control::new(keys.root)));
+        let frontier = Arc::new(RwLock::new(Frontier::default()));
+        let hub_time_s = Arc::new(AtomicI64::new(0));
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let (books, seen) = Desk::new_cache();
+        let mut desk = Desk {
+            store: store.clone(),
+            keys: keys.clone(),
+            me: me.clone(),
+            clock: clock.clone(),
+            control: control.clone(),
+            frontier: frontier.clone(),
+            hub_time_s: hub_time_s.clone(),
+            events: events.clone(),
+            logs: BTreeMap::new(),
+            standing: Default::default(),
+            books,
+            seen,
+            policies: Default::default(),
+            default_policy: Arc::default(),
+            epoch: None,
+            last_epoch: None,
+            watermarks: BTreeMap::new(),
+            refreshed_s: 0,
+        };
+        desk.load().await?;
+        if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
+            hub_time_s.store(time, Ordering::Relaxed);
+        }
+        desk.find_watermarks();
+        let (queue, receiver) = mpsc::channel(QUEUE_MAX);
+        let handle = tokio::spawn(desk.run(receiver));
+        let node = Arc::new(Self {
+            queue,
+            store,
+            control,
+            frontier,
+            hub_time_s,
+            events,
+            keys,
+            clock,
+            peers: Mutex::default(),
+            desk: Mutex::new(Some(handle)),
+            me: me.clone(),
+        });
+        let id = node.id();
+        node.put(Work::Learn(known.into_iter().chain([me]).collect(), id)).await;
+        Ok(node)
+    }
+
+    /// The node's id.
+    pub fn id(&self) -> NodeId {
+        self.me.node()
+    }
+    /// The node's own enrolment.
+    pub fn me(&self) -> &Enrolment {
+        &self.me
+    }
+    /// The node's clock, Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+    /// The store, for reading.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+    /// A listener for what happens from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+    /// Reads control facts.
+    pub fn with_control<T>(&self, read: impl FnOnce(&Control) -> T) -> T {
+        read(&self.control.read().expect("no panic holds it"))
+    }
+
+    pub(crate) async fn put(&self, work: Work) {
+        let _ = self.queue.send(work).await;
+    }
+
+    async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(work(reply)).await.map_err(|_| NodeError::Stopping)?;
+        answer.await.map_err(|_| NodeError::Stopping)?
+    }
+
+    /// Writes; durable, with its anchor, when it returns.
+    pub async fn write(&self, write: Write) -> Result<Written, NodeError> {
+        self.ask(|reply| Work::Write(Box::new(write), reply)).await
+    }
+
+    /// Writes many at once, each for itself, in order; many share a commit.
+    pub async fn write_all(&self, writes: Vec<Write>) -> Vec<Result<Written, NodeError>> {
+        let mut answers = Vec::with_capacity(writes.len());
+        for write in writes {
+            let (reply, answer) = oneshot::channel();
+            let sent = self.queue.send(Work::Write(Box::new(write), reply)).await;
+            answers.push((sent, answer));
+        }
+        let mut out = Vec::with_capacity(answers.len());
+        for (sent, answer) in answers {
+            out.push(match sent {
+                Ok(()) => answer.await.unwrap_or(Err(NodeError::Stopping)),
+                Err(_) => Err(NodeError::Stopping),
+            });
+        }
+        out
+    }
+
+    /// Writes control entries into this node's own control log; most kinds are a hub's alone.
+    pub async fn write_control(&self, bodies: Vec<Body>, officer: &str) -> Result<Vec<Reference>, NodeError> {
+        self.ask(|reply| Work::Control(bodies, officer.into(), reply)).await
+    }
+
+    pub(crate) async fn ingest(&self, block: Block, peer: NodeId) -> oneshot::Receiver<Ingested> {
+        let (reply, answer) = oneshot::channel();
+        self.put(Work::Ingest(block, peer, reply)).await;
+        answer
+    }
+
+    pub(crate) async fn carry(&self, carried: Carried) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.put(Work::Carry(carried, reply)).await;
+        answer.await.unwrap_or(false)
+    }
+
+    /// Notes something refused, to be shown.
+    pub async fn note_refusal(&self, subject: String, code: String, why: String, peer: String) {
+        let at_ms = self.now_ms();
+        self.put(Work::Refusal(RefusalRow { subject, code, why, peer, at_ms })).await;
+    }
+
+    /// Remembers something of a peer.
+    pub(crate) async fn remember_peer(&self, row: PeerRow) {
+        self.put(Work::Peer(row)).await;
+    }
+
+    /// Writes local keys, durably: they never leave this node.
+    pub async fn set_local(&self, keys: Vec<LocalKey>, gone: Vec<(String, String)>) -> Result<(), NodeError> {
+        self.ask(|reply| Work::Local(keys, gone, reply)).await
+    }
+
+    /// Looks again at findings whose time has come.
+    pub async fn reconcile(&self) {
+        self.put(Work::Reconcile).await;
+    }
+
+    /// Changes how a peer stands, for status.
+    pub fn note_peer(&self, peer: NodeId, change: impl FnOnce(&mut PeerStatus)) {
+        change(self.peers.lock().expect("no panic holds it").entry(peer).or_default());
+    }
+
+    /// Finishes what is queued, closes the store and returns when all is on disk.
+    pub async fn stop(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.queue.send(Work::Stop(reply)).await.is_ok() {
+            let _ = done.await;
+        }
+        let handle = self.desk.lock().expect("no panic holds it").take();
+        if let Some(handle) = handle {
+            let _ = handle.await;
+        }
+    }
+}

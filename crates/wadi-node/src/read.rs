@@ -1,0 +1,319 @@
+//! What people and programs read.
+
+use crate::{commit::parse_record, error::NodeError, node::Node};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+};
+use wadi_log::{Body, Crossing, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
+use wadi_store::{AnchorState, RecordRow};
+
+/// Where a record is safe.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Safety {
+    /// On this node alone.
+    LocalOnly,
+    /// At another node too, which is no hub.
+    Carried,
+    /// At a hub, by its own cosignature.
+    AtHub,
+}
+
+/// What a node holds of one lane of one crossing.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ScopeDigest {
+    /// The lane.
+    pub lane: String,
+    /// The crossing.
+    pub crossing: String,
+    /// Records.
+    pub records: i64,
+    /// Entries.
+    pub entries: u64,
+    /// Digest over the logs' sizes and roots.
+    pub entries_digest: String,
+    /// Digest over the documents.
+    pub documents_digest: String,
+    /// Digest over the states.
+    pub states_digest: String,
+}
+
+/// How a node stands.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Status {
+    pub node: String,
+    pub id: String,
+    pub role: String,
+    pub crossing: String,
+    pub now_ms: i64,
+    pub hub_time_s: i64,
+    pub records: i64,
+    pub entries: i64,
+    pub waiting: i64,
+    pub refused: i64,
+    pub findings: i64,
+    pub carried_bytes: i64,
+    /// Entries of this node's own logs that no hub has cosigned.
+    pub unsent: u64,
+    /// Age of the oldest of those, milliseconds; none where all are safe.
+    pub oldest_unsent_ms: Option<i64>,
+    /// Alarms: what is degraded, and why.
+    pub alarms: Vec<String>,
+    pub digest: String,
+    pub scopes: Vec<ScopeDigest>,
+    pub peers: Vec<Json>,
+    pub forks: Vec<String>,
+    pub cuts: Vec<String>,
+    /// Per crossing: received through that time, Unix milliseconds; only at a hub.
+    pub watermarks: BTreeMap<String, i64>,
+}
+
+/// One entry in a record's history.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct HistoryLine {
+    pub entry: String,
+    pub node: String,
+    pub officer: String,
+    pub department: String,
+    pub device: String,
+    pub claimed_ms: i64,
+    pub happened_ms: Option<i64>,
+    pub received_ms: i64,
+    /// Not before this hub time, Unix seconds: named by the checkpoint over it.
+    pub not_before_s: Option<i64>,
+    /// Not after this hub time, Unix seconds: cosigned by a hub.
+    pub not_after_s: Option<i64>,
+    pub safety: Safety,
+    pub based_on: Vec<String>,
+    pub puts: BTreeMap<String, Json>,
+    pub events: Vec<Json>,
+}
+
+impl Node {
+    /// A record's id from its printed or full form.
+    pub async fn find(&self, text: &str) -> Result<RecordId, NodeError> {
+        if let Some(id) = parse_record(text) {
+            return Ok(id);
+        }
+        let text = text.to_uppercase();
+        RecordId::check_printed(&text)?;
+        match self.store.records_printed(&text).await?.as_slice() {
+            [] => Err(NodeError::NoRecord(text)),
+            [one] => Ok(*one),
+            many => Err(NodeError::Ambiguous { id: text, all: many.iter().map(ToString::to_string).collect() }),
+        }
+    }
+
+    /// A record as JSON, with what only this node knows: where it is safe, and whether a hold on it is open.
+    pub async fn record(&self, id: &RecordId) -> Result<Json, NodeError> {
+        let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+        self.record_json(&row).await
+    }
+
+    /// A row as JSON, as [`Self::record`] gives it.
+    pub async fn record_json(&self, row: &RecordRow) -> Result<Json, NodeError> {
+        let mut json: Json = serde_json::from_str(&row.json).unwrap_or_default();
+        let holds = self.open_holds_on(row, &json).await?;
+        if !holds.is_empty() {
+            if let Some(flags) = json["flags"].as_array_mut() {
+                flags.push("DETAINED".into());
+            }
+            json["detained_by"] = holds.into();
+        }
+        let entries = self.store.record_entries(&row.id).await?;
+        let safety = entries.iter().map(|e| self.safety(&e.entry.reference())).min().unwrap_or(Safety::LocalOnly);
+        json["safety"] = json!(safety);
+        json["changed"] = row.changed.into();
+        Ok(json)
+    }
+
+    /// Open holds that name a passage, or look for its plate.
+    async fn open_holds_on(&self, row: &RecordRow, json: &Json) -> Result<Vec<String>, NodeError> {
+        if row.lane != Lane::Passage as u8 {
+            return Ok(Vec::new());
+        }
+        let mut holds = self.store.by_term("link", &row.id.to_string(), 32).await?;
+        if let Some(plate) = json["fields"]["vehicle.plate"].as_str() {
+            holds.extend(self.store.by_term("target", plate, 32).await?);
+        }
+        let open = holds.into_iter().filter(|h| h.lane == Lane::Hold as u8 && h.open).map(|h| h.printed);
+        Ok(open.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// Where one entry is safe.
+    pub fn safety(&self, entry: &Reference) -> Safety {
+        let control = self.control.read().expect("no panic holds it");
+        let at_hub = control.cosigned(&entry.log).is_some_and(|tip| entry.seq < tip.size);
+        if at_hub || self.me.role == Role::Hub {
+            Safety::AtHub
+        } else if entry.log.node != self.id() || control.witnessed(&entry.log, &self.id()) > entry.seq {
+            Safety::Carried
+        } else {
+            Safety::LocalOnly
+        }
+    }
+
+    /// A record's entries, oldest claim first.
+    pub async fn history(&self, id: &RecordId) -> Result<Vec<HistoryLine>, NodeError> {
+        let mut out = Vec::new();
+        for stored in self.store.record_entries(id).await? {
+            let reference = stored.entry.reference();
+            let Some(entry) = stored.entry.entry() else { continue };
+            let Body::Change(change) = &entry.body else { continue };
+            let c = &entry.common;
+            let checkpoints = self.store.checkpoints(&reference.log, reference.seq).await?;
+            let cosigned = self.store.cosignatures(Some(&reference.log)).await?;
+            let by_hub = |w: &NodeId| self.with_control(|c| c.role(w) == Some(Role::Hub));
+            let not_after = cosigned
+                .iter()
+                .filter(|c| by_hub(&c.cosignature.witness) && c.checkpoint.checkpoint.size > reference.seq)
+                .map(|c| c.cosignature.time_s as i64)
+                .min();
+            out.push(HistoryLine {
+                entry: reference.to_string(),
+                node: self
+                    .with_control(|c| c.enrolment(&reference.log.node).map(|e| e.name.clone()))
+                    .unwrap_or_default(),
+                officer: c.officer.clone(),
+                department: c.department.clone(),
+                device: c.device.clone(),
+                claimed_ms: c.wall_ms,
+                happened_ms: c.happened_ms,
+                received_ms: stored.received_ms,
+                not_before_s: checkpoints.first().map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0),
+                not_after_s: not_after,
+                safety: self.safety(&reference),
+                based_on: change.based_on.iter().map(ToString::to_string).collect(),
+                puts: change.puts.iter().map(|p| (p.key.clone(), put_json(&p.value))).collect(),
+                events: change
+                    .events
+                    .iter()
+                    .map(|e| serde_json::from_str(e).unwrap_or_else(|_| e.as_str().into()))
+                    .collect(),
+            });
+        }
+        out.sort_by_key(|l| (l.happened_ms.unwrap_or(l.claimed_ms), l.claimed_ms, l.entry.clone()));
+        Ok(out)
+    }
+
+    /// A record as of entries of it, or as of a time by its authors' clocks.
+    pub async fn record_at(&self, id: &RecordId, at: &[Reference], time_ms: Option<i64>) -> Result<Json, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.put(crate::desk::Work::At { record: *id, at: at.to_vec(), time_ms, reply }).await;
+        answer.await.map_err(|_| NodeError::Stopping)?
+    }
+
+    /// How the node stands.
+    pub async fn status(&self) -> Result<Status, NodeError> {
+        let counts = self.store.counts().await?;
+        let frontier = self.frontier.read().expect("no panic holds it").clone();
+        let own = frontier.0.iter().filter(|(l, _)| l.node == self.id());
+        let unsent: BTreeMap<LogId, u64> = {
+            let control = self.control.read().expect("no panic holds it");
+            let cosigned = |l: &LogId| control.cosigned(l).map_or(0, |t| t.size);
+            own.map(|(l, t)| (*l, t.size.saturating_sub(cosigned(l)))).filter(|(_, n)| *n > 0).collect()
+        };
+        let mut oldest = None;
+        for (log, count) in &unsent {
+            let from = frontier.0[log].size - count;
+            if let Some(first) = self.store.entries(log, from, 1).await?.first() {
+                oldest = Some(oldest.map_or(first.received_ms, |o: i64| o.min(first.received_ms)));
+            }
+        }
+        let mut alarms = Vec::new();
+        match self.store.anchor_state() {
+            AnchorState::LostTail { anchored, held, .. } => alarms.push(format!(
+                "the database was restored or damaged: it held {held} of {anchored} acknowledged commits; what is missing is fetched back from peers"
+            )),
+            AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
+            _ => {}
+        }
+        let scopes = self.scopes(&frontier).await?;
+        let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
+        let mut peaks = wadi_log::Peaks::default();
+        for s in shared {
+            let line =
+                format!("{} {} {} {} {}", s.lane, s.crossing, s.entries_digest, s.documents_digest, s.states_digest);
+            peaks.append(wadi_log::leaf_hash(line.as_bytes()));
+        }
+        let peers = self.peers.lock().expect("no panic holds it").clone();
+        let name = |n: &NodeId| self.with_control(|c| c.enrolment(n).map_or_else(|| n.to_string(), |e| e.name.clone()));
+        let status = Status {
+            node: self.me.name.clone(),
+            id: self.id().to_string(),
+            role: self.me.role.name().into(),
+            crossing: self.me.crossing.map(|c| c.to_string()).unwrap_or_default(),
+            now_ms: self.now_ms(),
+            hub_time_s: self.hub_time_s.load(Ordering::Relaxed),
+            records: counts.records,
+            entries: counts.entries,
+            waiting: counts.waiting,
+            refused: counts.refused,
+            findings: counts.findings,
+            carried_bytes: counts.carried_bytes,
+            unsent: unsent.values().sum(),
+            oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),
+            alarms,
+            digest: peaks.root().to_string(),
+            scopes,
+            peers: peers
+                .iter()
+                .map(|(id, p)| {
+                    json!({
+                        "node": name(id), "connected": p.connected, "last_contact_ms": p.last_contact_ms,
+                        "unsent": p.unsent, "in_step": p.in_step, "sent_bytes": p.sent_bytes, "rtt_ms": p.rtt_ms,
+                        "last_error": p.last_error,
+                    })
+                })
+                .collect(),
+            forks: self.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
+            cuts: self.with_control(|c| c.cuts().map(|f| f.cut.reason).collect()),
+            watermarks: BTreeMap::new(),
+        };
+        Ok(status)
+    }
+
+    async fn scopes(&self, frontier: &Frontier) -> Result<Vec<ScopeDigest>, NodeError> {
+        let mut out: BTreeMap<(Lane, Crossing), ScopeDigest> = BTreeMap::new();
+        let mut logs: BTreeMap<(Lane, Crossing), Frontier> = BTreeMap::new();
+        for (log, tip) in frontier.0.iter().filter(|(l, _)| self.me.scope.takes_log(l)) {
+            logs.entry((log.lane, log.crossing)).or_default().0.insert(*log, *tip);
+        }
+        let none = Hash::default().to_string();
+        for ((lane, crossing), part) in logs {
+            let digest = ScopeDigest {
+                lane: lane.to_string(),
+                crossing: crossing.to_string(),
+                records: 0,
+                entries: part.0.values().map(|t| t.size).sum(),
+                entries_digest: part.digest().to_string(),
+                documents_digest: none.clone(),
+                states_digest: none.clone(),
+            };
+            out.insert((lane, crossing), digest);
+        }
+        for (lane, crossing, records, documents, states) in self.store.digests().await? {
+            let Ok(key) = Lane::from_u8(lane).and_then(|l| Ok((l, crossing.parse::<Crossing>()?))) else { continue };
+            if let Some(scope) = out.get_mut(&key) {
+                scope.records = records;
+                scope.documents_digest = documents.to_string();
+                scope.states_digest = states.to_string();
+            }
+        }
+        Ok(out.into_values().collect())
+    }
+}
+
+fn put_json(value: &wadi_log::Value) -> Json {
+    match value {
+        wadi_log::Value::Null => Json::Null,
+        wadi_log::Value::Text(t) => t.as_str().into(),
+        wadi_log::Value::Int(i) => (*i).into(),
+        wadi_log::Value::Flag(b) => (*b).into(),
+    }
+}

@@ -1,0 +1,41 @@
+//! R13: concurrent values of a legal field.
+
+use crate::{Contradiction, Dossier, Phase, Rule};
+use serde_json::{Value as Json, json};
+use wadi_record::{Kind, field_type};
+
+pub(crate) const RULE: Rule = Rule { code: "R13", name: "contested_field", severity: 2, judge };
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let Ok(kind) = dossier.anchor.kind().parse::<Kind>() else { return Vec::new() };
+    let Some(contested) = dossier.anchor.json["contested"].as_object() else { return Vec::new() };
+    let legal = |name: &String| field_type(kind, name).is_some_and(|(_, legal)| legal);
+    let sentence = |name: &str, claims: &Json| {
+        let values: Vec<String> = claims.as_array().into_iter().flatten().map(|c| c["value"].to_string()).collect();
+        format!("{name} has {} values, put without knowing of each other: {}", values.len(), values.join(", "))
+    };
+    let found = contested.iter().filter(|(name, _)| legal(name)).map(|(name, claims)| Contradiction {
+        discriminator: name.clone(),
+        text: sentence(name, claims),
+        evidence: json!({"field": name, "claims": claims}),
+        // Nothing that is still on its way undoes that two officers said different things; settling it is an act.
+        phase: Phase::Firm,
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{reconcile, tests::*};
+    use serde_json::json;
+
+    #[test]
+    fn it_fires_on_a_legal_field_and_not_on_a_note() {
+        let claims = json!([{"value": "0803.90", "officer": "a"}, {"value": "0207.14", "officer": "b"}]);
+        let anchor = facts("E1", "customs-entry", "TRB", json!({"contested": {"goods.1.hs_code": claims}}));
+        let found = reconcile(&dossier(anchor, vec![], 0));
+        assert_eq!(found.iter().filter(|f| f.rule.code == "R13").count(), 1);
+        let anchor = facts("E1", "customs-entry", "TRB", json!({"contested": {"note": claims}}));
+        assert!(!reconcile(&dossier(anchor, vec![], 0)).iter().any(|f| f.rule.code == "R13"));
+    }
+}
