@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use wadi_log::{Body, LogId, LogState, NodeId, Reference, Verdict, VerifiedEntry, proof};
+use wadi_log::{Body, LogId, LogState, NodeId, Reference, VerifiedEntry, proof};
 use wadi_record::{Author, Judge, Officer, Policy, Said, people};
 use wadi_store::StoreError;
 
@@ -145,12 +145,6 @@ impl Desk {
             }
         }
         Ok(changed)
-    }
-
-    /// Whether a control entry of that log counts.
-    pub(crate) fn counts(&self, reference: &Reference) -> bool {
-        let counts_to = self.standing.get(&reference.log).copied().unwrap_or(u64::MAX);
-        self.control.read().expect("no panic holds it").verdict(reference, counts_to) == Verdict::Counts
     }
 }
 

@@ -59,7 +59,7 @@ struct Link<'n> {
     closed: Option<String>,
 }
 
-type IngestFuture = std::pin::Pin<Box<dyn Future<Output = (LogId, Option<Ingested>)> + Send>>;
+type IngestFuture = std::pin::Pin<Box<dyn Future<Output = (LogId, Option<Ingested>)> + Send + Sync>>;
 
 /// Runs a session with an authenticated peer until the connection ends or the session closes it. `tls_key` is the
 /// SHA-256 of the peer's certified key, which its enrolment has to name. Returns why it ended.

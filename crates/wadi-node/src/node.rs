@@ -172,6 +172,10 @@ impl Node {
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
+    /// The newest hub time known, Unix seconds; it moves as the hub is heard.
+    pub fn hub_time(&self) -> Arc<AtomicI64> {
+        self.hub_time_s.clone()
+    }
     /// A listener for what happens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -267,5 +271,14 @@ impl Node {
         if let Some(handle) = handle {
             let _ = handle.await;
         }
+    }
+}
+
+impl Node {
+    /// The heads held of a node's logs, ascending: where a cut would fall.
+    pub fn heads_of(&self, node: &NodeId) -> Vec<wadi_log::Head> {
+        let frontier = self.frontier.read().expect("no panic holds it");
+        let own = frontier.0.iter().filter(|(l, t)| l.node == *node && t.size > 0);
+        own.map(|(l, t)| wadi_log::Head { log: *l, size: t.size, root: t.root }).collect()
     }
 }

@@ -1,1 +1,59 @@
-//! x
+//! The HTTP porch: the record API, and the spool directory of machines that can only write files.
+//!
+//! Loopback by default. Errors are RFC 9457 problems with stable codes; writes take `Idempotency-Key`; bearer tokens say
+//! which officer and department, or which device, is speaking.
+
+mod auth;
+mod body;
+mod changes;
+mod imports;
+mod openapi;
+mod problem;
+mod records;
+mod sites;
+mod spool;
+
+pub use auth::{Token, TokenScope, hash_token, new_token};
+pub use body::{DraftBody, operation_writes};
+pub use problem::{Problem, problem_of};
+pub use spool::run_spool;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
+use std::sync::Arc;
+use wadi_node::Node;
+
+/// Bytes of a request's body at most, but for imports.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of an import's body at most.
+pub const IMPORT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The one table of routes.
+pub fn router(node: Arc<Node>) -> Router {
+    let imports = Router::new()
+        .route("/v1/imports", post(imports::import))
+        .layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX))
+        .with_state(node.clone());
+    Router::new()
+        .route("/v1/records", get(records::list).post(records::create))
+        .route("/v1/records/{id}", get(records::show))
+        .route("/v1/records/{id}/events", post(records::append))
+        .route("/v1/records/{id}/history", get(records::history))
+        .route("/v1/changes", get(changes::changes))
+        .route("/v1/findings", get(sites::findings))
+        .route("/v1/sites", get(sites::sites))
+        .route("/v1/refusals", get(sites::refusals))
+        .route("/v1/tokens", get(sites::tokens).post(sites::issue_token))
+        .route("/v1/tokens/{name}", axum::routing::delete(sites::revoke_token))
+        .route("/v1/control", post(sites::control))
+        .route("/healthz", get(sites::healthz))
+        .route("/readyz", get(sites::readyz))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(problem::not_found)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(node)
+        .merge(imports)
+}

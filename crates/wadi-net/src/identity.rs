@@ -1,0 +1,130 @@
+//! Who is at the other end: certificates of the commission's CA, and the node that each names.
+
+use crate::NetError;
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig, client::Resumption, server::WebPkiClientVerifier,
+    time_provider::TimeProvider,
+};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime, pem::PemObject};
+use sha2::{Digest, Sha256};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use wadi_log::NodeId;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+/// The protocol's name in TLS.
+pub(crate) const ALPN: &[u8] = b"wadi/1";
+/// What certificates append to a node's id to make a DNS name of it.
+const NAME_SUFFIX: &str = ".node.wadi";
+
+/// A node's papers for TLS, in PEM.
+#[derive(Clone)]
+pub struct Identity {
+    /// The commission's CA certificate.
+    pub ca_pem: String,
+    /// This node's certificate.
+    pub certificate_pem: String,
+    /// Its private key.
+    pub key_pem: String,
+    /// Revocation lists of the CA.
+    pub crls_pem: Vec<String>,
+}
+
+/// A clock that never lies before what is known: a site whose clock fell back to 1970 must still see that the
+/// commission's certificates are valid. It takes the later of the machine's clock and the newest hub time.
+#[derive(Debug)]
+struct WitnessedTime(Arc<AtomicI64>);
+
+impl TimeProvider for WitnessedTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let witnessed = u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0);
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(machine.max(witnessed))))
+    }
+}
+
+/// SHA-256 of a certificate's SubjectPublicKeyInfo, as enrolments name TLS keys.
+pub fn spki_hash(certificate: &[u8]) -> Result<[u8; 32], NetError> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|e| NetError::Identity(e.to_string()))?;
+    Ok(Sha256::digest(parsed.public_key().raw).into())
+}
+
+/// The node that a certificate names, and the hash of its key.
+pub fn peer_of(certificate: &[u8]) -> Result<(NodeId, [u8; 32]), NetError> {
+    let bad = |why: String| NetError::Identity(why);
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|e| bad(e.to_string()))?;
+    let names = parsed.subject_alternative_name().map_err(|e| bad(e.to_string()))?;
+    let names = names.iter().flat_map(|n| &n.value.general_names);
+    let node = names
+        .filter_map(|n| if let GeneralName::DNSName(name) = n { name.strip_suffix(NAME_SUFFIX) } else { None })
+        .find_map(|hex| hex.parse::<NodeId>().ok())
+        .ok_or_else(|| bad("the certificate names no node".into()))?;
+    Ok((node, Sha256::digest(parsed.public_key().raw).into()))
+}
+
+/// The DNS name under which a node's certificate is checked.
+pub(crate) fn server_name(node: &NodeId) -> String {
+    format!("{node}{NAME_SUFFIX}")
+}
+
+type Configs = (ServerConfig, ClientConfig);
+
+impl Identity {
+    /// TLS 1.3 on both sides, certificates on both sides, no resumption, no early data.
+    pub(crate) fn configs(&self, hub_time_s: Arc<AtomicI64>) -> Result<Configs, NetError> {
+        let bad = |what: &str, why: String| NetError::Identity(format!("{what}: {why}"));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clock = Arc::new(WitnessedTime(hub_time_s));
+        let ca = CertificateDer::from_pem_slice(self.ca_pem.as_bytes())
+            .map_err(|e| bad("the CA's certificate does not read", e.to_string()))?;
+        let mut roots = RootCertStore::empty();
+        roots.add(ca).map_err(|e| bad("the CA's certificate is not usable", e.to_string()))?;
+        let roots = Arc::new(roots);
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(self.certificate_pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|e| bad("the node's certificate does not read", e.to_string()))?;
+        if chain.is_empty() {
+            return Err(bad("the node's certificate does not read", "no CERTIFICATE block in it".into()));
+        }
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())
+            .map_err(|e| bad("the node's TLS key does not read", e.to_string()))?;
+        let crls: Vec<CertificateRevocationListDer<'static>> = self
+            .crls_pem
+            .iter()
+            .map(|p| CertificateRevocationListDer::from_pem_slice(p.as_bytes()))
+            .collect::<Result<_, _>>()
+            .map_err(|e| bad("a revocation list does not read", e.to_string()))?;
+        // An expired list is used all the same: enforcing its expiry would strand sites that nobody can reach.
+        let mut verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
+        let mut servers = rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+        if !crls.is_empty() {
+            verifier = verifier.with_crls(crls.clone()).allow_unknown_revocation_status();
+            servers = servers.with_crls(crls).allow_unknown_revocation_status();
+        }
+        let verifier = verifier.build().map_err(|e| bad("the CA", e.to_string()))?;
+        let servers = servers.build().map_err(|e| bad("the CA", e.to_string()))?;
+        let tls = |e: rustls::Error| bad("the node's certificate and key", e.to_string());
+        let mut server = ServerConfig::builder_with_details(provider.clone(), clock.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(tls)?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain.clone(), key.clone_key())
+            .map_err(tls)?;
+        server.alpn_protocols = vec![ALPN.to_vec()];
+        server.send_tls13_tickets = 0;
+        let mut client = ClientConfig::builder_with_details(provider, clock)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(tls)?
+            .with_webpki_verifier(servers)
+            .with_client_auth_cert(chain, key)
+            .map_err(tls)?;
+        client.alpn_protocols = vec![ALPN.to_vec()];
+        client.resumption = Resumption::disabled();
+        Ok((server, client))
+    }
+}

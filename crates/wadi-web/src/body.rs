@@ -1,0 +1,217 @@
+//! Request bodies, and the workload's operations, as writes.
+
+use crate::{Problem, Token, TokenScope};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use wadi_log::{RecordId, Reference};
+use wadi_node::{Based, Node, Target, Write};
+use wadi_record::{Draft, Kind, RecordError, Value, normalise_plate};
+
+/// What is to be recorded.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DraftBody {
+    /// Kind of a new record: passage, hold, customs-entry or site-day.
+    pub kind: Option<String>,
+    /// Crossing of a new record, where it is not the node's own.
+    pub crossing: Option<String>,
+    /// Values by field; null clears.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub fields: BTreeMap<String, Json>,
+    /// Events, each with a `type` and its members.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub events: Vec<Map<String, Json>>,
+    /// The entries that the screen showed; all that is held, where it is left out.
+    pub based_on: Option<Vec<String>>,
+    /// When it happened, Unix milliseconds, where that is not now (a paper backlog).
+    pub happened_at_ms: Option<i64>,
+    /// Where that time is known from: paper, camera, device.
+    pub happened_source: Option<String>,
+    /// The device's own counter; required of devices.
+    pub device_seq: Option<u64>,
+    /// The officer; only the operator may name one.
+    pub officer: Option<String>,
+    /// The department; only the operator may name one.
+    pub department: Option<String>,
+    /// Machine-readable zones (ICAO 9303) to be checked; they are not stored.
+    #[serde(default)]
+    pub check_mrz: Vec<String>,
+}
+
+fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
+}
+
+fn value(field: &str, json: &Json) -> Result<Value, Problem> {
+    match json {
+        Json::Null => Ok(Value::Null),
+        Json::String(t) => Ok(Value::Text(t.clone())),
+        Json::Bool(b) => Ok(Value::Flag(*b)),
+        Json::Number(n) if n.is_i64() => Ok(Value::Int(n.as_i64().unwrap_or_default())),
+        other => Err(unprocessable(
+            "bad_value",
+            format!("{field}: {other} is neither text, a whole number, a flag nor null"),
+        )),
+    }
+}
+
+impl DraftBody {
+    /// The write that this body asks for, about a new record or one that exists.
+    pub async fn into_write(
+        self,
+        node: &Node,
+        token: &Token,
+        on: Option<(RecordId, Kind)>,
+        key: Option<String>,
+    ) -> Result<Write, Problem> {
+        let (target, kind) = match on {
+            Some((id, kind)) => (Target::On(id), kind),
+            None => {
+                let kind =
+                    self.kind.as_deref().ok_or_else(|| unprocessable("kind_missing", "a new record needs a `kind`"))?;
+                let crossing = self.crossing.as_deref().map(str::parse).transpose();
+                let crossing = crossing.map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;
+                (Target::New(crossing), kind.parse::<Kind>()?)
+            }
+        };
+        let mut draft = Draft::new(kind);
+        for (field, json) in &self.fields {
+            draft.fields.insert(field.clone(), value(field, json)?);
+        }
+        // Whoever gives the plate as seen need not normalise it too.
+        if let Some(Value::Text(raw)) = draft.fields.get("vehicle.plate_raw")
+            && !draft.fields.contains_key("vehicle.plate")
+        {
+            draft.fields.insert("vehicle.plate".into(), Value::Text(normalise_plate(raw)));
+        }
+        for mut event in self.events {
+            // Links are kept by the full id: the printed tail is for people.
+            if event.get("type").is_some_and(|t| t == "link")
+                && let Some(text) = event.get("record").and_then(Json::as_str)
+            {
+                let id = node.find(text).await?;
+                event.insert("record".into(), id.to_string().into());
+            }
+            draft.events.push(event);
+        }
+        let mut write = Write::by("", "", target, draft);
+        match &token.scope {
+            TokenScope::Reader => {
+                return Err(Problem::new(StatusCode::FORBIDDEN, "read_only", "this token may only read"));
+            }
+            TokenScope::Officer { officer, department } => {
+                if self.officer.is_some() || self.department.is_some() {
+                    return Err(unprocessable(
+                        "officer_given",
+                        "the token says who speaks; leave officer and department out",
+                    ));
+                }
+                (write.officer, write.department) = (officer.clone(), department.clone());
+            }
+            TokenScope::Device { device } => {
+                let Some(seq) = self.device_seq else {
+                    return Err(unprocessable("device_seq_missing", "a device gives its own `device_seq`"));
+                };
+                (write.device, write.device_seq) = (device.clone(), seq);
+            }
+            TokenScope::Operator => {
+                write.officer = self.officer.unwrap_or_default();
+                write.department = self.department.unwrap_or_default();
+                if write.officer.is_empty() || write.department.is_empty() {
+                    return Err(unprocessable("officer_missing", "say for whom: `officer` and `department`"));
+                }
+            }
+        }
+        if let Some(entries) = self.based_on {
+            let parse =
+                |e: &String| e.parse::<Reference>().map_err(|why| unprocessable("bad_reference", why.to_string()));
+            write.based_on = Based::Entries(entries.iter().map(parse).collect::<Result<_, _>>()?);
+        }
+        if let Some(at) = self.happened_at_ms {
+            write.happened = Some((at, self.happened_source.unwrap_or_else(|| "paper".into())));
+        }
+        write.key = key.map(|k| (format!("idempotency/{}", token.name), k));
+        Ok(write)
+    }
+}
+
+/// An operation of the common workload (`docs/import.md`) as writes: `new` makes a passage, `set` puts more on it. The
+/// sender's `id` stays on this node, as the key under which the record is found again.
+pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, String), Problem> {
+    let bad = |why: String| unprocessable("bad_operation", why);
+    let (is_new, set, id) = match op.get("op").and_then(Json::as_str) {
+        Some(kind @ ("new" | "set")) => {
+            let set = op.get("set").and_then(Json::as_object).ok_or_else(|| bad("`set` is no object".into()))?;
+            (kind == "new", set.clone(), op.get("id"))
+        }
+        // A line of a base file: the record itself.
+        None if op.contains_key("id") => {
+            let mut set = op.clone();
+            set.remove("id");
+            (true, set, op.get("id"))
+        }
+        other => return Err(bad(format!("op {other:?} is neither \"new\" nor \"set\""))),
+    };
+    let id = id.and_then(Json::as_str).filter(|i| !i.is_empty()).ok_or_else(|| bad("`id` is missing".into()))?;
+    let mut draft = Draft::new(Kind::Passage);
+    let mut status = Map::new();
+    let mut officer = "import".to_string();
+    for (name, json) in &set {
+        let text =
+            || json.as_str().map(String::from).ok_or_else(|| bad(format!("{name}: expected text, found {json}")));
+        let number = || json.as_i64().ok_or_else(|| bad(format!("{name}: expected a whole number, found {json}")));
+        match name.as_str() {
+            "plate" => {
+                let raw = text()?;
+                draft = draft.text("vehicle.plate", normalise_plate(&raw)).text("vehicle.plate_raw", raw);
+            }
+            "plate_cc" => draft = draft.text("vehicle.plate_country", text()?),
+            "container" => draft = draft.text("container.1", text()?),
+            "hs" => draft = draft.text("goods.hs_code", text()?),
+            "origin" => draft = draft.text("goods.origin", text()?),
+            "dest" => draft = draft.text("goods.destination", text()?),
+            "direction" => draft = draft.text("direction", text()?),
+            "seal" => draft = draft.text("seal.1", text()?),
+            "lane" => draft = draft.int("lane", number()?),
+            "note" if json == "" => draft = draft.clear("note"),
+            "note" => draft = draft.text("note", text()?),
+            "officer" => {
+                officer = text()?;
+                draft = draft.text("handled_by", officer.clone());
+            }
+            "arrived_at" => draft = draft.int("arrived_at_ms", time_ms(name, &text()?)?),
+            // A weighing is never overwritten, only followed by another: both masses are events.
+            "gross_kg" | "tare_kg" => {
+                let mut members = json!({"scale": "import"});
+                members[name.as_str()] = number()?.into();
+                draft = draft.event("weighed", members);
+            }
+            "status" => drop(status.insert("status".into(), text()?.into())),
+            "cleared_at" => drop(status.insert("cleared_at".into(), time_ms(name, &text()?)?.into())),
+            other => {
+                return Err(RecordError::UnknownField {
+                    kind: "workload operation",
+                    field: other.into(),
+                    suggestion: None,
+                }
+                .into());
+            }
+        }
+    }
+    if !status.is_empty() {
+        status.entry("status").or_insert_with(|| "unchanged".into());
+        draft = draft.event("status.noted", Json::Object(status));
+    }
+    draft.check()?;
+    Ok((id.to_string(), is_new, draft, officer))
+}
+
+fn time_ms(name: &str, text: &str) -> Result<i64, Problem> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    parsed.map(|t| t.as_millisecond()).map_err(|e| unprocessable("bad_operation", format!("{name}: {e}")))
+}

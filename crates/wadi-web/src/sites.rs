@@ -1,0 +1,216 @@
+//! The node itself: how it stands, its findings, its tokens, its health; and what operators of a hub say.
+
+use crate::{Problem, Token, TokenScope, hash_token, new_token};
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, PolicyEntry};
+use wadi_node::{Node, NodeError};
+use wadi_record::{Department, Policy};
+use wadi_store::LocalKey;
+
+/// How this node and its peers stand.
+#[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, description = "status", body = Object)))]
+pub(crate) async fn sites(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
+    let status = node.status().await?;
+    Ok(Json(serde_json::to_value(status).unwrap_or_default()))
+}
+
+/// Findings: contradictions between records.
+#[utoipa::path(get, path = "/v1/findings", tag = "sites", responses((status = 200, description = "findings", body = Object)))]
+pub(crate) async fn findings(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
+    let rows = node.store().findings(None).await.map_err(NodeError::from)?;
+    let findings: Vec<Value> = rows.iter().filter_map(|f| serde_json::from_str(&f.json).ok()).collect();
+    Ok(Json(json!({"count": findings.len(), "findings": findings})))
+}
+
+/// What was refused, and why.
+#[utoipa::path(get, path = "/v1/refusals", tag = "sites", responses((status = 200, description = "refusals", body = Object)))]
+pub(crate) async fn refusals(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
+    let rows = node.store().refusals(500).await.map_err(NodeError::from)?;
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "peer": r.peer, "at_ms": r.at_ms}))
+        .collect();
+    Ok(Json(json!({"refusals": rows})))
+}
+
+/// Alive: the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "alive", body = Object)))]
+pub(crate) async fn healthz() -> Json<Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// Ready: the store answers, and nothing is degraded.
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)))]
+pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
+    let counts = node.store().counts().await;
+    let down = |e: wadi_store::StoreError| Problem::new(StatusCode::SERVICE_UNAVAILABLE, e.code(), e.to_string());
+    let counts = counts.map_err(down)?;
+    Ok(Json(json!({"status": "ready", "records": counts.records})))
+}
+
+/// The tokens known here, without the tokens themselves.
+#[utoipa::path(get, path = "/v1/tokens", tag = "tokens", responses((status = 200, description = "tokens", body = Object)))]
+pub(crate) async fn tokens(State(node): State<Arc<Node>>, token: Token) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    let all = node.store().local_all("token").await.map_err(NodeError::from)?;
+    let all: Vec<Value> = all.iter().filter_map(|t| serde_json::from_str(&t.value).ok()).collect();
+    Ok(Json(json!({"tokens": all})))
+}
+
+/// Issues a token; it is shown this once.
+#[utoipa::path(post, path = "/v1/tokens", request_body = Token, tag = "tokens",
+    responses((status = 201, description = "the token", body = Object), (status = 403, body = Problem)))]
+pub(crate) async fn issue_token(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Result<Json<Token>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    let wanted = body?.0;
+    if let TokenScope::Officer { department, .. } = &wanted.scope {
+        department.parse::<Department>()?;
+    }
+    let all = node.store().local_all("token").await.map_err(NodeError::from)?;
+    let taken = |t: &LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == wanted.name);
+    if wanted.name.is_empty() || all.iter().any(taken) {
+        let why = format!("a token needs a name of its own; {:?} is taken or empty", wanted.name);
+        return Err(Problem::new(StatusCode::CONFLICT, "token_name", why));
+    }
+    let text = new_token(rand::random());
+    let value = serde_json::to_string(&wanted).unwrap_or_default();
+    node.set_local(vec![LocalKey { scope: "token".into(), key: hash_token(&text), value }], vec![]).await?;
+    Ok((StatusCode::CREATED, Json(json!({"token": text, "name": wanted.name}))))
+}
+
+/// Revokes a token by its name.
+#[utoipa::path(delete, path = "/v1/tokens/{name}", params(("name" = String, Path, description = "the token's name")),
+    tag = "tokens", responses((status = 200, description = "revoked", body = Object), (status = 404, body = Problem)))]
+pub(crate) async fn revoke_token(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    let all = node.store().local_all("token").await.map_err(NodeError::from)?;
+    let named = |t: &&LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == name);
+    let Some(found) = all.iter().find(named) else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no_such_token", format!("no token {name:?}")));
+    };
+    node.set_local(vec![], vec![("token".into(), found.key.clone())]).await?;
+    Ok(Json(json!({"revoked": name})))
+}
+
+/// A control fact that an operator of the hub says.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "say", deny_unknown_fields)]
+#[allow(missing_docs)]
+pub enum ControlBody {
+    Officer {
+        officer: String,
+        department: String,
+        crossing: Option<String>,
+        #[serde(default)]
+        supervisor: bool,
+        #[serde(default)]
+        revoked: bool,
+        #[serde(default)]
+        name: String,
+    },
+    /// A policy's text: what it leaves out takes its default.
+    Policy {
+        policy: Value,
+    },
+    /// An enrolment that the root signed, in hexadecimal.
+    Enrol {
+        enrolment: String,
+    },
+    /// Cuts a node at what this hub holds of it.
+    CutNode {
+        node: String,
+        reason: String,
+    },
+    /// Lets single entries past a cut count.
+    Admit {
+        entries: Vec<String>,
+        reason: String,
+    },
+    Closure {
+        crossing: String,
+        closed_s: i64,
+        reason: String,
+    },
+}
+
+/// Writes a control fact into the hub's own control log.
+#[utoipa::path(post, path = "/v1/control", request_body = ControlBody, tag = "sites",
+    responses((status = 201, description = "written", body = Object), (status = 403, body = Problem)))]
+pub(crate) async fn control(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Result<Json<ControlBody>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    let said = control_entry(&node, body?.0)?;
+    let written = node.write_control(vec![said], &token.name).await?;
+    let entries: Vec<String> = written.iter().map(ToString::to_string).collect();
+    Ok((StatusCode::CREATED, Json(json!({"entries": entries}))))
+}
+
+fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
+    let bad = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_control", why);
+    let crossing = |c: &str| c.parse().map_err(|e| bad(format!("{e}")));
+    Ok(match body {
+        ControlBody::Officer { officer, department, crossing: at, supervisor, revoked, name } => {
+            department.parse::<Department>()?;
+            let known = node.with_control(|c| c.officers().filter(|o| o.officer == officer).map(|o| o.revision).max());
+            Body::Officer(OfficerEntry {
+                officer,
+                department,
+                crossing: at.as_deref().map(crossing).transpose()?,
+                supervisor,
+                revision: known.unwrap_or(0) + 1,
+                revoked,
+                name,
+            })
+        }
+        ControlBody::Policy { policy } => {
+            let policy: Policy = serde_json::from_value(policy).map_err(|e| bad(e.to_string()))?;
+            let known = node.with_control(|c| c.policy(|_| u64::MAX).map(|(_, p)| p.revision));
+            Body::Policy(PolicyEntry { revision: known.unwrap_or(0) + 1, text: policy.text() })
+        }
+        ControlBody::Enrol { enrolment } => {
+            let bytes: Option<Vec<u8>> = (0..enrolment.len() / 2)
+                .map(|i| u8::from_str_radix(enrolment.get(2 * i..2 * i + 2)?, 16).ok())
+                .collect();
+            let bytes = bytes.ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
+            Body::Enrolment(Enrolment::from_bytes(&bytes).map_err(|e| bad(e.to_string()))?)
+        }
+        ControlBody::CutNode { node: name, reason } => {
+            let found = node.with_control(|c| c.by_name(&name).map(Enrolment::node));
+            let id = found.ok_or_else(|| bad(format!("no node {name:?} is enrolled")))?;
+            let heads: Vec<Head> = node.heads_of(&id);
+            Body::Cut(Cut { target: CutTarget::Node(id), heads, extends: vec![], reason, root_signature: None })
+        }
+        ControlBody::Admit { entries, reason } => {
+            let mut entries: Vec<_> = entries
+                .iter()
+                .map(|e| e.parse())
+                .collect::<Result<_, _>>()
+                .map_err(|e: wadi_log::LogError| bad(e.to_string()))?;
+            entries.sort();
+            Body::Admit(Admit { entries, reason })
+        }
+        ControlBody::Closure { crossing: c, closed_s, reason } => {
+            Body::Closure(Closure { crossing: crossing(&c)?, closed_s, reason })
+        }
+    })
+}
