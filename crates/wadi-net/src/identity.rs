@@ -128,3 +128,10 @@ impl Identity {
         Ok((server, client))
     }
 }
+
+/// The serial number of the first certificate of a PEM text, big endian.
+pub fn serial_of(pem: &str) -> Option<Vec<u8>> {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
+    Some(parsed.raw_serial().to_vec())
+}

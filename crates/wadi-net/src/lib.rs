@@ -11,4 +11,4 @@ mod streams;
 
 pub use congestion::DelayTarget;
 pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress};
-pub use identity::{Identity, peer_of, spki_hash};
+pub use identity::{Identity, peer_of, serial_of, spki_hash};

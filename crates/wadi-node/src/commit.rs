@@ -41,6 +41,8 @@ pub(crate) struct Group {
     pub(crate) events: Vec<Event>,
     pub(crate) done: Vec<Done>,
     pub(crate) watermark_moved: bool,
+    /// Something failed half-way: nothing of this group may be committed.
+    pub(crate) broken: Option<StoreError>,
     refresh: bool,
 }
 
@@ -60,6 +62,7 @@ impl Group {
             events: Vec::new(),
             done: Vec::new(),
             watermark_moved: false,
+            broken: None,
             refresh: false,
         }
     }
@@ -152,7 +155,10 @@ impl Desk {
     /// Signs what was written, projects what was touched, commits, and tells whoever waits. Returns whether findings
     /// have to be looked at again.
     async fn commit(&mut self, mut g: Group) -> bool {
-        let outcome = self.prepare(&mut g).await;
+        let outcome = match g.broken.take() {
+            Some(error) => Err(error),
+            None => self.prepare(&mut g).await,
+        };
         let outcome = match outcome {
             Ok(()) if g.batch.is_empty() => Ok(()),
             Ok(()) => self.store.commit(std::mem::take(&mut g.batch)).await,
@@ -169,13 +175,19 @@ impl Desk {
                     g.events.push(Event::Records);
                 }
                 for (id, book) in g.books.drain() {
-                    self.books.put(id, book);
+                    // A book that lacks entries which wait to be judged is built again when it is next touched.
+                    if g.unjudged.get(&id).is_none_or(Vec::is_empty) {
+                        self.books.put(id, book);
+                    }
                 }
             }
             Err(error) => {
                 tracing::error!(code = error.code(), %error, "commit failed; reading the store anew");
                 // Memory is ahead of the disk: nothing of this group may be built upon.
                 self.epoch = None;
+                if let StoreError::Failed(why) = error {
+                    let _ = self.events.send(Event::Failed(why.clone()));
+                }
                 if let Err(error) = self.load().await {
                     tracing::error!(%error, "the store does not read");
                 }

@@ -82,7 +82,8 @@ pub(crate) struct Desk {
     pub(crate) epoch: Option<Epoch>,
     pub(crate) last_epoch: Option<Epoch>,
     pub(crate) watermarks: BTreeMap<String, i64>,
-    pub(crate) refreshed_s: i64,
+    pub(crate) last_ms: i64,
+    pub(crate) refreshed: Option<(i64, std::time::Instant)>,
 }
 
 impl Desk {
@@ -112,6 +113,7 @@ impl Desk {
         }
         self.logs.clear();
         for row in self.store.logs().await? {
+            self.last_ms = self.last_ms.max(row.grew_ms);
             self.logs.insert(row.log, Held { peaks: row.peaks, checkpoint: Some(row.checkpoint) });
         }
         for c in self.store.cosignatures(None).await? {
@@ -187,7 +189,9 @@ impl Desk {
         (LruCache::new(size(BOOKS_MAX)), LruCache::new(size(SEEN_MAX)))
     }
 
-    pub(crate) fn new_batch(&self) -> Batch {
-        Batch { at_ms: self.clock.now_ms(), ..Batch::default() }
+    pub(crate) fn new_batch(&mut self) -> Batch {
+        // Never the same time twice, and never back: the order in which entries came is read from it.
+        self.last_ms = self.clock.now_ms().max(self.last_ms + 1);
+        Batch { at_ms: self.last_ms, ..Batch::default() }
     }
 }

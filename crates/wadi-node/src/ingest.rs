@@ -15,9 +15,11 @@ use wadi_sync::ExcerptEntry;
 
 /// Hub seconds after which a site signs its control log's head anew, naming the newer hub time.
 const REFRESH_S: i64 = 300;
+/// The least pause between two such signatures.
+const REFRESH_PAUSE: std::time::Duration = std::time::Duration::from_secs(4);
 
 impl Desk {
-    pub(crate) async fn ingest(&mut self, g: &mut Group, block: Block, peer: NodeId) -> Result<Ingested, Ingested> {
+    pub(crate) async fn ingest(&mut self, g: &mut Group, mut block: Block, peer: NodeId) -> Result<Ingested, Ingested> {
         let head = block.checkpoint.checkpoint.clone();
         let log = head.log;
         let held = self.held(&log);
@@ -35,20 +37,18 @@ impl Desk {
             .and_then(|h| h.checkpoint.as_ref())
             .is_none_or(|c| c.checkpoint.hub_time_s < head.hub_time_s);
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
-            // A replay: it is held already, and taking it again changes nothing. Equal frontiers prove that it is the
-            // same; another branch is the search for forks' to find.
-            self.note(
-                g,
-                log.origin(),
-                "replayed_block",
-                format!("entries {}..{} are held", block.from, head.size),
-                peer.to_string(),
-            );
+            // Held already: taking it again changes nothing. That it is the same, equal frontiers prove; another branch
+            // is the search for forks' to find.
             let Some(checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
                 return Err(refused("gap"));
             };
             let tip = Tip { size: held, root: peaks.root() };
             return Ok(Ingested::Durable { tip, cosignature: Box::new(self.cosign(&checkpoint)) });
+        }
+        if block.from < held {
+            // Its first part came another way; the root proves the rest on top of what is held.
+            block.entries.drain(..(held - block.from) as usize);
+            block.from = held;
         }
         let block = match verify_block(block, &peaks, &author) {
             Ok(block) => block,
@@ -59,7 +59,11 @@ impl Desk {
             }
         };
         for entry in block.entries() {
-            self.take_entry(g, entry, peer).await.map_err(|e| refused(e.code()))?;
+            if let Err(error) = self.take_entry(g, entry, peer).await {
+                let code = error.code();
+                g.broken = Some(error);
+                return Err(refused(code));
+            }
         }
         let tip = Tip { size: block.peaks().size(), root: block.peaks().root() };
         let cosignature = self.cosign(block.checkpoint());
@@ -165,8 +169,10 @@ impl Desk {
         }
         let value = time_s.to_string();
         g.batch.local.push(LocalKey { scope: "hub".into(), key: "time_s".into(), value });
-        if time_s - self.refreshed_s >= REFRESH_S && self.epoch.is_some() {
-            self.refreshed_s = time_s;
+        // Not oftener than every few seconds of the machine's time either: the hub's answer brings a newer time again.
+        let due = self.refreshed.is_none_or(|(at_s, at)| time_s - at_s >= REFRESH_S && at.elapsed() >= REFRESH_PAUSE);
+        if due && self.epoch.is_some() && self.me.role == Role::Crossing {
+            self.refreshed = Some((time_s, std::time::Instant::now()));
             self.refresh(g);
         }
     }

@@ -87,7 +87,11 @@ impl Desk {
         });
         let officers = Arc::new(officers.collect::<BTreeMap<_, _>>());
         let author = author(&control, &reference.log.node);
-        let counts_to = self.standing.get(&reference.log).copied().unwrap_or(u64::MAX);
+        // An excerpt's log is not held: what is known of its cut holds for it all the same.
+        let counts_to = match self.logs.contains_key(&reference.log) {
+            true => self.standing.get(&reference.log).copied().unwrap_or(u64::MAX),
+            false => control.counts_to(&reference.log, LogState { size: 0, root_at_bound: None }),
+        };
         let verdict = control.verdict(&reference, counts_to);
         let said = Said {
             reference,
@@ -118,7 +122,10 @@ impl Desk {
     /// How many entries of each log count; returns the logs for which that changed, with the smaller of both numbers.
     pub(crate) async fn restand(&mut self) -> Result<HashMap<LogId, u64>, StoreError> {
         let mut changed = HashMap::new();
-        let logs: Vec<LogId> = self.logs.keys().copied().collect();
+        let mut logs: Vec<LogId> = self.logs.keys().copied().collect();
+        if self.control.read().expect("no panic holds it").cuts().next().is_some() {
+            logs.extend(self.store.loose_logs().await?.into_iter().filter(|l| !self.logs.contains_key(l)));
+        }
         for log in logs {
             let bound = self.control.read().expect("no panic holds it").bound(&log);
             let now = match bound {

@@ -56,10 +56,13 @@ struct Link<'n> {
     told_cosigned: BTreeMap<LogId, u64>,
     carrying: bool,
     offered: BTreeSet<Range>,
+    carried_logs: BTreeSet<LogId>,
+    received: BTreeMap<LogId, u64>,
+    look_at_excerpts: bool,
     closed: Option<String>,
 }
 
-type IngestFuture = std::pin::Pin<Box<dyn Future<Output = (LogId, Option<Ingested>)> + Send + Sync>>;
+type IngestFuture = std::pin::Pin<Box<dyn Future<Output = (LogId, u64, Option<Ingested>)> + Send + Sync>>;
 
 /// Runs a session with an authenticated peer until the connection ends or the session closes it. `tls_key` is the
 /// SHA-256 of the peer's certified key, which its enrolment has to name. Returns why it ended.
@@ -83,6 +86,9 @@ pub async fn run_link(
         told_cosigned: BTreeMap::new(),
         carrying: false,
         offered: BTreeSet::new(),
+        carried_logs: BTreeSet::new(),
+        received: BTreeMap::new(),
+        look_at_excerpts: true,
         closed: None,
     };
     link.remember().await;
@@ -99,7 +105,7 @@ pub async fn run_link(
         }
         tokio::select! {
             biased;
-            Some((log, done)) = link.ingesting.next() => link.ingested(log, done),
+            Some((log, to, done)) = link.ingesting.next() => link.ingested(log, to, done),
             arrived = incoming.recv(), if link.ingesting.len() < INGESTING_MAX => match arrived {
                 None => return "the connection ended".into(),
                 Some(Arriving::Message(m)) => link.inputs.push_back(Input::Received(m)),
@@ -145,6 +151,12 @@ impl Link<'_> {
             closed: closed.collect(),
             hub_time_s,
             forks: control.forks().values().cloned().collect(),
+            uncosigned: frontier
+                .0
+                .iter()
+                .filter(|(l, t)| l.node == self.node.id() && control.cosigned(l).is_none_or(|c| c.size < t.size))
+                .map(|(l, _)| *l)
+                .collect(),
             frontier: frontier.clone(),
         }
     }
@@ -186,9 +198,17 @@ impl Link<'_> {
                 self.inputs.push_back(Input::Answered(query, answer));
             }
             Output::Ingest(block) => {
-                let log = block.checkpoint.checkpoint.log;
+                let (log, to) = (block.checkpoint.checkpoint.log, block.checkpoint.checkpoint.size);
+                // Two peers may bring the same block; one peer that brings it twice in one session replays it.
+                let before = self.received.entry(log).or_insert(0);
+                if to <= *before && !block.entries.is_empty() {
+                    let why = format!("entries {}..{to} were sent a second time; nothing was written", block.from);
+                    let peer = self.peer.to_string();
+                    self.node.note_refusal(log.origin(), "replayed_block".into(), why, peer).await;
+                }
+                *before = to.max(*before);
                 let done = self.node.ingest(block, self.peer).await;
-                self.ingesting.push_back(Box::pin(async move { (log, done.await.ok()) }));
+                self.ingesting.push_back(Box::pin(async move { (log, to, done.await.ok()) }));
             }
             Output::Learn(enrolments) => self.node.put(Work::Learn(enrolments, self.peer)).await,
             Output::TakeForks(proofs) => self.node.put(Work::Forks(proofs, self.peer)).await,
@@ -201,11 +221,12 @@ impl Link<'_> {
                 let (reply, taken) = tokio::sync::oneshot::channel();
                 self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
                 if taken.await.unwrap_or(false) {
-                    self.inputs.push_back(Input::ExcerptTaken { record, entries: from + count });
+                    self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
                 }
             }
             Output::ExcerptAcked { record, entries } => {
                 self.excerpts.insert(record, entries);
+                self.look_at_excerpts = true;
                 let known: serde_json::Map<String, serde_json::Value> =
                     self.excerpts.iter().map(|(id, n)| (id.to_string(), (*n).into())).collect();
                 let json = serde_json::json!({ "excerpts": known }).to_string();
@@ -223,9 +244,11 @@ impl Link<'_> {
         }
     }
 
-    fn ingested(&mut self, log: LogId, done: Option<Ingested>) {
+    fn ingested(&mut self, log: LogId, to: u64, done: Option<Ingested>) {
         self.inputs.push_back(match done {
-            Some(Ingested::Durable { tip, cosignature }) => Input::Committed { log, tip, cosignature: *cosignature },
+            Some(Ingested::Durable { tip, cosignature }) => {
+                Input::Committed { log, to, tip, cosignature: *cosignature }
+            }
             Some(Ingested::Refused { held, code }) => Input::NotTaken { log, held, code },
             None => Input::NotTaken { log, held: 0, code: "stopping".into() },
         });
@@ -235,9 +258,8 @@ impl Link<'_> {
         match query {
             Query::Block { log, from } => Answer::Block(self.block(log, *from).await),
             Query::Carried { log, from } => {
-                let carried = self.node.store.carried().await.unwrap_or_default();
-                let found = carried.into_iter().find(|c| c.log == *log && c.from == *from);
-                Answer::Block(found.and_then(|c| wadi_sync::decode_plain(&c.bytes).ok()))
+                let found = self.node.store.carried_block(log, *from).await.ok().flatten();
+                Answer::Block(found.and_then(|bytes| wadi_sync::decode_plain(&bytes).ok()))
             }
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();
@@ -312,7 +334,8 @@ impl Link<'_> {
                     self.inputs.push_back(Input::TellCosigned { checkpoint, cosignature });
                 }
             }
-            Event::Carried | Event::Records => {}
+            Event::Records => self.look_at_excerpts = true,
+            Event::Carried | Event::Failed(_) => {}
         }
     }
 
@@ -320,6 +343,13 @@ impl Link<'_> {
         let frontier = self.node.frontier.read().expect("no panic holds it").clone();
         let tips: Vec<(LogId, Tip)> = frontier.0.into_iter().collect();
         self.inputs.push_back(Input::Grew(tips));
+        let (members, forks) = self.node.with_control(|c| {
+            (c.enrolments().cloned().collect::<Vec<_>>(), c.forks().values().cloned().collect::<Vec<_>>())
+        });
+        self.inputs.push_back(Input::NewMembers(members));
+        self.inputs.push_back(Input::NewForks(forks));
+        self.look_at_excerpts = true;
+        self.told_cosigned.clear();
     }
 
     async fn tick(&mut self) {
@@ -330,6 +360,7 @@ impl Link<'_> {
                 if let Some(crossing) = peer.crossing {
                     self.send_excerpts(&crossing.to_string()).await;
                 }
+                self.tell_owner().await;
             }
             (Role::Crossing, Role::Crossing) => {
                 self.ask_to_carry();
@@ -347,19 +378,23 @@ impl Link<'_> {
         };
         if hub_is_up {
             if std::mem::take(&mut self.carrying) {
+                self.carried_logs.clear();
                 self.inputs.push_back(Input::CarryFor(BTreeMap::new()));
             }
-            return;
-        }
-        if self.carrying {
             return;
         }
         self.carrying = true;
         let frontier = self.node.frontier.read().expect("no panic holds it").clone();
         let from = self.node.with_control(|c| {
             let own = frontier.0.keys().filter(|l| l.node == self.node.id());
-            own.map(|l| (*l, c.cosigned(l).map_or(0, |t| t.size))).collect()
+            own.map(|l| (*l, c.cosigned(l).map_or(0, |t| t.size))).collect::<BTreeMap<_, _>>()
         });
+        // Logs that were opened meanwhile are given, too.
+        let keys: BTreeSet<LogId> = from.keys().copied().collect();
+        if keys == self.carried_logs {
+            return;
+        }
+        self.carried_logs = keys;
         self.inputs.push_back(Input::CarryFor(from));
     }
 
@@ -379,12 +414,12 @@ impl Link<'_> {
     }
 
     async fn offer_carried(&mut self) {
-        let carried = self.node.store.carried().await.unwrap_or_default();
-        let ranges: BTreeSet<Range> =
-            carried.iter().map(|c| Range { log: c.log, from: c.from, to: c.to }).take(1_024).collect();
-        if !ranges.is_empty() && ranges != self.offered {
-            self.offered = ranges.clone();
-            self.inputs.push_back(Input::Carrying(ranges.into_iter().collect()));
+        let carried = self.node.store.carried_ranges().await.unwrap_or_default();
+        let ranges = carried.into_iter().map(|(log, from, to)| Range { log, from, to }).take(1_024);
+        let new: Vec<Range> = ranges.filter(|r| !self.offered.contains(r)).collect();
+        if !new.is_empty() {
+            self.offered.extend(new.iter().copied());
+            self.inputs.push_back(Input::Carrying(new));
         }
     }
 
@@ -405,12 +440,15 @@ impl Link<'_> {
 
     /// Sends what has grown of the records handed over to the peer's crossing.
     async fn send_excerpts(&mut self, crossing: &str) {
+        if !std::mem::take(&mut self.look_at_excerpts) {
+            return;
+        }
         let Ok(records) = self.node.store.handed_over_to(crossing).await else { return };
         for record in records {
             let Some(entries) = self.excerpt(&record).await else { continue };
             let acked = self.excerpts.get(&record).copied().unwrap_or(0) as usize;
             let sent = self.excerpts_sent.get(&record).copied().unwrap_or(0) as usize;
-            if entries.len() <= acked || entries.len() <= sent {
+            if entries.len() <= acked || sent > acked {
                 continue;
             }
             let (mut part, mut bytes) = (Vec::new(), 0);

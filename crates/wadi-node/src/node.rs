@@ -59,6 +59,8 @@ pub enum Event {
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
     Records,
+    /// Writing failed in a way that only verifying at the next start can judge: the process has to stop.
+    Failed(String),
 }
 
 /// How a peer stands, for status.
@@ -129,7 +131,8 @@ impl Node {
             epoch: None,
             last_epoch: None,
             watermarks: BTreeMap::new(),
-            refreshed_s: 0,
+            last_ms: 0,
+            refreshed: None,
         };
         desk.load().await?;
         if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {

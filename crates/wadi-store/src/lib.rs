@@ -86,8 +86,12 @@ pub trait Store: Send + Sync + 'static {
     async fn findings(&self, anchor: Option<&RecordId>) -> Result<Vec<FindingRow>, StoreError>;
     /// What is remembered of peers.
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError>;
-    /// Blocks carried for others.
-    async fn carried(&self) -> Result<Vec<Carried>, StoreError>;
+    /// Blocks carried for others: log, first position, size after.
+    async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError>;
+    /// The bytes of a carried block.
+    async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Logs of which only entries of single records are held.
+    async fn loose_logs(&self) -> Result<Vec<LogId>, StoreError>;
     /// A local key (idempotency, import, token) and what it stands for.
     async fn local(&self, scope: &str, key: &str) -> Result<Option<String>, StoreError>;
     /// All local keys of a scope.

@@ -69,6 +69,7 @@ impl SqliteStore {
         let held = meta(&mut conn, "commits").await? as u64;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
         let anchored = found.as_ref().map_or(0, |a| a.commits);
+        let anchored_heads = found.as_ref().map(|a| a.heads.clone()).unwrap_or_default();
         let anchor_state = match found {
             None if !existed || held == 0 => AnchorState::New,
             None => AnchorState::Unanchored,
@@ -86,12 +87,13 @@ impl SqliteStore {
             .max_connections(4)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options.read_only(true).create_if_missing(false))
+            .connect_with(options.clone().read_only(true).create_if_missing(false))
             .await
             .map_err(open_error)?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let commits = held.max(anchored);
-        let writer = Writer { conn, file, commits, heads: BTreeMap::new(), failed: None };
+        let heads = anchored_heads.into_iter().collect();
+        let writer = Writer { conn, options, file, commits, heads, failed: None };
         let handle = tokio::spawn(writer.run(jobs));
         Ok(Arc::new(Self { node, readers, queue, anchor_state, writer: Mutex::new(Some(handle)) }))
     }
@@ -138,6 +140,7 @@ async fn meta(conn: &mut SqliteConnection, key: &str) -> Result<i64, StoreError>
 /// The one task that writes.
 struct Writer {
     conn: SqliteConnection,
+    options: SqliteConnectOptions,
     file: AnchorFile,
     commits: u64,
     heads: BTreeMap<LogId, Tip>,
@@ -184,6 +187,14 @@ impl Writer {
                 if let StoreError::Failed(_) = error {
                     tracing::error!(%error, "writing failed; the node has to stop and verify");
                     self.failed = Some(error.clone());
+                }
+                // A statement that failed may have left the connection inside a transaction that SQLite has undone: a new
+                // connection knows where it stands.
+                if self.failed.is_none() {
+                    match SqliteConnection::connect_with(&self.options).await {
+                        Ok(conn) => self.conn = conn,
+                        Err(e) => self.failed = Some(StoreError::Failed(e.to_string())),
+                    }
                 }
                 for (_, reply) in group {
                     let _ = reply.send(Err(error.clone()));
@@ -618,7 +629,15 @@ impl Store for SqliteStore {
         .bind(&record.0[..])
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(stored_entry).collect()
+        // One rotten entry does not hold up the rest of its record; it is told, and found by every audit until repaired.
+        let readable = rows.iter().filter_map(|row| match stored_entry(row) {
+            Ok(entry) => Some(entry),
+            Err(error) => {
+                tracing::error!(code = error.code(), %error, "a stored entry is damaged");
+                None
+            }
+        });
+        Ok(readable.collect())
     }
 
     async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError> {
@@ -862,16 +881,24 @@ impl Store for SqliteStore {
             .collect()
     }
 
-    async fn carried(&self) -> Result<Vec<Carried>, StoreError> {
-        let rows = sqlx::query("SELECT log, start, size, bytes FROM carried ORDER BY log, start")
-            .fetch_all(&self.readers)
+    async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT log, start, size FROM carried ORDER BY log, start").fetch_all(&self.readers).await?;
+        rows.iter().map(|r| Ok((log_of(r, 0)?, r.get::<i64, _>(1) as u64, r.get::<i64, _>(2) as u64))).collect()
+    }
+
+    async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = sqlx::query_scalar("SELECT bytes FROM carried WHERE log = ?1 AND start = ?2")
+            .bind(log.to_bytes().to_vec())
+            .bind(from as i64)
+            .fetch_optional(&self.readers)
             .await?;
-        rows.iter()
-            .map(|r| {
-                let (from, to) = (r.get::<i64, _>(1) as u64, r.get::<i64, _>(2) as u64);
-                Ok(Carried { log: log_of(r, 0)?, from, to, bytes: r.get(3) })
-            })
-            .collect()
+        Ok(bytes)
+    }
+
+    async fn loose_logs(&self) -> Result<Vec<LogId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT log FROM entries WHERE main = 2").fetch_all(&self.readers).await?;
+        rows.iter().map(|r| log_of(r, 0)).collect()
     }
 
     async fn local(&self, scope: &str, key: &str) -> Result<Option<String>, StoreError> {

@@ -4,7 +4,7 @@ use crate::{
     codec::{BlockDecoder, BlockEncoder, decode_plain},
     message::{Message, Range, SyncError},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
     Block, Branch, Cosignature, Difference, Enrolment, Folded, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
     RecordId, Role, RootKey, SignedCheckpoint, Tip, compare,
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub hub_time_s: i64,
     /// Fork proofs held.
     pub forks: Vec<ForkProof>,
+    /// Own logs whose end no hub is known to have cosigned.
+    pub uncosigned: BTreeSet<LogId>,
 }
 
 /// What happened.
@@ -56,7 +58,8 @@ pub enum Input {
     /// A query was answered.
     Answered(Query, Answer),
     /// A block that this session handed out is durable.
-    Committed { log: LogId, tip: Tip, cosignature: Cosignature },
+    /// `to` is where it ended; `tip` is what is held by now, which others may have brought further.
+    Committed { log: LogId, to: u64, tip: Tip, cosignature: Cosignature },
     /// A block that this session handed out was not taken.
     NotTaken { log: LogId, held: u64, code: String },
     /// Logs grew here, by this node's own writing or from other peers.
@@ -169,6 +172,8 @@ struct InFlight {
     to: u64,
     bytes: usize,
     checkpoint: SignedCheckpoint,
+    /// Sent before the peer reported a gap: it will report one for this block too.
+    void: bool,
 }
 
 /// One session.
@@ -188,6 +193,8 @@ pub struct Session {
     encoders: BTreeMap<Lane, BlockEncoder>,
     decoders: BTreeMap<Lane, BlockDecoder>,
     carry: BTreeMap<LogId, u64>,
+    wanted: VecDeque<Range>,
+    known_before: bool,
     closed: bool,
     sent_bytes: u64,
 }
@@ -211,6 +218,8 @@ impl Session {
             encoders: BTreeMap::new(),
             decoders: BTreeMap::new(),
             carry: BTreeMap::new(),
+            wanted: VecDeque::new(),
+            known_before: false,
             closed: false,
             sent_bytes: 0,
         }
@@ -261,11 +270,14 @@ impl Session {
             Input::Received(message) => return self.received(message, out),
             Input::Frame { lane, bytes } => return self.frame(lane, &bytes, out),
             Input::Answered(query, answer) => return self.answered(query, answer, out),
-            Input::Committed { log, tip, cosignature } => {
+            Input::Committed { log, to, tip, cosignature } => {
                 self.grew(log, tip);
                 let link = self.logs.entry(log).or_default();
-                link.theirs = link.theirs.max(tip.size);
-                link.sent = link.sent.max(tip.size);
+                // The peer holds what it sent, which was proven to be a prefix of what is held here; not what others brought.
+                let end = to.min(tip.size);
+                link.theirs = link.theirs.max(end);
+                link.sent = link.sent.max(end);
+                link.checked |= link.hunt.is_none();
                 let size = tip.size;
                 out.push(Output::Send(Message::Ack {
                     log,
@@ -273,6 +285,7 @@ impl Session {
                     cosignature: Some(cosignature),
                     refused: String::new(),
                 }));
+                self.pump(out);
                 self.in_step(out);
             }
             Input::NotTaken { log, held, code } => {
@@ -293,7 +306,13 @@ impl Session {
             }
             Input::NewForks(proofs) => self.send_forks(proofs, out),
             Input::CarryFor(from) => {
-                self.carry = from;
+                self.carry.retain(|log, _| from.contains_key(log));
+                for (log, at) in from {
+                    if !self.carry.contains_key(&log) && !self.visible(&log) {
+                        self.logs.entry(log).or_default().sent = at;
+                        self.carry.insert(log, at);
+                    }
+                }
                 self.pump(out);
             }
             Input::Carrying(ranges) => {
@@ -317,6 +336,7 @@ impl Session {
         // Until the peer has said who it is, the enrolment on record tells what both may see; a stranger's digest will
         // differ, and the frontiers tell.
         self.peer = snapshot.members.iter().find(|e| e.node() == self.peer_node).cloned();
+        self.known_before = self.peer.is_some();
         self.start = Some(snapshot);
         self.said = self.visible_frontier();
         self.said_digest = self.said.digest();
@@ -419,12 +439,9 @@ impl Session {
             }
             Message::CarryOffer(ranges) => self.carry_offer(&ranges, out),
             Message::CarryWant(ranges) => {
-                for r in ranges.into_iter().take(LIST_MAX) {
-                    let query = Query::Carried { log: r.log, from: r.from };
-                    if self.loading.insert(query.clone()) {
-                        out.push(Output::Ask(query));
-                    }
-                }
+                let room = LIST_MAX - self.wanted.len();
+                self.wanted.extend(ranges.into_iter().take(room));
+                self.pump(out);
             }
             Message::Carry { log, block: bytes } => {
                 let block = decode_plain(&bytes)?;
@@ -478,12 +495,14 @@ impl Session {
                 out.push(Output::Send(Message::Members(part.to_vec())));
             }
         }
-        if digest == self.said_digest {
+        // Two strangers' digests are equal because neither knows what the other may see.
+        if digest == self.said_digest && self.known_before {
             for (log, tip) in &self.said.0 {
                 let link = self.logs.entry(*log).or_default();
                 (link.theirs, link.sent, link.checked) = (tip.size, tip.size, true);
             }
             self.agreed = true;
+            self.ask_for_cosignatures(out);
             self.pump(out);
             self.in_step(out);
         } else {
@@ -497,7 +516,7 @@ impl Session {
         let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
         let mine = self.visible_frontier();
         let theirs = Folded {
-            open: folded.open.into_iter().filter(|(log, _)| self.visible(log)).collect(),
+            open: folded.open.into_iter().filter(|(log, tip)| tip.size > 0 && self.visible(log)).collect(),
             closed: folded.closed,
         };
         if unfolded {
@@ -518,6 +537,7 @@ impl Session {
                 out.push(Output::Send(Message::Unfold(unfold.into_iter().collect())));
             }
             self.take_differences(&mine, differences, out);
+            self.ask_for_cosignatures(out);
         }
         self.pump(out);
         self.in_step(out);
@@ -646,11 +666,17 @@ impl Session {
                 }
                 self.pump(out);
             }
-            (Query::Block { log, .. }, _) => {
+            (Query::Block { log, from }, _) if from < self.mine(&log).size => {
                 self.logs.entry(log).or_default().stuck = true;
+                refuse(out, log.origin(), "unreadable", "the store does not give the next block of this log");
                 self.pump(out);
             }
-            (Query::Carried { log, .. }, Answer::Block(Some(block))) => self.send_block(log, block, out)?,
+            (Query::Carried { log, .. }, answer) => {
+                if let Answer::Block(Some(block)) = answer {
+                    self.send_block(log, block, out)?;
+                }
+                self.pump(out);
+            }
             (Query::Roots { log, for_peer: true, .. }, Answer::Roots(roots)) => {
                 out.push(Output::Send(Message::Roots { log, roots }));
             }
@@ -686,7 +712,7 @@ impl Session {
         let to = block.checkpoint.checkpoint.size;
         self.logs.entry(log).or_default().sent = to;
         self.sent_bytes += bytes.len() as u64;
-        self.in_flight.push(InFlight { log, to, bytes: bytes.len(), checkpoint: block.checkpoint });
+        self.in_flight.push(InFlight { log, to, bytes: bytes.len(), checkpoint: block.checkpoint, void: false });
         out.push(Output::SendFrame { lane, bytes });
         Ok(())
     }
@@ -718,6 +744,17 @@ impl Session {
         }
         due.sort();
         let mut loading = self.loading.len();
+        if due.is_empty()
+            && loading == 0
+            && in_flight < WINDOW_BYTES
+            && let Some(r) = self.wanted.pop_front()
+        {
+            let query = Query::Carried { log: r.log, from: r.from };
+            if self.loading.insert(query.clone()) {
+                out.push(Output::Ask(query));
+            }
+            return;
+        }
         for (lane, log, from) in due {
             let urgent = lane <= Lane::Hold;
             let window = if urgent { WINDOW_BYTES + URGENT_BYTES } else { WINDOW_BYTES };
@@ -737,6 +774,14 @@ impl Session {
         }
     }
 
+    /// A hub that holds all of an own log and whose cosignature was lost on the way is shown the head again.
+    fn ask_for_cosignatures(&mut self, out: &mut Vec<Output>) {
+        let logs = self.start.as_ref().map(|s| s.uncosigned.clone()).unwrap_or_default();
+        for log in logs {
+            self.refresh(log, out);
+        }
+    }
+
     fn refresh(&mut self, log: LogId, out: &mut Vec<Output>) {
         let size = self.mine(&log).size;
         let at_end = self.logs.get(&log).is_some_and(|l| l.theirs == size && l.sent == size && !l.stuck);
@@ -749,31 +794,44 @@ impl Session {
     }
 
     fn ack(&mut self, log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String, out: &mut Vec<Output>) {
-        // Nothing the peer says moves a log beyond what was sent to it.
-        let sent = self.logs.get(&log).map_or(0, |l| l.sent);
-        let size = size.min(sent);
-        let mut done = Vec::new();
-        self.in_flight.retain(|f| {
-            let is_done = f.log == log && (f.to <= size || !refused.is_empty());
-            if is_done && f.to <= size {
-                done.push((f.to, f.checkpoint.clone()));
-            }
-            !is_done
-        });
+        // Every block is answered once, in the order of its log: this answers the first in flight.
+        let Some(at) = self.in_flight.iter().position(|f| f.log == log) else { return };
+        let answered = self.in_flight.remove(at);
+        let members = self.start.as_ref().map(|s| s.members.clone()).unwrap_or_default();
         let link = self.logs.entry(log).or_default();
-        if refused.is_empty() {
-            link.theirs = link.theirs.max(size);
-            if let (Some(cosignature), Some((_, checkpoint))) =
-                (cosignature, done.into_iter().find(|(to, _)| *to == size))
-            {
-                out.push(Output::TakeCosignature { checkpoint: Box::new(checkpoint), cosignature });
+        match refused.as_str() {
+            "" => {
+                // Nothing the peer says moves a log beyond what was sent to it.
+                link.theirs = link.theirs.max(size.min(link.sent)).max(answered.to);
+                link.gaps = 0;
+                if let Some(cosignature) = cosignature
+                    && answered.to == size
+                {
+                    let checkpoint = Box::new(answered.checkpoint);
+                    out.push(Output::TakeCosignature { checkpoint, cosignature });
+                }
             }
-        } else if refused == "gap" && link.gaps < GAPS_MAX {
-            link.gaps += 1;
-            (link.theirs, link.sent) = (size, size);
-        } else {
-            link.stuck = true;
-            refuse(out, log.origin(), &refused, &format!("the peer does not take this log beyond {size} entries"));
+            _ if answered.void => {}
+            "gap" | "not_enrolled" if link.gaps < GAPS_MAX => {
+                link.gaps += 1;
+                let held = size.min(link.sent);
+                (link.theirs, link.sent) = (held, held);
+                self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
+                if refused == "not_enrolled" {
+                    let author: Vec<Enrolment> = members.into_iter().filter(|e| e.node() == log.node).collect();
+                    out.push(Output::Send(Message::Members(author)));
+                }
+            }
+            "disk_full" | "database_error" | "store_conflict" | "write_failed" | "store_closed" | "stopping" => {
+                // Not the log's fault: the next connection tries again.
+                self.closed = true;
+                out.push(Output::Close { code: "peer_store", why: format!("the peer cannot store: {refused}") });
+                return;
+            }
+            _ => {
+                link.stuck = true;
+                refuse(out, log.origin(), &refused, &format!("the peer does not take this log beyond {size} entries"));
+            }
         }
         self.pump(out);
         self.in_step(out);

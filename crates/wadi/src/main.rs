@@ -1,1 +1,156 @@
-fn main() {}
+//! wadi: the engine that keeps a country's border-crossing records in step.
+
+mod audit;
+mod bench;
+mod client;
+mod commands;
+mod config;
+mod daemon;
+mod demo;
+mod failure;
+mod pki;
+
+use clap::{Args, Parser, Subcommand};
+use failure::{Exit, Failure};
+use std::{path::PathBuf, process::ExitCode};
+
+#[derive(Parser)]
+#[command(name = "wadi", version, about, max_term_width = 110)]
+struct Cli {
+    /// Answer with one JSON object on the last line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which running node to talk to.
+#[derive(Args, Clone, Debug)]
+pub struct At {
+    /// The node's configuration; its directory holds the operator's token.
+    #[arg(long, default_value = "node.toml")]
+    config: PathBuf,
+    /// The node's HTTP address, where it is not the one in the configuration.
+    #[arg(long)]
+    url: Option<String>,
+    /// A bearer token, where it is not the operator's own of this machine.
+    #[arg(long, env = "WADI_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole network on this machine: six crossings and the hub, traffic, and links that come and go.
+    Demo(demo::DemoArgs),
+    /// The commission's certificate authority.
+    Pki {
+        #[command(subcommand)]
+        command: pki::PkiCommand,
+    },
+    /// The daemon, in the role its papers give.
+    Node {
+        #[command(subcommand)]
+        command: daemon::NodeCommand,
+    },
+    /// How a node and its peers stand.
+    Status {
+        #[command(flatten)]
+        at: At,
+        /// Show it again every second.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Records: new, set, event, show, history, list, at.
+    Record {
+        #[command(subcommand)]
+        command: commands::RecordCommand,
+    },
+    /// Takes operations out of an NDJSON file; what was imported before is not written again.
+    Import {
+        /// The file, or - for standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Writes records as NDJSON, oldest change first, with a trailer of count and digest.
+    Export {
+        /// The file, or - for standard output.
+        #[arg(short, long, default_value = "-")]
+        output: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Findings: contradictions between records.
+    Findings {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Officers, policies, cuts and closures: what operators of a hub say.
+    Say {
+        #[command(subcommand)]
+        command: commands::SayCommand,
+    },
+    /// Proofs.
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
+    /// Who may use the API.
+    Token {
+        #[command(subcommand)]
+        command: commands::TokenCommand,
+    },
+    /// The figures of docs/performance.md.
+    Bench {
+        #[command(subcommand)]
+        command: bench::BenchCommand,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("wadi: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let json = cli.json;
+    let outcome = runtime.block_on(run(cli));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match outcome {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            eprintln!("wadi: {failure}");
+            if json {
+                println!("{}", serde_json::json!({"error": failure.code, "detail": failure.why}));
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let json = cli.json;
+    match cli.command {
+        Command::Demo(args) => demo::run(args, json).await,
+        Command::Pki { command } => pki::run(command, json),
+        Command::Node { command } => daemon::run(command, json).await,
+        Command::Audit { command } => audit::run(command, json).await,
+        Command::Bench { command } => bench::run(command, json).await,
+        // The commands that talk to a running node block: they are nobody's but the user's.
+        other => tokio::task::spawn_blocking(move || match other {
+            Command::Status { at, watch } => commands::status(&at, watch, json),
+            Command::Record { command } => commands::record(command, json),
+            Command::Import { file, at } => commands::import(&at, &file, json),
+            Command::Export { output, at } => commands::export(&at, &output, json),
+            Command::Findings { at } => commands::findings(&at, json),
+            Command::Say { command } => commands::say(command, json),
+            Command::Token { command } => commands::token(command, json),
+            _ => unreachable!("taken above"),
+        })
+        .await
+        .map_err(|e| Failure::new("panicked", e.to_string()))?,
+    }
+}

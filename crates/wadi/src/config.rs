@@ -1,0 +1,157 @@
+//! A node's configuration, `node.toml`. Every key is documented in `docs/configuration.md`; unknown ones are refused.
+
+use crate::failure::Failure;
+use serde::{Deserialize, Serialize};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// The configuration, with paths relative to the file's directory made absolute.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Config {
+    /// Directory of `node.sqlite`, `anchor`, `log/` and the operator's token.
+    #[serde(default = "here")]
+    pub data: PathBuf,
+    /// Directory of the papers that `wadi pki issue` wrote.
+    pub papers: PathBuf,
+    /// UDP address for QUIC.
+    pub listen: SocketAddr,
+    /// Address of the HTTP API; loopback unless `http_tls`.
+    pub http: SocketAddr,
+    /// Serve the HTTP API under TLS with the node's certificate; required on any but loopback addresses.
+    #[serde(default)]
+    pub http_tls: bool,
+    /// Spool directory; none where machines do not write files.
+    #[serde(default)]
+    pub spool: Option<PathBuf>,
+    /// Seconds between two attempts to reach a peer.
+    #[serde(default = "redial")]
+    pub redial_s: f64,
+    /// Seconds without a sign of life after which a connection is given up.
+    #[serde(default = "idle")]
+    pub idle_s: f64,
+    /// Whether the commission owns the links: congestion control by delay, not by loss.
+    #[serde(default = "yes")]
+    pub own_links: bool,
+    /// What is logged: error, warn, info, debug, or a filter of tracing.
+    #[serde(default = "info")]
+    pub log: String,
+    /// A clock for demonstrations.
+    #[serde(default)]
+    pub clock: Option<ClockConfig>,
+    /// Peers to dial.
+    #[serde(default)]
+    pub peer: Vec<PeerConfig>,
+}
+
+/// A clock that runs faster than the machine's.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ClockConfig {
+    /// What it showed, Unix milliseconds …
+    pub origin_ms: i64,
+    /// … when the machine's clock showed that.
+    pub real_ms: i64,
+    /// How many times as fast it runs.
+    pub scale: f64,
+}
+
+/// A peer to dial.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct PeerConfig {
+    /// The node's name, as enrolled.
+    pub name: String,
+    /// `host:port` of its QUIC address.
+    pub address: String,
+    /// The link's provisioned rate in kbit/s, as a cap; none where it is not known.
+    #[serde(default)]
+    pub rate_kbit_s: Option<u64>,
+}
+
+fn here() -> PathBuf {
+    ".".into()
+}
+fn redial() -> f64 {
+    10.0
+}
+fn idle() -> f64 {
+    30.0
+}
+fn yes() -> bool {
+    true
+}
+fn info() -> String {
+    "info".into()
+}
+
+const KEYS: [&str; 12] = [
+    "data", "papers", "listen", "http", "http_tls", "spool", "redial_s", "idle_s", "own_links", "log", "clock", "peer",
+];
+const PEER_KEYS: [&str; 3] = ["name", "address", "rate_kbit_s"];
+const CLOCK_KEYS: [&str; 3] = ["origin_ms", "real_ms", "scale"];
+
+impl Config {
+    /// Reads a configuration.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let bad = |why: String| Failure::usage("bad_configuration", format!("{}: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|e| bad(format!("{e}; name another with --config")))?;
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(e.to_string()))?;
+        check_keys(&table, &KEYS, "").map_err(bad)?;
+        if let Some(toml::Value::Table(clock)) = table.get("clock") {
+            check_keys(clock, &CLOCK_KEYS, "clock.").map_err(bad)?;
+        }
+        for peer in table.get("peer").and_then(toml::Value::as_array).into_iter().flatten() {
+            if let toml::Value::Table(peer) = peer {
+                check_keys(peer, &PEER_KEYS, "peer.").map_err(bad)?;
+            }
+        }
+        let mut config: Self = table.try_into().map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
+        if !config.http.ip().is_loopback() && !config.http_tls {
+            return Err(bad(format!("http = {} is not a loopback address: set http_tls = true", config.http)));
+        }
+        for (key, seconds, most) in [("redial_s", config.redial_s, 30.0), ("idle_s", config.idle_s, 600.0)] {
+            if !(seconds > 0.0 && seconds <= most) {
+                return Err(bad(format!("{key} = {seconds}: more than 0 and at most {most}")));
+            }
+        }
+        let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        config.data = dir.join(&config.data);
+        config.papers = dir.join(&config.papers);
+        config.spool = config.spool.map(|s| dir.join(s));
+        Ok(config)
+    }
+}
+
+fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), String> {
+    for key in table.keys() {
+        if !known.contains(&key.as_str()) {
+            let near = known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+            let near = near.filter(|n| strsim::jaro_winkler(key, n) > 0.75);
+            let hint = near.map(|n| format!("; did you mean {prefix}{n}?")).unwrap_or_default();
+            return Err(format!("unknown key {prefix}{key}{hint}"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_neighbour() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.toml");
+        let base = "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n";
+        std::fs::write(&path, format!("{base}redail_s = 3\n")).unwrap();
+        let failure = Config::read(&path).unwrap_err();
+        assert!(failure.why.contains("unknown key redail_s; did you mean redial_s?"), "{failure}");
+        assert_eq!(failure.exit as u8, 2);
+        std::fs::write(&path, format!("{base}[[peer]]\nname = 'hub'\nadress = 'x:1'\n")).unwrap();
+        assert!(Config::read(&path).unwrap_err().why.contains("did you mean peer.address?"));
+        std::fs::write(&path, base.replace("127.0.0.1:2", "0.0.0.0:2")).unwrap();
+        assert!(Config::read(&path).unwrap_err().why.contains("http_tls"));
+        std::fs::write(&path, base).unwrap();
+        assert_eq!(Config::read(&path).unwrap().data, dir.path().join("."));
+    }
+}

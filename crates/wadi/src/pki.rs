@@ -1,0 +1,468 @@
+//! The commission's CA: a root that signs enrolments, a certificate authority for TLS, and papers for each node.
+//!
+//! Both keys lie encrypted under a passphrase (age, scrypt). What a node needs is one directory, its papers: copy it to
+//! the node's machine and nothing else.
+
+use crate::failure::{Exit, Failure};
+use age::secrecy::SecretString;
+use clap::Subcommand;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ED25519, RevokedCertParams,
+    SerialNumber,
+};
+use serde_json::json;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use wadi_log::{Crossing, Enrolment, Grant, Lane, LogKey, NodeId, Role, RootKey, Scope};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Days that a node's certificate is valid; a dark site must outlast them.
+const NODE_DAYS: u32 = 3 * 365;
+/// Days that the CA's certificate is valid.
+const CA_DAYS: u32 = 20 * 365;
+/// scrypt cost of files accepted at most, as a power of two.
+const WORK_FACTOR_MAX: u8 = 22;
+
+#[derive(Subcommand)]
+pub enum PkiCommand {
+    /// Makes the root and the CA.
+    Init {
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Makes a node's keys, certificate and enrolment: its papers.
+    Issue {
+        /// The node's name: a-z, 0-9 and -.
+        name: String,
+        /// crossing, hub or observer.
+        #[arg(long, default_value = "crossing")]
+        role: String,
+        /// The crossing's code, as TRB.
+        #[arg(long)]
+        crossing: Option<String>,
+        /// For an observer: what it may take, as passage:TRB or hold:*; repeat it.
+        #[arg(long)]
+        grant: Vec<String>,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Makes a new certificate for a node's key.
+    Renew {
+        /// The node's name.
+        name: String,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Puts a node's certificate on the revocation list. Cut the node at the hub, too.
+    Revoke {
+        /// The node's name.
+        name: String,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Lists the nodes that have papers.
+    List {
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+}
+
+/// Where the CA lies and what opens it.
+#[derive(clap::Args, Clone, Debug)]
+pub struct CaArgs {
+    /// The CA's directory.
+    #[arg(long, default_value = "certs")]
+    pub dir: PathBuf,
+    /// A file that holds the passphrase; else WADI_PASSPHRASE, else it is asked for.
+    #[arg(long)]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+impl CaArgs {
+    fn passphrase(&self, twice: bool) -> Result<SecretString, Failure> {
+        if let Some(file) = &self.passphrase_file {
+            let text = std::fs::read_to_string(file)
+                .map_err(|e| Failure::usage("passphrase_file", format!("{}: {e}", file.display())))?;
+            return Ok(text.trim_end_matches('\n').to_string().into());
+        }
+        if let Ok(text) = std::env::var("WADI_PASSPHRASE") {
+            return Ok(text.into());
+        }
+        let ask = |prompt: &str| {
+            rpassword::prompt_password(prompt).map_err(|e| {
+                let why = format!("no passphrase: {e}; use --passphrase-file or WADI_PASSPHRASE");
+                Failure::usage("no_passphrase", why)
+            })
+        };
+        let first = ask("Passphrase of the commission's root: ")?;
+        if twice && ask("Again: ")? != first {
+            return Err(Failure::usage("passphrase_differs", "the two passphrases differ"));
+        }
+        Ok(first.into())
+    }
+}
+
+/// The opened CA.
+pub struct Ca {
+    dir: PathBuf,
+    root: LogKey,
+    ca_pem: String,
+    ca_key: KeyPair,
+}
+
+fn unreadable(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new("unreadable_papers", format!("{}: {why}", path.display()))
+}
+
+fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(path).map_err(|e| unreadable(path, e))?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| unreadable(path, e))?;
+    file.sync_all().map_err(|e| unreadable(path, e))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    (0..text.len() / 2).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect()
+}
+
+fn seal(secret: &str, passphrase: &SecretString, work_factor: Option<u8>) -> Result<String, Failure> {
+    let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
+    if let Some(n) = work_factor {
+        recipient.set_work_factor(n);
+    }
+    age::encrypt_and_armor(&recipient, secret.as_bytes()).map_err(|e| Failure::new("encrypt", e.to_string()))
+}
+
+fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
+    let armoured = std::fs::read_to_string(path).map_err(|e| {
+        Failure::usage("no_ca", format!("{}: {e}; `wadi pki init` makes a CA, --dir names another", path.display()))
+    })?;
+    let mut identity = age::scrypt::Identity::new(passphrase.clone());
+    identity.set_max_work_factor(WORK_FACTOR_MAX);
+    let bytes = age::decrypt(&identity, armoured.as_bytes()).map_err(|e| match e {
+        age::DecryptError::DecryptionFailed => Failure::new("wrong_passphrase", "the passphrase does not open the CA's keys"),
+        other => unreadable(path, other),
+    })?;
+    String::from_utf8(bytes).map_err(|e| unreadable(path, e))
+}
+
+fn valid(params: &mut CertificateParams, days: u32) {
+    // A day back: a site's clock may lie behind.
+    params.not_before = (SystemTime::now() - DAY).into();
+    params.not_after = (SystemTime::now() + DAY * days).into();
+}
+
+impl Ca {
+    /// Makes a new CA. `work_factor` is for demonstrations; else it is fitted to this machine.
+    pub fn init(dir: &Path, passphrase: &SecretString, work_factor: Option<u8>) -> Result<Self, Failure> {
+        if dir.join("root.key.age").exists() {
+            let why = format!("{} holds a CA already; it is not overwritten", dir.display());
+            return Err(Failure::usage("ca_exists", why));
+        }
+        std::fs::create_dir_all(dir.join("nodes")).map_err(|e| unreadable(dir, e))?;
+        let seed: [u8; 32] = rand::random();
+        let root = LogKey::from_seed(&seed);
+        let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
+        let ca_key = KeyPair::generate_for(&PKCS_ED25519).map_err(rc)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "wadi commission CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        valid(&mut params, CA_DAYS);
+        let ca_pem = params.self_signed(&ca_key).map_err(rc)?.pem();
+        write_secret(&dir.join("root.key.age"), &seal(&hex(&seed), passphrase, work_factor)?)?;
+        write_secret(&dir.join("ca.key.age"), &seal(&ca_key.serialize_pem(), passphrase, work_factor)?)?;
+        std::fs::write(dir.join("ca.pem"), &ca_pem)?;
+        std::fs::write(dir.join("root.pub"), hex(&root.public()) + "\n")?;
+        Ok(Self { dir: dir.into(), root, ca_pem, ca_key })
+    }
+
+    /// Opens a CA.
+    pub fn open(dir: &Path, passphrase: &SecretString) -> Result<Self, Failure> {
+        let seed = unseal(&dir.join("root.key.age"), passphrase)?;
+        let seed: [u8; 32] = unhex(&seed)
+            .and_then(|s| s.try_into().ok())
+            .ok_or_else(|| unreadable(&dir.join("root.key.age"), "it holds no key"))?;
+        let ca_key = unseal(&dir.join("ca.key.age"), passphrase)?;
+        let ca_key = KeyPair::from_pem(&ca_key).map_err(|e| unreadable(&dir.join("ca.key.age"), e))?;
+        let ca_pem = std::fs::read_to_string(dir.join("ca.pem")).map_err(|e| unreadable(&dir.join("ca.pem"), e))?;
+        Ok(Self { dir: dir.into(), root: LogKey::from_seed(&seed), ca_pem, ca_key })
+    }
+
+    fn certificate(&self, name: &str, node: &NodeId, key: &KeyPair) -> Result<(String, Vec<u8>), Failure> {
+        let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
+        let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
+        let mut params = CertificateParams::new(vec![format!("{node}.node.wadi")]).map_err(rc)?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.serial_number = Some(SerialNumber::from(rand::random::<u64>() >> 1));
+        valid(&mut params, NODE_DAYS);
+        let certificate = params.signed_by(key, &issuer).map_err(rc)?;
+        Ok((certificate.pem(), certificate.der().to_vec()))
+    }
+
+    /// Makes a node's papers; returns their directory and the enrolment.
+    pub fn issue(
+        &self,
+        name: &str,
+        role: Role,
+        crossing: Option<Crossing>,
+        scope: Scope,
+    ) -> Result<(PathBuf, Enrolment), Failure> {
+        let dir = self.dir.join("nodes").join(name);
+        if dir.exists() {
+            let why = format!("{} exists: a node that is replaced gets another name", dir.display());
+            return Err(Failure::usage("node_exists", why));
+        }
+        let seed: [u8; 32] = rand::random();
+        let log_key = LogKey::from_seed(&seed);
+        let key = KeyPair::generate_for(&PKCS_ED25519).map_err(|e| Failure::new("certificate", e.to_string()))?;
+        let (certificate, der) = self.certificate(name, &log_key.node(), &key)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        let enrolment = Enrolment {
+            name: name.into(),
+            role,
+            crossing,
+            log_key: log_key.public(),
+            tls_key: wadi_net::spki_hash(&der)?,
+            scope,
+            serial: now.max(0) as u64,
+            issued_s: now,
+            root_signature: [0; 64],
+        }
+        .issue(&self.root)
+        .map_err(|e| Failure::usage(e.code(), e.to_string()))?;
+        std::fs::create_dir_all(&dir)?;
+        write_secret(&dir.join("log.key"), &(hex(&seed) + "\n"))?;
+        write_secret(&dir.join("tls.key"), &key.serialize_pem())?;
+        std::fs::write(dir.join("tls.pem"), certificate)?;
+        std::fs::write(dir.join("ca.pem"), &self.ca_pem)?;
+        std::fs::write(dir.join("root.pub"), hex(&self.root.public()) + "\n")?;
+        std::fs::write(dir.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
+        self.share()?;
+        Ok((dir, enrolment))
+    }
+
+    /// Gives every node's papers the enrolments of all: public, and what lets two nodes know each other at first sight.
+    pub fn share(&self) -> Result<(), Failure> {
+        let nodes = nodes(&self.dir)?;
+        for (name, _) in &nodes {
+            let known = self.dir.join("nodes").join(name).join("known");
+            std::fs::create_dir_all(&known)?;
+            for (other, enrolment) in &nodes {
+                std::fs::write(known.join(other), hex(&enrolment.to_bytes()) + "\n")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn renew(&self, name: &str) -> Result<PathBuf, Failure> {
+        let dir = self.dir.join("nodes").join(name);
+        let enrolment = read_enrolment(&dir.join("enrolment"))?;
+        let path = dir.join("tls.key");
+        let key = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+        let key = KeyPair::from_pem(&key).map_err(|e| unreadable(&path, e))?;
+        let (certificate, _) = self.certificate(name, &enrolment.node(), &key)?;
+        std::fs::write(dir.join("tls.pem"), certificate)?;
+        Ok(dir)
+    }
+
+    fn revoke(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.dir.join("nodes").join(name).join("tls.pem");
+        let pem = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+        let serial = serial_of(&pem).ok_or_else(|| unreadable(&path, "no certificate in it"))?;
+        let list = self.dir.join("revoked");
+        let mut revoked = std::fs::read_to_string(&list).unwrap_or_default();
+        if !revoked.lines().any(|l| l.starts_with(&hex(&serial))) {
+            revoked.push_str(&format!("{} {name}\n", hex(&serial)));
+            std::fs::write(&list, &revoked)?;
+        }
+        let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
+        let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
+        let certs = revoked.lines().filter_map(|l| unhex(l.split(' ').next()?)).map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&serial),
+            revocation_time: SystemTime::now().into(),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let crl = CertificateRevocationListParams {
+            this_update: (SystemTime::now() - DAY).into(),
+            next_update: (SystemTime::now() + DAY * 365).into(),
+            crl_number: SerialNumber::from(revoked.lines().count() as u64),
+            issuing_distribution_point: None,
+            revoked_certs: certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        }
+        .signed_by(&issuer)
+        .map_err(rc)?;
+        let path = self.dir.join("crl.pem");
+        std::fs::write(&path, crl.pem().map_err(rc)?)?;
+        for (node, _) in nodes(&self.dir)? {
+            std::fs::copy(&path, self.dir.join("nodes").join(node).join("crl.pem"))?;
+        }
+        Ok(path)
+    }
+}
+
+fn serial_of(pem: &str) -> Option<Vec<u8>> {
+    wadi_net::serial_of(pem)
+}
+
+/// Reads an encoded enrolment.
+pub fn read_enrolment(path: &Path) -> Result<Enrolment, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
+    let bytes = unhex(&text).ok_or_else(|| unreadable(path, "not hexadecimal"))?;
+    Enrolment::from_bytes(&bytes).map_err(|e| unreadable(path, e))
+}
+
+fn nodes(dir: &Path) -> Result<Vec<(String, Enrolment)>, Failure> {
+    let path = dir.join("nodes");
+    let entries = std::fs::read_dir(&path)
+        .map_err(|e| Failure::usage("no_ca", format!("{}: {e}; `wadi pki init` makes a CA", path.display())))?;
+    let mut out = Vec::new();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        out.push((name, read_enrolment(&entry.path().join("enrolment"))?));
+    }
+    out.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(out)
+}
+
+/// A node's papers, read.
+pub struct Papers {
+    /// Its log key.
+    pub log_key: LogKey,
+    /// The commission's root.
+    pub root: RootKey,
+    /// Its enrolment.
+    pub enrolment: Enrolment,
+    /// Enrolments of others.
+    pub known: Vec<Enrolment>,
+    /// For TLS.
+    pub identity: wadi_net::Identity,
+}
+
+impl Papers {
+    /// Reads a directory that `wadi pki issue` wrote.
+    pub fn read(dir: &Path) -> Result<Self, Failure> {
+        let text = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
+        };
+        let key = |name: &str| {
+            let bytes: Option<[u8; 32]> = unhex(&text(name)?).and_then(|b| b.try_into().ok());
+            bytes.ok_or_else(|| unreadable(&dir.join(name), "expected 64 hexadecimal digits"))
+        };
+        let mut known = Vec::new();
+        for entry in std::fs::read_dir(dir.join("known")).into_iter().flatten().filter_map(Result::ok) {
+            known.push(read_enrolment(&entry.path())?);
+        }
+        Ok(Self {
+            log_key: LogKey::from_seed(&key("log.key")?),
+            root: RootKey(key("root.pub")?),
+            enrolment: read_enrolment(&dir.join("enrolment"))?,
+            known,
+            identity: wadi_net::Identity {
+                ca_pem: text("ca.pem")?,
+                certificate_pem: text("tls.pem")?,
+                key_pem: text("tls.key")?,
+                crls_pem: text("crl.pem").into_iter().collect(),
+            },
+        })
+    }
+}
+
+fn grant(text: &str) -> Result<Grant, Failure> {
+    let bad = || Failure::usage("bad_grant", format!("{text:?}: a grant is LANE:CROSSING, as passage:TRB, or hold:*"));
+    let (lane, crossing) = text.split_once(':').ok_or_else(bad)?;
+    let lanes = if lane == "*" { 0x1f } else { lane.parse::<Lane>().map_err(|_| bad())?.bit() };
+    let crossing = if crossing == "*" { None } else { Some(crossing.parse().map_err(|_| bad())?) };
+    Ok(Grant { lanes, crossing })
+}
+
+/// The scope of a role: a crossing's own, everything for a hub, its grants and the hub's control for an observer.
+pub fn scope_of(role: Role, crossing: Option<Crossing>, grants: &[String]) -> Result<Scope, Failure> {
+    Ok(match (role, crossing) {
+        (Role::Hub, _) => Scope::all(),
+        (Role::Crossing, Some(c)) => Scope::of_crossing(c),
+        (Role::Crossing, None) => return Err(Failure::usage("no_crossing", "a crossing's node needs --crossing")),
+        (Role::Observer, _) => {
+            let mut all = vec![Grant { lanes: Lane::Control.bit(), crossing: Some(Crossing::HUB) }];
+            for text in grants {
+                all.push(grant(text)?);
+            }
+            Scope(all)
+        }
+    })
+}
+
+pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
+    let tell = |text: String, value: serde_json::Value| if json { println!("{value}") } else { println!("{text}") };
+    match command {
+        PkiCommand::Init { ca } => {
+            Ca::init(&ca.dir, &ca.passphrase(true)?, None)?;
+            let text = format!(
+                "The commission's root and CA are in {}. Keep root.key.age and the passphrase apart and offline.",
+                ca.dir.display()
+            );
+            tell(text, json!({"dir": ca.dir}));
+        }
+        PkiCommand::Issue { name, role, crossing, grant, ca } => {
+            let role: Role = role.parse().map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
+            let crossing = match (role, crossing) {
+                (Role::Hub, _) => Some(Crossing::HUB),
+                (Role::Observer, _) => None,
+                (Role::Crossing, c) => {
+                    let code = c.ok_or_else(|| Failure::usage("no_crossing", "a crossing's node needs --crossing"))?;
+                    Some(code.parse().map_err(|e: wadi_log::LogError| Failure::usage("bad_crossing", e.to_string()))?)
+                }
+            };
+            let scope = scope_of(role, crossing, &grant)?;
+            let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
+            let (dir, enrolment) = opened.issue(&name, role, crossing, scope)?;
+            let text = format!("Papers of {name} ({}) are in {}: copy them to its machine.", enrolment.node(), dir.display());
+            tell(text, json!({"name": name, "node": enrolment.node().to_string(), "papers": dir}));
+        }
+        PkiCommand::Renew { name, ca } => {
+            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name)?;
+            tell(format!("A new certificate is in {}.", dir.display()), json!({"name": name, "papers": dir}));
+        }
+        PkiCommand::Revoke { name, ca } => {
+            let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
+            let text = format!(
+                "{name} is on the list {}: copy it to every node's papers. At the hub, `wadi say cut {name}` ends what counts of it.",
+                path.display()
+            );
+            tell(text, json!({"revoked": name, "crl": path}));
+        }
+        PkiCommand::List { ca } => {
+            let all = nodes(&ca.dir)?;
+            for (name, e) in &all {
+                let crossing = e.crossing.map(|c| c.to_string()).unwrap_or_default();
+                if !json {
+                    println!("{name:<24} {:<9} {crossing:<4} {}", e.role.name(), e.node());
+                }
+            }
+            if json {
+                let rows: Vec<_> = all
+                    .iter()
+                    .map(|(name, e)| json!({"name": name, "role": e.role.name(), "node": e.node().to_string()}))
+                    .collect();
+                println!("{}", json!({"nodes": rows}));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
