@@ -6,6 +6,7 @@
 //! Runs no rule, and knows nothing of documents, peers' protocols or HTTP.
 
 mod anchor;
+mod audit;
 mod batch;
 mod error;
 mod rows;
@@ -13,6 +14,7 @@ mod schema;
 mod sqlite;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
+pub use audit::{AuditLog, AuditReader};
 pub use batch::Batch;
 pub use error::StoreError;
 pub use rows::{

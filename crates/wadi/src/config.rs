@@ -85,7 +85,18 @@ fn info() -> String {
 }
 
 const KEYS: [&str; 12] = [
-    "data", "papers", "listen", "http", "http_tls", "spool", "redial_s", "idle_s", "own_links", "log", "clock", "peer",
+    "data",
+    "papers",
+    "listen",
+    "http",
+    "http_tls",
+    "spool",
+    "redial_s",
+    "idle_s",
+    "own_links",
+    "log",
+    "clock",
+    "peer",
 ];
 const PEER_KEYS: [&str; 3] = ["name", "address", "rate_kbit_s"];
 const CLOCK_KEYS: [&str; 3] = ["origin_ms", "real_ms", "scale"];
@@ -125,7 +136,8 @@ impl Config {
 fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), String> {
     for key in table.keys() {
         if !known.contains(&key.as_str()) {
-            let near = known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+            let near =
+                known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
             let near = near.filter(|n| strsim::jaro_winkler(key, n) > 0.75);
             let hint = near.map(|n| format!("; did you mean {prefix}{n}?")).unwrap_or_default();
             return Err(format!("unknown key {prefix}{key}{hint}"));

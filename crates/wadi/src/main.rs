@@ -9,6 +9,7 @@ mod daemon;
 mod demo;
 mod failure;
 mod pki;
+mod tls;
 
 use clap::{Args, Parser, Subcommand};
 use failure::{Exit, Failure};

@@ -150,7 +150,9 @@ fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
     let mut identity = age::scrypt::Identity::new(passphrase.clone());
     identity.set_max_work_factor(WORK_FACTOR_MAX);
     let bytes = age::decrypt(&identity, armoured.as_bytes()).map_err(|e| match e {
-        age::DecryptError::DecryptionFailed => Failure::new("wrong_passphrase", "the passphrase does not open the CA's keys"),
+        age::DecryptError::DecryptionFailed => {
+            Failure::new("wrong_passphrase", "the passphrase does not open the CA's keys")
+        }
         other => unreadable(path, other),
     })?;
     String::from_utf8(bytes).map_err(|e| unreadable(path, e))
@@ -432,7 +434,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             let scope = scope_of(role, crossing, &grant)?;
             let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
             let (dir, enrolment) = opened.issue(&name, role, crossing, scope)?;
-            let text = format!("Papers of {name} ({}) are in {}: copy them to its machine.", enrolment.node(), dir.display());
+            let text =
+                format!("Papers of {name} ({}) are in {}: copy them to its machine.", enrolment.node(), dir.display());
             tell(text, json!({"name": name, "node": enrolment.node().to_string(), "papers": dir}));
         }
         PkiCommand::Renew { name, ca } => {

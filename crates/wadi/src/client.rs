@@ -1,0 +1,97 @@
+//! Talks to a running node over its HTTP API.
+
+use crate::{At, config::Config, failure::Failure};
+use serde_json::Value;
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+/// A client with its token.
+#[derive(Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    base: String,
+    token: Arc<RwLock<String>>,
+}
+
+impl Client {
+    /// The same node with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Arc::new(RwLock::new(token.into())), ..self.clone() }
+    }
+    /// Gives this client, and all its clones, a token.
+    pub fn set_token(&self, token: &str) {
+        *self.token.write().expect("no panic holds it") = token.into();
+    }
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token.read().expect("no panic holds it"))
+    }
+
+    /// A client of a URL.
+    pub fn new(base: impl Into<String>, token: impl Into<String>) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(120)))
+            .build();
+        Self { agent: config.into(), base: base.into(), token: Arc::new(RwLock::new(token.into())) }
+    }
+
+    /// The node that the command line names.
+    pub fn at(at: &At) -> Result<Self, Failure> {
+        let config = Config::read(&at.config);
+        let url = match (&at.url, &config) {
+            (Some(url), _) => url.trim_end_matches('/').to_string(),
+            (None, Ok(c)) => format!("http{}://{}", if c.http_tls { "s" } else { "" }, c.http),
+            (None, Err(e)) => return Err(e.clone()),
+        };
+        let token = match (&at.token, &config) {
+            (Some(token), _) => token.clone(),
+            (None, Ok(c)) => {
+                let path = c.data.join("operator.token");
+                std::fs::read_to_string(&path).map_err(|e| {
+                    let why = format!("{}: {e}; is the node running here? Else give --token", path.display());
+                    Failure::new("no_token", why)
+                })?
+            }
+            (None, Err(e)) => return Err(e.clone()),
+        };
+        Ok(Self::new(url, token.trim()))
+    }
+
+    fn answer(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, Failure> {
+        let mut response = sent.map_err(|e| {
+            Failure::new("unreachable", format!("{} does not answer: {e}; is the node running?", self.base))
+        })?;
+        let status = response.status();
+        let text = response.body_mut().with_config().limit(256 << 20).read_to_string();
+        let text = text.map_err(|e| Failure::new("unreachable", e.to_string()))?;
+        let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(json);
+        }
+        let code = json["code"].as_str().unwrap_or("http_error").to_string();
+        let why = json["detail"].as_str().map_or_else(|| format!("HTTP {status}"), String::from);
+        Err(Failure::new(code, why))
+    }
+
+    pub fn get(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        self.answer(request.header("authorization", self.bearer()).call())
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        self.answer(request.header("authorization", self.bearer()).send_json(body))
+    }
+
+    pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/x-ndjson");
+        self.answer(request.header("authorization", self.bearer()).send(body))
+    }
+
+    pub fn delete(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.delete(format!("{}{path}", self.base));
+        self.answer(request.header("authorization", self.bearer()).call())
+    }
+}

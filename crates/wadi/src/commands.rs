@@ -1,0 +1,588 @@
+//! The commands that talk to a running node.
+
+use crate::{
+    At,
+    client::Client,
+    failure::{Exit, Failure},
+};
+use clap::{Args, Subcommand};
+use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::{
+    io::{Read, Write},
+    path::Path,
+    time::Duration,
+};
+
+/// Who speaks, where the operator writes for somebody.
+#[derive(Args, Clone, Debug)]
+pub struct Who {
+    /// The officer's service number.
+    #[arg(long)]
+    officer: Option<String>,
+    /// The department's code.
+    #[arg(long)]
+    department: Option<String>,
+}
+
+/// What is to be recorded.
+#[derive(Args, Clone, Debug)]
+pub struct What {
+    /// field=value; a value of null clears; repeat it.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// An event as JSON, as '{"type":"gate.in","gate":"G1","read":"R7"}'; repeat it.
+    #[arg(long = "event", value_name = "JSON")]
+    event: Vec<String>,
+    /// Entries that the screen showed, as `record show` names them; all that is held, where it is left out.
+    #[arg(long)]
+    based_on: Vec<String>,
+    /// When it happened, as 2026-03-01T08:00:00Z, where that is not now.
+    #[arg(long)]
+    happened_at: Option<String>,
+    #[command(flatten)]
+    who: Who,
+}
+
+#[derive(Subcommand)]
+pub enum RecordCommand {
+    /// Begins a record.
+    New {
+        /// passage, hold, customs-entry or site-day.
+        kind: String,
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Puts fields and says events on a record.
+    Set {
+        id: String,
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Says one event: a type and member=value pairs.
+    Event {
+        id: String,
+        /// The event's type, as gate.out.
+        event_type: String,
+        /// member=value.
+        members: Vec<String>,
+        #[command(flatten)]
+        who: Who,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Shows a record.
+    Show {
+        id: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Shows every entry of a record: who said what, when, and where it is safe.
+    History {
+        id: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Shows a record as of entries (comma between) or as of a Unix time in milliseconds.
+    At {
+        id: String,
+        as_of: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Lists records.
+    List {
+        #[arg(long)]
+        kind: Option<String>,
+        #[arg(long)]
+        crossing: Option<String>,
+        #[arg(long)]
+        state: Option<String>,
+        #[arg(long)]
+        plate: Option<String>,
+        #[arg(long)]
+        contested: bool,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum SayCommand {
+    /// Registers an officer, or with --revoke ends the registration.
+    Officer {
+        officer: String,
+        department: String,
+        #[arg(long)]
+        crossing: Option<String>,
+        #[arg(long)]
+        supervisor: bool,
+        #[arg(long)]
+        revoke: bool,
+        #[arg(long, default_value = "")]
+        name: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Sets the policy out of a JSON file; what it leaves out takes its default.
+    Policy {
+        file: std::path::PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Enrols a node by the file `enrolment` of its papers.
+    Enrol {
+        file: std::path::PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Cuts a node: nothing that this hub does not hold of it by now will count.
+    Cut {
+        node: String,
+        #[arg(long, default_value = "revoked")]
+        reason: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Lets single entries past a cut count.
+    Admit {
+        entries: Vec<String>,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Declares a crossing closed since a Unix time in seconds.
+    Closure {
+        crossing: String,
+        closed_s: i64,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum TokenCommand {
+    /// Issues a token: --officer and --department, or --device, or neither to read only.
+    Issue {
+        /// A name for it.
+        name: String,
+        #[arg(long)]
+        device: Option<String>,
+        #[command(flatten)]
+        who: Who,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Lists tokens.
+    List {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Revokes a token.
+    Revoke {
+        name: String,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+fn value_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+fn pairs(all: &[String], numbers: bool) -> Result<Map<String, Value>, Failure> {
+    let mut out = Map::new();
+    for pair in all {
+        let (name, text) =
+            pair.split_once('=').ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not NAME=VALUE")))?;
+        let value = match value_of(text) {
+            v @ (Value::Null | Value::Bool(_)) => v,
+            v @ Value::Number(_) if numbers => v,
+            v @ (Value::Array(_) | Value::Object(_)) => v,
+            Value::String(s) => s.into(),
+            _ => text.into(),
+        };
+        out.insert(name.into(), value);
+    }
+    Ok(out)
+}
+
+fn put_who(body: &mut Value, who: &Who) {
+    if let Some(officer) = &who.officer {
+        body["officer"] = officer.as_str().into();
+    }
+    if let Some(department) = &who.department {
+        body["department"] = department.as_str().into();
+    }
+}
+
+fn body_of(what: &What) -> Result<Value, Failure> {
+    let events = what.event.iter().map(|e| {
+        serde_json::from_str::<Map<String, Value>>(e)
+            .map_err(|why| Failure::usage("broken_json", format!("{e}: {why}")))
+    });
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let mut fields = pairs(&what.set, true)?;
+    for (name, value) in &mut fields {
+        // Whether digits are a number or a text is the field's to say.
+        let kinds = wadi_record::Kind::ALL;
+        let is_text = !kinds.iter().any(|k| {
+            use wadi_record::FieldType::{Int, Time};
+            wadi_record::field_type(*k, name).is_some_and(|(t, _)| matches!(t, Int | Time))
+        });
+        if is_text && value.is_number() {
+            *value = value.to_string().into();
+        }
+    }
+    let mut body = json!({"fields": fields, "events": events});
+    if !what.based_on.is_empty() {
+        body["based_on"] = what.based_on.clone().into();
+    }
+    if let Some(at) = &what.happened_at {
+        let at: jiff::Timestamp = at.parse().map_err(|e| Failure::usage("bad_time", format!("{at}: {e}")))?;
+        body["happened_at_ms"] = at.as_millisecond().into();
+    }
+    put_who(&mut body, &what.who);
+    Ok(body)
+}
+
+fn tell(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
+    if json { println!("{value}") } else { println!("{}", text(value)) }
+}
+
+fn written(value: &Value) -> String {
+    let mut out = format!(
+        "{}\n  entry {}",
+        value["id"].as_str().unwrap_or_default(),
+        value["entry"].as_str().unwrap_or_default()
+    );
+    for warning in value["warnings"].as_array().into_iter().flatten() {
+        out += &format!("\n  look again: {}", warning.as_str().unwrap_or_default());
+    }
+    out
+}
+
+pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
+    let pretty = |v: &Value| serde_json::to_string_pretty(v).unwrap_or_default();
+    match command {
+        RecordCommand::New { kind, what, at } => {
+            let mut body = body_of(&what)?;
+            body["kind"] = kind.into();
+            tell(json, &Client::at(&at)?.post("/v1/records", &body)?, written);
+        }
+        RecordCommand::Set { id, what, at } => {
+            tell(json, &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body_of(&what)?)?, written);
+        }
+        RecordCommand::Event { id, event_type, members, who, at } => {
+            let mut event = pairs(&members, true)?;
+            event.insert("type".into(), event_type.into());
+            let mut body = json!({"events": [event]});
+            put_who(&mut body, &who);
+            tell(json, &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body)?, written);
+        }
+        RecordCommand::Show { id, at } => tell(json, &Client::at(&at)?.get(&format!("/v1/records/{id}"))?, pretty),
+        RecordCommand::At { id, as_of, at } => {
+            tell(json, &Client::at(&at)?.get(&format!("/v1/records/{id}?at={as_of}"))?, pretty);
+        }
+        RecordCommand::History { id, at } => {
+            let value = Client::at(&at)?.get(&format!("/v1/records/{id}/history"))?;
+            tell(json, &value, |v| {
+                let mut table = Table::new();
+                table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["when", "node", "who", "says", "safe"]);
+                for line in v["entries"].as_array().into_iter().flatten() {
+                    let at = line["happened_ms"].as_i64().or(line["claimed_ms"].as_i64()).unwrap_or(0);
+                    let who = format!("{} {}{}", text(line, "officer"), text(line, "department"), text(line, "device"));
+                    let events: Vec<&str> =
+                        line["events"].as_array().into_iter().flatten().filter_map(|e| e["type"].as_str()).collect();
+                    let puts: Vec<String> =
+                        line["puts"].as_object().into_iter().flatten().map(|(k, v)| format!("{k}={v}")).collect();
+                    let says = format!("{} {}", events.join(" "), puts.join(" "));
+                    table.add_row([time(at), text(line, "node"), who, says, text(line, "safety")]);
+                }
+                table.to_string()
+            });
+        }
+        RecordCommand::List { kind, crossing, state, plate, contested, limit, at } => {
+            let mut query = format!("/v1/records?limit={limit}&contested={contested}");
+            for (name, value) in [("kind", kind), ("crossing", crossing), ("state", state), ("plate", plate)] {
+                if let Some(value) = value {
+                    query += &format!("&{name}={}", percent(&value));
+                }
+            }
+            let value = Client::at(&at)?.get(&query)?;
+            tell(json, &value, |v| {
+                let mut table = Table::new();
+                table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "state", "plate", "safe"]);
+                for r in v["records"].as_array().into_iter().flatten() {
+                    let flags: Vec<&str> =
+                        r["flags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                    let plate = r["fields"]["vehicle.plate_raw"].as_str().unwrap_or_default();
+                    let state = format!("{} {}", text(r, "state"), flags.join(" "));
+                    table.add_row([text(r, "id"), state, plate.into(), text(r, "safety")]);
+                }
+                table.to_string()
+            });
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}
+
+fn text(value: &Value, member: &str) -> String {
+    match &value[member] {
+        Value::String(s) => s.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+pub(crate) fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
+    let client = Client::at(at)?;
+    loop {
+        let value = client.get("/v1/sites")?;
+        if watch && !json {
+            print!("\x1b[2J\x1b[H");
+        }
+        tell(json, &value, status_text);
+        if !watch {
+            let alarms = value["alarms"].as_array().is_some_and(|a| !a.is_empty());
+            let behind = value["unsent"].as_u64().unwrap_or(0) > 0 || value["waiting"].as_u64().unwrap_or(0) > 0;
+            return Ok(if alarms {
+                Exit::Integrity
+            } else if behind {
+                Exit::Open
+            } else {
+                Exit::Done
+            });
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn status_text(v: &Value) -> String {
+    let mut out = format!(
+        "{} ({} {})  records {}  entries {}  unsent {}  waiting {}  refused {}  findings {}\n",
+        text(v, "node"),
+        text(v, "role"),
+        text(v, "crossing"),
+        v["records"],
+        v["entries"],
+        v["unsent"],
+        v["waiting"],
+        v["refused"],
+        v["findings"]
+    );
+    if let Some(ms) = v["oldest_unsent_ms"].as_i64() {
+        out += &format!("oldest entry that no hub holds: {} min\n", ms / 60_000);
+    }
+    for alarm in v["alarms"].as_array().into_iter().flatten() {
+        out += &format!("ALARM: {}\n", alarm.as_str().unwrap_or_default());
+    }
+    for fork in v["forks"].as_array().into_iter().flatten() {
+        out += &format!("FORKED: {}\n", fork.as_str().unwrap_or_default());
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "peer",
+        "link",
+        "last contact",
+        "they lack",
+        "in step",
+        "rtt ms",
+        "last error",
+    ]);
+    let now = v["now_ms"].as_i64().unwrap_or(0);
+    for p in v["peers"].as_array().into_iter().flatten() {
+        let last = p["last_contact_ms"].as_i64().unwrap_or(0);
+        let ago = if last == 0 { "never".into() } else { format!("{} s ago", (now - last).max(0) / 1000) };
+        // A dark peer's backlog is not nought but unknown.
+        let up = p["connected"] == true;
+        let lacks = if up { p["unsent"].to_string() } else { "unknown".into() };
+        let link = if up { "up" } else { "down" };
+        table.add_row([
+            text(p, "node"),
+            link.into(),
+            ago,
+            lacks,
+            text(p, "in_step"),
+            text(p, "rtt_ms"),
+            text(p, "last_error"),
+        ]);
+    }
+    out + &table.to_string()
+}
+
+pub fn findings(at: &At, json: bool) -> Result<Exit, Failure> {
+    let value = Client::at(at)?.get("/v1/findings")?;
+    tell(json, &value, |v| {
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["rule", "s", "phase", "record", "what"]);
+        for f in v["findings"].as_array().into_iter().flatten() {
+            table.add_row([text(f, "rule"), text(f, "severity"), text(f, "phase"), text(f, "record"), text(f, "text")]);
+        }
+        table.to_string()
+    });
+    Ok(if value["count"] == 0 { Exit::Done } else { Exit::Open })
+}
+
+/// Lines sent in one request: many share a commit, and a broken link costs no more than these.
+const IMPORT_LINES: usize = 500;
+
+pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
+    let client = Client::at(at)?;
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut f| f.read_to_string(&mut text))
+    };
+    read.map_err(|e| Failure::usage("unreadable", format!("{}: {e}", file.display())))?;
+    let lines: Vec<&str> = text.lines().collect();
+    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new(lines.len() as u64) };
+    bar.set_style(
+        ProgressStyle::with_template("{bar:40} {pos}/{len} lines  {per_sec}  {eta} left").expect("a fixed template"),
+    );
+    let (mut ok, mut repeated, mut bad) = (0, 0, Vec::new());
+    for (n, part) in lines.chunks(IMPORT_LINES).enumerate() {
+        let answer = client.post_text("/v1/imports", &part.join("\n"))?;
+        ok += answer["written"].as_u64().unwrap_or(0);
+        repeated += answer["repeated"].as_u64().unwrap_or(0);
+        for line in answer["lines"].as_array().into_iter().flatten().filter(|l| l.get("code").is_some()) {
+            let at = n * IMPORT_LINES + line["line"].as_u64().unwrap_or(0) as usize;
+            bad.push(json!({"line": at, "code": line["code"], "detail": line["detail"]}));
+        }
+        bar.inc(part.len() as u64);
+    }
+    bar.finish_and_clear();
+    for b in &bad {
+        eprintln!("{}:{}: {} [{}]", file.display(), b["line"], text_of(&b["detail"]), text_of(&b["code"]));
+    }
+    let value = json!({"written": ok, "repeated": repeated, "bad": bad.len(), "bad_lines": bad});
+    tell(json, &value, |_| format!("{ok} written, {repeated} written before, {} bad", bad.len()));
+    Ok(if bad.is_empty() { Exit::Done } else { Exit::Open })
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+pub fn export(at: &At, output: &Path, json: bool) -> Result<Exit, Failure> {
+    let client = Client::at(at)?;
+    let mut out: Box<dyn Write> = if output == Path::new("-") {
+        Box::new(std::io::stdout().lock())
+    } else {
+        Box::new(std::io::BufWriter::new(std::fs::File::create(output)?))
+    };
+    let (mut before, mut count, mut digest) = (None::<i64>, 0u64, Sha256::new());
+    loop {
+        let cursor = before.map(|b| format!("&before={b}")).unwrap_or_default();
+        let page = client.get(&format!("/v1/records?limit=500{cursor}"))?;
+        for record in page["records"].as_array().into_iter().flatten() {
+            let line = format!("{record}\n");
+            digest.update(line.as_bytes());
+            out.write_all(line.as_bytes())?;
+            count += 1;
+        }
+        match page["next_before"].as_i64() {
+            Some(next) => before = Some(next),
+            None => break,
+        }
+    }
+    let hex: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let trailer = json!({"export": {"rows": count, "filter": "all", "sha256": hex}});
+    writeln!(out, "{trailer}")?;
+    out.flush()?;
+    drop(out);
+    if output != Path::new("-") {
+        tell(json, &trailer, |_| format!("{count} records in {}, SHA-256 {hex}", output.display()));
+    }
+    Ok(Exit::Done)
+}
+
+pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|e| Failure::usage("unreadable", format!("{}: {e}", path.display())))
+    };
+    let (at, body) = match command {
+        SayCommand::Officer { officer, department, crossing, supervisor, revoke, name, at } => (
+            at,
+            json!({"say": "officer", "officer": officer, "department": department, "crossing": crossing,
+                "supervisor": supervisor, "revoked": revoke, "name": name}),
+        ),
+        SayCommand::Policy { file, at } => {
+            let policy: Value = serde_json::from_str(&read(&file)?)
+                .map_err(|e| Failure::usage("broken_json", format!("{}: {e}", file.display())))?;
+            (at, json!({"say": "policy", "policy": policy}))
+        }
+        SayCommand::Enrol { file, at } => (at, json!({"say": "enrol", "enrolment": read(&file)?.trim()})),
+        SayCommand::Cut { node, reason, at } => (at, json!({"say": "cut_node", "node": node, "reason": reason})),
+        SayCommand::Admit { entries, reason, at } => {
+            (at, json!({"say": "admit", "entries": entries, "reason": reason}))
+        }
+        SayCommand::Closure { crossing, closed_s, reason, at } => {
+            (at, json!({"say": "closure", "crossing": crossing, "closed_s": closed_s, "reason": reason}))
+        }
+    };
+    let value = Client::at(&at)?.post("/v1/control", &body)?;
+    tell(json, &value, |v| format!("said: {}", v["entries"][0].as_str().unwrap_or_default()));
+    Ok(Exit::Done)
+}
+
+pub fn token(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
+    match command {
+        TokenCommand::Issue { name, device, who, at } => {
+            let scope = match (device, who.officer, who.department) {
+                (Some(device), None, None) => json!({"is": "device", "device": device}),
+                (None, Some(officer), Some(department)) => {
+                    json!({"is": "officer", "officer": officer, "department": department})
+                }
+                (None, None, None) => json!({"is": "reader"}),
+                _ => {
+                    let why = "give --officer and --department, or --device, or none of them to read only";
+                    return Err(Failure::usage("bad_token", why));
+                }
+            };
+            let value = Client::at(&at)?.post("/v1/tokens", &json!({"name": name, "scope": scope}))?;
+            tell(json, &value, |v| format!("{}\nIt is shown this once.", v["token"].as_str().unwrap_or_default()));
+        }
+        TokenCommand::List { at } => {
+            let value = Client::at(&at)?.get("/v1/tokens")?;
+            tell(json, &value, |v| {
+                let rows = v["tokens"].as_array().into_iter().flatten();
+                rows.map(|t| format!("{:<24} {}", text(t, "name"), t["scope"])).collect::<Vec<_>>().join("\n")
+            });
+        }
+        TokenCommand::Revoke { name, at } => {
+            let value = Client::at(&at)?.delete(&format!("/v1/tokens/{}", percent(&name)))?;
+            tell(json, &value, |_| format!("{name} is revoked"));
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,374 @@
+//! Traffic of the demonstration: trucks, travellers, holds, laboratory results, entries, lookouts and site days, out of a
+//! seed; some of it contradictory, unless `--clean`.
+
+use crate::{client::Client, failure::Failure};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+const GOODS: [(&str, &str, &str); 8] = [
+    ("0803.90", "bananas", "موز"),
+    ("0207.14", "frozen poultry", "دواجن مجمدة"),
+    ("1006.30", "rice", "رز"),
+    ("2523.29", "cement", "أسمنت"),
+    ("3004.90", "medicines", "أدوية"),
+    ("4011.20", "tyres", "إطارات"),
+    ("7214.20", "steel bars", "حديد تسليح"),
+    ("8517.13", "telephones", "هواتف"),
+];
+const REMARKS: [&str; 6] = [
+    "seal intact, documents complete",
+    "الختم سليم والأوراق كاملة",
+    "driver asked for a second weighing",
+    "السائق طلب وزنا ثانيا",
+    "refrigeration unit at four degrees",
+    "وحدة التبريد بدرجة أربعة",
+];
+const COUNTRIES: [&str; 6] = ["IQ", "JO", "SY", "IR", "SA", "TR"];
+
+/// One crossing's traffic.
+pub struct Traffic {
+    pub crossing: String,
+    pub client: Client,
+    pub hub: Client,
+    pub seed: u64,
+    pub clean: bool,
+    pub pause: Duration,
+    pub stop: Arc<AtomicBool>,
+    pub written: Arc<AtomicU64>,
+    pub refused: Arc<AtomicU64>,
+}
+
+/// A truck on its way through the crossing.
+struct Truck {
+    passage: String,
+    entry: Option<String>,
+    hold: Option<Hold>,
+    plate: String,
+    container: String,
+    goods: usize,
+    step: u32,
+    runs_the_gate: bool,
+}
+
+struct Hold {
+    id: String,
+    placed: String,
+    result: bool,
+    open: bool,
+}
+
+impl Traffic {
+    fn say(&self, officer: &str, department: &str, path: &str, mut body: Value) -> Result<Value, Failure> {
+        body["officer"] = format!("{}-{officer}", self.crossing).into();
+        body["department"] = department.into();
+        let answer = self.client.post(path, &body);
+        match &answer {
+            Ok(_) => self.written.fetch_add(1, Ordering::Relaxed),
+            Err(_) => self.refused.fetch_add(1, Ordering::Relaxed),
+        };
+        answer
+    }
+
+    fn event(&self, officer: &str, department: &str, id: &str, event: Value) -> Result<Value, Failure> {
+        self.say(officer, department, &format!("/v1/records/{id}/events"), json!({"events": [event]}))
+    }
+
+    /// Runs until stopped. A node that is down, or a write that is refused, ends a step and not the traffic.
+    pub fn run(self) {
+        let mut r = StdRng::seed_from_u64(self.seed);
+        let mut trucks: Vec<Truck> = Vec::new();
+        let mut day: Option<String> = None;
+        let mut turn = 0u32;
+        while !self.stop.load(Ordering::Relaxed) {
+            turn += 1;
+            if trucks.len() < 6 || r.random_bool(0.15) {
+                match self.arrive(&mut r) {
+                    Ok(truck) => trucks.push(truck),
+                    Err(_) => std::thread::sleep(Duration::from_millis(300)),
+                }
+            }
+            if turn % 7 == 3 {
+                let _ = self.traveller(&mut r);
+            }
+            if turn % 20 == 1 {
+                self.site_day(&mut day, turn, &mut r);
+            }
+            if !trucks.is_empty() {
+                let at = r.random_range(0..trucks.len());
+                let done = self.advance(&mut trucks[at], &mut r).unwrap_or(false);
+                if done {
+                    trucks.swap_remove(at);
+                }
+            }
+            std::thread::sleep(self.pause);
+        }
+    }
+
+    fn arrive(&self, r: &mut StdRng) -> Result<Truck, Failure> {
+        let goods = r.random_range(0..GOODS.len());
+        let country = COUNTRIES[r.random_range(0..COUNTRIES.len())];
+        let plate = if r.random_bool(0.3) {
+            format!("{} بصرة {}", r.random_range(1000..10000), r.random_range(10..99))
+        } else {
+            format!("{}-A-{:05}", r.random_range(11..30), r.random_range(0..100_000))
+        };
+        let container = container(r);
+        let body = json!({
+            "kind": "passage",
+            "fields": {
+                "direction": "in", "vehicle.plate_raw": plate, "vehicle.plate_country": country, "purpose": "goods",
+                "container.1": container, "seal.1": format!("JO{:07}", r.random_range(0..10_000_000)),
+                "goods.hs_code": GOODS[goods].0, "note": REMARKS[r.random_range(0..REMARKS.len())],
+            },
+            "events": [{"type": "gate.in", "gate": "G1", "direction": "in", "read": format!("ANPR-{}", r.random_range(1..9999))}],
+        });
+        let passage = self.say("gate-1", "PORT", "/v1/records", body)?;
+        Ok(Truck {
+            passage: passage["id"].as_str().unwrap_or_default().into(),
+            entry: None,
+            hold: None,
+            plate,
+            container,
+            goods,
+            step: 0,
+            runs_the_gate: !self.clean && r.random_bool(0.06),
+        })
+    }
+
+    /// One step of a truck's way; true when it has left.
+    fn advance(&self, t: &mut Truck, r: &mut StdRng) -> Result<bool, Failure> {
+        t.step += 1;
+        let gross = r.random_range(18_000..42_000);
+        match t.step {
+            1 => {
+                let attester = format!("{}-cus-2", self.crossing);
+                let weighed = json!({
+                    "type": "weighed", "scale": "S1", "gross_kg": gross, "ticket": format!("T{}", r.random_range(1..99_999)),
+                    "attested_by": attester, "attester_department": "CUS",
+                });
+                self.event("ops-1", "OPS", &t.passage, weighed)?;
+            }
+            2 => {
+                // A truck whose entry nobody makes is a finding, once its time is up.
+                if self.clean || r.random_bool(0.93) {
+                    let (hs, name, _) = GOODS[t.goods];
+                    let body = json!({
+                        "kind": "customs-entry",
+                        "fields": {
+                            "office": format!("{}01", self.crossing), "declaration_type": "IM4", "declarant": "Al-Rafidain Clearing",
+                            "declarant_ref": format!("{}-{:08}", self.crossing, r.random_range(0..100_000_000)),
+                            "container.1": t.container, "currency": "IQD", "invoice_minor": r.random_range(1_000_000i64..90_000_000),
+                            "vehicle.plate": plain(&t.plate), "goods.1.hs_code": hs, "goods.1.description": name,
+                            "goods.1.origin": "JO", "goods.1.gross_g": gross * 1000, "goods.1.packages": r.random_range(10..900),
+                        },
+                        "events": [{"type": "registered", "registration_no": format!("R{}", r.random_range(1..999_999))}],
+                    });
+                    let entry = self.say("cus-1", "CUS", "/v1/records", body)?;
+                    t.entry = entry["id"].as_str().map(String::from);
+                }
+            }
+            3 => {
+                if let Some(entry) = t.entry.clone() {
+                    self.lane_and_value(t, &entry, r)?;
+                }
+            }
+            4 => {
+                if t.goods < 3 && r.random_bool(0.5) {
+                    self.hold(t)?;
+                }
+            }
+            5 => {
+                if let Some(hold) = &mut t.hold {
+                    let (dept, officer) = hold_department(t.goods);
+                    let attester = format!("{}-{}-2", self.crossing, officer);
+                    let result = json!({
+                        "type": "result.issued", "sample": "S1", "result": "no pests, no residues", "outcome": "satisfactory",
+                        "lab": "L1", "attested_by": attester, "attester_department": dept,
+                    });
+                    let id = hold.id.clone();
+                    let said = self.event(&format!("{officer}-1"), dept, &id, result);
+                    hold.result = said.is_ok();
+                }
+            }
+            6 => {
+                if let Some(hold) = &mut t.hold
+                    && !t.runs_the_gate
+                {
+                    let (dept, officer) = hold_department(t.goods);
+                    let second = format!("{}-{}-2", self.crossing, officer);
+                    let release = json!({"type": "released", "holds": [hold.placed], "second_officer": second});
+                    let id = hold.id.clone();
+                    // Refused while the registration of officers is still on its way: the goods wait.
+                    hold.open = self.event(&format!("{officer}-1"), dept, &id, release).is_err();
+                    if hold.open {
+                        t.step = if hold.result { 5 } else { 4 };
+                        return Ok(false);
+                    }
+                }
+                if let Some(entry) = t.entry.clone() {
+                    let paid = json!({"type": "paid", "amount_minor": 250_000, "currency": "IQD", "receipt": format!("P{}", r.random_range(1..99_999))});
+                    self.event("cus-1", "CUS", &entry, paid)?;
+                    let _ = self.event("cus-1", "CUS", &entry, json!({"type": "entry.released"}));
+                }
+            }
+            7 => {
+                if t.hold.as_ref().is_none_or(|h| !h.open) {
+                    let _ = self.event("gate-2", "PORT", &t.passage, json!({"type": "cleared"}));
+                }
+            }
+            8 if r.random_bool(0.08) && self.crossing == "TRB" => {
+                // The bridge at Traibeel is closed: on to Al-Qaem, and the record with it.
+                self.event(
+                    "gate-2",
+                    "PORT",
+                    &t.passage,
+                    json!({"type": "diverted", "to": "QAM", "reason": "bridge closed"}),
+                )?;
+                self.event(
+                    "gate-2",
+                    "PORT",
+                    &t.passage,
+                    json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
+                )?;
+                return Ok(true);
+            }
+            _ => {
+                let out = json!({"type": "gate.out", "gate": "G2", "direction": "in", "read": format!("ANPR-{}", r.random_range(1..9999))});
+                self.event("gate-2", "PORT", &t.passage, out)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn lane_and_value(&self, t: &Truck, entry: &str, r: &mut StdRng) -> Result<(), Failure> {
+        let lane = ["GREEN", "GREEN", "YELLOW", "RED"][r.random_range(0..4)];
+        self.event("cus-1", "CUS", entry, json!({"type": "lane.assigned", "lane": lane}))?;
+        if lane == "RED" {
+            self.event("cus-2", "CUS", entry, json!({"type": "inspected", "result": "as declared"}))?;
+        }
+        if !self.clean && r.random_bool(0.1) {
+            // Two officers read the same screen and classify the goods differently.
+            let shown = self.client.get(&format!("/v1/records/{entry}"))?["heads"].clone();
+            for (officer, code) in [("cus-1", GOODS[t.goods].0), ("cus-2", GOODS[(t.goods + 1) % GOODS.len()].0)] {
+                let body = json!({"fields": {"goods.1.hs_code": code}, "based_on": shown});
+                self.say(officer, "CUS", &format!("/v1/records/{entry}/events"), body)?;
+            }
+            return Ok(());
+        }
+        self.event("cus-1", "CUS", entry, json!({"type": "assessed", "duty_minor": 250_000, "currency": "IQD"}))?;
+        Ok(())
+    }
+
+    fn hold(&self, t: &mut Truck) -> Result<(), Failure> {
+        let (dept, officer) = hold_department(t.goods);
+        let hold_type = if dept == "VET" { "VETERINARY" } else { "AGRICULTURAL" };
+        let body = json!({
+            "kind": "hold",
+            "fields": {"type": hold_type, "legal_basis": "Law 76/2012", "commodity": GOODS[t.goods].2, "hs_code": GOODS[t.goods].0},
+            "events": [
+                {"type": "hold.placed", "type_of_hold": hold_type, "legal_basis": "Law 76/2012", "reason": "sampling"},
+                {"type": "link", "record": t.passage, "why": "cargo"},
+                {"type": "sample.taken", "sample": "S1", "test": "residues"},
+            ],
+        });
+        let hold = self.say(&format!("{officer}-1"), dept, "/v1/records", body)?;
+        let id = hold["id"].as_str().unwrap_or_default().to_string();
+        let shown = self.client.get(&format!("/v1/records/{id}"))?;
+        let placed = shown["open_holds"][0].as_str().unwrap_or_default().to_string();
+        t.hold = Some(Hold { id, placed, result: false, open: true });
+        Ok(())
+    }
+
+    fn traveller(&self, r: &mut StdRng) -> Result<(), Failure> {
+        let document: String = (0..64).map(|_| char::from_digit(r.random_range(0..16), 16).unwrap_or('0')).collect();
+        let body = json!({
+            "kind": "passage",
+            "fields": {
+                "direction": if r.random_bool(0.5) { "in" } else { "out" }, "purpose": "passengers",
+                "person.1.document_hash": document, "person.1.document_type": "P",
+                "person.1.nationality": COUNTRIES[r.random_range(0..COUNTRIES.len())],
+            },
+            "events": [{"type": "person.admitted", "document_hash": document, "visa": "V1"}],
+        });
+        self.say("pas-1", "PAS", "/v1/records", body).map(drop)
+    }
+
+    fn site_day(&self, day: &mut Option<String>, turn: u32, r: &mut StdRng) {
+        match day.clone() {
+            None => {
+                let shift =
+                    json!({"type": "shift.on", "officer": format!("{}-gate-1", self.crossing), "department": "PORT"});
+                let body = json!({"kind": "site-day", "fields": {"date": "2026-03-01"}, "events": [shift]});
+                *day = self
+                    .say("gate-1", "PORT", "/v1/records", body)
+                    .ok()
+                    .and_then(|v| v["id"].as_str().map(String::from));
+            }
+            Some(id) if turn % 3 == 0 => {
+                let minutes = r.random_range(5..240);
+                let lost = json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
+                if self.event("ops-1", "OPS", &id, lost).is_ok() {
+                    let _ = self.event("ops-1", "OPS", &id, json!({"type": "power.back", "source": "grid"}));
+                }
+            }
+            // The hub looks for a plate at every crossing, now and then.
+            Some(_) => drop(self.lookout(r)),
+        }
+    }
+
+    fn lookout(&self, r: &mut StdRng) -> Result<(), Failure> {
+        if self.crossing != "TRB" {
+            return Ok(());
+        }
+        let body = json!({
+            "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
+            "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": format!("99A{:05}", r.random_range(0..100_000))},
+            "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
+        });
+        self.hub.post("/v1/records", &body).map(drop)
+    }
+}
+
+fn hold_department(goods: usize) -> (&'static str, &'static str) {
+    if goods == 1 { ("VET", "vet") } else { ("AGR", "agr") }
+}
+
+fn plain(plate: &str) -> String {
+    wadi_record::normalise_plate(plate)
+}
+
+/// A container number with its ISO 6346 check digit.
+fn container(r: &mut StdRng) -> String {
+    const VALUES: [u32; 26] =
+        [10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 35, 36, 37, 38];
+    let owner = ["MSCU", "MAEU", "CMAU", "HLXU"][r.random_range(0..4)];
+    let body = format!("{owner}{:06}", r.random_range(0..1_000_000));
+    let value = |c: char| c.to_digit(10).unwrap_or_else(|| VALUES[(c as u8 - b'A') as usize]);
+    let sum: u32 = body.chars().enumerate().map(|(i, c)| value(c) << i).sum();
+    format!("{body}{}", sum % 11 % 10)
+}
+
+/// Officers of a crossing: number and department. Some are registered twice over, for second signatures.
+pub fn officers(crossing: &str) -> Vec<(String, &'static str, bool)> {
+    let all = [
+        ("gate-1", "PORT", false),
+        ("gate-2", "PORT", false),
+        ("ops-1", "OPS", false),
+        ("cus-1", "CUS", false),
+        ("cus-2", "CUS", true),
+        ("vet-1", "VET", false),
+        ("vet-2", "VET", true),
+        ("agr-1", "AGR", false),
+        ("agr-2", "AGR", true),
+        ("pas-1", "PAS", false),
+    ];
+    all.iter().map(|(n, d, s)| (format!("{crossing}-{n}"), *d, *s)).collect()
+}
