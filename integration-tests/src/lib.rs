@@ -1,1 +1,330 @@
-//! Stories told to real processes.
+//! Stories told to real processes: nodes under their own certificates, links that can be pulled, plugs too.
+
+use rand::RngExt;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How long a story waits for something that has to come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The wadi binary that was built beside this test.
+pub fn wadi() -> PathBuf {
+    let mut path = std::env::current_exe().expect("a test has a path");
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    let binary = path.join("wadi");
+    assert!(binary.exists(), "{} is missing: run `cargo build --workspace` first, or ./scripts/test", binary.display());
+    binary
+}
+
+/// Runs a wadi command to its end.
+pub fn run(dir: &Path, arguments: &[&str]) -> Output {
+    let output = Command::new(wadi())
+        .current_dir(dir)
+        .args(arguments)
+        .env("WADI_PASSPHRASE", "correct horse")
+        .stdin(Stdio::null())
+        .output();
+    output.expect("the binary runs")
+}
+
+/// Runs a wadi command that has to succeed; its last line as JSON.
+pub fn run_json(dir: &Path, arguments: &[&str]) -> Value {
+    let output = run(dir, &[&["--json"], arguments].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default()
+}
+
+/// The commission's papers, made once for all stories of a test binary: hub, trb, qam, an observer of Traibeel's
+/// passages, and one node of another CA.
+pub fn papers() -> &'static Path {
+    static PAPERS: OnceLock<tempfile::TempDir> = OnceLock::new();
+    PAPERS
+        .get_or_init(|| {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            run_json(dir.path(), &["pki", "init"]);
+            for arguments in [
+                vec!["hub", "--role", "hub"],
+                vec!["trb", "--crossing", "TRB"],
+                vec!["qam", "--crossing", "QAM"],
+                vec!["army", "--role", "observer", "--grant", "passage:TRB"],
+            ] {
+                run_json(dir.path(), &[&["pki", "issue"], &arguments[..]].concat());
+            }
+            run_json(dir.path(), &["pki", "init", "--dir", "other"]);
+            run_json(dir.path(), &["pki", "issue", "stranger", "--crossing", "TRB", "--dir", "other"]);
+            dir
+        })
+        .path()
+}
+
+/// A link that can be pulled: a UDP proxy.
+pub struct Cable {
+    /// Where the dialling side sends to.
+    pub address: SocketAddr,
+    up: Arc<AtomicBool>,
+}
+
+impl Cable {
+    /// A cable to a node's address.
+    pub fn to(target: SocketAddr) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let address = socket.local_addr().expect("bound");
+        let up = Arc::new(AtomicBool::new(true));
+        let flag = up.clone();
+        std::thread::spawn(move || {
+            let mut flows: BTreeMap<SocketAddr, UdpSocket> = BTreeMap::new();
+            let mut packet = [0; 2048];
+            while let Ok((n, from)) = socket.recv_from(&mut packet) {
+                let flow = flows.entry(from).or_insert_with(|| {
+                    let flow = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+                    let (back, answers, flag) = (flow.try_clone(), socket.try_clone(), flag.clone());
+                    std::thread::spawn(move || {
+                        let (Ok(back), Ok(answers)) = (back, answers) else { return };
+                        let mut packet = [0; 2048];
+                        while let Ok((n, _)) = back.recv_from(&mut packet) {
+                            if flag.load(Ordering::Relaxed) {
+                                let _ = answers.send_to(&packet[..n], from);
+                            }
+                        }
+                    });
+                    flow
+                });
+                if flag.load(Ordering::Relaxed) {
+                    let _ = flow.send_to(&packet[..n], target);
+                }
+            }
+        });
+        Self { address, up }
+    }
+    /// Pulls it.
+    pub fn pull(&self) {
+        self.up.store(false, Ordering::Relaxed);
+    }
+    /// Plugs it in again.
+    pub fn plug(&self) {
+        self.up.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A node's process and how to talk to it.
+pub struct Site {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its QUIC address.
+    pub listen: SocketAddr,
+    http: SocketAddr,
+    child: Mutex<Option<Child>>,
+}
+
+/// A network of real processes in one directory.
+pub struct World {
+    dir: tempfile::TempDir,
+    sites: BTreeMap<String, Site>,
+}
+
+fn free_tcp() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port")
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary directory"), sites: BTreeMap::new() }
+    }
+}
+
+impl World {
+    /// Adds a node with papers of that name, dialling these peers, and starts it.
+    pub fn start(&mut self, name: &str, peers: &[(&str, SocketAddr)]) {
+        let from = if name == "stranger" { papers().join("other/nodes") } else { papers().join("certs/nodes") };
+        self.start_with(name, &from.join(name), peers);
+    }
+
+    /// The same with other papers.
+    pub fn start_with(&mut self, name: &str, papers: &Path, peers: &[(&str, SocketAddr)]) {
+        let dir = self.dir.path().join(name);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let listen = UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port");
+        let http = free_tcp();
+        let mut text = format!(
+            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n",
+            papers
+        );
+        for (peer, address) in peers {
+            text += &format!("[[peer]]\nname = {peer:?}\naddress = \"{address}\"\n");
+        }
+        std::fs::write(dir.join("node.toml"), text).expect("written");
+        self.sites.insert(name.into(), Site { dir, listen, http, child: Mutex::new(None) });
+        self.boot(name);
+    }
+
+    /// Starts a node's process again.
+    pub fn boot(&self, name: &str) {
+        let site = self.site(name);
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(site.dir.join("stderr.log")).expect("a log");
+        let child = Command::new(wadi())
+            .args(["node", "run", "--config"])
+            .arg(site.dir.join("node.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        *site.child.lock().expect("no panic holds it") = Some(child.expect("the binary runs"));
+        self.wait(&format!("{name} is ready"), || site.get("/readyz").is_ok());
+    }
+
+    /// A node.
+    pub fn site(&self, name: &str) -> &Site {
+        self.sites.get(name).unwrap_or_else(|| panic!("no site {name}"))
+    }
+
+    /// Waits, bounded, until something holds.
+    pub fn wait(&self, what: &str, holds: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < deadline, "waited {PATIENCE:?} for: {what}\n{}", self.logs());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn logs(&self) -> String {
+        let tail = |s: &Site| {
+            let text = std::fs::read_to_string(s.dir.join("stderr.log")).unwrap_or_default();
+            text.lines().rev().take(8).collect::<Vec<_>>().join("\n")
+        };
+        let status = |s: &Site| s.get("/v1/sites").map(|v| v.to_string()).unwrap_or_default();
+        self.sites.iter().map(|(n, s)| format!("-- {n}\n{}\n{}\n", tail(s), status(s))).collect()
+    }
+
+    /// Waits until these nodes hold the same of every scope that they share, and nothing waits or is unsent.
+    pub fn settle(&self, names: &[&str]) {
+        self.wait(&format!("{names:?} agree"), || {
+            let statuses: Vec<Value> = names.iter().filter_map(|n| self.site(n).get("/v1/sites").ok()).collect();
+            let calm = |s: &Value| s["unsent"] == 0 && s["waiting"] == 0;
+            let mut scopes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+            for s in &statuses {
+                for scope in s["scopes"].as_array().into_iter().flatten() {
+                    scopes.entry(format!("{} {}", scope["lane"], scope["crossing"])).or_default().push(scope.clone());
+                }
+            }
+            statuses.len() == names.len()
+                && statuses.iter().all(calm)
+                && scopes.values().all(|held| held.len() > 1 && held.windows(2).all(|w| w[0] == w[1]))
+        });
+    }
+}
+
+impl Site {
+    fn token(&self) -> String {
+        std::fs::read_to_string(self.dir.join("operator.token")).unwrap_or_default().trim().into()
+    }
+
+    fn send(&self, method: &str, path: &str, body: Option<&str>) -> Result<Value, Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .into();
+        let url = format!("http://{}{path}", self.http);
+        let bearer = format!("Bearer {}", self.token());
+        let sent = match body {
+            None if method == "GET" => agent.get(url).header("authorization", bearer).call(),
+            None => agent.delete(url).header("authorization", bearer).call(),
+            Some(text) => {
+                let kind = if path == "/v1/imports" { "application/x-ndjson" } else { "application/json" };
+                agent.post(url).header("authorization", bearer).header("content-type", kind).send(text)
+            }
+        };
+        let mut response = sent.map_err(|e| json!({"code": "unreachable", "detail": e.to_string()}))?;
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        let value: Value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+        if response.status().is_success() { Ok(value) } else { Err(value) }
+    }
+
+    /// GET as the operator; a problem is the error.
+    pub fn get(&self, path: &str) -> Result<Value, Value> {
+        self.send("GET", path, None)
+    }
+    /// POST as the operator.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
+        self.send("POST", path, Some(&body.to_string()))
+    }
+    /// POST of raw text.
+    pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Value> {
+        self.send("POST", path, Some(body))
+    }
+    /// Begins a passage at the gate; its printed id.
+    pub fn truck(&self, plate: &str) -> String {
+        let body = json!({
+            "kind": "passage", "officer": "OF-1", "department": "PORT",
+            "fields": {"direction": "in", "vehicle.plate_raw": plate, "purpose": "passengers"},
+            "events": [{"type": "gate.in", "gate": "G1", "read": "R1"}],
+        });
+        let answer = self.post("/v1/records", &body).unwrap_or_else(|e| panic!("{e}"));
+        answer["id"].as_str().expect("an id").to_string()
+    }
+    /// Says an event on a record.
+    pub fn say(&self, id: &str, department: &str, event: Value) -> Result<Value, Value> {
+        let body = json!({"officer": "OF-1", "department": department, "events": [event]});
+        self.post(&format!("/v1/records/{id}/events"), &body)
+    }
+    /// Puts a field.
+    pub fn set(&self, id: &str, field: &str, value: Value, based_on: Option<&Value>) -> Result<Value, Value> {
+        let mut body = json!({"officer": "OF-1", "department": "PORT", "fields": {field: value}});
+        if let Some(entries) = based_on {
+            body["based_on"] = entries.clone();
+        }
+        self.post(&format!("/v1/records/{id}/events"), &body)
+    }
+    /// A record.
+    pub fn record(&self, id: &str) -> Result<Value, Value> {
+        self.get(&format!("/v1/records/{id}"))
+    }
+    /// Codes of what this node refused.
+    pub fn refusals(&self) -> Vec<String> {
+        let all = self.get("/v1/refusals").unwrap_or_default();
+        let codes = all["refusals"].as_array().into_iter().flatten().filter_map(|r| r["code"].as_str());
+        codes.map(String::from).collect()
+    }
+    /// Pulls the plug: kill -9.
+    pub fn kill(&self) {
+        if let Some(mut child) = self.child.lock().expect("no panic holds it").take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+    /// Stops it in order.
+    pub fn stop(&self) {
+        if let Some(mut child) = self.child.lock().expect("no panic holds it").take() {
+            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A seed, printed so that a failure can be replayed with `WADI_SEED`.
+pub fn seed() -> u64 {
+    let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
+    println!("WADI_SEED={seed}");
+    seed
+}

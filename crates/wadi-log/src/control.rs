@@ -272,8 +272,7 @@ impl Control {
         let copies = self.cuts.iter().filter(|(r, c)| *r == at || (held.root_signed && c.content == held.content));
         let places: BTreeSet<&Reference> = copies.map(|(r, _)| r).collect();
         self.cuts.values().any(|new| {
-            (new.root_signed || !held.root_signed)
-                && (new.root_signed || !by_root)
+            (new.root_signed || !held.root_signed && !by_root)
                 && new.content != held.content
                 && new.cut.target == held.cut.target
                 && new.cut.extends.iter().any(|r| places.contains(r))

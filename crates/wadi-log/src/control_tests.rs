@@ -225,7 +225,7 @@ fn a_fork_proof_names_the_first_difference() {
 fn a_cut_of_the_root_that_was_replaced_does_not_come_back_when_posted_again() {
     let mut n = network();
     let hub = log(&n.hub, Lane::Control, "HUB");
-    let mut against = |size, extends| {
+    let against = |size, extends| {
         let mut cut = Cut {
             target: CutTarget::Node(n.hub.node()),
             heads: vec![Head { log: hub, size, root: Hash([1; 32]) }],

@@ -347,7 +347,7 @@ impl RecordId {
             return bad("expected 13 characters of 0-9 and A-Z without I, L, O, U");
         }
         let (body, check) = text.split_at(text.len() - 1);
-        if check.chars().next() != Some(check_char(body)) {
+        if !check.starts_with(check_char(body)) {
             return bad("its check character does not match; a character is wrong or two are swapped");
         }
         Ok(())

@@ -155,7 +155,11 @@ impl Node {
             me: me.clone(),
         });
         let id = node.id();
-        node.put(Work::Learn(known.into_iter().chain([me]).collect(), id)).await;
+        if !node.store.enrolments().await?.contains(&me) {
+            let enrolments = vec![me];
+            node.store.commit(wadi_store::Batch { enrolments, ..Default::default() }).await?;
+        }
+        node.put(Work::Learn(known, id)).await;
         Ok(node)
     }
 

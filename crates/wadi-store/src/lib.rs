@@ -12,6 +12,7 @@ mod error;
 mod rows;
 mod schema;
 mod sqlite;
+mod sqlite_write;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
 pub use audit::{AuditLog, AuditReader};

@@ -759,7 +759,7 @@ impl Session {
             let urgent = lane <= Lane::Hold;
             let window = if urgent { WINDOW_BYTES + URGENT_BYTES } else { WINDOW_BYTES };
             // One block at a time is loaded: what is loaded later is fresher, and an urgent lane waits for one at most.
-            if in_flight >= window || loading >= 1 + usize::from(urgent) {
+            if in_flight >= window || loading > usize::from(urgent) {
                 break;
             }
             if self.loading.iter().any(|q| matches!(q, Query::Block { log: l, .. } if *l == log)) {

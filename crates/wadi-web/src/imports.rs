@@ -86,7 +86,7 @@ async fn prepare(node: &Node, token: &Token, line: &str) -> Result<Write, Proble
     }
     let (id, is_new, draft, officer) = operation_writes(&map)?;
     let target = if is_new { Target::New(None) } else { Target::On(imported(node, &id).await?) };
-    let mut write = Write::by(&officer, "PORT", target, draft);
+    let mut write = Write::by(&officer, "OPS", target, draft);
     // A device-less backlog: the import itself is the source of what it says.
     let digest = crate::hash_token(line);
     write.key = Some(if is_new { ("import".into(), id) } else { ("import-op".into(), digest) });

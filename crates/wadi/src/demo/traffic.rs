@@ -312,7 +312,7 @@ impl Traffic {
                     .ok()
                     .and_then(|v| v["id"].as_str().map(String::from));
             }
-            Some(id) if turn % 3 == 0 => {
+            Some(id) if turn.is_multiple_of(3) => {
                 let minutes = r.random_range(5..240);
                 let lost = json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
                 if self.event("ops-1", "OPS", &id, lost).is_ok() {
