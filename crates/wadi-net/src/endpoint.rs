@@ -172,7 +172,7 @@ impl Network {
         for task in tasks {
             let _ = task.await;
         }
-        let _ = tokio::time::timeout(Duration::from_secs(3), self.endpoint.wait_idle()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
     }
 }
 

@@ -30,7 +30,8 @@ fn child() {
         use std::io::Write;
         let store = SqliteStore::open(&dir, key().node()).await.unwrap();
         let mut acks = std::fs::File::create(dir.join("acks")).unwrap();
-        let log = LogId { node: key().node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing: "TRB".parse().unwrap() };
+        let log =
+            LogId { node: key().node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing: "TRB".parse().unwrap() };
         let mut peaks = Peaks::default();
         for n in 0..60 {
             let entries: Vec<Entry> = (0..1 + n % 4)
@@ -169,7 +170,10 @@ impl Disk {
                     Op::Write { path, at, data } if tearing => {
                         for (n, sector) in data.chunks(SECTOR).enumerate() {
                             if r.random_bool(0.6) {
-                                apply(file, &Op::Write { path: path.clone(), at: at + n * SECTOR, data: sector.to_vec() });
+                                apply(
+                                    file,
+                                    &Op::Write { path: path.clone(), at: at + n * SECTOR, data: sector.to_vec() },
+                                );
                             }
                         }
                     }

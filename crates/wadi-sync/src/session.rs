@@ -24,6 +24,9 @@ const LIST_MAX: usize = 4096;
 /// Times a peer may report a gap in one log before its blocks stop for this session.
 const GAPS_MAX: u32 = 8;
 
+/// What an acknowledgement says that asks for a log again.
+const RETRY: &str = "retry";
+
 /// What a session starts from.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -186,6 +189,7 @@ pub struct Session {
     said_members: Hash,
     logs: BTreeMap<LogId, Link>,
     greeted: bool,
+    told_frontier: bool,
     agreed: bool,
     unfolding: BTreeSet<NodeId>,
     loading: BTreeSet<Query>,
@@ -194,6 +198,8 @@ pub struct Session {
     decoders: BTreeMap<Lane, BlockDecoder>,
     carry: BTreeMap<LogId, u64>,
     wanted: VecDeque<Range>,
+    /// Logs whose blocks came before their author was known here, with what is held.
+    unknown: BTreeMap<LogId, u64>,
     known_before: bool,
     closed: bool,
     sent_bytes: u64,
@@ -211,6 +217,7 @@ impl Session {
             said_members: Hash::default(),
             logs: BTreeMap::new(),
             greeted: false,
+            told_frontier: false,
             agreed: false,
             unfolding: BTreeSet::new(),
             loading: BTreeSet::new(),
@@ -219,6 +226,7 @@ impl Session {
             decoders: BTreeMap::new(),
             carry: BTreeMap::new(),
             wanted: VecDeque::new(),
+            unknown: BTreeMap::new(),
             known_before: false,
             closed: false,
             sent_bytes: 0,
@@ -289,6 +297,9 @@ impl Session {
                 self.in_step(out);
             }
             Input::NotTaken { log, held, code } => {
+                if code == "not_enrolled" {
+                    self.unknown.insert(log, held);
+                }
                 out.push(Output::Send(Message::Ack { log, size: held, cosignature: None, refused: code }));
             }
             Input::Grew(tips) => {
@@ -400,7 +411,17 @@ impl Session {
             Message::Hello { version, enrolment, digest, members, hub_time_s } => {
                 return self.hello(version, *enrolment, digest, members, hub_time_s, out);
             }
-            Message::Members(list) => out.push(Output::Learn(list.into_iter().take(LIST_MAX).collect())),
+            Message::Members(list) => {
+                let known: BTreeSet<NodeId> = list.iter().map(Enrolment::node).collect();
+                out.push(Output::Learn(list.into_iter().take(LIST_MAX).collect()));
+                // Blocks overtake members: now that their author is known, they are asked for again.
+                let again: Vec<(LogId, u64)> =
+                    self.unknown.iter().filter(|(l, _)| known.contains(&l.node)).map(|(l, held)| (*l, *held)).collect();
+                for (log, size) in again {
+                    self.unknown.remove(&log);
+                    out.push(Output::Send(Message::Ack { log, size, cosignature: None, refused: RETRY.into() }));
+                }
+            }
             // The driver has to learn the members before the proofs can be verified: order is kept.
             Message::ForkProofs(proofs) => out.push(Output::TakeForks(proofs.into_iter().take(LIST_MAX).collect())),
             Message::Frontier { folded, unfolded } => self.frontier(folded, unfolded, out),
@@ -506,13 +527,22 @@ impl Session {
             self.pump(out);
             self.in_step(out);
         } else {
-            let folded = self.visible_frontier().fold(&start.closed);
-            out.push(Output::Send(Message::Frontier { folded, unfolded: false }));
+            self.tell_frontier(out);
         }
         Ok(())
     }
 
+    fn tell_frontier(&mut self, out: &mut Vec<Output>) {
+        if !std::mem::replace(&mut self.told_frontier, true) {
+            let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
+            let folded = self.visible_frontier().fold(&closed);
+            out.push(Output::Send(Message::Frontier { folded, unfolded: false }));
+        }
+    }
+
     fn frontier(&mut self, folded: Folded, unfolded: bool, out: &mut Vec<Output>) {
+        // A peer that did not know this node before compares, whatever the digests.
+        self.tell_frontier(out);
         let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
         let mine = self.visible_frontier();
         let theirs = Folded {
@@ -794,6 +824,17 @@ impl Session {
     }
 
     fn ack(&mut self, log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String, out: &mut Vec<Output>) {
+        if refused == RETRY {
+            let link = self.logs.entry(log).or_default();
+            if link.gaps < GAPS_MAX && link.hunt.is_none() {
+                let held = size.min(link.sent);
+                (link.theirs, link.sent, link.stuck) = (held, held, false);
+                link.gaps += 1;
+                self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
+                self.pump(out);
+            }
+            return;
+        }
         // Every block is answered once, in the order of its log: this answers the first in flight.
         let Some(at) = self.in_flight.iter().position(|f| f.log == log) else { return };
         let answered = self.in_flight.remove(at);
@@ -812,15 +853,18 @@ impl Session {
                 }
             }
             _ if answered.void => {}
-            "gap" | "not_enrolled" if link.gaps < GAPS_MAX => {
+            "gap" if link.gaps < GAPS_MAX => {
                 link.gaps += 1;
                 let held = size.min(link.sent);
                 (link.theirs, link.sent) = (held, held);
                 self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
-                if refused == "not_enrolled" {
-                    let author: Vec<Enrolment> = members.into_iter().filter(|e| e.node() == log.node).collect();
-                    out.push(Output::Send(Message::Members(author)));
-                }
+            }
+            "not_enrolled" => {
+                // It rests until the peer, having learned of the author, asks for it again.
+                link.stuck = true;
+                self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
+                let author: Vec<Enrolment> = members.into_iter().filter(|e| e.node() == log.node).collect();
+                out.push(Output::Send(Message::Members(author)));
             }
             "disk_full" | "database_error" | "store_conflict" | "write_failed" | "store_closed" | "stopping" => {
                 // Not the log's fault: the next connection tries again.

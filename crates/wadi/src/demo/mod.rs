@@ -157,8 +157,12 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
             refused.load(Ordering::Relaxed)
         );
     }
+    // All are told first and waited for after: each says goodbye to its peers.
+    for site in &network.sites {
+        site.terminate().await;
+    }
     for site in &mut network.sites {
-        site.stop().await;
+        site.gone().await;
     }
     Ok(if converged { Exit::Done } else { Exit::Open })
 }
@@ -277,11 +281,14 @@ impl Site {
         }
     }
 
-    async fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        if let Some(pid) = child.id() {
+    async fn terminate(&self) {
+        if let Some(pid) = self.child.as_ref().and_then(Child::id) {
             let _ = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await;
         }
+    }
+
+    async fn gone(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
         if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
             let _ = child.kill().await;
         }

@@ -1,0 +1,331 @@
+//! Sessions over virtual links: five nodes, logs that grow, links that drop everything in flight at any moment, messages
+//! and blocks on streams that overtake each other. In the end all hold what they may see, and nothing more.
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use wadi_log::*;
+use wadi_sync::*;
+
+const ROOT: [u8; 32] = [1; 32];
+
+struct Member {
+    key: LogKey,
+    enrolment: Enrolment,
+    blocks: BTreeMap<LogId, Vec<Block>>,
+    peaks: BTreeMap<LogId, Peaks>,
+    control: Control,
+    epoch: u8,
+}
+
+fn member(seed: u8, name: &str, role: Role, crossing: &str) -> Member {
+    let key = LogKey::from_seed(&[seed; 32]);
+    let code: Option<Crossing> = crossing.parse().ok();
+    let scope = match (role, code) {
+        (Role::Hub, _) => Scope::all(),
+        (Role::Observer, _) => Scope(vec![
+            Grant { lanes: Lane::Control.bit(), crossing: None },
+            Grant { lanes: Lane::Passage.bit(), crossing: "TRB".parse().ok() },
+        ]),
+        (_, code) => Scope::of_crossing(code.unwrap()),
+    };
+    let enrolment = Enrolment {
+        name: name.into(),
+        role,
+        crossing: code,
+        log_key: key.public(),
+        tls_key: [0; 32],
+        scope,
+        serial: 1,
+        issued_s: 0,
+        root_signature: [0; 64],
+    }
+    .issue(&LogKey::from_seed(&ROOT))
+    .unwrap();
+    let mut control = Control::new(RootKey(LogKey::from_seed(&ROOT).public()));
+    control.enrol(enrolment.clone()).unwrap();
+    Member { key, enrolment, blocks: BTreeMap::new(), peaks: BTreeMap::new(), control, epoch: 1 }
+}
+
+impl Member {
+    fn frontier(&self) -> Frontier {
+        Frontier(self.peaks.iter().map(|(l, p)| (*l, Tip { size: p.size(), root: p.root() })).collect())
+    }
+    fn takes(&self, log: &LogId) -> bool {
+        self.enrolment.scope.takes_log(log) || log.node == self.key.node()
+    }
+    /// Writes a few entries into one of its own logs.
+    fn write(&mut self, r: &mut StdRng) -> Option<(LogId, Tip)> {
+        let crossing = match self.enrolment.role {
+            Role::Observer => return None,
+            Role::Hub => ["TRB", "QAM"][r.random_range(0..2)].parse().unwrap(),
+            Role::Crossing => self.enrolment.crossing.unwrap(),
+        };
+        let lane = Lane::ALL[r.random_range(1..5)];
+        let log = LogId { node: self.key.node(), epoch: Epoch([self.epoch; 8]), lane, crossing };
+        let entries: Vec<Entry> = (0..r.random_range(1..5))
+            .map(|_| {
+                let value = Value::Text("x".repeat(r.random_range(1..1_500)));
+                let change = Change { puts: vec![Put { key: "note".into(), value }], ..Default::default() };
+                Entry { common: Common::default(), body: Body::Change(change) }
+            })
+            .collect();
+        let held = self.peaks.entry(log).or_default();
+        let written = VerifiedBlock::author(&self.key, log, held, &entries, 0, vec![]).unwrap();
+        let from = held.size();
+        *held = written.peaks().clone();
+        let tip = Tip { size: held.size(), root: held.root() };
+        self.keep(log, from, &written);
+        Some((log, tip))
+    }
+    fn keep(&mut self, log: LogId, from: u64, block: &VerifiedBlock) {
+        let entries = block.entries().iter().map(|e| e.bytes().to_vec()).collect();
+        self.blocks.entry(log).or_default().push(Block { from, entries, checkpoint: block.checkpoint().clone() });
+    }
+    /// What the store answers: the block that covers a position, cut to begin there.
+    fn block(&self, log: &LogId, from: u64) -> Option<Block> {
+        let all = self.blocks.get(log)?;
+        let found = all.iter().find(|b| b.from <= from && b.checkpoint.checkpoint.size > from)?;
+        let mut block = found.clone();
+        block.entries.drain(..(from - block.from) as usize);
+        block.from = from;
+        Some(block)
+    }
+    fn roots(&self, log: &LogId, sizes: &[u64]) -> BTreeMap<u64, Hash> {
+        let (mut peaks, mut out) = (Peaks::default(), BTreeMap::new());
+        for entry in self.blocks.get(log).into_iter().flatten().flat_map(|b| &b.entries) {
+            peaks.append(leaf_hash(entry));
+            if sizes.contains(&peaks.size()) {
+                out.insert(peaks.size(), peaks.root());
+            }
+        }
+        out
+    }
+}
+
+/// One end of a connection: the session, and what is on its way to it, a queue a stream.
+struct End {
+    session: Session,
+    messages: VecDeque<Message>,
+    frames: BTreeMap<Lane, VecDeque<Vec<u8>>>,
+}
+
+struct World {
+    members: Vec<Member>,
+    ends: BTreeMap<(usize, usize), End>,
+}
+
+impl World {
+    fn connect(&mut self, a: usize, b: usize) {
+        for (me, peer) in [(a, b), (b, a)] {
+            let session = Session::new(self.members[peer].key.node());
+            self.ends.insert((me, peer), End { session, messages: VecDeque::new(), frames: BTreeMap::new() });
+        }
+        for (me, peer) in [(a, b), (b, a)] {
+            let m = &self.members[me];
+            // A node's complete earlier epochs are folded, as one folds what a hub has cosigned to its end.
+            let newest = |n: &NodeId| self.members.iter().find(|m| m.key.node() == *n).map_or(0, |m| m.epoch);
+            let complete = |l: &&LogId| {
+                let owner = self.members.iter().find(|m| m.key.node() == l.node);
+                owner.is_some_and(|o| o.peaks.get(*l).map(Peaks::size) == m.peaks.get(*l).map(Peaks::size))
+            };
+            let closed = m.peaks.keys().filter(|l| l.epoch.0[0] < newest(&l.node)).filter(complete).copied().collect();
+            let snapshot = Snapshot {
+                root: RootKey(LogKey::from_seed(&ROOT).public()),
+                me: m.enrolment.clone(),
+                members: m.control.enrolments().cloned().collect(),
+                frontier: m.frontier(),
+                closed,
+                hub_time_s: 0,
+                forks: vec![],
+                uncosigned: BTreeSet::new(),
+            };
+            self.feed(me, peer, Input::Start(Box::new(snapshot)));
+        }
+    }
+
+    fn cut(&mut self, a: usize, b: usize) {
+        self.ends.remove(&(a, b));
+        self.ends.remove(&(b, a));
+    }
+
+    /// Hands an input to one end, and carries out what it asks for.
+    fn feed(&mut self, me: usize, peer: usize, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let Some(end) = self.ends.get_mut(&(me, peer)) else { return };
+            for output in end.session.handle(input) {
+                match output {
+                    Output::Send(m) => {
+                        // Over bytes, as on the wire.
+                        let m = Message::decode(&m.encode()).unwrap();
+                        if let Some(other) = self.ends.get_mut(&(peer, me)) {
+                            other.messages.push_back(m);
+                        }
+                    }
+                    Output::SendFrame { lane, bytes } => {
+                        if let Some(other) = self.ends.get_mut(&(peer, me)) {
+                            other.frames.entry(lane).or_default().push_back(bytes);
+                        }
+                    }
+                    Output::Ask(query) => {
+                        let m = &self.members[me];
+                        let answer = match &query {
+                            Query::Block { log, from } => Answer::Block(m.block(log, *from)),
+                            Query::Roots { log, sizes, .. } => Answer::Roots(m.roots(log, sizes)),
+                            Query::Branch { .. } => Answer::Branch(None),
+                            Query::Carried { .. } => Answer::Block(None),
+                        };
+                        inputs.push_back(Input::Answered(query, answer));
+                    }
+                    Output::Ingest(block) => inputs.extend(self.ingest(me, peer, block)),
+                    Output::Learn(all) => {
+                        for e in all {
+                            if self.members[me].control.enrol(e.clone()).unwrap() {
+                                let peers: Vec<usize> =
+                                    self.ends.keys().filter(|(m, _)| *m == me).map(|(_, p)| *p).collect();
+                                for other in peers {
+                                    self.feed(me, other, Input::NewMembers(vec![e.clone()]));
+                                }
+                            }
+                        }
+                    }
+                    Output::Close { code, why } => panic!("{code}: {why}"),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn ingest(&mut self, me: usize, peer: usize, mut block: Block) -> Option<Input> {
+        let m = &mut self.members[me];
+        let log = block.checkpoint.checkpoint.log;
+        assert!(m.takes(&log), "{} was sent a log outside its grant", m.enrolment.name);
+        let to = block.checkpoint.checkpoint.size;
+        let held = m.peaks.get(&log).cloned().unwrap_or_default();
+        let refused = |code: &str| Some(Input::NotTaken { log, held: held.size(), code: code.into() });
+        let Some(author) = m.control.enrolment(&log.node).cloned() else { return refused("not_enrolled") };
+        let tip = if to <= held.size() {
+            Tip { size: held.size(), root: held.root() }
+        } else {
+            if block.from < held.size() {
+                block.entries.drain(..(held.size() - block.from) as usize);
+                block.from = held.size();
+            }
+            match verify_block(block, &held, &author) {
+                Err(LogError::Gap { .. }) => return refused("gap"),
+                Err(other) => panic!("an honest block is refused: {other}"),
+                Ok(taken) => {
+                    m.peaks.insert(log, taken.peaks().clone());
+                    m.keep(log, held.size(), &taken);
+                    Tip { size: taken.peaks().size(), root: taken.peaks().root() }
+                }
+            }
+        };
+        let checkpoint = m.blocks[&log].last().unwrap().checkpoint.checkpoint.clone();
+        let cosignature = m.key.cosign(&checkpoint, 1);
+        let others: Vec<usize> = self.ends.keys().filter(|(a, b)| *a == me && *b != peer).map(|(_, b)| *b).collect();
+        for other in others {
+            self.feed(me, other, Input::Grew(vec![(log, tip)]));
+        }
+        Some(Input::Committed { log, to, tip, cosignature })
+    }
+
+    /// Lets one thing arrive; false when nothing is on its way.
+    fn step(&mut self, r: &mut StdRng) -> bool {
+        let mut ready: Vec<(usize, usize, Option<Lane>)> = Vec::new();
+        for ((me, peer), end) in &self.ends {
+            if !end.messages.is_empty() {
+                ready.push((*me, *peer, None));
+            }
+            let greeted = end.session.is_greeted();
+            let lanes = end.frames.iter().filter(|(_, q)| !q.is_empty() && greeted);
+            ready.extend(lanes.map(|(l, _)| (*me, *peer, Some(*l))));
+        }
+        if ready.is_empty() {
+            return false;
+        }
+        let (me, peer, lane) = ready[r.random_range(0..ready.len())];
+        let end = self.ends.get_mut(&(me, peer)).unwrap();
+        let input = match lane {
+            None => Input::Received(end.messages.pop_front().unwrap()),
+            Some(lane) => {
+                let bytes = end.frames.get_mut(&lane).unwrap().pop_front().unwrap();
+                Input::Frame { lane, bytes }
+            }
+        };
+        self.feed(me, peer, input);
+        true
+    }
+}
+
+const LINKS: [(usize, usize); 5] = [(1, 0), (2, 0), (2, 1), (3, 0), (4, 0)];
+
+fn run(seed: u64) {
+    let mut r = StdRng::seed_from_u64(seed);
+    let members = vec![
+        member(2, "hub", Role::Hub, "HUB"),
+        member(3, "trb", Role::Crossing, "TRB"),
+        member(4, "qam", Role::Crossing, "QAM"),
+        member(5, "trb-2", Role::Crossing, "TRB"),
+        member(6, "army", Role::Observer, ""),
+    ];
+    let mut world = World { members, ends: BTreeMap::new() };
+    for _ in 0..r.random_range(40..400) {
+        let (a, b) = LINKS[r.random_range(0..LINKS.len())];
+        match r.random_range(0..20) {
+            0 => world.cut(a, b),
+            1 | 2 if !world.ends.contains_key(&(a, b)) => world.connect(a, b),
+            3..=5 => {
+                let who = r.random_range(0..5);
+                if let Some((log, tip)) = world.members[who].write(&mut r) {
+                    let peers: Vec<usize> = world.ends.keys().filter(|(m, _)| *m == who).map(|(_, p)| *p).collect();
+                    for peer in peers {
+                        world.feed(who, peer, Input::Grew(vec![(log, tip)]));
+                    }
+                }
+            }
+            // A node starts again: a new epoch.
+            6 if r.random_bool(0.2) => world.members[a].epoch += 1,
+            _ => {
+                for _ in 0..r.random_range(1..6) {
+                    world.step(&mut r);
+                }
+            }
+        }
+    }
+    for (a, b) in LINKS {
+        if !world.ends.contains_key(&(a, b)) {
+            world.connect(a, b);
+        }
+    }
+    let mut steps = 0;
+    while world.step(&mut r) {
+        steps += 1;
+        assert!(steps < 100_000, "the sessions never come to rest; WADI_SEED={seed}");
+    }
+    let mut all = Frontier::default();
+    for m in &world.members {
+        for (log, tip) in m.frontier().0 {
+            let held = all.0.entry(log).or_insert(tip);
+            if held.size < tip.size {
+                *held = tip;
+            }
+        }
+    }
+    for m in &world.members {
+        let wanted: BTreeMap<LogId, Tip> = all.0.iter().filter(|(l, _)| m.takes(l)).map(|(l, t)| (*l, *t)).collect();
+        assert_eq!(m.frontier().0, wanted, "{} does not hold what it may; WADI_SEED={seed}", m.enrolment.name);
+    }
+}
+
+#[test]
+fn whatever_the_links_do_all_hold_what_they_may_in_the_end() {
+    let seeds = match std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok()) {
+        Some(seed) => seed..seed + 1,
+        None if std::env::var("WADI_LONG").is_ok_and(|l| l == "1") => 0..10_000,
+        None => 0..400,
+    };
+    for seed in seeds {
+        run(seed);
+    }
+}
