@@ -80,7 +80,14 @@ impl Desk {
     /// Looks again at findings that were PENDING.
     pub(crate) async fn reconcile_pending(&mut self) {
         let Ok(all) = self.store.findings(None).await else { return };
-        let pending = all.iter().filter(|f| f.phase == "PENDING").map(|f| f.anchor).collect();
+        // Only those whose time has come: a pending finding says in its evidence what it waits to hear through.
+        let reach = self.watermarks.values().copied().max().unwrap_or(0);
+        let is_due = |f: &&FindingRow| {
+            let json: serde_json::Value = serde_json::from_str(&f.json).unwrap_or_default();
+            let through = json["evidence"]["due_ms"].as_i64().or(json["evidence"]["left_ms"].as_i64());
+            through.is_none_or(|t| t <= reach)
+        };
+        let pending = all.iter().filter(|f| f.phase == "PENDING").filter(is_due).map(|f| f.anchor).collect();
         if let Err(error) = self.reconcile_these(&pending, false).await {
             tracing::error!(%error, "reconciling failed; it is tried again when a watermark moves");
         }
