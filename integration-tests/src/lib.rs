@@ -233,6 +233,34 @@ impl Site {
         std::fs::read_to_string(self.dir.join("operator.token")).unwrap_or_default().trim().into()
     }
 
+    /// A request under another token, with a key that makes it one write however often it is sent.
+    pub fn post_as(&self, token: &str, key: Option<&str>, path: &str, body: &Value) -> Result<Value, Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = agent
+            .post(format!("http://{}{path}", self.http))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let mut response = request.send(body.to_string()).map_err(|e| json!({"code": e.to_string()}))?;
+        let value = serde_json::from_str(&response.body_mut().read_to_string().unwrap_or_default()).unwrap_or_default();
+        if response.status().is_success() { Ok(value) } else { Err(value) }
+    }
+
+    /// The first `count` server-sent events of a stream, as their data.
+    pub fn listen(&self, path: &str, count: usize) -> Vec<Value> {
+        use std::io::{BufRead, BufReader};
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+        let request = agent
+            .get(format!("http://{}{path}", self.http))
+            .header("authorization", format!("Bearer {}", self.token()));
+        let mut response = request.call().expect("a stream");
+        let lines = BufReader::new(response.body_mut().as_reader()).lines().map_while(Result::ok);
+        let data = lines.filter_map(|l| serde_json::from_str(l.strip_prefix("data: ")?).ok());
+        data.take(count).collect()
+    }
+
     fn send(&self, method: &str, path: &str, body: Option<&str>) -> Result<Value, Value> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)

@@ -1,0 +1,126 @@
+//! The record API as officers, devices, screens and scripts use it.
+
+use integration_tests::{World, run_json};
+use serde_json::{Value, json};
+
+fn issue(site: &integration_tests::Site, name: &str, scope: Value) -> String {
+    let answer = site.post("/v1/tokens", &json!({"name": name, "scope": scope})).unwrap();
+    answer["token"].as_str().unwrap().to_string()
+}
+
+#[test]
+fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let officer = issue(trb, "gate", json!({"is": "officer", "officer": "OF-9", "department": "PORT"}));
+    let body = json!({"kind": "passage", "fields": {"direction": "in"}});
+    let first = trb.post_as(&officer, Some("K-1"), "/v1/records", &body).unwrap();
+    let again = trb.post_as(&officer, Some("K-1"), "/v1/records", &body).unwrap();
+    assert_eq!((&first["entry"], &again["repeated"]), (&again["entry"], &json!(true)));
+    let id = first["id"].as_str().unwrap();
+    let history = trb.get(&format!("/v1/records/{id}/history")).unwrap();
+    assert_eq!(history["entries"][0]["officer"], "OF-9");
+    let mut posing = body.clone();
+    posing["officer"] = "OF-1".into();
+    assert_eq!(trb.post_as(&officer, None, "/v1/records", &posing).unwrap_err()["code"], "officer_given");
+    assert_eq!(trb.post_as("wadi_guess", None, "/v1/records", &body).unwrap_err()["code"], "unauthorised");
+    let reader = issue(trb, "screen", json!({"is": "reader"}));
+    assert_eq!(trb.post_as(&reader, None, "/v1/records", &body).unwrap_err()["code"], "read_only");
+    assert_eq!(
+        trb.post_as(&officer, None, "/v1/tokens", &json!({"name": "x", "scope": {"is": "reader"}})).unwrap_err()["code"],
+        "operator_only"
+    );
+    // A device says readings with its own counter; a repeat is a replay, and what only an officer may say it may not.
+    let scale = issue(trb, "scale", json!({"is": "device", "device": "scale-1"}));
+    let weigh = |seq: u64| json!({"device_seq": seq, "events": [{"type": "weighed", "scale": "S1", "gross_kg": 31_000, "device_seq": seq}]});
+    let path = format!("/v1/records/{id}/events");
+    trb.post_as(&scale, None, &path, &weigh(7)).unwrap();
+    assert_eq!(trb.post_as(&scale, None, &path, &weigh(7)).unwrap_err()["code"], "device_sequence");
+    trb.post_as(&scale, None, &path, &weigh(9)).unwrap();
+    let no_seq = json!({"events": [{"type": "weighed", "scale": "S1"}]});
+    assert_eq!(trb.post_as(&scale, None, &path, &no_seq).unwrap_err()["code"], "device_seq_missing");
+    let open = json!({"device_seq": 10, "events": [{"type": "gate.out", "gate": "G1", "read": "R"}]});
+    assert_eq!(trb.post_as(&scale, None, &path, &open).unwrap_err()["code"], "no_authority");
+}
+
+#[test]
+fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let ids: Vec<String> = (0..3).map(|n| trb.truck(&format!("11-A-{n:05}"))).collect();
+    let heard = trb.listen("/v1/changes", 3);
+    let told: Vec<&str> = heard.iter().map(|v| v["id"].as_str().unwrap()).collect();
+    assert_eq!(told, ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let cursor = trb.record(&ids[1]).unwrap()["changed"].as_i64().unwrap();
+    let later = trb.listen(&format!("/v1/changes?after={cursor}"), 1);
+    assert_eq!(later[0]["id"], ids[2].as_str());
+    let document = trb.get("/openapi.json").unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    for route in [
+        "/v1/records",
+        "/v1/records/{id}",
+        "/v1/records/{id}/events",
+        "/v1/records/{id}/history",
+        "/v1/changes",
+        "/v1/sites",
+    ] {
+        assert!(document["paths"][route].is_object(), "{route}");
+    }
+    // As of an entry, and as of a time.
+    let before = trb.record(&ids[0]).unwrap();
+    trb.set(&ids[0], "seal.1", json!("JO1"), None).unwrap();
+    let head = before["heads"][0].as_str().unwrap();
+    let then = trb.get(&format!("/v1/records/{}?at={head}", ids[0])).unwrap();
+    assert!(then["fields"]["seal.1"].is_null());
+    assert_eq!(trb.record(&ids[0]).unwrap()["fields"]["seal.1"], "JO1");
+}
+
+#[test]
+fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let (trb, hub) = (world.site("trb"), world.site("hub"));
+    let lookout = json!({
+        "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
+        "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
+        "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
+    });
+    let hold = hub.post("/v1/records", &lookout).unwrap()["id"].as_str().unwrap().to_string();
+    world.wait("the site has the lookout", || trb.record(&hold).is_ok());
+    let id = trb.truck("77-B-00042");
+    let record = trb.record(&id).unwrap();
+    assert!(record["flags"].as_array().unwrap().contains(&json!("DETAINED")), "{record}");
+    assert_eq!(record["detained_by"][0], hold.as_str());
+    // The same through the command line, as an operator would.
+    let shown = run_json(&trb.dir, &["record", "show", &id]);
+    assert_eq!(shown["detained_by"][0], hold.as_str());
+    let written = run_json(
+        &trb.dir,
+        &[
+            "record",
+            "new",
+            "passage",
+            "--officer",
+            "OF-7",
+            "--department",
+            "PORT",
+            "--set",
+            "direction=in",
+            "--set",
+            "lane=4",
+        ],
+    );
+    let new = written["id"].as_str().unwrap();
+    run_json(&trb.dir, &["record", "event", new, "parked", "bay=B7", "--officer", "OF-7", "--department", "PORT"]);
+    let listed = run_json(&trb.dir, &["record", "list", "--state", "IN_PROCESS"]);
+    assert_eq!(listed["records"][0]["id"], new);
+    let history = run_json(&trb.dir, &["record", "history", new]);
+    assert_eq!(history["entries"].as_array().unwrap().len(), 2);
+    run_json(&trb.dir, &["export", "-o", "all.ndjson"]);
+    let text = std::fs::read_to_string(trb.dir.join("all.ndjson")).unwrap();
+    let trailer: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(trailer["export"]["rows"], text.lines().count() - 1);
+}
