@@ -227,7 +227,8 @@ impl Node {
         }
         let mut alarms = Vec::new();
         match self.store.anchor_state() {
-            AnchorState::LostTail { anchored, held, .. } => alarms.push(format!(
+            // Until everything that the anchor vouched for is held again.
+            AnchorState::LostTail { anchored, held, heads } if heads.is_empty() || lacks(heads, &frontier) => alarms.push(format!(
                 "the database was restored or damaged: it held {held} of {anchored} acknowledged commits; what is missing is fetched back from peers"
             )),
             AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
@@ -307,6 +308,10 @@ impl Node {
         }
         Ok(out.into_values().collect())
     }
+}
+
+fn lacks(heads: &[(LogId, wadi_log::Tip)], frontier: &Frontier) -> bool {
+    heads.iter().any(|(log, tip)| frontier.0.get(log).is_none_or(|held| held.size < tip.size))
 }
 
 fn put_json(value: &wadi_log::Value) -> Json {

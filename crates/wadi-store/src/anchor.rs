@@ -89,7 +89,7 @@ impl AnchorFile {
     }
 }
 
-fn encode(anchor: &Anchor) -> Vec<u8> {
+pub(crate) fn encode(anchor: &Anchor) -> Vec<u8> {
     let mut out = Vec::with_capacity(SLOT_BYTES);
     out.extend(MAGIC);
     out.extend(anchor.commits.to_be_bytes());
@@ -106,7 +106,7 @@ fn encode(anchor: &Anchor) -> Vec<u8> {
     out
 }
 
-fn decode(bytes: &[u8]) -> Option<Anchor> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Anchor> {
     let (body, sum) = bytes.split_at_checked(SLOT_BYTES - 32)?;
     if Sha256::digest(body)[..] != *sum || body[..8] != *MAGIC {
         return None;

@@ -5,7 +5,7 @@
 
 use crate::{
     Batch, Store, StoreError,
-    anchor::{Anchor, AnchorFile, AnchorState},
+    anchor::{self, Anchor, AnchorFile, AnchorState},
     rows::*,
     schema::MIGRATIONS,
     sqlite_write::write_batch,
@@ -75,13 +75,7 @@ impl SqliteStore {
             Some(a) if held < a.commits => AnchorState::LostTail { anchored: a.commits, held, heads: a.heads.clone() },
             Some(_) => AnchorState::Whole,
         };
-        if let AnchorState::LostTail { anchored, .. } = &anchor_state {
-            // From here on the counter goes on above what was ever acknowledged, so that no later loss hides behind it.
-            sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'commits'")
-                .bind(*anchored as i64)
-                .execute(&mut conn)
-                .await?;
-        }
+        let anchor_state = remember_loss(&mut conn, anchor_state).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .idle_timeout(None)
@@ -117,6 +111,33 @@ async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// A lost tail is remembered in the database until its heads are held again: the next start must not take what is left
+/// for whole. From here on the counter goes on above what was ever acknowledged, so that no later loss hides behind it.
+async fn remember_loss(conn: &mut SqliteConnection, state: AnchorState) -> Result<AnchorState, StoreError> {
+    if let AnchorState::LostTail { anchored, held, heads } = &state {
+        let anchor = Anchor { commits: *anchored, heads: heads.clone() };
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+        for (key, bytes) in [("lost_tail", anchor::encode(&anchor)), ("lost_held", held.to_be_bytes().to_vec())] {
+            sqlx::query("INSERT OR REPLACE INTO meta VALUES (?1, ?2)").bind(key).bind(bytes).execute(&mut *tx).await?;
+        }
+        sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'commits'")
+            .bind(*anchored as i64)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        return Ok(state);
+    }
+    let lost: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_tail'").fetch_optional(&mut *conn).await?;
+    let held: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_held'").fetch_optional(&mut *conn).await?;
+    let held = held.and_then(|h| h.try_into().ok()).map_or(0, u64::from_be_bytes);
+    Ok(match lost.and_then(|l| anchor::decode(&l)) {
+        Some(a) => AnchorState::LostTail { anchored: a.commits, held, heads: a.heads },
+        None => state,
+    })
 }
 
 async fn check_node(conn: &mut SqliteConnection, node: NodeId) -> Result<(), StoreError> {
