@@ -169,7 +169,7 @@ async fn forged_replayed_and_gapped_blocks_are_refused_and_the_honest_rest_flows
     assert_eq!(wire.ack().await.0, 2);
     until("all of it is shown", async || {
         let all = refusals(&hub).await;
-        ["hash_mismatch", "bad_signature", "replayed_block"].iter().all(|c| all.contains(&(*c).to_string()))
+        ["gap", "hash_mismatch", "bad_signature", "replayed_block"].iter().all(|c| all.contains(&(*c).to_string()))
     })
     .await;
     assert_eq!(hub.status().await.unwrap().records, 2);
@@ -312,6 +312,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
     until("the records stand as they were", async || hub.status().await.unwrap().records == 20).await;
     let status = hub.status().await.unwrap();
     assert_eq!(status.forks, [log.origin()]);
+    assert_eq!(status.cuts.len(), 1);
     until("the fork is shown", async || refusals(&hub).await.contains(&"forked".to_string())).await;
     let rows = hub.store().records(&wadi_store::RecordFilter { limit: 50, ..Default::default() }).await.unwrap();
     assert!(rows.iter().all(|r| r.json.contains("truck")), "no ghost truck counts");

@@ -52,7 +52,10 @@ impl Desk {
         }
         let block = match verify_block(block, &peaks, &author) {
             Ok(block) => block,
-            Err(LogError::Gap { .. }) => return Err(refused("gap")),
+            Err(error @ LogError::Gap { .. }) => {
+                self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
+                return Err(refused("gap"));
+            }
             Err(error) => {
                 self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
                 return Err(refused(error.code()));

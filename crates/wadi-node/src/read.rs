@@ -68,8 +68,8 @@ pub struct Status {
     pub peers: Vec<Json>,
     pub forks: Vec<String>,
     pub cuts: Vec<String>,
-    /// Per crossing: received through that time, Unix milliseconds; only at a hub.
-    pub watermarks: BTreeMap<String, i64>,
+    /// What was refused last: subject, code and reason.
+    pub last_refused: Vec<Json>,
 }
 
 /// One entry in a record's history.
@@ -274,7 +274,13 @@ impl Node {
                 .collect(),
             forks: self.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.with_control(|c| c.cuts().map(|f| f.cut.reason).collect()),
-            watermarks: BTreeMap::new(),
+            last_refused: self
+                .store
+                .refusals(10)
+                .await?
+                .iter()
+                .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "at_ms": r.at_ms}))
+                .collect(),
         };
         Ok(status)
     }

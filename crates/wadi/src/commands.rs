@@ -408,6 +408,12 @@ fn status_text(v: &Value) -> String {
     for fork in v["forks"].as_array().into_iter().flatten() {
         out += &format!("FORKED: {}\n", fork.as_str().unwrap_or_default());
     }
+    for cut in v["cuts"].as_array().into_iter().flatten() {
+        out += &format!("CUT: {}\n", cut.as_str().unwrap_or_default());
+    }
+    for r in v["last_refused"].as_array().into_iter().flatten() {
+        out += &format!("refused {}: {} ({})\n", text(r, "code"), text(r, "why"), text(r, "subject"));
+    }
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
         "peer",
