@@ -28,8 +28,14 @@ impl fmt::Debug for Hash {
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// Bytes out of hexadecimal of either case; nothing where there is an odd digit or any other character.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
 }
 
 /// A node: the first 16 bytes of the SHA-256 of its log key, so that a name can never stand for two keys.
@@ -72,6 +78,13 @@ pub struct Epoch(pub [u8; 8]);
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
+    }
+}
+impl FromStr for Epoch {
+    type Err = LogError;
+    fn from_str(text: &str) -> Result<Self, LogError> {
+        let bytes = unhex(text).and_then(|b| b.try_into().ok());
+        bytes.map(Self).ok_or_else(|| LogError::malformed("epoch", format!("{text:?} is not 16 hexadecimal digits")))
     }
 }
 impl fmt::Debug for Epoch {
@@ -356,6 +369,15 @@ impl RecordId {
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
+    }
+}
+impl FromStr for RecordId {
+    type Err = LogError;
+    fn from_str(text: &str) -> Result<Self, LogError> {
+        let bytes = unhex(text).and_then(|b| b.try_into().ok());
+        bytes
+            .map(Self)
+            .ok_or_else(|| LogError::malformed("record id", format!("{text:?} is not 64 hexadecimal digits")))
     }
 }
 impl fmt::Debug for RecordId {

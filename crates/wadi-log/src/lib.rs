@@ -33,7 +33,7 @@ pub use entry::{
 pub use error::LogError;
 pub use fork::{Branch, ForkProof};
 pub use frontier::{Difference, Folded, Frontier, Tip, compare};
-pub use ids::{Crossing, Epoch, Hash, Lane, LogId, NodeId, RecordId, Reference, Seq, check_char};
+pub use ids::{Crossing, Epoch, Hash, Lane, LogId, NodeId, RecordId, Reference, Seq, check_char, hex, unhex};
 pub use member::{Enrolment, Grant, Role, RootKey, Scope};
 pub use merkle::{Peaks, Subtree, TILE_LEVELS, leaf_hash, node_hash, proof};
 pub use note::{Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note};

@@ -13,7 +13,6 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock {
     origin_ms: i64,
     started: Instant,
-    started_wall_ms: i64,
     scale: f64,
 }
 
@@ -21,20 +20,16 @@ impl SystemClock {
     /// The machine's clock.
     pub fn real() -> Self {
         let now = Self::wall_ms();
-        Self { origin_ms: now, started: Instant::now(), started_wall_ms: now, scale: 1.0 }
+        Self { origin_ms: now, started: Instant::now(), scale: 1.0 }
     }
     /// A clock that showed `origin_ms` when the machine's showed `real_ms`, and has run `scale` times as fast since.
     pub fn scaled(origin_ms: i64, real_ms: i64, scale: f64) -> Self {
         let wall = Self::wall_ms();
         let origin = origin_ms + ((wall - real_ms) as f64 * scale) as i64;
-        Self { origin_ms: origin, started: Instant::now(), started_wall_ms: wall, scale }
+        Self { origin_ms: origin, started: Instant::now(), scale }
     }
     fn wall_ms() -> i64 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
-    }
-    /// The machine's own time at the start, Unix milliseconds.
-    pub fn started_wall_ms(&self) -> i64 {
-        self.started_wall_ms
     }
 }
 

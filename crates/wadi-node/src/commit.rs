@@ -72,19 +72,14 @@ impl Desk {
     /// Works off a group, in as few commits as its size allows.
     pub(crate) async fn work_off(&mut self, work: Vec<Work>) {
         let mut group = Group::new(self.new_batch());
-        let mut reconcile = false;
         for item in work {
-            reconcile |= matches!(item, Work::Reconcile);
             self.take(&mut group, item).await;
             if group.books.len() > TOUCHED_MAX {
                 let full = std::mem::replace(&mut group, Group::new(self.new_batch()));
-                reconcile |= self.commit(full).await;
+                self.commit(full).await;
             }
         }
-        reconcile |= self.commit(group).await;
-        if reconcile {
-            self.reconcile_pending().await;
-        }
+        self.commit(group).await;
     }
 
     async fn take(&mut self, g: &mut Group, item: Work) {
@@ -144,7 +139,6 @@ impl Desk {
                     let _ = reply.send(r.map_err(Into::into));
                 }));
             }
-            Work::Reconcile => {}
             Work::At { record, at, time_ms, reply } => {
                 let _ = reply.send(self.record_at(g, record, &at, time_ms).await);
             }
@@ -152,9 +146,8 @@ impl Desk {
         }
     }
 
-    /// Signs what was written, projects what was touched, commits, and tells whoever waits. Returns whether findings
-    /// have to be looked at again.
-    async fn commit(&mut self, mut g: Group) -> bool {
+    /// Signs what was written, projects what was touched, commits, and tells whoever waits.
+    async fn commit(&mut self, mut g: Group) {
         let outcome = match g.broken.take() {
             Some(error) => Err(error),
             None => self.prepare(&mut g).await,
@@ -190,6 +183,7 @@ impl Desk {
                 }
                 if let Err(error) = self.load().await {
                     tracing::error!(%error, "the store does not read");
+                    self.stale = true;
                 }
                 g.events.clear();
             }
@@ -201,10 +195,10 @@ impl Desk {
             let _ = self.events.send(event);
         }
         if outcome.is_err() {
-            return false;
+            return;
         }
-        if self.me.role == Role::Hub && !g.touched.is_empty() {
-            self.reconcile_touched(&g.touched).await;
+        if self.me.role == Role::Hub && (g.watermark_moved || !g.touched.is_empty()) {
+            self.reconcile.notify_one();
         }
         // Verdicts that hang on what this commit brought (a bound reached, a fork cut) move records of their own.
         if g.verdicts_moved {
@@ -214,7 +208,6 @@ impl Desk {
                 Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await;
             }
         }
-        g.watermark_moved
     }
 
     async fn prepare(&mut self, g: &mut Group) -> Result<(), StoreError> {
@@ -248,9 +241,9 @@ impl Desk {
     async fn move_verdicts(&mut self, g: &mut Group) -> Result<bool, StoreError> {
         let moved = self.restand().await?;
         let mut any = false;
-        for (log, from) in moved {
+        for log in moved {
+            // An admission may lie anywhere past the cut: all records of the log are looked at.
             let mut ids = self.store.records_of_log(&log, 0).await?;
-            let _ = from; // an admission may lie anywhere past the cut: all records of the log are looked at
             ids.extend(g.fresh.iter().filter(|(_, e)| e.iter().any(|e| e.reference().log == log)).map(|(id, _)| *id));
             for id in ids {
                 any = true;
@@ -341,7 +334,7 @@ impl Desk {
             control.write().expect("no panic holds it").learn(verified.reference(), entry);
         }
         let value = epoch.to_string();
-        g.batch.local.push(LocalKey { scope: "epoch".into(), key: "last".into(), value });
+        g.batch.local.push(LocalKey { scope: "epoch".into(), key: node.to_string(), value });
         self.last_epoch = Some(epoch);
         Ok(epoch)
     }
@@ -485,7 +478,7 @@ impl Desk {
         let Some(value) = value else { return Ok(None) };
         let bad = || NodeError::Store(StoreError::Database(format!("local key {scope} {key} does not read")));
         let (id, entry) = value.split_once(' ').ok_or_else(bad)?;
-        let id = parse_record(id).ok_or_else(bad)?;
+        let id = id.parse().map_err(|_| bad())?;
         let printed = self.book(g, id).await?.map(|b| b.printed()).unwrap_or_default();
         let entry = entry.parse().map_err(|_| bad())?;
         Ok(Some(Written { record: id, printed, entry, repeated: true, warnings: vec![] }))
@@ -648,12 +641,6 @@ fn runs(entries: &[Entry]) -> Vec<&[Entry]> {
     out
 }
 
-pub(crate) fn parse_record(text: &str) -> Option<RecordId> {
-    let bytes: Option<Vec<u8>> = (0..32).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
-    (text.len() == 64).then_some(())?;
-    Some(RecordId(bytes?.try_into().ok()?))
-}
-
 /// Why an entry just added would not count, if it would not.
 fn refusal_of(book: &Book, reference: &Reference) -> Option<NodeError> {
     let refused = |code: &str, why: &str| Some(NodeError::Refused { code: code.into(), why: why.into() });
@@ -686,6 +673,7 @@ fn project(book: &Book) -> RecordRow {
         digest: Hash(book.digest()),
         entries: book.rows().count() as u32,
         at_ms: book.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).max().unwrap_or(0),
+        born_ms: book.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).min().unwrap_or(0),
         terms: terms(book),
         waiting: waiting.collect(),
         changed: 0,

@@ -13,7 +13,7 @@ use std::{
     num::NonZeroUsize,
     sync::{Arc, RwLock},
 };
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
     Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Lane, LogId, NodeId, Peaks,
     RecordId, Reference, SignedCheckpoint, Tip,
@@ -45,9 +45,29 @@ pub(crate) enum Work {
     Refusal(RefusalRow),
     Peer(PeerRow),
     Local(Vec<LocalKey>, Vec<(String, String)>, Reply<()>),
-    Reconcile,
     At { record: RecordId, at: Vec<Reference>, time_ms: Option<i64>, reply: Reply<serde_json::Value> },
     Stop(oneshot::Sender<()>),
+}
+
+impl Work {
+    /// Tells whoever waits that it was not done.
+    fn refuse(self, error: &StoreError) {
+        match self {
+            Self::Write(_, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Control(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Ingest(_, _, reply) => drop(reply.send(Ingested::Refused { held: 0, code: error.code().into() })),
+            Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
+            Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::At { reply, .. } => drop(reply.send(Err(error.clone().into()))),
+            Self::Stop(reply) => drop(reply.send(())),
+            Self::Learn(..)
+            | Self::Forks(..)
+            | Self::Cosigned(..)
+            | Self::HubTime(_)
+            | Self::Refusal(_)
+            | Self::Peer(_) => {}
+        }
+    }
 }
 
 /// What became of a block.
@@ -81,7 +101,9 @@ pub(crate) struct Desk {
     pub(crate) default_policy: Arc<Policy>,
     pub(crate) epoch: Option<Epoch>,
     pub(crate) last_epoch: Option<Epoch>,
-    pub(crate) watermarks: BTreeMap<String, i64>,
+    pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
+    pub(crate) reconcile: Arc<Notify>,
+    pub(crate) stale: bool,
     pub(crate) last_ms: i64,
     pub(crate) refreshed: Option<(i64, std::time::Instant)>,
 }
@@ -147,12 +169,13 @@ impl Desk {
         self.standing.clear();
         self.publish_frontier();
         self.restand().await?;
-        let last = self.store.local("epoch", "last").await?;
-        self.last_epoch = last.and_then(|text| {
-            let bytes: Option<Vec<u8>> =
-                (0..8).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
-            Some(Epoch(bytes?.try_into().ok()?))
-        });
+        let last = self.store.local("epoch", &self.node().to_string()).await?;
+        let last = match last {
+            Some(last) => Some(last),
+            // As versions wrote it that knew one node to a database.
+            None => self.store.local("epoch", "last").await?,
+        };
+        self.last_epoch = last.and_then(|text| text.parse().ok());
         Ok(())
     }
 
@@ -171,6 +194,14 @@ impl Desk {
                     Work::Stop(reply) => stop = Some(reply),
                     other => work.push(other),
                 }
+            }
+            if self.stale
+                && let Err(error) = self.load().await
+            {
+                // The store could not be read after a write that failed: nothing is built on what is not known.
+                work.drain(..).for_each(|item| item.refuse(&error));
+            } else {
+                self.stale = false;
             }
             if !work.is_empty() {
                 self.work_off(work).await;

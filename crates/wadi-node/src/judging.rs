@@ -1,10 +1,7 @@
 //! What an entry is judged by: the verdict on its log, and the policy and officers that its author had taken in.
 
 use crate::desk::Desk;
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{Body, LogId, LogState, NodeId, Reference, VerifiedEntry, proof};
 use wadi_record::{Author, Judge, Officer, Policy, Said, people};
 use wadi_store::StoreError;
@@ -108,20 +105,14 @@ impl Desk {
         if let Some(known) = self.seen.get(log) {
             return Ok(known.clone());
         }
-        let mut index = SeenIndex::default();
-        for entry in self.store.seen(log).await? {
-            if let Some(Body::Seen(s)) = entry.entry().map(|e| &e.body) {
-                index.push(entry.reference().seq, &s.heads);
-            }
-        }
-        let index = Arc::new(index);
+        let index = Arc::new(crate::reconciler::seen_index(&*self.store, log).await?);
         self.seen.put(*log, index.clone());
         Ok(index)
     }
 
-    /// How many entries of each log count; returns the logs for which that changed, with the smaller of both numbers.
-    pub(crate) async fn restand(&mut self) -> Result<HashMap<LogId, u64>, StoreError> {
-        let mut changed = HashMap::new();
+    /// How many entries of each log count; returns the logs for which that changed.
+    pub(crate) async fn restand(&mut self) -> Result<Vec<LogId>, StoreError> {
+        let mut changed = Vec::new();
         let mut logs: Vec<LogId> = self.logs.keys().copied().collect();
         if self.control.read().expect("no panic holds it").cuts().next().is_some() {
             logs.extend(self.store.loose_logs().await?.into_iter().filter(|l| !self.logs.contains_key(l)));
@@ -144,7 +135,7 @@ impl Desk {
             };
             let before = self.standing.get(&log).copied().unwrap_or(u64::MAX);
             if now != before {
-                changed.insert(log, now.min(before));
+                changed.push(log);
                 self.standing.insert(log, now);
                 if log.lane == wadi_log::Lane::Control {
                     self.control.write().expect("no panic holds it").stand(log, now);

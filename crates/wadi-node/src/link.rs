@@ -167,7 +167,7 @@ impl Link<'_> {
         let row = rows.into_iter().find(|r| r.node == self.peer);
         let json: serde_json::Value = row.and_then(|r| serde_json::from_str(&r.json).ok()).unwrap_or_default();
         for (id, count) in json["excerpts"].as_object().into_iter().flatten() {
-            if let (Some(id), Some(count)) = (crate::commit::parse_record(id), count.as_u64()) {
+            if let (Ok(id), Some(count)) = (id.parse(), count.as_u64()) {
                 self.excerpts.insert(id, count as u32);
             }
         }

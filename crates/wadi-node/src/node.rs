@@ -4,18 +4,19 @@ use crate::{
     clock::Clock,
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
+    reconciler::Reconciler,
     write::{Write, Written},
 };
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
-    Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId, Reference, RootKey,
+    Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId, Reference, Role, RootKey,
     SignedCheckpoint, Tip,
 };
 use wadi_store::{Carried, LocalKey, PeerRow, RefusalRow, Store};
@@ -95,6 +96,10 @@ pub struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
     desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    pub(crate) reconcile: Arc<Notify>,
+    pub(crate) recheck: AtomicBool,
+    pub(crate) reconciled: Arc<AtomicI64>,
 }
 
 impl Node {
@@ -113,6 +118,8 @@ impl Node {
         let hub_time_s = Arc::new(AtomicI64::new(0));
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let (books, seen) = Desk::new_cache();
+        let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
+        let reconcile = Arc::new(Notify::new());
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -130,7 +137,9 @@ impl Node {
             default_policy: Arc::default(),
             epoch: None,
             last_epoch: None,
-            watermarks: BTreeMap::new(),
+            watermarks: watermarks.clone(),
+            reconcile: reconcile.clone(),
+            stale: false,
             last_ms: 0,
             refreshed: None,
         };
@@ -152,6 +161,10 @@ impl Node {
             clock,
             peers: Mutex::default(),
             desk: Mutex::new(Some(handle)),
+            reconciler: Mutex::new(None),
+            reconcile: reconcile.clone(),
+            recheck: AtomicBool::new(false),
+            reconciled: Arc::new(AtomicI64::new(0)),
             me: me.clone(),
         });
         let id = node.id();
@@ -160,6 +173,10 @@ impl Node {
             node.store.commit(wadi_store::Batch { enrolments, ..Default::default() }).await?;
         }
         node.put(Work::Learn(known, id)).await;
+        if node.me.role == Role::Hub {
+            let task = Reconciler::new(&node, watermarks, reconcile).run();
+            *node.reconciler.lock().expect("no panic holds it") = Some(tokio::spawn(task));
+        }
         Ok(node)
     }
 
@@ -258,9 +275,9 @@ impl Node {
         self.ask(|reply| Work::Local(keys, gone, reply)).await
     }
 
-    /// Looks again at findings whose time has come.
-    pub async fn reconcile(&self) {
-        self.put(Work::Reconcile).await;
+    /// The cursor of the newest change that was reconciled, with all before it.
+    pub fn reconciled(&self) -> i64 {
+        self.reconciled.load(Ordering::Relaxed)
     }
 
     /// Changes how a peer stands, for status.
@@ -270,6 +287,12 @@ impl Node {
 
     /// Finishes what is queued, closes the store and returns when all is on disk.
     pub async fn stop(&self) {
+        let reconciler = self.reconciler.lock().expect("no panic holds it").take();
+        if let Some(task) = reconciler {
+            // What it was at is begun again from its cursor at the next start.
+            task.abort();
+            let _ = task.await;
+        }
         let (reply, done) = oneshot::channel();
         if self.queue.send(Work::Stop(reply)).await.is_ok() {
             let _ = done.await;

@@ -1,6 +1,6 @@
 //! What people and programs read.
 
-use crate::{commit::parse_record, error::NodeError, node::Node};
+use crate::{error::NodeError, node::Node};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::{
@@ -8,7 +8,11 @@ use std::{
     sync::atomic::Ordering,
 };
 use wadi_log::{Body, Crossing, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
+use wadi_record::Kind;
 use wadi_store::{AnchorState, RecordRow};
+
+/// Terms that a lookout may look for.
+const LOOKED_FOR: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
 
 /// Where a record is safe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -97,7 +101,7 @@ pub struct HistoryLine {
 impl Node {
     /// A record's id from its printed or full form.
     pub async fn find(&self, text: &str) -> Result<RecordId, NodeError> {
-        if let Some(id) = parse_record(text) {
+        if let Ok(id) = text.parse() {
             return Ok(id);
         }
         let text = text.to_uppercase();
@@ -109,6 +113,14 @@ impl Node {
         }
     }
 
+    /// A record's id and kind, from its printed or full form.
+    pub async fn find_kind(&self, text: &str) -> Result<(RecordId, Kind), NodeError> {
+        let id = self.find(text).await?;
+        let row = self.store.record(&id).await?;
+        let kind = row.and_then(|r| Lane::from_u8(r.lane).ok()).and_then(Kind::of_lane);
+        Ok((id, kind.ok_or_else(|| NodeError::NoRecord(id.to_string()))?))
+    }
+
     /// A record as JSON, with what only this node knows: where it is safe, and whether a hold on it is open.
     pub async fn record(&self, id: &RecordId) -> Result<Json, NodeError> {
         let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
@@ -118,7 +130,7 @@ impl Node {
     /// A row as JSON, as [`Self::record`] gives it.
     pub async fn record_json(&self, row: &RecordRow) -> Result<Json, NodeError> {
         let mut json: Json = serde_json::from_str(&row.json).unwrap_or_default();
-        let holds = self.open_holds_on(row, &json).await?;
+        let holds = self.open_holds_on(row).await?;
         if !holds.is_empty() {
             if let Some(flags) = json["flags"].as_array_mut() {
                 flags.push("DETAINED".into());
@@ -132,14 +144,22 @@ impl Node {
         Ok(json)
     }
 
-    /// Open holds that name a passage, or look for its plate.
-    async fn open_holds_on(&self, row: &RecordRow, json: &Json) -> Result<Vec<String>, NodeError> {
-        if row.lane != Lane::Passage as u8 {
+    /// Open holds that name a passage or an entry, or are lookouts for something it carries.
+    async fn open_holds_on(&self, row: &RecordRow) -> Result<Vec<String>, NodeError> {
+        if row.lane != Lane::Passage as u8 && row.lane != Lane::Customs as u8 {
             return Ok(Vec::new());
         }
         let mut holds = self.store.by_term("link", &row.id.to_string(), 32).await?;
-        if let Some(plate) = json["fields"]["vehicle.plate"].as_str() {
-            holds.extend(self.store.by_term("target", plate, 32).await?);
+        let terms: BTreeSet<String> = self
+            .store
+            .terms_of(&[row.id])
+            .await?
+            .into_iter()
+            .filter(|(_, what, _)| LOOKED_FOR.contains(&what.as_str()))
+            .map(|(_, _, value)| value)
+            .collect();
+        for term in terms {
+            holds.extend(self.store.by_term("target", &term, 32).await?);
         }
         let open = holds.into_iter().filter(|h| h.lane == Lane::Hold as u8 && h.open).map(|h| h.printed);
         Ok(open.collect::<BTreeSet<_>>().into_iter().collect())

@@ -1,6 +1,6 @@
 //! R13: concurrent values of a legal field.
 
-use crate::{Contradiction, Dossier, Phase, Rule};
+use crate::{Contradiction, Dossier, Rule};
 use serde_json::{Value as Json, json};
 use wadi_record::{Kind, field_type};
 
@@ -14,28 +14,25 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let values: Vec<String> = claims.as_array().into_iter().flatten().map(|c| c["value"].to_string()).collect();
         format!("{name} has {} values, put without knowing of each other: {}", values.len(), values.join(", "))
     };
-    let found = contested.iter().filter(|(name, _)| legal(name)).map(|(name, claims)| Contradiction {
-        discriminator: name.clone(),
-        text: sentence(name, claims),
-        evidence: json!({"field": name, "claims": claims}),
-        // Nothing that is still on its way undoes that two officers said different things; settling it is an act.
-        phase: Phase::Firm,
+    let at = |claims: &Json| claims.as_array().into_iter().flatten().filter_map(|c| c["at_ms"].as_i64()).max();
+    // Nothing that is still on its way undoes that two officers said different things; settling it is an act.
+    let found = contested.iter().filter(|(name, _)| legal(name)).map(|(name, claims)| {
+        let evidence = json!({"field": name, "claims": claims});
+        Contradiction::new(name.clone(), at(claims).unwrap_or(0), sentence(name, claims), evidence)
     });
     found.collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{reconcile, tests::*};
-    use serde_json::json;
+    use super::*;
+    use crate::{Phase, tests::*};
 
     #[test]
     fn it_fires_on_a_legal_field_and_not_on_a_note() {
         let claims = json!([{"value": "0803.90", "officer": "a"}, {"value": "0207.14", "officer": "b"}]);
-        let anchor = facts("E1", "customs-entry", "TRB", json!({"contested": {"goods.1.hs_code": claims}}));
-        let found = reconcile(&dossier(anchor, vec![], 0));
-        assert_eq!(found.iter().filter(|f| f.rule.code == "R13").count(), 1);
-        let anchor = facts("E1", "customs-entry", "TRB", json!({"contested": {"note": claims}}));
-        assert!(!reconcile(&dossier(anchor, vec![], 0)).iter().any(|f| f.rule.code == "R13"));
+        let contested = |field: &str| entry("E1", json!({}), &[]).with("contested", json!({field: claims}));
+        assert_eq!(firm("R13", contested("goods.1.hs_code"), vec![]), [Phase::Firm]);
+        assert_eq!(firm("R13", contested("note"), vec![]), []);
     }
 }

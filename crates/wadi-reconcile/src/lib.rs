@@ -1,82 +1,90 @@
-//! What contradicts what: rules over a dossier, pure and one file each.
+//! What contradicts what: thirty rules, pure and one file each.
 //!
-//! A [`Dossier`] is a record with the records one link away. A rule looks at one and returns [`Contradiction`]s. A
-//! finding whose missing half may still be on its way is PENDING until every crossing concerned is received through the
-//! time in question, and FIRM only then: a late truck is not a missing truck.
+//! A [`Dossier`] is a record with the records one link away, and with its cohorts: records of its device, HS code, plate
+//! neighbourhood, officer or replica. A rule looks at one and returns [`Contradiction`]s. A finding whose missing half may
+//! still be on its way is PENDING until every crossing concerned is received through the time in question, and FIRM only
+//! then: a late truck is not a missing truck.
 
+mod calibration_expired;
+mod certificate_missing;
+mod check_digit;
+mod clock_or_sequence;
 mod contested_field;
+mod custody_broken;
+mod diversion_open;
+mod duplicate_reference;
+mod facts;
+mod impossible_journey;
+mod inland_overdue;
+mod lane_ignored;
+mod life;
 mod missing_counterpart;
+mod money_against_state;
+mod near_duplicate_vehicle;
+mod no_authority;
+mod override_outlier;
+mod package_count;
 mod passed_while_held;
+mod person_in_out;
+mod presence_outside_stay;
+mod radiation_unresolved;
+mod released_against_result;
+mod released_unseen_hold;
+mod replicas_differ;
+mod result_overdue;
+mod seal_broken;
+mod self_attested;
+mod transit_open;
+mod undervalued;
+mod weight_mismatch;
+
+pub use facts::{Fact, Facts};
+pub use life::{Life, life};
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wadi_record::Policy;
 
-/// A record as a rule sees it: its projection.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// The record's id, hexadecimal.
-    pub id: String,
-    /// The projection, as `Book::json` gives it.
-    pub json: Json,
-}
+/// An hour in milliseconds.
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+/// Numbers of a device before one that is missing, of which one at least has to be known: else it has only just begun.
+const SEQUENCE_LOOK_BACK: u64 = 10;
 
-impl Facts {
-    fn text(&self, member: &str) -> &str {
-        self.json[member].as_str().unwrap_or_default()
-    }
-    /// The printed id.
-    pub fn printed(&self) -> &str {
-        self.text("id")
-    }
-    /// The kind.
-    pub fn kind(&self) -> &str {
-        self.text("kind")
-    }
-    /// The crossing.
-    pub fn crossing(&self) -> &str {
-        self.text("crossing")
-    }
-    /// The state's name.
-    pub fn state(&self) -> &str {
-        self.text("state")
-    }
-    /// A settled field's text.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.json["fields"][name].as_str()
-    }
-    /// Events that count, of a type.
-    pub fn events<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Json> {
-        let all = self.json["events"].as_array().map(Vec::as_slice).unwrap_or_default();
-        all.iter().filter(move |e| e["type"] == kind && e["counts"] == true)
-    }
-    /// When the record first happened, as claimed, Unix milliseconds.
-    pub fn began_ms(&self) -> i64 {
-        let all = self.json["events"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let first = all.iter().filter_map(|e| e["at_ms"].as_i64()).min();
-        first.or_else(|| self.json["at_ms"].as_i64()).unwrap_or(0)
-    }
-}
-
-/// A record with the records one link away, of any crossing.
+/// A record with the records one link away, of any crossing, and with its cohorts.
 #[derive(Clone, Debug)]
 pub struct Dossier {
     /// The record in question.
     pub anchor: Facts,
     /// Records that it names, or that name it, or that share a term.
     pub linked: Vec<Facts>,
+    /// Records of its cohorts.
+    pub peers: Vec<Facts>,
     /// Per crossing: received through that time, Unix milliseconds.
     pub watermarks: BTreeMap<String, i64>,
     /// Tolerances and deadlines.
     pub policy: Policy,
+    /// What the authors of decisions had taken in: (the deciding entry, an entry of another record).
+    pub knew: BTreeSet<(String, String)>,
 }
 
 impl Dossier {
-    /// The phase of a finding that depends on these crossings up to a time.
-    pub fn phase<'a>(&self, crossings: impl IntoIterator<Item = &'a str>, through_ms: i64) -> Phase {
-        let received = |c: &str| self.watermarks.get(c).is_some_and(|w| *w >= through_ms);
-        if crossings.into_iter().all(received) { Phase::Firm } else { Phase::Pending }
+    /// Whether a finding that depends on these crossings up to a time is pending or firm.
+    fn phase(&self, contradiction: &Contradiction) -> Phase {
+        let received = |c: &String| self.watermarks.get(c).is_some_and(|w| *w >= contradiction.through_ms);
+        if contradiction.concerns.iter().all(received) { Phase::Firm } else { Phase::Pending }
+    }
+    /// Linked records of a kind.
+    pub(crate) fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
+        self.linked.iter().filter(move |r| r.kind() == kind)
+    }
+    /// Every crossing of the country.
+    pub(crate) fn everywhere(&self) -> Vec<&str> {
+        self.watermarks.keys().map(String::as_str).collect()
+    }
+    /// Whether the author of a decision had taken in an entry of another record.
+    pub(crate) fn knew(&self, decision: Fact<'_>, of: Fact<'_>) -> bool {
+        self.knew.contains(&(decision.entry().to_string(), of.entry().to_string()))
     }
 }
 
@@ -104,12 +112,29 @@ impl Phase {
 pub struct Contradiction {
     /// Tells this contradiction from others of the rule on the same anchor.
     pub discriminator: String,
+    /// When what it is about happened, as claimed, Unix milliseconds.
+    pub at_ms: i64,
     /// What was found, in a sentence.
     pub text: String,
     /// The facts that it rests on; a change of these reopens a decided finding.
     pub evidence: Json,
-    /// Its phase.
-    pub phase: Phase,
+    /// Crossings whose records may yet explain it.
+    pub concerns: Vec<String>,
+    /// Once those are received through that time, it is firm. Unix milliseconds.
+    pub through_ms: i64,
+}
+
+impl Contradiction {
+    /// One that nothing still on its way can explain.
+    fn new(discriminator: impl Into<String>, at_ms: i64, text: String, evidence: Json) -> Self {
+        Self { discriminator: discriminator.into(), at_ms, text, evidence, concerns: Vec::new(), through_ms: at_ms }
+    }
+    /// It is pending until these crossings are received through a time.
+    fn until<'a>(mut self, crossings: impl IntoIterator<Item = &'a str>, through_ms: i64) -> Self {
+        let all: BTreeSet<String> = crossings.into_iter().map(String::from).collect();
+        (self.concerns, self.through_ms) = (all.into_iter().collect(), through_ms);
+        self
+    }
 }
 
 /// A finding: a rule's contradiction on its anchor.
@@ -123,16 +148,25 @@ pub struct Finding {
     pub evidence_digest: String,
     /// What was found.
     pub contradiction: Contradiction,
+    /// Its phase.
+    pub phase: Phase,
+    /// What people have made of it.
+    pub life: Life,
 }
 
 impl Finding {
     /// The finding as JSON.
     pub fn json(&self, anchor: &Facts) -> Json {
+        let c = &self.contradiction;
         json!({
             "finding": self.id, "rule": self.rule.code, "name": self.rule.name, "severity": self.rule.severity,
-            "phase": self.contradiction.phase.name(), "record": anchor.printed(), "crossing": anchor.crossing(),
-            "text": self.contradiction.text, "evidence": self.contradiction.evidence,
-            "evidence_digest": self.evidence_digest,
+            "phase": self.phase.name(), "record": anchor.printed(), "crossing": anchor.crossing(),
+            "text": c.text, "evidence": c.evidence, "evidence_digest": self.evidence_digest, "at_ms": c.at_ms,
+            "waits_for": match self.phase {
+                Phase::Pending => json!({"crossings": c.concerns, "through_ms": c.through_ms}),
+                Phase::Firm => Json::Null,
+            },
+            "life": self.life.json(),
         })
     }
 }
@@ -149,8 +183,96 @@ pub struct Rule {
     judge: fn(&Dossier) -> Vec<Contradiction>,
 }
 
-/// All rules.
-pub const RULES: &[Rule] = &[passed_while_held::RULE, contested_field::RULE, missing_counterpart::RULE];
+/// All rules, in the order of their codes.
+pub const RULES: &[Rule] = &[
+    released_unseen_hold::RULE,
+    passed_while_held::RULE,
+    weight_mismatch::RULE,
+    impossible_journey::RULE,
+    presence_outside_stay::RULE,
+    diversion_open::RULE,
+    near_duplicate_vehicle::RULE,
+    duplicate_reference::RULE,
+    seal_broken::RULE,
+    result_overdue::RULE,
+    released_against_result::RULE,
+    radiation_unresolved::RULE,
+    contested_field::RULE,
+    money_against_state::RULE,
+    missing_counterpart::RULE,
+    package_count::RULE,
+    certificate_missing::RULE,
+    custody_broken::RULE,
+    lane_ignored::RULE,
+    clock_or_sequence::RULE,
+    no_authority::RULE,
+    self_attested::RULE,
+    calibration_expired::RULE,
+    check_digit::RULE,
+    person_in_out::RULE,
+    inland_overdue::RULE,
+    transit_open::RULE,
+    undervalued::RULE,
+    replicas_differ::RULE,
+    override_outlier::RULE,
+];
+
+/// A term by which other records belong into a record's dossier or cohorts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ask {
+    /// What is looked up.
+    pub what: &'static str,
+    /// The term.
+    pub value: String,
+    /// Whether those found are peers of a cohort, and not linked.
+    pub cohort: bool,
+}
+
+/// What a record's terms ask for. Symmetrical: a record that asks for another's term is asked for by it, so that a change
+/// of either looks at both.
+pub fn asks(id: &str, terms: &[(String, String)]) -> BTreeSet<Ask> {
+    let mut out = BTreeSet::new();
+    let mut ask = |what, value: &str, cohort| {
+        out.insert(Ask { what, value: value.into(), cohort });
+    };
+    ask("link", id, false);
+    for (what, value) in terms {
+        match what.as_str() {
+            "plate" => ["plate", "target"].map(|w| ask(w, value, false)),
+            "container" => ["container", "target"].map(|w| ask(w, value, false)),
+            "document" => ["document", "target"].map(|w| ask(w, value, false)),
+            "vin" => ["vin", "target"].map(|w| ask(w, value, false)),
+            _ => [(); 2],
+        };
+        match what.as_str() {
+            "target" => {
+                ["plate", "container", "document", "vin", "goods"].into_iter().for_each(|w| ask(w, value, false))
+            }
+            "goods" => ask("target", value, false),
+            "link" => ask("link", value, false),
+            "declarant_ref" => ask("declarant_ref", value, false),
+            "transit" => ask("transit", value, false),
+            "seal" => ask("seal", value, false),
+            "certificate" => ask("certificate", value, false),
+            "token" => ask("token", value, false),
+            "acts" => ask("shift", value, false),
+            "shift" => ask("acts", value, false),
+            "plate_shape" => ask("plate_shape", value, true),
+            "hs" => ask("hs", value, true),
+            "forced" => ask("forced", value, true),
+            "replica" => ask("replica", value, true),
+            "device_seq" => {
+                let Some((device, n)) = value.rsplit_once('#') else { continue };
+                let n: u64 = n.parse().unwrap_or(0);
+                for other in n.saturating_sub(SEQUENCE_LOOK_BACK).max(1)..=n.saturating_add(SEQUENCE_LOOK_BACK) {
+                    ask("device_seq", &format!("{device}#{other}"), true);
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
 
 fn short_hash(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
@@ -163,43 +285,14 @@ fn short_hash(parts: &[&str]) -> String {
 
 /// All findings on a dossier's anchor. The same dossier gives the same findings.
 pub fn reconcile(dossier: &Dossier) -> Vec<Finding> {
-    let finding = |rule: &'static Rule, contradiction: Contradiction| Finding {
-        id: short_hash(&[rule.code, &dossier.anchor.id, &contradiction.discriminator]),
-        rule,
-        evidence_digest: short_hash(&[&contradiction.evidence.to_string()]),
-        contradiction,
+    let finding = |rule: &'static Rule, contradiction: Contradiction| {
+        let id = short_hash(&[rule.code, &dossier.anchor.id, &contradiction.discriminator]);
+        let evidence_digest = short_hash(&[&contradiction.evidence.to_string()]);
+        let life = life(&dossier.anchor, &id, &evidence_digest);
+        Finding { id, rule, evidence_digest, phase: dossier.phase(&contradiction), contradiction, life }
     };
     RULES.iter().flat_map(|rule| (rule.judge)(dossier).into_iter().map(move |c| finding(rule, c))).collect()
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {
-        let mut json = json!({
-            "id": id, "kind": kind, "crossing": crossing, "fields": {}, "contested": {}, "events": [], "open_holds": []
-        });
-        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        Facts { id: id.into(), json }
-    }
-
-    pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Dossier {
-        let watermarks = ["TRB", "QAM"].map(|c| (c.to_string(), received_ms)).into();
-        Dossier { anchor, linked, watermarks, policy: Policy::default() }
-    }
-
-    pub(crate) fn event(kind: &str, at_ms: i64, data: Json) -> Json {
-        json!({"type": kind, "at_ms": at_ms, "counts": true, "data": data, "id": format!("{kind}@{at_ms}")})
-    }
-
-    #[test]
-    fn identity_stays_when_the_evidence_changes() {
-        let at = |value: &str| {
-            let contested = json!({"contested": {"seal.1": [{"value": value}, {"value": "b"}]}});
-            reconcile(&dossier(facts("P1", "passage", "TRB", contested), vec![], 0)).remove(0)
-        };
-        assert_eq!(at("a").id, at("c").id);
-        assert_ne!(at("a").evidence_digest, at("c").evidence_digest);
-    }
-}
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! R15: a customs entry without its passage, a laden passage without its entry.
 
-use crate::{Contradiction, Dossier, Rule};
+use crate::{Contradiction, Dossier, HOUR_MS, Rule};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R15", name: "missing_counterpart", severity: 1, judge };
@@ -14,38 +14,35 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
         _ => return Vec::new(),
     };
-    if dossier.linked.iter().any(|r| r.kind() == wanted) {
+    if dossier.of(wanted).next().is_some() {
         return Vec::new();
     }
-    let due_ms = anchor.began_ms() + i64::from(dossier.policy.counterpart_h) * 3_600_000;
-    vec![Contradiction {
-        discriminator: wanted.into(),
-        text: format!("{} has no {wanted} that shares its plate, container or reference", anchor.printed()),
-        evidence: json!({"record": anchor.printed(), "missing": wanted, "due_ms": due_ms}),
-        phase: dossier.phase([anchor.crossing()], due_ms),
-    }]
+    let due_ms = anchor.began_ms() + i64::from(dossier.policy.counterpart_h) * HOUR_MS;
+    // A truck that was diverted is declared where it arrives.
+    let elsewhere = anchor.said().filter(|e| e.kind() == "diverted").filter_map(|e| e.text("to"));
+    let concerns: Vec<&str> = elsewhere.chain([anchor.crossing()]).collect();
+    let text = format!("{} has no {wanted} that shares its plate, container or reference", anchor.printed());
+    let evidence = json!({"record": anchor.printed(), "missing": wanted, "due_ms": due_ms});
+    vec![Contradiction::new(wanted, anchor.began_ms(), text, evidence).until(concerns, due_ms)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, reconcile, tests::*};
+    use crate::{Facts, Phase, tests::*};
 
-    const DAY_MS: i64 = 24 * 3_600_000;
+    const DAY_MS: i64 = 24 * HOUR_MS;
 
-    fn found(linked: Vec<crate::Facts>, purpose: &str, received_ms: i64) -> Vec<Phase> {
-        let more = json!({"fields": {"purpose": purpose}, "events": [event("gate.in", 1_000, json!({}))]});
-        let anchor = facts("P1", "passage", "TRB", more);
-        let all = reconcile(&dossier(anchor, linked, received_ms));
-        all.iter().filter(|f| f.rule.code == "R15").map(|f| f.contradiction.phase).collect()
+    fn found(linked: Vec<Facts>, purpose: &str, received_ms: i64) -> Vec<Phase> {
+        let truck = passage("P1", json!({"purpose": purpose}), &[event("gate.in", 1_000, json!({}))]);
+        phases("R15", &dossier(truck, linked, received_ms))
     }
 
     #[test]
     fn a_late_entry_is_not_a_missing_one() {
         assert_eq!(found(vec![], "goods", 999 + DAY_MS), [Phase::Pending]);
         assert_eq!(found(vec![], "goods", 1_000 + DAY_MS), [Phase::Firm]);
-        let entry = facts("E1", "customs-entry", "TRB", json!({}));
-        assert_eq!(found(vec![entry], "goods", 9 * DAY_MS), []);
+        assert_eq!(found(vec![entry("E1", json!({}), &[])], "goods", 9 * DAY_MS), []);
     }
 
     #[test]

@@ -2,67 +2,61 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
+use wadi_record::{normalise_plate, normalise_target};
 
 pub(crate) const RULE: Rule = Rule { code: "R02", name: "passed_while_held", severity: 1, judge };
 
+const ENDS: [&str; 4] = ["released", "destroyed", "re_exported", "seized"];
+
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
-    if passage.kind() != "passage" {
+    if !passage.is_passage() {
         return Vec::new();
     }
-    let Some(left_ms) = passage.events("gate.out").filter_map(|e| e["at_ms"].as_i64()).min() else {
-        return Vec::new();
-    };
-    dossier
-        .linked
-        .iter()
-        .filter(|r| r.kind() == "hold" && holds(r, passage))
-        .filter_map(|h| check(dossier, h, left_ms))
-        .collect()
+    let Some(left_ms) = passage.first_ms("gate.out") else { return Vec::new() };
+    dossier.of("hold").filter(|h| holds(h, passage)).filter_map(|h| check(dossier, h, left_ms)).collect()
 }
 
-/// Whether a hold names the passage, by its id or by a lookout's term that is its own plate.
+/// Whether a hold names the passage, by its id or by a lookout's term that is its plate, trailer, container or vehicle.
 fn holds(hold: &Facts, passage: &Facts) -> bool {
-    let names = |e: &serde_json::Value| e["data"]["record"] == passage.id.as_str();
-    let looked_for = hold.field("target.term").is_some_and(|t| passage.field("vehicle.plate") == Some(t));
-    hold.events("link").any(names) || looked_for
+    let named = hold.links().contains(&passage.id.as_str());
+    named
+        || hold.field("target.term").is_some_and(|term| {
+            let term = normalise_target(term);
+            let single = ["vehicle.plate", "vehicle.plate_raw", "trailer.plate", "vehicle.vin"];
+            let own = single.iter().filter_map(|f| passage.field(f)).chain(passage.texts("container", ""));
+            own.map(normalise_plate).any(|value| value == term)
+                || passage.texts("person", "document_hash").contains(&term.as_str())
+        })
 }
 
 fn check(dossier: &Dossier, hold: &Facts, left_ms: i64) -> Option<Contradiction> {
-    let placed_ms = hold.events("hold.placed").filter_map(|e| e["at_ms"].as_i64()).min()?;
-    let still_open = hold.json["open_holds"].as_array().is_some_and(|o| !o.is_empty());
-    let ended_ms = ["released", "destroyed", "re_exported", "seized"]
-        .iter()
-        .flat_map(|k| hold.events(k))
-        .filter_map(|e| e["at_ms"].as_i64())
-        .max();
-    let was_open = placed_ms <= left_ms && (still_open || ended_ms.is_none_or(|t| t > left_ms));
-    was_open.then(|| Contradiction {
-        discriminator: hold.id.clone(),
-        text: format!("{} left while hold {} was open ({})", dossier.anchor.printed(), hold.printed(), hold.state()),
-        evidence: json!({"hold": hold.printed(), "placed_ms": placed_ms, "left_ms": left_ms, "ended_ms": ended_ms}),
+    let placed_ms = hold.first_ms("hold.placed")?;
+    let ended_ms = hold.any(&ENDS).map(|e| e.at_ms()).max();
+    let was_open = placed_ms <= left_ms && (hold.is_open_hold() || ended_ms.is_none_or(|t| t > left_ms));
+    was_open.then(|| {
+        Contradiction::new(
+            hold.id.clone(),
+            left_ms,
+            format!("{} left while hold {} was open ({})", dossier.anchor.printed(), hold.printed(), hold.state()),
+            json!({"hold": hold.printed(), "placed_ms": placed_ms, "left_ms": left_ms, "ended_ms": ended_ms}),
+        )
         // A release made before the truck left may still be on its way, from the hold's crossing or from the hub.
-        phase: dossier.phase([hold.crossing(), dossier.anchor.crossing()], left_ms),
+        .until([hold.crossing(), dossier.anchor.crossing()], left_ms)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, reconcile, tests::*};
+    use crate::{Phase, tests::*};
 
     fn found(released_ms: Option<i64>, received_ms: i64) -> Vec<Phase> {
-        let out = event("gate.out", 500, json!({}));
-        let passage = facts("P1", "passage", "TRB", json!({"events": [out]}));
+        let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
         let mut events = vec![event("hold.placed", 100, json!({})), event("link", 100, json!({"record": "P1"}))];
-        let mut open = vec!["h"];
-        if let Some(at) = released_ms {
-            events.push(event("released", at, json!({})));
-            open.clear();
-        }
-        let hold = facts("H1", "hold", "TRB", json!({"events": events, "open_holds": open}));
-        let all = reconcile(&dossier(passage, vec![hold], received_ms));
-        all.iter().filter(|f| f.rule.code == "R02").map(|f| f.contradiction.phase).collect()
+        events.extend(released_ms.map(|at| event("released", at, json!({}))));
+        let open = if released_ms.is_some() { json!([]) } else { json!(["h"]) };
+        phases("R02", &dossier(left, vec![hold("H1", json!({}), &events).with("open_holds", open)], received_ms))
     }
 
     #[test]
@@ -75,5 +69,16 @@ mod tests {
     #[test]
     fn a_release_before_the_gate_clears_it() {
         assert_eq!(found(Some(499), 900), []);
+    }
+
+    #[test]
+    fn a_lookout_holds_whatever_carries_its_term() {
+        let lookout = |term: &str| {
+            let placed = [event("hold.placed", 1, json!({}))];
+            hold("H1", json!({"target.term": term}), &placed).with("open_holds", json!(["h"]))
+        };
+        let left = passage("P1", json!({"trailer.plate": "22 A 123"}), &[event("gate.out", 5, json!({}))]);
+        assert_eq!(firm("R02", left.clone(), vec![lookout("22-A-123")]), [Phase::Firm]);
+        assert_eq!(firm("R02", left, vec![lookout("22-A-124")]), []);
     }
 }

@@ -64,7 +64,7 @@ fn refuse(code: &'static str, why: impl Into<String>) -> Result<(), Refusal> {
 }
 
 /// Acts that let something go, or end what holds it. Only these need a registered officer.
-const RELEASING: [&str; 14] = [
+const RELEASING: [&str; 15] = [
     "released",
     "conditional",
     "re_exported",
@@ -79,6 +79,7 @@ const RELEASING: [&str; 14] = [
     "lane.lowered",
     "query.answered",
     "k9.clear",
+    "finding.decided",
 ];
 /// Acts that a device may say by itself.
 const BY_DEVICE: [&str; 7] =

@@ -85,6 +85,8 @@ pub struct EventView {
     pub department: Option<Department>,
     /// The device.
     pub device: String,
+    /// The device's own counter; 0 where it gave none.
+    pub device_seq: u64,
     /// When it happened, as claimed, Unix milliseconds.
     pub at_ms: i64,
     /// When it was entered, by the author's clock.
@@ -422,12 +424,18 @@ impl Book {
                 officer: said.common.officer.clone(),
                 department: said.common.department.parse().ok(),
                 device: said.common.device.clone(),
+                device_seq: said.common.device_seq,
                 at_ms: said.common.happened_ms.unwrap_or(said.common.wall_ms),
                 entered_ms: said.common.wall_ms,
                 refusal: None,
                 quarantined,
                 attested: false,
             };
+            if event.device.is_empty() {
+                // An officer enters what a device says: the device and its counter are members of the event.
+                event.device = event.text("device").unwrap_or_default().into();
+                event.device_seq = event.int("device_seq").and_then(|n| n.try_into().ok()).unwrap_or(0);
+            }
             event.attested = is_attested(&event, &said.judge);
             event.refusal = if event.kind().is_empty() {
                 Some(Refusal { code: "malformed_event", why: "it is no canonical JSON object with a type".into() })
@@ -511,6 +519,11 @@ impl Book {
     pub fn texts(&self, name: &str) -> Vec<String> {
         let claims = self.document.claims(name).into_iter();
         claims.filter_map(|(v, _)| if let Value::Text(t) = v { Some(t) } else { None }).collect()
+    }
+
+    /// The entries whose values stand for a field now.
+    pub(crate) fn claimed_by(&self, name: &str) -> Vec<Reference> {
+        self.document.claims(name).into_iter().map(|(_, entry)| entry).collect()
     }
 
     fn as_field(&self, claims: Vec<(Value, Reference)>) -> Option<Field> {

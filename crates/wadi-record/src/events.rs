@@ -129,6 +129,7 @@ pub const EVENTS: &[EventType] = &[
     ev("software.version", &[S], &[It], "version:t! component:t"),
     ev("certificate.expiry", &[S], &[It], "certificate:t! expires_at:d!"),
     ev("restarted", &[S], &[It], "component:t! reason:t"),
+    ev("replica.digest", &[S], &[It], "scope:t! entries:t! documents:t! states:t!"),
     // Power station, water.
     ev("power.lost", &[S], &[Ops], "source:t! battery_minutes:i"),
     ev("power.back", &[S], &[Ops], "source:t! battery_minutes:i"),
@@ -181,7 +182,10 @@ pub const EVENTS: &[EventType] = &[
     ev("remark", &[P, H, E, S], &[], "text:t!"),
     // What the hub publishes on an anchor record.
     ev("finding", &[P, H, E, S], &[Hub], "finding:t! rule:t! phase:t! evidence:t! text:t"),
-    ev("finding.decided", &[P, H, E, S], &[Hub], "finding:t! evidence:t! decision:t! reason:t"),
+    ev("finding.assigned", &[P, H, E, S], &[Hub], "finding:t! assignee:t!"),
+    ev("finding.proposed", &[P, H, E, S], &[Hub], "finding:t! evidence:t! resolution:t! reason:t!"),
+    ev("finding.decided", &[P, H, E, S], &[Hub], "finding:t! evidence:t! proposal:t! decision:t! reason:t"),
+    ev("finding.undone", &[P, H, E, S], &[Hub], "finding:t! undoes:t! reason:t!"),
 ];
 
 /// The type of that name.
@@ -252,6 +256,12 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
         }
         "diverted" | "handed_over" if event["to"].as_str().is_none_or(|t| t.parse::<wadi_log::Crossing>().is_err()) => {
             bad("to", "is not a crossing's code")
+        }
+        "finding.proposed" if !["RESOLVED", "WAIVED"].contains(&event["resolution"].as_str().unwrap_or_default()) => {
+            bad("resolution", "is none of RESOLVED, WAIVED")
+        }
+        "finding.decided" if !["APPROVED", "REJECTED"].contains(&event["decision"].as_str().unwrap_or_default()) => {
+            bad("decision", "is none of APPROVED, REJECTED")
         }
         "lane.assigned" | "lane.lowered" if !LANES.contains(&event["lane"].as_str().unwrap_or_default()) => {
             bad("lane", "is none of GREEN, BLUE, YELLOW, RED")

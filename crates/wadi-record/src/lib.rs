@@ -28,6 +28,6 @@ pub use events::{EVENTS, EventType, ValueType, check_event, event_type};
 pub use fields::{FIELDS, FieldType, check_put, field_type, normalise_plate};
 pub use kinds::{Department, HoldType, Kind};
 pub use policy::{Policy, SYSTEM_OFFICER};
-pub use project::{Terms, terms};
+pub use project::{Terms, normalise_target, plate_shape, term, terms};
 pub use state::{State, state};
 pub use wadi_log::Value;

@@ -30,6 +30,32 @@ pub struct Policy {
     pub weight_permille: u32,
     /// Whether a release needs an officer whom the hub has registered.
     pub registered_officers: bool,
+    /// Great-circle distance between two crossings, kilometres, by their codes in order of the alphabet: `QAM-TRB`.
+    pub distances_km: BTreeMap<String, u32>,
+    /// The speed that no truck keeps up between two crossings, kilometres an hour.
+    pub speed_kmh: u32,
+    /// Hours until a transit has to be terminated at its exit.
+    pub transit_h: u32,
+    /// Hours after a release until the goods have to be out of the store.
+    pub store_out_h: u32,
+    /// The warmest that a cooled store may be, degrees Celsius.
+    pub cold_max_c: i32,
+    /// HS chapters that need a phytosanitary or veterinary certificate.
+    pub certificate_chapters: Vec<String>,
+    /// HS chapters whose goods are naturally radioactive enough to set off a portal.
+    pub norm_chapters: Vec<String>,
+    /// A declared value per kilogram below this part of its peers' median is a finding, thousandths.
+    pub undervalue_permille: u32,
+    /// Peers that such a comparison needs at least.
+    pub peers_min: u32,
+    /// Doubt that a clock is given, seconds.
+    pub clock_doubt_s: u32,
+    /// Forced acts of one officer within `forced_window_h` that are a finding.
+    pub forced_max: u32,
+    /// The window in which they are counted, hours.
+    pub forced_window_h: u32,
+    /// Hours around a record within which others that share a term belong into its dossier.
+    pub dossier_window_h: u32,
 }
 
 impl Default for Policy {
@@ -60,8 +86,25 @@ impl Default for Policy {
             inland_h: 72,
             weight_permille: 30,
             registered_officers: true,
+            distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)].map(|(c, km)| (c.into(), km)).into(),
+            speed_kmh: 110,
+            transit_h: 10 * 24,
+            store_out_h: 48,
+            cold_max_c: 8,
+            certificate_chapters: chapters(&["01", "02", "03", "04", "06", "07", "08", "10", "12"]),
+            norm_chapters: chapters(&["08", "25", "26", "28", "31", "68", "69"]),
+            undervalue_permille: 400,
+            peers_min: 5,
+            clock_doubt_s: 600,
+            forced_max: 5,
+            forced_window_h: 7 * 24,
+            dossier_window_h: 60 * 24,
         }
     }
+}
+
+fn chapters(codes: &[&str]) -> Vec<String> {
+    codes.iter().map(ToString::to_string).collect()
 }
 
 impl Policy {

@@ -2,6 +2,7 @@
 
 use crate::{
     Kind,
+    authority::is_decision,
     book::{Book, Claim, EventView, Field, Row},
     check_digits,
     fields::normalise_plate,
@@ -53,6 +54,10 @@ impl EventView {
         out.insert("department".into(), self.department.map(|d| d.code()).into());
         if !self.device.is_empty() {
             out.insert("device".into(), self.device.as_str().into());
+            out.insert("device_seq".into(), self.device_seq.into());
+        }
+        if self.attested {
+            out.insert("attested".into(), true.into());
         }
         out.insert("at_ms".into(), self.at_ms.into());
         out.insert("entered_ms".into(), self.entered_ms.into());
@@ -116,8 +121,74 @@ impl Book {
             "warnings": warnings,
             "refused": refused,
             "waiting": waiting,
+            "time_reversals": self.time_reversals(),
+            "after_assessment": self.after_assessment(),
         })
     }
+
+    /// Entries whose authors' clocks stood before those of what they are based on.
+    fn time_reversals(&self) -> Vec<Json> {
+        let reversal = |(said, _): (&crate::Said, &Row)| {
+            let wall = |r| self.row(r).map(|(s, _)| s.common.wall_ms);
+            let newest = said.change.based_on.iter().filter_map(wall).max()?;
+            let by_ms = newest - said.common.wall_ms;
+            (by_ms > REVERSAL_MS)
+                .then(|| json!({"entry": said.reference.to_string(), "node": said.judge.author.name, "by_ms": by_ms}))
+        };
+        self.rows().filter_map(reversal).collect()
+    }
+
+    /// Legal fields whose standing values were put by somebody who did not go before the assessment.
+    fn after_assessment(&self) -> Vec<String> {
+        let assessed: Vec<&EventView> = self.events().filter(|e| e.kind() == "assessed" && e.counts()).collect();
+        let Some(first) = assessed.first() else { return Vec::new() };
+        let Some((said, _)) = self.row(&first.reference) else { return Vec::new() };
+        let mut past = self.past(&said.change.based_on);
+        past.insert(first.reference);
+        let later = |name: &String| self.is_legal(name) && self.claimed_by(name).iter().any(|r| !past.contains(r));
+        self.field_names().into_iter().filter(later).collect()
+    }
+}
+
+/// Clocks that differ by less are not worth a line, milliseconds.
+const REVERSAL_MS: i64 = 60_000;
+/// Bytes of a term as it is looked up; a longer one is looked up by its hash.
+const TERM_BYTES_MAX: usize = 128;
+
+/// A term as it is looked up: an index takes neither NUL nor text of any length.
+pub fn term(value: &str) -> String {
+    if value.len() > TERM_BYTES_MAX || value.contains('\0') {
+        return format!("sha256:{}", wadi_log::leaf_hash(value.as_bytes()));
+    }
+    value.to_string()
+}
+
+/// What a lookout looks for, as terms have it: a plate, container, vehicle number or document, or `HS+ORIGIN`.
+pub fn normalise_target(text: &str) -> String {
+    match text.split_once('+') {
+        Some((code, origin)) => {
+            let code: String = code.chars().filter(char::is_ascii_digit).collect();
+            format!("{code}+{}", origin.trim().to_uppercase())
+        }
+        // A document's hash is written in small letters.
+        None if text.len() == 64 && text.bytes().all(|c| c.is_ascii_hexdigit()) => text.to_lowercase(),
+        None => normalise_plate(text),
+    }
+}
+
+/// A plate with the letters and digits that cameras and clerks take for each other made one: two plates of one shape may
+/// be one plate misread.
+pub fn plate_shape(plate: &str) -> String {
+    let same = |c| match c {
+        'O' | 'D' | 'Q' => '0',
+        'I' | 'L' => '1',
+        'Z' => '2',
+        'S' => '5',
+        'G' => '6',
+        'B' => '8',
+        c => c,
+    };
+    plate.chars().map(same).collect()
 }
 
 /// The terms of a record, contested values included: what may be meant is found.
@@ -125,9 +196,10 @@ pub fn terms(book: &Book) -> Terms {
     let mut out = Vec::new();
     let mut put = |what: &str, value: String| {
         if !value.is_empty() {
-            out.push((what.to_string(), value));
+            out.push((what.to_string(), term(&value)));
         }
     };
+    let mut goods: Vec<(String, Vec<String>)> = Vec::new();
     for name in book.field_names() {
         let what = match name.as_str() {
             "vehicle.plate" | "vehicle.plate_raw" | "trailer.plate" => "plate",
@@ -135,21 +207,65 @@ pub fn terms(book: &Book) -> Terms {
             "transit.ref" => "transit",
             "declarant_ref" => "declarant_ref",
             "target.term" => "target",
+            "certificate.ref" => "certificate",
             n if n.starts_with("container.") => "container",
+            n if n.starts_with("seal.") => "seal",
+            n if n.starts_with("certificate.") => "certificate",
             n if n.starts_with("person.") && n.ends_with(".document_hash") => "document",
+            n if n.ends_with("hs_code") => {
+                goods.push((name.replace("hs_code", "origin"), book.texts(&name)));
+                continue;
+            }
             _ => continue,
         };
         for text in book.texts(&name) {
-            let value = if matches!(what, "plate" | "container" | "vin") { normalise_plate(&text) } else { text };
-            put(what, value);
+            match what {
+                "plate" => {
+                    let plate = normalise_plate(&text);
+                    put("plate_shape", plate_shape(&plate));
+                    put("plate", plate);
+                }
+                "container" | "vin" | "seal" => put(what, normalise_plate(&text)),
+                "target" => put(what, normalise_target(&text)),
+                _ => put(what, text),
+            }
+        }
+    }
+    for (origin, codes) in goods {
+        for code in codes {
+            let code: String = code.chars().filter(char::is_ascii_digit).collect();
+            for origin in book.texts(&origin) {
+                put("goods", format!("{code}+{origin}"));
+            }
+            if book.kind() == Some(Kind::CustomsEntry) {
+                put("hs", code);
+            }
         }
     }
     for event in book.events().filter(|e| e.restricts()) {
-        if event.kind() == "link" {
-            put("link", event.text("record").unwrap_or_default().to_string());
+        match event.kind() {
+            "link" => put("link", event.text("record").unwrap_or_default().to_string()),
+            kind @ ("handed_over" | "diverted") => put(kind, event.text("to").unwrap_or_default().to_string()),
+            "shift.on" | "shift.off" => put("shift", event.text("officer").unwrap_or_default().to_string()),
+            "finding" => put("finding", "published".into()),
+            "token.spent" => put("token", event.text("token").unwrap_or_default().to_string()),
+            "replica.digest" => put(
+                "replica",
+                format!("{} {}", event.text("scope").unwrap_or_default(), event.text("entries").unwrap_or_default()),
+            ),
+            _ => {}
         }
-        if matches!(event.kind(), "handed_over" | "diverted") {
-            put(event.kind(), event.text("to").unwrap_or_default().to_string());
+        if is_decision(event.kind()) {
+            put("acts", event.officer.clone());
+        }
+        if event.kind() == "gate.out" && event.members.contains_key("reason") {
+            put("forced", event.officer.clone());
+        }
+        if event.kind() == "released" {
+            put("token", event.text("token").unwrap_or_default().to_string());
+        }
+        if event.device_seq > 0 {
+            put("device_seq", format!("{}#{}", event.device, event.device_seq));
         }
     }
     out.sort();

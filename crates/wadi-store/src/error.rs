@@ -48,6 +48,24 @@ pub enum StoreError {
     /// The database does not do what was asked for another reason.
     #[error("database: {0}")]
     Database(String),
+    /// The database server does not answer.
+    #[error("the database does not answer: {0}; writes wait a minute for it, then fail and can be repeated")]
+    Down(String),
+    /// A statement took too long and was undone.
+    #[error("the database is too slow: {0}; nothing was written, try again")]
+    Slow(String),
+    /// The database takes no writes.
+    #[error("the database is read-only: {0}; is this its standby server?")]
+    ReadOnly(String),
+    /// The server is too old.
+    #[error("PostgreSQL {found} is too old: 15 or newer is needed")]
+    ServerTooOld {
+        /// Its version.
+        found: String,
+    },
+    /// The server would acknowledge what it has not synced.
+    #[error("{0} on this server: what it acknowledges could be lost; turn both on")]
+    Unsafe(String),
     /// The file could not be opened.
     #[error("cannot open {path}: {why}")]
     Open {
@@ -74,6 +92,11 @@ impl StoreError {
             Self::Conflict(_) => "store_conflict",
             Self::Database(_) => "database_error",
             Self::Open { .. } => "database_open",
+            Self::Down(_) => "database_down",
+            Self::Slow(_) => "database_slow",
+            Self::ReadOnly(_) => "database_read_only",
+            Self::ServerTooOld { .. } => "postgres_too_old",
+            Self::Unsafe(_) => "database_unsafe",
             Self::Closed => "store_closed",
         }
     }
@@ -81,13 +104,27 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let code =
-            error.as_database_error().and_then(|e| e.code()).and_then(|c| c.parse::<u32>().ok()).map(|c| c & 0xff);
-        match code {
-            Some(13) => Self::Full(error.to_string()),
-            // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
-            Some(10) => Self::Failed(error.to_string()),
-            _ => Self::Database(error.to_string()),
+        let text = error.to_string();
+        let code = match &error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => return Self::Down(text),
+            sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => return Self::Down(text),
+            sqlx::Error::PoolClosed => return Self::Closed,
+            other => other.as_database_error().and_then(|e| e.code()).unwrap_or_default(),
+        };
+        // PostgreSQL's SQLSTATE has five characters (PostgreSQL, appendix A); SQLite's extended codes have fewer.
+        match (code.len(), &code[..code.len().min(2)]) {
+            (5, "08") => Self::Down(text),
+            (5, "57") if code == "57014" => Self::Slow(text),
+            (5, "57") => Self::Down(text),
+            (5, "53") if code == "53100" => Self::Full(text),
+            (5, _) if code == "25006" => Self::ReadOnly(text),
+            (5, _) => Self::Database(text),
+            _ => match code.parse::<u32>().map(|c| c & 0xff) {
+                Ok(13) => Self::Full(text),
+                // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
+                Ok(10) => Self::Failed(text),
+                _ => Self::Database(text),
+            },
         }
     }
 }

@@ -9,20 +9,27 @@ mod anchor;
 mod audit;
 mod batch;
 mod error;
+mod postgres;
+mod postgres_schema;
+mod postgres_write;
+mod queue;
 mod rows;
 mod schema;
 mod sqlite;
 mod sqlite_write;
+mod temporary;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
 pub use audit::{AuditLog, AuditReader};
 pub use batch::Batch;
 pub use error::StoreError;
+pub use postgres::PostgresStore;
 pub use rows::{
-    Carried, ChangeRow, CosignedHead, FindingRow, LocalKey, LogRow, PeerRow, RecordFilter, RecordRow, RefusalRow,
-    StoreCounts, StoredEntry, Waiting,
+    Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RecordFilter, RecordRow,
+    RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,
 };
 pub use sqlite::SqliteStore;
+pub use temporary::TemporaryServer;
 
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -70,10 +77,16 @@ pub trait Store: Send + Sync + 'static {
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<RecordRow>, StoreError>;
     /// Ids of all records, for rebuilding.
     async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError>;
-    /// Records that have a term.
+    /// Records that have a term, in the order of their ids.
     async fn by_term(&self, what: &str, value: &str, limit: u32) -> Result<Vec<RecordRow>, StoreError>;
-    /// A record's terms, (what, value).
-    async fn terms_of(&self, id: &RecordId) -> Result<Vec<(String, String)>, StoreError>;
+    /// The same for many terms at once, those nearest in time first, at most `per_term` for each: (asker, record).
+    async fn near(&self, terms: &[TermQuery], per_term: u32) -> Result<Vec<(usize, RecordRow)>, StoreError>;
+    /// The rows of these records.
+    async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError>;
+    /// The terms of these records: (record, what, value).
+    async fn terms_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String)>, StoreError>;
+    /// The entries held of these records, on whichever branch.
+    async fn entries_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, StoredEntry)>, StoreError>;
     /// Records changed after a cursor, in the order of their change.
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError>;
     /// Per lane and crossing: records, and a digest over their documents, and one over their states.
@@ -85,8 +98,16 @@ pub trait Store: Send + Sync + 'static {
     async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError>;
     /// Records that wait for one of these entries, or for the record's first.
     async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError>;
-    /// Findings by anchor, or all.
-    async fn findings(&self, anchor: Option<&RecordId>) -> Result<Vec<FindingRow>, StoreError>;
+    /// One finding.
+    async fn finding(&self, id: &str) -> Result<Option<FindingRow>, StoreError>;
+    /// Findings whose anchors are these records.
+    async fn findings_of(&self, anchors: &[RecordId]) -> Result<Vec<FindingRow>, StoreError>;
+    /// A page of findings.
+    async fn findings(&self, filter: &FindingFilter) -> Result<Vec<FindingRow>, StoreError>;
+    /// How many there are, by rule, phase and state, of those that the filter takes.
+    async fn finding_counts(&self, filter: &FindingFilter) -> Result<Vec<(String, String, String, i64)>, StoreError>;
+    /// Anchors of pending findings that wait for a time up to that one.
+    async fn findings_due(&self, through_ms: i64) -> Result<Vec<RecordId>, StoreError>;
     /// What is remembered of peers.
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError>;
     /// Blocks carried for others: log, first position, size after.

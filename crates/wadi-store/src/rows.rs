@@ -60,6 +60,8 @@ pub struct RecordRow {
     pub entries: u32,
     /// When it last happened, as claimed, Unix milliseconds.
     pub at_ms: i64,
+    /// When it first happened, as claimed, Unix milliseconds.
+    pub born_ms: i64,
     /// Its terms, (what, value).
     pub terms: Vec<(String, String)>,
     /// Entries of it that wait, and for what; a zero leaf stands for the record's first entry.
@@ -133,12 +135,58 @@ pub struct FindingRow {
     pub severity: u8,
     /// PENDING or FIRM.
     pub phase: String,
+    /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED.
+    pub state: String,
+    /// The anchor record's crossing.
+    pub crossing: String,
+    /// Who looks into it; empty for nobody.
+    pub assignee: String,
     /// The anchor record.
     pub anchor: RecordId,
     /// Digest of its evidence.
     pub evidence: String,
+    /// When what it is about happened, as claimed, Unix milliseconds.
+    pub at_ms: i64,
+    /// A pending one becomes firm when the crossings concerned are received through that time, Unix milliseconds.
+    pub due_ms: i64,
     /// The finding as JSON.
     pub json: String,
+}
+
+/// Which findings to list: the most severe first, of those the oldest first.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FindingFilter {
+    /// The rule's code.
+    pub rule: Option<String>,
+    /// 1 is highest.
+    pub severity: Option<u8>,
+    /// The anchor record's crossing.
+    pub crossing: Option<String>,
+    /// PENDING or FIRM.
+    pub phase: Option<String>,
+    /// A state of its life.
+    pub state: Option<String>,
+    /// Who looks into it.
+    pub assignee: Option<String>,
+    /// Only what happened at that time or before, Unix milliseconds.
+    pub until_ms: Option<i64>,
+    /// Only those after this one, (severity, at_ms, id): the last of the page before.
+    pub after: Option<(u8, i64, String)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Records near a time that share a term with something.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TermQuery {
+    /// Whose question it is; the answers carry it.
+    pub asker: usize,
+    /// What is looked up: `plate`, `container`, …
+    pub what: String,
+    /// The term.
+    pub value: String,
+    /// Only records that first happened between these times, Unix milliseconds.
+    pub between_ms: (i64, i64),
 }
 
 /// What is remembered of a peer.

@@ -68,4 +68,29 @@ CREATE TABLE carried (
 CREATE TABLE local (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key)) STRICT, WITHOUT ROWID;
 CREATE TABLE resyncs (id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('commits', 0), ('changed', 0);
-"];
+",
+    "
+ALTER TABLE records ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE records SET born_ms = at_ms;
+CREATE TABLE terms_born (
+    record BLOB NOT NULL, what TEXT NOT NULL, value TEXT NOT NULL, born_ms INTEGER NOT NULL,
+    PRIMARY KEY (what, value, born_ms, record)
+) STRICT, WITHOUT ROWID;
+INSERT INTO terms_born SELECT t.record, t.what, t.value, r.born_ms FROM terms t JOIN records r ON r.id = t.record;
+DROP TABLE terms;
+ALTER TABLE terms_born RENAME TO terms;
+CREATE INDEX terms_record ON terms (record);
+CREATE INDEX entries_loose ON entries (log) WHERE main <> 1;
+CREATE INDEX refusals_at ON refusals (at_ms, id);
+-- Findings follow from the records: they are found again.
+DROP TABLE findings;
+CREATE TABLE findings (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, severity INTEGER NOT NULL, phase TEXT NOT NULL, state TEXT NOT NULL,
+    crossing TEXT NOT NULL, assignee TEXT NOT NULL, anchor BLOB NOT NULL, evidence TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL, json TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX findings_anchor ON findings (anchor);
+CREATE INDEX findings_order ON findings (severity, at_ms, id);
+CREATE INDEX findings_due ON findings (due_ms) WHERE phase = 'PENDING';
+",
+];

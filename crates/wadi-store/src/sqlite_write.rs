@@ -169,13 +169,18 @@ async fn write_derived(conn: &mut SqliteConnection, batch: &Batch) -> Result<(),
         .await?;
     }
     for f in &batch.findings {
-        sqlx::query("INSERT OR REPLACE INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        sqlx::query("INSERT OR REPLACE INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
             .bind(&f.id)
             .bind(&f.rule)
             .bind(i64::from(f.severity))
             .bind(&f.phase)
+            .bind(&f.state)
+            .bind(&f.crossing)
+            .bind(&f.assignee)
             .bind(&f.anchor.0[..])
             .bind(&f.evidence)
+            .bind(f.at_ms)
+            .bind(f.due_ms)
             .bind(&f.json)
             .execute(&mut *conn)
             .await?;
@@ -225,7 +230,7 @@ async fn write_derived(conn: &mut SqliteConnection, batch: &Batch) -> Result<(),
 }
 
 async fn write_record(conn: &mut SqliteConnection, r: &RecordRow, cursor: i64) -> Result<(), StoreError> {
-    sqlx::query("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
+    sqlx::query("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")
         .bind(&r.id.0[..])
         .bind(&r.printed)
         .bind(i64::from(r.lane))
@@ -238,14 +243,16 @@ async fn write_record(conn: &mut SqliteConnection, r: &RecordRow, cursor: i64) -
         .bind(i64::from(r.entries))
         .bind(r.at_ms)
         .bind(cursor)
+        .bind(r.born_ms)
         .execute(&mut *conn)
         .await?;
     sqlx::query("DELETE FROM terms WHERE record = ?1").bind(&r.id.0[..]).execute(&mut *conn).await?;
     for (what, value) in &r.terms {
-        sqlx::query("INSERT OR IGNORE INTO terms VALUES (?1, ?2, ?3)")
+        sqlx::query("INSERT OR IGNORE INTO terms VALUES (?1, ?2, ?3, ?4)")
             .bind(&r.id.0[..])
             .bind(what)
             .bind(value)
+            .bind(r.born_ms)
             .execute(&mut *conn)
             .await?;
     }

@@ -49,6 +49,8 @@ fn child() {
             let text: String = references.iter().map(|r| format!("{r}\n")).collect();
             acks.write_all(text.as_bytes()).unwrap();
         }
+        // In order: a thread that still writes while the process exits would tear the shim's own log.
+        store.close().await;
     });
 }
 

@@ -838,7 +838,6 @@ impl Session {
         // Every block is answered once, in the order of its log: this answers the first in flight.
         let Some(at) = self.in_flight.iter().position(|f| f.log == log) else { return };
         let answered = self.in_flight.remove(at);
-        let members = self.start.as_ref().map(|s| s.members.clone()).unwrap_or_default();
         let link = self.logs.entry(log).or_default();
         match refused.as_str() {
             "" => {
@@ -863,7 +862,8 @@ impl Session {
                 // It rests until the peer, having learned of the author, asks for it again.
                 link.stuck = true;
                 self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
-                let author: Vec<Enrolment> = members.into_iter().filter(|e| e.node() == log.node).collect();
+                let members = self.start.iter().flat_map(|s| &s.members);
+                let author: Vec<Enrolment> = members.filter(|e| e.node() == log.node).cloned().collect();
                 out.push(Output::Send(Message::Members(author)));
             }
             "disk_full" | "database_error" | "store_conflict" | "write_failed" | "store_closed" | "stopping" => {

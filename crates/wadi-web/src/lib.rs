@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod changes;
+mod findings;
 mod imports;
 mod openapi;
 mod problem;
@@ -31,6 +32,11 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an import's body at most.
 pub const IMPORT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// What a standby answers until it takes over: alive, and not ready.
+pub fn standby_router() -> Router {
+    Router::new().route("/healthz", get(sites::healthz)).fallback(problem::standing_by)
+}
+
 /// The one table of routes.
 pub fn router(node: Arc<Node>) -> Router {
     let imports = Router::new()
@@ -43,7 +49,11 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/records/{id}/events", post(records::append))
         .route("/v1/records/{id}/history", get(records::history))
         .route("/v1/changes", get(changes::changes))
-        .route("/v1/findings", get(sites::findings))
+        .route("/v1/findings", get(findings::list))
+        .route("/v1/findings/assign", post(findings::assign))
+        .route("/v1/findings/recheck", post(findings::recheck))
+        .route("/v1/findings/{id}", get(findings::show))
+        .route("/v1/findings/{id}/acts", post(findings::act))
         .route("/v1/sites", get(sites::sites))
         .route("/v1/refusals", get(sites::refusals))
         .route("/v1/tokens", get(sites::tokens).post(sites::issue_token))

@@ -54,9 +54,19 @@ pub fn problem_of(error: &NodeError) -> Problem {
         NodeError::Record(_) | NodeError::UnknownEntry(_) => StatusCode::UNPROCESSABLE_ENTITY,
         NodeError::NoRecord(_) => StatusCode::NOT_FOUND,
         NodeError::Ambiguous { .. } => StatusCode::CONFLICT,
+        NodeError::Refused { code, .. } if code == "no_such_finding" => StatusCode::NOT_FOUND,
+        NodeError::Refused { code, .. }
+            if ["already_decided", "already_proposed", "nothing_proposed", "nothing_to_undo"]
+                .contains(&code.as_str()) =>
+        {
+            StatusCode::CONFLICT
+        }
         NodeError::ForeignCrossing(_) | NodeError::Refused { .. } | NodeError::NotAHub(_) => StatusCode::FORBIDDEN,
         NodeError::Busy | NodeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         NodeError::Store(e) if e.code() == "disk_full" => StatusCode::INSUFFICIENT_STORAGE,
+        NodeError::Store(e) if e.code() == "database_down" || e.code() == "database_slow" => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         NodeError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         NodeError::Log(e) if e.code() == "no_right" => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
@@ -93,6 +103,11 @@ impl From<QueryRejection> for Problem {
     fn from(error: QueryRejection) -> Self {
         Self::new(error.status(), "bad_query", error.body_text())
     }
+}
+
+pub(crate) async fn standing_by() -> Problem {
+    let why = "this daemon stands by: another one writes to the database, and this one takes over when it stops";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "standing_by", why)
 }
 
 pub(crate) async fn not_found(uri: Uri) -> Problem {

@@ -194,10 +194,6 @@ pub(crate) async fn append(
     body: Result<Json<DraftBody>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let body = body?.0;
-    let id = node.find(&id).await?;
-    let row = node.store().record(&id).await.map_err(NodeError::from)?;
-    let row = row.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-    let kind = wadi_log::Lane::from_u8(row.lane).ok().and_then(Kind::of_lane);
-    let kind = kind.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-    write(&node, &token, &headers, body, Some((id, kind))).await
+    let on = node.find_kind(&id).await?;
+    write(&node, &token, &headers, body, Some(on)).await
 }

@@ -1,4 +1,4 @@
-//! The node itself: how it stands, its findings, its tokens, its health; and what operators of a hub say.
+//! The node itself: how it stands, its tokens, its health; and what operators of a hub say.
 
 use crate::{Problem, Token, TokenScope, hash_token, new_token};
 use axum::{
@@ -20,14 +20,6 @@ use wadi_store::LocalKey;
 pub(crate) async fn sites(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
     let status = node.status().await?;
     Ok(Json(serde_json::to_value(status).unwrap_or_default()))
-}
-
-/// Findings: contradictions between records.
-#[utoipa::path(get, path = "/v1/findings", tag = "sites", responses((status = 200, description = "findings", body = Object)))]
-pub(crate) async fn findings(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
-    let rows = node.store().findings(None).await.map_err(NodeError::from)?;
-    let findings: Vec<Value> = rows.iter().filter_map(|f| serde_json::from_str(&f.json).ok()).collect();
-    Ok(Json(json!({"count": findings.len(), "findings": findings})))
 }
 
 /// What was refused, and why.
@@ -188,10 +180,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             Body::Policy(PolicyEntry { revision: known.unwrap_or(0) + 1, text: policy.text() })
         }
         ControlBody::Enrol { enrolment } => {
-            let bytes: Option<Vec<u8>> = (0..enrolment.len() / 2)
-                .map(|i| u8::from_str_radix(enrolment.get(2 * i..2 * i + 2)?, 16).ok())
-                .collect();
-            let bytes = bytes.ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
+            let bytes = wadi_log::unhex(&enrolment).ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
             Body::Enrolment(Enrolment::from_bytes(&bytes).map_err(|e| bad(e.to_string()))?)
         }
         ControlBody::CutNode { node: name, reason } => {

@@ -8,8 +8,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use wadi_node::{Node, NodeError};
-use wadi_record::Kind;
+use wadi_node::Node;
 
 /// How often the directory is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -96,12 +95,7 @@ async fn write(node: &Arc<Node>, mut map: Map<String, Value>, key: String) -> Re
     let body: DraftBody = serde_json::from_value(Value::Object(map)).map_err(bad)?;
     let on = match record {
         None => None,
-        Some(id) => {
-            let id = node.find(&id).await?;
-            let row = node.store().record(&id).await.map_err(NodeError::from)?;
-            let kind = row.and_then(|r| wadi_log::Lane::from_u8(r.lane).ok()).and_then(Kind::of_lane);
-            Some((id, kind.ok_or_else(|| NodeError::NoRecord(id.to_string()))?))
-        }
+        Some(id) => Some(node.find_kind(&id).await?),
     };
     let token = Token { name: "spool".into(), scope };
     let write = body.into_write(node, &token, on, Some(key)).await?;

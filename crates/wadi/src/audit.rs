@@ -1,10 +1,7 @@
 //! `wadi audit verify`: recomputes every leaf and root of a database and checks every signature, trusting nothing in it
 //! but the commission's root.
 
-use crate::{
-    failure::{Exit, Failure},
-    pki::unhex,
-};
+use crate::failure::{Exit, Failure};
 use clap::Subcommand;
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -69,7 +66,7 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
 async fn verify(dir: &Path, root: &Path, quiet: bool) -> Result<Report, Failure> {
     let text =
         std::fs::read_to_string(root).map_err(|e| Failure::usage("no_root", format!("{}: {e}", root.display())))?;
-    let key: [u8; 32] = unhex(&text)
+    let key: [u8; 32] = wadi_log::unhex(text.trim())
         .and_then(|b| b.try_into().ok())
         .ok_or_else(|| Failure::usage("no_root", format!("{}: expected 64 hexadecimal digits", root.display())))?;
     let root = RootKey(key);

@@ -257,7 +257,7 @@ fn body_of(what: &What) -> Result<Value, Failure> {
     Ok(body)
 }
 
-fn tell(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
+pub(crate) fn tell(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
     if json { println!("{value}") } else { println!("{}", text(value)) }
 }
 
@@ -350,7 +350,7 @@ fn percent(text: &str) -> String {
         .collect()
 }
 
-fn text(value: &Value, member: &str) -> String {
+pub(crate) fn text(value: &Value, member: &str) -> String {
     match &value[member] {
         Value::String(s) => s.clone(),
         Value::Null => String::new(),
@@ -445,19 +445,6 @@ fn status_text(v: &Value) -> String {
     out + &table.to_string()
 }
 
-pub fn findings(at: &At, json: bool) -> Result<Exit, Failure> {
-    let value = Client::at(at)?.get("/v1/findings")?;
-    tell(json, &value, |v| {
-        let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["rule", "s", "phase", "record", "what"]);
-        for f in v["findings"].as_array().into_iter().flatten() {
-            table.add_row([text(f, "rule"), text(f, "severity"), text(f, "phase"), text(f, "record"), text(f, "text")]);
-        }
-        table.to_string()
-    });
-    Ok(if value["count"] == 0 { Exit::Done } else { Exit::Open })
-}
-
 /// Lines sent in one request: many share a commit, and a broken link costs no more than these.
 const IMPORT_LINES: usize = 500;
 
@@ -521,7 +508,7 @@ pub fn export(at: &At, output: &Path, json: bool) -> Result<Exit, Failure> {
             None => break,
         }
     }
-    let hex: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let hex = wadi_log::hex(&digest.finalize());
     let trailer = json!({"export": {"rows": count, "filter": "all", "sha256": hex}});
     writeln!(out, "{trailer}")?;
     out.flush()?;

@@ -13,6 +13,9 @@ pub struct Config {
     /// Directory of `node.sqlite`, `anchor`, `log/` and the operator's token.
     #[serde(default = "here")]
     pub data: PathBuf,
+    /// URL of a PostgreSQL database in place of `node.sqlite`; for a hub.
+    #[serde(default)]
+    pub database: Option<String>,
     /// Directory of the papers that `wadi pki issue` wrote.
     pub papers: PathBuf,
     /// UDP address for QUIC.
@@ -84,8 +87,9 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "data",
+    "database",
     "papers",
     "listen",
     "http",
@@ -119,6 +123,9 @@ impl Config {
         let mut config: Self = table.try_into().map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
         if !config.http.ip().is_loopback() && !config.http_tls {
             return Err(bad(format!("http = {} is not a loopback address: set http_tls = true", config.http)));
+        }
+        if config.database.as_deref().is_some_and(|url| !url.starts_with("postgres://")) {
+            return Err(bad("database is a URL, postgres://user@host/name; leave it out for SQLite".into()));
         }
         for (key, seconds, most) in [("redial_s", config.redial_s, 30.0), ("idle_s", config.idle_s, 600.0)] {
             if !(seconds > 0.0 && seconds <= most) {

@@ -8,9 +8,10 @@ use crate::{
 use clap::Subcommand;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
+use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
 use wadi_node::{Clock, Event, Node, NodeKeys, Start, SystemClock};
-use wadi_store::{LocalKey, SqliteStore, Store};
+use wadi_store::{LocalKey, PostgresStore, SqliteStore, Store};
 use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
 
 #[derive(Subcommand)]
@@ -37,9 +38,9 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
             let papers = Papers::read(&config.papers)?;
             papers.enrolment.verify(&papers.root)?;
             let peers = peers(&config, &papers)?;
-            if config.data.join("node.sqlite").exists() {
-                let store = SqliteStore::open(&config.data, papers.enrolment.node()).await?;
-                store.close().await;
+            if config.database.is_some() || config.data.join("node.sqlite").exists() {
+                let taken = || eprintln!("another daemon writes to this database; waiting for it");
+                open_store(&config, &papers, taken).await?.close().await;
             }
             let e = &papers.enrolment;
             if json {
@@ -101,7 +102,14 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     };
     // Two processes on one database would sign two heads: the lock is held as long as this one lives.
     let _lock = lock(&config)?;
-    let store = SqliteStore::open(&config.data, papers.enrolment.node()).await?;
+    let listener = std::net::TcpListener::bind(config.http).map_err(|e| {
+        Failure::new(
+            "cannot_listen",
+            format!("cannot listen on http {}: {e}; is another node running here?", config.http),
+        )
+    })?;
+    listener.set_nonblocking(true)?;
+    let store = open_or_stand_by(&config, &papers, &listener).await?;
     let node = Node::start(Start {
         keys: NodeKeys { log_key: papers.log_key, root: papers.root },
         me: papers.enrolment,
@@ -124,12 +132,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         node.hub_time(),
     )
     .await?;
-    let listener = tokio::net::TcpListener::bind(config.http).await.map_err(|e| {
-        Failure::new(
-            "cannot_listen",
-            format!("cannot listen on http {}: {e}; is another node running here?", config.http),
-        )
-    })?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let app = router(node.clone());
     let http = if config.http_tls {
         let tls = crate::tls::TlsListener::new(listener, &papers.identity)?;
@@ -160,6 +163,56 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
     }
+}
+
+/// The store that the configuration names. On PostgreSQL it waits until no other daemon writes to the database.
+async fn open_store(
+    config: &Config,
+    papers: &Papers,
+    on_wait: impl FnOnce() + Send,
+) -> Result<Arc<dyn Store>, Failure> {
+    let node = papers.enrolment.node();
+    match &config.database {
+        None => Ok(SqliteStore::open(&config.data, node).await?),
+        Some(_) if papers.enrolment.role != Role::Hub => Err(Failure::usage(
+            "bad_configuration",
+            "database is for hubs: a crossing keeps its records on its own disk, in SQLite",
+        )),
+        Some(url) => Ok(PostgresStore::open(url, &config.data, node, on_wait).await?),
+    }
+}
+
+/// The same; a standby says so over HTTP while it waits, and can be stopped.
+async fn open_or_stand_by(
+    config: &Config,
+    papers: &Papers,
+    listener: &std::net::TcpListener,
+) -> Result<Arc<dyn Store>, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (waiting, mut waits) = tokio::sync::oneshot::channel();
+    let mut opening = std::pin::pin!(open_store(config, papers, move || {
+        let _ = waiting.send(());
+    }));
+    let asked = tokio::select! {
+        store = &mut opening => return store,
+        asked = &mut waits => asked,
+    };
+    if asked.is_err() {
+        return opening.await;
+    }
+    tracing::info!("standing by: another daemon writes to the database");
+    let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+    let standing_by = tokio::spawn(async move { axum::serve(listener, wadi_web::standby_router()).await });
+    let store = tokio::select! {
+        store = &mut opening => store,
+        _ = terminate.recv() => Err(Failure::new("stopped", "stopped while standing by")),
+    };
+    standing_by.abort();
+    let _ = standing_by.await;
+    if store.is_ok() {
+        tracing::info!("taking over");
+    }
+    store
 }
 
 fn lock(config: &Config) -> Result<std::fs::File, Failure> {

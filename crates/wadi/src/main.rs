@@ -8,6 +8,7 @@ mod config;
 mod daemon;
 mod demo;
 mod failure;
+mod findings;
 mod pki;
 mod tls;
 
@@ -81,10 +82,10 @@ enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Findings: contradictions between records.
+    /// Findings: contradictions between records; list, show, assign, propose, decide, undo, recheck.
     Findings {
-        #[command(flatten)]
-        at: At,
+        #[command(subcommand)]
+        command: findings::FindingsCommand,
     },
     /// Officers, policies, cuts and closures: what operators of a hub say.
     Say {
@@ -146,7 +147,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Record { command } => commands::record(command, json),
             Command::Import { file, at } => commands::import(&at, &file, json),
             Command::Export { output, at } => commands::export(&at, &output, json),
-            Command::Findings { at } => commands::findings(&at, json),
+            Command::Findings { command } => findings::run(command, json),
             Command::Say { command } => commands::say(command, json),
             Command::Token { command } => commands::token(command, json),
             _ => unreachable!("taken above"),

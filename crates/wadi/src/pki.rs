@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use wadi_log::{Crossing, Enrolment, Grant, Lane, LogKey, NodeId, Role, RootKey, Scope};
+use wadi_log::{Crossing, Enrolment, Grant, Lane, LogKey, NodeId, Role, RootKey, Scope, hex, unhex};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// Days that a node's certificate is valid; a dark site must outlast them.
@@ -126,15 +126,6 @@ fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
     file.sync_all().map_err(|e| unreadable(path, e))
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
-    (0..text.len() / 2).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect()
-}
-
 fn seal(secret: &str, passphrase: &SecretString, work_factor: Option<u8>) -> Result<String, Failure> {
     let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
     if let Some(n) = work_factor {
@@ -193,7 +184,7 @@ impl Ca {
     /// Opens a CA.
     pub fn open(dir: &Path, passphrase: &SecretString) -> Result<Self, Failure> {
         let seed = unseal(&dir.join("root.key.age"), passphrase)?;
-        let seed: [u8; 32] = unhex(&seed)
+        let seed: [u8; 32] = unhex(seed.trim())
             .and_then(|s| s.try_into().ok())
             .ok_or_else(|| unreadable(&dir.join("root.key.age"), "it holds no key"))?;
         let ca_key = unseal(&dir.join("ca.key.age"), passphrase)?;
@@ -325,7 +316,7 @@ fn serial_of(pem: &str) -> Option<Vec<u8>> {
 /// Reads an encoded enrolment.
 pub fn read_enrolment(path: &Path) -> Result<Enrolment, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
-    let bytes = unhex(&text).ok_or_else(|| unreadable(path, "not hexadecimal"))?;
+    let bytes = unhex(text.trim()).ok_or_else(|| unreadable(path, "not hexadecimal"))?;
     Enrolment::from_bytes(&bytes).map_err(|e| unreadable(path, e))
 }
 
@@ -364,7 +355,7 @@ impl Papers {
             std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
         };
         let key = |name: &str| {
-            let bytes: Option<[u8; 32]> = unhex(&text(name)?).and_then(|b| b.try_into().ok());
+            let bytes: Option<[u8; 32]> = unhex(text(name)?.trim()).and_then(|b| b.try_into().ok());
             bytes.ok_or_else(|| unreadable(&dir.join(name), "expected 64 hexadecimal digits"))
         };
         let mut known = Vec::new();

@@ -27,6 +27,7 @@ use std::{
 };
 use tokio::process::{Child, Command};
 use wadi_log::{Crossing, Role};
+use wadi_store::TemporaryServer;
 
 /// The six crossings of the first network.
 const CROSSINGS: [&str; 6] = ["WLD", "RAB", "MUN", "MAN", "TRB", "QAM"];
@@ -53,6 +54,9 @@ pub struct DemoArgs {
     /// What links are like: brisk, vsat, vsat-64k or lan.
     #[arg(long, default_value = "brisk")]
     links: String,
+    /// What the hub stores in: sqlite, or postgres: a server of its own, started from the system's binaries.
+    #[arg(long, default_value = "sqlite")]
+    hub_store: String,
     /// No contradictions in the traffic.
     #[arg(long)]
     clean: bool,
@@ -76,6 +80,8 @@ struct Site {
 }
 
 struct Network {
+    /// Stops when the demonstration ends, after the nodes.
+    _server: Option<TemporaryServer>,
     sites: Vec<Site>,
     links: Vec<(String, String, Link)>,
 }
@@ -214,6 +220,18 @@ async fn build(args: &DemoArgs, profile: Profile) -> Result<Network, Failure> {
         peers.entry(from.clone()).or_default().push(peer);
         links.push((from, to, link));
     }
+    let (server, database) = match args.hub_store.as_str() {
+        "sqlite" => (None, None),
+        "postgres" => {
+            let place = dir.join("postgres");
+            let server = tokio::task::spawn_blocking(move || TemporaryServer::start(&place))
+                .await
+                .map_err(|e| Failure::new("panicked", e.to_string()))??;
+            let url = server.create("wadi")?;
+            (Some(server), Some(url))
+        }
+        other => return Err(Failure::usage("unknown_store", format!("{other:?} is none of sqlite, postgres"))),
+    };
     let real_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
     let clock = ClockConfig { origin_ms: ORIGIN_MS, real_ms, scale: HOURS_PER_SECOND * 3_600.0 };
     let mut sites = Vec::new();
@@ -223,6 +241,7 @@ async fn build(args: &DemoArgs, profile: Profile) -> Result<Network, Failure> {
         std::fs::create_dir_all(node_dir.join("log"))?;
         let config = Config {
             data: ".".into(),
+            database: database.clone().filter(|_| name == "hub"),
             papers: papers.clone(),
             listen: *listen,
             http: *http,
@@ -240,7 +259,7 @@ async fn build(args: &DemoArgs, profile: Profile) -> Result<Network, Failure> {
         let client = Client::new(format!("http://{http}"), "");
         sites.push(Site { name, dir: node_dir, child: None, client });
     }
-    Ok(Network { sites, links })
+    Ok(Network { _server: server, sites, links })
 }
 
 impl Site {

@@ -1,0 +1,170 @@
+//! What auditors do with a finding: each act is a signed event on its anchor record.
+
+use crate::{
+    error::NodeError,
+    node::Node,
+    reconciler::facts,
+    write::{Target, Write, Written},
+};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use wadi_log::Role;
+use wadi_reconcile::Fact;
+use wadi_record::Draft;
+use wadi_store::{FindingFilter, FindingRow};
+
+/// An act on a finding.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FindingAct {
+    /// Somebody is to look into it.
+    Assign {
+        /// Who.
+        to: String,
+    },
+    /// How it should be settled, on the evidence as it stands.
+    Propose {
+        /// Whether it is to be waived, and not resolved.
+        waive: bool,
+        /// Why.
+        reason: String,
+    },
+    /// Another auditor's word on the proposal that waits.
+    Decide {
+        /// Whether it is approved.
+        approve: bool,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// An earlier act never was.
+    Undo {
+        /// The event that it undoes; the last decision or proposal where none is given.
+        event: Option<String>,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What an act came to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FindingDone {
+    /// The finding.
+    pub finding: String,
+    /// The signed entry.
+    pub written: Written,
+}
+
+fn refuse<T>(code: &str, why: impl Into<String>) -> Result<T, NodeError> {
+    Err(NodeError::Refused { code: code.into(), why: why.into() })
+}
+
+/// The event of an act, or why it may not be.
+fn event(row: &FindingRow, life: &Json, act: &FindingAct, officer: &str) -> Result<(&'static str, Json), NodeError> {
+    let (finding, evidence) = (row.id.as_str(), row.evidence.as_str());
+    let of = |member: &str, what: &str| life[member][what].as_str().map(String::from);
+    Ok(match act {
+        FindingAct::Assign { to } => ("finding.assigned", json!({"finding": finding, "assignee": to})),
+        FindingAct::Propose { waive, reason } => {
+            if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
+                return refuse("already_decided", format!("it is {} already; undo that first", row.state));
+            }
+            if row.state == "PENDING_RESOLUTION" {
+                return refuse("already_proposed", "a proposal waits for its decision");
+            }
+            let resolution = if *waive { "WAIVED" } else { "RESOLVED" };
+            let data = json!({"finding": finding, "evidence": evidence, "resolution": resolution, "reason": reason});
+            ("finding.proposed", data)
+        }
+        FindingAct::Decide { approve, reason } => {
+            if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
+                return refuse("already_decided", format!("it is {} already; undo that first", row.state));
+            }
+            let Some(proposal) = of("proposal", "event").filter(|_| row.state == "PENDING_RESOLUTION") else {
+                return refuse("nothing_proposed", "there is no proposal on the evidence as it now stands");
+            };
+            if of("proposal", "officer").as_deref() == Some(officer) {
+                return refuse("own_proposal", "who decides is not who proposed");
+            }
+            let decision = if *approve { "APPROVED" } else { "REJECTED" };
+            let mut data =
+                json!({"finding": finding, "evidence": evidence, "proposal": proposal, "decision": decision});
+            if !reason.is_empty() {
+                data["reason"] = reason.as_str().into();
+            }
+            ("finding.decided", data)
+        }
+        FindingAct::Undo { event, reason } => {
+            let last = event.clone().or_else(|| of("decision", "event")).or_else(|| of("proposal", "event"));
+            let Some(undoes) = last else {
+                return refuse("nothing_to_undo", "nothing was decided or proposed; name the event to undo");
+            };
+            ("finding.undone", json!({"finding": finding, "undoes": undoes, "reason": reason}))
+        }
+    })
+}
+
+impl Node {
+    /// What the hub published on records held here, and what became of it.
+    pub async fn published_findings(&self, filter: &FindingFilter) -> Result<Vec<Json>, NodeError> {
+        let mut out = Vec::new();
+        for row in self.store.by_term("finding", "published", 500).await? {
+            let facts = facts(&row);
+            let mut latest: BTreeMap<&str, Fact<'_>> = BTreeMap::new();
+            for said in facts.said().filter(|e| e.kind() == "finding" && e.counts()) {
+                latest.insert(said.text("finding").unwrap_or_default(), said);
+            }
+            for (id, said) in latest {
+                let text = |m| said.text(m).unwrap_or_default();
+                let life = wadi_reconcile::life(&facts, id, text("evidence"));
+                let wanted = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|w| w == is);
+                if text("phase") == "WITHDRAWN"
+                    || !wanted(&filter.rule, text("rule"))
+                    || !wanted(&filter.phase, text("phase"))
+                    || !wanted(&filter.crossing, &row.crossing)
+                    || !wanted(&filter.state, life.state)
+                    || !wanted(&filter.assignee, &life.assignee)
+                {
+                    continue;
+                }
+                out.push(json!({
+                    "finding": id, "rule": text("rule"), "phase": text("phase"), "record": row.printed,
+                    "crossing": row.crossing, "text": text("text"), "evidence_digest": text("evidence"),
+                    "at_ms": said.at_ms(), "state": life.state, "assignee": life.assignee, "life": life.json(),
+                }));
+            }
+        }
+        out.truncate(filter.limit as usize);
+        Ok(out)
+    }
+
+    /// Has every record looked at afresh.
+    pub fn recheck_findings(&self) -> Result<(), NodeError> {
+        if self.me.role != Role::Hub {
+            return Err(NodeError::NotAHub("findings are found at the hub".into()));
+        }
+        self.recheck.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.reconcile.notify_one();
+        Ok(())
+    }
+
+    /// Does something with a finding, in an officer's name. Durable when it returns; the finding's row follows as soon as
+    /// the reconciler has seen the entry.
+    pub async fn act_on_finding(&self, id: &str, act: FindingAct, officer: &str) -> Result<FindingDone, NodeError> {
+        if self.me.role != Role::Hub {
+            return Err(NodeError::NotAHub("findings are assigned and decided at the hub".into()));
+        }
+        let Some(row) = self.store.finding(id).await? else {
+            return refuse("no_such_finding", format!("no finding {id}; it may have vanished as records came in"));
+        };
+        let Some(anchor) = self.store.record(&row.anchor).await? else {
+            return Err(NodeError::NoRecord(row.anchor.to_string()));
+        };
+        let Some(kind) = Self::kind_of(&anchor) else { return Err(NodeError::NoRecord(row.anchor.to_string())) };
+        // The row may be a moment behind the record: what was said last is read from the record itself.
+        let life = wadi_reconcile::life(&facts(&anchor), &row.id, &row.evidence);
+        let row = FindingRow { state: life.state.into(), ..row };
+        let (kind_of_event, data) = event(&row, &life.json(), &act, officer)?;
+        let draft = Draft::new(kind).event(kind_of_event, data);
+        let written = self.write(Write::by(officer, "HUB", Target::On(row.anchor), draft)).await?;
+        Ok(FindingDone { finding: row.id, written })
+    }
+}

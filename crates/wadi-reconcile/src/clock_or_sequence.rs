@@ -1,0 +1,100 @@
+//! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a repeat.
+
+use crate::{Contradiction, Dossier, Rule, SEQUENCE_LOOK_BACK};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+pub(crate) const RULE: Rule = Rule { code: "R20", name: "clock_or_sequence", severity: 2, judge };
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let mut out = clocks(dossier);
+    let anchor = &dossier.anchor;
+    let heard: BTreeSet<(&str, u64, &str)> = dossier
+        .peers
+        .iter()
+        .chain(&dossier.linked)
+        .chain([anchor])
+        .flat_map(|r| r.said())
+        .filter(|e| e.device_seq() > 0)
+        .map(|e| (e.device(), e.device_seq(), e.entry()))
+        .collect();
+    let knows = |device: &str, n: u64| heard.iter().any(|(d, s, _)| *d == device && *s == n);
+    for event in anchor.said().filter(|e| e.device_seq() > 0) {
+        let (device, n) = (event.device(), event.device_seq());
+        // Of several with one number the first by its entry carries the finding.
+        let twins: Vec<&str> = heard.iter().filter(|(d, s, _)| (*d, *s) == (device, n)).map(|(_, _, e)| *e).collect();
+        if twins.len() > 1 && twins[0] == event.entry() {
+            out.push(Contradiction::new(
+                format!("repeat {device} {n}"),
+                event.at_ms(),
+                format!("{device} gave the number {n} {} times", twins.len()),
+                json!({"device": device, "number": n, "entries": twins}),
+            ));
+        }
+        let earlier = (1..=SEQUENCE_LOOK_BACK).filter(|back| n > *back).any(|back| knows(device, n - back));
+        if n > 1 && !knows(device, n - 1) && earlier {
+            out.push(
+                Contradiction::new(
+                    format!("gap {device} {n}"),
+                    event.at_ms(),
+                    format!("{device} gave the number {n}, and {} is missing", n - 1),
+                    json!({"device": device, "missing": n - 1}),
+                )
+                .until([anchor.crossing()], event.at_ms()),
+            );
+        }
+    }
+    out
+}
+
+/// Somebody's clock stood before that of what was on the screen.
+fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;
+    let all = anchor.json["time_reversals"].as_array().into_iter().flatten();
+    let beyond = all.filter(|r| r["by_ms"].as_i64().is_some_and(|by| by > doubt_ms));
+    let found = beyond.map(|r| {
+        let (node, seconds) = (r["node"].as_str().unwrap_or_default(), r["by_ms"].as_i64().unwrap_or(0) / 1_000);
+        let entry = r["entry"].as_str().unwrap_or_default();
+        let text = format!("{node} says it wrote {seconds} s before what it had read was written: one clock is wrong");
+        Contradiction::new(format!("clock {entry}"), anchor.ended_ms(), text, r.clone())
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Facts, Phase, tests::*};
+
+    fn read(id: &str, n: u64) -> Facts {
+        let mut e = event("gate.read", n as i64, json!({}));
+        (e["device"], e["device_seq"], e["entry"]) = ("G1".into(), n.into(), format!("entry of {id}").into());
+        passage(id, json!({}), &[e])
+    }
+
+    fn found(anchor: Facts, peers: Vec<Facts>, received_ms: i64) -> Vec<Phase> {
+        let mut d = dossier(anchor, vec![], received_ms);
+        d.peers = peers;
+        phases("R20", &d)
+    }
+
+    #[test]
+    fn a_number_that_is_missing_may_be_on_its_way_and_one_that_is_repeated_is_not() {
+        assert_eq!(found(read("P2", 7), vec![read("P1", 5)], 6), [Phase::Pending]);
+        assert_eq!(found(read("P2", 7), vec![read("P1", 5)], 7), [Phase::Firm]);
+        assert_eq!(found(read("P2", 7), vec![read("P1", 6)], 7), []);
+        assert_eq!(found(read("P2", 7), vec![], 7), [], "a device that has only just begun");
+        assert_eq!(found(read("P1", 7), vec![read("P2", 7)], 7), [Phase::Firm]);
+        assert_eq!(found(read("P2", 7), vec![read("P1", 7)], 7), [], "the other one carries it");
+    }
+
+    #[test]
+    fn a_clock_that_stands_before_what_was_read_is_wrong() {
+        let by = |by_ms| {
+            passage("P1", json!({}), &[]).with("time_reversals", json!([{"entry": "e", "node": "trb", "by_ms": by_ms}]))
+        };
+        assert_eq!(found(by(600_001), vec![], 0), [Phase::Firm]);
+        assert_eq!(found(by(600_000), vec![], 0), []);
+    }
+}

@@ -1,0 +1,79 @@
+//! R18: stored and never taken out after the release; more taken out than came in; a cold chain broken.
+
+use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+pub(crate) const RULE: Rule = Rule { code: "R18", name: "custody_broken", severity: 2, judge };
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let hold = &dossier.anchor;
+    if !hold.is_hold() {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    let quantity = |kind| -> i64 { hold.events(kind).filter_map(|e| e.int("quantity").or(e.int("packages"))).sum() };
+    let (came, went) = (quantity("store.in"), quantity("store.out"));
+    let printed = hold.printed();
+    if let Some(released_ms) = hold.last_ms("released")
+        && hold.has("store.in")
+        && !hold.has("store.out")
+        && !hold.is_open_hold()
+    {
+        let due_ms = released_ms + i64::from(dossier.policy.store_out_h) * HOUR_MS;
+        let text = format!("{printed} was released and never taken out of the store");
+        let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
+        out.push(Contradiction::new("left", released_ms, text, evidence).until([hold.crossing()], due_ms));
+    }
+    if went > came {
+        let at_ms = hold.last_ms("store.out").unwrap_or_default();
+        let text = format!("{printed}: {came} came into the store and {went} went out");
+        let found = Contradiction::new("surplus", at_ms, text, json!({"in": came, "out": went}));
+        out.push(found.until([hold.crossing()], at_ms));
+    }
+    // A slot whose goods came in with a temperature is a cooled one.
+    let cooled: BTreeSet<&str> =
+        hold.events("store.in").filter(|e| e.number("temp_c").is_some()).filter_map(|e| e.text("slot")).collect();
+    let limit = f64::from(dossier.policy.cold_max_c);
+    let warm = |e: &crate::Fact<'_>| {
+        e.number("temp_c").is_some_and(|t| t > limit) && e.text("slot").is_some_and(|s| cooled.contains(s))
+    };
+    if let Some(first) = hold.any(&["store.in", "store.temperature", "store.out"]).find(warm) {
+        let (slot, temp) = (first.text("slot").unwrap_or_default(), first.number("temp_c").unwrap_or_default());
+        let text = format!("{printed}: {temp} °C in slot {slot}, {limit} °C allowed");
+        let evidence = json!({"event": first.entry(), "temp_c": temp, "limit_c": limit});
+        out.push(Contradiction::new(format!("warm {slot}"), first.at_ms(), text, evidence));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, tests::*};
+
+    #[test]
+    fn released_goods_have_two_days_to_leave_the_store() {
+        let store_in = event("store.in", 1, json!({"slot": "A", "quantity": 5}));
+        let released = event("released", 100, json!({}));
+        let kept = hold("H1", json!({}), &[store_in.clone(), released.clone()]);
+        assert_eq!(phases("R18", &dossier(kept.clone(), vec![], 99 + 48 * HOUR_MS)), [Phase::Pending]);
+        assert_eq!(firm("R18", kept, vec![]), [Phase::Firm]);
+        let out = |n| event("store.out", 200, json!({"slot": "A", "quantity": n}));
+        assert_eq!(firm("R18", hold("H1", json!({}), &[store_in.clone(), released.clone(), out(5)]), vec![]), []);
+        assert_eq!(firm("R18", hold("H1", json!({}), &[store_in, released, out(6)]), vec![]), [Phase::Firm]);
+    }
+
+    #[test]
+    fn a_cooled_slot_stays_cold() {
+        let chain = |temp: f64| {
+            let events = [
+                event("store.in", 1, json!({"slot": "A", "temp_c": 4.0})),
+                event("store.temperature", 2, json!({"slot": "A", "temp_c": temp})),
+            ];
+            hold("H1", json!({}), &events)
+        };
+        assert_eq!(firm("R18", chain(8.5), vec![]), [Phase::Firm]);
+        assert_eq!(firm("R18", chain(8.0), vec![]), []);
+    }
+}

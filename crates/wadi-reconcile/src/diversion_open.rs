@@ -1,0 +1,77 @@
+//! R06: diverted and not arrived within the limit, or arrived unannounced.
+
+use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use serde_json::json;
+
+pub(crate) const RULE: Rule = Rule { code: "R06", name: "diversion_open", severity: 1, judge };
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let passage = &dossier.anchor;
+    if !passage.is_passage() {
+        return Vec::new();
+    }
+    let limit_ms = i64::from(dossier.policy.diversion_h) * HOUR_MS;
+    let mut out = Vec::new();
+    for diverted in passage.events("diverted") {
+        let Some(to) = diverted.text("to") else { continue };
+        let arrived = passage.events("arrived").any(|a| a.at_ms() >= diverted.at_ms())
+            || dossier.of("passage").any(|p| p.crossing() == to && p.began_ms() >= diverted.at_ms());
+        if !arrived {
+            let due_ms = diverted.at_ms() + limit_ms;
+            out.push(
+                Contradiction::new(
+                    diverted.id(),
+                    diverted.at_ms(),
+                    format!("{} was diverted to {to} and has not arrived there", passage.printed()),
+                    json!({"diverted": diverted.entry(), "to": to, "due_ms": due_ms}),
+                )
+                .until([to, passage.crossing()], due_ms),
+            );
+        }
+    }
+    let announced = |p: &crate::Facts| p.has("diverted");
+    for arrived in passage.events("arrived") {
+        let from = arrived.text("from").unwrap_or_default();
+        let known = announced(passage) || dossier.of("passage").any(announced);
+        if !known {
+            let concerns = if from.is_empty() { dossier.everywhere() } else { vec![from, passage.crossing()] };
+            out.push(
+                Contradiction::new(
+                    arrived.id(),
+                    arrived.at_ms(),
+                    format!("{} arrived from {from}, which diverted no such truck", passage.printed()),
+                    json!({"arrived": arrived.entry(), "from": from}),
+                )
+                .until(concerns, arrived.at_ms()),
+            );
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, tests::*};
+
+    const DUE: i64 = 100 + 48 * HOUR_MS;
+
+    #[test]
+    fn a_diverted_truck_has_two_days_and_a_late_record_of_its_arrival_is_waited_for() {
+        let gone = passage("P1", json!({}), &[event("diverted", 100, json!({"to": "QAM"}))]);
+        assert_eq!(phases("R06", &dossier(gone.clone(), vec![], DUE - 1)), [Phase::Pending]);
+        assert_eq!(phases("R06", &dossier(gone.clone(), vec![], DUE)), [Phase::Firm]);
+        let there = passage("P2", json!({}), &[event("gate.in", 200, json!({}))]).at("QAM");
+        assert_eq!(firm("R06", gone.clone(), vec![there.clone()]), []);
+        assert_eq!(firm("R06", gone, vec![there.at("TRB")]), [Phase::Firm], "that is no arrival at Al-Qaem");
+    }
+
+    #[test]
+    fn a_truck_that_nobody_announced_is_found_once_its_origin_is_heard() {
+        let came = passage("P1", json!({}), &[event("arrived", 100, json!({"from": "QAM"}))]);
+        assert_eq!(phases("R06", &dossier(came.clone(), vec![], 99)), [Phase::Pending]);
+        assert_eq!(firm("R06", came.clone(), vec![]), [Phase::Firm]);
+        let sent = passage("P2", json!({}), &[event("diverted", 50, json!({"to": "TRB"}))]).at("QAM");
+        assert_eq!(firm("R06", came, vec![sent]), []);
+    }
+}

@@ -1,0 +1,67 @@
+//! R07, over the cohort of a plate's neighbourhood: plates that differ by characters cameras take for each other, and one
+//! plate with two vehicle numbers.
+
+use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule};
+use serde_json::json;
+use wadi_record::{normalise_plate, plate_shape};
+
+pub(crate) const RULE: Rule = Rule { code: "R07", name: "near_duplicate_vehicle", severity: 2, judge };
+
+/// Two near-equal plates at one crossing this far apart are two trucks; nearer, they may be one, misread.
+const TOGETHER_MS: i64 = 12 * HOUR_MS;
+
+fn plate(p: &Facts) -> Option<String> {
+    p.field("vehicle.plate").map(normalise_plate).filter(|p| !p.is_empty())
+}
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let (true, Some(own)) = (anchor.is_passage(), plate(anchor)) else { return Vec::new() };
+    let others = dossier.peers.iter().chain(&dossier.linked).filter(|p| p.is_passage());
+    let earlier = others.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
+    earlier.filter_map(|p| check(anchor, &own, p)).collect()
+}
+
+fn check(anchor: &Facts, own: &str, other: &Facts) -> Option<Contradiction> {
+    let theirs = plate(other)?;
+    let vins = (anchor.field("vehicle.vin"), other.field("vehicle.vin"));
+    let text = if theirs == own {
+        let (Some(a), Some(b)) = vins else { return None };
+        (normalise_plate(a) != normalise_plate(b)).then(|| format!("{own} has two vehicle numbers, {b} and {a}"))?
+    } else {
+        let near = plate_shape(&theirs) == plate_shape(own)
+            && anchor.crossing() == other.crossing()
+            && (anchor.began_ms() - other.began_ms()).abs() < TOGETHER_MS;
+        near.then(|| format!("{own} and {theirs} may be one vehicle, misread"))?
+    };
+    Some(Contradiction::new(
+        other.id.clone(),
+        anchor.began_ms(),
+        text,
+        json!({"plates": [own, theirs], "vins": [vins.0, vins.1], "other": other.printed()}),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, tests::*};
+
+    fn found(first: serde_json::Value, second: serde_json::Value, hours: i64) -> Vec<Phase> {
+        let seen = |at_ms| [event("gate.in", at_ms, json!({}))];
+        let mut d = dossier(passage("P2", second, &seen(hours * HOUR_MS)), vec![], 0);
+        d.peers.push(passage("P1", first, &seen(0)));
+        phases("R07", &d)
+    }
+
+    #[test]
+    fn it_fires_on_a_plate_misread_and_on_one_plate_with_two_vehicle_numbers() {
+        let plate = |p: &str| json!({"vehicle.plate": p});
+        assert_eq!(found(plate("11O123"), plate("110123"), 1), [Phase::Firm]);
+        assert_eq!(found(plate("11O123"), plate("110124"), 1), [], "another plate");
+        assert_eq!(found(plate("11O123"), plate("110123"), 13), [], "another day's truck");
+        let vin = |v: &str| json!({"vehicle.plate": "11A1", "vehicle.vin": v});
+        assert_eq!(found(vin("1M8GDM9AXKP042788"), vin("1M8GDM9A1KP042788"), 99), [Phase::Firm]);
+        assert_eq!(found(vin("1M8GDM9AXKP042788"), vin("1m8gdm9axkp042788"), 99), []);
+    }
+}

@@ -1,0 +1,88 @@
+//! R01: a release by somebody who could not know of another open hold on the same target.
+
+use crate::{Contradiction, Dossier, Facts, Rule};
+use serde_json::json;
+
+pub(crate) const RULE: Rule = Rule { code: "R01", name: "released_unseen_hold", severity: 1, judge };
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let hold = &dossier.anchor;
+    if !hold.is_hold() {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for released in hold.events("released") {
+        for other in dossier.of("hold").filter(|o| shares_target(hold, o)) {
+            let Some(placed) = other.events("hold.placed").next() else { continue };
+            let ended_ms = other.any(&ENDS).map(|e| e.at_ms()).max();
+            let was_open = placed.at_ms() <= released.at_ms()
+                && (other.is_open_hold() || ended_ms.is_none_or(|t| t > released.at_ms()));
+            if was_open && !dossier.knew(released, placed) {
+                out.push(
+                    Contradiction::new(
+                        format!("{} {}", released.id(), other.id),
+                        released.at_ms(),
+                        format!(
+                            "{} released {} and could not know of {}, open on the same target",
+                            released.officer(),
+                            hold.printed(),
+                            other.printed()
+                        ),
+                        json!({"release": released.entry(), "hold": other.printed(), "placed": placed.entry()}),
+                    )
+                    // A release of the other hold may still be on its way.
+                    .until([other.crossing(), "HUB"], released.at_ms()),
+                );
+            }
+        }
+    }
+    out
+}
+
+const ENDS: [&str; 4] = ["released", "destroyed", "re_exported", "seized"];
+
+fn shares_target(a: &Facts, b: &Facts) -> bool {
+    let theirs = b.links();
+    a.links().iter().any(|l| theirs.contains(l))
+        || a.field("target.term").is_some() && a.field("target.term") == b.field("target.term")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, tests::*};
+
+    fn two(released_ms: i64) -> (Facts, Facts) {
+        let link = || event("link", 1, json!({"record": "P1"}));
+        let released = hold("H1", json!({}), &[link(), event("released", released_ms, json!({}))]);
+        let other = hold("H2", json!({}), &[link(), event("hold.placed", 50, json!({}))]).at("QAM");
+        (released, other.with("open_holds", json!(["h"])))
+    }
+
+    #[test]
+    fn it_fires_where_the_officer_could_not_know_and_waits_for_the_other_crossing() {
+        let (released, other) = two(60);
+        assert_eq!(phases("R01", &dossier(released.clone(), vec![other.clone()], 59)), [Phase::Pending]);
+        assert_eq!(firm("R01", released.clone(), vec![other.clone()]), [Phase::Firm]);
+        let ended = hold(
+            "H2",
+            json!({}),
+            &[
+                event("link", 1, json!({"record": "P1"})),
+                event("hold.placed", 50, json!({})),
+                event("released", 55, json!({})),
+            ],
+        );
+        assert_eq!(firm("R01", released, vec![ended]), [], "the release that was on its way came");
+    }
+
+    #[test]
+    fn it_is_silent_where_the_officer_knew_or_the_hold_came_later() {
+        let (released, other) = two(60);
+        let mut known = dossier(released, vec![other.clone()], 99);
+        known.knew.insert(("entry released@60".into(), "entry hold.placed@50".into()));
+        assert_eq!(phases("R01", &known), []);
+        let (early, _) = two(49);
+        assert_eq!(firm("R01", early, vec![other]), []);
+    }
+}

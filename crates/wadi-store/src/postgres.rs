@@ -1,0 +1,324 @@
+//! The store on PostgreSQL, for a hub that grows: one text of reads with SQLite, batched writes, one writer at a time.
+//!
+//! The session that writes holds an advisory lock for as long as it lives. A second daemon on the same database waits for
+//! it; a daemon whose session broke has to take it again before it writes on, and stops where another has it. So whatever
+//! writes is alone, and after a broken connection the counter of commits tells whether the last one arrived.
+
+#[path = "reads.rs"]
+mod reads;
+
+use crate::{
+    Batch, StoreError,
+    anchor::{self, Anchor, AnchorFile, AnchorState},
+    postgres_schema::MIGRATIONS,
+    postgres_write::write_batch,
+    queue::{GroupWriter, Progress, Queue},
+};
+use async_trait::async_trait;
+use sqlx::{
+    ConnectOptions, Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+};
+use std::{
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use wadi_log::NodeId;
+
+type Engine = PostgresStore;
+type DbRow = PgRow;
+/// A list of lists as rows `j`, each with its `value`.
+const EACH: &str = "json_array_elements($1::json) AS j(value)";
+
+/// Names the writer's lock among the database's advisory locks: "wadi" in ASCII.
+const WRITER_LOCK: i64 = 0x7761_6469;
+/// How often a standby asks whether the writer's lock is free.
+const ASK: Duration = Duration::from_millis(250);
+/// A server that restarts is waited for so long; then the group fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The least version: MERGE-free SQL, `unhex` as a function, hash partitions; 15 is what Debian's stable brings.
+const VERSION_MIN: i32 = 150_000;
+/// A read that takes longer is given up, milliseconds.
+const READ_TIMEOUT: &str = "30000";
+/// A write that takes longer is given up and undone, milliseconds.
+const WRITE_TIMEOUT: &str = "120000";
+
+/// A store in a PostgreSQL database.
+pub struct PostgresStore {
+    node: NodeId,
+    readers: PgPool,
+    queue: Queue,
+    anchor_state: AnchorState,
+}
+
+fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|e| StoreError::Open { path: hide_password(url), why: e.to_string() })?;
+    Ok(options
+        .application_name("wadi")
+        // A daemon whose machine went away without a word must not hold the lock for hours.
+        .options([
+            ("statement_timeout", timeout),
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "2"),
+            ("tcp_keepalives_count", "3"),
+        ])
+        .disable_statement_logging())
+}
+
+/// A URL for people: without its password.
+fn hide_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.into(),
+    }
+}
+
+impl PostgresStore {
+    /// Opens a database for a hub, once no other daemon writes to it; `anchor` is made in `dir`. `on_wait` is called
+    /// once if another daemon has it.
+    pub async fn open(
+        url: &str,
+        dir: &Path,
+        node: NodeId,
+        on_wait: impl FnOnce() + Send,
+    ) -> Result<Arc<Self>, StoreError> {
+        let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
+        let writing = options(url, WRITE_TIMEOUT)?;
+        let mut conn = PgConnection::connect_with(&writing).await.map_err(open_error)?;
+        check_server(&mut conn).await?;
+        let mut on_wait = Some(on_wait);
+        while !take_lock(&mut conn).await? {
+            if let Some(tell) = on_wait.take() {
+                tell();
+            }
+            tokio::time::sleep(ASK).await;
+        }
+        migrate(&mut conn).await?;
+        let held = meta(&mut conn, "commits").await? as u64;
+        let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
+        let anchored = found.as_ref().map_or(0, |a| a.commits);
+        let anchored_heads = found.as_ref().map(|a| a.heads.clone()).unwrap_or_default();
+        let state = match found {
+            // The other daemon of a pair has its own anchor: a first start beside it is nothing to raise an alarm for.
+            None => AnchorState::New,
+            Some(a) if held < a.commits => AnchorState::LostTail { anchored: a.commits, held, heads: a.heads },
+            Some(_) => AnchorState::Whole,
+        };
+        let anchor_state = remember_loss(&mut conn, state).await?;
+        let readers = PgPoolOptions::new()
+            .max_connections(6)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options(url, READ_TIMEOUT)?)
+            .await
+            .map_err(open_error)?;
+        let progress = Progress { file, commits: held.max(anchored), heads: anchored_heads.into_iter().collect() };
+        let queue = Queue::start(Writer { conn: Some(conn), options: writing, progress });
+        Ok(Arc::new(Self { node, readers, queue, anchor_state }))
+    }
+}
+
+async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let version: i32 =
+        sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(&mut *conn).await?;
+    if version < VERSION_MIN {
+        return Err(StoreError::ServerTooOld { found: format!("{}.{}", version / 10_000, version % 10_000) });
+    }
+    let (fsync, commit): (String, String) =
+        sqlx::query_as("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+            .fetch_one(conn)
+            .await?;
+    if fsync == "off" || commit == "off" {
+        return Err(StoreError::Unsafe(format!("fsync is {fsync} and synchronous_commit is {commit}")));
+    }
+    Ok(())
+}
+
+async fn take_lock(conn: &mut PgConnection) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(WRITER_LOCK).fetch_one(conn).await?)
+}
+
+async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let fresh: bool = sqlx::query_scalar("SELECT to_regclass('meta') IS NULL").fetch_one(&mut *conn).await?;
+    let found = if fresh { 0 } else { meta(conn, "schema").await? };
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
+        let mut tx = conn.begin().await?;
+        sqlx::raw_sql(*sql).execute(&mut *tx).await?;
+        sqlx::query("UPDATE meta SET value = $1 WHERE key = 'schema'").bind(n as i64 + 1).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// A database restored from an older backup is remembered as such until the lost heads are held again.
+async fn remember_loss(conn: &mut PgConnection, state: AnchorState) -> Result<AnchorState, StoreError> {
+    if let AnchorState::LostTail { anchored, held, heads } = &state {
+        let lost = anchor::encode(&Anchor { commits: *anchored, heads: heads.clone() });
+        let mut tx = conn.begin().await?;
+        sqlx::query(
+            "INSERT INTO local VALUES ('anchor', 'lost', $1) ON CONFLICT (scope, key) DO UPDATE SET value = $1",
+        )
+        .bind(format!("{held} {}", wadi_log::hex(&lost)))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("UPDATE meta SET value = $1 WHERE key = 'commits'")
+            .bind(*anchored as i64)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        return Ok(state);
+    }
+    let lost: Option<String> = sqlx::query_scalar("SELECT value FROM local WHERE scope = 'anchor' AND key = 'lost'")
+        .fetch_optional(conn)
+        .await?;
+    let read = |text: &str| {
+        let (held, bytes) = text.split_once(' ')?;
+        Some((held.parse().ok()?, anchor::decode(&wadi_log::unhex(bytes)?)?))
+    };
+    Ok(match lost.as_deref().and_then(read) {
+        Some((held, a)) => AnchorState::LostTail { anchored: a.commits, held, heads: a.heads },
+        None => state,
+    })
+}
+
+pub(crate) async fn meta(conn: &mut PgConnection, key: &str) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE key = $1").bind(key).fetch_one(conn).await?)
+}
+
+/// The one session that writes; none while the server is away.
+struct Writer {
+    conn: Option<PgConnection>,
+    options: PgConnectOptions,
+    progress: Progress,
+}
+
+/// How a group failed.
+enum Trouble {
+    /// The statements failed; the server has undone all.
+    Undone(StoreError),
+    /// The connection broke; once COMMIT was sent, the server may have committed this outcome.
+    Broken(StoreError, Option<Vec<Result<(), StoreError>>>),
+}
+
+impl Writer {
+    /// One attempt at the transaction.
+    async fn attempt(&mut self, group: &[Box<Batch>]) -> Result<Vec<Result<(), StoreError>>, Trouble> {
+        let commits = self.progress.commits as i64 + 1;
+        let Some(conn) = &mut self.conn else {
+            return Err(Trouble::Broken(StoreError::Down("no connection".into()), None));
+        };
+        let mut each = Vec::with_capacity(group.len());
+        let mut complete = false;
+        let done = async {
+            let mut tx = conn.begin().await?;
+            for batch in group {
+                let mut part = tx.begin().await?;
+                match write_batch(&mut part, batch).await {
+                    Ok(()) => {
+                        part.commit().await?;
+                        each.push(Ok(()));
+                    }
+                    Err(error @ StoreError::Conflict(_)) => {
+                        part.rollback().await?;
+                        each.push(Err(error));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            sqlx::query("UPDATE meta SET value = $1 WHERE key = 'commits'").bind(commits).execute(&mut *tx).await?;
+            complete = true;
+            tx.commit().await?;
+            Ok::<_, StoreError>(())
+        }
+        .await;
+        match done {
+            Ok(()) => Ok(each),
+            Err(error @ StoreError::Down(_)) => Err(Trouble::Broken(error, complete.then_some(each))),
+            Err(error) => Err(Trouble::Undone(error)),
+        }
+    }
+
+    /// A new session with the lock. Another daemon that has it meanwhile is for good: this one stops.
+    async fn connect(&mut self) -> Result<(), StoreError> {
+        self.conn = None;
+        let mut conn = PgConnection::connect_with(&self.options).await?;
+        check_server(&mut conn).await?;
+        if !take_lock(&mut conn).await? {
+            return Err(StoreError::Failed(
+                "the connection to the database broke, and another daemon has taken over since".into(),
+            ));
+        }
+        self.conn = Some(conn);
+        Ok(())
+    }
+
+    async fn connect_patiently(&mut self, why: StoreError) -> Result<(), StoreError> {
+        tracing::warn!(%why, "the database is away; trying again");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.connect().await {
+                Ok(()) => return Ok(()),
+                Err(failed @ StoreError::Failed(_)) => {
+                    // The server may not have noticed yet that the old session is gone.
+                    if Instant::now() > deadline - PATIENCE + Duration::from_secs(15) {
+                        return Err(failed);
+                    }
+                }
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => {}
+            }
+            tokio::time::sleep(ASK).await;
+        }
+    }
+}
+
+#[async_trait]
+impl GroupWriter for Writer {
+    async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        if self.conn.is_none() {
+            self.connect_patiently(StoreError::Down("not connected since the last write".into())).await?;
+        }
+        for _ in 0..3 {
+            let outcome = self.attempt(group).await;
+            match outcome {
+                Ok(each) => {
+                    self.progress.advance(group, &each)?;
+                    return Ok(each);
+                }
+                Err(Trouble::Undone(error)) => return Err(error),
+                Err(Trouble::Broken(error, sent)) => {
+                    self.connect_patiently(error).await?;
+                    let conn = self.conn.as_mut().expect("just connected");
+                    let arrived = meta(conn, "commits").await? as u64 > self.progress.commits;
+                    if let Some(each) = sent.filter(|_| arrived) {
+                        self.progress.advance(group, &each)?;
+                        return Ok(each);
+                    }
+                }
+            }
+        }
+        Err(StoreError::Down("the connection broke three times over one group".into()))
+    }
+
+    async fn reopen(&mut self) -> Result<(), StoreError> {
+        // The transaction was undone with its guard. A session that does not answer is opened anew with the next group.
+        if let Some(conn) = &mut self.conn
+            && conn.ping().await.is_err()
+        {
+            self.conn = None;
+        }
+        Ok(())
+    }
+
+    async fn close(self) {
+        if let Some(conn) = self.conn {
+            let _ = conn.close().await;
+        }
+    }
+}

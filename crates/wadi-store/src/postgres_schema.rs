@@ -1,0 +1,81 @@
+//! The schema on PostgreSQL, as a chain of migrations. A migration that landed is never changed.
+
+/// Each migration takes the database from its index to its index plus one.
+pub(crate) const MIGRATIONS: &[&str] = &["
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BIGINT NOT NULL);
+-- SQLite's name for what PostgreSQL calls decode(…, 'hex'): both engines read with one text.
+CREATE FUNCTION unhex(TEXT) RETURNS BYTEA LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT decode($1, 'hex') $$;
+CREATE TABLE nodes (node BYTEA PRIMARY KEY, enrolment BYTEA NOT NULL);
+CREATE TABLE logs (
+    log BYTEA PRIMARY KEY, size BIGINT NOT NULL, peaks BYTEA NOT NULL, checkpoint BYTEA NOT NULL,
+    unkept_bytes BIGINT NOT NULL, grew_ms BIGINT NOT NULL
+);
+-- Forked entries stand side by side: main = 1 is the branch this node holds as the log, 0 any other, 2 an excerpt.
+CREATE TABLE entries (
+    log BYTEA NOT NULL, seq BIGINT NOT NULL, leaf BYTEA NOT NULL, bytes BYTEA NOT NULL,
+    main BIGINT NOT NULL, received_ms BIGINT NOT NULL,
+    PRIMARY KEY (log, seq, leaf)
+) PARTITION BY HASH (log);
+DO $$ BEGIN
+    FOR n IN 0..15 LOOP
+        EXECUTE format('CREATE TABLE entries_%s PARTITION OF entries FOR VALUES WITH (MODULUS 16, REMAINDER %s)', n, n);
+    END LOOP;
+END $$;
+CREATE INDEX entries_loose ON entries (log) WHERE main <> 1;
+CREATE TABLE tree (
+    log BYTEA NOT NULL, level BIGINT NOT NULL, idx BIGINT NOT NULL, hash BYTEA NOT NULL, PRIMARY KEY (log, level, idx)
+);
+CREATE TABLE checkpoints (
+    log BYTEA NOT NULL, size BIGINT NOT NULL, signed BYTEA NOT NULL, kept BIGINT NOT NULL, PRIMARY KEY (log, size)
+);
+CREATE TABLE cosignatures (
+    log BYTEA NOT NULL, witness BYTEA NOT NULL, size BIGINT NOT NULL, time_s BIGINT NOT NULL,
+    checkpoint BYTEA NOT NULL, cosignature BYTEA NOT NULL, PRIMARY KEY (log, witness)
+);
+CREATE TABLE seen (log BYTEA NOT NULL, seq BIGINT NOT NULL, leaf BYTEA NOT NULL, PRIMARY KEY (log, seq, leaf));
+CREATE TABLE forks (log BYTEA PRIMARY KEY, proof BYTEA NOT NULL);
+CREATE TABLE record_entries (
+    record BYTEA NOT NULL, log BYTEA NOT NULL, seq BIGINT NOT NULL, leaf BYTEA NOT NULL,
+    PRIMARY KEY (record, log, seq, leaf)
+);
+CREATE INDEX record_entries_log ON record_entries (log, seq);
+CREATE TABLE records (
+    id BYTEA PRIMARY KEY, printed TEXT NOT NULL, lane BIGINT NOT NULL, crossing TEXT NOT NULL, state TEXT NOT NULL,
+    open BOOLEAN NOT NULL, contested BOOLEAN NOT NULL, json TEXT NOT NULL, digest BYTEA NOT NULL,
+    entries BIGINT NOT NULL, at_ms BIGINT NOT NULL, born_ms BIGINT NOT NULL, changed BIGINT NOT NULL
+) WITH (fillfactor = 80);
+CREATE INDEX records_printed ON records (printed);
+CREATE INDEX records_changed ON records (changed);
+CREATE INDEX records_lane ON records (lane, crossing, changed);
+CREATE TABLE terms (
+    record BYTEA NOT NULL, what TEXT NOT NULL, value TEXT NOT NULL, born_ms BIGINT NOT NULL,
+    PRIMARY KEY (what, value, born_ms, record)
+);
+CREATE INDEX terms_record ON terms (record);
+CREATE TABLE waiting (
+    log BYTEA NOT NULL, seq BIGINT NOT NULL, leaf BYTEA NOT NULL, record BYTEA NOT NULL, missing BYTEA,
+    PRIMARY KEY (log, seq, leaf)
+);
+CREATE INDEX waiting_record ON waiting (record);
+CREATE INDEX waiting_missing ON waiting (missing);
+CREATE TABLE refusals (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, subject TEXT NOT NULL, code TEXT NOT NULL, why TEXT NOT NULL,
+    peer TEXT NOT NULL, at_ms BIGINT NOT NULL, times BIGINT NOT NULL DEFAULT 1, UNIQUE (subject, code)
+);
+CREATE INDEX refusals_at ON refusals (at_ms, id);
+CREATE TABLE findings (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, severity BIGINT NOT NULL, phase TEXT NOT NULL, state TEXT NOT NULL,
+    crossing TEXT NOT NULL, assignee TEXT NOT NULL, anchor BYTEA NOT NULL, evidence TEXT NOT NULL, at_ms BIGINT NOT NULL,
+    due_ms BIGINT NOT NULL, json TEXT NOT NULL
+);
+CREATE INDEX findings_anchor ON findings (anchor);
+CREATE INDEX findings_order ON findings (severity, at_ms, id);
+CREATE INDEX findings_due ON findings (due_ms) WHERE phase = 'PENDING';
+CREATE TABLE peers (node BYTEA PRIMARY KEY, json TEXT NOT NULL);
+CREATE TABLE carried (
+    log BYTEA NOT NULL, start BIGINT NOT NULL, size BIGINT NOT NULL, bytes BYTEA NOT NULL, PRIMARY KEY (log, start)
+);
+CREATE TABLE local (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key));
+CREATE TABLE resyncs (id TEXT PRIMARY KEY, json TEXT NOT NULL);
+INSERT INTO meta VALUES ('schema', 0), ('commits', 0), ('changed', 0);
+"];

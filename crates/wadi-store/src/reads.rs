@@ -1,0 +1,606 @@
+//! Every read of the store, once for both engines: compiled as a part of `sqlite.rs` and as a part of `postgres.rs`, whose
+//! dialects share this text. What they do not share (`EACH`, how a list of JSON becomes rows) each of them names itself.
+
+use super::{DbRow, EACH, Engine};
+use crate::{AnchorState, Batch, Store, StoreError, rows::*};
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, Row};
+use std::collections::{BTreeMap, HashMap};
+use wadi_log::{
+    Cosignature, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Subtree,
+    TILE_LEVELS, VerifiedEntry, node_hash,
+};
+
+fn log_of(row: &DbRow, at: usize) -> Result<LogId, StoreError> {
+    LogId::from_slice(row.get(at)).map_err(damaged)
+}
+
+fn damaged(error: wadi_log::LogError) -> StoreError {
+    StoreError::Damaged { entry: error.to_string() }
+}
+
+/// log, seq, leaf, bytes, received_ms, main.
+fn stored_entry(row: &DbRow) -> Result<StoredEntry, StoreError> {
+    let leaf = Hash::from_slice(row.get(2)).map_err(damaged)?;
+    let reference = Reference { log: log_of(row, 0)?, seq: row.get::<i64, _>(1) as u64, leaf };
+    let entry = VerifiedEntry::recheck(reference, row.get(3))
+        .map_err(|_| StoreError::Damaged { entry: reference.to_string() })?;
+    Ok(StoredEntry { entry, received_ms: row.get(4), main: row.get::<i64, _>(5) == 1 })
+}
+
+/// One rotten entry does not hold up the rest of its record; it is told, and found by every audit until repaired.
+fn readable(row: &DbRow) -> Option<StoredEntry> {
+    stored_entry(row)
+        .inspect_err(|error| tracing::error!(code = error.code(), %error, "a stored entry is damaged"))
+        .ok()
+}
+
+/// What a statement takes as `EACH`.
+fn json_list(rows: &impl serde::Serialize) -> String {
+    serde_json::to_string(rows).expect("lists of text and numbers serialise")
+}
+
+fn id_list(ids: &[RecordId]) -> String {
+    json_list(&ids.iter().map(|id| [id.to_string()]).collect::<Vec<_>>())
+}
+
+const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, f.json";
+/// What a filter takes; its values are bound from $1 on.
+const FINDING_FILTER: &str = "($1 IS NULL OR f.rule = $1) AND ($2 IS NULL OR f.severity = $2) \
+     AND ($3 IS NULL OR f.crossing = $3) AND ($4 IS NULL OR f.phase = $4) AND ($5 IS NULL OR f.state = $5) \
+     AND ($6 IS NULL OR f.assignee = $6) AND ($7 IS NULL OR f.at_ms <= $7)";
+
+fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
+    Ok(FindingRow {
+        id: r.get(0),
+        rule: r.get(1),
+        severity: r.get::<i64, _>(2) as u8,
+        phase: r.get(3),
+        state: r.get(4),
+        crossing: r.get(5),
+        assignee: r.get(6),
+        anchor: RecordId::from_slice(r.get(7)).map_err(damaged)?,
+        evidence: r.get(8),
+        at_ms: r.get(9),
+        due_ms: r.get(10),
+        json: r.get(11),
+    })
+}
+
+const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, r.contested, r.json, r.digest, r.entries, r.at_ms, r.changed, r.born_ms";
+
+fn record_row(row: &DbRow) -> Result<RecordRow, StoreError> {
+    Ok(RecordRow {
+        id: RecordId::from_slice(row.get(0)).map_err(damaged)?,
+        printed: row.get(1),
+        lane: row.get::<i64, _>(2) as u8,
+        crossing: row.get(3),
+        state: row.get(4),
+        open: row.get(5),
+        contested: row.get(6),
+        json: row.get(7),
+        digest: Hash::from_slice(row.get(8)).map_err(damaged)?,
+        entries: row.get::<i64, _>(9) as u32,
+        at_ms: row.get(10),
+        changed: row.get(11),
+        born_ms: row.get(12),
+        terms: Vec::new(),
+        waiting: Vec::new(),
+    })
+}
+
+fn record_id(row: &DbRow) -> Result<RecordId, StoreError> {
+    RecordId::from_slice(row.get(0)).map_err(damaged)
+}
+
+#[async_trait]
+impl Store for Engine {
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.queue.commit(batch).await
+    }
+
+    fn anchor_state(&self) -> &AnchorState {
+        &self.anchor_state
+    }
+
+    fn node(&self) -> NodeId {
+        self.node
+    }
+
+    async fn logs(&self) -> Result<Vec<LogRow>, StoreError> {
+        let rows =
+            sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs").fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LogRow {
+                    log: log_of(row, 0)?,
+                    peaks: Peaks::from_parts(row.get::<i64, _>(1) as u64, row.get(2)).map_err(damaged)?,
+                    checkpoint: SignedCheckpoint::from_bytes(row.get(3)).map_err(damaged)?,
+                    grew_ms: row.get(4),
+                })
+            })
+            .collect()
+    }
+
+    async fn entries(&self, log: &LogId, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
+        // Entries are at least some 40 bytes, mostly 200 to 400: this many rows are never far too many or too few.
+        let limit = (bytes_max / 64).clamp(1, 4096) as i64;
+        let rows = sqlx::query(
+            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 \
+             ORDER BY seq LIMIT $3",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(from as i64)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        let (mut out, mut bytes) = (Vec::new(), 0);
+        for row in &rows {
+            let entry = stored_entry(row)?;
+            bytes += entry.entry.bytes().len();
+            if bytes > bytes_max && !out.is_empty() {
+                break;
+            }
+            out.push(entry);
+        }
+        Ok(out)
+    }
+
+    async fn entry(&self, r: &Reference) -> Result<Option<VerifiedEntry>, StoreError> {
+        let row = sqlx::query(
+            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3",
+        )
+        .bind(&r.log.to_bytes()[..])
+        .bind(r.seq as i64)
+        .bind(&r.leaf.0[..])
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|r| stored_entry(&r).map(|e| e.entry)).transpose()
+    }
+
+    async fn record_entries(&self, record: &RecordId) -> Result<Vec<StoredEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main FROM record_entries r \
+             JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf WHERE r.record = $1",
+        )
+        .bind(&record.0[..])
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.iter().filter_map(readable).collect())
+    }
+
+    async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT record FROM record_entries WHERE log = $1 AND seq >= $2")
+            .bind(&log.to_bytes()[..])
+            .bind(from.min(i64::MAX as u64) as i64)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
+    }
+
+    async fn subtrees(&self, log: &LogId, wanted: &[Subtree]) -> Result<HashMap<Subtree, Hash>, StoreError> {
+        let mut out = HashMap::new();
+        for subtree in wanted {
+            if let std::collections::hash_map::Entry::Vacant(place) = out.entry(*subtree) {
+                place.insert(self.subtree(log, *subtree).await?);
+            }
+        }
+        Ok(out)
+    }
+
+    async fn checkpoints(&self, log: &LogId, from: u64) -> Result<Vec<SignedCheckpoint>, StoreError> {
+        let rows = sqlx::query("SELECT signed FROM checkpoints WHERE log = $1 AND size > $2 ORDER BY size LIMIT 64")
+            .bind(&log.to_bytes()[..])
+            .bind(from as i64)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|r| SignedCheckpoint::from_bytes(r.get(0)).map_err(damaged)).collect()
+    }
+
+    async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError> {
+        let rows = sqlx::query("SELECT checkpoint, cosignature FROM cosignatures WHERE $1 IS NULL OR log = $1")
+            .bind(log.map(|l| l.to_bytes().to_vec()))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|r| {
+                Ok(CosignedHead {
+                    checkpoint: SignedCheckpoint::from_bytes(r.get(0)).map_err(damaged)?,
+                    cosignature: Cosignature::from_slice(r.get(1)).map_err(damaged)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main FROM seen s \
+             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf WHERE s.log = $1 ORDER BY s.seq",
+        )
+        .bind(&log.to_bytes()[..])
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|r| stored_entry(r).map(|e| e.entry)).collect()
+    }
+
+    async fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {
+        let rows = sqlx::query("SELECT enrolment FROM nodes").fetch_all(&self.readers).await?;
+        rows.iter().map(|r| Enrolment::from_bytes(r.get(0)).map_err(damaged)).collect()
+    }
+
+    async fn forks(&self) -> Result<Vec<ForkProof>, StoreError> {
+        let rows = sqlx::query("SELECT proof FROM forks").fetch_all(&self.readers).await?;
+        rows.iter().map(|r| ForkProof::from_bytes(r.get(0)).map_err(damaged)).collect()
+    }
+
+    async fn record(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!("SELECT {RECORD_COLUMNS} FROM records r WHERE r.id = $1")))
+            .bind(&id.0[..])
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|r| record_row(&r)).transpose()
+    }
+
+    async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM records WHERE printed = $1 LIMIT 16")
+            .bind(printed)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
+    }
+
+    async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
+        let (what, value) = f.term.clone().unzip();
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM records r WHERE ($1 IS NULL OR r.lane = $1) AND ($2 IS NULL OR r.crossing = $2) \
+             AND ($3 IS NULL OR ' ' || r.state || ' ' LIKE '% ' || $3 || ' %') AND (NOT $4 OR r.contested) \
+             AND ($5 IS NULL OR r.changed < $5) \
+             AND ($6 IS NULL OR EXISTS (SELECT 1 FROM terms t WHERE t.record = r.id AND t.what = $6 AND t.value = $7)) \
+             ORDER BY r.changed DESC LIMIT $8"
+        )))
+        .bind(f.lane.map(i64::from))
+        .bind(f.crossing.as_deref())
+        .bind(f.state.as_deref())
+        .bind(f.contested)
+        .bind(f.before)
+        .bind(what)
+        .bind(value)
+        .bind(i64::from(f.limit))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(record_row).collect()
+    }
+
+    async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT record FROM record_entries").fetch_all(&self.readers).await?;
+        rows.iter().map(record_id).collect()
+    }
+
+    async fn by_term(&self, what: &str, value: &str, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM terms t JOIN records r ON r.id = t.record WHERE t.what = $1 AND t.value = $2 \
+             ORDER BY r.id LIMIT $3"
+        )))
+        .bind(what)
+        .bind(value)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(record_row).collect()
+    }
+
+    async fn near(&self, terms: &[TermQuery], per_term: u32) -> Result<Vec<(usize, RecordRow)>, StoreError> {
+        if terms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<_> =
+            terms.iter().map(|t| (t.asker, &t.what, &t.value, t.between_ms.0, t.between_ms.1)).collect();
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS}, q.asker FROM (SELECT w.asker, t.record, row_number() OVER \
+             (PARTITION BY w.asker, w.what, w.value ORDER BY abs(t.born_ms - (w.lo + w.hi) / 2), t.record) AS place \
+             FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, j.value ->> 2 AS value, \
+             CAST(j.value ->> 3 AS BIGINT) AS lo, CAST(j.value ->> 4 AS BIGINT) AS hi FROM {EACH}) AS w \
+             JOIN terms t ON t.what = w.what AND t.value = w.value AND t.born_ms BETWEEN w.lo AND w.hi) AS q \
+             JOIN records r ON r.id = q.record WHERE q.place <= $2 ORDER BY q.asker, q.place, r.id"
+        )))
+        .bind(json_list(&asked))
+        .bind(i64::from(per_term))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|r| Ok((r.get::<i64, _>(13) as usize, record_row(r)?))).collect()
+    }
+
+    async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) ORDER BY r.id"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(record_row).collect()
+    }
+
+    async fn terms_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT t.record, t.what, t.value FROM {EACH} JOIN terms t ON t.record = unhex(j.value ->> 0) \
+             ORDER BY t.record, t.what, t.value"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|r| Ok((record_id(r)?, r.get(1), r.get(2)))).collect()
+    }
+
+    async fn entries_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, StoredEntry)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main, re.record FROM {EACH} \
+             JOIN record_entries re ON re.record = unhex(j.value ->> 0) \
+             JOIN entries e ON e.log = re.log AND e.seq = re.seq AND e.leaf = re.leaf"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+        let mut out = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id = RecordId::from_slice(row.get(6)).map_err(damaged)?;
+            out.extend(readable(row).map(|entry| (id, entry)));
+        }
+        Ok(out)
+    }
+
+    async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM records r WHERE r.changed > $1 ORDER BY r.changed LIMIT $2"
+        )))
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|r| record_row(r).map(|record| ChangeRow { cursor: record.changed, record })).collect()
+    }
+
+    async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError> {
+        use sha2::{Digest, Sha256};
+        let rows = sqlx::query("SELECT lane, crossing, id, digest, state FROM records ORDER BY lane, crossing, id")
+            .fetch_all(&self.readers)
+            .await?;
+        let mut out: BTreeMap<(u8, String), (i64, Sha256, Sha256)> = BTreeMap::new();
+        for row in &rows {
+            let key = (row.get::<i64, _>(0) as u8, row.get::<String, _>(1));
+            let (count, documents, states) = out.entry(key).or_insert((0, Sha256::new(), Sha256::new()));
+            *count += 1;
+            let (id, digest, state): (Vec<u8>, Vec<u8>, String) = (row.get(2), row.get(3), row.get(4));
+            documents.update(&id);
+            documents.update(&digest);
+            states.update(&id);
+            states.update(state.as_bytes());
+            states.update([0]);
+        }
+        let hash = |h: Sha256| Hash(h.finalize().into());
+        Ok(out.into_iter().map(|((lane, crossing), (n, d, s))| (lane, crossing, n, hash(d), hash(s))).collect())
+    }
+
+    async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
+        let rows =
+            sqlx::query("SELECT subject, code, why, peer, at_ms FROM refusals ORDER BY at_ms DESC, id DESC LIMIT $1")
+                .bind(i64::from(limit))
+                .fetch_all(&self.readers)
+                .await?;
+        let read = |r: &DbRow| RefusalRow {
+            subject: r.get(0),
+            code: r.get(1),
+            why: r.get(2),
+            peer: r.get(3),
+            at_ms: r.get(4),
+        };
+        Ok(rows.iter().map(read).collect())
+    }
+
+    async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+        let rows = sqlx::query("SELECT record, log, seq, leaf, missing FROM waiting LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|r| {
+                let missing: Option<Vec<u8>> = r.get(4);
+                Ok(Waiting {
+                    record: record_id(r)?,
+                    entry: Reference {
+                        log: log_of(r, 1)?,
+                        seq: r.get::<i64, _>(2) as u64,
+                        leaf: Hash::from_slice(r.get(3)).map_err(damaged)?,
+                    },
+                    missing: missing.map(|m| Reference::from_slice(&m).map_err(damaged)).transpose()?,
+                })
+            })
+            .collect()
+    }
+
+    async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError> {
+        let mut out = Vec::new();
+        for entry in entries {
+            let rows = sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing = $1")
+                .bind(&entry.to_bytes()[..])
+                .fetch_all(&self.readers)
+                .await?;
+            for row in &rows {
+                out.push(record_id(row)?);
+            }
+        }
+        Ok(out)
+    }
+
+    async fn finding(&self, id: &str) -> Result<Option<FindingRow>, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!("SELECT {FINDING_COLUMNS} FROM findings f WHERE f.id = $1")))
+            .bind(id.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|r| finding_row(&r)).transpose()
+    }
+
+    async fn findings_of(&self, anchors: &[RecordId]) -> Result<Vec<FindingRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {FINDING_COLUMNS} FROM {EACH} JOIN findings f ON f.anchor = unhex(j.value ->> 0) ORDER BY f.id"
+        )))
+        .bind(id_list(anchors))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(finding_row).collect()
+    }
+
+    async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
+        let after = f.after.clone();
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {FINDING_COLUMNS} FROM findings f WHERE {FINDING_FILTER} \
+             AND ($8 IS NULL OR (f.severity, f.at_ms, f.id) > ($8, $9, $10)) \
+             ORDER BY f.severity, f.at_ms, f.id LIMIT $11"
+        )))
+        .bind(f.rule.clone())
+        .bind(f.severity.map(i64::from))
+        .bind(f.crossing.clone())
+        .bind(f.phase.clone())
+        .bind(f.state.clone())
+        .bind(f.assignee.clone())
+        .bind(f.until_ms)
+        .bind(after.as_ref().map(|a| i64::from(a.0)))
+        .bind(after.as_ref().map(|a| a.1))
+        .bind(after.map(|a| a.2))
+        .bind(i64::from(f.limit))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(finding_row).collect()
+    }
+
+    async fn finding_counts(&self, f: &FindingFilter) -> Result<Vec<(String, String, String, i64)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT f.rule, f.phase, f.state, count(*) FROM findings f WHERE {FINDING_FILTER} \
+             GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state"
+        )))
+        .bind(f.rule.clone())
+        .bind(f.severity.map(i64::from))
+        .bind(f.crossing.clone())
+        .bind(f.phase.clone())
+        .bind(f.state.clone())
+        .bind(f.assignee.clone())
+        .bind(f.until_ms)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect())
+    }
+
+    async fn findings_due(&self, through_ms: i64) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT anchor FROM findings WHERE phase = 'PENDING' AND due_ms <= $1")
+            .bind(through_ms)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {
+        let rows = sqlx::query("SELECT node, json FROM peers").fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|r| Ok(PeerRow { node: NodeId::from_slice(r.get(0)).map_err(damaged)?, json: r.get(1) }))
+            .collect()
+    }
+
+    async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT log, start, size FROM carried ORDER BY log, start").fetch_all(&self.readers).await?;
+        rows.iter().map(|r| Ok((log_of(r, 0)?, r.get::<i64, _>(1) as u64, r.get::<i64, _>(2) as u64))).collect()
+    }
+
+    async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
+            .bind(log.to_bytes().to_vec())
+            .bind(from as i64)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(bytes)
+    }
+
+    async fn loose_logs(&self) -> Result<Vec<LogId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT log FROM entries WHERE main <> 1").fetch_all(&self.readers).await?;
+        rows.iter().map(|r| log_of(r, 0)).collect()
+    }
+
+    async fn local(&self, scope: &str, key: &str) -> Result<Option<String>, StoreError> {
+        let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
+            .bind(scope.to_string())
+            .bind(key.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(value)
+    }
+
+    async fn local_all(&self, scope: &str) -> Result<Vec<LocalKey>, StoreError> {
+        let rows = sqlx::query("SELECT scope, key, value FROM local WHERE scope = $1 ORDER BY key")
+            .bind(scope)
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(rows.iter().map(|r| LocalKey { scope: r.get(0), key: r.get(1), value: r.get(2) }).collect())
+    }
+
+    async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT record FROM terms WHERE what = 'handed_over' AND value = $1")
+            .bind(crossing)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
+    }
+
+    async fn counts(&self) -> Result<StoreCounts, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) + (SELECT count(*) FROM entries WHERE main <> 1), \
+             (SELECT count(*) FROM records), (SELECT count(*) FROM waiting), (SELECT count(*) FROM refusals), \
+             (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM carried), (SELECT count(*) FROM findings)",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(StoreCounts {
+            entries: row.get(0),
+            records: row.get(1),
+            waiting: row.get(2),
+            refused: row.get(3),
+            carried_bytes: row.get(4),
+            findings: row.get(5),
+        })
+    }
+
+    async fn close(&self) {
+        // Readers first: the last to leave moves the WAL into the database, and readers may not write.
+        self.readers.close().await;
+        self.queue.close().await;
+    }
+}
+
+impl Engine {
+    /// A perfect subtree's root, out of the nearest level that is kept below it.
+    async fn subtree(&self, log: &LogId, wanted: Subtree) -> Result<Hash, StoreError> {
+        let base = if wanted.level == 0 { 0 } else { (wanted.level - 1) / TILE_LEVELS * TILE_LEVELS };
+        let base = if wanted.level.is_multiple_of(TILE_LEVELS) { wanted.level } else { base };
+        let up = wanted.level - base;
+        let (first, count) = (wanted.index << up, 1i64 << up);
+        let sql = if base == 0 {
+            "SELECT leaf FROM entries WHERE log = $1 AND seq >= $2 AND seq < $3 AND main = 1 AND $4 = 0 ORDER BY seq"
+        } else {
+            "SELECT hash FROM tree WHERE log = $1 AND idx >= $2 AND idx < $3 AND level = $4 ORDER BY idx"
+        };
+        let rows = sqlx::query(sql)
+            .bind(&log.to_bytes()[..])
+            .bind(first as i64)
+            .bind(first as i64 + count)
+            .bind(i64::from(base))
+            .fetch_all(&self.readers)
+            .await?;
+        if rows.len() as i64 != count {
+            return Err(StoreError::Conflict(format!("{log} does not hold {wanted:?}")));
+        }
+        let mut hashes =
+            rows.iter().map(|r| Hash::from_slice(r.get(0)).map_err(damaged)).collect::<Result<Vec<_>, _>>()?;
+        while hashes.len() > 1 {
+            hashes = hashes.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
+        }
+        Ok(hashes[0])
+    }
+}

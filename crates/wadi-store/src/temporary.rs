@@ -1,0 +1,148 @@
+//! A PostgreSQL server of its own in a directory, from the system's binaries: for the demonstration and for tests.
+
+use crate::StoreError;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server; it stops when this is dropped. It listens on a Unix socket in its directory and nowhere else.
+pub struct TemporaryServer {
+    dir: PathBuf,
+    binaries: PathBuf,
+    owner: Option<(u32, u32)>,
+    child: Option<Child>,
+}
+
+fn failed(what: &str, why: impl std::fmt::Display) -> StoreError {
+    StoreError::Open { path: what.into(), why: why.to_string() }
+}
+
+/// Where `initdb` and `postgres` are: the newest of Debian's versions, or the search path.
+fn find_binaries() -> Result<PathBuf, StoreError> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<(u32, PathBuf)> =
+        versions.filter_map(|v| Some((v.file_name().to_str()?.parse().ok()?, v.path().join("bin")))).collect();
+    found.sort();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let listed = found.into_iter().rev().map(|(_, p)| p).chain(std::env::split_paths(&path));
+    listed.into_iter().find(|p| p.join("initdb").exists() && p.join("postgres").exists()).ok_or_else(|| {
+        failed("PostgreSQL", "initdb and postgres are not installed; on Debian: apt-get install postgresql")
+    })
+}
+
+/// PostgreSQL does not run as root: root lends it the user that the package made, or nobody.
+fn owner() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    if fs::metadata("/proc/self").map(|m| m.uid()).ok()? != 0 {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let ids = |name: &str| {
+        let line = users.lines().find(|l| l.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody"))
+}
+
+impl TemporaryServer {
+    /// Makes a cluster in a directory, which must not hold one, and starts it.
+    pub fn start(dir: &Path) -> Result<Self, StoreError> {
+        let mut server = Self { dir: dir.into(), binaries: find_binaries()?, owner: owner(), child: None };
+        fs::create_dir_all(dir).map_err(|e| failed(&dir.display().to_string(), e))?;
+        if let Some((user, group)) = server.owner {
+            std::os::unix::fs::chown(dir, Some(user), Some(group)).map_err(|e| failed("chown", e))?;
+        }
+        let mut initdb = server.command("initdb");
+        initdb.args(["--auth=trust", "--username=wadi", "--encoding=UTF8", "--locale=C", "-D"]).arg(dir.join("data"));
+        let made = initdb.stdout(Stdio::null()).stderr(Stdio::piped()).output().map_err(|e| failed("initdb", e))?;
+        if !made.status.success() {
+            return Err(failed("initdb", String::from_utf8_lossy(&made.stderr)));
+        }
+        server.launch()?;
+        Ok(server)
+    }
+
+    fn command(&self, name: &str) -> Command {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(self.binaries.join(name));
+        command.current_dir(&self.dir).stdin(Stdio::null());
+        if let Some((user, group)) = self.owner {
+            command.gid(group).uid(user);
+        }
+        command
+    }
+
+    /// Starts it again after [`Self::stop`].
+    pub fn launch(&mut self) -> Result<(), StoreError> {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("server.log"));
+        let log = log.map_err(|e| failed("server.log", e))?;
+        let mut server = self.command("postgres");
+        server.arg("-D").arg(self.dir.join("data")).arg("-k").arg(&self.dir).args(["-c", "listen_addresses="]);
+        let child = server.stdout(Stdio::null()).stderr(log).spawn().map_err(|e| failed("postgres", e))?;
+        self.child = Some(child);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.answers() {
+            let gone = self.child.as_mut().is_none_or(|c| !matches!(c.try_wait(), Ok(None)));
+            if gone || Instant::now() > deadline {
+                let log = fs::read_to_string(self.dir.join("server.log")).unwrap_or_default();
+                return Err(failed("postgres", format!("it does not start: {log}")));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn answers(&self) -> bool {
+        let mut psql = self.command("pg_isready");
+        psql.arg("-h").arg(&self.dir).args(["-U", "wadi", "-d", "postgres"]);
+        psql.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    }
+
+    /// The URL of a database of this server.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://wadi@localhost/{database}?host={}", self.dir.display())
+    }
+
+    /// Makes a database.
+    pub fn create(&self, database: &str) -> Result<String, StoreError> {
+        let mut create = self.command("createdb");
+        create.arg("-h").arg(&self.dir).args(["-U", "wadi", database]);
+        let made = create.output().map_err(|e| failed("createdb", e))?;
+        if made.status.success() {
+            Ok(self.url(database))
+        } else {
+            Err(failed("createdb", String::from_utf8_lossy(&made.stderr)))
+        }
+    }
+
+    /// The process that other processes are forked from.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Stops it: in order, breaking connections, or at once, as if the power had failed.
+    pub fn stop(&mut self, at_once: bool) {
+        let Some(mut child) = self.child.take() else { return };
+        let signal = if at_once { "-QUIT" } else { "-INT" };
+        let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Drop for TemporaryServer {
+    fn drop(&mut self) {
+        self.stop(false);
+    }
+}

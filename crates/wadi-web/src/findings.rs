@@ -1,0 +1,252 @@
+//! Findings: lists with exact counts, and what auditors do with them.
+
+use crate::{Problem, Token, TokenScope};
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use wadi_log::Role;
+use wadi_node::{FindingAct, Node, NodeError};
+use wadi_store::{FindingFilter, FindingRow};
+
+/// Findings that one request may assign.
+const BULK_MAX: usize = 500;
+
+/// Which findings to list: the most severe first, of those the oldest first.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct FindingQuery {
+    /// A rule's code, as R02.
+    rule: Option<String>,
+    /// 1 is highest.
+    severity: Option<u8>,
+    /// Crossing's code.
+    crossing: Option<String>,
+    /// PENDING or FIRM.
+    phase: Option<String>,
+    /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED.
+    state: Option<String>,
+    /// Who looks into it.
+    assignee: Option<String>,
+    /// Only what happened so many hours ago or more.
+    older_than_h: Option<i64>,
+    /// Only those after this cursor: `next_after` of the page before.
+    after: Option<String>,
+    /// At most so many, 100 by default, 500 at most.
+    limit: Option<u32>,
+}
+
+fn unprocessable(code: &'static str, why: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
+}
+
+fn filter(q: FindingQuery, now_ms: i64) -> Result<FindingFilter, Problem> {
+    let after = match q.after {
+        None => None,
+        Some(text) => {
+            let parts: Vec<&str> = text.splitn(3, '.').collect();
+            let read = || Some((parts.first()?.parse().ok()?, parts.get(1)?.parse().ok()?, parts.get(2)?.to_string()));
+            let bad = || unprocessable("bad_cursor", format!("{text:?} is no cursor: give `next_after` as it came"));
+            Some(read().ok_or_else(bad)?)
+        }
+    };
+    Ok(FindingFilter {
+        rule: q.rule,
+        severity: q.severity,
+        crossing: q.crossing,
+        phase: q.phase,
+        state: q.state,
+        assignee: q.assignee,
+        until_ms: q.older_than_h.map(|h| now_ms - h.saturating_mul(3_600_000)),
+        after,
+        limit: q.limit.unwrap_or(100).clamp(1, 500),
+    })
+}
+
+fn row_json(row: &FindingRow) -> Value {
+    let mut json: Value = serde_json::from_str(&row.json).unwrap_or_default();
+    json["state"] = row.state.as_str().into();
+    json["assignee"] = row.assignee.as_str().into();
+    json
+}
+
+/// Findings: contradictions between records. At the hub all, with exact counts; at a site what the hub published on its
+/// records.
+#[utoipa::path(get, path = "/v1/findings", params(FindingQuery), tag = "findings",
+    responses((status = 200, description = "a page of findings", body = Object), (status = 422, body = Problem)))]
+pub(crate) async fn list(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+    query: Result<Query<FindingQuery>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let filter = filter(query?.0, node.now_ms())?;
+    if node.me().role != Role::Hub {
+        let findings = node.published_findings(&filter).await?;
+        return Ok(Json(json!({"count": findings.len(), "counts": [], "findings": findings, "next_after": null})));
+    }
+    let rows = node.store().findings(&filter).await.map_err(NodeError::from)?;
+    let counts = node.store().finding_counts(&filter).await.map_err(NodeError::from)?;
+    let last = rows.last().filter(|_| rows.len() as u32 == filter.limit);
+    let next = last.map(|l| format!("{}.{}.{}", l.severity, l.at_ms, l.id));
+    let count: i64 = counts.iter().map(|c| c.3).sum();
+    let counts: Vec<Value> = counts
+        .iter()
+        .map(|(rule, phase, state, n)| json!({"rule": rule, "phase": phase, "state": state, "count": n}))
+        .collect();
+    let findings: Vec<Value> = rows.iter().map(row_json).collect();
+    Ok(Json(json!({"count": count, "counts": counts, "findings": findings, "next_after": next})))
+}
+
+/// One finding.
+#[utoipa::path(get, path = "/v1/findings/{id}", params(("id" = String, Path, description = "the finding's id")),
+    tag = "findings", responses((status = 200, description = "the finding", body = Object), (status = 404, body = Problem)))]
+pub(crate) async fn show(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let row = node.store().finding(&id).await.map_err(NodeError::from)?;
+    let row = row.ok_or_else(|| {
+        let why = format!("no finding {id}; it may have vanished as records came in");
+        Problem::new(StatusCode::NOT_FOUND, "no_such_finding", why)
+    })?;
+    Ok(Json(row_json(&row)))
+}
+
+/// What an auditor does with a finding.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "act", deny_unknown_fields)]
+pub enum ActBody {
+    /// Somebody is to look into it.
+    Assign {
+        /// Who: a service number.
+        to: String,
+        /// Who says so, where the token names nobody.
+        #[serde(default)]
+        officer: Option<String>,
+    },
+    /// How it should be settled, on the evidence as it stands.
+    Propose {
+        /// Waive it, and do not resolve it.
+        #[serde(default)]
+        waive: bool,
+        /// Why.
+        reason: String,
+        /// Who says so, where the token names nobody.
+        #[serde(default)]
+        officer: Option<String>,
+    },
+    /// Another auditor's word on the proposal.
+    Decide {
+        /// Whether it is approved.
+        approve: bool,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+        /// Who says so, where the token names nobody.
+        #[serde(default)]
+        officer: Option<String>,
+    },
+    /// An earlier act never was.
+    Undo {
+        /// The event; the last decision or proposal where none is given.
+        #[serde(default)]
+        event: Option<String>,
+        /// Why.
+        reason: String,
+        /// Who says so, where the token names nobody.
+        #[serde(default)]
+        officer: Option<String>,
+    },
+}
+
+/// The auditor who speaks: the token's, or whom the operator names.
+fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
+    match (&token.scope, named) {
+        (TokenScope::Officer { officer, department }, None) if department == "HUB" => Ok(officer.clone()),
+        (TokenScope::Operator, Some(named)) if !named.is_empty() => Ok(named),
+        (TokenScope::Operator, _) => Err(unprocessable("no_officer", "name the auditor: `officer`".into())),
+        _ => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "no_authority",
+            "findings are the commission's auditors' to decide",
+        )),
+    }
+}
+
+/// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it answers.
+#[utoipa::path(post, path = "/v1/findings/{id}/acts", request_body = ActBody, tag = "findings",
+    params(("id" = String, Path, description = "the finding's id")),
+    responses((status = 201, description = "written", body = Object), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(crate) async fn act(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path(id): Path<String>,
+    body: Result<Json<ActBody>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (act, officer) = match body?.0 {
+        ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer),
+        ActBody::Propose { waive, reason, officer } => (FindingAct::Propose { waive, reason }, officer),
+        ActBody::Decide { approve, reason, officer } => (FindingAct::Decide { approve, reason }, officer),
+        ActBody::Undo { event, reason, officer } => (FindingAct::Undo { event, reason }, officer),
+    };
+    let officer = auditor(&token, officer)?;
+    let done = node.act_on_finding(&id, act, &officer).await?;
+    let written =
+        json!({"finding": done.finding, "record": done.written.printed, "entry": done.written.entry.to_string()});
+    Ok((StatusCode::CREATED, Json(written)))
+}
+
+/// Findings to assign together.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssignBody {
+    /// The findings' ids, 500 at most.
+    findings: Vec<String>,
+    /// Who: a service number.
+    to: String,
+    /// Who says so, where the token names nobody.
+    #[serde(default)]
+    officer: Option<String>,
+}
+
+/// Assigns many; each for itself, and each that could not be is named with its reason.
+#[utoipa::path(post, path = "/v1/findings/assign", request_body = AssignBody, tag = "findings",
+    responses((status = 200, description = "assigned and refused", body = Object), (status = 403, body = Problem),
+        (status = 422, body = Problem)))]
+pub(crate) async fn assign(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Result<Json<AssignBody>, JsonRejection>,
+) -> Result<Json<Value>, Problem> {
+    let body = body?.0;
+    if body.findings.len() > BULK_MAX {
+        let why = format!("{} findings; {BULK_MAX} at most in one request", body.findings.len());
+        return Err(unprocessable("too_many", why));
+    }
+    let officer = auditor(&token, body.officer)?;
+    let (mut assigned, mut refused) = (Vec::new(), Vec::new());
+    for id in body.findings {
+        match node.act_on_finding(&id, FindingAct::Assign { to: body.to.clone() }, &officer).await {
+            Ok(_) => assigned.push(id),
+            Err(error) => refused.push(json!({"finding": id, "code": error.code(), "why": error.to_string()})),
+        }
+    }
+    Ok(Json(json!({"assigned": assigned, "refused": refused})))
+}
+
+/// Looks at every record afresh. The findings come out the same; should they not, that is a defect worth a report.
+#[utoipa::path(post, path = "/v1/findings/recheck", tag = "findings",
+    responses((status = 202, description = "begun", body = Object), (status = 403, body = Problem)))]
+pub(crate) async fn recheck(State(node): State<Arc<Node>>, token: Token) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    node.recheck_findings()?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"recheck": "begun"}))))
+}
