@@ -58,6 +58,7 @@ pub fn papers() -> &'static Path {
             run_json(dir.path(), &["pki", "init"]);
             for arguments in [
                 vec!["hub", "--role", "hub"],
+                vec!["hub2", "--role", "hub"],
                 vec!["trb", "--crossing", "TRB"],
                 vec!["qam", "--crossing", "QAM"],
                 vec!["army", "--role", "observer", "--grant", "passage:TRB"],
@@ -155,12 +156,22 @@ impl World {
 
     /// The same with other papers.
     pub fn start_with(&mut self, name: &str, papers: &Path, peers: &[(&str, SocketAddr)]) {
+        self.place(name, papers, peers, "");
+        self.boot(name);
+    }
+
+    /// Adds a node with the commission's papers and more lines of configuration; it is started by [`Self::boot`].
+    pub fn prepare(&mut self, name: &str, peers: &[(&str, SocketAddr)], more: &str) {
+        self.place(name, &papers().join("certs/nodes").join(name), peers, more);
+    }
+
+    fn place(&mut self, name: &str, papers: &Path, peers: &[(&str, SocketAddr)], more: &str) {
         let dir = self.dir.path().join(name);
         std::fs::create_dir_all(&dir).expect("a directory");
         let listen = UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port");
         let http = free_tcp();
         let mut text = format!(
-            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n",
+            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{more}\n",
             papers
         );
         for (peer, address) in peers {
@@ -168,11 +179,22 @@ impl World {
         }
         std::fs::write(dir.join("node.toml"), text).expect("written");
         self.sites.insert(name.into(), Site { dir, listen, http, child: Mutex::new(None) });
-        self.boot(name);
     }
 
-    /// Starts a node's process again.
+    /// The directory that all nodes' directories are in.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Starts a node's process, again or for the first time, and waits until it is ready.
     pub fn boot(&self, name: &str) {
+        self.launch(name);
+        let site = self.site(name);
+        self.wait(&format!("{name} is ready"), || site.get("/readyz").is_ok());
+    }
+
+    /// Starts a node's process and waits for nothing.
+    pub fn launch(&self, name: &str) {
         let site = self.site(name);
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(site.dir.join("stderr.log")).expect("a log");
@@ -184,7 +206,6 @@ impl World {
             .stderr(log)
             .spawn();
         *site.child.lock().expect("no panic holds it") = Some(child.expect("the binary runs"));
-        self.wait(&format!("{name} is ready"), || site.get("/readyz").is_ok());
     }
 
     /// A node.

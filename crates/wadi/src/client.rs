@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, RwLock},
     time::Duration,
 };
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// A client with its token.
 #[derive(Clone)]
@@ -28,11 +29,16 @@ impl Client {
         format!("Bearer {}", self.token.read().expect("no panic holds it"))
     }
 
-    /// A client of a URL.
+    /// A client of a URL, which trusts the machine's usual authorities.
     pub fn new(base: impl Into<String>, token: impl Into<String>) -> Self {
+        Self::trusting(base, token, TlsConfig::default())
+    }
+
+    fn trusting(base: impl Into<String>, token: impl Into<String>, tls: TlsConfig) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)))
+            .tls_config(tls)
             .build();
         Self { agent: config.into(), base: base.into(), token: Arc::new(RwLock::new(token.into())) }
     }
@@ -56,7 +62,18 @@ impl Client {
             }
             (None, Err(e)) => return Err(e.clone()),
         };
-        Ok(Self::new(url, token.trim()))
+        // A node's own certificate is of the commission's authority, and of no other.
+        let tls = match &config {
+            Ok(c) if c.http_tls => {
+                let path = c.papers.join("ca.pem");
+                let bad = |e: String| Failure::new("unreadable", format!("{}: {e}", path.display()));
+                let pem = std::fs::read(&path).map_err(|e| bad(e.to_string()))?;
+                let ca = Certificate::from_pem(&pem).map_err(|e| bad(e.to_string()))?;
+                TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[ca])).build()
+            }
+            _ => TlsConfig::default(),
+        };
+        Ok(Self::trusting(url, token.trim(), tls))
     }
 
     fn answer(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, Failure> {

@@ -46,6 +46,10 @@ pub enum PkiCommand {
         /// For an observer: what it may take, as passage:TRB or hold:*; repeat it.
         #[arg(long)]
         grant: Vec<String>,
+        /// A host name or address under which its HTTP API is called, for `http_tls`; repeat it. This machine's own
+        /// (localhost, 127.0.0.1) is always there.
+        #[arg(long)]
+        host: Vec<String>,
         #[command(flatten)]
         ca: CaArgs,
     },
@@ -193,10 +197,19 @@ impl Ca {
         Ok(Self { dir: dir.into(), root: LogKey::from_seed(&seed), ca_pem, ca_key })
     }
 
-    fn certificate(&self, name: &str, node: &NodeId, key: &KeyPair) -> Result<(String, Vec<u8>), Failure> {
+    fn certificate(
+        &self,
+        name: &str,
+        node: &NodeId,
+        hosts: &[String],
+        key: &KeyPair,
+    ) -> Result<(String, Vec<u8>), Failure> {
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
-        let mut params = CertificateParams::new(vec![format!("{node}.node.wadi")]).map_err(rc)?;
+        // Peers go by the first name alone; the others are for HTTP.
+        let own = [format!("{node}.node.wadi"), "localhost".into(), "127.0.0.1".into()];
+        let names: Vec<String> = own.into_iter().chain(hosts.iter().filter(|h| !h.is_empty()).cloned()).collect();
+        let mut params = CertificateParams::new(names).map_err(rc)?;
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
@@ -213,6 +226,7 @@ impl Ca {
         role: Role,
         crossing: Option<Crossing>,
         scope: Scope,
+        hosts: &[String],
     ) -> Result<(PathBuf, Enrolment), Failure> {
         let dir = self.dir.join("nodes").join(name);
         if dir.exists() {
@@ -222,7 +236,7 @@ impl Ca {
         let seed: [u8; 32] = rand::random();
         let log_key = LogKey::from_seed(&seed);
         let key = KeyPair::generate_for(&PKCS_ED25519).map_err(|e| Failure::new("certificate", e.to_string()))?;
-        let (certificate, der) = self.certificate(name, &log_key.node(), &key)?;
+        let (certificate, der) = self.certificate(name, &log_key.node(), hosts, &key)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
         let enrolment = Enrolment {
             name: name.into(),
@@ -241,6 +255,7 @@ impl Ca {
         write_secret(&dir.join("log.key"), &(hex(&seed) + "\n"))?;
         write_secret(&dir.join("tls.key"), &key.serialize_pem())?;
         std::fs::write(dir.join("tls.pem"), certificate)?;
+        std::fs::write(dir.join("hosts"), hosts.join("\n"))?;
         std::fs::write(dir.join("ca.pem"), &self.ca_pem)?;
         std::fs::write(dir.join("root.pub"), hex(&self.root.public()) + "\n")?;
         std::fs::write(dir.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
@@ -267,7 +282,9 @@ impl Ca {
         let path = dir.join("tls.key");
         let key = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
         let key = KeyPair::from_pem(&key).map_err(|e| unreadable(&path, e))?;
-        let (certificate, _) = self.certificate(name, &enrolment.node(), &key)?;
+        let hosts = std::fs::read_to_string(dir.join("hosts")).unwrap_or_default();
+        let hosts: Vec<String> = hosts.lines().map(String::from).collect();
+        let (certificate, _) = self.certificate(name, &enrolment.node(), &hosts, &key)?;
         std::fs::write(dir.join("tls.pem"), certificate)?;
         Ok(dir)
     }
@@ -412,7 +429,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             );
             tell(text, json!({"dir": ca.dir}));
         }
-        PkiCommand::Issue { name, role, crossing, grant, ca } => {
+        PkiCommand::Issue { name, role, crossing, grant, host, ca } => {
             let role: Role = role.parse().map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
             let crossing = match (role, crossing) {
                 (Role::Hub, _) => Some(Crossing::HUB),
@@ -424,7 +441,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             };
             let scope = scope_of(role, crossing, &grant)?;
             let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
-            let (dir, enrolment) = opened.issue(&name, role, crossing, scope)?;
+            let (dir, enrolment) = opened.issue(&name, role, crossing, scope, &host)?;
             let text =
                 format!("Papers of {name} ({}) are in {}: copy them to its machine.", enrolment.node(), dir.display());
             tell(text, json!({"name": name, "node": enrolment.node().to_string(), "papers": dir}));

@@ -3,16 +3,22 @@
 use crate::failure::Failure;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// How long a caller may take over its handshake: the next one waits that long at most.
+/// How long a caller may take over its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Handshakes under way at once; more callers wait in the kernel's queue.
+const HANDSHAKES_MAX: usize = 64;
 
 /// Accepts connections and their handshakes.
 pub struct TlsListener {
     listener: TcpListener,
     acceptor: TlsAcceptor,
+    handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
 }
 
 impl TlsListener {
@@ -29,7 +35,7 @@ impl TlsListener {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(|e| bad(e.to_string()))?;
-        Ok(Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)) })
+        Ok(Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)), handshakes: JoinSet::new() })
     }
 }
 
@@ -39,16 +45,26 @@ impl axum::serve::Listener for TlsListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            match self.listener.accept().await {
-                Ok((stream, address)) => {
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, self.acceptor.accept(stream)).await {
-                        return (stream, address);
+            // A caller that is slow over its handshake keeps nobody else waiting.
+            tokio::select! {
+                Some(done) = self.handshakes.join_next() => {
+                    if let Ok(Some(accepted)) = done {
+                        return accepted;
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "HTTP connection not accepted");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+                accepted = self.listener.accept(), if self.handshakes.len() < HANDSHAKES_MAX => match accepted {
+                    Ok((stream, address)) => {
+                        let acceptor = self.acceptor.clone();
+                        self.handshakes.spawn(async move {
+                            let done = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
+                            done.ok()?.ok().map(|stream| (stream, address))
+                        });
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "HTTP connection not accepted");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
             }
         }
     }

@@ -206,7 +206,7 @@ async fn build(args: &DemoArgs, profile: Profile) -> Result<Network, Failure> {
             "hub" => (Role::Hub, Crossing::HUB),
             _ => (Role::Crossing, name.to_uppercase().parse()?),
         };
-        let (papers, _) = ca.issue(name, role, Some(crossing), scope_of(role, Some(crossing), &[])?)?;
+        let (papers, _) = ca.issue(name, role, Some(crossing), scope_of(role, Some(crossing), &[])?, &[])?;
         ports.insert(name.clone(), (free_udp()?, free_tcp()?, papers));
     }
     let mut pairs: Vec<(String, String)> = CROSSINGS.iter().map(|c| (c.to_lowercase(), "hub".to_string())).collect();
