@@ -62,6 +62,7 @@ pub struct Control {
     cuts: BTreeMap<Reference, CutHeld>,
     admitted: BTreeMap<Reference, BTreeSet<Reference>>,
     officers: BTreeMap<String, BTreeMap<Reference, OfficerEntry>>,
+    revoked_ms: BTreeMap<String, i64>,
     policies: BTreeMap<Reference, PolicyEntry>,
     closures: BTreeMap<Reference, Closure>,
     forks: BTreeMap<LogId, ForkProof>,
@@ -79,6 +80,7 @@ impl Control {
             cuts: BTreeMap::new(),
             admitted: BTreeMap::new(),
             officers: BTreeMap::new(),
+            revoked_ms: BTreeMap::new(),
             policies: BTreeMap::new(),
             closures: BTreeMap::new(),
             forks: BTreeMap::new(),
@@ -155,6 +157,10 @@ impl Control {
         match &entry.body {
             Body::Enrolment(e) => self.enrol(e.clone()).unwrap_or(false),
             Body::Officer(o) => {
+                if o.revoked {
+                    let at = self.revoked_ms.entry(o.officer.clone()).or_insert(entry.common.wall_ms);
+                    *at = (*at).max(entry.common.wall_ms);
+                }
                 self.officers.entry(o.officer.clone()).or_default().insert(reference, o.clone()).is_none()
             }
             Body::Policy(p) => self.policies.insert(reference, p.clone()).is_none(),
@@ -362,6 +368,12 @@ impl Control {
             .filter(|(r, _)| r.seq < covered(&r.log) && self.fact_counts(r))
             .max_by_key(|(r, o)| (o.revision, r.leaf))
             .map(|(_, o)| o)
+    }
+
+    /// When an officer who is revoked now was revoked, by the hub's clock, Unix milliseconds.
+    pub fn revoked_ms(&self, officer: &str) -> Option<i64> {
+        let newest = self.officer(officer, |_| u64::MAX)?;
+        self.revoked_ms.get(officer).copied().filter(|_| newest.revoked)
     }
 
     /// All officers' newest registrations.

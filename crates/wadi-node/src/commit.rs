@@ -11,8 +11,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 use wadi_log::{
-    Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, Peaks, RecordId, Reference, Role, Seen, Tip,
-    VerifiedBlock, VerifiedEntry,
+    Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks, RecordId, Reference, Role,
+    Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
 use wadi_record::{Book, Kind, Row, is_decision, state, terms, warnings};
 use wadi_store::{Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
@@ -517,6 +517,11 @@ impl Desk {
         let Some(entry) = verified.entry() else { return };
         let moved = self.control.write().expect("no panic holds it").learn(verified.reference(), entry);
         g.verdicts_moved |= moved && matches!(entry.body, Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_));
+        // Tolerances moved, or an officer is revoked: what was found before is looked at afresh.
+        if moved && matches!(&entry.body, Body::Policy(_) | Body::Officer(OfficerEntry { revoked: true, .. })) {
+            self.recheck.store(true, Ordering::Relaxed);
+            self.reconcile.notify_one();
+        }
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {

@@ -11,7 +11,7 @@ use lru::LruCache;
 use std::{
     collections::{BTreeMap, HashMap},
     num::NonZeroUsize,
-    sync::{Arc, RwLock},
+    sync::{Arc, RwLock, atomic::AtomicBool},
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
@@ -103,6 +103,7 @@ pub(crate) struct Desk {
     pub(crate) last_epoch: Option<Epoch>,
     pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     pub(crate) reconcile: Arc<Notify>,
+    pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
     pub(crate) refreshed: Option<(i64, std::time::Instant)>,

@@ -98,7 +98,7 @@ pub struct Node {
     desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
     pub(crate) reconcile: Arc<Notify>,
-    pub(crate) recheck: AtomicBool,
+    pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) reconciled: Arc<AtomicI64>,
 }
 
@@ -120,6 +120,7 @@ impl Node {
         let (books, seen) = Desk::new_cache();
         let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
+        let recheck = Arc::new(AtomicBool::new(false));
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -139,6 +140,7 @@ impl Node {
             last_epoch: None,
             watermarks: watermarks.clone(),
             reconcile: reconcile.clone(),
+            recheck: recheck.clone(),
             stale: false,
             last_ms: 0,
             refreshed: None,
@@ -163,7 +165,7 @@ impl Node {
             desk: Mutex::new(Some(handle)),
             reconciler: Mutex::new(None),
             reconcile: reconcile.clone(),
-            recheck: AtomicBool::new(false),
+            recheck,
             reconciled: Arc::new(AtomicI64::new(0)),
             me: me.clone(),
         });

@@ -22,8 +22,10 @@ use wadi_store::{Batch, FindingRow, LocalKey, RecordRow, Store, StoreError, Term
 
 /// Records that share one term with another, of which a dossier takes those nearest in time.
 const PER_TERM: u32 = 32;
-/// Records linked to one, or peers of it, that a dossier takes at most.
+/// Records linked to one that a dossier takes at most.
 const LINKED_MAX: usize = 64;
+/// Records of its cohorts: ten numbers of a device before and after, and what shares a plate's shape or an HS code.
+const PEERS_MAX: usize = 512;
 /// Changes looked at together.
 const CHANGES: u32 = 256;
 /// Anchors whose dossiers are read together.
@@ -190,13 +192,17 @@ impl Reconciler {
             }
             for (row, asked) in part.iter().zip(asked) {
                 let anchor = facts.entry(row.id).or_insert_with(|| self::facts(row)).clone();
-                let take = |ids: &BTreeSet<RecordId>| -> Vec<Facts> {
-                    ids.iter().filter_map(|id| facts.get(id)).take(LINKED_MAX).cloned().collect()
+                let take = |ids: &BTreeSet<RecordId>, most| -> Vec<Facts> {
+                    ids.iter().filter_map(|id| facts.get(id)).take(most).cloned().collect()
                 };
-                let (linked, peers) = (take(&asked.linked), take(&asked.peers));
+                let (linked, peers) = (take(&asked.linked, LINKED_MAX), take(&asked.peers, PEERS_MAX));
+                let revoked = node.with_control(|c| {
+                    let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
+                    officers.into_iter().filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?))).collect()
+                });
                 let knew = self.knew(&anchor, &linked).await?;
                 let (policy, watermarks) = (policy.clone(), watermarks.clone());
-                let dossier = Dossier { anchor, linked, peers, watermarks, policy, knew };
+                let dossier = Dossier { anchor, linked, peers, watermarks, policy, revoked, knew };
                 let before = before.remove(&row.id).unwrap_or_default();
                 keep(row.id, &dossier, before, &mut batch, &mut publish);
             }

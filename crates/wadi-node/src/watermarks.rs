@@ -38,8 +38,12 @@ impl Desk {
             *held = (*held).min(received_ms);
         }
         let control = self.control.read().expect("no panic holds it");
-        for (crossing, received_ms) in &mut out {
-            if let Some(closed_s) = crossing.parse().ok().and_then(|c| control.closed_s(c)) {
+        // A closure stands for a crossing's nodes, also where all of them were cut.
+        let crossings: std::collections::BTreeSet<wadi_log::Crossing> =
+            control.enrolments().filter(|e| e.role == Role::Crossing).filter_map(|e| e.crossing).collect();
+        for crossing in crossings {
+            if let Some(closed_s) = control.closed_s(crossing) {
+                let received_ms = out.entry(crossing.to_string()).or_insert(i64::MIN);
                 *received_ms = (*received_ms).max(closed_s * 1_000);
             }
         }

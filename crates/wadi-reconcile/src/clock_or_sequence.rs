@@ -9,11 +9,13 @@ pub(crate) const RULE: Rule = Rule { code: "R20", name: "clock_or_sequence", sev
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
     let anchor = &dossier.anchor;
+    // A device's name is its crossing's own.
     let heard: BTreeSet<(&str, u64, &str)> = dossier
         .peers
         .iter()
         .chain(&dossier.linked)
         .chain([anchor])
+        .filter(|r| r.crossing() == anchor.crossing())
         .flat_map(|r| r.said())
         .filter(|e| e.device_seq() > 0)
         .map(|e| (e.device(), e.device_seq(), e.entry()))

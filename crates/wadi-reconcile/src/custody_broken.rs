@@ -12,8 +12,6 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
     let mut out = Vec::new();
-    let quantity = |kind| -> i64 { hold.events(kind).filter_map(|e| e.int("quantity").or(e.int("packages"))).sum() };
-    let (came, went) = (quantity("store.in"), quantity("store.out"));
     let printed = hold.printed();
     if let Some(released_ms) = hold.last_ms("released")
         && hold.has("store.in")
@@ -25,16 +23,25 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
         out.push(Contradiction::new("left", released_ms, text, evidence).until([hold.crossing()], due_ms));
     }
-    if went > came {
+    for unit in ["quantity", "packages"] {
+        let sum = |kind| {
+            let all: Vec<Option<i64>> = hold.events(kind).map(|e| e.int(unit)).collect();
+            // A movement that was not counted in this unit leaves its sum unknown.
+            all.iter().all(Option::is_some).then(|| all.into_iter().flatten().sum::<i64>())
+        };
+        let (Some(came), Some(went)) = (sum("store.in"), sum("store.out")) else { continue };
+        if went <= came {
+            continue;
+        }
         let at_ms = hold.last_ms("store.out").unwrap_or_default();
-        let text = format!("{printed}: {came} came into the store and {went} went out");
-        let found = Contradiction::new("surplus", at_ms, text, json!({"in": came, "out": went}));
+        let text = format!("{printed}: {unit} {came} came into the store and {went} went out");
+        let found = Contradiction::new(format!("surplus {unit}"), at_ms, text, json!({"in": came, "out": went}));
         out.push(found.until([hold.crossing()], at_ms));
     }
-    // A slot whose goods came in with a temperature is a cooled one.
-    let cooled: BTreeSet<&str> =
-        hold.events("store.in").filter(|e| e.number("temp_c").is_some()).filter_map(|e| e.text("slot")).collect();
     let limit = f64::from(dossier.policy.cold_max_c);
+    // A slot whose goods came in cold is a cooled one.
+    let cold = |e: &crate::Fact<'_>| e.number("temp_c").is_some_and(|t| t <= limit);
+    let cooled: BTreeSet<&str> = hold.events("store.in").filter(cold).filter_map(|e| e.text("slot")).collect();
     let warm = |e: &crate::Fact<'_>| {
         e.number("temp_c").is_some_and(|t| t > limit) && e.text("slot").is_some_and(|s| cooled.contains(s))
     };

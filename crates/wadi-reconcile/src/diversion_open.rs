@@ -12,10 +12,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
     let limit_ms = i64::from(dossier.policy.diversion_h) * HOUR_MS;
     let mut out = Vec::new();
-    for diverted in passage.events("diverted") {
+    // A truck diverted again goes where it was sent last; one that went on here after all stays.
+    let last = passage.events("diverted").last().into_iter();
+    let stayed = |d: &crate::Fact<'_>| passage.any(&["gate.in", "cleared", "gate.out"]).any(|e| e.at_ms() > d.at_ms());
+    for diverted in last.filter(|d| passage.flag("HANDED_OVER") || !stayed(d)) {
         let Some(to) = diverted.text("to") else { continue };
         let arrived = passage.events("arrived").any(|a| a.at_ms() >= diverted.at_ms())
-            || dossier.of("passage").any(|p| p.crossing() == to && p.began_ms() >= diverted.at_ms());
+            || dossier.of("passage").any(|p| p.crossing() == to && p.ended_ms() >= diverted.at_ms());
         if !arrived {
             let due_ms = diverted.at_ms() + limit_ms;
             out.push(
@@ -29,7 +32,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
-    let announced = |p: &crate::Facts| p.has("diverted");
+    let announced =
+        |p: &crate::Facts| p.events("diverted").any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()));
     for arrived in passage.events("arrived") {
         let from = arrived.text("from").unwrap_or_default();
         let known = announced(passage) || dossier.of("passage").any(announced);

@@ -22,7 +22,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 fn found(anchor: &Facts, other: &Facts, (what, value): (&str, String)) -> Contradiction {
     Contradiction::new(
-        format!("{what} {}", other.id),
+        format!("{what} {value} {}", other.id),
         anchor.began_ms(),
         format!("{what} {value} stands in {} and in {}", other.printed(), anchor.printed()),
         json!({"what": what, "value": value, "other": other.printed()}),
@@ -43,7 +43,8 @@ fn shared<'a>(a: &'a Facts, b: &'a Facts) -> Vec<(&'static str, String)> {
         out.push(("transit reference", a.field("transit.ref").unwrap_or_default().to_string()));
     }
     // A container comes back with other goods once the entry before has left.
-    if a.state() != "EXITED" && b.state() != "EXITED" {
+    let left = |e: &Facts| matches!(e.state(), "RELEASED" | "EXITED");
+    if !left(a) && !left(b) {
         let theirs = b.texts("container", "");
         let both = a.texts("container", "").into_iter().filter(|c| theirs.contains(c));
         out.extend(both.map(|c| ("container", c.to_string())));

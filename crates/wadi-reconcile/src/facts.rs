@@ -56,6 +56,10 @@ impl<'a> Fact<'a> {
     pub fn counts(&self) -> bool {
         self.0["counts"] == true
     }
+    /// Whether it counts where it restricts: past a cut, too.
+    pub fn restricts(&self) -> bool {
+        self.refused().is_none() && (self.counts() || self.0["quarantined"] == true)
+    }
     /// Why it does not count: code and reason.
     pub fn refused(&self) -> Option<(&'a str, &'a str)> {
         let r = &self.0["refused"];
@@ -141,8 +145,16 @@ impl Facts {
         let all: Vec<i64> = self.numbered(prefix, suffix).filter_map(Json::as_i64).collect();
         (!all.is_empty()).then(|| all.iter().sum())
     }
-    /// Events that were said, whether they count or not, the oldest first.
+    /// What people and devices said, whether it counts or not, the oldest first. What the hub says of its findings is no
+    /// fact of the crossing: a finding must not rest on having been published.
     pub fn said(&self) -> impl Iterator<Item = Fact<'_>> {
+        self.everything().filter(|e| e.kind() != "finding" && !e.kind().starts_with("finding."))
+    }
+    /// What the hub and its auditors said of findings on this record, the oldest first.
+    pub fn of_findings(&self) -> impl Iterator<Item = Fact<'_>> {
+        self.everything().filter(|e| e.kind() == "finding" || e.kind().starts_with("finding."))
+    }
+    fn everything(&self) -> impl Iterator<Item = Fact<'_>> {
         self.json["events"].as_array().into_iter().flatten().map(Fact)
     }
     /// Events that count, of a type.
@@ -177,6 +189,20 @@ impl Facts {
     /// Ids of the records that its links name.
     pub fn links(&self) -> Vec<&str> {
         self.said().filter(|e| e.counts() && e.kind() == "link").filter_map(|e| e.text("record")).collect()
+    }
+    /// Whether a placement of this hold was open at a time: placed by then, and neither let go nor ended by then, or
+    /// recalled since.
+    pub fn was_open_at(&self, at_ms: i64) -> bool {
+        self.said().filter(|p| p.kind() == "hold.placed" && p.restricts() && p.at_ms() <= at_ms).any(|placed| {
+            let ends = |e: &Fact<'_>| match e.kind() {
+                "released" | "conditional" => e.texts("holds").contains(&placed.id()),
+                "destroyed" | "re_exported" | "seized" => true,
+                _ => false,
+            };
+            let recalled_since =
+                |e: &Fact<'_>| self.any(&["recalled"]).any(|r| (e.at_ms()..=at_ms).contains(&r.at_ms()));
+            !self.said().filter(Fact::counts).any(|e| ends(&e) && e.at_ms() <= at_ms && !recalled_since(&e))
+        })
     }
     /// Whether something of a hold is still open.
     pub fn is_open_hold(&self) -> bool {

@@ -12,7 +12,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !entry.is_entry() || settled || entry.field("transit.ref").is_some() {
         return Vec::new();
     }
-    let inbound = dossier.of("passage").filter(|p| p.field("direction") == Some("in"));
+    let inbound = dossier.journey("passage").filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));
     let left = inbound.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
     left.map(|(truck, left_ms)| {
         let due_ms = left_ms + i64::from(dossier.policy.inland_h) * HOUR_MS;

@@ -64,6 +64,8 @@ pub struct Dossier {
     pub watermarks: BTreeMap<String, i64>,
     /// Tolerances and deadlines.
     pub policy: Policy,
+    /// Officers of this record who are revoked by now, and since when, by the hub's clock, Unix milliseconds.
+    pub revoked: BTreeMap<String, i64>,
     /// What the authors of decisions had taken in: (the deciding entry, an entry of another record).
     pub knew: BTreeSet<(String, String)>,
 }
@@ -77,6 +79,20 @@ impl Dossier {
     /// Linked records of a kind.
     pub(crate) fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
         self.linked.iter().filter(move |r| r.kind() == kind)
+    }
+    /// Linked passages or entries of the same journey: those that name each other or share a container or a reference,
+    /// and of those that only share a plate the ones within the time that a counterpart has. A truck comes back.
+    pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
+        let near_ms = i64::from(self.policy.counterpart_h) * HOUR_MS * 2;
+        let anchor = &self.anchor;
+        self.of(kind).filter(move |r| {
+            let containers = r.texts("container", "");
+            r.links().contains(&anchor.id.as_str())
+                || anchor.links().contains(&r.id.as_str())
+                || anchor.texts("container", "").iter().any(|c| containers.contains(c))
+                || anchor.field("transit.ref").is_some() && anchor.field("transit.ref") == r.field("transit.ref")
+                || (r.began_ms() - anchor.began_ms()).abs() <= near_ms
+        })
     }
     /// Every crossing of the country.
     pub(crate) fn everywhere(&self) -> Vec<&str> {
@@ -291,7 +307,10 @@ pub fn reconcile(dossier: &Dossier) -> Vec<Finding> {
         let life = life(&dossier.anchor, &id, &evidence_digest);
         Finding { id, rule, evidence_digest, phase: dossier.phase(&contradiction), contradiction, life }
     };
-    RULES.iter().flat_map(|rule| (rule.judge)(dossier).into_iter().map(move |c| finding(rule, c))).collect()
+    let all = RULES.iter().flat_map(|rule| (rule.judge)(dossier).into_iter().map(move |c| finding(rule, c)));
+    // One contradiction of a rule on an anchor is one finding, even should a rule say it twice.
+    let mut told = BTreeSet::new();
+    all.filter(|f| told.insert(f.id.clone())).collect()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Life {
 
 /// Folds the events on an anchor record that speak of one finding, as its evidence now stands.
 pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
-    let said: Vec<_> = anchor.said().filter(|e| e.counts() && e.text("finding") == Some(finding)).collect();
+    let said: Vec<_> = anchor.of_findings().filter(|e| e.counts() && e.text("finding") == Some(finding)).collect();
     let undone: BTreeSet<&str> =
         said.iter().filter(|e| e.kind() == "finding.undone").filter_map(|e| e.text("undoes")).collect();
     let live = |kind: &'static str| said.iter().filter(move |e| e.kind() == kind).filter(|e| !undone.contains(e.id()));

@@ -14,13 +14,16 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
         _ => return Vec::new(),
     };
-    if dossier.of(wanted).next().is_some() {
+    let stands = |r: &&crate::Facts| !matches!(r.state(), "CANCELLED" | "VOID" | "TURNED_BACK");
+    if dossier.journey(wanted).any(|r| stands(&r)) {
         return Vec::new();
     }
     let due_ms = anchor.began_ms() + i64::from(dossier.policy.counterpart_h) * HOUR_MS;
     // A truck that was diverted is declared where it arrives.
     let elsewhere = anchor.said().filter(|e| e.kind() == "diverted").filter_map(|e| e.text("to"));
-    let concerns: Vec<&str> = elsewhere.chain([anchor.crossing()]).collect();
+    // An entry's truck may come by any crossing.
+    let anywhere = if anchor.is_entry() { dossier.everywhere() } else { vec![anchor.crossing(), "HUB"] };
+    let concerns: Vec<&str> = elsewhere.chain(anywhere).collect();
     let text = format!("{} has no {wanted} that shares its plate, container or reference", anchor.printed());
     let evidence = json!({"record": anchor.printed(), "missing": wanted, "due_ms": due_ms});
     vec![Contradiction::new(wanted, anchor.began_ms(), text, evidence).until(concerns, due_ms)]
@@ -43,6 +46,9 @@ mod tests {
         assert_eq!(found(vec![], "goods", 999 + DAY_MS), [Phase::Pending]);
         assert_eq!(found(vec![], "goods", 1_000 + DAY_MS), [Phase::Firm]);
         assert_eq!(found(vec![entry("E1", json!({}), &[])], "goods", 9 * DAY_MS), []);
+        assert_eq!(found(vec![entry("E1", json!({}), &[]).state_is("CANCELLED")], "goods", 9 * DAY_MS), [Phase::Firm]);
+        let last_month = entry("E1", json!({}), &[event("registered", -30 * DAY_MS, json!({}))]);
+        assert_eq!(found(vec![last_month], "goods", 9 * DAY_MS), [Phase::Firm], "another journey's");
     }
 
     #[test]

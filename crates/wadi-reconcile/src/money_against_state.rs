@@ -1,6 +1,6 @@
 //! R14: paid and cancelled; released and unpaid; paid another sum than assessed.
 
-use crate::{Contradiction, Dossier, Rule};
+use crate::{Contradiction, Dossier, HOUR_MS, Rule};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R14", name: "money_against_state", severity: 1, judge };
@@ -12,7 +12,6 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
     let amounts = |kind, member: &str| entry.events(kind).filter_map(|e| e.int(member)).collect::<Vec<i64>>();
     let (assessed, paid) = (amounts("assessed", "duty_minor"), amounts("paid", "amount_minor"));
-    let total: i64 = paid.iter().sum();
     let currency = |kind| entry.events(kind).filter_map(|e| e.text("currency")).last();
     let mut out = Vec::new();
     let mut found = |what: &str, at_ms: i64, text: String| {
@@ -26,13 +25,17 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         } else if entry.flag("CANCEL_REQUESTED") {
             found("cancel requested", at_ms, format!("{printed} was paid while its cancellation was asked for"));
         }
+        let money = currency("assessed");
+        let alike = entry.events("paid").filter(|e| e.text("currency") == money);
+        let total: i64 = alike.filter_map(|e| e.int("amount_minor")).sum();
         if let Some(due) = assessed.last()
-            && (*due != total || currency("assessed") != currency("paid"))
+            && *due != total
         {
-            let currencies = (currency("assessed").unwrap_or("?"), currency("paid").unwrap_or("?"));
-            let text =
-                format!("{printed}: {due} {} assessed, {total} {} paid (minor units)", currencies.0, currencies.1);
-            found("amount", at_ms, text);
+            let text = format!("{printed}: {due} {} assessed, {total} paid (minor units)", money.unwrap_or("?"));
+            // The rest may be paid as long as nothing was released.
+            let open = total < *due && !entry.has("entry.released");
+            let more_ms = if open { i64::from(dossier.policy.counterpart_h) * HOUR_MS } else { 0 };
+            found("amount", at_ms + more_ms, text);
         }
     }
     if let Some(at_ms) = entry.last_ms("entry.released")
@@ -61,6 +64,8 @@ mod tests {
         assert_eq!(found(&[assessed(500), paid(500, 2), released.clone()]), []);
         assert_eq!(found(&[assessed(500), paid(200, 2), paid(300, 3)]), [], "in two parts");
         assert_eq!(found(&[assessed(500), paid(400, 2)]), [Phase::Firm]);
+        let part = entry("E1", json!({}), &[assessed(500), paid(400, 2)]);
+        assert_eq!(phases("R14", &dossier(part, vec![], 24 * HOUR_MS)), [Phase::Pending], "the rest has a day");
         assert_eq!(found(&[assessed(500), paid(500, 2), event("cancelled", 3, json!({}))]), [Phase::Firm]);
         assert_eq!(found(&[assessed(500), released.clone()]), [Phase::Firm]);
         assert_eq!(found(&[assessed(0), released.clone()]), [], "nothing was due");

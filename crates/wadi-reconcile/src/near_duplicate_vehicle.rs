@@ -25,7 +25,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 fn check(anchor: &Facts, own: &str, other: &Facts) -> Option<Contradiction> {
     let theirs = plate(other)?;
     let vins = (anchor.field("vehicle.vin"), other.field("vehicle.vin"));
-    let text = if theirs == own {
+    let one_vin = matches!(vins, (Some(a), Some(b)) if normalise_plate(a) == normalise_plate(b));
+    let text = if one_vin && theirs != own {
+        format!("one vehicle number under two plates, {theirs} and {own}")
+    } else if theirs == own {
         let (Some(a), Some(b)) = vins else { return None };
         (normalise_plate(a) != normalise_plate(b)).then(|| format!("{own} has two vehicle numbers, {b} and {a}"))?
     } else {
@@ -63,5 +66,7 @@ mod tests {
         let vin = |v: &str| json!({"vehicle.plate": "11A1", "vehicle.vin": v});
         assert_eq!(found(vin("1M8GDM9AXKP042788"), vin("1M8GDM9A1KP042788"), 99), [Phase::Firm]);
         assert_eq!(found(vin("1M8GDM9AXKP042788"), vin("1m8gdm9axkp042788"), 99), []);
+        let replated = json!({"vehicle.plate": "77B2", "vehicle.vin": "1M8GDM9AXKP042788"});
+        assert_eq!(found(vin("1M8GDM9AXKP042788"), replated, 99), [Phase::Firm]);
     }
 }

@@ -1,18 +1,17 @@
 //! R21: an actor without authority, off shift or revoked.
 
-use crate::{Contradiction, Dossier, Fact, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, HOUR_MS, Rule};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R21", name: "no_authority", severity: 1, judge };
 
 /// Codes of refusals that are about the actor, and not about the act.
-const CODES: [&str; 7] = [
+const CODES: [&str; 6] = [
     "no_authority",
     "unregistered_officer",
     "revoked_officer",
     "unknown_department",
     "no_second_officer",
-    "foreign_crossing",
     "unseen_hold",
 ];
 /// Acts that need somebody on shift.
@@ -32,7 +31,40 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         })
         .collect();
     out.extend(anchor.any(&ON_SHIFT).filter_map(|e| off_shift(dossier, e)));
+    // The crossing had not heard of the revocation: the act stands, and is marked.
+    out.extend(anchor.said().filter(Fact::counts).filter_map(|e| {
+        let since_ms = *dossier.revoked.get(e.officer()).filter(|since| e.at_ms() >= **since)?;
+        let text = format!("{} said {} on {} after being revoked", e.officer(), e.kind(), anchor.printed());
+        let evidence = json!({"event": e.entry(), "officer": e.officer(), "revoked_ms": since_ms});
+        Some(Contradiction::new(format!("revoked {}", e.id()), e.at_ms(), text, evidence))
+    }));
+    let foreign = |r: &&serde_json::Value| r["code"] == "foreign_crossing";
+    out.extend(anchor.json["refused"].as_array().into_iter().flatten().filter(foreign).map(|r| {
+        let (entry, why) = (r["entry"].as_str().unwrap_or_default(), r["why"].as_str().unwrap_or_default());
+        let text = format!("an entry on {} does not count: {why}", anchor.printed());
+        Contradiction::new(format!("foreign {entry}"), anchor.ended_ms(), text, json!({"entry": entry}))
+    }));
+    out.extend(spent_twice(dossier));
     out
+}
+
+/// A token lets one hold go, once.
+fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let tokens = |r: &Facts| -> Vec<String> {
+        r.any(&["released", "token.spent"]).filter_map(|e| e.text("token")).map(String::from).collect()
+    };
+    let own = tokens(anchor);
+    // Of two holds the later one carries the finding.
+    let earlier = dossier.of("hold").filter(|h| (h.began_ms(), &h.id) < (anchor.began_ms(), &anchor.id));
+    earlier
+        .filter_map(|h| Some((h, tokens(h).into_iter().find(|t| own.contains(t))?)))
+        .map(|(h, token)| {
+            let text = format!("a token spent on {} was spent on {} already", anchor.printed(), h.printed());
+            let evidence = json!({"token": token, "other": h.printed()});
+            Contradiction::new(format!("token {token} {}", h.id), anchor.ended_ms(), text, evidence)
+        })
+        .collect()
 }
 
 /// Shifts are kept by the site day of the crossing. Of an officer whom none of them names nothing is known.
@@ -44,8 +76,13 @@ fn off_shift(dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
         .filter(|s| s.text("officer") == Some(act.officer()))
         .collect();
     shifts.sort_by_key(Fact::at_ms);
-    let last = shifts.iter().rfind(|s| s.at_ms() <= act.at_ms());
-    let on = last.is_some_and(|s| s.kind() == "shift.on" && act.at_ms() - s.at_ms() <= SHIFT_MS);
+    let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;
+    let on_at = |at_ms: i64| {
+        let last = shifts.iter().rfind(|s| s.at_ms() <= at_ms);
+        last.is_some_and(|s| s.kind() == "shift.on" && at_ms - s.at_ms() <= SHIFT_MS)
+    };
+    // The clocks of the gate and of the shift book may differ a little.
+    let on = [act.at_ms(), act.at_ms() - doubt_ms, act.at_ms() + doubt_ms].into_iter().any(on_at);
     // Only where a shift of that very day is known: a day that nobody kept proves nothing.
     let kept = shifts.iter().any(|s| (s.at_ms() - act.at_ms()).abs() <= SHIFT_MS / 2);
     (kept && !on).then(|| {
@@ -74,6 +111,24 @@ mod tests {
         };
         assert_eq!(firm("R21", refused("revoked_officer"), vec![]), [Phase::Firm]);
         assert_eq!(firm("R21", refused("no_attested_result"), vec![]), [], "the officer may, the evidence is missing");
+    }
+
+    #[test]
+    fn what_an_officer_said_after_being_revoked_stands_and_is_marked() {
+        let found = |since_ms| {
+            let mut d = dossier(passage("P1", json!({}), &[event("weighed", 5, json!({}))]), vec![], 0);
+            d.revoked.insert("OF-1".into(), since_ms);
+            phases("R21", &d)
+        };
+        assert_eq!(found(5), [Phase::Firm]);
+        assert_eq!(found(6), [], "said before");
+    }
+
+    #[test]
+    fn a_token_is_spent_once() {
+        let spent = |id, at, token: &str| hold(id, json!({}), &[event("released", at, json!({"token": token}))]);
+        assert_eq!(firm("R21", spent("H2", 2, "T"), vec![spent("H1", 1, "T")]), [Phase::Firm]);
+        assert_eq!(firm("R21", spent("H2", 2, "T"), vec![spent("H1", 1, "U")]), []);
     }
 
     #[test]

@@ -20,20 +20,20 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let mut all: Vec<(i64, &str)> = by_same.map(|o| (o.at_ms(), o.entry())).collect();
         all.sort_unstable();
         all.dedup();
-        // The act that begins a window carries the finding, so that a busy officer is one line and not twenty.
+        // The act that reaches the limit carries the finding, so that a busy officer is one line and not twenty.
         let own = (act.at_ms(), act.entry());
-        let begins = !all.iter().any(|o| *o < own && own.0 - o.0 <= window_ms);
-        let count = all.iter().filter(|o| **o >= own && o.0 - own.0 <= window_ms).count();
-        if begins && count as u32 >= dossier.policy.forced_max.max(1) {
+        let count = all.iter().filter(|o| **o <= own && own.0 - o.0 <= window_ms).count() as u32;
+        let limit = dossier.policy.forced_max.max(1);
+        if count == limit {
             out.push(Contradiction::new(
-                act.officer(),
+                format!("{} {}", act.officer(), act.id()),
                 act.at_ms(),
                 format!(
                     "{} opened the gate by force {count} times within {} hours",
                     act.officer(),
                     window_ms / HOUR_MS
                 ),
-                json!({"officer": act.officer(), "count": count, "from_ms": own.0}),
+                json!({"officer": act.officer(), "count": count, "through_ms": own.0}),
             ));
         }
     }
@@ -55,8 +55,9 @@ mod tests {
             d.peers = (0..count).filter(|n| *n != anchor).map(out).collect();
             phases("R30", &d)
         };
-        assert_eq!(found(0, 5), [Phase::Firm]);
-        assert_eq!(found(3, 5), [], "the first of them carries it");
-        assert_eq!(found(0, 4), []);
+        assert_eq!(found(4, 5), [Phase::Firm]);
+        assert_eq!(found(3, 5), [], "the fifth of them carries it");
+        assert_eq!(found(3, 4), []);
+        assert_eq!(found(5, 6), [], "once");
     }
 }

@@ -31,8 +31,12 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
         out.push(Contradiction::new("items", entry.began_ms(), text, json!({"total": total, "items": items})));
     }
     let Some(declared) = entry.int("total_packages").or(items) else { return out };
-    for truck in dossier.of("passage") {
+    // Only where one entry and one truck stand for each other can the counts be compared.
+    let alone = dossier.journey("passage").count() == 1 && dossier.journey("customs-entry").next().is_none();
+    for truck in dossier.journey("passage").filter(|_| alone) {
+        // What is loaded again was taken off for an inspection.
         if let Some(unloaded) = total(truck, "unloaded")
+            && !truck.has("reloaded")
             && unloaded != declared
         {
             let at_ms = truck.last_ms("unloaded").unwrap_or_default();

@@ -6,15 +6,12 @@ use wadi_record::{normalise_plate, normalise_target};
 
 pub(crate) const RULE: Rule = Rule { code: "R02", name: "passed_while_held", severity: 1, judge };
 
-const ENDS: [&str; 4] = ["released", "destroyed", "re_exported", "seized"];
-
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
     if !passage.is_passage() {
         return Vec::new();
     }
-    let Some(left_ms) = passage.first_ms("gate.out") else { return Vec::new() };
-    dossier.of("hold").filter(|h| holds(h, passage)).filter_map(|h| check(dossier, h, left_ms)).collect()
+    dossier.of("hold").filter(|h| holds(h, passage)).filter_map(|h| check(dossier, h)).collect()
 }
 
 /// Whether a hold names the passage, by its id or by a lookout's term that is its plate, trailer, container or vehicle.
@@ -30,20 +27,20 @@ fn holds(hold: &Facts, passage: &Facts) -> bool {
         })
 }
 
-fn check(dossier: &Dossier, hold: &Facts, left_ms: i64) -> Option<Contradiction> {
-    let placed_ms = hold.first_ms("hold.placed")?;
-    let ended_ms = hold.any(&ENDS).map(|e| e.at_ms()).max();
-    let was_open = placed_ms <= left_ms && (hold.is_open_hold() || ended_ms.is_none_or(|t| t > left_ms));
-    was_open.then(|| {
+fn check(dossier: &Dossier, hold: &Facts) -> Option<Contradiction> {
+    let passage = &dossier.anchor;
+    // Of several exits the first that passed the hold.
+    let left_ms = passage.events("gate.out").map(|e| e.at_ms()).filter(|t| hold.was_open_at(*t)).min()?;
+    Some(
         Contradiction::new(
             hold.id.clone(),
             left_ms,
-            format!("{} left while hold {} was open ({})", dossier.anchor.printed(), hold.printed(), hold.state()),
-            json!({"hold": hold.printed(), "placed_ms": placed_ms, "left_ms": left_ms, "ended_ms": ended_ms}),
+            format!("{} left while hold {} was open", passage.printed(), hold.printed()),
+            json!({"hold": hold.printed(), "placed_ms": hold.first_ms("hold.placed"), "left_ms": left_ms}),
         )
         // A release made before the truck left may still be on its way, from the hold's crossing or from the hub.
-        .until([hold.crossing(), dossier.anchor.crossing()], left_ms)
-    })
+        .until([hold.crossing(), passage.crossing(), "HUB"], left_ms),
+    )
 }
 
 #[cfg(test)]
@@ -54,7 +51,7 @@ mod tests {
     fn found(released_ms: Option<i64>, received_ms: i64) -> Vec<Phase> {
         let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
         let mut events = vec![event("hold.placed", 100, json!({})), event("link", 100, json!({"record": "P1"}))];
-        events.extend(released_ms.map(|at| event("released", at, json!({}))));
+        events.extend(released_ms.map(|at| event("released", at, json!({"holds": ["hold.placed@100"]}))));
         let open = if released_ms.is_some() { json!([]) } else { json!(["h"]) };
         phases("R02", &dossier(left, vec![hold("H1", json!({}), &events).with("open_holds", open)], received_ms))
     }
@@ -69,6 +66,20 @@ mod tests {
     #[test]
     fn a_release_before_the_gate_clears_it() {
         assert_eq!(found(Some(499), 900), []);
+    }
+
+    #[test]
+    fn a_recall_after_the_exit_opens_nothing_before_it_and_a_release_clears_what_it_names() {
+        let with = |events: &[serde_json::Value]| {
+            let placed = [event("hold.placed", 100, json!({})), event("link", 100, json!({"record": "P1"}))];
+            hold("H1", json!({}), &[&placed, events].concat()).with("open_holds", json!(["hold.placed@100"]))
+        };
+        let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
+        let released = |id: &str| event("released", 400, json!({"holds": [id]}));
+        let recalled = |at| event("recalled", at, json!({}));
+        assert_eq!(firm("R02", left.clone(), vec![with(&[released("hold.placed@100"), recalled(600)])]), []);
+        assert_eq!(firm("R02", left.clone(), vec![with(&[released("hold.placed@100"), recalled(450)])]), [Phase::Firm]);
+        assert_eq!(firm("R02", left, vec![with(&[released("another")])]), [Phase::Firm]);
     }
 
     #[test]

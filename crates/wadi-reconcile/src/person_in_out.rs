@@ -7,15 +7,21 @@ pub(crate) const RULE: Rule = Rule { code: "R25", name: "person_in_out", severit
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    if !anchor.is_passage() || matches!(anchor.state(), "VOID" | "TURNED_BACK") {
+    if !anchor.is_passage() || !passed(anchor) {
         return Vec::new();
     }
     anchor.texts("person", "document_hash").into_iter().filter_map(|d| check(dossier, d)).collect()
 }
 
+/// Whether somebody really went through: not announced only, not turned back, not sent to another crossing.
+fn passed(p: &Facts) -> bool {
+    const NOT: [&str; 6] = ["ANNOUNCED", "VOID", "TURNED_BACK", "DIVERTED", "ARRIVED_ELSEWHERE", "ABANDONED"];
+    !NOT.contains(&p.state())
+}
+
 fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
-    let real = |p: &&Facts| !matches!(p.state(), "VOID" | "TURNED_BACK") && p.field("direction").is_some();
+    let real = |p: &&Facts| passed(p) && p.field("direction").is_some();
     let same = dossier.of("passage").filter(real).filter(|p| p.texts("person", "document_hash").contains(&document));
     let before = same.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
     let last = before.max_by_key(|p| (p.began_ms(), p.id.clone()));

@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule { code: "R05", name: "presence_outside_stay",
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
-    if !passage.is_passage() {
+    if !passage.is_passage() || passage.flag("HANDED_OVER") {
         return Vec::new();
     }
     let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;

@@ -14,13 +14,15 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = Vec::new();
     for released in hold.events("released") {
         for bad in hold.said().filter(|e| speaks_against(e)) {
-            // One that a later, better result of the same sample answered before the release is no contradiction.
-            let answered = bad.kind() != "recalled"
-                && hold.events("result.amended").any(|a| {
-                    a.text("sample") == bad.text("sample")
-                        && a.text("outcome") == Some("satisfactory")
-                        && (bad.at_ms()..=released.at_ms()).contains(&a.at_ms())
-                });
+            // A better result of the same sample, or a second release, answered it before this one.
+            let between = |e: &Fact<'_>| (bad.at_ms()..=released.at_ms()).contains(&e.at_ms());
+            let answered = match bad.kind() {
+                "recalled" => bad.at_ms() <= released.at_ms(),
+                "rad.adjudicated" => hold.events("rad.adjudicated").any(|a| between(&a) && !speaks_against(&a)),
+                _ => hold.events("result.amended").any(|a| {
+                    between(&a) && a.text("sample") == bad.text("sample") && a.text("outcome") == Some("satisfactory")
+                }),
+            };
             if !answered && bad.at_ms() <= released.at_ms() + recall_ms {
                 out.push(Contradiction::new(
                     format!("{} {}", released.id(), bad.id()),
@@ -52,6 +54,14 @@ mod tests {
         let mut all = vec![event("released", 100, json!({}))];
         all.extend(events.iter().cloned());
         firm("R11", hold("H1", json!({}), &all), vec![])
+    }
+
+    #[test]
+    fn a_second_adjudication_or_a_second_release_settles_it() {
+        let judged = |at, code| event("rad.adjudicated", at, json!({"code": code}));
+        assert_eq!(found(&[judged(50, 1)]), [Phase::Firm]);
+        assert_eq!(found(&[judged(50, 1), judged(60, 6)]), []);
+        assert_eq!(found(&[event("recalled", 50, json!({}))]), [], "recalled, and released after that");
     }
 
     #[test]

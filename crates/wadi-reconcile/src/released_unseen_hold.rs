@@ -2,6 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
+use wadi_record::normalise_target;
 
 pub(crate) const RULE: Rule = Rule { code: "R01", name: "released_unseen_hold", severity: 1, judge };
 
@@ -13,11 +14,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = Vec::new();
     for released in hold.events("released") {
         for other in dossier.of("hold").filter(|o| shares_target(hold, o)) {
-            let Some(placed) = other.events("hold.placed").next() else { continue };
-            let ended_ms = other.any(&ENDS).map(|e| e.at_ms()).max();
-            let was_open = placed.at_ms() <= released.at_ms()
-                && (other.is_open_hold() || ended_ms.is_none_or(|t| t > released.at_ms()));
-            if was_open && !dossier.knew(released, placed) {
+            let placed = other.said().find(|p| p.kind() == "hold.placed" && p.restricts());
+            let Some(placed) = placed else { continue };
+            if other.was_open_at(released.at_ms()) && !dossier.knew(released, placed) {
                 out.push(
                     Contradiction::new(
                         format!("{} {}", released.id(), other.id),
@@ -39,12 +38,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     out
 }
 
-const ENDS: [&str; 4] = ["released", "destroyed", "re_exported", "seized"];
-
 fn shares_target(a: &Facts, b: &Facts) -> bool {
     let theirs = b.links();
     a.links().iter().any(|l| theirs.contains(l))
-        || a.field("target.term").is_some() && a.field("target.term") == b.field("target.term")
+        || a.field("target.term").is_some()
+            && a.field("target.term").map(normalise_target) == b.field("target.term").map(normalise_target)
 }
 
 #[cfg(test)]
@@ -70,7 +68,7 @@ mod tests {
             &[
                 event("link", 1, json!({"record": "P1"})),
                 event("hold.placed", 50, json!({})),
-                event("released", 55, json!({})),
+                event("released", 55, json!({"holds": ["hold.placed@50"]})),
             ],
         );
         assert_eq!(firm("R01", released, vec![ended]), [], "the release that was on its way came");

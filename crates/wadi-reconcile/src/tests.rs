@@ -37,7 +37,15 @@ impl Facts {
 
 pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Dossier {
     let watermarks = ["TRB", "QAM", "HUB"].map(|c| (c.to_string(), received_ms)).into();
-    Dossier { anchor, linked, peers: vec![], watermarks, policy: Policy::default(), knew: BTreeSet::new() }
+    Dossier {
+        anchor,
+        linked,
+        peers: vec![],
+        watermarks,
+        policy: Policy::default(),
+        revoked: BTreeMap::new(),
+        knew: BTreeSet::new(),
+    }
 }
 
 /// An event that counts, of a record's first officer, in an entry of its own.

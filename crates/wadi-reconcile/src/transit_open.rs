@@ -25,6 +25,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             let evidence = json!({"transit": reference, "left_ms": left_ms, "due_ms": due_ms, "exit": declared});
             vec![Contradiction::new("open", left_ms, text, evidence).until(concerns, due_ms)]
         }
+        // A diversion changes where it ends.
+        Some(out) if out.has("diverted") || passage.has("diverted") => Vec::new(),
         Some(out) if declared.is_some_and(|to| to != out.crossing()) => {
             let text = format!(
                 "{printed}: transit {reference} was to end at {}, and ended at {}",

@@ -6,7 +6,7 @@ use serde_json::json;
 pub(crate) const RULE: Rule = Rule { code: "R28", name: "undervalued", severity: 3, judge };
 
 /// Declared value of an item's net or gross mass, minor units a kilogram; items in order.
-fn values(entry: &Facts) -> Vec<(String, f64)> {
+fn values(entry: &Facts) -> Vec<(String, String, f64)> {
     let fields = entry.json["fields"].as_object();
     let codes = fields.into_iter().flatten().filter_map(|(name, code)| {
         let item = name.strip_suffix(".hs_code")?;
@@ -18,7 +18,7 @@ fn values(entry: &Facts) -> Vec<(String, f64)> {
             let invoice = entry.int("invoice_minor").filter(|_| only);
             let value = entry.int(&format!("{item}.statistical_value_minor")).or(invoice)?;
             let grams = entry.int(&format!("{item}.net_g")).or(entry.int(&format!("{item}.gross_g")))?;
-            (grams > 0).then(|| (code, value as f64 * 1_000.0 / grams as f64))
+            (grams > 0).then(|| (item.to_string(), code, value as f64 * 1_000.0 / grams as f64))
         })
         .collect()
 }
@@ -29,10 +29,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
     let mut out = Vec::new();
-    for (code, own) in values(anchor) {
+    for (item, code, own) in values(anchor) {
         let same = |p: &&Facts| p.is_entry() && p.field("currency") == anchor.field("currency");
         let all = dossier.peers.iter().chain(&dossier.linked).filter(same).flat_map(values);
-        let mut peers: Vec<f64> = all.filter(|(c, _)| *c == code).map(|(_, v)| v).collect();
+        let mut peers: Vec<f64> = all.filter(|(_, c, _)| *c == code).map(|(_, _, v)| v).collect();
         if peers.len() < dossier.policy.peers_min as usize {
             continue;
         }
@@ -40,7 +40,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let median = peers[peers.len() / 2];
         if own * 1_000.0 < median * f64::from(dossier.policy.undervalue_permille) {
             out.push(Contradiction::new(
-                code.clone(),
+                item,
                 anchor.began_ms(),
                 format!("{code}: {own:.0} a kilogram declared, {median:.0} by its peers (minor units)"),
                 // The peers change with every entry; what is held against this one is its own value.

@@ -9,9 +9,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     match anchor.kind() {
         "passage" => spread(dossier, anchor).into_iter().collect(),
-        "customs-entry" => {
-            dossier.of("passage").filter_map(|p| declared(dossier, p)).chain(changed_after(anchor)).collect()
-        }
+        "customs-entry" => declared(dossier).into_iter().chain(changed_after(anchor)).collect(),
         _ => Vec::new(),
     }
 }
@@ -25,28 +23,56 @@ fn beyond(a: i64, b: i64, permille: u32) -> bool {
     (a - b).abs().saturating_mul(1_000) > a.max(b).saturating_mul(i64::from(permille))
 }
 
-/// Of several weighings the latest attested one counts.
-fn declared(dossier: &Dossier, passage: &Facts) -> Option<Contradiction> {
-    let declared_kg = dossier.anchor.sum("goods", "gross_g")? / 1_000;
-    let weighings: Vec<(Fact<'_>, i64)> =
-        passage.events("weighed").filter(Fact::attested).filter_map(|w| Some((w, net_kg(&w)?))).collect();
-    let (weighing, net) = weighings.last()?;
-    beyond(declared_kg, *net, dossier.policy.weight_permille).then(|| {
+/// All entries of one journey against all its trucks; of each truck's weighings the latest attested one counts.
+fn declared(dossier: &Dossier) -> Option<Contradiction> {
+    let anchor = &dossier.anchor;
+    let live = |e: &&Facts| e.state() != "CANCELLED" && e.sum("goods", "gross_g").is_some();
+    let entries: Vec<&Facts> = dossier.journey("customs-entry").filter(live).chain([anchor]).collect();
+    // Of several entries on one truck the first carries the finding.
+    if entries.iter().any(|e| (e.began_ms(), &e.id) < (anchor.began_ms(), &anchor.id)) {
+        return None;
+    }
+    let grams: Vec<i64> = entries.iter().filter_map(|e| e.sum("goods", "gross_g")).collect();
+    let declared_kg = (!grams.is_empty()).then(|| grams.iter().sum::<i64>() / 1_000)?;
+    let mut trucks = Vec::new();
+    for truck in dossier.journey("passage") {
+        // A truck of the journey that nobody weighed: the sum cannot be compared.
+        let weighing = valid(truck).filter(Fact::attested).filter_map(|w| Some((w, net_kg(&w)?))).last()?;
+        trucks.push((truck, weighing));
+    }
+    let net: i64 = trucks.iter().map(|(_, (_, net))| net).sum();
+    let at_ms = trucks.iter().map(|(_, (w, _))| w.at_ms()).max()?;
+    beyond(declared_kg, net, dossier.policy.weight_permille).then(|| {
+        let names: Vec<&str> = trucks.iter().map(|(t, _)| t.printed()).collect();
+        let weighings: Vec<&str> = trucks.iter().map(|(_, (w, _))| w.entry()).collect();
+        let crossings = trucks.iter().map(|(t, _)| t.crossing()).chain([anchor.crossing()]);
         Contradiction::new(
-            format!("declared {}", passage.id),
-            weighing.at_ms(),
-            format!("{declared_kg} kg declared, {net} kg weighed on {}", passage.printed()),
-            json!({"declared_kg": declared_kg, "weighed_kg": net, "weighing": weighing.entry()}),
+            "declared",
+            at_ms,
+            format!("{declared_kg} kg declared, {net} kg weighed on {}", names.join(", ")),
+            json!({"declared_kg": declared_kg, "weighed_kg": net, "weighings": weighings}),
         )
         // A second weighing, or an amended declaration, may still be on its way.
-        .until([passage.crossing(), dossier.anchor.crossing()], weighing.at_ms().max(dossier.anchor.ended_ms()))
+        .until(crossings, at_ms.max(anchor.ended_ms()))
     })
 }
 
+/// Weighings that customs has not disputed.
+fn valid(truck: &Facts) -> impl Iterator<Item = Fact<'_>> {
+    truck.events("weighed").filter(|w| !truck.events("weighing.disputed").any(|d| d.text("weighing") == Some(w.id())))
+}
+
 fn spread(dossier: &Dossier, passage: &Facts) -> Option<Contradiction> {
-    let gross: Vec<i64> = passage.events("weighed").filter_map(|w| w.int("gross_kg")).collect();
+    // A truck that was unloaded between weighs less by right.
+    if passage.any(&["unloaded", "reloaded", "transhipped"]).next().is_some() {
+        return None;
+    }
+    let permille = dossier.policy.weight_permille;
+    let tares: Vec<i64> = valid(passage).filter_map(|w| w.int("tare_kg")).collect();
+    let empty = |gross: &i64| tares.iter().any(|t| !beyond(*t, *gross, permille));
+    let gross: Vec<i64> = valid(passage).filter_map(|w| w.int("gross_kg")).filter(|g| !empty(g)).collect();
     let (least, most) = (*gross.iter().min()?, *gross.iter().max()?);
-    beyond(least, most, dossier.policy.weight_permille).then(|| {
+    beyond(least, most, permille).then(|| {
         Contradiction::new(
             "spread",
             passage.last_ms("weighed").unwrap_or_default(),
@@ -89,7 +115,13 @@ mod tests {
         assert_eq!(firm("R03", declared.clone(), truck(30_500, true)), [], "within three in a hundred");
         assert_eq!(firm("R03", declared.clone(), truck(31_000, false)), [], "unattested");
         let again = vec![passage("P1", json!({}), &[weighed(5, 31_000, true), weighed(6, 30_000, true)])];
-        assert_eq!(firm("R03", declared, again), [], "weighed again, and attested");
+        assert_eq!(firm("R03", declared.clone(), again), [], "weighed again, and attested");
+        let second = |at, kg| passage("P2", json!({}), &[weighed(at, kg, true)]);
+        let two = |kg| vec![truck(20_000, true).remove(0), second(6, kg)];
+        assert_eq!(firm("R03", declared.clone(), two(20_000)), [], "two trucks carry it");
+        assert_eq!(firm("R03", declared.clone(), two(23_000)), [Phase::Firm]);
+        let earlier = vec![truck(30_500, true).remove(0), second(-9_000_000_000, 44_000)];
+        assert_eq!(firm("R03", declared, earlier), [], "another journey");
     }
 
     #[test]
@@ -97,6 +129,7 @@ mod tests {
         let truck = |second| passage("P1", json!({}), &[weighed(1, 30_000, false), weighed(2, second, false)]);
         assert_eq!(firm("R03", truck(31_000), vec![]), [Phase::Firm]);
         assert_eq!(firm("R03", truck(30_500), vec![]), []);
+        assert_eq!(firm("R03", truck(10_100), vec![]), [], "empty on the way out");
         let late = |field: &str| entry("E1", json!({}), &[]).with("after_assessment", json!([field]));
         assert_eq!(firm("R03", late("goods.1.net_g"), vec![]), [Phase::Firm]);
         assert_eq!(firm("R03", late("goods.1.origin"), vec![]), []);

@@ -433,7 +433,7 @@ impl Book {
             };
             if event.device.is_empty() {
                 // An officer enters what a device says: the device and its counter are members of the event.
-                event.device = event.text("device").unwrap_or_default().into();
+                event.device = event.text("device").or(event.text("scale")).unwrap_or_default().into();
                 event.device_seq = event.int("device_seq").and_then(|n| n.try_into().ok()).unwrap_or(0);
             }
             event.attested = is_attested(&event, &said.judge);

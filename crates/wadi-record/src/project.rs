@@ -255,7 +255,7 @@ pub fn terms(book: &Book) -> Terms {
             ),
             _ => {}
         }
-        if is_decision(event.kind()) {
+        if is_decision(event.kind()) || event.kind() == "gate.in" {
             put("acts", event.officer.clone());
         }
         if event.kind() == "gate.out" && event.members.contains_key("reason") {
@@ -265,7 +265,7 @@ pub fn terms(book: &Book) -> Terms {
             put("token", event.text("token").unwrap_or_default().to_string());
         }
         if event.device_seq > 0 {
-            put("device_seq", format!("{}#{}", event.device, event.device_seq));
+            put("device_seq", format!("{}/{}#{}", book.crossing(), event.device, event.device_seq));
         }
     }
     out.sort();

@@ -102,6 +102,12 @@ impl Client {
         self.answer(request.header("authorization", self.bearer()).send_json(body))
     }
 
+    /// The same with a key that makes it one write however often it is sent.
+    pub fn post_once(&self, path: &str, body: &Value, key: &str) -> Result<Value, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("idempotency-key", key);
+        self.answer(request.header("authorization", self.bearer()).send_json(body))
+    }
+
     pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Failure> {
         let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/x-ndjson");
         self.answer(request.header("authorization", self.bearer()).send(body))

@@ -1,5 +1,6 @@
 //! `wadi demo`: seven real nodes, real QUIC on loopback, real SQLite files, and links that come and go.
 
+mod contradictions;
 mod links;
 mod traffic;
 
@@ -125,6 +126,13 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
             refused: refused.clone(),
         };
         threads.push(std::thread::spawn(move || traffic.run()));
+    }
+    if !args.clean {
+        let of = |name: &str| network.sites.iter().find(|s| s.name == name).map(|s| s.client.clone());
+        if let (Some(hub), Some(trb), Some(qam)) = (of("hub"), of("trb"), of("qam")) {
+            let told = contradictions::Contradictions::new(hub, trb, qam, args.seed, stop.clone());
+            threads.push(std::thread::spawn(move || told.run()));
+        }
     }
     live(&mut network, &args, json, started).await?;
     stop.store(true, Ordering::Relaxed);
@@ -505,9 +513,9 @@ fn report(
     json: bool,
 ) {
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for f in findings.iter().flat_map(|f| f["findings"].as_array().into_iter().flatten()) {
+    for f in findings.iter().flat_map(|f| f["counts"].as_array().into_iter().flatten()) {
         let text = |m: &str| f[m].as_str().unwrap_or_default().to_string();
-        *counts.entry((text("rule"), text("phase"))).or_default() += 1;
+        *counts.entry((text("rule"), text("phase"))).or_default() += f["count"].as_u64().unwrap_or(0);
     }
     let nodes: Vec<Value> = statuses
         .iter()

@@ -4,6 +4,7 @@
 use crate::{client::Client, failure::Failure};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{
     sync::{
         Arc,
@@ -12,16 +13,21 @@ use std::{
     time::Duration,
 };
 
-const GOODS: [(&str, &str, &str); 8] = [
-    ("0803.90", "bananas", "موز"),
-    ("0207.14", "frozen poultry", "دواجن مجمدة"),
-    ("1006.30", "rice", "رز"),
-    ("2523.29", "cement", "أسمنت"),
-    ("3004.90", "medicines", "أدوية"),
-    ("4011.20", "tyres", "إطارات"),
-    ("7214.20", "steel bars", "حديد تسليح"),
-    ("8517.13", "telephones", "هواتف"),
+/// HS code, name in English and Arabic, and what a kilogram is worth, minor units of a dinar.
+const GOODS: [(&str, &str, &str, i64); 8] = [
+    ("0803.90", "bananas", "موز", 900_000),
+    ("0207.14", "frozen poultry", "دواجن مجمدة", 2_600_000),
+    ("1006.30", "rice", "رز", 1_200_000),
+    ("2523.29", "cement", "أسمنت", 110_000),
+    ("3004.90", "medicines", "أدوية", 60_000_000),
+    ("4011.20", "tyres", "إطارات", 5_000_000),
+    ("7214.20", "steel bars", "حديد تسليح", 900_000),
+    ("8517.13", "telephones", "هواتف", 400_000_000),
 ];
+/// Those of them that come with a phytosanitary or veterinary certificate, and may be sampled.
+const QUARANTINED: usize = 3;
+/// What an empty truck weighs, kilograms.
+const TARE_KG: i64 = 14_200;
 const REMARKS: [&str; 6] = [
     "seal intact, documents complete",
     "الختم سليم والأوراق كاملة",
@@ -53,6 +59,9 @@ struct Truck {
     plate: String,
     container: String,
     goods: usize,
+    net_kg: i64,
+    /// Tells this truck's tickets and receipts from all others.
+    number: u32,
     step: u32,
     runs_the_gate: bool,
 }
@@ -68,7 +77,9 @@ impl Traffic {
     fn say(&self, officer: &str, department: &str, path: &str, mut body: Value) -> Result<Value, Failure> {
         body["officer"] = format!("{}-{officer}", self.crossing).into();
         body["department"] = department.into();
-        let answer = self.client.post(path, &body);
+        // The same words on the same record are one write: what was sent into a power cut is sent again.
+        let key: String = Sha256::digest(format!("{path} {body}"))[..16].iter().map(|b| format!("{b:02x}")).collect();
+        let answer = self.client.post_once(path, &body, &key);
         match &answer {
             Ok(_) => self.written.fetch_add(1, Ordering::Relaxed),
             Err(_) => self.refused.fetch_add(1, Ordering::Relaxed),
@@ -89,10 +100,7 @@ impl Traffic {
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
             if trucks.len() < 6 || r.random_bool(0.15) {
-                match self.arrive(&mut r) {
-                    Ok(truck) => trucks.push(truck),
-                    Err(_) => std::thread::sleep(Duration::from_millis(300)),
-                }
+                trucks.extend(self.arrive(&mut r));
             }
             if turn % 7 == 3 {
                 let _ = self.traveller(&mut r);
@@ -102,16 +110,38 @@ impl Traffic {
             }
             if !trucks.is_empty() {
                 let at = r.random_range(0..trucks.len());
-                let done = self.advance(&mut trucks[at], &mut r).unwrap_or(false);
-                if done {
+                if self.step(&mut trucks[at], &mut r) {
                     trucks.swap_remove(at);
                 }
             }
             std::thread::sleep(self.pause);
         }
+        // Those still at the crossing are seen off: nobody is left standing with half its papers.
+        for mut truck in trucks {
+            for _ in 0..20 {
+                if self.step(&mut truck, &mut r) {
+                    break;
+                }
+            }
+        }
     }
 
-    fn arrive(&self, r: &mut StdRng) -> Result<Truck, Failure> {
+    /// One step of a truck; what a node that is down did not answer is tried again. True when the truck has left.
+    fn step(&self, truck: &mut Truck, r: &mut StdRng) -> bool {
+        let before = truck.step;
+        match self.advance(truck, r) {
+            Ok(done) => done,
+            Err(failure) => {
+                if failure.code == "unreachable" {
+                    truck.step = before;
+                    std::thread::sleep(Duration::from_millis(300));
+                }
+                false
+            }
+        }
+    }
+
+    fn arrive(&self, r: &mut StdRng) -> Option<Truck> {
         let goods = r.random_range(0..GOODS.len());
         let country = COUNTRIES[r.random_range(0..COUNTRIES.len())];
         let plate = if r.random_bool(0.3) {
@@ -129,14 +159,24 @@ impl Traffic {
             },
             "events": [{"type": "gate.in", "gate": "G1", "direction": "in", "read": format!("ANPR-{}", r.random_range(1..9999))}],
         });
-        let passage = self.say("gate-1", "PORT", "/v1/records", body)?;
-        Ok(Truck {
+        let passage = loop {
+            match self.say("gate-1", "PORT", "/v1/records", body.clone()) {
+                Ok(passage) => break passage,
+                Err(failure) if failure.code == "unreachable" && !self.stop.load(Ordering::Relaxed) => {
+                    std::thread::sleep(Duration::from_millis(300));
+                }
+                Err(_) => return None,
+            }
+        };
+        Some(Truck {
             passage: passage["id"].as_str().unwrap_or_default().into(),
             entry: None,
             hold: None,
             plate,
             container,
             goods,
+            net_kg: r.random_range(8_000..26_000),
+            number: r.random_range(1..100_000_000),
             step: 0,
             runs_the_gate: !self.clean && r.random_bool(0.06),
         })
@@ -145,42 +185,45 @@ impl Traffic {
     /// One step of a truck's way; true when it has left.
     fn advance(&self, t: &mut Truck, r: &mut StdRng) -> Result<bool, Failure> {
         t.step += 1;
-        let gross = r.random_range(18_000..42_000);
+        let number = t.number;
         match t.step {
             1 => {
                 let attester = format!("{}-cus-2", self.crossing);
                 let weighed = json!({
-                    "type": "weighed", "scale": "S1", "gross_kg": gross, "ticket": format!("T{}", r.random_range(1..99_999)),
-                    "attested_by": attester, "attester_department": "CUS",
+                    "type": "weighed", "scale": "S1", "gross_kg": t.net_kg + TARE_KG, "tare_kg": TARE_KG,
+                    "ticket": format!("T{number}"), "calibration_due": "2026-12-31", "attested_by": attester, "attester_department": "CUS",
                 });
                 self.event("ops-1", "OPS", &t.passage, weighed)?;
             }
             2 => {
                 // A truck whose entry nobody makes is a finding, once its time is up.
                 if self.clean || r.random_bool(0.93) {
-                    let (hs, name, _) = GOODS[t.goods];
-                    let body = json!({
+                    let (hs, name, _, price) = GOODS[t.goods];
+                    let mut body = json!({
                         "kind": "customs-entry",
                         "fields": {
                             "office": format!("{}01", self.crossing), "declaration_type": "IM4", "declarant": "Al-Rafidain Clearing",
-                            "declarant_ref": format!("{}-{:08}", self.crossing, r.random_range(0..100_000_000)),
-                            "container.1": t.container, "currency": "IQD", "invoice_minor": r.random_range(1_000_000i64..90_000_000),
+                            "declarant_ref": format!("{}-{number:08}", self.crossing),
+                            "container.1": t.container, "currency": "IQD", "invoice_minor": price * t.net_kg * (90 + i64::from(number % 20)) / 100,
                             "vehicle.plate": plain(&t.plate), "goods.1.hs_code": hs, "goods.1.description": name,
-                            "goods.1.origin": "JO", "goods.1.gross_g": gross * 1000, "goods.1.packages": r.random_range(10..900),
+                            "goods.1.origin": "JO", "goods.1.gross_g": t.net_kg * 1000, "goods.1.packages": 10 + number % 900,
                         },
-                        "events": [{"type": "registered", "registration_no": format!("R{}", r.random_range(1..999_999))}],
+                        "events": [{"type": "registered", "registration_no": format!("R{number}")}],
                     });
+                    if t.goods < QUARANTINED {
+                        body["fields"]["certificate.1"] = format!("PC-{number:08}").into();
+                    }
                     let entry = self.say("cus-1", "CUS", "/v1/records", body)?;
                     t.entry = entry["id"].as_str().map(String::from);
                 }
             }
             3 => {
                 if let Some(entry) = t.entry.clone() {
-                    self.lane_and_value(t, &entry, r)?;
+                    self.lane_and_value(t, &entry)?;
                 }
             }
             4 => {
-                if t.goods < 3 && r.random_bool(0.5) {
+                if t.goods < QUARANTINED && r.random_bool(0.5) {
                     self.hold(t)?;
                 }
             }
@@ -213,9 +256,13 @@ impl Traffic {
                     }
                 }
                 if let Some(entry) = t.entry.clone() {
-                    let paid = json!({"type": "paid", "amount_minor": 250_000, "currency": "IQD", "receipt": format!("P{}", r.random_range(1..99_999))});
+                    let paid = json!({"type": "paid", "amount_minor": 250_000, "currency": "IQD", "receipt": format!("P{number}")});
                     self.event("cus-1", "CUS", &entry, paid)?;
-                    let _ = self.event("cus-1", "CUS", &entry, json!({"type": "entry.released"}));
+                    if let Err(failure) = self.event("cus-1", "CUS", &entry, json!({"type": "entry.released"})) {
+                        // Refused while the registration of officers is still on its way: the goods wait.
+                        t.step -= 1;
+                        return Err(failure);
+                    }
                 }
             }
             7 => {
@@ -223,7 +270,7 @@ impl Traffic {
                     let _ = self.event("gate-2", "PORT", &t.passage, json!({"type": "cleared"}));
                 }
             }
-            8 if r.random_bool(0.08) && self.crossing == "TRB" => {
+            8 if !self.clean && r.random_bool(0.08) && self.crossing == "TRB" => {
                 // The bridge at Traibeel is closed: on to Al-Qaem, and the record with it.
                 self.event(
                     "gate-2",
@@ -240,7 +287,8 @@ impl Traffic {
                 return Ok(true);
             }
             _ => {
-                let out = json!({"type": "gate.out", "gate": "G2", "direction": "in", "read": format!("ANPR-{}", r.random_range(1..9999))});
+                let out =
+                    json!({"type": "gate.out", "gate": "G2", "direction": "in", "read": format!("ANPR-{number}")});
                 self.event("gate-2", "PORT", &t.passage, out)?;
                 return Ok(true);
             }
@@ -248,13 +296,13 @@ impl Traffic {
         Ok(false)
     }
 
-    fn lane_and_value(&self, t: &Truck, entry: &str, r: &mut StdRng) -> Result<(), Failure> {
-        let lane = ["GREEN", "GREEN", "YELLOW", "RED"][r.random_range(0..4)];
+    fn lane_and_value(&self, t: &Truck, entry: &str) -> Result<(), Failure> {
+        let lane = ["GREEN", "GREEN", "YELLOW", "RED"][t.number as usize % 4];
         self.event("cus-1", "CUS", entry, json!({"type": "lane.assigned", "lane": lane}))?;
         if lane == "RED" {
             self.event("cus-2", "CUS", entry, json!({"type": "inspected", "result": "as declared"}))?;
         }
-        if !self.clean && r.random_bool(0.1) {
+        if !self.clean && t.number % 10 == 3 {
             // Two officers read the same screen and classify the goods differently.
             let shown = self.client.get(&format!("/v1/records/{entry}"))?["heads"].clone();
             for (officer, code) in [("cus-1", GOODS[t.goods].0), ("cus-2", GOODS[(t.goods + 1) % GOODS.len()].0)] {
@@ -341,12 +389,13 @@ fn hold_department(goods: usize) -> (&'static str, &'static str) {
     if goods == 1 { ("VET", "vet") } else { ("AGR", "agr") }
 }
 
+/// A plate as entries have it.
 fn plain(plate: &str) -> String {
     wadi_record::normalise_plate(plate)
 }
 
 /// A container number with its ISO 6346 check digit.
-fn container(r: &mut StdRng) -> String {
+pub fn container(r: &mut StdRng) -> String {
     const VALUES: [u32; 26] =
         [10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 35, 36, 37, 38];
     let owner = ["MSCU", "MAEU", "CMAU", "HLXU"][r.random_range(0..4)];
@@ -369,6 +418,7 @@ pub fn officers(crossing: &str) -> Vec<(String, &'static str, bool)> {
         ("agr-1", "AGR", false),
         ("agr-2", "AGR", true),
         ("pas-1", "PAS", false),
+        ("rad-1", "RAD", false),
     ];
     all.iter().map(|(n, d, s)| (format!("{crossing}-{n}"), *d, *s)).collect()
 }
