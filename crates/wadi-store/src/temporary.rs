@@ -122,6 +122,15 @@ impl TemporaryServer {
         }
     }
 
+    /// What a database takes on disk, bytes.
+    pub async fn database_bytes(&self, database: &str) -> Result<u64, StoreError> {
+        use sqlx::Connection;
+        let mut conn = sqlx::PgConnection::connect(&self.url("postgres")).await?;
+        let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size($1)").bind(database).fetch_one(&mut conn).await?;
+        conn.close().await?;
+        Ok(bytes as u64)
+    }
+
     /// The process that other processes are forked from.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)

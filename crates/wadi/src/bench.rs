@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use wadi_log::{Crossing, Enrolment, LogKey, Role, RootKey, Scope};
 use wadi_node::{Arriving, Leaving, Node, NodeKeys, Start, SystemClock, Target, Write, run_link};
 use wadi_record::{Draft, Passage};
-use wadi_store::SqliteStore;
+use wadi_store::{PostgresStore, SqliteStore, Store, TemporaryServer};
 
 #[derive(Subcommand)]
 pub enum BenchCommand {
@@ -26,9 +26,9 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 200)]
         writers: usize,
     },
-    /// A hub on SQLite takes a site's records in, end to end: sent, verified, merged, projected, reconciled, durable.
+    /// A hub takes a site's records in, end to end: sent, verified, merged, projected, durable, and reconciled.
     Hub {
-        /// sqlite.
+        /// sqlite, or postgres: a server of its own, started from the system's binaries.
         #[arg(long, default_value = "sqlite")]
         store: String,
         /// Records; each is an entry of its own and an edit.
@@ -68,6 +68,15 @@ impl Bench {
         let dir = self.dir.path().join(&me.name);
         std::fs::create_dir_all(&dir)?;
         let store = SqliteStore::open(&dir, me.node()).await?;
+        self.node_on(store, (log_key, me), known).await
+    }
+
+    async fn node_on(
+        &self,
+        store: Arc<dyn Store>,
+        (log_key, me): (LogKey, Enrolment),
+        known: Vec<Enrolment>,
+    ) -> Result<Arc<Node>, Failure> {
         let keys = NodeKeys { log_key, root: RootKey(self.root.public()) };
         Ok(Node::start(Start { keys, me, known, store, clock: Arc::new(SystemClock::real()) }).await?)
     }
@@ -91,10 +100,13 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let value = match command {
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
         BenchCommand::Hub { store, records } => {
-            if store != "sqlite" {
-                return Err(Failure::usage("unknown_store", format!("{store:?}: this version stores on sqlite")));
-            }
-            hub(records).await?
+            let server_dir = tempfile::tempdir()?;
+            let server = match store.as_str() {
+                "sqlite" => None,
+                "postgres" => Some(TemporaryServer::start(&server_dir.path().join("pg"))?),
+                other => return Err(Failure::usage("unknown_store", format!("{other:?} is none of sqlite, postgres"))),
+            };
+            hub(records, server.as_ref()).await?
         }
     };
     if json {
@@ -200,7 +212,7 @@ fn rss_bytes() -> u64 {
     line.split_whitespace().nth(1).and_then(|k| k.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-async fn hub(records: usize) -> Result<Value, Failure> {
+async fn hub(records: usize, server: Option<&TemporaryServer>) -> Result<Value, Failure> {
     let bench = Bench::new()?;
     let site_papers = bench.enrol("trb", Role::Crossing, "TRB".parse()?)?;
     let hub_papers = bench.enrol("hub", Role::Hub, Crossing::HUB)?;
@@ -219,7 +231,15 @@ async fn hub(records: usize) -> Result<Value, Failure> {
             done?;
         }
     }
-    let hub = bench.node(hub_papers, known).await?;
+    let hub = match server {
+        None => bench.node(hub_papers, known).await?,
+        Some(server) => {
+            let dir = bench.dir.path().join("hub");
+            std::fs::create_dir_all(&dir)?;
+            let store = PostgresStore::open(&server.create("wadi")?, &dir, hub_papers.1.node(), || ()).await?;
+            bench.node_on(store, hub_papers, known).await?
+        }
+    };
     let bytes = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let (cpu, started) = (cpu_s(), Instant::now());
     connect(&site, &hub, &bytes);
@@ -231,15 +251,26 @@ async fn hub(records: usize) -> Result<Value, Failure> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let durable_s = started.elapsed().as_secs_f64();
+    while !hub.store().changes(hub.reconciled(), 1).await?.is_empty() {
+        if started.elapsed() > Duration::from_secs(3_600) {
+            return Err(Failure::new("bench", "the hub did not reconcile everything within an hour"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let seconds = started.elapsed().as_secs_f64();
     let cpu = cpu_s() - cpu;
     let rss = rss_bytes();
     hub.stop().await;
     site.stop().await;
-    let disk = std::fs::metadata(bench.dir.path().join("hub/node.sqlite"))?.len();
+    let disk = match server {
+        None => std::fs::metadata(bench.dir.path().join("hub/node.sqlite"))?.len(),
+        Some(server) => server.database_bytes("wadi").await?,
+    };
     let changes = (2 * records) as f64;
     Ok(json!({
-        "store": "sqlite", "records": records, "changes_per_s": (changes / seconds).round(),
+        "store": if server.is_some() { "postgres" } else { "sqlite" }, "records": records,
+        "durable_per_s": (changes / durable_s).round(), "changes_per_s": (changes / seconds).round(),
         "cpu_us_per_change": (cpu * 1e6 / changes).round(), "rss_bytes": rss,
         "disk_bytes_per_change": (disk as f64 / changes).round(),
         "wire_bytes_per_change": (bytes.load(std::sync::atomic::Ordering::Relaxed) as f64 / changes).round(),
