@@ -29,12 +29,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
     let live = |o: &&Facts| o.is_entry() && o.state() != "CANCELLED";
     let others = dossier.linked.iter().filter(live);
-    for other in others.filter(|o| (o.began_ms(), &o.id) < (entry.began_ms(), &entry.id)) {
-        let theirs = other.texts("certificate", "");
-        if let Some(reference) = own.iter().find(|c| theirs.contains(c)) {
+    let earlier = others.filter(|o| (o.began_ms(), &o.id) < (entry.began_ms(), &entry.id));
+    // Of all that used it before the last one is named.
+    for reference in &own {
+        let used = earlier.clone().filter(|o| o.texts("certificate", "").contains(reference));
+        if let Some(other) = used.max_by_key(|o| (o.began_ms(), o.id.clone())) {
             out.push(
                 Contradiction::new(
-                    format!("reused {}", other.id),
+                    format!("reused {reference}"),
                     entry.began_ms(),
                     format!("certificate {reference} was used for {} already", other.printed()),
                     json!({"certificate": reference, "other": other.printed()}),

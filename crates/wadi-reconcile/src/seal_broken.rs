@@ -49,8 +49,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+    // Of all that had the seal before the last one is named: one line, however often it went round.
     let elsewhere = dossier.of("passage").filter(|p| (p.began_ms(), &p.id) < (passage.began_ms(), &passage.id));
-    out.extend(elsewhere.filter_map(|p| reused(passage, &seals, p)));
+    let others = elsewhere.filter_map(|p| Some(((p.began_ms(), &p.id), reused(passage, &seals, p)?)));
+    out.extend(others.max_by_key(|(place, _)| *place).map(|(_, found)| found));
     out
 }
 
@@ -61,7 +63,7 @@ fn reused(passage: &Facts, seals: &BTreeSet<&str>, other: &Facts) -> Option<Cont
     let one_container = passage.texts("container", "").iter().any(|c| other.texts("container", "").contains(c));
     let seal = same.first().filter(|_| !one_container)?;
     Some(Contradiction::new(
-        format!("reused {}", other.id),
+        format!("reused {seal}"),
         passage.began_ms(),
         format!("seal {seal} closed another container on {}", other.printed()),
         json!({"seal": seal, "other": other.printed()}),

@@ -222,7 +222,7 @@ async fn hub(records: usize, server: Option<&TemporaryServer>) -> Result<Value, 
     for start in (0..records).step_by(1_000) {
         for done in site.write_all((start..records.min(start + 1_000)).map(write).collect()).await {
             let written = done?;
-            let draft = Passage::on().text("seal.1", "JO1234567").weigh("S1", 31_000, None);
+            let draft = Passage::on().text("seal.1", format!("JO{:07}", edits.len())).weigh("S1", 31_000, None);
             edits.push(Write::by("OF-0002", "OPS", Target::On(written.record), draft));
         }
     }
