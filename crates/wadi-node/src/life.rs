@@ -109,7 +109,7 @@ impl Node {
         for row in self.store.by_term("finding", "published", 500).await? {
             let facts = facts(&row);
             let mut latest: BTreeMap<&str, Fact<'_>> = BTreeMap::new();
-            for said in facts.said().filter(|e| e.kind() == "finding" && e.counts()) {
+            for said in facts.of_findings().filter(|e| e.kind() == "finding" && e.counts()) {
                 latest.insert(said.text("finding").unwrap_or_default(), said);
             }
             for (id, said) in latest {
