@@ -376,6 +376,19 @@ impl Control {
         self.revoked_ms.get(officer).copied().filter(|_| newest.revoked)
     }
 
+    /// The control entries by which what was said of records is judged: all policies, the registrations of these people,
+    /// and the cuts, admissions and closures that bear on these entries. A closure bears on its crossing's logs.
+    pub fn bearing(&self, people: &BTreeSet<String>, entries: &BTreeSet<Reference>) -> BTreeSet<Reference> {
+        let mut out: BTreeSet<Reference> = self.policies.keys().copied().collect();
+        out.extend(people.iter().filter_map(|p| self.officers.get(p)).flat_map(|all| all.keys().copied()));
+        let cuts = self.cuts.iter().filter(|(_, c)| entries.iter().any(|e| bound_of(&c.cut, &e.log).is_some()));
+        out.extend(cuts.map(|(r, _)| *r));
+        out.extend(self.admitted.iter().filter(|(_, set)| !set.is_disjoint(entries)).map(|(r, _)| *r));
+        let closed = |c: &Closure| entries.iter().any(|e| e.log.crossing == c.crossing);
+        out.extend(self.closures.iter().filter(|(_, c)| closed(c)).map(|(r, _)| *r));
+        out
+    }
+
     /// All officers' newest registrations.
     pub fn officers(&self) -> impl Iterator<Item = &OfficerEntry> {
         self.officers.values().filter_map(|all| all.iter().max_by_key(|(r, o)| (o.revision, r.leaf)).map(|(_, o)| o))

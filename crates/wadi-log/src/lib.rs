@@ -11,6 +11,7 @@ mod block;
 mod control;
 mod entry;
 mod error;
+mod evidence;
 mod fork;
 mod frontier;
 mod ids;
@@ -31,6 +32,9 @@ pub use entry::{
     Value,
 };
 pub use error::LogError;
+pub use evidence::{
+    EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceRole, EvidenceWriter, Statement, verify_evidence,
+};
 pub use fork::{Branch, ForkProof};
 pub use frontier::{Difference, Folded, Frontier, Tip, compare};
 pub use ids::{Crossing, Epoch, Hash, Lane, LogId, NodeId, RecordId, Reference, Seq, check_char, hex, unhex};

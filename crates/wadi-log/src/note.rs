@@ -199,7 +199,7 @@ impl Cosignature {
 }
 
 /// The name under which a node countersigns.
-fn witness_name(node: &NodeId) -> String {
+pub(crate) fn witness_name(node: &NodeId) -> String {
     format!("wadi.node/v1/{node}")
 }
 

@@ -142,6 +142,9 @@ impl Desk {
             Work::At { record, at, time_ms, reply } => {
                 let _ = reply.send(self.record_at(g, record, &at, time_ms).await);
             }
+            Work::Account { record, reply } => {
+                let _ = reply.send(self.account(g, record).await);
+            }
             Work::Stop(_) => unreachable!("the desk's loop takes it"),
         }
     }

@@ -3,6 +3,7 @@
 use crate::{
     clock::Clock,
     error::NodeError,
+    history::Account,
     judging::SeenIndex,
     node::{Event, NodeKeys},
     write::{Write, Written},
@@ -46,6 +47,7 @@ pub(crate) enum Work {
     Peer(PeerRow),
     Local(Vec<LocalKey>, Vec<(String, String)>, Reply<()>),
     At { record: RecordId, at: Vec<Reference>, time_ms: Option<i64>, reply: Reply<serde_json::Value> },
+    Account { record: RecordId, reply: Reply<Account> },
     Stop(oneshot::Sender<()>),
 }
 
@@ -59,6 +61,7 @@ impl Work {
             Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
             Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::At { reply, .. } => drop(reply.send(Err(error.clone().into()))),
+            Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
             Self::Learn(..)
             | Self::Forks(..)

@@ -43,6 +43,9 @@ pub enum NodeError {
     /// A dependency given is not an entry of the record.
     #[error("based_on names {0}, which is no entry of this record held here")]
     UnknownEntry(String),
+    /// An entry is held without its log, so that this node cannot prove it.
+    #[error("{0} is held here without its log: ask the hub, or the node of its birthplace")]
+    Unproven(String),
     /// Only a hub may do that.
     #[error("{0}")]
     NotAHub(String),
@@ -66,6 +69,7 @@ impl NodeError {
             Self::ForeignCrossing(_) => "foreign_crossing".into(),
             Self::Refused { code, .. } => code.clone(),
             Self::UnknownEntry(_) => "unknown_entry".into(),
+            Self::Unproven(_) => "unproven_here".into(),
             Self::NotAHub(_) => "not_a_hub".into(),
             Self::Busy => "busy".into(),
             Self::Stopping => "stopping".into(),

@@ -1,8 +1,8 @@
 //! What an entry is judged by: the verdict on its log, and the policy and officers that its author had taken in.
 
-use crate::desk::Desk;
+use crate::{desk::Desk, evidence::root_at};
 use std::{collections::BTreeMap, sync::Arc};
-use wadi_log::{Body, LogId, LogState, NodeId, Reference, VerifiedEntry, proof};
+use wadi_log::{Body, LogId, LogState, NodeId, Reference, VerifiedEntry};
 use wadi_record::{Author, Judge, Officer, Policy, Said, people};
 use wadi_store::StoreError;
 
@@ -124,9 +124,8 @@ impl Desk {
                 Some(bound) => {
                     let size = self.held(&log);
                     let root_at_bound = if bound.size <= size && bound.size > 0 {
-                        let parts = self.store.subtrees(&log, &proof::subtrees((0, bound.size))).await;
                         // What this very group has just brought is not in the store yet; it is asked again after the commit.
-                        parts.ok().and_then(|p| proof::assemble(&[(0, bound.size)], &p).ok()).map(|r| r[0])
+                        root_at(&*self.store, &log, bound.size).await
                     } else {
                         None
                     };

@@ -2,6 +2,7 @@
 
 use crate::{
     desk::{Ingested, Work},
+    evidence::root_at,
     node::{Event, Node},
 };
 use futures_util::{StreamExt, stream::FuturesOrdered};
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc};
-use wadi_log::{Block, Body, Branch, Lane, LogId, NodeId, RecordId, Role, Tip, proof};
+use wadi_log::{Block, Body, Branch, Lane, LogId, NodeId, RecordId, Role, Tip};
 use wadi_store::{Carried, PeerRow};
 use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, Session, Snapshot};
 
@@ -264,11 +265,8 @@ impl Link<'_> {
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();
                 for size in sizes.iter().filter(|s| **s > 0) {
-                    let wanted = proof::subtrees((0, *size));
-                    if let Ok(parts) = self.node.store.subtrees(log, &wanted).await
-                        && let Ok(root) = proof::assemble(&[(0, *size)], &parts)
-                    {
-                        roots.insert(*size, root[0]);
+                    if let Some(root) = root_at(&*self.node.store, log, *size).await {
+                        roots.insert(*size, root);
                     }
                 }
                 Answer::Roots(roots)
@@ -310,14 +308,7 @@ impl Link<'_> {
         let row = rows.into_iter().find(|r| r.log == *log)?;
         let size = row.checkpoint.checkpoint.size;
         let leaf = self.node.store.entries(log, at, 1).await.ok()?.first()?.entry.reference().leaf;
-        Some(Branch { checkpoint: row.checkpoint, leaf, path: self.path(log, at, size).await? })
-    }
-
-    async fn path(&self, log: &LogId, at: u64, size: u64) -> Option<Vec<wadi_log::Hash>> {
-        let ranges = proof::inclusion_ranges(at, size);
-        let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
-        let parts = self.node.store.subtrees(log, &wanted).await.ok()?;
-        proof::assemble(&ranges, &parts).ok()
+        Some(Branch { checkpoint: row.checkpoint, leaf, path: self.node.path(log, at, size).await? })
     }
 
     async fn event(&mut self, event: Event) {
@@ -497,7 +488,7 @@ impl Link<'_> {
             out.push(ExcerptEntry {
                 log: r.log,
                 seq: r.seq,
-                path: self.path(&r.log, r.seq, size).await?,
+                path: self.node.path(&r.log, r.seq, size).await?,
                 bytes: entry.bytes().to_vec(),
                 checkpoint: own.checkpoint,
                 cosignature: own.cosignature,

@@ -215,7 +215,7 @@ impl Node {
         let _ = self.queue.send(work).await;
     }
 
-    async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, NodeError> {
+    pub(crate) async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.queue.send(work(reply)).await.map_err(|_| NodeError::Stopping)?;
         answer.await.map_err(|_| NodeError::Stopping)?

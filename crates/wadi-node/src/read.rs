@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
 };
-use wadi_log::{Body, Crossing, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
+use wadi_log::{Crossing, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
 use wadi_store::{AnchorState, RecordRow};
 
@@ -76,28 +76,6 @@ pub struct Status {
     pub last_refused: Vec<Json>,
 }
 
-/// One entry in a record's history.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct HistoryLine {
-    pub entry: String,
-    pub node: String,
-    pub officer: String,
-    pub department: String,
-    pub device: String,
-    pub claimed_ms: i64,
-    pub happened_ms: Option<i64>,
-    pub received_ms: i64,
-    /// Not before this hub time, Unix seconds: named by the checkpoint over it.
-    pub not_before_s: Option<i64>,
-    /// Not after this hub time, Unix seconds: cosigned by a hub.
-    pub not_after_s: Option<i64>,
-    pub safety: Safety,
-    pub based_on: Vec<String>,
-    pub puts: BTreeMap<String, Json>,
-    pub events: Vec<Json>,
-}
-
 impl Node {
     /// A record's id from its printed or full form.
     pub async fn find(&self, text: &str) -> Result<RecordId, NodeError> {
@@ -146,6 +124,12 @@ impl Node {
 
     /// Open holds that name a passage or an entry, or are lookouts for something it carries.
     async fn open_holds_on(&self, row: &RecordRow) -> Result<Vec<String>, NodeError> {
+        let open = self.holds_on(row).await?.into_iter().filter(|h| h.open).map(|h| h.printed);
+        Ok(open.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// Holds that name a passage or an entry, or are lookouts for something it carries, released ones among them.
+    pub(crate) async fn holds_on(&self, row: &RecordRow) -> Result<Vec<RecordRow>, NodeError> {
         if row.lane != Lane::Passage as u8 && row.lane != Lane::Customs as u8 {
             return Ok(Vec::new());
         }
@@ -161,8 +145,8 @@ impl Node {
         for term in terms {
             holds.extend(self.store.by_term("target", &term, 32).await?);
         }
-        let open = holds.into_iter().filter(|h| h.lane == Lane::Hold as u8 && h.open).map(|h| h.printed);
-        Ok(open.collect::<BTreeSet<_>>().into_iter().collect())
+        let holds = holds.into_iter().filter(|h| h.lane == Lane::Hold as u8).map(|h| (h.id, h));
+        Ok(holds.collect::<BTreeMap<_, _>>().into_values().collect())
     }
 
     /// Where one entry is safe.
@@ -176,49 +160,6 @@ impl Node {
         } else {
             Safety::LocalOnly
         }
-    }
-
-    /// A record's entries, oldest claim first.
-    pub async fn history(&self, id: &RecordId) -> Result<Vec<HistoryLine>, NodeError> {
-        let mut out = Vec::new();
-        for stored in self.store.record_entries(id).await? {
-            let reference = stored.entry.reference();
-            let Some(entry) = stored.entry.entry() else { continue };
-            let Body::Change(change) = &entry.body else { continue };
-            let c = &entry.common;
-            let checkpoints = self.store.checkpoints(&reference.log, reference.seq).await?;
-            let cosigned = self.store.cosignatures(Some(&reference.log)).await?;
-            let by_hub = |w: &NodeId| self.with_control(|c| c.role(w) == Some(Role::Hub));
-            let not_after = cosigned
-                .iter()
-                .filter(|c| by_hub(&c.cosignature.witness) && c.checkpoint.checkpoint.size > reference.seq)
-                .map(|c| c.cosignature.time_s as i64)
-                .min();
-            out.push(HistoryLine {
-                entry: reference.to_string(),
-                node: self
-                    .with_control(|c| c.enrolment(&reference.log.node).map(|e| e.name.clone()))
-                    .unwrap_or_default(),
-                officer: c.officer.clone(),
-                department: c.department.clone(),
-                device: c.device.clone(),
-                claimed_ms: c.wall_ms,
-                happened_ms: c.happened_ms,
-                received_ms: stored.received_ms,
-                not_before_s: checkpoints.first().map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0),
-                not_after_s: not_after,
-                safety: self.safety(&reference),
-                based_on: change.based_on.iter().map(ToString::to_string).collect(),
-                puts: change.puts.iter().map(|p| (p.key.clone(), put_json(&p.value))).collect(),
-                events: change
-                    .events
-                    .iter()
-                    .map(|e| serde_json::from_str(e).unwrap_or_else(|_| e.as_str().into()))
-                    .collect(),
-            });
-        }
-        out.sort_by_key(|l| (l.happened_ms.unwrap_or(l.claimed_ms), l.claimed_ms, l.entry.clone()));
-        Ok(out)
     }
 
     /// A record as of entries of it, or as of a time by its authors' clocks.
@@ -338,13 +279,4 @@ impl Node {
 
 fn lacks(heads: &[(LogId, wadi_log::Tip)], frontier: &Frontier) -> bool {
     heads.iter().any(|(log, tip)| frontier.0.get(log).is_none_or(|held| held.size < tip.size))
-}
-
-fn put_json(value: &wadi_log::Value) -> Json {
-    match value {
-        wadi_log::Value::Null => Json::Null,
-        wadi_log::Value::Text(t) => t.as_str().into(),
-        wadi_log::Value::Int(i) => (*i).into(),
-        wadi_log::Value::Flag(b) => (*b).into(),
-    }
 }

@@ -526,6 +526,17 @@ impl Book {
         self.document.claims(name).into_iter().map(|(_, entry)| entry).collect()
     }
 
+    /// Everything claimed for a field now, by entry.
+    pub(crate) fn claims(&self, name: &str) -> Vec<Claim> {
+        self.document.claims(name).into_iter().map(|(value, entry)| self.claim(value, entry)).collect()
+    }
+
+    /// The same at dependencies as an entry gives them.
+    pub(crate) fn claims_at(&self, name: &str, based_on: &[Reference]) -> Vec<Claim> {
+        let at = self.as_read(based_on);
+        self.document.claims_at(name, &at).into_iter().map(|(value, entry)| self.claim(value, entry)).collect()
+    }
+
     fn as_field(&self, claims: Vec<(Value, Reference)>) -> Option<Field> {
         let (first, _) = claims.first()?;
         if claims.iter().all(|(v, _)| v == first) {
@@ -536,7 +547,7 @@ impl Book {
         Some(Field::Contested(claims))
     }
 
-    fn claim(&self, value: Value, entry: Reference) -> Claim {
+    pub(crate) fn claim(&self, value: Value, entry: Reference) -> Claim {
         let c = &self.rows[&entry].common;
         Claim {
             value,

@@ -7,6 +7,7 @@
 //! Knows nothing of logs' proofs, disks, sockets or clocks.
 
 mod authority;
+mod blame;
 mod book;
 mod check_digits;
 mod document;
@@ -20,6 +21,7 @@ mod project;
 mod state;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
+pub use blame::Setting;
 pub use book::{Book, Claim, EventView, Field, Row, Said};
 pub use check_digits::{mrz_warning, warnings};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};

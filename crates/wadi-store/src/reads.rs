@@ -251,12 +251,13 @@ impl Store for Engine {
 
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
         let (what, value) = f.term.clone().unzip();
+        let order = if f.after.is_some() { "r.id" } else { "r.changed DESC" };
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {RECORD_COLUMNS} FROM records r WHERE ($1 IS NULL OR r.lane = $1) AND ($2 IS NULL OR r.crossing = $2) \
              AND ($3 IS NULL OR ' ' || r.state || ' ' LIKE '% ' || $3 || ' %') AND (NOT $4 OR r.contested) \
              AND ($5 IS NULL OR r.changed < $5) \
              AND ($6 IS NULL OR EXISTS (SELECT 1 FROM terms t WHERE t.record = r.id AND t.what = $6 AND t.value = $7)) \
-             ORDER BY r.changed DESC LIMIT $8"
+             AND ($9 IS NULL OR r.id > $9) ORDER BY {order} LIMIT $8"
         )))
         .bind(f.lane.map(i64::from))
         .bind(f.crossing.as_deref())
@@ -266,6 +267,7 @@ impl Store for Engine {
         .bind(what)
         .bind(value)
         .bind(i64::from(f.limit))
+        .bind(f.after.map(|id| id.0.to_vec()))
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(record_row).collect()

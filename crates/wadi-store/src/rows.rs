@@ -94,6 +94,9 @@ pub struct RecordFilter {
     pub contested: bool,
     /// Only changes before this cursor.
     pub before: Option<i64>,
+    /// Those after this id, in the order of their ids in place of the newest change first: each exactly once, whatever
+    /// changes between two pages.
+    pub after: Option<RecordId>,
     /// At most so many.
     pub limit: u32,
 }

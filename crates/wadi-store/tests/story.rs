@@ -154,12 +154,23 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         term: Some(("container".into(), "C1".into())),
         contested: true,
         before: None,
+        after: None,
         limit,
     };
     let page = store.records(&filter("CONTESTED", 2)).await.unwrap();
     let next = RecordFilter { before: Some(page[1].changed), ..filter("ADMITTED", 10) };
     assert_eq!((page.len(), store.records(&next).await.unwrap().len()), (2, 3));
     assert!(store.records(&filter("EXITED", 10)).await.unwrap().is_empty());
+    // For reading them all they come in the order of their ids, page after page.
+    let (mut all, mut after) = (Vec::new(), RecordId([0; 32]));
+    loop {
+        let page = RecordFilter { after: Some(after), limit: 2, ..RecordFilter::default() };
+        let page = store.records(&page).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        all.extend(page.into_iter().map(|r| r.id));
+    }
+    assert!(all.len() == 5 && all.is_sorted());
     let changes = store.changes(2, 10).await.unwrap();
     assert_eq!(changes.iter().map(|c| c.cursor).collect::<Vec<_>>(), [3, 4, 5]);
     let digests = store.digests().await.unwrap();

@@ -21,7 +21,8 @@ impl Modify for Bearer {
 #[openapi(
     info(title = "wadi", description = "Records of border crossings, kept in step."),
     paths(
-        records::list, records::create, records::show, records::append, records::history, changes::changes,
+        records::list, records::create, records::show, records::append, records::history, records::evidence,
+        changes::changes,
         imports::import, sites::sites, findings::list, findings::show,
         findings::act, findings::assign, findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
         sites::issue_token, sites::revoke_token, sites::control

@@ -53,7 +53,7 @@ pub fn problem_of(error: &NodeError) -> Problem {
     let status = match error {
         NodeError::Record(_) | NodeError::UnknownEntry(_) => StatusCode::UNPROCESSABLE_ENTITY,
         NodeError::NoRecord(_) => StatusCode::NOT_FOUND,
-        NodeError::Ambiguous { .. } => StatusCode::CONFLICT,
+        NodeError::Ambiguous { .. } | NodeError::Unproven(_) => StatusCode::CONFLICT,
         NodeError::Refused { code, .. } if code == "no_such_finding" => StatusCode::NOT_FOUND,
         NodeError::Refused { code, .. }
             if ["already_decided", "already_proposed", "nothing_proposed", "nothing_to_undo"]

@@ -4,7 +4,7 @@ use crate::{DraftBody, Problem, Token, TokenScope};
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ pub struct ListQuery {
     contested: Option<bool>,
     /// Only those changed before this cursor: the last one of the page before.
     before: Option<i64>,
+    /// In the order of ids, those after this one (64 hexadecimal digits): for reading all, each exactly once.
+    after: Option<String>,
     /// At most so many, 100 by default, 500 at most.
     limit: Option<u32>,
 }
@@ -68,6 +70,7 @@ pub(crate) async fn list(
         term,
         contested: q.contested.unwrap_or(false),
         before: q.before,
+        after: q.after.map(|id| id.parse()).transpose().map_err(NodeError::Log)?,
         limit: q.limit.unwrap_or(100).clamp(1, 500),
     };
     let rows = node.store().records(&filter).await.map_err(NodeError::from)?;
@@ -99,7 +102,8 @@ pub(crate) async fn show(
     Ok(Json(node.record_at(&id, &entries.map_err(bad)?, None).await?))
 }
 
-/// All entries of a record: who said what, when by their clock, between which hub times, and where it is safe.
+/// All entries of a record: who said what, when by their clock, between which hub times, who witnessed it and whether it
+/// counts; of each field who set it, what that replaced and who contests it; at each decision what its author could have known.
 #[utoipa::path(get, path = "/v1/records/{id}/history", params(("id" = String, Path, description = "printed or full id")),
     tag = "records", responses((status = 200, description = "the history", body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn history(
@@ -108,7 +112,20 @@ pub(crate) async fn history(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id = node.find(&id).await?;
-    Ok(Json(json!({"record": id.to_string(), "entries": node.history(&id).await?})))
+    Ok(Json(json!(node.history(&id).await?)))
+}
+
+/// Everything said of a record with its proofs, in a file that verifies without this network (`docs/evidence.md`).
+#[utoipa::path(get, path = "/v1/records/{id}/evidence", params(("id" = String, Path, description = "printed or full id")),
+    tag = "records", responses((status = 200, description = "the file", content_type = "application/x-ndjson", body = String),
+        (status = 404, body = Problem), (status = 409, description = "held here without its log", body = Problem)))]
+pub(crate) async fn evidence(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+    Path(id): Path<String>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    let id = node.find(&id).await?;
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], node.evidence(&id).await?))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

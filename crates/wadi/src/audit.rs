@@ -1,15 +1,21 @@
-//! `wadi audit verify`: recomputes every leaf and root of a database and checks every signature, trusting nothing in it
-//! but the commission's root.
+//! `wadi audit`: recomputes every leaf and root of a database and checks every signature, trusting nothing in it but the
+//! commission's root; makes evidence files, and checks them.
 
-use crate::failure::{Exit, Failure};
+use crate::{
+    At,
+    client::Client,
+    commands::{tell, time},
+    failure::{Exit, Failure},
+};
 use clap::Subcommand;
+use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::ProgressBar;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
-use wadi_log::{Enrolment, LogId, NodeId, Peaks, RootKey, leaf_hash};
+use wadi_log::{EVIDENCE_BYTES_MAX, Enrolment, LogId, NodeId, Peaks, RootKey, leaf_hash};
 use wadi_store::AuditReader;
 
 #[derive(Subcommand)]
@@ -23,6 +29,23 @@ pub enum AuditCommand {
         #[arg(long)]
         root: Option<PathBuf>,
     },
+    /// Packs everything said of a record, with its proofs, into a file that verifies without this network.
+    Evidence {
+        /// The record's id.
+        record: String,
+        /// The file to write.
+        #[arg(short, long)]
+        output: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Checks an evidence file against the commission's root alone (docs/evidence.md).
+    VerifyEvidence {
+        file: PathBuf,
+        /// The commission's root: a file with its public key.
+        #[arg(long)]
+        root: PathBuf,
+    },
 }
 
 /// What was found wrong, in the order in which it was found.
@@ -35,7 +58,14 @@ struct Report {
 }
 
 pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
-    let AuditCommand::Verify { dir, root } = command;
+    let (dir, root) = match command {
+        AuditCommand::Verify { dir, root } => (dir, root),
+        AuditCommand::Evidence { record, output, at } => {
+            let done = tokio::task::spawn_blocking(move || evidence(&record, &output, &at, json)).await;
+            return done.map_err(|e| Failure::new("panicked", e.to_string()))?;
+        }
+        AuditCommand::VerifyEvidence { file, root } => return verify_evidence(&file, &root, json),
+    };
     let root =
         match root {
             Some(path) => path,
@@ -64,12 +94,7 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
 }
 
 async fn verify(dir: &Path, root: &Path, quiet: bool) -> Result<Report, Failure> {
-    let text =
-        std::fs::read_to_string(root).map_err(|e| Failure::usage("no_root", format!("{}: {e}", root.display())))?;
-    let key: [u8; 32] = wadi_log::unhex(text.trim())
-        .and_then(|b| b.try_into().ok())
-        .ok_or_else(|| Failure::usage("no_root", format!("{}: expected 64 hexadecimal digits", root.display())))?;
-    let root = RootKey(key);
+    let root = root_key(root)?;
     let mut reader = AuditReader::open(dir).await?;
     let mut report = Report::default();
     let members = members(&mut reader, &root, &mut report).await?;
@@ -83,6 +108,81 @@ async fn verify(dir: &Path, root: &Path, quiet: bool) -> Result<Report, Failure>
     check_cosignatures(&mut reader, &members, &mut report).await?;
     bar.finish_and_clear();
     Ok(report)
+}
+
+fn root_key(path: &Path) -> Result<RootKey, Failure> {
+    let bad = |why: String| Failure::usage("no_root", format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    let key = wadi_log::unhex(text.trim()).and_then(|b| b.try_into().ok());
+    key.map(RootKey).ok_or_else(|| bad("expected 64 hexadecimal digits".into()))
+}
+
+fn evidence(record: &str, output: &Path, at: &At, json: bool) -> Result<Exit, Failure> {
+    let text = Client::at(at)?.get_text(&format!("/v1/records/{record}/evidence"))?;
+    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
+    std::fs::write(output, &text).map_err(failed)?;
+    let value = json!({"file": output.display().to_string(), "bytes": text.len(), "lines": text.lines().count()});
+    tell(json, &value, |v| {
+        format!("{} bytes in {}; check it with: wadi audit verify-evidence", v["bytes"], output.display())
+    });
+    Ok(Exit::Done)
+}
+
+fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure> {
+    let root = root_key(root)?;
+    let unreadable = |e: std::io::Error| Failure::usage("unreadable", format!("{}: {e}", file.display()));
+    if std::fs::metadata(file).map_err(unreadable)?.len() > EVIDENCE_BYTES_MAX as u64 {
+        return Err(Failure::usage("too_large", format!("{} is larger than evidence can be", file.display())));
+    }
+    let found = match wadi_log::verify_evidence(&std::fs::read(file).map_err(unreadable)?, &root) {
+        Ok(found) => found,
+        Err(error) => {
+            tell(json, &json!({"valid": false, "code": error.code, "why": error.why}), |_| {
+                format!("NOT VALID: {} [{}]", error.why, error.code)
+            });
+            return Ok(Exit::Integrity);
+        }
+    };
+    let witnessed = found.statements.iter().filter(|s| s.not_after_s.is_some()).count();
+    let value = json!({
+        "valid": true, "record": found.record.to_string(), "entries": found.statements.len(), "witnessed": witnessed,
+    });
+    tell(json, &value, |_| {
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+            "claimed",
+            "node",
+            "who",
+            "says",
+            "not before",
+            "not after",
+        ]);
+        let hub_time = |t: Option<i64>| t.map_or_else(|| "-".into(), |t| time(t.saturating_mul(1_000)));
+        for s in &found.statements {
+            let (c, puts) = (&s.common, s.change.puts.iter().map(|p| p.key.as_str()));
+            let kind =
+                |e: &String| Some(serde_json::from_str::<serde_json::Value>(e).ok()?["type"].as_str()?.to_string());
+            let mut says = s.change.events.iter().filter_map(kind).collect::<Vec<_>>().join(" ");
+            says += &puts.fold(String::new(), |all, key| all + " " + key);
+            if !s.counts {
+                says += " (quarantined)";
+            }
+            let who = format!("{} {}{}", c.officer, c.department, c.device);
+            let bracket = [hub_time(s.not_before_s), hub_time(s.not_after_s.map(|t| t as i64))];
+            let [from, to] = bracket;
+            table.add_row([time(c.happened_ms.unwrap_or(c.wall_ms)), s.node.clone(), who, says, from, to]);
+        }
+        format!(
+            "{table}\nVALID: {} ({}), {} entries, {witnessed} vouched for by a hub, {} forks; made by {} at {}",
+            found.printed,
+            found.record,
+            found.statements.len(),
+            found.forks,
+            found.made_by,
+            time(found.made_s.saturating_mul(1_000)),
+        )
+    });
+    Ok(Exit::Done)
 }
 
 async fn members(

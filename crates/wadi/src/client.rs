@@ -77,16 +77,21 @@ impl Client {
     }
 
     fn answer(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, Failure> {
+        self.text(sent).map(|text| serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// The body of a good answer; a problem's code and reason of any other.
+    fn text(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<String, Failure> {
         let mut response = sent.map_err(|e| {
             Failure::new("unreachable", format!("{} does not answer: {e}; is the node running?", self.base))
         })?;
         let status = response.status();
         let text = response.body_mut().with_config().limit(256 << 20).read_to_string();
         let text = text.map_err(|e| Failure::new("unreachable", e.to_string()))?;
-        let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         if status.is_success() {
-            return Ok(json);
+            return Ok(text);
         }
+        let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         let code = json["code"].as_str().unwrap_or("http_error").to_string();
         let why = json["detail"].as_str().map_or_else(|| format!("HTTP {status}"), String::from);
         Err(Failure::new(code, why))
@@ -95,6 +100,12 @@ impl Client {
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
         let request = self.agent.get(format!("{}{path}", self.base));
         self.answer(request.header("authorization", self.bearer()).call())
+    }
+
+    /// An answer that is no JSON, as it is.
+    pub fn get_text(&self, path: &str) -> Result<String, Failure> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        self.text(request.header("authorization", self.bearer()).call())
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {

@@ -9,12 +9,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
-use std::{
-    io::{Read, Write},
-    path::Path,
-    time::Duration,
-};
+use std::{io::Read, path::Path, time::Duration};
 
 /// Who speaks, where the operator writes for somebody.
 #[derive(Args, Clone, Debug)]
@@ -297,21 +292,7 @@ pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
         }
         RecordCommand::History { id, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/records/{id}/history"))?;
-            tell(json, &value, |v| {
-                let mut table = Table::new();
-                table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["when", "node", "who", "says", "safe"]);
-                for line in v["entries"].as_array().into_iter().flatten() {
-                    let at = line["happened_ms"].as_i64().or(line["claimed_ms"].as_i64()).unwrap_or(0);
-                    let who = format!("{} {}{}", text(line, "officer"), text(line, "department"), text(line, "device"));
-                    let events: Vec<&str> =
-                        line["events"].as_array().into_iter().flatten().filter_map(|e| e["type"].as_str()).collect();
-                    let puts: Vec<String> =
-                        line["puts"].as_object().into_iter().flatten().map(|(k, v)| format!("{k}={v}")).collect();
-                    let says = format!("{} {}", events.join(" "), puts.join(" "));
-                    table.add_row([time(at), text(line, "node"), who, says, text(line, "safety")]);
-                }
-                table.to_string()
-            });
+            tell(json, &value, history_text);
         }
         RecordCommand::List { kind, crossing, state, plate, contested, limit, at } => {
             let mut query = format!("/v1/records?limit={limit}&contested={contested}");
@@ -338,7 +319,81 @@ pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn percent(text: &str) -> String {
+/// The graph of a record's entries, then who set its fields, then what was known at decisions.
+fn history_text(v: &Value) -> String {
+    let lines: Vec<&Value> = v["entries"].as_array().into_iter().flatten().collect();
+    let number = |entry: &Value| {
+        let at = lines.iter().position(|l| l["entry"] == *entry);
+        at.map_or_else(|| "?".to_string(), |n| (n + 1).to_string())
+    };
+    let numbers = |list: &Value| list.as_array().into_iter().flatten().map(&number).collect::<Vec<_>>().join(",");
+    let hub_time = |s: &Value| s.as_i64().map_or_else(|| "-".into(), |s| time(s.saturating_mul(1_000)));
+    let who = |l: &Value| format!("{} {}{}", text(l, "officer"), text(l, "department"), text(l, "device"));
+    let mut graph = Table::new();
+    graph.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "#",
+        "builds on",
+        "claimed",
+        "hub time",
+        "node",
+        "who",
+        "says",
+        "safe",
+    ]);
+    for line in &lines {
+        let at = line["happened_ms"].as_i64().or(line["claimed_ms"].as_i64()).unwrap_or(0);
+        let events: Vec<&str> =
+            line["events"].as_array().into_iter().flatten().filter_map(|e| e["type"].as_str()).collect();
+        let puts: Vec<String> =
+            line["puts"].as_object().into_iter().flatten().map(|(k, v)| format!("{k}={v}")).collect();
+        let mut says = format!("{} {}", events.join(" "), puts.join(" "));
+        if line["stands"]["counts"] == false {
+            says += &format!("\nDOES NOT COUNT: {}", text(&line["stands"], "why"));
+        }
+        let between = format!("{}\n{}", hub_time(&line["not_before_s"]), hub_time(&line["not_after_s"]));
+        let of = [number(&line["entry"]), numbers(&line["based_on"]), time(at), between, text(line, "node"), who(line)];
+        graph.add_row(of.into_iter().chain([says, text(line, "safety")]));
+    }
+    let mut fields = Table::new();
+    fields.load_style(UTF8_HORIZONTAL_ONLY).set_header(["field", "#", "value", "who", "replaced", ""]);
+    for (name, settings) in v["fields"].as_object().into_iter().flatten() {
+        for s in settings.as_array().into_iter().flatten() {
+            let replaced = s["replaced"].as_array().into_iter().flatten();
+            let replaced: Vec<String> = replaced.map(|c| format!("#{} {}", number(&c["entry"]), c["value"])).collect();
+            let stands = match (s["stands"] == true, numbers(&s["contested_by"])) {
+                (true, by) if by.is_empty() => "stands".to_string(),
+                (true, by) => format!("CONTESTED by #{by}"),
+                (false, _) => String::new(),
+            };
+            fields.add_row([
+                name.clone(),
+                number(&s["entry"]),
+                s["value"].to_string(),
+                who(s),
+                replaced.join("\n"),
+                stands,
+            ]);
+        }
+    }
+    let mut out = format!("{graph}\n\n{fields}");
+    for line in lines.iter().filter(|l| l["knew"].is_object()) {
+        out += &format!("\n\n#{}: what {} could have known", number(&line["entry"]), who(line));
+        let not_shown = numbers(&line["knew"]["not_shown"]);
+        if !not_shown.is_empty() {
+            out += &format!("\n  the screen did not show #{not_shown}");
+        }
+        for hold in line["knew"]["holds"].as_array().into_iter().flatten() {
+            let known = if hold["taken_in"] == true { "had reached this node" } else { "had NOT reached this node" };
+            out += &format!("\n  hold {} {known}", text(hold, "hold"));
+        }
+        for (log, size) in line["knew"]["control"].as_object().into_iter().flatten() {
+            out += &format!("\n  policies and officers through entry {size} of {log}");
+        }
+    }
+    out
+}
+
+pub(crate) fn percent(text: &str) -> String {
     text.bytes()
         .map(|b| {
             if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
@@ -484,39 +539,6 @@ pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
 
 fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
-}
-
-pub fn export(at: &At, output: &Path, json: bool) -> Result<Exit, Failure> {
-    let client = Client::at(at)?;
-    let mut out: Box<dyn Write> = if output == Path::new("-") {
-        Box::new(std::io::stdout().lock())
-    } else {
-        Box::new(std::io::BufWriter::new(std::fs::File::create(output)?))
-    };
-    let (mut before, mut count, mut digest) = (None::<i64>, 0u64, Sha256::new());
-    loop {
-        let cursor = before.map(|b| format!("&before={b}")).unwrap_or_default();
-        let page = client.get(&format!("/v1/records?limit=500{cursor}"))?;
-        for record in page["records"].as_array().into_iter().flatten() {
-            let line = format!("{record}\n");
-            digest.update(line.as_bytes());
-            out.write_all(line.as_bytes())?;
-            count += 1;
-        }
-        match page["next_before"].as_i64() {
-            Some(next) => before = Some(next),
-            None => break,
-        }
-    }
-    let hex = wadi_log::hex(&digest.finalize());
-    let trailer = json!({"export": {"rows": count, "filter": "all", "sha256": hex}});
-    writeln!(out, "{trailer}")?;
-    out.flush()?;
-    drop(out);
-    if output != Path::new("-") {
-        tell(json, &trailer, |_| format!("{count} records in {}, SHA-256 {hex}", output.display()));
-    }
-    Ok(Exit::Done)
 }
 
 pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod daemon;
 mod demo;
+mod export;
 mod failure;
 mod findings;
 mod pki;
@@ -74,14 +75,8 @@ enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Writes records as NDJSON, oldest change first, with a trailer of count and digest.
-    Export {
-        /// The file, or - for standard output.
-        #[arg(short, long, default_value = "-")]
-        output: PathBuf,
-        #[command(flatten)]
-        at: At,
-    },
+    /// Writes records as NDJSON, CSV or Parquet, with a trailer of row count, filter and digest.
+    Export(export::ExportArgs),
     /// Findings: contradictions between records; list, show, assign, propose, decide, undo, recheck.
     Findings {
         #[command(subcommand)]
@@ -146,7 +141,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Status { at, watch } => commands::status(&at, watch, json),
             Command::Record { command } => commands::record(command, json),
             Command::Import { file, at } => commands::import(&at, &file, json),
-            Command::Export { output, at } => commands::export(&at, &output, json),
+            Command::Export(args) => export::export(&args, json),
             Command::Findings { command } => findings::run(command, json),
             Command::Say { command } => commands::say(command, json),
             Command::Token { command } => commands::token(command, json),

@@ -1,0 +1,165 @@
+//! Packs everything said of one record, with its proofs, into a file that an outsider can check (`docs/evidence.md`).
+
+use crate::{error::NodeError, node::Node};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_log::{
+    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogState, NodeId, RecordId, Reference, Role,
+    SignedCheckpoint, Verdict, VerifiedEntry, proof,
+};
+use wadi_record::people;
+use wadi_store::Store;
+
+/// An entry with the checkpoints that prove it, by their places in the list of all.
+struct Packed {
+    entry: VerifiedEntry,
+    role: EvidenceRole,
+    proofs: Vec<(usize, Vec<Hash>)>,
+}
+
+/// The root of a log's first `size` entries, where so much of it is held.
+pub(crate) async fn root_at(store: &dyn Store, log: &LogId, size: u64) -> Option<Hash> {
+    let parts = store.subtrees(log, &proof::subtrees((0, size))).await.ok()?;
+    proof::assemble(&[(0, size)], &parts).ok()?.first().copied()
+}
+
+type Witnessed = (SignedCheckpoint, BTreeMap<NodeId, Cosignature>);
+
+impl Node {
+    /// The audit path of a position in a log of some size.
+    pub(crate) async fn path(&self, log: &LogId, at: u64, size: u64) -> Option<Vec<Hash>> {
+        let ranges = proof::inclusion_ranges(at, size);
+        let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
+        let parts = self.store.subtrees(log, &wanted).await.ok()?;
+        proof::assemble(&ranges, &parts).ok()
+    }
+
+    /// The evidence file of a record, under this node's seal.
+    pub async fn evidence(&self, id: &RecordId) -> Result<String, NodeError> {
+        let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+        let stored = self.store.record_entries(id).await?;
+        let mut wanted: BTreeMap<Reference, (VerifiedEntry, EvidenceRole)> = BTreeMap::new();
+        let mut officers = BTreeSet::new();
+        for s in &stored {
+            let reference = s.entry.reference();
+            if !s.main {
+                return Err(NodeError::Unproven(reference.to_string()));
+            }
+            if let Some(entry) = s.entry.entry()
+                && let Body::Change(change) = &entry.body
+            {
+                officers.extend(people(&entry.common, &change.events));
+            }
+            wanted.insert(reference, (s.entry.clone(), EvidenceRole::Record));
+        }
+        let record: BTreeSet<Reference> = wanted.keys().copied().collect();
+        for reference in &record {
+            for seen in self.taken_in(reference).await? {
+                wanted.entry(seen.reference()).or_insert((seen, EvidenceRole::Seen));
+            }
+        }
+        for reference in self.with_control(|c| c.bearing(&officers, &record)) {
+            if let Some(entry) = self.store.entry(&reference).await? {
+                wanted.insert(reference, (entry, EvidenceRole::Control));
+            }
+        }
+        let mut checkpoints: Vec<Witnessed> = Vec::new();
+        let mut packed = Vec::with_capacity(wanted.len());
+        for (entry, role) in wanted.into_values() {
+            let proofs = self.prove(&entry.reference(), &mut checkpoints).await?;
+            packed.push(Packed { entry, role, proofs });
+        }
+        let logs: BTreeSet<LogId> = packed.iter().map(|p| p.entry.reference().log).collect();
+        let mut counts_to = BTreeMap::new();
+        for log in logs {
+            counts_to.insert(log, self.counts_to(&log).await);
+        }
+        Ok(self.write_evidence(id, &row.printed, &checkpoints, &packed, &counts_to))
+    }
+
+    /// How many entries count of a log as held here.
+    async fn counts_to(&self, log: &LogId) -> u64 {
+        let Some(bound) = self.with_control(|c| c.bound(log)) else { return u64::MAX };
+        let size = self.frontier.read().expect("no panic holds it").0.get(log).map_or(0, |t| t.size);
+        let reached = bound.size > 0 && bound.size <= size;
+        let root_at_bound = if reached { root_at(&*self.store, log, bound.size).await } else { None };
+        self.with_control(|c| c.counts_to(log, LogState { size, root_at_bound }))
+    }
+
+    /// The last `Seen` entries that named each log its author had taken in before an entry, and no more of them.
+    async fn taken_in(&self, before: &Reference) -> Result<Vec<VerifiedEntry>, NodeError> {
+        let (mut out, mut named) = (Vec::new(), BTreeSet::new());
+        let mut all = self.store.seen(&before.log).await?;
+        all.retain(|s| s.reference().seq < before.seq);
+        all.sort_by_key(|s| std::cmp::Reverse(s.reference().seq));
+        for seen in all {
+            let Some(Body::Seen(said)) = seen.entry().map(|e| &e.body) else { continue };
+            let before = named.len();
+            named.extend(said.heads.iter().map(|h| h.log));
+            if named.len() > before {
+                out.push(seen);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Proofs of one entry: by the first checkpoint over it, which bounds its time from below, and by the hubs' cosigned
+    /// heads, which bound it from above.
+    async fn prove(
+        &self,
+        reference: &Reference,
+        checkpoints: &mut Vec<Witnessed>,
+    ) -> Result<Vec<(usize, Vec<Hash>)>, NodeError> {
+        let log = &reference.log;
+        let mut over: Vec<(SignedCheckpoint, Option<Cosignature>)> = Vec::new();
+        over.extend(self.store.checkpoints(log, reference.seq).await?.into_iter().take(1).map(|c| (c, None)));
+        for head in self.store.cosignatures(Some(log)).await? {
+            let by_hub = self.with_control(|c| c.role(&head.cosignature.witness) == Some(Role::Hub));
+            if by_hub && head.checkpoint.checkpoint.size > reference.seq {
+                over.push((head.checkpoint, Some(head.cosignature)));
+            }
+        }
+        let mut out: BTreeMap<usize, Vec<Hash>> = BTreeMap::new();
+        for (checkpoint, cosignature) in over {
+            let size = checkpoint.checkpoint.size;
+            let place = checkpoints.iter().position(|(c, _)| *c == checkpoint).unwrap_or_else(|| {
+                checkpoints.push((checkpoint, BTreeMap::new()));
+                checkpoints.len() - 1
+            });
+            checkpoints[place].1.extend(cosignature.map(|c| (c.witness, c)));
+            if !out.contains_key(&place) {
+                let path = self.path(log, reference.seq, size).await;
+                out.insert(place, path.ok_or_else(|| NodeError::Unproven(reference.to_string()))?);
+            }
+        }
+        if out.is_empty() { Err(NodeError::Unproven(reference.to_string())) } else { Ok(out.into_iter().collect()) }
+    }
+
+    fn write_evidence(
+        &self,
+        id: &RecordId,
+        printed: &str,
+        checkpoints: &[Witnessed],
+        packed: &[Packed],
+        counts_to: &BTreeMap<LogId, u64>,
+    ) -> String {
+        let mut file = EvidenceWriter::new(id, printed, &self.id(), self.now_ms() / 1000);
+        let mut members: BTreeSet<NodeId> = [self.id()].into();
+        members.extend(checkpoints.iter().map(|(c, _)| c.checkpoint.log.node));
+        members.extend(checkpoints.iter().flat_map(|(_, by)| by.keys()));
+        self.with_control(|control| {
+            members.iter().filter_map(|m| control.enrolment(m)).for_each(|e| file.enrolment(e));
+            for (checkpoint, by) in checkpoints {
+                let Some(author) = control.enrolment(&checkpoint.checkpoint.log.node) else { continue };
+                let key = |c: &Cosignature| Some((*c, control.enrolment(&c.witness)?.log_key));
+                file.checkpoint(checkpoint, author, &by.values().filter_map(key).collect::<Vec<_>>());
+            }
+            for p in packed {
+                let r = p.entry.reference();
+                let counts = control.verdict(&r, counts_to[&r.log]) == Verdict::Counts;
+                file.entry((&r.log, r.seq), p.entry.bytes(), p.role, counts, &p.proofs);
+            }
+            control.forks().iter().filter(|(log, _)| counts_to.contains_key(log)).for_each(|(_, fork)| file.fork(fork));
+        });
+        file.seal(&self.keys.log_key)
+    }
+}
