@@ -57,6 +57,40 @@ fn a_standby_takes_over_in_the_middle_of_the_catch_up_and_nothing_is_lost_or_dou
     world.wait("and takes over again", || records(world.site("hub")) == 800);
 }
 
+#[test]
+fn a_hub_moves_from_its_own_disk_to_postgres_and_its_sites_do_not_notice() {
+    let mut world = World::default();
+    let server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
+    let url = server.create("wadi").unwrap();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    trb.post_text("/v1/imports", &operations(0, 60)).unwrap();
+    world.settle(&["hub", "trb"]);
+    let before = hub.get("/v1/sites").unwrap()["scopes"].clone();
+    let move_it = || run(&hub.dir, &["--json", "node", "move-store", "--to", &url]);
+    let refused = move_it();
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stdout).contains("already_running"));
+    hub.stop();
+    let moved: Value = serde_json::from_slice(&move_it().stdout).unwrap();
+    assert!(moved["entries"].as_u64().unwrap() > 60, "{moved}");
+    // Started on the old configuration it says where its records are, and begins nothing anew.
+    let lost = run(&hub.dir, &["--json", "node", "run"]);
+    assert!(String::from_utf8_lossy(&lost.stdout).contains("database_moved"), "{lost:?}");
+    let config = hub.dir.join("node.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("database = {url:?}\n{text}")).unwrap();
+    world.boot("hub");
+    let passages = |scopes: &Value| {
+        let all = scopes.as_array().unwrap().iter();
+        all.filter(|s| s["lane"] == "passage").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(passages(&hub.get("/v1/sites").unwrap()["scopes"]), passages(&before), "record for record the same");
+    trb.post_text("/v1/imports", &operations(60, 10)).unwrap();
+    world.settle(&["hub", "trb"]);
+    assert_eq!(records(hub), 70);
+}
+
 fn find(hub: &Site, rule: &str) -> Option<Value> {
     let all = hub.get(&format!("/v1/findings?rule={rule}")).ok()?;
     all["findings"].as_array()?.first().cloned()

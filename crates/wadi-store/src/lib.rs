@@ -9,6 +9,7 @@ mod anchor;
 mod audit;
 mod batch;
 mod error;
+mod move_store;
 mod postgres;
 mod postgres_schema;
 mod postgres_write;
@@ -23,6 +24,7 @@ pub use anchor::{Anchor, AnchorFile, AnchorState};
 pub use audit::{AuditLog, AuditReader};
 pub use batch::Batch;
 pub use error::StoreError;
+pub use move_store::{Moved, move_store};
 pub use postgres::PostgresStore;
 pub use rows::{
     Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RecordFilter, RecordRow,

@@ -120,6 +120,22 @@ impl PostgresStore {
     }
 }
 
+/// An empty database that no daemon writes to, with its tables made, for filling it. The lock is this session's.
+pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> {
+    let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
+    // Filling it takes as long as it takes: the statements are bounded by their rows.
+    let mut conn = PgConnection::connect_with(&options(url, "0")?).await.map_err(open_error)?;
+    check_server(&mut conn).await?;
+    if !take_lock(&mut conn).await? {
+        return Err(StoreError::Conflict("a daemon writes to that database: name an empty one".into()));
+    }
+    migrate(&mut conn).await?;
+    if meta(&mut conn, "commits").await? != 0 {
+        return Err(StoreError::Conflict("that database holds a node's records already: name an empty one".into()));
+    }
+    Ok(conn)
+}
+
 async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
     let version: i32 =
         sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(&mut *conn).await?;

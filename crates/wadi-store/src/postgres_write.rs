@@ -347,7 +347,7 @@ async fn write_findings(conn: &mut PgConnection, batch: &Batch) -> Result<(), St
 }
 
 /// PostgreSQL's text holds no NUL; what people are shown may have one come from a hostile peer.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

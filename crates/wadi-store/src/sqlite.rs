@@ -80,6 +80,22 @@ impl SqliteStore {
     }
 }
 
+/// The database of a node that does not run, for moving it: nothing is created.
+pub(crate) async fn open_to_move(path: &Path, node: NodeId) -> Result<SqliteConnection, StoreError> {
+    let open_error = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).disable_statement_logging();
+    let mut conn = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
+    check_library(&mut conn).await?;
+    migrate(&mut conn).await?;
+    check_node(&mut conn, node).await?;
+    Ok(conn)
+}
+
+/// Whether a lost tail is remembered and not yet held again.
+pub(crate) async fn lost_tail(conn: &mut SqliteConnection) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'lost_tail')").fetch_one(conn).await?)
+}
+
 async fn check_library(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     let found: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(conn).await?;
     let parts: Vec<u32> = found.split('.').filter_map(|p| p.parse().ok()).collect();

@@ -289,6 +289,70 @@ async fn the_story_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(dir.path());
+    let url = server.create("wadi").unwrap();
+    let hub = dir.path().join("hub");
+    std::fs::create_dir_all(&hub).unwrap();
+    let me = LogKey::from_seed(&[9; 32]).node();
+    let old: Arc<dyn Store> = SqliteStore::open(&hub, me).await.unwrap();
+    let (log, references) = tell(&old).await;
+    let held = everything(&old).await;
+    old.close().await;
+    // A byte that rotted on the way is not carried over: nothing is, until it is mended.
+    let path = format!("sqlite://{}", hub.join("node.sqlite").display());
+    let rot = "UPDATE entries SET bytes = CAST(bytes || x'00' AS BLOB) WHERE seq = 77";
+    let mend = "UPDATE entries SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE seq = 77";
+    for (sql, refused) in [(rot, true), (mend, false)] {
+        let mut file = <sqlx::SqliteConnection as sqlx::Connection>::connect(&path).await.unwrap();
+        sqlx::query(sql).execute(&mut file).await.unwrap();
+        sqlx::Connection::close(file).await.unwrap();
+        let moved = move_store(&hub, &url, me, |_| ()).await;
+        assert_eq!(moved.is_err(), refused, "{moved:?}");
+        match moved {
+            Err(error) => assert_eq!((error.code(), error.to_string().contains("@77")), ("entry_damaged", true)),
+            Ok(moved) => assert_eq!((moved.entries, moved.logs), (210, 3)),
+        }
+    }
+    let new: Arc<dyn Store> = postgres(&url, &hub, 9).await.unwrap();
+    assert_eq!(everything(&new).await, held);
+    opened_again(&new, log, &references).await;
+    new.commit(note(1)).await.unwrap();
+    new.close().await;
+    // The old file is kept, and neither is moved again nor is another one moved on top of what is there.
+    assert!(hub.join("node.sqlite.moved").exists() && !hub.join("node.sqlite").exists());
+    assert_eq!(move_store(&hub, &url, me, |_| ()).await.unwrap_err().code(), "database_open");
+    let other = dir.path().join("other");
+    std::fs::create_dir_all(&other).unwrap();
+    SqliteStore::open(&other, me).await.unwrap().close().await;
+    assert_eq!(move_store(&other, &url, me, |_| ()).await.unwrap_err().code(), "store_conflict");
+    assert!(other.join("node.sqlite").exists());
+}
+
+/// All that a store tells, in an order that does not depend on the engine.
+async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
+    let mut out = Vec::new();
+    for row in store.logs().await.unwrap() {
+        out.push(format!("{row:?}"));
+        let entries = store.entries(&row.log, 0, 1 << 20).await.unwrap();
+        out.extend(entries.iter().map(|e| format!("{e:?}")));
+        let checkpoints = store.checkpoints(&row.log, 0).await.unwrap();
+        out.extend(checkpoints.iter().map(|c| format!("{c:?}")));
+    }
+    for id in store.record_ids().await.unwrap() {
+        out.push(format!("{:?} {:?}", store.record(&id).await.unwrap(), store.terms_of(&[id]).await.unwrap()));
+    }
+    out.push(format!("{:?}", store.cosignatures(None).await.unwrap()));
+    out.push(format!("{:?}", store.findings(&FindingFilter { limit: 99, ..Default::default() }).await.unwrap()));
+    out.push(format!("{:?} {:?}", store.refusals(9).await.unwrap(), store.peers().await.unwrap()));
+    out.push(format!("{:?} {:?}", store.carried_ranges().await.unwrap(), store.local_all("import").await.unwrap()));
+    out.push(format!("{:?} {:?}", store.waiting(9).await.unwrap(), store.counts().await.unwrap()));
+    out.sort();
+    out
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let server = server(dir.path());

@@ -6,6 +6,7 @@ use crate::{
     pki::Papers,
 };
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use wadi_log::Role;
@@ -22,6 +23,15 @@ pub enum NodeCommand {
         #[arg(long, default_value = "node.toml")]
         config: PathBuf,
     },
+    /// Takes a hub's records from SQLite to an empty PostgreSQL database, each entry checked; the node must not run.
+    MoveStore {
+        /// The configuration.
+        #[arg(long, default_value = "node.toml")]
+        config: PathBuf,
+        /// The database, as postgres://user@host/name.
+        #[arg(long)]
+        to: String,
+    },
     /// Checks configuration, papers and database, and starts nothing.
     Check {
         /// The configuration.
@@ -33,6 +43,7 @@ pub enum NodeCommand {
 pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         NodeCommand::Run { config } => serve(Config::read(&config)?).await,
+        NodeCommand::MoveStore { config, to } => move_store(&Config::read(&config)?, &to, json).await,
         NodeCommand::Check { config } => {
             let config = Config::read(&config)?;
             let papers = Papers::read(&config.papers)?;
@@ -56,6 +67,33 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
     }
+}
+
+async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failure> {
+    let papers = Papers::read(&config.papers)?;
+    if papers.enrolment.role != Role::Hub {
+        return Err(Failure::usage("not_a_hub", "a crossing keeps its records on its own disk, in SQLite"));
+    }
+    let _lock = lock(config)?;
+    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}").expect("a fixed template"));
+    let moved = wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
+    bar.finish_and_clear();
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({"entries": moved.entries, "logs": moved.logs, "rows": moved.rows, "kept": moved.kept})
+        );
+    } else {
+        println!(
+            "{} entries of {} logs are moved, every hash and root checked. Now put\n  database = \"{to}\"\ninto the \
+             configuration and start the node; the old database is kept as {}.",
+            moved.entries,
+            moved.logs,
+            moved.kept.display()
+        );
+    }
+    Ok(Exit::Done)
 }
 
 fn peers(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, Failure> {
@@ -173,6 +211,12 @@ async fn open_store(
 ) -> Result<Arc<dyn Store>, Failure> {
     let node = papers.enrolment.node();
     match &config.database {
+        None if !config.data.join("node.sqlite").exists() && config.data.join("node.sqlite.moved").exists() => {
+            Err(Failure::usage(
+                "database_moved",
+                "the records were moved to PostgreSQL: name it with database = \"postgres://…\" in the configuration",
+            ))
+        }
         None => Ok(SqliteStore::open(&config.data, node).await?),
         Some(_) if papers.enrolment.role != Role::Hub => Err(Failure::usage(
             "bad_configuration",
