@@ -227,6 +227,7 @@ impl Desk {
     pub(crate) fn new_batch(&mut self) -> Batch {
         // Never the same time twice, and never back: the order in which entries came is read from it.
         self.last_ms = self.clock.now_ms().max(self.last_ms + 1);
-        Batch { at_ms: self.last_ms, ..Batch::default() }
+        let remember_gone = self.me.role == wadi_log::Role::Hub;
+        Batch { at_ms: self.last_ms, remember_gone, ..Batch::default() }
     }
 }

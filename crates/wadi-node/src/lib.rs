@@ -15,6 +15,8 @@ mod judging;
 mod life;
 mod link;
 mod node;
+#[cfg(test)]
+mod order_tests;
 mod read;
 mod reconciler;
 mod watermarks;

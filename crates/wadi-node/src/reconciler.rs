@@ -120,7 +120,9 @@ impl Reconciler {
 
     /// These records and all whose dossiers they belong to.
     async fn with_neighbours(&self, rows: Vec<RecordRow>) -> Result<Vec<RecordRow>, StoreError> {
-        let (asked, mut known) = self.ask(&rows).await?;
+        let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
+        let gone = self.store.terms_gone_of(&ids).await?;
+        let (asked, mut known) = self.ask(&rows, gone).await?;
         let wanted: BTreeSet<RecordId> = asked
             .iter()
             .flat_map(|a| a.linked.iter().chain(&a.peers))
@@ -131,27 +133,40 @@ impl Reconciler {
         Ok(wanted.iter().filter_map(|id| known.remove(id)).collect())
     }
 
-    /// Which records belong into the dossiers of these, and the rows of them.
-    async fn ask(&self, rows: &[RecordRow]) -> Result<(Vec<Asked>, HashMap<RecordId, RecordRow>), StoreError> {
+    /// Which records belong into the dossiers of these, and the rows of them; those that did by terms since gone, too.
+    async fn ask(
+        &self,
+        rows: &[RecordRow],
+        gone: Vec<(RecordId, String, String, i64)>,
+    ) -> Result<(Vec<Asked>, HashMap<RecordId, RecordRow>), StoreError> {
         let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
         let mut terms: HashMap<RecordId, Vec<(String, String)>> = HashMap::new();
         for (id, what, value) in self.store.terms_of(&ids).await? {
             terms.entry(id).or_default().push((what, value));
         }
+        let mut before: HashMap<RecordId, BTreeMap<i64, Vec<(String, String)>>> = HashMap::new();
+        for (id, what, value, born_ms) in gone {
+            before.entry(id).or_default().entry(born_ms).or_default().push((what, value));
+        }
         let window_ms = i64::from(self.policy().dossier_window_h) * 3_600_000;
         let (mut queries, mut cohort, mut named) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut asked = Vec::with_capacity(rows.len());
         for (asker, row) in rows.iter().enumerate() {
-            let own = terms.remove(&row.id).unwrap_or_default();
-            let links = own.iter().filter(|(what, _)| what == "link").filter_map(|(_, id)| id.parse().ok());
-            let linked: BTreeSet<RecordId> = links.take(LINKED_MAX).collect();
+            let mut each = vec![(row.born_ms, terms.remove(&row.id).unwrap_or_default())];
+            each.extend(before.remove(&row.id).unwrap_or_default());
+            let mut linked = BTreeSet::new();
+            for (born_ms, own) in each {
+                let links =
+                    own.iter().filter(|(what, _)| what == "link").filter_map(|(_, id)| id.parse::<RecordId>().ok());
+                linked.extend(links.take(LINKED_MAX));
+                for ask in asks(&row.id.to_string(), &own) {
+                    let (asker_no, between_ms) = (queries.len(), (born_ms - window_ms, born_ms + window_ms));
+                    queries.push(TermQuery { asker: asker_no, what: ask.what.into(), value: ask.value, between_ms });
+                    cohort.push((asker, ask.cohort));
+                }
+            }
             named.extend(linked.iter().copied());
             asked.push(Asked { linked, peers: BTreeSet::new() });
-            for ask in asks(&row.id.to_string(), &own) {
-                let between_ms = (row.born_ms - window_ms, row.born_ms + window_ms);
-                queries.push(TermQuery { asker: queries.len(), what: ask.what.into(), value: ask.value, between_ms });
-                cohort.push((asker, ask.cohort));
-            }
         }
         let mut known: HashMap<RecordId, RecordRow> = HashMap::new();
         for (query, row) in self.store.near(&queries, PER_TERM).await? {
@@ -183,7 +198,7 @@ impl Reconciler {
         let mut batch = Batch { at_ms: node.now_ms(), ..Batch::default() };
         let mut publish = Vec::new();
         for part in anchors.chunks(ANCHORS) {
-            let (asked, rows) = self.ask(part).await?;
+            let (asked, rows) = self.ask(part, Vec::new()).await?;
             let mut facts: HashMap<RecordId, Facts> = rows.values().map(|r| (r.id, facts(r))).collect();
             let ids: Vec<RecordId> = part.iter().map(|r| r.id).collect();
             let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
@@ -214,6 +229,7 @@ impl Reconciler {
             }
         }
         if let Some(cursor) = cursor {
+            batch.gone_seen = Some(cursor);
             let value = cursor.to_string();
             batch.local.push(LocalKey { scope: "reconcile".into(), key: "cursor".into(), value });
         }

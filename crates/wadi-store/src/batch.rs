@@ -24,6 +24,10 @@ pub struct Batch {
     pub forks: Vec<ForkProof>,
     /// Changed records.
     pub records: Vec<RecordRow>,
+    /// Whether terms that go are remembered, for the records that were held together by them: a hub does.
+    pub remember_gone: bool,
+    /// Changes through this cursor were looked at: the terms that went with them are forgotten.
+    pub gone_seen: Option<i64>,
     /// Entries that wait for control entries and whose records have no row yet.
     pub waiting: Vec<Waiting>,
     /// Entries refused, with the reason.
@@ -65,5 +69,6 @@ impl Batch {
             && self.carried_done.is_empty()
             && self.local.is_empty()
             && self.local_gone.is_empty()
+            && self.gone_seen.is_none()
     }
 }

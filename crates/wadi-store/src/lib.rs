@@ -12,12 +12,11 @@ mod error;
 mod move_store;
 mod postgres;
 mod postgres_schema;
-mod postgres_write;
 mod queue;
 mod rows;
 mod schema;
 mod sqlite;
-mod sqlite_write;
+mod tables;
 mod temporary;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
@@ -87,6 +86,8 @@ pub trait Store: Send + Sync + 'static {
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError>;
     /// The terms of these records: (record, what, value).
     async fn terms_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String)>, StoreError>;
+    /// Terms that these records had until lately, with the time they were born: (record, what, value, Unix milliseconds).
+    async fn terms_gone_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String, i64)>, StoreError>;
     /// The entries held of these records, on whichever branch.
     async fn entries_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, StoredEntry)>, StoreError>;
     /// Records changed after a cursor, in the order of their change.

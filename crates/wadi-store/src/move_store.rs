@@ -1,104 +1,20 @@
 //! Moves a hub's database from SQLite to PostgreSQL: every table, in one transaction, every entry checked against its hash
 //! before it is written and every log against its signed root after. The file it came from is kept under another name.
 
-use crate::{StoreError, anchor::AnchorFile, postgres, postgres_write::clean, sqlite};
+use crate::{
+    StoreError,
+    anchor::AnchorFile,
+    postgres, sqlite,
+    tables::{self, Rows, TABLES, Table},
+};
 use futures_util::TryStreamExt;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection, postgres::PgArguments, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection, sqlite::SqliteRow};
 use std::path::{Path, PathBuf};
 use wadi_log::{Hash, LogId, NodeId, Peaks, SignedCheckpoint, leaf_hash};
 
 /// Rows written at once, and the bytes after which fewer are.
 const ROWS: usize = 2_000;
 const BYTES: usize = 4 << 20;
-
-#[derive(Clone, Copy)]
-enum Of {
-    Bytes,
-    Int,
-    Text,
-    Flag,
-}
-use Of::{Bytes, Flag, Int, Text};
-
-type Table = (&'static str, &'static [(&'static str, Of)]);
-
-/// All tables but `meta`, which the engines fill each in its own way.
-const TABLES: &[Table] = &[
-    ("nodes", &[("node", Bytes), ("enrolment", Bytes)]),
-    (
-        "logs",
-        &[
-            ("log", Bytes),
-            ("size", Int),
-            ("peaks", Bytes),
-            ("checkpoint", Bytes),
-            ("unkept_bytes", Int),
-            ("grew_ms", Int),
-        ],
-    ),
-    (
-        "entries",
-        &[("log", Bytes), ("seq", Int), ("leaf", Bytes), ("bytes", Bytes), ("main", Int), ("received_ms", Int)],
-    ),
-    ("tree", &[("log", Bytes), ("level", Int), ("idx", Int), ("hash", Bytes)]),
-    ("checkpoints", &[("log", Bytes), ("size", Int), ("signed", Bytes), ("kept", Int)]),
-    (
-        "cosignatures",
-        &[
-            ("log", Bytes),
-            ("witness", Bytes),
-            ("size", Int),
-            ("time_s", Int),
-            ("checkpoint", Bytes),
-            ("cosignature", Bytes),
-        ],
-    ),
-    ("seen", &[("log", Bytes), ("seq", Int), ("leaf", Bytes)]),
-    ("forks", &[("log", Bytes), ("proof", Bytes)]),
-    ("record_entries", &[("record", Bytes), ("log", Bytes), ("seq", Int), ("leaf", Bytes)]),
-    (
-        "records",
-        &[
-            ("id", Bytes),
-            ("printed", Text),
-            ("lane", Int),
-            ("crossing", Text),
-            ("state", Text),
-            ("open", Flag),
-            ("contested", Flag),
-            ("json", Text),
-            ("digest", Bytes),
-            ("entries", Int),
-            ("at_ms", Int),
-            ("born_ms", Int),
-            ("changed", Int),
-        ],
-    ),
-    ("terms", &[("record", Bytes), ("what", Text), ("value", Text), ("born_ms", Int)]),
-    ("waiting", &[("log", Bytes), ("seq", Int), ("leaf", Bytes), ("record", Bytes), ("missing", Bytes)]),
-    ("refusals", &[("subject", Text), ("code", Text), ("why", Text), ("peer", Text), ("at_ms", Int), ("times", Int)]),
-    (
-        "findings",
-        &[
-            ("id", Text),
-            ("rule", Text),
-            ("severity", Int),
-            ("phase", Text),
-            ("state", Text),
-            ("crossing", Text),
-            ("assignee", Text),
-            ("anchor", Bytes),
-            ("evidence", Text),
-            ("at_ms", Int),
-            ("due_ms", Int),
-            ("json", Text),
-        ],
-    ),
-    ("peers", &[("node", Bytes), ("json", Text)]),
-    ("carried", &[("log", Bytes), ("start", Int), ("size", Int), ("bytes", Bytes)]),
-    ("local", &[("scope", Text), ("key", Text), ("value", Text)]),
-    ("resyncs", &[("id", Text), ("json", Text)]),
-];
 
 /// What was moved.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -145,10 +61,12 @@ pub async fn move_store(
             progress(n);
         })
         .await?;
-        let there: i64 =
-            sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {}", table.0))).fetch_one(&mut *tx).await?;
+        let there: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {}", table.name)))
+            .fetch_one(&mut *tx)
+            .await?;
         if there as u64 != copied {
-            let why = format!("{copied} rows of {} were written, {there} are there: is the database empty?", table.0);
+            let why =
+                format!("{copied} rows of {} were written, {there} are there: is the database empty?", table.name);
             return Err(StoreError::Conflict(why));
         }
         rows += copied;
@@ -167,124 +85,35 @@ pub async fn move_store(
     Ok(Moved { entries, logs, rows, kept })
 }
 
-/// Cells of one column, as PostgreSQL takes them.
-enum Cells {
-    Bytes(Vec<Option<Vec<u8>>>),
-    Int(Vec<i64>),
-    Text(Vec<String>),
-    Flag(Vec<bool>),
-}
-
-impl Cells {
-    fn of(kind: Of) -> Self {
-        match kind {
-            Bytes => Self::Bytes(Vec::new()),
-            Int => Self::Int(Vec::new()),
-            Text => Self::Text(Vec::new()),
-            Flag => Self::Flag(Vec::new()),
-        }
-    }
-    /// Takes a cell; its size in bytes.
-    fn push(&mut self, row: &SqliteRow, at: usize) -> Result<usize, StoreError> {
-        Ok(match self {
-            Self::Bytes(cells) => {
-                let cell: Option<Vec<u8>> = row.try_get(at)?;
-                let size = cell.as_ref().map_or(0, Vec::len);
-                cells.push(cell);
-                size
-            }
-            Self::Int(cells) => {
-                cells.push(row.try_get(at)?);
-                8
-            }
-            Self::Text(cells) => {
-                let cell: String = row.try_get(at)?;
-                cells.push(clean(&cell));
-                cell.len()
-            }
-            Self::Flag(cells) => {
-                cells.push(row.try_get(at)?);
-                1
-            }
-        })
-    }
-}
-
 /// Copies one table; `entries_done` hears how many entries were checked and written.
 async fn copy(
     source: &mut SqliteConnection,
     target: &mut PgConnection,
-    (table, columns): &Table,
+    table: &'static Table,
     mut entries_done: impl FnMut(u64) + Send,
 ) -> Result<u64, StoreError> {
-    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-    let names = names.join(", ");
-    let is_entries = *table == "entries";
-    let mut stream = sqlx::query(AssertSqlSafe(format!("SELECT {names} FROM {table}"))).fetch(source);
-    let empty = || columns.iter().map(|(_, of)| Cells::of(*of)).collect::<Vec<_>>();
-    let (mut cells, mut held, mut bytes, mut total) = (empty(), 0, 0, 0);
+    let is_entries = table.name == tables::ENTRIES.name;
+    let mut stream = sqlx::query(AssertSqlSafe(format!("SELECT {} FROM {}", table.names(), table.name))).fetch(source);
+    let (mut rows, mut total) = (Rows::of(table), 0);
     loop {
         let row = stream.try_next().await?;
         if let Some(row) = &row {
             if is_entries {
                 check_entry(row)?;
             }
-            for (at, column) in cells.iter_mut().enumerate() {
-                bytes += column.push(row, at)?;
-            }
-            held += 1;
+            rows.copy(row)?;
         }
-        if held >= ROWS || bytes >= BYTES || (row.is_none() && held > 0) {
-            insert(target, table, columns, &names, std::mem::replace(&mut cells, empty())).await?;
+        let held = rows.len();
+        if held >= ROWS || rows.bytes_held() >= BYTES || (row.is_none() && held > 0) {
+            postgres::insert(target, std::mem::replace(&mut rows, Rows::of(table)), "").await?;
             total += held as u64;
             if is_entries {
                 entries_done(held as u64);
             }
-            (held, bytes) = (0, 0);
         }
         if row.is_none() {
             return Ok(total);
         }
-    }
-}
-
-async fn insert(
-    target: &mut PgConnection,
-    table: &str,
-    columns: &[(&str, Of)],
-    names: &str,
-    cells: Vec<Cells>,
-) -> Result<(), StoreError> {
-    let lists: Vec<String> = columns
-        .iter()
-        .enumerate()
-        .map(|(n, (_, of))| {
-            let of = match of {
-                Bytes => "bytea",
-                Int => "bigint",
-                Text => "text",
-                Flag => "boolean",
-            };
-            format!("${}::{of}[]", n + 1)
-        })
-        .collect();
-    let sql = format!("INSERT INTO {table} ({names}) SELECT * FROM UNNEST({})", lists.join(", "));
-    let mut query = sqlx::query::<sqlx::Postgres>(AssertSqlSafe(sql));
-    for column in cells {
-        query = bind(query, column);
-    }
-    query.execute(target).await?;
-    Ok(())
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, PgArguments>;
-
-fn bind(query: Query<'_>, cells: Cells) -> Query<'_> {
-    match cells {
-        Cells::Bytes(cells) => query.bind(cells),
-        Cells::Int(cells) => query.bind(cells),
-        Cells::Text(cells) => query.bind(cells),
-        Cells::Flag(cells) => query.bind(cells),
     }
 }
 

@@ -6,17 +6,19 @@
 
 #[path = "reads.rs"]
 mod reads;
+#[path = "writes.rs"]
+mod writes;
 
 use crate::{
     Batch, StoreError,
     anchor::{self, Anchor, AnchorFile, AnchorState},
     postgres_schema::MIGRATIONS,
-    postgres_write::write_batch,
     queue::{GroupWriter, Progress, Queue},
+    tables::{Cells, Of, Rows},
 };
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{
@@ -26,9 +28,11 @@ use std::{
     time::{Duration, Instant},
 };
 use wadi_log::NodeId;
+use writes::write_batch;
 
 type Engine = PostgresStore;
 type DbRow = PgRow;
+type DbConn = PgConnection;
 /// A list of lists as rows `j`, each with its `value`.
 const EACH: &str = "json_array_elements($1::json) AS j(value)";
 
@@ -44,6 +48,36 @@ const VERSION_MIN: i32 = 150_000;
 const READ_TIMEOUT: &str = "30000";
 /// A write that takes longer is given up and undone, milliseconds.
 const WRITE_TIMEOUT: &str = "120000";
+
+/// Rows into their table by one statement, each column an array.
+pub(crate) async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str) -> Result<(), StoreError> {
+    if rows.len() == 0 {
+        return Ok(());
+    }
+    let array = |(n, (_, of)): (usize, &(&str, Of))| {
+        let of = match of {
+            Of::Bytes => "bytea",
+            Of::Int => "bigint",
+            Of::Text => "text",
+            Of::Flag => "boolean",
+        };
+        format!("${}::{of}[]", n + 1)
+    };
+    let arrays: Vec<String> = rows.table.columns.iter().enumerate().map(array).collect();
+    let (table, names) = (rows.table.name, rows.table.names());
+    let sql = format!("INSERT INTO {table} ({names}) SELECT * FROM UNNEST({}) {conflict}", arrays.join(", "));
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for column in rows.cells {
+        query = match column {
+            Cells::Bytes(cells) => query.bind(cells),
+            Cells::Int(cells) => query.bind(cells),
+            Cells::Text(cells) => query.bind(cells),
+            Cells::Flag(cells) => query.bind(cells),
+        };
+    }
+    query.execute(conn).await?;
+    Ok(())
+}
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {

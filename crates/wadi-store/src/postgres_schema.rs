@@ -78,4 +78,12 @@ CREATE TABLE carried (
 CREATE TABLE local (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, key));
 CREATE TABLE resyncs (id TEXT PRIMARY KEY, json TEXT NOT NULL);
 INSERT INTO meta VALUES ('schema', 0), ('commits', 0), ('changed', 0);
-"];
+",
+    "
+-- Terms that records had until lately: whoever was held together by them is looked at once more.
+CREATE TABLE terms_gone (
+    record BYTEA NOT NULL, what TEXT NOT NULL, value TEXT NOT NULL, born_ms BIGINT NOT NULL, changed BIGINT NOT NULL,
+    PRIMARY KEY (record, what, value, born_ms)
+);
+",
+];

@@ -333,6 +333,17 @@ impl Store for Engine {
         rows.iter().map(|r| Ok((record_id(r)?, r.get(1), r.get(2)))).collect()
     }
 
+    async fn terms_gone_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String, i64)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT t.record, t.what, t.value, t.born_ms FROM {EACH} JOIN terms_gone t ON t.record = unhex(j.value ->> 0) \
+             ORDER BY t.record, t.what, t.value, t.born_ms"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|r| Ok((record_id(r)?, r.get(1), r.get(2), r.get(3)))).collect()
+    }
+
     async fn entries_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, StoredEntry)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main, re.record FROM {EACH} \

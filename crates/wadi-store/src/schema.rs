@@ -93,4 +93,11 @@ CREATE INDEX findings_anchor ON findings (anchor);
 CREATE INDEX findings_order ON findings (severity, at_ms, id);
 CREATE INDEX findings_due ON findings (due_ms) WHERE phase = 'PENDING';
 ",
+    "
+-- Terms that records had until lately: whoever was held together by them is looked at once more.
+CREATE TABLE terms_gone (
+    record BLOB NOT NULL, what TEXT NOT NULL, value TEXT NOT NULL, born_ms INTEGER NOT NULL, changed INTEGER NOT NULL,
+    PRIMARY KEY (record, what, value, born_ms)
+) STRICT, WITHOUT ROWID;
+",
 ];

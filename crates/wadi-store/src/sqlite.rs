@@ -5,13 +5,15 @@
 
 #[path = "reads.rs"]
 mod reads;
+#[path = "writes.rs"]
+mod writes;
 
 use crate::{
     Batch, StoreError,
     anchor::{self, Anchor, AnchorFile, AnchorState},
     queue::{GroupWriter, Progress, Queue},
     schema::MIGRATIONS,
-    sqlite_write::write_batch,
+    tables::{Cells, Rows},
 };
 use async_trait::async_trait;
 use sqlx::{
@@ -20,14 +22,52 @@ use sqlx::{
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use wadi_log::NodeId;
+use writes::write_batch;
 
 type Engine = SqliteStore;
 type DbRow = SqliteRow;
+type DbConn = SqliteConnection;
 /// A list of lists as rows `j`, each with its `value`.
 const EACH: &str = "json_each($1) AS j";
 
 /// WAL frames after which SQLite moves them into the database file.
 const WAL_AUTOCHECKPOINT: &str = "2000";
+
+/// Statements kept prepared: a handful for each table.
+const STATEMENTS: usize = 256;
+/// Rows that one statement may insert: few numbers, so that few statements are prepared.
+const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+
+/// Rows into their table, as few statements as may be.
+async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str) -> Result<(), StoreError> {
+    let (mut at, total) = (0, rows.len());
+    let width = rows.cells.len();
+    while at < total {
+        let count = ROWS_AT_ONCE.into_iter().find(|n| *n <= total - at).unwrap_or(1);
+        let mut sql = format!("INSERT INTO {} ({}) VALUES ", rows.table.name, rows.table.names());
+        for n in 0..count {
+            sql += if n == 0 { "(?" } else { ", (?" };
+            (1..width).for_each(|_| sql += ", ?");
+            sql.push(')');
+        }
+        sql.push(' ');
+        sql += conflict;
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for row in at..at + count {
+            for column in &rows.cells {
+                query = match column {
+                    Cells::Bytes(cells) => query.bind(cells[row].as_deref()),
+                    Cells::Int(cells) => query.bind(cells[row]),
+                    Cells::Text(cells) => query.bind(&cells[row]),
+                    Cells::Flag(cells) => query.bind(cells[row]),
+                };
+            }
+        }
+        query.execute(&mut *conn).await?;
+        at += count;
+    }
+    Ok(())
+}
 
 /// A store in a file.
 pub struct SqliteStore {
@@ -51,6 +91,7 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10))
             .pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT)
+            .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         let mut conn = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
         check_library(&mut conn).await?;
