@@ -105,7 +105,7 @@ impl Node {
         let account = self.ask(|reply| Work::Account { record: *id, reply }).await?;
         let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
         let placed: Vec<(String, Reference)> =
-            self.holds_on(&row).await?.iter().flat_map(|hold| placements(hold)).collect();
+            self.holds_on(&row).await?.iter().flat_map(placements).collect();
         let mut entries = Vec::new();
         for stored in self.store.record_entries(id).await? {
             let reference = stored.entry.reference();

@@ -4,6 +4,8 @@
 //! it; a daemon whose session broke has to take it again before it writes on, and stops where another has it. So whatever
 //! writes is alone, and after a broken connection the counter of commits tells whether the last one arrived.
 
+#[path = "mends.rs"]
+mod mends;
 #[path = "reads.rs"]
 mod reads;
 #[path = "writes.rs"]
@@ -85,6 +87,14 @@ pub struct PostgresStore {
     readers: PgPool,
     queue: Queue,
     anchor_state: AnchorState,
+}
+
+impl PostgresStore {
+    /// The server checks its own pages (`data_checksums`): a damaged one is an error of whatever reads it.
+    #[allow(clippy::unused_async)]
+    async fn structure_damage(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {

@@ -3,6 +3,8 @@
 //! SQLite reports neither rotten pages nor a torn WAL tail by itself: entries are checked against their leaf hash on
 //! every read, and the anchor tells a lost tail.
 
+#[path = "mends.rs"]
+mod mends;
 #[path = "reads.rs"]
 mod reads;
 #[path = "writes.rs"]
@@ -118,6 +120,14 @@ impl SqliteStore {
         let progress = Progress { file, commits: held.max(anchored), heads: anchored_heads.into_iter().collect() };
         let queue = Queue::start(Writer { conn, options, progress });
         Ok(Arc::new(Self { node, readers, queue, anchor_state }))
+    }
+}
+
+impl SqliteStore {
+    /// What SQLite finds wrong with its pages and indexes. It reads the whole database.
+    async fn structure_damage(&self) -> Result<Vec<String>, StoreError> {
+        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)").fetch_all(&self.readers).await?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
     }
 }
 

@@ -7,10 +7,14 @@
 //! 1. Both say `Hello`. Equal digests over what both may see end the exchange.
 //! 2. Otherwise both send their `Frontier`: sizes and roots of open logs, closed ones folded.
 //! 3. Who holds more of a log sends blocks, the urgent lanes first, within a window; each is acknowledged when durable.
-//! 4. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is searched out with
+//! 4. What a node lost in the middle of a log, and the other branch of a forked one, is fetched as stretches; a peer's
+//!    tree is compared a level at a time by a [`Bisect`].
+//! 5. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is searched out with
 //!    probes and proven, and the proof goes out before anything else.
 
+mod bisect;
 mod codec;
+mod forks;
 mod message;
 mod session;
 
@@ -19,6 +23,9 @@ pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/wadi.sync.v1.rs"));
 }
 
+pub use bisect::{Bisect, short_hash};
 pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain};
-pub use message::{ExcerptEntry, MESSAGE_BYTES_MAX, Message, Range, SyncError};
+pub use message::{
+    ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, SyncError, TREE_HASHES_MAX, TreeAsk,
+};
 pub use session::{Answer, Input, Output, Query, Session, Snapshot};
