@@ -6,6 +6,8 @@
 
 mod clock;
 mod commit;
+mod compare;
+mod defence;
 mod desk;
 mod error;
 mod evidence;
@@ -14,11 +16,17 @@ mod ingest;
 mod judging;
 mod life;
 mod link;
+mod mend;
 mod node;
 #[cfg(test)]
 mod order_tests;
 mod read;
 mod reconciler;
+mod resync;
+mod resync_run;
+mod scrub;
+mod stretches;
+mod wants;
 mod watermarks;
 mod write;
 
@@ -29,4 +37,6 @@ pub use life::{FindingAct, FindingDone};
 pub use link::{Arriving, Leaving, run_link};
 pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
 pub use read::{Safety, ScopeDigest, Status};
+pub use resync::{PlannedLog, RangeProgress, Resync, ResyncState};
+pub use scrub::{Damage, ScrubPace, ScrubStatus};
 pub use write::{Based, Target, Write, Written};

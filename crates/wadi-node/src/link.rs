@@ -11,10 +11,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::{broadcast::error::RecvError, mpsc};
-use wadi_log::{Block, Body, Branch, Lane, LogId, NodeId, RecordId, Role, Tip};
+use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
+use wadi_log::{Block, Body, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
 use wadi_store::{Carried, PeerRow};
-use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, Session, Snapshot};
+use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
@@ -45,6 +45,17 @@ pub enum Leaving {
     Frame(Lane, Vec<u8>),
 }
 
+/// What a link is asked to find out from its peer.
+#[derive(Debug)]
+pub(crate) enum LinkAsk {
+    /// Compare everything once more, from what was read anew; answers what differs, and the bytes both ways.
+    Compare(Frontier, oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>),
+    /// What the peer's records come to.
+    Digests(oneshot::Sender<Vec<ScopeSum>>),
+    /// Short hashes of a tree's subtrees, and the bytes both ways.
+    Tree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk>, reply: oneshot::Sender<(Vec<u8>, u64)> },
+}
+
 struct Link<'n> {
     node: &'n Arc<Node>,
     peer: NodeId,
@@ -60,6 +71,9 @@ struct Link<'n> {
     carried_logs: BTreeSet<LogId>,
     received: BTreeMap<LogId, u64>,
     look_at_excerpts: bool,
+    comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
+    digests: Option<oneshot::Sender<Vec<ScopeSum>>>,
+    tree: Option<(u64, oneshot::Sender<(Vec<u8>, u64)>, u64)>,
     closed: Option<String>,
 }
 
@@ -90,8 +104,14 @@ pub async fn run_link(
         carried_logs: BTreeSet::new(),
         received: BTreeMap::new(),
         look_at_excerpts: true,
+        comparing: None,
+        digests: None,
+        tree: None,
         closed: None,
     };
+    let (asks, mut asked) = mpsc::channel(4);
+    node.links.lock().expect("no panic holds it").insert(peer, asks.clone());
+    let _registered = Registered { node: &node, peer, asks };
     link.remember().await;
     link.inputs.push_back(Input::Start(Box::new(link.snapshot().await)));
     let mut tick = tokio::time::interval(TICK);
@@ -118,6 +138,7 @@ pub async fn run_link(
                 Err(RecvError::Lagged(_)) => link.tell_all(),
                 Err(RecvError::Closed) => return "the node is stopping".into(),
             },
+            Some(ask) = asked.recv() => link.ask(ask),
             _ = tick.tick() => link.tick().await,
         }
         node.note_peer(peer, |p| {
@@ -129,6 +150,25 @@ pub async fn run_link(
                 p.in_step = false;
             }
         });
+    }
+}
+
+/// Takes the link off the node's list when it ends.
+struct Registered<'n> {
+    node: &'n Arc<Node>,
+    peer: NodeId,
+    asks: mpsc::Sender<LinkAsk>,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        let mut links = self.node.links.lock().expect("no panic holds it");
+        // Another link with the same peer may have taken the place.
+        if links.get(&self.peer).is_some_and(|l| l.same_channel(&self.asks)) {
+            links.remove(&self.peer);
+        }
+        drop(links);
+        self.node.wants.lock().expect("no panic holds it").gone(self.peer);
     }
 }
 
@@ -233,6 +273,28 @@ impl Link<'_> {
                 let json = serde_json::json!({ "excerpts": known }).to_string();
                 self.node.remember_peer(PeerRow { node: self.peer, json }).await;
             }
+            Output::TakeStretches(fetched) => {
+                let (reply, taken) = oneshot::channel();
+                self.node.put(Work::Stretches(fetched, self.peer, reply)).await;
+                let _ = taken.await;
+                self.ask_wanted();
+            }
+            Output::TreeTold { salt, hashes, .. } => {
+                if let Some((_, reply, bytes)) = self.tree.take_if(|(asked, ..)| *asked == salt) {
+                    let back = hashes.len() as u64 + 90;
+                    let _ = reply.send((hashes, bytes + back));
+                }
+            }
+            Output::Compared(differences) => {
+                if let Some((reply, before)) = self.comparing.take() {
+                    let _ = reply.send((differences, self.session.message_bytes() - before));
+                }
+            }
+            Output::DigestsTold(sums) => {
+                if let Some(reply) = self.digests.take() {
+                    let _ = reply.send(sums);
+                }
+            }
             Output::HubTime(time_s) => self.node.put(Work::HubTime(time_s)).await,
             Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
             Output::Refuse { subject, code, why } => {
@@ -272,6 +334,15 @@ impl Link<'_> {
                 Answer::Roots(roots)
             }
             Query::Branch { log, at, .. } => Answer::Branch(self.branch(log, *at).await),
+            Query::Stretches { log, size, root, ranges } => {
+                let tip = Tip { size: *size, root: *root };
+                Answer::Stretches(self.node.stretches(*log, tip, ranges).await)
+            }
+            Query::Digests => Answer::Digests(self.node.own_digests().await),
+            Query::Tree { log, size, root, salt, parts } => {
+                let tip = Tip { size: *size, root: *root };
+                Answer::Tree(self.node.short_hashes(log, tip, *salt, parts).await)
+            }
         }
     }
 
@@ -326,7 +397,7 @@ impl Link<'_> {
                 }
             }
             Event::Records => self.look_at_excerpts = true,
-            Event::Carried | Event::Failed(_) => {}
+            Event::Carried | Event::Mended(_) | Event::Failed(_) | Event::Broken(_) => {}
         }
     }
 
@@ -343,8 +414,42 @@ impl Link<'_> {
         self.told_cosigned.clear();
     }
 
+    /// Asks the peer for what this node lacks and both may see, one message at a time.
+    fn ask_wanted(&mut self) {
+        if !self.session.is_greeted() {
+            return;
+        }
+        let wanted = self.node.wants.lock().expect("no panic holds it").ask(
+            self.peer,
+            |log| self.session.visible(log),
+            std::time::Instant::now(),
+        );
+        if let Some((log, tip, ranges)) = wanted {
+            self.inputs.push_back(Input::Fetch { log, tip, ranges });
+        }
+    }
+
+    fn ask(&mut self, ask: LinkAsk) {
+        match ask {
+            LinkAsk::Compare(frontier, reply) => {
+                self.comparing = Some((reply, self.session.message_bytes()));
+                self.inputs.push_back(Input::Recompare(Box::new(frontier)));
+            }
+            LinkAsk::Digests(reply) => {
+                self.digests = Some(reply);
+                self.inputs.push_back(Input::AskDigests);
+            }
+            LinkAsk::Tree { log, tip, salt, asks, reply } => {
+                let bytes = Message::Tree { log, tip, salt, asks: asks.clone() }.encode().len() as u64 + 4;
+                self.tree = Some((salt, reply, bytes));
+                self.inputs.push_back(Input::AskTree { log, tip, salt, asks });
+            }
+        }
+    }
+
     async fn tick(&mut self) {
         let Some(peer) = self.session.peer().cloned() else { return };
+        self.ask_wanted();
         match (self.node.me.role, peer.role) {
             (_, Role::Hub) => self.offer_carried().await,
             (Role::Hub, Role::Crossing) => {

@@ -4,7 +4,11 @@ use crate::{
     clock::Clock,
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
+    link::LinkAsk,
     reconciler::Reconciler,
+    resync_run::{Orders, Runner},
+    scrub::{ScrubPace, ScrubStatus, Scrubber},
+    wants::Wants,
     write::{Write, Written},
 };
 use std::{
@@ -47,6 +51,8 @@ pub struct Start {
     pub store: Arc<dyn Store>,
     /// Its clock.
     pub clock: Arc<dyn Clock>,
+    /// How often and how fast everything held is read through.
+    pub scrub: ScrubPace,
 }
 
 /// What sessions and screens hear of.
@@ -60,8 +66,12 @@ pub enum Event {
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
     Records,
+    /// All that was missing of a log is back.
+    Mended(LogId),
     /// Writing failed in a way that only verifying at the next start can judge: the process has to stop.
     Failed(String),
+    /// The database does not read any more: it has to be set aside at the next start.
+    Broken(String),
 }
 
 /// How a peer stands, for status.
@@ -77,6 +87,8 @@ pub struct PeerStatus {
     pub in_step: bool,
     /// Bytes of blocks sent.
     pub sent_bytes: u64,
+    /// The link's provisioned rate, bits a second, where the configuration names one.
+    pub rate_bits_s: Option<u64>,
     /// Round trip of the link, milliseconds.
     pub rtt_ms: u64,
     /// Why the last connection failed or ended.
@@ -97,6 +109,19 @@ pub struct Node {
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
     desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    scrubber: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    runner: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    pub(crate) orders: Arc<Mutex<Orders>>,
+    pub(crate) resync_wake: Arc<Notify>,
+    /// Who changes a resync's state has it alone.
+    pub(crate) resync_step: tokio::sync::Mutex<()>,
+    pub(crate) wants: Arc<Mutex<Wants>>,
+    /// What links are asked to find out, by peer.
+    pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
+    pub(crate) scrub: Arc<Mutex<ScrubStatus>>,
+    pub(crate) scrub_now: Arc<Notify>,
+    /// One round at a time.
+    pub(crate) scrubbing: tokio::sync::Mutex<()>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) reconciled: Arc<AtomicI64>,
@@ -105,7 +130,7 @@ pub struct Node {
 impl Node {
     /// Reads what is stored and starts the desk.
     pub async fn start(start: Start) -> Result<Arc<Self>, NodeError> {
-        let Start { keys, me, known, store, clock } = start;
+        let Start { keys, me, known, store, clock, scrub: pace } = start;
         me.verify(&keys.root)?;
         if keys.log_key.node() != me.node() {
             return Err(NodeError::Refused {
@@ -121,6 +146,8 @@ impl Node {
         let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
         let recheck = Arc::new(AtomicBool::new(false));
+        let wants = Arc::new(Mutex::new(Wants::default()));
+        let orders = Arc::new(Mutex::new(Orders::default()));
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -144,12 +171,20 @@ impl Node {
             stale: false,
             last_ms: 0,
             refreshed: None,
+            wants: wants.clone(),
+            orders: orders.clone(),
+            side: Default::default(),
         };
         desk.load().await?;
         if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
             hub_time_s.store(time, Ordering::Relaxed);
         }
         desk.find_watermarks();
+        let proofs: Vec<ForkProof> =
+            desk.control.read().expect("no panic holds it").forks().values().cloned().collect();
+        for proof in &proofs {
+            desk.want_branches(proof).await?;
+        }
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
         let handle = tokio::spawn(desk.run(receiver));
         let node = Arc::new(Self {
@@ -164,6 +199,16 @@ impl Node {
             peers: Mutex::default(),
             desk: Mutex::new(Some(handle)),
             reconciler: Mutex::new(None),
+            scrubber: Mutex::new(None),
+            runner: Mutex::new(None),
+            orders,
+            resync_wake: Arc::default(),
+            resync_step: tokio::sync::Mutex::new(()),
+            wants,
+            links: Mutex::default(),
+            scrub: Arc::default(),
+            scrub_now: Arc::default(),
+            scrubbing: tokio::sync::Mutex::new(()),
             reconcile: reconcile.clone(),
             recheck,
             reconciled: Arc::new(AtomicI64::new(0)),
@@ -175,6 +220,9 @@ impl Node {
             node.store.commit(wadi_store::Batch { enrolments, ..Default::default() }).await?;
         }
         node.put(Work::Learn(known, id)).await;
+        let task = Scrubber::new(&node, pace).run();
+        *node.scrubber.lock().expect("no panic holds it") = Some(tokio::spawn(task));
+        *node.runner.lock().expect("no panic holds it") = Some(tokio::spawn(Runner::new(&node).run()));
         if node.me.role == Role::Hub {
             let task = Reconciler::new(&node, watermarks, reconcile).run();
             *node.reconciler.lock().expect("no panic holds it") = Some(tokio::spawn(task));
@@ -290,7 +338,9 @@ impl Node {
     /// Finishes what is queued, closes the store and returns when all is on disk.
     pub async fn stop(&self) {
         let reconciler = self.reconciler.lock().expect("no panic holds it").take();
-        if let Some(task) = reconciler {
+        let scrubber = self.scrubber.lock().expect("no panic holds it").take();
+        let runner = self.runner.lock().expect("no panic holds it").take();
+        for task in [reconciler, scrubber, runner].into_iter().flatten() {
             // What it was at is begun again from its cursor at the next start.
             task.abort();
             let _ = task.await;

@@ -64,7 +64,9 @@ impl Country {
         let store = SqliteStore::open(&dir, me.node()).await.unwrap();
         let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
         let known = self.members.clone();
-        Node::start(Start { keys, me, known, store, clock: self.clock.clone() }).await.unwrap()
+        Node::start(Start { keys, me, known, store, clock: self.clock.clone(), scrub: Default::default() })
+            .await
+            .unwrap()
     }
 }
 

@@ -60,8 +60,9 @@ pub struct Batch {
     pub switches: Vec<VerifiedBlock>,
     /// Kept hashes of subtrees that were missing or rotten.
     pub tree: Vec<(LogId, Subtree, Hash)>,
-    /// Logs whose index by record is made anew: what this batch says in `about` and `seen` is all there is.
-    pub reindexed: Vec<LogId>,
+    /// Runs of logs, from and to a position, whose index by record is made anew: what this batch says of them in `about` and
+    /// `seen` is all there is.
+    pub reindexed: Vec<(LogId, u64, u64)>,
     /// Records that no entry speaks of: rot put them there.
     pub records_gone: Vec<RecordId>,
     /// Resyncs: id and JSON.

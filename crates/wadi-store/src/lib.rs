@@ -146,6 +146,8 @@ pub trait Mending: Send + Sync + 'static {
         from: u64,
         rows_max: u32,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// The index of a run of a log by record, as it lies there: record, position and leaf.
+    async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError>;
     /// Whether an entry stands on its log's main branch; nothing where it is not held.
     async fn is_main(&self, reference: &Reference) -> Result<Option<bool>, StoreError>;
     /// The other branches held of forked logs, whole from the fork on.

@@ -4,7 +4,7 @@ use super::{DbRow, Engine};
 use crate::{BranchRow, Mending, RawEntry, StoreError};
 use async_trait::async_trait;
 use sqlx::Row;
-use wadi_log::{Hash, LogId, Reference, SignedCheckpoint, VerifiedEntry};
+use wadi_log::{Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
 
 fn damaged(error: wadi_log::LogError) -> StoreError {
     StoreError::Damaged { entry: error.to_string() }
@@ -58,6 +58,22 @@ impl Mending for Engine {
         let raw =
             |r: &DbRow| (r.try_get::<i64, _>(0).map_or(u64::MAX, |idx| idx as u64), r.try_get(1).unwrap_or_default());
         Ok(rows.iter().map(raw).collect())
+    }
+
+    async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT record, seq, leaf FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3")
+                .bind(&log.to_bytes()[..])
+                .bind(from as i64)
+                .bind(to.min(i64::MAX as u64) as i64)
+                .fetch_all(&self.readers)
+                .await?;
+        let read = |r: &DbRow| {
+            let record: Vec<u8> = r.try_get(0).unwrap_or_default();
+            let record = RecordId::from_slice(&record).unwrap_or(RecordId([0; 32]));
+            (record, r.try_get::<i64, _>(1).map_or(u64::MAX, |seq| seq as u64), r.try_get(2).unwrap_or_default())
+        };
+        Ok(rows.iter().map(read).collect())
     }
 
     async fn is_main(&self, r: &Reference) -> Result<Option<bool>, StoreError> {

@@ -215,7 +215,8 @@ impl Store for Engine {
     async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError> {
         let rows = sqlx::query(
             "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main FROM seen s \
-             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf WHERE s.log = $1 ORDER BY s.seq",
+             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf WHERE s.log = $1 AND e.main <> 0 \
+             ORDER BY s.seq",
         )
         .bind(&log.to_bytes()[..])
         .fetch_all(&self.readers)

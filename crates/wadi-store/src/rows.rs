@@ -60,7 +60,7 @@ pub struct CosignedHead {
 }
 
 /// A record's projection.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordRow {
     /// Its id.
     pub id: RecordId,

@@ -17,6 +17,15 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
     switch_branches(conn, batch).await?;
     write_blocks(conn, &batch.blocks, batch.at_ms).await?;
     write_entries(conn, batch.loose.iter(), 2, batch.at_ms).await?;
+    for (log, from, to) in &batch.reindexed {
+        for sql in [
+            "DELETE FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3",
+            "DELETE FROM seen WHERE log = $1 AND seq >= $2 AND seq < $3",
+        ] {
+            let query = sqlx::query(sql).bind(log.to_bytes().to_vec()).bind(*from as i64).bind(*to as i64);
+            query.execute(&mut *conn).await?;
+        }
+    }
     write_mended(conn, batch).await?;
     let mut rows = Rows::of(&tables::RECORD_ENTRIES);
     for (record, entry) in batch.about.iter().collect::<BTreeSet<_>>() {
@@ -188,11 +197,6 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
         rows.bytes(log.to_bytes()).int(i64::from(subtree.level)).int(subtree.index as i64).bytes(hash.0);
     }
     insert(conn, rows, "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash").await?;
-    for log in &batch.reindexed {
-        for sql in ["DELETE FROM record_entries WHERE log = $1", "DELETE FROM seen WHERE log = $1"] {
-            sqlx::query(sql).bind(log.to_bytes().to_vec()).execute(&mut *conn).await?;
-        }
-    }
     for record in &batch.records_gone {
         for sql in [
             "DELETE FROM records WHERE id = $1",

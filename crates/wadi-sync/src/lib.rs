@@ -26,6 +26,7 @@ pub(crate) mod pb {
 pub use bisect::{Bisect, short_hash};
 pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain};
 pub use message::{
-    ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, SyncError, TREE_HASHES_MAX, TreeAsk,
+    ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, ScopeSum, SyncError, TREE_HASHES_MAX,
+    TreeAsk,
 };
 pub use session::{Answer, Input, Output, Query, Session, Snapshot};

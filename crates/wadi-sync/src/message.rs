@@ -5,7 +5,7 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wadi_log::{
-    Branch, Cosignature, Enrolment, Epoch, Folded, ForkProof, Hash, Lane, LogError, LogId, NodeId, RecordId,
+    Branch, Cosignature, Crossing, Enrolment, Epoch, Folded, ForkProof, Hash, Lane, LogError, LogId, NodeId, RecordId,
     SignedCheckpoint, Stretch, Subtree, Tip,
 };
 
@@ -116,6 +116,25 @@ impl TreeAsk {
     }
 }
 
+/// What a node's records of one lane and crossing come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ScopeSum {
+    /// The lane.
+    pub lane: Lane,
+    /// The crossing.
+    pub crossing: Crossing,
+    /// Records.
+    pub records: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Digest over the logs' sizes and roots.
+    pub logs: Hash,
+    /// Digest over the documents.
+    pub documents: Hash,
+    /// Digest over the states.
+    pub states: Hash,
+}
+
 /// What two nodes say to each other.
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
@@ -142,6 +161,8 @@ pub enum Message {
     Tree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk> },
     TreeIs { log: LogId, tip: Tip, salt: u64, hashes: Vec<u8> },
     Recompare(Folded),
+    AskDigests,
+    Digests(Vec<ScopeSum>),
 }
 
 fn log_out(log: &LogId) -> Vec<u8> {
@@ -349,6 +370,21 @@ impl Message {
                 salt: *salt,
                 hashes: hashes.clone(),
             }),
+            Self::AskDigests => Of::AskDigests(true),
+            Self::Digests(sums) => Of::Digests(pb::Digests {
+                scopes: sums
+                    .iter()
+                    .map(|s| pb::ScopeSum {
+                        lane: s.lane as u32,
+                        crossing: s.crossing.to_string(),
+                        records: s.records,
+                        entries: s.entries,
+                        logs: s.logs.0.to_vec(),
+                        documents: s.documents.0.to_vec(),
+                        states: s.states.0.to_vec(),
+                    })
+                    .collect(),
+            }),
             Self::Recompare(folded) => Of::Recompare(frontier_out(folded, false)),
         };
         pb::Message { of: Some(of) }.encode_to_vec()
@@ -455,6 +491,23 @@ impl Message {
                 salt: t.salt,
                 hashes: t.hashes,
             },
+            Of::AskDigests(_) => Self::AskDigests,
+            Of::Digests(d) => Self::Digests(
+                d.scopes
+                    .iter()
+                    .map(|s| {
+                        Ok(ScopeSum {
+                            lane: Lane::from_u8(u8::try_from(s.lane).unwrap_or(u8::MAX))?,
+                            crossing: s.crossing.parse()?,
+                            records: s.records,
+                            entries: s.entries,
+                            logs: Hash::from_slice(&s.logs)?,
+                            documents: Hash::from_slice(&s.documents)?,
+                            states: Hash::from_slice(&s.states)?,
+                        })
+                    })
+                    .collect::<Result<_, LogError>>()?,
+            ),
             Of::Recompare(f) => Self::Recompare(frontier_in(&f)?),
         })
     }

@@ -3,7 +3,7 @@
 use crate::{
     codec::{BlockDecoder, BlockEncoder, decode_plain},
     forks::{Hunt, PROBES},
-    message::{Fetched, Message, Range, SyncError, TreeAsk},
+    message::{Fetched, Message, Range, ScopeSum, SyncError, TreeAsk},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
@@ -86,6 +86,8 @@ pub enum Input {
     Recompare(Box<Frontier>),
     /// Ask the peer for entries of a tree.
     Fetch { log: LogId, tip: Tip, ranges: Vec<(u64, u64)> },
+    /// Ask the peer what its records come to.
+    AskDigests,
     /// Ask the peer for hashes of a tree.
     AskTree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk> },
     /// A hub's cosignature that the peer should hear of.
@@ -106,6 +108,8 @@ pub enum Query {
     Carried { log: LogId, from: u64 },
     /// Entries of a tree of a log, proven; a tree that is held as the log or beside it.
     Stretches { log: LogId, size: u64, root: Hash, ranges: Vec<(u64, u64)> },
+    /// What the records come to, of each lane and crossing.
+    Digests,
     /// Short hashes of a tree's subtrees.
     Tree { log: LogId, size: u64, root: Hash, salt: u64, parts: Vec<Subtree> },
 }
@@ -119,6 +123,7 @@ pub enum Answer {
     Branch(Option<Branch>),
     Stretches(Fetched),
     Tree(Vec<u8>),
+    Digests(Vec<ScopeSum>),
 }
 
 /// What is to be done.
@@ -149,6 +154,8 @@ pub enum Output {
     TakeStretches(Fetched),
     /// The peer's short hashes of a tree, in the order in which they were asked for.
     TreeTold { log: LogId, tip: Tip, salt: u64, hashes: Vec<u8> },
+    /// What the peer's records come to.
+    DigestsTold(Vec<ScopeSum>),
     /// What comparing everything once more came to: logs that differ.
     Compared(BTreeMap<LogId, Difference>),
     /// A hub's own clock, as it says itself.
@@ -217,6 +224,7 @@ pub struct Session {
     known_before: bool,
     closed: bool,
     sent_bytes: u64,
+    message_bytes: u64,
 }
 
 impl Session {
@@ -245,6 +253,7 @@ impl Session {
             known_before: false,
             closed: false,
             sent_bytes: 0,
+            message_bytes: 0,
         }
     }
 
@@ -269,6 +278,10 @@ impl Session {
     pub fn is_idle(&self) -> bool {
         self.agreed && self.in_flight.is_empty() && self.loading.is_empty() && self.unfolding.is_empty()
     }
+    /// Bytes of messages, both ways, that compare what both hold.
+    pub fn message_bytes(&self) -> u64 {
+        self.message_bytes
+    }
     /// Bytes of block frames handed out so far.
     pub fn sent_bytes(&self) -> u64 {
         self.sent_bytes
@@ -280,10 +293,15 @@ impl Session {
         if self.closed {
             return out;
         }
+        if let Input::Received(message) = &input {
+            self.message_bytes += compared_bytes(message);
+        }
         if let Err(error) = self.take(input, &mut out) {
             self.closed = true;
             out.push(Output::Close { code: error.code(), why: error.to_string() });
         }
+        let sent = out.iter().filter_map(|o| if let Output::Send(m) = o { Some(compared_bytes(m)) } else { None });
+        self.message_bytes += sent.sum::<u64>();
         out
     }
 
@@ -357,6 +375,7 @@ impl Session {
                     out.push(Output::Send(Message::Fetch { log, tip, ranges }));
                 }
             }
+            Input::AskDigests => out.push(Output::Send(Message::AskDigests)),
             Input::AskTree { log, tip, salt, asks } => {
                 if self.visible(&log) {
                     out.push(Output::Send(Message::Tree { log, tip, salt, asks }));
@@ -399,7 +418,7 @@ impl Session {
     }
 
     /// A log that both may see: each by its grant, or because it is its own.
-    fn visible(&self, log: &LogId) -> bool {
+    pub fn visible(&self, log: &LogId) -> bool {
         let (Some(start), Some(peer)) = (&self.start, &self.peer) else { return false };
         self.mine_to_take(log)
             && (peer.scope.takes_log(log) || (log.node == self.peer_node && peer.role != Role::Observer))
@@ -516,6 +535,8 @@ impl Session {
                     out.push(Output::Ask(Query::Tree { log, size, root, salt, parts }));
                 }
             }
+            Message::AskDigests => out.push(Output::Ask(Query::Digests)),
+            Message::Digests(sums) => out.push(Output::DigestsTold(sums)),
             Message::TreeIs { log, tip, salt, hashes } => {
                 out.push(Output::TreeTold { log, tip, salt, hashes });
             }
@@ -738,6 +759,11 @@ impl Session {
             (Query::Stretches { .. }, Answer::Stretches(fetched)) => {
                 out.push(Output::Send(Message::Fetched(fetched)));
             }
+            (Query::Digests, Answer::Digests(sums)) => {
+                // Of what the peer takes as a whole, and no more: a sum over part of a lane would equal nothing.
+                let takes = |s: &ScopeSum| self.peer.as_ref().is_some_and(|p| p.scope.takes(s.lane, s.crossing));
+                out.push(Output::Send(Message::Digests(sums.into_iter().filter(takes).collect())));
+            }
             (Query::Tree { log, size, root, salt, .. }, Answer::Tree(hashes)) => {
                 out.push(Output::Send(Message::TreeIs { log, tip: Tip { size, root }, salt, hashes }));
             }
@@ -938,6 +964,14 @@ impl Session {
         if self.is_idle() && self.unsent() == 0 {
             out.push(Output::InStep);
         }
+    }
+}
+
+/// Bytes on the wire of a message that compares what both hold, its length in front; none of any other.
+fn compared_bytes(message: &Message) -> u64 {
+    match message {
+        Message::Frontier { .. } | Message::Unfold(_) | Message::Recompare(_) => message.encode().len() as u64 + 4,
+        _ => 0,
     }
 }
 

@@ -11,6 +11,7 @@ mod imports;
 mod openapi;
 mod problem;
 mod records;
+mod resyncs;
 mod sites;
 mod spool;
 
@@ -56,6 +57,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/findings/{id}", get(findings::show))
         .route("/v1/findings/{id}/acts", post(findings::act))
         .route("/v1/sites", get(sites::sites))
+        .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))
+        .route("/v1/resyncs/{id}", get(resyncs::show))
+        .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
+        .route("/v1/verify/{peer}", get(resyncs::verify))
         .route("/v1/refusals", get(sites::refusals))
         .route("/v1/tokens", get(sites::tokens).post(sites::issue_token))
         .route("/v1/tokens/{name}", axum::routing::delete(sites::revoke_token))

@@ -37,6 +37,12 @@ pub struct Config {
     /// Whether the commission owns the links: congestion control by delay, not by loss.
     #[serde(default = "yes")]
     pub own_links: bool,
+    /// Hours from one reading through of everything held to the next.
+    #[serde(default = "scrub_hours")]
+    pub scrub_hours: f64,
+    /// MiB of entries that the scrub reads a second at most.
+    #[serde(default = "scrub_mib_s")]
+    pub scrub_mib_s: f64,
     /// What is logged: error, warn, info, debug, or a filter of tracing.
     #[serde(default = "info")]
     pub log: String,
@@ -80,6 +86,12 @@ fn redial() -> f64 {
 fn idle() -> f64 {
     30.0
 }
+fn scrub_hours() -> f64 {
+    24.0
+}
+fn scrub_mib_s() -> f64 {
+    4.0
+}
 fn yes() -> bool {
     true
 }
@@ -87,7 +99,7 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "data",
     "database",
     "papers",
@@ -98,6 +110,8 @@ const KEYS: [&str; 13] = [
     "redial_s",
     "idle_s",
     "own_links",
+    "scrub_hours",
+    "scrub_mib_s",
     "log",
     "clock",
     "peer",
@@ -130,6 +144,13 @@ impl Config {
         for (key, seconds, most) in [("redial_s", config.redial_s, 30.0), ("idle_s", config.idle_s, 600.0)] {
             if !(seconds > 0.0 && seconds <= most) {
                 return Err(bad(format!("{key} = {seconds}: more than 0 and at most {most}")));
+            }
+        }
+        for (key, value, most) in
+            [("scrub_hours", config.scrub_hours, 8_760.0), ("scrub_mib_s", config.scrub_mib_s, 10_000.0)]
+        {
+            if !(value > 0.0 && value <= most) {
+                return Err(bad(format!("{key} = {value}: more than 0 and at most {most}")));
             }
         }
         let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

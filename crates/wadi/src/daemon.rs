@@ -11,9 +11,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
-use wadi_node::{Clock, Event, Node, NodeKeys, Start, SystemClock};
+use wadi_node::{Clock, Event, Node, NodeKeys, ScrubPace, Start, SystemClock};
 use wadi_store::{LocalKey, PostgresStore, SqliteStore, Store};
 use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
+
+/// A file beside the database that says that it does not read any more, and why.
+pub(crate) const REBUILD_MARKER: &str = "rebuild";
 
 #[derive(Subcommand)]
 pub enum NodeCommand {
@@ -154,6 +157,10 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         known: papers.known,
         store,
         clock,
+        scrub: ScrubPace {
+            every: Duration::from_secs_f64(config.scrub_hours * 3_600.0),
+            bytes_s: (config.scrub_mib_s * 1_048_576.0) as u64,
+        },
     })
     .await?;
     operator_token(&node, &config).await?;
@@ -187,7 +194,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         })
     });
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
-    let failed = until_stopped(&node).await?;
+    let failed = until_stopped(&node, &config).await?;
     tracing::info!("stopping");
     network.stop().await;
     http.abort();
@@ -270,7 +277,7 @@ fn lock(config: &Config) -> Result<std::fs::File, Failure> {
 }
 
 /// Returns when the process is told to stop, or when writing failed and only a new start can judge the disk.
-async fn until_stopped(node: &Node) -> Result<Option<String>, Failure> {
+async fn until_stopped(node: &Node, config: &Config) -> Result<Option<String>, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut events = node.listen();
@@ -278,6 +285,14 @@ async fn until_stopped(node: &Node) -> Result<Option<String>, Failure> {
         loop {
             match events.recv().await {
                 Ok(Event::Failed(why)) => return Some(why),
+                Ok(Event::Broken(why)) => {
+                    // The next start sets the database aside; that it has to is written where the database is not.
+                    let marker = config.data.join(REBUILD_MARKER);
+                    if let Err(error) = std::fs::write(&marker, format!("{why}\n")) {
+                        tracing::error!(%error, "{} could not be written", marker.display());
+                    }
+                    return Some(why);
+                }
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
                 _ => {}
             }

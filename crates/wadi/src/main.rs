@@ -11,6 +11,7 @@ mod export;
 mod failure;
 mod findings;
 mod pki;
+mod resync;
 mod tls;
 
 use clap::{Args, Parser, Subcommand};
@@ -87,6 +88,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::SayCommand,
     },
+    /// The forced resync: plan, run, status, pause, resume, cancel, verify.
+    Resync {
+        #[command(subcommand)]
+        command: resync::ResyncCommand,
+    },
     /// Proofs.
     Audit {
         #[command(subcommand)]
@@ -143,6 +149,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Import { file, at } => commands::import(&at, &file, json),
             Command::Export(args) => export::export(&args, json),
             Command::Findings { command } => findings::run(command, json),
+            Command::Resync { command } => resync::run(command, json),
             Command::Say { command } => commands::say(command, json),
             Command::Token { command } => commands::token(command, json),
             _ => unreachable!("taken above"),
