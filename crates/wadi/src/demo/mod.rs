@@ -258,6 +258,8 @@ async fn build(args: &DemoArgs, profile: Profile) -> Result<Network, Failure> {
             redial_s: 1.0,
             idle_s: 6.0,
             own_links: true,
+            scrub_hours: 24.0,
+            scrub_mib_s: 4.0,
             log: "warn,wadi=info".into(),
             clock: Some(clock.clone()),
             peer: peers.remove(&name).unwrap_or_default(),
