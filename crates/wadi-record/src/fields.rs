@@ -44,6 +44,7 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
     (Kind::Passage, "transit.ref", Text, true),
     (Kind::Passage, "person.N.document_hash", Digest, true),
     (Kind::Passage, "person.N.document_type", Text, false),
+    (Kind::Passage, "person.N.document_check", OneOf(&["passed", "failed"]), false),
     (Kind::Passage, "person.N.nationality", Country, true),
     (Kind::Passage, "declared_exit", Crossing, true),
     (Kind::Passage, "purpose", OneOf(&["goods", "passengers", "empty"]), true),
