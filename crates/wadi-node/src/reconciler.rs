@@ -24,7 +24,7 @@ use wadi_store::{Batch, FindingRow, LocalKey, RecordRow, Store, StoreError, Term
 const PER_TERM: u32 = 32;
 /// Records linked to one that a dossier takes at most.
 const LINKED_MAX: usize = 64;
-/// Records of its cohorts: ten numbers of a device before and after, and what shares a plate's shape or an HS code.
+/// Records of its cohorts: a device's numbers before and after, and what shares a plate's shape or an HS code.
 const PEERS_MAX: usize = 512;
 /// Changes looked at together.
 const CHANGES: u32 = 256;
@@ -148,7 +148,8 @@ impl Reconciler {
         for (id, what, value, born_ms) in gone {
             before.entry(id).or_default().entry(born_ms).or_default().push((what, value));
         }
-        let window_ms = i64::from(self.policy().dossier_window_h) * 3_600_000;
+        let policy = self.policy();
+        let window_ms = i64::from(policy.dossier_window_h) * 3_600_000;
         let (mut queries, mut cohort, mut named) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut asked = Vec::with_capacity(rows.len());
         for (asker, row) in rows.iter().enumerate() {
@@ -159,7 +160,7 @@ impl Reconciler {
                 let links =
                     own.iter().filter(|(what, _)| what == "link").filter_map(|(_, id)| id.parse::<RecordId>().ok());
                 linked.extend(links.take(LINKED_MAX));
-                for ask in asks(&row.id.to_string(), &own) {
+                for ask in asks(&row.id.to_string(), &own, &policy) {
                     let (asker_no, between_ms) = (queries.len(), (born_ms - window_ms, born_ms + window_ms));
                     queries.push(TermQuery { asker: asker_no, what: ask.what.into(), value: ask.value, between_ms });
                     cohort.push((asker, ask.cohort));

@@ -193,11 +193,13 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
             }
         })
     });
+    let digests = tokio::spawn(wadi_node::run_replica_digests(node.clone()));
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
     let failed = until_stopped(&node, &config).await?;
     tracing::info!("stopping");
     network.stop().await;
     http.abort();
+    digests.abort();
     if let Some(spool) = spool {
         spool.abort();
     }

@@ -490,7 +490,8 @@ fn disagree(statuses: &[(String, Option<Value>)]) -> Vec<String> {
         if !held.iter().any(|(name, _)| *name == "hub") {
             out.push(format!("{lane} of {crossing}: the hub holds nothing"));
         }
-        if held.len() < 2 {
+        // The hub's own site days are the hub's alone.
+        if held.len() < 2 && !(lane == "site" && crossing == "HUB") {
             out.push(format!("{lane} of {crossing}: only {first} holds it"));
         }
     }
