@@ -6,6 +6,7 @@ use crate::{
     history::Account,
     judging::SeenIndex,
     node::{Event, NodeKeys},
+    room::Room,
     write::{Write, Written},
 };
 use lru::LruCache;
@@ -107,6 +108,7 @@ pub(crate) struct Desk {
     pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
+    pub(crate) room: Arc<Room>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
     pub(crate) refreshed: Option<(i64, std::time::Instant)>,

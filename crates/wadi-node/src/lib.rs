@@ -19,6 +19,7 @@ mod node;
 mod order_tests;
 mod read;
 mod reconciler;
+mod room;
 mod watermarks;
 mod write;
 
@@ -29,4 +30,5 @@ pub use life::{FindingAct, FindingDone};
 pub use link::{Arriving, Leaving, run_link};
 pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
 pub use read::{Safety, ScopeDigest, Status};
+pub use room::{BallastMove, Look, Room, RoomKeeper, RoomLevel, RoomPlan};
 pub use write::{Based, Target, Write, Written};

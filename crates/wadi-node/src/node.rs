@@ -5,6 +5,7 @@ use crate::{
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
     reconciler::Reconciler,
+    room::Room,
     write::{Write, Written},
 };
 use std::{
@@ -60,6 +61,8 @@ pub enum Event {
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
     Records,
+    /// There is more room on the disk than there was: what was refused for want of it can be asked for again.
+    RoomAgain,
     /// Writing failed in a way that only verifying at the next start can judge: the process has to stop.
     Failed(String),
 }
@@ -100,6 +103,7 @@ pub struct Node {
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) reconciled: Arc<AtomicI64>,
+    pub(crate) room: Arc<Room>,
 }
 
 impl Node {
@@ -121,6 +125,7 @@ impl Node {
         let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
         let recheck = Arc::new(AtomicBool::new(false));
+        let room = Arc::new(Room::default());
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -141,6 +146,7 @@ impl Node {
             watermarks: watermarks.clone(),
             reconcile: reconcile.clone(),
             recheck: recheck.clone(),
+            room: room.clone(),
             stale: false,
             last_ms: 0,
             refreshed: None,
@@ -167,6 +173,7 @@ impl Node {
             reconcile: reconcile.clone(),
             recheck,
             reconciled: Arc::new(AtomicI64::new(0)),
+            room,
             me: me.clone(),
         });
         let id = node.id();
@@ -223,7 +230,7 @@ impl Node {
 
     /// Writes; durable, with its anchor, when it returns.
     pub async fn write(&self, write: Write) -> Result<Written, NodeError> {
-        self.ask(|reply| Work::Write(Box::new(write), reply)).await
+        self.write_in_room(write).await
     }
 
     /// Writes many at once, each for itself, in order; many share a commit.

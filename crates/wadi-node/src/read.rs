@@ -67,6 +67,8 @@ pub struct Status {
     pub oldest_unsent_ms: Option<i64>,
     /// Alarms: what is degraded, and why.
     pub alarms: Vec<String>,
+    /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is. It is an alarm, too.
+    pub degraded: Option<Json>,
     pub digest: String,
     pub scopes: Vec<ScopeDigest>,
     pub peers: Vec<Json>,
@@ -195,6 +197,8 @@ impl Node {
             AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
             _ => {}
         }
+        let degraded = self.room.degraded();
+        alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
         let scopes = self.scopes(&frontier).await?;
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();
@@ -221,6 +225,7 @@ impl Node {
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),
             alarms,
+            degraded,
             digest: peaks.root().to_string(),
             scopes,
             peers: peers
