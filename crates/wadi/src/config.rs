@@ -37,6 +37,12 @@ pub struct Config {
     /// Whether the commission owns the links: congestion control by delay, not by loss.
     #[serde(default = "yes")]
     pub own_links: bool,
+    /// MiB of the file `ballast`, which is given up when the disk is full, so that holds can still be recorded; 0 for none.
+    #[serde(default = "ballast")]
+    pub ballast_mib: u64,
+    /// MiB free, the ballast apart, below which less is taken (`docs/configuration.md`).
+    #[serde(default = "room_low")]
+    pub room_low_mib: u64,
     /// What is logged: error, warn, info, debug, or a filter of tracing.
     #[serde(default = "info")]
     pub log: String,
@@ -83,11 +89,17 @@ fn idle() -> f64 {
 fn yes() -> bool {
     true
 }
+fn ballast() -> u64 {
+    64
+}
+fn room_low() -> u64 {
+    512
+}
 fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "data",
     "database",
     "papers",
@@ -98,10 +110,14 @@ const KEYS: [&str; 13] = [
     "redial_s",
     "idle_s",
     "own_links",
+    "ballast_mib",
+    "room_low_mib",
     "log",
     "clock",
     "peer",
 ];
+/// MiB that a key may ask for: a TiB.
+const MIB_MAX: u64 = 1 << 20;
 const PEER_KEYS: [&str; 3] = ["name", "address", "rate_kbit_s"];
 const CLOCK_KEYS: [&str; 3] = ["origin_ms", "real_ms", "scale"];
 
@@ -130,6 +146,11 @@ impl Config {
         for (key, seconds, most) in [("redial_s", config.redial_s, 30.0), ("idle_s", config.idle_s, 600.0)] {
             if !(seconds > 0.0 && seconds <= most) {
                 return Err(bad(format!("{key} = {seconds}: more than 0 and at most {most}")));
+            }
+        }
+        for (key, mib) in [("ballast_mib", config.ballast_mib), ("room_low_mib", config.room_low_mib)] {
+            if mib > MIB_MAX {
+                return Err(bad(format!("{key} = {mib}: at most {MIB_MAX}")));
             }
         }
         let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

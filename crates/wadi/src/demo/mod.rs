@@ -258,6 +258,9 @@ async fn build(args: &DemoArgs, profile: Profile) -> Result<Network, Failure> {
             redial_s: 1.0,
             idle_s: 6.0,
             own_links: true,
+            // Seven nodes share this machine's disk.
+            ballast_mib: 1,
+            room_low_mib: 16,
             log: "warn,wadi=info".into(),
             clock: Some(clock.clone()),
             peer: peers.remove(&name).unwrap_or_default(),
