@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -170,8 +171,10 @@ impl World {
         std::fs::create_dir_all(&dir).expect("a directory");
         let listen = UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port");
         let http = free_tcp();
+        // Many nodes share this machine's disk.
+        let room = if more.contains("ballast_mib") { "" } else { "ballast_mib = 1\nroom_low_mib = 16\n" };
         let mut text = format!(
-            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{more}\n",
+            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{room}{more}\n",
             papers
         );
         for (peer, address) in peers {
@@ -195,12 +198,18 @@ impl World {
 
     /// Starts a node's process and waits for nothing.
     pub fn launch(&self, name: &str) {
+        self.launch_with(name, &[]);
+    }
+
+    /// The same with more in its environment.
+    pub fn launch_with(&self, name: &str, env: &[(&str, OsString)]) {
         let site = self.site(name);
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(site.dir.join("stderr.log")).expect("a log");
         let child = Command::new(wadi())
             .args(["node", "run", "--config"])
             .arg(site.dir.join("node.toml"))
+            .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -358,6 +367,22 @@ impl Site {
         if let Some(mut child) = self.child.lock().expect("no panic holds it").take() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+    /// Waits until it has ended by itself; its exit code.
+    pub fn ended(&self) -> Option<i32> {
+        let mut child = self.child.lock().expect("no panic holds it").take()?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return status.code(),
+                _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+                _ => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return None;
+                }
+            }
         }
     }
     /// Stops it in order.

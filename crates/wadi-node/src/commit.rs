@@ -92,6 +92,7 @@ impl Desk {
     }
 
     async fn take(&mut self, g: &mut Group, item: Work) {
+        let Some(item) = self.admit(item) else { return };
         match item {
             Work::Write(write, reply) => match self.write_one(g, *write).await {
                 Ok(written) => g.done.push(Box::new(move |r| {
@@ -210,6 +211,7 @@ impl Desk {
                 tracing::error!(code = error.code(), %error, "commit failed; reading the store anew");
                 // Memory is ahead of the disk: nothing of this group may be built upon.
                 self.epoch = None;
+                self.room.heard(error);
                 if let StoreError::Failed(why) = error {
                     let _ = self.events.send(Event::Failed(why.clone()));
                 }

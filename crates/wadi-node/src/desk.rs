@@ -7,6 +7,7 @@ use crate::{
     judging::SeenIndex,
     node::{Event, NodeKeys},
     resync_run::Orders,
+    room::Room,
     wants::Wants,
     write::{Write, Written},
 };
@@ -135,6 +136,7 @@ pub(crate) struct Desk {
     pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
+    pub(crate) room: Arc<Room>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
     pub(crate) refreshed: Option<(i64, std::time::Instant)>,

@@ -4,6 +4,7 @@ use crate::{
     desk::{Ingested, Work},
     evidence::root_at,
     node::{Event, Node},
+    room::DISK_LOW,
 };
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use std::{
@@ -74,6 +75,8 @@ struct Link<'n> {
     comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
     digests: Option<oneshot::Sender<Vec<ScopeSum>>>,
     tree: Option<(u64, oneshot::Sender<(Vec<u8>, u64)>, u64)>,
+    /// Something of this peer was refused for want of room: it is offered again to the next session.
+    short_of_room: bool,
     closed: Option<String>,
 }
 
@@ -107,6 +110,7 @@ pub async fn run_link(
         comparing: None,
         digests: None,
         tree: None,
+        short_of_room: false,
         closed: None,
     };
     let (asks, mut asked) = mpsc::channel(4);
@@ -263,6 +267,8 @@ impl Link<'_> {
                 self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
                 if taken.await.unwrap_or(false) {
                     self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
+                } else {
+                    self.short_of_room |= !self.node.room.level().takes_excerpts();
                 }
             }
             Output::ExcerptAcked { record, entries } => {
@@ -312,7 +318,10 @@ impl Link<'_> {
             Some(Ingested::Durable { tip, cosignature }) => {
                 Input::Committed { log, to, tip, cosignature: *cosignature }
             }
-            Some(Ingested::Refused { held, code }) => Input::NotTaken { log, held, code },
+            Some(Ingested::Refused { held, code }) => {
+                self.short_of_room |= code == DISK_LOW;
+                Input::NotTaken { log, held, code }
+            }
             None => Input::NotTaken { log, held: 0, code: "stopping".into() },
         });
     }
@@ -397,7 +406,10 @@ impl Link<'_> {
                 }
             }
             Event::Records => self.look_at_excerpts = true,
-            Event::Carried | Event::Mended(_) | Event::Failed(_) | Event::Broken(_) => {}
+            Event::RoomAgain if self.short_of_room => {
+                self.closed = Some("there is room on the disk again: what was refused is taken from anew".into());
+            }
+            Event::Carried | Event::RoomAgain | Event::Mended(_) | Event::Failed(_) | Event::Broken(_) => {}
         }
     }
 
@@ -495,6 +507,10 @@ impl Link<'_> {
     }
 
     async fn take_carried(&mut self, block: Block, bytes: Vec<u8>) {
+        if !self.node.room.level().carries() {
+            self.short_of_room = true;
+            return;
+        }
         let head = &block.checkpoint.checkpoint;
         let counts = self.node.store.counts().await.unwrap_or_default();
         let known = self.node.with_control(|c| c.enrolment(&head.log.node).map(|e| e.log_key));

@@ -7,6 +7,7 @@ use crate::{
     link::LinkAsk,
     reconciler::Reconciler,
     resync_run::{Orders, Runner},
+    room::Room,
     scrub::{ScrubPace, ScrubStatus, Scrubber},
     wants::Wants,
     write::{Write, Written},
@@ -68,6 +69,8 @@ pub enum Event {
     Records,
     /// All that was missing of a log is back.
     Mended(LogId),
+    /// There is more room on the disk than there was: what was refused for want of it can be asked for again.
+    RoomAgain,
     /// Writing failed in a way that only verifying at the next start can judge: the process has to stop.
     Failed(String),
     /// The database does not read any more: it has to be set aside at the next start.
@@ -125,6 +128,7 @@ pub struct Node {
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) reconciled: Arc<AtomicI64>,
+    pub(crate) room: Arc<Room>,
 }
 
 impl Node {
@@ -148,6 +152,7 @@ impl Node {
         let recheck = Arc::new(AtomicBool::new(false));
         let wants = Arc::new(Mutex::new(Wants::default()));
         let orders = Arc::new(Mutex::new(Orders::default()));
+        let room = Arc::new(Room::default());
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -168,6 +173,7 @@ impl Node {
             watermarks: watermarks.clone(),
             reconcile: reconcile.clone(),
             recheck: recheck.clone(),
+            room: room.clone(),
             stale: false,
             last_ms: 0,
             refreshed: None,
@@ -212,6 +218,7 @@ impl Node {
             reconcile: reconcile.clone(),
             recheck,
             reconciled: Arc::new(AtomicI64::new(0)),
+            room,
             me: me.clone(),
         });
         let id = node.id();
@@ -271,7 +278,7 @@ impl Node {
 
     /// Writes; durable, with its anchor, when it returns.
     pub async fn write(&self, write: Write) -> Result<Written, NodeError> {
-        self.ask(|reply| Work::Write(Box::new(write), reply)).await
+        self.write_in_room(write).await
     }
 
     /// Writes many at once, each for itself, in order; many share a commit.

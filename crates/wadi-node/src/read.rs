@@ -67,6 +67,8 @@ pub struct Status {
     pub oldest_unsent_ms: Option<i64>,
     /// Alarms: what is degraded, and why.
     pub alarms: Vec<String>,
+    /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is. It is an alarm, too.
+    pub degraded: Option<Json>,
     pub digest: String,
     /// How far everything held was read through, and what was found.
     pub scrub: crate::ScrubStatus,
@@ -207,6 +209,8 @@ impl Node {
         if let Some(first) = scrub.structure.first() {
             alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
         }
+        let degraded = self.room.degraded();
+        alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
         let scopes = self.scopes(&frontier).await?;
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();
@@ -233,6 +237,7 @@ impl Node {
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),
             alarms,
+            degraded,
             digest: peaks.root().to_string(),
             scrub,
             scopes,

@@ -6,7 +6,7 @@
 
 use crate::{
     judging::SeenIndex,
-    node::Node,
+    node::{Event, Node},
     write::{Target, Write},
 };
 use std::{
@@ -69,6 +69,12 @@ impl Reconciler {
         }
         loop {
             let Some(node) = self.node.upgrade() else { return };
+            if !node.room.level().reconciles() {
+                // Findings can be made again when there is room.
+                drop(node);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             match self.step(&node).await {
                 Ok(true) => {}
                 Ok(false) => {
@@ -77,6 +83,11 @@ impl Reconciler {
                 }
                 Err(error) => {
                     tracing::error!(%error, "reconciling failed; it is tried again");
+                    node.room.heard(&error);
+                    if let StoreError::Failed(why) = error {
+                        let _ = node.events.send(Event::Failed(why));
+                    }
+                    drop(node);
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -8,6 +8,7 @@
 mod anchor;
 mod audit;
 mod batch;
+pub mod defence;
 mod error;
 mod move_store;
 mod postgres;

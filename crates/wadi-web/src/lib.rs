@@ -35,7 +35,7 @@ pub const IMPORT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What a standby answers until it takes over: alive, and not ready.
 pub fn standby_router() -> Router {
-    Router::new().route("/healthz", get(sites::healthz)).fallback(problem::standing_by)
+    Router::new().route("/healthz", get(sites::standby_healthz)).fallback(problem::standing_by)
 }
 
 /// The one table of routes.

@@ -43,6 +43,12 @@ pub struct Config {
     /// MiB of entries that the scrub reads a second at most.
     #[serde(default = "scrub_mib_s")]
     pub scrub_mib_s: f64,
+    /// MiB of the file `ballast`, which is given up when the disk is full, so that holds can still be recorded; 0 for none.
+    #[serde(default = "ballast")]
+    pub ballast_mib: u64,
+    /// MiB free, the ballast apart, below which less is taken (`docs/configuration.md`).
+    #[serde(default = "room_low")]
+    pub room_low_mib: u64,
     /// What is logged: error, warn, info, debug, or a filter of tracing.
     #[serde(default = "info")]
     pub log: String,
@@ -95,11 +101,17 @@ fn scrub_mib_s() -> f64 {
 fn yes() -> bool {
     true
 }
+fn ballast() -> u64 {
+    64
+}
+fn room_low() -> u64 {
+    512
+}
 fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "data",
     "database",
     "papers",
@@ -112,10 +124,14 @@ const KEYS: [&str; 15] = [
     "own_links",
     "scrub_hours",
     "scrub_mib_s",
+    "ballast_mib",
+    "room_low_mib",
     "log",
     "clock",
     "peer",
 ];
+/// MiB that a key may ask for: a TiB.
+const MIB_MAX: u64 = 1 << 20;
 const PEER_KEYS: [&str; 3] = ["name", "address", "rate_kbit_s"];
 const CLOCK_KEYS: [&str; 3] = ["origin_ms", "real_ms", "scale"];
 
@@ -151,6 +167,11 @@ impl Config {
         {
             if !(value > 0.0 && value <= most) {
                 return Err(bad(format!("{key} = {value}: more than 0 and at most {most}")));
+            }
+        }
+        for (key, mib) in [("ballast_mib", config.ballast_mib), ("room_low_mib", config.room_low_mib)] {
+            if mib > MIB_MAX {
+                return Err(bad(format!("{key} = {mib}: at most {MIB_MAX}")));
             }
         }
         let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

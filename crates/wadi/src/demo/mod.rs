@@ -260,6 +260,9 @@ async fn build(args: &DemoArgs, profile: Profile) -> Result<Network, Failure> {
             own_links: true,
             scrub_hours: 24.0,
             scrub_mib_s: 4.0,
+            // Seven nodes share this machine's disk.
+            ballast_mib: 1,
+            room_low_mib: 16,
             log: "warn,wadi=info".into(),
             clock: Some(clock.clone()),
             peer: peers.remove(&name).unwrap_or_default(),
