@@ -58,7 +58,8 @@ impl From<wadi_node::NodeError> for Failure {
 }
 impl From<wadi_store::StoreError> for Failure {
     fn from(e: wadi_store::StoreError) -> Self {
-        Self::new(e.code(), e.to_string())
+        let exit = if matches!(e, wadi_store::StoreError::Damaged { .. }) { Exit::Integrity } else { Exit::Failed };
+        Self { exit, ..Self::new(e.code(), e.to_string()) }
     }
 }
 impl From<wadi_log::LogError> for Failure {
