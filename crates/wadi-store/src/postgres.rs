@@ -253,6 +253,8 @@ pub struct Looked {
 impl PostgresStore {
     /// Looks at a database and at the anchor in `dir`: nothing is written, and whoever writes to it is not waited for.
     pub async fn look(url: &str, dir: &Path) -> Result<Looked, StoreError> {
+        // The anchor first: a daemon that writes meanwhile takes the database beyond it, and never it beyond the database.
+        let anchored = AnchorFile::read(&dir.join("anchor"))?;
         let mut conn = open_to_read(url).await?;
         check_server(&mut conn).await?;
         let schema = schema(&mut conn).await?;
@@ -284,7 +286,7 @@ impl PostgresStore {
         {
             remembered = None;
         }
-        let anchor = match (AnchorFile::read(&dir.join("anchor"))?, remembered) {
+        let anchor = match (anchored, remembered) {
             (Some(a), _) if commits < a.commits => {
                 AnchorState::LostTail { anchored: a.commits, held: commits, heads: a.heads }
             }
