@@ -24,21 +24,10 @@ const LIST_MAX: usize = 4096;
 /// Times a peer may report a gap in one log before its blocks stop for this session.
 const GAPS_MAX: u32 = 8;
 
-/// What an acknowledgement says where the peer's store, and not the log, is the reason that a block was not taken.
-const PEER_STORE: [&str; 9] = [
-    "disk_full",
-    "database_error",
-    "database_down",
-    "database_slow",
-    "database_read_only",
-    "store_conflict",
-    "write_failed",
-    "store_closed",
-    "stopping",
-];
-
 /// What an acknowledgement says that asks for a log again.
 const RETRY: &str = "retry";
+/// What it says, beside all of a database, where the log is not the reason.
+const PEER_STORE: [&str; 5] = ["disk_full", "store_conflict", "write_failed", "store_closed", "stopping"];
 
 /// What a session starts from.
 #[derive(Clone, Debug)]
@@ -879,7 +868,7 @@ impl Session {
                 let author: Vec<Enrolment> = members.filter(|e| e.node() == log.node).cloned().collect();
                 out.push(Output::Send(Message::Members(author)));
             }
-            code if PEER_STORE.contains(&code) => {
+            code if code.starts_with("database_") || PEER_STORE.contains(&code) => {
                 // Not the log's fault: the next connection tries again.
                 self.closed = true;
                 out.push(Output::Close { code: "peer_store", why: format!("the peer cannot store: {refused}") });
