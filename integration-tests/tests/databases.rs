@@ -253,7 +253,7 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
     assert!(found["first"].as_str().unwrap().ends_with("passage/TRB@11: the entry is missing"), "{found}");
     admin.run("INSERT INTO entries SELECT * FROM aside");
     assert_eq!(read(&audit(&["."]))["damaged"], 0, "mended");
-    rot("cosignature", "cosignatures", 40, "log = (SELECT max(log) FROM cosignatures)");
+    rot("cosignature", "cosignatures", 40, "log = (SELECT log FROM cosignatures ORDER BY log DESC LIMIT 1)");
     let output = audit(&["."]);
     let found = read(&output);
     assert_eq!(output.status.code(), Some(4));
