@@ -49,25 +49,31 @@ pub fn run_json(dir: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default()
 }
 
-/// The commission's papers, made once for all stories of a test binary: hub, trb, qam, an observer of Traibeel's
-/// passages, and one node of another CA.
+/// The six crossings' nodes.
+pub const SITES: [&str; 6] = ["wld", "rab", "mun", "man", "trb", "qam"];
+
+/// The commission's papers, made once for all stories of a test binary: two hubs, the six crossings, an observer of
+/// Traibeel's passages, and a crossing and a hub of another CA.
 pub fn papers() -> &'static Path {
     static PAPERS: OnceLock<tempfile::TempDir> = OnceLock::new();
     PAPERS
         .get_or_init(|| {
             let dir = tempfile::tempdir().expect("a temporary directory");
-            run_json(dir.path(), &["pki", "init"]);
-            for arguments in [
-                vec!["hub", "--role", "hub"],
-                vec!["hub2", "--role", "hub"],
-                vec!["trb", "--crossing", "TRB"],
-                vec!["qam", "--crossing", "QAM"],
-                vec!["army", "--role", "observer", "--grant", "passage:TRB"],
-            ] {
-                run_json(dir.path(), &[&["pki", "issue"], &arguments[..]].concat());
+            // Opened at once: what a CA's passphrase costs is no part of these stories.
+            let init = |ca: &str| run_json(dir.path(), &["pki", "init", "--work-factor", "10", "--dir", ca]);
+            let issue = |ca: &str, arguments: &[&str]| {
+                run_json(dir.path(), &[&["pki", "issue", "--dir", ca], arguments].concat());
+            };
+            init("certs");
+            issue("certs", &["hub", "--role", "hub"]);
+            issue("certs", &["hub2", "--role", "hub"]);
+            for name in SITES {
+                issue("certs", &[name, "--crossing", &name.to_uppercase()]);
             }
-            run_json(dir.path(), &["pki", "init", "--dir", "other"]);
-            run_json(dir.path(), &["pki", "issue", "stranger", "--crossing", "TRB", "--dir", "other"]);
+            issue("certs", &["army", "--role", "observer", "--grant", "passage:TRB"]);
+            init("other");
+            issue("other", &["stranger", "--crossing", "TRB"]);
+            issue("other", &["elsewhere", "--role", "hub"]);
             dir
         })
         .path()

@@ -130,7 +130,7 @@ impl Desk {
                     let size = self.held(&log);
                     let root_at_bound = if bound.size <= size && bound.size > 0 {
                         // What this very group has just brought is not in the store yet; it is asked again after the commit.
-                        root_at(&*self.store, &log, bound.size).await
+                        root_at(&*self.store, &log, bound.size).await?
                     } else {
                         None
                     };

@@ -2,7 +2,7 @@
 
 use crate::{
     desk::{Ingested, Work},
-    evidence::root_at,
+    evidence::{given, root_at},
     node::{Event, Node},
     room::DISK_LOW,
 };
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
 use wadi_log::{Block, Body, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
-use wadi_store::{Carried, PeerRow};
+use wadi_store::{Carried, PeerRow, StoreError};
 use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
@@ -238,10 +238,11 @@ impl Link<'_> {
                     self.closed = Some("the connection ended".into());
                 }
             }
-            Output::Ask(query) => {
-                let answer = self.answer(&query).await;
-                self.inputs.push_back(Input::Answered(query, answer));
-            }
+            Output::Ask(query) => match self.answer(&query).await {
+                Ok(answer) => self.inputs.push_back(Input::Answered(query, answer)),
+                // What was asked is asked again on the next connection.
+                Err(error) => self.closed = Some(format!("the store does not answer: {error}")),
+            },
             Output::Ingest(block) => {
                 let (log, to) = (block.checkpoint.checkpoint.log, block.checkpoint.checkpoint.size);
                 // Two peers may bring the same block; one peer that brings it twice in one session replays it.
@@ -326,23 +327,24 @@ impl Link<'_> {
         });
     }
 
-    async fn answer(&self, query: &Query) -> Answer {
-        match query {
-            Query::Block { log, from } => Answer::Block(self.block(log, *from).await),
+    /// An answer out of the store; an error where the store may give it in a moment, and not now.
+    async fn answer(&self, query: &Query) -> Result<Answer, StoreError> {
+        Ok(match query {
+            Query::Block { log, from } => Answer::Block(given(self.block(log, *from).await)?.flatten()),
             Query::Carried { log, from } => {
-                let found = self.node.store.carried_block(log, *from).await.ok().flatten();
+                let found = given(self.node.store.carried_block(log, *from).await)?.flatten();
                 Answer::Block(found.and_then(|bytes| wadi_sync::decode_plain(&bytes).ok()))
             }
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();
                 for size in sizes.iter().filter(|s| **s > 0) {
-                    if let Some(root) = root_at(&*self.node.store, log, *size).await {
+                    if let Some(root) = root_at(&*self.node.store, log, *size).await? {
                         roots.insert(*size, root);
                     }
                 }
                 Answer::Roots(roots)
             }
-            Query::Branch { log, at, .. } => Answer::Branch(self.branch(log, *at).await),
+            Query::Branch { log, at, .. } => Answer::Branch(given(self.branch(log, *at).await)?.flatten()),
             Query::Stretches { log, size, root, ranges } => {
                 let tip = Tip { size: *size, root: *root };
                 Answer::Stretches(self.node.stretches(*log, tip, ranges).await)
@@ -352,43 +354,49 @@ impl Link<'_> {
                 let tip = Tip { size: *size, root: *root };
                 Answer::Tree(self.node.short_hashes(log, tip, *salt, parts).await)
             }
-        }
+        })
     }
 
     /// The block of a log from a position on: to the last checkpoint within about 8 KiB, or else to the first.
-    async fn block(&self, log: &LogId, from: u64) -> Option<Block> {
-        let held = self.node.frontier.read().expect("no panic holds it").0.get(log)?.size;
+    async fn block(&self, log: &LogId, from: u64) -> Result<Option<Block>, StoreError> {
+        let held = self.node.frontier.read().expect("no panic holds it").0.get(log).map(|tip| tip.size);
+        let Some(held) = held else { return Ok(None) };
         if from >= held {
             // The head signed anew, with a newer hub time.
-            let rows = self.node.store.logs().await.ok()?;
-            let checkpoint = rows.into_iter().find(|r| r.log == *log)?.checkpoint;
-            return (checkpoint.checkpoint.size == from).then(|| Block { from, entries: vec![], checkpoint });
+            let rows = self.node.store.logs().await?;
+            let signed = rows.into_iter().find(|r| r.log == *log).map(|r| r.checkpoint);
+            let at_end = signed.filter(|c| c.checkpoint.size == from);
+            return Ok(at_end.map(|checkpoint| Block { from, entries: vec![], checkpoint }));
         }
-        let checkpoints = self.node.store.checkpoints(log, from).await.ok()?;
-        let entries = self.node.store.entries(log, from, BLOCK_BYTES).await.ok()?;
+        let checkpoints = self.node.store.checkpoints(log, from).await?;
+        let mut entries = self.node.store.entries(log, from, BLOCK_BYTES).await?;
         let within = from + entries.len() as u64;
         let fits = |c: &&wadi_log::SignedCheckpoint| c.checkpoint.size <= within;
-        let checkpoint = checkpoints.iter().rev().find(fits).or(checkpoints.first())?.clone();
+        let Some(checkpoint) = checkpoints.iter().rev().find(fits).or(checkpoints.first()).cloned() else {
+            return Ok(None);
+        };
         let count = (checkpoint.checkpoint.size - from) as usize;
-        let mut entries = entries;
         while entries.len() < count {
             let next = from + entries.len() as u64;
-            let more = self.node.store.entries(log, next, 8 * BLOCK_BYTES).await.ok()?;
+            let more = self.node.store.entries(log, next, 8 * BLOCK_BYTES).await?;
             if more.is_empty() {
-                return None;
+                return Ok(None);
             }
             entries.extend(more);
         }
         entries.truncate(count);
-        Some(Block { from, entries: entries.into_iter().map(|e| e.entry.bytes().to_vec()).collect(), checkpoint })
+        let entries = entries.into_iter().map(|e| e.entry.bytes().to_vec()).collect();
+        Ok(Some(Block { from, entries, checkpoint }))
     }
 
-    async fn branch(&self, log: &LogId, at: u64) -> Option<Branch> {
-        let rows = self.node.store.logs().await.ok()?;
-        let row = rows.into_iter().find(|r| r.log == *log)?;
+    async fn branch(&self, log: &LogId, at: u64) -> Result<Option<Branch>, StoreError> {
+        let rows = self.node.store.logs().await?;
+        let Some(row) = rows.into_iter().find(|r| r.log == *log) else { return Ok(None) };
         let size = row.checkpoint.checkpoint.size;
-        let leaf = self.node.store.entries(log, at, 1).await.ok()?.first()?.entry.reference().leaf;
-        Some(Branch { checkpoint: row.checkpoint, leaf, path: self.node.path(log, at, size).await? })
+        let first = self.node.store.entries(log, at, 1).await?;
+        let leaf = first.first().map(|e| e.entry.reference().leaf);
+        let path = self.node.path(log, at, size).await?;
+        Ok(leaf.zip(path).map(|(leaf, path)| Branch { checkpoint: row.checkpoint, leaf, path }))
     }
 
     async fn event(&mut self, event: Event) {
@@ -609,7 +617,7 @@ impl Link<'_> {
             out.push(ExcerptEntry {
                 log: r.log,
                 seq: r.seq,
-                path: self.node.path(&r.log, r.seq, size).await?,
+                path: self.node.path(&r.log, r.seq, size).await.ok()??,
                 bytes: entry.bytes().to_vec(),
                 checkpoint: own.checkpoint,
                 cosignature: own.cosignature,

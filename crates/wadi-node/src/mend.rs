@@ -117,7 +117,7 @@ impl Desk {
         for branch in [&proof.one, &proof.other] {
             let head = &branch.checkpoint.checkpoint;
             let main = match self.held(&log) {
-                size if size >= head.size => root_at(&*self.store, &log, head.size).await == Some(head.root),
+                size if size >= head.size => root_at(&*self.store, &log, head.size).await? == Some(head.root),
                 // A branch that this node's log may yet grow to, if it is the one that it stands on at the fork.
                 size if size > proof.at => self.leaf_at(&log, proof.at).await == Some(branch.leaf),
                 _ => true,
@@ -160,7 +160,7 @@ impl Desk {
             let bound = self.control.read().expect("no panic holds it").bound(&log);
             let Some(bound) = bound.filter(|b| b.size > branch.from && b.root.is_some()) else { continue };
             if branch.checkpoint.checkpoint.size < bound.size
-                || root_at(&*self.store, &log, bound.size).await == bound.root
+                || root_at(&*self.store, &log, bound.size).await? == bound.root
             {
                 continue;
             }

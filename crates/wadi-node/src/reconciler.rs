@@ -5,6 +5,7 @@
 //! together, by a bounded number of statements.
 
 use crate::{
+    error::NodeError,
     judging::SeenIndex,
     node::{Event, Node},
     write::{Target, Write},
@@ -236,8 +237,13 @@ impl Reconciler {
         }
         // First said, then kept: should the power fail in between, it is found said already.
         for (write, done) in publish.iter().zip(node.write_all(publish.clone()).await) {
-            if let Err(error) = done {
-                tracing::warn!(%error, target = ?write.target, "a finding could not be published");
+            match done {
+                Ok(_) => {}
+                // These records are looked at once more; what was said of them is found said.
+                Err(NodeError::Store(error)) if error.is_passing() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, target = ?write.target, "a finding could not be published");
+                }
             }
         }
         if let Some(cursor) = cursor {

@@ -17,7 +17,7 @@ enum Held {
 
 impl Held {
     async fn find(store: &dyn Store, log: &LogId, tip: Tip) -> Option<Self> {
-        if root_at(store, log, tip.size).await == Some(tip.root) {
+        if root_at(store, log, tip.size).await.ok().flatten() == Some(tip.root) {
             return Some(Self::Main);
         }
         let branches = store.branches(Some(log)).await.ok()?;

@@ -21,11 +21,11 @@ mod tables;
 mod temporary;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
-pub use audit::{AuditLog, AuditReader};
+pub use audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader, audit_postgres, audit_sqlite};
 pub use batch::Batch;
 pub use error::StoreError;
 pub use move_store::{Moved, move_store};
-pub use postgres::PostgresStore;
+pub use postgres::{Looked, PostgresStore};
 pub use rows::{
     BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RawEntry,
     RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,

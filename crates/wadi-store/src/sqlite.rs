@@ -3,6 +3,8 @@
 //! SQLite reports neither rotten pages nor a torn WAL tail by itself: entries are checked against their leaf hash on
 //! every read, and the anchor tells a lost tail.
 
+#[path = "audit_reads.rs"]
+mod audit_reads;
 #[path = "mends.rs"]
 mod mends;
 #[path = "reads.rs"]
@@ -145,6 +147,21 @@ pub(crate) async fn open_to_move(path: &Path, node: NodeId) -> Result<SqliteConn
     check_library(&mut conn).await?;
     migrate(&mut conn).await?;
     check_node(&mut conn, node).await?;
+    Ok(conn)
+}
+
+/// A database for an audit: nothing is created or written, and what a daemon writes meanwhile is not seen.
+pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let open_error = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).disable_statement_logging();
+    let mut conn = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
+    let known = MIGRATIONS.len() as i64;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut conn).await.map_err(open_error)?;
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    sqlx::query("PRAGMA query_only = 1").execute(&mut conn).await?;
+    sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
     Ok(conn)
 }
 

@@ -25,6 +25,8 @@ const GAPS_MAX: u32 = 8;
 
 /// What an acknowledgement says that asks for a log again.
 const RETRY: &str = "retry";
+/// What it says, beside all of a database, where the log is not the reason.
+const PEER_STORE: [&str; 5] = ["disk_full", "store_conflict", "write_failed", "store_closed", "stopping"];
 
 /// What a session starts from.
 #[derive(Clone, Debug)]
@@ -906,7 +908,7 @@ impl Session {
                 let author: Vec<Enrolment> = members.filter(|e| e.node() == log.node).cloned().collect();
                 out.push(Output::Send(Message::Members(author)));
             }
-            "disk_full" | "database_error" | "store_conflict" | "write_failed" | "store_closed" | "stopping" => {
+            code if code.starts_with("database_") || PEER_STORE.contains(&code) => {
                 // Not the log's fault: the next connection tries again.
                 self.closed = true;
                 out.push(Output::Close { code: "peer_store", why: format!("the peer cannot store: {refused}") });

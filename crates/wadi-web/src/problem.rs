@@ -64,9 +64,7 @@ pub fn problem_of(error: &NodeError) -> Problem {
         NodeError::ForeignCrossing(_) | NodeError::Refused { .. } | NodeError::NotAHub(_) => StatusCode::FORBIDDEN,
         NodeError::Busy | NodeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         NodeError::Store(e) if e.code() == "disk_full" => StatusCode::INSUFFICIENT_STORAGE,
-        NodeError::Store(e) if e.code() == "database_down" || e.code() == "database_slow" => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        NodeError::Store(e) if e.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
         NodeError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         NodeError::Log(e) if e.code() == "no_right" => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,

@@ -7,6 +7,7 @@ use crate::{
 };
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -23,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
 use wadi_node::{Clock, Event, Node, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, SystemClock};
-use wadi_store::{LocalKey, PostgresStore, SqliteStore, Store};
+use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SqliteStore, Store};
 use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
 
 /// A file beside the database that says that it does not read any more, and why.
@@ -60,29 +61,69 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         NodeCommand::Run { config } => serve(Config::read(&config)?).await,
         NodeCommand::MoveStore { config, to } => move_store(&Config::read(&config)?, &to, json).await,
-        NodeCommand::Check { config } => {
-            let config = Config::read(&config)?;
-            let papers = Papers::read(&config.papers)?;
-            papers.enrolment.verify(&papers.root)?;
-            let peers = peers(&config, &papers)?;
-            if config.database.is_some() || config.data.join("node.sqlite").exists() {
-                let taken = || eprintln!("another daemon writes to this database; waiting for it");
-                open_store(&config, &papers, taken).await?.close().await;
-            }
-            let e = &papers.enrolment;
-            if json {
-                println!("{}", serde_json::json!({"node": e.name, "role": e.role.name(), "peers": peers.len()}));
-            } else {
-                println!(
-                    "{} ({}, {}): configuration, papers and database are in order",
-                    e.name,
-                    e.role.name(),
-                    e.node()
-                );
-            }
-            Ok(Exit::Done)
-        }
+        NodeCommand::Check { config } => check(&Config::read(&config)?, json).await,
     }
+}
+
+/// Looks at everything that a start needs. A PostgreSQL database is only read, whoever writes to it meanwhile.
+async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
+    let papers = Papers::read(&config.papers)?;
+    let e = &papers.enrolment;
+    e.verify(&papers.root)?;
+    let peers = peers(config, &papers)?;
+    let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers.len()});
+    let (mut notes, mut exit) = (Vec::new(), Exit::Done);
+    match &config.database {
+        Some(url) => {
+            let looked = look(url, config, &papers).await?;
+            if looked.written_to {
+                notes.push("another daemon writes to this database; one started here would stand by".to_string());
+            }
+            if looked.read_only {
+                notes.push("the database is read-only: records can be read, and nothing be written".into());
+            }
+            let anchor = match &looked.anchor {
+                AnchorState::LostTail { anchored, held, .. } => {
+                    exit = Exit::Integrity;
+                    notes.push(format!(
+                        "ALARM: the database was restored or damaged: it held {held} of {anchored} acknowledged commits; \
+                         what is missing is fetched back from peers once the node runs"
+                    ));
+                    "lost_tail"
+                }
+                AnchorState::New => "new",
+                _ => "whole",
+            };
+            found["database"] = json!({
+                "store": "postgres", "schema": looked.schema, "commits": looked.commits,
+                "written_to": looked.written_to, "read_only": looked.read_only, "anchor": anchor,
+            });
+        }
+        None if config.data.join("node.sqlite").exists() => open_store(config, &papers, || ()).await?.close().await,
+        None => {}
+    }
+    notes.iter().for_each(|note| eprintln!("{note}"));
+    if json {
+        println!("{found}");
+    } else if exit == Exit::Done {
+        println!("{} ({}, {}): configuration, papers and database are in order", e.name, e.role.name(), e.node());
+    }
+    Ok(exit)
+}
+
+/// What a PostgreSQL database holds, where this node may use it at all.
+async fn look(url: &str, config: &Config, papers: &Papers) -> Result<Looked, Failure> {
+    if papers.enrolment.role != Role::Hub {
+        let why = "database is for hubs: a crossing keeps its records on its own disk, in SQLite";
+        return Err(Failure::usage("bad_configuration", why));
+    }
+    let looked = PostgresStore::look(url, &config.data).await?;
+    let held = &looked.enrolments;
+    if !held.is_empty() && !held.iter().any(|e| e.verify(&papers.root).is_ok()) {
+        let why = "the database holds the records of another commission: none of its nodes is enrolled under this root";
+        return Err(Failure::new("database_of_other_node", why));
+    }
+    Ok(looked)
 }
 
 async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failure> {
@@ -272,11 +313,10 @@ async fn open_store(
             ))
         }
         None => Ok(SqliteStore::open(&config.data, node).await?),
-        Some(_) if papers.enrolment.role != Role::Hub => Err(Failure::usage(
-            "bad_configuration",
-            "database is for hubs: a crossing keeps its records on its own disk, in SQLite",
-        )),
-        Some(url) => Ok(PostgresStore::open(url, &config.data, node, on_wait).await?),
+        Some(url) => {
+            look(url, config, papers).await?;
+            Ok(PostgresStore::open(url, &config.data, node, on_wait).await?)
+        }
     }
 }
 

@@ -61,8 +61,8 @@ impl From<wadi_node::NodeError> for Failure {
 }
 impl From<wadi_store::StoreError> for Failure {
     fn from(e: wadi_store::StoreError) -> Self {
-        // After a failed write or sync nobody knows what the disk holds.
-        let unknown = matches!(e, wadi_store::StoreError::Failed(_));
+        // After a failed write or sync nobody knows what the disk holds; a damaged entry is known to be wrong.
+        let unknown = matches!(e, wadi_store::StoreError::Failed(_) | wadi_store::StoreError::Damaged { .. });
         let exit = if unknown { Exit::Integrity } else { Exit::Failed };
         Self { exit, ..Self::new(e.code(), e.to_string()) }
     }

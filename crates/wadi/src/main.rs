@@ -16,7 +16,7 @@ mod tls;
 
 use clap::{Args, Parser, Subcommand};
 use failure::{Exit, Failure};
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
 #[command(name = "wadi", version, about, max_term_width = 110)]
@@ -127,7 +127,9 @@ fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("wadi: {failure}");
             if json {
-                println!("{}", serde_json::json!({"error": failure.code, "detail": failure.why}));
+                // Standard output may be what failed.
+                let told = serde_json::json!({"error": failure.code, "detail": failure.why});
+                let _ = writeln!(std::io::stdout(), "{told}");
             }
             ExitCode::from(failure.exit as u8)
         }
