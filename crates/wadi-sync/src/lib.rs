@@ -10,15 +10,25 @@
 //! 4. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is searched out with
 //!    probes and proven, and the proof goes out before anything else.
 
+mod bundle;
 mod codec;
 mod message;
+mod receipt;
+mod seal;
 mod session;
+mod visible;
 
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/wadi.sync.v1.rs"));
 }
 
+pub use bundle::{
+    BUNDLE_BYTES_MAX, BundleError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter, LogRange, Manifest, Party,
+};
 pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain};
 pub use message::{ExcerptEntry, MESSAGE_BYTES_MAX, Message, Range, SyncError};
+pub use receipt::{HeldLog, RECEIPT_BYTES_MAX, Receipt, Witness};
+pub use seal::Seal;
 pub use session::{Answer, Input, Output, Query, Session, Snapshot};
+pub use visible::{both_may_see, may_take};
