@@ -275,7 +275,7 @@ impl<R: Read> FrameReader<R> {
             MESSAGE => (Frame::Message(Message::decode(&payload).map_err(unreadable)?), length),
             BLOCK => {
                 let block = self.decoder.decode(&payload).map_err(unreadable)?;
-                let bytes = block.entries.iter().map(Vec::len).sum();
+                let bytes = block.entries.iter().map(Vec::len).sum::<usize>();
                 (Frame::Block(block), bytes)
             }
             kind => return Err(unreadable(format!("a frame of kind {kind}, which this version does not know"))),
