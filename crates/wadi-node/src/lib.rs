@@ -4,6 +4,9 @@
 //! through one queue of bounded length. Its desk works them off in groups: each group becomes one batch, one commit, one
 //! signature for each log it touched. Reads go to the store directly.
 
+mod bundle;
+mod bundle_export;
+mod bundle_import;
 mod clock;
 mod commit;
 mod compare;
@@ -11,6 +14,7 @@ mod defence;
 mod desk;
 mod error;
 mod evidence;
+mod excerpt;
 mod history;
 mod ingest;
 mod judging;
@@ -21,6 +25,7 @@ mod node;
 #[cfg(test)]
 mod order_tests;
 mod read;
+mod receipt;
 mod reconciler;
 mod replica_digest;
 mod resync;
@@ -32,6 +37,8 @@ mod wants;
 mod watermarks;
 mod write;
 
+pub use bundle_export::{BundlePlanned, LeftOut};
+pub use bundle_import::{BundleTaken, NotTaken, Waits};
 pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use history::{History, HistoryLine, Knew};

@@ -3,6 +3,7 @@
 use crate::{
     desk::{Ingested, Work},
     evidence::{given, root_at},
+    excerpt::excerpt_part,
     node::{Event, Node},
     room::DISK_LOW,
 };
@@ -13,9 +14,9 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
-use wadi_log::{Block, Body, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
+use wadi_log::{Block, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
 use wadi_store::{Carried, PeerRow, StoreError};
-use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
+use wadi_sync::{Answer, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
@@ -23,8 +24,6 @@ const BLOCK_BYTES: usize = 8 * 1024;
 const INGESTING_MAX: usize = 32;
 /// What is carried for others at most.
 const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
-/// Bytes of an excerpt message at most.
-const EXCERPT_BYTES_MAX: usize = 128 * 1024;
 /// How often a link looks at what time alone brings about: carrying, excerpts, status.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -565,64 +564,16 @@ impl Link<'_> {
         }
         let Ok(records) = self.node.store.handed_over_to(crossing).await else { return };
         for record in records {
-            let Some(entries) = self.excerpt(&record).await else { continue };
+            let Some(entries) = self.node.excerpt(&record).await else { continue };
             let acked = self.excerpts.get(&record).copied().unwrap_or(0) as usize;
             let sent = self.excerpts_sent.get(&record).copied().unwrap_or(0) as usize;
             if entries.len() <= acked || sent > acked {
                 continue;
             }
-            let (mut part, mut bytes) = (Vec::new(), 0);
-            for e in &entries[acked..] {
-                bytes += e.bytes.len() + 1_024;
-                if bytes > EXCERPT_BYTES_MAX && !part.is_empty() {
-                    break;
-                }
-                part.push(e.clone());
-            }
+            let part = entries[acked..][..excerpt_part(&entries[acked..])].to_vec();
             self.excerpts_sent.insert(record, (acked + part.len()) as u32);
             let message = Message::Excerpt { record, from: acked as u32, entries: part };
             self.inputs.push_back(Input::SendExcerpt(message));
         }
-    }
-
-    /// A record's entries, each proven against a head that this hub has cosigned, with the `Seen` entries they are judged
-    /// by, in the order in which they came.
-    async fn excerpt(&self, record: &RecordId) -> Option<Vec<ExcerptEntry>> {
-        let mut stored = self.node.store.record_entries(record).await.ok()?;
-        stored.sort_by_key(|s| (s.received_ms, s.entry.reference()));
-        let mut wanted = Vec::new();
-        let mut have = BTreeSet::new();
-        for s in &stored {
-            let r = s.entry.reference();
-            let last = have.iter().filter(|(l, _): &&(LogId, u64)| *l == r.log).map(|(_, q)| *q).max();
-            for seen in self.node.store.seen(&r.log).await.ok()? {
-                let q = seen.reference().seq;
-                if q < r.seq && last.is_none_or(|l| q > l) && have.insert((r.log, q)) {
-                    wanted.push(seen);
-                }
-            }
-            have.insert((r.log, r.seq));
-            wanted.push(s.entry.clone());
-        }
-        let mut out = Vec::new();
-        for entry in wanted {
-            debug_assert!(matches!(entry.entry().map(|e| &e.body), Some(Body::Change(_) | Body::Seen(_)) | None));
-            let r = entry.reference();
-            let cosigned = self.node.store.cosignatures(Some(&r.log)).await.ok()?;
-            let own = cosigned.into_iter().find(|c| c.cosignature.witness == self.node.id())?;
-            let size = own.checkpoint.checkpoint.size;
-            if r.seq >= size {
-                break; // what follows is sent when it is cosigned
-            }
-            out.push(ExcerptEntry {
-                log: r.log,
-                seq: r.seq,
-                path: self.node.path(&r.log, r.seq, size).await.ok()??,
-                bytes: entry.bytes().to_vec(),
-                checkpoint: own.checkpoint,
-                cosignature: own.cosignature,
-            });
-        }
-        Some(out)
     }
 }

@@ -1,6 +1,7 @@
 //! The node's handle: what porches and sessions call.
 
 use crate::{
+    bundle_export::Plan,
     clock::Clock,
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
@@ -13,7 +14,7 @@ use crate::{
     write::{Write, Written},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, RwLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -110,6 +111,7 @@ pub struct Node {
     pub(crate) keys: NodeKeys,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    pub(crate) bundles: Mutex<VecDeque<Arc<Plan>>>,
     desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
     scrubber: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -203,6 +205,7 @@ impl Node {
             keys,
             clock,
             peers: Mutex::default(),
+            bundles: Mutex::default(),
             desk: Mutex::new(Some(handle)),
             reconciler: Mutex::new(None),
             scrubber: Mutex::new(None),

@@ -13,10 +13,14 @@
 //!    probes and proven, and the proof goes out before anything else.
 
 mod bisect;
+mod bundle;
 mod codec;
 mod forks;
 mod message;
+mod receipt;
+mod seal;
 mod session;
+mod visible;
 
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod pb {
@@ -24,9 +28,15 @@ pub(crate) mod pb {
 }
 
 pub use bisect::{Bisect, short_hash};
+pub use bundle::{
+    BUNDLE_BYTES_MAX, BundleError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter, LogRange, Manifest, Party,
+};
 pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain};
 pub use message::{
     ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, ScopeSum, SyncError, TREE_HASHES_MAX,
     TreeAsk,
 };
+pub use receipt::{HeldLog, RECEIPT_BYTES_MAX, Receipt, Witness};
+pub use seal::Seal;
 pub use session::{Answer, Input, Output, Query, Session, Snapshot};
+pub use visible::{both_may_see, may_take};

@@ -4,6 +4,7 @@ use crate::{
     codec::{BlockDecoder, BlockEncoder, decode_plain},
     forks::{Hunt, PROBES},
     message::{Fetched, Message, Range, ScopeSum, SyncError, TreeAsk},
+    visible::{both_may_see, may_take},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
@@ -422,13 +423,11 @@ impl Session {
     /// A log that both may see: each by its grant, or because it is its own.
     pub fn visible(&self, log: &LogId) -> bool {
         let (Some(start), Some(peer)) = (&self.start, &self.peer) else { return false };
-        self.mine_to_take(log)
-            && (peer.scope.takes_log(log) || (log.node == self.peer_node && peer.role != Role::Observer))
-            && start.me.node() != self.peer_node
+        both_may_see(&start.me, peer, log)
     }
 
     fn mine_to_take(&self, log: &LogId) -> bool {
-        self.start.as_ref().is_some_and(|s| s.me.scope.takes_log(log) || log.node == s.me.node())
+        self.start.as_ref().is_some_and(|s| may_take(&s.me, log))
     }
 
     fn visible_frontier(&self) -> Frontier {

@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod bundles;
 mod changes;
 mod findings;
 mod imports;
@@ -32,6 +33,8 @@ use wadi_node::Node;
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an import's body at most.
 pub const IMPORT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a bundle's part at most, and of a request that holds a receipt.
+pub const PART_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a standby answers until it takes over: alive, and not ready.
 pub fn standby_router() -> Router {
@@ -43,6 +46,13 @@ pub fn router(node: Arc<Node>) -> Router {
     let imports = Router::new()
         .route("/v1/imports", post(imports::import))
         .layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX))
+        .with_state(node.clone());
+    let bundles = Router::new()
+        .route("/v1/bundles", post(bundles::plan))
+        .route("/v1/bundles/import", post(bundles::import))
+        .route("/v1/bundles/receipt", get(bundles::receipt))
+        .route("/v1/bundles/{id}/parts/{part}", get(bundles::part))
+        .layer(DefaultBodyLimit::max(PART_BYTES_MAX))
         .with_state(node.clone());
     Router::new()
         .route("/v1/records", get(records::list).post(records::create))
@@ -72,4 +82,5 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(node)
         .merge(imports)
+        .merge(bundles)
 }

@@ -51,7 +51,8 @@ impl IntoResponse for Problem {
 /// A node's error as a problem.
 pub fn problem_of(error: &NodeError) -> Problem {
     let status = match error {
-        NodeError::Record(_) | NodeError::UnknownEntry(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        NodeError::Bundle(e) if e.code == "no_such_bundle" || e.code == "no_such_part" => StatusCode::NOT_FOUND,
+        NodeError::Record(_) | NodeError::UnknownEntry(_) | NodeError::Bundle(_) => StatusCode::UNPROCESSABLE_ENTITY,
         NodeError::NoRecord(_) => StatusCode::NOT_FOUND,
         NodeError::Ambiguous { .. } | NodeError::Unproven(_) => StatusCode::CONFLICT,
         NodeError::Refused { code, .. } if code == "no_such_finding" => StatusCode::NOT_FOUND,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod bundle;
 mod client;
 mod commands;
 mod config;
@@ -78,6 +79,11 @@ enum Command {
     },
     /// Writes records as NDJSON, CSV or Parquet, with a trailer of row count, filter and digest.
     Export(export::ExportArgs),
+    /// Bundles, for the stick in the truck: export, import, receipt, show.
+    Bundle {
+        #[command(subcommand)]
+        command: bundle::BundleCommand,
+    },
     /// Findings: contradictions between records; list, show, assign, propose, decide, undo, recheck.
     Findings {
         #[command(subcommand)]
@@ -150,6 +156,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Record { command } => commands::record(command, json),
             Command::Import { file, at } => commands::import(&at, &file, json),
             Command::Export(args) => export::export(&args, json),
+            Command::Bundle { command } => bundle::run(command, json),
             Command::Findings { command } => findings::run(command, json),
             Command::Resync { command } => resync::run(command, json),
             Command::Say { command } => commands::say(command, json),
