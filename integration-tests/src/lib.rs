@@ -1,5 +1,7 @@
 //! Stories told to real processes: nodes under their own certificates, links that can be pulled, plugs too.
 
+pub mod network;
+
 use rand::RngExt;
 use serde_json::{Value, json};
 use std::{

@@ -429,7 +429,10 @@ impl Desk {
         if let Some(epoch) = self.epoch {
             return Ok(epoch);
         }
-        let epoch = Epoch(rand::random());
+        let epoch = match self.last_epoch {
+            Some(last) if wadi_store::defence::off("new-epoch") => last,
+            _ => Epoch(rand::random()),
+        };
         self.epoch = Some(epoch);
         let node = self.node();
         let last = self.last_epoch;

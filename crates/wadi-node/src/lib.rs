@@ -10,7 +10,6 @@ mod bundle_import;
 mod clock;
 mod commit;
 mod compare;
-mod defence;
 mod desk;
 mod error;
 mod evidence;
