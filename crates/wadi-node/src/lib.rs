@@ -19,6 +19,7 @@ mod node;
 mod order_tests;
 mod read;
 mod reconciler;
+mod salvage;
 mod watermarks;
 mod write;
 

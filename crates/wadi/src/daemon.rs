@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
 use wadi_node::{Clock, Event, Node, NodeKeys, Start, SystemClock};
-use wadi_store::{LocalKey, PostgresStore, SqliteStore, Store};
+use wadi_store::{LocalKey, PostgresStore, SetAside, SqliteStore, Store};
 use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
 
 #[derive(Subcommand)]
@@ -51,7 +51,7 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
             let peers = peers(&config, &papers)?;
             if config.database.is_some() || config.data.join("node.sqlite").exists() {
                 let taken = || eprintln!("another daemon writes to this database; waiting for it");
-                open_store(&config, &papers, taken).await?.close().await;
+                open_store(&config, &papers, None, taken).await?.close().await;
             }
             let e = &papers.enrolment;
             if json {
@@ -156,6 +156,16 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         clock,
     })
     .await?;
+    if config.database.is_none() {
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            () = node.take_back(SetAside::all(&config.data)) => {}
+            _ = terminate.recv() => {
+                node.stop().await;
+                return Err(Failure::new("stopped", "stopped while it read a database that was set aside"));
+            }
+        }
+    }
     operator_token(&node, &config).await?;
     let network = Network::start(
         node.clone(),
@@ -203,10 +213,12 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     }
 }
 
-/// The store that the configuration names. On PostgreSQL it waits until no other daemon writes to the database.
+/// The store that the configuration names. On PostgreSQL it waits until no other daemon writes to the database. On SQLite
+/// a database that does not read is set aside at the time given; without one that is an error.
 async fn open_store(
     config: &Config,
     papers: &Papers,
+    set_aside_at: Option<String>,
     on_wait: impl FnOnce() + Send,
 ) -> Result<Arc<dyn Store>, Failure> {
     let node = papers.enrolment.node();
@@ -217,7 +229,10 @@ async fn open_store(
                 "the records were moved to PostgreSQL: name it with database = \"postgres://…\" in the configuration",
             ))
         }
-        None => Ok(SqliteStore::open(&config.data, node).await?),
+        None => match set_aside_at {
+            Some(at) => Ok(SqliteStore::open_or_set_aside(&config.data, node, &at).await?),
+            None => Ok(SqliteStore::open(&config.data, node).await?),
+        },
         Some(_) if papers.enrolment.role != Role::Hub => Err(Failure::usage(
             "bad_configuration",
             "database is for hubs: a crossing keeps its records on its own disk, in SQLite",
@@ -234,7 +249,8 @@ async fn open_or_stand_by(
 ) -> Result<Arc<dyn Store>, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let (waiting, mut waits) = tokio::sync::oneshot::channel();
-    let mut opening = std::pin::pin!(open_store(config, papers, move || {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut opening = std::pin::pin!(open_store(config, papers, Some(now), move || {
         let _ = waiting.send(());
     }));
     let asked = tokio::select! {
