@@ -10,6 +10,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use wadi_log::NodeId;
 
@@ -24,6 +25,9 @@ const INDEX: &str = "node.sqlite-shm";
 const WHY: &str = "why";
 /// Bytes of a WAL that holds nothing.
 const WAL_HEADER_BYTES: u64 = 32;
+/// How often and how many times it is looked whether SQLite has closed a database.
+const CLOSING_LOOK: Duration = Duration::from_millis(10);
+const CLOSING_LOOKS: u32 = 3_000;
 
 /// A database, or a WAL, that was set aside.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,10 +97,28 @@ impl SqliteStore {
                 }
             }
         };
+        until_closed(dir).await?;
         let place = set_aside(dir, stamp, &[DATABASE, WAL, WAL_BEFORE, INDEX], &why)?;
         tracing::error!(%why, dir = %place.display(), "the database does not open: it is set aside, and a new one is begun");
         Self::open(dir, node).await
     }
+}
+
+/// A connection that failed is closed by its own thread, which at last deletes whatever WAL then has the name of its own: it
+/// must not be that of a new database.
+async fn until_closed(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.canonicalize().unwrap_or_else(|_| dir.into()).join(DATABASE);
+    let is_open = || {
+        let files = fs::read_dir("/proc/self/fd").into_iter().flatten().filter_map(Result::ok);
+        files.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == path)
+    };
+    for _ in 0..CLOSING_LOOKS {
+        if !is_open() {
+            return Ok(());
+        }
+        tokio::time::sleep(CLOSING_LOOK).await;
+    }
+    Err(StoreError::Open { path: path.display().to_string(), why: "it does not read, and is not closed".into() })
 }
 
 fn bytes(path: &Path) -> u64 {
