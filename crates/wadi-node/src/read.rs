@@ -195,7 +195,8 @@ impl Node {
             AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
             _ => {}
         }
-        alarms.extend(self.store.local_all(salvage::SCOPE).await?.iter().filter_map(salvage::alarm));
+        let set_aside = self.store.local_all(salvage::SCOPE).await?;
+        alarms.extend(set_aside.iter().filter_map(salvage::alarm));
         let scopes = self.scopes(&frontier).await?;
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();

@@ -286,7 +286,7 @@ impl Salvage {
     /// About how many entries there are of each log: for reading a large database in parts.
     pub fn survey(&self) -> BTreeMap<LogId, u64> {
         let mut out = BTreeMap::new();
-        self.walk(&mut |cell| {
+        self.walk(&mut |cell: &Cell<'_>| {
             if cell.newest
                 && let Some(local) = self.local(cell.page, cell.at)
                 && let Some(row) = Layout::of(local.bytes).filter(Layout::is_entry)
@@ -301,7 +301,7 @@ impl Salvage {
     /// Looks at every page: entries and checkpoints of the logs that are wanted, and whatever else is signed.
     pub fn scan(&self, wanted: &dyn Fn(&LogId) -> bool) -> Found {
         let mut found = Found::default();
-        let (pages, unreadable) = self.walk(&mut |cell| {
+        let (pages, unreadable) = self.walk(&mut |cell: &Cell<'_>| {
             let _ = found.take(self, cell, wanted);
         });
         (found.pages, found.unreadable_pages) = (pages, unreadable);
@@ -310,7 +310,7 @@ impl Salvage {
 
     /// Keys that have a meaning on this node alone, from the newest version of each page.
     pub fn local_keys(&self, mut take: impl FnMut(LocalKey)) {
-        self.walk(&mut |cell| {
+        self.walk(&mut |cell: &Cell<'_>| {
             if cell.newest
                 && let Some(key) = self.local_key(cell)
             {

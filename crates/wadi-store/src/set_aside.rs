@@ -161,24 +161,25 @@ fn remove_copy(dir: &Path) {
 /// Moves what there is of these files into a directory of their own; its name and theirs survive a power cut.
 fn set_aside(dir: &Path, stamp: &str, names: &[&str], why: &str) -> Result<PathBuf, StoreError> {
     let parent = dir.join(SET_ASIDE);
-    let names_of = |n: u32| if n == 0 { parent.join(stamp) } else { parent.join(format!("{stamp}-{n}")) };
-    let place = (0..).map(names_of).find(|place| !place.exists()).unwrap_or_else(|| parent.join(stamp));
-    let moved = || -> io::Result<()> {
-        fs::create_dir_all(&place)?;
-        fs::write(place.join(WHY), format!("{why}\n"))?;
-        File::open(place.join(WHY))?.sync_all()?;
-        for name in names {
-            match fs::rename(dir.join(name), place.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        for changed in [place.as_path(), parent.as_path(), dir] {
-            File::open(changed)?.sync_all()?;
-        }
-        Ok(())
-    };
+    let numbered = |n: u32| if n == 0 { parent.join(stamp) } else { parent.join(format!("{stamp}-{n}")) };
+    let place = (0..1_000).map(numbered).find(|place| !place.exists()).unwrap_or_else(|| parent.join(stamp));
     let failed = |e: io::Error| StoreError::Open { path: place.display().to_string(), why: e.to_string() };
-    moved().map_err(failed)?;
+    move_files(dir, &place, names, why).map_err(failed)?;
     Ok(place)
+}
+
+fn move_files(dir: &Path, place: &Path, names: &[&str], why: &str) -> io::Result<()> {
+    fs::create_dir_all(place)?;
+    fs::write(place.join(WHY), format!("{why}\n"))?;
+    File::open(place.join(WHY))?.sync_all()?;
+    for name in names {
+        match fs::rename(dir.join(name), place.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    for changed in [place, &dir.join(SET_ASIDE), dir] {
+        File::open(changed)?.sync_all()?;
+    }
+    Ok(())
 }

@@ -490,7 +490,7 @@ async fn no_wal_is_thrown_away() {
         restore();
         match gone {
             true => std::fs::remove_file(dir.join("node.sqlite")).unwrap(),
-            false => std::fs::write(dir.join("node.sqlite"), []).unwrap(),
+            false => std::fs::write(dir.join("node.sqlite"), b"").unwrap(),
         }
         let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
         assert!(matches!(store.anchor_state(), AnchorState::LostTail { held: 0, .. }));
