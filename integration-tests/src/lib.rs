@@ -333,6 +333,10 @@ impl Site {
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
         self.send("POST", path, Some(&body.to_string()))
     }
+    /// DELETE as the operator.
+    pub fn delete(&self, path: &str) -> Result<Value, Value> {
+        self.send("DELETE", path, None)
+    }
     /// POST of raw text.
     pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Value> {
         self.send("POST", path, Some(body))

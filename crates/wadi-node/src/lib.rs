@@ -30,6 +30,7 @@ mod replica_digest;
 mod resync;
 mod resync_run;
 mod room;
+mod salvage;
 mod scrub;
 mod stretches;
 mod wants;
