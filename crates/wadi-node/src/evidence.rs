@@ -32,6 +32,17 @@ pub(crate) async fn root_at(store: &dyn Store, log: &LogId, size: u64) -> Result
     Ok(proof::assemble(&[(0, size)], &parts).ok().and_then(|roots| roots.first().copied()))
 }
 
+/// The same, out of what was signed at just that size where that is kept: entries that are damaged below it keep nobody from
+/// knowing it, and nothing of the log is read.
+pub(crate) async fn known_root(store: &dyn Store, log: &LogId, size: u64) -> Result<Option<Hash>, StoreError> {
+    // Those kept are of the branch that is held as the log, unlike cosigned heads, which may be of any.
+    let kept = given(store.checkpoints(log, size.saturating_sub(1)).await)?.unwrap_or_default();
+    match kept.first().map(|c| &c.checkpoint).filter(|c| c.size == size) {
+        Some(head) => Ok(Some(head.root)),
+        None => root_at(store, log, size).await,
+    }
+}
+
 type Witnessed = (SignedCheckpoint, BTreeMap<NodeId, Cosignature>);
 
 impl Node {

@@ -2,7 +2,7 @@
 
 use crate::{
     desk::{Ingested, Work},
-    evidence::{given, root_at},
+    evidence::{given, known_root},
     excerpt::excerpt_part,
     node::{Event, Node},
     room::DISK_LOW,
@@ -10,7 +10,10 @@ use crate::{
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
@@ -77,6 +80,8 @@ struct Link<'n> {
     alike: Option<Frontier>,
     remembered: Option<Frontier>,
     written: std::time::Instant,
+    /// Whether this link had everything read through already.
+    scrubs: AtomicBool,
     comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
     digests: Option<oneshot::Sender<Vec<ScopeSum>>>,
     tree: Option<(u64, oneshot::Sender<(Vec<u8>, u64)>, u64)>,
@@ -115,6 +120,7 @@ pub async fn run_link(
         alike: None,
         remembered: None,
         written: std::time::Instant::now(),
+        scrubs: AtomicBool::new(false),
         comparing: None,
         digests: None,
         tree: None,
@@ -372,8 +378,11 @@ impl Link<'_> {
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();
                 for size in sizes.iter().filter(|s| **s > 0) {
-                    if let Some(root) = root_at(&*self.node.store, log, *size).await? {
+                    if let Some(root) = known_root(&*self.node.store, log, *size).await? {
                         roots.insert(*size, root);
+                    } else if self.held(log) >= *size && !self.scrubs.swap(true, Ordering::Relaxed) {
+                        // It is held and does not read: what is damaged keeps the log from being sent until it is mended.
+                        self.node.scrub_soon();
                     }
                 }
                 Answer::Roots(roots)
@@ -451,7 +460,12 @@ impl Link<'_> {
             Event::RoomAgain if self.short_of_room => {
                 self.closed = Some("there is room on the disk again: what was refused is taken from anew".into());
             }
-            Event::Carried | Event::RoomAgain | Event::Mended(_) | Event::Failed(_) | Event::Broken(_) => {}
+            // Its log may have rested because of what was missing.
+            Event::Mended(_) => {
+                let frontier = self.node.frontier.read().expect("no panic holds it").clone();
+                self.inputs.push_back(Input::Recompare(Box::new(frontier)));
+            }
+            Event::Carried | Event::RoomAgain | Event::Failed(_) | Event::Broken(_) => {}
         }
     }
 
@@ -481,6 +495,10 @@ impl Link<'_> {
         if let Some((log, tip, ranges)) = wanted {
             self.inputs.push_back(Input::Fetch { log, tip, ranges });
         }
+    }
+
+    fn held(&self, log: &LogId) -> u64 {
+        self.node.frontier.read().expect("no panic holds it").0.get(log).map_or(0, |t| t.size)
     }
 
     fn ask(&mut self, ask: LinkAsk) {

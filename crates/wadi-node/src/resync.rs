@@ -133,11 +133,10 @@ impl Node {
     ) -> Result<Resync, NodeError> {
         let name = match peer {
             Some(name) => self.enrolled(name)?.name,
-            None => {
-                self.with_control(|c| c.enrolments().find(|e| e.role == Role::Hub).map(|e| e.name.clone())).ok_or_else(
-                    || NodeError::Refused { code: "no_hub".into(), why: "no hub is enrolled here: name a peer".into() },
-                )?
-            }
+            None => self.own_hub().ok_or_else(|| NodeError::Refused {
+                code: "no_hub".into(),
+                why: "no hub is enrolled here: name a peer".into(),
+            })?,
         };
         if name == self.me.name {
             return Err(NodeError::Refused {
@@ -244,6 +243,18 @@ impl Node {
         plan.outcome = json!({ "through_s": self.hub_time_s.load(std::sync::atomic::Ordering::Relaxed) });
         plan.state = ResyncState::Planned;
         Ok(())
+    }
+
+    /// The hub's name: the one in contact, or one that this node knows as a peer, or any.
+    fn own_hub(&self) -> Option<String> {
+        let near: Vec<NodeId> = self.peers.lock().expect("no panic holds it").keys().copied().collect();
+        let connected = self.connected(None);
+        self.with_control(|c| {
+            let is_hub = |id: &NodeId| c.role(id) == Some(Role::Hub);
+            let any = || c.enrolments().map(Enrolment::node).find(is_hub);
+            let hub = connected.or_else(|| near.into_iter().find(is_hub)).or_else(any)?;
+            c.enrolment(&hub).map(|e| e.name.clone())
+        })
     }
 
     /// The enrolment of a name.

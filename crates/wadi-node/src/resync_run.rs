@@ -19,6 +19,8 @@ use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
 const LOOK: Duration = Duration::from_millis(500);
 /// Looks without progress after which what no peer holds is given up, and told.
 const IDLE_LOOKS_MAX: u32 = 240;
+/// Looks without progress after which shipping mends what may hold it up.
+const SHIP_LOOKS: u32 = 10;
 /// Looks for which verifying waits that both sides come to rest.
 const REST_LOOKS_MAX: u32 = 120;
 
@@ -153,6 +155,7 @@ impl Runner {
 
     /// Waits until everything local is at the peer. Returns false when it was paused or cancelled meanwhile.
     async fn ship(&self, node: &Arc<Node>, r: &mut Resync) -> Result<bool, NodeError> {
+        let (mut before, mut idle) = (u64::MAX, 0);
         loop {
             let left = match node.connected(Some(&r.peer)) {
                 Some(peer) => unshipped(node, peer),
@@ -160,6 +163,17 @@ impl Runner {
             };
             if left == 0 {
                 return Ok(true);
+            }
+            idle = if left < before { 0 } else { idle + 1 };
+            before = left;
+            if idle >= SHIP_LOOKS && left < u64::MAX {
+                // What cannot be shipped may stand behind damage of its own log. Mending takes nothing away, so it may go
+                // first; after it the logs that rested are offered again.
+                idle = 0;
+                node.scrub(Round { bytes_s: None, mend: true }).await?;
+                if let Some(peer) = node.connected(Some(&r.peer)) {
+                    let _ = node.compare(peer).await?;
+                }
             }
             let waits_for = match left {
                 u64::MAX => {

@@ -68,7 +68,8 @@ fn child() {
                     tell(format!("error {}\n", error.code()));
                     failures += 1;
                     if failures == 3 {
-                        return;
+                        // It is closed as it is dropped.
+                        return tell("closing\n".into());
                     }
                 }
             }
