@@ -67,17 +67,17 @@ impl AnchorFile {
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             File::open(parent).and_then(|d| d.sync_all()).map_err(why)?;
         }
-        let mut newest: Option<Anchor> = None;
-        for slot in 0..2 {
-            let mut bytes = vec![0; SLOT_BYTES];
-            if file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64).is_ok()
-                && let Some(anchor) = decode(&bytes)
-                && newest.as_ref().is_none_or(|n| n.commits < anchor.commits)
-            {
-                newest = Some(anchor);
-            }
-        }
+        let newest = newest(&file);
         Ok((Self { file, path: path.into() }, newest))
+    }
+
+    /// What an anchor says, for looking at it alone: nothing is created.
+    pub fn read(path: &Path) -> Result<Option<Anchor>, StoreError> {
+        match File::open(path) {
+            Ok(file) => Ok(newest(&file)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(StoreError::Open { path: path.display().to_string(), why: e.to_string() }),
+        }
     }
 
     /// Writes the slot that is not the newest, and syncs it. Called after the database was synced, never before.
@@ -87,6 +87,21 @@ impl AnchorFile {
         self.file.write_all_at(&encode(anchor), at).map_err(failed)?;
         self.file.sync_data().map_err(failed)
     }
+}
+
+/// The newer of the two slots that is whole.
+fn newest(file: &File) -> Option<Anchor> {
+    let mut newest: Option<Anchor> = None;
+    for slot in 0..2 {
+        let mut bytes = vec![0; SLOT_BYTES];
+        if file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64).is_ok()
+            && let Some(anchor) = decode(&bytes)
+            && newest.as_ref().is_none_or(|n| n.commits < anchor.commits)
+        {
+            newest = Some(anchor);
+        }
+    }
+    newest
 }
 
 pub(crate) fn encode(anchor: &Anchor) -> Vec<u8> {

@@ -18,9 +18,9 @@ pub struct AuditLog {
 }
 
 /// A database opened for reading alone.
-pub struct AuditReader(SqliteConnection);
+pub struct AuditReader(pub(crate) SqliteConnection);
 
-fn odd(what: &str) -> impl Fn(wadi_log::LogError) -> StoreError + '_ {
+pub(crate) fn odd(what: &str) -> impl Fn(wadi_log::LogError) -> StoreError + '_ {
     move |e| StoreError::Damaged { entry: format!("{what}: {e}") }
 }
 

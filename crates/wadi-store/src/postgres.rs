@@ -103,7 +103,7 @@ fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
 }
 
 /// A URL for people: without its password.
-fn hide_password(url: &str) -> String {
+pub(crate) fn hide_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
         _ => url.into(),
@@ -168,6 +168,38 @@ pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> 
         return Err(StoreError::Conflict("that database holds a node's records already: name an empty one".into()));
     }
     Ok(conn)
+}
+
+/// A session for reading a database that a daemon may write to meanwhile, and the server's major version.
+pub(crate) async fn open_to_read(url: &str) -> Result<(PgConnection, u32), StoreError> {
+    let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
+    let mut conn = PgConnection::connect_with(&options(url, "0")?).await.map_err(open_error)?;
+    // While a dump reads by this session's snapshot, the session itself says nothing.
+    sqlx::query("SET idle_in_transaction_session_timeout = 0").execute(&mut conn).await?;
+    let major = server_major(&mut conn).await?;
+    Ok((conn, major))
+}
+
+/// A database without a table, and the server's major version. No daemon begins to write to it while this session lives.
+pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreError> {
+    let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
+    let mut conn = PgConnection::connect_with(&options(url, "0")?).await.map_err(open_error)?;
+    check_server(&mut conn).await?;
+    let tables: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))",
+    )
+    .fetch_one(&mut conn)
+    .await?;
+    if tables || !take_lock(&mut conn).await? {
+        return Err(StoreError::NotEmpty(hide_password(url)));
+    }
+    let major = server_major(&mut conn).await?;
+    Ok((conn, major))
+}
+
+async fn server_major(conn: &mut PgConnection) -> Result<u32, StoreError> {
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(conn).await?;
+    Ok(version.unsigned_abs() / 10_000)
 }
 
 async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
