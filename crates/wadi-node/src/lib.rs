@@ -6,6 +6,7 @@
 
 mod clock;
 mod commit;
+mod compare;
 mod desk;
 mod error;
 mod evidence;
