@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wadi_log::{EVIDENCE_BYTES_MAX, Enrolment, LogId, NodeId, Peaks, RootKey, leaf_hash};
-use wadi_store::AuditReader;
+use wadi_store::{AuditLog, AuditReader};
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
@@ -39,6 +39,8 @@ pub enum AuditCommand {
         #[command(flatten)]
         at: At,
     },
+    /// Compares what two nodes hold, record by record and field by field. Exit code 3 where they differ.
+    Compare(crate::compare::CompareArgs),
     /// Checks an evidence file against the commission's root alone (docs/evidence.md).
     VerifyEvidence {
         file: PathBuf,
@@ -50,11 +52,11 @@ pub enum AuditCommand {
 
 /// What was found wrong, in the order in which it was found.
 #[derive(Default)]
-struct Report {
-    logs: u64,
-    entries: u64,
-    signatures: u64,
-    damage: Vec<String>,
+pub(crate) struct Report {
+    pub(crate) logs: u64,
+    pub(crate) entries: u64,
+    pub(crate) signatures: u64,
+    pub(crate) damage: Vec<String>,
 }
 
 pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
@@ -64,6 +66,7 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
             let done = tokio::task::spawn_blocking(move || evidence(&record, &output, &at, json)).await;
             return done.map_err(|e| Failure::new("panicked", e.to_string()))?;
         }
+        AuditCommand::Compare(args) => return crate::compare::run(args, json).await,
         AuditCommand::VerifyEvidence { file, root } => return verify_evidence(&file, &root, json),
     };
     let root =
@@ -94,23 +97,51 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
 }
 
 async fn verify(dir: &Path, root: &Path, quiet: bool) -> Result<Report, Failure> {
-    let root = root_key(root)?;
-    let mut reader = AuditReader::open(dir).await?;
+    check(&mut AuditReader::open(dir).await?, &root_key(root)?, quiet).await
+}
+
+/// Recomputes every leaf and root of a database and checks every signature.
+pub(crate) async fn check(reader: &mut AuditReader, root: &RootKey, quiet: bool) -> Result<Report, Failure> {
     let mut report = Report::default();
-    let members = members(&mut reader, &root, &mut report).await?;
+    let members = members(reader.enrolments().await?, root, &mut report);
     let logs = reader.logs().await?;
     let total: u64 = logs.iter().map(|l| l.size).sum();
     let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(total) };
     for log in logs {
         report.logs += 1;
-        check_log(&mut reader, &log, members.get(&log.log.node), &mut report, &bar).await?;
+        check_log(reader, &log, members.get(&log.log.node), &mut report, &bar).await?;
     }
-    check_cosignatures(&mut reader, &members, &mut report).await?;
+    check_cosignatures(reader, &members, &mut report).await?;
     bar.finish_and_clear();
     Ok(report)
 }
 
-fn root_key(path: &Path) -> Result<RootKey, Failure> {
+/// The same of a file that PostgreSQL's own tool wrote: every leaf, every root, and each log's newest signature.
+pub(crate) async fn check_dump(file: &Path, root: &RootKey, quiet: bool) -> Result<(Report, Vec<AuditLog>), Failure> {
+    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    let found = wadi_store::audit_dump(file, |n| bar.inc(n)).await?;
+    bar.finish_and_clear();
+    let mut report = Report { entries: found.entries, damage: found.damage, ..Report::default() };
+    let members = members(found.enrolments, root, &mut report);
+    for row in &found.logs {
+        report.logs += 1;
+        report.signatures += 1;
+        let (log, signed) = (row.log, &row.checkpoint);
+        match members.get(&log.node) {
+            None => report.damage.push(format!("{log}: its author is not enrolled")),
+            Some(author) => {
+                if let Err(error) = signed.verify(&author.log_key) {
+                    report.damage.push(format!("{log}: checkpoint at {}: {error}", signed.checkpoint.size));
+                } else if signed.checkpoint.root != row.peaks.root() {
+                    report.damage.push(format!("{log}: the root at {} is not the one that was signed", row.size));
+                }
+            }
+        }
+    }
+    Ok((report, found.logs))
+}
+
+pub(crate) fn root_key(path: &Path) -> Result<RootKey, Failure> {
     let bad = |why: String| Failure::usage("no_root", format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
     let key = wadi_log::unhex(text.trim()).and_then(|b| b.try_into().ok());
@@ -185,13 +216,9 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-async fn members(
-    reader: &mut AuditReader,
-    root: &RootKey,
-    report: &mut Report,
-) -> Result<BTreeMap<NodeId, Enrolment>, Failure> {
+fn members(stored: Vec<(NodeId, Vec<u8>)>, root: &RootKey, report: &mut Report) -> BTreeMap<NodeId, Enrolment> {
     let mut out = BTreeMap::new();
-    for (node, bytes) in reader.enrolments().await? {
+    for (node, bytes) in stored {
         report.signatures += 1;
         match Enrolment::from_bytes(&bytes).and_then(|e| e.verify(root).map(|()| e)) {
             Ok(e) if e.node() == node => drop(out.insert(node, e)),
@@ -199,7 +226,7 @@ async fn members(
             Err(error) => report.damage.push(format!("the enrolment of {node}: {error}")),
         }
     }
-    Ok(out)
+    out
 }
 
 async fn check_log(

@@ -211,6 +211,10 @@ async fn open_store(
 ) -> Result<Arc<dyn Store>, Failure> {
     let node = papers.enrolment.node();
     match &config.database {
+        None if wadi_store::restore_unfinished(&config.data) => Err(Failure::usage(
+            "restore_unfinished",
+            "a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost",
+        )),
         None if !config.data.join("node.sqlite").exists() && config.data.join("node.sqlite.moved").exists() => {
             Err(Failure::usage(
                 "database_moved",
@@ -259,7 +263,8 @@ async fn open_or_stand_by(
     store
 }
 
-fn lock(config: &Config) -> Result<std::fs::File, Failure> {
+/// The directory's lock, held as long as the file is open.
+pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Failure> {
     let path = config.data.join("lock");
     let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
     file.try_lock().map_err(|_| {
