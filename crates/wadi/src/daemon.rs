@@ -75,6 +75,9 @@ async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failu
         return Err(Failure::usage("not_a_hub", "a crossing keeps its records on its own disk, in SQLite"));
     }
     let _lock = lock(config)?;
+    if wadi_store::restore_unfinished(&config.data) {
+        return Err(restore_unfinished());
+    }
     let bar = if json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}").expect("a fixed template"));
     let moved = wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
@@ -211,10 +214,7 @@ async fn open_store(
 ) -> Result<Arc<dyn Store>, Failure> {
     let node = papers.enrolment.node();
     match &config.database {
-        None if wadi_store::restore_unfinished(&config.data) => Err(Failure::usage(
-            "restore_unfinished",
-            "a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost",
-        )),
+        None if wadi_store::restore_unfinished(&config.data) => Err(restore_unfinished()),
         None if !config.data.join("node.sqlite").exists() && config.data.join("node.sqlite.moved").exists() => {
             Err(Failure::usage(
                 "database_moved",
@@ -261,6 +261,12 @@ async fn open_or_stand_by(
         tracing::info!("taking over");
     }
     store
+}
+
+fn restore_unfinished() -> Failure {
+    let why =
+        "a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost";
+    Failure::usage("restore_unfinished", why)
 }
 
 /// The directory's lock, held as long as the file is open.
