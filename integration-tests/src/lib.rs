@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -48,25 +49,31 @@ pub fn run_json(dir: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default()
 }
 
-/// The commission's papers, made once for all stories of a test binary: hub, trb, qam, an observer of Traibeel's
-/// passages, and one node of another CA.
+/// The six crossings' nodes.
+pub const SITES: [&str; 6] = ["wld", "rab", "mun", "man", "trb", "qam"];
+
+/// The commission's papers, made once for all stories of a test binary: two hubs, the six crossings, an observer of
+/// Traibeel's passages, and a crossing and a hub of another CA.
 pub fn papers() -> &'static Path {
     static PAPERS: OnceLock<tempfile::TempDir> = OnceLock::new();
     PAPERS
         .get_or_init(|| {
             let dir = tempfile::tempdir().expect("a temporary directory");
-            run_json(dir.path(), &["pki", "init"]);
-            for arguments in [
-                vec!["hub", "--role", "hub"],
-                vec!["hub2", "--role", "hub"],
-                vec!["trb", "--crossing", "TRB"],
-                vec!["qam", "--crossing", "QAM"],
-                vec!["army", "--role", "observer", "--grant", "passage:TRB"],
-            ] {
-                run_json(dir.path(), &[&["pki", "issue"], &arguments[..]].concat());
+            // Opened at once: what a CA's passphrase costs is no part of these stories.
+            let init = |ca: &str| run_json(dir.path(), &["pki", "init", "--work-factor", "10", "--dir", ca]);
+            let issue = |ca: &str, arguments: &[&str]| {
+                run_json(dir.path(), &[&["pki", "issue", "--dir", ca], arguments].concat());
+            };
+            init("certs");
+            issue("certs", &["hub", "--role", "hub"]);
+            issue("certs", &["hub2", "--role", "hub"]);
+            for name in SITES {
+                issue("certs", &[name, "--crossing", &name.to_uppercase()]);
             }
-            run_json(dir.path(), &["pki", "init", "--dir", "other"]);
-            run_json(dir.path(), &["pki", "issue", "stranger", "--crossing", "TRB", "--dir", "other"]);
+            issue("certs", &["army", "--role", "observer", "--grant", "passage:TRB"]);
+            init("other");
+            issue("other", &["stranger", "--crossing", "TRB"]);
+            issue("other", &["elsewhere", "--role", "hub"]);
             dir
         })
         .path()
@@ -170,8 +177,10 @@ impl World {
         std::fs::create_dir_all(&dir).expect("a directory");
         let listen = UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port");
         let http = free_tcp();
+        // Many nodes share this machine's disk.
+        let room = if more.contains("ballast_mib") { "" } else { "ballast_mib = 1\nroom_low_mib = 16\n" };
         let mut text = format!(
-            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{more}\n",
+            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{room}{more}\n",
             papers
         );
         for (peer, address) in peers {
@@ -195,12 +204,18 @@ impl World {
 
     /// Starts a node's process and waits for nothing.
     pub fn launch(&self, name: &str) {
+        self.launch_with(name, &[]);
+    }
+
+    /// The same with more in its environment.
+    pub fn launch_with(&self, name: &str, env: &[(&str, OsString)]) {
         let site = self.site(name);
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(site.dir.join("stderr.log")).expect("a log");
         let child = Command::new(wadi())
             .args(["node", "run", "--config"])
             .arg(site.dir.join("node.toml"))
+            .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -231,11 +246,13 @@ impl World {
         self.sites.iter().map(|(n, s)| format!("-- {n}\n{}\n{}\n", tail(s), status(s))).collect()
     }
 
-    /// Waits until these nodes hold the same of every scope that they share, and nothing waits or is unsent.
+    /// Waits until these nodes hold the same of every scope that they share, and nothing waits or is unsent. The hub's own
+    /// site days are the hub's alone.
     pub fn settle(&self, names: &[&str]) {
         self.wait(&format!("{names:?} agree"), || {
             let statuses: Vec<Value> = names.iter().filter_map(|n| self.site(n).get("/v1/sites").ok()).collect();
             let calm = |s: &Value| s["unsent"] == 0 && s["waiting"] == 0;
+            let of_hub_alone = |scope: &Value| scope["lane"] == "site" && scope["crossing"] == "HUB";
             let mut scopes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
             for s in &statuses {
                 for scope in s["scopes"].as_array().into_iter().flatten() {
@@ -244,7 +261,9 @@ impl World {
             }
             statuses.len() == names.len()
                 && statuses.iter().all(calm)
-                && scopes.values().all(|held| held.len() > 1 && held.windows(2).all(|w| w[0] == w[1]))
+                && scopes
+                    .values()
+                    .all(|held| (held.len() > 1 || of_hub_alone(&held[0])) && held.windows(2).all(|w| w[0] == w[1]))
         });
     }
 }
@@ -360,6 +379,22 @@ impl Site {
         if let Some(mut child) = self.child.lock().expect("no panic holds it").take() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+    /// Waits until it has ended by itself; its exit code.
+    pub fn ended(&self) -> Option<i32> {
+        let mut child = self.child.lock().expect("no panic holds it").take()?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return status.code(),
+                _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+                _ => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return None;
+                }
+            }
         }
     }
     /// Stops it in order.

@@ -124,3 +124,54 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
     let trailer: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(trailer["export"]["rows"], text.lines().count() - 1);
 }
+
+#[test]
+fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let (trb, hub) = (world.site("trb"), world.site("hub"));
+    let right = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";
+    let wrong = right.replace("7408122", "7408123");
+    let wrong = wrong.as_str();
+    let body = |zones: &[&str]| {
+        json!({
+            "kind": "passage", "officer": "OF-2", "department": "PAS", "check_mrz": zones,
+            "fields": {
+                "direction": "in", "purpose": "passengers",
+                "person.2.document_hash": "b".repeat(64), "person.10.document_hash": "a".repeat(64),
+            },
+        })
+    };
+    let told = trb.post("/v1/records", &body(&[right, wrong])).unwrap();
+    let id = told["id"].as_str().unwrap();
+    assert!(told["warnings"].to_string().contains("check digit"), "{told}");
+    let fields = trb.record(id).unwrap()["fields"].clone();
+    assert_eq!(
+        (&fields["person.2.document_check"], &fields["person.10.document_check"]),
+        (&json!("passed"), &json!("failed"))
+    );
+    world.wait("the hub finds it", || {
+        let found = hub.get("/v1/findings?rule=R24").unwrap_or_default();
+        found["findings"][0]["phase"] == "FIRM" && found["findings"][0]["text"].to_string().contains("person.10")
+    });
+    // Read again, by somebody who has the record before them: it agrees now, and nothing is left to find.
+    let again = json!({
+        "officer": "OF-2", "department": "PAS", "check_mrz": [right], "fields": {"person.10.document_hash": "c".repeat(64)},
+    });
+    trb.post(&format!("/v1/records/{id}/events"), &again).unwrap();
+    assert_eq!(trb.record(id).unwrap()["fields"]["person.10.document_check"], "passed");
+    world.wait("the hub withdraws it", || {
+        hub.get("/v1/findings?rule=R24").is_ok_and(|f| f["findings"].as_array().is_some_and(Vec::is_empty))
+    });
+    // One zone and two documents: nobody can tell whose it is, and nothing is noted.
+    let unclear = trb.post("/v1/records", &body(&[wrong])).unwrap();
+    let fields = trb.record(unclear["id"].as_str().unwrap()).unwrap()["fields"].clone();
+    assert!(fields["person.2.document_check"].is_null() && fields["person.10.document_check"].is_null(), "{fields}");
+    trb.stop();
+    let held = std::fs::read(trb.dir.join("node.sqlite")).unwrap();
+    let wal = std::fs::read(trb.dir.join("node.sqlite-wal")).unwrap_or_default();
+    for text in [&b"L898902C3"[..], b"ERIKSSON"] {
+        assert!(![&held, &wal].iter().any(|f| f.windows(text.len()).any(|w| w == text)));
+    }
+}

@@ -159,12 +159,12 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
     assert!(check("database_newer").contains("99"));
     // The passphrase.
     let output = std::process::Command::new(integration_tests::wadi())
-        .args(["--json", "pki", "issue", "wld", "--crossing", "WLD", "--dir"])
+        .args(["--json", "pki", "issue", "late", "--crossing", "TRB", "--dir"])
         .arg(papers().join("certs"))
         .env("WADI_PASSPHRASE", "wrong horse")
         .output()
         .unwrap();
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(value["error"], "wrong_passphrase");
-    assert!(!papers().join("certs/nodes/wld").exists());
+    assert!(!papers().join("certs/nodes/late").exists());
 }

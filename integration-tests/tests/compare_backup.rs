@@ -107,12 +107,13 @@ fn reseal(copy: &Path, change: impl Fn(&mut Value)) {
     let seed = std::fs::read_to_string(papers().join("certs/nodes/trb/log.key")).unwrap();
     let seed: [u8; 32] = wadi_log::unhex(seed.trim()).unwrap().try_into().unwrap();
     let path = manifest(copy);
-    let held = std::fs::read_to_string(&path).unwrap();
-    let mut value: Value = serde_json::from_str(held.lines().next().unwrap()).unwrap();
+    let mut value: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    value.as_object_mut().unwrap().remove("signature");
     change(&mut value);
     let line = value.to_string();
-    let seal = LogKey::from_seed(&seed).seal("wadi.backup", &line);
-    std::fs::write(path, format!("{line}\n{}\n", json!({"seal": seal}))).unwrap();
+    let signature = wadi_log::hex(&LogKey::from_seed(&seed).seal("wadi.backup/v1", line.as_bytes()));
+    let open = line.strip_suffix('}').unwrap();
+    std::fs::write(path, format!("{open},\"signature\":\"{signature}\"}}\n")).unwrap();
 }
 
 fn manifest(copy: &Path) -> PathBuf {

@@ -25,6 +25,10 @@ pub struct VerifiedEntry {
 }
 
 impl VerifiedEntry {
+    /// For whoever has just proven it.
+    pub(crate) fn proven(reference: Reference, reading: Result<Reading, LogError>, bytes: Vec<u8>) -> Self {
+        Self { reference, bytes, reading }
+    }
     /// Where it stands.
     pub fn reference(&self) -> Reference {
         self.reference

@@ -259,6 +259,11 @@ impl Control {
         self.cuts.iter().map(|(r, c)| CutFact { reference: *r, cut: c.cut.clone() })
     }
 
+    /// Where the cuts and admissions held stand, in one order everywhere: what verdicts hang on beside the logs themselves.
+    pub fn cuts_and_admissions(&self) -> impl Iterator<Item = &Reference> {
+        self.cuts.keys().chain(self.admitted.keys())
+    }
+
     /// Logs whose epoch a later boot of their node has closed, where at least as much is held as the boot names.
     pub fn closed_logs(&self, held: impl Fn(&LogId) -> u64) -> BTreeSet<LogId> {
         let mut out = BTreeSet::new();

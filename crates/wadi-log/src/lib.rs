@@ -18,7 +18,7 @@ mod ids;
 mod member;
 mod merkle;
 mod note;
-mod seal;
+mod stretch;
 
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod pb {
@@ -42,4 +42,4 @@ pub use ids::{Crossing, Epoch, Hash, Lane, LogId, NodeId, RecordId, Reference, S
 pub use member::{Enrolment, Grant, Role, RootKey, Scope};
 pub use merkle::{Peaks, Subtree, TILE_LEVELS, leaf_hash, node_hash, proof};
 pub use note::{Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note};
-pub use seal::check_seal;
+pub use stretch::{Stretch, VerifiedStretch, stretch_ranges, verify_stretch};

@@ -3,7 +3,7 @@
 use crate::{
     Crossing, Lane, LogError, LogId, NodeId,
     entry::canonical,
-    note::{LogKey, verify},
+    note::{LogKey, verify, verify_seal, x25519_public},
     pb,
 };
 use prost::Message;
@@ -130,6 +130,14 @@ impl Enrolment {
     pub fn verify(&self, root: &RootKey) -> Result<(), LogError> {
         root.verify(&self.signed_bytes(), &self.root_signature)
             .map_err(|_| LogError::BadSignature { what: "enrolment" })
+    }
+    /// Checks that this node's log key sealed these bytes.
+    pub fn verify_seal(&self, context: &str, bytes: &[u8], signature: &[u8; 64]) -> Result<(), LogError> {
+        verify_seal(&self.log_key, context, bytes, signature)
+    }
+    /// The X25519 public key of its log key: what is encrypted to it, this node alone can read.
+    pub fn x25519_public(&self) -> Result<[u8; 32], LogError> {
+        x25519_public(&self.log_key)
     }
     /// The encoded enrolment, as in an entry's body.
     pub fn to_bytes(&self) -> Vec<u8> {

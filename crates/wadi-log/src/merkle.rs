@@ -98,7 +98,7 @@ pub mod proof {
     /// Leaves `[start, end)` whose root is one element of a proof.
     pub type Range = (u64, u64);
 
-    fn split(n: u64) -> u64 {
+    pub(crate) fn split(n: u64) -> u64 {
         debug_assert!(n > 1);
         1 << (63 - (n - 1).leading_zeros())
     }

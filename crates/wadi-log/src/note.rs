@@ -251,9 +251,36 @@ impl LogKey {
         let signature = self.0.sign(&checkpoint.cosigned_text(time_s)).to_bytes();
         Cosignature { witness: self.node(), time_s, signature }
     }
+    /// Seals bytes: signs their SHA-256 under a context of their own, a format's name, so that no statement passes for
+    /// one of another kind.
+    pub fn seal(&self, context: &str, bytes: &[u8]) -> [u8; 64] {
+        self.sign_bytes(&sealed_text(context, bytes))
+    }
+    /// The X25519 secret of this key, by the birational map between the two curves: what was encrypted to
+    /// [`crate::Enrolment::x25519_public`] opens with it.
+    pub fn x25519_secret(&self) -> [u8; 32] {
+        self.0.to_scalar_bytes()
+    }
     pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
         self.0.sign(bytes).to_bytes()
     }
+}
+
+fn sealed_text(context: &str, bytes: &[u8]) -> Vec<u8> {
+    debug_assert!(!context.contains('\n'));
+    format!("{context}\n{}\n", sha256(&[bytes])).into_bytes()
+}
+
+/// Checks what [`LogKey::seal`] made.
+pub(crate) fn verify_seal(key: &[u8; 32], context: &str, bytes: &[u8], signature: &[u8; 64]) -> Result<(), LogError> {
+    verify(key, &sealed_text(context, bytes), signature, "seal")
+}
+
+/// The X25519 public key of a log key. A key of small order would encrypt to nobody, and is refused.
+pub(crate) fn x25519_public(key: &[u8; 32]) -> Result<[u8; 32], LogError> {
+    let key = VerifyingKey::from_bytes(key).ok().filter(|k| !k.is_weak());
+    let key = key.ok_or_else(|| LogError::malformed("log key", "no point of the curve's large group"))?;
+    Ok(key.to_montgomery().to_bytes())
 }
 
 pub(crate) fn verify(key: &[u8; 32], bytes: &[u8], signature: &[u8; 64], what: &'static str) -> Result<(), LogError> {
@@ -321,5 +348,23 @@ mod tests {
         let mut late = key.cosign(&signed.checkpoint, 10);
         late.time_s = 11;
         assert!(late.verify(&signed.checkpoint, &key.public()).is_err());
+    }
+
+    #[test]
+    fn a_seal_holds_for_its_context_its_bytes_and_its_key() {
+        let (key, stranger) = (LogKey::from_seed(&[5; 32]), LogKey::from_seed(&[6; 32]));
+        let seal = key.seal("wadi.bundle/v1", b"text");
+        verify_seal(&key.public(), "wadi.bundle/v1", b"text", &seal).unwrap();
+        assert!(verify_seal(&key.public(), "wadi.receipt/v1", b"text", &seal).is_err());
+        assert!(verify_seal(&key.public(), "wadi.bundle/v1", b"test", &seal).is_err());
+        assert!(verify_seal(&stranger.public(), "wadi.bundle/v1", b"text", &seal).is_err());
+    }
+
+    #[test]
+    fn a_key_that_encrypts_to_nobody_is_refused() {
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        assert_eq!(x25519_public(&identity).unwrap_err().code(), "malformed");
+        assert_ne!(x25519_public(&LogKey::from_seed(&[5; 32]).public()).unwrap(), [0; 32]);
     }
 }

@@ -144,6 +144,7 @@ impl Network {
         let board = Arc::new(Board::default());
         let mut tasks = vec![tokio::spawn(answer(node.clone(), endpoint.clone(), board.clone(), stopped.clone()))];
         for peer in config.peers.clone() {
+            node.note_peer(peer.node, |p| p.rate_bits_s = peer.rate_bits_s);
             let mut client = quinn::ClientConfig::new(client.clone());
             client.transport_config(Arc::new(transport(&config, peer.rate_bits_s)));
             let dialler = Dialler {

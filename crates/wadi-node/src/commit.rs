@@ -41,6 +41,12 @@ pub(crate) struct Group {
     pub(crate) events: Vec<Event>,
     pub(crate) done: Vec<Done>,
     pub(crate) watermark_moved: bool,
+    /// Logs of which another branch is held whole now.
+    pub(crate) branched: BTreeSet<LogId>,
+    /// Logs whose fork was proven.
+    pub(crate) forked: BTreeSet<LogId>,
+    /// Control entries came back to their places: everything is read anew.
+    pub(crate) reload: bool,
     /// Something failed half-way: nothing of this group may be committed.
     pub(crate) broken: Option<StoreError>,
     refresh: bool,
@@ -62,6 +68,9 @@ impl Group {
             events: Vec::new(),
             done: Vec::new(),
             watermark_moved: false,
+            branched: BTreeSet::new(),
+            forked: BTreeSet::new(),
+            reload: false,
             broken: None,
             refresh: false,
         }
@@ -83,6 +92,7 @@ impl Desk {
     }
 
     async fn take(&mut self, g: &mut Group, item: Work) {
+        let Some(item) = self.admit(item) else { return };
         match item {
             Work::Write(write, reply) => match self.write_one(g, *write).await {
                 Ok(written) => g.done.push(Box::new(move |r| {
@@ -145,6 +155,25 @@ impl Desk {
             Work::Account { record, reply } => {
                 let _ = reply.send(self.account(g, record).await);
             }
+            Work::Stretches(fetched, peer, reply) => {
+                self.take_stretches(g, fetched, peer).await;
+                g.done.push(Box::new(move |_| {
+                    let _ = reply.send(());
+                }));
+            }
+            Work::Mend(mended, reply) => {
+                g.batch.tree.extend(mended.tree);
+                g.batch.reindexed.extend(mended.reindexed);
+                g.batch.about.extend(mended.about);
+                g.batch.seen.extend(mended.seen);
+                g.batch.resyncs.extend(mended.resyncs);
+                g.batch.local.extend(mended.local);
+                g.done.push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
+            }
+            Work::Rederive { ids, mend, reply } => match self.rederive(g, ids, mend).await {
+                Ok(count) => g.done.push(Box::new(move |r| drop(reply.send(r.map(|()| count).map_err(Into::into))))),
+                Err(error) => drop(reply.send(Err(error.into()))),
+            },
             Work::Stop(_) => unreachable!("the desk's loop takes it"),
         }
     }
@@ -160,6 +189,7 @@ impl Desk {
             Ok(()) => self.store.commit(std::mem::take(&mut g.batch)).await,
             Err(error) => Err(error),
         };
+        let grown: Vec<LogId> = g.grown.keys().copied().collect();
         match &outcome {
             Ok(()) => {
                 if !g.grown.is_empty() {
@@ -181,6 +211,7 @@ impl Desk {
                 tracing::error!(code = error.code(), %error, "commit failed; reading the store anew");
                 // Memory is ahead of the disk: nothing of this group may be built upon.
                 self.epoch = None;
+                self.room.heard(error);
                 if let StoreError::Failed(why) = error {
                     let _ = self.events.send(Event::Failed(why.clone()));
                 }
@@ -191,6 +222,16 @@ impl Desk {
                 g.events.clear();
             }
         }
+        self.side.clear();
+        let (reload, verdicts_moved) = (g.reload, g.verdicts_moved || !g.branched.is_empty());
+        let logs: BTreeSet<LogId> = g.forked.iter().chain(&grown).copied().collect();
+        let switched = match &outcome {
+            Ok(()) => self.after_mending(reload, &logs, verdicts_moved).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the branches of forked logs could not be followed");
+                Vec::new()
+            }),
+            Err(_) => Vec::new(),
+        };
         for done in g.done.drain(..) {
             done(outcome.clone());
         }
@@ -211,6 +252,77 @@ impl Desk {
                 Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await;
             }
         }
+        for log in switched {
+            let at = self.control.read().expect("no panic holds it").forks().get(&log).map_or(0, |f| f.at);
+            let mut after = Group::new(self.new_batch());
+            for id in self.store.records_of_log(&log, at).await.unwrap_or_default() {
+                if let Err(error) = self.rebuild(&mut after, id).await {
+                    tracing::error!(%error, record = %id, "a record could not be built again");
+                }
+            }
+            Box::pin(self.commit(after)).await;
+        }
+    }
+
+    /// What a commit leaves to be followed up: control entries that came back, and forks. Returns the logs whose other branch
+    /// became the log.
+    async fn after_mending(
+        &mut self,
+        reload: bool,
+        logs: &BTreeSet<LogId>,
+        verdicts_moved: bool,
+    ) -> Result<Vec<LogId>, StoreError> {
+        if reload {
+            self.load().await?;
+        }
+        let switched = self.follow_forks(logs, verdicts_moved).await?;
+        if !switched.is_empty() {
+            self.load().await?;
+        }
+        Ok(switched)
+    }
+
+    /// Builds records afresh and writes those that stood differently, or should not stand at all.
+    async fn rederive(&mut self, g: &mut Group, ids: Vec<RecordId>, mend: bool) -> Result<u64, StoreError> {
+        let mut count = 0;
+        let before = g.touched.clone();
+        for id in ids.into_iter().filter(|id| !before.contains(id)) {
+            self.books.pop(&id);
+            g.books.remove(&id);
+            self.build(g, id).await?;
+            let stood = self.store.record(&id).await?;
+            let terms = self.store.terms_of(&[id]).await?.into_iter().map(|(_, what, value)| (what, value));
+            let now = g.books.get(&id).map(project);
+            let as_it_stood = |stood: RecordRow, now: &RecordRow| RecordRow {
+                changed: now.changed,
+                waiting: now.waiting.clone(),
+                terms: terms.collect::<BTreeSet<_>>().into_iter().collect(),
+                ..stood
+            };
+            let is_right = match (stood, now) {
+                (None, None) => true,
+                (Some(stood), Some(mut now)) => {
+                    now.terms = now.terms.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+                    as_it_stood(stood, &now) == now
+                }
+                (Some(_), None) => {
+                    if mend {
+                        g.batch.records_gone.push(id);
+                    }
+                    count += 1;
+                    true
+                }
+                (None, Some(_)) => false,
+            };
+            count += u64::from(!is_right);
+            if is_right || !mend {
+                g.books.remove(&id);
+                g.unjudged.remove(&id);
+            } else {
+                g.touched.insert(id);
+            }
+        }
+        Ok(count)
     }
 
     async fn prepare(&mut self, g: &mut Group) -> Result<(), StoreError> {
@@ -525,6 +637,7 @@ impl Desk {
             self.recheck.store(true, Ordering::Relaxed);
             self.reconcile.notify_one();
         }
+        self.orders.lock().expect("no panic holds it").learn(verified.reference(), &entry.body);
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {

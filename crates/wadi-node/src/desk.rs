@@ -6,13 +6,16 @@ use crate::{
     history::Account,
     judging::SeenIndex,
     node::{Event, NodeKeys},
+    resync_run::Orders,
+    room::Room,
+    wants::Wants,
     write::{Write, Written},
 };
 use lru::LruCache;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     num::NonZeroUsize,
-    sync::{Arc, RwLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
@@ -21,7 +24,7 @@ use wadi_log::{
 };
 use wadi_record::{Book, Policy};
 use wadi_store::{Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
-use wadi_sync::ExcerptEntry;
+use wadi_sync::{ExcerptEntry, Fetched};
 
 /// Things done in one group, and so in one commit, at most.
 const GROUP_MAX: usize = 256;
@@ -41,13 +44,36 @@ pub(crate) enum Work {
     Forks(Vec<ForkProof>, NodeId),
     Cosigned(Box<SignedCheckpoint>, Cosignature),
     HubTime(i64),
-    Excerpt { record: RecordId, entries: Vec<ExcerptEntry>, peer: NodeId, reply: oneshot::Sender<bool> },
+    Excerpt {
+        record: RecordId,
+        entries: Vec<ExcerptEntry>,
+        peer: NodeId,
+        reply: oneshot::Sender<bool>,
+    },
     Carry(Carried, oneshot::Sender<bool>),
     Refusal(RefusalRow),
     Peer(PeerRow),
     Local(Vec<LocalKey>, Vec<(String, String)>, Reply<()>),
-    At { record: RecordId, at: Vec<Reference>, time_ms: Option<i64>, reply: Reply<serde_json::Value> },
-    Account { record: RecordId, reply: Reply<Account> },
+    At {
+        record: RecordId,
+        at: Vec<Reference>,
+        time_ms: Option<i64>,
+        reply: Reply<serde_json::Value>,
+    },
+    Account {
+        record: RecordId,
+        reply: Reply<Account>,
+    },
+    /// Entries that were asked for.
+    Stretches(Fetched, NodeId, oneshot::Sender<()>),
+    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come.
+    Mend(Box<Batch>, Reply<()>),
+    /// Builds records afresh; answers how many stood differently, and with `mend` writes those.
+    Rederive {
+        ids: Vec<RecordId>,
+        mend: bool,
+        reply: Reply<u64>,
+    },
     Stop(oneshot::Sender<()>),
 }
 
@@ -63,6 +89,9 @@ impl Work {
             Self::At { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
+            Self::Stretches(_, _, reply) => drop(reply.send(())),
+            Self::Mend(_, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
             | Self::Forks(..)
             | Self::Cosigned(..)
@@ -107,9 +136,14 @@ pub(crate) struct Desk {
     pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
+    pub(crate) room: Arc<Room>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
     pub(crate) refreshed: Option<(i64, std::time::Instant)>,
+    pub(crate) wants: Arc<Mutex<Wants>>,
+    pub(crate) orders: Arc<Mutex<Orders>>,
+    /// Entries of other branches that this group brought and that the store does not hold yet.
+    pub(crate) side: HashSet<Reference>,
 }
 
 impl Desk {
@@ -164,6 +198,7 @@ impl Desk {
                         && control.check_right(log, entry).is_ok()
                     {
                         control.learn(stored.entry.reference(), entry);
+                        self.orders.lock().expect("no panic holds it").learn(stored.entry.reference(), &entry.body);
                     }
                 }
             }

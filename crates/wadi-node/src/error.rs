@@ -4,6 +4,7 @@ use thiserror::Error;
 use wadi_log::LogError;
 use wadi_record::RecordError;
 use wadi_store::StoreError;
+use wadi_sync::BundleError;
 
 /// An error of a node; where nothing else is said, nothing was written.
 #[derive(Debug, Clone, Error)]
@@ -18,6 +19,9 @@ pub enum NodeError {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The bundle or receipt is wrong, or there is none such.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// No such record.
     #[error("no record {0}")]
     NoRecord(String),
@@ -64,6 +68,7 @@ impl NodeError {
             Self::Record(e) => e.code().into(),
             Self::Log(e) => e.code().into(),
             Self::Store(e) => e.code().into(),
+            Self::Bundle(e) => e.code.into(),
             Self::NoRecord(_) => "no_such_record".into(),
             Self::Ambiguous { .. } => "ambiguous_record".into(),
             Self::ForeignCrossing(_) => "foreign_crossing".into(),

@@ -7,7 +7,7 @@ use wadi_log::{
     SignedCheckpoint, Verdict, VerifiedEntry, proof,
 };
 use wadi_record::people;
-use wadi_store::Store;
+use wadi_store::{Store, StoreError};
 
 /// An entry with the checkpoints that prove it, by their places in the list of all.
 struct Packed {
@@ -16,21 +16,31 @@ struct Packed {
     proofs: Vec<(usize, Vec<Hash>)>,
 }
 
+/// What the store gives of something, or nothing where it will not; an error where it may in a moment, so that nobody takes
+/// a database which is away for one that does not hold it.
+pub(crate) fn given<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(given) => Ok(Some(given)),
+        Err(error) if error.is_passing() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// The root of a log's first `size` entries, where so much of it is held.
-pub(crate) async fn root_at(store: &dyn Store, log: &LogId, size: u64) -> Option<Hash> {
-    let parts = store.subtrees(log, &proof::subtrees((0, size))).await.ok()?;
-    proof::assemble(&[(0, size)], &parts).ok()?.first().copied()
+pub(crate) async fn root_at(store: &dyn Store, log: &LogId, size: u64) -> Result<Option<Hash>, StoreError> {
+    let Some(parts) = given(store.subtrees(log, &proof::subtrees((0, size))).await)? else { return Ok(None) };
+    Ok(proof::assemble(&[(0, size)], &parts).ok().and_then(|roots| roots.first().copied()))
 }
 
 type Witnessed = (SignedCheckpoint, BTreeMap<NodeId, Cosignature>);
 
 impl Node {
     /// The audit path of a position in a log of some size.
-    pub(crate) async fn path(&self, log: &LogId, at: u64, size: u64) -> Option<Vec<Hash>> {
+    pub(crate) async fn path(&self, log: &LogId, at: u64, size: u64) -> Result<Option<Vec<Hash>>, StoreError> {
         let ranges = proof::inclusion_ranges(at, size);
         let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
-        let parts = self.store.subtrees(log, &wanted).await.ok()?;
-        proof::assemble(&ranges, &parts).ok()
+        let Some(parts) = given(self.store.subtrees(log, &wanted).await)? else { return Ok(None) };
+        Ok(proof::assemble(&ranges, &parts).ok())
     }
 
     /// The evidence file of a record, under this node's seal.
@@ -71,18 +81,18 @@ impl Node {
         let logs: BTreeSet<LogId> = packed.iter().map(|p| p.entry.reference().log).collect();
         let mut counts_to = BTreeMap::new();
         for log in logs {
-            counts_to.insert(log, self.counts_to(&log).await);
+            counts_to.insert(log, self.counts_to(&log).await?);
         }
         Ok(self.write_evidence(id, &row.printed, &checkpoints, &packed, &counts_to))
     }
 
     /// How many entries count of a log as held here.
-    async fn counts_to(&self, log: &LogId) -> u64 {
-        let Some(bound) = self.with_control(|c| c.bound(log)) else { return u64::MAX };
+    async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
+        let Some(bound) = self.with_control(|c| c.bound(log)) else { return Ok(u64::MAX) };
         let size = self.frontier.read().expect("no panic holds it").0.get(log).map_or(0, |t| t.size);
         let reached = bound.size > 0 && bound.size <= size;
-        let root_at_bound = if reached { root_at(&*self.store, log, bound.size).await } else { None };
-        self.with_control(|c| c.counts_to(log, LogState { size, root_at_bound }))
+        let root_at_bound = if reached { root_at(&*self.store, log, bound.size).await? } else { None };
+        Ok(self.with_control(|c| c.counts_to(log, LogState { size, root_at_bound })))
     }
 
     /// The last `Seen` entries that named each log its author had taken in before an entry, and no more of them.
@@ -127,7 +137,7 @@ impl Node {
             });
             checkpoints[place].1.extend(cosignature.map(|c| (c.witness, c)));
             if !out.contains_key(&place) {
-                let path = self.path(log, reference.seq, size).await;
+                let path = self.path(log, reference.seq, size).await?;
                 out.insert(place, path.ok_or_else(|| NodeError::Unproven(reference.to_string()))?);
             }
         }

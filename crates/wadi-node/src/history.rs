@@ -104,8 +104,7 @@ impl Node {
     pub async fn history(&self, id: &RecordId) -> Result<History, NodeError> {
         let account = self.ask(|reply| Work::Account { record: *id, reply }).await?;
         let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-        let placed: Vec<(String, Reference)> =
-            self.holds_on(&row).await?.iter().flat_map(|hold| placements(hold)).collect();
+        let placed: Vec<(String, Reference)> = self.holds_on(&row).await?.iter().flat_map(placements).collect();
         let mut entries = Vec::new();
         for stored in self.store.record_entries(id).await? {
             let reference = stored.entry.reference();

@@ -212,6 +212,11 @@ impl Desk {
             tracing::warn!(log = %log, at = proof.at, "a log is forked");
             self.note(g, log.origin(), "forked", why, peer.to_string());
             g.verdicts_moved = true;
+            g.forked.insert(log);
+            if log.node == self.node() {
+                // Whoever else writes under this node's key, this process goes on in an epoch of its own.
+                self.epoch = None;
+            }
             g.batch.forks.push(proof.clone());
             g.events.push(Event::Forks(vec![proof]));
             self.cut_fork(g, &log).await;

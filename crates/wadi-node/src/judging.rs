@@ -54,7 +54,12 @@ impl Desk {
         let Body::Change(change) = &parsed.body else { unreachable!("only changes are judged") };
         let seen = self.seen_index(&reference.log).await?;
         let empty = BTreeMap::new();
-        let covered = seen.at(reference.seq).unwrap_or(&empty);
+        // What stands on another branch than the one that counts is judged by what stood before the fork: everybody who
+        // holds both branches comes to the same.
+        let side = self.is_side(&reference).await?;
+        let fork_at = self.control.read().expect("no panic holds it").forks().get(&reference.log).map(|f| f.at);
+        let judged_at = if side { fork_at.unwrap_or(reference.seq) } else { reference.seq };
+        let covered = seen.at(judged_at).unwrap_or(&empty);
         // Policies and officers are judged by control entries: all of those taken in by the author have to be here.
         for (log, size) in covered.iter().filter(|(l, _)| l.lane == wadi_log::Lane::Control) {
             if self.held(log) < *size && self.me.scope.takes_log(log) {
@@ -89,7 +94,7 @@ impl Desk {
             true => self.standing.get(&reference.log).copied().unwrap_or(u64::MAX),
             false => control.counts_to(&reference.log, LogState { size: 0, root_at_bound: None }),
         };
-        let verdict = control.verdict(&reference, counts_to);
+        let verdict = control.verdict(&reference, if side { 0 } else { counts_to });
         let said = Said {
             reference,
             common: parsed.common.clone(),
@@ -125,7 +130,7 @@ impl Desk {
                     let size = self.held(&log);
                     let root_at_bound = if bound.size <= size && bound.size > 0 {
                         // What this very group has just brought is not in the store yet; it is asked again after the commit.
-                        root_at(&*self.store, &log, bound.size).await
+                        root_at(&*self.store, &log, bound.size).await?
                     } else {
                         None
                     };

@@ -4,25 +4,42 @@
 //! through one queue of bounded length. Its desk works them off in groups: each group becomes one batch, one commit, one
 //! signature for each log it touched. Reads go to the store directly.
 
+mod bundle;
+mod bundle_export;
+mod bundle_import;
 mod clock;
 mod commit;
 mod compare;
+mod compare_pages;
+mod defence;
 mod desk;
 mod error;
 mod evidence;
+mod excerpt;
 mod history;
 mod ingest;
 mod judging;
 mod life;
 mod link;
+mod mend;
 mod node;
 #[cfg(test)]
 mod order_tests;
 mod read;
+mod receipt;
 mod reconciler;
+mod replica_digest;
+mod resync;
+mod resync_run;
+mod room;
+mod scrub;
+mod stretches;
+mod wants;
 mod watermarks;
 mod write;
 
+pub use bundle_export::{BundlePlanned, LeftOut};
+pub use bundle_import::{BundleTaken, NotTaken, Waits};
 pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use history::{History, HistoryLine, Knew};
@@ -30,4 +47,8 @@ pub use life::{FindingAct, FindingDone};
 pub use link::{Arriving, Leaving, run_link};
 pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
 pub use read::{Safety, ScopeDigest, Status};
+pub use replica_digest::run_replica_digests;
+pub use resync::{PlannedLog, RangeProgress, Resync, ResyncState};
+pub use room::{BallastMove, Look, Room, RoomKeeper, RoomLevel, RoomPlan};
+pub use scrub::{Damage, ScrubPace, ScrubStatus};
 pub use write::{Based, Target, Write, Written};

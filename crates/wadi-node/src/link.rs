@@ -2,8 +2,10 @@
 
 use crate::{
     desk::{Ingested, Work},
-    evidence::root_at,
+    evidence::{given, root_at},
+    excerpt::excerpt_part,
     node::{Event, Node},
+    room::DISK_LOW,
 };
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use std::{
@@ -11,10 +13,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::{broadcast::error::RecvError, mpsc};
-use wadi_log::{Block, Body, Branch, Lane, LogId, NodeId, RecordId, Role, Tip};
-use wadi_store::{Carried, PeerRow};
-use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, Session, Snapshot};
+use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
+use wadi_log::{Block, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
+use wadi_store::{Carried, PeerRow, StoreError};
+use wadi_sync::{Answer, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
@@ -22,8 +24,6 @@ const BLOCK_BYTES: usize = 8 * 1024;
 const INGESTING_MAX: usize = 32;
 /// What is carried for others at most.
 const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
-/// Bytes of an excerpt message at most.
-const EXCERPT_BYTES_MAX: usize = 128 * 1024;
 /// How often a link looks at what time alone brings about: carrying, excerpts, status.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -45,6 +45,17 @@ pub enum Leaving {
     Frame(Lane, Vec<u8>),
 }
 
+/// What a link is asked to find out from its peer.
+#[derive(Debug)]
+pub(crate) enum LinkAsk {
+    /// Compare everything once more, from what was read anew; answers what differs, and the bytes both ways.
+    Compare(Frontier, oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>),
+    /// What the peer's records come to.
+    Digests(oneshot::Sender<Vec<ScopeSum>>),
+    /// Short hashes of a tree's subtrees, and the bytes both ways.
+    Tree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk>, reply: oneshot::Sender<(Vec<u8>, u64)> },
+}
+
 struct Link<'n> {
     node: &'n Arc<Node>,
     peer: NodeId,
@@ -60,6 +71,11 @@ struct Link<'n> {
     carried_logs: BTreeSet<LogId>,
     received: BTreeMap<LogId, u64>,
     look_at_excerpts: bool,
+    comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
+    digests: Option<oneshot::Sender<Vec<ScopeSum>>>,
+    tree: Option<(u64, oneshot::Sender<(Vec<u8>, u64)>, u64)>,
+    /// Something of this peer was refused for want of room: it is offered again to the next session.
+    short_of_room: bool,
     closed: Option<String>,
 }
 
@@ -90,8 +106,15 @@ pub async fn run_link(
         carried_logs: BTreeSet::new(),
         received: BTreeMap::new(),
         look_at_excerpts: true,
+        comparing: None,
+        digests: None,
+        tree: None,
+        short_of_room: false,
         closed: None,
     };
+    let (asks, mut asked) = mpsc::channel(4);
+    node.links.lock().expect("no panic holds it").insert(peer, asks.clone());
+    let _registered = Registered { node: &node, peer, asks };
     link.remember().await;
     link.inputs.push_back(Input::Start(Box::new(link.snapshot().await)));
     let mut tick = tokio::time::interval(TICK);
@@ -118,6 +141,7 @@ pub async fn run_link(
                 Err(RecvError::Lagged(_)) => link.tell_all(),
                 Err(RecvError::Closed) => return "the node is stopping".into(),
             },
+            Some(ask) = asked.recv() => link.ask(ask),
             _ = tick.tick() => link.tick().await,
         }
         node.note_peer(peer, |p| {
@@ -129,6 +153,25 @@ pub async fn run_link(
                 p.in_step = false;
             }
         });
+    }
+}
+
+/// Takes the link off the node's list when it ends.
+struct Registered<'n> {
+    node: &'n Arc<Node>,
+    peer: NodeId,
+    asks: mpsc::Sender<LinkAsk>,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        let mut links = self.node.links.lock().expect("no panic holds it");
+        // Another link with the same peer may have taken the place.
+        if links.get(&self.peer).is_some_and(|l| l.same_channel(&self.asks)) {
+            links.remove(&self.peer);
+        }
+        drop(links);
+        self.node.wants.lock().expect("no panic holds it").gone(self.peer);
     }
 }
 
@@ -194,10 +237,11 @@ impl Link<'_> {
                     self.closed = Some("the connection ended".into());
                 }
             }
-            Output::Ask(query) => {
-                let answer = self.answer(&query).await;
-                self.inputs.push_back(Input::Answered(query, answer));
-            }
+            Output::Ask(query) => match self.answer(&query).await {
+                Ok(answer) => self.inputs.push_back(Input::Answered(query, answer)),
+                // What was asked is asked again on the next connection.
+                Err(error) => self.closed = Some(format!("the store does not answer: {error}")),
+            },
             Output::Ingest(block) => {
                 let (log, to) = (block.checkpoint.checkpoint.log, block.checkpoint.checkpoint.size);
                 // Two peers may bring the same block; one peer that brings it twice in one session replays it.
@@ -223,6 +267,8 @@ impl Link<'_> {
                 self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
                 if taken.await.unwrap_or(false) {
                     self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
+                } else {
+                    self.short_of_room |= !self.node.room.level().takes_excerpts();
                 }
             }
             Output::ExcerptAcked { record, entries } => {
@@ -232,6 +278,28 @@ impl Link<'_> {
                     self.excerpts.iter().map(|(id, n)| (id.to_string(), (*n).into())).collect();
                 let json = serde_json::json!({ "excerpts": known }).to_string();
                 self.node.remember_peer(PeerRow { node: self.peer, json }).await;
+            }
+            Output::TakeStretches(fetched) => {
+                let (reply, taken) = oneshot::channel();
+                self.node.put(Work::Stretches(fetched, self.peer, reply)).await;
+                let _ = taken.await;
+                self.ask_wanted();
+            }
+            Output::TreeTold { salt, hashes, .. } => {
+                if let Some((_, reply, bytes)) = self.tree.take_if(|(asked, ..)| *asked == salt) {
+                    let back = hashes.len() as u64 + 90;
+                    let _ = reply.send((hashes, bytes + back));
+                }
+            }
+            Output::Compared(differences) => {
+                if let Some((reply, before)) = self.comparing.take() {
+                    let _ = reply.send((differences, self.session.message_bytes() - before));
+                }
+            }
+            Output::DigestsTold(sums) => {
+                if let Some(reply) = self.digests.take() {
+                    let _ = reply.send(sums);
+                }
             }
             Output::HubTime(time_s) => self.node.put(Work::HubTime(time_s)).await,
             Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
@@ -250,65 +318,84 @@ impl Link<'_> {
             Some(Ingested::Durable { tip, cosignature }) => {
                 Input::Committed { log, to, tip, cosignature: *cosignature }
             }
-            Some(Ingested::Refused { held, code }) => Input::NotTaken { log, held, code },
+            Some(Ingested::Refused { held, code }) => {
+                self.short_of_room |= code == DISK_LOW;
+                Input::NotTaken { log, held, code }
+            }
             None => Input::NotTaken { log, held: 0, code: "stopping".into() },
         });
     }
 
-    async fn answer(&self, query: &Query) -> Answer {
-        match query {
-            Query::Block { log, from } => Answer::Block(self.block(log, *from).await),
+    /// An answer out of the store; an error where the store may give it in a moment, and not now.
+    async fn answer(&self, query: &Query) -> Result<Answer, StoreError> {
+        Ok(match query {
+            Query::Block { log, from } => Answer::Block(given(self.block(log, *from).await)?.flatten()),
             Query::Carried { log, from } => {
-                let found = self.node.store.carried_block(log, *from).await.ok().flatten();
+                let found = given(self.node.store.carried_block(log, *from).await)?.flatten();
                 Answer::Block(found.and_then(|bytes| wadi_sync::decode_plain(&bytes).ok()))
             }
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();
                 for size in sizes.iter().filter(|s| **s > 0) {
-                    if let Some(root) = root_at(&*self.node.store, log, *size).await {
+                    if let Some(root) = root_at(&*self.node.store, log, *size).await? {
                         roots.insert(*size, root);
                     }
                 }
                 Answer::Roots(roots)
             }
-            Query::Branch { log, at, .. } => Answer::Branch(self.branch(log, *at).await),
-        }
+            Query::Branch { log, at, .. } => Answer::Branch(given(self.branch(log, *at).await)?.flatten()),
+            Query::Stretches { log, size, root, ranges } => {
+                let tip = Tip { size: *size, root: *root };
+                Answer::Stretches(self.node.stretches(*log, tip, ranges).await)
+            }
+            Query::Digests => Answer::Digests(self.node.own_digests().await),
+            Query::Tree { log, size, root, salt, parts } => {
+                let tip = Tip { size: *size, root: *root };
+                Answer::Tree(self.node.short_hashes(log, tip, *salt, parts).await)
+            }
+        })
     }
 
     /// The block of a log from a position on: to the last checkpoint within about 8 KiB, or else to the first.
-    async fn block(&self, log: &LogId, from: u64) -> Option<Block> {
-        let held = self.node.frontier.read().expect("no panic holds it").0.get(log)?.size;
+    async fn block(&self, log: &LogId, from: u64) -> Result<Option<Block>, StoreError> {
+        let held = self.node.frontier.read().expect("no panic holds it").0.get(log).map(|tip| tip.size);
+        let Some(held) = held else { return Ok(None) };
         if from >= held {
             // The head signed anew, with a newer hub time.
-            let rows = self.node.store.logs().await.ok()?;
-            let checkpoint = rows.into_iter().find(|r| r.log == *log)?.checkpoint;
-            return (checkpoint.checkpoint.size == from).then(|| Block { from, entries: vec![], checkpoint });
+            let rows = self.node.store.logs().await?;
+            let signed = rows.into_iter().find(|r| r.log == *log).map(|r| r.checkpoint);
+            let at_end = signed.filter(|c| c.checkpoint.size == from);
+            return Ok(at_end.map(|checkpoint| Block { from, entries: vec![], checkpoint }));
         }
-        let checkpoints = self.node.store.checkpoints(log, from).await.ok()?;
-        let entries = self.node.store.entries(log, from, BLOCK_BYTES).await.ok()?;
+        let checkpoints = self.node.store.checkpoints(log, from).await?;
+        let mut entries = self.node.store.entries(log, from, BLOCK_BYTES).await?;
         let within = from + entries.len() as u64;
         let fits = |c: &&wadi_log::SignedCheckpoint| c.checkpoint.size <= within;
-        let checkpoint = checkpoints.iter().rev().find(fits).or(checkpoints.first())?.clone();
+        let Some(checkpoint) = checkpoints.iter().rev().find(fits).or(checkpoints.first()).cloned() else {
+            return Ok(None);
+        };
         let count = (checkpoint.checkpoint.size - from) as usize;
-        let mut entries = entries;
         while entries.len() < count {
             let next = from + entries.len() as u64;
-            let more = self.node.store.entries(log, next, 8 * BLOCK_BYTES).await.ok()?;
+            let more = self.node.store.entries(log, next, 8 * BLOCK_BYTES).await?;
             if more.is_empty() {
-                return None;
+                return Ok(None);
             }
             entries.extend(more);
         }
         entries.truncate(count);
-        Some(Block { from, entries: entries.into_iter().map(|e| e.entry.bytes().to_vec()).collect(), checkpoint })
+        let entries = entries.into_iter().map(|e| e.entry.bytes().to_vec()).collect();
+        Ok(Some(Block { from, entries, checkpoint }))
     }
 
-    async fn branch(&self, log: &LogId, at: u64) -> Option<Branch> {
-        let rows = self.node.store.logs().await.ok()?;
-        let row = rows.into_iter().find(|r| r.log == *log)?;
+    async fn branch(&self, log: &LogId, at: u64) -> Result<Option<Branch>, StoreError> {
+        let rows = self.node.store.logs().await?;
+        let Some(row) = rows.into_iter().find(|r| r.log == *log) else { return Ok(None) };
         let size = row.checkpoint.checkpoint.size;
-        let leaf = self.node.store.entries(log, at, 1).await.ok()?.first()?.entry.reference().leaf;
-        Some(Branch { checkpoint: row.checkpoint, leaf, path: self.node.path(log, at, size).await? })
+        let first = self.node.store.entries(log, at, 1).await?;
+        let leaf = first.first().map(|e| e.entry.reference().leaf);
+        let path = self.node.path(log, at, size).await?;
+        Ok(leaf.zip(path).map(|(leaf, path)| Branch { checkpoint: row.checkpoint, leaf, path }))
     }
 
     async fn event(&mut self, event: Event) {
@@ -326,7 +413,10 @@ impl Link<'_> {
                 }
             }
             Event::Records => self.look_at_excerpts = true,
-            Event::Carried | Event::Failed(_) => {}
+            Event::RoomAgain if self.short_of_room => {
+                self.closed = Some("there is room on the disk again: what was refused is taken from anew".into());
+            }
+            Event::Carried | Event::RoomAgain | Event::Mended(_) | Event::Failed(_) | Event::Broken(_) => {}
         }
     }
 
@@ -343,8 +433,42 @@ impl Link<'_> {
         self.told_cosigned.clear();
     }
 
+    /// Asks the peer for what this node lacks and both may see, one message at a time.
+    fn ask_wanted(&mut self) {
+        if !self.session.is_greeted() {
+            return;
+        }
+        let wanted = self.node.wants.lock().expect("no panic holds it").ask(
+            self.peer,
+            |log| self.session.visible(log),
+            std::time::Instant::now(),
+        );
+        if let Some((log, tip, ranges)) = wanted {
+            self.inputs.push_back(Input::Fetch { log, tip, ranges });
+        }
+    }
+
+    fn ask(&mut self, ask: LinkAsk) {
+        match ask {
+            LinkAsk::Compare(frontier, reply) => {
+                self.comparing = Some((reply, self.session.message_bytes()));
+                self.inputs.push_back(Input::Recompare(Box::new(frontier)));
+            }
+            LinkAsk::Digests(reply) => {
+                self.digests = Some(reply);
+                self.inputs.push_back(Input::AskDigests);
+            }
+            LinkAsk::Tree { log, tip, salt, asks, reply } => {
+                let bytes = Message::Tree { log, tip, salt, asks: asks.clone() }.encode().len() as u64 + 4;
+                self.tree = Some((salt, reply, bytes));
+                self.inputs.push_back(Input::AskTree { log, tip, salt, asks });
+            }
+        }
+    }
+
     async fn tick(&mut self) {
         let Some(peer) = self.session.peer().cloned() else { return };
+        self.ask_wanted();
         match (self.node.me.role, peer.role) {
             (_, Role::Hub) => self.offer_carried().await,
             (Role::Hub, Role::Crossing) => {
@@ -390,6 +514,10 @@ impl Link<'_> {
     }
 
     async fn take_carried(&mut self, block: Block, bytes: Vec<u8>) {
+        if !self.node.room.level().carries() {
+            self.short_of_room = true;
+            return;
+        }
         let head = &block.checkpoint.checkpoint;
         let counts = self.node.store.counts().await.unwrap_or_default();
         let known = self.node.with_control(|c| c.enrolment(&head.log.node).map(|e| e.log_key));
@@ -436,64 +564,16 @@ impl Link<'_> {
         }
         let Ok(records) = self.node.store.handed_over_to(crossing).await else { return };
         for record in records {
-            let Some(entries) = self.excerpt(&record).await else { continue };
+            let Some(entries) = self.node.excerpt(&record).await else { continue };
             let acked = self.excerpts.get(&record).copied().unwrap_or(0) as usize;
             let sent = self.excerpts_sent.get(&record).copied().unwrap_or(0) as usize;
             if entries.len() <= acked || sent > acked {
                 continue;
             }
-            let (mut part, mut bytes) = (Vec::new(), 0);
-            for e in &entries[acked..] {
-                bytes += e.bytes.len() + 1_024;
-                if bytes > EXCERPT_BYTES_MAX && !part.is_empty() {
-                    break;
-                }
-                part.push(e.clone());
-            }
+            let part = entries[acked..][..excerpt_part(&entries[acked..])].to_vec();
             self.excerpts_sent.insert(record, (acked + part.len()) as u32);
             let message = Message::Excerpt { record, from: acked as u32, entries: part };
             self.inputs.push_back(Input::SendExcerpt(message));
         }
-    }
-
-    /// A record's entries, each proven against a head that this hub has cosigned, with the `Seen` entries they are judged
-    /// by, in the order in which they came.
-    async fn excerpt(&self, record: &RecordId) -> Option<Vec<ExcerptEntry>> {
-        let mut stored = self.node.store.record_entries(record).await.ok()?;
-        stored.sort_by_key(|s| (s.received_ms, s.entry.reference()));
-        let mut wanted = Vec::new();
-        let mut have = BTreeSet::new();
-        for s in &stored {
-            let r = s.entry.reference();
-            let last = have.iter().filter(|(l, _): &&(LogId, u64)| *l == r.log).map(|(_, q)| *q).max();
-            for seen in self.node.store.seen(&r.log).await.ok()? {
-                let q = seen.reference().seq;
-                if q < r.seq && last.is_none_or(|l| q > l) && have.insert((r.log, q)) {
-                    wanted.push(seen);
-                }
-            }
-            have.insert((r.log, r.seq));
-            wanted.push(s.entry.clone());
-        }
-        let mut out = Vec::new();
-        for entry in wanted {
-            debug_assert!(matches!(entry.entry().map(|e| &e.body), Some(Body::Change(_) | Body::Seen(_)) | None));
-            let r = entry.reference();
-            let cosigned = self.node.store.cosignatures(Some(&r.log)).await.ok()?;
-            let own = cosigned.into_iter().find(|c| c.cosignature.witness == self.node.id())?;
-            let size = own.checkpoint.checkpoint.size;
-            if r.seq >= size {
-                break; // what follows is sent when it is cosigned
-            }
-            out.push(ExcerptEntry {
-                log: r.log,
-                seq: r.seq,
-                path: self.node.path(&r.log, r.seq, size).await?,
-                bytes: entry.bytes().to_vec(),
-                checkpoint: own.checkpoint,
-                cosignature: own.cosignature,
-            });
-        }
-        Some(out)
     }
 }

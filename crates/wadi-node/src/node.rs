@@ -1,14 +1,20 @@
 //! The node's handle: what porches and sessions call.
 
 use crate::{
+    bundle_export::Plan,
     clock::Clock,
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
+    link::LinkAsk,
     reconciler::Reconciler,
+    resync_run::{Orders, Runner},
+    room::Room,
+    scrub::{ScrubPace, ScrubStatus, Scrubber},
+    wants::Wants,
     write::{Write, Written},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, RwLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -47,6 +53,8 @@ pub struct Start {
     pub store: Arc<dyn Store>,
     /// Its clock.
     pub clock: Arc<dyn Clock>,
+    /// How often and how fast everything held is read through.
+    pub scrub: ScrubPace,
 }
 
 /// What sessions and screens hear of.
@@ -60,8 +68,14 @@ pub enum Event {
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
     Records,
+    /// All that was missing of a log is back.
+    Mended(LogId),
+    /// There is more room on the disk than there was: what was refused for want of it can be asked for again.
+    RoomAgain,
     /// Writing failed in a way that only verifying at the next start can judge: the process has to stop.
     Failed(String),
+    /// The database does not read any more: it has to be set aside at the next start.
+    Broken(String),
 }
 
 /// How a peer stands, for status.
@@ -77,6 +91,8 @@ pub struct PeerStatus {
     pub in_step: bool,
     /// Bytes of blocks sent.
     pub sent_bytes: u64,
+    /// The link's provisioned rate, bits a second, where the configuration names one.
+    pub rate_bits_s: Option<u64>,
     /// Round trip of the link, milliseconds.
     pub rtt_ms: u64,
     /// Why the last connection failed or ended.
@@ -95,17 +111,32 @@ pub struct Node {
     pub(crate) keys: NodeKeys,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    pub(crate) bundles: Mutex<VecDeque<Arc<Plan>>>,
     desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    scrubber: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    runner: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    pub(crate) orders: Arc<Mutex<Orders>>,
+    pub(crate) resync_wake: Arc<Notify>,
+    /// Who changes a resync's state has it alone.
+    pub(crate) resync_step: tokio::sync::Mutex<()>,
+    pub(crate) wants: Arc<Mutex<Wants>>,
+    /// What links are asked to find out, by peer.
+    pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
+    pub(crate) scrub: Arc<Mutex<ScrubStatus>>,
+    pub(crate) scrub_now: Arc<Notify>,
+    /// One round at a time.
+    pub(crate) scrubbing: tokio::sync::Mutex<()>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) reconciled: Arc<AtomicI64>,
+    pub(crate) room: Arc<Room>,
 }
 
 impl Node {
     /// Reads what is stored and starts the desk.
     pub async fn start(start: Start) -> Result<Arc<Self>, NodeError> {
-        let Start { keys, me, known, store, clock } = start;
+        let Start { keys, me, known, store, clock, scrub: pace } = start;
         me.verify(&keys.root)?;
         if keys.log_key.node() != me.node() {
             return Err(NodeError::Refused {
@@ -121,6 +152,9 @@ impl Node {
         let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
         let recheck = Arc::new(AtomicBool::new(false));
+        let wants = Arc::new(Mutex::new(Wants::default()));
+        let orders = Arc::new(Mutex::new(Orders::default()));
+        let room = Arc::new(Room::default());
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -141,15 +175,24 @@ impl Node {
             watermarks: watermarks.clone(),
             reconcile: reconcile.clone(),
             recheck: recheck.clone(),
+            room: room.clone(),
             stale: false,
             last_ms: 0,
             refreshed: None,
+            wants: wants.clone(),
+            orders: orders.clone(),
+            side: Default::default(),
         };
         desk.load().await?;
         if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
             hub_time_s.store(time, Ordering::Relaxed);
         }
         desk.find_watermarks();
+        let proofs: Vec<ForkProof> =
+            desk.control.read().expect("no panic holds it").forks().values().cloned().collect();
+        for proof in &proofs {
+            desk.want_branches(proof).await?;
+        }
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
         let handle = tokio::spawn(desk.run(receiver));
         let node = Arc::new(Self {
@@ -162,11 +205,23 @@ impl Node {
             keys,
             clock,
             peers: Mutex::default(),
+            bundles: Mutex::default(),
             desk: Mutex::new(Some(handle)),
             reconciler: Mutex::new(None),
+            scrubber: Mutex::new(None),
+            runner: Mutex::new(None),
+            orders,
+            resync_wake: Arc::default(),
+            resync_step: tokio::sync::Mutex::new(()),
+            wants,
+            links: Mutex::default(),
+            scrub: Arc::default(),
+            scrub_now: Arc::default(),
+            scrubbing: tokio::sync::Mutex::new(()),
             reconcile: reconcile.clone(),
             recheck,
             reconciled: Arc::new(AtomicI64::new(0)),
+            room,
             me: me.clone(),
         });
         let id = node.id();
@@ -175,6 +230,9 @@ impl Node {
             node.store.commit(wadi_store::Batch { enrolments, ..Default::default() }).await?;
         }
         node.put(Work::Learn(known, id)).await;
+        let task = Scrubber::new(&node, pace).run();
+        *node.scrubber.lock().expect("no panic holds it") = Some(tokio::spawn(task));
+        *node.runner.lock().expect("no panic holds it") = Some(tokio::spawn(Runner::new(&node).run()));
         if node.me.role == Role::Hub {
             let task = Reconciler::new(&node, watermarks, reconcile).run();
             *node.reconciler.lock().expect("no panic holds it") = Some(tokio::spawn(task));
@@ -223,7 +281,7 @@ impl Node {
 
     /// Writes; durable, with its anchor, when it returns.
     pub async fn write(&self, write: Write) -> Result<Written, NodeError> {
-        self.ask(|reply| Work::Write(Box::new(write), reply)).await
+        self.write_in_room(write).await
     }
 
     /// Writes many at once, each for itself, in order; many share a commit.
@@ -290,7 +348,9 @@ impl Node {
     /// Finishes what is queued, closes the store and returns when all is on disk.
     pub async fn stop(&self) {
         let reconciler = self.reconciler.lock().expect("no panic holds it").take();
-        if let Some(task) = reconciler {
+        let scrubber = self.scrubber.lock().expect("no panic holds it").take();
+        let runner = self.runner.lock().expect("no panic holds it").take();
+        for task in [reconciler, scrubber, runner].into_iter().flatten() {
             // What it was at is begun again from its cursor at the next start.
             task.abort();
             let _ = task.await;

@@ -17,13 +17,13 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use wadi_log::{Block, Crossing, Enrolment, LogId, LogKey, RecordId, Role, RootKey, Scope};
+use wadi_log::{Block, Crossing, Enrolment, LogId, LogKey, NodeId, RecordId, Role, RootKey, Scope};
 use wadi_record::{Draft, HoldType, Kind, Passage, QuarantineHold};
 use wadi_store::{FindingFilter, SqliteStore};
 
-const MINUTE: i64 = 60_000;
+pub(crate) const MINUTE: i64 = 60_000;
 
-struct HandClock(AtomicI64);
+pub(crate) struct HandClock(pub(crate) AtomicI64);
 
 impl Clock for HandClock {
     fn now_ms(&self) -> i64 {
@@ -49,14 +49,14 @@ fn enrolment(root: &LogKey, name: &str, role: Role, crossing: &str, key: &LogKey
     e.issue(root).unwrap()
 }
 
-struct Country {
+pub(crate) struct Country {
     root: LogKey,
-    clock: Arc<HandClock>,
+    pub(crate) clock: Arc<HandClock>,
     members: Vec<Enrolment>,
 }
 
 impl Country {
-    async fn node(&self, dir: &Path, seed: u8, name: &str) -> Arc<Node> {
+    pub(crate) async fn node(&self, dir: &Path, seed: u8, name: &str) -> Arc<Node> {
         let dir = dir.join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let key = LogKey::from_seed(&[seed; 32]);
@@ -64,12 +64,18 @@ impl Country {
         let store = SqliteStore::open(&dir, me.node()).await.unwrap();
         let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
         let known = self.members.clone();
-        Node::start(Start { keys, me, known, store, clock: self.clock.clone() }).await.unwrap()
+        Node::start(Start { keys, me, known, store, clock: self.clock.clone(), scrub: Default::default() })
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn members_of(&self, role: Role) -> Vec<NodeId> {
+        self.members.iter().filter(|e| e.role == role).map(Enrolment::node).collect()
     }
 }
 
 /// What a site has signed since last time, block by block.
-async fn blocks(site: &Node, taken: &mut BTreeMap<LogId, u64>, into: &mut BTreeMap<LogId, Vec<Block>>) {
+pub(crate) async fn blocks(site: &Node, taken: &mut BTreeMap<LogId, u64>, into: &mut BTreeMap<LogId, Vec<Block>>) {
     for row in site.store.logs().await.unwrap() {
         if row.log.node != site.id() {
             continue;
@@ -165,9 +171,9 @@ async fn work(country: &Country, sites: &[Arc<Node>], r: &mut StdRng) -> BTreeMa
     out
 }
 
-type Found = BTreeSet<(String, String, String)>;
+pub(crate) type Found = BTreeSet<(String, String, String)>;
 
-async fn found(hub: &Node) -> Found {
+pub(crate) async fn found(hub: &Node) -> Found {
     let all = hub.store.findings(&FindingFilter { limit: 100_000, ..Default::default() }).await.unwrap();
     all.into_iter().map(|f| (format!("{} {}", f.rule, f.id), f.phase, f.evidence)).collect()
 }
@@ -178,7 +184,7 @@ fn same(one: &Found, other: &Found, what: &str) {
 }
 
 /// Waits until a hub has looked at every change.
-async fn looked(hub: &Node) {
+pub(crate) async fn looked(hub: &Node) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while hub.recheck.load(Ordering::Relaxed) || !hub.store.changes(hub.reconciled(), 1).await.unwrap().is_empty() {
         assert!(Instant::now() < deadline, "the reconciler does not come to an end");
@@ -186,7 +192,7 @@ async fn looked(hub: &Node) {
     }
 }
 
-async fn deliver(hub: &Node, logs: &BTreeMap<LogId, Vec<Block>>, r: &mut StdRng, look_between: bool) {
+pub(crate) async fn deliver(hub: &Node, logs: &BTreeMap<LogId, Vec<Block>>, r: &mut StdRng, look_between: bool) {
     let mut queues: Vec<std::collections::VecDeque<Block>> =
         logs.values().map(|b| b.iter().cloned().collect()).collect();
     let peer = hub.id();
@@ -216,7 +222,7 @@ async fn a_hub_finds_the_same_in_whatever_order_it_hears() {
     }
 }
 
-async fn found_country(dir: &Path) -> (Country, Vec<Arc<Node>>) {
+pub(crate) async fn found_country(dir: &Path) -> (Country, Vec<Arc<Node>>) {
     let root = LogKey::from_seed(&[1; 32]);
     let codes = [("trb", "TRB"), ("qam", "QAM"), ("man", "MAN")];
     let mut members: Vec<Enrolment> = codes

@@ -67,7 +67,11 @@ pub struct Status {
     pub oldest_unsent_ms: Option<i64>,
     /// Alarms: what is degraded, and why.
     pub alarms: Vec<String>,
+    /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is. It is an alarm, too.
+    pub degraded: Option<Json>,
     pub digest: String,
+    /// How far everything held was read through, and what was found.
+    pub scrub: crate::ScrubStatus,
     pub scopes: Vec<ScopeDigest>,
     pub peers: Vec<Json>,
     pub forks: Vec<String>,
@@ -195,6 +199,18 @@ impl Node {
             AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
             _ => {}
         }
+        let scrub = self.scrub_status();
+        let missing = self.wants.lock().expect("no panic holds it").missing_count();
+        if missing > 0 {
+            alarms.push(format!(
+                "{missing} entries are damaged or missing on this disk; they are fetched back from peers"
+            ));
+        }
+        if let Some(first) = scrub.structure.first() {
+            alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
+        }
+        let degraded = self.room.degraded();
+        alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
         let scopes = self.scopes(&frontier).await?;
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();
@@ -221,7 +237,9 @@ impl Node {
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),
             alarms,
+            degraded,
             digest: peaks.root().to_string(),
+            scrub,
             scopes,
             peers: peers
                 .iter()
@@ -246,7 +264,7 @@ impl Node {
         Ok(status)
     }
 
-    async fn scopes(&self, frontier: &Frontier) -> Result<Vec<ScopeDigest>, NodeError> {
+    pub(crate) async fn scopes(&self, frontier: &Frontier) -> Result<Vec<ScopeDigest>, NodeError> {
         let mut out: BTreeMap<(Lane, Crossing), ScopeDigest> = BTreeMap::new();
         let mut logs: BTreeMap<(Lane, Crossing), Frontier> = BTreeMap::new();
         for (log, tip) in frontier.0.iter().filter(|(l, _)| self.me.scope.takes_log(l)) {

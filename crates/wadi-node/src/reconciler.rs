@@ -5,8 +5,9 @@
 //! together, by a bounded number of statements.
 
 use crate::{
+    error::NodeError,
     judging::SeenIndex,
-    node::Node,
+    node::{Event, Node},
     write::{Target, Write},
 };
 use std::{
@@ -24,7 +25,7 @@ use wadi_store::{Batch, FindingRow, LocalKey, RecordRow, Store, StoreError, Term
 const PER_TERM: u32 = 32;
 /// Records linked to one that a dossier takes at most.
 const LINKED_MAX: usize = 64;
-/// Records of its cohorts: ten numbers of a device before and after, and what shares a plate's shape or an HS code.
+/// Records of its cohorts: a device's numbers before and after, and what shares a plate's shape or an HS code.
 const PEERS_MAX: usize = 512;
 /// Changes looked at together.
 const CHANGES: u32 = 256;
@@ -69,6 +70,12 @@ impl Reconciler {
         }
         loop {
             let Some(node) = self.node.upgrade() else { return };
+            if !node.room.level().reconciles() {
+                // Findings can be made again when there is room.
+                drop(node);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             match self.step(&node).await {
                 Ok(true) => {}
                 Ok(false) => {
@@ -77,6 +84,11 @@ impl Reconciler {
                 }
                 Err(error) => {
                     tracing::error!(%error, "reconciling failed; it is tried again");
+                    node.room.heard(&error);
+                    if let StoreError::Failed(why) = error {
+                        let _ = node.events.send(Event::Failed(why));
+                    }
+                    drop(node);
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -148,7 +160,8 @@ impl Reconciler {
         for (id, what, value, born_ms) in gone {
             before.entry(id).or_default().entry(born_ms).or_default().push((what, value));
         }
-        let window_ms = i64::from(self.policy().dossier_window_h) * 3_600_000;
+        let policy = self.policy();
+        let window_ms = i64::from(policy.dossier_window_h) * 3_600_000;
         let (mut queries, mut cohort, mut named) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut asked = Vec::with_capacity(rows.len());
         for (asker, row) in rows.iter().enumerate() {
@@ -159,7 +172,7 @@ impl Reconciler {
                 let links =
                     own.iter().filter(|(what, _)| what == "link").filter_map(|(_, id)| id.parse::<RecordId>().ok());
                 linked.extend(links.take(LINKED_MAX));
-                for ask in asks(&row.id.to_string(), &own) {
+                for ask in asks(&row.id.to_string(), &own, &policy) {
                     let (asker_no, between_ms) = (queries.len(), (born_ms - window_ms, born_ms + window_ms));
                     queries.push(TermQuery { asker: asker_no, what: ask.what.into(), value: ask.value, between_ms });
                     cohort.push((asker, ask.cohort));
@@ -224,8 +237,13 @@ impl Reconciler {
         }
         // First said, then kept: should the power fail in between, it is found said already.
         for (write, done) in publish.iter().zip(node.write_all(publish.clone()).await) {
-            if let Err(error) = done {
-                tracing::warn!(%error, target = ?write.target, "a finding could not be published");
+            match done {
+                Ok(_) => {}
+                // These records are looked at once more; what was said of them is found said.
+                Err(NodeError::Store(error)) if error.is_passing() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, target = ?write.target, "a finding could not be published");
+                }
             }
         }
         if let Some(cursor) = cursor {

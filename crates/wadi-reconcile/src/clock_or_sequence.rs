@@ -1,6 +1,6 @@
 //! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a repeat.
 
-use crate::{Contradiction, Dossier, Rule, SEQUENCE_LOOK_BACK};
+use crate::{Contradiction, Dossier, Rule, sequence_back};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ pub(crate) const RULE: Rule = Rule { code: "R20", name: "clock_or_sequence", sev
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
     let anchor = &dossier.anchor;
+    let back = sequence_back(&dossier.policy);
     // A device's name is its crossing's own.
     let heard: BTreeSet<(&str, u64, &str)> = dossier
         .peers
@@ -33,13 +34,20 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 json!({"device": device, "number": n, "entries": twins}),
             ));
         }
-        let earlier = (1..=SEQUENCE_LOOK_BACK).filter(|back| n > *back).any(|back| knows(device, n - back));
-        if n > 1 && !knows(device, n - 1) && earlier {
+        if n <= 1 || knows(device, n - 1) {
+            continue;
+        }
+        // With none of those before it known, the device has only just begun, or counts anew.
+        if let Some(last) = (2..=back).filter(|b| n > *b).map(|b| n - b).find(|m| knows(device, *m)) {
+            let missing = match last + 1 {
+                first if first == n - 1 => format!("{first} is"),
+                first => format!("{first} to {} are", n - 1),
+            };
             out.push(
                 Contradiction::new(
                     format!("gap {device} {n}"),
                     event.at_ms(),
-                    format!("{device} gave the number {n}, and {} is missing", n - 1),
+                    format!("{device} gave the number {n}, and {missing} missing"),
                     json!({"device": device, "missing": n - 1}),
                 )
                 .until([anchor.crossing()], event.at_ms()),
@@ -75,10 +83,14 @@ mod tests {
         passage(id, json!({}), &[e])
     }
 
-    fn found(anchor: Facts, peers: Vec<Facts>, received_ms: i64) -> Vec<Phase> {
+    fn cohort(anchor: Facts, peers: Vec<Facts>, received_ms: i64) -> Dossier {
         let mut d = dossier(anchor, vec![], received_ms);
         d.peers = peers;
-        phases("R20", &d)
+        d
+    }
+
+    fn found(anchor: Facts, peers: Vec<Facts>, received_ms: i64) -> Vec<Phase> {
+        phases("R20", &cohort(anchor, peers, received_ms))
     }
 
     #[test]
@@ -89,6 +101,24 @@ mod tests {
         assert_eq!(found(read("P2", 7), vec![], 7), [], "a device that has only just begun");
         assert_eq!(found(read("P1", 7), vec![read("P2", 7)], 7), [Phase::Firm]);
         assert_eq!(found(read("P2", 7), vec![read("P1", 7)], 7), [], "the other one carries it");
+    }
+
+    #[test]
+    fn how_wide_a_gap_may_be_is_the_policys_to_say() {
+        let wide = |received_ms, sequence_back| {
+            let mut d = cohort(read("P2", 30), vec![read("P1", 5)], received_ms);
+            d.policy.sequence_back = sequence_back;
+            d
+        };
+        assert_eq!(phases("R20", &wide(30, 10)), [], "24 numbers are missing: it counts anew");
+        assert_eq!(phases("R20", &wide(30, 24)), []);
+        assert_eq!(phases("R20", &wide(29, 25)), [Phase::Pending]);
+        assert_eq!(phases("R20", &wide(30, 25)), [Phase::Firm]);
+        let text = |d: &Dossier| crate::reconcile(d)[0].contradiction.text.clone();
+        assert_eq!(text(&wide(30, 25)), "G1 gave the number 30, and 6 to 29 are missing");
+        assert_eq!(text(&cohort(read("P2", 7), vec![read("P1", 5)], 7)), "G1 gave the number 7, and 6 is missing");
+        assert_eq!(found(read("P2", 15), vec![read("P1", 5)], 15), [Phase::Firm], "nine, where it says nothing");
+        assert_eq!(found(read("P2", 16), vec![read("P1", 5)], 16), []);
     }
 
     #[test]

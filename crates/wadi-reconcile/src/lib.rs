@@ -48,8 +48,14 @@ use wadi_record::Policy;
 
 /// An hour in milliseconds.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-/// Numbers of a device before one that is missing, of which one at least has to be known: else it has only just begun.
-const SEQUENCE_LOOK_BACK: u64 = 10;
+/// Numbers of a device before one that is missing that are asked for at most, whatever the policy says: a dossier takes a
+/// bounded number of its cohorts' records.
+const SEQUENCE_BACK_MAX: u64 = 200;
+
+/// How many numbers of a device before one that is missing are looked at.
+pub(crate) fn sequence_back(policy: &Policy) -> u64 {
+    u64::from(policy.sequence_back).min(SEQUENCE_BACK_MAX)
+}
 
 /// A record with the records one link away, of any crossing, and with its cohorts.
 #[derive(Clone, Debug)]
@@ -246,7 +252,8 @@ pub struct Ask {
 
 /// What a record's terms ask for. Symmetrical: a record that asks for another's term is asked for by it, so that a change
 /// of either looks at both.
-pub fn asks(id: &str, terms: &[(String, String)]) -> BTreeSet<Ask> {
+pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<Ask> {
+    let back = sequence_back(policy);
     let mut out = BTreeSet::new();
     let mut ask = |what, value: &str, cohort| {
         out.insert(Ask { what, value: value.into(), cohort });
@@ -280,7 +287,7 @@ pub fn asks(id: &str, terms: &[(String, String)]) -> BTreeSet<Ask> {
             "device_seq" => {
                 let Some((device, n)) = value.rsplit_once('#') else { continue };
                 let n: u64 = n.parse().unwrap_or(0);
-                for other in n.saturating_sub(SEQUENCE_LOOK_BACK).max(1)..=n.saturating_add(SEQUENCE_LOOK_BACK) {
+                for other in n.saturating_sub(back).max(1)..=n.saturating_add(back) {
                     ask("device_seq", &format!("{device}#{other}"), true);
                 }
             }

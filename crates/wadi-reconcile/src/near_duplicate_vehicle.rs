@@ -7,9 +7,6 @@ use wadi_record::{normalise_plate, plate_shape};
 
 pub(crate) const RULE: Rule = Rule { code: "R07", name: "near_duplicate_vehicle", severity: 2, judge };
 
-/// Two near-equal plates at one crossing this far apart are two trucks; nearer, they may be one, misread.
-const TOGETHER_MS: i64 = 12 * HOUR_MS;
-
 fn plate(p: &Facts) -> Option<String> {
     p.field("vehicle.plate").map(normalise_plate).filter(|p| !p.is_empty())
 }
@@ -19,10 +16,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let (true, Some(own)) = (anchor.is_passage(), plate(anchor)) else { return Vec::new() };
     let others = dossier.peers.iter().chain(&dossier.linked).filter(|p| p.is_passage());
     let earlier = others.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
-    earlier.filter_map(|p| check(anchor, &own, p)).collect()
+    // Two near-equal plates at one crossing further apart than this are two trucks; nearer, they may be one, misread.
+    let together_ms = i64::from(dossier.policy.lookalike_h) * HOUR_MS;
+    earlier.filter_map(|p| check(anchor, &own, p, together_ms)).collect()
 }
 
-fn check(anchor: &Facts, own: &str, other: &Facts) -> Option<Contradiction> {
+fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<Contradiction> {
     let theirs = plate(other)?;
     let vins = (anchor.field("vehicle.vin"), other.field("vehicle.vin"));
     let one_vin = matches!(vins, (Some(a), Some(b)) if normalise_plate(a) == normalise_plate(b));
@@ -34,7 +33,7 @@ fn check(anchor: &Facts, own: &str, other: &Facts) -> Option<Contradiction> {
     } else {
         let near = plate_shape(&theirs) == plate_shape(own)
             && anchor.crossing() == other.crossing()
-            && (anchor.began_ms() - other.began_ms()).abs() < TOGETHER_MS;
+            && (anchor.began_ms() - other.began_ms()).abs() < together_ms;
         near.then(|| format!("{own} and {theirs} may be one vehicle, misread"))?
     };
     Some(Contradiction::new(
@@ -50,11 +49,15 @@ mod tests {
     use super::*;
     use crate::{Phase, tests::*};
 
-    fn found(first: serde_json::Value, second: serde_json::Value, hours: i64) -> Vec<Phase> {
+    fn met(first: serde_json::Value, second: serde_json::Value, hours: i64) -> Dossier {
         let seen = |at_ms| [event("gate.in", at_ms, json!({}))];
         let mut d = dossier(passage("P2", second, &seen(hours * HOUR_MS)), vec![], 0);
         d.peers.push(passage("P1", first, &seen(0)));
-        phases("R07", &d)
+        d
+    }
+
+    fn found(first: serde_json::Value, second: serde_json::Value, hours: i64) -> Vec<Phase> {
+        phases("R07", &met(first, second, hours))
     }
 
     #[test]
@@ -68,5 +71,15 @@ mod tests {
         assert_eq!(found(vin("1M8GDM9AXKP042788"), vin("1m8gdm9axkp042788"), 99), []);
         let replated = json!({"vehicle.plate": "77B2", "vehicle.vin": "1M8GDM9AXKP042788"});
         assert_eq!(found(vin("1M8GDM9AXKP042788"), replated, 99), [Phase::Firm]);
+    }
+    #[test]
+    fn how_long_two_plates_may_be_one_is_the_policys_to_say() {
+        let plate = |p: &str| json!({"vehicle.plate": p});
+        let mut d = met(plate("11O123"), plate("110123"), 13);
+        assert_eq!(phases("R07", &d), [], "twelve hours, where the policy says nothing");
+        d.policy.lookalike_h = 14;
+        assert_eq!(phases("R07", &d), [Phase::Firm]);
+        d.policy.lookalike_h = 13;
+        assert_eq!(phases("R07", &d), []);
     }
 }

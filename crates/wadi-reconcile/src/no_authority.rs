@@ -16,8 +16,6 @@ const CODES: [&str; 6] = [
 ];
 /// Acts that need somebody on shift.
 const ON_SHIFT: [&str; 6] = ["gate.in", "gate.out", "cleared", "released", "entry.released", "handed_over"];
-/// A shift that nobody ended is taken for one of so many hours.
-const SHIFT_MS: i64 = 24 * HOUR_MS;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -77,14 +75,16 @@ fn off_shift(dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
         .collect();
     shifts.sort_by_key(Fact::at_ms);
     let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;
+    // A shift that nobody ended is taken for one of so many hours.
+    let shift_ms = i64::from(dossier.policy.shift_h) * HOUR_MS;
     let on_at = |at_ms: i64| {
         let last = shifts.iter().rfind(|s| s.at_ms() <= at_ms);
-        last.is_some_and(|s| s.kind() == "shift.on" && at_ms - s.at_ms() <= SHIFT_MS)
+        last.is_some_and(|s| s.kind() == "shift.on" && at_ms - s.at_ms() <= shift_ms)
     };
     // The clocks of the gate and of the shift book may differ a little.
     let on = [act.at_ms(), act.at_ms() - doubt_ms, act.at_ms() + doubt_ms].into_iter().any(on_at);
     // Only where a shift of that very day is known: a day that nobody kept proves nothing.
-    let kept = shifts.iter().any(|s| (s.at_ms() - act.at_ms()).abs() <= SHIFT_MS / 2);
+    let kept = shifts.iter().any(|s| (s.at_ms() - act.at_ms()).abs() <= shift_ms / 2);
     (kept && !on).then(|| {
         Contradiction::new(
             format!("off shift {}", act.id()),
@@ -143,5 +143,22 @@ mod tests {
         assert_eq!(phases("R21", &dossier(left(3 * HOUR_MS), day(HOUR_MS, 2 * HOUR_MS), 0)), [Phase::Pending]);
         assert_eq!(firm("R21", left(3 * HOUR_MS), day(HOUR_MS, 4 * HOUR_MS)), []);
         assert_eq!(firm("R21", left(3 * HOUR_MS), vec![]), [], "nobody kept the day");
+    }
+    #[test]
+    fn how_long_a_shift_lasts_that_nobody_ended_is_the_policys_to_say() {
+        let found = |shift_h: u32, since_h: i64| {
+            let left = passage("P1", json!({}), &[event("gate.out", since_h * HOUR_MS, json!({}))]);
+            let shift = |kind, at| event(kind, at, json!({"officer": "OF-1", "department": "PORT"}));
+            // The book of the next day was kept, so that an officer whose shift is over is known to be off.
+            let next = shift("shift.on", (since_h + 1) * HOUR_MS);
+            let day = facts("S1", "site-day", "TRB", json!({"events": [shift("shift.on", 0), next]}));
+            let mut d = dossier(left, vec![day], i64::MAX);
+            d.policy.shift_h = shift_h;
+            phases("R21", &d)
+        };
+        assert_eq!(found(24, 23), []);
+        assert_eq!(found(24, 25), [Phase::Firm]);
+        assert_eq!(found(36, 25), []);
+        assert_eq!(found(12, 13), [Phase::Firm]);
     }
 }

@@ -95,9 +95,25 @@ fn whoever_asks_is_asked() {
         (vec![("link", "P1")], vec![("link", "P1")]),
     ] {
         let finds = |asker: &[(String, String)], asked: &[(String, String)]| {
-            asks("self", asker).iter().any(|q| asked.iter().any(|(w, v)| w == q.what && *v == q.value))
+            asks("self", asker, &Policy::default())
+                .iter()
+                .any(|q| asked.iter().any(|(w, v)| w == q.what && *v == q.value))
         };
         let (a, b) = (terms(&a), terms(&b));
         assert!(finds(&a, &b) && finds(&b, &a), "{a:?} {b:?}");
     }
+}
+
+#[test]
+fn a_devices_numbers_are_asked_for_as_far_as_the_policy_says_and_no_further_than_a_dossier_holds() {
+    let asked = |sequence_back| {
+        let terms = [("device_seq".to_string(), "TRB/S1#1000".to_string())];
+        asks("self", &terms, &Policy { sequence_back, ..Policy::default() })
+            .iter()
+            .filter(|q| q.what == "device_seq")
+            .count()
+    };
+    assert_eq!(asked(10), 21);
+    assert_eq!(asked(60), 121);
+    assert_eq!(asked(u32::MAX), 401);
 }

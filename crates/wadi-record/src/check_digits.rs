@@ -1,4 +1,7 @@
 //! Check digits as warnings. What an officer saw is recorded as seen; a wrong digit is shown beside it.
+//!
+//! A traveller's machine-readable zone is read and checked where it is captured and never stored: a record tells only
+//! that its check failed, in `person.N.document_check`.
 
 use wadi_log::Value;
 
@@ -17,6 +20,11 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
             Ok(_) => Some(format!("{text}: its check digit does not agree (ISO 3779; not all makers use one)")),
             Err(_) => Some(format!("{text}: not a valid ISO 3779 vehicle number")),
         };
+    }
+    if let Some(person) = key.strip_suffix(".document_check").filter(|p| p.starts_with("person."))
+        && text == "failed"
+    {
+        return Some(format!("{person}: the machine-readable zone of the document failed its check (ICAO 9303)"));
     }
     None
 }
@@ -50,6 +58,9 @@ mod tests {
         assert!(warnings("container.1", &text("CSQU3054384")).is_some());
         assert_eq!(warnings("vehicle.vin", &text("1M8GDM9AXKP042788")), None);
         assert!(warnings("vehicle.vin", &text("1M8GDM9A1KP042788")).is_some());
+        assert!(warnings("person.2.document_check", &text("failed")).unwrap().starts_with("person.2: "));
+        assert_eq!(warnings("person.2.document_check", &text("passed")), None);
+        assert_eq!(warnings("person.2.document_type", &text("failed")), None);
         let specimen = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";
         assert_eq!(mrz_warning(specimen), None);
         assert!(mrz_warning(&specimen.replace("7408122", "7408123")).is_some());

@@ -44,6 +44,7 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
     (Kind::Passage, "transit.ref", Text, true),
     (Kind::Passage, "person.N.document_hash", Digest, true),
     (Kind::Passage, "person.N.document_type", Text, false),
+    (Kind::Passage, "person.N.document_check", OneOf(&["passed", "failed"]), false),
     (Kind::Passage, "person.N.nationality", Country, true),
     (Kind::Passage, "declared_exit", Crossing, true),
     (Kind::Passage, "purpose", OneOf(&["goods", "passengers", "empty"]), true),
@@ -68,6 +69,7 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
     (Kind::QuarantineHold, "quantity", Int, true),
     (Kind::QuarantineHold, "unit", Text, true),
     (Kind::QuarantineHold, "certificate.ref", Text, true),
+    (Kind::QuarantineHold, "certificate.net_g", Int, true),
     (Kind::QuarantineHold, "target.term", Text, true),
     (Kind::QuarantineHold, "note", Text, false),
     (Kind::CustomsEntry, "office", Text, true),
@@ -83,6 +85,7 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
     (Kind::CustomsEntry, "container.N", Text, true),
     (Kind::CustomsEntry, "transit.ref", Text, true),
     (Kind::CustomsEntry, "certificate.N", Text, true),
+    (Kind::CustomsEntry, "certificate.N.net_g", Int, true),
     (Kind::CustomsEntry, "vehicle.plate", Text, true),
     (Kind::CustomsEntry, "goods.N.hs_code", HsCode, true),
     (Kind::CustomsEntry, "goods.N.description", Text, false),
@@ -186,6 +189,7 @@ mod tests {
     fn values_must_fit_their_field() {
         let text = |t: &str| Value::Text(t.into());
         check_put(Kind::CustomsEntry, "goods.12.hs_code", &text("0803.90")).unwrap();
+        check_put(Kind::CustomsEntry, "certificate.2.net_g", &Value::Int(20_000_000)).unwrap();
         for (field, value) in [
             ("goods.1.hs_code", text("9903.90")),
             ("goods.1.gross_g", text("12")),

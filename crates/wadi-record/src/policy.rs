@@ -26,7 +26,7 @@ pub struct Policy {
     pub diversion_h: u32,
     /// Hours until an inland delivery is overdue.
     pub inland_h: u32,
-    /// Tolerance between declared and weighed gross mass, in thousandths.
+    /// Tolerance between two masses of the same goods, declared, weighed or certified, in thousandths.
     pub weight_permille: u32,
     /// Whether a release needs an officer whom the hub has registered.
     pub registered_officers: bool,
@@ -50,6 +50,14 @@ pub struct Policy {
     pub peers_min: u32,
     /// Doubt that a clock is given, seconds.
     pub clock_doubt_s: u32,
+    /// Hours within which two plates of one crossing that look alike may be one, misread.
+    pub lookalike_h: u32,
+    /// Numbers of a device before one that is missing, of which one at least has to be known: else it has only just begun,
+    /// or counts anew.
+    pub sequence_back: u32,
+    /// Hours after which a shift that nobody ended is over. A day of which no shift is known within half of that was not
+    /// kept.
+    pub shift_h: u32,
     /// Forced acts of one officer within `forced_window_h` that are a finding.
     pub forced_max: u32,
     /// The window in which they are counted, hours.
@@ -96,6 +104,9 @@ impl Default for Policy {
             undervalue_permille: 400,
             peers_min: 5,
             clock_doubt_s: 600,
+            lookalike_h: 12,
+            sequence_back: 10,
+            shift_h: 24,
             forced_max: 5,
             forced_window_h: 7 * 24,
             dossier_window_h: 60 * 24,

@@ -1,100 +1,102 @@
 //! Reads a database as it lies there, for verifying it: nothing is checked on the way, and nothing is written.
+//!
+//! Whatever is written meanwhile, the reader sees the database as it stood when it was opened. It reads page by page, so
+//! that an audit takes the same memory however much is held.
 
-use crate::{CosignedHead, StoreError};
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use crate::{StoreError, postgres, sqlite};
+use async_trait::async_trait;
 use std::path::Path;
-use wadi_log::{Cosignature, Hash, LogId, NodeId, Peaks, SignedCheckpoint};
+use wadi_log::{LogId, Peaks, Tip};
 
 /// A log as it is recorded.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuditLog {
-    /// The log.
-    pub log: LogId,
+    /// The log's id.
+    pub log: Vec<u8>,
     /// Its recorded size.
     pub size: u64,
     /// Its recorded peaks.
-    pub peaks: Peaks,
+    pub peaks: Vec<u8>,
     /// Its last checkpoint.
-    pub checkpoint: SignedCheckpoint,
+    pub checkpoint: Vec<u8>,
 }
-
-/// A database opened for reading alone.
-pub struct AuditReader(pub(crate) SqliteConnection);
 
 pub(crate) fn odd(what: &str) -> impl Fn(wadi_log::LogError) -> StoreError + '_ {
     move |e| StoreError::Damaged { entry: format!("{what}: {e}") }
 }
 
-impl AuditReader {
-    /// Opens `node.sqlite` in a directory.
-    pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join("node.sqlite");
-        let failed = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
-        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(false).disable_statement_logging();
-        let mut conn = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-        sqlx::query("PRAGMA query_only = 1").execute(&mut conn).await?;
-        Ok(Self(conn))
+impl AuditLog {
+    /// Its size and root, as they are recorded.
+    pub fn tip(&self) -> Result<(LogId, Tip), StoreError> {
+        let log = LogId::from_slice(&self.log).map_err(odd("log"))?;
+        let peaks = Peaks::from_parts(self.size, &self.peaks).map_err(odd("peaks"))?;
+        Ok((log, Tip { size: self.size, root: peaks.root() }))
     }
+}
 
+/// An entry of a log's main branch, or of another one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditEntry {
+    /// The log's id.
+    pub log: Vec<u8>,
+    /// Its position.
+    pub seq: u64,
+    /// Its hash, as it is recorded.
+    pub leaf: Vec<u8>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A cosignature with what it signs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditCosignature {
+    /// The log's id.
+    pub log: Vec<u8>,
+    /// The witness's id.
+    pub witness: Vec<u8>,
+    /// The checkpoint.
+    pub checkpoint: Vec<u8>,
+    /// The cosignature.
+    pub cosignature: Vec<u8>,
+}
+
+/// A database opened for reading alone. Lists come in pages, each after the last one of the page before; an empty page is
+/// the end.
+#[async_trait]
+pub trait AuditReader: Send {
     /// Enrolments as stored: node and bytes.
-    pub async fn enrolments(&mut self) -> Result<Vec<(NodeId, Vec<u8>)>, StoreError> {
-        let rows = sqlx::query("SELECT node, enrolment FROM nodes").fetch_all(&mut self.0).await?;
-        rows.iter().map(|r| Ok((NodeId::from_slice(r.get(0)).map_err(odd("node"))?, r.get(1)))).collect()
-    }
+    async fn enrolments(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    /// Logs.
+    async fn logs(&mut self, after: Option<&AuditLog>) -> Result<Vec<AuditLog>, StoreError>;
+    /// Entries of a log's main branch from a position on.
+    async fn entries(&mut self, log: &LogId, from: u64) -> Result<Vec<AuditEntry>, StoreError>;
+    /// Entries that stand outside their logs: of excerpts, and of branches that are not held as the log.
+    async fn loose_entries(&mut self, after: Option<&AuditEntry>) -> Result<Vec<AuditEntry>, StoreError>;
+    /// The checkpoints kept of a log, of sizes beyond the first one given and up to the second, at most a page of them.
+    async fn checkpoints(&mut self, log: &LogId, beyond: u64, through: u64) -> Result<Vec<Vec<u8>>, StoreError>;
+    /// Cosignatures.
+    async fn cosignatures(&mut self, after: Option<&AuditCosignature>) -> Result<Vec<AuditCosignature>, StoreError>;
+}
 
-    /// All logs.
-    pub async fn logs(&mut self) -> Result<Vec<AuditLog>, StoreError> {
-        let rows =
-            sqlx::query("SELECT log, size, peaks, checkpoint FROM logs ORDER BY log").fetch_all(&mut self.0).await?;
-        let read = |r: &sqlx::sqlite::SqliteRow| {
-            let size = r.get::<i64, _>(1) as u64;
-            Ok(AuditLog {
-                log: LogId::from_slice(r.get(0)).map_err(odd("log"))?,
-                size,
-                peaks: Peaks::from_parts(size, r.get(2)).map_err(odd("peaks"))?,
-                checkpoint: SignedCheckpoint::from_bytes(r.get(3)).map_err(odd("checkpoint"))?,
-            })
-        };
-        rows.iter().map(read).collect()
+/// Size and root of each log, as they are recorded, ascending.
+pub(crate) async fn tips(reader: &mut dyn AuditReader) -> Result<Vec<(LogId, Tip)>, StoreError> {
+    let mut out = Vec::new();
+    let mut page = reader.logs(None).await?;
+    while !page.is_empty() {
+        for row in &page {
+            out.push(row.tip()?);
+        }
+        page = reader.logs(page.last()).await?;
     }
+    Ok(out)
+}
 
-    /// Entries of a log's main branch as stored: position, leaf and bytes, unchecked.
-    pub async fn entries(
-        &mut self,
-        log: &LogId,
-        from: u64,
-        limit: u32,
-    ) -> Result<Vec<(u64, Hash, Vec<u8>)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT seq, leaf, bytes FROM entries WHERE log = ?1 AND seq >= ?2 AND main = 1 ORDER BY seq LIMIT ?3",
-        )
-        .bind(&log.to_bytes()[..])
-        .bind(from as i64)
-        .bind(i64::from(limit))
-        .fetch_all(&mut self.0)
-        .await?;
-        rows.iter()
-            .map(|r| Ok((r.get::<i64, _>(0) as u64, Hash::from_slice(r.get(1)).map_err(odd("leaf"))?, r.get(2))))
-            .collect()
-    }
+/// Opens `node.sqlite` in a directory.
+pub async fn audit_sqlite(dir: &Path) -> Result<Box<dyn AuditReader>, StoreError> {
+    Ok(Box::new(sqlite::open_to_audit(&dir.join("node.sqlite")).await?))
+}
 
-    /// The checkpoints kept of a log.
-    pub async fn checkpoints(&mut self, log: &LogId) -> Result<Vec<SignedCheckpoint>, StoreError> {
-        let rows = sqlx::query("SELECT signed FROM checkpoints WHERE log = ?1 ORDER BY size")
-            .bind(&log.to_bytes()[..])
-            .fetch_all(&mut self.0)
-            .await?;
-        rows.iter().map(|r| SignedCheckpoint::from_bytes(r.get(0)).map_err(odd("checkpoint"))).collect()
-    }
-
-    /// All cosignatures.
-    pub async fn cosignatures(&mut self) -> Result<Vec<CosignedHead>, StoreError> {
-        let rows = sqlx::query("SELECT checkpoint, cosignature FROM cosignatures").fetch_all(&mut self.0).await?;
-        let read = |r: &sqlx::sqlite::SqliteRow| {
-            Ok(CosignedHead {
-                checkpoint: SignedCheckpoint::from_bytes(r.get(0)).map_err(odd("checkpoint"))?,
-                cosignature: Cosignature::from_slice(r.get(1)).map_err(odd("cosignature"))?,
-            })
-        };
-        rows.iter().map(read).collect()
-    }
+/// Opens a PostgreSQL database.
+pub async fn audit_postgres(url: &str) -> Result<Box<dyn AuditReader>, StoreError> {
+    Ok(Box::new(postgres::open_to_audit(url).await?))
 }

@@ -4,24 +4,24 @@
 //! No anchor is touched here. A copy holds less than was acknowledged since it was made; that the anchor says so is how
 //! the node finds out, and fetches the rest back from its peers.
 
-use crate::{AuditLog, AuditReader, StoreError, audit::odd, postgres, postgres_schema, schema, sqlite, temporary};
-use sqlx::{
-    ConnectOptions, Connection, PgConnection, Row, SqliteConnection, postgres::PgConnectOptions,
-    sqlite::SqliteConnectOptions,
+use crate::{
+    AuditLog, AuditReader, StoreError,
+    audit::{odd, tips},
+    postgres, postgres_schema, schema, sqlite, temporary,
 };
+use sqlx::{ConnectOptions, Connection, PgConnection, Row, SqliteConnection, postgres::PgConnectOptions};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
     str::FromStr,
-    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::Command,
 };
-use wadi_log::{Hash, LogId, NodeId, Peaks, SignedCheckpoint, Tip, leaf_hash, unhex};
+use wadi_log::{Hash, LogId, NodeId, Peaks, Tip, leaf_hash, unhex};
 
 /// Under which name a copy lies in a node's directory until it is put in the place of `node.sqlite`.
 pub const COMING: &str = "node.sqlite.restoring";
@@ -68,21 +68,18 @@ fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     File::open(dir).and_then(|d| d.sync_all()).map_err(|e| unreadable(dir, e))
 }
 
-fn check_schema(found: i64, known: i64) -> Result<(), StoreError> {
-    if found > known { Err(StoreError::NewerSchema { found, known }) } else { Ok(()) }
-}
+/// A database in a file, opened for reading alone: a copy, or a node's own while it lies there.
+pub struct CopyReader(pub(crate) SqliteConnection);
 
-impl AuditReader {
-    /// Opens a database file for reading, and writes nothing into it.
-    pub async fn open_copy(path: &Path) -> Result<Self, StoreError> {
-        let failed = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .read_only(true)
-            .busy_timeout(Duration::from_secs(10))
-            .disable_statement_logging();
-        Ok(Self(SqliteConnection::connect_with(&options).await.map_err(failed)?))
+impl CopyReader {
+    /// Opens a database file, and writes nothing into it. One of a newer schema is not read.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self(sqlite::open_to_read(path).await?))
+    }
+
+    /// What an audit reads of it.
+    pub fn audit(&mut self) -> &mut dyn AuditReader {
+        &mut self.0
     }
 
     /// The node whose database it is, as it says.
@@ -92,16 +89,19 @@ impl AuditReader {
         node.map(|text| text.parse::<NodeId>().map_err(odd("node"))).transpose()
     }
 
-    /// What the database says that it holds. One of a newer schema is not read.
+    /// Size and root of each log, as they are recorded, ascending.
+    pub async fn logs(&mut self) -> Result<Vec<(LogId, Tip)>, StoreError> {
+        tips(&mut self.0).await
+    }
+
+    /// What the database says that it holds.
     pub async fn facts(&mut self) -> Result<CopyFacts, StoreError> {
-        let schema: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut self.0).await?;
-        check_schema(schema, known_schema(false))?;
+        let schema = sqlite::schema(&mut self.0).await?;
         let node = self.node().await?;
         let commits = sqlite::meta(&mut self.0, "commits").await? as u64;
         let counts = sqlx::query(COUNTS).fetch_one(&mut self.0).await?;
         let (entries, records) = (counts.get::<i64, _>(0) as u64, counts.get::<i64, _>(1) as u64);
-        let tip = |l: &AuditLog| (l.log, Tip { size: l.size, root: l.peaks.root() });
-        let logs = self.logs().await?.iter().map(tip).collect();
+        let logs = self.logs().await?;
         Ok(CopyFacts { node, schema, commits, records, entries, logs })
     }
 }
@@ -113,7 +113,7 @@ pub async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), StoreError> {
         path: to.display().to_string(),
         why: "SQLite takes names in UTF-8 only".into(),
     })?;
-    let mut source = AuditReader::open_copy(from).await?;
+    let mut source = CopyReader::open(from).await?;
     // A copy page by page would begin anew with every commit of the node; this one reads by one snapshot, and leaves
     // out what was deleted.
     let copied = sqlx::query("VACUUM INTO ?1").bind(target).execute(&mut source.0).await;
@@ -168,18 +168,12 @@ fn free_name(dir: &Path, name: String) -> String {
 }
 
 async fn postgres_facts(conn: &mut PgConnection) -> Result<CopyFacts, StoreError> {
-    let schema = postgres::meta(conn, "schema").await?;
-    check_schema(schema, known_schema(true))?;
+    let none = || StoreError::Database("it holds no node's records".into());
+    let schema = postgres::schema(conn).await?.ok_or_else(none)?;
     let commits = postgres::meta(conn, "commits").await? as u64;
     let counts = sqlx::query(COUNTS).fetch_one(&mut *conn).await?;
     let (entries, records) = (counts.get::<i64, _>(0) as u64, counts.get::<i64, _>(1) as u64);
-    let rows = sqlx::query("SELECT log, size, peaks FROM logs ORDER BY log").fetch_all(&mut *conn).await?;
-    let mut logs = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let size = row.get::<i64, _>(1) as u64;
-        let peaks = Peaks::from_parts(size, row.get(2)).map_err(odd("peaks"))?;
-        logs.push((LogId::from_slice(row.get(0)).map_err(odd("log"))?, Tip { size, root: peaks.root() }));
-    }
+    let logs = tips(conn).await?;
     Ok(CopyFacts { node: None, schema, commits, records, entries, logs })
 }
 
@@ -260,7 +254,7 @@ async fn finish(tool: &'static str, mut command: Command) -> Result<(), StoreErr
 /// Copies a database on PostgreSQL into a file with `pg_dump`, and syncs it; what the copy holds is read by the same
 /// snapshot. Nobody who writes to it waits.
 pub async fn dump_postgres(url: &str, to: &Path) -> Result<CopyFacts, StoreError> {
-    let (mut conn, major) = postgres::open_to_read(url).await?;
+    let (mut conn, major) = postgres::open_to_dump(url).await?;
     let mut command = program("pg_dump", Some(major))?;
     let mut tx = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let facts = postgres_facts(&mut tx).await?;
@@ -292,17 +286,17 @@ pub async fn fill_postgres(url: &str, from: &Path) -> Result<CopyFacts, StoreErr
 #[derive(Default)]
 pub struct DumpAudit {
     /// Enrolments as stored: node and bytes.
-    pub enrolments: Vec<(NodeId, Vec<u8>)>,
-    /// The logs as they are recorded.
-    pub logs: Vec<AuditLog>,
-    /// Entries, each one's bytes held against its hash.
+    pub enrolments: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The logs as they are recorded, ascending, each with the tree of the entries that are held of it.
+    pub logs: Vec<(AuditLog, Peaks)>,
+    /// Entries, on whichever branch, each one's bytes held against its hash.
     pub entries: u64,
-    /// Entries and logs that are not what they are recorded as.
+    /// Entries that are not what they are recorded as, or missing.
     pub damage: Vec<String>,
 }
 
-/// Reads a file that `pg_dump` wrote: every entry is held against its hash, and every log against its recorded root.
-/// Memory grows with the largest of the sixteen parts that entries lie in. `progress` hears of entries.
+/// Reads a file that `pg_dump` wrote: every entry is held against its hash, and put into its log's tree. Memory grows with
+/// the largest of the sixteen parts that entries lie in. `progress` hears of entries.
 pub async fn audit_dump(path: &Path, mut progress: impl FnMut(u64)) -> Result<DumpAudit, StoreError> {
     const TOOL: &str = "pg_restore";
     let mut command = program(TOOL, None)?;
@@ -339,7 +333,8 @@ struct DumpReader {
     table: String,
     columns: Vec<String>,
     leaves: HashMap<LogId, Vec<(u64, Hash)>>,
-    roots: BTreeMap<LogId, Peaks>,
+    held: HashMap<LogId, Peaks>,
+    logs: Vec<AuditLog>,
     audit: DumpAudit,
 }
 
@@ -360,20 +355,17 @@ impl DumpReader {
         }
         match self.table.as_str() {
             "nodes" => {
-                let node = NodeId::from_slice(&self.bytes(line, "node")?).map_err(odd("node"))?;
-                let enrolment = self.bytes(line, "enrolment")?;
-                self.audit.enrolments.push((node, enrolment));
+                let stored = (self.bytes(line, "node")?, self.bytes(line, "enrolment")?);
+                self.audit.enrolments.push(stored);
             }
             "logs" => {
-                let size = self.number(line, "size")?;
-                let checkpoint = self.bytes(line, "checkpoint")?;
                 let log = AuditLog {
-                    log: LogId::from_slice(&self.bytes(line, "log")?).map_err(odd("log"))?,
-                    size,
-                    peaks: Peaks::from_parts(size, &self.bytes(line, "peaks")?).map_err(odd("peaks"))?,
-                    checkpoint: SignedCheckpoint::from_bytes(&checkpoint).map_err(odd("checkpoint"))?,
+                    log: self.bytes(line, "log")?,
+                    size: self.number(line, "size")?,
+                    peaks: self.bytes(line, "peaks")?,
+                    checkpoint: self.bytes(line, "checkpoint")?,
                 };
-                self.audit.logs.push(log);
+                self.logs.push(log);
             }
             table if table == "entries" || table.starts_with("entries_") => self.entry(line)?,
             _ => {}
@@ -407,7 +399,7 @@ impl DumpReader {
                 }
                 peaks.append(leaf);
             }
-            self.roots.insert(log, peaks);
+            self.held.insert(log, peaks);
         }
     }
 
@@ -430,18 +422,10 @@ impl DumpReader {
     }
 
     fn finish(mut self) -> DumpAudit {
-        self.audit.logs.sort_by_key(|l| l.log);
-        for row in &self.audit.logs {
-            let none = Peaks::default();
-            let held = self.roots.get(&row.log).unwrap_or(&none);
-            if *held != row.peaks {
-                self.audit.damage.push(format!(
-                    "{}: {} entries are held, {} are recorded, or their root differs",
-                    row.log,
-                    held.size(),
-                    row.size
-                ));
-            }
+        self.logs.sort_by(|a, b| a.log.cmp(&b.log));
+        for row in self.logs {
+            let held = LogId::from_slice(&row.log).ok().and_then(|log| self.held.remove(&log));
+            self.audit.logs.push((row, held.unwrap_or_default()));
         }
         self.audit
     }
@@ -492,7 +476,7 @@ mod tests {
             }
         });
         copied.unwrap();
-        let facts = AuditReader::open_copy(&copy).await.unwrap().facts().await.unwrap();
+        let facts = CopyReader::open(&copy).await.unwrap().facts().await.unwrap();
         assert_eq!((facts.node, facts.logs.len()), (Some(key().node()), 1));
         assert!((1..=51).contains(&facts.commits) && facts.entries == facts.logs[0].1.size, "{facts:?}");
         // No file is written over.
@@ -505,7 +489,7 @@ mod tests {
         let kept = put_in_place(dir.path(), "T").unwrap().unwrap();
         assert_eq!(kept, dir.path().join("node.sqlite.before-restore-T"));
         assert!(!restore_unfinished(dir.path()) && fs::read(dir.path().join("anchor")).unwrap() == anchor);
-        let before = AuditReader::open_copy(&kept).await.unwrap().facts().await.unwrap();
+        let before = CopyReader::open(&kept).await.unwrap().facts().await.unwrap();
         assert_eq!((before.commits, before.entries), (52, 251));
         let store = SqliteStore::open(dir.path(), key().node()).await.unwrap();
         match store.anchor_state() {
@@ -592,9 +576,12 @@ mod tests {
 
     #[test]
     fn a_dump_is_read_entry_by_entry_and_what_is_wrong_in_it_is_named() {
-        let good = dump(&block(&mut Peaks::default(), 9));
+        let mut peaks = Peaks::default();
+        let good = dump(&block(&mut peaks, 9));
         let audit = read(&good);
         assert_eq!((audit.entries, audit.logs.len(), audit.damage), (9, 1, vec![]));
+        let (row, held) = &audit.logs[0];
+        assert_eq!((row.tip().unwrap(), held), ((log(), Tip { size: 9, root: peaks.root() }), &peaks));
         let missing: Vec<String> = good.iter().enumerate().filter(|(n, _)| *n != 5).map(|(_, l)| l.clone()).collect();
         assert!(read(&missing).damage[0].contains("the entry is missing"));
         let mut changed = good.clone();

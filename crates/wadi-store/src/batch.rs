@@ -1,7 +1,9 @@
 //! What one commit writes.
 
-use crate::rows::{Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting};
-use wadi_log::{Enrolment, ForkProof, LogId, RecordId, Reference, Tip, VerifiedBlock, VerifiedEntry};
+use crate::rows::{BranchRow, Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting};
+use wadi_log::{
+    Enrolment, ForkProof, Hash, LogId, RecordId, Reference, Subtree, Tip, VerifiedBlock, VerifiedEntry, VerifiedStretch,
+};
 
 /// Everything that one transaction writes. Entries come in as `wadi-log` has verified them, and in no other way.
 #[derive(Default, Debug)]
@@ -46,6 +48,25 @@ pub struct Batch {
     pub local: Vec<LocalKey>,
     /// Local keys to forget: scope and key.
     pub local_gone: Vec<(String, String)>,
+    /// Entries of main branches that were missing or rotten: they take their places again.
+    pub mended: Vec<VerifiedStretch>,
+    /// Entries of other branches of forked logs.
+    pub side: Vec<VerifiedStretch>,
+    /// Other branches that are held whole now.
+    pub branches: Vec<BranchRow>,
+    /// Branches that are no other ones any more: log and first leaf.
+    pub branches_gone: Vec<(LogId, Hash)>,
+    /// Branches that become their logs' main ones from where they begin on; what stood there stands beside.
+    pub switches: Vec<VerifiedBlock>,
+    /// Kept hashes of subtrees that were missing or rotten.
+    pub tree: Vec<(LogId, Subtree, Hash)>,
+    /// Runs of logs, from and to a position, whose index by record is made anew: what this batch says of them in `about` and
+    /// `seen` is all there is.
+    pub reindexed: Vec<(LogId, u64, u64)>,
+    /// Records that no entry speaks of: rot put them there.
+    pub records_gone: Vec<RecordId>,
+    /// Resyncs: id and JSON.
+    pub resyncs: Vec<(String, String)>,
     /// Heads of this node's own logs after this batch, for the anchor.
     pub own_heads: Vec<(LogId, Tip)>,
 }
@@ -70,5 +91,14 @@ impl Batch {
             && self.local.is_empty()
             && self.local_gone.is_empty()
             && self.gone_seen.is_none()
+            && self.mended.is_empty()
+            && self.side.is_empty()
+            && self.branches.is_empty()
+            && self.branches_gone.is_empty()
+            && self.switches.is_empty()
+            && self.tree.is_empty()
+            && self.reindexed.is_empty()
+            && self.records_gone.is_empty()
+            && self.resyncs.is_empty()
     }
 }

@@ -1,7 +1,7 @@
 //! Reads a database as it lies there for comparing it with another: records in the order of their ids, a page at a time,
 //! each with the entries that are held of it.
 
-use crate::{AuditReader, RecordRow, StoreError, audit::odd};
+use crate::{CopyReader, RecordRow, StoreError, audit::odd};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -51,13 +51,15 @@ fn reference(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<Referenc
     Ok((leaf_hash(bytes) == leaf).then_some(reference))
 }
 
-impl AuditReader {
+impl CopyReader {
     /// The enrolment of the node whose database it is.
     pub async fn own_enrolment(&mut self) -> Result<Enrolment, StoreError> {
         let node = self.node().await?;
-        let bytes = self.enrolments().await?.into_iter().find(|(n, _)| Some(*n) == node).map(|(_, bytes)| bytes);
+        let stored = self.audit().enrolments().await?;
+        let own = stored.into_iter().find(|(id, _)| node.is_some_and(|node| *id == node.0));
         let none = || StoreError::Database("it does not say whose it is: did its node ever run?".into());
-        Enrolment::from_bytes(&bytes.ok_or_else(none)?).map_err(odd("enrolment"))
+        let (_, bytes) = own.ok_or_else(none)?;
+        Enrolment::from_bytes(&bytes).map_err(odd("enrolment"))
     }
 
     /// Records after an id, in the order of their ids, with their entries.
@@ -187,7 +189,7 @@ mod tests {
         store.close().await;
 
         let path = dir.path().join("node.sqlite");
-        let mut reader = AuditReader::open_copy(&path).await.unwrap();
+        let mut reader = CopyReader::open(&path).await.unwrap();
         let (mut all, mut after) = (Vec::new(), RecordId([0; 32]));
         loop {
             let page = reader.compare_page(&after, 7).await.unwrap();
@@ -214,7 +216,7 @@ mod tests {
         let mut conn = crate::sqlite::open_to_move(&path, key.node()).await.unwrap();
         sqlx::query("UPDATE entries SET bytes = x'00' WHERE seq = 39").execute(&mut conn).await.unwrap();
         drop(conn);
-        let mut reader = AuditReader::open_copy(&path).await.unwrap();
+        let mut reader = CopyReader::open(&path).await.unwrap();
         let (_, entries) = reader.compare_record(&first).await.unwrap().unwrap();
         assert_eq!(entries, [references[0]]);
     }

@@ -122,6 +122,11 @@ impl StoreError {
             Self::Closed => "store_closed",
         }
     }
+
+    /// Whether the same may go well in a moment: nobody may take it for an answer.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Down(_) | Self::Slow(_) | Self::Full(_) | Self::ReadOnly(_))
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -136,9 +141,12 @@ impl From<sqlx::Error> for StoreError {
         // PostgreSQL's SQLSTATE has five characters (PostgreSQL, appendix A); SQLite's extended codes have fewer.
         match (code.len(), &code[..code.len().min(2)]) {
             (5, "08") => Self::Down(text),
-            (5, "57") if code == "57014" => Self::Slow(text),
+            // A statement's time is up, or a lock's.
+            (5, _) if code == "57014" || code == "55P03" => Self::Slow(text),
             (5, "57") => Self::Down(text),
-            (5, "53") if code == "53100" => Self::Full(text),
+            (5, _) if code == "53100" => Self::Full(text),
+            // It has all the sessions that it may have.
+            (5, _) if code == "53300" => Self::Down(text),
             (5, _) if code == "25006" => Self::ReadOnly(text),
             (5, _) => Self::Database(text),
             _ => match code.parse::<u32>().map(|c| c & 0xff) {

@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod batch;
 mod compare;
+pub mod defence;
 mod error;
 mod move_store;
 mod postgres;
@@ -22,19 +23,19 @@ mod tables;
 mod temporary;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
-pub use audit::{AuditLog, AuditReader};
+pub use audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader, audit_postgres, audit_sqlite};
 pub use backup::{
-    COMING, CopyFacts, DumpAudit, audit_dump, copy_sqlite, dump_postgres, fill_postgres, known_schema, put_in_place,
-    restore_unfinished,
+    COMING, CopyFacts, CopyReader, DumpAudit, audit_dump, copy_sqlite, dump_postgres, fill_postgres, known_schema,
+    put_in_place, restore_unfinished,
 };
 pub use batch::Batch;
 pub use compare::{CompareRow, entries_digest};
 pub use error::StoreError;
 pub use move_store::{Moved, move_store};
-pub use postgres::PostgresStore;
+pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RecordFilter, RecordRow,
-    RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,
+    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RawEntry,
+    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,
 };
 pub use sqlite::SqliteStore;
 pub use temporary::TemporaryServer;
@@ -47,7 +48,7 @@ use wadi_log::{
 
 /// A store of one node. All methods may run at the same time; writes are put in a queue of bounded length.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Mending {
     /// Writes a batch in one transaction, durably, and the anchor after it. An error means that nothing of the batch
     /// was written, except [`StoreError::Failed`]: then nobody knows, and the process has to stop and verify.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
@@ -138,4 +139,37 @@ pub trait Store: Send + Sync + 'static {
     async fn close(&self);
     /// The node this store belongs to, as its own keys say.
     fn node(&self) -> NodeId;
+}
+
+/// What scrubbing, mending and resync read: what lies there, whether it is right or not.
+#[async_trait]
+pub trait Mending: Send + Sync + 'static {
+    /// Entries of a log's main branch as they lie there, nothing checked, from a position on in their order.
+    async fn raw_entries(&self, log: &LogId, from: u64, rows_max: u32) -> Result<Vec<RawEntry>, StoreError>;
+    /// Kept hashes of perfect subtrees of one level, from an index on: index and hash as they lie there.
+    async fn raw_tree(
+        &self,
+        log: &LogId,
+        level: u8,
+        from: u64,
+        rows_max: u32,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// The index of a run of a log by record, as it lies there: record, position and leaf.
+    async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError>;
+    /// Whether an entry stands on its log's main branch; nothing where it is not held.
+    async fn is_main(&self, reference: &Reference) -> Result<Option<bool>, StoreError>;
+    /// The other branches held of forked logs, whole from the fork on.
+    async fn branches(&self, log: Option<&LogId>) -> Result<Vec<BranchRow>, StoreError>;
+    /// Entries of such a branch from a position on, at most `bytes_max` bytes of them but at least one; fewer where one
+    /// is missing.
+    async fn branch_entries(
+        &self,
+        branch: &BranchRow,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<Vec<VerifiedEntry>, StoreError>;
+    /// What the engine itself finds wrong with its pages and indexes, in its words.
+    async fn structure(&self) -> Result<Vec<String>, StoreError>;
+    /// Resyncs: id and JSON.
+    async fn resyncs(&self) -> Result<Vec<(String, String)>, StoreError>;
 }

@@ -4,6 +4,10 @@
 //! it; a daemon whose session broke has to take it again before it writes on, and stops where another has it. So whatever
 //! writes is alone, and after a broken connection the counter of commits tells whether the last one arrived.
 
+#[path = "audit_reads.rs"]
+mod audit_reads;
+#[path = "mends.rs"]
+mod mends;
 #[path = "reads.rs"]
 mod reads;
 #[path = "writes.rs"]
@@ -12,13 +16,14 @@ mod writes;
 use crate::{
     Batch, StoreError,
     anchor::{self, Anchor, AnchorFile, AnchorState},
+    defence,
     postgres_schema::MIGRATIONS,
     queue::{GroupWriter, Progress, Queue},
     tables::{Cells, Of, Rows},
 };
 use async_trait::async_trait;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{
@@ -27,7 +32,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use wadi_log::NodeId;
+use wadi_log::{Enrolment, LogId, NodeId, Tip};
 use writes::write_batch;
 
 type Engine = PostgresStore;
@@ -42,6 +47,10 @@ const WRITER_LOCK: i64 = 0x7761_6469;
 const ASK: Duration = Duration::from_millis(250);
 /// A server that restarts is waited for so long; then the group fails.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A server that takes a connection and says nothing is given up after so long.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A server may take so long to notice that the session which had the lock is gone.
+const NOTICE: Duration = Duration::from_secs(15);
 /// The least version: MERGE-free SQL, `unhex` as a function, hash partitions; 15 is what Debian's stable brings.
 const VERSION_MIN: i32 = 150_000;
 /// A read that takes longer is given up, milliseconds.
@@ -87,19 +96,42 @@ pub struct PostgresStore {
     anchor_state: AnchorState,
 }
 
+impl PostgresStore {
+    /// The server checks its own pages (`data_checksums`): a damaged one is an error of whatever reads it.
+    #[allow(clippy::unused_async)]
+    async fn structure_damage(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
 fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|e| StoreError::Open { path: hide_password(url), why: e.to_string() })?;
-    Ok(options
-        .application_name("wadi")
+    let options = PgConnectOptions::from_str(url).map_err(open_error(url))?;
+    // What the URL itself sets, as `options[statement_timeout]=5000`, holds: somebody knows the server better.
+    let said = options.get_options().unwrap_or_default().to_string();
+    let ours = [
+        ("statement_timeout", timeout),
         // A daemon whose machine went away without a word must not hold the lock for hours.
-        .options([
-            ("statement_timeout", timeout),
-            ("tcp_keepalives_idle", "5"),
-            ("tcp_keepalives_interval", "2"),
-            ("tcp_keepalives_count", "3"),
-        ])
-        .disable_statement_logging())
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "2"),
+        ("tcp_keepalives_count", "3"),
+    ];
+    let ours = ours.into_iter().filter(|(name, _)| !said.contains(*name));
+    Ok(options.application_name("wadi").options(ours).disable_statement_logging())
+}
+
+fn open_error(url: &str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+    move |e| StoreError::Open { path: hide_password(url), why: e.to_string() }
+}
+
+/// A session, made within a time.
+async fn session(options: &PgConnectOptions, within: Duration) -> Result<PgConnection, sqlx::Error> {
+    match tokio::time::timeout(within, PgConnection::connect_with(options)).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let why = format!("no answer within {within:?}");
+            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why)))
+        }
+    }
 }
 
 /// A URL for people: without its password.
@@ -119,14 +151,41 @@ impl PostgresStore {
         node: NodeId,
         on_wait: impl FnOnce() + Send,
     ) -> Result<Arc<Self>, StoreError> {
-        let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
+        Self::open_patiently(url, dir, node, PATIENCE, on_wait).await
+    }
+
+    /// The same with another patience: for so long a server that is away is waited for.
+    pub async fn open_patiently(
+        url: &str,
+        dir: &Path,
+        node: NodeId,
+        patience: Duration,
+        on_wait: impl FnOnce() + Send,
+    ) -> Result<Arc<Self>, StoreError> {
         let writing = options(url, WRITE_TIMEOUT)?;
-        let mut conn = PgConnection::connect_with(&writing).await.map_err(open_error)?;
+        let mut conn = session(&writing, CONNECT.min(patience)).await.map_err(open_error(url))?;
         check_server(&mut conn).await?;
         let mut on_wait = Some(on_wait);
-        while !take_lock(&mut conn).await? {
-            if let Some(tell) = on_wait.take() {
-                tell();
+        let mut away: Option<Instant> = None;
+        loop {
+            match take_lock(&mut conn).await {
+                Ok(true) => break,
+                Ok(false) => {
+                    away = None;
+                    if let Some(tell) = on_wait.take() {
+                        tell();
+                    }
+                }
+                // Whoever stands by outlives a server that restarts, as whoever writes does.
+                Err(error @ StoreError::Down(_)) => {
+                    if away.get_or_insert_with(Instant::now).elapsed() > patience {
+                        return Err(error);
+                    }
+                    if let Ok(fresh) = session(&writing, CONNECT.min(patience)).await {
+                        conn = fresh;
+                    }
+                }
+                Err(error) => return Err(error),
             }
             tokio::time::sleep(ASK).await;
         }
@@ -138,27 +197,28 @@ impl PostgresStore {
         let state = match found {
             // The other daemon of a pair has its own anchor: a first start beside it is nothing to raise an alarm for.
             None => AnchorState::New,
-            Some(a) if held < a.commits => AnchorState::LostTail { anchored: a.commits, held, heads: a.heads },
+            Some(a) if held < a.commits && !defence::off("anchor-check") => {
+                AnchorState::LostTail { anchored: a.commits, held, heads: a.heads }
+            }
             Some(_) => AnchorState::Whole,
         };
         let anchor_state = remember_loss(&mut conn, state).await?;
         let readers = PgPoolOptions::new()
             .max_connections(6)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(CONNECT)
             .connect_with(options(url, READ_TIMEOUT)?)
             .await
-            .map_err(open_error)?;
+            .map_err(open_error(url))?;
         let progress = Progress { file, commits: held.max(anchored), heads: anchored_heads.into_iter().collect() };
-        let queue = Queue::start(Writer { conn: Some(conn), options: writing, progress });
+        let queue = Queue::start(Writer { conn: Some(conn), options: writing, patience, read_only: false, progress });
         Ok(Arc::new(Self { node, readers, queue, anchor_state }))
     }
 }
 
 /// An empty database that no daemon writes to, with its tables made, for filling it. The lock is this session's.
 pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
     // Filling it takes as long as it takes: the statements are bounded by their rows.
-    let mut conn = PgConnection::connect_with(&options(url, "0")?).await.map_err(open_error)?;
+    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
     check_server(&mut conn).await?;
     if !take_lock(&mut conn).await? {
         return Err(StoreError::Conflict("a daemon writes to that database: name an empty one".into()));
@@ -170,10 +230,10 @@ pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> 
     Ok(conn)
 }
 
-/// A session for reading a database that a daemon may write to meanwhile, and the server's major version.
-pub(crate) async fn open_to_read(url: &str) -> Result<(PgConnection, u32), StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
-    let mut conn = PgConnection::connect_with(&options(url, "0")?).await.map_err(open_error)?;
+/// A session for dumping a database that a daemon may write to meanwhile, and the server's major version.
+pub(crate) async fn open_to_dump(url: &str) -> Result<(PgConnection, u32), StoreError> {
+    // Counting what a large database holds takes as long as it takes.
+    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
     // While a dump reads by this session's snapshot, the session itself says nothing.
     sqlx::query("SET idle_in_transaction_session_timeout = 0").execute(&mut conn).await?;
     let major = server_major(&mut conn).await?;
@@ -182,8 +242,7 @@ pub(crate) async fn open_to_read(url: &str) -> Result<(PgConnection, u32), Store
 
 /// A database without a table, and the server's major version. No daemon begins to write to it while this session lives.
 pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open { path: hide_password(url), why: e.to_string() };
-    let mut conn = PgConnection::connect_with(&options(url, "0")?).await.map_err(open_error)?;
+    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
     check_server(&mut conn).await?;
     let tables: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))",
@@ -200,6 +259,102 @@ pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreEr
 async fn server_major(conn: &mut PgConnection) -> Result<u32, StoreError> {
     let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(conn).await?;
     Ok(version.unsigned_abs() / 10_000)
+}
+
+/// A session that reads, and sees the database as it stands at this moment whatever is written meanwhile.
+pub(crate) async fn open_to_read(url: &str) -> Result<PgConnection, StoreError> {
+    let mut conn = session(&options(url, READ_TIMEOUT)?, CONNECT).await.map_err(open_error(url))?;
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut conn).await?;
+    Ok(conn)
+}
+
+/// The same for an audit: a database that holds no node's records is none to audit.
+pub(crate) async fn open_to_audit(url: &str) -> Result<PgConnection, StoreError> {
+    let mut conn = open_to_read(url).await?;
+    match schema(&mut conn).await? {
+        Some(_) => Ok(conn),
+        None => Err(StoreError::Open { path: hide_password(url), why: "it holds no node's records".into() }),
+    }
+}
+
+/// What a look at a database found.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Looked {
+    /// Its schema; none where nothing was ever stored in it.
+    pub schema: Option<i64>,
+    /// Commits so far.
+    pub commits: u64,
+    /// Whether a daemon writes to it now.
+    pub written_to: bool,
+    /// Whether it takes no writes.
+    pub read_only: bool,
+    /// How it stands to the anchor.
+    pub anchor: AnchorState,
+    /// Enrolments held in it, those that read.
+    pub enrolments: Vec<Enrolment>,
+}
+
+impl PostgresStore {
+    /// Looks at a database and at the anchor in `dir`: nothing is written, and whoever writes to it is not waited for.
+    pub async fn look(url: &str, dir: &Path) -> Result<Looked, StoreError> {
+        // The anchor first: a daemon that writes meanwhile takes the database beyond it, and never it beyond the database.
+        let anchored = AnchorFile::read(&dir.join("anchor"))?;
+        let mut conn = open_to_read(url).await?;
+        check_server(&mut conn).await?;
+        let schema = schema(&mut conn).await?;
+        // The writer's lock stands among the locks in two halves.
+        let written_to: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+             WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+             AND l.classid::bigint = $1 AND l.objid::bigint = $2)",
+        )
+        .bind(WRITER_LOCK >> 32)
+        .bind(WRITER_LOCK & 0xffff_ffff)
+        .fetch_one(&mut conn)
+        .await?;
+        let read_only: bool = sqlx::query_scalar(
+            "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean",
+        )
+        .fetch_one(&mut conn)
+        .await?;
+        let (mut commits, mut enrolments, mut remembered) = (0, Vec::new(), None);
+        if schema.is_some() {
+            commits = meta(&mut conn, "commits").await? as u64;
+            remembered = remembered_loss(&mut conn).await?;
+            let rows = sqlx::query("SELECT enrolment FROM nodes").fetch_all(&mut conn).await?;
+            enrolments = rows.iter().filter_map(|r| Enrolment::from_bytes(r.get(0)).ok()).collect();
+        }
+        // A loss that a daemon found before lasts until all that the anchor vouched for is held again.
+        if let Some(AnchorState::LostTail { heads, .. }) = &remembered
+            && !lacks(&mut conn, heads).await?
+        {
+            remembered = None;
+        }
+        let anchor = match (anchored, remembered) {
+            (Some(a), _) if commits < a.commits => {
+                AnchorState::LostTail { anchored: a.commits, held: commits, heads: a.heads }
+            }
+            (_, Some(lost)) => lost,
+            (Some(_), None) => AnchorState::Whole,
+            (None, None) => AnchorState::New,
+        };
+        conn.close().await?;
+        Ok(Looked { schema, commits, written_to, read_only, anchor, enrolments })
+    }
+}
+
+/// Whether any of these heads is not held; of none at all nobody can say.
+async fn lacks(conn: &mut PgConnection, heads: &[(LogId, Tip)]) -> Result<bool, StoreError> {
+    for (log, tip) in heads {
+        let size: Option<i64> = sqlx::query_scalar("SELECT size FROM logs WHERE log = $1")
+            .bind(log.to_bytes().to_vec())
+            .fetch_optional(&mut *conn)
+            .await?;
+        if size.is_none_or(|held| (held as u64) < tip.size) {
+            return Ok(true);
+        }
+    }
+    Ok(heads.is_empty())
 }
 
 async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
@@ -222,13 +377,19 @@ async fn take_lock(conn: &mut PgConnection) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(WRITER_LOCK).fetch_one(conn).await?)
 }
 
-async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
+/// The schema of a database; none where nothing was ever stored in it. One of a newer version is not read.
+pub(crate) async fn schema(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
     let known = MIGRATIONS.len() as i64;
     let fresh: bool = sqlx::query_scalar("SELECT to_regclass('meta') IS NULL").fetch_one(&mut *conn).await?;
-    let found = if fresh { 0 } else { meta(conn, "schema").await? };
-    if found > known {
-        return Err(StoreError::NewerSchema { found, known });
+    if fresh {
+        return Ok(None);
     }
+    let found = meta(conn, "schema").await?;
+    if found > known { Err(StoreError::NewerSchema { found, known }) } else { Ok(Some(found)) }
+}
+
+async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let found = schema(conn).await?.unwrap_or(0);
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let mut tx = conn.begin().await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;
@@ -256,6 +417,10 @@ async fn remember_loss(conn: &mut PgConnection, state: AnchorState) -> Result<An
         tx.commit().await?;
         return Ok(state);
     }
+    Ok(remembered_loss(conn).await?.unwrap_or(state))
+}
+
+async fn remembered_loss(conn: &mut PgConnection) -> Result<Option<AnchorState>, StoreError> {
     let lost: Option<String> = sqlx::query_scalar("SELECT value FROM local WHERE scope = 'anchor' AND key = 'lost'")
         .fetch_optional(conn)
         .await?;
@@ -263,10 +428,8 @@ async fn remember_loss(conn: &mut PgConnection, state: AnchorState) -> Result<An
         let (held, bytes) = text.split_once(' ')?;
         Some((held.parse().ok()?, anchor::decode(&wadi_log::unhex(bytes)?)?))
     };
-    Ok(match lost.as_deref().and_then(read) {
-        Some((held, a)) => AnchorState::LostTail { anchored: a.commits, held, heads: a.heads },
-        None => state,
-    })
+    let lost = lost.as_deref().and_then(read);
+    Ok(lost.map(|(held, a): (u64, Anchor)| AnchorState::LostTail { anchored: a.commits, held, heads: a.heads }))
 }
 
 pub(crate) async fn meta(conn: &mut PgConnection, key: &str) -> Result<i64, StoreError> {
@@ -277,6 +440,9 @@ pub(crate) async fn meta(conn: &mut PgConnection, key: &str) -> Result<i64, Stor
 struct Writer {
     conn: Option<PgConnection>,
     options: PgConnectOptions,
+    patience: Duration,
+    /// The last statement was refused because the session may only read.
+    read_only: bool,
     progress: Progress,
 }
 
@@ -284,7 +450,7 @@ struct Writer {
 enum Trouble {
     /// The statements failed; the server has undone all.
     Undone(StoreError),
-    /// The connection broke; once COMMIT was sent, the server may have committed this outcome.
+    /// The connection broke, or COMMIT was not answered well: the server may then have committed this outcome.
     Broken(StoreError, Option<Vec<Result<(), StoreError>>>),
 }
 
@@ -321,15 +487,21 @@ impl Writer {
         .await;
         match done {
             Ok(()) => Ok(each),
-            Err(error @ StoreError::Down(_)) => Err(Trouble::Broken(error, complete.then_some(each))),
-            Err(error) => Err(Trouble::Undone(error)),
+            // Once COMMIT was sent, the counter alone tells whether it arrived, whatever the server said last: where the
+            // disk of its own log is full it ends with those words.
+            Err(error) if complete => Err(Trouble::Broken(error, Some(each))),
+            Err(error @ StoreError::Down(_)) => Err(Trouble::Broken(error, None)),
+            Err(error) => {
+                self.read_only = matches!(error, StoreError::ReadOnly(_));
+                Err(Trouble::Undone(error))
+            }
         }
     }
 
     /// A new session with the lock. Another daemon that has it meanwhile is for good: this one stops.
     async fn connect(&mut self) -> Result<(), StoreError> {
         self.conn = None;
-        let mut conn = PgConnection::connect_with(&self.options).await?;
+        let mut conn = session(&self.options, CONNECT.min(self.patience)).await?;
         check_server(&mut conn).await?;
         if !take_lock(&mut conn).await? {
             return Err(StoreError::Failed(
@@ -337,22 +509,45 @@ impl Writer {
             ));
         }
         self.conn = Some(conn);
+        self.read_only = false;
         Ok(())
+    }
+
+    /// A session keeps the settings that it began with: whether the database takes writes again, a new one tells. The lock
+    /// goes over to it.
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        let mut fresh = session(&self.options, CONNECT.min(self.patience)).await?;
+        let read_only: bool = sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean")
+            .fetch_one(&mut fresh)
+            .await?;
+        if read_only {
+            let _ = fresh.close().await;
+            return Err(StoreError::ReadOnly("it was so a moment ago, and still is".into()));
+        }
+        check_server(&mut fresh).await?;
+        if let Some(mut old) = self.conn.take() {
+            let _ = sqlx::query("SELECT pg_advisory_unlock($1)").bind(WRITER_LOCK).execute(&mut old).await;
+            let _ = old.close().await;
+        }
+        if take_lock(&mut fresh).await? {
+            self.conn = Some(fresh);
+            self.read_only = false;
+            return Ok(());
+        }
+        let _ = fresh.close().await;
+        self.connect_patiently(StoreError::ReadOnly("it takes writes again".into())).await
     }
 
     async fn connect_patiently(&mut self, why: StoreError) -> Result<(), StoreError> {
         tracing::warn!(%why, "the database is away; trying again");
-        let deadline = Instant::now() + PATIENCE;
+        let begun = Instant::now();
         loop {
             match self.connect().await {
                 Ok(()) => return Ok(()),
-                Err(failed @ StoreError::Failed(_)) => {
-                    // The server may not have noticed yet that the old session is gone.
-                    if Instant::now() > deadline - PATIENCE + Duration::from_secs(15) {
-                        return Err(failed);
-                    }
-                }
-                Err(error) if Instant::now() > deadline => return Err(error),
+                // The server may not have noticed yet that the old session is gone.
+                Err(failed @ StoreError::Failed(_)) if begun.elapsed() > NOTICE => return Err(failed),
+                Err(StoreError::Failed(_)) => {}
+                Err(error) if begun.elapsed() > self.patience => return Err(error),
                 Err(_) => {}
             }
             tokio::time::sleep(ASK).await;
@@ -365,7 +560,10 @@ impl GroupWriter for Writer {
     async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         if self.conn.is_none() {
             self.connect_patiently(StoreError::Down("not connected since the last write".into())).await?;
+        } else if self.read_only {
+            self.renew().await?;
         }
+        let mut last = StoreError::Down("the connection broke".into());
         for _ in 0..3 {
             let outcome = self.attempt(group).await;
             match outcome {
@@ -375,7 +573,8 @@ impl GroupWriter for Writer {
                 }
                 Err(Trouble::Undone(error)) => return Err(error),
                 Err(Trouble::Broken(error, sent)) => {
-                    self.connect_patiently(error).await?;
+                    self.connect_patiently(error.clone()).await?;
+                    last = error;
                     let conn = self.conn.as_mut().expect("just connected");
                     let arrived = meta(conn, "commits").await? as u64 > self.progress.commits;
                     if let Some(each) = sent.filter(|_| arrived) {
@@ -385,7 +584,7 @@ impl GroupWriter for Writer {
                 }
             }
         }
-        Err(StoreError::Down("the connection broke three times over one group".into()))
+        Err(last)
     }
 
     async fn reopen(&mut self) -> Result<(), StoreError> {

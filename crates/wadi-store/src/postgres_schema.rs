@@ -86,4 +86,11 @@ CREATE TABLE terms_gone (
     PRIMARY KEY (record, what, value, born_ms)
 );
 ",
+    "
+-- The other branches of forked logs, whole from the fork on: their entries stand beside the log's own with main = 0.
+CREATE TABLE branches (
+    log BYTEA NOT NULL, leaf BYTEA NOT NULL, start BIGINT NOT NULL, checkpoint BYTEA NOT NULL, leaves BYTEA NOT NULL,
+    PRIMARY KEY (log, leaf)
+);
+",
 ];

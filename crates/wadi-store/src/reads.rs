@@ -2,13 +2,13 @@
 //! dialects share this text. What they do not share (`EACH`, how a list of JSON becomes rows) each of them names itself.
 
 use super::{DbRow, EACH, Engine};
-use crate::{AnchorState, Batch, Store, StoreError, rows::*};
+use crate::{AnchorState, Batch, Store, StoreError, defence, rows::*};
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row};
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::{
     Cosignature, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Subtree,
-    TILE_LEVELS, VerifiedEntry, node_hash,
+    TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
 
 fn log_of(row: &DbRow, at: usize) -> Result<LogId, StoreError> {
@@ -22,9 +22,11 @@ fn damaged(error: wadi_log::LogError) -> StoreError {
 /// log, seq, leaf, bytes, received_ms, main.
 fn stored_entry(row: &DbRow) -> Result<StoredEntry, StoreError> {
     let leaf = Hash::from_slice(row.get(2)).map_err(damaged)?;
+    let bytes: Vec<u8> = row.get(3);
+    let leaf = if defence::off("hash-on-read") { leaf_hash(&bytes) } else { leaf };
     let reference = Reference { log: log_of(row, 0)?, seq: row.get::<i64, _>(1) as u64, leaf };
-    let entry = VerifiedEntry::recheck(reference, row.get(3))
-        .map_err(|_| StoreError::Damaged { entry: reference.to_string() })?;
+    let entry =
+        VerifiedEntry::recheck(reference, bytes).map_err(|_| StoreError::Damaged { entry: reference.to_string() })?;
     Ok(StoredEntry { entry, received_ms: row.get(4), main: row.get::<i64, _>(5) == 1 })
 }
 
@@ -215,7 +217,8 @@ impl Store for Engine {
     async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError> {
         let rows = sqlx::query(
             "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main FROM seen s \
-             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf WHERE s.log = $1 ORDER BY s.seq",
+             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf WHERE s.log = $1 AND e.main <> 0 \
+             ORDER BY s.seq",
         )
         .bind(&log.to_bytes()[..])
         .fetch_all(&self.readers)

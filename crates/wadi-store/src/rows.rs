@@ -26,6 +26,30 @@ pub struct StoredEntry {
     pub main: bool,
 }
 
+/// An entry as it lies there, nothing checked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawEntry {
+    /// Its position.
+    pub seq: u64,
+    /// The hash it was stored under; 32 bytes, unless it is rotten.
+    pub leaf: Vec<u8>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Another branch of a forked log, held whole from the fork on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BranchRow {
+    /// The log.
+    pub log: LogId,
+    /// The first position at which it differs from the main branch.
+    pub from: u64,
+    /// Its end, as the author signed it.
+    pub checkpoint: SignedCheckpoint,
+    /// The leaves from the fork to the end.
+    pub leaves: Vec<Hash>,
+}
+
 /// A witness's latest cosignature of a log, and the checkpoint it signs.
 #[derive(Clone, Debug)]
 pub struct CosignedHead {
@@ -36,7 +60,7 @@ pub struct CosignedHead {
 }
 
 /// A record's projection.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordRow {
     /// Its id.
     pub id: RecordId,

@@ -100,4 +100,11 @@ CREATE TABLE terms_gone (
     PRIMARY KEY (record, what, value, born_ms)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- The other branches of forked logs, whole from the fork on: their entries stand beside the log's own with main = 0.
+CREATE TABLE branches (
+    log BLOB NOT NULL, leaf BLOB NOT NULL, start INTEGER NOT NULL, checkpoint BLOB NOT NULL, leaves BLOB NOT NULL,
+    PRIMARY KEY (log, leaf)
+) STRICT, WITHOUT ROWID;
+",
 ];

@@ -49,6 +49,7 @@ tables! {
     CARRIED = "carried": log Bytes, start Int, size Int, bytes Bytes;
     LOCAL = "local": scope Text, key Text, value Text;
     RESYNCS = "resyncs": id Text, json Text;
+    BRANCHES = "branches": log Bytes, leaf Bytes, start Int, checkpoint Bytes, leaves Bytes;
 }
 
 impl Table {

@@ -16,6 +16,7 @@ pub struct TemporaryServer {
     dir: PathBuf,
     binaries: PathBuf,
     owner: Option<(u32, u32)>,
+    environment: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -57,7 +58,13 @@ fn owner() -> Option<(u32, u32)> {
 impl TemporaryServer {
     /// Makes a cluster in a directory, which must not hold one, and starts it.
     pub fn start(dir: &Path) -> Result<Self, StoreError> {
-        let mut server = Self { dir: dir.into(), binaries: find_binaries()?, owner: owner(), child: None };
+        Self::start_with(dir, &[])
+    }
+
+    /// The same with variables in the server's environment: for tests that stand between it and the system.
+    pub fn start_with(dir: &Path, environment: &[(&str, &str)]) -> Result<Self, StoreError> {
+        let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let mut server = Self { dir: dir.into(), binaries: find_binaries()?, owner: owner(), environment, child: None };
         fs::create_dir_all(dir).map_err(|e| failed(&dir.display().to_string(), e))?;
         if let Some((user, group)) = server.owner {
             std::os::unix::fs::chown(dir, Some(user), Some(group)).map_err(|e| failed("chown", e))?;
@@ -88,6 +95,7 @@ impl TemporaryServer {
         let log = log.map_err(|e| failed("server.log", e))?;
         let mut server = self.command("postgres");
         server.arg("-D").arg(self.dir.join("data")).arg("-k").arg(&self.dir).args(["-c", "listen_addresses="]);
+        server.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child = server.stdout(Stdio::null()).stderr(log).spawn().map_err(|e| failed("postgres", e))?;
         self.child = Some(child);
         let deadline = Instant::now() + PATIENCE;

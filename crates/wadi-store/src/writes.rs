@@ -3,19 +3,30 @@
 
 use super::{DbConn, EACH, insert};
 use crate::{
-    Batch, StoreError,
+    Batch, BranchRow, StoreError,
     tables::{self, Rows},
 };
 use sqlx::{AssertSqlSafe, Row};
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_log::{LogId, RecordId, Reference, VerifiedEntry, hex};
+use wadi_log::{LogId, RecordId, Reference, VerifiedBlock, VerifiedEntry, hex};
 
 /// Checkpoints are kept at about this spacing: blocks end at them.
 const BLOCK_BYTES: i64 = 8 * 1024;
 
 pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    write_blocks(conn, batch).await?;
+    switch_branches(conn, batch).await?;
+    write_blocks(conn, &batch.blocks, batch.at_ms).await?;
     write_entries(conn, batch.loose.iter(), 2, batch.at_ms).await?;
+    for (log, from, to) in &batch.reindexed {
+        for sql in [
+            "DELETE FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3",
+            "DELETE FROM seen WHERE log = $1 AND seq >= $2 AND seq < $3",
+        ] {
+            let query = sqlx::query(sql).bind(log.to_bytes().to_vec()).bind(*from as i64).bind(*to as i64);
+            query.execute(&mut *conn).await?;
+        }
+    }
+    write_mended(conn, batch).await?;
     let mut rows = Rows::of(&tables::RECORD_ENTRIES);
     for (record, entry) in batch.about.iter().collect::<BTreeSet<_>>() {
         reference(rows.bytes(record.0), entry);
@@ -69,11 +80,11 @@ async fn write_entries<'a>(
 }
 
 /// Appends the blocks to their logs; each must begin where its log ends.
-async fn write_blocks(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    if batch.blocks.is_empty() {
+async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -> Result<(), StoreError> {
+    if blocks.is_empty() {
         return Ok(());
     }
-    let logs: BTreeSet<LogId> = batch.blocks.iter().map(|b| b.log()).collect();
+    let logs: BTreeSet<LogId> = blocks.iter().map(|b| b.log()).collect();
     let logs = hexes(logs.iter().map(LogId::to_bytes));
     let held = sqlx::query(AssertSqlSafe(format!(
         "SELECT l.log, l.size, l.unkept_bytes FROM {EACH} JOIN logs l ON l.log = unhex(j.value ->> 0)"
@@ -86,7 +97,7 @@ async fn write_blocks(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
     let mut tree = Rows::of(&tables::TREE);
     let mut checkpoints: BTreeMap<(Vec<u8>, i64), (Vec<u8>, i64)> = BTreeMap::new();
     let mut last = BTreeMap::new();
-    for block in &batch.blocks {
+    for block in blocks {
         let log = block.log().to_bytes().to_vec();
         let head = &block.checkpoint().checkpoint;
         let from = head.size - block.entries().len() as u64;
@@ -108,7 +119,7 @@ async fn write_blocks(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
         ends.insert(log.clone(), (head.size, unkept));
         last.insert(log, (block, unkept));
     }
-    write_entries(conn, batch.blocks.iter().flat_map(|b| b.entries()), 1, batch.at_ms).await?;
+    write_entries(conn, blocks.iter().flat_map(|b| b.entries()), 1, at_ms).await?;
     insert(conn, tree, "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash").await?;
     sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM checkpoints WHERE kept = 0 AND log IN (SELECT unhex(j.value ->> 0) FROM {EACH})"
@@ -124,11 +135,78 @@ async fn write_blocks(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
     let mut rows = Rows::of(&tables::LOGS);
     for (log, (block, unkept)) in last {
         rows.bytes(log).int(block.checkpoint().checkpoint.size as i64).bytes(block.peaks().to_bytes());
-        rows.bytes(block.checkpoint().to_bytes()).int(unkept).int(batch.at_ms);
+        rows.bytes(block.checkpoint().to_bytes()).int(unkept).int(at_ms);
     }
     let conflict = "ON CONFLICT (log) DO UPDATE SET size = excluded.size, peaks = excluded.peaks, \
                     checkpoint = excluded.checkpoint, unkept_bytes = excluded.unkept_bytes, grew_ms = excluded.grew_ms";
     insert(conn, rows, conflict).await
+}
+
+/// What stood on a main branch from a fork on stands beside it, and the other branch takes its place.
+async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
+    for block in &batch.switches {
+        let from = block.checkpoint().checkpoint.size - block.entries().len() as u64;
+        // The last one makes the log end where the fork begins, so that the branch is appended like any block.
+        for sql in [
+            "UPDATE entries SET main = 0 WHERE log = $1 AND seq >= $2 AND main = 1",
+            "DELETE FROM tree WHERE log = $1 AND ((idx + 1) << CAST(level AS INTEGER)) > $2",
+            "DELETE FROM checkpoints WHERE log = $1 AND size > $2",
+            "UPDATE logs SET size = $2, unkept_bytes = 8192 WHERE log = $1",
+        ] {
+            sqlx::query(sql).bind(block.log().to_bytes().to_vec()).bind(from as i64).execute(&mut *conn).await?;
+        }
+    }
+    write_blocks(conn, &batch.switches, batch.at_ms).await?;
+    for (log, leaf) in &batch.branches_gone {
+        sqlx::query("DELETE FROM branches WHERE log = $1 AND leaf = $2")
+            .bind(log.to_bytes().to_vec())
+            .bind(leaf.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
+    }
+    let mut rows = Rows::of(&tables::BRANCHES);
+    let first = |b: &BranchRow| b.leaves.first().copied().unwrap_or_default();
+    for b in batch.branches.iter().map(|b| ((b.log, first(b)), b)).collect::<BTreeMap<_, _>>().into_values() {
+        let leaves: Vec<u8> = b.leaves.iter().flat_map(|l| l.0).collect();
+        rows.bytes(b.log.to_bytes()).bytes(first(b).0).int(b.from as i64).bytes(b.checkpoint.to_bytes()).bytes(leaves);
+    }
+    let conflict = "ON CONFLICT (log, leaf) DO UPDATE SET start = excluded.start, checkpoint = excluded.checkpoint, \
+                    leaves = excluded.leaves";
+    insert(conn, rows, conflict).await
+}
+
+async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
+    let mended: BTreeMap<Reference, &VerifiedEntry> =
+        batch.mended.iter().flat_map(|s| s.entries()).map(|e| (e.reference(), e)).collect();
+    let mut rows = Rows::of(&tables::ENTRIES);
+    for (at, entry) in &mended {
+        // Whatever rot left in this place under another hash.
+        sqlx::query("DELETE FROM entries WHERE log = $1 AND seq = $2 AND main = 1 AND leaf <> $3")
+            .bind(at.log.to_bytes().to_vec())
+            .bind(at.seq as i64)
+            .bind(at.leaf.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
+        reference(&mut rows, at);
+        rows.bytes(entry.bytes()).int(1).int(batch.at_ms);
+    }
+    insert(conn, rows, "ON CONFLICT (log, seq, leaf) DO UPDATE SET bytes = excluded.bytes, main = 1").await?;
+    write_entries(conn, batch.side.iter().flat_map(|s| s.entries()), 0, batch.at_ms).await?;
+    let mut rows = Rows::of(&tables::TREE);
+    for (log, subtree, hash) in &batch.tree {
+        rows.bytes(log.to_bytes()).int(i64::from(subtree.level)).int(subtree.index as i64).bytes(hash.0);
+    }
+    insert(conn, rows, "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash").await?;
+    for record in &batch.records_gone {
+        for sql in [
+            "DELETE FROM records WHERE id = $1",
+            "DELETE FROM terms WHERE record = $1",
+            "DELETE FROM waiting WHERE record = $1",
+        ] {
+            sqlx::query(sql).bind(record.0.to_vec()).execute(&mut *conn).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
@@ -307,6 +385,11 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .execute(&mut *conn)
         .await?;
     }
+    let mut rows = Rows::of(&tables::RESYNCS);
+    for (id, json) in batch.resyncs.iter().map(|(id, json)| (id, json)).collect::<BTreeMap<_, _>>() {
+        rows.text(id).text(json);
+    }
+    insert(conn, rows, "ON CONFLICT (id) DO UPDATE SET json = excluded.json").await?;
     let mut rows = Rows::of(&tables::LOCAL);
     for l in batch.local.iter().map(|l| ((&l.scope, &l.key), l)).collect::<BTreeMap<_, _>>().into_values() {
         rows.text(&l.scope).text(&l.key).text(&l.value);

@@ -2,8 +2,9 @@
 //!
 //! A child process writes through the real store while a shim records its writes and syncs. For each moment the test
 //! builds disks on which unsynced writes are dropped, torn at sectors and reordered, opens the store on them, and asks
-//! for every entry that had been acknowledged. With a sync left out, entries are lost, and the anchor tells; with the
-//! anchor's sync left out too, nobody does: both have to turn up, or this test proves nothing.
+//! for every entry that had been acknowledged. With a sync left out, by a disk that lies or by the store itself, entries
+//! are lost, and the anchor tells; with the anchor's sync left out too, nobody does: all have to turn up, or this test
+//! proves nothing.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use std::{
@@ -12,7 +13,7 @@ use std::{
     process::Command,
 };
 use wadi_log::*;
-use wadi_store::{AnchorState, Batch, SqliteStore, Store};
+use wadi_store::{AnchorState, Batch, SqliteStore, Store, defence};
 
 const SECTOR: usize = 512;
 
@@ -63,7 +64,7 @@ enum Op {
 }
 
 /// Runs the child under the shim; returns what it did to its files, in order.
-fn recorded() -> Vec<Op> {
+fn recorded(env: &[(&str, &str)]) -> Vec<Op> {
     let dir = tempfile::tempdir().unwrap();
     let shim = dir.path().join("record.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/record.c");
@@ -73,6 +74,8 @@ fn recorded() -> Vec<Op> {
     std::fs::create_dir(&data).unwrap();
     let status = Command::new(std::env::current_exe().unwrap())
         .args(["child", "--exact", "--test-threads=1"])
+        .env_remove("WADI_DEFENCE_OFF")
+        .envs(env.iter().copied())
         .env("WADI_CRASH_CHILD", &data)
         .env("WADI_SHIM_DIR", &data)
         .env("WADI_SHIM_LOG", &log)
@@ -238,13 +241,28 @@ async fn sweep(ops: &[Op], lying: &[&str], images: u32, r: &mut StdRng) -> Found
     found
 }
 
+/// The same with the WAL moved into the database again and again, and with the store's own syncs turned off.
+async fn without_defences(long: bool, r: &mut StdRng) {
+    let moving = recorded(&[("WADI_WAL_FRAMES", "100")]);
+    let moved = sweep(&moving, &[], if long { 10_000 } else { 200 }, r).await;
+    println!("honest disk, WAL moved often: {moved:?}");
+    assert_eq!((moved.lost, moved.false_alarms), (0, 0), "an acknowledged entry was lost");
+    let unsynced = sweep(&recorded(&[("WADI_DEFENCE_OFF", "db-fsync")]), &[], 100, r).await;
+    println!("db-fsync off: {unsynced:?}");
+    assert!(unsynced.lost > 0, "db-fsync turned off has to be noticed");
+    assert_eq!(unsynced.detected, unsynced.lost, "the anchor tells every lost tail");
+    let neither = sweep(&recorded(&[("WADI_DEFENCE_OFF", "db-fsync,anchor-fsync")]), &[], 100, r).await;
+    println!("db-fsync and anchor-fsync off: {neither:?}");
+    assert!(neither.detected < neither.lost, "anchor-fsync turned off has to be noticed");
+}
+
 #[test]
 fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
     let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
     println!("WADI_SEED={seed}");
     let mut r = StdRng::seed_from_u64(seed);
     let long = std::env::var("WADI_LONG").is_ok_and(|l| l == "1");
-    let ops = recorded();
+    let ops = recorded(&[]);
     let syncs = |name: &str| ops.iter().filter(|o| matches!(o, Op::Sync { path } if path.starts_with(name))).count();
     assert!(syncs("node.sqlite") >= 60 && syncs("anchor") >= 60, "each commit syncs database and anchor");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -254,6 +272,9 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
         assert!(honest.images > 300);
         assert_eq!(honest.lost, 0, "an acknowledged entry was lost; WADI_SEED={seed}");
         assert_eq!(honest.false_alarms, 0, "WADI_SEED={seed}");
+        if defence::SWITCHABLE {
+            without_defences(long, &mut r).await;
+        }
         // A disk that lies about the database's syncs loses entries, and the anchor tells each time.
         let lying = sweep(&ops, &["node.sqlite"], 150, &mut r).await;
         println!("database not synced: {lying:?}");

@@ -7,18 +7,36 @@
 //! 1. Both say `Hello`. Equal digests over what both may see end the exchange.
 //! 2. Otherwise both send their `Frontier`: sizes and roots of open logs, closed ones folded.
 //! 3. Who holds more of a log sends blocks, the urgent lanes first, within a window; each is acknowledged when durable.
-//! 4. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is searched out with
+//! 4. What a node lost in the middle of a log, and the other branch of a forked one, is fetched as stretches; a peer's
+//!    tree is compared a level at a time by a [`Bisect`].
+//! 5. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is searched out with
 //!    probes and proven, and the proof goes out before anything else.
 
+mod bisect;
+mod bundle;
 mod codec;
+mod forks;
 mod message;
+mod receipt;
+pub mod seal;
 mod session;
+mod visible;
 
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/wadi.sync.v1.rs"));
 }
 
+pub use bisect::{Bisect, short_hash};
+pub use bundle::{
+    BUNDLE_BYTES_MAX, BundleError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter, LogRange, Manifest, Party,
+};
 pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain};
-pub use message::{ExcerptEntry, MESSAGE_BYTES_MAX, Message, Range, SyncError};
+pub use message::{
+    ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, ScopeSum, SyncError, TREE_HASHES_MAX,
+    TreeAsk,
+};
+pub use receipt::{HeldLog, RECEIPT_BYTES_MAX, Receipt, Witness};
+pub use seal::Seal;
 pub use session::{Answer, Input, Output, Query, Session, Snapshot};
+pub use visible::{both_may_see, may_take};

@@ -5,12 +5,16 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wadi_log::{
-    Branch, Cosignature, Enrolment, Epoch, Folded, ForkProof, Hash, Lane, LogError, LogId, NodeId, RecordId,
-    SignedCheckpoint, Tip,
+    Branch, Cosignature, Crossing, Enrolment, Epoch, Folded, ForkProof, Hash, Lane, LogError, LogId, NodeId, RecordId,
+    SignedCheckpoint, Stretch, Subtree, Tip,
 };
 
 /// Bytes of a message at most.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Ranges that one `Fetch` names at most.
+pub const FETCH_RANGES_MAX: usize = 64;
+/// Hashes of subtrees that one message asks for at most.
+pub const TREE_HASHES_MAX: usize = 16_384;
 
 /// What a peer can do wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -80,6 +84,57 @@ pub struct ExcerptEntry {
     pub cosignature: Cosignature,
 }
 
+/// Entries fetched of one tree.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub struct Fetched {
+    pub log: LogId,
+    /// The tree that they are proven in.
+    pub tip: Tip,
+    pub stretches: Vec<Stretch>,
+    /// What the peer does not hold, or cannot read.
+    pub absent: Vec<(u64, u64)>,
+}
+
+/// Subtrees whose parts are asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TreeAsk {
+    /// The subtrees' level.
+    pub level: u8,
+    /// How many levels lower the parts lie.
+    pub step: u8,
+    /// Which of their level, ascending.
+    pub indices: Vec<u64>,
+}
+
+impl TreeAsk {
+    /// The parts, from left to right.
+    pub fn parts(&self) -> impl Iterator<Item = Subtree> + '_ {
+        let level = self.level - self.step;
+        let of = move |i: &u64| (*i << self.step..(*i + 1) << self.step).map(move |index| Subtree { level, index });
+        self.indices.iter().flat_map(of)
+    }
+}
+
+/// What a node's records of one lane and crossing come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ScopeSum {
+    /// The lane.
+    pub lane: Lane,
+    /// The crossing.
+    pub crossing: Crossing,
+    /// Records.
+    pub records: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Digest over the logs' sizes and roots.
+    pub logs: Hash,
+    /// Digest over the documents.
+    pub documents: Hash,
+    /// Digest over the states.
+    pub states: Hash,
+}
+
 /// What two nodes say to each other.
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
@@ -101,6 +156,13 @@ pub enum Message {
     CarryWant(Vec<Range>),
     Carry { log: LogId, block: Vec<u8> },
     CarryAck { log: LogId, size: u64 },
+    Fetch { log: LogId, tip: Tip, ranges: Vec<(u64, u64)> },
+    Fetched(Fetched),
+    Tree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk> },
+    TreeIs { log: LogId, tip: Tip, salt: u64, hashes: Vec<u8> },
+    Recompare(Folded),
+    AskDigests,
+    Digests(Vec<ScopeSum>),
 }
 
 fn log_out(log: &LogId) -> Vec<u8> {
@@ -173,6 +235,41 @@ fn frontier_in(f: &pb::Frontier) -> Result<Folded, LogError> {
     Ok(out)
 }
 
+fn pairs_out(ranges: &[(u64, u64)]) -> Vec<u64> {
+    ranges.iter().flat_map(|(from, to)| [*from, *to]).collect()
+}
+
+/// Ranges ascend and do not overlap; none is empty.
+fn pairs_in(flat: &[u64], max: usize) -> Result<Vec<(u64, u64)>, LogError> {
+    let (pairs, rest) = flat.as_chunks::<2>();
+    let pairs: Vec<(u64, u64)> = pairs.iter().map(|[from, to]| (*from, *to)).collect();
+    let ascending = pairs.windows(2).all(|w| w[0].1 <= w[1].0) && pairs.iter().all(|(from, to)| from < to);
+    if rest.is_empty() && ascending && pairs.len() <= max { Ok(pairs) } else { Err(bad("ranges")) }
+}
+
+fn ask_out(ask: &TreeAsk) -> pb::TreeAsk {
+    let before = std::iter::once(0).chain(ask.indices.iter().copied());
+    let indices = ask.indices.iter().zip(before).map(|(index, before)| index - before).collect();
+    pb::TreeAsk { level: ask.level.into(), step: ask.step.into(), indices }
+}
+
+fn ask_in(ask: &pb::TreeAsk) -> Result<TreeAsk, LogError> {
+    let mut at = 0u64;
+    let mut indices = Vec::with_capacity(ask.indices.len());
+    for (n, more) in ask.indices.iter().enumerate() {
+        at = at.checked_add(*more).filter(|at| *at < 1 << 48 && (n == 0 || *more > 0)).ok_or_else(|| bad("tree"))?;
+        indices.push(at);
+    }
+    match (u8::try_from(ask.level), u8::try_from(ask.step)) {
+        (Ok(level), Ok(step)) if level < 63 && step <= level && step <= 8 => Ok(TreeAsk { level, step, indices }),
+        _ => Err(bad("tree")),
+    }
+}
+
+fn tip_in(size: u64, root: &[u8]) -> Result<Tip, LogError> {
+    Ok(Tip { size, root: Hash::from_slice(root)? })
+}
+
 fn bad(why: &str) -> LogError {
     LogError::Malformed { what: "message", why: why.into() }
 }
@@ -242,6 +339,53 @@ impl Message {
             Self::CarryWant(r) => Of::CarryWant(pb::CarryWant { ranges: ranges_out(r) }),
             Self::Carry { log, block } => Of::Carry(pb::Carry { log: log_out(log), block: block.clone() }),
             Self::CarryAck { log, size } => Of::CarryAck(pb::CarryAck { log: log_out(log), size: *size }),
+            Self::Fetch { log, tip, ranges } => Of::Fetch(pb::Fetch {
+                log: log_out(log),
+                size: tip.size,
+                root: tip.root.0.to_vec(),
+                ranges: pairs_out(ranges),
+            }),
+            Self::Fetched(f) => Of::Fetched(pb::Fetched {
+                log: log_out(&f.log),
+                size: f.tip.size,
+                root: f.tip.root.0.to_vec(),
+                stretches: f
+                    .stretches
+                    .iter()
+                    .map(|s| pb::Stretch { start: s.from, entries: s.entries.clone(), around: hashes_out(&s.around) })
+                    .collect(),
+                absent: pairs_out(&f.absent),
+            }),
+            Self::Tree { log, tip, salt, asks } => Of::Tree(pb::Tree {
+                log: log_out(log),
+                size: tip.size,
+                root: tip.root.0.to_vec(),
+                salt: *salt,
+                asks: asks.iter().map(ask_out).collect(),
+            }),
+            Self::TreeIs { log, tip, salt, hashes } => Of::TreeIs(pb::TreeIs {
+                log: log_out(log),
+                size: tip.size,
+                root: tip.root.0.to_vec(),
+                salt: *salt,
+                hashes: hashes.clone(),
+            }),
+            Self::AskDigests => Of::AskDigests(true),
+            Self::Digests(sums) => Of::Digests(pb::Digests {
+                scopes: sums
+                    .iter()
+                    .map(|s| pb::ScopeSum {
+                        lane: s.lane as u32,
+                        crossing: s.crossing.to_string(),
+                        records: s.records,
+                        entries: s.entries,
+                        logs: s.logs.0.to_vec(),
+                        documents: s.documents.0.to_vec(),
+                        states: s.states.0.to_vec(),
+                    })
+                    .collect(),
+            }),
+            Self::Recompare(folded) => Of::Recompare(frontier_out(folded, false)),
         };
         pb::Message { of: Some(of) }.encode_to_vec()
     }
@@ -318,6 +462,53 @@ impl Message {
             Of::CarryWant(c) => Self::CarryWant(ranges_in(&c.ranges)?),
             Of::Carry(c) => Self::Carry { log: LogId::from_slice(&c.log)?, block: c.block },
             Of::CarryAck(c) => Self::CarryAck { log: LogId::from_slice(&c.log)?, size: c.size },
+            Of::Fetch(f) => Self::Fetch {
+                log: LogId::from_slice(&f.log)?,
+                tip: tip_in(f.size, &f.root)?,
+                ranges: pairs_in(&f.ranges, FETCH_RANGES_MAX)?,
+            },
+            Of::Fetched(f) => Self::Fetched(Fetched {
+                log: LogId::from_slice(&f.log)?,
+                tip: tip_in(f.size, &f.root)?,
+                absent: pairs_in(&f.absent, FETCH_RANGES_MAX)?,
+                stretches: f
+                    .stretches
+                    .into_iter()
+                    .map(|s| Ok(Stretch { from: s.start, entries: s.entries, around: hashes_in(&s.around)? }))
+                    .collect::<Result<_, LogError>>()?,
+            }),
+            Of::Tree(t) => {
+                let asks = t.asks.iter().map(ask_in).collect::<Result<Vec<_>, _>>()?;
+                let hashes: usize = asks.iter().map(|a| a.indices.len() << a.step).sum();
+                if hashes > TREE_HASHES_MAX {
+                    return Err(SyncError::BadMessage(format!("{hashes} hashes asked for at once")));
+                }
+                Self::Tree { log: LogId::from_slice(&t.log)?, tip: tip_in(t.size, &t.root)?, salt: t.salt, asks }
+            }
+            Of::TreeIs(t) => Self::TreeIs {
+                log: LogId::from_slice(&t.log)?,
+                tip: tip_in(t.size, &t.root)?,
+                salt: t.salt,
+                hashes: t.hashes,
+            },
+            Of::AskDigests(_) => Self::AskDigests,
+            Of::Digests(d) => Self::Digests(
+                d.scopes
+                    .iter()
+                    .map(|s| {
+                        Ok(ScopeSum {
+                            lane: Lane::from_u8(u8::try_from(s.lane).unwrap_or(u8::MAX))?,
+                            crossing: s.crossing.parse()?,
+                            records: s.records,
+                            entries: s.entries,
+                            logs: Hash::from_slice(&s.logs)?,
+                            documents: Hash::from_slice(&s.documents)?,
+                            states: Hash::from_slice(&s.states)?,
+                        })
+                    })
+                    .collect::<Result<_, LogError>>()?,
+            ),
+            Of::Recompare(f) => Self::Recompare(frontier_in(&f)?),
         })
     }
 }

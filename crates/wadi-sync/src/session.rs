@@ -2,12 +2,14 @@
 
 use crate::{
     codec::{BlockDecoder, BlockEncoder, decode_plain},
-    message::{Message, Range, SyncError},
+    forks::{Hunt, PROBES},
+    message::{Fetched, Message, Range, ScopeSum, SyncError, TreeAsk},
+    visible::{both_may_see, may_take},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
     Block, Branch, Cosignature, Difference, Enrolment, Folded, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
-    RecordId, Role, RootKey, SignedCheckpoint, Tip, compare,
+    RecordId, Role, RootKey, SignedCheckpoint, Subtree, Tip, compare,
 };
 
 /// The protocol's version.
@@ -17,8 +19,6 @@ const VERSION: u32 = 1;
 const WINDOW_BYTES: usize = 80 * 1024;
 /// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
 const URGENT_BYTES: usize = 32 * 1024;
-/// Sizes probed at once when a fork is searched out: each round divides what is left by nine.
-const PROBES: u64 = 8;
 /// Enrolments, ranges and sizes taken from one message at most.
 const LIST_MAX: usize = 4096;
 /// Times a peer may report a gap in one log before its blocks stop for this session.
@@ -26,6 +26,8 @@ const GAPS_MAX: u32 = 8;
 
 /// What an acknowledgement says that asks for a log again.
 const RETRY: &str = "retry";
+/// What it says, beside all of a database, where the log is not the reason.
+const PEER_STORE: [&str; 5] = ["disk_full", "store_conflict", "write_failed", "store_closed", "stopping"];
 
 /// What a session starts from.
 #[derive(Clone, Debug)]
@@ -83,6 +85,14 @@ pub enum Input {
     SendExcerpt(Message),
     /// An excerpt is durable here: so many of the record's entries.
     ExcerptTaken { record: RecordId, entries: u32 },
+    /// Compare everything once more, with what was read anew from the disk.
+    Recompare(Box<Frontier>),
+    /// Ask the peer for entries of a tree.
+    Fetch { log: LogId, tip: Tip, ranges: Vec<(u64, u64)> },
+    /// Ask the peer what its records come to.
+    AskDigests,
+    /// Ask the peer for hashes of a tree.
+    AskTree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk> },
     /// A hub's cosignature that the peer should hear of.
     TellCosigned { checkpoint: Box<SignedCheckpoint>, cosignature: Cosignature },
 }
@@ -99,6 +109,12 @@ pub enum Query {
     Branch { log: LogId, at: u64, for_peer: bool },
     /// The carried block of a log that begins there.
     Carried { log: LogId, from: u64 },
+    /// Entries of a tree of a log, proven; a tree that is held as the log or beside it.
+    Stretches { log: LogId, size: u64, root: Hash, ranges: Vec<(u64, u64)> },
+    /// What the records come to, of each lane and crossing.
+    Digests,
+    /// Short hashes of a tree's subtrees.
+    Tree { log: LogId, size: u64, root: Hash, salt: u64, parts: Vec<Subtree> },
 }
 
 /// Its answer; none where the store does not hold what was asked for.
@@ -108,6 +124,9 @@ pub enum Answer {
     Block(Option<Block>),
     Roots(BTreeMap<u64, Hash>),
     Branch(Option<Branch>),
+    Stretches(Fetched),
+    Tree(Vec<u8>),
+    Digests(Vec<ScopeSum>),
 }
 
 /// What is to be done.
@@ -134,6 +153,14 @@ pub enum Output {
     TakeExcerpt { record: RecordId, from: u32, entries: Vec<crate::ExcerptEntry> },
     /// The peer holds so many of the record's entries as an excerpt.
     ExcerptAcked { record: RecordId, entries: u32 },
+    /// Entries of a tree, not verified, and what the peer lacks of it.
+    TakeStretches(Fetched),
+    /// The peer's short hashes of a tree, in the order in which they were asked for.
+    TreeTold { log: LogId, tip: Tip, salt: u64, hashes: Vec<u8> },
+    /// What the peer's records come to.
+    DigestsTold(Vec<ScopeSum>),
+    /// What comparing everything once more came to: logs that differ.
+    Compared(BTreeMap<LogId, Difference>),
     /// A hub's own clock, as it says itself.
     HubTime(i64),
     /// Both hold the same of all that both may see.
@@ -146,28 +173,24 @@ pub enum Output {
 
 /// What is known of one log at the peer.
 #[derive(Debug, Default)]
-struct Link {
+pub(crate) struct Link {
     /// Entries durable at the peer.
     theirs: u64,
     /// Entries sent, acknowledged or not.
     sent: u64,
     /// What the peer holds is a prefix of what is held here.
-    checked: bool,
+    pub(crate) checked: bool,
     /// Nothing more of it in this session.
-    stuck: bool,
+    pub(crate) stuck: bool,
     gaps: u32,
-    hunt: Option<Hunt>,
+    pub(crate) hunt: Option<Hunt>,
 }
 
-/// The search for the first position at which two holders differ.
-#[derive(Debug)]
-struct Hunt {
-    equal: u64,
-    differ: u64,
-    mine: Option<BTreeMap<u64, Hash>>,
-    theirs: Option<BTreeMap<u64, Hash>>,
-    my_branch: Option<Branch>,
-    their_branch: Option<Branch>,
+impl Link {
+    /// Whatever made the log rest is asked anew.
+    fn begin_anew(&mut self) {
+        (self.stuck, self.gaps, self.hunt) = (false, 0, None);
+    }
 }
 
 struct InFlight {
@@ -187,7 +210,7 @@ pub struct Session {
     said: Frontier,
     said_digest: Hash,
     said_members: Hash,
-    logs: BTreeMap<LogId, Link>,
+    pub(crate) logs: BTreeMap<LogId, Link>,
     greeted: bool,
     told_frontier: bool,
     agreed: bool,
@@ -198,11 +221,13 @@ pub struct Session {
     decoders: BTreeMap<Lane, BlockDecoder>,
     carry: BTreeMap<LogId, u64>,
     wanted: VecDeque<Range>,
+    comparing: Option<BTreeMap<LogId, Difference>>,
     /// Logs whose blocks came before their author was known here, with what is held.
     unknown: BTreeMap<LogId, u64>,
     known_before: bool,
     closed: bool,
     sent_bytes: u64,
+    message_bytes: u64,
 }
 
 impl Session {
@@ -226,10 +251,12 @@ impl Session {
             decoders: BTreeMap::new(),
             carry: BTreeMap::new(),
             wanted: VecDeque::new(),
+            comparing: None,
             unknown: BTreeMap::new(),
             known_before: false,
             closed: false,
             sent_bytes: 0,
+            message_bytes: 0,
         }
     }
 
@@ -254,6 +281,10 @@ impl Session {
     pub fn is_idle(&self) -> bool {
         self.agreed && self.in_flight.is_empty() && self.loading.is_empty() && self.unfolding.is_empty()
     }
+    /// Bytes of messages, both ways, that compare what both hold.
+    pub fn message_bytes(&self) -> u64 {
+        self.message_bytes
+    }
     /// Bytes of block frames handed out so far.
     pub fn sent_bytes(&self) -> u64 {
         self.sent_bytes
@@ -265,10 +296,15 @@ impl Session {
         if self.closed {
             return out;
         }
+        if let Input::Received(message) = &input {
+            self.message_bytes += compared_bytes(message);
+        }
         if let Err(error) = self.take(input, &mut out) {
             self.closed = true;
             out.push(Output::Close { code: error.code(), why: error.to_string() });
         }
+        let sent = out.iter().filter_map(|o| if let Output::Send(m) = o { Some(compared_bytes(m)) } else { None });
+        self.message_bytes += sent.sum::<u64>();
         out
     }
 
@@ -336,6 +372,18 @@ impl Session {
             Input::ExcerptTaken { record, entries } => {
                 out.push(Output::Send(Message::ExcerptAck { record, entries }));
             }
+            Input::Recompare(frontier) => self.recompare(*frontier, out),
+            Input::Fetch { log, tip, ranges } => {
+                if self.visible(&log) {
+                    out.push(Output::Send(Message::Fetch { log, tip, ranges }));
+                }
+            }
+            Input::AskDigests => out.push(Output::Send(Message::AskDigests)),
+            Input::AskTree { log, tip, salt, asks } => {
+                if self.visible(&log) {
+                    out.push(Output::Send(Message::Tree { log, tip, salt, asks }));
+                }
+            }
             Input::TellCosigned { checkpoint, cosignature } => {
                 out.push(Output::Send(Message::Cosigned { checkpoint, cosignature }));
             }
@@ -373,15 +421,13 @@ impl Session {
     }
 
     /// A log that both may see: each by its grant, or because it is its own.
-    fn visible(&self, log: &LogId) -> bool {
+    pub fn visible(&self, log: &LogId) -> bool {
         let (Some(start), Some(peer)) = (&self.start, &self.peer) else { return false };
-        self.mine_to_take(log)
-            && (peer.scope.takes_log(log) || (log.node == self.peer_node && peer.role != Role::Observer))
-            && start.me.node() != self.peer_node
+        both_may_see(&start.me, peer, log)
     }
 
     fn mine_to_take(&self, log: &LogId) -> bool {
-        self.start.as_ref().is_some_and(|s| s.me.scope.takes_log(log) || log.node == s.me.node())
+        self.start.as_ref().is_some_and(|s| may_take(&s.me, log))
     }
 
     fn visible_frontier(&self) -> Frontier {
@@ -472,6 +518,29 @@ impl Session {
                     out.push(Output::TakeCarried { block, bytes });
                 }
             }
+            Message::Recompare(folded) => {
+                self.told_frontier = false;
+                self.logs.values_mut().for_each(Link::begin_anew);
+                self.frontier(folded, false, out);
+            }
+            Message::Fetch { log, tip, ranges } => {
+                if self.visible(&log) {
+                    let Tip { size, root } = tip;
+                    out.push(Output::Ask(Query::Stretches { log, size, root, ranges }));
+                }
+            }
+            Message::Fetched(fetched) => out.push(Output::TakeStretches(fetched)),
+            Message::Tree { log, tip, salt, asks } => {
+                if self.visible(&log) {
+                    let (Tip { size, root }, parts) = (tip, asks.iter().flat_map(TreeAsk::parts).collect());
+                    out.push(Output::Ask(Query::Tree { log, size, root, salt, parts }));
+                }
+            }
+            Message::AskDigests => out.push(Output::Ask(Query::Digests)),
+            Message::Digests(sums) => out.push(Output::DigestsTold(sums)),
+            Message::TreeIs { log, tip, salt, hashes } => {
+                out.push(Output::TreeTold { log, tip, salt, hashes });
+            }
             Message::CarryAck { log, size } => {
                 if let Some(from) = self.carry.get_mut(&log) {
                     *from = (*from).max(size);
@@ -532,6 +601,17 @@ impl Session {
         Ok(())
     }
 
+    /// Compares everything once more, from what was read anew: nothing rests that rested before.
+    fn recompare(&mut self, frontier: Frontier, out: &mut Vec<Output>) {
+        let Some(start) = &mut self.start else { return };
+        start.frontier = frontier;
+        self.logs.values_mut().for_each(Link::begin_anew);
+        self.comparing = Some(BTreeMap::new());
+        self.told_frontier = true;
+        let folded = self.visible_frontier().fold(&self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default());
+        out.push(Output::Send(Message::Recompare(folded)));
+    }
+
     fn tell_frontier(&mut self, out: &mut Vec<Output>) {
         if !std::mem::replace(&mut self.told_frontier, true) {
             let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
@@ -569,6 +649,11 @@ impl Session {
             self.take_differences(&mine, differences, out);
             self.ask_for_cosignatures(out);
         }
+        if self.unfolding.is_empty()
+            && let Some(all) = self.comparing.take()
+        {
+            out.push(Output::Compared(all));
+        }
         self.pump(out);
         self.in_step(out);
     }
@@ -580,9 +665,18 @@ impl Session {
                 (link.theirs, link.sent, link.checked) = (tip.size, link.sent.max(tip.size), true);
             }
         }
+        if let Some(all) = &mut self.comparing {
+            all.extend(differences.iter().map(|(log, d)| (*log, *d)));
+        }
         for (log, difference) in differences {
             let link = self.logs.entry(log).or_default();
             match difference {
+                // What is on its way to the peer need not be sent again.
+                Difference::Ahead { theirs }
+                    if link.checked && link.theirs <= theirs.size && theirs.size < link.sent =>
+                {
+                    link.theirs = theirs.size;
+                }
                 Difference::Ahead { theirs } => {
                     (link.theirs, link.sent) = (theirs.size, theirs.size);
                     link.checked = theirs.size == 0;
@@ -611,70 +705,6 @@ impl Session {
         let mine = self.visible_frontier();
         let open = mine.0.into_iter().filter(|(l, _)| wanted.contains(&l.node)).collect();
         out.push(Output::Send(Message::Frontier { folded: Folded { open, closed: BTreeMap::new() }, unfolded: true }));
-    }
-
-    /// One step of the search: narrows the stretch between the largest size known equal and the smallest known to differ.
-    fn hunt(&mut self, log: LogId, out: &mut Vec<Output>) {
-        let Some(link) = self.logs.get_mut(&log) else { return };
-        let Some(hunt) = &mut link.hunt else { return };
-        if let (Some(mine), Some(theirs)) = (&hunt.mine, &hunt.theirs) {
-            let mut compared = false;
-            let (mut equal, mut differ) = (hunt.equal, hunt.differ);
-            for (size, root) in theirs.range(equal + 1..=differ) {
-                match mine.get(size) {
-                    Some(own) if own == root => (equal, compared) = (*size, true),
-                    Some(_) => {
-                        (differ, compared) = (*size, true);
-                        break;
-                    }
-                    None => {}
-                }
-            }
-            (hunt.equal, hunt.differ) = (equal, differ);
-            (hunt.mine, hunt.theirs) = (None, None);
-            if hunt.equal == hunt.differ {
-                // What they hold is a prefix of what is held here.
-                link.hunt = None;
-                link.checked = true;
-                self.pump(out);
-                return;
-            }
-            if !compared {
-                // The peer does not answer what was asked: the log rests for this session.
-                link.hunt = None;
-                link.stuck = true;
-                refuse(out, log.origin(), "fork_unproven", "roots differ, and the peer does not show where");
-                return;
-            }
-        } else if hunt.mine.is_some() || hunt.theirs.is_some() {
-            return; // the other half is on its way
-        }
-        link.stuck = true;
-        let (equal, differ) = (hunt.equal, hunt.differ);
-        if differ - equal == 1 {
-            out.push(Output::Send(Message::WantBranch { log, at: equal }));
-            out.push(Output::Ask(Query::Branch { log, at: equal, for_peer: false }));
-            return;
-        }
-        let span = differ - equal;
-        let mut sizes: Vec<u64> =
-            (1..=PROBES).map(|n| equal + (span * n / (PROBES + 1)).max(n.min(span - 1))).collect();
-        sizes.retain(|s| *s > equal && *s < differ);
-        sizes.dedup();
-        out.push(Output::Send(Message::Probe { log, sizes: sizes.clone() }));
-        out.push(Output::Ask(Query::Roots { log, sizes, for_peer: false }));
-    }
-
-    fn prove(&mut self, log: LogId, out: &mut Vec<Output>) {
-        let Some(link) = self.logs.get_mut(&log) else { return };
-        if let Some(Hunt { my_branch: Some(_), their_branch: Some(_), .. }) = &link.hunt
-            && let Some(hunt) = link.hunt.take()
-            && let (Some(mine), Some(theirs)) = (hunt.my_branch, hunt.their_branch)
-        {
-            let proof = ForkProof::new(hunt.equal, mine, theirs);
-            out.push(Output::Send(Message::ForkProofs(vec![proof.clone()])));
-            out.push(Output::TakeForks(vec![proof]));
-        }
     }
 
     fn answered(&mut self, query: Query, answer: Answer, out: &mut Vec<Output>) -> Result<(), SyncError> {
@@ -727,6 +757,17 @@ impl Session {
                     self.prove(log, out);
                 }
             }
+            (Query::Stretches { .. }, Answer::Stretches(fetched)) => {
+                out.push(Output::Send(Message::Fetched(fetched)));
+            }
+            (Query::Digests, Answer::Digests(sums)) => {
+                // Of what the peer takes as a whole, and no more: a sum over part of a lane would equal nothing.
+                let takes = |s: &ScopeSum| self.peer.as_ref().is_some_and(|p| p.scope.takes(s.lane, s.crossing));
+                out.push(Output::Send(Message::Digests(sums.into_iter().filter(takes).collect())));
+            }
+            (Query::Tree { log, size, root, salt, .. }, Answer::Tree(hashes)) => {
+                out.push(Output::Send(Message::TreeIs { log, tip: Tip { size, root }, salt, hashes }));
+            }
             _ => {}
         }
         Ok(())
@@ -748,7 +789,7 @@ impl Session {
     }
 
     /// Asks for the next block to send, the most urgent lane first, as long as the window is open.
-    fn pump(&mut self, out: &mut Vec<Output>) {
+    pub(crate) fn pump(&mut self, out: &mut Vec<Output>) {
         if !self.agreed {
             return;
         }
@@ -866,7 +907,7 @@ impl Session {
                 let author: Vec<Enrolment> = members.filter(|e| e.node() == log.node).cloned().collect();
                 out.push(Output::Send(Message::Members(author)));
             }
-            "disk_full" | "database_error" | "store_conflict" | "write_failed" | "store_closed" | "stopping" => {
+            code if code.starts_with("database_") || PEER_STORE.contains(&code) => {
                 // Not the log's fault: the next connection tries again.
                 self.closed = true;
                 out.push(Output::Close { code: "peer_store", why: format!("the peer cannot store: {refused}") });
@@ -927,13 +968,15 @@ impl Session {
     }
 }
 
-impl Hunt {
-    fn new(differ: u64, theirs: Option<BTreeMap<u64, Hash>>) -> Self {
-        Self { equal: 0, differ, mine: None, theirs, my_branch: None, their_branch: None }
+/// Bytes on the wire of a message that compares what both hold, its length in front; none of any other.
+fn compared_bytes(message: &Message) -> u64 {
+    match message {
+        Message::Frontier { .. } | Message::Unfold(_) | Message::Recompare(_) => message.encode().len() as u64 + 4,
+        _ => 0,
     }
 }
 
-fn refuse(out: &mut Vec<Output>, subject: String, code: &str, why: &str) {
+pub(crate) fn refuse(out: &mut Vec<Output>, subject: String, code: &str, why: &str) {
     out.push(Output::Refuse { subject, code: code.into(), why: why.into() });
 }
 

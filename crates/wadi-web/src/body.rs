@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use wadi_log::{RecordId, Reference};
 use wadi_node::{Based, Node, Target, Write};
-use wadi_record::{Draft, Kind, RecordError, Value, normalise_plate};
+use wadi_record::{Draft, Kind, RecordError, Value, mrz_warning, normalise_plate};
 
 /// What is to be recorded.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -38,7 +38,8 @@ pub struct DraftBody {
     pub officer: Option<String>,
     /// The department; only the operator may name one.
     pub department: Option<String>,
-    /// Machine-readable zones (ICAO 9303) to be checked; they are not stored.
+    /// Machine-readable zones (ICAO 9303) to be checked; they are not stored. Where there are as many as travellers whose
+    /// `person.N.document_hash` the body gives, in the order of N, `person.N.document_check` tells how each check went.
     #[serde(default)]
     pub check_mrz: Vec<String>,
 }
@@ -61,6 +62,23 @@ fn value(field: &str, json: &Json) -> Result<Value, Problem> {
 }
 
 impl DraftBody {
+    /// How the check of each traveller's machine-readable zone went, as fields. Which zone is whose can only be told where
+    /// there is one for each document.
+    fn document_checks(&self) -> Vec<(String, Value)> {
+        let traveller = |field: &str| -> Option<u32> {
+            field.strip_prefix("person.")?.strip_suffix(".document_hash")?.parse().ok()
+        };
+        let given = self.fields.iter().filter(|(_, hash)| hash.is_string());
+        let mut travellers: Vec<u32> = given.filter_map(|(field, _)| traveller(field)).collect();
+        if travellers.len() != self.check_mrz.len() {
+            return Vec::new();
+        }
+        travellers.sort_unstable();
+        let outcome = |zone: &String| if mrz_warning(zone).is_none() { "passed" } else { "failed" };
+        let checked = travellers.iter().zip(&self.check_mrz);
+        checked.map(|(n, zone)| (format!("person.{n}.document_check"), Value::Text(outcome(zone).into()))).collect()
+    }
+
     /// The write that this body asks for, about a new record or one that exists.
     pub async fn into_write(
         self,
@@ -88,6 +106,9 @@ impl DraftBody {
             && !draft.fields.contains_key("vehicle.plate")
         {
             draft.fields.insert("vehicle.plate".into(), Value::Text(normalise_plate(raw)));
+        }
+        for (check, outcome) in self.document_checks() {
+            draft.fields.entry(check).or_insert(outcome);
         }
         for mut event in self.events {
             // Links are kept by the full id: the printed tail is for people.

@@ -85,7 +85,7 @@ pub(crate) async fn root(
     let Query(q) = query?;
     let log = LogId::from_origin(&q.log).map_err(NodeError::Log)?;
     let none = || Problem::new(StatusCode::NOT_FOUND, "not_held", format!("{log} has no {} entries here", q.size));
-    let root = node.log_root(&log, q.size).await.ok_or_else(none)?;
+    let root = node.log_root(&log, q.size).await?.ok_or_else(none)?;
     Ok(Json(json!({"log": q.log, "size": q.size, "root": root.to_string()})))
 }
 

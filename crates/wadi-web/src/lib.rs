@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod bundles;
 mod changes;
 mod compare;
 mod findings;
@@ -12,6 +13,7 @@ mod imports;
 mod openapi;
 mod problem;
 mod records;
+mod resyncs;
 mod sites;
 mod spool;
 
@@ -32,10 +34,12 @@ use wadi_node::Node;
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an import's body at most.
 pub const IMPORT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a bundle's part at most, and of a request that holds a receipt.
+pub const PART_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a standby answers until it takes over: alive, and not ready.
 pub fn standby_router() -> Router {
-    Router::new().route("/healthz", get(sites::healthz)).fallback(problem::standing_by)
+    Router::new().route("/healthz", get(sites::standby_healthz)).fallback(problem::standing_by)
 }
 
 /// The one table of routes.
@@ -43,6 +47,13 @@ pub fn router(node: Arc<Node>) -> Router {
     let imports = Router::new()
         .route("/v1/imports", post(imports::import))
         .layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX))
+        .with_state(node.clone());
+    let bundles = Router::new()
+        .route("/v1/bundles", post(bundles::plan))
+        .route("/v1/bundles/import", post(bundles::import))
+        .route("/v1/bundles/receipt", get(bundles::receipt))
+        .route("/v1/bundles/{id}/parts/{part}", get(bundles::part))
+        .layer(DefaultBodyLimit::max(PART_BYTES_MAX))
         .with_state(node.clone());
     Router::new()
         .route("/v1/records", get(records::list).post(records::create))
@@ -61,6 +72,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/findings/{id}", get(findings::show))
         .route("/v1/findings/{id}/acts", post(findings::act))
         .route("/v1/sites", get(sites::sites))
+        .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))
+        .route("/v1/resyncs/{id}", get(resyncs::show))
+        .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
+        .route("/v1/verify/{peer}", get(resyncs::verify))
         .route("/v1/refusals", get(sites::refusals))
         .route("/v1/tokens", get(sites::tokens).post(sites::issue_token))
         .route("/v1/tokens/{name}", axum::routing::delete(sites::revoke_token))
@@ -72,4 +87,5 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(node)
         .merge(imports)
+        .merge(bundles)
 }

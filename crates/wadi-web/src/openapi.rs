@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document.
 
-use crate::{DraftBody, Problem, Token, changes, compare, findings, imports, records, sites};
+use crate::{DraftBody, Problem, Token, bundles, changes, compare, findings, imports, records, resyncs, sites};
 use axum::{http::header, response::IntoResponse};
 use utoipa::{
     Modify, OpenApi,
@@ -23,7 +23,8 @@ impl Modify for Bearer {
     paths(
         records::list, records::create, records::show, records::append, records::history, records::evidence,
         changes::changes, compare::page, compare::logs, compare::root, compare::record,
-        imports::import, sites::sites, findings::list, findings::show,
+        bundles::plan, bundles::part, bundles::import, bundles::receipt,
+        imports::import, resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify, sites::sites, findings::list, findings::show,
         findings::act, findings::assign, findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
         sites::issue_token, sites::revoke_token, sites::control
     ),

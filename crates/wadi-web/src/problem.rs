@@ -51,7 +51,8 @@ impl IntoResponse for Problem {
 /// A node's error as a problem.
 pub fn problem_of(error: &NodeError) -> Problem {
     let status = match error {
-        NodeError::Record(_) | NodeError::UnknownEntry(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        NodeError::Bundle(e) if e.code == "no_such_bundle" || e.code == "no_such_part" => StatusCode::NOT_FOUND,
+        NodeError::Record(_) | NodeError::UnknownEntry(_) | NodeError::Bundle(_) => StatusCode::UNPROCESSABLE_ENTITY,
         NodeError::NoRecord(_) => StatusCode::NOT_FOUND,
         NodeError::Ambiguous { .. } | NodeError::Unproven(_) => StatusCode::CONFLICT,
         NodeError::Refused { code, .. } if code == "no_such_finding" => StatusCode::NOT_FOUND,
@@ -64,9 +65,7 @@ pub fn problem_of(error: &NodeError) -> Problem {
         NodeError::ForeignCrossing(_) | NodeError::Refused { .. } | NodeError::NotAHub(_) => StatusCode::FORBIDDEN,
         NodeError::Busy | NodeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         NodeError::Store(e) if e.code() == "disk_full" => StatusCode::INSUFFICIENT_STORAGE,
-        NodeError::Store(e) if e.code() == "database_down" || e.code() == "database_slow" => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        NodeError::Store(e) if e.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
         NodeError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         NodeError::Log(e) if e.code() == "no_right" => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,

@@ -168,6 +168,11 @@ async fn write(
         Some(key) => node.store().local(&scope, key).await.map_err(NodeError::from)?.is_some(),
         None => false,
     };
+    // What there is no room for leaves a device's counter where it was: the reading is sent again.
+    let kind = on.map(|(_, kind)| kind).or_else(|| body.kind.as_deref()?.parse::<Kind>().ok());
+    if let Some(kind) = kind.filter(|_| !repeated) {
+        node.room().check(kind.lane())?;
+    }
     check_device_seq(node, token, &body, repeated).await?;
     let mrz: Vec<String> = body.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
     let written = node.write(body.into_write(node, token, on, key).await?).await?;

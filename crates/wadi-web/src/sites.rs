@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, PolicyEntry};
+use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, Lane, OfficerEntry, PolicyEntry};
 use wadi_node::{Node, NodeError};
 use wadi_record::{Department, Policy};
 use wadi_store::LocalKey;
@@ -33,20 +33,28 @@ pub(crate) async fn refusals(State(node): State<Arc<Node>>, _token: Token) -> Re
     Ok(Json(json!({"refusals": rows})))
 }
 
-/// Alive: the process answers.
+/// Alive: the process answers. `degraded` says what is given up for want of room on the disk.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "alive", body = Object)))]
-pub(crate) async fn healthz() -> Json<Value> {
+pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
+    let degraded = node.room().degraded();
+    let status = if degraded.is_some() { "degraded" } else { "ok" };
+    Json(json!({"status": status, "degraded": degraded}))
+}
+
+/// A standby's: alive, and no more.
+pub(crate) async fn standby_healthz() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// Ready: the store answers, and nothing is degraded.
+/// Ready: the store answers, and takes more than holds. `degraded` says what is given up for want of room on the disk.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)))]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
     let counts = node.store().counts().await;
-    let down = |e: wadi_store::StoreError| Problem::new(StatusCode::SERVICE_UNAVAILABLE, e.code(), e.to_string());
-    let counts = counts.map_err(down)?;
-    Ok(Json(json!({"status": "ready", "records": counts.records})))
+    let down = |code: &str, why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why);
+    let counts = counts.map_err(|e| down(e.code(), e.to_string()))?;
+    node.room().check(Lane::Site).map_err(|e| down(&e.code(), e.to_string()))?;
+    Ok(Json(json!({"status": "ready", "records": counts.records, "degraded": node.room().degraded()})))
 }
 
 /// The tokens known here, without the tokens themselves.

@@ -8,14 +8,14 @@ use crate::{
     audit::{Report, check, check_dump, root_key},
     commands::{tell, time},
     config::Config,
-    daemon::lock,
+    daemon::{REBUILD_MARKER, lock},
     failure::{Exit, Failure},
     pki::Papers,
 };
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -25,13 +25,21 @@ use std::{
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
-use wadi_log::{Enrolment, LogId, LogKey, NodeId, RootKey, Tip, check_seal, hex, unhex};
-use wadi_store::{AnchorFile, AuditReader, COMING, CopyFacts, StoreError, known_schema};
+use wadi_log::{Enrolment, LogId, NodeId, RootKey, SignedCheckpoint, Tip, hex, unhex};
+use wadi_store::{AnchorFile, COMING, CopyFacts, CopyReader, StoreError, known_schema};
+use wadi_sync::{
+    BundleError,
+    seal::{self, Kind, Seal},
+};
 
-/// The manifest's version.
-const VERSION: u64 = 1;
-/// What kind of text the seal stands under.
-const KIND: &str = "wadi.backup";
+/// A manifest is a statement under its node's seal, as a bundle's is.
+const KIND: Kind = Kind {
+    name: "manifest",
+    format: "wadi.backup/v1",
+    unreadable: "manifest_tampered",
+    version: "manifest_newer",
+    changed: "manifest_tampered",
+};
 /// Bytes of a manifest at most: some 200 a log.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 
@@ -85,10 +93,10 @@ enum Engine {
     Postgres,
 }
 
-/// What a backup holds. It is written as one line of JSON; the next line is the node's seal over it.
+/// What a backup holds, on one line of JSON under the node's seal.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Manifest {
-    wadi_backup: u64,
+    format: String,
     engine: Engine,
     node: String,
     name: String,
@@ -133,6 +141,14 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{ending}"));
     name.into()
+}
+
+/// A file that may be there.
+fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(unwritable(path, e)),
+        _ => Ok(()),
+    }
 }
 
 fn sync_parent(path: &Path) -> Result<(), Failure> {
@@ -220,7 +236,7 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
         let (bytes, sha256) = copy_hashed(file, std::io::sink(), &bar).map_err(|e| unwritable(&part, e))?;
         bar.finish_and_clear();
         let manifest = Manifest {
-            wadi_backup: VERSION,
+            format: KIND.format.into(),
             engine,
             node: papers.enrolment.node().to_string(),
             name: papers.enrolment.name.clone(),
@@ -235,7 +251,7 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
             bytes,
             sha256,
         };
-        write_new(&manifest_part, manifest_text(&manifest, &papers.log_key).as_bytes())?;
+        write_new(&manifest_part, seal::write(&KIND, &manifest, &papers.log_key).as_bytes())?;
         fs::rename(&part, &copy).map_err(|e| unwritable(&copy, e))?;
         sync_parent(&copy)?;
         fs::rename(&manifest_part, &manifest_path).map_err(|e| unwritable(&manifest_path, e))?;
@@ -290,9 +306,7 @@ async fn fill(
         Some(url) => {
             let facts = wadi_store::dump_postgres(url, part).await?;
             let (report, logs) = check_dump(part, &papers.root, json).await?;
-            let read: Vec<(LogId, Tip)> =
-                logs.iter().map(|l| (l.log, Tip { size: l.size, root: l.peaks.root() })).collect();
-            if read != facts.logs || report.entries != facts.entries {
+            if logs != facts.logs || report.entries != facts.entries {
                 return Err(violated("copy_changed", "the copy does not hold what the database said that it holds"));
             }
             (facts, report)
@@ -309,12 +323,12 @@ async fn fill(
                 return Err(Failure::usage(code, why));
             }
             wadi_store::copy_sqlite(&from, part).await?;
-            let mut reader = AuditReader::open_copy(part).await?;
+            let mut reader = CopyReader::open(part).await?;
             let facts = reader.facts().await?;
             if facts.node != Some(papers.enrolment.node()) {
                 return Err(Failure::usage("other_node", "the database belongs to another node than the papers"));
             }
-            (facts, check(&mut reader, &papers.root, json).await?)
+            (facts, check(reader.audit(), &papers.root, json).await?)
         }
     };
     if let Some(first) = report.damage.first() {
@@ -327,12 +341,6 @@ async fn fill(
         ));
     }
     Ok((facts, report))
-}
-
-fn manifest_text(manifest: &Manifest, key: &LogKey) -> String {
-    let line = serde_json::to_string(manifest).expect("text and numbers serialise");
-    let seal = key.seal(KIND, &line);
-    format!("{line}\n{}\n", json!({"seal": seal}))
 }
 
 /// The copy of which somebody named the copy or the manifest.
@@ -358,19 +366,13 @@ fn read_manifest(copy: &Path, root: &RootKey, expected: Option<NodeId>) -> Resul
     if about.len() > MANIFEST_BYTES_MAX {
         return Err(tampered("it is larger than a manifest can be".into()));
     }
+    let judged = |e: BundleError| match e.code == KIND.version {
+        true => Failure::new(e.code, e.why),
+        false => tampered(e.why),
+    };
     let text = fs::read_to_string(&path).map_err(|e| tampered(e.to_string()))?;
-    let lines = text.strip_suffix('\n').and_then(|t| t.split_once('\n'));
-    let (line, seal) = lines.ok_or_else(|| tampered("it is cut short".into()))?;
-    let value: Value = serde_json::from_str(line).map_err(|e| tampered(e.to_string()))?;
-    match value["wadi_backup"].as_u64() {
-        Some(VERSION) => {}
-        Some(newer) if newer > VERSION => {
-            let why = format!("the manifest is of version {newer}, this wadi reads {VERSION}: use the newer wadi");
-            return Err(Failure::new("manifest_newer", why));
-        }
-        _ => return Err(tampered("it is no manifest of a backup".into())),
-    }
-    let manifest: Manifest = serde_json::from_value(value).map_err(|e| tampered(e.to_string()))?;
+    let line = text.strip_suffix('\n').ok_or_else(|| tampered("it is cut short".into()))?;
+    let (manifest, seal): (Manifest, Seal) = seal::read(&KIND, line).map_err(judged)?;
     if let Some(node) = expected.filter(|n| n.to_string() != manifest.node) {
         let why = format!("this is a backup of {} ({}), not of this node ({node})", manifest.name, manifest.node);
         return Err(Failure::usage("other_node", why));
@@ -383,9 +385,7 @@ fn read_manifest(copy: &Path, root: &RootKey, expected: Option<NodeId>) -> Resul
     if enrolment.node().to_string() != manifest.node {
         return Err(tampered("its enrolment is another node's".into()));
     }
-    let seal: Value = serde_json::from_str(seal).map_err(|e| tampered(e.to_string()))?;
-    check_seal(&enrolment.log_key, KIND, line, seal["seal"].as_str().unwrap_or_default())
-        .map_err(|_| tampered("the seal does not fit: it is not what the node wrote".into()))?;
+    seal.verify(&enrolment).map_err(judged)?;
     let (found, known) = (manifest.schema, known_schema(manifest.engine == Engine::Postgres));
     if found > known { Err(StoreError::NewerSchema { found, known }.into()) } else { Ok(manifest) }
 }
@@ -411,16 +411,14 @@ fn check_size(copy: &Path, manifest: &Manifest) -> Result<(), Failure> {
 async fn check_copy(copy: &Path, manifest: &Manifest, root: &RootKey, json: bool) -> Result<Report, Failure> {
     let (agrees, report) = match manifest.engine {
         Engine::Sqlite => {
-            let mut reader = AuditReader::open_copy(copy).await?;
+            let mut reader = CopyReader::open(copy).await?;
             let facts = reader.facts().await?;
             let node = facts.node.map(|n| n.to_string());
             let agrees = node.as_ref() == Some(&manifest.node) && says(&facts, manifest);
-            (agrees, check(&mut reader, root, json).await?)
+            (agrees, check(reader.audit(), root, json).await?)
         }
         Engine::Postgres => {
             let (report, logs) = check_dump(copy, root, json).await?;
-            let logs: Vec<(LogId, Tip)> =
-                logs.iter().map(|l| (l.log, Tip { size: l.size, root: l.peaks.root() })).collect();
             (heads(&logs) == manifest.logs && report.entries == manifest.entries, report)
         }
     };
@@ -541,13 +539,11 @@ async fn restore_file(
         return Err(Failure::usage("database_moved", why));
     }
     // What an attempt before this one left of its copy; the lock says that none is under way.
-    if let Err(e) = fs::remove_file(&coming)
-        && e.kind() != ErrorKind::NotFound
-    {
-        return Err(unwritable(&coming, e));
-    }
+    remove(&coming)?;
     let ready = make_ready(copy, &coming, manifest, config, papers, force_older, json).await;
     let only_in_kept = ready.inspect_err(|_| drop(fs::remove_file(&coming)))?;
+    // What it says is said of the database that is put aside.
+    remove(&data.join(REBUILD_MARKER))?;
     let kept = wadi_store::put_in_place(data, &stamp(now_s()))?;
     Ok(Done { kept, only_in_kept })
 }
@@ -606,14 +602,18 @@ async fn make_ready(
 
 /// How far the present database has come, and how many of this node's entries would be left in it alone.
 async fn present_state(path: &Path, me: NodeId, manifest: &Manifest) -> Result<(u64, u64), Failure> {
-    let mut reader = AuditReader::open_copy(path).await?;
+    let mut reader = CopyReader::open(path).await?;
     let facts = reader.facts().await?;
     let mut elsewhere: HashMap<LogId, u64> =
         manifest.logs.iter().filter_map(|h| Some((LogId::from_origin(&h.log).ok()?, h.size))).collect();
-    for c in reader.cosignatures().await?.iter().filter(|c| c.cosignature.witness != me) {
-        let head = &c.checkpoint.checkpoint;
-        let size = elsewhere.entry(head.log).or_default();
-        *size = (*size).max(head.size);
+    let mut page = reader.audit().cosignatures(None).await?;
+    while !page.is_empty() {
+        for c in page.iter().filter(|c| c.witness != me.0) {
+            let head = SignedCheckpoint::from_bytes(&c.checkpoint)?.checkpoint;
+            let size = elsewhere.entry(head.log).or_default();
+            *size = (*size).max(head.size);
+        }
+        page = reader.audit().cosignatures(page.last()).await?;
     }
     let left = |(log, tip): &(LogId, Tip)| tip.size.saturating_sub(elsewhere.get(log).copied().unwrap_or(0));
     let only_there: u64 = facts.logs.iter().filter(|(log, _)| log.node == me).map(left).sum();
@@ -689,7 +689,7 @@ fn what_comes_next(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wadi_log::{Role, Scope};
+    use wadi_log::{LogKey, Role, Scope};
 
     fn enrolled(root: &LogKey, key: &LogKey) -> Enrolment {
         let crossing = "TRB".parse().unwrap();
@@ -710,7 +710,7 @@ mod tests {
 
     fn manifest(enrolment: &Enrolment) -> Manifest {
         Manifest {
-            wadi_backup: VERSION,
+            format: KIND.format.into(),
             engine: Engine::Sqlite,
             node: enrolment.node().to_string(),
             name: enrolment.name.clone(),
@@ -743,7 +743,7 @@ mod tests {
         assert_eq!(code(read(None)), "no_backup");
         let path = beside(&copy, "manifest");
         let write = |text: &str| fs::write(&path, text).unwrap();
-        let sealed = manifest_text(&good, &key);
+        let sealed = seal::write(&KIND, &good, &key);
         write(&sealed);
         assert_eq!(read(None).unwrap(), good);
         assert_eq!(read(Some(key.node())).unwrap(), good);
@@ -753,17 +753,17 @@ mod tests {
             sealed.replace("\"commits\":7", "\"commits\":8"),
             sealed.replace("\"made_s\":1767225600", "\"made_s\":1767225601"),
             sealed[..sealed.len() - 40].to_string(),
-            manifest_text(&good, &other),
-            manifest_text(&Manifest { enrolment: String::new(), ..good.clone() }, &key),
+            seal::write(&KIND, &good, &other),
+            seal::write(&KIND, &Manifest { enrolment: String::new(), ..good.clone() }, &key),
             "{}\n{}\n".into(),
             String::new(),
         ] {
             write(&text);
             assert_eq!(code(read(None)), "manifest_tampered", "{text}");
         }
-        write(&manifest_text(&Manifest { wadi_backup: 2, ..good.clone() }, &key));
+        write(&seal::write(&KIND, &Manifest { format: "wadi.backup/v2".into(), ..good.clone() }, &key));
         assert_eq!(code(read(None)), "manifest_newer");
-        write(&manifest_text(&Manifest { schema: known_schema(false) + 1, ..good.clone() }, &key));
+        write(&seal::write(&KIND, &Manifest { schema: known_schema(false) + 1, ..good.clone() }, &key));
         assert_eq!(code(read(None)), "database_newer");
         assert_eq!(copy_of(&path), copy);
     }

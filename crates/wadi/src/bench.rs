@@ -78,7 +78,15 @@ impl Bench {
         known: Vec<Enrolment>,
     ) -> Result<Arc<Node>, Failure> {
         let keys = NodeKeys { log_key, root: RootKey(self.root.public()) };
-        Ok(Node::start(Start { keys, me, known, store, clock: Arc::new(SystemClock::real()) }).await?)
+        Ok(Node::start(Start {
+            keys,
+            me,
+            known,
+            store,
+            clock: Arc::new(SystemClock::real()),
+            scrub: Default::default(),
+        })
+        .await?)
     }
 }
 

@@ -8,6 +8,17 @@ use std::{
 };
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+/// How long a node may take over what it does at a stretch, as a bundle's part.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// A problem's code and reason.
+fn problem(status: ureq::http::StatusCode, text: &str) -> Failure {
+    let json: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+    let code = json["code"].as_str().unwrap_or("http_error").to_string();
+    let why = json["detail"].as_str().map_or_else(|| format!("HTTP {status}"), String::from);
+    Failure::new(code, why)
+}
+
 /// A client with its token.
 #[derive(Clone)]
 pub struct Client {
@@ -88,13 +99,7 @@ impl Client {
         let status = response.status();
         let text = response.body_mut().with_config().limit(256 << 20).read_to_string();
         let text = text.map_err(|e| Failure::new("unreachable", e.to_string()))?;
-        if status.is_success() {
-            return Ok(text);
-        }
-        let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let code = json["code"].as_str().unwrap_or("http_error").to_string();
-        let why = json["detail"].as_str().map_or_else(|| format!("HTTP {status}"), String::from);
-        Err(Failure::new(code, why))
+        if status.is_success() { Ok(text) } else { Err(problem(status, &text)) }
     }
 
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
@@ -121,6 +126,29 @@ impl Client {
 
     pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Failure> {
         let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/x-ndjson");
+        self.answer(request.header("authorization", self.bearer()).send(body))
+    }
+
+    /// A request that may take long.
+    pub fn post_patiently(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.base)).config().timeout_global(Some(PATIENCE)).build();
+        self.answer(request.header("authorization", self.bearer()).send_json(body))
+    }
+
+    /// An answer that is no text, as it is.
+    pub fn get_bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let request = self.agent.get(format!("{}{path}", self.base)).config().timeout_global(Some(PATIENCE)).build();
+        let sent = request.header("authorization", self.bearer()).call();
+        let unreachable = |e: ureq::Error| Failure::new("unreachable", format!("{}: {e}", self.base));
+        let mut response = sent.map_err(unreachable)?;
+        let status = response.status();
+        let bytes = response.body_mut().with_config().limit(256 << 20).read_to_vec().map_err(unreachable)?;
+        if status.is_success() { Ok(bytes) } else { Err(problem(status, &String::from_utf8_lossy(&bytes))) }
+    }
+
+    pub fn post_bytes(&self, path: &str, body: &[u8]) -> Result<Value, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.base)).config().timeout_global(Some(PATIENCE)).build();
+        let request = request.header("content-type", "application/octet-stream");
         self.answer(request.header("authorization", self.bearer()).send(body))
     }
 

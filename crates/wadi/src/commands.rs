@@ -427,11 +427,13 @@ pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
         }
         tell(json, &value, status_text);
         if !watch {
-            let alarms = value["alarms"].as_array().is_some_and(|a| !a.is_empty());
+            // A disk that fills is an alarm, and no doubt about what is kept.
+            let degraded = usize::from(!value["degraded"].is_null());
+            let alarms = value["alarms"].as_array().map_or(0, Vec::len) > degraded;
             let behind = value["unsent"].as_u64().unwrap_or(0) > 0 || value["waiting"].as_u64().unwrap_or(0) > 0;
             return Ok(if alarms {
                 Exit::Integrity
-            } else if behind {
+            } else if behind || degraded > 0 {
                 Exit::Open
             } else {
                 Exit::Done

@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wadi_log::{Crossing, Enrolment, Hash, Lane, LogId, RecordId, Scope, Tip, unhex};
-use wadi_store::{AuditReader, CompareRow, entries_digest};
+use wadi_store::{CompareRow, CopyReader, entries_digest};
 
 /// Records read at once: of a running node, as many as it gives …
 const LIVE_PAGE: u32 = 500;
@@ -123,7 +123,7 @@ enum Side {
     /// A running node.
     Live(Client),
     /// A database as it lies there.
-    Lying(AuditReader),
+    Lying(CopyReader),
 }
 
 /// One of the two nodes.
@@ -174,9 +174,9 @@ impl Holder {
             );
             return Err(Failure::usage("no_database", why));
         }
-        let mut reader = AuditReader::open_copy(&file).await?;
+        let mut reader = CopyReader::open(&file).await?;
         let enrolment = reader.own_enrolment().await?;
-        let logs = reader.logs().await?.iter().map(|l| (l.log, Tip { size: l.size, root: l.peaks.root() })).collect();
+        let logs = reader.logs().await?.into_iter().collect();
         Ok(Self::new(named, enrolment, logs, Side::Lying(reader)))
     }
 

@@ -37,6 +37,18 @@ pub struct Config {
     /// Whether the commission owns the links: congestion control by delay, not by loss.
     #[serde(default = "yes")]
     pub own_links: bool,
+    /// Hours from one reading through of everything held to the next.
+    #[serde(default = "scrub_hours")]
+    pub scrub_hours: f64,
+    /// MiB of entries that the scrub reads a second at most.
+    #[serde(default = "scrub_mib_s")]
+    pub scrub_mib_s: f64,
+    /// MiB of the file `ballast`, which is given up when the disk is full, so that holds can still be recorded; 0 for none.
+    #[serde(default = "ballast")]
+    pub ballast_mib: u64,
+    /// MiB free, the ballast apart, below which less is taken (`docs/configuration.md`).
+    #[serde(default = "room_low")]
+    pub room_low_mib: u64,
     /// What is logged: error, warn, info, debug, or a filter of tracing.
     #[serde(default = "info")]
     pub log: String,
@@ -80,14 +92,26 @@ fn redial() -> f64 {
 fn idle() -> f64 {
     30.0
 }
+fn scrub_hours() -> f64 {
+    24.0
+}
+fn scrub_mib_s() -> f64 {
+    4.0
+}
 fn yes() -> bool {
     true
+}
+fn ballast() -> u64 {
+    64
+}
+fn room_low() -> u64 {
+    512
 }
 fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 17] = [
     "data",
     "database",
     "papers",
@@ -98,10 +122,16 @@ const KEYS: [&str; 13] = [
     "redial_s",
     "idle_s",
     "own_links",
+    "scrub_hours",
+    "scrub_mib_s",
+    "ballast_mib",
+    "room_low_mib",
     "log",
     "clock",
     "peer",
 ];
+/// MiB that a key may ask for: a TiB.
+const MIB_MAX: u64 = 1 << 20;
 const PEER_KEYS: [&str; 3] = ["name", "address", "rate_kbit_s"];
 const CLOCK_KEYS: [&str; 3] = ["origin_ms", "real_ms", "scale"];
 
@@ -130,6 +160,18 @@ impl Config {
         for (key, seconds, most) in [("redial_s", config.redial_s, 30.0), ("idle_s", config.idle_s, 600.0)] {
             if !(seconds > 0.0 && seconds <= most) {
                 return Err(bad(format!("{key} = {seconds}: more than 0 and at most {most}")));
+            }
+        }
+        for (key, value, most) in
+            [("scrub_hours", config.scrub_hours, 8_760.0), ("scrub_mib_s", config.scrub_mib_s, 10_000.0)]
+        {
+            if !(value > 0.0 && value <= most) {
+                return Err(bad(format!("{key} = {value}: more than 0 and at most {most}")));
+            }
+        }
+        for (key, mib) in [("ballast_mib", config.ballast_mib), ("room_low_mib", config.room_low_mib)] {
+            if mib > MIB_MAX {
+                return Err(bad(format!("{key} = {mib}: at most {MIB_MAX}")));
             }
         }
         let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -7,13 +7,30 @@ use crate::{
 };
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use serde_json::json;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::broadcast::{
+        Receiver,
+        error::{RecvError, TryRecvError},
+    },
+};
+use tracing_subscriber::EnvFilter;
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
-use wadi_node::{Clock, Event, Node, NodeKeys, Start, SystemClock};
-use wadi_store::{LocalKey, PostgresStore, SqliteStore, Store};
+use wadi_node::{Clock, Event, Node, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, SystemClock};
+use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SqliteStore, Store};
 use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
+
+/// A file beside the database that says that it does not read any more, and why.
+pub(crate) const REBUILD_MARKER: &str = "rebuild";
+/// Pause before a spool directory that could not be used is tried again.
+const SPOOL_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Subcommand)]
 pub enum NodeCommand {
@@ -44,29 +61,71 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         NodeCommand::Run { config } => serve(Config::read(&config)?).await,
         NodeCommand::MoveStore { config, to } => move_store(&Config::read(&config)?, &to, json).await,
-        NodeCommand::Check { config } => {
-            let config = Config::read(&config)?;
-            let papers = Papers::read(&config.papers)?;
-            papers.enrolment.verify(&papers.root)?;
-            let peers = peers(&config, &papers)?;
-            if config.database.is_some() || config.data.join("node.sqlite").exists() {
-                let taken = || eprintln!("another daemon writes to this database; waiting for it");
-                open_store(&config, &papers, taken).await?.close().await;
-            }
-            let e = &papers.enrolment;
-            if json {
-                println!("{}", serde_json::json!({"node": e.name, "role": e.role.name(), "peers": peers.len()}));
-            } else {
-                println!(
-                    "{} ({}, {}): configuration, papers and database are in order",
-                    e.name,
-                    e.role.name(),
-                    e.node()
-                );
-            }
-            Ok(Exit::Done)
-        }
+        NodeCommand::Check { config } => check(&Config::read(&config)?, json).await,
     }
+}
+
+/// Looks at everything that a start needs. A PostgreSQL database is only read, whoever writes to it meanwhile.
+async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
+    let papers = Papers::read(&config.papers)?;
+    let e = &papers.enrolment;
+    e.verify(&papers.root)?;
+    let peers = peers(config, &papers)?;
+    let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers.len()});
+    let (mut notes, mut exit) = (Vec::new(), Exit::Done);
+    match &config.database {
+        Some(url) => {
+            let looked = look(url, config, &papers).await?;
+            if looked.written_to {
+                notes.push("another daemon writes to this database; one started here would stand by".to_string());
+            }
+            if looked.read_only {
+                notes.push("the database is read-only: records can be read, and nothing be written".into());
+            }
+            let anchor = match &looked.anchor {
+                AnchorState::LostTail { anchored, held, .. } => {
+                    exit = Exit::Integrity;
+                    notes.push(format!(
+                        "ALARM: the database was restored or damaged: it held {held} of {anchored} acknowledged commits; \
+                         what is missing is fetched back from peers once the node runs"
+                    ));
+                    "lost_tail"
+                }
+                AnchorState::New => "new",
+                _ => "whole",
+            };
+            found["database"] = json!({
+                "store": "postgres", "schema": looked.schema, "commits": looked.commits,
+                "written_to": looked.written_to, "read_only": looked.read_only, "anchor": anchor,
+            });
+        }
+        None if config.data.join("node.sqlite").exists() || wadi_store::restore_unfinished(&config.data) => {
+            open_store(config, &papers, || ()).await?.close().await;
+        }
+        None => {}
+    }
+    notes.iter().for_each(|note| eprintln!("{note}"));
+    if json {
+        println!("{found}");
+    } else if exit == Exit::Done {
+        println!("{} ({}, {}): configuration, papers and database are in order", e.name, e.role.name(), e.node());
+    }
+    Ok(exit)
+}
+
+/// What a PostgreSQL database holds, where this node may use it at all.
+async fn look(url: &str, config: &Config, papers: &Papers) -> Result<Looked, Failure> {
+    if papers.enrolment.role != Role::Hub {
+        let why = "database is for hubs: a crossing keeps its records on its own disk, in SQLite";
+        return Err(Failure::usage("bad_configuration", why));
+    }
+    let looked = PostgresStore::look(url, &config.data).await?;
+    let held = &looked.enrolments;
+    if !held.is_empty() && !held.iter().any(|e| e.verify(&papers.root).is_ok()) {
+        let why = "the database holds the records of another commission: none of its nodes is enrolled under this root";
+        return Err(Failure::new("database_of_other_node", why));
+    }
+    Ok(looked)
 }
 
 async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failure> {
@@ -131,9 +190,11 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<Exit, Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
+    let filter = EnvFilter::try_new(&config.log)
         .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))?;
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_filter_reloading();
+    let logging = logs.reload_handle();
+    let _ = logs.try_init();
     std::fs::create_dir_all(config.data.join("log"))?;
     let papers = Papers::read(&config.papers)?;
     let peers = peers(&config, &papers)?;
@@ -150,6 +211,10 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         )
     })?;
     listener.set_nonblocking(true)?;
+    let verify_at_start = !take_clean(&config.data);
+    // A database server's disk is its own: there the ballast would keep nothing.
+    let ballast = if config.database.is_some() { 0 } else { config.ballast_mib << 20 };
+    let room = RoomKeeper::open(&config.data, RoomPlan { ballast, low: config.room_low_mib << 20 });
     let store = open_or_stand_by(&config, &papers, &listener).await?;
     let node = Node::start(Start {
         keys: NodeKeys { log_key: papers.log_key, root: papers.root },
@@ -157,8 +222,31 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         known: papers.known,
         store,
         clock,
+        scrub: ScrubPace {
+            every: Duration::from_secs_f64(config.scrub_hours * 3_600.0),
+            bytes_s: (config.scrub_mib_s * 1_048_576.0) as u64,
+        },
     })
     .await?;
+    let mut events = node.listen();
+    // The software's own logs are the first to be given up.
+    let log = config.log.clone();
+    let room = room.keep(&node, move |level| {
+        let filter = match level {
+            RoomLevel::Fine => log.as_str(),
+            RoomLevel::Low => "warn",
+            RoomLevel::Scarce | RoomLevel::Full => "error",
+        };
+        let _ = logging.reload(EnvFilter::new(filter));
+    });
+    if verify_at_start {
+        // Before anybody is answered, and before anything is shipped: what lies on the disk is what was acknowledged.
+        tracing::warn!("the last stop was not in order: the node's own entries are verified");
+        if let Err(error) = node.verify_own().await {
+            mark_for_rebuild(&config, &error.to_string());
+            return Err(Failure { exit: Exit::Integrity, ..error.into() });
+        }
+    }
     operator_token(&node, &config).await?;
     let network = Network::start(
         node.clone(),
@@ -184,23 +272,32 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     let spool = config.spool.clone().map(|dir| {
         let node = node.clone();
         tokio::spawn(async move {
-            if let Err(error) = run_spool(node, dir).await {
-                tracing::error!(%error, "the spool directory cannot be used");
+            // A full disk passes: what lies in the directory is looked at again.
+            while let Err(error) = run_spool(node.clone(), dir.clone()).await {
+                tracing::error!(%error, "the spool directory cannot be used; it is tried again");
+                tokio::time::sleep(SPOOL_PAUSE).await;
             }
         })
     });
+    let digests = tokio::spawn(wadi_node::run_replica_digests(node.clone()));
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
-    let failed = until_stopped(&node).await?;
+    let mut failed = until_stopped(&mut events, &config).await?;
     tracing::info!("stopping");
     network.stop().await;
     http.abort();
+    room.abort();
+    digests.abort();
     if let Some(spool) = spool {
         spool.abort();
+    }
+    if failed.is_none() {
+        node.stop().await;
+        failed = failed_since(&mut events);
     }
     match failed {
         Some(why) => Err(Failure { exit: Exit::Integrity, ..Failure::new("write_failed", why) }),
         None => {
-            node.stop().await;
+            leave_clean(&config.data);
             Ok(Exit::Done)
         }
     }
@@ -222,11 +319,10 @@ async fn open_store(
             ))
         }
         None => Ok(SqliteStore::open(&config.data, node).await?),
-        Some(_) if papers.enrolment.role != Role::Hub => Err(Failure::usage(
-            "bad_configuration",
-            "database is for hubs: a crossing keeps its records on its own disk, in SQLite",
-        )),
-        Some(url) => Ok(PostgresStore::open(url, &config.data, node, on_wait).await?),
+        Some(url) => {
+            look(url, config, papers).await?;
+            Ok(PostgresStore::open(url, &config.data, node, on_wait).await?)
+        }
     }
 }
 
@@ -280,16 +376,56 @@ pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Failure> {
     Ok(file)
 }
 
+/// The file that a stop in order leaves behind. A start without it follows on a power cut, a kill or a failed write: what is
+/// on disk has to be verified. It is its absence that says so: a disk that fails or is full may take no new file.
+const CLEAN: &str = "clean";
+
+/// Whether the last stop was in order; from here on, this one is not until it is.
+fn take_clean(data: &Path) -> bool {
+    let fresh = !data.join("anchor").exists();
+    let clean = std::fs::remove_file(data.join(CLEAN)).is_ok();
+    let _ = std::fs::File::open(data).and_then(|d| d.sync_all());
+    clean || fresh
+}
+
+fn leave_clean(data: &Path) {
+    if let Err(error) = std::fs::write(data.join(CLEAN), "") {
+        tracing::warn!(%error, "this stop cannot be told from one out of order; the next start verifies what it holds");
+    }
+}
+
+/// Whether writing failed in what was heard since.
+fn failed_since(events: &mut Receiver<Event>) -> Option<String> {
+    loop {
+        match events.try_recv() {
+            Ok(Event::Failed(why)) => return Some(why),
+            Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The next start sets the database aside; that it has to is written where the database is not.
+fn mark_for_rebuild(config: &Config, why: &str) {
+    let marker = config.data.join(REBUILD_MARKER);
+    if let Err(error) = std::fs::write(&marker, format!("{why}\n")) {
+        tracing::error!(%error, "{} could not be written", marker.display());
+    }
+}
+
 /// Returns when the process is told to stop, or when writing failed and only a new start can judge the disk.
-async fn until_stopped(node: &Node) -> Result<Option<String>, Failure> {
+async fn until_stopped(events: &mut Receiver<Event>, config: &Config) -> Result<Option<String>, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut events = node.listen();
     let failed = async {
         loop {
             match events.recv().await {
                 Ok(Event::Failed(why)) => return Some(why),
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+                Ok(Event::Broken(why)) => {
+                    mark_for_rebuild(config, &why);
+                    return Some(why);
+                }
+                Err(RecvError::Closed) => return None,
                 _ => {}
             }
         }

@@ -13,7 +13,11 @@ use indicatif::ProgressBar;
 use parquet::{
     basic::{Compression, ZstdLevel},
     data_type::{ByteArray, ByteArrayType, Int64Type},
-    file::{metadata::KeyValue, properties::WriterProperties, writer::SerializedFileWriter},
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties},
+        writer::SerializedFileWriter,
+    },
     schema::parser::parse_message_type,
 };
 use serde_json::{Map, Value, json};
@@ -171,11 +175,19 @@ fn write_export(
         return Ok(trailer);
     }
     out.inner.into_inner().map_err(|e| failed(e.into_error()))?;
-    if format != Format::Ndjson {
-        std::fs::write(beside(output, "trailer.json"), format!("{trailer}\n")).map_err(failed)?;
-    }
     std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(failed)?;
+    if format == Format::Ndjson {
+        std::fs::rename(&part, output).map_err(failed)?;
+        return Ok(trailer);
+    }
+    // The trailer comes last, and that of an earlier export goes first: it never stands beside another file than its own.
+    let trailer_file = beside(output, "trailer.json");
+    match std::fs::remove_file(&trailer_file) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
     std::fs::rename(&part, output).map_err(failed)?;
+    std::fs::write(&trailer_file, format!("{trailer}\n")).map_err(failed)?;
     Ok(trailer)
 }
 
@@ -201,7 +213,8 @@ fn each_page(pages: Pages, mut take: impl FnMut(Vec<Value>) -> Result<(), Failur
 }
 
 fn write_ndjson(mut out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
-    let rows = each_page(pages, |page| Ok(page.iter().try_for_each(|record| writeln!(out, "{record}"))?))?;
+    let failed = |e: std::io::Error| Failure::new("unwritable", e.to_string());
+    let rows = each_page(pages, |page| page.iter().try_for_each(|record| writeln!(out, "{record}")).map_err(failed))?;
     Ok((rows, out))
 }
 
@@ -292,6 +305,9 @@ fn write_parquet(out: Out, filter: &Value, pages: Pages) -> Result<(u64, Out), F
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(vec![about]))
+        // What is kept of each group until the end is all that grows with the records: no more of it than readers need.
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
         .build();
     let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
     let mut held: Vec<Value> = Vec::new();
@@ -422,6 +438,13 @@ mod tests {
             assert!(!path.exists(), "{format:?}");
             assert!(dir.path().join("out.part").exists());
         }
+        // A whole one that was there before stays as it is, with its own trailer.
+        let (path, trailer) = run(dir.path(), Format::Csv, 3);
+        let cut = || Err(Failure::new("unreachable", "the node is gone"));
+        assert!(write_export(&path, Format::Csv, Map::new(), cut).is_err());
+        let beside = std::fs::read_to_string(dir.path().join("out.trailer.json")).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&beside).unwrap(), trailer);
+        assert_eq!(trailer["export"]["sha256"], sha256(&std::fs::read(&path).unwrap()));
         let failure = write_export(Path::new("-"), Format::Parquet, Map::new(), || Ok(vec![])).unwrap_err();
         assert_eq!(failure.code, "needs_a_file");
     }

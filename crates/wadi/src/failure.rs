@@ -53,12 +53,18 @@ impl From<std::io::Error> for Failure {
 }
 impl From<wadi_node::NodeError> for Failure {
     fn from(e: wadi_node::NodeError) -> Self {
-        Self::new(e.code(), e.to_string())
+        match e {
+            wadi_node::NodeError::Store(e) => e.into(),
+            e => Self::new(e.code(), e.to_string()),
+        }
     }
 }
 impl From<wadi_store::StoreError> for Failure {
     fn from(e: wadi_store::StoreError) -> Self {
-        Self::new(e.code(), e.to_string())
+        // After a failed write or sync nobody knows what the disk holds; a damaged entry is known to be wrong.
+        let unknown = matches!(e, wadi_store::StoreError::Failed(_) | wadi_store::StoreError::Damaged { .. });
+        let exit = if unknown { Exit::Integrity } else { Exit::Failed };
+        Self { exit, ..Self::new(e.code(), e.to_string()) }
     }
 }
 impl From<wadi_log::LogError> for Failure {

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod bench;
+mod bundle;
 mod client;
 mod commands;
 mod compare;
@@ -13,11 +14,12 @@ mod export;
 mod failure;
 mod findings;
 mod pki;
+mod resync;
 mod tls;
 
 use clap::{Args, Parser, Subcommand};
 use failure::{Exit, Failure};
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
 #[command(name = "wadi", version, about, max_term_width = 110)]
@@ -79,6 +81,11 @@ enum Command {
     },
     /// Writes records as NDJSON, CSV or Parquet, with a trailer of row count, filter and digest.
     Export(export::ExportArgs),
+    /// Bundles, for the stick in the truck: export, import, receipt, show.
+    Bundle {
+        #[command(subcommand)]
+        command: bundle::BundleCommand,
+    },
     /// Findings: contradictions between records; list, show, assign, propose, decide, undo, recheck.
     Findings {
         #[command(subcommand)]
@@ -88,6 +95,11 @@ enum Command {
     Say {
         #[command(subcommand)]
         command: commands::SayCommand,
+    },
+    /// The forced resync: plan, run, status, pause, resume, cancel, verify.
+    Resync {
+        #[command(subcommand)]
+        command: resync::ResyncCommand,
     },
     /// Proofs.
     Audit {
@@ -127,7 +139,9 @@ fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("wadi: {failure}");
             if json {
-                println!("{}", serde_json::json!({"error": failure.code, "detail": failure.why}));
+                // Standard output may be what failed.
+                let told = serde_json::json!({"error": failure.code, "detail": failure.why});
+                let _ = writeln!(std::io::stdout(), "{told}");
             }
             ExitCode::from(failure.exit as u8)
         }
@@ -150,7 +164,9 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Record { command } => commands::record(command, json),
             Command::Import { file, at } => commands::import(&at, &file, json),
             Command::Export(args) => export::export(&args, json),
+            Command::Bundle { command } => bundle::run(command, json),
             Command::Findings { command } => findings::run(command, json),
+            Command::Resync { command } => resync::run(command, json),
             Command::Say { command } => commands::say(command, json),
             Command::Token { command } => commands::token(command, json),
             _ => unreachable!("taken above"),

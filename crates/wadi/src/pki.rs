@@ -30,6 +30,10 @@ const WORK_FACTOR_MAX: u8 = 22;
 pub enum PkiCommand {
     /// Makes the root and the CA.
     Init {
+        /// What opening the CA costs whoever guesses passphrases, as a power of two; fitted to this machine where it is
+        /// left out. Low ones are for trials.
+        #[arg(long, value_parser = clap::value_parser!(u8).range(10..=i64::from(WORK_FACTOR_MAX)))]
+        work_factor: Option<u8>,
         #[command(flatten)]
         ca: CaArgs,
     },
@@ -421,8 +425,8 @@ pub fn scope_of(role: Role, crossing: Option<Crossing>, grants: &[String]) -> Re
 pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
     let tell = |text: String, value: serde_json::Value| if json { println!("{value}") } else { println!("{text}") };
     match command {
-        PkiCommand::Init { ca } => {
-            Ca::init(&ca.dir, &ca.passphrase(true)?, None)?;
+        PkiCommand::Init { work_factor, ca } => {
+            Ca::init(&ca.dir, &ca.passphrase(true)?, work_factor)?;
             let text = format!(
                 "The commission's root and CA are in {}. Keep root.key.age and the passphrase apart and offline.",
                 ca.dir.display()

@@ -275,7 +275,13 @@ impl Contradictions {
         self.entry(json!({"total_packages": 100, "goods.1.packages": 60, "goods.2.packages": 30})).map(drop)
     }
     fn certificate_missing(&self) -> Told {
-        self.entry(json!({"goods.1.hs_code": "0803.90"})).map(drop)
+        self.entry(json!({"goods.1.hs_code": "0803.90"}))?;
+        // And one for more than its certificate covers.
+        let covered = json!({
+            "goods.1.hs_code": "0803.90", "goods.1.net_g": 26_000_000,
+            "certificate.1": format!("PC-{}", self.number()), "certificate.1.net_g": 20_000_000,
+        });
+        self.entry(covered).map(drop)
     }
     fn custody_broken(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;

@@ -1,0 +1,236 @@
+//! Mending at the desk: entries that come back to their places, and other branches of forked logs, which the one that counts
+//! replaces as the log.
+
+use crate::{commit::Group, desk::Desk, evidence::root_at, node::Event, wants::Why};
+use std::{collections::BTreeSet, time::Instant};
+use wadi_log::{
+    Block, Body, ForkProof, Hash, LogId, NodeId, Peaks, RecordId, Reference, VerifiedEntry, proof, verify_block,
+    verify_stretch,
+};
+use wadi_store::{BranchRow, StoreError};
+use wadi_sync::Fetched;
+
+/// Entries of a branch that are loaded at once when it becomes the log: longer ones stay beside it.
+const SWITCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The record that an entry speaks of, if it speaks of one.
+pub(crate) fn record_of(entry: &VerifiedEntry) -> Option<RecordId> {
+    match &entry.entry()?.body {
+        Body::Change(change) => Some(change.record.unwrap_or_else(|| RecordId::of_first(&entry.reference()))),
+        _ => None,
+    }
+}
+
+/// The peaks of a log's main branch at some size.
+pub(crate) async fn peaks_at(store: &dyn wadi_store::Store, log: &LogId, size: u64) -> Option<Peaks> {
+    let parts = proof::subtrees((0, size));
+    let hashes = store.subtrees(log, &parts).await.ok()?;
+    let bytes: Vec<u8> = parts.iter().filter_map(|p| hashes.get(p)).flat_map(|h| h.0).collect();
+    Peaks::from_parts(size, &bytes).ok()
+}
+
+impl Desk {
+    /// Takes entries that were asked for: each proven in the tree that was asked about.
+    pub(crate) async fn take_stretches(&mut self, g: &mut Group, fetched: Fetched, peer: NodeId) {
+        let Fetched { log, tip, stretches, absent } = fetched;
+        let Some((signed, why)) =
+            self.wants.lock().expect("no panic holds it").get(&log, &tip.root).map(|w| (w.signed.clone(), w.why))
+        else {
+            return; // nobody asked for it, or it came from elsewhere meanwhile
+        };
+        let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
+        let Some(author) = author else { return };
+        let (mut came, mut wrong) = (Vec::new(), false);
+        for stretch in stretches {
+            let verified = match verify_stretch(stretch, &signed, &author) {
+                Ok(verified) => verified,
+                Err(error) => {
+                    self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
+                    wrong = true;
+                    continue;
+                }
+            };
+            let from = verified.entries()[0].reference().seq;
+            let leaves: Vec<Hash> = verified.entries().iter().map(|e| e.reference().leaf).collect();
+            came.push((from, from + leaves.len() as u64, leaves));
+            for entry in verified.entries() {
+                if let Err(error) = self.take_mended(g, entry, why).await {
+                    g.broken = Some(error);
+                    return;
+                }
+            }
+            match why {
+                Why::Mend => g.batch.mended.push(verified),
+                Why::Branch { .. } => g.batch.side.push(verified),
+            }
+        }
+        let nothing_more = wrong || !absent.is_empty() || came.is_empty();
+        let done = self.wants.lock().expect("no panic holds it").answered(
+            (log, tip.root),
+            peer,
+            &came,
+            nothing_more,
+            Instant::now(),
+        );
+        match done.map(|want| (want.why, want.leaves)) {
+            Some((Why::Branch { at }, leaves)) => {
+                tracing::warn!(log = %log, at, "the other branch of a forked log is held whole now");
+                let leaves = leaves.into_values().collect();
+                g.batch.branches.push(BranchRow { log, from: at, checkpoint: signed, leaves });
+                g.verdicts_moved = true;
+                g.branched.insert(log);
+            }
+            Some((Why::Mend, _)) => g.events.push(Event::Mended(log)),
+            None => {}
+        }
+    }
+
+    async fn take_mended(&mut self, g: &mut Group, entry: &VerifiedEntry, why: Why) -> Result<(), StoreError> {
+        let reference = entry.reference();
+        if matches!(why, Why::Branch { .. }) {
+            self.side.insert(reference);
+        }
+        match (record_of(entry), why) {
+            (Some(record), Why::Mend) => {
+                g.batch.about.push((record, reference));
+                g.fresh.entry(record).or_default().push(entry.clone());
+                g.retry.insert(record);
+            }
+            (Some(record), Why::Branch { .. }) => self.add_change(g, entry, record).await?,
+            (None, Why::Mend) if matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) => {
+                g.batch.seen.push(reference);
+                self.seen.pop(&reference.log);
+            }
+            // A control entry that was rotten is read again with the log; one of another branch says nothing.
+            _ => g.reload |= matches!(why, Why::Mend),
+        }
+        Ok(())
+    }
+
+    /// Puts the branches of a fork that are not held here on the list of what is wanted.
+    pub(crate) async fn want_branches(&mut self, proof: &ForkProof) -> Result<(), StoreError> {
+        let log = proof.log();
+        if !self.me.scope.takes_log(&log) && log.node != self.node() {
+            return Ok(());
+        }
+        let held = self.store.branches(Some(&log)).await?;
+        for branch in [&proof.one, &proof.other] {
+            let head = &branch.checkpoint.checkpoint;
+            let main = match self.held(&log) {
+                size if size >= head.size => root_at(&*self.store, &log, head.size).await? == Some(head.root),
+                // A branch that this node's log may yet grow to, if it is the one that it stands on at the fork.
+                size if size > proof.at => self.leaf_at(&log, proof.at).await == Some(branch.leaf),
+                _ => true,
+            };
+            let beside = held.iter().any(|b| {
+                b.leaves.first() == Some(&branch.leaf)
+                    && b.from == proof.at
+                    && b.checkpoint.checkpoint.size >= head.size
+            });
+            if !main && !beside {
+                let range = [(proof.at, head.size)];
+                let why = Why::Branch { at: proof.at };
+                self.wants.lock().expect("no panic holds it").add(branch.checkpoint.clone(), why, &range);
+            }
+        }
+        Ok(())
+    }
+
+    async fn leaf_at(&self, log: &LogId, seq: u64) -> Option<Hash> {
+        Some(self.store.entries(log, seq, 1).await.ok()?.first()?.entry.reference().leaf)
+    }
+
+    /// Whether an entry stands on another branch than the one that is held as its log.
+    pub(crate) async fn is_side(&self, reference: &Reference) -> Result<bool, StoreError> {
+        let at = self.control.read().expect("no panic holds it").forks().get(&reference.log).map(|f| f.at);
+        if at.is_none_or(|at| reference.seq < at) || !self.logs.contains_key(&reference.log) {
+            return Ok(false);
+        }
+        if self.side.contains(reference) {
+            return Ok(true);
+        }
+        Ok(self.store.is_main(reference).await? == Some(false))
+    }
+
+    /// Where the branch that counts is held beside the log, it becomes the log. Returns the logs that changed.
+    pub(crate) async fn switch_branches(&mut self) -> Result<Vec<LogId>, StoreError> {
+        let mut switched = Vec::new();
+        for branch in self.store.branches(None).await? {
+            let log = branch.log;
+            let bound = self.control.read().expect("no panic holds it").bound(&log);
+            let Some(bound) = bound.filter(|b| b.size > branch.from && b.root.is_some()) else { continue };
+            if branch.checkpoint.checkpoint.size < bound.size
+                || root_at(&*self.store, &log, bound.size).await? == bound.root
+            {
+                continue;
+            }
+            let Some(at_fork) = peaks_at(&*self.store, &log, branch.from).await else { continue };
+            let mut peaks = at_fork.clone();
+            let upto = (bound.size - branch.from) as usize;
+            branch.leaves.iter().take(upto).for_each(|l| drop(peaks.append(*l)));
+            if Some(peaks.root()) == bound.root && self.switch(&branch, &at_fork).await? {
+                switched.push(log);
+            }
+        }
+        Ok(switched)
+    }
+
+    async fn switch(&mut self, branch: &BranchRow, at_fork: &Peaks) -> Result<bool, StoreError> {
+        let log = branch.log;
+        let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
+        let (Some(author), Some(old)) = (author, self.logs.get(&log).and_then(|h| h.checkpoint.clone())) else {
+            return Ok(false);
+        };
+        let entries = self.store.branch_entries(branch, branch.from, SWITCH_BYTES_MAX).await?;
+        if entries.len() != branch.leaves.len() {
+            return Ok(false);
+        }
+        let block = Block {
+            from: branch.from,
+            entries: entries.iter().map(|e| e.bytes().to_vec()).collect(),
+            checkpoint: branch.checkpoint.clone(),
+        };
+        let block = match verify_block(block, at_fork, &author) {
+            Ok(block) => block,
+            Err(error) => {
+                tracing::error!(log = %log, %error, "a branch held beside its log does not verify");
+                return Ok(false);
+            }
+        };
+        let mut leaves = Vec::new();
+        let mut from = branch.from;
+        loop {
+            let part = self.store.raw_entries(&log, from, 4_096).await?;
+            let Some(last) = part.last() else { break };
+            from = last.seq + 1;
+            leaves.extend(part.iter().filter_map(|e| Hash::from_slice(&e.leaf).ok()));
+        }
+        let mut batch = self.new_batch();
+        batch.branches_gone.push((log, branch.leaves[0]));
+        batch.branches.push(BranchRow { log, from: branch.from, checkpoint: old, leaves });
+        batch.switches.push(block);
+        self.store.commit(batch).await?;
+        tracing::warn!(log = %log, from = branch.from, "the branch that counts is the log now");
+        Ok(true)
+    }
+
+    /// After a commit: asks for branches that fork proofs name, and lets the one that counts become the log.
+    pub(crate) async fn follow_forks(
+        &mut self,
+        touched: &BTreeSet<LogId>,
+        verdicts_moved: bool,
+    ) -> Result<Vec<LogId>, StoreError> {
+        let proofs: Vec<ForkProof> = {
+            let control = self.control.read().expect("no panic holds it");
+            control.forks().values().filter(|p| touched.contains(&p.log())).cloned().collect()
+        };
+        for proof in &proofs {
+            self.want_branches(proof).await?;
+        }
+        let any_fork = !self.control.read().expect("no panic holds it").forks().is_empty();
+        if any_fork && verdicts_moved {
+            return self.switch_branches().await;
+        }
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,166 @@
+//! What this node lacks and peers may hold: entries that rotted or went missing, and other branches of forked logs.
+//!
+//! The list is made by the scrub, by resyncs and by fork proofs; each link asks its peer for what it may have, one message
+//! at a time. It is not kept on disk: whatever made an entry of it is found again after a start.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+use wadi_log::{Hash, LogId, NodeId, SignedCheckpoint, Tip};
+use wadi_sync::FETCH_RANGES_MAX;
+
+/// A peer that did not hold something is asked again after that time.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// An answer that does not come in that time is not waited for.
+const ANSWER_WAIT: Duration = Duration::from_secs(120);
+
+/// Why it is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Why {
+    /// It belongs to the branch that this node holds as the log.
+    Mend,
+    /// It is another branch, which begins there.
+    Branch { at: u64 },
+}
+
+/// Entries wanted of one tree.
+#[derive(Clone, Debug)]
+pub(crate) struct Want {
+    /// The tree, as its author signed it.
+    pub(crate) signed: SignedCheckpoint,
+    pub(crate) why: Why,
+    ranges: Vec<(u64, u64)>,
+    /// Of a branch: the leaves taken so far.
+    pub(crate) leaves: BTreeMap<u64, Hash>,
+    asked: Option<(NodeId, Instant)>,
+    absent: BTreeMap<NodeId, Instant>,
+}
+
+/// The list.
+#[derive(Debug, Default)]
+pub(crate) struct Wants(BTreeMap<(LogId, Hash), Want>);
+
+impl Wants {
+    /// Adds ranges of a tree; those wanted already are wanted once.
+    pub(crate) fn add(&mut self, signed: SignedCheckpoint, why: Why, ranges: &[(u64, u64)]) {
+        let key = (signed.checkpoint.log, signed.checkpoint.root);
+        let new =
+            || Want { signed, why, ranges: vec![], leaves: BTreeMap::new(), asked: None, absent: BTreeMap::new() };
+        let want = self.0.entry(key).or_insert_with(new);
+        want.ranges.extend_from_slice(ranges);
+        want.ranges = joined(std::mem::take(&mut want.ranges));
+        want.absent.clear();
+    }
+
+    /// What to ask this peer for, of the logs that both may see.
+    pub(crate) fn ask(
+        &mut self,
+        peer: NodeId,
+        may: impl Fn(&LogId) -> bool,
+        now: Instant,
+    ) -> Option<(LogId, Tip, Vec<(u64, u64)>)> {
+        let lacks = |w: &Want| w.absent.get(&peer).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
+        let waits = |w: &Want| w.asked.is_some_and(|(_, at)| now.duration_since(at) < ANSWER_WAIT);
+        let ((log, root), want) = self.0.iter_mut().find(|((log, _), w)| may(log) && !lacks(w) && !waits(w))?;
+        want.asked = Some((peer, now));
+        let tip = Tip { size: want.signed.checkpoint.size, root: *root };
+        Some((*log, tip, want.ranges.iter().take(FETCH_RANGES_MAX).copied().collect()))
+    }
+
+    /// What is wanted of that tree.
+    pub(crate) fn get(&self, log: &LogId, root: &Hash) -> Option<&Want> {
+        self.0.get(&(*log, *root))
+    }
+
+    /// A peer answered: these ranges came, and whether it holds no more. Returns the want where nothing is left of it.
+    pub(crate) fn answered(
+        &mut self,
+        (log, root): (LogId, Hash),
+        peer: NodeId,
+        came: &[(u64, u64, Vec<Hash>)],
+        nothing_more: bool,
+        now: Instant,
+    ) -> Option<Want> {
+        let want = self.0.get_mut(&(log, root))?;
+        want.asked = None;
+        for (from, to, leaves) in came {
+            want.ranges = without(&want.ranges, (*from, *to));
+            if want.why != Why::Mend {
+                want.leaves.extend((*from..).zip(leaves.iter().copied()));
+            }
+        }
+        if nothing_more {
+            want.absent.insert(peer, now);
+        }
+        if want.ranges.is_empty() { self.0.remove(&(log, root)) } else { None }
+    }
+
+    /// A link ended: what it was asked for is free to be asked of others.
+    pub(crate) fn gone(&mut self, peer: NodeId) {
+        for want in self.0.values_mut() {
+            want.asked = want.asked.filter(|(p, _)| *p != peer);
+        }
+    }
+
+    /// Entries wanted for mending, by log.
+    pub(crate) fn missing(&self) -> BTreeMap<LogId, Vec<(u64, u64)>> {
+        let mends = self.0.iter().filter(|(_, w)| w.why == Why::Mend);
+        mends.map(|((log, _), w)| (*log, w.ranges.clone())).collect()
+    }
+
+    /// Entries wanted for mending.
+    pub(crate) fn missing_count(&self) -> u64 {
+        self.0.values().filter(|w| w.why == Why::Mend).flat_map(|w| &w.ranges).map(|(from, to)| to - from).sum()
+    }
+}
+
+/// Ranges ascending, those that touch made one.
+pub(crate) fn joined(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    ranges.sort();
+    let mut out: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
+    for (from, to) in ranges.into_iter().filter(|(from, to)| from < to) {
+        match out.last_mut() {
+            Some(last) if last.1 >= from => last.1 = last.1.max(to),
+            _ => out.push((from, to)),
+        }
+    }
+    out
+}
+
+fn without(ranges: &[(u64, u64)], (from, to): (u64, u64)) -> Vec<(u64, u64)> {
+    let parts = ranges.iter().flat_map(|(a, b)| [(*a, (*b).min(from)), ((*a).max(to), *b)]);
+    parts.filter(|(a, b)| a < b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Checkpoint, Crossing, Epoch, Lane, LogKey};
+
+    #[test]
+    fn what_came_is_wanted_no_more_and_who_lacks_it_is_left_in_peace() {
+        let key = LogKey::from_seed(&[3; 32]);
+        let crossing: Crossing = "TRB".parse().unwrap();
+        let log = LogId { node: key.node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing };
+        let root = Hash([9; 32]);
+        let signed = key.sign(Checkpoint { log, size: 100, root, hub_time_s: 0, logs: vec![] });
+        let (one, other, now) = (NodeId([1; 16]), NodeId([2; 16]), Instant::now());
+        let mut wants = Wants::default();
+        wants.add(signed.clone(), Why::Mend, &[(10, 20), (40, 41)]);
+        wants.add(signed, Why::Mend, &[(20, 25)]);
+        assert_eq!(wants.missing()[&log], [(10, 25), (40, 41)]);
+        assert!(wants.ask(one, |_| false, now).is_none(), "outside the peer's grant");
+        let asked = wants.ask(one, |_| true, now).unwrap();
+        assert_eq!(asked.2, [(10, 25), (40, 41)]);
+        assert!(wants.ask(other, |_| true, now).is_none(), "one peer at a time");
+        assert!(wants.answered((log, root), one, &[(12, 14, vec![])], true, now).is_none());
+        assert_eq!(wants.missing()[&log], [(10, 12), (14, 25), (40, 41)]);
+        assert!(wants.ask(one, |_| true, now).is_none(), "it holds no more");
+        assert!(wants.ask(other, |_| true, now).is_some());
+        wants.gone(other);
+        assert!(wants.ask(one, |_| true, now + ASK_AGAIN).is_some(), "later it may");
+        let done = wants.answered((log, root), one, &[(0, 30, vec![]), (40, 41, vec![])], false, now);
+        assert!(done.is_some() && wants.missing_count() == 0);
+    }
+}

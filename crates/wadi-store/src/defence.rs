@@ -1,0 +1,54 @@
+//! Switches that turn single defences off, so that tests can show what each of them is for.
+//!
+//! They exist in debug builds with the feature `defences-off`, which `cargo test` turns on for itself; any other build, and
+//! every release build, has none. `WADI_DEFENCE_OFF` lists the names, commas between.
+
+/// Whether this build has the switches.
+pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
+
+/// The defences that have a switch.
+pub const NAMES: [&str; 9] = [
+    "anchor-check",
+    "hash-on-read",
+    "new-epoch",
+    "fork-proof",
+    "cut",
+    "db-fsync",
+    "anchor-fsync",
+    "ship-before-resync",
+    "ack-after-failed-sync",
+];
+
+/// Whether the defence of that name is turned off.
+#[cfg(all(feature = "defences-off", debug_assertions))]
+pub fn off(name: &str) -> bool {
+    use std::sync::OnceLock;
+    static OFF: OnceLock<Vec<String>> = OnceLock::new();
+    debug_assert!(NAMES.contains(&name), "{name} is not in the list of defences");
+    let off = OFF.get_or_init(|| {
+        let text = std::env::var("WADI_DEFENCE_OFF").unwrap_or_default();
+        let names: Vec<String> = text.split(',').map(str::trim).filter(|n| !n.is_empty()).map(String::from).collect();
+        for unknown in names.iter().filter(|n| !NAMES.contains(&n.as_str())) {
+            panic!("WADI_DEFENCE_OFF names {unknown:?}, which is no defence; there are {}", NAMES.join(", "));
+        }
+        names
+    });
+    off.iter().any(|n| n == name)
+}
+
+/// Whether the defence of that name is turned off: never.
+#[cfg(not(all(feature = "defences-off", debug_assertions)))]
+pub const fn off(_name: &str) -> bool {
+    false
+}
+
+/// WAL frames after which they are moved into the database file: fewer where a test wants to see that happen.
+#[cfg(all(feature = "defences-off", debug_assertions))]
+pub(crate) fn wal_frames(usual: i64) -> i64 {
+    std::env::var("WADI_WAL_FRAMES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+#[cfg(not(all(feature = "defences-off", debug_assertions)))]
+pub(crate) const fn wal_frames(usual: i64) -> i64 {
+    usual
+}

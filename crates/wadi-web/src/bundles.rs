@@ -1,0 +1,107 @@
+//! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them in, and gives receipts.
+
+use crate::{Problem, Token};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, JsonRejection, QueryRejection},
+    },
+    http::{HeaderName, StatusCode, header::CONTENT_TYPE},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use wadi_node::Node;
+
+type File<T> = ([(HeaderName, &'static str); 1], T);
+
+/// Which bundle is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleBody {
+    /// The node that is to read it, by its name or id.
+    #[serde(rename = "for")]
+    to: String,
+    /// Its receipt, as it came: only what it lacks by that goes in.
+    #[serde(default)]
+    since_receipt: Option<String>,
+    /// Bytes that a part may have, before compression; 32 MiB where nothing is said.
+    #[serde(default)]
+    split: Option<u64>,
+}
+
+/// For whom a receipt is.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ReceiptQuery {
+    /// A node's name or id; the one whose bundle came last, where nothing is said.
+    #[serde(rename = "for")]
+    to: Option<String>,
+}
+
+/// Plans a bundle for a node. Its parts are fetched one by one; nothing is deleted here.
+#[utoipa::path(post, path = "/v1/bundles", request_body = BundleBody, tag = "bundles",
+    responses((status = 201, description = "the bundle's id, and how many parts it has", body = Object),
+        (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn plan(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Result<Json<BundleBody>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    let body = body?.0;
+    let planned = node.plan_bundle(&body.to, body.since_receipt.as_deref(), body.split).await?;
+    Ok((StatusCode::CREATED, Json(json!(planned))))
+}
+
+/// One part of a bundle that was planned: a file (`docs/bundles.md`).
+#[utoipa::path(get, path = "/v1/bundles/{id}/parts/{part}", tag = "bundles",
+    params(("id" = String, Path, description = "the bundle's id"), ("part" = u32, Path, description = "from 1")),
+    responses((status = 200, description = "the file", content_type = "application/octet-stream", body = String),
+        (status = 404, description = "not planned here, or long ago", body = Problem)))]
+pub(crate) async fn part(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path((id, part)): Path<(String, String)>,
+) -> Result<File<Vec<u8>>, Problem> {
+    token.operator()?;
+    // What is no number is no part.
+    let part = part.parse().unwrap_or(0);
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], node.bundle_part(&id, part).await?))
+}
+
+/// Takes in one part. Durable when it answers; the same part again changes nothing.
+#[utoipa::path(post, path = "/v1/bundles/import", tag = "bundles",
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 200, description = "what was taken, what waits, and what was not taken", body = Object),
+        (status = 413, body = Problem), (status = 422, description = "not for this node, cut short, changed …", body = Problem)))]
+pub(crate) async fn import(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    let body = body.map_err(|e| {
+        let large = e.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        Problem::new(e.status(), if large { "body_too_large" } else { "bad_body" }, e.body_text())
+    })?;
+    Ok(Json(json!(node.import_bundle(&body).await?)))
+}
+
+/// A receipt: what this node holds, for a node that sent it bundles.
+#[utoipa::path(get, path = "/v1/bundles/receipt", params(ReceiptQuery), tag = "bundles",
+    responses((status = 200, description = "the receipt, on one line", content_type = "application/json", body = String),
+        (status = 422, body = Problem)))]
+pub(crate) async fn receipt(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    query: Result<Query<ReceiptQuery>, QueryRejection>,
+) -> Result<File<String>, Problem> {
+    token.operator()?;
+    let Query(query) = query?;
+    Ok(([(CONTENT_TYPE, "application/json")], node.receipt(query.to.as_deref()).await?))
+}

@@ -1,0 +1,116 @@
+//! Resyncs: planned, approved, steered, verified; at a hub, ordered for a site.
+
+use crate::{Problem, Token};
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use wadi_node::{Node, NodeError, Resync};
+
+/// What is to be compared, or ordered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResyncBody {
+    /// A peer's name; the hub where it is left out.
+    #[serde(default)]
+    peer: Option<String>,
+    /// A crossing or the name of a node there, for which this hub orders one.
+    #[serde(default)]
+    site: Option<String>,
+    /// Why.
+    #[serde(default)]
+    reason: String,
+    /// Who asks for it; the token's name where it is left out.
+    #[serde(default)]
+    by: Option<String>,
+}
+
+/// Who acts on a resync.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResyncActBody {
+    /// Who approves or steers; the token's name where it is left out.
+    #[serde(default)]
+    by: Option<String>,
+}
+
+fn told(resync: &Resync) -> Json<Value> {
+    Json(serde_json::to_value(resync).unwrap_or_default())
+}
+
+/// Resyncs, the newest first.
+#[utoipa::path(get, path = "/v1/resyncs", tag = "resyncs", responses((status = 200, description = "resyncs", body = Object)))]
+pub(crate) async fn list(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({"resyncs": node.resyncs().await?, "scrub": node.scrub_status()})))
+}
+
+/// One resync.
+#[utoipa::path(get, path = "/v1/resyncs/{id}", params(("id" = String, Path, description = "the resync's id")),
+    tag = "resyncs", responses((status = 200, description = "the resync", body = Object), (status = 404, body = Problem)))]
+pub(crate) async fn show(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    Ok(told(&node.resync(&id).await?))
+}
+
+/// Begins a plan, which compares and changes nothing; or, with a site, orders a resync for it.
+#[utoipa::path(post, path = "/v1/resyncs", request_body = ResyncBody, tag = "resyncs",
+    responses((status = 202, description = "the plan in the making, or the order", body = Object),
+        (status = 403, body = Problem)))]
+pub(crate) async fn plan(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Result<Json<ResyncBody>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    let body = body?.0;
+    let by = body.by.unwrap_or(token.name);
+    let resync = match &body.site {
+        Some(site) => node.order_resync(site, &body.reason, &by).await?,
+        None => node.plan_resync(body.peer.as_deref(), &body.reason, &by).await?,
+    };
+    Ok((StatusCode::ACCEPTED, told(&resync)))
+}
+
+/// `run` approves a plan and carries it out; `pause`, `resume` and `cancel` steer it.
+#[utoipa::path(post, path = "/v1/resyncs/{id}/{act}",
+    params(("id" = String, Path, description = "the resync's id"), ("act" = String, Path, description = "run, pause, resume or cancel")),
+    request_body = ResyncActBody, tag = "resyncs",
+    responses((status = 200, description = "the resync", body = Object), (status = 409, body = Problem)))]
+pub(crate) async fn act(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path((id, act)): Path<(String, String)>,
+    body: Result<Json<ResyncActBody>, JsonRejection>,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    let by = body?.0.by.unwrap_or(token.name);
+    let resync = match act.as_str() {
+        "run" => node.run_resync(&id, &by).await?,
+        "pause" | "resume" | "cancel" => node.steer_resync(&id, &act).await?,
+        other => {
+            let why = format!("a resync does not {other}; run, pause, resume and cancel are what there is");
+            return Err(NodeError::Refused { code: "unknown_act".into(), why }.into());
+        }
+    };
+    Ok(told(&resync))
+}
+
+/// Whether this node and a peer in contact hold the same, by digest, through a stated time.
+#[utoipa::path(get, path = "/v1/verify/{peer}", params(("peer" = String, Path, description = "the peer's name")),
+    tag = "resyncs", responses((status = 200, description = "what comparing came to", body = Object), (status = 409, body = Problem)))]
+pub(crate) async fn verify(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path(peer): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    Ok(Json(node.verify_with(&peer).await?))
+}

@@ -1,0 +1,379 @@
+//! `wadi bundle`: files for the stick in the truck, and receipts to carry back (docs/bundles.md).
+
+use crate::{
+    At,
+    client::Client,
+    commands::{percent, tell, text, time},
+    failure::{Exit, Failure},
+};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+};
+use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, FRONT_BYTES_MAX, Manifest, RECEIPT_BYTES_MAX};
+
+#[derive(Subcommand)]
+pub enum BundleCommand {
+    /// Writes what a node may take, or with its receipt what it lacks, into files that it alone can read.
+    Export {
+        /// The node that is to read it.
+        #[arg(long = "for", value_name = "NODE")]
+        to: String,
+        /// The file to write. With --split, or where it is too large for one, FILE.1, FILE.2 and so on.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// The last receipt of that node: what it holds by that does not go in again.
+        #[arg(long, value_name = "RECEIPT")]
+        since_receipt: Option<PathBuf>,
+        /// Bytes that a part may have; each can be taken in for itself, in any order.
+        #[arg(long, value_name = "BYTES")]
+        split: Option<u64>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Takes files in, in whichever order they are named; what was taken in before changes nothing. Exit code 3 where
+    /// something waits for a part that is not there.
+    Import {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Then writes a receipt for the sender.
+        #[arg(long, value_name = "RECEIPT")]
+        receipt_out: Option<PathBuf>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Writes a receipt: what this node holds, for the sender to leave out next time.
+    Receipt {
+        /// The file to write.
+        #[arg(short, long, value_name = "RECEIPT")]
+        output: PathBuf,
+        /// For whom; the node whose bundle came last, where it is left out.
+        #[arg(long = "for", value_name = "NODE")]
+        to: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Shows what a file says of itself, which needs no key, and whether it is whole.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
+    match command {
+        BundleCommand::Export { to, output, since_receipt, split, at } => {
+            export(&to, &output, since_receipt.as_deref(), split, &at, json)
+        }
+        BundleCommand::Import { files, receipt_out, at } => import(&files, receipt_out.as_deref(), &at, json),
+        BundleCommand::Receipt { output, to, at } => {
+            let written = receipt(&Client::at(&at)?, to.as_deref(), &output)?;
+            tell(json, &written, |_| format!("The receipt is in {}.", output.display()));
+            Ok(Exit::Done)
+        }
+        BundleCommand::Show { file } => show(&file, json),
+    }
+}
+
+/// What somebody changed is no mere failure.
+fn judged(failure: Failure) -> Failure {
+    let changed = ["bundle_changed", "receipt_changed"].contains(&failure.code.as_str());
+    Failure { exit: if changed { Exit::Integrity } else { failure.exit }, ..failure }
+}
+
+fn failure(error: BundleError) -> Failure {
+    judged(Failure::new(error.code, error.why))
+}
+
+fn put_failure(value: &mut Value, failure: &Failure) {
+    value["error"] = failure.code.as_str().into();
+    value["detail"] = failure.why.as_str().into();
+}
+
+fn unreadable(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::usage("unreadable", format!("{}: {why}", path.display()))
+}
+
+/// A file's bytes, where it is no larger than it can be.
+fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let length = std::fs::metadata(path).map_err(|e| unreadable(path, e))?.len();
+    if length > bytes_max as u64 {
+        let why = format!("{}: {length} bytes; the limit is {bytes_max}", path.display());
+        return Err(Failure::usage("too_large", why));
+    }
+    std::fs::read(path).map_err(|e| unreadable(path, e))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+/// Writes a file whole or not at all: somebody may pull the stick.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", path.display()));
+    let unfinished = with_suffix(path, ".unfinished");
+    let mut file = File::create(&unfinished).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(&unfinished, path).map_err(failed)
+}
+
+fn export(
+    to: &str,
+    output: &Path,
+    since_receipt: Option<&Path>,
+    split: Option<u64>,
+    at: &At,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let client = Client::at(at)?;
+    let receipt = match since_receipt {
+        Some(path) => {
+            let text = String::from_utf8(read(path, RECEIPT_BYTES_MAX)?);
+            Some(text.map_err(|_| Failure::new("receipt_unreadable", format!("{}: not UTF-8", path.display())))?)
+        }
+        None => None,
+    };
+    let order = json!({"for": to, "since_receipt": receipt, "split": split});
+    let mut planned = client.post_patiently("/v1/bundles", &order).map_err(judged)?;
+    let (id, parts) = (text(&planned, "bundle"), planned["parts"].as_u64().unwrap_or(0));
+    let mut files = Vec::new();
+    for part in 1..=parts {
+        let bytes = client.get_bytes(&format!("/v1/bundles/{id}/parts/{part}"))?;
+        let numbered = split.is_some() || parts > 1;
+        let path = if numbered { with_suffix(output, &format!(".{part}")) } else { output.to_path_buf() };
+        write(&path, &bytes)?;
+        files.push(json!({"file": path.display().to_string(), "part": part, "bytes": bytes.len()}));
+    }
+    planned["files"] = files.into();
+    let left_out = planned["left_out"].as_array().cloned().unwrap_or_default();
+    tell(json, &planned, |v| {
+        let mut out = format!(
+            "{} entries of {} logs, {} cosignatures and {} excerpts for {}, in",
+            v["entries"],
+            v["logs"],
+            v["cosignatures"],
+            v["excerpts"],
+            text(v, "for")
+        );
+        for f in v["files"].as_array().into_iter().flatten() {
+            out += &format!("\n  {} ({} bytes)", text(f, "file"), f["bytes"]);
+        }
+        for l in &left_out {
+            out += &format!("\nLEFT OUT: {}: {} [{}]", text(l, "log"), text(l, "why"), text(l, "code"));
+        }
+        out
+    });
+    Ok(if left_out.is_empty() { Exit::Done } else { Exit::Open })
+}
+
+/// A file to be taken in, and what has become of it.
+struct Part {
+    path: PathBuf,
+    /// Whose, from when, which bundle and which part: what comes first is taken in first.
+    place: (i64, String, u32),
+    sender: String,
+    said: Value,
+    failure: Option<Failure>,
+}
+
+impl Part {
+    fn of(path: &Path) -> Self {
+        let none = (i64::MAX, String::new(), 0);
+        let mut this = Self { path: path.into(), place: none, sender: String::new(), said: Value::Null, failure: None };
+        match front(path) {
+            Ok(manifest) => {
+                this.place = (manifest.made_s, manifest.bundle, manifest.part);
+                this.sender = manifest.from.node;
+            }
+            Err(failure) => this.failure = Some(failure),
+        }
+        this
+    }
+
+    /// Not taken in yet, or not as a whole.
+    fn is_due(&self) -> bool {
+        self.failure.is_none() && (self.said.is_null() || self.number("waits") > 0)
+    }
+
+    fn number(&self, member: &str) -> u64 {
+        self.said[member].as_u64().unwrap_or(0)
+    }
+
+    /// Hands it to the node; returns how many entries were new.
+    fn import(&mut self, client: &Client) -> u64 {
+        let before = self.number("taken");
+        let bytes = match read(&self.path, BUNDLE_BYTES_MAX) {
+            Ok(bytes) => bytes,
+            Err(failure) => {
+                self.failure = Some(failure);
+                return 0;
+            }
+        };
+        match client.post_bytes("/v1/bundles/import", &bytes) {
+            Ok(said) => {
+                let already = self.said["already"].clone();
+                let new = said["taken"].as_u64().unwrap_or(0);
+                self.said = said;
+                self.said["taken"] = (before + new).into();
+                if !already.is_null() {
+                    self.said["already"] = already;
+                }
+                new
+            }
+            Err(failure) => {
+                self.failure = Some(judged(failure));
+                0
+            }
+        }
+    }
+}
+
+/// What a file says of itself, without the rest of it.
+fn front(path: &Path) -> Result<Manifest, Failure> {
+    let file = File::open(path).map_err(|e| unreadable(path, e))?;
+    let mut line = Vec::new();
+    let mut from = BufReader::new(file).take(FRONT_BYTES_MAX as u64);
+    from.read_until(b'\n', &mut line).map_err(|e| unreadable(path, e))?;
+    Ok(Manifest::read(&line).map_err(failure)?.0)
+}
+
+fn import(files: &[PathBuf], receipt_out: Option<&Path>, at: &At, json: bool) -> Result<Exit, Failure> {
+    let client = Client::at(at)?;
+    let mut parts: Vec<Part> = files.iter().map(|f| Part::of(f)).collect();
+    parts.sort_by(|a, b| a.place.cmp(&b.place));
+    let senders: BTreeSet<String> = parts.iter().map(|p| p.sender.clone()).filter(|s| !s.is_empty()).collect();
+    if receipt_out.is_some() && senders.len() > 1 {
+        let why =
+            "the files are of several senders: take them in without --receipt-out, then `wadi bundle receipt --for`";
+        return Err(Failure::usage("receipt_for_whom", why));
+    }
+    // What waited for a file that came behind it follows in another round.
+    loop {
+        let new: u64 = parts.iter_mut().filter(|p| p.is_due()).map(|p| p.import(&client)).sum();
+        if new == 0 || !parts.iter().any(Part::is_due) {
+            break;
+        }
+    }
+    let sum = |member: &str| parts.iter().map(|p| p.number(member)).sum::<u64>();
+    let mut value = json!({
+        "taken": sum("taken"), "already": sum("already"), "waits": sum("waits"), "refused": sum("refused"),
+        "cosignatures": sum("cosignatures"), "excerpts": sum("excerpts"),
+    });
+    let file = |p: &Part| {
+        let mut said = if p.said.is_object() { p.said.clone() } else { json!({}) };
+        said["file"] = p.path.display().to_string().into();
+        if let Some(failure) = &p.failure {
+            put_failure(&mut said, failure);
+        }
+        said
+    };
+    value["files"] = parts.iter().map(file).collect::<Vec<_>>().into();
+    let failed: Vec<&Part> = parts.iter().filter(|p| p.failure.is_some()).collect();
+    let mut exit = match (value["waits"].as_u64(), value["refused"].as_u64()) {
+        (Some(0), Some(0)) => Exit::Done,
+        _ => Exit::Open,
+    };
+    for part in &failed {
+        let Some(failure) = &part.failure else { continue };
+        eprintln!("wadi: {}: {failure}", part.path.display());
+        if value["error"].is_null() || failure.exit == Exit::Integrity {
+            put_failure(&mut value, failure);
+            exit = failure.exit;
+        }
+    }
+    if let Some(path) = receipt_out
+        && failed.len() < parts.len()
+    {
+        let sender = senders.first().map(String::as_str);
+        value["receipt"] = receipt(&client, sender, path)?["receipt"].clone();
+    }
+    tell(json, &value, import_text);
+    Ok(exit)
+}
+
+fn import_text(v: &Value) -> String {
+    let mut out = format!(
+        "{} entries taken, {} were here before, {} wait, {} refused; {} cosignatures and {} excerpts are new",
+        v["taken"], v["already"], v["waits"], v["refused"], v["cosignatures"], v["excerpts"]
+    );
+    for file in v["files"].as_array().into_iter().flatten() {
+        for w in file["waiting"].as_array().into_iter().flatten() {
+            let (held, from, to) = (&w["held"], &w["from"], &w["to"]);
+            let part = "bring the part that has them, then this one again";
+            out += &format!(
+                "\nWAITS: {}: entries {from} to {to} of {} wait for {held} to {from}: {part}",
+                text(file, "file"),
+                text(w, "log")
+            );
+        }
+        for r in file["not_taken"].as_array().into_iter().flatten() {
+            out += &format!("\nNOT TAKEN: {}: {} [{}]", text(file, "file"), text(r, "subject"), text(r, "code"));
+        }
+    }
+    if v["receipt"].is_string() {
+        out += &format!("\nThe receipt is in {}: carry it back.", text(v, "receipt"));
+    }
+    out
+}
+
+/// Fetches a receipt and writes it.
+fn receipt(client: &Client, to: Option<&str>, output: &Path) -> Result<Value, Failure> {
+    let query = to.map(|to| format!("?for={}", percent(to))).unwrap_or_default();
+    let text = client.get_text(&format!("/v1/bundles/receipt{query}"))?;
+    write(output, text.as_bytes())?;
+    Ok(json!({"receipt": output.display().to_string(), "bytes": text.len()}))
+}
+
+fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
+    let bytes = read(file, BUNDLE_BYTES_MAX)?;
+    let (manifest, seal, body) = Manifest::read(&bytes).map_err(failure)?;
+    // Under whose root the maker is enrolled, only a node can say.
+    let sound = manifest.maker().and_then(|maker| seal.verify(&maker)).and_then(|()| manifest.check_body(body));
+    let mut value = serde_json::to_value(&manifest).unwrap_or_default();
+    value["whole"] = sound.is_ok().into();
+    let exit = match sound {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            let failure = failure(error);
+            put_failure(&mut value, &failure);
+            failure.exit
+        }
+    };
+    tell(json, &value, |v| {
+        let c = &v["counts"];
+        let mut out = format!(
+            "bundle {}, part {} of {}\nfrom {} for {}, made {}\n{} entries in {} blocks, {} cosignatures, {} excerpts, \
+             {} enrolments, {} fork proofs; {} bytes",
+            text(v, "bundle"),
+            v["part"],
+            v["parts"],
+            manifest.from.name,
+            manifest.to.name,
+            time(manifest.made_s.saturating_mul(1_000)),
+            c["entries"],
+            c["blocks"],
+            c["cosignatures"],
+            c["excerpts"],
+            c["enrolments"],
+            c["forks"],
+            v["bytes"]
+        );
+        for l in &manifest.logs {
+            let carried = if l.carried { ", carried" } else { "" };
+            out += &format!("\n  {} {}..{}{carried}", l.log, l.from, l.to);
+        }
+        match v["detail"].as_str() {
+            Some(why) => out + &format!("\nNOT WHOLE: {why} [{}]", text(v, "error")),
+            None => out + "\nThe file is whole.",
+        }
+    });
+    Ok(exit)
+}
