@@ -1,5 +1,7 @@
 //! Stories told to real processes: nodes under their own certificates, links that can be pulled, plugs too.
 
+pub mod network;
+
 use rand::RngExt;
 use serde_json::{Value, json};
 use std::{
@@ -336,6 +338,10 @@ impl Site {
     /// POST as the operator.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
         self.send("POST", path, Some(&body.to_string()))
+    }
+    /// DELETE as the operator.
+    pub fn delete(&self, path: &str) -> Result<Value, Value> {
+        self.send("DELETE", path, None)
     }
     /// POST of raw text.
     pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Value> {

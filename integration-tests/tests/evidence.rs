@@ -73,12 +73,14 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
-    hub.post("/v1/control", &json!({"say": "officer", "officer": "OF-1", "department": "OPS"})).unwrap();
+    hub.post("/v1/control", &json!({"say": "officer", "officer": "OF-8", "department": "OPS"})).unwrap();
     world.settle(&["hub", "trb"]);
     // Other trucks before and after: the record's entries stand in the midst of a log.
     (0..7).for_each(|n| drop(trb.truck(&format!("22-A-{n:05}"))));
     let id = trb.truck("22-A-77777");
-    trb.say(&id, "OPS", json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000})).unwrap();
+    let weighed = json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000});
+    let body = json!({"officer": "OF-8", "department": "OPS", "events": [weighed]});
+    trb.post(&format!("/v1/records/{id}/events"), &body).unwrap();
     trb.set(&id, "note", json!("a \"second\" look, السائق"), None).unwrap();
     (0..5).for_each(|n| drop(trb.truck(&format!("33-A-{n:05}"))));
     world.settle(&["hub", "trb"]);

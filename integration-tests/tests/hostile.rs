@@ -104,9 +104,10 @@ impl Wire {
             digest: Hash([9; 32]),
             members: Hash([9; 32]),
             hub_time_s: 0,
+            remembers: Hash::default(),
         };
         self.to.send(Arriving::Message(hello)).await.unwrap();
-        let frontier = Message::Frontier { folded: Folded::default(), unfolded: false };
+        let frontier = Message::Frontier { folded: Folded::default(), told: Default::default() };
         self.to.send(Arriving::Message(frontier)).await.unwrap();
     }
     async fn block(&mut self, block: &Block) {
@@ -296,6 +297,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         hub_time_s: 0,
         forks: vec![],
         uncosigned: Default::default(),
+        remembered: None,
     };
     clone.feed(Input::Start(Box::new(snapshot))).await;
     let log = clone.branch.log;

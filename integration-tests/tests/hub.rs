@@ -31,7 +31,7 @@ fn passages(status: &Value, crossing: &str) -> i64 {
 
 #[test]
 fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_lost_or_doubled() {
-    const EACH: u32 = 150;
+    const EACH: u32 = 600;
     let all = i64::from(EACH) * SITES.len() as i64;
     let mut world = World::default();
     let server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");

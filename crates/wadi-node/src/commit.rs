@@ -15,7 +15,7 @@ use wadi_log::{
     Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
 use wadi_record::{Book, Kind, Row, is_decision, state, terms, warnings};
-use wadi_store::{Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
+use wadi_store::{AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
 const RUN_BYTES: usize = 8 * 1024;
@@ -212,8 +212,10 @@ impl Desk {
                 // Memory is ahead of the disk: nothing of this group may be built upon.
                 self.epoch = None;
                 self.room.heard(error);
-                if let StoreError::Failed(why) = error {
-                    let _ = self.events.send(Event::Failed(why.clone()));
+                match error {
+                    StoreError::Failed(why) => drop(self.events.send(Event::Failed(why.clone()))),
+                    StoreError::Malformed(why) => drop(self.events.send(Event::Broken(why.clone()))),
+                    _ => {}
                 }
                 if let Err(error) = self.load().await {
                     tracing::error!(%error, "the store does not read");
@@ -429,15 +431,26 @@ impl Desk {
         if let Some(epoch) = self.epoch {
             return Ok(epoch);
         }
-        let epoch = Epoch(rand::random());
+        let epoch = match self.last_epoch {
+            Some(last) if wadi_store::defence::off("new-epoch") => last,
+            _ => Epoch(rand::random()),
+        };
         self.epoch = Some(epoch);
         let node = self.node();
         let last = self.last_epoch;
-        let previous: Vec<Head> = self
-            .logs
-            .iter()
-            .filter(|(l, h)| l.node == node && Some(l.epoch) == last && h.peaks.size() > 0)
-            .map(|(l, h)| Head { log: *l, size: h.peaks.size(), root: h.peaks.root() })
+        let ended = self.logs.iter().filter(|(l, h)| l.node == node && Some(l.epoch) == last && h.peaks.size() > 0);
+        let mut ends: BTreeMap<LogId, Tip> =
+            ended.map(|(l, h)| (*l, Tip { size: h.peaks.size(), root: h.peaks.root() })).collect();
+        if let AnchorState::LostTail { heads, .. } = self.store.anchor_state() {
+            // What was lost was said all the same: nobody is to think that this is all there was.
+            for (log, tip) in heads.iter().filter(|(l, _)| l.node == node && Some(l.epoch) == last) {
+                let end = ends.entry(*log).or_insert(*tip);
+                *end = if end.size < tip.size { *tip } else { *end };
+            }
+        }
+        let previous: Vec<Head> = ends
+            .into_iter()
+            .map(|(log, tip)| Head { log, size: tip.size, root: tip.root })
             .take(SEEN_HEADS_MAX)
             .collect();
         let boot = Boot { software: format!("wadi {}", env!("CARGO_PKG_VERSION")), previous };

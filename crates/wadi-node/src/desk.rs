@@ -23,7 +23,7 @@ use wadi_log::{
     RecordId, Reference, SignedCheckpoint, Tip,
 };
 use wadi_record::{Book, Policy};
-use wadi_store::{Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
+use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
 use wadi_sync::{ExcerptEntry, Fetched};
 
 /// Things done in one group, and so in one commit, at most.
@@ -214,7 +214,11 @@ impl Desk {
             // As versions wrote it that knew one node to a database.
             None => self.store.local("epoch", "last").await?,
         };
-        self.last_epoch = last.and_then(|text| text.parse().ok());
+        self.last_epoch = last.and_then(|text| text.parse().ok()).or_else(|| match self.store.anchor_state() {
+            // A database that was begun anew knows of none; the anchor does.
+            AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
+            _ => None,
+        });
         Ok(())
     }
 

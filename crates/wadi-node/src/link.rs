@@ -24,6 +24,8 @@ const BLOCK_BYTES: usize = 8 * 1024;
 const INGESTING_MAX: usize = 32;
 /// What is carried for others at most.
 const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// The least pause between two writings of what both hold alike; a link that ends in order writes it, too.
+const REMEMBER_PAUSE: Duration = Duration::from_secs(15);
 /// How often a link looks at what time alone brings about: carrying, excerpts, status.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -71,6 +73,10 @@ struct Link<'n> {
     carried_logs: BTreeSet<LogId>,
     received: BTreeMap<LogId, u64>,
     look_at_excerpts: bool,
+    /// What both hold alike and is not written down yet; and what is, since when.
+    alike: Option<Frontier>,
+    remembered: Option<Frontier>,
+    written: std::time::Instant,
     comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
     digests: Option<oneshot::Sender<Vec<ScopeSum>>>,
     tree: Option<(u64, oneshot::Sender<(Vec<u8>, u64)>, u64)>,
@@ -106,6 +112,9 @@ pub async fn run_link(
         carried_logs: BTreeSet::new(),
         received: BTreeMap::new(),
         look_at_excerpts: true,
+        alike: None,
+        remembered: None,
+        written: std::time::Instant::now(),
         comparing: None,
         digests: None,
         tree: None,
@@ -118,20 +127,20 @@ pub async fn run_link(
     link.remember().await;
     link.inputs.push_back(Input::Start(Box::new(link.snapshot().await)));
     let mut tick = tokio::time::interval(TICK);
-    loop {
+    let why = loop {
         link.work().await;
         if link.session.peer().is_some_and(|p| p.tls_key != tls_key) && link.session.is_greeted() {
             link.closed = Some("the certificate's key is not the one that the peer's enrolment names".into());
         }
         if let Some(why) = link.closed.take() {
             node.note_peer(peer, |p| p.last_error = why.clone());
-            return why;
+            break why;
         }
         tokio::select! {
             biased;
             Some((log, to, done)) = link.ingesting.next() => link.ingested(log, to, done),
             arrived = incoming.recv(), if link.ingesting.len() < INGESTING_MAX => match arrived {
-                None => return "the connection ended".into(),
+                None => break "the connection ended".into(),
                 Some(Arriving::Message(m)) => link.inputs.push_back(Input::Received(m)),
                 Some(Arriving::Frame(lane, bytes)) => link.inputs.push_back(Input::Frame { lane, bytes }),
             },
@@ -139,7 +148,7 @@ pub async fn run_link(
                 Ok(event) => link.event(event).await,
                 // Too much happened while this link was slow: everything held is told instead.
                 Err(RecvError::Lagged(_)) => link.tell_all(),
-                Err(RecvError::Closed) => return "the node is stopping".into(),
+                Err(RecvError::Closed) => break "the node is stopping".into(),
             },
             Some(ask) = asked.recv() => link.ask(ask),
             _ = tick.tick() => link.tick().await,
@@ -153,7 +162,11 @@ pub async fn run_link(
                 p.in_step = false;
             }
         });
+    };
+    if link.alike.is_some() {
+        link.write_down().await;
     }
+    why
 }
 
 /// Takes the link off the node's list when it ends.
@@ -202,6 +215,7 @@ impl Link<'_> {
                 .map(|(l, _)| *l)
                 .collect(),
             frontier: frontier.clone(),
+            remembered: self.remembered.clone(),
         }
     }
 
@@ -215,6 +229,29 @@ impl Link<'_> {
                 self.excerpts.insert(id, count as u32);
             }
         }
+        let read = |row: &serde_json::Value| {
+            let log = LogId::from_slice(&wadi_log::unhex(row[0].as_str()?)?).ok()?;
+            let root = wadi_log::Hash::from_slice(&wadi_log::unhex(row[2].as_str()?)?).ok()?;
+            Some((log, Tip { size: row[1].as_u64()?, root }))
+        };
+        // Whatever of it does not read makes the whole of it nothing: the digest over it would be another one.
+        let rows = json["alike"].as_array().filter(|rows| !rows.is_empty());
+        self.remembered = rows.and_then(|rows| rows.iter().map(read).collect::<Option<_>>()).map(Frontier);
+    }
+
+    /// Writes down what is remembered of the peer until the next contact.
+    async fn write_down(&mut self) {
+        if let Some(alike) = self.alike.take() {
+            self.remembered = Some(alike);
+        }
+        self.written = std::time::Instant::now();
+        let known: serde_json::Map<String, serde_json::Value> =
+            self.excerpts.iter().map(|(id, n)| (id.to_string(), (*n).into())).collect();
+        let logs = self.remembered.iter().flat_map(|f| &f.0);
+        let alike: Vec<(String, u64, String)> =
+            logs.map(|(l, t)| (wadi_log::hex(&l.to_bytes()), t.size, t.root.to_string())).collect();
+        let json = serde_json::json!({ "excerpts": known, "alike": alike }).to_string();
+        self.node.remember_peer(PeerRow { node: self.peer, json }).await;
     }
 
     async fn work(&mut self) {
@@ -274,10 +311,7 @@ impl Link<'_> {
             Output::ExcerptAcked { record, entries } => {
                 self.excerpts.insert(record, entries);
                 self.look_at_excerpts = true;
-                let known: serde_json::Map<String, serde_json::Value> =
-                    self.excerpts.iter().map(|(id, n)| (id.to_string(), (*n).into())).collect();
-                let json = serde_json::json!({ "excerpts": known }).to_string();
-                self.node.remember_peer(PeerRow { node: self.peer, json }).await;
+                self.write_down().await;
             }
             Output::TakeStretches(fetched) => {
                 let (reply, taken) = oneshot::channel();
@@ -302,6 +336,7 @@ impl Link<'_> {
                 }
             }
             Output::HubTime(time_s) => self.node.put(Work::HubTime(time_s)).await,
+            Output::Remember(held) => self.alike = Some(*held),
             Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
             Output::Refuse { subject, code, why } => {
                 self.node.note_refusal(subject, code, why, self.peer.to_string()).await;
@@ -468,6 +503,9 @@ impl Link<'_> {
 
     async fn tick(&mut self) {
         let Some(peer) = self.session.peer().cloned() else { return };
+        if self.alike.is_some() && self.written.elapsed() >= REMEMBER_PAUSE {
+            self.write_down().await;
+        }
         self.ask_wanted();
         match (self.node.me.role, peer.role) {
             (_, Role::Hub) => self.offer_carried().await,

@@ -1,6 +1,6 @@
 //! What people and programs read.
 
-use crate::{error::NodeError, node::Node};
+use crate::{error::NodeError, node::Node, salvage};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::{
@@ -193,7 +193,7 @@ impl Node {
         let mut alarms = Vec::new();
         match self.store.anchor_state() {
             // Until everything that the anchor vouched for is held again.
-            AnchorState::LostTail { anchored, held, heads } if heads.is_empty() || lacks(heads, &frontier) => alarms.push(format!(
+            AnchorState::LostTail { anchored, held, heads } if lacks(heads, &frontier) || heads.is_empty() && !self.compared() => alarms.push(format!(
                 "the database was restored or damaged: it held {held} of {anchored} acknowledged commits; what is missing is fetched back from peers"
             )),
             AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
@@ -211,6 +211,8 @@ impl Node {
         }
         let degraded = self.room.degraded();
         alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
+        let set_aside = self.store.local_all(salvage::SCOPE).await?;
+        alarms.extend(set_aside.iter().filter_map(salvage::alarm));
         let scopes = self.scopes(&frontier).await?;
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();
@@ -295,6 +297,6 @@ impl Node {
     }
 }
 
-fn lacks(heads: &[(LogId, wadi_log::Tip)], frontier: &Frontier) -> bool {
+pub(crate) fn lacks(heads: &[(LogId, wadi_log::Tip)], frontier: &Frontier) -> bool {
     heads.iter().any(|(log, tip)| frontier.0.get(log).is_none_or(|held| held.size < tip.size))
 }

@@ -128,7 +128,7 @@ impl Runner {
 
     /// One resync from the step it stands at to its end, or until it is paused or cancelled.
     async fn carry_out(&self, node: &Arc<Node>, mut r: Resync) -> Result<(), NodeError> {
-        let ships_first = !crate::defence::off("ship-before-resync");
+        let ships_first = !wadi_store::defence::off("ship-before-resync");
         if r.state == ResyncState::Shipping && ships_first && !self.ship(node, &mut r).await? {
             return Ok(());
         }

@@ -170,7 +170,7 @@ impl Node {
         self.note_scrub(|s| s.running = false);
         match outcome {
             // A page that does not read is not repaired by reading on.
-            Err(error @ (StoreError::Database(_) | StoreError::Damaged { .. })) => {
+            Err(error @ (StoreError::Malformed(_) | StoreError::Damaged { .. })) => {
                 self.note_scrub(|s| s.structure.push(error.to_string()));
                 let _ = self.events.send(Event::Broken(error.to_string()));
                 Err(error)
@@ -193,7 +193,7 @@ impl Node {
         let structure = self.store.structure().await?;
         if let Some(first) = structure.first().cloned() {
             self.note_scrub(|s| s.structure = structure);
-            return Err(StoreError::Database(format!("the database's structure is damaged: {first}")));
+            return Err(StoreError::Malformed(format!("the database's structure is damaged: {first}")));
         }
         let mut damage = DamageOf::new();
         for row in logs {

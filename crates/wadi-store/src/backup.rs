@@ -5,7 +5,7 @@
 //! the node finds out, and fetches the rest back from its peers.
 
 use crate::{
-    AuditLog, AuditReader, StoreError,
+    AuditLog, AuditReader, REBUILD_MARKER, StoreError,
     audit::{odd, tips},
     postgres, postgres_schema, schema, sqlite, temporary,
 };
@@ -28,7 +28,7 @@ pub const COMING: &str = "node.sqlite.restoring";
 /// The file that stands in a node's directory from before the first renaming until after the last.
 const MARKER: &str = "restore.unfinished";
 /// What may lie beside a database file and belongs to it.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+const BESIDE: [&str; 4] = ["-wal", "-wal-before", "-shm", "-journal"];
 /// Entries on whichever branch, and records: the same text for both engines.
 const COUNTS: &str = "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) + \
      (SELECT count(*) FROM entries WHERE main <> 1), (SELECT count(*) FROM records)";
@@ -144,6 +144,13 @@ pub fn put_in_place(dir: &Path, time: &str) -> Result<Option<PathBuf>, StoreErro
             name
         }
     };
+    // What it says is said of the present database: the next start would set aside the copy.
+    let rebuild = dir.join(REBUILD_MARKER);
+    if let Err(e) = fs::remove_file(&rebuild)
+        && e.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(unreadable(&rebuild, e));
+    }
     let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| unreadable(from, e));
     // What belongs to the old file goes first: beside the new one it would be taken for the new one's.
     for ending in BESIDE.into_iter().chain([""]) {
@@ -512,6 +519,7 @@ mod tests {
             fs::write(at("node.sqlite-wal"), "old wal").unwrap();
             fs::write(at(COMING), "new").unwrap();
             fs::write(at(MARKER), "kept\n").unwrap();
+            fs::write(at(REBUILD_MARKER), "damaged\n").unwrap();
             let steps = [("node.sqlite-wal", "kept-wal"), ("node.sqlite", "kept"), (COMING, "node.sqlite")];
             steps[..renamed].iter().for_each(|(from, to)| fs::rename(at(from), at(to)).unwrap());
             assert!(restore_unfinished(dir.path()));
@@ -525,6 +533,7 @@ mod tests {
                 ("new".into(), "old".into(), "old wal".into())
             );
             assert!(!at("node.sqlite-wal").exists() && !restore_unfinished(dir.path()));
+            assert!(!at(REBUILD_MARKER).exists());
         }
         // A marker cut short was followed by nothing; a directory without a database keeps none.
         let dir = tempfile::tempdir().unwrap();

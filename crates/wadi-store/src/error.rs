@@ -48,6 +48,9 @@ pub enum StoreError {
     /// The database does not do what was asked for another reason.
     #[error("database: {0}")]
     Database(String),
+    /// The file is damaged, or is no database of a node.
+    #[error("the database does not read: {0}")]
+    Malformed(String),
     /// The database server does not answer.
     #[error("the database does not answer: {0}; writes wait a minute for it, then fail and can be repeated")]
     Down(String),
@@ -109,7 +112,8 @@ impl StoreError {
             Self::Full(_) => "disk_full",
             Self::Failed(_) => "write_failed",
             Self::Conflict(_) => "store_conflict",
-            Self::Database(_) => "database_error",
+            // What peers do about it is the same.
+            Self::Database(_) | Self::Malformed(_) => "database_error",
             Self::Open { .. } => "database_open",
             Self::Down(_) => "database_down",
             Self::Slow(_) => "database_slow",
@@ -136,6 +140,9 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => return Self::Down(text),
             sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => return Self::Down(text),
             sqlx::Error::PoolClosed => return Self::Closed,
+            sqlx::Error::RowNotFound | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+                return Self::Malformed(text);
+            }
             other => other.as_database_error().and_then(|e| e.code()).unwrap_or_default(),
         };
         // PostgreSQL's SQLSTATE has five characters (PostgreSQL, appendix A); SQLite's extended codes have fewer.
@@ -153,6 +160,9 @@ impl From<sqlx::Error> for StoreError {
                 Ok(13) => Self::Full(text),
                 // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
                 Ok(10) => Self::Failed(text),
+                // SQLITE_CORRUPT and SQLITE_NOTADB; and SQLITE_ERROR, which statements that are always the same come to
+                // where a table is not what it should be.
+                Ok(1 | 11 | 26) => Self::Malformed(text),
                 _ => Self::Database(text),
             },
         }

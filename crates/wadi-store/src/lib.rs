@@ -16,8 +16,11 @@ mod move_store;
 mod postgres;
 mod postgres_schema;
 mod queue;
+mod readable;
 mod rows;
+mod salvage;
 mod schema;
+mod set_aside;
 mod sqlite;
 mod tables;
 mod temporary;
@@ -37,6 +40,8 @@ pub use rows::{
     BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RawEntry,
     RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,
 };
+pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
+pub use set_aside::{REBUILD_MARKER, SetAside};
 pub use sqlite::SqliteStore;
 pub use temporary::TemporaryServer;
 

@@ -17,6 +17,7 @@ use crate::{
     anchor::{self, Anchor, AnchorFile, AnchorState},
     defence,
     queue::{GroupWriter, Progress, Queue},
+    readable::check_readable,
     schema::MIGRATIONS,
     tables::{Cells, Rows},
 };
@@ -80,13 +81,21 @@ pub struct SqliteStore {
     readers: SqlitePool,
     queue: Queue,
     anchor_state: AnchorState,
+    /// Whether it is this start that found a tail lost.
+    pub(crate) lost_anew: bool,
 }
 
 impl SqliteStore {
     /// Opens or creates `node.sqlite` and `anchor` in a directory, for the node of that id.
     pub async fn open(dir: &Path, node: NodeId) -> Result<Arc<Self>, StoreError> {
         let path = dir.join("node.sqlite");
-        let open_error = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
+        let open_error = |e: sqlx::Error| {
+            let why = e.to_string();
+            match StoreError::from(e) {
+                malformed @ StoreError::Malformed(_) => malformed,
+                _ => StoreError::Open { path: path.display().to_string(), why },
+            }
+        };
         let existed = path.exists();
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -105,6 +114,7 @@ impl SqliteStore {
         check_library(&mut conn).await?;
         migrate(&mut conn).await?;
         check_node(&mut conn, node).await?;
+        check_readable(&mut conn).await?;
         let held = meta(&mut conn, "commits").await? as u64;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
         let anchored = found.as_ref().map_or(0, |a| a.commits);
@@ -117,6 +127,7 @@ impl SqliteStore {
             }
             Some(_) => AnchorState::Whole,
         };
+        let lost_anew = matches!(anchor_state, AnchorState::LostTail { .. });
         let anchor_state = remember_loss(&mut conn, anchor_state).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
@@ -127,7 +138,7 @@ impl SqliteStore {
             .map_err(open_error)?;
         let progress = Progress { file, commits: held.max(anchored), heads: anchored_heads.into_iter().collect() };
         let queue = Queue::start(Writer { conn, options: writing, progress });
-        Ok(Arc::new(Self { node, readers, queue, anchor_state }))
+        Ok(Arc::new(Self { node, readers, queue, anchor_state, lost_anew }))
     }
 }
 
@@ -195,7 +206,13 @@ async fn check_library(conn: &mut SqliteConnection) -> Result<(), StoreError> {
 pub(crate) async fn schema(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
     let known = MIGRATIONS.len() as i64;
     let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(conn).await?;
-    if found > known { Err(StoreError::NewerSchema { found, known }) } else { Ok(found) }
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    if found < 0 {
+        return Err(StoreError::Malformed(format!("its schema is said to be {found}")));
+    }
+    Ok(found)
 }
 
 async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {

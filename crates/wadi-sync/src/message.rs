@@ -1,6 +1,6 @@
 //! Messages, with their types back. Decoding checks lengths and limits; what a message claims is checked by the session.
 
-use crate::pb;
+use crate::{frontiers::Told, pb};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -139,9 +139,9 @@ pub struct ScopeSum {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub enum Message {
-    Hello { version: u32, enrolment: Box<Enrolment>, digest: Hash, members: Hash, hub_time_s: i64 },
+    Hello { version: u32, enrolment: Box<Enrolment>, digest: Hash, members: Hash, hub_time_s: i64, remembers: Hash },
     Members(Vec<Enrolment>),
-    Frontier { folded: Folded, unfolded: bool },
+    Frontier { folded: Folded, told: Told },
     Unfold(Vec<NodeId>),
     Ack { log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String },
     Probe { log: LogId, sizes: Vec<u64> },
@@ -160,7 +160,7 @@ pub enum Message {
     Fetched(Fetched),
     Tree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk> },
     TreeIs { log: LogId, tip: Tip, salt: u64, hashes: Vec<u8> },
-    Recompare(Folded),
+    Recompare,
     AskDigests,
     Digests(Vec<ScopeSum>),
 }
@@ -185,7 +185,7 @@ fn ranges_in(ranges: &[pb::Range]) -> Result<Vec<Range>, LogError> {
     ranges.iter().map(|r| Ok(Range { log: LogId::from_slice(&r.log)?, from: r.start, to: r.size })).collect()
 }
 
-fn frontier_out(folded: &Folded, unfolded: bool) -> pb::Frontier {
+fn frontier_out(folded: &Folded, told: Told) -> pb::Frontier {
     let mut nodes: BTreeMap<NodeId, (BTreeMap<Epoch, Vec<pb::TipOf>>, u64, Vec<u8>)> = BTreeMap::new();
     for (log, tip) in &folded.open {
         nodes.entry(log.node).or_default().0.entry(log.epoch).or_default().push(pb::TipOf {
@@ -212,7 +212,9 @@ fn frontier_out(folded: &Folded, unfolded: bool) -> pb::Frontier {
                 closed_digest,
             })
             .collect(),
-        unfolded,
+        unfolded: told.unfolded,
+        since: told.since,
+        more: told.more,
     }
 }
 
@@ -279,7 +281,8 @@ impl Message {
     pub fn encode(&self) -> Vec<u8> {
         use pb::message::Of;
         let of = match self {
-            Self::Hello { version, enrolment, digest, members, hub_time_s } => Of::Hello(pb::Hello {
+            Self::Hello { version, enrolment, digest, members, hub_time_s, remembers } => Of::Hello(pb::Hello {
+                remembers: if *remembers == Hash::default() { vec![] } else { remembers.0.to_vec() },
                 version: *version,
                 enrolment: enrolment.to_bytes(),
                 digest: digest.0.to_vec(),
@@ -289,7 +292,7 @@ impl Message {
             Self::Members(all) => {
                 Of::Members(pb::Members { enrolments: all.iter().map(Enrolment::to_bytes).collect() })
             }
-            Self::Frontier { folded, unfolded } => Of::Frontier(frontier_out(folded, *unfolded)),
+            Self::Frontier { folded, told } => Of::Frontier(frontier_out(folded, *told)),
             Self::Unfold(nodes) => Of::Unfold(pb::Unfold { nodes: nodes.iter().map(|n| n.0.to_vec()).collect() }),
             Self::Ack { log, size, cosignature, refused } => Of::Ack(pb::Ack {
                 log: log_out(log),
@@ -385,7 +388,7 @@ impl Message {
                     })
                     .collect(),
             }),
-            Self::Recompare(folded) => Of::Recompare(frontier_out(folded, false)),
+            Self::Recompare => Of::Recompare(true),
         };
         pb::Message { of: Some(of) }.encode_to_vec()
     }
@@ -400,6 +403,7 @@ impl Message {
         let cosignature = |c: &[u8]| if c.is_empty() { Ok(None) } else { Cosignature::from_slice(c).map(Some) };
         Ok(match message.of.ok_or_else(|| SyncError::BadMessage("it says nothing this version knows".into()))? {
             Of::Hello(h) => Self::Hello {
+                remembers: if h.remembers.is_empty() { Hash::default() } else { Hash::from_slice(&h.remembers)? },
                 version: h.version,
                 enrolment: Box::new(Enrolment::from_bytes(&h.enrolment)?),
                 digest: Hash::from_slice(&h.digest)?,
@@ -409,7 +413,10 @@ impl Message {
             Of::Members(m) => {
                 Self::Members(m.enrolments.iter().map(|e| Enrolment::from_bytes(e)).collect::<Result<_, _>>()?)
             }
-            Of::Frontier(f) => Self::Frontier { folded: frontier_in(&f)?, unfolded: f.unfolded },
+            Of::Frontier(f) => Self::Frontier {
+                folded: frontier_in(&f)?,
+                told: Told { unfolded: f.unfolded, since: f.since, more: f.more },
+            },
             Of::Unfold(u) => Self::Unfold(u.nodes.iter().map(|n| NodeId::from_slice(n)).collect::<Result<_, _>>()?),
             Of::Ack(a) => Self::Ack {
                 log: LogId::from_slice(&a.log)?,
@@ -508,7 +515,7 @@ impl Message {
                     })
                     .collect::<Result<_, LogError>>()?,
             ),
-            Of::Recompare(f) => Self::Recompare(frontier_in(&f)?),
+            Of::Recompare(_) => Self::Recompare,
         })
     }
 }

@@ -3,13 +3,14 @@
 use crate::{
     codec::{BlockDecoder, BlockEncoder, decode_plain},
     forks::{Hunt, PROBES},
+    frontiers::Told,
     message::{Fetched, Message, Range, ScopeSum, SyncError, TreeAsk},
     visible::{both_may_see, may_take},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
     Block, Branch, Cosignature, Difference, Enrolment, Folded, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
-    RecordId, Role, RootKey, SignedCheckpoint, Subtree, Tip, compare,
+    RecordId, Role, RootKey, SignedCheckpoint, Subtree, Tip,
 };
 
 /// The protocol's version.
@@ -20,7 +21,7 @@ const WINDOW_BYTES: usize = 80 * 1024;
 /// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
 const URGENT_BYTES: usize = 32 * 1024;
 /// Enrolments, ranges and sizes taken from one message at most.
-const LIST_MAX: usize = 4096;
+pub(crate) const LIST_MAX: usize = 4096;
 /// Times a peer may report a gap in one log before its blocks stop for this session.
 const GAPS_MAX: u32 = 8;
 
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub forks: Vec<ForkProof>,
     /// Own logs whose end no hub is known to have cosigned.
     pub uncosigned: BTreeSet<LogId>,
+    /// What both held alike when this peer was last in contact.
+    pub remembered: Option<Frontier>,
 }
 
 /// What happened.
@@ -165,6 +168,8 @@ pub enum Output {
     HubTime(i64),
     /// Both hold the same of all that both may see.
     InStep,
+    /// What both hold alike, to be remembered until the next contact.
+    Remember(Box<Frontier>),
     /// The peer sent, or was refused, something; to be shown.
     Refuse { subject: String, code: String, why: String },
     /// Nothing more can come of this connection.
@@ -175,9 +180,9 @@ pub enum Output {
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     /// Entries durable at the peer.
-    theirs: u64,
+    pub(crate) theirs: u64,
     /// Entries sent, acknowledged or not.
-    sent: u64,
+    pub(crate) sent: u64,
     /// What the peer holds is a prefix of what is held here.
     pub(crate) checked: bool,
     /// Nothing more of it in this session.
@@ -188,7 +193,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// Whatever made the log rest is asked anew.
-    fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         (self.stuck, self.gaps, self.hunt) = (false, 0, None);
     }
 }
@@ -206,22 +211,28 @@ struct InFlight {
 pub struct Session {
     peer_node: NodeId,
     peer: Option<Enrolment>,
-    start: Option<Snapshot>,
+    pub(crate) start: Option<Snapshot>,
     said: Frontier,
     said_digest: Hash,
     said_members: Hash,
     pub(crate) logs: BTreeMap<LogId, Link>,
     greeted: bool,
-    told_frontier: bool,
-    agreed: bool,
-    unfolding: BTreeSet<NodeId>,
+    pub(crate) told_frontier: bool,
+    pub(crate) agreed: bool,
+    pub(crate) unfolding: BTreeSet<NodeId>,
     loading: BTreeSet<Query>,
     in_flight: Vec<InFlight>,
     encoders: BTreeMap<Lane, BlockEncoder>,
     decoders: BTreeMap<Lane, BlockDecoder>,
     carry: BTreeMap<LogId, u64>,
     wanted: VecDeque<Range>,
-    comparing: Option<BTreeMap<LogId, Difference>>,
+    pub(crate) comparing: Option<BTreeMap<LogId, Difference>>,
+    /// The digest of what the peer remembers that both held alike.
+    pub(crate) peer_remembers: Option<Hash>,
+    /// Parts of the peer's frontier.
+    pub(crate) partial: Option<(Told, Folded)>,
+    /// The digest of what was last given to be remembered.
+    pub(crate) remembered: Option<Hash>,
     /// Logs whose blocks came before their author was known here, with what is held.
     unknown: BTreeMap<LogId, u64>,
     known_before: bool,
@@ -252,6 +263,9 @@ impl Session {
             carry: BTreeMap::new(),
             wanted: VecDeque::new(),
             comparing: None,
+            peer_remembers: None,
+            partial: None,
+            remembered: None,
             unknown: BTreeMap::new(),
             known_before: false,
             closed: false,
@@ -407,6 +421,7 @@ impl Session {
             digest: self.said_digest,
             members: self.said_members,
             hub_time_s: start.hub_time_s,
+            remembers: start.remembered.as_ref().map(Frontier::digest).unwrap_or_default(),
         }));
         // Proofs travel first.
         let forks = start.forks.clone();
@@ -430,7 +445,7 @@ impl Session {
         self.start.as_ref().is_some_and(|s| may_take(&s.me, log))
     }
 
-    fn visible_frontier(&self) -> Frontier {
+    pub(crate) fn visible_frontier(&self) -> Frontier {
         let all = self.start.iter().flat_map(|s| s.frontier.0.iter());
         Frontier(all.filter(|(log, _)| self.visible(log)).map(|(log, tip)| (*log, *tip)).collect())
     }
@@ -444,7 +459,7 @@ impl Session {
         }
     }
 
-    fn mine(&self, log: &LogId) -> Tip {
+    pub(crate) fn mine(&self, log: &LogId) -> Tip {
         let held = self.start.as_ref().and_then(|s| s.frontier.0.get(log)).copied();
         held.unwrap_or(Tip { size: 0, root: Peaks::default().root() })
     }
@@ -454,7 +469,8 @@ impl Session {
             return Err(SyncError::OutOfOrder("a message"));
         }
         match message {
-            Message::Hello { version, enrolment, digest, members, hub_time_s } => {
+            Message::Hello { version, enrolment, digest, members, hub_time_s, remembers } => {
+                self.peer_remembers = Some(remembers).filter(|r| *r != Hash::default());
                 return self.hello(version, *enrolment, digest, members, hub_time_s, out);
             }
             Message::Members(list) => {
@@ -470,7 +486,7 @@ impl Session {
             }
             // The driver has to learn the members before the proofs can be verified: order is kept.
             Message::ForkProofs(proofs) => out.push(Output::TakeForks(proofs.into_iter().take(LIST_MAX).collect())),
-            Message::Frontier { folded, unfolded } => self.frontier(folded, unfolded, out),
+            Message::Frontier { folded, told } => return self.frontier_part(folded, told, out),
             Message::Unfold(nodes) => self.unfold(&nodes, out),
             Message::Ack { log, size, cosignature, refused } => self.ack(log, size, cosignature, refused, out),
             Message::Probe { log, sizes } => {
@@ -518,11 +534,7 @@ impl Session {
                     out.push(Output::TakeCarried { block, bytes });
                 }
             }
-            Message::Recompare(folded) => {
-                self.told_frontier = false;
-                self.logs.values_mut().for_each(Link::begin_anew);
-                self.frontier(folded, false, out);
-            }
+            Message::Recompare => self.compared_anew(),
             Message::Fetch { log, tip, ranges } => {
                 if self.visible(&log) {
                     let Tip { size, root } = tip;
@@ -599,112 +611,6 @@ impl Session {
             self.tell_frontier(out);
         }
         Ok(())
-    }
-
-    /// Compares everything once more, from what was read anew: nothing rests that rested before.
-    fn recompare(&mut self, frontier: Frontier, out: &mut Vec<Output>) {
-        let Some(start) = &mut self.start else { return };
-        start.frontier = frontier;
-        self.logs.values_mut().for_each(Link::begin_anew);
-        self.comparing = Some(BTreeMap::new());
-        self.told_frontier = true;
-        let folded = self.visible_frontier().fold(&self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default());
-        out.push(Output::Send(Message::Recompare(folded)));
-    }
-
-    fn tell_frontier(&mut self, out: &mut Vec<Output>) {
-        if !std::mem::replace(&mut self.told_frontier, true) {
-            let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
-            let folded = self.visible_frontier().fold(&closed);
-            out.push(Output::Send(Message::Frontier { folded, unfolded: false }));
-        }
-    }
-
-    fn frontier(&mut self, folded: Folded, unfolded: bool, out: &mut Vec<Output>) {
-        // A peer that did not know this node before compares, whatever the digests.
-        self.tell_frontier(out);
-        let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
-        let mine = self.visible_frontier();
-        let theirs = Folded {
-            open: folded.open.into_iter().filter(|(log, tip)| tip.size > 0 && self.visible(log)).collect(),
-            closed: folded.closed,
-        };
-        if unfolded {
-            // All logs of these nodes, closed ones too, are named: what is not named is not held.
-            let nodes: BTreeSet<NodeId> = theirs.open.keys().map(|l| l.node).chain(self.unfolding.clone()).collect();
-            let part =
-                Frontier(mine.0.iter().filter(|(l, _)| nodes.contains(&l.node)).map(|(l, t)| (*l, *t)).collect());
-            let (differences, _) = compare(&part, &BTreeSet::new(), &theirs);
-            self.unfolding.clear();
-            self.take_differences(&part, differences, out);
-        } else {
-            let (differences, unfold) = compare(&mine, &closed, &theirs);
-            self.agreed = true;
-            // A node's closed logs that only the peer holds are pushed by the peer; those to be pushed from here, or
-            // held by both and different, have to be named.
-            if !unfold.is_empty() {
-                self.unfolding = unfold.clone();
-                out.push(Output::Send(Message::Unfold(unfold.into_iter().collect())));
-            }
-            self.take_differences(&mine, differences, out);
-            self.ask_for_cosignatures(out);
-        }
-        if self.unfolding.is_empty()
-            && let Some(all) = self.comparing.take()
-        {
-            out.push(Output::Compared(all));
-        }
-        self.pump(out);
-        self.in_step(out);
-    }
-
-    fn take_differences(&mut self, mine: &Frontier, differences: BTreeMap<LogId, Difference>, out: &mut Vec<Output>) {
-        for (log, tip) in &mine.0 {
-            if !differences.contains_key(log) && !self.unfolding.contains(&log.node) {
-                let link = self.logs.entry(*log).or_default();
-                (link.theirs, link.sent, link.checked) = (tip.size, link.sent.max(tip.size), true);
-            }
-        }
-        if let Some(all) = &mut self.comparing {
-            all.extend(differences.iter().map(|(log, d)| (*log, *d)));
-        }
-        for (log, difference) in differences {
-            let link = self.logs.entry(log).or_default();
-            match difference {
-                // What is on its way to the peer need not be sent again.
-                Difference::Ahead { theirs }
-                    if link.checked && link.theirs <= theirs.size && theirs.size < link.sent =>
-                {
-                    link.theirs = theirs.size;
-                }
-                Difference::Ahead { theirs } => {
-                    (link.theirs, link.sent) = (theirs.size, theirs.size);
-                    link.checked = theirs.size == 0;
-                    if !link.checked {
-                        // Their root has to be mine at that size; the answer is compared with it.
-                        let mut roots = BTreeMap::new();
-                        roots.insert(theirs.size, theirs.root);
-                        link.hunt = Some(Hunt::new(theirs.size, Some(roots)));
-                        out.push(Output::Ask(Query::Roots { log, sizes: vec![theirs.size], for_peer: false }));
-                    }
-                }
-                Difference::Behind { theirs } => {
-                    (link.theirs, link.sent, link.checked) = (theirs.size, theirs.size, true);
-                }
-                Difference::Forked { theirs } => {
-                    (link.theirs, link.stuck) = (theirs.size, true);
-                    link.hunt = Some(Hunt::new(theirs.size, None));
-                    self.hunt(log, out);
-                }
-            }
-        }
-    }
-
-    fn unfold(&mut self, nodes: &[NodeId], out: &mut Vec<Output>) {
-        let wanted: BTreeSet<&NodeId> = nodes.iter().take(LIST_MAX).collect();
-        let mine = self.visible_frontier();
-        let open = mine.0.into_iter().filter(|(l, _)| wanted.contains(&l.node)).collect();
-        out.push(Output::Send(Message::Frontier { folded: Folded { open, closed: BTreeMap::new() }, unfolded: true }));
     }
 
     fn answered(&mut self, query: Query, answer: Answer, out: &mut Vec<Output>) -> Result<(), SyncError> {
@@ -846,7 +752,7 @@ impl Session {
     }
 
     /// A hub that holds all of an own log and whose cosignature was lost on the way is shown the head again.
-    fn ask_for_cosignatures(&mut self, out: &mut Vec<Output>) {
+    pub(crate) fn ask_for_cosignatures(&mut self, out: &mut Vec<Output>) {
         let logs = self.start.as_ref().map(|s| s.uncosigned.clone()).unwrap_or_default();
         for log in logs {
             self.refresh(log, out);
@@ -961,8 +867,9 @@ impl Session {
         }
     }
 
-    fn in_step(&self, out: &mut Vec<Output>) {
+    pub(crate) fn in_step(&mut self, out: &mut Vec<Output>) {
         if self.is_idle() && self.unsent() == 0 {
+            self.remember(out);
             out.push(Output::InStep);
         }
     }
@@ -971,7 +878,7 @@ impl Session {
 /// Bytes on the wire of a message that compares what both hold, its length in front; none of any other.
 fn compared_bytes(message: &Message) -> u64 {
     match message {
-        Message::Frontier { .. } | Message::Unfold(_) | Message::Recompare(_) => message.encode().len() as u64 + 4,
+        Message::Frontier { .. } | Message::Unfold(_) | Message::Recompare => message.encode().len() as u64 + 4,
         _ => 0,
     }
 }

@@ -112,6 +112,7 @@ struct End {
 struct World {
     members: Vec<Member>,
     ends: BTreeMap<(usize, usize), End>,
+    remembered: BTreeMap<(usize, usize), Frontier>,
 }
 
 impl World {
@@ -138,6 +139,7 @@ impl World {
                 hub_time_s: 0,
                 forks: vec![],
                 uncosigned: BTreeSet::new(),
+                remembered: self.remembered.get(&(me, peer)).cloned(),
             };
             self.feed(me, peer, Input::Start(Box::new(snapshot)));
         }
@@ -191,6 +193,7 @@ impl World {
                             }
                         }
                     }
+                    Output::Remember(held) => drop(self.remembered.insert((me, peer), *held)),
                     Output::Close { code, why } => panic!("{code}: {why}"),
                     _ => {}
                 }
@@ -271,7 +274,7 @@ fn run(seed: u64) {
         member(5, "trb-2", Role::Crossing, "TRB"),
         member(6, "army", Role::Observer, ""),
     ];
-    let mut world = World { members, ends: BTreeMap::new() };
+    let mut world = World { members, ends: BTreeMap::new(), remembered: BTreeMap::new() };
     for _ in 0..r.random_range(40..400) {
         let (a, b) = LINKS[r.random_range(0..LINKS.len())];
         match r.random_range(0..20) {

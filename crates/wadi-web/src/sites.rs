@@ -105,7 +105,9 @@ pub(crate) async fn revoke_token(
     let Some(found) = all.iter().find(named) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_such_token", format!("no token {name:?}")));
     };
-    node.set_local(vec![], vec![("token".into(), found.key.clone())]).await?;
+    // Should the database be damaged one day, an old page of it must not bring the token back.
+    let revoked = LocalKey { scope: "token-revoked".into(), key: found.key.clone(), value: name.clone() };
+    node.set_local(vec![revoked], vec![("token".into(), found.key.clone())]).await?;
     Ok(Json(json!({"revoked": name})))
 }
 

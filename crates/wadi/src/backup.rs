@@ -8,7 +8,7 @@ use crate::{
     audit::{Report, check, check_dump, root_key},
     commands::{tell, time},
     config::Config,
-    daemon::{REBUILD_MARKER, lock},
+    daemon::lock,
     failure::{Exit, Failure},
     pki::Papers,
 };
@@ -141,14 +141,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{ending}"));
     name.into()
-}
-
-/// A file that may be there.
-fn remove(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(unwritable(path, e)),
-        _ => Ok(()),
-    }
 }
 
 fn sync_parent(path: &Path) -> Result<(), Failure> {
@@ -539,11 +531,13 @@ async fn restore_file(
         return Err(Failure::usage("database_moved", why));
     }
     // What an attempt before this one left of its copy; the lock says that none is under way.
-    remove(&coming)?;
+    if let Err(e) = fs::remove_file(&coming)
+        && e.kind() != ErrorKind::NotFound
+    {
+        return Err(unwritable(&coming, e));
+    }
     let ready = make_ready(copy, &coming, manifest, config, papers, force_older, json).await;
     let only_in_kept = ready.inspect_err(|_| drop(fs::remove_file(&coming)))?;
-    // What it says is said of the database that is put aside.
-    remove(&data.join(REBUILD_MARKER))?;
     let kept = wadi_store::put_in_place(data, &stamp(now_s()))?;
     Ok(Done { kept, only_in_kept })
 }

@@ -24,11 +24,9 @@ use tracing_subscriber::EnvFilter;
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
 use wadi_node::{Clock, Event, Node, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, SystemClock};
-use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SqliteStore, Store};
+use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SetAside, SqliteStore, Store};
 use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
 
-/// A file beside the database that says that it does not read any more, and why.
-pub(crate) const REBUILD_MARKER: &str = "rebuild";
 /// Pause before a spool directory that could not be used is tried again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(5);
 
@@ -100,7 +98,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
             });
         }
         None if config.data.join("node.sqlite").exists() || wadi_store::restore_unfinished(&config.data) => {
-            open_store(config, &papers, || ()).await?.close().await;
+            open_store(config, &papers, None, || ()).await?.close().await
         }
         None => {}
     }
@@ -239,6 +237,16 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         };
         let _ = logging.reload(EnvFilter::new(filter));
     });
+    if config.database.is_none() {
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            () = node.take_back(SetAside::all(&config.data)) => {}
+            _ = terminate.recv() => {
+                node.stop().await;
+                return Err(Failure::new("stopped", "stopped while it read a database that was set aside"));
+            }
+        }
+    }
     if verify_at_start {
         // Before anybody is answered, and before anything is shipped: what lies on the disk is what was acknowledged.
         tracing::warn!("the last stop was not in order: the node's own entries are verified");
@@ -303,10 +311,12 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     }
 }
 
-/// The store that the configuration names. On PostgreSQL it waits until no other daemon writes to the database.
+/// The store that the configuration names. On PostgreSQL it waits until no other daemon writes to the database. On SQLite
+/// a database that does not read is set aside at the time given; without one that is an error.
 async fn open_store(
     config: &Config,
     papers: &Papers,
+    set_aside_at: Option<String>,
     on_wait: impl FnOnce() + Send,
 ) -> Result<Arc<dyn Store>, Failure> {
     let node = papers.enrolment.node();
@@ -318,7 +328,10 @@ async fn open_store(
                 "the records were moved to PostgreSQL: name it with database = \"postgres://…\" in the configuration",
             ))
         }
-        None => Ok(SqliteStore::open(&config.data, node).await?),
+        None => match set_aside_at {
+            Some(at) => Ok(SqliteStore::open_or_set_aside(&config.data, node, &at).await?),
+            None => Ok(SqliteStore::open(&config.data, node).await?),
+        },
         Some(url) => {
             look(url, config, papers).await?;
             Ok(PostgresStore::open(url, &config.data, node, on_wait).await?)
@@ -334,7 +347,8 @@ async fn open_or_stand_by(
 ) -> Result<Arc<dyn Store>, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let (waiting, mut waits) = tokio::sync::oneshot::channel();
-    let mut opening = std::pin::pin!(open_store(config, papers, move || {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut opening = std::pin::pin!(open_store(config, papers, Some(now), move || {
         let _ = waiting.send(());
     }));
     let asked = tokio::select! {
@@ -407,7 +421,7 @@ fn failed_since(events: &mut Receiver<Event>) -> Option<String> {
 
 /// The next start sets the database aside; that it has to is written where the database is not.
 fn mark_for_rebuild(config: &Config, why: &str) {
-    let marker = config.data.join(REBUILD_MARKER);
+    let marker = config.data.join(wadi_store::REBUILD_MARKER);
     if let Err(error) = std::fs::write(&marker, format!("{why}\n")) {
         tracing::error!(%error, "{} could not be written", marker.display());
     }
