@@ -403,6 +403,7 @@ def verify(data, root_key):
     """The record's id and, of each entry of it, the node, what was spoken, not before and not after; or NotValid."""
     with check("malformed"):
         lines = read_lines(data)
+        require(lines, "there is no line")
 
     with check("not_evidence"):
         places = [place for place, (kind, _) in enumerate(lines) if kind == "header"]

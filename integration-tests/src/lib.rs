@@ -271,7 +271,13 @@ impl World {
 }
 
 impl Site {
-    fn token(&self) -> String {
+    /// The address of its API.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// Its operator's token.
+    pub fn token(&self) -> String {
         std::fs::read_to_string(self.dir.join("operator.token")).unwrap_or_default().trim().into()
     }
 

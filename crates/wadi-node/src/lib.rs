@@ -10,6 +10,7 @@ mod bundle_import;
 mod clock;
 mod commit;
 mod compare;
+mod compare_pages;
 mod desk;
 mod error;
 mod evidence;

@@ -6,7 +6,7 @@
 use crate::{StoreError, postgres, sqlite};
 use async_trait::async_trait;
 use std::path::Path;
-use wadi_log::LogId;
+use wadi_log::{LogId, Peaks, Tip};
 
 /// A log as it is recorded.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +19,19 @@ pub struct AuditLog {
     pub peaks: Vec<u8>,
     /// Its last checkpoint.
     pub checkpoint: Vec<u8>,
+}
+
+pub(crate) fn odd(what: &str) -> impl Fn(wadi_log::LogError) -> StoreError + '_ {
+    move |e| StoreError::Damaged { entry: format!("{what}: {e}") }
+}
+
+impl AuditLog {
+    /// Its size and root, as they are recorded.
+    pub fn tip(&self) -> Result<(LogId, Tip), StoreError> {
+        let log = LogId::from_slice(&self.log).map_err(odd("log"))?;
+        let peaks = Peaks::from_parts(self.size, &self.peaks).map_err(odd("peaks"))?;
+        Ok((log, Tip { size: self.size, root: peaks.root() }))
+    }
 }
 
 /// An entry of a log's main branch, or of another one.
@@ -63,6 +76,19 @@ pub trait AuditReader: Send {
     async fn checkpoints(&mut self, log: &LogId, beyond: u64, through: u64) -> Result<Vec<Vec<u8>>, StoreError>;
     /// Cosignatures.
     async fn cosignatures(&mut self, after: Option<&AuditCosignature>) -> Result<Vec<AuditCosignature>, StoreError>;
+}
+
+/// Size and root of each log, as they are recorded, ascending.
+pub(crate) async fn tips(reader: &mut dyn AuditReader) -> Result<Vec<(LogId, Tip)>, StoreError> {
+    let mut out = Vec::new();
+    let mut page = reader.logs(None).await?;
+    while !page.is_empty() {
+        for row in &page {
+            out.push(row.tip()?);
+        }
+        page = reader.logs(page.last()).await?;
+    }
+    Ok(out)
 }
 
 /// Opens `node.sqlite` in a directory.

@@ -69,6 +69,25 @@ pub enum StoreError {
     /// The server would acknowledge what it has not synced.
     #[error("{0} on this server: what it acknowledges could be lost; turn both on")]
     Unsafe(String),
+    /// A program of PostgreSQL's that is needed is not there.
+    #[error(
+        "{tool} is not installed: it comes with PostgreSQL's client programs; on Debian: apt-get install postgresql-client"
+    )]
+    ToolMissing {
+        /// The program.
+        tool: &'static str,
+    },
+    /// A program of PostgreSQL's did not do what it was asked.
+    #[error("{tool}: {why}")]
+    ToolFailed {
+        /// The program.
+        tool: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// A database that has to be empty is not. It was not touched.
+    #[error("{0} is not an empty database: make a new one, and name it in the configuration")]
+    NotEmpty(String),
     /// The file could not be opened.
     #[error("cannot open {path}: {why}")]
     Open {
@@ -100,6 +119,9 @@ impl StoreError {
             Self::Slow(_) => "database_slow",
             Self::ReadOnly(_) => "database_read_only",
             Self::ServerTooOld { .. } => "postgres_too_old",
+            Self::ToolMissing { .. } => "tool_missing",
+            Self::ToolFailed { .. } => "tool_failed",
+            Self::NotEmpty(_) => "database_not_empty",
             Self::Unsafe(_) => "database_unsafe",
             Self::Closed => "store_closed",
         }

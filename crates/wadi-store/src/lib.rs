@@ -7,7 +7,9 @@
 
 mod anchor;
 mod audit;
+mod backup;
 mod batch;
+mod compare;
 pub mod defence;
 mod error;
 mod move_store;
@@ -25,7 +27,12 @@ mod temporary;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
 pub use audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader, audit_postgres, audit_sqlite};
+pub use backup::{
+    COMING, CopyFacts, CopyReader, DumpAudit, audit_dump, copy_sqlite, dump_postgres, fill_postgres, known_schema,
+    put_in_place, restore_unfinished,
+};
 pub use batch::Batch;
+pub use compare::{CompareRow, entries_digest};
 pub use error::StoreError;
 pub use move_store::{Moved, move_store};
 pub use postgres::{Looked, PostgresStore};

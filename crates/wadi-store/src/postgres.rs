@@ -135,7 +135,7 @@ async fn session(options: &PgConnectOptions, within: Duration) -> Result<PgConne
 }
 
 /// A URL for people: without its password.
-fn hide_password(url: &str) -> String {
+pub(crate) fn hide_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
         _ => url.into(),
@@ -228,6 +228,37 @@ pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> 
         return Err(StoreError::Conflict("that database holds a node's records already: name an empty one".into()));
     }
     Ok(conn)
+}
+
+/// A session for dumping a database that a daemon may write to meanwhile, and the server's major version.
+pub(crate) async fn open_to_dump(url: &str) -> Result<(PgConnection, u32), StoreError> {
+    // Counting what a large database holds takes as long as it takes.
+    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
+    // While a dump reads by this session's snapshot, the session itself says nothing.
+    sqlx::query("SET idle_in_transaction_session_timeout = 0").execute(&mut conn).await?;
+    let major = server_major(&mut conn).await?;
+    Ok((conn, major))
+}
+
+/// A database without a table, and the server's major version. No daemon begins to write to it while this session lives.
+pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreError> {
+    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
+    check_server(&mut conn).await?;
+    let tables: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))",
+    )
+    .fetch_one(&mut conn)
+    .await?;
+    if tables || !take_lock(&mut conn).await? {
+        return Err(StoreError::NotEmpty(hide_password(url)));
+    }
+    let major = server_major(&mut conn).await?;
+    Ok((conn, major))
+}
+
+async fn server_major(conn: &mut PgConnection) -> Result<u32, StoreError> {
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(conn).await?;
+    Ok(version.unsigned_abs() / 10_000)
 }
 
 /// A session that reads, and sees the database as it stands at this moment whatever is written meanwhile.
@@ -346,8 +377,8 @@ async fn take_lock(conn: &mut PgConnection) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(WRITER_LOCK).fetch_one(conn).await?)
 }
 
-/// The schema of a database; none where nothing was ever stored in it.
-async fn schema(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
+/// The schema of a database; none where nothing was ever stored in it. One of a newer version is not read.
+pub(crate) async fn schema(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
     let known = MIGRATIONS.len() as i64;
     let fresh: bool = sqlx::query_scalar("SELECT to_regclass('meta') IS NULL").fetch_one(&mut *conn).await?;
     if fresh {

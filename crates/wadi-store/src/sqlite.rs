@@ -176,6 +176,21 @@ pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, Store
     Ok(conn)
 }
 
+/// A database as it lies there, a copy or a node's own, for whoever compares or copies it: not a byte of the file changes,
+/// not even where what lies in its WAL could be moved into it. What a daemon writes meanwhile is seen.
+pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let open_error = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(10))
+        .disable_statement_logging();
+    let mut conn = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
+    schema(&mut conn).await?;
+    Ok(conn)
+}
+
 /// Whether a lost tail is remembered and not yet held again.
 pub(crate) async fn lost_tail(conn: &mut SqliteConnection) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'lost_tail')").fetch_one(conn).await?)
@@ -187,15 +202,21 @@ async fn check_library(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     if parts.as_slice() < [3, 51, 3].as_slice() { Err(StoreError::LibraryTooOld { found }) } else { Ok(()) }
 }
 
-async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+/// The schema of a database. One of a newer version is not read.
+pub(crate) async fn schema(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
     let known = MIGRATIONS.len() as i64;
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *conn).await?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(conn).await?;
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
     if found < 0 {
         return Err(StoreError::Malformed(format!("its schema is said to be {found}")));
     }
+    Ok(found)
+}
+
+async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let found = schema(conn).await?;
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;

@@ -24,15 +24,18 @@ fn failed(what: &str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Open { path: what.into(), why: why.to_string() }
 }
 
-/// Where `initdb` and `postgres` are: the newest of Debian's versions, or the search path.
-fn find_binaries() -> Result<PathBuf, StoreError> {
+/// Where PostgreSQL's programs may be: with the newest of Debian's versions first, then on the search path.
+pub(crate) fn directories() -> Vec<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> =
         versions.filter_map(|v| Some((v.file_name().to_str()?.parse().ok()?, v.path().join("bin")))).collect();
     found.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let listed = found.into_iter().rev().map(|(_, p)| p).chain(std::env::split_paths(&path));
-    listed.into_iter().find(|p| p.join("initdb").exists() && p.join("postgres").exists()).ok_or_else(|| {
+    found.into_iter().rev().map(|(_, p)| p).chain(std::env::split_paths(&path)).collect()
+}
+
+fn find_binaries() -> Result<PathBuf, StoreError> {
+    directories().into_iter().find(|p| p.join("initdb").exists() && p.join("postgres").exists()).ok_or_else(|| {
         failed("PostgreSQL", "initdb and postgres are not installed; on Debian: apt-get install postgresql")
     })
 }

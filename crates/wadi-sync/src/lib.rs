@@ -19,7 +19,7 @@ mod forks;
 mod frontiers;
 mod message;
 mod receipt;
-mod seal;
+pub mod seal;
 mod session;
 mod visible;
 

@@ -1,4 +1,5 @@
-//! Statements on one line of JSON, each under the seal of the node that made it: manifests and receipts.
+//! Statements on one line of JSON, each under the seal of the node that made it: manifests of bundles and of backups, and
+//! receipts.
 
 use crate::BundleError;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -8,14 +9,17 @@ use wadi_log::{Enrolment, LogKey, hex, unhex};
 const MARK: &str = ",\"signature\":\"";
 
 /// A kind of statement, and the codes of what can be wrong with one.
-pub(crate) struct Kind {
+pub struct Kind {
     /// Its name, for people.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Its format with its version; the seal's context, too.
-    pub(crate) format: &'static str,
-    pub(crate) unreadable: &'static str,
-    pub(crate) version: &'static str,
-    pub(crate) changed: &'static str,
+    pub format: &'static str,
+    /// The code of what does not read as one.
+    pub unreadable: &'static str,
+    /// The code of one of another version.
+    pub version: &'static str,
+    /// The code of one that is not what its maker sealed.
+    pub changed: &'static str,
 }
 
 /// The seal over a statement, not checked yet: nothing that the statement says is known to be true before.
@@ -39,15 +43,15 @@ impl Seal {
 }
 
 /// The statement with its seal, on one line.
-pub(crate) fn write(kind: &Kind, said: &impl Serialize, key: &LogKey) -> String {
+pub fn write(kind: &Kind, said: &impl Serialize, key: &LogKey) -> String {
     let text = serde_json::to_string(said).expect("text and numbers serialise");
     let signature = hex(&key.seal(kind.format, text.as_bytes()));
     let open = text.strip_suffix('}').expect("an object ends in a brace");
     format!("{open}{MARK}{signature}\"}}\n")
 }
 
-/// Reads a line.
-pub(crate) fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), BundleError> {
+/// Reads a line, the line feed at its end left out. Who made it is known when the seal is checked.
+pub fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), BundleError> {
     #[derive(Deserialize)]
     struct Format {
         format: String,

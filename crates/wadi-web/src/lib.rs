@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod bundles;
 mod changes;
+mod compare;
 mod findings;
 mod imports;
 mod openapi;
@@ -61,6 +62,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/records/{id}/history", get(records::history))
         .route("/v1/records/{id}/evidence", get(records::evidence))
         .route("/v1/changes", get(changes::changes))
+        .route("/v1/compare", get(compare::page))
+        .route("/v1/compare/logs", get(compare::logs))
+        .route("/v1/compare/root", get(compare::root))
+        .route("/v1/compare/{id}", get(compare::record))
         .route("/v1/findings", get(findings::list))
         .route("/v1/findings/assign", post(findings::assign))
         .route("/v1/findings/recheck", post(findings::recheck))

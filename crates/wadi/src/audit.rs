@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wadi_log::{
-    Cosignature, EVIDENCE_BYTES_MAX, Enrolment, Hash, LogId, NodeId, Peaks, RootKey, SignedCheckpoint, leaf_hash,
+    Cosignature, EVIDENCE_BYTES_MAX, Enrolment, Hash, LogId, NodeId, Peaks, RootKey, SignedCheckpoint, Tip, leaf_hash,
 };
 use wadi_store::{AuditCosignature, AuditLog, AuditReader};
 
@@ -48,6 +48,8 @@ pub enum AuditCommand {
         #[command(flatten)]
         at: At,
     },
+    /// Compares what two nodes hold, record by record and field by field. Exit code 3 where they differ.
+    Compare(crate::compare::CompareArgs),
     /// Checks an evidence file against the commission's root alone (docs/evidence.md).
     VerifyEvidence {
         file: PathBuf,
@@ -62,12 +64,12 @@ const TOLD_MAX: usize = 1_000;
 
 /// What was found wrong, in the order in which it was found.
 #[derive(Default)]
-struct Report {
-    logs: u64,
-    entries: u64,
-    signatures: u64,
-    damaged: u64,
-    damage: Vec<String>,
+pub(crate) struct Report {
+    pub(crate) logs: u64,
+    pub(crate) entries: u64,
+    pub(crate) signatures: u64,
+    pub(crate) damaged: u64,
+    pub(crate) damage: Vec<String>,
 }
 
 impl Report {
@@ -86,6 +88,7 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
             let done = tokio::task::spawn_blocking(move || evidence(&record, &output, &at, json)).await;
             return done.map_err(|e| Failure::new("panicked", e.to_string()))?;
         }
+        AuditCommand::Compare(args) => return crate::compare::run(args, json).await,
         AuditCommand::VerifyEvidence { file, root } => return verify_evidence(&file, &root, json),
     };
     let report = verify(source, &root, json).await?;
@@ -141,16 +144,20 @@ fn source(
     Ok((source, root))
 }
 
-/// Reads the database once, page after page: the memory that it takes does not grow with what is held.
 async fn verify(source: Source, root: &Path, quiet: bool) -> Result<Report, Failure> {
     let root = root_key(root)?;
     let mut reader = match &source {
         Source::Sqlite(dir) => wadi_store::audit_sqlite(dir).await?,
         Source::Postgres(url) => wadi_store::audit_postgres(url).await?,
     };
-    let reader = &mut *reader;
+    check(&mut *reader, &root, quiet).await
+}
+
+/// Recomputes every leaf and root and checks every signature. It reads the database once, page after page: the memory that
+/// it takes does not grow with what is held.
+pub(crate) async fn check(reader: &mut dyn AuditReader, root: &RootKey, quiet: bool) -> Result<Report, Failure> {
     let mut report = Report::default();
-    let members = members(reader, &root, &mut report).await?;
+    let members = members(reader.enrolments().await?, root, &mut report);
     let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}").expect("a fixed template"));
     let mut page = reader.logs(None).await?;
@@ -167,7 +174,31 @@ async fn verify(source: Source, root: &Path, quiet: bool) -> Result<Report, Fail
     Ok(report)
 }
 
-fn root_key(path: &Path) -> Result<RootKey, Failure> {
+/// The same of a file that PostgreSQL's own tool wrote, but for checkpoints and cosignatures: every leaf, every root, and
+/// each log's newest signature. Returns the logs as they are recorded, too.
+pub(crate) async fn check_dump(
+    file: &Path,
+    root: &RootKey,
+    quiet: bool,
+) -> Result<(Report, Vec<(LogId, Tip)>), Failure> {
+    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}").expect("a fixed template"));
+    let found = wadi_store::audit_dump(file, |n| bar.inc(n)).await?;
+    bar.finish_and_clear();
+    let mut report = Report { entries: found.entries, ..Report::default() };
+    found.damage.into_iter().for_each(|what| report.damage(what));
+    let members = members(found.enrolments, root, &mut report);
+    let mut tips = Vec::with_capacity(found.logs.len());
+    for (row, held) in &found.logs {
+        report.logs += 1;
+        let (log, tip) = row.tip()?;
+        check_end(&log, row, held, members.get(&log.node), &mut report);
+        tips.push((log, tip));
+    }
+    Ok((report, tips))
+}
+
+pub(crate) fn root_key(path: &Path) -> Result<RootKey, Failure> {
     let bad = |why: String| Failure::usage("no_root", format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
     let key = wadi_log::unhex(text.trim()).and_then(|b| b.try_into().ok());
@@ -242,13 +273,10 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-async fn members(
-    reader: &mut dyn AuditReader,
-    root: &RootKey,
-    report: &mut Report,
-) -> Result<BTreeMap<NodeId, Enrolment>, Failure> {
+/// Enrolments as stored, node and bytes, by node where they hold.
+fn members(enrolments: Vec<(Vec<u8>, Vec<u8>)>, root: &RootKey, report: &mut Report) -> BTreeMap<NodeId, Enrolment> {
     let mut out = BTreeMap::new();
-    for (stored, bytes) in reader.enrolments().await? {
+    for (stored, bytes) in enrolments {
         report.signatures += 1;
         let node = NodeId::from_slice(&stored).map_or_else(|_| wadi_log::hex(&stored), |n| n.to_string());
         match Enrolment::from_bytes(&bytes).and_then(|e| e.verify(root).map(|()| e)) {
@@ -257,7 +285,7 @@ async fn members(
             Err(error) => report.damage(format!("the enrolment of {node}: {error}")),
         }
     }
-    Ok(out)
+    out
 }
 
 /// A log's name for people, whatever is left of it.
@@ -315,27 +343,32 @@ async fn check_log(
             report.damage(format!("{log}: a checkpoint stands under {} entries, and is of more", peaks.size()));
         }
     }
-    let recorded = Peaks::from_parts(row.size, &row.peaks);
-    if peaks.size() != row.size || (row.size > 0 && recorded.as_ref() != Ok(&peaks)) {
-        report.damage(format!(
-            "{log}: {} entries are held, {} are recorded, or their root differs",
-            peaks.size(),
-            row.size
-        ));
-    }
-    match SignedCheckpoint::from_bytes(&row.checkpoint) {
-        Ok(signed) => check_head(&log, &signed, &peaks, author, report),
-        Err(error) => report.damage(format!("{log}: its last checkpoint: {error}")),
-    }
-    if author.is_none() {
-        report.damage(format!("{log}: its author is not enrolled"));
-    }
+    check_end(&log, row, &peaks, author, report);
     // What was signed and is no longer there was cut off.
     let beyond = reader.checkpoints(&log, peaks.size(), u64::MAX).await?;
     if !beyond.is_empty() {
         report.damage(format!("{log}: checkpoints are kept of more than the {} entries held", peaks.size()));
     }
     Ok(())
+}
+
+/// What is recorded of a log, and its last checkpoint, against what is held.
+fn check_end(log: &LogId, row: &AuditLog, held: &Peaks, author: Option<&Enrolment>, report: &mut Report) {
+    let recorded = Peaks::from_parts(row.size, &row.peaks);
+    if held.size() != row.size || (row.size > 0 && recorded.as_ref() != Ok(held)) {
+        report.damage(format!(
+            "{log}: {} entries are held, {} are recorded, or their root differs",
+            held.size(),
+            row.size
+        ));
+    }
+    match SignedCheckpoint::from_bytes(&row.checkpoint) {
+        Ok(signed) => check_head(log, &signed, held, author, report),
+        Err(error) => report.damage(format!("{log}: its last checkpoint: {error}")),
+    }
+    if author.is_none() {
+        report.damage(format!("{log}: its author is not enrolled"));
+    }
 }
 
 /// A checkpoint against the root of what is held, and its author's signature.

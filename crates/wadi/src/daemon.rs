@@ -97,7 +97,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
                 "written_to": looked.written_to, "read_only": looked.read_only, "anchor": anchor,
             });
         }
-        None if config.data.join("node.sqlite").exists() => {
+        None if config.data.join("node.sqlite").exists() || wadi_store::restore_unfinished(&config.data) => {
             open_store(config, &papers, None, || ()).await?.close().await
         }
         None => {}
@@ -132,6 +132,9 @@ async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failu
         return Err(Failure::usage("not_a_hub", "a crossing keeps its records on its own disk, in SQLite"));
     }
     let _lock = lock(config)?;
+    if wadi_store::restore_unfinished(&config.data) {
+        return Err(restore_unfinished());
+    }
     let bar = if json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}").expect("a fixed template"));
     let moved = wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
@@ -318,6 +321,7 @@ async fn open_store(
 ) -> Result<Arc<dyn Store>, Failure> {
     let node = papers.enrolment.node();
     match &config.database {
+        None if wadi_store::restore_unfinished(&config.data) => Err(restore_unfinished()),
         None if !config.data.join("node.sqlite").exists() && config.data.join("node.sqlite.moved").exists() => {
             Err(Failure::usage(
                 "database_moved",
@@ -369,7 +373,14 @@ async fn open_or_stand_by(
     store
 }
 
-fn lock(config: &Config) -> Result<std::fs::File, Failure> {
+fn restore_unfinished() -> Failure {
+    let why =
+        "a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost";
+    Failure::usage("restore_unfinished", why)
+}
+
+/// The directory's lock, held as long as the file is open.
+pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Failure> {
     let path = config.data.join("lock");
     let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
     file.try_lock().map_err(|_| {

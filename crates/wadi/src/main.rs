@@ -1,10 +1,12 @@
 //! wadi: the engine that keeps a country's border-crossing records in step.
 
 mod audit;
+mod backup;
 mod bench;
 mod bundle;
 mod client;
 mod commands;
+mod compare;
 mod config;
 mod daemon;
 mod demo;
@@ -104,6 +106,10 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Copies a node's database while the node runs, with a manifest under its seal; `backup verify` checks such a copy.
+    Backup(backup::BackupArgs),
+    /// Puts a backup in the place of a stopped node's database, which is kept.
+    Restore(backup::RestoreArgs),
     /// Who may use the API.
     Token {
         #[command(subcommand)]
@@ -149,6 +155,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Pki { command } => pki::run(command, json),
         Command::Node { command } => daemon::run(command, json).await,
         Command::Audit { command } => audit::run(command, json).await,
+        Command::Backup(args) => backup::run(args, json).await,
+        Command::Restore(args) => backup::restore(args, json).await,
         Command::Bench { command } => bench::run(command, json).await,
         // The commands that talk to a running node block: they are nobody's but the user's.
         other => tokio::task::spawn_blocking(move || match other {
