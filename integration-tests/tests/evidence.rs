@@ -179,9 +179,11 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             "a checkpoint's hub time moved",
             "bad_checkpoint",
             edit(&|f| {
-                let n = note(f);
+                let timed = |n: &&usize| f.0[**n]["checkpoint"].as_str().unwrap().contains("hub-time ");
+                let at = *f.all("checkpoint").iter().find(timed).unwrap();
+                let n = f.0[at]["checkpoint"].as_str().unwrap().to_string();
                 let (a, b) = n.split_once("hub-time ").unwrap();
-                f.0[checkpoint]["checkpoint"] = json!(format!("{a}hub-time 1{b}"))
+                f.0[at]["checkpoint"] = json!(format!("{a}hub-time 1{b}"))
             })
             .into_bytes(),
         ),

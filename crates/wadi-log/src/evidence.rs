@@ -258,11 +258,12 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             common,
             change,
             counts: line.counts,
-            not_before_s: by
-                .clone()
-                .min_by_key(|p| p.signed.checkpoint.size)
-                .map(|p| p.signed.checkpoint.hub_time_s)
-                .filter(|t| *t != 0),
+            not_before_s: checkpoints
+                .iter()
+                .map(|p| &p.signed.checkpoint)
+                .filter(|c| c.log == reference.log && c.size <= reference.seq && c.hub_time_s != 0)
+                .map(|c| c.hub_time_s)
+                .max(),
             not_after_s: by.filter_map(|p| p.hub_cosigned_s).min(),
         });
     }
