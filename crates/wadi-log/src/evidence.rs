@@ -288,6 +288,10 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
         return bad("malformed", format!("{} bytes; the limit is {EVIDENCE_BYTES_MAX}", bytes.len()));
     }
     let text = std::str::from_utf8(bytes).or_else(|e| bad("malformed", e))?;
+    // JSON writes it as an escape; as it stands it could only be another line end.
+    if text.contains('\r') {
+        return bad("malformed", "a carriage return");
+    }
     let Some(body) = text.strip_suffix('\n') else { return bad("malformed", "no final line feed") };
     let mut lines = body.split('\n');
     let first = lines.next().unwrap_or_default();
