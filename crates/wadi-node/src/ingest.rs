@@ -3,6 +3,7 @@
 use crate::{
     commit::Group,
     desk::{Desk, Held, Ingested},
+    mend::record_of,
     node::Event,
 };
 use std::sync::atomic::Ordering;
@@ -61,6 +62,12 @@ impl Desk {
                 return Err(refused(error.code()));
             }
         };
+        let spoken_of = block.entries().iter().filter_map(record_of).collect();
+        if let Err(error) = self.prefetch(g, spoken_of).await {
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
+        }
         for entry in block.entries() {
             if let Err(error) = self.take_entry(g, entry, peer).await {
                 let code = error.code();
