@@ -219,17 +219,15 @@ impl Node {
     }
 
     /// After a stop that was not in order: reads through what this node wrote in its last epoch, where a failed write or a
-    /// power cut could have left something, before anybody relies on it. The rest is read through soon.
+    /// power cut could have left something, before anybody relies on it. The rest is the first round's, at its own pace.
     pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
-        let alone = self.scrubbing.lock().await;
+        let _alone = self.scrubbing.lock().await;
         let last = self.store.local("epoch", &self.id().to_string()).await?;
         for row in self.store.logs().await? {
             if row.log.node == self.id() && last.as_ref().is_none_or(|l| *l == row.log.epoch.to_string()) {
                 self.scrub_log(&row, Round { bytes_s: None, mend: true }).await?;
             }
         }
-        drop(alone);
-        self.scrub_soon();
         Ok(())
     }
 

@@ -147,9 +147,14 @@ pub enum SayCommand {
         #[command(flatten)]
         at: At,
     },
-    /// Lets single entries past a cut count.
+    /// Lets entries past a cut, or on another branch of a forked log, count: single ones, or all of a log's.
     Admit {
+        /// The entries, as `audit quarantine` names them.
+        #[arg(required_unless_present = "log", conflicts_with = "log")]
         entries: Vec<String>,
+        /// A log's origin: everything of it that is in quarantine.
+        #[arg(long)]
+        log: Option<String>,
         #[arg(long)]
         reason: String,
         #[command(flatten)]
@@ -560,7 +565,10 @@ pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {
         }
         SayCommand::Enrol { file, at } => (at, json!({"say": "enrol", "enrolment": read(&file)?.trim()})),
         SayCommand::Cut { node, reason, at } => (at, json!({"say": "cut_node", "node": node, "reason": reason})),
-        SayCommand::Admit { entries, reason, at } => {
+        SayCommand::Admit { log: Some(log), reason, at, .. } => {
+            return crate::quarantine::admit_log(&log, &reason, &at, json);
+        }
+        SayCommand::Admit { entries, reason, at, .. } => {
             (at, json!({"say": "admit", "entries": entries, "reason": reason}))
         }
         SayCommand::Closure { crossing, closed_s, reason, at } => {

@@ -19,6 +19,7 @@ mod export;
 mod failure;
 mod findings;
 mod pki;
+mod quarantine;
 mod resync;
 mod tls;
 
