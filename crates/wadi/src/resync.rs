@@ -200,12 +200,12 @@ fn plan_text(r: &Value) -> String {
         text(r, "node"),
         text(r, "peer"),
     );
-    // What was ordered has no plan: what came of it is all that there is to tell.
-    let ordered = r["order"].is_string();
+    // What was ordered has no plan, and one that could not be made says nothing: what came of it is all that there is to tell.
+    let no_plan = r["order"].is_string() || (r["state"] == "failed" && r["outcome"]["why"].is_string());
     if r["state"] == "ordered" {
         return out + "\nThe site carries it out at its next contact and reports; `wadi resync status` shows it.";
     }
-    out += &match (ordered, r["compared"] == true) {
+    out += &match (no_plan, r["compared"] == true) {
         (true, _) => "\n".to_string(),
         (false, true) => format!("  ({} entries read, {} logs equal)\n", r["scrubbed_entries"], r["equal_logs"]),
         (false, false) => format!(
@@ -231,7 +231,7 @@ fn plan_text(r: &Value) -> String {
     if r["logs"].as_array().is_some_and(|l| !l.is_empty()) {
         out += &format!("{table}\n");
     }
-    if !ordered {
+    if !no_plan {
         out += &format!(
             "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} refused, {} records stood wrong\n",
             r["send_entries"],
