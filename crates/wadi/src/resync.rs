@@ -200,7 +200,7 @@ fn plan_text(r: &Value) -> String {
         text(r, "node"),
         text(r, "peer"),
     );
-    // What was ordered has no plan, and one that could not be made says nothing: what came of it is all that there is to tell.
+    // What was ordered has no plan, and of one that could not be made there is nothing to tell but why.
     let no_plan = r["order"].is_string() || (r["state"] == "failed" && r["outcome"]["why"].is_string());
     if r["state"] == "ordered" {
         return out + "\nThe site carries it out at its next contact and reports; `wadi resync status` shows it.";
