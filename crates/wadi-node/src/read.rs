@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
 };
-use wadi_log::{Crossing, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
+use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
 use wadi_store::{AnchorState, RecordRow};
 
@@ -254,7 +254,13 @@ impl Node {
                 })
                 .collect(),
             forks: self.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
-            cuts: self.with_control(|c| c.cuts().map(|f| f.cut.reason).collect()),
+            cuts: self.with_control(|c| {
+                let of = |target: &CutTarget| match target {
+                    CutTarget::Node(node) => c.enrolment(node).map_or_else(|| node.to_string(), |e| e.name.clone()),
+                    CutTarget::Log(log) => log.origin(),
+                };
+                c.cuts().map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason)).collect()
+            }),
             last_refused: self
                 .store
                 .refusals(10)

@@ -464,6 +464,9 @@ fn status_text(v: &Value) -> String {
     if let Some(ms) = v["oldest_unsent_ms"].as_i64() {
         out += &format!("oldest entry that no hub holds: {} min\n", ms / 60_000);
     }
+    if let Some(bytes) = v["carried_bytes"].as_i64().filter(|bytes| *bytes > 0) {
+        out += &format!("carries {bytes} bytes of neighbours' entries for the hub\n");
+    }
     for alarm in v["alarms"].as_array().into_iter().flatten() {
         out += &format!("ALARM: {}\n", alarm.as_str().unwrap_or_default());
     }

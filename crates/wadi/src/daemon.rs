@@ -9,6 +9,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::{
+    io::IsTerminal,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -190,7 +191,10 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<Exit, Failure> {
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_filter_reloading();
+    // Colours are for people who look on, not for journals and files.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let logs = tracing_subscriber::fmt().with_ansi(colours).with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = logs.with_filter_reloading();
     let logging = logs.reload_handle();
     let _ = logs.try_init();
     std::fs::create_dir_all(config.data.join("log"))?;
