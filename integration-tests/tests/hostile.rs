@@ -298,6 +298,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         forks: vec![],
         uncosigned: Default::default(),
         remembered: None,
+        late: false,
     };
     clone.feed(Input::Start(Box::new(snapshot))).await;
     let log = clone.branch.log;

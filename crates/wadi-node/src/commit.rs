@@ -158,6 +158,7 @@ impl Desk {
             Work::Account { record, reply } => {
                 let _ = reply.send(self.account(g, record).await);
             }
+            Work::CutForks => self.cut_forks(g).await,
             Work::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;
                 g.done.push(Box::new(move |_| {
@@ -171,6 +172,7 @@ impl Desk {
                 g.batch.seen.extend(mended.seen);
                 g.batch.resyncs.extend(mended.resyncs);
                 g.batch.local.extend(mended.local);
+                g.batch.healed |= mended.healed;
                 g.done.push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
             }
             Work::Rederive { ids, mend, reply } => match self.rederive(g, ids, mend).await {

@@ -64,6 +64,8 @@ pub(crate) enum Work {
         record: RecordId,
         reply: Reply<Account>,
     },
+    /// The past is known as far as a peer knows it: forks can be answered with cuts.
+    CutForks,
     /// Entries that were asked for.
     Stretches(Fetched, NodeId, oneshot::Sender<()>),
     /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come.
@@ -93,6 +95,7 @@ impl Work {
             Self::Mend(_, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
+            | Self::CutForks
             | Self::Forks(..)
             | Self::Cosigned(..)
             | Self::HubTime(_)

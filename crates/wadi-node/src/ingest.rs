@@ -40,9 +40,14 @@ impl Desk {
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
             // Held already: taking it again changes nothing. That it is the same, equal frontiers prove; another branch
             // is the search for forks' to find.
-            let Some(checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
+            let Some(mut checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
                 return Err(refused("gap"));
             };
+            // Of one head there may be two signatures, with an older and a newer hub time: the one that was offered is what
+            // the cosignature has to fit.
+            if (head.size, head.root) == (held, peaks.root()) && block.checkpoint.verify(&author.log_key).is_ok() {
+                checkpoint = block.checkpoint.clone();
+            }
             let tip = Tip { size: held, root: peaks.root() };
             return Ok(Ingested::Durable { tip, cosignature: Box::new(self.cosign(&checkpoint)) });
         }
@@ -226,7 +231,17 @@ impl Desk {
             }
             g.batch.forks.push(proof.clone());
             g.events.push(Event::Forks(vec![proof.clone()]));
-            self.cut_fork(g, &proof).await;
+        }
+    }
+
+    /// Cuts the logs whose fork is known and which no cut stands against. A hub does that when it has compared with the peer
+    /// and lacks no control entries that the peer has: one that comes back empty hears of old forks before it hears of its own
+    /// cuts, and would cut at the little that it holds by then.
+    pub(crate) async fn cut_forks(&mut self, g: &mut Group) {
+        let proofs: Vec<ForkProof> =
+            self.control.read().expect("no panic holds it").forks().values().cloned().collect();
+        for proof in &proofs {
+            self.cut_fork(g, proof).await;
         }
     }
 

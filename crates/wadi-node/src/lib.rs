@@ -45,7 +45,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use history::{History, HistoryLine, Knew};
 pub use life::{FindingAct, FindingDone};
-pub use link::{Arriving, Leaving, run_link};
+pub use link::{Arriving, Leaving, run_late_link, run_link};
 pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
 pub use quarantine::Quarantined;
 pub use read::{Safety, ScopeDigest, Status};

@@ -9,7 +9,7 @@ use std::{
 };
 use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
-use wadi_store::{AnchorState, RecordRow};
+use wadi_store::{AnchorState, RecordRow, StoredEntry};
 
 /// Terms that a lookout may look for.
 const LOOKED_FOR: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
@@ -120,7 +120,7 @@ impl Node {
             json["detained_by"] = holds.into();
         }
         let entries = self.store.record_entries(&row.id).await?;
-        let safety = entries.iter().map(|e| self.safety(&e.entry.reference())).min().unwrap_or(Safety::LocalOnly);
+        let safety = entries.iter().map(|e| self.safety_of(e)).min().unwrap_or(Safety::LocalOnly);
         json["safety"] = json!(safety);
         json["changed"] = row.changed.into();
         Ok(json)
@@ -163,6 +163,32 @@ impl Node {
             Safety::Carried
         } else {
             Safety::LocalOnly
+        }
+    }
+
+    /// The same of a stored entry: one that stands on another branch than its log's has none of what was said of the log.
+    pub(crate) fn safety_of(&self, stored: &StoredEntry) -> Safety {
+        match self.is_beside(stored) {
+            true if self.me.role == Role::Hub => Safety::AtHub,
+            true => Safety::Carried,
+            false => self.safety(&stored.entry.reference()),
+        }
+    }
+
+    /// Whether an entry stands on another branch of a forked log than the one that is held as the log.
+    pub(crate) fn is_beside(&self, stored: &StoredEntry) -> bool {
+        let r = stored.entry.reference();
+        let held = self.frontier.read().expect("no panic holds it").0.contains_key(&r.log);
+        !stored.main && held && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
+    }
+
+    /// Whether a tail that was lost is held again in full.
+    pub(crate) fn is_healed(&self) -> bool {
+        let frontier = self.frontier.read().expect("no panic holds it");
+        match self.store.anchor_state() {
+            AnchorState::LostTail { heads, .. } if heads.is_empty() => self.compared(),
+            AnchorState::LostTail { heads, .. } => !lacks(heads, &frontier),
+            _ => false,
         }
     }
 
@@ -209,6 +235,7 @@ impl Node {
         if let Some(first) = scrub.structure.first() {
             alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
         }
+        alarms.extend(self.alarms.lock().expect("no panic holds it").values().cloned());
         let degraded = self.room.degraded();
         alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
         let set_aside = self.store.local_all(salvage::SCOPE).await?;
@@ -221,7 +248,17 @@ impl Node {
                 format!("{} {} {} {} {}", s.lane, s.crossing, s.entries_digest, s.documents_digest, s.states_digest);
             peaks.append(wadi_log::leaf_hash(line.as_bytes()));
         }
-        let peers = self.peers.lock().expect("no panic holds it").clone();
+        let mut peers = self.peers.lock().expect("no panic holds it").clone();
+        if self.me.role == Role::Hub {
+            // A site that has not been heard since this start is dark, and not absent.
+            let known = self.with_control(|c| {
+                let sites = c.enrolments().filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
+                sites.map(|e| e.node()).collect::<Vec<_>>()
+            });
+            for id in known {
+                peers.entry(id).or_default();
+            }
+        }
         let name = |n: &NodeId| self.with_control(|c| c.enrolment(n).map_or_else(|| n.to_string(), |e| e.name.clone()));
         let status = Status {
             node: self.me.name.clone(),

@@ -2,6 +2,7 @@
 //! that a power cut costs no more than the step it fell into.
 
 use crate::{
+    desk::Work,
     error::NodeError,
     node::{Event, Node},
     resync::{RangeProgress, Resync, ResyncState, unshipped},
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
+use wadi_store::Batch;
 
 /// How often a step looks again at what it waits for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -32,6 +34,13 @@ pub(crate) struct Orders {
     pub(crate) reports: BTreeMap<Reference, BTreeMap<NodeId, String>>,
 }
 
+/// Whether a node is one of the crossing that an order is for: nobody else's report answers it.
+fn is_there(node: &Node, by: &NodeId, order: &ResyncOrder) -> bool {
+    node.with_control(|c| {
+        c.enrolment(by).is_some_and(|e| e.role == Role::Crossing && e.crossing == Some(order.crossing))
+    })
+}
+
 impl Orders {
     /// Takes in an entry of a control log whose author may say it.
     pub(crate) fn learn(&mut self, at: Reference, body: &Body) -> bool {
@@ -47,15 +56,16 @@ impl Orders {
 
 pub(crate) struct Runner {
     node: Weak<Node>,
+    healed: bool,
     orders: Arc<Mutex<Orders>>,
 }
 
 impl Runner {
     pub(crate) fn new(node: &Arc<Node>) -> Self {
-        Self { node: Arc::downgrade(node), orders: node.orders.clone() }
+        Self { node: Arc::downgrade(node), healed: false, orders: node.orders.clone() }
     }
 
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         let Some(wake) = self.node.upgrade().map(|n| n.resync_wake.clone()) else { return };
         if let Some(node) = self.node.upgrade() {
             // A plan that a power cut fell into says nothing.
@@ -70,6 +80,11 @@ impl Runner {
         loop {
             {
                 let Some(node) = self.node.upgrade() else { return };
+                if !self.healed && node.is_healed() {
+                    // The loss is made good: from here on a later one is told from it.
+                    let batch = Batch { healed: true, ..Batch::default() };
+                    self.healed = node.ask(|reply| Work::Mend(Box::new(batch), reply)).await.is_ok();
+                }
                 if let Err(error) = self.round(&node).await {
                     tracing::warn!(%error, "a resync waits");
                 }
@@ -114,9 +129,10 @@ impl Runner {
                 node.keep_resync(&Resync { node: node.me.name.clone(), peer: hub, ..begun }).await?;
             } else if let (Some(row), Some(reports)) = (row, reported)
                 && row.state == ResyncState::Ordered
-                && let Some((_, text)) = reports.iter().next()
+                && let Some((reporter, text)) = reports.iter().find(|(by, _)| is_there(node, by, &order))
             {
                 let mut done = row.clone();
+                done.node = node.with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
                 let told: Value = serde_json::from_str(text).unwrap_or_default();
                 let failed = told["equal"] != true;
                 done.state = if failed { ResyncState::Failed } else { ResyncState::Done };

@@ -285,6 +285,7 @@ mod tests {
                     forks: vec![],
                     uncosigned: BTreeSet::new(),
                     remembered,
+                    late: false,
                 }))
             };
             let [a, b] = past;

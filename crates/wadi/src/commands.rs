@@ -258,7 +258,10 @@ fn body_of(what: &What) -> Result<Value, Failure> {
 }
 
 pub(crate) fn tell(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
-    if json { println!("{value}") } else { println!("{}", text(value)) }
+    use std::io::Write;
+    let line = if json { value.to_string() } else { text(value) };
+    // Whoever reads may have read enough, as `head` has.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn written(value: &Value) -> String {

@@ -262,6 +262,9 @@ impl Ca {
         std::fs::write(dir.join("hosts"), hosts.join("\n"))?;
         std::fs::write(dir.join("ca.pem"), &self.ca_pem)?;
         std::fs::write(dir.join("root.pub"), hex(&self.root.public()) + "\n")?;
+        if self.dir.join("crl.pem").exists() {
+            std::fs::copy(self.dir.join("crl.pem"), dir.join("crl.pem"))?;
+        }
         std::fs::write(dir.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
         self.share()?;
         Ok((dir, enrolment))
