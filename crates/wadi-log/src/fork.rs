@@ -75,6 +75,12 @@ impl ForkProof {
         }
         any
     }
+    /// What both branches agree on: everything before the fork, with its root; nothing where they differ from the start.
+    pub fn agreed(&self) -> Option<(u64, Hash)> {
+        // From the leaf upward the left siblings grow: the last one is the leftmost.
+        let left: Vec<Hash> = self.before(&self.one).into_iter().rev().collect();
+        (self.at > 0).then(|| (self.at, crate::merkle::fold(&left)))
+    }
     fn before(&self, branch: &Branch) -> Vec<Hash> {
         let ranges = proof::inclusion_ranges(self.at, branch.checkpoint.checkpoint.size);
         ranges.iter().zip(&branch.path).filter(|((_, end), _)| *end <= self.at).map(|(_, h)| *h).collect()

@@ -111,10 +111,13 @@ impl Node {
             let Some(entry) = stored.entry.entry() else { continue };
             let Body::Change(change) = &entry.body else { continue };
             let c = &entry.common;
-            let checkpoints = self.store.checkpoints(&reference.log, reference.seq).await?;
+            // The hub's time that its author had heard when it signed the log without the entry: one named later may be of
+            // days after it.
+            let before = self.store.checkpoint_before(&reference.log, reference.seq).await?;
             let mut cosigned = self.store.cosignatures(Some(&reference.log)).await?;
             cosigned.retain(|c| c.checkpoint.checkpoint.size > reference.seq);
             let by_hub = |w: &NodeId| self.with_control(|c| c.role(w) == Some(Role::Hub));
+            let first = self.first_cosigned(&reference).await?.map(|c| c.cosignature.time_s as i64);
             let of_hubs = cosigned.iter().filter(|c| by_hub(&c.cosignature.witness));
             entries.push(HistoryLine {
                 entry: reference.to_string(),
@@ -125,8 +128,8 @@ impl Node {
                 claimed_ms: c.wall_ms,
                 happened_ms: c.happened_ms,
                 received_ms: stored.received_ms,
-                not_before_s: checkpoints.first().map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0),
-                not_after_s: of_hubs.map(|c| c.cosignature.time_s as i64).min(),
+                not_before_s: before.map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0),
+                not_after_s: of_hubs.map(|c| c.cosignature.time_s as i64).chain(first).min(),
                 safety: self.safety(&reference),
                 witnessed: cosigned.iter().map(|c| self.name_of(&c.cosignature.witness)).collect(),
                 stands: account.stands.get(&reference).cloned().unwrap_or_default(),

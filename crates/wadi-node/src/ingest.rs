@@ -218,13 +218,15 @@ impl Desk {
                 self.epoch = None;
             }
             g.batch.forks.push(proof.clone());
-            g.events.push(Event::Forks(vec![proof]));
-            self.cut_fork(g, &log).await;
+            g.events.push(Event::Forks(vec![proof.clone()]));
+            self.cut_fork(g, &proof).await;
         }
     }
 
-    /// A hub answers a fork with a cut at what it has cosigned itself. A hub's own log is for the root to cut.
-    async fn cut_fork(&mut self, g: &mut Group, log: &wadi_log::LogId) {
+    /// A hub answers a fork with a cut at what it has cosigned itself, and where that is less, at the end of what both branches
+    /// agree on. A hub's own log is for the root to cut.
+    async fn cut_fork(&mut self, g: &mut Group, proof: &ForkProof) {
+        let log = &proof.log();
         let (is_cut, of_hub) = {
             let control = self.control.read().expect("no panic holds it");
             (control.cut_bound(log).is_some(), control.role(&log.node) == Some(Role::Hub))
@@ -232,7 +234,9 @@ impl Desk {
         if self.me.role != Role::Hub || is_cut || of_hub || wadi_store::defence::off("cut") {
             return;
         }
-        let held = self.logs.get(log).map(|h| Head { log: *log, size: h.peaks.size(), root: h.peaks.root() });
+        let held = self.logs.get(log).filter(|h| h.peaks.size() > proof.at);
+        let held = held.map(|h| Head { log: *log, size: h.peaks.size(), root: h.peaks.root() });
+        let held = held.or_else(|| proof.agreed().map(|(size, root)| Head { log: *log, size, root }));
         let cut = Cut {
             target: CutTarget::Log(*log),
             heads: held.into_iter().collect(),

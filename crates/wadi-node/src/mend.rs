@@ -157,18 +157,24 @@ impl Desk {
         let mut switched = Vec::new();
         for branch in self.store.branches(None).await? {
             let log = branch.log;
-            let bound = self.control.read().expect("no panic holds it").bound(&log);
-            let Some(bound) = bound.filter(|b| b.size > branch.from && b.root.is_some()) else { continue };
-            if branch.checkpoint.checkpoint.size < bound.size
-                || root_at(&*self.store, &log, bound.size).await? == bound.root
-            {
-                continue;
-            }
+            let (bound, first) = {
+                let control = self.control.read().expect("no panic holds it");
+                (control.cut_bound(&log), control.forks().get(&log).map(|f| f.one.leaf))
+            };
+            let Some(bound) = bound else { continue };
             let Some(at_fork) = peaks_at(&*self.store, &log, branch.from).await else { continue };
-            let mut peaks = at_fork.clone();
-            let upto = (bound.size - branch.from) as usize;
-            branch.leaves.iter().take(upto).for_each(|l| drop(peaks.append(*l)));
-            if Some(peaks.root()) == bound.root && self.switch(&branch, &at_fork).await? {
+            let becomes = if bound.size > branch.from && bound.root.is_some() {
+                let mut peaks = at_fork.clone();
+                let upto = (bound.size - branch.from) as usize;
+                branch.leaves.iter().take(upto).for_each(|l| drop(peaks.append(*l)));
+                peaks.size() == bound.size
+                    && Some(peaks.root()) == bound.root
+                    && root_at(&*self.store, &log, bound.size).await? != bound.root
+            } else {
+                // Neither branch counts past the fork: that everybody holds the same, the first of the two is the log.
+                branch.leaves.first() == first.as_ref() && self.leaf_at(&log, branch.from).await != first
+            };
+            if becomes && self.switch(&branch, &at_fork).await? {
                 switched.push(log);
             }
         }

@@ -242,7 +242,7 @@ impl Runner {
         let Some(_) = self.contact(node, r).await? else { return Ok(()) };
         let mut verified = Value::Null;
         for _ in 0..REST_LOOKS_MAX {
-            verified = node.verify_with(&r.peer).await?;
+            verified = node.verify_with(&r.peer, false).await?;
             if verified["equal"] == true {
                 break;
             }
@@ -309,13 +309,20 @@ impl Runner {
 
 impl Node {
     /// Whether this node and a peer in contact hold the same of all that both take: logs by size and root, documents and
-    /// states by digest, through the newest hub time known.
-    pub async fn verify_with(self: &Arc<Self>, peer: &str) -> Result<Value, NodeError> {
+    /// states by digest, through the newest hub time known. Reading everything through first makes it a proof: without that
+    /// it is as good as the last scrub.
+    pub async fn verify_with(self: &Arc<Self>, peer: &str, read_through: bool) -> Result<Value, NodeError> {
         let dark = || NodeError::Refused {
             code: "peer_dark".into(),
             why: format!("{peer} is not in contact: nothing can be said about it but what was compared last"),
         };
         let id = self.connected(Some(peer)).ok_or_else(dark)?;
+        let mut wrong_here = self.wants.lock().expect("no panic holds it").missing_count();
+        if read_through {
+            self.scrub(Round { bytes_s: None, mend: false }).await?;
+            let found = self.scrub_status();
+            wrong_here = wrong_here.max(found.damaged) + found.rederived + found.remade;
+        }
         let compared = self.compare(id).await?.ok_or_else(dark)?;
         let theirs = self.digests_of(id).await.ok_or_else(dark)?;
         let mine = self.own_digests().await;
@@ -333,20 +340,20 @@ impl Node {
         let missing_here =
             |t: &&wadi_sync::ScopeSum| !mine.iter().any(|s| (s.lane, s.crossing) == (t.lane, t.crossing));
         differing.extend(theirs.iter().filter(missing_here).map(|t| format!("{}/{}", t.lane, t.crossing)));
-        let damaged = self.wants.lock().expect("no panic holds it").missing_count();
         let own_time = match self.me.role {
             Role::Hub => self.now_ms() / 1000,
             _ => self.hub_time_s.load(Ordering::Relaxed),
         };
         Ok(json!({
             "peer": peer,
-            "equal": compared.differences.is_empty() && differing.is_empty() && damaged == 0,
+            "equal": compared.differences.is_empty() && differing.is_empty() && wrong_here == 0,
             "through_s": own_time,
             "logs": compared.mine.0.len(),
             "logs_differing": compared.differences.len(),
             "scopes": scopes,
             "scopes_differing": differing,
-            "damaged_here": damaged,
+            "wrong_here": wrong_here,
+            "read_through": read_through,
             "bytes": compared.bytes,
         }))
     }

@@ -18,9 +18,10 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
 use wadi_log::{
-    Body, Hash, LogId, Peaks, RecordId, Reference, Subtree, TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
+    Body, Hash, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry,
+    leaf_hash, node_hash,
 };
-use wadi_store::{Batch, LogRow, RecordFilter, StoreError};
+use wadi_store::{Batch, CosignedHead, LogRow, RecordFilter, StoreError};
 
 /// Entries read at once.
 const PAGE: u32 = 512;
@@ -289,8 +290,38 @@ impl Node {
         }
         let why = format!("{count} entries are missing or do not have their hash; they are fetched back from peers");
         self.note_refusal(log.origin(), "entry_damaged".into(), why, String::new()).await;
-        self.wants.lock().expect("no panic holds it").add(row.checkpoint.clone(), Why::Mend, &joined(ranges));
+        // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it, in the whole one.
+        let cosigned = self.cosigned_head(&row.checkpoint).await?;
+        let through = cosigned.as_ref().map_or(0, |c| c.checkpoint.size);
+        let mut wants = self.wants.lock().expect("no panic holds it");
+        let ranges = joined(ranges);
+        if let Some(cosigned) = cosigned {
+            let below: Vec<(u64, u64)> = ranges.iter().map(|(from, to)| (*from, (*to).min(through))).collect();
+            wants.add(cosigned, Why::Mend, &below);
+        }
+        let past: Vec<(u64, u64)> = ranges.iter().map(|(from, to)| ((*from).max(through), *to)).collect();
+        wants.add(row.checkpoint.clone(), Why::Mend, &past);
+        drop(wants);
         Ok(named)
+    }
+
+    /// The longest head of a log that a hub has cosigned, up to what is held; none of a forked log, where it may be of another
+    /// branch.
+    async fn cosigned_head(&self, held: &SignedCheckpoint) -> Result<Option<SignedCheckpoint>, StoreError> {
+        let log = held.checkpoint.log;
+        let cosigned = self.store.cosignatures(Some(&log)).await?;
+        Ok(self.with_control(|control| {
+            let by_hub = |c: &CosignedHead| {
+                let size = c.checkpoint.checkpoint.size;
+                size <= held.checkpoint.size
+                    && control.role(&c.cosignature.witness) == Some(Role::Hub)
+                    && c.checkpoint.checkpoint.log == log
+            };
+            let key = control.enrolment(&log.node).map(|e| e.log_key)?;
+            let heads = cosigned.into_iter().filter(by_hub).map(|c| c.checkpoint);
+            let signed = heads.filter(|c| !control.forks().contains_key(&log) && c.verify(&key).is_ok());
+            signed.max_by_key(|c| c.checkpoint.size)
+        }))
     }
 
     /// Reads a log as it lies there.

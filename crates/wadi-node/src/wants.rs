@@ -47,6 +47,9 @@ impl Wants {
         let key = (signed.checkpoint.log, signed.checkpoint.root);
         let new =
             || Want { signed, why, ranges: vec![], leaves: BTreeMap::new(), asked: None, absent: BTreeMap::new() };
+        if ranges.iter().all(|(from, to)| from >= to) {
+            return;
+        }
         let want = self.0.entry(key).or_insert_with(new);
         want.ranges.extend_from_slice(ranges);
         want.ranges = joined(std::mem::take(&mut want.ranges));
@@ -105,8 +108,11 @@ impl Wants {
 
     /// Entries wanted for mending, by log.
     pub(crate) fn missing(&self) -> BTreeMap<LogId, Vec<(u64, u64)>> {
-        let mends = self.0.iter().filter(|(_, w)| w.why == Why::Mend);
-        mends.map(|((log, _), w)| (*log, w.ranges.clone())).collect()
+        let mut out: BTreeMap<LogId, Vec<(u64, u64)>> = BTreeMap::new();
+        for ((log, _), want) in self.0.iter().filter(|(_, w)| w.why == Why::Mend) {
+            out.entry(*log).or_default().extend(&want.ranges);
+        }
+        out.into_iter().map(|(log, ranges)| (log, joined(ranges))).collect()
     }
 
     /// Entries wanted for mending.

@@ -159,6 +159,11 @@ pub trait Mending: Send + Sync + 'static {
         from: u64,
         rows_max: u32,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// The newest kept checkpoint that its author signed before the entry at a position stood there.
+    async fn checkpoint_before(&self, log: &LogId, seq: u64) -> Result<Option<SignedCheckpoint>, StoreError>;
+    /// Kept checkpoints over a position with their cosignatures, those of the smallest size first. A head that was signed
+    /// anew may stand with a cosignature of its older signature: it is for the reader to check.
+    async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError>;
     /// The index of a run of a log by record, as it lies there: record, position and leaf.
     async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError>;
     /// Whether an entry stands on its log's main branch; nothing where it is not held.

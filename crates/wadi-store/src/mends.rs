@@ -1,10 +1,10 @@
 //! Reads for mending, once for both engines: what lies there unchecked, and the other branches of forked logs.
 
 use super::{DbRow, Engine};
-use crate::{BranchRow, Mending, RawEntry, StoreError};
+use crate::{BranchRow, CosignedHead, Mending, RawEntry, StoreError};
 use async_trait::async_trait;
 use sqlx::Row;
-use wadi_log::{Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
+use wadi_log::{Cosignature, Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
 
 fn damaged(error: wadi_log::LogError) -> StoreError {
     StoreError::Damaged { entry: error.to_string() }
@@ -58,6 +58,36 @@ impl Mending for Engine {
         let raw =
             |r: &DbRow| (r.try_get::<i64, _>(0).map_or(u64::MAX, |idx| idx as u64), r.try_get(1).unwrap_or_default());
         Ok(rows.iter().map(raw).collect())
+    }
+
+    async fn checkpoint_before(&self, log: &LogId, seq: u64) -> Result<Option<SignedCheckpoint>, StoreError> {
+        let signed: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT signed FROM checkpoints WHERE log = $1 AND size <= $2 ORDER BY size DESC LIMIT 1",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(seq as i64)
+        .fetch_optional(&self.readers)
+        .await?;
+        signed.map(|bytes| SignedCheckpoint::from_bytes(&bytes).map_err(damaged)).transpose()
+    }
+
+    async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT k.signed, c.cosignature FROM cosigned c JOIN checkpoints k ON k.log = c.log AND k.size = c.size \
+             WHERE c.log = $1 AND c.size > $2 ORDER BY c.size LIMIT $3",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(seq as i64)
+        .bind(i64::from(rows_max))
+        .fetch_all(&self.readers)
+        .await?;
+        let read = |r: &DbRow| {
+            Ok(CosignedHead {
+                checkpoint: SignedCheckpoint::from_bytes(r.get(0)).map_err(damaged)?,
+                cosignature: Cosignature::from_slice(r.get(1)).map_err(damaged)?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError> {

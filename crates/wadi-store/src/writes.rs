@@ -226,7 +226,38 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
     let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, time_s = excluded.time_s, \
                     checkpoint = excluded.checkpoint, cosignature = excluded.cosignature \
                     WHERE (excluded.size, excluded.time_s) > (cosignatures.size, cosignatures.time_s)";
-    insert(conn, rows, conflict).await
+    insert(conn, rows, conflict).await?;
+    write_cosigned(conn, batch).await
+}
+
+/// Cosignatures of checkpoints that are kept, each the first of its witness: a head that was signed anew with a newer hub time
+/// takes the place of the older one, and so does its cosignature.
+async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
+    let mut all = BTreeMap::new();
+    for c in &batch.cosignatures {
+        let head = &c.checkpoint.checkpoint;
+        all.insert((head.log, head.size, c.cosignature.witness), c);
+    }
+    if all.is_empty() {
+        return Ok(());
+    }
+    let sizes: Vec<(String, u64)> = all.keys().map(|(log, size, _)| (hex(&log.to_bytes()), *size)).collect();
+    let kept = sqlx::query(AssertSqlSafe(format!(
+        "SELECT k.log, k.size, k.signed FROM {EACH} JOIN checkpoints k ON k.log = unhex(j.value ->> 0) \
+         AND k.size = CAST(j.value ->> 1 AS BIGINT) WHERE k.kept = 1"
+    )))
+    .bind(serde_json::to_string(&sizes).expect("text and numbers serialise"))
+    .fetch_all(&mut *conn)
+    .await?;
+    let kept: BTreeMap<(Vec<u8>, u64), Vec<u8>> =
+        kept.iter().map(|r| ((r.get(0), r.get::<i64, _>(1) as u64), r.get(2))).collect();
+    let mut rows = Rows::of(&tables::COSIGNED);
+    for ((log, size, witness), c) in all {
+        if kept.get(&(log.to_bytes().to_vec(), size)).is_some_and(|signed| *signed == c.checkpoint.to_bytes()) {
+            rows.bytes(log.to_bytes()).int(size as i64).bytes(witness.0).bytes(c.cosignature.to_bytes());
+        }
+    }
+    insert(conn, rows, "ON CONFLICT (log, size, witness) DO UPDATE SET cosignature = excluded.cosignature").await
 }
 
 async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {

@@ -239,7 +239,7 @@ mod tests {
     fn member(seed: u8, role: Role, crossing: &str) -> Enrolment {
         let crossing: Crossing = crossing.parse().unwrap();
         Enrolment {
-            name: format!("node {seed}"),
+            name: format!("node-{seed}"),
             role,
             crossing: Some(crossing),
             log_key: LogKey::from_seed(&[seed; 32]).public(),

@@ -107,6 +107,12 @@ impl Client {
         self.answer(request.header("authorization", self.bearer()).call())
     }
 
+    /// The same for what reads a whole disk through: it takes its time.
+    pub fn get_slow(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.get(format!("{}{path}", self.base)).header("authorization", self.bearer());
+        self.answer(request.config().timeout_global(Some(Duration::from_secs(12 * 3600))).build().call())
+    }
+
     /// An answer that is no JSON, as it is.
     pub fn get_text(&self, path: &str) -> Result<String, Failure> {
         let request = self.agent.get(format!("{}{path}", self.base));

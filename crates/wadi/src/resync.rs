@@ -73,6 +73,9 @@ pub enum ResyncCommand {
         /// The peer.
         #[arg(long, default_value = "hub")]
         peer: String,
+        /// Take the last scrub's word for what lies on this disk, in place of reading everything through.
+        #[arg(long)]
+        quick: bool,
         #[command(flatten)]
         at: At,
     },
@@ -120,8 +123,9 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
         ResyncCommand::Pause { id, at } => steer(&at, &id, "pause", json),
         ResyncCommand::Resume { id, at } => steer(&at, &id, "resume", json),
         ResyncCommand::Cancel { id, at } => steer(&at, &id, "cancel", json),
-        ResyncCommand::Verify { peer, at } => {
-            let found = Client::at(&at)?.get(&format!("/v1/verify/{}", crate::commands::percent(&peer)))?;
+        ResyncCommand::Verify { peer, quick, at } => {
+            let path = format!("/v1/verify/{}?quick={quick}", crate::commands::percent(&peer));
+            let found = Client::at(&at)?.get_slow(&path)?;
             tell(json, &found, |v| {
                 let through = time(v["through_s"].as_i64().unwrap_or(0).saturating_mul(1_000));
                 if v["equal"] == true {
@@ -132,8 +136,8 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
                 } else {
                     format!(
                         "NOT EQUAL with {peer}, compared at {through} (hub time): {} logs differ; records differ in {}; {} \
-                         entries are damaged here",
-                        v["logs_differing"], v["scopes_differing"], v["damaged_here"]
+                         entries, records or indexes are wrong on this disk",
+                        v["logs_differing"], v["scopes_differing"], v["wrong_here"]
                     )
                 }
             });
