@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
 };
 use wadi_log::{
     Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks, RecordId, Reference, Role,
@@ -473,19 +473,16 @@ impl Desk {
 
     /// Writes down which control heads, and before a decision which holds, this node has taken in, where they moved.
     async fn write_seen(&mut self, g: &mut Group, log: LogId, holds: bool) -> Result<(), NodeError> {
-        let index = self.seen_index(&log).await?;
-        let covered = index.latest().cloned().unwrap_or_default();
         let moved: Vec<Head> = {
+            let seen = self.seen_index(&log).await?;
+            let covered = |l: &LogId| seen.covered(u64::MAX, l);
             let control = self.control.read().expect("no panic holds it");
             let counts = |l: &LogId| match l.lane {
                 Lane::Control => control.role(&l.node) == Some(Role::Hub),
                 Lane::Hold => holds,
                 _ => false,
             };
-            let moved = self
-                .logs
-                .iter()
-                .filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered.get(l).copied().unwrap_or(0));
+            let moved = self.logs.iter().filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered(l));
             moved.map(|(l, h)| Head { log: *l, size: h.peaks.size(), root: h.peaks.root() }).collect()
         };
         for heads in moved.chunks(SEEN_HEADS_MAX) {
@@ -493,9 +490,7 @@ impl Desk {
             let entry = Entry { common: self.common_now(), body: Body::Seen(seen) };
             let written = self.append(g, log, entry)?.reference();
             g.batch.seen.push(written);
-            let mut index = (*self.seen_index(&log).await?).clone();
-            index.push(written.seq, heads);
-            self.seen.put(log, Arc::new(index));
+            self.take_seen(written, heads).await?;
         }
         Ok(())
     }

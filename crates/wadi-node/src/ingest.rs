@@ -116,9 +116,7 @@ impl Desk {
                 self.add_change(g, verified, record).await?;
             }
             Body::Seen(seen) => {
-                let mut index = (*self.seen_index(&reference.log).await?).clone();
-                index.push(reference.seq, &seen.heads);
-                self.seen.put(reference.log, std::sync::Arc::new(index));
+                self.take_seen(reference, &seen.heads).await?;
                 g.batch.seen.push(reference);
             }
             _ => self.learn_control(g, verified),
@@ -275,10 +273,9 @@ impl Desk {
         for entry in &verified {
             if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
                 let reference = entry.reference();
-                let Ok(index) = self.seen_index(&reference.log).await else { return false };
-                let mut index = (*index).clone();
-                index.push(reference.seq, &seen.heads);
-                self.seen.put(reference.log, std::sync::Arc::new(index));
+                if self.take_seen(reference, &seen.heads).await.is_err() {
+                    return false;
+                }
                 g.batch.seen.push(reference);
             }
         }
