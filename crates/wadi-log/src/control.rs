@@ -252,6 +252,10 @@ impl Control {
         let tips = self.cosigned.get(log)?.iter().filter(by_hub);
         tips.map(|(_, tip)| *tip).max_by_key(|tip| (tip.size, tip.root))
     }
+    /// The longest head of a log that one node has cosigned.
+    pub fn cosigned_by(&self, log: &LogId, witness: &NodeId) -> Option<Tip> {
+        self.cosigned.get(log)?.get(witness).copied()
+    }
     /// How far any witness but `owner` itself has cosigned a log.
     pub fn witnessed(&self, log: &LogId, owner: &NodeId) -> u64 {
         let by = self.cosigned.get(log).into_iter().flatten();

@@ -36,6 +36,8 @@ pub(crate) struct Group {
     pub(crate) unjudged: HashMap<RecordId, Vec<(Reference, Reference)>>,
     pub(crate) touched: BTreeSet<RecordId>,
     pub(crate) retry: BTreeSet<RecordId>,
+    /// Records that are built again by further commits: a log may be of more than memory holds at once.
+    later: BTreeSet<RecordId>,
     pub(crate) verdicts_moved: bool,
     pub(crate) grown: BTreeMap<LogId, Tip>,
     pub(crate) events: Vec<Event>,
@@ -63,6 +65,7 @@ impl Group {
             unjudged: HashMap::new(),
             touched: BTreeSet::new(),
             retry: BTreeSet::new(),
+            later: BTreeSet::new(),
             verdicts_moved: false,
             grown: BTreeMap::new(),
             events: Vec::new(),
@@ -82,6 +85,11 @@ impl Desk {
     pub(crate) async fn work_off(&mut self, work: Vec<Work>) {
         let mut group = Group::new(self.new_batch());
         for item in work {
+            if self.stale {
+                // A commit before this one failed, and the store did not read since: nothing is built on what is not known.
+                item.refuse(&StoreError::Database("it could not be read after a write that failed".into()));
+                continue;
+            }
             self.take(&mut group, item).await;
             if group.books.len() > TOUCHED_MAX {
                 let full = std::mem::replace(&mut group, Group::new(self.new_batch()));
@@ -227,13 +235,14 @@ impl Desk {
         self.side.clear();
         let (reload, verdicts_moved) = (g.reload, g.verdicts_moved || !g.branched.is_empty());
         let logs: BTreeSet<LogId> = g.forked.iter().chain(&grown).copied().collect();
-        let switched = match &outcome {
-            Ok(()) => self.after_mending(reload, &logs, verdicts_moved).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the branches of forked logs could not be followed");
-                Vec::new()
-            }),
-            Err(_) => Vec::new(),
-        };
+        let mut otherwise = Vec::new();
+        if outcome.is_ok()
+            && let Err(error) = self.after_mending(reload, &logs, verdicts_moved, &mut otherwise).await
+        {
+            tracing::error!(%error, "what a commit left to be followed up could not be");
+            self.stale = true;
+            self.scrub_now.notify_one();
+        }
         for done in g.done.drain(..) {
             done(outcome.clone());
         }
@@ -250,38 +259,67 @@ impl Desk {
         if g.verdicts_moved {
             let mut after = Group::new(self.new_batch());
             after.verdicts_moved = true;
-            if self.move_verdicts(&mut after).await.unwrap_or(false) {
-                Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await;
+            match self.move_verdicts(&mut after).await {
+                Ok(true) => Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, "verdicts moved, and their records could not be built again");
+                    self.scrub_now.notify_one();
+                }
             }
         }
-        for log in switched {
-            let at = self.control.read().expect("no panic holds it").forks().get(&log).map_or(0, |f| f.at);
+        let mut later = std::mem::take(&mut g.later);
+        for (log, from) in otherwise {
+            match self.store.records_of_log(&log, from).await {
+                Ok(ids) => later.extend(ids),
+                Err(error) => {
+                    tracing::error!(%error, log = %log, "records of a log could not be built again");
+                    self.scrub_now.notify_one();
+                }
+            }
+        }
+        let later: Vec<RecordId> = later.into_iter().collect();
+        for part in later.chunks(TOUCHED_MAX) {
             let mut after = Group::new(self.new_batch());
-            for id in self.store.records_of_log(&log, at).await.unwrap_or_default() {
-                if let Err(error) = self.rebuild(&mut after, id).await {
+            for id in part {
+                if let Err(error) = self.rebuild(&mut after, *id).await {
                     tracing::error!(%error, record = %id, "a record could not be built again");
+                    self.scrub_now.notify_one();
                 }
             }
             Box::pin(self.commit(after)).await;
         }
     }
 
-    /// What a commit leaves to be followed up: control entries that came back, and forks. Returns the logs whose other branch
-    /// became the log.
+    /// What a commit leaves to be followed up: control entries that came back, and forks. Adds the logs whose records are to be
+    /// built again, each from a position on: those whose other branch became the log, and those of which more or less counts.
     async fn after_mending(
         &mut self,
         reload: bool,
         logs: &BTreeSet<LogId>,
         verdicts_moved: bool,
-    ) -> Result<Vec<LogId>, StoreError> {
+        otherwise: &mut Vec<(LogId, u64)>,
+    ) -> Result<(), StoreError> {
         if reload {
-            self.load().await?;
+            otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         }
         let switched = self.follow_forks(logs, verdicts_moved).await?;
-        if !switched.is_empty() {
-            self.load().await?;
+        if switched.is_empty() {
+            return Ok(());
         }
-        Ok(switched)
+        otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
+        let proofs: Vec<_> = {
+            let control = self.control.read().expect("no panic holds it");
+            switched.iter().filter_map(|log| control.forks().get(log).cloned()).collect()
+        };
+        for proof in &proofs {
+            otherwise.push((proof.log(), proof.at));
+            // The branch that was the log may end before what is known of it.
+            self.want_branches(proof).await?;
+            // Sessions compare anew, and what is judged by a control log is built again.
+            let _ = self.events.send(Event::Mended(proof.log()));
+        }
+        Ok(())
     }
 
     /// Builds records afresh and writes those that stood differently, or should not stand at all.
@@ -364,7 +402,11 @@ impl Desk {
             ids.extend(g.fresh.iter().filter(|(_, e)| e.iter().any(|e| e.reference().log == log)).map(|(id, _)| *id));
             for id in ids {
                 any = true;
-                self.rebuild(g, id).await?;
+                if g.books.len() < TOUCHED_MAX {
+                    self.rebuild(g, id).await?;
+                } else {
+                    g.later.insert(id);
+                }
             }
         }
         Ok(any)

@@ -78,6 +78,7 @@ impl Desk {
             self.retry_unjudged(g, log.node).await;
         }
         self.move_watermark(g, &log.node);
+        self.cut_forks(g).await;
         g.verdicts_moved |= self.control.read().expect("no panic holds it").bound(&log).is_some();
         Ok(Ingested::Durable { tip, cosignature: Box::new(cosignature) })
     }
@@ -203,21 +204,40 @@ impl Desk {
                 self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
                 continue;
             }
-            if !self.control.write().expect("no panic holds it").learn_fork(proof.clone()) {
-                continue;
+            let (before, known) = {
+                let mut control = self.control.write().expect("no panic holds it");
+                let before = control.forks().contains_key(&log);
+                let news = control.learn_fork(proof);
+                (before, control.forks().get(&log).filter(|_| news).cloned())
+            };
+            let Some(proof) = known else { continue };
+            if !before {
+                let why = format!("{} signed two entries at position {}", author.name, proof.at);
+                tracing::warn!(log = %log, at = proof.at, "a log is forked");
+                self.note(g, log.origin(), "forked", why, peer.to_string());
+                if log.node == self.node() {
+                    // Whoever else writes under this node's key, this process goes on in an epoch of its own.
+                    self.epoch = None;
+                }
             }
-            let why = format!("{} signed two entries at position {}", author.name, proof.at);
-            tracing::warn!(log = %log, at = proof.at, "a log is forked");
-            self.note(g, log.origin(), "forked", why, peer.to_string());
             g.verdicts_moved = true;
             g.forked.insert(log);
-            if log.node == self.node() {
-                // Whoever else writes under this node's key, this process goes on in an epoch of its own.
-                self.epoch = None;
-            }
             g.batch.forks.push(proof.clone());
             g.events.push(Event::Forks(vec![proof.clone()]));
             self.cut_fork(g, &proof).await;
+        }
+    }
+
+    /// Cuts the forks that were left uncut until this hub knew its own past, once it does.
+    async fn cut_forks(&mut self, g: &mut Group) {
+        if !self.uncut || !self.knows_own_past() {
+            return;
+        }
+        self.uncut = false;
+        let proofs: Vec<ForkProof> =
+            self.control.read().expect("no panic holds it").forks().values().cloned().collect();
+        for proof in &proofs {
+            self.cut_fork(g, proof).await;
         }
     }
 
@@ -232,8 +252,16 @@ impl Desk {
         if self.me.role != Role::Hub || is_cut || of_hub || wadi_store::defence::off("cut") {
             return;
         }
-        let held = self.logs.get(log).filter(|h| h.peaks.size() > proof.at);
-        let held = held.map(|h| Head { log: *log, size: h.peaks.size(), root: h.peaks.root() });
+        if !self.knows_own_past() {
+            // It may have cut this very log at more than it holds by now, and of two cuts the smaller would hold.
+            self.uncut = true;
+            return;
+        }
+        let held = self.logs.get(log).map(|h| Tip { size: h.peaks.size(), root: h.peaks.root() });
+        // What it cosigned and lost since counts as what it holds.
+        let cosigned = self.control.read().expect("no panic holds it").cosigned_by(log, &self.node());
+        let longest = held.into_iter().chain(cosigned).filter(|tip| tip.size > proof.at).max_by_key(|tip| tip.size);
+        let held = longest.map(|tip| Head { log: *log, size: tip.size, root: tip.root });
         let held = held.or_else(|| proof.agreed().map(|(size, root)| Head { log: *log, size, root }));
         let cut = Cut {
             target: CutTarget::Log(*log),

@@ -68,7 +68,7 @@ pub enum Event {
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
     Records,
-    /// All that was missing of a log is back.
+    /// All that was missing of a log is back, or another branch of it became the log.
     Mended(LogId),
     /// There is more room on the disk than there was: what was refused for want of it can be asked for again.
     RoomAgain,
@@ -155,6 +155,7 @@ impl Node {
         let wants = Arc::new(Mutex::new(Wants::default()));
         let orders = Arc::new(Mutex::new(Orders::default()));
         let room = Arc::new(Room::default());
+        let scrub_now: Arc<Notify> = Arc::default();
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -182,6 +183,9 @@ impl Node {
             wants: wants.clone(),
             orders: orders.clone(),
             side: Default::default(),
+            scrub_now: scrub_now.clone(),
+            uncut: false,
+            began: std::time::Instant::now(),
         };
         desk.load().await?;
         if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
@@ -216,7 +220,7 @@ impl Node {
             wants,
             links: Mutex::default(),
             scrub: Arc::default(),
-            scrub_now: Arc::default(),
+            scrub_now,
             scrubbing: tokio::sync::Mutex::new(()),
             reconcile: reconcile.clone(),
             recheck,
