@@ -169,7 +169,12 @@ impl Desk {
                     let _ = reply.send(());
                 }));
             }
-            Work::Mend(mended, reply) => {
+            Work::Mend(mended, switches, reply) => {
+                let now = self.wants.lock().expect("no panic holds it").switches();
+                if switches.is_some_and(|before| before != now) {
+                    let _ = reply.send(Ok(()));
+                    return;
+                }
                 g.batch.tree.extend(mended.tree);
                 g.batch.reindexed.extend(mended.reindexed);
                 g.batch.about.extend(mended.about);
@@ -326,6 +331,7 @@ impl Desk {
     async fn rederive(&mut self, g: &mut Group, ids: Vec<RecordId>, mend: bool) -> Result<u64, StoreError> {
         let mut count = 0;
         let before = g.touched.clone();
+        let mending = mend && self.wants.lock().expect("no panic holds it").missing_count() > 0;
         for id in ids.into_iter().filter(|id| !before.contains(id)) {
             self.books.pop(&id);
             g.books.remove(&id);
@@ -333,6 +339,12 @@ impl Desk {
             let stood = self.store.record(&id).await?;
             let terms = self.store.terms_of(&[id]).await?.into_iter().map(|(_, what, value)| (what, value));
             let now = g.books.get(&id).map(project);
+            if mending && stood.as_ref().is_some_and(|s| now.as_ref().is_none_or(|n| n.entries < s.entries)) {
+                // Entries of it are on their way back. Until then what stands is the last that anybody can read of them.
+                g.books.remove(&id);
+                g.unjudged.remove(&id);
+                continue;
+            }
             let as_it_stood = |stood: RecordRow, now: &RecordRow| RecordRow {
                 changed: now.changed,
                 waiting: now.waiting.clone(),

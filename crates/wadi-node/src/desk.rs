@@ -71,8 +71,9 @@ pub(crate) enum Work {
     },
     /// Entries that were asked for.
     Stretches(Fetched, NodeId, oneshot::Sender<()>),
-    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come.
-    Mend(Box<Batch>, Reply<()>),
+    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. What was read of logs is written while
+    /// no other branch became its log since: so often had that been before.
+    Mend(Box<Batch>, Option<u64>, Reply<()>),
     /// Builds records afresh; answers how many stood differently, and with `mend` writes those.
     Rederive {
         ids: Vec<RecordId>,
@@ -95,7 +96,7 @@ impl Work {
             Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
             Self::Stretches(_, _, reply) => drop(reply.send(())),
-            Self::Mend(_, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Mend(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
             | Self::Forks(..)

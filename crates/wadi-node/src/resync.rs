@@ -275,7 +275,7 @@ impl Node {
     pub(crate) async fn keep_resync(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
         let batch = Batch { resyncs: vec![(resync.id.clone(), json)], ..Batch::default() };
-        self.ask(|reply| crate::desk::Work::Mend(Box::new(batch), reply)).await
+        self.ask(|reply| crate::desk::Work::Mend(Box::new(batch), None, reply)).await
     }
 
     /// All resyncs, the newest first.
