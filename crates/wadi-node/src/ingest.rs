@@ -74,8 +74,12 @@ impl Desk {
         self.logs.insert(log, Held { peaks: block.peaks().clone(), checkpoint: Some(block.checkpoint().clone()) });
         g.batch.blocks.push(block);
         g.grown.insert(log, tip);
-        if log.lane == Lane::Control {
-            self.retry_unjudged(g, log.node).await;
+        if log.lane == Lane::Control
+            && let Err(error) = self.retry_unjudged(g, log).await
+        {
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
         }
         self.move_watermark(g, &log.node);
         self.cut_forks(g).await;

@@ -234,6 +234,10 @@ async fn small_things(store: &Arc<dyn Store>, trb: &Crossing, record: RecordId, 
     assert_eq!(store.carried_block(&trb.log, 0).await.unwrap(), Some(vec![1, 2]));
     assert_eq!(store.records_waiting_for(&[missing]).await.unwrap(), [record]);
     assert_eq!(store.waiting(10).await.unwrap().len(), 1);
+    assert_eq!(store.waiting_on(&missing.log, missing.seq).await.unwrap(), []);
+    assert_eq!(store.waiting_on(&missing.log, missing.seq + 1).await.unwrap(), [record]);
+    let other = LogId { epoch: Epoch([77; 8]), ..missing.log };
+    assert_eq!(store.waiting_on(&other, u64::MAX).await.unwrap(), []);
 }
 
 async fn opened_again(store: &Arc<dyn Store>, log: LogId, references: &[Reference]) {
