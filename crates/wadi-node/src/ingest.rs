@@ -68,6 +68,13 @@ impl Desk {
                 return Err(refused(code));
             }
         }
+        if log.node == self.node() && Some(log.epoch) == self.epoch && !block.entries().is_empty() {
+            // Nobody but this process writes in this epoch: somebody else has the key.
+            let why = "somebody else has written in this node's present epoch: its key is in other hands".to_string();
+            tracing::error!(log = %log, "{why}");
+            self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
+            self.epoch = None;
+        }
         let tip = Tip { size: block.peaks().size(), root: block.peaks().root() };
         let cosignature = self.cosign(block.checkpoint());
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
