@@ -319,10 +319,20 @@ impl Desk {
             }
         }
         for entry in verified {
-            if let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
+            let reference = entry.reference();
+            let may = {
+                let control = self.control.read().expect("no panic holds it");
+                entry.entry().is_some_and(|e| control.check_right(&reference.log, e).is_ok())
+            };
+            if may && let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
                 let id = c.record.unwrap_or_else(|| RecordId::of_first(&entry.reference()));
                 // An excerpt is of one record: anything else in it was not asked for.
-                if id != record || self.add_change(g, &entry, record).await.is_err() {
+                if id != record {
+                    return false;
+                }
+                if let Err(error) = self.add_change(g, &entry, record).await {
+                    // Half of it is in the group already.
+                    g.broken = Some(error);
                     return false;
                 }
             }
