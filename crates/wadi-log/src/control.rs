@@ -200,14 +200,17 @@ impl Control {
     pub fn learn_fork(&mut self, proof: ForkProof) -> bool {
         let log = proof.log();
         let rank = |p: &ForkProof| (p.at, p.one.leaf, p.other.leaf);
-        match self.forks.get_mut(&log) {
-            Some(old) if rank(old) < rank(&proof) => false,
-            Some(old) if rank(old) == rank(&proof) => old.take_longer(&proof),
-            _ => {
-                self.forks.insert(log, proof);
-                true
-            }
+        let (new, known) = (rank(&proof), self.forks.get(&log).map(rank));
+        if known.is_some_and(|known| known < new) {
+            return false;
         }
+        if known == Some(new)
+            && let Some(held) = self.forks.get_mut(&log)
+        {
+            return held.take_longer(&proof);
+        }
+        self.forks.insert(log, proof);
+        true
     }
 
     /// Takes in a head that a node has cosigned; the longest of each witness is kept. Whether the witness is a hub is
