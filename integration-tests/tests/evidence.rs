@@ -26,7 +26,8 @@ fn verdicts(dir: &Path, text: &[u8], root: &Path) -> [(bool, String, u64, u64); 
     let (file, root) = (file.to_str().unwrap(), root.to_str().unwrap());
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("verify_evidence.py");
     let ours = run(dir, &["--json", "audit", "verify-evidence", file, "--root", root]);
-    let theirs = Command::new("python3").arg(script).args([file, "--root", root, "--json"]).output().unwrap();
+    let python = std::env::var("WADI_PYTHON").unwrap_or_else(|_| "python3".into());
+    let theirs = Command::new(python).arg(script).args([file, "--root", root, "--json"]).output().unwrap();
     [ours, theirs].map(|output| {
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -33,6 +33,8 @@ pub(crate) struct Group {
     own_start: BTreeMap<LogId, Peaks>,
     pub(crate) books: HashMap<RecordId, Book>,
     pub(crate) fresh: HashMap<RecordId, Vec<VerifiedEntry>>,
+    /// What the store holds of records that this group is about to touch.
+    prefetched: HashMap<RecordId, Vec<VerifiedEntry>>,
     pub(crate) unjudged: HashMap<RecordId, Vec<(Reference, Reference)>>,
     pub(crate) touched: BTreeSet<RecordId>,
     pub(crate) retry: BTreeSet<RecordId>,
@@ -62,6 +64,7 @@ impl Group {
             own_start: BTreeMap::new(),
             books: HashMap::new(),
             fresh: HashMap::new(),
+            prefetched: HashMap::new(),
             unjudged: HashMap::new(),
             touched: BTreeSet::new(),
             retry: BTreeSet::new(),
@@ -163,6 +166,7 @@ impl Desk {
             Work::Account { record, reply } => {
                 let _ = reply.send(self.account(g, record).await);
             }
+            Work::CutForks => self.cut_forks(g).await,
             Work::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;
                 g.done.push(Box::new(move |_| {
@@ -181,6 +185,7 @@ impl Desk {
                 g.batch.seen.extend(mended.seen);
                 g.batch.resyncs.extend(mended.resyncs);
                 g.batch.local.extend(mended.local);
+                g.batch.healed |= mended.healed;
                 g.done.push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
             }
             Work::Rederive { ids, mend, reply } => match self.rederive(g, ids, mend).await {
@@ -751,10 +756,32 @@ impl Desk {
         then.map(|b| b.json()).ok_or_else(nothing)
     }
 
+    /// Reads what the store holds of these records at once, for building those that memory does not have. A record that this
+    /// group has touched is not read again: what was read holds until the group is committed.
+    pub(crate) async fn prefetch(&self, g: &mut Group, ids: BTreeSet<RecordId>) -> Result<(), StoreError> {
+        let unknown = |id: &RecordId| {
+            !g.books.contains_key(id)
+                && !self.books.contains(id)
+                && !g.prefetched.contains_key(id)
+                && !g.touched.contains(id)
+        };
+        let ids: Vec<RecordId> = ids.into_iter().filter(unknown).collect();
+        if ids.len() < 2 {
+            return Ok(());
+        }
+        g.prefetched.extend(ids.iter().map(|id| (*id, Vec::new())));
+        for (id, stored) in self.store.entries_of(&ids).await? {
+            g.prefetched.entry(id).or_default().push(stored.entry);
+        }
+        Ok(())
+    }
+
     /// Builds a record from the store and from what this group brought.
     async fn build(&mut self, g: &mut Group, id: RecordId) -> Result<(), StoreError> {
-        let mut entries: Vec<VerifiedEntry> =
-            self.store.record_entries(&id).await?.into_iter().map(|s| s.entry).collect();
+        let mut entries = match g.prefetched.remove(&id) {
+            Some(entries) => entries,
+            None => self.store.record_entries(&id).await?.into_iter().map(|s| s.entry).collect(),
+        };
         entries.extend(g.fresh.get(&id).into_iter().flatten().cloned());
         let mut rows = Vec::with_capacity(entries.len());
         g.unjudged.remove(&id);

@@ -16,7 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     num::NonZeroUsize,
     sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
@@ -35,8 +35,6 @@ const BOOKS_MAX: usize = 2_000;
 const SEEN_MAX: usize = 4_096;
 /// Control entries read at once.
 const LOAD_ROWS: u32 = 512;
-/// How long a hub that lost its tail waits for it before it cuts forks as if it had cut none before.
-const PAST_WAIT: Duration = Duration::from_secs(3_600);
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
 
@@ -69,6 +67,8 @@ pub(crate) enum Work {
         record: RecordId,
         reply: Reply<Account>,
     },
+    /// The past is known as far as a peer knows it: forks can be answered with cuts.
+    CutForks,
     /// Entries that were asked for.
     Stretches(Fetched, NodeId, oneshot::Sender<()>),
     /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. What was read of logs is written while
@@ -99,6 +99,7 @@ impl Work {
             Self::Mend(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
+            | Self::CutForks
             | Self::Forks(..)
             | Self::Cosigned(..)
             | Self::HubTime(_)
@@ -152,9 +153,6 @@ pub(crate) struct Desk {
     pub(crate) side: HashSet<Reference>,
     /// Has everything read through, where something was found or missed that only that sets right.
     pub(crate) scrub_now: Arc<Notify>,
-    /// Forks that this hub leaves uncut until it knows its own past, and since when it runs.
-    pub(crate) uncut: bool,
-    pub(crate) began: Instant,
 }
 
 impl Desk {
@@ -248,17 +246,6 @@ impl Desk {
             }
         }
         Ok(())
-    }
-
-    /// Whether a hub knows its own past: of a tail that was lost it may have cut forks. Should nobody bring that back in an
-    /// hour, it goes on without.
-    pub(crate) fn knows_own_past(&self) -> bool {
-        let AnchorState::LostTail { heads, .. } = self.store.anchor_state() else { return true };
-        let control = self.control.read().expect("no panic holds it");
-        let is_own = |log: &LogId| log.node == self.node() && log.lane == Lane::Control;
-        let named = control.boots().values().flatten().map(|(log, size)| (log, *size));
-        let mut ends = heads.iter().map(|(log, tip)| (log, tip.size)).chain(named);
-        self.began.elapsed() > PAST_WAIT || ends.all(|(log, size)| !is_own(log) || self.held(log) >= size)
     }
 
     pub(crate) fn publish_frontier(&self) {

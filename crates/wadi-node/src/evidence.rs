@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// How many entries count of a log as held here.
-    async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
+    pub(crate) async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
         let Some(bound) = self.with_control(|c| c.bound(log)) else { return Ok(u64::MAX) };
         let size = self.frontier.read().expect("no panic holds it").0.get(log).map_or(0, |t| t.size);
         let reached = bound.size > 0 && bound.size <= size;

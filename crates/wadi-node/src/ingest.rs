@@ -3,6 +3,7 @@
 use crate::{
     commit::Group,
     desk::{Desk, Held, Ingested},
+    mend::record_of,
     node::Event,
 };
 use std::sync::atomic::Ordering;
@@ -39,9 +40,14 @@ impl Desk {
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
             // Held already: taking it again changes nothing. That it is the same, equal frontiers prove; another branch
             // is the search for forks' to find.
-            let Some(checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
+            let Some(mut checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
                 return Err(refused("gap"));
             };
+            // Of one head there may be two signatures, with an older and a newer hub time: the one that was offered is what
+            // the cosignature has to fit.
+            if (head.size, head.root) == (held, peaks.root()) && block.checkpoint.verify(&author.log_key).is_ok() {
+                checkpoint = block.checkpoint.clone();
+            }
             let tip = Tip { size: held, root: peaks.root() };
             return Ok(Ingested::Durable { tip, cosignature: Box::new(self.cosign(&checkpoint)) });
         }
@@ -61,6 +67,12 @@ impl Desk {
                 return Err(refused(error.code()));
             }
         };
+        let spoken_of = block.entries().iter().filter_map(record_of).collect();
+        if let Err(error) = self.prefetch(g, spoken_of).await {
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
+        }
         for entry in block.entries() {
             if let Err(error) = self.take_entry(g, entry, peer).await {
                 let code = error.code();
@@ -89,7 +101,6 @@ impl Desk {
             return Err(refused(code));
         }
         self.move_watermark(g, &log.node);
-        self.cut_forks(g).await;
         g.verdicts_moved |= self.control.read().expect("no panic holds it").bound(&log).is_some();
         Ok(Ingested::Durable { tip, cosignature: Box::new(cosignature) })
     }
@@ -234,17 +245,14 @@ impl Desk {
             g.verdicts_moved = true;
             g.forked.insert(log);
             g.batch.forks.push(proof.clone());
-            g.events.push(Event::Forks(vec![proof.clone()]));
-            self.cut_fork(g, &proof).await;
+            g.events.push(Event::Forks(vec![proof]));
         }
     }
 
-    /// Cuts the forks that were left uncut until this hub knew its own past, once it does.
-    async fn cut_forks(&mut self, g: &mut Group) {
-        if !self.uncut || !self.knows_own_past() {
-            return;
-        }
-        self.uncut = false;
+    /// Cuts the logs whose fork is known and which no cut stands against. A hub does that when it has compared with the peer
+    /// and lacks no control entries that the peer has: one that comes back empty hears of old forks before it hears of its own
+    /// cuts, and would cut at the little that it holds by then.
+    pub(crate) async fn cut_forks(&mut self, g: &mut Group) {
         let proofs: Vec<ForkProof> =
             self.control.read().expect("no panic holds it").forks().values().cloned().collect();
         for proof in &proofs {
@@ -261,11 +269,6 @@ impl Desk {
             (control.cut_bound(log).is_some(), control.role(&log.node) == Some(Role::Hub))
         };
         if self.me.role != Role::Hub || is_cut || of_hub || wadi_store::defence::off("cut") {
-            return;
-        }
-        if !self.knows_own_past() {
-            // It may have cut this very log at more than it holds by now, and of two cuts the smaller would hold.
-            self.uncut = true;
             return;
         }
         let held = self.logs.get(log).map(|h| Tip { size: h.peaks.size(), root: h.peaks.root() });

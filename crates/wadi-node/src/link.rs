@@ -94,6 +94,10 @@ struct Link<'n> {
     alike: Option<Frontier>,
     remembered: Option<Frontier>,
     written: std::time::Instant,
+    /// The peer's certificate has expired.
+    late: bool,
+    /// Forks are known that may want a cut.
+    cuts_due: bool,
     /// Whether this link had everything read through already.
     scrubs: AtomicBool,
     comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
@@ -112,8 +116,31 @@ pub async fn run_link(
     node: Arc<Node>,
     peer: NodeId,
     tls_key: [u8; 32],
+    incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    drive(node, (peer, tls_key), incoming, out, false).await
+}
+
+/// The same with a peer whose certificate has expired: it hands in what its own logs hold, and is given nothing of others.
+pub async fn run_late_link(
+    node: Arc<Node>,
+    peer: NodeId,
+    tls_key: [u8; 32],
+    incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    let why = "its certificate has expired: it hands in what it holds and takes nothing until it is renewed";
+    node.note_refusal(peer.to_string(), "certificate_expired".into(), why.into(), String::new()).await;
+    drive(node, (peer, tls_key), incoming, out, true).await
+}
+
+async fn drive(
+    node: Arc<Node>,
+    (peer, tls_key): (NodeId, [u8; 32]),
     mut incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
+    late: bool,
 ) -> String {
     let mut events = node.listen();
     let mut link = Link {
@@ -139,6 +166,8 @@ pub async fn run_link(
         alike: None,
         remembered: None,
         written: std::time::Instant::now(),
+        cuts_due: node.me.role == Role::Hub,
+        late,
         scrubs: AtomicBool::new(false),
         comparing: None,
         digests: None,
@@ -154,6 +183,10 @@ pub async fn run_link(
     let mut tick = tokio::time::interval(TICK);
     let why = loop {
         link.work().await;
+        if link.cuts_due && link.session.knows_control() {
+            link.cuts_due = false;
+            node.put(Work::CutForks).await;
+        }
         if link.session.peer().is_some_and(|p| p.tls_key != tls_key) && link.session.is_greeted() {
             link.closed = Some("the certificate's key is not the one that the peer's enrolment names".into());
         }
@@ -166,8 +199,13 @@ pub async fn run_link(
             Some((log, to, done)) = link.ingesting.next() => link.ingested(log, to, done),
             arrived = incoming.recv(), if link.ingesting.len() < INGESTING_MAX => match arrived {
                 None => break "the connection ended".into(),
-                Some(Arriving::Message(m)) => link.inputs.push_back(Input::Received(m)),
-                Some(Arriving::Frame(lane, bytes)) => link.inputs.push_back(Input::Frame { lane, bytes }),
+                Some(arriving) => {
+                    node.note_peer(peer, |p| p.last_contact_ms = node.now_ms());
+                    link.inputs.push_back(match arriving {
+                        Arriving::Message(m) => Input::Received(m),
+                        Arriving::Frame(lane, bytes) => Input::Frame { lane, bytes },
+                    });
+                }
             },
             event = events.recv() => match event {
                 Ok(event) => link.event(event).await,
@@ -180,7 +218,6 @@ pub async fn run_link(
         }
         node.note_peer(peer, |p| {
             p.connected = true;
-            p.last_contact_ms = node.now_ms();
             p.unsent = link.session.unsent();
             p.sent_bytes = link.session.sent_bytes();
             if p.unsent > 0 {
@@ -241,6 +278,7 @@ impl Link<'_> {
                 .collect(),
             frontier: frontier.clone(),
             remembered: self.remembered.clone(),
+            late: self.late,
         }
     }
 
@@ -476,7 +514,10 @@ impl Link<'_> {
             }
             Event::Refreshed(log) => self.inputs.push_back(Input::Refreshed(log)),
             Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
-            Event::Forks(proofs) => self.inputs.push_back(Input::NewForks(proofs)),
+            Event::Forks(proofs) => {
+                self.cuts_due = self.node.me.role == Role::Hub;
+                self.inputs.push_back(Input::NewForks(proofs));
+            }
             Event::HubCosigned(checkpoint, cosignature) => {
                 let log = checkpoint.checkpoint.log;
                 // What was carried of it is no more: there is room to offer for what is.
@@ -555,13 +596,16 @@ impl Link<'_> {
 
     async fn tick(&mut self) {
         let Some(peer) = self.session.peer().cloned() else { return };
+        // A node that is cut while it is connected is captured: nothing more is said to it.
         if self.node.with_control(|c| c.is_cut(&self.peer)) {
-            // Captured while it was connected: nothing more is said to it.
             self.closed = Some("the peer was cut".into());
             return;
         }
         if (self.alike.is_some() || self.unwritten) && self.written.elapsed() >= REMEMBER_PAUSE {
             self.write_down().await;
+        }
+        if self.late {
+            return;
         }
         self.ask_wanted();
         match (self.node.me.role, peer.role) {

@@ -121,6 +121,8 @@ pub struct Node {
     runner: Mutex<Option<tokio::task::JoinHandle<()>>>,
     pub(crate) orders: Arc<Mutex<Orders>>,
     pub(crate) resync_wake: Arc<Notify>,
+    /// Alarms of the porches and the daemon, by what they are about.
+    pub(crate) alarms: Mutex<BTreeMap<&'static str, String>>,
     /// Who changes a resync's state has it alone.
     pub(crate) resync_step: tokio::sync::Mutex<()>,
     pub(crate) wants: Arc<Mutex<Wants>>,
@@ -187,8 +189,6 @@ impl Node {
             orders: orders.clone(),
             side: Default::default(),
             scrub_now: scrub_now.clone(),
-            uncut: false,
-            began: std::time::Instant::now(),
         };
         desk.load().await?;
         if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
@@ -220,6 +220,7 @@ impl Node {
             runner: Mutex::new(None),
             orders,
             resync_wake: Arc::default(),
+            alarms: Mutex::default(),
             resync_step: tokio::sync::Mutex::new(()),
             wants,
             links: Mutex::default(),
@@ -346,6 +347,15 @@ impl Node {
     /// The cursor of the newest change that was reconciled, with all before it.
     pub fn reconciled(&self) -> i64 {
         self.reconciled.load(Ordering::Relaxed)
+    }
+
+    /// Raises an alarm of the daemon's, or ends it.
+    pub fn set_alarm(&self, about: &'static str, alarm: Option<String>) {
+        let mut alarms = self.alarms.lock().expect("no panic holds it");
+        match alarm {
+            Some(text) => drop(alarms.insert(about, text)),
+            None => drop(alarms.remove(about)),
+        }
     }
 
     /// Changes how a peer stands, for status.

@@ -7,9 +7,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
 };
-use wadi_log::{Crossing, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
+use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
-use wadi_store::{AnchorState, RecordFilter, RecordRow, StoreError};
+use wadi_store::{AnchorState, RecordFilter, RecordRow, StoreError, StoredEntry};
 
 /// Of a lane of a crossing: its records, and digests over their documents and over their states.
 pub(crate) type Digests = (u8, String, i64, Hash, Hash);
@@ -123,7 +123,7 @@ impl Node {
             json["detained_by"] = holds.into();
         }
         let entries = self.store.record_entries(&row.id).await?;
-        let safety = entries.iter().map(|e| self.safety(&e.entry.reference())).min().unwrap_or(Safety::LocalOnly);
+        let safety = entries.iter().map(|e| self.safety_of(e)).min().unwrap_or(Safety::LocalOnly);
         json["safety"] = json!(safety);
         json["changed"] = row.changed.into();
         Ok(json)
@@ -166,6 +166,32 @@ impl Node {
             Safety::Carried
         } else {
             Safety::LocalOnly
+        }
+    }
+
+    /// The same of a stored entry: one that stands on another branch than its log's has none of what was said of the log.
+    pub(crate) fn safety_of(&self, stored: &StoredEntry) -> Safety {
+        match self.is_beside(stored) {
+            true if self.me.role == Role::Hub => Safety::AtHub,
+            true => Safety::Carried,
+            false => self.safety(&stored.entry.reference()),
+        }
+    }
+
+    /// Whether an entry stands on another branch of a forked log than the one that is held as the log.
+    pub(crate) fn is_beside(&self, stored: &StoredEntry) -> bool {
+        let r = stored.entry.reference();
+        let held = self.frontier.read().expect("no panic holds it").0.contains_key(&r.log);
+        !stored.main && held && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
+    }
+
+    /// Whether a tail that was lost is held again in full.
+    pub(crate) fn is_healed(&self) -> bool {
+        let frontier = self.frontier.read().expect("no panic holds it");
+        match self.store.anchor_state() {
+            AnchorState::LostTail { heads, .. } if heads.is_empty() => self.compared(),
+            AnchorState::LostTail { heads, .. } => !lacks(heads, &frontier),
+            _ => false,
         }
     }
 
@@ -217,6 +243,7 @@ impl Node {
         if let Some(first) = scrub.structure.first() {
             alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
         }
+        alarms.extend(self.alarms.lock().expect("no panic holds it").values().cloned());
         let degraded = self.room.degraded();
         alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
         let set_aside = self.store.local_all(salvage::SCOPE).await?;
@@ -229,7 +256,17 @@ impl Node {
                 format!("{} {} {} {} {}", s.lane, s.crossing, s.entries_digest, s.documents_digest, s.states_digest);
             peaks.append(wadi_log::leaf_hash(line.as_bytes()));
         }
-        let peers = self.peers.lock().expect("no panic holds it").clone();
+        let mut peers = self.peers.lock().expect("no panic holds it").clone();
+        if self.me.role == Role::Hub {
+            // A site that has not been heard since this start is dark, and not absent.
+            let known = self.with_control(|c| {
+                let sites = c.enrolments().filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
+                sites.map(|e| e.node()).collect::<Vec<_>>()
+            });
+            for id in known {
+                peers.entry(id).or_default();
+            }
+        }
         let name = |n: &NodeId| self.with_control(|c| c.enrolment(n).map_or_else(|| n.to_string(), |e| e.name.clone()));
         let status = Status {
             node: self.me.name.clone(),
@@ -262,7 +299,13 @@ impl Node {
                 })
                 .collect(),
             forks: self.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
-            cuts: self.with_control(|c| c.cuts().map(|f| f.cut.reason).collect()),
+            cuts: self.with_control(|c| {
+                let of = |target: &CutTarget| match target {
+                    CutTarget::Node(node) => c.enrolment(node).map_or_else(|| node.to_string(), |e| e.name.clone()),
+                    CutTarget::Log(log) => log.origin(),
+                };
+                c.cuts().map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason)).collect()
+            }),
             last_refused: self
                 .store
                 .refusals(10)

@@ -214,7 +214,9 @@ impl Node {
         }
         let forks = self.with_control(|c| c.forks().iter().map(|(l, f)| (*l, f.at)).collect::<BTreeMap<_, _>>());
         let differences = compared.map(|c| c.differences).unwrap_or_default();
-        plan.equal_logs = (mine.0.len() - differences.keys().filter(|l| mine.0.contains_key(l)).count()) as u64;
+        if plan.compared {
+            plan.equal_logs = mine.0.keys().filter(|l| !differences.contains_key(l)).count() as u64;
+        }
         for (log, difference) in differences {
             let held = mine.0.get(&log).map_or(0, |t: &Tip| t.size);
             let (state, theirs, range) = match difference {
@@ -358,7 +360,7 @@ impl Node {
         check_length("by", by)?;
         let crossing = site.to_uppercase().parse().ok();
         let target = self.with_control(|c| {
-            let mut all = c.enrolments().filter(|e| e.role == Role::Crossing);
+            let mut all = c.enrolments().filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
             all.find(|e| e.name == site || (crossing.is_some() && e.crossing == crossing)).cloned()
         });
         let target = target.ok_or_else(|| NodeError::Refused {

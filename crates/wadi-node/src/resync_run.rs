@@ -2,6 +2,7 @@
 //! that a power cut costs no more than the step it fell into.
 
 use crate::{
+    desk::Work,
     error::NodeError,
     node::{Event, Node},
     resync::{RangeProgress, Resync, ResyncState, unshipped},
@@ -13,7 +14,8 @@ use std::{
     sync::{Arc, Mutex, Weak, atomic::Ordering},
     time::Duration,
 };
-use wadi_log::{Body, Enrolment, NodeId, Reference, ResyncOrder, ResyncReport, Role};
+use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
+use wadi_store::Batch;
 
 /// How often a step looks again at what it waits for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -39,6 +41,13 @@ pub(crate) struct Orders {
     pub(crate) reports: BTreeMap<Reference, BTreeMap<NodeId, String>>,
 }
 
+/// Whether a node is one of the crossing that an order is for: nobody else's report answers it.
+fn is_there(node: &Node, by: &NodeId, order: &ResyncOrder) -> bool {
+    node.with_control(|c| {
+        c.enrolment(by).is_some_and(|e| e.role == Role::Crossing && e.crossing == Some(order.crossing))
+    })
+}
+
 impl Orders {
     /// Takes in an entry of a control log whose author may say it.
     pub(crate) fn learn(&mut self, at: Reference, body: &Body) -> bool {
@@ -54,6 +63,7 @@ impl Orders {
 
 pub(crate) struct Runner {
     node: Weak<Node>,
+    healed: bool,
     orders: Arc<Mutex<Orders>>,
     /// How many orders and reports there were when they were last looked at.
     heard: Mutex<Option<(usize, usize)>>,
@@ -61,10 +71,10 @@ pub(crate) struct Runner {
 
 impl Runner {
     pub(crate) fn new(node: &Arc<Node>) -> Self {
-        Self { node: Arc::downgrade(node), orders: node.orders.clone(), heard: Mutex::default() }
+        Self { node: Arc::downgrade(node), healed: false, orders: node.orders.clone(), heard: Mutex::default() }
     }
 
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         let Some(wake) = self.node.upgrade().map(|n| n.resync_wake.clone()) else { return };
         if let Some(node) = self.node.upgrade() {
             // A plan that a power cut fell into says nothing.
@@ -81,6 +91,11 @@ impl Runner {
         loop {
             {
                 let Some(node) = self.node.upgrade() else { return };
+                if !self.healed && node.is_healed() {
+                    // The loss is made good: from here on a later one is told from it.
+                    let batch = Batch { healed: true, ..Batch::default() };
+                    self.healed = node.ask(|reply| Work::Mend(Box::new(batch), None, reply)).await.is_ok();
+                }
                 if pause.is_some() || self.hears() {
                     pause = self.round(&node).await.unwrap_or_else(|error| {
                         tracing::warn!(%error, "a resync waits");
@@ -139,12 +154,7 @@ impl Runner {
             if !node.with_control(|c| c.fact_counts(&at)) {
                 continue;
             }
-            // Of a site's resync its own nodes report, and nobody else.
-            let of_site = |id: &NodeId| {
-                let is_it = |e: &Enrolment| e.role == Role::Crossing && e.crossing == Some(order.crossing);
-                node.with_control(|c| c.enrolment(id).is_some_and(is_it))
-            };
-            let told = reports.get(&at).into_iter().flatten().find(|told| of_site(told.0)).map(|(_, text)| text);
+            let told = reports.get(&at).into_iter().flatten().find(|told| is_there(node, told.0, &order));
             let reported = reports.get(&at).is_some_and(|by| by.contains_key(&node.id()));
             let row = known.iter().find(|r| r.id == order.id);
             let for_me = node.me.role == Role::Crossing && node.me.crossing == Some(order.crossing);
@@ -154,10 +164,11 @@ impl Runner {
                 let made_ms = node.now_ms();
                 let begun = Resync::begun(order.id, &order.reason, &order.approved_by, made_ms, Some(at.to_string()));
                 node.keep_resync(&Resync { node: node.me.name.clone(), peer: hub, ..begun }).await?;
-            } else if let (Some(row), Some(text)) = (row, told)
+            } else if let (Some(row), Some((reporter, text))) = (row, told)
                 && row.state == ResyncState::Ordered
             {
                 let mut done = row.clone();
+                done.node = node.with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
                 let told: Value = serde_json::from_str(text).unwrap_or_default();
                 let failed = told["equal"] != true;
                 done.state = if failed { ResyncState::Failed } else { ResyncState::Done };

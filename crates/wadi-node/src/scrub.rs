@@ -229,9 +229,9 @@ impl Node {
     }
 
     /// After a stop that was not in order: reads through what this node wrote in its last epoch, where a failed write or a
-    /// power cut could have left something, before anybody relies on it. The rest is read through soon.
+    /// power cut could have left something, before anybody relies on it. The rest is the first round's, at its own pace.
     pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
-        let alone = self.scrubbing.lock().await;
+        let _alone = self.scrubbing.lock().await;
         let last = self.store.local("epoch", &self.id().to_string()).await?;
         let switches = self.switches();
         for row in self.store.logs().await? {
@@ -239,8 +239,6 @@ impl Node {
                 self.scrub_log(&row, switches, Round { bytes_s: None, mend: true }).await?;
             }
         }
-        drop(alone);
-        self.scrub_soon();
         Ok(())
     }
 

@@ -65,6 +65,8 @@ pub struct Batch {
     pub reindexed: Vec<(LogId, u64, u64)>,
     /// Records that no entry speaks of: rot put them there.
     pub records_gone: Vec<RecordId>,
+    /// Whether a lost tail that is remembered is held again in full.
+    pub healed: bool,
     /// Resyncs: id and JSON.
     pub resyncs: Vec<(String, String)>,
     /// Heads of this node's own logs after this batch, for the anchor.
@@ -92,6 +94,7 @@ impl Batch {
             && self.local.is_empty()
             && self.local_gone.is_empty()
             && self.gone_seen.is_none()
+            && !self.healed
             && self.mended.is_empty()
             && self.side.is_empty()
             && self.branches.is_empty()

@@ -428,6 +428,9 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .execute(&mut *conn)
         .await?;
     }
+    if batch.healed {
+        sqlx::query("DELETE FROM meta WHERE key IN ('lost_tail', 'lost_held')").execute(&mut *conn).await?;
+    }
     let mut rows = Rows::of(&tables::RESYNCS);
     for (id, json) in batch.resyncs.iter().map(|(id, json)| (id, json)).collect::<BTreeMap<_, _>>() {
         rows.text(id).text(json);

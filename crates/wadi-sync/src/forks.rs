@@ -156,6 +156,7 @@ mod tests {
             forks: (0..1_000).map(proof).collect(),
             uncosigned: BTreeSet::new(),
             remembered: None,
+            late: false,
         };
         let mut told = 0;
         for output in Session::new(peer.node()).handle(Input::Start(Box::new(start))) {

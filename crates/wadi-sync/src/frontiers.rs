@@ -285,6 +285,7 @@ mod tests {
                     forks: vec![],
                     uncosigned: BTreeSet::new(),
                     remembered,
+                    late: false,
                 }))
             };
             let [a, b] = past;
@@ -327,6 +328,7 @@ mod tests {
                 forks: vec![],
                 uncosigned: BTreeSet::new(),
                 remembered: None,
+                late: false,
             })));
             let done = session.handle(Input::Received(message));
             assert!(matches!(done[..], [Output::Close { code: "out_of_order", .. }]), "{done:?}");

@@ -10,7 +10,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
     Block, Branch, Cosignature, Difference, Enrolment, Folded, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
-    RecordId, Role, RootKey, SignedCheckpoint, Subtree, Tip,
+    RecordId, Role, RootKey, Scope, SignedCheckpoint, Subtree, Tip,
 };
 
 /// The protocol's version.
@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub uncosigned: BTreeSet<LogId>,
     /// What both held alike when this peer was last in contact.
     pub remembered: Option<Frontier>,
+    /// The peer's certificate has expired: only its own logs are exchanged.
+    pub late: bool,
 }
 
 /// What happened.
@@ -295,6 +297,13 @@ impl Session {
     pub fn is_idle(&self) -> bool {
         self.agreed && self.in_flight.is_empty() && self.loading.is_empty() && self.unfolding.is_empty()
     }
+    /// Whether frontiers were compared, and no control entries are known that the peer holds and this node does not.
+    pub fn knows_control(&self) -> bool {
+        let behind = |(log, link): (&LogId, &Link)| {
+            log.lane == Lane::Control && !link.stuck && link.theirs > self.mine(log).size
+        };
+        self.agreed && self.unfolding.is_empty() && !self.logs.iter().any(behind)
+    }
     /// Bytes of messages, both ways, that compare what both hold.
     pub fn message_bytes(&self) -> u64 {
         self.message_bytes
@@ -410,6 +419,7 @@ impl Session {
         // differ, and the frontiers tell.
         self.peer = snapshot.members.iter().find(|e| e.node() == self.peer_node).cloned();
         self.known_before = self.peer.is_some();
+        self.narrow(snapshot.late);
         self.start = Some(snapshot);
         self.said = self.visible_frontier();
         self.said_digest = self.said.digest();
@@ -426,6 +436,13 @@ impl Session {
         // Proofs travel first.
         let forks = start.forks.clone();
         self.send_forks(forks, out);
+    }
+
+    /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.
+    fn narrow(&mut self, late: bool) {
+        if let Some(peer) = self.peer.as_mut().filter(|_| late) {
+            peer.scope = Scope(Vec::new());
+        }
     }
 
     /// A log that both may see: each by its grant, or because it is its own.
@@ -584,6 +601,7 @@ impl Session {
         self.greeted = true;
         let news = known.is_none();
         self.peer = Some(known.unwrap_or_else(|| enrolment.clone()));
+        self.narrow(self.start.as_ref().is_some_and(|s| s.late));
         if news {
             out.push(Output::Learn(vec![enrolment]));
         }

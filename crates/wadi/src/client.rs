@@ -67,7 +67,10 @@ impl Client {
             (None, Ok(c)) => {
                 let path = c.data.join("operator.token");
                 std::fs::read_to_string(&path).map_err(|e| {
-                    let why = format!("{}: {e}; is the node running here? Else give --token", path.display());
+                    let why = format!(
+                        "{}: {e}; did the node run here (a standby did not yet)? Else give --token",
+                        path.display()
+                    );
                     Failure::new("no_token", why)
                 })?
             }

@@ -262,6 +262,9 @@ impl Ca {
         std::fs::write(dir.join("hosts"), hosts.join("\n"))?;
         std::fs::write(dir.join("ca.pem"), &self.ca_pem)?;
         std::fs::write(dir.join("root.pub"), hex(&self.root.public()) + "\n")?;
+        if self.dir.join("crl.pem").exists() {
+            std::fs::copy(self.dir.join("crl.pem"), dir.join("crl.pem"))?;
+        }
         std::fs::write(dir.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
         self.share()?;
         Ok((dir, enrolment))
@@ -452,12 +455,17 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
         }
         PkiCommand::Renew { name, ca } => {
             let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name)?;
-            tell(format!("A new certificate is in {}.", dir.display()), json!({"name": name, "papers": dir}));
+            let text = format!(
+                "A new certificate is in {}: copy tls.pem into the papers on the node's machine, and restart the node.",
+                dir.display()
+            );
+            tell(text, json!({"name": name, "papers": dir}));
         }
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
             let text = format!(
-                "{name} is on the list {}: copy it to every node's papers. At the hub, `wadi say cut {name}` ends what counts of it.",
+                "{name} is on the list {}: copy it into every node's papers, and restart the nodes. At the hub, `wadi say cut \
+                 {name}` ends what counts of it.",
                 path.display()
             );
             tell(text, json!({"revoked": name, "crl": path}));

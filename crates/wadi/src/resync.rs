@@ -194,20 +194,25 @@ fn list_text(all: &Value) -> String {
 
 fn plan_text(r: &Value) -> String {
     let mut out = format!(
-        "{}  {}  {} with {}  ({} entries read, {} logs equal)\n",
+        "{}  {}  {} with {}",
         text(r, "id"),
         text(r, "state").to_uppercase(),
         text(r, "node"),
         text(r, "peer"),
-        r["scrubbed_entries"],
-        r["equal_logs"],
     );
+    // What was ordered has no plan, and of one that could not be made there is nothing to tell but why.
+    let no_plan = r["order"].is_string() || (r["state"] == "failed" && r["outcome"]["why"].is_string());
     if r["state"] == "ordered" {
-        return out + "The site carries it out at its next contact and reports; `wadi resync status` shows it.";
+        return out + "\nThe site carries it out at its next contact and reports; `wadi resync status` shows it.";
     }
-    if r["compared"] == false {
-        out += "The peer is not in contact: what it holds is unknown. Only this node's own disk was read.\n";
-    }
+    out += &match (no_plan, r["compared"] == true) {
+        (true, _) => "\n".to_string(),
+        (false, true) => format!("  ({} entries read, {} logs equal)\n", r["scrubbed_entries"], r["equal_logs"]),
+        (false, false) => format!(
+            "  ({} entries read)\nThe peer was not in contact: what it holds is unknown. Only this node's own disk was read.\n",
+            r["scrubbed_entries"]
+        ),
+    };
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["log", "state", "here", "there", "entries", "ranges"]);
     for log in r["logs"].as_array().into_iter().flatten() {
@@ -226,17 +231,19 @@ fn plan_text(r: &Value) -> String {
     if r["logs"].as_array().is_some_and(|l| !l.is_empty()) {
         out += &format!("{table}\n");
     }
-    out += &format!(
-        "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} refused, {} records stood wrong\n",
-        r["send_entries"],
-        r["send_bytes"],
-        r["fetch_entries"].as_u64().unwrap_or(0) + r["damaged_entries"].as_u64().unwrap_or(0),
-        r["fetch_bytes"],
-        r["seconds"].as_f64().map_or_else(String::new, |s| format!(", about {s:.0} s at the link's rate")),
-        r["waiting"],
-        r["refused"],
-        r["rederived"],
-    );
+    if !no_plan {
+        out += &format!(
+            "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} refused, {} records stood wrong\n",
+            r["send_entries"],
+            r["send_bytes"],
+            r["fetch_entries"].as_u64().unwrap_or(0) + r["damaged_entries"].as_u64().unwrap_or(0),
+            r["fetch_bytes"],
+            r["seconds"].as_f64().map_or_else(String::new, |s| format!(", about {s:.0} s at the link's rate")),
+            r["waiting"],
+            r["refused"],
+            r["rederived"],
+        );
+    }
     let outcome = &r["outcome"];
     match text(r, "state").as_str() {
         "planned" => out += &format!("Nothing was changed. Carry it out with: wadi resync run {}", text(r, "id")),
