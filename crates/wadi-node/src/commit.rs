@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
 };
 use wadi_log::{
     Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks, RecordId, Reference, Role,
@@ -38,6 +38,8 @@ pub(crate) struct Group {
     pub(crate) unjudged: HashMap<RecordId, Vec<(Reference, Reference)>>,
     pub(crate) touched: BTreeSet<RecordId>,
     pub(crate) retry: BTreeSet<RecordId>,
+    /// Records that are built again by further commits: a log may be of more than memory holds at once.
+    later: BTreeSet<RecordId>,
     pub(crate) verdicts_moved: bool,
     pub(crate) grown: BTreeMap<LogId, Tip>,
     pub(crate) events: Vec<Event>,
@@ -66,6 +68,7 @@ impl Group {
             unjudged: HashMap::new(),
             touched: BTreeSet::new(),
             retry: BTreeSet::new(),
+            later: BTreeSet::new(),
             verdicts_moved: false,
             grown: BTreeMap::new(),
             events: Vec::new(),
@@ -85,6 +88,11 @@ impl Desk {
     pub(crate) async fn work_off(&mut self, work: Vec<Work>) {
         let mut group = Group::new(self.new_batch());
         for item in work {
+            if self.stale {
+                // A commit before this one failed, and the store did not read since: nothing is built on what is not known.
+                item.refuse(&StoreError::Database("it could not be read after a write that failed".into()));
+                continue;
+            }
             self.take(&mut group, item).await;
             if group.books.len() > TOUCHED_MAX {
                 let full = std::mem::replace(&mut group, Group::new(self.new_batch()));
@@ -165,7 +173,12 @@ impl Desk {
                     let _ = reply.send(());
                 }));
             }
-            Work::Mend(mended, reply) => {
+            Work::Mend(mended, switches, reply) => {
+                let now = self.wants.lock().expect("no panic holds it").switches();
+                if switches.is_some_and(|before| before != now) {
+                    let _ = reply.send(Ok(()));
+                    return;
+                }
                 g.batch.tree.extend(mended.tree);
                 g.batch.reindexed.extend(mended.reindexed);
                 g.batch.about.extend(mended.about);
@@ -232,13 +245,14 @@ impl Desk {
         self.side.clear();
         let (reload, verdicts_moved) = (g.reload, g.verdicts_moved || !g.branched.is_empty());
         let logs: BTreeSet<LogId> = g.forked.iter().chain(&grown).copied().collect();
-        let switched = match &outcome {
-            Ok(()) => self.after_mending(reload, &logs, verdicts_moved).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the branches of forked logs could not be followed");
-                Vec::new()
-            }),
-            Err(_) => Vec::new(),
-        };
+        let mut otherwise = Vec::new();
+        if outcome.is_ok()
+            && let Err(error) = self.after_mending(reload, &logs, verdicts_moved, &mut otherwise).await
+        {
+            tracing::error!(%error, "what a commit left to be followed up could not be");
+            self.stale = true;
+            self.scrub_now.notify_one();
+        }
         for done in g.done.drain(..) {
             done(outcome.clone());
         }
@@ -255,44 +269,74 @@ impl Desk {
         if g.verdicts_moved {
             let mut after = Group::new(self.new_batch());
             after.verdicts_moved = true;
-            if self.move_verdicts(&mut after).await.unwrap_or(false) {
-                Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await;
+            match self.move_verdicts(&mut after).await {
+                Ok(true) => Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, "verdicts moved, and their records could not be built again");
+                    self.scrub_now.notify_one();
+                }
             }
         }
-        for log in switched {
-            let at = self.control.read().expect("no panic holds it").forks().get(&log).map_or(0, |f| f.at);
+        let mut later = std::mem::take(&mut g.later);
+        for (log, from) in otherwise {
+            match self.store.records_of_log(&log, from).await {
+                Ok(ids) => later.extend(ids),
+                Err(error) => {
+                    tracing::error!(%error, log = %log, "records of a log could not be built again");
+                    self.scrub_now.notify_one();
+                }
+            }
+        }
+        let later: Vec<RecordId> = later.into_iter().collect();
+        for part in later.chunks(TOUCHED_MAX) {
             let mut after = Group::new(self.new_batch());
-            for id in self.store.records_of_log(&log, at).await.unwrap_or_default() {
-                if let Err(error) = self.rebuild(&mut after, id).await {
+            for id in part {
+                if let Err(error) = self.rebuild(&mut after, *id).await {
                     tracing::error!(%error, record = %id, "a record could not be built again");
+                    self.scrub_now.notify_one();
                 }
             }
             Box::pin(self.commit(after)).await;
         }
     }
 
-    /// What a commit leaves to be followed up: control entries that came back, and forks. Returns the logs whose other branch
-    /// became the log.
+    /// What a commit leaves to be followed up: control entries that came back, and forks. Adds the logs whose records are to be
+    /// built again, each from a position on: those whose other branch became the log, and those of which more or less counts.
     async fn after_mending(
         &mut self,
         reload: bool,
         logs: &BTreeSet<LogId>,
         verdicts_moved: bool,
-    ) -> Result<Vec<LogId>, StoreError> {
+        otherwise: &mut Vec<(LogId, u64)>,
+    ) -> Result<(), StoreError> {
         if reload {
-            self.load().await?;
+            otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         }
         let switched = self.follow_forks(logs, verdicts_moved).await?;
-        if !switched.is_empty() {
-            self.load().await?;
+        if switched.is_empty() {
+            return Ok(());
         }
-        Ok(switched)
+        otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
+        let proofs: Vec<_> = {
+            let control = self.control.read().expect("no panic holds it");
+            switched.iter().filter_map(|log| control.forks().get(log).cloned()).collect()
+        };
+        for proof in &proofs {
+            otherwise.push((proof.log(), proof.at));
+            // The branch that was the log may end before what is known of it.
+            self.want_branches(proof).await?;
+            // Sessions compare anew, and what is judged by a control log is built again.
+            let _ = self.events.send(Event::Mended(proof.log()));
+        }
+        Ok(())
     }
 
     /// Builds records afresh and writes those that stood differently, or should not stand at all.
     async fn rederive(&mut self, g: &mut Group, ids: Vec<RecordId>, mend: bool) -> Result<u64, StoreError> {
         let mut count = 0;
         let before = g.touched.clone();
+        let mending = mend && self.wants.lock().expect("no panic holds it").missing_count() > 0;
         for id in ids.into_iter().filter(|id| !before.contains(id)) {
             self.books.pop(&id);
             g.books.remove(&id);
@@ -300,6 +344,12 @@ impl Desk {
             let stood = self.store.record(&id).await?;
             let terms = self.store.terms_of(&[id]).await?.into_iter().map(|(_, what, value)| (what, value));
             let now = g.books.get(&id).map(project);
+            if mending && stood.as_ref().is_some_and(|s| now.as_ref().is_none_or(|n| n.entries < s.entries)) {
+                // Entries of it are on their way back. Until then what stands is the last that anybody can read of them.
+                g.books.remove(&id);
+                g.unjudged.remove(&id);
+                continue;
+            }
             let as_it_stood = |stood: RecordRow, now: &RecordRow| RecordRow {
                 changed: now.changed,
                 waiting: now.waiting.clone(),
@@ -369,7 +419,11 @@ impl Desk {
             ids.extend(g.fresh.iter().filter(|(_, e)| e.iter().any(|e| e.reference().log == log)).map(|(id, _)| *id));
             for id in ids {
                 any = true;
-                self.rebuild(g, id).await?;
+                if g.books.len() < TOUCHED_MAX {
+                    self.rebuild(g, id).await?;
+                } else {
+                    g.later.insert(id);
+                }
             }
         }
         Ok(any)
@@ -478,19 +532,16 @@ impl Desk {
 
     /// Writes down which control heads, and before a decision which holds, this node has taken in, where they moved.
     async fn write_seen(&mut self, g: &mut Group, log: LogId, holds: bool) -> Result<(), NodeError> {
-        let index = self.seen_index(&log).await?;
-        let covered = index.latest().cloned().unwrap_or_default();
         let moved: Vec<Head> = {
+            let seen = self.seen_index(&log).await?;
+            let covered = |l: &LogId| seen.covered(u64::MAX, l);
             let control = self.control.read().expect("no panic holds it");
             let counts = |l: &LogId| match l.lane {
                 Lane::Control => control.role(&l.node) == Some(Role::Hub),
                 Lane::Hold => holds,
                 _ => false,
             };
-            let moved = self
-                .logs
-                .iter()
-                .filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered.get(l).copied().unwrap_or(0));
+            let moved = self.logs.iter().filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered(l));
             moved.map(|(l, h)| Head { log: *l, size: h.peaks.size(), root: h.peaks.root() }).collect()
         };
         for heads in moved.chunks(SEEN_HEADS_MAX) {
@@ -498,9 +549,7 @@ impl Desk {
             let entry = Entry { common: self.common_now(), body: Body::Seen(seen) };
             let written = self.append(g, log, entry)?.reference();
             g.batch.seen.push(written);
-            let mut index = (*self.seen_index(&log).await?).clone();
-            index.push(written.seq, heads);
-            self.seen.put(log, Arc::new(index));
+            self.take_seen(written, heads).await?;
         }
         Ok(())
     }

@@ -93,7 +93,7 @@ impl Desk {
         let fields = book.blame_json();
         for (reference, (_, covered)) in &mut decisions {
             let seen = self.seen_index(&reference.log).await?;
-            *covered = seen.at(reference.seq).cloned().unwrap_or_default();
+            *covered = seen.at(reference.seq);
         }
         Ok(Account { stands, fields, decisions })
     }

@@ -6,6 +6,7 @@ use crate::{
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
     link::LinkAsk,
+    read::Digests,
     reconciler::Reconciler,
     resync_run::{Orders, Runner},
     room::Room,
@@ -68,7 +69,7 @@ pub enum Event {
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
     Records,
-    /// All that was missing of a log is back.
+    /// All that was missing of a log is back, or another branch of it became the log.
     Mended(LogId),
     /// There is more room on the disk than there was: what was refused for want of it can be asked for again.
     RoomAgain,
@@ -112,6 +113,8 @@ pub struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
     pub(crate) bundles: Mutex<VecDeque<Arc<Plan>>>,
+    /// What the records came to when status was last asked for, and of which newest change and how many records.
+    pub(crate) digests: Mutex<Option<((i64, i64), Vec<Digests>)>>,
     desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
     scrubber: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -157,6 +160,7 @@ impl Node {
         let wants = Arc::new(Mutex::new(Wants::default()));
         let orders = Arc::new(Mutex::new(Orders::default()));
         let room = Arc::new(Room::default());
+        let scrub_now: Arc<Notify> = Arc::default();
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -184,6 +188,7 @@ impl Node {
             wants: wants.clone(),
             orders: orders.clone(),
             side: Default::default(),
+            scrub_now: scrub_now.clone(),
         };
         desk.load().await?;
         if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
@@ -208,6 +213,7 @@ impl Node {
             clock,
             peers: Mutex::default(),
             bundles: Mutex::default(),
+            digests: Mutex::default(),
             desk: Mutex::new(Some(handle)),
             reconciler: Mutex::new(None),
             scrubber: Mutex::new(None),
@@ -219,7 +225,7 @@ impl Node {
             wants,
             links: Mutex::default(),
             scrub: Arc::default(),
-            scrub_now: Arc::default(),
+            scrub_now,
             scrubbing: tokio::sync::Mutex::new(()),
             reconcile: reconcile.clone(),
             recheck,

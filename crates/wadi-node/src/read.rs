@@ -9,7 +9,10 @@ use std::{
 };
 use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
-use wadi_store::{AnchorState, RecordRow, StoredEntry};
+use wadi_store::{AnchorState, RecordFilter, RecordRow, StoreError, StoredEntry};
+
+/// Of a lane of a crossing: its records, and digests over their documents and over their states.
+pub(crate) type Digests = (u8, String, i64, Hash, Hash);
 
 /// Terms that a lookout may look for.
 const LOOKED_FOR: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
@@ -212,7 +215,12 @@ impl Node {
         let mut oldest = None;
         for (log, count) in &unsent {
             let from = frontier.0[log].size - count;
-            if let Some(first) = self.store.entries(log, from, 1).await?.first() {
+            let first = match self.store.entries(log, from, 1).await {
+                // That it is damaged is an alarm, which nobody would see if status ended here.
+                Err(StoreError::Damaged { .. }) => continue,
+                found => found?,
+            };
+            if let Some(first) = first.first() {
                 oldest = Some(oldest.map_or(first.received_ms, |o: i64| o.min(first.received_ms)));
             }
         }
@@ -240,7 +248,7 @@ impl Node {
         alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
         let set_aside = self.store.local_all(salvage::SCOPE).await?;
         alarms.extend(set_aside.iter().filter_map(salvage::alarm));
-        let scopes = self.scopes(&frontier).await?;
+        let scopes = self.scopes(&frontier, self.digests_now(counts.records).await?);
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();
         for s in shared {
@@ -309,7 +317,20 @@ impl Node {
         Ok(status)
     }
 
-    pub(crate) async fn scopes(&self, frontier: &Frontier) -> Result<Vec<ScopeDigest>, NodeError> {
+    /// What the records come to, read anew where any has changed since: each reading goes through all of them.
+    async fn digests_now(&self, records: i64) -> Result<Vec<Digests>, NodeError> {
+        let newest = self.store.records(&RecordFilter { limit: 1, ..RecordFilter::default() }).await?;
+        let of = (newest.first().map_or(0, |r| r.changed), records);
+        let kept = self.digests.lock().expect("no panic holds it").clone();
+        if let Some((_, digests)) = kept.filter(|(kept_of, _)| *kept_of == of) {
+            return Ok(digests);
+        }
+        let digests = self.store.digests().await?;
+        *self.digests.lock().expect("no panic holds it") = Some((of, digests.clone()));
+        Ok(digests)
+    }
+
+    pub(crate) fn scopes(&self, frontier: &Frontier, digests: Vec<Digests>) -> Vec<ScopeDigest> {
         let mut out: BTreeMap<(Lane, Crossing), ScopeDigest> = BTreeMap::new();
         let mut logs: BTreeMap<(Lane, Crossing), Frontier> = BTreeMap::new();
         for (log, tip) in frontier.0.iter().filter(|(l, _)| self.me.scope.takes_log(l)) {
@@ -328,7 +349,7 @@ impl Node {
             };
             out.insert((lane, crossing), digest);
         }
-        for (lane, crossing, records, documents, states) in self.store.digests().await? {
+        for (lane, crossing, records, documents, states) in digests {
             let Ok(key) = Lane::from_u8(lane).and_then(|l| Ok((l, crossing.parse::<Crossing>()?))) else { continue };
             if let Some(scope) = out.get_mut(&key) {
                 scope.records = records;
@@ -336,7 +357,7 @@ impl Node {
                 scope.states_digest = states.to_string();
             }
         }
-        Ok(out.into_values().collect())
+        out.into_values().collect()
     }
 }
 

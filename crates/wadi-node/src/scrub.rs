@@ -6,6 +6,7 @@
 
 use crate::{
     desk::Work,
+    error::NodeError,
     mend::record_of,
     node::{Event, Node},
     wants::{Why, joined},
@@ -18,7 +19,7 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
 use wadi_log::{
-    Body, Hash, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry,
+    Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry,
     leaf_hash, node_hash,
 };
 use wadi_store::{Batch, CosignedHead, LogRow, RecordFilter, StoreError};
@@ -185,6 +186,7 @@ impl Node {
     }
 
     async fn scrub_round(self: &Arc<Self>, round: Round) -> Result<DamageOf, StoreError> {
+        let mut switches = self.switches();
         let logs = self.store.logs().await?;
         let of = logs.iter().map(|l| l.peaks.size()).sum();
         let began_ms = self.now_ms();
@@ -197,8 +199,16 @@ impl Node {
             return Err(StoreError::Malformed(format!("the database's structure is damaged: {first}")));
         }
         let mut damage = DamageOf::new();
-        for row in logs {
-            let of_log = self.scrub_log(&row, round).await?;
+        let mut logs: BTreeMap<LogId, LogRow> = logs.into_iter().map(|row| (row.log, row)).collect();
+        let all: Vec<LogId> = logs.keys().copied().collect();
+        for log in all {
+            if self.switches() != switches {
+                // Another branch became its log since the rows were read: each is read through as what it is now.
+                switches = self.switches();
+                logs = self.store.logs().await?.into_iter().map(|row| (row.log, row)).collect();
+            }
+            let Some(row) = logs.remove(&log) else { continue };
+            let of_log = self.scrub_log(&row, switches, round).await?;
             if !of_log.is_empty() {
                 damage.insert(row.log, of_log);
             }
@@ -223,32 +233,49 @@ impl Node {
     pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
         let _alone = self.scrubbing.lock().await;
         let last = self.store.local("epoch", &self.id().to_string()).await?;
+        let switches = self.switches();
         for row in self.store.logs().await? {
             if row.log.node == self.id() && last.as_ref().is_none_or(|l| *l == row.log.epoch.to_string()) {
-                self.scrub_log(&row, Round { bytes_s: None, mend: true }).await?;
+                self.scrub_log(&row, switches, Round { bytes_s: None, mend: true }).await?;
             }
         }
         Ok(())
     }
 
-    /// One log once more, after entries of it came back.
+    /// One log once more, after entries of it came back or another branch became it, and the records that hang on it: its
+    /// own, which its `Seen` entries judge, and where it is a control log all.
     async fn scrub_again(self: &Arc<Self>, log: LogId) {
         let _alone = self.scrubbing.lock().await;
-        let rows = self.store.logs().await.unwrap_or_default();
-        if let Some(row) = rows.into_iter().find(|r| r.log == log)
-            && let Err(error) = self.scrub_log(&row, Round { bytes_s: None, mend: true }).await
-        {
+        let round = Round { bytes_s: None, mend: true };
+        let again = async {
+            let switches = self.switches();
+            let rows = self.store.logs().await?;
+            if let Some(row) = rows.into_iter().find(|r| r.log == log) {
+                self.scrub_log(&row, switches, round).await?;
+            }
+            match log.lane {
+                Lane::Control => self.rederive_all(round).await,
+                _ => self.rederive(self.store.records_of_log(&log, 0).await?, round).await,
+            }
+        };
+        if let Err(error) = again.await {
             tracing::warn!(%error, log = %log, "a mended log could not be read again");
         }
     }
 
+    fn switches(&self) -> u64 {
+        self.wants.lock().expect("no panic holds it").switches()
+    }
+
+    /// One log; `switches` is how often another branch had become its log before the row was read.
     async fn scrub_log(
         self: &Arc<Self>,
         row: &LogRow,
+        switches: u64,
         round: Round,
     ) -> Result<Vec<(u64, u64, &'static str)>, StoreError> {
         let log = row.log;
-        let walked = self.walk(row, round).await?;
+        let walked = self.walk(row, switches, round).await?;
         let author = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
         let head = &row.checkpoint.checkpoint;
         let signed = author.is_some_and(|key| row.checkpoint.verify(&key).is_ok());
@@ -264,9 +291,13 @@ impl Node {
             ranges = self.find_replaced(log, tip, &walked).await.unwrap_or_else(|| vec![(0, tip.size)]);
             named = ranges.iter().map(|(from, to)| (*from, *to, "replaced")).collect();
         }
+        if self.switches() != switches {
+            // What was read may be of two branches, and is of none: the log is read once more when the switch is told of.
+            return Ok(Vec::new());
+        }
         if ranges.is_empty() {
             if walked.root_fits {
-                self.mend_tree(log, &walked.kept, round.mend).await?;
+                self.mend_tree(log, &walked.kept, switches, round.mend).await?;
             }
             return Ok(named);
         }
@@ -292,6 +323,9 @@ impl Node {
         let cosigned = self.cosigned_head(&row.checkpoint).await?;
         let through = cosigned.as_ref().map_or(0, |c| c.checkpoint.size);
         let mut wants = self.wants.lock().expect("no panic holds it");
+        if wants.switches() != switches {
+            return Ok(Vec::new());
+        }
         let ranges = joined(ranges);
         if let Some(cosigned) = cosigned {
             let below: Vec<(u64, u64)> = ranges.iter().map(|(from, to)| (*from, (*to).min(through))).collect();
@@ -323,7 +357,7 @@ impl Node {
     }
 
     /// Reads a log as it lies there.
-    async fn walk(self: &Arc<Self>, row: &LogRow, round: Round) -> Result<Walked, StoreError> {
+    async fn walk(self: &Arc<Self>, row: &LogRow, switches: u64, round: Round) -> Result<Walked, StoreError> {
         let (log, size) = (row.log, row.peaks.size());
         let mut out =
             Walked { damage: vec![], tiles: vec![], tail: vec![], kept: vec![], whole: true, root_fits: false };
@@ -335,8 +369,10 @@ impl Node {
             page.retain(|e| e.seq >= at && e.seq < size);
             let end = page.last().map_or(size, |last| last.seq + 1);
             let (from, mut bytes) = (at, 0u64);
+            // What has to stand in the index; and what may, though its author had no right to say it when it came, or has none
+            // by now.
             let mut expected: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
-            let mut about: Vec<(RecordId, Reference)> = Vec::new();
+            let mut possible: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
             for raw in page {
                 if raw.seq < at {
                     continue; // a second entry in one place: the first one was taken
@@ -354,10 +390,13 @@ impl Node {
                     out.damage.push((raw.seq, at, "rotten"));
                     out.whole &= stored.is_some();
                 } else if let Ok(entry) = VerifiedEntry::recheck(reference, raw.bytes) {
+                    let may = entry.entry().is_some_and(|e| self.with_control(|c| c.check_right(&log, e).is_ok()));
                     if let Some(record) = record_of(&entry) {
-                        expected.insert((record, raw.seq, raw.leaf));
-                        about.push((record, reference));
-                    } else if matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) {
+                        if may {
+                            expected.insert((record, raw.seq, raw.leaf.clone()));
+                        }
+                        possible.insert((record, raw.seq, raw.leaf));
+                    } else if may && matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) {
                         seen.insert(reference);
                     }
                 }
@@ -381,10 +420,15 @@ impl Node {
             // An entry that is rotten keeps its place in the index: it comes back.
             let damaged = |seq: &u64| out.damage.iter().any(|(a, b, _)| a <= seq && seq < b);
             let side = |seq: &u64| self.with_control(|c| c.forks().get(&log).is_some_and(|f| f.at <= *seq));
-            let odd = lies.iter().any(|row| !expected.contains(row) && !damaged(&row.1) && !side(&row.1));
+            let stays = |row: &&(RecordId, u64, Vec<u8>)| possible.contains(*row) || damaged(&row.1) || side(&row.1);
+            let odd = !lies.iter().all(|row| stays(&row));
             if odd || !expected.is_subset(&lies) {
                 let reindexed = if odd { vec![(log, from, end)] } else { vec![] };
-                self.remake(Batch { reindexed, about, ..Batch::default() }, round.mend).await?;
+                let row = |(record, seq, leaf): &(RecordId, u64, Vec<u8>)| {
+                    Some((*record, Reference { log, seq: *seq, leaf: Hash::from_slice(leaf).ok()? }))
+                };
+                let about = expected.iter().chain(lies.iter().filter(stays)).filter_map(row).collect();
+                self.remake(Batch { reindexed, about, ..Batch::default() }, switches, round.mend).await?;
             }
             self.note_scrub(|s| s.entries += end - from);
             pause(bytes, round.bytes_s).await;
@@ -396,23 +440,28 @@ impl Node {
         };
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
-            self.remake(Batch { seen: missing, ..Batch::default() }, round.mend).await?;
+            self.remake(Batch { seen: missing, ..Batch::default() }, switches, round.mend).await?;
         }
         out.root_fits = out.whole && peaks == row.peaks && peaks.root() == row.checkpoint.checkpoint.root;
         Ok(out)
     }
 
-    async fn remake(&self, batch: Batch, mend: bool) -> Result<(), StoreError> {
+    async fn remake(&self, batch: Batch, switches: u64, mend: bool) -> Result<(), StoreError> {
         self.note_scrub(|s| s.remade += 1);
         if !mend {
             return Ok(());
         }
-        let done = self.ask(|reply| Work::Mend(Box::new(batch), reply)).await;
-        done.map_err(|e| StoreError::Conflict(e.to_string()))
+        self.ask(|reply| Work::Mend(Box::new(batch), Some(switches), reply)).await.map_err(of_desk)
     }
 
     /// Kept hashes that do not lie there as the entries say are written again.
-    async fn mend_tree(&self, log: LogId, kept: &[(Subtree, Hash)], mend: bool) -> Result<(), StoreError> {
+    async fn mend_tree(
+        &self,
+        log: LogId,
+        kept: &[(Subtree, Hash)],
+        switches: u64,
+        mend: bool,
+    ) -> Result<(), StoreError> {
         let mut by_level: BTreeMap<u8, BTreeMap<u64, Hash>> = BTreeMap::new();
         for (subtree, hash) in kept {
             by_level.entry(subtree.level).or_default().insert(subtree.index, *hash);
@@ -432,7 +481,7 @@ impl Node {
             wrong.extend(wrongs.map(|(index, hash)| (log, Subtree { level, index }, hash)));
         }
         if !wrong.is_empty() {
-            self.remake(Batch { tree: wrong, ..Batch::default() }, mend).await?;
+            self.remake(Batch { tree: wrong, ..Batch::default() }, switches, mend).await?;
         }
         Ok(())
     }
@@ -447,10 +496,13 @@ impl Node {
             ids.extend(page.iter().map(|r| r.id));
             after = page.last().map(|r| r.id);
         }
-        let ids: Vec<RecordId> = ids.into_iter().collect();
+        self.rederive(ids.into_iter().collect(), round).await
+    }
+
+    async fn rederive(&self, ids: Vec<RecordId>, round: Round) -> Result<(), StoreError> {
         for part in ids.chunks(RECORDS) {
             let done = self.ask(|reply| Work::Rederive { ids: part.to_vec(), mend: round.mend, reply }).await;
-            let count = done.map_err(|e| StoreError::Conflict(e.to_string()))?;
+            let count = done.map_err(of_desk)?;
             self.note_scrub(|s| s.rederived += count);
             pause(part.len() as u64 * 2_048, round.bytes_s).await;
         }
@@ -491,6 +543,14 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
         row = row.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
     }
     row[0]
+}
+
+/// Why the desk did not do it: what passes is nobody's damage.
+fn of_desk(error: NodeError) -> StoreError {
+    match error {
+        NodeError::Store(error) if error.is_passing() => error,
+        other => StoreError::Conflict(other.to_string()),
+    }
 }
 
 /// Waits as long as so many bytes may take.

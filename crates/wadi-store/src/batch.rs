@@ -84,6 +84,7 @@ impl Batch {
             && self.records.is_empty()
             && self.waiting.is_empty()
             && self.about.is_empty()
+            && self.seen.is_empty()
             && self.refusals.is_empty()
             && self.findings.is_empty()
             && self.findings_gone.is_empty()

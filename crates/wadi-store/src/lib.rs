@@ -112,6 +112,8 @@ pub trait Store: Mending {
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError>;
     /// Entries that wait for others.
     async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError>;
+    /// Records with entries that wait for a position of a log before that one.
+    async fn waiting_on(&self, log: &LogId, before: u64) -> Result<Vec<RecordId>, StoreError>;
     /// Records that wait for one of these entries, or for the record's first.
     async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError>;
     /// One finding.

@@ -96,12 +96,12 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
         held.iter().map(|r| (r.get(0), (r.get::<i64, _>(1) as u64, r.get(2)))).collect();
     let mut tree = Rows::of(&tables::TREE);
     let mut checkpoints: BTreeMap<(Vec<u8>, i64), (Vec<u8>, i64)> = BTreeMap::new();
-    let mut last = BTreeMap::new();
+    let (mut last, mut closed) = (BTreeMap::new(), Vec::new());
     for block in blocks {
         let log = block.log().to_bytes().to_vec();
         let head = &block.checkpoint().checkpoint;
         let from = head.size - block.entries().len() as u64;
-        let (size, unkept) = ends.get(&log).copied().unwrap_or((0, BLOCK_BYTES));
+        let (size, mut unkept) = ends.get(&log).copied().unwrap_or((0, BLOCK_BYTES));
         if size != from {
             let why = format!("{} holds {size} entries, the block begins at {from}", block.log());
             return Err(StoreError::Conflict(why));
@@ -111,6 +111,14 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
         }
         // Earlier checkpoints of a run of about 8 KiB are dropped once a later one is durable.
         let bytes: i64 = block.entries().iter().map(|e| e.bytes().len() as i64).sum();
+        if unkept + bytes > 2 * BLOCK_BYTES {
+            // A large block goes out for itself: together with what stands before it, it might be more than a frame takes.
+            match checkpoints.get_mut(&(log.clone(), from as i64)) {
+                Some((_, kept)) => *kept = 1,
+                None => closed.push((log.clone(), from as i64)),
+            }
+            unkept = 0;
+        }
         let (kept, unkept) = if unkept + bytes >= BLOCK_BYTES { (1, 0) } else { (0, unkept + bytes) };
         checkpoints.retain(|(l, _), (_, kept)| *l != log || *kept == 1);
         // An emptier block signs the same size anew: whether that size is kept stays as it was.
@@ -121,6 +129,10 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
     }
     write_entries(conn, blocks.iter().flat_map(|b| b.entries()), 1, at_ms).await?;
     insert(conn, tree, "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash").await?;
+    for (log, size) in closed {
+        let keep = sqlx::query("UPDATE checkpoints SET kept = 1 WHERE log = $1 AND size = $2");
+        keep.bind(log).bind(size).execute(&mut *conn).await?;
+    }
     sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM checkpoints WHERE kept = 0 AND log IN (SELECT unhex(j.value ->> 0) FROM {EACH})"
     )))

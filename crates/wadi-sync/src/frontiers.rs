@@ -314,6 +314,28 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_is_said_before_hello_is_heeded() {
+        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        for message in [Message::Unfold(vec![trb.node()]), Message::AskDigests, Message::Recompare] {
+            let mut session = Session::new(trb.node());
+            session.handle(Input::Start(Box::new(Snapshot {
+                root: RootKey(LogKey::from_seed(&[1; 32]).public()),
+                me: hub.clone(),
+                members: vec![hub.clone(), trb.clone()],
+                frontier: logs(&trb, 3, 7),
+                closed: BTreeSet::new(),
+                hub_time_s: 0,
+                forks: vec![],
+                uncosigned: BTreeSet::new(),
+                remembered: None,
+                late: false,
+            })));
+            let done = session.handle(Input::Received(message));
+            assert!(matches!(done[..], [Output::Close { code: "out_of_order", .. }]), "{done:?}");
+        }
+    }
+
+    #[test]
     fn a_frontier_of_five_thousand_open_logs_is_told_in_parts() {
         let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
         let mine = logs(&trb, 5_000, 7);

@@ -1,10 +1,10 @@
 //! The session: one per peer connection, symmetrical, without IO.
 
 use crate::{
-    codec::{BlockDecoder, BlockEncoder, decode_plain},
+    codec::{BlockDecoder, BlockEncoder, decode_plain, fits_frame},
     forks::{Hunt, PROBES},
     frontiers::Told,
-    message::{Fetched, Message, Range, ScopeSum, SyncError, TreeAsk},
+    message::{Fetched, Message, Range, SCOPES_MAX, ScopeSum, SyncError, TreeAsk},
     visible::{both_may_see, may_take},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -356,7 +356,7 @@ impl Session {
                 self.in_step(out);
             }
             Input::NotTaken { log, held, code } => {
-                if code == "not_enrolled" {
+                if code == "not_enrolled" && self.unknown.len() < LIST_MAX {
                     self.unknown.insert(log, held);
                 }
                 out.push(Output::Send(Message::Ack { log, size: held, cosignature: None, refused: code }));
@@ -445,13 +445,6 @@ impl Session {
         }
     }
 
-    fn send_forks(&self, proofs: Vec<ForkProof>, out: &mut Vec<Output>) {
-        let proofs: Vec<ForkProof> = proofs.into_iter().filter(|p| self.visible(&p.log())).collect();
-        if !proofs.is_empty() {
-            out.push(Output::Send(Message::ForkProofs(proofs)));
-        }
-    }
-
     /// A log that both may see: each by its grant, or because it is its own.
     pub fn visible(&self, log: &LogId) -> bool {
         let (Some(start), Some(peer)) = (&self.start, &self.peer) else { return false };
@@ -482,7 +475,8 @@ impl Session {
     }
 
     fn received(&mut self, message: Message, out: &mut Vec<Output>) -> Result<(), SyncError> {
-        if self.start.is_none() {
+        // Who speaks, and with which papers, is known before anything of it is heeded.
+        if self.start.is_none() || !self.greeted && !matches!(message, Message::Hello { .. }) {
             return Err(SyncError::OutOfOrder("a message"));
         }
         match message {
@@ -539,14 +533,19 @@ impl Session {
             }
             Message::CarryOffer(ranges) => self.carry_offer(&ranges, out),
             Message::CarryWant(ranges) => {
+                // What is carried for somebody is for hubs: nobody else reads it, whoever asks.
+                let theirs = self.peer.clone().filter(|p| p.role == Role::Hub);
+                let ranges = ranges.into_iter().filter(|r| theirs.as_ref().is_some_and(|p| may_take(p, &r.log)));
                 let room = LIST_MAX - self.wanted.len();
-                self.wanted.extend(ranges.into_iter().take(room));
+                self.wanted.extend(ranges.take(room));
                 self.pump(out);
             }
             Message::Carry { log, block: bytes } => {
                 let block = decode_plain(&bytes)?;
                 if log.node != self.peer_node || block.checkpoint.checkpoint.log != log {
                     refuse(out, log.origin(), "carry_foreign", "a node carries only what the owner itself hands it");
+                } else if !fits_frame(&block) {
+                    refuse(out, log.origin(), "block_too_large", "no hub could be given what is carried so");
                 } else {
                     out.push(Output::TakeCarried { block, bytes });
                 }
@@ -687,7 +686,8 @@ impl Session {
             (Query::Digests, Answer::Digests(sums)) => {
                 // Of what the peer takes as a whole, and no more: a sum over part of a lane would equal nothing.
                 let takes = |s: &ScopeSum| self.peer.as_ref().is_some_and(|p| p.scope.takes(s.lane, s.crossing));
-                out.push(Output::Send(Message::Digests(sums.into_iter().filter(takes).collect())));
+                let sums = sums.into_iter().filter(takes).take(SCOPES_MAX).collect();
+                out.push(Output::Send(Message::Digests(sums)));
             }
             (Query::Tree { log, size, root, salt, .. }, Answer::Tree(hashes)) => {
                 out.push(Output::Send(Message::TreeIs { log, tip: Tip { size, root }, salt, hashes }));
@@ -699,6 +699,12 @@ impl Session {
 
     fn send_block(&mut self, log: LogId, block: Block, out: &mut Vec<Output>) -> Result<(), SyncError> {
         let lane = log.lane;
+        if !fits_frame(&block) {
+            // It would end the peer's patience with this node, each time anew, and every other log's with it.
+            self.logs.entry(log).or_default().stuck = true;
+            refuse(out, log.origin(), "block_too_large", "the next block of this log is larger than a frame takes");
+            return Ok(());
+        }
         let encoder = match self.encoders.entry(lane) {
             std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
             std::collections::btree_map::Entry::Vacant(e) => e.insert(BlockEncoder::new()?),
@@ -790,8 +796,10 @@ impl Session {
 
     fn ack(&mut self, log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String, out: &mut Vec<Output>) {
         if refused == RETRY {
-            let link = self.logs.entry(log).or_default();
-            if link.gaps < GAPS_MAX && link.hunt.is_none() {
+            if let Some(link) = self.logs.get_mut(&log)
+                && link.gaps < GAPS_MAX
+                && link.hunt.is_none()
+            {
                 let held = size.min(link.sent);
                 (link.theirs, link.sent, link.stuck) = (held, held, false);
                 link.gaps += 1;

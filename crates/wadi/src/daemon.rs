@@ -279,9 +279,17 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     if verify_at_start {
         // Before anybody is answered, and before anything is shipped: what lies on the disk is what was acknowledged.
         tracing::warn!("the last stop was not in order: the node's own entries are verified");
-        if let Err(error) = node.verify_own().await {
-            mark_for_rebuild(&config, &error.to_string());
-            return Err(Failure { exit: Exit::Integrity, ..error.into() });
+        match node.verify_own().await {
+            Ok(()) => {}
+            // A full disk, or a server that is away: nothing is damaged by that, and holds are to be recorded.
+            Err(error) if error.is_passing() => {
+                tracing::error!(%error, "the node's own entries could not be verified; it is tried again soon");
+                node.scrub_soon();
+            }
+            Err(error) => {
+                mark_for_rebuild(&config, &error.to_string());
+                return Err(Failure { exit: Exit::Integrity, ..error.into() });
+            }
         }
     }
     operator_token(&node, &config).await?;
