@@ -192,10 +192,14 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
             nodes.push(country.start(name).await);
         }
         // Some hear the thief first. The hub hears the honest crossing first, or the thief: what it cosigned first counts.
-        for node in &nodes {
-            if r.random_bool(0.5) && node.me().scope.takes_log(&row.log) {
-                feed(&country, node, &thief.blocks).await;
-            }
+        let takers: Vec<&Arc<Node>> = nodes.iter().filter(|n| n.me().scope.takes_log(&row.log)).collect();
+        let mut heard: Vec<&Arc<Node>> = takers.iter().filter(|_| r.random()).copied().collect();
+        if heard.is_empty() {
+            // Somebody does, or there is no fork.
+            heard.extend(takers.choose(&mut r));
+        }
+        for node in heard {
+            feed(&country, node, &thief.blocks).await;
         }
         nodes.push(trb);
         let mut wires = Vec::new();
