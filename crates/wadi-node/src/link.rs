@@ -3,7 +3,7 @@
 use crate::{
     desk::{Ingested, Work},
     evidence::{given, known_root},
-    excerpt::excerpt_part,
+    excerpt::{ALL_EXCERPTS, ALL_RECORDS, EXCERPT_LOST, excerpt_part},
     node::{Event, Node},
     room::DISK_LOW,
 };
@@ -19,7 +19,7 @@ use std::{
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
 use wadi_log::{Block, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
 use wadi_store::{Carried, PeerRow, StoreError};
-use wadi_sync::{Answer, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
+use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
@@ -76,6 +76,8 @@ struct Link<'n> {
     carried_logs: BTreeSet<LogId>,
     received: BTreeMap<LogId, u64>,
     look_at_excerpts: bool,
+    /// Whether to look which excerpts the hub has to send again.
+    excerpts_doubted: bool,
     /// What both hold alike and is not written down yet; and what is, since when.
     alike: Option<Frontier>,
     remembered: Option<Frontier>,
@@ -117,6 +119,7 @@ pub async fn run_link(
         carried_logs: BTreeSet::new(),
         received: BTreeMap::new(),
         look_at_excerpts: true,
+        excerpts_doubted: true,
         alike: None,
         remembered: None,
         written: std::time::Instant::now(),
@@ -304,18 +307,20 @@ impl Link<'_> {
                 self.node.put(Work::Cosigned(checkpoint, cosignature)).await;
             }
             Output::TakeCarried { block, bytes } => self.take_carried(block, bytes).await,
-            Output::TakeExcerpt { record, from, entries } => {
-                let count = entries.len() as u32;
-                let (reply, taken) = tokio::sync::oneshot::channel();
-                self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
-                if taken.await.unwrap_or(false) {
-                    self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
-                } else {
-                    self.short_of_room |= !self.node.room.level().takes_excerpts();
-                }
+            Output::TakeExcerpt { record, from, entries } => self.take_excerpt(record, from, entries).await,
+            // The hub has heard it: what it sends from here on begins anew.
+            Output::ExcerptAcked { record: ALL_RECORDS, .. } if self.node.me.role != Role::Hub => {
+                self.is_back(ALL_EXCERPTS).await;
             }
             Output::ExcerptAcked { record, entries } => {
-                self.excerpts.insert(record, entries);
+                if record == ALL_RECORDS {
+                    self.excerpts.clear();
+                    self.excerpts_sent.clear();
+                    self.inputs.push_back(Input::ExcerptTaken { record, entries: 0 });
+                } else if self.excerpts.insert(record, entries).is_some_and(|before| entries < before) {
+                    // It holds less than it did: what it lost is sent again.
+                    self.excerpts_sent.remove(&record);
+                }
                 self.look_at_excerpts = true;
                 self.write_down().await;
             }
@@ -457,6 +462,7 @@ impl Link<'_> {
                 }
             }
             Event::Records => self.look_at_excerpts = true,
+            Event::ExcerptsLost => self.excerpts_doubted = true,
             Event::RoomAgain if self.short_of_room => {
                 self.closed = Some("there is room on the disk again: what was refused is taken from anew".into());
             }
@@ -525,6 +531,9 @@ impl Link<'_> {
             self.write_down().await;
         }
         self.ask_wanted();
+        if peer.role == Role::Hub {
+            self.ask_for_excerpts().await;
+        }
         match (self.node.me.role, peer.role) {
             (_, Role::Hub) => self.offer_carried().await,
             (Role::Hub, Role::Crossing) => {
@@ -610,6 +619,52 @@ impl Link<'_> {
                 let checkpoint = Box::new(c.checkpoint);
                 self.inputs.push_back(Input::TellCosigned { checkpoint, cosignature: c.cosignature });
             }
+        }
+    }
+
+    async fn take_excerpt(&mut self, record: RecordId, from: u32, entries: Vec<ExcerptEntry>) {
+        if from > 0 && self.is_lost(&record).await {
+            // Sent before the hub heard what is gone here: what stands before it comes first, and then this once more.
+            return;
+        }
+        let count = entries.len() as u32;
+        let (reply, taken) = oneshot::channel();
+        self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
+        if taken.await.unwrap_or(false) {
+            self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
+            self.is_back(&record.to_string()).await;
+        } else {
+            self.short_of_room |= !self.node.room.level().takes_excerpts();
+        }
+    }
+
+    /// Tells the hub of which records handed over entries are gone here: as if none of them had come yet.
+    async fn ask_for_excerpts(&mut self) {
+        if !self.session.is_greeted() || !std::mem::take(&mut self.excerpts_doubted) {
+            return;
+        }
+        let lost = self.node.store.local_all(EXCERPT_LOST).await.unwrap_or_default();
+        let records = lost.iter().filter_map(|l| match l.key.as_str() {
+            ALL_EXCERPTS => Some(ALL_RECORDS),
+            id => id.parse().ok(),
+        });
+        self.inputs.extend(records.map(|record| Input::ExcerptTaken { record, entries: 0 }));
+    }
+
+    /// Whether entries of a record handed over are gone here.
+    async fn is_lost(&self, record: &RecordId) -> bool {
+        for key in [ALL_EXCERPTS, record.to_string().as_str()] {
+            if matches!(self.node.store.local(EXCERPT_LOST, key).await, Ok(Some(_))) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What was gone came again.
+    async fn is_back(&self, key: &str) {
+        if matches!(self.node.store.local(EXCERPT_LOST, key).await, Ok(Some(_))) {
+            let _ = self.node.set_local(vec![], vec![(EXCERPT_LOST.into(), key.into())]).await;
         }
     }
 
