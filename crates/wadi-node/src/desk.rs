@@ -19,8 +19,8 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
-    Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Lane, LogId, NodeId, Peaks,
-    RecordId, Reference, SignedCheckpoint, Tip,
+    Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Hash, Lane, LogId, NodeId,
+    Peaks, RecordId, Reference, SignedCheckpoint, Tip, VerifiedEntry,
 };
 use wadi_record::{Book, Policy};
 use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
@@ -30,6 +30,8 @@ use wadi_sync::{ExcerptEntry, Fetched};
 const GROUP_MAX: usize = 256;
 /// Open records kept in memory: 15 to 20 KB each.
 const BOOKS_MAX: usize = 2_000;
+/// Entries of a control log read at once.
+const CONTROL_PAGE: u32 = 2_048;
 /// Logs whose `Seen` entries are kept in memory.
 const SEEN_MAX: usize = 4_096;
 
@@ -181,24 +183,32 @@ impl Desk {
             control.learn_cosigned(c.cosignature.witness, head.log, Tip { size: head.size, root: head.root });
         }
         for proof in self.store.forks().await? {
-            control.learn_fork(proof);
+            // One that rotted would put a bound to a log that was never forked.
+            if control.enrolment(&proof.log().node).is_none_or(|author| proof.verify(author).is_ok()) {
+                control.learn_fork(proof);
+            }
         }
         *self.control.write().expect("no panic holds it") = control;
         let controls: Vec<LogId> = self.logs.keys().filter(|l| l.lane == Lane::Control).copied().collect();
         // Hubs' logs twice: the first reading may bring the enrolment that the right of another's entries rests on.
         for log in controls.iter().chain(&controls) {
-            let mut from = 0;
+            let (mut from, size) = (0, self.held(log));
             loop {
-                let part = self.store.entries(log, from, 1 << 20).await?;
+                let mut part = self.store.raw_entries(log, from, CONTROL_PAGE).await?;
+                part.retain(|raw| raw.seq >= from && raw.seq < size);
                 let Some(last) = part.last() else { break };
-                from = last.entry.reference().seq + 1;
+                from = last.seq + 1;
                 let mut control = self.control.write().expect("no panic holds it");
-                for stored in &part {
-                    if let Some(entry) = stored.entry.entry()
+                for raw in part {
+                    // One that rotted says nothing until it is back, and keeps no node from starting.
+                    let Ok(leaf) = Hash::from_slice(&raw.leaf) else { continue };
+                    let reference = Reference { log: *log, seq: raw.seq, leaf };
+                    let Ok(verified) = VerifiedEntry::recheck(reference, raw.bytes) else { continue };
+                    if let Some(entry) = verified.entry()
                         && control.check_right(log, entry).is_ok()
                     {
-                        control.learn(stored.entry.reference(), entry);
-                        self.orders.lock().expect("no panic holds it").learn(stored.entry.reference(), &entry.body);
+                        control.learn(reference, entry);
+                        self.orders.lock().expect("no panic holds it").learn(reference, &entry.body);
                     }
                 }
             }

@@ -1,6 +1,11 @@
 //! What people and programs read.
 
-use crate::{error::NodeError, node::Node, salvage};
+use crate::{
+    error::NodeError,
+    excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
+    node::Node,
+    salvage,
+};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::{
@@ -186,7 +191,8 @@ impl Node {
         let mut oldest = None;
         for (log, count) in &unsent {
             let from = frontier.0[log].size - count;
-            if let Some(first) = self.store.entries(log, from, 1).await?.first() {
+            // One that rotted is told of below.
+            if let Some(first) = self.store.entries(log, from, 1).await.unwrap_or_default().first() {
                 oldest = Some(oldest.map_or(first.received_ms, |o: i64| o.min(first.received_ms)));
             }
         }
@@ -204,6 +210,12 @@ impl Node {
         if missing > 0 {
             alarms.push(format!(
                 "{missing} entries are damaged or missing on this disk; they are fetched back from peers"
+            ));
+        }
+        let lost = self.store.local_all(EXCERPT_LOST).await?.iter().filter(|l| l.key != ALL_EXCERPTS).count();
+        if lost > 0 {
+            alarms.push(format!(
+                "entries of {lost} records handed over to this crossing are damaged; the hub sends them again"
             ));
         }
         if let Some(first) = scrub.structure.first() {

@@ -6,6 +6,7 @@
 
 use crate::{
     desk::Work,
+    error::NodeError,
     mend::record_of,
     node::{Event, Node},
     wants::{Why, joined},
@@ -13,21 +14,22 @@ use crate::{
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
 use wadi_log::{
-    Body, Hash, LogId, Peaks, RecordId, Reference, Subtree, TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
+    Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry,
+    leaf_hash, node_hash,
 };
-use wadi_store::{Batch, LogRow, RecordFilter, StoreError};
+use wadi_store::{Batch, LogRow, StoreError};
 
-/// Entries read at once.
-const PAGE: u32 = 512;
+/// Rows read at once.
+pub(crate) const PAGE: u32 = 512;
 /// Records built afresh at once: the desk does other things in between.
 const RECORDS: usize = 32;
 /// Damaged runs named in the status; all of them are asked for.
-const NAMED_MAX: usize = 50;
+pub(crate) const NAMED_MAX: usize = 50;
 
 /// How often and how fast everything held is read through.
 #[derive(Clone, Copy, Debug)]
@@ -138,9 +140,13 @@ impl Scrubber {
                     // What is derived from entries that came back is made again at once.
                     Ok(Event::Mended(log)) => {
                         let Some(node) = self.node.upgrade() else { return };
-                        node.scrub_again(log).await;
+                        node.scrub_again(Some(log), self.pace).await;
                     }
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Lagged(_)) => {
+                        let Some(node) = self.node.upgrade() else { return };
+                        node.scrub_again(None, self.pace).await;
+                    }
+                    Ok(_) => {}
                     Err(RecvError::Closed) => return,
                 }
             }
@@ -159,7 +165,7 @@ impl Node {
         self.scrub_now.notify_one();
     }
 
-    fn note_scrub(&self, change: impl FnOnce(&mut ScrubStatus)) {
+    pub(crate) fn note_scrub(&self, change: impl FnOnce(&mut ScrubStatus)) {
         change(&mut self.scrub.lock().expect("no panic holds it"));
     }
 
@@ -177,6 +183,7 @@ impl Node {
             }
             Err(error) => {
                 tracing::warn!(%error, "the scrub could not read on");
+                self.rederive_due.store(true, Ordering::Relaxed);
                 Err(error)
             }
             Ok(damage) => Ok(damage),
@@ -202,7 +209,13 @@ impl Node {
                 damage.insert(row.log, of_log);
             }
         }
-        self.rederive_all(round).await?;
+        self.scrub_rest(round).await?;
+        if !damage.is_empty() && round.mend {
+            self.rederive_due.store(true, Ordering::Relaxed);
+        }
+        if !self.judges_blindly(&damage) {
+            self.rederive_all(round).await?;
+        }
         let ended_ms = self.now_ms();
         self.note_scrub(|s| s.ended_ms = ended_ms);
         let found = self.scrub_status();
@@ -213,6 +226,11 @@ impl Node {
                 remade = found.remade,
                 "the scrub found rot"
             );
+            if round.mend && self.me.role == Role::Hub {
+                // Findings follow from the records: they are found again, and what differs is put right.
+                self.recheck.store(true, Ordering::Relaxed);
+                self.reconcile.notify_one();
+            }
         }
         Ok(damage)
     }
@@ -232,15 +250,28 @@ impl Node {
         Ok(())
     }
 
-    /// One log once more, after entries of it came back.
-    async fn scrub_again(self: &Arc<Self>, log: LogId) {
+    /// One log once more, after entries of it came back; and once all are back, what may have been made without them.
+    async fn scrub_again(self: &Arc<Self>, log: Option<LogId>, pace: ScrubPace) {
         let _alone = self.scrubbing.lock().await;
         let rows = self.store.logs().await.unwrap_or_default();
-        if let Some(row) = rows.into_iter().find(|r| r.log == log)
+        if let Some(row) = rows.into_iter().find(|r| Some(r.log) == log)
             && let Err(error) = self.scrub_log(&row, Round { bytes_s: None, mend: true }).await
         {
-            tracing::warn!(%error, log = %log, "a mended log could not be read again");
+            tracing::warn!(%error, log = %row.log, "a mended log could not be read again");
         }
+        let all_back = self.wants.lock().expect("no panic holds it").missing_count() == 0;
+        if all_back && self.rederive_due.swap(false, Ordering::Relaxed) {
+            let round = Round { bytes_s: Some(pace.bytes_s), mend: true };
+            if let Err(error) = self.rederive_all(round).await {
+                tracing::warn!(%error, "records could not be made again from entries that came back");
+            }
+        }
+    }
+
+    /// Whether control entries are missing: by what is left nobody can judge what was said on records.
+    fn judges_blindly(&self, damage: &DamageOf) -> bool {
+        let missing = self.wants.lock().expect("no panic holds it").missing();
+        damage.keys().chain(missing.keys()).any(|log| log.lane == Lane::Control)
     }
 
     async fn scrub_log(
@@ -252,10 +283,18 @@ impl Node {
         let walked = self.walk(row, round).await?;
         let author = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
         let head = &row.checkpoint.checkpoint;
-        let signed = author.is_some_and(|key| row.checkpoint.verify(&key).is_ok());
+        // Of an author whose enrolment is not back yet nobody can say.
+        let signed = author.is_none_or(|key| row.checkpoint.verify(&key).is_ok());
         if !signed || (head.size, head.root) != (row.peaks.size(), row.peaks.root()) {
             // Nothing in this database says what the log should be: the row itself is rotten.
             return Err(StoreError::Damaged { entry: format!("the head of {log}") });
+        }
+        if let Some(key) = author {
+            self.mend_checkpoints(row, &key, round.mend).await?;
+        }
+        if self.store.goes_on(&log).await? {
+            // An earlier head came back: what was written after it lies there, and can be read from its pages.
+            return Err(StoreError::Damaged { entry: format!("the head of {log}, which is not the last one") });
         }
         let mut ranges: Vec<(u64, u64)> = walked.damage.iter().map(|(from, to, _)| (*from, *to)).collect();
         let mut named = walked.damage.clone();
@@ -310,7 +349,9 @@ impl Node {
             let mut about: Vec<(RecordId, Reference)> = Vec::new();
             for raw in page {
                 if raw.seq < at {
-                    continue; // a second entry in one place: the first one was taken
+                    // A second entry in one place: the one that does not belong there goes when the other comes once more.
+                    out.damage.push((raw.seq, raw.seq + 1, "replaced"));
+                    continue;
                 }
                 if raw.seq > at {
                     out.damage.push((at, raw.seq, "missing"));
@@ -373,13 +414,43 @@ impl Node {
         Ok(out)
     }
 
-    async fn remake(&self, batch: Batch, mend: bool) -> Result<(), StoreError> {
+    pub(crate) async fn remake(&self, batch: Batch, mend: bool) -> Result<(), StoreError> {
         self.note_scrub(|s| s.remade += 1);
         if !mend {
             return Ok(());
         }
-        let done = self.ask(|reply| Work::Mend(Box::new(batch), reply)).await;
-        done.map_err(|e| StoreError::Conflict(e.to_string()))
+        self.ask(|reply| Work::Mend(Box::new(batch), reply)).await.map_err(of_store)
+    }
+
+    /// Kept checkpoints that their author did not sign go, and the head's is kept. Blocks may end at any that is left.
+    async fn mend_checkpoints(&self, row: &LogRow, key: &[u8; 32], mend: bool) -> Result<(), StoreError> {
+        let (log, size) = (row.log, row.peaks.size());
+        let (mut gone, mut head_kept, mut from) = (Vec::new(), false, Some(i64::MIN));
+        while let Some(at) = from {
+            let page = self.store.raw_checkpoints(&log, at, PAGE).await?;
+            from = page.last().and_then(|(last, _)| last.checked_add(1));
+            for (place, bytes) in page {
+                let right = SignedCheckpoint::from_bytes(&bytes).ok().filter(|signed| {
+                    let head = &signed.checkpoint;
+                    head.log == log && i64::try_from(head.size) == Ok(place) && signed.verify(key).is_ok()
+                });
+                match right {
+                    Some(signed) => head_kept |= signed.checkpoint.size >= size,
+                    None => gone.push((log, place)),
+                }
+            }
+        }
+        if gone.is_empty() && head_kept {
+            return Ok(());
+        }
+        tracing::error!(log = %log, gone = gone.len(), "checkpoints were damaged");
+        let heads = if head_kept { vec![] } else { vec![row.checkpoint.clone()] };
+        self.remake(Batch { checkpoints_gone: gone, heads, ..Batch::default() }, mend).await?;
+        if mend {
+            // A block that ended at one of them may have been refused: the log is offered anew.
+            let _ = self.events.send(Event::Mended(log));
+        }
+        Ok(())
     }
 
     /// Kept hashes that do not lie there as the entries say are written again.
@@ -413,15 +484,14 @@ impl Node {
         let mut ids: BTreeSet<RecordId> = self.store.record_ids().await?.into_iter().collect();
         let mut after = Some(RecordId([0; 32]));
         while let Some(from) = after {
-            let filter = RecordFilter { after: Some(from), limit: 512, ..RecordFilter::default() };
-            let page = self.store.records(&filter).await?;
-            ids.extend(page.iter().map(|r| r.id));
-            after = page.last().map(|r| r.id);
+            let page = self.store.record_rows(&from, PAGE).await?;
+            after = page.last().copied();
+            ids.extend(page);
         }
         let ids: Vec<RecordId> = ids.into_iter().collect();
         for part in ids.chunks(RECORDS) {
             let done = self.ask(|reply| Work::Rederive { ids: part.to_vec(), mend: round.mend, reply }).await;
-            let count = done.map_err(|e| StoreError::Conflict(e.to_string()))?;
+            let count = done.map_err(of_store)?;
             self.note_scrub(|s| s.rederived += count);
             pause(part.len() as u64 * 2_048, round.bytes_s).await;
         }
@@ -452,6 +522,15 @@ impl Walked {
         }
         let start = (s.index << s.level).checked_sub((self.tiles.len() as u64) << TILE_LEVELS)? as usize;
         Some(perfect_root(self.tail.get(start..start + (1 << s.level))?))
+    }
+}
+
+/// What the store said of what the desk was asked for. A damaged entry may be that of anything in the same commit: it is on
+/// its way back, and no reason to give up the database.
+fn of_store(error: NodeError) -> StoreError {
+    match error {
+        NodeError::Store(error @ StoreError::Malformed(_)) => error,
+        other => StoreError::Conflict(other.to_string()),
     }
 }
 
