@@ -472,10 +472,11 @@ def verify(data, root_key):
     rows = []
     for entry_reference, (spoken, _) in spoken_of.items():
         _, entry, proving = proven[entry_reference]
-        # Of two smallest checkpoints the one that claims less: without a hub's time, else with the earlier one.
-        smallest = min(proving, key=lambda at: (at.size, -1 if at.hub_time is None else at.hub_time))
+        # What its author had signed, with the hub's time that it had heard by then, before the entry stood there.
+        before = [at for at in checkpoints if at.origin == entry["log"] and at.size <= entry["seq"]]
+        not_before = max((at.hub_time for at in before if at.hub_time is not None), default=None)
         not_after = min((time for checkpoint in proving for time in checkpoint.hub_cosigned), default=None)
-        rows.append((nodes[entry_reference[:16]], spoken, smallest.hub_time, not_after))
+        rows.append((nodes[entry_reference[:16]], spoken, not_before, not_after))
     return header["record"].hex(), rows
 
 

@@ -263,6 +263,21 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
             }
         }
         assert_eq!((differing, unproven), (0, 0), "WADI_SEED={seed}; trial {tried}, fork at {at} of {lane_of_fork:?}");
+        // The ghosts are there to be shown; one that is admitted counts at every node, and the rest do not.
+        let (quarantined, _) = nodes[0].quarantined(Some(&row.log.origin()), None).await.unwrap();
+        let one: Reference = quarantined.choose(&mut r).expect("something is in quarantine").entry.parse().unwrap();
+        let admit = Admit { entries: vec![one], reason: "it was there after all".into() };
+        nodes[0].write_control(vec![Body::Admit(admit)], "AU-1").await.unwrap();
+        until("all count what was admitted", async || {
+            for node in nodes.iter().filter(|n| n.me().scope.takes_log(&row.log)) {
+                let (rest, _) = node.quarantined(Some(&row.log.origin()), None).await.unwrap();
+                if rest.len() + 1 != quarantined.len() || !agree(node, &nodes[0]).await {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
         drop(wires);
         // The honest node goes on in an epoch of its own, and is heard.
         write(&nodes[4], truck(500)).await;
@@ -375,4 +390,38 @@ async fn a_resync_ships_before_it_does_anything_else() {
     link.abort();
     answers.abort();
     trb.stop().await;
+}
+
+/// A plan is approved on what it says. Since then one of the logs was found forked: it has to be made anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
+    use wadi_node::ResyncState;
+    let members = [("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB"), ("trb-2", Role::Crossing, "TRB")];
+    let country = Country::of(&members);
+    let (hub, trb) = (country.start("hub").await, country.start("trb").await);
+    for n in 0..6 {
+        write(&trb, truck(n)).await;
+    }
+    let wire = connect(&trb, &hub);
+    until("the hub has it", async || plates(&hub).await.len() == 6 && agree(&trb, &hub).await).await;
+    let plan = hub.plan_resync(Some("trb"), "a look", "OP-1").await.unwrap();
+    until("it is planned", async || hub.resync(&plan.id).await.unwrap().state == ResyncState::Planned).await;
+    let row = trb.store().logs().await.unwrap().into_iter().find(|l| l.log.lane == Lane::Passage).unwrap();
+    let honest = trb.store().entries(&row.log, 0, 1 << 20).await.unwrap();
+    drop(wire);
+    let mut thief = Thief::of(&country, "trb", row.log);
+    thief.take(honest[..3].iter().map(|e| e.entry.bytes().to_vec()).collect());
+    thief.ghost(1);
+    // The crossing's second node heard the thief; the hub learns of it from there.
+    let witness = country.start("trb-2").await;
+    feed(&country, &witness, &thief.blocks).await;
+    let wire = connect(&witness, &hub);
+    until("the fork is proven", async || hub.with_control(|c| c.forks().contains_key(&row.log))).await;
+    let stale = hub.run_resync(&plan.id, "OP-2").await.unwrap_err();
+    assert_eq!(stale.code(), "plan_stale", "{stale}");
+    assert_eq!(hub.resync(&plan.id).await.unwrap().state, ResyncState::Planned, "and nothing was begun");
+    drop(wire);
+    for node in [hub, trb, witness] {
+        node.stop().await;
+    }
 }

@@ -298,6 +298,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         forks: vec![],
         uncosigned: Default::default(),
         remembered: None,
+        late: false,
     };
     clone.feed(Input::Start(Box::new(snapshot))).await;
     let log = clone.branch.log;
@@ -321,5 +322,33 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
     until("the fork is shown", async || refusals(&hub).await.contains(&"forked".to_string())).await;
     let rows = hub.store().records(&wadi_store::RecordFilter { limit: 50, ..Default::default() }).await.unwrap();
     assert!(rows.iter().all(|r| r.json.contains("truck")), "no ghost truck counts");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_resync_is_ordered_by_a_hub_alone() {
+    let commission = Commission::new();
+    let hub = commission.hub().await;
+    // Al-Qaem's node, or whoever has its key, orders one in its own control log.
+    let mut qam = Author::new(&commission, 4, "qam", "QAM", Lane::Control);
+    let order = ResyncOrder {
+        id: "RS-1".into(),
+        crossing: "TRB".parse().unwrap(),
+        reason: "mischief".into(),
+        approved_by: "OF-1".into(),
+    };
+    let entry = Entry { common: Common::default(), body: Body::ResyncOrder(order) };
+    let block = VerifiedBlock::author(&qam.key, qam.log, &qam.peaks, &[entry], 0, vec![]).unwrap();
+    qam.blocks.push(Block {
+        from: 0,
+        entries: vec![block.entries()[0].bytes().to_vec()],
+        checkpoint: block.checkpoint().clone(),
+    });
+    let mut wire = connect(&hub, &qam.enrolment);
+    wire.hello(&qam.enrolment).await;
+    wire.block(&qam.blocks[0]).await;
+    assert_eq!(wire.ack().await, (1, String::new()), "it stands in its author's log");
+    until("it is refused", async || refusals(&hub).await.contains(&"no_right".to_string())).await;
+    assert!(hub.resyncs().await.unwrap().is_empty(), "and nobody carries it out");
     hub.stop().await;
 }

@@ -445,10 +445,7 @@ async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
         starts += 1;
         out.told |= tells(&trb, &dir).await;
         let wire = connect(&trb, &hub);
-        if clean {
-            // After any other stop it was asked for at the start.
-            trb.scrub_soon();
-        }
+        trb.scrub_soon();
         let deadline = Instant::now() + PATIENCE;
         let end = loop {
             out.told |= tells(&trb, &dir).await;
@@ -584,6 +581,7 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     // A start in between forgets nothing of it.
     trb.stop().await;
     let trb = setup.country.start_as_daemon("trb", &dir, false).await.expect("it starts");
+    trb.scrub_soon();
     let hub = setup.country.start_in("hub", &setup.hub).await.expect("the hub starts");
     let wire = connect(&trb, &hub);
     let deadline = Instant::now() + PATIENCE;

@@ -60,6 +60,9 @@ pub struct Control {
     root: RootKey,
     enrolments: BTreeMap<NodeId, Enrolment>,
     cuts: BTreeMap<Reference, CutHeld>,
+    /// Those of them that extend others, and those that the root signed: few, and asked for with each of all the others.
+    extending: BTreeSet<Reference>,
+    by_root: BTreeSet<Reference>,
     admitted: BTreeMap<Reference, BTreeSet<Reference>>,
     officers: BTreeMap<String, BTreeMap<Reference, OfficerEntry>>,
     revoked_ms: BTreeMap<String, i64>,
@@ -78,6 +81,8 @@ impl Control {
             root,
             enrolments: BTreeMap::new(),
             cuts: BTreeMap::new(),
+            extending: BTreeSet::new(),
+            by_root: BTreeSet::new(),
             admitted: BTreeMap::new(),
             officers: BTreeMap::new(),
             revoked_ms: BTreeMap::new(),
@@ -170,6 +175,12 @@ impl Control {
                     content: crate::merkle::sha256(&[&c.signed_bytes()]),
                     cut: c.clone(),
                 };
+                if !c.extends.is_empty() {
+                    self.extending.insert(reference);
+                }
+                if held.root_signed {
+                    self.by_root.insert(reference);
+                }
                 self.cuts.insert(reference, held).is_none()
             }
             Body::Admit(a) => self.admitted.insert(reference, a.entries.iter().copied().collect()).is_none(),
@@ -184,12 +195,19 @@ impl Control {
         }
     }
 
-    /// Takes in a fork proof that was verified. Of several proofs of one log the one with the earliest fork is kept.
+    /// Takes in a fork proof that was verified. Of several proofs of one log the one with the earliest fork is kept, and of
+    /// each of its branches the furthest that any proof shows: whatever came first, all holders know the same of it.
     pub fn learn_fork(&mut self, proof: ForkProof) -> bool {
         let log = proof.log();
         let rank = |p: &ForkProof| (p.at, p.one.leaf, p.other.leaf);
-        if self.forks.get(&log).is_some_and(|old| rank(old) <= rank(&proof)) {
+        let (new, known) = (rank(&proof), self.forks.get(&log).map(rank));
+        if known.is_some_and(|known| known < new) {
             return false;
+        }
+        if known == Some(new)
+            && let Some(held) = self.forks.get_mut(&log)
+        {
+            return held.take_longer(&proof);
         }
         self.forks.insert(log, proof);
         true
@@ -237,6 +255,10 @@ impl Control {
         let tips = self.cosigned.get(log)?.iter().filter(by_hub);
         tips.map(|(_, tip)| *tip).max_by_key(|tip| (tip.size, tip.root))
     }
+    /// The longest head of a log that one node has cosigned.
+    pub fn cosigned_by(&self, log: &LogId, witness: &NodeId) -> Option<Tip> {
+        self.cosigned.get(log)?.get(witness).copied()
+    }
     /// How far any witness but `owner` itself has cosigned a log.
     pub fn witnessed(&self, log: &LogId, owner: &NodeId) -> u64 {
         let by = self.cosigned.get(log).into_iter().flatten();
@@ -280,19 +302,26 @@ impl Control {
     /// Whether a cut was replaced by one of the same target that itself stands. What the root signed is replaced only by
     /// what the root signed, and posting it again elsewhere does not bring it back: its content counts, not its place.
     fn is_replaced(&self, at: &Reference, held: &CutHeld, by_root: bool) -> bool {
+        let extending = self.extending.iter().filter_map(|r| self.cuts.get(r));
+        let mut later = extending
+            .filter(|new| {
+                (new.root_signed || !held.root_signed && !by_root)
+                    && new.content != held.content
+                    && new.cut.target == held.cut.target
+            })
+            .peekable();
+        if later.peek().is_none() {
+            return false;
+        }
         let copies = self.cuts.iter().filter(|(r, c)| *r == at || (held.root_signed && c.content == held.content));
         let places: BTreeSet<&Reference> = copies.map(|(r, _)| r).collect();
-        self.cuts.values().any(|new| {
-            (new.root_signed || !held.root_signed && !by_root)
-                && new.content != held.content
-                && new.cut.target == held.cut.target
-                && new.cut.extends.iter().any(|r| places.contains(r))
-        })
+        later.any(|new| new.cut.extends.iter().any(|r| places.contains(r)))
     }
 
     /// The last that counts of a hub's log, by what the root signed alone.
     fn root_bound(&self, log: &LogId) -> Option<(u64, Option<Hash>)> {
-        let standing = self.cuts.iter().filter(|(r, c)| c.root_signed && !self.is_replaced(r, c, true));
+        let of_root = self.by_root.iter().filter_map(|r| Some((r, self.cuts.get(r)?)));
+        let standing = of_root.filter(|(r, c)| !self.is_replaced(r, c, true));
         standing.filter_map(|(_, c)| bound_of(&c.cut, log)).min()
     }
 
@@ -351,7 +380,7 @@ impl Control {
     }
 
     /// Whether a control fact was said by a hub within what counts of its log.
-    fn fact_counts(&self, reference: &Reference) -> bool {
+    pub fn fact_counts(&self, reference: &Reference) -> bool {
         self.role(&reference.log.node) == Some(Role::Hub)
             && self.standing.get(&reference.log).is_none_or(|to| reference.seq < *to)
             && self.root_bound(&reference.log).is_none_or(|(size, _)| reference.seq < size)

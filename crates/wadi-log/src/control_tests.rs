@@ -222,6 +222,36 @@ fn a_fork_proof_names_the_first_difference() {
 }
 
 #[test]
+fn of_each_branch_of_a_fork_the_furthest_that_was_shown_is_known_in_whatever_order() {
+    let n = network();
+    let passages = log(&n.trb, Lane::Passage, "TRB");
+    let trb = n.control.enrolment(&n.trb.node()).unwrap();
+    let proof = |a: &[&str], b: &[&str]| {
+        let proof = ForkProof::new(2, branch(&n.trb, passages, a, 2), branch(&n.trb, passages, b, 2));
+        proof.verify(trb).unwrap();
+        proof
+    };
+    let early = proof(&["a", "b", "c", "d"], &["a", "b", "x"]);
+    let late = proof(&["a", "b", "c"], &["a", "b", "x", "y", "z"]);
+    let mut known = Vec::new();
+    for order in [[&early, &late], [&late, &early]] {
+        let mut control = n.control.clone();
+        assert!(order.iter().all(|p| control.learn_fork((*p).clone())));
+        assert!(order.iter().all(|p| !control.learn_fork((*p).clone())), "there is nothing new in either");
+        let both = control.forks()[&passages].clone();
+        both.verify(trb).unwrap();
+        // Longer, but in a log that began otherwise: no branch of this fork.
+        assert!(!control.learn_fork(proof(&["q", "b", "c", "d", "e"], &["q", "b", "x", "y", "z", "w"])));
+        assert_eq!(control.forks()[&passages], both);
+        known.push(both);
+    }
+    assert_eq!(known[0], known[1]);
+    let mut sizes = [&known[0].one, &known[0].other].map(|b| b.checkpoint.checkpoint.size);
+    sizes.sort();
+    assert_eq!(sizes, [4, 5]);
+}
+
+#[test]
 fn a_cut_of_the_root_that_was_replaced_does_not_come_back_when_posted_again() {
     let mut n = network();
     let hub = log(&n.hub, Lane::Control, "HUB");

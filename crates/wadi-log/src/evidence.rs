@@ -258,11 +258,12 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             common,
             change,
             counts: line.counts,
-            not_before_s: by
-                .clone()
-                .min_by_key(|p| p.signed.checkpoint.size)
-                .map(|p| p.signed.checkpoint.hub_time_s)
-                .filter(|t| *t != 0),
+            not_before_s: checkpoints
+                .iter()
+                .map(|p| &p.signed.checkpoint)
+                .filter(|c| c.log == reference.log && c.size <= reference.seq && c.hub_time_s != 0)
+                .map(|c| c.hub_time_s)
+                .max(),
             not_after_s: by.filter_map(|p| p.hub_cosigned_s).min(),
         });
     }
@@ -287,6 +288,10 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
         return bad("malformed", format!("{} bytes; the limit is {EVIDENCE_BYTES_MAX}", bytes.len()));
     }
     let text = std::str::from_utf8(bytes).or_else(|e| bad("malformed", e))?;
+    // JSON writes it as an escape; as it stands it could only be another line end.
+    if text.contains('\r') {
+        return bad("malformed", "a carriage return");
+    }
     let Some(body) = text.strip_suffix('\n') else { return bad("malformed", "no final line feed") };
     let mut lines = body.split('\n');
     let first = lines.next().unwrap_or_default();

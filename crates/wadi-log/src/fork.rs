@@ -59,6 +59,28 @@ impl ForkProof {
         }
         Ok(())
     }
+    /// Takes over what another proof of the same fork shows further of its branches; whether there was anything. Both were
+    /// verified for themselves: that all four trees agree before the fork is left to be checked.
+    pub(crate) fn take_longer(&mut self, new: &ForkProof) -> bool {
+        if new.at != self.at || self.before(&self.one) != new.before(&new.one) {
+            return false;
+        }
+        let end = |b: &Branch| (b.checkpoint.checkpoint.size, b.checkpoint.checkpoint.root);
+        let mut any = false;
+        for (held, new) in [(&mut self.one, &new.one), (&mut self.other, &new.other)] {
+            if held.leaf == new.leaf && end(held) < end(new) {
+                *held = new.clone();
+                any = true;
+            }
+        }
+        any
+    }
+    /// What both branches agree on: everything before the fork, with its root; nothing where they differ from the start.
+    pub fn agreed(&self) -> Option<(u64, Hash)> {
+        // From the leaf upward the left siblings grow: the last one is the leftmost.
+        let left: Vec<Hash> = self.before(&self.one).into_iter().rev().collect();
+        (self.at > 0).then(|| (self.at, crate::merkle::fold(&left)))
+    }
     fn before(&self, branch: &Branch) -> Vec<Hash> {
         let ranges = proof::inclusion_ranges(self.at, branch.checkpoint.checkpoint.size);
         ranges.iter().zip(&branch.path).filter(|((_, end), _)| *end <= self.at).map(|(_, h)| *h).collect()

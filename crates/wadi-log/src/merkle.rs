@@ -85,7 +85,7 @@ impl Peaks {
 }
 
 /// The root over adjacent perfect subtrees, from left to right.
-fn fold(hashes: &[Hash]) -> Hash {
+pub(crate) fn fold(hashes: &[Hash]) -> Hash {
     let Some((last, rest)) = hashes.split_last() else { return sha256(&[]) };
     rest.iter().rev().fold(*last, |right, left| node_hash(left, &right))
 }

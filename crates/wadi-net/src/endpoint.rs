@@ -2,7 +2,8 @@
 
 use crate::{
     congestion::DelayTarget,
-    identity::{Identity, peer_of, server_name},
+    identity::{Identity, peer_of, server_name, witnessed_s},
+    late::{LATE_ALPN, ends_s},
     streams::run_connection,
 };
 use quinn::{Connection, Endpoint, IdleTimeout, TransportConfig, VarInt, congestion::CubicConfig};
@@ -138,20 +139,30 @@ impl Network {
         let server = quinn::crypto::rustls::QuicServerConfig::try_from(server).map_err(bad)?;
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
         server.transport_config(Arc::new(transport(&config, None))).max_incoming(64);
+        let mut late = client.clone();
+        late.alpn_protocols = vec![LATE_ALPN.to_vec()];
         let client = Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(client).map_err(bad)?);
+        let late = Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(late).map_err(bad)?);
+        let ends_s = config.identity.ends_s().unwrap_or(i64::MAX);
         let endpoint = Endpoint::server(server, config.listen).map_err(listen)?;
         let (stop, stopped) = watch::channel(false);
         let board = Arc::new(Board::default());
         let mut tasks = vec![tokio::spawn(answer(node.clone(), endpoint.clone(), board.clone(), stopped.clone()))];
         for peer in config.peers.clone() {
             node.note_peer(peer.node, |p| p.rate_bits_s = peer.rate_bits_s);
-            let mut client = quinn::ClientConfig::new(client.clone());
-            client.transport_config(Arc::new(transport(&config, peer.rate_bits_s)));
+            let transport = Arc::new(transport(&config, peer.rate_bits_s));
+            let [client, late] = [&client, &late].map(|crypto| {
+                let mut config = quinn::ClientConfig::new(crypto.clone());
+                config.transport_config(transport.clone());
+                config
+            });
             let dialler = Dialler {
                 node: node.clone(),
                 endpoint: endpoint.clone(),
                 board: board.clone(),
                 client,
+                late,
+                ends_s,
                 peer,
                 redial: config.redial,
             };
@@ -221,6 +232,15 @@ async fn serve(node: Arc<Node>, board: Arc<Board>, connection: Connection, expec
             return;
         }
     };
+    let protocol = connection.handshake_data().and_then(|d| d.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
+    let late = protocol.and_then(|d| d.protocol).is_some_and(|p| p == LATE_ALPN) && expected.is_none();
+    let ended = certificates.as_ref().and_then(|c| ends_s(c.first()?)).unwrap_or(0);
+    if !late && witnessed_s(&node.hub_time()) > ended {
+        let why = format!("the certificate of {peer} has expired: renew it with `wadi pki renew`");
+        node.note_refusal(peer.to_string(), "certificate_expired".into(), why, String::new()).await;
+        connection.close(VarInt::from_u32(4), b"certificate expired");
+        return;
+    }
     // A node that was cut as a whole is captured: nothing more is said to it.
     if node.with_control(|c| c.is_cut(&peer)) {
         node.note_refusal(peer.to_string(), "cut_node".into(), "a node that was cut called".into(), String::new())
@@ -231,7 +251,8 @@ async fn serve(node: Arc<Node>, board: Arc<Board>, connection: Connection, expec
     if !board.admit(node.id(), peer, &connection, expected.is_some()) {
         return;
     }
-    let why = run_connection(node.clone(), peer, tls_key, connection.clone(), expected.is_some()).await;
+    let dialled = expected.is_some();
+    let why = run_connection(node.clone(), (peer, tls_key), connection.clone(), dialled, late).await;
     connection.close(VarInt::from_u32(0), why.as_bytes().get(..200.min(why.len())).unwrap_or_default());
     if !board.stands(&peer) {
         node.note_peer(peer, |p| {
@@ -247,6 +268,9 @@ struct Dialler {
     endpoint: Endpoint,
     board: Arc<Board>,
     client: quinn::ClientConfig,
+    /// For dialling when this node's own certificate has expired.
+    late: quinn::ClientConfig,
+    ends_s: i64,
     peer: PeerAddress,
     redial: Duration,
 }
@@ -284,7 +308,9 @@ impl Dialler {
         let mut addresses = tokio::net::lookup_host(&self.peer.address).await.map_err(|e| e.to_string())?;
         let address = addresses.next().ok_or("the peer's address does not resolve")?;
         let name = server_name(&self.peer.node);
-        let connecting = self.endpoint.connect_with(self.client.clone(), address, &name).map_err(|e| e.to_string())?;
+        let is_late = witnessed_s(&self.node.hub_time()) > self.ends_s;
+        let config = if is_late { &self.late } else { &self.client };
+        let connecting = self.endpoint.connect_with(config.clone(), address, &name).map_err(|e| e.to_string())?;
         connecting.await.map_err(|e| e.to_string())
     }
 }

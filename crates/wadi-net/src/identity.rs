@@ -1,6 +1,9 @@
 //! Who is at the other end: certificates of the commission's CA, and the node that each names.
 
-use crate::NetError;
+use crate::{
+    NetError,
+    late::{LATE_ALPN, LateClients, ends_s},
+};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, client::Resumption, server::WebPkiClientVerifier,
     time_provider::TimeProvider,
@@ -35,6 +38,12 @@ pub struct Identity {
     pub crls_pem: Vec<String>,
 }
 
+/// The later of the machine's clock and the newest hub time, Unix seconds.
+pub(crate) fn witnessed_s(hub_time_s: &AtomicI64) -> i64 {
+    let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    i64::try_from(machine).unwrap_or(i64::MAX).max(hub_time_s.load(Ordering::Relaxed))
+}
+
 /// A clock that never lies before what is known: a site whose clock fell back to 1970 must still see that the
 /// commission's certificates are valid. It takes the later of the machine's clock and the newest hub time.
 #[derive(Debug)]
@@ -42,9 +51,7 @@ struct WitnessedTime(Arc<AtomicI64>);
 
 impl TimeProvider for WitnessedTime {
     fn current_time(&self) -> Option<UnixTime> {
-        let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        let witnessed = u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0);
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(machine.max(witnessed))))
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(witnessed_s(&self.0).unsigned_abs())))
     }
 }
 
@@ -75,6 +82,11 @@ pub(crate) fn server_name(node: &NodeId) -> String {
 type Configs = (ServerConfig, ClientConfig);
 
 impl Identity {
+    /// When this node's own certificate ends, Unix seconds.
+    pub fn ends_s(&self) -> Option<i64> {
+        ends_s(&CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).ok()?)
+    }
+
     /// TLS 1.3 on both sides, certificates on both sides, no resumption, no early data.
     pub(crate) fn configs(&self, hub_time_s: Arc<AtomicI64>) -> Result<Configs, NetError> {
         let bad = |what: &str, why: String| NetError::Identity(format!("{what}: {why}"));
@@ -112,10 +124,10 @@ impl Identity {
         let mut server = ServerConfig::builder_with_details(provider.clone(), clock.clone())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(tls)?
-            .with_client_cert_verifier(verifier)
+            .with_client_cert_verifier(Arc::new(LateClients(verifier)))
             .with_single_cert(chain.clone(), key.clone_key())
             .map_err(tls)?;
-        server.alpn_protocols = vec![ALPN.to_vec()];
+        server.alpn_protocols = vec![ALPN.to_vec(), LATE_ALPN.to_vec()];
         server.send_tls13_tickets = 0;
         let mut client = ClientConfig::builder_with_details(provider, clock)
             .with_protocol_versions(&[&rustls::version::TLS13])

@@ -7,6 +7,7 @@
 mod congestion;
 mod endpoint;
 mod identity;
+mod late;
 mod streams;
 
 pub use congestion::DelayTarget;

@@ -5,7 +5,7 @@ use quinn::{Connection, RecvStream, SendStream};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::mpsc;
 use wadi_log::{Lane, NodeId};
-use wadi_node::{Arriving, Leaving, Node, run_link};
+use wadi_node::{Arriving, Leaving, Node, run_late_link, run_link};
 use wadi_sync::{BLOCK_FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message};
 
 /// Frames that wait between the streams and the link, each way.
@@ -16,10 +16,10 @@ const MESSAGE_PRIORITY: i32 = 100;
 /// Runs a link over one connection; returns why it ended.
 pub(crate) async fn run_connection(
     node: Arc<Node>,
-    peer: NodeId,
-    tls_key: [u8; 32],
+    (peer, tls_key): (NodeId, [u8; 32]),
     connection: Connection,
     dialled: bool,
+    late: bool,
 ) -> String {
     let (arriving, incoming) = mpsc::channel(WAITING_MAX);
     let (outgoing, leaving) = mpsc::channel(WAITING_MAX);
@@ -39,8 +39,14 @@ pub(crate) async fn run_connection(
             node.note_peer(peer, |p| p.rtt_ms = connection.rtt().as_millis() as u64);
         }
     };
+    let link = async {
+        match late {
+            true => run_late_link(node.clone(), peer, tls_key, incoming, outgoing).await,
+            false => run_link(node.clone(), peer, tls_key, incoming, outgoing).await,
+        }
+    };
     let why = tokio::select! {
-        why = run_link(node.clone(), peer, tls_key, incoming, outgoing) => why,
+        why = link => why,
         ended = streams => ended.err().unwrap_or_else(|| "the peer closed its streams".into()),
         () = sample => unreachable!("it samples for ever"),
     };

@@ -15,12 +15,12 @@ use std::{
 };
 use wadi_log::{Block, Enrolment, ForkProof, Frontier, Lane, LogId, RecordId, Role, SignedCheckpoint};
 use wadi_store::{CosignedHead, Store, StoreError};
-use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, Manifest, Message, Party, both_may_see, decode_plain};
+use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, Manifest, Message, Party, both_may_see, decode_plain, fits_frame};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
-/// Bytes of a block that still fits the codec; none that an honest node signs comes near it.
-const BLOCK_BYTES_MAX: usize = 7 * wadi_log::ENTRY_BYTES_MAX;
+/// Bytes of a block's entries at most; none that an honest node signs comes near it.
+const BLOCK_BYTES_MAX: usize = 3 * wadi_log::ENTRY_BYTES_MAX;
 /// Bytes read from the store at once.
 const READ_BYTES: usize = 16 * BLOCK_BYTES;
 /// Bytes of a part, unless somebody asks for smaller ones.
@@ -191,6 +191,9 @@ impl<'s> Blocks<'s> {
             return Ok(None);
         }
         let block = Block { from: self.at, entries: self.entries.drain(..count).collect(), checkpoint };
+        if !fits_frame(&block) {
+            return Ok(None);
+        }
         self.at += count as u64;
         self.checkpoints.retain(|c| c.checkpoint.size > self.at);
         Ok(Some(block))

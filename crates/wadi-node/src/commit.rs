@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
 };
 use wadi_log::{
     Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks, RecordId, Reference, Role,
@@ -34,9 +34,13 @@ pub(crate) struct Group {
     own_start: BTreeMap<LogId, Peaks>,
     pub(crate) books: HashMap<RecordId, Book>,
     pub(crate) fresh: HashMap<RecordId, Vec<VerifiedEntry>>,
+    /// What the store holds of records that this group is about to touch.
+    prefetched: HashMap<RecordId, Vec<VerifiedEntry>>,
     pub(crate) unjudged: HashMap<RecordId, Vec<(Reference, Reference)>>,
     pub(crate) touched: BTreeSet<RecordId>,
     pub(crate) retry: BTreeSet<RecordId>,
+    /// Records that are built again by further commits: a log may be of more than memory holds at once.
+    later: BTreeSet<RecordId>,
     pub(crate) verdicts_moved: bool,
     pub(crate) grown: BTreeMap<LogId, Tip>,
     pub(crate) events: Vec<Event>,
@@ -61,9 +65,11 @@ impl Group {
             own_start: BTreeMap::new(),
             books: HashMap::new(),
             fresh: HashMap::new(),
+            prefetched: HashMap::new(),
             unjudged: HashMap::new(),
             touched: BTreeSet::new(),
             retry: BTreeSet::new(),
+            later: BTreeSet::new(),
             verdicts_moved: false,
             grown: BTreeMap::new(),
             events: Vec::new(),
@@ -107,6 +113,7 @@ impl Group {
         into.forks.extend(mended.forks);
         into.forks_gone.extend(mended.forks_gone);
         into.branches_rotten.extend(mended.branches_rotten);
+        into.healed |= mended.healed;
     }
 }
 
@@ -115,6 +122,11 @@ impl Desk {
     pub(crate) async fn work_off(&mut self, work: Vec<Work>) {
         let mut group = Group::new(self.new_batch());
         for item in work {
+            if self.stale {
+                // A commit before this one failed, and the store did not read since: nothing is built on what is not known.
+                item.refuse(&StoreError::Database("it could not be read after a write that failed".into()));
+                continue;
+            }
             self.take(&mut group, item).await;
             if group.books.len() > TOUCHED_MAX {
                 let full = std::mem::replace(&mut group, Group::new(self.new_batch()));
@@ -188,13 +200,19 @@ impl Desk {
             Work::Account { record, reply } => {
                 let _ = reply.send(self.account(g, record).await);
             }
+            Work::CutForks => self.cut_forks(g).await,
             Work::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;
                 g.done.push(Box::new(move |_| {
                     let _ = reply.send(());
                 }));
             }
-            Work::Mend(mended, reply) => {
+            Work::Mend(mended, switches, reply) => {
+                let now = self.wants.lock().expect("no panic holds it").switches();
+                if switches.is_some_and(|before| before != now) {
+                    let _ = reply.send(Ok(()));
+                    return;
+                }
                 g.take_mending(*mended);
                 g.done.push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
             }
@@ -255,13 +273,14 @@ impl Desk {
         self.side.clear();
         let (reload, verdicts_moved) = (g.reload, g.verdicts_moved || !g.branched.is_empty());
         let logs: BTreeSet<LogId> = g.forked.iter().chain(&grown).copied().collect();
-        let switched = match &outcome {
-            Ok(()) => self.after_mending(reload, &logs, verdicts_moved).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the branches of forked logs could not be followed");
-                Vec::new()
-            }),
-            Err(_) => Vec::new(),
-        };
+        let mut otherwise = Vec::new();
+        if outcome.is_ok()
+            && let Err(error) = self.after_mending(reload, &logs, verdicts_moved, &mut otherwise).await
+        {
+            tracing::error!(%error, "what a commit left to be followed up could not be");
+            self.stale = true;
+            self.scrub_now.notify_one();
+        }
         for done in g.done.drain(..) {
             done(outcome.clone());
         }
@@ -278,54 +297,67 @@ impl Desk {
         if g.verdicts_moved {
             let mut after = Group::new(self.new_batch());
             after.verdicts_moved = true;
-            if self.move_verdicts(&mut after).await.unwrap_or(false) {
-                Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await;
+            match self.move_verdicts(&mut after).await {
+                Ok(true) => Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, "verdicts moved, and their records could not be built again");
+                    self.scrub_now.notify_one();
+                }
             }
         }
-        for log in switched {
-            let at = self.control.read().expect("no panic holds it").forks().get(&log).map_or(0, |f| f.at);
+        let mut later = std::mem::take(&mut g.later);
+        for (log, from) in otherwise {
+            match self.store.records_of_log(&log, from).await {
+                Ok(ids) => later.extend(ids),
+                Err(error) => {
+                    tracing::error!(%error, log = %log, "records of a log could not be built again");
+                    self.scrub_now.notify_one();
+                }
+            }
+        }
+        let later: Vec<RecordId> = later.into_iter().collect();
+        for part in later.chunks(TOUCHED_MAX) {
             let mut after = Group::new(self.new_batch());
-            for id in self.store.records_of_log(&log, at).await.unwrap_or_default() {
-                if let Err(error) = self.rebuild(&mut after, id).await {
+            for id in part {
+                if let Err(error) = self.rebuild(&mut after, *id).await {
                     tracing::error!(%error, record = %id, "a record could not be built again");
+                    self.scrub_now.notify_one();
                 }
             }
             Box::pin(self.commit(after)).await;
         }
     }
 
-    /// What a commit leaves to be followed up: control entries that came back, and forks. Returns the logs whose other branch
-    /// became the log.
+    /// What a commit leaves to be followed up: control entries that came back, and forks. Adds the logs whose records are to be
+    /// built again, each from a position on: those whose other branch became the log, and those of which more or less counts.
     async fn after_mending(
         &mut self,
         reload: bool,
         logs: &BTreeSet<LogId>,
         verdicts_moved: bool,
-    ) -> Result<Vec<LogId>, StoreError> {
+        otherwise: &mut Vec<(LogId, u64)>,
+    ) -> Result<(), StoreError> {
         if reload {
-            self.load().await?;
+            otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         }
         let switched = self.follow_forks(logs, verdicts_moved).await?;
-        if !switched.is_empty() {
-            self.load().await?;
+        if switched.is_empty() {
+            return Ok(());
         }
-        Ok(switched)
-    }
-
-    /// Whether an entry of a record is missing or rotten, and on its way back.
-    async fn is_damaged(
-        &self,
-        id: &RecordId,
-        missing: &BTreeMap<LogId, Vec<(u64, u64)>>,
-        lost: &BTreeSet<String>,
-    ) -> Result<bool, StoreError> {
-        if missing.is_empty() && lost.is_empty() {
-            return Ok(false);
-        }
-        let waits = |(log, seq): &(LogId, u64)| {
-            missing.get(log).is_some_and(|all| all.iter().any(|(from, to)| (*from..*to).contains(seq)))
+        otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
+        let proofs: Vec<_> = {
+            let control = self.control.read().expect("no panic holds it");
+            switched.iter().filter_map(|log| control.forks().get(log).cloned()).collect()
         };
-        Ok(lost.contains(&id.to_string()) || self.store.places(id).await?.iter().any(waits))
+        for proof in &proofs {
+            otherwise.push((proof.log(), proof.at));
+            // The branch that was the log may end before what is known of it.
+            self.want_branches(proof).await?;
+            // Sessions compare anew, and what is judged by a control log is built again.
+            let _ = self.events.send(Event::Mended(proof.log()));
+        }
+        Ok(())
     }
 
     /// Builds records afresh and writes those that stood differently, or should not stand at all. One of which an entry is
@@ -357,6 +389,14 @@ impl Desk {
             };
             let terms = self.store.terms_of(&[id]).await?.into_iter().map(|(_, what, value)| (what, value));
             let now = g.books.get(&id).map(project);
+            // An entry that is on its way back may be gone from the index, too. Until then what stands is the last that anybody
+            // can read of it.
+            let fewer = |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
+            if !missing.is_empty() && stood.as_ref().is_some_and(|stood| stood.as_ref().is_some_and(fewer)) {
+                g.books.remove(&id);
+                g.unjudged.remove(&id);
+                continue;
+            }
             let as_it_stood = |stood: RecordRow, now: &RecordRow| RecordRow {
                 changed: now.changed,
                 waiting: now.waiting.clone(),
@@ -426,7 +466,11 @@ impl Desk {
             ids.extend(g.fresh.iter().filter(|(_, e)| e.iter().any(|e| e.reference().log == log)).map(|(id, _)| *id));
             for id in ids {
                 any = true;
-                self.rebuild(g, id).await?;
+                if g.books.len() < TOUCHED_MAX {
+                    self.rebuild(g, id).await?;
+                } else {
+                    g.later.insert(id);
+                }
             }
         }
         Ok(any)
@@ -535,19 +579,16 @@ impl Desk {
 
     /// Writes down which control heads, and before a decision which holds, this node has taken in, where they moved.
     async fn write_seen(&mut self, g: &mut Group, log: LogId, holds: bool) -> Result<(), NodeError> {
-        let index = self.seen_index(&log).await?;
-        let covered = index.latest().cloned().unwrap_or_default();
         let moved: Vec<Head> = {
+            let seen = self.seen_index(&log).await?;
+            let covered = |l: &LogId| seen.covered(u64::MAX, l);
             let control = self.control.read().expect("no panic holds it");
             let counts = |l: &LogId| match l.lane {
                 Lane::Control => control.role(&l.node) == Some(Role::Hub),
                 Lane::Hold => holds,
                 _ => false,
             };
-            let moved = self
-                .logs
-                .iter()
-                .filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered.get(l).copied().unwrap_or(0));
+            let moved = self.logs.iter().filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered(l));
             moved.map(|(l, h)| Head { log: *l, size: h.peaks.size(), root: h.peaks.root() }).collect()
         };
         for heads in moved.chunks(SEEN_HEADS_MAX) {
@@ -555,9 +596,7 @@ impl Desk {
             let entry = Entry { common: self.common_now(), body: Body::Seen(seen) };
             let written = self.append(g, log, entry)?.reference();
             g.batch.seen.push(written);
-            let mut index = (*self.seen_index(&log).await?).clone();
-            index.push(written.seq, heads);
-            self.seen.put(log, Arc::new(index));
+            self.take_seen(written, heads).await?;
         }
         Ok(())
     }
@@ -764,10 +803,32 @@ impl Desk {
         then.map(|b| b.json()).ok_or_else(nothing)
     }
 
+    /// Reads what the store holds of these records at once, for building those that memory does not have. A record that this
+    /// group has touched is not read again: what was read holds until the group is committed.
+    pub(crate) async fn prefetch(&self, g: &mut Group, ids: BTreeSet<RecordId>) -> Result<(), StoreError> {
+        let unknown = |id: &RecordId| {
+            !g.books.contains_key(id)
+                && !self.books.contains(id)
+                && !g.prefetched.contains_key(id)
+                && !g.touched.contains(id)
+        };
+        let ids: Vec<RecordId> = ids.into_iter().filter(unknown).collect();
+        if ids.len() < 2 {
+            return Ok(());
+        }
+        g.prefetched.extend(ids.iter().map(|id| (*id, Vec::new())));
+        for (id, stored) in self.store.entries_of(&ids).await? {
+            g.prefetched.entry(id).or_default().push(stored.entry);
+        }
+        Ok(())
+    }
+
     /// Builds a record from the store and from what this group brought.
     async fn build(&mut self, g: &mut Group, id: RecordId) -> Result<(), StoreError> {
-        let mut entries: Vec<VerifiedEntry> =
-            self.store.record_entries(&id).await?.into_iter().map(|s| s.entry).collect();
+        let mut entries = match g.prefetched.remove(&id) {
+            Some(entries) => entries,
+            None => self.store.record_entries(&id).await?.into_iter().map(|s| s.entry).collect(),
+        };
         entries.extend(g.fresh.get(&id).into_iter().flatten().cloned());
         let mut rows = Vec::with_capacity(entries.len());
         g.unjudged.remove(&id);

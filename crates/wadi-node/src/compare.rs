@@ -77,7 +77,7 @@ impl Node {
     /// What this node's records come to, of each lane and crossing that it takes.
     pub(crate) async fn own_digests(&self) -> Vec<ScopeSum> {
         let frontier = self.frontier.read().expect("no panic holds it").clone();
-        let scopes = self.scopes(&frontier).await.unwrap_or_default();
+        let scopes = self.scopes(&frontier, self.store.digests().await.unwrap_or_default());
         let hash = |text: &str| wadi_log::unhex(text).and_then(|b| Hash::from_slice(&b).ok()).unwrap_or_default();
         let sum = |s: crate::ScopeDigest| {
             Some(ScopeSum {

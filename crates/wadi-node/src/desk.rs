@@ -13,9 +13,10 @@ use crate::{
 };
 use lru::LruCache;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     num::NonZeroUsize,
     sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
+    time::Instant,
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
@@ -30,10 +31,10 @@ use wadi_sync::{ExcerptEntry, Fetched};
 const GROUP_MAX: usize = 256;
 /// Open records kept in memory: 15 to 20 KB each.
 const BOOKS_MAX: usize = 2_000;
-/// Entries of a control log read at once.
-const CONTROL_PAGE: u32 = 2_048;
 /// Logs whose `Seen` entries are kept in memory.
 const SEEN_MAX: usize = 4_096;
+/// Control entries read at once.
+const LOAD_ROWS: u32 = 512;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
 
@@ -66,10 +67,13 @@ pub(crate) enum Work {
         record: RecordId,
         reply: Reply<Account>,
     },
+    /// The past is known as far as a peer knows it: forks can be answered with cuts.
+    CutForks,
     /// Entries that were asked for.
     Stretches(Fetched, NodeId, oneshot::Sender<()>),
-    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come.
-    Mend(Box<Batch>, Reply<()>),
+    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. What was read of logs is written while
+    /// no other branch became its log since: so often had that been before.
+    Mend(Box<Batch>, Option<u64>, Reply<()>),
     /// Builds records afresh; answers how many stood differently, and with `mend` writes those.
     Rederive {
         ids: Vec<RecordId>,
@@ -81,7 +85,7 @@ pub(crate) enum Work {
 
 impl Work {
     /// Tells whoever waits that it was not done.
-    fn refuse(self, error: &StoreError) {
+    pub(crate) fn refuse(self, error: &StoreError) {
         match self {
             Self::Write(_, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Control(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
@@ -92,9 +96,10 @@ impl Work {
             Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
             Self::Stretches(_, _, reply) => drop(reply.send(())),
-            Self::Mend(_, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Mend(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
+            | Self::CutForks
             | Self::Forks(..)
             | Self::Cosigned(..)
             | Self::HubTime(_)
@@ -141,11 +146,13 @@ pub(crate) struct Desk {
     pub(crate) room: Arc<Room>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
-    pub(crate) refreshed: Option<(i64, std::time::Instant)>,
+    pub(crate) refreshed: Option<(i64, Instant)>,
     pub(crate) wants: Arc<Mutex<Wants>>,
     pub(crate) orders: Arc<Mutex<Orders>>,
     /// Entries of other branches that this group brought and that the store does not hold yet.
     pub(crate) side: HashSet<Reference>,
+    /// Has everything read through, where something was found or missed that only that sets right.
+    pub(crate) scrub_now: Arc<Notify>,
 }
 
 impl Desk {
@@ -165,19 +172,16 @@ impl Desk {
         LogId { node: self.node(), epoch, lane, crossing }
     }
 
-    /// Reads logs, enrolments, control entries, forks and cosignatures out of the store: at the start, and after a
-    /// commit that failed and left memory ahead of the disk.
-    pub(crate) async fn load(&mut self) -> Result<(), StoreError> {
-        let root = *self.control.read().expect("no panic holds it").root();
-        let mut control = Control::new(root);
+    /// Reads logs, enrolments, control entries, forks and cosignatures out of the store: at the start, after a commit that
+    /// failed and left memory ahead of the disk, and where control entries or whole branches came to stand otherwise. Returns
+    /// the logs of which more or less counts than was known.
+    pub(crate) async fn load(&mut self) -> Result<Vec<LogId>, StoreError> {
+        // Everybody goes by what was known until all of it is read.
+        let mut control = Control::new(*self.control.read().expect("no panic holds it").root());
         for e in self.store.enrolments().await?.into_iter().chain([self.me.clone()]) {
             let _ = control.enrol(e);
         }
-        self.logs.clear();
-        for row in self.store.logs().await? {
-            self.last_ms = self.last_ms.max(row.grew_ms);
-            self.logs.insert(row.log, Held { peaks: row.peaks, checkpoint: Some(row.checkpoint) });
-        }
+        let rows = self.store.logs().await?;
         for c in self.store.cosignatures(None).await? {
             let head = &c.checkpoint.checkpoint;
             control.learn_cosigned(c.cosignature.witness, head.log, Tip { size: head.size, root: head.root });
@@ -188,36 +192,28 @@ impl Desk {
                 control.learn_fork(proof);
             }
         }
-        *self.control.write().expect("no panic holds it") = control;
-        let controls: Vec<LogId> = self.logs.keys().filter(|l| l.lane == Lane::Control).copied().collect();
+        let controls: Vec<(LogId, u64)> = {
+            let held = rows.iter().filter(|row| row.log.lane == Lane::Control);
+            held.map(|row| (row.log, row.peaks.size())).collect()
+        };
         // Hubs' logs twice: the first reading may bring the enrolment that the right of another's entries rests on.
-        for log in controls.iter().chain(&controls) {
-            let (mut from, size) = (0, self.held(log));
-            loop {
-                let mut part = self.store.raw_entries(log, from, CONTROL_PAGE).await?;
-                part.retain(|raw| raw.seq >= from && raw.seq < size);
-                let Some(last) = part.last() else { break };
-                from = last.seq + 1;
-                let mut control = self.control.write().expect("no panic holds it");
-                for raw in part {
-                    // One that rotted says nothing until it is back, and keeps no node from starting.
-                    let Ok(leaf) = Hash::from_slice(&raw.leaf) else { continue };
-                    let reference = Reference { log: *log, seq: raw.seq, leaf };
-                    let Ok(verified) = VerifiedEntry::recheck(reference, raw.bytes) else { continue };
-                    if let Some(entry) = verified.entry()
-                        && control.check_right(log, entry).is_ok()
-                    {
-                        control.learn(reference, entry);
-                        self.orders.lock().expect("no panic holds it").learn(reference, &entry.body);
-                    }
-                }
-            }
+        for (log, size) in controls.iter().chain(&controls) {
+            self.load_control(log, *size, &mut control).await?;
         }
+        self.logs.clear();
+        for row in rows {
+            self.last_ms = self.last_ms.max(row.grew_ms);
+            self.logs.insert(row.log, Held { peaks: row.peaks, checkpoint: Some(row.checkpoint) });
+        }
+        *self.control.write().expect("no panic holds it") = control;
         self.books.clear();
         self.seen.clear();
-        self.standing.clear();
+        let before = std::mem::take(&mut self.standing);
         self.publish_frontier();
         self.restand().await?;
+        let all: BTreeSet<LogId> = before.keys().chain(self.standing.keys()).copied().collect();
+        let of = |standing: &HashMap<LogId, u64>, log: &LogId| standing.get(log).copied().unwrap_or(u64::MAX);
+        let moved = all.into_iter().filter(|log| of(&before, log) != of(&self.standing, log)).collect();
         let last = self.store.local("epoch", &self.node().to_string()).await?;
         let last = match last {
             Some(last) => Some(last),
@@ -229,6 +225,34 @@ impl Desk {
             AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
             _ => None,
         });
+        Ok(moved)
+    }
+
+    /// Takes in what a control log says. An entry that is rotten says nothing until it is fetched back; the node runs all the
+    /// same, or nobody would fetch it.
+    async fn load_control(&self, log: &LogId, size: u64, control: &mut Control) -> Result<(), StoreError> {
+        let mut from = Some(0);
+        while let Some(at) = from {
+            let mut part = self.store.raw_entries(log, at, LOAD_ROWS).await?;
+            // A position that does not read, or lies past the head, is none of the log.
+            part.retain(|raw| (at..size).contains(&raw.seq));
+            from = part.last().and_then(|last| last.seq.checked_add(1));
+            for raw in part {
+                let leaf = Hash::from_slice(&raw.leaf).unwrap_or_default();
+                let reference = Reference { log: *log, seq: raw.seq, leaf };
+                let Ok(verified) = VerifiedEntry::recheck(reference, raw.bytes) else {
+                    tracing::error!(entry = %reference, "a control entry is damaged; what it says is not known");
+                    self.scrub_now.notify_one();
+                    continue;
+                };
+                if let Some(entry) = verified.entry()
+                    && control.check_right(log, entry).is_ok()
+                {
+                    control.learn(reference, entry);
+                    self.orders.lock().expect("no panic holds it").learn(reference, &entry.body);
+                }
+            }
+        }
         Ok(())
     }
 

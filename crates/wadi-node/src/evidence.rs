@@ -7,7 +7,10 @@ use wadi_log::{
     SignedCheckpoint, Verdict, VerifiedEntry, proof,
 };
 use wadi_record::people;
-use wadi_store::{Store, StoreError};
+use wadi_store::{CosignedHead, Store, StoreError};
+
+/// Cosigned checkpoints over an entry that are looked at for the first one of a hub.
+const COSIGNED_LOOKED_AT: u32 = 64;
 
 /// An entry with the checkpoints that prove it, by their places in the list of all.
 struct Packed {
@@ -98,7 +101,7 @@ impl Node {
     }
 
     /// How many entries count of a log as held here.
-    async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
+    pub(crate) async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
         let Some(bound) = self.with_control(|c| c.bound(log)) else { return Ok(u64::MAX) };
         let size = self.frontier.read().expect("no panic holds it").0.get(log).map_or(0, |t| t.size);
         let reached = bound.size > 0 && bound.size <= size;
@@ -123,8 +126,8 @@ impl Node {
         Ok(out)
     }
 
-    /// Proofs of one entry: by the first checkpoint over it, which bounds its time from below, and by the hubs' cosigned
-    /// heads, which bound it from above.
+    /// Proofs of one entry: by the first checkpoint over it, and by the hubs' cosigned heads, which bound its time from
+    /// above; the last checkpoint before it bounds it from below.
     async fn prove(
         &self,
         reference: &Reference,
@@ -139,6 +142,7 @@ impl Node {
                 over.push((head.checkpoint, Some(head.cosignature)));
             }
         }
+        over.extend(self.first_cosigned(reference).await?.map(|c| (c.checkpoint, Some(c.cosignature))));
         let mut out: BTreeMap<usize, Vec<Hash>> = BTreeMap::new();
         for (checkpoint, cosignature) in over {
             let size = checkpoint.checkpoint.size;
@@ -152,7 +156,26 @@ impl Node {
                 out.insert(place, path.ok_or_else(|| NodeError::Unproven(reference.to_string()))?);
             }
         }
+        // It proves nothing of the entry but that its author had heard that hub time before.
+        if let Some(before) = self.store.checkpoint_before(log, reference.seq).await?
+            && before.checkpoint.hub_time_s != 0
+            && !checkpoints.iter().any(|(c, _)| *c == before)
+        {
+            checkpoints.push((before, BTreeMap::new()));
+        }
         if out.is_empty() { Err(NodeError::Unproven(reference.to_string())) } else { Ok(out.into_iter().collect()) }
+    }
+
+    /// The first kept checkpoint over an entry that a hub cosigned.
+    pub(crate) async fn first_cosigned(&self, reference: &Reference) -> Result<Option<CosignedHead>, StoreError> {
+        let over = self.store.cosigned_over(&reference.log, reference.seq, COSIGNED_LOOKED_AT).await?;
+        let by_hub = |c: &CosignedHead| {
+            self.with_control(|control| {
+                let witness = control.enrolment(&c.cosignature.witness).filter(|e| e.role == Role::Hub);
+                witness.is_some_and(|w| c.cosignature.verify(&c.checkpoint.checkpoint, &w.log_key).is_ok())
+            })
+        };
+        Ok(over.into_iter().find(by_hub))
     }
 
     fn write_evidence(

@@ -93,7 +93,7 @@ impl Desk {
         let fields = book.blame_json();
         for (reference, (_, covered)) in &mut decisions {
             let seen = self.seen_index(&reference.log).await?;
-            *covered = seen.at(reference.seq).cloned().unwrap_or_default();
+            *covered = seen.at(reference.seq);
         }
         Ok(Account { stands, fields, decisions })
     }
@@ -111,10 +111,16 @@ impl Node {
             let Some(entry) = stored.entry.entry() else { continue };
             let Body::Change(change) = &entry.body else { continue };
             let c = &entry.common;
-            let checkpoints = self.store.checkpoints(&reference.log, reference.seq).await?;
+            // The hub's time that its author had heard when it signed the log without the entry: one named later may be of
+            // days after it.
+            let before = self.store.checkpoint_before(&reference.log, reference.seq).await?;
+            let beside = self.is_beside(&stored);
             let mut cosigned = self.store.cosignatures(Some(&reference.log)).await?;
-            cosigned.retain(|c| c.checkpoint.checkpoint.size > reference.seq);
+            // What was said of the log was not said of another branch of it.
+            cosigned.retain(|c| !beside && c.checkpoint.checkpoint.size > reference.seq);
             let by_hub = |w: &NodeId| self.with_control(|c| c.role(w) == Some(Role::Hub));
+            let first = self.first_cosigned(&reference).await?.filter(|_| !beside);
+            let first = first.map(|c| c.cosignature.time_s as i64);
             let of_hubs = cosigned.iter().filter(|c| by_hub(&c.cosignature.witness));
             entries.push(HistoryLine {
                 entry: reference.to_string(),
@@ -125,9 +131,9 @@ impl Node {
                 claimed_ms: c.wall_ms,
                 happened_ms: c.happened_ms,
                 received_ms: stored.received_ms,
-                not_before_s: checkpoints.first().map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0),
-                not_after_s: of_hubs.map(|c| c.cosignature.time_s as i64).min(),
-                safety: self.safety(&reference),
+                not_before_s: before.map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0),
+                not_after_s: of_hubs.map(|c| c.cosignature.time_s as i64).chain(first).min(),
+                safety: self.safety_of(&stored),
                 witnessed: cosigned.iter().map(|c| self.name_of(&c.cosignature.witness)).collect(),
                 stands: account.stands.get(&reference).cloned().unwrap_or_default(),
                 based_on: change.based_on.iter().map(ToString::to_string).collect(),

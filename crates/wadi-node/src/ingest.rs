@@ -3,6 +3,7 @@
 use crate::{
     commit::Group,
     desk::{Desk, Held, Ingested},
+    mend::record_of,
     node::Event,
 };
 use std::sync::atomic::Ordering;
@@ -39,9 +40,14 @@ impl Desk {
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
             // Held already: taking it again changes nothing. That it is the same, equal frontiers prove; another branch
             // is the search for forks' to find.
-            let Some(checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
+            let Some(mut checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
                 return Err(refused("gap"));
             };
+            // Of one head there may be two signatures, with an older and a newer hub time: the one that was offered is what
+            // the cosignature has to fit.
+            if (head.size, head.root) == (held, peaks.root()) && block.checkpoint.verify(&author.log_key).is_ok() {
+                checkpoint = block.checkpoint.clone();
+            }
             let tip = Tip { size: held, root: peaks.root() };
             return Ok(Ingested::Durable { tip, cosignature: Box::new(self.cosign(&checkpoint)) });
         }
@@ -61,6 +67,12 @@ impl Desk {
                 return Err(refused(error.code()));
             }
         };
+        let spoken_of = block.entries().iter().filter_map(record_of).collect();
+        if let Err(error) = self.prefetch(g, spoken_of).await {
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
+        }
         for entry in block.entries() {
             if let Err(error) = self.take_entry(g, entry, peer).await {
                 let code = error.code();
@@ -68,14 +80,25 @@ impl Desk {
                 return Err(refused(code));
             }
         }
+        if log.node == self.node() && Some(log.epoch) == self.epoch && !block.entries().is_empty() {
+            // Nobody but this process writes in this epoch: somebody else has the key.
+            let why = "somebody else has written in this node's present epoch: its key is in other hands".to_string();
+            tracing::error!(log = %log, "{why}");
+            self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
+            self.epoch = None;
+        }
         let tip = Tip { size: block.peaks().size(), root: block.peaks().root() };
         let cosignature = self.cosign(block.checkpoint());
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
         self.logs.insert(log, Held { peaks: block.peaks().clone(), checkpoint: Some(block.checkpoint().clone()) });
         g.batch.blocks.push(block);
         g.grown.insert(log, tip);
-        if log.lane == Lane::Control {
-            self.retry_unjudged(g, log.node).await;
+        if log.lane == Lane::Control
+            && let Err(error) = self.retry_unjudged(g, log).await
+        {
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
         }
         self.move_watermark(g, &log.node);
         g.verdicts_moved |= self.control.read().expect("no panic holds it").bound(&log).is_some();
@@ -116,9 +139,7 @@ impl Desk {
                 self.add_change(g, verified, record).await?;
             }
             Body::Seen(seen) => {
-                let mut index = (*self.seen_index(&reference.log).await?).clone();
-                index.push(reference.seq, &seen.heads);
-                self.seen.put(reference.log, std::sync::Arc::new(index));
+                self.take_seen(reference, &seen.heads).await?;
                 g.batch.seen.push(reference);
             }
             _ => self.learn_control(g, verified),
@@ -205,26 +226,44 @@ impl Desk {
                 self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
                 continue;
             }
-            if !self.control.write().expect("no panic holds it").learn_fork(proof.clone()) {
-                continue;
+            let (before, known) = {
+                let mut control = self.control.write().expect("no panic holds it");
+                let before = control.forks().contains_key(&log);
+                let news = control.learn_fork(proof);
+                (before, control.forks().get(&log).filter(|_| news).cloned())
+            };
+            let Some(proof) = known else { continue };
+            if !before {
+                let why = format!("{} signed two entries at position {}", author.name, proof.at);
+                tracing::warn!(log = %log, at = proof.at, "a log is forked");
+                self.note(g, log.origin(), "forked", why, peer.to_string());
+                if log.node == self.node() {
+                    // Whoever else writes under this node's key, this process goes on in an epoch of its own.
+                    self.epoch = None;
+                }
             }
-            let why = format!("{} signed two entries at position {}", author.name, proof.at);
-            tracing::warn!(log = %log, at = proof.at, "a log is forked");
-            self.note(g, log.origin(), "forked", why, peer.to_string());
             g.verdicts_moved = true;
             g.forked.insert(log);
-            if log.node == self.node() {
-                // Whoever else writes under this node's key, this process goes on in an epoch of its own.
-                self.epoch = None;
-            }
             g.batch.forks.push(proof.clone());
             g.events.push(Event::Forks(vec![proof]));
-            self.cut_fork(g, &log).await;
         }
     }
 
-    /// A hub answers a fork with a cut at what it has cosigned itself. A hub's own log is for the root to cut.
-    async fn cut_fork(&mut self, g: &mut Group, log: &wadi_log::LogId) {
+    /// Cuts the logs whose fork is known and which no cut stands against. A hub does that when it has compared with the peer
+    /// and lacks no control entries that the peer has: one that comes back empty hears of old forks before it hears of its own
+    /// cuts, and would cut at the little that it holds by then.
+    pub(crate) async fn cut_forks(&mut self, g: &mut Group) {
+        let proofs: Vec<ForkProof> =
+            self.control.read().expect("no panic holds it").forks().values().cloned().collect();
+        for proof in &proofs {
+            self.cut_fork(g, proof).await;
+        }
+    }
+
+    /// A hub answers a fork with a cut at what it has cosigned itself, and where that is less, at the end of what both branches
+    /// agree on. A hub's own log is for the root to cut.
+    async fn cut_fork(&mut self, g: &mut Group, proof: &ForkProof) {
+        let log = &proof.log();
         let (is_cut, of_hub) = {
             let control = self.control.read().expect("no panic holds it");
             (control.cut_bound(log).is_some(), control.role(&log.node) == Some(Role::Hub))
@@ -232,7 +271,12 @@ impl Desk {
         if self.me.role != Role::Hub || is_cut || of_hub || wadi_store::defence::off("cut") {
             return;
         }
-        let held = self.logs.get(log).map(|h| Head { log: *log, size: h.peaks.size(), root: h.peaks.root() });
+        let held = self.logs.get(log).map(|h| Tip { size: h.peaks.size(), root: h.peaks.root() });
+        // What it cosigned and lost since counts as what it holds.
+        let cosigned = self.control.read().expect("no panic holds it").cosigned_by(log, &self.node());
+        let longest = held.into_iter().chain(cosigned).filter(|tip| tip.size > proof.at).max_by_key(|tip| tip.size);
+        let held = longest.map(|tip| Head { log: *log, size: tip.size, root: tip.root });
+        let held = held.or_else(|| proof.agreed().map(|(size, root)| Head { log: *log, size, root }));
         let cut = Cut {
             target: CutTarget::Log(*log),
             heads: held.into_iter().collect(),
@@ -271,18 +315,27 @@ impl Desk {
         for entry in &verified {
             if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
                 let reference = entry.reference();
-                let Ok(index) = self.seen_index(&reference.log).await else { return false };
-                let mut index = (*index).clone();
-                index.push(reference.seq, &seen.heads);
-                self.seen.put(reference.log, std::sync::Arc::new(index));
+                if self.take_seen(reference, &seen.heads).await.is_err() {
+                    return false;
+                }
                 g.batch.seen.push(reference);
             }
         }
         for entry in verified {
-            if let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
+            let reference = entry.reference();
+            let may = {
+                let control = self.control.read().expect("no panic holds it");
+                entry.entry().is_some_and(|e| control.check_right(&reference.log, e).is_ok())
+            };
+            if may && let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
                 let id = c.record.unwrap_or_else(|| RecordId::of_first(&entry.reference()));
                 // An excerpt is of one record: anything else in it was not asked for.
-                if id != record || self.add_change(g, &entry, record).await.is_err() {
+                if id != record {
+                    return false;
+                }
+                if let Err(error) = self.add_change(g, &entry, record).await {
+                    // Half of it is in the group already.
+                    g.broken = Some(error);
                     return false;
                 }
             }

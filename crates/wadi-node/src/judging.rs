@@ -6,42 +6,40 @@ use wadi_log::{Body, LogId, LogState, NodeId, Reference, VerifiedEntry};
 use wadi_record::{Author, Judge, Officer, Policy, Said, people};
 use wadi_store::StoreError;
 
-/// What a log's author had taken in, from each position of the log on: control and hold logs with sizes.
+/// What a log's author had taken in, from each position of the log on: control and hold logs with sizes. It takes as much room
+/// as the `Seen` entries themselves, however many they are and whatever they name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SeenIndex {
-    said: BTreeMap<u64, Vec<(LogId, u64)>>,
-    covered: Vec<(u64, BTreeMap<LogId, u64>)>,
+    /// Of each log that was named: from which position on how much of it was taken in, both ascending.
+    named: BTreeMap<LogId, Vec<(u64, u64)>>,
 }
 
 impl SeenIndex {
     /// Adds what the `Seen` at a position names. Logs come in order; excerpts of them may not.
     pub(crate) fn push(&mut self, seq: u64, heads: &[wadi_log::Head]) {
-        let in_order = self.said.last_key_value().is_none_or(|(last, _)| *last < seq);
-        let named: Vec<(LogId, u64)> = heads.iter().map(|h| (h.log, h.size)).collect();
-        if self.said.insert(seq, named).is_some() && !in_order {
-            return;
-        }
-        let from = if in_order { seq } else { 0 };
-        if !in_order {
-            self.covered.clear();
-        }
-        for (seq, named) in self.said.range(from..) {
-            let mut covered = self.covered.last().map(|(_, c)| c.clone()).unwrap_or_default();
-            for (log, size) in named {
-                let held = covered.entry(*log).or_insert(0);
-                *held = (*held).max(*size);
+        for head in heads {
+            let of = self.named.entry(head.log).or_default();
+            let at = of.partition_point(|(s, _)| *s <= seq);
+            if at.checked_sub(1).map_or(0, |n| of[n].1) >= head.size {
+                continue;
             }
-            self.covered.push((*seq, covered));
+            let covered = of[at..].iter().take_while(|(_, size)| *size <= head.size).count();
+            of.splice(at..at + covered, [(seq, head.size)]);
         }
     }
-    /// What was covered when position `seq` was written.
-    pub(crate) fn at(&self, seq: u64) -> Option<&BTreeMap<LogId, u64>> {
-        let n = self.covered.partition_point(|(s, _)| *s < seq);
-        n.checked_sub(1).map(|n| &self.covered[n].1)
+    /// The logs that were ever named.
+    pub(crate) fn logs(&self) -> impl Iterator<Item = &LogId> {
+        self.named.keys()
     }
-    /// What is covered by now.
-    pub(crate) fn latest(&self) -> Option<&BTreeMap<LogId, u64>> {
-        self.covered.last().map(|(_, c)| c)
+    /// How much of a log was covered when position `seq` was written.
+    pub(crate) fn covered(&self, seq: u64, log: &LogId) -> u64 {
+        let Some(of) = self.named.get(log) else { return 0 };
+        let n = of.partition_point(|(s, _)| *s < seq);
+        n.checked_sub(1).map_or(0, |n| of[n].1)
+    }
+    /// All that was covered when position `seq` was written.
+    pub(crate) fn at(&self, seq: u64) -> BTreeMap<LogId, u64> {
+        self.logs().map(|log| (*log, self.covered(seq, log))).filter(|(_, size)| *size > 0).collect()
     }
 }
 
@@ -53,21 +51,33 @@ impl Desk {
         let Some(parsed) = entry.entry() else { unreachable!("only changes are judged, and they were read") };
         let Body::Change(change) = &parsed.body else { unreachable!("only changes are judged") };
         let seen = self.seen_index(&reference.log).await?;
-        let empty = BTreeMap::new();
-        // What stands on another branch than the one that counts is judged by what stood before the fork: everybody who
-        // holds both branches comes to the same.
         let side = self.is_side(&reference).await?;
-        let fork_at = self.control.read().expect("no panic holds it").forks().get(&reference.log).map(|f| f.at);
-        let judged_at = if side { fork_at.unwrap_or(reference.seq) } else { reference.seq };
-        let covered = seen.at(judged_at).unwrap_or(&empty);
+        let (fork_at, counts_to) = {
+            let control = self.control.read().expect("no panic holds it");
+            let fork_at = control.forks().get(&reference.log).map(|f| f.at);
+            // An excerpt's log is not held: what is known of its cut holds for it all the same.
+            let counts_to = match self.logs.contains_key(&reference.log) {
+                _ if side => 0,
+                true => self.standing.get(&reference.log).copied().unwrap_or(u64::MAX),
+                false => control.counts_to(&reference.log, LogState { size: 0, root_at_bound: None }),
+            };
+            (fork_at, counts_to)
+        };
+        // What stands on another branch than the one that counts is judged by what stood before the fork, and where no branch
+        // counts, what stands on any: everybody who holds both branches comes to the same.
+        let judged_at = match fork_at {
+            Some(at) if reference.seq >= at && counts_to <= at => at,
+            _ => reference.seq,
+        };
         // Policies and officers are judged by control entries: all of those taken in by the author have to be here.
-        for (log, size) in covered.iter().filter(|(l, _)| l.lane == wadi_log::Lane::Control) {
-            if self.held(log) < *size && self.me.scope.takes_log(log) {
+        for log in seen.logs().filter(|l| l.lane == wadi_log::Lane::Control) {
+            let size = seen.covered(judged_at, log);
+            if self.held(log) < size && self.me.scope.takes_log(log) {
                 return Ok(Err(Reference { log: *log, seq: size - 1, leaf: Default::default() }));
             }
         }
         let control = self.control.read().expect("no panic holds it");
-        let covers = |log: &LogId| covered.get(log).copied().unwrap_or(0);
+        let covers = |log: &LogId| seen.covered(judged_at, log);
         let policy = match control.policy(covers) {
             Some((at, entry)) => self.policies.entry(*at).or_insert_with(|| {
                 // A policy that does not read here was written for a newer version: what it says is not known, and the
@@ -89,12 +99,7 @@ impl Desk {
         });
         let officers = Arc::new(officers.collect::<BTreeMap<_, _>>());
         let author = author(&control, &reference.log.node);
-        // An excerpt's log is not held: what is known of its cut holds for it all the same.
-        let counts_to = match self.logs.contains_key(&reference.log) {
-            true => self.standing.get(&reference.log).copied().unwrap_or(u64::MAX),
-            false => control.counts_to(&reference.log, LogState { size: 0, root_at_bound: None }),
-        };
-        let verdict = control.verdict(&reference, if side { 0 } else { counts_to });
+        let verdict = control.verdict(&reference, counts_to);
         let said = Said {
             reference,
             common: parsed.common.clone(),
@@ -113,6 +118,16 @@ impl Desk {
         let index = Arc::new(crate::reconciler::seen_index(&*self.store, log).await?);
         self.seen.put(*log, index.clone());
         Ok(index)
+    }
+
+    /// Takes what a `Seen` of a log names into what is known of it.
+    pub(crate) async fn take_seen(&mut self, at: Reference, heads: &[wadi_log::Head]) -> Result<(), StoreError> {
+        // From the store first, where it is not known: it may say more than this one.
+        self.seen_index(&at.log).await?;
+        if let Some(index) = self.seen.get_mut(&at.log) {
+            Arc::make_mut(index).push(at.seq, heads);
+        }
+        Ok(())
     }
 
     /// How many entries of each log count; returns the logs for which that changed.
@@ -155,5 +170,50 @@ fn author(control: &wadi_log::Control, node: &NodeId) -> Author {
         Some(e) => Author { node: *node, name: e.name.clone(), role: e.role, crossing: e.crossing },
         // An entry was verified under an enrolment; should that be gone, its author may do nothing.
         None => Author { node: *node, name: node.to_string(), role: wadi_log::Role::Observer, crossing: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Crossing, Epoch, Hash, Head, Lane};
+
+    fn head(node: u32, size: u64) -> Head {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&node.to_be_bytes());
+        let log = LogId { node: NodeId(id), epoch: Epoch([1; 8]), lane: Lane::Control, crossing: Crossing::HUB };
+        Head { log, size, root: Hash::default() }
+    }
+
+    fn covered(index: &SeenIndex, seq: u64) -> (u64, u64) {
+        (index.covered(seq, &head(1, 0).log), index.covered(seq, &head(2, 0).log))
+    }
+
+    #[test]
+    fn what_was_taken_in_is_the_same_in_whatever_order_it_is_told() {
+        let said =
+            [(3, vec![head(1, 5), head(2, 1)]), (7, vec![head(1, 4)]), (9, vec![head(1, 8)]), (12, vec![head(2, 6)])];
+        let mut in_order = SeenIndex::default();
+        said.iter().for_each(|(seq, heads)| in_order.push(*seq, heads));
+        let at = [3, 4, 9, 10, 13].map(|seq| covered(&in_order, seq));
+        assert_eq!(at, [(0, 0), (5, 1), (5, 1), (8, 1), (8, 6)]);
+        assert_eq!(in_order.at(10).into_values().collect::<Vec<_>>(), [8, 1]);
+        for order in [[3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+            let mut index = SeenIndex::default();
+            order.iter().for_each(|n: &usize| index.push(said[*n].0, &said[*n].1));
+            for seq in 0..15 {
+                assert_eq!(covered(&index, seq), covered(&in_order, seq), "{order:?} at {seq}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_names_ever_more_logs_fills_no_more_room_than_was_sent() {
+        let mut index = SeenIndex::default();
+        for seq in 0..500 {
+            let heads: Vec<Head> = (0..200).map(|n| head(seq * 200 + n, 1)).collect();
+            index.push(u64::from(seq), &heads);
+        }
+        assert_eq!(index.named.values().map(Vec::len).sum::<usize>(), 100_000);
     }
 }

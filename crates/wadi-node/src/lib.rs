@@ -24,6 +24,7 @@ mod mend;
 mod node;
 #[cfg(test)]
 mod order_tests;
+mod quarantine;
 mod read;
 mod receipt;
 mod reconciler;
@@ -45,8 +46,9 @@ pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use history::{History, HistoryLine, Knew};
 pub use life::{FindingAct, FindingDone};
-pub use link::{Arriving, Leaving, run_link};
+pub use link::{Arriving, Leaving, run_late_link, run_link};
 pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
+pub use quarantine::Quarantined;
 pub use read::{Safety, ScopeDigest, Status};
 pub use replica_digest::run_replica_digests;
 pub use resync::{PlannedLog, RangeProgress, Resync, ResyncState};

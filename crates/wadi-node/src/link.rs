@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
 use wadi_log::{Block, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
-use wadi_store::{Carried, PeerRow, StoreError};
+use wadi_store::{Carried, PeerRow, RecordFilter, StoreError};
 use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
@@ -29,6 +29,11 @@ const INGESTING_MAX: usize = 32;
 const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// The least pause between two writings of what both hold alike; a link that ends in order writes it, too.
 const REMEMBER_PAUSE: Duration = Duration::from_secs(15);
+/// Ranges carried for others that are offered in one message.
+const OFFERED_AT_ONCE: usize = 1_024;
+/// Records whose excerpts are proven in one look, and changes read at once.
+const EXCERPTS_AT_ONCE: usize = 32;
+const CHANGES_AT_ONCE: u32 = 512;
 /// How often a link looks at what time alone brings about: carrying, excerpts, status.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -71,17 +76,30 @@ struct Link<'n> {
     excerpts: BTreeMap<RecordId, u32>,
     excerpts_sent: BTreeMap<RecordId, u32>,
     told_cosigned: BTreeMap<LogId, u64>,
+    /// Logs of the peer's of whose cosignatures it may not have heard; nothing where that may be any.
+    cosigned: Option<BTreeSet<LogId>>,
     carrying: bool,
     offered: BTreeSet<Range>,
     carried_logs: BTreeSet<LogId>,
     received: BTreeMap<LogId, u64>,
+    /// Records whose excerpts may have grown; nothing where those may be any that were handed over. And the change up to which
+    /// that is known.
+    excerpts_due: Option<BTreeSet<RecordId>>,
+    excerpts_seen: i64,
     look_at_excerpts: bool,
     /// Whether to look which excerpts the hub has to send again.
     excerpts_doubted: bool,
+    look_at_carried: bool,
+    /// Something to be remembered of the peer is not written down yet.
+    unwritten: bool,
     /// What both hold alike and is not written down yet; and what is, since when.
     alike: Option<Frontier>,
     remembered: Option<Frontier>,
     written: std::time::Instant,
+    /// The peer's certificate has expired.
+    late: bool,
+    /// Forks are known that may want a cut.
+    cuts_due: bool,
     /// Whether this link had everything read through already.
     scrubs: AtomicBool,
     comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
@@ -100,8 +118,31 @@ pub async fn run_link(
     node: Arc<Node>,
     peer: NodeId,
     tls_key: [u8; 32],
+    incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    drive(node, (peer, tls_key), incoming, out, false).await
+}
+
+/// The same with a peer whose certificate has expired: it hands in what its own logs hold, and is given nothing of others.
+pub async fn run_late_link(
+    node: Arc<Node>,
+    peer: NodeId,
+    tls_key: [u8; 32],
+    incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    let why = "its certificate has expired: it hands in what it holds and takes nothing until it is renewed";
+    node.note_refusal(peer.to_string(), "certificate_expired".into(), why.into(), String::new()).await;
+    drive(node, (peer, tls_key), incoming, out, true).await
+}
+
+async fn drive(
+    node: Arc<Node>,
+    (peer, tls_key): (NodeId, [u8; 32]),
     mut incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
+    late: bool,
 ) -> String {
     let mut events = node.listen();
     let mut link = Link {
@@ -114,15 +155,22 @@ pub async fn run_link(
         excerpts: BTreeMap::new(),
         excerpts_sent: BTreeMap::new(),
         told_cosigned: BTreeMap::new(),
+        cosigned: None,
         carrying: false,
         offered: BTreeSet::new(),
         carried_logs: BTreeSet::new(),
         received: BTreeMap::new(),
+        excerpts_due: None,
+        excerpts_seen: 0,
         look_at_excerpts: true,
         excerpts_doubted: true,
+        look_at_carried: true,
+        unwritten: false,
         alike: None,
         remembered: None,
         written: std::time::Instant::now(),
+        cuts_due: node.me.role == Role::Hub,
+        late,
         scrubs: AtomicBool::new(false),
         comparing: None,
         digests: None,
@@ -138,6 +186,10 @@ pub async fn run_link(
     let mut tick = tokio::time::interval(TICK);
     let why = loop {
         link.work().await;
+        if link.cuts_due && link.session.knows_control() {
+            link.cuts_due = false;
+            node.put(Work::CutForks).await;
+        }
         if link.session.peer().is_some_and(|p| p.tls_key != tls_key) && link.session.is_greeted() {
             link.closed = Some("the certificate's key is not the one that the peer's enrolment names".into());
         }
@@ -150,8 +202,13 @@ pub async fn run_link(
             Some((log, to, done)) = link.ingesting.next() => link.ingested(log, to, done),
             arrived = incoming.recv(), if link.ingesting.len() < INGESTING_MAX => match arrived {
                 None => break "the connection ended".into(),
-                Some(Arriving::Message(m)) => link.inputs.push_back(Input::Received(m)),
-                Some(Arriving::Frame(lane, bytes)) => link.inputs.push_back(Input::Frame { lane, bytes }),
+                Some(arriving) => {
+                    node.note_peer(peer, |p| p.last_contact_ms = node.now_ms());
+                    link.inputs.push_back(match arriving {
+                        Arriving::Message(m) => Input::Received(m),
+                        Arriving::Frame(lane, bytes) => Input::Frame { lane, bytes },
+                    });
+                }
             },
             event = events.recv() => match event {
                 Ok(event) => link.event(event).await,
@@ -164,7 +221,6 @@ pub async fn run_link(
         }
         node.note_peer(peer, |p| {
             p.connected = true;
-            p.last_contact_ms = node.now_ms();
             p.unsent = link.session.unsent();
             p.sent_bytes = link.session.sent_bytes();
             if p.unsent > 0 {
@@ -172,7 +228,7 @@ pub async fn run_link(
             }
         });
     };
-    if link.alike.is_some() {
+    if link.alike.is_some() || link.unwritten {
         link.write_down().await;
     }
     why
@@ -225,6 +281,7 @@ impl Link<'_> {
                 .collect(),
             frontier: frontier.clone(),
             remembered: self.remembered.clone(),
+            late: self.late,
         }
     }
 
@@ -254,6 +311,7 @@ impl Link<'_> {
             self.remembered = Some(alike);
         }
         self.written = std::time::Instant::now();
+        self.unwritten = false;
         let known: serde_json::Map<String, serde_json::Value> =
             self.excerpts.iter().map(|(id, n)| (id.to_string(), (*n).into())).collect();
         let logs = self.remembered.iter().flat_map(|f| &f.0);
@@ -312,18 +370,7 @@ impl Link<'_> {
             Output::ExcerptAcked { record: ALL_RECORDS, .. } if self.node.me.role != Role::Hub => {
                 self.is_back(ALL_EXCERPTS).await;
             }
-            Output::ExcerptAcked { record, entries } => {
-                if record == ALL_RECORDS {
-                    self.excerpts.clear();
-                    self.excerpts_sent.clear();
-                    self.inputs.push_back(Input::ExcerptTaken { record, entries: 0 });
-                } else if self.excerpts.insert(record, entries).is_some_and(|before| entries < before) {
-                    // It holds less than it did: what it lost is sent again.
-                    self.excerpts_sent.remove(&record);
-                }
-                self.look_at_excerpts = true;
-                self.write_down().await;
-            }
+            Output::ExcerptAcked { record, entries } => self.excerpt_acked(record, entries).await,
             Output::TakeStretches(fetched) => {
                 let (reply, taken) = oneshot::channel();
                 self.node.put(Work::Stretches(fetched, self.peer, reply)).await;
@@ -410,10 +457,9 @@ impl Link<'_> {
         let held = self.node.frontier.read().expect("no panic holds it").0.get(log).map(|tip| tip.size);
         let Some(held) = held else { return Ok(None) };
         if from >= held {
-            // The head signed anew, with a newer hub time.
-            let rows = self.node.store.logs().await?;
-            let signed = rows.into_iter().find(|r| r.log == *log).map(|r| r.checkpoint);
-            let at_end = signed.filter(|c| c.checkpoint.size == from);
+            // The head signed anew, with a newer hub time: the newest of a size is the one that is kept.
+            let signed = self.node.store.checkpoints(log, from.saturating_sub(1)).await?;
+            let at_end = signed.into_iter().find(|c| c.checkpoint.size == from);
             return Ok(at_end.map(|checkpoint| Block { from, entries: vec![], checkpoint }));
         }
         let checkpoints = self.node.store.checkpoints(log, from).await?;
@@ -449,12 +495,22 @@ impl Link<'_> {
 
     async fn event(&mut self, event: Event) {
         match event {
-            Event::Grew(tips) => self.inputs.push_back(Input::Grew(tips)),
+            Event::Grew(tips) => {
+                if let Some(logs) = &mut self.cosigned {
+                    logs.extend(tips.iter().map(|(log, _)| *log).filter(|l| l.node == self.peer));
+                }
+                self.inputs.push_back(Input::Grew(tips));
+            }
             Event::Refreshed(log) => self.inputs.push_back(Input::Refreshed(log)),
             Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
-            Event::Forks(proofs) => self.inputs.push_back(Input::NewForks(proofs)),
+            Event::Forks(proofs) => {
+                self.cuts_due = self.node.me.role == Role::Hub;
+                self.inputs.push_back(Input::NewForks(proofs));
+            }
             Event::HubCosigned(checkpoint, cosignature) => {
                 let log = checkpoint.checkpoint.log;
+                // What was carried of it is no more: there is room to offer for what is.
+                self.look_at_carried = true;
                 let is_hub = self.session.peer().is_some_and(|p| p.role == Role::Hub);
                 if log.node == self.peer && !is_hub {
                     self.told_cosigned.insert(log, checkpoint.checkpoint.size);
@@ -466,12 +522,14 @@ impl Link<'_> {
             Event::RoomAgain if self.short_of_room => {
                 self.closed = Some("there is room on the disk again: what was refused is taken from anew".into());
             }
-            // Its log may have rested because of what was missing.
+            // Its log may have rested because of what was missing, and excerpts, too.
             Event::Mended(_) => {
                 let frontier = self.node.frontier.read().expect("no panic holds it").clone();
                 self.inputs.push_back(Input::Recompare(Box::new(frontier)));
+                (self.excerpts_due, self.look_at_excerpts) = (None, true);
             }
-            Event::Carried | Event::RoomAgain | Event::Failed(_) | Event::Broken(_) => {}
+            Event::Carried => self.look_at_carried = true,
+            Event::RoomAgain | Event::Failed(_) | Event::Broken(_) => {}
         }
     }
 
@@ -484,8 +542,9 @@ impl Link<'_> {
         });
         self.inputs.push_back(Input::NewMembers(members));
         self.inputs.push_back(Input::NewForks(forks));
-        self.look_at_excerpts = true;
+        (self.look_at_excerpts, self.look_at_carried, self.excerpts_doubted) = (true, true, true);
         self.told_cosigned.clear();
+        self.cosigned = None;
     }
 
     /// Asks the peer for what this node lacks and both may see, one message at a time.
@@ -527,8 +586,16 @@ impl Link<'_> {
 
     async fn tick(&mut self) {
         let Some(peer) = self.session.peer().cloned() else { return };
-        if self.alike.is_some() && self.written.elapsed() >= REMEMBER_PAUSE {
+        // A node that is cut while it is connected is captured: nothing more is said to it.
+        if self.node.with_control(|c| c.is_cut(&self.peer)) {
+            self.closed = Some("the peer was cut".into());
+            return;
+        }
+        if (self.alike.is_some() || self.unwritten) && self.written.elapsed() >= REMEMBER_PAUSE {
             self.write_down().await;
+        }
+        if self.late {
+            return;
         }
         self.ask_wanted();
         if peer.role == Role::Hub {
@@ -598,9 +665,16 @@ impl Link<'_> {
     }
 
     async fn offer_carried(&mut self) {
-        let carried = self.node.store.carried_ranges().await.unwrap_or_default();
-        let ranges = carried.into_iter().map(|(log, from, to)| Range { log, from, to }).take(1_024);
-        let new: Vec<Range> = ranges.filter(|r| !self.offered.contains(r)).collect();
+        if !std::mem::take(&mut self.look_at_carried) {
+            return;
+        }
+        let Ok(carried) = self.node.store.carried_ranges().await else {
+            self.look_at_carried = true;
+            return;
+        };
+        let ranges = carried.into_iter().map(|(log, from, to)| Range { log, from, to });
+        let new: Vec<Range> = ranges.filter(|r| !self.offered.contains(r)).take(OFFERED_AT_ONCE).collect();
+        self.look_at_carried = new.len() == OFFERED_AT_ONCE;
         if !new.is_empty() {
             self.offered.extend(new.iter().copied());
             self.inputs.push_back(Input::Carrying(new));
@@ -609,7 +683,20 @@ impl Link<'_> {
 
     /// Tells the owner of logs what the hub has cosigned of them, as a carrier learns it.
     async fn tell_owner(&mut self) {
-        let Ok(all) = self.node.store.cosignatures(None).await else { return };
+        let mut all = Vec::new();
+        match self.cosigned.take() {
+            None => match self.node.store.cosignatures(None).await {
+                Ok(found) => all = found,
+                Err(_) => return,
+            },
+            Some(logs) => {
+                for log in &logs {
+                    let Ok(found) = self.node.store.cosignatures(Some(log)).await else { return };
+                    all.extend(found);
+                }
+            }
+        }
+        self.cosigned = Some(BTreeSet::new());
         for c in all {
             let head = &c.checkpoint.checkpoint;
             let by_hub = self.node.with_control(|k| k.role(&c.cosignature.witness) == Some(Role::Hub));
@@ -668,13 +755,43 @@ impl Link<'_> {
         }
     }
 
-    /// Sends what has grown of the records handed over to the peer's crossing.
+    /// The peer says how much of a record it holds. That is no more than it was sent, and of nothing else anything.
+    async fn excerpt_acked(&mut self, record: RecordId, entries: u32) {
+        let mut lost = true;
+        if record == ALL_RECORDS {
+            self.excerpts.clear();
+            self.excerpts_sent.clear();
+            self.excerpts_due = None;
+            self.inputs.push_back(Input::ExcerptTaken { record, entries: 0 });
+        } else {
+            let before = self.excerpts.get(&record).copied();
+            let Some(most) = before.max(self.excerpts_sent.get(&record).copied()) else { return };
+            let entries = entries.min(most);
+            self.excerpts.insert(record, entries);
+            lost = before.is_some_and(|before| entries < before);
+            if lost {
+                // It holds less than it did: what it lost is sent again.
+                self.excerpts_sent.remove(&record);
+            }
+            if let Some(due) = &mut self.excerpts_due {
+                due.insert(record);
+            }
+        }
+        (self.look_at_excerpts, self.unwritten) = (true, true);
+        if lost {
+            // The peer says it once.
+            self.write_down().await;
+        }
+    }
+
+    /// Sends what has grown of the records handed over to the peer's crossing, a few at a time: proving them takes its time,
+    /// and the link has other things to do.
     async fn send_excerpts(&mut self, crossing: &str) {
-        if !std::mem::take(&mut self.look_at_excerpts) {
+        if !self.look_at_excerpts || self.find_excerpts(crossing).await.is_err() {
             return;
         }
-        let Ok(records) = self.node.store.handed_over_to(crossing).await else { return };
-        for record in records {
+        for _ in 0..EXCERPTS_AT_ONCE {
+            let Some(record) = self.excerpts_due.as_mut().and_then(BTreeSet::pop_first) else { break };
             let Some(entries) = self.node.excerpt(&record).await else { continue };
             let acked = self.excerpts.get(&record).copied().unwrap_or(0) as usize;
             let sent = self.excerpts_sent.get(&record).copied().unwrap_or(0) as usize;
@@ -686,5 +803,30 @@ impl Link<'_> {
             let message = Message::Excerpt { record, from: acked as u32, entries: part };
             self.inputs.push_back(Input::SendExcerpt(message));
         }
+        self.look_at_excerpts = self.excerpts_due.as_ref().is_none_or(|due| !due.is_empty());
+    }
+
+    /// Finds the records handed over to a crossing that changed since the last look, or all of them at the first.
+    async fn find_excerpts(&mut self, crossing: &str) -> Result<(), StoreError> {
+        let node = self.node;
+        let store = &node.store;
+        let Some(mut due) = self.excerpts_due.take() else {
+            let newest = store.records(&RecordFilter { limit: 1, ..RecordFilter::default() }).await?;
+            self.excerpts_seen = newest.first().map_or(0, |r| r.changed);
+            self.excerpts_due = Some(store.handed_over_to(crossing).await?.into_iter().collect());
+            return Ok(());
+        };
+        let (mut changed, mut seen) = (BTreeSet::new(), self.excerpts_seen);
+        loop {
+            let page = store.changes(seen, CHANGES_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            seen = last.cursor;
+            changed.extend(page.iter().map(|c| c.record.id));
+        }
+        if !changed.is_empty() {
+            due.extend(store.handed_over_to(crossing).await?.into_iter().filter(|id| changed.contains(id)));
+        }
+        (self.excerpts_due, self.excerpts_seen) = (Some(due), seen);
+        Ok(())
     }
 }

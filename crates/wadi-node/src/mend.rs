@@ -1,11 +1,20 @@
 //! Mending at the desk: entries that come back to their places, and other branches of forked logs, which the one that counts
 //! replaces as the log.
 
-use crate::{commit::Group, desk::Desk, evidence::root_at, node::Event, wants::Why};
-use std::{collections::BTreeSet, time::Instant};
+use crate::{
+    commit::Group,
+    desk::Desk,
+    evidence::{given, root_at},
+    node::Event,
+    wants::Why,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 use wadi_log::{
-    Block, Body, ForkProof, Hash, LogId, NodeId, Peaks, RecordId, Reference, VerifiedEntry, proof, verify_block,
-    verify_stretch,
+    Block, Body, Branch, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint,
+    VerifiedEntry, proof, verify_block, verify_stretch,
 };
 use wadi_store::{BranchRow, StoreError};
 use wadi_sync::Fetched;
@@ -21,6 +30,12 @@ pub(crate) fn record_of(entry: &VerifiedEntry) -> Option<RecordId> {
     }
 }
 
+/// Whether a branch is the same as another, and ends beyond it.
+fn is_further(held: &BranchRow, other: &BranchRow) -> bool {
+    (held.log, held.from, held.leaves.first()) == (other.log, other.from, other.leaves.first())
+        && held.checkpoint.checkpoint.size > other.checkpoint.checkpoint.size
+}
+
 /// The peaks of a log's main branch at some size.
 pub(crate) async fn peaks_at(store: &dyn wadi_store::Store, log: &LogId, size: u64) -> Option<Peaks> {
     let parts = proof::subtrees((0, size));
@@ -30,14 +45,31 @@ pub(crate) async fn peaks_at(store: &dyn wadi_store::Store, log: &LogId, size: u
 }
 
 impl Desk {
+    /// Whether an entry of a record is missing or rotten, and on its way back.
+    pub(crate) async fn is_damaged(
+        &self,
+        id: &RecordId,
+        missing: &BTreeMap<LogId, Vec<(u64, u64)>>,
+        lost: &BTreeSet<String>,
+    ) -> Result<bool, StoreError> {
+        if missing.is_empty() && lost.is_empty() {
+            return Ok(false);
+        }
+        let waits = |(log, seq): &(LogId, u64)| {
+            missing.get(log).is_some_and(|all| all.iter().any(|(from, to)| (*from..*to).contains(seq)))
+        };
+        Ok(lost.contains(&id.to_string()) || self.store.places(id).await?.iter().any(waits))
+    }
+
     /// Takes entries that were asked for: each proven in the tree that was asked about.
     pub(crate) async fn take_stretches(&mut self, g: &mut Group, fetched: Fetched, peer: NodeId) {
         let Fetched { log, tip, stretches, absent } = fetched;
-        let Some((signed, why)) =
-            self.wants.lock().expect("no panic holds it").get(&log, &tip.root).map(|w| (w.signed.clone(), w.why))
-        else {
-            return; // nobody asked for it, or it came from elsewhere meanwhile
+        let wanted = {
+            let wants = self.wants.lock().expect("no panic holds it");
+            wants.get(&log, &tip.root).map(|w| (w.signed.clone(), w.why, w.ranges.clone()))
         };
+        // Nobody asked for it, or it came from elsewhere meanwhile.
+        let Some((signed, why, mut again)) = wanted else { return };
         let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
         let Some(author) = author else { return };
         let (mut came, mut wrong) = (Vec::new(), false);
@@ -75,20 +107,47 @@ impl Desk {
         match done.map(|want| (want.why, want.leaves)) {
             Some((Why::Branch { at }, leaves)) => {
                 tracing::warn!(log = %log, at, "the other branch of a forked log is held whole now");
-                let leaves = leaves.into_values().collect();
-                g.batch.branches.push(BranchRow { log, from: at, checkpoint: signed, leaves });
+                again = vec![(at, signed.checkpoint.size)];
+                let leaves: Vec<Hash> =
+                    leaves.into_iter().filter(|(seq, _)| *seq >= at).map(|(_, leaf)| leaf).collect();
+                let branch = BranchRow { log, from: at, checkpoint: signed.clone(), leaves };
+                // What came later, and had begun earlier, does not shorten it.
+                let held = self.store.branches(Some(&log)).await.unwrap_or_default();
+                if !held.iter().any(|b| is_further(b, &branch)) {
+                    g.batch.branches.push(branch);
+                }
                 g.verdicts_moved = true;
                 g.branched.insert(log);
             }
             Some((Why::Mend, _)) => g.events.push(Event::Mended(log)),
             None => {}
         }
+        // It is here when it is durable: should the commit fail, all of it is wanted as before.
+        let wants = self.wants.clone();
+        g.done.push(Box::new(move |outcome| {
+            if outcome.is_err() {
+                wants.lock().expect("no panic holds it").add(signed, why, &again);
+            }
+        }));
     }
 
     async fn take_mended(&mut self, g: &mut Group, entry: &VerifiedEntry, why: Why) -> Result<(), StoreError> {
         let reference = entry.reference();
+        let may = {
+            let control = self.control.read().expect("no panic holds it");
+            entry.entry().is_some_and(|e| control.check_right(&reference.log, e).is_ok())
+        };
+        if !may {
+            // It stands in its place, and says nothing, as where it came with its log.
+            return Ok(());
+        }
         if matches!(why, Why::Branch { .. }) {
-            self.side.insert(reference);
+            // Of three branches two may have more in common than the proof tells: what stands in the log is no other branch's.
+            let brings = g.batch.blocks.iter().filter(|b| b.log() == reference.log);
+            let comes = brings.flat_map(|b| b.entries()).any(|e| e.reference() == reference);
+            if !comes && self.store.is_main(&reference).await? != Some(true) {
+                self.side.insert(reference);
+            }
         }
         match (record_of(entry), why) {
             (Some(record), Why::Mend) => {
@@ -102,7 +161,7 @@ impl Desk {
                 self.seen.pop(&reference.log);
             }
             // A control entry that was rotten is read again with the log; one of another branch says nothing.
-            _ => g.reload |= matches!(why, Why::Mend),
+            _ => g.reload |= matches!(why, Why::Mend) && reference.log.lane == Lane::Control,
         }
         Ok(())
     }
@@ -157,18 +216,24 @@ impl Desk {
         let mut switched = Vec::new();
         for branch in self.store.branches(None).await? {
             let log = branch.log;
-            let bound = self.control.read().expect("no panic holds it").bound(&log);
-            let Some(bound) = bound.filter(|b| b.size > branch.from && b.root.is_some()) else { continue };
-            if branch.checkpoint.checkpoint.size < bound.size
-                || root_at(&*self.store, &log, bound.size).await? == bound.root
-            {
-                continue;
-            }
+            let (bound, first) = {
+                let control = self.control.read().expect("no panic holds it");
+                (control.cut_bound(&log), control.forks().get(&log).map(|f| f.one.leaf))
+            };
+            let Some(bound) = bound else { continue };
             let Some(at_fork) = peaks_at(&*self.store, &log, branch.from).await else { continue };
-            let mut peaks = at_fork.clone();
-            let upto = (bound.size - branch.from) as usize;
-            branch.leaves.iter().take(upto).for_each(|l| drop(peaks.append(*l)));
-            if Some(peaks.root()) == bound.root && self.switch(&branch, &at_fork).await? {
+            let becomes = if bound.size > branch.from && bound.root.is_some() {
+                let mut peaks = at_fork.clone();
+                let upto = (bound.size - branch.from) as usize;
+                branch.leaves.iter().take(upto).for_each(|l| drop(peaks.append(*l)));
+                peaks.size() == bound.size
+                    && Some(peaks.root()) == bound.root
+                    && root_at(&*self.store, &log, bound.size).await? != bound.root
+            } else {
+                // Neither branch counts past the fork: that everybody holds the same, the first of the two is the log.
+                branch.leaves.first() == first.as_ref() && self.leaf_at(&log, branch.from).await != first
+            };
+            if becomes && self.switch(&branch, &at_fork).await? {
                 switched.push(log);
             }
         }
@@ -198,20 +263,53 @@ impl Desk {
             }
         };
         let mut leaves = Vec::new();
-        let mut from = branch.from;
-        loop {
-            let part = self.store.raw_entries(&log, from, 4_096).await?;
-            let Some(last) = part.last() else { break };
-            from = last.seq + 1;
+        let mut from = Some(branch.from);
+        while let Some(at) = from {
+            let part = self.store.raw_entries(&log, at, 512).await?;
+            from = part.last().and_then(|last| last.seq.checked_add(1));
             leaves.extend(part.iter().filter_map(|e| Hash::from_slice(&e.leaf).ok()));
         }
         let mut batch = self.new_batch();
         batch.branches_gone.push((log, branch.leaves[0]));
-        batch.branches.push(BranchRow { log, from: branch.from, checkpoint: old, leaves });
+        let mut whole = at_fork.clone();
+        leaves.iter().for_each(|l| drop(whole.append(*l)));
+        // Where something of it is missing, it is asked for as any branch that is not held.
+        if !leaves.is_empty() && whole.root() == old.checkpoint.root {
+            if let Some(proof) = self.further_proof(branch.from, &old, leaves[0]).await? {
+                batch.forks.push(proof.clone());
+                let _ = self.events.send(Event::Forks(vec![proof]));
+            }
+            batch.branches.push(BranchRow { log, from: branch.from, checkpoint: old, leaves });
+        }
+        let is_seen = |e: &&VerifiedEntry| matches!(e.entry().map(|e| &e.body), Some(Body::Seen(_)));
+        batch.seen.extend(block.entries().iter().filter(is_seen).map(VerifiedEntry::reference));
         batch.switches.push(block);
         self.store.commit(batch).await?;
+        self.wants.lock().expect("no panic holds it").switched(&log);
         tracing::warn!(log = %log, from = branch.from, "the branch that counts is the log now");
         Ok(true)
+    }
+
+    /// The proof of a fork, where the branch that was the log until now ends beyond what is known of it: it may have grown since
+    /// the fork was proven, and all have to hold the same of it.
+    async fn further_proof(
+        &mut self,
+        at: u64,
+        old: &SignedCheckpoint,
+        leaf: Hash,
+    ) -> Result<Option<ForkProof>, StoreError> {
+        let head = &old.checkpoint;
+        let ranges = proof::inclusion_ranges(at, head.size);
+        let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
+        let Some(parts) = given(self.store.subtrees(&head.log, &wanted).await)? else { return Ok(None) };
+        let Ok(path) = proof::assemble(&ranges, &parts) else { return Ok(None) };
+        let mut control = self.control.write().expect("no panic holds it");
+        let Some(known) = control.forks().get(&head.log).filter(|f| f.at == at) else { return Ok(None) };
+        let branch = Branch { checkpoint: old.clone(), leaf, path };
+        let others = [&known.one, &known.other].into_iter().find(|b| b.leaf != leaf);
+        let Some(other) = others.cloned() else { return Ok(None) };
+        let news = control.learn_fork(ForkProof::new(at, branch, other));
+        Ok(control.forks().get(&head.log).filter(|_| news).cloned())
     }
 
     /// After a commit: asks for branches that fork proofs name, and lets the one that counts become the log.

@@ -7,6 +7,7 @@ use crate::{
     error::NodeError,
     excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
     link::LinkAsk,
+    read::Digests,
     reconciler::Reconciler,
     resync_run::{Orders, Runner},
     room::Room,
@@ -71,7 +72,7 @@ pub enum Event {
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
     Records,
-    /// All that was missing of a log is back.
+    /// All that was missing of a log is back, or another branch of it became the log.
     Mended(LogId),
     /// Entries of records handed over to this crossing are gone: the hub has to send them again.
     ExcerptsLost,
@@ -117,12 +118,16 @@ pub struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
     pub(crate) bundles: Mutex<VecDeque<Arc<Plan>>>,
+    /// What the records came to when status was last asked for, and of which newest change and how many records.
+    pub(crate) digests: Mutex<Option<((i64, i64), Vec<Digests>)>>,
     desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
     scrubber: Mutex<Option<tokio::task::JoinHandle<()>>>,
     runner: Mutex<Option<tokio::task::JoinHandle<()>>>,
     pub(crate) orders: Arc<Mutex<Orders>>,
     pub(crate) resync_wake: Arc<Notify>,
+    /// Alarms of the porches and the daemon, by what they are about.
+    pub(crate) alarms: Mutex<BTreeMap<&'static str, String>>,
     /// Who changes a resync's state has it alone.
     pub(crate) resync_step: tokio::sync::Mutex<()>,
     pub(crate) wants: Arc<Mutex<Wants>>,
@@ -162,6 +167,7 @@ impl Node {
         let wants = Arc::new(Mutex::new(Wants::default()));
         let orders = Arc::new(Mutex::new(Orders::default()));
         let room = Arc::new(Room::default());
+        let scrub_now: Arc<Notify> = Arc::default();
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -189,6 +195,7 @@ impl Node {
             wants: wants.clone(),
             orders: orders.clone(),
             side: Default::default(),
+            scrub_now: scrub_now.clone(),
         };
         desk.load().await?;
         if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
@@ -213,17 +220,19 @@ impl Node {
             clock,
             peers: Mutex::default(),
             bundles: Mutex::default(),
+            digests: Mutex::default(),
             desk: Mutex::new(Some(handle)),
             reconciler: Mutex::new(None),
             scrubber: Mutex::new(None),
             runner: Mutex::new(None),
             orders,
             resync_wake: Arc::default(),
+            alarms: Mutex::default(),
             resync_step: tokio::sync::Mutex::new(()),
             wants,
             links: Mutex::default(),
             scrub: Arc::default(),
-            scrub_now: Arc::default(),
+            scrub_now,
             rederive_due: AtomicBool::new(false),
             scrubbing: tokio::sync::Mutex::new(()),
             reconcile: reconcile.clone(),
@@ -370,6 +379,15 @@ impl Node {
     /// The cursor of the newest change that was reconciled, with all before it.
     pub fn reconciled(&self) -> i64 {
         self.reconciled.load(Ordering::Relaxed)
+    }
+
+    /// Raises an alarm of the daemon's, or ends it.
+    pub fn set_alarm(&self, about: &'static str, alarm: Option<String>) {
+        let mut alarms = self.alarms.lock().expect("no panic holds it");
+        match alarm {
+            Some(text) => drop(alarms.insert(about, text)),
+            None => drop(alarms.remove(about)),
+        }
     }
 
     /// Changes how a peer stands, for status.

@@ -12,9 +12,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
 };
-use wadi_log::{Crossing, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
+use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
-use wadi_store::{AnchorState, RecordRow};
+use wadi_store::{AnchorState, RecordFilter, RecordRow, StoredEntry};
+
+/// Of a lane of a crossing: its records, and digests over their documents and over their states.
+pub(crate) type Digests = (u8, String, i64, Hash, Hash);
 
 /// Terms that a lookout may look for.
 const LOOKED_FOR: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
@@ -125,7 +128,7 @@ impl Node {
             json["detained_by"] = holds.into();
         }
         let entries = self.store.record_entries(&row.id).await?;
-        let safety = entries.iter().map(|e| self.safety(&e.entry.reference())).min().unwrap_or(Safety::LocalOnly);
+        let safety = entries.iter().map(|e| self.safety_of(e)).min().unwrap_or(Safety::LocalOnly);
         json["safety"] = json!(safety);
         json["changed"] = row.changed.into();
         Ok(json)
@@ -171,6 +174,32 @@ impl Node {
         }
     }
 
+    /// The same of a stored entry: one that stands on another branch than its log's has none of what was said of the log.
+    pub(crate) fn safety_of(&self, stored: &StoredEntry) -> Safety {
+        match self.is_beside(stored) {
+            true if self.me.role == Role::Hub => Safety::AtHub,
+            true => Safety::Carried,
+            false => self.safety(&stored.entry.reference()),
+        }
+    }
+
+    /// Whether an entry stands on another branch of a forked log than the one that is held as the log.
+    pub(crate) fn is_beside(&self, stored: &StoredEntry) -> bool {
+        let r = stored.entry.reference();
+        let held = self.frontier.read().expect("no panic holds it").0.contains_key(&r.log);
+        !stored.main && held && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
+    }
+
+    /// Whether a tail that was lost is held again in full.
+    pub(crate) fn is_healed(&self) -> bool {
+        let frontier = self.frontier.read().expect("no panic holds it");
+        match self.store.anchor_state() {
+            AnchorState::LostTail { heads, .. } if heads.is_empty() => self.compared(),
+            AnchorState::LostTail { heads, .. } => !lacks(heads, &frontier),
+            _ => false,
+        }
+    }
+
     /// A record as of entries of it, or as of a time by its authors' clocks.
     pub async fn record_at(&self, id: &RecordId, at: &[Reference], time_ms: Option<i64>) -> Result<Json, NodeError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
@@ -191,8 +220,12 @@ impl Node {
         let mut oldest = None;
         for (log, count) in &unsent {
             let from = frontier.0[log].size - count;
-            // One that rotted is told of below.
-            if let Some(first) = self.store.entries(log, from, 1).await.unwrap_or_default().first() {
+            let first = match self.store.entries(log, from, 1).await {
+                // That it is damaged is an alarm, which nobody would see if status ended here.
+                Err(error) if error.is_rot() => continue,
+                found => found?,
+            };
+            if let Some(first) = first.first() {
                 oldest = Some(oldest.map_or(first.received_ms, |o: i64| o.min(first.received_ms)));
             }
         }
@@ -221,11 +254,12 @@ impl Node {
         if let Some(first) = scrub.structure.first() {
             alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
         }
+        alarms.extend(self.alarms.lock().expect("no panic holds it").values().cloned());
         let degraded = self.room.degraded();
         alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
         let set_aside = self.store.local_all(salvage::SCOPE).await?;
         alarms.extend(set_aside.iter().filter_map(salvage::alarm));
-        let scopes = self.scopes(&frontier).await?;
+        let scopes = self.scopes(&frontier, self.digests_now(counts.records).await?);
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();
         for s in shared {
@@ -233,7 +267,17 @@ impl Node {
                 format!("{} {} {} {} {}", s.lane, s.crossing, s.entries_digest, s.documents_digest, s.states_digest);
             peaks.append(wadi_log::leaf_hash(line.as_bytes()));
         }
-        let peers = self.peers.lock().expect("no panic holds it").clone();
+        let mut peers = self.peers.lock().expect("no panic holds it").clone();
+        if self.me.role == Role::Hub {
+            // A site that has not been heard since this start is dark, and not absent.
+            let known = self.with_control(|c| {
+                let sites = c.enrolments().filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
+                sites.map(|e| e.node()).collect::<Vec<_>>()
+            });
+            for id in known {
+                peers.entry(id).or_default();
+            }
+        }
         let name = |n: &NodeId| self.with_control(|c| c.enrolment(n).map_or_else(|| n.to_string(), |e| e.name.clone()));
         let status = Status {
             node: self.me.name.clone(),
@@ -266,7 +310,13 @@ impl Node {
                 })
                 .collect(),
             forks: self.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
-            cuts: self.with_control(|c| c.cuts().map(|f| f.cut.reason).collect()),
+            cuts: self.with_control(|c| {
+                let of = |target: &CutTarget| match target {
+                    CutTarget::Node(node) => c.enrolment(node).map_or_else(|| node.to_string(), |e| e.name.clone()),
+                    CutTarget::Log(log) => log.origin(),
+                };
+                c.cuts().map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason)).collect()
+            }),
             last_refused: self
                 .store
                 .refusals(10)
@@ -278,7 +328,20 @@ impl Node {
         Ok(status)
     }
 
-    pub(crate) async fn scopes(&self, frontier: &Frontier) -> Result<Vec<ScopeDigest>, NodeError> {
+    /// What the records come to, read anew where any has changed since: each reading goes through all of them.
+    async fn digests_now(&self, records: i64) -> Result<Vec<Digests>, NodeError> {
+        let newest = self.store.records(&RecordFilter { limit: 1, ..RecordFilter::default() }).await?;
+        let of = (newest.first().map_or(0, |r| r.changed), records);
+        let kept = self.digests.lock().expect("no panic holds it").clone();
+        if let Some((_, digests)) = kept.filter(|(kept_of, _)| *kept_of == of) {
+            return Ok(digests);
+        }
+        let digests = self.store.digests().await?;
+        *self.digests.lock().expect("no panic holds it") = Some((of, digests.clone()));
+        Ok(digests)
+    }
+
+    pub(crate) fn scopes(&self, frontier: &Frontier, digests: Vec<Digests>) -> Vec<ScopeDigest> {
         let mut out: BTreeMap<(Lane, Crossing), ScopeDigest> = BTreeMap::new();
         let mut logs: BTreeMap<(Lane, Crossing), Frontier> = BTreeMap::new();
         for (log, tip) in frontier.0.iter().filter(|(l, _)| self.me.scope.takes_log(l)) {
@@ -297,7 +360,7 @@ impl Node {
             };
             out.insert((lane, crossing), digest);
         }
-        for (lane, crossing, records, documents, states) in self.store.digests().await? {
+        for (lane, crossing, records, documents, states) in digests {
             let Ok(key) = Lane::from_u8(lane).and_then(|l| Ok((l, crossing.parse::<Crossing>()?))) else { continue };
             if let Some(scope) = out.get_mut(&key) {
                 scope.records = records;
@@ -305,7 +368,7 @@ impl Node {
                 scope.states_digest = states.to_string();
             }
         }
-        Ok(out.into_values().collect())
+        out.into_values().collect()
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
-use wadi_log::{Body, Lane, LogId, RecordId, Reference};
+use wadi_log::{Body, Hash, Lane, LogId, RecordId, Reference, VerifiedEntry};
 use wadi_reconcile::{Dossier, Facts, Finding, Phase, asks, life, reconcile};
 use wadi_record::{Draft, Kind, Policy, SYSTEM_OFFICER};
 use wadi_store::{Batch, FindingRow, LocalKey, RecordRow, Store, StoreError, TermQuery};
@@ -31,6 +31,10 @@ const PEERS_MAX: usize = 512;
 const CHANGES: u32 = 256;
 /// Anchors whose dossiers are read together.
 const ANCHORS: usize = 256;
+/// Entries read at once where one that is looked for is damaged.
+const SEEN_PAGE: u32 = 512;
+/// Times beyond these, some hundred million years from now, are nobody's: no sum of them overflows in any engine.
+const TIME_MS_MAX: i64 = 1 << 61;
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -169,6 +173,8 @@ impl Reconciler {
             each.extend(before.remove(&row.id).unwrap_or_default());
             let mut linked = BTreeSet::new();
             for (born_ms, own) in each {
+                // What an author claims: anything at all.
+                let born_ms = born_ms.clamp(-TIME_MS_MAX, TIME_MS_MAX);
                 let links =
                     own.iter().filter(|(what, _)| what == "link").filter_map(|(_, id)| id.parse::<RecordId>().ok());
                 linked.extend(links.take(LINKED_MAX));
@@ -270,7 +276,7 @@ impl Reconciler {
         for decision in released.iter().filter(|_| !placed.is_empty()) {
             let index = seen_index(&*self.store, &decision.log).await?;
             for other in &placed {
-                let covered = index.at(decision.seq).and_then(|c| c.get(&other.log)).is_some_and(|n| *n > other.seq);
+                let covered = index.covered(decision.seq, &other.log) > other.seq;
                 // What its own node said before, it knew.
                 if covered || other.log.node == decision.log.node {
                     out.insert((decision.to_string(), other.to_string()));
@@ -284,12 +290,36 @@ impl Reconciler {
 /// What a log's author had taken in, out of the store.
 pub(crate) async fn seen_index(store: &dyn Store, log: &LogId) -> Result<SeenIndex, StoreError> {
     let mut index = SeenIndex::default();
-    for entry in store.seen(log).await? {
+    let all = match store.seen(log).await {
+        // One that is rotten holds up neither the rest nor its own mending.
+        Err(StoreError::Damaged { .. }) => seen_that_read(store, log).await?,
+        all => all?,
+    };
+    for entry in all {
         if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
             index.push(entry.reference().seq, &seen.heads);
         }
     }
     Ok(index)
+}
+
+/// The `Seen` entries of a log that still read, as they lie there.
+async fn seen_that_read(store: &dyn Store, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError> {
+    let (mut out, mut from) = (Vec::new(), 0);
+    loop {
+        let page = store.raw_entries(log, from, SEEN_PAGE).await?;
+        let Some(last) = page.last().map(|raw| raw.seq) else { return Ok(out) };
+        for raw in page {
+            let Ok(leaf) = Hash::from_slice(&raw.leaf) else { continue };
+            if let Ok(entry) = VerifiedEntry::recheck(Reference { log: *log, seq: raw.seq, leaf }, raw.bytes)
+                && matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_)))
+            {
+                out.push(entry);
+            }
+        }
+        let Some(next) = last.checked_add(1) else { return Ok(out) };
+        from = next;
+    }
 }
 
 /// A record as the rules see it.

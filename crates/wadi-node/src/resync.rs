@@ -19,6 +19,8 @@ const ENTRY_WIRE_BYTES: u64 = 110;
 const RANGES_MAX: usize = 1_000;
 /// Resyncs listed.
 const LIST_MAX: usize = 200;
+/// Bytes of a reason, or of a name, at most.
+const TEXT_BYTES_MAX: usize = 2_000;
 
 /// Where a resync stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -131,6 +133,8 @@ impl Node {
         reason: &str,
         by: &str,
     ) -> Result<Resync, NodeError> {
+        check_length("reason", reason)?;
+        check_length("by", by)?;
         let name = match peer {
             Some(name) => self.enrolled(name)?.name,
             None => self.own_hub().ok_or_else(|| NodeError::Refused {
@@ -210,7 +214,9 @@ impl Node {
         }
         let forks = self.with_control(|c| c.forks().iter().map(|(l, f)| (*l, f.at)).collect::<BTreeMap<_, _>>());
         let differences = compared.map(|c| c.differences).unwrap_or_default();
-        plan.equal_logs = (mine.0.len() - differences.keys().filter(|l| mine.0.contains_key(l)).count()) as u64;
+        if plan.compared {
+            plan.equal_logs = mine.0.keys().filter(|l| !differences.contains_key(l)).count() as u64;
+        }
         for (log, difference) in differences {
             let held = mine.0.get(&log).map_or(0, |t: &Tip| t.size);
             let (state, theirs, range) = match difference {
@@ -275,21 +281,28 @@ impl Node {
     pub(crate) async fn keep_resync(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
         let batch = Batch { resyncs: vec![(resync.id.clone(), json)], ..Batch::default() };
-        self.ask(|reply| crate::desk::Work::Mend(Box::new(batch), reply)).await
+        self.ask(|reply| crate::desk::Work::Mend(Box::new(batch), None, reply)).await
     }
 
-    /// All resyncs, the newest first.
+    /// The last resyncs, the newest first.
     pub async fn resyncs(&self) -> Result<Vec<Resync>, NodeError> {
-        let rows = self.store.resyncs().await?;
-        let mut all: Vec<Resync> = rows.iter().filter_map(|(_, json)| serde_json::from_str(json).ok()).collect();
-        all.sort_by_key(|r| std::cmp::Reverse((r.made_ms, r.id.clone())));
+        let mut all = self.all_resyncs().await?;
         all.truncate(LIST_MAX);
         Ok(all)
     }
 
-    /// One resync.
+    /// All resyncs, the newest first.
+    pub(crate) async fn all_resyncs(&self) -> Result<Vec<Resync>, NodeError> {
+        let rows = self.store.resyncs().await?;
+        let mut all: Vec<Resync> = rows.iter().filter_map(|(_, json)| serde_json::from_str(json).ok()).collect();
+        all.sort_by_key(|r| std::cmp::Reverse((r.made_ms, r.id.clone())));
+        Ok(all)
+    }
+
+    /// One resync, however long ago it was.
     pub async fn resync(&self, id: &str) -> Result<Resync, NodeError> {
-        let found = self.resyncs().await?.into_iter().find(|r| r.id == id);
+        let rows = self.store.resyncs().await?;
+        let found = rows.iter().find(|(key, _)| key == id).and_then(|(_, json)| serde_json::from_str(json).ok());
         found.ok_or_else(|| NodeError::Refused {
             code: "no_such_resync".into(),
             why: format!("no resync {id:?}; `wadi resync status` lists them"),
@@ -298,6 +311,8 @@ impl Node {
 
     /// Approves a plan and begins to carry it out.
     pub async fn run_resync(self: &Arc<Self>, id: &str, by: &str) -> Result<Resync, NodeError> {
+        check_length("by", by)?;
+        let _step = self.resync_step.lock().await;
         let mut plan = self.resync(id).await?;
         if plan.state != ResyncState::Planned {
             return Err(NodeError::Refused {
@@ -341,9 +356,11 @@ impl Node {
 
     /// Orders a resync for a site: an entry of this hub's, which the site carries out at its next contact.
     pub async fn order_resync(&self, site: &str, reason: &str, by: &str) -> Result<Resync, NodeError> {
+        check_length("reason", reason)?;
+        check_length("by", by)?;
         let crossing = site.to_uppercase().parse().ok();
         let target = self.with_control(|c| {
-            let mut all = c.enrolments().filter(|e| e.role == Role::Crossing);
+            let mut all = c.enrolments().filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
             all.find(|e| e.name == site || (crossing.is_some() && e.crossing == crossing)).cloned()
         });
         let target = target.ok_or_else(|| NodeError::Refused {
@@ -447,9 +464,20 @@ pub(crate) fn unshipped(node: &Node, peer: NodeId) -> u64 {
     }
     let own = frontier.0.iter().filter(|(l, _)| l.node == node.id());
     node.with_control(|c| {
+        // Of a forked log no hub takes what stands on the branch that does not count; it asks for that itself.
+        let own = own.filter(|(l, _)| !c.forks().contains_key(*l));
         // The control log's head is signed anew with each contact: its entries count, not its newest signature.
         own.map(|(l, t)| t.size.saturating_sub(c.cosigned(l).map_or(0, |t| t.size))).sum::<u64>()
     })
+}
+
+/// What people say stands in entries, which have an end.
+fn check_length(what: &str, text: &str) -> Result<(), NodeError> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    let why = format!("{what} has {} bytes; the limit is {TEXT_BYTES_MAX}", text.len());
+    Err(NodeError::Refused { code: "too_long".into(), why })
 }
 
 /// Lanes in words, for outcomes.

@@ -22,7 +22,7 @@ use wadi_log::{
     Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry,
     leaf_hash, node_hash,
 };
-use wadi_store::{Batch, LogRow, StoreError};
+use wadi_store::{Batch, CosignedHead, LogRow, StoreError};
 
 /// Rows read at once.
 pub(crate) const PAGE: u32 = 512;
@@ -191,6 +191,7 @@ impl Node {
     }
 
     async fn scrub_round(self: &Arc<Self>, round: Round) -> Result<DamageOf, StoreError> {
+        let mut switches = self.switches();
         let logs = self.store.logs().await?;
         let of = logs.iter().map(|l| l.peaks.size()).sum();
         let began_ms = self.now_ms();
@@ -203,8 +204,16 @@ impl Node {
             return Err(StoreError::Malformed(format!("the database's structure is damaged: {first}")));
         }
         let mut damage = DamageOf::new();
-        for row in logs {
-            let of_log = self.scrub_log(&row, round).await?;
+        let mut logs: BTreeMap<LogId, LogRow> = logs.into_iter().map(|row| (row.log, row)).collect();
+        let all: Vec<LogId> = logs.keys().copied().collect();
+        for log in all {
+            if self.switches() != switches {
+                // Another branch became its log since the rows were read: each is read through as what it is now.
+                switches = self.switches();
+                logs = self.store.logs().await?.into_iter().map(|row| (row.log, row)).collect();
+            }
+            let Some(row) = logs.remove(&log) else { continue };
+            let of_log = self.scrub_log(&row, switches, round).await?;
             if !of_log.is_empty() {
                 damage.insert(row.log, of_log);
             }
@@ -236,35 +245,53 @@ impl Node {
     }
 
     /// After a stop that was not in order: reads through what this node wrote in its last epoch, where a failed write or a
-    /// power cut could have left something, before anybody relies on it. The rest is read through soon.
+    /// power cut could have left something, before anybody relies on it. The rest is the first round's, at its own pace.
     pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
-        let alone = self.scrubbing.lock().await;
+        let _alone = self.scrubbing.lock().await;
         let last = self.store.local("epoch", &self.id().to_string()).await?;
+        let switches = self.switches();
         for row in self.store.logs().await? {
             if row.log.node == self.id() && last.as_ref().is_none_or(|l| *l == row.log.epoch.to_string()) {
-                self.scrub_log(&row, Round { bytes_s: None, mend: true }).await?;
+                self.scrub_log(&row, switches, Round { bytes_s: None, mend: true }).await?;
             }
         }
-        drop(alone);
-        self.scrub_soon();
         Ok(())
     }
 
-    /// One log once more, after entries of it came back; and once all are back, what may have been made without them.
+    /// One log once more, after entries of it came back or another branch became it; and once all are back, what may have
+    /// been made without them.
     async fn scrub_again(self: &Arc<Self>, log: Option<LogId>, pace: ScrubPace) {
         let _alone = self.scrubbing.lock().await;
-        let rows = self.store.logs().await.unwrap_or_default();
-        if let Some(row) = rows.into_iter().find(|r| Some(r.log) == log)
-            && let Err(error) = self.scrub_log(&row, Round { bytes_s: None, mend: true }).await
+        if let Some(log) = log
+            && let Err(error) = self.read_again(log).await
         {
-            tracing::warn!(%error, log = %row.log, "a mended log could not be read again");
+            tracing::warn!(%error, log = %log, "a mended log could not be read again");
+            self.rederive_due.store(true, Ordering::Relaxed);
         }
         let all_back = self.wants.lock().expect("no panic holds it").missing_count() == 0;
         if all_back && self.rederive_due.swap(false, Ordering::Relaxed) {
             let round = Round { bytes_s: Some(pace.bytes_s), mend: true };
             if let Err(error) = self.rederive_all(round).await {
                 tracing::warn!(%error, "records could not be made again from entries that came back");
+                self.rederive_due.store(true, Ordering::Relaxed);
             }
+        }
+    }
+
+    /// A log, and the records that hang on it: its own, which its `Seen` entries judge, and where it is a control log all.
+    async fn read_again(self: &Arc<Self>, log: LogId) -> Result<(), StoreError> {
+        let (round, switches) = (Round { bytes_s: None, mend: true }, self.switches());
+        let rows = self.store.logs().await?;
+        if let Some(row) = rows.into_iter().find(|r| r.log == log) {
+            self.scrub_log(&row, switches, round).await?;
+        }
+        if self.judges_blindly(&DamageOf::new()) {
+            self.rederive_due.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        match log.lane {
+            Lane::Control => self.rederive_all(round).await,
+            _ => self.rederive(self.store.records_of_log(&log, 0).await?, round).await,
         }
     }
 
@@ -274,13 +301,19 @@ impl Node {
         damage.keys().chain(missing.keys()).any(|log| log.lane == Lane::Control)
     }
 
+    pub(crate) fn switches(&self) -> u64 {
+        self.wants.lock().expect("no panic holds it").switches()
+    }
+
+    /// One log; `switches` is how often another branch had become its log before the row was read.
     async fn scrub_log(
         self: &Arc<Self>,
         row: &LogRow,
+        switches: u64,
         round: Round,
     ) -> Result<Vec<(u64, u64, &'static str)>, StoreError> {
         let log = row.log;
-        let walked = self.walk(row, round).await?;
+        let walked = self.walk(row, switches, round).await?;
         let author = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
         let head = &row.checkpoint.checkpoint;
         // Of an author whose enrolment is not back yet nobody can say.
@@ -290,7 +323,7 @@ impl Node {
             return Err(StoreError::Damaged { entry: format!("the head of {log}") });
         }
         if let Some(key) = author {
-            self.mend_checkpoints(row, &key, round.mend).await?;
+            self.mend_checkpoints(row, &key, switches, round.mend).await?;
         }
         if self.store.goes_on(&log).await? {
             // An earlier head came back: what was written after it lies there, and can be read from its pages.
@@ -304,9 +337,13 @@ impl Node {
             ranges = self.find_replaced(log, tip, &walked).await.unwrap_or_else(|| vec![(0, tip.size)]);
             named = ranges.iter().map(|(from, to)| (*from, *to, "replaced")).collect();
         }
+        if self.switches() != switches {
+            // What was read may be of two branches, and is of none: the log is read once more when the switch is told of.
+            return Ok(Vec::new());
+        }
         if ranges.is_empty() {
             if walked.root_fits {
-                self.mend_tree(log, &walked.kept, round.mend).await?;
+                self.mend_tree(log, &walked.kept, switches, round.mend).await?;
             }
             return Ok(named);
         }
@@ -328,12 +365,45 @@ impl Node {
         }
         let why = format!("{count} entries are missing or do not have their hash; they are fetched back from peers");
         self.note_refusal(log.origin(), "entry_damaged".into(), why, String::new()).await;
-        self.wants.lock().expect("no panic holds it").add(row.checkpoint.clone(), Why::Mend, &joined(ranges));
+        // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it, in the whole one.
+        let cosigned = self.cosigned_head(&row.checkpoint).await?;
+        let through = cosigned.as_ref().map_or(0, |c| c.checkpoint.size);
+        let mut wants = self.wants.lock().expect("no panic holds it");
+        if wants.switches() != switches {
+            return Ok(Vec::new());
+        }
+        let ranges = joined(ranges);
+        if let Some(cosigned) = cosigned {
+            let below: Vec<(u64, u64)> = ranges.iter().map(|(from, to)| (*from, (*to).min(through))).collect();
+            wants.add(cosigned, Why::Mend, &below);
+        }
+        let past: Vec<(u64, u64)> = ranges.iter().map(|(from, to)| ((*from).max(through), *to)).collect();
+        wants.add(row.checkpoint.clone(), Why::Mend, &past);
+        drop(wants);
         Ok(named)
     }
 
+    /// The longest head of a log that a hub has cosigned, up to what is held; none of a forked log, where it may be of another
+    /// branch.
+    async fn cosigned_head(&self, held: &SignedCheckpoint) -> Result<Option<SignedCheckpoint>, StoreError> {
+        let log = held.checkpoint.log;
+        let cosigned = self.store.cosignatures(Some(&log)).await?;
+        Ok(self.with_control(|control| {
+            let by_hub = |c: &CosignedHead| {
+                let size = c.checkpoint.checkpoint.size;
+                size <= held.checkpoint.size
+                    && control.role(&c.cosignature.witness) == Some(Role::Hub)
+                    && c.checkpoint.checkpoint.log == log
+            };
+            let key = control.enrolment(&log.node).map(|e| e.log_key)?;
+            let heads = cosigned.into_iter().filter(by_hub).map(|c| c.checkpoint);
+            let signed = heads.filter(|c| !control.forks().contains_key(&log) && c.verify(&key).is_ok());
+            signed.max_by_key(|c| c.checkpoint.size)
+        }))
+    }
+
     /// Reads a log as it lies there.
-    async fn walk(self: &Arc<Self>, row: &LogRow, round: Round) -> Result<Walked, StoreError> {
+    async fn walk(self: &Arc<Self>, row: &LogRow, switches: u64, round: Round) -> Result<Walked, StoreError> {
         let (log, size) = (row.log, row.peaks.size());
         let mut out =
             Walked { damage: vec![], tiles: vec![], tail: vec![], kept: vec![], whole: true, root_fits: false };
@@ -345,8 +415,10 @@ impl Node {
             page.retain(|e| e.seq >= at && e.seq < size);
             let end = page.last().map_or(size, |last| last.seq + 1);
             let (from, mut bytes) = (at, 0u64);
+            // What has to stand in the index; and what may, though its author had no right to say it when it came, or has none
+            // by now.
             let mut expected: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
-            let mut about: Vec<(RecordId, Reference)> = Vec::new();
+            let mut possible: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
             for raw in page {
                 if raw.seq < at {
                     // A second entry in one place: the one that does not belong there goes when the other comes once more.
@@ -366,10 +438,13 @@ impl Node {
                     out.damage.push((raw.seq, at, "rotten"));
                     out.whole &= stored.is_some();
                 } else if let Ok(entry) = VerifiedEntry::recheck(reference, raw.bytes) {
+                    let may = entry.entry().is_some_and(|e| self.with_control(|c| c.check_right(&log, e).is_ok()));
                     if let Some(record) = record_of(&entry) {
-                        expected.insert((record, raw.seq, raw.leaf));
-                        about.push((record, reference));
-                    } else if matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) {
+                        if may {
+                            expected.insert((record, raw.seq, raw.leaf.clone()));
+                        }
+                        possible.insert((record, raw.seq, raw.leaf));
+                    } else if may && matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) {
                         seen.insert(reference);
                     }
                 }
@@ -393,10 +468,15 @@ impl Node {
             // An entry that is rotten keeps its place in the index: it comes back.
             let damaged = |seq: &u64| out.damage.iter().any(|(a, b, _)| a <= seq && seq < b);
             let side = |seq: &u64| self.with_control(|c| c.forks().get(&log).is_some_and(|f| f.at <= *seq));
-            let odd = lies.iter().any(|row| !expected.contains(row) && !damaged(&row.1) && !side(&row.1));
+            let stays = |row: &&(RecordId, u64, Vec<u8>)| possible.contains(*row) || damaged(&row.1) || side(&row.1);
+            let odd = !lies.iter().all(|row| stays(&row));
             if odd || !expected.is_subset(&lies) {
                 let reindexed = if odd { vec![(log, from, end)] } else { vec![] };
-                self.remake(Batch { reindexed, about, ..Batch::default() }, round.mend).await?;
+                let row = |(record, seq, leaf): &(RecordId, u64, Vec<u8>)| {
+                    Some((*record, Reference { log, seq: *seq, leaf: Hash::from_slice(leaf).ok()? }))
+                };
+                let about = expected.iter().chain(lies.iter().filter(stays)).filter_map(row).collect();
+                self.remake(Batch { reindexed, about, ..Batch::default() }, Some(switches), round.mend).await?;
             }
             self.note_scrub(|s| s.entries += end - from);
             pause(bytes, round.bytes_s).await;
@@ -408,22 +488,30 @@ impl Node {
         };
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
-            self.remake(Batch { seen: missing, ..Batch::default() }, round.mend).await?;
+            self.remake(Batch { seen: missing, ..Batch::default() }, Some(switches), round.mend).await?;
         }
         out.root_fits = out.whole && peaks == row.peaks && peaks.root() == row.checkpoint.checkpoint.root;
         Ok(out)
     }
 
-    pub(crate) async fn remake(&self, batch: Batch, mend: bool) -> Result<(), StoreError> {
+    /// Writes what was found. What was read of logs is written while no other branch became its log since: so often had that
+    /// been before.
+    pub(crate) async fn remake(&self, batch: Batch, switches: Option<u64>, mend: bool) -> Result<(), StoreError> {
         self.note_scrub(|s| s.remade += 1);
         if !mend {
             return Ok(());
         }
-        self.ask(|reply| Work::Mend(Box::new(batch), reply)).await.map_err(of_store)
+        self.ask(|reply| Work::Mend(Box::new(batch), switches, reply)).await.map_err(of_desk)
     }
 
     /// Kept checkpoints that their author did not sign go, and the head's is kept. Blocks may end at any that is left.
-    async fn mend_checkpoints(&self, row: &LogRow, key: &[u8; 32], mend: bool) -> Result<(), StoreError> {
+    async fn mend_checkpoints(
+        &self,
+        row: &LogRow,
+        key: &[u8; 32],
+        switches: u64,
+        mend: bool,
+    ) -> Result<(), StoreError> {
         let (log, size) = (row.log, row.peaks.size());
         let (mut gone, mut head_kept, mut from) = (Vec::new(), false, Some(i64::MIN));
         while let Some(at) = from {
@@ -445,7 +533,7 @@ impl Node {
         }
         tracing::error!(log = %log, gone = gone.len(), "checkpoints were damaged");
         let heads = if head_kept { vec![] } else { vec![row.checkpoint.clone()] };
-        self.remake(Batch { checkpoints_gone: gone, heads, ..Batch::default() }, mend).await?;
+        self.remake(Batch { checkpoints_gone: gone, heads, ..Batch::default() }, Some(switches), mend).await?;
         if mend {
             // A block that ended at one of them may have been refused: the log is offered anew.
             let _ = self.events.send(Event::Mended(log));
@@ -454,7 +542,13 @@ impl Node {
     }
 
     /// Kept hashes that do not lie there as the entries say are written again.
-    async fn mend_tree(&self, log: LogId, kept: &[(Subtree, Hash)], mend: bool) -> Result<(), StoreError> {
+    async fn mend_tree(
+        &self,
+        log: LogId,
+        kept: &[(Subtree, Hash)],
+        switches: u64,
+        mend: bool,
+    ) -> Result<(), StoreError> {
         let mut by_level: BTreeMap<u8, BTreeMap<u64, Hash>> = BTreeMap::new();
         for (subtree, hash) in kept {
             by_level.entry(subtree.level).or_default().insert(subtree.index, *hash);
@@ -474,7 +568,7 @@ impl Node {
             wrong.extend(wrongs.map(|(index, hash)| (log, Subtree { level, index }, hash)));
         }
         if !wrong.is_empty() {
-            self.remake(Batch { tree: wrong, ..Batch::default() }, mend).await?;
+            self.remake(Batch { tree: wrong, ..Batch::default() }, Some(switches), mend).await?;
         }
         Ok(())
     }
@@ -488,10 +582,13 @@ impl Node {
             after = page.last().copied();
             ids.extend(page);
         }
-        let ids: Vec<RecordId> = ids.into_iter().collect();
+        self.rederive(ids.into_iter().collect(), round).await
+    }
+
+    async fn rederive(&self, ids: Vec<RecordId>, round: Round) -> Result<(), StoreError> {
         for part in ids.chunks(RECORDS) {
             let done = self.ask(|reply| Work::Rederive { ids: part.to_vec(), mend: round.mend, reply }).await;
-            let count = done.map_err(of_store)?;
+            let count = done.map_err(of_desk)?;
             self.note_scrub(|s| s.rederived += count);
             pause(part.len() as u64 * 2_048, round.bytes_s).await;
         }
@@ -525,15 +622,6 @@ impl Walked {
     }
 }
 
-/// What the store said of what the desk was asked for. A damaged entry may be that of anything in the same commit: it is on
-/// its way back, and no reason to give up the database.
-fn of_store(error: NodeError) -> StoreError {
-    match error {
-        NodeError::Store(error @ StoreError::Malformed(_)) => error,
-        other => StoreError::Conflict(other.to_string()),
-    }
-}
-
 /// The root over a power of two of hashes.
 fn perfect_root(hashes: &[Hash]) -> Hash {
     let mut row = hashes.to_vec();
@@ -541,6 +629,15 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
         row = row.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
     }
     row[0]
+}
+
+/// Why the desk did not do it: what passes is nobody's damage. A damaged entry may be that of anything in the same commit: it
+/// is on its way back, and no reason to give up the database.
+fn of_desk(error: NodeError) -> StoreError {
+    match error {
+        NodeError::Store(error) if error.is_passing() || matches!(error, StoreError::Malformed(_)) => error,
+        other => StoreError::Conflict(other.to_string()),
+    }
 }
 
 /// Waits as long as so many bytes may take.

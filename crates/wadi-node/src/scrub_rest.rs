@@ -103,7 +103,7 @@ impl Node {
         tracing::error!(gone = gone.len(), "enrolments were damaged");
         let enrolments =
             self.with_control(|c| c.enrolments().filter(|e| !right.contains(&e.node())).cloned().collect());
-        self.remake(Batch { enrolments_gone: gone, enrolments, ..Batch::default() }, mend).await
+        self.remake(Batch { enrolments_gone: gone, enrolments, ..Batch::default() }, None, mend).await
     }
 
     /// Fork proofs: peers show theirs at every contact.
@@ -127,7 +127,7 @@ impl Node {
         tracing::error!(gone = gone.len(), "fork proofs were damaged");
         let known: Vec<ForkProof> = self.with_control(|c| c.forks().values().cloned().collect());
         let forks = known.into_iter().filter(|proof| !right.contains(&proof.log()) && stands(proof)).collect();
-        self.remake(Batch { forks_gone: gone, forks, ..Batch::default() }, mend).await
+        self.remake(Batch { forks_gone: gone, forks, ..Batch::default() }, None, mend).await
     }
 
     /// Cosignatures: this node gives its own again, and a hub is asked for those of this node's logs.
@@ -166,7 +166,7 @@ impl Node {
         }
         tracing::error!(gone = gone.len(), "cosignatures were damaged");
         let batch = Batch { cosignatures_gone: gone, cosignatures: again, ..Batch::default() };
-        self.remake(batch, mend).await?;
+        self.remake(batch, None, mend).await?;
         for log in asked.into_iter().filter(|_| mend) {
             let _ = self.events.send(Event::Refreshed(log));
         }
@@ -251,7 +251,7 @@ impl Node {
         let keys =
             records.iter().map(|id| LocalKey { scope: EXCERPT_LOST.into(), key: id.clone(), value: String::new() });
         let local = keys.collect();
-        self.remake(Batch { entries_gone: gone, local, ..Batch::default() }, mend).await?;
+        self.remake(Batch { entries_gone: gone, local, ..Batch::default() }, None, mend).await?;
         if mend && !records.is_empty() {
             let why = format!("entries of {} records handed over are damaged; the hub sends them again", records.len());
             self.note_refusal("excerpts".into(), "entry_damaged".into(), why, String::new()).await;
@@ -262,7 +262,7 @@ impl Node {
 
     /// Other branches of forked logs: one that is not whole is asked for once more.
     async fn scrub_branches(&self, mend: bool) -> Result<(), StoreError> {
-        let mut rotten = Vec::new();
+        let (mut rotten, switches) = (Vec::new(), self.switches());
         for (log, leaf, read) in self.store.raw_branches().await? {
             let whole = match &read {
                 Some(branch) if branch.log.to_bytes()[..] == log[..] => {
@@ -278,7 +278,7 @@ impl Node {
             return Ok(());
         }
         tracing::error!(rotten = rotten.len(), "branches of forked logs were damaged");
-        self.remake(Batch { branches_rotten: rotten, ..Batch::default() }, mend).await
+        self.remake(Batch { branches_rotten: rotten, ..Batch::default() }, Some(switches), mend).await
     }
 
     async fn is_whole(&self, branch: &BranchRow) -> Result<bool, StoreError> {

@@ -30,7 +30,7 @@ pub(crate) struct Want {
     /// The tree, as its author signed it.
     pub(crate) signed: SignedCheckpoint,
     pub(crate) why: Why,
-    ranges: Vec<(u64, u64)>,
+    pub(crate) ranges: Vec<(u64, u64)>,
     /// Of a branch: the leaves taken so far.
     pub(crate) leaves: BTreeMap<u64, Hash>,
     asked: Option<(NodeId, Instant)>,
@@ -39,7 +39,11 @@ pub(crate) struct Want {
 
 /// The list.
 #[derive(Debug, Default)]
-pub(crate) struct Wants(BTreeMap<(LogId, Hash), Want>);
+pub(crate) struct Wants {
+    all: BTreeMap<(LogId, Hash), Want>,
+    /// How often another branch became its log: what was read of a log before that may be of another tree since.
+    switches: u64,
+}
 
 impl Wants {
     /// Adds ranges of a tree; those wanted already are wanted once.
@@ -47,10 +51,24 @@ impl Wants {
         let key = (signed.checkpoint.log, signed.checkpoint.root);
         let new =
             || Want { signed, why, ranges: vec![], leaves: BTreeMap::new(), asked: None, absent: BTreeMap::new() };
-        let want = self.0.entry(key).or_insert_with(new);
+        if ranges.iter().all(|(from, to)| from >= to) {
+            return;
+        }
+        let want = self.all.entry(key).or_insert_with(new);
         want.ranges.extend_from_slice(ranges);
         want.ranges = joined(std::mem::take(&mut want.ranges));
         want.absent.clear();
+    }
+
+    /// How often another branch became its log.
+    pub(crate) fn switches(&self) -> u64 {
+        self.switches
+    }
+
+    /// Another branch became the log: nothing of the tree that it was is to be put into its place.
+    pub(crate) fn switched(&mut self, log: &LogId) {
+        self.switches += 1;
+        self.all.retain(|(l, _), want| l != log || want.why != Why::Mend);
     }
 
     /// What to ask this peer for, of the logs that both may see.
@@ -62,7 +80,7 @@ impl Wants {
     ) -> Option<(LogId, Tip, Vec<(u64, u64)>)> {
         let lacks = |w: &Want| w.absent.get(&peer).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
         let waits = |w: &Want| w.asked.is_some_and(|(_, at)| now.duration_since(at) < ANSWER_WAIT);
-        let ((log, root), want) = self.0.iter_mut().find(|((log, _), w)| may(log) && !lacks(w) && !waits(w))?;
+        let ((log, root), want) = self.all.iter_mut().find(|((log, _), w)| may(log) && !lacks(w) && !waits(w))?;
         want.asked = Some((peer, now));
         let tip = Tip { size: want.signed.checkpoint.size, root: *root };
         Some((*log, tip, want.ranges.iter().take(FETCH_RANGES_MAX).copied().collect()))
@@ -70,7 +88,7 @@ impl Wants {
 
     /// What is wanted of that tree.
     pub(crate) fn get(&self, log: &LogId, root: &Hash) -> Option<&Want> {
-        self.0.get(&(*log, *root))
+        self.all.get(&(*log, *root))
     }
 
     /// A peer answered: these ranges came, and whether it holds no more. Returns the want where nothing is left of it.
@@ -82,36 +100,41 @@ impl Wants {
         nothing_more: bool,
         now: Instant,
     ) -> Option<Want> {
-        let want = self.0.get_mut(&(log, root))?;
+        let want = self.all.get_mut(&(log, root))?;
         want.asked = None;
+        let before = count(&want.ranges);
         for (from, to, leaves) in came {
             want.ranges = without(&want.ranges, (*from, *to));
             if want.why != Why::Mend {
                 want.leaves.extend((*from..).zip(leaves.iter().copied()));
             }
         }
-        if nothing_more {
+        // Who sends what was not asked for has nothing more, either.
+        if nothing_more || count(&want.ranges) == before {
             want.absent.insert(peer, now);
         }
-        if want.ranges.is_empty() { self.0.remove(&(log, root)) } else { None }
+        if want.ranges.is_empty() { self.all.remove(&(log, root)) } else { None }
     }
 
     /// A link ended: what it was asked for is free to be asked of others.
     pub(crate) fn gone(&mut self, peer: NodeId) {
-        for want in self.0.values_mut() {
+        for want in self.all.values_mut() {
             want.asked = want.asked.filter(|(p, _)| *p != peer);
         }
     }
 
     /// Entries wanted for mending, by log.
     pub(crate) fn missing(&self) -> BTreeMap<LogId, Vec<(u64, u64)>> {
-        let mends = self.0.iter().filter(|(_, w)| w.why == Why::Mend);
-        mends.map(|((log, _), w)| (*log, w.ranges.clone())).collect()
+        let mut out: BTreeMap<LogId, Vec<(u64, u64)>> = BTreeMap::new();
+        for ((log, _), want) in self.all.iter().filter(|(_, w)| w.why == Why::Mend) {
+            out.entry(*log).or_default().extend(&want.ranges);
+        }
+        out.into_iter().map(|(log, ranges)| (log, joined(ranges))).collect()
     }
 
     /// Entries wanted for mending.
     pub(crate) fn missing_count(&self) -> u64 {
-        self.0.values().filter(|w| w.why == Why::Mend).flat_map(|w| &w.ranges).map(|(from, to)| to - from).sum()
+        self.all.values().filter(|w| w.why == Why::Mend).map(|w| count(&w.ranges)).sum()
     }
 }
 
@@ -126,6 +149,10 @@ pub(crate) fn joined(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
         }
     }
     out
+}
+
+fn count(ranges: &[(u64, u64)]) -> u64 {
+    ranges.iter().map(|(from, to)| to - from).sum()
 }
 
 fn without(ranges: &[(u64, u64)], (from, to): (u64, u64)) -> Vec<(u64, u64)> {
@@ -160,7 +187,28 @@ mod tests {
         assert!(wants.ask(other, |_| true, now).is_some());
         wants.gone(other);
         assert!(wants.ask(one, |_| true, now + ASK_AGAIN).is_some(), "later it may");
+        assert!(wants.answered((log, root), one, &[(50, 60, vec![])], false, now).is_none());
+        assert!(wants.ask(one, |_| true, now).is_none(), "it sends what nobody asked for");
         let done = wants.answered((log, root), one, &[(0, 30, vec![]), (40, 41, vec![])], false, now);
         assert!(done.is_some() && wants.missing_count() == 0);
+    }
+
+    #[test]
+    fn nothing_of_a_tree_that_a_log_was_is_wanted_when_another_branch_became_it() {
+        let key = LogKey::from_seed(&[3; 32]);
+        let crossing: Crossing = "TRB".parse().unwrap();
+        let log = |lane| LogId { node: key.node(), epoch: Epoch([1; 8]), lane, crossing };
+        let head = |lane, n: u8| {
+            key.sign(Checkpoint { log: log(lane), size: 100, root: Hash([n; 32]), hub_time_s: 0, logs: vec![] })
+        };
+        let mut wants = Wants::default();
+        wants.add(head(Lane::Passage, 1), Why::Mend, &[(10, 20)]);
+        wants.add(head(Lane::Passage, 2), Why::Branch { at: 7 }, &[(7, 100)]);
+        wants.add(head(Lane::Hold, 3), Why::Mend, &[(1, 2)]);
+        let before = wants.switches();
+        wants.switched(&log(Lane::Passage));
+        assert_ne!(wants.switches(), before);
+        assert_eq!(wants.missing().into_keys().collect::<Vec<_>>(), [log(Lane::Hold)]);
+        assert!(wants.get(&log(Lane::Passage), &Hash([2; 32])).is_some());
     }
 }

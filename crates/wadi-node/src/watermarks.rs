@@ -3,10 +3,13 @@
 use crate::{commit::Group, desk::Desk};
 use std::collections::BTreeMap;
 use wadi_log::{Lane, LogId, NodeId, Role};
+use wadi_store::StoreError;
 
 impl Desk {
-    /// How far each node has been received, in hub seconds, by what its control checkpoints name.
+    /// How far each node has been received, in hub seconds, by what its control checkpoints name. No checkpoint has heard of a
+    /// later time than this hub's own: one that says so lies.
     fn received_s(&self, node: &NodeId) -> i64 {
+        let now_s = self.clock.now_ms() / 1_000;
         let control = self.control.read().expect("no panic holds it");
         let boots = control.boots();
         let complete = |log: &LogId| {
@@ -18,7 +21,7 @@ impl Desk {
             let listed = |(lane, crossing, size): &(Lane, wadi_log::Crossing, u64)| {
                 self.held(&LogId { lane: *lane, crossing: *crossing, ..*log }) >= *size
             };
-            (complete(log) && head.logs.iter().all(listed)).then_some(head.hub_time_s)
+            (complete(log) && head.logs.iter().all(listed)).then_some(head.hub_time_s.min(now_s))
         };
         let own = self.logs.iter().filter(|(l, _)| l.node == *node && l.lane == Lane::Control);
         own.filter_map(time).max().unwrap_or(0)
@@ -33,7 +36,7 @@ impl Desk {
         };
         let mut out: BTreeMap<String, i64> = BTreeMap::new();
         for (node, crossing) in nodes {
-            let received_ms = self.received_s(&node) * 1_000;
+            let received_ms = self.received_s(&node).saturating_mul(1_000);
             let held = out.entry(crossing).or_insert(received_ms);
             *held = (*held).min(received_ms);
         }
@@ -44,7 +47,7 @@ impl Desk {
         for crossing in crossings {
             if let Some(closed_s) = control.closed_s(crossing) {
                 let received_ms = out.entry(crossing.to_string()).or_insert(i64::MIN);
-                *received_ms = (*received_ms).max(closed_s * 1_000);
+                *received_ms = (*received_ms).max(closed_s.saturating_mul(1_000));
             }
         }
         drop(control);
@@ -69,15 +72,13 @@ impl Desk {
         g.watermark_moved |= of(self) != before;
     }
 
-    /// Entries that waited for control entries are judged as far as those have come.
-    pub(crate) async fn retry_unjudged(&mut self, g: &mut Group, node: NodeId) {
-        let Ok(waiting) = self.store.waiting(4_096).await else { return };
-        let stored = waiting.into_iter().filter_map(|w| Some((w.record, w.missing?)));
+    /// Entries that waited for entries of a control log are judged as far as those have come.
+    pub(crate) async fn retry_unjudged(&mut self, g: &mut Group, log: LogId) -> Result<(), StoreError> {
+        let held = self.held(&log);
+        g.retry.extend(self.store.waiting_on(&log, held).await?);
         let fresh = g.unjudged.iter().flat_map(|(id, all)| all.iter().map(|(_, missing)| (*id, *missing)));
-        for (id, missing) in stored.chain(fresh.collect::<Vec<_>>()) {
-            if missing.log.lane == Lane::Control && missing.log.node == node && self.held(&missing.log) > missing.seq {
-                g.retry.insert(id);
-            }
-        }
+        let come = fresh.filter(|(_, missing)| missing.log == log && missing.seq < held);
+        g.retry.extend(come.map(|(id, _)| id).collect::<Vec<_>>());
+        Ok(())
     }
 }

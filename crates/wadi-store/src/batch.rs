@@ -80,6 +80,8 @@ pub struct Batch {
     pub forks_gone: Vec<Vec<u8>>,
     /// Other branches that rotted, by their keys as they lie there: log and first leaf.
     pub branches_rotten: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether a lost tail that is remembered is held again in full.
+    pub healed: bool,
     /// Resyncs: id and JSON.
     pub resyncs: Vec<(String, String)>,
     /// Heads of this node's own logs after this batch, for the anchor.
@@ -97,6 +99,7 @@ impl Batch {
             && self.records.is_empty()
             && self.waiting.is_empty()
             && self.about.is_empty()
+            && self.seen.is_empty()
             && self.refusals.is_empty()
             && self.findings.is_empty()
             && self.findings_gone.is_empty()
@@ -106,6 +109,7 @@ impl Batch {
             && self.local.is_empty()
             && self.local_gone.is_empty()
             && self.gone_seen.is_none()
+            && !self.healed
             && self.mended.is_empty()
             && self.side.is_empty()
             && self.branches.is_empty()

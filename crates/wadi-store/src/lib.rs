@@ -112,6 +112,8 @@ pub trait Store: Mending {
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError>;
     /// Entries that wait for others.
     async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError>;
+    /// Records with entries that wait for a position of a log before that one.
+    async fn waiting_on(&self, log: &LogId, before: u64) -> Result<Vec<RecordId>, StoreError>;
     /// Records that wait for one of these entries, or for the record's first.
     async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError>;
     /// One finding.
@@ -159,6 +161,11 @@ pub trait Mending: Send + Sync + 'static {
         from: u64,
         rows_max: u32,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// The newest kept checkpoint that its author signed before the entry at a position stood there.
+    async fn checkpoint_before(&self, log: &LogId, seq: u64) -> Result<Option<SignedCheckpoint>, StoreError>;
+    /// Kept checkpoints over a position with their cosignatures, those of the smallest size first. A head that was signed
+    /// anew may stand with a cosignature of its older signature: it is for the reader to check.
+    async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError>;
     /// The index of a run of a log by record, as it lies there: record, position and leaf.
     async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError>;
     /// Whether entries of a log's main branch lie there past its end: then its head is not the last one that was written.

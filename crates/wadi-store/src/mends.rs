@@ -2,12 +2,12 @@
 
 use super::{
     DbRow, Engine,
-    reads::{cell, record_id},
+    reads::{cell, damaged, record_id},
 };
-use crate::{BranchRow, Mending, RawCosignature, RawEntry, RawLoose, StoreError};
+use crate::{BranchRow, CosignedHead, Mending, RawCosignature, RawEntry, RawLoose, StoreError};
 use async_trait::async_trait;
 use sqlx::Row;
-use wadi_log::{Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
+use wadi_log::{Cosignature, Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
 
 /// log, start, checkpoint, leaves; nothing where it does not read.
 fn branch_row(row: &DbRow) -> Option<BranchRow> {
@@ -62,6 +62,35 @@ impl Mending for Engine {
         let raw =
             |r: &DbRow| (r.try_get::<i64, _>(0).map_or(u64::MAX, |idx| idx as u64), r.try_get(1).unwrap_or_default());
         Ok(rows.iter().map(raw).collect())
+    }
+
+    async fn checkpoint_before(&self, log: &LogId, seq: u64) -> Result<Option<SignedCheckpoint>, StoreError> {
+        let row =
+            sqlx::query("SELECT signed FROM checkpoints WHERE log = $1 AND size <= $2 ORDER BY size DESC LIMIT 1")
+                .bind(&log.to_bytes()[..])
+                .bind(seq as i64)
+                .fetch_optional(&self.readers)
+                .await?;
+        row.map(|r| SignedCheckpoint::from_bytes(cell(&r, 0)?).map_err(damaged)).transpose()
+    }
+
+    async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT k.signed, c.cosignature FROM cosigned c JOIN checkpoints k ON k.log = c.log AND k.size = c.size \
+             WHERE c.log = $1 AND c.size > $2 ORDER BY c.size LIMIT $3",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(seq as i64)
+        .bind(i64::from(rows_max))
+        .fetch_all(&self.readers)
+        .await?;
+        let read = |r: &DbRow| {
+            Ok(CosignedHead {
+                checkpoint: SignedCheckpoint::from_bytes(cell(r, 0)?).map_err(damaged)?,
+                cosignature: Cosignature::from_slice(cell(r, 1)?).map_err(damaged)?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError> {
@@ -219,7 +248,15 @@ impl Mending for Engine {
         .bind(log.map(|l| l.to_bytes().to_vec()))
         .fetch_all(&self.readers)
         .await?;
-        Ok(rows.iter().filter_map(branch_row).collect())
+        // One that is rotten is none: it is asked for again.
+        let read = |row: &DbRow| {
+            let read = branch_row(row);
+            if read.is_none() {
+                tracing::error!("a branch of a forked log is damaged");
+            }
+            read
+        };
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     async fn branch_entries(

@@ -92,5 +92,9 @@ CREATE TABLE branches (
     log BYTEA NOT NULL, leaf BYTEA NOT NULL, start BIGINT NOT NULL, checkpoint BYTEA NOT NULL, leaves BYTEA NOT NULL,
     PRIMARY KEY (log, leaf)
 );
+-- Each witness's cosignatures of the checkpoints that are kept: the first one over an entry bounds its time from above.
+CREATE TABLE cosigned (
+    log BYTEA NOT NULL, size BIGINT NOT NULL, witness BYTEA NOT NULL, cosignature BYTEA NOT NULL, PRIMARY KEY (log, size, witness)
+);
 ",
 ];

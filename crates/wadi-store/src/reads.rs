@@ -23,7 +23,7 @@ fn log_of(row: &DbRow, at: usize) -> Result<LogId, StoreError> {
     LogId::from_slice(cell(row, at)?).map_err(damaged)
 }
 
-fn damaged(error: wadi_log::LogError) -> StoreError {
+pub(super) fn damaged(error: wadi_log::LogError) -> StoreError {
     StoreError::Damaged { entry: error.to_string() }
 }
 
@@ -451,6 +451,17 @@ impl Store for Engine {
                 })
             })
             .collect()
+    }
+
+    async fn waiting_on(&self, log: &LogId, before: u64) -> Result<Vec<RecordId>, StoreError> {
+        // Encoded, references of one log ascend with their positions.
+        let at = |seq: u64| Reference { log: *log, seq, leaf: Hash::default() }.to_bytes().to_vec();
+        let rows = sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing >= $1 AND missing < $2")
+            .bind(at(0))
+            .bind(at(before))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
     }
 
     async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError> {

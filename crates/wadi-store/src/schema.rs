@@ -106,5 +106,9 @@ CREATE TABLE branches (
     log BLOB NOT NULL, leaf BLOB NOT NULL, start INTEGER NOT NULL, checkpoint BLOB NOT NULL, leaves BLOB NOT NULL,
     PRIMARY KEY (log, leaf)
 ) STRICT, WITHOUT ROWID;
+-- Each witness's cosignatures of the checkpoints that are kept: the first one over an entry bounds its time from above.
+CREATE TABLE cosigned (
+    log BLOB NOT NULL, size INTEGER NOT NULL, witness BLOB NOT NULL, cosignature BLOB NOT NULL, PRIMARY KEY (log, size, witness)
+) STRICT, WITHOUT ROWID;
 ",
 ];

@@ -34,6 +34,7 @@ tables! {
     TREE = "tree": log Bytes, level Int, idx Int, hash Bytes;
     CHECKPOINTS = "checkpoints": log Bytes, size Int, signed Bytes, kept Int;
     COSIGNATURES = "cosignatures": log Bytes, witness Bytes, size Int, time_s Int, checkpoint Bytes, cosignature Bytes;
+    COSIGNED = "cosigned": log Bytes, size Int, witness Bytes, cosignature Bytes;
     SEEN = "seen": log Bytes, seq Int, leaf Bytes;
     FORKS = "forks": log Bytes, proof Bytes;
     RECORD_ENTRIES = "record_entries": record Bytes, log Bytes, seq Int, leaf Bytes;

@@ -140,12 +140,12 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
     }
     let mut tree = Rows::of(&tables::TREE);
     let mut checkpoints: BTreeMap<(Vec<u8>, i64), (Vec<u8>, i64)> = BTreeMap::new();
-    let mut last = BTreeMap::new();
+    let (mut last, mut closed) = (BTreeMap::new(), Vec::new());
     for block in blocks {
         let log = block.log().to_bytes().to_vec();
         let head = &block.checkpoint().checkpoint;
         let from = head.size - block.entries().len() as u64;
-        let (size, unkept) = ends.get(&log).copied().unwrap_or((0, BLOCK_BYTES));
+        let (size, mut unkept) = ends.get(&log).copied().unwrap_or((0, BLOCK_BYTES));
         if size != from {
             let why = format!("{} holds {size} entries, the block begins at {from}", block.log());
             return Err(StoreError::Conflict(why));
@@ -155,6 +155,14 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
         }
         // Earlier checkpoints of a run of about 8 KiB are dropped once a later one is durable.
         let bytes: i64 = block.entries().iter().map(|e| e.bytes().len() as i64).sum();
+        if unkept + bytes > 2 * BLOCK_BYTES {
+            // A large block goes out for itself: together with what stands before it, it might be more than a frame takes.
+            match checkpoints.get_mut(&(log.clone(), from as i64)) {
+                Some((_, kept)) => *kept = 1,
+                None => closed.push((log.clone(), from as i64)),
+            }
+            unkept = 0;
+        }
         let (kept, unkept) = if unkept + bytes >= BLOCK_BYTES { (1, 0) } else { (0, unkept + bytes) };
         checkpoints.retain(|(l, _), (_, kept)| *l != log || *kept == 1);
         // An emptier block signs the same size anew: whether that size is kept stays as it was.
@@ -165,6 +173,10 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
     }
     write_entries(conn, blocks.iter().flat_map(|b| b.entries()), 1, at_ms).await?;
     insert(conn, tree, "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash").await?;
+    for (log, size) in closed {
+        let keep = sqlx::query("UPDATE checkpoints SET kept = 1 WHERE log = $1 AND size = $2");
+        keep.bind(log).bind(size).execute(&mut *conn).await?;
+    }
     sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM checkpoints WHERE kept = 0 AND log IN (SELECT unhex(j.value ->> 0) FROM {EACH})"
     )))
@@ -270,7 +282,38 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
     let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, time_s = excluded.time_s, \
                     checkpoint = excluded.checkpoint, cosignature = excluded.cosignature \
                     WHERE (excluded.size, excluded.time_s) > (cosignatures.size, cosignatures.time_s)";
-    insert(conn, rows, conflict).await
+    insert(conn, rows, conflict).await?;
+    write_cosigned(conn, batch).await
+}
+
+/// Cosignatures of checkpoints that are kept, each the first of its witness: a head that was signed anew with a newer hub time
+/// takes the place of the older one, and so does its cosignature.
+async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
+    let mut all = BTreeMap::new();
+    for c in &batch.cosignatures {
+        let head = &c.checkpoint.checkpoint;
+        all.insert((head.log, head.size, c.cosignature.witness), c);
+    }
+    if all.is_empty() {
+        return Ok(());
+    }
+    let sizes: Vec<(String, u64)> = all.keys().map(|(log, size, _)| (hex(&log.to_bytes()), *size)).collect();
+    let kept = sqlx::query(AssertSqlSafe(format!(
+        "SELECT k.log, k.size, k.signed FROM {EACH} JOIN checkpoints k ON k.log = unhex(j.value ->> 0) \
+         AND k.size = CAST(j.value ->> 1 AS BIGINT) WHERE k.kept = 1"
+    )))
+    .bind(serde_json::to_string(&sizes).expect("text and numbers serialise"))
+    .fetch_all(&mut *conn)
+    .await?;
+    let signed = |r| Ok::<_, StoreError>(((cell::<Vec<u8>>(r, 0)?, cell::<i64>(r, 1)? as u64), cell::<Vec<u8>>(r, 2)?));
+    let kept = kept.iter().map(signed).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let mut rows = Rows::of(&tables::COSIGNED);
+    for ((log, size, witness), c) in all {
+        if kept.get(&(log.to_bytes().to_vec(), size)).is_some_and(|signed| *signed == c.checkpoint.to_bytes()) {
+            rows.bytes(log.to_bytes()).int(size as i64).bytes(witness.0).bytes(c.cosignature.to_bytes());
+        }
+    }
+    insert(conn, rows, "ON CONFLICT (log, size, witness) DO UPDATE SET cosignature = excluded.cosignature").await
 }
 
 async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
@@ -429,6 +472,9 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .bind(serde_json::to_string(&done).expect("text and numbers serialise"))
         .execute(&mut *conn)
         .await?;
+    }
+    if batch.healed {
+        sqlx::query("DELETE FROM meta WHERE key IN ('lost_tail', 'lost_held')").execute(&mut *conn).await?;
     }
     let mut rows = Rows::of(&tables::RESYNCS);
     for (id, json) in batch.resyncs.iter().map(|(id, json)| (id, json)).collect::<BTreeMap<_, _>>() {

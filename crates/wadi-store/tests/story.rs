@@ -234,6 +234,10 @@ async fn small_things(store: &Arc<dyn Store>, trb: &Crossing, record: RecordId, 
     assert_eq!(store.carried_block(&trb.log, 0).await.unwrap(), Some(vec![1, 2]));
     assert_eq!(store.records_waiting_for(&[missing]).await.unwrap(), [record]);
     assert_eq!(store.waiting(10).await.unwrap().len(), 1);
+    assert_eq!(store.waiting_on(&missing.log, missing.seq).await.unwrap(), []);
+    assert_eq!(store.waiting_on(&missing.log, missing.seq + 1).await.unwrap(), [record]);
+    let other = LogId { epoch: Epoch([77; 8]), ..missing.log };
+    assert_eq!(store.waiting_on(&other, u64::MAX).await.unwrap(), []);
 }
 
 async fn opened_again(store: &Arc<dyn Store>, log: LogId, references: &[Reference]) {
@@ -253,6 +257,34 @@ async fn the_story_on_sqlite() {
     store.close().await;
     let store: Arc<dyn Store> = SqliteStore::open(dir.path(), me).await.unwrap();
     opened_again(&store, log, &references).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_large_block_goes_out_for_itself_whatever_stands_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path(), NodeId([9; 16])).await.unwrap();
+    let large = |of: &mut Crossing| {
+        let put = |key: &str| Put { key: key.into(), value: Value::Text("x".repeat(15_000)) };
+        let change = Change { puts: vec![put("note"), put("purpose")], ..Default::default() };
+        let entry = Entry { common: Common::default(), body: Body::Change(change) };
+        let block = VerifiedBlock::author(&of.key, of.log, &of.peaks, &[entry], 7, vec![]).unwrap();
+        of.peaks = block.peaks().clone();
+        block
+    };
+    for together in [false, true] {
+        let mut of = crossing(u8::from(together) + 1, "TRB");
+        let blocks = vec![of.block(0, 1), of.block(1, 50), large(&mut of), of.block(52, 1)];
+        if together {
+            store.commit(Batch { blocks, ..Default::default() }).await.unwrap();
+        } else {
+            for block in blocks {
+                store.commit(Batch { blocks: vec![block], ..Default::default() }).await.unwrap();
+            }
+        }
+        let kept = store.checkpoints(&of.log, 0).await.unwrap();
+        assert_eq!(kept.iter().map(|c| c.checkpoint.size).collect::<Vec<_>>(), [1, 51, 52, 53], "{together}");
+    }
     store.close().await;
 }
 

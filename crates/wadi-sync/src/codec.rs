@@ -3,15 +3,16 @@
 
 use crate::{SyncError, pb};
 use prost::Message as _;
-use wadi_log::{Block, ENTRY_BYTES_MAX, SignedCheckpoint};
+use wadi_log::{Block, SignedCheckpoint};
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
 /// The codec's version, the first byte of every frame.
 const VERSION: u8 = 1;
 /// Bytes of a block frame at most.
 pub const BLOCK_FRAME_BYTES_MAX: usize = 96 * 1024;
-/// Bytes of a block before compression at most: a block is about 8 KiB or one entry, a local commit may be larger.
-const BODY_BYTES_MAX: usize = 8 * ENTRY_BYTES_MAX;
+/// Bytes of a block before compression at most. An honest one has some 40 KiB: a run of 8 KiB and an entry behind it. Whatever
+/// is taken fits a frame again for whoever is next, however badly it compresses there.
+const BODY_BYTES_MAX: usize = BLOCK_FRAME_BYTES_MAX - 4 * 1024;
 /// Context of 1 MiB on either side.
 const WINDOW_LOG: u32 = 20;
 const LEVEL: i32 = 9;
@@ -90,6 +91,11 @@ impl BlockDecoder {
     }
 }
 
+/// Whether a frame takes the block, and whoever reads it does.
+pub fn fits_frame(block: &Block) -> bool {
+    encode_plain(block).len() < BODY_BYTES_MAX
+}
+
 /// A block without compression: for carrying and bundles.
 pub fn encode_plain(block: &Block) -> Vec<u8> {
     pb::BlockBody {
@@ -156,6 +162,29 @@ mod tests {
             assert_eq!(decoder.decode(&frame).unwrap(), block);
         }
         assert!(sizes[4] < sizes[0], "{sizes:?}");
+    }
+
+    #[test]
+    fn whatever_is_taken_from_one_stream_fits_a_frame_of_another() {
+        // Noise, which does not compress.
+        let noise = |n: u64| -> Vec<u8> {
+            let word = |i: u64| wadi_log::leaf_hash(&(n * 1_000 + i).to_be_bytes()).0;
+            (0..1_000).flat_map(word).collect()
+        };
+        let made = blocks(1).remove(0);
+        let of = |entries: Vec<Vec<u8>>| {
+            let mut checkpoint = made.checkpoint.clone();
+            checkpoint.checkpoint.size = entries.len() as u64;
+            Block { from: 0, entries, checkpoint }
+        };
+        let (large, larger) = (of((0..2).map(noise).collect()), of((0..4).map(noise).collect()));
+        assert!(fits_frame(&large) && !fits_frame(&larger));
+        let frame = BlockEncoder::new().unwrap().encode(&large).unwrap();
+        assert!(frame.len() <= BLOCK_FRAME_BYTES_MAX, "{} bytes", frame.len());
+        assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap(), large);
+        let (mut encoder, mut decoder) = (BlockEncoder::new().unwrap(), BlockDecoder::new().unwrap());
+        decoder.decode(&encoder.encode(&large).unwrap()).unwrap();
+        assert!(decoder.decode(&encoder.encode(&larger).unwrap()).is_err(), "it could not be sent on");
     }
 
     #[test]

@@ -11,6 +11,9 @@ use wadi_log::{Branch, ForkProof, Hash, LogId};
 /// Sizes probed at once when a fork is searched out: each round divides what is left by nine.
 pub(crate) const PROBES: u64 = 8;
 
+/// Bytes of the proofs in one message, about: whoever forks all their logs makes nobody's message too long.
+const PROOFS_BYTES: usize = 64 * 1024;
+
 /// The search for the first position at which two holders differ.
 #[derive(Debug)]
 pub(crate) struct Hunt {
@@ -29,6 +32,22 @@ impl Hunt {
 }
 
 impl Session {
+    /// Sends the proofs of logs that the peer may see, in as many messages as they need.
+    pub(crate) fn send_forks(&self, proofs: Vec<ForkProof>, out: &mut Vec<Output>) {
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        for proof in proofs.into_iter().filter(|p| self.visible(&p.log())) {
+            bytes += proof.to_bytes().len();
+            part.push(proof);
+            if bytes >= PROOFS_BYTES {
+                out.push(Output::Send(Message::ForkProofs(std::mem::take(&mut part))));
+                bytes = 0;
+            }
+        }
+        if !part.is_empty() {
+            out.push(Output::Send(Message::ForkProofs(part)));
+        }
+    }
+
     /// One step of the search: narrows the stretch between the largest size known equal and the smallest known to differ.
     pub(crate) fn hunt(&mut self, log: LogId, out: &mut Vec<Output>) {
         let Some(link) = self.logs.get_mut(&log) else { return };
@@ -91,5 +110,62 @@ impl Session {
             out.push(Output::Send(Message::ForkProofs(vec![proof.clone()])));
             out.push(Output::TakeForks(vec![proof]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Input, MESSAGE_BYTES_MAX, Snapshot};
+    use std::collections::BTreeSet;
+    use wadi_log::{Checkpoint, Crossing, Enrolment, Epoch, Frontier, Lane, LogKey, Role, RootKey, Scope};
+
+    #[test]
+    fn a_thousand_forked_logs_are_told_in_messages_that_a_peer_takes() {
+        let (root, key) = (LogKey::from_seed(&[1; 32]), LogKey::from_seed(&[3; 32]));
+        let crossing: Crossing = "TRB".parse().unwrap();
+        let member = |key: &LogKey, role: Role, crossing: Crossing| {
+            let (log_key, tls_key, root_signature) = (key.public(), [0; 32], [0; 64]);
+            let scope = Scope::all();
+            let (name, crossing) = ("somebody".to_string(), Some(crossing));
+            let (serial, issued_s) = (1, 0);
+            Enrolment { name, role, crossing, log_key, tls_key, scope, serial, issued_s, root_signature }
+                .issue(&root)
+                .unwrap()
+        };
+        let me = member(&LogKey::from_seed(&[2; 32]), Role::Hub, Crossing::HUB);
+        let peer = member(&key, Role::Crossing, crossing);
+        let proof = |n: u32| {
+            let mut epoch = [0; 8];
+            epoch[..4].copy_from_slice(&n.to_be_bytes());
+            let log = LogId { node: key.node(), epoch: Epoch(epoch), lane: Lane::Hold, crossing };
+            let branch = |leaf: u8| {
+                let root = Hash([leaf; 32]);
+                let checkpoint = key.sign(Checkpoint { log, size: 1, root, hub_time_s: 0, logs: vec![] });
+                Branch { checkpoint, leaf: root, path: vec![] }
+            };
+            ForkProof::new(0, branch(1), branch(2))
+        };
+        let start = Snapshot {
+            root: RootKey(root.public()),
+            me: me.clone(),
+            members: vec![me, peer.clone()],
+            frontier: Frontier::default(),
+            closed: BTreeSet::new(),
+            hub_time_s: 0,
+            forks: (0..1_000).map(proof).collect(),
+            uncosigned: BTreeSet::new(),
+            remembered: None,
+            late: false,
+        };
+        let mut told = 0;
+        for output in Session::new(peer.node()).handle(Input::Start(Box::new(start))) {
+            let Output::Send(message) = output else { continue };
+            assert!(message.encode().len() <= MESSAGE_BYTES_MAX);
+            if let Message::ForkProofs(proofs) = message {
+                told += proofs.len();
+            }
+        }
+        assert_eq!(told, 1_000);
     }
 }

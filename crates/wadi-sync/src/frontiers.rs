@@ -239,7 +239,7 @@ mod tests {
     fn member(seed: u8, role: Role, crossing: &str) -> Enrolment {
         let crossing: Crossing = crossing.parse().unwrap();
         Enrolment {
-            name: format!("node {seed}"),
+            name: format!("node-{seed}"),
             role,
             crossing: Some(crossing),
             log_key: LogKey::from_seed(&[seed; 32]).public(),
@@ -285,6 +285,7 @@ mod tests {
                     forks: vec![],
                     uncosigned: BTreeSet::new(),
                     remembered,
+                    late: false,
                 }))
             };
             let [a, b] = past;
@@ -309,6 +310,28 @@ mod tests {
                 }
             }
             (bytes, kept, asked)
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_said_before_hello_is_heeded() {
+        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        for message in [Message::Unfold(vec![trb.node()]), Message::AskDigests, Message::Recompare] {
+            let mut session = Session::new(trb.node());
+            session.handle(Input::Start(Box::new(Snapshot {
+                root: RootKey(LogKey::from_seed(&[1; 32]).public()),
+                me: hub.clone(),
+                members: vec![hub.clone(), trb.clone()],
+                frontier: logs(&trb, 3, 7),
+                closed: BTreeSet::new(),
+                hub_time_s: 0,
+                forks: vec![],
+                uncosigned: BTreeSet::new(),
+                remembered: None,
+                late: false,
+            })));
+            let done = session.handle(Input::Received(message));
+            assert!(matches!(done[..], [Output::Close { code: "out_of_order", .. }]), "{done:?}");
         }
     }
 

@@ -16,6 +16,11 @@ pub const FETCH_RANGES_MAX: usize = 64;
 /// Hashes of subtrees that one message asks for at most.
 pub const TREE_HASHES_MAX: usize = 16_384;
 
+/// Lanes and crossings that one message sums up at most.
+pub(crate) const SCOPES_MAX: usize = 1_500;
+/// Bytes of a refusal's code at most.
+const CODE_BYTES_MAX: usize = 64;
+
 /// What a peer can do wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -422,7 +427,7 @@ impl Message {
                 log: LogId::from_slice(&a.log)?,
                 size: a.size,
                 cosignature: cosignature(&a.cosignature)?,
-                refused: a.refused,
+                refused: Some(a.refused).filter(|r| r.len() <= CODE_BYTES_MAX).ok_or_else(|| bad("refusal"))?,
             },
             Of::Probe(p) => Self::Probe { log: LogId::from_slice(&p.log)?, sizes: p.sizes },
             Of::Roots(r) => Self::Roots {

@@ -1,16 +1,16 @@
 //! The session: one per peer connection, symmetrical, without IO.
 
 use crate::{
-    codec::{BlockDecoder, BlockEncoder, decode_plain},
+    codec::{BlockDecoder, BlockEncoder, decode_plain, fits_frame},
     forks::{Hunt, PROBES},
     frontiers::Told,
-    message::{Fetched, Message, Range, ScopeSum, SyncError, TreeAsk},
+    message::{Fetched, Message, Range, SCOPES_MAX, ScopeSum, SyncError, TreeAsk},
     visible::{both_may_see, may_take},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
     Block, Branch, Cosignature, Difference, Enrolment, Folded, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
-    RecordId, Role, RootKey, SignedCheckpoint, Subtree, Tip,
+    RecordId, Role, RootKey, Scope, SignedCheckpoint, Subtree, Tip,
 };
 
 /// The protocol's version.
@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub uncosigned: BTreeSet<LogId>,
     /// What both held alike when this peer was last in contact.
     pub remembered: Option<Frontier>,
+    /// The peer's certificate has expired: only its own logs are exchanged.
+    pub late: bool,
 }
 
 /// What happened.
@@ -295,6 +297,13 @@ impl Session {
     pub fn is_idle(&self) -> bool {
         self.agreed && self.in_flight.is_empty() && self.loading.is_empty() && self.unfolding.is_empty()
     }
+    /// Whether frontiers were compared, and no control entries are known that the peer holds and this node does not.
+    pub fn knows_control(&self) -> bool {
+        let behind = |(log, link): (&LogId, &Link)| {
+            log.lane == Lane::Control && !link.stuck && link.theirs > self.mine(log).size
+        };
+        self.agreed && self.unfolding.is_empty() && !self.logs.iter().any(behind)
+    }
     /// Bytes of messages, both ways, that compare what both hold.
     pub fn message_bytes(&self) -> u64 {
         self.message_bytes
@@ -347,7 +356,7 @@ impl Session {
                 self.in_step(out);
             }
             Input::NotTaken { log, held, code } => {
-                if code == "not_enrolled" {
+                if code == "not_enrolled" && self.unknown.len() < LIST_MAX {
                     self.unknown.insert(log, held);
                 }
                 out.push(Output::Send(Message::Ack { log, size: held, cosignature: None, refused: code }));
@@ -416,6 +425,7 @@ impl Session {
         // differ, and the frontiers tell.
         self.peer = snapshot.members.iter().find(|e| e.node() == self.peer_node).cloned();
         self.known_before = self.peer.is_some();
+        self.narrow(snapshot.late);
         self.start = Some(snapshot);
         self.said = self.visible_frontier();
         self.said_digest = self.said.digest();
@@ -434,10 +444,10 @@ impl Session {
         self.send_forks(forks, out);
     }
 
-    fn send_forks(&self, proofs: Vec<ForkProof>, out: &mut Vec<Output>) {
-        let proofs: Vec<ForkProof> = proofs.into_iter().filter(|p| self.visible(&p.log())).collect();
-        if !proofs.is_empty() {
-            out.push(Output::Send(Message::ForkProofs(proofs)));
+    /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.
+    fn narrow(&mut self, late: bool) {
+        if let Some(peer) = self.peer.as_mut().filter(|_| late) {
+            peer.scope = Scope(Vec::new());
         }
     }
 
@@ -471,7 +481,8 @@ impl Session {
     }
 
     fn received(&mut self, message: Message, out: &mut Vec<Output>) -> Result<(), SyncError> {
-        if self.start.is_none() {
+        // Who speaks, and with which papers, is known before anything of it is heeded.
+        if self.start.is_none() || !self.greeted && !matches!(message, Message::Hello { .. }) {
             return Err(SyncError::OutOfOrder("a message"));
         }
         match message {
@@ -528,14 +539,19 @@ impl Session {
             }
             Message::CarryOffer(ranges) => self.carry_offer(&ranges, out),
             Message::CarryWant(ranges) => {
+                // What is carried for somebody is for hubs: nobody else reads it, whoever asks.
+                let theirs = self.peer.clone().filter(|p| p.role == Role::Hub);
+                let ranges = ranges.into_iter().filter(|r| theirs.as_ref().is_some_and(|p| may_take(p, &r.log)));
                 let room = LIST_MAX - self.wanted.len();
-                self.wanted.extend(ranges.into_iter().take(room));
+                self.wanted.extend(ranges.take(room));
                 self.pump(out);
             }
             Message::Carry { log, block: bytes } => {
                 let block = decode_plain(&bytes)?;
                 if log.node != self.peer_node || block.checkpoint.checkpoint.log != log {
                     refuse(out, log.origin(), "carry_foreign", "a node carries only what the owner itself hands it");
+                } else if !fits_frame(&block) {
+                    refuse(out, log.origin(), "block_too_large", "no hub could be given what is carried so");
                 } else {
                     out.push(Output::TakeCarried { block, bytes });
                 }
@@ -591,6 +607,7 @@ impl Session {
         self.greeted = true;
         let news = known.is_none();
         self.peer = Some(known.unwrap_or_else(|| enrolment.clone()));
+        self.narrow(self.start.as_ref().is_some_and(|s| s.late));
         if news {
             out.push(Output::Learn(vec![enrolment]));
         }
@@ -675,7 +692,8 @@ impl Session {
             (Query::Digests, Answer::Digests(sums)) => {
                 // Of what the peer takes as a whole, and no more: a sum over part of a lane would equal nothing.
                 let takes = |s: &ScopeSum| self.peer.as_ref().is_some_and(|p| p.scope.takes(s.lane, s.crossing));
-                out.push(Output::Send(Message::Digests(sums.into_iter().filter(takes).collect())));
+                let sums = sums.into_iter().filter(takes).take(SCOPES_MAX).collect();
+                out.push(Output::Send(Message::Digests(sums)));
             }
             (Query::Tree { log, size, root, salt, .. }, Answer::Tree(hashes)) => {
                 out.push(Output::Send(Message::TreeIs { log, tip: Tip { size, root }, salt, hashes }));
@@ -687,6 +705,12 @@ impl Session {
 
     fn send_block(&mut self, log: LogId, block: Block, out: &mut Vec<Output>) -> Result<(), SyncError> {
         let lane = log.lane;
+        if !fits_frame(&block) {
+            // It would end the peer's patience with this node, each time anew, and every other log's with it.
+            self.logs.entry(log).or_default().stuck = true;
+            refuse(out, log.origin(), "block_too_large", "the next block of this log is larger than a frame takes");
+            return Ok(());
+        }
         let encoder = match self.encoders.entry(lane) {
             std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
             std::collections::btree_map::Entry::Vacant(e) => e.insert(BlockEncoder::new()?),
@@ -778,8 +802,10 @@ impl Session {
 
     fn ack(&mut self, log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String, out: &mut Vec<Output>) {
         if refused == RETRY {
-            let link = self.logs.entry(log).or_default();
-            if link.gaps < GAPS_MAX && link.hunt.is_none() {
+            if let Some(link) = self.logs.get_mut(&log)
+                && link.gaps < GAPS_MAX
+                && link.hunt.is_none()
+            {
                 let held = size.min(link.sent);
                 (link.theirs, link.sent, link.stuck) = (held, held, false);
                 link.gaps += 1;

@@ -140,6 +140,7 @@ impl World {
                 forks: vec![],
                 uncosigned: BTreeSet::new(),
                 remembered: self.remembered.get(&(me, peer)).cloned(),
+                late: false,
             };
             self.feed(me, peer, Input::Start(Box::new(snapshot)));
         }

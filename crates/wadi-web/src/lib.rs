@@ -12,6 +12,7 @@ mod findings;
 mod imports;
 mod openapi;
 mod problem;
+mod quarantine;
 mod records;
 mod resyncs;
 mod sites;
@@ -72,6 +73,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/findings/{id}", get(findings::show))
         .route("/v1/findings/{id}/acts", post(findings::act))
         .route("/v1/sites", get(sites::sites))
+        .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))
         .route("/v1/resyncs/{id}", get(resyncs::show))
         .route("/v1/resyncs/{id}/{act}", post(resyncs::act))

@@ -1,6 +1,8 @@
 //! The OpenAPI 3.1 document.
 
-use crate::{DraftBody, Problem, Token, bundles, changes, compare, findings, imports, records, resyncs, sites};
+use crate::{
+    DraftBody, Problem, Token, bundles, changes, compare, findings, imports, quarantine, records, resyncs, sites,
+};
 use axum::{http::header, response::IntoResponse};
 use utoipa::{
     Modify, OpenApi,
@@ -24,7 +26,7 @@ impl Modify for Bearer {
         records::list, records::create, records::show, records::append, records::history, records::evidence,
         changes::changes, compare::page, compare::logs, compare::root, compare::record,
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
-        imports::import, resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify, sites::sites, findings::list, findings::show,
+        imports::import, quarantine::list, resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify, sites::sites, findings::list, findings::show,
         findings::act, findings::assign, findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
         sites::issue_token, sites::revoke_token, sites::control
     ),

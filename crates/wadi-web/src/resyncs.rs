@@ -3,7 +3,7 @@
 use crate::{Problem, Token};
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{Path, Query, State, rejection::JsonRejection},
     http::StatusCode,
 };
 use serde::Deserialize;
@@ -103,14 +103,25 @@ pub(crate) async fn act(
     Ok(told(&resync))
 }
 
+/// How thoroughly to verify.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct VerifyQuery {
+    /// Take the last scrub's word for what lies on this disk, in place of reading everything through.
+    #[serde(default)]
+    quick: bool,
+}
+
 /// Whether this node and a peer in contact hold the same, by digest, through a stated time.
-#[utoipa::path(get, path = "/v1/verify/{peer}", params(("peer" = String, Path, description = "the peer's name")),
+#[utoipa::path(get, path = "/v1/verify/{peer}",
+    params(("peer" = String, Path, description = "the peer's name"),
+        ("quick" = Option<bool>, Query, description = "take the last scrub's word for this disk")),
     tag = "resyncs", responses((status = 200, description = "what comparing came to", body = Object), (status = 409, body = Problem)))]
 pub(crate) async fn verify(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(peer): Path<String>,
+    Query(query): Query<VerifyQuery>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    Ok(Json(node.verify_with(&peer).await?))
+    Ok(Json(node.verify_with(&peer, !query.quick).await?))
 }

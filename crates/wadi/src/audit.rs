@@ -48,6 +48,14 @@ pub enum AuditCommand {
         #[command(flatten)]
         at: At,
     },
+    /// Lists what does not count for a cut or a fork. Exit code 3 where there is any.
+    Quarantine {
+        /// A log's origin, as `status` names it; all, where it is left out.
+        #[arg(long)]
+        log: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
     /// Compares what two nodes hold, record by record and field by field. Exit code 3 where they differ.
     Compare(crate::compare::CompareArgs),
     /// Checks an evidence file against the commission's root alone (docs/evidence.md).
@@ -86,6 +94,10 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         AuditCommand::Verify { dir, config, database, root } => source(&dir, config.as_deref(), database, root)?,
         AuditCommand::Evidence { record, output, at } => {
             let done = tokio::task::spawn_blocking(move || evidence(&record, &output, &at, json)).await;
+            return done.map_err(|e| Failure::new("panicked", e.to_string()))?;
+        }
+        AuditCommand::Quarantine { log, at } => {
+            let done = tokio::task::spawn_blocking(move || crate::quarantine::list(log.as_deref(), &at, json)).await;
             return done.map_err(|e| Failure::new("panicked", e.to_string()))?;
         }
         AuditCommand::Compare(args) => return crate::compare::run(args, json).await,

@@ -654,12 +654,12 @@ fn what_comes_next(
             );
             lines.push(match config.database {
                 None => format!(
-                    "Start the node. It raises that as an alarm, fetches what {peers} hold of its own entries, and makes a \
-                     new anchor with its first commit; the alarm ends with the start after that."
+                    "Start the node. It raises that as an alarm, fetches its own entries back from {peers}, and makes a new \
+                     anchor with its first commit; the alarm ends with the start after that."
                 ),
                 Some(_) => format!(
                     "Start the hub. It makes a new anchor without an alarm, as a standby does at its first start, and \
-                     fetches what {peers} hold of its own entries."
+                     fetches its own entries back from {peers}."
                 ),
             });
             lines.push(at_once.into());
@@ -669,7 +669,10 @@ fn what_comes_next(
     };
     lines.extend(kept.map(|kept| match done.only_in_kept {
         Some(0) => format!("{kept}; every entry of this node in it is in the copy or at another node."),
-        Some(n) => format!("{kept}: {n} entries of this node are in it alone, as far as it knows. Do not delete it."),
+        Some(n) => format!(
+            "{kept}: {n} entries of this node are in it alone, as far as it knows. \
+             Do not delete it: docs/operating.md says how the node takes them back."
+        ),
         None => format!("{kept}. It could not be read to its end: keep it until the alarm has ended."),
     }));
     lines.push(format!(

@@ -4,16 +4,11 @@ use crate::failure::{Exit, Failure};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::sync::mpsc;
+use std::{path::Path, sync::Arc, time::Instant};
 use wadi_log::{Crossing, Enrolment, LogKey, Role, RootKey, Scope};
-use wadi_node::{Arriving, Leaving, Node, NodeKeys, Start, SystemClock, Target, Write, run_link};
+use wadi_node::{Node, NodeKeys, Start, SystemClock, Target, Write};
 use wadi_record::{Draft, Passage};
-use wadi_store::{PostgresStore, SqliteStore, Store, TemporaryServer};
+use wadi_store::{SqliteStore, Store, TemporaryServer};
 
 #[derive(Subcommand)]
 pub enum BenchCommand {
@@ -26,7 +21,8 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 200)]
         writers: usize,
     },
-    /// A hub takes a site's records in, end to end: sent, verified, merged, projected, durable, and reconciled.
+    /// A hub takes the records of six synthetic sites in, end to end: verified, merged, projected, durable, and reconciled;
+    /// then each stage alone.
     Hub {
         /// sqlite, or postgres: a server of its own, started from the system's binaries.
         #[arg(long, default_value = "sqlite")]
@@ -34,12 +30,15 @@ pub enum BenchCommand {
         /// Records; each is an entry of its own and an edit.
         #[arg(long, default_value_t = 10_000)]
         records: usize,
+        /// Give every record a finding, which the hub publishes by an entry of its own: the hard case.
+        #[arg(long)]
+        contradictory: bool,
     },
 }
 
-struct Bench {
-    root: LogKey,
-    dir: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) root: LogKey,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Bench {
@@ -47,7 +46,7 @@ impl Bench {
         Ok(Self { root: LogKey::from_seed(&rand::random()), dir: tempfile::tempdir()? })
     }
 
-    fn enrol(&self, name: &str, role: Role, crossing: Crossing) -> Result<(LogKey, Enrolment), Failure> {
+    pub(crate) fn enrol(&self, name: &str, role: Role, crossing: Crossing) -> Result<(LogKey, Enrolment), Failure> {
         let key = LogKey::from_seed(&rand::random());
         let scope = if role == Role::Hub { Scope::all() } else { Scope::of_crossing(crossing) };
         let enrolment = Enrolment {
@@ -64,14 +63,18 @@ impl Bench {
         Ok((key, enrolment.issue(&self.root)?))
     }
 
-    async fn node(&self, (log_key, me): (LogKey, Enrolment), known: Vec<Enrolment>) -> Result<Arc<Node>, Failure> {
+    pub(crate) async fn node(
+        &self,
+        (log_key, me): (LogKey, Enrolment),
+        known: Vec<Enrolment>,
+    ) -> Result<Arc<Node>, Failure> {
         let dir = self.dir.path().join(&me.name);
         std::fs::create_dir_all(&dir)?;
         let store = SqliteStore::open(&dir, me.node()).await?;
         self.node_on(store, (log_key, me), known).await
     }
 
-    async fn node_on(
+    pub(crate) async fn node_on(
         &self,
         store: Arc<dyn Store>,
         (log_key, me): (LogKey, Enrolment),
@@ -107,14 +110,14 @@ fn write(n: usize) -> Write {
 pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let value = match command {
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
-        BenchCommand::Hub { store, records } => {
+        BenchCommand::Hub { store, records, contradictory } => {
             let server_dir = tempfile::tempdir()?;
             let server = match store.as_str() {
                 "sqlite" => None,
                 "postgres" => Some(TemporaryServer::start(&server_dir.path().join("pg"))?),
                 other => return Err(Failure::usage("unknown_store", format!("{other:?} is none of sqlite, postgres"))),
             };
-            hub(records, server.as_ref()).await?
+            crate::bench_hub::hub(&Bench::new()?, records, contradictory, server.as_ref()).await?
         }
     };
     if json {
@@ -178,35 +181,7 @@ async fn site(writes: usize, writers: usize) -> Result<Value, Failure> {
     }))
 }
 
-/// Connects two nodes in this process by channels in place of QUIC streams; counts the bytes of blocks.
-fn connect(a: &Arc<Node>, b: &Arc<Node>, bytes: &Arc<std::sync::atomic::AtomicU64>) {
-    let (to_b, from_a) = mpsc::channel(64);
-    let (to_a, from_b) = mpsc::channel(64);
-    for (node, peer, mine, theirs) in [(a, b, from_b, to_b), (b, a, from_a, to_a)] {
-        let (out, mut leaving) = mpsc::channel(64);
-        let bytes = bytes.clone();
-        tokio::spawn(run_link(node.clone(), peer.id(), [0; 32], mine, out));
-        tokio::spawn(async move {
-            while let Some(item) = leaving.recv().await {
-                let arriving = match item {
-                    Leaving::Message(m) => {
-                        bytes.fetch_add(m.encode().len() as u64, std::sync::atomic::Ordering::Relaxed);
-                        Arriving::Message(m)
-                    }
-                    Leaving::Frame(lane, frame) => {
-                        bytes.fetch_add(frame.len() as u64, std::sync::atomic::Ordering::Relaxed);
-                        Arriving::Frame(lane, frame)
-                    }
-                };
-                if theirs.send(arriving).await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
-}
-
-fn cpu_s() -> f64 {
+pub(crate) fn cpu_s() -> f64 {
     // utime and stime, in ticks of 1/100 s (proc(5)).
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after = stat.rsplit(") ").next().unwrap_or_default();
@@ -214,73 +189,8 @@ fn cpu_s() -> f64 {
     fields.get(10).zip(fields.get(11)).map_or(0.0, |(u, s)| (u + s) / 100.0)
 }
 
-fn rss_bytes() -> u64 {
+pub(crate) fn rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|k| k.parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
-async fn hub(records: usize, server: Option<&TemporaryServer>) -> Result<Value, Failure> {
-    let bench = Bench::new()?;
-    let site_papers = bench.enrol("trb", Role::Crossing, "TRB".parse()?)?;
-    let hub_papers = bench.enrol("hub", Role::Hub, Crossing::HUB)?;
-    let known = vec![site_papers.1.clone(), hub_papers.1.clone()];
-    let site = bench.node(site_papers, known.clone()).await?;
-    let mut edits = Vec::new();
-    for start in (0..records).step_by(1_000) {
-        for done in site.write_all((start..records.min(start + 1_000)).map(write).collect()).await {
-            let written = done?;
-            let draft = Passage::on().text("seal.1", format!("JO{:07}", edits.len())).weigh("S1", 31_000, None);
-            edits.push(Write::by("OF-0002", "OPS", Target::On(written.record), draft));
-        }
-    }
-    for part in edits.chunks(1_000) {
-        for done in site.write_all(part.to_vec()).await {
-            done?;
-        }
-    }
-    let hub = match server {
-        None => bench.node(hub_papers, known).await?,
-        Some(server) => {
-            let dir = bench.dir.path().join("hub");
-            std::fs::create_dir_all(&dir)?;
-            let store = PostgresStore::open(&server.create("wadi")?, &dir, hub_papers.1.node(), || ()).await?;
-            bench.node_on(store, hub_papers, known).await?
-        }
-    };
-    let bytes = Arc::new(std::sync::atomic::AtomicU64::new(0));
-    let (cpu, started) = (cpu_s(), Instant::now());
-    connect(&site, &hub, &bytes);
-    let wanted: u64 = site.heads_of(&site.id()).iter().map(|h| h.size).sum();
-    let held = |n: &Arc<Node>| n.heads_of(&site.id()).iter().map(|h| h.size).sum::<u64>();
-    while held(&hub) < wanted {
-        if started.elapsed() > Duration::from_secs(3_600) {
-            return Err(Failure::new("bench", "the hub did not take everything within an hour"));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let durable_s = started.elapsed().as_secs_f64();
-    while !hub.store().changes(hub.reconciled(), 1).await?.is_empty() {
-        if started.elapsed() > Duration::from_secs(3_600) {
-            return Err(Failure::new("bench", "the hub did not reconcile everything within an hour"));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    let cpu = cpu_s() - cpu;
-    let rss = rss_bytes();
-    hub.stop().await;
-    site.stop().await;
-    let disk = match server {
-        None => std::fs::metadata(bench.dir.path().join("hub/node.sqlite"))?.len(),
-        Some(server) => server.database_bytes("wadi").await?,
-    };
-    let changes = (2 * records) as f64;
-    Ok(json!({
-        "store": if server.is_some() { "postgres" } else { "sqlite" }, "records": records,
-        "durable_per_s": (changes / durable_s).round(), "changes_per_s": (changes / seconds).round(),
-        "cpu_us_per_change": (cpu * 1e6 / changes).round(), "rss_bytes": rss,
-        "disk_bytes_per_change": (disk as f64 / changes).round(),
-        "wire_bytes_per_change": (bytes.load(std::sync::atomic::Ordering::Relaxed) as f64 / changes).round(),
-    }))
 }

@@ -67,7 +67,10 @@ impl Client {
             (None, Ok(c)) => {
                 let path = c.data.join("operator.token");
                 std::fs::read_to_string(&path).map_err(|e| {
-                    let why = format!("{}: {e}; is the node running here? Else give --token", path.display());
+                    let why = format!(
+                        "{}: {e}; did the node run here (a standby did not yet)? Else give --token",
+                        path.display()
+                    );
                     Failure::new("no_token", why)
                 })?
             }
@@ -105,6 +108,12 @@ impl Client {
     pub fn get(&self, path: &str) -> Result<Value, Failure> {
         let request = self.agent.get(format!("{}{path}", self.base));
         self.answer(request.header("authorization", self.bearer()).call())
+    }
+
+    /// The same for what reads a whole disk through: it takes its time.
+    pub fn get_slow(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.get(format!("{}{path}", self.base)).header("authorization", self.bearer());
+        self.answer(request.config().timeout_global(Some(Duration::from_secs(12 * 3600))).build().call())
     }
 
     /// An answer that is no JSON, as it is.

@@ -147,9 +147,14 @@ pub enum SayCommand {
         #[command(flatten)]
         at: At,
     },
-    /// Lets single entries past a cut count.
+    /// Lets entries past a cut, or on another branch of a forked log, count: single ones, or all of a log's.
     Admit {
+        /// The entries, as `audit quarantine` names them.
+        #[arg(required_unless_present = "log", conflicts_with = "log")]
         entries: Vec<String>,
+        /// A log's origin: everything of it that is in quarantine.
+        #[arg(long)]
+        log: Option<String>,
         #[arg(long)]
         reason: String,
         #[command(flatten)]
@@ -253,7 +258,10 @@ fn body_of(what: &What) -> Result<Value, Failure> {
 }
 
 pub(crate) fn tell(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
-    if json { println!("{value}") } else { println!("{}", text(value)) }
+    use std::io::Write;
+    let line = if json { value.to_string() } else { text(value) };
+    // Whoever reads may have read enough, as `head` has.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn written(value: &Value) -> String {
@@ -459,6 +467,9 @@ fn status_text(v: &Value) -> String {
     if let Some(ms) = v["oldest_unsent_ms"].as_i64() {
         out += &format!("oldest entry that no hub holds: {} min\n", ms / 60_000);
     }
+    if let Some(bytes) = v["carried_bytes"].as_i64().filter(|bytes| *bytes > 0) {
+        out += &format!("carries {bytes} bytes of neighbours' entries for the hub\n");
+    }
     for alarm in v["alarms"].as_array().into_iter().flatten() {
         out += &format!("ALARM: {}\n", alarm.as_str().unwrap_or_default());
     }
@@ -560,7 +571,10 @@ pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {
         }
         SayCommand::Enrol { file, at } => (at, json!({"say": "enrol", "enrolment": read(&file)?.trim()})),
         SayCommand::Cut { node, reason, at } => (at, json!({"say": "cut_node", "node": node, "reason": reason})),
-        SayCommand::Admit { entries, reason, at } => {
+        SayCommand::Admit { log: Some(log), reason, at, .. } => {
+            return crate::quarantine::admit_log(&log, &reason, &at, json);
+        }
+        SayCommand::Admit { entries, reason, at, .. } => {
             (at, json!({"say": "admit", "entries": entries, "reason": reason}))
         }
         SayCommand::Closure { crossing, closed_s, reason, at } => {

@@ -175,7 +175,7 @@ impl Config {
             }
         }
         let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        config.data = dir.join(&config.data);
+        config.data = if config.data == Path::new(".") { dir.into() } else { dir.join(&config.data) };
         config.papers = dir.join(&config.papers);
         config.spool = config.spool.map(|s| dir.join(s));
         Ok(config)

@@ -9,6 +9,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::{
+    io::IsTerminal,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -85,10 +86,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
             let anchor = match &looked.anchor {
                 AnchorState::LostTail { anchored, held, .. } => {
                     exit = Exit::Integrity;
-                    notes.push(format!(
-                        "ALARM: the database was restored or damaged: it held {held} of {anchored} acknowledged commits; \
-                         what is missing is fetched back from peers once the node runs"
-                    ));
+                    notes.push(lost_tail(*anchored, *held));
                     "lost_tail"
                 }
                 AnchorState::New => "new",
@@ -100,10 +98,31 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
             });
         }
         None if config.data.join("node.sqlite").exists() || wadi_store::restore_unfinished(&config.data) => {
-            open_store(config, &papers, None, || ()).await?.close().await
+            let store = open_store(config, &papers, None, || ()).await?;
+            match store.anchor_state() {
+                AnchorState::LostTail { anchored, held, .. } => {
+                    exit = Exit::Integrity;
+                    notes.push(lost_tail(*anchored, *held));
+                }
+                AnchorState::Unanchored => {
+                    exit = Exit::Integrity;
+                    notes.push(
+                        "ALARM: the anchor file is missing: nobody can tell whether the database is whole".into(),
+                    );
+                }
+                _ => {}
+            }
+            store.close().await;
         }
-        None => {}
+        None => {
+            let anchored = wadi_store::AnchorFile::read(&config.data.join("anchor"))?.map_or(0, |a| a.commits);
+            if anchored > 0 {
+                exit = Exit::Integrity;
+                notes.push(lost_tail(anchored, 0));
+            }
+        }
     }
+    notes.extend(certificate_alarm(papers.identity.ends_s(), jiff::Timestamp::now().as_second()));
     notes.iter().for_each(|note| eprintln!("{note}"));
     if json {
         println!("{found}");
@@ -111,6 +130,13 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
         println!("{} ({}, {}): configuration, papers and database are in order", e.name, e.role.name(), e.node());
     }
     Ok(exit)
+}
+
+fn lost_tail(anchored: u64, held: u64) -> String {
+    format!(
+        "ALARM: the database was lost, restored or damaged: it holds {held} of {anchored} acknowledged commits; what is \
+         missing is fetched back from peers once the node runs"
+    )
 }
 
 /// What a PostgreSQL database holds, where this node may use it at all.
@@ -192,7 +218,10 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<Exit, Failure> {
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_filter_reloading();
+    // Colours are for people who look on, not for journals and files.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let logs = tracing_subscriber::fmt().with_ansi(colours).with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = logs.with_filter_reloading();
     let logging = logs.reload_handle();
     let _ = logs.try_init();
     std::fs::create_dir_all(config.data.join("log"))?;
@@ -259,9 +288,17 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     if verify_at_start {
         // Before anybody is answered, and before anything is shipped: what lies on the disk is what was acknowledged.
         tracing::warn!("the last stop was not in order: the node's own entries are verified");
-        if let Err(error) = node.verify_own().await {
-            mark_for_rebuild(&config, &error.to_string());
-            return Err(Failure { exit: Exit::Integrity, ..error.into() });
+        match node.verify_own().await {
+            Ok(()) => {}
+            // A full disk, or a server that is away: nothing is damaged by that, and holds are to be recorded.
+            Err(error) if error.is_passing() => {
+                tracing::error!(%error, "the node's own entries could not be verified; it is tried again soon");
+                node.scrub_soon();
+            }
+            Err(error) => {
+                mark_for_rebuild(&config, &error.to_string());
+                return Err(Failure { exit: Exit::Integrity, ..error.into() });
+            }
         }
     }
     operator_token(&node, &config).await?;
@@ -297,6 +334,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         })
     });
     let digests = tokio::spawn(wadi_node::run_replica_digests(node.clone()));
+    let expiry = tokio::spawn(watch_certificate(node.clone(), papers.identity.ends_s()));
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
     let mut failed = until_stopped(&mut events, &config).await?;
     tracing::info!("stopping");
@@ -304,6 +342,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     http.abort();
     room.abort();
     digests.abort();
+    expiry.abort();
     if let Some(spool) = spool {
         spool.abort();
     }
@@ -425,6 +464,35 @@ fn failed_since(events: &mut Receiver<Event>) -> Option<String> {
             Ok(_) | Err(TryRecvError::Lagged(_)) => {}
             Err(_) => return None,
         }
+    }
+}
+
+/// Days before its end from which a certificate is an alarm.
+const CERTIFICATE_DAYS: i64 = 30;
+
+/// What is to be said of a certificate that ends then, if anything.
+fn certificate_alarm(ends_s: Option<i64>, now_s: i64) -> Option<String> {
+    let left_s = ends_s?.saturating_sub(now_s);
+    match left_s / 86_400 {
+        _ if left_s <= 0 => Some(
+            "this node's certificate has expired: it hands in what it holds and takes nothing; renew it with \
+             `wadi pki renew`"
+                .into(),
+        ),
+        days if days < CERTIFICATE_DAYS => {
+            Some(format!("this node's certificate expires in {days} days; renew it with `wadi pki renew`"))
+        }
+        _ => None,
+    }
+}
+
+async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
+    loop {
+        // By the hub's time where that is later: a clock that fell back does not make a certificate valid again.
+        let machine = jiff::Timestamp::now().as_second();
+        let now_s = machine.max(node.hub_time().load(std::sync::atomic::Ordering::Relaxed));
+        node.set_alarm("certificate", certificate_alarm(ends_s, now_s));
+        tokio::time::sleep(Duration::from_secs(60)).await;
     }
 }
 

@@ -1,8 +1,13 @@
 //! wadi: the engine that keeps a country's border-crossing records in step.
 
+/// Entries, documents and JSON are many small pieces: measured, this allocator serves them faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod audit;
 mod backup;
 mod bench;
+mod bench_hub;
 mod bundle;
 mod client;
 mod commands;
@@ -14,6 +19,7 @@ mod export;
 mod failure;
 mod findings;
 mod pki;
+mod quarantine;
 mod resync;
 mod tls;
 

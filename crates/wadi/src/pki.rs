@@ -61,6 +61,9 @@ pub enum PkiCommand {
     Renew {
         /// The node's name.
         name: String,
+        /// Days that it is valid; at most as many as usual.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(..=i64::from(NODE_DAYS)))]
+        days: Option<u32>,
         #[command(flatten)]
         ca: CaArgs,
     },
@@ -206,7 +209,7 @@ impl Ca {
         name: &str,
         node: &NodeId,
         hosts: &[String],
-        key: &KeyPair,
+        (key, days): (&KeyPair, u32),
     ) -> Result<(String, Vec<u8>), Failure> {
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
@@ -218,7 +221,7 @@ impl Ca {
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.serial_number = Some(SerialNumber::from(rand::random::<u64>() >> 1));
-        valid(&mut params, NODE_DAYS);
+        valid(&mut params, days);
         let certificate = params.signed_by(key, &issuer).map_err(rc)?;
         Ok((certificate.pem(), certificate.der().to_vec()))
     }
@@ -240,7 +243,7 @@ impl Ca {
         let seed: [u8; 32] = rand::random();
         let log_key = LogKey::from_seed(&seed);
         let key = KeyPair::generate_for(&PKCS_ED25519).map_err(|e| Failure::new("certificate", e.to_string()))?;
-        let (certificate, der) = self.certificate(name, &log_key.node(), hosts, &key)?;
+        let (certificate, der) = self.certificate(name, &log_key.node(), hosts, (&key, NODE_DAYS))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
         let enrolment = Enrolment {
             name: name.into(),
@@ -262,6 +265,9 @@ impl Ca {
         std::fs::write(dir.join("hosts"), hosts.join("\n"))?;
         std::fs::write(dir.join("ca.pem"), &self.ca_pem)?;
         std::fs::write(dir.join("root.pub"), hex(&self.root.public()) + "\n")?;
+        if self.dir.join("crl.pem").exists() {
+            std::fs::copy(self.dir.join("crl.pem"), dir.join("crl.pem"))?;
+        }
         std::fs::write(dir.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
         self.share()?;
         Ok((dir, enrolment))
@@ -280,7 +286,7 @@ impl Ca {
         Ok(())
     }
 
-    fn renew(&self, name: &str) -> Result<PathBuf, Failure> {
+    fn renew(&self, name: &str, days: u32) -> Result<PathBuf, Failure> {
         let dir = self.dir.join("nodes").join(name);
         let enrolment = read_enrolment(&dir.join("enrolment"))?;
         let path = dir.join("tls.key");
@@ -288,7 +294,7 @@ impl Ca {
         let key = KeyPair::from_pem(&key).map_err(|e| unreadable(&path, e))?;
         let hosts = std::fs::read_to_string(dir.join("hosts")).unwrap_or_default();
         let hosts: Vec<String> = hosts.lines().map(String::from).collect();
-        let (certificate, _) = self.certificate(name, &enrolment.node(), &hosts, &key)?;
+        let (certificate, _) = self.certificate(name, &enrolment.node(), &hosts, (&key, days))?;
         std::fs::write(dir.join("tls.pem"), certificate)?;
         Ok(dir)
     }
@@ -450,14 +456,19 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 format!("Papers of {name} ({}) are in {}: copy them to its machine.", enrolment.node(), dir.display());
             tell(text, json!({"name": name, "node": enrolment.node().to_string(), "papers": dir}));
         }
-        PkiCommand::Renew { name, ca } => {
-            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name)?;
-            tell(format!("A new certificate is in {}.", dir.display()), json!({"name": name, "papers": dir}));
+        PkiCommand::Renew { name, days, ca } => {
+            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name, days.unwrap_or(NODE_DAYS))?;
+            let text = format!(
+                "A new certificate is in {}: copy tls.pem into the papers on the node's machine, and restart the node.",
+                dir.display()
+            );
+            tell(text, json!({"name": name, "papers": dir}));
         }
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
             let text = format!(
-                "{name} is on the list {}: copy it to every node's papers. At the hub, `wadi say cut {name}` ends what counts of it.",
+                "{name} is on the list {}: copy it into every node's papers, and restart the nodes. At the hub, `wadi say cut \
+                 {name}` ends what counts of it.",
                 path.display()
             );
             tell(text, json!({"revoked": name, "crl": path}));

@@ -73,6 +73,9 @@ pub enum ResyncCommand {
         /// The peer.
         #[arg(long, default_value = "hub")]
         peer: String,
+        /// Take the last scrub's word for what lies on this disk, in place of reading everything through.
+        #[arg(long)]
+        quick: bool,
         #[command(flatten)]
         at: At,
     },
@@ -120,8 +123,9 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
         ResyncCommand::Pause { id, at } => steer(&at, &id, "pause", json),
         ResyncCommand::Resume { id, at } => steer(&at, &id, "resume", json),
         ResyncCommand::Cancel { id, at } => steer(&at, &id, "cancel", json),
-        ResyncCommand::Verify { peer, at } => {
-            let found = Client::at(&at)?.get(&format!("/v1/verify/{}", crate::commands::percent(&peer)))?;
+        ResyncCommand::Verify { peer, quick, at } => {
+            let path = format!("/v1/verify/{}?quick={quick}", crate::commands::percent(&peer));
+            let found = Client::at(&at)?.get_slow(&path)?;
             tell(json, &found, |v| {
                 let through = time(v["through_s"].as_i64().unwrap_or(0).saturating_mul(1_000));
                 if v["equal"] == true {
@@ -132,8 +136,8 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
                 } else {
                     format!(
                         "NOT EQUAL with {peer}, compared at {through} (hub time): {} logs differ; records differ in {}; {} \
-                         entries are damaged here",
-                        v["logs_differing"], v["scopes_differing"], v["damaged_here"]
+                         entries, records or indexes are wrong on this disk",
+                        v["logs_differing"], v["scopes_differing"], v["wrong_here"]
                     )
                 }
             });
@@ -190,20 +194,25 @@ fn list_text(all: &Value) -> String {
 
 fn plan_text(r: &Value) -> String {
     let mut out = format!(
-        "{}  {}  {} with {}  ({} entries read, {} logs equal)\n",
+        "{}  {}  {} with {}",
         text(r, "id"),
         text(r, "state").to_uppercase(),
         text(r, "node"),
         text(r, "peer"),
-        r["scrubbed_entries"],
-        r["equal_logs"],
     );
+    // What was ordered has no plan, and of one that could not be made there is nothing to tell but why.
+    let no_plan = r["order"].is_string() || (r["state"] == "failed" && r["outcome"]["why"].is_string());
     if r["state"] == "ordered" {
-        return out + "The site carries it out at its next contact and reports; `wadi resync status` shows it.";
+        return out + "\nThe site carries it out at its next contact and reports; `wadi resync status` shows it.";
     }
-    if r["compared"] == false {
-        out += "The peer is not in contact: what it holds is unknown. Only this node's own disk was read.\n";
-    }
+    out += &match (no_plan, r["compared"] == true) {
+        (true, _) => "\n".to_string(),
+        (false, true) => format!("  ({} entries read, {} logs equal)\n", r["scrubbed_entries"], r["equal_logs"]),
+        (false, false) => format!(
+            "  ({} entries read)\nThe peer was not in contact: what it holds is unknown. Only this node's own disk was read.\n",
+            r["scrubbed_entries"]
+        ),
+    };
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["log", "state", "here", "there", "entries", "ranges"]);
     for log in r["logs"].as_array().into_iter().flatten() {
@@ -222,17 +231,19 @@ fn plan_text(r: &Value) -> String {
     if r["logs"].as_array().is_some_and(|l| !l.is_empty()) {
         out += &format!("{table}\n");
     }
-    out += &format!(
-        "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} refused, {} records stood wrong\n",
-        r["send_entries"],
-        r["send_bytes"],
-        r["fetch_entries"].as_u64().unwrap_or(0) + r["damaged_entries"].as_u64().unwrap_or(0),
-        r["fetch_bytes"],
-        r["seconds"].as_f64().map_or_else(String::new, |s| format!(", about {s:.0} s at the link's rate")),
-        r["waiting"],
-        r["refused"],
-        r["rederived"],
-    );
+    if !no_plan {
+        out += &format!(
+            "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} refused, {} records stood wrong\n",
+            r["send_entries"],
+            r["send_bytes"],
+            r["fetch_entries"].as_u64().unwrap_or(0) + r["damaged_entries"].as_u64().unwrap_or(0),
+            r["fetch_bytes"],
+            r["seconds"].as_f64().map_or_else(String::new, |s| format!(", about {s:.0} s at the link's rate")),
+            r["waiting"],
+            r["refused"],
+            r["rederived"],
+        );
+    }
     let outcome = &r["outcome"];
     match text(r, "state").as_str() {
         "planned" => out += &format!("Nothing was changed. Carry it out with: wadi resync run {}", text(r, "id")),

@@ -1,0 +1,34 @@
+//! What does not count for a cut or a fork.
+
+use crate::{Problem, Token};
+use axum::{
+    Json,
+    extract::{Query, State},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use wadi_node::Node;
+
+/// Which entries.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct QuarantineQuery {
+    /// A log's origin; all logs, where it is left out.
+    log: Option<String>,
+    /// The last entry of the page before.
+    after: Option<String>,
+}
+
+/// Changes past a cut, or on another branch of a forked log, that were not admitted.
+#[utoipa::path(get, path = "/v1/quarantine", tag = "sites",
+    params(("log" = Option<String>, Query, description = "a log's origin"), ("after" = Option<String>, Query, description = "the last entry of the page before")),
+    responses((status = 200, description = "entries in quarantine", body = Object)))]
+pub(crate) async fn list(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+    Query(query): Query<QuarantineQuery>,
+) -> Result<Json<Value>, Problem> {
+    let (entries, more) = node.quarantined(query.log.as_deref(), query.after.as_deref()).await?;
+    let next = entries.last().filter(|_| more).map(|e| e.entry.clone());
+    Ok(Json(json!({"entries": entries, "next_after": next})))
+}
