@@ -9,8 +9,8 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use wadi_log::*;
-use wadi_node::{Arriving, Leaving, Node, NodeKeys, ScopeDigest, Start, SystemClock, run_link};
-use wadi_store::{SqliteStore, StoreError};
+use wadi_node::{Arriving, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start, SystemClock, run_link};
+use wadi_store::{REBUILD_MARKER, SetAside, SqliteStore, StoreError};
 
 /// The commission and its members.
 pub struct Country {
@@ -81,14 +81,50 @@ impl Country {
     /// Starts a member in some directory.
     pub async fn start_in(&self, name: &str, dir: &Path) -> Result<Arc<Node>, StoreError> {
         std::fs::create_dir_all(dir).expect("a directory");
+        let store = SqliteStore::open(dir, self.member(name).node()).await?;
+        self.start_on(name, store).await.map_err(|e| StoreError::Conflict(e.to_string()))
+    }
+
+    async fn start_on(&self, name: &str, store: Arc<SqliteStore>) -> Result<Arc<Node>, NodeError> {
         let me = self.member(name).clone();
-        let store = SqliteStore::open(dir, me.node()).await?;
         let keys = NodeKeys { log_key: key(name), root: RootKey(self.root.public()) };
         let known = self.members.clone();
         let clock = Arc::new(SystemClock::real());
-        let started = Node::start(Start { keys, me, known, store, clock, scrub: Default::default() }).await;
-        started.map_err(|e| StoreError::Conflict(e.to_string()))
+        Node::start(Start { keys, me, known, store, clock, scrub: Default::default() }).await
     }
+
+    /// Starts a member as the daemon does, and as it is started again when it ends: what does not read is set aside, what can
+    /// still be read of that is taken back, and after a stop out of order the node's own entries are verified first.
+    pub async fn start_as_daemon(&self, name: &str, dir: &Path, clean: bool) -> Result<Arc<Node>, StoreError> {
+        let mut last = None;
+        for start in 0..4 {
+            let stamp = format!("start-{start}");
+            let store = SqliteStore::open_or_set_aside(dir, self.member(name).node(), &stamp).await?;
+            let error = match self.start_on(name, store.clone()).await {
+                Ok(node) => {
+                    node.take_back(SetAside::all(dir)).await;
+                    let verified = if clean { Ok(()) } else { node.verify_own().await };
+                    let Err(error) = verified else { return Ok(node) };
+                    node.stop().await;
+                    error
+                }
+                Err(NodeError::Store(error)) if error.is_rot() => {
+                    use wadi_store::Store;
+                    store.close().await;
+                    error
+                }
+                Err(error) => return Err(StoreError::Conflict(error.to_string())),
+            };
+            mark_for_rebuild(dir, &error.to_string());
+            last = Some(error);
+        }
+        Err(last.expect("it was tried"))
+    }
+}
+
+/// Has the database set aside at the next start, as a daemon does that finds it damaged while it runs.
+pub fn mark_for_rebuild(dir: &Path, why: &str) {
+    std::fs::write(dir.join(REBUILD_MARKER), format!("{why}\n")).expect("written");
 }
 
 /// A link between two nodes, until it is dropped.

@@ -3,6 +3,7 @@
 use crate::{
     desk::{Desk, Held, Ingested, Work},
     error::NodeError,
+    excerpt::EXCERPT_LOST,
     node::Event,
     write::{Based, Target, Write, Written},
 };
@@ -80,6 +81,39 @@ impl Group {
             broken: None,
             refresh: false,
         }
+    }
+
+    /// What a scrub or a resync writes.
+    fn take_mending(&mut self, mended: Batch) {
+        // What verdicts hang on, or what they are remembered by, was put right: it is read anew.
+        self.reload |= !(mended.enrolments_gone.is_empty()
+            && mended.forks_gone.is_empty()
+            && mended.cosignatures_gone.is_empty()
+            && mended.entries_gone.is_empty()
+            && mended.reindexed.is_empty()
+            && mended.seen.is_empty());
+        // Branches that are held no more are asked for again.
+        let rotten = mended.branches_rotten.iter();
+        self.forked.extend(rotten.filter_map(|(log, _)| LogId::from_slice(log).ok()));
+        let into = &mut self.batch;
+        into.tree.extend(mended.tree);
+        into.reindexed.extend(mended.reindexed);
+        into.about.extend(mended.about);
+        into.seen.extend(mended.seen);
+        into.resyncs.extend(mended.resyncs);
+        into.local.extend(mended.local);
+        into.loose.extend(mended.loose);
+        into.entries_gone.extend(mended.entries_gone);
+        into.heads.extend(mended.heads);
+        into.checkpoints_gone.extend(mended.checkpoints_gone);
+        into.cosignatures.extend(mended.cosignatures);
+        into.cosignatures_gone.extend(mended.cosignatures_gone);
+        into.enrolments.extend(mended.enrolments);
+        into.enrolments_gone.extend(mended.enrolments_gone);
+        into.forks.extend(mended.forks);
+        into.forks_gone.extend(mended.forks_gone);
+        into.branches_rotten.extend(mended.branches_rotten);
+        into.healed |= mended.healed;
     }
 }
 
@@ -179,13 +213,7 @@ impl Desk {
                     let _ = reply.send(Ok(()));
                     return;
                 }
-                g.batch.tree.extend(mended.tree);
-                g.batch.reindexed.extend(mended.reindexed);
-                g.batch.about.extend(mended.about);
-                g.batch.seen.extend(mended.seen);
-                g.batch.resyncs.extend(mended.resyncs);
-                g.batch.local.extend(mended.local);
-                g.batch.healed |= mended.healed;
+                g.take_mending(*mended);
                 g.done.push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
             }
             Work::Rederive { ids, mend, reply } => match self.rederive(g, ids, mend).await {
@@ -332,20 +360,39 @@ impl Desk {
         Ok(())
     }
 
-    /// Builds records afresh and writes those that stood differently, or should not stand at all.
+    /// Builds records afresh and writes those that stood differently, or should not stand at all. One of which an entry is
+    /// on its way back stands as it was made when all of it was there.
     async fn rederive(&mut self, g: &mut Group, ids: Vec<RecordId>, mend: bool) -> Result<u64, StoreError> {
         let mut count = 0;
         let before = g.touched.clone();
-        let mending = mend && self.wants.lock().expect("no panic holds it").missing_count() > 0;
+        let missing = self.wants.lock().expect("no panic holds it").missing();
+        let lost: BTreeSet<String> = self.store.local_all(EXCERPT_LOST).await?.into_iter().map(|l| l.key).collect();
         for id in ids.into_iter().filter(|id| !before.contains(id)) {
+            if self.is_damaged(&id, &missing, &lost).await? {
+                continue;
+            }
             self.books.pop(&id);
             g.books.remove(&id);
-            self.build(g, id).await?;
-            let stood = self.store.record(&id).await?;
+            match self.build(g, id).await {
+                // What it is judged by is on its way back.
+                Err(StoreError::Damaged { .. }) => {
+                    g.books.remove(&id);
+                    g.unjudged.remove(&id);
+                    continue;
+                }
+                built => built?,
+            }
+            // A row that does not read stands differently, too.
+            let stood = match self.store.record(&id).await {
+                Err(error) if error.is_rot() => Some(None),
+                stood => stood?.map(Some),
+            };
             let terms = self.store.terms_of(&[id]).await?.into_iter().map(|(_, what, value)| (what, value));
             let now = g.books.get(&id).map(project);
-            if mending && stood.as_ref().is_some_and(|s| now.as_ref().is_none_or(|n| n.entries < s.entries)) {
-                // Entries of it are on their way back. Until then what stands is the last that anybody can read of them.
+            // An entry that is on its way back may be gone from the index, too. Until then what stands is the last that anybody
+            // can read of it.
+            let fewer = |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
+            if !missing.is_empty() && stood.as_ref().is_some_and(|stood| stood.as_ref().is_some_and(fewer)) {
                 g.books.remove(&id);
                 g.unjudged.remove(&id);
                 continue;
@@ -358,7 +405,7 @@ impl Desk {
             };
             let is_right = match (stood, now) {
                 (None, None) => true,
-                (Some(stood), Some(mut now)) => {
+                (Some(Some(stood)), Some(mut now)) => {
                     now.terms = now.terms.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
                     as_it_stood(stood, &now) == now
                 }
@@ -369,7 +416,7 @@ impl Desk {
                     count += 1;
                     true
                 }
-                (None, Some(_)) => false,
+                (None | Some(None), Some(_)) => false,
             };
             count += u64::from(!is_right);
             if is_right || !mend {

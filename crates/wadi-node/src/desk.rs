@@ -187,12 +187,18 @@ impl Desk {
             control.learn_cosigned(c.cosignature.witness, head.log, Tip { size: head.size, root: head.root });
         }
         for proof in self.store.forks().await? {
-            control.learn_fork(proof);
+            // One that rotted would put a bound to a log that was never forked.
+            if control.enrolment(&proof.log().node).is_none_or(|author| proof.verify(author).is_ok()) {
+                control.learn_fork(proof);
+            }
         }
-        let controls: Vec<LogId> = rows.iter().map(|row| row.log).filter(|l| l.lane == Lane::Control).collect();
+        let controls: Vec<(LogId, u64)> = {
+            let held = rows.iter().filter(|row| row.log.lane == Lane::Control);
+            held.map(|row| (row.log, row.peaks.size())).collect()
+        };
         // Hubs' logs twice: the first reading may bring the enrolment that the right of another's entries rests on.
-        for log in controls.iter().chain(&controls) {
-            self.load_control(log, &mut control).await?;
+        for (log, size) in controls.iter().chain(&controls) {
+            self.load_control(log, *size, &mut control).await?;
         }
         self.logs.clear();
         for row in rows {
@@ -224,10 +230,12 @@ impl Desk {
 
     /// Takes in what a control log says. An entry that is rotten says nothing until it is fetched back; the node runs all the
     /// same, or nobody would fetch it.
-    async fn load_control(&self, log: &LogId, control: &mut Control) -> Result<(), StoreError> {
+    async fn load_control(&self, log: &LogId, size: u64, control: &mut Control) -> Result<(), StoreError> {
         let mut from = Some(0);
         while let Some(at) = from {
-            let part = self.store.raw_entries(log, at, LOAD_ROWS).await?;
+            let mut part = self.store.raw_entries(log, at, LOAD_ROWS).await?;
+            // A position that does not read, or lies past the head, is none of the log.
+            part.retain(|raw| (at..size).contains(&raw.seq));
             from = part.last().and_then(|last| last.seq.checked_add(1));
             for raw in part {
                 let leaf = Hash::from_slice(&raw.leaf).unwrap_or_default();

@@ -5,6 +5,14 @@ use std::collections::BTreeSet;
 use wadi_log::{Body, LogId, RecordId};
 use wadi_sync::ExcerptEntry;
 
+/// The scope of the keys that name records handed over to this crossing of which entries are gone from this disk, until the
+/// hub has sent them again.
+pub(crate) const EXCERPT_LOST: &str = "excerpt-lost";
+/// The key that stands for all of them: this database may be younger than what the hub remembers of it.
+pub(crate) const ALL_EXCERPTS: &str = "*";
+/// The record that stands for all of them in an acknowledgement: no entry's hash is zero.
+pub(crate) const ALL_RECORDS: RecordId = RecordId([0; 32]);
+
 /// Bytes of an excerpt message at most.
 const EXCERPT_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of an entry's proof, about.

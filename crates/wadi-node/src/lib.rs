@@ -34,6 +34,7 @@ mod resync_run;
 mod room;
 mod salvage;
 mod scrub;
+mod scrub_rest;
 mod stretches;
 mod wants;
 mod watermarks;

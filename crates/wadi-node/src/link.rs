@@ -3,7 +3,7 @@
 use crate::{
     desk::{Ingested, Work},
     evidence::{given, known_root},
-    excerpt::excerpt_part,
+    excerpt::{ALL_EXCERPTS, ALL_RECORDS, EXCERPT_LOST, excerpt_part},
     node::{Event, Node},
     room::DISK_LOW,
 };
@@ -19,7 +19,7 @@ use std::{
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
 use wadi_log::{Block, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
 use wadi_store::{Carried, PeerRow, RecordFilter, StoreError};
-use wadi_sync::{Answer, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
+use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
@@ -87,6 +87,8 @@ struct Link<'n> {
     excerpts_due: Option<BTreeSet<RecordId>>,
     excerpts_seen: i64,
     look_at_excerpts: bool,
+    /// Whether to look which excerpts the hub has to send again.
+    excerpts_doubted: bool,
     look_at_carried: bool,
     /// Something to be remembered of the peer is not written down yet.
     unwritten: bool,
@@ -161,6 +163,7 @@ async fn drive(
         excerpts_due: None,
         excerpts_seen: 0,
         look_at_excerpts: true,
+        excerpts_doubted: true,
         look_at_carried: true,
         unwritten: false,
         alike: None,
@@ -362,26 +365,12 @@ impl Link<'_> {
                 self.node.put(Work::Cosigned(checkpoint, cosignature)).await;
             }
             Output::TakeCarried { block, bytes } => self.take_carried(block, bytes).await,
-            Output::TakeExcerpt { record, from, entries } => {
-                let count = entries.len() as u32;
-                let (reply, taken) = tokio::sync::oneshot::channel();
-                self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
-                if taken.await.unwrap_or(false) {
-                    self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
-                } else {
-                    self.short_of_room |= !self.node.room.level().takes_excerpts();
-                }
+            Output::TakeExcerpt { record, from, entries } => self.take_excerpt(record, from, entries).await,
+            // The hub has heard it: what it sends from here on begins anew.
+            Output::ExcerptAcked { record: ALL_RECORDS, .. } if self.node.me.role != Role::Hub => {
+                self.is_back(ALL_EXCERPTS).await;
             }
-            Output::ExcerptAcked { record, entries } => {
-                // It holds no more than it was sent, and of nothing else anything.
-                if let Some(sent) = self.excerpts_sent.get(&record) {
-                    self.excerpts.insert(record, entries.min(*sent));
-                    if let Some(due) = &mut self.excerpts_due {
-                        due.insert(record);
-                    }
-                    (self.look_at_excerpts, self.unwritten) = (true, true);
-                }
-            }
+            Output::ExcerptAcked { record, entries } => self.excerpt_acked(record, entries).await,
             Output::TakeStretches(fetched) => {
                 let (reply, taken) = oneshot::channel();
                 self.node.put(Work::Stretches(fetched, self.peer, reply)).await;
@@ -529,6 +518,7 @@ impl Link<'_> {
                 }
             }
             Event::Records => self.look_at_excerpts = true,
+            Event::ExcerptsLost => self.excerpts_doubted = true,
             Event::RoomAgain if self.short_of_room => {
                 self.closed = Some("there is room on the disk again: what was refused is taken from anew".into());
             }
@@ -552,7 +542,7 @@ impl Link<'_> {
         });
         self.inputs.push_back(Input::NewMembers(members));
         self.inputs.push_back(Input::NewForks(forks));
-        (self.look_at_excerpts, self.look_at_carried) = (true, true);
+        (self.look_at_excerpts, self.look_at_carried, self.excerpts_doubted) = (true, true, true);
         self.told_cosigned.clear();
         self.cosigned = None;
     }
@@ -608,6 +598,9 @@ impl Link<'_> {
             return;
         }
         self.ask_wanted();
+        if peer.role == Role::Hub {
+            self.ask_for_excerpts().await;
+        }
         match (self.node.me.role, peer.role) {
             (_, Role::Hub) => self.offer_carried().await,
             (Role::Hub, Role::Crossing) => {
@@ -713,6 +706,81 @@ impl Link<'_> {
                 let checkpoint = Box::new(c.checkpoint);
                 self.inputs.push_back(Input::TellCosigned { checkpoint, cosignature: c.cosignature });
             }
+        }
+    }
+
+    async fn take_excerpt(&mut self, record: RecordId, from: u32, entries: Vec<ExcerptEntry>) {
+        if from > 0 && self.is_lost(&record).await {
+            // Sent before the hub heard what is gone here: what stands before it comes first, and then this once more.
+            return;
+        }
+        let count = entries.len() as u32;
+        let (reply, taken) = oneshot::channel();
+        self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
+        if taken.await.unwrap_or(false) {
+            self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
+            self.is_back(&record.to_string()).await;
+        } else {
+            self.short_of_room |= !self.node.room.level().takes_excerpts();
+        }
+    }
+
+    /// Tells the hub of which records handed over entries are gone here: as if none of them had come yet.
+    async fn ask_for_excerpts(&mut self) {
+        if !self.session.is_greeted() || !std::mem::take(&mut self.excerpts_doubted) {
+            return;
+        }
+        let lost = self.node.store.local_all(EXCERPT_LOST).await.unwrap_or_default();
+        let records = lost.iter().filter_map(|l| match l.key.as_str() {
+            ALL_EXCERPTS => Some(ALL_RECORDS),
+            id => id.parse().ok(),
+        });
+        self.inputs.extend(records.map(|record| Input::ExcerptTaken { record, entries: 0 }));
+    }
+
+    /// Whether entries of a record handed over are gone here.
+    async fn is_lost(&self, record: &RecordId) -> bool {
+        for key in [ALL_EXCERPTS, record.to_string().as_str()] {
+            if matches!(self.node.store.local(EXCERPT_LOST, key).await, Ok(Some(_))) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What was gone came again.
+    async fn is_back(&self, key: &str) {
+        if matches!(self.node.store.local(EXCERPT_LOST, key).await, Ok(Some(_))) {
+            let _ = self.node.set_local(vec![], vec![(EXCERPT_LOST.into(), key.into())]).await;
+        }
+    }
+
+    /// The peer says how much of a record it holds. That is no more than it was sent, and of nothing else anything.
+    async fn excerpt_acked(&mut self, record: RecordId, entries: u32) {
+        let mut lost = true;
+        if record == ALL_RECORDS {
+            self.excerpts.clear();
+            self.excerpts_sent.clear();
+            self.excerpts_due = None;
+            self.inputs.push_back(Input::ExcerptTaken { record, entries: 0 });
+        } else {
+            let before = self.excerpts.get(&record).copied();
+            let Some(most) = before.max(self.excerpts_sent.get(&record).copied()) else { return };
+            let entries = entries.min(most);
+            self.excerpts.insert(record, entries);
+            lost = before.is_some_and(|before| entries < before);
+            if lost {
+                // It holds less than it did: what it lost is sent again.
+                self.excerpts_sent.remove(&record);
+            }
+            if let Some(due) = &mut self.excerpts_due {
+                due.insert(record);
+            }
+        }
+        (self.look_at_excerpts, self.unwritten) = (true, true);
+        if lost {
+            // The peer says it once.
+            self.write_down().await;
         }
     }
 

@@ -8,7 +8,10 @@ use crate::{
     node::Event,
     wants::Why,
 };
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 use wadi_log::{
     Block, Body, Branch, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint,
     VerifiedEntry, proof, verify_block, verify_stretch,
@@ -42,6 +45,22 @@ pub(crate) async fn peaks_at(store: &dyn wadi_store::Store, log: &LogId, size: u
 }
 
 impl Desk {
+    /// Whether an entry of a record is missing or rotten, and on its way back.
+    pub(crate) async fn is_damaged(
+        &self,
+        id: &RecordId,
+        missing: &BTreeMap<LogId, Vec<(u64, u64)>>,
+        lost: &BTreeSet<String>,
+    ) -> Result<bool, StoreError> {
+        if missing.is_empty() && lost.is_empty() {
+            return Ok(false);
+        }
+        let waits = |(log, seq): &(LogId, u64)| {
+            missing.get(log).is_some_and(|all| all.iter().any(|(from, to)| (*from..*to).contains(seq)))
+        };
+        Ok(lost.contains(&id.to_string()) || self.store.places(id).await?.iter().any(waits))
+    }
+
     /// Takes entries that were asked for: each proven in the tree that was asked about.
     pub(crate) async fn take_stretches(&mut self, g: &mut Group, fetched: Fetched, peer: NodeId) {
         let Fetched { log, tip, stretches, absent } = fetched;

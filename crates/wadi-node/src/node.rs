@@ -5,6 +5,7 @@ use crate::{
     clock::Clock,
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
+    excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
     link::LinkAsk,
     read::Digests,
     reconciler::Reconciler,
@@ -26,12 +27,14 @@ use wadi_log::{
     Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId, Reference, Role, RootKey,
     SignedCheckpoint, Tip,
 };
-use wadi_store::{Carried, LocalKey, PeerRow, RefusalRow, Store};
+use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
 
 /// Things that may wait for the desk; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
 /// Events kept for a session that is slow to listen; one that falls behind compares frontiers instead.
 const EVENTS_MAX: usize = 1_024;
+/// The local key that says which loss of the database's tail was told to the hub: scope and key.
+const LOSS_TOLD: (&str, &str) = ("excerpts", "loss_told");
 
 /// A node's keys and papers.
 #[derive(Clone)]
@@ -71,6 +74,8 @@ pub enum Event {
     Records,
     /// All that was missing of a log is back, or another branch of it became the log.
     Mended(LogId),
+    /// Entries of records handed over to this crossing are gone: the hub has to send them again.
+    ExcerptsLost,
     /// There is more room on the disk than there was: what was refused for want of it can be asked for again.
     RoomAgain,
     /// Writing failed in a way that only verifying at the next start can judge: the process has to stop.
@@ -130,6 +135,8 @@ pub struct Node {
     pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
     pub(crate) scrub: Arc<Mutex<ScrubStatus>>,
     pub(crate) scrub_now: Arc<Notify>,
+    /// Records may have been made while entries were missing: they are made again when all are back.
+    pub(crate) rederive_due: AtomicBool,
     /// One round at a time.
     pub(crate) scrubbing: tokio::sync::Mutex<()>,
     pub(crate) reconcile: Arc<Notify>,
@@ -226,6 +233,7 @@ impl Node {
             links: Mutex::default(),
             scrub: Arc::default(),
             scrub_now,
+            rederive_due: AtomicBool::new(false),
             scrubbing: tokio::sync::Mutex::new(()),
             reconcile: reconcile.clone(),
             recheck,
@@ -234,10 +242,7 @@ impl Node {
             me: me.clone(),
         });
         let id = node.id();
-        if !node.store.enrolments().await?.contains(&me) {
-            let enrolments = vec![me];
-            node.store.commit(wadi_store::Batch { enrolments, ..Default::default() }).await?;
-        }
+        node.introduce(me).await?;
         node.put(Work::Learn(known, id)).await;
         let task = Scrubber::new(&node, pace).run();
         *node.scrubber.lock().expect("no panic holds it") = Some(tokio::spawn(task));
@@ -247,6 +252,33 @@ impl Node {
             *node.reconciler.lock().expect("no panic holds it") = Some(tokio::spawn(task));
         }
         Ok(node)
+    }
+
+    /// Writes what the database has to hold of the node itself. One that is new, or lost its tail, may hold less of the
+    /// records handed over to this crossing than the hub remembers.
+    async fn introduce(&self, me: Enrolment) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        if !self.store.enrolments().await?.contains(&me) {
+            batch.enrolments.push(me);
+        }
+        let loss = match self.store.anchor_state() {
+            AnchorState::LostTail { anchored, held, .. } => Some(format!("{anchored} {held}")),
+            AnchorState::Unanchored => Some("unanchored".into()),
+            _ => None,
+        };
+        let (scope, key) = LOSS_TOLD;
+        let told = self.store.local(scope, key).await?;
+        if self.me.role == Role::Crossing && (!batch.enrolments.is_empty() || told != loss) {
+            let local = |scope: &str, key: &str, value| LocalKey { scope: scope.into(), key: key.into(), value };
+            if !batch.enrolments.is_empty() || loss.is_some() {
+                batch.local.push(local(EXCERPT_LOST, ALL_EXCERPTS, String::new()));
+            }
+            match loss {
+                Some(loss) => batch.local.push(local(scope, key, loss)),
+                None => batch.local_gone.extend(told.map(|_| (scope.to_string(), key.to_string()))),
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { self.store.commit(batch).await }
     }
 
     /// The node's id.

@@ -1,6 +1,11 @@
 //! What people and programs read.
 
-use crate::{error::NodeError, node::Node, salvage};
+use crate::{
+    error::NodeError,
+    excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
+    node::Node,
+    salvage,
+};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::{
@@ -9,7 +14,7 @@ use std::{
 };
 use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
-use wadi_store::{AnchorState, RecordFilter, RecordRow, StoreError, StoredEntry};
+use wadi_store::{AnchorState, RecordFilter, RecordRow, StoredEntry};
 
 /// Of a lane of a crossing: its records, and digests over their documents and over their states.
 pub(crate) type Digests = (u8, String, i64, Hash, Hash);
@@ -217,7 +222,7 @@ impl Node {
             let from = frontier.0[log].size - count;
             let first = match self.store.entries(log, from, 1).await {
                 // That it is damaged is an alarm, which nobody would see if status ended here.
-                Err(StoreError::Damaged { .. }) => continue,
+                Err(error) if error.is_rot() => continue,
                 found => found?,
             };
             if let Some(first) = first.first() {
@@ -238,6 +243,12 @@ impl Node {
         if missing > 0 {
             alarms.push(format!(
                 "{missing} entries are damaged or missing on this disk; they are fetched back from peers"
+            ));
+        }
+        let lost = self.store.local_all(EXCERPT_LOST).await?.iter().filter(|l| l.key != ALL_EXCERPTS).count();
+        if lost > 0 {
+            alarms.push(format!(
+                "entries of {lost} records handed over to this crossing are damaged; the hub sends them again"
             ));
         }
         if let Some(first) = scrub.structure.first() {

@@ -251,7 +251,8 @@ impl Node {
         Ok(found)
     }
 
-    fn is_signed(&self, c: &CosignedHead) -> bool {
+    /// Whether author and witness are enrolled here, and signed it.
+    pub(crate) fn is_signed(&self, c: &CosignedHead) -> bool {
         let head = &c.checkpoint.checkpoint;
         self.with_control(|control| {
             let author = control.enrolment(&head.log.node).is_some_and(|e| c.checkpoint.verify(&e.log_key).is_ok());

@@ -14,7 +14,7 @@ use crate::{
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
@@ -22,14 +22,14 @@ use wadi_log::{
     Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry,
     leaf_hash, node_hash,
 };
-use wadi_store::{Batch, CosignedHead, LogRow, RecordFilter, StoreError};
+use wadi_store::{Batch, CosignedHead, LogRow, StoreError};
 
-/// Entries read at once.
-const PAGE: u32 = 512;
+/// Rows read at once.
+pub(crate) const PAGE: u32 = 512;
 /// Records built afresh at once: the desk does other things in between.
 const RECORDS: usize = 32;
 /// Damaged runs named in the status; all of them are asked for.
-const NAMED_MAX: usize = 50;
+pub(crate) const NAMED_MAX: usize = 50;
 
 /// How often and how fast everything held is read through.
 #[derive(Clone, Copy, Debug)]
@@ -140,9 +140,13 @@ impl Scrubber {
                     // What is derived from entries that came back is made again at once.
                     Ok(Event::Mended(log)) => {
                         let Some(node) = self.node.upgrade() else { return };
-                        node.scrub_again(log).await;
+                        node.scrub_again(Some(log), self.pace).await;
                     }
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Lagged(_)) => {
+                        let Some(node) = self.node.upgrade() else { return };
+                        node.scrub_again(None, self.pace).await;
+                    }
+                    Ok(_) => {}
                     Err(RecvError::Closed) => return,
                 }
             }
@@ -161,7 +165,7 @@ impl Node {
         self.scrub_now.notify_one();
     }
 
-    fn note_scrub(&self, change: impl FnOnce(&mut ScrubStatus)) {
+    pub(crate) fn note_scrub(&self, change: impl FnOnce(&mut ScrubStatus)) {
         change(&mut self.scrub.lock().expect("no panic holds it"));
     }
 
@@ -179,6 +183,7 @@ impl Node {
             }
             Err(error) => {
                 tracing::warn!(%error, "the scrub could not read on");
+                self.rederive_due.store(true, Ordering::Relaxed);
                 Err(error)
             }
             Ok(damage) => Ok(damage),
@@ -213,7 +218,13 @@ impl Node {
                 damage.insert(row.log, of_log);
             }
         }
-        self.rederive_all(round).await?;
+        self.scrub_rest(round).await?;
+        if !damage.is_empty() && round.mend {
+            self.rederive_due.store(true, Ordering::Relaxed);
+        }
+        if !self.judges_blindly(&damage) {
+            self.rederive_all(round).await?;
+        }
         let ended_ms = self.now_ms();
         self.note_scrub(|s| s.ended_ms = ended_ms);
         let found = self.scrub_status();
@@ -224,6 +235,11 @@ impl Node {
                 remade = found.remade,
                 "the scrub found rot"
             );
+            if round.mend && self.me.role == Role::Hub {
+                // Findings follow from the records: they are found again, and what differs is put right.
+                self.recheck.store(true, Ordering::Relaxed);
+                self.reconcile.notify_one();
+            }
         }
         Ok(damage)
     }
@@ -242,28 +258,50 @@ impl Node {
         Ok(())
     }
 
-    /// One log once more, after entries of it came back or another branch became it, and the records that hang on it: its
-    /// own, which its `Seen` entries judge, and where it is a control log all.
-    async fn scrub_again(self: &Arc<Self>, log: LogId) {
+    /// One log once more, after entries of it came back or another branch became it; and once all are back, what may have
+    /// been made without them.
+    async fn scrub_again(self: &Arc<Self>, log: Option<LogId>, pace: ScrubPace) {
         let _alone = self.scrubbing.lock().await;
-        let round = Round { bytes_s: None, mend: true };
-        let again = async {
-            let switches = self.switches();
-            let rows = self.store.logs().await?;
-            if let Some(row) = rows.into_iter().find(|r| r.log == log) {
-                self.scrub_log(&row, switches, round).await?;
-            }
-            match log.lane {
-                Lane::Control => self.rederive_all(round).await,
-                _ => self.rederive(self.store.records_of_log(&log, 0).await?, round).await,
-            }
-        };
-        if let Err(error) = again.await {
+        if let Some(log) = log
+            && let Err(error) = self.read_again(log).await
+        {
             tracing::warn!(%error, log = %log, "a mended log could not be read again");
+            self.rederive_due.store(true, Ordering::Relaxed);
+        }
+        let all_back = self.wants.lock().expect("no panic holds it").missing_count() == 0;
+        if all_back && self.rederive_due.swap(false, Ordering::Relaxed) {
+            let round = Round { bytes_s: Some(pace.bytes_s), mend: true };
+            if let Err(error) = self.rederive_all(round).await {
+                tracing::warn!(%error, "records could not be made again from entries that came back");
+                self.rederive_due.store(true, Ordering::Relaxed);
+            }
         }
     }
 
-    fn switches(&self) -> u64 {
+    /// A log, and the records that hang on it: its own, which its `Seen` entries judge, and where it is a control log all.
+    async fn read_again(self: &Arc<Self>, log: LogId) -> Result<(), StoreError> {
+        let (round, switches) = (Round { bytes_s: None, mend: true }, self.switches());
+        let rows = self.store.logs().await?;
+        if let Some(row) = rows.into_iter().find(|r| r.log == log) {
+            self.scrub_log(&row, switches, round).await?;
+        }
+        if self.judges_blindly(&DamageOf::new()) {
+            self.rederive_due.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        match log.lane {
+            Lane::Control => self.rederive_all(round).await,
+            _ => self.rederive(self.store.records_of_log(&log, 0).await?, round).await,
+        }
+    }
+
+    /// Whether control entries are missing: by what is left nobody can judge what was said on records.
+    fn judges_blindly(&self, damage: &DamageOf) -> bool {
+        let missing = self.wants.lock().expect("no panic holds it").missing();
+        damage.keys().chain(missing.keys()).any(|log| log.lane == Lane::Control)
+    }
+
+    pub(crate) fn switches(&self) -> u64 {
         self.wants.lock().expect("no panic holds it").switches()
     }
 
@@ -278,10 +316,18 @@ impl Node {
         let walked = self.walk(row, switches, round).await?;
         let author = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
         let head = &row.checkpoint.checkpoint;
-        let signed = author.is_some_and(|key| row.checkpoint.verify(&key).is_ok());
+        // Of an author whose enrolment is not back yet nobody can say.
+        let signed = author.is_none_or(|key| row.checkpoint.verify(&key).is_ok());
         if !signed || (head.size, head.root) != (row.peaks.size(), row.peaks.root()) {
             // Nothing in this database says what the log should be: the row itself is rotten.
             return Err(StoreError::Damaged { entry: format!("the head of {log}") });
+        }
+        if let Some(key) = author {
+            self.mend_checkpoints(row, &key, switches, round.mend).await?;
+        }
+        if self.store.goes_on(&log).await? {
+            // An earlier head came back: what was written after it lies there, and can be read from its pages.
+            return Err(StoreError::Damaged { entry: format!("the head of {log}, which is not the last one") });
         }
         let mut ranges: Vec<(u64, u64)> = walked.damage.iter().map(|(from, to, _)| (*from, *to)).collect();
         let mut named = walked.damage.clone();
@@ -375,7 +421,9 @@ impl Node {
             let mut possible: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
             for raw in page {
                 if raw.seq < at {
-                    continue; // a second entry in one place: the first one was taken
+                    // A second entry in one place: the one that does not belong there goes when the other comes once more.
+                    out.damage.push((raw.seq, raw.seq + 1, "replaced"));
+                    continue;
                 }
                 if raw.seq > at {
                     out.damage.push((at, raw.seq, "missing"));
@@ -428,7 +476,7 @@ impl Node {
                     Some((*record, Reference { log, seq: *seq, leaf: Hash::from_slice(leaf).ok()? }))
                 };
                 let about = expected.iter().chain(lies.iter().filter(stays)).filter_map(row).collect();
-                self.remake(Batch { reindexed, about, ..Batch::default() }, switches, round.mend).await?;
+                self.remake(Batch { reindexed, about, ..Batch::default() }, Some(switches), round.mend).await?;
             }
             self.note_scrub(|s| s.entries += end - from);
             pause(bytes, round.bytes_s).await;
@@ -440,18 +488,57 @@ impl Node {
         };
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
-            self.remake(Batch { seen: missing, ..Batch::default() }, switches, round.mend).await?;
+            self.remake(Batch { seen: missing, ..Batch::default() }, Some(switches), round.mend).await?;
         }
         out.root_fits = out.whole && peaks == row.peaks && peaks.root() == row.checkpoint.checkpoint.root;
         Ok(out)
     }
 
-    async fn remake(&self, batch: Batch, switches: u64, mend: bool) -> Result<(), StoreError> {
+    /// Writes what was found. What was read of logs is written while no other branch became its log since: so often had that
+    /// been before.
+    pub(crate) async fn remake(&self, batch: Batch, switches: Option<u64>, mend: bool) -> Result<(), StoreError> {
         self.note_scrub(|s| s.remade += 1);
         if !mend {
             return Ok(());
         }
-        self.ask(|reply| Work::Mend(Box::new(batch), Some(switches), reply)).await.map_err(of_desk)
+        self.ask(|reply| Work::Mend(Box::new(batch), switches, reply)).await.map_err(of_desk)
+    }
+
+    /// Kept checkpoints that their author did not sign go, and the head's is kept. Blocks may end at any that is left.
+    async fn mend_checkpoints(
+        &self,
+        row: &LogRow,
+        key: &[u8; 32],
+        switches: u64,
+        mend: bool,
+    ) -> Result<(), StoreError> {
+        let (log, size) = (row.log, row.peaks.size());
+        let (mut gone, mut head_kept, mut from) = (Vec::new(), false, Some(i64::MIN));
+        while let Some(at) = from {
+            let page = self.store.raw_checkpoints(&log, at, PAGE).await?;
+            from = page.last().and_then(|(last, _)| last.checked_add(1));
+            for (place, bytes) in page {
+                let right = SignedCheckpoint::from_bytes(&bytes).ok().filter(|signed| {
+                    let head = &signed.checkpoint;
+                    head.log == log && i64::try_from(head.size) == Ok(place) && signed.verify(key).is_ok()
+                });
+                match right {
+                    Some(signed) => head_kept |= signed.checkpoint.size >= size,
+                    None => gone.push((log, place)),
+                }
+            }
+        }
+        if gone.is_empty() && head_kept {
+            return Ok(());
+        }
+        tracing::error!(log = %log, gone = gone.len(), "checkpoints were damaged");
+        let heads = if head_kept { vec![] } else { vec![row.checkpoint.clone()] };
+        self.remake(Batch { checkpoints_gone: gone, heads, ..Batch::default() }, Some(switches), mend).await?;
+        if mend {
+            // A block that ended at one of them may have been refused: the log is offered anew.
+            let _ = self.events.send(Event::Mended(log));
+        }
+        Ok(())
     }
 
     /// Kept hashes that do not lie there as the entries say are written again.
@@ -481,7 +568,7 @@ impl Node {
             wrong.extend(wrongs.map(|(index, hash)| (log, Subtree { level, index }, hash)));
         }
         if !wrong.is_empty() {
-            self.remake(Batch { tree: wrong, ..Batch::default() }, switches, mend).await?;
+            self.remake(Batch { tree: wrong, ..Batch::default() }, Some(switches), mend).await?;
         }
         Ok(())
     }
@@ -491,10 +578,9 @@ impl Node {
         let mut ids: BTreeSet<RecordId> = self.store.record_ids().await?.into_iter().collect();
         let mut after = Some(RecordId([0; 32]));
         while let Some(from) = after {
-            let filter = RecordFilter { after: Some(from), limit: 512, ..RecordFilter::default() };
-            let page = self.store.records(&filter).await?;
-            ids.extend(page.iter().map(|r| r.id));
-            after = page.last().map(|r| r.id);
+            let page = self.store.record_rows(&from, PAGE).await?;
+            after = page.last().copied();
+            ids.extend(page);
         }
         self.rederive(ids.into_iter().collect(), round).await
     }
@@ -545,10 +631,11 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
     row[0]
 }
 
-/// Why the desk did not do it: what passes is nobody's damage.
+/// Why the desk did not do it: what passes is nobody's damage. A damaged entry may be that of anything in the same commit: it
+/// is on its way back, and no reason to give up the database.
 fn of_desk(error: NodeError) -> StoreError {
     match error {
-        NodeError::Store(error) if error.is_passing() => error,
+        NodeError::Store(error) if error.is_passing() || matches!(error, StoreError::Malformed(_)) => error,
         other => StoreError::Conflict(other.to_string()),
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::rows::{BranchRow, Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting};
 use wadi_log::{
-    Enrolment, ForkProof, Hash, LogId, RecordId, Reference, Subtree, Tip, VerifiedBlock, VerifiedEntry, VerifiedStretch,
+    Enrolment, ForkProof, Hash, LogId, RecordId, Reference, SignedCheckpoint, Subtree, Tip, VerifiedBlock,
+    VerifiedEntry, VerifiedStretch,
 };
 
 /// Everything that one transaction writes. Entries come in as `wadi-log` has verified them, and in no other way.
@@ -65,6 +66,20 @@ pub struct Batch {
     pub reindexed: Vec<(LogId, u64, u64)>,
     /// Records that no entry speaks of: rot put them there.
     pub records_gone: Vec<RecordId>,
+    /// Entries beside main branches that rotted, by their keys as they lie there: log, position and leaf.
+    pub entries_gone: Vec<(Vec<u8>, i64, Vec<u8>)>,
+    /// Checkpoints that rotted: log and size.
+    pub checkpoints_gone: Vec<(LogId, i64)>,
+    /// Heads whose checkpoints have to be kept again.
+    pub heads: Vec<SignedCheckpoint>,
+    /// Cosignatures that rotted, by their keys as they lie there: log and witness.
+    pub cosignatures_gone: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Enrolments that rotted, by their keys as they lie there.
+    pub enrolments_gone: Vec<Vec<u8>>,
+    /// Fork proofs that rotted, by their keys as they lie there.
+    pub forks_gone: Vec<Vec<u8>>,
+    /// Other branches that rotted, by their keys as they lie there: log and first leaf.
+    pub branches_rotten: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether a lost tail that is remembered is held again in full.
     pub healed: bool,
     /// Resyncs: id and JSON.
@@ -103,6 +118,13 @@ impl Batch {
             && self.tree.is_empty()
             && self.reindexed.is_empty()
             && self.records_gone.is_empty()
+            && self.entries_gone.is_empty()
+            && self.checkpoints_gone.is_empty()
+            && self.heads.is_empty()
+            && self.cosignatures_gone.is_empty()
+            && self.enrolments_gone.is_empty()
+            && self.forks_gone.is_empty()
+            && self.branches_rotten.is_empty()
             && self.resyncs.is_empty()
     }
 }

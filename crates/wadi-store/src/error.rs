@@ -127,6 +127,11 @@ impl StoreError {
         }
     }
 
+    /// Whether what lies on the disk is not what was written.
+    pub fn is_rot(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::Damaged { .. })
+    }
+
     /// Whether the same may go well in a moment: nobody may take it for an answer.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Down(_) | Self::Slow(_) | Self::Full(_) | Self::ReadOnly(_))

@@ -37,8 +37,8 @@ pub use error::StoreError;
 pub use move_store::{Moved, move_store};
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RawEntry,
-    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,
+    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RawCosignature,
+    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};
@@ -168,9 +168,33 @@ pub trait Mending: Send + Sync + 'static {
     async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError>;
     /// The index of a run of a log by record, as it lies there: record, position and leaf.
     async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError>;
+    /// Whether entries of a log's main branch lie there past its end: then its head is not the last one that was written.
+    async fn goes_on(&self, log: &LogId) -> Result<bool, StoreError>;
+    /// Kept checkpoints of a log from a size on: the size under which each lies, and its bytes.
+    async fn raw_checkpoints(&self, log: &LogId, from: i64, rows_max: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
+    /// Cosignatures as they lie there, by log and witness, after one of them.
+    async fn raw_cosignatures(
+        &self,
+        after: Option<&RawCosignature>,
+        rows_max: u32,
+    ) -> Result<Vec<RawCosignature>, StoreError>;
+    /// Enrolments as they lie there: the node that the key names, and the bytes.
+    async fn raw_enrolments(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    /// Fork proofs as they lie there: the log that the key names, and the bytes.
+    async fn raw_forks(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    /// Other branches of forked logs by their keys, log and first leaf, and what reads of each.
+    async fn raw_branches(&self) -> Result<Vec<(Vec<u8>, Vec<u8>, Option<BranchRow>)>, StoreError>;
+    /// Entries beside main branches, by log, position and leaf, after one of them.
+    async fn raw_loose(&self, after: Option<&RawLoose>, rows_max: u32) -> Result<Vec<RawLoose>, StoreError>;
+    /// Records of which the index names entries that are not there, of logs that are not held.
+    async fn dangling(&self) -> Result<Vec<RecordId>, StoreError>;
+    /// Where the entries of a record stand, as the index has them.
+    async fn places(&self, record: &RecordId) -> Result<Vec<(LogId, u64)>, StoreError>;
+    /// Ids of records that have a row, whether the rest of it reads or not, ascending after one of them.
+    async fn record_rows(&self, after: &RecordId, rows_max: u32) -> Result<Vec<RecordId>, StoreError>;
     /// Whether an entry stands on its log's main branch; nothing where it is not held.
     async fn is_main(&self, reference: &Reference) -> Result<Option<bool>, StoreError>;
-    /// The other branches held of forked logs, whole from the fork on.
+    /// The other branches held of forked logs, whole from the fork on; those that do not read are not held.
     async fn branches(&self, log: Option<&LogId>) -> Result<Vec<BranchRow>, StoreError>;
     /// Entries of such a branch from a position on, at most `bytes_max` bytes of them but at least one; fewer where one
     /// is missing.

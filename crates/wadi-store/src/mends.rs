@@ -1,23 +1,27 @@
 //! Reads for mending, once for both engines: what lies there unchecked, and the other branches of forked logs.
 
-use super::{DbRow, Engine};
-use crate::{BranchRow, CosignedHead, Mending, RawEntry, StoreError};
+use super::{
+    DbRow, Engine,
+    reads::{cell, damaged, record_id},
+};
+use crate::{BranchRow, CosignedHead, Mending, RawCosignature, RawEntry, RawLoose, StoreError};
 use async_trait::async_trait;
 use sqlx::Row;
 use wadi_log::{Cosignature, Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
 
-fn damaged(error: wadi_log::LogError) -> StoreError {
-    StoreError::Damaged { entry: error.to_string() }
+/// log, start, checkpoint, leaves; nothing where it does not read.
+fn branch_row(row: &DbRow) -> Option<BranchRow> {
+    let leaves: Vec<u8> = cell(row, 3).ok()?;
+    Some(BranchRow {
+        log: LogId::from_slice(cell(row, 0).ok()?).ok()?,
+        from: u64::try_from(cell::<i64>(row, 1).ok()?).ok()?,
+        checkpoint: SignedCheckpoint::from_bytes(cell(row, 2).ok()?).ok()?,
+        leaves: leaves.chunks(32).map(Hash::from_slice).collect::<Result<_, _>>().ok()?,
+    })
 }
 
-fn branch_row(row: &DbRow) -> Result<BranchRow, StoreError> {
-    let leaves: Vec<u8> = row.get(3);
-    Ok(BranchRow {
-        log: LogId::from_slice(row.get(0)).map_err(damaged)?,
-        from: row.get::<i64, _>(1) as u64,
-        checkpoint: SignedCheckpoint::from_bytes(row.get(2)).map_err(damaged)?,
-        leaves: leaves.chunks(32).map(Hash::from_slice).collect::<Result<_, _>>().map_err(damaged)?,
-    })
+fn pair(row: &DbRow) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    Ok((cell(row, 0)?, cell(row, 1)?))
 }
 
 #[async_trait]
@@ -61,14 +65,13 @@ impl Mending for Engine {
     }
 
     async fn checkpoint_before(&self, log: &LogId, seq: u64) -> Result<Option<SignedCheckpoint>, StoreError> {
-        let signed: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT signed FROM checkpoints WHERE log = $1 AND size <= $2 ORDER BY size DESC LIMIT 1",
-        )
-        .bind(&log.to_bytes()[..])
-        .bind(seq as i64)
-        .fetch_optional(&self.readers)
-        .await?;
-        signed.map(|bytes| SignedCheckpoint::from_bytes(&bytes).map_err(damaged)).transpose()
+        let row =
+            sqlx::query("SELECT signed FROM checkpoints WHERE log = $1 AND size <= $2 ORDER BY size DESC LIMIT 1")
+                .bind(&log.to_bytes()[..])
+                .bind(seq as i64)
+                .fetch_optional(&self.readers)
+                .await?;
+        row.map(|r| SignedCheckpoint::from_bytes(cell(&r, 0)?).map_err(damaged)).transpose()
     }
 
     async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError> {
@@ -83,8 +86,8 @@ impl Mending for Engine {
         .await?;
         let read = |r: &DbRow| {
             Ok(CosignedHead {
-                checkpoint: SignedCheckpoint::from_bytes(r.get(0)).map_err(damaged)?,
-                cosignature: Cosignature::from_slice(r.get(1)).map_err(damaged)?,
+                checkpoint: SignedCheckpoint::from_bytes(cell(r, 0)?).map_err(damaged)?,
+                cosignature: Cosignature::from_slice(cell(r, 1)?).map_err(damaged)?,
             })
         };
         rows.iter().map(read).collect()
@@ -106,6 +109,127 @@ impl Mending for Engine {
         Ok(rows.iter().map(read).collect())
     }
 
+    async fn goes_on(&self, log: &LogId) -> Result<bool, StoreError> {
+        // One statement, and so one moment: a log that grows meanwhile does not look as if it had lost its head.
+        let found = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM logs l JOIN entries e ON e.log = l.log AND e.seq = l.size \
+             WHERE l.log = $1 AND e.main = 1)",
+        )
+        .bind(log.to_bytes().to_vec())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(found)
+    }
+
+    async fn raw_checkpoints(&self, log: &LogId, from: i64, rows_max: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size >= $2 ORDER BY size LIMIT $3")
+                .bind(log.to_bytes().to_vec())
+                .bind(from)
+                .bind(i64::from(rows_max))
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter().map(|r| Ok((cell(r, 0)?, cell(r, 1)?))).collect()
+    }
+
+    async fn raw_cosignatures(
+        &self,
+        after: Option<&RawCosignature>,
+        rows_max: u32,
+    ) -> Result<Vec<RawCosignature>, StoreError> {
+        // Nothing stands before the empty key.
+        let (log, witness) = after.map(|a| (a.log.clone(), a.witness.clone())).unwrap_or_default();
+        let rows = sqlx::query(
+            "SELECT log, witness, size, time_s, checkpoint, cosignature FROM cosignatures \
+             WHERE (log, witness) > ($1, $2) ORDER BY log, witness LIMIT $3",
+        )
+        .bind(log)
+        .bind(witness)
+        .bind(i64::from(rows_max))
+        .fetch_all(&self.readers)
+        .await?;
+        let read = |r: &DbRow| {
+            Ok(RawCosignature {
+                log: cell(r, 0)?,
+                witness: cell(r, 1)?,
+                size: cell(r, 2)?,
+                time_s: cell(r, 3)?,
+                checkpoint: cell(r, 4)?,
+                cosignature: cell(r, 5)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn raw_enrolments(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query("SELECT node, enrolment FROM nodes").fetch_all(&self.readers).await?;
+        rows.iter().map(pair).collect()
+    }
+
+    async fn raw_forks(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query("SELECT log, proof FROM forks").fetch_all(&self.readers).await?;
+        rows.iter().map(pair).collect()
+    }
+
+    async fn raw_branches(&self) -> Result<Vec<(Vec<u8>, Vec<u8>, Option<BranchRow>)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT log, start, checkpoint, leaves, leaf FROM branches").fetch_all(&self.readers).await?;
+        rows.iter().map(|r| Ok((cell(r, 0)?, cell(r, 4)?, branch_row(r)))).collect()
+    }
+
+    async fn raw_loose(&self, after: Option<&RawLoose>, rows_max: u32) -> Result<Vec<RawLoose>, StoreError> {
+        let (log, seq, leaf) = match after {
+            Some(a) => (a.log.clone(), a.seq, a.leaf.clone()),
+            None => (Vec::new(), 0, Vec::new()),
+        };
+        let rows = sqlx::query(
+            "SELECT log, seq, leaf, bytes, main FROM entries WHERE main <> 1 AND (log, seq, leaf) > ($1, $2, $3) \
+             ORDER BY log, seq, leaf LIMIT $4",
+        )
+        .bind(log)
+        .bind(seq)
+        .bind(leaf)
+        .bind(i64::from(rows_max))
+        .fetch_all(&self.readers)
+        .await?;
+        let read = |r: &DbRow| {
+            let (log, seq, leaf, bytes) = (cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?);
+            Ok(RawLoose { log, seq, leaf, bytes, excerpt: cell::<i64>(r, 4)? == 2 })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn dangling(&self) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT r.record FROM record_entries r WHERE r.log NOT IN (SELECT log FROM logs) AND NOT EXISTS \
+             (SELECT 1 FROM entries e WHERE e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf)",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(record_id).collect()
+    }
+
+    async fn places(&self, record: &RecordId) -> Result<Vec<(LogId, u64)>, StoreError> {
+        let rows = sqlx::query("SELECT log, seq FROM record_entries WHERE record = $1")
+            .bind(record.0.to_vec())
+            .fetch_all(&self.readers)
+            .await?;
+        let place = |r: &DbRow| {
+            let log = LogId::from_slice(cell(r, 0).ok()?).ok()?;
+            Some((log, u64::try_from(cell::<i64>(r, 1).ok()?).ok()?))
+        };
+        Ok(rows.iter().filter_map(place).collect())
+    }
+
+    async fn record_rows(&self, after: &RecordId, rows_max: u32) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM records WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(after.0.to_vec())
+            .bind(i64::from(rows_max))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
+    }
+
     async fn is_main(&self, r: &Reference) -> Result<Option<bool>, StoreError> {
         let main: Option<i64> =
             sqlx::query_scalar("SELECT main FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3")
@@ -125,9 +249,12 @@ impl Mending for Engine {
         .fetch_all(&self.readers)
         .await?;
         // One that is rotten is none: it is asked for again.
-        let read = |r: &DbRow| {
-            let row = branch_row(r);
-            row.inspect_err(|error| tracing::error!(%error, "a branch of a forked log is damaged")).ok()
+        let read = |row: &DbRow| {
+            let read = branch_row(row);
+            if read.is_none() {
+                tracing::error!("a branch of a forked log is damaged");
+            }
+            read
         };
         Ok(rows.iter().filter_map(read).collect())
     }
@@ -158,6 +285,7 @@ impl Mending for Engine {
 
     async fn resyncs(&self) -> Result<Vec<(String, String)>, StoreError> {
         let rows = sqlx::query("SELECT id, json FROM resyncs ORDER BY id").fetch_all(&self.readers).await?;
-        Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
+        // One that does not read is one that was never planned: a plan can be made anew.
+        Ok(rows.iter().filter_map(|r| Some((cell(r, 0).ok()?, cell(r, 1).ok()?))).collect())
     }
 }

@@ -22,9 +22,13 @@ pub(crate) async fn check_readable(conn: &mut SqliteConnection) -> Result<(), St
         cell::<String>(row, 0)?;
     }
     for row in &sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs").fetch_all(&mut *conn).await? {
-        LogId::from_slice(&bytes(row, 0)?).map_err(rotten)?;
-        Peaks::from_parts(cell::<i64>(row, 1)? as u64, &bytes(row, 2)?).map_err(rotten)?;
-        SignedCheckpoint::from_bytes(&bytes(row, 3)?).map_err(rotten)?;
+        let log = LogId::from_slice(&bytes(row, 0)?).map_err(rotten)?;
+        let peaks = Peaks::from_parts(cell::<i64>(row, 1)? as u64, &bytes(row, 2)?).map_err(rotten)?;
+        let head = SignedCheckpoint::from_bytes(&bytes(row, 3)?).map_err(rotten)?.checkpoint;
+        // Whatever else is read of the log, and whatever is appended to it, rests on this.
+        if (head.log, head.size, head.root) != (log, peaks.size(), peaks.root()) {
+            return Err(rotten(format!("the head of {log} is not the one that was signed")));
+        }
         cell::<i64>(row, 4)?;
     }
     for row in &sqlx::query("SELECT enrolment FROM nodes").fetch_all(&mut *conn).await? {

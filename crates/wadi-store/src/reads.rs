@@ -4,30 +4,38 @@
 use super::{DbRow, EACH, Engine};
 use crate::{AnchorState, Batch, Store, StoreError, defence, rows::*};
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::{
     Cosignature, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Subtree,
     TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
 
-fn log_of(row: &DbRow, at: usize) -> Result<LogId, StoreError> {
-    LogId::from_slice(row.get(at)).map_err(damaged)
+/// A cell, of the type that its column has. A cell that rotted into something else is an error, and ends nothing.
+pub(super) fn cell<'r, T>(row: &'r DbRow, at: usize) -> Result<T, StoreError>
+where
+    T: Decode<'r, <DbRow as Row>::Database> + Type<<DbRow as Row>::Database>,
+{
+    Ok(row.try_get(at)?)
 }
 
-fn damaged(error: wadi_log::LogError) -> StoreError {
+fn log_of(row: &DbRow, at: usize) -> Result<LogId, StoreError> {
+    LogId::from_slice(cell(row, at)?).map_err(damaged)
+}
+
+pub(super) fn damaged(error: wadi_log::LogError) -> StoreError {
     StoreError::Damaged { entry: error.to_string() }
 }
 
 /// log, seq, leaf, bytes, received_ms, main.
 fn stored_entry(row: &DbRow) -> Result<StoredEntry, StoreError> {
-    let leaf = Hash::from_slice(row.get(2)).map_err(damaged)?;
-    let bytes: Vec<u8> = row.get(3);
+    let leaf = Hash::from_slice(cell(row, 2)?).map_err(damaged)?;
+    let bytes: Vec<u8> = cell(row, 3)?;
     let leaf = if defence::off("hash-on-read") { leaf_hash(&bytes) } else { leaf };
-    let reference = Reference { log: log_of(row, 0)?, seq: row.get::<i64, _>(1) as u64, leaf };
+    let reference = Reference { log: log_of(row, 0)?, seq: cell::<i64>(row, 1)? as u64, leaf };
     let entry =
         VerifiedEntry::recheck(reference, bytes).map_err(|_| StoreError::Damaged { entry: reference.to_string() })?;
-    Ok(StoredEntry { entry, received_ms: row.get(4), main: row.get::<i64, _>(5) == 1 })
+    Ok(StoredEntry { entry, received_ms: cell(row, 4)?, main: cell::<i64>(row, 5)? == 1 })
 }
 
 /// One rotten entry does not hold up the rest of its record; it is told, and found by every audit until repaired.
@@ -35,6 +43,11 @@ fn readable(row: &DbRow) -> Option<StoredEntry> {
     stored_entry(row)
         .inspect_err(|error| tracing::error!(code = error.code(), %error, "a stored entry is damaged"))
         .ok()
+}
+
+/// One rotten row of what can be made again does not hold up the others.
+fn read_or_skip<T>(row: Result<T, StoreError>) -> Option<T> {
+    row.inspect_err(|error| tracing::error!(code = error.code(), %error, "a stored row does not read")).ok()
 }
 
 /// What a statement takes as `EACH`.
@@ -54,18 +67,18 @@ const FINDING_FILTER: &str = "($1 IS NULL OR f.rule = $1) AND ($2 IS NULL OR f.s
 
 fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
     Ok(FindingRow {
-        id: r.get(0),
-        rule: r.get(1),
-        severity: r.get::<i64, _>(2) as u8,
-        phase: r.get(3),
-        state: r.get(4),
-        crossing: r.get(5),
-        assignee: r.get(6),
-        anchor: RecordId::from_slice(r.get(7)).map_err(damaged)?,
-        evidence: r.get(8),
-        at_ms: r.get(9),
-        due_ms: r.get(10),
-        json: r.get(11),
+        id: cell(r, 0)?,
+        rule: cell(r, 1)?,
+        severity: cell::<i64>(r, 2)? as u8,
+        phase: cell(r, 3)?,
+        state: cell(r, 4)?,
+        crossing: cell(r, 5)?,
+        assignee: cell(r, 6)?,
+        anchor: RecordId::from_slice(cell(r, 7)?).map_err(damaged)?,
+        evidence: cell(r, 8)?,
+        at_ms: cell(r, 9)?,
+        due_ms: cell(r, 10)?,
+        json: cell(r, 11)?,
     })
 }
 
@@ -73,26 +86,34 @@ const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.op
 
 fn record_row(row: &DbRow) -> Result<RecordRow, StoreError> {
     Ok(RecordRow {
-        id: RecordId::from_slice(row.get(0)).map_err(damaged)?,
-        printed: row.get(1),
-        lane: row.get::<i64, _>(2) as u8,
-        crossing: row.get(3),
-        state: row.get(4),
-        open: row.get(5),
-        contested: row.get(6),
-        json: row.get(7),
-        digest: Hash::from_slice(row.get(8)).map_err(damaged)?,
-        entries: row.get::<i64, _>(9) as u32,
-        at_ms: row.get(10),
-        changed: row.get(11),
-        born_ms: row.get(12),
+        id: RecordId::from_slice(cell(row, 0)?).map_err(damaged)?,
+        printed: cell(row, 1)?,
+        lane: cell::<i64>(row, 2)? as u8,
+        crossing: cell(row, 3)?,
+        state: cell(row, 4)?,
+        open: cell(row, 5)?,
+        contested: cell(row, 6)?,
+        json: cell(row, 7)?,
+        digest: Hash::from_slice(cell(row, 8)?).map_err(damaged)?,
+        entries: cell::<i64>(row, 9)? as u32,
+        at_ms: cell(row, 10)?,
+        changed: cell(row, 11)?,
+        born_ms: cell(row, 12)?,
         terms: Vec::new(),
         waiting: Vec::new(),
     })
 }
 
-fn record_id(row: &DbRow) -> Result<RecordId, StoreError> {
-    RecordId::from_slice(row.get(0)).map_err(damaged)
+pub(super) fn record_id(row: &DbRow) -> Result<RecordId, StoreError> {
+    RecordId::from_slice(cell(row, 0)?).map_err(damaged)
+}
+
+/// size, signed: a checkpoint that is what its place says. Blocks may end at any other one just as well.
+fn kept_checkpoint(row: &DbRow, log: &LogId) -> Option<SignedCheckpoint> {
+    let signed = SignedCheckpoint::from_bytes(cell(row, 1).ok()?).ok()?;
+    let head = &signed.checkpoint;
+    let size = cell::<i64>(row, 0).ok()?;
+    (head.log == *log && i64::try_from(head.size) == Ok(size)).then_some(signed)
 }
 
 #[async_trait]
@@ -116,9 +137,9 @@ impl Store for Engine {
             .map(|row| {
                 Ok(LogRow {
                     log: log_of(row, 0)?,
-                    peaks: Peaks::from_parts(row.get::<i64, _>(1) as u64, row.get(2)).map_err(damaged)?,
-                    checkpoint: SignedCheckpoint::from_bytes(row.get(3)).map_err(damaged)?,
-                    grew_ms: row.get(4),
+                    peaks: Peaks::from_parts(cell::<i64>(row, 1)? as u64, cell(row, 2)?).map_err(damaged)?,
+                    checkpoint: SignedCheckpoint::from_bytes(cell(row, 3)?).map_err(damaged)?,
+                    grew_ms: cell(row, 4)?,
                 })
             })
             .collect()
@@ -191,12 +212,13 @@ impl Store for Engine {
     }
 
     async fn checkpoints(&self, log: &LogId, from: u64) -> Result<Vec<SignedCheckpoint>, StoreError> {
-        let rows = sqlx::query("SELECT signed FROM checkpoints WHERE log = $1 AND size > $2 ORDER BY size LIMIT 64")
-            .bind(&log.to_bytes()[..])
-            .bind(from as i64)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(|r| SignedCheckpoint::from_bytes(r.get(0)).map_err(damaged)).collect()
+        let rows =
+            sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size > $2 ORDER BY size LIMIT 64")
+                .bind(&log.to_bytes()[..])
+                .bind(from as i64)
+                .fetch_all(&self.readers)
+                .await?;
+        Ok(rows.iter().filter_map(|r| kept_checkpoint(r, log)).collect())
     }
 
     async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError> {
@@ -207,8 +229,8 @@ impl Store for Engine {
         rows.iter()
             .map(|r| {
                 Ok(CosignedHead {
-                    checkpoint: SignedCheckpoint::from_bytes(r.get(0)).map_err(damaged)?,
-                    cosignature: Cosignature::from_slice(r.get(1)).map_err(damaged)?,
+                    checkpoint: SignedCheckpoint::from_bytes(cell(r, 0)?).map_err(damaged)?,
+                    cosignature: Cosignature::from_slice(cell(r, 1)?).map_err(damaged)?,
                 })
             })
             .collect()
@@ -228,12 +250,12 @@ impl Store for Engine {
 
     async fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {
         let rows = sqlx::query("SELECT enrolment FROM nodes").fetch_all(&self.readers).await?;
-        rows.iter().map(|r| Enrolment::from_bytes(r.get(0)).map_err(damaged)).collect()
+        rows.iter().map(|r| Enrolment::from_bytes(cell(r, 0)?).map_err(damaged)).collect()
     }
 
     async fn forks(&self) -> Result<Vec<ForkProof>, StoreError> {
         let rows = sqlx::query("SELECT proof FROM forks").fetch_all(&self.readers).await?;
-        rows.iter().map(|r| ForkProof::from_bytes(r.get(0)).map_err(damaged)).collect()
+        rows.iter().map(|r| ForkProof::from_bytes(cell(r, 0)?).map_err(damaged)).collect()
     }
 
     async fn record(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
@@ -312,7 +334,7 @@ impl Store for Engine {
         .bind(i64::from(per_term))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|r| Ok((r.get::<i64, _>(13) as usize, record_row(r)?))).collect()
+        rows.iter().map(|r| Ok((cell::<i64>(r, 13)? as usize, record_row(r)?))).collect()
     }
 
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
@@ -333,7 +355,7 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|r| Ok((record_id(r)?, r.get(1), r.get(2)))).collect()
+        rows.iter().map(|r| Ok((record_id(r)?, cell(r, 1)?, cell(r, 2)?))).collect()
     }
 
     async fn terms_gone_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String, i64)>, StoreError> {
@@ -344,7 +366,8 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|r| Ok((record_id(r)?, r.get(1), r.get(2), r.get(3)))).collect()
+        let term = |r: &DbRow| Ok((record_id(r)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
+        Ok(rows.iter().filter_map(|r| read_or_skip(term(r))).collect())
     }
 
     async fn entries_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, StoredEntry)>, StoreError> {
@@ -358,7 +381,7 @@ impl Store for Engine {
         .await?;
         let mut out = Vec::with_capacity(rows.len());
         for row in &rows {
-            let id = RecordId::from_slice(row.get(6)).map_err(damaged)?;
+            let id = RecordId::from_slice(cell(row, 6)?).map_err(damaged)?;
             out.extend(readable(row).map(|entry| (id, entry)));
         }
         Ok(out)
@@ -382,10 +405,10 @@ impl Store for Engine {
             .await?;
         let mut out: BTreeMap<(u8, String), (i64, Sha256, Sha256)> = BTreeMap::new();
         for row in &rows {
-            let key = (row.get::<i64, _>(0) as u8, row.get::<String, _>(1));
+            let key = (cell::<i64>(row, 0)? as u8, cell::<String>(row, 1)?);
             let (count, documents, states) = out.entry(key).or_insert((0, Sha256::new(), Sha256::new()));
             *count += 1;
-            let (id, digest, state): (Vec<u8>, Vec<u8>, String) = (row.get(2), row.get(3), row.get(4));
+            let (id, digest, state): (Vec<u8>, Vec<u8>, String) = (cell(row, 2)?, cell(row, 3)?, cell(row, 4)?);
             documents.update(&id);
             documents.update(&digest);
             states.update(&id);
@@ -402,14 +425,11 @@ impl Store for Engine {
                 .bind(i64::from(limit))
                 .fetch_all(&self.readers)
                 .await?;
-        let read = |r: &DbRow| RefusalRow {
-            subject: r.get(0),
-            code: r.get(1),
-            why: r.get(2),
-            peer: r.get(3),
-            at_ms: r.get(4),
+        let read = |r: &DbRow| {
+            let (subject, code) = (cell(r, 0)?, cell(r, 1)?);
+            Ok(RefusalRow { subject, code, why: cell(r, 2)?, peer: cell(r, 3)?, at_ms: cell(r, 4)? })
         };
-        Ok(rows.iter().map(read).collect())
+        Ok(rows.iter().filter_map(|r| read_or_skip(read(r))).collect())
     }
 
     async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError> {
@@ -419,13 +439,13 @@ impl Store for Engine {
             .await?;
         rows.iter()
             .map(|r| {
-                let missing: Option<Vec<u8>> = r.get(4);
+                let missing: Option<Vec<u8>> = cell(r, 4)?;
                 Ok(Waiting {
                     record: record_id(r)?,
                     entry: Reference {
                         log: log_of(r, 1)?,
-                        seq: r.get::<i64, _>(2) as u64,
-                        leaf: Hash::from_slice(r.get(3)).map_err(damaged)?,
+                        seq: cell::<i64>(r, 2)? as u64,
+                        leaf: Hash::from_slice(cell(r, 3)?).map_err(damaged)?,
                     },
                     missing: missing.map(|m| Reference::from_slice(&m).map_err(damaged)).transpose()?,
                 })
@@ -473,7 +493,7 @@ impl Store for Engine {
         .bind(id_list(anchors))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(finding_row).collect()
+        Ok(rows.iter().filter_map(|r| read_or_skip(finding_row(r))).collect())
     }
 
     async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
@@ -496,7 +516,7 @@ impl Store for Engine {
         .bind(i64::from(f.limit))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(finding_row).collect()
+        Ok(rows.iter().filter_map(|r| read_or_skip(finding_row(r))).collect())
     }
 
     async fn finding_counts(&self, f: &FindingFilter) -> Result<Vec<(String, String, String, i64)>, StoreError> {
@@ -513,7 +533,8 @@ impl Store for Engine {
         .bind(f.until_ms)
         .fetch_all(&self.readers)
         .await?;
-        Ok(rows.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect())
+        let count = |r: &DbRow| Ok((cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
+        Ok(rows.iter().filter_map(|r| read_or_skip(count(r))).collect())
     }
 
     async fn findings_due(&self, through_ms: i64) -> Result<Vec<RecordId>, StoreError> {
@@ -526,15 +547,17 @@ impl Store for Engine {
 
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {
         let rows = sqlx::query("SELECT node, json FROM peers").fetch_all(&self.readers).await?;
-        rows.iter()
-            .map(|r| Ok(PeerRow { node: NodeId::from_slice(r.get(0)).map_err(damaged)?, json: r.get(1) }))
-            .collect()
+        let peer =
+            |r: &DbRow| Ok(PeerRow { node: NodeId::from_slice(cell(r, 0)?).map_err(damaged)?, json: cell(r, 1)? });
+        // What is remembered of a peer saves bytes; without it everything is compared.
+        Ok(rows.iter().filter_map(|r| read_or_skip(peer(r))).collect())
     }
 
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
         let rows =
             sqlx::query("SELECT log, start, size FROM carried ORDER BY log, start").fetch_all(&self.readers).await?;
-        rows.iter().map(|r| Ok((log_of(r, 0)?, r.get::<i64, _>(1) as u64, r.get::<i64, _>(2) as u64))).collect()
+        let range = |r: &DbRow| Ok((log_of(r, 0)?, cell::<i64>(r, 1)? as u64, cell::<i64>(r, 2)? as u64));
+        rows.iter().map(range).collect()
     }
 
     async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -565,7 +588,7 @@ impl Store for Engine {
             .bind(scope)
             .fetch_all(&self.readers)
             .await?;
-        Ok(rows.iter().map(|r| LocalKey { scope: r.get(0), key: r.get(1), value: r.get(2) }).collect())
+        rows.iter().map(|r| Ok(LocalKey { scope: cell(r, 0)?, key: cell(r, 1)?, value: cell(r, 2)? })).collect()
     }
 
     async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError> {
@@ -585,12 +608,12 @@ impl Store for Engine {
         .fetch_one(&self.readers)
         .await?;
         Ok(StoreCounts {
-            entries: row.get(0),
-            records: row.get(1),
-            waiting: row.get(2),
-            refused: row.get(3),
-            carried_bytes: row.get(4),
-            findings: row.get(5),
+            entries: cell(&row, 0)?,
+            records: cell(&row, 1)?,
+            waiting: cell(&row, 2)?,
+            refused: cell(&row, 3)?,
+            carried_bytes: cell(&row, 4)?,
+            findings: cell(&row, 5)?,
         })
     }
 
@@ -623,8 +646,8 @@ impl Engine {
         if rows.len() as i64 != count {
             return Err(StoreError::Conflict(format!("{log} does not hold {wanted:?}")));
         }
-        let mut hashes =
-            rows.iter().map(|r| Hash::from_slice(r.get(0)).map_err(damaged)).collect::<Result<Vec<_>, _>>()?;
+        let hash = |r: &DbRow| Hash::from_slice(cell(r, 0)?).map_err(damaged);
+        let mut hashes = rows.iter().map(hash).collect::<Result<Vec<_>, _>>()?;
         while hashes.len() > 1 {
             hashes = hashes.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
         }

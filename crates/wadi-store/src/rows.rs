@@ -37,6 +37,38 @@ pub struct RawEntry {
     pub bytes: Vec<u8>,
 }
 
+/// An entry beside its log's main branch as it lies there, nothing checked: of another branch, or of an excerpt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawLoose {
+    /// Its log.
+    pub log: Vec<u8>,
+    /// Its position.
+    pub seq: i64,
+    /// The hash it was stored under.
+    pub leaf: Vec<u8>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Whether it is an excerpt's, and not another branch's.
+    pub excerpt: bool,
+}
+
+/// A cosignature as it lies there, nothing checked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawCosignature {
+    /// The log that its key names.
+    pub log: Vec<u8>,
+    /// The witness that its key names.
+    pub witness: Vec<u8>,
+    /// The size by which it is chosen.
+    pub size: i64,
+    /// The time by which it is chosen.
+    pub time_s: i64,
+    /// What is signed.
+    pub checkpoint: Vec<u8>,
+    /// By whom and when.
+    pub cosignature: Vec<u8>,
+}
+
 /// Another branch of a forked log, held whole from the fork on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BranchRow {

@@ -644,7 +644,9 @@ fn page_sizes(file: Option<&File>, bytes: u64, wals: &[File]) -> (usize, usize) 
             1 => 65_536,
             page => usize::from(page),
         };
-        let usable = page.saturating_sub(usize::from(header[20]));
+        // No bytes of this project's pages are reserved: a header that says so is rotten.
+        let reserved = if page == PAGE_BYTES { 0 } else { usize::from(header[20]) };
+        let usable = page.saturating_sub(reserved);
         let fits = page == PAGE_BYTES || u64::from(u32_at(&header, 28)) * page as u64 == bytes;
         if is_size(page) && usable >= USABLE_MIN && fits {
             return (page, usable);

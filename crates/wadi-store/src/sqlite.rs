@@ -19,15 +19,16 @@ use crate::{
     queue::{GroupWriter, Progress, Queue},
     readable::check_readable,
     schema::MIGRATIONS,
-    tables::{Cells, Rows},
+    tables::{self, Cells, Rows},
 };
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
-use std::{path::Path, sync::Arc, time::Duration};
-use wadi_log::NodeId;
+use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc, time::Duration};
+use wadi_log::{NodeId, hex};
 use writes::write_batch;
 
 type Engine = SqliteStore;
@@ -97,6 +98,7 @@ impl SqliteStore {
             }
         };
         let existed = path.exists();
+        check_header(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)
@@ -106,6 +108,8 @@ impl SqliteStore {
             .busy_timeout(Duration::from_secs(10))
             // The writer moves the WAL itself (`move_wal`).
             .pragma("wal_autocheckpoint", "0")
+            // A rotten page is found when it is read, and not when something has been made of it.
+            .pragma("cell_size_check", "ON")
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         // What a batch's undoing needs stays in memory: another disk, of temporary files, may be full.
@@ -115,7 +119,7 @@ impl SqliteStore {
         migrate(&mut conn).await?;
         check_node(&mut conn, node).await?;
         check_readable(&mut conn).await?;
-        let held = meta(&mut conn, "commits").await? as u64;
+        let held = check_counters(&mut conn).await?;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
         let anchored = found.as_ref().map_or(0, |a| a.commits);
         let anchored_heads = found.as_ref().map(|a| a.heads.clone()).unwrap_or_default();
@@ -143,10 +147,22 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
-    /// What SQLite finds wrong with its pages and indexes. It reads the whole database.
+    /// What SQLite finds wrong with its pages and indexes, and what of this node's own keys does not read. It reads the whole
+    /// database.
     async fn structure_damage(&self) -> Result<Vec<String>, StoreError> {
         let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)").fetch_all(&self.readers).await?;
-        Ok(found.into_iter().filter(|line| line != "ok").collect())
+        let mut found: Vec<String> = found.into_iter().filter(|line| line != "ok").collect();
+        if found.is_empty() {
+            let local = &tables::LOCAL;
+            let sql = format!("SELECT {} FROM {}", local.names(), local.name);
+            let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&self.readers);
+            while let Some(row) = rows.try_next().await? {
+                let cells = local.columns.iter().enumerate();
+                found.extend(cells.filter_map(|(at, _)| row.try_get::<String, _>(at).err()).map(|e| e.to_string()));
+                found.truncate(20);
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -215,13 +231,61 @@ pub(crate) async fn schema(conn: &mut SqliteConnection) -> Result<i64, StoreErro
     Ok(found)
 }
 
+/// Bytes of a database file's header of which these checks know.
+const HEADER_BYTES: usize = 20;
+/// The newest file format that SQLite writes (file format, 1.3.3).
+const FORMAT_MAX: u8 = 2;
+
+/// A file format of the future is rot: this version's SQLite has written the file. It would open it for reading alone, and
+/// every write would fail.
+fn check_header(path: &Path) -> Result<(), StoreError> {
+    let mut header = [0u8; HEADER_BYTES];
+    let there = File::open(path).is_ok_and(|file| file.read_exact_at(&mut header, 0).is_ok());
+    if there && header.starts_with(b"SQLite format 3\0") && header[18..].iter().any(|format| *format > FORMAT_MAX) {
+        return Err(StoreError::Malformed(format!("its header names the file formats {:?}", &header[18..])));
+    }
+    Ok(())
+}
+
+/// The schema as the database itself says it, beside its header; none where an older version wrote it.
+async fn said_schema(conn: &mut SqliteConnection) -> Option<i64> {
+    let said = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema'").fetch_optional(conn).await;
+    said.ok().flatten()
+}
+
+/// Commits so far. The cursor of the newest change is set right where it lies behind the records that were changed by it:
+/// whoever follows the changes would miss what comes next.
+async fn check_counters(conn: &mut SqliteConnection) -> Result<u64, StoreError> {
+    let held = meta(conn, "commits").await?;
+    let held = u64::try_from(held).map_err(|_| StoreError::Malformed(format!("it is said to hold {held} commits")))?;
+    let changed = meta(conn, "changed").await?;
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(changed) FROM records").fetch_one(&mut *conn).await?;
+    if let Some(last) = last.filter(|last| *last > changed) {
+        tracing::error!(changed, last, "the cursor of changes was damaged; it is set right");
+        sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'changed'").bind(last).execute(conn).await?;
+    }
+    Ok(held)
+}
+
 async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found = schema(conn).await?;
+    let found = schema(conn).await;
+    if let Err(StoreError::NewerSchema { found, known }) = found
+        && said_schema(conn).await.is_some_and(|said| said <= known && (said ^ found).count_ones() == 1)
+    {
+        // One bit away from what the database itself says: the header is rotten.
+        return Err(StoreError::Malformed(format!("its header says schema {found}, the database an older one")));
+    }
+    let found = found?;
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;
         sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {}", n + 1))).execute(&mut *tx).await?;
         tx.commit().await?;
+    }
+    let known = MIGRATIONS.len() as i64;
+    if said_schema(conn).await != Some(known) {
+        // A disk without room for it does not keep the node from starting.
+        let _ = sqlx::query("INSERT OR REPLACE INTO meta VALUES ('schema', ?1)").bind(known).execute(conn).await;
     }
     Ok(())
 }
@@ -258,7 +322,16 @@ async fn check_node(conn: &mut SqliteConnection, node: NodeId) -> Result<(), Sto
         sqlx::query_scalar("SELECT value FROM meta WHERE key = 'node'").fetch_optional(&mut *conn).await?;
     match found {
         Some(found) if found == node.to_string() => Ok(()),
-        Some(found) => Err(StoreError::OtherNode { found, expected: node.to_string() }),
+        Some(found) => {
+            let enrolled: Vec<Vec<u8>> = sqlx::query_scalar("SELECT node FROM nodes").fetch_all(conn).await?;
+            let holds = |name: &str| enrolled.iter().any(|node| hex(node) == name);
+            // Every database holds its own node's enrolment.
+            if holds(&node.to_string()) && !holds(&found) {
+                let why = format!("it is said to belong to node {found}, of which it knows nothing");
+                return Err(StoreError::Malformed(why));
+            }
+            Err(StoreError::OtherNode { found, expected: node.to_string() })
+        }
         None => {
             sqlx::query("INSERT INTO meta VALUES ('node', ?1)").bind(node.to_string()).execute(conn).await?;
             Ok(())

@@ -1,12 +1,12 @@
 //! Every write of the store, once for both engines: compiled as a part of `sqlite.rs` and as a part of `postgres.rs`. One
 //! statement a table wherever there can be many rows; how many rows become one statement (`insert`) each engine says itself.
 
-use super::{DbConn, EACH, insert};
+use super::{DbConn, EACH, insert, reads::cell};
 use crate::{
     Batch, BranchRow, StoreError,
     tables::{self, Rows},
 };
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{LogId, RecordId, Reference, VerifiedBlock, VerifiedEntry, hex};
 
@@ -14,6 +14,7 @@ use wadi_log::{LogId, RecordId, Reference, VerifiedBlock, VerifiedEntry, hex};
 const BLOCK_BYTES: i64 = 8 * 1024;
 
 pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
+    take_out(conn, batch).await?;
     switch_branches(conn, batch).await?;
     write_blocks(conn, &batch.blocks, batch.at_ms).await?;
     write_entries(conn, batch.loose.iter(), 2, batch.at_ms).await?;
@@ -50,6 +51,47 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
     write_waiting(conn, batch).await?;
     write_findings(conn, batch).await?;
     write_rest(conn, batch).await
+}
+
+/// Takes out what rotted; what is to stand in its place is written after it.
+async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
+    for (log, seq, leaf) in &batch.entries_gone {
+        sqlx::query("DELETE FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3 AND main <> 1")
+            .bind(&log[..])
+            .bind(*seq)
+            .bind(&leaf[..])
+            .execute(&mut *conn)
+            .await?;
+    }
+    for (log, size) in &batch.checkpoints_gone {
+        sqlx::query("DELETE FROM checkpoints WHERE log = $1 AND size = $2")
+            .bind(log.to_bytes().to_vec())
+            .bind(*size)
+            .execute(&mut *conn)
+            .await?;
+    }
+    for (sql, keys) in [
+        ("DELETE FROM cosignatures WHERE log = $1 AND witness = $2", &batch.cosignatures_gone),
+        ("DELETE FROM branches WHERE log = $1 AND leaf = $2", &batch.branches_rotten),
+    ] {
+        for (log, of) in keys {
+            sqlx::query(sql).bind(&log[..]).bind(&of[..]).execute(&mut *conn).await?;
+        }
+    }
+    for (sql, keys) in [
+        ("DELETE FROM nodes WHERE node = $1", &batch.enrolments_gone),
+        ("DELETE FROM forks WHERE log = $1", &batch.forks_gone),
+    ] {
+        for key in keys {
+            sqlx::query(sql).bind(&key[..]).execute(&mut *conn).await?;
+        }
+    }
+    let mut rows = Rows::of(&tables::CHECKPOINTS);
+    let heads: BTreeMap<_, _> = batch.heads.iter().map(|c| ((c.checkpoint.log, c.checkpoint.size), c)).collect();
+    for ((log, size), signed) in heads {
+        rows.bytes(log.to_bytes()).int(size as i64).bytes(signed.to_bytes()).int(0);
+    }
+    insert(conn, rows, "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed").await
 }
 
 fn reference(rows: &mut Rows, r: &Reference) {
@@ -92,8 +134,10 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
     .bind(&logs)
     .fetch_all(&mut *conn)
     .await?;
-    let mut ends: BTreeMap<Vec<u8>, (u64, i64)> =
-        held.iter().map(|r| (r.get(0), (r.get::<i64, _>(1) as u64, r.get(2)))).collect();
+    let mut ends: BTreeMap<Vec<u8>, (u64, i64)> = BTreeMap::new();
+    for r in &held {
+        ends.insert(cell(r, 0)?, (cell::<i64>(r, 1)? as u64, cell(r, 2)?));
+    }
     let mut tree = Rows::of(&tables::TREE);
     let mut checkpoints: BTreeMap<(Vec<u8>, i64), (Vec<u8>, i64)> = BTreeMap::new();
     let (mut last, mut closed) = (BTreeMap::new(), Vec::new());
@@ -261,8 +305,8 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
     .bind(serde_json::to_string(&sizes).expect("text and numbers serialise"))
     .fetch_all(&mut *conn)
     .await?;
-    let kept: BTreeMap<(Vec<u8>, u64), Vec<u8>> =
-        kept.iter().map(|r| ((r.get(0), r.get::<i64, _>(1) as u64), r.get(2))).collect();
+    let signed = |r| Ok::<_, StoreError>(((cell::<Vec<u8>>(r, 0)?, cell::<i64>(r, 1)? as u64), cell::<Vec<u8>>(r, 2)?));
+    let kept = kept.iter().map(signed).collect::<Result<BTreeMap<_, _>, _>>()?;
     let mut rows = Rows::of(&tables::COSIGNED);
     for ((log, size, witness), c) in all {
         if kept.get(&(log.to_bytes().to_vec(), size)).is_some_and(|signed| *signed == c.checkpoint.to_bytes()) {
@@ -322,7 +366,8 @@ async fn write_terms(
     .bind(ids)
     .fetch_all(&mut *conn)
     .await?;
-    let held: BTreeSet<Term> = held.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect();
+    let term = |r| Ok::<Term, StoreError>((cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
+    let held = held.iter().map(term).collect::<Result<BTreeSet<Term>, _>>()?;
     let mut now: BTreeSet<Term> = BTreeSet::new();
     for r in &batch.records {
         now.extend(r.terms.iter().map(|(what, value)| (r.id.0.to_vec(), what.clone(), value.clone(), r.born_ms)));

@@ -447,6 +447,8 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
         "DROP TABLE logs",
         "UPDATE nodes SET enrolment = x'00'",
         "INSERT INTO logs VALUES (x'00', 1, x'00', x'00', 0, 0)",
+        "UPDATE meta SET value = -3 WHERE key = 'commits'",
+        "UPDATE meta SET value = replace(value, substr(value, 1, 1), 'x') WHERE key = 'node'",
     ] {
         let before = SetAside::all(&dir).len();
         let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();

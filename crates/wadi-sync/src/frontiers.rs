@@ -214,7 +214,7 @@ impl Session {
     pub(crate) fn remember(&mut self, out: &mut Vec<Output>) {
         let held = self.visible_frontier();
         let digest = held.digest();
-        if held.0.len() <= REMEMBERED_MAX && self.remembered != Some(digest) {
+        if !held.0.is_empty() && held.0.len() <= REMEMBERED_MAX && self.remembered != Some(digest) {
             self.remembered = Some(digest);
             out.push(Output::Remember(Box::new(held)));
         }

@@ -367,7 +367,13 @@ impl Session {
                 }
                 self.pump(out);
             }
-            Input::Refreshed(log) => self.refresh(log, out),
+            Input::Refreshed(log) => {
+                // Too early to be shown: it is when the frontiers are compared.
+                if let Some(start) = self.start.as_mut().filter(|_| !self.agreed) {
+                    start.uncosigned.insert(log);
+                }
+                self.refresh(log, out);
+            }
             Input::NewMembers(new) => {
                 if let Some(start) = &mut self.start {
                     start.members.extend(new.iter().cloned());

@@ -24,7 +24,9 @@ use tokio::{
 use tracing_subscriber::EnvFilter;
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
-use wadi_node::{Clock, Event, Node, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, SystemClock};
+use wadi_node::{
+    Clock, Event, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, SystemClock,
+};
 use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SetAside, SqliteStore, Store};
 use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
 
@@ -199,7 +201,7 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     let path = config.data.join("operator.token");
     if let Ok(text) = std::fs::read_to_string(&path)
-        && node.store().local("token", &hash_token(text.trim())).await?.is_some()
+        && matches!(node.store().local("token", &hash_token(text.trim())).await, Ok(Some(_)))
     {
         return Ok(());
     }
@@ -243,7 +245,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     let ballast = if config.database.is_some() { 0 } else { config.ballast_mib << 20 };
     let room = RoomKeeper::open(&config.data, RoomPlan { ballast, low: config.room_low_mib << 20 });
     let store = open_or_stand_by(&config, &papers, &listener).await?;
-    let node = Node::start(Start {
+    let started = Node::start(Start {
         keys: NodeKeys { log_key: papers.log_key, root: papers.root },
         me: papers.enrolment,
         known: papers.known,
@@ -254,7 +256,14 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
             bytes_s: (config.scrub_mib_s * 1_048_576.0) as u64,
         },
     })
-    .await?;
+    .await;
+    if let Err(NodeError::Store(error)) = &started
+        && error.is_rot()
+    {
+        // It opens, and nothing can be made of it: the next start does not come this way again.
+        mark_for_rebuild(&config, &error.to_string());
+    }
+    let node = started?;
     let mut events = node.listen();
     // The software's own logs are the first to be given up.
     let log = config.log.clone();
