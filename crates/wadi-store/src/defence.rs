@@ -28,7 +28,7 @@ pub fn off(name: &str) -> bool {
     let off = OFF.get_or_init(|| {
         let text = std::env::var("WADI_DEFENCE_OFF").unwrap_or_default();
         let names: Vec<String> = text.split(',').map(str::trim).filter(|n| !n.is_empty()).map(String::from).collect();
-        for unknown in names.iter().filter(|n| !NAMES.contains(&n.as_str())) {
+        if let Some(unknown) = names.iter().find(|n| !NAMES.contains(&n.as_str())) {
             panic!("WADI_DEFENCE_OFF names {unknown:?}, which is no defence; there are {}", NAMES.join(", "));
         }
         names

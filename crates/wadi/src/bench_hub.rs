@@ -87,11 +87,10 @@ impl Site {
     /// The records of these numbers, and an edit of each after all of them, in blocks as sites send them.
     fn blocks(&mut self, numbers: &[usize], contradictory: bool) -> Result<Vec<Block>, Failure> {
         let (mut entries, mut firsts) = (Vec::new(), Vec::new());
-        let mut seq = self.peaks.size();
-        for n in numbers {
+        let from = self.peaks.size();
+        for (n, seq) in numbers.iter().zip(from..) {
             let entry = self.entry("PORT", &draft(*n, contradictory), None, vec![])?;
             let reference = Reference { log: self.log, seq, leaf: wadi_log::leaf_hash(&entry.encode()?) };
-            seq += 1;
             firsts.push(reference);
             entries.push(entry);
         }
