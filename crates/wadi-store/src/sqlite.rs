@@ -284,8 +284,13 @@ async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     }
     let known = MIGRATIONS.len() as i64;
     if said_schema(conn).await != Some(known) {
-        // A disk without room for it does not keep the node from starting.
-        let _ = sqlx::query("INSERT OR REPLACE INTO meta VALUES ('schema', ?1)").bind(known).execute(conn).await;
+        let wrote = sqlx::query("INSERT OR REPLACE INTO meta VALUES ('schema', ?1)").bind(known).execute(conn).await;
+        match wrote.map_err(StoreError::from) {
+            // A disk without room for it does not keep the node from starting; the next start says it.
+            Ok(_) | Err(StoreError::Full(_)) => {}
+            // A sync that failed may have lost what the migrations wrote as well.
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
