@@ -598,6 +598,39 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     hub.stop().await;
 }
 
+/// A hub that sends again what was handed over writes nothing over that nobody has looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_rotted_is_told_though_its_entries_come_again() {
+    let setup = setup(4).await;
+    let image = &setup.images[1];
+    let dir = setup.country.dir().join("again");
+    copy_dir(&image.dir, &dir);
+    let rotten = "UPDATE records SET json = replace(json, 'the bridge is closed', 'the bridge is rotten') \
+                  WHERE crossing = 'QAM' AND lane = 3";
+    assert_eq!(on_disk(&dir, rotten).await, 1);
+    // All that was handed over is asked for again, as after any doubt.
+    let doubt = "INSERT OR REPLACE INTO local (scope, key, value) VALUES ('excerpt-lost', '*', '')";
+    assert_eq!(on_disk(&dir, doubt).await, 1);
+    let trb = setup.country.start_as_daemon("trb", &dir, true).await.expect("it starts");
+    let hub = setup.country.start_in("hub", &setup.hub).await.expect("the hub starts");
+    let wire = connect(&trb, &hub);
+    until("what was handed over came again", async || {
+        trb.store().local("excerpt-lost", "*").await.is_ok_and(|doubt| doubt.is_none())
+    })
+    .await;
+    trb.scrub_soon();
+    until("the scrub has told of it", async || {
+        let scrub = trb.scrub_status();
+        assert!(scrub.running || scrub.ended_ms == 0 || scrub.rederived > 0, "nobody was told: {scrub:?}");
+        !scrub.running && scrub.rederived > 0
+    })
+    .await;
+    assert!(records(&trb).await.expect("records") == image.records, "it stands as its entries made it");
+    drop(wire);
+    trb.stop().await;
+    hub.stop().await;
+}
+
 /// A bit that turns one word into another: whoever reads the entry without its hash is told what nobody has said.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_rotted_is_never_taken_for_what_was_said() {

@@ -11,6 +11,7 @@ use wadi_log::{
     Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId, RecordId, Role,
     SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
 };
+use wadi_record::Row;
 use wadi_store::{CosignedHead, LocalKey};
 use wadi_sync::ExcerptEntry;
 
@@ -333,7 +334,16 @@ impl Desk {
                 if id != record {
                     return false;
                 }
-                if let Err(error) = self.add_change(g, &entry, record).await {
+                // What is held already is not written anew: what lies there may have rotted, and the scrub is to find it.
+                let added = match self.book(g, record).await {
+                    Ok(Some(book)) if matches!(book.row(&reference), Some((_, Row::Counts | Row::Refused(_)))) => {
+                        g.batch.about.push((record, reference));
+                        Ok(())
+                    }
+                    Ok(_) => self.add_change(g, &entry, record).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = added {
                     // Half of it is in the group already.
                     g.broken = Some(error);
                     return false;

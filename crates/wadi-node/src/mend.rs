@@ -111,9 +111,14 @@ impl Desk {
                 let leaves: Vec<Hash> =
                     leaves.into_iter().filter(|(seq, _)| *seq >= at).map(|(_, leaf)| leaf).collect();
                 let branch = BranchRow { log, from: at, checkpoint: signed.clone(), leaves };
-                // What came later, and had begun earlier, does not shorten it.
+                // What came later, and had begun earlier, does not shorten it; nor does it stand beside a log that it became
+                // the beginning of meanwhile.
                 let held = self.store.branches(Some(&log)).await.unwrap_or_default();
-                if !held.iter().any(|b| is_further(b, &branch)) {
+                let further = held.iter().chain(&g.batch.branches).any(|b| is_further(b, &branch));
+                let head = &signed.checkpoint;
+                let is_log = self.held(&log) >= head.size
+                    && matches!(root_at(&*self.store, &log, head.size).await, Ok(Some(root)) if root == head.root);
+                if !further && !is_log {
                     g.batch.branches.push(branch);
                 }
                 g.verdicts_moved = true;
