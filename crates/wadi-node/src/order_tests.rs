@@ -64,9 +64,15 @@ impl Country {
         let store = SqliteStore::open(&dir, me.node()).await.unwrap();
         let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
         let known = self.members.clone();
-        Node::start(Start { keys, me, known, store, clock: self.clock.clone(), scrub: Default::default() })
-            .await
-            .unwrap()
+        let start = Start { keys, me, known, store, clock: self.clock.clone(), scrub: Default::default() };
+        let node = Node::start(start).await.unwrap();
+        // Its desk learns of the others once it runs.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while node.with_control(|c| c.enrolments().count()) < self.members.len() {
+            assert!(Instant::now() < deadline, "the members are not learned");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        node
     }
 
     pub(crate) fn members_of(&self, role: Role) -> Vec<NodeId> {
