@@ -19,7 +19,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
@@ -142,6 +142,8 @@ pub struct Node {
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) reconciled: Arc<AtomicI64>,
+    /// How often the reconciler found nothing left to look at.
+    pub(crate) reconciler_rests: AtomicU64,
     pub(crate) room: Arc<Room>,
 }
 
@@ -238,6 +240,7 @@ impl Node {
             reconcile: reconcile.clone(),
             recheck,
             reconciled: Arc::new(AtomicI64::new(0)),
+            reconciler_rests: AtomicU64::new(0),
             room,
             me: me.clone(),
         });

@@ -189,10 +189,14 @@ fn same(one: &Found, other: &Found, what: &str) {
     assert!(differ.is_empty(), "{what} found something else: {differ:#?}");
 }
 
-/// Waits until a hub has looked at every change.
+/// Waits until a hub has looked at every change, and at what came due: a rest that began before this call says nothing of what
+/// came since, the one after it does.
 pub(crate) async fn looked(hub: &Node) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while hub.recheck.load(Ordering::Relaxed) || !hub.store.changes(hub.reconciled(), 1).await.unwrap().is_empty() {
+    let rests = || hub.reconciler_rests.load(Ordering::Relaxed);
+    let before = rests();
+    while rests() < before + 2 || !hub.store.changes(hub.reconciled(), 1).await.unwrap().is_empty() {
+        hub.reconcile.notify_one();
         assert!(Instant::now() < deadline, "the reconciler does not come to an end");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -83,6 +83,7 @@ impl Reconciler {
             match self.step(&node).await {
                 Ok(true) => {}
                 Ok(false) => {
+                    node.reconciler_rests.fetch_add(1, Ordering::Relaxed);
                     drop(node);
                     self.wake.notified().await;
                 }
