@@ -211,9 +211,23 @@ impl World {
 
     /// The same with more in its environment.
     pub fn launch_with(&self, name: &str, env: &[(&str, OsString)]) {
+        let path = self.site(name).dir.join("stderr.log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log");
+        self.launch_logging_to(name, env, log.into());
+    }
+
+    /// The same with a log of which nobody reads a line: the reading end is given back.
+    pub fn launch_unread(&self, name: &str) -> std::process::ChildStderr {
+        self.launch_logging_to(name, &[], Stdio::piped()).expect("a pipe")
+    }
+
+    fn launch_logging_to(
+        &self,
+        name: &str,
+        env: &[(&str, OsString)],
+        log: Stdio,
+    ) -> Option<std::process::ChildStderr> {
         let site = self.site(name);
-        let log =
-            std::fs::OpenOptions::new().create(true).append(true).open(site.dir.join("stderr.log")).expect("a log");
         let child = Command::new(wadi())
             .args(["node", "run", "--config"])
             .arg(site.dir.join("node.toml"))
@@ -222,7 +236,10 @@ impl World {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn();
-        *site.child.lock().expect("no panic holds it") = Some(child.expect("the binary runs"));
+        let mut child = child.expect("the binary runs");
+        let pipe = child.stderr.take();
+        *site.child.lock().expect("no panic holds it") = Some(child);
+        pipe
     }
 
     /// A node.
@@ -386,6 +403,11 @@ impl Site {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+    /// Whether its process has ended.
+    pub fn has_ended(&self) -> bool {
+        let mut child = self.child.lock().expect("no panic holds it");
+        child.as_mut().is_none_or(|c| matches!(c.try_wait(), Ok(Some(_))))
     }
     /// Waits until it has ended by itself; its exit code.
     pub fn ended(&self) -> Option<i32> {

@@ -1,10 +1,12 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    desk::{Desk, Held, Ingested, Work},
+    desk::{Desk, Held, Ingested, TASK, Work},
     error::NodeError,
     excerpt::EXCERPT_LOST,
     node::Event,
+    repeats::Sent,
+    suspects::Suspect,
     write::{Based, Target, Write, Written},
 };
 use std::{
@@ -12,8 +14,8 @@ use std::{
     sync::atomic::Ordering,
 };
 use wadi_log::{
-    Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks, RecordId, Reference, Role,
-    Seen, Tip, VerifiedBlock, VerifiedEntry,
+    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks,
+    RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
 use wadi_record::{Book, Kind, Row, is_decision, state, terms, warnings};
 use wadi_store::{AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
@@ -22,6 +24,9 @@ use wadi_store::{AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalR
 const RUN_BYTES: usize = 8 * 1024;
 /// Records touched by one commit, beyond which the rest of a group waits for the next.
 const TOUCHED_MAX: usize = 1_500;
+/// Bytes of peers' entries in one commit, beyond which the rest waits for the next: a block of little bytes on the wire may
+/// inflate to a megabyte.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Heads that one `Seen` names.
 const SEEN_HEADS_MAX: usize = 200;
 
@@ -55,6 +60,10 @@ pub(crate) struct Group {
     /// Something failed half-way: nothing of this group may be committed.
     pub(crate) broken: Option<StoreError>,
     refresh: bool,
+    /// What is suspected, should the desk end over this commit.
+    suspects: Vec<Suspect>,
+    /// Bytes of entries that peers brought.
+    entry_bytes: usize,
 }
 
 impl Group {
@@ -80,6 +89,8 @@ impl Group {
             reload: false,
             broken: None,
             refresh: false,
+            suspects: Vec::new(),
+            entry_bytes: 0,
         }
     }
 
@@ -127,8 +138,9 @@ impl Desk {
                 item.refuse(&StoreError::Database("it could not be read after a write that failed".into()));
                 continue;
             }
+            group.entry_bytes = group.entry_bytes.saturating_add(item.entry_bytes());
             self.take(&mut group, item).await;
-            if group.books.len() > TOUCHED_MAX {
+            if group.books.len() > TOUCHED_MAX || group.entry_bytes > GROUP_BYTES_MAX {
                 let full = std::mem::replace(&mut group, Group::new(self.new_batch()));
                 self.commit(full).await;
             }
@@ -138,6 +150,10 @@ impl Desk {
 
     async fn take(&mut self, g: &mut Group, item: Work) {
         let Some(item) = self.admit(item) else { return };
+        let Some(item) = self.set_aside(g, item) else { return };
+        let suspect = item.suspect();
+        self.tasks.at(TASK, suspect.iter().cloned().collect());
+        g.suspects.extend(suspect);
         match item {
             Work::Write(write, reply) => match self.write_one(g, *write).await {
                 Ok(written) => g.done.push(Box::new(move |r| {
@@ -170,8 +186,9 @@ impl Desk {
             }
             Work::Learn(enrolments, peer) => self.learn(g, enrolments, peer),
             Work::Forks(proofs, peer) => self.take_forks(g, proofs, peer).await,
-            Work::Cosigned(checkpoint, cosignature) => self.take_cosignature(g, *checkpoint, cosignature),
-            Work::HubTime(time_s) => self.take_hub_time(g, time_s),
+            Work::Cosigned(checkpoint, cosignature) => self.take_cosignature(g, *checkpoint, cosignature).await,
+            Work::HubTime(hub, time_s, how) => self.take_hub_time(g, hub, time_s, how),
+            Work::Refresh { at_once } => self.refresh_now(g, at_once),
             Work::Excerpt { record, entries, peer, reply } => {
                 let taken = self.take_excerpt(g, record, entries, peer).await;
                 g.done.push(Box::new(move |r| {
@@ -185,7 +202,7 @@ impl Desk {
                     let _ = reply.send(r.is_ok());
                 }));
             }
-            Work::Refusal(row) => g.batch.refusals.push(row),
+            Work::Refusal(row) => g.batch.refuse(row),
             Work::Peer(row) => g.batch.peers.push(row),
             Work::Local(keys, gone, reply) => {
                 g.batch.local.extend(keys);
@@ -194,6 +211,10 @@ impl Desk {
                     let _ = reply.send(r.map_err(Into::into));
                 }));
             }
+            Work::BeginAnew(device, reply) => match self.begin_anew(g, device).await {
+                Ok(begun) => g.done.push(Box::new(move |r| drop(reply.send(r.map(|()| begun).map_err(Into::into))))),
+                Err(error) => drop(reply.send(Err(error))),
+            },
             Work::At { record, at, time_ms, reply } => {
                 let _ = reply.send(self.record_at(g, record, &at, time_ms).await);
             }
@@ -226,6 +247,7 @@ impl Desk {
 
     /// Signs what was written, projects what was touched, commits, and tells whoever waits.
     async fn commit(&mut self, mut g: Group) {
+        self.tasks.at(TASK, std::mem::take(&mut g.suspects));
         let outcome = match g.broken.take() {
             Some(error) => Err(error),
             None => self.prepare(&mut g).await,
@@ -259,7 +281,10 @@ impl Desk {
                 self.epoch = None;
                 self.room.heard(error);
                 match error {
-                    StoreError::Failed(why) => drop(self.events.send(Event::Failed(why.clone()))),
+                    StoreError::Failed(why) => {
+                        self.tasks.trouble("store", Some(why.clone()));
+                        let _ = self.events.send(Event::Failed(why.clone()));
+                    }
                     StoreError::Malformed(why) => drop(self.events.send(Event::Broken(why.clone()))),
                     _ => {}
                 }
@@ -478,7 +503,7 @@ impl Desk {
 
     /// Signs the entries written in this group, a run of about 8 KiB at a time.
     fn sign(&mut self, g: &mut Group) -> Result<(), StoreError> {
-        let hub_time_s = self.hub_time_s.load(Ordering::Relaxed);
+        let hub_time_s = self.time.heard_s();
         if g.refresh
             && let Some(epoch) = self.epoch
         {
@@ -486,6 +511,7 @@ impl Desk {
             g.pending.entry(log).or_default();
             let peaks = self.logs.get(&log).map(|h| h.peaks.clone()).unwrap_or_default();
             g.own_start.entry(log).or_insert(peaks);
+            self.time.to_show(log);
             g.events.push(Event::Refreshed(log));
         }
         for (log, entries) in std::mem::take(&mut g.pending) {
@@ -502,15 +528,18 @@ impl Desk {
                 peaks = block.peaks().clone();
                 g.batch.blocks.push(block);
             }
+            if log.lane == Lane::Control {
+                self.time.signed_head(log, hub_time_s);
+            }
             let tip = Tip { size: peaks.size(), root: peaks.root() };
             let checkpoint = g.batch.blocks.last().map(|b| b.checkpoint().clone());
             if let Some(checkpoint) = &checkpoint
                 && self.me.role == Role::Hub
             {
                 // A hub stores its own logs as it stores everybody's: its cosignature says so.
-                let time_s = (self.clock.now_ms() / 1000).max(0) as u64;
-                let cosignature = self.keys.log_key.cosign(&checkpoint.checkpoint, time_s);
+                let cosignature = self.keys.log_key.cosign(&checkpoint.checkpoint, self.time.signing_s());
                 self.control.write().expect("no panic holds it").learn_cosigned(cosignature.witness, log, tip);
+                g.batch.kept_heads.push(checkpoint.clone());
                 g.batch.cosignatures.push(CosignedHead { checkpoint: checkpoint.clone(), cosignature });
             }
             self.logs.insert(log, Held { peaks, checkpoint });
@@ -533,7 +562,7 @@ impl Desk {
     }
 
     /// The epoch of this start; the first write opens it with a `Boot` that names where the last one ended.
-    fn open_epoch(&mut self, g: &mut Group) -> Result<Epoch, NodeError> {
+    pub(crate) fn open_epoch(&mut self, g: &mut Group) -> Result<Epoch, NodeError> {
         if let Some(epoch) = self.epoch {
             return Ok(epoch);
         }
@@ -573,10 +602,6 @@ impl Desk {
         Ok(epoch)
     }
 
-    fn common_now(&self) -> Common {
-        Common { wall_ms: self.clock.now_ms(), ..Common::default() }
-    }
-
     /// Writes down which control heads, and before a decision which holds, this node has taken in, where they moved.
     async fn write_seen(&mut self, g: &mut Group, log: LogId, holds: bool) -> Result<(), NodeError> {
         let moved: Vec<Head> = {
@@ -605,9 +630,11 @@ impl Desk {
         if self.me.role == Role::Observer {
             return Err(NodeError::ForeignCrossing(format!("{} is an observer: it writes nothing", self.me.name)));
         }
-        if let Some(before) = self.written_before(g, &write).await? {
-            return Ok(before);
-        }
+        write.check_names()?;
+        let mut marks = match self.sent_before(g, &write).await? {
+            Sent::Before(written) => return Ok(*written),
+            Sent::First(marks) => marks,
+        };
         let (puts, events) = write.draft.check()?;
         let kind = write.draft.kind;
         let (crossing, record) = match write.target {
@@ -650,7 +677,8 @@ impl Desk {
             let decides = write.draft.events.iter().filter_map(|e| e.get("type")?.as_str()).any(is_decision);
             self.write_seen(g, log, decides).await?;
         }
-        let looks_wrong: Vec<String> = puts.iter().filter_map(|p| warnings(&p.key, &p.value)).collect();
+        let mut looks_wrong: Vec<String> = puts.iter().filter_map(|p| warnings(&p.key, &p.value)).collect();
+        let ahead = write.time_warning(self.clock.now_ms());
         let common = Common {
             officer: write.officer,
             department: write.department,
@@ -663,6 +691,7 @@ impl Desk {
         let entry = Entry { common, body: Body::Change(Change { record, based_on, puts, events }) };
         // Judge before it is appended: what would not count is told to whoever says it, and leaves no trace.
         let bytes = entry.encode()?;
+        wadi_store::defence::trip("write", &bytes);
         let reference = Reference { log, seq: self.held(&log), leaf: wadi_log::leaf_hash(&bytes) };
         let id = record.unwrap_or_else(|| RecordId::of_first(&reference));
         let verified = VerifiedEntry::recheck(reference, bytes)?;
@@ -689,28 +718,9 @@ impl Desk {
         g.fresh.entry(id).or_default().push(verified);
         g.touched.insert(id);
         let printed = g.books[&id].printed();
-        if let Some((scope, key)) = write.key {
-            let value = format!("{id} {reference}");
-            g.batch.local.push(LocalKey { scope, key, value });
-        }
+        looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
+        marks.keep(&mut g.batch, id, reference);
         Ok(Written { record: id, printed, entry: reference, repeated: false, warnings: looks_wrong })
-    }
-
-    /// What an earlier write with the same key came to.
-    async fn written_before(&mut self, g: &mut Group, write: &Write) -> Result<Option<Written>, NodeError> {
-        let Some((scope, key)) = &write.key else { return Ok(None) };
-        let now = g.batch.local.iter().find(|l| l.scope == *scope && l.key == *key).map(|l| l.value.clone());
-        let value = match now {
-            Some(value) => Some(value),
-            None => self.store.local(scope, key).await?,
-        };
-        let Some(value) = value else { return Ok(None) };
-        let bad = || NodeError::Store(StoreError::Database(format!("local key {scope} {key} does not read")));
-        let (id, entry) = value.split_once(' ').ok_or_else(bad)?;
-        let id = id.parse().map_err(|_| bad())?;
-        let printed = self.book(g, id).await?.map(|b| b.printed()).unwrap_or_default();
-        let entry = entry.parse().map_err(|_| bad())?;
-        Ok(Some(Written { record: id, printed, entry, repeated: true, warnings: vec![] }))
     }
 
     async fn write_control(
@@ -863,6 +873,7 @@ impl Desk {
         record: RecordId,
     ) -> Result<(), StoreError> {
         let reference = entry.reference();
+        wadi_store::defence::trip(TASK, entry.bytes());
         g.batch.about.push((record, reference));
         g.touched.insert(record);
         let known = self.book(g, record).await?.is_some();
@@ -880,7 +891,7 @@ impl Desk {
 
     pub(crate) fn note(&self, g: &mut Group, subject: String, code: &str, why: String, peer: String) {
         let at_ms = self.clock.now_ms();
-        g.batch.refusals.push(RefusalRow { subject, code: code.into(), why, peer, at_ms });
+        g.batch.refuse(RefusalRow { subject, code: code.into(), why, peer, at_ms, times: 1 });
     }
 }
 
@@ -888,7 +899,7 @@ fn runs(entries: &[Entry]) -> Vec<&[Entry]> {
     let (mut out, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (n, entry) in entries.iter().enumerate() {
         let size = entry.encode().map_or(0, |b| b.len());
-        if bytes > 0 && bytes + size > RUN_BYTES {
+        if bytes > 0 && bytes + size > RUN_BYTES || n - start == BLOCK_ENTRIES_MAX {
             out.push(&entries[start..n]);
             (start, bytes) = (n, 0);
         }

@@ -1,13 +1,18 @@
 //! The desk: the one task that changes a node. It keeps in memory what every write and every block needs.
 
 use crate::{
+    book_cache::BookCache,
     clock::Clock,
     error::NodeError,
     history::Account,
+    hub_time::How,
     judging::SeenIndex,
+    known_time::KnownTime,
     node::{Event, NodeKeys},
     resync_run::Orders,
     room::Room,
+    suspects::{Suspect, Suspects},
+    tasks::Tasks,
     wants::Wants,
     write::{Write, Written},
 };
@@ -23,14 +28,14 @@ use wadi_log::{
     Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Hash, Lane, LogId, NodeId,
     Peaks, RecordId, Reference, SignedCheckpoint, Tip, VerifiedEntry,
 };
-use wadi_record::{Book, Policy};
+use wadi_record::Policy;
 use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
 use wadi_sync::{ExcerptEntry, Fetched};
 
+/// The desk's name among the tasks.
+pub(crate) const TASK: &str = "desk";
 /// Things done in one group, and so in one commit, at most.
 const GROUP_MAX: usize = 256;
-/// Open records kept in memory: 15 to 20 KB each.
-const BOOKS_MAX: usize = 2_000;
 /// Logs whose `Seen` entries are kept in memory.
 const SEEN_MAX: usize = 4_096;
 /// Control entries read at once.
@@ -46,7 +51,10 @@ pub(crate) enum Work {
     Learn(Vec<Enrolment>, NodeId),
     Forks(Vec<ForkProof>, NodeId),
     Cosigned(Box<SignedCheckpoint>, Cosignature),
-    HubTime(i64),
+    /// A hub said its time.
+    HubTime(NodeId, i64, How),
+    /// The control log's head is to be signed anew, with the newest hub time: where that is due, or wherever there is a newer.
+    Refresh { at_once: bool },
     Excerpt {
         record: RecordId,
         entries: Vec<ExcerptEntry>,
@@ -57,6 +65,8 @@ pub(crate) enum Work {
     Refusal(RefusalRow),
     Peer(PeerRow),
     Local(Vec<LocalKey>, Vec<(String, String)>, Reply<()>),
+    /// A device's counter begins anew.
+    BeginAnew(String, Reply<u64>),
     At {
         record: RecordId,
         at: Vec<Reference>,
@@ -84,6 +94,31 @@ pub(crate) enum Work {
 }
 
 impl Work {
+    /// Bytes of entries that it brings.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        match self {
+            Self::Ingest(block, ..) => block.entries.iter().map(Vec::len).sum(),
+            Self::Excerpt { entries, .. } => entries.iter().map(|e| e.bytes.len()).sum(),
+            _ => 0,
+        }
+    }
+
+    /// What is suspected, should the desk end over this.
+    pub(crate) fn suspect(&self) -> Option<Suspect> {
+        match self {
+            Self::Ingest(block, _, _) => {
+                let head = &block.checkpoint.checkpoint;
+                Some(Suspect::block(&head.log, block.from, head.size))
+            }
+            Self::Excerpt { record, .. } => Some(Suspect::Excerpt { record: record.to_string() }),
+            Self::Write(write, _) => Some(Suspect::Write { digest: write.digest() }),
+            Self::At { record, .. } | Self::Account { record, .. } => {
+                Some(Suspect::Record { record: record.to_string() })
+            }
+            _ => None,
+        }
+    }
+
     /// Tells whoever waits that it was not done.
     pub(crate) fn refuse(self, error: &StoreError) {
         match self {
@@ -92,6 +127,7 @@ impl Work {
             Self::Ingest(_, _, reply) => drop(reply.send(Ingested::Refused { held: 0, code: error.code().into() })),
             Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
             Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::BeginAnew(_, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::At { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
@@ -102,7 +138,8 @@ impl Work {
             | Self::CutForks
             | Self::Forks(..)
             | Self::Cosigned(..)
-            | Self::HubTime(_)
+            | Self::HubTime(..)
+            | Self::Refresh { .. }
             | Self::Refusal(_)
             | Self::Peer(_) => {}
         }
@@ -130,11 +167,11 @@ pub(crate) struct Desk {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) control: Arc<RwLock<Control>>,
     pub(crate) frontier: Arc<RwLock<Frontier>>,
-    pub(crate) hub_time_s: Arc<std::sync::atomic::AtomicI64>,
+    pub(crate) time: Arc<KnownTime>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) logs: BTreeMap<LogId, Held>,
     pub(crate) standing: HashMap<LogId, u64>,
-    pub(crate) books: LruCache<RecordId, Book>,
+    pub(crate) books: BookCache,
     pub(crate) seen: LruCache<LogId, Arc<SeenIndex>>,
     pub(crate) policies: HashMap<Reference, Arc<Policy>>,
     pub(crate) default_policy: Arc<Policy>,
@@ -146,13 +183,17 @@ pub(crate) struct Desk {
     pub(crate) room: Arc<Room>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
-    pub(crate) refreshed: Option<(i64, Instant)>,
+    /// When this node cosigned the head that it holds of a log, Unix seconds.
+    pub(crate) taken_s: HashMap<LogId, i64>,
     pub(crate) wants: Arc<Mutex<Wants>>,
     pub(crate) orders: Arc<Mutex<Orders>>,
     /// Entries of other branches that this group brought and that the store does not hold yet.
     pub(crate) side: HashSet<Reference>,
     /// Has everything read through, where something was found or missed that only that sets right.
     pub(crate) scrub_now: Arc<Notify>,
+    pub(crate) tasks: Arc<Tasks>,
+    /// What earlier starts ended over: refused by name.
+    pub(crate) suspects: Arc<Suspects>,
 }
 
 impl Desk {
@@ -185,6 +226,9 @@ impl Desk {
         for c in self.store.cosignatures(None).await? {
             let head = &c.checkpoint.checkpoint;
             control.learn_cosigned(c.cosignature.witness, head.log, Tip { size: head.size, root: head.root });
+            if c.cosignature.witness == self.node() {
+                self.taken_s.insert(head.log, c.cosignature.time_s as i64);
+            }
         }
         for proof in self.store.forks().await? {
             // One that rotted would put a bound to a log that was never forked.
@@ -263,7 +307,10 @@ impl Desk {
 
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) {
         let mut group = Vec::new();
-        while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
+        // After an end over a whole group, a second one is to name the one thing that it was.
+        let group_max = if self.suspects.careful(TASK) { 1 } else { GROUP_MAX };
+
+        while queue.recv_many(&mut group, group_max).await > 0 {
             let mut stop = None;
             let mut work = Vec::new();
             for item in group.drain(..) {
@@ -292,9 +339,8 @@ impl Desk {
         self.store.close().await;
     }
 
-    pub(crate) fn new_cache() -> (LruCache<RecordId, Book>, LruCache<LogId, Arc<SeenIndex>>) {
-        let size = |n: usize| NonZeroUsize::new(n).expect("not zero");
-        (LruCache::new(size(BOOKS_MAX)), LruCache::new(size(SEEN_MAX)))
+    pub(crate) fn new_seen() -> LruCache<LogId, Arc<SeenIndex>> {
+        LruCache::new(NonZeroUsize::new(SEEN_MAX).expect("not zero"))
     }
 
     pub(crate) fn new_batch(&mut self) -> Batch {

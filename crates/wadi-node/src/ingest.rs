@@ -3,10 +3,11 @@
 use crate::{
     commit::Group,
     desk::{Desk, Held, Ingested},
+    evidence::known_root,
+    hub_time::How,
     mend::record_of,
     node::Event,
 };
-use std::sync::atomic::Ordering;
 use wadi_log::{
     Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId, RecordId, Role,
     SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
@@ -14,11 +15,6 @@ use wadi_log::{
 use wadi_record::Row;
 use wadi_store::{CosignedHead, LocalKey};
 use wadi_sync::ExcerptEntry;
-
-/// Hub seconds after which a site signs its control log's head anew, naming the newer hub time.
-const REFRESH_S: i64 = 300;
-/// The least pause between two such signatures.
-const REFRESH_PAUSE: std::time::Duration = std::time::Duration::from_secs(4);
 
 impl Desk {
     pub(crate) async fn ingest(&mut self, g: &mut Group, mut block: Block, peer: NodeId) -> Result<Ingested, Ingested> {
@@ -29,15 +25,12 @@ impl Desk {
         let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
         let Some(author) = author else {
             let why = format!("a block of node {}, which is not enrolled here", log.node);
-            self.note(g, log.origin(), "not_enrolled", why, peer.to_string());
+            // Counted by who brought it: the names of strangers are as many as anybody invents.
+            self.note(g, peer.to_string(), "not_enrolled", why, peer.to_string());
             return Err(refused("not_enrolled"));
         };
         let peaks = self.logs.get(&log).map(|h| h.peaks.clone()).unwrap_or_default();
-        let newer = self
-            .logs
-            .get(&log)
-            .and_then(|h| h.checkpoint.as_ref())
-            .is_none_or(|c| c.checkpoint.hub_time_s < head.hub_time_s);
+        let newer = self.names_newer(&block.checkpoint);
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
             // Held already: taking it again changes nothing. That it is the same, equal frontiers prove; another branch
             // is the search for forks' to find.
@@ -59,13 +52,10 @@ impl Desk {
         }
         let block = match verify_block(block, &peaks, &author) {
             Ok(block) => block,
-            Err(error @ LogError::Gap { .. }) => {
-                self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
-                return Err(refused("gap"));
-            }
             Err(error) => {
-                self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
-                return Err(refused(error.code()));
+                let code = error.code();
+                self.note(g, log.node.to_string(), code, format!("{}: {error}", log.origin()), peer.to_string());
+                return Err(refused(if matches!(error, LogError::Gap { .. }) { "gap" } else { code }));
             }
         };
         let spoken_of = block.entries().iter().filter_map(record_of).collect();
@@ -90,8 +80,16 @@ impl Desk {
         }
         let tip = Tip { size: block.peaks().size(), root: block.peaks().root() };
         let cosignature = self.cosign(block.checkpoint());
+        if self.me.role == Role::Hub {
+            g.batch.kept_heads.push(block.checkpoint().clone());
+        }
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
         self.logs.insert(log, Held { peaks: block.peaks().clone(), checkpoint: Some(block.checkpoint().clone()) });
+        if block.entries().is_empty() && log.node != self.node() && self.me.role == Role::Crossing {
+            // A neighbour whose hub is dark signed its head anew: this node shows it to the hub.
+            self.time.to_show(log);
+            g.events.push(Event::Refreshed(log));
+        }
         g.batch.blocks.push(block);
         g.grown.insert(log, tip);
         if log.lane == Lane::Control
@@ -113,8 +111,10 @@ impl Desk {
         peer: NodeId,
     ) -> Result<(), wadi_store::StoreError> {
         let reference = verified.reference();
+        // Counted by author: whoever writes a thousand such entries fills one row with them.
+        let author = reference.log.node.to_string();
         let refuse = |desk: &Self, g: &mut Group, e: &LogError| {
-            desk.note(g, reference.to_string(), e.code(), e.to_string(), peer.to_string());
+            desk.note(g, author.clone(), e.code(), format!("{reference}: {e}"), peer.to_string());
         };
         let entry = match (verified.reading(), verified.entry()) {
             (Err(error), _) => {
@@ -123,8 +123,8 @@ impl Desk {
                 return Ok(());
             }
             (_, None) => {
-                let why = "an entry of a later version: it is kept until the software is renewed".to_string();
-                self.note(g, reference.to_string(), "later_version", why, peer.to_string());
+                let why = format!("{reference}: an entry of a later version is kept until the software is renewed");
+                self.note(g, author.clone(), "later_version", why, peer.to_string());
                 return Ok(());
             }
             (_, Some(entry)) => entry,
@@ -149,8 +149,7 @@ impl Desk {
     }
 
     fn cosign(&self, checkpoint: &SignedCheckpoint) -> Cosignature {
-        let time_s = (self.clock.now_ms() / 1000).max(0) as u64;
-        self.keys.log_key.cosign(&checkpoint.checkpoint, time_s)
+        self.keys.log_key.cosign(&checkpoint.checkpoint, self.time.signing_s())
     }
 
     fn learn_cosignature(&mut self, g: &mut Group, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
@@ -161,11 +160,14 @@ impl Desk {
             g.verdicts_moved |= control.bound(&head.log).is_some();
         }
         drop(control);
+        if cosignature.witness == self.node() {
+            self.taken_s.insert(checkpoint.checkpoint.log, cosignature.time_s as i64);
+        }
         g.batch.cosignatures.push(CosignedHead { checkpoint, cosignature });
     }
 
     /// A cosignature of a checkpoint that this node signed, sent, carried or heard of.
-    pub(crate) fn take_cosignature(&mut self, g: &mut Group, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
+    pub(crate) async fn take_cosignature(&mut self, g: &mut Group, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
         let log = checkpoint.checkpoint.log;
         let (author, witness) = {
             let control = self.control.read().expect("no panic holds it");
@@ -176,30 +178,30 @@ impl Desk {
             .verify(&author.log_key)
             .and_then(|()| cosignature.verify(&checkpoint.checkpoint, &witness.log_key));
         if let Err(error) = checked {
-            self.note(g, log.origin(), error.code(), error.to_string(), witness.name);
+            let why = format!("{}: {error}", log.origin());
+            self.note(g, log.node.to_string(), error.code(), why, witness.name);
             return;
         }
         if witness.role == Role::Hub {
             g.batch.carried_done.push((log, checkpoint.checkpoint.size));
             g.events.push(Event::HubCosigned(Box::new(checkpoint.clone()), cosignature));
-            self.take_hub_time(g, cosignature.time_s as i64);
+            self.take_hub_time(g, cosignature.witness, cosignature.time_s as i64, How::Past);
+        }
+        if witness.role == Role::Hub && self.holds_head(&checkpoint).await {
+            g.batch.kept_heads.push(checkpoint.clone());
         }
         self.learn_cosignature(g, checkpoint, cosignature);
     }
 
-    /// The hub's time, from its own words: it only ever moves on.
-    pub(crate) fn take_hub_time(&mut self, g: &mut Group, time_s: i64) {
-        if self.hub_time_s.fetch_max(time_s, Ordering::Relaxed) >= time_s {
-            return;
+    /// Whether a head is one of the log as it is held, and not of another branch.
+    async fn holds_head(&self, checkpoint: &SignedCheckpoint) -> bool {
+        let head = &checkpoint.checkpoint;
+        let Some(held) = self.logs.get(&head.log).filter(|held| head.size <= held.peaks.size()) else { return false };
+        if head.size == held.peaks.size() {
+            return head.root == held.peaks.root();
         }
-        let value = time_s.to_string();
-        g.batch.local.push(LocalKey { scope: "hub".into(), key: "time_s".into(), value });
-        // Not oftener than every few seconds of the machine's time either: the hub's answer brings a newer time again.
-        let due = self.refreshed.is_none_or(|(at_s, at)| time_s - at_s >= REFRESH_S && at.elapsed() >= REFRESH_PAUSE);
-        if due && self.epoch.is_some() && self.me.role == Role::Crossing {
-            self.refreshed = Some((time_s, std::time::Instant::now()));
-            self.refresh(g);
-        }
+        let root = known_root(&*self.store, &head.log, head.size).await;
+        root.is_ok_and(|root| root == Some(head.root))
     }
 
     pub(crate) fn learn(&mut self, g: &mut Group, enrolments: Vec<Enrolment>, peer: NodeId) {
@@ -213,7 +215,10 @@ impl Desk {
                     g.verdicts_moved = true;
                 }
                 Ok(false) => {}
-                Err(error) => self.note(g, name, error.code(), error.to_string(), peer.to_string()),
+                Err(error) => {
+                    let why = format!("the enrolment of {name:?}: {error}");
+                    self.note(g, peer.to_string(), error.code(), why, peer.to_string());
+                }
             }
         }
     }
@@ -224,7 +229,8 @@ impl Desk {
             let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
             let Some(author) = author else { continue };
             if let Err(error) = proof.verify(&author) {
-                self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
+                let why = format!("{}: {error}", log.origin());
+                self.note(g, log.node.to_string(), error.code(), why, peer.to_string());
                 continue;
             }
             let (before, known) = {
@@ -307,7 +313,8 @@ impl Desk {
             match verify_excerpt((e.log, e.seq), e.bytes, &e.path, &e.checkpoint, &author, (&e.cosignature, &hub)) {
                 Ok(entry) => verified.push(entry),
                 Err(error) => {
-                    self.note(g, record.to_string(), error.code(), error.to_string(), peer.to_string());
+                    let why = format!("an excerpt of {record}: {error}");
+                    self.note(g, peer.to_string(), error.code(), why, peer.to_string());
                     return false;
                 }
             }

@@ -77,7 +77,8 @@ impl Desk {
             let verified = match verify_stretch(stretch, &signed, &author) {
                 Ok(verified) => verified,
                 Err(error) => {
-                    self.note(g, log.origin(), error.code(), error.to_string(), peer.to_string());
+                    let why = format!("{}: {error}", log.origin());
+                    self.note(g, log.node.to_string(), error.code(), why, peer.to_string());
                     wrong = true;
                     continue;
                 }

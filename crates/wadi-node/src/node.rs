@@ -6,12 +6,15 @@ use crate::{
     desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
     excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
+    known_time::KnownTime,
     link::LinkAsk,
     read::Digests,
     reconciler::Reconciler,
     resync_run::{Orders, Runner},
     room::Room,
     scrub::{ScrubPace, ScrubStatus, Scrubber},
+    suspects::Suspects,
+    tasks::Tasks,
     wants::Wants,
     write::{Write, Written},
 };
@@ -59,6 +62,8 @@ pub struct Start {
     pub clock: Arc<dyn Clock>,
     /// How often and how fast everything held is read through.
     pub scrub: ScrubPace,
+    /// What earlier starts ended over.
+    pub suspects: Suspects,
 }
 
 /// What sessions and screens hear of.
@@ -111,7 +116,7 @@ pub struct Node {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) control: Arc<RwLock<Control>>,
     pub(crate) frontier: Arc<RwLock<Frontier>>,
-    pub(crate) hub_time_s: Arc<AtomicI64>,
+    pub(crate) time: Arc<KnownTime>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) me: Enrolment,
     pub(crate) keys: NodeKeys,
@@ -141,16 +146,20 @@ pub struct Node {
     pub(crate) scrubbing: tokio::sync::Mutex<()>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
+    /// Through which time each crossing is received, Unix milliseconds.
+    pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     pub(crate) reconciled: Arc<AtomicI64>,
     /// How often the reconciler found nothing left to look at.
     pub(crate) reconciler_rests: AtomicU64,
     pub(crate) room: Arc<Room>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) suspects: Arc<Suspects>,
 }
 
 impl Node {
     /// Reads what is stored and starts the desk.
     pub async fn start(start: Start) -> Result<Arc<Self>, NodeError> {
-        let Start { keys, me, known, store, clock, scrub: pace } = start;
+        let Start { keys, me, known, store, clock, scrub: pace, suspects } = start;
         me.verify(&keys.root)?;
         if keys.log_key.node() != me.node() {
             return Err(NodeError::Refused {
@@ -160,16 +169,17 @@ impl Node {
         }
         let control = Arc::new(RwLock::new(Control::new(keys.root)));
         let frontier = Arc::new(RwLock::new(Frontier::default()));
-        let hub_time_s = Arc::new(AtomicI64::new(0));
+        let time = Arc::new(KnownTime::new(clock.clone(), me.role == Role::Hub));
         let (events, _) = broadcast::channel(EVENTS_MAX);
-        let (books, seen) = Desk::new_cache();
-        let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
+                let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
         let recheck = Arc::new(AtomicBool::new(false));
         let wants = Arc::new(Mutex::new(Wants::default()));
         let orders = Arc::new(Mutex::new(Orders::default()));
         let room = Arc::new(Room::default());
         let scrub_now: Arc<Notify> = Arc::default();
+        let tasks: Arc<Tasks> = Arc::default();
+        let suspects = Arc::new(suspects);
         let mut desk = Desk {
             store: store.clone(),
             keys: keys.clone(),
@@ -177,12 +187,12 @@ impl Node {
             clock: clock.clone(),
             control: control.clone(),
             frontier: frontier.clone(),
-            hub_time_s: hub_time_s.clone(),
+            time: time.clone(),
             events: events.clone(),
             logs: BTreeMap::new(),
             standing: Default::default(),
-            books,
-            seen,
+            books: Default::default(),
+            seen: Desk::new_seen(),
             policies: Default::default(),
             default_policy: Arc::default(),
             epoch: None,
@@ -193,16 +203,16 @@ impl Node {
             room: room.clone(),
             stale: false,
             last_ms: 0,
-            refreshed: None,
+            taken_s: Default::default(),
             wants: wants.clone(),
             orders: orders.clone(),
             side: Default::default(),
             scrub_now: scrub_now.clone(),
+            tasks: tasks.clone(),
+            suspects: suspects.clone(),
         };
         desk.load().await?;
-        if let Some(time) = store.local("hub", "time_s").await?.and_then(|t| t.parse().ok()) {
-            hub_time_s.store(time, Ordering::Relaxed);
-        }
+        desk.recall_time().await?;
         desk.find_watermarks();
         let proofs: Vec<ForkProof> =
             desk.control.read().expect("no panic holds it").forks().values().cloned().collect();
@@ -210,13 +220,13 @@ impl Node {
             desk.want_branches(proof).await?;
         }
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
-        let handle = tokio::spawn(desk.run(receiver));
+        let handle = tasks.spawn("desk", desk.run(receiver));
         let node = Arc::new(Self {
             queue,
             store,
             control,
             frontier,
-            hub_time_s,
+            time,
             events,
             keys,
             clock,
@@ -239,22 +249,51 @@ impl Node {
             scrubbing: tokio::sync::Mutex::new(()),
             reconcile: reconcile.clone(),
             recheck,
+            watermarks: watermarks.clone(),
             reconciled: Arc::new(AtomicI64::new(0)),
             reconciler_rests: AtomicU64::new(0),
             room,
+            tasks,
+            suspects,
             me: me.clone(),
         });
         let id = node.id();
         node.introduce(me).await?;
         node.put(Work::Learn(known, id)).await;
-        let task = Scrubber::new(&node, pace).run();
-        *node.scrubber.lock().expect("no panic holds it") = Some(tokio::spawn(task));
-        *node.runner.lock().expect("no panic holds it") = Some(tokio::spawn(Runner::new(&node).run()));
+        node.set_alarm("set_aside", node.suspects.alarm());
+        let scrubber = node.spawn_watched("scrubber", Scrubber::new(&node, pace).run());
+        *node.scrubber.lock().expect("no panic holds it") = scrubber;
+        let runner = node.spawn_watched("resyncs", Runner::new(&node).run());
+        *node.runner.lock().expect("no panic holds it") = runner;
         if node.me.role == Role::Hub {
             let task = Reconciler::new(&node, watermarks, reconcile).run();
-            *node.reconciler.lock().expect("no panic holds it") = Some(tokio::spawn(task));
+            *node.reconciler.lock().expect("no panic holds it") = node.spawn_watched("reconciler", task);
         }
         Ok(node)
+    }
+
+    /// Runs a task whose end ends the process; nothing where it is left off, because it ended again and again.
+    pub fn spawn_watched<T: Send + 'static>(
+        &self,
+        task: &'static str,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<tokio::task::JoinHandle<()>> {
+        if let Some(why) = self.suspects.left_off(task) {
+            tracing::error!(task, why, "a task is left off");
+            self.set_alarm("left_off", Some(why.clone()));
+            self.tasks.trouble(task, Some(why));
+            return None;
+        }
+        Some(self.tasks.spawn(task, work))
+    }
+
+    /// The tasks that this node lives by.
+    pub fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
+    }
+    /// What earlier starts ended over.
+    pub fn suspects(&self) -> &Suspects {
+        &self.suspects
     }
 
     /// Writes what the database has to hold of the node itself. One that is new, or lost its tail, may hold less of the
@@ -300,9 +339,9 @@ impl Node {
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
-    /// The newest hub time known, Unix seconds; it moves as the hub is heard.
-    pub fn hub_time(&self) -> Arc<AtomicI64> {
-        self.hub_time_s.clone()
+    /// What is known of the time; it moves as the hub is heard.
+    pub fn time(&self) -> &Arc<KnownTime> {
+        &self.time
     }
     /// A listener for what happens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
@@ -366,7 +405,7 @@ impl Node {
     /// Notes something refused, to be shown.
     pub async fn note_refusal(&self, subject: String, code: String, why: String, peer: String) {
         let at_ms = self.now_ms();
-        self.put(Work::Refusal(RefusalRow { subject, code, why, peer, at_ms })).await;
+        self.put(Work::Refusal(RefusalRow { subject, code, why, peer, at_ms, times: 1 })).await;
     }
 
     /// Remembers something of a peer.
@@ -377,6 +416,11 @@ impl Node {
     /// Writes local keys, durably: they never leave this node.
     pub async fn set_local(&self, keys: Vec<LocalKey>, gone: Vec<(String, String)>) -> Result<(), NodeError> {
         self.ask(|reply| Work::Local(keys, gone, reply)).await
+    }
+
+    /// Lets a device's counter begin anew: no number that it gives from now on was given before. How often that was done.
+    pub async fn begin_anew(&self, device: &str) -> Result<u64, NodeError> {
+        self.ask(|reply| Work::BeginAnew(device.into(), reply)).await
     }
 
     /// The cursor of the newest change that was reconciled, with all before it.
@@ -400,6 +444,7 @@ impl Node {
 
     /// Finishes what is queued, closes the store and returns when all is on disk.
     pub async fn stop(&self) {
+        self.tasks.stopping();
         let reconciler = self.reconciler.lock().expect("no panic holds it").take();
         let scrubber = self.scrubber.lock().expect("no panic holds it").take();
         let runner = self.runner.lock().expect("no panic holds it").take();
@@ -409,8 +454,10 @@ impl Node {
             let _ = task.await;
         }
         let (reply, done) = oneshot::channel();
-        if self.queue.send(Work::Stop(reply)).await.is_ok() {
-            let _ = done.await;
+        let closed = self.queue.send(Work::Stop(reply)).await.is_ok() && done.await.is_ok();
+        if !closed {
+            // The desk is gone, and closes nothing any more.
+            self.store.close().await;
         }
         let handle = self.desk.lock().expect("no panic holds it").take();
         if let Some(handle) = handle {

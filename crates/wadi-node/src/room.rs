@@ -295,9 +295,9 @@ impl RoomKeeper {
     }
 
     /// Goes on looking for a running node, until the task is aborted. `on_level` hears of each new level.
-    pub fn keep(self, node: &Arc<Node>, on_level: impl Fn(RoomLevel) + Send + 'static) -> JoinHandle<()> {
+    pub fn keep(self, node: &Arc<Node>, on_level: impl Fn(RoomLevel) + Send + 'static) -> Option<JoinHandle<()>> {
         self.settle(node, &on_level);
-        tokio::spawn(self.run(node.clone(), on_level))
+        node.spawn_watched("room", self.run(node.clone(), on_level))
     }
 
     async fn run(mut self, node: Arc<Node>, on_level: impl Fn(RoomLevel) + Send + 'static) {

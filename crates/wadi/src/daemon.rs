@@ -3,13 +3,13 @@
 use crate::{
     config::Config,
     failure::{Exit, Failure},
+    log_sink::Log,
     pki::Papers,
 };
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::{
-    io::IsTerminal,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -20,18 +20,22 @@ use tokio::{
         Receiver,
         error::{RecvError, TryRecvError},
     },
+    task::JoinHandle,
 };
 use tracing_subscriber::EnvFilter;
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
 use wadi_node::{
-    Clock, Event, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, SystemClock,
+    Clock, Event, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, Suspects, SystemClock,
+    TaskEnd,
 };
 use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SetAside, SqliteStore, Store};
-use wadi_web::{Token, TokenScope, hash_token, new_token, router, run_spool};
+use wadi_web::{Limits, Token, TokenScope, hash_token, new_token, router, run_spool};
 
 /// Pause before a spool directory that could not be used is tried again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(5);
+/// What a stop may take; the process goes then, and the next start verifies what it holds.
+const STOP_MAX: Duration = Duration::from_secs(45);
 
 #[derive(Subcommand)]
 pub enum NodeCommand {
@@ -71,6 +75,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
     let papers = Papers::read(&config.papers)?;
     let e = &papers.enrolment;
     e.verify(&papers.root)?;
+    crate::check::papers_and_addresses(config, &papers)?;
     let peers = peers(config, &papers)?;
     let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers.len()});
     let (mut notes, mut exit) = (Vec::new(), Exit::Done);
@@ -123,11 +128,11 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
         }
     }
     notes.extend(certificate_alarm(papers.identity.ends_s(), jiff::Timestamp::now().as_second()));
-    notes.iter().for_each(|note| eprintln!("{note}"));
+    notes.iter().for_each(|note| crate::print::print_error!("{note}"));
     if json {
-        println!("{found}");
+        crate::print::print_line!("{found}");
     } else if exit == Exit::Done {
-        println!("{} ({}, {}): configuration, papers and database are in order", e.name, e.role.name(), e.node());
+        crate::print::print_line!("{} ({}, {}): configuration, papers and database are in order", e.name, e.role.name(), e.node());
     }
     Ok(exit)
 }
@@ -168,12 +173,12 @@ async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failu
     let moved = wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
     bar.finish_and_clear();
     if json {
-        println!(
+        crate::print::print_line!(
             "{}",
             serde_json::json!({"entries": moved.entries, "logs": moved.logs, "rows": moved.rows, "kept": moved.kept})
         );
     } else {
-        println!(
+        crate::print::print_line!(
             "{} entries of {} logs are moved, every hash and root checked. Now put\n  database = \"{to}\"\ninto the \
              configuration and start the node; the old database is kept as {}.",
             moved.entries,
@@ -218,63 +223,26 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<Exit, Failure> {
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))?;
-    // Colours are for people who look on, not for journals and files.
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let logs = tracing_subscriber::fmt().with_ansi(colours).with_env_filter(filter).with_writer(std::io::stderr);
-    let logs = logs.with_filter_reloading();
-    let logging = logs.reload_handle();
-    let _ = logs.try_init();
+    let log = Log::start(filter);
     std::fs::create_dir_all(config.data.join("log"))?;
     let papers = Papers::read(&config.papers)?;
+    crate::pki::close_secrets(&config.papers);
     let peers = peers(&config, &papers)?;
-    let clock: Arc<dyn Clock> = match &config.clock {
-        Some(c) => Arc::new(SystemClock::scaled(c.origin_ms, c.real_ms, c.scale)),
-        None => Arc::new(SystemClock::real()),
-    };
+
     // Two processes on one database would sign two heads: the lock is held as long as this one lives.
     let _lock = lock(&config)?;
-    let listener = std::net::TcpListener::bind(config.http).map_err(|e| {
-        Failure::new(
-            "cannot_listen",
-            format!("cannot listen on http {}: {e}; is another node running here?", config.http),
-        )
-    })?;
-    listener.set_nonblocking(true)?;
+    let listener = listen_http(&config)?;
     let verify_at_start = !take_clean(&config.data);
     // A database server's disk is its own: there the ballast would keep nothing.
     let ballast = if config.database.is_some() { 0 } else { config.ballast_mib << 20 };
     let room = RoomKeeper::open(&config.data, RoomPlan { ballast, low: config.room_low_mib << 20 });
     let store = open_or_stand_by(&config, &papers, &listener).await?;
-    let started = Node::start(Start {
-        keys: NodeKeys { log_key: papers.log_key, root: papers.root },
-        me: papers.enrolment,
-        known: papers.known,
-        store,
-        clock,
-        scrub: ScrubPace {
-            every: Duration::from_secs_f64(config.scrub_hours * 3_600.0),
-            bytes_s: (config.scrub_mib_s * 1_048_576.0) as u64,
-        },
-    })
-    .await;
-    if let Err(NodeError::Store(error)) = &started
-        && error.is_rot()
-    {
-        // It opens, and nothing can be made of it: the next start does not come this way again.
-        mark_for_rebuild(&config, &error.to_string());
-    }
-    let node = started?;
+    let node = start_node(&config, &papers, store).await?;
     let mut events = node.listen();
-    // The software's own logs are the first to be given up.
-    let log = config.log.clone();
-    let room = room.keep(&node, move |level| {
-        let filter = match level {
-            RoomLevel::Fine => log.as_str(),
-            RoomLevel::Low => "warn",
-            RoomLevel::Scarce | RoomLevel::Full => "error",
-        };
-        let _ = logging.reload(EnvFilter::new(filter));
-    });
+
+    let mut helpers = Vec::new();
+    helpers.extend(keep_room(room, &node, &config, &log));
+    helpers.extend(node.spawn_watched("log", log.watch(node.clone())));
     if config.database.is_none() {
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
@@ -286,76 +254,185 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         }
     }
     if verify_at_start {
-        // Before anybody is answered, and before anything is shipped: what lies on the disk is what was acknowledged.
-        tracing::warn!("the last stop was not in order: the node's own entries are verified");
-        match node.verify_own().await {
-            Ok(()) => {}
-            // A full disk, or a server that is away: nothing is damaged by that, and holds are to be recorded.
-            Err(error) if error.is_passing() => {
-                tracing::error!(%error, "the node's own entries could not be verified; it is tried again soon");
-                node.scrub_soon();
-            }
-            Err(error) => {
-                mark_for_rebuild(&config, &error.to_string());
-                return Err(Failure { exit: Exit::Integrity, ..error.into() });
-            }
-        }
+        verify_own(&node, &config).await?;
     }
     operator_token(&node, &config).await?;
-    let network = Network::start(
-        node.clone(),
-        NetworkConfig {
-            listen: config.listen,
-            identity: papers.identity.clone(),
-            peers,
-            redial: Duration::from_secs_f64(config.redial_s),
-            idle: Duration::from_secs_f64(config.idle_s),
-            own_links: config.own_links,
+
+    let network = start_network(&node, &config, &papers, peers).await?;
+    node.tasks().report("links", network.failed());
+    helpers.extend(serve_http(&node, &config, &papers, listener)?);
+    helpers.extend(config.spool.clone().and_then(|dir| node.spawn_watched("spool", keep_spool(node.clone(), dir))));
+    helpers.extend(node.spawn_watched("replica_digests", wadi_node::run_replica_digests(node.clone())));
+    helpers.extend(node.spawn_watched("certificate", watch_certificate(node.clone(), papers.identity.ends_s())));
+    tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
+
+    let stop = until_stopped(&node, &mut events, &config).await?;
+    tracing::info!("stopping");
+    node.tasks().stopping();
+    network.stop().await;
+    helpers.iter().for_each(JoinHandle::abort);
+    finish(&node, stop, &mut events, &config).await
+}
+
+/// Brings everything to disk and says how the daemon ended.
+async fn finish(node: &Node, stop: Stop, events: &mut Receiver<Event>, config: &Config) -> Result<Exit, Failure> {
+    let end = match stop {
+        Stop::Failed(why) => return Err(Failure { exit: Exit::Integrity, ..Failure::new("write_failed", why) }),
+        Stop::Ended(end) => Some(end),
+        Stop::Asked => None,
+    };
+    if tokio::time::timeout(STOP_MAX, node.stop()).await.is_err() {
+        tracing::error!("the node did not come to its end in time; the next start verifies what it holds");
+    }
+    if let Some(why) = failed_since(events) {
+        return Err(Failure { exit: Exit::Integrity, ..Failure::new("write_failed", why) });
+    }
+    let Some(end) = end else {
+        if let Err(error) = node.suspects().settle(&config.data) {
+            tracing::warn!(%error, "what earlier starts ended over could not be put in order");
+        }
+        leave_clean(&config.data);
+        return Ok(Exit::Done);
+    };
+
+    // The service manager starts it again, and that start knows what to leave alone.
+    let at: Vec<String> = end.at.iter().map(ToString::to_string).collect();
+    let at = if at.is_empty() { String::new() } else { format!(", at {}", at.join("; ")) };
+    Err(Failure::new(
+        "task_ended",
+        format!("{} ended: {}{at}; nothing that was acknowledged is lost", end.task, end.why),
+    ))
+}
+
+fn listen_http(config: &Config) -> Result<std::net::TcpListener, Failure> {
+    let listener = std::net::TcpListener::bind(config.http).map_err(|e| {
+        Failure::new(
+            "cannot_listen",
+            format!("cannot listen on http {}: {e}; is another node running here?", config.http),
+        )
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn start_node(config: &Config, papers: &Papers, store: Arc<dyn Store>) -> Result<Arc<Node>, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(clock(&config, &papers));
+    let suspects = Suspects::read(&config.data).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what earlier starts ended over does not read; nothing is set aside");
+        Suspects::default()
+    });
+    let started = Node::start(Start {
+        keys: NodeKeys { log_key: papers.log_key.clone(), root: papers.root },
+        me: papers.enrolment.clone(),
+        known: papers.known.clone(),
+        store,
+        clock,
+        scrub: ScrubPace {
+            every: Duration::from_secs_f64(config.scrub_hours * 3_600.0),
+            bytes_s: (config.scrub_mib_s * 1_048_576.0) as u64,
         },
-        node.hub_time(),
-    )
-    .await?;
+        suspects,
+    })
+    .await;
+    if let Err(NodeError::Store(error)) = &started
+        && error.is_rot()
+    {
+        // It opens, and nothing can be made of it: the next start does not come this way again.
+        mark_for_rebuild(config, &error.to_string());
+    }
+    Ok(started?)
+}
+
+/// Keeps an eye on the disk. The software's own log is the first to be given up.
+fn keep_room(room: RoomKeeper, node: &Arc<Node>, config: &Config, log: &Log) -> Option<JoinHandle<()>> {
+    let usual = config.log.clone();
+    let set_filter = log.filter();
+    room.keep(node, move |level| {
+        let filter = match level {
+            RoomLevel::Fine => usual.as_str(),
+            RoomLevel::Low => "warn",
+            RoomLevel::Scarce | RoomLevel::Full => "error",
+        };
+        set_filter(EnvFilter::new(filter));
+    })
+}
+
+/// Verifies the node's own entries before anybody is answered, and before anything is shipped: what lies on the disk is what
+/// was acknowledged.
+async fn verify_own(node: &Node, config: &Config) -> Result<(), Failure> {
+    tracing::warn!("the last stop was not in order: the node's own entries are verified");
+    match node.verify_own().await {
+        Ok(()) => Ok(()),
+        // A full disk, or a server that is away: nothing is damaged by that, and holds are to be recorded.
+        Err(error) if error.is_passing() => {
+            tracing::error!(%error, "the node's own entries could not be verified; it is tried again soon");
+            node.scrub_soon();
+            Ok(())
+        }
+        Err(error) => {
+            mark_for_rebuild(config, &error.to_string());
+            Err(Failure { exit: Exit::Integrity, ..error.into() })
+        }
+    }
+}
+
+async fn start_network(
+    node: &Arc<Node>,
+    config: &Config,
+    papers: &Papers,
+    peers: Vec<PeerAddress>,
+) -> Result<Network, Failure> {
+    let network = NetworkConfig {
+        listen: config.listen,
+        identity: papers.identity.clone(),
+        peers,
+        redial: Duration::from_secs_f64(config.redial_s),
+        idle: Duration::from_secs_f64(config.idle_s),
+        own_links: config.own_links,
+    };
+    Ok(Network::start(node.clone(), network).await?)
+}
+
+fn serve_http(
+    node: &Arc<Node>,
+    config: &Config,
+    papers: &Papers,
+    listener: std::net::TcpListener,
+) -> Result<Option<JoinHandle<()>>, Failure> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let app = router(node.clone());
-    let http = if config.http_tls {
-        let tls = crate::tls::TlsListener::new(listener, &papers.identity)?;
-        tokio::spawn(async move { axum::serve(tls, app).await })
-    } else {
-        tokio::spawn(async move { axum::serve(listener, app).await })
-    };
-    let spool = config.spool.clone().map(|dir| {
-        let node = node.clone();
-        tokio::spawn(async move {
-            // A full disk passes: what lies in the directory is looked at again.
-            while let Err(error) = run_spool(node.clone(), dir.clone()).await {
-                tracing::error!(%error, "the spool directory cannot be used; it is tried again");
-                tokio::time::sleep(SPOOL_PAUSE).await;
+    let limits = Limits::default();
+    if config.http_tls {
+        let tls = crate::tls::acceptor(&papers.identity)?;
+        return Ok(node.spawn_watched("http", async move {
+            wadi_web::serve(listener, app, limits, move |stream| {
+                let tls = tls.clone();
+                async move { tls.accept(stream).await }
+            })
+            .await
+        }));
+    }
+    Ok(node.spawn_watched("http", wadi_web::serve(listener, app, limits, |stream| async { Ok(stream) })))
+}
+
+/// Works off the spool directory. One that cannot be used, or a disk that is full, passes: it is looked at again, and until
+/// then whoever asks whether the node is ready hears of it.
+async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
+    loop {
+        let mut run = std::pin::pin!(run_spool(node.clone(), dir.clone()));
+        let ended = match tokio::time::timeout(SPOOL_PAUSE, &mut run).await {
+            Ok(ended) => ended,
+            // It has worked for a while: it is in order.
+            Err(_) => {
+                node.tasks().trouble("spool", None);
+                run.await
             }
-        })
-    });
-    let digests = tokio::spawn(wadi_node::run_replica_digests(node.clone()));
-    let expiry = tokio::spawn(watch_certificate(node.clone(), papers.identity.ends_s()));
-    tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
-    let mut failed = until_stopped(&mut events, &config).await?;
-    tracing::info!("stopping");
-    network.stop().await;
-    http.abort();
-    room.abort();
-    digests.abort();
-    expiry.abort();
-    if let Some(spool) = spool {
-        spool.abort();
-    }
-    if failed.is_none() {
-        node.stop().await;
-        failed = failed_since(&mut events);
-    }
-    match failed {
-        Some(why) => Err(Failure { exit: Exit::Integrity, ..Failure::new("write_failed", why) }),
-        None => {
-            leave_clean(&config.data);
-            Ok(Exit::Done)
+        };
+        if let Err(error) = ended {
+            tracing::error!(%error, "the spool directory cannot be used; it is tried again");
+            node.tasks().trouble("spool", Some(format!("{} cannot be used: {error}", dir.display())));
         }
+        tokio::time::sleep(SPOOL_PAUSE).await;
     }
 }
 
@@ -408,7 +485,9 @@ async fn open_or_stand_by(
     }
     tracing::info!("standing by: another daemon writes to the database");
     let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-    let standing_by = tokio::spawn(async move { axum::serve(listener, wadi_web::standby_router()).await });
+    let app = wadi_web::standby_router();
+    let standing_by =
+        tokio::spawn(wadi_web::serve(listener, app, Limits::default(), |stream| async { Ok(stream) }));
     let store = tokio::select! {
         store = &mut opening => store,
         _ = terminate.recv() => Err(Failure::new("stopped", "stopped while standing by")),
@@ -486,12 +565,26 @@ fn certificate_alarm(ends_s: Option<i64>, now_s: i64) -> Option<String> {
     }
 }
 
+/// The clock that the configuration names. It is no earlier than the papers say that they were issued.
+fn clock(config: &Config, papers: &Papers) -> SystemClock {
+    let clock = match &config.clock {
+        Some(c) => SystemClock::scaled(c.origin_ms, c.real_ms, c.scale),
+        None => SystemClock::real(),
+    };
+    let issued = papers.known.iter().chain([&papers.enrolment]).map(|e| e.issued_s).max();
+    clock.not_before(issued.max(papers.identity.begins_s()).unwrap_or(0))
+}
+
 async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
+    let mut said = false;
     loop {
-        // By the hub's time where that is later: a clock that fell back does not make a certificate valid again.
-        let machine = jiff::Timestamp::now().as_second();
-        let now_s = machine.max(node.hub_time().load(std::sync::atomic::Ordering::Relaxed));
-        node.set_alarm("certificate", certificate_alarm(ends_s, now_s));
+        node.set_alarm("certificate", certificate_alarm(ends_s, node.time().expiry_s()));
+        // A clock that is wrong is said in the log, too, once each time.
+        let wrong = node.time().alarm();
+        if let Some(alarm) = wrong.as_ref().filter(|_| !said) {
+            tracing::error!("{alarm}");
+        }
+        said = wrong.is_some();
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
 }
@@ -504,26 +597,49 @@ fn mark_for_rebuild(config: &Config, why: &str) {
     }
 }
 
-/// Returns when the process is told to stop, or when writing failed and only a new start can judge the disk.
-async fn until_stopped(events: &mut Receiver<Event>, config: &Config) -> Result<Option<String>, Failure> {
+/// Why the daemon stops.
+enum Stop {
+    /// It was told to.
+    Asked,
+    /// Writing failed, and only a new start can judge the disk.
+    Failed(String),
+    /// A task ended that the node lives by.
+    Ended(TaskEnd),
+}
+
+/// Returns when the process has to stop. What a task that ended was at is written down first.
+async fn until_stopped(node: &Node, events: &mut Receiver<Event>, config: &Config) -> Result<Stop, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let failed = async {
         loop {
             match events.recv().await {
-                Ok(Event::Failed(why)) => return Some(why),
+                Ok(Event::Failed(why)) => return Stop::Failed(why),
                 Ok(Event::Broken(why)) => {
                     mark_for_rebuild(config, &why);
-                    return Some(why);
+                    return Stop::Failed(why);
                 }
-                Err(RecvError::Closed) => return None,
-                _ => {}
+                // Among what was missed may have been that writing failed.
+                Err(RecvError::Lagged(_)) => {
+                    if let Some(why) = node.tasks().troubles().remove("store") {
+                        return Stop::Failed(why);
+                    }
+                }
+                Err(RecvError::Closed) => return Stop::Ended(node.tasks().ended().await),
+                Ok(_) => {}
             }
         }
     };
-    Ok(tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-        why = failed => why,
-    })
+    let stop = tokio::select! {
+        _ = terminate.recv() => Stop::Asked,
+        _ = interrupt.recv() => Stop::Asked,
+        stop = failed => stop,
+        end = node.tasks().ended() => Stop::Ended(end),
+    };
+    if let Stop::Ended(end) = &stop
+        && let Err(error) = node.suspects().write(&config.data, end.clone())
+    {
+        tracing::error!(%error, "what the task was at could not be written down");
+    }
+    Ok(stop)
 }

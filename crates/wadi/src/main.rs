@@ -8,7 +8,10 @@ mod audit;
 mod backup;
 mod bench;
 mod bench_hub;
+mod bench_link;
+mod bench_pair;
 mod bundle;
+mod check;
 mod client;
 mod commands;
 mod compare;
@@ -18,14 +21,18 @@ mod demo;
 mod export;
 mod failure;
 mod findings;
+mod links;
+mod log_sink;
+mod output;
 mod pki;
+mod print;
 mod quarantine;
 mod resync;
 mod tls;
 
 use clap::{Args, Parser, Subcommand};
 use failure::{Exit, Failure};
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
 #[command(name = "wadi", version, about, max_term_width = 110)]
@@ -129,11 +136,19 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return told_of_usage(&error),
+    };
+    // What is written here is for its own user, whatever the umask was: records, keys, tokens, and copies of them.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    if matches!(cli.command, Command::Node { .. }) && !demo::die_with_demonstration() {
+        return ExitCode::from(1);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("wadi: {error}");
+            crate::print::print_error!("wadi: {error}");
             return ExitCode::from(1);
         }
     };
@@ -143,15 +158,28 @@ fn main() -> ExitCode {
     match outcome {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
-            eprintln!("wadi: {failure}");
+            crate::print::print_error!("wadi: {failure}");
             if json {
                 // Standard output may be what failed.
                 let told = serde_json::json!({"error": failure.code, "detail": failure.why});
-                let _ = writeln!(std::io::stdout(), "{told}");
+                print::print_line!("{}", print::shown_json(&told.to_string()));
             }
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// Help and versions, which were asked for, and command lines that do not read.
+fn told_of_usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    // A script that asked for JSON reads this as it reads any other failure.
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let why = error.to_string();
+        let why = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let told = serde_json::json!({"error": "usage", "detail": why});
+        print::print_line!("{}", print::shown_json(&told.to_string()));
+    }
+    ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8)
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
