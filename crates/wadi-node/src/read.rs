@@ -19,8 +19,10 @@ use wadi_store::{AnchorState, RecordFilter, RecordRow, StoredEntry};
 /// Of a lane of a crossing: its records, and digests over their documents and over their states.
 pub(crate) type Digests = (u8, String, i64, Hash, Hash);
 
-/// Terms that a lookout may look for.
-const LOOKED_FOR: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
+/// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock that runs fast, whose pace
+/// it cannot keep, of real ones.
+const OVERDUE_MS: i64 = 60_000;
+const OVERDUE_FAST_MS: i64 = 10_000;
 
 /// Where a record is safe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -32,6 +34,20 @@ pub enum Safety {
     Carried,
     /// At a hub, by its own cosignature.
     AtHub,
+}
+
+/// The flag of what an open hold names, or looks out for: it is derived when a record is read, and stored nowhere.
+pub const DETAINED: &str = "DETAINED";
+
+/// Says of a record that it is detained, and by which holds.
+fn mark_detained(record: &mut Json, holds: Vec<String>) {
+    if holds.is_empty() {
+        return;
+    }
+    if let Some(flags) = record["flags"].as_array_mut() {
+        flags.push(DETAINED.into());
+    }
+    record["detained_by"] = holds.into();
 }
 
 /// What a node holds of one lane of one crossing.
@@ -68,6 +84,10 @@ pub struct Status {
     pub waiting: i64,
     pub refused: i64,
     pub findings: i64,
+    /// Pending findings whose time is past by the hub's: what they wait for has not been heard. A hub's alone.
+    pub overdue: i64,
+    /// Through which time each crossing is received, Unix milliseconds. A hub's alone.
+    pub watermarks: BTreeMap<String, i64>,
     pub carried_bytes: i64,
     /// Entries of this node's own logs that no hub has cosigned.
     pub unsent: u64,
@@ -119,46 +139,47 @@ impl Node {
 
     /// A row as JSON, as [`Self::record`] gives it.
     pub async fn record_json(&self, row: &RecordRow) -> Result<Json, NodeError> {
-        let mut json: Json = serde_json::from_str(&row.json).unwrap_or_default();
-        let holds = self.open_holds_on(row).await?;
-        if !holds.is_empty() {
-            if let Some(flags) = json["flags"].as_array_mut() {
-                flags.push("DETAINED".into());
-            }
-            json["detained_by"] = holds.into();
-        }
-        let entries = self.store.record_entries(&row.id).await?;
-        let safety = entries.iter().map(|e| self.safety_of(e)).min().unwrap_or(Safety::LocalOnly);
-        json["safety"] = json!(safety);
-        json["changed"] = row.changed.into();
-        Ok(json)
+        let all = self.records_json(std::slice::from_ref(row)).await?;
+        all.into_iter().next().ok_or_else(|| NodeError::NoRecord(row.id.to_string()))
     }
 
-    /// Open holds that name a passage or an entry, or are lookouts for something it carries.
-    async fn open_holds_on(&self, row: &RecordRow) -> Result<Vec<String>, NodeError> {
-        let open = self.holds_on(row).await?.into_iter().filter(|h| h.open).map(|h| h.printed);
-        Ok(open.collect::<BTreeSet<_>>().into_iter().collect())
+    /// Rows as JSON, in their order.
+    pub async fn records_json(&self, rows: &[RecordRow]) -> Result<Vec<Json>, NodeError> {
+        let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
+        let mut held = self.held_by(&ids).await?;
+        let mut out = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut json: Json = serde_json::from_str(&row.json).unwrap_or_default();
+            mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
+            let entries = self.store.record_entries(&row.id).await?;
+            let safety = entries.iter().map(|e| self.safety_of(e)).min().unwrap_or(Safety::LocalOnly);
+            json["safety"] = json!(safety);
+            json["changed"] = row.changed.into();
+            out.push(json);
+        }
+        Ok(out)
     }
 
-    /// Holds that name a passage or an entry, or are lookouts for something it carries, released ones among them.
-    pub(crate) async fn holds_on(&self, row: &RecordRow) -> Result<Vec<RecordRow>, NodeError> {
-        if row.lane != Lane::Passage as u8 && row.lane != Lane::Customs as u8 {
-            return Ok(Vec::new());
+    /// State, flags, open holds and heads of records as they stand now, for the answers to writes.
+    pub async fn standings(&self, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Json>, NodeError> {
+        let mut held = self.held_by(ids).await?;
+        let mut out = BTreeMap::new();
+        for row in self.store.records_by_id(ids).await? {
+            let whole: Json = serde_json::from_str(&row.json).unwrap_or_default();
+            let mut json = json!({"state": whole["state"], "flags": whole["flags"], "heads": whole["heads"]});
+            mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
+            out.insert(row.id, json);
         }
-        let mut holds = self.store.by_term("link", &row.id.to_string(), 32).await?;
-        let terms: BTreeSet<String> = self
-            .store
-            .terms_of(&[row.id])
-            .await?
-            .into_iter()
-            .filter(|(_, what, _)| LOOKED_FOR.contains(&what.as_str()))
-            .map(|(_, _, value)| value)
-            .collect();
-        for term in terms {
-            holds.extend(self.store.by_term("target", &term, 32).await?);
+        Ok(out)
+    }
+
+    /// The printed ids of open holds that name these records, or look out for what they carry.
+    async fn held_by(&self, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Vec<String>>, NodeError> {
+        let mut held: BTreeMap<RecordId, Vec<String>> = BTreeMap::new();
+        for (id, hold) in self.store.detained(ids).await? {
+            held.entry(id).or_default().push(hold);
         }
-        let holds = holds.into_iter().filter(|h| h.lane == Lane::Hold as u8).map(|h| (h.id, h));
-        Ok(holds.collect::<BTreeMap<_, _>>().into_values().collect())
+        Ok(held)
     }
 
     /// Where one entry is safe.
@@ -254,6 +275,7 @@ impl Node {
         if let Some(first) = scrub.structure.first() {
             alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
         }
+        alarms.extend(self.time.alarm());
         alarms.extend(self.alarms.lock().expect("no panic holds it").values().cloned());
         let degraded = self.room.degraded();
         alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
@@ -285,12 +307,14 @@ impl Node {
             role: self.me.role.name().into(),
             crossing: self.me.crossing.map(|c| c.to_string()).unwrap_or_default(),
             now_ms: self.now_ms(),
-            hub_time_s: self.hub_time_s.load(Ordering::Relaxed),
+            hub_time_s: self.time.hub_time_s(),
             records: counts.records,
             entries: counts.entries,
             waiting: counts.waiting,
             refused: counts.refused,
             findings: counts.findings,
+            overdue: self.overdue().await?,
+            watermarks: self.watermarks.read().expect("no panic holds it").clone(),
             carried_bytes: counts.carried_bytes,
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),
@@ -322,10 +346,19 @@ impl Node {
                 .refusals(10)
                 .await?
                 .iter()
-                .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "at_ms": r.at_ms}))
+                .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "at_ms": r.at_ms, "times": r.times}))
                 .collect(),
         };
         Ok(status)
+    }
+
+    /// Pending findings whose time is past by more than what a quiet link needs to say that there was nothing.
+    async fn overdue(&self) -> Result<i64, NodeError> {
+        if self.me.role != Role::Hub {
+            return Ok(0);
+        }
+        let grace_ms = OVERDUE_MS.max((OVERDUE_FAST_MS as f64 * self.clock.pace()) as i64);
+        Ok(self.store.findings_overdue(self.time.now_ms().saturating_sub(grace_ms)).await?)
     }
 
     /// What the records come to, read anew where any has changed since: each reading goes through all of them.

@@ -21,6 +21,8 @@ pub struct Batch {
     pub seen: Vec<Reference>,
     /// Cosignatures with what they sign; the longest of each witness is kept.
     pub cosignatures: Vec<CosignedHead>,
+    /// Heads of logs as held that a hub cosigned: they are kept, for the first cosignature over an entry bounds its time for ever.
+    pub kept_heads: Vec<SignedCheckpoint>,
     /// Enrolments learned.
     pub enrolments: Vec<Enrolment>,
     /// Fork proofs.
@@ -33,7 +35,7 @@ pub struct Batch {
     pub gone_seen: Option<i64>,
     /// Entries that wait for control entries and whose records have no row yet.
     pub waiting: Vec<Waiting>,
-    /// Entries refused, with the reason.
+    /// What was refused, with the reason: put in by [`Batch::refuse`].
     pub refusals: Vec<RefusalRow>,
     /// Changed findings.
     pub findings: Vec<FindingRow>,
@@ -89,11 +91,22 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Notes a refusal; those of one subject and code are one row with a count.
+    pub fn refuse(&mut self, refusal: RefusalRow) {
+        let same = |r: &&mut RefusalRow| r.subject == refusal.subject && r.code == refusal.code;
+
+        match self.refusals.iter_mut().rev().find(same) {
+            Some(before) => *before = RefusalRow { times: before.times.saturating_add(refusal.times), ..refusal },
+            None => self.refusals.push(refusal),
+        }
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.blocks.is_empty()
             && self.loose.is_empty()
             && self.cosignatures.is_empty()
+            && self.kept_heads.is_empty()
             && self.enrolments.is_empty()
             && self.forks.is_empty()
             && self.records.is_empty()

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::{
-    Cosignature, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Subtree,
-    TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
+    Cosignature, Enrolment, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint,
+    Subtree, TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
 
 /// A cell, of the type that its column has. A cell that rotted into something else is an error, and ends nothing.
@@ -51,13 +51,19 @@ fn read_or_skip<T>(row: Result<T, StoreError>) -> Option<T> {
 }
 
 /// What a statement takes as `EACH`.
-fn json_list(rows: &impl serde::Serialize) -> String {
+pub(super) fn json_list(rows: &impl serde::Serialize) -> String {
     serde_json::to_string(rows).expect("lists of text and numbers serialise")
 }
 
 fn id_list(ids: &[RecordId]) -> String {
     json_list(&ids.iter().map(|id| [id.to_string()]).collect::<Vec<_>>())
 }
+
+/// The lane of holds, and those of what can be held.
+const HOLD_LANE: u8 = Lane::Hold as u8;
+const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u8);
+/// Terms that a lookout may look for.
+const LOOKED_FOR: &str = "('plate', 'container', 'vin', 'document', 'goods')";
 
 const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, f.json";
 /// What a filter takes; its values are bound from $1 on.
@@ -82,9 +88,9 @@ fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
     })
 }
 
-const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, r.contested, r.json, r.digest, r.entries, r.at_ms, r.changed, r.born_ms";
+pub(super) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, r.contested, r.json, r.digest, r.entries, r.at_ms, r.changed, r.born_ms";
 
-fn record_row(row: &DbRow) -> Result<RecordRow, StoreError> {
+pub(super) fn record_row(row: &DbRow) -> Result<RecordRow, StoreError> {
     Ok(RecordRow {
         id: RecordId::from_slice(cell(row, 0)?).map_err(damaged)?,
         printed: cell(row, 1)?,
@@ -277,12 +283,22 @@ impl Store for Engine {
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
         let (what, value) = f.term.clone().unzip();
         let order = if f.after.is_some() { "r.id" } else { "r.changed DESC" };
+        // Few holds are open at once: it begins with them and not with all that was ever let in.
+        let detained = match f.detained {
+            true => format!(
+                "AND r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h JOIN terms l \
+                 ON l.record = h.id AND l.what = 'link' WHERE h.lane = {HOLD_LANE} AND h.open \
+                 UNION SELECT t.record FROM records h JOIN terms g ON g.record = h.id AND g.what = 'target' \
+                 JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} WHERE h.lane = {HOLD_LANE} AND h.open)"
+            ),
+            false => String::new(),
+        };
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {RECORD_COLUMNS} FROM records r WHERE ($1 IS NULL OR r.lane = $1) AND ($2 IS NULL OR r.crossing = $2) \
              AND ($3 IS NULL OR ' ' || r.state || ' ' LIKE '% ' || $3 || ' %') AND (NOT $4 OR r.contested) \
              AND ($5 IS NULL OR r.changed < $5) \
              AND ($6 IS NULL OR EXISTS (SELECT 1 FROM terms t WHERE t.record = r.id AND t.what = $6 AND t.value = $7)) \
-             AND ($9 IS NULL OR r.id > $9) ORDER BY {order} LIMIT $8"
+             AND ($9 IS NULL OR r.id > $9) {detained} ORDER BY {order} LIMIT $8"
         )))
         .bind(f.lane.map(i64::from))
         .bind(f.crossing.as_deref())
@@ -303,38 +319,19 @@ impl Store for Engine {
         rows.iter().map(record_id).collect()
     }
 
-    async fn by_term(&self, what: &str, value: &str, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
+    async fn detained(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS} FROM terms t JOIN records r ON r.id = t.record WHERE t.what = $1 AND t.value = $2 \
-             ORDER BY r.id LIMIT $3"
+            "SELECT DISTINCT q.record, h.printed FROM (SELECT r.id AS record, l.record AS hold FROM {EACH} \
+             JOIN records r ON r.id = unhex(j.value ->> 0) JOIN terms l ON l.what = 'link' AND l.value = j.value ->> 0 \
+             UNION ALL SELECT t.record, g.record FROM {EACH} JOIN terms t ON t.record = unhex(j.value ->> 0) \
+             AND t.what IN {LOOKED_FOR} JOIN terms g ON g.what = 'target' AND g.value = t.value) AS q \
+             JOIN records h ON h.id = q.hold AND h.lane = {HOLD_LANE} AND h.open \
+             JOIN records r ON r.id = q.record AND r.lane IN {HELD_LANES:?} ORDER BY q.record, h.printed"
         )))
-        .bind(what)
-        .bind(value)
-        .bind(i64::from(limit))
+        .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(record_row).collect()
-    }
-
-    async fn near(&self, terms: &[TermQuery], per_term: u32) -> Result<Vec<(usize, RecordRow)>, StoreError> {
-        if terms.is_empty() {
-            return Ok(Vec::new());
-        }
-        let asked: Vec<_> =
-            terms.iter().map(|t| (t.asker, &t.what, &t.value, t.between_ms.0, t.between_ms.1)).collect();
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS}, q.asker FROM (SELECT w.asker, t.record, row_number() OVER \
-             (PARTITION BY w.asker, w.what, w.value ORDER BY abs(t.born_ms - (w.lo + w.hi) / 2), t.record) AS place \
-             FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, j.value ->> 2 AS value, \
-             CAST(j.value ->> 3 AS BIGINT) AS lo, CAST(j.value ->> 4 AS BIGINT) AS hi FROM {EACH}) AS w \
-             JOIN terms t ON t.what = w.what AND t.value = w.value AND t.born_ms BETWEEN w.lo AND w.hi) AS q \
-             JOIN records r ON r.id = q.record WHERE q.place <= $2 ORDER BY q.asker, q.place, r.id"
-        )))
-        .bind(json_list(&asked))
-        .bind(i64::from(per_term))
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(|r| Ok((cell::<i64>(r, 13)? as usize, record_row(r)?))).collect()
+        rows.iter().map(|r| Ok((record_id(r)?, cell(r, 1)?))).collect()
     }
 
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
@@ -420,14 +417,21 @@ impl Store for Engine {
     }
 
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
-        let rows =
-            sqlx::query("SELECT subject, code, why, peer, at_ms FROM refusals ORDER BY at_ms DESC, id DESC LIMIT $1")
-                .bind(i64::from(limit))
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT subject, code, why, peer, at_ms, times FROM refusals ORDER BY at_ms DESC, id DESC LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
         let read = |r: &DbRow| {
-            let (subject, code) = (cell(r, 0)?, cell(r, 1)?);
-            Ok(RefusalRow { subject, code, why: cell(r, 2)?, peer: cell(r, 3)?, at_ms: cell(r, 4)? })
+            Ok(RefusalRow {
+                subject: cell(r, 0)?,
+                code: cell(r, 1)?,
+                why: cell(r, 2)?,
+                peer: cell(r, 3)?,
+                at_ms: cell(r, 4)?,
+                times: cell::<i64>(r, 5)?.try_into().unwrap_or(0),
+            })
         };
         Ok(rows.iter().filter_map(|r| read_or_skip(read(r))).collect())
     }
@@ -537,12 +541,12 @@ impl Store for Engine {
         Ok(rows.iter().filter_map(|r| read_or_skip(count(r))).collect())
     }
 
-    async fn findings_due(&self, through_ms: i64) -> Result<Vec<RecordId>, StoreError> {
-        let rows = sqlx::query("SELECT DISTINCT anchor FROM findings WHERE phase = 'PENDING' AND due_ms <= $1")
+    async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT COUNT(*) FROM findings WHERE phase = 'PENDING' AND due_ms <= $1")
             .bind(through_ms)
-            .fetch_all(&self.readers)
+            .fetch_one(&self.readers)
             .await?;
-        rows.iter().map(record_id).collect()
+        cell(&row, 0)
     }
 
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {
@@ -602,7 +606,7 @@ impl Store for Engine {
     async fn counts(&self) -> Result<StoreCounts, StoreError> {
         let row = sqlx::query(
             "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) + (SELECT count(*) FROM entries WHERE main <> 1), \
-             (SELECT count(*) FROM records), (SELECT count(*) FROM waiting), (SELECT count(*) FROM refusals), \
+             (SELECT count(*) FROM records), (SELECT count(*) FROM waiting), (SELECT CAST(coalesce(sum(times), 0) AS BIGINT) FROM refusals), \
              (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM carried), (SELECT count(*) FROM findings)",
         )
         .fetch_one(&self.readers)

@@ -148,6 +148,8 @@ pub struct RecordFilter {
     pub term: Option<(String, String)>,
     /// Only contested ones.
     pub contested: bool,
+    /// Only those that an open hold names, or looks out for.
+    pub detained: bool,
     /// Only changes before this cursor.
     pub before: Option<i64>,
     /// Those after this id, in the order of their ids in place of the newest change first: each exactly once, whatever
@@ -157,19 +159,22 @@ pub struct RecordFilter {
     pub limit: u32,
 }
 
-/// An entry, or something sent, that was refused.
+/// What was refused of one author or peer for one reason: a row counts them all and shows the latest, so that nobody fills a
+/// disk with what is refused to him.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RefusalRow {
-    /// What: a reference, a log's origin, or a peer's name.
+    /// Of whom, or of what: the id of the node that signed it, a log's origin, or a peer's name.
     pub subject: String,
     /// A stable code.
     pub code: String,
-    /// The reason.
+    /// The reason, of the latest.
     pub why: String,
-    /// From whom it came.
+    /// From whom the latest came.
     pub peer: String,
-    /// When, Unix milliseconds.
+    /// When the latest came, Unix milliseconds.
     pub at_ms: i64,
+    /// How often.
+    pub times: u64,
 }
 
 /// An entry that waits.
@@ -246,6 +251,36 @@ pub struct TermQuery {
     pub value: String,
     /// Only records that first happened between these times, Unix milliseconds.
     pub between_ms: (i64, i64),
+    /// Whether each kind of record is asked for by itself, so that many of one kind push out none of another.
+    pub by_kind: bool,
+    /// At most so many.
+    pub most: u32,
+}
+
+/// A record that shares a term with something.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TermHit {
+    /// Whose question it answers.
+    pub asker: usize,
+    /// The record.
+    pub record: RecordId,
+    /// Its place among those asked for together, from 1 on: the nearest in time first.
+    pub place: u64,
+    /// How many those are, taken or not.
+    pub of: u64,
+}
+
+/// A hold that has a term.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HoldHit {
+    /// Which of the terms it has.
+    pub asker: usize,
+    /// The hold.
+    pub record: RecordId,
+    /// Whether something of it is held open.
+    pub open: bool,
+    /// How many holds have the term, taken or not.
+    pub of: u64,
 }
 
 /// What is remembered of a peer.

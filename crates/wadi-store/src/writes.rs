@@ -8,10 +8,13 @@ use crate::{
 };
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_log::{LogId, RecordId, Reference, VerifiedBlock, VerifiedEntry, hex};
+use wadi_log::{BLOCK_ENTRIES_MAX, LogId, RecordId, Reference, VerifiedBlock, VerifiedEntry, hex};
 
 /// Checkpoints are kept at about this spacing: blocks end at them.
 const BLOCK_BYTES: i64 = 8 * 1024;
+/// What an entry counts at least: between two checkpoints that are kept lie fewer than two blocks' bytes, and so no more
+/// entries than a block may have.
+const ENTRY_BYTES_LEAST: i64 = 2 * BLOCK_BYTES / BLOCK_ENTRIES_MAX as i64;
 
 pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     take_out(conn, batch).await?;
@@ -154,7 +157,7 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
             tree.bytes(&log[..]).int(i64::from(subtree.level)).int(subtree.index as i64).bytes(hash.0);
         }
         // Earlier checkpoints of a run of about 8 KiB are dropped once a later one is durable.
-        let bytes: i64 = block.entries().iter().map(|e| e.bytes().len() as i64).sum();
+        let bytes: i64 = block.entries().iter().map(|e| (e.bytes().len() as i64).max(ENTRY_BYTES_LEAST)).sum();
         if unkept + bytes > 2 * BLOCK_BYTES {
             // A large block goes out for itself: together with what stands before it, it might be more than a frame takes.
             match checkpoints.get_mut(&(log.clone(), from as i64)) {
@@ -187,7 +190,10 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
     for ((log, size), (signed, kept)) in checkpoints {
         rows.bytes(log).int(size).bytes(signed).int(kept);
     }
-    insert(conn, rows, "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed").await?;
+    // What a cosignature is kept over stays as it was signed then; the newest head stands with the log.
+    let conflict = "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed WHERE NOT EXISTS \
+                    (SELECT 1 FROM cosigned c WHERE c.log = checkpoints.log AND c.size = checkpoints.size)";
+    insert(conn, rows, conflict).await?;
     let mut rows = Rows::of(&tables::LOGS);
     for (log, (block, unkept)) in last {
         rows.bytes(log).int(block.checkpoint().checkpoint.size as i64).bytes(block.peaks().to_bytes());
@@ -283,11 +289,23 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
                     checkpoint = excluded.checkpoint, cosignature = excluded.cosignature \
                     WHERE (excluded.size, excluded.time_s) > (cosignatures.size, cosignatures.time_s)";
     insert(conn, rows, conflict).await?;
+    keep_heads(conn, batch).await?;
     write_cosigned(conn, batch).await
 }
 
-/// Cosignatures of checkpoints that are kept, each the first of its witness: a head that was signed anew with a newer hub time
-/// takes the place of the older one, and so does its cosignature.
+/// Keeps checkpoints that a hub cosigned.
+async fn keep_heads(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
+    let heads: BTreeMap<_, _> =
+        batch.kept_heads.iter().map(|c| ((c.checkpoint.log, c.checkpoint.size), c)).collect();
+    let mut rows = Rows::of(&tables::CHECKPOINTS);
+    for ((log, size), head) in heads {
+        rows.bytes(log.to_bytes()).int(size as i64).bytes(head.to_bytes()).int(1);
+    }
+    insert(conn, rows, "ON CONFLICT (log, size) DO UPDATE SET kept = 1").await
+}
+
+/// Cosignatures of checkpoints that are kept, each the first of its witness: what was cosigned first bounds the time of what
+/// stands below, and no later word moves that.
 async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut all = BTreeMap::new();
     for c in &batch.cosignatures {
@@ -313,7 +331,7 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
             rows.bytes(log.to_bytes()).int(size as i64).bytes(witness.0).bytes(c.cosignature.to_bytes());
         }
     }
-    insert(conn, rows, "ON CONFLICT (log, size, witness) DO UPDATE SET cosignature = excluded.cosignature").await
+    insert(conn, rows, "ON CONFLICT (log, size, witness) DO NOTHING").await
 }
 
 async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
@@ -447,9 +465,14 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
     // One after the other: each repetition counts.
     for r in &batch.refusals {
         let mut rows = Rows::of(&tables::REFUSALS);
-        rows.text(&r.subject).text(&r.code).text(&r.why).text(&r.peer).int(r.at_ms).int(1);
+        rows.text(&r.subject)
+            .text(&r.code)
+            .text(&r.why)
+            .text(&r.peer)
+            .int(r.at_ms)
+            .int(r.times.try_into().unwrap_or(i64::MAX));
         let conflict = "ON CONFLICT (subject, code) DO UPDATE SET why = excluded.why, peer = excluded.peer, \
-                        at_ms = excluded.at_ms, times = refusals.times + 1";
+                        at_ms = excluded.at_ms, times = refusals.times + excluded.times";
         insert(conn, rows, conflict).await?;
     }
     let mut rows = Rows::of(&tables::PEERS);

@@ -136,17 +136,28 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     assert_eq!(store.entries_of(&ids).await.unwrap().len(), 5);
     assert_eq!(store.records_by_id(&ids[..2]).await.unwrap().len(), 2);
     assert_eq!(store.terms_of(&ids[..2]).await.unwrap().len(), 4);
-    assert_eq!(store.by_term("plate", "11A1", 3).await.unwrap().len(), 3);
+    assert_eq!(store.by_term("plate", "11A1", None, 3).await.unwrap().len(), 3);
     assert_eq!(store.record_ids().await.unwrap().len(), 5);
     let printed = store.record(&ids[1]).await.unwrap().unwrap().printed;
     assert_eq!(store.records_printed(&printed).await.unwrap(), [ids[1]]);
     // Those nearest in time first, each asker for itself, within its time and up to its limit.
-    let ask =
-        |asker, value: &str, between_ms| TermQuery { asker, what: "plate".into(), value: value.into(), between_ms };
+    let ask = |asker, value: &str, between_ms| TermQuery {
+        asker,
+        what: "plate".into(),
+        value: value.into(),
+        between_ms,
+        by_kind: false,
+        most: 2,
+    };
     let asked = [ask(0, "11A1", (900, 3_100)), ask(1, "11A1", (-100, 100)), ask(2, "none", (0, 9_999))];
-    let found = store.near(&asked, 2).await.unwrap();
-    let born: Vec<(usize, i64)> = found.iter().map(|(asker, r)| (*asker, r.born_ms)).collect();
-    assert_eq!(born, [(0, 2_000), (0, 1_000), (1, 0)].map(|(a, b)| (a, b)), "nearest to the middle of what was asked");
+    for by_kind in [false, true] {
+        let asked = asked.clone().map(|q| TermQuery { by_kind, ..q });
+        let found = store.near(&asked).await.unwrap();
+        let hits: Vec<(usize, RecordId, u64, u64)> =
+            found.iter().map(|h| (h.asker, h.record, h.place, h.of)).collect();
+        let wanted = [(0, ids[2], 1, 3), (0, ids[1], 2, 3), (1, ids[0], 1, 1)];
+        assert_eq!(hits, wanted, "nearest to the middle of what was asked, and how many there were");
+    }
     let filter = |state: &str, limit| RecordFilter {
         lane: Some(Lane::Passage as u8),
         crossing: Some("TRB".into()),
@@ -197,8 +208,9 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
     let counts = store.finding_counts(&FindingFilter::default()).await.unwrap();
     let count = |phase: &str, state: &str| ("R02".to_string(), phase.to_string(), state.to_string(), 1);
     assert_eq!(counts, [count("FIRM", "ASSIGNED"), count("PENDING", "OPEN")]);
-    assert_eq!(store.findings_due(109).await.unwrap(), []);
-    assert_eq!(store.findings_due(110).await.unwrap(), [anchor]);
+    assert_eq!(store.findings_due(i64::MIN, 109).await.unwrap(), []);
+    assert_eq!(store.findings_due(109, 110).await.unwrap(), [anchor]);
+    assert_eq!(store.findings_due(110, i64::MAX).await.unwrap(), [], "that time has passed before");
     assert_eq!(store.findings_of(&[anchor]).await.unwrap().len(), 2);
     assert_eq!(store.finding("a").await.unwrap().unwrap().assignee, "AU-1");
 }
@@ -211,6 +223,7 @@ async fn small_things(store: &Arc<dyn Store>, trb: &Crossing, record: RecordId, 
         why: why.into(),
         peer: "p".into(),
         at_ms,
+        times: 1,
     };
     let node = trb.log.node;
     let batch = Batch {
@@ -228,7 +241,7 @@ async fn small_things(store: &Arc<dyn Store>, trb: &Crossing, record: RecordId, 
     assert_eq!(store.local("import", "k").await.unwrap().as_deref(), Some("2"));
     assert_eq!(store.local_all("import").await.unwrap(), [local("k", "2")]);
     let refused = store.refusals(10).await.unwrap();
-    assert_eq!(refused.iter().map(|r| r.why.as_str()).collect::<Vec<_>>(), ["two"]);
+    assert_eq!(refused.iter().map(|r| (r.why.as_str(), r.times)).collect::<Vec<_>>(), [("two", 2)]);
     assert_eq!(store.peers().await.unwrap(), [PeerRow { node, json: "2".into() }]);
     assert_eq!(store.carried_ranges().await.unwrap(), [(trb.log, 0, 5)]);
     assert_eq!(store.carried_block(&trb.log, 0).await.unwrap(), Some(vec![1, 2]));
@@ -314,7 +327,7 @@ async fn the_story_on_postgres() {
     let store: Arc<dyn Store> = postgres(&url, &dir.path().join("hub"), 9).await.unwrap();
     opened_again(&store, log, &references).await;
     // Text that PostgreSQL cannot hold, and terms longer than an index takes, come from hostile peers.
-    let odd = RefusalRow { subject: "a\0b".into(), code: "odd".into(), why: "\0".into(), peer: "p".into(), at_ms: 9 };
+    let odd = RefusalRow { subject: "a\0b".into(), code: "odd".into(), why: "\0".into(), peer: "p".into(), at_ms: 9, times: 1 };
     store.commit(Batch { refusals: vec![odd], ..Default::default() }).await.unwrap();
     assert_eq!(store.refusals(1).await.unwrap()[0].subject, "a\u{FFFD}b");
     store.close().await;

@@ -1,9 +1,9 @@
 //! The node itself: how it stands, its tokens, its health; and what operators of a hub say.
 
-use crate::{Problem, Token, TokenScope, hash_token, new_token};
+use crate::{Problem, Token, TokenScope, hash_token, new_token, strict::Sent};
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{Path, State},
     http::StatusCode,
 };
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, Lane, OfficerEntry, PolicyEntry};
-use wadi_node::{Node, NodeError};
+use wadi_node::{Node, NodeError, check_name};
 use wadi_record::{Department, Policy};
 use wadi_store::LocalKey;
 
@@ -28,17 +28,19 @@ pub(crate) async fn refusals(State(node): State<Arc<Node>>, _token: Token) -> Re
     let rows = node.store().refusals(500).await.map_err(NodeError::from)?;
     let rows: Vec<Value> = rows
         .iter()
-        .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "peer": r.peer, "at_ms": r.at_ms}))
+        .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "peer": r.peer, "at_ms": r.at_ms, "times": r.times}))
         .collect();
     Ok(Json(json!({"refusals": rows})))
 }
 
-/// Alive: the process answers. `degraded` says what is given up for want of room on the disk.
+/// Alive: the process answers. `degraded` says what is given up for want of room on the disk, `troubles` which tasks cannot
+/// work, and why.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "alive", body = Object)))]
 pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
     let degraded = node.room().degraded();
-    let status = if degraded.is_some() { "degraded" } else { "ok" };
-    Json(json!({"status": status, "degraded": degraded}))
+    let troubles = node.tasks().troubles();
+    let status = if degraded.is_some() || !troubles.is_empty() { "degraded" } else { "ok" };
+    Json(json!({"status": status, "degraded": degraded, "troubles": troubles}))
 }
 
 /// A standby's: alive, and no more.
@@ -46,12 +48,15 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// Ready: the store answers, and takes more than holds. `degraded` says what is given up for want of room on the disk.
+/// Ready: every task that the node lives by can work, the store answers, and takes more than holds. `degraded` says what is given up for want of room on the disk.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)))]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
     let counts = node.store().counts().await;
     let down = |code: &str, why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why);
+    if let Some((task, why)) = node.tasks().troubles().first_key_value() {
+        return Err(down("task_in_trouble", format!("{task}: {why}")));
+    }
     let counts = counts.map_err(|e| down(e.code(), e.to_string()))?;
     node.room().check(Lane::Site).map_err(|e| down(&e.code(), e.to_string()))?;
     Ok(Json(json!({"status": "ready", "records": counts.records, "degraded": node.room().degraded()})))
@@ -72,10 +77,16 @@ pub(crate) async fn tokens(State(node): State<Arc<Node>>, token: Token) -> Resul
 pub(crate) async fn issue_token(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Result<Json<Token>, JsonRejection>,
+    body: Sent<Token>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
-    let wanted = body?.0;
+    let wanted = body.said;
+    check_name("name", &wanted.name)?;
+    match &wanted.scope {
+        TokenScope::Officer { officer, .. } => check_name("officer", officer)?,
+        TokenScope::Device { device } => check_name("device", device)?,
+        TokenScope::Operator | TokenScope::Reader => {}
+    }
     if let TokenScope::Officer { department, .. } = &wanted.scope {
         department.parse::<Department>()?;
     }
@@ -89,6 +100,32 @@ pub(crate) async fn issue_token(
     let value = serde_json::to_string(&wanted).unwrap_or_default();
     node.set_local(vec![LocalKey { scope: "token".into(), key: hash_token(&text), value }], vec![]).await?;
     Ok((StatusCode::CREATED, Json(json!({"token": text, "name": wanted.name}))))
+}
+
+/// The device whose counter is to begin anew.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnewBody {
+    /// Its name.
+    device: String,
+}
+
+/// Lets a device's counter begin anew: numbers that it gives from now on were never given before.
+#[utoipa::path(post, path = "/v1/devices/anew", request_body = AnewBody, tag = "tokens",
+    responses((status = 200, description = "how often that was done", body = Object), (status = 403, body = Problem)))]
+pub(crate) async fn device_anew(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Sent<AnewBody>,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    let device = body.said.device;
+    check_name("device", &device)?;
+    if device.is_empty() {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_value", "device: is empty"));
+    }
+    let runs = node.begin_anew(&device).await?;
+    Ok(Json(json!({"device": device, "begun_anew": runs})))
 }
 
 /// Revokes a token by its name.
@@ -158,10 +195,10 @@ pub enum ControlBody {
 pub(crate) async fn control(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Result<Json<ControlBody>, JsonRejection>,
+    body: Sent<ControlBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
-    let said = control_entry(&node, body?.0)?;
+    let said = control_entry(&node, body.said)?;
     let written = node.write_control(vec![said], &token.name).await?;
     let entries: Vec<String> = written.iter().map(ToString::to_string).collect();
     Ok((StatusCode::CREATED, Json(json!({"entries": entries}))))
@@ -172,6 +209,8 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
     let crossing = |c: &str| c.parse().map_err(|e| bad(format!("{e}")));
     Ok(match body {
         ControlBody::Officer { officer, department, crossing: at, supervisor, revoked, name } => {
+            check_name("officer", &officer)?;
+            check_name("name", &name)?;
             department.parse::<Department>()?;
             let known = node.with_control(|c| c.officers().filter(|o| o.officer == officer).map(|o| o.revision).max());
             Body::Officer(OfficerEntry {
