@@ -5,7 +5,9 @@
 
 use crate::{
     Department, HoldType, Policy,
-    book::{Book, EventView, Said, Screen},
+    event_index::{Evidence, Owned, owned},
+    said::{EventView, Said},
+    settle::{Rows, Screen, Settled},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -82,11 +84,17 @@ const RELEASING: [&str; 15] = [
     "finding.decided",
 ];
 /// Acts that a device may say by itself.
-const BY_DEVICE: [&str; 7] =
-    ["gate.read", "weighed", "rad.alarm", "store.temperature", "sighted", "power.lost", "power.back"];
+const BY_DEVICE: [&str; 8] =
+    ["gate.read", "weighed", "scanned", "rad.alarm", "store.temperature", "sighted", "power.lost", "power.back"];
 
-/// Judges one event of an entry by what the entry is based on: `book` may hold more, in any order of arrival.
-pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView) -> Result<(), Refusal> {
+/// Judges one event of an entry by what the entry is based on: the record may hold more, in any order of arrival.
+pub(crate) fn judge(
+    record: &Settled,
+    rows: &Rows,
+    said: &Said,
+    screen: &Screen,
+    event: &EventView,
+) -> Result<(), Refusal> {
     let kind = event.kind();
     let (common, judge) = (&said.common, &said.judge);
     if common.officer.is_empty() && common.department.is_empty() && !common.device.is_empty() {
@@ -108,7 +116,7 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
     let officer = judge.officers.get(&common.officer);
     if RELEASING.contains(&kind) {
         registered(judge, &common.officer, Some(department))?;
-        if let Some(of) = book.kind()
+        if let Some(of) = record.kind()
             && let Err(why) = crate::check_event(of, &event.members)
         {
             return refuse("malformed_event", why.to_string());
@@ -120,8 +128,8 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
         let why = format!("{} is not an officer of {department} any longer, or never was", common.officer);
         return refuse("no_authority", why);
     }
-    let seen = || book.placed().filter(|p| screen.past.contains(&p.reference));
-    let owns_all = || seen().next().is_some() && seen().all(|p| may_end(p, judge, department));
+    let seen = || record.events.placed_within(&screen.shown);
+    let owns_all = || !seen().is_empty() && seen().into_iter().all(|p| may_end(p, judge, department));
     let not_owner = || refuse("no_authority", format!("{department} may not say {kind} of this hold"));
     match kind {
         "hold.placed" => match event.text("type_of_hold").and_then(HoldType::from_name) {
@@ -130,10 +138,10 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
             // A type of a newer version: it restricts all the same.
             None => Ok(()),
         },
-        "released" | "conditional" => judge_release(book, said, screen, event, department),
+        "released" | "conditional" => judge_release(record, said, screen, event, department),
         "release.requested" | "rejected" | "recalled" => {
-            let owns = |p: &EventView| hold_type(p).is_some_and(|t| judge.policy.owns(department, t));
-            if department == Department::Hub || seen().next().is_some() && seen().all(owns) {
+            let owns = |p: Owned| p.hold.is_some_and(|t| judge.policy.owns(department, t));
+            if department == Department::Hub || !seen().is_empty() && seen().into_iter().all(owns) {
                 Ok(())
             } else {
                 not_owner()
@@ -141,8 +149,7 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
         }
         "seized" if owns_all() => Ok(()),
         "re_exported" | "destroyed" if owns_all() => {
-            let rejected = |e: &EventView| e.kind() == "rejected" && e.counts() && screen.past.contains(&e.reference);
-            if book.events().any(rejected) {
+            if record.events.any_counts("rejected", &screen.shown) {
                 Ok(())
             } else {
                 refuse("not_rejected", "goods are re-exported or destroyed only after they were rejected")
@@ -150,13 +157,13 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
         }
         "seized" | "re_exported" | "destroyed" => not_owner(),
         "check.closed" => {
-            let own = |o: &EventView| {
-                o.kind() == "check.opened"
-                    && Some(o.id.as_str()) == event.text("check")
-                    && screen.past.contains(&o.reference)
-                    && (o.department == Some(department) || department == Department::Hub)
-            };
-            if book.events().any(own) {
+            let opened = event.text("check").and_then(|id| record.events.by_id(id));
+            let is_own = opened.is_some_and(|o| {
+                o.view.kind() == "check.opened"
+                    && screen.shown.contains(o.entry)
+                    && (o.view.department == Some(department) || department == Department::Hub)
+            });
+            if is_own {
                 Ok(())
             } else {
                 refuse("no_authority", "a check is closed by the department that opened it, which has seen it")
@@ -164,7 +171,7 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
         }
         "diverted" | "handed_over" => {
             let fits = department == Department::Hub
-                || match book.lane() {
+                || match record.lane {
                     wadi_log::Lane::Passage => department == Department::Port,
                     wadi_log::Lane::Customs => department == Department::Cus,
                     wadi_log::Lane::Hold => owns_all(),
@@ -179,14 +186,14 @@ pub(crate) fn judge(book: &Book, said: &Said, screen: &Screen, event: &EventView
         "lane.lowered" if !officer.is_some_and(|o| o.supervisor) => {
             refuse("no_authority", "a lane is lowered by a supervisor of customs")
         }
-        "assessed" if book.shows_contested(said, screen) => {
+        "assessed" if record.shows_contested(rows, screen) => {
             refuse("contested", "a legal field is contested; it has to be settled before the entry can be assessed")
         }
         _ => Ok(()),
     }
 }
 
-fn registered(judge: &Judge, officer: &str, department: Option<Department>) -> Result<(), Refusal> {
+pub(crate) fn registered(judge: &Judge, officer: &str, department: Option<Department>) -> Result<(), Refusal> {
     if !judge.policy.registered_officers {
         return Ok(());
     }
@@ -204,22 +211,17 @@ fn registered(judge: &Judge, officer: &str, department: Option<Department>) -> R
     }
 }
 
-fn hold_type(placed: &EventView) -> Option<HoldType> {
-    placed.text("type_of_hold").and_then(HoldType::from_name)
-}
-
 /// Whether a department, at this node, may end a hold: a hold of the commission or of security at the hub only.
-fn may_end(placed: &EventView, judge: &Judge, department: Department) -> bool {
-    let hold = hold_type(placed);
+pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> bool {
     let at_hub = judge.author.role == Role::Hub;
-    if placed.department == Some(Department::Hub) || hold == Some(HoldType::Security) {
+    if placed.by_commission || placed.hold == Some(HoldType::Security) {
         return at_hub && matches!(department, Department::Hub | Department::Sec);
     }
-    at_hub && department == Department::Hub || hold.is_some_and(|t| judge.policy.owns(department, t))
+    at_hub && department == Department::Hub || placed.hold.is_some_and(|t| judge.policy.owns(department, t))
 }
 
 fn judge_release(
-    book: &Book,
+    record: &Settled,
     said: &Said,
     screen: &Screen,
     event: &EventView,
@@ -235,79 +237,50 @@ fn judge_release(
     if named.is_empty() {
         return refuse("names_no_hold", "a release clears only the holds it names, and names none");
     }
-    let seen: BTreeMap<&str, &EventView> =
-        book.placed().filter(|p| screen.past.contains(&p.reference)).map(|p| (p.id.as_str(), p)).collect();
+
     let mut types = BTreeSet::new();
     for id in named {
-        let Some(placed) = seen.get(id) else {
+        let placed = record.events.by_id(id).filter(|p| p.places && screen.shown.contains(p.entry));
+        let Some(placed) = placed.map(|p| owned(&p.view)) else {
             return refuse("unseen_hold", format!("hold {id} was not in what the officer had seen"));
         };
         if !may_end(placed, judge, department) {
             return refuse("no_authority", format!("{department} may not release hold {id} here"));
         }
-        types.insert(hold_type(placed));
+        types.insert(placed.hold);
     }
     if event.kind() == "released" {
         for hold in types {
-            result_allows(book, judge, screen, hold)?;
+            result_allows(record, judge, screen, hold)?;
         }
     }
     Ok(())
 }
 
 /// Whether the evidence that the officer had seen, and somebody attested, allows a release.
-fn result_allows(book: &Book, judge: &Judge, screen: &Screen, hold: Option<HoldType>) -> Result<(), Refusal> {
-    let results: Vec<&EventView> =
-        book.events().filter(|e| screen.past.contains(&e.reference) && is_result(e) && e.restricts()).collect();
-    if results.iter().any(|e| speaks_against(e) && !answered(book, e, &results)) {
+fn result_allows(record: &Settled, judge: &Judge, screen: &Screen, hold: Option<HoldType>) -> Result<(), Refusal> {
+    if record.events.is_spoken_against(&screen.shown) {
         return refuse("result_against", "a result speaks against the release");
     }
-    let carries = |e: &&&EventView| {
-        e.counts()
-            && e.attested
-            && !speaks_against(e)
-            && match hold {
-                Some(HoldType::Radiological) => e.kind() == "rad.adjudicated",
-                Some(HoldType::Security | HoldType::Customs) => matches!(e.kind(), "search.found" | "k9.clear"),
-                Some(t) => {
-                    matches!(e.kind(), "result.issued" | "result.amended")
-                        && e.department.is_some_and(|d| judge.policy.owns(d, t))
-                }
-                None => false,
-            }
+
+    let is_carried = |evidence| record.events.is_carried(evidence, &screen.shown);
+    let is_allowed = match hold {
+        Some(HoldType::Radiological) => is_carried(Evidence::Adjudicated),
+        Some(HoldType::Security | HoldType::Customs) => is_carried(Evidence::Searched),
+        Some(of) => {
+            let owners = Department::ALL.into_iter().filter(|d| judge.policy.owns(*d, of));
+            owners.map(Evidence::Tested).any(is_carried)
+        }
+        None => false,
     };
-    if results.iter().any(|e| carries(&e)) {
-        Ok(())
-    } else {
-        refuse("no_attested_result", "no attested result was seen that allows a release")
-    }
+    if is_allowed { Ok(()) } else { refuse("no_attested_result", "no attested result was seen that allows a release") }
 }
 
-fn is_result(e: &EventView) -> bool {
+pub(crate) fn is_result(e: &EventView) -> bool {
     matches!(
         e.kind(),
         "result.issued" | "result.amended" | "rad.adjudicated" | "search.found" | "k9.clear" | "k9.indicated"
     )
-}
-
-/// Whether a bad result was answered by a better one that is attested, of the same department and sample, by somebody
-/// who knew the bad one.
-fn answered(book: &Book, bad: &EventView, results: &[&EventView]) -> bool {
-    results.iter().any(|better| {
-        let fits = match (bad.kind(), better.kind()) {
-            ("result.issued" | "result.amended", "result.amended") => {
-                better.department == bad.department
-                    && bad.text("sample").is_some_and(|s| better.text("sample") == Some(s))
-            }
-            ("rad.adjudicated", "rad.adjudicated") => true,
-            ("k9.indicated", "search.found" | "k9.clear") => true,
-            _ => false,
-        };
-        fits && better.counts()
-            && better.attested
-            && !speaks_against(better)
-            && book.row(&better.reference).is_some_and(|(s, _)| book.past(&s.change.based_on).contains(&bad.reference))
-    })
 }
 
 /// Whether a result, attested or not, speaks against a release: unattested evidence may restrict.

@@ -1,7 +1,8 @@
 //! Who set a field, what that replaced, and who contests it.
 
-use crate::book::{Book, Claim, Row};
+use crate::{authority::Refusal, book::Book, project::refusal_json, said::Claim};
 use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeSet, HashSet};
 use wadi_log::Reference;
 
 /// One entry's value for a field.
@@ -15,28 +16,36 @@ pub struct Setting {
     pub stands: bool,
     /// Entries whose values stand now and differ from it, where it stands itself.
     pub contested_by: Vec<Reference>,
+    /// Why it does not count, where its author had no right to set the field.
+    pub refusal: Option<Refusal>,
 }
 
 impl Book {
-    /// All that was ever put into a field and counts, oldest claim first.
+    /// All that was ever put into a field, the oldest claim first; what its author had no right to put is among it.
     pub fn settings(&self, name: &str) -> Vec<Setting> {
         let standing = self.claims(name);
-        let mut out: Vec<Setting> = self
-            .rows()
-            .filter(|(_, row)| **row == Row::Counts)
-            .filter_map(|(said, _)| Some((said, said.change.puts.iter().find(|p| p.key == name)?)))
-            .map(|(said, put)| {
-                let claim = self.claim(put.value.clone(), said.reference);
-                let stands = standing.iter().any(|c| c.entry == said.reference);
-                let differs = standing.iter().filter(|c| stands && c.value != claim.value);
-                Setting {
-                    contested_by: differs.map(|c| c.entry).collect(),
-                    replaced: self.claims_at(name, &said.change.based_on),
-                    stands,
-                    claim,
-                }
-            })
-            .collect();
+        let stands_by: HashSet<Reference> = standing.iter().map(|c| c.entry).collect();
+        let counting = self.now().document.puts(name).map(|(put, replaced)| {
+            let claim = self.claim_of(put);
+            let stands = stands_by.contains(&claim.entry);
+            let differs = standing.iter().filter(|c| stands && c.value != claim.value);
+            Setting {
+                contested_by: differs.map(|c| c.entry).collect(),
+                replaced: replaced.into_iter().map(|p| self.claim_of(p)).collect(),
+                stands,
+                claim,
+                refusal: None,
+            }
+        });
+        let refused = self.refused_puts().filter(|p| p.field == name).map(|put| Setting {
+            claim: self.claim(put.value.clone(), put.entry),
+            replaced: Vec::new(),
+            stands: false,
+            contested_by: Vec::new(),
+            refusal: Some(put.refusal.clone()),
+        });
+
+        let mut out: Vec<Setting> = counting.chain(refused).collect();
         out.sort_by_key(|s| (s.claim.at_ms, s.claim.entry));
         out
     }
@@ -49,21 +58,33 @@ impl Book {
                 line["replaced"] = s.replaced.iter().map(Claim::json).collect();
                 line["stands"] = s.stands.into();
                 line["contested_by"] = s.contested_by.iter().map(ToString::to_string).collect();
+                if let Some(refusal) = &s.refusal {
+                    line["refused"] = refusal_json(refusal);
+                }
                 line
             });
             lines.collect::<Json>()
         };
-        let fields: Map<String, Json> = self.field_names().iter().map(|name| (name.clone(), field(name))).collect();
+        let mut names: BTreeSet<String> = self.field_names().into_iter().collect();
+        names.extend(self.refused_puts().map(|p| p.field.clone()));
+        let fields: Map<String, Json> = names.iter().map(|name| (name.clone(), field(name))).collect();
         json!(fields)
     }
 
     /// Entries of the record that are neither in the past of this one nor follow from it: what its author had not been
     /// shown. What its own log had said before it, its node could show.
     pub fn not_shown(&self, entry: &Reference) -> Vec<Reference> {
+        let settled = self.now();
         let Some((said, _)) = self.row(entry) else { return Vec::new() };
         let past = self.past(&said.change.based_on);
+        let number = settled.number(entry);
+        let follows = |r: &Reference| match (settled.shown(r), number) {
+            (Some(shown), Some(number)) => shown.contains(number),
+            _ => self.row(r).is_some_and(|(said, _)| self.past(&said.change.based_on).contains(entry)),
+        };
         let own = |r: &Reference| r.log == entry.log && r.seq <= entry.seq;
-        let rows = self.rows().map(|(s, _)| s).filter(|s| !own(&s.reference) && !past.contains(&s.reference));
-        rows.filter(|s| !self.past(&s.change.based_on).contains(entry)).map(|s| s.reference).collect()
+
+        let others = self.rows.keys().filter(|r| !own(r) && !past.contains(r));
+        others.filter(|r| !follows(r)).copied().collect()
     }
 }

@@ -9,15 +9,22 @@ use wadi_log::Value;
 pub fn warnings(key: &str, value: &Value) -> Option<String> {
     let Value::Text(text) = value else { return None };
     if key.starts_with("container.") {
-        return match iso6346::validate(text) {
+        let number = squeezed(text);
+        if is_loading_unit(&number) {
+            return None;
+        }
+        return match iso6346::validate(&number) {
             Ok(()) => None,
             Err(e) => Some(format!("{text}: not a valid ISO 6346 container number ({e})")),
         };
     }
     if key == "vehicle.vin" {
-        return match vin_info::Vin::try_new(text) {
-            Ok(vin) if vin.is_checksum_valid() => None,
-            Ok(_) => Some(format!("{text}: its check digit does not agree (ISO 3779; not all makers use one)")),
+        let number = squeezed(text);
+        return match vin_info::Vin::try_new(&number) {
+            Ok(vin) if vin.is_checksum_valid() || !has_check_digit(&number) => None,
+            Ok(_) => {
+                Some(format!("{text}: its check digit does not agree (ISO 3779, as used in North America and China)"))
+            }
             Err(_) => Some(format!("{text}: not a valid ISO 3779 vehicle number")),
         };
     }
@@ -27,6 +34,41 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
         return Some(format!("{person}: the machine-readable zone of the document failed its check (ICAO 9303)"));
     }
     None
+}
+
+/// A number as it is checked: people write it in small letters, and in groups.
+fn squeezed(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && *c != '-').flat_map(char::to_uppercase).collect()
+}
+
+/// Whether the ninth place of a vehicle number is a check digit: it has to be in North America (1 to 5) and in China (L).
+/// Other makers put there what they like.
+fn has_check_digit(vin: &str) -> bool {
+    vin.starts_with(['1', '2', '3', '4', '5', 'L'])
+}
+
+/// Whether this is a valid number of an intermodal loading unit (EN 13044-1): as a container's, with one of the letters A, B,
+/// D, E and K in the fourth place.
+fn is_loading_unit(number: &str) -> bool {
+    let bytes = number.as_bytes();
+    if bytes.len() != 11 || !matches!(bytes[3], b'A' | b'B' | b'D' | b'E' | b'K') {
+        return false;
+    }
+    let (owner, digits) = bytes.split_at(4);
+    if !owner.iter().all(u8::is_ascii_uppercase) || !digits.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+
+    // ISO 6346: letters count from 10 on, leaving out the multiples of eleven.
+    let value = |byte: u8| match byte {
+        b'0'..=b'9' => u32::from(byte - b'0'),
+        _ => {
+            let place = u32::from(byte - b'A');
+            10 + place + (place + 9) / 10
+        }
+    };
+    let sum: u32 = bytes[..10].iter().enumerate().map(|(n, byte)| value(*byte) << n).sum();
+    sum % 11 % 10 == value(bytes[10])
 }
 
 /// What looks wrong about a machine-readable zone (ICAO 9303, lines parted by newlines), in a sentence. The zone itself
@@ -58,6 +100,16 @@ mod tests {
         assert!(warnings("container.1", &text("CSQU3054384")).is_some());
         assert_eq!(warnings("vehicle.vin", &text("1M8GDM9AXKP042788")), None);
         assert!(warnings("vehicle.vin", &text("1M8GDM9A1KP042788")).is_some());
+        // As people write it; and of a maker that has no check digit.
+        assert_eq!(warnings("vehicle.vin", &text("1m8gdm9axk p042788")), None);
+        assert_eq!(warnings("vehicle.vin", &text("WVGZZZ5NZJM131395")), None);
+        assert!(warnings("vehicle.vin", &text("WVGZZZ5NZJM13139")).is_some());
+        for loading_unit in ["ATBE1003091", "ATBA1003095", "MSCK1003090"] {
+            assert_eq!(warnings("container.1", &text(loading_unit)), None, "{loading_unit}");
+        }
+        for wrong in ["ATBE1003092", "ATBC1003091", "ATBE100309"] {
+            assert!(warnings("container.1", &text(wrong)).is_some(), "{wrong}");
+        }
         assert!(warnings("person.2.document_check", &text("failed")).unwrap().starts_with("person.2: "));
         assert_eq!(warnings("person.2.document_check", &text("passed")), None);
         assert_eq!(warnings("person.2.document_type", &text("failed")), None);

@@ -5,14 +5,18 @@
 //! Predecessors of a put: the operations visible for its key at the dependencies as given. The Automerge dependencies
 //! and start_op also take in the log's previous counting entry, which Automerge asks of every actor; the predecessors
 //! do not, so that a second officer at one node contests what the first put unseen.
+//!
+//! Which operations are visible where is kept beside the Automerge document, by field: Automerge walks all that was ever
+//! put into a field to answer it, and an entry's dependencies are known here anyhow. Tests hold the two equal.
 
+use crate::ancestry::Past;
 use automerge::{
-    ActorId, Automerge, Change, ChangeHash, ExpandedChange, ObjId, ROOT, ReadDoc, ScalarValue, Value as AmValue,
+    ActorId, Automerge, Change, ChangeHash, ExpandedChange, ROOT, ReadDoc, ScalarValue, Value as AmValue,
     legacy::{Key, ObjectId, Op, OpId, OpType},
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZeroU64,
 };
 use wadi_log::{LogId, Reference, Value};
@@ -21,20 +25,84 @@ use wadi_log::{LogId, Reference, Value};
 #[derive(Default)]
 pub(crate) struct Document {
     doc: Automerge,
-    applied: HashMap<Reference, Applied>,
-    logs: BTreeMap<LogId, Vec<Reference>>,
-    actors: HashMap<[u8; 32], LogId>,
+    applied: HashMap<u32, Applied>,
+    /// Applied entries of each log, in order.
+    logs: BTreeMap<LogId, Vec<(Reference, u32)>>,
+    fields: BTreeMap<String, Register>,
+    /// Fields into which two entries put something unseen by each other: no others can be contested at any time.
+    forked: BTreeSet<String>,
+    heads: BTreeSet<u32>,
 }
 
-#[derive(Clone, Copy)]
 struct Applied {
     hash: ChangeHash,
-    start_op: u64,
+    actor: ActorId,
     last_op: u64,
+    /// The entry and all that its change follows in the document.
+    past: Past,
 }
 
-fn actor(log: &LogId) -> [u8; 32] {
-    Sha256::digest(log.to_bytes()).into()
+/// A value that was put into a field.
+#[derive(Clone)]
+pub(crate) struct Put {
+    /// The entry, by the number under which it was settled.
+    pub(crate) entry: u32,
+    /// Which of the entry's puts.
+    pub(crate) ordinal: usize,
+    counter: u64,
+    /// The puts into this field that it replaced.
+    pub(crate) replaced: Vec<usize>,
+}
+
+/// All that was ever put into a field.
+#[derive(Default)]
+struct Register {
+    puts: Vec<Put>,
+    /// The puts that replaced each of them.
+    replaced_by: Vec<Vec<usize>>,
+    /// Those that nothing replaced, ascending.
+    visible: Vec<usize>,
+}
+
+impl Register {
+    /// The puts visible to somebody who had seen these entries.
+    fn visible_at(&self, seen: &Past) -> Vec<usize> {
+        // Who has seen all that stands now sees nothing else.
+        if self.visible.iter().all(|n| seen.contains(self.puts[*n].entry)) {
+            return self.visible.clone();
+        }
+        let is_seen = |n: &usize| seen.contains(self.puts[*n].entry);
+        (0..self.puts.len()).filter(|n| is_seen(n) && !self.replaced_by[*n].iter().any(is_seen)).collect()
+    }
+
+    fn add(&mut self, put: Put) {
+        let number = self.puts.len();
+        for &replaced in &put.replaced {
+            self.replaced_by[replaced].push(number);
+        }
+        self.visible.retain(|n| put.replaced.binary_search(n).is_err());
+        self.visible.push(number);
+        self.puts.push(put);
+        self.replaced_by.push(Vec::new());
+    }
+}
+
+/// What an entry puts, as the document takes it.
+pub(crate) struct Derived<'a> {
+    pub(crate) reference: Reference,
+    /// The number under which it is settled.
+    pub(crate) number: u32,
+    /// The entries it is based on, as they are read; all are applied.
+    pub(crate) based_on: &'a [u32],
+    /// Which of the entry's puts, with key and value. Keys are distinct.
+    pub(crate) puts: Vec<(usize, &'a str, &'a Value)>,
+    /// Keys and texts of its events.
+    pub(crate) events: Vec<(String, &'a str)>,
+}
+
+fn actor(log: &LogId) -> ActorId {
+    let hash: [u8; 32] = Sha256::digest(log.to_bytes()).into();
+    ActorId::from(&hash[..])
 }
 
 fn scalar(value: &Value) -> ScalarValue {
@@ -55,47 +123,48 @@ fn plain(value: &AmValue<'_>) -> Value {
     }
 }
 
+fn operation(key: &str, value: ScalarValue, pred: Vec<OpId>) -> Op {
+    Op {
+        action: OpType::Put(value),
+        obj: ObjectId::Root,
+        key: Key::Map(key.into()),
+        pred: pred.into_iter().collect(),
+        insert: false,
+    }
+}
+
 impl Document {
-    /// Applies an entry whose dependencies, as they are to be read, are all applied. Keys are distinct.
-    pub(crate) fn apply(
-        &mut self,
-        reference: Reference,
-        based_on: &[Reference],
-        puts: &[(String, Value)],
-    ) -> Result<(), String> {
-        let own = self.logs.get(&reference.log).and_then(|l| l.last()).map(|r| self.applied[r]);
-        let at: Vec<Applied> = based_on.iter().map(|d| self.applied[d]).collect();
-        let mut hashes: Vec<ChangeHash> = at.iter().map(|a| a.hash).collect();
-        hashes.sort();
-        hashes.dedup();
-        let start_op = 1 + at.iter().chain(&own).map(|a| a.last_op).max().unwrap_or(0);
-        let operations = puts
-            .iter()
-            .map(|(key, value)| {
-                let pred = self.visible(key, &hashes)?;
-                Ok(Op {
-                    action: OpType::Put(scalar(value)),
-                    obj: ObjectId::Root,
-                    key: Key::Map(key.as_str().into()),
-                    pred: pred.into_iter().collect(),
-                    insert: false,
-                })
-            })
-            .collect::<Result<Vec<_>, String>>()?;
-        let last_op = start_op + puts.len() as u64 - 1;
-        let mut deps = hashes;
-        if let Some(own) = own
-            && !deps.contains(&own.hash)
-        {
-            deps.push(own.hash);
-            deps.sort();
+    /// Applies an entry whose dependencies, as they are to be read, are all applied. After an error, or a panic, the
+    /// document may be half changed: it is thrown away.
+    pub(crate) fn apply(&mut self, entry: Derived<'_>) -> Result<(), String> {
+        let own = self.logs.get(&entry.reference.log).and_then(|l| l.last()).map(|(_, n)| *n);
+        let mut seen = self.past_of(entry.based_on);
+        let last_ops = entry.based_on.iter().chain(&own).map(|n| self.applied[n].last_op);
+        let start_op = last_ops.max().unwrap_or(0) + 1;
+
+        let mut operations = Vec::with_capacity(entry.puts.len() + entry.events.len());
+        let mut puts = Vec::with_capacity(entry.puts.len());
+        for (ordinal, key, value) in &entry.puts {
+            let replaced = self.fields.get(*key).map(|f| f.visible_at(&seen)).unwrap_or_default();
+            let counter = start_op + operations.len() as u64;
+            operations.push(operation(key, scalar(value), self.op_ids(key, &replaced)));
+            puts.push((*key, Put { entry: entry.number, ordinal: *ordinal, counter, replaced }));
         }
-        let log = self.logs.entry(reference.log).or_default();
-        let actor = actor(&reference.log);
+        // Nothing else can be put under an event's key, which is derived from its entry's hash.
+        for (key, text) in &entry.events {
+            operations.push(operation(key, ScalarValue::Str((*text).into()), Vec::new()));
+        }
+        let last_op = start_op + operations.len() as u64 - 1;
+
+        let parents: BTreeSet<u32> = entry.based_on.iter().chain(&own).copied().collect();
+        let mut deps: Vec<ChangeHash> = parents.iter().map(|n| self.applied[n].hash).collect();
+        deps.sort();
+        let actor = actor(&entry.reference.log);
+        let log = self.logs.entry(entry.reference.log).or_default();
         let change: Change = ExpandedChange {
             author: None,
             operations,
-            actor_id: ActorId::from(&actor[..]),
+            actor_id: actor.clone(),
             hash: None,
             seq: log.len() as u64 + 1,
             start_op: NonZeroU64::new(start_op).expect("at least 1"),
@@ -110,62 +179,97 @@ impl Document {
         if self.doc.get_change_by_hash(&hash).is_none() {
             return Err("the derived change was not applied".into());
         }
-        log.push(reference);
-        self.actors.insert(actor, reference.log);
-        self.applied.insert(reference, Applied { hash, start_op, last_op });
+
+        log.push((entry.reference, entry.number));
+        for (key, put) in puts {
+            let field = self.fields.entry(key.to_string()).or_default();
+            field.add(put);
+            if field.visible.len() > 1 && !self.forked.contains(key) {
+                self.forked.insert(key.to_string());
+            }
+        }
+        if let Some(own) = own {
+            seen.unite(&self.applied[&own].past);
+        }
+        seen.insert(entry.number);
+        for parent in &parents {
+            self.heads.remove(parent);
+        }
+        self.heads.insert(entry.number);
+        self.applied.insert(entry.number, Applied { hash, actor, last_op, past: seen });
         Ok(())
     }
 
-    /// The operations visible for a key at some heads.
-    fn visible(&self, key: &str, heads: &[ChangeHash]) -> Result<Vec<OpId>, String> {
-        if heads.is_empty() {
-            return Ok(Vec::new());
+    fn op_ids(&self, key: &str, puts: &[usize]) -> Vec<OpId> {
+        let Some(field) = self.fields.get(key) else { return Vec::new() };
+        let id = |n: &usize| OpId(field.puts[*n].counter, self.applied[&field.puts[*n].entry].actor.clone());
+        puts.iter().map(id).collect()
+    }
+
+    /// These applied entries and all that their changes follow.
+    fn past_of(&self, entries: &[u32]) -> Past {
+        let mut out = Past::default();
+        entries.iter().for_each(|n| out.unite(&self.applied[n].past));
+        out
+    }
+
+    /// What an entry follows that is based on these applied entries: they, what its log said before, and all theirs.
+    pub(crate) fn causal_past(&self, log: &LogId, based_on: &[u32]) -> Past {
+        let mut out = self.past_of(based_on);
+        if let Some((_, own)) = self.logs.get(log).and_then(|l| l.last()) {
+            out.unite(&self.applied[own].past);
         }
-        let found = self.doc.get_all_at(ROOT, key, heads).map_err(|e| e.to_string())?;
-        Ok(found.into_iter().filter_map(|(_, id)| op_id(&id)).collect())
+        out
     }
 
     /// The last applied entry of a log at a position before `seq`.
-    pub(crate) fn last_before(&self, log: &LogId, seq: u64) -> Option<Reference> {
-        self.logs.get(log)?.iter().rev().find(|r| r.seq < seq).copied()
+    pub(crate) fn last_before(&self, log: &LogId, seq: u64) -> Option<u32> {
+        let entries = self.logs.get(log)?;
+        let before = entries.partition_point(|(r, _)| r.seq < seq);
+        before.checked_sub(1).map(|n| entries[n].1)
     }
 
-    /// All concurrent values of a key with the entries that put them, in Automerge's order.
-    pub(crate) fn claims(&self, key: &str) -> Vec<(Value, Reference)> {
-        let found = self.doc.get_all(ROOT, key).unwrap_or_default();
-        found.iter().filter_map(|(value, id)| Some((plain(value), self.entry_of(id)?))).collect()
+    /// All concurrent values of a field, in Automerge's order.
+    pub(crate) fn claims(&self, key: &str) -> Vec<&Put> {
+        self.fields.get(key).map(|f| self.in_order(f, f.visible.clone())).unwrap_or_default()
     }
 
-    /// The same at some entries.
-    pub(crate) fn claims_at(&self, key: &str, at: &[Reference]) -> Vec<(Value, Reference)> {
-        let hashes: Vec<ChangeHash> = at.iter().filter_map(|r| self.applied.get(r)).map(|a| a.hash).collect();
-        if hashes.is_empty() {
-            return Vec::new();
-        }
-        let found = self.doc.get_all_at(ROOT, key, &hashes).unwrap_or_default();
-        found.iter().filter_map(|(value, id)| Some((plain(value), self.entry_of(id)?))).collect()
+    /// The same at some applied entries.
+    pub(crate) fn claims_at(&self, key: &str, at: &[u32]) -> Vec<&Put> {
+        let Some(field) = self.fields.get(key).filter(|_| !at.is_empty()) else { return Vec::new() };
+        self.in_order(field, field.visible_at(&self.past_of(at)))
     }
 
-    fn entry_of(&self, id: &ObjId) -> Option<Reference> {
-        let ObjId::Id(counter, actor, _) = id else { return None };
-        let actor: [u8; 32] = actor.to_bytes().try_into().ok()?;
-        let entries = self.logs.get(self.actors.get(&actor)?)?;
-        let at = entries.partition_point(|r| self.applied[r].last_op < *counter);
-        entries.get(at).filter(|r| self.applied[*r].start_op <= *counter).copied()
+    /// The values of a field visible to somebody who had seen these entries.
+    pub(crate) fn claims_within(&self, key: &str, seen: &Past) -> Vec<&Put> {
+        self.fields.get(key).map(|f| self.in_order(f, f.visible_at(seen))).unwrap_or_default()
     }
 
-    /// All keys ever put.
-    pub(crate) fn keys(&self) -> Vec<String> {
-        self.doc.keys(ROOT).collect()
+    /// All that was ever put into a field, with those that each put replaced.
+    pub(crate) fn puts(&self, key: &str) -> impl Iterator<Item = (&Put, Vec<&Put>)> {
+        let field = self.fields.get(key);
+        field.into_iter().flat_map(|f| f.puts.iter().map(|p| (p, self.in_order(f, p.replaced.clone()))))
     }
 
-    /// The entries that no other applied entry follows, ascending.
-    pub(crate) fn heads(&self) -> Vec<Reference> {
-        let heads = self.doc.get_heads();
-        let mut out: Vec<Reference> =
-            self.applied.iter().filter(|(_, a)| heads.contains(&a.hash)).map(|(r, _)| *r).collect();
-        out.sort();
+    fn in_order<'a>(&'a self, field: &'a Register, puts: Vec<usize>) -> Vec<&'a Put> {
+        let mut out: Vec<&Put> = puts.into_iter().map(|n| &field.puts[n]).collect();
+        out.sort_by(|a, b| (a.counter, &self.applied[&a.entry].actor).cmp(&(b.counter, &self.applied[&b.entry].actor)));
         out
+    }
+
+    /// Names of fields that were ever put, ascending.
+    pub(crate) fn field_names(&self) -> impl Iterator<Item = &String> {
+        self.fields.keys()
+    }
+
+    /// Names of the fields that may be contested, now or at some entry, ascending.
+    pub(crate) fn forked(&self) -> impl Iterator<Item = &String> {
+        self.forked.iter()
+    }
+
+    /// The entries that no other applied entry follows.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = u32> {
+        self.heads.iter().copied()
     }
 
     /// SHA-256 over the document's heads: equal documents have equal digests.
@@ -183,9 +287,10 @@ impl Document {
     }
 }
 
-fn op_id(id: &ObjId) -> Option<OpId> {
-    match id {
-        ObjId::Id(counter, actor, _) => Some(OpId(*counter, actor.clone())),
-        ObjId::Root => None,
-    }
+/// What any Automerge tool reads in a saved document: of every key all concurrent values, in Automerge's order.
+pub fn saved_values(document: &[u8]) -> Option<BTreeMap<String, Vec<Value>>> {
+    let doc = Automerge::load(document).ok()?;
+    let values = |key: &String| doc.get_all(ROOT, key.as_str()).unwrap_or_default();
+    let plain_values = |key: String| (key.clone(), values(&key).iter().map(|(value, _)| plain(value)).collect());
+    Some(doc.keys(ROOT).map(plain_values).collect())
 }

@@ -77,7 +77,7 @@ pub const EVENTS: &[EventType] = &[
     // Sonar machines, persons and luggage.
     ev(
         "scanned",
-        &[P],
+        &[P, H],
         &[Ops, Sec],
         "image_sha256:t! image_bytes:i place:t anomaly:b operator:t attested_by:t attester_department:t",
     ),
@@ -198,7 +198,7 @@ impl EventType {
     pub fn members(&self) -> impl Iterator<Item = (&'static str, ValueType, bool)> {
         self.members.split_whitespace().map(|m| {
             let (name, code) = m.split_once(':').expect("name:type in the table");
-            let kind = match &code[..1] {
+            let kind = match code.trim_end_matches('!') {
                 "t" => ValueType::Text,
                 "i" => ValueType::Int,
                 "n" => ValueType::Number,
@@ -244,6 +244,11 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
             return bad(member, &format!("is not a member of {name}{near}"));
         }
     }
+    if let "weighed" = name
+        && let Some((member, why)) = wrong_weighing(event)
+    {
+        return bad(member, &why);
+    }
     match name {
         "rad.adjudicated" if !(1..=11).contains(&event["code"].as_i64().unwrap_or(0)) => {
             bad("code", "adjudication codes are 1 to 11")
@@ -272,6 +277,25 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
         _ => {
             Ok(serde_json_canonicalizer::to_string(event).expect("a JSON object of text, numbers and lists serialises"))
         }
+    }
+}
+
+/// What a weighing says that cannot be: three masses that do not agree, or a day that is none.
+fn wrong_weighing(event: &Map<String, Value>) -> Option<(&'static str, String)> {
+    let kg = |member: &str| event.get(member).and_then(Value::as_i64);
+    if let Some(net) = kg("net_kg")
+        && let Some(gross) = kg("gross_kg")
+        && let Some(tare) = kg("tare_kg")
+        && net != gross - tare
+    {
+        return Some(("net_kg", format!("{net} is not the gross {gross} less the tare {tare}")));
+    }
+    // Rules compare it as text with the day of the weighing.
+    let due = event.get("calibration_due").and_then(Value::as_str)?;
+    let is_day = due.len() == 10 && due.bytes().all(|c| c.is_ascii_digit() || c == b'-');
+    match is_day && due.parse::<jiff::civil::Date>().is_ok() {
+        true => None,
+        false => Some(("calibration_due", format!("{due:?} is no day, as 2026-03-01"))),
     }
 }
 
@@ -328,6 +352,8 @@ mod tests {
     fn an_event_is_checked_and_made_canonical() {
         let text = check(P, json!({"type": "weighed", "scale": "S1", "gross_kg": 31240})).unwrap();
         assert_eq!(text, r#"{"gross_kg":31240,"scale":"S1","type":"weighed"}"#);
+        let whole = json!({"type": "weighed", "scale": "S", "gross_kg": 40, "tare_kg": 10, "net_kg": 30, "calibration_due": "2020-11-24"});
+        check(P, whole).unwrap();
         for (kind, event, code) in [
             (P, json!({"type": "wieghed", "scale": "S1"}), "unknown_event"),
             (S, json!({"type": "weighed", "scale": "S1"}), "wrong_kind"),
@@ -335,6 +361,11 @@ mod tests {
             (P, json!({"type": "weighed", "scale": "S1", "gross_kg": "31"}), "bad_value"),
             (P, json!({"type": "weighed", "scale": "S1", "gros_kg": 31}), "bad_value"),
             (P, json!({"type": "diverted", "to": "nowhere"}), "bad_value"),
+            (P, json!({"type": "weighed", "scale": "S", "gross_kg": 40, "tare_kg": 10, "net_kg": 20}), "bad_value"),
+            (P, json!({"type": "weighed", "scale": "S", "calibration_due": "2020/11/24"}), "bad_value"),
+            (P, json!({"type": "weighed", "scale": "S", "calibration_due": "20201124"}), "bad_value"),
+            (P, json!({"type": "weighed", "scale": "S", "calibration_due": "2020-11-31"}), "bad_value"),
+            (P, json!({"type": "weighed", "scale": "S", "calibration_due": " 2020-11-24 "}), "bad_value"),
             (E, json!({"type": "lane.assigned", "lane": "PINK"}), "bad_value"),
             (H, json!({"type": "rad.adjudicated", "code": 12}), "bad_value"),
         ] {

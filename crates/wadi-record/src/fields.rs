@@ -105,9 +105,14 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
 
 /// Type and legal weight of a field, `N` standing for any number from 1 to 999.
 pub fn field_type(kind: Kind, name: &str) -> Option<(FieldType, bool)> {
-    let general: Vec<&str> = name.split('.').map(|p| if is_ordinal(p) { "N" } else { p }).collect();
-    let general = general.join(".");
+    let general = general_name(name);
     FIELDS.iter().find(|(k, n, ..)| *k == kind && *n == general).map(|(_, _, t, legal)| (*t, *legal))
+}
+
+/// A field's name as it stands in tables: each number from 1 to 999 as `N`.
+pub(crate) fn general_name(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').map(|p| if is_ordinal(p) { "N" } else { p }).collect();
+    parts.join(".")
 }
 
 fn is_ordinal(part: &str) -> bool {
@@ -148,9 +153,8 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
 
 fn is_hs_code(text: &str) -> bool {
     let digits: String = text.chars().filter(|c| *c != '.').collect();
-    (4..=12).contains(&digits.len())
-        && digits.bytes().all(|c| c.is_ascii_digit())
-        && matches!(digits[..2].parse(), Ok(1u8..=97))
+    let chapter = digits.get(..2).and_then(|chapter| chapter.parse().ok());
+    (4..=12).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit()) && matches!(chapter, Some(1u8..=97))
 }
 
 fn describe(value: &Value) -> String {

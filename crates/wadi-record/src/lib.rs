@@ -6,6 +6,9 @@
 //!
 //! Knows nothing of logs' proofs, disks, sockets or clocks.
 
+#![deny(clippy::string_slice)]
+
+mod ancestry;
 mod authority;
 mod blame;
 mod book;
@@ -13,23 +16,40 @@ mod check_digits;
 mod document;
 mod drafts;
 mod error;
+mod event_index;
 mod events;
+mod field_rights;
 mod fields;
+mod graph;
+mod held;
 mod kinds;
+mod missing;
 mod policy;
 mod project;
+mod said;
+mod settle;
+mod sight;
 mod state;
+mod state_names;
+mod weight;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
 pub use blame::Setting;
-pub use book::{Book, Claim, EventView, Field, Row, Said};
+pub use book::{Book, Objection};
 pub use check_digits::{mrz_warning, warnings};
+#[doc(hidden)]
+pub use document::saved_values;
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
 pub use error::RecordError;
 pub use events::{EVENTS, EventType, ValueType, check_event, event_type};
 pub use fields::{FIELDS, FieldType, check_put, field_type, normalise_plate};
+pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use kinds::{Department, HoldType, Kind};
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Terms, normalise_target, plate_shape, term, terms};
+pub use said::{Claim, EventView, Field, RefusedPut, Row, Said};
+#[doc(hidden)]
+pub use state::fold;
 pub use state::{State, state};
+pub use state_names::STATE_NAMES;
 pub use wadi_log::Value;

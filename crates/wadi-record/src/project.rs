@@ -2,10 +2,12 @@
 
 use crate::{
     Kind,
-    authority::is_decision,
-    book::{Book, Claim, EventView, Field, Row},
+    authority::{Refusal, is_decision},
+    book::Book,
     check_digits,
     fields::normalise_plate,
+    held::{Placement, holds},
+    said::{Claim, EventView, Field, Row, Said},
     state::state,
 };
 use serde_json::{Map, Value as Json, json};
@@ -22,6 +24,11 @@ pub(crate) fn value_json(value: &Value) -> Json {
         Value::Int(i) => Json::from(*i),
         Value::Flag(b) => Json::from(*b),
     }
+}
+
+/// Why something does not count, as JSON.
+pub(crate) fn refusal_json(refusal: &Refusal) -> Json {
+    json!({"code": refusal.code, "why": refusal.why})
 }
 
 impl Claim {
@@ -64,7 +71,7 @@ impl EventView {
         out.insert("entry".into(), self.reference.to_string().into());
         out.insert("counts".into(), self.counts().into());
         if let Some(refusal) = &self.refusal {
-            out.insert("refused".into(), json!({"code": refusal.code, "why": refusal.why}));
+            out.insert("refused".into(), refusal_json(refusal));
         }
         if self.quarantined {
             out.insert("quarantined".into(), true.into());
@@ -93,6 +100,7 @@ impl Book {
         }
         let mut events: Vec<&EventView> = self.events().collect();
         events.sort_by_key(|e| (e.at_ms, e.entered_ms, e.reference, e.id.clone()));
+        let missing = self.all_missing();
         let (mut refused, mut waiting) = (Vec::new(), Vec::new());
         for (said, row) in self.rows() {
             let entry = said.reference.to_string();
@@ -100,8 +108,8 @@ impl Book {
                 Row::Counts => {}
                 Row::Refused(r) => refused.push(json!({"entry": entry, "code": r.code, "why": r.why})),
                 Row::Waits(_) => {
-                    let missing = self.missing(&said.reference);
-                    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                    let missing = missing.get(&said.reference).into_iter().flatten();
+                    let missing: Vec<String> = missing.map(ToString::to_string).collect();
                     waiting.push(json!({"entry": entry, "for": missing}));
                 }
             }
@@ -114,24 +122,38 @@ impl Book {
             "state": state.name,
             "flags": state.flags,
             "open_holds": state.open_holds,
+            "placements": holds(self).iter().map(Placement::json).collect::<Vec<_>>(),
             "fields": fields,
             "contested": contested,
             "events": events.iter().map(|e| e.json()).collect::<Vec<_>>(),
             "heads": self.heads().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warnings": warnings,
             "refused": refused,
+            "refused_fields": self.refused_fields(),
             "waiting": waiting,
             "time_reversals": self.time_reversals(),
             "after_assessment": self.after_assessment(),
         })
     }
 
+    /// Values that were put without the right to, with who put them and why they do not count.
+    fn refused_fields(&self) -> Vec<Json> {
+        let line = |put: &crate::RefusedPut| {
+            let mut line = self.claim(put.value.clone(), put.entry).json();
+            line["field"] = put.field.as_str().into();
+            line["code"] = put.refusal.code.into();
+            line["why"] = put.refusal.why.as_str().into();
+            line
+        };
+        self.refused_puts().map(line).collect()
+    }
+
     /// Entries whose authors' clocks stood before those of what they are based on.
     fn time_reversals(&self) -> Vec<Json> {
-        let reversal = |(said, _): (&crate::Said, &Row)| {
+        let reversal = |(said, _): (&Said, &Row)| {
             let wall = |r| self.row(r).map(|(s, _)| s.common.wall_ms);
             let newest = said.change.based_on.iter().filter_map(wall).max()?;
-            let by_ms = newest - said.common.wall_ms;
+            let by_ms = newest.saturating_sub(said.common.wall_ms);
             (by_ms > REVERSAL_MS)
                 .then(|| json!({"entry": said.reference.to_string(), "node": said.judge.author.name, "by_ms": by_ms}))
         };
@@ -145,8 +167,8 @@ impl Book {
         let Some((said, _)) = self.row(&first.reference) else { return Vec::new() };
         let mut past = self.past(&said.change.based_on);
         past.insert(first.reference);
-        let later = |name: &String| self.is_legal(name) && self.claimed_by(name).iter().any(|r| !past.contains(r));
-        self.field_names().into_iter().filter(later).collect()
+        let is_later = |name: &String| self.claims(name).iter().any(|c| !past.contains(&c.entry));
+        self.field_names().into_iter().filter(|name| self.is_legal(name) && is_later(name)).collect()
     }
 }
 

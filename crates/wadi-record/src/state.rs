@@ -5,16 +5,13 @@
 
 use crate::{
     Kind,
-    authority::speaks_against,
-    book::{Book, EventView},
+    book::Book,
     events::LANES,
+    held::{Placement, UNPLACED, holds},
+    said::EventView,
+    sight::Sight,
 };
-use std::{
-    cell::RefCell,
-    collections::{BTreeSet, HashMap},
-    rc::Rc,
-};
-use wadi_log::Reference;
+use std::collections::{BTreeSet, HashMap};
 
 /// What a record has come to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,21 +42,29 @@ impl State {
 
 /// Folds a record's events.
 pub fn state(book: &Book) -> State {
+    fold(book).0
+}
+
+/// The same, with how often it was asked what an author had seen: for tests of what a fold costs.
+#[doc(hidden)]
+pub fn fold(book: &Book) -> (State, u64) {
+    let sight = Sight::of(book);
     let mut state = State { name: "OPEN", flags: BTreeSet::new(), open_holds: Vec::new() };
     match book.kind() {
-        Some(Kind::Passage) => passage(book, &mut state),
+        Some(Kind::Passage) => passage(book, &sight, &mut state),
         Some(Kind::QuarantineHold) => hold(book, &mut state),
-        Some(Kind::CustomsEntry) => entry(book, &mut state),
+        Some(Kind::CustomsEntry) => entry(book, &sight, &mut state),
         Some(Kind::SiteDay) => site_day(book, &mut state),
         None => {}
     }
+
     if !book.contested().is_empty() {
         state.flags.insert("CONTESTED");
     }
-    if book.events().any(|e| e.refusal.is_some()) {
+    if book.events().any(|e| e.refusal.is_some()) || book.refused_puts().next().is_some() {
         state.flags.insert("REFUSED_ACTS");
     }
-    state
+    (state, sight.asked())
 }
 
 /// Events that count in full, of some types.
@@ -91,62 +96,28 @@ const UNDER_WAY: [&str; 15] = [
     "person.admitted",
 ];
 
-/// What the authors of events had on their screens, each walked once.
-struct Pasts<'a> {
-    book: &'a Book,
-    known: RefCell<HashMap<Reference, Rc<BTreeSet<Reference>>>>,
-}
-
-impl<'a> Pasts<'a> {
-    fn of(book: &'a Book) -> Self {
-        Self { book, known: RefCell::default() }
-    }
-    fn past(&self, event: &EventView) -> Rc<BTreeSet<Reference>> {
-        let mut known = self.known.borrow_mut();
-        let walk = || match self.book.row(&event.reference) {
-            Some((said, _)) => Rc::new(self.book.past(&said.change.based_on)),
-            None => Rc::default(),
-        };
-        known.entry(event.reference).or_insert_with(walk).clone()
-    }
-    /// Whether the author of `later` had seen `event`, or says both in one entry, `event` first.
-    fn saw(&self, later: &EventView, event: &EventView) -> bool {
-        self.past(later).contains(&event.reference)
-            || later.reference == event.reference
-                && self.book.row(&event.reference).is_some_and(|(said, _)| {
-                    let place = |e: &EventView| said.change.events.iter().position(|t| *t == e.text);
-                    place(event) < place(later)
-                })
-    }
-}
-
-fn passage(book: &Book, state: &mut State) {
+fn passage(book: &Book, sight: &Sight<'_>, state: &mut State) {
     let has = |kind: &str| of(book, &[kind]).next().is_some();
-    let pasts = Pasts::of(book);
-    let closed: BTreeSet<&str> = of(book, &["check.closed"]).filter_map(|c| c.text("check")).collect();
-    let open_check = restricting(book, &["check.opened"]).any(|o| !closed.contains(o.id.as_str()));
-    if open_check {
+    let checks = Checks::of(book);
+    let is_check_open = !checks.open().is_empty();
+    if is_check_open {
         state.flags.insert("CHECK_OPEN");
     }
-    let cleared = has("cleared") && !open_check;
+
+    let cleared = has("cleared") && !is_check_open;
     let diverted_to: BTreeSet<Option<&str>> = of(book, &["diverted"]).map(|e| e.text("to")).collect();
     // A truck may go out by one gate and come back: the later of the two, by what its author had seen, tells.
-    let out = of(book, &["gate.out"]).any(|o| !of(book, &["gate.in"]).any(|i| pasts.saw(i, o)));
+    let seen_coming_in = sight.together(of(book, &["gate.in"]));
+    let out = of(book, &["gate.out"]).any(|o| !sight.is_among(o, &seen_coming_in));
     let voided = has("voided");
     if voided && out {
         state.flags.insert("VOIDED_AFTER_EXIT");
     }
-    // Whoever let it out had to see it cleared, and no check open.
-    let orderly = |o: &EventView| {
-        let seen_closed: BTreeSet<&str> =
-            of(book, &["check.closed"]).filter(|c| pasts.saw(o, c)).filter_map(|c| c.text("check")).collect();
-        of(book, &["cleared"]).any(|c| pasts.saw(o, c))
-            && !restricting(book, &["check.opened"]).any(|c| pasts.saw(o, c) && !seen_closed.contains(c.id.as_str()))
-    };
+
     state.name = if voided && !out {
         "VOID"
     } else if out {
-        if !of(book, &["gate.out"]).all(orderly) {
+        if !checks.let_all_out_orderly(book, sight) {
             state.flags.insert("FORCED_EXIT");
         }
         "EXITED"
@@ -167,6 +138,7 @@ fn passage(book: &Book, state: &mut State) {
     } else {
         "ANNOUNCED"
     };
+
     if diverted_to.len() > 1 {
         state.flags.insert("DIVERTED_TWICE");
     }
@@ -175,46 +147,62 @@ fn passage(book: &Book, state: &mut State) {
     }
 }
 
-fn hold(book: &Book, state: &mut State) {
-    const ENDS: [&str; 3] = ["re_exported", "destroyed", "seized"];
-    let pasts = Pasts::of(book);
-    let placed: Vec<&EventView> = book.placed().collect();
-    // A recall, or a result that speaks against it, reopens what was released by somebody who did not know of it.
-    let against: Vec<&EventView> =
-        restricting(book, &["recalled", "result.issued", "result.amended", "rad.adjudicated"])
-            .filter(|e| e.kind() == "recalled" || speaks_against(e))
-            .collect();
-    let releases: Vec<&EventView> = of(book, &["released"]).collect();
-    let (overtaken, standing): (Vec<&EventView>, Vec<&EventView>) =
-        releases.iter().partition(|r| against.iter().any(|bad| !pasts.saw(r, bad)));
-    let ends: Vec<&EventView> = of(book, &ENDS).collect();
-    // An end of the goods ends the holds that whoever ended them had seen; one placed meanwhile stays open.
-    let ended: BTreeSet<Reference> =
-        ends.iter().flat_map(|e| pasts.past(e).iter().copied().collect::<Vec<_>>()).collect();
-    let cleared: BTreeSet<&str> = standing.iter().flat_map(|r| r.texts("holds")).collect();
-    let is_open = |p: &&EventView| !cleared.contains(p.id.as_str()) && !ended.contains(&p.reference);
-    state.open_holds = placed.iter().copied().filter(is_open).map(|p| p.id.clone()).collect();
-    let reopened: BTreeSet<&str> = overtaken.iter().flat_map(|r| r.texts("holds")).collect();
-    let recalled = state.open_holds.iter().any(|h| reopened.contains(h.as_str()));
-    // A hold whose first placement does not count, or has not come, restricts all the same.
-    let unplaced = !placed.iter().any(|p| Some(p.reference) == book.first()) && ends.is_empty();
-    if unplaced {
-        state.open_holds.push("unplaced".into());
+/// The checks that departments opened on a passage, and what closed each.
+struct Checks<'a> {
+    opened: Vec<&'a EventView>,
+    closed_by: HashMap<&'a str, Vec<&'a EventView>>,
+}
+
+impl<'a> Checks<'a> {
+    fn of(book: &'a Book) -> Self {
+        let mut closed_by: HashMap<&str, Vec<&EventView>> = HashMap::new();
+        for closed in of(book, &["check.closed"]) {
+            if let Some(check) = closed.text("check") {
+                closed_by.entry(check).or_default().push(closed);
+            }
+        }
+        Self { opened: restricting(book, &["check.opened"]).collect(), closed_by }
     }
+
+    fn open(&self) -> Vec<&'a EventView> {
+        self.opened.iter().copied().filter(|o| !self.closed_by.contains_key(o.id.as_str())).collect()
+    }
+
+    /// Whether all who let it out had seen it cleared, and no check open.
+    fn let_all_out_orderly(&self, book: &Book, sight: &Sight<'_>) -> bool {
+        let clearing = sight.entries(of(book, &["cleared"]));
+        let saw_cleared = |out: &EventView| {
+            let mut said_with_it = book.now().events.of(&out.reference).filter(|e| e.ordinal < out.ordinal);
+            sight.shown(out).meets(&clearing) || said_with_it.any(|e| e.kind() == "cleared" && e.counts())
+        };
+        let saw_open = |out: &EventView| {
+            self.opened.iter().any(|o| {
+                let closed = self.closed_by.get(o.id.as_str()).into_iter().flatten();
+                sight.saw(out, o) && !closed.into_iter().any(|c| sight.saw(out, c))
+            })
+        };
+        of(book, &["gate.out"]).all(|out| saw_cleared(out) && !saw_open(out))
+    }
+}
+
+fn hold(book: &Book, state: &mut State) {
+    let placements = holds(book);
+    let open: Vec<&Placement> = placements.iter().filter(|p| p.open).collect();
+    state.open_holds = open.iter().map(|p| p.id.clone()).collect();
+
     let has = |kind: &str| of(book, &[kind]).next().is_some();
-    let conditional: Vec<&str> = of(book, &["conditional"]).flat_map(|e| e.texts("holds")).collect();
-    state.name = if state.open_holds.is_empty() {
-        match ends.last().map(|e| e.kind()) {
+    state.name = if open.is_empty() {
+        match of(book, &["re_exported", "destroyed", "seized"]).last().map(EventView::kind) {
             Some("re_exported") => "RE_EXPORTED",
             Some("destroyed") => "DESTROYED",
             Some("seized") => "SEIZED",
             _ => "RELEASED",
         }
-    } else if recalled {
+    } else if open.iter().any(|p| p.reopened) {
         "RECALLED"
     } else if restricting(book, &["rejected"]).next().is_some() {
         "REJECTED"
-    } else if state.open_holds.iter().all(|h| conditional.contains(&h.as_str())) {
+    } else if open.iter().all(|p| p.conditional && p.id != UNPLACED) {
         "CONDITIONAL"
     } else if has("release.requested") {
         "RELEASE_REQUESTED"
@@ -225,6 +213,7 @@ fn hold(book: &Book, state: &mut State) {
     } else {
         "PLACED"
     };
+
     if book.events().any(|e| e.kind() == "released" && e.refusal.is_some()) {
         state.flags.insert("RELEASE_REFUSED");
     }
@@ -233,27 +222,28 @@ fn hold(book: &Book, state: &mut State) {
     }
 }
 
-fn entry(book: &Book, state: &mut State) {
+fn entry(book: &Book, sight: &Sight<'_>, state: &mut State) {
     let has = |kind: &str| of(book, &[kind]).next().is_some();
-    let pasts = Pasts::of(book);
     // Of several lanes the strictest holds, unless a supervisor who had seen it lowered it.
-    let lowered: Vec<&EventView> = of(book, &["lane.lowered"]).collect();
+    let seen_lowering = sight.together(of(book, &["lane.lowered"]));
     let rank = |e: &EventView| LANES.iter().position(|l| Some(*l) == e.text("lane"));
     let standing = restricting(book, &["lane.assigned", "lane.lowered"])
-        .filter(|a| !lowered.iter().any(|l| l.id != a.id && pasts.saw(l, a)))
+        .filter(|assigned| !sight.is_among(assigned, &seen_lowering))
         .filter_map(rank)
         .max();
     if let Some(rank) = standing {
         state.flags.insert(LANES[rank]);
     }
-    let open_query = restricting(book, &["queried"])
-        .any(|q| !of(book, &["query.answered"]).any(|a| a.text("query") == Some(q.id.as_str())));
+
+    let answered: BTreeSet<&str> = of(book, &["query.answered"]).filter_map(|a| a.text("query")).collect();
+    let open_query = restricting(book, &["queried"]).any(|q| !answered.contains(q.id.as_str()));
     if open_query {
         state.flags.insert("QUERY");
     }
     if restricting(book, &["cancel.requested"]).next().is_some() {
         state.flags.insert("CANCEL_REQUESTED");
     }
+
     state.name = if has("cancelled") && !has("paid") {
         "CANCELLED"
     } else if has("entry.exited") {

@@ -1,0 +1,219 @@
+//! The events of a record, as they are asked for while its entries settle: by id, by what they do, by who had seen them.
+
+use crate::{
+    Department, HoldType,
+    ancestry::Past,
+    authority::{is_result, speaks_against},
+    said::EventView,
+};
+use std::collections::{BTreeMap, HashMap};
+use wadi_log::Reference;
+
+/// Types of events that are asked for by the entries that say them.
+const MARKED: [&str; 11] = [
+    "gate.in",
+    "gate.out",
+    "turned_back",
+    "person.admitted",
+    "check.opened",
+    "cleared",
+    "diverted",
+    "handed_over",
+    "link",
+    "assessed",
+    "rejected",
+];
+
+/// What tells who may end a hold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Owned {
+    /// Whether the commission placed it.
+    pub(crate) by_commission: bool,
+    /// Its type; `None` where this version does not know it.
+    pub(crate) hold: Option<HoldType>,
+}
+
+/// What kind of evidence carries a release.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Evidence {
+    /// An adjudication of a radiation alarm.
+    Adjudicated,
+    /// A search, or a dog.
+    Searched,
+    /// A laboratory of that department.
+    Tested(Department),
+}
+
+/// A result that speaks against a release.
+struct Against {
+    /// Which of the events it is.
+    event: usize,
+    /// The entry that says it.
+    entry: u32,
+    /// Entries with a better result that answers it.
+    answered_by: Past,
+}
+
+/// An event and the entry that says it.
+pub(crate) struct Told {
+    /// The number under which its entry was settled.
+    pub(crate) entry: u32,
+    /// Whether a hold begins with it.
+    pub(crate) places: bool,
+    /// The event.
+    pub(crate) view: EventView,
+}
+
+/// All events of a record.
+#[derive(Default)]
+pub(crate) struct Events {
+    told: Vec<Told>,
+    sorted: BTreeMap<(Reference, String), usize>,
+    by_id: HashMap<String, usize>,
+    /// Entries with an event of a type that counts where it restricts.
+    said: HashMap<&'static str, Past>,
+    /// Entries with an event of a type that counts in full; of `handed_over` by where to.
+    counting: HashMap<(&'static str, String), Past>,
+    placed: BTreeMap<Owned, Past>,
+    against: Vec<Against>,
+    evidence: HashMap<Evidence, Past>,
+}
+
+/// The type of the hold that an event begins, where it begins one: a placement, or a machine's alarm.
+pub(crate) fn begun_hold(event: &EventView) -> Option<HoldType> {
+    match event.kind() {
+        "hold.placed" => event.text("type_of_hold").and_then(HoldType::from_name),
+        "rad.alarm" => Some(HoldType::Radiological),
+        "k9.indicated" => Some(HoldType::Security),
+        "scanned" if event.members.get("anomaly") == Some(&true.into()) => Some(HoldType::Customs),
+        _ => None,
+    }
+}
+
+/// Whether a machine, or a dog, raised an alarm with it.
+pub(crate) fn is_alarm(event: &EventView) -> bool {
+    event.kind() != "hold.placed" && begun_hold(event).is_some()
+}
+
+pub(crate) fn owned(event: &EventView) -> Owned {
+    Owned { by_commission: event.department == Some(Department::Hub), hold: begun_hold(event) }
+}
+
+impl Events {
+    /// Takes the judged events of an entry whose author had seen `shown`. With the record's first entry a hold may begin by
+    /// an alarm alone.
+    pub(crate) fn take(&mut self, entry: u32, shown: &Past, is_first: bool, events: Vec<EventView>) {
+        let by_alarm = is_first && events.iter().all(|e| e.kind() != "hold.placed");
+
+        for view in events {
+            let places = view.restricts() && (view.kind() == "hold.placed" || by_alarm && is_alarm(&view));
+            if places {
+                self.placed.entry(owned(&view)).or_default().insert(entry);
+            }
+            if let Some(&kind) = MARKED.iter().find(|k| **k == view.kind()) {
+                self.mark(entry, kind, &view);
+            }
+            if is_result(&view) && view.restricts() {
+                self.weigh_result(entry, shown, &view);
+            }
+
+            let number = self.told.len();
+            self.sorted.insert((view.reference, view.id.clone()), number);
+            self.by_id.insert(view.id.clone(), number);
+            self.told.push(Told { entry, places, view });
+        }
+    }
+
+    fn mark(&mut self, entry: u32, kind: &'static str, view: &EventView) {
+        if view.restricts() {
+            self.said.entry(kind).or_default().insert(entry);
+        }
+        if view.counts() {
+            let to = if kind == "handed_over" { view.text("to").unwrap_or_default() } else { "" };
+            self.counting.entry((kind, to.to_string())).or_default().insert(entry);
+        }
+    }
+
+    fn weigh_result(&mut self, entry: u32, shown: &Past, view: &EventView) {
+        if speaks_against(view) {
+            self.against.push(Against { event: self.told.len(), entry, answered_by: Past::default() });
+            return;
+        }
+        if !view.counts() || !view.attested {
+            return;
+        }
+
+        let carries = match (view.kind(), view.department) {
+            ("rad.adjudicated", _) => Some(Evidence::Adjudicated),
+            ("search.found" | "k9.clear", _) => Some(Evidence::Searched),
+            (_, Some(department)) => Some(Evidence::Tested(department)),
+            (_, None) => None,
+        };
+        if let Some(evidence) = carries {
+            self.evidence.entry(evidence).or_default().insert(entry);
+        }
+        for bad in self.against.iter_mut().filter(|bad| shown.contains(bad.entry)) {
+            if answers(view, &self.told[bad.event].view) {
+                bad.answered_by.insert(entry);
+            }
+        }
+    }
+
+    /// All of them, in an order that depends on their entries alone.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Told> {
+        self.sorted.values().map(|n| &self.told[*n])
+    }
+
+    /// Those that one entry says.
+    pub(crate) fn of(&self, entry: &Reference) -> impl Iterator<Item = &EventView> {
+        let entry = *entry;
+        let of = self.sorted.range((entry, String::new())..).take_while(move |((r, _), _)| *r == entry);
+        of.map(|(_, n)| &self.told[*n].view)
+    }
+
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Told> {
+        self.by_id.get(id).map(|n| &self.told[*n])
+    }
+
+    /// Whether one of these entries says an event of a type, past a cut or not.
+    pub(crate) fn any_said(&self, kind: &str, within: &Past) -> bool {
+        self.said.get(kind).is_some_and(|entries| entries.meets(within))
+    }
+
+    /// Whether one of these entries says an event of a type that counts in full.
+    pub(crate) fn any_counts(&self, kind: &'static str, within: &Past) -> bool {
+        self.counting.get(&(kind, String::new())).is_some_and(|entries| entries.meets(within))
+    }
+
+    /// Whether one of these entries hands the record over to a crossing.
+    pub(crate) fn was_handed_to(&self, crossing: String, within: &Past) -> bool {
+        self.counting.get(&("handed_over", crossing)).is_some_and(|entries| entries.meets(within))
+    }
+
+    /// Who owns the holds that began with one of these entries.
+    pub(crate) fn placed_within(&self, within: &Past) -> Vec<Owned> {
+        self.placed.iter().filter(|(_, entries)| entries.meets(within)).map(|(owned, _)| *owned).collect()
+    }
+
+    /// Whether these entries hold a result that speaks against a release, and none that answers it.
+    pub(crate) fn is_spoken_against(&self, within: &Past) -> bool {
+        self.against.iter().any(|bad| within.contains(bad.entry) && !bad.answered_by.meets(within))
+    }
+
+    /// Whether these entries hold attested evidence of that kind for a release.
+    pub(crate) fn is_carried(&self, evidence: Evidence, within: &Past) -> bool {
+        self.evidence.get(&evidence).is_some_and(|entries| entries.meets(within))
+    }
+}
+
+/// Whether a better result answers a bad one: of the same department and sample, by somebody who knew the bad one.
+fn answers(better: &EventView, bad: &EventView) -> bool {
+    match (bad.kind(), better.kind()) {
+        ("result.issued" | "result.amended", "result.amended") => {
+            better.department == bad.department && bad.text("sample").is_some_and(|s| better.text("sample") == Some(s))
+        }
+        ("rad.adjudicated", "rad.adjudicated") => true,
+        ("k9.indicated", "search.found" | "k9.clear") => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,225 @@
+//! What is held: the one place that decides which holds of a record are open, now and at any time.
+//!
+//! The fold of states and the rules of reconciliation ask here. [`holds`] decides by what the author of each release had
+//! seen; its result stands in the record's projection as `placements`, and [`held_now`] and [`held_at`] read it there.
+
+use crate::{
+    Department, HoldType, Kind, ancestry::Past, authority::speaks_against, book::Book, event_index::begun_hold,
+    said::EventView, sight::Sight,
+};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use wadi_log::Reference;
+
+/// The id of the hold of a record whose first entry does not count, or has not come: it restricts all the same.
+pub const UNPLACED: &str = "unplaced";
+
+/// Ends of the goods, which end the holds on them.
+const ENDS: [&str; 3] = ["re_exported", "destroyed", "seized"];
+
+/// One hold of a record, from its placement on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Placement {
+    /// The id of the event that it began with, or [`UNPLACED`].
+    pub id: String,
+    /// The entry that says it; none where the record's first entry has not come.
+    pub entry: Option<Reference>,
+    /// Its type, where this version knows it.
+    pub hold: Option<HoldType>,
+    /// The department that placed it; none for a machine.
+    pub department: Option<Department>,
+    /// When it was placed, as claimed, Unix milliseconds.
+    pub placed_ms: i64,
+    /// Whether nothing has ended it.
+    pub open: bool,
+    /// Whether a release ended it, and was overtaken by a recall or a result.
+    pub reopened: bool,
+    /// Whether a condition was set under which it lets go.
+    pub conditional: bool,
+    /// What let it go or ended it.
+    pub ends: Vec<End>,
+}
+
+/// What let a hold go, or ended it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct End {
+    /// The event's id.
+    pub id: String,
+    /// The entry that says it.
+    pub entry: Reference,
+    /// The event's type.
+    pub kind: String,
+    /// When, as claimed, Unix milliseconds.
+    pub at_ms: i64,
+    /// When a recall or a result overtook it that its author had not seen.
+    pub reopened_ms: Option<i64>,
+}
+
+/// All holds of a record, in the order of its events. Empty for what is no hold.
+pub fn holds(book: &Book) -> Vec<Placement> {
+    if book.kind() != Some(Kind::QuarantineHold) {
+        return Vec::new();
+    }
+
+    let sight = Sight::of(book);
+    let mut placements: Vec<Placement> = book.placed().map(placement).collect();
+    let ends: Vec<&EventView> = book.events().filter(|e| ENDS.contains(&e.kind()) && e.counts()).collect();
+    let has_first = placements.iter().any(|p| p.entry.is_some() && p.entry == book.first());
+    if !has_first {
+        placements.push(unplaced(book, &ends));
+    }
+
+    take_releases(book, &sight, &mut placements);
+    take_ends(book, &sight, &mut placements, ends);
+    placements
+}
+
+fn placement(event: &EventView) -> Placement {
+    Placement {
+        id: event.id.clone(),
+        entry: Some(event.reference),
+        hold: begun_hold(event),
+        department: event.department,
+        placed_ms: event.at_ms,
+        open: true,
+        reopened: false,
+        conditional: false,
+        ends: Vec::new(),
+    }
+}
+
+/// A hold whose first placement does not count, or has not come. Any end of the goods ends it.
+fn unplaced(book: &Book, ends: &[&EventView]) -> Placement {
+    let earliest = ends.iter().min_by_key(|e| (e.at_ms, e.reference));
+    let placed_ms = match book.first().and_then(|first| book.row(&first)) {
+        Some((said, _)) => said.at_ms(),
+        None => book.rows().map(|(said, _)| said.at_ms()).min().unwrap_or(0),
+    };
+    Placement {
+        id: UNPLACED.into(),
+        entry: book.first(),
+        hold: None,
+        department: None,
+        placed_ms,
+        open: ends.is_empty(),
+        reopened: false,
+        conditional: false,
+        ends: earliest.map(|e| end(e, None)).into_iter().collect(),
+    }
+}
+
+fn end(event: &EventView, reopened_ms: Option<i64>) -> End {
+    End { id: event.id.clone(), entry: event.reference, kind: event.kind().into(), at_ms: event.at_ms, reopened_ms }
+}
+
+/// A release ends the holds that it names. A recall, or a result that speaks against it, reopens what was released by
+/// somebody who did not know of it.
+fn take_releases(book: &Book, sight: &Sight<'_>, placements: &mut [Placement]) {
+    let is_against = |e: &&EventView| match e.kind() {
+        "recalled" => e.restricts(),
+        "result.issued" | "result.amended" | "rad.adjudicated" => e.restricts() && speaks_against(e),
+        _ => false,
+    };
+    let against: Vec<(u32, &EventView)> =
+        book.events().filter(is_against).map(|bad| (sight.number(bad), bad)).collect();
+    let all_against = sight.entries(against.iter().map(|(_, bad)| *bad));
+    let by_id: HashMap<String, usize> = placements.iter().enumerate().map(|(n, p)| (p.id.clone(), n)).collect();
+
+    for release in book.events().filter(|e| matches!(e.kind(), "released" | "conditional") && e.counts()) {
+        let shown = sight.shown(release);
+        let is_unseen = |number: u32, bad: &EventView| {
+            let is_said_before = bad.reference == release.reference && bad.ordinal < release.ordinal;
+            !shown.contains(number) && !is_said_before
+        };
+        let reopened_ms = if shown.has_all_of(&all_against) {
+            None
+        } else {
+            against.iter().filter(|(number, bad)| is_unseen(*number, bad)).map(|(_, bad)| bad.at_ms).min()
+        };
+        let named: BTreeSet<&str> = release.texts("holds").into_iter().collect();
+        for placement in named.into_iter().filter_map(|id| by_id.get(id)) {
+            let placement = &mut placements[*placement];
+            placement.ends.push(end(release, reopened_ms));
+            match (release.kind(), reopened_ms) {
+                ("released", None) => placement.open = false,
+                ("released", Some(_)) => placement.reopened = true,
+                _ => placement.conditional = true,
+            }
+        }
+    }
+}
+
+/// An end of the goods ends the holds that whoever ended them had seen; one placed meanwhile stays open.
+fn take_ends(book: &Book, sight: &Sight<'_>, placements: &mut [Placement], mut ends: Vec<&EventView>) {
+    ends.sort_by_key(|e| (e.at_ms, e.reference));
+    let mut left: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (n, placement) in placements.iter().enumerate().filter(|(_, p)| p.id != UNPLACED) {
+        let number = placement.entry.and_then(|r| book.now().number(&r));
+        left.entry(number.expect("its events count")).or_default().push(n);
+    }
+    let mut still_held = Past::default();
+    left.keys().for_each(|number| still_held.insert(*number));
+
+    for ended in ends {
+        let seen = sight.shown(ended);
+        if !still_held.meets(seen) {
+            continue;
+        }
+        let ended_here: Vec<u32> = left.keys().copied().filter(|number| seen.contains(*number)).collect();
+        for n in ended_here.iter().filter_map(|number| left.remove(number)).flatten() {
+            placements[n].open = false;
+            placements[n].ends.push(end(ended, None));
+        }
+        still_held = Past::default();
+        left.keys().for_each(|number| still_held.insert(*number));
+    }
+}
+
+impl Placement {
+    /// Whether it held something back at a time: placed by then, and neither let go nor ended by then, or reopened since.
+    pub fn held_at(&self, at_ms: i64) -> bool {
+        held(self.placed_ms, self.ends.iter().map(|e| (e.at_ms, e.reopened_ms)), at_ms)
+    }
+
+    /// The placement as it stands in the record's projection.
+    pub fn json(&self) -> Json {
+        let end = |e: &End| {
+            json!({
+                "id": e.id, "entry": e.entry.to_string(), "type": e.kind, "at_ms": e.at_ms, "reopened_ms": e.reopened_ms,
+            })
+        };
+        json!({
+            "id": self.id,
+            "entry": self.entry.map(|r| r.to_string()),
+            "type": self.hold.map(HoldType::name),
+            "department": self.department.map(Department::code),
+            "placed_ms": self.placed_ms,
+            "open": self.open,
+            "ends": self.ends.iter().map(end).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn held(placed_ms: i64, mut ends: impl Iterator<Item = (i64, Option<i64>)>, at_ms: i64) -> bool {
+    let let_go = |(ended, reopened): (i64, Option<i64>)| ended <= at_ms && reopened.is_none_or(|r| r > at_ms);
+    placed_ms <= at_ms && !ends.any(let_go)
+}
+
+fn placements(record: &Json) -> impl Iterator<Item = &Json> {
+    record["placements"].as_array().into_iter().flatten()
+}
+
+/// Whether some hold of a projected record is open.
+pub fn held_now(record: &Json) -> bool {
+    placements(record).any(|p| p["open"] == true)
+}
+
+/// Whether some hold of a projected record held something back at a time, by the claims of those who placed and released.
+pub fn held_at(record: &Json, at_ms: i64) -> bool {
+    let time = |of: &Json, member: &str| of[member].as_i64();
+    placements(record).any(|p| {
+        let ends = p["ends"].as_array().into_iter().flatten();
+        let spans = ends.filter_map(|e| Some((time(e, "at_ms")?, time(e, "reopened_ms"))));
+        time(p, "placed_ms").is_some_and(|placed_ms| held(placed_ms, spans, at_ms))
+    })
+}

@@ -1,0 +1,167 @@
+//! What a record is made of, and how its parts are shown: entries, claims, fields, events.
+
+use crate::{
+    Department,
+    authority::{Judge, Refusal},
+};
+use serde_json::{Map, Value as Json};
+use wadi_log::{Change, Common, Reference, Value, Verdict};
+
+/// An entry on a record, with the verdict on it and what it is judged by.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Said {
+    /// Where it stands.
+    pub reference: Reference,
+    /// Who and when.
+    pub common: Common,
+    /// What.
+    pub change: Change,
+    /// Whether its log counts that far.
+    pub verdict: Verdict,
+    /// What it is judged by.
+    pub judge: Judge,
+}
+
+impl Said {
+    /// When it happened, as claimed, Unix milliseconds.
+    pub fn at_ms(&self) -> i64 {
+        self.common.happened_ms.unwrap_or(self.common.wall_ms)
+    }
+}
+
+/// How a row stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Row {
+    /// It counts and is in the document.
+    Counts,
+    /// It is kept and does not count.
+    Refused(Refusal),
+    /// Something it builds on is not held yet.
+    Waits(Reference),
+}
+
+/// A value of a field and who put it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Claim {
+    /// The value.
+    pub value: Value,
+    /// The entry that put it.
+    pub entry: Reference,
+    /// The officer.
+    pub officer: String,
+    /// The department.
+    pub department: String,
+    /// When it happened, as claimed, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// A field as merged.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Field {
+    /// One value, or several entries that agree on it.
+    Settled(Value),
+    /// Concurrent values that differ, each with its author.
+    Contested(Vec<Claim>),
+}
+
+/// An event, and whether it counts for the state.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EventView {
+    /// Its id.
+    pub id: String,
+    /// The entry that says it.
+    pub reference: Reference,
+    /// Which of the entry's events it is.
+    pub(crate) ordinal: usize,
+    /// Its members; `type` among them. Empty where the text is no JSON object.
+    pub members: Map<String, Json>,
+    /// The text as signed.
+    pub text: String,
+    /// The officer.
+    pub officer: String,
+    /// The department, where this version knows it.
+    pub department: Option<Department>,
+    /// The device.
+    pub device: String,
+    /// The device's own counter; 0 where it gave none.
+    pub device_seq: u64,
+    /// When it happened, as claimed, Unix milliseconds.
+    pub at_ms: i64,
+    /// When it was entered, by the author's clock.
+    pub entered_ms: i64,
+    /// Why it does not count for the state.
+    pub refusal: Option<Refusal>,
+    /// It lies past a cut: it may restrict, never release.
+    pub quarantined: bool,
+    /// Somebody other than the performer, of a supervising department, stands for it.
+    pub attested: bool,
+}
+
+/// A value that an entry put into a field without having the right to. It is kept and shown, and does not count.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RefusedPut {
+    /// The entry that put it.
+    pub entry: Reference,
+    /// The field.
+    pub field: String,
+    /// The value.
+    pub value: Value,
+    /// Why it does not count.
+    pub refusal: Refusal,
+}
+
+impl EventView {
+    #[cfg(test)]
+    pub(crate) fn for_test(kind: &str) -> Self {
+        Self {
+            id: kind.into(),
+            reference: Reference {
+                log: wadi_log::LogId {
+                    node: wadi_log::NodeId([1; 16]),
+                    epoch: wadi_log::Epoch([1; 8]),
+                    lane: wadi_log::Lane::Passage,
+                    crossing: wadi_log::Crossing::HUB,
+                },
+                seq: 0,
+                leaf: wadi_log::Hash::default(),
+            },
+            ordinal: 0,
+            members: Map::from_iter([("type".to_string(), Json::from(kind))]),
+            text: String::new(),
+            officer: String::new(),
+            department: None,
+            device: String::new(),
+            device_seq: 0,
+            at_ms: 0,
+            entered_ms: 0,
+            refusal: None,
+            quarantined: false,
+            attested: false,
+        }
+    }
+    /// The type's name; empty where there is none.
+    pub fn kind(&self) -> &str {
+        self.text("type").unwrap_or_default()
+    }
+    /// A member's text.
+    pub fn text(&self, member: &str) -> Option<&str> {
+        self.members.get(member).and_then(Json::as_str)
+    }
+    /// A member's whole number.
+    pub fn int(&self, member: &str) -> Option<i64> {
+        self.members.get(member).and_then(Json::as_i64)
+    }
+    /// A member's list of text.
+    pub fn texts(&self, member: &str) -> Vec<&str> {
+        let list = self.members.get(member).and_then(Json::as_array);
+        list.map(|l| l.iter().filter_map(Json::as_str).collect()).unwrap_or_default()
+    }
+    /// Whether it counts in full.
+    pub fn counts(&self) -> bool {
+        self.refusal.is_none() && !self.quarantined
+    }
+    /// Whether it counts where it restricts.
+    pub fn restricts(&self) -> bool {
+        self.refusal.is_none()
+    }
+}

@@ -1,0 +1,408 @@
+//! What a record's entries come to: which count, the document, the events.
+//!
+//! [`Settled`] is a pure function of the entries. An entry that nothing held here follows is settled by itself; where one
+//! comes before others that were settled already, all are settled afresh, once, when the record is next looked at.
+
+use crate::{
+    Kind,
+    ancestry::Past,
+    authority::{Refusal, is_attested, judge},
+    document::{Derived, Document, Put},
+    event_index::Events,
+    field_rights,
+    graph::{Circle, OWN_LATER, leans_on_own_later, plan},
+    said::{EventView, RefusedPut, Row, Said},
+};
+use serde_json::{Map, Value as Json};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+use wadi_log::{Crossing, Hash, Lane, LogId, RecordId, Reference, Role, Value, Verdict};
+
+/// All entries held of a record.
+pub(crate) type Rows = BTreeMap<Reference, Said>;
+
+/// What the author of an entry had on the screen.
+pub(crate) struct Screen {
+    /// The entries it is based on, and all that those are based on.
+    pub(crate) shown: Past,
+    /// The entries it is based on, as they are read.
+    pub(crate) based_on: Vec<u32>,
+    contested: OnceCell<bool>,
+}
+
+/// What one entry comes to.
+pub(crate) struct Weighed {
+    pub(crate) row: Row,
+    pub(crate) events: Vec<EventView>,
+    pub(crate) refused_puts: Vec<RefusedPut>,
+}
+
+/// Something broke the document while this entry was applied.
+struct Broken(Reference);
+
+struct Standing {
+    row: Row,
+    /// The number under which it was settled; none where it waits.
+    number: Option<u32>,
+}
+
+/// A record's entries, settled.
+pub(crate) struct Settled {
+    id: RecordId,
+    pub(crate) crossing: Crossing,
+    pub(crate) lane: Lane,
+    pub(crate) first: Option<Reference>,
+    pub(crate) document: Document,
+    pub(crate) events: Events,
+    pub(crate) refused_puts: BTreeMap<Reference, Vec<RefusedPut>>,
+    standing: HashMap<Reference, Standing>,
+    /// Settled entries by their numbers, and what the author of each had seen.
+    order: Vec<Reference>,
+    shown: Vec<Past>,
+    /// The last place of each log that is settled.
+    last: HashMap<LogId, (u64, Hash)>,
+    /// Entries that wait, by each entry that they lack.
+    waiting_for: HashMap<Reference, BTreeSet<Reference>>,
+    /// Entries on which Automerge failed.
+    failed: BTreeSet<Reference>,
+    /// Entries judged since the record was last built afresh.
+    pub(crate) judged: u64,
+}
+
+/// Whether an entry is the one that the record is named by.
+fn is_first(said: &Said, id: &RecordId) -> bool {
+    said.change.record.is_none() && RecordId::of_first(&said.reference) == *id
+}
+
+impl Settled {
+    /// Settles all entries from nothing. Crossing and lane are those of the log of the first entry; where that has not
+    /// come, those of the smallest entry. There is at least one.
+    pub(crate) fn of(id: RecordId, rows: &Rows) -> Self {
+        let first = rows.values().find(|s| is_first(s, &id)).map(|s| s.reference);
+        let mut failed = BTreeSet::new();
+        loop {
+            let mut settled = Self::empty(id, first, rows);
+            settled.failed = failed;
+            match settled.settle_all(rows) {
+                Ok(()) => return settled,
+                // The document is half changed: it is built again without the entry that broke it.
+                Err(Broken(entry)) => {
+                    failed = settled.failed;
+                    failed.insert(entry);
+                }
+            }
+        }
+    }
+
+    fn empty(id: RecordId, first: Option<Reference>, rows: &Rows) -> Self {
+        let named_by = first.or_else(|| rows.keys().next().copied()).expect("a record has at least one entry");
+        Self {
+            id,
+            crossing: named_by.log.crossing,
+            lane: named_by.log.lane,
+            first,
+            document: Document::default(),
+            events: Events::default(),
+            refused_puts: BTreeMap::new(),
+            standing: HashMap::new(),
+            order: Vec::new(),
+            shown: Vec::new(),
+            last: HashMap::new(),
+            waiting_for: HashMap::new(),
+            failed: BTreeSet::new(),
+            judged: 0,
+        }
+    }
+
+    fn settle_all(&mut self, rows: &Rows) -> Result<(), Broken> {
+        let Some(first) = self.first else {
+            rows.values().for_each(|said| self.wait(said));
+            return Ok(());
+        };
+
+        let plan = plan(rows, &first);
+        for (said, circle) in plan.order {
+            self.settle(rows, said, circle)?;
+        }
+        plan.waiting.into_iter().for_each(|said| self.wait(said));
+        Ok(())
+    }
+
+    /// Settles an entry just added, and what waited for it. Returns whether that was possible: where it, or what waited,
+    /// comes before entries that are settled already, the record has to be settled afresh.
+    pub(crate) fn follow(&mut self, rows: &Rows, added: &Reference) -> bool {
+        let said = &rows[added];
+        let Some(first) = self.first else {
+            if is_first(said, &self.id) {
+                return false;
+            }
+            let smallest = rows.keys().next().expect("one was added");
+            self.crossing = smallest.log.crossing;
+            self.lane = smallest.log.lane;
+            self.wait(said);
+            return true;
+        };
+
+        let is_circle = leans_on_own_later(said, &first);
+        if !is_circle && said.change.based_on.iter().any(|d| !self.is_settled(d)) {
+            self.wait(said);
+            return true;
+        }
+
+        let mut free = BTreeSet::from([*added]);
+        while let Some(next) = free.pop_first() {
+            let said = &rows[&next];
+            let circle = leans_on_own_later(said, &first).then_some(OWN_LATER);
+            let place = (next.seq, next.leaf);
+            let is_before_others = self.last.get(&next.log).is_some_and(|last| *last > place);
+            // What does not count moves nothing in its log.
+            let moves = circle.is_none() && said.verdict == Verdict::Counts;
+            if is_before_others && moves || self.settle(rows, said, circle).is_err() {
+                return false;
+            }
+            for waiting in self.waiting_for.remove(&next).unwrap_or_default() {
+                let said = &rows[&waiting];
+                if said.change.based_on.iter().all(|d| self.is_settled(d)) {
+                    free.insert(waiting);
+                } else {
+                    self.wait(said);
+                }
+            }
+        }
+        true
+    }
+
+    pub(crate) fn is_settled(&self, r: &Reference) -> bool {
+        self.number(r).is_some()
+    }
+
+    /// The number under which an entry was settled.
+    pub(crate) fn number(&self, r: &Reference) -> Option<u32> {
+        self.standing.get(r)?.number
+    }
+
+    /// The entry settled under a number.
+    pub(crate) fn entry(&self, number: u32) -> &Reference {
+        &self.order[number as usize]
+    }
+
+    /// What the author of a settled entry had seen of the record.
+    pub(crate) fn shown(&self, r: &Reference) -> Option<&Past> {
+        self.shown.get(self.number(r)? as usize)
+    }
+
+    pub(crate) fn row(&self, r: &Reference) -> Option<&Row> {
+        Some(&self.standing.get(r)?.row)
+    }
+
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        Kind::of_lane(self.lane)
+    }
+
+    fn wait(&mut self, said: &Said) {
+        let reference = said.reference;
+        let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d)).copied();
+        // Nobody knows the reference of a first entry that has not come; the record's id stands for it.
+        let unknown = Reference { leaf: Hash(self.id.0), seq: u64::MAX, ..reference };
+        let first_lacking = lacking.next();
+
+        if let Some(lacks) = first_lacking {
+            self.waiting_for.entry(lacks).or_default().insert(reference);
+        }
+        let row = Row::Waits(first_lacking.unwrap_or(unknown));
+        self.standing.insert(reference, Standing { row, number: None });
+    }
+
+    /// Settles one entry after all that it rests on.
+    fn settle(&mut self, rows: &Rows, said: &Said, circle: Option<Circle>) -> Result<(), Broken> {
+        let reference = said.reference;
+        let number = u32::try_from(self.order.len()).expect("a record has fewer than 2^32 entries");
+        let screen = self.screen(said, circle.is_some());
+        let weighed = self.weigh(rows, said, &screen, circle);
+        self.judged += 1;
+
+        if weighed.row == Row::Counts {
+            self.apply(said, number, &screen, &weighed.refused_puts)?;
+        }
+        self.events.take(number, &screen.shown, self.first == Some(reference), weighed.events);
+        if !weighed.refused_puts.is_empty() {
+            self.refused_puts.insert(reference, weighed.refused_puts);
+        }
+
+        let last = self.last.entry(reference.log).or_insert((reference.seq, reference.leaf));
+        *last = (*last).max((reference.seq, reference.leaf));
+        self.standing.insert(reference, Standing { row: weighed.row, number: Some(number) });
+        self.order.push(reference);
+        self.shown.push(screen.shown);
+        Ok(())
+    }
+
+    /// What the author of an entry had on the screen. The first one's had nothing there; who is in a circle could not have
+    /// seen what it names.
+    pub(crate) fn screen(&self, said: &Said, is_circle: bool) -> Screen {
+        let mut shown = Past::default();
+        let mut based_on = Vec::new();
+        if !is_circle && self.first != Some(said.reference) {
+            for number in said.change.based_on.iter().filter_map(|d| self.number(d)) {
+                shown.unite(&self.shown[number as usize]);
+                shown.insert(number);
+            }
+            based_on = self.as_read(&said.change.based_on);
+        }
+        Screen { shown, based_on, contested: OnceCell::new() }
+    }
+
+    /// Judges an entry by what it rests on. Changes nothing.
+    pub(crate) fn weigh(&self, rows: &Rows, said: &Said, screen: &Screen, circle: Option<Circle>) -> Weighed {
+        let refused = |code, why: &str, events| Weighed {
+            row: Row::Refused(Refusal { code, why: why.into() }),
+            events,
+            refused_puts: Vec::new(),
+        };
+        let restricting = || self.judged_events(rows, said, screen, true);
+        let first = self.first.expect("nothing settles before the record's first entry");
+        let log = said.reference.log;
+
+        if let Some(why) = circle {
+            return refused("circle", why, restricting());
+        }
+        if self.failed.contains(&said.reference) {
+            return refused("derivation_failed", "Automerge failed on the change derived from it", Vec::new());
+        }
+        if said.verdict == Verdict::Quarantined {
+            return refused("past_cut", "it lies past the cut of its log: kept, and may restrict", restricting());
+        }
+        if (log.lane, log.crossing) != (first.log.lane, first.log.crossing) {
+            let why = "it stands in a log of another lane or crossing than its record";
+            return refused("wrong_log", why, Vec::new());
+        }
+        if !self.may_write(said, screen) {
+            let why = "the record was not handed over to the crossing that wrote this";
+            return refused("foreign_crossing", why, restricting());
+        }
+
+        let events = self.judged_events(rows, said, screen, false);
+        let refused_puts = field_rights::refused_puts(self, rows, said, screen, &events);
+        let says_nothing =
+            events.is_empty() && !refused_puts.is_empty() && refused_puts.len() == said.change.puts.len();
+        let row = match refused_puts.first() {
+            Some(put) if says_nothing => Row::Refused(put.refusal.clone()),
+            _ => Row::Counts,
+        };
+        Weighed { row, events, refused_puts }
+    }
+
+    fn may_write(&self, said: &Said, screen: &Screen) -> bool {
+        let author = &said.judge.author;
+        let was_handed_over = |to: Crossing| self.events.was_handed_to(to.to_string(), &screen.shown);
+        match author.role {
+            Role::Hub => true,
+            Role::Crossing => author.crossing.is_some_and(|c| c == self.crossing || was_handed_over(c)),
+            Role::Observer => false,
+        }
+    }
+
+    fn apply(&mut self, said: &Said, number: u32, screen: &Screen, refused: &[RefusedPut]) -> Result<(), Broken> {
+        let reference = said.reference;
+        let is_refused = |key: &str| refused.iter().any(|r| r.field == key);
+        let puts = said.change.puts.iter().enumerate().filter(|(_, p)| refused.is_empty() || !is_refused(&p.key));
+        let events = said.change.events.iter().enumerate();
+        let derived = Derived {
+            reference,
+            number,
+            based_on: &screen.based_on,
+            puts: puts.map(|(n, p)| (n, p.key.as_str(), &p.value)).collect(),
+            events: events.map(|(n, text)| (format!("ev.{}", reference.event_id(n)), text.as_str())).collect(),
+        };
+
+        // The derived change is well formed by construction; should Automerge fail on it all the same, this record alone
+        // shows it. What is half changed then is not used: whoever gets the error throws all of it away.
+        let document = &mut self.document;
+        match catch_unwind(AssertUnwindSafe(|| document.apply(derived))) {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Broken(reference)),
+        }
+    }
+
+    /// Dependencies as they are read: one that does not count stands for its log's last counting entry before it.
+    fn as_read(&self, based_on: &[Reference]) -> Vec<u32> {
+        let read = |d: &Reference| match self.standing.get(d) {
+            Some(Standing { row: Row::Counts, number: Some(number) }) => Some(*number),
+            _ => self.document.last_before(&d.log, d.seq),
+        };
+        let numbers: BTreeSet<u32> = based_on.iter().filter_map(read).collect();
+        numbers.into_iter().collect()
+    }
+
+    /// The value that a put is of.
+    pub(crate) fn value<'a>(&self, rows: &'a Rows, put: &Put) -> &'a Value {
+        &rows[self.entry(put.entry)].change.puts[put.ordinal].value
+    }
+
+    /// Whether a legal field was contested on the author's screen.
+    pub(crate) fn shows_contested(&self, rows: &Rows, screen: &Screen) -> bool {
+        *screen.contested.get_or_init(|| {
+            let legal = self.document.forked().filter(|name| self.is_legal(name));
+            legal.map(|name| self.document.claims_at(name, &screen.based_on)).any(|claims| {
+                let mut values = claims.into_iter().map(|put| self.value(rows, put));
+                values.next().is_some_and(|first| values.any(|v| v != first))
+            })
+        })
+    }
+
+    /// Whether a field has legal weight.
+    pub(crate) fn is_legal(&self, name: &str) -> bool {
+        self.kind().and_then(|k| crate::field_type(k, name)).is_some_and(|(_, legal)| legal)
+    }
+
+    fn judged_events(&self, rows: &Rows, said: &Said, screen: &Screen, quarantined: bool) -> Vec<EventView> {
+        let mut events: Vec<EventView> = (0..said.change.events.len()).map(|n| event_view(said, n)).collect();
+        for event in &mut events {
+            event.quarantined = quarantined;
+            event.attested = is_attested(event, &said.judge);
+            event.refusal = if event.kind().is_empty() {
+                Some(Refusal { code: "malformed_event", why: "it is no canonical JSON object with a type".into() })
+            } else {
+                judge(self, rows, said, screen, event).err()
+            };
+        }
+        events
+    }
+}
+
+/// An event as its entry says it, not yet judged.
+fn event_view(said: &Said, ordinal: usize) -> EventView {
+    let text = &said.change.events[ordinal];
+    let members = match serde_json::from_str(text) {
+        // One text, one reading: a member given twice, or any other spelling, would read differently elsewhere.
+        Ok(Json::Object(m)) if serde_json_canonicalizer::to_string(&m).is_ok_and(|t| t == *text) => m,
+        _ => Map::new(),
+    };
+    let common = &said.common;
+    let mut event = EventView {
+        id: said.reference.event_id(ordinal),
+        reference: said.reference,
+        ordinal,
+        members,
+        text: text.clone(),
+        officer: common.officer.clone(),
+        department: common.department.parse().ok(),
+        device: common.device.clone(),
+        device_seq: common.device_seq,
+        at_ms: said.at_ms(),
+        entered_ms: common.wall_ms,
+        refusal: None,
+        quarantined: false,
+        attested: false,
+    };
+
+    if event.device.is_empty() {
+        // An officer enters what a device says: the device and its counter are members of the event.
+        event.device = event.text("device").or(event.text("scale")).unwrap_or_default().into();
+        event.device_seq = event.int("device_seq").and_then(|n| n.try_into().ok()).unwrap_or(0);
+    }
+    event
+}
