@@ -5,6 +5,9 @@ use crate::{
     Reference, SignedCheckpoint, Subtree, leaf_hash, proof,
 };
 
+/// Entries of a block at most. An entry costs a row, a hash and a reading wherever it goes, however short it is.
+pub const BLOCK_ENTRIES_MAX: usize = 512;
+
 /// A run of entries of one log, ending at a checkpoint, as it came from anywhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Block {

@@ -25,7 +25,7 @@ pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/wadi.v1.rs"));
 }
 
-pub use block::{Block, VerifiedBlock, VerifiedEntry, verify_block, verify_excerpt};
+pub use block::{BLOCK_ENTRIES_MAX, Block, VerifiedBlock, VerifiedEntry, verify_block, verify_excerpt};
 pub use control::{Bound, Control, CutFact, LogState, Verdict};
 pub use entry::{
     Admit, Body, Boot, Change, Closure, Common, Cut, CutTarget, ENTRY_BYTES_MAX, EVENT_BYTES_MAX, Entry, Head,

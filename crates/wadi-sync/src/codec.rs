@@ -1,9 +1,9 @@
 //! The block codec, version 1: entries under zstd, with a context that lives as long as the stream, so that hashes,
 //! names and keys that came before cost a back reference.
 
-use crate::{SyncError, pb};
+use crate::{SyncError, bounds::count_fields, pb};
 use prost::Message as _;
-use wadi_log::{Block, SignedCheckpoint};
+use wadi_log::{BLOCK_ENTRIES_MAX, Block, SignedCheckpoint};
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
 /// The codec's version, the first byte of every frame.
@@ -16,6 +16,11 @@ const BODY_BYTES_MAX: usize = BLOCK_FRAME_BYTES_MAX - 4 * 1024;
 /// Context of 1 MiB on either side.
 const WINDOW_LOG: u32 = 20;
 const LEVEL: i32 = 9;
+/// Tables of 128 Ki places: an encoder a lane and peer takes 1.2 MB in place of 11, for 0.6 % more bytes. A decoder does not
+/// notice.
+const TABLES_LOG: u32 = 17;
+/// The field of `BlockBody` that holds its entries.
+const ENTRIES_FIELD: u32 = 3;
 
 /// Encodes blocks for one stream.
 pub struct BlockEncoder(Encoder<'static>);
@@ -30,7 +35,11 @@ impl BlockEncoder {
     /// A new context.
     pub fn new() -> Result<Self, SyncError> {
         let mut encoder = Encoder::new(LEVEL).map_err(broken)?;
-        encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).map_err(broken)?;
+        for parameter in
+            [CParameter::WindowLog(WINDOW_LOG), CParameter::HashLog(TABLES_LOG), CParameter::ChainLog(TABLES_LOG)]
+        {
+            encoder.set_parameter(parameter).map_err(broken)?;
+        }
         Ok(Self(encoder))
     }
 
@@ -93,7 +102,7 @@ impl BlockDecoder {
 
 /// Whether a frame takes the block, and whoever reads it does.
 pub fn fits_frame(block: &Block) -> bool {
-    encode_plain(block).len() < BODY_BYTES_MAX
+    block.entries.len() <= BLOCK_ENTRIES_MAX && encode_plain(block).len() < BODY_BYTES_MAX
 }
 
 /// A block without compression: for carrying and bundles.
@@ -109,6 +118,11 @@ pub fn encode_plain(block: &Block) -> Vec<u8> {
 
 /// Reads a block without compression. Nothing is verified but its shape.
 pub fn decode_plain(bytes: &[u8]) -> Result<Block, SyncError> {
+    // Counted before anything is allocated for them.
+    let entries = count_fields(bytes, &[ENTRIES_FIELD]).map_err(broken)?;
+    if entries > BLOCK_ENTRIES_MAX {
+        return Err(broken(format!("{entries} entries; the limit is {BLOCK_ENTRIES_MAX}")));
+    }
     let body = pb::BlockBody::decode(bytes).map_err(broken)?;
     let checkpoint = SignedCheckpoint::from_bytes(&body.checkpoint).map_err(broken)?;
     if checkpoint.checkpoint.log.to_bytes()[..] != body.log[..] {
@@ -200,5 +214,86 @@ mod tests {
         assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap_err().code(), "bad_block");
         assert!(BlockDecoder::new().unwrap().decode(&[9, 1, 2]).is_err());
         assert!(BlockDecoder::new().unwrap().decode(&[]).is_err());
+    }
+
+    /// An encoder as it was before its tables were made smaller.
+    fn with_default_tables() -> BlockEncoder {
+        let mut encoder = Encoder::new(LEVEL).unwrap();
+        encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).unwrap();
+        BlockEncoder(encoder)
+    }
+
+    #[test]
+    fn streams_of_either_size_of_tables_are_read_alike_and_cost_alike() {
+        let mut bytes = Vec::new();
+        for mut encoder in [with_default_tables(), BlockEncoder::new().unwrap()] {
+            let mut decoder = BlockDecoder::new().unwrap();
+            let mut stream = 0;
+            for block in blocks(300) {
+                let frame = encoder.encode(&block).unwrap();
+                stream += frame.len();
+                assert_eq!(decoder.decode(&frame).unwrap(), block);
+            }
+            bytes.push(stream as f64);
+        }
+        assert!(bytes[1] < bytes[0] * 1.02, "{} bytes before, {} now", bytes[0], bytes[1]);
+    }
+
+    /// A block of so many entries of some bytes each.
+    fn of_entries(count: usize, entry_bytes: usize) -> Block {
+        let mut checkpoint = blocks(1).remove(0).checkpoint;
+        checkpoint.checkpoint.size = count as u64;
+        Block { from: 0, entries: vec![vec![7; entry_bytes]; count], checkpoint }
+    }
+
+    #[test]
+    fn five_hundred_and_twelve_entries_are_taken_and_one_more_is_not_however_short() {
+        for entry_bytes in [0, 1, 100] {
+            let most = of_entries(BLOCK_ENTRIES_MAX, entry_bytes);
+            assert!(fits_frame(&most));
+            assert_eq!(decode_plain(&encode_plain(&most)).unwrap(), most);
+
+            let more = of_entries(BLOCK_ENTRIES_MAX + 1, entry_bytes);
+            assert!(!fits_frame(&more), "a session does not send it");
+            let refused = decode_plain(&encode_plain(&more)).unwrap_err();
+            assert!(refused.to_string().contains("513 entries; the limit is 512"), "{refused}");
+            let frame = BlockEncoder::new().unwrap().encode(&more).unwrap();
+            assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap_err(), refused);
+        }
+    }
+
+    #[test]
+    fn entries_are_counted_in_whatever_order_the_fields_of_a_block_come() {
+        // A checkpoint in front of the entries, and fields that nobody knows between them.
+        let block = of_entries(BLOCK_ENTRIES_MAX + 1, 1);
+        let mut body = Vec::new();
+        prost::encoding::bytes::encode(4, &block.checkpoint.to_bytes(), &mut body);
+        for entry in &block.entries {
+            prost::encoding::uint64::encode(99, &7, &mut body);
+            prost::encoding::bytes::encode(3, entry, &mut body);
+        }
+        prost::encoding::bytes::encode(1, &block.checkpoint.checkpoint.log.to_bytes().to_vec(), &mut body);
+        assert!(decode_plain(&body).unwrap_err().to_string().contains("513 entries"));
+    }
+
+    #[test]
+    fn a_mebibyte_and_a_byte_is_refused_before_it_is_inflated() {
+        for inflated in [(1 << 20) + 1, 64 << 20] {
+            let BlockEncoder(mut encoder) = BlockEncoder::new().unwrap();
+            let zeros = vec![0; inflated];
+            let mut out = vec![0; zstd::zstd_safe::compress_bound(inflated)];
+            let mut buffer = OutBuffer::around(&mut out[..]);
+            let mut input = InBuffer::around(&zeros);
+            while input.pos() < zeros.len() {
+                encoder.run(&mut input, &mut buffer).unwrap();
+            }
+            encoder.flush(&mut buffer).unwrap();
+            let at = buffer.pos();
+            let frame = [&[VERSION], &out[..at]].concat();
+
+            let mut decoder = BlockDecoder::new().unwrap();
+            let refused = decoder.decode(&frame).unwrap_err();
+            assert!(refused.to_string().contains("inflates to more than"), "{refused}");
+        }
     }
 }

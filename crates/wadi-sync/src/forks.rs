@@ -26,8 +26,8 @@ pub(crate) struct Hunt {
 }
 
 impl Hunt {
-    pub(crate) fn new(differ: u64, theirs: Option<BTreeMap<u64, Hash>>) -> Self {
-        Self { equal: 0, differ, mine: None, theirs, my_branch: None, their_branch: None }
+    pub(crate) fn new(differ: u64, theirs: Option<BTreeMap<u64, Hash>>) -> Box<Self> {
+        Box::new(Self { equal: 0, differ, mine: None, theirs, my_branch: None, their_branch: None })
     }
 }
 
@@ -102,7 +102,7 @@ impl Session {
 
     pub(crate) fn prove(&mut self, log: LogId, out: &mut Vec<Output>) {
         let Some(link) = self.logs.get_mut(&log) else { return };
-        if let Some(Hunt { my_branch: Some(_), their_branch: Some(_), .. }) = &link.hunt
+        if let Some(Hunt { my_branch: Some(_), their_branch: Some(_), .. }) = link.hunt.as_deref()
             && let Some(hunt) = link.hunt.take()
             && let (Some(mine), Some(theirs)) = (hunt.my_branch, hunt.their_branch)
         {
@@ -157,6 +157,7 @@ mod tests {
             uncosigned: BTreeSet::new(),
             remembered: None,
             late: false,
+            rate_bits_s: 0,
         };
         let mut told = 0;
         for output in Session::new(peer.node()).handle(Input::Start(Box::new(start))) {

@@ -5,15 +5,18 @@ use crate::{
     Session,
     forks::Hunt,
     message::{Message, SyncError},
-    session::{LIST_MAX, Link, Output, Query},
+    session::{LIST_MAX, Link, Output, Query, refuse},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Difference, Folded, Frontier, LogId, NodeId, compare};
 
 /// Logs named in one message: some 45 bytes each, so that a message stays below its limit.
 const PART_LOGS: usize = 2_000;
-/// Logs that a peer may name in all: thirty crossings with several nodes, each with an epoch a day for ten years, unfolded.
-const LOGS_MAX: usize = 500_000;
+/// Logs that are not held here and that a peer's frontier may name. What it names beyond them is not heeded: the peer sends
+/// of them what this node takes all the same.
+const NEWS_MAX: usize = 65_536;
+/// Nodes whose closed logs a peer's frontier may fold.
+const FOLDED_MAX: usize = 4_096;
 /// A frontier of more logs than these is not remembered.
 const REMEMBERED_MAX: usize = 4_000;
 
@@ -26,6 +29,17 @@ pub struct Told {
     pub since: bool,
     /// More parts of it follow.
     pub more: bool,
+}
+
+/// What came of a peer's frontier until now.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    told: Told,
+    whole: Folded,
+    /// Logs of it that are not held here.
+    news: usize,
+    /// Logs that were left out of it.
+    left_out: u64,
 }
 
 impl Session {
@@ -66,6 +80,11 @@ impl Session {
         Self::send_frontier(mine.fold(&closed), Told::default(), out);
     }
 
+    /// Whether both remember the same past: neither has lost what it was told in it.
+    pub fn shares_past(&self) -> bool {
+        self.common_past().is_some()
+    }
+
     /// The frontier that both ends remember to have held alike.
     fn common_past(&self) -> Option<&Frontier> {
         let past = self.start.as_ref()?.remembered.as_ref()?;
@@ -95,18 +114,20 @@ impl Session {
 
     /// Takes a part of the peer's frontier, and compares when it is the last.
     pub(crate) fn frontier_part(&mut self, part: Folded, told: Told, out: &mut Vec<Output>) -> Result<(), SyncError> {
-        let (kind, mut whole) = self.partial.take().unwrap_or_default();
-        if !whole.open.is_empty() && (kind.unfolded, kind.since) != (told.unfolded, told.since) {
+        let mut partial = self.partial.take().unwrap_or(Partial { told, ..Partial::default() });
+        if (partial.told.unfolded, partial.told.since) != (told.unfolded, told.since) {
             return Err(SyncError::BadMessage("parts of two frontiers in turn".into()));
         }
-        whole.open.extend(part.open);
-        whole.closed.extend(part.closed);
-        if whole.open.len() + whole.closed.len() > LOGS_MAX {
-            return Err(SyncError::BadMessage(format!("a frontier of more than {LOGS_MAX} logs")));
-        }
+        self.heed(part, &mut partial);
         if told.more {
-            self.partial = Some((told, whole));
+            self.partial = Some(partial);
             return Ok(());
+        }
+
+        let Partial { mut whole, left_out, .. } = partial;
+        if left_out > 0 {
+            let why = format!("{left_out} of the logs that the peer names are not heeded: it names too many");
+            refuse(out, self.peer_node().to_string(), "frontier_too_long", &why);
         }
         if told.since {
             let Some(past) = self.common_past() else {
@@ -118,6 +139,27 @@ impl Session {
         }
         self.frontier(whole, told, out);
         Ok(())
+    }
+
+    /// Keeps of a part what can matter here, and of that no more than there is room for.
+    fn heed(&self, part: Folded, partial: &mut Partial) {
+        for (log, tip) in part.open {
+            if !self.visible(&log) {
+                continue;
+            }
+            let is_news = self.mine(&log).size == 0 && !partial.whole.open.contains_key(&log);
+            if is_news && partial.news >= NEWS_MAX {
+                partial.left_out += 1;
+                continue;
+            }
+            partial.news += usize::from(is_news);
+            partial.whole.open.insert(log, tip);
+        }
+        for (node, folded) in part.closed {
+            if partial.whole.closed.len() < FOLDED_MAX {
+                partial.whole.closed.insert(node, folded);
+            }
+        }
     }
 
     fn frontier(&mut self, folded: Folded, told: Told, out: &mut Vec<Output>) {
@@ -286,6 +328,7 @@ mod tests {
                     uncosigned: BTreeSet::new(),
                     remembered,
                     late: false,
+                    rate_bits_s: 0,
                 }))
             };
             let [a, b] = past;
@@ -329,6 +372,7 @@ mod tests {
                 uncosigned: BTreeSet::new(),
                 remembered: None,
                 late: false,
+                rate_bits_s: 0,
             })));
             let done = session.handle(Input::Received(message));
             assert!(matches!(done[..], [Output::Close { code: "out_of_order", .. }]), "{done:?}");
@@ -342,6 +386,62 @@ mod tests {
         let (bytes, kept, _) = Pair::run(&trb, &hub, mine.clone(), Frontier::default(), [None, None]);
         assert!(bytes > 200_000, "they are named one by one: {bytes}");
         assert!(kept.is_empty());
+    }
+
+    #[test]
+    fn a_peer_that_names_logs_without_number_is_heeded_up_to_a_bound_and_stays_connected() {
+        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        let mut session = Session::new(trb.node());
+        let start = Snapshot {
+            root: RootKey(LogKey::from_seed(&[1; 32]).public()),
+            me: hub.clone(),
+            members: vec![hub.clone(), trb.clone()],
+            frontier: logs(&trb, 3, 7),
+            closed: BTreeSet::new(),
+            hub_time_s: 0,
+            forks: vec![],
+            uncosigned: BTreeSet::new(),
+            remembered: None,
+            late: false,
+            rate_bits_s: 0,
+        };
+        session.handle(Input::Start(Box::new(start)));
+        session.handle(Input::Received(Message::Hello {
+            version: 1,
+            enrolment: Box::new(trb.clone()),
+            digest: Hash([9; 32]),
+            members: Hash([9; 32]),
+            hub_time_s: 0,
+            remembers: Hash::default(),
+            rate_bits_s: 0,
+        }));
+
+        // Each part names 2,000 logs, three of which are held here.
+        let mut refused = Vec::new();
+        for part in 0..100u32 {
+            let mut named = logs(&trb, 3, 7).0;
+            let news = (0..1_997).map(|n| {
+                let mut epoch = [1; 8];
+                epoch[..4].copy_from_slice(&(part * 2_000 + n).to_be_bytes());
+                let log = *logs(&trb, 1, 1).0.keys().next().unwrap();
+                (LogId { epoch: Epoch(epoch), ..log }, Tip { size: 5, root: Hash([5; 32]) })
+            });
+            named.extend(news);
+            let folded = Folded { open: named, closed: BTreeMap::new() };
+            let told = Told { more: part < 99, ..Told::default() };
+            for output in session.handle(Input::Received(Message::Frontier { folded, told })) {
+                match output {
+                    Output::Refuse { code, why, .. } => refused.push((code, why)),
+                    Output::Close { why, .. } => panic!("closed: {why}"),
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(session.logs.len(), NEWS_MAX + 3);
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].0, "frontier_too_long");
+        assert!(refused[0].1.starts_with(&format!("{} of the logs", 100 * 1_997 - NEWS_MAX)), "{}", refused[0].1);
+        assert!(std::mem::size_of::<Link>() <= 64, "a log that a peer names takes little");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //!    probes and proven, and the proof goes out before anything else.
 
 mod bisect;
+mod bounds;
 mod bundle;
 mod codec;
 mod forks;

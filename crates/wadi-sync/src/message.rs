@@ -1,12 +1,12 @@
 //! Messages, with their types back. Decoding checks lengths and limits; what a message claims is checked by the session.
 
-use crate::{frontiers::Told, pb};
+use crate::{bounds::count_fields, frontiers::Told, pb};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use thiserror::Error;
 use wadi_log::{
-    Branch, Cosignature, Crossing, Enrolment, Epoch, Folded, ForkProof, Hash, Lane, LogError, LogId, NodeId, RecordId,
-    SignedCheckpoint, Stretch, Subtree, Tip,
+    BLOCK_ENTRIES_MAX, Branch, Cosignature, Crossing, Enrolment, Epoch, Folded, ForkProof, Hash, Lane, LogError, LogId,
+    NodeId, RecordId, SignedCheckpoint, Stretch, Subtree, Tip,
 };
 
 /// Bytes of a message at most.
@@ -15,6 +15,14 @@ pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 pub const FETCH_RANGES_MAX: usize = 64;
 /// Hashes of subtrees that one message asks for at most.
 pub const TREE_HASHES_MAX: usize = 16_384;
+
+/// What lies at these fields of a message, at most: entries of an `Excerpt`; of all stretches of a `Fetched` entries, and
+/// hashes around them. Earlier versions put some 770 entries into one `Fetched`.
+const LISTS: [(&[u32], usize, &str); 3] = [
+    (&[11, 3], BLOCK_ENTRIES_MAX, "entries of an excerpt"),
+    (&[19, 4, 2], 1_536, "entries fetched"),
+    (&[19, 4, 3], 64 * FETCH_RANGES_MAX, "hashes around what was fetched"),
+];
 
 /// Lanes and crossings that one message sums up at most.
 pub(crate) const SCOPES_MAX: usize = 1_500;
@@ -116,7 +124,7 @@ impl TreeAsk {
     /// The parts, from left to right.
     pub fn parts(&self) -> impl Iterator<Item = Subtree> + '_ {
         let level = self.level - self.step;
-        let of = move |i: &u64| (*i << self.step..(*i + 1) << self.step).map(move |index| Subtree { level, index });
+        let of = move |i: &u64| (*i << self.step..i.saturating_add(1) << self.step).map(move |index| Subtree { level, index });
         self.indices.iter().flat_map(of)
     }
 }
@@ -144,27 +152,87 @@ pub struct ScopeSum {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub enum Message {
-    Hello { version: u32, enrolment: Box<Enrolment>, digest: Hash, members: Hash, hub_time_s: i64, remembers: Hash },
+    Hello {
+        version: u32,
+        enrolment: Box<Enrolment>,
+        digest: Hash,
+        members: Hash,
+        hub_time_s: i64,
+        remembers: Hash,
+        /// What the sender has provisioned for this link, bits a second; 0 where it does not know.
+        rate_bits_s: u64,
+    },
     Members(Vec<Enrolment>),
-    Frontier { folded: Folded, told: Told },
+    Frontier {
+        folded: Folded,
+        told: Told,
+    },
     Unfold(Vec<NodeId>),
-    Ack { log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String },
-    Probe { log: LogId, sizes: Vec<u64> },
-    Roots { log: LogId, roots: BTreeMap<u64, Hash> },
-    WantBranch { log: LogId, at: u64 },
-    BranchAt { log: LogId, at: u64, branch: Box<Branch> },
+    Ack {
+        log: LogId,
+        size: u64,
+        cosignature: Option<Cosignature>,
+        refused: String,
+    },
+    Probe {
+        log: LogId,
+        sizes: Vec<u64>,
+    },
+    Roots {
+        log: LogId,
+        roots: BTreeMap<u64, Hash>,
+    },
+    WantBranch {
+        log: LogId,
+        at: u64,
+    },
+    BranchAt {
+        log: LogId,
+        at: u64,
+        branch: Box<Branch>,
+    },
     ForkProofs(Vec<ForkProof>),
-    Excerpt { record: RecordId, from: u32, entries: Vec<ExcerptEntry> },
-    ExcerptAck { record: RecordId, entries: u32 },
-    Cosigned { checkpoint: Box<SignedCheckpoint>, cosignature: Cosignature },
+    Excerpt {
+        record: RecordId,
+        from: u32,
+        entries: Vec<ExcerptEntry>,
+    },
+    ExcerptAck {
+        record: RecordId,
+        entries: u32,
+    },
+    Cosigned {
+        checkpoint: Box<SignedCheckpoint>,
+        cosignature: Cosignature,
+    },
     CarryOffer(Vec<Range>),
     CarryWant(Vec<Range>),
-    Carry { log: LogId, block: Vec<u8> },
-    CarryAck { log: LogId, size: u64 },
-    Fetch { log: LogId, tip: Tip, ranges: Vec<(u64, u64)> },
+    Carry {
+        log: LogId,
+        block: Vec<u8>,
+    },
+    CarryAck {
+        log: LogId,
+        size: u64,
+    },
+    Fetch {
+        log: LogId,
+        tip: Tip,
+        ranges: Vec<(u64, u64)>,
+    },
     Fetched(Fetched),
-    Tree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk> },
-    TreeIs { log: LogId, tip: Tip, salt: u64, hashes: Vec<u8> },
+    Tree {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        asks: Vec<TreeAsk>,
+    },
+    TreeIs {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        hashes: Vec<u8>,
+    },
     Recompare,
     AskDigests,
     Digests(Vec<ScopeSum>),
@@ -277,6 +345,17 @@ fn tip_in(size: u64, root: &[u8]) -> Result<Tip, LogError> {
     Ok(Tip { size, root: Hash::from_slice(root)? })
 }
 
+/// Counts what the lists of a message hold before any of it is decoded.
+fn check_lists(bytes: &[u8]) -> Result<(), SyncError> {
+    for (path, most, what) in LISTS {
+        let count = count_fields(bytes, path).map_err(|e| SyncError::BadMessage(e.to_string()))?;
+        if count > most {
+            return Err(SyncError::BadMessage(format!("{count} {what}; the limit is {most}")));
+        }
+    }
+    Ok(())
+}
+
 fn bad(why: &str) -> LogError {
     LogError::Malformed { what: "message", why: why.into() }
 }
@@ -286,14 +365,17 @@ impl Message {
     pub fn encode(&self) -> Vec<u8> {
         use pb::message::Of;
         let of = match self {
-            Self::Hello { version, enrolment, digest, members, hub_time_s, remembers } => Of::Hello(pb::Hello {
-                remembers: if *remembers == Hash::default() { vec![] } else { remembers.0.to_vec() },
-                version: *version,
-                enrolment: enrolment.to_bytes(),
-                digest: digest.0.to_vec(),
-                members: members.0.to_vec(),
-                hub_time_s: *hub_time_s,
-            }),
+            Self::Hello { version, enrolment, digest, members, hub_time_s, remembers, rate_bits_s } => {
+                Of::Hello(pb::Hello {
+                    rate_bits_s: *rate_bits_s,
+                    remembers: if *remembers == Hash::default() { vec![] } else { remembers.0.to_vec() },
+                    version: *version,
+                    enrolment: enrolment.to_bytes(),
+                    digest: digest.0.to_vec(),
+                    members: members.0.to_vec(),
+                    hub_time_s: *hub_time_s,
+                })
+            }
             Self::Members(all) => {
                 Of::Members(pb::Members { enrolments: all.iter().map(Enrolment::to_bytes).collect() })
             }
@@ -404,6 +486,7 @@ impl Message {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return Err(SyncError::BadMessage(format!("{} bytes; the limit is {MESSAGE_BYTES_MAX}", bytes.len())));
         }
+        check_lists(bytes)?;
         let message = pb::Message::decode(bytes).map_err(|e| SyncError::BadMessage(e.to_string()))?;
         let cosignature = |c: &[u8]| if c.is_empty() { Ok(None) } else { Cosignature::from_slice(c).map(Some) };
         Ok(match message.of.ok_or_else(|| SyncError::BadMessage("it says nothing this version knows".into()))? {
@@ -414,6 +497,7 @@ impl Message {
                 digest: Hash::from_slice(&h.digest)?,
                 members: Hash::from_slice(&h.members)?,
                 hub_time_s: h.hub_time_s,
+                rate_bits_s: h.rate_bits_s,
             },
             Of::Members(m) => {
                 Self::Members(m.enrolments.iter().map(|e| Enrolment::from_bytes(e)).collect::<Result<_, _>>()?)
@@ -522,5 +606,87 @@ impl Message {
             ),
             Of::Recompare(_) => Self::Recompare,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{LogKey, Role, Scope};
+
+    /// `Hello` as versions before the link's rate knew it.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct EarlierHello {
+        #[prost(uint32, tag = "1")]
+        version: u32,
+        #[prost(bytes = "vec", tag = "2")]
+        enrolment: Vec<u8>,
+        #[prost(bytes = "vec", tag = "3")]
+        digest: Vec<u8>,
+        #[prost(bytes = "vec", tag = "4")]
+        members: Vec<u8>,
+        #[prost(int64, tag = "5")]
+        hub_time_s: i64,
+        #[prost(bytes = "vec", tag = "6")]
+        remembers: Vec<u8>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct EarlierMessage {
+        #[prost(message, optional, tag = "1")]
+        hello: Option<EarlierHello>,
+    }
+
+    fn hello(rate_bits_s: u64) -> Message {
+        let key = LogKey::from_seed(&[2; 32]);
+        let enrolment = Enrolment {
+            name: "hub".into(),
+            role: Role::Hub,
+            crossing: Some(Crossing::HUB),
+            log_key: key.public(),
+            tls_key: [0; 32],
+            scope: Scope::all(),
+            serial: 1,
+            issued_s: 0,
+            root_signature: [0; 64],
+        };
+        Message::Hello {
+            version: 1,
+            enrolment: Box::new(enrolment),
+            digest: Hash([1; 32]),
+            members: Hash([2; 32]),
+            hub_time_s: 7,
+            remembers: Hash([3; 32]),
+            rate_bits_s,
+        }
+    }
+
+    #[test]
+    fn earlier_versions_read_a_hello_with_a_rate_and_are_read_without_one() {
+        let told = hello(256_000).encode();
+        assert_eq!(Message::decode(&told).unwrap(), hello(256_000));
+
+        let earlier = EarlierMessage::decode(&told[..]).expect("it skips what it does not know");
+        assert_eq!(Message::decode(&earlier.encode_to_vec()).unwrap(), hello(0));
+    }
+
+    #[test]
+    fn lists_without_number_are_refused_before_they_are_decoded() {
+        use pb::message::Of;
+        let bytes = |of| pb::Message { of: Some(of) }.encode_to_vec();
+        let stretch = |n| pb::Stretch { start: 0, entries: vec![vec![]; n], around: vec![] };
+        let fetched = |stretches| bytes(Of::Fetched(pb::Fetched { stretches, ..Default::default() }));
+        let excerpt = |n| {
+            let entries = vec![pb::ExcerptEntry::default(); n];
+            bytes(Of::Excerpt(pb::Excerpt { entries, ..Default::default() }))
+        };
+        for (message, what) in [
+            (fetched(vec![stretch(100_000)]), "100000 entries fetched"),
+            (fetched(vec![stretch(1); 1_537]), "1537 entries fetched"),
+            (excerpt(513), "513 entries of an excerpt"),
+        ] {
+            let refused = Message::decode(&message).unwrap_err().to_string();
+            assert!(refused.contains(what), "{refused}");
+        }
     }
 }

@@ -3,13 +3,13 @@
 use crate::{
     codec::{BlockDecoder, BlockEncoder, decode_plain, fits_frame},
     forks::{Hunt, PROBES},
-    frontiers::Told,
+    frontiers::Partial,
     message::{Fetched, Message, Range, SCOPES_MAX, ScopeSum, SyncError, TreeAsk},
     visible::{both_may_see, may_take},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
-    Block, Branch, Cosignature, Difference, Enrolment, Folded, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
+    Block, Branch, Cosignature, Difference, Enrolment, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
     RecordId, Role, RootKey, Scope, SignedCheckpoint, Subtree, Tip,
 };
 
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub remembered: Option<Frontier>,
     /// The peer's certificate has expired: only its own logs are exchanged.
     pub late: bool,
+    /// What this node has provisioned for the link, bits a second; 0 where it does not know. The peer is told.
+    pub rate_bits_s: u64,
 }
 
 /// What happened.
@@ -190,7 +192,8 @@ pub(crate) struct Link {
     /// Nothing more of it in this session.
     pub(crate) stuck: bool,
     gaps: u32,
-    pub(crate) hunt: Option<Hunt>,
+    /// Boxed: hardly any log has one, and a peer may name many logs.
+    pub(crate) hunt: Option<Box<Hunt>>,
 }
 
 impl Link {
@@ -232,7 +235,7 @@ pub struct Session {
     /// The digest of what the peer remembers that both held alike.
     pub(crate) peer_remembers: Option<Hash>,
     /// Parts of the peer's frontier.
-    pub(crate) partial: Option<(Told, Folded)>,
+    pub(crate) partial: Option<Partial>,
     /// The digest of what was last given to be remembered.
     pub(crate) remembered: Option<Hash>,
     /// Logs whose blocks came before their author was known here, with what is held.
@@ -276,6 +279,10 @@ impl Session {
         }
     }
 
+    /// The node that the peer's certificate names.
+    pub(crate) fn peer_node(&self) -> NodeId {
+        self.peer_node
+    }
     /// The peer's enrolment, once it said Hello.
     pub fn peer(&self) -> Option<&Enrolment> {
         self.peer.as_ref()
@@ -438,6 +445,7 @@ impl Session {
             members: self.said_members,
             hub_time_s: start.hub_time_s,
             remembers: start.remembered.as_ref().map(Frontier::digest).unwrap_or_default(),
+            rate_bits_s: start.rate_bits_s,
         }));
         // Proofs travel first.
         let forks = start.forks.clone();
@@ -486,7 +494,8 @@ impl Session {
             return Err(SyncError::OutOfOrder("a message"));
         }
         match message {
-            Message::Hello { version, enrolment, digest, members, hub_time_s, remembers } => {
+            // Its rate is for the porch, which knows the link.
+            Message::Hello { version, enrolment, digest, members, hub_time_s, remembers, rate_bits_s: _ } => {
                 self.peer_remembers = Some(remembers).filter(|r| *r != Hash::default());
                 return self.hello(version, *enrolment, digest, members, hub_time_s, out);
             }
@@ -783,7 +792,8 @@ impl Session {
 
     /// A hub that holds all of an own log and whose cosignature was lost on the way is shown the head again.
     pub(crate) fn ask_for_cosignatures(&mut self, out: &mut Vec<Output>) {
-        let logs = self.start.as_ref().map(|s| s.uncosigned.clone()).unwrap_or_default();
+        let is_hub = self.peer.as_ref().is_some_and(|p| p.role == Role::Hub);
+        let logs = self.start.as_ref().filter(|_| is_hub).map(|s| s.uncosigned.clone()).unwrap_or_default();
         for log in logs {
             self.refresh(log, out);
         }
@@ -792,7 +802,7 @@ impl Session {
     fn refresh(&mut self, log: LogId, out: &mut Vec<Output>) {
         let size = self.mine(&log).size;
         let at_end = self.logs.get(&log).is_some_and(|l| l.theirs == size && l.sent == size && !l.stuck);
-        if self.agreed && at_end && self.visible(&log) && self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) {
+        if self.agreed && at_end && self.visible(&log) {
             let query = Query::Block { log, from: size };
             if self.loading.insert(query.clone()) {
                 out.push(Output::Ask(query));

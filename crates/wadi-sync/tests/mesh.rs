@@ -141,6 +141,7 @@ impl World {
                 uncosigned: BTreeSet::new(),
                 remembered: self.remembered.get(&(me, peer)).cloned(),
                 late: false,
+                rate_bits_s: 0,
             };
             self.feed(me, peer, Input::Start(Box::new(snapshot)));
         }
