@@ -4,10 +4,10 @@
 //! acknowledged: SQLite itself drops a torn or rotten WAL tail without a word. Two slots are written in turn, each with
 //! its checksum, so that a torn write leaves the other.
 
-use crate::{StoreError, defence};
+use crate::{StoreError, defence, private};
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
@@ -59,7 +59,7 @@ impl AnchorFile {
     pub fn open(path: &Path) -> Result<(Self, Option<Anchor>), StoreError> {
         let why = |e: std::io::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
         let fresh = !path.exists();
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(why)?;
+        let file = private::options().read(true).write(true).truncate(false).open(path).map_err(why)?;
         if fresh {
             // Written, not only lengthened: a slot that the disk has given can be written when it is full.
             file.write_all_at(&[0; 2 * SLOT_BYTES], 0).map_err(why)?;

@@ -7,7 +7,7 @@
 use crate::{
     AuditLog, AuditReader, REBUILD_MARKER, StoreError,
     audit::{odd, tips},
-    postgres, postgres_schema, schema, sqlite, temporary,
+    postgres, postgres_schema, private, schema, sqlite, temporary,
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, SqliteConnection, postgres::PgConnectOptions};
 use std::{
@@ -114,6 +114,7 @@ pub async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), StoreError> {
         why: "SQLite takes names in UTF-8 only".into(),
     })?;
     let mut source = CopyReader::open(from).await?;
+    drop(private::create(to).map_err(|e| unreadable(to, e))?);
     // A copy page by page would begin anew with every commit of the node; this one reads by one snapshot, and leaves
     // out what was deleted.
     let copied = sqlx::query("VACUUM INTO ?1").bind(target).execute(&mut source.0).await;
@@ -138,8 +139,7 @@ pub fn put_in_place(dir: &Path, time: &str) -> Result<Option<PathBuf>, StoreErro
         Some(name) => name.trim_end().to_string(),
         None => {
             let name = free_name(dir, format!("node.sqlite.before-restore-{time}"));
-            fs::write(&marker, format!("{name}\n")).map_err(|e| unreadable(&marker, e))?;
-            File::open(&marker).and_then(|f| f.sync_all()).map_err(|e| unreadable(&marker, e))?;
+            private::write(&marker, format!("{name}\n").as_bytes()).map_err(|e| unreadable(&marker, e))?;
             sync_dir(dir)?;
             name
         }

@@ -15,6 +15,7 @@ mod error;
 mod move_store;
 mod postgres;
 mod postgres_schema;
+pub mod private;
 mod queue;
 mod readable;
 mod rows;

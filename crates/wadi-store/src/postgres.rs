@@ -162,6 +162,7 @@ impl PostgresStore {
         patience: Duration,
         on_wait: impl FnOnce() + Send,
     ) -> Result<Arc<Self>, StoreError> {
+        crate::private::close_all(dir);
         let writing = options(url, WRITE_TIMEOUT)?;
         let mut conn = session(&writing, CONNECT.min(patience)).await.map_err(open_error(url))?;
         check_server(&mut conn).await?;

@@ -4,7 +4,7 @@
 //! SQLite itself throws a WAL away: one whose database is empty or gone, without looking into it, and of any other the
 //! frames after the first rotten one, as if they had never been written. So a WAL is copied before SQLite sees it.
 
-use crate::{SqliteStore, StoreError};
+use crate::{SqliteStore, StoreError, private};
 use std::{
     fs::{self, File},
     io,
@@ -67,6 +67,8 @@ impl SqliteStore {
     /// and a new one is begun; so is a WAL without its database, and one of which SQLite has dropped what was
     /// acknowledged. Any other error is returned, and nothing was moved.
     pub async fn open_or_set_aside(dir: &Path, node: NodeId, stamp: &str) -> Result<Arc<Self>, StoreError> {
+        // What is copied keeps its mode.
+        private::close_all(dir);
         if dir.join(WAL_BEFORE).exists() {
             // Left by a start that was cut short: what SQLite has made of the WAL since may be less.
             if is_same(dir) {
@@ -177,9 +179,8 @@ fn set_aside(dir: &Path, stamp: &str, names: &[&str], why: &str) -> Result<PathB
 }
 
 fn move_files(dir: &Path, place: &Path, names: &[&str], why: &str) -> io::Result<()> {
-    fs::create_dir_all(place)?;
-    fs::write(place.join(WHY), format!("{why}\n"))?;
-    File::open(place.join(WHY))?.sync_all()?;
+    private::create_dir_all(place)?;
+    private::write(&place.join(WHY), format!("{why}\n").as_bytes())?;
     for name in names {
         match fs::rename(dir.join(name), place.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

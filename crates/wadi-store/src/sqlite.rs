@@ -15,7 +15,7 @@ mod writes;
 use crate::{
     Batch, StoreError,
     anchor::{self, Anchor, AnchorFile, AnchorState},
-    defence,
+    defence, private,
     queue::{GroupWriter, Progress, Queue},
     readable::check_readable,
     schema::MIGRATIONS,
@@ -98,6 +98,12 @@ impl SqliteStore {
             }
         };
         let existed = path.exists();
+        private::close_all(dir);
+        if !existed {
+            // SQLite would create it by the umask, and what lies beside it by the mode that it has.
+            let created = private::create(&path);
+            created.map_err(|e| StoreError::Open { path: path.display().to_string(), why: e.to_string() })?;
+        }
         check_header(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)

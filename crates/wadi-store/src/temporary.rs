@@ -3,6 +3,7 @@
 use crate::StoreError;
 use std::{
     fs,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -11,13 +12,19 @@ use std::{
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running server; it stops when this is dropped. It listens on a Unix socket in its directory and nowhere else.
+/// Reads until its standard input ends, which is when the process that holds the other end has ended, and stops the server.
+const GUARD: &str = "read -r line; kill -QUIT \"$1\"";
+
+/// A running server; it stops when this is dropped, and when the process that started it ends otherwise. It listens on a
+/// Unix socket in its directory and nowhere else.
 pub struct TemporaryServer {
     dir: PathBuf,
     binaries: PathBuf,
     owner: Option<(u32, u32)>,
     environment: Vec<(String, String)>,
     child: Option<Child>,
+    /// Outlives this process if that is killed, and stops the server then.
+    guard: Option<Child>,
 }
 
 fn failed(what: &str, why: impl std::fmt::Display) -> StoreError {
@@ -64,9 +71,13 @@ impl TemporaryServer {
     /// The same with variables in the server's environment: for tests that stand between it and the system.
     pub fn start_with(dir: &Path, environment: &[(&str, &str)]) -> Result<Self, StoreError> {
         let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let mut server = Self { dir: dir.into(), binaries: find_binaries()?, owner: owner(), environment, child: None };
-        fs::create_dir_all(dir).map_err(|e| failed(&dir.display().to_string(), e))?;
+        let (binaries, owner) = (find_binaries()?, owner());
+        let mut server = Self { dir: dir.into(), binaries, owner, environment, child: None, guard: None };
+        crate::private::create_dir_all(dir).map_err(|e| failed(&dir.display().to_string(), e))?;
         if let Some((user, group)) = server.owner {
+            // The server's user has to get through to it.
+            let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            crate::private::allow_passage(parent).map_err(|e| failed(&parent.display().to_string(), e))?;
             std::os::unix::fs::chown(dir, Some(user), Some(group)).map_err(|e| failed("chown", e))?;
         }
         let mut initdb = server.command("initdb");
@@ -80,9 +91,9 @@ impl TemporaryServer {
     }
 
     fn command(&self, name: &str) -> Command {
-        use std::os::unix::process::CommandExt;
         let mut command = Command::new(self.binaries.join(name));
-        command.current_dir(&self.dir).stdin(Stdio::null());
+        // Ctrl-C is for the process that started it, which stops it in order.
+        command.current_dir(&self.dir).stdin(Stdio::null()).process_group(0);
         if let Some((user, group)) = self.owner {
             command.gid(group).uid(user);
         }
@@ -91,13 +102,18 @@ impl TemporaryServer {
 
     /// Starts it again after [`Self::stop`].
     pub fn launch(&mut self) -> Result<(), StoreError> {
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("server.log"));
+        let log = crate::private::options().append(true).open(self.dir.join("server.log"));
         let log = log.map_err(|e| failed("server.log", e))?;
         let mut server = self.command("postgres");
         server.arg("-D").arg(self.dir.join("data")).arg("-k").arg(&self.dir).args(["-c", "listen_addresses="]);
         server.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child = server.stdout(Stdio::null()).stderr(log).spawn().map_err(|e| failed("postgres", e))?;
+        let mut guard = Command::new("sh");
+        guard.args(["-c", GUARD, "sh", &child.id().to_string()]).process_group(0);
+        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(child);
+        self.guard = Some(guard.spawn().map_err(|e| failed("sh", e))?);
+
         let deadline = Instant::now() + PATIENCE;
         while !self.answers() {
             let gone = self.child.as_mut().is_none_or(|c| !matches!(c.try_wait(), Ok(None)));
@@ -150,6 +166,11 @@ impl TemporaryServer {
     /// Stops it: in order, breaking connections, or at once, as if the power had failed.
     pub fn stop(&mut self, at_once: bool) {
         let Some(mut child) = self.child.take() else { return };
+        if let Some(mut guard) = self.guard.take() {
+            // Before its input ends: the number may soon be another process's.
+            let _ = guard.kill();
+            let _ = guard.wait();
+        }
         let signal = if at_once { "-QUIT" } else { "-INT" };
         let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
         let deadline = Instant::now() + PATIENCE;
