@@ -99,12 +99,11 @@ impl Book {
     pub fn objection_to(&self, said: &Said) -> Option<Objection> {
         let settled = self.now();
         let Some(first) = settled.first else {
-            return said.change.based_on.first().map(|missing| Objection::Waits(*missing));
+            return Some(Objection::Waits(settled.lacking(said)));
         };
         let circle = leans_on_own_later(said, &first).then_some(OWN_LATER);
-        let is_lacking = |d: &&Reference| !settled.is_settled(d);
-        if let Some(missing) = said.change.based_on.iter().find(is_lacking).filter(|_| circle.is_none()) {
-            return Some(Objection::Waits(*missing));
+        if circle.is_none() && said.change.based_on.iter().any(|d| !settled.is_settled(d)) {
+            return Some(Objection::Waits(settled.lacking(said)));
         }
 
         let screen = settled.screen(said, circle.is_some());
@@ -163,7 +162,7 @@ impl Book {
     }
     /// The document as any Automerge tool opens it.
     pub fn save(&self) -> Vec<u8> {
-        self.now().document.save()
+        self.now().save(&self.rows)
     }
     /// Events, in an order that depends on their entries alone.
     pub fn events(&self) -> impl Iterator<Item = &EventView> {

@@ -6,8 +6,9 @@
 //! and start_op also take in the log's previous counting entry, which Automerge asks of every actor; the predecessors
 //! do not, so that a second officer at one node contests what the first put unseen.
 //!
-//! Which operations are visible where is kept beside the Automerge document, by field: Automerge walks all that was ever
-//! put into a field to answer it, and an entry's dependencies are known here anyhow. Tests hold the two equal.
+//! Which operations are visible where is kept here, by field, and the Automerge document itself is made when somebody asks
+//! for it: applying a change to one costs Automerge a walk over all that it holds, and what an entry follows is known here
+//! anyhow. Tests hold the two equal.
 
 use crate::ancestry::Past;
 use automerge::{
@@ -18,13 +19,13 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZeroU64,
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 use wadi_log::{LogId, Reference, Value};
 
-/// A record's document and where each entry stands in it.
+/// A record's document: which changes were derived, and what each put replaced.
 #[derive(Default)]
 pub(crate) struct Document {
-    doc: Automerge,
     applied: HashMap<u32, Applied>,
     /// Applied entries of each log, in order.
     logs: BTreeMap<LogId, Vec<(Reference, u32)>>,
@@ -134,9 +135,9 @@ fn operation(key: &str, value: ScalarValue, pred: Vec<OpId>) -> Op {
 }
 
 impl Document {
-    /// Applies an entry whose dependencies, as they are to be read, are all applied. After an error, or a panic, the
-    /// document may be half changed: it is thrown away.
-    pub(crate) fn apply(&mut self, entry: Derived<'_>) -> Result<(), String> {
+    /// Applies an entry whose dependencies, as they are to be read, are all applied. Returns the change derived from it.
+    /// After a panic the document may be half changed: it is thrown away.
+    pub(crate) fn apply(&mut self, entry: Derived<'_>) -> Change {
         let own = self.logs.get(&entry.reference.log).and_then(|l| l.last()).map(|(_, n)| *n);
         let mut seen = self.past_of(entry.based_on);
         let last_ops = entry.based_on.iter().chain(&own).map(|n| self.applied[n].last_op);
@@ -175,10 +176,6 @@ impl Document {
         }
         .into();
         let hash = change.hash();
-        self.doc.apply_changes([change]).map_err(|e| e.to_string())?;
-        if self.doc.get_change_by_hash(&hash).is_none() {
-            return Err("the derived change was not applied".into());
-        }
 
         log.push((entry.reference, entry.number));
         for (key, put) in puts {
@@ -197,7 +194,7 @@ impl Document {
         }
         self.heads.insert(entry.number);
         self.applied.insert(entry.number, Applied { hash, actor, last_op, past: seen });
-        Ok(())
+        change
     }
 
     fn op_ids(&self, key: &str, puts: &[usize]) -> Vec<OpId> {
@@ -274,23 +271,42 @@ impl Document {
 
     /// SHA-256 over the document's heads: equal documents have equal digests.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let mut heads = self.doc.get_heads();
-        heads.sort();
-        let mut hasher = Sha256::new();
-        heads.iter().for_each(|h| hasher.update(h.0));
-        hasher.finalize().into()
-    }
-
-    /// The document as any Automerge tool opens it.
-    pub(crate) fn save(&self) -> Vec<u8> {
-        self.doc.save()
+        digest_of(self.heads.iter().map(|n| self.applied[n].hash).collect())
     }
 }
 
-/// What any Automerge tool reads in a saved document: of every key all concurrent values, in Automerge's order.
-pub fn saved_values(document: &[u8]) -> Option<BTreeMap<String, Vec<Value>>> {
+fn digest_of(mut heads: Vec<ChangeHash>) -> [u8; 32] {
+    heads.sort();
+    let mut hasher = Sha256::new();
+    heads.iter().for_each(|h| hasher.update(h.0));
+    hasher.finalize().into()
+}
+
+/// The document of these changes as any Automerge tool opens it; the changes themselves, which such a tool reads as well,
+/// should Automerge fail on them.
+pub(crate) fn saved(changes: Vec<Change>) -> Vec<u8> {
+    let raw = changes.iter().flat_map(|c| c.raw_bytes().iter().copied()).collect();
+    let save = || {
+        let mut doc = Automerge::new();
+        doc.apply_changes(changes).ok()?;
+        Some(doc.save())
+    };
+    catch_unwind(AssertUnwindSafe(save)).ok().flatten().unwrap_or(raw)
+}
+
+/// What any Automerge tool reads in a saved document.
+#[derive(Debug)]
+pub struct Saved {
+    /// Of every key all concurrent values, in Automerge's order.
+    pub values: BTreeMap<String, Vec<Value>>,
+    /// SHA-256 over its heads.
+    pub digest: [u8; 32],
+}
+
+/// Reads a saved document with Automerge.
+pub fn read_saved(document: &[u8]) -> Option<Saved> {
     let doc = Automerge::load(document).ok()?;
     let values = |key: &String| doc.get_all(ROOT, key.as_str()).unwrap_or_default();
     let plain_values = |key: String| (key.clone(), values(&key).iter().map(|(value, _)| plain(value)).collect());
-    Some(doc.keys(ROOT).map(plain_values).collect())
+    Some(Saved { values: doc.keys(ROOT).map(plain_values).collect(), digest: digest_of(doc.get_heads()) })
 }

@@ -86,6 +86,11 @@ fn right(kind: Kind, field: &str) -> Option<(From, Who)> {
     RIGHTS.iter().find(|(k, name, ..)| *k == kind && *name == general).map(|(_, _, from, who)| (*from, *who))
 }
 
+/// Whether a field is one that something may come to rest on, so that who sets it is judged.
+pub fn is_guarded(kind: Kind, field: &str) -> bool {
+    right(kind, field).is_some()
+}
+
 /// The puts of an entry that its author had no right to. Its own events are given as judged.
 pub(crate) fn refused_puts(
     record: &Settled,

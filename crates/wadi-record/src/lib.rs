@@ -38,10 +38,11 @@ pub use blame::Setting;
 pub use book::{Book, Objection};
 pub use check_digits::{mrz_warning, warnings};
 #[doc(hidden)]
-pub use document::saved_values;
+pub use document::{Saved, read_saved};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
 pub use error::RecordError;
 pub use events::{EVENTS, EventType, ValueType, check_event, event_type};
+pub use field_rights::is_guarded;
 pub use fields::{FIELDS, FieldType, check_put, field_type, normalise_plate};
 pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use kinds::{Department, HoldType, Kind};

@@ -7,7 +7,7 @@ use crate::{
     Kind,
     ancestry::Past,
     authority::{Refusal, is_attested, judge},
-    document::{Derived, Document, Put},
+    document::{Derived, Document, Put, saved},
     event_index::Events,
     field_rights,
     graph::{Circle, OWN_LATER, leans_on_own_later, plan},
@@ -202,18 +202,18 @@ impl Settled {
         Kind::of_lane(self.lane)
     }
 
-    fn wait(&mut self, said: &Said) {
-        let reference = said.reference;
-        let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d)).copied();
+    /// What an entry lacks that waits.
+    pub(crate) fn lacking(&self, said: &Said) -> Reference {
         // Nobody knows the reference of a first entry that has not come; the record's id stands for it.
-        let unknown = Reference { leaf: Hash(self.id.0), seq: u64::MAX, ..reference };
-        let first_lacking = lacking.next();
+        let unknown = Reference { leaf: Hash(self.id.0), seq: u64::MAX, ..said.reference };
+        let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d));
+        lacking.next().copied().unwrap_or(unknown)
+    }
 
-        if let Some(lacks) = first_lacking {
-            self.waiting_for.entry(lacks).or_default().insert(reference);
-        }
-        let row = Row::Waits(first_lacking.unwrap_or(unknown));
-        self.standing.insert(reference, Standing { row, number: None });
+    fn wait(&mut self, said: &Said) {
+        let lacking = self.lacking(said);
+        self.waiting_for.entry(lacking).or_default().insert(said.reference);
+        self.standing.insert(said.reference, Standing { row: Row::Waits(lacking), number: None });
     }
 
     /// Settles one entry after all that it rests on.
@@ -270,7 +270,7 @@ impl Settled {
             return refused("circle", why, restricting());
         }
         if self.failed.contains(&said.reference) {
-            return refused("derivation_failed", "Automerge failed on the change derived from it", Vec::new());
+            return refused("derivation_failed", "no change could be derived from it", Vec::new());
         }
         if said.verdict == Verdict::Quarantined {
             return refused("past_cut", "it lies past the cut of its log: kept, and may restrict", restricting());
@@ -306,25 +306,30 @@ impl Settled {
     }
 
     fn apply(&mut self, said: &Said, number: u32, screen: &Screen, refused: &[RefusedPut]) -> Result<(), Broken> {
-        let reference = said.reference;
-        let is_refused = |key: &str| refused.iter().any(|r| r.field == key);
-        let puts = said.change.puts.iter().enumerate().filter(|(_, p)| refused.is_empty() || !is_refused(&p.key));
-        let events = said.change.events.iter().enumerate();
-        let derived = Derived {
-            reference,
-            number,
-            based_on: &screen.based_on,
-            puts: puts.map(|(n, p)| (n, p.key.as_str(), &p.value)).collect(),
-            events: events.map(|(n, text)| (format!("ev.{}", reference.event_id(n)), text.as_str())).collect(),
-        };
-
+        let derived = derived(said, number, screen, refused);
         // The derived change is well formed by construction; should Automerge fail on it all the same, this record alone
         // shows it. What is half changed then is not used: whoever gets the error throws all of it away.
         let document = &mut self.document;
         match catch_unwind(AssertUnwindSafe(|| document.apply(derived))) {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(Broken(reference)),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Broken(said.reference)),
         }
+    }
+
+    /// The document as any Automerge tool opens it.
+    pub(crate) fn save(&self, rows: &Rows) -> Vec<u8> {
+        let mut document = Document::default();
+        let mut changes = Vec::new();
+        for (number, reference) in self.order.iter().enumerate() {
+            if self.row(reference) != Some(&Row::Counts) {
+                continue;
+            }
+            let said = &rows[reference];
+            let refused = self.refused_puts.get(reference).map(Vec::as_slice).unwrap_or_default();
+            let screen = self.screen(said, false);
+            changes.push(document.apply(derived(said, number as u32, &screen, refused)));
+        }
+        saved(changes)
     }
 
     /// Dependencies as they are read: one that does not count stands for its log's last counting entry before it.
@@ -370,6 +375,20 @@ impl Settled {
             };
         }
         events
+    }
+}
+
+/// What an entry puts into the document: all but the values that it had no right to put.
+fn derived<'a>(said: &'a Said, number: u32, screen: &'a Screen, refused: &[RefusedPut]) -> Derived<'a> {
+    let is_refused = |key: &str| refused.iter().any(|r| r.field == key);
+    let puts = said.change.puts.iter().enumerate().filter(|(_, p)| refused.is_empty() || !is_refused(&p.key));
+    let events = said.change.events.iter().enumerate();
+    Derived {
+        reference: said.reference,
+        number,
+        based_on: &screen.based_on,
+        puts: puts.map(|(n, p)| (n, p.key.as_str(), &p.value)).collect(),
+        events: events.map(|(n, text)| (format!("ev.{}", said.reference.event_id(n)), text.as_str())).collect(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{
     Change, Common, Crossing, Epoch, Hash, Lane, LogId, NodeId, Put, RecordId, Reference, Role, Value, Verdict,
 };
-use wadi_record::{Author, Book, Department, Field, Judge, Officer, Policy, Row, Said, saved_values, state, terms};
+use wadi_record::{Author, Book, Department, Field, Judge, Officer, Policy, Row, Said, read_saved, state, terms};
 
 /// Choices out of bytes; the first one of each kind where they have run out.
 struct Choices<'a> {
@@ -271,13 +271,14 @@ pub fn shown(book: &Book) -> Vec<String> {
 
 /// Holds what the saved document says, read by Automerge, against what the record says of its fields.
 pub fn check_saved(book: &Book) {
-    let saved = saved_values(&book.save()).expect("a saved document reads");
-    let mut names: Vec<&String> = saved.keys().filter(|k| !k.starts_with("ev.")).collect();
+    let saved = read_saved(&book.save()).expect("a saved document reads");
+    assert_eq!(saved.digest, book.digest());
+    let mut names: Vec<&String> = saved.values.keys().filter(|k| !k.starts_with("ev.")).collect();
     names.sort();
     assert_eq!(names, book.field_names().iter().collect::<Vec<_>>());
 
     for name in names {
-        let mut values = saved[name].clone();
+        let mut values = saved.values[name].clone();
         match book.field(name).expect("it was put") {
             Field::Settled(value) => assert!(values.iter().all(|v| *v == value), "{name}: {values:?} is {value:?}"),
             Field::Contested(claims) => {
