@@ -3,7 +3,12 @@
 //!
 //! `set_priority` cannot reach bytes that already wait in a modem; only a small queue can. Use it on links that the
 //! commission owns; elsewhere Cubic is fairer to strangers.
+//!
+//! Where the link's rate is known, the window stays between 0.8 and 1.25 of its bandwidth-delay product. The lower bound
+//! is for traffic both ways: quinn withholds acknowledgements while stream data waits for the window or the pacer, so
+//! each side reads the other's backlog as a queue of its own. Without the bound both shrink to two packets and stay there.
 
+use crate::link_rate::LinkRate;
 use quinn::congestion::{Controller, ControllerFactory};
 use quinn_proto::RttEstimator;
 use std::{
@@ -12,16 +17,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Initial window, bytes: four packets.
+/// Initial window where the link's rate is not known, bytes: four packets.
 const INITIAL_WINDOW: f64 = 4_800.0;
+/// The round trip taken for granted until one is measured: VSAT.
+const INITIAL_RTT: Duration = Duration::from_millis(700);
+/// The least window, in packets.
+const PACKETS_MIN: f64 = 2.0;
+/// The least window where the rate is known, in bandwidth-delay products.
+const FLOOR_PRODUCTS: f64 = 0.8;
+/// The largest window where the rate is known: one product and a quarter keep the link busy through acknowledgements
+/// that bunch up.
+const CAP_PRODUCTS: f64 = 1.25;
+/// The floor in bytes at most, whatever rate a peer told and however long it delays its acknowledgements.
+const FLOOR_BYTES_MAX: f64 = 48.0 * 1024.0;
+/// The window in bytes at most: twice what a connection keeps to send.
+const WINDOW_BYTES_MAX: f64 = 128.0 * 1024.0;
+/// The queue aimed at, in packets, where these take longer than the target: at 64 kbit/s one packet takes 157 ms.
+const TARGET_PACKETS: f64 = 2.0;
+/// Bytes of IP and UDP headers in front of a packet.
+const HEADER_BYTES: f64 = 28.0;
 
 /// Settings of the controller.
 #[derive(Clone, Debug)]
 pub struct DelayTarget {
-    /// Queueing delay aimed at: 100 ms; 200 ms on 64 and 512 kbit/s links.
+    /// Queueing delay aimed at: 100 ms, or two packets where these take longer.
     pub target: Duration,
-    /// The link's provisioned rate in bits a second, as a cap; none where it is not known.
-    pub rate_bits_s: Option<u64>,
+    /// The link's rate, as this node has it provisioned and as the peer tells.
+    pub rate: LinkRate,
 }
 
 impl ControllerFactory for DelayTarget {
@@ -32,7 +54,7 @@ impl ControllerFactory for DelayTarget {
             mtu: f64::from(mtu),
             starting: true,
             last_cut: None,
-            min_rtt: Duration::from_millis(700),
+            min_rtt: INITIAL_RTT,
         })
     }
 }
@@ -40,6 +62,7 @@ impl ControllerFactory for DelayTarget {
 #[derive(Clone, Debug)]
 struct State {
     settings: DelayTarget,
+    /// As acknowledgements moved it. What counts is [`State::bounded`]: the bounds move when the peer tells its rate.
     window: f64,
     mtu: f64,
     starting: bool,
@@ -48,20 +71,40 @@ struct State {
 }
 
 impl State {
-    fn cap(&self) -> f64 {
-        // One and a quarter bandwidth-delay products keep the link busy through acknowledgements that bunch up.
-        let by_rate = |rate: u64| rate as f64 / 8.0 * (self.min_rtt + self.settings.target).as_secs_f64() * 1.25;
-        self.settings.rate_bits_s.map_or(f64::MAX, by_rate)
+    /// The window within its bounds.
+    fn bounded(&self) -> f64 {
+        let least = PACKETS_MIN * self.mtu;
+        let Some(rate) = self.settings.rate.bits_s() else { return self.window.clamp(least, WINDOW_BYTES_MAX) };
+
+        let bytes_s = rate as f64 / 8.0;
+        let floor = FLOOR_PRODUCTS * bytes_s * self.min_rtt.as_secs_f64();
+        let cap = CAP_PRODUCTS * bytes_s * (self.min_rtt + self.settings.target).as_secs_f64();
+
+        let floor = floor.min(FLOOR_BYTES_MAX).max(least);
+        let cap = cap.min(WINDOW_BYTES_MAX).max(floor);
+        self.window.clamp(floor, cap)
+    }
+
+    /// The queueing delay aimed at, seconds.
+    fn target_s(&self, rtt: Duration) -> f64 {
+        let packet_s = match self.settings.rate.bits_s() {
+            Some(rate) => (self.mtu + HEADER_BYTES) * 8.0 / rate as f64,
+            // What the window holds takes a round trip.
+            None => rtt.as_secs_f64() * self.mtu / self.bounded(),
+        };
+        self.settings.target.as_secs_f64().max(TARGET_PACKETS * packet_s)
     }
 }
 
 impl Controller for State {
     fn on_ack(&mut self, now: Instant, _sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
         self.min_rtt = rtt.min();
-        let target = self.settings.target.as_secs_f64();
+        self.window = self.bounded();
+
+        let target = self.target_s(rtt.get());
         let queue = rtt.get().saturating_sub(rtt.min()).as_secs_f64();
         if self.starting {
-            if queue > target * 0.5 {
+            if queue > target {
                 self.starting = false;
             } else if !app_limited {
                 self.window += bytes as f64;
@@ -76,12 +119,12 @@ impl Controller for State {
                 self.last_cut = Some(now);
             }
         }
-        self.window = self.window.min(self.cap()).max(2.0 * self.mtu);
+        self.window = self.bounded();
     }
 
     fn on_congestion_event(&mut self, now: Instant, _sent: Instant, persistent: bool, _lost_bytes: u64) {
         if persistent {
-            self.window = 2.0 * self.mtu;
+            self.window = PACKETS_MIN * self.mtu;
             self.starting = true;
             self.last_cut = Some(now);
         }
@@ -91,15 +134,54 @@ impl Controller for State {
         self.mtu = f64::from(mtu);
     }
     fn window(&self) -> u64 {
-        self.window as u64
+        self.bounded() as u64
     }
     fn clone_box(&self) -> Box<dyn Controller> {
         Box::new(self.clone())
     }
     fn initial_window(&self) -> u64 {
-        INITIAL_WINDOW as u64
+        self.bounded() as u64
     }
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn controller(rate: &LinkRate) -> Box<dyn Controller> {
+        let settings = DelayTarget { target: Duration::from_millis(100), rate: rate.clone() };
+        Arc::new(settings).build(Instant::now(), 1200)
+    }
+
+    #[test]
+    fn a_rate_that_the_peer_tells_counts_at_once_and_survives_persistent_congestion() {
+        let rate = LinkRate::default();
+        let mut state = controller(&rate);
+        assert_eq!(state.window(), 4_800);
+
+        rate.peer_told(256_000);
+        // 0.8 of 256 kbit/s in 700 ms.
+        assert_eq!(state.window(), 17_920);
+        state.on_congestion_event(Instant::now(), Instant::now(), true, 9_000);
+        assert_eq!(state.window(), 17_920, "the floor holds");
+    }
+
+    #[test]
+    fn a_peer_that_tells_any_rate_at_all_moves_no_bound_out_of_reach() {
+        for told in [0, 1, 100, 64_000, 100_000_000_000, u64::MAX] {
+            let rate = LinkRate::default();
+            rate.peer_told(told);
+            let window = controller(&rate).window();
+            assert!((2_400..=FLOOR_BYTES_MAX as u64).contains(&window), "{told} bits/s: {window} B");
+
+            // Where this node knows the link itself, nobody raises that.
+            let rate = LinkRate::provisioned(256_000);
+            rate.peer_told(told);
+            let window = controller(&rate).window();
+            assert!(window <= 17_920, "{told} bits/s beside 256 kbit/s of its own: {window} B");
+        }
     }
 }

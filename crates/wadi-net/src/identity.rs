@@ -2,7 +2,7 @@
 
 use crate::{
     NetError,
-    late::{LATE_ALPN, LateClients, ends_s},
+    late::{LATE_ALPN, LateClients, LateServers, begins_s, ends_s},
 };
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, client::Resumption, server::WebPkiClientVerifier,
@@ -10,14 +10,9 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime, pem::PemObject};
 use sha2::{Digest, Sha256};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 use wadi_log::NodeId;
+use wadi_node::KnownTime;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// The protocol's name in TLS.
@@ -38,20 +33,13 @@ pub struct Identity {
     pub crls_pem: Vec<String>,
 }
 
-/// The later of the machine's clock and the newest hub time, Unix seconds.
-pub(crate) fn witnessed_s(hub_time_s: &AtomicI64) -> i64 {
-    let machine = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    i64::try_from(machine).unwrap_or(i64::MAX).max(hub_time_s.load(Ordering::Relaxed))
-}
-
-/// A clock that never lies before what is known: a site whose clock fell back to 1970 must still see that the
-/// commission's certificates are valid. It takes the later of the machine's clock and the newest hub time.
+/// The time by which certificates are judged: neither this machine's clock nor a hub's alone makes them expire.
 #[derive(Debug)]
-struct WitnessedTime(Arc<AtomicI64>);
+struct PapersTime(Arc<KnownTime>);
 
-impl TimeProvider for WitnessedTime {
+impl TimeProvider for PapersTime {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(witnessed_s(&self.0).unsigned_abs())))
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.expiry_s().unsigned_abs())))
     }
 }
 
@@ -87,11 +75,16 @@ impl Identity {
         ends_s(&CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).ok()?)
     }
 
+    /// When this node's own certificate begins, Unix seconds.
+    pub fn begins_s(&self) -> Option<i64> {
+        begins_s(&CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).ok()?)
+    }
+
     /// TLS 1.3 on both sides, certificates on both sides, no resumption, no early data.
-    pub(crate) fn configs(&self, hub_time_s: Arc<AtomicI64>) -> Result<Configs, NetError> {
+    pub(crate) fn configs(&self, time: Arc<KnownTime>) -> Result<Configs, NetError> {
         let bad = |what: &str, why: String| NetError::Identity(format!("{what}: {why}"));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let clock = Arc::new(WitnessedTime(hub_time_s));
+        let clock = Arc::new(PapersTime(time));
         let ca = CertificateDer::from_pem_slice(self.ca_pem.as_bytes())
             .map_err(|e| bad("the CA's certificate does not read", e.to_string()))?;
         let mut roots = RootCertStore::empty();
@@ -132,7 +125,8 @@ impl Identity {
         let mut client = ClientConfig::builder_with_details(provider, clock)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(tls)?
-            .with_webpki_verifier(servers)
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(LateServers(servers)))
             .with_client_auth_cert(chain, key)
             .map_err(tls)?;
         client.alpn_protocols = vec![ALPN.to_vec()];

@@ -4,12 +4,25 @@
 //! discovery, small windows, a short idle timeout with quick redial, and a congestion controller that follows the queue's
 //! delay and not single losses.
 
+mod callers;
 mod congestion;
+mod dialler;
 mod endpoint;
 mod identity;
 mod late;
+mod link_model;
+mod link_rate;
+mod porch;
+mod refusals;
 mod streams;
+mod transport;
+#[cfg(test)]
+mod two_way_tests;
+#[cfg(test)]
+mod virtual_time;
 
 pub use congestion::DelayTarget;
 pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress};
 pub use identity::{Identity, peer_of, serial_of, spki_hash};
+pub use link_model::{LinkProfile, LinkWay};
+pub use link_rate::LinkRate;

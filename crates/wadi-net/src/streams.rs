@@ -1,6 +1,7 @@
 //! Messages and blocks on QUIC streams: the first bidirectional stream carries messages, one unidirectional stream a
 //! lane carries blocks, the urgent lanes with the higher priority.
 
+use crate::link_rate::LinkRate;
 use quinn::{Connection, RecvStream, SendStream};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::mpsc;
@@ -10,6 +11,9 @@ use wadi_sync::{BLOCK_FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message};
 
 /// Frames that wait between the streams and the link, each way.
 const WAITING_MAX: usize = 8;
+/// Bytes that are given to quinn at once. It frees what it keeps to send again only when a whole piece is acknowledged: of
+/// one large piece it would keep all until its last byte is, and send nothing behind it meanwhile.
+pub(crate) const PIECE_BYTES: usize = 2 * 1024;
 /// Messages are small and answer each other: they go before all blocks.
 const MESSAGE_PRIORITY: i32 = 100;
 
@@ -20,6 +24,7 @@ pub(crate) async fn run_connection(
     connection: Connection,
     dialled: bool,
     late: bool,
+    rate: LinkRate,
 ) -> String {
     let (arriving, incoming) = mpsc::channel(WAITING_MAX);
     let (outgoing, leaving) = mpsc::channel(WAITING_MAX);
@@ -29,7 +34,7 @@ pub(crate) async fn run_connection(
             .map_err(|e| e.to_string())?;
         tokio::select! {
             r = write_all(&connection, send, leaving) => r,
-            r = read_messages(recv, arriving.clone()) => r,
+            r = read_messages(recv, arriving.clone(), &rate) => r,
             r = read_lanes(&connection, arriving) => r,
         }
     };
@@ -59,7 +64,10 @@ pub(crate) async fn run_connection(
 async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result<(), String> {
     let length = u32::try_from(bytes.len()).map_err(|e| e.to_string())?;
     stream.write_all(&length.to_be_bytes()).await.map_err(|e| e.to_string())?;
-    stream.write_all(bytes).await.map_err(|e| e.to_string())
+    for piece in bytes.chunks(PIECE_BYTES) {
+        stream.write_all(piece).await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 /// A frame; its length is checked before anything is allocated for it.
@@ -117,9 +125,16 @@ async fn write_all(
     }
 }
 
-async fn read_messages(mut stream: RecvStream, arriving: mpsc::Sender<Arriving>) -> Result<(), String> {
+async fn read_messages(
+    mut stream: RecvStream,
+    arriving: mpsc::Sender<Arriving>,
+    rate: &LinkRate,
+) -> Result<(), String> {
     while let Some(bytes) = read_frame(&mut stream, MESSAGE_BYTES_MAX).await? {
         let message = Message::decode(&bytes).map_err(|e| e.to_string())?;
+        if let Message::Hello { rate_bits_s, .. } = &message {
+            rate.peer_told(*rate_bits_s);
+        }
         if arriving.send(Arriving::Message(message)).await.is_err() {
             return Ok(());
         }

@@ -1,0 +1,46 @@
+//! Settings of a connection on a thin link; `docs/links.md` has their reasons.
+
+use crate::{congestion::DelayTarget, link_rate::LinkRate};
+use quinn::{IdleTimeout, TransportConfig, VarInt, congestion::CubicConfig};
+use std::{sync::Arc, time::Duration};
+
+/// The queueing delay aimed at; two packets where these take longer.
+const TARGET: Duration = Duration::from_millis(100);
+/// The round trip taken for granted until one is measured. A shorter guess would send the first flight twice.
+const INITIAL_RTT: Duration = Duration::from_millis(700);
+
+/// What the connections of one node have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transport {
+    /// A connection that hears nothing for so long is given up.
+    pub(crate) idle: Duration,
+    /// Whether the commission owns the links: the controller that follows delay, not Cubic.
+    pub(crate) own_links: bool,
+}
+
+impl Transport {
+    /// Settings of one connection, whose controller follows this rate.
+    pub(crate) fn config(&self, rate: &LinkRate) -> TransportConfig {
+        let small = VarInt::from_u32;
+        let idle = IdleTimeout::try_from(self.idle).expect("an idle timeout of less than centuries");
+        let mut t = TransportConfig::default();
+        t.max_idle_timeout(Some(idle))
+            .keep_alive_interval(Some(self.idle / 3))
+            .initial_rtt(INITIAL_RTT)
+            .mtu_discovery_config(None)
+            .initial_mtu(1200)
+            .enable_segmentation_offload(false)
+            .datagram_receive_buffer_size(None)
+            .send_window(64 * 1024)
+            .stream_receive_window(small(128 * 1024))
+            .receive_window(small(256 * 1024))
+            .max_concurrent_bidi_streams(small(1))
+            .max_concurrent_uni_streams(small(8));
+        if self.own_links {
+            t.congestion_controller_factory(Arc::new(DelayTarget { target: TARGET, rate: rate.clone() }));
+        } else {
+            t.congestion_controller_factory(Arc::new(CubicConfig::default()));
+        }
+        t
+    }
+}

@@ -1,0 +1,177 @@
+//! Strangers that send first packets without number: what is kept of them is bounded, and an honest peer still connects.
+
+use quinn_proto::crypto::rustls::QuicClientConfig;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use wadi_log::{Crossing, Enrolment, LogKey, Role, RootKey, Scope};
+use wadi_net::{Identity, Network, NetworkConfig, PeerAddress, spki_hash};
+use wadi_node::{Node, NodeKeys, Start, SystemClock};
+use wadi_store::SqliteStore;
+
+/// Strangers.
+const STRANGERS: usize = 500;
+/// Handshakes that the porch begins with callers who have proven nothing.
+const UNPROVEN_MAX: usize = 32;
+/// The least bytes of a flight that begins a handshake; refusals and retries are far shorter.
+const FLIGHT_BYTES: usize = 1_000;
+
+/// A commission: its root and its CA.
+struct Commission {
+    root: LogKey,
+    issuer: Issuer<'static, KeyPair>,
+    ca_pem: String,
+}
+
+struct Member {
+    key: LogKey,
+    enrolment: Enrolment,
+    identity: Identity,
+}
+
+impl Commission {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca_pem = params.self_signed(&key).unwrap().pem();
+        Self { root: LogKey::from_seed(&[1; 32]), issuer: Issuer::new(params, key), ca_pem }
+    }
+
+    fn member(&self, n: u8, name: &str, role: Role, crossing: Crossing) -> Member {
+        let key = LogKey::from_seed(&[n; 32]);
+        let tls = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![format!("{}.node.wadi", key.node())]).unwrap();
+        let certificate = params.signed_by(&tls, &self.issuer).unwrap();
+        let enrolment = Enrolment {
+            name: name.into(),
+            role,
+            crossing: Some(crossing),
+            log_key: key.public(),
+            tls_key: spki_hash(certificate.der()).unwrap(),
+            scope: if role == Role::Hub { Scope::all() } else { Scope::of_crossing(crossing) },
+            serial: 1,
+            issued_s: 0,
+            root_signature: [0; 64],
+        };
+        let identity = Identity {
+            ca_pem: self.ca_pem.clone(),
+            certificate_pem: certificate.pem(),
+            key_pem: tls.serialize_pem(),
+            crls_pem: vec![],
+        };
+        Member { key, enrolment: enrolment.issue(&self.root).unwrap(), identity }
+    }
+
+    async fn start(&self, member: &Member, known: &[&Member], dir: &Path) -> Arc<Node> {
+        std::fs::create_dir_all(dir).unwrap();
+        let me = member.enrolment.clone();
+        Node::start(Start {
+            keys: NodeKeys { log_key: member.key.clone(), root: RootKey(self.root.public()) },
+            store: SqliteStore::open(dir, me.node()).await.unwrap(),
+            me,
+            known: known.iter().map(|m| m.enrolment.clone()).collect(),
+            clock: Arc::new(SystemClock::real()),
+            scrub: Default::default(),
+            suspects: Default::default(),
+        })
+        .await
+        .unwrap()
+    }
+}
+
+async fn porch(node: &Arc<Node>, member: &Member, peers: Vec<PeerAddress>) -> Network {
+    let config = NetworkConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        identity: member.identity.clone(),
+        peers,
+        redial: Duration::from_millis(200),
+        idle: Duration::from_secs(30),
+        own_links: true,
+    };
+    Network::start(node.clone(), config).await.unwrap()
+}
+
+/// First packets of so many connections, each of a client that knows nothing of the commission.
+fn first_packets(count: usize, to: SocketAddr) -> Vec<Vec<u8>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"wadi/1".to_vec()];
+    let client = quinn_proto::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+
+    let mut endpoint = quinn_proto::Endpoint::new(Arc::default(), None, true, None);
+    let now = Instant::now();
+    let first = |_| {
+        let (_, mut connection) = endpoint.connect(now, client.clone(), to, "hub").unwrap();
+        let mut packet = Vec::new();
+        let transmit = connection.poll_transmit(now, 1, &mut packet).unwrap();
+        packet.truncate(transmit.size);
+        packet
+    };
+    (0..count).map(first).collect()
+}
+
+/// What came back to a stranger: the length of each packet, and whether any was a Retry.
+fn answers(socket: &UdpSocket) -> (Vec<usize>, bool) {
+    let (mut lengths, mut retry, mut packet) = (Vec::new(), false, [0; 2048]);
+    while let Ok(n) = socket.recv(&mut packet) {
+        lengths.push(n);
+        // A long header of type 3 (RFC 9000, section 17.2.5).
+        retry |= packet[0] & 0xf0 == 0xf0;
+    }
+    (lengths, retry)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_still_gets_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let commission = Commission::new();
+    let hub = commission.member(2, "hub", Role::Hub, Crossing::HUB);
+    let trb = commission.member(3, "trb", Role::Crossing, "TRB".parse().unwrap());
+    let hub_node = commission.start(&hub, &[&trb], &dir.path().join("hub")).await;
+    let hub_porch = porch(&hub_node, &hub, vec![]).await;
+    let address = hub_porch.local_addr().unwrap();
+
+    // They say hello, and never answer what they are asked.
+    let mut strangers = Vec::new();
+    for packet in first_packets(STRANGERS, address) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.send_to(&packet, address).unwrap();
+        strangers.push(socket);
+    }
+
+    let trb_node = commission.start(&trb, &[&hub], &dir.path().join("trb")).await;
+    let to_hub = PeerAddress { node: hub.key.node(), address: address.to_string(), rate_bits_s: None };
+    let trb_porch = porch(&trb_node, &trb, vec![to_hub]).await;
+    let began = Instant::now();
+    loop {
+        let status = trb_node.status().await.unwrap();
+        if status.peers.iter().any(|p| p["connected"] == true) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "the crossing does not get in: {:?}", status.peers);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let heard: Vec<(Vec<usize>, bool)> = strangers.iter().map(answers).collect();
+    let begun = heard.iter().filter(|(lengths, _)| lengths.iter().any(|n| *n >= FLIGHT_BYTES)).count();
+    let retries = heard.iter().filter(|(_, retry)| *retry).count();
+    println!("{begun} handshakes begun, {retries} asked to prove their address");
+    assert!(begun <= UNPROVEN_MAX, "{begun} handshakes with strangers at once");
+    assert!(retries > 0, "nobody was asked to prove its address");
+    assert!(hub_node.store().refusals(100).await.unwrap().len() <= 1, "a note for each stranger");
+
+    trb_porch.stop().await;
+    hub_porch.stop().await;
+    trb_node.stop().await;
+    hub_node.stop().await;
+}
