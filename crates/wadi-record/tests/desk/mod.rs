@@ -1,0 +1,97 @@
+//! Desks at which entries are made by hand.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::{collections::BTreeMap, sync::Arc};
+use wadi_log::*;
+use wadi_record::*;
+
+/// A network in which entries are made by hand, without keys: the record does not look at proofs.
+pub struct Desk {
+    pub author: Author,
+    log: LogId,
+    seq: u64,
+}
+
+/// A node's desk, and its log of records of one crossing.
+pub fn desk(n: u8, crossing: &str, role: Role, lane: Lane, of: &str) -> Desk {
+    let node = NodeId([n; 16]);
+    Desk {
+        author: Author { node, name: format!("node-{n}"), role, crossing: crossing.parse().ok() },
+        log: LogId { node, epoch: Epoch([n; 8]), lane, crossing: of.parse().unwrap() },
+        seq: 0,
+    }
+}
+
+/// Officers whom the hub has registered, and whether each is a supervisor.
+pub const OFFICERS: [(&str, Department, bool); 10] = [
+    ("of-port", Department::Port, false),
+    ("of-vet", Department::Vet, false),
+    ("of-vet-2", Department::Vet, false),
+    ("of-cus", Department::Cus, false),
+    ("of-cus-2", Department::Cus, true),
+    ("of-hub", Department::Hub, true),
+    ("of-sec", Department::Sec, false),
+    ("of-pas", Department::Pas, false),
+    ("of-rad", Department::Rad, false),
+    ("of-rad-2", Department::Rad, false),
+];
+
+impl Desk {
+    /// Says something as an officer; a stranger is of PORT.
+    pub fn say(&mut self, officer: &str, record: Option<RecordId>, based_on: &[Reference], draft: Draft) -> Said {
+        let department = OFFICERS.iter().find(|o| o.0 == officer).map_or("PORT", |o| o.1.code());
+        self.say_as((officer, department, ""), record, based_on, draft)
+    }
+
+    /// Says something as a device, with nobody beside it.
+    pub fn device(&mut self, device: &str, record: Option<RecordId>, based_on: &[Reference], draft: Draft) -> Said {
+        self.say_as(("", "", device), record, based_on, draft)
+    }
+
+    /// Says something as an officer, of a department, with a device.
+    pub fn say_as(
+        &mut self,
+        (officer, department, device): (&str, &str, &str),
+        record: Option<RecordId>,
+        based_on: &[Reference],
+        draft: Draft,
+    ) -> Said {
+        let (puts, events) = draft.check().unwrap();
+        let mut based_on = based_on.to_vec();
+        based_on.sort();
+        let change = Change { record, based_on, puts, events };
+        let common = Common {
+            wall_ms: 1_000 * self.seq as i64,
+            officer: officer.into(),
+            department: department.into(),
+            device: device.into(),
+            ..Default::default()
+        };
+        let entry = Entry { common: common.clone(), body: Body::Change(change.clone()) };
+        let leaf = leaf_hash(&entry.encode().unwrap());
+        let reference = Reference { log: self.log, seq: self.seq, leaf };
+        self.seq += 1;
+        let officers = OFFICERS.iter().map(|(name, department, supervisor)| {
+            let o = Officer { department: Some(*department), crossing: None, supervisor: *supervisor, revoked: false };
+            (name.to_string(), o)
+        });
+        let judge = Judge {
+            author: self.author.clone(),
+            policy: Arc::new(Policy::default()),
+            officers: Arc::new(officers.collect::<BTreeMap<_, _>>()),
+        };
+        Said { reference, common, change, verdict: Verdict::Counts, judge }
+    }
+}
+
+/// What a record shows.
+pub fn view(book: &Book) -> (String, String, [u8; 32]) {
+    (book.json().to_string(), state(book).line(), book.digest())
+}
+
+/// The record of these entries.
+pub fn build(rows: &[&Said]) -> Book {
+    let id = RecordId::of_first(&rows.iter().find(|r| r.change.record.is_none()).unwrap().reference);
+    Book::build(id, rows.iter().map(|r| (*r).clone())).unwrap()
+}
