@@ -145,7 +145,11 @@ fn entry(c: &mut Choices<'_>, lane: Lane, places: &[Place], n: usize, place: &Pl
         _ => ("of-port", "PORT", ""),
     };
     let common = Common {
-        wall_ms: 1_000 * c.below(64) as i64,
+        wall_ms: match c.below(66) {
+            64 => i64::MIN,
+            65 => i64::MAX,
+            minutes => 60_000 * minutes as i64,
+        },
         officer: officer.into(),
         department: department.into(),
         device: device.into(),

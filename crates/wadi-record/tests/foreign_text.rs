@@ -1,0 +1,71 @@
+//! Text and numbers that anybody may send: nothing here slices, sums or parses its way into a panic.
+
+mod desk;
+
+use desk::{build, desk};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+use wadi_log::{Lane, RecordId, Role, Value};
+use wadi_record::*;
+
+/// Every name of a field, of this version and of none, with a number or something else in it.
+fn field_name() -> impl Strategy<Value = (Kind, String)> {
+    let known = prop::sample::select(FIELDS).prop_flat_map(|(kind, name, ..)| {
+        let number = prop_oneof![Just("1".to_string()), "[0-9٣é]{0,5}"];
+        number.prop_map(move |n| (kind, name.replace('N', &n)))
+    });
+    prop_oneof![4 => known, 1 => (prop::sample::select(&Kind::ALL[..]), ".{0,20}")]
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof!["\\PC{0,90}", "[٠-٩é<A-Z0-9\u{10348}+.\n]{0,130}", "[a-f0-9é]{60,66}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn no_value_breaks_a_check_or_a_projection((kind, field) in field_name(), text in any_text(), number: i64) {
+        for value in [Value::Text(text.clone()), Value::Int(number)] {
+            let _ = (check_put(kind, &field, &value), warnings(&field, &value));
+        }
+        let _ = (mrz_warning(&text), normalise_target(&text), plate_shape(&normalise_plate(&text)), term(&text));
+        let _ = (Policy::read(&text), text.parse::<Kind>(), text.parse::<Department>());
+
+        // What a newer version takes is not checked here, and merged and shown all the same.
+        let mut site = desk(1, "TRB", Role::Crossing, kind.lane(), "TRB");
+        let mut first = site.say("of-port", None, &[], Draft::new(kind).text("note", "n"));
+        first.change.puts = vec![wadi_log::Put { key: field, value: Value::Text(text) }];
+        first.common.wall_ms = number;
+        let book = build(&[&first]);
+        let _ = (book.json(), book.blame_json(), terms(&book), state(&book).line());
+    }
+
+    #[test]
+    fn no_event_breaks_a_check_or_a_fold(
+        event in 0..EVENTS.len(),
+        text in any_text(),
+        number: i64,
+        times in (any::<i64>(), any::<i64>()),
+        lane in prop::sample::select(&Lane::ALL[..]),
+    ) {
+        let Some(kind) = Kind::of_lane(lane) else { return Ok(()) };
+        let mut members = json!({"type": EVENTS[event].name});
+        for (n, (member, ..)) in EVENTS[event].members().enumerate() {
+            members[member] = if n % 2 == 0 { Json::from(text.as_str()) } else { Json::from(number) };
+        }
+        let _ = check_event(kind, members.as_object().unwrap());
+
+        let mut site = desk(1, "TRB", Role::Crossing, lane, "TRB");
+        let mut first = site.say("of-port", None, &[], Draft::new(kind).text("note", "n"));
+        first.change.events = vec![serde_json_canonicalizer::to_string(&members).unwrap(), text];
+        first.common.wall_ms = times.0;
+        let id = RecordId::of_first(&first.reference);
+        let mut second = site.say("of-port", Some(id), &[first.reference], Draft::new(kind).text("note", "m"));
+        second.common.wall_ms = times.1;
+        second.change.events = first.change.events.clone();
+        let book = build(&[&first, &second]);
+        let json = book.json();
+        let _ = (book.blame_json(), terms(&book), state(&book).line(), held_at(&json, number), held_now(&json));
+    }
+}
