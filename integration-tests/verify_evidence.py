@@ -474,8 +474,10 @@ def verify(data, root_key):
         _, entry, proving = proven[entry_reference]
         # What its author had signed, with the hub's time that it had heard by then, before the entry stood there.
         before = [at for at in checkpoints if at.origin == entry["log"] and at.size <= entry["seq"]]
-        not_before = max((at.hub_time for at in before if at.hub_time is not None), default=None)
         not_after = min((time for checkpoint in proving for time in checkpoint.hub_cosigned), default=None)
+        named = (at.hub_time for at in before if at.hub_time is not None)
+        # Nobody has heard of a time after the one at which a hub had the entry.
+        not_before = max((time for time in named if not_after is None or time <= not_after), default=None)
         rows.append((nodes[entry_reference[:16]], spoken, not_before, not_after))
     return header["record"].hex(), rows
 

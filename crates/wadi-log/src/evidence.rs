@@ -252,6 +252,9 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             return bad("other_record", format!("{reference} speaks of another record"));
         }
         let by = line.proofs.iter().map(|p| &checkpoints[p.checkpoint]);
+        let not_after_s = by.filter_map(|p| p.hub_cosigned_s).min();
+        // Nobody has heard of a time after the one at which a hub had the entry: an author that names one lies, or was lied to.
+        let may_be = |named_s: &i64| not_after_s.is_none_or(|end_s| u64::try_from(*named_s).is_ok_and(|s| s <= end_s));
         statements.push(Statement {
             reference: *reference,
             node: members[&reference.log.node].name.clone(),
@@ -263,8 +266,9 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
                 .map(|p| &p.signed.checkpoint)
                 .filter(|c| c.log == reference.log && c.size <= reference.seq && c.hub_time_s != 0)
                 .map(|c| c.hub_time_s)
+                .filter(may_be)
                 .max(),
-            not_after_s: by.filter_map(|p| p.hub_cosigned_s).min(),
+            not_after_s,
         });
     }
     if firsts != 1 {

@@ -3,6 +3,7 @@
 
 use crate::{
     bundle::PartWriter,
+    desk::Work,
     error::NodeError,
     evidence::root_at,
     excerpt::{excerpt_bytes, excerpt_part},
@@ -13,7 +14,9 @@ use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
 };
-use wadi_log::{Block, Enrolment, ForkProof, Frontier, Lane, LogId, RecordId, Role, SignedCheckpoint};
+use wadi_log::{
+    BLOCK_ENTRIES_MAX, Block, Enrolment, ForkProof, Frontier, Lane, LogId, RecordId, Role, SignedCheckpoint,
+};
 use wadi_store::{CosignedHead, Store, StoreError};
 use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, Manifest, Message, Party, both_may_see, decode_plain, fits_frame};
 
@@ -170,7 +173,7 @@ impl<'s> Blocks<'s> {
         }
         while self.entries.iter().map(Vec::len).sum::<usize>() < BLOCK_BYTES && self.fill().await? {}
         let mut bytes = 0;
-        let within = self.entries.iter().take_while(|e| {
+        let within = self.entries.iter().take(BLOCK_ENTRIES_MAX).take_while(|e| {
             bytes += e.len();
             bytes <= BLOCK_BYTES
         });
@@ -243,6 +246,9 @@ impl Node {
             Some(text) => self.take_receipt(&to, text).await?,
             None => Frontier::default(),
         };
+        // The head that goes in names the newest hub time.
+        self.put(Work::Refresh { at_once: true }).await;
+        self.set_local(vec![], vec![]).await?;
         let (members, forks) = self.preamble(&to);
         let preamble = members.iter().map(|e| e.to_bytes().len()).sum::<usize>()
             + forks.iter().map(|f| f.to_bytes().len()).sum::<usize>();
@@ -265,7 +271,7 @@ impl Node {
         self.plan_logs(&to, &theirs, &mut packer, &mut said).await?;
         self.plan_excerpts(&to, &mut packer, &mut said).await?;
         said.parts = packer.parts.len() as u32;
-        let plan = Plan { made_s: self.now_ms() / 1000, to, parts: packer.parts, said: said.clone() };
+        let plan = Plan { made_s: self.time.now_s(), to, parts: packer.parts, said: said.clone() };
         let mut plans = self.bundles.lock().expect("no panic holds it");
         while plans.len() >= PLANS_MAX {
             plans.pop_front();
@@ -292,6 +298,7 @@ impl Node {
     ) -> Result<(), NodeError> {
         let frontier = self.frontier.read().expect("no panic holds it").clone();
         let closed = self.with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
+        let unshown = self.time.unshown();
         let mut due: Vec<(Lane, LogId, u64, u64, bool)> = Vec::new();
         for (log, mine) in frontier.0.iter().filter(|(log, _)| both_may_see(&self.me, to, log)) {
             let Some(held) = theirs.0.get(log).filter(|t| t.size > 0) else {
@@ -304,7 +311,8 @@ impl Node {
             let root =
                 if held.size == mine.size { Some(mine.root) } else { root_at(&*self.store, log, held.size).await? };
             if root == Some(held.root) {
-                let head = held.size == mine.size && log.lane == Lane::Control && log.node == self.id();
+                let signed_anew = log.node == self.id() || unshown.contains(log);
+                let head = held.size == mine.size && log.lane == Lane::Control && signed_anew;
                 if held.size < mine.size || head && !closed.contains(log) {
                     due.push((log.lane, *log, held.size, mine.size, false));
                 }

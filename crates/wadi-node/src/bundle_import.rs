@@ -5,6 +5,7 @@ use crate::{
     bundle::{CARRIED_LOGS_MAX, Cosigned, LAST_FROM, LOCAL_SCOPE, carried_key, open},
     desk::{Ingested, Work},
     error::NodeError,
+    hub_time::How,
     node::Node,
 };
 use serde::Serialize;
@@ -142,7 +143,7 @@ impl Node {
     async fn remember_bundle(&self, manifest: &Manifest, maker: &Enrolment) -> Result<(), NodeError> {
         let id = maker.node();
         if self.with_control(|c| c.role(&id) == Some(Role::Hub) && !c.is_cut(&id)) {
-            self.put(Work::HubTime(manifest.made_s)).await;
+            self.put(Work::HubTime(id, manifest.made_s, How::Past)).await;
         }
         let mut keys = Vec::new();
         let last = (LAST_FROM.to_string(), id.to_string());

@@ -186,7 +186,7 @@ impl Node {
         packed: &[Packed],
         counts_to: &BTreeMap<LogId, u64>,
     ) -> String {
-        let mut file = EvidenceWriter::new(id, printed, &self.id(), self.now_ms() / 1000);
+        let mut file = EvidenceWriter::new(id, printed, &self.id(), self.time.now_s());
         let mut members: BTreeSet<NodeId> = [self.id()].into();
         members.extend(checkpoints.iter().map(|(c, _)| c.checkpoint.log.node));
         members.extend(checkpoints.iter().flat_map(|(_, by)| by.keys()));

@@ -86,6 +86,11 @@ impl Desk {
             };
             stands.insert(said.reference, told);
         }
+        for put in book.refused_puts() {
+            if let Some(told) = stands.get_mut(&put.entry) {
+                told["refused_fields"][put.field.as_str()] = json!({"code": put.refusal.code, "why": put.refusal.why});
+            }
+        }
         for event in book.events().filter(|e| is_decision(e.kind())) {
             let not_shown = book.not_shown(&event.reference);
             decisions.insert(event.reference, (not_shown, BTreeMap::new()));
@@ -122,6 +127,7 @@ impl Node {
             let first = self.first_cosigned(&reference).await?.filter(|_| !beside);
             let first = first.map(|c| c.cosignature.time_s as i64);
             let of_hubs = cosigned.iter().filter(|c| by_hub(&c.cosignature.witness));
+            let not_after_s = of_hubs.map(|c| c.cosignature.time_s as i64).chain(first).min();
             entries.push(HistoryLine {
                 entry: reference.to_string(),
                 node: self.name_of(&reference.log.node),
@@ -131,8 +137,8 @@ impl Node {
                 claimed_ms: c.wall_ms,
                 happened_ms: c.happened_ms,
                 received_ms: stored.received_ms,
-                not_before_s: before.map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0),
-                not_after_s: of_hubs.map(|c| c.cosignature.time_s as i64).chain(first).min(),
+                not_before_s: before.map(|c| c.checkpoint.hub_time_s).filter(|t| *t > 0 && may_follow(*t, not_after_s)),
+                not_after_s,
                 safety: self.safety_of(&stored),
                 witnessed: cosigned.iter().map(|c| self.name_of(&c.cosignature.witness)).collect(),
                 stands: account.stands.get(&reference).cloned().unwrap_or_default(),
@@ -155,11 +161,16 @@ impl Node {
     }
 }
 
+/// Whether a hub time that an author named can be so: nobody has heard of a time after the one at which a hub had the entry.
+fn may_follow(not_before_s: i64, not_after_s: Option<i64>) -> bool {
+    not_after_s.is_none_or(|not_after_s| not_before_s <= not_after_s)
+}
+
 /// The entries that placed a hold, with its printed id.
 fn placements(hold: &RecordRow) -> Vec<(String, Reference)> {
     let json: Json = serde_json::from_str(&hold.json).unwrap_or_default();
-    let events = json["events"].as_array().into_iter().flatten().filter(|e| e["type"] == "hold.placed");
-    events.filter_map(|e| Some((hold.printed.clone(), e["entry"].as_str()?.parse().ok()?))).collect()
+    let placements = json["placements"].as_array().into_iter().flatten();
+    placements.filter_map(|p| Some((hold.printed.clone(), p["entry"].as_str()?.parse().ok()?))).collect()
 }
 
 fn knew(

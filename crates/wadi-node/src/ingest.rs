@@ -13,7 +13,7 @@ use wadi_log::{
     SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
 };
 use wadi_record::Row;
-use wadi_store::{CosignedHead, LocalKey};
+use wadi_store::CosignedHead;
 use wadi_sync::ExcerptEntry;
 
 impl Desk {

@@ -1,15 +1,20 @@
 //! Drives one session: carries out what it asks for, against the store and the desk, and passes the rest to the porch.
 
+mod fresh;
+
 use crate::{
     desk::{Ingested, Work},
     evidence::{given, known_root},
     excerpt::{ALL_EXCERPTS, ALL_RECORDS, EXCERPT_LOST, excerpt_part},
+    hub_time::How,
     node::{Event, Node},
+    questions::Questions,
     room::DISK_LOW,
 };
-use futures_util::{StreamExt, stream::FuturesOrdered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
-use wadi_log::{Block, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
+use wadi_log::{BLOCK_ENTRIES_MAX, Block, Branch, Difference, Frontier, Lane, LogId, NodeId, RecordId, Role, Tip};
 use wadi_store::{Carried, PeerRow, RecordFilter, StoreError};
 use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot, TreeAsk};
 
@@ -25,10 +30,14 @@ use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, Scop
 const BLOCK_BYTES: usize = 8 * 1024;
 /// Blocks given to the desk and not yet durable, per session: reading stops until they are.
 const INGESTING_MAX: usize = 32;
+/// Bytes of entries in them: a block of little bytes on the wire may inflate to a megabyte.
+const INGESTING_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// What is carried for others at most.
 const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// The least pause between two writings of what both hold alike; a link that ends in order writes it, too.
 const REMEMBER_PAUSE: Duration = Duration::from_secs(15);
+/// How much older than the newest one told a cosignature may be and still be told anew: hubs' clocks differ.
+const COSIGNED_SLACK_S: u64 = 600;
 /// Ranges carried for others that are offered in one message.
 const OFFERED_AT_ONCE: usize = 1_024;
 /// Records whose excerpts are proven in one look, and changes read at once.
@@ -73,11 +82,17 @@ struct Link<'n> {
     out: mpsc::Sender<Leaving>,
     inputs: VecDeque<Input>,
     ingesting: FuturesOrdered<IngestFuture>,
+    ingesting_bytes: usize,
     excerpts: BTreeMap<RecordId, u32>,
     excerpts_sent: BTreeMap<RecordId, u32>,
     told_cosigned: BTreeMap<LogId, u64>,
+    /// A neighbour whose hub is dark asked for the hub's time; and the one that it was told last, Unix seconds.
+    asked_time: bool,
+    told_time_s: u64,
     /// Logs of the peer's of whose cosignatures it may not have heard; nothing where that may be any.
     cosigned: Option<BTreeSet<LogId>>,
+    /// The newest cosignature that the peer was told in an earlier connection, Unix seconds.
+    cosigned_s: u64,
     carrying: bool,
     offered: BTreeSet<Range>,
     carried_logs: BTreeSet<LogId>,
@@ -105,12 +120,22 @@ struct Link<'n> {
     comparing: Option<(oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>, u64)>,
     digests: Option<oneshot::Sender<Vec<ScopeSum>>>,
     tree: Option<(u64, oneshot::Sender<(Vec<u8>, u64)>, u64)>,
+    /// What the peer asks, to be answered in its turn.
+    questions: Questions,
     /// Something of this peer was refused for want of room: it is offered again to the next session.
     short_of_room: bool,
     closed: Option<String>,
 }
 
-type IngestFuture = std::pin::Pin<Box<dyn Future<Output = (LogId, u64, Option<Ingested>)> + Send + Sync>>;
+type IngestFuture = std::pin::Pin<Box<dyn Future<Output = IngestDone> + Send + Sync>>;
+
+/// What became of a block: its log, where it ends, its bytes.
+struct IngestDone {
+    log: LogId,
+    to: u64,
+    bytes: usize,
+    outcome: Option<Ingested>,
+}
 
 /// Runs a session with an authenticated peer until the connection ends or the session closes it. `tls_key` is the
 /// SHA-256 of the peer's certified key, which its enrolment has to name. Returns why it ended.
@@ -121,7 +146,7 @@ pub async fn run_link(
     incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
 ) -> String {
-    drive(node, (peer, tls_key), incoming, out, false).await
+    contained(drive(node.clone(), (peer, tls_key), incoming, out, false), &node, peer).await
 }
 
 /// The same with a peer whose certificate has expired: it hands in what its own logs hold, and is given nothing of others.
@@ -134,7 +159,20 @@ pub async fn run_late_link(
 ) -> String {
     let why = "its certificate has expired: it hands in what it holds and takes nothing until it is renewed";
     node.note_refusal(peer.to_string(), "certificate_expired".into(), why.into(), String::new()).await;
-    drive(node, (peer, tls_key), incoming, out, true).await
+    contained(drive(node.clone(), (peer, tls_key), incoming, out, true), &node, peer).await
+}
+
+/// A link that panics ends alone, and is told by name: whatever it was about came from its peer.
+async fn contained(link: impl Future<Output = String>, node: &Arc<Node>, peer: NodeId) -> String {
+    let panic = match AssertUnwindSafe(link).catch_unwind().await {
+        Ok(why) => return why,
+        Err(panic) => panic,
+    };
+
+    let why = format!("the link panicked: {}", crate::tasks::panic_text(panic.as_ref()));
+    node.note_peer(peer, |p| p.last_error = why.clone());
+    node.note_refusal(peer.to_string(), "link_panicked".into(), why.clone(), peer.to_string()).await;
+    why
 }
 
 async fn drive(
@@ -152,10 +190,14 @@ async fn drive(
         out,
         inputs: VecDeque::new(),
         ingesting: FuturesOrdered::new(),
+        ingesting_bytes: 0,
         excerpts: BTreeMap::new(),
         excerpts_sent: BTreeMap::new(),
-        told_cosigned: BTreeMap::new(),
-        cosigned: None,
+        told_cosigned: asked_for_by_owner(&node, peer),
+        asked_time: false,
+        told_time_s: 0,
+        cosigned: (node.me.role == Role::Hub).then(BTreeSet::new),
+        cosigned_s: 0,
         carrying: false,
         offered: BTreeSet::new(),
         carried_logs: BTreeSet::new(),
@@ -175,6 +217,7 @@ async fn drive(
         comparing: None,
         digests: None,
         tree: None,
+        questions: Questions::default(),
         short_of_room: false,
         closed: None,
     };
@@ -197,13 +240,15 @@ async fn drive(
             node.note_peer(peer, |p| p.last_error = why.clone());
             break why;
         }
+        let question_at = link.questions.next_at(std::time::Instant::now());
         tokio::select! {
             biased;
-            Some((log, to, done)) = link.ingesting.next() => link.ingested(log, to, done),
-            arrived = incoming.recv(), if link.ingesting.len() < INGESTING_MAX => match arrived {
+            Some(done) = link.ingesting.next() => link.ingested(done),
+            arrived = incoming.recv(), if link.takes_more() => match arrived {
                 None => break "the connection ended".into(),
                 Some(arriving) => {
                     node.note_peer(peer, |p| p.last_contact_ms = node.now_ms());
+                    link.heard_now(&arriving).await;
                     link.inputs.push_back(match arriving {
                         Arriving::Message(m) => Input::Received(m),
                         Arriving::Frame(lane, bytes) => Input::Frame { lane, bytes },
@@ -218,6 +263,8 @@ async fn drive(
             },
             Some(ask) = asked.recv() => link.ask(ask),
             _ = tick.tick() => link.tick().await,
+            // Last: whatever keeps records in step goes before what a peer wants to know.
+            () = until(question_at) => link.answer_question().await,
         }
         node.note_peer(peer, |p| {
             p.connected = true;
@@ -232,6 +279,23 @@ async fn drive(
         link.write_down().await;
     }
     why
+}
+
+/// What a hub need not tell of the peer's logs: their owner asks for the cosignatures that it misses when it connects.
+fn asked_for_by_owner(node: &Node, peer: NodeId) -> BTreeMap<LogId, u64> {
+    if node.me.role != Role::Hub {
+        return BTreeMap::new();
+    }
+    let frontier = node.frontier.read().expect("no panic holds it");
+    frontier.0.iter().filter(|(log, _)| log.node == peer).map(|(log, tip)| (*log, tip.size)).collect()
+}
+
+/// Waits until then; for ever where there is no such time.
+async fn until(at: Option<std::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Takes the link off the node's list when it ends.
@@ -263,8 +327,8 @@ impl Link<'_> {
             control.cosigned(l).is_some_and(|t| t.size == held(l)) && l.node != self.node.id() && l.node != self.peer
         });
         let hub_time_s = match self.node.me.role {
-            Role::Hub => self.node.now_ms() / 1000,
-            _ => self.node.hub_time_s.load(Ordering::Relaxed),
+            Role::Hub => self.node.time.now_s(),
+            _ => self.node.time.heard_s(),
         };
         Snapshot {
             root: self.node.keys.root,
@@ -278,11 +342,19 @@ impl Link<'_> {
                 .iter()
                 .filter(|(l, t)| l.node == self.node.id() && control.cosigned(l).is_none_or(|c| c.size < t.size))
                 .map(|(l, _)| *l)
+                .chain(self.node.time.unshown().into_iter().filter(|l| l.node != self.peer))
                 .collect(),
             frontier: frontier.clone(),
             remembered: self.remembered.clone(),
             late: self.late,
+            rate_bits_s: self.provisioned_rate(),
         }
+    }
+
+    /// What the configuration says of the link, bits a second; 0 where it says nothing.
+    fn provisioned_rate(&self) -> u64 {
+        let peers = self.node.peers.lock().expect("no panic holds it");
+        peers.get(&self.peer).and_then(|p| p.rate_bits_s).unwrap_or(0)
     }
 
     /// What was remembered of this peer: how much of which records it has acknowledged as excerpts.
@@ -295,6 +367,7 @@ impl Link<'_> {
                 self.excerpts.insert(id, count as u32);
             }
         }
+        self.cosigned_s = json["cosigned_s"].as_u64().unwrap_or(0);
         let read = |row: &serde_json::Value| {
             let log = LogId::from_slice(&wadi_log::unhex(row[0].as_str()?)?).ok()?;
             let root = wadi_log::Hash::from_slice(&wadi_log::unhex(row[2].as_str()?)?).ok()?;
@@ -317,7 +390,7 @@ impl Link<'_> {
         let logs = self.remembered.iter().flat_map(|f| &f.0);
         let alike: Vec<(String, u64, String)> =
             logs.map(|(l, t)| (wadi_log::hex(&l.to_bytes()), t.size, t.root.to_string())).collect();
-        let json = serde_json::json!({ "excerpts": known, "alike": alike }).to_string();
+        let json = serde_json::json!({ "excerpts": known, "alike": alike, "cosigned_s": self.cosigned_s }).to_string();
         self.node.remember_peer(PeerRow { node: self.peer, json }).await;
     }
 
@@ -341,11 +414,15 @@ impl Link<'_> {
                     self.closed = Some("the connection ended".into());
                 }
             }
-            Output::Ask(query) => match self.answer(&query).await {
-                Ok(answer) => self.inputs.push_back(Input::Answered(query, answer)),
-                // What was asked is asked again on the next connection.
-                Err(error) => self.closed = Some(format!("the store does not answer: {error}")),
-            },
+            Output::Ask(query) if Questions::is_one(&query) => {
+                if !self.questions.put(query) {
+                    let why = "the peer asks more than can be answered, and does not wait for what it asked";
+                    let peer = self.peer.to_string();
+                    self.node.note_refusal(peer.clone(), "too_many_questions".into(), why.into(), peer).await;
+                    self.closed = Some(why.into());
+                }
+            }
+            Output::Ask(query) => self.look_up(query).await,
             Output::Ingest(block) => {
                 let (log, to) = (block.checkpoint.checkpoint.log, block.checkpoint.checkpoint.size);
                 // Two peers may bring the same block; one peer that brings it twice in one session replays it.
@@ -353,11 +430,17 @@ impl Link<'_> {
                 if to <= *before && !block.entries.is_empty() {
                     let why = format!("entries {}..{to} were sent a second time; nothing was written", block.from);
                     let peer = self.peer.to_string();
-                    self.node.note_refusal(log.origin(), "replayed_block".into(), why, peer).await;
+                    let why = format!("{}: {why}", log.origin());
+                    self.node.note_refusal(peer.clone(), "replayed_block".into(), why, peer).await;
                 }
                 *before = to.max(*before);
+                // A head that is shown once more asks for the time.
+                self.asked_time |= block.entries.is_empty() && log.node == self.peer;
+                let bytes = block.entries.iter().map(Vec::len).sum();
+                self.ingesting_bytes = self.ingesting_bytes.saturating_add(bytes);
                 let done = self.node.ingest(block, self.peer).await;
-                self.ingesting.push_back(Box::pin(async move { (log, to, done.await.ok()) }));
+                self.ingesting
+                    .push_back(Box::pin(async move { IngestDone { log, to, bytes, outcome: done.await.ok() } }));
             }
             Output::Learn(enrolments) => self.node.put(Work::Learn(enrolments, self.peer)).await,
             Output::TakeForks(proofs) => self.node.put(Work::Forks(proofs, self.peer)).await,
@@ -393,11 +476,14 @@ impl Link<'_> {
                     let _ = reply.send(sums);
                 }
             }
-            Output::HubTime(time_s) => self.node.put(Work::HubTime(time_s)).await,
+            Output::HubTime(time_s) => self.node.put(Work::HubTime(self.peer, time_s, How::Live)).await,
             Output::Remember(held) => self.alike = Some(*held),
             Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
             Output::Refuse { subject, code, why } => {
-                self.node.note_refusal(subject, code, why, self.peer.to_string()).await;
+                // Counted by peer: what a peer speaks of may be as many things as it invents.
+                let peer = self.peer.to_string();
+                let why = if subject == peer { why } else { format!("{subject}: {why}") };
+                self.node.note_refusal(peer.clone(), code, why, peer).await;
             }
             Output::Close { code, why } => {
                 self.node.note_refusal(self.peer.to_string(), code.into(), why.clone(), self.peer.to_string()).await;
@@ -406,9 +492,36 @@ impl Link<'_> {
         }
     }
 
-    fn ingested(&mut self, log: LogId, to: u64, done: Option<Ingested>) {
-        self.inputs.push_back(match done {
+    /// Answers the session out of the store.
+    async fn look_up(&mut self, query: Query) {
+        match self.answer(&query).await {
+            Ok(answer) => self.inputs.push_back(Input::Answered(query, answer)),
+            // What was asked is asked again on the next connection.
+            Err(error) => self.closed = Some(format!("the store does not answer: {error}")),
+        }
+    }
+
+    /// Answers the peer's next question.
+    async fn answer_question(&mut self) {
+        let Some(query) = self.questions.pop() else { return };
+        let began = std::time::Instant::now();
+        self.look_up(query).await;
+        self.questions.answered(began, std::time::Instant::now());
+    }
+
+    fn takes_more(&self) -> bool {
+        self.ingesting.len() < INGESTING_MAX && self.ingesting_bytes < INGESTING_BYTES_MAX
+    }
+
+    fn ingested(&mut self, done: IngestDone) {
+        let IngestDone { log, to, bytes, outcome } = done;
+        self.ingesting_bytes = self.ingesting_bytes.saturating_sub(bytes);
+        self.inputs.push_back(match outcome {
             Some(Ingested::Durable { tip, cosignature }) => {
+                // The acknowledgement says the cosignature: it need not be told once more.
+                if self.node.me.role == Role::Hub && log.node == self.peer && tip.size == to {
+                    self.told_cosigned.insert(log, tip.size);
+                }
                 Input::Committed { log, to, tip, cosignature: *cosignature }
             }
             Some(Ingested::Refused { held, code }) => {
@@ -457,14 +570,14 @@ impl Link<'_> {
         let held = self.node.frontier.read().expect("no panic holds it").0.get(log).map(|tip| tip.size);
         let Some(held) = held else { return Ok(None) };
         if from >= held {
-            // The head signed anew, with a newer hub time: the newest of a size is the one that is kept.
-            let signed = self.node.store.checkpoints(log, from.saturating_sub(1)).await?;
-            let at_end = signed.into_iter().find(|c| c.checkpoint.size == from);
+            // The head signed anew, with a newer hub time: it stands with the log.
+            let row = self.node.store.logs().await?.into_iter().find(|row| row.log == *log);
+            let at_end = row.map(|row| row.checkpoint).filter(|c| c.checkpoint.size == from);
             return Ok(at_end.map(|checkpoint| Block { from, entries: vec![], checkpoint }));
         }
         let checkpoints = self.node.store.checkpoints(log, from).await?;
         let mut entries = self.node.store.entries(log, from, BLOCK_BYTES).await?;
-        let within = from + entries.len() as u64;
+        let within = from + entries.len().min(BLOCK_ENTRIES_MAX) as u64;
         let fits = |c: &&wadi_log::SignedCheckpoint| c.checkpoint.size <= within;
         let Some(checkpoint) = checkpoints.iter().rev().find(fits).or(checkpoints.first()).cloned() else {
             return Ok(None);
@@ -501,7 +614,7 @@ impl Link<'_> {
                 }
                 self.inputs.push_back(Input::Grew(tips));
             }
-            Event::Refreshed(log) => self.inputs.push_back(Input::Refreshed(log)),
+            Event::Refreshed(log) if self.shows(&log) => self.inputs.push_back(Input::Refreshed(log)),
             Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
             Event::Forks(proofs) => {
                 self.cuts_due = self.node.me.role == Role::Hub;
@@ -512,8 +625,11 @@ impl Link<'_> {
                 // What was carried of it is no more: there is room to offer for what is.
                 self.look_at_carried = true;
                 let is_hub = self.session.peer().is_some_and(|p| p.role == Role::Hub);
-                if log.node == self.peer && !is_hub {
-                    self.told_cosigned.insert(log, checkpoint.checkpoint.size);
+                let size = checkpoint.checkpoint.size;
+                let told = self.told_cosigned.get(&log).copied().unwrap_or(0);
+                // The same size again is news, too: a head signed anew names a newer hub time.
+                if log.node == self.peer && !is_hub && size >= told {
+                    self.told_cosigned.insert(log, size);
                     self.inputs.push_back(Input::TellCosigned { checkpoint, cosignature });
                 }
             }
@@ -529,7 +645,7 @@ impl Link<'_> {
                 (self.excerpts_due, self.look_at_excerpts) = (None, true);
             }
             Event::Carried => self.look_at_carried = true,
-            Event::RoomAgain | Event::Failed(_) | Event::Broken(_) => {}
+            Event::Refreshed(_) | Event::RoomAgain | Event::Failed(_) | Event::Broken(_) => {}
         }
     }
 
@@ -543,7 +659,6 @@ impl Link<'_> {
         self.inputs.push_back(Input::NewMembers(members));
         self.inputs.push_back(Input::NewForks(forks));
         (self.look_at_excerpts, self.look_at_carried, self.excerpts_doubted) = (true, true, true);
-        self.told_cosigned.clear();
         self.cosigned = None;
     }
 
@@ -602,7 +717,10 @@ impl Link<'_> {
             self.ask_for_excerpts().await;
         }
         match (self.node.me.role, peer.role) {
-            (_, Role::Hub) => self.offer_carried().await,
+            (_, Role::Hub) => {
+                self.keep_fresh().await;
+                self.offer_carried().await;
+            }
             (Role::Hub, Role::Crossing) => {
                 if let Some(crossing) = peer.crossing {
                     self.send_excerpts(&crossing.to_string()).await;
@@ -611,7 +729,11 @@ impl Link<'_> {
             }
             (Role::Crossing, Role::Crossing) => {
                 self.ask_to_carry();
+                if self.carrying {
+                    self.keep_fresh().await;
+                }
                 self.tell_owner().await;
+                self.tell_time().await;
             }
             _ => {}
         }
@@ -684,6 +806,8 @@ impl Link<'_> {
     /// Tells the owner of logs what the hub has cosigned of them, as a carrier learns it.
     async fn tell_owner(&mut self) {
         let mut all = Vec::new();
+        // What an earlier connection told is left out where all that is held is looked at.
+        let before_s = if self.cosigned.is_none() { self.cosigned_s } else { 0 };
         match self.cosigned.take() {
             None => match self.node.store.cosignatures(None).await {
                 Ok(found) => all = found,
@@ -703,6 +827,11 @@ impl Link<'_> {
             let told = self.told_cosigned.get(&head.log).copied().unwrap_or(0);
             if head.log.node == self.peer && by_hub && head.size > told {
                 self.told_cosigned.insert(head.log, head.size);
+                let time_s = c.cosignature.time_s;
+                if self.session.shares_past() && time_s.saturating_add(COSIGNED_SLACK_S) < before_s {
+                    continue;
+                }
+                (self.cosigned_s, self.unwritten) = (self.cosigned_s.max(time_s), true);
                 let checkpoint = Box::new(c.checkpoint);
                 self.inputs.push_back(Input::TellCosigned { checkpoint, cosignature: c.cosignature });
             }

@@ -30,7 +30,7 @@ impl Node {
         let heads = self.cosigned_for(&to, false).await?;
         let cosigned: Vec<(SignedCheckpoint, Cosignature)> =
             heads.into_iter().map(|h| (h.checkpoint, h.cosignature)).collect();
-        let made_s = self.now_ms() / 1000;
+        let made_s = self.time.now_s();
         let receipt = Receipt::new(Party::of(&self.me), Party::of(&to), made_s, &held, &cosigned);
         Ok(receipt.seal(&self.keys.log_key))
     }

@@ -149,7 +149,7 @@ impl Node {
             });
         }
         let made_ms = self.now_ms();
-        let id = format!("RS-{}-{}", made_ms, &self.id().to_string()[..6]);
+        let id = format!("RS-{}-{}", made_ms, self.id().to_string().chars().take(6).collect::<String>());
         let plan = Resync {
             state: ResyncState::Planning,
             node: self.me.name.clone(),
@@ -246,7 +246,7 @@ impl Node {
             // Both directions run at once; the longer one counts.
             plan.send_bytes.max(plan.fetch_bytes) as f64 * 8.0 / rate as f64
         });
-        plan.outcome = json!({ "through_s": self.hub_time_s.load(std::sync::atomic::Ordering::Relaxed) });
+        plan.outcome = json!({ "through_s": self.time.hub_time_s() });
         plan.state = ResyncState::Planned;
         Ok(())
     }
@@ -371,7 +371,7 @@ impl Node {
             return Err(NodeError::NotAHub("only a hub orders a resync for another site".into()));
         }
         let made_ms = self.now_ms();
-        let id = format!("RS-{}-{}", made_ms, &self.id().to_string()[..6]);
+        let id = format!("RS-{}-{}", made_ms, self.id().to_string().chars().take(6).collect::<String>());
         let order = ResyncOrder {
             id: id.clone(),
             crossing: target.crossing.unwrap_or(wadi_log::Crossing::HUB),

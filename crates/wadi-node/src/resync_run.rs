@@ -11,7 +11,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, Weak, atomic::Ordering},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
@@ -395,10 +395,7 @@ impl Node {
         let missing_here =
             |t: &&wadi_sync::ScopeSum| !mine.iter().any(|s| (s.lane, s.crossing) == (t.lane, t.crossing));
         differing.extend(theirs.iter().filter(missing_here).map(|t| format!("{}/{}", t.lane, t.crossing)));
-        let own_time = match self.me.role {
-            Role::Hub => self.now_ms() / 1000,
-            _ => self.hub_time_s.load(Ordering::Relaxed),
-        };
+        let own_time = self.time.hub_time_s();
         let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
         differing.truncate(NAMED_MAX);
         Ok(json!({

@@ -179,8 +179,8 @@ impl Node {
     }
 
     fn cosign(&self, head: &SignedCheckpoint) -> CosignedHead {
-        let time_s = (self.now_ms() / 1000).max(0) as u64;
-        CosignedHead { checkpoint: head.clone(), cosignature: self.keys.log_key.cosign(&head.checkpoint, time_s) }
+        let cosignature = self.keys.log_key.cosign(&head.checkpoint, self.time.signing_s());
+        CosignedHead { checkpoint: head.clone(), cosignature }
     }
 
     /// Entries beside logs, and of records handed over those that the index names and that are not there: the hub sends the
