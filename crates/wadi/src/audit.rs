@@ -7,9 +7,9 @@ use crate::{
     commands::{tell, time},
     config::Config,
     failure::{Exit, Failure},
+    output,
 };
 use clap::Subcommand;
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::{
@@ -45,6 +45,9 @@ pub enum AuditCommand {
         /// The file to write.
         #[arg(short, long)]
         output: PathBuf,
+        /// Write over a file that is there.
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         at: At,
     },
@@ -92,7 +95,8 @@ impl Report {
 pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
     let (source, root) = match command {
         AuditCommand::Verify { dir, config, database, root } => source(&dir, config.as_deref(), database, root)?,
-        AuditCommand::Evidence { record, output, at } => {
+        AuditCommand::Evidence { record, output, force, at } => {
+            output::check_free(&output, force)?;
             let done = tokio::task::spawn_blocking(move || evidence(&record, &output, &at, json)).await;
             return done.map_err(|e| Failure::new("panicked", e.to_string()))?;
         }
@@ -106,22 +110,27 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
     let report = verify(source, &root, json).await?;
     let first = report.damage.first().cloned();
     if json {
-        println!(
+        crate::print::print_line!(
             "{}",
             json!({"logs": report.logs, "entries": report.entries, "signatures": report.signatures,
                 "damaged": report.damaged, "first": first})
         );
     } else {
-        println!("{} logs, {} entries, {} signatures checked", report.logs, report.entries, report.signatures);
+        crate::print::print_line!(
+            "{} logs, {} entries, {} signatures checked",
+            report.logs,
+            report.entries,
+            report.signatures
+        );
         for line in &report.damage {
-            println!("DAMAGED: {line}");
+            crate::print::print_line!("DAMAGED: {line}");
         }
         let untold = report.damaged - report.damage.len() as u64;
         if untold > 0 {
-            println!("DAMAGED: {untold} more");
+            crate::print::print_line!("DAMAGED: {untold} more");
         }
         if first.is_none() {
-            println!("Every leaf, root and signature is right.");
+            crate::print::print_line!("Every leaf, root and signature is right.");
         }
     }
     Ok(if first.is_some() { Exit::Integrity } else { Exit::Done })
@@ -217,13 +226,12 @@ pub(crate) fn root_key(path: &Path) -> Result<RootKey, Failure> {
     key.map(RootKey).ok_or_else(|| bad("expected 64 hexadecimal digits".into()))
 }
 
-fn evidence(record: &str, output: &Path, at: &At, json: bool) -> Result<Exit, Failure> {
+fn evidence(record: &str, file: &Path, at: &At, json: bool) -> Result<Exit, Failure> {
     let text = Client::at(at)?.get_text(&format!("/v1/records/{record}/evidence"))?;
-    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
-    std::fs::write(output, &text).map_err(failed)?;
-    let value = json!({"file": output.display().to_string(), "bytes": text.len(), "lines": text.lines().count()});
+    output::write(file, text.as_bytes())?;
+    let value = json!({"file": file.display().to_string(), "bytes": text.len(), "lines": text.lines().count()});
     tell(json, &value, |v| {
-        format!("{} bytes in {}; check it with: wadi audit verify-evidence", v["bytes"], output.display())
+        format!("{} bytes in {}; check it with: wadi audit verify-evidence", v["bytes"], file.display())
     });
     Ok(Exit::Done)
 }
@@ -248,15 +256,7 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
         "valid": true, "record": found.record.to_string(), "entries": found.statements.len(), "witnessed": witnessed,
     });
     tell(json, &value, |_| {
-        let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
-            "claimed",
-            "node",
-            "who",
-            "says",
-            "not before",
-            "not after",
-        ]);
+        let mut table = output::table(["claimed", "node", "who", "says", "not before", "not after"]);
         let hub_time = |t: Option<i64>| t.map_or_else(|| "-".into(), |t| time(t.saturating_mul(1_000)));
         for s in &found.statements {
             let (c, puts) = (&s.common, s.change.puts.iter().map(|p| p.key.as_str()));
@@ -270,7 +270,8 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
             let who = format!("{} {}{}", c.officer, c.department, c.device);
             let bracket = [hub_time(s.not_before_s), hub_time(s.not_after_s.map(|t| t as i64))];
             let [from, to] = bracket;
-            table.add_row([time(c.happened_ms.unwrap_or(c.wall_ms)), s.node.clone(), who, says, from, to]);
+            let claimed = time(c.happened_ms.unwrap_or(c.wall_ms));
+            table.add_row(output::row([claimed, s.node.clone(), who, says, from, to]));
         }
         format!(
             "{table}\nVALID: {} ({}), {} entries, {witnessed} vouched for by a hub, {} forks; made by {} at {}",

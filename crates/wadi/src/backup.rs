@@ -21,7 +21,7 @@ use std::{
     collections::HashMap,
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -257,7 +257,7 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
         }
     })?;
     let value = json!({
-        "file": copy, "manifest": manifest_path, "node": manifest.name, "engine": manifest.engine,
+        "file": copy.display().to_string(), "manifest": manifest_path.display().to_string(), "node": manifest.name, "engine": manifest.engine,
         "made_s": manifest.made_s, "commits": manifest.commits, "records": manifest.records,
         "entries": manifest.entries, "logs": manifest.logs.len(), "signatures": report.signatures,
         "bytes": manifest.bytes, "sha256": manifest.sha256,
@@ -467,7 +467,7 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
     papers.enrolment.verify(&papers.root)?;
     let copy = copy_of(&args.file);
     let manifest = read_manifest(&copy, &papers.root, Some(papers.enrolment.node()))?;
-    fs::create_dir_all(&config.data).map_err(|e| unwritable(&config.data, e))?;
+    wadi_store::private::create_dir_all(&config.data).map_err(|e| unwritable(&config.data, e))?;
     // Held until this is done: a node that starts meanwhile would write into a database that is being taken away.
     let _lock = lock(&config)?;
     let anchored = AnchorFile::read(&config.data.join("anchor"))?.map(|a| a.commits);
@@ -495,9 +495,9 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
     };
     let (stands, lines) = what_comes_next(&manifest, anchored, &config, &done);
     let value = json!({
-        "restored": copy, "node": manifest.name, "made_s": manifest.made_s, "commits": manifest.commits,
+        "restored": copy.display().to_string(), "node": manifest.name, "made_s": manifest.made_s, "commits": manifest.commits,
         "records": manifest.records, "entries": manifest.entries, "anchor": stands, "anchored": anchored,
-        "missing_commits": anchored.map(|a| a.saturating_sub(manifest.commits)), "kept": done.kept,
+        "missing_commits": anchored.map(|a| a.saturating_sub(manifest.commits)), "kept": done.kept.as_ref().map(|kept| kept.display().to_string()),
         "only_in_kept": done.only_in_kept, "next": lines,
     });
     tell(json, &value, |_| {
@@ -573,8 +573,6 @@ async fn make_ready(
     if !present.exists() || wadi_store::restore_unfinished(&config.data) {
         return Ok(None);
     }
-    let rights = fs::Permissions::from_mode(about(&present)?.mode() & 0o777);
-    fs::set_permissions(coming, rights).map_err(|e| unwritable(coming, e))?;
     // One that cannot be read is what backups are for.
     let Ok((commits, only_there)) = present_state(&present, papers.enrolment.node(), manifest).await else {
         return Ok(None);
@@ -749,7 +747,7 @@ mod tests {
         for text in [
             sealed.replace("\"commits\":7", "\"commits\":8"),
             sealed.replace("\"made_s\":1767225600", "\"made_s\":1767225601"),
-            sealed[..sealed.len() - 40].to_string(),
+            sealed.chars().take(sealed.len() - 40).collect::<String>(),
             seal::write(&KIND, &good, &other),
             seal::write(&KIND, &Manifest { enrolment: String::new(), ..good.clone() }, &key),
             "{}\n{}\n".into(),

@@ -5,13 +5,14 @@ use crate::{
     client::Client,
     commands::{percent, tell, text, time},
     failure::{Exit, Failure},
+    output,
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, FRONT_BYTES_MAX, Manifest, RECEIPT_BYTES_MAX};
@@ -32,6 +33,9 @@ pub enum BundleCommand {
         /// Bytes that a part may have; each can be taken in for itself, in any order.
         #[arg(long, value_name = "BYTES")]
         split: Option<u64>,
+        /// Write over files that are there.
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         at: At,
     },
@@ -44,6 +48,9 @@ pub enum BundleCommand {
         /// Then writes a receipt for the sender.
         #[arg(long, value_name = "RECEIPT")]
         receipt_out: Option<PathBuf>,
+        /// Write the receipt over a file that is there.
+        #[arg(long, requires = "receipt_out")]
+        force: bool,
         #[command(flatten)]
         at: At,
     },
@@ -55,6 +62,9 @@ pub enum BundleCommand {
         /// For whom; the node whose bundle came last, where it is left out.
         #[arg(long = "for", value_name = "NODE")]
         to: Option<String>,
+        /// Write over a file that is there.
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         at: At,
     },
@@ -67,11 +77,16 @@ pub enum BundleCommand {
 
 pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
     match command {
-        BundleCommand::Export { to, output, since_receipt, split, at } => {
-            export(&to, &output, since_receipt.as_deref(), split, &at, json)
+        BundleCommand::Export { to, output, since_receipt, split, force, at } => {
+            let order = Order { to: &to, since_receipt: since_receipt.as_deref(), split };
+            export(&order, &output, force, &at, json)
         }
-        BundleCommand::Import { files, receipt_out, at } => import(&files, receipt_out.as_deref(), &at, json),
-        BundleCommand::Receipt { output, to, at } => {
+        BundleCommand::Import { files, receipt_out, force, at } => {
+            receipt_out.iter().try_for_each(|path| output::check_free(path, force))?;
+            import(&files, receipt_out.as_deref(), &at, json)
+        }
+        BundleCommand::Receipt { output, to, force, at } => {
+            output::check_free(&output, force)?;
             let written = receipt(&Client::at(&at)?, to.as_deref(), &output)?;
             tell(json, &written, |_| format!("The receipt is in {}.", output.display()));
             Ok(Exit::Done)
@@ -115,41 +130,36 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a file whole or not at all: somebody may pull the stick.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", path.display()));
-    let unfinished = with_suffix(path, ".unfinished");
-    let mut file = File::create(&unfinished).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&unfinished, path).map_err(failed)
+/// What a bundle is to hold.
+struct Order<'a> {
+    to: &'a str,
+    since_receipt: Option<&'a Path>,
+    split: Option<u64>,
 }
 
-fn export(
-    to: &str,
-    output: &Path,
-    since_receipt: Option<&Path>,
-    split: Option<u64>,
-    at: &At,
-    json: bool,
-) -> Result<Exit, Failure> {
+fn export(order: &Order<'_>, file: &Path, force: bool, at: &At, json: bool) -> Result<Exit, Failure> {
+    let split = order.split;
+    if split.is_none() {
+        output::check_free(file, force)?;
+    }
     let client = Client::at(at)?;
-    let receipt = match since_receipt {
+    let receipt = match order.since_receipt {
         Some(path) => {
             let text = String::from_utf8(read(path, RECEIPT_BYTES_MAX)?);
             Some(text.map_err(|_| Failure::new("receipt_unreadable", format!("{}: not UTF-8", path.display())))?)
         }
         None => None,
     };
-    let order = json!({"for": to, "since_receipt": receipt, "split": split});
-    let mut planned = client.post_patiently("/v1/bundles", &order).map_err(judged)?;
+    let body = json!({"for": order.to, "since_receipt": receipt, "split": split});
+    let mut planned = client.post_patiently("/v1/bundles", &body).map_err(judged)?;
     let (id, parts) = (text(&planned, "bundle"), planned["parts"].as_u64().unwrap_or(0));
     let mut files = Vec::new();
     for part in 1..=parts {
         let bytes = client.get_bytes(&format!("/v1/bundles/{id}/parts/{part}"))?;
         let numbered = split.is_some() || parts > 1;
-        let path = if numbered { with_suffix(output, &format!(".{part}")) } else { output.to_path_buf() };
-        write(&path, &bytes)?;
+        let path = if numbered { with_suffix(file, &format!(".{part}")) } else { file.to_path_buf() };
+        output::check_free(&path, force)?;
+        output::write(&path, &bytes)?;
         files.push(json!({"file": path.display().to_string(), "part": part, "bytes": bytes.len()}));
     }
     planned["files"] = files.into();
@@ -283,7 +293,7 @@ fn import(files: &[PathBuf], receipt_out: Option<&Path>, at: &At, json: bool) ->
     };
     for part in &failed {
         let Some(failure) = &part.failure else { continue };
-        eprintln!("wadi: {}: {failure}", part.path.display());
+        crate::print::print_error!("wadi: {}: {failure}", part.path.display());
         if value["error"].is_null() || failure.exit == Exit::Integrity {
             put_failure(&mut value, failure);
             exit = failure.exit;
@@ -325,11 +335,11 @@ fn import_text(v: &Value) -> String {
 }
 
 /// Fetches a receipt and writes it.
-fn receipt(client: &Client, to: Option<&str>, output: &Path) -> Result<Value, Failure> {
+fn receipt(client: &Client, to: Option<&str>, file: &Path) -> Result<Value, Failure> {
     let query = to.map(|to| format!("?for={}", percent(to))).unwrap_or_default();
     let text = client.get_text(&format!("/v1/bundles/receipt{query}"))?;
-    write(output, text.as_bytes())?;
-    Ok(json!({"receipt": output.display().to_string(), "bytes": text.len()}))
+    output::write(file, text.as_bytes())?;
+    Ok(json!({"receipt": file.display().to_string(), "bytes": text.len()}))
 }
 
 fn show(file: &Path, json: bool) -> Result<Exit, Failure> {

@@ -6,9 +6,9 @@ use crate::{
     client::Client,
     commands::percent,
     failure::{Exit, Failure},
+    output,
 };
 use clap::Args;
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::{
@@ -57,10 +57,10 @@ pub async fn run(args: CompareArgs, json: bool) -> Result<Exit, Failure> {
     compare_records(&mut a, &mut b, &both, &mut found, &bar).await?;
     bar.finish_and_clear();
     if json {
-        found.shown.iter().for_each(|line| println!("{line}"));
-        println!("{}", found.counts(&a.name, &b.name));
+        found.shown.iter().for_each(|line| crate::print::print_line!("{line}"));
+        crate::print::print_line!("{}", found.counts(&a.name, &b.name));
     } else {
-        println!("{}", found.text(&a, &b));
+        crate::print::print_line!("{}", found.text(&a, &b));
     }
     Ok(if found.is_equal() { Exit::Done } else { Exit::Open })
 }
@@ -326,11 +326,10 @@ impl Found {
         if self.is_equal() {
             return out + &format!("Equal: every entry, field and state, and {} logs by size and root.", self.logs);
         }
-        let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["record", "differs", "", "A", "B"]);
+        let mut table = output::table(["record", "differs", "", "A", "B"]);
         for line in &self.shown {
             let cells = ["record", "differs", "key", "a", "b"].map(|member| cell(&line[member]));
-            table.add_row(cells);
+            table.add_row(output::row(cells));
         }
         if !self.shown.is_empty() {
             out += &format!("{table}\n");
@@ -360,8 +359,8 @@ fn cell(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    match text.char_indices().nth(CELL_CHARS) {
-        Some((at, _)) => format!("{}…", &text[..at]),
+    match text.chars().nth(CELL_CHARS) {
+        Some(_) => format!("{}…", text.chars().take(CELL_CHARS).collect::<String>()),
         None => text,
     }
 }

@@ -28,7 +28,7 @@ pub struct Config {
     /// Spool directory; none where machines do not write files.
     #[serde(default)]
     pub spool: Option<PathBuf>,
-    /// Seconds between two attempts to reach a peer.
+    /// Seconds of pause between two attempts to reach a peer; an attempt lasts six.
     #[serde(default = "redial")]
     pub redial_s: f64,
     /// Seconds without a sign of life after which a connection is given up.
@@ -78,7 +78,7 @@ pub struct PeerConfig {
     pub name: String,
     /// `host:port` of its QUIC address.
     pub address: String,
-    /// The link's provisioned rate in kbit/s, as a cap; none where it is not known.
+    /// The link's provisioned rate in kbit/s, which the peer is told; none where it is not known.
     #[serde(default)]
     pub rate_kbit_s: Option<u64>,
 }
@@ -87,7 +87,7 @@ fn here() -> PathBuf {
     ".".into()
 }
 fn redial() -> f64 {
-    10.0
+    2.0
 }
 fn idle() -> f64 {
     30.0
@@ -148,6 +148,14 @@ impl Config {
         for peer in table.get("peer").and_then(toml::Value::as_array).into_iter().flatten() {
             if let toml::Value::Table(peer) = peer {
                 check_keys(peer, &PEER_KEYS, "peer.").map_err(bad)?;
+            }
+        }
+        for key in ["listen", "http"] {
+            if let Some(toml::Value::String(given)) = table.get(key)
+                && given.parse::<SocketAddr>().is_err()
+            {
+                let why = "an address of this machine and a port are needed, as 0.0.0.0:7700; names are not looked up";
+                return Err(bad(format!("{key} = {given:?}: {why}")));
             }
         }
         let mut config: Self = table.try_into().map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
@@ -212,6 +220,11 @@ mod tests {
         assert!(Config::read(&path).unwrap_err().why.contains("did you mean peer.address?"));
         std::fs::write(&path, base.replace("127.0.0.1:2", "0.0.0.0:2")).unwrap();
         assert!(Config::read(&path).unwrap_err().why.contains("http_tls"));
+        for bad in ["localhost:2", "127.0.0.1", "127.0.0.1:99999", ""] {
+            std::fs::write(&path, base.replace("127.0.0.1:1", bad)).unwrap();
+            let failure = Config::read(&path).unwrap_err();
+            assert!(failure.why.contains(&format!("listen = {bad:?}: an address")), "{failure}");
+        }
         std::fs::write(&path, base).unwrap();
         assert_eq!(Config::read(&path).unwrap().data, dir.path().join("."));
     }

@@ -40,7 +40,7 @@ const GROUP_ROWS: usize = 2_000;
 pub enum Format {
     /// A JSON object a line, whole; the last line is the trailer.
     Ndjson,
-    /// RFC 4180, a column a field; the trailer is a file beside it.
+    /// RFC 4180, a column a field; a text that a spreadsheet would take for a formula begins with an apostrophe. The trailer is a file beside it.
     Csv,
     /// Apache Parquet, the same columns; the trailer is a file beside it, and in its metadata.
     Parquet,
@@ -52,6 +52,9 @@ pub struct ExportArgs {
     /// The file, or - for standard output (NDJSON and CSV).
     #[arg(short, long, default_value = "-")]
     output: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    force: bool,
     #[arg(long, value_enum, default_value = "ndjson")]
     format: Format,
     /// passage, hold, customs-entry or site-day.
@@ -72,6 +75,9 @@ pub struct ExportArgs {
 }
 
 pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
+    if args.output != Path::new("-") {
+        crate::output::check_free(&args.output, args.force)?;
+    }
     let client = Client::at(&args.at)?;
     let mut filter = Map::new();
     let named = [("kind", &args.kind), ("crossing", &args.crossing), ("state", &args.state), ("plate", &args.plate)];
@@ -170,7 +176,7 @@ fn write_export(
     out.flush().map_err(failed)?;
     if to_stdout {
         if format == Format::Csv {
-            eprintln!("{trailer}");
+            crate::print::print_error!("{trailer}");
         }
         return Ok(trailer);
     }
@@ -271,6 +277,14 @@ fn cell(record: &Value, column: &Column) -> Option<Value> {
     }
 }
 
+/// A text that no spreadsheet takes for a formula: behind an apostrophe it is text. One that begins with an apostrophe gets
+/// another, so that to take one away is to have what was recorded.
+fn no_formula(text: String) -> String {
+    // The last four are as wide as their letters are in the east, and stand for the same.
+    let begins = ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
+    if text.trim_start_matches(' ').starts_with(begins) { format!("'{text}") } else { text }
+}
+
 fn write_csv(out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
     let failed = |e: csv::Error| Failure::new("unwritable", e.to_string());
     let columns = columns();
@@ -280,7 +294,7 @@ fn write_csv(out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
         page.iter().try_for_each(|record| {
             let cells = columns.iter().map(|c| match cell(record, c) {
                 None => String::new(),
-                Some(Value::String(text)) => text,
+                Some(Value::String(text)) => no_formula(text),
                 Some(other) => other.to_string(),
             });
             writer.write_record(cells).map_err(failed)

@@ -16,6 +16,12 @@ pub enum Exit {
     Open = 3,
     /// Integrity is violated.
     Integrity = 4,
+    /// Cut short: the terminal was closed. This and the next two are 128 and the signal's number, as shells have it.
+    HungUp = 129,
+    /// Cut short by Ctrl-C.
+    Interrupted = 130,
+    /// Cut short by SIGTERM.
+    Terminated = 143,
 }
 
 /// Why a command did not do what it was asked.

@@ -5,9 +5,9 @@ use crate::{
     client::Client,
     commands::{tell, text},
     failure::{Exit, Failure},
+    output,
 };
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
 
 #[derive(Subcommand)]
@@ -200,12 +200,11 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
 fn list(filter: &Filter, at: &At, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get(&format!("/v1/findings?{}", filter.query()))?;
     tell(json, &value, |v| {
-        let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["finding", "rule", "s", "phase", "state", "record", "what"]);
+        let mut table = output::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
             let columns = ["finding", "rule", "severity", "phase", "state", "record", "text"];
-            table.add_row(columns.map(|c| text(f, c)));
+            table.add_row(output::row(columns.map(|c| text(f, c))));
         }
         let shown = all.map_or(0, Vec::len);
         let mut out = format!("{table}\n{shown} of {} findings", v["count"]);

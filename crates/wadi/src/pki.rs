@@ -4,7 +4,7 @@
 //! the node's machine and nothing else.
 
 use crate::failure::{Exit, Failure};
-use age::secrecy::SecretString;
+use age::secrecy::{ExposeSecret, SecretString};
 use clap::Subcommand;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
@@ -17,12 +17,21 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use wadi_log::{Crossing, Enrolment, Grant, Lane, LogKey, NodeId, Role, RootKey, Scope, hex, unhex};
+use wadi_store::private;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// Days that a node's certificate is valid; a dark site must outlast them.
 const NODE_DAYS: u32 = 3 * 365;
 /// Days that the CA's certificate is valid.
 const CA_DAYS: u32 = 20 * 365;
+/// Characters of a passphrase below which whoever makes a root is warned.
+const PASSPHRASE_CHARS: usize = 12;
+/// Stands in the CA's directory from before its first file is written until after the last.
+const UNFINISHED: &str = "init.unfinished";
+/// The files of a CA.
+const CA_FILES: [&str; 4] = ["root.key.age", "ca.key.age", "ca.pem", "root.pub"];
+/// A node's papers that are its own secret.
+const SECRETS: [&str; 2] = ["log.key", "tls.key"];
 /// scrypt cost of files accepted at most, as a power of two.
 const WORK_FACTOR_MAX: u8 = 22;
 
@@ -93,6 +102,24 @@ pub struct CaArgs {
 }
 
 impl CaArgs {
+    /// The passphrase of a new root: never an empty one, and not a short one without a word.
+    fn new_passphrase(&self) -> Result<SecretString, Failure> {
+        let passphrase = self.passphrase(true)?;
+        let text = passphrase.expose_secret();
+        if text.trim().is_empty() {
+            let why = "an empty passphrase protects nothing: whoever gets root.key.age would speak for the commission";
+            return Err(Failure::usage("empty_passphrase", why));
+        }
+        let chars = text.chars().count();
+        if chars < PASSPHRASE_CHARS {
+            crate::print::print_error!(
+                "wadi: WARNING: this passphrase has {chars} characters, and can be guessed by whoever gets root.key.age; for \
+                 anything but a trial take several words, {PASSPHRASE_CHARS} characters or more"
+            );
+        }
+        Ok(passphrase)
+    }
+
     fn passphrase(&self, twice: bool) -> Result<SecretString, Failure> {
         if let Some(file) = &self.passphrase_file {
             let text = std::fs::read_to_string(file)
@@ -128,13 +155,13 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Failure {
     Failure::new("unreadable_papers", format!("{}: {why}", path.display()))
 }
 
-fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(path).map_err(|e| unreadable(path, e))?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| unreadable(path, e))?;
-    file.sync_all().map_err(|e| unreadable(path, e))
+/// Writes a file whole or not at all, for its owner alone.
+fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", path.display()));
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    private::write(Path::new(&part), bytes.as_ref()).map_err(failed)?;
+    std::fs::rename(&part, path).map_err(failed)
 }
 
 fn seal(secret: &str, passphrase: &SecretString, work_factor: Option<u8>) -> Result<String, Failure> {
@@ -167,13 +194,22 @@ fn valid(params: &mut CertificateParams, days: u32) {
 }
 
 impl Ca {
+    /// Whether a CA may be made in a directory: there is none, or the making of one was cut off, which nobody can have used.
+    fn check_absent(dir: &Path) -> Result<(), Failure> {
+        let begun = dir.join(UNFINISHED).exists();
+        match CA_FILES.iter().find(|name| dir.join(name).exists()) {
+            Some(name) if !begun => {
+                let why = format!("{} holds a CA already ({name}); it is not overwritten", dir.display());
+                Err(Failure::usage("ca_exists", why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a new CA. `work_factor` is for demonstrations; else it is fitted to this machine.
     pub fn init(dir: &Path, passphrase: &SecretString, work_factor: Option<u8>) -> Result<Self, Failure> {
-        if dir.join("root.key.age").exists() {
-            let why = format!("{} holds a CA already; it is not overwritten", dir.display());
-            return Err(Failure::usage("ca_exists", why));
-        }
-        std::fs::create_dir_all(dir.join("nodes")).map_err(|e| unreadable(dir, e))?;
+        Self::check_absent(dir)?;
+        private::create_dir_all(&dir.join("nodes")).map_err(|e| unreadable(dir, e))?;
         let seed: [u8; 32] = rand::random();
         let root = LogKey::from_seed(&seed);
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
@@ -185,15 +221,24 @@ impl Ca {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         valid(&mut params, CA_DAYS);
         let ca_pem = params.self_signed(&ca_key).map_err(rc)?.pem();
-        write_secret(&dir.join("root.key.age"), &seal(&hex(&seed), passphrase, work_factor)?)?;
-        write_secret(&dir.join("ca.key.age"), &seal(&ca_key.serialize_pem(), passphrase, work_factor)?)?;
-        std::fs::write(dir.join("ca.pem"), &ca_pem)?;
-        std::fs::write(dir.join("root.pub"), hex(&root.public()) + "\n")?;
+        let root_sealed = seal(&hex(&seed), passphrase, work_factor)?;
+        let ca_sealed = seal(&ca_key.serialize_pem(), passphrase, work_factor)?;
+
+        write(&dir.join(UNFINISHED), "wadi pki init was cut off here; run it again\n")?;
+        write(&dir.join("root.key.age"), root_sealed)?;
+        write(&dir.join("ca.key.age"), ca_sealed)?;
+        write(&dir.join("ca.pem"), &ca_pem)?;
+        write(&dir.join("root.pub"), hex(&root.public()) + "\n")?;
+        std::fs::remove_file(dir.join(UNFINISHED)).map_err(|e| unreadable(dir, e))?;
         Ok(Self { dir: dir.into(), root, ca_pem, ca_key })
     }
 
     /// Opens a CA.
     pub fn open(dir: &Path, passphrase: &SecretString) -> Result<Self, Failure> {
+        if dir.join(UNFINISHED).exists() {
+            let why = format!("the CA in {} was not made to its end: run `wadi pki init` again", dir.display());
+            return Err(Failure::usage("init_unfinished", why));
+        }
         let seed = unseal(&dir.join("root.key.age"), passphrase)?;
         let seed: [u8; 32] = unhex(seed.trim())
             .and_then(|s| s.try_into().ok())
@@ -258,17 +303,23 @@ impl Ca {
         }
         .issue(&self.root)
         .map_err(|e| Failure::usage(e.code(), e.to_string()))?;
-        std::fs::create_dir_all(&dir)?;
-        write_secret(&dir.join("log.key"), &(hex(&seed) + "\n"))?;
-        write_secret(&dir.join("tls.key"), &key.serialize_pem())?;
-        std::fs::write(dir.join("tls.pem"), certificate)?;
-        std::fs::write(dir.join("hosts"), hosts.join("\n"))?;
-        std::fs::write(dir.join("ca.pem"), &self.ca_pem)?;
-        std::fs::write(dir.join("root.pub"), hex(&self.root.public()) + "\n")?;
-        if self.dir.join("crl.pem").exists() {
-            std::fs::copy(self.dir.join("crl.pem"), dir.join("crl.pem"))?;
+        // Under a name that is no node's until all of it is there: half of a node's papers would be in everybody's way.
+        let part = self.dir.join("nodes").join(format!(".{name}"));
+        if part.exists() {
+            std::fs::remove_dir_all(&part)?;
         }
-        std::fs::write(dir.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
+        private::create_dir_all(&part)?;
+        write(&part.join("log.key"), hex(&seed) + "\n")?;
+        write(&part.join("tls.key"), key.serialize_pem())?;
+        write(&part.join("tls.pem"), certificate)?;
+        write(&part.join("hosts"), hosts.join("\n"))?;
+        write(&part.join("ca.pem"), &self.ca_pem)?;
+        write(&part.join("root.pub"), hex(&self.root.public()) + "\n")?;
+        if self.dir.join("crl.pem").exists() {
+            write(&part.join("crl.pem"), std::fs::read(self.dir.join("crl.pem"))?)?;
+        }
+        write(&part.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
+        std::fs::rename(&part, &dir)?;
         self.share()?;
         Ok((dir, enrolment))
     }
@@ -278,9 +329,16 @@ impl Ca {
         let nodes = nodes(&self.dir)?;
         for (name, _) in &nodes {
             let known = self.dir.join("nodes").join(name).join("known");
-            std::fs::create_dir_all(&known)?;
+            private::create_dir_all(&known)?;
+            // What was cut off here before is no enrolment, and would not read as one.
+            let entries = std::fs::read_dir(&known)?.filter_map(Result::ok);
+            let left = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "part"));
+            left.for_each(|path| drop(std::fs::remove_file(path)));
             for (other, enrolment) in &nodes {
-                std::fs::write(known.join(other), hex(&enrolment.to_bytes()) + "\n")?;
+                let (path, text) = (known.join(other), hex(&enrolment.to_bytes()) + "\n");
+                if std::fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+                    write(&path, text)?;
+                }
             }
         }
         Ok(())
@@ -295,7 +353,7 @@ impl Ca {
         let hosts = std::fs::read_to_string(dir.join("hosts")).unwrap_or_default();
         let hosts: Vec<String> = hosts.lines().map(String::from).collect();
         let (certificate, _) = self.certificate(name, &enrolment.node(), &hosts, (&key, days))?;
-        std::fs::write(dir.join("tls.pem"), certificate)?;
+        write(&dir.join("tls.pem"), certificate)?;
         Ok(dir)
     }
 
@@ -307,7 +365,7 @@ impl Ca {
         let mut revoked = std::fs::read_to_string(&list).unwrap_or_default();
         if !revoked.lines().any(|l| l.starts_with(&hex(&serial))) {
             revoked.push_str(&format!("{} {name}\n", hex(&serial)));
-            std::fs::write(&list, &revoked)?;
+            write(&list, &revoked)?;
         }
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
@@ -328,9 +386,10 @@ impl Ca {
         .signed_by(&issuer)
         .map_err(rc)?;
         let path = self.dir.join("crl.pem");
-        std::fs::write(&path, crl.pem().map_err(rc)?)?;
+        let list = crl.pem().map_err(rc)?;
+        write(&path, &list)?;
         for (node, _) in nodes(&self.dir)? {
-            std::fs::copy(&path, self.dir.join("nodes").join(node).join("crl.pem"))?;
+            write(&self.dir.join("nodes").join(node).join("crl.pem"), &list)?;
         }
         Ok(path)
     }
@@ -354,6 +413,10 @@ fn nodes(dir: &Path) -> Result<Vec<(String, Enrolment)>, Failure> {
     let mut out = Vec::new();
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
+        // Papers that are being made, or were not made to their end.
+        if name.starts_with('.') {
+            continue;
+        }
         out.push((name, read_enrolment(&entry.path().join("enrolment"))?));
     }
     out.sort_by(|a, b| a.0.cmp(&b.0));
@@ -374,9 +437,25 @@ pub struct Papers {
     pub identity: wadi_net::Identity,
 }
 
+/// The secret ones of a node's papers that others than their owner may read, each with its mode.
+pub fn exposed_secrets(dir: &Path) -> Vec<(PathBuf, u32)> {
+    let paths = SECRETS.iter().map(|name| dir.join(name));
+    paths.filter_map(|path| private::exposed(&path).map(|mode| (path, mode))).collect()
+}
+
+/// Takes the secret ones of a node's papers from others, where this process may, and says so in the log.
+pub fn close_secrets(dir: &Path) {
+    SECRETS.iter().for_each(|name| private::close(&dir.join(name)));
+}
+
 impl Papers {
     /// Reads a directory that `wadi pki issue` wrote.
     pub fn read(dir: &Path) -> Result<Self, Failure> {
+        if !dir.is_dir() {
+            let why =
+                "no directory; `papers` of the configuration names the one that `wadi pki issue` made for this node";
+            return Err(unreadable(dir, why));
+        }
         let text = |name: &str| {
             let path = dir.join(name);
             std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
@@ -387,6 +466,11 @@ impl Papers {
         };
         let mut known = Vec::new();
         for entry in std::fs::read_dir(dir.join("known")).into_iter().flatten().filter_map(Result::ok) {
+            // A copy that was cut off, and what editors and file managers leave.
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with(".part") {
+                continue;
+            }
             known.push(read_enrolment(&entry.path())?);
         }
         Ok(Self {
@@ -429,15 +513,18 @@ pub fn scope_of(role: Role, crossing: Option<Crossing>, grants: &[String]) -> Re
 }
 
 pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
-    let tell = |text: String, value: serde_json::Value| if json { println!("{value}") } else { println!("{text}") };
+    let tell = |text: String, value: serde_json::Value| {
+        if json { crate::print::print_line!("{value}") } else { crate::print::print_line!("{text}") }
+    };
     match command {
         PkiCommand::Init { work_factor, ca } => {
-            Ca::init(&ca.dir, &ca.passphrase(true)?, work_factor)?;
+            Ca::check_absent(&ca.dir)?;
+            Ca::init(&ca.dir, &ca.new_passphrase()?, work_factor)?;
             let text = format!(
                 "The commission's root and CA are in {}. Keep root.key.age and the passphrase apart and offline.",
                 ca.dir.display()
             );
-            tell(text, json!({"dir": ca.dir}));
+            tell(text, json!({"dir": ca.dir.display().to_string()}));
         }
         PkiCommand::Issue { name, role, crossing, grant, host, ca } => {
             let role: Role = role.parse().map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
@@ -454,7 +541,10 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             let (dir, enrolment) = opened.issue(&name, role, crossing, scope, &host)?;
             let text =
                 format!("Papers of {name} ({}) are in {}: copy them to its machine.", enrolment.node(), dir.display());
-            tell(text, json!({"name": name, "node": enrolment.node().to_string(), "papers": dir}));
+            tell(
+                text,
+                json!({"name": name, "node": enrolment.node().to_string(), "papers": dir.display().to_string()}),
+            );
         }
         PkiCommand::Renew { name, days, ca } => {
             let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name, days.unwrap_or(NODE_DAYS))?;
@@ -462,7 +552,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 "A new certificate is in {}: copy tls.pem into the papers on the node's machine, and restart the node.",
                 dir.display()
             );
-            tell(text, json!({"name": name, "papers": dir}));
+            tell(text, json!({"name": name, "papers": dir.display().to_string()}));
         }
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
@@ -471,14 +561,14 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                  {name}` ends what counts of it.",
                 path.display()
             );
-            tell(text, json!({"revoked": name, "crl": path}));
+            tell(text, json!({"revoked": name, "crl": path.display().to_string()}));
         }
         PkiCommand::List { ca } => {
             let all = nodes(&ca.dir)?;
             for (name, e) in &all {
                 let crossing = e.crossing.map(|c| c.to_string()).unwrap_or_default();
                 if !json {
-                    println!("{name:<24} {:<9} {crossing:<4} {}", e.role.name(), e.node());
+                    crate::print::print_line!("{name:<24} {:<9} {crossing:<4} {}", e.role.name(), e.node());
                 }
             }
             if json {
@@ -486,7 +576,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                     .iter()
                     .map(|(name, e)| json!({"name": name, "role": e.role.name(), "node": e.node().to_string()}))
                     .collect();
-                println!("{}", json!({"nodes": rows}));
+                crate::print::print_line!("{}", json!({"nodes": rows}));
             }
         }
     }

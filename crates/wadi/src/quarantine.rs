@@ -5,8 +5,8 @@ use crate::{
     client::Client,
     commands::{percent, tell, text, time},
     failure::{Exit, Failure},
+    output,
 };
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::{Value, json};
 
 /// Entries that one admission names: it stays below the limit of an entry.
@@ -36,20 +36,19 @@ pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
     let entries = all(&Client::at(at)?, log)?;
     let exit = if entries.is_empty() { Exit::Done } else { Exit::Open };
     tell(json, &json!({"count": entries.len(), "entries": entries}), |v| {
-        let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["entry", "why", "claimed", "who", "says"]);
+        let mut table = output::table(["entry", "why", "claimed", "who", "says"]);
         for e in v["entries"].as_array().into_iter().flatten() {
             let words = |member: &str| {
                 let list = e[member].as_array().into_iter().flatten().filter_map(Value::as_str);
                 list.collect::<Vec<_>>().join(" ")
             };
-            table.add_row([
+            table.add_row(output::row([
                 text(e, "entry"),
                 text(e, "why"),
                 time(e["claimed_ms"].as_i64().unwrap_or(0)),
                 format!("{} {}", text(e, "officer"), text(e, "department")),
                 format!("{} {}", words("events"), words("fields")),
-            ]);
+            ]));
         }
         format!(
             "{table}\n{} entries do not count; `wadi say admit` lets single ones, or --log all of a log's",

@@ -5,9 +5,9 @@ use crate::{
     client::Client,
     commands::{tell, text, time},
     failure::{Exit, Failure},
+    output,
 };
 use clap::Subcommand;
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -184,10 +184,9 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
 }
 
 fn list_text(all: &Value) -> String {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "state", "node", "with", "why", "waits for"]);
+    let mut table = output::table(["id", "state", "node", "with", "why", "waits for"]);
     for r in all["resyncs"].as_array().into_iter().flatten() {
-        table.add_row(["id", "state", "node", "peer", "reason", "waits_for"].map(|m| text(r, m)));
+        table.add_row(output::row(["id", "state", "node", "peer", "reason", "waits_for"].map(|m| text(r, m))));
     }
     table.to_string()
 }
@@ -213,8 +212,7 @@ fn plan_text(r: &Value) -> String {
             r["scrubbed_entries"]
         ),
     };
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["log", "state", "here", "there", "entries", "ranges"]);
+    let mut table = output::table(["log", "state", "here", "there", "entries", "ranges"]);
     for log in r["logs"].as_array().into_iter().flatten() {
         let ranges: Vec<String> = log["ranges"]
             .as_array()
@@ -226,7 +224,8 @@ fn plan_text(r: &Value) -> String {
         let kinds: Vec<&str> = log["kinds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let state = if kinds.is_empty() { text(log, "state") } else { kinds.join(" ") };
         let there = log["theirs"].as_u64().map_or_else(|| "unknown".into(), |n| n.to_string());
-        table.add_row([text(log, "log"), state, text(log, "mine"), there, text(log, "entries"), ranges.join(" ")]);
+        let cells = [text(log, "log"), state, text(log, "mine"), there, text(log, "entries"), ranges.join(" ")];
+        table.add_row(output::row(cells));
     }
     if r["logs"].as_array().is_some_and(|l| !l.is_empty()) {
         out += &format!("{table}\n");

@@ -1,0 +1,184 @@
+//! What the demonstration shows: the table while it runs, the report at its end, and where to look on.
+
+use super::{
+    ORIGIN_MS,
+    agreement::{Pending, Statuses},
+    network::{HOURS_PER_SECOND, Network},
+    signals::Signal,
+};
+use crate::{output, print::print_line};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Disagreements that are shown of many.
+const SHOWN_MAX: usize = 20;
+/// Characters of a digest that are shown.
+const DIGEST_CHARS: usize = 16;
+
+/// How a demonstration ended.
+pub enum Ending {
+    /// Its nodes were asked whether they agree.
+    Judged(Box<Judged>),
+    /// A signal cut it short.
+    Stopped(Signal),
+}
+
+/// What was found when all links were healed.
+#[derive(Default)]
+pub struct Judged {
+    pub statuses: Vec<(String, Option<Value>)>,
+    pub disagreements: Vec<String>,
+    pub waited: Duration,
+    pub pending: Pending,
+    /// Findings by rule and phase.
+    pub findings: BTreeMap<(String, String), u64>,
+    pub written: u64,
+    pub refused: u64,
+}
+
+impl Judged {
+    pub fn converged(&self) -> bool {
+        self.disagreements.is_empty() && !self.statuses.is_empty()
+    }
+}
+
+/// How the nodes stand.
+pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String {
+    let header = ["node", "hub link", "records", "unsent", "last contact", "waiting", "carries", "refused", "findings"];
+    let mut table = output::table(header);
+    for (name, status) in statuses {
+        let link = network.links.iter().find(|(f, t, _)| f == name && t == "hub");
+        let link = link.map_or("", |(_, _, l)| if l.is_up() { "up" } else { "down" });
+        let Some(s) = status else {
+            table.add_row([name.as_str(), link, "no answer: killed, or starting"]);
+            continue;
+        };
+
+        let peers = s["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let last = peers.iter().filter_map(|p| p["last_contact_ms"].as_i64()).max().unwrap_or(0);
+        let minutes = (s["now_ms"].as_i64().unwrap_or(0) - last) / 60_000;
+        let ago = if last == 0 { "never".into() } else { format!("{minutes} min ago") };
+        let number = |k: &str| s[k].to_string();
+        let carries = format!("{} KB", s["carried_bytes"].as_i64().unwrap_or(0) / 1024);
+        let cells = [
+            name.clone(),
+            link.into(),
+            number("records"),
+            number("unsent"),
+            ago,
+            number("waiting"),
+            carries,
+            number("refused"),
+            number("findings"),
+        ];
+        table.add_row(cells);
+    }
+
+    let seconds = started.elapsed().as_secs_f64();
+    let domain = crate::commands::time(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
+    format!("{seconds:.0} s, {domain} at the crossings, {} KB on the wire\n{table}", network.wire_bytes() / 1024)
+}
+
+/// The end of it, as one line of JSON or as text.
+pub fn tell(network: &Network, dir: &Path, ending: &Ending, started: Instant, json: bool) {
+    match (ending, json) {
+        (_, true) => print_line!("{}", in_json(network, dir, ending, started)),
+        (Ending::Stopped(signal), false) => {
+            print_line!("\nStopped by {} before the nodes could be asked whether they agree.", signal.name());
+        }
+        (Ending::Judged(judged), false) => print_line!("{}", in_words(network, judged, started)),
+    }
+}
+
+fn in_json(network: &Network, dir: &Path, ending: &Ending, started: Instant) -> Value {
+    let none = Judged::default();
+    let (judged, stopped) = match ending {
+        Ending::Judged(judged) => (judged.as_ref(), None),
+        Ending::Stopped(signal) => (&none, Some(signal.name())),
+    };
+    let node = |(name, status): &(String, Option<Value>)| {
+        let s = status.clone().unwrap_or_default();
+        json!({"node": name, "records": s["records"], "entries": s["entries"], "digest": s["digest"], "unsent": s["unsent"], "refused": s["refused"]})
+    };
+    let findings = judged.findings.iter();
+    let findings = findings.map(|((rule, phase), n)| json!({"rule": rule, "phase": phase, "count": n}));
+    let waiting = judged.pending.waiting.iter();
+    let waiting = waiting
+        .map(|(rule, d)| json!({"rule": rule, "count": d.count, "first_due_ms": d.first_ms, "last_due_ms": d.last_ms}));
+    json!({
+        "converged": judged.converged(), "seconds": started.elapsed().as_secs_f64(), "wire_bytes": network.wire_bytes(),
+        "nodes": judged.statuses.iter().map(node).collect::<Vec<_>>(), "findings": findings.collect::<Vec<_>>(),
+        "overdue": judged.pending.overdue, "deadlines": waiting.collect::<Vec<_>>(),
+        "disagreements": judged.disagreements, "written": judged.written, "refused": judged.refused,
+        "stopped_by": stopped, "dir": dir.display().to_string(),
+    })
+}
+
+fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
+    let mut out = table(network, &judged.statuses, started) + "\n";
+    for ((rule, phase), n) in &judged.findings {
+        out += &format!("finding {rule} {phase}: {n}\n");
+    }
+    for (rule, deadline) in &judged.pending.waiting {
+        out += &format!("deadline {}\n", deadline.text(rule));
+    }
+    out += &format!("PENDING findings past their time: {}\n", judged.pending.overdue);
+    out += &format!("{} writes, {} refused by the rules.\n", judged.written, judged.refused);
+
+    if judged.converged() {
+        let hub = judged.statuses.iter().find_map(|(name, s)| (name == "hub").then_some(s.as_ref()?));
+        let digest = hub.and_then(|s| s["digest"].as_str()).unwrap_or_default();
+        let digest: String = digest.chars().take(DIGEST_CHARS).collect();
+        out += "All nodes agree: every lane of every crossing has equal entries, documents and states wherever it is held,\n";
+        out += &format!("and the hub has everything. Holds and control, held by all: {digest}");
+    } else {
+        out += &format!("NOT CONVERGED after {} s:", judged.waited.as_secs());
+        for line in judged.disagreements.iter().take(SHOWN_MAX) {
+            out += &format!("\n  {line}");
+        }
+        let more = judged.disagreements.len().saturating_sub(SHOWN_MAX);
+        if more > 0 {
+            out += &format!("\n  and {more} more");
+        }
+    }
+    out
+}
+
+/// How to look at a node that runs.
+pub fn where_to_look(network: &Network, dir: &Path) -> String {
+    let Some(hub) = network.sites.first() else { return String::new() };
+    let config = dir.join("hub/node.toml");
+    format!(
+        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config {0}; or the console, \
+         http://{1}/console, with the token in {2}. Ctrl-C ends it.",
+        config.display(),
+        hub.http,
+        dir.join("hub/operator.token").display()
+    )
+}
+
+/// How to look at what is left, once nothing runs any more.
+pub fn where_to_look_on(network: &Network, dir: &Path, on_postgres: bool) -> String {
+    let names: Vec<&str> = network.sites.iter().map(|s| s.name.as_str()).collect();
+    if names.is_empty() {
+        return format!("Nothing runs any more; what there is lies in {}.", dir.display());
+    }
+    // A hub on PostgreSQL has lost its server.
+    let node = dir.join(if on_postgres { "trb" } else { "hub" });
+    let (config, node) = (node.join("node.toml").display().to_string(), node.display());
+    format!(
+        "Nothing runs any more. {} holds a directory for each node ({}), with its database and its log, log/node.log.\n\
+         To look at one, start it again and ask it:\n  \
+         wadi node run --config {config} &\n  \
+         wadi status --config {config}\n  \
+         wadi findings list --config {config}\n\
+         or check all that it holds: wadi audit verify {node} --root {}",
+        dir.display(),
+        names.join(", "),
+        dir.join("certs/root.pub").display()
+    )
+}
