@@ -110,7 +110,7 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
 
     // With the receipt only what is new goes in.
     let late = trb.truck("22-B-00001");
-    let more = export(trb, "hub", &out, &["--since-receipt", &receipt]);
+    let more = export(trb, "hub", &out, &["--since-receipt", &receipt, "--force"]);
     let new = more["entries"].as_u64().unwrap();
     assert!((1..10).contains(&new), "{more}");
     assert_eq!(import(hub, &[&out])["taken"], new);

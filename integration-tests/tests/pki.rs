@@ -71,3 +71,77 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
     world.wait("renewed, it takes the hub's word", holds_hubs_word);
     assert_eq!(trb.get("/v1/sites").unwrap()["alarms"], json!([]));
 }
+
+/// `wadi pki` with a passphrase of one's own: the exit code, and what was said.
+fn pki(dir: &std::path::Path, passphrase: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(integration_tests::wadi())
+        .current_dir(dir)
+        .args(["--json", "pki"])
+        .args(arguments)
+        .env("WADI_PASSPHRASE", passphrase)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    for empty in ["", " ", "\t \n"] {
+        let (exit, told) = pki(dir.path(), empty, &["init", "--work-factor", "10"]);
+        assert_eq!((exit, told.contains("empty_passphrase")), (Some(2), true), "{empty:?}: {told}");
+        assert!(!dir.path().join("certs").exists(), "nothing is begun");
+    }
+    let file = dir.path().join("passphrase");
+    std::fs::write(&file, "\n").unwrap();
+    let (exit, told) = pki(dir.path(), "", &["init", "--passphrase-file", file.to_str().unwrap()]);
+    assert_eq!((exit, told.contains("empty_passphrase")), (Some(2), true), "{told}");
+
+    let (exit, told) = pki(dir.path(), "trial", &["init", "--work-factor", "10"]);
+    assert_eq!((exit, told.contains("WARNING: this passphrase has 5 characters")), (Some(0), true), "{told}");
+    let (exit, told) = pki(dir.path(), "trial", &["issue", "hub", "--role", "hub"]);
+    assert_eq!((exit, told.contains("WARNING")), (Some(0), false), "{told}");
+    let (exit, told) = pki(dir.path(), "correct horse", &["init", "--work-factor", "10", "--dir", "other"]);
+    assert_eq!((exit, told.contains("WARNING")), (Some(0), false), "{told}");
+}
+
+#[test]
+fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = dir.path().join("certs");
+    let init = || pki(dir.path(), "correct horse", &["init", "--work-factor", "10"]);
+    let issue = |name: &str| pki(dir.path(), "correct horse", &["issue", name, "--crossing", "TRB"]);
+    // As a power cut leaves it, after each of its steps.
+    let files = ["root.key.age", "ca.key.age", "ca.pem", "root.pub"];
+    for written in 0..=files.len() {
+        std::fs::create_dir_all(certs.join("nodes")).unwrap();
+        std::fs::write(certs.join("init.unfinished"), "").unwrap();
+        files[..written].iter().for_each(|name| std::fs::write(certs.join(name), "of another root").unwrap());
+        let (exit, told) = issue("trb");
+        assert_eq!((exit, told.contains("init_unfinished")), (Some(2), true), "{told}");
+        assert_eq!(init().0, Some(0));
+        assert_eq!(issue("trb").0, Some(0), "the new CA is whole");
+        std::fs::remove_dir_all(&certs).unwrap();
+    }
+
+    // Half of a node's papers are in nobody's way.
+    assert_eq!(init().0, Some(0));
+    std::fs::create_dir_all(certs.join("nodes/.trb")).unwrap();
+    std::fs::write(certs.join("nodes/.trb/log.key"), "half").unwrap();
+    std::fs::write(certs.join("nodes/.trb/enrolment"), "").unwrap();
+    assert_eq!(pki(dir.path(), "", &["list"]).0, Some(0));
+    assert_eq!(issue("trb").0, Some(0));
+    assert!(!certs.join("nodes/.trb").exists());
+
+    // One that was finished is not begun again, whichever of its files was taken away to keep it offline.
+    for name in files {
+        let kept = std::fs::read(certs.join(name)).unwrap();
+        std::fs::remove_file(certs.join(name)).unwrap();
+        let (exit, told) = init();
+        assert_eq!((exit, told.contains("ca_exists")), (Some(2), true), "{name}: {told}");
+        std::fs::write(certs.join(name), kept).unwrap();
+    }
+    assert_eq!(issue("trb-2").0, Some(0));
+}
