@@ -17,7 +17,7 @@ use wadi_log::{
     BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks,
     RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Book, Kind, Row, is_decision, state, terms, warnings};
+use wadi_record::{Book, Kind, Objection, Row, is_decision, is_guarded, state, terms, warnings};
 use wadi_store::{AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -673,7 +673,9 @@ impl Desk {
         };
         let epoch = self.open_epoch(g)?;
         let log = self.own_log(epoch, kind.lane(), crossing);
-        if !events.is_empty() && !write.officer.is_empty() {
+        // Who sets a field on which something rests has to be registered, and so it is judged like an event.
+        let is_judged = !events.is_empty() || puts.iter().any(|p| is_guarded(kind, &p.key));
+        if is_judged && !write.officer.is_empty() {
             let decides = write.draft.events.iter().filter_map(|e| e.get("type")?.as_str()).any(is_decision);
             self.write_seen(g, log, decides).await?;
         }
@@ -697,20 +699,17 @@ impl Desk {
         let verified = VerifiedEntry::recheck(reference, bytes)?;
         let said = self.said(&verified).await?.map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
         match g.books.get_mut(&id) {
-            Some(book) => book.add(said),
+            Some(book) => match book.objection_to(&said) {
+                Some(objection) => return Err(refusal(objection)),
+                None => book.add(said),
+            },
             None => {
                 let book = Book::build(id, [said]).expect("one row");
+                if let Some(objection) = book.objection(&reference) {
+                    return Err(refusal(objection));
+                }
                 g.books.insert(id, book);
             }
-        }
-        if let Some(refusal) = refusal_of(&g.books[&id], &reference) {
-            let rows =
-                g.books.remove(&id).into_iter().flat_map(|b| b.rows().map(|(s, _)| s.clone()).collect::<Vec<_>>());
-            let without: Vec<_> = rows.filter(|s| s.reference != reference).collect();
-            if let Some(book) = Book::build(id, without) {
-                g.books.insert(id, book);
-            }
-            return Err(refusal);
         }
         let verified = self.append(g, log, entry)?;
         debug_assert_eq!(verified.reference(), reference);
@@ -909,17 +908,12 @@ fn runs(entries: &[Entry]) -> Vec<&[Entry]> {
     out
 }
 
-/// Why an entry just added would not count, if it would not.
-fn refusal_of(book: &Book, reference: &Reference) -> Option<NodeError> {
-    let refused = |code: &str, why: &str| Some(NodeError::Refused { code: code.into(), why: why.into() });
-    match book.row(reference).map(|(_, row)| row) {
-        Some(Row::Refused(r)) => return refused(r.code, &r.why),
-        Some(Row::Waits(missing)) => return Some(NodeError::UnknownEntry(missing.to_string())),
-        _ => {}
+/// What whoever writes is told of an entry that would not count, or not with all its events and values.
+fn refusal(objection: Objection) -> NodeError {
+    match objection {
+        Objection::Refused(refusal) => NodeError::Refused { code: refusal.code.into(), why: refusal.why },
+        Objection::Waits(missing) => NodeError::UnknownEntry(missing.to_string()),
     }
-    let event = book.events().find(|e| e.reference == *reference && e.refusal.is_some())?;
-    let refusal = event.refusal.as_ref()?;
-    refused(refusal.code, &refusal.why)
 }
 
 /// A record's row.

@@ -15,6 +15,8 @@ mod desk;
 mod error;
 mod evidence;
 mod excerpt;
+#[cfg(test)]
+mod guarded_field_tests;
 mod history;
 mod ingest;
 mod judging;

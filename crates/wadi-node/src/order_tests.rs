@@ -64,7 +64,7 @@ impl Country {
         let store = SqliteStore::open(&dir, me.node()).await.unwrap();
         let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
         let known = self.members.clone();
-        let start = Start { keys, me, known, store, clock: self.clock.clone(), scrub: Default::default() };
+        let start = Start { keys, me, known, store, clock: self.clock.clone(), scrub: Default::default(), suspects: Default::default() };
         let node = Node::start(start).await.unwrap();
         // Its desk learns of the others once it runs.
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -102,6 +102,7 @@ pub(crate) async fn blocks(site: &Node, taken: &mut BTreeMap<LogId, u64>, into: 
 /// contradict each other; plates are corrected, so that records part again.
 async fn work(country: &Country, sites: &[Arc<Node>], r: &mut StdRng) -> BTreeMap<LogId, Vec<Block>> {
     let (mut taken, mut out) = (BTreeMap::new(), BTreeMap::new());
+    let hub = country.members_of(Role::Hub)[0];
     let mut known: Vec<Vec<(RecordId, Kind)>> = vec![Vec::new(); sites.len()];
     for n in 0..150 {
         let now = country.clock.0.fetch_add(r.random_range(1..40) * MINUTE, Ordering::Relaxed);
@@ -117,7 +118,12 @@ async fn work(country: &Country, sites: &[Arc<Node>], r: &mut StdRng) -> BTreeMa
         let (target, draft, department) = match (r.random_range(0..10), passage, hold) {
             (0..3, ..) | (_, None, _) => {
                 let direction = if r.random() { "in" } else { "out" };
-                let mut draft = Passage::announce(direction).plate(&plate, "IQ").gate_in("G1", &format!("R{n}"));
+                let mut draft = Passage::announce(direction).plate(&plate, "IQ");
+                // Some are only read by a camera so far: their plates may still be corrected by any officer.
+                draft = match r.random() {
+                    true => draft.gate_in("G1", &format!("R{n}")),
+                    false => draft.event("gate.read", json!({"device": "ANPR-1", "device_seq": n + 1})),
+                };
                 // Most are held together by their plate alone: where that is corrected, they part.
                 if r.random_range(0..3) == 0 {
                     draft = draft.text("container.1", format!("MSKU12345{:02}", r.random_range(0..5)));
@@ -170,7 +176,7 @@ async fn work(country: &Country, sites: &[Arc<Node>], r: &mut StdRng) -> BTreeMa
         }
         if r.random_range(0..4) == 0 {
             // The hub was heard: the site's next head names its time.
-            site.put(Work::HubTime(now / 1_000)).await;
+            site.put(Work::HubTime(hub, now / 1_000, crate::hub_time::How::Live)).await;
         }
         blocks(site, &mut taken, &mut out).await;
     }
@@ -261,7 +267,10 @@ async fn a_truck_whose_plate_was_misread_is_held_against_the_other_no_longer() {
         country.clock.0.fetch_add(5 * MINUTE, Ordering::Relaxed);
         sites[at].write(Write::by("OF-1", "PORT", target, draft)).await.unwrap().record
     };
-    let misread = write(0, Target::New(None), gate("11-A-1", "R1")).await;
+    // A camera misread it, and a clerk corrects that before the truck is let in.
+    let read = Passage::announce("in").plate("11-A-1", "IQ");
+    let read = read.event("gate.read", json!({"device": "ANPR-1", "device_seq": 1}));
+    let misread = write(0, Target::New(None), read).await;
     write(1, Target::New(None), gate("11-A-1", "R2")).await;
     let hear = async |taken: &mut BTreeMap<LogId, u64>, r: &mut StdRng| {
         let mut logs = BTreeMap::new();
@@ -305,7 +314,7 @@ async fn one_country(r: &mut StdRng) {
     assert!(all[0].len() > 20, "only {} findings: the story is too tame to say anything", all[0].len());
     same(&all[0], &all[1], "another order");
     same(&all[0], &all[2], "a third order");
-    let rules: BTreeSet<&str> = all[0].iter().map(|f| &f.0[..3]).collect();
+    let rules: BTreeSet<&str> = all[0].iter().filter_map(|f| f.0.split(' ').next()).collect();
     println!("{} findings of {rules:?}", all[0].len());
     for site in sites {
         site.stop().await;
