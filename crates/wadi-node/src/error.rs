@@ -50,6 +50,29 @@ pub enum NodeError {
     /// An entry is held without its log, so that this node cannot prove it.
     #[error("{0} is held here without its log: ask the hub, or the node of its birthplace")]
     Unproven(String),
+    /// The sender's key stood for something else before.
+    #[error(
+        "the key {key:?} stood for something else before, in {entry}: nothing was written; give what is new a key of its own"
+    )]
+    KeyReused {
+        /// The key.
+        key: String,
+        /// The entry that it stands for.
+        entry: String,
+    },
+    /// The device gave this number before, with something else.
+    #[error(
+        "{device} gave the number {number} before, for something else, in {entry}: nothing was written; another device has \
+         this name, or the counter began anew, which `device_session` or `wadi token anew` says"
+    )]
+    NumberReused {
+        /// The device.
+        device: String,
+        /// The number.
+        number: u64,
+        /// The entry that it stands for.
+        entry: String,
+    },
     /// Only a hub may do that.
     #[error("{0}")]
     NotAHub(String),
@@ -75,6 +98,8 @@ impl NodeError {
             Self::Refused { code, .. } => code.clone(),
             Self::UnknownEntry(_) => "unknown_entry".into(),
             Self::Unproven(_) => "unproven_here".into(),
+            Self::KeyReused { .. } => "key_reused".into(),
+            Self::NumberReused { .. } => "device_sequence".into(),
             Self::NotAHub(_) => "not_a_hub".into(),
             Self::Busy => "busy".into(),
             Self::Stopping => "stopping".into(),

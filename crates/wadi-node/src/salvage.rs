@@ -108,9 +108,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// The entry that a sender's key stands for.
 fn entry_of(value: &str) -> Option<Reference> {
-    let (record, entry) = value.split_once(' ')?;
-    record.parse::<RecordId>().ok()?;
-    entry.parse().ok()
+    let mut parts = value.split(' ');
+    parts.next()?.parse::<RecordId>().ok()?;
+    parts.next()?.parse().ok()
 }
 
 impl Node {
@@ -431,9 +431,9 @@ impl Node {
                         revoked.insert(key.key.clone());
                         true
                     }
-                    "device" => self.is_further(&key).await?,
+                    "device" | "device-session" => self.is_further(&key).await?,
                     "epoch" => self.is_own_epoch(&key).await?,
-                    "import" | "import-op" => self.stands(&key, &mut r.keys_wait).await?,
+                    "import" | "import-op" | "device-number" => self.stands(&key, &mut r.keys_wait).await?,
                     scope if scope.starts_with("idempotency/") => self.stands(&key, &mut r.keys_wait).await?,
                     _ => false,
                 };

@@ -44,7 +44,12 @@ pub struct Token {
 
 /// The key under which a token is kept: SHA-256 in hexadecimal.
 pub fn hash_token(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    hash_bytes(token.as_bytes())
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn hash_bytes(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A token's text out of 32 random bytes.

@@ -34,6 +34,8 @@ pub struct DraftBody {
     pub happened_source: Option<String>,
     /// The device's own counter; required of devices.
     pub device_seq: Option<u64>,
+    /// The run of the device's counter that the number is of, as a boot id; with another one its numbers begin anew.
+    pub device_session: Option<String>,
     /// The officer; only the operator may name one.
     pub officer: Option<String>,
     /// The department; only the operator may name one.
@@ -56,7 +58,7 @@ fn value(field: &str, json: &Json) -> Result<Value, Problem> {
         Json::Number(n) if n.is_i64() => Ok(Value::Int(n.as_i64().unwrap_or_default())),
         other => Err(unprocessable(
             "bad_value",
-            format!("{field}: {other} is neither text, a whole number, a flag nor null"),
+            format!("{field}: {other} is neither text, a whole number of 64 bits, a flag nor null"),
         )),
     }
 }
@@ -135,10 +137,12 @@ impl DraftBody {
                 (write.officer, write.department) = (officer.clone(), department.clone());
             }
             TokenScope::Device { device } => {
-                let Some(seq) = self.device_seq else {
-                    return Err(unprocessable("device_seq_missing", "a device gives its own `device_seq`"));
+                let Some(seq) = self.device_seq.filter(|seq| *seq > 0) else {
+                    return Err(unprocessable("device_seq_missing", "a device gives its own `device_seq`, from 1"));
                 };
-                (write.device, write.device_seq) = (device.clone(), seq);
+                write.device = device.clone();
+                write.device_seq = seq;
+                write.device_session = self.device_session.unwrap_or_default();
             }
             TokenScope::Operator => {
                 write.officer = self.officer.unwrap_or_default();

@@ -1,12 +1,12 @@
 //! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them in, and gives receipts.
 
-use crate::{Problem, Token};
+use crate::{Problem, Token, strict::Sent};
 use axum::{
     Json,
     body::Bytes,
     extract::{
         Path, Query, State,
-        rejection::{BytesRejection, JsonRejection, QueryRejection},
+        rejection::{BytesRejection, QueryRejection},
     },
     http::{HeaderName, StatusCode, header::CONTENT_TYPE},
 };
@@ -50,10 +50,10 @@ pub struct ReceiptQuery {
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Result<Json<BundleBody>, JsonRejection>,
+    body: Sent<BundleBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
-    let body = body?.0;
+    let body = body.said;
     let planned = node.plan_bundle(&body.to, body.since_receipt.as_deref(), body.split).await?;
     Ok((StatusCode::CREATED, Json(json!(planned))))
 }

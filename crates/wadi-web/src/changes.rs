@@ -1,6 +1,6 @@
 //! Changes as server-sent events, with a cursor.
 
-use crate::{Problem, Token};
+use crate::{Problem, Token, limits};
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
@@ -38,15 +38,16 @@ pub(crate) async fn changes(
     let Query(q) = query?;
     let last = headers.get("last-event-id").and_then(|h| h.to_str().ok()?.parse().ok());
     let after = q.after.or(last).unwrap_or(0);
+    let place = limits::follower()?;
     let listener = node.listen();
     let stream = unfold(
-        (node, listener, after, VecDeque::<ChangeRow>::new()),
-        |(node, mut listener, mut after, mut page)| async move {
+        (node, listener, after, VecDeque::<ChangeRow>::new(), place),
+        |(node, mut listener, mut after, mut page, place)| async move {
             loop {
                 if let Some(change) = page.pop_front() {
                     after = change.cursor;
                     let event = Event::default().id(after.to_string()).event("record").data(change.record.json);
-                    return Some((Ok(event), (node, listener, after, page)));
+                    return Some((Ok(event), (node, listener, after, page, place)));
                 }
                 match node.store().changes(after, PAGE).await {
                     Ok(rows) if !rows.is_empty() => page.extend(rows),

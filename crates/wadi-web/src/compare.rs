@@ -1,6 +1,6 @@
 //! What `wadi audit compare` reads of a running node: its logs, and its records in the order of their ids.
 
-use crate::{Problem, Token};
+use crate::{Problem, Token, limits};
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -55,6 +55,7 @@ pub(crate) async fn page(
     token.operator()?;
     let Query(q) = query?;
     let after = q.after.as_deref().map(str::parse::<RecordId>).transpose().map_err(NodeError::Log)?;
+    let _turn = limits::expensive().await?;
     let rows = node.compare_page(after.unwrap_or(RecordId([0; 32])), q.limit.unwrap_or(500).clamp(1, 500)).await?;
     Ok(Json(json!({"records": rows.iter().map(row_json).collect::<Vec<_>>()})))
 }

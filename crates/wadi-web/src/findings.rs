@@ -1,14 +1,14 @@
 //! Findings: lists with exact counts, and what auditors do with them.
 
-use crate::{Problem, Token, TokenScope};
+use crate::{Problem, Token, TokenScope, filters, limits, strict::Sent};
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::Role;
 use wadi_node::{FindingAct, Node, NodeError};
@@ -46,7 +46,20 @@ fn unprocessable(code: &'static str, why: String) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
 }
 
-fn filter(q: FindingQuery, now_ms: i64) -> Result<FindingFilter, Problem> {
+/// The states of a finding's life.
+const STATES: [&str; 5] = ["OPEN", "ASSIGNED", "PENDING_RESOLUTION", "RESOLVED", "WAIVED"];
+/// The phases.
+const PHASES: [&str; 2] = ["PENDING", "FIRM"];
+
+fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
+    let now_ms = node.now_ms();
+    let rules = || wadi_reconcile::RULES.iter().chain([&wadi_reconcile::RULE_FAILED]).map(|rule| rule.code);
+    let severities: BTreeSet<u8> = wadi_reconcile::RULES.iter().map(|rule| rule.severity).collect();
+    if let Some(severity) = q.severity.filter(|s| !severities.contains(s)) {
+        let names: Vec<String> = severities.iter().map(ToString::to_string).collect();
+        let names = names.iter().map(String::as_str);
+        return Err(filters::unknown_value("severity of a rule", &severity.to_string(), names));
+    }
     let after = match q.after {
         None => None,
         Some(text) => {
@@ -57,13 +70,13 @@ fn filter(q: FindingQuery, now_ms: i64) -> Result<FindingFilter, Problem> {
         }
     };
     Ok(FindingFilter {
-        rule: q.rule,
+        rule: q.rule.map(|rule| filters::one("rule", &rule, rules())).transpose()?,
         severity: q.severity,
-        crossing: q.crossing,
-        phase: q.phase,
-        state: q.state,
+        crossing: q.crossing.map(|code| filters::crossing(node, &code)).transpose()?,
+        phase: q.phase.map(|phase| filters::one("phase", &phase, PHASES)).transpose()?,
+        state: q.state.map(|state| filters::one("state of findings", &state, STATES)).transpose()?,
         assignee: q.assignee,
-        until_ms: q.older_than_h.map(|h| now_ms - h.saturating_mul(3_600_000)),
+        until_ms: q.older_than_h.map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
         after,
         limit: q.limit.unwrap_or(100).clamp(1, 500),
     })
@@ -85,7 +98,8 @@ pub(crate) async fn list(
     _token: Token,
     query: Result<Query<FindingQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let filter = filter(query?.0, node.now_ms())?;
+    let filter = filter(query?.0, &node)?;
+    let _turn = limits::expensive().await?;
     if node.me().role != Role::Hub {
         let findings = node.published_findings(&filter).await?;
         return Ok(Json(json!({"count": findings.len(), "counts": [], "findings": findings, "next_after": null})));
@@ -189,9 +203,9 @@ pub(crate) async fn act(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(id): Path<String>,
-    body: Result<Json<ActBody>, JsonRejection>,
+    body: Sent<ActBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let (act, officer) = match body?.0 {
+    let (act, officer) = match body.said {
         ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer),
         ActBody::Propose { waive, reason, officer } => (FindingAct::Propose { waive, reason }, officer),
         ActBody::Decide { approve, reason, officer } => (FindingAct::Decide { approve, reason }, officer),
@@ -224,9 +238,9 @@ pub struct AssignBody {
 pub(crate) async fn assign(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Result<Json<AssignBody>, JsonRejection>,
+    body: Sent<AssignBody>,
 ) -> Result<Json<Value>, Problem> {
-    let body = body?.0;
+    let body = body.said;
     if body.findings.len() > BULK_MAX {
         let why = format!("{} findings; {BULK_MAX} at most in one request", body.findings.len());
         return Err(unprocessable("too_many", why));

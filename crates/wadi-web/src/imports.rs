@@ -1,100 +1,303 @@
 //! Imports: many operations in one request; the bad are reported, the good are kept, and many share a commit.
 
-use crate::{DraftBody, Problem, Token, TokenScope, body::operation_writes, records::written_json};
-use axum::{Json, body::Bytes, extract::State, http::StatusCode};
+use crate::{
+    DraftBody, Problem, Token,
+    body::operation_writes,
+    records::{put_standing, written_json},
+    strict::{content_hash, decode_text, parse_object, unread_body},
+};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::StatusCode,
+};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
-use wadi_log::RecordId;
-use wadi_node::{Node, NodeError, Target, Write};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+use wadi_log::{Hash, RecordId};
+use wadi_node::{Node, NodeError, Target, Write, Written};
+use wadi_record::mrz_warning;
 
 /// Operations of one request at most.
 const LINES_MAX: usize = 20_000;
+/// Lines of a batch whose records are read at once for the answers.
+const STANDINGS: usize = 500;
 
 /// Takes NDJSON: operations of the common workload, or drafts with a `key`. Answers line by line.
 #[utoipa::path(post, path = "/v1/imports", request_body(content = String, content_type = "application/x-ndjson"),
     tag = "records", responses((status = 200, description = "what became of each line", body = Object),
         (status = 413, body = Problem)))]
-pub(crate) async fn import(State(node): State<Arc<Node>>, token: Token, body: Bytes) -> Result<Json<Value>, Problem> {
+pub(crate) async fn import(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let Ok(text) = std::str::from_utf8(&body) else {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_utf8", "an import is UTF-8 text"));
-    };
-    let lines: Vec<&str> = text.lines().collect();
+    let body = body.map_err(unread_body)?;
+    let lines = lines_of(&body)?;
     if lines.len() > LINES_MAX {
         let why = format!("{} lines; the limit is {LINES_MAX} a request", lines.len());
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", why));
     }
-    let mut results: Vec<Option<Value>> = vec![None; lines.len()];
-    let mut pending: Vec<(usize, Write)> = Vec::new();
-    // Lines that name a record begun earlier in this import wait until that is written.
-    let mut begun: std::collections::BTreeSet<String> = Default::default();
-    for (n, line) in lines.iter().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let key = sender_key(line);
-        if key.as_ref().is_some_and(|k| begun.contains(k)) {
-            flush(&node, &mut pending, &mut results).await;
-            begun.clear();
-        }
-        match prepare(&node, &token, line).await {
-            Ok(write) => {
-                begun.extend(key);
-                pending.push((n, write));
-            }
-            Err(problem) => results[n] = Some(failed(n, &problem)),
+
+    let mut run = Run::new(&node, &token, lines.len());
+    for (n, line) in lines.iter().enumerate() {
+        run.take(n, line).await;
+    }
+    run.flush().await;
+    Ok(Json(run.finish().await))
+}
+
+/// The lines of a body. Where it says by its mark that it is UTF-16 it is read as that; else each line is read for itself.
+fn lines_of(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
+    let whole = match body {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => decode_text(body)?.into_owned().into_bytes(),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => rest.to_vec(),
+        _ => body.to_vec(),
+    };
+    let lines = whole.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+    Ok(lines.collect())
+}
+
+/// One import under way.
+struct Run<'a> {
+    node: &'a Node,
+    token: &'a Token,
+    keys: OperationKeys,
+    results: Vec<Option<Value>>,
+    /// Lines that wait to be written together, with their numbers.
+    pending: Vec<(usize, Write)>,
+    /// The senders' keys of those: a line that names one waits until it is written.
+    begun: BTreeSet<String>,
+    records: BTreeMap<usize, RecordId>,
+    /// The last line of each sender's id that edits a record.
+    last_edits: HashMap<String, usize>,
+    warnings: BTreeMap<usize, Vec<String>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(node: &'a Node, token: &'a Token, lines: usize) -> Self {
+        Self {
+            node,
+            token,
+            keys: OperationKeys::default(),
+            results: vec![None; lines],
+            pending: Vec::new(),
+            begun: BTreeSet::new(),
+            records: BTreeMap::new(),
+            last_edits: HashMap::new(),
+            warnings: BTreeMap::new(),
         }
     }
-    flush(&node, &mut pending, &mut results).await;
-    let results: Vec<Value> = results.into_iter().flatten().collect();
-    let bad = results.iter().filter(|r| r.get("code").is_some()).count();
-    let repeated = results.iter().filter(|r| r["repeated"] == true).count();
-    Ok(Json(json!({
-        "written": results.len() - bad - repeated, "repeated": repeated, "bad": bad, "lines": results,
-    })))
+
+    async fn take(&mut self, n: usize, line: &[u8]) {
+        let read = decode_text(line).and_then(|text| match text.trim() {
+            "" => Ok(None),
+            text => parse_object(text).map(Some),
+        });
+        let map = match read {
+            Ok(Some(map)) => map,
+            Ok(None) => return,
+            Err(problem) => return self.fail(n, &problem),
+        };
+        let sender = sender_key(&map);
+        if sender.as_ref().is_some_and(|key| self.begun.contains(key)) {
+            self.flush().await;
+        }
+
+        // Counted whatever becomes of the line, as by a client that reckons the keys of a whole file before it sends it.
+        let key = self.keys.next(&map);
+        match self.prepare(n, map, key).await {
+            Ok(write) => {
+                self.begun.extend(sender);
+                self.pending.push((n, write));
+            }
+            Err(problem) => self.fail(n, &problem),
+        }
+    }
+
+    fn fail(&mut self, n: usize, problem: &Problem) {
+        self.results[n] = Some(json!({"line": n + 1, "code": problem.code, "detail": problem.detail}));
+    }
+
+    async fn prepare(&mut self, n: usize, mut map: Map<String, Value>, key: Option<String>) -> Result<Write, Problem> {
+        let broken = |e: serde_json::Error| unprocessable("bad_body", e.to_string());
+        if map.contains_key("kind") {
+            let content = content_hash(&[&Value::Object(map.clone())]);
+            let key = take_key(&mut map)?;
+            let draft: DraftBody = serde_json::from_value(Value::Object(map)).map_err(broken)?;
+            let mrz: Vec<String> = draft.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
+            self.warnings.insert(n, mrz);
+            let mut write = draft.into_write(self.node, self.token, None, None).await?;
+            write.key = key.map(|k| ("import".to_string(), k));
+            write.content = Some(content);
+            return Ok(write);
+        }
+
+        take_key(&mut map)?;
+        let content = content_hash(&[&Value::Object(map.clone())]);
+        let (id, is_new, draft, officer) = operation_writes(&map)?;
+        let target = if is_new { Target::New(None) } else { Target::On(imported(self.node, &id).await?) };
+        let mut write = Write::by(&officer, "OPS", target, draft);
+        write.content = Some(content);
+        // A device-less backlog: the import itself is the source of what it says.
+        write.key = match key {
+            Some(key) if !is_new => {
+                self.last_edits.insert(id, n);
+                Some(("import-op".into(), key))
+            }
+            _ => Some(("import".into(), id)),
+        };
+        Ok(write)
+    }
+
+    async fn flush(&mut self) {
+        self.begun.clear();
+        let (lines, writes): (Vec<usize>, Vec<Write>) = std::mem::take(&mut self.pending).into_iter().unzip();
+        for (n, result) in lines.into_iter().zip(self.node.write_all(writes).await) {
+            match result {
+                Ok(written) => self.written(n, &written),
+                Err(error) => self.fail(n, &error.into()),
+            }
+        }
+    }
+
+    fn written(&mut self, n: usize, written: &Written) {
+        let mut json = written_json(written, self.warnings.remove(&n).unwrap_or_default());
+        json["line"] = (n + 1).into();
+        self.records.insert(n, written.record);
+        self.results[n] = Some(json);
+    }
+
+    /// What became of all lines, with what their records have come to.
+    async fn finish(mut self) -> Value {
+        let mut answers: Vec<(RecordId, &mut Value)> = Vec::new();
+        for (n, result) in self.results.iter_mut().enumerate() {
+            if let (Some(json), Some(record)) = (result.as_mut(), self.records.get(&n)) {
+                answers.push((*record, json));
+            }
+        }
+        for part in answers.chunks_mut(STANDINGS) {
+            put_standing(self.node, part).await;
+        }
+
+        let last_edits: BTreeSet<usize> = self.last_edits.into_values().collect();
+        let mut results = Vec::new();
+        for (n, result) in self.results.into_iter().enumerate() {
+            let Some(mut json) = result else { continue };
+            if last_edits.contains(&n) {
+                warn_if_overtaken(&mut json);
+            }
+            if let Some(json) = json.as_object_mut() {
+                json.remove("heads");
+            }
+            results.push(json);
+        }
+        let bad = results.iter().filter(|r| r.get("code").is_some()).count();
+        let repeated = results.iter().filter(|r| r["repeated"] == true).count();
+        json!({"written": results.len() - bad - repeated, "repeated": repeated, "bad": bad, "lines": results})
+    }
 }
 
-fn failed(n: usize, problem: &Problem) -> Value {
-    json!({"line": n + 1, "code": problem.code, "detail": problem.detail})
+/// An edit that was imported before, and others came since: the sender may mean it as said again.
+fn warn_if_overtaken(line: &mut Value) {
+    let heads = line["heads"].as_array().cloned().unwrap_or_default();
+    if line["repeated"] != true || heads.is_empty() || heads.contains(&line["entry"]) {
+        return;
+    }
+    let why = "this edit was imported before, and the record was changed since: it is not written again; where it is meant \
+               anew give the line a `key` of its own";
+    if let Some(warnings) = line["warnings"].as_array_mut() {
+        warnings.push(why.into());
+    }
 }
 
-fn sender_key(line: &str) -> Option<String> {
-    let map: Map<String, Value> = serde_json::from_str(line).ok()?;
+fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
+}
+
+/// The line's own key, where it has one.
+fn take_key(map: &mut Map<String, Value>) -> Result<Option<String>, Problem> {
+    // A bare record of a base file has none: there it would be a member like others.
+    if !map.contains_key("op") && !map.contains_key("kind") {
+        return Ok(None);
+    }
+    match map.remove("key") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(key)) if !key.is_empty() => Ok(Some(key)),
+        Some(other) => Err(unprocessable("bad_value", format!("key: expected text, found {other}"))),
+    }
+}
+
+fn sender_key(map: &Map<String, Value>) -> Option<String> {
     map.get("id").or(map.get("key")).and_then(Value::as_str).map(String::from)
 }
 
-async fn flush(node: &Node, pending: &mut Vec<(usize, Write)>, results: &mut [Option<Value>]) {
-    let (lines, writes): (Vec<usize>, Vec<Write>) = std::mem::take(pending).into_iter().unzip();
-    for (n, result) in lines.into_iter().zip(node.write_all(writes).await) {
-        results[n] = Some(match result {
-            Ok(written) => {
-                let mut json = written_json(&written, vec![]);
-                json["line"] = (n + 1).into();
-                json
-            }
-            Err(error) => failed(n, &error.into()),
-        });
+/// The keys of operations that have none of their own, in the order of a file.
+///
+/// An edit is the one that it is by what came before it of the same members, on the same record, in the same file: from A to
+/// B and back to A are two edits, the same file sent again is the same edits again, and a line that was mended since makes
+/// new edits of none but those that it stands before. The same edit twice in a row is one.
+#[derive(Default)]
+pub struct OperationKeys {
+    records: HashMap<String, Edits>,
+}
+
+/// What a file said of one record so far.
+#[derive(Default)]
+struct Edits {
+    /// The line that began it.
+    begun: Option<Hash>,
+    /// By member, the last edit: what it said, and its key.
+    last: BTreeMap<String, (Hash, String)>,
+}
+
+impl OperationKeys {
+    /// The key of the next operation of the file; none where the line is no edit, but begins a record or is no operation.
+    pub fn next(&mut self, line: &Map<String, Value>) -> Option<String> {
+        let id = line.get("id")?.as_str()?;
+        let mut said = line.clone();
+        let own = said.remove("key").and_then(|key| key.as_str().map(String::from));
+        let content = content_hash(&[&Value::Object(said)]);
+        let edits = self.records.entry(id.to_string()).or_default();
+        if line.get("op").is_none_or(|op| op != "set") {
+            *edits = Edits { begun: Some(content), last: BTreeMap::new() };
+            return None;
+        }
+
+        let members: Vec<&String> = line.get("set").and_then(Value::as_object)?.keys().collect();
+        let key = own.unwrap_or_else(|| edits.key_of(&members, content));
+        for member in members {
+            edits.last.insert(member.clone(), (content, key.clone()));
+        }
+        Some(key)
     }
 }
 
-async fn prepare(node: &Node, token: &Token, line: &str) -> Result<Write, Problem> {
-    let broken = |e: serde_json::Error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "broken_json", e.to_string());
-    let mut map: Map<String, Value> = serde_json::from_str(line).map_err(broken)?;
-    if map.contains_key("kind") {
-        let key = map.remove("key").and_then(|k| k.as_str().map(String::from));
-        let draft: DraftBody = serde_json::from_value(Value::Object(map)).map_err(broken)?;
-        let mut write = draft.into_write(node, token, None, None).await?;
-        write.key = key.map(|k| ("import".to_string(), k));
-        return Ok(write);
+impl Edits {
+    fn key_of(&self, members: &[&String], content: Hash) -> String {
+        let before: BTreeSet<&(Hash, String)> = members.iter().filter_map(|m| self.last.get(*m)).collect();
+        if before.len() == 1
+            && let Some((said, key)) = before.first()
+            && *said == content
+        {
+            return key.clone();
+        }
+        let before: Vec<&str> = before.iter().map(|(_, key)| key.as_str()).collect();
+        let begun = self.begun.map(|hash| hash.to_string());
+        content_hash(&[&json!(content.to_string()), &json!(begun), &json!(before)]).to_string()
     }
-    let (id, is_new, draft, officer) = operation_writes(&map)?;
-    let target = if is_new { Target::New(None) } else { Target::On(imported(node, &id).await?) };
-    let mut write = Write::by(&officer, "OPS", target, draft);
-    // A device-less backlog: the import itself is the source of what it says.
-    let digest = crate::hash_token(line);
-    write.key = Some(if is_new { ("import".into(), id) } else { ("import-op".into(), digest) });
-    if matches!(token.scope, TokenScope::Operator) { Ok(write) } else { token.operator().map(|()| write) }
 }
 
 /// The record that a sender's key stands for: begun by an import here, or found by its printed id.
 async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
+    // A key with such a character begins nothing, and no database has to be asked for it.
+    if id.chars().any(char::is_control) {
+        return Err(unprocessable("bad_value", format!("id: {id:?} holds a control character")));
+    }
     let value = node.store().local("import", id).await.map_err(NodeError::from)?;
     if let Some(record) = value.as_deref().and_then(|v| v.split(' ').next()) {
         return Ok(node.find(record).await?);
@@ -106,4 +309,58 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
         "{id:?} was not imported here before; import the line that begins it first, or map it (docs/import.md)"
     );
     Err(Problem::new(StatusCode::NOT_FOUND, "unknown_sender_key", why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(lines: &[&str]) -> Vec<Option<String>> {
+        let mut keys = OperationKeys::default();
+        lines.iter().map(|line| keys.next(&parse_object(line).unwrap())).collect()
+    }
+
+    #[test]
+    fn there_and_back_are_two_edits_and_the_file_again_is_the_same_edits() {
+        let new = r#"{"op":"new","id":"T1","set":{"direction":"in"}}"#;
+        let lane = |n: u32| format!(r#"{{"op":"set","id":"T1","set":{{"lane":{n}}}}}"#);
+        let (three, four) = (lane(3), lane(4));
+        let once = keys(&[new, &three, &four, &three]);
+        assert_eq!(once[0], None);
+        assert!(once[1].is_some() && once[1] != once[3]);
+        assert_eq!(keys(&[new, &three, &four, &three]), once);
+        assert_eq!(keys(&[new, &three])[1], once[1], "the first part of it");
+        assert_ne!(keys(&[&three])[0], once[1], "a later file that goes on");
+    }
+
+    #[test]
+    fn a_mended_line_makes_no_new_edits_of_others() {
+        let new = r#"{"op":"new","id":"T1","set":{"direction":"in"}}"#;
+        let bad = r#"{"op":"set","id":"T1","set":{"lane":"three"}}"#;
+        let mended = r#"{"op":"set","id":"T1","set":{"lane":3}}"#;
+        let weighed = r#"{"op":"set","id":"T1","set":{"gross_kg":9000}}"#;
+        let noted = r#"{"op":"set","id":"T1","set":{"note":"n"}}"#;
+        let before = keys(&[new, bad, weighed, noted, weighed]);
+        let after = keys(&[new, mended, weighed, noted, weighed]);
+        assert_eq!(before[2..], after[2..]);
+        assert_ne!(before[1], after[1]);
+        assert_eq!(before[2], before[4], "twice in a row is once");
+    }
+
+    #[test]
+    fn a_key_of_its_own_is_kept_and_other_records_do_not_matter() {
+        let own = r#"{"op":"set","id":"T1","key":"E7","set":{"lane":3}}"#;
+        assert_eq!(keys(&[own])[0].as_deref(), Some("E7"));
+        let a = r#"{"op":"set","id":"T1","set":{"lane":3}}"#;
+        let b = r#"{"op":"set","id":"T2","set":{"lane":3}}"#;
+        assert_eq!(keys(&[a, b])[0], keys(&[b, a])[1]);
+    }
+
+    #[test]
+    fn lines_are_read_each_for_itself() {
+        let lines = lines_of(b"\xEF\xBB\xBF{}\r\n{\xFF}\n{}").unwrap();
+        assert_eq!(lines, [b"{}".to_vec(), b"{\xFF}".to_vec(), b"{}".to_vec()]);
+        let wide: Vec<u8> = "\u{feff}{}\n[]".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(lines_of(&wide).unwrap(), [b"{}".to_vec(), b"[]".to_vec()]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::rejection::{JsonRejection, QueryRejection},
+    extract::rejection::QueryRejection,
     http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -52,7 +52,10 @@ impl IntoResponse for Problem {
 pub fn problem_of(error: &NodeError) -> Problem {
     let status = match error {
         NodeError::Bundle(e) if e.code == "no_such_bundle" || e.code == "no_such_part" => StatusCode::NOT_FOUND,
-        NodeError::Record(_) | NodeError::UnknownEntry(_) | NodeError::Bundle(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        NodeError::Record(_) | NodeError::UnknownEntry(_) | NodeError::Bundle(_) | NodeError::KeyReused { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        NodeError::NumberReused { .. } => StatusCode::CONFLICT,
         NodeError::NoRecord(_) => StatusCode::NOT_FOUND,
         NodeError::Ambiguous { .. } | NodeError::Unproven(_) => StatusCode::CONFLICT,
         NodeError::Refused { code, .. } if code == "no_such_finding" => StatusCode::NOT_FOUND,
@@ -82,19 +85,6 @@ impl From<NodeError> for Problem {
 impl From<wadi_record::RecordError> for Problem {
     fn from(error: wadi_record::RecordError) -> Self {
         problem_of(&NodeError::Record(error))
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(error: JsonRejection) -> Self {
-        let code = match &error {
-            JsonRejection::JsonSyntaxError(_) => "broken_json",
-            JsonRejection::JsonDataError(_) => "bad_body",
-            JsonRejection::MissingJsonContentType(_) => "content_type",
-            _ if error.status() == StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
-            _ => "bad_body",
-        };
-        Self::new(error.status(), code, error.body_text())
     }
 }
 

@@ -1,19 +1,22 @@
 //! Records: list, show, create, append, history.
 
-use crate::{DraftBody, Problem, Token, TokenScope};
+use crate::{
+    DraftBody, Problem, Token, filters, limits,
+    strict::{Sent, content_hash},
+};
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::JsonRejection, rejection::QueryRejection},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 use wadi_log::RecordId;
-use wadi_node::{Node, NodeError, Written};
-use wadi_record::{Kind, mrz_warning, normalise_plate};
-use wadi_store::{LocalKey, RecordFilter};
+use wadi_node::{DETAINED, Node, NodeError, Written};
+use wadi_record::{Kind, mrz_warning, normalise_plate, term};
+use wadi_store::RecordFilter;
 
 /// Which records to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -59,26 +62,30 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let Query(q) = query?;
     let term = match (q.plate, q.container) {
-        (Some(plate), _) => Some(("plate".to_string(), normalise_plate(&plate))),
-        (None, Some(container)) => Some(("container".to_string(), normalise_plate(&container))),
+        (Some(_), Some(_)) => return Err(filters::one_of("plate", "container")),
+        (Some(plate), None) => Some(("plate".to_string(), term(&normalise_plate(&plate)))),
+        (None, Some(container)) => Some(("container".to_string(), term(&normalise_plate(&container)))),
         (None, None) => None,
     };
+    let lane = q.kind.as_deref().map(filters::kind).transpose()?.map(|k| k.lane() as u8);
+    let state = q.state.map(|state| filters::record_state(&state)).transpose()?;
+    let detained = state.as_deref() == Some(DETAINED);
     let filter = RecordFilter {
-        lane: q.kind.map(|k| k.parse::<Kind>()).transpose()?.map(|k| k.lane() as u8),
-        crossing: q.crossing,
-        state: q.state,
+        lane,
+        crossing: q.crossing.map(|code| filters::crossing(&node, &code)).transpose()?,
+        state: state.filter(|_| !detained),
         term,
         contested: q.contested.unwrap_or(false),
+        detained,
         before: q.before,
         after: q.after.map(|id| id.parse()).transpose().map_err(NodeError::Log)?,
         limit: q.limit.unwrap_or(100).clamp(1, 500),
     };
+
+    let _turn = limits::expensive().await?;
     let rows = node.store().records(&filter).await.map_err(NodeError::from)?;
     let next = (rows.len() as u32 == filter.limit).then(|| rows.last().map(|r| r.changed)).flatten();
-    let mut records = Vec::with_capacity(rows.len());
-    for row in &rows {
-        records.push(node.record_json(row).await?);
-    }
+    let records = node.records_json(&rows).await?;
     Ok(Json(json!({"records": records, "next_before": next})))
 }
 
@@ -94,6 +101,7 @@ pub(crate) async fn show(
     let Query(q) = query?;
     let id = node.find(&id).await?;
     let Some(at) = q.at else { return Ok(Json(node.record(&id).await?)) };
+    let _turn = limits::expensive().await?;
     if let Ok(time_ms) = at.parse() {
         return Ok(Json(node.record_at(&id, &[], Some(time_ms)).await?));
     }
@@ -112,6 +120,7 @@ pub(crate) async fn history(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id = node.find(&id).await?;
+    let _turn = limits::expensive().await?;
     Ok(Json(json!(node.history(&id).await?)))
 }
 
@@ -125,59 +134,39 @@ pub(crate) async fn evidence(
     Path(id): Path<String>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let id = node.find(&id).await?;
+    let _turn = limits::expensive().await?;
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], node.evidence(&id).await?))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     match key.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= 128 => Ok(Some(key.into())),
+        Ok(key) if (1..=128).contains(&key.len()) && key.bytes().all(|c| c.is_ascii_graphic()) => Ok(Some(key.into())),
         _ => Err(Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", "1 to 128 visible ASCII characters")),
     }
 }
 
-/// A device's counter only ever grows: a repeat is a replay or a second device of that name.
-async fn check_device_seq(node: &Node, token: &Token, body: &DraftBody, repeated: bool) -> Result<(), Problem> {
-    let (TokenScope::Device { device }, Some(seq)) = (&token.scope, body.device_seq) else { return Ok(()) };
-    if repeated {
-        return Ok(());
-    }
-    let last = node.store().local("device", device).await.map_err(NodeError::from)?;
-    let last: u64 = last.and_then(|l| l.parse().ok()).unwrap_or(0);
-    if seq <= last {
-        let why = format!(
-            "{device} gave device_seq {seq} after {last}: it was recorded before, or another device has this token"
-        );
-        return Err(Problem::new(StatusCode::CONFLICT, "device_sequence", why));
-    }
-    let key = LocalKey { scope: "device".into(), key: device.clone(), value: seq.to_string() };
-    node.set_local(vec![key], vec![]).await?;
-    Ok(())
-}
-
+/// Writes, and answers with what the record has come to.
 async fn write(
     node: &Node,
     token: &Token,
     headers: &HeaderMap,
-    body: DraftBody,
+    body: Sent<DraftBody>,
     on: Option<(RecordId, Kind)>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = idempotency_key(headers)?;
-    let scope = format!("idempotency/{}", token.name);
-    let repeated = match &key {
-        Some(key) => node.store().local(&scope, key).await.map_err(NodeError::from)?.is_some(),
-        None => false,
-    };
-    // What there is no room for leaves a device's counter where it was: the reading is sent again.
-    let kind = on.map(|(_, kind)| kind).or_else(|| body.kind.as_deref()?.parse::<Kind>().ok());
-    if let Some(kind) = kind.filter(|_| !repeated) {
-        node.room().check(kind.lane())?;
-    }
-    check_device_seq(node, token, &body, repeated).await?;
-    let mrz: Vec<String> = body.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
-    let written = node.write(body.into_write(node, token, on, key).await?).await?;
+    let mrz: Vec<String> = body.said.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
+    let record = on.map(|(id, _)| id.to_string());
+    let content = content_hash(&[&body.sent, &json!(record), &json!(token.scope)]);
+
+    let mut write = body.said.into_write(node, token, on, key).await?;
+    write.content = Some(content);
+    let written = node.write(write).await?;
+
     let status = if written.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(written_json(&written, mrz))))
+    let mut answer = written_json(&written, mrz);
+    put_standing(node, &mut [(written.record, &mut answer)]).await;
+    Ok((status, Json(answer)))
 }
 
 pub(crate) fn written_json(w: &Written, more: Vec<String>) -> Value {
@@ -186,6 +175,28 @@ pub(crate) fn written_json(w: &Written, more: Vec<String>) -> Value {
         "id": w.printed, "record": w.record.to_string(), "entry": w.entry.to_string(), "repeated": w.repeated,
         "warnings": warnings,
     })
+}
+
+/// Says in the answers what the records came to: state, flags, and who detains them. Everything is written by now: where it
+/// cannot be read the answer stands without.
+pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Value)]) {
+    let ids: BTreeSet<RecordId> = answers.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<RecordId> = ids.into_iter().collect();
+    let standings = match node.standings(&ids).await {
+        Ok(standings) => standings,
+        Err(error) => {
+            tracing::warn!(%error, "what was written could not be read back for its answer");
+            return;
+        }
+    };
+    for (id, answer) in answers {
+        let Some(standing) = standings.get(id) else { continue };
+        for member in ["state", "flags", "detained_by", "heads"] {
+            if !standing[member].is_null() {
+                answer[member] = standing[member].clone();
+            }
+        }
+    }
 }
 
 /// Begins a record. Durable when it answers.
@@ -197,9 +208,9 @@ pub(crate) async fn create(
     State(node): State<Arc<Node>>,
     token: Token,
     headers: HeaderMap,
-    body: Result<Json<DraftBody>, JsonRejection>,
+    body: Sent<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    write(&node, &token, &headers, body?.0, None).await
+    write(&node, &token, &headers, body, None).await
 }
 
 /// Puts fields and says events on a record. Durable when it answers.
@@ -213,9 +224,8 @@ pub(crate) async fn append(
     token: Token,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Result<Json<DraftBody>, JsonRejection>,
+    body: Sent<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let body = body?.0;
     let on = node.find_kind(&id).await?;
     write(&node, &token, &headers, body, Some(on)).await
 }

@@ -1,9 +1,9 @@
 //! Resyncs: planned, approved, steered, verified; at a hub, ordered for a site.
 
-use crate::{Problem, Token};
+use crate::{Problem, Token, strict::Sent};
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::JsonRejection},
+    extract::{Path, Query, State},
     http::StatusCode,
 };
 use serde::Deserialize;
@@ -67,10 +67,10 @@ pub(crate) async fn show(
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Result<Json<ResyncBody>, JsonRejection>,
+    body: Sent<ResyncBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
-    let body = body?.0;
+    let body = body.said;
     let by = body.by.unwrap_or(token.name);
     let resync = match &body.site {
         Some(site) => node.order_resync(site, &body.reason, &by).await?,
@@ -88,10 +88,10 @@ pub(crate) async fn act(
     State(node): State<Arc<Node>>,
     token: Token,
     Path((id, act)): Path<(String, String)>,
-    body: Result<Json<ResyncActBody>, JsonRejection>,
+    body: Sent<ResyncActBody>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let by = body?.0.by.unwrap_or(token.name);
+    let by = body.said.by.unwrap_or(token.name);
     let resync = match act.as_str() {
         "run" => node.run_resync(&id, &by).await?,
         "pause" | "resume" | "cancel" => node.steer_resync(&id, &act).await?,

@@ -1,104 +1,238 @@
-//! The spool directory: a JSON file dropped there becomes an entry and moves to `done/`, or to `bad/` with its reason.
+//! The spool directory: a JSON file dropped there becomes an entry and moves to `done/` with what it came to, or to `bad/`
+//! with its reason. No file holds up another, whatever its name, its kind or its bytes.
 
-use crate::{DraftBody, Token, TokenScope};
+use crate::{
+    DraftBody, Problem, Token, TokenScope,
+    records::{put_standing, written_json},
+    settle::settle,
+    strict::{content_hash, decode_text, parse_object},
+};
+use axum::http::StatusCode;
 use serde_json::{Map, Value};
 use std::{
-    io,
+    collections::HashMap,
+    ffi::OsString,
+    fs::Metadata,
+    io::{self, Read},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use wadi_node::Node;
+use wadi_record::mrz_warning;
 
 /// How often the directory is looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// A file that does not read is given so long to be finished before it counts as bad.
+/// A file that does not read, and did not change for so long, counts as bad. It is this process's own clock that says so: a
+/// file's time is whatever its writer's clock was.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a file that could not be moved is left alone.
+const STUCK: Duration = Duration::from_secs(30);
 /// Bytes of a file at most.
 const FILE_BYTES_MAX: u64 = crate::BODY_BYTES_MAX as u64;
+/// The alarm's subject.
+const ALARM: &str = "spool";
 
 /// Works off a directory until the future is dropped. Files name the device and its counter, or an officer and a
 /// department; `record` names the record that exists, and a file without it begins one.
 pub async fn run_spool(node: Arc<Node>, dir: PathBuf) -> io::Result<()> {
-    for sub in ["done", "bad"] {
-        std::fs::create_dir_all(dir.join(sub))?;
-    }
+    let mut spool = Spool { node, dir, seen: HashMap::new() };
     loop {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&dir)?
-            .filter_map(|e| Some(e.ok()?.path()))
-            .filter(|p| p.is_file() && p.extension().is_some_and(|e| e == "json"))
-            .collect();
-        files.sort();
-        for file in files {
-            match take(&node, &file).await {
-                Taken::Written => settle(&dir, "done", &file, None)?,
-                Taken::Bad(why) => settle(&dir, "bad", &file, Some(why))?,
-                Taken::Unfinished => {}
-            }
+        for sub in ["done", "bad"] {
+            std::fs::create_dir_all(spool.dir.join(sub))?;
         }
+        spool.look().await?;
         tokio::time::sleep(LOOK).await;
     }
 }
 
+struct Spool {
+    node: Arc<Node>,
+    dir: PathBuf,
+    /// The files that lie in the directory and could not be settled at the first look.
+    seen: HashMap<OsString, Seen>,
+}
+
+/// A file as it was when it last changed.
+struct Seen {
+    length: u64,
+    modified: Option<SystemTime>,
+    since: Instant,
+    /// Why it could not be moved, and when that was tried.
+    stuck: Option<(Instant, String)>,
+}
+
 enum Taken {
-    Written,
+    /// Written, now or before; what it came to.
+    Written(String),
     Bad(String),
     Unfinished,
 }
 
-fn settle(dir: &Path, sub: &str, file: &Path, why: Option<String>) -> io::Result<()> {
-    let Some(name) = file.file_name() else { return Ok(()) };
-    // The reason first: should the power fail in between, the file is looked at again.
-    if let Some(why) = why {
-        tracing::warn!(file = %file.display(), why, "a spooled file is bad");
-        let mut reason = name.to_os_string();
-        reason.push(".reason");
-        std::fs::write(dir.join(sub).join(reason), why + "\n")?;
+impl Spool {
+    async fn look(&mut self) -> io::Result<()> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.dir)? {
+            // One that vanished meanwhile is nobody's trouble.
+            let Ok(entry) = entry else { continue };
+            let name = entry.file_name();
+            if name.as_bytes().to_ascii_lowercase().ends_with(b".json") {
+                names.push(name);
+            }
+        }
+        names.sort();
+        self.seen.retain(|name, _| names.binary_search(name).is_ok());
+
+        for name in names {
+            self.settle_one(name).await;
+        }
+        self.tell_stuck();
+        Ok(())
     }
-    std::fs::rename(file, dir.join(sub).join(name))
+
+    async fn settle_one(&mut self, name: OsString) {
+        let file = self.dir.join(&name);
+        let Ok(meta) = file.symlink_metadata() else { return };
+        let quiet = self.quiet_for(&name, &meta);
+        if self.seen.get(&name).and_then(|s| s.stuck.as_ref()).is_some_and(|(tried, _)| tried.elapsed() < STUCK) {
+            return;
+        }
+
+        let (sub, suffix, told) = match take(&self.node, &file, &meta, quiet).await {
+            Taken::Unfinished => return,
+            Taken::Written(answer) => ("done", ".answer", answer),
+            Taken::Bad(why) => {
+                tracing::warn!(file = %file.display(), why, "a spooled file is bad");
+                ("bad", ".reason", why)
+            }
+        };
+        match settle(&file, &self.dir.join(sub), suffix, &told) {
+            Ok(()) => drop(self.seen.remove(&name)),
+            Err(error) => {
+                tracing::error!(file = %file.display(), %error, "a spooled file could not be moved to {sub}/");
+                if let Some(seen) = self.seen.get_mut(&name) {
+                    seen.stuck = Some((Instant::now(), format!("to {sub}/: {error}")));
+                }
+            }
+        }
+    }
+
+    /// For how long a file has not changed, as far as this process knows.
+    fn quiet_for(&mut self, name: &OsString, meta: &Metadata) -> Duration {
+        let now = Seen { length: meta.len(), modified: meta.modified().ok(), since: Instant::now(), stuck: None };
+        let seen = self.seen.entry(name.clone()).or_insert(now);
+        if (seen.length, seen.modified) != (meta.len(), meta.modified().ok()) {
+            seen.length = meta.len();
+            seen.modified = meta.modified().ok();
+            seen.since = Instant::now();
+        }
+        seen.since.elapsed()
+    }
+
+    /// Raises the alarm for files that cannot be moved, or ends it.
+    fn tell_stuck(&self) {
+        let stuck = self.seen.iter().filter_map(|(name, seen)| Some((name, &seen.stuck.as_ref()?.1)));
+        let mut stuck: Vec<_> = stuck.collect();
+        stuck.sort();
+        let alarm = stuck.first().map(|(name, why)| {
+            let name = name.to_string_lossy();
+            format!("{} spooled files cannot be moved out of the spool; {name:?} {why}", stuck.len())
+        });
+        self.node.set_alarm(ALARM, alarm);
+    }
 }
 
-async fn take(node: &Arc<Node>, file: &Path) -> Taken {
-    let Ok(meta) = std::fs::metadata(file) else { return Taken::Unfinished };
-    if meta.len() > FILE_BYTES_MAX {
-        return Taken::Bad(format!("body_too_large: {} bytes; the limit is {FILE_BYTES_MAX}", meta.len()));
+async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -> Taken {
+    if !meta.is_file() {
+        return Taken::Bad("not_a_file: only files are read, no links, directories or pipes".into());
     }
-    let age = meta.modified().ok().and_then(|m| SystemTime::now().duration_since(m).ok()).unwrap_or_default();
-    let parsed: Result<Map<String, Value>, String> = std::fs::read(file)
-        .map_err(|e| e.to_string())
-        .and_then(|b| serde_json::from_slice(&b).map_err(|e| e.to_string()));
-    let map = match parsed {
+    let map = match read(file).and_then(|bytes| parse(&bytes)) {
         Ok(map) => map,
+        Err(problem) if problem.code == "body_too_large" => return Taken::Bad(reason(&problem)),
         // Whoever writes it may still be at it.
-        Err(_) if age < GRACE => return Taken::Unfinished,
-        Err(why) => return Taken::Bad(format!("broken_json: {why}; write to another name and rename it to .json")),
+        Err(_) if quiet < GRACE => return Taken::Unfinished,
+        Err(problem) => {
+            return Taken::Bad(format!("{}; write to another name and rename it to .json", reason(&problem)));
+        }
     };
     // A file's name is its key: a power cut between writing and moving makes no second entry.
-    let key = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    match write(node, map, key).await {
-        Ok(()) => Taken::Written,
+    match write(node, map, key_of(file)).await {
+        Ok(answer) => Taken::Written(answer),
         Err(problem) if problem.status >= 500 => Taken::Unfinished,
-        Err(problem) => Taken::Bad(format!("{}: {}", problem.code, problem.detail)),
+        Err(problem) => Taken::Bad(reason(&problem)),
     }
 }
 
-async fn write(node: &Arc<Node>, mut map: Map<String, Value>, key: String) -> Result<(), crate::Problem> {
-    let text = |map: &mut Map<String, Value>, k: &str| map.remove(k).and_then(|v| v.as_str().map(String::from));
-    let record = text(&mut map, "record");
-    let scope = match text(&mut map, "device") {
+fn reason(problem: &Problem) -> String {
+    format!("{}: {}", problem.code, problem.detail)
+}
+
+fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
+}
+
+/// The file's bytes, no more than may be: it may grow while it is read.
+fn read(file: &Path) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    opened.map_err(|e| unprocessable("unreadable", e.to_string()))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(unprocessable(
+            "body_too_large",
+            format!("more than the {FILE_BYTES_MAX} bytes that a file may have"),
+        ));
+    }
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(unprocessable("empty_file", "there is nothing in it"));
+    }
+    Ok(bytes)
+}
+
+fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+    parse_object(&decode_text(bytes)?)
+}
+
+/// The key of a file: its name, or the hash of one that is no plain text.
+fn key_of(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default();
+    match name.to_str() {
+        Some(text) if !text.chars().any(char::is_control) => text.to_string(),
+        _ => crate::auth::hash_bytes(name.as_bytes()),
+    }
+}
+
+/// Writes what a file says; what it came to, as JSON.
+async fn write(node: &Arc<Node>, mut map: Map<String, Value>, key: String) -> Result<String, Problem> {
+    let content = content_hash(&[&Value::Object(map.clone())]);
+    let record = take_text(&mut map, "record")?;
+    let scope = match take_text(&mut map, "device")? {
         Some(device) => TokenScope::Device { device },
         None => TokenScope::Operator,
     };
-    let bad = |e: serde_json::Error| {
-        crate::Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "bad_body", e.to_string())
-    };
-    let body: DraftBody = serde_json::from_value(Value::Object(map)).map_err(bad)?;
+    let body: DraftBody =
+        serde_json::from_value(Value::Object(map)).map_err(|e| unprocessable("bad_body", e.to_string()))?;
+    let mrz: Vec<String> = body.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
     let on = match record {
         None => None,
         Some(id) => Some(node.find_kind(&id).await?),
     };
+
     let token = Token { name: "spool".into(), scope };
-    let write = body.into_write(node, &token, on, Some(key)).await?;
-    node.write(write).await?;
-    Ok(())
+    let mut write = body.into_write(node, &token, on, Some(key)).await?;
+    write.content = Some(content);
+    let written = node.write(write).await?;
+
+    let mut answer = written_json(&written, mrz);
+    put_standing(node, &mut [(written.record, &mut answer)]).await;
+    Ok(answer.to_string())
+}
+
+/// A member that has to be text, where it is given.
+fn take_text(map: &mut Map<String, Value>, member: &str) -> Result<Option<String>, Problem> {
+    match map.remove(member) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+        Some(other) => Err(unprocessable("bad_body", format!("{member}: expected text, found {other}"))),
+    }
 }

@@ -16,7 +16,18 @@ fn problem(status: ureq::http::StatusCode, text: &str) -> Failure {
     let json: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     let code = json["code"].as_str().unwrap_or("http_error").to_string();
     let why = json["detail"].as_str().map_or_else(|| format!("HTTP {status}"), String::from);
-    Failure::new(code, why)
+    // A value that does not exist was mistyped on the command line.
+    match code.as_str() {
+        "unknown_value" | "bad_query" => Failure::usage(code, why),
+        _ => Failure::new(code, why),
+    }
+}
+
+/// Whether a URL is of this machine: no proxy is to stand between, which would be given the token.
+fn is_loopback(url: &str) -> bool {
+    let Ok(uri) = url.parse::<ureq::http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A client with its token.
@@ -46,12 +57,15 @@ impl Client {
     }
 
     fn trusting(base: impl Into<String>, token: impl Into<String>, tls: TlsConfig) -> Self {
-        let config = ureq::Agent::config_builder()
+        let base = base.into();
+        let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)))
-            .tls_config(tls)
-            .build();
-        Self { agent: config.into(), base: base.into(), token: Arc::new(RwLock::new(token.into())) }
+            .tls_config(tls);
+        if is_loopback(&base) {
+            config = config.proxy(None);
+        }
+        Self { agent: config.build().into(), base, token: Arc::new(RwLock::new(token.into())) }
     }
 
     /// The node that the command line names.
@@ -133,7 +147,8 @@ impl Client {
         self.answer(request.header("authorization", self.bearer()).send_json(body))
     }
 
-    pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Failure> {
+    /// Lines of JSON, or of what should be.
+    pub fn post_lines(&self, path: &str, body: Vec<u8>) -> Result<Value, Failure> {
         let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/x-ndjson");
         self.answer(request.header("authorization", self.bearer()).send(body))
     }
@@ -164,5 +179,20 @@ impl Client {
     pub fn delete(&self, path: &str) -> Result<Value, Failure> {
         let request = self.agent.delete(format!("{}{path}", self.base));
         self.answer(request.header("authorization", self.bearer()).call())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_each_of_its_names() {
+        for url in ["http://127.0.0.1:7780", "https://localhost:1", "http://[::1]:7780/", "http://127.8.8.8"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in ["http://10.0.0.1", "http://localhost.example", "http://127.0.0.1.example:80", "nonsense"] {
+            assert!(!is_loopback(url), "{url}");
+        }
     }
 }

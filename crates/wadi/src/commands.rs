@@ -4,12 +4,13 @@ use crate::{
     At,
     client::Client,
     failure::{Exit, Failure},
+    print::{self, shown},
 };
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use std::{io::Read, path::Path, time::Duration};
+use std::{collections::BTreeMap, io::Read, path::Path, time::Duration};
 
 /// Who speaks, where the operator writes for somebody.
 #[derive(Args, Clone, Debug)]
@@ -189,6 +190,13 @@ pub enum TokenCommand {
         #[command(flatten)]
         at: At,
     },
+    /// Lets a device's counter begin anew: after a repair, or where it ran over. Its next numbers were never given before.
+    Anew {
+        /// The device's name.
+        device: String,
+        #[command(flatten)]
+        at: At,
+    },
     /// Revokes a token.
     Revoke {
         name: String,
@@ -258,22 +266,35 @@ fn body_of(what: &What) -> Result<Value, Failure> {
 }
 
 pub(crate) fn tell(json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
-    use std::io::Write;
-    let line = if json { value.to_string() } else { text(value) };
-    // Whoever reads may have read enough, as `head` has.
-    let _ = writeln!(std::io::stdout(), "{line}");
+    match json {
+        true => print::print_line!("{value}"),
+        false => print::print_line!("{}", text(value)),
+    }
 }
 
 fn written(value: &Value) -> String {
-    let mut out = format!(
-        "{}\n  entry {}",
-        value["id"].as_str().unwrap_or_default(),
-        value["entry"].as_str().unwrap_or_default()
-    );
+    let mut out = format!("{}  {}\n  entry {}", text(value, "id"), standing(value), text(value, "entry"));
+    if value["repeated"] == true {
+        out += "\n  written before: nothing was written now";
+    }
     for warning in value["warnings"].as_array().into_iter().flatten() {
-        out += &format!("\n  look again: {}", warning.as_str().unwrap_or_default());
+        out += &format!("\n  look again: {}", shown(warning.as_str().unwrap_or_default()));
     }
     out
+}
+
+/// A record's state and flags, and which holds detain it.
+fn standing(record: &Value) -> String {
+    let words = |member: &str| {
+        let all = record[member].as_array().into_iter().flatten().filter_map(Value::as_str);
+        all.map(shown).collect::<Vec<_>>().join(" ")
+    };
+    let mut out = format!("{} {}", text(record, "state"), words("flags"));
+    let holds = words("detained_by");
+    if !holds.is_empty() {
+        out += &format!(" by {holds}");
+    }
+    out.trim().to_string()
 }
 
 pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
@@ -314,11 +335,8 @@ pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
                 let mut table = Table::new();
                 table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "state", "plate", "safe"]);
                 for r in v["records"].as_array().into_iter().flatten() {
-                    let flags: Vec<&str> =
-                        r["flags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                    let plate = r["fields"]["vehicle.plate_raw"].as_str().unwrap_or_default();
-                    let state = format!("{} {}", text(r, "state"), flags.join(" "));
-                    table.add_row([text(r, "id"), state, plate.into(), text(r, "safety")]);
+                    let plate = text(&r["fields"], "vehicle.plate_raw");
+                    table.add_row([text(r, "id"), standing(r), plate, text(r, "safety")]);
                 }
                 table.to_string()
             });
@@ -352,8 +370,9 @@ fn history_text(v: &Value) -> String {
         let at = line["happened_ms"].as_i64().or(line["claimed_ms"].as_i64()).unwrap_or(0);
         let events: Vec<&str> =
             line["events"].as_array().into_iter().flatten().filter_map(|e| e["type"].as_str()).collect();
+        let events: Vec<_> = events.into_iter().map(shown).collect();
         let puts: Vec<String> =
-            line["puts"].as_object().into_iter().flatten().map(|(k, v)| format!("{k}={v}")).collect();
+            line["puts"].as_object().into_iter().flatten().map(|(k, v)| format!("{}={v}", shown(k))).collect();
         let mut says = format!("{} {}", events.join(" "), puts.join(" "));
         if line["stands"]["counts"] == false {
             says += &format!("\nDOES NOT COUNT: {}", text(&line["stands"], "why"));
@@ -374,7 +393,7 @@ fn history_text(v: &Value) -> String {
                 (false, _) => String::new(),
             };
             fields.add_row([
-                name.clone(),
+                shown(name).into_owned(),
                 number(&s["entry"]),
                 s["value"].to_string(),
                 who(s),
@@ -413,9 +432,10 @@ pub(crate) fn percent(text: &str) -> String {
         .collect()
 }
 
+/// A member as it is shown in a line or a cell.
 pub(crate) fn text(value: &Value, member: &str) -> String {
     match &value[member] {
-        Value::String(s) => s.clone(),
+        Value::String(s) => shown(s).into_owned(),
         Value::Null => String::new(),
         other => other.to_string(),
     }
@@ -431,7 +451,7 @@ pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
     loop {
         let value = client.get("/v1/sites")?;
         if watch && !json {
-            print!("\x1b[2J\x1b[H");
+            print::clear();
         }
         tell(json, &value, status_text);
         if !watch {
@@ -471,13 +491,13 @@ fn status_text(v: &Value) -> String {
         out += &format!("carries {bytes} bytes of neighbours' entries for the hub\n");
     }
     for alarm in v["alarms"].as_array().into_iter().flatten() {
-        out += &format!("ALARM: {}\n", alarm.as_str().unwrap_or_default());
+        out += &format!("ALARM: {}\n", shown(alarm.as_str().unwrap_or_default()));
     }
     for fork in v["forks"].as_array().into_iter().flatten() {
-        out += &format!("FORKED: {}\n", fork.as_str().unwrap_or_default());
+        out += &format!("FORKED: {}\n", shown(fork.as_str().unwrap_or_default()));
     }
     for cut in v["cuts"].as_array().into_iter().flatten() {
-        out += &format!("CUT: {}\n", cut.as_str().unwrap_or_default());
+        out += &format!("CUT: {}\n", shown(cut.as_str().unwrap_or_default()));
     }
     for r in v["last_refused"].as_array().into_iter().flatten() {
         out += &format!("refused {}: {} ({})\n", text(r, "code"), text(r, "why"), text(r, "subject"));
@@ -518,40 +538,133 @@ const IMPORT_LINES: usize = 500;
 
 pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(file).and_then(|mut f| f.read_to_string(&mut text))
-    };
-    read.map_err(|e| Failure::usage("unreadable", format!("{}: {e}", file.display())))?;
-    let lines: Vec<&str> = text.lines().collect();
+    let lines = read_lines(file)?;
     let bar = if json { ProgressBar::hidden() } else { ProgressBar::new(lines.len() as u64) };
     bar.set_style(
         ProgressStyle::with_template("{bar:40} {pos}/{len} lines  {per_sec}  {eta} left").expect("a fixed template"),
     );
-    let (mut ok, mut repeated, mut bad) = (0, 0, Vec::new());
+
+    let mut told = Imported::default();
     for (n, part) in lines.chunks(IMPORT_LINES).enumerate() {
-        let answer = client.post_text("/v1/imports", &part.join("\n"))?;
-        ok += answer["written"].as_u64().unwrap_or(0);
-        repeated += answer["repeated"].as_u64().unwrap_or(0);
-        for line in answer["lines"].as_array().into_iter().flatten().filter(|l| l.get("code").is_some()) {
-            let at = n * IMPORT_LINES + line["line"].as_u64().unwrap_or(0) as usize;
-            bad.push(json!({"line": at, "code": line["code"], "detail": line["detail"]}));
-        }
+        let answer = client.post_lines("/v1/imports", part.join(&b'\n'))?;
+        told.take(&answer, n * IMPORT_LINES);
         bar.inc(part.len() as u64);
     }
     bar.finish_and_clear();
-    for b in &bad {
-        eprintln!("{}:{}: {} [{}]", file.display(), b["line"], text_of(&b["detail"]), text_of(&b["code"]));
+
+    for line in &told.bad {
+        print::print_error!(
+            "{}:{}: {} [{}]",
+            file.display(),
+            line["line"],
+            text_of(&line["detail"]),
+            text_of(&line["code"])
+        );
     }
-    let value = json!({"written": ok, "repeated": repeated, "bad": bad.len(), "bad_lines": bad});
-    tell(json, &value, |_| format!("{ok} written, {repeated} written before, {} bad", bad.len()));
-    Ok(if bad.is_empty() { Exit::Done } else { Exit::Open })
+    for line in &told.warned {
+        for warning in line["warnings"].as_array().into_iter().flatten() {
+            print::print_error!("{}:{}: look again: {}", file.display(), line["line"], text_of(warning));
+        }
+    }
+    let exit = if told.bad.is_empty() { Exit::Done } else { Exit::Open };
+    tell(json, &told.summary(), |summary| {
+        let detained = summary["detained"].as_array().map_or(0, Vec::len);
+        let mut out =
+            format!("{} written, {} written before, {} bad", summary["written"], summary["repeated"], summary["bad"]);
+        if detained > 0 {
+            out += &format!("; {detained} DETAINED:");
+            for record in summary["detained"].as_array().into_iter().flatten() {
+                out += &format!("\n  {}  {}", text(record, "id"), standing(record));
+            }
+        }
+        out
+    });
+    Ok(exit)
 }
 
-fn text_of(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// What became of the lines of an import.
+#[derive(Default)]
+struct Imported {
+    written: u64,
+    repeated: u64,
+    bad: Vec<Value>,
+    /// Lines with warnings.
+    warned: Vec<Value>,
+    /// Records that open holds detain, by id.
+    detained: BTreeMap<String, Value>,
+    /// How many lines left their record in which state.
+    states: BTreeMap<String, u64>,
+}
+
+impl Imported {
+    /// Takes in the answer to a request whose first line is that many lines into the file.
+    fn take(&mut self, answer: &Value, before: usize) {
+        self.written += answer["written"].as_u64().unwrap_or(0);
+        self.repeated += answer["repeated"].as_u64().unwrap_or(0);
+        for line in answer["lines"].as_array().into_iter().flatten() {
+            let at = before + line["line"].as_u64().unwrap_or(0) as usize;
+            if line.get("code").is_some() {
+                self.bad.push(json!({"line": at, "code": line["code"], "detail": line["detail"]}));
+                continue;
+            }
+            if line["warnings"].as_array().is_some_and(|w| !w.is_empty()) {
+                self.warned.push(json!({"line": at, "id": line["id"], "warnings": line["warnings"]}));
+            }
+            if let Some(state) = line["state"].as_str() {
+                *self.states.entry(state.into()).or_default() += 1;
+            }
+            if line["detained_by"].is_array() {
+                let members = ["id", "state", "flags", "detained_by"];
+                let told: Map<String, Value> = members.map(|m| (m.to_string(), line[m].clone())).into_iter().collect();
+                self.detained.insert(text_of(&line["id"]), told.into());
+            }
+        }
+    }
+
+    fn summary(&self) -> Value {
+        let detained: Vec<&Value> = self.detained.values().collect();
+        json!({
+            "written": self.written, "repeated": self.repeated, "bad": self.bad.len(), "bad_lines": self.bad,
+            "states": self.states, "warned_lines": self.warned, "detained": detained,
+        })
+    }
+}
+
+/// A file's lines, each edit with the key that it has by what stands before it in the whole file: a request holds a part of
+/// it alone. A file that says by its mark that it is UTF-16 is read as that; else each line is the node's to read.
+fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut bytes = Vec::new();
+    let read = match file == Path::new("-") {
+        true => std::io::stdin().read_to_end(&mut bytes),
+        false => std::fs::File::open(file).and_then(|mut f| f.read_to_end(&mut bytes)),
+    };
+    read.map_err(|e| Failure::usage("unreadable", format!("{}: {e}", file.display())))?;
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        let text = wadi_web::decode_text(&bytes)
+            .map_err(|p| Failure::usage(p.code, format!("{}: {}", file.display(), p.detail)))?;
+        bytes = text.into_owned().into_bytes();
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+
+    let mut keys = wadi_web::OperationKeys::default();
+    Ok(bytes.split(|byte| *byte == b'\n').map(|line| with_key(line, &mut keys)).collect())
+}
+
+/// A line with its key, where it is an edit that has none. What does not read is the node's to refuse.
+fn with_key(line: &[u8], keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
+    let mut keyed = || {
+        let text = std::str::from_utf8(line).ok()?;
+        let map = wadi_web::parse_object(text).ok()?;
+        let key = keys.next(&map).filter(|_| !map.contains_key("key"))?;
+        let (before, after) = text.split_once('{')?;
+        Some(format!("{before}{{\"key\":\"{key}\",{after}").into_bytes())
+    };
+    keyed().unwrap_or_else(|| line.to_vec())
+}
+
+fn text_of(value: &Value) -> String {
+    shown(value.as_str().unwrap_or_default()).into_owned()
 }
 
 pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {
@@ -609,6 +722,10 @@ pub fn token(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                 let rows = v["tokens"].as_array().into_iter().flatten();
                 rows.map(|t| format!("{:<24} {}", text(t, "name"), t["scope"])).collect::<Vec<_>>().join("\n")
             });
+        }
+        TokenCommand::Anew { device, at } => {
+            let value = Client::at(&at)?.post("/v1/devices/anew", &json!({"device": device}))?;
+            tell(json, &value, |_| format!("{device}: its counter may begin anew"));
         }
         TokenCommand::Revoke { name, at } => {
             let value = Client::at(&at)?.delete(&format!("/v1/tokens/{}", percent(&name)))?;

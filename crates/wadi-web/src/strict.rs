@@ -1,0 +1,323 @@
+//! JSON and text as senders give them, read so that nothing is guessed.
+//!
+//! Of a member given twice one would be dropped, and not every reader drops the same one (RFC 7493, 2.3): such a text is
+//! refused. Text is UTF-8, or UTF-16 that says so with its byte order mark; of anything else the refusal names what it
+//! looks like.
+
+use crate::Problem;
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
+use sha2::{Digest, Sha256};
+use std::{borrow::Cow, fmt};
+use wadi_log::Hash;
+
+/// Beyond this a double does not hold every whole number.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// A value in which no object names a member twice. A number with a zero fraction is a whole number.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(flag.into())
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        if number.fract() == 0.0 && number.abs() <= EXACT_MAX {
+            return Ok((number as i64).into());
+        }
+        Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(value)) = seq.next_element()? {
+            list.push(value);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = access.next_key::<String>()? {
+            if map.contains_key(&name) {
+                return Err(serde::de::Error::custom(format_args!("{DUPLICATE} {name:?}")));
+            }
+            let Strict(value) = access.next_value()?;
+            map.insert(name, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+/// How the message about a member given twice begins.
+const DUPLICATE: &str = "this object has twice the member";
+
+/// Reads a JSON text.
+pub fn parse_json(text: &str) -> Result<Value, Problem> {
+    match serde_json::from_str::<Strict>(text) {
+        Ok(Strict(value)) => Ok(value),
+        Err(error) => {
+            let why = error.to_string();
+            let code = if why.starts_with(DUPLICATE) { "duplicate_member" } else { "broken_json" };
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why))
+        }
+    }
+}
+
+/// Reads a JSON object.
+pub fn parse_object(text: &str) -> Result<Map<String, Value>, Problem> {
+    match parse_json(text)? {
+        Value::Object(map) => Ok(map),
+        other => {
+            let why = format!("expected an object, found {}", kind_of(&other));
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "broken_json", why))
+        }
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a flag",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The text that these bytes are, without a byte order mark.
+pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
+    let wide = |unit: fn([u8; 2]) -> u16, rest: &[u8]| {
+        let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        match text {
+            Ok(text) if rest.len() % 2 == 0 => Ok(Cow::Owned(text)),
+            _ => Err(encoding("this is UTF-16 that is cut short or damaged; send UTF-8")),
+        }
+    };
+    match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest),
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Err(encoding("this is UTF-32; send UTF-8")),
+        [0xFF, 0xFE, rest @ ..] => wide(u16::from_le_bytes, rest),
+        [0xFE, 0xFF, rest @ ..] => wide(u16::from_be_bytes, rest),
+        [0, b, ..] | [b, 0, ..] if b.is_ascii() && *b != 0 => {
+            Err(encoding("this is UTF-16 without its byte order mark; send UTF-8"))
+        }
+        _ => utf8(bytes),
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
+    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| {
+        let at = error.valid_up_to();
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        encoding(&format!(
+            "this is not UTF-8: byte {} is 0x{byte:02X}, as in text of Windows-1256 or another code page; send UTF-8",
+            at + 1
+        ))
+    })
+}
+
+fn encoding(why: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_encoding", why)
+}
+
+/// The hash of JSON values: the same members in another order, or with other space between, have the same.
+pub fn content_hash(values: &[&Value]) -> Hash {
+    let mut hasher = Sha256::new();
+    for value in values {
+        feed(&mut hasher, value);
+    }
+    Hash(hasher.finalize().into())
+}
+
+/// Each value begins with a letter for its kind, and what has a length with its length: no two values feed the same bytes.
+fn feed(hasher: &mut Sha256, value: &Value) {
+    let sized = |hasher: &mut Sha256, kind: u8, length: usize| {
+        hasher.update([kind]);
+        hasher.update((length as u64).to_be_bytes());
+    };
+    match value {
+        Value::Null => hasher.update(b"n"),
+        Value::Bool(flag) => hasher.update([b'b', u8::from(*flag)]),
+        Value::Number(number) => {
+            let text = number.to_string();
+            sized(hasher, b'i', text.len());
+            hasher.update(text);
+        }
+        Value::String(text) => {
+            sized(hasher, b's', text.len());
+            hasher.update(text);
+        }
+        Value::Array(list) => {
+            sized(hasher, b'l', list.len());
+            list.iter().for_each(|each| feed(hasher, each));
+        }
+        Value::Object(map) => {
+            sized(hasher, b'o', map.len());
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            for (name, each) in members {
+                sized(hasher, b's', name.len());
+                hasher.update(name);
+                feed(hasher, each);
+            }
+        }
+    }
+}
+
+/// A request's body as JSON, read strictly.
+#[derive(Debug)]
+pub(crate) struct Sent<T> {
+    /// What it says.
+    pub(crate) said: T,
+    /// The same as it was sent.
+    pub(crate) sent: Value,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let why = "send the body with Content-Type: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", why));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(unread_body)?;
+        // What is no JSON at all is a bad request; what reads and does not fit cannot be processed.
+        let sent =
+            decode_text(&bytes).and_then(|text| parse_json(&text)).map_err(|problem| match problem.code.as_str() {
+                "broken_json" => Problem::new(StatusCode::BAD_REQUEST, problem.code, problem.detail),
+                _ => problem,
+            })?;
+        let said = serde_json::from_value(sent.clone())
+            .map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", e.to_string()))?;
+        Ok(Self { said, sent })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()) else { return false };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// Why a body was not read to its end.
+pub(crate) fn unread_body(error: BytesRejection) -> Problem {
+    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "bad_body" };
+    Problem::new(error.status(), code, error.body_text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn code(text: &str) -> String {
+        parse_json(text).expect_err("it should have been refused").code
+    }
+
+    #[test]
+    fn a_member_given_twice_is_refused_however_deep_and_however_written() {
+        assert_eq!(code(r#"{"a":1,"a":1}"#), "duplicate_member");
+        assert_eq!(code(r#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#), "duplicate_member");
+        assert_eq!(code(r#"{"direction":"in","\u0064irection":"out"}"#), "duplicate_member");
+        assert_eq!(parse_json(r#"{"a":{"c":1},"b":{"c":1}}"#).unwrap(), json!({"a": {"c": 1}, "b": {"c": 1}}));
+        assert_eq!(code(r#"{"a":1} {"b":2}"#), "broken_json");
+        assert_eq!(code(&"[".repeat(100_000)), "broken_json");
+    }
+
+    #[test]
+    fn a_zero_fraction_is_a_whole_number_and_no_other_fraction_is() {
+        assert_eq!(parse_json("31240.0").unwrap(), json!(31240));
+        assert_eq!(parse_json("3.124e4").unwrap(), json!(31240));
+        assert_eq!(parse_json("31240.5").unwrap(), json!(31240.5));
+        assert_eq!(parse_json("1e300").unwrap(), json!(1e300));
+        assert_eq!(parse_json("18446744073709551615").unwrap(), json!(u64::MAX));
+    }
+
+    #[test]
+    fn text_is_utf_8_or_says_with_its_mark_what_else_it_is() {
+        let utf16 = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            ['\u{feff}'].into_iter().chain(text.chars()).collect::<String>().encode_utf16().flat_map(order).collect()
+        };
+        let plate = "{\"plate\":\"22 أ 33\"}";
+        assert_eq!(decode_text(plate.as_bytes()).unwrap(), plate);
+        assert_eq!(decode_text(format!("\u{feff}{plate}").as_bytes()).unwrap(), plate);
+        assert_eq!(decode_text(&utf16(plate, u16::to_le_bytes)).unwrap(), plate);
+        assert_eq!(decode_text(&utf16(plate, u16::to_be_bytes)).unwrap(), plate);
+
+        let refused = |bytes: &[u8], name: &str| {
+            let problem = decode_text(bytes).unwrap_err();
+            assert_eq!(problem.code, "bad_encoding");
+            assert!(problem.detail.contains(name), "{}", problem.detail);
+        };
+        refused(&utf16(plate, u16::to_le_bytes)[2..], "UTF-16");
+        refused(&utf16(plate, u16::to_be_bytes)[2..], "UTF-16");
+        refused(&utf16(plate, u16::to_le_bytes)[..7], "UTF-16");
+        refused(&[0xFF, 0xFE, 0, 0, b'{', 0, 0, 0], "UTF-32");
+        refused(b"{\"plate\":\"22 \xC7 33\"}", "Windows-1256");
+    }
+
+    #[test]
+    fn a_hash_is_of_what_is_said_and_not_of_how_it_is_written() {
+        let hash = |text: &str| content_hash(&[&parse_json(text).unwrap()]);
+        assert_eq!(hash(r#"{"a":1,"b":[1,2]}"#), hash(r#" { "b" : [1, 2.0], "a": 1 } "#));
+        let all = [
+            r#"{"a":1}"#,
+            r#"{"a":"1"}"#,
+            r#"["a",1]"#,
+            r#"{"a":null}"#,
+            "{}",
+            "[]",
+            "null",
+            "\"\"",
+            "[[],[]]",
+            "[[[]]]",
+        ];
+        for (n, one) in all.iter().enumerate() {
+            for other in &all[n + 1..] {
+                assert_ne!(hash(one), hash(other), "{one} {other}");
+            }
+        }
+        let near = [18_446_744_073_709_551_615_u64, 18_446_744_073_709_551_614];
+        assert_ne!(content_hash(&[&json!(near[0])]), content_hash(&[&json!(near[1])]));
+    }
+}

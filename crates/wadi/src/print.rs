@@ -1,0 +1,128 @@
+//! What goes to a terminal: nothing of it moves the cursor, hides a word or ends the process.
+//!
+//! Texts of records were written by others. A control character among them is shown as an escape, and so is one that turns
+//! the direction of what stands around it: a plate reads as it was given.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, Write},
+};
+use wadi_node::is_hidden;
+
+/// A text of somebody else's in one line.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c.is_control() || is_hidden(c))
+}
+
+/// A text of several lines, ours with others' words in it.
+pub(crate) fn shown_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c != '\n' && (c.is_control() || is_hidden(c)))
+}
+
+/// JSON as it is printed. Such characters stand in its strings alone, where an escape says the same.
+pub(crate) fn shown_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(|c| c != '\n' && is_hidden(c)) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match c {
+            '\n' => out.push(c),
+            c if is_hidden(c) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    out += &format!("\\u{unit:04x}");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.into()
+}
+
+fn escape(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&hides) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match hides(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out.into()
+}
+
+/// Writes a line, or several, to standard output. Whoever reads may have read enough, as `head` has: that ends nothing here.
+pub(crate) fn line(text: fmt::Arguments<'_>) {
+    let text = text.to_string();
+    let shown = if text.starts_with(['{', '[']) { shown_json(&text) } else { shown_lines(&text) };
+    let _ = writeln!(io::stdout(), "{shown}");
+}
+
+/// Clears the terminal.
+pub(crate) fn clear() {
+    let _ = write!(io::stdout(), "\x1b[2J\x1b[H");
+}
+
+/// Writes a line to standard error, which may be gone, too.
+pub(crate) fn error_line(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{}", shown_lines(&text.to_string()));
+}
+
+/// As the standard library's macro, for a reader who may go at any time: that one panics then.
+macro_rules! print_line {
+    ($($text:tt)*) => { $crate::print::line(format_args!($($text)*)) };
+}
+/// The same to standard error.
+macro_rules! print_error {
+    ($($text:tt)*) => { $crate::print::error_line(format_args!($($text)*)) };
+}
+pub(crate) use {print_error, print_line};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_would_move_the_cursor_or_turn_a_line_is_seen_as_what_it_is() {
+        assert_eq!(shown("OF\n3\u{1b}[2J"), "OF\\u{a}3\\u{1b}[2J");
+        assert_eq!(shown("11\u{202e}A\u{9b}"), "11\\u{202e}A\\u{9b}");
+        assert_eq!(shown("٢٢ أ ١٢٣٤٥"), "٢٢ أ ١٢٣٤٥");
+        assert_eq!(shown_lines("a\nb\rc"), "a\nb\\u{d}c");
+        let json = serde_json::json!({"n": "x\u{9b}y\u{202e}z\u{7f}\u{1b}"});
+        let printed = shown_json(&json.to_string()).into_owned();
+        assert!(!printed.chars().any(is_hidden), "{printed}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), json);
+    }
+
+    fn sources(dir: &Path, out: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, out);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                out.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_printed_by_what_panics_when_its_reader_has_gone() {
+        let mut files = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+        let panics = ["print", "println", "eprint", "eprintln"].map(|name| format!("{name}!("));
+        let is_word = |before: Option<char>| before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        for (path, text) in files {
+            for macro_name in &panics {
+                let found = text.match_indices(macro_name.as_str());
+                let before = |at: usize| text.get(..at).and_then(|t| t.chars().next_back());
+                let alone = found.filter(|(at, _)| !is_word(before(*at))).count();
+                assert_eq!(alone, 0, "{path} uses {macro_name}");
+            }
+        }
+    }
+}
