@@ -4,6 +4,10 @@
 //! through one queue of bounded length. Its desk works them off in groups: each group becomes one batch, one commit, one
 //! signature for each log it touched. Reads go to the store directly.
 
+// What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
+#![deny(clippy::string_slice)]
+
+mod book_cache;
 mod bundle;
 mod bundle_export;
 mod bundle_import;
@@ -12,24 +16,34 @@ mod commit;
 mod compare;
 mod compare_pages;
 mod desk;
+mod dossiers;
+mod due;
 mod error;
 mod evidence;
 mod excerpt;
 #[cfg(test)]
 mod guarded_field_tests;
 mod history;
+mod holds_on;
+mod hub_time;
 mod ingest;
 mod judging;
 mod life;
+mod known_time;
 mod link;
 mod mend;
 mod node;
 #[cfg(test)]
 mod order_tests;
+mod publishing;
 mod quarantine;
+mod questions;
 mod read;
 mod receipt;
 mod reconciler;
+#[cfg(test)]
+mod reconciler_tests;
+mod repeats;
 mod replica_digest;
 mod resync;
 mod resync_run;
@@ -38,6 +52,8 @@ mod salvage;
 mod scrub;
 mod scrub_rest;
 mod stretches;
+mod suspects;
+mod tasks;
 mod wants;
 mod watermarks;
 mod write;
@@ -47,13 +63,16 @@ pub use bundle_import::{BundleTaken, NotTaken, Waits};
 pub use clock::{Clock, SystemClock};
 pub use error::NodeError;
 pub use history::{History, HistoryLine, Knew};
+pub use known_time::KnownTime;
 pub use life::{FindingAct, FindingDone};
 pub use link::{Arriving, Leaving, run_late_link, run_link};
 pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
 pub use quarantine::Quarantined;
-pub use read::{Safety, ScopeDigest, Status};
+pub use read::{DETAINED, Safety, ScopeDigest, Status};
 pub use replica_digest::run_replica_digests;
 pub use resync::{PlannedLog, RangeProgress, Resync, ResyncState};
 pub use room::{BallastMove, Look, Room, RoomKeeper, RoomLevel, RoomPlan};
 pub use scrub::{Damage, ScrubPace, ScrubStatus};
-pub use write::{Based, Target, Write, Written};
+pub use suspects::{Suspect, Suspects, TaskEnd};
+pub use tasks::Tasks;
+pub use write::{Based, Target, Write, Written, check_name, is_hidden};

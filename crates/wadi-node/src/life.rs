@@ -8,10 +8,13 @@ use crate::{
 };
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use wadi_log::Role;
-use wadi_reconcile::Fact;
+use wadi_log::{RecordId, Role};
+use wadi_reconcile::{Fact, RULE_FAILED, RULES};
 use wadi_record::Draft;
-use wadi_store::{FindingFilter, FindingRow};
+use wadi_store::{FindingFilter, FindingRow, RecordRow};
+
+/// Records with published findings that are read together.
+const PAGE: u32 = 256;
 
 /// An act on a finding.
 #[derive(Clone, PartialEq, Debug)]
@@ -102,38 +105,52 @@ fn event(row: &FindingRow, life: &Json, act: &FindingAct, officer: &str) -> Resu
     })
 }
 
-impl Node {
-    /// What the hub published on records held here, and what became of it.
-    pub async fn published_findings(&self, filter: &FindingFilter) -> Result<Vec<Json>, NodeError> {
-        let mut out = Vec::new();
-        for row in self.store.by_term("finding", "published", 500).await? {
-            let facts = facts(&row);
-            let mut latest: BTreeMap<&str, Fact<'_>> = BTreeMap::new();
-            for said in facts.of_findings().filter(|e| e.kind() == "finding" && e.counts()) {
-                latest.insert(said.text("finding").unwrap_or_default(), said);
-            }
-            for (id, said) in latest {
-                let text = |m| said.text(m).unwrap_or_default();
-                let life = wadi_reconcile::life(&facts, id, text("evidence"));
-                let wanted = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|w| w == is);
-                if text("phase") == "WITHDRAWN"
-                    || !wanted(&filter.rule, text("rule"))
-                    || !wanted(&filter.phase, text("phase"))
-                    || !wanted(&filter.crossing, &row.crossing)
-                    || !wanted(&filter.state, life.state)
-                    || !wanted(&filter.assignee, &life.assignee)
-                {
-                    continue;
-                }
-                out.push(json!({
-                    "finding": id, "rule": text("rule"), "phase": text("phase"), "record": row.printed,
-                    "crossing": row.crossing, "text": text("text"), "evidence_digest": text("evidence"),
-                    "at_ms": said.at_ms(), "state": life.state, "assignee": life.assignee, "life": life.json(),
-                }));
-            }
+/// What the hub published on one record, as far as a filter takes it: severity, time, and the finding as JSON.
+fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64, Json)>) {
+    let facts = facts(row);
+    let mut latest: BTreeMap<&str, Fact<'_>> = BTreeMap::new();
+    for said in facts.of_findings().filter(|e| e.kind() == "finding" && e.counts()) {
+        latest.insert(said.text("finding").unwrap_or_default(), said);
+    }
+
+    for (id, said) in latest {
+        let text = |m| said.text(m).unwrap_or_default();
+        let life = wadi_reconcile::life(&facts, id, text("evidence"));
+        let wanted = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|w| w == is);
+        if text("phase") == "WITHDRAWN"
+            || !wanted(&filter.rule, text("rule"))
+            || !wanted(&filter.phase, text("phase"))
+            || !wanted(&filter.crossing, &row.crossing)
+            || !wanted(&filter.state, life.state)
+            || !wanted(&filter.assignee, &life.assignee)
+        {
+            continue;
         }
+        let rule = RULES.iter().chain([&RULE_FAILED]).find(|r| r.code == text("rule"));
+        let json = json!({
+            "finding": id, "rule": text("rule"), "phase": text("phase"), "record": row.printed,
+            "crossing": row.crossing, "text": text("text"), "evidence_digest": text("evidence"),
+            "at_ms": said.at_ms(), "state": life.state, "assignee": life.assignee, "life": life.json(),
+        });
+        out.push((rule.map_or(u8::MAX, |r| r.severity), said.at_ms(), json));
+    }
+}
+
+impl Node {
+    /// What the hub published on records held here, and what became of it: the most severe first, of those the oldest.
+    pub async fn published_findings(&self, filter: &FindingFilter) -> Result<Vec<Json>, NodeError> {
+        let mut out: Vec<(u8, i64, Json)> = Vec::new();
+        let mut after: Option<RecordId> = None;
+        loop {
+            // All of them, page by page: nobody's many records hide another's.
+            let page = self.store.by_term("finding", "published", after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            page.iter().for_each(|row| published_on(row, filter, &mut out));
+        }
+        out.sort_by(|a, b| (a.0, a.1, a.2["finding"].as_str()).cmp(&(b.0, b.1, b.2["finding"].as_str())));
         out.truncate(filter.limit as usize);
-        Ok(out)
+        Ok(out.into_iter().map(|(_, _, json)| json).collect())
     }
 
     /// Has every record looked at afresh.

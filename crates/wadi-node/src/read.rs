@@ -8,10 +8,7 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
-};
+use std::collections::BTreeMap;
 use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
 use wadi_store::{AnchorState, RecordFilter, RecordRow, StoredEntry};
@@ -301,6 +298,7 @@ impl Node {
             }
         }
         let name = |n: &NodeId| self.with_control(|c| c.enrolment(n).map_or_else(|| n.to_string(), |e| e.name.clone()));
+        let watermarks = self.watermarks.read().expect("no panic holds it").clone();
         let status = Status {
             node: self.me.name.clone(),
             id: self.id().to_string(),
@@ -314,7 +312,7 @@ impl Node {
             refused: counts.refused,
             findings: counts.findings,
             overdue: self.overdue().await?,
-            watermarks: self.watermarks.read().expect("no panic holds it").clone(),
+            watermarks,
             carried_bytes: counts.carried_bytes,
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),

@@ -2,13 +2,17 @@
 //!
 //! A task of its own beside the desk. How far it has come is committed with the findings, so that a crash costs no record
 //! its look; a dossier is a pure function of the store, so looking twice changes nothing. Dossiers of many records are read
-//! together, by a bounded number of statements.
+//! together, by a bounded number of statements, and each is asked for once. It wakes when a record changed, when a crossing
+//! was heard further, and by itself now and then: time passes, and makes findings firm, without anybody writing anything.
 
 use crate::{
+    dossiers::{Gathered, Parts},
+    due,
     error::NodeError,
     judging::SeenIndex,
     node::{Event, Node},
-    write::{Target, Write},
+    publishing::{Edition, News, Unpublished, caused_by},
+    suspects::Suspect,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,26 +21,29 @@ use std::{
 };
 use tokio::sync::Notify;
 use wadi_log::{Body, Hash, Lane, LogId, RecordId, Reference, VerifiedEntry};
-use wadi_reconcile::{Dossier, Facts, Finding, Phase, asks, life, reconcile};
-use wadi_record::{Draft, Kind, Policy, SYSTEM_OFFICER};
-use wadi_store::{Batch, FindingRow, LocalKey, RecordRow, Store, StoreError, TermQuery};
+use wadi_reconcile::{Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged};
+use wadi_record::{Kind, Policy};
+use wadi_store::{Batch, FindingFilter, FindingRow, LocalKey, RecordRow, Store, StoreError};
 
-/// Records that share one term with another, of which a dossier takes those nearest in time.
-const PER_TERM: u32 = 32;
-/// Records linked to one that a dossier takes at most.
-const LINKED_MAX: usize = 64;
-/// Records of its cohorts: a device's numbers before and after, and what shares a plate's shape or an HS code.
-const PEERS_MAX: usize = 512;
+/// The reconciler's name among the tasks.
+pub(crate) const TASK: &str = "reconciler";
 /// Changes looked at together.
 const CHANGES: u32 = 256;
-/// Anchors whose dossiers are read together.
+/// Anchors whose dossiers are read together, and kept with one commit.
 const ANCHORS: usize = 256;
 /// Entries read at once where one that is looked for is damaged.
 const SEEN_PAGE: u32 = 512;
-/// Times beyond these, some hundred million years from now, are nobody's: no sum of them overflows in any engine.
-const TIME_MS_MAX: i64 = 1 << 61;
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a time has passed that something waits for.
+const TICK: Duration = Duration::from_secs(5);
+/// Records with crowded dossiers that are remembered, to be counted.
+const CROWDED_MAX: usize = 1_024;
+/// The alarms, by what they are about.
+const CROWDED: &str = "dossiers cut";
+const FAILED: &str = "rules failed";
+/// The phase of a finding that was published and that something explained since.
+const WITHDRAWN: &str = "WITHDRAWN";
 
 pub(crate) struct Reconciler {
     node: Weak<Node>,
@@ -44,33 +51,40 @@ pub(crate) struct Reconciler {
     watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     wake: Arc<Notify>,
     cursor: i64,
+    /// Through which times crossings were heard when it was last looked at what waits for them.
     heard: BTreeMap<String, i64>,
+    unpublished: Unpublished,
+    /// Records whose dossiers somebody seems to fill, by their printed ids.
+    crowded: BTreeMap<RecordId, String>,
 }
 
-/// What one record's dossier is made of.
-struct Asked {
-    linked: BTreeSet<RecordId>,
-    peers: BTreeSet<RecordId>,
+/// What looking at some records came to.
+#[derive(Default)]
+struct Looked {
+    batch: Batch,
+    editions: Vec<Edition>,
+    /// Whether rules failed, or no longer do.
+    failures: bool,
 }
 
 impl Reconciler {
     pub(crate) fn new(node: &Arc<Node>, watermarks: Arc<RwLock<BTreeMap<String, i64>>>, wake: Arc<Notify>) -> Self {
-        let (store, heard) = (node.store.clone(), BTreeMap::new());
-        Self { node: Arc::downgrade(node), store, watermarks, wake, cursor: 0, heard }
+        Self {
+            node: Arc::downgrade(node),
+            store: node.store.clone(),
+            watermarks,
+            wake,
+            cursor: 0,
+            heard: BTreeMap::new(),
+            unpublished: Unpublished::default(),
+            crowded: BTreeMap::new(),
+        }
     }
 
     pub(crate) async fn run(mut self) {
-        loop {
-            match self.store.local("reconcile", "cursor").await {
-                Ok(cursor) => {
-                    self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
-                    break;
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the reconciler cannot read how far it has come");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
+        while let Err(error) = self.recall().await {
+            tracing::error!(%error, "the reconciler cannot read how far it has come");
+            tokio::time::sleep(PAUSE).await;
         }
         loop {
             let Some(node) = self.node.upgrade() else { return };
@@ -85,7 +99,7 @@ impl Reconciler {
                 Ok(false) => {
                     node.reconciler_rests.fetch_add(1, Ordering::Relaxed);
                     drop(node);
-                    self.wake.notified().await;
+                    let _ = tokio::time::timeout(TICK, self.wake.notified()).await;
                 }
                 Err(error) => {
                     tracing::error!(%error, "reconciling failed; it is tried again");
@@ -100,6 +114,17 @@ impl Reconciler {
         }
     }
 
+    /// How far it had come, and what was left to say, when the node stopped.
+    async fn recall(&mut self) -> Result<(), StoreError> {
+        let cursor = self.store.local("reconcile", "cursor").await?;
+        self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
+        self.unpublished = Unpublished::read(&self.store.local_all(Unpublished::scope()).await?);
+        if let Some(node) = self.node.upgrade() {
+            self.alarm_of_failures(&node).await?;
+        }
+        Ok(())
+    }
+
     /// Looks at the next changes, or at findings whose time has come. Returns whether there was anything.
     async fn step(&mut self, node: &Arc<Node>) -> Result<bool, StoreError> {
         if node.recheck.swap(false, Ordering::Relaxed) {
@@ -109,156 +134,178 @@ impl Reconciler {
         if let Some(last) = changes.last() {
             let cursor = last.cursor;
             let rows: Vec<RecordRow> = changes.into_iter().map(|c| c.record).collect();
-            let anchors = self.with_neighbours(rows).await?;
-            self.look(node, anchors, Some(cursor)).await?;
+            self.look_around(node, rows, cursor).await?;
             self.cursor = cursor;
             node.reconciled.store(cursor, Ordering::Relaxed);
             return Ok(true);
         }
-        let heard = self.watermarks.read().expect("no panic holds it").clone();
-        if heard == self.heard {
-            return Ok(false);
+
+        let heard = self.heard_now(node);
+        let mut due: BTreeSet<RecordId> = self.unpublished.due(node.now_ms()).into_iter().collect();
+        for (after_ms, through_ms) in due::passed(&self.heard, &heard) {
+            due.extend(self.store.findings_due(after_ms, through_ms).await?);
         }
-        let through = heard.values().copied().max().unwrap_or(0);
-        let due = self.store.findings_due(through).await?;
-        let rows = self.rows(&due).await?;
-        self.look(node, rows, None).await?;
+        let due: Vec<RecordId> = due.into_iter().collect();
+        self.look(node, &due, Gathered::default(), None).await?;
         self.heard = heard;
-        Ok(true)
+        Ok(!due.is_empty())
     }
 
-    async fn rows(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
-        let mut out = Vec::with_capacity(ids.len());
-        for part in ids.chunks(ANCHORS) {
-            out.extend(self.store.records_by_id(part).await?);
-        }
-        Ok(out)
+    /// Through which time each crossing is heard by now. The hub has all of its own words at any time.
+    fn heard_now(&self, node: &Node) -> BTreeMap<String, i64> {
+        let mut heard = self.watermarks.read().expect("no panic holds it").clone();
+        let hub = heard.entry("HUB".into()).or_insert(i64::MIN);
+        *hub = node.time().now_ms().max(*hub);
+        heard
     }
 
-    /// These records and all whose dossiers they belong to.
-    async fn with_neighbours(&self, rows: Vec<RecordRow>) -> Result<Vec<RecordRow>, StoreError> {
+    /// Looks at these records and at all whose dossiers they belong to.
+    async fn look_around(&mut self, node: &Arc<Node>, rows: Vec<RecordRow>, cursor: i64) -> Result<(), StoreError> {
         let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
+        let mut gathered = Gathered::default();
+        rows.iter().for_each(|row| gathered.know(row));
+        drop(rows);
+
         let gone = self.store.terms_gone_of(&ids).await?;
-        let (asked, mut known) = self.ask(&rows, gone).await?;
-        let wanted: BTreeSet<RecordId> = asked
-            .iter()
-            .flat_map(|a| a.linked.iter().chain(&a.peers))
-            .chain(rows.iter().map(|r| &r.id))
-            .copied()
-            .collect();
-        known.extend(rows.into_iter().map(|r| (r.id, r)));
-        Ok(wanted.iter().filter_map(|id| known.remove(id)).collect())
+        gathered.ask(node, &ids, gone).await?;
+        let anchors: Vec<RecordId> = gathered.anchors().into_iter().collect();
+        self.look(node, &anchors, gathered, Some(cursor)).await
     }
 
-    /// Which records belong into the dossiers of these, and the rows of them; those that did by terms since gone, too.
-    async fn ask(
-        &self,
-        rows: &[RecordRow],
-        gone: Vec<(RecordId, String, String, i64)>,
-    ) -> Result<(Vec<Asked>, HashMap<RecordId, RecordRow>), StoreError> {
-        let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
-        let mut terms: HashMap<RecordId, Vec<(String, String)>> = HashMap::new();
-        for (id, what, value) in self.store.terms_of(&ids).await? {
-            terms.entry(id).or_default().push((what, value));
-        }
-        let mut before: HashMap<RecordId, BTreeMap<i64, Vec<(String, String)>>> = HashMap::new();
-        for (id, what, value, born_ms) in gone {
-            before.entry(id).or_default().entry(born_ms).or_default().push((what, value));
-        }
-        let policy = self.policy();
-        let window_ms = i64::from(policy.dossier_window_h) * 3_600_000;
-        let (mut queries, mut cohort, mut named) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut asked = Vec::with_capacity(rows.len());
-        for (asker, row) in rows.iter().enumerate() {
-            let mut each = vec![(row.born_ms, terms.remove(&row.id).unwrap_or_default())];
-            each.extend(before.remove(&row.id).unwrap_or_default());
-            let mut linked = BTreeSet::new();
-            for (born_ms, own) in each {
-                // What an author claims: anything at all.
-                let born_ms = born_ms.clamp(-TIME_MS_MAX, TIME_MS_MAX);
-                let links =
-                    own.iter().filter(|(what, _)| what == "link").filter_map(|(_, id)| id.parse::<RecordId>().ok());
-                linked.extend(links.take(LINKED_MAX));
-                for ask in asks(&row.id.to_string(), &own, &policy) {
-                    let (asker_no, between_ms) = (queries.len(), (born_ms - window_ms, born_ms + window_ms));
-                    queries.push(TermQuery { asker: asker_no, what: ask.what.into(), value: ask.value, between_ms });
-                    cohort.push((asker, ask.cohort));
-                }
-            }
-            named.extend(linked.iter().copied());
-            asked.push(Asked { linked, peers: BTreeSet::new() });
-        }
-        let mut known: HashMap<RecordId, RecordRow> = HashMap::new();
-        for (query, row) in self.store.near(&queries, PER_TERM).await? {
-            let (asker, of_cohort) = cohort[query];
-            let into = if of_cohort { &mut asked[asker].peers } else { &mut asked[asker].linked };
-            into.insert(row.id);
-            known.insert(row.id, row);
-        }
-        let missing: Vec<RecordId> = named.into_iter().filter(|id| !known.contains_key(id)).collect();
-        for row in self.rows(&missing).await? {
-            known.insert(row.id, row);
-        }
-        for (asked, row) in asked.iter_mut().zip(rows) {
-            asked.linked.remove(&row.id);
-            asked.peers.remove(&row.id);
-            asked.peers.retain(|id| !asked.linked.contains(id));
-        }
-        Ok((asked, known))
-    }
-
-    fn policy(&self) -> Policy {
-        self.node.upgrade().map(|n| n.policy_now()).unwrap_or_default()
-    }
-
-    /// Makes the dossiers of these anchors and keeps what the rules find, and the cursor with it.
-    async fn look(&self, node: &Arc<Node>, anchors: Vec<RecordRow>, cursor: Option<i64>) -> Result<(), StoreError> {
-        let policy = self.policy();
-        let watermarks = self.watermarks.read().expect("no panic holds it").clone();
-        let mut batch = Batch { at_ms: node.now_ms(), ..Batch::default() };
-        let mut publish = Vec::new();
+    /// Makes the dossiers of these anchors and keeps what the rules find, and in the end the cursor with it.
+    async fn look(
+        &mut self,
+        node: &Arc<Node>,
+        anchors: &[RecordId],
+        mut gathered: Gathered,
+        cursor: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let mut failures = false;
         for part in anchors.chunks(ANCHORS) {
-            let (asked, rows) = self.ask(part, Vec::new()).await?;
-            let mut facts: HashMap<RecordId, Facts> = rows.values().map(|r| (r.id, facts(r))).collect();
-            let ids: Vec<RecordId> = part.iter().map(|r| r.id).collect();
-            let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
-            for f in self.store.findings_of(&ids).await? {
-                before.entry(f.anchor).or_default().push(f);
-            }
-            for (row, asked) in part.iter().zip(asked) {
-                let anchor = facts.entry(row.id).or_insert_with(|| self::facts(row)).clone();
-                let take = |ids: &BTreeSet<RecordId>, most| -> Vec<Facts> {
-                    ids.iter().filter_map(|id| facts.get(id)).take(most).cloned().collect()
-                };
-                let (linked, peers) = (take(&asked.linked, LINKED_MAX), take(&asked.peers, PEERS_MAX));
-                let revoked = node.with_control(|c| {
-                    let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
-                    officers.into_iter().filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?))).collect()
-                });
-                let knew = self.knew(&anchor, &linked).await?;
-                let (policy, watermarks) = (policy.clone(), watermarks.clone());
-                let dossier = Dossier { anchor, linked, peers, watermarks, policy, revoked, knew };
-                let before = before.remove(&row.id).unwrap_or_default();
-                keep(row.id, &dossier, before, &mut batch, &mut publish);
+            let unasked: Vec<RecordId> = part.iter().filter(|id| !gathered.has(id)).copied().collect();
+            gathered.ask(node, &unasked, Vec::new()).await?;
+            let mut looked = self.judge(node, part, &gathered).await?;
+            self.publish(node, &mut looked).await?;
+            failures |= looked.failures;
+            if !looked.batch.is_empty() {
+                self.store.commit(looked.batch).await?;
             }
         }
-        // First said, then kept: should the power fail in between, it is found said already.
-        for (write, done) in publish.iter().zip(node.write_all(publish.clone()).await) {
-            match done {
-                Ok(_) => {}
-                // These records are looked at once more; what was said of them is found said.
-                Err(NodeError::Store(error)) if error.is_passing() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(%error, target = ?write.target, "a finding could not be published");
+
+        if let Some(cursor) = cursor {
+            let value = cursor.to_string();
+            let local = vec![LocalKey { scope: "reconcile".into(), key: "cursor".into(), value }];
+            let batch = Batch { at_ms: node.now_ms(), gone_seen: Some(cursor), local, ..Batch::default() };
+            self.store.commit(batch).await?;
+        }
+        if failures {
+            self.alarm_of_failures(node).await?;
+        }
+        Ok(())
+    }
+
+    /// What the rules find on these anchors.
+    async fn judge(
+        &mut self,
+        node: &Arc<Node>,
+        anchors: &[RecordId],
+        gathered: &Gathered,
+    ) -> Result<Looked, StoreError> {
+        let policy = node.policy_now();
+        let watermarks = self.heard_now(node);
+        let mut looked = Looked { batch: Batch { at_ms: node.now_ms(), ..Batch::default() }, ..Looked::default() };
+        let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
+        for f in self.store.findings_of(anchors).await? {
+            before.entry(f.anchor).or_default().push(f);
+        }
+
+        for id in anchors {
+            // A look at this record once ended the reconciler: its findings stand as they are, and the alarm names it.
+            if node.suspects.has_record(id) {
+                continue;
+            }
+            node.tasks.at(TASK, vec![Suspect::Record { record: id.to_string() }]);
+            let Some(anchor) = gathered.facts_of(id).cloned() else {
+                looked.batch.local_gone.extend(self.unpublished.forget(*id));
+                continue;
+            };
+            let Parts { linked, peers, cut, crowded } = gathered.parts(id);
+            self.note_crowded(node, *id, &anchor, crowded);
+            let revoked = node.with_control(|c| {
+                let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
+                officers.into_iter().filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?))).collect()
+            });
+            let knew = self.knew(&anchor, &linked).await?;
+            let (policy, watermarks) = (policy.clone(), watermarks.clone());
+            let dossier = Dossier { anchor, linked, peers, watermarks, policy, revoked, knew, cut };
+            let before = before.remove(id).unwrap_or_default();
+            keep(*id, &dossier, before, node.now_ms(), &mut looked);
+        }
+        node.tasks.at(TASK, Vec::new());
+        Ok(looked)
+    }
+
+    /// First said, then kept: should the power fail in between, it is found said already.
+    async fn publish(&mut self, node: &Arc<Node>, looked: &mut Looked) -> Result<(), StoreError> {
+        let writes: Vec<_> = looked.editions.iter().flat_map(|e| e.writes.iter().cloned()).collect();
+        let mut answers = node.write_all(writes).await.into_iter();
+        for edition in &looked.editions {
+            let mut failed = false;
+            for done in answers.by_ref().take(edition.writes.len()) {
+                match done {
+                    Ok(_) => {}
+                    // These records are looked at once more; what was said of them is found said.
+                    Err(NodeError::Store(error)) if error.is_passing() => return Err(error),
+                    Err(error) => {
+                        failed = true;
+                        tracing::warn!(%error, record = %edition.record, "a finding could not be published; it is tried again");
+                    }
                 }
             }
+            match edition.settle(node, &mut self.unpublished, failed) {
+                Some(Ok(key)) => looked.batch.local.push(key),
+                Some(Err(gone)) => looked.batch.local_gone.push(gone),
+                None => {}
+            }
         }
-        if let Some(cursor) = cursor {
-            batch.gone_seen = Some(cursor);
-            let value = cursor.to_string();
-            batch.local.push(LocalKey { scope: "reconcile".into(), key: "cursor".into(), value });
+        Ok(())
+    }
+
+    /// Somebody fills the dossier of a record, or no longer does.
+    fn note_crowded(&mut self, node: &Node, id: RecordId, anchor: &Facts, crowded: bool) {
+        let known = self.crowded.contains_key(&id);
+        if known == crowded || crowded && self.crowded.len() >= CROWDED_MAX {
+            return;
         }
-        if batch.is_empty() { Ok(()) } else { self.store.commit(batch).await }
+        match crowded {
+            true => drop(self.crowded.insert(id, anchor.printed().to_string())),
+            false => drop(self.crowded.remove(&id)),
+        }
+        let alarm = self.crowded.values().next().map(|first| {
+            let count = self.crowded.len();
+            format!(
+                "more records than anybody honest makes belong to {count} records, {first} among them; of those the rules \
+                 saw only the nearest, and all their open holds"
+            )
+        });
+        node.set_alarm(CROWDED, alarm);
+    }
+
+    /// Says, or stops saying, that rules failed on records.
+    async fn alarm_of_failures(&self, node: &Node) -> Result<(), StoreError> {
+        let rule = Some(RULE_FAILED.code.to_string());
+        let filter = FindingFilter { rule, limit: 1, ..FindingFilter::default() };
+        let count: i64 = self.store.finding_counts(&filter).await?.iter().map(|(_, _, _, n)| *n).sum();
+        let first = self.store.findings(&filter).await?;
+        let alarm = first.first().map(|f| {
+            let record = f.anchor;
+            format!(
+                "rules failed on records {count} times, on {record} among them: see the findings of rule {}",
+                f.rule
+            )
+        });
+        node.set_alarm(FAILED, alarm);
+        Ok(())
     }
 
     /// Of a hold's releases: which placements of linked holds their authors had taken in.
@@ -267,15 +314,21 @@ impl Reconciler {
         if !anchor.is_hold() {
             return Ok(out);
         }
-        let placed: Vec<Reference> = linked
+        let placed: BTreeSet<Reference> = linked
             .iter()
             .filter(|h| h.is_hold())
-            .flat_map(|h| h.events("hold.placed"))
-            .filter_map(|e| e.entry().parse().ok())
+            .flat_map(|h| h.placements())
+            .filter_map(|entry| entry.parse().ok())
             .collect();
-        let released: Vec<Reference> = anchor.events("released").filter_map(|e| e.entry().parse().ok()).collect();
-        for decision in released.iter().filter(|_| !placed.is_empty()) {
-            let index = seen_index(&*self.store, &decision.log).await?;
+        let released: BTreeSet<Reference> =
+            anchor.events("released").filter_map(|e| e.entry().parse().ok()).filter(|_| !placed.is_empty()).collect();
+
+        let mut seen: Option<(LogId, SeenIndex)> = None;
+        for decision in released {
+            let index = match seen.take() {
+                Some((log, index)) if log == decision.log => index,
+                _ => seen_index(&*self.store, &decision.log).await?,
+            };
             for other in &placed {
                 let covered = index.covered(decision.seq, &other.log) > other.seq;
                 // What its own node said before, it knew.
@@ -283,6 +336,7 @@ impl Reconciler {
                     out.insert((decision.to_string(), other.to_string()));
                 }
             }
+            seen = Some((decision.log, index));
         }
         Ok(out)
     }
@@ -325,38 +379,57 @@ async fn seen_that_read(store: &dyn Store, log: &LogId) -> Result<Vec<VerifiedEn
 
 /// A record as the rules see it.
 pub(crate) fn facts(row: &RecordRow) -> Facts {
-    let mut json: serde_json::Value = serde_json::from_str(&row.json).unwrap_or_default();
-    json["born_ms"] = row.born_ms.into();
-    Facts { id: row.id.to_string(), json: Arc::new(json) }
+    let kind = Lane::from_u8(row.lane).ok().and_then(Kind::of_lane).map_or("", Kind::name);
+    Facts::read(row.id.to_string(), &row.printed, kind, &row.crossing, &row.json, row.born_ms)
 }
 
 /// What the rules find on one anchor: rows that changed, those that are gone, and what has to be said of it.
-fn keep(id: RecordId, dossier: &Dossier, before: Vec<FindingRow>, batch: &mut Batch, publish: &mut Vec<Write>) {
+fn keep(id: RecordId, dossier: &Dossier, before: Vec<FindingRow>, now_ms: i64, looked: &mut Looked) {
     let anchor = &dossier.anchor;
+    let all = reconcile(dossier);
+    let mut news = Vec::new();
     let mut gone: BTreeMap<String, &FindingRow> = before.iter().map(|f| (f.id.clone(), f)).collect();
-    for found in reconcile(dossier) {
+    for found in &all {
         gone.remove(&found.id);
-        let now = (found.phase.name().to_string(), found.evidence_digest.clone());
-        if found.phase == Phase::Firm && found.life.published.as_ref() != Some(&now) {
-            publish.extend(say(id, anchor, &found.id, found.rule.code, &now, &found.contradiction.text));
+        let row = finding_row(id, anchor, found);
+        let said = found.life.published.as_ref();
+        let is_said = said.is_some_and(|(phase, evidence)| *phase == row.phase && *evidence == row.evidence);
+        if found.phase == Phase::Firm && !is_said {
+            news.push(News {
+                severity: row.severity,
+                finding: row.id.clone(),
+                rule: row.rule.clone(),
+                phase: row.phase.clone(),
+                evidence: row.evidence.clone(),
+                text: found.contradiction.text.clone(),
+                caused_by: caused_by(found),
+            });
         }
-        let row = finding_row(id, anchor, &found);
         if !before.contains(&row) {
-            batch.findings.push(row);
+            looked.failures |= row.rule == RULE_FAILED.code;
+            looked.batch.findings.push(row);
         }
     }
-    for (finding, row) in gone {
+
+    // What a rule that failed found before stands, for nobody knows better.
+    for (finding, row) in gone.into_iter().filter(|(_, row)| !stands_unjudged(dossier, &all, &row.rule)) {
+        looked.failures |= row.rule == RULE_FAILED.code;
         let said = life(anchor, &finding, &row.evidence).published;
         if let Some((_, evidence)) = said.filter(|(phase, _)| phase != WITHDRAWN) {
-            let now = (WITHDRAWN.to_string(), evidence);
-            publish.extend(say(id, anchor, &finding, &row.rule, &now, "what has come since explains it"));
+            news.push(News {
+                severity: row.severity,
+                finding: finding.clone(),
+                rule: row.rule.clone(),
+                phase: WITHDRAWN.into(),
+                evidence,
+                text: "what has come since explains it".into(),
+                caused_by: None,
+            });
         }
-        batch.findings_gone.push(finding);
+        looked.batch.findings_gone.push(finding);
     }
+    looked.editions.push(Edition::new(id, anchor, news, now_ms));
 }
-
-/// The phase of a finding that was published and that something explained since.
-const WITHDRAWN: &str = "WITHDRAWN";
 
 fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
     FindingRow {
@@ -373,23 +446,6 @@ fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
         due_ms: found.contradiction.through_ms,
         json: found.json(facts).to_string(),
     }
-}
-
-/// The hub's word on the anchor record, so that the site concerned sees it.
-fn say(
-    id: RecordId,
-    anchor: &Facts,
-    finding: &str,
-    rule: &str,
-    (phase, evidence): &(String, String),
-    text: &str,
-) -> Option<Write> {
-    let kind: Kind = anchor.kind().parse().ok()?;
-    let said = serde_json::json!({
-        "finding": finding, "rule": rule, "phase": phase, "evidence": evidence,
-        "text": text.chars().take(500).collect::<String>(),
-    });
-    Some(Write::by(SYSTEM_OFFICER, "HUB", Target::On(id), Draft::new(kind).event("finding", said)))
 }
 
 impl Node {

@@ -113,7 +113,14 @@ impl ReplicaDigests {
             return Ok(0);
         }
         let waiting = node.store.waiting(WAITING_MAX).await?;
-        if waiting.len() >= WAITING_MAX as usize {
+        let too_many = waiting.len() >= WAITING_MAX as usize;
+        let alarm = || {
+            format!(
+                "{WAITING_MAX} entries and more wait for others: until they are fewer, this node says of no record what it holds"
+            )
+        };
+        node.set_alarm("replica digests", too_many.then(alarm));
+        if too_many {
             return Ok(0);
         }
         let waiting: BTreeSet<Scope> = waiting.iter().map(|w| (w.entry.log.lane, w.entry.log.crossing)).collect();

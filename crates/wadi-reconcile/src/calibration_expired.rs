@@ -14,11 +14,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     late.map(|(e, due)| {
         let scale = e.text("scale").unwrap_or_default();
         Contradiction::new(
-            e.id(),
+            format!("{scale} {due}"),
             e.at_ms(),
             format!("{} was weighed on {scale}, whose calibration ended on {due}", anchor.printed()),
-            json!({"weighing": e.entry(), "scale": scale, "calibration_due": due}),
+            json!({"scale": scale, "calibration_due": due}),
         )
+        .each(e.entry())
     })
     .collect()
 }
@@ -26,7 +27,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 /// The end of a day `YYYY-MM-DD`, UTC, Unix milliseconds; nothing for any other text.
 fn end_of_day_ms(text: &str) -> Option<i64> {
     let date: Vec<i64> = text.split('-').map(|p| p.parse().ok()).collect::<Option<_>>()?;
-    let [year, month @ 1..=12, day @ 1..=31] = date[..] else { return None };
+    let [year @ 1..=9_999, month @ 1..=12, day @ 1..=31] = date[..] else { return None };
     // Days since the epoch in the proleptic Gregorian calendar, years counted from March.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * y + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day - 719_469;

@@ -1,6 +1,6 @@
 //! R17: a quarantine commodity without certificate; a certificate used twice, or for more than it covers.
 
-use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
     let on_hold = dossier.of("hold").any(|h| h.field("certificate.ref").is_some());
     let mut out = Vec::new();
     if !codes.is_empty() && own.is_empty() && !on_hold {
-        let due_ms = entry.began_ms() + i64::from(dossier.policy.counterpart_h) * HOUR_MS;
+        let due_ms = entry.began_ms().saturating_add(hours_ms(dossier.policy.counterpart_h));
         out.push(
             Contradiction::new(
                 "missing",
@@ -149,7 +149,7 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     fn declared(id: &str, code: &str, certificate: Option<&str>, at_ms: i64) -> Facts {
         let mut fields = json!({"goods.1.hs_code": code});

@@ -1,6 +1,6 @@
 //! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a repeat.
 
-use crate::{Contradiction, Dossier, Rule, sequence_back};
+use crate::{Contradiction, Dossier, Rule, numbers::seconds_ms, sequence_back};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -21,35 +21,46 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|e| e.device_seq() > 0)
         .map(|e| (e.device(), e.device_seq(), e.entry()))
         .collect();
-    let knows = |device: &str, n: u64| heard.iter().any(|(d, s, _)| *d == device && *s == n);
+    let saying = |device, n| heard.range((device, n, "")..).take_while(move |(d, s, _)| (*d, *s) == (device, n));
+    let knows = |device, n| saying(device, n).next().is_some();
     for event in anchor.said().filter(|e| e.device_seq() > 0) {
         let (device, n) = (event.device(), event.device_seq());
+        let before = n.saturating_sub(1);
         // Of several with one number the first by its entry carries the finding.
-        let twins: Vec<&str> = heard.iter().filter(|(d, s, _)| (*d, *s) == (device, n)).map(|(_, _, e)| *e).collect();
-        if twins.len() > 1 && twins[0] == event.entry() {
-            out.push(Contradiction::new(
-                format!("repeat {device} {n}"),
-                event.at_ms(),
-                format!("{device} gave the number {n} {} times", twins.len()),
-                json!({"device": device, "number": n, "entries": twins}),
-            ));
+        let mut twins = saying(device, n).map(|(_, _, entry)| *entry);
+        if twins.next() == Some(event.entry())
+            && let Some(second) = twins.next()
+        {
+            let times = twins.count().saturating_add(2);
+            out.push(
+                Contradiction::new(
+                    format!("repeat {device}"),
+                    event.at_ms(),
+                    format!("{device} gave the number {n} {times} times"),
+                    json!({"device": device, "number": n, "entries": [event.entry(), second]}),
+                )
+                .of_cause(json!({"device": device}))
+                .each(event.entry()),
+            );
         }
-        if n <= 1 || knows(device, n - 1) {
+        if n <= 1 || knows(device, before) {
             continue;
         }
         // With none of those before it known, the device has only just begun, or counts anew.
-        if let Some(last) = (2..=back).filter(|b| n > *b).map(|b| n - b).find(|m| knows(device, *m)) {
-            let missing = match last + 1 {
-                first if first == n - 1 => format!("{first} is"),
-                first => format!("{first} to {} are", n - 1),
+        if let Some(last) = (2..=back).filter_map(|b| n.checked_sub(b)).filter(|m| *m > 0).find(|m| knows(device, *m)) {
+            let missing = match last.saturating_add(1) {
+                first if first == before => format!("{first} is"),
+                first => format!("{first} to {before} are"),
             };
             out.push(
                 Contradiction::new(
-                    format!("gap {device} {n}"),
+                    format!("gap {device}"),
                     event.at_ms(),
                     format!("{device} gave the number {n}, and {missing} missing"),
-                    json!({"device": device, "missing": n - 1}),
+                    json!({"device": device, "missing": before}),
                 )
+                .of_cause(json!({"device": device}))
+                .each(event.entry())
                 .until([anchor.crossing()], event.at_ms()),
             );
         }
@@ -60,14 +71,16 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 /// Somebody's clock stood before that of what was on the screen.
 fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     let all = anchor.json["time_reversals"].as_array().into_iter().flatten();
     let beyond = all.filter(|r| r["by_ms"].as_i64().is_some_and(|by| by > doubt_ms));
     let found = beyond.map(|r| {
         let (node, seconds) = (r["node"].as_str().unwrap_or_default(), r["by_ms"].as_i64().unwrap_or(0) / 1_000);
         let entry = r["entry"].as_str().unwrap_or_default();
         let text = format!("{node} says it wrote {seconds} s before what it had read was written: one clock is wrong");
-        Contradiction::new(format!("clock {entry}"), anchor.ended_ms(), text, r.clone())
+        Contradiction::new(format!("clock {node}"), anchor.ended_ms(), text, r.clone())
+            .of_cause(json!({"node": node}))
+            .each(entry)
     });
     found.collect()
 }

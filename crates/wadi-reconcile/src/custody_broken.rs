@@ -1,6 +1,9 @@
 //! R18: stored and never taken out after the release; more taken out than came in; a cold chain broken.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{
+    Contradiction, Dossier, Rule,
+    numbers::{hours_ms, total},
+};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -18,7 +21,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         && !hold.has("store.out")
         && !hold.is_open_hold()
     {
-        let due_ms = released_ms + i64::from(dossier.policy.store_out_h) * HOUR_MS;
+        let due_ms = released_ms.saturating_add(hours_ms(dossier.policy.store_out_h));
         let text = format!("{printed} was released and never taken out of the store");
         let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
         out.push(Contradiction::new("left", released_ms, text, evidence).until([hold.crossing()], due_ms));
@@ -27,7 +30,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let sum = |kind| {
             let all: Vec<Option<i64>> = hold.events(kind).map(|e| e.int(unit)).collect();
             // A movement that was not counted in this unit leaves its sum unknown.
-            all.iter().all(Option::is_some).then(|| all.into_iter().flatten().sum::<i64>())
+            all.iter().all(Option::is_some).then(|| total(all.into_iter().flatten()))
         };
         let (Some(came), Some(went)) = (sum("store.in"), sum("store.out")) else { continue };
         if went <= came {
@@ -57,7 +60,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn released_goods_have_two_days_to_leave_the_store() {

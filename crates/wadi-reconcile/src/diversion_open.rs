@@ -1,6 +1,6 @@
 //! R06: diverted and not arrived within the limit, or arrived unannounced.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R06", name: "diversion_open", severity: 1, judge };
@@ -10,7 +10,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !passage.is_passage() {
         return Vec::new();
     }
-    let limit_ms = i64::from(dossier.policy.diversion_h) * HOUR_MS;
+    let limit_ms = hours_ms(dossier.policy.diversion_h);
     let mut out = Vec::new();
     // A truck diverted again goes where it was sent last; one that went on here after all stays.
     let last = passage.events("diverted").last().into_iter();
@@ -20,7 +20,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let arrived = passage.events("arrived").any(|a| a.at_ms() >= diverted.at_ms())
             || dossier.of("passage").any(|p| p.crossing() == to && p.ended_ms() >= diverted.at_ms());
         if !arrived {
-            let due_ms = diverted.at_ms() + limit_ms;
+            let due_ms = diverted.at_ms().saturating_add(limit_ms);
             out.push(
                 Contradiction::new(
                     diverted.id(),
@@ -34,21 +34,20 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
     let announced =
         |p: &crate::Facts| p.events("diverted").any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()));
-    for arrived in passage.events("arrived") {
+    let known = announced(passage) || dossier.of("passage").any(announced);
+    for arrived in passage.events("arrived").filter(|_| !known) {
         let from = arrived.text("from").unwrap_or_default();
-        let known = announced(passage) || dossier.of("passage").any(announced);
-        if !known {
-            let concerns = if from.is_empty() { dossier.everywhere() } else { vec![from, passage.crossing()] };
-            out.push(
-                Contradiction::new(
-                    arrived.id(),
-                    arrived.at_ms(),
-                    format!("{} arrived from {from}, which diverted no such truck", passage.printed()),
-                    json!({"arrived": arrived.entry(), "from": from}),
-                )
-                .until(concerns, arrived.at_ms()),
-            );
-        }
+        let concerns = if from.is_empty() { dossier.everywhere() } else { vec![from, passage.crossing()] };
+        out.push(
+            Contradiction::new(
+                format!("arrived from {from}"),
+                arrived.at_ms(),
+                format!("{} arrived from {from}, which diverted no such truck", passage.printed()),
+                json!({"from": from}),
+            )
+            .each(arrived.entry())
+            .until(concerns, arrived.at_ms()),
+        );
     }
     out
 }
@@ -56,7 +55,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     const DUE: i64 = 100 + 48 * HOUR_MS;
 

@@ -1,7 +1,9 @@
 //! Records as rules see them: their projections, read with little ceremony.
 
-use serde_json::Value as Json;
+use crate::numbers::total;
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
+use wadi_record::{held_at, held_now};
 
 /// A record as a rule sees it: its projection.
 #[derive(Clone, Debug)]
@@ -84,6 +86,22 @@ impl<'a> Fact<'a> {
 }
 
 impl Facts {
+    /// A record out of its projection's text. One that does not read is known by name alone, and says so: that it holds
+    /// nothing must not look as if nothing were wrong with it.
+    pub fn read(id: String, printed: &str, kind: &str, crossing: &str, text: &str, born_ms: i64) -> Self {
+        let json = match serde_json::from_str(text) {
+            Ok(Json::Object(mut members)) => {
+                members.insert("born_ms".into(), born_ms.into());
+                Json::Object(members)
+            }
+            _ => json!({"id": printed, "kind": kind, "crossing": crossing, "born_ms": born_ms, "unreadable": true}),
+        };
+        Self { id, json: Arc::new(json) }
+    }
+    /// Whether the projection did not read.
+    pub fn is_unreadable(&self) -> bool {
+        self.json["unreadable"] == true
+    }
     fn text(&self, member: &str) -> &str {
         self.json[member].as_str().unwrap_or_default()
     }
@@ -143,7 +161,7 @@ impl Facts {
     /// The sum of whole numbers in such fields; nothing where there is none.
     pub fn sum(&self, prefix: &str, suffix: &str) -> Option<i64> {
         let all: Vec<i64> = self.numbered(prefix, suffix).filter_map(Json::as_i64).collect();
-        (!all.is_empty()).then(|| all.iter().sum())
+        (!all.is_empty()).then(|| total(all))
     }
     /// What people and devices said, whether it counts or not, the oldest first. What the hub says of its findings is no
     /// fact of the crossing: a finding must not rest on having been published.
@@ -190,22 +208,22 @@ impl Facts {
     pub fn links(&self) -> Vec<&str> {
         self.said().filter(|e| e.counts() && e.kind() == "link").filter_map(|e| e.text("record")).collect()
     }
-    /// Whether a placement of this hold was open at a time: placed by then, and neither let go nor ended by then, or
-    /// recalled since.
+    /// Whether this hold held something back at a time, as the fold of states sees it.
     pub fn was_open_at(&self, at_ms: i64) -> bool {
-        self.said().filter(|p| p.kind() == "hold.placed" && p.restricts() && p.at_ms() <= at_ms).any(|placed| {
-            let ends = |e: &Fact<'_>| match e.kind() {
-                "released" | "conditional" => e.texts("holds").contains(&placed.id()),
-                "destroyed" | "re_exported" | "seized" => true,
-                _ => false,
-            };
-            let recalled_since =
-                |e: &Fact<'_>| self.any(&["recalled"]).any(|r| (e.at_ms()..=at_ms).contains(&r.at_ms()));
-            !self.said().filter(Fact::counts).any(|e| ends(&e) && e.at_ms() <= at_ms && !recalled_since(&e))
-        })
+        held_at(&self.json, at_ms)
     }
     /// Whether something of a hold is still open.
     pub fn is_open_hold(&self) -> bool {
-        self.json["open_holds"].as_array().is_some_and(|o| !o.is_empty())
+        held_now(&self.json)
+    }
+    /// The entries whose placements of this hold held something back at a time.
+    pub(crate) fn placed_by(&self, at_ms: i64) -> impl Iterator<Item = &str> {
+        let all = self.json["placements"].as_array().into_iter().flatten();
+        let held = all.filter(move |p| held_at(&json!({"placements": [p]}), at_ms));
+        held.filter_map(|p| p["entry"].as_str())
+    }
+    /// The entries that placed what this hold holds, or held.
+    pub fn placements(&self) -> impl Iterator<Item = &str> {
+        self.json["placements"].as_array().into_iter().flatten().filter_map(|p| p["entry"].as_str())
     }
 }

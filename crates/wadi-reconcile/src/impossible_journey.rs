@@ -1,6 +1,9 @@
 //! R04: one plate or container at two crossings sooner than the distance allows.
 
-use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule};
+use crate::{
+    Contradiction, Dossier, Facts, Rule,
+    numbers::{apart, hours_ms},
+};
 use serde_json::json;
 use wadi_record::normalise_plate;
 
@@ -31,11 +34,8 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     let mut pair = [anchor.crossing(), other.crossing()];
     pair.sort_unstable();
     let km = *dossier.policy.distances_km.get(&pair.join("-"))?;
-    let needed_ms = i64::from(km) * HOUR_MS / i64::from(dossier.policy.speed_kmh.max(1));
-    let times = |p: &Facts| p.any(&PRESENCE).map(|e| e.at_ms()).collect::<Vec<_>>();
-    let (here, there) = (times(anchor), times(other));
-    let gaps = here.iter().flat_map(|h| there.iter().map(move |t| ((h - t).abs(), *h, *t)));
-    let (gap_ms, here_ms, there_ms) = gaps.min()?;
+    let needed_ms = hours_ms(km) / i64::from(dossier.policy.speed_kmh.max(1));
+    let (gap_ms, here_ms, there_ms) = nearest(&times(anchor), &times(other))?;
     (gap_ms < needed_ms).then(|| {
         Contradiction::new(
             other.id.clone(),
@@ -52,6 +52,24 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     })
 }
 
+/// When a vehicle was there, by what proves it, ascending.
+fn times(p: &Facts) -> Vec<i64> {
+    let mut times: Vec<i64> = p.any(&PRESENCE).map(|e| e.at_ms()).collect();
+    times.sort_unstable();
+    times
+}
+
+/// Of all pairs of times, both ascending, the one that lies closest together: gap, one, other.
+fn nearest(here: &[i64], there: &[i64]) -> Option<(i64, i64, i64)> {
+    let gaps = here.iter().flat_map(|h| {
+        let after = there.partition_point(|t| t < h);
+        let before = after.checked_sub(1);
+        let neighbours = before.into_iter().chain([after]).filter_map(|n| there.get(n));
+        neighbours.map(move |t| (apart(*h, *t), *h, *t))
+    });
+    gaps.min()
+}
+
 fn shared(a: &Facts, b: &Facts) -> Option<String> {
     let terms = |p: &Facts| -> Vec<String> {
         let plates = ["vehicle.plate", "trailer.plate"].into_iter().filter_map(|f| p.field(f));
@@ -65,6 +83,13 @@ fn shared(a: &Facts, b: &Facts) -> Option<String> {
 mod tests {
     use super::*;
     use crate::{Phase, tests::*};
+
+    #[test]
+    fn the_closest_of_all_pairs_is_found_without_looking_at_all() {
+        assert_eq!(nearest(&[10, 50, 90], &[0, 58, 70]), Some((8, 50, 58)));
+        assert_eq!(nearest(&[i64::MIN, i64::MAX], &[0]), Some((i64::MAX, i64::MIN, 0)));
+        assert_eq!(nearest(&[], &[0]), None);
+    }
 
     fn found(minutes: i64, plate: &str, crossing: &str) -> Vec<Phase> {
         let seen = |at_ms| [event("gate.in", at_ms, json!({}))];

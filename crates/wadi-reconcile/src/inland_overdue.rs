@@ -1,6 +1,6 @@
 //! R26: goods let inland before their entry was released, and not cleared within the limit (72 hours by default).
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R26", name: "inland_overdue", severity: 2, judge };
@@ -15,7 +15,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let inbound = dossier.journey("passage").filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));
     let left = inbound.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
     left.map(|(truck, left_ms)| {
-        let due_ms = left_ms + i64::from(dossier.policy.inland_h) * HOUR_MS;
+        let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
         Contradiction::new(
             truck.id.clone(),
             left_ms,
@@ -30,7 +30,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn goods_inland_have_three_days() {

@@ -33,12 +33,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             None if lowered.text("reason").is_none_or(|r| r.trim().is_empty()) => "no reason was given",
             None => continue,
         };
-        out.push(Contradiction::new(
-            lowered.id(),
+        let found = Contradiction::new(
+            format!("lowered {} {why}", lowered.officer()),
             lowered.at_ms(),
             format!("the lane of {} was lowered: {why}", entry.printed()),
-            json!({"event": lowered.entry(), "officer": lowered.officer(), "why": why}),
-        ));
+            json!({"officer": lowered.officer(), "why": why}),
+        );
+        out.push(found.each(lowered.entry()));
     }
     out
 }

@@ -4,11 +4,19 @@
 //! neighbourhood, officer or replica. A rule looks at one and returns [`Contradiction`]s. A finding whose missing half may
 //! still be on its way is PENDING until every crossing concerned is received through the time in question, and FIRM only
 //! then: a late truck is not a missing truck.
+//!
+//! Records hold whatever their authors wrote. So text is cut between letters, sums end at the end of the range of numbers,
+//! and a rule that fails all the same is contained and told.
+
+#![deny(clippy::string_slice, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod calibration_expired;
+mod causes;
 mod certificate_missing;
 mod check_digit;
 mod clock_or_sequence;
+mod contained;
 mod contested_field;
 mod custody_broken;
 mod diversion_open;
@@ -22,6 +30,7 @@ mod missing_counterpart;
 mod money_against_state;
 mod near_duplicate_vehicle;
 mod no_authority;
+mod numbers;
 mod override_outlier;
 mod package_count;
 mod passed_while_held;
@@ -34,16 +43,21 @@ mod replicas_differ;
 mod result_overdue;
 mod seal_broken;
 mod self_attested;
+mod text;
 mod transit_open;
 mod undervalued;
 mod weight_mismatch;
 
+pub use contained::{RULE_FAILED, stands_unjudged};
 pub use facts::{Fact, Facts};
 pub use life::{Life, life};
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 use wadi_record::Policy;
 
 /// An hour in milliseconds.
@@ -74,6 +88,17 @@ pub struct Dossier {
     pub revoked: BTreeMap<String, i64>,
     /// What the authors of decisions had taken in: (the deciding entry, an entry of another record).
     pub knew: BTreeSet<(String, String)>,
+    /// Of these kinds not all records were taken in: the rules saw the nearest ones.
+    pub cut: BTreeMap<String, Cut>,
+}
+
+/// How many records of a kind a dossier took, of how many there were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// So many were taken.
+    pub taken: u64,
+    /// Of so many.
+    pub of: u64,
 }
 
 impl Dossier {
@@ -89,7 +114,7 @@ impl Dossier {
     /// Linked passages or entries of the same journey: those that name each other or share a container or a reference,
     /// and of those that only share a plate the ones within the time that a counterpart has. A truck comes back.
     pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
-        let near_ms = i64::from(self.policy.counterpart_h) * HOUR_MS * 2;
+        let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
         let anchor = &self.anchor;
         self.of(kind).filter(move |r| {
             let containers = r.texts("container", "");
@@ -97,16 +122,25 @@ impl Dossier {
                 || anchor.links().contains(&r.id.as_str())
                 || anchor.texts("container", "").iter().any(|c| containers.contains(c))
                 || anchor.field("transit.ref").is_some() && anchor.field("transit.ref") == r.field("transit.ref")
-                || (r.began_ms() - anchor.began_ms()).abs() <= near_ms
+                || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
         })
+    }
+    /// Where it was cut: a sentence's end, empty for a whole one.
+    fn cut_sentence(&self) -> String {
+        if self.cut.is_empty() {
+            return String::new();
+        }
+        let kinds: Vec<String> =
+            self.cut.iter().map(|(kind, cut)| format!("{} of {} records of kind {kind}", cut.taken, cut.of)).collect();
+        format!(" [only {} were looked at]", kinds.join(" and "))
     }
     /// Every crossing of the country.
     pub(crate) fn everywhere(&self) -> Vec<&str> {
         self.watermarks.keys().map(String::as_str).collect()
     }
     /// Whether the author of a decision had taken in an entry of another record.
-    pub(crate) fn knew(&self, decision: Fact<'_>, of: Fact<'_>) -> bool {
-        self.knew.contains(&(decision.entry().to_string(), of.entry().to_string()))
+    pub(crate) fn knew(&self, decision: Fact<'_>, of: &str) -> bool {
+        self.knew.contains(&(decision.entry().to_string(), of.to_string()))
     }
 }
 
@@ -144,12 +178,40 @@ pub struct Contradiction {
     pub concerns: Vec<String>,
     /// Once those are received through that time, it is firm. Unix milliseconds.
     pub through_ms: i64,
+    /// The entries that say it, where others of the same cause may say it as well.
+    references: Vec<String>,
+    /// What all of one cause have in common, where the evidence tells more than that.
+    basis: Option<Json>,
 }
 
 impl Contradiction {
     /// One that nothing still on its way can explain.
     fn new(discriminator: impl Into<String>, at_ms: i64, text: String, evidence: Json) -> Self {
-        Self { discriminator: discriminator.into(), at_ms, text, evidence, concerns: Vec::new(), through_ms: at_ms }
+        Self {
+            discriminator: discriminator.into(),
+            at_ms,
+            text,
+            evidence,
+            concerns: Vec::new(),
+            through_ms: at_ms,
+            references: Vec::new(),
+            basis: None,
+        }
+    }
+    /// It is one of any number of one cause, said by this entry: all of them, told apart by nothing but that, are one
+    /// finding with a count.
+    fn each(mut self, reference: &str) -> Self {
+        self.references.push(reference.into());
+        self
+    }
+    /// What it shares with all of its cause: the finding is another one once this changes, or the count by much.
+    fn of_cause(mut self, basis: Json) -> Self {
+        self.basis = Some(basis);
+        self
+    }
+    /// Whether others of the same cause may repeat it.
+    fn repeats(&self) -> bool {
+        !self.references.is_empty()
     }
     /// It is pending until these crossings are received through a time.
     fn until<'a>(mut self, crossings: impl IntoIterator<Item = &'a str>, through_ms: i64) -> Self {
@@ -174,13 +236,15 @@ pub struct Finding {
     pub phase: Phase,
     /// What people have made of it.
     pub life: Life,
+    /// Where the dossier that it was made from was cut.
+    pub cut: BTreeMap<String, Cut>,
 }
 
 impl Finding {
     /// The finding as JSON.
     pub fn json(&self, anchor: &Facts) -> Json {
         let c = &self.contradiction;
-        json!({
+        let mut json = json!({
             "finding": self.id, "rule": self.rule.code, "name": self.rule.name, "severity": self.rule.severity,
             "phase": self.phase.name(), "record": anchor.printed(), "crossing": anchor.crossing(),
             "text": c.text, "evidence": c.evidence, "evidence_digest": self.evidence_digest, "at_ms": c.at_ms,
@@ -189,7 +253,12 @@ impl Finding {
                 Phase::Firm => Json::Null,
             },
             "life": self.life.json(),
-        })
+        });
+        if !self.cut.is_empty() {
+            let cut = self.cut.iter().map(|(kind, c)| (kind.clone(), json!({"taken": c.taken, "of": c.of})));
+            json["dossier_cut"] = Json::Object(cut.collect());
+        }
+        json
     }
 }
 
@@ -303,22 +372,20 @@ fn short_hash(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.finalize()[..16].iter().map(|b| format!("{b:02x}")).collect()
+    hasher.finalize().iter().take(16).fold(String::new(), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
 }
 
 /// All findings on a dossier's anchor. The same dossier gives the same findings.
 pub fn reconcile(dossier: &Dossier) -> Vec<Finding> {
-    let finding = |rule: &'static Rule, contradiction: Contradiction| {
-        let id = short_hash(&[rule.code, &dossier.anchor.id, &contradiction.discriminator]);
-        let evidence_digest = short_hash(&[&contradiction.evidence.to_string()]);
-        let life = life(&dossier.anchor, &id, &evidence_digest);
-        Finding { id, rule, evidence_digest, phase: dossier.phase(&contradiction), contradiction, life }
-    };
-    let all = RULES.iter().flat_map(|rule| (rule.judge)(dossier).into_iter().map(move |c| finding(rule, c)));
-    // One contradiction of a rule on an anchor is one finding, even should a rule say it twice.
-    let mut told = BTreeSet::new();
-    all.filter(|f| told.insert(f.id.clone())).collect()
+    contained::judge_each(RULES, dossier)
 }
 
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod repetition;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! R15: a customs entry without its passage, a laden passage without its entry.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R15", name: "missing_counterpart", severity: 1, judge };
@@ -18,7 +18,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if dossier.journey(wanted).any(|r| stands(&r)) {
         return Vec::new();
     }
-    let due_ms = anchor.began_ms() + i64::from(dossier.policy.counterpart_h) * HOUR_MS;
+    let due_ms = anchor.began_ms().saturating_add(hours_ms(dossier.policy.counterpart_h));
     // A truck that was diverted is declared where it arrives.
     let elsewhere = anchor.said().filter(|e| e.kind() == "diverted").filter_map(|e| e.text("to"));
     // An entry's truck may come by any crossing.
@@ -32,7 +32,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Facts, Phase, tests::*};
+    use crate::{Facts, HOUR_MS, Phase, tests::*};
 
     const DAY_MS: i64 = 24 * HOUR_MS;
 

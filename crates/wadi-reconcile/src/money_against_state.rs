@@ -1,6 +1,9 @@
 //! R14: paid and cancelled; released and unpaid; paid another sum than assessed.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{
+    Contradiction, Dossier, Rule,
+    numbers::{hours_ms, total},
+};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R14", name: "money_against_state", severity: 1, judge };
@@ -27,15 +30,15 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
         let money = currency("assessed");
         let alike = entry.events("paid").filter(|e| e.text("currency") == money);
-        let total: i64 = alike.filter_map(|e| e.int("amount_minor")).sum();
+        let total = total(alike.filter_map(|e| e.int("amount_minor")));
         if let Some(due) = assessed.last()
             && *due != total
         {
             let text = format!("{printed}: {due} {} assessed, {total} paid (minor units)", money.unwrap_or("?"));
             // The rest may be paid as long as nothing was released.
             let open = total < *due && !entry.has("entry.released");
-            let more_ms = if open { i64::from(dossier.policy.counterpart_h) * HOUR_MS } else { 0 };
-            found("amount", at_ms + more_ms, text);
+            let more_ms = if open { hours_ms(dossier.policy.counterpart_h) } else { 0 };
+            found("amount", at_ms.saturating_add(more_ms), text);
         }
     }
     if let Some(at_ms) = entry.last_ms("entry.released")
@@ -50,7 +53,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     fn found(events: &[serde_json::Value]) -> Vec<Phase> {
         firm("R14", entry("E1", json!({}), events), vec![])

@@ -1,7 +1,10 @@
 //! R07, over the cohort of a plate's neighbourhood: plates that differ by characters cameras take for each other, and one
 //! plate with two vehicle numbers.
 
-use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule};
+use crate::{
+    Contradiction, Dossier, Facts, Rule,
+    numbers::{apart, hours_ms},
+};
 use serde_json::json;
 use wadi_record::{normalise_plate, plate_shape};
 
@@ -17,7 +20,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let others = dossier.peers.iter().chain(&dossier.linked).filter(|p| p.is_passage());
     let earlier = others.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
     // Two near-equal plates at one crossing further apart than this are two trucks; nearer, they may be one, misread.
-    let together_ms = i64::from(dossier.policy.lookalike_h) * HOUR_MS;
+    let together_ms = hours_ms(dossier.policy.lookalike_h);
     earlier.filter_map(|p| check(anchor, &own, p, together_ms)).collect()
 }
 
@@ -33,7 +36,7 @@ fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<C
     } else {
         let near = plate_shape(&theirs) == plate_shape(own)
             && anchor.crossing() == other.crossing()
-            && (anchor.began_ms() - other.began_ms()).abs() < together_ms;
+            && apart(anchor.began_ms(), other.began_ms()) < together_ms;
         near.then(|| format!("{own} and {theirs} may be one vehicle, misread"))?
     };
     Some(Contradiction::new(
@@ -47,7 +50,7 @@ fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     fn met(first: serde_json::Value, second: serde_json::Value, hours: i64) -> Dossier {
         let seen = |at_ms| [event("gate.in", at_ms, json!({}))];

@@ -1,7 +1,11 @@
 //! R21: an actor without authority, off shift or revoked.
 
-use crate::{Contradiction, Dossier, Fact, Facts, HOUR_MS, Rule};
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    numbers::{hours_ms, seconds_ms},
+};
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const RULE: Rule = Rule { code: "R21", name: "no_authority", severity: 1, judge };
 
@@ -19,44 +23,73 @@ const ON_SHIFT: [&str; 6] = ["gate.in", "gate.out", "cleared", "released", "entr
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let mut out: Vec<Contradiction> = anchor
-        .said()
-        .filter_map(|e| {
-            let (code, why) = e.refused().filter(|(code, _)| CODES.contains(code))?;
-            let text = format!("{} said {} on {}: {why}", e.officer(), e.kind(), anchor.printed());
-            let evidence = json!({"event": e.entry(), "officer": e.officer(), "code": code});
-            Some(Contradiction::new(e.id(), e.at_ms(), text, evidence))
-        })
-        .collect();
-    out.extend(anchor.any(&ON_SHIFT).filter_map(|e| off_shift(dossier, e)));
-    // The crossing had not heard of the revocation: the act stands, and is marked.
-    out.extend(anchor.said().filter(Fact::counts).filter_map(|e| {
-        let since_ms = *dossier.revoked.get(e.officer()).filter(|since| e.at_ms() >= **since)?;
-        let text = format!("{} said {} on {} after being revoked", e.officer(), e.kind(), anchor.printed());
-        let evidence = json!({"event": e.entry(), "officer": e.officer(), "revoked_ms": since_ms});
-        Some(Contradiction::new(format!("revoked {}", e.id()), e.at_ms(), text, evidence))
-    }));
-    let foreign = |r: &&serde_json::Value| r["code"] == "foreign_crossing";
-    out.extend(anchor.json["refused"].as_array().into_iter().flatten().filter(foreign).map(|r| {
-        let (entry, why) = (r["entry"].as_str().unwrap_or_default(), r["why"].as_str().unwrap_or_default());
-        let text = format!("an entry on {} does not count: {why}", anchor.printed());
-        Contradiction::new(format!("foreign {entry}"), anchor.ended_ms(), text, json!({"entry": entry}))
-    }));
+    let mut out: Vec<Contradiction> = refused(anchor).collect();
+    let shifts = Shifts::of(dossier);
+    out.extend(anchor.any(&ON_SHIFT).filter_map(|e| shifts.off_shift(dossier, e)));
+    out.extend(after_revocation(dossier));
+    out.extend(foreign(anchor));
     out.extend(spent_twice(dossier));
     out
+}
+
+/// Acts that were refused for their actor. Whoever invents a name for each act is told by the log that says it.
+fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
+    anchor.said().filter_map(|e| {
+        let (code, why) = e.refused().filter(|(code, _)| CODES.contains(code))?;
+        let actor = if code == "unregistered_officer" { log_of(e.entry()) } else { e.officer() };
+        let text = format!("{} said {} on {}: {why}", e.officer(), e.kind(), anchor.printed());
+        let evidence = json!({"type": e.kind(), "officer": e.officer(), "code": code});
+        let basis = json!({"type": e.kind(), "actor": actor, "code": code});
+        let found = Contradiction::new(format!("{code} {} {actor}", e.kind()), e.at_ms(), text, evidence);
+        Some(found.of_cause(basis).each(e.entry()))
+    })
+}
+
+/// The log that an entry stands in, out of its reference.
+fn log_of(entry: &str) -> &str {
+    entry.split_once('@').map_or(entry, |(log, _)| log)
+}
+
+/// The crossing had not heard of the revocation: the act stands, and is marked.
+fn after_revocation(dossier: &Dossier) -> impl Iterator<Item = Contradiction> {
+    let anchor = &dossier.anchor;
+    anchor.said().filter(Fact::counts).filter_map(move |e| {
+        let since_ms = *dossier.revoked.get(e.officer()).filter(|since| e.at_ms() >= **since)?;
+        let text = format!("{} said {} on {} after being revoked", e.officer(), e.kind(), anchor.printed());
+        let evidence = json!({"officer": e.officer(), "revoked_ms": since_ms});
+        Some(Contradiction::new(format!("revoked {}", e.officer()), e.at_ms(), text, evidence).each(e.entry()))
+    })
+}
+
+/// Entries of a crossing to which the record was not handed over.
+fn foreign(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
+    let refused = anchor.json["refused"].as_array().into_iter().flatten();
+    refused.filter(|r| r["code"] == "foreign_crossing").map(|r| {
+        let entry = r["entry"].as_str().unwrap_or_default();
+        let why = r["why"].as_str().unwrap_or_default();
+        let text = format!("an entry on {} does not count: {why}", anchor.printed());
+        let log = log_of(entry);
+        let found = Contradiction::new(format!("foreign {log}"), anchor.ended_ms(), text, json!({"log": log}));
+        found.each(entry)
+    })
+}
+
+/// Tokens that were spent on a hold.
+fn tokens(hold: &Facts) -> impl Iterator<Item = &str> {
+    hold.any(&["released", "token.spent"]).filter_map(|e| e.text("token"))
 }
 
 /// A token lets one hold go, once.
 fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let tokens = |r: &Facts| -> Vec<String> {
-        r.any(&["released", "token.spent"]).filter_map(|e| e.text("token")).map(String::from).collect()
-    };
-    let own = tokens(anchor);
+    let own: BTreeSet<&str> = tokens(anchor).collect();
+    if own.is_empty() {
+        return Vec::new();
+    }
     // Of two holds the later one carries the finding.
     let earlier = dossier.of("hold").filter(|h| (h.began_ms(), &h.id) < (anchor.began_ms(), &anchor.id));
     earlier
-        .filter_map(|h| Some((h, tokens(h).into_iter().find(|t| own.contains(t))?)))
+        .filter_map(|h| Some((h, tokens(h).find(|t| own.contains(t))?)))
         .map(|(h, token)| {
             let text = format!("a token spent on {} was spent on {} already", anchor.printed(), h.printed());
             let evidence = json!({"token": token, "other": h.printed()});
@@ -65,41 +98,60 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
         .collect()
 }
 
-/// Shifts are kept by the site day of the crossing. Of an officer whom none of them names nothing is known.
-fn off_shift(dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
-    let anchor = &dossier.anchor;
-    let days = dossier.of("site-day").filter(|d| d.crossing() == anchor.crossing());
-    let mut shifts: Vec<Fact<'_>> = days
-        .flat_map(|d| d.any(&["shift.on", "shift.off"]))
-        .filter(|s| s.text("officer") == Some(act.officer()))
-        .collect();
-    shifts.sort_by_key(Fact::at_ms);
-    let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;
-    // A shift that nobody ended is taken for one of so many hours.
-    let shift_ms = i64::from(dossier.policy.shift_h) * HOUR_MS;
-    let on_at = |at_ms: i64| {
-        let last = shifts.iter().rfind(|s| s.at_ms() <= at_ms);
-        last.is_some_and(|s| s.kind() == "shift.on" && at_ms - s.at_ms() <= shift_ms)
-    };
-    // The clocks of the gate and of the shift book may differ a little.
-    let on = [act.at_ms(), act.at_ms() - doubt_ms, act.at_ms() + doubt_ms].into_iter().any(on_at);
-    // Only where a shift of that very day is known: a day that nobody kept proves nothing.
-    let kept = shifts.iter().any(|s| (s.at_ms() - act.at_ms()).abs() <= shift_ms / 2);
-    (kept && !on).then(|| {
-        Contradiction::new(
-            format!("off shift {}", act.id()),
-            act.at_ms(),
-            format!("{} said {} on {} while off shift", act.officer(), act.kind(), anchor.printed()),
-            json!({"event": act.entry(), "officer": act.officer()}),
-        )
-        .until([anchor.crossing()], act.at_ms())
-    })
+/// The shifts that the site days of the crossing tell, by officer, the oldest first.
+struct Shifts<'a>(BTreeMap<&'a str, Vec<Fact<'a>>>);
+
+impl<'a> Shifts<'a> {
+    fn of(dossier: &'a Dossier) -> Self {
+        let here = dossier.anchor.crossing();
+        let days = dossier.of("site-day").filter(|d| d.crossing() == here);
+        let mut by_officer: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
+        for shift in days.flat_map(|d| d.any(&["shift.on", "shift.off"])) {
+            by_officer.entry(shift.text("officer").unwrap_or_default()).or_default().push(shift);
+        }
+
+        for shifts in by_officer.values_mut() {
+            shifts.sort_by_key(Fact::at_ms);
+        }
+        Self(by_officer)
+    }
+
+    /// Of an officer whom none of the site days names nothing is known.
+    fn off_shift(&self, dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
+        let anchor = &dossier.anchor;
+        let shifts = self.0.get(act.officer())?;
+        // The clocks of the gate and of the shift book may differ a little.
+        let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+        // A shift that nobody ended is taken for one of so many hours.
+        let shift_ms = hours_ms(dossier.policy.shift_h);
+        let at_ms = act.at_ms();
+        let may_be = [at_ms, at_ms.saturating_sub(doubt_ms), at_ms.saturating_add(doubt_ms)];
+        let on = may_be.into_iter().any(|at_ms| {
+            let last = shifts.partition_point(|s| s.at_ms() <= at_ms).checked_sub(1).and_then(|n| shifts.get(n));
+            last.is_some_and(|s| s.kind() == "shift.on" && at_ms.saturating_sub(s.at_ms()) <= shift_ms)
+        });
+
+        // Only where a shift of that very day is known: a day that nobody kept proves nothing.
+        let near_ms = shift_ms / 2;
+        let first = shifts.partition_point(|s| s.at_ms() < at_ms.saturating_sub(near_ms));
+        let kept = shifts.get(first).is_some_and(|s| s.at_ms() <= at_ms.saturating_add(near_ms));
+        (kept && !on).then(|| {
+            Contradiction::new(
+                format!("off shift {} {}", act.kind(), act.officer()),
+                at_ms,
+                format!("{} said {} on {} while off shift", act.officer(), act.kind(), anchor.printed()),
+                json!({"type": act.kind(), "officer": act.officer()}),
+            )
+            .each(act.entry())
+            .until([anchor.crossing()], at_ms)
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn an_act_that_was_refused_for_its_actor_is_reported() {

@@ -1,6 +1,6 @@
 //! R30, over the cohort of an officer: the rate of forced acts.
 
-use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule, numbers::hours_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R30", name: "override_outlier", severity: 3, judge };
@@ -12,7 +12,7 @@ fn forced(p: &Facts) -> impl Iterator<Item = crate::Fact<'_>> {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let window_ms = i64::from(dossier.policy.forced_window_h) * HOUR_MS;
+    let window_ms = hours_ms(dossier.policy.forced_window_h);
     let mut out = Vec::new();
     for act in forced(anchor) {
         let others = dossier.peers.iter().chain(&dossier.linked).chain([anchor]).flat_map(forced);
@@ -22,7 +22,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         all.dedup();
         // The act that reaches the limit carries the finding, so that a busy officer is one line and not twenty.
         let own = (act.at_ms(), act.entry());
-        let count = all.iter().filter(|o| **o <= own && own.0 - o.0 <= window_ms).count() as u32;
+        let count = all.iter().filter(|o| **o <= own && own.0.saturating_sub(o.0) <= window_ms).count() as u32;
         let limit = dossier.policy.forced_max.max(1);
         if count == limit {
             out.push(Contradiction::new(

@@ -1,6 +1,6 @@
 //! R16: declared, unloaded and stored counts differ.
 
-use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R16", name: "package_count", severity: 2, judge };
@@ -17,7 +17,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 fn total(record: &Facts, kind: &str) -> Option<i64> {
     let all: Vec<i64> = record.events(kind).filter_map(|e| e.int("packages")).collect();
-    (!all.is_empty()).then(|| all.iter().sum())
+    (!all.is_empty()).then(|| numbers::total(all))
 }
 
 fn declared(dossier: &Dossier) -> Vec<Contradiction> {
@@ -70,9 +70,9 @@ fn counted(hold: &Facts) -> Option<Contradiction> {
     let counted = hold.events("store.counted").last()?;
     let moved = |kind: &'static str| -> i64 {
         let here = hold.events(kind).filter(|e| e.text("slot") == counted.text("slot") && e.at_ms() <= counted.at_ms());
-        here.filter_map(|e| e.int("packages")).sum()
+        numbers::total(here.filter_map(|e| e.int("packages")))
     };
-    let (held, found) = (moved("store.in") - moved("store.out"), counted.int("packages")?);
+    let (held, found) = (moved("store.in").saturating_sub(moved("store.out")), counted.int("packages")?);
     (held != found).then(|| {
         let slot = counted.text("slot").unwrap_or_default();
         let text = format!("{}: {held} packages should lie in {slot}, {found} were counted", hold.printed());
@@ -91,10 +91,10 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
     let (source, holds) = if hold.has("unloaded") { (hold, vec![hold]) } else { of_one_truck(dossier)? };
     let first = holds.iter().all(|h| (hold.began_ms(), &hold.id) <= (h.began_ms(), &h.id));
     let unloaded = total(source, "unloaded").filter(|_| first)?;
-    let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;
+    let doubt_ms = numbers::seconds_ms(dossier.policy.clock_doubt_s);
     let (mut least, mut most) = (0i64, 0i64);
     for h in &holds {
-        least = least.saturating_add(lay_together(h, -doubt_ms)?);
+        least = least.saturating_add(lay_together(h, doubt_ms.saturating_neg())?);
         most = most.saturating_add(lay_together(h, doubt_ms)?);
     }
     let stored_ms = holds.iter().filter_map(|h| h.last_ms("store.in")).max()?;
@@ -105,7 +105,7 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
         (least, unloaded_ms.max(stored_ms))
     } else if most < unloaded && !went_on {
         // The rest may still be on its way to the store.
-        let due_ms = unloaded_ms.saturating_add(i64::from(dossier.policy.counterpart_h) * HOUR_MS);
+        let due_ms = unloaded_ms.saturating_add(numbers::hours_ms(dossier.policy.counterpart_h));
         (most, due_ms.max(stored_ms))
     } else {
         return None;
@@ -161,7 +161,7 @@ fn lay_together(hold: &Facts, out_by_ms: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn packages_are_counted_three_times() {

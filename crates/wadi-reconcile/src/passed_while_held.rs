@@ -52,8 +52,7 @@ mod tests {
         let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
         let mut events = vec![event("hold.placed", 100, json!({})), event("link", 100, json!({"record": "P1"}))];
         events.extend(released_ms.map(|at| event("released", at, json!({"holds": ["hold.placed@100"]}))));
-        let open = if released_ms.is_some() { json!([]) } else { json!(["h"]) };
-        phases("R02", &dossier(left, vec![hold("H1", json!({}), &events).with("open_holds", open)], received_ms))
+        phases("R02", &dossier(left, vec![hold("H1", json!({}), &events)], received_ms))
     }
 
     #[test]
@@ -72,7 +71,7 @@ mod tests {
     fn a_recall_after_the_exit_opens_nothing_before_it_and_a_release_clears_what_it_names() {
         let with = |events: &[serde_json::Value]| {
             let placed = [event("hold.placed", 100, json!({})), event("link", 100, json!({"record": "P1"}))];
-            hold("H1", json!({}), &[&placed, events].concat()).with("open_holds", json!(["hold.placed@100"]))
+            hold("H1", json!({}), &[&placed, events].concat())
         };
         let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
         let released = |id: &str| event("released", 400, json!({"holds": [id]}));
@@ -86,7 +85,7 @@ mod tests {
     fn a_lookout_holds_whatever_carries_its_term() {
         let lookout = |term: &str| {
             let placed = [event("hold.placed", 1, json!({}))];
-            hold("H1", json!({"target.term": term}), &placed).with("open_holds", json!(["h"]))
+            hold("H1", json!({"target.term": term}), &placed)
         };
         let left = passage("P1", json!({"trailer.plate": "22 A 123"}), &[event("gate.out", 5, json!({}))]);
         assert_eq!(firm("R02", left.clone(), vec![lookout("22-A-123")]), [Phase::Firm]);

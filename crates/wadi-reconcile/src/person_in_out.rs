@@ -1,9 +1,12 @@
 //! R25: a person out who never came in, or in twice.
 
-use crate::{Contradiction, Dossier, Facts, Rule};
+use crate::{Contradiction, Dossier, Facts, Rule, text::head};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R25", name: "person_in_out", severity: 3, judge };
+
+/// Letters of a document's hash that a sentence shows.
+const DOCUMENT_SHOWN: usize = 8;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -38,7 +41,7 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
         Contradiction::new(
             document,
             anchor.began_ms(),
-            format!("the holder of document {}… {text}", &document[..document.len().min(8)]),
+            format!("the holder of document {}… {text}", head(document, DOCUMENT_SHOWN)),
             json!({"document": document, "direction": direction, "other": other.map(Facts::printed)}),
         )
         // They may have gone by any crossing.
@@ -54,6 +57,15 @@ mod tests {
     fn person(id: &str, direction: &str, at_ms: i64) -> Facts {
         let fields = json!({"direction": direction, "person.1.document_hash": "ab12"});
         passage(id, fields, &[event("person.admitted", at_ms, json!({}))])
+    }
+
+    #[test]
+    fn a_document_in_letters_of_many_bytes_is_a_document_like_any_other() {
+        let arabic = |id: &str, at_ms| {
+            let fields = json!({"direction": "in", "person.1.document_hash": "aوثيقة-سفر-غير-صحيحة"});
+            passage(id, fields, &[event("person.admitted", at_ms, json!({}))])
+        };
+        assert_eq!(firm("R25", arabic("P2", 9), vec![arabic("P1", 1)]), [Phase::Firm]);
     }
 
     #[test]

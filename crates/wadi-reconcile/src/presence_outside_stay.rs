@@ -1,6 +1,6 @@
 //! R05: seen after the exit or before the entry.
 
-use crate::{Contradiction, Dossier, Rule, impossible_journey::PRESENCE};
+use crate::{Contradiction, Dossier, Rule, impossible_journey::PRESENCE, numbers::seconds_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R05", name: "presence_outside_stay", severity: 2, judge };
@@ -10,23 +10,26 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !passage.is_passage() || passage.flag("HANDED_OVER") {
         return Vec::new();
     }
-    let doubt_ms = i64::from(dossier.policy.clock_doubt_s) * 1_000;
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     let came_ms = passage.first_ms("gate.in");
     // A truck may come back: only after its last gate is it gone.
     let left_ms = passage.last_ms("gate.out").filter(|out| passage.last_ms("gate.in").is_none_or(|i| i <= *out));
     let stray =
         passage.any(&PRESENCE).filter(|e| !matches!(e.kind(), "gate.in" | "gate.out" | "gate.read")).filter(|e| {
-            left_ms.is_some_and(|t| e.at_ms() > t + doubt_ms) || came_ms.is_some_and(|t| e.at_ms() < t - doubt_ms)
+            left_ms.is_some_and(|t| e.at_ms() > t.saturating_add(doubt_ms))
+                || came_ms.is_some_and(|t| e.at_ms() < t.saturating_sub(doubt_ms))
         });
     stray
         .map(|e| {
             let when = if left_ms.is_some_and(|t| e.at_ms() > t) { "after it had left" } else { "before it had come" };
             Contradiction::new(
-                e.id(),
+                format!("{} {when}", e.kind()),
                 e.at_ms(),
                 format!("{} was {} {when}", passage.printed(), e.kind()),
-                json!({"event": e.entry(), "at_ms": e.at_ms(), "came_ms": came_ms, "left_ms": left_ms}),
+                json!({"type": e.kind(), "at_ms": e.at_ms(), "came_ms": came_ms, "left_ms": left_ms}),
             )
+            .of_cause(json!({"type": e.kind(), "came_ms": came_ms, "left_ms": left_ms}))
+            .each(e.entry())
             // The gate's own record may be behind that of the pump.
             .until([passage.crossing()], e.at_ms())
         })

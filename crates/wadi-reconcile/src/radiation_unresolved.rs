@@ -1,7 +1,7 @@
 //! R12: an alarm that nobody adjudicated; an innocent code for goods that are not naturally radioactive; no secondary
 //! inspection.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R12", name: "radiation_unresolved", severity: 1, judge };
@@ -15,11 +15,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
     let mut out = Vec::new();
-    let limit_ms = i64::from(dossier.policy.hold_deadline_h) * HOUR_MS;
+    let limit_ms = hours_ms(dossier.policy.hold_deadline_h);
     if let Some(alarm_ms) = hold.last_ms("rad.alarm")
         && hold.last_ms("rad.adjudicated").is_none_or(|t| t < alarm_ms)
     {
-        let due_ms = alarm_ms + limit_ms;
+        let due_ms = alarm_ms.saturating_add(limit_ms);
         out.push(
             Contradiction::new(
                 "alarm",
@@ -32,28 +32,30 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
     let codes = dossier.linked.iter().filter_map(|r| r.field("goods.hs_code"));
     let codes: Vec<&str> = hold.field("hs_code").into_iter().chain(codes).collect();
+    let last_judged_ms = hold.last_ms("rad.adjudicated");
     for judged in hold.events("rad.adjudicated") {
         let code = judged.int("code").unwrap_or(0);
         let is_norm = |hs: &&str| dossier.policy.norm_chapters.iter().any(|c| hs.starts_with(c.as_str()));
         if code == NORM && !codes.is_empty() && !codes.iter().any(is_norm) {
-            out.push(Contradiction::new(
-                format!("innocent {}", judged.id()),
+            let found = Contradiction::new(
+                format!("innocent {}", judged.officer()),
                 judged.at_ms(),
                 format!("{} was adjudicated as naturally occurring; {} is not", hold.printed(), codes.join(", ")),
-                json!({"adjudication": judged.entry(), "code": code, "hs_codes": codes}),
-            ));
+                json!({"officer": judged.officer(), "code": code, "hs_codes": codes}),
+            );
+            out.push(found.each(judged.entry()));
         }
         if (1..=2).contains(&code) && judged.text("secondary") != Some("COMPLETE") {
-            let due_ms = judged.at_ms() + limit_ms;
-            let later = hold.events("rad.adjudicated").any(|l| l.at_ms() > judged.at_ms());
-            if !later {
+            let due_ms = judged.at_ms().saturating_add(limit_ms);
+            if last_judged_ms == Some(judged.at_ms()) {
                 out.push(
                     Contradiction::new(
-                        format!("secondary {}", judged.id()),
+                        format!("secondary {}", judged.officer()),
                         judged.at_ms(),
                         format!("{} is a real alarm, and no secondary inspection was completed", hold.printed()),
-                        json!({"adjudication": judged.entry(), "code": code, "due_ms": due_ms}),
+                        json!({"officer": judged.officer(), "code": code, "due_ms": due_ms}),
                     )
+                    .each(judged.entry())
                     .until([hold.crossing()], due_ms),
                 );
             }
@@ -65,7 +67,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn an_alarm_waits_for_its_adjudication() {

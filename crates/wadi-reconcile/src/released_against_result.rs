@@ -1,7 +1,8 @@
 //! R11: a result contradicts the release; a recall within sixty days.
 
-use crate::{Contradiction, Dossier, Fact, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 pub(crate) const RULE: Rule = Rule { code: "R11", name: "released_against_result", severity: 1, judge };
 
@@ -10,30 +11,62 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !hold.is_hold() {
         return Vec::new();
     }
-    let recall_ms = i64::from(dossier.policy.recall_h) * HOUR_MS;
-    let mut out = Vec::new();
-    for released in hold.events("released") {
-        for bad in hold.said().filter(|e| speaks_against(e)) {
-            // A better result of the same sample, or a second release, answered it before this one.
-            let between = |e: &Fact<'_>| (bad.at_ms()..=released.at_ms()).contains(&e.at_ms());
-            let answered = match bad.kind() {
-                "recalled" => bad.at_ms() <= released.at_ms(),
-                "rad.adjudicated" => hold.events("rad.adjudicated").any(|a| between(&a) && !speaks_against(&a)),
-                _ => hold.events("result.amended").any(|a| {
-                    between(&a) && a.text("sample") == bad.text("sample") && a.text("outcome") == Some("satisfactory")
-                }),
-            };
-            if !answered && bad.at_ms() <= released.at_ms() + recall_ms {
-                out.push(Contradiction::new(
-                    format!("{} {}", released.id(), bad.id()),
-                    released.at_ms().max(bad.at_ms()),
-                    format!("{} was released, and {} speaks against it", hold.printed(), bad.kind()),
-                    json!({"release": released.entry(), "against": bad.entry()}),
-                ));
-            }
-        }
+    let mut releases: Vec<Fact<'_>> = hold.events("released").collect();
+    if releases.is_empty() {
+        return Vec::new();
     }
-    out
+
+    releases.sort_by_key(|r| (r.at_ms(), r.id()));
+    let answers = Answers::of(hold);
+    let recall_ms = hours_ms(dossier.policy.recall_h);
+    let against = hold.said().filter(speaks_against).filter_map(|bad| {
+        // The first release that it still speaks against.
+        let from_ms = bad.at_ms().saturating_sub(recall_ms);
+        let first = releases.partition_point(|r| r.at_ms() < from_ms);
+        let released = releases.get(first).filter(|r| !answers.answered(&bad, r.at_ms()))?;
+        let found = Contradiction::new(
+            format!("{} {} {}", bad.kind(), bad.officer(), bad.text("sample").unwrap_or_default()),
+            released.at_ms().max(bad.at_ms()),
+            format!("{} was released, and {} speaks against it", hold.printed(), bad.kind()),
+            json!({"release": released.entry(), "type": bad.kind(), "officer": bad.officer(), "sample": bad.text("sample")}),
+        );
+        let basis = json!({"type": bad.kind(), "officer": bad.officer(), "sample": bad.text("sample")});
+        Some(found.of_cause(basis).each(bad.entry()))
+    });
+    against.collect()
+}
+
+/// What answered a bad result: a better one of the same sample, or an adjudication that lets the goods go. Times ascend.
+struct Answers<'a> {
+    amended: BTreeMap<Option<&'a str>, Vec<i64>>,
+    adjudicated: Vec<i64>,
+}
+
+impl<'a> Answers<'a> {
+    fn of(hold: &'a Facts) -> Self {
+        let mut amended: BTreeMap<Option<&str>, Vec<i64>> = BTreeMap::new();
+        for a in hold.events("result.amended").filter(|a| a.text("outcome") == Some("satisfactory")) {
+            amended.entry(a.text("sample")).or_default().push(a.at_ms());
+        }
+        for times in amended.values_mut() {
+            times.sort_unstable();
+        }
+
+        let better = hold.events("rad.adjudicated").filter(|a| !speaks_against(a));
+        let mut adjudicated: Vec<i64> = better.map(|a| a.at_ms()).collect();
+        adjudicated.sort_unstable();
+        Self { amended, adjudicated }
+    }
+
+    /// Whether a bad result was answered before a release; a recall is answered by a release after it.
+    fn answered(&self, bad: &Fact<'_>, released_ms: i64) -> bool {
+        let of = match bad.kind() {
+            "recalled" => return bad.at_ms() <= released_ms,
+            "rad.adjudicated" => Some(&self.adjudicated),
+            _ => self.amended.get(&bad.text("sample")),
+        };
+        of.and_then(|times| times.get(times.partition_point(|t| *t < bad.at_ms()))).is_some_and(|t| *t <= released_ms)
+    }
 }
 
 fn speaks_against(e: &Fact<'_>) -> bool {
@@ -48,7 +81,7 @@ fn speaks_against(e: &Fact<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     fn found(events: &[serde_json::Value]) -> Vec<Phase> {
         let mut all = vec![event("released", 100, json!({}))];

@@ -1,6 +1,6 @@
 //! R01: a release by somebody who could not know of another open hold on the same target.
 
-use crate::{Contradiction, Dossier, Facts, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule};
 use serde_json::json;
 use wadi_record::normalise_target;
 
@@ -12,30 +12,37 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
     let mut out = Vec::new();
+    let others: Vec<&Facts> = dossier.of("hold").filter(|o| shares_target(hold, o)).collect();
     for released in hold.events("released") {
-        for other in dossier.of("hold").filter(|o| shares_target(hold, o)) {
-            let placed = other.said().find(|p| p.kind() == "hold.placed" && p.restricts());
-            let Some(placed) = placed else { continue };
-            if other.was_open_at(released.at_ms()) && !dossier.knew(released, placed) {
-                out.push(
-                    Contradiction::new(
-                        format!("{} {}", released.id(), other.id),
-                        released.at_ms(),
-                        format!(
-                            "{} released {} and could not know of {}, open on the same target",
-                            released.officer(),
-                            hold.printed(),
-                            other.printed()
-                        ),
-                        json!({"release": released.entry(), "hold": other.printed(), "placed": placed.entry()}),
-                    )
-                    // A release of the other hold may still be on its way.
-                    .until([other.crossing(), "HUB"], released.at_ms()),
-                );
-            }
+        for other in &others {
+            let Some(placed) = unseen(dossier, released, other) else { continue };
+            out.push(
+                Contradiction::new(
+                    format!("{} {}", released.officer(), other.id),
+                    released.at_ms(),
+                    format!(
+                        "{} released {} and could not know of {}, open on the same target",
+                        released.officer(),
+                        hold.printed(),
+                        other.printed()
+                    ),
+                    json!({"officer": released.officer(), "hold": other.printed(), "placed": placed}),
+                )
+                .each(released.entry())
+                // A release of the other hold may still be on its way.
+                .until([other.crossing(), "HUB"], released.at_ms()),
+            );
         }
     }
     out
+}
+
+/// A placement of another hold that held at a release, and that whoever released could not know of: the entry that says it.
+fn unseen<'a>(dossier: &Dossier, released: Fact<'_>, other: &'a Facts) -> Option<&'a str> {
+    if !other.was_open_at(released.at_ms()) {
+        return None;
+    }
+    other.placed_by(released.at_ms()).find(|entry| !dossier.knew(released, entry))
 }
 
 fn shares_target(a: &Facts, b: &Facts) -> bool {
@@ -54,7 +61,7 @@ mod tests {
         let link = || event("link", 1, json!({"record": "P1"}));
         let released = hold("H1", json!({}), &[link(), event("released", released_ms, json!({}))]);
         let other = hold("H2", json!({}), &[link(), event("hold.placed", 50, json!({}))]).at("QAM");
-        (released, other.with("open_holds", json!(["h"])))
+        (released, other)
     }
 
     #[test]

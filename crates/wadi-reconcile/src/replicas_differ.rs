@@ -1,9 +1,13 @@
 //! R29, over the cohort of one state of the logs: two nodes that hold the same entries and come to other documents.
 
-use crate::{Contradiction, Dossier, Fact, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 pub(crate) const RULE: Rule = Rule { code: "R29", name: "replicas_differ", severity: 1, judge };
+
+/// Others that read the same entries differently from one digest, of which so many are compared.
+const DIFFERING_MAX: usize = 64;
 
 /// What was held.
 fn key<'a>(e: &Fact<'a>) -> (&'a str, &'a str) {
@@ -17,17 +21,22 @@ fn came_to<'a>(e: &Fact<'a>) -> (&'a str, &'a str) {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let peers = || dossier.peers.iter().chain(&dossier.linked).chain([anchor]);
+    let all = dossier.peers.iter().chain(&dossier.linked).chain([anchor]);
+    let mut said: BTreeMap<(&str, &str), Vec<(&Facts, Fact<'_>)>> = BTreeMap::new();
+    for (peer, digest) in all.flat_map(|p| p.events("replica.digest").map(move |e| (p, e))) {
+        said.entry(key(&digest)).or_default().push((peer, digest));
+    }
+
     let mut out = Vec::new();
     for own in anchor.events("replica.digest") {
-        let others = peers().flat_map(|p| p.events("replica.digest").map(move |e| (p, e)));
+        let others = said.get(&key(&own)).into_iter().flatten();
         let differing = others
-            .filter(|(_, e)| key(e) == key(&own) && came_to(e) != came_to(&own))
+            .filter(|(_, e)| came_to(e) != came_to(&own))
             // Of the two the one with the smaller entry carries the finding.
             .filter(|(_, e)| own.entry() < e.entry());
-        for (peer, other) in differing {
-            out.push(Contradiction::new(
-                format!("{} {}", own.id(), other.id()),
+        for (peer, other) in differing.take(DIFFERING_MAX) {
+            let found = Contradiction::new(
+                format!("{} {} {}", key(&own).0, key(&own).1, peer.crossing()),
                 own.at_ms().max(other.at_ms()),
                 format!(
                     "{} and {} hold the same entries of {} and read them differently",
@@ -35,8 +44,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                     peer.crossing(),
                     key(&own).0
                 ),
-                json!({"scope": key(&own).0, "entries": key(&own).1, "one": came_to(&own), "other": came_to(&other)}),
-            ));
+                json!({"scope": key(&own).0, "entries": key(&own).1, "one": came_to(&own), "other": came_to(other)}),
+            );
+            out.push(found.each(own.entry()).each(other.entry()));
         }
     }
     out
@@ -45,7 +55,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Facts, Phase, tests::*};
+    use crate::{Phase, tests::*};
 
     fn day(id: &str, entries: &str, documents: &str) -> Facts {
         let mut e = event(

@@ -1,7 +1,8 @@
 //! R10: a hold past its deadline without a result; a sample without one.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 pub(crate) const RULE: Rule = Rule { code: "R10", name: "result_overdue", severity: 2, judge };
 
@@ -13,26 +14,26 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !hold.is_hold() || !hold.is_open_hold() || hold.field("target.term").is_some() {
         return Vec::new();
     }
-    let limit_ms = i64::from(dossier.policy.hold_deadline_h) * HOUR_MS;
+    let limit_ms = hours_ms(dossier.policy.hold_deadline_h);
     let mut out = Vec::new();
     let mut overdue = |discriminator: &str, what: String, at_ms: i64, due_ms: i64| {
         let evidence = json!({"since_ms": at_ms, "due_ms": due_ms});
         let text = format!("{}: {what} and has no result", hold.printed());
         out.push(Contradiction::new(discriminator, at_ms, text, evidence).until([hold.crossing()], due_ms));
     };
+    let answered: BTreeSet<&str> = hold.any(&RESULTS).filter_map(|r| r.text("sample")).collect();
     for sample in hold.events("sample.taken") {
         let name = sample.text("sample").unwrap_or_default();
-        let answered = hold.any(&RESULTS).any(|r| r.text("sample") == Some(name));
-        if !answered {
-            let due_ms = sample.int("due_at").unwrap_or(sample.at_ms() + limit_ms);
-            overdue(sample.id(), format!("sample {name} was taken"), sample.at_ms(), due_ms);
+        if !answered.contains(name) {
+            let due_ms = sample.int("due_at").unwrap_or(sample.at_ms().saturating_add(limit_ms));
+            overdue(&format!("sample {name}"), format!("sample {name} was taken"), sample.at_ms(), due_ms);
         }
     }
     if let Some(placed_ms) = hold.first_ms("hold.placed")
         && hold.any(&RESULTS).next().is_none()
         && !hold.has("sample.taken")
     {
-        let due_ms = hold.int("due_at_ms").unwrap_or(placed_ms + limit_ms);
+        let due_ms = hold.int("due_at_ms").unwrap_or(placed_ms.saturating_add(limit_ms));
         overdue("hold", "it was placed".into(), placed_ms, due_ms);
     }
     out
@@ -41,16 +42,22 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn a_hold_without_a_result_is_overdue_when_its_crossing_is_heard_through_the_deadline() {
         let placed = event("hold.placed", 100, json!({}));
-        let open = |events: &[serde_json::Value]| hold("H1", json!({}), events).with("open_holds", json!(["h"]));
+        let open = |events: &[serde_json::Value]| {
+            hold("H1", json!({}), events).with("placements", json!([{"placed_ms": 100, "open": true}]))
+        };
         let waiting = open(std::slice::from_ref(&placed));
         assert_eq!(phases("R10", &dossier(waiting.clone(), vec![], 99 + 72 * HOUR_MS)), [Phase::Pending]);
         assert_eq!(phases("R10", &dossier(waiting.clone(), vec![], 100 + 72 * HOUR_MS)), [Phase::Firm]);
-        assert_eq!(firm("R10", waiting.with("open_holds", json!([])), vec![]), [], "released");
+        assert_eq!(
+            firm("R10", waiting.with("placements", json!([{"placed_ms": 100, "open": false}])), vec![]),
+            [],
+            "released"
+        );
         let result = event("result.issued", 200, json!({"sample": "S1"}));
         assert_eq!(firm("R10", open(&[placed.clone(), result]), vec![]), []);
     }
@@ -59,7 +66,9 @@ mod tests {
     fn every_sample_needs_its_own_result() {
         let sample = |n: &str| event("sample.taken", 100, json!({"sample": n, "due_at": 900}));
         let result = event("result.issued", 200, json!({"sample": "S1"}));
-        let open = |events: &[serde_json::Value]| hold("H1", json!({}), events).with("open_holds", json!(["h"]));
+        let open = |events: &[serde_json::Value]| {
+            hold("H1", json!({}), events).with("placements", json!([{"placed_ms": 100, "open": true}]))
+        };
         assert_eq!(phases("R10", &dossier(open(&[sample("S2"), result.clone()]), vec![], 899)), [Phase::Pending]);
         assert_eq!(firm("R10", open(&[sample("S2"), result.clone()]), vec![]), [Phase::Firm]);
         assert_eq!(firm("R10", open(&[sample("S1"), result]), vec![]), []);

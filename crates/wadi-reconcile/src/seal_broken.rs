@@ -36,15 +36,16 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         if !strange.is_empty() && !seals.is_empty() && !resealed {
             out.push(
                 Contradiction::new(
-                    event.id(),
+                    format!("found {}", strange.join(" ")),
                     event.at_ms(),
                     format!(
                         "seal {} was found on {}, which came with other seals",
                         strange.join(", "),
                         passage.printed()
                     ),
-                    json!({"found": strange, "recorded": seals, "event": event.entry()}),
+                    json!({"found": strange, "recorded": seals}),
                 )
+                .each(event.entry())
                 .until([passage.crossing()], event.at_ms()),
             );
         }

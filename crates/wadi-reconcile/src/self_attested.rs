@@ -17,11 +17,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     });
     own.map(|(e, member, name)| {
         Contradiction::new(
-            e.id(),
+            format!("{} {member} {name}", e.kind()),
             e.at_ms(),
             format!("{name} is both performer and {member} of {} on {}", e.kind(), anchor.printed()),
-            json!({"event": e.entry(), "officer": name, "as": member}),
+            json!({"type": e.kind(), "officer": name, "as": member}),
         )
+        .each(e.entry())
     })
     .collect()
 }

@@ -20,7 +20,27 @@ pub(crate) fn entry(id: &str, fields: Json, events: &[Json]) -> Facts {
     facts(id, "customs-entry", "TRB", json!({"fields": fields, "events": events}))
 }
 pub(crate) fn hold(id: &str, fields: Json, events: &[Json]) -> Facts {
-    facts(id, "hold", "TRB", json!({"fields": fields, "events": events}))
+    let placed = events.iter().filter(|e| e["type"] == "hold.placed");
+    let placements: Vec<Json> = placed.map(|p| placement(p, events)).collect();
+    facts(id, "hold", "TRB", json!({"fields": fields, "events": events, "placements": placements}))
+}
+
+/// A placement as the fold has it, where every author had seen what was said before.
+fn placement(placed: &Json, events: &[Json]) -> Json {
+    let names = |e: &Json| e["data"]["holds"].as_array().is_some_and(|h| h.contains(&placed["id"]));
+    let ends = events.iter().filter(|e| match e["type"].as_str() {
+        Some("released" | "conditional") => names(e),
+        Some("destroyed" | "re_exported" | "seized") => true,
+        _ => false,
+    });
+    let recalled = |since: i64| {
+        let all = events.iter().filter(|e| e["type"] == "recalled").filter_map(|e| e["at_ms"].as_i64());
+        all.filter(|at_ms| *at_ms >= since).min()
+    };
+    let ends: Vec<Json> =
+        ends.map(|e| json!({"at_ms": e["at_ms"], "reopened_ms": recalled(e["at_ms"].as_i64().unwrap_or(0))})).collect();
+    let open = ends.iter().all(|e| !e["reopened_ms"].is_null());
+    json!({"id": placed["id"], "entry": placed["entry"], "placed_ms": placed["at_ms"], "open": open, "ends": ends})
 }
 impl Facts {
     pub(crate) fn with(mut self, member: &str, value: Json) -> Self {
@@ -45,6 +65,7 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
         policy: Policy::default(),
         revoked: BTreeMap::new(),
         knew: BTreeSet::new(),
+        cut: BTreeMap::new(),
     }
 }
 

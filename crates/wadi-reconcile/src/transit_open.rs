@@ -1,6 +1,6 @@
 //! R27: a transit that was not terminated.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R27", name: "transit_open", severity: 2, judge };
@@ -17,7 +17,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let exit = dossier.of("passage").find(ends);
     let declared = passage.field("declared_exit");
     let printed = passage.printed();
-    let due_ms = left_ms + i64::from(dossier.policy.transit_h) * HOUR_MS;
+    let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.transit_h));
     let concerns = declared.map_or_else(|| dossier.everywhere(), |to| vec![to]);
     match exit {
         None => {
@@ -43,7 +43,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn a_transit_ends_where_it_said_it_would() {

@@ -33,7 +33,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let same = |p: &&Facts| p.is_entry() && p.field("currency") == anchor.field("currency");
         let all = dossier.peers.iter().chain(&dossier.linked).filter(same).flat_map(values);
         let mut peers: Vec<f64> = all.filter(|(_, c, _)| *c == code).map(|(_, _, v)| v).collect();
-        if peers.len() < dossier.policy.peers_min as usize {
+        // A policy that asks for no peers has no median either.
+        if peers.len() < (dossier.policy.peers_min as usize).max(1) {
             continue;
         }
         peers.sort_by(f64::total_cmp);

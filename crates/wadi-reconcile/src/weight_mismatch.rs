@@ -1,6 +1,9 @@
 //! R03: declared against weighed mass beyond tolerance; weighings that spread; mass changed after the assessment.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule};
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    numbers::{apart, total},
+};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule { code: "R03", name: "weight_mismatch", severity: 1, judge };
@@ -16,11 +19,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 /// What the cargo weighed, kilograms.
 fn net_kg(weighed: &Fact<'_>) -> Option<i64> {
-    weighed.int("net_kg").or_else(|| Some(weighed.int("gross_kg")? - weighed.int("tare_kg")?))
+    weighed.int("net_kg").or_else(|| Some(weighed.int("gross_kg")?.saturating_sub(weighed.int("tare_kg")?)))
 }
 
 fn beyond(a: i64, b: i64, permille: u32) -> bool {
-    (a - b).abs().saturating_mul(1_000) > a.max(b).saturating_mul(i64::from(permille))
+    apart(a, b).saturating_mul(1_000) > a.max(b).saturating_mul(i64::from(permille))
 }
 
 /// All entries of one journey against all its trucks; of each truck's weighings the latest attested one counts.
@@ -33,14 +36,14 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
         return None;
     }
     let grams: Vec<i64> = entries.iter().filter_map(|e| e.sum("goods", "gross_g")).collect();
-    let declared_kg = (!grams.is_empty()).then(|| grams.iter().sum::<i64>() / 1_000)?;
+    let declared_kg = (!grams.is_empty()).then(|| total(grams) / 1_000)?;
     let mut trucks = Vec::new();
     for truck in dossier.journey("passage") {
         // A truck of the journey that nobody weighed: the sum cannot be compared.
         let weighing = valid(truck).filter(Fact::attested).filter_map(|w| Some((w, net_kg(&w)?))).last()?;
         trucks.push((truck, weighing));
     }
-    let net: i64 = trucks.iter().map(|(_, (_, net))| net).sum();
+    let net = total(trucks.iter().map(|(_, (_, net))| *net));
     let at_ms = trucks.iter().map(|(_, (w, _))| w.at_ms()).max()?;
     beyond(declared_kg, net, dossier.policy.weight_permille).then(|| {
         let names: Vec<&str> = trucks.iter().map(|(t, _)| t.printed()).collect();

@@ -38,8 +38,8 @@ pub use error::StoreError;
 pub use move_store::{Moved, move_store};
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, LocalKey, LogRow, PeerRow, RawCosignature,
-    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermQuery, Waiting,
+    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, HoldHit, LocalKey, LogRow, PeerRow, RawCosignature,
+    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};
@@ -54,7 +54,7 @@ use wadi_log::{
 
 /// A store of one node. All methods may run at the same time; writes are put in a queue of bounded length.
 #[async_trait]
-pub trait Store: Mending {
+pub trait Store: Mending + Neighbours {
     /// Writes a batch in one transaction, durably, and the anchor after it. An error means that nothing of the batch
     /// was written, except [`StoreError::Failed`]: then nobody knows, and the process has to stop and verify.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
@@ -92,12 +92,10 @@ pub trait Store: Mending {
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<RecordRow>, StoreError>;
     /// Ids of all records, for rebuilding.
     async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError>;
-    /// Records that have a term, in the order of their ids.
-    async fn by_term(&self, what: &str, value: &str, limit: u32) -> Result<Vec<RecordRow>, StoreError>;
-    /// The same for many terms at once, those nearest in time first, at most `per_term` for each: (asker, record).
-    async fn near(&self, terms: &[TermQuery], per_term: u32) -> Result<Vec<(usize, RecordRow)>, StoreError>;
     /// The rows of these records.
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError>;
+    /// Which of these passages and entries open holds name, or look out for: (record, the hold's printed id).
+    async fn detained(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String)>, StoreError>;
     /// The terms of these records: (record, what, value).
     async fn terms_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String)>, StoreError>;
     /// Terms that these records had until lately, with the time they were born: (record, what, value, Unix milliseconds).
@@ -125,8 +123,8 @@ pub trait Store: Mending {
     async fn findings(&self, filter: &FindingFilter) -> Result<Vec<FindingRow>, StoreError>;
     /// How many there are, by rule, phase and state, of those that the filter takes.
     async fn finding_counts(&self, filter: &FindingFilter) -> Result<Vec<(String, String, String, i64)>, StoreError>;
-    /// Anchors of pending findings that wait for a time up to that one.
-    async fn findings_due(&self, through_ms: i64) -> Result<Vec<RecordId>, StoreError>;
+    /// How many pending findings wait for a time up to that one.
+    async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError>;
     /// What is remembered of peers.
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError>;
     /// Blocks carried for others: log, first position, size after.
@@ -147,6 +145,26 @@ pub trait Store: Mending {
     async fn close(&self);
     /// The node this store belongs to, as its own keys say.
     fn node(&self) -> NodeId;
+}
+
+/// Which records belong together, and whose findings are due.
+#[async_trait]
+pub trait Neighbours: Send + Sync + 'static {
+    /// Records that share terms, of each term (and of each kind, where the query says so) those nearest in time first, at
+    /// most as many as the query takes.
+    async fn near(&self, terms: &[TermQuery]) -> Result<Vec<TermHit>, StoreError>;
+    /// Holds that have these terms, whenever they were placed: the open ones first, at most `most` for each term.
+    async fn holds(&self, terms: &[(String, String)], most: u32) -> Result<Vec<HoldHit>, StoreError>;
+    /// Records that have a term, in the order of their ids, after one of them.
+    async fn by_term(
+        &self,
+        what: &str,
+        value: &str,
+        after: Option<&RecordId>,
+        limit: u32,
+    ) -> Result<Vec<RecordRow>, StoreError>;
+    /// Anchors of pending findings that wait for a time after the one and through the other.
+    async fn findings_due(&self, after_ms: i64, through_ms: i64) -> Result<Vec<RecordId>, StoreError>;
 }
 
 /// What scrubbing, mending and resync read: what lies there, whether it is right or not.

@@ -8,6 +8,8 @@
 mod audit_reads;
 #[path = "mends.rs"]
 mod mends;
+#[path = "neighbours.rs"]
+mod neighbours;
 #[path = "reads.rs"]
 mod reads;
 #[path = "writes.rs"]

@@ -7,6 +7,8 @@
 mod audit_reads;
 #[path = "mends.rs"]
 mod mends;
+#[path = "neighbours.rs"]
+mod neighbours;
 #[path = "reads.rs"]
 mod reads;
 #[path = "writes.rs"]
@@ -99,12 +101,12 @@ impl SqliteStore {
         };
         let existed = path.exists();
         private::close_all(dir);
+        check_header(&path)?;
         if !existed {
             // SQLite would create it by the umask, and what lies beside it by the mode that it has.
             let created = private::create(&path);
             created.map_err(|e| StoreError::Open { path: path.display().to_string(), why: e.to_string() })?;
         }
-        check_header(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)

@@ -125,9 +125,44 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
     let kept = store.cosignatures(Some(&man.log)).await.unwrap();
     assert_eq!(kept.iter().map(|c| c.cosignature.time_s).collect::<Vec<_>>(), [20]);
     records(store, &about).await;
+    detained(store, &about).await;
     findings(store, about[0].0).await;
     small_things(store, &trb, about[0].0, references[0]).await;
     (trb.log, references)
+}
+
+/// What open holds name, or look out for, is found by that: of all that is held, and of what is asked about.
+async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
+    let ids: Vec<RecordId> = about.iter().map(|(id, _)| *id).collect();
+    let named = ids[1].to_string();
+    let hold = |seed: u8, open: bool, terms: &[(&str, &str)]| RecordRow {
+        id: RecordId([seed; 32]),
+        printed: format!("TRB-H-{seed}"),
+        lane: Lane::Hold as u8,
+        open,
+        ..row(&about[0].1, 0, terms)
+    };
+    let holds = vec![
+        hold(201, true, &[("link", &named)]),
+        hold(202, true, &[("target", "11A1")]),
+        hold(203, false, &[("link", &ids[0].to_string()), ("target", "C1")]),
+        // What another wrote into a link is text.
+        hold(204, true, &[("link", "zz"), ("target", "none")]),
+    ];
+    let gone = holds.iter().map(|h| h.id).collect();
+    store.commit(Batch { records: holds, ..Batch::default() }).await.unwrap();
+
+    let looked_for = store.by_term("plate", "11A1", None, 10).await.unwrap();
+    let listed = store.records(&RecordFilter { detained: true, limit: 50, ..RecordFilter::default() }).await.unwrap();
+    let listed: std::collections::BTreeSet<RecordId> = listed.iter().map(|r| r.id).collect();
+    let wanted = looked_for.iter().map(|r| r.id).chain([ids[1]]).collect();
+    assert_eq!(listed, wanted);
+    let of_one = store.detained(&ids[1..2]).await.unwrap();
+    let by: Vec<&str> = of_one.iter().map(|(_, hold)| hold.as_str()).collect();
+    assert!(by.contains(&"TRB-H-201") && !by.contains(&"TRB-H-203"), "{by:?}");
+    assert_eq!(store.detained(&[]).await.unwrap(), []);
+    store.commit(Batch { records_gone: gone, ..Batch::default() }).await.unwrap();
+    assert!(store.detained(&ids).await.unwrap().is_empty());
 }
 
 async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
@@ -164,6 +199,7 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         state: Some(state.into()),
         term: Some(("container".into(), "C1".into())),
         contested: true,
+        detained: false,
         before: None,
         after: None,
         limit,

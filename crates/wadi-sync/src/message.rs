@@ -124,7 +124,9 @@ impl TreeAsk {
     /// The parts, from left to right.
     pub fn parts(&self) -> impl Iterator<Item = Subtree> + '_ {
         let level = self.level - self.step;
-        let of = move |i: &u64| (*i << self.step..i.saturating_add(1) << self.step).map(move |index| Subtree { level, index });
+        let of = move |i: &u64| {
+            (*i << self.step..i.saturating_add(1) << self.step).map(move |index| Subtree { level, index })
+        };
         self.indices.iter().flat_map(of)
     }
 }
