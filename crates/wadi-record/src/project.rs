@@ -99,7 +99,8 @@ impl Book {
             }
         }
         let mut events: Vec<&EventView> = self.events().collect();
-        events.sort_by_key(|e| (e.at_ms, e.entered_ms, e.reference, e.id.clone()));
+        let order = |e: &EventView| (e.at_ms, e.entered_ms, e.reference);
+        events.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id)));
         let missing = self.all_missing();
         let (mut refused, mut waiting) = (Vec::new(), Vec::new());
         for (said, row) in self.rows() {

@@ -1,11 +1,45 @@
 //! Equal entries, equal documents: adding one by one and building whole end in the same record, whatever an entry is based
 //! on and in whatever order entries and verdicts come.
 
+mod desk;
 mod drawn;
 
+use desk::{build, desk, view};
 use drawn::{Met, add_equals_build};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use wadi_log::{Lane, RecordId, Role};
+use wadi_record::{Passage, Row};
+
+/// Five entries, of which one names a later position of its own log, made two honest nodes hold different documents for
+/// ever: where the record was built whole, the entries after it came before those that its log had said first.
+#[test]
+fn an_entry_that_names_a_later_one_of_its_own_log_keeps_its_place() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let mut hub = desk(9, "HUB", Role::Hub, Lane::Passage, "TRB");
+    let note = |text: &str| Passage::on().text("note", text);
+    let first = trb.say("of-port", None, &[], Passage::announce("in"));
+    let id = RecordId::of_first(&first.reference);
+    // A log that is ordered after the others holds its first entry up, where the record is built whole.
+    let of_hub = hub.say("of-hub", Some(id), &[first.reference], note("hub"));
+
+    let mut other = desk(2, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let one = other.say("of-port", Some(id), &[of_hub.reference], note("one"));
+    let mut two = other.say("of-port", Some(id), &[first.reference], note("two"));
+    let three = other.say("of-port", Some(id), &[first.reference], note("three"));
+    two.change.based_on = vec![three.reference];
+
+    let rows = [&first, &of_hub, &one, &two, &three];
+    let whole = build(&rows);
+    let mut grown = build(&rows[..1]);
+    for said in &rows[1..] {
+        grown.add((*said).clone());
+        grown.heads();
+    }
+    assert_eq!(view(&grown), view(&whole));
+    let stands: Vec<bool> = rows.iter().map(|s| *whole.row(&s.reference).unwrap().1 == Row::Counts).collect();
+    assert_eq!(stands, [true, true, true, false, true]);
+}
 
 /// Records that one run tells: many more where somebody has the time.
 fn seeds() -> std::ops::Range<u64> {
