@@ -311,6 +311,7 @@ async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) {
         members: Hash([9; 32]),
         hub_time_s: 0,
         remembers: Hash::default(),
+        rate_bits_s: 0,
     };
     to.send(Arriving::Message(hello)).await.unwrap();
     to.send(Arriving::Message(Message::Frontier { folded: Folded::default(), told: Default::default() }))
@@ -369,6 +370,7 @@ async fn a_resync_ships_before_it_does_anything_else() {
         members: Hash([9; 32]),
         hub_time_s: 1,
         remembers: Hash::default(),
+        rate_bits_s: 0,
     };
     to.send(Arriving::Message(hello)).await.unwrap();
     to.send(Arriving::Message(nothing())).await.unwrap();

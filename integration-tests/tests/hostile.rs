@@ -41,7 +41,7 @@ impl Commission {
         let store = SqliteStore::open(self.dir.path(), me.node()).await.unwrap();
         let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
         let clock = Arc::new(SystemClock::real());
-        Node::start(Start { keys, me, known: vec![], store, clock, scrub: Default::default() }).await.unwrap()
+        Node::start(Start { keys, me, known: vec![], store, clock, scrub: Default::default(), suspects: Default::default() }).await.unwrap()
     }
 }
 
@@ -105,6 +105,7 @@ impl Wire {
             members: Hash([9; 32]),
             hub_time_s: 0,
             remembers: Hash::default(),
+            rate_bits_s: 0,
         };
         self.to.send(Arriving::Message(hello)).await.unwrap();
         let frontier = Message::Frontier { folded: Folded::default(), told: Default::default() };
@@ -299,6 +300,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         uncosigned: Default::default(),
         remembered: None,
         late: false,
+        rate_bits_s: 0,
     };
     clone.feed(Input::Start(Box::new(snapshot))).await;
     let log = clone.branch.log;

@@ -43,7 +43,6 @@ struct Side {
 
 /// The two, and the link between them.
 pub(crate) struct World {
-    start: Instant,
     now: Instant,
     sides: [Side; 2],
     ways: [LinkWay; 2],
@@ -72,7 +71,6 @@ impl World {
             }
         };
         let mut world = Self {
-            start,
             now: start,
             sides: [side(1, None), side(2, Some(server))],
             ways: [LinkWay::new(profile, seed), LinkWay::new(profile, seed ^ 0xbacc)],
@@ -87,11 +85,6 @@ impl World {
             world.sides.iter().all(shaken)
         });
         world
-    }
-
-    /// Seconds since the site began to dial.
-    pub(crate) fn seconds(&self) -> f64 {
-        (self.now - self.start).as_secs_f64()
     }
 
     /// Has a side send so many bytes on a stream of its own.

@@ -2,12 +2,14 @@
 
 use crate::{evidence::root_at, node::Node};
 use std::{collections::HashMap, sync::Arc};
-use wadi_log::{Hash, LogId, Peaks, Stretch, Subtree, Tip, node_hash, proof, stretch_ranges};
+use wadi_log::{BLOCK_ENTRIES_MAX, Hash, LogId, Peaks, Stretch, Subtree, Tip, node_hash, proof, stretch_ranges};
 use wadi_store::{BranchRow, Store};
 use wadi_sync::{Fetched, short_hash};
 
 /// Bytes of entries in one answer: it goes out beside urgent blocks, and is asked for one after the other.
 const ANSWER_BYTES: usize = 48 * 1024;
+/// What an entry counts in it at least: an answer has 512 at most.
+const ENTRY_COST: usize = ANSWER_BYTES / BLOCK_ENTRIES_MAX;
 
 /// The tree that was asked about, as it is held here.
 enum Held {
@@ -118,10 +120,11 @@ impl Node {
         };
         let mut room = ANSWER_BYTES;
         for (from, to) in ranges.iter().map(|(from, to)| (*from, (*to).min(tip.size))).filter(|(from, to)| from < to) {
+            let to = to.min(from.saturating_add((room / ENTRY_COST).max(1) as u64));
             match held.stretch(&*self.store, &log, tip.size, (from, to), room).await {
                 None => out.absent.push((from, to)),
                 Some(stretch) => {
-                    room = room.saturating_sub(stretch.entries.iter().map(|e| e.len() + 64).sum());
+                    room = room.saturating_sub(stretch.entries.iter().map(|e| e.len().max(ENTRY_COST)).sum());
                     out.stretches.push(stretch);
                 }
             }

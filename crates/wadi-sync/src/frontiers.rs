@@ -65,6 +65,7 @@ impl Session {
         if std::mem::replace(&mut self.told_frontier, true) {
             return;
         }
+        self.unfolded.clear();
         let mine = self.visible_frontier();
         if let Some(past) = self.common_past() {
             let changed = |(log, tip): &(&LogId, &wadi_log::Tip)| past.0.get(log) != Some(tip);
@@ -100,6 +101,7 @@ impl Session {
         out.push(Output::Send(Message::Recompare));
         // The peer answers with its own; each compares by itself.
         self.told_frontier = true;
+        self.unfolded.clear();
         let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
         Self::send_frontier(self.visible_frontier().fold(&closed), Told::default(), out);
     }
@@ -245,7 +247,13 @@ impl Session {
 
     /// Answers `Unfold`.
     pub(crate) fn unfold(&mut self, nodes: &[NodeId], out: &mut Vec<Output>) {
-        let wanted: BTreeSet<&NodeId> = nodes.iter().take(LIST_MAX).collect();
+        // Once after each telling of a frontier: a short question must not bring a long answer again and again.
+        let wanted: BTreeSet<NodeId> =
+            nodes.iter().take(LIST_MAX).filter(|n| !self.unfolded.contains(n)).copied().collect();
+        if wanted.is_empty() || self.unfolded.len() >= LIST_MAX {
+            return;
+        }
+        self.unfolded.extend(&wanted);
         let mine = self.visible_frontier();
         let open = mine.0.into_iter().filter(|(l, _)| wanted.contains(&l.node)).collect();
         let folded = Folded { open, closed: BTreeMap::new() };
@@ -442,6 +450,46 @@ mod tests {
         assert_eq!(refused[0].0, "frontier_too_long");
         assert!(refused[0].1.starts_with(&format!("{} of the logs", 100 * 1_997 - NEWS_MAX)), "{}", refused[0].1);
         assert!(std::mem::size_of::<Link>() <= 64, "a log that a peer names takes little");
+    }
+
+    #[test]
+    fn closed_logs_are_named_one_by_one_once_however_often_a_peer_asks() {
+        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        let mut session = Session::new(trb.node());
+        session.handle(Input::Start(Box::new(Snapshot {
+            root: RootKey(LogKey::from_seed(&[1; 32]).public()),
+            me: hub.clone(),
+            members: vec![hub.clone(), trb.clone()],
+            frontier: logs(&trb, 300, 7),
+            closed: BTreeSet::new(),
+            hub_time_s: 0,
+            forks: vec![],
+            uncosigned: BTreeSet::new(),
+            remembered: None,
+            late: false,
+            rate_bits_s: 0,
+        })));
+        session.handle(Input::Received(Message::Hello {
+            version: 1,
+            enrolment: Box::new(trb.clone()),
+            digest: Hash([9; 32]),
+            members: Hash([9; 32]),
+            hub_time_s: 0,
+            remembers: Hash::default(),
+            rate_bits_s: 0,
+        }));
+        let mut answers = |message: Message| {
+            let done = session.handle(Input::Received(message));
+            done.iter().filter(|o| matches!(o, Output::Send(Message::Frontier { .. }))).count()
+        };
+        let asked: usize = (0..1_000).map(|_| answers(Message::Unfold(vec![trb.node()]))).sum();
+        assert_eq!(asked, 1);
+
+        // When everything is compared once more, it may be asked once more.
+        answers(Message::Recompare);
+        let frontier = Message::Frontier { folded: Folded::default(), told: Told::default() };
+        assert_eq!(answers(frontier), 1);
+        assert_eq!(answers(Message::Unfold(vec![trb.node()])), 1);
     }
 
     #[test]

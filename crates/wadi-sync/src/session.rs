@@ -9,8 +9,8 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
-    Block, Branch, Cosignature, Difference, Enrolment, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks,
-    RecordId, Role, RootKey, Scope, SignedCheckpoint, Subtree, Tip,
+    Block, Branch, Cosignature, Difference, Enrolment, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks, RecordId,
+    Role, RootKey, Scope, SignedCheckpoint, Subtree, Tip,
 };
 
 /// The protocol's version.
@@ -225,6 +225,8 @@ pub struct Session {
     pub(crate) told_frontier: bool,
     pub(crate) agreed: bool,
     pub(crate) unfolding: BTreeSet<NodeId>,
+    /// Nodes whose closed logs the peer was told one by one since the frontier was told.
+    pub(crate) unfolded: BTreeSet<NodeId>,
     loading: BTreeSet<Query>,
     in_flight: Vec<InFlight>,
     encoders: BTreeMap<Lane, BlockEncoder>,
@@ -261,6 +263,7 @@ impl Session {
             told_frontier: false,
             agreed: false,
             unfolding: BTreeSet::new(),
+            unfolded: BTreeSet::new(),
             loading: BTreeSet::new(),
             in_flight: Vec::new(),
             encoders: BTreeMap::new(),

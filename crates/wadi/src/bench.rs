@@ -34,6 +34,9 @@ pub enum BenchCommand {
         #[arg(long)]
         contradictory: bool,
     },
+    /// A site and a hub that were apart for the common workload meet again over a thin link: bytes and seconds until both
+    /// hold everything, cosigned.
+    Link(crate::bench_link::LinkArgs),
 }
 
 pub(crate) struct Bench {
@@ -88,6 +91,7 @@ impl Bench {
             store,
             clock: Arc::new(SystemClock::real()),
             scrub: Default::default(),
+            suspects: Default::default(),
         })
         .await?)
     }
@@ -109,6 +113,7 @@ fn write(n: usize) -> Write {
 
 pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let value = match command {
+        BenchCommand::Link(args) => crate::bench_link::link(args).await?,
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
         BenchCommand::Hub { store, records, contradictory } => {
             let server_dir = tempfile::tempdir()?;
@@ -121,9 +126,9 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
         }
     };
     if json {
-        println!("{value}");
+        crate::print::print_line!("{value}");
     } else {
-        println!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
+        crate::print::print_line!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
     }
     Ok(Exit::Done)
 }
@@ -182,15 +187,25 @@ async fn site(writes: usize, writers: usize) -> Result<Value, Failure> {
 }
 
 pub(crate) fn cpu_s() -> f64 {
+    cpu_s_of("self")
+}
+
+/// Seconds of processors that a process has taken, by its id.
+pub(crate) fn cpu_s_of(process: &str) -> f64 {
     // utime and stime, in ticks of 1/100 s (proc(5)).
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after = stat.rsplit(") ").next().unwrap_or_default();
     let fields: Vec<f64> = after.split(' ').filter_map(|f| f.parse().ok()).collect();
     fields.get(10).zip(fields.get(11)).map_or(0.0, |(u, s)| (u + s) / 100.0)
 }
 
 pub(crate) fn rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    rss_bytes_of("self")
+}
+
+/// Bytes of memory that a process holds, by its id.
+pub(crate) fn rss_bytes_of(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|k| k.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

@@ -142,6 +142,7 @@ async fn feed(
             members: Hash([9; 32]),
             hub_time_s: 0,
             remembers: Hash::default(),
+            rate_bits_s: 0,
         };
         let frontier = Message::Frontier { folded: Folded::default(), told: Default::default() };
         for message in [hello, frontier] {
@@ -334,6 +335,7 @@ async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Res
             policy: Default::default(),
             revoked: BTreeMap::new(),
             knew: Default::default(),
+            cut: BTreeMap::new(),
         };
         reconcile(&dossier);
     }
