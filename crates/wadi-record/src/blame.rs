@@ -75,16 +75,20 @@ impl Book {
     /// shown. What its own log had said before it, its node could show.
     pub fn not_shown(&self, entry: &Reference) -> Vec<Reference> {
         let settled = self.now();
+        let own = |r: &Reference| r.log == entry.log && r.seq <= entry.seq;
+        let others = self.rows.keys().filter(|r| !own(r));
+        let waits_on_it = |r: &Reference| self.past(&self.rows[r].change.based_on).contains(entry);
+        if let (Some(number), Some(shown)) = (settled.number(entry), settled.shown(entry)) {
+            let is_shown = |r: &Reference| settled.number(r).is_some_and(|n| shown.contains(n));
+            let follows = |r: &Reference| match settled.shown(r) {
+                Some(theirs) => theirs.contains(number),
+                None => waits_on_it(r),
+            };
+            return others.filter(|r| !is_shown(r) && !follows(r)).copied().collect();
+        }
+
         let Some((said, _)) = self.row(entry) else { return Vec::new() };
         let past = self.past(&said.change.based_on);
-        let number = settled.number(entry);
-        let follows = |r: &Reference| match (settled.shown(r), number) {
-            (Some(shown), Some(number)) => shown.contains(number),
-            _ => self.row(r).is_some_and(|(said, _)| self.past(&said.change.based_on).contains(entry)),
-        };
-        let own = |r: &Reference| r.log == entry.log && r.seq <= entry.seq;
-
-        let others = self.rows.keys().filter(|r| !own(r) && !past.contains(r));
-        others.filter(|r| !follows(r)).copied().collect()
+        others.filter(|r| !past.contains(r) && !waits_on_it(r)).copied().collect()
     }
 }
