@@ -153,8 +153,8 @@ pub fn where_to_look(network: &Network, dir: &Path) -> String {
     let Some(hub) = network.sites.first() else { return String::new() };
     let config = dir.join("hub/node.toml");
     format!(
-        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config {0}; or the console, \
-         http://{1}/console, with the token in {2}. Ctrl-C ends it.",
+        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config {0}; or over HTTP at \
+         http://{1} (/openapi.json says how), with the token in {2}. Ctrl-C ends it.",
         config.display(),
         hub.http,
         dir.join("hub/operator.token").display()
