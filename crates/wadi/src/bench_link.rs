@@ -113,8 +113,7 @@ async fn measure(pair: &Pair, workload: &Workload, profile: Profile, seed: u64) 
 
     pair.cut_link().await?;
     pair.link.reshape(profile, seed);
-    let (site, hub) =
-        tokio::join!(pair.site.import(workload.site.clone()), pair.hub.edit(workload.hub.clone(), records));
+    let (site, hub) = tokio::join!(pair.site.import(workload.site.clone()), pair.hub.edit(&workload.hub, &records));
     site?;
     hub?;
 

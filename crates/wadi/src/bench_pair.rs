@@ -7,7 +7,7 @@ use crate::{
     links::{Link, Profile},
     pki::{Ca, scope_of},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -223,7 +223,7 @@ impl Process {
             let mut records = BTreeMap::new();
             for part in lines.chunks(IMPORT_LINES) {
                 let answer = client.post_lines("/v1/imports", part.join("\n").into_bytes())?;
-                for result in answer["results"].as_array().into_iter().flatten() {
+                for result in answer["lines"].as_array().into_iter().flatten() {
                     let line = result["line"].as_u64().unwrap_or(0) as usize;
                     let (Some(record), Some(line)) = (result["record"].as_str(), part.get(line.wrapping_sub(1))) else {
                         return Err(Failure::new("import", format!("a line was not taken: {result}")));
@@ -238,21 +238,19 @@ impl Process {
         .await
     }
 
-    /// Makes edits of the workload, each by one request: the keys of senders are known only where they were imported.
-    pub async fn edit(&self, lines: Vec<String>, records: BTreeMap<String, String>) -> Result<(), Failure> {
-        let client = self.client.clone();
-        blocking(move || {
-            for line in &lines {
-                let operation: Value = parse(line)?;
-                let key = operation["id"].as_str().unwrap_or_default();
-                let record = records
-                    .get(key)
-                    .ok_or_else(|| Failure::new("workload", format!("{key} is not a record of the base")))?;
-                client.post(&format!("/v1/records/{record}/events"), &edit_body(&operation)?)?;
-            }
-            Ok(())
-        })
-        .await
+    /// Imports edits of records that were begun elsewhere: senders' keys stay where they were imported, so that the records'
+    /// own ids stand in their place.
+    pub async fn edit(&self, lines: &[String], records: &BTreeMap<String, String>) -> Result<(), Failure> {
+        let with_id = |line: &String| {
+            let mut operation = parse(line)?;
+            let key = operation["id"].as_str().unwrap_or_default();
+            let record = records.get(key);
+            let record = record.ok_or_else(|| Failure::new("workload", format!("{key} is no record of the base")))?;
+            operation["id"] = record.as_str().into();
+            Ok(operation.to_string())
+        };
+        let lines: Vec<String> = lines.iter().map(with_id).collect::<Result<_, Failure>>()?;
+        self.import(lines).await.map(drop)
     }
 
     /// Seconds of processors that it has taken since its start.
@@ -277,40 +275,6 @@ impl Process {
 
 fn parse(line: &str) -> Result<Value, Failure> {
     serde_json::from_str(line).map_err(|e| Failure::new("workload", format!("{line}: {e}")))
-}
-
-/// An edit of the workload as the API takes it; the import of a site reads it alike.
-fn edit_body(operation: &Value) -> Result<Value, Failure> {
-    let bad = |why: String| Failure::new("workload", why);
-    let mut fields = serde_json::Map::new();
-    let mut events = Vec::new();
-    for (name, value) in operation["set"].as_object().into_iter().flatten() {
-        let field = match name.as_str() {
-            "hs" => "goods.hs_code",
-            "seal" => "seal.1",
-            "officer" => "handled_by",
-            "lane" | "note" => name.as_str(),
-            "gross_kg" | "tare_kg" => {
-                events.push(json!({"type": "weighed", "scale": "import", (name): value}));
-                continue;
-            }
-            "status" => {
-                events.push(json!({"type": "status.noted", "status": value}));
-                continue;
-            }
-            "cleared_at" => {
-                let time: jiff::Timestamp =
-                    value.as_str().unwrap_or_default().parse().map_err(|e| bad(format!("cleared_at: {e}")))?;
-                let cleared_at = time.as_millisecond();
-                events.push(json!({"type": "status.noted", "status": "unchanged", "cleared_at": cleared_at}));
-                continue;
-            }
-            other => return Err(bad(format!("the hub's operations have no {other:?}"))),
-        };
-        let cleared = value == "";
-        fields.insert(field.into(), if cleared { Value::Null } else { value.clone() });
-    }
-    Ok(json!({"officer": "OF-0001", "department": "OPS", "fields": fields, "events": events}))
 }
 
 /// Runs what waits for an answer, off the tasks that pass packets on.
