@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use wadi_log::*;
-use wadi_node::{Arriving, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start, SystemClock, run_link};
+use wadi_node::{Arriving, Clock, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start, SystemClock, run_link};
 use wadi_store::{REBUILD_MARKER, SetAside, SqliteStore, StoreError};
 
 /// The commission and its members.
@@ -85,12 +85,28 @@ impl Country {
         self.start_on(name, store).await.map_err(|e| StoreError::Conflict(e.to_string()))
     }
 
+    /// Starts a member in its directory, with a clock of the story's.
+    pub async fn start_with(&self, name: &str, clock: Arc<dyn Clock>) -> Arc<Node> {
+        let dir = self.dir_of(name);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let store = SqliteStore::open(&dir, self.member(name).node()).await.expect("a database");
+        self.start_by(name, store, clock).await.unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
     async fn start_on(&self, name: &str, store: Arc<SqliteStore>) -> Result<Arc<Node>, NodeError> {
+        self.start_by(name, store, Arc::new(SystemClock::real())).await
+    }
+
+    async fn start_by(
+        &self,
+        name: &str,
+        store: Arc<SqliteStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Node>, NodeError> {
         let me = self.member(name).clone();
         let keys = NodeKeys { log_key: key(name), root: RootKey(self.root.public()) };
         let known = self.members.clone();
-        let clock = Arc::new(SystemClock::real());
-        Node::start(Start { keys, me, known, store, clock, scrub: Default::default() }).await
+        Node::start(Start { keys, me, known, store, clock, scrub: Default::default(), suspects: Default::default() }).await
     }
 
     /// Starts a member as the daemon does, and as it is started again when it ends: what does not read is set aside, what can

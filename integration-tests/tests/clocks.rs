@@ -299,6 +299,7 @@ async fn the_first_cosignature_over_an_entry_bounds_it_for_ever() {
     }
     // By way of a neighbour.
     drop(wire);
+    trb.note_peer(hub.id(), |p| p.connected = false);
     let _wires = [connect(&trb, &qam), connect(&qam, &hub)];
     clock.jump(1_800);
     safe(&hub, &trb, "33-A-1").await;

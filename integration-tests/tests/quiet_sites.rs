@@ -86,8 +86,9 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
     let file = |name: &str| world.dir().join(name).to_str().unwrap().to_string();
     let (out, receipt) = (file("trb.wadi"), file("hub.receipt"));
     let carry = |more: &[&str]| {
-        let made = run_json(&trb.dir, &[&["bundle", "export", "--for", "hub", "-o", &out][..], more].concat());
-        run_json(&hub.dir, &["bundle", "import", &out, "--receipt-out", &receipt]);
+        let made =
+            run_json(&trb.dir, &[&["bundle", "export", "--for", "hub", "--force", "-o", &out][..], more].concat());
+        run_json(&hub.dir, &["bundle", "import", &out, "--receipt-out", &receipt, "--force"]);
         made
     };
     leave_while_held(trb);

@@ -75,7 +75,7 @@ async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Inco
     drop(slot);
 
     match shaken {
-        Ok(Ok(connection)) => porch.serve(connection, None, rate).await,
+        Ok(Ok(connection)) => drop(porch.serve(connection, None, rate).await),
         Ok(Err(error)) => porch.refuse_stranger(address.ip(), &error.to_string()).await,
         Err(_) => porch.refuse_stranger(address.ip(), "it did not finish its handshake").await,
     }

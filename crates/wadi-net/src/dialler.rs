@@ -64,15 +64,11 @@ impl Dialler {
         let attempt = tokio::time::timeout(ATTEMPT_MAX, self.dial(&rate)).await;
         let why = match attempt {
             Ok(Ok(connection)) => {
-                self.porch.serve(connection.clone(), Some(self.peer.node), rate).await;
-                self.late_next.store(says_expired(&connection), Ordering::Relaxed);
+                let ended = self.porch.serve(connection, Some(self.peer.node), rate).await;
+                self.late_next.store(ended.is_some_and(|error| says_expired(&error)), Ordering::Relaxed);
                 return true;
             }
-            // A peer that does not let it in as late may do so as ever, when its clock is right again.
-            Ok(Err(why)) => {
-                self.late_next.store(false, Ordering::Relaxed);
-                why
-            }
+            Ok(Err(why)) => why,
             Err(_) => format!("no answer within {} s", ATTEMPT_MAX.as_secs()),
         };
         self.porch.node.note_peer(self.peer.node, |p| p.last_error = why);
@@ -89,14 +85,17 @@ impl Dialler {
 
         let name = server_name(&self.peer.node);
         let connecting = self.endpoint.connect_with(config, address, &name).map_err(|e| e.to_string())?;
-        connecting.await.map_err(|e| e.to_string())
+        connecting.await.map_err(|error| {
+            // A peer that does not let it in as late may do so as ever, when its clock is right again.
+            self.late_next.store(says_expired(&error), Ordering::Relaxed);
+            error.to_string()
+        })
     }
 }
 
 /// Whether the peer closed a connection because this node's certificate has expired.
-fn says_expired(connection: &Connection) -> bool {
-    let code = VarInt::from_u32(EXPIRED);
-    matches!(connection.close_reason(), Some(ConnectionError::ApplicationClosed(close)) if close.error_code == code)
+fn says_expired(error: &ConnectionError) -> bool {
+    matches!(error, ConnectionError::ApplicationClosed(close) if close.error_code == VarInt::from_u32(EXPIRED))
 }
 
 fn next_growth(growth: f64) -> f64 {

@@ -9,7 +9,7 @@ use crate::{
     streams::run_connection,
     transport::Transport,
 };
-use quinn::{Connection, TransportConfig, VarInt};
+use quinn::{Connection, ConnectionError, TransportConfig, VarInt};
 use rustls_pki_types::CertificateDer;
 use std::{
     collections::BTreeMap,
@@ -117,12 +117,18 @@ impl Porch {
         self.node.note_refusal(subject, code.into(), why, String::new()).await;
     }
 
-    /// Runs a link over a connection, whoever dialled. `expected` is whom this node dialled.
-    pub(crate) async fn serve(&self, connection: Connection, expected: Option<NodeId>, rate: LinkRate) {
-        let Some(caller) = self.let_in(&connection, expected).await else { return };
+    /// Runs a link over a connection, whoever dialled. `expected` is whom this node dialled. Returns how the other end
+    /// closed it, where it did.
+    pub(crate) async fn serve(
+        &self,
+        connection: Connection,
+        expected: Option<NodeId>,
+        rate: LinkRate,
+    ) -> Option<ConnectionError> {
+        let caller = self.let_in(&connection, expected).await?;
         let (peer, dialled) = (caller.peer, expected.is_some());
         if !self.board.admit(self.node.id(), peer, &connection, dialled) {
-            return;
+            return None;
         }
 
         rate.provision(self.rates.get(&peer).copied().unwrap_or(0));
@@ -132,6 +138,8 @@ impl Porch {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,
         };
+        // Closing it here, too, would hide the other end's word.
+        let ended = connection.close_reason();
         connection.close(VarInt::from_u32(0), why.as_bytes().get(..200.min(why.len())).unwrap_or_default());
 
         if !self.board.stands(&peer) {
@@ -141,6 +149,7 @@ impl Porch {
                 p.last_error = why;
             });
         }
+        ended
     }
 
     /// Who it is, where it may be spoken to; the connection is closed otherwise.
