@@ -21,7 +21,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     num::NonZeroUsize,
     sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
-    time::Instant,
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
