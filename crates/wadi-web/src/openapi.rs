@@ -3,10 +3,16 @@
 use crate::{
     DraftBody, Problem, Token, bundles, changes, compare, findings, imports, quarantine, records, resyncs, sites,
 };
-use axum::{http::header, response::IntoResponse};
+use axum::{
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        RefOr, Response,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 
 struct Bearer;
@@ -35,6 +41,36 @@ impl Modify for Names {
     }
 }
 
+/// Says of each answer what it is, as the standard asks for, and of problems that they are problems.
+struct Answers;
+
+impl Modify for Answers {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for path in api.paths.paths.values_mut() {
+            let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+            for operation in operations.into_iter().flatten() {
+                for (status, answer) in &mut operation.responses.responses {
+                    if let RefOr::T(answer) = answer {
+                        describe(status, answer);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn describe(status: &str, answer: &mut Response) {
+    if answer.description.is_empty() {
+        let known = status.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok()?.canonical_reason());
+        answer.description = known.unwrap_or("an answer").to_lowercase();
+    }
+    if !status.starts_with('2')
+        && let Some(problem) = answer.content.shift_remove("application/json")
+    {
+        answer.content.insert("application/problem+json".into(), problem);
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "wadi", description = "Records of border crossings, kept in step."),
@@ -47,7 +83,7 @@ impl Modify for Names {
         sites::issue_token, sites::revoke_token, sites::control, sites::device_anew
     ),
     components(schemas(Problem, DraftBody, Token)),
-    modifiers(&Bearer, &Names),
+    modifiers(&Bearer, &Names, &Answers),
     security(("bearer" = []))
 )]
 struct Document;
@@ -88,6 +124,12 @@ mod tests {
             .filter_map(|operation| operation["operationId"].as_str())
             .collect();
         assert_eq!(operations.iter().collect::<BTreeSet<_>>().len(), operations.len(), "{operations:?}");
+        let answers =
+            paths.values().flat_map(|p| p.as_object().unwrap().values()).filter_map(|o| o["responses"].as_object());
+        for (status, answer) in answers.flatten() {
+            assert!(answer["description"].as_str().is_some_and(|d| !d.is_empty()), "{status} {answer}");
+            assert!(status.starts_with('2') || answer["content"]["application/json"].is_null(), "{status} {answer}");
+        }
         let mut found = BTreeSet::new();
         references(&document, &mut found);
         for reference in found {
