@@ -48,7 +48,7 @@ mod tests {
         }
         assert_eq!(expensive_within(Duration::from_millis(20)).await.unwrap_err().code, "busy");
         turns.pop();
-        expensive().await.unwrap();
+        drop(expensive().await.unwrap());
 
         let mut followers = Vec::new();
         for _ in 0..FOLLOWERS_MAX {
