@@ -4,12 +4,15 @@
 //! their blocks: a line of entries costs each of them one block and a pointer for each earlier one, and asking whether an
 //! entry had seen another costs a look at one bit.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 const WORDS: usize = 8;
 const BITS: u32 = 64 * WORDS as u32;
 
 type Block = [u64; WORDS];
+
+/// The block of which nothing is in the set, shared by all sets.
+static NOTHING: LazyLock<Arc<Block>> = LazyLock::new(|| Arc::new([0; WORDS]));
 
 /// A set of settled entries.
 #[derive(Clone, Default, Debug)]
@@ -37,7 +40,7 @@ impl Past {
         let (block, word, bit) = place(number);
 
         while self.blocks.len() <= block {
-            self.blocks.push(Arc::new([0; WORDS]));
+            self.blocks.push(NOTHING.clone());
         }
         if self.blocks[block][word] & bit == 0 {
             Arc::make_mut(&mut self.blocks[block])[word] |= bit;
@@ -76,10 +79,24 @@ impl Past {
     }
 
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
-        let bits = |start: u32, word: u64| (0..64).filter(move |n| word & (1 << n) != 0).map(move |n| start + n);
-        let words = self.blocks.iter().flat_map(|b| b.iter().copied()).enumerate();
-        words.flat_map(move |(n, word)| bits(64 * n as u32, word))
+        let words = self.blocks.iter().flat_map(|b| b.iter().copied());
+        numbers_in(words)
     }
+
+    /// The entries that are in both, ascending.
+    pub(crate) fn common(&self, other: &Self) -> impl Iterator<Item = u32> {
+        let blocks = self.blocks.iter().zip(&other.blocks);
+        let words = blocks.flat_map(|(a, b)| a.iter().zip(b.iter()).map(|(a, b)| a & b));
+        numbers_in(words)
+    }
+}
+
+/// The numbers of the bits that are set, ascending.
+fn numbers_in(words: impl Iterator<Item = u64>) -> impl Iterator<Item = u32> {
+    words.enumerate().filter(|(_, word)| *word != 0).flat_map(|(n, word)| {
+        let start = 64 * n as u32;
+        (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| start + bit)
+    })
 }
 
 #[cfg(test)]
@@ -99,6 +116,7 @@ mod tests {
         assert!(evens.contains(1_998) && !evens.contains(1_999) && !evens.contains(90_000));
         assert!(evens.meets(&threes) && !set([1, 2_001]).meets(&evens));
 
+        assert!(evens.common(&threes).eq((0..2_000).step_by(6)));
         evens.unite(&threes);
         let all: Vec<u32> = (0..3_000).filter(|n| n % 3 == 0 || n % 2 == 0 && *n < 2_000).collect();
         assert_eq!(evens.numbers().collect::<Vec<_>>(), all);

@@ -59,32 +59,37 @@ pub(crate) struct Put {
 #[derive(Default)]
 struct Register {
     puts: Vec<Put>,
-    /// The puts that replaced each of them.
-    replaced_by: Vec<Vec<usize>>,
-    /// Those that nothing replaced, ascending.
+    /// The entries that replaced each of them.
+    replaced_by: Vec<Past>,
+    /// Which of the puts each entry made, and those entries.
+    by_entry: HashMap<u32, usize>,
+    entries: Past,
+    /// The puts that nothing replaced, ascending.
     visible: Vec<usize>,
 }
 
 impl Register {
-    /// The puts visible to somebody who had seen these entries.
+    /// The puts visible to somebody who had seen these entries, ascending.
     fn visible_at(&self, seen: &Past) -> Vec<usize> {
         // Who has seen all that stands now sees nothing else.
         if self.visible.iter().all(|n| seen.contains(self.puts[*n].entry)) {
             return self.visible.clone();
         }
-        let is_seen = |n: &usize| seen.contains(self.puts[*n].entry);
-        (0..self.puts.len()).filter(|n| is_seen(n) && !self.replaced_by[*n].iter().any(is_seen)).collect()
+        let seen_here = self.entries.common(seen).map(|entry| self.by_entry[&entry]);
+        seen_here.filter(|n| !self.replaced_by[*n].meets(seen)).collect()
     }
 
     fn add(&mut self, put: Put) {
         let number = self.puts.len();
         for &replaced in &put.replaced {
-            self.replaced_by[replaced].push(number);
+            self.replaced_by[replaced].insert(put.entry);
         }
         self.visible.retain(|n| put.replaced.binary_search(n).is_err());
         self.visible.push(number);
+        self.by_entry.insert(put.entry, number);
+        self.entries.insert(put.entry);
         self.puts.push(put);
-        self.replaced_by.push(Vec::new());
+        self.replaced_by.push(Past::default());
     }
 }
 
