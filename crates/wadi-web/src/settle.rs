@@ -52,7 +52,7 @@ pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::
         }
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} names like it are taken", TRIED_MAX)))
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{TRIED_MAX} names like it are taken")))
 }
 
 /// The name, or where it leaves no room for what is put behind it a shorter one that is no other file's.
