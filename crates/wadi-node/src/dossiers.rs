@@ -1,8 +1,8 @@
 //! Which records belong into which dossiers, read for many records together, each record once.
 //!
-//! What a rule needs is asked for by kind: of a truck that four hundred passages name, the one open hold is found all the
-//! same. Holds are asked for whenever they were placed, the open ones first; of everything else those nearest in time are
-//! taken, and where there are more, the dossier says so.
+//! What a rule needs is asked for by kind: of a truck that four hundred passages name, the one open hold is found all
+//! the same. Holds are asked for whenever they were placed, the open ones first; of everything else those nearest in
+//! time are taken, and where there are more, the dossier says so.
 
 use crate::{node::Node, reconciler::facts};
 use std::{
@@ -18,7 +18,8 @@ use wadi_store::{RecordRow, Store, StoreError, TermQuery};
 const PER_TERM: u32 = 64;
 /// Records of its cohorts that share one term with a record.
 const PER_COHORT_TERM: u32 = 32;
-/// What a hold or a lookout may hold is looked at when the hold comes: more than any truck passes in the time of a dossier.
+/// What a hold or a lookout may hold is looked at when the hold comes: more than any truck passes in the time of a
+/// dossier.
 const HELD_PER_TERM: u32 = 1_024;
 /// Records of one kind, holds apart, that a dossier takes at most.
 const LINKED_MAX: usize = 128;
@@ -32,7 +33,8 @@ const NAMED_MAX: usize = 4_096;
 const PEERS_MAX: usize = 512;
 /// Questions to its cohorts that one record asks.
 const COHORT_ASKS_MAX: usize = 4_096;
-/// Records that share a plate, or the like, with one in its time; with more, somebody is filling the dossiers of others.
+/// Records that share a plate, or the like, with one in its time; with more, somebody is filling the dossiers of
+/// others.
 const CROWD: u64 = 256;
 /// Rows read together.
 const ROWS: usize = 256;
@@ -62,7 +64,8 @@ struct Asked {
     crowded: bool,
 }
 
-/// Where a linked record stands among those of its kind that share its term, and how many those are; 0 where it is named.
+/// Where a linked record stands among those of its kind that share its term, and how many those are; 0 where it is
+/// named.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     place: u64,

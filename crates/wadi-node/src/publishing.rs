@@ -1,9 +1,9 @@
-//! What the hub says of findings on their anchor records, so that the crossing sees it: several in one entry, and no more on
-//! one record in an hour than people can read.
+//! What the hub says of findings on their anchor records, so that the crossing sees it: several in one entry, and no
+//! more on one record in an hour than people can read.
 //!
-//! Every entry here goes to every crossing, in the most urgent lane where the record is a hold. So whoever makes findings by
-//! the thousand makes the hub say a few of them now, the rest later, and his name in an alarm. Nothing is lost: what was
-//! not said is due until it was, over restarts, too.
+//! Every entry here goes to every crossing, in the most urgent lane where the record is a hold. So whoever makes
+//! findings by the thousand makes the hub say a few of them now, the rest later, and his name in an alarm. Nothing is
+//! lost: what was not said is due until it was, over restarts, too.
 
 use crate::{
     node::Node,
@@ -185,8 +185,8 @@ impl Node {
     }
 }
 
-/// When something was said of findings on a record, within the last hour. Of what was said by a clock that stood far ahead
-/// nothing is known.
+/// When something was said of findings on a record, within the last hour. Of what was said by a clock that stood far
+/// ahead nothing is known.
 fn said_lately(anchor: &Facts, now_ms: i64) -> Vec<i64> {
     let lately = now_ms.saturating_sub(HOUR_MS)..=now_ms.saturating_add(HOUR_MS);
     let said = anchor.of_findings().filter(|e| e.kind() == "finding" && e.counts());

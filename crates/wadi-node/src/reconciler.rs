@@ -1,9 +1,10 @@
 //! Reconciling at the hub: it follows the records' changes, makes dossiers of what changed, and keeps the findings.
 //!
-//! A task of its own beside the desk. How far it has come is committed with the findings, so that a crash costs no record
-//! its look; a dossier is a pure function of the store, so looking twice changes nothing. Dossiers of many records are read
-//! together, by a bounded number of statements, and each is asked for once. It wakes when a record changed, when a crossing
-//! was heard further, and by itself now and then: time passes, and makes findings firm, without anybody writing anything.
+//! A task of its own beside the desk. How far it has come is committed with the findings, so that a crash costs no
+//! record its look; a dossier is a pure function of the store, so looking twice changes nothing. Dossiers of many
+//! records are read together, by a bounded number of statements, and each is asked for once. It wakes when a record
+//! changed, when a crossing was heard further, and by itself now and then: time passes, and makes findings firm,
+//! without anybody writing anything.
 
 use crate::{
     dossiers::{Gathered, Parts},
@@ -258,7 +259,8 @@ impl Reconciler {
                     Err(NodeError::Store(error)) if error.is_passing() => return Err(error),
                     Err(error) => {
                         failed = true;
-                        tracing::warn!(%error, record = %edition.record, "a finding could not be published; it is tried again");
+                        let record = edition.record;
+                        tracing::warn!(%error, %record, "a finding could not be published; it is tried again");
                     }
                 }
             }

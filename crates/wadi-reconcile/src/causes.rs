@@ -1,9 +1,9 @@
 //! One cause, one finding, however often somebody repeats it.
 //!
-//! A rule says every contradiction that it meets. Those of one cause (the same officer, the same type of event, the same
-//! refusal) come together here as one with a count, so that two hundred and fifty refused events in one entry are one
-//! line, and not as many. Of the entries that say it the first and the last are named. Should there still be too many
-//! causes of one rule on one record, the earliest are told each for itself and the rest in one line.
+//! A rule says every contradiction that it meets. Those of one cause (the same officer, the same type of event, the
+//! same refusal) come together here as one with a count, so that two hundred and fifty refused events in one entry are
+//! one line, and not as many. Of the entries that say it the first and the last are named. Should there still be too
+//! many causes of one rule on one record, the earliest are told each for itself and the rest in one line.
 
 use crate::{Contradiction, Dossier, Phase, numbers::magnitude, short_hash, text::bounded};
 use serde_json::{Value as Json, json};

@@ -1,7 +1,7 @@
 //! Each rule for itself: one that fails on a record takes neither the other rules nor the other records with it.
 //!
-//! A rule that panics is mended in the code. Until then its failure is a finding of its own, R00, so that nobody takes the
-//! silence of the rule for its approval; what the rule found before stands.
+//! A rule that panics is mended in the code. Until then its failure is a finding of its own, R00, so that nobody takes
+//! the silence of the rule for its approval; what the rule found before stands.
 
 use crate::{
     Contradiction, Dossier, Finding, Rule,
@@ -60,8 +60,8 @@ fn failed(dossier: &Dossier, rule: &str, why: &str) -> Vec<Finding> {
     findings(&RULE_FAILED, dossier, vec![Contradiction::new(rule, 0, text, evidence)])
 }
 
-/// Whether a finding of that rule stands although these do not say it again: the rule failed, or a record of the dossier
-/// could not be read, and nobody knows better.
+/// Whether a finding of that rule stands although these do not say it again: the rule failed, or a record of the
+/// dossier could not be read, and nobody knows better.
 pub fn stands_unjudged(dossier: &Dossier, found: &[Finding], rule: &str) -> bool {
     if rule == RULE_FAILED.code {
         return false;

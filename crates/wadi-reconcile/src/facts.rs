@@ -163,8 +163,8 @@ impl Facts {
         let all: Vec<i64> = self.numbered(prefix, suffix).filter_map(Json::as_i64).collect();
         (!all.is_empty()).then(|| total(all))
     }
-    /// What people and devices said, whether it counts or not, the oldest first. What the hub says of its findings is no
-    /// fact of the crossing: a finding must not rest on having been published.
+    /// What people and devices said, whether it counts or not, the oldest first. What the hub says of its findings is
+    /// no fact of the crossing: a finding must not rest on having been published.
     pub fn said(&self) -> impl Iterator<Item = Fact<'_>> {
         self.everything().filter(|e| e.kind() != "finding" && !e.kind().starts_with("finding."))
     }

@@ -1,12 +1,12 @@
 //! What contradicts what: thirty rules, pure and one file each.
 //!
-//! A [`Dossier`] is a record with the records one link away, and with its cohorts: records of its device, HS code, plate
-//! neighbourhood, officer or replica. A rule looks at one and returns [`Contradiction`]s. A finding whose missing half may
-//! still be on its way is PENDING until every crossing concerned is received through the time in question, and FIRM only
-//! then: a late truck is not a missing truck.
+//! A [`Dossier`] is a record with the records one link away, and with its cohorts: records of its device, HS code,
+//! plate neighbourhood, officer or replica. A rule looks at one and returns [`Contradiction`]s. A finding whose missing
+//! half may still be on its way is PENDING until every crossing concerned is received through the time in question, and
+//! FIRM only then: a late truck is not a missing truck.
 //!
-//! Records hold whatever their authors wrote. So text is cut between letters, sums end at the end of the range of numbers,
-//! and a rule that fails all the same is contained and told.
+//! Records hold whatever their authors wrote. So text is cut between letters, sums end at the end of the range of
+//! numbers, and a rule that fails all the same is contained and told.
 
 #![deny(clippy::string_slice, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
@@ -62,8 +62,8 @@ use wadi_record::Policy;
 
 /// An hour in milliseconds.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-/// Numbers of a device before one that is missing that are asked for at most, whatever the policy says: a dossier takes a
-/// bounded number of its cohorts' records.
+/// Numbers of a device before one that is missing that are asked for at most, whatever the policy says: a dossier takes
+/// a bounded number of its cohorts' records.
 const SEQUENCE_BACK_MAX: u64 = 200;
 
 /// How many numbers of a device before one that is missing are looked at.
@@ -319,8 +319,8 @@ pub struct Ask {
     pub cohort: bool,
 }
 
-/// What a record's terms ask for. Symmetrical: a record that asks for another's term is asked for by it, so that a change
-/// of either looks at both.
+/// What a record's terms ask for. Symmetrical: a record that asks for another's term is asked for by it, so that a
+/// change of either looks at both.
 pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<Ask> {
     let back = sequence_back(policy);
     let mut out = BTreeSet::new();

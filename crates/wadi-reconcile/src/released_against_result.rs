@@ -36,7 +36,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     against.collect()
 }
 
-/// What answered a bad result: a better one of the same sample, or an adjudication that lets the goods go. Times ascend.
+/// What answered a bad result: a better one of the same sample, or an adjudication that lets the goods go. Times
+/// ascend.
 struct Answers<'a> {
     amended: BTreeMap<Option<&'a str>, Vec<i64>>,
     adjudicated: Vec<i64>,

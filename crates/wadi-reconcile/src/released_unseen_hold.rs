@@ -37,7 +37,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     out
 }
 
-/// A placement of another hold that held at a release, and that whoever released could not know of: the entry that says it.
+/// A placement of another hold that held at a release, and that whoever released could not know of: the entry that says
+/// it.
 fn unseen<'a>(dossier: &Dossier, released: Fact<'_>, other: &'a Facts) -> Option<&'a str> {
     if !other.was_open_at(released.at_ms()) {
         return None;

@@ -38,8 +38,9 @@ pub use error::StoreError;
 pub use move_store::{Moved, move_store};
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, HoldHit, LocalKey, LogRow, PeerRow, RawCosignature,
-    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, HoldHit, LocalKey, LogRow, PeerRow,
+    RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit,
+    TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

@@ -1,5 +1,5 @@
-//! Which records belong together, once for both engines: those that share a term, by kind and near a time; holds, whenever
-//! they were placed; and whose findings are due.
+//! Which records belong together, once for both engines: those that share a term, by kind and near a time; holds,
+//! whenever they were placed; and whose findings are due.
 
 use super::{
     DbRow, EACH, Engine,
@@ -27,9 +27,9 @@ impl Neighbours for Engine {
         // Only where kinds are told apart is the record itself looked at: of an officer's acts there are very many.
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT q.asker, q.record, q.place, q.of_all FROM (SELECT w.asker, w.most, t.record, \
-             row_number() OVER (PARTITION BY w.asker, w.what, w.value, k.lane \
+             row_number() OVER (PARTITION BY w.asker, k.lane \
              ORDER BY abs(t.born_ms - (w.lo + w.hi) / 2), t.record) AS place, \
-             count(*) OVER (PARTITION BY w.asker, w.what, w.value, k.lane) AS of_all \
+             count(*) OVER (PARTITION BY w.asker, k.lane) AS of_all \
              FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, j.value ->> 2 AS value, \
              CAST(j.value ->> 3 AS BIGINT) AS lo, CAST(j.value ->> 4 AS BIGINT) AS hi, \
              CAST(j.value ->> 5 AS BIGINT) AS by_kind, CAST(j.value ->> 6 AS BIGINT) AS most FROM {EACH}) AS w \

@@ -243,7 +243,7 @@ pub struct FindingFilter {
 /// Records near a time that share a term with something.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TermQuery {
-    /// Whose question it is; the answers carry it.
+    /// The question's own number; the answers carry it.
     pub asker: usize,
     /// What is looked up: `plate`, `container`, …
     pub what: String,
