@@ -64,7 +64,7 @@ fn is_loading_unit(number: &str) -> bool {
         b'0'..=b'9' => u32::from(byte - b'0'),
         _ => {
             let place = u32::from(byte - b'A');
-            10 + place + (place + 9) / 10
+            10 + place + place.div_ceil(10)
         }
     };
     let sum: u32 = bytes[..10].iter().enumerate().map(|(n, byte)| value(*byte) << n).sum();

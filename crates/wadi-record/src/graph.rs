@@ -115,17 +115,17 @@ fn chain_logs(nodes: &mut [Node<'_>], first: &Reference) {
     let mut previous: Option<usize> = None;
     let mut log = None;
 
-    for n in 0..nodes.len() {
-        let reference = nodes[n].said.reference;
+    for (n, node) in nodes.iter_mut().enumerate() {
+        let reference = node.said.reference;
         if log != Some(reference.log) {
             log = Some(reference.log);
             previous = None;
         }
-        if !nodes[n].is_ready || reference == *first {
+        if !node.is_ready || reference == *first {
             continue;
         }
-        nodes[n].previous = previous;
-        if nodes[n].said.verdict == Verdict::Counts {
+        node.previous = previous;
+        if node.said.verdict == Verdict::Counts {
             previous = Some(n);
         }
     }
