@@ -213,9 +213,9 @@ fn nothing_is_written_over_unless_somebody_says_so() {
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
         assert!(told.contains("file_exists"), "{told}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "last week's");
+        assert_eq!(std::fs::read(&path).unwrap(), b"last week's");
         run_json(&trb.dir, &[&arguments[..], &["--force"]].concat());
-        assert_ne!(std::fs::read_to_string(&path).unwrap(), "last week's");
+        assert_ne!(std::fs::read(&path).unwrap(), b"last week's");
     };
     into(&["audit", "evidence", &id], "case.evidence");
     into(&["bundle", "export", "--for", "hub"], "hub.wadi");
