@@ -132,7 +132,12 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
     if json {
         crate::print::print_line!("{found}");
     } else if exit == Exit::Done {
-        crate::print::print_line!("{} ({}, {}): configuration, papers and database are in order", e.name, e.role.name(), e.node());
+        crate::print::print_line!(
+            "{} ({}, {}): configuration, papers and database are in order",
+            e.name,
+            e.role.name(),
+            e.node()
+        );
     }
     Ok(exit)
 }
@@ -359,7 +364,7 @@ fn keep_room(room: RoomKeeper, node: &Arc<Node>, config: &Config, log: &Log) -> 
 
 /// Verifies the node's own entries before anybody is answered, and before anything is shipped: what lies on the disk is what
 /// was acknowledged.
-async fn verify_own(node: &Node, config: &Config) -> Result<(), Failure> {
+async fn verify_own(node: &Arc<Node>, config: &Config) -> Result<(), Failure> {
     tracing::warn!("the last stop was not in order: the node's own entries are verified");
     match node.verify_own().await {
         Ok(()) => Ok(()),
@@ -486,8 +491,7 @@ async fn open_or_stand_by(
     tracing::info!("standing by: another daemon writes to the database");
     let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
     let app = wadi_web::standby_router();
-    let standing_by =
-        tokio::spawn(wadi_web::serve(listener, app, Limits::default(), |stream| async { Ok(stream) }));
+    let standing_by = tokio::spawn(wadi_web::serve(listener, app, Limits::default(), |stream| async { Ok(stream) }));
     let store = tokio::select! {
         store = &mut opening => store,
         _ = terminate.recv() => Err(Failure::new("stopped", "stopped while standing by")),

@@ -1,5 +1,8 @@
 //! wadi: the engine that keeps a country's border-crossing records in step.
 
+// What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
+#![deny(clippy::string_slice)]
+
 /// Entries, documents and JSON are many small pieces: measured, this allocator serves them faster than the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -162,7 +165,7 @@ fn main() -> ExitCode {
             if json {
                 // Standard output may be what failed.
                 let told = serde_json::json!({"error": failure.code, "detail": failure.why});
-                print::print_line!("{}", print::shown_json(&told.to_string()));
+                print::print_line!("{told}");
             }
             ExitCode::from(failure.exit as u8)
         }
@@ -177,9 +180,10 @@ fn told_of_usage(error: &clap::Error) -> ExitCode {
         let why = error.to_string();
         let why = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let told = serde_json::json!({"error": "usage", "detail": why});
-        print::print_line!("{}", print::shown_json(&told.to_string()));
+        print::print_line!("{told}");
     }
-    ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8)
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    ExitCode::from(exit as u8)
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
