@@ -9,7 +9,7 @@ use crate::{
     known_time::KnownTime,
     link::LinkAsk,
     read::Digests,
-    reconciler::Reconciler,
+    reconciler::{self, Reconciler},
     resync_run::{Orders, Runner},
     room::Room,
     scrub::{ScrubPace, ScrubStatus, Scrubber},
@@ -267,7 +267,7 @@ impl Node {
         *node.runner.lock().expect("no panic holds it") = runner;
         if node.me.role == Role::Hub {
             let task = Reconciler::new(&node, watermarks, reconcile).run();
-            *node.reconciler.lock().expect("no panic holds it") = node.spawn_watched("reconciler", task);
+            *node.reconciler.lock().expect("no panic holds it") = node.spawn_watched(reconciler::TASK, task);
         }
         Ok(node)
     }
