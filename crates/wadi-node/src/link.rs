@@ -1,5 +1,6 @@
 //! Drives one session: carries out what it asks for, against the store and the desk, and passes the rest to the porch.
 
+mod carried;
 mod fresh;
 
 use crate::{
@@ -38,8 +39,6 @@ const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
 const REMEMBER_PAUSE: Duration = Duration::from_secs(15);
 /// How much older than the newest one told a cosignature may be and still be told anew: hubs' clocks differ.
 const COSIGNED_SLACK_S: u64 = 600;
-/// Ranges carried for others that are offered in one message.
-const OFFERED_AT_ONCE: usize = 1_024;
 /// Records whose excerpts are proven in one look, and changes read at once.
 const EXCERPTS_AT_ONCE: usize = 32;
 const CHANGES_AT_ONCE: u32 = 512;
@@ -783,23 +782,6 @@ impl Link<'_> {
         let carried = Carried { log: head.log, from: block.from, to: head.size, bytes };
         if self.node.carry(carried).await {
             self.inputs.push_back(Input::CarriedStored { log: head.log, to: head.size });
-        }
-    }
-
-    async fn offer_carried(&mut self) {
-        if !std::mem::take(&mut self.look_at_carried) {
-            return;
-        }
-        let Ok(carried) = self.node.store.carried_ranges().await else {
-            self.look_at_carried = true;
-            return;
-        };
-        let ranges = carried.into_iter().map(|(log, from, to)| Range { log, from, to });
-        let new: Vec<Range> = ranges.filter(|r| !self.offered.contains(r)).take(OFFERED_AT_ONCE).collect();
-        self.look_at_carried = new.len() == OFFERED_AT_ONCE;
-        if !new.is_empty() {
-            self.offered.extend(new.iter().copied());
-            self.inputs.push_back(Input::Carrying(new));
         }
     }
 
