@@ -221,12 +221,7 @@ impl World {
         self.launch_logging_to(name, &[], Stdio::piped()).expect("a pipe")
     }
 
-    fn launch_logging_to(
-        &self,
-        name: &str,
-        env: &[(&str, OsString)],
-        log: Stdio,
-    ) -> Option<std::process::ChildStderr> {
+    fn launch_logging_to(&self, name: &str, env: &[(&str, OsString)], log: Stdio) -> Option<std::process::ChildStderr> {
         let site = self.site(name);
         let child = Command::new(wadi())
             .args(["node", "run", "--config"])

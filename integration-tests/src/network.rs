@@ -106,7 +106,8 @@ impl Country {
         let me = self.member(name).clone();
         let keys = NodeKeys { log_key: key(name), root: RootKey(self.root.public()) };
         let known = self.members.clone();
-        Node::start(Start { keys, me, known, store, clock, scrub: Default::default(), suspects: Default::default() }).await
+        Node::start(Start { keys, me, known, store, clock, scrub: Default::default(), suspects: Default::default() })
+            .await
     }
 
     /// Starts a member as the daemon does, and as it is started again when it ends: what does not read is set aside, what can

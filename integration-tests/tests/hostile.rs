@@ -41,7 +41,17 @@ impl Commission {
         let store = SqliteStore::open(self.dir.path(), me.node()).await.unwrap();
         let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
         let clock = Arc::new(SystemClock::real());
-        Node::start(Start { keys, me, known: vec![], store, clock, scrub: Default::default(), suspects: Default::default() }).await.unwrap()
+        Node::start(Start {
+            keys,
+            me,
+            known: vec![],
+            store,
+            clock,
+            scrub: Default::default(),
+            suspects: Default::default(),
+        })
+        .await
+        .unwrap()
     }
 }
 

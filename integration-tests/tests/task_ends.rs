@@ -64,11 +64,18 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
     world.wait("a hold of the same crossing comes", || hub.record(&held).is_ok());
     world.wait("another crossing's truck comes", || hub.record(&truck).is_ok());
     assert!(hub.get("/readyz").is_ok(), "it can work");
-    assert!(trb.get("/v1/sites").unwrap()["unsent"].as_u64().unwrap() > 0, "the site knows that the hub lacks something");
+    assert!(
+        trb.get("/v1/sites").unwrap()["unsent"].as_u64().unwrap() > 0,
+        "the site knows that the hub lacks something"
+    );
 
     // The fault is mended. Once somebody lets the suspect go, everything comes.
     hub.stop();
-    assert_eq!(suspects(hub)["ends"][0]["at"].as_array().map(Vec::len), Some(1), "a stop in order keeps what is set aside");
+    assert_eq!(
+        suspects(hub)["ends"][0]["at"].as_array().map(Vec::len),
+        Some(1),
+        "a stop in order keeps what is set aside"
+    );
     std::fs::remove_file(hub.dir.join("suspects.json")).unwrap();
     world.boot("hub");
     world.settle(&["hub", "trb", "qam"]);

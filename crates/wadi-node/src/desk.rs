@@ -53,7 +53,9 @@ pub(crate) enum Work {
     /// A hub said its time.
     HubTime(NodeId, i64, How),
     /// The control log's head is to be signed anew, with the newest hub time: where that is due, or wherever there is a newer.
-    Refresh { at_once: bool },
+    Refresh {
+        at_once: bool,
+    },
     Excerpt {
         record: RecordId,
         entries: Vec<ExcerptEntry>,

@@ -167,7 +167,12 @@ impl Desk {
     }
 
     /// A cosignature of a checkpoint that this node signed, sent, carried or heard of.
-    pub(crate) async fn take_cosignature(&mut self, g: &mut Group, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
+    pub(crate) async fn take_cosignature(
+        &mut self,
+        g: &mut Group,
+        checkpoint: SignedCheckpoint,
+        cosignature: Cosignature,
+    ) {
         let log = checkpoint.checkpoint.log;
         let (author, witness) = {
             let control = self.control.read().expect("no panic holds it");

@@ -171,7 +171,7 @@ impl Node {
         let frontier = Arc::new(RwLock::new(Frontier::default()));
         let time = Arc::new(KnownTime::new(clock.clone(), me.role == Role::Hub));
         let (events, _) = broadcast::channel(EVENTS_MAX);
-                let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
+        let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
         let recheck = Arc::new(AtomicBool::new(false));
         let wants = Arc::new(Mutex::new(Wants::default()));

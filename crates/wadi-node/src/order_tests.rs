@@ -64,7 +64,15 @@ impl Country {
         let store = SqliteStore::open(&dir, me.node()).await.unwrap();
         let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
         let known = self.members.clone();
-        let start = Start { keys, me, known, store, clock: self.clock.clone(), scrub: Default::default(), suspects: Default::default() };
+        let start = Start {
+            keys,
+            me,
+            known,
+            store,
+            clock: self.clock.clone(),
+            scrub: Default::default(),
+            suspects: Default::default(),
+        };
         let node = Node::start(start).await.unwrap();
         // Its desk learns of the others once it runs.
         let deadline = Instant::now() + Duration::from_secs(60);

@@ -287,11 +287,11 @@ mod tests {
     #[test]
     fn an_hour_later_there_is_room_again_and_a_clock_far_ahead_blocks_nothing() {
         let now = 10 * HOUR_MS;
-        let full = anchor(&vec![now - 5; AN_HOUR]);
+        let full = anchor(&[now - 5; AN_HOUR]);
         let edition = Edition::new(RecordId([1; 32]), &full, news(3), now);
         assert_eq!((edition.news, edition.held_back, edition.again_ms), (0, 3, now - 5 + HOUR_MS));
         assert_eq!(Edition::new(RecordId([1; 32]), &full, news(3), now - 5 + HOUR_MS).held_back, 0);
-        let ahead = anchor(&vec![now + 1_000 * HOUR_MS; AN_HOUR]);
+        let ahead = anchor(&[now + 1_000 * HOUR_MS; AN_HOUR]);
         assert_eq!(Edition::new(RecordId([1; 32]), &ahead, news(3), now).held_back, 0);
     }
 

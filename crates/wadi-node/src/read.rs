@@ -344,7 +344,9 @@ impl Node {
                 .refusals(10)
                 .await?
                 .iter()
-                .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "at_ms": r.at_ms, "times": r.times}))
+                .map(
+                    |r| json!({"subject": r.subject, "code": r.code, "why": r.why, "at_ms": r.at_ms, "times": r.times}),
+                )
                 .collect(),
         };
         Ok(status)

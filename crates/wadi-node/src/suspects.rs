@@ -168,7 +168,7 @@ impl Suspects {
 
     /// Why a task is left off, if it is: it ended again and again, and the node can do without.
     pub fn left_off(&self, task: &str) -> Option<String> {
-        let end = self.ends.iter().filter(|e| e.task == task && e.times >= ENDS_MAX).next_back()?;
+        let end = self.ends.iter().rfind(|e| e.task == task && e.times >= ENDS_MAX)?;
         DISPENSABLE.contains(&task).then(|| {
             let times = end.times;
             format!(

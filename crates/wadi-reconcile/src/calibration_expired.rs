@@ -25,6 +25,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 }
 
 /// The end of a day `YYYY-MM-DD`, UTC, Unix milliseconds; nothing for any other text.
+// The pattern bounds year, month and day, so that no sum of them leaves the range.
+#[allow(clippy::arithmetic_side_effects)]
 fn end_of_day_ms(text: &str) -> Option<i64> {
     let date: Vec<i64> = text.split('-').map(|p| p.parse().ok()).collect::<Option<_>>()?;
     let [year @ 1..=9_999, month @ 1..=12, day @ 1..=31] = date[..] else { return None };

@@ -34,7 +34,7 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     let mut pair = [anchor.crossing(), other.crossing()];
     pair.sort_unstable();
     let km = *dossier.policy.distances_km.get(&pair.join("-"))?;
-    let needed_ms = hours_ms(km) / i64::from(dossier.policy.speed_kmh.max(1));
+    let needed_ms = hours_ms(km).checked_div(i64::from(dossier.policy.speed_kmh.max(1))).unwrap_or(i64::MAX);
     let (gap_ms, here_ms, there_ms) = nearest(&times(anchor), &times(other))?;
     (gap_ms < needed_ms).then(|| {
         Contradiction::new(

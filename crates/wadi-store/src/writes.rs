@@ -295,8 +295,7 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
 
 /// Keeps checkpoints that a hub cosigned.
 async fn keep_heads(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    let heads: BTreeMap<_, _> =
-        batch.kept_heads.iter().map(|c| ((c.checkpoint.log, c.checkpoint.size), c)).collect();
+    let heads: BTreeMap<_, _> = batch.kept_heads.iter().map(|c| ((c.checkpoint.log, c.checkpoint.size), c)).collect();
     let mut rows = Rows::of(&tables::CHECKPOINTS);
     for ((log, size), head) in heads {
         rows.bytes(log.to_bytes()).int(size as i64).bytes(head.to_bytes()).int(1);

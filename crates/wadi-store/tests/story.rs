@@ -188,8 +188,7 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     for by_kind in [false, true] {
         let asked = asked.clone().map(|q| TermQuery { by_kind, ..q });
         let found = store.near(&asked).await.unwrap();
-        let hits: Vec<(usize, RecordId, u64, u64)> =
-            found.iter().map(|h| (h.asker, h.record, h.place, h.of)).collect();
+        let hits: Vec<(usize, RecordId, u64, u64)> = found.iter().map(|h| (h.asker, h.record, h.place, h.of)).collect();
         let wanted = [(0, ids[2], 1, 3), (0, ids[1], 2, 3), (1, ids[0], 1, 1)];
         assert_eq!(hits, wanted, "nearest to the middle of what was asked, and how many there were");
     }
@@ -363,7 +362,14 @@ async fn the_story_on_postgres() {
     let store: Arc<dyn Store> = postgres(&url, &dir.path().join("hub"), 9).await.unwrap();
     opened_again(&store, log, &references).await;
     // Text that PostgreSQL cannot hold, and terms longer than an index takes, come from hostile peers.
-    let odd = RefusalRow { subject: "a\0b".into(), code: "odd".into(), why: "\0".into(), peer: "p".into(), at_ms: 9, times: 1 };
+    let odd = RefusalRow {
+        subject: "a\0b".into(),
+        code: "odd".into(),
+        why: "\0".into(),
+        peer: "p".into(),
+        at_ms: 9,
+        times: 1,
+    };
     store.commit(Batch { refusals: vec![odd], ..Default::default() }).await.unwrap();
     assert_eq!(store.refusals(1).await.unwrap()[0].subject, "a\u{FFFD}b");
     store.close().await;

@@ -128,7 +128,7 @@ pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
         let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         let text: Result<String, _> = char::decode_utf16(units).collect();
         match text {
-            Ok(text) if rest.len() % 2 == 0 => Ok(Cow::Owned(text)),
+            Ok(text) if rest.len().is_multiple_of(2) => Ok(Cow::Owned(text)),
             _ => Err(encoding("this is UTF-16 that is cut short or damaged; send UTF-8")),
         }
     };

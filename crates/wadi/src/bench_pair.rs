@@ -135,7 +135,8 @@ impl Pair {
 
 fn peer_of(status: &Value, name: &str) -> Value {
     let peers = status["peers"].as_array().into_iter().flatten();
-    peers.cloned().find(|p| p["node"] == name).unwrap_or_default()
+    let mut peers = peers;
+    peers.find(|p| p["node"] == name).cloned().unwrap_or_default()
 }
 
 fn in_step(status: &Value, peer: &str) -> bool {

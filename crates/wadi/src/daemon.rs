@@ -321,7 +321,7 @@ fn listen_http(config: &Config) -> Result<std::net::TcpListener, Failure> {
 }
 
 async fn start_node(config: &Config, papers: &Papers, store: Arc<dyn Store>) -> Result<Arc<Node>, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(clock(&config, &papers));
+    let clock: Arc<dyn Clock> = Arc::new(clock(config, papers));
     let suspects = Suspects::read(&config.data).unwrap_or_else(|error| {
         tracing::warn!(%error, "what earlier starts ended over does not read; nothing is set aside");
         Suspects::default()
