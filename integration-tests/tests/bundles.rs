@@ -31,7 +31,7 @@ impl Stick {
 }
 
 fn export(site: &Site, to: &str, file: &str, more: &[&str]) -> Value {
-    run_json(&site.dir, &[&["bundle", "export", "--for", to, "-o", file][..], more].concat())
+    run_json(&site.dir, &[&["bundle", "export", "--for", to, "-o", file, "--force"][..], more].concat())
 }
 
 fn import(site: &Site, files: &[&str]) -> Value {
@@ -110,7 +110,7 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
 
     // With the receipt only what is new goes in.
     let late = trb.truck("22-B-00001");
-    let more = export(trb, "hub", &out, &["--since-receipt", &receipt, "--force"]);
+    let more = export(trb, "hub", &out, &["--since-receipt", &receipt]);
     let new = more["entries"].as_u64().unwrap();
     assert!((1..10).contains(&new), "{more}");
     assert_eq!(import(hub, &[&out])["taken"], new);

@@ -303,7 +303,7 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
 
     // Every format holds every record.
     for format in ["ndjson", "csv", "parquet"] {
-        let arguments = ["export", "--format", format, "-o", "all.out", "--kind", "passage"];
+        let arguments = ["export", "--format", format, "-o", "all.out", "--kind", "passage", "--force"];
         let trailer = run_json(&hub.dir, &arguments);
         assert_eq!((&trailer["export"]["rows"], &trailer["export"]["filter"]["kind"]), (&json!(1), &json!("passage")));
         assert!(std::fs::metadata(hub.dir.join("all.out")).unwrap().len() > 100);

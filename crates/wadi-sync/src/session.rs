@@ -363,6 +363,11 @@ impl Session {
                     refused: String::new(),
                 }));
                 self.pump(out);
+                // An own log that came back from a hub came without the hub's cosignature.
+                let is_own = self.start.as_ref().is_some_and(|s| s.me.node() == log.node);
+                if is_own && self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) {
+                    self.refresh(log, out);
+                }
                 self.in_step(out);
             }
             Input::NotTaken { log, held, code } => {
