@@ -150,11 +150,11 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         hub.post("/v1/control", &json!({"say": "officer", "officer": auditor, "department": "HUB"})).unwrap();
     }
     let id = trb.truck("22-A-00001");
-    let weighed = |by: &str| {
+    let weighed = |id: &str, by: &str| {
         let e = json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000, "attested_by": by, "attester_department": "CUS"});
-        trb.say(&id, "OPS", e).unwrap()
+        trb.say(id, "OPS", e).unwrap()
     };
-    weighed("OF-1");
+    weighed(&id, "OF-1");
     world.wait("the hub finds it", || find(hub, "R22").is_some());
     let finding = find(hub, "R22").unwrap();
     assert_eq!(
@@ -189,10 +189,16 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     act(hub, &finding, json!({"act": "undo", "reason": "wrong one", "officer": "AU-2"})).unwrap();
     world.wait("it waits for its decision again", || state("PENDING_RESOLUTION"));
     assert_eq!(act(trb, &finding, decide("AU-2")).unwrap_err()["code"], "not_a_hub");
-    // The counts are exact, and looking at everything afresh changes nothing.
-    weighed("OF-1");
+    // The same once more is one cause, counted; on another truck it is another finding.
+    weighed(&id, "OF-1");
+    world.wait("it is counted", || {
+        find(hub, "R22").is_some_and(|f| f["text"].to_string().contains("1 more of this kind"))
+    });
     let count = || hub.get("/v1/findings").unwrap()["count"].clone();
+    assert_eq!(count(), 1);
+    weighed(&trb.truck("22-A-00002"), "OF-1");
     world.wait("the second one is found", || count() == 2);
+    // The counts are exact, and looking at everything afresh changes nothing.
     let before = hub.get("/v1/findings").unwrap();
     hub.post("/v1/findings/recheck", &json!({})).unwrap();
     world.settle(&["hub", "trb"]);

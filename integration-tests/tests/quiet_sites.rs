@@ -92,6 +92,10 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
         made
     };
     leave_while_held(trb);
+    // Hub time is named in whole seconds: the one in which the truck left has to be over.
+    let now_ms = || hub.get("/v1/sites").unwrap()["now_ms"].as_i64().unwrap();
+    let left_ms = now_ms();
+    world.wait("the second is over", || now_ms() > left_ms + 1_000);
     carry(&[]);
     world.wait("the hub finds it", || phase(hub).is_some());
     assert_eq!(phase(hub).as_deref(), Some("PENDING"), "the site has never heard of the hub's time");

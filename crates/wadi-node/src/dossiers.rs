@@ -253,17 +253,24 @@ impl Gathered {
         others.sort_unstable();
 
         let mut taken: BTreeMap<&str, Cut> = BTreeMap::new();
+        let mut names: BTreeMap<&str, u64> = BTreeMap::new();
         for (place, other) in others.iter().filter(|(_, other)| !asked.holds.contains_key(other)) {
             let Some(facts) = self.facts.get(other) else { continue };
             let of_kind = taken.entry(facts.kind()).or_insert(Cut { taken: 0, of: 0 });
             let most = if facts.is_hold() { HOLDS_MAX } else { LINKED_MAX };
-            of_kind.of = of_kind.of.saturating_add(1).max(place.of);
+            of_kind.of = of_kind.of.max(place.of);
+            let named = names.entry(facts.kind()).or_insert(0u64);
+            *named = named.saturating_add(1);
             if of_kind.taken < most as u64 {
                 of_kind.taken = of_kind.taken.saturating_add(1);
                 linked.push(facts.clone());
             }
         }
 
+        // Those found by several terms are at least as many as are known by name.
+        for (kind, cut) in &mut taken {
+            cut.of = cut.of.max(names.get(kind).copied().unwrap_or(0));
+        }
         let of_kinds = taken.into_iter().filter(|(kind, c)| *kind != "hold" && c.of > c.taken);
         let noted = asked.cut.iter().map(|(kind, cut)| (*kind, *cut));
         let cut = of_kinds.chain(noted).map(|(kind, cut)| (kind.to_string(), cut)).collect();

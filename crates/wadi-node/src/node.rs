@@ -38,6 +38,10 @@ const QUEUE_MAX: usize = 1_024;
 const EVENTS_MAX: usize = 1_024;
 /// The local key that says which loss of the database's tail was told to the hub: scope and key.
 const LOSS_TOLD: (&str, &str) = ("excerpts", "loss_told");
+/// The local key that says which version projected the records: scope and key.
+const PROJECTION: (&str, &str) = ("projection", "version");
+/// What a record's projection holds; another number where it holds more or other things.
+const PROJECTION_VERSION: &str = "2";
 
 /// A node's keys and papers.
 #[derive(Clone)]
@@ -320,7 +324,28 @@ impl Node {
                 None => batch.local_gone.extend(told.map(|_| (scope.to_string(), key.to_string()))),
             }
         }
-        if batch.is_empty() { Ok(()) } else { self.store.commit(batch).await }
+        if !batch.is_empty() {
+            self.store.commit(batch).await?;
+        }
+        self.renew_projections().await
+    }
+
+    /// Records that another version projected are projected anew by the next round of the scrub, which is now.
+    async fn renew_projections(&self) -> Result<(), StoreError> {
+        let (scope, key) = PROJECTION;
+        if self.store.local(scope, key).await?.as_deref() == Some(PROJECTION_VERSION) {
+            return Ok(());
+        }
+        if self.store.counts().await?.records > 0 {
+            tracing::info!("another version projected the records: they are projected anew");
+            self.scrub_now.notify_one();
+        }
+        let version = LocalKey { scope: scope.into(), key: key.into(), value: PROJECTION_VERSION.into() };
+        match self.store.commit(Batch { local: vec![version], ..Batch::default() }).await {
+            // A full disk keeps nobody from starting: the next start projects once more.
+            Err(error) if error.is_passing() => Ok(()),
+            done => done,
+        }
     }
 
     /// The node's id.

@@ -92,6 +92,8 @@ pub struct Status {
     pub oldest_unsent_ms: Option<i64>,
     /// Alarms: what is degraded, and why.
     pub alarms: Vec<String>,
+    /// How many of the alarms put in doubt what is kept; the others ask for somebody's attention.
+    pub integrity_alarms: usize,
     /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is. It is an alarm, too.
     pub degraded: Option<Json>,
     pub digest: String,
@@ -272,12 +274,13 @@ impl Node {
         if let Some(first) = scrub.structure.first() {
             alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
         }
+        let set_aside = self.store.local_all(salvage::SCOPE).await?;
+        alarms.extend(set_aside.iter().filter_map(salvage::alarm));
+        let integrity_alarms = alarms.len();
         alarms.extend(self.time.alarm());
         alarms.extend(self.alarms.lock().expect("no panic holds it").values().cloned());
         let degraded = self.room.degraded();
         alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
-        let set_aside = self.store.local_all(salvage::SCOPE).await?;
-        alarms.extend(set_aside.iter().filter_map(salvage::alarm));
         let scopes = self.scopes(&frontier, self.digests_now(counts.records).await?);
         let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
         let mut peaks = wadi_log::Peaks::default();
@@ -317,6 +320,7 @@ impl Node {
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),
             alarms,
+            integrity_alarms,
             degraded,
             digest: peaks.root().to_string(),
             scrub,

@@ -60,10 +60,10 @@ pub(crate) struct ReplicaDigests {
     looked_ms: Option<i64>,
 }
 
-/// Speaks of a node's records until the future is dropped.
+/// Speaks of a node's records until the future is dropped. An observer says nothing, for as long.
 pub async fn run_replica_digests(node: Arc<Node>) {
     if node.me.role == Role::Observer {
-        return;
+        return std::future::pending().await;
     }
     let mut digests = loop {
         match ReplicaDigests::read(&node).await {

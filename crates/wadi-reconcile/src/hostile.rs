@@ -306,7 +306,8 @@ fn case(r: &mut Chance) -> Dossier {
 
 #[test]
 fn no_rule_ends_on_anything_that_a_record_may_hold() {
-    let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_125);
+    // Read when the test is built: this crate asks nothing of its surroundings while it runs.
+    let seed = option_env!("WADI_SEED").and_then(|s| s.parse().ok()).unwrap_or(20_261_125);
     println!("WADI_SEED={seed}");
     let mut fired = BTreeSet::new();
     for n in 0..20_000 {

@@ -455,13 +455,13 @@ pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
         }
         tell(json, &value, status_text);
         if !watch {
-            // A disk that fills is an alarm, and no doubt about what is kept.
-            let degraded = usize::from(!value["degraded"].is_null());
-            let alarms = value["alarms"].as_array().map_or(0, Vec::len) > degraded;
+            // A disk that fills or a certificate that ends is an alarm, and no doubt about what is kept.
+            let is_in_doubt = value["integrity_alarms"].as_u64().unwrap_or(0) > 0;
+            let alarms = value["alarms"].as_array().is_some_and(|all| !all.is_empty());
             let behind = value["unsent"].as_u64().unwrap_or(0) > 0 || value["waiting"].as_u64().unwrap_or(0) > 0;
-            return Ok(if alarms {
+            return Ok(if is_in_doubt {
                 Exit::Integrity
-            } else if behind || degraded > 0 {
+            } else if behind || alarms {
                 Exit::Open
             } else {
                 Exit::Done
