@@ -1,6 +1,6 @@
 //! What states and flags are called, for whoever asks for records by them.
 
-/// Every name of a state and every flag that [`crate::state`] gives.
+/// Every name of a state and every flag that [`crate::state()`] gives.
 pub const STATE_NAMES: &[&str] = &[
     // Any record.
     "OPEN",

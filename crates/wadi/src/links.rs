@@ -1,4 +1,4 @@
-//! Thin links on this machine: a userspace UDP proxy that passes packets on as a [`LinkProfile`] says, and counts them.
+//! Thin links on this machine: a userspace UDP proxy that passes packets on as a `LinkProfile` says, and counts them.
 //! Each flow has a socket of its own, so that both ends see one address a connection.
 
 use std::{
