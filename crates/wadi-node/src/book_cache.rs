@@ -5,7 +5,7 @@ use wadi_log::RecordId;
 use wadi_record::Book;
 
 /// About how many bytes of records are kept in memory.
-const CACHE_BYTES_MAX: usize = 48 * 1024 * 1024;
+const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The records looked at last.
 pub(crate) struct BookCache {

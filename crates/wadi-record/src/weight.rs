@@ -4,9 +4,9 @@ use crate::Book;
 use wadi_log::Value;
 
 /// What an entry costs besides its text: its row, its place in the document, its operations.
-const ENTRY_BYTES: usize = 2 * 1024;
+const ENTRY_BYTES: usize = 3 * 1024;
 /// What a record costs before its first entry.
-const RECORD_BYTES: usize = 8 * 1024;
+const RECORD_BYTES: usize = 12 * 1024;
 /// How many times a text is held: as signed, in the document, as an event's members.
 const COPIES: usize = 3;
 
