@@ -34,6 +34,8 @@ mod link;
 mod mend;
 mod node;
 #[cfg(test)]
+mod hostile_order_tests;
+#[cfg(test)]
 mod order_tests;
 mod publishing;
 mod quarantine;
