@@ -25,6 +25,8 @@ mod excerpt;
 mod guarded_field_tests;
 mod history;
 mod holds_on;
+#[cfg(test)]
+mod hostile_order_tests;
 mod hub_time;
 mod ingest;
 mod judging;
@@ -33,8 +35,6 @@ mod life;
 mod link;
 mod mend;
 mod node;
-#[cfg(test)]
-mod hostile_order_tests;
 #[cfg(test)]
 mod order_tests;
 mod publishing;
