@@ -127,8 +127,7 @@ impl Suspects {
         let surplus = ends.len().saturating_sub(SUSPECTS_MAX);
         ends.drain(..surplus);
 
-        let kept = Self { software: software(), ends };
-        Self::replace(data, &serde_json::to_vec_pretty(&kept).map_err(io::Error::other)?)
+        Self { software: software(), ends }.replace(data)
     }
 
     /// A stop in order: tasks that were left off are tried again, and nothing is worked off one at a time any more. What was
@@ -140,15 +139,16 @@ impl Suspects {
         let mut ends = self.ends.clone();
         ends.retain(|e| e.at.len() == 1);
         ends.iter_mut().for_each(|e| e.times = 0);
-        let kept = Self { software: software(), ends };
-        Self::replace(data, &serde_json::to_vec_pretty(&kept).map_err(io::Error::other)?)
+        Self { software: software(), ends }.replace(data)
     }
 
     fn path(data: &Path) -> PathBuf {
         data.join(FILE)
     }
 
-    fn replace(data: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// Takes the place of what the file held, whole or not at all.
+    fn replace(&self, data: &Path) -> io::Result<()> {
+        let bytes = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
         let written = data.join(format!("{FILE}.new"));
         std::fs::write(&written, bytes)?;
         std::fs::File::open(&written)?.sync_all()?;
