@@ -83,8 +83,12 @@ fn unreadable(scope: &str, key: &str) -> NodeError {
 impl Desk {
     /// Whether this write was made before. An error where its key, or its device's number, stood for something else.
     pub(crate) async fn sent_before(&mut self, g: &mut Group, write: &Write) -> Result<Sent, NodeError> {
-        let content = write.content.map_or_else(|| write.digest(), |hash| hash.to_string());
         let mut marks = Marks { stands_for: Vec::new(), newest: None, warning: None };
+        let has_number = !write.device.is_empty() && write.device_seq != 0;
+        if write.key.is_none() && !has_number {
+            return Ok(Sent::First(marks));
+        }
+        let content = write.content.map_or_else(|| write.digest(), |hash| hash.to_string());
 
         if let Some((scope, key)) = &write.key {
             if let Some(before) = self.stood_for(&g.batch, scope, key).await? {
@@ -97,7 +101,7 @@ impl Desk {
             marks.stands_for.push((scope.clone(), key.clone(), content.clone()));
         }
 
-        if write.device.is_empty() || write.device_seq == 0 {
+        if !has_number {
             return Ok(Sent::First(marks));
         }
 
