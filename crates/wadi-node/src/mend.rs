@@ -113,13 +113,10 @@ impl Desk {
                     leaves.into_iter().filter(|(seq, _)| *seq >= at).map(|(_, leaf)| leaf).collect();
                 let branch = BranchRow { log, from: at, checkpoint: signed.clone(), leaves };
                 // What came later, and had begun earlier, does not shorten it; nor does it stand beside a log that it became
-                // the beginning of meanwhile.
+                // the beginning of meanwhile, or that may yet grow to it.
                 let held = self.store.branches(Some(&log)).await.unwrap_or_default();
                 let further = held.iter().chain(&g.batch.branches).any(|b| is_further(b, &branch));
-                let head = &signed.checkpoint;
-                let is_log = self.held(&log) >= head.size
-                    && matches!(root_at(&*self.store, &log, head.size).await, Ok(Some(root)) if root == head.root);
-                if !further && !is_log {
+                if !further && !self.is_of_the_log(&branch).await {
                     g.batch.branches.push(branch);
                 }
                 g.verdicts_moved = true;
@@ -199,6 +196,21 @@ impl Desk {
             }
         }
         Ok(())
+    }
+
+    /// Whether a branch and the log agree as far as both go: then it is the log's beginning, or what the log grows to.
+    async fn is_of_the_log(&self, branch: &BranchRow) -> bool {
+        let held = self.held(&branch.log);
+        if held <= branch.from {
+            return false;
+        }
+
+        let Some(mut peaks) = peaks_at(&*self.store, &branch.log, branch.from).await else { return false };
+        let common = held.min(branch.checkpoint.checkpoint.size);
+        let within = (common - branch.from) as usize;
+        branch.leaves.iter().take(within).for_each(|leaf| drop(peaks.append(*leaf)));
+
+        matches!(root_at(&*self.store, &branch.log, common).await, Ok(Some(root)) if root == peaks.root())
     }
 
     async fn leaf_at(&self, log: &LogId, seq: u64) -> Option<Hash> {

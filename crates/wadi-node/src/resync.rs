@@ -103,6 +103,9 @@ pub struct Resync {
     pub scrubbed_entries: u64,
     pub equal_logs: u64,
     pub logs: Vec<PlannedLog>,
+    /// Logs that were known to be forked when it was planned, by origin: a fork proven since makes the plan stale.
+    #[serde(default)]
+    pub forked: Vec<String>,
     pub waiting: i64,
     pub refused: i64,
     /// Records that stood differently than their entries say.
@@ -173,6 +176,9 @@ impl Node {
 
     /// Reads everything through, compares, and says what differs.
     async fn draw_plan(self: &Arc<Self>, plan: &mut Resync) -> Result<(), NodeError> {
+        // What is proven while the rest is read may not be in it any more, and makes the plan stale.
+        plan.forked = self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
+
         let damage = self.scrub(Round { bytes_s: None, mend: false }).await?;
         let scrubbed = self.scrub_status();
         let compared = match self.connected(Some(&plan.peer)) {
@@ -342,14 +348,9 @@ impl Node {
                 return stale(format!("{} held {} entries and holds {now}", planned.log, planned.mine));
             }
         }
-        let known = |log: &LogId| plan.logs.iter().any(|p| p.log == log.origin() && p.state == "forked");
-        let forked: Vec<LogId> = self.with_control(|c| c.forks().keys().copied().collect());
-        let since = self.store.refusals(200).await?;
-        let new = |l: &&LogId| {
-            !known(l) && since.iter().any(|r| r.code == "forked" && r.subject == l.origin() && r.at_ms > plan.made_ms)
-        };
-        if let Some(log) = forked.iter().find(new) {
-            return stale(format!("{} was found forked since", log.origin()));
+        let forked: Vec<String> = self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
+        if let Some(log) = forked.iter().find(|log| !plan.forked.contains(log)) {
+            return stale(format!("{log} was found forked since"));
         }
         Ok(())
     }
@@ -437,6 +438,7 @@ impl Resync {
             scrubbed_entries: 0,
             equal_logs: 0,
             logs: vec![],
+            forked: vec![],
             waiting: 0,
             refused: 0,
             rederived: 0,
