@@ -161,6 +161,9 @@ impl From<sqlx::Error> for StoreError {
             (5, _) if code == "53300" => Self::Down(text),
             (5, _) if code == "25006" => Self::ReadOnly(text),
             (5, _) => Self::Database(text),
+            // SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS: the disk answers, and the file is cut
+            // off or rotten. A start that only tries again would end there for ever.
+            _ if matches!(code.as_ref(), "522" | "8202" | "8458") => Self::Malformed(text),
             _ => match code.parse::<u32>().map(|c| c & 0xff) {
                 Ok(13) => Self::Full(text),
                 // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
