@@ -206,3 +206,20 @@ fn a_long_export_takes_no_more_memory_than_a_short_one() {
         assert!(long < short + 24 * 1024, "{format}: 5,000 records took {short} kB, 40,000 took {long} kB");
     }
 }
+
+/// `wadi export -o - | head` is no failure: whoever reads has seen enough.
+#[test]
+fn a_reader_that_closes_the_pipe_ends_an_export_quietly() {
+    for format in ["ndjson", "csv"] {
+        let dir = tempfile::tempdir().unwrap();
+        let pages = node(20, Then::Silence);
+        let mut child = export(dir.path(), &pages.url, &["--format", format, "-o", "-"]).spawn().unwrap();
+        let mut reader = child.stdout.take().unwrap();
+        reader.read_exact(&mut [0; 100]).unwrap();
+        drop(reader);
+
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{format}: {output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+    }
+}

@@ -212,6 +212,11 @@ impl Facts {
     pub fn was_open_at(&self, at_ms: i64) -> bool {
         held_at(&self.json, at_ms)
     }
+    /// When the first hold of this record began, as claimed, Unix milliseconds: with a placement, or with a machine's alarm.
+    pub fn held_from_ms(&self) -> Option<i64> {
+        let all = self.json["placements"].as_array().into_iter().flatten();
+        all.filter_map(|p| p["placed_ms"].as_i64()).min()
+    }
     /// Whether something of a hold is still open.
     pub fn is_open_hold(&self) -> bool {
         held_now(&self.json)

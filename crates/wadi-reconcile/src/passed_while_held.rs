@@ -36,7 +36,7 @@ fn check(dossier: &Dossier, hold: &Facts) -> Option<Contradiction> {
             hold.id.clone(),
             left_ms,
             format!("{} left while hold {} was open", passage.printed(), hold.printed()),
-            json!({"hold": hold.printed(), "placed_ms": hold.first_ms("hold.placed"), "left_ms": left_ms}),
+            json!({"hold": hold.printed(), "placed_ms": hold.held_from_ms(), "left_ms": left_ms}),
         )
         // A release made before the truck left may still be on its way, from the hold's crossing or from the hub.
         .until([hold.crossing(), passage.crossing(), "HUB"], left_ms),

@@ -29,7 +29,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             overdue(&format!("sample {name}"), format!("sample {name} was taken"), sample.at_ms(), due_ms);
         }
     }
-    if let Some(placed_ms) = hold.first_ms("hold.placed")
+    if let Some(placed_ms) = hold.held_from_ms()
         && hold.any(&RESULTS).next().is_none()
         && !hold.has("sample.taken")
     {
@@ -60,6 +60,9 @@ mod tests {
         );
         let result = event("result.issued", 200, json!({"sample": "S1"}));
         assert_eq!(firm("R10", open(&[placed.clone(), result]), vec![]), []);
+
+        let by_a_machine = open(&[event("rad.alarm", 100, json!({}))]);
+        assert_eq!(firm("R10", by_a_machine, vec![]), [Phase::Firm], "a hold that began with an alarm waits, too");
     }
 
     #[test]

@@ -365,7 +365,7 @@ impl Session {
                 self.pump(out);
                 // An own log that came back from a hub came without the hub's cosignature.
                 let is_own = self.start.as_ref().is_some_and(|s| s.me.node() == log.node);
-                if is_own && self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) {
+                if is_own && self.peer_is_hub() {
                     self.refresh(log, out);
                 }
                 self.in_step(out);
@@ -407,7 +407,7 @@ impl Session {
                 self.pump(out);
             }
             Input::Carrying(ranges) => {
-                if self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) && !ranges.is_empty() {
+                if self.peer_is_hub() && !ranges.is_empty() {
                     out.push(Output::Send(Message::CarryOffer(ranges)));
                 }
             }
@@ -628,7 +628,7 @@ impl Session {
         if news {
             out.push(Output::Learn(vec![enrolment]));
         }
-        if self.peer.as_ref().is_some_and(|p| p.role == Role::Hub) && hub_time_s > 0 {
+        if self.peer_is_hub() && hub_time_s > 0 {
             out.push(Output::HubTime(hub_time_s));
         }
         let start = self.start.as_ref().expect("checked by the caller");
@@ -798,10 +798,13 @@ impl Session {
         }
     }
 
+    fn peer_is_hub(&self) -> bool {
+        self.peer.as_ref().is_some_and(|p| p.role == Role::Hub)
+    }
+
     /// A hub that holds all of an own log and whose cosignature was lost on the way is shown the head again.
     pub(crate) fn ask_for_cosignatures(&mut self, out: &mut Vec<Output>) {
-        let is_hub = self.peer.as_ref().is_some_and(|p| p.role == Role::Hub);
-        let logs = self.start.as_ref().filter(|_| is_hub).map(|s| s.uncosigned.clone()).unwrap_or_default();
+        let logs = self.start.as_ref().filter(|_| self.peer_is_hub()).map(|s| s.uncosigned.clone()).unwrap_or_default();
         for log in logs {
             self.refresh(log, out);
         }

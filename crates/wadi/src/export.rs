@@ -26,7 +26,10 @@ use std::{
     collections::BTreeMap,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use wadi_record::{FIELDS, FieldType};
 
@@ -140,6 +143,28 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
+/// Standard output, which a reader may close when it has seen enough (`wadi export -o - | head`).
+struct ToReader {
+    closed: Arc<AtomicBool>,
+}
+
+impl Write for ToReader {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        std::io::stdout().write(bytes).inspect_err(|e| self.note(e))
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush().inspect_err(|e| self.note(e))
+    }
+}
+
+impl ToReader {
+    fn note(&self, error: &std::io::Error) {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            self.closed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Writes page after page until an empty one, and the trailer: rows, filter and SHA-256 of what was written.
 fn write_export(
     output: &Path,
@@ -153,8 +178,11 @@ fn write_export(
     }
     let part = beside(output, "part");
     let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
-    let inner: Box<dyn Write + Send> =
-        if to_stdout { Box::new(std::io::stdout()) } else { Box::new(std::fs::File::create(&part).map_err(failed)?) };
+    let closed = Arc::new(AtomicBool::new(false));
+    let inner: Box<dyn Write + Send> = match to_stdout {
+        true => Box::new(ToReader { closed: closed.clone() }),
+        false => Box::new(std::fs::File::create(&part).map_err(failed)?),
+    };
     let filter = Value::Object(filter);
     let out = Hashing { inner: BufWriter::new(inner), digest: Sha256::new() };
     let written = match format {
@@ -162,6 +190,11 @@ fn write_export(
         Format::Csv => write_csv(out, &mut pages),
         Format::Parquet => write_parquet(out, &filter, &mut pages),
     };
+    // A reader that closes the pipe has what it wanted: that is no failure, as with any tool that writes lines.
+    if written.is_err() && closed.load(Ordering::Relaxed) {
+        return Ok(Value::Null);
+    }
+
     let (rows, mut out) = written.map_err(|f| {
         let left =
             if to_stdout { String::new() } else { format!("; what was written until then is in {}", part.display()) };
@@ -170,10 +203,11 @@ fn write_export(
     let sha256 = wadi_log::hex(&out.digest.clone().finalize());
     let name = format.to_possible_value().map(|v| v.get_name().to_string());
     let trailer = json!({"export": {"rows": rows, "format": name, "filter": filter, "sha256": sha256}});
-    if format == Format::Ndjson {
-        writeln!(out, "{trailer}").map_err(failed)?;
+    let told = if format == Format::Ndjson { writeln!(out, "{trailer}") } else { Ok(()) };
+    match told.and_then(|()| out.flush()) {
+        Err(_) if closed.load(Ordering::Relaxed) => return Ok(Value::Null),
+        ended => ended.map_err(failed)?,
     }
-    out.flush().map_err(failed)?;
     if to_stdout {
         if format == Format::Csv {
             crate::print::print_error!("{trailer}");
