@@ -20,7 +20,7 @@ pub struct CutFact {
 
 /// Whether an entry counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum LogVerdict {
     /// It counts.
     Counts,
     /// It lies past a cut, or past the last hub-cosigned head of a forked log: kept and shown; it may still restrict,
@@ -371,12 +371,12 @@ impl Control {
     }
 
     /// Whether an entry counts, given how many of its log's branch do.
-    pub fn verdict(&self, reference: &Reference, counts_to: u64) -> Verdict {
+    pub fn verdict(&self, reference: &Reference, counts_to: u64) -> LogVerdict {
         // No hub admits what a hub said past its own cut: it could have prepared both.
         let of_hub = self.role(&reference.log.node) == Some(Role::Hub);
         let admitted =
             || !of_hub && self.admitted.iter().any(|(by, set)| set.contains(reference) && self.fact_counts(by));
-        if reference.seq < counts_to || admitted() { Verdict::Counts } else { Verdict::Quarantined }
+        if reference.seq < counts_to || admitted() { LogVerdict::Counts } else { LogVerdict::Quarantined }
     }
 
     /// Whether a control fact was said by a hub within what counts of its log.

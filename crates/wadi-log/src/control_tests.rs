@@ -83,10 +83,10 @@ fn past_a_cut_nothing_counts_unless_admitted() {
     let counts_to = n.control.counts_to(&passages, LogState { size: 14, root_at_bound: Some(root) });
     assert_eq!(counts_to, 10);
     let late = Reference { log: passages, seq: 12, leaf: Hash([6; 32]) };
-    assert_eq!(n.control.verdict(&late, counts_to), Verdict::Quarantined);
+    assert_eq!(n.control.verdict(&late, counts_to), LogVerdict::Quarantined);
     let admit = entry(Body::Admit(crate::Admit { entries: vec![late], reason: "seen on paper".into() }));
     n.control.learn(at(hub, 1, &admit), &admit);
-    assert_eq!(n.control.verdict(&late, counts_to), Verdict::Counts);
+    assert_eq!(n.control.verdict(&late, counts_to), LogVerdict::Counts);
     // Unnamed logs of a cut node count to nothing.
     let holds = log(&n.trb, Lane::Hold, "TRB");
     assert_eq!(n.control.counts_to(&holds, LogState { size: 3, root_at_bound: None }), 0);

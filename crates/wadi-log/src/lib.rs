@@ -26,7 +26,7 @@ pub(crate) mod pb {
 }
 
 pub use block::{BLOCK_ENTRIES_MAX, Block, VerifiedBlock, VerifiedEntry, verify_block, verify_excerpt};
-pub use control::{Bound, Control, CutFact, LogState, Verdict};
+pub use control::{Bound, Control, CutFact, LogState, LogVerdict};
 pub use entry::{
     Admit, Body, Boot, Change, Closure, Common, Cut, CutTarget, ENTRY_BYTES_MAX, EVENT_BYTES_MAX, Entry, Head,
     KEY_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, Reading, ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX,

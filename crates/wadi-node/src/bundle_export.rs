@@ -3,11 +3,11 @@
 
 use crate::{
     bundle::PartWriter,
-    desk::Work,
     error::NodeError,
     evidence::root_at,
     excerpt::{excerpt_bytes, excerpt_part},
     node::Node,
+    sequencer::Command,
 };
 use serde::Serialize;
 use std::{
@@ -247,7 +247,7 @@ impl Node {
             None => Frontier::default(),
         };
         // The head that goes in names the newest hub time.
-        self.put(Work::Refresh { at_once: true }).await;
+        self.put(Command::Refresh { at_once: true }).await;
         self.set_local(vec![], vec![]).await?;
         let (members, forks) = self.preamble(&to);
         let preamble = members.iter().map(|e| e.to_bytes().len()).sum::<usize>()

@@ -3,10 +3,10 @@
 
 use crate::{
     bundle::{CARRIED_LOGS_MAX, Cosigned, LAST_FROM, LOCAL_SCOPE, carried_key, open},
-    desk::{Ingested, Work},
     error::NodeError,
     hub_time::How,
     node::Node,
+    sequencer::{BlockOutcome, Command},
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -80,7 +80,7 @@ struct Taking<'n> {
     waiting: BTreeMap<LogId, Waits>,
     /// Logs of which nothing more is taken from this part.
     stopped: BTreeSet<LogId>,
-    ingesting: VecDeque<(LogId, u64, u64, oneshot::Receiver<Ingested>)>,
+    ingesting: VecDeque<(LogId, u64, u64, oneshot::Receiver<BlockOutcome>)>,
     cosigned: Cosigned,
     said: BundleTaken,
 }
@@ -103,7 +103,7 @@ impl Node {
         manifest.check_body(body)?;
         let mut frames = open(body, &self.keys.log_key)?;
         // From here on every byte is one that an enrolled node sealed for this one.
-        self.put(Work::Learn(vec![maker.clone()], maker.node())).await;
+        self.put(Command::Learn(vec![maker.clone()], maker.node())).await;
         let said = BundleTaken {
             bundle: manifest.bundle.clone(),
             part: manifest.part,
@@ -143,7 +143,7 @@ impl Node {
     async fn remember_bundle(&self, manifest: &Manifest, maker: &Enrolment) -> Result<(), NodeError> {
         let id = maker.node();
         if self.with_control(|c| c.role(&id) == Some(Role::Hub) && !c.is_cut(&id)) {
-            self.put(Work::HubTime(id, manifest.made_s, How::Past)).await;
+            self.put(Command::HubTime(id, manifest.made_s, How::Past)).await;
         }
         let mut keys = Vec::new();
         let last = (LAST_FROM.to_string(), id.to_string());
@@ -168,12 +168,12 @@ impl Taking<'_> {
         let peer = self.from.node();
         match frame {
             Frame::Block(block) => self.block(block).await?,
-            Frame::Message(Message::Members(all)) => self.node.put(Work::Learn(all, peer)).await,
-            Frame::Message(Message::ForkProofs(all)) => self.node.put(Work::Forks(all, peer)).await,
+            Frame::Message(Message::Members(all)) => self.node.put(Command::Learn(all, peer)).await,
+            Frame::Message(Message::ForkProofs(all)) => self.node.put(Command::Forks(all, peer)).await,
             Frame::Message(Message::Cosigned { checkpoint, cosignature }) => {
                 if self.cosigned.is_news(&checkpoint, &cosignature) {
                     self.said.cosignatures += 1;
-                    self.node.put(Work::Cosigned(checkpoint, cosignature)).await;
+                    self.node.put(Command::Cosigned(checkpoint, cosignature)).await;
                 }
             }
             Frame::Message(Message::Excerpt { record, entries, .. }) => self.excerpt(record, entries).await?,
@@ -220,7 +220,7 @@ impl Taking<'_> {
                 self.stop(log, "fork_unproven", 0);
                 return Ok(());
             }
-            // Held to its end: its head may have been signed anew since, with a newer hub time.
+            // LogHead to its end: its head may have been signed anew since, with a newer hub time.
             block = Block { from: to, entries: Vec::new(), ..block };
         }
         self.reach.insert(log, to);
@@ -243,8 +243,8 @@ impl Taking<'_> {
     async fn settle(&mut self) -> Result<(), NodeError> {
         let Some((log, reach, to, done)) = self.ingesting.pop_front() else { return Ok(()) };
         match done.await.map_err(|_| NodeError::Stopping)? {
-            Ingested::Durable { .. } => self.said.taken += to - reach,
-            Ingested::Refused { code, .. } => match of_store(&code) {
+            BlockOutcome::Durable { .. } => self.said.taken += to - reach,
+            BlockOutcome::Refused { code, .. } => match of_store(&code) {
                 Some(error) => return Err(error.into()),
                 None => self.stop(log, &code, to - reach),
             },
@@ -267,7 +267,7 @@ impl Taking<'_> {
         }
         let (reply, taken) = oneshot::channel();
         let peer = self.from.node();
-        self.node.put(Work::Excerpt { record, entries: new, peer, reply }).await;
+        self.node.put(Command::Excerpt { record, entries: new, peer, reply }).await;
         if taken.await.map_err(|_| NodeError::Stopping)? {
             self.said.excerpts += count;
         } else {

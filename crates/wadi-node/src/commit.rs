@@ -1,11 +1,11 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    desk::{Desk, Held, Ingested, TASK, Work},
     error::NodeError,
     excerpt::EXCERPT_LOST,
     node::Event,
     repeats::Sent,
+    sequencer::{BlockOutcome, Command, LogHead, Sequencer, TASK},
     suspects::Suspect,
     write::{Based, Target, Write, Written},
 };
@@ -17,7 +17,7 @@ use wadi_log::{
     BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks,
     RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Book, Kind, Objection, Row, is_decision, is_guarded, state, terms, warnings};
+use wadi_record::{Kind, Objection, Record, Verdict, is_decision, is_guarded, state, terms, warnings};
 use wadi_store::{AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -33,11 +33,11 @@ const SEEN_HEADS_MAX: usize = 200;
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// One commit in the making.
-pub(crate) struct Group {
+pub(crate) struct Commit {
     pub(crate) batch: Batch,
     pending: BTreeMap<LogId, Vec<Entry>>,
     own_start: BTreeMap<LogId, Peaks>,
-    pub(crate) books: HashMap<RecordId, Book>,
+    pub(crate) records: HashMap<RecordId, Record>,
     pub(crate) fresh: HashMap<RecordId, Vec<VerifiedEntry>>,
     /// What the store holds of records that this group is about to touch.
     prefetched: HashMap<RecordId, Vec<VerifiedEntry>>,
@@ -66,13 +66,13 @@ pub(crate) struct Group {
     entry_bytes: usize,
 }
 
-impl Group {
+impl Commit {
     fn new(batch: Batch) -> Self {
         Self {
             batch,
             pending: BTreeMap::new(),
             own_start: BTreeMap::new(),
-            books: HashMap::new(),
+            records: HashMap::new(),
             fresh: HashMap::new(),
             prefetched: HashMap::new(),
             unjudged: HashMap::new(),
@@ -128,10 +128,10 @@ impl Group {
     }
 }
 
-impl Desk {
+impl Sequencer {
     /// Works off a group, in as few commits as its size allows.
-    pub(crate) async fn work_off(&mut self, work: Vec<Work>) {
-        let mut group = Group::new(self.new_batch());
+    pub(crate) async fn work_off(&mut self, work: Vec<Command>) {
+        let mut group = Commit::new(self.new_batch());
         for item in work {
             if self.stale {
                 // A commit before this one failed, and the store did not read since: nothing is built on what is not known.
@@ -140,22 +140,22 @@ impl Desk {
             }
             group.entry_bytes = group.entry_bytes.saturating_add(item.entry_bytes());
             self.take(&mut group, item).await;
-            if group.books.len() > TOUCHED_MAX || group.entry_bytes > GROUP_BYTES_MAX {
-                let full = std::mem::replace(&mut group, Group::new(self.new_batch()));
+            if group.records.len() > TOUCHED_MAX || group.entry_bytes > GROUP_BYTES_MAX {
+                let full = std::mem::replace(&mut group, Commit::new(self.new_batch()));
                 self.commit(full).await;
             }
         }
         self.commit(group).await;
     }
 
-    async fn take(&mut self, g: &mut Group, item: Work) {
+    async fn take(&mut self, g: &mut Commit, item: Command) {
         let Some(item) = self.admit(item) else { return };
         let Some(item) = self.set_aside(g, item) else { return };
         let suspect = item.suspect();
         self.tasks.at(TASK, suspect.iter().cloned().collect());
         g.suspects.extend(suspect);
         match item {
-            Work::Write(write, reply) => match self.write_one(g, *write).await {
+            Command::Write(write, reply) => match self.write_one(g, *write).await {
                 Ok(written) => g.done.push(Box::new(move |r| {
                     let _ = reply.send(r.map(|()| written).map_err(Into::into));
                 })),
@@ -163,7 +163,7 @@ impl Desk {
                     let _ = reply.send(Err(error));
                 }
             },
-            Work::Control(bodies, officer, reply) => match self.write_control(g, bodies, officer).await {
+            Command::Control(bodies, officer, reply) => match self.write_control(g, bodies, officer).await {
                 Ok(references) => g.done.push(Box::new(move |r| {
                     let _ = reply.send(r.map(|()| references).map_err(Into::into));
                 })),
@@ -171,12 +171,12 @@ impl Desk {
                     let _ = reply.send(Err(error));
                 }
             },
-            Work::Ingest(block, peer, reply) => {
+            Command::Ingest(block, peer, reply) => {
                 let log = block.checkpoint.checkpoint.log;
                 let held = self.held(&log);
                 match self.ingest(g, block, peer).await {
                     Ok(done) => g.done.push(Box::new(move |r| {
-                        let refused = |e: StoreError| Ingested::Refused { held, code: e.code().into() };
+                        let refused = |e: StoreError| BlockOutcome::Refused { held, code: e.code().into() };
                         let _ = reply.send(r.map(|()| done).unwrap_or_else(refused));
                     })),
                     Err(refused) => {
@@ -184,51 +184,51 @@ impl Desk {
                     }
                 }
             }
-            Work::Learn(enrolments, peer) => self.learn(g, enrolments, peer),
-            Work::Forks(proofs, peer) => self.take_forks(g, proofs, peer).await,
-            Work::Cosigned(checkpoint, cosignature) => self.take_cosignature(g, *checkpoint, cosignature).await,
-            Work::HubTime(hub, time_s, how) => self.take_hub_time(g, hub, time_s, how),
-            Work::Refresh { at_once } => self.refresh_now(g, at_once),
-            Work::Excerpt { record, entries, peer, reply } => {
+            Command::Learn(enrolments, peer) => self.learn(g, enrolments, peer),
+            Command::Forks(proofs, peer) => self.take_forks(g, proofs, peer).await,
+            Command::Cosigned(checkpoint, cosignature) => self.take_cosignature(g, *checkpoint, cosignature).await,
+            Command::HubTime(hub, time_s, how) => self.take_hub_time(g, hub, time_s, how),
+            Command::Refresh { at_once } => self.refresh_now(g, at_once),
+            Command::Excerpt { record, entries, peer, reply } => {
                 let taken = self.take_excerpt(g, record, entries, peer).await;
                 g.done.push(Box::new(move |r| {
                     let _ = reply.send(taken && r.is_ok());
                 }));
             }
-            Work::Carry(carried, reply) => {
+            Command::Carry(carried, reply) => {
                 g.batch.carry.push(carried);
                 g.events.push(Event::Carried);
                 g.done.push(Box::new(move |r| {
                     let _ = reply.send(r.is_ok());
                 }));
             }
-            Work::Refusal(row) => g.batch.refuse(row),
-            Work::Peer(row) => g.batch.peers.push(row),
-            Work::Local(keys, gone, reply) => {
+            Command::Refusal(row) => g.batch.refuse(row),
+            Command::Peer(row) => g.batch.peers.push(row),
+            Command::Local(keys, gone, reply) => {
                 g.batch.local.extend(keys);
                 g.batch.local_gone.extend(gone);
                 g.done.push(Box::new(move |r| {
                     let _ = reply.send(r.map_err(Into::into));
                 }));
             }
-            Work::BeginAnew(device, reply) => match self.begin_anew(g, device).await {
+            Command::BeginAnew(device, reply) => match self.begin_anew(g, device).await {
                 Ok(begun) => g.done.push(Box::new(move |r| drop(reply.send(r.map(|()| begun).map_err(Into::into))))),
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Work::At { record, at, time_ms, reply } => {
+            Command::At { record, at, time_ms, reply } => {
                 let _ = reply.send(self.record_at(g, record, &at, time_ms).await);
             }
-            Work::Account { record, reply } => {
+            Command::Account { record, reply } => {
                 let _ = reply.send(self.account(g, record).await);
             }
-            Work::CutForks => self.cut_forks(g).await,
-            Work::Stretches(fetched, peer, reply) => {
+            Command::CutForks => self.cut_forks(g).await,
+            Command::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;
                 g.done.push(Box::new(move |_| {
                     let _ = reply.send(());
                 }));
             }
-            Work::Mend(mended, switches, reply) => {
+            Command::Mend(mended, switches, reply) => {
                 let now = self.wants.lock().expect("no panic holds it").switches();
                 if switches.is_some_and(|before| before != now) {
                     let _ = reply.send(Ok(()));
@@ -237,16 +237,16 @@ impl Desk {
                 g.take_mending(*mended);
                 g.done.push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
             }
-            Work::Rederive { ids, mend, reply } => match self.rederive(g, ids, mend).await {
+            Command::Rederive { ids, mend, reply } => match self.rederive(g, ids, mend).await {
                 Ok(count) => g.done.push(Box::new(move |r| drop(reply.send(r.map(|()| count).map_err(Into::into))))),
                 Err(error) => drop(reply.send(Err(error.into()))),
             },
-            Work::Stop(_) => unreachable!("the desk's loop takes it"),
+            Command::Stop(_) => unreachable!("the desk's loop takes it"),
         }
     }
 
     /// Signs what was written, projects what was touched, commits, and tells whoever waits.
-    async fn commit(&mut self, mut g: Group) {
+    async fn commit(&mut self, mut g: Commit) {
         self.tasks.at(TASK, std::mem::take(&mut g.suspects));
         let outcome = match g.broken.take() {
             Some(error) => Err(error),
@@ -268,10 +268,10 @@ impl Desk {
                 if !g.touched.is_empty() {
                     g.events.push(Event::Records);
                 }
-                for (id, book) in g.books.drain() {
-                    // A book that lacks entries which wait to be judged is built again when it is next touched.
+                for (id, record) in g.records.drain() {
+                    // A record that lacks entries which wait to be judged is built again when it is next touched.
                     if g.unjudged.get(&id).is_none_or(Vec::is_empty) {
-                        self.books.put(id, book);
+                        self.records.put(id, record);
                     }
                 }
             }
@@ -320,10 +320,10 @@ impl Desk {
         }
         // Verdicts that hang on what this commit brought (a bound reached, a fork cut) move records of their own.
         if g.verdicts_moved {
-            let mut after = Group::new(self.new_batch());
+            let mut after = Commit::new(self.new_batch());
             after.verdicts_moved = true;
             match self.move_verdicts(&mut after).await {
-                Ok(true) => Box::pin(self.commit(Group { verdicts_moved: false, ..after })).await,
+                Ok(true) => Box::pin(self.commit(Commit { verdicts_moved: false, ..after })).await,
                 Ok(false) => {}
                 Err(error) => {
                     tracing::error!(%error, "verdicts moved, and their records could not be built again");
@@ -343,7 +343,7 @@ impl Desk {
         }
         let later: Vec<RecordId> = later.into_iter().collect();
         for part in later.chunks(TOUCHED_MAX) {
-            let mut after = Group::new(self.new_batch());
+            let mut after = Commit::new(self.new_batch());
             for id in part {
                 if let Err(error) = self.rebuild(&mut after, *id).await {
                     tracing::error!(%error, record = %id, "a record could not be built again");
@@ -387,7 +387,7 @@ impl Desk {
 
     /// Builds records afresh and writes those that stood differently, or should not stand at all. One of which an entry is
     /// on its way back stands as it was made when all of it was there.
-    async fn rederive(&mut self, g: &mut Group, ids: Vec<RecordId>, mend: bool) -> Result<u64, StoreError> {
+    async fn rederive(&mut self, g: &mut Commit, ids: Vec<RecordId>, mend: bool) -> Result<u64, StoreError> {
         let mut count = 0;
         let before = g.touched.clone();
         let missing = self.wants.lock().expect("no panic holds it").missing();
@@ -396,12 +396,12 @@ impl Desk {
             if self.is_damaged(&id, &missing, &lost).await? {
                 continue;
             }
-            self.books.pop(&id);
-            g.books.remove(&id);
+            self.records.pop(&id);
+            g.records.remove(&id);
             match self.build(g, id).await {
                 // What it is judged by is on its way back.
                 Err(StoreError::Damaged { .. }) => {
-                    g.books.remove(&id);
+                    g.records.remove(&id);
                     g.unjudged.remove(&id);
                     continue;
                 }
@@ -413,12 +413,12 @@ impl Desk {
                 stood => stood?.map(Some),
             };
             let terms = self.store.terms_of(&[id]).await?.into_iter().map(|(_, what, value)| (what, value));
-            let now = g.books.get(&id).map(project);
+            let now = g.records.get(&id).map(project);
             // An entry that is on its way back may be gone from the index, too. Until then what stands is the last that anybody
             // can read of it.
             let fewer = |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
             if !missing.is_empty() && stood.as_ref().is_some_and(|stood| stood.as_ref().is_some_and(fewer)) {
-                g.books.remove(&id);
+                g.records.remove(&id);
                 g.unjudged.remove(&id);
                 continue;
             }
@@ -445,7 +445,7 @@ impl Desk {
             };
             count += u64::from(!is_right);
             if is_right || !mend {
-                g.books.remove(&id);
+                g.records.remove(&id);
                 g.unjudged.remove(&id);
             } else {
                 g.touched.insert(id);
@@ -454,7 +454,7 @@ impl Desk {
         Ok(count)
     }
 
-    async fn prepare(&mut self, g: &mut Group) -> Result<(), StoreError> {
+    async fn prepare(&mut self, g: &mut Commit) -> Result<(), StoreError> {
         if g.verdicts_moved {
             self.move_verdicts(g).await?;
         }
@@ -465,8 +465,8 @@ impl Desk {
         let touched: Vec<RecordId> = g.touched.iter().copied().collect();
         for id in touched {
             let unjudged = g.unjudged.get(&id).cloned().unwrap_or_default();
-            if let Some(book) = g.books.get(&id) {
-                let mut row = project(book);
+            if let Some(record) = g.records.get(&id) {
+                let mut row = project(record);
                 row.waiting.extend(unjudged.iter().map(|(entry, missing)| (*entry, Some(*missing))));
                 g.batch.records.push(row);
             } else {
@@ -482,8 +482,8 @@ impl Desk {
     }
 
     /// Counts anew what counts of each log and rebuilds the records concerned. Returns whether any was.
-    async fn move_verdicts(&mut self, g: &mut Group) -> Result<bool, StoreError> {
-        let moved = self.restand().await?;
+    async fn move_verdicts(&mut self, g: &mut Commit) -> Result<bool, StoreError> {
+        let moved = self.recount().await?;
         let mut any = false;
         for log in moved {
             // An admission may lie anywhere past the cut: all records of the log are looked at.
@@ -491,7 +491,7 @@ impl Desk {
             ids.extend(g.fresh.iter().filter(|(_, e)| e.iter().any(|e| e.reference().log == log)).map(|(id, _)| *id));
             for id in ids {
                 any = true;
-                if g.books.len() < TOUCHED_MAX {
+                if g.records.len() < TOUCHED_MAX {
                     self.rebuild(g, id).await?;
                 } else {
                     g.later.insert(id);
@@ -502,7 +502,7 @@ impl Desk {
     }
 
     /// Signs the entries written in this group, a run of about 8 KiB at a time.
-    fn sign(&mut self, g: &mut Group) -> Result<(), StoreError> {
+    fn sign(&mut self, g: &mut Commit) -> Result<(), StoreError> {
         let hub_time_s = self.time.heard_s();
         if g.refresh
             && let Some(epoch) = self.epoch
@@ -542,7 +542,7 @@ impl Desk {
                 g.batch.kept_heads.push(checkpoint.clone());
                 g.batch.cosignatures.push(CosignedHead { checkpoint: checkpoint.clone(), cosignature });
             }
-            self.logs.insert(log, Held { peaks, checkpoint });
+            self.logs.insert(log, LogHead { peaks, checkpoint });
             g.batch.own_heads.push((log, tip));
             g.grown.insert(log, tip);
         }
@@ -550,9 +550,9 @@ impl Desk {
     }
 
     /// Puts an own entry at the end of an own log; it is signed when the group is.
-    fn append(&mut self, g: &mut Group, log: LogId, entry: Entry) -> Result<VerifiedEntry, NodeError> {
+    fn append(&mut self, g: &mut Commit, log: LogId, entry: Entry) -> Result<VerifiedEntry, NodeError> {
         let bytes = entry.encode()?;
-        let held = self.logs.entry(log).or_insert_with(|| Held { peaks: Peaks::default(), checkpoint: None });
+        let held = self.logs.entry(log).or_insert_with(|| LogHead { peaks: Peaks::default(), checkpoint: None });
         g.own_start.entry(log).or_insert_with(|| held.peaks.clone());
         let leaf = wadi_log::leaf_hash(&bytes);
         let reference = Reference { log, seq: held.peaks.size(), leaf };
@@ -562,7 +562,7 @@ impl Desk {
     }
 
     /// The epoch of this start; the first write opens it with a `Boot` that names where the last one ended.
-    pub(crate) fn open_epoch(&mut self, g: &mut Group) -> Result<Epoch, NodeError> {
+    pub(crate) fn open_epoch(&mut self, g: &mut Commit) -> Result<Epoch, NodeError> {
         if let Some(epoch) = self.epoch {
             return Ok(epoch);
         }
@@ -603,7 +603,7 @@ impl Desk {
     }
 
     /// Writes down which control heads, and before a decision which holds, this node has taken in, where they moved.
-    async fn write_seen(&mut self, g: &mut Group, log: LogId, holds: bool) -> Result<(), NodeError> {
+    async fn write_seen(&mut self, g: &mut Commit, log: LogId, holds: bool) -> Result<(), NodeError> {
         let moved: Vec<Head> = {
             let seen = self.seen_index(&log).await?;
             let covered = |l: &LogId| seen.covered(u64::MAX, l);
@@ -626,7 +626,7 @@ impl Desk {
         Ok(())
     }
 
-    async fn write_one(&mut self, g: &mut Group, write: Write) -> Result<Written, NodeError> {
+    async fn write_one(&mut self, g: &mut Commit, write: Write) -> Result<Written, NodeError> {
         if self.me.role == Role::Observer {
             return Err(NodeError::ForeignCrossing(format!("{} is an observer: it writes nothing", self.me.name)));
         }
@@ -640,15 +640,15 @@ impl Desk {
         let (crossing, record) = match write.target {
             Target::New(crossing) => (crossing.unwrap_or(self.own_crossing()), None),
             Target::On(id) => {
-                let book = self.book(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-                if book.kind() != Some(kind) {
-                    let is = book.kind().map_or("record", Kind::name);
+                let record = self.record(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+                if record.kind() != Some(kind) {
+                    let is = record.kind().map_or("record", Kind::name);
                     return Err(NodeError::Refused {
                         code: "wrong_kind".into(),
-                        why: format!("{} is a {is}, the draft is of a {kind}", book.printed()),
+                        why: format!("{} is a {is}, the draft is of a {kind}", record.printed()),
                     });
                 }
-                (book.crossing(), Some(id))
+                (record.crossing(), Some(id))
             }
         };
         if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing {
@@ -659,10 +659,10 @@ impl Desk {
         }
         let based_on = match (&write.based_on, record) {
             (_, None) => Vec::new(),
-            (Based::Heads, Some(id)) => self.book(g, id).await?.map(|b| b.heads()).unwrap_or_default(),
+            (Based::Heads, Some(id)) => self.record(g, id).await?.map(|b| b.heads()).unwrap_or_default(),
             (Based::Entries(given), Some(id)) => {
-                let book = self.book(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-                if let Some(unknown) = given.iter().find(|r| book.row(r).is_none()) {
+                let record = self.record(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+                if let Some(unknown) = given.iter().find(|r| record.row(r).is_none()) {
                     return Err(NodeError::UnknownEntry(unknown.to_string()));
                 }
                 let mut given = given.clone();
@@ -698,17 +698,17 @@ impl Desk {
         let id = record.unwrap_or_else(|| RecordId::of_first(&reference));
         let verified = VerifiedEntry::recheck(reference, bytes)?;
         let said = self.said(&verified).await?.map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
-        match g.books.get_mut(&id) {
-            Some(book) => match book.objection_to(&said) {
+        match g.records.get_mut(&id) {
+            Some(record) => match record.objection_to(&said) {
                 Some(objection) => return Err(refusal(objection)),
-                None => book.add(said),
+                None => record.add(said),
             },
             None => {
-                let book = Book::build(id, [said]).expect("one row");
-                if let Some(objection) = book.objection(&reference) {
+                let record = Record::build(id, [said]).expect("one row");
+                if let Some(objection) = record.objection(&reference) {
                     return Err(refusal(objection));
                 }
-                g.books.insert(id, book);
+                g.records.insert(id, record);
             }
         }
         let verified = self.append(g, log, entry)?;
@@ -716,7 +716,7 @@ impl Desk {
         g.batch.about.push((id, reference));
         g.fresh.entry(id).or_default().push(verified);
         g.touched.insert(id);
-        let printed = g.books[&id].printed();
+        let printed = g.records[&id].printed();
         looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
         marks.keep(&mut g.batch, id, reference);
         Ok(Written { record: id, printed, entry: reference, repeated: false, warnings: looks_wrong })
@@ -724,7 +724,7 @@ impl Desk {
 
     async fn write_control(
         &mut self,
-        g: &mut Group,
+        g: &mut Commit,
         bodies: Vec<Body>,
         officer: String,
     ) -> Result<Vec<Reference>, NodeError> {
@@ -746,12 +746,12 @@ impl Desk {
         Ok(out)
     }
 
-    pub(crate) async fn write_cut(&mut self, g: &mut Group, cut: wadi_log::Cut) -> Result<(), NodeError> {
+    pub(crate) async fn write_cut(&mut self, g: &mut Commit, cut: wadi_log::Cut) -> Result<(), NodeError> {
         self.write_control(g, vec![Body::Cut(cut)], String::new()).await.map(drop)
     }
 
     /// Takes a control entry into what is known.
-    pub(crate) fn learn_control(&mut self, g: &mut Group, verified: &VerifiedEntry) {
+    pub(crate) fn learn_control(&mut self, g: &mut Commit, verified: &VerifiedEntry) {
         let Some(entry) = verified.entry() else { return };
         let moved = self.control.write().expect("no panic holds it").learn(verified.reference(), entry);
         g.verdicts_moved |= moved && matches!(entry.body, Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_));
@@ -764,7 +764,7 @@ impl Desk {
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {
-                self.standing.remove(&r.log);
+                self.effective_len.remove(&r.log);
             }
         }
         if moved && let Body::Enrolment(e) = &entry.body {
@@ -774,50 +774,50 @@ impl Desk {
     }
 
     /// Signs the head of the control log anew at the end of this group, so that the hub learns how far it has heard us.
-    pub(crate) fn refresh(&self, g: &mut Group) {
+    pub(crate) fn refresh(&self, g: &mut Commit) {
         g.refresh = true;
     }
 
-    /// A record's book: of this group, of memory, or out of the store.
-    pub(crate) async fn book<'g>(
+    /// A record's record: of this group, of memory, or out of the store.
+    pub(crate) async fn record<'g>(
         &mut self,
-        g: &'g mut Group,
+        g: &'g mut Commit,
         id: RecordId,
-    ) -> Result<Option<&'g mut Book>, StoreError> {
-        if !g.books.contains_key(&id) {
-            match self.books.pop(&id) {
-                Some(book) => drop(g.books.insert(id, book)),
+    ) -> Result<Option<&'g mut Record>, StoreError> {
+        if !g.records.contains_key(&id) {
+            match self.records.pop(&id) {
+                Some(record) => drop(g.records.insert(id, record)),
                 None => self.build(g, id).await?,
             }
         }
-        Ok(g.books.get_mut(&id))
+        Ok(g.records.get_mut(&id))
     }
 
     async fn record_at(
         &mut self,
-        g: &mut Group,
+        g: &mut Commit,
         record: RecordId,
         at: &[Reference],
         time_ms: Option<i64>,
     ) -> Result<serde_json::Value, NodeError> {
-        let book = self.book(g, record).await?.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
-        if let Some(unknown) = at.iter().find(|r| book.row(r).is_none()) {
+        let record = self.record(g, record).await?.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+        if let Some(unknown) = at.iter().find(|r| record.row(r).is_none()) {
             return Err(NodeError::UnknownEntry(unknown.to_string()));
         }
         let then = match time_ms {
-            Some(time_ms) => book.at_time(time_ms),
-            None => book.as_of(at),
+            Some(time_ms) => record.at_time(time_ms),
+            None => record.as_of(at),
         };
-        let nothing = || NodeError::NoRecord(format!("{} at that time", book.printed()));
+        let nothing = || NodeError::NoRecord(format!("{} at that time", record.printed()));
         then.map(|b| b.json()).ok_or_else(nothing)
     }
 
     /// Reads what the store holds of these records at once, for building those that memory does not have. A record that this
     /// group has touched is not read again: what was read holds until the group is committed.
-    pub(crate) async fn prefetch(&self, g: &mut Group, ids: BTreeSet<RecordId>) -> Result<(), StoreError> {
+    pub(crate) async fn prefetch(&self, g: &mut Commit, ids: BTreeSet<RecordId>) -> Result<(), StoreError> {
         let unknown = |id: &RecordId| {
-            !g.books.contains_key(id)
-                && !self.books.contains(id)
+            !g.records.contains_key(id)
+                && !self.records.contains(id)
                 && !g.prefetched.contains_key(id)
                 && !g.touched.contains(id)
         };
@@ -833,7 +833,7 @@ impl Desk {
     }
 
     /// Builds a record from the store and from what this group brought.
-    async fn build(&mut self, g: &mut Group, id: RecordId) -> Result<(), StoreError> {
+    async fn build(&mut self, g: &mut Commit, id: RecordId) -> Result<(), StoreError> {
         let mut entries = match g.prefetched.remove(&id) {
             Some(entries) => entries,
             None => self.store.record_entries(&id).await?.into_iter().map(|s| s.entry).collect(),
@@ -850,16 +850,16 @@ impl Desk {
                 Err(missing) => g.unjudged.entry(id).or_default().push((entry.reference(), missing)),
             }
         }
-        if let Some(book) = Book::build(id, rows) {
-            g.books.insert(id, book);
+        if let Some(record) = Record::build(id, rows) {
+            g.records.insert(id, record);
         }
         Ok(())
     }
 
     /// Builds a record afresh: verdicts on its entries, or what they are judged by, have moved.
-    pub(crate) async fn rebuild(&mut self, g: &mut Group, id: RecordId) -> Result<(), StoreError> {
-        self.books.pop(&id);
-        g.books.remove(&id);
+    pub(crate) async fn rebuild(&mut self, g: &mut Commit, id: RecordId) -> Result<(), StoreError> {
+        self.records.pop(&id);
+        g.records.remove(&id);
         g.touched.insert(id);
         self.build(g, id).await
     }
@@ -867,7 +867,7 @@ impl Desk {
     /// Adds one change of a peer to its record.
     pub(crate) async fn add_change(
         &mut self,
-        g: &mut Group,
+        g: &mut Commit,
         entry: &VerifiedEntry,
         record: RecordId,
     ) -> Result<(), StoreError> {
@@ -875,20 +875,20 @@ impl Desk {
         wadi_store::defence::trip(TASK, entry.bytes());
         g.batch.about.push((record, reference));
         g.touched.insert(record);
-        let known = self.book(g, record).await?.is_some();
+        let known = self.record(g, record).await?.is_some();
         g.fresh.entry(record).or_default().push(entry.clone());
         match self.said(entry).await? {
             Err(missing) => g.unjudged.entry(record).or_default().push((reference, missing)),
-            Ok(said) if known => g.books.get_mut(&record).expect("known").add(said),
+            Ok(said) if known => g.records.get_mut(&record).expect("known").add(said),
             Ok(said) => {
-                let book = Book::build(record, [said]).expect("one row");
-                g.books.insert(record, book);
+                let built = Record::build(record, [said]).expect("one row");
+                g.records.insert(record, built);
             }
         }
         Ok(())
     }
 
-    pub(crate) fn note(&self, g: &mut Group, subject: String, code: &str, why: String, peer: String) {
+    pub(crate) fn note(&self, g: &mut Commit, subject: String, code: &str, why: String, peer: String) {
         let at_ms = self.clock.now_ms();
         g.batch.refuse(RefusalRow { subject, code: code.into(), why, peer, at_ms, times: 1 });
     }
@@ -917,26 +917,26 @@ fn refusal(objection: Objection) -> NodeError {
 }
 
 /// A record's row.
-fn project(book: &Book) -> RecordRow {
-    let state = state(book);
-    let waiting = book.rows().filter_map(|(said, row)| match row {
-        Row::Waits(missing) => Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX))),
+fn project(record: &Record) -> RecordRow {
+    let state = state(record);
+    let waiting = record.rows().filter_map(|(said, row)| match row {
+        Verdict::Waits(missing) => Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX))),
         _ => None,
     });
     RecordRow {
-        id: book.id(),
-        printed: book.printed(),
-        lane: book.lane() as u8,
-        crossing: book.crossing().to_string(),
+        id: record.id(),
+        printed: record.printed(),
+        lane: record.lane() as u8,
+        crossing: record.crossing().to_string(),
         open: state.is_open(),
-        contested: !book.contested().is_empty(),
+        contested: !record.contested().is_empty(),
         state: state.line(),
-        json: book.json().to_string(),
-        digest: Hash(book.digest()),
-        entries: book.rows().count() as u32,
-        at_ms: book.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).max().unwrap_or(0),
-        born_ms: book.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).min().unwrap_or(0),
-        terms: terms(book),
+        json: record.json().to_string(),
+        digest: Hash(record.digest()),
+        entries: record.rows().count() as u32,
+        at_ms: record.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).max().unwrap_or(0),
+        born_ms: record.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).min().unwrap_or(0),
+        terms: terms(record),
         waiting: waiting.collect(),
         changed: 0,
     }

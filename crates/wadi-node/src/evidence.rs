@@ -3,8 +3,8 @@
 use crate::{error::NodeError, node::Node};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
-    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogState, NodeId, RecordId, Reference, Role,
-    SignedCheckpoint, Verdict, VerifiedEntry, proof,
+    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogState, LogVerdict, NodeId, RecordId, Reference,
+    Role, SignedCheckpoint, VerifiedEntry, proof,
 };
 use wadi_record::people;
 use wadi_store::{CosignedHead, Store, StoreError};
@@ -199,7 +199,7 @@ impl Node {
             }
             for p in packed {
                 let r = p.entry.reference();
-                let counts = control.verdict(&r, counts_to[&r.log]) == Verdict::Counts;
+                let counts = control.verdict(&r, counts_to[&r.log]) == LogVerdict::Counts;
                 file.entry((&r.log, r.seq), p.entry.bytes(), p.role, counts, &p.proofs);
             }
             control.forks().iter().filter(|(log, _)| counts_to.contains_key(log)).for_each(|(_, fork)| file.fork(fork));

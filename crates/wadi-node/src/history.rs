@@ -2,17 +2,17 @@
 //! an officer could have known at a decision.
 
 use crate::{
-    commit::Group,
-    desk::{Desk, Work},
+    commit::Commit,
     error::NodeError,
     node::Node,
     read::Safety,
+    sequencer::{Command, Sequencer},
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use wadi_log::{Body, LogId, NodeId, RecordId, Reference, Role};
-use wadi_record::{Row, is_decision};
+use wadi_record::{Verdict, is_decision};
 use wadi_store::RecordRow;
 
 /// One entry in a record's history.
@@ -73,29 +73,31 @@ pub(crate) struct Account {
     decisions: BTreeMap<Reference, (Vec<Reference>, BTreeMap<LogId, u64>)>,
 }
 
-impl Desk {
-    pub(crate) async fn account(&mut self, g: &mut Group, record: RecordId) -> Result<Account, NodeError> {
-        let book = self.book(g, record).await?.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+impl Sequencer {
+    pub(crate) async fn account(&mut self, g: &mut Commit, record: RecordId) -> Result<Account, NodeError> {
+        let record = self.record(g, record).await?.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
         let mut stands = BTreeMap::new();
         let mut decisions = BTreeMap::new();
-        for (said, row) in book.rows() {
+        for (said, row) in record.rows() {
             let told = match row {
-                Row::Counts => json!({"counts": true}),
-                Row::Refused(r) => json!({"counts": false, "code": r.code, "why": r.why}),
-                Row::Waits(_) => json!({"counts": false, "code": "waits", "why": "something it builds on is not held"}),
+                Verdict::Counts => json!({"counts": true}),
+                Verdict::Refused(r) => json!({"counts": false, "code": r.code, "why": r.why}),
+                Verdict::Waits(_) => {
+                    json!({"counts": false, "code": "waits", "why": "something it builds on is not held"})
+                }
             };
             stands.insert(said.reference, told);
         }
-        for put in book.refused_puts() {
+        for put in record.refused_puts() {
             if let Some(told) = stands.get_mut(&put.entry) {
                 told["refused_fields"][put.field.as_str()] = json!({"code": put.refusal.code, "why": put.refusal.why});
             }
         }
-        for event in book.events().filter(|e| is_decision(e.kind())) {
-            let not_shown = book.not_shown(&event.reference);
+        for event in record.events().filter(|e| is_decision(e.kind())) {
+            let not_shown = record.not_shown(&event.reference);
             decisions.insert(event.reference, (not_shown, BTreeMap::new()));
         }
-        let fields = book.blame_json();
+        let fields = record.blame_json();
         for (reference, (_, covered)) in &mut decisions {
             let seen = self.seen_index(&reference.log).await?;
             *covered = seen.at(reference.seq);
@@ -107,7 +109,7 @@ impl Desk {
 impl Node {
     /// A record's history.
     pub async fn history(&self, id: &RecordId) -> Result<History, NodeError> {
-        let account = self.ask(|reply| Work::Account { record: *id, reply }).await?;
+        let account = self.ask(|reply| Command::Account { record: *id, reply }).await?;
         let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
         let placed: Vec<(String, Reference)> = self.holds_on(&row).await?.iter().flat_map(placements).collect();
         let mut entries = Vec::new();

@@ -86,7 +86,7 @@ pub struct Claim {
 
 /// What became of a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum TimeVerdict {
     /// It is the newest hub time.
     Believed,
     /// It is, and what was believed before was not so.
@@ -111,7 +111,7 @@ pub struct HubTime {
     /// A claim against all others, as it was first heard in a row.
     standing: Option<Claim>,
     /// The last claim that was not believed, and what was found of it.
-    refused: Option<(Claim, Verdict)>,
+    refused: Option<(Claim, TimeVerdict)>,
 }
 
 impl HubTime {
@@ -126,7 +126,7 @@ impl HubTime {
     }
 
     /// The last claim that was not believed since one was.
-    pub fn refused(&self) -> Option<(Claim, Verdict)> {
+    pub fn refused(&self) -> Option<(Claim, TimeVerdict)> {
         self.refused
     }
 
@@ -148,33 +148,35 @@ impl HubTime {
     }
 
     /// Takes what a hub says.
-    pub fn hear(&mut self, witness: NodeId, time_s: i64, how: How, others: &Others, now: Now) -> Verdict {
+    pub fn hear(&mut self, witness: NodeId, time_s: i64, how: How, others: &Others, now: Now) -> TimeVerdict {
         let steady_s = Some(now.steady_s);
         let claim = Claim { witness: Some(witness), time_s, machine_s: now.machine_s, steady_s };
         let verdict = self.judge(claim, how, others, now);
         match verdict {
-            Verdict::Believed | Verdict::Corrected { .. } => {
+            TimeVerdict::Believed | TimeVerdict::Corrected { .. } => {
                 self.believed = Some(claim);
                 (self.standing, self.refused) = (None, None);
             }
-            Verdict::Known => {}
-            Verdict::TooEarly | Verdict::TooLate | Verdict::WentBack => self.refused = Some((claim, verdict)),
+            TimeVerdict::Known => {}
+            TimeVerdict::TooEarly | TimeVerdict::TooLate | TimeVerdict::WentBack => {
+                self.refused = Some((claim, verdict))
+            }
         }
         verdict
     }
 
-    fn judge(&mut self, claim: Claim, how: How, others: &Others, now: Now) -> Verdict {
+    fn judge(&mut self, claim: Claim, how: How, others: &Others, now: Now) -> TimeVerdict {
         let time_s = claim.time_s;
         // Papers are issued on another machine, whose clock may lie a little ahead.
         if time_s < now.floor_s - DAY_S {
-            return Verdict::TooEarly;
+            return TimeVerdict::TooEarly;
         }
         if time_s > self.reach(now) && !self.may_be(claim, how, others, now) {
-            return Verdict::TooLate;
+            return TimeVerdict::TooLate;
         }
         match self.believed {
             Some(before) if time_s <= before.time_s => self.look_back(claim, before, how, now),
-            _ => Verdict::Believed,
+            _ => TimeVerdict::Believed,
         }
     }
 
@@ -197,12 +199,12 @@ impl HubTime {
     }
 
     /// A hub says less than was believed.
-    fn look_back(&mut self, claim: Claim, before: Claim, how: How, now: Now) -> Verdict {
+    fn look_back(&mut self, claim: Claim, before: Claim, how: How, now: Now) -> TimeVerdict {
         let back = now.agree(claim.time_s, before.time_s);
         if how == How::Past || back {
-            return Verdict::Known;
+            return TimeVerdict::Known;
         }
-        let corrected = Verdict::Corrected { was_s: before.time_s };
+        let corrected = TimeVerdict::Corrected { was_s: before.time_s };
         let machine_bears_out = now.machine_s.saturating_add(now.agree_s) >= before.time_s;
         if now.machine_can_be() && !machine_bears_out {
             return corrected;
@@ -210,7 +212,7 @@ impl HubTime {
         // Where the machine's clock agrees with what was heard before, only the hub's word moved: that takes longer.
         let hub_alone_moved = self.estimate(now).is_some_and(|e| now.agree(e, now.machine_s));
         let needed_s = if hub_alone_moved { STANDS_FAR_S } else { STANDS_S };
-        if self.stands_s(claim, now) >= needed_s { corrected } else { Verdict::WentBack }
+        if self.stands_s(claim, now) >= needed_s { corrected } else { TimeVerdict::WentBack }
     }
 
     /// For how long a claim has stood against all others.

@@ -38,7 +38,7 @@ impl Site {
         Self { hub: HubTime::default(), others: Others::default(), off_s }
     }
 
-    fn hears(&mut self, hub_off_s: i64, steady_s: i64) -> Verdict {
+    fn hears(&mut self, hub_off_s: i64, steady_s: i64) -> TimeVerdict {
         let said = TRUE_S + hub_off_s + steady_s;
         self.hub.hear(HUB, said, How::Live, &self.others, now(self.off_s, steady_s))
     }
@@ -99,7 +99,7 @@ fn what_was_taken_before_and_is_wrong_is_forgotten_once_a_right_hub_is_heard() {
             let settled = STANDS_S + ASKED_S;
             if (off - taken).abs() <= 2 * AGREE_S {
                 // A clock as wrong as what was taken bears it out for a while.
-                assert!(site.hub.refused().is_some_and(|(_, v)| v == Verdict::WentBack) || site.is_right(settled));
+                assert!(site.hub.refused().is_some_and(|(_, v)| v == TimeVerdict::WentBack) || site.is_right(settled));
                 site.listens(0, settled, STANDS_FAR_S + ASKED_S);
                 assert!(site.is_right(settled + STANDS_FAR_S), "a site off by {off} s that took {taken} s");
                 continue;
@@ -113,8 +113,8 @@ fn what_was_taken_before_and_is_wrong_is_forgotten_once_a_right_hub_is_heard() {
 fn a_correction_says_what_was_believed() {
     let claim = Claim { witness: Some(HUB), time_s: TRUE_S + 10 * YEAR_S, machine_s: TRUE_S, steady_s: None };
     let mut site = Site { hub: HubTime::remembered(Some(claim)), ..Site::new(0) };
-    assert_eq!(site.hears(0, 5), Verdict::Corrected { was_s: TRUE_S + 10 * YEAR_S });
-    assert_eq!(site.hears(0, 35), Verdict::Believed);
+    assert_eq!(site.hears(0, 5), TimeVerdict::Corrected { was_s: TRUE_S + 10 * YEAR_S });
+    assert_eq!(site.hears(0, 35), TimeVerdict::Believed);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn what_a_hub_signed_once_never_takes_the_time_back() {
     site.hears(0, 0);
     for old in errors().into_iter().filter(|e| *e < 0) {
         let verdict = site.hub.hear(OTHER_HUB, TRUE_S + old, How::Past, &site.others, now(0, 10));
-        assert!(matches!(verdict, Verdict::Known | Verdict::TooEarly), "{old}: {verdict:?}");
+        assert!(matches!(verdict, TimeVerdict::Known | TimeVerdict::TooEarly), "{old}: {verdict:?}");
     }
     assert_eq!(site.hub.believed().map(|c| c.time_s), Some(TRUE_S));
 }
@@ -132,9 +132,9 @@ fn what_a_hub_signed_once_never_takes_the_time_back() {
 fn a_site_that_only_reads_sticks_and_whose_clock_stood_still_follows_the_hub() {
     let mut site = Site::new(-92 * DAY_S);
     let verdict = site.hub.hear(HUB, TRUE_S, How::Past, &site.others, now(-92 * DAY_S, 0));
-    assert_eq!(verdict, Verdict::Believed);
+    assert_eq!(verdict, TimeVerdict::Believed);
     let far = TRUE_S + 10 * YEAR_S;
-    assert_eq!(site.hub.hear(HUB, far, How::Past, &site.others, now(-92 * DAY_S, 1)), Verdict::TooLate);
+    assert_eq!(site.hub.hear(HUB, far, How::Past, &site.others, now(-92 * DAY_S, 1)), TimeVerdict::TooLate);
 }
 
 #[test]
@@ -142,13 +142,13 @@ fn another_witness_bears_a_hub_out_and_the_hub_itself_does_not() {
     let off = -92 * DAY_S;
     let mut site = Site::new(off);
     site.others.shows(HUB, TRUE_S, now(off, 0));
-    assert_eq!(site.hears(0, 0), Verdict::TooLate);
+    assert_eq!(site.hears(0, 0), TimeVerdict::TooLate);
     site.others.shows(NEIGHBOUR, TRUE_S, now(off, 1));
-    assert_eq!(site.hears(0, 1), Verdict::Believed);
+    assert_eq!(site.hears(0, 1), TimeVerdict::Believed);
     // What it showed is stale after a while.
     let mut site = Site::new(off);
     site.others.shows(NEIGHBOUR, TRUE_S, now(off, 0));
-    assert_eq!(site.hears(0, FRESH_S + 1), Verdict::TooLate);
+    assert_eq!(site.hears(0, FRESH_S + 1), TimeVerdict::TooLate);
 }
 
 #[test]

@@ -1,27 +1,32 @@
 //! What comes from peers: blocks, excerpts, enrolments, fork proofs, cosignatures and the hub's time.
 
 use crate::{
-    commit::Group,
-    desk::{Desk, Held, Ingested},
+    commit::Commit,
     evidence::known_root,
     hub_time::How,
     mend::record_of,
     node::Event,
+    sequencer::{BlockOutcome, LogHead, Sequencer},
 };
 use wadi_log::{
     Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId, RecordId, Role,
     SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
 };
-use wadi_record::Row;
+use wadi_record::Verdict;
 use wadi_store::CosignedHead;
 use wadi_sync::ExcerptEntry;
 
-impl Desk {
-    pub(crate) async fn ingest(&mut self, g: &mut Group, mut block: Block, peer: NodeId) -> Result<Ingested, Ingested> {
+impl Sequencer {
+    pub(crate) async fn ingest(
+        &mut self,
+        g: &mut Commit,
+        mut block: Block,
+        peer: NodeId,
+    ) -> Result<BlockOutcome, BlockOutcome> {
         let head = block.checkpoint.checkpoint.clone();
         let log = head.log;
         let held = self.held(&log);
-        let refused = |code: &str| Ingested::Refused { held, code: code.into() };
+        let refused = |code: &str| BlockOutcome::Refused { held, code: code.into() };
         let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
         let Some(author) = author else {
             let why = format!("a block of node {}, which is not enrolled here", log.node);
@@ -32,7 +37,7 @@ impl Desk {
         let peaks = self.logs.get(&log).map(|h| h.peaks.clone()).unwrap_or_default();
         let newer = self.names_newer(&block.checkpoint);
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
-            // Held already: taking it again changes nothing. That it is the same, equal frontiers prove; another branch
+            // LogHead already: taking it again changes nothing. That it is the same, equal frontiers prove; another branch
             // is the search for forks' to find.
             let Some(mut checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone()) else {
                 return Err(refused("gap"));
@@ -43,7 +48,7 @@ impl Desk {
                 checkpoint = block.checkpoint.clone();
             }
             let tip = Tip { size: held, root: peaks.root() };
-            return Ok(Ingested::Durable { tip, cosignature: Box::new(self.cosign(&checkpoint)) });
+            return Ok(BlockOutcome::Durable { tip, cosignature: Box::new(self.cosign(&checkpoint)) });
         }
         if block.from < held {
             // Its first part came another way; the root proves the rest on top of what is held.
@@ -84,7 +89,7 @@ impl Desk {
             g.batch.kept_heads.push(block.checkpoint().clone());
         }
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
-        self.logs.insert(log, Held { peaks: block.peaks().clone(), checkpoint: Some(block.checkpoint().clone()) });
+        self.logs.insert(log, LogHead { peaks: block.peaks().clone(), checkpoint: Some(block.checkpoint().clone()) });
         if block.entries().is_empty() && log.node != self.node() && self.me.role == Role::Crossing {
             // A neighbour whose hub is dark signed its head anew: this node shows it to the hub.
             self.time.to_show(log);
@@ -101,19 +106,19 @@ impl Desk {
         }
         self.move_watermark(g, &log.node);
         g.verdicts_moved |= self.control.read().expect("no panic holds it").bound(&log).is_some();
-        Ok(Ingested::Durable { tip, cosignature: Box::new(cosignature) })
+        Ok(BlockOutcome::Durable { tip, cosignature: Box::new(cosignature) })
     }
 
     async fn take_entry(
         &mut self,
-        g: &mut Group,
+        g: &mut Commit,
         verified: &VerifiedEntry,
         peer: NodeId,
     ) -> Result<(), wadi_store::StoreError> {
         let reference = verified.reference();
         // Counted by author: whoever writes a thousand such entries fills one row with them.
         let author = reference.log.node.to_string();
-        let refuse = |desk: &Self, g: &mut Group, e: &LogError| {
+        let refuse = |desk: &Self, g: &mut Commit, e: &LogError| {
             desk.note(g, author.clone(), e.code(), format!("{reference}: {e}"), peer.to_string());
         };
         let entry = match (verified.reading(), verified.entry()) {
@@ -152,7 +157,7 @@ impl Desk {
         self.keys.log_key.cosign(&checkpoint.checkpoint, self.time.signing_s())
     }
 
-    fn learn_cosignature(&mut self, g: &mut Group, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
+    fn learn_cosignature(&mut self, g: &mut Commit, checkpoint: SignedCheckpoint, cosignature: Cosignature) {
         let head = &checkpoint.checkpoint;
         let tip = Tip { size: head.size, root: head.root };
         let mut control = self.control.write().expect("no panic holds it");
@@ -169,7 +174,7 @@ impl Desk {
     /// A cosignature of a checkpoint that this node signed, sent, carried or heard of.
     pub(crate) async fn take_cosignature(
         &mut self,
-        g: &mut Group,
+        g: &mut Commit,
         checkpoint: SignedCheckpoint,
         cosignature: Cosignature,
     ) {
@@ -209,7 +214,7 @@ impl Desk {
         root.is_ok_and(|root| root == Some(head.root))
     }
 
-    pub(crate) fn learn(&mut self, g: &mut Group, enrolments: Vec<Enrolment>, peer: NodeId) {
+    pub(crate) fn learn(&mut self, g: &mut Commit, enrolments: Vec<Enrolment>, peer: NodeId) {
         for e in enrolments {
             let name = e.name.clone();
             let learned = self.control.write().expect("no panic holds it").enrol(e.clone());
@@ -228,7 +233,7 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn take_forks(&mut self, g: &mut Group, proofs: Vec<ForkProof>, peer: NodeId) {
+    pub(crate) async fn take_forks(&mut self, g: &mut Commit, proofs: Vec<ForkProof>, peer: NodeId) {
         for proof in proofs.into_iter().filter(|_| !wadi_store::defence::off("fork-proof")) {
             let log = proof.log();
             let author = self.control.read().expect("no panic holds it").enrolment(&log.node).cloned();
@@ -264,7 +269,7 @@ impl Desk {
     /// Cuts the logs whose fork is known and which no cut stands against. A hub does that when it has compared with the peer
     /// and lacks no control entries that the peer has: one that comes back empty hears of old forks before it hears of its own
     /// cuts, and would cut at the little that it holds by then.
-    pub(crate) async fn cut_forks(&mut self, g: &mut Group) {
+    pub(crate) async fn cut_forks(&mut self, g: &mut Commit) {
         let proofs: Vec<ForkProof> =
             self.control.read().expect("no panic holds it").forks().values().cloned().collect();
         for proof in &proofs {
@@ -274,7 +279,7 @@ impl Desk {
 
     /// A hub answers a fork with a cut at what it has cosigned itself, and where that is less, at the end of what both branches
     /// agree on. A hub's own log is for the root to cut.
-    async fn cut_fork(&mut self, g: &mut Group, proof: &ForkProof) {
+    async fn cut_fork(&mut self, g: &mut Commit, proof: &ForkProof) {
         let log = &proof.log();
         let (is_cut, of_hub) = {
             let control = self.control.read().expect("no panic holds it");
@@ -303,7 +308,7 @@ impl Desk {
 
     pub(crate) async fn take_excerpt(
         &mut self,
-        g: &mut Group,
+        g: &mut Commit,
         record: RecordId,
         entries: Vec<ExcerptEntry>,
         peer: NodeId,
@@ -347,8 +352,10 @@ impl Desk {
                     return false;
                 }
                 // What is held already is not written anew: what lies there may have rotted, and the scrub is to find it.
-                let added = match self.book(g, record).await {
-                    Ok(Some(book)) if matches!(book.row(&reference), Some((_, Row::Counts | Row::Refused(_)))) => {
+                let added = match self.record(g, record).await {
+                    Ok(Some(held))
+                        if matches!(held.row(&reference), Some((_, Verdict::Counts | Verdict::Refused(_)))) =>
+                    {
                         g.batch.about.push((record, reference));
                         Ok(())
                     }

@@ -1,9 +1,9 @@
 //! What an entry is judged by: the verdict on its log, and the policy and officers that its author had taken in.
 
-use crate::{desk::Desk, evidence::root_at};
+use crate::{evidence::root_at, sequencer::Sequencer};
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{Body, LogId, LogState, NodeId, Reference, VerifiedEntry};
-use wadi_record::{Author, Judge, Officer, Policy, Said, people};
+use wadi_record::{Author, Judge, JudgedChange, Officer, Policy, people};
 use wadi_store::StoreError;
 
 /// What a log's author had taken in, from each position of the log on: control and hold logs with sizes. It takes as much room
@@ -43,10 +43,10 @@ impl SeenIndex {
     }
 }
 
-impl Desk {
+impl Sequencer {
     /// The entry with everything it is judged by; `None` with the head it waits for where its author had taken in
     /// control entries that are not held here yet.
-    pub(crate) async fn said(&mut self, entry: &VerifiedEntry) -> Result<Result<Said, Reference>, StoreError> {
+    pub(crate) async fn said(&mut self, entry: &VerifiedEntry) -> Result<Result<JudgedChange, Reference>, StoreError> {
         let reference = entry.reference();
         let Some(parsed) = entry.entry() else { unreachable!("only changes are judged, and they were read") };
         let Body::Change(change) = &parsed.body else { unreachable!("only changes are judged") };
@@ -58,7 +58,7 @@ impl Desk {
             // An excerpt's log is not held: what is known of its cut holds for it all the same.
             let counts_to = match self.logs.contains_key(&reference.log) {
                 _ if side => 0,
-                true => self.standing.get(&reference.log).copied().unwrap_or(u64::MAX),
+                true => self.effective_len.get(&reference.log).copied().unwrap_or(u64::MAX),
                 false => control.counts_to(&reference.log, LogState { size: 0, root_at_bound: None }),
             };
             (fork_at, counts_to)
@@ -100,7 +100,7 @@ impl Desk {
         let officers = Arc::new(officers.collect::<BTreeMap<_, _>>());
         let author = author(&control, &reference.log.node);
         let verdict = control.verdict(&reference, counts_to);
-        let said = Said {
+        let said = JudgedChange {
             reference,
             common: parsed.common.clone(),
             change: change.clone(),
@@ -131,7 +131,7 @@ impl Desk {
     }
 
     /// How many entries of each log count; returns the logs for which that changed.
-    pub(crate) async fn restand(&mut self) -> Result<Vec<LogId>, StoreError> {
+    pub(crate) async fn recount(&mut self) -> Result<Vec<LogId>, StoreError> {
         let mut changed = Vec::new();
         let mut logs: Vec<LogId> = self.logs.keys().copied().collect();
         if self.control.read().expect("no panic holds it").cuts().next().is_some() {
@@ -152,10 +152,10 @@ impl Desk {
                     self.control.read().expect("no panic holds it").counts_to(&log, LogState { size, root_at_bound })
                 }
             };
-            let before = self.standing.get(&log).copied().unwrap_or(u64::MAX);
+            let before = self.effective_len.get(&log).copied().unwrap_or(u64::MAX);
             if now != before {
                 changed.push(log);
-                self.standing.insert(log, now);
+                self.effective_len.insert(log, now);
                 if log.lane == wadi_log::Lane::Control {
                     self.control.write().expect("no panic holds it").stand(log, now);
                 }

@@ -3,7 +3,7 @@
 
 use crate::{
     clock::Clock,
-    hub_time::{Claim, How, HubTime, Now, Others, OwnTime, Verdict},
+    hub_time::{Claim, How, HubTime, Now, Others, OwnTime, TimeVerdict},
 };
 use jiff::Timestamp;
 use std::{
@@ -159,23 +159,23 @@ impl KnownTime {
     }
 
     /// A hub said its time.
-    pub(crate) fn hear(&self, witness: NodeId, time_s: i64, how: How) -> Verdict {
+    pub(crate) fn hear(&self, witness: NodeId, time_s: i64, how: How) -> TimeVerdict {
         let now = self.now();
         let mut state = self.lock();
         let others = state.others.clone();
         let verdict = state.hub.hear(witness, time_s, how, &others, now);
         match verdict {
-            Verdict::Corrected { was_s } => {
+            TimeVerdict::Corrected { was_s } => {
                 tracing::warn!(was = %date(was_s), now = %date(time_s), "a wrong hub time was taken before; it is forgotten");
                 // Whatever the head names now is not so: it is signed anew at once.
                 if let Some((_, named_s, _)) = &mut state.named {
                     *named_s = 0;
                 }
             }
-            Verdict::TooEarly | Verdict::TooLate | Verdict::WentBack => {
+            TimeVerdict::TooEarly | TimeVerdict::TooLate | TimeVerdict::WentBack => {
                 tracing::warn!(hub = %witness, says = %date(time_s), why = refusal(verdict), "a hub's time is not believed");
             }
-            Verdict::Believed | Verdict::Known => {}
+            TimeVerdict::Believed | TimeVerdict::Known => {}
         }
         verdict
     }
@@ -324,10 +324,10 @@ impl KnownTime {
 }
 
 /// Why a hub's time is not believed.
-fn refusal(verdict: Verdict) -> &'static str {
+fn refusal(verdict: TimeVerdict) -> &'static str {
     match verdict {
-        Verdict::TooEarly => "that lies before its papers were issued",
-        Verdict::TooLate => "nothing else bears that out",
+        TimeVerdict::TooEarly => "that lies before its papers were issued",
+        TimeVerdict::TooLate => "nothing else bears that out",
         _ => "it said a later time before",
     }
 }
@@ -474,7 +474,7 @@ mod tests {
         site.recall(Some(&(TRUE_S + 10 * YEAR_S).to_string()));
         site.signed_head(log, TRUE_S + 10 * YEAR_S);
         assert!(!site.refresh_due());
-        assert_eq!(site.hear(HUB, TRUE_S, How::Live), Verdict::Corrected { was_s: TRUE_S + 10 * YEAR_S });
+        assert_eq!(site.hear(HUB, TRUE_S, How::Live), TimeVerdict::Corrected { was_s: TRUE_S + 10 * YEAR_S });
         assert!(site.refresh_due());
     }
 

@@ -7,7 +7,6 @@
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]
 
-mod book_cache;
 mod bundle;
 mod bundle_export;
 mod bundle_import;
@@ -15,7 +14,6 @@ mod clock;
 mod commit;
 mod compare;
 mod compare_pages;
-mod desk;
 mod dossiers;
 mod due;
 mod error;
@@ -45,6 +43,8 @@ mod receipt;
 mod reconciler;
 #[cfg(test)]
 mod reconciler_tests;
+mod record_cache;
+mod repair_queue;
 mod repeats;
 mod replica_digest;
 mod resync;
@@ -53,10 +53,10 @@ mod room;
 mod salvage;
 mod scrub;
 mod scrub_rest;
+mod sequencer;
 mod stretches;
 mod suspects;
 mod tasks;
-mod wants;
 mod watermarks;
 mod write;
 
@@ -73,7 +73,7 @@ pub use quarantine::Quarantined;
 pub use read::{DETAINED, Safety, ScopeDigest, Status};
 pub use replica_digest::run_replica_digests;
 pub use resync::{PlannedLog, RangeProgress, Resync, ResyncState};
-pub use room::{BallastMove, Look, Room, RoomKeeper, RoomLevel, RoomPlan};
+pub use room::{BallastMove, DiskBudget, Look, RoomKeeper, RoomLevel, RoomPlan};
 pub use scrub::{Damage, ScrubPace, ScrubStatus};
 pub use suspects::{Suspect, Suspects, TaskEnd};
 pub use tasks::Tasks;

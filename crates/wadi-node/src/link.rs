@@ -4,13 +4,13 @@ mod carried;
 mod fresh;
 
 use crate::{
-    desk::{Ingested, Work},
     evidence::{given, known_root},
     excerpt::{ALL_EXCERPTS, ALL_RECORDS, EXCERPT_LOST, excerpt_part},
     hub_time::How,
     node::{Event, Node},
     questions::Questions,
     room::DISK_LOW,
+    sequencer::{BlockOutcome, Command},
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
 use std::{
@@ -133,7 +133,7 @@ struct IngestDone {
     log: LogId,
     to: u64,
     bytes: usize,
-    outcome: Option<Ingested>,
+    outcome: Option<BlockOutcome>,
 }
 
 /// Runs a session with an authenticated peer until the connection ends or the session closes it. `tls_key` is the
@@ -230,7 +230,7 @@ async fn drive(
         link.work().await;
         if link.cuts_due && link.session.knows_control() {
             link.cuts_due = false;
-            node.put(Work::CutForks).await;
+            node.put(Command::CutForks).await;
         }
         if link.session.peer().is_some_and(|p| p.tls_key != tls_key) && link.session.is_greeted() {
             link.closed = Some("the certificate's key is not the one that the peer's enrolment names".into());
@@ -441,10 +441,10 @@ impl Link<'_> {
                 self.ingesting
                     .push_back(Box::pin(async move { IngestDone { log, to, bytes, outcome: done.await.ok() } }));
             }
-            Output::Learn(enrolments) => self.node.put(Work::Learn(enrolments, self.peer)).await,
-            Output::TakeForks(proofs) => self.node.put(Work::Forks(proofs, self.peer)).await,
+            Output::Learn(enrolments) => self.node.put(Command::Learn(enrolments, self.peer)).await,
+            Output::TakeForks(proofs) => self.node.put(Command::Forks(proofs, self.peer)).await,
             Output::TakeCosignature { checkpoint, cosignature } => {
-                self.node.put(Work::Cosigned(checkpoint, cosignature)).await;
+                self.node.put(Command::Cosigned(checkpoint, cosignature)).await;
             }
             Output::TakeCarried { block, bytes } => self.take_carried(block, bytes).await,
             Output::TakeExcerpt { record, from, entries } => self.take_excerpt(record, from, entries).await,
@@ -455,7 +455,7 @@ impl Link<'_> {
             Output::ExcerptAcked { record, entries } => self.excerpt_acked(record, entries).await,
             Output::TakeStretches(fetched) => {
                 let (reply, taken) = oneshot::channel();
-                self.node.put(Work::Stretches(fetched, self.peer, reply)).await;
+                self.node.put(Command::Stretches(fetched, self.peer, reply)).await;
                 let _ = taken.await;
                 self.ask_wanted();
             }
@@ -475,7 +475,7 @@ impl Link<'_> {
                     let _ = reply.send(sums);
                 }
             }
-            Output::HubTime(time_s) => self.node.put(Work::HubTime(self.peer, time_s, How::Live)).await,
+            Output::HubTime(time_s) => self.node.put(Command::HubTime(self.peer, time_s, How::Live)).await,
             Output::Remember(held) => self.alike = Some(*held),
             Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
             Output::Refuse { subject, code, why } => {
@@ -516,14 +516,14 @@ impl Link<'_> {
         let IngestDone { log, to, bytes, outcome } = done;
         self.ingesting_bytes = self.ingesting_bytes.saturating_sub(bytes);
         self.inputs.push_back(match outcome {
-            Some(Ingested::Durable { tip, cosignature }) => {
+            Some(BlockOutcome::Durable { tip, cosignature }) => {
                 // The acknowledgement says the cosignature: it need not be told once more.
                 if self.node.me.role == Role::Hub && log.node == self.peer && tip.size == to {
                     self.told_cosigned.insert(log, tip.size);
                 }
                 Input::Committed { log, to, tip, cosignature: *cosignature }
             }
-            Some(Ingested::Refused { held, code }) => {
+            Some(BlockOutcome::Refused { held, code }) => {
                 self.short_of_room |= code == DISK_LOW;
                 Input::NotTaken { log, held, code }
             }
@@ -827,7 +827,7 @@ impl Link<'_> {
         }
         let count = entries.len() as u32;
         let (reply, taken) = oneshot::channel();
-        self.node.put(Work::Excerpt { record, entries, peer: self.peer, reply }).await;
+        self.node.put(Command::Excerpt { record, entries, peer: self.peer, reply }).await;
         if taken.await.unwrap_or(false) {
             self.inputs.push_back(Input::ExcerptTaken { record, entries: from.saturating_add(count) });
             self.is_back(&record.to_string()).await;

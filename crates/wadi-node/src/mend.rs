@@ -2,11 +2,11 @@
 //! replaces as the log.
 
 use crate::{
-    commit::Group,
-    desk::Desk,
+    commit::Commit,
     evidence::{given, root_at},
     node::Event,
-    wants::Why,
+    repair_queue::Why,
+    sequencer::Sequencer,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,7 +44,7 @@ pub(crate) async fn peaks_at(store: &dyn wadi_store::Store, log: &LogId, size: u
     Peaks::from_parts(size, &bytes).ok()
 }
 
-impl Desk {
+impl Sequencer {
     /// Whether an entry of a record is missing or rotten, and on its way back.
     pub(crate) async fn is_damaged(
         &self,
@@ -62,7 +62,7 @@ impl Desk {
     }
 
     /// Takes entries that were asked for: each proven in the tree that was asked about.
-    pub(crate) async fn take_stretches(&mut self, g: &mut Group, fetched: Fetched, peer: NodeId) {
+    pub(crate) async fn take_stretches(&mut self, g: &mut Commit, fetched: Fetched, peer: NodeId) {
         let Fetched { log, tip, stretches, absent } = fetched;
         let wanted = {
             let wants = self.wants.lock().expect("no panic holds it");
@@ -134,7 +134,7 @@ impl Desk {
         }));
     }
 
-    async fn take_mended(&mut self, g: &mut Group, entry: &VerifiedEntry, why: Why) -> Result<(), StoreError> {
+    async fn take_mended(&mut self, g: &mut Commit, entry: &VerifiedEntry, why: Why) -> Result<(), StoreError> {
         let reference = entry.reference();
         let may = {
             let control = self.control.read().expect("no panic holds it");

@@ -3,19 +3,19 @@
 use crate::{
     bundle_export::Plan,
     clock::Clock,
-    desk::{Desk, Ingested, Reply, Work},
     error::NodeError,
     excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
     known_time::KnownTime,
     link::LinkAsk,
     read::Digests,
     reconciler::{self, Reconciler},
+    repair_queue::RepairQueue,
     resync_run::{Orders, Runner},
-    room::Room,
+    room::DiskBudget,
     scrub::{ScrubPace, ScrubStatus, Scrubber},
+    sequencer::{BlockOutcome, Command, Reply, Sequencer},
     suspects::Suspects,
     tasks::Tasks,
-    wants::Wants,
     write::{Write, Written},
 };
 use std::{
@@ -116,7 +116,7 @@ pub struct PeerStatus {
 
 /// A running node.
 pub struct Node {
-    pub(crate) queue: mpsc::Sender<Work>,
+    pub(crate) queue: mpsc::Sender<Command>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) control: Arc<RwLock<Control>>,
     pub(crate) frontier: Arc<RwLock<Frontier>>,
@@ -139,7 +139,7 @@ pub struct Node {
     pub(crate) alarms: Mutex<BTreeMap<&'static str, String>>,
     /// Who changes a resync's state has it alone.
     pub(crate) resync_step: tokio::sync::Mutex<()>,
-    pub(crate) wants: Arc<Mutex<Wants>>,
+    pub(crate) wants: Arc<Mutex<RepairQueue>>,
     /// What links are asked to find out, by peer.
     pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
     pub(crate) scrub: Arc<Mutex<ScrubStatus>>,
@@ -155,7 +155,7 @@ pub struct Node {
     pub(crate) reconciled: Arc<AtomicI64>,
     /// How often the reconciler found nothing left to look at.
     pub(crate) reconciler_rests: AtomicU64,
-    pub(crate) room: Arc<Room>,
+    pub(crate) room: Arc<DiskBudget>,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) suspects: Arc<Suspects>,
 }
@@ -178,13 +178,13 @@ impl Node {
         let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
         let recheck = Arc::new(AtomicBool::new(false));
-        let wants = Arc::new(Mutex::new(Wants::default()));
+        let wants = Arc::new(Mutex::new(RepairQueue::default()));
         let orders = Arc::new(Mutex::new(Orders::default()));
-        let room = Arc::new(Room::default());
+        let room = Arc::new(DiskBudget::default());
         let scrub_now: Arc<Notify> = Arc::default();
         let tasks: Arc<Tasks> = Arc::default();
         let suspects = Arc::new(suspects);
-        let mut desk = Desk {
+        let mut desk = Sequencer {
             store: store.clone(),
             keys: keys.clone(),
             me: me.clone(),
@@ -194,9 +194,9 @@ impl Node {
             time: time.clone(),
             events: events.clone(),
             logs: BTreeMap::new(),
-            standing: Default::default(),
-            books: Default::default(),
-            seen: Desk::new_seen(),
+            effective_len: Default::default(),
+            records: Default::default(),
+            seen: Sequencer::new_seen(),
             policies: Default::default(),
             default_policy: Arc::default(),
             epoch: None,
@@ -263,7 +263,7 @@ impl Node {
         });
         let id = node.id();
         node.introduce(me).await?;
-        node.put(Work::Learn(known, id)).await;
+        node.put(Command::Learn(known, id)).await;
         node.set_alarm("set_aside", node.suspects.alarm());
         let scrubber = node.spawn_watched("scrubber", Scrubber::new(&node, pace).run());
         *node.scrubber.lock().expect("no panic holds it") = scrubber;
@@ -377,11 +377,11 @@ impl Node {
         read(&self.control.read().expect("no panic holds it"))
     }
 
-    pub(crate) async fn put(&self, work: Work) {
+    pub(crate) async fn put(&self, work: Command) {
         let _ = self.queue.send(work).await;
     }
 
-    pub(crate) async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, NodeError> {
+    pub(crate) async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Command) -> Result<T, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.queue.send(work(reply)).await.map_err(|_| NodeError::Stopping)?;
         answer.await.map_err(|_| NodeError::Stopping)?
@@ -397,7 +397,7 @@ impl Node {
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
             let (reply, answer) = oneshot::channel();
-            let sent = self.queue.send(Work::Write(Box::new(write), reply)).await;
+            let sent = self.queue.send(Command::Write(Box::new(write), reply)).await;
             answers.push((sent, answer));
         }
         let mut out = Vec::with_capacity(answers.len());
@@ -412,40 +412,40 @@ impl Node {
 
     /// Writes control entries into this node's own control log; most kinds are a hub's alone.
     pub async fn write_control(&self, bodies: Vec<Body>, officer: &str) -> Result<Vec<Reference>, NodeError> {
-        self.ask(|reply| Work::Control(bodies, officer.into(), reply)).await
+        self.ask(|reply| Command::Control(bodies, officer.into(), reply)).await
     }
 
-    pub(crate) async fn ingest(&self, block: Block, peer: NodeId) -> oneshot::Receiver<Ingested> {
+    pub(crate) async fn ingest(&self, block: Block, peer: NodeId) -> oneshot::Receiver<BlockOutcome> {
         let (reply, answer) = oneshot::channel();
-        self.put(Work::Ingest(block, peer, reply)).await;
+        self.put(Command::Ingest(block, peer, reply)).await;
         answer
     }
 
     pub(crate) async fn carry(&self, carried: Carried) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.put(Work::Carry(carried, reply)).await;
+        self.put(Command::Carry(carried, reply)).await;
         answer.await.unwrap_or(false)
     }
 
     /// Notes something refused, to be shown.
     pub async fn note_refusal(&self, subject: String, code: String, why: String, peer: String) {
         let at_ms = self.now_ms();
-        self.put(Work::Refusal(RefusalRow { subject, code, why, peer, at_ms, times: 1 })).await;
+        self.put(Command::Refusal(RefusalRow { subject, code, why, peer, at_ms, times: 1 })).await;
     }
 
     /// Remembers something of a peer.
     pub(crate) async fn remember_peer(&self, row: PeerRow) {
-        self.put(Work::Peer(row)).await;
+        self.put(Command::Peer(row)).await;
     }
 
     /// Writes local keys, durably: they never leave this node.
     pub async fn set_local(&self, keys: Vec<LocalKey>, gone: Vec<(String, String)>) -> Result<(), NodeError> {
-        self.ask(|reply| Work::Local(keys, gone, reply)).await
+        self.ask(|reply| Command::Local(keys, gone, reply)).await
     }
 
     /// Lets a device's counter begin anew: no number that it gives from now on was given before. How often that was done.
     pub async fn begin_anew(&self, device: &str) -> Result<u64, NodeError> {
-        self.ask(|reply| Work::BeginAnew(device.into(), reply)).await
+        self.ask(|reply| Command::BeginAnew(device.into(), reply)).await
     }
 
     /// The cursor of the newest change that was reconciled, with all before it.
@@ -479,7 +479,7 @@ impl Node {
             let _ = task.await;
         }
         let (reply, done) = oneshot::channel();
-        let closed = self.queue.send(Work::Stop(reply)).await.is_ok() && done.await.is_ok();
+        let closed = self.queue.send(Command::Stop(reply)).await.is_ok() && done.await.is_ok();
         if !closed {
             // The desk is gone, and closes nothing any more.
             self.store.close().await;

@@ -2,8 +2,8 @@
 
 use crate::{
     clock::Clock,
-    desk::Work,
     node::{Node, NodeKeys, Start},
+    sequencer::Command,
     write::{Target, Write},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -184,7 +184,7 @@ async fn work(country: &Country, sites: &[Arc<Node>], r: &mut StdRng) -> BTreeMa
         }
         if r.random_range(0..4) == 0 {
             // The hub was heard: the site's next head names its time.
-            site.put(Work::HubTime(hub, now / 1_000, crate::hub_time::How::Live)).await;
+            site.put(Command::HubTime(hub, now / 1_000, crate::hub_time::How::Live)).await;
         }
         blocks(site, &mut taken, &mut out).await;
     }

@@ -2,7 +2,7 @@
 
 use crate::{error::NodeError, mend::record_of, node::Node};
 use serde::Serialize;
-use wadi_log::{LogId, Verdict, VerifiedEntry};
+use wadi_log::{LogId, LogVerdict, VerifiedEntry};
 use wadi_record::Kind;
 
 /// Entries read at once.
@@ -105,7 +105,7 @@ impl Node {
             *skip = after != Some(reference.to_string().as_str());
             return;
         }
-        let quarantined = self.with_control(|c| c.verdict(&reference, counts_to)) == Verdict::Quarantined;
+        let quarantined = self.with_control(|c| c.verdict(&reference, counts_to)) == LogVerdict::Quarantined;
         if quarantined && out.len() <= NAMED_MAX {
             out.extend(line(entry, why));
         }

@@ -223,7 +223,7 @@ impl Node {
     /// A record as of entries of it, or as of a time by its authors' clocks.
     pub async fn record_at(&self, id: &RecordId, at: &[Reference], time_ms: Option<i64>) -> Result<Json, NodeError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.put(crate::desk::Work::At { record: *id, at: at.to_vec(), time_ms, reply }).await;
+        self.put(crate::sequencer::Command::At { record: *id, at: at.to_vec(), time_ms, reply }).await;
         answer.await.map_err(|_| NodeError::Stopping)?
     }
 

@@ -2,9 +2,9 @@
 
 use crate::{
     bundle::{LAST_FROM, LOCAL_SCOPE},
-    desk::Work,
     error::NodeError,
     node::Node,
+    sequencer::Command,
 };
 use wadi_log::{Cosignature, Enrolment, Frontier, SignedCheckpoint};
 use wadi_sync::{BundleError, Party, Receipt, both_may_see};
@@ -52,7 +52,7 @@ impl Node {
         let known = self.cosigned().await?;
         for (checkpoint, cosignature) in cosigned {
             if known.is_news(&checkpoint, &cosignature) {
-                self.put(Work::Cosigned(Box::new(checkpoint), cosignature)).await;
+                self.put(Command::Cosigned(Box::new(checkpoint), cosignature)).await;
             }
         }
         // What was put before is durable when this is answered.

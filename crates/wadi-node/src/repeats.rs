@@ -6,9 +6,9 @@
 //! number is refused by name.
 
 use crate::{
-    commit::Group,
-    desk::Desk,
+    commit::Commit,
     error::NodeError,
+    sequencer::Sequencer,
     write::{Write, Written},
 };
 use wadi_log::{RecordId, Reference};
@@ -80,9 +80,9 @@ fn unreadable(scope: &str, key: &str) -> NodeError {
     NodeError::Store(StoreError::Database(format!("local key {scope} {key} does not read")))
 }
 
-impl Desk {
+impl Sequencer {
     /// Whether this write was made before. An error where its key, or its device's number, stood for something else.
-    pub(crate) async fn sent_before(&mut self, g: &mut Group, write: &Write) -> Result<Sent, NodeError> {
+    pub(crate) async fn sent_before(&mut self, g: &mut Commit, write: &Write) -> Result<Sent, NodeError> {
         let mut marks = Marks { stands_for: Vec::new(), newest: None, warning: None };
         let has_number = !write.device.is_empty() && write.device_seq != 0;
         if write.key.is_none() && !has_number {
@@ -141,7 +141,7 @@ impl Desk {
     }
 
     /// Lets a device's counter begin anew; how often that was done by now.
-    pub(crate) async fn begin_anew(&self, g: &mut Group, device: String) -> Result<u64, NodeError> {
+    pub(crate) async fn begin_anew(&self, g: &mut Commit, device: String) -> Result<u64, NodeError> {
         let begun: u64 = self.local_now(&g.batch, RUNS, &device).await?.and_then(|n| n.parse().ok()).unwrap_or(0);
         let begun = begun.saturating_add(1);
         g.batch.local.push(LocalKey { scope: RUNS.into(), key: device, value: begun.to_string() });
@@ -162,9 +162,9 @@ impl Desk {
         Before::read(&value).map(Some).ok_or_else(|| unreadable(scope, key))
     }
 
-    async fn as_before(&mut self, g: &mut Group, before: Before) -> Result<Sent, NodeError> {
+    async fn as_before(&mut self, g: &mut Commit, before: Before) -> Result<Sent, NodeError> {
         let Before { record, entry, .. } = before;
-        let printed = self.book(g, record).await?.map(|b| b.printed()).unwrap_or_default();
+        let printed = self.record(g, record).await?.map(|b| b.printed()).unwrap_or_default();
         Ok(Sent::Before(Box::new(Written { record, printed, entry, repeated: true, warnings: vec![] })))
     }
 }

@@ -4,7 +4,7 @@
 //! carries it out in steps, each of which may be repeated: after a power cut it goes on where it was. A hub orders one for a
 //! site by a signed entry; the site carries it out at its next contact and reports by an entry of its own.
 
-use crate::{error::NodeError, node::Node, scrub::Round, wants::joined};
+use crate::{error::NodeError, node::Node, repair_queue::joined, scrub::Round};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
@@ -287,7 +287,7 @@ impl Node {
     pub(crate) async fn keep_resync(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
         let batch = Batch { resyncs: vec![(resync.id.clone(), json)], ..Batch::default() };
-        self.ask(|reply| crate::desk::Work::Mend(Box::new(batch), None, reply)).await
+        self.ask(|reply| crate::sequencer::Command::Mend(Box::new(batch), None, reply)).await
     }
 
     /// The last resyncs, the newest first.

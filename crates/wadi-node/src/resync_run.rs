@@ -2,11 +2,11 @@
 //! that a power cut costs no more than the step it fell into.
 
 use crate::{
-    desk::Work,
     error::NodeError,
     node::{Event, Node},
     resync::{RangeProgress, Resync, ResyncState, unshipped},
     scrub::Round,
+    sequencer::Command,
 };
 use serde_json::{Value, json};
 use std::{
@@ -94,7 +94,7 @@ impl Runner {
                 if !self.healed && node.is_healed() {
                     // The loss is made good: from here on a later one is told from it.
                     let batch = Batch { healed: true, ..Batch::default() };
-                    self.healed = node.ask(|reply| Work::Mend(Box::new(batch), None, reply)).await.is_ok();
+                    self.healed = node.ask(|reply| Command::Mend(Box::new(batch), None, reply)).await.is_ok();
                 }
                 if pause.is_some() || self.hears() {
                     pause = self.round(&node).await.unwrap_or_else(|error| {

@@ -1,13 +1,13 @@
-//! Room on the disk: what is given up first when it runs out, and the ballast that keeps the last of it for holds.
+//! DiskBudget on the disk: what is given up first when it runs out, and the ballast that keeps the last of it for holds.
 //!
 //! In this order: the software's own logs; what is carried or taken for others; findings, which can be made again. Local
 //! capture goes on until the end, and at the very end that of holds alone, in the room that the ballast gives up. What there
 //! is no room for is refused before anything of it is built: a peer keeps it and offers it again, an officer is told.
 
 use crate::{
-    desk::{Desk, Ingested, Work},
     error::NodeError,
     node::{Event, Node},
+    sequencer::{BlockOutcome, Command, Sequencer},
     write::{Write, Written},
 };
 use rustix::{fs::FallocateFlags, io::Errno};
@@ -185,19 +185,19 @@ struct Stand {
 
 /// How a node stands for room, as all its parts see it.
 #[derive(Debug)]
-pub struct Room {
+pub struct DiskBudget {
     level: watch::Sender<RoomLevel>,
     stand: Mutex<Stand>,
     asked: Notify,
 }
 
-impl Default for Room {
+impl Default for DiskBudget {
     fn default() -> Self {
         Self { level: watch::Sender::new(RoomLevel::Fine), stand: Mutex::default(), asked: Notify::new() }
     }
 }
 
-impl Room {
+impl DiskBudget {
     /// The level.
     pub fn level(&self) -> RoomLevel {
         *self.level.borrow()
@@ -423,36 +423,36 @@ fn release_ballast(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-impl Desk {
+impl Sequencer {
     /// Answers what there is no room for, before anything of it is built; returns the rest.
-    pub(crate) fn admit(&self, item: Work) -> Option<Work> {
+    pub(crate) fn admit(&self, item: Command) -> Option<Command> {
         let level = self.room.level();
         if level == RoomLevel::Fine {
             return Some(item);
         }
         match item {
-            Work::Write(write, reply) => match self.room.check(write.draft.kind.lane()) {
-                Ok(()) => Some(Work::Write(write, reply)),
+            Command::Write(write, reply) => match self.room.check(write.draft.kind.lane()) {
+                Ok(()) => Some(Command::Write(write, reply)),
                 Err(error) => {
                     let _ = reply.send(Err(error));
                     None
                 }
             },
-            Work::Ingest(block, peer, reply) => {
+            Command::Ingest(block, peer, reply) => {
                 let log = block.checkpoint.checkpoint.log;
                 let own = log.node == self.node();
                 let room = if own { level.captures(log.lane) } else { level.takes(log.lane) };
                 if room {
-                    return Some(Work::Ingest(block, peer, reply));
+                    return Some(Command::Ingest(block, peer, reply));
                 }
-                let _ = reply.send(Ingested::Refused { held: self.held(&log), code: DISK_LOW.into() });
+                let _ = reply.send(BlockOutcome::Refused { held: self.held(&log), code: DISK_LOW.into() });
                 None
             }
-            Work::Excerpt { reply, .. } if !level.takes_excerpts() => {
+            Command::Excerpt { reply, .. } if !level.takes_excerpts() => {
                 let _ = reply.send(false);
                 None
             }
-            Work::Carry(_, reply) if !level.carries() => {
+            Command::Carry(_, reply) if !level.carries() => {
                 let _ = reply.send(false);
                 None
             }
@@ -463,19 +463,19 @@ impl Desk {
 
 impl Node {
     /// How this node stands for room on its disk.
-    pub fn room(&self) -> &Room {
+    pub fn room(&self) -> &DiskBudget {
         &self.room
     }
 
     /// Writes; a hold that found the disk full is written again in the room that the ballast gave up.
     pub(crate) async fn write_in_room(&self, write: Write) -> Result<Written, NodeError> {
         let again = (write.draft.kind.lane() == Lane::Hold).then(|| write.clone());
-        let done = self.ask(|reply| Work::Write(Box::new(write), reply)).await;
+        let done = self.ask(|reply| Command::Write(Box::new(write), reply)).await;
         let full = matches!(done, Err(NodeError::Store(StoreError::Full(_))));
         if let Some(write) = again.filter(|_| full)
             && self.room.make_way().await
         {
-            return self.ask(|reply| Work::Write(Box::new(write), reply)).await;
+            return self.ask(|reply| Command::Write(Box::new(write), reply)).await;
         }
         done
     }

@@ -7,10 +7,10 @@
 //! status tells it, until everything is held again; a start before that reads the old database once more.
 
 use crate::{
-    desk::{Ingested, Work},
     error::NodeError,
     node::Node,
     read::lacks,
+    sequencer::{BlockOutcome, Command},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -227,7 +227,7 @@ impl Node {
         let signed = found.enrolments.values().flatten().filter(|e| e.verify(&self.keys.root).is_ok());
         let enrolments: Vec<_> = signed.cloned().collect();
         r.report.enrolments = enrolments.len() as u64;
-        self.put(Work::Learn(enrolments, self.id())).await;
+        self.put(Command::Learn(enrolments, self.id())).await;
         // Nothing to write: an answer says that what was put before it is done.
         self.set_local(vec![], vec![]).await?;
         let mut found = Arc::new(found);
@@ -236,7 +236,7 @@ impl Node {
         for all in found.cosignatures.values() {
             if let Some(c) = all.iter().find(|c| self.is_signed(c)) {
                 r.report.cosignatures += 1;
-                self.put(Work::Cosigned(Box::new(c.checkpoint.clone()), c.cosignature)).await;
+                self.put(Command::Cosigned(Box::new(c.checkpoint.clone()), c.cosignature)).await;
             }
         }
         // A hub answers a fork that it learns of with a cut at what it holds, which may be nothing yet: it hears of forks
@@ -246,7 +246,7 @@ impl Node {
                 self.with_control(|c| c.enrolment(&p.log().node).is_some_and(|author| p.verify(author).is_ok()))
             };
             let proofs: Vec<ForkProof> = found.forks.values().flatten().filter(proven).cloned().collect();
-            self.put(Work::Forks(proofs, self.id())).await;
+            self.put(Command::Forks(proofs, self.id())).await;
         }
         Ok(found)
     }
@@ -317,7 +317,7 @@ impl Node {
             }
         });
         let (mut taken, mut refused) = (0, false);
-        let mut answers: VecDeque<(u64, oneshot::Receiver<Ingested>)> = VecDeque::new();
+        let mut answers: VecDeque<(u64, oneshot::Receiver<BlockOutcome>)> = VecDeque::new();
         loop {
             let block = if refused { None } else { blocks.recv().await };
             let more = block.is_some();
@@ -328,8 +328,8 @@ impl Node {
             while answers.len() > IN_FLIGHT || !more && !answers.is_empty() {
                 let Some((count, answer)) = answers.pop_front() else { break };
                 match answer.await.map_err(|_| NodeError::Stopping)? {
-                    Ingested::Durable { .. } => taken += count,
-                    Ingested::Refused { code, .. } => {
+                    BlockOutcome::Durable { .. } => taken += count,
+                    BlockOutcome::Refused { code, .. } => {
                         tracing::warn!(log = %log, code, "a block of a database that was set aside is refused");
                         refused = true;
                     }

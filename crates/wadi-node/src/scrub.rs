@@ -5,11 +5,11 @@
 //! here. What the engine itself cannot read any more ends the process: at the next start the database is set aside.
 
 use crate::{
-    desk::Work,
     error::NodeError,
     mend::record_of,
     node::{Event, Node},
-    wants::{Why, joined},
+    repair_queue::{Why, joined},
+    sequencer::Command,
 };
 use serde::Serialize;
 use std::{
@@ -501,7 +501,7 @@ impl Node {
         if !mend {
             return Ok(());
         }
-        self.ask(|reply| Work::Mend(Box::new(batch), switches, reply)).await.map_err(of_desk)
+        self.ask(|reply| Command::Mend(Box::new(batch), switches, reply)).await.map_err(of_desk)
     }
 
     /// Kept checkpoints that their author did not sign go, and the head's is kept. Blocks may end at any that is left.
@@ -587,7 +587,7 @@ impl Node {
 
     async fn rederive(&self, ids: Vec<RecordId>, round: Round) -> Result<(), StoreError> {
         for part in ids.chunks(RECORDS) {
-            let done = self.ask(|reply| Work::Rederive { ids: part.to_vec(), mend: round.mend, reply }).await;
+            let done = self.ask(|reply| Command::Rederive { ids: part.to_vec(), mend: round.mend, reply }).await;
             let count = done.map_err(of_desk)?;
             self.note_scrub(|s| s.rederived += count);
             pause(part.len() as u64 * 2_048, round.bytes_s).await;

@@ -6,9 +6,9 @@
 //! software tries everything again, and so does an operator who removes the file.
 
 use crate::{
-    commit::Group,
-    desk::{Desk, Ingested, Work},
+    commit::Commit,
     error::NodeError,
+    sequencer::{BlockOutcome, Command, Sequencer},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -216,17 +216,17 @@ impl Suspects {
     }
 }
 
-impl Desk {
+impl Sequencer {
     /// Gives back what is to be worked off. What an earlier start ended over is refused by name, and whoever waits is told.
-    pub(crate) fn set_aside(&self, g: &mut Group, item: Work) -> Option<Work> {
+    pub(crate) fn set_aside(&self, g: &mut Commit, item: Command) -> Option<Command> {
         if self.suspects.is_empty() {
             return Some(item);
         }
         match item {
-            Work::Ingest(block, peer, reply) => {
+            Command::Ingest(block, peer, reply) => {
                 let head = &block.checkpoint.checkpoint;
                 if !self.suspects.has_block(&head.log, block.from, head.size) {
-                    return Some(Work::Ingest(block, peer, reply));
+                    return Some(Command::Ingest(block, peer, reply));
                 }
                 let why = format!(
                     "entries {}..{} of {} once ended this node's desk",
@@ -235,31 +235,31 @@ impl Desk {
                     head.log.origin()
                 );
                 self.note(g, head.log.node.to_string(), SET_ASIDE, why, peer.to_string());
-                let _ = reply.send(Ingested::Refused { held: self.held(&head.log), code: SET_ASIDE.into() });
+                let _ = reply.send(BlockOutcome::Refused { held: self.held(&head.log), code: SET_ASIDE.into() });
             }
-            Work::Excerpt { record, entries, peer, reply } => {
+            Command::Excerpt { record, entries, peer, reply } => {
                 if !self.suspects.has_excerpt(&record) {
-                    return Some(Work::Excerpt { record, entries, peer, reply });
+                    return Some(Command::Excerpt { record, entries, peer, reply });
                 }
                 let why = format!("an excerpt of {record} once ended this node's desk");
                 self.note(g, peer.to_string(), SET_ASIDE, why, peer.to_string());
                 let _ = reply.send(false);
             }
-            Work::Write(write, reply) => {
+            Command::Write(write, reply) => {
                 if !self.suspects.has_write(&write.digest()) {
-                    return Some(Work::Write(write, reply));
+                    return Some(Command::Write(write, reply));
                 }
                 let _ = reply.send(Err(set_aside_error("this very write")));
             }
-            Work::At { record, at, time_ms, reply } => {
+            Command::At { record, at, time_ms, reply } => {
                 if !self.suspects.has_record(&record) {
-                    return Some(Work::At { record, at, time_ms, reply });
+                    return Some(Command::At { record, at, time_ms, reply });
                 }
                 let _ = reply.send(Err(set_aside_error("reading the past of this record")));
             }
-            Work::Account { record, reply } => {
+            Command::Account { record, reply } => {
                 if !self.suspects.has_record(&record) {
-                    return Some(Work::Account { record, reply });
+                    return Some(Command::Account { record, reply });
                 }
                 let _ = reply.send(Err(set_aside_error("reading the history of this record")));
             }

@@ -1,9 +1,9 @@
 //! How far each crossing has been received: a late truck is not a missing truck.
 
 use crate::{
-    commit::Group,
-    desk::{Desk, Held},
-    hub_time::{How, Verdict},
+    commit::Commit,
+    hub_time::{How, TimeVerdict},
+    sequencer::{LogHead, Sequencer},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Common, Crossing, Lane, LogId, NodeId, Role, SignedCheckpoint};
@@ -13,7 +13,7 @@ use wadi_store::{LocalKey, StoreError};
 const BELIEVED: (&str, &str) = ("hub", "claim");
 const BELIEVED_BEFORE: (&str, &str) = ("hub", "time_s");
 
-impl Desk {
+impl Sequencer {
     /// What this node knew of the time when it stopped: what it believed of the hub's, and what it signed itself.
     pub(crate) async fn recall_time(&self) -> Result<(), StoreError> {
         let (scope, key) = BELIEVED;
@@ -43,7 +43,7 @@ impl Desk {
     }
 
     /// A hub said its time: it is held against what else is known before anything goes by it.
-    pub(crate) fn take_hub_time(&mut self, g: &mut Group, hub: NodeId, time_s: i64, how: How) {
+    pub(crate) fn take_hub_time(&mut self, g: &mut Commit, hub: NodeId, time_s: i64, how: How) {
         let control = self.control.read().expect("no panic holds it");
         let speaks = control.role(&hub) == Some(Role::Hub) && !control.is_cut(&hub) && hub != self.node();
         let cut = self.time.heard_of().filter(|heard| control.is_cut(heard));
@@ -55,12 +55,12 @@ impl Desk {
             return;
         }
         let verdict = self.time.hear(hub, time_s, how);
-        if let Verdict::Corrected { was_s } = verdict {
+        if let TimeVerdict::Corrected { was_s } = verdict {
             let why =
                 format!("{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is forgotten");
             self.note(g, hub.to_string(), "hub_time_corrected", why, hub.to_string());
         }
-        if matches!(verdict, Verdict::Believed | Verdict::Corrected { .. })
+        if matches!(verdict, TimeVerdict::Believed | TimeVerdict::Corrected { .. })
             && let Some(value) = self.time.remember()
         {
             let (scope, key) = BELIEVED;
@@ -71,7 +71,7 @@ impl Desk {
 
     /// Signs the control log's head anew where it names an old hub time. A crossing that has said nothing since it started says
     /// that it did: otherwise nobody could tell its silence from a dead link.
-    pub(crate) fn refresh_now(&mut self, g: &mut Group, at_once: bool) {
+    pub(crate) fn refresh_now(&mut self, g: &mut Commit, at_once: bool) {
         let due = self.time.refresh_due() || at_once && self.time.names_old();
         if self.me.role != Role::Crossing || !due {
             return;
@@ -96,7 +96,7 @@ impl Desk {
     }
 
     /// The hub time that the head held of a log names, as far as it tells anything.
-    fn heard_by(&self, log: &LogId, held: &Held) -> i64 {
+    fn heard_by(&self, log: &LogId, held: &LogHead) -> i64 {
         let taken_s = self.taken_s.get(log).copied().filter(|_| self.me.role == Role::Hub);
         held.checkpoint.as_ref().map_or(0, |c| self.time.named_s(c.checkpoint.hub_time_s, taken_s))
     }
@@ -118,7 +118,7 @@ impl Desk {
             let ends = boots.get(log);
             ends.is_none_or(|e| e.iter().all(|(l, size)| self.held(l) >= *size))
         };
-        let time = |(log, held): (&LogId, &Held)| {
+        let time = |(log, held): (&LogId, &LogHead)| {
             let head = &held.checkpoint.as_ref()?.checkpoint;
             let listed = |(lane, crossing, size): &(Lane, Crossing, u64)| {
                 self.held(&LogId { lane: *lane, crossing: *crossing, ..*log }) >= *size
@@ -159,7 +159,7 @@ impl Desk {
     }
 
     /// A node's control log, or what it lists, has come further: findings that waited for it are looked at again.
-    pub(crate) fn move_watermark(&mut self, g: &mut Group, node: &NodeId) {
+    pub(crate) fn move_watermark(&mut self, g: &mut Commit, node: &NodeId) {
         if self.me.role != Role::Hub {
             return;
         }
@@ -175,7 +175,7 @@ impl Desk {
     }
 
     /// Entries that waited for entries of a control log are judged as far as those have come.
-    pub(crate) async fn retry_unjudged(&mut self, g: &mut Group, log: LogId) -> Result<(), StoreError> {
+    pub(crate) async fn retry_unjudged(&mut self, g: &mut Commit, log: LogId) -> Result<(), StoreError> {
         let held = self.held(&log);
         g.retry.extend(self.store.waiting_on(&log, held).await?);
         let fresh = g.unjudged.iter().flat_map(|(id, all)| all.iter().map(|(_, missing)| (*id, *missing)));

@@ -11,7 +11,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !stands(anchor) {
         return Vec::new();
     }
-    let mut out = if anchor.is_entry() { missing_or_reused(dossier) } else { Vec::new() };
+    let mut out = if anchor.is_customs_entry() { missing_or_reused(dossier) } else { Vec::new() };
     let references: BTreeSet<&str> = certificates(anchor).into_iter().map(|(reference, _)| reference).collect();
     out.extend(references.into_iter().filter_map(|reference| exceeded(dossier, reference)));
     out
@@ -49,7 +49,7 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
             .until([entry.crossing()], due_ms),
         );
     }
-    let live = |o: &&Facts| o.is_entry() && o.state() != "CANCELLED";
+    let live = |o: &&Facts| o.is_customs_entry() && o.state() != "CANCELLED";
     let others = dossier.linked.iter().filter(live);
     let earlier = others.filter(|o| (o.began_ms(), &o.id) < (entry.began_ms(), &entry.id));
     // Of all that used it before the last one is named.
@@ -116,14 +116,14 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     let names = |r: &&Facts| stands(r) && certificates(r).iter().any(|(c, _)| *c == reference);
     let using: Vec<&Facts> = dossier.linked.iter().chain([anchor]).filter(names).collect();
     // The last entry carries the finding, or the last hold where there is no entry.
-    let carrier = using.iter().max_by_key(|r| (r.is_entry(), r.began_ms(), r.id.clone()))?;
+    let carrier = using.iter().max_by_key(|r| (r.is_customs_entry(), r.began_ms(), r.id.clone()))?;
     if carrier.id != anchor.id {
         return None;
     }
     // Where it was told differently the smaller mass holds.
     let told = using.iter().flat_map(|r| certificates(r)).filter(|(c, _)| *c == reference);
     let covers = told.filter_map(|(_, covers)| covers).min()?;
-    let declared = using.iter().filter(|r| r.is_entry()).filter_map(|r| declared_g(dossier, r));
+    let declared = using.iter().filter(|r| r.is_customs_entry()).filter_map(|r| declared_g(dossier, r));
     let held = using.iter().filter(|r| r.is_hold()).filter_map(|r| held_g(r));
     // Goods that are held were mostly declared as well: the greater of the two sums counts.
     let used = declared.reduce(i64::saturating_add).max(held.reduce(i64::saturating_add))?;

@@ -6,7 +6,7 @@ use serde_json::json;
 pub(crate) const RULE: Rule = Rule { code: "R08", name: "duplicate_reference", severity: 1, judge };
 
 fn is_live(entry: &Facts) -> bool {
-    entry.is_entry() && entry.state() != "CANCELLED"
+    entry.is_customs_entry() && entry.state() != "CANCELLED"
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {

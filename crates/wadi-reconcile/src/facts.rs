@@ -10,7 +10,7 @@ use wadi_record::{held_at, held_now};
 pub struct Facts {
     /// The record's id, hexadecimal.
     pub id: String,
-    /// The projection, as `Book::json` gives it; many dossiers share it.
+    /// The projection, as `Record::json` gives it; many dossiers share it.
     pub json: Arc<Json>,
 }
 
@@ -122,7 +122,7 @@ impl Facts {
         self.kind() == "hold"
     }
     /// Whether it is a customs entry.
-    pub fn is_entry(&self) -> bool {
+    pub fn is_customs_entry(&self) -> bool {
         self.kind() == "customs-entry"
     }
     /// The crossing.

@@ -9,7 +9,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
     let settled = entry.has("entry.released") || entry.has("cancelled");
     // A transit is terminated at its exit and not cleared inland.
-    if !entry.is_entry() || settled || entry.field("transit.ref").is_some() {
+    if !entry.is_customs_entry() || settled || entry.field("transit.ref").is_some() {
         return Vec::new();
     }
     let inbound = dossier.journey("passage").filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));

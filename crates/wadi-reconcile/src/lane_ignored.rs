@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule { code: "R19", name: "lane_ignored", severity
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
-    if !entry.is_entry() {
+    if !entry.is_customs_entry() {
         return Vec::new();
     }
     let mut out = Vec::new();

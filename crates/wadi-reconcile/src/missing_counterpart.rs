@@ -22,7 +22,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     // A truck that was diverted is declared where it arrives.
     let elsewhere = anchor.said().filter(|e| e.kind() == "diverted").filter_map(|e| e.text("to"));
     // An entry's truck may come by any crossing.
-    let anywhere = if anchor.is_entry() { dossier.everywhere() } else { vec![anchor.crossing(), "HUB"] };
+    let anywhere = if anchor.is_customs_entry() { dossier.everywhere() } else { vec![anchor.crossing(), "HUB"] };
     let concerns: Vec<&str> = elsewhere.chain(anywhere).collect();
     let text = format!("{} has no {wanted} that shares its plate, container or reference", anchor.printed());
     let evidence = json!({"record": anchor.printed(), "missing": wanted, "due_ms": due_ms});

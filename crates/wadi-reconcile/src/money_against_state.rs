@@ -10,7 +10,7 @@ pub(crate) const RULE: Rule = Rule { code: "R14", name: "money_against_state", s
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
-    if !entry.is_entry() {
+    if !entry.is_customs_entry() {
         return Vec::new();
     }
     let amounts = |kind, member: &str| entry.events(kind).filter_map(|e| e.int(member)).collect::<Vec<i64>>();

@@ -28,7 +28,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         );
     }
     let broken = passage.events("unloaded").map(|e| (e, e.texts("seals")));
-    let searched = dossier.linked.iter().filter(|r| r.is_hold() || r.is_entry());
+    let searched = dossier.linked.iter().filter(|r| r.is_hold() || r.is_customs_entry());
     let searched = searched.flat_map(|r| r.any(&["search.opened", "search.found"]));
     let found = broken.chain(searched.map(|e| (e, e.text("seal_before").into_iter().collect())));
     for (event, on_it) in found {

@@ -25,12 +25,12 @@ fn values(entry: &Facts) -> Vec<(String, String, f64)> {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    if !anchor.is_entry() {
+    if !anchor.is_customs_entry() {
         return Vec::new();
     }
     let mut out = Vec::new();
     for (item, code, own) in values(anchor) {
-        let same = |p: &&Facts| p.is_entry() && p.field("currency") == anchor.field("currency");
+        let same = |p: &&Facts| p.is_customs_entry() && p.field("currency") == anchor.field("currency");
         let all = dossier.peers.iter().chain(&dossier.linked).filter(same).flat_map(values);
         let mut peers: Vec<f64> = all.filter(|(_, c, _)| *c == code).map(|(_, _, v)| v).collect();
         // A policy that asks for no peers has no median either.

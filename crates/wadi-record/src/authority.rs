@@ -6,8 +6,8 @@
 use crate::{
     Department, HoldType, Policy,
     event_index::{Evidence, Owned, owned},
-    said::{EventView, Said},
-    settle::{Rows, Screen, Settled},
+    judged_change::{EventView, JudgedChange},
+    settle::{AuthorView, Rows, Settled},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,8 +91,8 @@ const BY_DEVICE: [&str; 8] =
 pub(crate) fn judge(
     record: &Settled,
     rows: &Rows,
-    said: &Said,
-    screen: &Screen,
+    said: &JudgedChange,
+    view: &AuthorView,
     event: &EventView,
 ) -> Result<(), Refusal> {
     let kind = event.kind();
@@ -128,7 +128,7 @@ pub(crate) fn judge(
         let why = format!("{} is not an officer of {department} any longer, or never was", common.officer);
         return refuse("no_authority", why);
     }
-    let seen = || record.events.placed_within(&screen.shown);
+    let seen = || record.events.placed_within(&view.shown);
     let owns_all = || !seen().is_empty() && seen().into_iter().all(|p| may_end(p, judge, department));
     let not_owner = || refuse("no_authority", format!("{department} may not say {kind} of this hold"));
     match kind {
@@ -138,7 +138,7 @@ pub(crate) fn judge(
             // A type of a newer version: it restricts all the same.
             None => Ok(()),
         },
-        "released" | "conditional" => judge_release(record, said, screen, event, department),
+        "released" | "conditional" => judge_release(record, said, view, event, department),
         "release.requested" | "rejected" | "recalled" => {
             let owns = |p: Owned| p.hold.is_some_and(|t| judge.policy.owns(department, t));
             if department == Department::Hub || !seen().is_empty() && seen().into_iter().all(owns) {
@@ -149,7 +149,7 @@ pub(crate) fn judge(
         }
         "seized" if owns_all() => Ok(()),
         "re_exported" | "destroyed" if owns_all() => {
-            if record.events.any_counts("rejected", &screen.shown) {
+            if record.events.any_counts("rejected", &view.shown) {
                 Ok(())
             } else {
                 refuse("not_rejected", "goods are re-exported or destroyed only after they were rejected")
@@ -160,7 +160,7 @@ pub(crate) fn judge(
             let opened = event.text("check").and_then(|id| record.events.by_id(id));
             let is_own = opened.is_some_and(|o| {
                 o.view.kind() == "check.opened"
-                    && screen.shown.contains(o.entry)
+                    && view.shown.contains(o.entry)
                     && (o.view.department == Some(department) || department == Department::Hub)
             });
             if is_own {
@@ -186,7 +186,7 @@ pub(crate) fn judge(
         "lane.lowered" if !officer.is_some_and(|o| o.supervisor) => {
             refuse("no_authority", "a lane is lowered by a supervisor of customs")
         }
-        "assessed" if record.shows_contested(rows, screen) => {
+        "assessed" if record.shows_contested(rows, view) => {
             refuse("contested", "a legal field is contested; it has to be settled before the entry can be assessed")
         }
         _ => Ok(()),
@@ -222,8 +222,8 @@ pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> b
 
 fn judge_release(
     record: &Settled,
-    said: &Said,
-    screen: &Screen,
+    said: &JudgedChange,
+    view: &AuthorView,
     event: &EventView,
     department: Department,
 ) -> Result<(), Refusal> {
@@ -240,7 +240,7 @@ fn judge_release(
 
     let mut types = BTreeSet::new();
     for id in named {
-        let placed = record.events.by_id(id).filter(|p| p.places && screen.shown.contains(p.entry));
+        let placed = record.events.by_id(id).filter(|p| p.places && view.shown.contains(p.entry));
         let Some(placed) = placed.map(|p| owned(&p.view)) else {
             return refuse("unseen_hold", format!("hold {id} was not in what the officer had seen"));
         };
@@ -251,19 +251,19 @@ fn judge_release(
     }
     if event.kind() == "released" {
         for hold in types {
-            result_allows(record, judge, screen, hold)?;
+            result_allows(record, judge, view, hold)?;
         }
     }
     Ok(())
 }
 
 /// Whether the evidence that the officer had seen, and somebody attested, allows a release.
-fn result_allows(record: &Settled, judge: &Judge, screen: &Screen, hold: Option<HoldType>) -> Result<(), Refusal> {
-    if record.events.is_spoken_against(&screen.shown) {
+fn result_allows(record: &Settled, judge: &Judge, view: &AuthorView, hold: Option<HoldType>) -> Result<(), Refusal> {
+    if record.events.is_spoken_against(&view.shown) {
         return refuse("result_against", "a result speaks against the release");
     }
 
-    let is_carried = |evidence| record.events.is_carried(evidence, &screen.shown);
+    let is_carried = |evidence| record.events.is_carried(evidence, &view.shown);
     let is_allowed = match hold {
         Some(HoldType::Radiological) => is_carried(Evidence::Adjudicated),
         Some(HoldType::Security | HoldType::Customs) => is_carried(Evidence::Searched),

@@ -1,6 +1,6 @@
 //! Who set a field, what that replaced, and who contests it.
 
-use crate::{authority::Refusal, book::Book, project::refusal_json, said::Claim};
+use crate::{authority::Refusal, judged_change::Claim, project::refusal_json, record::Record};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeSet, HashSet};
 use wadi_log::Reference;
@@ -20,7 +20,7 @@ pub struct Setting {
     pub refusal: Option<Refusal>,
 }
 
-impl Book {
+impl Record {
     /// All that was ever put into a field, the oldest claim first; what its author had no right to put is among it.
     pub fn settings(&self, name: &str) -> Vec<Setting> {
         let standing = self.claims(name);

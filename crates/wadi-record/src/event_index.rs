@@ -4,7 +4,7 @@ use crate::{
     Department, HoldType,
     ancestry::Past,
     authority::{is_result, speaks_against},
-    said::EventView,
+    judged_change::EventView,
 };
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::Reference;

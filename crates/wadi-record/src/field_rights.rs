@@ -17,8 +17,8 @@ use crate::{
     ancestry::Past,
     authority::{Judge, Refusal, may_end, registered},
     event_index::{Owned, begun_hold, is_alarm},
-    said::{EventView, RefusedPut, Said},
-    settle::{Rows, Screen, Settled},
+    judged_change::{EventView, JudgedChange, RefusedPut},
+    settle::{AuthorView, Rows, Settled},
 };
 use wadi_log::{Put, Role, Value};
 
@@ -95,8 +95,8 @@ pub fn is_guarded(kind: Kind, field: &str) -> bool {
 pub(crate) fn refused_puts(
     record: &Settled,
     rows: &Rows,
-    said: &Said,
-    screen: &Screen,
+    said: &JudgedChange,
+    view: &AuthorView,
     events: &[EventView],
 ) -> Vec<RefusedPut> {
     let Some(kind) = record.kind() else { return Vec::new() };
@@ -106,8 +106,8 @@ pub(crate) fn refused_puts(
         return Vec::new();
     }
 
-    let mut known = record.document.causal_past(&said.reference.log, &screen.based_on);
-    known.unite(&screen.shown);
+    let mut known = record.document.causal_past(&said.reference.log, &view.based_on);
+    known.unite(&view.shown);
     let act = Act { record, rows, said, known, events };
     let refused = |(put, (from, who)): (&Put, (From, Who))| {
         let refusal = act.judge(put, from, who).err()?;
@@ -121,7 +121,7 @@ pub(crate) fn refused_puts(
 struct Act<'a> {
     record: &'a Settled,
     rows: &'a Rows,
-    said: &'a Said,
+    said: &'a JudgedChange,
     /// What its author had seen, and what its log had said before.
     known: Past,
     events: &'a [EventView],

@@ -8,9 +8,9 @@
 //! refused, and so is one through which logs lean on each other in a circle: no honest author can write either. What
 //! belongs to a circle is a property of the entries held, not of the order in which they came.
 
-use crate::said::Said;
+use crate::judged_change::JudgedChange;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use wadi_log::{Reference, Verdict};
+use wadi_log::{LogVerdict, Reference};
 
 /// Why an entry is refused for its place alone.
 pub(crate) type Circle = &'static str;
@@ -20,13 +20,13 @@ const LEANING: Circle = "its log and the entries it is based on lean on each oth
 /// The order of settling.
 pub(crate) struct Plan<'a> {
     /// Entries that settle, in order, each with the reason why it cannot count where its place forbids it.
-    pub(crate) order: Vec<(&'a Said, Option<Circle>)>,
+    pub(crate) order: Vec<(&'a JudgedChange, Option<Circle>)>,
     /// Entries that wait for what is not held.
-    pub(crate) waiting: Vec<&'a Said>,
+    pub(crate) waiting: Vec<&'a JudgedChange>,
 }
 
 /// Whether an entry claims to be based on what its own log says later. Every entry but the first one is based on that.
-pub(crate) fn leans_on_own_later(said: &Said, first: &Reference) -> bool {
+pub(crate) fn leans_on_own_later(said: &JudgedChange, first: &Reference) -> bool {
     let own = said.reference;
     let is_later = |r: &Reference| r.log == own.log && r.seq >= own.seq;
 
@@ -34,7 +34,7 @@ pub(crate) fn leans_on_own_later(said: &Said, first: &Reference) -> bool {
 }
 
 struct Node<'a> {
-    said: &'a Said,
+    said: &'a JudgedChange,
     circle: Option<Circle>,
     is_ready: bool,
     /// What it is based on, apart from the record's first entry; nothing where it is refused for its place.
@@ -44,7 +44,7 @@ struct Node<'a> {
 }
 
 /// Plans the settling of these entries, of which `first` is the record's first.
-pub(crate) fn plan<'a>(rows: &'a BTreeMap<Reference, Said>, first: &Reference) -> Plan<'a> {
+pub(crate) fn plan<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Reference) -> Plan<'a> {
     let mut nodes = nodes(rows, first);
     mark_ready(&mut nodes, rows, first);
     chain_logs(&mut nodes, first);
@@ -64,8 +64,8 @@ pub(crate) fn plan<'a>(rows: &'a BTreeMap<Reference, Said>, first: &Reference) -
     }
 }
 
-fn nodes<'a>(rows: &'a BTreeMap<Reference, Said>, first: &Reference) -> Vec<Node<'a>> {
-    let node = |said: &'a Said| Node {
+fn nodes<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Reference) -> Vec<Node<'a>> {
+    let node = |said: &'a JudgedChange| Node {
         said,
         circle: leans_on_own_later(said, first).then_some(OWN_LATER),
         is_ready: false,
@@ -76,7 +76,7 @@ fn nodes<'a>(rows: &'a BTreeMap<Reference, Said>, first: &Reference) -> Vec<Node
 }
 
 /// Finds the entries whose dependencies, and theirs, are all held. What is refused for its place needs nothing.
-fn mark_ready(nodes: &mut [Node<'_>], rows: &BTreeMap<Reference, Said>, first: &Reference) {
+fn mark_ready(nodes: &mut [Node<'_>], rows: &BTreeMap<Reference, JudgedChange>, first: &Reference) {
     let numbers: HashMap<Reference, usize> = rows.keys().enumerate().map(|(n, r)| (*r, n)).collect();
     let mut lacking = vec![0; nodes.len()];
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
@@ -125,7 +125,7 @@ fn chain_logs(nodes: &mut [Node<'_>], first: &Reference) {
             continue;
         }
         node.previous = previous;
-        if node.said.verdict == Verdict::Counts {
+        if node.said.verdict == LogVerdict::Counts {
             previous = Some(n);
         }
     }

@@ -4,8 +4,8 @@
 //! seen; its result stands in the record's projection as `placements`, and [`held_now`] and [`held_at`] read it there.
 
 use crate::{
-    Department, HoldType, Kind, ancestry::Past, authority::speaks_against, book::Book, event_index::begun_hold,
-    said::EventView, sight::Sight,
+    Department, HoldType, Kind, ancestry::Past, authority::speaks_against, event_index::begun_hold,
+    judged_change::EventView, record::Record, sight::Sight,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -56,21 +56,21 @@ pub struct End {
 }
 
 /// All holds of a record, in the order of its events. Empty for what is no hold.
-pub fn holds(book: &Book) -> Vec<Placement> {
-    if book.kind() != Some(Kind::QuarantineHold) {
+pub fn holds(record: &Record) -> Vec<Placement> {
+    if record.kind() != Some(Kind::QuarantineHold) {
         return Vec::new();
     }
 
-    let sight = Sight::of(book);
-    let mut placements: Vec<Placement> = book.placed().map(placement).collect();
-    let ends: Vec<&EventView> = book.events().filter(|e| ENDS.contains(&e.kind()) && e.counts()).collect();
-    let has_first = placements.iter().any(|p| p.entry.is_some() && p.entry == book.first());
+    let sight = Sight::of(record);
+    let mut placements: Vec<Placement> = record.placed().map(placement).collect();
+    let ends: Vec<&EventView> = record.events().filter(|e| ENDS.contains(&e.kind()) && e.counts()).collect();
+    let has_first = placements.iter().any(|p| p.entry.is_some() && p.entry == record.first());
     if !has_first {
-        placements.push(unplaced(book, &ends));
+        placements.push(unplaced(record, &ends));
     }
 
-    take_releases(book, &sight, &mut placements);
-    take_ends(book, &sight, &mut placements, ends);
+    take_releases(record, &sight, &mut placements);
+    take_ends(record, &sight, &mut placements, ends);
     placements
 }
 
@@ -89,15 +89,15 @@ fn placement(event: &EventView) -> Placement {
 }
 
 /// A hold whose first placement does not count, or has not come. Any end of the goods ends it.
-fn unplaced(book: &Book, ends: &[&EventView]) -> Placement {
+fn unplaced(record: &Record, ends: &[&EventView]) -> Placement {
     let earliest = ends.iter().min_by_key(|e| (e.at_ms, e.reference));
-    let placed_ms = match book.first().and_then(|first| book.row(&first)) {
+    let placed_ms = match record.first().and_then(|first| record.row(&first)) {
         Some((said, _)) => said.at_ms(),
-        None => book.rows().map(|(said, _)| said.at_ms()).min().unwrap_or(0),
+        None => record.rows().map(|(said, _)| said.at_ms()).min().unwrap_or(0),
     };
     Placement {
         id: UNPLACED.into(),
-        entry: book.first(),
+        entry: record.first(),
         hold: None,
         department: None,
         placed_ms,
@@ -114,18 +114,18 @@ fn end(event: &EventView, reopened_ms: Option<i64>) -> End {
 
 /// A release ends the holds that it names. A recall, or a result that speaks against it, reopens what was released by
 /// somebody who did not know of it.
-fn take_releases(book: &Book, sight: &Sight<'_>, placements: &mut [Placement]) {
+fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement]) {
     let is_against = |e: &&EventView| match e.kind() {
         "recalled" => e.restricts(),
         "result.issued" | "result.amended" | "rad.adjudicated" => e.restricts() && speaks_against(e),
         _ => false,
     };
     let against: Vec<(u32, &EventView)> =
-        book.events().filter(is_against).map(|bad| (sight.number(bad), bad)).collect();
+        record.events().filter(is_against).map(|bad| (sight.number(bad), bad)).collect();
     let all_against = sight.entries(against.iter().map(|(_, bad)| *bad));
     let by_id: HashMap<String, usize> = placements.iter().enumerate().map(|(n, p)| (p.id.clone(), n)).collect();
 
-    for release in book.events().filter(|e| matches!(e.kind(), "released" | "conditional") && e.counts()) {
+    for release in record.events().filter(|e| matches!(e.kind(), "released" | "conditional") && e.counts()) {
         let shown = sight.shown(release);
         let is_unseen = |number: u32, bad: &EventView| {
             let is_said_before = bad.reference == release.reference && bad.ordinal < release.ordinal;
@@ -150,11 +150,11 @@ fn take_releases(book: &Book, sight: &Sight<'_>, placements: &mut [Placement]) {
 }
 
 /// An end of the goods ends the holds that whoever ended them had seen; one placed meanwhile stays open.
-fn take_ends(book: &Book, sight: &Sight<'_>, placements: &mut [Placement], mut ends: Vec<&EventView>) {
+fn take_ends(record: &Record, sight: &Sight<'_>, placements: &mut [Placement], mut ends: Vec<&EventView>) {
     ends.sort_by_key(|e| (e.at_ms, e.reference));
     let mut left: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (n, placement) in placements.iter().enumerate().filter(|(_, p)| p.id != UNPLACED) {
-        let number = placement.entry.and_then(|r| book.now().number(&r));
+        let number = placement.entry.and_then(|r| record.now().number(&r));
         left.entry(number.expect("its events count")).or_default().push(n);
     }
     let mut still_held = Past::default();

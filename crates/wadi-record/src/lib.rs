@@ -1,6 +1,6 @@
 //! Records: what was said.
 //!
-//! A record is a set of entries. [`Book`] makes of them one Automerge document, the same on every node; its fields are
+//! A record is a set of entries. [`Record`] makes of them one Automerge document, the same on every node; its fields are
 //! read as [`Field::Settled`] or [`Field::Contested`], its events are folded into a [`State`] under the authority that
 //! each author had. Alone in the house, this crate names automerge, and there only in `document.rs`.
 //!
@@ -11,7 +11,6 @@
 mod ancestry;
 mod authority;
 mod blame;
-mod book;
 mod check_digits;
 mod document;
 mod drafts;
@@ -22,11 +21,12 @@ mod field_rights;
 mod fields;
 mod graph;
 mod held;
+mod judged_change;
 mod kinds;
 mod missing;
 mod policy;
 mod project;
-mod said;
+mod record;
 mod settle;
 mod sight;
 mod state;
@@ -35,7 +35,6 @@ mod weight;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
 pub use blame::Setting;
-pub use book::{Book, Objection};
 pub use check_digits::{mrz_warning, warnings};
 #[doc(hidden)]
 pub use document::{Saved, read_saved};
@@ -45,10 +44,11 @@ pub use events::{EVENTS, EventType, ValueType, check_event, event_type};
 pub use field_rights::is_guarded;
 pub use fields::{FIELDS, FieldType, check_put, field_type, normalise_plate};
 pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
+pub use judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Terms, normalise_target, plate_shape, term, terms};
-pub use said::{Claim, EventView, Field, RefusedPut, Row, Said};
+pub use record::{Objection, Record};
 #[doc(hidden)]
 pub use state::fold;
 pub use state::{State, state};

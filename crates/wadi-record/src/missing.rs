@@ -1,10 +1,10 @@
 //! What waiting entries wait for in the end.
 
-use crate::{ancestry::Past, book::Book};
+use crate::{ancestry::Past, record::Record};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wadi_log::Reference;
 
-impl Book {
+impl Record {
     /// What an entry that waits is waiting for in the end: the entries not held, of all it builds on. Empty where only
     /// the record's first entry is missing.
     pub fn missing(&self, waiting: &Reference) -> BTreeSet<Reference> {

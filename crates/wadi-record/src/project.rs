@@ -3,11 +3,11 @@
 use crate::{
     Kind,
     authority::{Refusal, is_decision},
-    book::Book,
     check_digits,
     fields::normalise_plate,
     held::{Placement, holds},
-    said::{Claim, EventView, Field, Row, Said},
+    judged_change::{Claim, EventView, Field, JudgedChange, Verdict},
+    record::Record,
     state::state,
 };
 use serde_json::{Map, Value as Json, json};
@@ -80,7 +80,7 @@ impl EventView {
     }
 }
 
-impl Book {
+impl Record {
     /// The record as JSON: fields settled and contested, events by the time they happened, state, heads, what waits and
     /// what was refused.
     pub fn json(&self) -> Json {
@@ -106,9 +106,9 @@ impl Book {
         for (said, row) in self.rows() {
             let entry = said.reference.to_string();
             match row {
-                Row::Counts => {}
-                Row::Refused(r) => refused.push(json!({"entry": entry, "code": r.code, "why": r.why})),
-                Row::Waits(_) => {
+                Verdict::Counts => {}
+                Verdict::Refused(r) => refused.push(json!({"entry": entry, "code": r.code, "why": r.why})),
+                Verdict::Waits(_) => {
                     let missing = missing.get(&said.reference).into_iter().flatten();
                     let missing: Vec<String> = missing.map(ToString::to_string).collect();
                     waiting.push(json!({"entry": entry, "for": missing}));
@@ -151,7 +151,7 @@ impl Book {
 
     /// Entries whose authors' clocks stood before those of what they are based on.
     fn time_reversals(&self) -> Vec<Json> {
-        let reversal = |(said, _): (&Said, &Row)| {
+        let reversal = |(said, _): (&JudgedChange, &Verdict)| {
             let wall = |r| self.row(r).map(|(s, _)| s.common.wall_ms);
             let newest = said.change.based_on.iter().filter_map(wall).max()?;
             let by_ms = newest.saturating_sub(said.common.wall_ms);
@@ -215,7 +215,7 @@ pub fn plate_shape(plate: &str) -> String {
 }
 
 /// The terms of a record, contested values included: what may be meant is found.
-pub fn terms(book: &Book) -> Terms {
+pub fn terms(record: &Record) -> Terms {
     let mut out = Vec::new();
     let mut put = |what: &str, value: String| {
         if !value.is_empty() {
@@ -223,7 +223,7 @@ pub fn terms(book: &Book) -> Terms {
         }
     };
     let mut goods: Vec<(String, Vec<String>)> = Vec::new();
-    for name in book.field_names() {
+    for name in record.field_names() {
         let what = match name.as_str() {
             "vehicle.plate" | "vehicle.plate_raw" | "trailer.plate" => "plate",
             "vehicle.vin" => "vin",
@@ -236,12 +236,12 @@ pub fn terms(book: &Book) -> Terms {
             n if n.starts_with("certificate.") => "certificate",
             n if n.starts_with("person.") && n.ends_with(".document_hash") => "document",
             n if n.ends_with("hs_code") => {
-                goods.push((name.replace("hs_code", "origin"), book.texts(&name)));
+                goods.push((name.replace("hs_code", "origin"), record.texts(&name)));
                 continue;
             }
             _ => continue,
         };
-        for text in book.texts(&name) {
+        for text in record.texts(&name) {
             match what {
                 "plate" => {
                     let plate = normalise_plate(&text);
@@ -257,15 +257,15 @@ pub fn terms(book: &Book) -> Terms {
     for (origin, codes) in goods {
         for code in codes {
             let code: String = code.chars().filter(char::is_ascii_digit).collect();
-            for origin in book.texts(&origin) {
+            for origin in record.texts(&origin) {
                 put("goods", format!("{code}+{origin}"));
             }
-            if book.kind() == Some(Kind::CustomsEntry) {
+            if record.kind() == Some(Kind::CustomsEntry) {
                 put("hs", code);
             }
         }
     }
-    for event in book.events().filter(|e| e.restricts()) {
+    for event in record.events().filter(|e| e.restricts()) {
         match event.kind() {
             "link" => put("link", event.text("record").unwrap_or_default().to_string()),
             kind @ ("handed_over" | "diverted") => put(kind, event.text("to").unwrap_or_default().to_string()),
@@ -288,7 +288,7 @@ pub fn terms(book: &Book) -> Terms {
             put("token", event.text("token").unwrap_or_default().to_string());
         }
         if event.device_seq > 0 {
-            put("device_seq", format!("{}/{}#{}", book.crossing(), event.device, event.device_seq));
+            put("device_seq", format!("{}/{}#{}", record.crossing(), event.device, event.device_seq));
         }
     }
     out.sort();

@@ -11,7 +11,7 @@ use crate::{
     event_index::Events,
     field_rights,
     graph::{Circle, OWN_LATER, leans_on_own_later, plan},
-    said::{EventView, RefusedPut, Row, Said},
+    judged_change::{EventView, JudgedChange, RefusedPut, Verdict},
 };
 use serde_json::{Map, Value as Json};
 use std::{
@@ -19,13 +19,13 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
 };
-use wadi_log::{Crossing, Hash, Lane, LogId, RecordId, Reference, Role, Value, Verdict};
+use wadi_log::{Crossing, Hash, Lane, LogId, LogVerdict, RecordId, Reference, Role, Value};
 
 /// All entries held of a record.
-pub(crate) type Rows = BTreeMap<Reference, Said>;
+pub(crate) type Rows = BTreeMap<Reference, JudgedChange>;
 
 /// What the author of an entry had on the screen.
-pub(crate) struct Screen {
+pub(crate) struct AuthorView {
     /// The entries it is based on, and all that those are based on.
     pub(crate) shown: Past,
     /// The entries it is based on, as they are read.
@@ -35,7 +35,7 @@ pub(crate) struct Screen {
 
 /// What one entry comes to.
 pub(crate) struct Weighed {
-    pub(crate) row: Row,
+    pub(crate) row: Verdict,
     pub(crate) events: Vec<EventView>,
     pub(crate) refused_puts: Vec<RefusedPut>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Weighed {
 struct Broken(Reference);
 
 struct Standing {
-    row: Row,
+    row: Verdict,
     /// The number under which it was settled; none where it waits.
     number: Option<u32>,
 }
@@ -73,7 +73,7 @@ pub(crate) struct Settled {
 }
 
 /// Whether an entry is the one that the record is named by.
-fn is_first(said: &Said, id: &RecordId) -> bool {
+fn is_first(said: &JudgedChange, id: &RecordId) -> bool {
     said.change.record.is_none() && RecordId::of_first(&said.reference) == *id
 }
 
@@ -159,7 +159,7 @@ impl Settled {
             let place = (next.seq, next.leaf);
             let is_before_others = self.last.get(&next.log).is_some_and(|last| *last > place);
             // What does not count moves nothing in its log.
-            let moves = circle.is_none() && said.verdict == Verdict::Counts;
+            let moves = circle.is_none() && said.verdict == LogVerdict::Counts;
             if is_before_others && moves || self.settle(rows, said, circle).is_err() {
                 return false;
             }
@@ -194,7 +194,7 @@ impl Settled {
         self.shown.get(self.number(r)? as usize)
     }
 
-    pub(crate) fn row(&self, r: &Reference) -> Option<&Row> {
+    pub(crate) fn row(&self, r: &Reference) -> Option<&Verdict> {
         Some(&self.standing.get(r)?.row)
     }
 
@@ -203,31 +203,31 @@ impl Settled {
     }
 
     /// What an entry lacks that waits.
-    pub(crate) fn lacking(&self, said: &Said) -> Reference {
+    pub(crate) fn lacking(&self, said: &JudgedChange) -> Reference {
         // Nobody knows the reference of a first entry that has not come; the record's id stands for it.
         let unknown = Reference { leaf: Hash(self.id.0), seq: u64::MAX, ..said.reference };
         let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d));
         lacking.next().copied().unwrap_or(unknown)
     }
 
-    fn wait(&mut self, said: &Said) {
+    fn wait(&mut self, said: &JudgedChange) {
         let lacking = self.lacking(said);
         self.waiting_for.entry(lacking).or_default().insert(said.reference);
-        self.standing.insert(said.reference, Standing { row: Row::Waits(lacking), number: None });
+        self.standing.insert(said.reference, Standing { row: Verdict::Waits(lacking), number: None });
     }
 
     /// Settles one entry after all that it rests on.
-    fn settle(&mut self, rows: &Rows, said: &Said, circle: Option<Circle>) -> Result<(), Broken> {
+    fn settle(&mut self, rows: &Rows, said: &JudgedChange, circle: Option<Circle>) -> Result<(), Broken> {
         let reference = said.reference;
         let number = u32::try_from(self.order.len()).expect("a record has fewer than 2^32 entries");
-        let screen = self.screen(said, circle.is_some());
-        let weighed = self.weigh(rows, said, &screen, circle);
+        let view = self.author_view(said, circle.is_some());
+        let weighed = self.weigh(rows, said, &view, circle);
         self.judged += 1;
 
-        if weighed.row == Row::Counts {
-            self.apply(said, number, &screen, &weighed.refused_puts)?;
+        if weighed.row == Verdict::Counts {
+            self.apply(said, number, &view, &weighed.refused_puts)?;
         }
-        self.events.take(number, &screen.shown, self.first == Some(reference), weighed.events);
+        self.events.take(number, &view.shown, self.first == Some(reference), weighed.events);
         if !weighed.refused_puts.is_empty() {
             self.refused_puts.insert(reference, weighed.refused_puts);
         }
@@ -236,13 +236,13 @@ impl Settled {
         *last = (*last).max((reference.seq, reference.leaf));
         self.standing.insert(reference, Standing { row: weighed.row, number: Some(number) });
         self.order.push(reference);
-        self.shown.push(screen.shown);
+        self.shown.push(view.shown);
         Ok(())
     }
 
     /// What the author of an entry had on the screen. The first one's had nothing there; who is in a circle could not have
     /// seen what it names.
-    pub(crate) fn screen(&self, said: &Said, is_circle: bool) -> Screen {
+    pub(crate) fn author_view(&self, said: &JudgedChange, is_circle: bool) -> AuthorView {
         let mut shown = Past::default();
         let mut based_on = Vec::new();
         if !is_circle && self.first != Some(said.reference) {
@@ -252,17 +252,17 @@ impl Settled {
             }
             based_on = self.as_read(&said.change.based_on);
         }
-        Screen { shown, based_on, contested: OnceCell::new() }
+        AuthorView { shown, based_on, contested: OnceCell::new() }
     }
 
     /// Judges an entry by what it rests on. Changes nothing.
-    pub(crate) fn weigh(&self, rows: &Rows, said: &Said, screen: &Screen, circle: Option<Circle>) -> Weighed {
+    pub(crate) fn weigh(&self, rows: &Rows, said: &JudgedChange, view: &AuthorView, circle: Option<Circle>) -> Weighed {
         let refused = |code, why: &str, events| Weighed {
-            row: Row::Refused(Refusal { code, why: why.into() }),
+            row: Verdict::Refused(Refusal { code, why: why.into() }),
             events,
             refused_puts: Vec::new(),
         };
-        let restricting = || self.judged_events(rows, said, screen, true);
+        let restricting = || self.judged_events(rows, said, view, true);
         let first = self.first.expect("nothing settles before the record's first entry");
         let log = said.reference.log;
 
@@ -272,32 +272,32 @@ impl Settled {
         if self.failed.contains(&said.reference) {
             return refused("derivation_failed", "no change could be derived from it", Vec::new());
         }
-        if said.verdict == Verdict::Quarantined {
+        if said.verdict == LogVerdict::Quarantined {
             return refused("past_cut", "it lies past the cut of its log: kept, and may restrict", restricting());
         }
         if (log.lane, log.crossing) != (first.log.lane, first.log.crossing) {
             let why = "it stands in a log of another lane or crossing than its record";
             return refused("wrong_log", why, Vec::new());
         }
-        if !self.may_write(said, screen) {
+        if !self.may_write(said, view) {
             let why = "the record was not handed over to the crossing that wrote this";
             return refused("foreign_crossing", why, restricting());
         }
 
-        let events = self.judged_events(rows, said, screen, false);
-        let refused_puts = field_rights::refused_puts(self, rows, said, screen, &events);
+        let events = self.judged_events(rows, said, view, false);
+        let refused_puts = field_rights::refused_puts(self, rows, said, view, &events);
         let says_nothing =
             events.is_empty() && !refused_puts.is_empty() && refused_puts.len() == said.change.puts.len();
         let row = match refused_puts.first() {
-            Some(put) if says_nothing => Row::Refused(put.refusal.clone()),
-            _ => Row::Counts,
+            Some(put) if says_nothing => Verdict::Refused(put.refusal.clone()),
+            _ => Verdict::Counts,
         };
         Weighed { row, events, refused_puts }
     }
 
-    fn may_write(&self, said: &Said, screen: &Screen) -> bool {
+    fn may_write(&self, said: &JudgedChange, view: &AuthorView) -> bool {
         let author = &said.judge.author;
-        let was_handed_over = |to: Crossing| self.events.was_handed_to(to.to_string(), &screen.shown);
+        let was_handed_over = |to: Crossing| self.events.was_handed_to(to.to_string(), &view.shown);
         match author.role {
             Role::Hub => true,
             Role::Crossing => author.crossing.is_some_and(|c| c == self.crossing || was_handed_over(c)),
@@ -305,8 +305,14 @@ impl Settled {
         }
     }
 
-    fn apply(&mut self, said: &Said, number: u32, screen: &Screen, refused: &[RefusedPut]) -> Result<(), Broken> {
-        let derived = derived(said, number, screen, refused);
+    fn apply(
+        &mut self,
+        said: &JudgedChange,
+        number: u32,
+        view: &AuthorView,
+        refused: &[RefusedPut],
+    ) -> Result<(), Broken> {
+        let derived = derived(said, number, view, refused);
         // The derived change is well formed by construction; should Automerge fail on it all the same, this record alone
         // shows it. What is half changed then is not used: whoever gets the error throws all of it away.
         let document = &mut self.document;
@@ -321,13 +327,13 @@ impl Settled {
         let mut document = Document::default();
         let mut changes = Vec::new();
         for (number, reference) in self.order.iter().enumerate() {
-            if self.row(reference) != Some(&Row::Counts) {
+            if self.row(reference) != Some(&Verdict::Counts) {
                 continue;
             }
             let said = &rows[reference];
             let refused = self.refused_puts.get(reference).map(Vec::as_slice).unwrap_or_default();
-            let screen = self.screen(said, false);
-            changes.push(document.apply(derived(said, number as u32, &screen, refused)));
+            let view = self.author_view(said, false);
+            changes.push(document.apply(derived(said, number as u32, &view, refused)));
         }
         saved(changes)
     }
@@ -335,7 +341,7 @@ impl Settled {
     /// Dependencies as they are read: one that does not count stands for its log's last counting entry before it.
     fn as_read(&self, based_on: &[Reference]) -> Vec<u32> {
         let read = |d: &Reference| match self.standing.get(d) {
-            Some(Standing { row: Row::Counts, number: Some(number) }) => Some(*number),
+            Some(Standing { row: Verdict::Counts, number: Some(number) }) => Some(*number),
             _ => self.document.last_before(&d.log, d.seq),
         };
         let numbers: BTreeSet<u32> = based_on.iter().filter_map(read).collect();
@@ -347,11 +353,11 @@ impl Settled {
         &rows[self.entry(put.entry)].change.puts[put.ordinal].value
     }
 
-    /// Whether a legal field was contested on the author's screen.
-    pub(crate) fn shows_contested(&self, rows: &Rows, screen: &Screen) -> bool {
-        *screen.contested.get_or_init(|| {
+    /// Whether a legal field was contested on the author's view.
+    pub(crate) fn shows_contested(&self, rows: &Rows, view: &AuthorView) -> bool {
+        *view.contested.get_or_init(|| {
             let legal = self.document.forked().filter(|name| self.is_legal(name));
-            legal.map(|name| self.document.claims_at(name, &screen.based_on)).any(|claims| {
+            legal.map(|name| self.document.claims_at(name, &view.based_on)).any(|claims| {
                 let mut values = claims.into_iter().map(|put| self.value(rows, put));
                 values.next().is_some_and(|first| values.any(|v| v != first))
             })
@@ -363,7 +369,7 @@ impl Settled {
         self.kind().and_then(|k| crate::field_type(k, name)).is_some_and(|(_, legal)| legal)
     }
 
-    fn judged_events(&self, rows: &Rows, said: &Said, screen: &Screen, quarantined: bool) -> Vec<EventView> {
+    fn judged_events(&self, rows: &Rows, said: &JudgedChange, view: &AuthorView, quarantined: bool) -> Vec<EventView> {
         let mut events: Vec<EventView> = (0..said.change.events.len()).map(|n| event_view(said, n)).collect();
         for event in &mut events {
             event.quarantined = quarantined;
@@ -371,7 +377,7 @@ impl Settled {
             event.refusal = if event.kind().is_empty() {
                 Some(Refusal { code: "malformed_event", why: "it is no canonical JSON object with a type".into() })
             } else {
-                judge(self, rows, said, screen, event).err()
+                judge(self, rows, said, view, event).err()
             };
         }
         events
@@ -379,21 +385,21 @@ impl Settled {
 }
 
 /// What an entry puts into the document: all but the values that it had no right to put.
-fn derived<'a>(said: &'a Said, number: u32, screen: &'a Screen, refused: &[RefusedPut]) -> Derived<'a> {
+fn derived<'a>(said: &'a JudgedChange, number: u32, view: &'a AuthorView, refused: &[RefusedPut]) -> Derived<'a> {
     let is_refused = |key: &str| refused.iter().any(|r| r.field == key);
     let puts = said.change.puts.iter().enumerate().filter(|(_, p)| refused.is_empty() || !is_refused(&p.key));
     let events = said.change.events.iter().enumerate();
     Derived {
         reference: said.reference,
         number,
-        based_on: &screen.based_on,
+        based_on: &view.based_on,
         puts: puts.map(|(n, p)| (n, p.key.as_str(), &p.value)).collect(),
         events: events.map(|(n, text)| (format!("ev.{}", said.reference.event_id(n)), text.as_str())).collect(),
     }
 }
 
 /// An event as its entry says it, not yet judged.
-fn event_view(said: &Said, ordinal: usize) -> EventView {
+fn event_view(said: &JudgedChange, ordinal: usize) -> EventView {
     let text = &said.change.events[ordinal];
     let members = match serde_json::from_str(text) {
         // One text, one reading: a member given twice, or any other spelling, would read differently elsewhere.

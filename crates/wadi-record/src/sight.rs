@@ -1,12 +1,12 @@
 //! Who had seen what: whether the author of one event knew of another.
 
-use crate::{ancestry::Past, book::Book, said::EventView};
+use crate::{ancestry::Past, judged_change::EventView, record::Record};
 use std::{cell::Cell, collections::HashMap};
 use wadi_log::Reference;
 
 /// What the authors of a record's events had on their screens.
 pub(crate) struct Sight<'a> {
-    book: &'a Book,
+    record: &'a Record,
     nothing: Past,
     /// Questions answered, for tests of what a fold costs.
     asked: Cell<u64>,
@@ -20,8 +20,8 @@ pub(crate) struct Seen {
 }
 
 impl<'a> Sight<'a> {
-    pub(crate) fn of(book: &'a Book) -> Self {
-        Self { book, nothing: Past::default(), asked: Cell::new(0) }
+    pub(crate) fn of(record: &'a Record) -> Self {
+        Self { record, nothing: Past::default(), asked: Cell::new(0) }
     }
 
     pub(crate) fn asked(&self) -> u64 {
@@ -31,11 +31,11 @@ impl<'a> Sight<'a> {
     /// The entries that an event's author had seen.
     pub(crate) fn shown(&self, event: &EventView) -> &Past {
         self.asked.set(self.asked.get() + 1);
-        self.book.now().shown(&event.reference).unwrap_or(&self.nothing)
+        self.record.now().shown(&event.reference).unwrap_or(&self.nothing)
     }
 
     pub(crate) fn number(&self, event: &EventView) -> u32 {
-        self.book.now().number(&event.reference).expect("an entry whose events are told is settled")
+        self.record.now().number(&event.reference).expect("an entry whose events are told is settled")
     }
 
     /// Whether the author of `later` had seen `event`, or says both in one entry, `event` first.

@@ -5,10 +5,10 @@
 
 use crate::{
     Kind,
-    book::Book,
     events::LANES,
     held::{Placement, UNPLACED, holds},
-    said::EventView,
+    judged_change::EventView,
+    record::Record,
     sight::Sight,
 };
 use std::collections::{BTreeSet, HashMap};
@@ -41,40 +41,40 @@ impl State {
 }
 
 /// Folds a record's events.
-pub fn state(book: &Book) -> State {
-    fold(book).0
+pub fn state(record: &Record) -> State {
+    fold(record).0
 }
 
 /// The same, with how often it was asked what an author had seen: for tests of what a fold costs.
 #[doc(hidden)]
-pub fn fold(book: &Book) -> (State, u64) {
-    let sight = Sight::of(book);
+pub fn fold(record: &Record) -> (State, u64) {
+    let sight = Sight::of(record);
     let mut state = State { name: "OPEN", flags: BTreeSet::new(), open_holds: Vec::new() };
-    match book.kind() {
-        Some(Kind::Passage) => passage(book, &sight, &mut state),
-        Some(Kind::QuarantineHold) => hold(book, &mut state),
-        Some(Kind::CustomsEntry) => entry(book, &sight, &mut state),
-        Some(Kind::SiteDay) => site_day(book, &mut state),
+    match record.kind() {
+        Some(Kind::Passage) => passage(record, &sight, &mut state),
+        Some(Kind::QuarantineHold) => hold(record, &mut state),
+        Some(Kind::CustomsEntry) => entry(record, &sight, &mut state),
+        Some(Kind::SiteDay) => site_day(record, &mut state),
         None => {}
     }
 
-    if !book.contested().is_empty() {
+    if !record.contested().is_empty() {
         state.flags.insert("CONTESTED");
     }
-    if book.events().any(|e| e.refusal.is_some()) || book.refused_puts().next().is_some() {
+    if record.events().any(|e| e.refusal.is_some()) || record.refused_puts().next().is_some() {
         state.flags.insert("REFUSED_ACTS");
     }
     (state, sight.asked())
 }
 
 /// Events that count in full, of some types.
-fn of<'a>(book: &'a Book, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
-    book.events().filter(move |e| kinds.contains(&e.kind()) && e.counts())
+fn of<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
+    record.events().filter(move |e| kinds.contains(&e.kind()) && e.counts())
 }
 
 /// Events of some types that count where they restrict: those past a cut among them.
-fn restricting<'a>(book: &'a Book, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
-    book.events().filter(move |e| kinds.contains(&e.kind()) && e.restricts())
+fn restricting<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
+    record.events().filter(move |e| kinds.contains(&e.kind()) && e.restricts())
 }
 
 /// Types of events that show a passage to be under way.
@@ -96,19 +96,19 @@ const UNDER_WAY: [&str; 15] = [
     "person.admitted",
 ];
 
-fn passage(book: &Book, sight: &Sight<'_>, state: &mut State) {
-    let has = |kind: &str| of(book, &[kind]).next().is_some();
-    let checks = Checks::of(book);
+fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
+    let has = |kind: &str| of(record, &[kind]).next().is_some();
+    let checks = Checks::of(record);
     let is_check_open = !checks.open().is_empty();
     if is_check_open {
         state.flags.insert("CHECK_OPEN");
     }
 
     let cleared = has("cleared") && !is_check_open;
-    let diverted_to: BTreeSet<Option<&str>> = of(book, &["diverted"]).map(|e| e.text("to")).collect();
+    let diverted_to: BTreeSet<Option<&str>> = of(record, &["diverted"]).map(|e| e.text("to")).collect();
     // A truck may go out by one gate and come back: the later of the two, by what its author had seen, tells.
-    let seen_coming_in = sight.together(of(book, &["gate.in"]));
-    let out = of(book, &["gate.out"]).any(|o| !sight.is_among(o, &seen_coming_in));
+    let seen_coming_in = sight.together(of(record, &["gate.in"]));
+    let out = of(record, &["gate.out"]).any(|o| !sight.is_among(o, &seen_coming_in));
     let voided = has("voided");
     if voided && out {
         state.flags.insert("VOIDED_AFTER_EXIT");
@@ -117,11 +117,11 @@ fn passage(book: &Book, sight: &Sight<'_>, state: &mut State) {
     state.name = if voided && !out {
         "VOID"
     } else if out {
-        if !checks.let_all_out_orderly(book, sight) {
+        if !checks.let_all_out_orderly(record, sight) {
             state.flags.insert("FORCED_EXIT");
         }
         "EXITED"
-    } else if restricting(book, &["turned_back"]).next().is_some() {
+    } else if restricting(record, &["turned_back"]).next().is_some() {
         "TURNED_BACK"
     } else if has("abandoned") {
         "ABANDONED"
@@ -131,7 +131,7 @@ fn passage(book: &Book, sight: &Sight<'_>, state: &mut State) {
         "DIVERTED"
     } else if cleared {
         "CLEARED"
-    } else if of(book, &UNDER_WAY).next().is_some() {
+    } else if of(record, &UNDER_WAY).next().is_some() {
         "IN_PROCESS"
     } else if has("gate.in") {
         "ADMITTED"
@@ -154,14 +154,14 @@ struct Checks<'a> {
 }
 
 impl<'a> Checks<'a> {
-    fn of(book: &'a Book) -> Self {
+    fn of(record: &'a Record) -> Self {
         let mut closed_by: HashMap<&str, Vec<&EventView>> = HashMap::new();
-        for closed in of(book, &["check.closed"]) {
+        for closed in of(record, &["check.closed"]) {
             if let Some(check) = closed.text("check") {
                 closed_by.entry(check).or_default().push(closed);
             }
         }
-        Self { opened: restricting(book, &["check.opened"]).collect(), closed_by }
+        Self { opened: restricting(record, &["check.opened"]).collect(), closed_by }
     }
 
     fn open(&self) -> Vec<&'a EventView> {
@@ -169,10 +169,10 @@ impl<'a> Checks<'a> {
     }
 
     /// Whether all who let it out had seen it cleared, and no check open.
-    fn let_all_out_orderly(&self, book: &Book, sight: &Sight<'_>) -> bool {
-        let clearing = sight.entries(of(book, &["cleared"]));
+    fn let_all_out_orderly(&self, record: &Record, sight: &Sight<'_>) -> bool {
+        let clearing = sight.entries(of(record, &["cleared"]));
         let saw_cleared = |out: &EventView| {
-            let mut said_with_it = book.now().events.of(&out.reference).filter(|e| e.ordinal < out.ordinal);
+            let mut said_with_it = record.now().events.of(&out.reference).filter(|e| e.ordinal < out.ordinal);
             sight.shown(out).meets(&clearing) || said_with_it.any(|e| e.kind() == "cleared" && e.counts())
         };
         let saw_open = |out: &EventView| {
@@ -181,18 +181,18 @@ impl<'a> Checks<'a> {
                 sight.saw(out, o) && !closed.into_iter().any(|c| sight.saw(out, c))
             })
         };
-        of(book, &["gate.out"]).all(|out| saw_cleared(out) && !saw_open(out))
+        of(record, &["gate.out"]).all(|out| saw_cleared(out) && !saw_open(out))
     }
 }
 
-fn hold(book: &Book, state: &mut State) {
-    let placements = holds(book);
+fn hold(record: &Record, state: &mut State) {
+    let placements = holds(record);
     let open: Vec<&Placement> = placements.iter().filter(|p| p.open).collect();
     state.open_holds = open.iter().map(|p| p.id.clone()).collect();
 
-    let has = |kind: &str| of(book, &[kind]).next().is_some();
+    let has = |kind: &str| of(record, &[kind]).next().is_some();
     state.name = if open.is_empty() {
-        match of(book, &["re_exported", "destroyed", "seized"]).last().map(EventView::kind) {
+        match of(record, &["re_exported", "destroyed", "seized"]).last().map(EventView::kind) {
             Some("re_exported") => "RE_EXPORTED",
             Some("destroyed") => "DESTROYED",
             Some("seized") => "SEIZED",
@@ -200,7 +200,7 @@ fn hold(book: &Book, state: &mut State) {
         }
     } else if open.iter().any(|p| p.reopened) {
         "RECALLED"
-    } else if restricting(book, &["rejected"]).next().is_some() {
+    } else if restricting(record, &["rejected"]).next().is_some() {
         "REJECTED"
     } else if open.iter().all(|p| p.conditional && p.id != UNPLACED) {
         "CONDITIONAL"
@@ -214,20 +214,20 @@ fn hold(book: &Book, state: &mut State) {
         "PLACED"
     };
 
-    if book.events().any(|e| e.kind() == "released" && e.refusal.is_some()) {
+    if record.events().any(|e| e.kind() == "released" && e.refusal.is_some()) {
         state.flags.insert("RELEASE_REFUSED");
     }
-    if book.text("target.term").is_some() {
+    if record.text("target.term").is_some() {
         state.flags.insert("LOOKOUT");
     }
 }
 
-fn entry(book: &Book, sight: &Sight<'_>, state: &mut State) {
-    let has = |kind: &str| of(book, &[kind]).next().is_some();
+fn entry(record: &Record, sight: &Sight<'_>, state: &mut State) {
+    let has = |kind: &str| of(record, &[kind]).next().is_some();
     // Of several lanes the strictest holds, unless a supervisor who had seen it lowered it.
-    let seen_lowering = sight.together(of(book, &["lane.lowered"]));
+    let seen_lowering = sight.together(of(record, &["lane.lowered"]));
     let rank = |e: &EventView| LANES.iter().position(|l| Some(*l) == e.text("lane"));
-    let standing = restricting(book, &["lane.assigned", "lane.lowered"])
+    let standing = restricting(record, &["lane.assigned", "lane.lowered"])
         .filter(|assigned| !sight.is_among(assigned, &seen_lowering))
         .filter_map(rank)
         .max();
@@ -235,12 +235,12 @@ fn entry(book: &Book, sight: &Sight<'_>, state: &mut State) {
         state.flags.insert(LANES[rank]);
     }
 
-    let answered: BTreeSet<&str> = of(book, &["query.answered"]).filter_map(|a| a.text("query")).collect();
-    let open_query = restricting(book, &["queried"]).any(|q| !answered.contains(q.id.as_str()));
+    let answered: BTreeSet<&str> = of(record, &["query.answered"]).filter_map(|a| a.text("query")).collect();
+    let open_query = restricting(record, &["queried"]).any(|q| !answered.contains(q.id.as_str()));
     if open_query {
         state.flags.insert("QUERY");
     }
-    if restricting(book, &["cancel.requested"]).next().is_some() {
+    if restricting(record, &["cancel.requested"]).next().is_some() {
         state.flags.insert("CANCEL_REQUESTED");
     }
 
@@ -252,7 +252,7 @@ fn entry(book: &Book, sight: &Sight<'_>, state: &mut State) {
         "RELEASED"
     } else if has("paid") {
         "PAID"
-    } else if has("assessed") && !book.contested().iter().any(|n| book.is_legal(n)) {
+    } else if has("assessed") && !record.contested().iter().any(|n| record.is_legal(n)) {
         "ASSESSED"
     } else if has("registered") {
         "REGISTERED"
@@ -264,14 +264,14 @@ fn entry(book: &Book, sight: &Sight<'_>, state: &mut State) {
     }
 }
 
-fn site_day(book: &Book, state: &mut State) {
+fn site_day(record: &Record, state: &mut State) {
     for (down, up, flag) in [("power.lost", "power.back", "POWER_LOST"), ("link.down", "link.up", "LINK_DOWN")] {
-        let back = of(book, &[up]).count();
-        if restricting(book, &[down]).count() > back {
+        let back = of(record, &[up]).count();
+        if restricting(record, &[down]).count() > back {
             state.flags.insert(flag);
         }
     }
-    if restricting(book, &["water.breach"]).next().is_some() {
+    if restricting(record, &["water.breach"]).next().is_some() {
         state.flags.insert("WATER_BREACH");
     }
 }

@@ -1,6 +1,6 @@
 //! About how many bytes of memory a record takes, for caches that are bounded by bytes.
 
-use crate::Book;
+use crate::Record;
 use wadi_log::Value;
 
 /// What an entry costs besides its text: its row, its place in the document, its operations.
@@ -10,7 +10,7 @@ const RECORD_BYTES: usize = 12 * 1024;
 /// How many times a text is held: as signed, in the document, as an event's members.
 const COPIES: usize = 3;
 
-impl Book {
+impl Record {
     /// About how many bytes of memory it takes.
     pub fn weight(&self) -> usize {
         let entries = self.rows.values().map(|said| {

@@ -9,7 +9,7 @@ use drawn::{Met, add_equals_build};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wadi_log::{Lane, RecordId, Role};
-use wadi_record::{Passage, Row};
+use wadi_record::{Passage, Verdict};
 
 /// Five entries, of which one names a later position of its own log, made two honest nodes hold different documents for
 /// ever: where the record was built whole, the entries after it came before those that its log had said first.
@@ -37,7 +37,7 @@ fn an_entry_that_names_a_later_one_of_its_own_log_keeps_its_place() {
         grown.heads();
     }
     assert_eq!(view(&grown), view(&whole));
-    let stands: Vec<bool> = rows.iter().map(|s| *whole.row(&s.reference).unwrap().1 == Row::Counts).collect();
+    let stands: Vec<bool> = rows.iter().map(|s| *whole.row(&s.reference).unwrap().1 == Verdict::Counts).collect();
     assert_eq!(stands, [true, true, true, false, true]);
 }
 

@@ -9,7 +9,7 @@ use wadi_record::*;
 struct Maker {
     lane: Lane,
     id: RecordId,
-    first: Said,
+    first: JudgedChange,
     judge: Judge,
     made: BTreeMap<u8, u64>,
 }
@@ -28,7 +28,14 @@ fn judge() -> Judge {
     Judge { author, policy: Arc::new(Policy::default()), officers: Arc::new(officers) }
 }
 
-fn entry(lane: Lane, node: u8, seq: u64, record: Option<RecordId>, based_on: Vec<Reference>, draft: Draft) -> Said {
+fn entry(
+    lane: Lane,
+    node: u8,
+    seq: u64,
+    record: Option<RecordId>,
+    based_on: Vec<Reference>,
+    draft: Draft,
+) -> JudgedChange {
     let (puts, events) = draft.check().unwrap();
     let department = if lane == Lane::Hold { "VET" } else { "PORT" };
     let officer = if lane == Lane::Hold { "of-vet" } else { "of-port" };
@@ -37,26 +44,26 @@ fn entry(lane: Lane, node: u8, seq: u64, record: Option<RecordId>, based_on: Vec
     let leaf = leaf_hash(&[&[node][..], &seq.to_be_bytes()].concat());
     let change = Change { record, based_on, puts, events };
     let reference = Reference { log, seq, leaf };
-    Said { reference, common, change, verdict: Verdict::Counts, judge: judge() }
+    JudgedChange { reference, common, change, verdict: LogVerdict::Counts, judge: judge() }
 }
 
 impl Maker {
-    fn new(lane: Lane) -> (Self, Book) {
+    fn new(lane: Lane) -> (Self, Record) {
         let draft = match lane {
             Lane::Hold => QuarantineHold::place(HoldType::Veterinary, "law"),
             _ => Passage::announce("in"),
         };
         let first = entry(lane, 1, 0, None, vec![], draft);
         let id = RecordId::of_first(&first.reference);
-        let book = Book::build(id, [first.clone()]).unwrap();
-        (Self { lane, id, first, judge: judge(), made: BTreeMap::from([(1, 1)]) }, book)
+        let record = Record::build(id, [first.clone()]).unwrap();
+        (Self { lane, id, first, judge: judge(), made: BTreeMap::from([(1, 1)]) }, record)
     }
 
-    fn say(&mut self, node: u8, mut based_on: Vec<Reference>, draft: Draft) -> Said {
+    fn say(&mut self, node: u8, mut based_on: Vec<Reference>, draft: Draft) -> JudgedChange {
         let seq = self.made.entry(node).or_default();
         *seq += 1;
         based_on.sort();
-        Said { judge: self.judge.clone(), ..entry(self.lane, node, *seq, Some(self.id), based_on, draft) }
+        JudgedChange { judge: self.judge.clone(), ..entry(self.lane, node, *seq, Some(self.id), based_on, draft) }
     }
 
     fn draft(&self) -> Draft {
@@ -67,18 +74,18 @@ impl Maker {
 const MANY: usize = 2_000;
 
 /// Adds entries one by one, looking at the record after each, and counts how often any was judged.
-fn judged_by_adding(book: &mut Book, entries: impl IntoIterator<Item = Said>) -> u64 {
-    let before = book.judged();
+fn judged_by_adding(record: &mut Record, entries: impl IntoIterator<Item = JudgedChange>) -> u64 {
+    let before = record.judged();
     for said in entries {
-        book.add(said);
-        book.heads();
+        record.add(said);
+        record.heads();
     }
-    book.judged() - before
+    record.judged() - before
 }
 
 #[test]
 fn a_line_of_entries_is_judged_once_each() {
-    let (mut m, mut book) = Maker::new(Lane::Passage);
+    let (mut m, mut record) = Maker::new(Lane::Passage);
     let mut last = m.first.reference;
     let mut line = Vec::new();
     for n in 0..4 * MANY {
@@ -87,43 +94,45 @@ fn a_line_of_entries_is_judged_once_each() {
         line.push(said);
     }
 
-    assert_eq!(judged_by_adding(&mut book, line), 4 * MANY as u64);
-    assert_eq!(book.text("note"), Some((4 * MANY - 1).to_string()));
-    assert_eq!(book.heads(), [last]);
+    assert_eq!(judged_by_adding(&mut record, line), 4 * MANY as u64);
+    assert_eq!(record.text("note"), Some((4 * MANY - 1).to_string()));
+    assert_eq!(record.heads(), [last]);
 }
 
 #[test]
 fn a_record_with_a_circle_takes_further_entries_once_each() {
-    let (mut m, mut book) = Maker::new(Lane::Passage);
+    let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
     // Two logs that lean on each other: each is first based on what the other says only afterwards.
     let later = |node: u8| entry(Lane::Passage, node, 2, Some(m.id), vec![first], m.draft().text("note", "later"));
     let laters = [later(2), later(3)];
     let leaning = [(2, laters[1].reference), (3, laters[0].reference)]
         .map(|(node, on)| entry(Lane::Passage, node, 1, Some(m.id), vec![on], m.draft().text("note", "leaning")));
-    book.add_all(leaning.iter().chain(&laters).cloned());
-    let circles = |book: &Book| book.rows().filter(|(_, r)| matches!(r, Row::Refused(r) if r.code == "circle")).count();
-    assert_eq!(circles(&book), 2);
+    record.add_all(leaning.iter().chain(&laters).cloned());
+    let circles =
+        |record: &Record| record.rows().filter(|(_, r)| matches!(r, Verdict::Refused(r) if r.code == "circle")).count();
+    assert_eq!(circles(&record), 2);
 
-    let small: Vec<Said> = (0..MANY).map(|n| m.say(1, vec![first], m.draft().text("note", n.to_string()))).collect();
-    assert_eq!(judged_by_adding(&mut book, small), MANY as u64);
-    assert_eq!(circles(&book), 2, "nobody else is drawn into it");
+    let small: Vec<JudgedChange> =
+        (0..MANY).map(|n| m.say(1, vec![first], m.draft().text("note", n.to_string()))).collect();
+    assert_eq!(judged_by_adding(&mut record, small), MANY as u64);
+    assert_eq!(circles(&record), 2, "nobody else is drawn into it");
 }
 
 #[test]
 fn contested_fields_cost_no_entry_a_second_look() {
-    let (mut m, mut book) = Maker::new(Lane::Passage);
+    let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
-    let contesting: Vec<Said> =
+    let contesting: Vec<JudgedChange> =
         (0..MANY).map(|n| m.say(1 + (n % 5) as u8, vec![first], m.draft().text("seal.1", n.to_string()))).collect();
 
-    assert_eq!(judged_by_adding(&mut book, contesting), MANY as u64);
-    assert_eq!(book.contested(), ["seal.1"]);
+    assert_eq!(judged_by_adding(&mut record, contesting), MANY as u64);
+    assert_eq!(record.contested(), ["seal.1"]);
 }
 
 #[test]
 fn what_waits_is_settled_once_when_what_it_waits_for_comes() {
-    let (mut m, mut book) = Maker::new(Lane::Passage);
+    let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
     // A line that lacks its beginning, and a hundred entries of which each lacks one of its own.
     let missing = m.say(2, vec![first], m.draft().text("note", "missing"));
@@ -134,37 +143,38 @@ fn what_waits_is_settled_once_when_what_it_waits_for_comes() {
         last = said.reference;
         line.push(said);
     }
-    assert_eq!(judged_by_adding(&mut book, line), 0, "they wait");
-    assert_eq!(book.json()["waiting"].as_array().unwrap().len(), MANY);
-    assert_eq!(judged_by_adding(&mut book, [missing]), 1 + MANY as u64);
-    assert!(book.rows().all(|(_, row)| *row == Row::Counts));
+    assert_eq!(judged_by_adding(&mut record, line), 0, "they wait");
+    assert_eq!(record.json()["waiting"].as_array().unwrap().len(), MANY);
+    assert_eq!(judged_by_adding(&mut record, [missing]), 1 + MANY as u64);
+    assert!(record.rows().all(|(_, row)| *row == Verdict::Counts));
 }
 
 #[test]
 fn what_comes_late_is_built_in_once_for_all_that_come_together() {
-    let (mut m, mut book) = Maker::new(Lane::Passage);
+    let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
-    let mut all: Vec<Said> = (0..MANY).map(|n| m.say(2, vec![first], m.draft().text("note", n.to_string()))).collect();
+    let mut all: Vec<JudgedChange> =
+        (0..MANY).map(|n| m.say(2, vec![first], m.draft().text("note", n.to_string()))).collect();
     all.reverse();
-    let before = book.judged();
-    book.add_all(all);
-    let cost = book.judged() - before;
+    let before = record.judged();
+    record.add_all(all);
+    let cost = record.judged() - before;
     assert!(cost <= 2 + MANY as u64, "{cost}");
 }
 
 #[test]
 fn gate_events_are_folded_in_one_walk() {
     let asked = |pairs: usize| {
-        let (mut m, mut book) = Maker::new(Lane::Passage);
+        let (mut m, mut record) = Maker::new(Lane::Passage);
         let mut last = m.first.reference;
         for n in 0..pairs {
             let read = n.to_string();
             let said = m.say(1, vec![last], Passage::on().gate_in("G1", &read).gate_out("G2", &read));
             last = said.reference;
-            book.add(said);
+            record.add(said);
         }
-        assert_eq!(book.judged(), 1 + pairs as u64);
-        let (state, asked) = fold(&book);
+        assert_eq!(record.judged(), 1 + pairs as u64);
+        let (state, asked) = fold(&record);
         assert_eq!(state.line(), "EXITED FORCED_EXIT");
         asked
     };
@@ -182,7 +192,7 @@ fn releases_and_results_are_folded_in_one_walk() {
         QuarantineHold::on().event("result.amended", members)
     };
     let asked = |rounds: usize| {
-        let (mut m, mut book) = Maker::new(Lane::Hold);
+        let (mut m, mut record) = Maker::new(Lane::Hold);
         let placed = m.first.reference.event_id(0);
         let mut last = m.first.reference;
         for _ in 0..rounds {
@@ -190,12 +200,12 @@ fn releases_and_results_are_folded_in_one_walk() {
             for draft in [result("unsatisfactory"), result("satisfactory"), release] {
                 let said = m.say(1, vec![last], draft);
                 last = said.reference;
-                book.add(said);
+                record.add(said);
             }
         }
-        assert_eq!(book.judged(), 1 + 3 * rounds as u64);
-        assert_eq!(state(&book).name, "RELEASED", "the last release knows of all that speaks against it");
-        fold(&book).1
+        assert_eq!(record.judged(), 1 + 3 * rounds as u64);
+        assert_eq!(state(&record).name, "RELEASED", "the last release knows of all that speaks against it");
+        fold(&record).1
     };
 
     let few = asked(60);

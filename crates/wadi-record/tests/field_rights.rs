@@ -10,12 +10,12 @@ use wadi_record::*;
 const GUARDED: &str = "guarded_field";
 
 /// What became of one put: the code under which it was refused, if it was.
-fn refused(book: &Book, entry: &Said) -> Vec<&'static str> {
-    book.refused_puts().filter(|p| p.entry == entry.reference).map(|p| p.refusal.code).collect()
+fn refused(record: &Record, entry: &JudgedChange) -> Vec<&'static str> {
+    record.refused_puts().filter(|p| p.entry == entry.reference).map(|p| p.refusal.code).collect()
 }
 
 /// A truck that a camera read and a clerk let in, whom nobody has registered.
-fn truck(trb: &mut Desk) -> (Said, Said, RecordId) {
+fn truck(trb: &mut Desk) -> (JudgedChange, JudgedChange, RecordId) {
     let first = trb.device("ANPR-1", None, &[], Passage::announce("in").plate("11-A-12345", "IQ"));
     let id = RecordId::of_first(&first.reference);
     let gate_in = Passage::on().gate_in("G1", "R1").text("container.1", "CSQU3054383");
@@ -29,11 +29,11 @@ fn a_camera_and_a_clerk_capture_a_truck_as_ever() {
     let (first, admitted, id) = truck(&mut trb);
     let trailer = Passage::on().text("trailer.plate", "12-B-1");
     let more = trb.say("stranger", Some(id), &[admitted.reference], trailer);
-    let book = build(&[&first, &admitted, &more]);
-    assert_eq!(book.refused_puts().count(), 0);
-    assert_eq!(book.text("vehicle.plate").as_deref(), Some("11A12345"));
-    assert_eq!(book.text("container.1").as_deref(), Some("CSQU3054383"));
-    assert_eq!(book.text("trailer.plate").as_deref(), Some("12-B-1"));
+    let record = build(&[&first, &admitted, &more]);
+    assert_eq!(record.refused_puts().count(), 0);
+    assert_eq!(record.text("vehicle.plate").as_deref(), Some("11A12345"));
+    assert_eq!(record.text("container.1").as_deref(), Some("CSQU3054383"));
+    assert_eq!(record.text("trailer.plate").as_deref(), Some("12-B-1"));
 
     // A clerk corrects what a camera misread, as long as nothing came of it yet.
     let early = trb.say("stranger", Some(id), &[first.reference], Passage::on().plate("11-A-12346", "IQ"));
@@ -52,36 +52,36 @@ fn who_let_a_truck_in_does_not_change_what_it_is_known_by() {
         trb.say_as(("of-port", "PORT", ""), Some(id), &shown, other()),
         trb.say("of-vet", Some(id), &shown, other()),
         trb.say("stranger", Some(id), &shown, Passage::on().clear("container.1").clear("vehicle.plate")),
-        // On an old screen: what its log said before, its node knew.
+        // On an old view: what its log said before, its node knew.
         trb.say("stranger", Some(id), &[first.reference], other()),
     ];
     let counts: Vec<bool> = puts.iter().map(|p| refused(&build(&[&first, &admitted, p]), p).is_empty()).collect();
     assert_eq!(counts, [false, false, true, false, false, false]);
 
     // What was refused is kept, shown with its reason, and moves nothing: neither field nor what the truck is found by.
-    let book = build(&[&first, &admitted, &puts[0]]);
-    assert_eq!(refused(&book, &puts[0]), [GUARDED; 2]);
-    assert_eq!(book.text("vehicle.plate").as_deref(), Some("11A12345"));
-    assert!(terms(&book).contains(&("plate".into(), "11A12345".into())));
-    assert!(state(&book).flags.contains("REFUSED_ACTS"));
-    let json = book.json();
+    let record = build(&[&first, &admitted, &puts[0]]);
+    assert_eq!(refused(&record, &puts[0]), [GUARDED; 2]);
+    assert_eq!(record.text("vehicle.plate").as_deref(), Some("11A12345"));
+    assert!(terms(&record).contains(&("plate".into(), "11A12345".into())));
+    assert!(state(&record).flags.contains("REFUSED_ACTS"));
+    let json = record.json();
     let shown: Vec<_> = json["refused_fields"].as_array().unwrap().iter().map(|p| (&p["field"], &p["code"])).collect();
     assert_eq!(shown, [(&json!("vehicle.plate"), &json!(GUARDED)), (&json!("vehicle.plate_raw"), &json!(GUARDED))]);
-    let blame = book.blame_json();
+    let blame = record.blame_json();
     let last = blame["vehicle.plate"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["refused"]["code"], &last["stands"]), (&json!(GUARDED), &json!(false)));
     // The country, which nothing rests on, counts all the same.
-    assert_eq!(book.row(&puts[0].reference).unwrap().1, &Row::Counts);
+    assert_eq!(record.row(&puts[0].reference).unwrap().1, &Verdict::Counts);
     // Where nothing else is in it the entry itself does not count.
     let alone = build(&[&first, &admitted, &puts[4]]);
-    assert!(matches!(alone.row(&puts[4].reference).unwrap().1, Row::Refused(r) if r.code == GUARDED));
+    assert!(matches!(alone.row(&puts[4].reference).unwrap().1, Verdict::Refused(r) if r.code == GUARDED));
 
     // Whoever writes it is told, and nothing is written.
-    let book = build(&[&first, &admitted]);
-    let before = view(&book);
-    assert!(matches!(book.objection_to(&puts[0]), Some(Objection::Refused(r)) if r.code == GUARDED));
-    assert_eq!(book.objection_to(&puts[2]), None);
-    assert_eq!(view(&book), before);
+    let record = build(&[&first, &admitted]);
+    let before = view(&record);
+    assert!(matches!(record.objection_to(&puts[0]), Some(Objection::Refused(r)) if r.code == GUARDED));
+    assert_eq!(record.objection_to(&puts[2]), None);
+    assert_eq!(view(&record), before);
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn a_hold_is_described_by_its_owner() {
         (hub.say("of-hub", Some(id), &shown, away()), true),
     ];
     for (act, counts) in &acts {
-        let book = build(&[&first, act]);
-        assert_eq!(refused(&book, act).is_empty(), *counts, "{}", act.common.officer);
-        assert_eq!(book.text("target.term").is_none(), *counts);
+        let record = build(&[&first, act]);
+        assert_eq!(refused(&record, act).is_empty(), *counts, "{}", act.common.officer);
+        assert_eq!(record.text("target.term").is_none(), *counts);
     }
 
     // What the commission placed, its own and security's officers at the hub describe.
@@ -157,9 +157,9 @@ fn what_was_assessed_is_changed_by_customs_officers_alone() {
     let cheaper = || CustomsEntry::on().int("invoice_minor", 1).text("goods.2.hs_code", "0207.14");
     for (who, counts) in [(("clerk", "CUS", ""), false), (("", "", "IMPORT-1"), false), (("of-cus", "CUS", ""), true)] {
         let act = man.say_as(who, Some(id), &[assessed.reference], cheaper());
-        let book = build(&[rows[0], rows[1], rows[2], &act]);
-        assert_eq!(refused(&book, &act).is_empty(), counts, "{who:?}");
-        assert_eq!(book.field("invoice_minor"), Some(Field::Settled(Value::Int(if counts { 1 } else { 600 }))));
+        let record = build(&[rows[0], rows[1], rows[2], &act]);
+        assert_eq!(refused(&record, &act).is_empty(), counts, "{who:?}");
+        assert_eq!(record.field("invoice_minor"), Some(Field::Settled(Value::Int(if counts { 1 } else { 600 }))));
     }
 }
 
@@ -183,8 +183,8 @@ fn a_hold_that_a_machines_alarm_began_is_adjudicated_and_released() {
     let by_customs = trb.say("of-cus", Some(id), &[adjudicated.reference], release.clone());
     assert!(state(&build(&[&first, &adjudicated, &by_customs])).is_open(), "and not by others");
     let done = trb.say("of-rad", Some(id), &[adjudicated.reference], release);
-    let book = build(&[&first, &adjudicated, &done]);
-    assert_eq!(state(&book).name, "RELEASED");
+    let record = build(&[&first, &adjudicated, &done]);
+    assert_eq!(state(&record).name, "RELEASED");
 
     // With a placement of an officer's in it, an alarm is evidence and no second hold.
     let placed = QuarantineHold::place(HoldType::Radiological, "Law 99/1980").event("rad.alarm", json!({"lane": 1}));
@@ -196,8 +196,10 @@ fn a_hold_that_a_machines_alarm_began_is_adjudicated_and_released() {
 fn one_function_tells_what_is_held_now_and_then() {
     let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
     let mut hub = desk(2, "HUB", Role::Hub, Lane::Hold, "QAM");
-    let at =
-        |said: Said, at_ms: i64| Said { common: Common { happened_ms: Some(at_ms), ..said.common.clone() }, ..said };
+    let at = |said: JudgedChange, at_ms: i64| JudgedChange {
+        common: Common { happened_ms: Some(at_ms), ..said.common.clone() },
+        ..said
+    };
     let first = at(qam.say("of-vet", None, &[], QuarantineHold::place(HoldType::Veterinary, "law")), 100);
     let id = RecordId::of_first(&first.reference);
     let placed = first.reference.event_id(0);
@@ -213,16 +215,16 @@ fn one_function_tells_what_is_held_now_and_then() {
     let amended = result("result.amended", "unsatisfactory");
     let amended = at(hub.say("of-vet", Some(id), &[good.reference], amended), 400);
 
-    let held = |book: &Book| [50, 100, 299, 300, 399, 400].map(|ms| held_at(&book.json(), ms));
+    let held = |record: &Record| [50, 100, 299, 300, 399, 400].map(|ms| held_at(&record.json(), ms));
     let open = build(&[&first, &good]);
     assert_eq!((held_now(&open.json()), held(&open)), (true, [false, true, true, true, true, true]));
     let released = build(&[&first, &good, &done]);
     assert_eq!((held_now(&released.json()), held(&released)), (false, [false, true, true, false, false, false]));
     let reopened = build(&[&first, &good, &done, &amended]);
     assert_eq!((held_now(&reopened.json()), held(&reopened)), (true, [false, true, true, false, false, true]));
-    for book in [&open, &released, &reopened] {
-        assert_eq!(state(book).is_open(), held_now(&book.json()), "fold and projection tell the same");
-        assert!((50..450).all(|ms| held_at(&book.json(), ms) == holds(book).iter().any(|p| p.held_at(ms))));
+    for record in [&open, &released, &reopened] {
+        assert_eq!(state(record).is_open(), held_now(&record.json()), "fold and projection tell the same");
+        assert!((50..450).all(|ms| held_at(&record.json(), ms) == holds(record).iter().any(|p| p.held_at(ms))));
     }
 
     // Goods destroyed are held no more; a hold placed by somebody who did not know stays.
@@ -230,10 +232,10 @@ fn one_function_tells_what_is_held_now_and_then() {
     let rejected = qam.say("of-vet", Some(id), &[first.reference], rejected);
     let destroyed = QuarantineHold::on().event("destroyed", json!({"method": "burnt", "witness": "w"}));
     let destroyed = at(qam.say("of-vet", Some(id), &[rejected.reference], destroyed), 500);
-    let book = build(&[&first, &rejected, &destroyed]);
-    assert_eq!((held_now(&book.json()), state(&book).name), (false, "DESTROYED"));
+    let record = build(&[&first, &rejected, &destroyed]);
+    assert_eq!((held_now(&record.json()), state(&record).name), (false, "DESTROYED"));
     let second = QuarantineHold::place(HoldType::Veterinary, "order 7");
     let second = at(hub.say("of-hub", Some(id), &[first.reference], second), 450);
-    let book = build(&[&first, &rejected, &destroyed, &second]);
-    assert!(held_now(&book.json()) && held_at(&book.json(), 600));
+    let record = build(&[&first, &rejected, &destroyed, &second]);
+    assert!(held_now(&record.json()) && held_at(&record.json(), 600));
 }

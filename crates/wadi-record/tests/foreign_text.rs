@@ -37,8 +37,8 @@ proptest! {
         let mut first = site.say("of-port", None, &[], Draft::new(kind).text("note", "n"));
         first.change.puts = vec![wadi_log::Put { key: field, value: Value::Text(text) }];
         first.common.wall_ms = number;
-        let book = build(&[&first]);
-        let _ = (book.json(), book.blame_json(), terms(&book), state(&book).line());
+        let record = build(&[&first]);
+        let _ = (record.json(), record.blame_json(), terms(&record), state(&record).line());
     }
 
     #[test]
@@ -64,8 +64,8 @@ proptest! {
         let mut second = site.say("of-port", Some(id), &[first.reference], Draft::new(kind).text("note", "m"));
         second.common.wall_ms = times.1;
         second.change.events = first.change.events.clone();
-        let book = build(&[&first, &second]);
-        let json = book.json();
-        let _ = (book.blame_json(), terms(&book), state(&book).line(), held_at(&json, number), held_now(&json));
+        let record = build(&[&first, &second]);
+        let json = record.json();
+        let _ = (record.blame_json(), terms(&record), state(&record).line(), held_at(&json, number), held_now(&json));
     }
 }

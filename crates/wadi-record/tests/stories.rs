@@ -8,7 +8,7 @@ use wadi_log::*;
 use wadi_record::*;
 
 /// A veterinary hold at Al-Qaem, placed at the site.
-fn vet_hold() -> (Desk, Desk, Said, RecordId, String) {
+fn vet_hold() -> (Desk, Desk, JudgedChange, RecordId, String) {
     let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
     let hub = desk(2, "HUB", Role::Hub, Lane::Hold, "QAM");
     let first = qam.say("of-vet", None, &[], QuarantineHold::place(HoldType::Veterinary, "Law 32/2013"));
@@ -31,7 +31,7 @@ fn a_hold_is_released_by_its_owner_on_an_attested_result_with_a_second_officer()
     let release = QuarantineHold::release(std::slice::from_ref(&placed), "of-vet-2");
     let done = qam.say("of-vet", Some(id), &[result.reference], release.clone());
     assert_eq!(state(&build(&[&first, &result, &done])).name, "RELEASED");
-    // Without the result on the screen, by the wrong department, alone, or by somebody unknown: kept, and ignored.
+    // Without the result on the view, by the wrong department, alone, or by somebody unknown: kept, and ignored.
     for (officer, second, seen, code) in [
         ("of-vet", "of-vet-2", first.reference, "no_attested_result"),
         ("of-cus", "of-cus-2", result.reference, "no_authority"),
@@ -41,11 +41,11 @@ fn a_hold_is_released_by_its_owner_on_an_attested_result_with_a_second_officer()
     ] {
         let draft = QuarantineHold::release(std::slice::from_ref(&placed), second);
         let refused = qam.say(officer, Some(id), &[seen], draft);
-        let book = build(&[&first, &result, &refused]);
-        let event = book.events().find(|e| e.kind() == "released").unwrap();
+        let record = build(&[&first, &result, &refused]);
+        let event = record.events().find(|e| e.kind() == "released").unwrap();
         assert_eq!(event.refusal.as_ref().unwrap().code, code);
-        assert!(state(&book).is_open());
-        assert!(state(&book).flags.contains("RELEASE_REFUSED"));
+        assert!(state(&record).is_open());
+        assert!(state(&record).flags.contains("RELEASE_REFUSED"));
     }
 }
 
@@ -70,13 +70,13 @@ fn a_hold_that_a_release_did_not_name_stays_open() {
     let second = hub.say("of-hub", Some(id), &[first.reference], security);
     let release = QuarantineHold::release(&[placed], "of-vet-2");
     let done = qam.say("of-vet", Some(id), &[result.reference], release);
-    let book = build(&[&first, &result, &second, &done]);
-    assert_eq!(state(&book).open_holds, [second.reference.event_id(0)]);
+    let record = build(&[&first, &result, &second, &done]);
+    assert_eq!(state(&record).open_holds, [second.reference.event_id(0)]);
     // Naming it without having seen it clears nothing.
     let both = QuarantineHold::release(&[first.reference.event_id(0), second.reference.event_id(0)], "of-vet-2");
     let blind = qam.say("of-vet", Some(id), &[result.reference], both);
-    let book = build(&[&first, &result, &second, &blind]);
-    assert_eq!(state(&book).open_holds.len(), 2);
+    let record = build(&[&first, &result, &second, &blind]);
+    assert_eq!(state(&record).open_holds.len(), 2);
 }
 
 #[test]
@@ -87,9 +87,9 @@ fn a_release_is_reopened_by_a_result_it_did_not_know() {
     let amended = QuarantineHold::on()
         .event("result.amended", json!({"sample": "S1", "result": "FMD", "outcome": "unsatisfactory"}));
     let amended = hub.say("of-vet", Some(id), &[result.reference], amended);
-    let book = build(&[&first, &result, &done, &amended]);
-    assert_eq!(state(&book).name, "RECALLED");
-    assert!(state(&book).is_open());
+    let record = build(&[&first, &result, &done, &amended]);
+    assert_eq!(state(&record).name, "RECALLED");
+    assert!(state(&record).is_open());
 }
 
 #[test]
@@ -100,18 +100,18 @@ fn two_officers_of_one_node_who_did_not_see_each_other_contest() {
     let hs = |code: &str| CustomsEntry::on().text("goods.1.hs_code", code);
     let a = man.say("of-cus", Some(id), &[first.reference], hs("0803.90"));
     let b = man.say("of-cus-2", Some(id), &[first.reference], hs("0207.14"));
-    let book = build(&[&first, &a, &b]);
-    let Some(Field::Contested(claims)) = book.field("goods.1.hs_code") else { panic!("not contested") };
+    let record = build(&[&first, &a, &b]);
+    let Some(Field::Contested(claims)) = record.field("goods.1.hs_code") else { panic!("not contested") };
     assert_eq!(claims.iter().map(|c| c.officer.as_str()).collect::<Vec<_>>(), ["of-cus", "of-cus-2"]);
-    assert_eq!(book.heads().len(), 1, "one log is one line: its second entry follows its first");
+    assert_eq!(record.heads().len(), 1, "one log is one line: its second entry follows its first");
     // While it is contested the entry is not assessed; settled, it is.
-    let early = man.say("of-cus", Some(id), &book.heads(), CustomsEntry::assess(5_000, "IQD"));
-    let book = build(&[&first, &a, &b, &early]);
-    assert_eq!(state(&book).name, "STORED");
-    let settle = man.say("of-cus-2", Some(id), &book.heads(), hs("0803.90"));
-    let book = build(&[&first, &a, &b, &early, &settle]);
-    assert_eq!(book.field("goods.1.hs_code"), Some(Field::Settled(Value::Text("0803.90".into()))));
-    let late = man.say("of-cus", Some(id), &book.heads(), CustomsEntry::assess(5_000, "IQD"));
+    let early = man.say("of-cus", Some(id), &record.heads(), CustomsEntry::assess(5_000, "IQD"));
+    let record = build(&[&first, &a, &b, &early]);
+    assert_eq!(state(&record).name, "STORED");
+    let settle = man.say("of-cus-2", Some(id), &record.heads(), hs("0803.90"));
+    let record = build(&[&first, &a, &b, &early, &settle]);
+    assert_eq!(record.field("goods.1.hs_code"), Some(Field::Settled(Value::Text("0803.90".into()))));
+    let late = man.say("of-cus", Some(id), &record.heads(), CustomsEntry::assess(5_000, "IQD"));
     assert_eq!(state(&build(&[&first, &a, &b, &early, &settle, &late])).name, "ASSESSED");
 }
 
@@ -135,14 +135,14 @@ fn a_handed_over_record_takes_the_other_crossings_acts_and_no_others() {
     let first = trb.say("of-port", None, &[], Passage::announce("in").plate("11-A-123", "IQ"));
     let id = RecordId::of_first(&first.reference);
     let early = qam.say("of-port", Some(id), &[first.reference], Passage::on().gate_out("G9", "R1"));
-    let book = build(&[&first, &early]);
-    assert!(matches!(book.row(&early.reference).unwrap().1, Row::Refused(r) if r.code == "foreign_crossing"));
-    assert_eq!(state(&book).name, "ANNOUNCED");
+    let record = build(&[&first, &early]);
+    assert!(matches!(record.row(&early.reference).unwrap().1, Verdict::Refused(r) if r.code == "foreign_crossing"));
+    assert_eq!(state(&record).name, "ANNOUNCED");
     let over = trb.say("of-port", Some(id), &[first.reference], Passage::on().hand_over("QAM", "bridge closed"));
     let out = qam.say("of-port", Some(id), &[over.reference], Passage::on().gate_out("G9", "R1"));
-    let book = build(&[&first, &early, &over, &out]);
-    assert_eq!(state(&book).name, "EXITED");
-    assert!(state(&book).flags.contains("FORCED_EXIT"));
+    let record = build(&[&first, &early, &over, &out]);
+    assert_eq!(state(&record).name, "EXITED");
+    assert!(state(&record).flags.contains("FORCED_EXIT"));
 }
 
 #[test]
@@ -150,14 +150,14 @@ fn past_a_cut_an_entry_may_restrict_and_never_release() {
     let (mut qam, _, first, id, placed) = vet_hold();
     let result = qam.say("of-vet", Some(id), &[first.reference], good_result());
     let mut done = qam.say("of-vet", Some(id), &[result.reference], QuarantineHold::release(&[placed], "of-vet-2"));
-    done.verdict = Verdict::Quarantined;
-    let book = build(&[&first, &result, &done]);
-    assert!(state(&book).is_open(), "a captured node's release past its cut clears nothing");
+    done.verdict = LogVerdict::Quarantined;
+    let record = build(&[&first, &result, &done]);
+    assert!(state(&record).is_open(), "a captured node's release past its cut clears nothing");
     let mut other = first.clone();
-    other.verdict = Verdict::Quarantined;
-    let book = build(&[&other]);
-    assert_eq!(state(&book).open_holds.len(), 1, "its hold past the cut still holds");
-    assert!(book.field("type").is_none(), "and its document stays empty");
+    other.verdict = LogVerdict::Quarantined;
+    let record = build(&[&other]);
+    assert_eq!(state(&record).open_holds.len(), 1, "its hold past the cut still holds");
+    assert!(record.field("type").is_none(), "and its document stays empty");
 }
 
 #[test]
@@ -168,11 +168,14 @@ fn what_a_newer_version_says_is_kept_merged_and_shown_as_unknown() {
     first.change.puts.sort_by(|a, b| a.key.cmp(&b.key));
     first.change.events.push(r#"{"drone":"D1","type":"drone.seen"}"#.into());
     first.change.events.push("not json".into());
-    let book = build(&[&first]);
-    assert_eq!(book.json()["fields"]["drone.height_m"], 40);
-    let events: Vec<_> = book.events().map(|e| (e.kind().to_string(), e.json()["known"].clone())).collect();
+    let record = build(&[&first]);
+    assert_eq!(record.json()["fields"]["drone.height_m"], 40);
+    let events: Vec<_> = record.events().map(|e| (e.kind().to_string(), e.json()["known"].clone())).collect();
     assert!(events.contains(&("drone.seen".into(), false.into())));
-    assert_eq!(book.events().find(|e| e.kind().is_empty()).unwrap().refusal.as_ref().unwrap().code, "malformed_event");
+    assert_eq!(
+        record.events().find(|e| e.kind().is_empty()).unwrap().refusal.as_ref().unwrap().code,
+        "malformed_event"
+    );
 }
 
 #[test]
@@ -182,13 +185,13 @@ fn a_record_reads_as_of_any_entry() {
     let id = RecordId::of_first(&first.reference);
     let second =
         rab.say("of-port", Some(id), &[first.reference], Passage::on().text("note", "two").gate_in("G1", "R1"));
-    let book = build(&[&first, &second]);
-    let then = book.as_of(&[first.reference]).unwrap();
+    let record = build(&[&first, &second]);
+    let then = record.as_of(&[first.reference]).unwrap();
     assert_eq!(then.text("note").as_deref(), Some("one"));
     assert_eq!(state(&then).name, "ANNOUNCED");
-    assert_eq!(view(&book.as_of(&[second.reference]).unwrap()), view(&book));
-    assert_eq!(view(&book.at_time(0).unwrap()), view(&then));
-    assert!(book.save().len() > 10);
+    assert_eq!(view(&record.as_of(&[second.reference]).unwrap()), view(&record));
+    assert_eq!(view(&record.at_time(0).unwrap()), view(&then));
+    assert!(record.save().len() > 10);
 }
 
 mod laws {
@@ -197,7 +200,7 @@ mod laws {
 
     /// A random history: four nodes (two of them the record's crossing, one the hub, one foreign), fresh and stale
     /// screens, fields and events, some entries past a cut.
-    fn history(r: &mut StdRng) -> Vec<Said> {
+    fn history(r: &mut StdRng) -> Vec<JudgedChange> {
         let lane = [Lane::Passage, Lane::Hold, Lane::Customs][r.random_range(0..3)];
         let mut desks = [
             desk(1, "TRB", Role::Crossing, lane, "TRB"),
@@ -214,22 +217,22 @@ mod laws {
         let id = RecordId::of_first(&rows[0].reference);
         for _ in 0..r.random_range(1..24) {
             let who = r.random_range(0..4);
-            let mut screen: Vec<Reference> =
+            let mut view: Vec<Reference> =
                 (0..r.random_range(1..4)).map(|_| rows[r.random_range(0..rows.len())].reference).collect();
-            screen.sort();
-            screen.dedup();
+            view.sort();
+            view.dedup();
             let officer = OFFICERS[r.random_range(0..OFFICERS.len())].0;
             let draft = draft(lane, &rows, r);
-            let mut said = desks[who].say(officer, Some(id), &screen, draft);
+            let mut said = desks[who].say(officer, Some(id), &view, draft);
             if r.random_bool(0.1) {
-                said.verdict = Verdict::Quarantined;
+                said.verdict = LogVerdict::Quarantined;
             }
             rows.push(said);
         }
         rows
     }
 
-    fn draft(lane: Lane, rows: &[Said], r: &mut StdRng) -> Draft {
+    fn draft(lane: Lane, rows: &[JudgedChange], r: &mut StdRng) -> Draft {
         let n = r.random_range(0..3).to_string();
         let held = rows[0].reference.event_id(0);
         match (lane, r.random_range(0..6)) {
@@ -270,25 +273,25 @@ mod laws {
             let id = afresh.id();
             contested += usize::from(!afresh.contested().is_empty());
             for _ in 0..4 {
-                let mut order: Vec<&Said> = rows.iter().collect();
+                let mut order: Vec<&JudgedChange> = rows.iter().collect();
                 order.shuffle(&mut r);
-                let mut book: Option<Book> = None;
+                let mut record: Option<Record> = None;
                 for (n, said) in order.iter().enumerate() {
-                    match &mut book {
-                        None => book = Book::build(id, [(*said).clone()]),
+                    match &mut record {
+                        None => record = Record::build(id, [(*said).clone()]),
                         Some(b) => b.add((*said).clone()),
                     }
                     if r.random_bool(0.2) {
-                        book.as_mut().unwrap().add(order[r.random_range(0..=n)].clone()); // duplicates
+                        record.as_mut().unwrap().add(order[r.random_range(0..=n)].clone()); // duplicates
                     }
                     if r.random_bool(0.1) {
                         // A partial record equals one built afresh of the same part.
-                        let part = Book::build(id, order[..=n].iter().map(|s| (*s).clone())).unwrap();
-                        assert_eq!(view(book.as_ref().unwrap()), view(&part), "WADI_SEED={seed}");
-                        waited += part.rows().filter(|(_, r)| matches!(r, Row::Waits(_))).count();
+                        let part = Record::build(id, order[..=n].iter().map(|s| (*s).clone())).unwrap();
+                        assert_eq!(view(record.as_ref().unwrap()), view(&part), "WADI_SEED={seed}");
+                        waited += part.rows().filter(|(_, r)| matches!(r, Verdict::Waits(_))).count();
                     }
                 }
-                assert_eq!(view(&book.unwrap()), view(&afresh), "WADI_SEED={seed}");
+                assert_eq!(view(&record.unwrap()), view(&afresh), "WADI_SEED={seed}");
             }
         }
         assert!(seeds().count() == 1 || contested > 50 && waited > 200, "too tame: {contested} {waited}");
@@ -299,19 +302,19 @@ mod laws {
         for seed in seeds() {
             let mut r = StdRng::seed_from_u64(seed);
             let rows = history(&mut r);
-            let mut book = build(&rows.iter().collect::<Vec<_>>());
+            let mut record = build(&rows.iter().collect::<Vec<_>>());
             let mut changed = rows.clone();
             for said in &mut changed {
                 if r.random_bool(0.3) {
                     said.verdict = match said.verdict {
-                        Verdict::Counts => Verdict::Quarantined,
-                        Verdict::Quarantined => Verdict::Counts,
+                        LogVerdict::Counts => LogVerdict::Quarantined,
+                        LogVerdict::Quarantined => LogVerdict::Counts,
                     };
-                    book.add(said.clone());
+                    record.add(said.clone());
                 }
             }
             let afresh = build(&changed.iter().collect::<Vec<_>>());
-            assert_eq!(view(&book), view(&afresh), "WADI_SEED={seed}");
+            assert_eq!(view(&record), view(&afresh), "WADI_SEED={seed}");
         }
     }
 
@@ -328,8 +331,8 @@ mod laws {
                     *event = String::from_utf8(bytes).unwrap();
                 }
             }
-            let book = build(&rows.iter().collect::<Vec<_>>());
-            let _ = (book.json(), state(&book), terms(&book));
+            let record = build(&rows.iter().collect::<Vec<_>>());
+            let _ = (record.json(), state(&record), terms(&record));
         }
     }
 }

@@ -16,7 +16,7 @@ const PROOFS_BYTES: usize = 64 * 1024;
 
 /// The search for the first position at which two holders differ.
 #[derive(Debug)]
-pub(crate) struct Hunt {
+pub(crate) struct ForkSearch {
     pub(crate) equal: u64,
     pub(crate) differ: u64,
     pub(crate) mine: Option<BTreeMap<u64, Hash>>,
@@ -25,7 +25,7 @@ pub(crate) struct Hunt {
     pub(crate) their_branch: Option<Branch>,
 }
 
-impl Hunt {
+impl ForkSearch {
     pub(crate) fn new(differ: u64, theirs: Option<BTreeMap<u64, Hash>>) -> Box<Self> {
         Box::new(Self { equal: 0, differ, mine: None, theirs, my_branch: None, their_branch: None })
     }
@@ -49,12 +49,12 @@ impl Session {
     }
 
     /// One step of the search: narrows the stretch between the largest size known equal and the smallest known to differ.
-    pub(crate) fn hunt(&mut self, log: LogId, out: &mut Vec<Output>) {
+    pub(crate) fn fork_search(&mut self, log: LogId, out: &mut Vec<Output>) {
         let Some(link) = self.logs.get_mut(&log) else { return };
-        let Some(hunt) = &mut link.hunt else { return };
-        if let (Some(mine), Some(theirs)) = (&hunt.mine, &hunt.theirs) {
+        let Some(fork_search) = &mut link.fork_search else { return };
+        if let (Some(mine), Some(theirs)) = (&fork_search.mine, &fork_search.theirs) {
             let mut compared = false;
-            let (mut equal, mut differ) = (hunt.equal, hunt.differ);
+            let (mut equal, mut differ) = (fork_search.equal, fork_search.differ);
             for (size, root) in theirs.range(equal + 1..=differ) {
                 match mine.get(size) {
                     Some(own) if own == root => (equal, compared) = (*size, true),
@@ -65,27 +65,27 @@ impl Session {
                     None => {}
                 }
             }
-            (hunt.equal, hunt.differ) = (equal, differ);
-            (hunt.mine, hunt.theirs) = (None, None);
-            if hunt.equal == hunt.differ {
+            (fork_search.equal, fork_search.differ) = (equal, differ);
+            (fork_search.mine, fork_search.theirs) = (None, None);
+            if fork_search.equal == fork_search.differ {
                 // What they hold is a prefix of what is held here.
-                link.hunt = None;
+                link.fork_search = None;
                 link.checked = true;
                 self.pump(out);
                 return;
             }
             if !compared {
                 // The peer does not answer what was asked: the log rests for this session.
-                link.hunt = None;
+                link.fork_search = None;
                 link.stuck = true;
                 refuse(out, log.origin(), "fork_unproven", "roots differ, and the peer does not show where");
                 return;
             }
-        } else if hunt.mine.is_some() || hunt.theirs.is_some() {
+        } else if fork_search.mine.is_some() || fork_search.theirs.is_some() {
             return; // the other half is on its way
         }
         link.stuck = true;
-        let (equal, differ) = (hunt.equal, hunt.differ);
+        let (equal, differ) = (fork_search.equal, fork_search.differ);
         if differ - equal == 1 {
             out.push(Output::Send(Message::WantBranch { log, at: equal }));
             out.push(Output::Ask(Query::Branch { log, at: equal, for_peer: false }));
@@ -102,11 +102,11 @@ impl Session {
 
     pub(crate) fn prove(&mut self, log: LogId, out: &mut Vec<Output>) {
         let Some(link) = self.logs.get_mut(&log) else { return };
-        if let Some(Hunt { my_branch: Some(_), their_branch: Some(_), .. }) = link.hunt.as_deref()
-            && let Some(hunt) = link.hunt.take()
-            && let (Some(mine), Some(theirs)) = (hunt.my_branch, hunt.their_branch)
+        if let Some(ForkSearch { my_branch: Some(_), their_branch: Some(_), .. }) = link.fork_search.as_deref()
+            && let Some(fork_search) = link.fork_search.take()
+            && let (Some(mine), Some(theirs)) = (fork_search.my_branch, fork_search.their_branch)
         {
-            let proof = ForkProof::new(hunt.equal, mine, theirs);
+            let proof = ForkProof::new(fork_search.equal, mine, theirs);
             out.push(Output::Send(Message::ForkProofs(vec![proof.clone()])));
             out.push(Output::TakeForks(vec![proof]));
         }

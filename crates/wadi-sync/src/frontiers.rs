@@ -3,9 +3,9 @@
 
 use crate::{
     Session,
-    forks::Hunt,
+    forks::ForkSearch,
     message::{Message, SyncError},
-    session::{LIST_MAX, Link, Output, Query, refuse},
+    session::{LIST_MAX, Output, PeerLog, Query, refuse},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Difference, Folded, Frontier, LogId, NodeId, compare};
@@ -22,7 +22,7 @@ const REMEMBERED_MAX: usize = 4_000;
 
 /// What a frontier message says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Told {
+pub struct FrontierPart {
     /// It answers `Unfold`: all logs of those nodes, closed ones too, are named one by one.
     pub unfolded: bool,
     /// It names only what differs from the frontier that both remember.
@@ -34,7 +34,7 @@ pub struct Told {
 /// What came of a peer's frontier until now.
 #[derive(Debug, Default)]
 pub(crate) struct Partial {
-    told: Told,
+    told: FrontierPart,
     whole: Folded,
     /// Logs of it that are not held here.
     news: usize,
@@ -44,7 +44,7 @@ pub(crate) struct Partial {
 
 impl Session {
     /// Sends a frontier in as many parts as it needs.
-    fn send_frontier(folded: Folded, told: Told, out: &mut Vec<Output>) {
+    fn send_frontier(folded: Folded, told: FrontierPart, out: &mut Vec<Output>) {
         let mut open = folded.open.into_iter().peekable();
         let mut closed = folded.closed;
         loop {
@@ -53,7 +53,7 @@ impl Session {
             // Digests of closed logs go with the last part.
             let closed = if more { BTreeMap::new() } else { std::mem::take(&mut closed) };
             let folded = Folded { open: part, closed };
-            out.push(Output::Send(Message::Frontier { folded, told: Told { more, ..told } }));
+            out.push(Output::Send(Message::Frontier { folded, told: FrontierPart { more, ..told } }));
             if !more {
                 return;
             }
@@ -74,11 +74,11 @@ impl Session {
             let empty = self.mine(&LogId { node: NodeId([0; 16]), ..any_log() });
             open.extend(past.0.keys().filter(|l| !mine.0.contains_key(l)).map(|l| (*l, empty)));
             let folded = Folded { open, closed: BTreeMap::new() };
-            Self::send_frontier(folded, Told { since: true, ..Told::default() }, out);
+            Self::send_frontier(folded, FrontierPart { since: true, ..FrontierPart::default() }, out);
             return;
         }
         let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
-        Self::send_frontier(mine.fold(&closed), Told::default(), out);
+        Self::send_frontier(mine.fold(&closed), FrontierPart::default(), out);
     }
 
     /// Whether both remember the same past: neither has lost what it was told in it.
@@ -96,14 +96,14 @@ impl Session {
     pub(crate) fn recompare(&mut self, frontier: Frontier, out: &mut Vec<Output>) {
         let Some(start) = &mut self.start else { return };
         start.frontier = frontier;
-        self.logs.values_mut().for_each(Link::begin_anew);
+        self.logs.values_mut().for_each(PeerLog::begin_anew);
         self.comparing = Some(BTreeMap::new());
         out.push(Output::Send(Message::Recompare));
         // The peer answers with its own; each compares by itself.
         self.told_frontier = true;
         self.unfolded.clear();
         let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
-        Self::send_frontier(self.visible_frontier().fold(&closed), Told::default(), out);
+        Self::send_frontier(self.visible_frontier().fold(&closed), FrontierPart::default(), out);
     }
 
     /// The peer compares everything once more: its frontier follows.
@@ -111,11 +111,16 @@ impl Session {
         self.told_frontier = false;
         self.peer_remembers = None;
         self.partial = None;
-        self.logs.values_mut().for_each(Link::begin_anew);
+        self.logs.values_mut().for_each(PeerLog::begin_anew);
     }
 
     /// Takes a part of the peer's frontier, and compares when it is the last.
-    pub(crate) fn frontier_part(&mut self, part: Folded, told: Told, out: &mut Vec<Output>) -> Result<(), SyncError> {
+    pub(crate) fn frontier_part(
+        &mut self,
+        part: Folded,
+        told: FrontierPart,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
         let mut partial = self.partial.take().unwrap_or(Partial { told, ..Partial::default() });
         if (partial.told.unfolded, partial.told.since) != (told.unfolded, told.since) {
             return Err(SyncError::BadMessage("parts of two frontiers in turn".into()));
@@ -164,7 +169,7 @@ impl Session {
         }
     }
 
-    fn frontier(&mut self, folded: Folded, told: Told, out: &mut Vec<Output>) {
+    fn frontier(&mut self, folded: Folded, told: FrontierPart, out: &mut Vec<Output>) {
         // A peer that did not know this node before compares, whatever the digests.
         self.tell_frontier(out);
         // Where only changes are told, every log is known by name: nothing is folded.
@@ -229,7 +234,7 @@ impl Session {
                         // Their root has to be mine at that size; the answer is compared with it.
                         let mut roots = BTreeMap::new();
                         roots.insert(theirs.size, theirs.root);
-                        link.hunt = Some(Hunt::new(theirs.size, Some(roots)));
+                        link.fork_search = Some(ForkSearch::new(theirs.size, Some(roots)));
                         out.push(Output::Ask(Query::Roots { log, sizes: vec![theirs.size], for_peer: false }));
                     }
                 }
@@ -238,8 +243,8 @@ impl Session {
                 }
                 Difference::Forked { theirs } => {
                     (link.theirs, link.stuck) = (theirs.size, true);
-                    link.hunt = Some(Hunt::new(theirs.size, None));
-                    self.hunt(log, out);
+                    link.fork_search = Some(ForkSearch::new(theirs.size, None));
+                    self.fork_search(log, out);
                 }
             }
         }
@@ -257,7 +262,7 @@ impl Session {
         let mine = self.visible_frontier();
         let open = mine.0.into_iter().filter(|(l, _)| wanted.contains(&l.node)).collect();
         let folded = Folded { open, closed: BTreeMap::new() };
-        Self::send_frontier(folded, Told { unfolded: true, ..Told::default() }, out);
+        Self::send_frontier(folded, FrontierPart { unfolded: true, ..FrontierPart::default() }, out);
     }
 
     /// What both hold alike now, to be remembered until the next contact; nothing where it is remembered already.
@@ -436,7 +441,7 @@ mod tests {
             });
             named.extend(news);
             let folded = Folded { open: named, closed: BTreeMap::new() };
-            let told = Told { more: part < 99, ..Told::default() };
+            let told = FrontierPart { more: part < 99, ..FrontierPart::default() };
             for output in session.handle(Input::Received(Message::Frontier { folded, told })) {
                 match output {
                     Output::Refuse { code, why, .. } => refused.push((code, why)),
@@ -449,7 +454,7 @@ mod tests {
         assert_eq!(refused.len(), 1);
         assert_eq!(refused[0].0, "frontier_too_long");
         assert!(refused[0].1.starts_with(&format!("{} of the logs", 100 * 1_997 - NEWS_MAX)), "{}", refused[0].1);
-        assert!(std::mem::size_of::<Link>() <= 64, "a log that a peer names takes little");
+        assert!(std::mem::size_of::<PeerLog>() <= 64, "a log that a peer names takes little");
     }
 
     #[test]
@@ -487,7 +492,7 @@ mod tests {
 
         // When everything is compared once more, it may be asked once more.
         answers(Message::Recompare);
-        let frontier = Message::Frontier { folded: Folded::default(), told: Told::default() };
+        let frontier = Message::Frontier { folded: Folded::default(), told: FrontierPart::default() };
         assert_eq!(answers(frontier), 1);
         assert_eq!(answers(Message::Unfold(vec![trb.node()])), 1);
     }

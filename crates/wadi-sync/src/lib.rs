@@ -34,7 +34,7 @@ pub use bundle::{
     BUNDLE_BYTES_MAX, BundleError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter, LogRange, Manifest, Party,
 };
 pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain, fits_frame};
-pub use frontiers::Told;
+pub use frontiers::FrontierPart;
 pub use message::{
     ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, ScopeSum, SyncError, TREE_HASHES_MAX,
     TreeAsk,

@@ -1,6 +1,6 @@
 //! Messages, with their types back. Decoding checks lengths and limits; what a message claims is checked by the session.
 
-use crate::{bounds::count_fields, frontiers::Told, pb};
+use crate::{bounds::count_fields, frontiers::FrontierPart, pb};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -167,7 +167,7 @@ pub enum Message {
     Members(Vec<Enrolment>),
     Frontier {
         folded: Folded,
-        told: Told,
+        told: FrontierPart,
     },
     Unfold(Vec<NodeId>),
     Ack {
@@ -260,7 +260,7 @@ fn ranges_in(ranges: &[pb::Range]) -> Result<Vec<Range>, LogError> {
     ranges.iter().map(|r| Ok(Range { log: LogId::from_slice(&r.log)?, from: r.start, to: r.size })).collect()
 }
 
-fn frontier_out(folded: &Folded, told: Told) -> pb::Frontier {
+fn frontier_out(folded: &Folded, told: FrontierPart) -> pb::Frontier {
     let mut nodes: BTreeMap<NodeId, (BTreeMap<Epoch, Vec<pb::TipOf>>, u64, Vec<u8>)> = BTreeMap::new();
     for (log, tip) in &folded.open {
         nodes.entry(log.node).or_default().0.entry(log.epoch).or_default().push(pb::TipOf {
@@ -506,7 +506,7 @@ impl Message {
             }
             Of::Frontier(f) => Self::Frontier {
                 folded: frontier_in(&f)?,
-                told: Told { unfolded: f.unfolded, since: f.since, more: f.more },
+                told: FrontierPart { unfolded: f.unfolded, since: f.since, more: f.more },
             },
             Of::Unfold(u) => Self::Unfold(u.nodes.iter().map(|n| NodeId::from_slice(n)).collect::<Result<_, _>>()?),
             Of::Ack(a) => Self::Ack {

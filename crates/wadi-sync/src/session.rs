@@ -2,7 +2,7 @@
 
 use crate::{
     codec::{BlockDecoder, BlockEncoder, decode_plain, fits_frame},
-    forks::{Hunt, PROBES},
+    forks::{ForkSearch, PROBES},
     frontiers::Partial,
     message::{Fetched, Message, Range, SCOPES_MAX, ScopeSum, SyncError, TreeAsk},
     visible::{both_may_see, may_take},
@@ -182,7 +182,7 @@ pub enum Output {
 
 /// What is known of one log at the peer.
 #[derive(Debug, Default)]
-pub(crate) struct Link {
+pub(crate) struct PeerLog {
     /// Entries durable at the peer.
     pub(crate) theirs: u64,
     /// Entries sent, acknowledged or not.
@@ -193,13 +193,13 @@ pub(crate) struct Link {
     pub(crate) stuck: bool,
     gaps: u32,
     /// Boxed: hardly any log has one, and a peer may name many logs.
-    pub(crate) hunt: Option<Box<Hunt>>,
+    pub(crate) fork_search: Option<Box<ForkSearch>>,
 }
 
-impl Link {
+impl PeerLog {
     /// Whatever made the log rest is asked anew.
     pub(crate) fn begin_anew(&mut self) {
-        (self.stuck, self.gaps, self.hunt) = (false, 0, None);
+        (self.stuck, self.gaps, self.fork_search) = (false, 0, None);
     }
 }
 
@@ -220,7 +220,7 @@ pub struct Session {
     said: Frontier,
     said_digest: Hash,
     said_members: Hash,
-    pub(crate) logs: BTreeMap<LogId, Link>,
+    pub(crate) logs: BTreeMap<LogId, PeerLog>,
     greeted: bool,
     pub(crate) told_frontier: bool,
     pub(crate) agreed: bool,
@@ -309,7 +309,7 @@ impl Session {
     }
     /// Whether frontiers were compared, and no control entries are known that the peer holds and this node does not.
     pub fn knows_control(&self) -> bool {
-        let behind = |(log, link): (&LogId, &Link)| {
+        let behind = |(log, link): (&LogId, &PeerLog)| {
             log.lane == Lane::Control && !link.stuck && link.theirs > self.mine(log).size
         };
         self.agreed && self.unfolding.is_empty() && !self.logs.iter().any(behind)
@@ -354,7 +354,7 @@ impl Session {
                 let end = to.min(tip.size);
                 link.theirs = link.theirs.max(end);
                 link.sent = link.sent.max(end);
-                link.checked |= link.hunt.is_none();
+                link.checked |= link.fork_search.is_none();
                 let size = tip.size;
                 out.push(Output::Send(Message::Ack {
                     log,
@@ -531,9 +531,9 @@ impl Session {
                 }
             }
             Message::Roots { log, roots } => {
-                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut()) {
-                    hunt.theirs = Some(roots);
-                    self.hunt(log, out);
+                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut()) {
+                    fork_search.theirs = Some(roots);
+                    self.fork_search(log, out);
                 }
             }
             Message::WantBranch { log, at } => {
@@ -542,10 +542,10 @@ impl Session {
                 }
             }
             Message::BranchAt { log, at, branch } => {
-                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut())
-                    && hunt.equal == at
+                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
+                    && fork_search.equal == at
                 {
-                    hunt.their_branch = Some(*branch);
+                    fork_search.their_branch = Some(*branch);
                     self.prove(log, out);
                 }
             }
@@ -687,19 +687,19 @@ impl Session {
                 out.push(Output::Send(Message::Roots { log, roots }));
             }
             (Query::Roots { log, .. }, Answer::Roots(roots)) => {
-                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut()) {
-                    hunt.mine = Some(roots);
-                    self.hunt(log, out);
+                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut()) {
+                    fork_search.mine = Some(roots);
+                    self.fork_search(log, out);
                 }
             }
             (Query::Branch { log, at, for_peer: true }, Answer::Branch(Some(branch))) => {
                 out.push(Output::Send(Message::BranchAt { log, at, branch: Box::new(branch) }));
             }
             (Query::Branch { log, at, .. }, Answer::Branch(Some(branch))) => {
-                if let Some(hunt) = self.logs.get_mut(&log).and_then(|l| l.hunt.as_mut())
-                    && hunt.equal == at
+                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
+                    && fork_search.equal == at
                 {
-                    hunt.my_branch = Some(branch);
+                    fork_search.my_branch = Some(branch);
                     self.prove(log, out);
                 }
             }
@@ -756,7 +756,7 @@ impl Session {
                 continue;
             }
             let from = match self.logs.get(log) {
-                Some(l) if l.stuck || l.hunt.is_some() || (!l.checked && visible) => continue,
+                Some(l) if l.stuck || l.fork_search.is_some() || (!l.checked && visible) => continue,
                 // A carried block is sent only when the one before it is durable at the neighbour.
                 Some(l) if !visible && l.sent > carried.unwrap_or(0) => continue,
                 Some(l) if visible => l.sent,
@@ -825,7 +825,7 @@ impl Session {
         if refused == RETRY {
             if let Some(link) = self.logs.get_mut(&log)
                 && link.gaps < GAPS_MAX
-                && link.hunt.is_none()
+                && link.fork_search.is_none()
             {
                 let held = size.min(link.sent);
                 (link.theirs, link.sent, link.stuck) = (held, held, false);

@@ -15,12 +15,12 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wadi_log::{
-    Block, Body, Change, Common, Crossing, Enrolment, Entry, Epoch, Folded, Hash, Lane, LogId, LogKey, Peaks, RecordId,
-    Reference, Role, Verdict, VerifiedBlock, verify_block,
+    Block, Body, Change, Common, Crossing, Enrolment, Entry, Epoch, Folded, Hash, Lane, LogId, LogKey, LogVerdict,
+    Peaks, RecordId, Reference, Role, VerifiedBlock, verify_block,
 };
 use wadi_node::{Arriving, Leaving, Node, run_link};
 use wadi_reconcile::{Dossier, Facts, reconcile};
-use wadi_record::{Author, Book, Draft, Judge, Passage, Said, state, terms};
+use wadi_record::{Author, Draft, Judge, JudgedChange, Passage, Record, state, terms};
 use wadi_store::{Batch, PostgresStore, RecordFilter, RecordRow, SqliteStore, Store, TemporaryServer};
 use wadi_sync::{BlockDecoder, BlockEncoder, Message};
 
@@ -284,24 +284,31 @@ async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Res
     let author =
         Author { node: site.key.node(), name: "trb".into(), role: Role::Crossing, crossing: site.enrolment.crossing };
     let judge = Judge { author, policy: Default::default(), officers: Default::default() };
-    let mut said: BTreeMap<RecordId, Vec<Said>> = BTreeMap::new();
+    let mut said: BTreeMap<RecordId, Vec<JudgedChange>> = BTreeMap::new();
     for entry in verified.iter().flat_map(VerifiedBlock::entries) {
         let Some(Entry { common, body: Body::Change(change) }) = entry.entry() else { continue };
         let reference = entry.reference();
         let id = change.record.unwrap_or_else(|| RecordId::of_first(&reference));
         let (common, change, judge) = (common.clone(), change.clone(), judge.clone());
-        said.entry(id).or_default().push(Said { reference, common, change, verdict: Verdict::Counts, judge });
+        said.entry(id).or_default().push(JudgedChange {
+            reference,
+            common,
+            change,
+            verdict: LogVerdict::Counts,
+            judge,
+        });
     }
     let began = Instant::now();
-    let books: Vec<Book> = said.into_iter().filter_map(|(id, rows)| Book::build(id, rows)).collect();
+    let records: Vec<Record> = said.into_iter().filter_map(|(id, rows)| Record::build(id, rows)).collect();
     let derive = us(began);
     let began = Instant::now();
     let mut bytes = 0;
-    for book in &books {
-        bytes += state(book).line().len() + book.json().to_string().len() + terms(book).len() + book.digest().len();
+    for record in &records {
+        bytes +=
+            state(record).line().len() + record.json().to_string().len() + terms(record).len() + record.digest().len();
     }
     let project = us(began);
-    if bytes == 0 || books.len() != STAGE_RECORDS {
+    if bytes == 0 || records.len() != STAGE_RECORDS {
         return Err(Failure::new("bench", "the stages measured nothing"));
     }
     // The rows as the hub came to them, into an empty store: what of the time is the engine's.

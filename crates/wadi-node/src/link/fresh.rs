@@ -1,7 +1,7 @@
 //! Keeps the time fresh on a link: what the peer's clock shows, the hub's word, and heads that name it.
 
 use super::{Arriving, Link};
-use crate::{desk::Work, hub_time::How};
+use crate::{hub_time::How, sequencer::Command};
 use wadi_log::{Lane, LogId, Role};
 use wadi_sync::{Input, Message};
 
@@ -16,7 +16,7 @@ impl Link<'_> {
         self.node.time.shows(self.peer, time_s);
         if self.session.peer().is_some_and(|p| p.role == Role::Hub) {
             self.node.time.is_shown(log);
-            self.node.put(Work::HubTime(self.peer, time_s, How::Live)).await;
+            self.node.put(Command::HubTime(self.peer, time_s, How::Live)).await;
         }
     }
 
@@ -36,7 +36,7 @@ impl Link<'_> {
             return;
         }
         if self.node.time.refresh_due() {
-            self.node.put(Work::Refresh { at_once: false }).await;
+            self.node.put(Command::Refresh { at_once: false }).await;
         } else if self.node.time.ask_due()
             && let Some(log) = self.own_head()
         {

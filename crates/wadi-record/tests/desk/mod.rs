@@ -39,13 +39,25 @@ pub const OFFICERS: [(&str, Department, bool); 10] = [
 
 impl Desk {
     /// Says something as an officer; a stranger is of PORT.
-    pub fn say(&mut self, officer: &str, record: Option<RecordId>, based_on: &[Reference], draft: Draft) -> Said {
+    pub fn say(
+        &mut self,
+        officer: &str,
+        record: Option<RecordId>,
+        based_on: &[Reference],
+        draft: Draft,
+    ) -> JudgedChange {
         let department = OFFICERS.iter().find(|o| o.0 == officer).map_or("PORT", |o| o.1.code());
         self.say_as((officer, department, ""), record, based_on, draft)
     }
 
     /// Says something as a device, with nobody beside it.
-    pub fn device(&mut self, device: &str, record: Option<RecordId>, based_on: &[Reference], draft: Draft) -> Said {
+    pub fn device(
+        &mut self,
+        device: &str,
+        record: Option<RecordId>,
+        based_on: &[Reference],
+        draft: Draft,
+    ) -> JudgedChange {
         self.say_as(("", "", device), record, based_on, draft)
     }
 
@@ -56,7 +68,7 @@ impl Desk {
         record: Option<RecordId>,
         based_on: &[Reference],
         draft: Draft,
-    ) -> Said {
+    ) -> JudgedChange {
         let (puts, events) = draft.check().unwrap();
         let mut based_on = based_on.to_vec();
         based_on.sort();
@@ -81,17 +93,17 @@ impl Desk {
             policy: Arc::new(Policy::default()),
             officers: Arc::new(officers.collect::<BTreeMap<_, _>>()),
         };
-        Said { reference, common, change, verdict: Verdict::Counts, judge }
+        JudgedChange { reference, common, change, verdict: LogVerdict::Counts, judge }
     }
 }
 
 /// What a record shows.
-pub fn view(book: &Book) -> (String, String, [u8; 32]) {
-    (book.json().to_string(), state(book).line(), book.digest())
+pub fn view(record: &Record) -> (String, String, [u8; 32]) {
+    (record.json().to_string(), state(record).line(), record.digest())
 }
 
 /// The record of these entries.
-pub fn build(rows: &[&Said]) -> Book {
+pub fn build(rows: &[&JudgedChange]) -> Record {
     let id = RecordId::of_first(&rows.iter().find(|r| r.change.record.is_none()).unwrap().reference);
-    Book::build(id, rows.iter().map(|r| (*r).clone())).unwrap()
+    Record::build(id, rows.iter().map(|r| (*r).clone())).unwrap()
 }

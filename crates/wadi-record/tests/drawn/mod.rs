@@ -4,9 +4,11 @@
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{
-    Change, Common, Crossing, Epoch, Hash, Lane, LogId, NodeId, Put, RecordId, Reference, Role, Value, Verdict,
+    Change, Common, Crossing, Epoch, Hash, Lane, LogId, LogVerdict, NodeId, Put, RecordId, Reference, Role, Value,
 };
-use wadi_record::{Author, Book, Department, Field, Judge, Officer, Policy, Row, Said, read_saved, state, terms};
+use wadi_record::{
+    Author, Department, Field, Judge, JudgedChange, Officer, Policy, Record, Verdict, read_saved, state, terms,
+};
 
 /// Choices out of bytes; the first one of each kind where they have run out.
 struct Choices<'a> {
@@ -32,7 +34,7 @@ pub struct Drawn {
     /// The record.
     pub id: RecordId,
     /// What comes, and whether somebody looks at the record then.
-    pub steps: Vec<(Said, bool)>,
+    pub steps: Vec<(JudgedChange, bool)>,
 }
 
 struct Place {
@@ -59,11 +61,11 @@ pub fn drawn(bytes: &[u8]) -> Drawn {
     let id = RecordId::of_first(&places[first].reference);
 
     let judges = judges();
-    let mut entries: Vec<Said> = Vec::new();
+    let mut entries: Vec<JudgedChange> = Vec::new();
     for (n, place) in places.iter().enumerate() {
         let said = entry(&mut c, lane, &places, n, place, (n != first).then_some(id));
         let judge = judges[if c.one_in(8) { 1 } else { 0 }].clone();
-        entries.push(Said { judge: Judge { author: authors[place.log].1.clone(), ..judge }, ..said });
+        entries.push(JudgedChange { judge: Judge { author: authors[place.log].1.clone(), ..judge }, ..said });
     }
     // Here and there a first entry that never comes.
     if entries.len() > 1 && c.one_in(12) {
@@ -132,7 +134,14 @@ fn based_on(c: &mut Choices<'_>, places: &[Place], own: usize) -> Vec<Reference>
     out
 }
 
-fn entry(c: &mut Choices<'_>, lane: Lane, places: &[Place], n: usize, place: &Place, record: Option<RecordId>) -> Said {
+fn entry(
+    c: &mut Choices<'_>,
+    lane: Lane,
+    places: &[Place],
+    n: usize,
+    place: &Place,
+    record: Option<RecordId>,
+) -> JudgedChange {
     // Here and there another first entry, or one that is based on something all the same.
     let is_first = record.is_none() || c.one_in(24);
     let based_on = if is_first && !c.one_in(8) { Vec::new() } else { based_on(c, places, n) };
@@ -161,11 +170,11 @@ fn entry(c: &mut Choices<'_>, lane: Lane, places: &[Place], n: usize, place: &Pl
         puts: puts(c, lane),
         events: (0..c.of(&[0, 1, 1, 1, 2])).map(|_| event(c, lane, places)).collect(),
     };
-    Said { reference: place.reference, common, change, verdict: verdict(c), judge: judges()[0].clone() }
+    JudgedChange { reference: place.reference, common, change, verdict: verdict(c), judge: judges()[0].clone() }
 }
 
-fn verdict(c: &mut Choices<'_>) -> Verdict {
-    if c.one_in(6) { Verdict::Quarantined } else { Verdict::Counts }
+fn verdict(c: &mut Choices<'_>) -> LogVerdict {
+    if c.one_in(6) { LogVerdict::Quarantined } else { LogVerdict::Counts }
 }
 
 fn puts(c: &mut Choices<'_>, lane: Lane) -> Vec<Put> {
@@ -238,12 +247,12 @@ fn judges() -> [Judge; 2] {
 }
 
 /// An order of arrival, with repeats, cuts, admissions and officers who turn out to be others.
-fn steps(c: &mut Choices<'_>, mut entries: Vec<Said>, judges: &[Judge; 2]) -> Vec<(Said, bool)> {
+fn steps(c: &mut Choices<'_>, mut entries: Vec<JudgedChange>, judges: &[Judge; 2]) -> Vec<(JudgedChange, bool)> {
     for n in (1..entries.len()).rev() {
         entries.swap(n, c.below(n + 1));
     }
 
-    let mut steps: Vec<(Said, bool)> = Vec::new();
+    let mut steps: Vec<(JudgedChange, bool)> = Vec::new();
     for said in entries {
         steps.push((said, !c.one_in(3)));
         if !c.one_in(4) {
@@ -253,7 +262,7 @@ fn steps(c: &mut Choices<'_>, mut entries: Vec<Said>, judges: &[Judge; 2]) -> Ve
         match c.below(3) {
             0 => {}
             1 => again.judge.officers = c.of(&[0, 1].map(|n| &judges[n].officers)).clone(),
-            _ => again.verdict = if c.one_in(2) { Verdict::Counts } else { Verdict::Quarantined },
+            _ => again.verdict = if c.one_in(2) { LogVerdict::Counts } else { LogVerdict::Quarantined },
         }
         steps.push((again, !c.one_in(3)));
     }
@@ -261,29 +270,29 @@ fn steps(c: &mut Choices<'_>, mut entries: Vec<Said>, judges: &[Judge; 2]) -> Ve
 }
 
 /// Everything that a record shows.
-pub fn shown(book: &Book) -> Vec<String> {
-    let rows = book.rows().map(|(said, row)| format!("{} {row:?}", said.reference)).collect::<Vec<_>>().join("\n");
+pub fn shown(record: &Record) -> Vec<String> {
+    let rows = record.rows().map(|(said, row)| format!("{} {row:?}", said.reference)).collect::<Vec<_>>().join("\n");
     vec![
-        book.json().to_string(),
-        state(book).line(),
-        format!("{:?}", book.digest()),
+        record.json().to_string(),
+        state(record).line(),
+        format!("{:?}", record.digest()),
         rows,
-        book.blame_json().to_string(),
-        format!("{:?}", terms(book)),
+        record.blame_json().to_string(),
+        format!("{:?}", terms(record)),
     ]
 }
 
 /// Holds what the saved document says, read by Automerge, against what the record says of its fields.
-pub fn check_saved(book: &Book) {
-    let saved = read_saved(&book.save()).expect("a saved document reads");
-    assert_eq!(saved.digest, book.digest());
+pub fn check_saved(record: &Record) {
+    let saved = read_saved(&record.save()).expect("a saved document reads");
+    assert_eq!(saved.digest, record.digest());
     let mut names: Vec<&String> = saved.values.keys().filter(|k| !k.starts_with("ev.")).collect();
     names.sort();
-    assert_eq!(names, book.field_names().iter().collect::<Vec<_>>());
+    assert_eq!(names, record.field_names().iter().collect::<Vec<_>>());
 
     for name in names {
         let mut values = saved.values[name].clone();
-        match book.field(name).expect("it was put") {
+        match record.field(name).expect("it was put") {
             Field::Settled(value) => assert!(values.iter().all(|v| *v == value), "{name}: {values:?} is {value:?}"),
             Field::Contested(claims) => {
                 let mut claimed: Vec<Value> = claims.into_iter().map(|c| c.value).collect();
@@ -315,36 +324,36 @@ pub struct Met {
 /// Adds the entries one by one and holds the record against one built of the same entries whole.
 pub fn add_equals_build(bytes: &[u8], met: &mut Met) {
     let Drawn { id, steps } = drawn(bytes);
-    let mut rows: BTreeMap<Reference, Said> = BTreeMap::new();
-    let mut book: Option<Book> = None;
+    let mut rows: BTreeMap<Reference, JudgedChange> = BTreeMap::new();
+    let mut record: Option<Record> = None;
     for (said, looks) in steps {
         rows.insert(said.reference, said.clone());
-        match &mut book {
-            None => book = Book::build(id, [said]),
-            Some(book) => book.add(said),
+        match &mut record {
+            None => record = Record::build(id, [said]),
+            Some(record) => record.add(said),
         }
         if looks {
-            book.as_ref().expect("it has an entry").heads();
+            record.as_ref().expect("it has an entry").heads();
         }
     }
 
-    let book = book.expect("there is an entry");
-    let whole = Book::build(id, rows.into_values()).expect("there is an entry");
-    assert_eq!(shown(&book), shown(&whole));
+    let record = record.expect("there is an entry");
+    let whole = Record::build(id, rows.into_values()).expect("there is an entry");
+    assert_eq!(shown(&record), shown(&whole));
     if bytes.first().is_some_and(|b| b % 8 == 0) {
-        check_saved(&book);
+        check_saved(&record);
         check_saved(&whole);
     }
 
     let circles = whole.rows().filter_map(|(_, row)| match row {
-        Row::Refused(r) if r.code == "circle" => Some(r.why.contains("lean on each other")),
+        Verdict::Refused(r) if r.code == "circle" => Some(r.why.contains("lean on each other")),
         _ => None,
     });
     for is_leaning in circles {
         met.leaning += usize::from(is_leaning);
         met.own_later += usize::from(!is_leaning);
     }
-    met.waiting += whole.rows().filter(|(_, row)| matches!(row, Row::Waits(_))).count();
+    met.waiting += whole.rows().filter(|(_, row)| matches!(row, Verdict::Waits(_))).count();
     met.contested += usize::from(!whole.contested().is_empty());
     met.refused_puts += whole.refused_puts().count();
     met.without_first += usize::from(whole.first().is_none());

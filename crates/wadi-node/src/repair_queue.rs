@@ -39,13 +39,13 @@ pub(crate) struct Want {
 
 /// The list.
 #[derive(Debug, Default)]
-pub(crate) struct Wants {
+pub(crate) struct RepairQueue {
     all: BTreeMap<(LogId, Hash), Want>,
     /// How often another branch became its log: what was read of a log before that may be of another tree since.
     switches: u64,
 }
 
-impl Wants {
+impl RepairQueue {
     /// Adds ranges of a tree; those wanted already are wanted once.
     pub(crate) fn add(&mut self, signed: SignedCheckpoint, why: Why, ranges: &[(u64, u64)]) {
         let key = (signed.checkpoint.log, signed.checkpoint.root);
@@ -173,7 +173,7 @@ mod tests {
         let root = Hash([9; 32]);
         let signed = key.sign(Checkpoint { log, size: 100, root, hub_time_s: 0, logs: vec![] });
         let (one, other, now) = (NodeId([1; 16]), NodeId([2; 16]), Instant::now());
-        let mut wants = Wants::default();
+        let mut wants = RepairQueue::default();
         wants.add(signed.clone(), Why::Mend, &[(10, 20), (40, 41)]);
         wants.add(signed, Why::Mend, &[(20, 25)]);
         assert_eq!(wants.missing()[&log], [(10, 25), (40, 41)]);
@@ -201,7 +201,7 @@ mod tests {
         let head = |lane, n: u8| {
             key.sign(Checkpoint { log: log(lane), size: 100, root: Hash([n; 32]), hub_time_s: 0, logs: vec![] })
         };
-        let mut wants = Wants::default();
+        let mut wants = RepairQueue::default();
         wants.add(head(Lane::Passage, 1), Why::Mend, &[(10, 20)]);
         wants.add(head(Lane::Passage, 2), Why::Branch { at: 7 }, &[(7, 100)]);
         wants.add(head(Lane::Hold, 3), Why::Mend, &[(1, 2)]);

@@ -5,11 +5,11 @@ use crate::{
     authority::{Judge, Refusal},
 };
 use serde_json::{Map, Value as Json};
-use wadi_log::{Change, Common, Reference, Value, Verdict};
+use wadi_log::{Change, Common, LogVerdict, Reference, Value};
 
 /// An entry on a record, with the verdict on it and what it is judged by.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Said {
+pub struct JudgedChange {
     /// Where it stands.
     pub reference: Reference,
     /// Who and when.
@@ -17,12 +17,12 @@ pub struct Said {
     /// What.
     pub change: Change,
     /// Whether its log counts that far.
-    pub verdict: Verdict,
+    pub verdict: LogVerdict,
     /// What it is judged by.
     pub judge: Judge,
 }
 
-impl Said {
+impl JudgedChange {
     /// When it happened, as claimed, Unix milliseconds.
     pub fn at_ms(&self) -> i64 {
         self.common.happened_ms.unwrap_or(self.common.wall_ms)
@@ -31,7 +31,7 @@ impl Said {
 
 /// How a row stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Row {
+pub enum Verdict {
     /// It counts and is in the document.
     Counts,
     /// It is kept and does not count.

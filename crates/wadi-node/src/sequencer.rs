@@ -1,7 +1,6 @@
 //! The desk: the one task that changes a node. It keeps in memory what every write and every block needs.
 
 use crate::{
-    book_cache::BookCache,
     clock::Clock,
     error::NodeError,
     history::Account,
@@ -9,11 +8,12 @@ use crate::{
     judging::SeenIndex,
     known_time::KnownTime,
     node::{Event, NodeKeys},
+    record_cache::RecordCache,
+    repair_queue::RepairQueue,
     resync_run::Orders,
-    room::Room,
+    room::DiskBudget,
     suspects::{Suspect, Suspects},
     tasks::Tasks,
-    wants::Wants,
     write::{Write, Written},
 };
 use lru::LruCache;
@@ -43,10 +43,10 @@ const LOAD_ROWS: u32 = 512;
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
 
 /// Something to be done at the desk.
-pub(crate) enum Work {
+pub(crate) enum Command {
     Write(Box<Write>, Reply<Written>),
     Control(Vec<Body>, String, Reply<Vec<Reference>>),
-    Ingest(Block, NodeId, oneshot::Sender<Ingested>),
+    Ingest(Block, NodeId, oneshot::Sender<BlockOutcome>),
     Learn(Vec<Enrolment>, NodeId),
     Forks(Vec<ForkProof>, NodeId),
     Cosigned(Box<SignedCheckpoint>, Cosignature),
@@ -94,7 +94,7 @@ pub(crate) enum Work {
     Stop(oneshot::Sender<()>),
 }
 
-impl Work {
+impl Command {
     /// Bytes of entries that it brings.
     pub(crate) fn entry_bytes(&self) -> usize {
         match self {
@@ -125,7 +125,7 @@ impl Work {
         match self {
             Self::Write(_, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Control(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
-            Self::Ingest(_, _, reply) => drop(reply.send(Ingested::Refused { held: 0, code: error.code().into() })),
+            Self::Ingest(_, _, reply) => drop(reply.send(BlockOutcome::Refused { held: 0, code: error.code().into() })),
             Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
             Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::BeginAnew(_, reply) => drop(reply.send(Err(error.clone().into()))),
@@ -149,19 +149,19 @@ impl Work {
 
 /// What became of a block.
 #[derive(Clone, Debug)]
-pub(crate) enum Ingested {
+pub(crate) enum BlockOutcome {
     Durable { tip: Tip, cosignature: Box<Cosignature> },
     Refused { held: u64, code: String },
 }
 
 /// A log as held.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct LogHead {
     pub(crate) peaks: Peaks,
     pub(crate) checkpoint: Option<SignedCheckpoint>,
 }
 
-pub(crate) struct Desk {
+pub(crate) struct Sequencer {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: NodeKeys,
     pub(crate) me: Enrolment,
@@ -170,9 +170,9 @@ pub(crate) struct Desk {
     pub(crate) frontier: Arc<RwLock<Frontier>>,
     pub(crate) time: Arc<KnownTime>,
     pub(crate) events: broadcast::Sender<Event>,
-    pub(crate) logs: BTreeMap<LogId, Held>,
-    pub(crate) standing: HashMap<LogId, u64>,
-    pub(crate) books: BookCache,
+    pub(crate) logs: BTreeMap<LogId, LogHead>,
+    pub(crate) effective_len: HashMap<LogId, u64>,
+    pub(crate) records: RecordCache,
     pub(crate) seen: LruCache<LogId, Arc<SeenIndex>>,
     pub(crate) policies: HashMap<Reference, Arc<Policy>>,
     pub(crate) default_policy: Arc<Policy>,
@@ -181,12 +181,12 @@ pub(crate) struct Desk {
     pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
-    pub(crate) room: Arc<Room>,
+    pub(crate) room: Arc<DiskBudget>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
     /// When this node cosigned the head that it holds of a log, Unix seconds.
     pub(crate) taken_s: HashMap<LogId, i64>,
-    pub(crate) wants: Arc<Mutex<Wants>>,
+    pub(crate) wants: Arc<Mutex<RepairQueue>>,
     pub(crate) orders: Arc<Mutex<Orders>>,
     /// Entries of other branches that this group brought and that the store does not hold yet.
     pub(crate) side: HashSet<Reference>,
@@ -197,7 +197,7 @@ pub(crate) struct Desk {
     pub(crate) suspects: Arc<Suspects>,
 }
 
-impl Desk {
+impl Sequencer {
     pub(crate) fn node(&self) -> NodeId {
         self.me.node()
     }
@@ -248,17 +248,17 @@ impl Desk {
         self.logs.clear();
         for row in rows {
             self.last_ms = self.last_ms.max(row.grew_ms);
-            self.logs.insert(row.log, Held { peaks: row.peaks, checkpoint: Some(row.checkpoint) });
+            self.logs.insert(row.log, LogHead { peaks: row.peaks, checkpoint: Some(row.checkpoint) });
         }
         *self.control.write().expect("no panic holds it") = control;
-        self.books.clear();
+        self.records.clear();
         self.seen.clear();
-        let before = std::mem::take(&mut self.standing);
+        let before = std::mem::take(&mut self.effective_len);
         self.publish_frontier();
-        self.restand().await?;
-        let all: BTreeSet<LogId> = before.keys().chain(self.standing.keys()).copied().collect();
-        let of = |standing: &HashMap<LogId, u64>, log: &LogId| standing.get(log).copied().unwrap_or(u64::MAX);
-        let moved = all.into_iter().filter(|log| of(&before, log) != of(&self.standing, log)).collect();
+        self.recount().await?;
+        let all: BTreeSet<LogId> = before.keys().chain(self.effective_len.keys()).copied().collect();
+        let of = |effective_len: &HashMap<LogId, u64>, log: &LogId| effective_len.get(log).copied().unwrap_or(u64::MAX);
+        let moved = all.into_iter().filter(|log| of(&before, log) != of(&self.effective_len, log)).collect();
         let last = self.store.local("epoch", &self.node().to_string()).await?;
         let last = match last {
             Some(last) => Some(last),
@@ -306,7 +306,7 @@ impl Desk {
         *self.frontier.write().expect("no panic holds it") = Frontier(tips);
     }
 
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Work>) {
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         let mut group = Vec::new();
         // After an end over a whole group, a second one is to name the one thing that it was.
         let group_max = if self.suspects.careful(TASK) { 1 } else { GROUP_MAX };
@@ -316,7 +316,7 @@ impl Desk {
             let mut work = Vec::new();
             for item in group.drain(..) {
                 match item {
-                    Work::Stop(reply) => stop = Some(reply),
+                    Command::Stop(reply) => stop = Some(reply),
                     other => work.push(other),
                 }
             }

@@ -1,6 +1,6 @@
 //! One record, made of the entries held of it.
 //!
-//! A [`Book`] is a pure function of its rows: in whatever order they come, late verdicts included, the result is equal
+//! A [`Record`] is a pure function of its rows: in whatever order they come, late verdicts included, the result is equal
 //! to building it afresh. An entry whose dependencies are not all there waits, as a row like any other, and holds up
 //! nothing but what is based on it; the rest settles in the order of dependencies and of each log (`graph.rs`).
 //!
@@ -14,14 +14,14 @@ use crate::{
     authority::Refusal,
     document::Put,
     graph::{OWN_LATER, leans_on_own_later},
-    said::{Claim, EventView, Field, RefusedPut, Row, Said},
+    judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict},
     settle::{Rows, Settled},
 };
 use std::{collections::BTreeSet, sync::OnceLock};
 use wadi_log::{Crossing, Lane, RecordId, Reference, Value};
 
 /// One record.
-pub struct Book {
+pub struct Record {
     pub(crate) id: RecordId,
     pub(crate) rows: Rows,
     /// What the rows come to; empty from an addition that moves it until the next look.
@@ -39,17 +39,17 @@ pub enum Objection {
     Waits(Reference),
 }
 
-impl Book {
+impl Record {
     /// Builds a record from all entries held of it. Crossing and lane are those of the log of its first entry; where
     /// that has not come, those of the smallest row.
-    pub fn build(id: RecordId, rows: impl IntoIterator<Item = Said>) -> Option<Self> {
+    pub fn build(id: RecordId, rows: impl IntoIterator<Item = JudgedChange>) -> Option<Self> {
         let rows: Rows = rows.into_iter().map(|r| (r.reference, r)).collect();
         let is_empty = rows.is_empty();
         (!is_empty).then(|| Self { id, rows, settled: OnceLock::new(), judged_before: 0 })
     }
 
     /// Adds an entry. Adding one twice changes nothing.
-    pub fn add(&mut self, said: Said) {
+    pub fn add(&mut self, said: JudgedChange) {
         let added = said.reference;
         if self.rows.get(&added) == Some(&said) {
             return;
@@ -66,7 +66,7 @@ impl Book {
     }
 
     /// Adds entries, of which the order does not matter.
-    pub fn add_all(&mut self, rows: impl IntoIterator<Item = Said>) {
+    pub fn add_all(&mut self, rows: impl IntoIterator<Item = JudgedChange>) {
         rows.into_iter().for_each(|said| self.add(said));
     }
 
@@ -85,9 +85,9 @@ impl Book {
     pub fn objection(&self, entry: &Reference) -> Option<Objection> {
         let settled = self.now();
         match settled.row(entry)? {
-            Row::Refused(refusal) => return Some(Objection::Refused(refusal.clone())),
-            Row::Waits(missing) => return Some(Objection::Waits(*missing)),
-            Row::Counts => {}
+            Verdict::Refused(refusal) => return Some(Objection::Refused(refusal.clone())),
+            Verdict::Waits(missing) => return Some(Objection::Waits(*missing)),
+            Verdict::Counts => {}
         }
 
         let event = settled.events.of(entry).find_map(|e| e.refusal.clone());
@@ -96,7 +96,7 @@ impl Book {
     }
 
     /// Why an entry would not count in full, were it added now. Changes nothing.
-    pub fn objection_to(&self, said: &Said) -> Option<Objection> {
+    pub fn objection_to(&self, said: &JudgedChange) -> Option<Objection> {
         let settled = self.now();
         let Some(first) = settled.first else {
             return Some(Objection::Waits(settled.lacking(said)));
@@ -106,9 +106,9 @@ impl Book {
             return Some(Objection::Waits(settled.lacking(said)));
         }
 
-        let screen = settled.screen(said, circle.is_some());
-        let weighed = settled.weigh(&self.rows, said, &screen, circle);
-        if let Row::Refused(refusal) = weighed.row {
+        let view = settled.author_view(said, circle.is_some());
+        let weighed = settled.weigh(&self.rows, said, &view, circle);
+        if let Verdict::Refused(refusal) = weighed.row {
             return Some(Objection::Refused(refusal));
         }
         let event = weighed.events.into_iter().find_map(|e| e.refusal);
@@ -141,12 +141,12 @@ impl Book {
         self.now().first
     }
     /// All entries held of it.
-    pub fn rows(&self) -> impl Iterator<Item = (&Said, &Row)> {
+    pub fn rows(&self) -> impl Iterator<Item = (&JudgedChange, &Verdict)> {
         let settled = self.now();
         self.rows.values().filter_map(|said| Some((said, settled.row(&said.reference)?)))
     }
     /// How one entry stands.
-    pub fn row(&self, r: &Reference) -> Option<(&Said, &Row)> {
+    pub fn row(&self, r: &Reference) -> Option<(&JudgedChange, &Verdict)> {
         Some((self.rows.get(r)?, self.now().row(r)?))
     }
     /// The entries that no other follows: what a screen that shows all of it is based on.
