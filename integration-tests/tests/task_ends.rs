@@ -5,11 +5,11 @@ use integration_tests::{Site, World};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 
-/// Something that the hub's desk does not survive, in the words of the fault that a debug build can be given.
+/// Something that the hub's sequencer does not survive, in the words of the fault that a debug build can be given.
 const POISON: &str = "POISON-7";
 
 fn tripped() -> Vec<(&'static str, OsString)> {
-    vec![("WADI_TRIP", format!("desk:{POISON}").into())]
+    vec![("WADI_TRIP", format!("sequencer:{POISON}").into())]
 }
 
 fn hold(site: &Site) -> String {
@@ -38,12 +38,12 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
     trb.truck("11-A-00001");
     world.settle(&["hub", "trb", "qam"]);
 
-    // The desk ends over this truck, and the process with it, with a code that tells.
+    // The sequencer ends over this truck, and the process with it, with a code that tells.
     trb.truck(POISON);
     assert_eq!(hub.ended(), Some(1), "the process goes, and its service starts it again");
     let log = std::fs::read_to_string(hub.dir.join("stderr.log")).unwrap();
-    assert!(log.contains("desk ended") && log.contains("[task_ended]"), "{log}");
-    assert_eq!(suspects(hub)["ends"][0]["task"], "desk");
+    assert!(log.contains("sequencer ended") && log.contains("[task_ended]"), "{log}");
+    assert_eq!(suspects(hub)["ends"][0]["task"], "sequencer");
 
     // The service starts it again, with the fault still in it. Where several blocks were suspected, it ends once more.
     for start in 0.. {

@@ -1,4 +1,4 @@
-//! Taking a bundle in: by the road that everything from peers takes, through the desk, once the seal over it is checked.
+//! Taking a bundle in: by the road that everything from peers takes, through the sequencer, once the seal over it is checked.
 //! Importing the same again changes nothing, and what does not follow on what is held waits for the part that brings it.
 
 use crate::{
@@ -15,7 +15,7 @@ use wadi_log::{Block, Enrolment, LogId, RecordId, Reference, Role, leaf_hash};
 use wadi_store::{LocalKey, StoreError};
 use wadi_sync::{BundleError, ExcerptEntry, Frame, Manifest, Message, may_take};
 
-/// Blocks given to the desk and not yet durable: reading stops until they are.
+/// Blocks given to the sequencer and not yet durable: reading stops until they are.
 const INGESTING_MAX: usize = 32;
 /// Logs named in an answer at most; the rest is counted.
 const NAMED_MAX: usize = 1_000;
@@ -75,7 +75,7 @@ pub struct BundleTaken {
 struct Taking<'n> {
     node: &'n Node,
     from: &'n Enrolment,
-    /// How far each log is held, or will be when the desk has done what it was given.
+    /// How far each log is held, or will be when the sequencer has done what it was given.
     reach: BTreeMap<LogId, u64>,
     waiting: BTreeMap<LogId, Waits>,
     /// Logs of which nothing more is taken from this part.
@@ -239,7 +239,7 @@ impl Taking<'_> {
         }
     }
 
-    /// Waits for the block that was given to the desk first.
+    /// Waits for the block that was given to the sequencer first.
     async fn settle(&mut self) -> Result<(), NodeError> {
         let Some((log, reach, to, done)) = self.ingesting.pop_front() else { return Ok(()) };
         match done.await.map_err(|_| NodeError::Stopping)? {

@@ -60,7 +60,7 @@ pub(crate) struct Commit {
     /// Something failed half-way: nothing of this group may be committed.
     pub(crate) broken: Option<StoreError>,
     refresh: bool,
-    /// What is suspected, should the desk end over this commit.
+    /// What is suspected, should the sequencer end over this commit.
     suspects: Vec<Suspect>,
     /// Bytes of entries that peers brought.
     entry_bytes: usize,
@@ -241,7 +241,7 @@ impl Sequencer {
                 Ok(count) => g.done.push(Box::new(move |r| drop(reply.send(r.map(|()| count).map_err(Into::into))))),
                 Err(error) => drop(reply.send(Err(error.into()))),
             },
-            Command::Stop(_) => unreachable!("the desk's loop takes it"),
+            Command::Stop(_) => unreachable!("the sequencer's loop takes it"),
         }
     }
 

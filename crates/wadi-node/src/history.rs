@@ -66,7 +66,7 @@ pub struct History {
     pub fields: Json,
 }
 
-/// What only the desk can tell of a record.
+/// What only the sequencer can tell of a record.
 pub(crate) struct Account {
     stands: BTreeMap<Reference, Json>,
     fields: Json,

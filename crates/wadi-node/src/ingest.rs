@@ -118,8 +118,8 @@ impl Sequencer {
         let reference = verified.reference();
         // Counted by author: whoever writes a thousand such entries fills one row with them.
         let author = reference.log.node.to_string();
-        let refuse = |desk: &Self, g: &mut Commit, e: &LogError| {
-            desk.note(g, author.clone(), e.code(), format!("{reference}: {e}"), peer.to_string());
+        let refuse = |sequencer: &Self, g: &mut Commit, e: &LogError| {
+            sequencer.note(g, author.clone(), e.code(), format!("{reference}: {e}"), peer.to_string());
         };
         let entry = match (verified.reading(), verified.entry()) {
             (Err(error), _) => {

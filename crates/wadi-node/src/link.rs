@@ -1,4 +1,4 @@
-//! Drives one session: carries out what it asks for, against the store and the desk, and passes the rest to the porch.
+//! Drives one session: carries out what it asks for, against the store and the sequencer, and passes the rest to the porch.
 
 mod carried;
 mod fresh;
@@ -29,7 +29,7 @@ use wadi_sync::{Answer, ExcerptEntry, Input, Message, Output, Query, Range, Scop
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
-/// Blocks given to the desk and not yet durable, per session: reading stops until they are.
+/// Blocks given to the sequencer and not yet durable, per session: reading stops until they are.
 const INGESTING_MAX: usize = 32;
 /// Bytes of entries in them: a block of little bytes on the wire may inflate to a megabyte.
 const INGESTING_BYTES_MAX: usize = 2 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! Mending at the desk: entries that come back to their places, and other branches of forked logs, which the one that counts
+//! Mending at the sequencer: entries that come back to their places, and other branches of forked logs, which the one that counts
 //! replaces as the log.
 
 use crate::{

@@ -32,7 +32,7 @@ use wadi_log::{
 };
 use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
 
-/// Things that may wait for the desk; more, and their senders wait.
+/// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
 /// Events kept for a session that is slow to listen; one that falls behind compares frontiers instead.
 const EVENTS_MAX: usize = 1_024;
@@ -129,7 +129,7 @@ pub struct Node {
     pub(crate) bundles: Mutex<VecDeque<Arc<Plan>>>,
     /// What the records came to when status was last asked for, and of which newest change and how many records.
     pub(crate) digests: Mutex<Option<((i64, i64), Vec<Digests>)>>,
-    desk: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    sequencer: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
     scrubber: Mutex<Option<tokio::task::JoinHandle<()>>>,
     runner: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -161,7 +161,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Reads what is stored and starts the desk.
+    /// Reads what is stored and starts the sequencer.
     pub async fn start(start: Start) -> Result<Arc<Self>, NodeError> {
         let Start { keys, me, known, store, clock, scrub: pace, suspects } = start;
         me.verify(&keys.root)?;
@@ -184,7 +184,7 @@ impl Node {
         let scrub_now: Arc<Notify> = Arc::default();
         let tasks: Arc<Tasks> = Arc::default();
         let suspects = Arc::new(suspects);
-        let mut desk = Sequencer {
+        let mut sequencer = Sequencer {
             store: store.clone(),
             keys: keys.clone(),
             me: me.clone(),
@@ -215,16 +215,16 @@ impl Node {
             tasks: tasks.clone(),
             suspects: suspects.clone(),
         };
-        desk.load().await?;
-        desk.recall_time().await?;
-        desk.find_watermarks();
+        sequencer.load().await?;
+        sequencer.recall_time().await?;
+        sequencer.find_watermarks();
         let proofs: Vec<ForkProof> =
-            desk.control.read().expect("no panic holds it").forks().values().cloned().collect();
+            sequencer.control.read().expect("no panic holds it").forks().values().cloned().collect();
         for proof in &proofs {
-            desk.want_branches(proof).await?;
+            sequencer.want_branches(proof).await?;
         }
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
-        let handle = tasks.spawn("desk", desk.run(receiver));
+        let handle = tasks.spawn("sequencer", sequencer.run(receiver));
         let node = Arc::new(Self {
             queue,
             store,
@@ -237,7 +237,7 @@ impl Node {
             peers: Mutex::default(),
             bundles: Mutex::default(),
             digests: Mutex::default(),
-            desk: Mutex::new(Some(handle)),
+            sequencer: Mutex::new(Some(handle)),
             reconciler: Mutex::new(None),
             scrubber: Mutex::new(None),
             runner: Mutex::new(None),
@@ -481,10 +481,10 @@ impl Node {
         let (reply, done) = oneshot::channel();
         let closed = self.queue.send(Command::Stop(reply)).await.is_ok() && done.await.is_ok();
         if !closed {
-            // The desk is gone, and closes nothing any more.
+            // The sequencer is gone, and closes nothing any more.
             self.store.close().await;
         }
-        let handle = self.desk.lock().expect("no panic holds it").take();
+        let handle = self.sequencer.lock().expect("no panic holds it").take();
         if let Some(handle) = handle {
             let _ = handle.await;
         }

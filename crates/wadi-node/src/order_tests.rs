@@ -74,7 +74,7 @@ impl Country {
             suspects: Default::default(),
         };
         let node = Node::start(start).await.unwrap();
-        // Its desk learns of the others once it runs.
+        // Its sequencer learns of the others once it runs.
         let deadline = Instant::now() + Duration::from_secs(60);
         while node.with_control(|c| c.enrolments().count()) < self.members.len() {
             assert!(Instant::now() < deadline, "the members are not learned");

@@ -1,6 +1,6 @@
 //! Reconciling at the hub: it follows the records' changes, makes dossiers of what changed, and keeps the findings.
 //!
-//! A task of its own beside the desk. How far it has come is committed with the findings, so that a crash costs no
+//! A task of its own beside the sequencer. How far it has come is committed with the findings, so that a crash costs no
 //! record its look; a dossier is a pure function of the store, so looking twice changes nothing. Dossiers of many
 //! records are read together, by a bounded number of statements, and each is asked for once. It wakes when a record
 //! changed, when a crossing was heard further, and by itself now and then: time passes, and makes findings firm,

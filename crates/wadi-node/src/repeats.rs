@@ -1,6 +1,6 @@
 //! What a sender gave before: its keys, and the numbers of devices.
 //!
-//! Both are judged at the desk, where writes are ordered, and are kept by the commit that writes what they stand for: of many
+//! Both are judged at the sequencer, where writes are ordered, and are kept by the commit that writes what they stand for: of many
 //! who send one number at once exactly one is accepted, and where the write is refused key and number are free again. Beside
 //! each stands the hash of what was sent. The same again is answered as it was before; something else under the same key or
 //! number is refused by name.

@@ -31,9 +31,9 @@ pub(crate) const SCOPE: &str = "set_aside";
 const AT_ONCE_BYTES: u64 = 512 * 1024 * 1024;
 /// Entries of a part of a larger one, at most: about 100 bytes of memory each.
 const PART_ENTRIES: u64 = 500_000;
-/// Blocks read ahead of the desk.
+/// Blocks read ahead of the sequencer.
 const BLOCKS_AHEAD: usize = 16;
-/// Blocks at the desk at once, to share commits.
+/// Blocks at the sequencer at once, to share commits.
 const IN_FLIGHT: usize = 64;
 /// Keys looked at together.
 const KEYS_AT_ONCE: usize = 256;

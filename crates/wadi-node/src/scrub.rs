@@ -26,7 +26,7 @@ use wadi_store::{Batch, CosignedHead, LogRow, StoreError};
 
 /// Rows read at once.
 pub(crate) const PAGE: u32 = 512;
-/// Records built afresh at once: the desk does other things in between.
+/// Records built afresh at once: the sequencer does other things in between.
 const RECORDS: usize = 32;
 /// Damaged runs named in the status; all of them are asked for.
 pub(crate) const NAMED_MAX: usize = 50;
@@ -631,7 +631,7 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
     row[0]
 }
 
-/// Why the desk did not do it: what passes is nobody's damage. A damaged entry may be that of anything in the same commit: it
+/// Why the sequencer did not do it: what passes is nobody's damage. A damaged entry may be that of anything in the same commit: it
 /// is on its way back, and no reason to give up the database.
 fn of_desk(error: NodeError) -> StoreError {
     match error {

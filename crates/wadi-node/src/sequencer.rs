@@ -1,4 +1,4 @@
-//! The desk: the one task that changes a node. It keeps in memory what every write and every block needs.
+//! The sequencer: the one task that changes a node. It keeps in memory what every write and every block needs.
 
 use crate::{
     clock::Clock,
@@ -31,8 +31,8 @@ use wadi_record::Policy;
 use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
 use wadi_sync::{ExcerptEntry, Fetched};
 
-/// The desk's name among the tasks.
-pub(crate) const TASK: &str = "desk";
+/// The sequencer's name among the tasks.
+pub(crate) const TASK: &str = "sequencer";
 /// Things done in one group, and so in one commit, at most.
 const GROUP_MAX: usize = 256;
 /// Logs whose `Seen` entries are kept in memory.
@@ -42,7 +42,7 @@ const LOAD_ROWS: u32 = 512;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
 
-/// Something to be done at the desk.
+/// Something to be done at the sequencer.
 pub(crate) enum Command {
     Write(Box<Write>, Reply<Written>),
     Control(Vec<Body>, String, Reply<Vec<Reference>>),
@@ -104,7 +104,7 @@ impl Command {
         }
     }
 
-    /// What is suspected, should the desk end over this.
+    /// What is suspected, should the sequencer end over this.
     pub(crate) fn suspect(&self) -> Option<Suspect> {
         match self {
             Self::Ingest(block, _, _) => {

@@ -229,7 +229,7 @@ impl Sequencer {
                     return Some(Command::Ingest(block, peer, reply));
                 }
                 let why = format!(
-                    "entries {}..{} of {} once ended this node's desk",
+                    "entries {}..{} of {} once ended this node's sequencer",
                     block.from,
                     head.size,
                     head.log.origin()
@@ -241,7 +241,7 @@ impl Sequencer {
                 if !self.suspects.has_excerpt(&record) {
                     return Some(Command::Excerpt { record, entries, peer, reply });
                 }
-                let why = format!("an excerpt of {record} once ended this node's desk");
+                let why = format!("an excerpt of {record} once ended this node's sequencer");
                 self.note(g, peer.to_string(), SET_ASIDE, why, peer.to_string());
                 let _ = reply.send(false);
             }
@@ -273,7 +273,7 @@ fn set_aside_error(what: &str) -> NodeError {
     NodeError::Refused {
         code: SET_ASIDE.into(),
         why: format!(
-            "{what} once ended this node's desk; it is set aside until the software is renewed, and nothing was written"
+            "{what} once ended this node's sequencer; it is set aside until the software is renewed, and nothing was written"
         ),
     }
 }
@@ -300,28 +300,28 @@ mod tests {
     fn the_block_that_ended_the_desk_is_set_aside_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let before = Suspects::read(dir.path()).unwrap();
-        before.write(dir.path(), end("desk", vec![Suspect::block(&log(), 4, 9)])).unwrap();
+        before.write(dir.path(), end("sequencer", vec![Suspect::block(&log(), 4, 9)])).unwrap();
 
         let after = Suspects::read(dir.path()).unwrap();
         assert!(after.has_block(&log(), 4, 9) && after.has_block(&log(), 8, 20), "also when it is cut otherwise");
         assert!(!after.has_block(&log(), 0, 4) && !after.has_block(&log(), 9, 20));
         assert!(!after.has_block(&LogId { lane: Lane::Hold, ..log() }, 4, 9));
         assert!(after.alarm().unwrap().contains("entries 4..9 of"));
-        assert!(!after.careful("desk"), "it is known which one it was");
+        assert!(!after.careful("sequencer"), "it is known which one it was");
     }
 
     #[test]
     fn a_group_that_ended_the_desk_is_worked_off_one_by_one_next_time() {
         let dir = tempfile::tempdir().unwrap();
         let two = vec![Suspect::block(&log(), 0, 4), Suspect::block(&log(), 4, 9)];
-        Suspects::default().write(dir.path(), end("desk", two)).unwrap();
+        Suspects::default().write(dir.path(), end("sequencer", two)).unwrap();
 
         let after = Suspects::read(dir.path()).unwrap();
-        assert!(after.careful("desk") && !after.has_block(&log(), 0, 4));
+        assert!(after.careful("sequencer") && !after.has_block(&log(), 0, 4));
 
-        after.write(dir.path(), end("desk", vec![Suspect::block(&log(), 4, 9)])).unwrap();
+        after.write(dir.path(), end("sequencer", vec![Suspect::block(&log(), 4, 9)])).unwrap();
         let third = Suspects::read(dir.path()).unwrap();
-        assert!(third.has_block(&log(), 4, 9) && !third.has_block(&log(), 0, 4) && !third.careful("desk"));
+        assert!(third.has_block(&log(), 4, 9) && !third.has_block(&log(), 0, 4) && !third.careful("sequencer"));
     }
 
     #[test]
@@ -332,10 +332,10 @@ mod tests {
             assert_eq!(known.left_off("scrubber").is_some(), ends >= 3, "after {ends} ends");
             known.write(dir.path(), end("scrubber", vec![])).unwrap();
             let known = Suspects::read(dir.path()).unwrap();
-            known.write(dir.path(), end("desk", vec![])).unwrap();
+            known.write(dir.path(), end("sequencer", vec![])).unwrap();
         }
         let known = Suspects::read(dir.path()).unwrap();
-        assert!(known.left_off("desk").is_none(), "a node without its desk is none");
+        assert!(known.left_off("sequencer").is_none(), "a node without its sequencer is none");
         known.settle(dir.path()).unwrap();
         assert!(Suspects::read(dir.path()).unwrap().left_off("scrubber").is_none());
     }
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn a_renewed_software_tries_everything_again() {
         let dir = tempfile::tempdir().unwrap();
-        Suspects::default().write(dir.path(), end("desk", vec![Suspect::block(&log(), 4, 9)])).unwrap();
+        Suspects::default().write(dir.path(), end("sequencer", vec![Suspect::block(&log(), 4, 9)])).unwrap();
         let path = dir.path().join(FILE);
         let older = std::fs::read_to_string(&path).unwrap().replace(&software(), "0.0.1");
         std::fs::write(&path, older).unwrap();

@@ -131,13 +131,13 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_told_with_what_the_task_was_at() {
         let tasks: Arc<Tasks> = Arc::default();
-        tasks.at("desk", vec![Suspect::Record { record: "a".into() }]);
-        let _ = tasks.spawn("desk", async { panic!("inside a character") }).await;
+        tasks.at("sequencer", vec![Suspect::Record { record: "a".into() }]);
+        let _ = tasks.spawn("sequencer", async { panic!("inside a character") }).await;
 
         let end = tasks.ended().await;
-        assert_eq!((end.task.as_str(), end.at.len()), ("desk", 1));
+        assert_eq!((end.task.as_str(), end.at.len()), ("sequencer", 1));
         assert!(end.why.contains("inside a character"), "{}", end.why);
-        assert!(tasks.troubles().contains_key("desk"), "whoever asks whether the node is ready hears no");
+        assert!(tasks.troubles().contains_key("sequencer"), "whoever asks whether the node is ready hears no");
     }
 
     #[tokio::test]

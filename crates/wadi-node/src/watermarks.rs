@@ -168,7 +168,7 @@ impl Sequencer {
             control.enrolment(node).and_then(|e| e.crossing).map(|c| c.to_string())
         };
         let Some(crossing) = crossing else { return };
-        let of = |desk: &Self| desk.watermarks.read().expect("no panic holds it").get(&crossing).copied();
+        let of = |sequencer: &Self| sequencer.watermarks.read().expect("no panic holds it").get(&crossing).copied();
         let before = of(self);
         self.find_watermarks();
         g.watermark_moved |= of(self) != before;
