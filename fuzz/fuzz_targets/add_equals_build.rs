@@ -1,4 +1,5 @@
-//! Adding entries one by one and building the record whole end in the same record, whatever bytes the entries are made of.
+//! Adding entries one by one and building the record whole end in the same record, whatever bytes
+//! the entries are made of.
 //!
 //! ```text
 //! cargo +nightly fuzz run add_equals_build

@@ -1,4 +1,5 @@
-//! Stories told to real processes: nodes under their own certificates, links that can be pulled, plugs too.
+//! Stories told to real processes: nodes under their own certificates, links that can be pulled,
+//! plugs too.
 
 pub mod network;
 
@@ -28,7 +29,11 @@ pub fn wadi() -> PathBuf {
         path.pop();
     }
     let binary = path.join("wadi");
-    assert!(binary.exists(), "{} is missing: run `cargo build --workspace` first, or ./scripts/test", binary.display());
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo build --workspace` first, or ./scripts/test",
+        binary.display()
+    );
     binary
 }
 
@@ -47,24 +52,36 @@ pub fn run(dir: &Path, arguments: &[&str]) -> Output {
 pub fn run_json(dir: &Path, arguments: &[&str]) -> Value {
     let output = run(dir, &[&["--json"], arguments].concat());
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default()
 }
 
 /// The six crossings' nodes.
 pub const SITES: [&str; 6] = ["wld", "rab", "mun", "man", "trb", "qam"];
 
-/// The commission's papers, made once for all stories of a test binary: two hubs, the six crossings, an observer of
-/// Traibeel's passages, and a crossing and a hub of another CA.
+/// The commission's papers, made once for all stories of a test binary: two hubs, the six
+/// crossings, an observer of Traibeel's passages, and a crossing and a hub of another CA.
 pub fn papers() -> &'static Path {
     static PAPERS: OnceLock<tempfile::TempDir> = OnceLock::new();
     PAPERS
         .get_or_init(|| {
             let dir = tempfile::tempdir().expect("a temporary directory");
             // Opened at once: what a CA's passphrase costs is no part of these stories.
-            let init = |ca: &str| run_json(dir.path(), &["pki", "init", "--work-factor", "10", "--dir", ca]);
+            let init = |ca: &str| {
+                run_json(
+                    dir.path(),
+                    &["pki", "init", "--work-factor", "10", "--dir", ca],
+                )
+            };
             let issue = |ca: &str, arguments: &[&str]| {
-                run_json(dir.path(), &[&["pki", "issue", "--dir", ca], arguments].concat());
+                run_json(
+                    dir.path(),
+                    &[&["pki", "issue", "--dir", ca], arguments].concat(),
+                );
             };
             init("certs");
             issue("certs", &["hub", "--role", "hub"]);
@@ -72,7 +89,10 @@ pub fn papers() -> &'static Path {
             for name in SITES {
                 issue("certs", &[name, "--crossing", &name.to_uppercase()]);
             }
-            issue("certs", &["army", "--role", "observer", "--grant", "passage:TRB"]);
+            issue(
+                "certs",
+                &["army", "--role", "observer", "--grant", "passage:TRB"],
+            );
             init("other");
             issue("other", &["stranger", "--crossing", "TRB"]);
             issue("other", &["elsewhere", "--role", "hub"]);
@@ -101,9 +121,12 @@ impl Cable {
             while let Ok((n, from)) = socket.recv_from(&mut packet) {
                 let flow = flows.entry(from).or_insert_with(|| {
                     let flow = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-                    let (back, answers, flag) = (flow.try_clone(), socket.try_clone(), flag.clone());
+                    let (back, answers, flag) =
+                        (flow.try_clone(), socket.try_clone(), flag.clone());
                     std::thread::spawn(move || {
-                        let (Ok(back), Ok(answers)) = (back, answers) else { return };
+                        let (Ok(back), Ok(answers)) = (back, answers) else {
+                            return;
+                        };
                         let mut packet = [0; 2048];
                         while let Ok((n, _)) = back.recv_from(&mut packet) {
                             if flag.load(Ordering::Relaxed) {
@@ -147,19 +170,28 @@ pub struct World {
 }
 
 fn free_tcp() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port")
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
 }
 
 impl Default for World {
     fn default() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory"), sites: BTreeMap::new() }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+            sites: BTreeMap::new(),
+        }
     }
 }
 
 impl World {
     /// Adds a node with papers of that name, dialling these peers, and starts it.
     pub fn start(&mut self, name: &str, peers: &[(&str, SocketAddr)]) {
-        let from = if name == "stranger" { papers().join("other/nodes") } else { papers().join("certs/nodes") };
+        let from = if name == "stranger" {
+            papers().join("other/nodes")
+        } else {
+            papers().join("certs/nodes")
+        };
         self.start_with(name, &from.join(name), peers);
     }
 
@@ -169,7 +201,8 @@ impl World {
         self.boot(name);
     }
 
-    /// Adds a node with the commission's papers and more lines of configuration; it is started by [`Self::boot`].
+    /// Adds a node with the commission's papers and more lines of configuration; it is started by
+    /// [`Self::boot`].
     pub fn prepare(&mut self, name: &str, peers: &[(&str, SocketAddr)], more: &str) {
         self.place(name, &papers().join("certs/nodes").join(name), peers, more);
     }
@@ -177,10 +210,16 @@ impl World {
     fn place(&mut self, name: &str, papers: &Path, peers: &[(&str, SocketAddr)], more: &str) {
         let dir = self.dir.path().join(name);
         std::fs::create_dir_all(&dir).expect("a directory");
-        let listen = UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port");
+        let listen = UdpSocket::bind("127.0.0.1:0")
+            .and_then(|s| s.local_addr())
+            .expect("a free port");
         let http = free_tcp();
         // Many nodes share this machine's disk.
-        let room = if more.contains("ballast_mib") { "" } else { "ballast_mib = 1\nroom_low_mib = 16\n" };
+        let room = if more.contains("ballast_mib") {
+            ""
+        } else {
+            "ballast_mib = 1\nroom_low_mib = 16\n"
+        };
         let mut text = format!(
             "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{room}{more}\n",
             papers
@@ -189,7 +228,15 @@ impl World {
             text += &format!("[[peer]]\nname = {peer:?}\naddress = \"{address}\"\n");
         }
         std::fs::write(dir.join("node.toml"), text).expect("written");
-        self.sites.insert(name.into(), Site { dir, listen, http, child: Mutex::new(None) });
+        self.sites.insert(
+            name.into(),
+            Site {
+                dir,
+                listen,
+                http,
+                child: Mutex::new(None),
+            },
+        );
     }
 
     /// The directory that all nodes' directories are in.
@@ -212,16 +259,26 @@ impl World {
     /// The same with more in its environment.
     pub fn launch_with(&self, name: &str, env: &[(&str, OsString)]) {
         let path = self.site(name).dir.join("stderr.log");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("a log");
         self.launch_logging_to(name, env, log.into());
     }
 
     /// The same with a log of which nobody reads a line: the reading end is given back.
     pub fn launch_unread(&self, name: &str) -> std::process::ChildStderr {
-        self.launch_logging_to(name, &[], Stdio::piped()).expect("a pipe")
+        self.launch_logging_to(name, &[], Stdio::piped())
+            .expect("a pipe")
     }
 
-    fn launch_logging_to(&self, name: &str, env: &[(&str, OsString)], log: Stdio) -> Option<std::process::ChildStderr> {
+    fn launch_logging_to(
+        &self,
+        name: &str,
+        env: &[(&str, OsString)],
+        log: Stdio,
+    ) -> Option<std::process::ChildStderr> {
         let site = self.site(name);
         let child = Command::new(wadi())
             .args(["node", "run", "--config"])
@@ -239,14 +296,20 @@ impl World {
 
     /// A node.
     pub fn site(&self, name: &str) -> &Site {
-        self.sites.get(name).unwrap_or_else(|| panic!("no site {name}"))
+        self.sites
+            .get(name)
+            .unwrap_or_else(|| panic!("no site {name}"))
     }
 
     /// Waits, bounded, until something holds.
     pub fn wait(&self, what: &str, holds: impl Fn() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds() {
-            assert!(Instant::now() < deadline, "waited {PATIENCE:?} for: {what}\n{}", self.logs());
+            assert!(
+                Instant::now() < deadline,
+                "waited {PATIENCE:?} for: {what}\n{}",
+                self.logs()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -256,28 +319,43 @@ impl World {
             let text = std::fs::read_to_string(s.dir.join("stderr.log")).unwrap_or_default();
             text.lines().rev().take(8).collect::<Vec<_>>().join("\n")
         };
-        let status = |s: &Site| s.get("/v1/sites").map(|v| v.to_string()).unwrap_or_default();
-        self.sites.iter().map(|(n, s)| format!("-- {n}\n{}\n{}\n", tail(s), status(s))).collect()
+        let status = |s: &Site| {
+            s.get("/v1/sites")
+                .map(|v| v.to_string())
+                .unwrap_or_default()
+        };
+        self.sites
+            .iter()
+            .map(|(n, s)| format!("-- {n}\n{}\n{}\n", tail(s), status(s)))
+            .collect()
     }
 
-    /// Waits until these nodes hold the same of every scope that they share, and nothing waits or is unsent. The hub's own
-    /// site days are the hub's alone.
+    /// Waits until these nodes hold the same of every scope that they share, and nothing waits or
+    /// is unsent. The hub's own site days are the hub's alone.
     pub fn settle(&self, names: &[&str]) {
         self.wait(&format!("{names:?} agree"), || {
-            let statuses: Vec<Value> = names.iter().filter_map(|n| self.site(n).get("/v1/sites").ok()).collect();
+            let statuses: Vec<Value> = names
+                .iter()
+                .filter_map(|n| self.site(n).get("/v1/sites").ok())
+                .collect();
             let calm = |s: &Value| s["unsent"] == 0 && s["waiting"] == 0;
-            let of_hub_alone = |scope: &Value| scope["lane"] == "site" && scope["crossing"] == "HUB";
+            let of_hub_alone =
+                |scope: &Value| scope["lane"] == "site" && scope["crossing"] == "HUB";
             let mut scopes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
             for s in &statuses {
                 for scope in s["scopes"].as_array().into_iter().flatten() {
-                    scopes.entry(format!("{} {}", scope["lane"], scope["crossing"])).or_default().push(scope.clone());
+                    scopes
+                        .entry(format!("{} {}", scope["lane"], scope["crossing"]))
+                        .or_default()
+                        .push(scope.clone());
                 }
             }
             statuses.len() == names.len()
                 && statuses.iter().all(calm)
-                && scopes
-                    .values()
-                    .all(|held| (held.len() > 1 || of_hub_alone(&held[0])) && held.windows(2).all(|w| w[0] == w[1]))
+                && scopes.values().all(|held| {
+                    (held.len() > 1 || of_hub_alone(&held[0]))
+                        && held.windows(2).all(|w| w[0] == w[1])
+                })
         });
     }
 }
@@ -290,12 +368,24 @@ impl Site {
 
     /// Its operator's token.
     pub fn token(&self) -> String {
-        std::fs::read_to_string(self.dir.join("operator.token")).unwrap_or_default().trim().into()
+        std::fs::read_to_string(self.dir.join("operator.token"))
+            .unwrap_or_default()
+            .trim()
+            .into()
     }
 
     /// A request under another token, with a key that makes it one write however often it is sent.
-    pub fn post_as(&self, token: &str, key: Option<&str>, path: &str, body: &Value) -> Result<Value, Value> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    pub fn post_as(
+        &self,
+        token: &str,
+        key: Option<&str>,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
         let mut request = agent
             .post(format!("http://{}{path}", self.http))
             .header("authorization", format!("Bearer {token}"))
@@ -303,20 +393,32 @@ impl Site {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let mut response = request.send(body.to_string()).map_err(|e| json!({"code": e.to_string()}))?;
-        let value = serde_json::from_str(&response.body_mut().read_to_string().unwrap_or_default()).unwrap_or_default();
-        if response.status().is_success() { Ok(value) } else { Err(value) }
+        let mut response = request
+            .send(body.to_string())
+            .map_err(|e| json!({"code": e.to_string()}))?;
+        let value = serde_json::from_str(&response.body_mut().read_to_string().unwrap_or_default())
+            .unwrap_or_default();
+        if response.status().is_success() {
+            Ok(value)
+        } else {
+            Err(value)
+        }
     }
 
     /// The first `count` server-sent events of a stream, as their data.
     pub fn listen(&self, path: &str, count: usize) -> Vec<Value> {
         use std::io::{BufRead, BufReader};
-        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
         let request = agent
             .get(format!("http://{}{path}", self.http))
             .header("authorization", format!("Bearer {}", self.token()));
         let mut response = request.call().expect("a stream");
-        let lines = BufReader::new(response.body_mut().as_reader()).lines().map_while(Result::ok);
+        let lines = BufReader::new(response.body_mut().as_reader())
+            .lines()
+            .map_while(Result::ok);
         let data = lines.filter_map(|l| serde_json::from_str(l.strip_prefix("data: ")?).ok());
         data.take(count).collect()
     }
@@ -333,14 +435,27 @@ impl Site {
             None if method == "GET" => agent.get(url).header("authorization", bearer).call(),
             None => agent.delete(url).header("authorization", bearer).call(),
             Some(text) => {
-                let kind = if path == "/v1/imports" { "application/x-ndjson" } else { "application/json" };
-                agent.post(url).header("authorization", bearer).header("content-type", kind).send(text)
+                let kind = if path == "/v1/imports" {
+                    "application/x-ndjson"
+                } else {
+                    "application/json"
+                };
+                agent
+                    .post(url)
+                    .header("authorization", bearer)
+                    .header("content-type", kind)
+                    .send(text)
             }
         };
-        let mut response = sent.map_err(|e| json!({"code": "unreachable", "detail": e.to_string()}))?;
+        let mut response =
+            sent.map_err(|e| json!({"code": "unreachable", "detail": e.to_string()}))?;
         let text = response.body_mut().read_to_string().unwrap_or_default();
         let value: Value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
-        if response.status().is_success() { Ok(value) } else { Err(value) }
+        if response.status().is_success() {
+            Ok(value)
+        } else {
+            Err(value)
+        }
     }
 
     /// GET as the operator; a problem is the error.
@@ -366,7 +481,9 @@ impl Site {
             "fields": {"direction": "in", "vehicle.plate_raw": plate, "purpose": "passengers"},
             "events": [{"type": "gate.in", "gate": "G1", "read": "R1"}],
         });
-        let answer = self.post("/v1/records", &body).unwrap_or_else(|e| panic!("{e}"));
+        let answer = self
+            .post("/v1/records", &body)
+            .unwrap_or_else(|e| panic!("{e}"));
         answer["id"].as_str().expect("an id").to_string()
     }
     /// Says an event on a record.
@@ -375,7 +492,13 @@ impl Site {
         self.post(&format!("/v1/records/{id}/events"), &body)
     }
     /// Puts a field.
-    pub fn set(&self, id: &str, field: &str, value: Value, based_on: Option<&Value>) -> Result<Value, Value> {
+    pub fn set(
+        &self,
+        id: &str,
+        field: &str,
+        value: Value,
+        based_on: Option<&Value>,
+    ) -> Result<Value, Value> {
         let mut body = json!({"officer": "OF-1", "department": "PORT", "fields": {field: value}});
         if let Some(entries) = based_on {
             body["based_on"] = entries.clone();
@@ -389,7 +512,11 @@ impl Site {
     /// Codes of what this node refused.
     pub fn refusals(&self) -> Vec<String> {
         let all = self.get("/v1/refusals").unwrap_or_default();
-        let codes = all["refusals"].as_array().into_iter().flatten().filter_map(|r| r["code"].as_str());
+        let codes = all["refusals"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|r| r["code"].as_str());
         codes.map(String::from).collect()
     }
     /// Pulls the plug: kill -9.
@@ -402,7 +529,9 @@ impl Site {
     /// Whether its process has ended.
     pub fn has_ended(&self) -> bool {
         let mut child = self.child.lock().expect("no panic holds it");
-        child.as_mut().is_none_or(|c| matches!(c.try_wait(), Ok(Some(_))))
+        child
+            .as_mut()
+            .is_none_or(|c| matches!(c.try_wait(), Ok(Some(_))))
     }
     /// Waits until it has ended by itself; its exit code.
     pub fn ended(&self) -> Option<i32> {
@@ -423,7 +552,9 @@ impl Site {
     /// Stops it in order.
     pub fn stop(&self) {
         if let Some(mut child) = self.child.lock().expect("no panic holds it").take() {
-            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            let _ = Command::new("kill")
+                .args(["-TERM", &child.id().to_string()])
+                .status();
             let _ = child.wait();
         }
     }
@@ -437,7 +568,10 @@ impl Drop for Site {
 
 /// A seed, printed so that a failure can be replayed with `WADI_SEED`.
 pub fn seed() -> u64 {
-    let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
+    let seed = std::env::var("WADI_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| rand::rng().random());
     println!("WADI_SEED={seed}");
     seed
 }

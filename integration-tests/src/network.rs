@@ -1,5 +1,6 @@
-//! A country in one process: real nodes on real SQLite, their links made of channels that carry what QUIC would. For gates that
-//! need hundreds of starts, where a process each would cost a second apiece.
+//! A country in one process: real nodes on real SQLite, their links made of channels that carry
+//! what QUIC would. For gates that need hundreds of starts, where a process each would cost a
+//! second apiece.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,9 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use wadi_log::*;
-use wadi_node::{Arriving, Clock, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start, SystemClock, run_link};
+use wadi_node::{
+    Arriving, Clock, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start, SystemClock, run_link,
+};
 use wadi_store::{REBUILD_MARKER, SetAside, SqliteStore, StoreError};
 
 /// The commission and its members.
@@ -26,7 +29,8 @@ fn key(name: &str) -> LogKey {
 }
 
 impl Country {
-    /// A country with these members: name, role and crossing. An observer takes all control, holds and passages.
+    /// A country with these members: name, role and crossing. An observer takes all control, holds
+    /// and passages.
     pub fn of(members: &[(&str, Role, &str)]) -> Self {
         let root = LogKey::from_seed(&[1; 32]);
         let members = members.iter().map(|(name, role, crossing)| {
@@ -53,7 +57,11 @@ impl Country {
             };
             e.issue(&root).expect("an enrolment of plain parts")
         });
-        Self { members: members.collect(), root, dir: tempfile::tempdir().expect("a temporary directory") }
+        Self {
+            members: members.collect(),
+            root,
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        }
     }
 
     /// The key of a member, which a thief may have, too.
@@ -62,7 +70,10 @@ impl Country {
     }
     /// A member's enrolment.
     pub fn member(&self, name: &str) -> &Enrolment {
-        self.members.iter().find(|e| e.name == name).unwrap_or_else(|| panic!("no member {name}"))
+        self.members
+            .iter()
+            .find(|e| e.name == name)
+            .unwrap_or_else(|| panic!("no member {name}"))
     }
     /// The directory of everything.
     pub fn dir(&self) -> &Path {
@@ -75,26 +86,35 @@ impl Country {
 
     /// Starts a member in its directory.
     pub async fn start(&self, name: &str) -> Arc<Node> {
-        self.start_in(name, &self.dir_of(name)).await.unwrap_or_else(|e| panic!("{name}: {e}"))
+        self.start_in(name, &self.dir_of(name))
+            .await
+            .unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
     /// Starts a member in some directory.
     pub async fn start_in(&self, name: &str, dir: &Path) -> Result<Arc<Node>, StoreError> {
         std::fs::create_dir_all(dir).expect("a directory");
         let store = SqliteStore::open(dir, self.member(name).node()).await?;
-        self.start_on(name, store).await.map_err(|e| StoreError::Conflict(e.to_string()))
+        self.start_on(name, store)
+            .await
+            .map_err(|e| StoreError::Conflict(e.to_string()))
     }
 
     /// Starts a member in its directory, with a clock of the story's.
     pub async fn start_with(&self, name: &str, clock: Arc<dyn Clock>) -> Arc<Node> {
         let dir = self.dir_of(name);
         std::fs::create_dir_all(&dir).expect("a directory");
-        let store = SqliteStore::open(&dir, self.member(name).node()).await.expect("a database");
-        self.start_by(name, store, clock).await.unwrap_or_else(|e| panic!("{name}: {e}"))
+        let store = SqliteStore::open(&dir, self.member(name).node())
+            .await
+            .expect("a database");
+        self.start_by(name, store, clock)
+            .await
+            .unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
     async fn start_on(&self, name: &str, store: Arc<SqliteStore>) -> Result<Arc<Node>, NodeError> {
-        self.start_by(name, store, Arc::new(SystemClock::real())).await
+        self.start_by(name, store, Arc::new(SystemClock::real()))
+            .await
     }
 
     async fn start_by(
@@ -104,24 +124,48 @@ impl Country {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Node>, NodeError> {
         let me = self.member(name).clone();
-        let keys = NodeKeys { log_key: key(name), root: RootKey(self.root.public()) };
+        let keys = NodeKeys {
+            log_key: key(name),
+            root: RootKey(self.root.public()),
+        };
         let known = self.members.clone();
-        Node::start(Start { keys, me, known, store, clock, scrub: Default::default(), suspects: Default::default() })
-            .await
+        Node::start(Start {
+            keys,
+            me,
+            known,
+            store,
+            clock,
+            scrub: Default::default(),
+            suspects: Default::default(),
+        })
+        .await
     }
 
-    /// Starts a member as the daemon does, and as it is started again when it ends: what does not read is set aside, what can
-    /// still be read of that is taken back, and after a stop out of order the node's own entries are verified first.
-    pub async fn start_as_daemon(&self, name: &str, dir: &Path, clean: bool) -> Result<Arc<Node>, StoreError> {
+    /// Starts a member as the daemon does, and as it is started again when it ends: what does not
+    /// read is set aside, what can still be read of that is taken back, and after a stop out of
+    /// order the node's own entries are verified first.
+    pub async fn start_as_daemon(
+        &self,
+        name: &str,
+        dir: &Path,
+        clean: bool,
+    ) -> Result<Arc<Node>, StoreError> {
         let mut last = None;
         for start in 0..4 {
             let stamp = format!("start-{start}");
-            let store = SqliteStore::open_or_set_aside(dir, self.member(name).node(), &stamp).await?;
+            let store =
+                SqliteStore::open_or_set_aside(dir, self.member(name).node(), &stamp).await?;
             let error = match self.start_on(name, store.clone()).await {
                 Ok(node) => {
                     node.take_back(SetAside::all(dir)).await;
-                    let verified = if clean { Ok(()) } else { node.verify_own().await };
-                    let Err(error) = verified else { return Ok(node) };
+                    let verified = if clean {
+                        Ok(())
+                    } else {
+                        node.verify_own().await
+                    };
+                    let Err(error) = verified else {
+                        return Ok(node);
+                    };
                     node.stop().await;
                     error
                 }
@@ -139,7 +183,8 @@ impl Country {
     }
 }
 
-/// Has the database set aside at the next start, as a daemon does that finds it damaged while it runs.
+/// Has the database set aside at the next start, as a daemon does that finds it damaged while it
+/// runs.
 pub fn mark_for_rebuild(dir: &Path, why: &str) {
     std::fs::write(dir.join(REBUILD_MARKER), format!("{why}\n")).expect("written");
 }
@@ -197,20 +242,28 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 /// What a node's records come to, by lane and crossing.
 pub async fn scopes(node: &Node) -> BTreeMap<(String, String), ScopeDigest> {
     let status = node.status().await.expect("a status");
-    status.scopes.into_iter().map(|s| ((s.lane.clone(), s.crossing.clone()), s)).collect()
+    status
+        .scopes
+        .into_iter()
+        .map(|s| ((s.lane.clone(), s.crossing.clone()), s))
+        .collect()
 }
 
 /// Whether two nodes hold the same of every lane and crossing that both know.
 pub async fn agree(a: &Node, b: &Node) -> bool {
     let (a, b) = (scopes(a).await, scopes(b).await);
-    a.iter().all(|(key, scope)| b.get(key).is_none_or(|other| other == scope))
+    a.iter()
+        .all(|(key, scope)| b.get(key).is_none_or(|other| other == scope))
 }
 
-/// The entries of a node's database as they lie there, of one node's logs: log, position, leaf and bytes.
+/// The entries of a node's database as they lie there, of one node's logs: log, position, leaf and
+/// bytes.
 pub async fn entries_on_disk(dir: &Path, of: NodeId) -> Vec<(Vec<u8>, i64, Vec<u8>, Vec<u8>)> {
     use sqlx::Connection;
     let path = format!("sqlite://{}?mode=ro", dir.join("node.sqlite").display());
-    let mut conn = sqlx::SqliteConnection::connect(&path).await.expect("the database opens");
+    let mut conn = sqlx::SqliteConnection::connect(&path)
+        .await
+        .expect("the database opens");
     let rows = sqlx::query_as(
         "SELECT log, seq, leaf, bytes FROM entries WHERE substr(log, 1, 16) = ?1 AND main = 1 ORDER BY log, seq",
     )
@@ -233,7 +286,14 @@ pub fn copy_dir(from: &Path, to: &Path) {
 }
 
 /// One gate's line for `scripts/prove`.
-pub fn tell_gate(name: &str, tried: u64, lost: u64, undetected: u64, exits: u64, began: std::time::Instant) {
+pub fn tell_gate(
+    name: &str,
+    tried: u64,
+    lost: u64,
+    undetected: u64,
+    exits: u64,
+    began: std::time::Instant,
+) {
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "GATE {}",
@@ -244,10 +304,15 @@ pub fn tell_gate(name: &str, tried: u64, lost: u64, undetected: u64, exits: u64,
 
 /// How many trials: a few in CI, many where `WADI_LONG` asks for them.
 pub fn trials(short: u64, long: u64) -> u64 {
-    if std::env::var("WADI_LONG").is_ok_and(|l| l == "1") { long } else { short }
+    if std::env::var("WADI_LONG").is_ok_and(|l| l == "1") {
+        long
+    } else {
+        short
+    }
 }
 
-/// Runs one test of the binary that is running with a defence turned off; whether it failed, as it should.
+/// Runs one test of the binary that is running with a defence turned off; whether it failed, as it
+/// should.
 pub fn fails_without(defence: &str, test: &str) -> bool {
     let status = std::process::Command::new(std::env::current_exe().expect("a test has a path"))
         .args([test, "--exact", "--test-threads=1"])

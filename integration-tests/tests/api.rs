@@ -4,7 +4,9 @@ use integration_tests::{World, run_json};
 use serde_json::{Value, json};
 
 fn issue(site: &integration_tests::Site, name: &str, scope: Value) -> String {
-    let answer = site.post("/v1/tokens", &json!({"name": name, "scope": scope})).unwrap();
+    let answer = site
+        .post("/v1/tokens", &json!({"name": name, "scope": scope}))
+        .unwrap();
     answer["token"].as_str().unwrap().to_string()
 }
 
@@ -13,39 +15,81 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
     let mut world = World::default();
     world.start("trb", &[]);
     let trb = world.site("trb");
-    let officer = issue(trb, "gate", json!({"is": "officer", "officer": "OF-9", "department": "PORT"}));
+    let officer = issue(
+        trb,
+        "gate",
+        json!({"is": "officer", "officer": "OF-9", "department": "PORT"}),
+    );
     let body = json!({"kind": "passage", "fields": {"direction": "in"}});
-    let first = trb.post_as(&officer, Some("K-1"), "/v1/records", &body).unwrap();
-    let again = trb.post_as(&officer, Some("K-1"), "/v1/records", &body).unwrap();
-    assert_eq!((&first["entry"], &again["repeated"]), (&again["entry"], &json!(true)));
+    let first = trb
+        .post_as(&officer, Some("K-1"), "/v1/records", &body)
+        .unwrap();
+    let again = trb
+        .post_as(&officer, Some("K-1"), "/v1/records", &body)
+        .unwrap();
+    assert_eq!(
+        (&first["entry"], &again["repeated"]),
+        (&again["entry"], &json!(true))
+    );
     let id = first["id"].as_str().unwrap();
     let history = trb.get(&format!("/v1/records/{id}/history")).unwrap();
     assert_eq!(history["entries"][0]["officer"], "OF-9");
     let mut posing = body.clone();
     posing["officer"] = "OF-1".into();
-    assert_eq!(trb.post_as(&officer, None, "/v1/records", &posing).unwrap_err()["code"], "officer_given");
-    assert_eq!(trb.post_as("wadi_guess", None, "/v1/records", &body).unwrap_err()["code"], "unauthorised");
-    let reader = issue(trb, "screen", json!({"is": "reader"}));
-    assert_eq!(trb.post_as(&reader, None, "/v1/records", &body).unwrap_err()["code"], "read_only");
     assert_eq!(
-        trb.post_as(&officer, None, "/v1/tokens", &json!({"name": "x", "scope": {"is": "reader"}})).unwrap_err()["code"],
+        trb.post_as(&officer, None, "/v1/records", &posing)
+            .unwrap_err()["code"],
+        "officer_given"
+    );
+    assert_eq!(
+        trb.post_as("wadi_guess", None, "/v1/records", &body)
+            .unwrap_err()["code"],
+        "unauthorised"
+    );
+    let reader = issue(trb, "screen", json!({"is": "reader"}));
+    assert_eq!(
+        trb.post_as(&reader, None, "/v1/records", &body)
+            .unwrap_err()["code"],
+        "read_only"
+    );
+    assert_eq!(
+        trb.post_as(
+            &officer,
+            None,
+            "/v1/tokens",
+            &json!({"name": "x", "scope": {"is": "reader"}})
+        )
+        .unwrap_err()["code"],
         "operator_only"
     );
-    // A device says readings with its own counter; the same again is a repeat, another reading under its number is refused,
-    // and what only an officer may say it may not.
+    // A device says readings with its own counter; the same again is a repeat, another reading
+    // under its number is refused, and what only an officer may say it may not.
     let scale = issue(trb, "scale", json!({"is": "device", "device": "scale-1"}));
     let weigh = |seq: u64| json!({"device_seq": seq, "events": [{"type": "weighed", "scale": "S1", "gross_kg": 31_000, "device_seq": seq}]});
     let path = format!("/v1/records/{id}/events");
     trb.post_as(&scale, None, &path, &weigh(7)).unwrap();
-    assert_eq!(trb.post_as(&scale, None, &path, &weigh(7)).unwrap()["repeated"], true);
+    assert_eq!(
+        trb.post_as(&scale, None, &path, &weigh(7)).unwrap()["repeated"],
+        true
+    );
     let mut other = weigh(7);
     other["events"][0]["gross_kg"] = json!(32_000);
-    assert_eq!(trb.post_as(&scale, None, &path, &other).unwrap_err()["code"], "device_sequence");
+    assert_eq!(
+        trb.post_as(&scale, None, &path, &other).unwrap_err()["code"],
+        "device_sequence"
+    );
     trb.post_as(&scale, None, &path, &weigh(9)).unwrap();
     let no_seq = json!({"events": [{"type": "weighed", "scale": "S1"}]});
-    assert_eq!(trb.post_as(&scale, None, &path, &no_seq).unwrap_err()["code"], "device_seq_missing");
-    let open = json!({"device_seq": 10, "events": [{"type": "gate.out", "gate": "G1", "read": "R"}]});
-    assert_eq!(trb.post_as(&scale, None, &path, &open).unwrap_err()["code"], "no_authority");
+    assert_eq!(
+        trb.post_as(&scale, None, &path, &no_seq).unwrap_err()["code"],
+        "device_seq_missing"
+    );
+    let open =
+        json!({"device_seq": 10, "events": [{"type": "gate.out", "gate": "G1", "read": "R"}]});
+    assert_eq!(
+        trb.post_as(&scale, None, &path, &open).unwrap_err()["code"],
+        "no_authority"
+    );
 }
 
 #[test]
@@ -74,23 +118,31 @@ fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
     }
     let python = std::env::var("WADI_OPENAPI_PYTHON").unwrap_or_else(|_| "python3".into());
     let has = |module: &str| {
-        let found = std::process::Command::new(&python).args(["-c", &format!("import {module}")]).output();
+        let found = std::process::Command::new(&python)
+            .args(["-c", &format!("import {module}")])
+            .output();
         found.is_ok_and(|o| o.status.success())
     };
     // `scripts/test` installs it, and says so by the variable: there it has to be.
     if std::env::var_os("WADI_OPENAPI_PYTHON").is_some() || has("openapi_spec_validator") {
         let file = trb.dir.join("openapi.json");
         std::fs::write(&file, document.to_string()).unwrap();
-        let checked =
-            std::process::Command::new(&python).args(["-m", "openapi_spec_validator"]).arg(&file).output().unwrap();
-        let told = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+        let checked = std::process::Command::new(&python)
+            .args(["-m", "openapi_spec_validator"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&checked.stdout).into_owned()
+            + &String::from_utf8_lossy(&checked.stderr);
         assert!(checked.status.success(), "{told}");
     }
     // As of an entry, and as of a time.
     let before = trb.record(&ids[0]).unwrap();
     trb.set(&ids[0], "seal.1", json!("JO1"), None).unwrap();
     let head = before["heads"][0].as_str().unwrap();
-    let then = trb.get(&format!("/v1/records/{}?at={head}", ids[0])).unwrap();
+    let then = trb
+        .get(&format!("/v1/records/{}?at={head}", ids[0]))
+        .unwrap();
     assert!(then["fields"]["seal.1"].is_null());
     assert_eq!(trb.record(&ids[0]).unwrap()["fields"]["seal.1"], "JO1");
 }
@@ -106,11 +158,20 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
         "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
     });
-    let hold = hub.post("/v1/records", &lookout).unwrap()["id"].as_str().unwrap().to_string();
+    let hold = hub.post("/v1/records", &lookout).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string();
     world.wait("the site has the lookout", || trb.record(&hold).is_ok());
     let id = trb.truck("77-B-00042");
     let record = trb.record(&id).unwrap();
-    assert!(record["flags"].as_array().unwrap().contains(&json!("DETAINED")), "{record}");
+    assert!(
+        record["flags"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("DETAINED")),
+        "{record}"
+    );
     assert_eq!(record["detained_by"][0], hold.as_str());
     // The same through the command line, as an operator would.
     let shown = run_json(&trb.dir, &["record", "show", &id]);
@@ -132,7 +193,20 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
         ],
     );
     let new = written["id"].as_str().unwrap();
-    run_json(&trb.dir, &["record", "event", new, "parked", "bay=B7", "--officer", "OF-7", "--department", "PORT"]);
+    run_json(
+        &trb.dir,
+        &[
+            "record",
+            "event",
+            new,
+            "parked",
+            "bay=B7",
+            "--officer",
+            "OF-7",
+            "--department",
+            "PORT",
+        ],
+    );
     let listed = run_json(&trb.dir, &["record", "list", "--state", "IN_PROCESS"]);
     assert_eq!(listed["records"][0]["id"], new);
     let history = run_json(&trb.dir, &["record", "history", new]);
@@ -163,33 +237,55 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
     };
     let told = trb.post("/v1/records", &body(&[right, wrong])).unwrap();
     let id = told["id"].as_str().unwrap();
-    assert!(told["warnings"].to_string().contains("check digit"), "{told}");
+    assert!(
+        told["warnings"].to_string().contains("check digit"),
+        "{told}"
+    );
     let fields = trb.record(id).unwrap()["fields"].clone();
     assert_eq!(
-        (&fields["person.2.document_check"], &fields["person.10.document_check"]),
+        (
+            &fields["person.2.document_check"],
+            &fields["person.10.document_check"]
+        ),
         (&json!("passed"), &json!("failed"))
     );
     world.wait("the hub finds it", || {
         let found = hub.get("/v1/findings?rule=R24").unwrap_or_default();
-        found["findings"][0]["phase"] == "FIRM" && found["findings"][0]["text"].to_string().contains("person.10")
+        found["findings"][0]["phase"] == "FIRM"
+            && found["findings"][0]["text"]
+                .to_string()
+                .contains("person.10")
     });
-    // Read again, by somebody who has the record before them: it agrees now, and nothing is left to find.
+    // Read again, by somebody who has the record before them: it agrees now, and nothing is left to
+    // find.
     let again = json!({
         "officer": "OF-2", "department": "PAS", "check_mrz": [right], "fields": {"person.10.document_hash": "c".repeat(64)},
     });
-    trb.post(&format!("/v1/records/{id}/events"), &again).unwrap();
-    assert_eq!(trb.record(id).unwrap()["fields"]["person.10.document_check"], "passed");
+    trb.post(&format!("/v1/records/{id}/events"), &again)
+        .unwrap();
+    assert_eq!(
+        trb.record(id).unwrap()["fields"]["person.10.document_check"],
+        "passed"
+    );
     world.wait("the hub withdraws it", || {
-        hub.get("/v1/findings?rule=R24").is_ok_and(|f| f["findings"].as_array().is_some_and(Vec::is_empty))
+        hub.get("/v1/findings?rule=R24")
+            .is_ok_and(|f| f["findings"].as_array().is_some_and(Vec::is_empty))
     });
     // One zone and two documents: nobody can tell whose it is, and nothing is noted.
     let unclear = trb.post("/v1/records", &body(&[wrong])).unwrap();
     let fields = trb.record(unclear["id"].as_str().unwrap()).unwrap()["fields"].clone();
-    assert!(fields["person.2.document_check"].is_null() && fields["person.10.document_check"].is_null(), "{fields}");
+    assert!(
+        fields["person.2.document_check"].is_null() && fields["person.10.document_check"].is_null(),
+        "{fields}"
+    );
     trb.stop();
     let held = std::fs::read(trb.dir.join("node.sqlite")).unwrap();
     let wal = std::fs::read(trb.dir.join("node.sqlite-wal")).unwrap_or_default();
     for text in [&b"L898902C3"[..], b"ERIKSSON"] {
-        assert!(![&held, &wal].iter().any(|f| f.windows(text.len()).any(|w| w == text)));
+        assert!(
+            ![&held, &wal]
+                .iter()
+                .any(|f| f.windows(text.len()).any(|w| w == text))
+        );
     }
 }

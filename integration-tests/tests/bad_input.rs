@@ -1,10 +1,14 @@
-//! What people and machines get wrong: a clear error with a stable code, the good kept, nothing lost.
+//! What people and machines get wrong: a clear error with a stable code, the good kept, nothing
+//! lost.
 
 use integration_tests::{World, papers, run};
 use serde_json::{Value, json};
 
 fn code(answer: Result<Value, Value>) -> String {
-    answer.expect_err("it should have been refused")["code"].as_str().unwrap_or_default().to_string()
+    answer.expect_err("it should have been refused")["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_string()
 }
 
 #[test]
@@ -14,12 +18,23 @@ fn the_api_says_what_is_wrong_and_what_to_do() {
     let trb = world.site("trb");
     let passage = |fields: Value| json!({"kind": "passage", "officer": "OF-1", "department": "PORT", "fields": fields});
     let post = |body: Value| trb.post("/v1/records", &body);
-    assert_eq!(code(trb.post_text("/v1/records", "{\"kind\": ")), "broken_json");
+    assert_eq!(
+        code(trb.post_text("/v1/records", "{\"kind\": ")),
+        "broken_json"
+    );
     assert_eq!(code(post(json!({"knid": "passage"}))), "bad_body");
-    assert_eq!(code(post(json!({"kind": "lorry", "officer": "O", "department": "PORT"}))), "unknown_kind");
+    assert_eq!(
+        code(post(
+            json!({"kind": "lorry", "officer": "O", "department": "PORT"})
+        )),
+        "unknown_kind"
+    );
     let error = post(passage(json!({"vehicle.plat": "1"}))).unwrap_err();
     assert_eq!(error["code"], "unknown_field");
-    assert!(error["detail"].as_str().unwrap().contains("vehicle.plate"), "{error}");
+    assert!(
+        error["detail"].as_str().unwrap().contains("vehicle.plate"),
+        "{error}"
+    );
     assert_eq!(error["status"], 422);
     assert_eq!(code(post(passage(json!({"direction": "up"})))), "bad_value");
     assert_eq!(code(post(passage(json!({})))), "empty_draft");
@@ -27,16 +42,32 @@ fn the_api_says_what_is_wrong_and_what_to_do() {
     foreign["crossing"] = "QAM".into();
     assert_eq!(code(post(foreign)), "foreign_crossing");
     let id = trb.truck("11-A-00001");
-    let vet = trb.say(&id, "VET", json!({"type": "gate.out", "gate": "G1", "read": "R1"}));
+    let vet = trb.say(
+        &id,
+        "VET",
+        json!({"type": "gate.out", "gate": "G1", "read": "R1"}),
+    );
     assert_eq!(code(vet), "no_authority");
-    assert_eq!(code(trb.say(&id, "NAVY", json!({"type": "parked", "bay": "1"}))), "unknown_department");
-    assert_eq!(code(trb.say(&id, "PORT", json!({"type": "parkd", "bay": "1"}))), "unknown_event");
-    assert_eq!(code(trb.say(&id, "PORT", json!({"type": "parked"}))), "bad_value");
+    assert_eq!(
+        code(trb.say(&id, "NAVY", json!({"type": "parked", "bay": "1"}))),
+        "unknown_department"
+    );
+    assert_eq!(
+        code(trb.say(&id, "PORT", json!({"type": "parkd", "bay": "1"}))),
+        "unknown_event"
+    );
+    assert_eq!(
+        code(trb.say(&id, "PORT", json!({"type": "parked"}))),
+        "bad_value"
+    );
     assert_eq!(code(trb.record("TRB-P-0000000000000")), "malformed");
     assert_eq!(code(trb.get("/v1/recods")), "no_such_route");
     let huge = passage(json!({"note": "x".repeat(400_000)}));
     assert_eq!(code(post(huge)), "body_too_large");
-    assert_eq!(code(post(passage(json!({"note": "x".repeat(20_000)})))), "limit_exceeded");
+    assert_eq!(
+        code(post(passage(json!({"note": "x".repeat(20_000)})))),
+        "limit_exceeded"
+    );
     // None of that left a trace, and the node goes on.
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
     trb.truck("11-A-00002");
@@ -47,15 +78,21 @@ fn the_same_key_twice_is_one_write() {
     let mut world = World::default();
     world.start("trb", &[]);
     let trb = world.site("trb");
-    let issued =
-        trb.post("/v1/tokens", &json!({"name": "scale-1", "scope": {"is": "device", "device": "scale-1"}})).unwrap();
+    let issued = trb
+        .post(
+            "/v1/tokens",
+            &json!({"name": "scale-1", "scope": {"is": "device", "device": "scale-1"}}),
+        )
+        .unwrap();
     assert!(issued["token"].as_str().unwrap().starts_with("wadi_"));
-    let line =
-        json!({"kind": "passage", "key": "K1", "officer": "O", "department": "PORT", "fields": {"direction": "in"}});
+    let line = json!({"kind": "passage", "key": "K1", "officer": "O", "department": "PORT", "fields": {"direction": "in"}});
     let text = format!("{line}\n");
     let first = trb.post_text("/v1/imports", &text).unwrap();
     let again = trb.post_text("/v1/imports", &text).unwrap();
-    assert_eq!((&first["written"], &again["repeated"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&first["written"], &again["repeated"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(first["lines"][0]["entry"], again["lines"][0]["entry"]);
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
 }
@@ -71,18 +108,35 @@ fn broken_json_in_line_7_of_10_costs_that_line_alone() {
     lines[6] = "{\"op\": \"new\", \"id\": ".into();
     let file = trb.dir.join("ops.jsonl");
     std::fs::write(&file, lines.join("\n")).unwrap();
-    let output = run(&trb.dir, &["--json", "import", "ops.jsonl", "--config", "node.toml"]);
+    let output = run(
+        &trb.dir,
+        &["--json", "import", "ops.jsonl", "--config", "node.toml"],
+    );
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(3), "some lines were bad: {value}");
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "some lines were bad: {value}"
+    );
     assert_eq!((&value["written"], &value["bad"]), (&json!(9), &json!(1)));
-    assert_eq!((&value["bad_lines"][0]["line"], &value["bad_lines"][0]["code"]), (&json!(7), &json!("broken_json")));
+    assert_eq!(
+        (
+            &value["bad_lines"][0]["line"],
+            &value["bad_lines"][0]["code"]
+        ),
+        (&json!(7), &json!("broken_json"))
+    );
     // Mended and sent again, only the mended line is written.
     lines[6] = json!({"op": "new", "id": "k6", "set": {"plate": "11-00006"}}).to_string();
     lines.push(json!({"op": "set", "id": "k3", "set": {"tare_kg": 8000, "note": "second axle", "cleared_at": "2026-03-01T10:00:00Z"}}).to_string());
     std::fs::write(&file, lines.join("\n")).unwrap();
     let output = run(&trb.dir, &["--json", "import", "ops.jsonl"]);
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&value["written"], &value["repeated"], &value["bad"]), (&json!(2), &json!(9), &json!(0)), "{value}");
+    assert_eq!(
+        (&value["written"], &value["repeated"], &value["bad"]),
+        (&json!(2), &json!(9), &json!(0)),
+        "{value}"
+    );
 }
 
 #[test]
@@ -100,11 +154,17 @@ fn a_spool_keeps_the_good_and_explains_the_bad() {
         json!({"kind": "passage", "officer": "O", "department": "PORT", "fields": {"colour": "red"}}).to_string(),
     )
     .unwrap();
-    world.wait("the good one is done", || spool.join("done/a.json").exists());
-    world.wait("the wrong one is told apart", || spool.join("bad/wrong.json.reason").exists());
+    world.wait("the good one is done", || {
+        spool.join("done/a.json").exists()
+    });
+    world.wait("the wrong one is told apart", || {
+        spool.join("bad/wrong.json.reason").exists()
+    });
     let why = std::fs::read_to_string(spool.join("bad/wrong.json.reason")).unwrap();
     assert!(why.starts_with("unknown_field"), "{why}");
-    world.wait("the half-written one is given up", || spool.join("bad/half.json.reason").exists());
+    world.wait("the half-written one is given up", || {
+        spool.join("bad/half.json.reason").exists()
+    });
     let why = std::fs::read_to_string(spool.join("bad/half.json.reason")).unwrap();
     assert!(why.starts_with("broken_json"), "{why}");
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
@@ -115,7 +175,8 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let nodes = papers().join("certs/nodes");
     let write = |papers: &std::path::Path| {
-        let text = format!("papers = {papers:?}\nlisten = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n");
+        let text =
+            format!("papers = {papers:?}\nlisten = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n");
         std::fs::write(dir.path().join("node.toml"), text).unwrap();
     };
     let check = |expected: &str| {
@@ -133,8 +194,11 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
     for name in ["log.key", "root.pub", "enrolment", "ca.pem", "tls.key"] {
         std::fs::copy(nodes.join("trb").join(name), broken.join(name)).unwrap();
     }
-    std::fs::write(broken.join("tls.pem"), "-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n")
-        .unwrap();
+    std::fs::write(
+        broken.join("tls.pem"),
+        "-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
     write(&broken);
     let output = run(dir.path(), &["--json", "node", "run"]);
     let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -147,19 +211,37 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
     world.start("qam", &[]);
     world.site("qam").truck("1");
     world.site("qam").stop();
-    std::fs::copy(world.site("qam").dir.join("node.sqlite"), dir.path().join("node.sqlite")).unwrap();
+    std::fs::copy(
+        world.site("qam").dir.join("node.sqlite"),
+        dir.path().join("node.sqlite"),
+    )
+    .unwrap();
     check("database_of_other_node");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         use sqlx::Connection;
         let url = format!("sqlite://{}", dir.path().join("node.sqlite").display());
         let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query("PRAGMA user_version = 99").execute(&mut conn).await.unwrap();
+        sqlx::query("PRAGMA user_version = 99")
+            .execute(&mut conn)
+            .await
+            .unwrap();
     });
     assert!(check("database_newer").contains("99"));
     // The passphrase.
     let output = std::process::Command::new(integration_tests::wadi())
-        .args(["--json", "pki", "issue", "late", "--crossing", "TRB", "--dir"])
+        .args([
+            "--json",
+            "pki",
+            "issue",
+            "late",
+            "--crossing",
+            "TRB",
+            "--dir",
+        ])
         .arg(papers().join("certs"))
         .env("WADI_PASSPHRASE", "wrong horse")
         .output()

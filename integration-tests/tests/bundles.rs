@@ -1,4 +1,5 @@
-//! The stick in the truck: nodes that never meet, and files that are cut, changed, foreign, late, or come twice.
+//! The stick in the truck: nodes that never meet, and files that are cut, changed, foreign, late,
+//! or come twice.
 
 use integration_tests::{Site, World, papers, run, run_json};
 use serde_json::{Value, json};
@@ -31,7 +32,14 @@ impl Stick {
 }
 
 fn export(site: &Site, to: &str, file: &str, more: &[&str]) -> Value {
-    run_json(&site.dir, &[&["bundle", "export", "--for", to, "-o", file, "--force"][..], more].concat())
+    run_json(
+        &site.dir,
+        &[
+            &["bundle", "export", "--for", to, "-o", file, "--force"][..],
+            more,
+        ]
+        .concat(),
+    )
 }
 
 fn import(site: &Site, files: &[&str]) -> Value {
@@ -44,17 +52,31 @@ fn told(dir: &Path, arguments: &[&str]) -> (i32, Value) {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     let last = serde_json::from_str(text.lines().last().unwrap_or_default());
-    (output.status.code().unwrap(), last.unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}{errors}")))
+    (
+        output.status.code().unwrap(),
+        last.unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}{errors}")),
+    )
 }
 
 fn files(made: &Value) -> Vec<String> {
-    made["files"].as_array().unwrap().iter().map(|f| f["file"].as_str().unwrap().to_string()).collect()
+    made["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["file"].as_str().unwrap().to_string())
+        .collect()
 }
 
 /// What must not move when nothing new comes.
 fn standing(site: &Site) -> Value {
     let status = site.get("/v1/sites").unwrap();
-    json!([status["entries"], status["records"], status["refused"], status["waiting"], status["scopes"]])
+    json!([
+        status["entries"],
+        status["records"],
+        status["refused"],
+        status["waiting"],
+        status["scopes"]
+    ])
 }
 
 /// The same, once the hub has looked at what came: what it finds it says on the records.
@@ -79,21 +101,41 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
         "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
     });
-    let hold = hub.post("/v1/records", &lookout).unwrap()["id"].as_str().unwrap().to_string();
+    let hold = hub.post("/v1/records", &lookout).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string();
     let sought = trb.truck("77-B-00042");
-    let ids: Vec<String> = (0..40).map(|n| trb.truck(&format!("11-A-{n:05}"))).collect();
+    let ids: Vec<String> = (0..40)
+        .map(|n| trb.truck(&format!("11-A-{n:05}")))
+        .collect();
     assert!(trb.record(&hold).is_err());
 
     // The truck drives to the hub …
-    let (out, receipt, back) = (stick.file("trb.wadi"), stick.file("hub.receipt"), stick.file("hub.wadi"));
+    let (out, receipt, back) = (
+        stick.file("trb.wadi"),
+        stick.file("hub.receipt"),
+        stick.file("hub.wadi"),
+    );
     let made = export(trb, "HUB", &out, &[]);
     assert_eq!((&made["parts"], &made["left_out"]), (&json!(1), &json!([])));
-    let taken = run_json(&hub.dir, &["bundle", "import", &out, "--receipt-out", &receipt]);
-    assert_eq!((&taken["taken"], &taken["waits"]), (&made["entries"], &json!(0)), "{taken}");
+    let taken = run_json(
+        &hub.dir,
+        &["bundle", "import", &out, "--receipt-out", &receipt],
+    );
+    assert_eq!(
+        (&taken["taken"], &taken["waits"]),
+        (&made["entries"], &json!(0)),
+        "{taken}"
+    );
     for id in &ids {
         assert_eq!(hub.record(id).unwrap()["state"], "ADMITTED");
     }
-    assert_eq!(trb.record(&ids[0]).unwrap()["safety"], "local_only", "nobody has told the site yet");
+    assert_eq!(
+        trb.record(&ids[0]).unwrap()["safety"],
+        "local_only",
+        "nobody has told the site yet"
+    );
 
     // … and back.
     export(hub, "trb", &back, &[]);
@@ -103,10 +145,21 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
         assert_eq!(trb.record(id).unwrap()["safety"], "at_hub");
     }
     assert_eq!(trb.get("/v1/sites").unwrap()["unsent"], 0);
-    assert!(trb.get("/v1/sites").unwrap()["hub_time_s"].as_i64().unwrap() > 0);
+    assert!(
+        trb.get("/v1/sites").unwrap()["hub_time_s"]
+            .as_i64()
+            .unwrap()
+            > 0
+    );
     assert!(trb.record(&hold).is_ok(), "the hub's hold is at the site");
     let record = trb.record(&sought).unwrap();
-    assert!(record["flags"].as_array().unwrap().contains(&json!("DETAINED")), "{record}");
+    assert!(
+        record["flags"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("DETAINED")),
+        "{record}"
+    );
 
     // With the receipt only what is new goes in.
     let late = trb.truck("22-B-00001");
@@ -137,12 +190,22 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
     world.start("trb", &[]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let stick = Stick::new(&world);
-    let ids: Vec<String> = (0..260).map(|n| trb.truck(&format!("33-C-{n:05}"))).collect();
+    let ids: Vec<String> = (0..260)
+        .map(|n| trb.truck(&format!("33-C-{n:05}")))
+        .collect();
     let made = export(trb, "hub", &stick.file("split"), &["--split", "16384"]);
     let parts = files(&made);
     assert!(parts.len() >= 4, "{made}");
-    assert!(parts[0].ends_with("split.1") && parts[3].ends_with("split.4"), "{parts:?}");
-    assert!(parts.iter().all(|p| std::fs::metadata(p).unwrap().len() <= 16_384), "{made}");
+    assert!(
+        parts[0].ends_with("split.1") && parts[3].ends_with("split.4"),
+        "{parts:?}"
+    );
+    assert!(
+        parts
+            .iter()
+            .all(|p| std::fs::metadata(p).unwrap().len() <= 16_384),
+        "{made}"
+    );
 
     // Backwards, one by one, and the first is missing.
     let mut waited = 0;
@@ -158,21 +221,41 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
     }
     assert!(waited > 0);
     assert!(hub.record(&ids[259]).is_err());
-    assert_eq!(hub.refusals(), Vec::<String>::new(), "waiting is no refusal");
+    assert_eq!(
+        hub.refusals(),
+        Vec::<String>::new(),
+        "waiting is no refusal"
+    );
     // It is found, and the rest brought once more.
     for part in &parts {
         let said = import(hub, &[part]);
-        assert_eq!((&said["waits"], &said["refused"]), (&json!(0), &json!(0)), "{said}");
+        assert_eq!(
+            (&said["waits"], &said["refused"]),
+            (&json!(0), &json!(0)),
+            "{said}"
+        );
     }
     assert!(ids.iter().all(|id| hub.record(id).is_ok()));
 
     // Everything again, in the wrong order: nothing changes.
-    let (before, changed) = (calm(&world, hub), hub.record(&ids[7]).unwrap()["changed"].clone());
+    let (before, changed) = (
+        calm(&world, hub),
+        hub.record(&ids[7]).unwrap()["changed"].clone(),
+    );
     let backwards: Vec<&str> = parts.iter().rev().map(String::as_str).collect();
     let again = import(hub, &backwards);
-    assert_eq!((&again["taken"], &again["waits"], &again["cosignatures"]), (&json!(0), &json!(0), &json!(0)));
+    assert_eq!(
+        (&again["taken"], &again["waits"], &again["cosignatures"]),
+        (&json!(0), &json!(0), &json!(0))
+    );
     assert_eq!(again["already"], made["entries"]);
-    assert_eq!((standing(hub), hub.record(&ids[7]).unwrap()["changed"].clone()), (before, changed));
+    assert_eq!(
+        (
+            standing(hub),
+            hub.record(&ids[7]).unwrap()["changed"].clone()
+        ),
+        (before, changed)
+    );
 
     // For a reader who has nothing, all of them in the wrong order go in at once.
     world.start("hub2", &[]);
@@ -181,7 +264,11 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
     let parts = files(&made);
     let backwards: Vec<&str> = parts.iter().rev().map(String::as_str).collect();
     let said = import(hub2, &backwards);
-    assert_eq!((&said["taken"], &said["waits"]), (&made["entries"], &json!(0)), "{said}");
+    assert_eq!(
+        (&said["taken"], &said["waits"]),
+        (&made["entries"], &json!(0)),
+        "{said}"
+    );
     assert!(ids.iter().all(|id| hub2.record(id).is_ok()));
 }
 
@@ -223,12 +310,19 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
     }
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let stick = Stick::new(&world);
-    let ids: Vec<String> = (0..150).map(|n| trb.truck(&format!("44-D-{n:05}"))).collect();
+    let ids: Vec<String> = (0..150)
+        .map(|n| trb.truck(&format!("44-D-{n:05}")))
+        .collect();
     let file = stick.file("good");
     export(trb, "hub", &file, &[]);
     let good = std::fs::read(&file).unwrap();
     let line = good.iter().position(|b| *b == b'\n').unwrap() + 1;
-    let parts = files(&export(trb, "hub", &stick.file("split"), &["--split", "16384"]));
+    let parts = files(&export(
+        trb,
+        "hub",
+        &stick.file("split"),
+        &["--split", "16384"],
+    ));
     let halves: Vec<Vec<u8>> = parts.iter().map(|p| std::fs::read(p).unwrap()).collect();
     let front = |part: &[u8]| part[..=part.iter().position(|b| *b == b'\n').unwrap()].to_vec();
     let text = String::from_utf8(good[..line].to_vec()).unwrap();
@@ -242,76 +336,230 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
         bytes
     };
     let (stranger, at_trb, at_hub) = ("other/nodes/stranger", "certs/nodes/trb", "certs/nodes/hub");
-    let swapped = [front(&halves[0]), halves[1][front(&halves[1]).len()..].to_vec()].concat();
-    let by_stranger = forged(&enrolment_of(stranger), &key_of(stranger), &enrolment_of(at_hub));
-    let as_trb = forged(&enrolment_of(at_trb), &key_of(stranger), &enrolment_of(at_hub));
-    let nonsense = forged(&enrolment_of(at_trb), &key_of(at_trb), &enrolment_of(at_hub));
+    let swapped = [
+        front(&halves[0]),
+        halves[1][front(&halves[1]).len()..].to_vec(),
+    ]
+    .concat();
+    let by_stranger = forged(
+        &enrolment_of(stranger),
+        &key_of(stranger),
+        &enrolment_of(at_hub),
+    );
+    let as_trb = forged(
+        &enrolment_of(at_trb),
+        &key_of(stranger),
+        &enrolment_of(at_hub),
+    );
+    let nonsense = forged(
+        &enrolment_of(at_trb),
+        &key_of(at_trb),
+        &enrolment_of(at_hub),
+    );
 
     let before = standing(hub);
     let cases: Vec<(&str, &[&str], i32, Vec<u8>)> = vec![
         ("nothing at all", &["bundle_unreadable"][..], 1, vec![]),
-        ("something else", &["bundle_unreadable"][..], 1, b"{\"kind\":\"passage\"}\n".to_vec()),
-        ("cut within the manifest", &["bundle_cut"][..], 1, good[..line / 2].to_vec()),
-        ("cut within the body", &["bundle_cut"][..], 1, good[..good.len() - 100].to_vec()),
-        ("more behind the body", &["bundle_changed"][..], 4, [&good[..], b"x"].concat()),
-        ("a flipped bit", &["bundle_changed"][..], 4, flipped(line + 300)),
-        ("the last bit", &["bundle_changed"][..], 4, flipped(good.len() - 1)),
-        ("a changed manifest", &["bundle_changed"][..], 4, edit("\"made_s\":1", "\"made_s\":2")),
-        ("a later version", &["bundle_version"][..], 1, edit("wadi.bundle/v1", "wadi.bundle/v2")),
-        ("another part's body", &["bundle_cut", "bundle_changed"][..], -1, swapped),
-        ("from a node of another commission", &["bundle_foreign"][..], 1, by_stranger),
-        ("under a name that is not its maker's", &["bundle_changed"][..], 4, as_trb),
-        ("a body that nobody can read", &["bundle_unreadable"][..], 1, nonsense),
+        (
+            "something else",
+            &["bundle_unreadable"][..],
+            1,
+            b"{\"kind\":\"passage\"}\n".to_vec(),
+        ),
+        (
+            "cut within the manifest",
+            &["bundle_cut"][..],
+            1,
+            good[..line / 2].to_vec(),
+        ),
+        (
+            "cut within the body",
+            &["bundle_cut"][..],
+            1,
+            good[..good.len() - 100].to_vec(),
+        ),
+        (
+            "more behind the body",
+            &["bundle_changed"][..],
+            4,
+            [&good[..], b"x"].concat(),
+        ),
+        (
+            "a flipped bit",
+            &["bundle_changed"][..],
+            4,
+            flipped(line + 300),
+        ),
+        (
+            "the last bit",
+            &["bundle_changed"][..],
+            4,
+            flipped(good.len() - 1),
+        ),
+        (
+            "a changed manifest",
+            &["bundle_changed"][..],
+            4,
+            edit("\"made_s\":1", "\"made_s\":2"),
+        ),
+        (
+            "a later version",
+            &["bundle_version"][..],
+            1,
+            edit("wadi.bundle/v1", "wadi.bundle/v2"),
+        ),
+        (
+            "another part's body",
+            &["bundle_cut", "bundle_changed"][..],
+            -1,
+            swapped,
+        ),
+        (
+            "from a node of another commission",
+            &["bundle_foreign"][..],
+            1,
+            by_stranger,
+        ),
+        (
+            "under a name that is not its maker's",
+            &["bundle_changed"][..],
+            4,
+            as_trb,
+        ),
+        (
+            "a body that nobody can read",
+            &["bundle_unreadable"][..],
+            1,
+            nonsense,
+        ),
     ];
     for (what, codes, exit, bytes) in &cases {
         let (code, said) = told(&hub.dir, &["bundle", "import", &stick.write("bad", bytes)]);
-        assert!(codes.contains(&said["error"].as_str().unwrap_or_default()), "{what}: {said}");
-        assert!(*exit == code || *exit < 0 && [1, 4].contains(&code), "{what}: {code}");
-        assert!(said["detail"].as_str().is_some_and(|d| !d.is_empty()), "{what}: {said}");
+        assert!(
+            codes.contains(&said["error"].as_str().unwrap_or_default()),
+            "{what}: {said}"
+        );
+        assert!(
+            *exit == code || *exit < 0 && [1, 4].contains(&code),
+            "{what}: {code}"
+        );
+        assert!(
+            said["detail"].as_str().is_some_and(|d| !d.is_empty()),
+            "{what}: {said}"
+        );
     }
     let (code, said) = told(&qam.dir, &["bundle", "import", &file]);
-    assert_eq!((code, &said["error"]), (1, &json!("bundle_not_for_me")), "{said}");
-    assert_eq!(standing(hub), before, "nothing is written from what nobody vouches for");
+    assert_eq!(
+        (code, &said["error"]),
+        (1, &json!("bundle_not_for_me")),
+        "{said}"
+    );
+    assert_eq!(
+        standing(hub),
+        before,
+        "nothing is written from what nobody vouches for"
+    );
     assert_eq!(qam.get("/v1/sites").unwrap()["records"], 0);
 
     // What the manifest says, anybody may read.
     let shown = run_json(&stick.0, &["bundle", "show", &file]);
     assert_eq!(
-        (&shown["for"]["name"], &shown["from"]["name"], &shown["whole"]),
+        (
+            &shown["for"]["name"],
+            &shown["from"]["name"],
+            &shown["whole"]
+        ),
         (&json!("hub"), &json!("trb"), &json!(true))
     );
     let ranges = shown["logs"].as_array().unwrap();
-    assert!(ranges.iter().any(|l| l["log"].as_str().unwrap().ends_with("/passage/TRB") && l["from"] == 0), "{shown}");
+    assert!(
+        ranges
+            .iter()
+            .any(|l| l["log"].as_str().unwrap().ends_with("/passage/TRB") && l["from"] == 0),
+        "{shown}"
+    );
     assert!(!String::from_utf8_lossy(&good).contains("44-D-00001") && !text.contains("gate.in"));
-    let (code, said) = told(&stick.0, &["bundle", "show", &stick.write("bad", &good[..good.len() - 1])]);
-    assert_eq!((code, &said["error"], &said["whole"]), (1, &json!("bundle_cut"), &json!(false)));
+    let (code, said) = told(
+        &stick.0,
+        &[
+            "bundle",
+            "show",
+            &stick.write("bad", &good[..good.len() - 1]),
+        ],
+    );
+    assert_eq!(
+        (code, &said["error"], &said["whole"]),
+        (1, &json!("bundle_cut"), &json!(false))
+    );
 
     // One bad file holds up no other.
-    let (code, said) = told(&hub.dir, &["bundle", "import", &stick.write("bad", &flipped(line + 9)), &file]);
+    let (code, said) = told(
+        &hub.dir,
+        &[
+            "bundle",
+            "import",
+            &stick.write("bad", &flipped(line + 9)),
+            &file,
+        ],
+    );
     assert_eq!((code, &said["error"]), (4, &json!("bundle_changed")));
     assert!(ids.iter().all(|id| hub.record(id).is_ok()));
 
     // Only the operator of a machine makes bundles and takes them in.
     let reader = json!({"name": "screen", "scope": {"is": "reader"}});
-    let reader = trb.post("/v1/tokens", &reader).unwrap()["token"].as_str().unwrap().to_string();
-    for (path, body) in [("/v1/bundles", json!({"for": "hub"})), ("/v1/bundles/import", json!({}))] {
-        assert_eq!(trb.post_as(&reader, None, path, &body).unwrap_err()["code"], "operator_only");
+    let reader = trb.post("/v1/tokens", &reader).unwrap()["token"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    for (path, body) in [
+        ("/v1/bundles", json!({"for": "hub"})),
+        ("/v1/bundles/import", json!({})),
+    ] {
+        assert_eq!(
+            trb.post_as(&reader, None, path, &body).unwrap_err()["code"],
+            "operator_only"
+        );
     }
     for (body, code) in [
         (json!({"for": "nobody"}), "unknown_node"),
         (json!({"for": "trb"}), "bundle_for_myself"),
         (json!({"for": "hub", "split": 10}), "bad_split"),
-        (json!({"for": "hub", "since_receipt": "x"}), "receipt_unreadable"),
+        (
+            json!({"for": "hub", "since_receipt": "x"}),
+            "receipt_unreadable",
+        ),
     ] {
         assert_eq!(trb.post("/v1/bundles", &body).unwrap_err()["code"], code);
     }
-    assert_eq!(trb.get("/v1/bundles/0/parts/1").unwrap_err()["code"], "no_such_bundle");
-    let planned = trb.post("/v1/bundles", &json!({"for": "hub"})).unwrap()["bundle"].as_str().unwrap().to_string();
-    assert_eq!(trb.get(&format!("/v1/bundles/{planned}/parts/2")).unwrap_err()["code"], "no_such_part");
-    assert_eq!(trb.get(&format!("/v1/bundles/{planned}/parts/x")).unwrap_err()["code"], "no_such_part");
-    assert_eq!(qam.get("/v1/bundles/receipt").unwrap_err()["code"], "receipt_for_whom");
+    assert_eq!(
+        trb.get("/v1/bundles/0/parts/1").unwrap_err()["code"],
+        "no_such_bundle"
+    );
+    let planned = trb.post("/v1/bundles", &json!({"for": "hub"})).unwrap()["bundle"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    assert_eq!(
+        trb.get(&format!("/v1/bundles/{planned}/parts/2"))
+            .unwrap_err()["code"],
+        "no_such_part"
+    );
+    assert_eq!(
+        trb.get(&format!("/v1/bundles/{planned}/parts/x"))
+            .unwrap_err()["code"],
+        "no_such_part"
+    );
+    assert_eq!(
+        qam.get("/v1/bundles/receipt").unwrap_err()["code"],
+        "receipt_for_whom"
+    );
     let document = trb.get("/openapi.json").unwrap();
-    for route in ["/v1/bundles", "/v1/bundles/import", "/v1/bundles/receipt", "/v1/bundles/{id}/parts/{part}"] {
+    for route in [
+        "/v1/bundles",
+        "/v1/bundles/import",
+        "/v1/bundles/receipt",
+        "/v1/bundles/{id}/parts/{part}",
+    ] {
         assert!(document["paths"][route].is_object(), "{route}");
     }
 }
@@ -331,7 +579,10 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
     stick.carry(trb, ("hub", hub));
     let receipt = |by: &Site, name: &str, more: &[&str]| {
         let file = stick.file(name);
-        run_json(&by.dir, &[&["bundle", "receipt", "-o", &file][..], more].concat());
+        run_json(
+            &by.dir,
+            &[&["bundle", "receipt", "-o", &file][..], more].concat(),
+        );
         file
     };
     // The last bundle was Traibeel's: the receipt is for it.
@@ -339,8 +590,15 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
     let of_hub2 = receipt(hub2, "hub2-trb", &["--for", "trb"]);
     let for_qam = receipt(hub, "hub-qam", &["--for", "qam"]);
     let text = std::fs::read_to_string(&good).unwrap();
-    let changed = stick.write("changed", text.replacen("\"made_s\":1", "\"made_s\":2", 1).as_bytes());
-    let later = stick.write("later", text.replacen("wadi.receipt/v1", "wadi.receipt/v2", 1).as_bytes());
+    let changed = stick.write(
+        "changed",
+        text.replacen("\"made_s\":1", "\"made_s\":2", 1).as_bytes(),
+    );
+    let later = stick.write(
+        "later",
+        text.replacen("wadi.receipt/v1", "wadi.receipt/v2", 1)
+            .as_bytes(),
+    );
     let cut = stick.write("cut", &text.as_bytes()[..text.len() / 2]);
     for (file, code, exit) in [
         (&of_hub2, "receipt_not_theirs", 1),
@@ -349,11 +607,24 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
         (&later, "receipt_version", 1),
         (&cut, "receipt_unreadable", 1),
     ] {
-        let arguments = ["bundle", "export", "--for", "hub", "-o", &stick.file("none"), "--since-receipt", file];
+        let arguments = [
+            "bundle",
+            "export",
+            "--for",
+            "hub",
+            "-o",
+            &stick.file("none"),
+            "--since-receipt",
+            file,
+        ];
         let (found, said) = told(&trb.dir, &arguments);
         assert_eq!((found, &said["error"]), (exit, &json!(code)), "{said}");
         assert!(!stick.0.join("none").exists());
-        assert_eq!(trb.record(&id).unwrap()["safety"], "local_only", "a receipt that is refused tells nothing");
+        assert_eq!(
+            trb.record(&id).unwrap()["safety"],
+            "local_only",
+            "a receipt that is refused tells nothing"
+        );
     }
     let made = export(trb, "hub", &stick.file("rest"), &["--since-receipt", &good]);
     assert_eq!(made["entries"], 0, "it holds all of it: {made}");
@@ -370,21 +641,46 @@ fn what_a_neighbour_carries_travels_in_its_bundle_and_the_receipt_frees_it() {
     world.start("qam", &[("trb", world.site("trb").listen)]);
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let stick = Stick::new(&world);
-    let ids: Vec<String> = (0..30).map(|n| qam.truck(&format!("66-F-{n:05}"))).collect();
+    let ids: Vec<String> = (0..30)
+        .map(|n| qam.truck(&format!("66-F-{n:05}")))
+        .collect();
     world.wait("the hub hears Al-Qaem out of Traibeel's bundles", || {
         stick.carry(trb, ("hub", hub));
         ids.iter().all(|id| hub.record(id).is_ok())
     });
     assert!(trb.record(&ids[0]).is_err(), "carried, not read");
     let shown = run_json(&stick.0, &["bundle", "show", &stick.file("for-hub")]);
-    assert!(shown["logs"].as_array().unwrap().iter().any(|l| l["carried"] == true), "{shown}");
-    assert!(trb.get("/v1/sites").unwrap()["carried_bytes"].as_u64().unwrap() > 0, "nothing is deleted by an export");
+    assert!(
+        shown["logs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|l| l["carried"] == true),
+        "{shown}"
+    );
+    assert!(
+        trb.get("/v1/sites").unwrap()["carried_bytes"]
+            .as_u64()
+            .unwrap()
+            > 0,
+        "nothing is deleted by an export"
+    );
     let receipt = stick.file("receipt");
     run_json(&hub.dir, &["bundle", "receipt", "-o", &receipt]);
-    let made = export(trb, "hub", &stick.file("rest"), &["--since-receipt", &receipt]);
+    let made = export(
+        trb,
+        "hub",
+        &stick.file("rest"),
+        &["--since-receipt", &receipt],
+    );
     assert_eq!(made["left_out"], json!([]));
-    world.wait("what was carried is dropped", || trb.get("/v1/sites").unwrap()["carried_bytes"] == 0);
-    world.wait("Al-Qaem knows", || ids.iter().all(|id| qam.record(id).unwrap()["safety"] == "at_hub"));
+    world.wait("what was carried is dropped", || {
+        trb.get("/v1/sites").unwrap()["carried_bytes"] == 0
+    });
+    world.wait("Al-Qaem knows", || {
+        ids.iter()
+            .all(|id| qam.record(id).unwrap()["safety"] == "at_hub")
+    });
 }
 
 #[test]
@@ -395,22 +691,46 @@ fn a_handed_over_record_follows_its_truck_on_the_stick() {
     }
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let stick = Stick::new(&world);
-    hub.post("/v1/control", &json!({"say": "officer", "officer": "OF-1", "department": "PORT"})).unwrap();
+    hub.post(
+        "/v1/control",
+        &json!({"say": "officer", "officer": "OF-1", "department": "PORT"}),
+    )
+    .unwrap();
     for to in [("trb", trb), ("qam", qam)] {
         stick.carry(hub, to);
     }
     let id = trb.truck("88-G-00001");
-    trb.say(&id, "PORT", json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"})).unwrap();
+    trb.say(
+        &id,
+        "PORT",
+        json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
+    )
+    .unwrap();
     let other = trb.truck("88-G-00002");
     stick.carry(trb, ("hub", hub));
     let taken = stick.carry(hub, ("qam", qam));
     assert!(taken["excerpts"].as_u64().unwrap() >= 2, "{taken}");
-    assert!(qam.record(&other).is_err(), "what was not handed over stays where it was born");
+    assert!(
+        qam.record(&other).is_err(),
+        "what was not handed over stays where it was born"
+    );
     let before = (standing(qam), qam.record(&id).unwrap()["changed"].clone());
     let again = import(qam, &[&stick.file("for-qam")]);
-    assert_eq!((&again["taken"], &again["excerpts"]), (&json!(0), &json!(0)), "{again}");
-    assert_eq!((standing(qam), qam.record(&id).unwrap()["changed"].clone()), before);
-    qam.say(&id, "PORT", json!({"type": "gate.out", "gate": "G9", "read": "R9"})).unwrap();
+    assert_eq!(
+        (&again["taken"], &again["excerpts"]),
+        (&json!(0), &json!(0)),
+        "{again}"
+    );
+    assert_eq!(
+        (standing(qam), qam.record(&id).unwrap()["changed"].clone()),
+        before
+    );
+    qam.say(
+        &id,
+        "PORT",
+        json!({"type": "gate.out", "gate": "G9", "read": "R9"}),
+    )
+    .unwrap();
     stick.carry(qam, ("hub", hub));
     stick.carry(hub, ("trb", trb));
     for site in [hub, trb] {

@@ -1,5 +1,5 @@
-//! Clocks that are wrong by decades, at sites and at the hub, from the start and all of a sudden: nobody is locked out, and no
-//! time is signed that lies years off.
+//! Clocks that are wrong by decades, at sites and at the hub, from the start and all of a sudden:
+//! nobody is locked out, and no time is signed that lies years off.
 
 use integration_tests::{
     Site, World,
@@ -25,13 +25,19 @@ const ROLLOVER_S: i64 = 1_024 * 7 * DAY_S;
 const TEN_YEARS_S: i64 = 3_650 * DAY_S;
 
 fn real_s() -> i64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs() as i64
 }
 
 /// Configuration of a clock that is off by so much.
 fn off_by(seconds: i64) -> String {
     let now_ms = real_s() * 1_000;
-    format!("\n[clock]\norigin_ms = {}\nreal_ms = {now_ms}\nscale = 1.0\n", now_ms + seconds * 1_000)
+    format!(
+        "\n[clock]\norigin_ms = {}\nreal_ms = {now_ms}\nscale = 1.0\n",
+        now_ms + seconds * 1_000
+    )
 }
 
 /// Starts a node again with a clock that is off by so much.
@@ -41,7 +47,16 @@ fn restart_off_by(world: &World, name: &str, seconds: i64) {
     let path: PathBuf = site.dir.join("node.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let plain = text.split("\n[clock]").next().unwrap().to_string();
-    std::fs::write(&path, plain + &if seconds == 0 { String::new() } else { off_by(seconds) }).unwrap();
+    std::fs::write(
+        &path,
+        plain
+            + &if seconds == 0 {
+                String::new()
+            } else {
+                off_by(seconds)
+            },
+    )
+    .unwrap();
     world.boot(name);
 }
 
@@ -54,7 +69,9 @@ fn hands_in(world: &World, plate: &str) -> String {
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let id = trb.truck(plate);
     world.wait("the hub hears of it", || hub.record(&id).is_ok());
-    world.wait("the site knows that it is safe", || trb.record(&id).is_ok_and(|r| r["safety"] == "at_hub"));
+    world.wait("the site knows that it is safe", || {
+        trb.record(&id).is_ok_and(|r| r["safety"] == "at_hub")
+    });
     id
 }
 
@@ -62,7 +79,12 @@ fn hands_in(world: &World, plate: &str) -> String {
 fn brackets(site: &Site, id: &str) -> Vec<(Option<i64>, Option<i64>)> {
     let history = site.get(&format!("/v1/records/{id}/history")).unwrap();
     let bracket = |e: &Value| (e["not_before_s"].as_i64(), e["not_after_s"].as_i64());
-    history["entries"].as_array().unwrap().iter().map(bracket).collect()
+    history["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(bracket)
+        .collect()
 }
 
 fn two_nodes() -> World {
@@ -88,7 +110,10 @@ fn a_site_that_never_met_the_hub_and_starts_in_1970_connects() {
         alarms(world.site("trb"))
     );
     for (before, after) in brackets(world.site("trb"), &id) {
-        assert!(after.is_some_and(|t| (t - real_s()).abs() < 600), "{before:?} {after:?}");
+        assert!(
+            after.is_some_and(|t| (t - real_s()).abs() < 600),
+            "{before:?} {after:?}"
+        );
     }
 }
 
@@ -96,17 +121,27 @@ fn a_site_that_never_met_the_hub_and_starts_in_1970_connects() {
 fn a_site_whose_clock_is_wrong_after_a_restart_hands_in_and_says_so() {
     let world = two_nodes();
     hands_in(&world, "11-A-00001");
-    for (seconds, said) in
-        [(TEN_YEARS_S, "10 years ahead of"), (-ROLLOVER_S, "cannot be right"), (-9 * DAY_S, "behind")]
-    {
+    for (seconds, said) in [
+        (TEN_YEARS_S, "10 years ahead of"),
+        (-ROLLOVER_S, "cannot be right"),
+        (-9 * DAY_S, "behind"),
+    ] {
         restart_off_by(&world, "trb", seconds);
-        hands_in(&world, &format!("22-A-{:05}", seconds.unsigned_abs() % 10_000));
+        hands_in(
+            &world,
+            &format!("22-A-{:05}", seconds.unsigned_abs() % 10_000),
+        );
         let trb = world.site("trb");
         // Papers may have been issued today: then nine days back lies before them.
         world.wait(said, || {
-            alarms(trb).contains(said) || seconds > -ROLLOVER_S && alarms(trb).contains("cannot be right")
+            alarms(trb).contains(said)
+                || seconds > -ROLLOVER_S && alarms(trb).contains("cannot be right")
         });
-        assert!(!alarms(trb).contains("certificate has expired"), "{}", alarms(trb));
+        assert!(
+            !alarms(trb).contains("certificate has expired"),
+            "{}",
+            alarms(trb)
+        );
     }
     restart_off_by(&world, "trb", 0);
     hands_in(&world, "33-A-00001");
@@ -119,9 +154,17 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_what_it_signed_and_locks_nobody_
     let world = two_nodes();
     let first = hands_in(&world, "11-A-00001");
     let before = brackets(world.site("trb"), &first);
-    for seconds in [-real_s() + 5, -ROLLOVER_S, TEN_YEARS_S, 40 * TEN_YEARS_S / 10] {
+    for seconds in [
+        -real_s() + 5,
+        -ROLLOVER_S,
+        TEN_YEARS_S,
+        40 * TEN_YEARS_S / 10,
+    ] {
         restart_off_by(&world, "hub", seconds);
-        let id = hands_in(&world, &format!("22-A-{:05}", seconds.unsigned_abs() % 10_000));
+        let id = hands_in(
+            &world,
+            &format!("22-A-{:05}", seconds.unsigned_abs() % 10_000),
+        );
         for site in ["hub", "trb"] {
             for (_, after) in brackets(world.site(site), &id) {
                 assert!(
@@ -133,13 +176,20 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_what_it_signed_and_locks_nobody_
         let hub = world.site("hub");
         assert!(alarms(hub).contains("clock: "), "{}", alarms(hub));
         let healthy = hub.get("/healthz").unwrap_or_default().to_string();
-        assert!(healthy.contains("clock: ") || alarms(hub).contains("clock: "), "{healthy}");
+        assert!(
+            healthy.contains("clock: ") || alarms(hub).contains("clock: "),
+            "{healthy}"
+        );
     }
     restart_off_by(&world, "hub", 0);
     hands_in(&world, "33-A-00001");
     let hub = world.site("hub");
     world.wait("all is well", || alarms(hub) == "[]");
-    assert_eq!(brackets(world.site("trb"), &first), before, "what was cosigned first bounds it for ever");
+    assert_eq!(
+        brackets(world.site("trb"), &first),
+        before,
+        "what was cosigned first bounds it for ever"
+    );
     assert_eq!(brackets(hub, &first), before);
 }
 
@@ -150,8 +200,13 @@ fn a_new_hub_whose_clock_lies_beyond_all_certificates_takes_what_sites_hand_in()
     assert!(path.exists());
     world.prepare("hub", &[], "");
     let text = std::fs::read_to_string(world.site("hub").dir.join("node.toml")).unwrap();
-    // Certificates hold three years; a hub that has signed nothing yet has only its own clock to go by.
-    std::fs::write(world.site("hub").dir.join("node.toml"), text + &off_by(5 * 365 * DAY_S)).unwrap();
+    // Certificates hold three years; a hub that has signed nothing yet has only its own clock to go
+    // by.
+    std::fs::write(
+        world.site("hub").dir.join("node.toml"),
+        text + &off_by(5 * 365 * DAY_S),
+    )
+    .unwrap();
     world.boot("hub");
     world.start("trb", &[("hub", world.site("hub").listen)]);
     hands_in(&world, "11-A-00001");
@@ -174,7 +229,10 @@ struct JumpClock {
 
 impl JumpClock {
     fn new() -> Arc<Self> {
-        Arc::new(Self { off_s: AtomicI64::new(0), started: Instant::now() })
+        Arc::new(Self {
+            off_s: AtomicI64::new(0),
+            started: Instant::now(),
+        })
     }
     fn jump(&self, off_s: i64) {
         self.off_s.store(off_s, Ordering::Relaxed);
@@ -191,23 +249,40 @@ impl Clock for JumpClock {
 }
 
 async fn passage(node: &Arc<Node>, plate: &str) -> wadi_log::RecordId {
-    let draft = Draft::new(Kind::Passage).text("direction", "in").text("vehicle.plate_raw", plate);
-    node.write(Write::by("OF-1", "PORT", Target::New(None), draft)).await.unwrap().record
+    let draft = Draft::new(Kind::Passage)
+        .text("direction", "in")
+        .text("vehicle.plate_raw", plate);
+    node.write(Write::by("OF-1", "PORT", Target::New(None), draft))
+        .await
+        .unwrap()
+        .record
 }
 
 /// Writes at the site and waits until it is safe at the hub.
 async fn safe(hub: &Arc<Node>, site: &Arc<Node>, plate: &str) -> wadi_log::RecordId {
     let id = passage(site, plate).await;
     until("the hub has cosigned it", async || {
-        let lines = site.history(&id).await.map(|h| h.entries).unwrap_or_default();
-        !lines.is_empty() && lines.iter().all(|l| l.not_after_s.is_some()) && hub.record(&id).await.is_ok()
+        let lines = site
+            .history(&id)
+            .await
+            .map(|h| h.entries)
+            .unwrap_or_default();
+        !lines.is_empty()
+            && lines.iter().all(|l| l.not_after_s.is_some())
+            && hub.record(&id).await.is_ok()
     })
     .await;
     id
 }
 
 async fn bounds(node: &Arc<Node>, id: &wadi_log::RecordId) -> Vec<(Option<i64>, Option<i64>)> {
-    node.history(id).await.unwrap().entries.iter().map(|l| (l.not_before_s, l.not_after_s)).collect()
+    node.history(id)
+        .await
+        .unwrap()
+        .entries
+        .iter()
+        .map(|l| (l.not_before_s, l.not_after_s))
+        .collect()
 }
 
 fn is_now(time_s: i64) -> bool {
@@ -223,19 +298,41 @@ async fn a_hub_whose_clock_jumps_while_it_runs_signs_no_such_time_and_says_so() 
     let wire = connect(&hub, &trb);
     let first = safe(&hub, &trb, "11-A-1").await;
     let kept = bounds(&trb, &first).await;
-    for (n, jump) in [TEN_YEARS_S, -ROLLOVER_S, 50 * 365 * DAY_S, -50 * 365 * DAY_S, 4 * 3_600].into_iter().enumerate()
+    for (n, jump) in [
+        TEN_YEARS_S,
+        -ROLLOVER_S,
+        50 * 365 * DAY_S,
+        -50 * 365 * DAY_S,
+        4 * 3_600,
+    ]
+    .into_iter()
+    .enumerate()
     {
         clock.jump(jump);
         let id = safe(&hub, &trb, &format!("22-A-{n}")).await;
-        assert!(hub.status().await.unwrap().alarms.iter().any(|a| a.starts_with("clock: ")), "a jump by {jump} s");
+        assert!(
+            hub.status()
+                .await
+                .unwrap()
+                .alarms
+                .iter()
+                .any(|a| a.starts_with("clock: ")),
+            "a jump by {jump} s"
+        );
         for node in [&hub, &trb] {
             for (before, after) in bounds(node, &id).await {
-                assert!(after.is_some_and(is_now) && before.is_none_or(is_now), "{jump}: {before:?} {after:?}");
+                assert!(
+                    after.is_some_and(is_now) && before.is_none_or(is_now),
+                    "{jump}: {before:?} {after:?}"
+                );
             }
         }
         clock.jump(0);
         safe(&hub, &trb, &format!("33-A-{n}")).await;
-        assert!(is_now(trb.time().hub_time_s()), "a jump by {jump} s is not heard");
+        assert!(
+            is_now(trb.time().hub_time_s()),
+            "a jump by {jump} s is not heard"
+        );
         assert_eq!(hub.status().await.unwrap().alarms, Vec::<String>::new());
     }
     // Another connection begins with the hub's word.
@@ -244,7 +341,14 @@ async fn a_hub_whose_clock_jumps_while_it_runs_signs_no_such_time_and_says_so() 
     let _wire = connect(&hub, &trb);
     safe(&hub, &trb, "44-A-1").await;
     assert!(is_now(trb.time().hub_time_s()) && is_now(trb.time().expiry_s()));
-    assert!(hub.status().await.unwrap().watermarks.values().all(|ms| *ms < (real_s() + 600) * 1_000));
+    assert!(
+        hub.status()
+            .await
+            .unwrap()
+            .watermarks
+            .values()
+            .all(|ms| *ms < (real_s() + 600) * 1_000)
+    );
     assert_eq!(bounds(&trb, &first).await, kept);
     assert_eq!(bounds(&hub, &first).await, kept);
 }
@@ -257,19 +361,35 @@ async fn what_a_site_took_from_a_hub_ten_years_ahead_is_forgotten_once_it_is_rig
     // As an older version wrote it down.
     let trb = country.start("trb").await;
     let taken = (real_s() + TEN_YEARS_S).to_string();
-    let key = wadi_store::LocalKey { scope: "hub".into(), key: "time_s".into(), value: taken };
+    let key = wadi_store::LocalKey {
+        scope: "hub".into(),
+        key: "time_s".into(),
+        value: taken,
+    };
     trb.set_local(vec![key], vec![]).await.unwrap();
     trb.stop().await;
     drop(trb);
     let trb = country.start("trb").await;
     assert!(trb.time().hub_time_s() > real_s() + TEN_YEARS_S - 60);
-    assert!(is_now(trb.time().expiry_s()), "no certificate expires by it");
+    assert!(
+        is_now(trb.time().expiry_s()),
+        "no certificate expires by it"
+    );
     let _wire = connect(&hub, &trb);
     safe(&hub, &trb, "11-A-1").await;
-    until("the wrong time is forgotten", async || is_now(trb.time().hub_time_s())).await;
+    until("the wrong time is forgotten", async || {
+        is_now(trb.time().hub_time_s())
+    })
+    .await;
     let refusals = trb.status().await.unwrap().last_refused;
-    assert!(refusals.iter().any(|r| r["code"] == json!("hub_time_corrected")), "{refusals:?}");
-    // Its head named the wrong time, and tells nothing until it is signed anew: then the watermark is right.
+    assert!(
+        refusals
+            .iter()
+            .any(|r| r["code"] == json!("hub_time_corrected")),
+        "{refusals:?}"
+    );
+    // Its head named the wrong time, and tells nothing until it is signed anew: then the watermark
+    // is right.
     until("the watermark is right", async || {
         let marks = hub.status().await.unwrap().watermarks;
         marks.get("TRB").is_some_and(|ms| is_now(ms / 1_000))
@@ -283,8 +403,11 @@ async fn what_a_site_took_from_a_hub_ten_years_ahead_is_forgotten_once_it_is_rig
 
 #[tokio::test]
 async fn the_first_cosignature_over_an_entry_bounds_it_for_ever() {
-    let country =
-        Country::of(&[("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB"), ("qam", Role::Crossing, "QAM")]);
+    let country = Country::of(&[
+        ("hub", Role::Hub, "HUB"),
+        ("trb", Role::Crossing, "TRB"),
+        ("qam", Role::Crossing, "QAM"),
+    ]);
     let clock = JumpClock::new();
     let hub = country.start_with("hub", clock.clone()).await;
     let (trb, qam) = (country.start("trb").await, country.start("qam").await);
@@ -295,7 +418,11 @@ async fn the_first_cosignature_over_an_entry_bounds_it_for_ever() {
     for n in 1..6 {
         clock.jump(n * 300);
         safe(&hub, &trb, &format!("22-A-{n}")).await;
-        assert_eq!([bounds(&hub, &first).await, bounds(&trb, &first).await], kept, "after {n} more heads");
+        assert_eq!(
+            [bounds(&hub, &first).await, bounds(&trb, &first).await],
+            kept,
+            "after {n} more heads"
+        );
     }
     // By way of a neighbour.
     drop(wire);
@@ -303,14 +430,23 @@ async fn the_first_cosignature_over_an_entry_bounds_it_for_ever() {
     let _wires = [connect(&trb, &qam), connect(&qam, &hub)];
     clock.jump(1_800);
     safe(&hub, &trb, "33-A-1").await;
-    assert_eq!([bounds(&hub, &first).await, bounds(&trb, &first).await], kept);
+    assert_eq!(
+        [bounds(&hub, &first).await, bounds(&trb, &first).await],
+        kept
+    );
     // And after restarts.
     for node in [&hub, &trb] {
         node.stop().await;
     }
     let (hub, trb) = (country.start("hub").await, country.start("trb").await);
-    assert_eq!([bounds(&hub, &first).await, bounds(&trb, &first).await], kept);
+    assert_eq!(
+        [bounds(&hub, &first).await, bounds(&trb, &first).await],
+        kept
+    );
     let _wire = connect(&hub, &trb);
     safe(&hub, &trb, "44-A-1").await;
-    assert_eq!([bounds(&hub, &first).await, bounds(&trb, &first).await], kept);
+    assert_eq!(
+        [bounds(&hub, &first).await, bounds(&trb, &first).await],
+        kept
+    );
 }

@@ -1,5 +1,5 @@
-//! Databases that no longer open, or are gone: real nodes set aside what is left, take back what only they had said, and
-//! get the rest from the hub.
+//! Databases that no longer open, or are gone: real nodes set aside what is left, take back what
+//! only they had said, and get the rest from the hub.
 
 use integration_tests::{Cable, Site, World};
 use serde_json::{Value, json};
@@ -18,7 +18,13 @@ fn is_calm(site: &Site) -> bool {
 /// The epoch in which a record was last written.
 fn epoch(site: &Site, id: &str) -> String {
     let record = site.record(id).unwrap();
-    record["heads"][0].as_str().unwrap().split('/').nth(3).unwrap().to_string()
+    record["heads"][0]
+        .as_str()
+        .unwrap()
+        .split('/')
+        .nth(3)
+        .unwrap()
+        .to_string()
 }
 
 fn all_here(site: &Site, ids: &[String]) -> bool {
@@ -26,17 +32,22 @@ fn all_here(site: &Site, ids: &[String]) -> bool {
 }
 
 fn trucks(site: &Site, series: &str, count: u32) -> Vec<String> {
-    (0..count).map(|n| site.truck(&format!("{series}-{n:05}"))).collect()
+    (0..count)
+        .map(|n| site.truck(&format!("{series}-{n:05}")))
+        .collect()
 }
 
-/// Rubbish over the first page, in the file and wherever the WAL has it: SQLite can make nothing of the rest.
+/// Rubbish over the first page, in the file and wherever the WAL has it: SQLite can make nothing of
+/// the rest.
 fn spoil_first_page(dir: &Path) {
     let path = dir.join("node.sqlite");
     let mut file = std::fs::read(&path).unwrap();
     file[..PAGE].fill(0xa5);
     std::fs::write(&path, &file).unwrap();
     let path = dir.join("node.sqlite-wal");
-    let Ok(mut wal) = std::fs::read(&path) else { return };
+    let Ok(mut wal) = std::fs::read(&path) else {
+        return;
+    };
     for frame in (32..wal.len().saturating_sub(24 + PAGE - 1)).step_by(24 + PAGE) {
         if wal[frame..frame + 4] == [0, 0, 0, 1] {
             wal[frame + 24..frame + 24 + PAGE].fill(0xa5);
@@ -53,9 +64,18 @@ fn contains(page: &[u8], text: &str) -> bool {
 fn zero_a_page(dir: &Path, of: &str, not_of: &str) {
     let path = dir.join("node.sqlite");
     let mut file = std::fs::read(&path).unwrap();
-    let is_it = |p: &[u8]| p[0] == 0x0a && contains(p, "gate.in") && contains(p, of) && !contains(p, not_of);
-    let found: Vec<usize> = file.chunks_exact(PAGE).enumerate().filter(|(_, p)| is_it(p)).map(|(n, _)| n).collect();
-    let page = *found.get(found.len() / 2).expect("a page with those entries alone");
+    let is_it = |p: &[u8]| {
+        p[0] == 0x0a && contains(p, "gate.in") && contains(p, of) && !contains(p, not_of)
+    };
+    let found: Vec<usize> = file
+        .chunks_exact(PAGE)
+        .enumerate()
+        .filter(|(_, p)| is_it(p))
+        .map(|(n, _)| n)
+        .collect();
+    let page = *found
+        .get(found.len() / 2)
+        .expect("a page with those entries alone");
     file[page * PAGE..(page + 1) * PAGE].fill(0);
     std::fs::write(&path, &file).unwrap();
 }
@@ -63,18 +83,28 @@ fn zero_a_page(dir: &Path, of: &str, not_of: &str) {
 /// What was set aside in a node's directory: the directories' names and the files in them.
 fn set_aside(site: &Site) -> Vec<(String, Vec<String>)> {
     let names = |dir: &Path| -> Vec<String> {
-        let all = std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
-        let mut all: Vec<String> = all.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let all = std::fs::read_dir(dir)
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok);
+        let mut all: Vec<String> = all
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
         all.sort();
         all
     };
     let parent = site.dir.join("set-aside");
-    names(&parent).into_iter().map(|name| (name.clone(), names(&parent.join(name)))).collect()
+    names(&parent)
+        .into_iter()
+        .map(|name| (name.clone(), names(&parent.join(name))))
+        .collect()
 }
 
 fn written_under_a_key(site: &Site, token: &str, key: &str) -> Value {
     let body = json!({"kind": "passage", "fields": {"direction": "in", "vehicle.plate_raw": "99-K-00001"}});
-    site.post_as(token, Some(key), "/v1/records", &body).unwrap()["id"].clone()
+    site.post_as(token, Some(key), "/v1/records", &body)
+        .unwrap()["id"]
+        .clone()
 }
 
 #[test]
@@ -84,7 +114,11 @@ fn a_database_whose_first_page_is_rubbish_gives_back_what_nobody_else_has() {
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
     let (trb, hub) = (world.site("trb"), world.site("hub"));
-    hub.post("/v1/control", &json!({"say": "officer", "officer": "OF-1", "department": "PORT"})).unwrap();
+    hub.post(
+        "/v1/control",
+        &json!({"say": "officer", "officer": "OF-1", "department": "PORT"}),
+    )
+    .unwrap();
     let synced = trucks(trb, "11-A", 20);
     world.settle(&["hub", "trb"]);
     // A stop in order moves the WAL into the file; what is written after it is in the WAL alone.
@@ -92,10 +126,16 @@ fn a_database_whose_first_page_is_rubbish_gives_back_what_nobody_else_has() {
     cable.pull();
     world.boot("trb");
     let officer = json!({"is": "officer", "officer": "OF-1", "department": "PORT"});
-    let token = trb.post("/v1/tokens", &json!({"name": "gate", "scope": officer})).unwrap()["token"].clone();
+    let token = trb
+        .post("/v1/tokens", &json!({"name": "gate", "scope": officer}))
+        .unwrap()["token"]
+        .clone();
     let token = token.as_str().unwrap();
     let once = written_under_a_key(trb, token, "k1");
-    let revoked = trb.post("/v1/tokens", &json!({"name": "old", "scope": officer})).unwrap()["token"].clone();
+    let revoked = trb
+        .post("/v1/tokens", &json!({"name": "old", "scope": officer}))
+        .unwrap()["token"]
+        .clone();
     trb.delete("/v1/tokens/old").unwrap();
     let alone = trucks(trb, "22-B", 30);
     let before = epoch(trb, &alone[0]);
@@ -104,23 +144,43 @@ fn a_database_whose_first_page_is_rubbish_gives_back_what_nobody_else_has() {
     let spoilt = std::fs::read(trb.dir.join("node.sqlite")).unwrap();
     world.boot("trb");
     // Nobody but the old file had these.
-    assert!(all_here(trb, &alone) && all_here(trb, &synced), "{}", alarms(trb));
+    assert!(
+        all_here(trb, &alone) && all_here(trb, &synced),
+        "{}",
+        alarms(trb)
+    );
     assert!(trb.refusals().contains(&"database_set_aside".to_string()));
     let told = alarms(trb);
-    assert!(told.contains("set-aside") && told.contains("not a database"), "{told}");
+    assert!(
+        told.contains("set-aside") && told.contains("not a database"),
+        "{told}"
+    );
     let aside = set_aside(trb);
     assert_eq!(aside.len(), 1);
     assert!(aside[0].1.contains(&"why".to_string()), "{aside:?}");
-    let kept = std::fs::read(trb.dir.join("set-aside").join(&aside[0].0).join("node.sqlite")).unwrap();
+    let kept = std::fs::read(
+        trb.dir
+            .join("set-aside")
+            .join(&aside[0].0)
+            .join("node.sqlite"),
+    )
+    .unwrap();
     assert_eq!(kept[..PAGE], spoilt[..PAGE]);
     // Who may speak, what was said under which key, and who may not any more.
     assert_eq!(written_under_a_key(trb, token, "k1"), once);
-    let denied = trb.post_as(revoked.as_str().unwrap(), None, "/v1/records", &json!({})).unwrap_err();
+    let denied = trb
+        .post_as(revoked.as_str().unwrap(), None, "/v1/records", &json!({}))
+        .unwrap_err();
     assert_eq!(denied["code"], "unauthorised");
     // The officer's registration came from the hub's own log, which is back, too.
     let later = trucks(trb, "33-C", 5);
     assert_ne!(epoch(trb, &later[0]), before);
-    trb.say(&later[0], "PORT", json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"})).unwrap();
+    trb.say(
+        &later[0],
+        "PORT",
+        json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
+    )
+    .unwrap();
     cable.plug();
     world.settle(&["hub", "trb"]);
     for ids in [&synced, &alone, &later] {
@@ -151,15 +211,22 @@ fn what_stands_behind_a_missing_page_comes_back_when_the_hub_has_filled_the_gap(
     spoil_first_page(&trb.dir);
     world.boot("trb");
     let told = alarms(trb);
-    assert!(told.contains("positions of this node's own logs are missing"), "{told}");
-    assert!(!all_here(trb, &alone), "there is nothing that they could stand on");
+    assert!(
+        told.contains("positions of this node's own logs are missing"),
+        "{told}"
+    );
+    assert!(
+        !all_here(trb, &alone),
+        "there is nothing that they could stand on"
+    );
     // The site works on meanwhile.
     let later = trucks(trb, "33-C", 5);
     assert!(all_here(trb, &later));
     cable.plug();
-    world.wait("what the hub had and what only the old file had are back", || {
-        all_here(trb, &synced) && all_here(trb, &alone)
-    });
+    world.wait(
+        "what the hub had and what only the old file had are back",
+        || all_here(trb, &synced) && all_here(trb, &alone),
+    );
     world.settle(&["hub", "trb"]);
     for ids in [&synced, &alone, &later] {
         assert!(all_here(hub, ids));
@@ -185,7 +252,11 @@ fn a_database_that_was_deleted_is_filled_from_the_hub_and_from_its_wal() {
     }
     world.boot("trb");
     // The anchor tells, until everything is held again.
-    assert!(alarms(trb).contains("acknowledged commits"), "{}", alarms(trb));
+    assert!(
+        alarms(trb).contains("acknowledged commits"),
+        "{}",
+        alarms(trb)
+    );
     assert!(set_aside(trb).is_empty());
     let later = trucks(trb, "22-B", 5);
     assert_ne!(epoch(trb, &later[0]), before);
@@ -202,7 +273,10 @@ fn a_database_that_was_deleted_is_filled_from_the_hub_and_from_its_wal() {
     world.boot("trb");
     assert!(all_here(trb, &alone), "{}", alarms(trb));
     let aside = set_aside(trb);
-    assert!(aside.len() == 1 && aside[0].1.contains(&"node.sqlite-wal".to_string()), "{aside:?}");
+    assert!(
+        aside.len() == 1 && aside[0].1.contains(&"node.sqlite-wal".to_string()),
+        "{aside:?}"
+    );
     cable.plug();
     world.settle(&["hub", "trb"]);
     assert!(all_here(hub, &alone) && all_here(trb, &synced));

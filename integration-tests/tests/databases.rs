@@ -1,5 +1,6 @@
-//! A hub's database that is away, locked, read-only, newer, another's or rotten, told to real processes: the hub says what is
-//! wrong under a stable code, the crossings' records wait where they are safe, and all of them come once it is mended.
+//! A hub's database that is away, locked, read-only, newer, another's or rotten, told to real
+//! processes: the hub says what is wrong under a stable code, the crossings' records wait where
+//! they are safe, and all of them come once it is mended.
 
 use integration_tests::{Site, World, papers, run, run_json};
 use serde_json::{Value, json};
@@ -16,13 +17,18 @@ struct Admin {
 
 impl Admin {
     fn at(url: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let conn = runtime.block_on(PgConnection::connect(url)).unwrap();
         Self { conn, runtime }
     }
     fn run(&mut self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_string());
-        self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut self.conn)).unwrap();
+        self.runtime
+            .block_on(sqlx::raw_sql(sql).execute(&mut self.conn))
+            .unwrap();
     }
 }
 
@@ -32,28 +38,43 @@ fn trucks(site: &Site, from: u32, count: u32) {
             .to_string()
     };
     let lines: Vec<String> = (from..from + count).map(line).collect();
-    assert_eq!(site.post_text("/v1/imports", &lines.join("\n")).unwrap()["written"], count);
+    assert_eq!(
+        site.post_text("/v1/imports", &lines.join("\n")).unwrap()["written"],
+        count
+    );
 }
 
 /// An act of the hub's own, and the problem where it is refused.
 fn register(hub: &Site, officer: &str) -> Result<Value, Value> {
-    hub.post("/v1/control", &json!({"say": "officer", "officer": officer, "department": "PORT"}))
+    hub.post(
+        "/v1/control",
+        &json!({"say": "officer", "officer": officer, "department": "PORT"}),
+    )
 }
 
 fn problem(answer: Result<Value, Value>) -> (String, u64) {
     let error = answer.expect_err("it should have been refused");
-    (error["code"].as_str().unwrap_or_default().into(), error["status"].as_u64().unwrap_or_default())
+    (
+        error["code"].as_str().unwrap_or_default().into(),
+        error["status"].as_u64().unwrap_or_default(),
+    )
 }
 
 fn count(site: &Site) -> Value {
-    site.get("/v1/sites").map(|s| s["records"].clone()).unwrap_or_default()
+    site.get("/v1/sites")
+        .map(|s| s["records"].clone())
+        .unwrap_or_default()
 }
 
 /// What a command that failed says: its error's code, and its exit code.
 fn failure(output: &Output) -> (String, Option<i32>) {
     let text = String::from_utf8_lossy(&output.stdout);
-    let last: Value = serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
-    (last["error"].as_str().unwrap_or_default().into(), output.status.code())
+    let last: Value =
+        serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
+    (
+        last["error"].as_str().unwrap_or_default().into(),
+        output.status.code(),
+    )
 }
 
 fn check(dir: &Path) -> Output {
@@ -63,9 +84,17 @@ fn check(dir: &Path) -> Output {
 #[test]
 fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     let mut world = World::default();
-    let mut server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
+    let mut server =
+        TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
     let url = server.create("wadi").unwrap();
-    world.prepare("hub", &[], &format!("database = {:?}", format!("{url}&options[statement_timeout]=1500")));
+    world.prepare(
+        "hub",
+        &[],
+        &format!(
+            "database = {:?}",
+            format!("{url}&options[statement_timeout]=1500")
+        ),
+    );
     world.boot("hub");
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
@@ -86,7 +115,9 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     assert_eq!(problem(register(hub, "OF-2")), refused("database_slow"));
     assert_eq!(count(hub), 20, "it can be read");
     // The crossing is told that the hub cannot store, and offers all of it again until the hub can.
-    world.wait("the crossing knows why", || trb.refusals().contains(&"peer_store".to_string()));
+    world.wait("the crossing knows why", || {
+        trb.refusals().contains(&"peer_store".to_string())
+    });
     other.run("ROLLBACK");
     world.wait("what waited has come", || count(hub) == due);
     register(hub, "OF-2").unwrap();
@@ -108,10 +139,15 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     // Read-only, as after the wrong one of two servers was made the first.
     let mut admin = Admin::at(&server.url("postgres"));
     admin.run("ALTER DATABASE wadi SET default_transaction_read_only = on");
-    admin.run("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'wadi'");
+    admin.run(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'wadi'",
+    );
     let before = due;
     let due = more();
-    assert_eq!(problem(register(hub, "OF-4")), refused("database_read_only"));
+    assert_eq!(
+        problem(register(hub, "OF-4")),
+        refused("database_read_only")
+    );
     assert_eq!(count(hub), before, "it can be read");
     admin.run("ALTER DATABASE wadi RESET default_transaction_read_only");
     world.wait("what waited has come", || count(hub) == due);
@@ -121,7 +157,12 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     // Nobody took a database that was away for one that lies, and what came is whole.
     for site in [hub, trb] {
         let codes = site.refusals();
-        assert!(!codes.iter().any(|c| c == "fork_unproven" || c == "unreadable"), "{codes:?}");
+        assert!(
+            !codes
+                .iter()
+                .any(|c| c == "fork_unproven" || c == "unreadable"),
+            "{codes:?}"
+        );
         let verified = run_json(&site.dir, &["audit", "verify", "--config", "node.toml"]);
         assert_eq!(verified["damaged"], 0, "{verified}");
     }
@@ -132,7 +173,8 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
 #[test]
 fn a_hub_starts_on_its_own_database_or_says_why_not() {
     let mut world = World::default();
-    let mut server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
+    let mut server =
+        TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
     let url = server.create("wadi").unwrap();
     let database = format!("database = {url:?}");
     world.prepare("hub", &[], &database);
@@ -144,10 +186,18 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
     // Checked while the daemon writes to it: nobody waits, and nobody is disturbed.
     let checked = check(&hub.dir);
     assert!(checked.status.success(), "{checked:?}");
-    assert!(String::from_utf8_lossy(&checked.stderr).contains("another daemon writes to this database"));
+    assert!(
+        String::from_utf8_lossy(&checked.stderr).contains("another daemon writes to this database")
+    );
     let told: Value = serde_json::from_slice(&checked.stdout).unwrap();
-    assert_eq!((&told["node"], &told["role"]), (&json!("hub"), &json!("hub")));
-    assert_eq!((&told["database"]["written_to"], &told["database"]["anchor"]), (&json!(true), &json!("whole")));
+    assert_eq!(
+        (&told["node"], &told["role"]),
+        (&json!("hub"), &json!("hub"))
+    );
+    assert_eq!(
+        (&told["database"]["written_to"], &told["database"]["anchor"]),
+        (&json!(true), &json!("whole"))
+    );
     trucks(trb, 10, 10);
     world.settle(&["hub", "trb"]);
     hub.stop();
@@ -156,14 +206,22 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
     // Away.
     server.stop(false);
     for output in [start(), check(&hub.dir)] {
-        assert_eq!(failure(&output), ("database_open".into(), Some(1)), "{output:?}");
+        assert_eq!(
+            failure(&output),
+            ("database_open".into(), Some(1)),
+            "{output:?}"
+        );
     }
     server.launch().unwrap();
     // Written by a newer version: it is left alone.
     let mut admin = Admin::at(&url);
     admin.run("UPDATE meta SET value = value + 97 WHERE key = 'schema'");
     for output in [start(), check(&hub.dir)] {
-        assert_eq!(failure(&output), ("database_newer".into(), Some(1)), "{output:?}");
+        assert_eq!(
+            failure(&output),
+            ("database_newer".into(), Some(1)),
+            "{output:?}"
+        );
     }
     admin.run("UPDATE meta SET value = value - 97 WHERE key = 'schema'");
     // Another commission's.
@@ -174,23 +232,40 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
         papers().join("other/nodes/elsewhere")
     );
     std::fs::write(elsewhere.join("node.toml"), config).unwrap();
-    for output in [run(&elsewhere, &["--json", "node", "run"]), check(&elsewhere)] {
-        assert_eq!(failure(&output), ("database_of_other_node".into(), Some(1)), "{output:?}");
+    for output in [
+        run(&elsewhere, &["--json", "node", "run"]),
+        check(&elsewhere),
+    ] {
+        assert_eq!(
+            failure(&output),
+            ("database_of_other_node".into(), Some(1)),
+            "{output:?}"
+        );
     }
     assert!(!elsewhere.join("anchor").exists());
-    // Put back from an older backup: the anchor knows of more, and the check says so before anything is started.
+    // Put back from an older backup: the anchor knows of more, and the check says so before
+    // anything is started.
     admin.run("UPDATE meta SET value = value - 1 WHERE key = 'commits'");
     let behind = check(&hub.dir);
     let told: Value = serde_json::from_slice(&behind.stdout).unwrap();
-    assert_eq!((behind.status.code(), &told["database"]["anchor"]), (Some(4), &json!("lost_tail")));
+    assert_eq!(
+        (behind.status.code(), &told["database"]["anchor"]),
+        (Some(4), &json!("lost_tail"))
+    );
     admin.run("UPDATE meta SET value = value + 1 WHERE key = 'commits'");
     // Read-only: it starts, and shows what it holds.
     admin.run("ALTER DATABASE wadi SET default_transaction_read_only = on");
     let checked = check(&hub.dir);
-    assert!(String::from_utf8_lossy(&checked.stderr).contains("read-only"), "{checked:?}");
+    assert!(
+        String::from_utf8_lossy(&checked.stderr).contains("read-only"),
+        "{checked:?}"
+    );
     world.boot("hub");
     assert_eq!(count(hub), 20);
-    assert_eq!(problem(register(hub, "OF-2")), ("database_read_only".into(), 503));
+    assert_eq!(
+        problem(register(hub, "OF-2")),
+        ("database_read_only".into(), 503)
+    );
     admin.run("ALTER DATABASE wadi RESET default_transaction_read_only");
     trucks(trb, 20, 10);
     world.settle(&["hub", "trb"]);
@@ -209,7 +284,12 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
     trucks(trb, 0, 40);
     world.settle(&["hub", "trb"]);
     // While the daemon writes: the audit sees one moment of the database, and writes nothing.
-    let audit = |arguments: &[&str]| run(&hub.dir, &[&["--json", "audit", "verify"], arguments].concat());
+    let audit = |arguments: &[&str]| {
+        run(
+            &hub.dir,
+            &[&["--json", "audit", "verify"], arguments].concat(),
+        )
+    };
     let read = |output: &Output| -> Value {
         let text = String::from_utf8_lossy(&output.stdout);
         serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default()
@@ -221,16 +301,23 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
     for way in ways {
         let output = audit(way);
         let found = read(&output);
-        assert_eq!((output.status.code(), &found["damaged"]), (Some(0), &json!(0)), "{way:?}: {output:?}");
+        assert_eq!(
+            (output.status.code(), &found["damaged"]),
+            (Some(0), &json!(0)),
+            "{way:?}: {output:?}"
+        );
         assert!(found["entries"].as_u64().unwrap() > 40, "{found}");
     }
     hub.stop();
     let rot = |column: &str, table: &str, at: u32, which: &str| {
         let flipped = format!("set_byte({column}, {at}, get_byte({column}, {at}) # 1)");
-        Admin::at(&url).run(&format!("UPDATE {table} SET {column} = {flipped} WHERE {which}"));
+        Admin::at(&url).run(&format!(
+            "UPDATE {table} SET {column} = {flipped} WHERE {which}"
+        ));
     };
     // One byte of the eighth entry, and of the twentieth: the first one is named.
-    let of_trb = |seq: u32| format!("seq = {seq} AND get_byte(log, 24) = 3 AND substr(log, 26, 3) = 'TRB'");
+    let of_trb =
+        |seq: u32| format!("seq = {seq} AND get_byte(log, 24) = 3 AND substr(log, 26, 3) = 'TRB'");
     for seq in [7, 19] {
         rot("bytes", "entries", 60, &of_trb(seq));
     }
@@ -239,7 +326,10 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
         assert_eq!(output.status.code(), Some(4), "{way:?}: {output:?}");
         let found = read(&output);
         let first = found["first"].as_str().unwrap();
-        assert!(first.ends_with("passage/TRB@7: the entry's bytes do not have its hash"), "{found}");
+        assert!(
+            first.ends_with("passage/TRB@7: the entry's bytes do not have its hash"),
+            "{found}"
+        );
     }
     for seq in [7, 19] {
         rot("bytes", "entries", 60, &of_trb(seq));
@@ -247,15 +337,32 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
     assert_eq!(read(&audit(&["."]))["damaged"], 0, "mended");
     // An entry that is gone, and a signature that is another's.
     let mut admin = Admin::at(&url);
-    admin.run(&format!("CREATE TABLE aside AS SELECT * FROM entries WHERE {}", of_trb(11)));
+    admin.run(&format!(
+        "CREATE TABLE aside AS SELECT * FROM entries WHERE {}",
+        of_trb(11)
+    ));
     admin.run(&format!("DELETE FROM entries WHERE {}", of_trb(11)));
     let found = read(&audit(&["."]));
-    assert!(found["first"].as_str().unwrap().ends_with("passage/TRB@11: the entry is missing"), "{found}");
+    assert!(
+        found["first"]
+            .as_str()
+            .unwrap()
+            .ends_with("passage/TRB@11: the entry is missing"),
+        "{found}"
+    );
     admin.run("INSERT INTO entries SELECT * FROM aside");
     assert_eq!(read(&audit(&["."]))["damaged"], 0, "mended");
-    rot("cosignature", "cosignatures", 40, "log = (SELECT log FROM cosignatures ORDER BY log DESC LIMIT 1)");
+    rot(
+        "cosignature",
+        "cosignatures",
+        40,
+        "log = (SELECT log FROM cosignatures ORDER BY log DESC LIMIT 1)",
+    );
     let output = audit(&["."]);
     let found = read(&output);
     assert_eq!(output.status.code(), Some(4));
-    assert!(found["first"].as_str().unwrap().contains("cosignature of"), "{found}");
+    assert!(
+        found["first"].as_str().unwrap().contains("cosignature of"),
+        "{found}"
+    );
 }

@@ -1,4 +1,5 @@
-//! However a demonstration ends, nothing of it stays: no process, no port; and it says where to look on.
+//! However a demonstration ends, nothing of it stays: no process, no port; and it says where to
+//! look on.
 
 use integration_tests::{PATIENCE, wadi};
 use serde_json::Value;
@@ -33,21 +34,39 @@ fn wait(what: &str, holds: impl Fn() -> bool) {
 }
 
 fn send(signal: &str, pid: i64) {
-    let sent = Command::new("kill").args([signal, "--", &pid.to_string()]).status().expect("kill runs");
+    let sent = Command::new("kill")
+        .args([signal, "--", &pid.to_string()])
+        .status()
+        .expect("kill runs");
     assert!(sent.success(), "kill {signal} {pid}");
 }
 
 impl Demo {
     /// Starts one, as a shell does it at a terminal: in a process group of its own.
     fn start(arguments: &[&str]) -> Self {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let turn = ONE_AT_A_TIME
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let dir = tempfile::tempdir().unwrap();
         let out = File::create(dir.path().join("out")).unwrap();
         let errors = File::create(dir.path().join("errors")).unwrap();
         let mut command = Command::new(wadi());
-        command.args(arguments).args(["demo", "--seed", "5", "--dir", "net"]).current_dir(dir.path());
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(errors).process_group(0).spawn().unwrap();
-        Self { dir, child, _turn: turn }
+        command
+            .args(arguments)
+            .args(["demo", "--seed", "5", "--dir", "net"])
+            .current_dir(dir.path());
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        Self {
+            dir,
+            child,
+            _turn: turn,
+        }
     }
 
     fn net(&self) -> PathBuf {
@@ -55,7 +74,8 @@ impl Demo {
     }
 
     fn said(&self) -> String {
-        let text = |name: &str| std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
+        let text =
+            |name: &str| std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
         text("out") + &text("errors")
     }
 
@@ -72,8 +92,16 @@ impl Demo {
     }
 
     fn pid_of(&self, node: &str) -> i64 {
-        let config = self.net().join(node).join("node.toml").display().to_string();
-        let found = self.nodes().into_iter().find(|(_, line)| line.contains(&config));
+        let config = self
+            .net()
+            .join(node)
+            .join("node.toml")
+            .display()
+            .to_string();
+        let found = self
+            .nodes()
+            .into_iter()
+            .find(|(_, line)| line.contains(&config));
         found.unwrap_or_else(|| panic!("{node} runs")).0
     }
 
@@ -87,7 +115,10 @@ impl Demo {
     /// Waits until there is traffic: until the officers are registered and the table was shown.
     fn until_it_is_on(&self) {
         wait("traffic runs", || self.said().contains("at the crossings"));
-        let answers = |node: &str| self.address(node, "http").is_some_and(|a| TcpStream::connect(a).is_ok());
+        let answers = |node: &str| {
+            self.address(node, "http")
+                .is_some_and(|a| TcpStream::connect(a).is_ok())
+        };
         assert!(NODES.iter().all(|node| answers(node)), "{}", self.said());
     }
 
@@ -97,7 +128,11 @@ impl Demo {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "the demonstration does not end: {}", self.said());
+            assert!(
+                Instant::now() < deadline,
+                "the demonstration does not end: {}",
+                self.said()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -106,8 +141,11 @@ impl Demo {
         assert_eq!(self.nodes(), vec![], "{}", self.said());
         for node in NODES {
             for key in ["http", "listen"] {
-                let Some(address) = self.address(node, key) else { continue };
-                // Another demonstration beside this one may have taken a port as soon as it was free.
+                let Some(address) = self.address(node, key) else {
+                    continue;
+                };
+                // Another demonstration beside this one may have taken a port as soon as it was
+                // free.
                 wait(&format!("{node}: {key} {address} is free"), || match key {
                     "http" => TcpListener::bind(address).is_ok(),
                     _ => UdpSocket::bind(address).is_ok(),
@@ -126,7 +164,9 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
         for (pid, _) in self.nodes() {
-            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            let _ = Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .status();
         }
     }
 }
@@ -139,14 +179,25 @@ fn stopped_in_order(net: &Path, node: &str) -> bool {
 fn a_service_manager_ends_it_in_order_with_all_its_nodes() {
     let mut demo = Demo::start(&[]);
     demo.until_it_is_on();
-    assert!(demo.said().contains("Meanwhile, in another terminal: wadi status --config net/hub/node.toml"));
+    assert!(
+        demo.said()
+            .contains("Meanwhile, in another terminal: wadi status --config net/hub/node.toml")
+    );
     send("-TERM", demo.pid());
     assert_eq!(demo.end().code(), Some(143), "{}", demo.said());
     demo.leaves_nothing();
     for node in NODES {
-        assert!(stopped_in_order(&demo.net(), node), "{node} was not stopped in order");
+        assert!(
+            stopped_in_order(&demo.net(), node),
+            "{node} was not stopped in order"
+        );
     }
-    for told in ["Stopped by SIGTERM", "net/hub/node.toml", "wadi findings list --config", "log/node.log"] {
+    for told in [
+        "Stopped by SIGTERM",
+        "net/hub/node.toml",
+        "wadi findings list --config",
+        "log/node.log",
+    ] {
         assert!(demo.said().contains(told), "{told}: {}", demo.said());
     }
 }
@@ -155,7 +206,9 @@ fn a_service_manager_ends_it_in_order_with_all_its_nodes() {
 fn ctrl_c_ends_the_traffic_of_an_endless_one_and_its_nodes_agree() {
     let mut demo = Demo::start(&[]);
     demo.until_it_is_on();
-    let written = |demo: &Demo| std::fs::metadata(demo.net().join("trb/node.sqlite-wal")).map_or(0, |m| m.len());
+    let written = |demo: &Demo| {
+        std::fs::metadata(demo.net().join("trb/node.sqlite-wal")).map_or(0, |m| m.len())
+    };
     let before = written(&demo);
     wait("there are records", || written(&demo) > before + (1 << 19));
     // As a terminal does it: the whole process group hears of it, and the nodes are not in it.
@@ -163,9 +216,17 @@ fn ctrl_c_ends_the_traffic_of_an_endless_one_and_its_nodes_agree() {
     assert_eq!(demo.end().code(), Some(0), "{}", demo.said());
     demo.leaves_nothing();
     for node in NODES {
-        assert!(stopped_in_order(&demo.net(), node), "{node} was not stopped in order");
+        assert!(
+            stopped_in_order(&demo.net(), node),
+            "{node} was not stopped in order"
+        );
     }
-    for told in ["Traffic ends", "All nodes agree", "PENDING findings past their time: 0", "Nothing runs any more"] {
+    for told in [
+        "Traffic ends",
+        "All nodes agree",
+        "PENDING findings past their time: 0",
+        "Nothing runs any more",
+    ] {
         assert!(demo.said().contains(told), "{told}: {}", demo.said());
     }
 }
@@ -193,7 +254,11 @@ fn it_ends_in_the_middle_of_its_start_and_although_a_node_hangs() {
     demo.leaves_nothing();
     let out = std::fs::read_to_string(demo.dir.path().join("out")).unwrap();
     let value: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
-    assert_eq!((&value["converged"], &value["stopped_by"]), (&Value::Bool(false), &"SIGTERM".into()), "{value}");
+    assert_eq!(
+        (&value["converged"], &value["stopped_by"]),
+        (&Value::Bool(false), &"SIGTERM".into()),
+        "{value}"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! An export that is interrupted never looks whole: its process killed, the node gone or its own disk full in the middle. And
-//! one that is not takes the same memory however long it is.
+//! An export that is interrupted never looks whole: its process killed, the node gone or its own
+//! disk full in the middle. And one that is not takes the same memory however long it is.
 
 use integration_tests::{PATIENCE, wadi};
 use serde_json::{Value, json};
@@ -52,7 +52,10 @@ fn read_head(stream: &mut TcpStream) {
 
 /// Answers with the first bytes of a body, and closes.
 fn answer(mut stream: TcpStream, body: &str, bytes: usize) {
-    let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     let _ = stream.write_all(head.as_bytes());
     let _ = stream.write_all(&body.as_bytes()[..bytes]);
 }
@@ -86,7 +89,12 @@ fn node(pages: usize, then: Then) -> Pages {
 impl Pages {
     /// Waits until a page was asked for: all before it are taken.
     fn until_asked_for(&self, page: usize) {
-        while self.asked.recv_timeout(PATIENCE).expect("the client asks for the next page") < page {}
+        while self
+            .asked
+            .recv_timeout(PATIENCE)
+            .expect("the client asks for the next page")
+            < page
+        {}
     }
 }
 
@@ -96,22 +104,33 @@ fn arguments<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 
 fn export(dir: &Path, url: &str, more: &[&str]) -> Command {
     let mut command = Command::new(wadi());
-    command.current_dir(dir).args(arguments(url, more)).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .current_dir(dir)
+        .args(arguments(url, more))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     command.stderr(Stdio::piped());
     command
 }
 
 fn code(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout);
-    let last: Value = serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
+    let last: Value =
+        serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
     last["error"].as_str().unwrap_or_default().into()
 }
 
 /// There is a part, it has no trailer, and no file has the name of a whole one.
 fn assert_cut(dir: &Path, what: &str) {
-    assert!(!dir.join("all.out").exists() && !dir.join("all.out.trailer.json").exists(), "{what}");
+    assert!(
+        !dir.join("all.out").exists() && !dir.join("all.out.trailer.json").exists(),
+        "{what}"
+    );
     let part = std::fs::read(dir.join("all.out.part")).unwrap();
-    assert!(!String::from_utf8_lossy(&part).contains("\"sha256\""), "{what}");
+    assert!(
+        !String::from_utf8_lossy(&part).contains("\"sha256\""),
+        "{what}"
+    );
     assert!(part.len() <= 4 || !part.ends_with(b"PAR1"), "{what}");
 }
 
@@ -128,7 +147,11 @@ fn an_export_whose_process_is_killed_or_whose_node_dies_never_looks_whole() {
         assert_cut(dir.path(), format);
         let dying = node(2, Then::Death);
         let output = export(dir.path(), &dying.url, &to_file).output().unwrap();
-        assert_eq!((output.status.code(), code(&output).as_str()), (Some(1), "unreachable"), "{format}: {output:?}");
+        assert_eq!(
+            (output.status.code(), code(&output).as_str()),
+            (Some(1), "unreachable"),
+            "{format}: {output:?}"
+        );
         assert_cut(dir.path(), format);
         // Begun again it is whole, and what was left lying is gone.
         let whole = node(2, Then::End);
@@ -138,7 +161,10 @@ fn an_export_whose_process_is_killed_or_whose_node_dies_never_looks_whole() {
         let trailer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(trailer["export"]["rows"], 1_000);
         assert!(dir.path().join("all.out").exists() && !dir.path().join("all.out.part").exists());
-        assert_eq!(dir.path().join("all.out.trailer.json").exists(), format != "ndjson");
+        assert_eq!(
+            dir.path().join("all.out.trailer.json").exists(),
+            format != "ndjson"
+        );
     }
 }
 
@@ -148,17 +174,25 @@ fn an_export_whose_disk_is_full_says_so_and_never_looks_whole() {
         let dir = tempfile::tempdir().unwrap();
         let pages = node(2, Then::End);
         pages.go.send(()).unwrap();
-        // A file may grow to 2 blocks and no further; who ignores the signal is told by the write itself.
+        // A file may grow to 2 blocks and no further; who ignores the signal is told by the write
+        // itself.
         let script = "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\"";
         let output = Command::new("sh")
             .current_dir(dir.path())
             .args(["-c", script])
             .arg(wadi())
-            .args(arguments(&pages.url, &["--format", format, "-o", "all.out"]))
+            .args(arguments(
+                &pages.url,
+                &["--format", format, "-o", "all.out"],
+            ))
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        assert_eq!((output.status.code(), code(&output).as_str()), (Some(1), "unwritable"), "{format}: {output:?}");
+        assert_eq!(
+            (output.status.code(), code(&output).as_str()),
+            (Some(1), "unwritable"),
+            "{format}: {output:?}"
+        );
         assert_cut(dir.path(), format);
     }
     // Standard output may be a full disk, too.
@@ -167,22 +201,37 @@ fn an_export_whose_disk_is_full_says_so_and_never_looks_whole() {
         let pages = node(2, Then::End);
         pages.go.send(()).unwrap();
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = export(dir.path(), &pages.url, &["--format", format]).stdout(full).output().unwrap();
+        let output = export(dir.path(), &pages.url, &["--format", format])
+            .stdout(full)
+            .output()
+            .unwrap();
         let told = String::from_utf8_lossy(&output.stderr).to_string();
-        assert_eq!((output.status.code(), told.contains("[unwritable]")), (Some(1), true), "{format}: {told}");
+        assert_eq!(
+            (output.status.code(), told.contains("[unwritable]")),
+            (Some(1), true),
+            "{format}: {told}"
+        );
     }
     // What cannot be begun is said before a record is read.
     let dir = tempfile::tempdir().unwrap();
     let pages = node(1, Then::End);
-    let output = export(dir.path(), &pages.url, &["-o", "no/such/place"]).output().unwrap();
-    assert_eq!((output.status.code(), code(&output).as_str()), (Some(1), "unwritable"));
+    let output = export(dir.path(), &pages.url, &["-o", "no/such/place"])
+        .output()
+        .unwrap();
+    assert_eq!(
+        (output.status.code(), code(&output).as_str()),
+        (Some(1), "unwritable")
+    );
     assert!(pages.asked.try_recv().is_err());
 }
 
 /// The most memory that a process ever held, kB.
 fn peak_kb(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
@@ -191,7 +240,13 @@ fn a_long_export_takes_no_more_memory_than_a_short_one() {
     let peak = |format: &str, count: usize| {
         let dir = tempfile::tempdir().unwrap();
         let pages = node(count, Then::End);
-        let child = export(dir.path(), &pages.url, &["--format", format, "-o", "all.out"]).spawn().unwrap();
+        let child = export(
+            dir.path(),
+            &pages.url,
+            &["--format", format, "-o", "all.out"],
+        )
+        .spawn()
+        .unwrap();
         pages.until_asked_for(count);
         // All records but the last group of rows are written by now.
         let held = peak_kb(child.id());
@@ -203,7 +258,10 @@ fn a_long_export_takes_no_more_memory_than_a_short_one() {
     };
     for format in FORMATS {
         let (short, long) = (peak(format, 10), peak(format, 80));
-        assert!(long < short + 24 * 1024, "{format}: 5,000 records took {short} kB, 40,000 took {long} kB");
+        assert!(
+            long < short + 24 * 1024,
+            "{format}: 5,000 records took {short} kB, 40,000 took {long} kB"
+        );
     }
 }
 
@@ -213,7 +271,9 @@ fn a_reader_that_closes_the_pipe_ends_an_export_quietly() {
     for format in ["ndjson", "csv"] {
         let dir = tempfile::tempdir().unwrap();
         let pages = node(20, Then::Silence);
-        let mut child = export(dir.path(), &pages.url, &["--format", format, "-o", "-"]).spawn().unwrap();
+        let mut child = export(dir.path(), &pages.url, &["--format", format, "-o", "-"])
+            .spawn()
+            .unwrap();
         let mut reader = child.stdout.take().unwrap();
         reader.read_exact(&mut [0; 100]).unwrap();
         drop(reader);

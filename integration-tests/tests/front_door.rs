@@ -1,5 +1,5 @@
-//! Who comes to the front door: whoever writes is told what it came to, whoever asks for what does not exist is told so, and
-//! callers who have nothing to say keep out nobody.
+//! Who comes to the front door: whoever writes is told what it came to, whoever asks for what does
+//! not exist is told so, and callers who have nothing to say keep out nobody.
 
 use integration_tests::{Site, World, run, run_json, wadi};
 use serde_json::{Value, json};
@@ -10,14 +10,20 @@ use std::{
 };
 
 fn code(answer: Result<Value, Value>) -> String {
-    answer.expect_err("it should have been refused")["code"].as_str().unwrap_or_default().to_string()
+    answer.expect_err("it should have been refused")["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_string()
 }
 
 fn lookout(site: &Site, term: &str) -> String {
     let placed = json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "L"});
     let body = json!({"kind": "hold", "officer": "OF-7", "department": "SEC", "events": [placed],
         "fields": {"type": "SECURITY", "legal_basis": "L", "target.term": term}});
-    site.post("/v1/records", &body).unwrap()["id"].as_str().unwrap().to_string()
+    site.post("/v1/records", &body).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string()
 }
 
 #[test]
@@ -27,39 +33,82 @@ fn whoever_writes_is_told_what_it_came_to() {
     let trb = world.site("trb");
     let hold = lookout(trb, "11-A-1");
     let is_detained = |answer: &Value| {
-        let flags = answer["flags"].as_array().is_some_and(|f| f.contains(&json!("DETAINED")));
-        flags && answer["detained_by"].as_array().is_some_and(|holds| !holds.is_empty())
+        let flags = answer["flags"]
+            .as_array()
+            .is_some_and(|f| f.contains(&json!("DETAINED")));
+        flags
+            && answer["detained_by"]
+                .as_array()
+                .is_some_and(|holds| !holds.is_empty())
     };
     let body = json!({"kind": "passage", "officer": "OF-1", "department": "PORT",
         "fields": {"direction": "in", "vehicle.plate_raw": "11 A 1"}, "events": [{"type": "gate.in", "gate": "G", "read": "R"}]});
     let written = trb.post("/v1/records", &body).unwrap();
-    assert!(is_detained(&written) && written["state"] == "ADMITTED", "{written}");
+    assert!(
+        is_detained(&written) && written["state"] == "ADMITTED",
+        "{written}"
+    );
     let free = trb.truck("22-B-2");
     let other_hold = lookout(trb, "22-B-2");
     let noted = trb.set(&free, "note", json!("n"), None).unwrap();
-    assert!(is_detained(&noted) && noted["detained_by"] == json!([other_hold]), "{noted}");
-    let line = json!({"op": "new", "id": "I-1", "set": {"plate": "11A1", "direction": "in"}}).to_string();
+    assert!(
+        is_detained(&noted) && noted["detained_by"] == json!([other_hold]),
+        "{noted}"
+    );
+    let line =
+        json!({"op": "new", "id": "I-1", "set": {"plate": "11A1", "direction": "in"}}).to_string();
     std::fs::write(trb.dir.join("i.ndjson"), format!("{line}\n")).unwrap();
     let imported = run_json(&trb.dir, &["import", "i.ndjson"]);
     assert!(is_detained(&imported["detained"][0]), "{imported}");
     assert_eq!(imported["states"]["ANNOUNCED"], 1);
-    let said = run(&trb.dir, &["record", "event", &free, "parked", "bay=B1", "--officer", "O", "--department", "PORT"]);
+    let said = run(
+        &trb.dir,
+        &[
+            "record",
+            "event",
+            &free,
+            "parked",
+            "bay=B1",
+            "--officer",
+            "O",
+            "--department",
+            "PORT",
+        ],
+    );
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(text.contains("IN_PROCESS DETAINED") && text.contains(&other_hold), "{text}");
+    assert!(
+        text.contains("IN_PROCESS DETAINED") && text.contains(&other_hold),
+        "{text}"
+    );
 
     // They are found by that, in the API and at the prompt, and no others are.
     trb.truck("33-C-3");
     let listed = trb.get("/v1/records?state=DETAINED").unwrap();
     assert_eq!(listed["records"].as_array().unwrap().len(), 3, "{listed}");
-    assert!(listed["records"].as_array().unwrap().iter().all(is_detained));
+    assert!(
+        listed["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(is_detained)
+    );
     let listed = run_json(&trb.dir, &["record", "list", "--state", "detained"]);
     assert_eq!(listed["records"].as_array().unwrap().len(), 3);
     // By a link, too.
     let other = trb.truck("44-D-4");
     let link = json!({"type": "link", "record": other});
-    trb.post(&format!("/v1/records/{hold}/events"), &json!({"officer": "OF-7", "department": "SEC", "events": [link]}))
-        .unwrap();
-    assert_eq!(trb.get("/v1/records?state=DETAINED").unwrap()["records"].as_array().unwrap().len(), 4);
+    trb.post(
+        &format!("/v1/records/{hold}/events"),
+        &json!({"officer": "OF-7", "department": "SEC", "events": [link]}),
+    )
+    .unwrap();
+    assert_eq!(
+        trb.get("/v1/records?state=DETAINED").unwrap()["records"]
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
     let at_hand = trb.record(&other).unwrap();
     assert!(is_detained(&at_hand), "{at_hand}");
 }
@@ -81,21 +130,34 @@ fn a_filter_whose_value_does_not_exist_is_no_empty_list() {
         ("/v1/findings?severity=9", ""),
     ] {
         let error = hub.get(path).expect_err(path);
-        assert_eq!((&error["code"], &error["status"]), (&json!("unknown_value"), &json!(422)), "{path}: {error}");
+        assert_eq!(
+            (&error["code"], &error["status"]),
+            (&json!("unknown_value"), &json!(422)),
+            "{path}: {error}"
+        );
         let detail = error["detail"].as_str().unwrap();
         assert!(
-            detail.contains("there are: ") && (near.is_empty() || detail.contains(&format!("did you mean {near:?}"))),
+            detail.contains("there are: ")
+                && (near.is_empty() || detail.contains(&format!("did you mean {near:?}"))),
             "{detail}"
         );
     }
-    assert_eq!(code(hub.get("/v1/records?plate=1&container=2")), "bad_query");
+    assert_eq!(
+        code(hub.get("/v1/records?plate=1&container=2")),
+        "bad_query"
+    );
     for arguments in [
         &["record", "list", "--state", "DETANED"][..],
         &["findings", "list", "--rule", "R99"],
         &["export", "--kind", "lorry"],
     ] {
         let output = run(&hub.dir, arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -105,10 +167,25 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let by = |officer: &str| json!({"kind": "passage", "officer": officer, "department": "PORT", "fields": {"direction": "in"}});
-    for name in ["OF\n3\u{1b}[2J", "OF-\u{202e}3", "OF\u{0}", "x".repeat(129).as_str()] {
-        assert_eq!(code(trb.post("/v1/records", &by(name))), "bad_value", "{name:?}");
+    for name in [
+        "OF\n3\u{1b}[2J",
+        "OF-\u{202e}3",
+        "OF\u{0}",
+        "x".repeat(129).as_str(),
+    ] {
+        assert_eq!(
+            code(trb.post("/v1/records", &by(name))),
+            "bad_value",
+            "{name:?}"
+        );
     }
-    assert_eq!(code(trb.post("/v1/tokens", &json!({"name": "a\u{7}", "scope": {"is": "reader"}}))), "bad_value");
+    assert_eq!(
+        code(trb.post(
+            "/v1/tokens",
+            &json!({"name": "a\u{7}", "scope": {"is": "reader"}})
+        )),
+        "bad_value"
+    );
     let device = json!({"name": "d", "scope": {"is": "device", "device": "S\u{9b}1"}});
     assert_eq!(code(trb.post("/v1/tokens", &device)), "bad_value");
     trb.post("/v1/records", &by("عمر-3")).unwrap();
@@ -117,7 +194,10 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
     let evil = "=1+1\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\r\nfree";
     noted["fields"]["note"] = json!(evil);
     noted["fields"]["vehicle.plate_raw"] = json!("11\u{1b}[2J\u{202e}A\n1");
-    let id = trb.post("/v1/records", &noted).unwrap()["id"].as_str().unwrap().to_string();
+    let id = trb.post("/v1/records", &noted).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string();
     let remark = json!({"type": "remark", "text": evil});
     trb.say(&id, "PORT", remark).unwrap();
     for arguments in [
@@ -126,16 +206,36 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
         &["record", "history", &id],
         &["--json", "record", "show", &id],
         &["--json", "record", "list"],
-        &["record", "set", &id, "--set", "lane=3", "--officer", "O", "--department", "PORT"],
+        &[
+            "record",
+            "set",
+            &id,
+            "--set",
+            "lane=3",
+            "--officer",
+            "O",
+            "--department",
+            "PORT",
+        ],
         &["status"],
     ] {
         let output = run(&trb.dir, arguments);
-        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
         let hidden = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
         assert!(!text.chars().any(hidden), "{arguments:?}: {text:?}");
     }
 
-    for note in ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\t=1+1", "\r=1+1", "'quoted", "＝1"] {
+    for note in [
+        "=cmd|' /C calc'!A0",
+        "+1+1",
+        "-2+3",
+        "@SUM(1)",
+        "\t=1+1",
+        "\r=1+1",
+        "'quoted",
+        "＝1",
+    ] {
         let mut noted = by("OF-3");
         noted["fields"]["note"] = json!(note);
         noted["fields"]["lane"] = json!(-3);
@@ -143,10 +243,22 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
     }
     run_json(&trb.dir, &["export", "--format", "csv", "-o", "all.csv"]);
     let csv = std::fs::read_to_string(trb.dir.join("all.csv")).unwrap();
-    for cell in ["'=cmd|", "'+1+1", "'-2+3", "'@SUM", "'\t=1+1", "\"'\r=1+1", "''quoted", "'＝1"] {
+    for cell in [
+        "'=cmd|",
+        "'+1+1",
+        "'-2+3",
+        "'@SUM",
+        "'\t=1+1",
+        "\"'\r=1+1",
+        "''quoted",
+        "'＝1",
+    ] {
         assert!(csv.contains(cell), "{cell:?} is not in {csv}");
     }
-    assert!(!csv.contains(",=") && !csv.contains(",@") && !csv.contains(",+") && csv.contains(",-3,"), "{csv}");
+    assert!(
+        !csv.contains(",=") && !csv.contains(",@") && !csv.contains(",+") && csv.contains(",-3,"),
+        "{csv}"
+    );
 }
 
 #[test]
@@ -155,9 +267,18 @@ fn a_reader_who_has_read_enough_and_a_proxy_are_no_trouble() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     (0..40).for_each(|n| drop(trb.truck(&format!("11-A-{n}"))));
-    for arguments in [&["record", "list"][..], &["audit", "verify"], &["export"], &["pki", "list", "--dir", "certs"]] {
+    for arguments in [
+        &["record", "list"][..],
+        &["audit", "verify"],
+        &["export"],
+        &["pki", "list", "--dir", "certs"],
+    ] {
         let mut child = Command::new(wadi())
-            .current_dir(if arguments[0] == "pki" { integration_tests::papers() } else { &trb.dir })
+            .current_dir(if arguments[0] == "pki" {
+                integration_tests::papers()
+            } else {
+                &trb.dir
+            })
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -166,9 +287,17 @@ fn a_reader_who_has_read_enough_and_a_proxy_are_no_trouble() {
             .unwrap();
         drop(child.stdout.take());
         let mut told = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut told)
+            .unwrap();
         let status = child.wait().unwrap();
-        assert!(status.code().is_some() && !told.contains("panicked"), "{arguments:?}: {status} {told}");
+        assert!(
+            status.code().is_some() && !told.contains("panicked"),
+            "{arguments:?}: {status} {told}"
+        );
     }
     let output = Command::new(wadi())
         .current_dir(&trb.dir)
@@ -179,11 +308,19 @@ fn a_reader_who_has_read_enough_and_a_proxy_are_no_trouble() {
         .env("no_proxy", "")
         .output()
         .unwrap();
-    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        matches!(output.status.code(), Some(0 | 3)),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn flood(world: &World, site: &Site, count: usize, word: &[u8]) {
-    let address = site.url().trim_start_matches("https://").trim_start_matches("http://").to_string();
+    let address = site
+        .url()
+        .trim_start_matches("https://")
+        .trim_start_matches("http://")
+        .to_string();
     let mut mute = Vec::new();
     for _ in 0..count {
         let Ok(mut stream) = TcpStream::connect(&address) else {
@@ -208,7 +345,12 @@ fn callers_who_say_nothing_or_half_of_it_keep_out_nobody() {
     let mut world = World::default();
     world.start("trb", &[]);
     let trb = world.site("trb");
-    flood(&world, trb, 1_100, b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Le");
+    flood(
+        &world,
+        trb,
+        1_100,
+        b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Le",
+    );
     flood(&world, trb, 200, b"");
 }
 
@@ -220,9 +362,15 @@ fn what_was_said_of_a_time_to_come_or_of_masses_that_disagree_is_looked_at() {
     let mut body = json!({"kind": "passage", "officer": "OF-1", "department": "PORT", "fields": {"direction": "in"},
         "happened_at_ms": 2_909_260_800_000_i64});
     let written = trb.post("/v1/records", &body).unwrap();
-    assert!(written["warnings"][0].as_str().unwrap().contains("clock"), "{written}");
+    assert!(
+        written["warnings"][0].as_str().unwrap().contains("clock"),
+        "{written}"
+    );
     body["happened_at_ms"] = json!(1_700_000_000_000_i64);
-    assert_eq!(trb.post("/v1/records", &body).unwrap()["warnings"], json!([]));
+    assert_eq!(
+        trb.post("/v1/records", &body).unwrap()["warnings"],
+        json!([])
+    );
     let weigh = |weighed: &str| {
         let text = r#"{"kind":"passage","officer":"O","department":"OPS","fields":{"direction":"in"},"events":[{"type":"weighed","scale":"S",WEIGHED}]}"#;
         trb.post_text("/v1/records", &text.replace("WEIGHED", weighed))
@@ -231,5 +379,8 @@ fn what_was_said_of_a_time_to_come_or_of_masses_that_disagree_is_looked_at() {
     assert_eq!(code(weigh(r#""gross_kg":31240.5"#)), "bad_value");
     let net = weigh(r#""gross_kg":40000,"tare_kg":10000,"net_kg":20000"#).unwrap_err();
     assert!(net["detail"].as_str().unwrap().contains("net_kg"), "{net}");
-    assert_eq!(code(weigh(r#""gross_kg":40000,"calibration_due":"24.11.2020""#)), "bad_value");
+    assert_eq!(
+        code(weigh(r#""gross_kg":40000,"calibration_due":"24.11.2020""#)),
+        "bad_value"
+    );
 }

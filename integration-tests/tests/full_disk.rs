@@ -1,5 +1,5 @@
-//! A disk that fills and one that fails, under real nodes: what is given up and in which order, what is taken to the end,
-//! what comes after, and that nothing is acknowledged that is not kept.
+//! A disk that fills and one that fails, under real nodes: what is given up and in which order,
+//! what is taken to the end, what comes after, and that nothing is acknowledged that is not kept.
 
 use integration_tests::{Cable, PATIENCE, Site, World, papers, run, run_json};
 use serde_json::{Value, json};
@@ -25,16 +25,24 @@ fn shim() -> &'static Path {
     let (_, path) = SHIM.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let shim = dir.path().join("faults.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/wadi-store/tests/faults.c");
+        let source =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/wadi-store/tests/faults.c");
         let mut cc = Command::new("cc");
-        cc.args(["-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", "-o"]).arg(&shim).arg(&source).arg("-ldl");
-        assert!(cc.status().unwrap().success(), "the shim needs a C compiler");
+        cc.args(["-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", "-o"])
+            .arg(&shim)
+            .arg(&source)
+            .arg("-ldl");
+        assert!(
+            cc.status().unwrap().success(),
+            "the shim needs a C compiler"
+        );
         (dir, shim)
     });
     path
 }
 
-/// A disk of its own under a node: of any size, which others may fill, and that fails when it is told to.
+/// A disk of its own under a node: of any size, which others may fill, and that fails when it is
+/// told to.
 struct Disk {
     dir: PathBuf,
     place: tempfile::TempDir,
@@ -44,17 +52,25 @@ impl Disk {
     /// Puts it under a prepared node and starts that.
     fn under(world: &World, name: &str) -> Self {
         let dir = world.site(name).dir.canonicalize().unwrap();
-        let disk = Self { dir, place: tempfile::tempdir().unwrap() };
+        let disk = Self {
+            dir,
+            place: tempfile::tempdir().unwrap(),
+        };
         disk.give_back();
         disk.launch(world, name);
-        world.wait(&format!("{name} is ready"), || world.site(name).get("/readyz").is_ok());
+        world.wait(&format!("{name} is ready"), || {
+            world.site(name).get("/readyz").is_ok()
+        });
         disk
     }
     fn launch(&self, world: &World, name: &str) {
         let env: [(&str, OsString); 4] = [
             ("LD_PRELOAD", shim().into()),
             ("WADI_SHIM_DIR", self.dir.clone().into()),
-            ("WADI_SHIM_CAPACITY", self.place.path().join("capacity").into()),
+            (
+                "WADI_SHIM_CAPACITY",
+                self.place.path().join("capacity").into(),
+            ),
             ("WADI_FAULT_WHILE", self.place.path().join("fault").into()),
         ];
         world.launch_with(name, &env);
@@ -91,12 +107,19 @@ fn used(dir: &Path) -> u64 {
         Ok(m) if m.is_file() => m.len().next_multiple_of(4096),
         _ => 0,
     };
-    std::fs::read_dir(dir).unwrap().filter_map(Result::ok).map(size).sum()
+    std::fs::read_dir(dir)
+        .unwrap()
+        .filter_map(Result::ok)
+        .map(size)
+        .sum()
 }
 
 fn level(site: &Site) -> String {
     let status = site.get("/v1/sites").unwrap_or_default();
-    status["degraded"]["level"].as_str().unwrap_or("fine").into()
+    status["degraded"]["level"]
+        .as_str()
+        .unwrap_or("fine")
+        .into()
 }
 
 fn passage(note: &str) -> Value {
@@ -114,7 +137,8 @@ fn quarantine() -> Value {
 }
 
 fn write(site: &Site, body: &Value) -> Result<String, Value> {
-    site.post("/v1/records", body).map(|v| v["id"].as_str().unwrap().to_string())
+    site.post("/v1/records", body)
+        .map(|v| v["id"].as_str().unwrap().to_string())
 }
 
 #[test]
@@ -128,51 +152,86 @@ fn a_disk_that_fills_takes_holds_to_the_end_and_everything_afterwards() {
     let mut trucks = vec![write(trb, &passage("first")).unwrap()];
     world.settle(&["hub", "trb"]);
 
-    // Low: what the hub says of this crossing's passages stays there; holds and local passages go on.
+    // Low: what the hub says of this crossing's passages stays there; holds and local passages go
+    // on.
     disk.leave(20 * MIB);
     world.wait("the disk is low", || level(trb) == "low");
     hub.set(&trucks[0], "seal.1", json!("JO1"), None).unwrap();
-    world.wait("the hub is told why", || hub.refusals().contains(&"disk_low".to_string()));
+    world.wait("the hub is told why", || {
+        hub.refusals().contains(&"disk_low".to_string())
+    });
     let mut holds = vec![write(hub, &quarantine()).unwrap()];
     world.wait("a hold comes", || trb.record(&holds[0]).is_ok());
     assert!(trb.record(&trucks[0]).unwrap()["fields"]["seal.1"].is_null());
     trucks.push(write(trb, &passage("while low")).unwrap());
-    assert!(trb.get("/readyz").unwrap()["degraded"]["why"].as_str().unwrap().contains("MiB left"));
+    assert!(
+        trb.get("/readyz").unwrap()["degraded"]["why"]
+            .as_str()
+            .unwrap()
+            .contains("MiB left")
+    );
 
     // Full: the ballast makes room for holds, and for nothing else.
     disk.leave(MIB);
     world.wait("the disk is full", || level(trb) == "full");
     assert_eq!(disk.ballast(), 0);
     let refused = trb.post("/v1/records", &passage("while full")).unwrap_err();
-    assert_eq!((refused["code"].as_str(), refused["status"].as_u64()), (Some("disk_full"), Some(507)));
-    assert!(refused["detail"].as_str().unwrap().contains("free some"), "{refused}");
-    assert_eq!(trb.say(&trucks[0], "PORT", json!({"type": "gate.out"})).unwrap_err()["code"], "disk_full");
+    assert_eq!(
+        (refused["code"].as_str(), refused["status"].as_u64()),
+        (Some("disk_full"), Some(507))
+    );
+    assert!(
+        refused["detail"].as_str().unwrap().contains("free some"),
+        "{refused}"
+    );
+    assert_eq!(
+        trb.say(&trucks[0], "PORT", json!({"type": "gate.out"}))
+            .unwrap_err()["code"],
+        "disk_full"
+    );
     holds.extend((0..10).map(|_| write(trb, &quarantine()).unwrap()));
     assert_eq!(trb.get("/readyz").unwrap_err()["code"], "disk_full");
     assert_eq!(trb.get("/healthz").unwrap()["status"], "degraded");
     let output = run(&trb.dir, &["--json", "status"]);
     assert_eq!(output.status.code(), Some(3), "no doubt about what is kept");
     assert!(String::from_utf8_lossy(&output.stdout).contains("only holds are recorded"));
-    std::fs::write(trb.dir.join("spool/gate.json"), passage("spooled").to_string()).unwrap();
+    std::fs::write(
+        trb.dir.join("spool/gate.json"),
+        passage("spooled").to_string(),
+    )
+    .unwrap();
 
     // A node that starts on a full disk opens in what the ballast gave up, and takes holds.
     trb.kill();
     disk.launch(&world, "trb");
     world.wait("it is alive", || trb.get("/healthz").is_ok());
-    assert_eq!(write(trb, &passage("while full")).unwrap_err()["code"], "disk_full");
+    assert_eq!(
+        write(trb, &passage("while full")).unwrap_err()["code"],
+        "disk_full"
+    );
     holds.push(write(trb, &quarantine()).unwrap());
-    assert!(trb.dir.join("spool/gate.json").exists(), "what machines write waits");
+    assert!(
+        trb.dir.join("spool/gate.json").exists(),
+        "what machines write waits"
+    );
 
     // Room again: the ballast is laid down, and what was refused comes.
     disk.give_back();
     world.wait("there is room", || level(trb) == "fine");
     world.wait("the ballast is laid", || disk.ballast() == BALLAST);
     trucks.push(write(trb, &passage("afterwards")).unwrap());
-    world.wait("what the hub said comes", || trb.record(&trucks[0]).unwrap()["fields"]["seal.1"] == "JO1");
-    world.wait("the spooled file is taken", || trb.dir.join("spool/done/gate.json").exists());
+    world.wait("what the hub said comes", || {
+        trb.record(&trucks[0]).unwrap()["fields"]["seal.1"] == "JO1"
+    });
+    world.wait("the spooled file is taken", || {
+        trb.dir.join("spool/done/gate.json").exists()
+    });
     world.settle(&["hub", "trb"]);
     for id in trucks.iter().chain(&holds) {
-        assert!(trb.record(id).is_ok() && hub.record(id).is_ok(), "{id} is missing");
+        assert!(
+            trb.record(id).is_ok() && hub.record(id).is_ok(),
+            "{id} is missing"
+        );
     }
     assert_eq!(trb.get("/v1/sites").unwrap()["alarms"], json!([]));
 }
@@ -186,18 +245,19 @@ fn a_disk_that_fills_in_the_middle_of_writes_acknowledges_nothing_that_it_does_n
     let stop = AtomicBool::new(false);
     // Should a wait below fail, the writers end all the same.
     let end = Instant::now() + 2 * PATIENCE;
-    let until_stopped = |body: fn(u32) -> Value, taken: &Mutex<Vec<String>>, refused: &Mutex<Vec<Value>>| {
-        for n in 0.. {
-            if stop.load(Ordering::Relaxed) || Instant::now() > end {
-                return;
+    let until_stopped =
+        |body: fn(u32) -> Value, taken: &Mutex<Vec<String>>, refused: &Mutex<Vec<Value>>| {
+            for n in 0.. {
+                if stop.load(Ordering::Relaxed) || Instant::now() > end {
+                    return;
+                }
+                match write(trb, &body(n)) {
+                    Ok(id) => taken.lock().unwrap().push(id),
+                    Err(problem) => refused.lock().unwrap().push(problem),
+                }
+                std::thread::sleep(Duration::from_millis(5));
             }
-            match write(trb, &body(n)) {
-                Ok(id) => taken.lock().unwrap().push(id),
-                Err(problem) => refused.lock().unwrap().push(problem),
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    };
+        };
     let (trucks, full) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let (holds, refused) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|s| {
@@ -216,18 +276,33 @@ fn a_disk_that_fills_in_the_middle_of_writes_acknowledges_nothing_that_it_does_n
         stop.store(true, Ordering::Relaxed);
     });
     let full = full.into_inner().unwrap();
-    assert!(!full.is_empty() && full.iter().all(|p| p["code"] == "disk_full"), "{full:?}");
+    assert!(
+        !full.is_empty() && full.iter().all(|p| p["code"] == "disk_full"),
+        "{full:?}"
+    );
     let refused = refused.into_inner().unwrap();
-    assert_eq!(refused, Vec::<Value>::new(), "the ballast is there for holds");
+    assert_eq!(
+        refused,
+        Vec::<Value>::new(),
+        "the ballast is there for holds"
+    );
     trb.kill();
     // On a disk with room, and no shim: everything that was acknowledged is there.
     world.boot("trb");
-    for id in trucks.into_inner().unwrap().iter().chain(&holds.into_inner().unwrap()) {
+    for id in trucks
+        .into_inner()
+        .unwrap()
+        .iter()
+        .chain(&holds.into_inner().unwrap())
+    {
         assert!(trb.record(id).is_ok(), "{id} was acknowledged and is lost");
     }
     trb.stop();
     let root = papers().join("certs/root.pub");
-    let verified = run_json(&trb.dir, &["audit", "verify", ".", "--root", root.to_str().unwrap()]);
+    let verified = run_json(
+        &trb.dir,
+        &["audit", "verify", ".", "--root", root.to_str().unwrap()],
+    );
     assert_eq!(verified["damaged"], 0);
 }
 
@@ -241,17 +316,28 @@ fn a_node_short_of_room_carries_nothing_until_there_is_some() {
     let disk = Disk::under(&world, "trb");
     disk.leave(20 * MIB);
     world.wait("the disk is low", || level(world.site("trb")) == "low");
-    world.start("qam", &[("hub", dark.address), ("trb", world.site("trb").listen)]);
+    world.start(
+        "qam",
+        &[("hub", dark.address), ("trb", world.site("trb").listen)],
+    );
     let (qam, trb, hub) = (world.site("qam"), world.site("trb"), world.site("hub"));
-    let ids: Vec<String> = (0..5).map(|n| write(qam, &passage(&format!("{n}"))).unwrap()).collect();
-    let linked = || trb.get("/v1/sites").unwrap()["peers"].to_string().contains("qam");
+    let ids: Vec<String> = (0..5)
+        .map(|n| write(qam, &passage(&format!("{n}"))).unwrap())
+        .collect();
+    let linked = || {
+        trb.get("/v1/sites").unwrap()["peers"]
+            .to_string()
+            .contains("qam")
+    };
     world.wait("the neighbours are linked", linked);
     // Longer than it takes to ask for carrying and to hand the first block over.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(trb.get("/v1/sites").unwrap()["carried_bytes"], 0);
     assert!(hub.record(&ids[0]).is_err());
     disk.give_back();
-    world.wait("the hub hears Al-Qaem", || ids.iter().all(|id| hub.record(id).is_ok()));
+    world.wait("the hub hears Al-Qaem", || {
+        ids.iter().all(|id| hub.record(id).is_ok())
+    });
 }
 
 #[test]
@@ -264,7 +350,9 @@ fn after_a_failed_sync_a_node_stops_and_the_next_start_knows() {
         let log = std::fs::read_to_string(trb.dir.join("stderr.log")).unwrap();
         log.matches("the last stop was not in order").count()
     };
-    let kept: Vec<String> = (0..5).map(|n| write(trb, &passage(&format!("{n}"))).unwrap()).collect();
+    let kept: Vec<String> = (0..5)
+        .map(|n| write(trb, &passage(&format!("{n}"))).unwrap())
+        .collect();
     disk.fail("EIO s");
     write(trb, &passage("lost or not, nobody knows")).unwrap_err();
     assert_eq!(trb.ended(), Some(4));

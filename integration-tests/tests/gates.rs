@@ -1,4 +1,5 @@
-//! Gates: restores of any age, forks in any order, and what each defence is for. `scripts/prove` runs them at full size.
+//! Gates: restores of any age, forks in any order, and what each defence is for. `scripts/prove`
+//! runs them at full size.
 
 use integration_tests::network::*;
 use integration_tests::seed;
@@ -10,15 +11,27 @@ use wadi_record::{Draft, HoldType, Passage, QuarantineHold};
 use wadi_store::RecordFilter;
 
 fn truck(n: usize) -> Draft {
-    Passage::announce("in").plate(&format!("11-A-{n:05}"), "IQ").gate_in("G1", &format!("R{n}"))
+    Passage::announce("in")
+        .plate(&format!("11-A-{n:05}"), "IQ")
+        .gate_in("G1", &format!("R{n}"))
 }
 
 async fn write(node: &Node, draft: Draft) -> Reference {
-    node.write(Write::by("OF-1", "PORT", Target::New(None), draft)).await.expect("written").entry
+    node.write(Write::by("OF-1", "PORT", Target::New(None), draft))
+        .await
+        .expect("written")
+        .entry
 }
 
 async fn plates(node: &Node) -> Vec<String> {
-    let rows = node.store().records(&RecordFilter { limit: 10_000, ..Default::default() }).await.expect("records");
+    let rows = node
+        .store()
+        .records(&RecordFilter {
+            limit: 10_000,
+            ..Default::default()
+        })
+        .await
+        .expect("records");
     let mut all: Vec<String> = rows
         .iter()
         .filter_map(|r| {
@@ -31,8 +44,9 @@ async fn plates(node: &Node) -> Vec<String> {
     all
 }
 
-/// A site's directory copied again and again while it works, and then put back at any age, with the anchor of that day, with
-/// today's, or gone altogether: it goes on without fork, gets back what it lost, and keeps what it writes meanwhile.
+/// A site's directory copied again and again while it works, and then put back at any age, with the
+/// anchor of that day, with today's, or gone altogether: it goes on without fork, gets back what it
+/// lost, and keeps what it writes meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
     let began = Instant::now();
@@ -86,7 +100,9 @@ async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
         write(&trb, truck(n)).await;
         let wire = connect(&trb, &hub);
         until("both hold everything", async || {
-            plates(&hub).await.len() == n + 1 && plates(&trb).await.len() == n + 1 && agree(&trb, &hub).await
+            plates(&hub).await.len() == n + 1
+                && plates(&trb).await.len() == n + 1
+                && agree(&trb, &hub).await
         })
         .await;
         let forks = hub.with_control(|c| c.forks().len());
@@ -114,7 +130,12 @@ struct Thief {
 
 impl Thief {
     fn of(country: &Country, name: &str, log: LogId) -> Self {
-        Self { key: country.key(name), log, peaks: Peaks::default(), blocks: vec![] }
+        Self {
+            key: country.key(name),
+            log,
+            peaks: Peaks::default(),
+            blocks: vec![],
+        }
     }
     fn take(&mut self, entries: Vec<Vec<u8>>) {
         let entries: Vec<Entry> = entries
@@ -127,7 +148,8 @@ impl Thief {
         self.sign(&entries);
     }
     fn sign(&mut self, entries: &[Entry]) {
-        let block = VerifiedBlock::author(&self.key, self.log, &self.peaks, entries, 0, vec![]).unwrap();
+        let block =
+            VerifiedBlock::author(&self.key, self.log, &self.peaks, entries, 0, vec![]).unwrap();
         self.blocks.push(Block {
             from: self.peaks.size(),
             entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
@@ -138,19 +160,39 @@ impl Thief {
     /// A truck that never was, or a hold, said in the crossing's name.
     fn ghost(&mut self, n: usize) {
         let puts = vec![
-            Put { key: "direction".into(), value: Value::Text("in".into()) },
-            Put { key: "vehicle.plate".into(), value: Value::Text(format!("GHOST{n}")) },
-            Put { key: "vehicle.plate_raw".into(), value: Value::Text(format!("GHOST{n}")) },
+            Put {
+                key: "direction".into(),
+                value: Value::Text("in".into()),
+            },
+            Put {
+                key: "vehicle.plate".into(),
+                value: Value::Text(format!("GHOST{n}")),
+            },
+            Put {
+                key: "vehicle.plate_raw".into(),
+                value: Value::Text(format!("GHOST{n}")),
+            },
         ];
-        let change = Change { puts, ..Default::default() };
-        let common = Common { officer: "OF-9".into(), department: "PORT".into(), ..Default::default() };
-        self.sign(&[Entry { common, body: Body::Change(change) }]);
+        let change = Change {
+            puts,
+            ..Default::default()
+        };
+        let common = Common {
+            officer: "OF-9".into(),
+            department: "PORT".into(),
+            ..Default::default()
+        };
+        self.sign(&[Entry {
+            common,
+            body: Body::Change(change),
+        }]);
     }
 }
 
-/// Two branches of one of Traibeel's logs reach the hub, a neighbour, an observer and a second node of the crossing in any
-/// order, some before and some after the proof and the cut, over whatever links come up first. In the end all hold the same
-/// documents, the ghosts count nowhere, and all have them to show.
+/// Two branches of one of Traibeel's logs reach the hub, a neighbour, an observer and a second node
+/// of the crossing in any order, some before and some after the proof and the cut, over whatever
+/// links come up first. In the end all hold the same documents, the ghosts count nowhere, and all
+/// have them to show.
 #[tokio::test(flavor = "multi_thread")]
 async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
     let began = Instant::now();
@@ -167,19 +209,37 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
             ("army", Role::Observer, ""),
         ]);
         let trb = country.start("trb").await;
-        let lane_of_fork = if r.random() { Lane::Passage } else { Lane::Hold };
+        let lane_of_fork = if r.random() {
+            Lane::Passage
+        } else {
+            Lane::Hold
+        };
         for n in 0..12 {
             let draft = match lane_of_fork {
-                Lane::Hold => QuarantineHold::place(HoldType::Veterinary, "law").text("note", format!("n{n}")),
+                Lane::Hold => {
+                    QuarantineHold::place(HoldType::Veterinary, "law").text("note", format!("n{n}"))
+                }
                 _ => truck(n),
             };
-            let department = if lane_of_fork == Lane::Hold { "VET" } else { "PORT" };
-            trb.write(Write::by("OF-1", department, Target::New(None), draft)).await.expect("written");
+            let department = if lane_of_fork == Lane::Hold {
+                "VET"
+            } else {
+                "PORT"
+            };
+            trb.write(Write::by("OF-1", department, Target::New(None), draft))
+                .await
+                .expect("written");
         }
         let rows = trb.store().logs().await.unwrap();
-        let row = rows.into_iter().find(|l| l.log.lane == lane_of_fork).unwrap();
+        let row = rows
+            .into_iter()
+            .find(|l| l.log.lane == lane_of_fork)
+            .unwrap();
         let honest = trb.store().entries(&row.log, 0, 1 << 20).await.unwrap();
-        let honest: Vec<Vec<u8>> = honest.into_iter().map(|e| e.entry.bytes().to_vec()).collect();
+        let honest: Vec<Vec<u8>> = honest
+            .into_iter()
+            .map(|e| e.entry.bytes().to_vec())
+            .collect();
         // The thief took the key and a copy of the first entries.
         let at = r.random_range(0..honest.len());
         let mut thief = Thief::of(&country, "trb", row.log);
@@ -191,8 +251,12 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
         for name in ["hub", "trb-2", "qam", "army"] {
             nodes.push(country.start(name).await);
         }
-        // Some hear the thief first. The hub hears the honest crossing first, or the thief: what it cosigned first counts.
-        let takers: Vec<&Arc<Node>> = nodes.iter().filter(|n| n.me().scope.takes_log(&row.log)).collect();
+        // Some hear the thief first. The hub hears the honest crossing first, or the thief: what it
+        // cosigned first counts.
+        let takers: Vec<&Arc<Node>> = nodes
+            .iter()
+            .filter(|n| n.me().scope.takes_log(&row.log))
+            .collect();
         let mut heard: Vec<&Arc<Node>> = takers.iter().filter(|_| r.random()).copied().collect();
         if heard.is_empty() {
             // Somebody does, or there is no fork.
@@ -203,12 +267,15 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
         }
         nodes.push(trb);
         let mut wires = Vec::new();
-        let mut pairs: Vec<(usize, usize)> = (0..5).flat_map(|a| (a + 1..5).map(move |b| (a, b))).collect();
+        let mut pairs: Vec<(usize, usize)> = (0..5)
+            .flat_map(|a| (a + 1..5).map(move |b| (a, b)))
+            .collect();
         pairs.shuffle(&mut r);
         for (n, (a, b)) in pairs.into_iter().enumerate() {
             wires.push(connect(&nodes[a], &nodes[b]));
             tokio::time::sleep(std::time::Duration::from_millis(r.random_range(0..120))).await;
-            if n == 4 && !nodes[0].with_control(|c| c.forks().contains_key(&row.log)) && r.random() {
+            if n == 4 && !nodes[0].with_control(|c| c.forks().contains_key(&row.log)) && r.random()
+            {
                 // The thief goes on after all.
                 thief.ghost(99);
                 feed(&country, &nodes[0], &thief.blocks).await;
@@ -222,7 +289,9 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
         for round in 0..60 {
             let mut calm = true;
             for node in nodes.iter().filter(|n| n.me().scope.takes_log(&row.log)) {
-                calm &= node.with_control(|c| c.forks().contains_key(&row.log) && c.cut_bound(&row.log).is_some());
+                calm &= node.with_control(|c| {
+                    c.forks().contains_key(&row.log) && c.cut_bound(&row.log).is_some()
+                });
                 calm &= held_both(node).await;
             }
             for node in &nodes[1..] {
@@ -252,9 +321,13 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                 println!(
                     "{}: fork {}, cut {:?}, beside {:?}, log {:?}\n  {:?}",
                     node.me().name,
-                    node.with_control(|c| c.forks().get(&row.log).map(|f| f.at)).is_some(),
+                    node.with_control(|c| c.forks().get(&row.log).map(|f| f.at))
+                        .is_some(),
                     node.with_control(|c| c.cut_bound(&row.log)),
-                    beside.iter().map(|b| (b.from, b.checkpoint.checkpoint.size)).collect::<Vec<_>>(),
+                    beside
+                        .iter()
+                        .map(|b| (b.from, b.checkpoint.checkpoint.size))
+                        .collect::<Vec<_>>(),
                     node.store()
                         .logs()
                         .await
@@ -262,19 +335,45 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                         .iter()
                         .find(|l| l.log == row.log)
                         .map(|l| (l.peaks.size(), l.peaks.root())),
-                    scopes(node).await.into_values().filter(|s| s.lane == row.log.lane.to_string()).collect::<Vec<_>>(),
+                    scopes(node)
+                        .await
+                        .into_values()
+                        .filter(|s| s.lane == row.log.lane.to_string())
+                        .collect::<Vec<_>>(),
                 );
             }
         }
-        assert_eq!((differing, unproven), (0, 0), "WADI_SEED={seed}; trial {tried}, fork at {at} of {lane_of_fork:?}");
-        // The ghosts are there to be shown; one that is admitted counts at every node, and the rest do not.
-        let (quarantined, _) = nodes[0].quarantined(Some(&row.log.origin()), None).await.unwrap();
-        let one: Reference = quarantined.choose(&mut r).expect("something is in quarantine").entry.parse().unwrap();
-        let admit = Admit { entries: vec![one], reason: "it was there after all".into() };
-        nodes[0].write_control(vec![Body::Admit(admit)], "AU-1").await.unwrap();
+        assert_eq!(
+            (differing, unproven),
+            (0, 0),
+            "WADI_SEED={seed}; trial {tried}, fork at {at} of {lane_of_fork:?}"
+        );
+        // The ghosts are there to be shown; one that is admitted counts at every node, and the rest
+        // do not.
+        let (quarantined, _) = nodes[0]
+            .quarantined(Some(&row.log.origin()), None)
+            .await
+            .unwrap();
+        let one: Reference = quarantined
+            .choose(&mut r)
+            .expect("something is in quarantine")
+            .entry
+            .parse()
+            .unwrap();
+        let admit = Admit {
+            entries: vec![one],
+            reason: "it was there after all".into(),
+        };
+        nodes[0]
+            .write_control(vec![Body::Admit(admit)], "AU-1")
+            .await
+            .unwrap();
         until("all count what was admitted", async || {
             for node in nodes.iter().filter(|n| n.me().scope.takes_log(&row.log)) {
-                let (rest, _) = node.quarantined(Some(&row.log.origin()), None).await.unwrap();
+                let (rest, _) = node
+                    .quarantined(Some(&row.log.origin()), None)
+                    .await
+                    .unwrap();
                 if rest.len() + 1 != quarantined.len() || !agree(node, &nodes[0]).await {
                     return false;
                 }
@@ -286,7 +385,10 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
         // The honest node goes on in an epoch of its own, and is heard.
         write(&nodes[4], truck(500)).await;
         let wire = connect(&nodes[4], &nodes[0]);
-        until("the honest node is heard", async || plates(&nodes[0]).await.iter().any(|p| p.contains("00500"))).await;
+        until("the honest node is heard", async || {
+            plates(&nodes[0]).await.iter().any(|p| p.contains("00500"))
+        })
+        .await;
         drop(wire);
         for node in nodes {
             node.stop().await;
@@ -314,15 +416,22 @@ async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) {
         rate_bits_s: 0,
     };
     to.send(Arriving::Message(hello)).await.unwrap();
-    to.send(Arriving::Message(Message::Frontier { folded: Folded::default(), told: Default::default() }))
-        .await
-        .unwrap();
+    to.send(Arriving::Message(Message::Frontier {
+        folded: Folded::default(),
+        told: Default::default(),
+    }))
+    .await
+    .unwrap();
     let mut encoder = BlockEncoder::new().unwrap();
     for block in blocks {
         let lane = block.checkpoint.checkpoint.log.lane;
-        to.send(Arriving::Frame(lane, encoder.encode(block).unwrap())).await.unwrap();
+        to.send(Arriving::Frame(lane, encoder.encode(block).unwrap()))
+            .await
+            .unwrap();
         loop {
-            let next = tokio::time::timeout(std::time::Duration::from_secs(20), from.recv()).await.expect("an answer");
+            let next = tokio::time::timeout(std::time::Duration::from_secs(20), from.recv())
+                .await
+                .expect("an answer");
             if let Some(wadi_node::Leaving::Message(Message::Ack { .. })) = next {
                 break;
             }
@@ -339,15 +448,27 @@ fn each_of_these_gates_turns_red_without_its_defence() {
     }
     let restores = "a_backup_of_any_age_is_restored_without_fork_or_loss";
     let forks = "forks_come_to_the_same_documents_whatever_each_node_saw_first";
-    assert!(fails_without("new-epoch", restores), "a restored node that continues its old log forks it");
-    assert!(fails_without("fork-proof", forks), "without proofs nobody learns of a fork");
-    assert!(fails_without("cut", forks), "without a cut both branches stand");
+    assert!(
+        fails_without("new-epoch", restores),
+        "a restored node that continues its old log forks it"
+    );
+    assert!(
+        fails_without("fork-proof", forks),
+        "without proofs nobody learns of a fork"
+    );
+    assert!(
+        fails_without("cut", forks),
+        "without a cut both branches stand"
+    );
     let ships = "a_resync_ships_before_it_does_anything_else";
-    assert!(fails_without("ship-before-resync", ships), "what is local alone may be lost while it mends");
+    assert!(
+        fails_without("ship-before-resync", ships),
+        "what is local alone may be lost while it mends"
+    );
 }
 
-/// A hub that is in contact and takes nothing in: its disk is full, say. A resync has to wait with everything else until what
-/// is local alone is safe there.
+/// A hub that is in contact and takes nothing in: its disk is full, say. A resync has to wait with
+/// everything else until what is local alone is safe there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resync_ships_before_it_does_anything_else() {
     use tokio::sync::mpsc;
@@ -361,8 +482,17 @@ async fn a_resync_ships_before_it_does_anything_else() {
     let hub = country.member("hub");
     let (to, incoming) = mpsc::channel(64);
     let (out, mut from) = mpsc::channel(64);
-    let link = tokio::spawn(run_link(trb.clone(), hub.node(), hub.tls_key, incoming, out));
-    let nothing = || Message::Frontier { folded: Folded::default(), told: Default::default() };
+    let link = tokio::spawn(run_link(
+        trb.clone(),
+        hub.node(),
+        hub.tls_key,
+        incoming,
+        out,
+    ));
+    let nothing = || Message::Frontier {
+        folded: Folded::default(),
+        told: Default::default(),
+    };
     let hello = Message::Hello {
         version: 1,
         enrolment: Box::new(hub.clone()),
@@ -382,13 +512,23 @@ async fn a_resync_ships_before_it_does_anything_else() {
             }
         }
     });
-    let plan = trb.plan_resync(None, "after the outage", "OP-1").await.unwrap();
-    until("it is planned", async || trb.resync(&plan.id).await.unwrap().state == ResyncState::Planned).await;
+    let plan = trb
+        .plan_resync(None, "after the outage", "OP-1")
+        .await
+        .unwrap();
+    until("it is planned", async || {
+        trb.resync(&plan.id).await.unwrap().state == ResyncState::Planned
+    })
+    .await;
     trb.run_resync(&plan.id, "OP-2").await.unwrap();
     let mut told = false;
     for _ in 0..120 {
         let now = trb.resync(&plan.id).await.unwrap();
-        assert_eq!(now.state, ResyncState::Shipping, "it went on while entries were on this disk alone: {now:?}");
+        assert_eq!(
+            now.state,
+            ResyncState::Shipping,
+            "it went on while entries were on this disk alone: {now:?}"
+        );
         told |= now.waits_for.contains("does not hold yet");
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
@@ -398,34 +538,67 @@ async fn a_resync_ships_before_it_does_anything_else() {
     trb.stop().await;
 }
 
-/// A plan is approved on what it says. Since then one of the logs was found forked: it has to be made anew.
+/// A plan is approved on what it says. Since then one of the logs was found forked: it has to be
+/// made anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
     use wadi_node::ResyncState;
-    let members = [("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB"), ("trb-2", Role::Crossing, "TRB")];
+    let members = [
+        ("hub", Role::Hub, "HUB"),
+        ("trb", Role::Crossing, "TRB"),
+        ("trb-2", Role::Crossing, "TRB"),
+    ];
     let country = Country::of(&members);
     let (hub, trb) = (country.start("hub").await, country.start("trb").await);
     for n in 0..6 {
         write(&trb, truck(n)).await;
     }
     let wire = connect(&trb, &hub);
-    until("the hub has it", async || plates(&hub).await.len() == 6 && agree(&trb, &hub).await).await;
-    let plan = hub.plan_resync(Some("trb"), "a look", "OP-1").await.unwrap();
-    until("it is planned", async || hub.resync(&plan.id).await.unwrap().state == ResyncState::Planned).await;
-    let row = trb.store().logs().await.unwrap().into_iter().find(|l| l.log.lane == Lane::Passage).unwrap();
+    until("the hub has it", async || {
+        plates(&hub).await.len() == 6 && agree(&trb, &hub).await
+    })
+    .await;
+    let plan = hub
+        .plan_resync(Some("trb"), "a look", "OP-1")
+        .await
+        .unwrap();
+    until("it is planned", async || {
+        hub.resync(&plan.id).await.unwrap().state == ResyncState::Planned
+    })
+    .await;
+    let row = trb
+        .store()
+        .logs()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|l| l.log.lane == Lane::Passage)
+        .unwrap();
     let honest = trb.store().entries(&row.log, 0, 1 << 20).await.unwrap();
     drop(wire);
     let mut thief = Thief::of(&country, "trb", row.log);
-    thief.take(honest[..3].iter().map(|e| e.entry.bytes().to_vec()).collect());
+    thief.take(
+        honest[..3]
+            .iter()
+            .map(|e| e.entry.bytes().to_vec())
+            .collect(),
+    );
     thief.ghost(1);
     // The crossing's second node heard the thief; the hub learns of it from there.
     let witness = country.start("trb-2").await;
     feed(&country, &witness, &thief.blocks).await;
     let wire = connect(&witness, &hub);
-    until("the fork is proven", async || hub.with_control(|c| c.forks().contains_key(&row.log))).await;
+    until("the fork is proven", async || {
+        hub.with_control(|c| c.forks().contains_key(&row.log))
+    })
+    .await;
     let stale = hub.run_resync(&plan.id, "OP-2").await.unwrap_err();
     assert_eq!(stale.code(), "plan_stale", "{stale}");
-    assert_eq!(hub.resync(&plan.id).await.unwrap().state, ResyncState::Planned, "and nothing was begun");
+    assert_eq!(
+        hub.resync(&plan.id).await.unwrap().state,
+        ResyncState::Planned,
+        "and nothing was begun"
+    );
     drop(wire);
     for node in [hub, trb, witness] {
         node.stop().await;

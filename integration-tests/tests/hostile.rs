@@ -1,5 +1,6 @@
-//! A peer with good papers and bad intentions: forged, replayed, gapped and forked blocks, sent to a node in this process
-//! over the very link that QUIC drives. Each is refused or cut, visible, and the honest rest flows on.
+//! A peer with good papers and bad intentions: forged, replayed, gapped and forked blocks, sent to
+//! a node in this process over the very link that QUIC drives. Each is refused or cut, visible, and
+//! the honest rest flows on.
 
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -15,7 +16,11 @@ struct Commission {
 
 fn enrolment(root: &LogKey, name: &str, role: Role, crossing: &str, key: &LogKey) -> Enrolment {
     let crossing: Crossing = crossing.parse().unwrap();
-    let scope = if role == Role::Hub { Scope::all() } else { Scope::of_crossing(crossing) };
+    let scope = if role == Role::Hub {
+        Scope::all()
+    } else {
+        Scope::of_crossing(crossing)
+    };
     Enrolment {
         name: name.into(),
         role,
@@ -33,13 +38,19 @@ fn enrolment(root: &LogKey, name: &str, role: Role, crossing: &str, key: &LogKey
 
 impl Commission {
     fn new() -> Self {
-        Self { root: LogKey::from_seed(&[1; 32]), dir: tempfile::tempdir().unwrap() }
+        Self {
+            root: LogKey::from_seed(&[1; 32]),
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
     async fn hub(&self) -> Arc<Node> {
         let key = LogKey::from_seed(&[2; 32]);
         let me = enrolment(&self.root, "hub", Role::Hub, "HUB", &key);
         let store = SqliteStore::open(self.dir.path(), me.node()).await.unwrap();
-        let keys = NodeKeys { log_key: key, root: RootKey(self.root.public()) };
+        let keys = NodeKeys {
+            log_key: key,
+            root: RootKey(self.root.public()),
+        };
         let clock = Arc::new(SystemClock::real());
         Node::start(Start {
             keys,
@@ -68,18 +79,46 @@ impl Author {
     fn new(c: &Commission, seed: u8, name: &str, crossing: &str, lane: Lane) -> Self {
         let key = LogKey::from_seed(&[seed; 32]);
         let enrolment = enrolment(&c.root, name, Role::Crossing, crossing, &key);
-        let log = LogId { node: key.node(), epoch: Epoch([seed; 8]), lane, crossing: crossing.parse().unwrap() };
-        Self { key, enrolment, log, peaks: Peaks::default(), blocks: vec![] }
+        let log = LogId {
+            node: key.node(),
+            epoch: Epoch([seed; 8]),
+            lane,
+            crossing: crossing.parse().unwrap(),
+        };
+        Self {
+            key,
+            enrolment,
+            log,
+            peaks: Peaks::default(),
+            blocks: vec![],
+        }
     }
     fn say(&mut self, note: &str) {
         let puts = vec![
-            Put { key: "direction".into(), value: Value::Text("in".into()) },
-            Put { key: "note".into(), value: Value::Text(note.into()) },
+            Put {
+                key: "direction".into(),
+                value: Value::Text("in".into()),
+            },
+            Put {
+                key: "note".into(),
+                value: Value::Text(note.into()),
+            },
         ];
-        let change = Change { puts, ..Default::default() };
-        let common = Common { officer: "OF-1".into(), department: "PORT".into(), ..Default::default() };
-        let entry = Entry { common, body: Body::Change(change) };
-        let block = VerifiedBlock::author(&self.key, self.log, &self.peaks, &[entry], 0, vec![]).unwrap();
+        let change = Change {
+            puts,
+            ..Default::default()
+        };
+        let common = Common {
+            officer: "OF-1".into(),
+            department: "PORT".into(),
+            ..Default::default()
+        };
+        let entry = Entry {
+            common,
+            body: Body::Change(change),
+        };
+        let block =
+            VerifiedBlock::author(&self.key, self.log, &self.peaks, &[entry], 0, vec![]).unwrap();
         self.blocks.push(Block {
             from: self.peaks.size(),
             entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
@@ -88,7 +127,10 @@ impl Author {
         self.peaks = block.peaks().clone();
     }
     fn tip(&self) -> Tip {
-        Tip { size: self.peaks.size(), root: self.peaks.root() }
+        Tip {
+            size: self.peaks.size(),
+            root: self.peaks.root(),
+        }
     }
 }
 
@@ -102,8 +144,18 @@ struct Wire {
 fn connect(node: &Arc<Node>, peer: &Enrolment) -> Wire {
     let (to, incoming) = mpsc::channel(64);
     let (out, from) = mpsc::channel(64);
-    tokio::spawn(run_link(node.clone(), peer.node(), peer.tls_key, incoming, out));
-    Wire { to, from, encoders: Default::default() }
+    tokio::spawn(run_link(
+        node.clone(),
+        peer.node(),
+        peer.tls_key,
+        incoming,
+        out,
+    ));
+    Wire {
+        to,
+        from,
+        encoders: Default::default(),
+    }
 }
 
 impl Wire {
@@ -118,18 +170,29 @@ impl Wire {
             rate_bits_s: 0,
         };
         self.to.send(Arriving::Message(hello)).await.unwrap();
-        let frontier = Message::Frontier { folded: Folded::default(), told: Default::default() };
+        let frontier = Message::Frontier {
+            folded: Folded::default(),
+            told: Default::default(),
+        };
         self.to.send(Arriving::Message(frontier)).await.unwrap();
     }
     async fn block(&mut self, block: &Block) {
         let lane = block.checkpoint.checkpoint.log.lane;
-        let encoder = self.encoders.entry(lane).or_insert_with(|| BlockEncoder::new().unwrap());
-        self.to.send(Arriving::Frame(lane, encoder.encode(block).unwrap())).await.unwrap();
+        let encoder = self
+            .encoders
+            .entry(lane)
+            .or_insert_with(|| BlockEncoder::new().unwrap());
+        self.to
+            .send(Arriving::Frame(lane, encoder.encode(block).unwrap()))
+            .await
+            .unwrap();
     }
     /// The next answer to a block: its size, and why it was refused.
     async fn ack(&mut self) -> (u64, String) {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(20), self.from.recv()).await.expect("an answer");
+            let next = tokio::time::timeout(Duration::from_secs(20), self.from.recv())
+                .await
+                .expect("an answer");
             if let Some(Leaving::Message(Message::Ack { size, refused, .. })) = next {
                 return (size, refused);
             }
@@ -138,7 +201,13 @@ impl Wire {
 }
 
 async fn refusals(node: &Node) -> Vec<String> {
-    node.store().refusals(100).await.unwrap().into_iter().map(|r| r.code).collect()
+    node.store()
+        .refusals(100)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|r| r.code)
+        .collect()
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -182,7 +251,9 @@ async fn forged_replayed_and_gapped_blocks_are_refused_and_the_honest_rest_flows
     assert_eq!(wire.ack().await.0, 2);
     until("all of it is shown", async || {
         let all = refusals(&hub).await;
-        ["gap", "hash_mismatch", "bad_signature", "replayed_block"].iter().all(|c| all.contains(&(*c).to_string()))
+        ["gap", "hash_mismatch", "bad_signature", "replayed_block"]
+            .iter()
+            .all(|c| all.contains(&(*c).to_string()))
     })
     .await;
     assert_eq!(hub.status().await.unwrap().records, 2);
@@ -206,17 +277,33 @@ async fn a_stranger_and_a_frame_that_is_no_block_end_the_link_and_nothing_else()
     let stranger = enrolment(&stranger_root, "trb", Role::Crossing, "TRB", &key);
     let mut wire = connect(&hub, &stranger);
     wire.hello(&stranger).await;
-    until("the stranger is refused", async || refusals(&hub).await.contains(&"not_enrolled".to_string())).await;
+    until("the stranger is refused", async || {
+        refusals(&hub).await.contains(&"not_enrolled".to_string())
+    })
+    .await;
     let trb = Author::new(&commission, 3, "trb", "TRB", Lane::Passage);
     let mut wire = connect(&hub, &trb.enrolment);
     wire.hello(&trb.enrolment).await;
-    wire.to.send(Arriving::Frame(Lane::Passage, vec![1, 2, 3, 4])).await.unwrap();
-    until("the frame is refused", async || refusals(&hub).await.contains(&"bad_block".to_string())).await;
-    // An observer's or a foreign node's signature under a hub's kind of entry counts for nothing, and stays visible.
+    wire.to
+        .send(Arriving::Frame(Lane::Passage, vec![1, 2, 3, 4]))
+        .await
+        .unwrap();
+    until("the frame is refused", async || {
+        refusals(&hub).await.contains(&"bad_block".to_string())
+    })
+    .await;
+    // An observer's or a foreign node's signature under a hub's kind of entry counts for nothing,
+    // and stays visible.
     let mut liar = Author::new(&commission, 5, "qam", "QAM", Lane::Control);
-    let policy =
-        Entry { common: Common::default(), body: Body::Policy(PolicyEntry { revision: 9, text: "{}".into() }) };
-    let block = VerifiedBlock::author(&liar.key, liar.log, &liar.peaks, &[policy], 0, vec![]).unwrap();
+    let policy = Entry {
+        common: Common::default(),
+        body: Body::Policy(PolicyEntry {
+            revision: 9,
+            text: "{}".into(),
+        }),
+    };
+    let block =
+        VerifiedBlock::author(&liar.key, liar.log, &liar.peaks, &[policy], 0, vec![]).unwrap();
     liar.blocks.push(Block {
         from: 0,
         entries: vec![block.entries()[0].bytes().to_vec()],
@@ -225,7 +312,11 @@ async fn a_stranger_and_a_frame_that_is_no_block_end_the_link_and_nothing_else()
     let mut wire = connect(&hub, &liar.enrolment);
     wire.hello(&liar.enrolment).await;
     wire.block(&liar.blocks[0]).await;
-    assert_eq!(wire.ack().await, (1, String::new()), "it stands in its author's log");
+    assert_eq!(
+        wire.ack().await,
+        (1, String::new()),
+        "it stands in its author's log"
+    );
     assert!(refusals(&hub).await.contains(&"no_right".to_string()));
     assert!(hub.with_control(|c| c.policy(|_| u64::MAX).is_none()));
     hub.stop().await;
@@ -245,7 +336,9 @@ impl Clone {
             for output in self.session.handle(input) {
                 match output {
                     Output::Send(m) => drop(self.wire.to.send(Arriving::Message(m)).await),
-                    Output::SendFrame { lane, bytes } => drop(self.wire.to.send(Arriving::Frame(lane, bytes)).await),
+                    Output::SendFrame { lane, bytes } => {
+                        drop(self.wire.to.send(Arriving::Frame(lane, bytes)).await)
+                    }
                     Output::Ask(query) => {
                         let answer = self.answer(&query);
                         inputs.push_back(Input::Answered(query, answer));
@@ -256,24 +349,43 @@ impl Clone {
         }
     }
     fn answer(&self, query: &Query) -> Answer {
-        let leaves: Vec<Hash> = self.branch.blocks.iter().map(|b| leaf_hash(&b.entries[0])).collect();
+        let leaves: Vec<Hash> = self
+            .branch
+            .blocks
+            .iter()
+            .map(|b| leaf_hash(&b.entries[0]))
+            .collect();
         let root = |from: u64, to: u64| {
             let mut peaks = Peaks::default();
-            leaves[from as usize..to as usize].iter().for_each(|l| drop(peaks.append(*l)));
+            leaves[from as usize..to as usize]
+                .iter()
+                .for_each(|l| drop(peaks.append(*l)));
             peaks.root()
         };
         match query {
-            Query::Block { from, .. } => Answer::Block(self.branch.blocks.get(*from as usize).cloned()),
-            Query::Roots { sizes, .. } => Answer::Roots(sizes.iter().map(|s| (*s, root(0, *s))).collect()),
+            Query::Block { from, .. } => {
+                Answer::Block(self.branch.blocks.get(*from as usize).cloned())
+            }
+            Query::Roots { sizes, .. } => {
+                Answer::Roots(sizes.iter().map(|s| (*s, root(0, *s))).collect())
+            }
             Query::Branch { at, .. } => {
                 let size = self.branch.peaks.size();
-                let path = proof::inclusion_ranges(*at, size).iter().map(|(a, b)| root(*a, *b)).collect();
+                let path = proof::inclusion_ranges(*at, size)
+                    .iter()
+                    .map(|(a, b)| root(*a, *b))
+                    .collect();
                 let checkpoint = self.branch.blocks.last().unwrap().checkpoint.clone();
-                Answer::Branch(Some(Branch { checkpoint, leaf: leaves[*at as usize], path }))
+                Answer::Branch(Some(Branch {
+                    checkpoint,
+                    leaf: leaves[*at as usize],
+                    path,
+                }))
             }
-            Query::Carried { .. } | Query::Stretches { .. } | Query::Tree { .. } | Query::Digests => {
-                Answer::Block(None)
-            }
+            Query::Carried { .. }
+            | Query::Stretches { .. }
+            | Query::Tree { .. }
+            | Query::Digests => Answer::Block(None),
         }
     }
 }
@@ -297,7 +409,11 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
     (7..20).for_each(|n| thief.say(&format!("ghost {n}")));
     let tip = thief.tip();
     let wire = connect(&hub, &thief.enrolment);
-    let mut clone = Clone { session: Session::new(hub.id()), wire, branch: thief };
+    let mut clone = Clone {
+        session: Session::new(hub.id()),
+        wire,
+        branch: thief,
+    };
     let hub_enrolment = hub.me().clone();
     let snapshot = Snapshot {
         root: RootKey(commission.root.public()),
@@ -323,17 +439,41 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
             clone.feed(Input::Received(message)).await;
         }
     }
-    let proof = hub.with_control(|c| c.forks().get(&log).cloned()).expect("the fork is proven");
+    let proof = hub
+        .with_control(|c| c.forks().get(&log).cloned())
+        .expect("the fork is proven");
     assert_eq!(proof.at, 7, "the first difference");
-    let bound = hub.with_control(|c| c.cut_bound(&log)).expect("the hub has cut the log");
-    assert_eq!((bound.size, bound.root), (20, Some(honest.tip().root)), "what it cosigned first counts");
-    until("the records stand as they were", async || hub.status().await.unwrap().records == 20).await;
+    let bound = hub
+        .with_control(|c| c.cut_bound(&log))
+        .expect("the hub has cut the log");
+    assert_eq!(
+        (bound.size, bound.root),
+        (20, Some(honest.tip().root)),
+        "what it cosigned first counts"
+    );
+    until("the records stand as they were", async || {
+        hub.status().await.unwrap().records == 20
+    })
+    .await;
     let status = hub.status().await.unwrap();
     assert_eq!(status.forks, [log.origin()]);
     assert_eq!(status.cuts.len(), 1);
-    until("the fork is shown", async || refusals(&hub).await.contains(&"forked".to_string())).await;
-    let rows = hub.store().records(&wadi_store::RecordFilter { limit: 50, ..Default::default() }).await.unwrap();
-    assert!(rows.iter().all(|r| r.json.contains("truck")), "no ghost truck counts");
+    until("the fork is shown", async || {
+        refusals(&hub).await.contains(&"forked".to_string())
+    })
+    .await;
+    let rows = hub
+        .store()
+        .records(&wadi_store::RecordFilter {
+            limit: 50,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert!(
+        rows.iter().all(|r| r.json.contains("truck")),
+        "no ghost truck counts"
+    );
     hub.stop().await;
 }
 
@@ -349,7 +489,10 @@ async fn a_resync_is_ordered_by_a_hub_alone() {
         reason: "mischief".into(),
         approved_by: "OF-1".into(),
     };
-    let entry = Entry { common: Common::default(), body: Body::ResyncOrder(order) };
+    let entry = Entry {
+        common: Common::default(),
+        body: Body::ResyncOrder(order),
+    };
     let block = VerifiedBlock::author(&qam.key, qam.log, &qam.peaks, &[entry], 0, vec![]).unwrap();
     qam.blocks.push(Block {
         from: 0,
@@ -359,8 +502,18 @@ async fn a_resync_is_ordered_by_a_hub_alone() {
     let mut wire = connect(&hub, &qam.enrolment);
     wire.hello(&qam.enrolment).await;
     wire.block(&qam.blocks[0]).await;
-    assert_eq!(wire.ack().await, (1, String::new()), "it stands in its author's log");
-    until("it is refused", async || refusals(&hub).await.contains(&"no_right".to_string())).await;
-    assert!(hub.resyncs().await.unwrap().is_empty(), "and nobody carries it out");
+    assert_eq!(
+        wire.ack().await,
+        (1, String::new()),
+        "it stands in its author's log"
+    );
+    until("it is refused", async || {
+        refusals(&hub).await.contains(&"no_right".to_string())
+    })
+    .await;
+    assert!(
+        hub.resyncs().await.unwrap().is_empty(),
+        "and nobody carries it out"
+    );
     hub.stop().await;
 }

@@ -1,4 +1,5 @@
-//! The hub as auditors and operators know it: on PostgreSQL, with a standby, with findings that live.
+//! The hub as auditors and operators know it: on PostgreSQL, with a standby, with findings that
+//! live.
 
 use integration_tests::{Cable, SITES, Site, World, run, run_json};
 use serde_json::{Value, json};
@@ -11,15 +12,22 @@ fn operations(from: u32, count: u32) -> String {
             "gross_kg": 31_000, "tare_kg": 14_000, "officer": "OF-1"
         })
     };
-    (from..from + count).map(|n| line(n).to_string() + "\n").collect()
+    (from..from + count)
+        .map(|n| line(n).to_string() + "\n")
+        .collect()
 }
 
 fn records(site: &Site) -> i64 {
-    site.get("/v1/sites").ok().and_then(|s| s["records"].as_i64()).unwrap_or(-1)
+    site.get("/v1/sites")
+        .ok()
+        .and_then(|s| s["records"].as_i64())
+        .unwrap_or(-1)
 }
 
 fn stands_by(site: &Site) -> bool {
-    site.get("/readyz").err().is_some_and(|e| e["code"] == "standing_by")
+    site.get("/readyz")
+        .err()
+        .is_some_and(|e| e["code"] == "standing_by")
 }
 
 /// Records of a crossing's passages, as a node's status counts them.
@@ -40,11 +48,16 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
     world.prepare("hub2", &[], &database);
     world.boot("hub");
     world.launch("hub2");
-    world.wait("the second daemon stands by", || stands_by(world.site("hub2")));
+    world.wait("the second daemon stands by", || {
+        stands_by(world.site("hub2"))
+    });
     // Six crossings write alone, then all links come up at once.
     let mut cables = Vec::new();
     for name in SITES {
-        let (one, two) = (Cable::to(world.site("hub").listen), Cable::to(world.site("hub2").listen));
+        let (one, two) = (
+            Cable::to(world.site("hub").listen),
+            Cable::to(world.site("hub2").listen),
+        );
         one.pull();
         two.pull();
         world.prepare(name, &[("hub", one.address), ("hub2", two.address)], "");
@@ -56,26 +69,44 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
         let site = world.site(name);
         world.wait(&format!("{name} is ready"), || site.get("/readyz").is_ok());
         let done = site.post_text("/v1/imports", &operations_of(n)).unwrap();
-        assert_eq!((&done["written"], &done["bad"]), (&json!(EACH), &json!(0)), "{name}");
+        assert_eq!(
+            (&done["written"], &done["bad"]),
+            (&json!(EACH), &json!(0)),
+            "{name}"
+        );
     }
     cables.iter().for_each(Cable::plug);
     let (hub, hub2) = (world.site("hub"), world.site("hub2"));
-    world.wait("the hub is in the middle of it", || (30..all - 30).contains(&records(hub)));
+    world.wait("the hub is in the middle of it", || {
+        (30..all - 30).contains(&records(hub))
+    });
     hub.kill();
     world.wait("the standby has taken over", || hub2.get("/readyz").is_ok());
     world.wait("everything has come", || records(hub2) == all);
-    // Each crossing and the hub hold the same entries, documents and states; nothing waits, and nothing is unsent.
+    // Each crossing and the hub hold the same entries, documents and states; nothing waits, and
+    // nothing is unsent.
     world.settle(&[&["hub2"], &SITES[..]].concat());
     let at_hub = hub2.get("/v1/sites").unwrap();
-    assert_eq!((&at_hub["records"], &at_hub["waiting"]), (&json!(all), &json!(0)));
+    assert_eq!(
+        (&at_hub["records"], &at_hub["waiting"]),
+        (&json!(all), &json!(0))
+    );
     for (n, name) in SITES.into_iter().enumerate() {
         let site = world.site(name);
         // Whoever sends the same once more writes nothing.
         let again = site.post_text("/v1/imports", &operations_of(n)).unwrap();
-        assert_eq!((&again["written"], &again["repeated"]), (&json!(0), &json!(EACH)), "{name}");
+        assert_eq!(
+            (&again["written"], &again["repeated"]),
+            (&json!(0), &json!(EACH)),
+            "{name}"
+        );
         let status = site.get("/v1/sites").unwrap();
         let crossing = name.to_uppercase();
-        assert_eq!((&status["records"], &status["unsent"]), (&json!(EACH), &json!(0)), "{name}");
+        assert_eq!(
+            (&status["records"], &status["unsent"]),
+            (&json!(EACH), &json!(0)),
+            "{name}"
+        );
         let (here, there) = (passages(&status, &crossing), passages(&at_hub, &crossing));
         assert_eq!((here, there), (i64::from(EACH), i64::from(EACH)), "{name}");
         for plate in [0, EACH / 2, EACH - 1].map(|k| format!("22-A-{:05}", n as u32 * 1_000 + k)) {
@@ -83,12 +114,23 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
             assert_eq!(found["records"].as_array().unwrap().len(), 1, "{plate}");
         }
     }
-    // What the two hubs wrote one after the other is right to the last hash and signature, and so is each crossing's.
+    // What the two hubs wrote one after the other is right to the last hash and signature, and so
+    // is each crossing's.
     for name in [&["hub2"], &SITES[..]].concat() {
-        let verified = run_json(&world.site(name).dir, &["audit", "verify", "--config", "node.toml"]);
-        assert_eq!((&verified["damaged"], &verified["first"]), (&json!(0), &Value::Null), "{name}");
+        let verified = run_json(
+            &world.site(name).dir,
+            &["audit", "verify", "--config", "node.toml"],
+        );
+        assert_eq!(
+            (&verified["damaged"], &verified["first"]),
+            (&json!(0), &Value::Null),
+            "{name}"
+        );
         let entries = if name == "hub2" { all } else { i64::from(EACH) };
-        assert!(verified["entries"].as_i64().unwrap() > entries, "{name}: {verified}");
+        assert!(
+            verified["entries"].as_i64().unwrap() > entries,
+            "{name}: {verified}"
+        );
     }
     // The first one comes back as the standby of the second.
     world.launch("hub");
@@ -110,22 +152,34 @@ fn a_hub_moves_from_its_own_disk_to_postgres_and_its_sites_do_not_notice() {
     let before = hub.get("/v1/sites").unwrap()["scopes"].clone();
     let move_it = || run(&hub.dir, &["--json", "node", "move-store", "--to", &url]);
     let refused = move_it();
-    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stdout).contains("already_running"));
+    assert!(
+        !refused.status.success()
+            && String::from_utf8_lossy(&refused.stdout).contains("already_running")
+    );
     hub.stop();
     let moved: Value = serde_json::from_slice(&move_it().stdout).unwrap();
     assert!(moved["entries"].as_u64().unwrap() > 60, "{moved}");
     // Started on the old configuration it says where its records are, and begins nothing anew.
     let lost = run(&hub.dir, &["--json", "node", "run"]);
-    assert!(String::from_utf8_lossy(&lost.stdout).contains("database_moved"), "{lost:?}");
+    assert!(
+        String::from_utf8_lossy(&lost.stdout).contains("database_moved"),
+        "{lost:?}"
+    );
     let config = hub.dir.join("node.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("database = {url:?}\n{text}")).unwrap();
     world.boot("hub");
     let passages = |scopes: &Value| {
         let all = scopes.as_array().unwrap().iter();
-        all.filter(|s| s["lane"] == "passage").cloned().collect::<Vec<_>>()
+        all.filter(|s| s["lane"] == "passage")
+            .cloned()
+            .collect::<Vec<_>>()
     };
-    assert_eq!(passages(&hub.get("/v1/sites").unwrap()["scopes"]), passages(&before), "record for record the same");
+    assert_eq!(
+        passages(&hub.get("/v1/sites").unwrap()["scopes"]),
+        passages(&before),
+        "record for record the same"
+    );
     trb.post_text("/v1/imports", &operations(60, 10)).unwrap();
     world.settle(&["hub", "trb"]);
     assert_eq!(records(hub), 70);
@@ -137,7 +191,10 @@ fn find(hub: &Site, rule: &str) -> Option<Value> {
 }
 
 fn act(hub: &Site, finding: &Value, act: Value) -> Result<Value, Value> {
-    hub.post(&format!("/v1/findings/{}/acts", finding["finding"].as_str().unwrap()), &act)
+    hub.post(
+        &format!("/v1/findings/{}/acts", finding["finding"].as_str().unwrap()),
+        &act,
+    )
 }
 
 #[test]
@@ -147,7 +204,11 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     for auditor in ["AU-1", "AU-2"] {
-        hub.post("/v1/control", &json!({"say": "officer", "officer": auditor, "department": "HUB"})).unwrap();
+        hub.post(
+            "/v1/control",
+            &json!({"say": "officer", "officer": auditor, "department": "HUB"}),
+        )
+        .unwrap();
     }
     let id = trb.truck("22-A-00001");
     let weighed = |id: &str, by: &str| {
@@ -170,25 +231,55 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     let body = json!({"findings": [finding["finding"], "none"], "to": "AU-1", "officer": "AU-2"});
     let bulk = hub.post("/v1/findings/assign", &body).unwrap();
     assert_eq!(
-        (bulk["assigned"].as_array().unwrap().len(), &bulk["refused"][0]["code"]),
+        (
+            bulk["assigned"].as_array().unwrap().len(),
+            &bulk["refused"][0]["code"]
+        ),
         (1, &json!("no_such_finding"))
     );
     world.wait("it is assigned", || state("ASSIGNED"));
     let decide = |who: &str| json!({"act": "decide", "approve": true, "officer": who});
-    assert_eq!(act(hub, &finding, decide("AU-2")).unwrap_err()["code"], "nothing_proposed");
-    act(hub, &finding, json!({"act": "propose", "waive": true, "reason": "training", "officer": "AU-1"})).unwrap();
+    assert_eq!(
+        act(hub, &finding, decide("AU-2")).unwrap_err()["code"],
+        "nothing_proposed"
+    );
+    act(
+        hub,
+        &finding,
+        json!({"act": "propose", "waive": true, "reason": "training", "officer": "AU-1"}),
+    )
+    .unwrap();
     // Who decides is not who proposed, and is an auditor whom the hub registered.
-    assert_eq!(act(hub, &finding, decide("AU-1")).unwrap_err()["code"], "own_proposal");
-    assert_eq!(act(hub, &finding, decide("AU-9")).unwrap_err()["code"], "unregistered_officer");
+    assert_eq!(
+        act(hub, &finding, decide("AU-1")).unwrap_err()["code"],
+        "own_proposal"
+    );
+    assert_eq!(
+        act(hub, &finding, decide("AU-9")).unwrap_err()["code"],
+        "unregistered_officer"
+    );
     act(hub, &finding, decide("AU-2")).unwrap();
-    assert_eq!(act(hub, &finding, decide("AU-2")).unwrap_err()["code"], "already_decided");
+    assert_eq!(
+        act(hub, &finding, decide("AU-2")).unwrap_err()["code"],
+        "already_decided"
+    );
     world.wait("it is waived", || state("WAIVED"));
     world.wait("the site hears of it", || {
         trb.get("/v1/findings").unwrap_or_default()["findings"][0]["state"] == "WAIVED"
     });
-    act(hub, &finding, json!({"act": "undo", "reason": "wrong one", "officer": "AU-2"})).unwrap();
-    world.wait("it waits for its decision again", || state("PENDING_RESOLUTION"));
-    assert_eq!(act(trb, &finding, decide("AU-2")).unwrap_err()["code"], "not_a_hub");
+    act(
+        hub,
+        &finding,
+        json!({"act": "undo", "reason": "wrong one", "officer": "AU-2"}),
+    )
+    .unwrap();
+    world.wait("it waits for its decision again", || {
+        state("PENDING_RESOLUTION")
+    });
+    assert_eq!(
+        act(trb, &finding, decide("AU-2")).unwrap_err()["code"],
+        "not_a_hub"
+    );
     // The same once more is one cause, counted; on another truck it is another finding.
     weighed(&id, "OF-1");
     world.wait("it is counted", || {
@@ -205,9 +296,17 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     assert_eq!(hub.get("/v1/findings").unwrap()["counts"], before["counts"]);
     let page = hub.get("/v1/findings?limit=1").unwrap();
     let next = page["next_after"].as_str().unwrap();
-    let rest = hub.get(&format!("/v1/findings?limit=1&after={next}")).unwrap();
-    assert_ne!(page["findings"][0]["finding"], rest["findings"][0]["finding"]);
-    assert_eq!(hub.get("/v1/findings?after=x").unwrap_err()["code"], "bad_cursor");
+    let rest = hub
+        .get(&format!("/v1/findings?limit=1&after={next}"))
+        .unwrap();
+    assert_ne!(
+        page["findings"][0]["finding"],
+        rest["findings"][0]["finding"]
+    );
+    assert_eq!(
+        hub.get("/v1/findings?after=x").unwrap_err()["code"],
+        "bad_cursor"
+    );
 }
 
 #[test]
@@ -217,13 +316,25 @@ fn the_api_is_served_under_the_nodes_own_certificate() {
     world.launch("trb");
     let dir = world.site("trb").dir.clone();
     let status = || run(&dir, &["--json", "status"]);
-    world.wait("the command line reaches it over TLS", || status().status.success());
+    world.wait("the command line reaches it over TLS", || {
+        status().status.success()
+    });
     let told: Value = serde_json::from_slice(&status().stdout).unwrap();
     assert_eq!(told["node"], "trb");
-    assert!(world.site("trb").get("/readyz").is_err(), "it answers in the clear");
+    assert!(
+        world.site("trb").get("/readyz").is_err(),
+        "it answers in the clear"
+    );
     // Callers that say nothing keep nobody else waiting.
     let config = std::fs::read_to_string(dir.join("node.toml")).unwrap();
-    let address = config.lines().find_map(|l| l.strip_prefix("http = ")).unwrap().trim_matches('"').to_string();
-    let _silent: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    let address = config
+        .lines()
+        .find_map(|l| l.strip_prefix("http = "))
+        .unwrap()
+        .trim_matches('"')
+        .to_string();
+    let _silent: Vec<_> = (0..3)
+        .map(|_| std::net::TcpStream::connect(&address).unwrap())
+        .collect();
     assert!(status().status.success());
 }

@@ -31,7 +31,10 @@ impl HeardLink {
         }
         tasks.spawn(pass_on(from_a, to_b, heard.clone()));
         tasks.spawn(pass_on(from_b, to_a, heard.clone()));
-        Self { _tasks: tasks, heard }
+        Self {
+            _tasks: tasks,
+            heard,
+        }
     }
 
     fn count(&self, is: impl Fn(&Message) -> bool) -> usize {
@@ -41,11 +44,23 @@ impl HeardLink {
         self.count(|m| matches!(m, Message::Cosigned { .. }))
     }
     fn acknowledged(&self) -> usize {
-        self.count(|m| matches!(m, Message::Ack { cosignature: Some(_), .. }))
+        self.count(|m| {
+            matches!(
+                m,
+                Message::Ack {
+                    cosignature: Some(_),
+                    ..
+                }
+            )
+        })
     }
 }
 
-async fn pass_on(mut from: mpsc::Receiver<Leaving>, to: mpsc::Sender<Arriving>, heard: Arc<Mutex<Vec<Message>>>) {
+async fn pass_on(
+    mut from: mpsc::Receiver<Leaving>,
+    to: mpsc::Sender<Arriving>,
+    heard: Arc<Mutex<Vec<Message>>>,
+) {
     while let Some(leaving) = from.recv().await {
         let arriving = match leaving {
             Leaving::Message(m) => {
@@ -62,7 +77,9 @@ async fn pass_on(mut from: mpsc::Receiver<Leaving>, to: mpsc::Sender<Arriving>, 
 
 async fn record(node: &Node, n: usize) {
     let draft = Passage::announce("in").plate(&format!("11-A-{n:05}"), "IQ");
-    node.write(Write::by("OF-0001", "PORT", Target::New(None), draft)).await.unwrap();
+    node.write(Write::by("OF-0001", "PORT", Target::New(None), draft))
+        .await
+        .unwrap();
 }
 
 async fn all_is_cosigned(node: &Node) -> bool {
@@ -84,25 +101,39 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
     for n in 0..10 {
         record(&trb, n).await;
     }
-    until("the hub has cosigned all of it", async || all_is_cosigned(&trb).await).await;
+    until("the hub has cosigned all of it", async || {
+        all_is_cosigned(&trb).await
+    })
+    .await;
     two_ticks().await;
     assert!(link.acknowledged() > 0);
-    assert_eq!(link.cosigned(), 0, "each acknowledgement brought its cosignature");
+    assert_eq!(
+        link.cosigned(),
+        0,
+        "each acknowledgement brought its cosignature"
+    );
     drop(link);
 
     // The next connection finds nothing new, and nothing is told anew.
     let again = HeardLink::between(&hub, &trb);
-    until("both are in step again", async || all_is_cosigned(&trb).await).await;
+    until("both are in step again", async || {
+        all_is_cosigned(&trb).await
+    })
+    .await;
     two_ticks().await;
     assert_eq!(again.cosigned(), 0);
     drop(again);
 
-    // After a start of its own a crossing has a new epoch; the logs of the old one are old news all the same.
+    // After a start of its own a crossing has a new epoch; the logs of the old one are old news all
+    // the same.
     trb.stop().await;
     let trb = country.start("trb").await;
     record(&trb, 99).await;
     let after = HeardLink::between(&hub, &trb);
-    until("the new epoch is cosigned", async || all_is_cosigned(&trb).await).await;
+    until("the new epoch is cosigned", async || {
+        all_is_cosigned(&trb).await
+    })
+    .await;
     two_ticks().await;
     assert_eq!(after.cosigned(), 0);
     trb.stop().await;
@@ -111,17 +142,24 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
 
 #[tokio::test]
 async fn a_carrier_tells_cosignatures_and_no_more_of_them_at_the_next_connection() {
-    let country =
-        Country::of(&[("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB"), ("qam", Role::Crossing, "QAM")]);
+    let country = Country::of(&[
+        ("hub", Role::Hub, "HUB"),
+        ("trb", Role::Crossing, "TRB"),
+        ("qam", Role::Crossing, "QAM"),
+    ]);
     let hub = country.start("hub").await;
     let (trb, qam) = (country.start("trb").await, country.start("qam").await);
 
-    // The uplink of one crossing is down: its neighbour carries for it, and tells it what the hub has cosigned.
+    // The uplink of one crossing is down: its neighbour carries for it, and tells it what the hub
+    // has cosigned.
     record(&trb, 1).await;
     let neighbours = HeardLink::between(&qam, &trb);
     let uplink = HeardLink::between(&hub, &qam);
-    until("the hub's cosignature comes by way of the neighbour", async || trb.status().await.unwrap().unsent == 0)
-        .await;
+    until(
+        "the hub's cosignature comes by way of the neighbour",
+        async || trb.status().await.unwrap().unsent == 0,
+    )
+    .await;
     two_ticks().await;
     let told = neighbours.cosigned();
     assert!(told > 0, "somebody has to tell it");
@@ -129,11 +167,19 @@ async fn a_carrier_tells_cosignatures_and_no_more_of_them_at_the_next_connection
 
     let again = HeardLink::between(&qam, &trb);
     until("the neighbours are in step again", async || {
-        trb.status().await.unwrap().peers.iter().any(|p| p["in_step"] == true)
+        trb.status()
+            .await
+            .unwrap()
+            .peers
+            .iter()
+            .any(|p| p["in_step"] == true)
     })
     .await;
     two_ticks().await;
-    assert!(again.cosigned() <= told, "what is ten minutes old is told again, and no more");
+    assert!(
+        again.cosigned() <= told,
+        "what is ten minutes old is told again, and no more"
+    );
     drop((again, uplink));
     for node in [hub, trb, qam] {
         node.stop().await;
@@ -147,7 +193,13 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
     let trb = country.member("trb");
     let (to, incoming) = mpsc::channel(64);
     let (out, mut from) = mpsc::channel(64);
-    tokio::spawn(run_link(hub.clone(), trb.node(), trb.tls_key, incoming, out));
+    tokio::spawn(run_link(
+        hub.clone(),
+        trb.node(),
+        trb.tls_key,
+        incoming,
+        out,
+    ));
     let hello = Message::Hello {
         version: 1,
         enrolment: Box::new(trb.clone()),
@@ -157,14 +209,19 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         remembers: Hash::default(),
         rate_bits_s: 0,
     };
-    let frontier = Message::Frontier { folded: Folded::default(), told: Default::default() };
+    let frontier = Message::Frontier {
+        folded: Folded::default(),
+        told: Default::default(),
+    };
     for message in [hello, frontier] {
         to.send(Arriving::Message(message)).await.unwrap();
     }
 
     let asking = tokio::spawn(async move {
         for _ in 0..2_000 {
-            to.send(Arriving::Message(Message::AskDigests)).await.unwrap();
+            to.send(Arriving::Message(Message::AskDigests))
+                .await
+                .unwrap();
         }
         to
     });
@@ -175,7 +232,12 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         }
     };
     let _ = tokio::time::timeout(Duration::from_secs(3), listening).await;
-    let _to = asking.await.expect("the link takes questions all the while");
-    assert!((1..=100).contains(&answers), "{answers} answers to 2,000 equal questions");
+    let _to = asking
+        .await
+        .expect("the link takes questions all the while");
+    assert!(
+        (1..=100).contains(&answers),
+        "{answers} answers to 2,000 equal questions"
+    );
     hub.stop().await;
 }

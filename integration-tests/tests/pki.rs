@@ -1,4 +1,5 @@
-//! The commission's certificates: revoked ones are not let in, renewed ones are, and a CA is never overwritten.
+//! The commission's certificates: revoked ones are not let in, renewed ones are, and a CA is never
+//! overwritten.
 
 use integration_tests::{World, run, run_json};
 use serde_json::json;
@@ -12,7 +13,10 @@ fn a_revoked_certificate_is_not_let_in_and_a_renewed_one_is() {
     let again = run(ca.path(), &["--json", "pki", "init"]);
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stdout).contains("ca_exists"));
-    let twice = run(ca.path(), &["--json", "pki", "issue", "trb", "--crossing", "TRB"]);
+    let twice = run(
+        ca.path(),
+        &["--json", "pki", "issue", "trb", "--crossing", "TRB"],
+    );
     assert!(String::from_utf8_lossy(&twice.stdout).contains("node_exists"));
     run_json(ca.path(), &["pki", "revoke", "trb"]);
     let nodes = ca.path().join("certs/nodes");
@@ -20,12 +24,19 @@ fn a_revoked_certificate_is_not_let_in_and_a_renewed_one_is() {
     world.start_with("hub", &nodes.join("hub"), &[]);
     // The node that was revoked does not know it yet: somebody has its papers.
     std::fs::remove_file(nodes.join("trb/crl.pem")).unwrap();
-    world.start_with("trb", &nodes.join("trb"), &[("hub", world.site("hub").listen)]);
+    world.start_with(
+        "trb",
+        &nodes.join("trb"),
+        &[("hub", world.site("hub").listen)],
+    );
     let id = world.site("trb").truck("11-A-00001");
     let hub = world.site("hub");
-    world.wait("the hub shows that it was not let in", || hub.refusals().contains(&"not_let_in".to_string()));
+    world.wait("the hub shows that it was not let in", || {
+        hub.refusals().contains(&"not_let_in".to_string())
+    });
     assert!(hub.record(&id).is_err());
-    // The commission finds the node in good hands and renews its certificate: the same keys, another serial number.
+    // The commission finds the node in good hands and renews its certificate: the same keys,
+    // another serial number.
     world.site("trb").stop();
     run_json(ca.path(), &["pki", "renew", "trb"]);
     world.boot("trb");
@@ -47,24 +58,49 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
     world.start_with("hub", &nodes.join("hub"), &[]);
     // Said by the hub while the site was away: it is not for whoever has an old certificate.
     let hub = world.site("hub");
-    hub.post("/v1/control", &json!({"say": "officer", "officer": "OF-9", "department": "VET"})).unwrap();
+    hub.post(
+        "/v1/control",
+        &json!({"say": "officer", "officer": "OF-9", "department": "VET"}),
+    )
+    .unwrap();
     // Certificates end at a whole second.
-    world.wait("it has expired", || renewed.elapsed() > std::time::Duration::from_secs(1));
-    world.start_with("trb", &nodes.join("trb"), &[("hub", world.site("hub").listen)]);
+    world.wait("it has expired", || {
+        renewed.elapsed() > std::time::Duration::from_secs(1)
+    });
+    world.start_with(
+        "trb",
+        &nodes.join("trb"),
+        &[("hub", world.site("hub").listen)],
+    );
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let ids: Vec<String> = (0..5).map(|n| trb.truck(&format!("11-A-{n:05}"))).collect();
-    world.wait("the hub hears what it holds", || ids.iter().all(|id| hub.record(id).is_ok()));
-    world.wait("the site knows that it is safe", || ids.iter().all(|id| trb.record(id).unwrap()["safety"] == "at_hub"));
+    world.wait("the hub hears what it holds", || {
+        ids.iter().all(|id| hub.record(id).is_ok())
+    });
+    world.wait("the site knows that it is safe", || {
+        ids.iter()
+            .all(|id| trb.record(id).unwrap()["safety"] == "at_hub")
+    });
     let alarms = trb.get("/v1/sites").unwrap()["alarms"].to_string();
     assert!(alarms.contains("certificate has expired"), "{alarms}");
-    assert!(hub.refusals().contains(&"certificate_expired".to_string()), "the hub shows it, too");
+    assert!(
+        hub.refusals().contains(&"certificate_expired".to_string()),
+        "the hub shows it, too"
+    );
     let holds_hubs_word = || {
         let scopes = trb.get("/v1/sites").unwrap()["scopes"].clone();
-        scopes.as_array().unwrap().iter().any(|s| s["crossing"] == "HUB")
+        scopes
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|s| s["crossing"] == "HUB")
     };
     assert!(!holds_hubs_word(), "it takes nothing");
     let checked = run(&trb.dir, &["node", "check"]);
-    assert!(String::from_utf8_lossy(&checked.stderr).contains("expired"), "{checked:?}");
+    assert!(
+        String::from_utf8_lossy(&checked.stderr).contains("expired"),
+        "{checked:?}"
+    );
     trb.stop();
     run_json(ca.path(), &["pki", "renew", "trb"]);
     world.boot("trb");
@@ -83,7 +119,10 @@ fn pki(dir: &std::path::Path, passphrase: &str, arguments: &[&str]) -> (Option<i
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    (
+        output.status.code(),
+        text(&output.stdout) + &text(&output.stderr),
+    )
 }
 
 #[test]
@@ -91,19 +130,42 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
     let dir = tempfile::tempdir().unwrap();
     for empty in ["", " ", "\t \n"] {
         let (exit, told) = pki(dir.path(), empty, &["init", "--work-factor", "10"]);
-        assert_eq!((exit, told.contains("empty_passphrase")), (Some(2), true), "{empty:?}: {told}");
+        assert_eq!(
+            (exit, told.contains("empty_passphrase")),
+            (Some(2), true),
+            "{empty:?}: {told}"
+        );
         assert!(!dir.path().join("certs").exists(), "nothing is begun");
     }
     let file = dir.path().join("passphrase");
     std::fs::write(&file, "\n").unwrap();
-    let (exit, told) = pki(dir.path(), "", &["init", "--passphrase-file", file.to_str().unwrap()]);
-    assert_eq!((exit, told.contains("empty_passphrase")), (Some(2), true), "{told}");
+    let (exit, told) = pki(
+        dir.path(),
+        "",
+        &["init", "--passphrase-file", file.to_str().unwrap()],
+    );
+    assert_eq!(
+        (exit, told.contains("empty_passphrase")),
+        (Some(2), true),
+        "{told}"
+    );
 
     let (exit, told) = pki(dir.path(), "trial", &["init", "--work-factor", "10"]);
-    assert_eq!((exit, told.contains("WARNING: this passphrase has 5 characters")), (Some(0), true), "{told}");
+    assert_eq!(
+        (
+            exit,
+            told.contains("WARNING: this passphrase has 5 characters")
+        ),
+        (Some(0), true),
+        "{told}"
+    );
     let (exit, told) = pki(dir.path(), "trial", &["issue", "hub", "--role", "hub"]);
     assert_eq!((exit, told.contains("WARNING")), (Some(0), false), "{told}");
-    let (exit, told) = pki(dir.path(), "correct horse", &["init", "--work-factor", "10", "--dir", "other"]);
+    let (exit, told) = pki(
+        dir.path(),
+        "correct horse",
+        &["init", "--work-factor", "10", "--dir", "other"],
+    );
     assert_eq!((exit, told.contains("WARNING")), (Some(0), false), "{told}");
 }
 
@@ -111,16 +173,34 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
 fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never_is() {
     let dir = tempfile::tempdir().unwrap();
     let certs = dir.path().join("certs");
-    let init = || pki(dir.path(), "correct horse", &["init", "--work-factor", "10"]);
-    let issue = |name: &str| pki(dir.path(), "correct horse", &["issue", name, "--crossing", "TRB"]);
+    let init = || {
+        pki(
+            dir.path(),
+            "correct horse",
+            &["init", "--work-factor", "10"],
+        )
+    };
+    let issue = |name: &str| {
+        pki(
+            dir.path(),
+            "correct horse",
+            &["issue", name, "--crossing", "TRB"],
+        )
+    };
     // As a power cut leaves it, after each of its steps.
     let files = ["root.key.age", "ca.key.age", "ca.pem", "root.pub"];
     for written in 0..=files.len() {
         std::fs::create_dir_all(certs.join("nodes")).unwrap();
         std::fs::write(certs.join("init.unfinished"), "").unwrap();
-        files[..written].iter().for_each(|name| std::fs::write(certs.join(name), "of another root").unwrap());
+        files[..written]
+            .iter()
+            .for_each(|name| std::fs::write(certs.join(name), "of another root").unwrap());
         let (exit, told) = issue("trb");
-        assert_eq!((exit, told.contains("init_unfinished")), (Some(2), true), "{told}");
+        assert_eq!(
+            (exit, told.contains("init_unfinished")),
+            (Some(2), true),
+            "{told}"
+        );
         assert_eq!(init().0, Some(0));
         assert_eq!(issue("trb").0, Some(0), "the new CA is whole");
         std::fs::remove_dir_all(&certs).unwrap();
@@ -135,12 +215,17 @@ fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never
     assert_eq!(issue("trb").0, Some(0));
     assert!(!certs.join("nodes/.trb").exists());
 
-    // One that was finished is not begun again, whichever of its files was taken away to keep it offline.
+    // One that was finished is not begun again, whichever of its files was taken away to keep it
+    // offline.
     for name in files {
         let kept = std::fs::read(certs.join(name)).unwrap();
         std::fs::remove_file(certs.join(name)).unwrap();
         let (exit, told) = init();
-        assert_eq!((exit, told.contains("ca_exists")), (Some(2), true), "{name}: {told}");
+        assert_eq!(
+            (exit, told.contains("ca_exists")),
+            (Some(2), true),
+            "{name}: {told}"
+        );
         std::fs::write(certs.join(name), kept).unwrap();
     }
     assert_eq!(issue("trb-2").0, Some(0));

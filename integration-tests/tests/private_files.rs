@@ -1,4 +1,5 @@
-//! What a node keeps is its own user's: databases, what lies beside them, tokens, keys, and copies of them.
+//! What a node keeps is its own user's: databases, what lies beside them, tokens, keys, and copies
+//! of them.
 
 use integration_tests::{World, papers, run, run_json, wadi};
 use serde_json::json;
@@ -12,7 +13,11 @@ use std::{
 const OPERATORS: [&str; 4] = ["node.toml", "stderr.log", "papers", "spool"];
 
 fn mode(path: &Path) -> u32 {
-    std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+    std::fs::symlink_metadata(path)
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o7777
 }
 
 fn set_mode(path: &Path, mode: u32) {
@@ -36,7 +41,8 @@ fn all(dir: &Path) -> Vec<PathBuf> {
 
 fn open_to_others(dir: &Path) -> Vec<String> {
     let open = all(dir).into_iter().filter(|path| mode(path) & 0o077 != 0);
-    open.map(|path| format!("{} {:o}", path.display(), mode(&path))).collect()
+    open.map(|path| format!("{} {:o}", path.display(), mode(&path)))
+        .collect()
 }
 
 /// A node under an umask that keeps nothing from anybody.
@@ -45,19 +51,30 @@ struct Careless(Child);
 impl Careless {
     fn start(world: &World, name: &str) -> Self {
         let site = world.site(name);
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(site.dir.join("stderr.log")).unwrap();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(site.dir.join("stderr.log"))
+            .unwrap();
         let mut shell = Command::new("sh");
         shell
             .args(["-c", "umask 000; exec \"$0\" node run --config \"$1\""])
             .arg(wadi())
             .arg(site.dir.join("node.toml"));
-        let child = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = shell
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         world.wait("the node is ready", || site.get("/readyz").is_ok());
         Self(child)
     }
 
     fn stop(mut self) {
-        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-TERM", &self.0.id().to_string()])
+            .status();
         self.0.wait().unwrap();
     }
 }
@@ -72,9 +89,21 @@ impl Drop for Careless {
 /// Runs a command under such an umask.
 fn careless(dir: &Path, arguments: &[&str]) {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(wadi()).args(arguments).current_dir(dir);
-    let done = shell.env("WADI_PASSPHRASE", "correct horse").stdin(Stdio::null()).output().unwrap();
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    shell
+        .args(["-c", "umask 000; exec \"$0\" \"$@\""])
+        .arg(wadi())
+        .args(arguments)
+        .current_dir(dir);
+    let done = shell
+        .env("WADI_PASSPHRASE", "correct horse")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 #[test]
@@ -84,22 +113,51 @@ fn every_file_of_a_node_is_its_users_alone_whatever_the_umask() {
     let node = Careless::start(&world, "trb");
     let trb = world.site("trb");
     let id = trb.truck("11-A-00001");
-    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "anchor", "operator.token", "lock", "ballast"] {
+    for name in [
+        "node.sqlite",
+        "node.sqlite-wal",
+        "node.sqlite-shm",
+        "anchor",
+        "operator.token",
+        "lock",
+        "ballast",
+    ] {
         assert_eq!(format!("{:o}", mode(&trb.dir.join(name))), "600", "{name}");
     }
     careless(&trb.dir, &["backup", "-o", "copy.sqlite"]);
     careless(&trb.dir, &["audit", "evidence", &id, "-o", "case.evidence"]);
-    careless(&trb.dir, &["bundle", "export", "--for", "hub", "-o", "hub.wadi"]);
-    careless(&trb.dir, &["bundle", "receipt", "--for", "hub", "-o", "hub.receipt"]);
+    careless(
+        &trb.dir,
+        &["bundle", "export", "--for", "hub", "-o", "hub.wadi"],
+    );
+    careless(
+        &trb.dir,
+        &["bundle", "receipt", "--for", "hub", "-o", "hub.receipt"],
+    );
     careless(&trb.dir, &["export", "-o", "all.ndjson"]);
     assert_eq!(open_to_others(&trb.dir), Vec::<String>::new());
 
-    // What an older version left is closed at the next start, which says so. A database that does not read is set aside.
+    // What an older version left is closed at the next start, which says so. A database that does
+    // not read is set aside.
     node.stop();
-    all(&trb.dir).iter().filter(|path| path.is_file()).for_each(|path| set_mode(path, 0o644));
-    let exported = ["copy.sqlite", "copy.sqlite.manifest", "case.evidence", "hub.wadi", "hub.receipt", "all.ndjson"];
-    exported.iter().for_each(|name| drop(std::fs::remove_file(trb.dir.join(name))));
-    let trailer = all(&trb.dir).into_iter().filter(|p| p.display().to_string().contains("all.ndjson"));
+    all(&trb.dir)
+        .iter()
+        .filter(|path| path.is_file())
+        .for_each(|path| set_mode(path, 0o644));
+    let exported = [
+        "copy.sqlite",
+        "copy.sqlite.manifest",
+        "case.evidence",
+        "hub.wadi",
+        "hub.receipt",
+        "all.ndjson",
+    ];
+    exported
+        .iter()
+        .for_each(|name| drop(std::fs::remove_file(trb.dir.join(name))));
+    let trailer = all(&trb.dir)
+        .into_iter()
+        .filter(|p| p.display().to_string().contains("all.ndjson"));
     trailer.for_each(|path| std::fs::remove_file(path).unwrap());
     std::fs::write(trb.dir.join("rebuild"), "it was found damaged\n").unwrap();
     let node = Careless::start(&world, "trb");
@@ -107,7 +165,10 @@ fn every_file_of_a_node_is_its_users_alone_whatever_the_umask() {
     assert!(trb.dir.join("set-aside").exists());
     assert_eq!(open_to_others(&trb.dir), Vec::<String>::new());
     let log = std::fs::read_to_string(trb.dir.join("stderr.log")).unwrap();
-    assert!(log.contains("others could read this") && log.contains("operator.token"), "{log}");
+    assert!(
+        log.contains("others could read this") && log.contains("operator.token"),
+        "{log}"
+    );
     node.stop();
 }
 
@@ -119,7 +180,10 @@ fn papers_are_made_private_and_those_that_are_not_are_told_by_a_check() {
     careless(dir.path(), &["pki", "issue", "trb", "--crossing", "TRB"]);
     careless(dir.path(), &["pki", "renew", "trb"]);
     careless(dir.path(), &["pki", "revoke", "hub"]);
-    assert_eq!(open_to_others(&dir.path().join("certs")), Vec::<String>::new());
+    assert_eq!(
+        open_to_others(&dir.path().join("certs")),
+        Vec::<String>::new()
+    );
 
     let site = dir.path().join("site");
     std::fs::create_dir(&site).unwrap();
@@ -132,9 +196,15 @@ fn papers_are_made_private_and_those_that_are_not_are_told_by_a_check() {
     let output = run(&site, &["--json", "node", "check"]);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("exposed_key") && told.contains("2 things are wrong"), "{told}");
+    assert!(
+        told.contains("exposed_key") && told.contains("2 things are wrong"),
+        "{told}"
+    );
     for name in ["log.key", "tls.key"] {
-        assert!(told.contains(&format!("chmod 600 {}", papers.join(name).display())), "{told}");
+        assert!(
+            told.contains(&format!("chmod 600 {}", papers.join(name).display())),
+            "{told}"
+        );
     }
 }
 
@@ -144,7 +214,12 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
     let own = dir.path().join("papers");
     let copy = |from: &Path| {
         let _ = std::fs::remove_dir_all(&own);
-        let copied = Command::new("cp").arg("-r").arg(from).arg(&own).status().unwrap();
+        let copied = Command::new("cp")
+            .arg("-r")
+            .arg(from)
+            .arg(&own)
+            .status()
+            .unwrap();
         assert!(copied.success());
     };
     let nodes = papers().join("certs/nodes");
@@ -155,7 +230,10 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
     let check = || {
         let output = run(dir.path(), &["--json", "node", "check"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.code(), serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default())
+        (
+            output.status.code(),
+            serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default(),
+        )
     };
     let wrong = |code: &str, words: &str| {
         let (exit, told) = check();
@@ -196,7 +274,11 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
     let mut world = World::default();
     world.start("trb", &[]);
     let output = run(&world.site("trb").dir, &["node", "check"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A crossing that went quiet: the hub still learns that there was nothing more, and what waited for it becomes firm. Real
-//! processes on real time.
+//! A crossing that went quiet: the hub still learns that there was nothing more, and what waited
+//! for it becomes firm. Real processes on real time.
 
 use integration_tests::{Cable, Site, World, run_json};
 use serde_json::{Value, json};
@@ -10,26 +10,40 @@ const FIRM_WITHIN: Duration = Duration::from_secs(90);
 
 /// A truck leaves while a hold on it is open; after that nothing is written.
 fn leave_while_held(site: &Site) {
-    let placed = json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"});
+    let placed =
+        json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"});
     let lookout = json!({
         "kind": "hold", "officer": "OF-7", "department": "SEC", "events": [placed],
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
     });
     site.post("/v1/records", &lookout).unwrap();
     let truck = site.truck("77-B-00042");
-    site.say(&truck, "PORT", json!({"type": "gate.out", "gate": "G2", "read": "R2"})).unwrap();
+    site.say(
+        &truck,
+        "PORT",
+        json!({"type": "gate.out", "gate": "G2", "read": "R2"}),
+    )
+    .unwrap();
 }
 
 fn phase(hub: &Site) -> Option<String> {
     let all = hub.get("/v1/findings?rule=R02").ok()?;
-    Some(all["findings"].as_array()?.first()?["phase"].as_str()?.to_string())
+    Some(
+        all["findings"].as_array()?.first()?["phase"]
+            .as_str()?
+            .to_string(),
+    )
 }
 
 fn wait(world: &World, within: Duration, what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + within;
     while !holds() {
         let hub = world.site("hub").get("/v1/sites").unwrap_or_default();
-        assert!(Instant::now() < deadline, "waited {within:?} for: {what}; watermarks {}", hub["watermarks"]);
+        assert!(
+            Instant::now() < deadline,
+            "waited {within:?} for: {what}; watermarks {}",
+            hub["watermarks"]
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
 }
@@ -41,12 +55,19 @@ fn what_happened_at_a_connected_site_that_went_quiet_is_firm_within_ninety_secon
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     leave_while_held(trb);
-    wait(&world, FIRM_WITHIN, "the finding is firm", || phase(hub).as_deref() == Some("FIRM"));
+    wait(&world, FIRM_WITHIN, "the finding is firm", || {
+        phase(hub).as_deref() == Some("FIRM")
+    });
     let status = hub.get("/v1/sites").unwrap();
     assert_eq!(status["overdue"], 0, "{status}");
     let before = status["watermarks"]["TRB"].as_i64().unwrap();
     // It goes on moving although nobody says anything.
-    let moved = || hub.get("/v1/sites").unwrap()["watermarks"]["TRB"].as_i64().unwrap() > before + 20_000;
+    let moved = || {
+        hub.get("/v1/sites").unwrap()["watermarks"]["TRB"]
+            .as_i64()
+            .unwrap()
+            > before + 20_000
+    };
     wait(&world, FIRM_WITHIN, "the watermark moves", moved);
 }
 
@@ -56,8 +77,17 @@ fn a_site_that_has_written_nothing_since_it_started_moves_its_watermark_too() {
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let hub = world.site("hub");
-    let watermark = || hub.get("/v1/sites").unwrap()["watermarks"]["TRB"].as_i64().unwrap_or(0);
-    wait(&world, FIRM_WITHIN, "a crossing that never wrote is received", || watermark() > 0);
+    let watermark = || {
+        hub.get("/v1/sites").unwrap()["watermarks"]["TRB"]
+            .as_i64()
+            .unwrap_or(0)
+    };
+    wait(
+        &world,
+        FIRM_WITHIN,
+        "a crossing that never wrote is received",
+        || watermark() > 0,
+    );
 }
 
 #[test]
@@ -67,14 +97,24 @@ fn what_happened_at_a_site_that_only_a_neighbour_hears_becomes_firm() {
     world.start("qam", &[("hub", world.site("hub").listen)]);
     let dark = Cable::to(world.site("hub").listen);
     dark.pull();
-    world.start("trb", &[("hub", dark.address), ("qam", world.site("qam").listen)]);
+    world.start(
+        "trb",
+        &[("hub", dark.address), ("qam", world.site("qam").listen)],
+    );
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     leave_while_held(trb);
-    world.wait("the hub hears of it through the neighbour", || phase(hub).is_some());
-    wait(&world, FIRM_WITHIN, "the finding is firm", || phase(hub).as_deref() == Some("FIRM"));
+    world.wait("the hub hears of it through the neighbour", || {
+        phase(hub).is_some()
+    });
+    wait(&world, FIRM_WITHIN, "the finding is firm", || {
+        phase(hub).as_deref() == Some("FIRM")
+    });
     let status = trb.get("/v1/sites").unwrap();
     let connected = |p: &Value| p["node"] == "hub" && p["connected"] == true;
-    assert!(!status["peers"].as_array().unwrap().iter().any(connected), "it never met the hub");
+    assert!(
+        !status["peers"].as_array().unwrap().iter().any(connected),
+        "it never met the hub"
+    );
 }
 
 #[test]
@@ -86,9 +126,25 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
     let file = |name: &str| world.dir().join(name).to_str().unwrap().to_string();
     let (out, receipt) = (file("trb.wadi"), file("hub.receipt"));
     let carry = |more: &[&str]| {
-        let made =
-            run_json(&trb.dir, &[&["bundle", "export", "--for", "hub", "--force", "-o", &out][..], more].concat());
-        run_json(&hub.dir, &["bundle", "import", &out, "--receipt-out", &receipt, "--force"]);
+        let made = run_json(
+            &trb.dir,
+            &[
+                &["bundle", "export", "--for", "hub", "--force", "-o", &out][..],
+                more,
+            ]
+            .concat(),
+        );
+        run_json(
+            &hub.dir,
+            &[
+                "bundle",
+                "import",
+                &out,
+                "--receipt-out",
+                &receipt,
+                "--force",
+            ],
+        );
         made
     };
     leave_while_held(trb);
@@ -98,9 +154,16 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
     world.wait("the second is over", || now_ms() > left_ms + 1_000);
     carry(&[]);
     world.wait("the hub finds it", || phase(hub).is_some());
-    assert_eq!(phase(hub).as_deref(), Some("PENDING"), "the site has never heard of the hub's time");
-    // The receipt brings the hub's time; the next bundle holds little more than a head that names it.
+    assert_eq!(
+        phase(hub).as_deref(),
+        Some("PENDING"),
+        "the site has never heard of the hub's time"
+    );
+    // The receipt brings the hub's time; the next bundle holds little more than a head that names
+    // it.
     let made = carry(&["--since-receipt", &receipt]);
     assert!(made["entries"].as_u64().unwrap() < 5, "{made}");
-    wait(&world, FIRM_WITHIN, "the finding is firm", || phase(hub).as_deref() == Some("FIRM"));
+    wait(&world, FIRM_WITHIN, "the finding is firm", || {
+        phase(hub).as_deref() == Some("FIRM")
+    });
 }

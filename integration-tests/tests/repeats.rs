@@ -1,17 +1,22 @@
-//! What comes again: the same is answered as before, and something else under the same key, number or name is refused by
-//! name and kept. Nothing is swallowed, and nothing is written twice.
+//! What comes again: the same is answered as before, and something else under the same key, number
+//! or name is refused by name and kept. Nothing is swallowed, and nothing is written twice.
 
 use integration_tests::{Site, World, run};
 use serde_json::{Value, json};
 use std::path::Path;
 
 fn code(answer: Result<Value, Value>) -> String {
-    answer.expect_err("it should have been refused")["code"].as_str().unwrap_or_default().to_string()
+    answer.expect_err("it should have been refused")["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_string()
 }
 
 fn device(site: &Site, name: &str) -> String {
     let scope = json!({"is": "device", "device": name});
-    let issued = site.post("/v1/tokens", &json!({"name": name, "scope": scope})).unwrap();
+    let issued = site
+        .post("/v1/tokens", &json!({"name": name, "scope": scope}))
+        .unwrap();
     issued["token"].as_str().unwrap().to_string()
 }
 
@@ -28,7 +33,8 @@ fn import(site: &Site, lines: &[Value]) -> Value {
 fn import_bytes(site: &Site, bytes: &[u8]) -> Value {
     std::fs::write(site.dir.join("import.ndjson"), bytes).unwrap();
     let output = run(&site.dir, &["--json", "import", "import.ndjson"]);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn counted(answer: &Value) -> (u64, u64, u64) {
@@ -49,28 +55,56 @@ fn of_many_who_give_one_number_at_once_one_is_accepted() {
     };
     let together = |bodies: Vec<Value>| -> Vec<Result<Value, Value>> {
         std::thread::scope(|scope| {
-            let posts: Vec<_> = bodies.into_iter().map(|body| scope.spawn(post(body))).collect();
+            let posts: Vec<_> = bodies
+                .into_iter()
+                .map(|body| scope.spawn(post(body)))
+                .collect();
             posts.into_iter().map(|p| p.join().unwrap()).collect()
         })
     };
     let answers = together((0..16).map(|n| weighing(1, 20_000 + n)).collect());
     assert_eq!(answers.iter().filter(|a| a.is_ok()).count(), 1);
-    assert!(answers.into_iter().filter_map(Result::err).all(|e| e["code"] == "device_sequence" && e["status"] == 409));
+    assert!(
+        answers
+            .into_iter()
+            .filter_map(Result::err)
+            .all(|e| e["code"] == "device_sequence" && e["status"] == 409)
+    );
     let answers = together((0..16).map(|_| weighing(2, 20_000)).collect());
-    let entries: std::collections::BTreeSet<String> =
-        answers.iter().map(|a| a.as_ref().unwrap()["entry"].to_string()).collect();
+    let entries: std::collections::BTreeSet<String> = answers
+        .iter()
+        .map(|a| a.as_ref().unwrap()["entry"].to_string())
+        .collect();
     assert_eq!(entries.len(), 1);
-    assert_eq!(answers.iter().filter(|a| a.as_ref().unwrap()["repeated"] == false).count(), 1);
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|a| a.as_ref().unwrap()["repeated"] == false)
+            .count(),
+        1
+    );
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 2);
 
     // A number whose reading was refused is free again, in whatever order its fellows came.
     let mut half = weighing(5, 1);
     half["events"][0]["gross_kg"] = json!(30000.5);
-    assert_eq!(code(trb.post_as(&scale, None, "/v1/records", &half)), "bad_value");
-    trb.post_as(&scale, None, "/v1/records", &weighing(6, 1)).unwrap();
-    let late = trb.post_as(&scale, None, "/v1/records", &weighing(5, 30_000)).unwrap();
-    assert!(late["warnings"][0].as_str().unwrap().contains("after 6"), "{late}");
-    assert_eq!(code(trb.post_as(&scale, None, "/v1/records", &weighing(0, 1))), "device_seq_missing");
+    assert_eq!(
+        code(trb.post_as(&scale, None, "/v1/records", &half)),
+        "bad_value"
+    );
+    trb.post_as(&scale, None, "/v1/records", &weighing(6, 1))
+        .unwrap();
+    let late = trb
+        .post_as(&scale, None, "/v1/records", &weighing(5, 30_000))
+        .unwrap();
+    assert!(
+        late["warnings"][0].as_str().unwrap().contains("after 6"),
+        "{late}"
+    );
+    assert_eq!(
+        code(trb.post_as(&scale, None, "/v1/records", &weighing(0, 1))),
+        "device_seq_missing"
+    );
 }
 
 #[test]
@@ -94,7 +128,8 @@ fn a_counter_that_begins_anew_says_so_or_its_operator_does() {
     booted["events"][0]["gross_kg"] = json!(3_000);
     assert_eq!(code(post(&booted)), "device_sequence");
 
-    // It cannot say so: its operator does. Numbers of before count once more, and the new run is remembered by a restart.
+    // It cannot say so: its operator does. Numbers of before count once more, and the new run is
+    // remembered by a restart.
     let said = run(&trb.dir, &["token", "anew", "SC-90"]);
     assert!(said.status.success(), "{said:?}");
     post(&weighing(1, 2_000)).unwrap();
@@ -110,12 +145,19 @@ fn a_key_stands_for_what_it_was_given_with() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let passage = |plate: &str| json!({"kind": "passage", "officer": "OF-1", "department": "PORT", "fields": {"direction": "in", "vehicle.plate_raw": plate}});
-    let post = |key: &str, path: &str, body: &Value| trb.post_as(&trb.token(), Some(key), path, body);
+    let post =
+        |key: &str, path: &str, body: &Value| trb.post_as(&trb.token(), Some(key), path, body);
     let first = post("k1", "/v1/records", &passage("11-A-1")).unwrap();
     let again = post("k1", "/v1/records", &passage("11-A-1")).unwrap();
-    assert_eq!((&again["repeated"], &again["entry"]), (&json!(true), &first["entry"]));
+    assert_eq!(
+        (&again["repeated"], &again["entry"]),
+        (&json!(true), &first["entry"])
+    );
     let other = post("k1", "/v1/records", &passage("22-B-2")).unwrap_err();
-    assert_eq!((&other["code"], &other["status"]), (&json!("key_reused"), &json!(422)));
+    assert_eq!(
+        (&other["code"], &other["status"]),
+        (&json!("key_reused"), &json!(422))
+    );
     assert!(other["detail"].as_str().unwrap().contains("k1"), "{other}");
 
     // The same words on another record are something else, too.
@@ -123,8 +165,14 @@ fn a_key_stands_for_what_it_was_given_with() {
     let path = |id: &Value| format!("/v1/records/{}/events", id.as_str().unwrap());
     let second = post("k2", "/v1/records", &passage("33-C-3")).unwrap();
     post("k3", &path(&first["id"]), &remark).unwrap();
-    assert_eq!(post("k3", &path(&first["id"]), &remark).unwrap()["repeated"], true);
-    assert_eq!(code(post("k3", &path(&second["id"]), &remark)), "key_reused");
+    assert_eq!(
+        post("k3", &path(&first["id"]), &remark).unwrap()["repeated"],
+        true
+    );
+    assert_eq!(
+        code(post("k3", &path(&second["id"]), &remark)),
+        "key_reused"
+    );
 
     // A key whose write was refused is free.
     let mut wrong = passage("44-D-4");
@@ -157,23 +205,41 @@ fn lines_of_an_import_are_each_what_they_are() {
     // One that came before, while others came since, is said to have been left.
     let again = import(trb, &[lane(4)]);
     assert_eq!(counted(&again), (0, 1, 0));
-    assert!(again["warned_lines"][0]["warnings"][0].as_str().unwrap().contains("`key`"), "{again}");
+    assert!(
+        again["warned_lines"][0]["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("`key`"),
+        "{again}"
+    );
     let mut keyed = lane(4);
     keyed["key"] = json!("E-7");
     assert_eq!(counted(&import(trb, &[keyed.clone()])), (1, 0, 0));
     ends_in(4);
     keyed["set"]["lane"] = json!(5);
     let other = import(trb, &[keyed]);
-    assert_eq!((counted(&other), &other["bad_lines"][0]["code"]), ((0, 0, 1), &json!("key_reused")));
+    assert_eq!(
+        (counted(&other), &other["bad_lines"][0]["code"]),
+        ((0, 0, 1), &json!("key_reused"))
+    );
 
     // A draft's key that comes again with something else.
     let draft = |direction: &str| json!({"kind": "passage", "key": "D-1", "officer": "O", "department": "PORT", "fields": {"direction": direction}});
     let twice = import(trb, &[draft("in"), draft("out"), draft("in")]);
-    assert_eq!((counted(&twice), &twice["bad_lines"][0]["line"]), ((1, 1, 1), &json!(2)));
+    assert_eq!(
+        (counted(&twice), &twice["bad_lines"][0]["line"]),
+        ((1, 1, 1), &json!(2))
+    );
     // Keys that no table holds as they are.
     let mut nul = draft("in");
     nul["key"] = json!("D\u{0}1");
-    let nul = import(trb, &[nul, json!({"op": "new", "id": "W\u{0}1", "set": {"direction": "in"}})]);
+    let nul = import(
+        trb,
+        &[
+            nul,
+            json!({"op": "new", "id": "W\u{0}1", "set": {"direction": "in"}}),
+        ],
+    );
     assert_eq!(counted(&nul), (0, 0, 2), "{nul}");
 }
 
@@ -212,19 +278,30 @@ fn bytes_that_are_no_text_cost_their_line_and_other_encodings_are_read_or_named(
     }
     let said = import_bytes(trb, &bytes);
     assert_eq!(counted(&said), (9, 0, 1));
-    assert_eq!((&said["bad_lines"][0]["line"], &said["bad_lines"][0]["code"]), (&json!(7), &json!("bad_encoding")));
+    assert_eq!(
+        (&said["bad_lines"][0]["line"], &said["bad_lines"][0]["code"]),
+        (&json!(7), &json!("bad_encoding"))
+    );
     let marked = format!("\u{feff}{}\r\n{}\r\n", line(11), line(12));
     assert_eq!(counted(&import_bytes(trb, marked.as_bytes())), (2, 0, 0));
-    let wide: Vec<u8> =
-        format!("\u{feff}{}\n{}", line(13), line(14)).encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let wide: Vec<u8> = format!("\u{feff}{}\n{}", line(13), line(14))
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
     assert_eq!(counted(&import_bytes(trb, &wide)), (2, 0, 0));
 
     // A member given twice: one of the two would be lost.
     let twice = r#"{"op":"new","id":"B-15","set":{"direction":"in"},"set":{"direction":"out"}}"#;
     let said = import_bytes(trb, format!("{twice}\n{}", line(16)).as_bytes());
-    assert_eq!((counted(&said), &said["bad_lines"][0]["code"]), ((1, 0, 1), &json!("duplicate_member")));
+    assert_eq!(
+        (counted(&said), &said["bad_lines"][0]["code"]),
+        ((1, 0, 1), &json!("duplicate_member"))
+    );
     let field = r#"{"kind":"passage","officer":"O","department":"PORT","fields":{"direction":"in","direction":"out"}}"#;
-    assert_eq!(code(trb.post_text("/v1/records", field)), "duplicate_member");
+    assert_eq!(
+        code(trb.post_text("/v1/records", field)),
+        "duplicate_member"
+    );
     let token = r#"{"name":"a","name":"b","scope":{"is":"reader"}}"#;
     assert_eq!(code(trb.post_text("/v1/tokens", token)), "duplicate_member");
 }
@@ -246,7 +323,8 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
         body["device"] = json!("SC-1");
         body.to_string().into_bytes()
     };
-    let reason = |name: &str| std::fs::read_to_string(spool.join("bad").join(name)).unwrap_or_default();
+    let reason =
+        |name: &str| std::fs::read_to_string(spool.join("bad").join(name)).unwrap_or_default();
 
     // What would stop somebody who trusts names, kinds, times and bytes.
     let long = format!("a{}.json", "x".repeat(249));
@@ -254,26 +332,51 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
     std::fs::create_dir_all(spool.join("done/c.json")).unwrap();
     std::fs::create_dir(spool.join("dir.json")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", spool.join("link.json")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(spool.join("pipe.json")).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(spool.join("pipe.json"))
+            .status()
+            .unwrap()
+            .success()
+    );
     std::fs::write(spool.join("empty.json"), "").unwrap();
     std::fs::write(spool.join("future.json"), "{broken").unwrap();
     let year = std::time::SystemTime::now() + std::time::Duration::from_secs(365 * 86_400);
-    std::fs::File::open(spool.join("future.json")).unwrap().set_modified(year).unwrap();
-    let no_text: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(b"\xE3\xC7.json".to_vec());
+    std::fs::File::open(spool.join("future.json"))
+        .unwrap()
+        .set_modified(year)
+        .unwrap();
+    let no_text: std::ffi::OsString =
+        std::os::unix::ffi::OsStringExt::from_vec(b"\xE3\xC7.json".to_vec());
     std::fs::write(spool.join(&no_text), reading(1, 1_000)).unwrap();
     std::fs::write(spool.join("c.json"), reading(2, 1_000)).unwrap();
     std::fs::write(spool.join("UPPER.JSON"), reading(3, 1_000)).unwrap();
     let text = String::from_utf8(reading(4, 1_000)).unwrap();
-    let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = format!("\u{feff}{text}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     std::fs::write(spool.join("wide.json"), &wide).unwrap();
     std::fs::write(spool.join("unmarked.json"), &wide[2..]).unwrap();
-    std::fs::write(spool.join("marked.json"), format!("\u{feff}{}", text.replace(":4,", ":5,"))).unwrap();
-    std::fs::write(spool.join("z-twice.json"), text.replace("\"kind\"", "\"kind\":\"passage\",\"kind\"")).unwrap();
+    std::fs::write(
+        spool.join("marked.json"),
+        format!("\u{feff}{}", text.replace(":4,", ":5,")),
+    )
+    .unwrap();
+    std::fs::write(
+        spool.join("z-twice.json"),
+        text.replace("\"kind\"", "\"kind\":\"passage\",\"kind\""),
+    )
+    .unwrap();
 
     for name in ["UPPER.JSON", "c.json.1", "wide.json", "marked.json"] {
-        world.wait(&format!("{name} is done"), || spool.join("done").join(name).exists());
+        world.wait(&format!("{name} is done"), || {
+            spool.join("done").join(name).exists()
+        });
     }
-    world.wait("so is the one whose name is no text", || spool.join("done").join(&no_text).exists());
+    world.wait("so is the one whose name is no text", || {
+        spool.join("done").join(&no_text).exists()
+    });
     for (name, code) in [
         ("dir.json.reason", "not_a_file"),
         ("link.json.reason", "not_a_file"),
@@ -283,30 +386,50 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
         ("unmarked.json.reason", "bad_encoding: this is UTF-16"),
         ("z-twice.json.reason", "duplicate_member"),
     ] {
-        world.wait(&format!("{name} says {code}"), || reason(name).starts_with(code));
+        world.wait(&format!("{name} says {code}"), || {
+            reason(name).starts_with(code)
+        });
     }
     world.wait("nothing is left", || {
         let left = std::fs::read_dir(&spool).unwrap().flatten();
-        left.filter(|e| e.file_name() != "done" && e.file_name() != "bad").count() == 0
+        left.filter(|e| e.file_name() != "done" && e.file_name() != "bad")
+            .count()
+            == 0
     });
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 5);
 
-    // The name of before with something else is kept, the same again is a repeat, and neither is written over.
+    // The name of before with something else is kept, the same again is a repeat, and neither is
+    // written over.
     drop_in(&spool, "weight.json", &reading(10, 21_000));
-    world.wait("the first is done", || spool.join("done/weight.json.answer").exists());
+    world.wait("the first is done", || {
+        spool.join("done/weight.json.answer").exists()
+    });
     drop_in(&spool, "weight.json", &reading(11, 29_500));
-    world.wait("the second is kept", || reason("weight.json.reason").starts_with("key_reused"));
+    world.wait("the second is kept", || {
+        reason("weight.json.reason").starts_with("key_reused")
+    });
     drop_in(&spool, "weight.json", &reading(10, 21_000));
-    world.wait("the first again is done", || spool.join("done/weight.json.1.answer").exists());
-    assert_eq!(std::fs::read(spool.join("done/weight.json")).unwrap(), reading(10, 21_000));
-    assert_eq!(std::fs::read(spool.join("bad/weight.json")).unwrap(), reading(11, 29_500));
+    world.wait("the first again is done", || {
+        spool.join("done/weight.json.1.answer").exists()
+    });
+    assert_eq!(
+        std::fs::read(spool.join("done/weight.json")).unwrap(),
+        reading(10, 21_000)
+    );
+    assert_eq!(
+        std::fs::read(spool.join("bad/weight.json")).unwrap(),
+        reading(11, 29_500)
+    );
     let answer = |name: &str| -> Value {
-        serde_json::from_str(&std::fs::read_to_string(spool.join("done").join(name)).unwrap()).unwrap()
+        serde_json::from_str(&std::fs::read_to_string(spool.join("done").join(name)).unwrap())
+            .unwrap()
     };
     assert_eq!(answer("weight.json.answer")["state"], "IN_PROCESS");
     assert_eq!(answer("weight.json.1.answer")["repeated"], true);
     // The number of before, from another file.
     drop_in(&spool, "other.json", &reading(10, 22_000));
-    world.wait("the number is spent", || reason("other.json.reason").starts_with("device_sequence"));
+    world.wait("the number is spent", || {
+        reason("other.json.reason").starts_with("device_sequence")
+    });
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 6);
 }

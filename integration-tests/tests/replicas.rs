@@ -9,17 +9,27 @@ use std::{
 
 /// An hour a second: what a node does once a day comes within half a minute.
 fn fast_clock() -> String {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis();
     format!("[clock]\norigin_ms = {now_ms}\nreal_ms = {now_ms}\nscale = 3600.0")
 }
 
 /// What was said of a scope on a crossing's site days, as the hub holds it.
 fn told(hub: &Site, crossing: &str, scope: &str) -> Vec<Value> {
-    let days = hub.get(&format!("/v1/records?kind=site-day&crossing={crossing}")).unwrap_or_default();
+    let days = hub
+        .get(&format!("/v1/records?kind=site-day&crossing={crossing}"))
+        .unwrap_or_default();
     let days = days["records"].as_array().cloned().unwrap_or_default();
-    let events = days.iter().flat_map(|d| d["events"].as_array().cloned().unwrap_or_default());
+    let events = days
+        .iter()
+        .flat_map(|d| d["events"].as_array().cloned().unwrap_or_default());
     let digests = events.filter(|e| e["type"] == "replica.digest" && e["counts"] == true);
-    digests.map(|e| e["data"].clone()).filter(|d| d["scope"] == scope).collect()
+    digests
+        .map(|e| e["data"].clone())
+        .filter(|d| d["scope"] == scope)
+        .collect()
 }
 
 fn findings(hub: &Site) -> Vec<Value> {
@@ -44,15 +54,23 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
     // Both speak of the same entries, once these have come to rest.
     let shared = |scope: &str| {
         let of = |crossing| -> BTreeSet<String> {
-            told(hub, crossing, scope).iter().map(|d| d["entries"].to_string()).collect()
+            told(hub, crossing, scope)
+                .iter()
+                .map(|d| d["entries"].to_string())
+                .collect()
         };
         of("TRB").intersection(&of("HUB")).next().is_some()
     };
     for scope in ["passage TRB", "hold TRB"] {
         world.wait(&format!("both have spoken of {scope}"), || shared(scope));
-        let all: Vec<Value> = ["TRB", "HUB"].into_iter().flat_map(|c| told(hub, c, scope)).collect();
+        let all: Vec<Value> = ["TRB", "HUB"]
+            .into_iter()
+            .flat_map(|c| told(hub, c, scope))
+            .collect();
         for one in &all {
-            let other = all.iter().find(|d| d["entries"] == one["entries"] && *d != one);
+            let other = all
+                .iter()
+                .find(|d| d["entries"] == one["entries"] && *d != one);
             assert!(other.is_none(), "{one} {other:?}");
         }
     }
@@ -62,7 +80,9 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
     let told_of = || told(hub, "TRB", "passage TRB").len() + told(hub, "HUB", "passage TRB").len();
     let now_ms = || hub.get("/v1/sites").unwrap()["now_ms"].as_i64().unwrap();
     let (before, then_ms) = (told_of(), now_ms());
-    world.wait("a day and some hours go by", || now_ms() - then_ms > 28 * 3_600_000);
+    world.wait("a day and some hours go by", || {
+        now_ms() - then_ms > 28 * 3_600_000
+    });
     assert_eq!(told_of(), before);
     // Somebody at Traibeel reads the same entries otherwise.
     let mut otherwise = told(hub, "HUB", "passage TRB").remove(0);

@@ -7,13 +7,19 @@ use std::path::Path;
 
 /// Runs statements on the database of a node that does not run.
 fn on_disk(dir: &Path, statements: &[&str]) -> u64 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let path = format!("sqlite://{}", dir.join("node.sqlite").display());
         let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
         let mut changed = 0;
         for statement in statements {
-            let done = sqlx::query(sqlx::AssertSqlSafe((*statement).to_string())).execute(&mut conn).await.unwrap();
+            let done = sqlx::query(sqlx::AssertSqlSafe((*statement).to_string()))
+                .execute(&mut conn)
+                .await
+                .unwrap();
             changed += done.rows_affected();
         }
         conn.close().await.unwrap();
@@ -24,19 +30,26 @@ fn on_disk(dir: &Path, statements: &[&str]) -> u64 {
 /// Waits until a resync leaves the states in which something still happens.
 fn resync_ends(world: &World, site: &Site, id: &str) -> Value {
     let ask = || site.get(&format!("/v1/resyncs/{id}")).unwrap_or_default();
-    let at_rest =
-        |r: &Value| ["planned", "done", "failed", "paused", "cancelled"].contains(&r["state"].as_str().unwrap_or(""));
+    let at_rest = |r: &Value| {
+        ["planned", "done", "failed", "paused", "cancelled"]
+            .contains(&r["state"].as_str().unwrap_or(""))
+    };
     world.wait(&format!("{id} comes to rest"), || at_rest(&ask()));
     ask()
 }
 
 fn plan(world: &World, site: &Site) -> Value {
-    let begun = site.post("/v1/resyncs", &json!({"reason": "after the outage", "by": "OP-1"})).unwrap();
+    let begun = site
+        .post(
+            "/v1/resyncs",
+            &json!({"reason": "after the outage", "by": "OP-1"}),
+        )
+        .unwrap();
     resync_ends(world, site, begun["id"].as_str().unwrap())
 }
 
-/// Rot of every kind in Traibeel's own passages: bytes flipped, rows gone, bytes and hash replaced together, a kept hash
-/// and the index by record changed, a record's projection overwritten.
+/// Rot of every kind in Traibeel's own passages: bytes flipped, rows gone, bytes and hash replaced
+/// together, a kept hash and the index by record changed, a record's projection overwritten.
 const ROT: [&str; 6] = [
     "UPDATE entries SET bytes = CAST(substr(bytes, 1, 50) || x'ff' || substr(bytes, 52) AS BLOB) \
      WHERE seq IN (7, 8, 30) AND substr(log, 25, 1) = x'03' AND main = 1",
@@ -53,14 +66,21 @@ fn what_rots_on_a_disk_is_found_by_a_plan_that_changes_nothing_and_mended_by_its
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
-    let ids: Vec<String> = (0..80).map(|n| trb.truck(&format!("11-A-{n:05}"))).collect();
+    let ids: Vec<String> = (0..80)
+        .map(|n| trb.truck(&format!("11-A-{n:05}")))
+        .collect();
     world.settle(&["hub", "trb"]);
-    let before: Vec<Value> = ids.iter().map(|id| trb.record(id).unwrap()["fields"].clone()).collect();
+    let before: Vec<Value> = ids
+        .iter()
+        .map(|id| trb.record(id).unwrap()["fields"].clone())
+        .collect();
     // In order: what lies on the disk is what is compared.
     trb.stop();
     assert!(on_disk(&trb.dir, &ROT) >= 10);
     world.boot("trb");
-    world.wait("the hub is in contact", || trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == true);
+    world.wait("the hub is in contact", || {
+        trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == true
+    });
     let planned = plan(&world, trb);
     assert_eq!(planned["state"], "planned", "{planned}");
     assert_eq!(planned["compared"], true);
@@ -68,33 +88,60 @@ fn what_rots_on_a_disk_is_found_by_a_plan_that_changes_nothing_and_mended_by_its
     assert!(planned["rederived"].as_u64().unwrap() >= 2, "{planned}");
     let kinds = planned["logs"][0]["kinds"].clone();
     assert_eq!(kinds, json!(["missing", "rotten"]), "{planned}");
-    assert!(planned["compare_bytes"].as_u64().unwrap() < 4_500, "{planned}");
+    assert!(
+        planned["compare_bytes"].as_u64().unwrap() < 4_500,
+        "{planned}"
+    );
     // Nothing was changed by it: planning again finds the same.
     let again = plan(&world, trb);
-    assert_eq!((&again["damaged_entries"], &again["rederived"]), (&planned["damaged_entries"], &planned["rederived"]));
-    assert_ne!(run(&trb.dir, &["resync", "verify"]).status.code(), Some(0), "it is not equal, and says so");
+    assert_eq!(
+        (&again["damaged_entries"], &again["rederived"]),
+        (&planned["damaged_entries"], &planned["rederived"])
+    );
+    assert_ne!(
+        run(&trb.dir, &["resync", "verify"]).status.code(),
+        Some(0),
+        "it is not equal, and says so"
+    );
     let id = planned["id"].as_str().unwrap().to_string();
-    trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-2"})).unwrap();
+    trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-2"}))
+        .unwrap();
     let done = resync_ends(&world, trb, &id);
     assert_eq!(done["state"], "done", "{done}");
-    assert_eq!((&done["outcome"]["mended"], &done["outcome"]["unmended"]), (&json!(8), &json!(0)), "{done}");
+    assert_eq!(
+        (&done["outcome"]["mended"], &done["outcome"]["unmended"]),
+        (&json!(8), &json!(0)),
+        "{done}"
+    );
     assert_eq!(done["outcome"]["approved_by"], "OP-2");
-    let after: Vec<Value> = ids.iter().map(|id| trb.record(id).unwrap()["fields"].clone()).collect();
+    let after: Vec<Value> = ids
+        .iter()
+        .map(|id| trb.record(id).unwrap()["fields"].clone())
+        .collect();
     assert_eq!(after, before, "every record stands as it did");
     let found = trb.get("/v1/records?plate=11-A-00005").unwrap();
-    assert_eq!(found["records"].as_array().unwrap().len(), 1, "and is found by its plate");
+    assert_eq!(
+        found["records"].as_array().unwrap().len(),
+        1,
+        "and is found by its plate"
+    );
     let verified = run_json(&trb.dir, &["resync", "verify"]);
     assert_eq!(verified["equal"], true);
     assert_eq!(trb.get("/v1/sites").unwrap()["alarms"], json!([]));
     // An approved plan is approved once, and a report is an entry that the hub holds.
-    let twice = trb.post(&format!("/v1/resyncs/{id}/run"), &json!({})).unwrap_err();
+    let twice = trb
+        .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
+        .unwrap_err();
     assert_eq!(twice["code"], "resync_not_planned");
     world.settle(&["hub", "trb"]);
     trb.stop();
     hub.stop();
     let root = integration_tests::papers().join("certs/root.pub");
     for site in [trb, hub] {
-        let audited = run_json(&site.dir, &["audit", "verify", ".", "--root", root.to_str().unwrap()]);
+        let audited = run_json(
+            &site.dir,
+            &["audit", "verify", ".", "--root", root.to_str().unwrap()],
+        );
         assert_eq!(audited["damaged"], 0, "{audited}");
     }
 }
@@ -110,23 +157,51 @@ fn a_hub_orders_a_resync_and_the_dark_site_carries_it_out_at_its_next_contact() 
     world.settle(&["hub", "qam"]);
     cable.pull();
     let late: Vec<String> = (0..5).map(|n| qam.truck(&format!("33-C-{n:05}"))).collect();
-    let refused = qam.post("/v1/resyncs", &json!({"site": "TRB"})).unwrap_err();
+    let refused = qam
+        .post("/v1/resyncs", &json!({"site": "TRB"}))
+        .unwrap_err();
     assert_eq!(refused["code"], "not_a_hub");
-    assert_eq!(hub.post("/v1/resyncs", &json!({"site": "XXX"})).unwrap_err()["code"], "unknown_site");
-    let ordered = run_json(&hub.dir, &["resync", "plan", "--site", "QAM", "--reason", "outage", "--by", "OP-7"]);
+    assert_eq!(
+        hub.post("/v1/resyncs", &json!({"site": "XXX"}))
+            .unwrap_err()["code"],
+        "unknown_site"
+    );
+    let ordered = run_json(
+        &hub.dir,
+        &[
+            "resync", "plan", "--site", "QAM", "--reason", "outage", "--by", "OP-7",
+        ],
+    );
     assert_eq!(ordered["state"], "ordered");
     qam.stop();
-    on_disk(&qam.dir, &["DELETE FROM entries WHERE seq BETWEEN 10 AND 12 AND substr(log, 25, 1) = x'03' AND main = 1"]);
+    on_disk(
+        &qam.dir,
+        &[
+            "DELETE FROM entries WHERE seq BETWEEN 10 AND 12 AND substr(log, 25, 1) = x'03' AND main = 1",
+        ],
+    );
     world.boot("qam");
     cable.plug();
     let id = ordered["id"].as_str().unwrap().to_string();
-    world.wait("the site reports", || hub.get(&format!("/v1/resyncs/{id}")).unwrap()["state"] == "done");
+    world.wait("the site reports", || {
+        hub.get(&format!("/v1/resyncs/{id}")).unwrap()["state"] == "done"
+    });
     let told = hub.get(&format!("/v1/resyncs/{id}")).unwrap()["outcome"].clone();
-    assert_eq!((&told["equal"], &told["unmended"]), (&json!(true), &json!(0)), "{told}");
+    assert_eq!(
+        (&told["equal"], &told["unmended"]),
+        (&json!(true), &json!(0)),
+        "{told}"
+    );
     // Found by the resync, or at the contact before it, when the log could not be offered.
     assert!(qam.refusals().contains(&"entry_damaged".to_string()));
-    assert_eq!((&told["approved_by"], &told["reason"]), (&json!("OP-7"), &json!("outage")));
-    assert!(late.iter().all(|id| hub.record(id).is_ok()), "what was local was shipped first");
+    assert_eq!(
+        (&told["approved_by"], &told["reason"]),
+        (&json!("OP-7"), &json!("outage"))
+    );
+    assert!(
+        late.iter().all(|id| hub.record(id).is_ok()),
+        "what was local was shipped first"
+    );
 }
 
 #[test]
@@ -146,16 +221,28 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
     cable.pull();
     // Dark: the plan says what is damaged here, and that the rest is unknown.
     (0..4).for_each(|n| drop(trb.truck(&format!("44-D-{n:05}"))));
-    world.wait("the link is down", || trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == false);
+    world.wait("the link is down", || {
+        trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == false
+    });
     let planned = plan(&world, trb);
-    assert_eq!((&planned["state"], &planned["compared"]), (&json!("planned"), &json!(false)), "{planned}");
+    assert_eq!(
+        (&planned["state"], &planned["compared"]),
+        (&json!("planned"), &json!(false)),
+        "{planned}"
+    );
     let verify = run(&trb.dir, &["--json", "resync", "verify"]);
     assert!(String::from_utf8_lossy(&verify.stdout).contains("peer_dark"));
     // Run in the dark it waits, and tells for what.
     let id = planned["id"].as_str().unwrap().to_string();
-    trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-1"})).unwrap();
+    trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-1"}))
+        .unwrap();
     let ask = || trb.get(&format!("/v1/resyncs/{id}")).unwrap();
-    world.wait("it says what it waits for", || ask()["waits_for"].as_str().unwrap_or("").contains("in contact"));
+    world.wait("it says what it waits for", || {
+        ask()["waits_for"]
+            .as_str()
+            .unwrap_or("")
+            .contains("in contact")
+    });
     let steer = |act: &str| trb.post(&format!("/v1/resyncs/{id}/{act}"), &json!({}));
     assert_eq!(steer("pause").unwrap()["state"], "paused");
     assert_eq!(steer("pause").unwrap_err()["code"], "resync_state");
@@ -180,8 +267,13 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
     std::fs::copy(copy.join("node.sqlite"), trb.dir.join("node.sqlite")).unwrap();
     cable.pull();
     world.boot("trb");
-    let gone = trb.post(&format!("/v1/resyncs/{id}/run"), &json!({})).unwrap_err();
-    assert_eq!(gone["code"], "no_such_resync", "the old copy does not know it; {logs} logs differed");
+    let gone = trb
+        .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
+        .unwrap_err();
+    assert_eq!(
+        gone["code"], "no_such_resync",
+        "the old copy does not know it; {logs} logs differed"
+    );
     trb.stop();
     for name in ["node.sqlite-wal", "node.sqlite-shm"] {
         let _ = std::fs::remove_file(trb.dir.join(name));
@@ -189,10 +281,17 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
     std::fs::write(trb.dir.join("node.sqlite"), kept).unwrap();
     cable.plug();
     world.boot("trb");
-    let cancelled = trb.post(&format!("/v1/resyncs/{id}/cancel"), &json!({})).unwrap();
+    let cancelled = trb
+        .post(&format!("/v1/resyncs/{id}/cancel"), &json!({}))
+        .unwrap();
     assert_eq!(cancelled["state"], "cancelled");
     world.settle(&["hub", "trb"]);
-    assert!(hub.get("/v1/sites").unwrap()["forks"].as_array().unwrap().is_empty());
+    assert!(
+        hub.get("/v1/sites").unwrap()["forks"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
 }
 
 /// Everything in the table that cannot be rebuilt, of the crossing's own logs.
@@ -201,7 +300,10 @@ fn entries_of(site: &Site) -> Vec<(Vec<u8>, i64, Vec<u8>, Vec<u8>)> {
     let text = std::fs::read_to_string(papers).unwrap();
     let bytes = wadi_log::unhex(text.trim()).unwrap();
     let node = wadi_log::Enrolment::from_bytes(&bytes).unwrap().node();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(integration_tests::network::entries_on_disk(&site.dir, node))
 }
 
@@ -246,10 +348,13 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
         }
         integration_tests::network::copy_dir(&damaged, &trb.dir);
         world.boot("trb");
-        world.wait("the hub is in contact", || trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == true);
+        world.wait("the hub is in contact", || {
+            trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == true
+        });
         let planned = plan(&world, trb);
         let id = planned["id"].as_str().unwrap().to_string();
-        trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-1"})).unwrap();
+        trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-1"}))
+            .unwrap();
         // The power fails once or twice on the way.
         for _ in 0..r.random_range(1..3) {
             std::thread::sleep(std::time::Duration::from_millis(r.random_range(0..900)));

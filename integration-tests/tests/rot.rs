@@ -1,5 +1,6 @@
-//! Disks that rot: bits flipped, and pages zeroed, swapped, torn and lost in database, WAL and anchor of a node whose hub holds
-//! everything, too. Damage is found or harms nothing, and what it took comes back byte for byte.
+//! Disks that rot: bits flipped, and pages zeroed, swapped, torn and lost in database, WAL and
+//! anchor of a node whose hub holds everything, too. Damage is found or harms nothing, and what it
+//! took comes back byte for byte.
 
 use integration_tests::{PATIENCE, network::*, seed};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -33,7 +34,8 @@ const SLOT: usize = 4096;
 const AT_ONCE: usize = 6;
 /// How often it is looked how a trial stands.
 const LOOK: Duration = Duration::from_millis(50);
-/// How often in a row everything has to be at rest: longer than links take to look at what time alone brings about.
+/// How often in a row everything has to be at rest: longer than links take to look at what time
+/// alone brings about.
 const CALM: u32 = 30;
 
 /// An entry as it lies on the disk: log, position, leaf, bytes, and on which branch.
@@ -59,13 +61,21 @@ async fn rows_on_disk(dir: &Path) -> Result<BTreeSet<Row>, sqlx::Error> {
     let path = format!("sqlite://{}?mode=ro", dir.join("node.sqlite").display());
     let mut conn = SqliteConnection::connect(&path).await?;
     let rows: Result<Vec<Row>, sqlx::Error> =
-        sqlx::query_as("SELECT log, seq, leaf, bytes, main FROM entries").fetch_all(&mut conn).await;
+        sqlx::query_as("SELECT log, seq, leaf, bytes, main FROM entries")
+            .fetch_all(&mut conn)
+            .await;
     let _ = conn.close().await;
     Ok(rows?.into_iter().collect())
 }
 
 async fn records(node: &Node) -> Result<Told, StoreError> {
-    let rows = node.store().records(&RecordFilter { limit: 10_000, ..Default::default() }).await?;
+    let rows = node
+        .store()
+        .records(&RecordFilter {
+            limit: 10_000,
+            ..Default::default()
+        })
+        .await?;
     let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
     let mut out: Told = BTreeMap::new();
     for row in rows {
@@ -80,7 +90,11 @@ async fn records(node: &Node) -> Result<Told, StoreError> {
 }
 
 fn scopes_of(status: Status) -> BTreeMap<(String, String), ScopeDigest> {
-    status.scopes.into_iter().map(|s| ((s.lane.clone(), s.crossing.clone()), s)).collect()
+    status
+        .scopes
+        .into_iter()
+        .map(|s| ((s.lane.clone(), s.crossing.clone()), s))
+        .collect()
 }
 
 /// Traibeel's directory at some moment, and what has to be there ever after.
@@ -103,40 +117,79 @@ struct Setup {
 }
 
 fn truck(n: usize) -> Draft {
-    Passage::announce("in").plate(&format!("11-A-{n:05}"), "IQ").gate_in("G1", &format!("R{n}"))
+    Passage::announce("in")
+        .plate(&format!("11-A-{n:05}"), "IQ")
+        .gate_in("G1", &format!("R{n}"))
 }
 
 /// Writes many at once; the records they are on.
 async fn write_all(node: &Node, department: &str, drafts: Vec<(Target, Draft)>) -> Vec<RecordId> {
     let officer = if department == "PORT" { "OF-1" } else { "OF-2" };
-    let writes = drafts.into_iter().map(|(target, draft)| Write::by(officer, department, target, draft)).collect();
-    node.write_all(writes).await.into_iter().map(|w| w.expect("written").record).collect()
+    let writes = drafts
+        .into_iter()
+        .map(|(target, draft)| Write::by(officer, department, target, draft))
+        .collect();
+    node.write_all(writes)
+        .await
+        .into_iter()
+        .map(|w| w.expect("written").record)
+        .collect()
 }
 
-/// What a crossing has to tell: passages with several edits and events, holds, a declaration, a day, and a long note.
+/// What a crossing has to tell: passages with several edits and events, holds, a declaration, a
+/// day, and a long note.
 async fn tell(node: &Node, from: usize, count: usize) {
     let new = |draft| (Target::New(None), draft);
-    let trucks = write_all(node, "PORT", (from..from + count).map(|n| new(truck(n))).collect()).await;
+    let trucks = write_all(
+        node,
+        "PORT",
+        (from..from + count).map(|n| new(truck(n))).collect(),
+    )
+    .await;
     for edit in 0..5 {
         let draft = |n: usize| match edit {
-            0 => Passage::on().text("seal.1", format!("S{n}")).text("goods.origin", "IR"),
+            0 => Passage::on()
+                .text("seal.1", format!("S{n}"))
+                .text("goods.origin", "IR"),
             1 => Passage::on().text("note", format!("the driver of truck {n} waits at gate 1")),
-            2 => Passage::on().text("purpose", "goods").text("goods.hs_code", "0803.90"),
+            2 => Passage::on()
+                .text("purpose", "goods")
+                .text("goods.hs_code", "0803.90"),
             3 => Passage::on().int("lane", 1 + n as i64 % 4),
             _ => Passage::on().text("handled_by", format!("desk {n}")),
         };
-        let all = trucks.iter().enumerate().map(|(n, id)| (Target::On(*id), draft(from + n))).collect();
+        let all = trucks
+            .iter()
+            .enumerate()
+            .map(|(n, id)| (Target::On(*id), draft(from + n)))
+            .collect();
         write_all(node, "PORT", all).await;
     }
     // Longer than a page: its entry and its record lie on overflow pages.
-    let long: String = (0..14_000).map(|n| char::from(b'a' + (n * 7 + from) as u8 % 26)).collect();
-    write_all(node, "PORT", vec![(Target::On(trucks[0]), Passage::on().text("note", long))]).await;
-    let holds = (0..3)
-        .map(|n| new(QuarantineHold::place(HoldType::Veterinary, "law 1").text("commodity", format!("animals {n}"))));
+    let long: String = (0..14_000)
+        .map(|n| char::from(b'a' + (n * 7 + from) as u8 % 26))
+        .collect();
+    write_all(
+        node,
+        "PORT",
+        vec![(Target::On(trucks[0]), Passage::on().text("note", long))],
+    )
+    .await;
+    let holds = (0..3).map(|n| {
+        new(QuarantineHold::place(HoldType::Veterinary, "law 1")
+            .text("commodity", format!("animals {n}")))
+    });
     let holds = write_all(node, "VET", holds.collect()).await;
-    let more = |id: &RecordId| (Target::On(*id), QuarantineHold::on().text("note", "papers are awaited"));
+    let more = |id: &RecordId| {
+        (
+            Target::On(*id),
+            QuarantineHold::on().text("note", "papers are awaited"),
+        )
+    };
     write_all(node, "VET", holds.iter().map(more).collect()).await;
-    let declared = CustomsEntry::store("D1", &format!("REF-{from}")).int("total_packages", 12).text("office", "TRB1");
+    let declared = CustomsEntry::store("D1", &format!("REF-{from}"))
+        .int("total_packages", 12)
+        .text("office", "TRB1");
     let day = SiteDay::open(&format!("2026-01-{:02}", 1 + from % 28)).text("note", "a quiet day");
     write_all(node, "CUS", vec![new(declared)]).await;
     write_all(node, "PORT", vec![new(day)]).await;
@@ -145,7 +198,12 @@ async fn tell(node: &Node, from: usize, count: usize) {
 async fn at_rest(nodes: &[&Arc<Node>], hub: &Arc<Node>) {
     let mut calm = 0;
     until("everything is at rest", async || {
-        let mut rests = hub.store().changes(hub.reconciled(), 1).await.expect("changes").is_empty();
+        let mut rests = hub
+            .store()
+            .changes(hub.reconciled(), 1)
+            .await
+            .expect("changes")
+            .is_empty();
         for node in nodes {
             rests &= agree(node, hub).await && node.status().await.expect("a status").unsent == 0;
         }
@@ -157,9 +215,16 @@ async fn at_rest(nodes: &[&Arc<Node>], hub: &Arc<Node>) {
 
 /// A crossing whose hub holds all that it holds, twice: running and stopped.
 async fn setup(trucks: usize) -> Setup {
-    let country =
-        Country::of(&[("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB"), ("qam", Role::Crossing, "QAM")]);
-    let (hub, qam, trb) = (country.start("hub").await, country.start("qam").await, country.start("trb").await);
+    let country = Country::of(&[
+        ("hub", Role::Hub, "HUB"),
+        ("trb", Role::Crossing, "TRB"),
+        ("qam", Role::Crossing, "QAM"),
+    ]);
+    let (hub, qam, trb) = (
+        country.start("hub").await,
+        country.start("qam").await,
+        country.start("trb").await,
+    );
     let officer = |officer: &str, department: &str| {
         let (officer, department) = (officer.to_string(), department.to_string());
         let name = format!("officer of {department}");
@@ -173,7 +238,12 @@ async fn setup(trucks: usize) -> Setup {
             name,
         })
     };
-    hub.write_control(vec![officer("OF-1", "PORT"), officer("OF-2", "VET")], "OP-1").await.expect("registered");
+    hub.write_control(
+        vec![officer("OF-1", "PORT"), officer("OF-2", "VET")],
+        "OP-1",
+    )
+    .await
+    .expect("registered");
     let wires = [connect(&qam, &hub), connect(&trb, &hub)];
     at_rest(&[&qam, &trb], &hub).await;
     tell(&trb, 0, trucks).await;
@@ -181,7 +251,14 @@ async fn setup(trucks: usize) -> Setup {
     let sent_on = write_all(&qam, "PORT", vec![(Target::New(None), truck(900))]).await[0];
     let there = Passage::on().hand_over("TRB", "the bridge is closed");
     write_all(&qam, "PORT", vec![(Target::On(sent_on), there)]).await;
-    until("it has come to Traibeel", async || trb.store().record(&sent_on).await.expect("records").is_some()).await;
+    until("it has come to Traibeel", async || {
+        trb.store()
+            .record(&sent_on)
+            .await
+            .expect("records")
+            .is_some()
+    })
+    .await;
     at_rest(&[&qam, &trb], &hub).await;
     drop(wires);
     qam.stop().await;
@@ -197,11 +274,19 @@ async fn setup(trucks: usize) -> Setup {
     let records = records(&trb).await.expect("records");
     let running = country.dir().join("running");
     copy_dir(&dir, &running);
-    let wal = std::fs::metadata(running.join("node.sqlite-wal")).expect("a WAL").len() as usize;
-    assert!(wal > WAL_HEADER + 8 * FRAME, "what was written last lies in the WAL: {wal}");
+    let wal = std::fs::metadata(running.join("node.sqlite-wal"))
+        .expect("a WAL")
+        .len() as usize;
+    assert!(
+        wal > WAL_HEADER + 8 * FRAME,
+        "what was written last lies in the WAL: {wal}"
+    );
     let rows = rows_on_disk(&dir).await.expect("entries");
     assert!(rows.iter().any(|r| r.4 == 2), "an excerpt is among them");
-    assert!(rows.iter().any(|r| r.3.len() > PAGE), "a long one is among them");
+    assert!(
+        rows.iter().any(|r| r.3.len() > PAGE),
+        "a long one is among them"
+    );
     trb.stop().await;
     hub.stop().await;
     let image = |dir: PathBuf, clean| Image {
@@ -212,7 +297,12 @@ async fn setup(trucks: usize) -> Setup {
         scopes: scopes.clone(),
     };
     let images = [image(running, false), image(dir, true)];
-    Setup { hub: country.dir_of("hub"), country, images, old }
+    Setup {
+        hub: country.dir_of("hub"),
+        country,
+        images,
+        old,
+    }
 }
 
 /// One damage, as the seed has it; says what was done.
@@ -261,7 +351,10 @@ fn spoil(dir: &Path, old: &[u8], r: &mut StdRng) -> String {
             // A write of the page, or of its second half, that never reached the disk.
             let from = place(one) + if r.random() { half } else { 0 };
             bytes[from..place(one) + page].copy_from_slice(&old[from..place(one) + page]);
-            format!("page {one} is an older one from byte {} on", from - place(one))
+            format!(
+                "page {one} is an older one from byte {} on",
+                from - place(one)
+            )
         }
         9 | 10 => {
             bytes[place(one) + half..place(one) + page].fill_with(|| r.random());
@@ -301,18 +394,30 @@ async fn tells(node: &Node, dir: &Path) -> bool {
     let scrub = node.scrub_status();
     let found = scrub.damaged + scrub.remade + scrub.rederived > 0 || !scrub.structure.is_empty();
     let anchor = *node.store().anchor_state() != AnchorState::Whole;
-    found || anchor || !SetAside::all(dir).is_empty() || node.status().await.is_ok_and(|s| !s.alarms.is_empty())
+    found
+        || anchor
+        || !SetAside::all(dir).is_empty()
+        || node.status().await.is_ok_and(|s| !s.alarms.is_empty())
 }
 
 /// What is signed and does not verify.
 async fn unsigned(country: &Country, node: &Node) -> Result<Vec<String>, StoreError> {
     let members = ["hub", "trb", "qam"].map(|name| country.member(name));
-    let key = |node: &NodeId| members.iter().find(|e| e.node() == *node).map(|e| e.log_key).unwrap_or_default();
+    let key = |node: &NodeId| {
+        members
+            .iter()
+            .find(|e| e.node() == *node)
+            .map(|e| e.log_key)
+            .unwrap_or_default()
+    };
     let mut out = Vec::new();
     for c in node.store().cosignatures(None).await? {
         let head = &c.checkpoint.checkpoint;
         let author = c.checkpoint.verify(&key(&head.log.node));
-        if author.and_then(|()| c.cosignature.verify(head, &key(&c.cosignature.witness))).is_err() {
+        if author
+            .and_then(|()| c.cosignature.verify(head, &key(&c.cosignature.witness)))
+            .is_err()
+        {
             out.push(format!("a cosignature of {}", head.log));
         }
     }
@@ -334,17 +439,24 @@ async fn lacks(setup: &Setup, image: &Image, dir: &Path, trb: &Node, hub: &Node)
     }
     let (status, hub_status) = match (trb.status().await, hub.status().await) {
         (Ok(status), Ok(hub_status)) => (status, hub_status),
-        (Err(error), _) | (_, Err(error)) => return vec![format!("a status does not read: {error}")],
+        (Err(error), _) | (_, Err(error)) => {
+            return vec![format!("a status does not read: {error}")];
+        }
     };
     // An anchor that is gone is told until the next start.
-    let unexplained = status.alarms.iter().filter(|a| !a.starts_with("the anchor file is missing"));
+    let unexplained = status
+        .alarms
+        .iter()
+        .filter(|a| !a.starts_with("the anchor file is missing"));
     let mut out: Vec<String> = unexplained.map(|a| format!("alarm: {a}")).collect();
     if status.unsent > 0 {
         out.push(format!("{} entries are not safe at the hub", status.unsent));
     }
     let (mine, theirs) = (scopes_of(status), scopes_of(hub_status));
     let holds_less = |(key, scope): (&(String, String), &ScopeDigest)| {
-        mine.get(key).is_none_or(|now| now.entries < scope.entries || theirs.get(key).is_some_and(|hub| hub != now))
+        mine.get(key).is_none_or(|now| {
+            now.entries < scope.entries || theirs.get(key).is_some_and(|hub| hub != now)
+        })
     };
     if image.scopes.iter().any(holds_less) {
         out.push(format!("{mine:?} is not {theirs:?}"));
@@ -372,7 +484,9 @@ async fn lacks(setup: &Setup, image: &Image, dir: &Path, trb: &Node, hub: &Node)
                     // What the hub has said of it since.
                     Some((grown, _)) if grown.entries > row.entries => {
                         let hub = hub.store().record(id).await.ok().flatten();
-                        if hub.is_none_or(|h| (h.digest, h.state) != (grown.digest, grown.state.clone())) {
+                        if hub.is_none_or(|h| {
+                            (h.digest, h.state) != (grown.digest, grown.state.clone())
+                        }) {
                             out.push(format!("{} is another than at the hub", row.printed));
                         }
                     }
@@ -400,7 +514,15 @@ fn asks(events: &mut Receiver<Event>) -> Option<End> {
 
 /// Whether a node's writing arrives at the hub, and forks nothing.
 async fn works_on(trb: &Node, hub: &Node, n: u64) -> Vec<String> {
-    let written = match trb.write(Write::by("OF-1", "PORT", Target::New(None), truck(10_000 + n as usize))).await {
+    let written = match trb
+        .write(Write::by(
+            "OF-1",
+            "PORT",
+            Target::New(None),
+            truck(10_000 + n as usize),
+        ))
+        .await
+    {
         Ok(written) => written,
         Err(error) => return vec![format!("it does not write: {error}")],
     };
@@ -412,7 +534,11 @@ async fn works_on(trb: &Node, hub: &Node, n: u64) -> Vec<String> {
         tokio::time::sleep(LOOK).await;
     }
     let forks = hub.with_control(|c| c.forks().len());
-    if forks > 0 { vec![format!("{forks} logs are forked")] } else { vec![] }
+    if forks > 0 {
+        vec![format!("{forks} logs are forked")]
+    } else {
+        vec![]
+    }
 }
 
 /// The first thing that is not as it was written, in words.
@@ -425,15 +551,26 @@ fn differs(
         Ok(rows) if rows == image.rows => {}
         Ok(rows) => {
             let one = image.rows.symmetric_difference(&rows).next()?;
-            return Some(format!("an entry: log {}, position {}, branch {}", hex(&one.0), one.1, one.4));
+            return Some(format!(
+                "an entry: log {}, position {}, branch {}",
+                hex(&one.0),
+                one.1,
+                one.4
+            ));
         }
         Err(error) => return Some(format!("entries that do not read: {error}")),
     }
     match records {
         Ok(records) if records == image.records => None,
         Ok(records) => {
-            let (id, was) = image.records.iter().find(|(id, was)| records.get(*id) != Some(*was))?;
-            Some(format!("a record: {was:?} was read as {:?}", records.get(id)))
+            let (id, was) = image
+                .records
+                .iter()
+                .find(|(id, was)| records.get(*id) != Some(*was))?;
+            Some(format!(
+                "a record: {was:?} was read as {:?}",
+                records.get(id)
+            ))
         }
         Err(error) => Some(format!("records that do not read: {error}")),
     }
@@ -447,9 +584,20 @@ async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
     copy_dir(&image.dir, &dir);
     copy_dir(&setup.hub, &hub_dir);
     // The first of each are left as they are: nothing may be found where nothing is wrong.
-    let damage = if n < 2 { String::new() } else { spoil(&dir, &setup.old, &mut r) };
-    let mut out = Outcome { damage, ..Outcome::default() };
-    let hub = setup.country.start_in("hub", &hub_dir).await.expect("the hub starts");
+    let damage = if n < 2 {
+        String::new()
+    } else {
+        spoil(&dir, &setup.old, &mut r)
+    };
+    let mut out = Outcome {
+        damage,
+        ..Outcome::default()
+    };
+    let hub = setup
+        .country
+        .start_in("hub", &hub_dir)
+        .await
+        .expect("the hub starts");
     let mut clean = image.clean;
     let mut starts = 0;
     loop {
@@ -493,7 +641,8 @@ async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
                 true
             }
             End::StartOver(_) if starts >= 4 => {
-                out.lost.push("it asks for a new start again and again".into());
+                out.lost
+                    .push("it asks for a new start again and again".into());
                 true
             }
             End::StartOver(why) => {
@@ -529,7 +678,9 @@ async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
             running.spawn(async move { (n, trial(setup, n, seed).await) });
             next += 1;
         }
-        let Some(ended) = running.join_next().await else { break };
+        let Some(ended) = running.join_next().await else {
+            break;
+        };
         tried += 1;
         let (n, out) = match ended {
             Ok(ended) => ended,
@@ -549,7 +700,10 @@ async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
             println!("trial {n}, {}: nobody was told of {differed}", out.damage);
         }
         if n < 2 {
-            assert!(!out.told && out.differed.is_none(), "trial {n}: a whole image is told to be damaged");
+            assert!(
+                !out.told && out.differed.is_none(),
+                "trial {n}: a whole image is told to be damaged"
+            );
         }
     }
     println!("{harmless} of {tried} were harmless");
@@ -561,8 +715,13 @@ async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
 /// Runs a statement on the database of a node that does not run.
 async fn on_disk(dir: &Path, statement: &'static str) -> u64 {
     let path = format!("sqlite://{}", dir.join("node.sqlite").display());
-    let mut conn = SqliteConnection::connect(&path).await.expect("the database opens");
-    let done = sqlx::query(statement).execute(&mut conn).await.expect("it is done");
+    let mut conn = SqliteConnection::connect(&path)
+        .await
+        .expect("the database opens");
+    let done = sqlx::query(statement)
+        .execute(&mut conn)
+        .await
+        .expect("it is done");
     conn.close().await.expect("closed");
     done.rows_affected()
 }
@@ -576,7 +735,11 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     let flipped = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 50) || x'ff' || substr(bytes, 52) AS BLOB) \
                    WHERE seq IN (3, 7) AND substr(log, 25, 1) = x'03' AND main = 1";
     let mut damaged = on_disk(&dir, flipped).await;
-    damaged += on_disk(&dir, "DELETE FROM entries WHERE seq = 5 AND substr(log, 25, 1) = x'03' AND main = 1").await;
+    damaged += on_disk(
+        &dir,
+        "DELETE FROM entries WHERE seq = 5 AND substr(log, 25, 1) = x'03' AND main = 1",
+    )
+    .await;
     // A handed-over record's entry, too, which stands in no log that is held here.
     let beside = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 20) || x'ff' || substr(bytes, 22) AS BLOB) \
                   WHERE (log, seq) = (SELECT log, seq FROM entries WHERE main = 2 ORDER BY log, seq DESC LIMIT 1)";
@@ -585,7 +748,11 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     let left = rows_on_disk(&dir).await.expect("entries");
     let whole: BTreeSet<Row> = image.rows.intersection(&left).cloned().collect();
     assert_eq!((image.rows.len() - whole.len()) as u64, damaged + excerpts);
-    let trb = setup.country.start_as_daemon("trb", &dir, true).await.expect("it starts");
+    let trb = setup
+        .country
+        .start_as_daemon("trb", &dir, true)
+        .await
+        .expect("it starts");
     trb.scrub_soon();
     until("everything was read through", async || {
         let scrub = trb.scrub_status();
@@ -595,16 +762,33 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     let (scrub, status) = (trb.scrub_status(), trb.status().await.expect("a status"));
     assert_eq!(scrub.damaged, damaged + excerpts, "{scrub:?}");
     let alarms = json!(status.alarms).to_string();
-    assert!(alarms.contains(&format!("{damaged} entries are damaged or missing")), "{alarms}");
-    assert!(alarms.contains("handed over to this crossing are damaged"), "{alarms}");
+    assert!(
+        alarms.contains(&format!("{damaged} entries are damaged or missing")),
+        "{alarms}"
+    );
+    assert!(
+        alarms.contains("handed over to this crossing are damaged"),
+        "{alarms}"
+    );
     let now = rows_on_disk(&dir).await.expect("entries");
     assert!(whole.is_subset(&now), "what is whole stays");
-    assert!(records(&trb).await.expect("records") == image.records, "records stand as all their entries made them");
+    assert!(
+        records(&trb).await.expect("records") == image.records,
+        "records stand as all their entries made them"
+    );
     // A start in between forgets nothing of it.
     trb.stop().await;
-    let trb = setup.country.start_as_daemon("trb", &dir, false).await.expect("it starts");
+    let trb = setup
+        .country
+        .start_as_daemon("trb", &dir, false)
+        .await
+        .expect("it starts");
     trb.scrub_soon();
-    let hub = setup.country.start_in("hub", &setup.hub).await.expect("the hub starts");
+    let hub = setup
+        .country
+        .start_in("hub", &setup.hub)
+        .await
+        .expect("the hub starts");
     let wire = connect(&trb, &hub);
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -620,13 +804,15 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     hub.stop().await;
 }
 
-/// A disk that lost its end: some lengths show only when something is written. Each is a damaged database, which a daemon sets
-/// aside and goes on; none may end every start.
+/// A disk that lost its end: some lengths show only when something is written. Each is a damaged
+/// database, which a daemon sets aside and goes on; none may end every start.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_starting() {
     let setup = setup(4).await;
     for image in &setup.images {
-        let whole = std::fs::metadata(image.dir.join("node.sqlite")).expect("a database").len();
+        let whole = std::fs::metadata(image.dir.join("node.sqlite"))
+            .expect("a database")
+            .len();
         for part in 1..16 {
             // In the middle of a page, and at its end.
             let pages = whole / PAGE as u64 * part / 16;
@@ -634,7 +820,10 @@ async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_startin
                 let place = tempfile::tempdir_in(setup.country.dir()).expect("a directory");
                 let dir = place.path().join("trb");
                 copy_dir(&image.dir, &dir);
-                let file = std::fs::OpenOptions::new().write(true).open(dir.join("node.sqlite")).expect("a database");
+                let file = std::fs::OpenOptions::new()
+                    .write(true)
+                    .open(dir.join("node.sqlite"))
+                    .expect("a database");
                 file.set_len(cut_at).expect("cut off");
                 // Nobody sets a file aside that is still open.
                 drop(file);
@@ -645,7 +834,9 @@ async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_startin
                     let clean = image.clean && starts == 1;
                     let trb = match setup.country.start_as_daemon("trb", &dir, clean).await {
                         Ok(trb) => trb,
-                        Err(error) => panic!("cut off at byte {cut_at} of {whole}, it does not start: {error}"),
+                        Err(error) => panic!(
+                            "cut off at byte {cut_at} of {whole}, it does not start: {error}"
+                        ),
                     };
                     let mut events = trb.listen();
                     let write = Write::by("OF-1", "PORT", Target::New(None), truck(1));
@@ -664,7 +855,9 @@ async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_startin
                         _ => break written,
                     }
                 };
-                written.unwrap_or_else(|e| panic!("cut off at byte {cut_at} of {whole}, it does not write on: {e}"));
+                written.unwrap_or_else(|e| {
+                    panic!("cut off at byte {cut_at} of {whole}, it does not write on: {e}")
+                });
             }
         }
     }
@@ -683,34 +876,58 @@ async fn a_record_that_rotted_is_told_though_its_entries_come_again() {
     // All that was handed over is asked for again, as after any doubt.
     let doubt = "INSERT OR REPLACE INTO local (scope, key, value) VALUES ('excerpt-lost', '*', '')";
     assert_eq!(on_disk(&dir, doubt).await, 1);
-    let trb = setup.country.start_as_daemon("trb", &dir, true).await.expect("it starts");
-    let hub = setup.country.start_in("hub", &setup.hub).await.expect("the hub starts");
+    let trb = setup
+        .country
+        .start_as_daemon("trb", &dir, true)
+        .await
+        .expect("it starts");
+    let hub = setup
+        .country
+        .start_in("hub", &setup.hub)
+        .await
+        .expect("the hub starts");
     let wire = connect(&trb, &hub);
     until("what was handed over came again", async || {
-        trb.store().local("excerpt-lost", "*").await.is_ok_and(|doubt| doubt.is_none())
+        trb.store()
+            .local("excerpt-lost", "*")
+            .await
+            .is_ok_and(|doubt| doubt.is_none())
     })
     .await;
     trb.scrub_soon();
     until("the scrub has told of it", async || {
         let scrub = trb.scrub_status();
-        assert!(scrub.running || scrub.ended_ms == 0 || scrub.rederived > 0, "nobody was told: {scrub:?}");
+        assert!(
+            scrub.running || scrub.ended_ms == 0 || scrub.rederived > 0,
+            "nobody was told: {scrub:?}"
+        );
         !scrub.running && scrub.rederived > 0
     })
     .await;
-    assert!(records(&trb).await.expect("records") == image.records, "it stands as its entries made it");
+    assert!(
+        records(&trb).await.expect("records") == image.records,
+        "it stands as its entries made it"
+    );
     drop(wire);
     trb.stop().await;
     hub.stop().await;
 }
 
-/// A bit that turns one word into another: whoever reads the entry without its hash is told what nobody has said.
+/// A bit that turns one word into another: whoever reads the entry without its hash is told what
+/// nobody has said.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_rotted_is_never_taken_for_what_was_said() {
     let country = Country::of(&[("trb", Role::Crossing, "TRB")]);
     let trb = country.start("trb").await;
-    let first = trb.write(Write::by("OF-1", "PORT", Target::New(None), truck(1))).await.expect("written");
+    let first = trb
+        .write(Write::by("OF-1", "PORT", Target::New(None), truck(1)))
+        .await
+        .expect("written");
     let note = Passage::on().text("note", "sealed at the gate");
-    let said = trb.write(Write::by("OF-1", "PORT", Target::On(first.record), note)).await.expect("written");
+    let said = trb
+        .write(Write::by("OF-1", "PORT", Target::On(first.record), note))
+        .await
+        .expect("written");
     trb.stop().await;
     let dir = country.dir_of("trb");
     // In the middle of an entry, which is no text: byte by byte.
@@ -723,27 +940,43 @@ async fn what_rotted_is_never_taken_for_what_was_said() {
     });
     let (seq, bytes) = rotten.expect("the entry");
     let path = format!("sqlite://{}", dir.join("node.sqlite").display());
-    let mut conn = SqliteConnection::connect(&path).await.expect("the database opens");
-    let done = sqlx::query("UPDATE entries SET bytes = ?1 WHERE seq = ?2 AND substr(log, 25, 1) = x'03'")
-        .bind(bytes)
-        .bind(seq)
-        .execute(&mut conn)
+    let mut conn = SqliteConnection::connect(&path)
         .await
-        .expect("it is done");
+        .expect("the database opens");
+    let done =
+        sqlx::query("UPDATE entries SET bytes = ?1 WHERE seq = ?2 AND substr(log, 25, 1) = x'03'")
+            .bind(bytes)
+            .bind(seq)
+            .execute(&mut conn)
+            .await
+            .expect("it is done");
     assert_eq!(done.rows_affected(), 1);
     conn.close().await.expect("closed");
     let trb = country.start("trb").await;
-    let shown = trb.record_at(&first.record, &[], Some(i64::MAX)).await.expect("the record").to_string();
+    let shown = trb
+        .record_at(&first.record, &[], Some(i64::MAX))
+        .await
+        .expect("the record")
+        .to_string();
     assert!(shown.contains("11-A-00001"), "{shown}");
-    assert!(!shown.contains("realed at the gate"), "nobody has said that: {shown}");
+    assert!(
+        !shown.contains("realed at the gate"),
+        "nobody has said that: {shown}"
+    );
     let entry = trb.store().entry(&said.entry).await;
-    assert!(matches!(entry, Err(StoreError::Damaged { .. })), "{entry:?}");
+    assert!(
+        matches!(entry, Err(StoreError::Damaged { .. })),
+        "{entry:?}"
+    );
     trb.stop().await;
 }
 
 #[test]
 fn what_rotted_would_be_taken_for_what_was_said_without_its_hash() {
     if wadi_store::defence::SWITCHABLE {
-        assert!(fails_without("hash-on-read", "what_rotted_is_never_taken_for_what_was_said"));
+        assert!(fails_without(
+            "hash-on-read",
+            "what_rotted_is_never_taken_for_what_was_said"
+        ));
     }
 }

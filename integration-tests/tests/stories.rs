@@ -14,8 +14,12 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
     world.start("trb", &[("hub", trb_hub.address)]);
     world.start("qam", &[("hub", qam_hub.address)]);
     let (trb, qam, hub) = (world.site("trb"), world.site("qam"), world.site("hub"));
-    let ids: Vec<String> = (0..20).map(|n| trb.truck(&format!("11-A-{n:05}"))).collect();
-    let far: Vec<String> = (0..20).map(|n| qam.truck(&format!("22-B-{n:05}"))).collect();
+    let ids: Vec<String> = (0..20)
+        .map(|n| trb.truck(&format!("11-A-{n:05}")))
+        .collect();
+    let far: Vec<String> = (0..20)
+        .map(|n| qam.truck(&format!("22-B-{n:05}")))
+        .collect();
     assert_eq!(trb.record(&ids[0]).unwrap()["safety"], "local_only");
     trb_hub.plug();
     qam_hub.plug();
@@ -23,24 +27,41 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
     for id in ids.iter().chain(&far) {
         assert_eq!(hub.record(id).unwrap()["state"], "ADMITTED");
     }
-    world.wait("the site knows that the hub holds it", || trb.record(&ids[0]).unwrap()["safety"] == "at_hub");
-    assert!(qam.record(&ids[0]).is_err(), "another crossing's passages are not Al-Qaem's to take");
-    // The same record changed at two places while the link is down: both values are shown, each with who said it.
+    world.wait("the site knows that the hub holds it", || {
+        trb.record(&ids[0]).unwrap()["safety"] == "at_hub"
+    });
+    assert!(
+        qam.record(&ids[0]).is_err(),
+        "another crossing's passages are not Al-Qaem's to take"
+    );
+    // The same record changed at two places while the link is down: both values are shown, each
+    // with who said it.
     trb_hub.pull();
     let shown = trb.record(&ids[3]).unwrap()["heads"].clone();
-    trb.set(&ids[3], "seal.1", json!("JO1"), Some(&shown)).unwrap();
-    hub.set(&ids[3], "seal.1", json!("JO2"), Some(&shown)).unwrap();
+    trb.set(&ids[3], "seal.1", json!("JO1"), Some(&shown))
+        .unwrap();
+    hub.set(&ids[3], "seal.1", json!("JO2"), Some(&shown))
+        .unwrap();
     trb_hub.plug();
     world.settle(&["hub", "trb", "qam"]);
     for site in [trb, hub] {
         let contested = site.record(&ids[3]).unwrap()["contested"]["seal.1"].clone();
-        let values: Vec<&str> = contested.as_array().unwrap().iter().map(|c| c["value"].as_str().unwrap()).collect();
+        let values: Vec<&str> = contested
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["value"].as_str().unwrap())
+            .collect();
         assert_eq!(values.len(), 2, "{contested}");
         assert!(values.contains(&"JO1") && values.contains(&"JO2"));
     }
     world.wait("the hub finds the contradiction", || {
         let found = hub.get("/v1/findings").unwrap();
-        found["findings"].as_array().unwrap().iter().any(|f| f["rule"] == "R13" && f["phase"] == "FIRM")
+        found["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|f| f["rule"] == "R13" && f["phase"] == "FIRM")
     });
     // What trb held is right to the last hash and signature; one flipped byte is named.
     trb.stop();
@@ -50,15 +71,24 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
     assert_eq!(verified["damaged"], 0);
     assert!(verified["entries"].as_u64().unwrap() > 20);
     flip_a_byte_of_an_entry(&trb.dir);
-    let output = run(&trb.dir, &["--json", "audit", "verify", ".", "--root", root]);
+    let output = run(
+        &trb.dir,
+        &["--json", "audit", "verify", ".", "--root", root],
+    );
     assert_eq!(output.status.code(), Some(4));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("passage/TRB@7: the entry's bytes do not have its hash"), "{text}");
+    assert!(
+        text.contains("passage/TRB@7: the entry's bytes do not have its hash"),
+        "{text}"
+    );
 }
 
 fn flip_a_byte_of_an_entry(dir: &std::path::Path) {
     use sqlx::Connection;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let path = format!("sqlite://{}", dir.join("node.sqlite").display());
         let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
@@ -86,15 +116,27 @@ fn a_site_that_cannot_reach_the_hub_is_heard_through_its_neighbour() {
     let dark = Cable::to(world.site("hub").listen);
     dark.pull();
     world.start("trb", &[("hub", world.site("hub").listen)]);
-    world.start("qam", &[("hub", dark.address), ("trb", world.site("trb").listen)]);
+    world.start(
+        "qam",
+        &[("hub", dark.address), ("trb", world.site("trb").listen)],
+    );
     let (qam, hub) = (world.site("qam"), world.site("hub"));
-    let ids: Vec<String> = (0..30).map(|n| qam.truck(&format!("33-C-{n:05}"))).collect();
-    world.wait("the hub hears Al-Qaem's passages", || ids.iter().all(|id| hub.record(id).is_ok()));
+    let ids: Vec<String> = (0..30)
+        .map(|n| qam.truck(&format!("33-C-{n:05}")))
+        .collect();
+    world.wait("the hub hears Al-Qaem's passages", || {
+        ids.iter().all(|id| hub.record(id).is_ok())
+    });
     // The hub's cosignature comes back the same way: the site knows that its records are safe.
-    world.wait("Al-Qaem knows", || ids.iter().all(|id| qam.record(id).unwrap()["safety"] == "at_hub"));
+    world.wait("Al-Qaem knows", || {
+        ids.iter()
+            .all(|id| qam.record(id).unwrap()["safety"] == "at_hub")
+    });
     let trb = world.site("trb");
     assert!(trb.record(&ids[0]).is_err(), "carried, not read");
-    world.wait("what was carried is dropped", || trb.get("/v1/sites").unwrap()["carried_bytes"] == 0);
+    world.wait("what was carried is dropped", || {
+        trb.get("/v1/sites").unwrap()["carried_bytes"] == 0
+    });
     let status = qam.get("/v1/sites").unwrap();
     assert_eq!(status["unsent"], 0, "{status}");
 }
@@ -107,29 +149,52 @@ fn an_observer_gets_its_grant_and_no_byte_more() {
     let trb = world.site("trb");
     let passage = trb.truck("44-D-00001");
     let entry = json!({"kind": "customs-entry", "officer": "OF-1", "department": "CUS", "fields": {"declarant": "A", "declarant_ref": "1"}});
-    let entry = trb.post("/v1/records", &entry).unwrap()["id"].as_str().unwrap().to_string();
+    let entry = trb.post("/v1/records", &entry).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string();
     let hold = json!({
         "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
-    let hold = trb.post("/v1/records", &hold).unwrap()["id"].as_str().unwrap().to_string();
+    let hold = trb.post("/v1/records", &hold).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string();
     world.settle(&["hub", "trb"]);
     world.start("army", &[("hub", world.site("hub").listen)]);
     let army = world.site("army");
-    world.wait("the army sees the passage", || army.record(&passage).is_ok());
+    world.wait("the army sees the passage", || {
+        army.record(&passage).is_ok()
+    });
     assert!(army.record(&entry).is_err() && army.record(&hold).is_err());
     let scopes = army.get("/v1/sites").unwrap()["scopes"].clone();
-    let lanes: Vec<&str> = scopes.as_array().unwrap().iter().map(|s| s["lane"].as_str().unwrap()).collect();
-    assert!(lanes.iter().all(|l| matches!(*l, "control" | "passage")), "{scopes}");
+    let lanes: Vec<&str> = scopes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["lane"].as_str().unwrap())
+        .collect();
+    assert!(
+        lanes.iter().all(|l| matches!(*l, "control" | "passage")),
+        "{scopes}"
+    );
     // It writes nothing.
     let body = json!({"kind": "passage", "officer": "X", "department": "PORT", "crossing": "TRB", "fields": {"direction": "in"}});
-    assert_eq!(army.post("/v1/records", &body).unwrap_err()["code"], "foreign_crossing");
+    assert_eq!(
+        army.post("/v1/records", &body).unwrap_err()["code"],
+        "foreign_crossing"
+    );
     // Its database holds no other byte.
     army.stop();
     let held = std::fs::read(army.dir.join("node.sqlite")).unwrap();
     let wal = std::fs::read(army.dir.join("node.sqlite-wal")).unwrap_or_default();
     for text in [&b"VETERINARY"[..], b"declarant_ref"] {
-        assert!(![&held, &wal].iter().any(|f| f.windows(text.len()).any(|w| w == text)));
+        assert!(
+            ![&held, &wal]
+                .iter()
+                .any(|f| f.windows(text.len()).any(|w| w == text))
+        );
     }
 }
 
@@ -143,13 +208,28 @@ fn a_handed_over_record_follows_its_truck() {
     let officer = json!({"say": "officer", "officer": "OF-1", "department": "PORT"});
     hub.post("/v1/control", &officer).unwrap();
     let id = trb.truck("55-E-00001");
-    world.wait("the registration of the officer has come, and the record is handed over", || {
-        trb.say(&id, "PORT", json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"})).is_ok()
-    });
+    world.wait(
+        "the registration of the officer has come, and the record is handed over",
+        || {
+            trb.say(
+                &id,
+                "PORT",
+                json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
+            )
+            .is_ok()
+        },
+    );
     world.wait("Al-Qaem sees the record", || qam.record(&id).is_ok());
-    qam.say(&id, "PORT", json!({"type": "gate.out", "gate": "G9", "read": "R9"})).unwrap();
+    qam.say(
+        &id,
+        "PORT",
+        json!({"type": "gate.out", "gate": "G9", "read": "R9"}),
+    )
+    .unwrap();
     for site in [trb, hub] {
-        world.wait("it has left", || site.record(&id).unwrap()["state"] == "EXITED");
+        world.wait("it has left", || {
+            site.record(&id).unwrap()["state"] == "EXITED"
+        });
     }
     let (a, b) = (trb.record(&id).unwrap(), qam.record(&id).unwrap());
     assert_eq!(a["fields"], b["fields"]);
@@ -174,7 +254,9 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
         std::fs::copy(trb.dir.join(name), copy.join(name)).unwrap();
     }
     world.boot("trb");
-    let after: Vec<String> = (5..10).map(|n| trb.truck(&format!("66-F-{n:05}"))).collect();
+    let after: Vec<String> = (5..10)
+        .map(|n| trb.truck(&format!("66-F-{n:05}")))
+        .collect();
     world.settle(&["hub", "trb"]);
     trb.stop();
     // A technician puts back the old disk image, database and anchor together.
@@ -185,10 +267,15 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
         let _ = std::fs::remove_file(trb.dir.join(name));
     }
     world.boot("trb");
-    let later: Vec<String> = (10..15).map(|n| trb.truck(&format!("66-F-{n:05}"))).collect();
+    let later: Vec<String> = (10..15)
+        .map(|n| trb.truck(&format!("66-F-{n:05}")))
+        .collect();
     world.settle(&["hub", "trb"]);
     for id in before.iter().chain(&after).chain(&later) {
-        assert!(trb.record(id).is_ok() && hub.record(id).is_ok(), "{id} is lost");
+        assert!(
+            trb.record(id).is_ok() && hub.record(id).is_ok(),
+            "{id} is lost"
+        );
     }
     assert_eq!(hub.get("/v1/sites").unwrap()["forks"], json!([]));
     // The database alone put back, behind its anchor: the node says so, and heals the same way.
@@ -207,8 +294,12 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
     }
     world.boot("hub");
     world.boot("trb");
-    world.wait("everything is fetched back", || later.iter().all(|id| trb.record(id).is_ok()));
-    world.wait("the alarm ends when all of it is held again", || trb.get("/v1/sites").unwrap()["alarms"] == json!([]));
+    world.wait("everything is fetched back", || {
+        later.iter().all(|id| trb.record(id).is_ok())
+    });
+    world.wait("the alarm ends when all of it is held again", || {
+        trb.get("/v1/sites").unwrap()["alarms"] == json!([])
+    });
 }
 
 #[test]
@@ -218,22 +309,38 @@ fn a_strangers_certificate_is_not_let_in() {
     // The stranger's own CA knows no hub; give it the hub's enrolment to dial.
     let forged = tempfile::tempdir().unwrap();
     let from = papers().join("other/nodes/stranger");
-    for entry in std::fs::read_dir(&from).unwrap().filter_map(Result::ok).filter(|e| e.path().is_file()) {
+    for entry in std::fs::read_dir(&from)
+        .unwrap()
+        .filter_map(Result::ok)
+        .filter(|e| e.path().is_file())
+    {
         std::fs::copy(entry.path(), forged.path().join(entry.file_name())).unwrap();
     }
     std::fs::create_dir(forged.path().join("known")).unwrap();
-    std::fs::copy(papers().join("certs/nodes/hub/enrolment"), forged.path().join("known/hub")).unwrap();
+    std::fs::copy(
+        papers().join("certs/nodes/hub/enrolment"),
+        forged.path().join("known/hub"),
+    )
+    .unwrap();
     // It even trusts the commission's CA; the commission does not trust it.
     std::fs::copy(papers().join("certs/ca.pem"), forged.path().join("ca.pem")).unwrap();
-    world.start_with("stranger", forged.path(), &[("hub", world.site("hub").listen)]);
+    world.start_with(
+        "stranger",
+        forged.path(),
+        &[("hub", world.site("hub").listen)],
+    );
     world.site("stranger").truck("99-Z-00001");
     let hub = world.site("hub");
-    world.wait("the hub shows that somebody was not let in", || hub.refusals().contains(&"not_let_in".to_string()));
+    world.wait("the hub shows that somebody was not let in", || {
+        hub.refusals().contains(&"not_let_in".to_string())
+    });
     assert_eq!(hub.get("/v1/sites").unwrap()["records"], 0);
     // The honest rest flows on.
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let id = world.site("trb").truck("11-A-00001");
-    world.wait("the hub hears Traibeel", || world.site("hub").record(&id).is_ok());
+    world.wait("the hub hears Traibeel", || {
+        world.site("hub").record(&id).is_ok()
+    });
 }
 
 #[test]
@@ -248,10 +355,20 @@ fn a_paper_backlog_is_placed_by_when_it_happened() {
         "officer": "OF-1", "department": "OPS", "happened_at_ms": now - day_ms, "happened_source": "paper",
         "events": [{"type": "weighed", "scale": "S1", "gross_kg": 30_000}],
     });
-    trb.post(&format!("/v1/records/{id}/events"), &body).unwrap();
+    trb.post(&format!("/v1/records/{id}/events"), &body)
+        .unwrap();
     let record = trb.record(&id).unwrap();
-    let events: Vec<&str> = record["events"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
-    assert_eq!(events, ["weighed", "gate.in"], "yesterday's weighing stands before today's gate");
+    let events: Vec<&str> = record["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        events,
+        ["weighed", "gate.in"],
+        "yesterday's weighing stands before today's gate"
+    );
     assert!(record["events"][0]["entered_ms"].as_i64().unwrap() >= now);
     let history = trb.get(&format!("/v1/records/{id}/history")).unwrap();
     assert_eq!(history["entries"][0]["happened_ms"], now - day_ms);
@@ -284,28 +401,42 @@ fn pulling_the_plug_again_and_again_loses_nothing_acknowledged() {
                 })
                 .collect();
             // Let some writes be acknowledged, and pull the plug in the middle of the others.
-            let records = || trb.get("/v1/sites").map_or(0, |v| v["records"].as_u64().unwrap_or(0));
+            let records = || {
+                trb.get("/v1/sites")
+                    .map_or(0, |v| v["records"].as_u64().unwrap_or(0))
+            };
             let start = records();
             world.wait("some writes", || records() > start + 10);
             trb.kill();
-            writers.into_iter().for_each(|w| acknowledged.extend(w.join().unwrap()));
+            writers
+                .into_iter()
+                .for_each(|w| acknowledged.extend(w.join().unwrap()));
         });
         world.boot("trb");
         for id in &acknowledged {
-            assert!(trb.record(id).is_ok(), "{id} was acknowledged and is lost after round {round}");
+            assert!(
+                trb.record(id).is_ok(),
+                "{id} was acknowledged and is lost after round {round}"
+            );
         }
     }
     assert!(acknowledged.len() > 60);
     trb.stop();
     let root = papers().join("certs/root.pub");
-    let verified = run_json(&trb.dir, &["audit", "verify", ".", "--root", root.to_str().unwrap()]);
+    let verified = run_json(
+        &trb.dir,
+        &["audit", "verify", ".", "--root", root.to_str().unwrap()],
+    );
     assert_eq!(verified["damaged"], 0);
 }
 
 #[test]
 fn the_demonstration_ends_with_all_nodes_in_agreement() {
     let dir = tempfile::tempdir().unwrap();
-    let value = run_json(dir.path(), &["demo", "--for", "15s", "--seed", "7", "--dir", "net"]);
+    let value = run_json(
+        dir.path(),
+        &["demo", "--for", "15s", "--seed", "7", "--dir", "net"],
+    );
     assert_eq!(value["converged"], true, "{value}");
     assert_eq!(value["nodes"].as_array().unwrap().len(), 7);
     for node in value["nodes"].as_array().unwrap() {
@@ -313,10 +444,26 @@ fn the_demonstration_ends_with_all_nodes_in_agreement() {
         assert_eq!(node["unsent"], 0);
         assert!(node["records"].as_u64().unwrap() > 10);
         for file in ["node.toml", "node.sqlite", "anchor", "log"] {
-            assert!(dir.path().join("net").join(node["node"].as_str().unwrap()).join(file).exists(), "{file}");
+            assert!(
+                dir.path()
+                    .join("net")
+                    .join(node["node"].as_str().unwrap())
+                    .join(file)
+                    .exists(),
+                "{file}"
+            );
         }
     }
     let root = dir.path().join("net/certs/root.pub");
-    let hub = run_json(dir.path(), &["audit", "verify", "net/hub", "--root", root.to_str().unwrap()]);
+    let hub = run_json(
+        dir.path(),
+        &[
+            "audit",
+            "verify",
+            "net/hub",
+            "--root",
+            root.to_str().unwrap(),
+        ],
+    );
     assert_eq!(hub["damaged"], 0);
 }

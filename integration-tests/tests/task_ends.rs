@@ -1,11 +1,12 @@
-//! A task that ends takes its process down in order, and the next start leaves alone what it ended over. Nobody is left with a
-//! process that lives and does nothing.
+//! A task that ends takes its process down in order, and the next start leaves alone what it ended
+//! over. Nobody is left with a process that lives and does nothing.
 
 use integration_tests::{Site, World};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 
-/// Something that the hub's sequencer does not survive, in the words of the fault that a debug build can be given.
+/// Something that the hub's sequencer does not survive, in the words of the fault that a debug
+/// build can be given.
 const POISON: &str = "POISON-7";
 
 fn tripped() -> Vec<(&'static str, OsString)> {
@@ -17,7 +18,10 @@ fn hold(site: &Site) -> String {
         "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
-    site.post("/v1/records", &body).unwrap()["id"].as_str().unwrap().to_string()
+    site.post("/v1/records", &body).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string()
 }
 
 fn suspects(site: &Site) -> Value {
@@ -30,7 +34,9 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
     let mut world = World::default();
     world.prepare("hub", &[], "");
     world.launch_with("hub", &tripped());
-    world.wait("the hub is ready", || world.site("hub").get("/readyz").is_ok());
+    world.wait("the hub is ready", || {
+        world.site("hub").get("/readyz").is_ok()
+    });
     let address = world.site("hub").listen;
     world.start("trb", &[("hub", address)]);
     world.start("qam", &[("hub", address)]);
@@ -40,29 +46,49 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
 
     // The sequencer ends over this truck, and the process with it, with a code that tells.
     trb.truck(POISON);
-    assert_eq!(hub.ended(), Some(1), "the process goes, and its service starts it again");
+    assert_eq!(
+        hub.ended(),
+        Some(1),
+        "the process goes, and its service starts it again"
+    );
     let log = std::fs::read_to_string(hub.dir.join("stderr.log")).unwrap();
-    assert!(log.contains("sequencer ended") && log.contains("[task_ended]"), "{log}");
+    assert!(
+        log.contains("sequencer ended") && log.contains("[task_ended]"),
+        "{log}"
+    );
     assert_eq!(suspects(hub)["ends"][0]["task"], "sequencer");
 
-    // The service starts it again, with the fault still in it. Where several blocks were suspected, it ends once more.
+    // The service starts it again, with the fault still in it. Where several blocks were suspected,
+    // it ends once more.
     for start in 0.. {
         assert!(start < 3, "it ends again and again: {}", suspects(hub));
         world.launch_with("hub", &tripped());
-        let in_order = || hub.get("/v1/sites").is_ok_and(|s| s["alarms"].to_string().contains("set aside"));
-        world.wait("the hub is up, or has ended once more", || in_order() || hub.has_ended());
+        let in_order = || {
+            hub.get("/v1/sites")
+                .is_ok_and(|s| s["alarms"].to_string().contains("set aside"))
+        };
+        world.wait("the hub is up, or has ended once more", || {
+            in_order() || hub.has_ended()
+        });
         if !hub.has_ended() {
             break;
         }
         hub.ended();
     }
 
-    // That block is shown and refused by name; other logs, other crossings and the hub's own acts go on.
-    world.wait("the block is refused by name", || hub.refusals().contains(&"set_aside".to_string()));
+    // That block is shown and refused by name; other logs, other crossings and the hub's own acts
+    // go on.
+    world.wait("the block is refused by name", || {
+        hub.refusals().contains(&"set_aside".to_string())
+    });
     let held = hold(trb);
     let truck = qam.truck("22-B-00001");
-    world.wait("a hold of the same crossing comes", || hub.record(&held).is_ok());
-    world.wait("another crossing's truck comes", || hub.record(&truck).is_ok());
+    world.wait("a hold of the same crossing comes", || {
+        hub.record(&held).is_ok()
+    });
+    world.wait("another crossing's truck comes", || {
+        hub.record(&truck).is_ok()
+    });
     assert!(hub.get("/readyz").is_ok(), "it can work");
     assert!(
         trb.get("/v1/sites").unwrap()["unsent"].as_u64().unwrap() > 0,
@@ -79,7 +105,11 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
     std::fs::remove_file(hub.dir.join("suspects.json")).unwrap();
     world.boot("hub");
     world.settle(&["hub", "trb", "qam"]);
-    assert!(!hub.get("/v1/sites").unwrap()["alarms"].to_string().contains("set aside"));
+    assert!(
+        !hub.get("/v1/sites").unwrap()["alarms"]
+            .to_string()
+            .contains("set aside")
+    );
 }
 
 #[test]
@@ -97,7 +127,10 @@ fn a_write_that_ends_the_sites_own_desk_is_refused_by_name_after_it() {
 
     world.launch_with("trb", &[("WADI_TRIP", format!("write:{POISON}").into())]);
     world.wait("the site is ready again", || trb.get("/readyz").is_ok());
-    assert_eq!(trb.post("/v1/records", &body).unwrap_err()["code"], "set_aside");
+    assert_eq!(
+        trb.post("/v1/records", &body).unwrap_err()["code"],
+        "set_aside"
+    );
     assert!(trb.record(&kept).is_ok(), "what was acknowledged is kept");
     trb.truck("11-A-00002");
 }
@@ -115,7 +148,9 @@ fn a_log_whose_reader_is_gone_or_does_not_read_stops_nobody() {
     std::fs::write(trb.dir.join("spool/bad.json"), "{bad").unwrap();
     let draft = json!({"kind": "passage", "device": "SC-9", "device_seq": 1, "fields": {"direction": "in"}});
     std::fs::write(trb.dir.join("spool/good.json"), draft.to_string()).unwrap();
-    world.wait("the spool is worked off", || trb.dir.join("spool/done/good.json").exists());
+    world.wait("the spool is worked off", || {
+        trb.dir.join("spool/done/good.json").exists()
+    });
     world.wait("whoever asks hears of it", || {
         let refused = trb.get("/readyz").err();
         refused.is_some_and(|p| p["detail"].to_string().contains("lines are lost"))

@@ -4,9 +4,15 @@ use std::{collections::BTreeSet, path::Path};
 
 const NEVER: &[(&str, &[&str])] = &[
     ("wadi-log", &["tokio", "sqlx", "quinn", "automerge", "rand"]),
-    ("wadi-sync", &["tokio", "sqlx", "quinn", "automerge", "rand"]),
+    (
+        "wadi-sync",
+        &["tokio", "sqlx", "quinn", "automerge", "rand"],
+    ),
     ("wadi-record", &["tokio", "sqlx", "quinn", "prost", "rand"]),
-    ("wadi-reconcile", &["tokio", "sqlx", "quinn", "prost", "automerge", "rand"]),
+    (
+        "wadi-reconcile",
+        &["tokio", "sqlx", "quinn", "prost", "automerge", "rand"],
+    ),
     ("wadi-store", &["quinn", "axum", "automerge"]),
     ("wadi-node", &["quinn", "axum", "sqlx"]),
     ("wadi-net", &["sqlx", "axum", "wadi-record"]),
@@ -14,18 +20,30 @@ const NEVER: &[(&str, &[&str])] = &[
 ];
 /// What would let a clock or chance into the pure crates through the standard library.
 const PURE: &[&str] = &["wadi-log", "wadi-sync", "wadi-record", "wadi-reconcile"];
-const IMPURE: &[&str] = &["SystemTime", "Instant::now", "std::fs", "std::net", "std::thread", "std::env"];
+const IMPURE: &[&str] = &[
+    "SystemTime",
+    "Instant::now",
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "std::env",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 fn dependencies(name: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+    let text =
+        std::fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let all = ["dependencies", "build-dependencies"];
     // Building may use what running may not; only what is linked counts.
-    all[..1].iter().filter_map(|k| table.get(*k)?.as_table()).flat_map(|t| t.keys().cloned()).collect()
+    all[..1]
+        .iter()
+        .filter_map(|k| table.get(*k)?.as_table())
+        .flat_map(|t| t.keys().cloned())
+        .collect()
 }
 
 fn sources(dir: &Path, out: &mut Vec<(String, String)>) {
@@ -34,7 +52,10 @@ fn sources(dir: &Path, out: &mut Vec<(String, String)>) {
         if path.is_dir() {
             sources(&path, out);
         } else if path.extension().is_some_and(|e| e == "rs") {
-            out.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+            out.push((
+                path.display().to_string(),
+                std::fs::read_to_string(&path).unwrap(),
+            ));
         }
     }
 }
@@ -45,7 +66,9 @@ fn a_step_down_never_up() {
         let found = dependencies(name);
         for forbidden in *never {
             assert!(
-                !found.iter().any(|d| d == forbidden || d.starts_with(&format!("{forbidden}-"))),
+                !found
+                    .iter()
+                    .any(|d| d == forbidden || d.starts_with(&format!("{forbidden}-"))),
                 "{name} imports {forbidden}"
             );
         }
@@ -69,8 +92,11 @@ fn the_core_knows_no_clock_disk_or_socket() {
 fn automerge_is_named_in_one_file() {
     let mut files = Vec::new();
     sources(&root().join("crates"), &mut files);
-    let naming: Vec<&str> =
-        files.iter().filter(|(_, t)| t.contains("automerge::")).map(|(p, _)| p.rsplit('/').next().unwrap()).collect();
+    let naming: Vec<&str> = files
+        .iter()
+        .filter(|(_, t)| t.contains("automerge::"))
+        .map(|(p, _)| p.rsplit('/').next().unwrap())
+        .collect();
     assert_eq!(naming, ["document.rs"]);
 }
 
@@ -84,9 +110,18 @@ fn nothing_panics_the_process_away() {
 fn every_configuration_key_is_documented() {
     let config = std::fs::read_to_string(root().join("crates/wadi/src/config.rs")).unwrap();
     let docs = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    let keys = config.split("const KEYS").nth(1).unwrap().split("impl Config").next().unwrap();
+    let keys = config
+        .split("const KEYS")
+        .nth(1)
+        .unwrap()
+        .split("impl Config")
+        .next()
+        .unwrap();
     for key in keys.split('"').skip(1).step_by(2) {
-        assert!(docs.contains(&format!("`{key}`")), "{key} is not in docs/configuration.md");
+        assert!(
+            docs.contains(&format!("`{key}`")),
+            "{key} is not in docs/configuration.md"
+        );
     }
 }
 
@@ -103,8 +138,14 @@ fn no_source_file_is_too_long_to_read_in_one_sitting() {
 #[test]
 fn every_rule_has_its_page() {
     let pages = std::fs::read_to_string(root().join("docs/rules.md")).unwrap();
-    for rule in wadi_reconcile::RULES.iter().chain([&wadi_reconcile::RULE_FAILED]) {
+    for rule in wadi_reconcile::RULES
+        .iter()
+        .chain([&wadi_reconcile::RULE_FAILED])
+    {
         let title = format!("## {} {}\n", rule.code, rule.name);
-        assert!(pages.contains(&title), "docs/rules.md has no page {title:?}");
+        assert!(
+            pages.contains(&title),
+            "docs/rules.md has no page {title:?}"
+        );
     }
 }

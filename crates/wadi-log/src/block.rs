@@ -1,11 +1,13 @@
-//! Blocks: runs of entries of one log that end at a checkpoint, and the only doors to [`VerifiedEntry`].
+//! Blocks: runs of entries of one log that end at a checkpoint, and the only doors to
+//! [`VerifiedEntry`].
 
 use crate::{
-    Checkpoint, Cosignature, Crossing, Enrolment, Entry, Hash, Lane, LogError, LogId, LogKey, Peaks, Reading,
-    Reference, SignedCheckpoint, Subtree, leaf_hash, proof,
+    Checkpoint, Cosignature, Crossing, Enrolment, Entry, Hash, Lane, LogError, LogId, LogKey,
+    Peaks, Reading, Reference, SignedCheckpoint, Subtree, leaf_hash, proof,
 };
 
-/// Entries of a block at most. An entry costs a row, a hash and a reading wherever it goes, however short it is.
+/// Entries of a block at most. An entry costs a row, a hash and a reading wherever it goes, however
+/// short it is.
 pub const BLOCK_ENTRIES_MAX: usize = 512;
 
 /// A run of entries of one log, ending at a checkpoint, as it came from anywhere.
@@ -29,8 +31,16 @@ pub struct VerifiedEntry {
 
 impl VerifiedEntry {
     /// For whoever has just proven it.
-    pub(crate) fn proven(reference: Reference, reading: Result<Reading, LogError>, bytes: Vec<u8>) -> Self {
-        Self { reference, bytes, reading }
+    pub(crate) fn proven(
+        reference: Reference,
+        reading: Result<Reading, LogError>,
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self {
+            reference,
+            bytes,
+            reading,
+        }
     }
     /// Where it stands.
     pub fn reference(&self) -> Reference {
@@ -40,8 +50,8 @@ impl VerifiedEntry {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
-    /// What it says. An author can sign bytes that are no entry: those stand in the log all the same, and are refused
-    /// each for itself.
+    /// What it says. An author can sign bytes that are no entry: those stand in the log all the
+    /// same, and are refused each for itself.
     pub fn reading(&self) -> Result<&Reading, &LogError> {
         self.reading.as_ref()
     }
@@ -52,12 +62,19 @@ impl VerifiedEntry {
             _ => None,
         }
     }
-    /// An entry read back from a store: its bytes must still hash to the leaf that was proven when they came in.
+    /// An entry read back from a store: its bytes must still hash to the leaf that was proven when
+    /// they came in.
     pub fn recheck(reference: Reference, bytes: Vec<u8>) -> Result<Self, LogError> {
         if leaf_hash(&bytes) != reference.leaf {
-            return Err(LogError::Mismatch { what: "stored entry" });
+            return Err(LogError::Mismatch {
+                what: "stored entry",
+            });
         }
-        Ok(Self { reference, reading: Entry::read(&bytes), bytes })
+        Ok(Self {
+            reference,
+            reading: Entry::read(&bytes),
+            bytes,
+        })
     }
 }
 
@@ -92,7 +109,8 @@ impl VerifiedBlock {
         &self.kept
     }
 
-    /// Appends this node's own entries and signs the new head. An empty run signs the head anew, with a newer hub time.
+    /// Appends this node's own entries and signs the new head. An empty run signs the head anew,
+    /// with a newer hub time.
     pub fn author(
         key: &LogKey,
         log: LogId,
@@ -101,22 +119,48 @@ impl VerifiedBlock {
         hub_time_s: i64,
         logs: Vec<(Lane, Crossing, u64)>,
     ) -> Result<Self, LogError> {
-        let encoded = entries.iter().map(Entry::encode).collect::<Result<Vec<_>, _>>()?;
+        let encoded = entries
+            .iter()
+            .map(Entry::encode)
+            .collect::<Result<Vec<_>, _>>()?;
         let (entries, peaks, kept) = extend(log, held, encoded)?;
-        let head = Checkpoint { log, size: peaks.size(), root: peaks.root(), hub_time_s, logs };
-        Ok(Self { entries, checkpoint: key.sign(head), peaks, kept })
+        let head = Checkpoint {
+            log,
+            size: peaks.size(),
+            root: peaks.root(),
+            hub_time_s,
+            logs,
+        };
+        Ok(Self {
+            entries,
+            checkpoint: key.sign(head),
+            peaks,
+            kept,
+        })
     }
 }
 
-/// Checks a block against the log held so far and the author's enrolment. The log itself is not read.
-pub fn verify_block(block: Block, held: &Peaks, author: &Enrolment) -> Result<VerifiedBlock, LogError> {
-    let Block { from, entries, checkpoint } = block;
+/// Checks a block against the log held so far and the author's enrolment. The log itself is not
+/// read.
+pub fn verify_block(
+    block: Block,
+    held: &Peaks,
+    author: &Enrolment,
+) -> Result<VerifiedBlock, LogError> {
+    let Block {
+        from,
+        entries,
+        checkpoint,
+    } = block;
     let log = checkpoint.checkpoint.log;
     if author.node() != log.node {
         return Err(LogError::NotEnrolled(log.node.to_string()));
     }
     if from != held.size() {
-        return Err(LogError::Gap { from, size: held.size() });
+        return Err(LogError::Gap {
+            from,
+            size: held.size(),
+        });
     }
     let (entries, peaks, kept) = extend(log, held, entries)?;
     let head = &checkpoint.checkpoint;
@@ -124,7 +168,12 @@ pub fn verify_block(block: Block, held: &Peaks, author: &Enrolment) -> Result<Ve
         return Err(LogError::Mismatch { what: "block" });
     }
     checkpoint.verify(&author.log_key)?;
-    Ok(VerifiedBlock { entries, checkpoint, peaks, kept })
+    Ok(VerifiedBlock {
+        entries,
+        checkpoint,
+        peaks,
+        kept,
+    })
 }
 
 /// Checks one entry against a checkpoint that the hub has cosigned, without the log around it.
@@ -137,22 +186,39 @@ pub fn verify_excerpt(
     (cosignature, hub): (&Cosignature, &Enrolment),
 ) -> Result<VerifiedEntry, LogError> {
     if checkpoint.checkpoint.log != log {
-        return Err(LogError::malformed("excerpt", "the checkpoint is another log's"));
+        return Err(LogError::malformed(
+            "excerpt",
+            "the checkpoint is another log's",
+        ));
     }
     if bytes.len() > crate::ENTRY_BYTES_MAX {
-        return Err(LogError::TooLarge { bytes: bytes.len(), max: crate::ENTRY_BYTES_MAX });
+        return Err(LogError::TooLarge {
+            bytes: bytes.len(),
+            max: crate::ENTRY_BYTES_MAX,
+        });
     }
-    let reference = Reference { log, seq, leaf: leaf_hash(&bytes) };
+    let reference = Reference {
+        log,
+        seq,
+        leaf: leaf_hash(&bytes),
+    };
     let root = proof::root_from_inclusion(reference.leaf, seq, checkpoint.checkpoint.size, path)?;
     if root != checkpoint.checkpoint.root {
         return Err(LogError::Mismatch { what: "excerpt" });
     }
     checkpoint.verify(&author.log_key)?;
     if hub.role != crate::Role::Hub {
-        return Err(LogError::NoRight(format!("{} is no hub: its cosignature does not carry an excerpt", hub.name)));
+        return Err(LogError::NoRight(format!(
+            "{} is no hub: its cosignature does not carry an excerpt",
+            hub.name
+        )));
     }
     cosignature.verify(&checkpoint.checkpoint, &hub.log_key)?;
-    Ok(VerifiedEntry { reference, reading: Entry::read(&bytes), bytes })
+    Ok(VerifiedEntry {
+        reference,
+        reading: Entry::read(&bytes),
+        bytes,
+    })
 }
 
 type Extended = (Vec<VerifiedEntry>, Peaks, Vec<(Subtree, Hash)>);
@@ -163,11 +229,22 @@ fn extend(log: LogId, held: &Peaks, entries: Vec<Vec<u8>>) -> Result<Extended, L
     for bytes in entries {
         // The cap holds for whatever stands in a log: past it nothing is read, hashed or kept.
         if bytes.len() > crate::ENTRY_BYTES_MAX {
-            return Err(LogError::TooLarge { bytes: bytes.len(), max: crate::ENTRY_BYTES_MAX });
+            return Err(LogError::TooLarge {
+                bytes: bytes.len(),
+                max: crate::ENTRY_BYTES_MAX,
+            });
         }
-        let reference = Reference { log, seq: peaks.size(), leaf: leaf_hash(&bytes) };
+        let reference = Reference {
+            log,
+            seq: peaks.size(),
+            leaf: leaf_hash(&bytes),
+        };
         kept.extend(peaks.append(reference.leaf));
-        out.push(VerifiedEntry { reference, reading: Entry::read(&bytes), bytes });
+        out.push(VerifiedEntry {
+            reference,
+            reading: Entry::read(&bytes),
+            bytes,
+        });
     }
     Ok((out, peaks, kept))
 }

@@ -1,11 +1,12 @@
 //! What counts: a pure function of the control entries held.
 //!
-//! [`Control`] takes in control entries in any order and answers, for every entry of every log, whether it counts. The
-//! answer depends on which control entries, fork proofs and hub cosignatures are held, never on when they came.
+//! [`Control`] takes in control entries in any order and answers, for every entry of every log,
+//! whether it counts. The answer depends on which control entries, fork proofs and hub cosignatures
+//! are held, never on when they came.
 
 use crate::{
-    Body, Crossing, Cut, CutTarget, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId, NodeId, OfficerEntry,
-    PolicyEntry, Reference, Role, RootKey, entry::Closure, frontier::Tip,
+    Body, Crossing, Cut, CutTarget, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId,
+    NodeId, OfficerEntry, PolicyEntry, Reference, Role, RootKey, entry::Closure, frontier::Tip,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +24,8 @@ pub struct CutFact {
 pub enum LogVerdict {
     /// It counts.
     Counts,
-    /// It lies past a cut, or past the last hub-cosigned head of a forked log: kept and shown; it may still restrict,
-    /// never release.
+    /// It lies past a cut, or past the last hub-cosigned head of a forked log: kept and shown; it
+    /// may still restrict, never release.
     Quarantined,
 }
 
@@ -33,7 +34,8 @@ pub enum LogVerdict {
 pub struct LogState {
     /// Entries held on the main branch.
     pub size: u64,
-    /// The main branch's root at the size that [`Control::bound`] asks about, where it is held that far.
+    /// The main branch's root at the size that [`Control::bound`] asks about, where it is held that
+    /// far.
     pub root_at_bound: Option<Hash>,
 }
 
@@ -60,7 +62,8 @@ pub struct Control {
     root: RootKey,
     enrolments: BTreeMap<NodeId, Enrolment>,
     cuts: BTreeMap<Reference, CutHeld>,
-    /// Those of them that extend others, and those that the root signed: few, and asked for with each of all the others.
+    /// Those of them that extend others, and those that the root signed: few, and asked for with
+    /// each of all the others.
     extending: BTreeSet<Reference>,
     by_root: BTreeSet<Reference>,
     admitted: BTreeMap<Reference, BTreeSet<Reference>>,
@@ -104,7 +107,8 @@ impl Control {
     pub fn enrol(&mut self, enrolment: Enrolment) -> Result<bool, LogError> {
         enrolment.verify(&self.root)?;
         let node = enrolment.node();
-        // Of two enrolments of a node the larger serial holds, and of equal ones the smaller bytes: any order, one result.
+        // Of two enrolments of a node the larger serial holds, and of equal ones the smaller bytes:
+        // any order, one result.
         let newer = |old: &Enrolment| {
             (enrolment.serial, std::cmp::Reverse(enrolment.to_bytes()))
                 > (old.serial, std::cmp::Reverse(old.to_bytes()))
@@ -116,9 +120,12 @@ impl Control {
         Ok(false)
     }
 
-    /// Whether a node may say that in that log, from the entry's own bytes and the enrolments alone.
+    /// Whether a node may say that in that log, from the entry's own bytes and the enrolments
+    /// alone.
     pub fn check_right(&self, log: &LogId, entry: &Entry) -> Result<(), LogError> {
-        let author = self.enrolment(&log.node).ok_or_else(|| LogError::NotEnrolled(log.node.to_string()))?;
+        let author = self
+            .enrolment(&log.node)
+            .ok_or_else(|| LogError::NotEnrolled(log.node.to_string()))?;
         let no = |why: String| Err(LogError::NoRight(why));
         if author.role == Role::Observer {
             return no(format!("{} is an observer: it writes nothing", author.name));
@@ -144,7 +151,10 @@ impl Control {
                 no("a cut against a hub needs the root's signature".into())
             }
             _ if author.role == Role::Hub => Ok(()),
-            _ => no(format!("{} is no hub: it writes no control facts", author.name)),
+            _ => no(format!(
+                "{} is no hub: it writes no control facts",
+                author.name
+            )),
         }
     }
 
@@ -156,17 +166,25 @@ impl Control {
         self.enrolment(&node).is_some_and(|e| e.role == Role::Hub)
     }
 
-    /// Takes in an entry of a control log that passed [`Self::check_right`]. Order does not matter; taking one in twice
-    /// changes nothing. Returns whether verdicts, authority or membership may have changed.
+    /// Takes in an entry of a control log that passed [`Self::check_right`]. Order does not matter;
+    /// taking one in twice changes nothing. Returns whether verdicts, authority or membership may
+    /// have changed.
     pub fn learn(&mut self, reference: Reference, entry: &Entry) -> bool {
         match &entry.body {
             Body::Enrolment(e) => self.enrol(e.clone()).unwrap_or(false),
             Body::Officer(o) => {
                 if o.revoked {
-                    let at = self.revoked_ms.entry(o.officer.clone()).or_insert(entry.common.wall_ms);
+                    let at = self
+                        .revoked_ms
+                        .entry(o.officer.clone())
+                        .or_insert(entry.common.wall_ms);
                     *at = (*at).max(entry.common.wall_ms);
                 }
-                self.officers.entry(o.officer.clone()).or_default().insert(reference, o.clone()).is_none()
+                self.officers
+                    .entry(o.officer.clone())
+                    .or_default()
+                    .insert(reference, o.clone())
+                    .is_none()
             }
             Body::Policy(p) => self.policies.insert(reference, p.clone()).is_none(),
             Body::Cut(c) => {
@@ -183,10 +201,15 @@ impl Control {
                 }
                 self.cuts.insert(reference, held).is_none()
             }
-            Body::Admit(a) => self.admitted.insert(reference, a.entries.iter().copied().collect()).is_none(),
+            Body::Admit(a) => self
+                .admitted
+                .insert(reference, a.entries.iter().copied().collect())
+                .is_none(),
             Body::Closure(c) => self.closures.insert(reference, c.clone()).is_none(),
             // A boot is the first entry of its epoch, and speaks of another one.
-            Body::Boot(b) if reference.seq == 0 && b.previous_epoch() != Some(reference.log.epoch) => {
+            Body::Boot(b)
+                if reference.seq == 0 && b.previous_epoch() != Some(reference.log.epoch) =>
+            {
                 let previous = b.previous.iter().map(|h| (h.log, h.size)).collect();
                 self.boots.entry(reference.log).or_insert(previous);
                 false
@@ -195,8 +218,9 @@ impl Control {
         }
     }
 
-    /// Takes in a fork proof that was verified. Of several proofs of one log the one with the earliest fork is kept, and of
-    /// each of its branches the furthest that any proof shows: whatever came first, all holders know the same of it.
+    /// Takes in a fork proof that was verified. Of several proofs of one log the one with the
+    /// earliest fork is kept, and of each of its branches the furthest that any proof shows:
+    /// whatever came first, all holders know the same of it.
     pub fn learn_fork(&mut self, proof: ForkProof) -> bool {
         let log = proof.log();
         let rank = |p: &ForkProof| (p.at, p.one.leaf, p.other.leaf);
@@ -213,11 +237,13 @@ impl Control {
         true
     }
 
-    /// Takes in a head that a node has cosigned; the longest of each witness is kept. Whether the witness is a hub is
-    /// asked when it matters.
+    /// Takes in a head that a node has cosigned; the longest of each witness is kept. Whether the
+    /// witness is a hub is asked when it matters.
     pub fn learn_cosigned(&mut self, witness: NodeId, log: LogId, tip: Tip) -> bool {
         let by = self.cosigned.entry(log).or_default();
-        let longer = by.get(&witness).is_none_or(|old| (old.size, old.root) < (tip.size, tip.root));
+        let longer = by
+            .get(&witness)
+            .is_none_or(|old| (old.size, old.root) < (tip.size, tip.root));
         if longer {
             by.insert(witness, tip);
         }
@@ -237,7 +263,8 @@ impl Control {
     pub fn enrolments(&self) -> impl Iterator<Item = &Enrolment> {
         self.enrolments.values()
     }
-    /// A node by its name. Names are for people; of two nodes with one name the smaller id is found.
+    /// A node by its name. Names are for people; of two nodes with one name the smaller id is
+    /// found.
     pub fn by_name(&self, name: &str) -> Option<&Enrolment> {
         self.enrolments.values().find(|e| e.name == name)
     }
@@ -251,9 +278,12 @@ impl Control {
     }
     /// The longest head of a log that a hub has cosigned.
     pub fn cosigned(&self, log: &LogId) -> Option<Tip> {
-        let by_hub = |(witness, _): &(&NodeId, &Tip)| self.role(witness) == Some(Role::Hub) && !self.is_cut(witness);
+        let by_hub = |(witness, _): &(&NodeId, &Tip)| {
+            self.role(witness) == Some(Role::Hub) && !self.is_cut(witness)
+        };
         let tips = self.cosigned.get(log)?.iter().filter(by_hub);
-        tips.map(|(_, tip)| *tip).max_by_key(|tip| (tip.size, tip.root))
+        tips.map(|(_, tip)| *tip)
+            .max_by_key(|tip| (tip.size, tip.root))
     }
     /// The longest head of a log that one node has cosigned.
     pub fn cosigned_by(&self, log: &LogId, witness: &NodeId) -> Option<Tip> {
@@ -262,7 +292,10 @@ impl Control {
     /// How far any witness but `owner` itself has cosigned a log.
     pub fn witnessed(&self, log: &LogId, owner: &NodeId) -> u64 {
         let by = self.cosigned.get(log).into_iter().flatten();
-        by.filter(|(witness, _)| *witness != owner).map(|(_, tip)| tip.size).max().unwrap_or(0)
+        by.filter(|(witness, _)| *witness != owner)
+            .map(|(_, tip)| tip.size)
+            .max()
+            .unwrap_or(0)
     }
     /// When a crossing closed, in hub seconds.
     pub fn closed_s(&self, crossing: Crossing) -> Option<i64> {
@@ -274,23 +307,34 @@ impl Control {
     }
     /// Whether a node was cut as a whole.
     pub fn is_cut(&self, node: &NodeId) -> bool {
-        self.live_cuts().any(|c| c.cut.target == CutTarget::Node(*node))
+        self.live_cuts()
+            .any(|c| c.cut.target == CutTarget::Node(*node))
     }
     /// Cuts held, replaced ones included.
     pub fn cuts(&self) -> impl Iterator<Item = CutFact> + '_ {
-        self.cuts.iter().map(|(r, c)| CutFact { reference: *r, cut: c.cut.clone() })
+        self.cuts.iter().map(|(r, c)| CutFact {
+            reference: *r,
+            cut: c.cut.clone(),
+        })
     }
 
-    /// Where the cuts and admissions held stand, in one order everywhere: what verdicts hang on beside the logs themselves.
+    /// Where the cuts and admissions held stand, in one order everywhere: what verdicts hang on
+    /// beside the logs themselves.
     pub fn cuts_and_admissions(&self) -> impl Iterator<Item = &Reference> {
         self.cuts.keys().chain(self.admitted.keys())
     }
 
-    /// Logs whose epoch a later boot of their node has closed, where at least as much is held as the boot names.
+    /// Logs whose epoch a later boot of their node has closed, where at least as much is held as
+    /// the boot names.
     pub fn closed_logs(&self, held: impl Fn(&LogId) -> u64) -> BTreeSet<LogId> {
         let mut out = BTreeSet::new();
         for previous in self.boots.values() {
-            out.extend(previous.iter().filter(|(log, size)| held(log) >= **size).map(|(log, _)| *log));
+            out.extend(
+                previous
+                    .iter()
+                    .filter(|(log, size)| held(log) >= **size)
+                    .map(|(log, _)| *log),
+            );
         }
         out
     }
@@ -299,8 +343,9 @@ impl Control {
         &self.boots
     }
 
-    /// Whether a cut was replaced by one of the same target that itself stands. What the root signed is replaced only by
-    /// what the root signed, and posting it again elsewhere does not bring it back: its content counts, not its place.
+    /// Whether a cut was replaced by one of the same target that itself stands. What the root
+    /// signed is replaced only by what the root signed, and posting it again elsewhere does not
+    /// bring it back: its content counts, not its place.
     fn is_replaced(&self, at: &Reference, held: &CutHeld, by_root: bool) -> bool {
         let extending = self.extending.iter().filter_map(|r| self.cuts.get(r));
         let mut later = extending
@@ -313,57 +358,81 @@ impl Control {
         if later.peek().is_none() {
             return false;
         }
-        let copies = self.cuts.iter().filter(|(r, c)| *r == at || (held.root_signed && c.content == held.content));
+        let copies = self
+            .cuts
+            .iter()
+            .filter(|(r, c)| *r == at || (held.root_signed && c.content == held.content));
         let places: BTreeSet<&Reference> = copies.map(|(r, _)| r).collect();
         later.any(|new| new.cut.extends.iter().any(|r| places.contains(r)))
     }
 
     /// The last that counts of a hub's log, by what the root signed alone.
     fn root_bound(&self, log: &LogId) -> Option<(u64, Option<Hash>)> {
-        let of_root = self.by_root.iter().filter_map(|r| Some((r, self.cuts.get(r)?)));
+        let of_root = self
+            .by_root
+            .iter()
+            .filter_map(|r| Some((r, self.cuts.get(r)?)));
         let standing = of_root.filter(|(r, c)| !self.is_replaced(r, c, true));
         standing.filter_map(|(_, c)| bound_of(&c.cut, log)).min()
     }
 
-    /// Cuts in force: not replaced, against a hub only with the root's signature, and said by a hub that was not itself
-    /// cut before it said so.
+    /// Cuts in force: not replaced, against a hub only with the root's signature, and said by a hub
+    /// that was not itself cut before it said so.
     fn live_cuts(&self) -> impl Iterator<Item = &CutHeld> {
         let said_in_time = |r: &Reference| {
-            self.role(&r.log.node) == Some(Role::Hub) && self.root_bound(&r.log).is_none_or(|(size, _)| r.seq < size)
+            self.role(&r.log.node) == Some(Role::Hub)
+                && self.root_bound(&r.log).is_none_or(|(size, _)| r.seq < size)
         };
-        let stands =
-            move |r: &Reference, c: &CutHeld| c.root_signed || (said_in_time(r) && !self.is_against_hub(&c.cut));
-        self.cuts.iter().filter(move |(r, c)| stands(r, c) && !self.is_replaced(r, c, false)).map(|(_, c)| c)
+        let stands = move |r: &Reference, c: &CutHeld| {
+            c.root_signed || (said_in_time(r) && !self.is_against_hub(&c.cut))
+        };
+        self.cuts
+            .iter()
+            .filter(move |(r, c)| stands(r, c) && !self.is_replaced(r, c, false))
+            .map(|(_, c)| c)
     }
 
     /// The last position that counts of a log by cuts alone: of concurrent cuts the smaller holds.
     pub fn cut_bound(&self, log: &LogId) -> Option<Bound> {
-        let (size, root) = self.live_cuts().filter_map(|c| bound_of(&c.cut, log)).min()?;
+        let (size, root) = self
+            .live_cuts()
+            .filter_map(|c| bound_of(&c.cut, log))
+            .min()?;
         Some(Bound { size, root })
     }
 
-    /// The position whose root the log's holder must know to answer [`Self::counts_to`]: by cuts, or, on a forked log,
-    /// by the hub's longest cosignature.
+    /// The position whose root the log's holder must know to answer [`Self::counts_to`]: by cuts,
+    /// or, on a forked log, by the hub's longest cosignature.
     pub fn bound(&self, log: &LogId) -> Option<Bound> {
         self.cut_bound(log).or_else(|| {
             self.forks.get(log)?;
             Some(match self.cosigned(log) {
-                Some(tip) => Bound { size: tip.size, root: Some(tip.root) },
-                None => Bound { size: 0, root: None },
+                Some(tip) => Bound {
+                    size: tip.size,
+                    root: Some(tip.root),
+                },
+                None => Bound {
+                    size: 0,
+                    root: None,
+                },
             })
         })
     }
 
-    /// How many entries count of the branch of a log that is held. Everything, where there is neither cut nor fork.
+    /// How many entries count of the branch of a log that is held. Everything, where there is
+    /// neither cut nor fork.
     pub fn counts_to(&self, log: &LogId, state: LogState) -> u64 {
-        let Some(bound) = self.bound(log) else { return u64::MAX };
+        let Some(bound) = self.bound(log) else {
+            return u64::MAX;
+        };
         let fork_at = self.forks.get(log).map(|f| f.at);
         if bound.size == 0 || bound.root.is_none() {
             return 0;
         }
         match state.root_at_bound {
             Some(root) if Some(root) == bound.root => bound.size,
-            // Held on another branch than the one that counts: the two agree up to the fork, if it is proven where.
+            // Held on another branch than the one that counts: the two agree up to the fork, if it
+            // is proven where.
             Some(_) => fork_at.map_or(0, |at| at.min(bound.size)),
             // Not held that far yet: a prefix of the right branch unless a fork is known.
             None => fork_at.map_or(bound.size, |at| at.min(bound.size)),
@@ -374,16 +443,30 @@ impl Control {
     pub fn verdict(&self, reference: &Reference, counts_to: u64) -> LogVerdict {
         // No hub admits what a hub said past its own cut: it could have prepared both.
         let of_hub = self.role(&reference.log.node) == Some(Role::Hub);
-        let admitted =
-            || !of_hub && self.admitted.iter().any(|(by, set)| set.contains(reference) && self.fact_counts(by));
-        if reference.seq < counts_to || admitted() { LogVerdict::Counts } else { LogVerdict::Quarantined }
+        let admitted = || {
+            !of_hub
+                && self
+                    .admitted
+                    .iter()
+                    .any(|(by, set)| set.contains(reference) && self.fact_counts(by))
+        };
+        if reference.seq < counts_to || admitted() {
+            LogVerdict::Counts
+        } else {
+            LogVerdict::Quarantined
+        }
     }
 
     /// Whether a control fact was said by a hub within what counts of its log.
     pub fn fact_counts(&self, reference: &Reference) -> bool {
         self.role(&reference.log.node) == Some(Role::Hub)
-            && self.standing.get(&reference.log).is_none_or(|to| reference.seq < *to)
-            && self.root_bound(&reference.log).is_none_or(|(size, _)| reference.seq < size)
+            && self
+                .standing
+                .get(&reference.log)
+                .is_none_or(|to| reference.seq < *to)
+            && self
+                .root_bound(&reference.log)
+                .is_none_or(|(size, _)| reference.seq < size)
     }
 
     /// The policy in force for somebody who had taken in `covered` of each control log.
@@ -394,7 +477,8 @@ impl Control {
             .max_by_key(|(r, p)| (p.revision, r.leaf))
     }
 
-    /// An officer's registrations in force for somebody who had taken in `covered` of each control log.
+    /// An officer's registrations in force for somebody who had taken in `covered` of each control
+    /// log.
     pub fn officer(&self, officer: &str, covered: impl Fn(&LogId) -> u64) -> Option<&OfficerEntry> {
         self.officers
             .get(officer)?
@@ -407,25 +491,55 @@ impl Control {
     /// When an officer who is revoked now was revoked, by the hub's clock, Unix milliseconds.
     pub fn revoked_ms(&self, officer: &str) -> Option<i64> {
         let newest = self.officer(officer, |_| u64::MAX)?;
-        self.revoked_ms.get(officer).copied().filter(|_| newest.revoked)
+        self.revoked_ms
+            .get(officer)
+            .copied()
+            .filter(|_| newest.revoked)
     }
 
-    /// The control entries by which what was said of records is judged: all policies, the registrations of these people,
-    /// and the cuts, admissions and closures that bear on these entries. A closure bears on its crossing's logs.
-    pub fn bearing(&self, people: &BTreeSet<String>, entries: &BTreeSet<Reference>) -> BTreeSet<Reference> {
+    /// The control entries by which what was said of records is judged: all policies, the
+    /// registrations of these people, and the cuts, admissions and closures that bear on these
+    /// entries. A closure bears on its crossing's logs.
+    pub fn bearing(
+        &self,
+        people: &BTreeSet<String>,
+        entries: &BTreeSet<Reference>,
+    ) -> BTreeSet<Reference> {
         let mut out: BTreeSet<Reference> = self.policies.keys().copied().collect();
-        out.extend(people.iter().filter_map(|p| self.officers.get(p)).flat_map(|all| all.keys().copied()));
-        let cuts = self.cuts.iter().filter(|(_, c)| entries.iter().any(|e| bound_of(&c.cut, &e.log).is_some()));
+        out.extend(
+            people
+                .iter()
+                .filter_map(|p| self.officers.get(p))
+                .flat_map(|all| all.keys().copied()),
+        );
+        let cuts = self
+            .cuts
+            .iter()
+            .filter(|(_, c)| entries.iter().any(|e| bound_of(&c.cut, &e.log).is_some()));
         out.extend(cuts.map(|(r, _)| *r));
-        out.extend(self.admitted.iter().filter(|(_, set)| !set.is_disjoint(entries)).map(|(r, _)| *r));
+        out.extend(
+            self.admitted
+                .iter()
+                .filter(|(_, set)| !set.is_disjoint(entries))
+                .map(|(r, _)| *r),
+        );
         let closed = |c: &Closure| entries.iter().any(|e| e.log.crossing == c.crossing);
-        out.extend(self.closures.iter().filter(|(_, c)| closed(c)).map(|(r, _)| *r));
+        out.extend(
+            self.closures
+                .iter()
+                .filter(|(_, c)| closed(c))
+                .map(|(r, _)| *r),
+        );
         out
     }
 
     /// All officers' newest registrations.
     pub fn officers(&self) -> impl Iterator<Item = &OfficerEntry> {
-        self.officers.values().filter_map(|all| all.iter().max_by_key(|(r, o)| (o.revision, r.leaf)).map(|(_, o)| o))
+        self.officers.values().filter_map(|all| {
+            all.iter()
+                .max_by_key(|(r, o)| (o.revision, r.leaf))
+                .map(|(_, o)| o)
+        })
     }
 }
 
@@ -435,7 +549,12 @@ fn bound_of(cut: &Cut, log: &LogId) -> Option<(u64, Option<Hash>)> {
         CutTarget::Node(node) => log.node == node,
         CutTarget::Log(l) => l == *log,
     };
-    covers.then(|| cut.heads.iter().find(|h| h.log == *log).map_or((0, None), |h| (h.size, Some(h.root))))
+    covers.then(|| {
+        cut.heads
+            .iter()
+            .find(|h| h.log == *log)
+            .map_or((0, None), |h| (h.size, Some(h.root)))
+    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 pub const EVENT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of an officer, department, device or source name at most.
 const NAME_BYTES_MAX: usize = 64;
-/// Dependencies, heads or references of an entry at most; what does not fit goes into a further entry.
+/// Dependencies, heads or references of an entry at most; what does not fit goes into a further
+/// entry.
 const LIST_MAX: usize = 256;
 
 /// An entry: who says it, when by their own clock, and what.
@@ -39,7 +40,8 @@ pub struct Common {
     pub wall_ms: i64,
     /// How far the author believes that clock may be off, in milliseconds.
     pub doubt_ms: u64,
-    /// When it happened, where that differs from when it was entered (a paper backlog), Unix milliseconds.
+    /// When it happened, where that differs from when it was entered (a paper backlog), Unix
+    /// milliseconds.
     pub happened_ms: Option<i64>,
     /// Where `happened_ms` comes from.
     pub happened_source: String,
@@ -130,7 +132,8 @@ pub struct Boot {
     pub previous: Vec<Head>,
 }
 
-/// Heads of control and hold logs that this node had taken in, those that moved since this log's last `Seen`.
+/// Heads of control and hold logs that this node had taken in, those that moved since this log's
+/// last `Seen`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Seen {
     /// Ascending by log.
@@ -179,7 +182,8 @@ pub enum CutTarget {
 pub struct Cut {
     /// For what.
     pub target: CutTarget,
-    /// The last (size, root) that counts for each named log, ascending; unnamed logs of a cut node count to 0.
+    /// The last (size, root) that counts for each named log, ascending; unnamed logs of a cut node
+    /// count to 0.
     pub heads: Vec<Head>,
     /// Earlier cuts that this one replaces.
     pub extends: Vec<Reference>,
@@ -232,7 +236,8 @@ pub struct ResyncReport {
 pub enum Reading {
     /// An entry of this version.
     Entry(Entry),
-    /// An entry of a later version: kept verbatim, counts for nothing until the software is renewed.
+    /// An entry of a later version: kept verbatim, counts for nothing until the software is
+    /// renewed.
     Later {
         /// The version it claims.
         version: u32,
@@ -265,10 +270,14 @@ impl Entry {
         }
     }
 
-    /// Reads an entry's bytes. Refuses any other encoding of the same entry, and anything beyond the format's bounds.
+    /// Reads an entry's bytes. Refuses any other encoding of the same entry, and anything beyond
+    /// the format's bounds.
     pub fn read(bytes: &[u8]) -> Result<Reading, LogError> {
         if bytes.len() > ENTRY_BYTES_MAX {
-            return Err(LogError::TooLarge { bytes: bytes.len(), max: ENTRY_BYTES_MAX });
+            return Err(LogError::TooLarge {
+                bytes: bytes.len(),
+                max: ENTRY_BYTES_MAX,
+            });
         }
         let version = leading_version(bytes)?;
         if version > 1 {
@@ -284,7 +293,10 @@ impl Entry {
             limit(what, text.len(), NAME_BYTES_MAX)?;
         }
         if e.happened_ms.is_none() && !e.happened_source.is_empty() {
-            return Err(LogError::malformed("entry", "happened_source without happened_ms"));
+            return Err(LogError::malformed(
+                "entry",
+                "happened_source without happened_ms",
+            ));
         }
         let common = Common {
             wall_ms: e.wall_ms,
@@ -296,11 +308,15 @@ impl Entry {
             device: e.device,
             device_seq: e.device_seq,
         };
-        Ok(Reading::Entry(Self { common, body: Body::read(e.kind, e.body)? }))
+        Ok(Reading::Entry(Self {
+            common,
+            body: Body::read(e.kind, e.body)?,
+        }))
     }
 }
 
-/// The version, read before anything else is parsed, so that a later layout is kept and not refused.
+/// The version, read before anything else is parsed, so that a later layout is kept and not
+/// refused.
 fn leading_version(bytes: &[u8]) -> Result<u32, LogError> {
     let missing = || LogError::malformed("entry", "it does not begin with a version");
     let (tag, rest) = bytes.split_first().ok_or_else(missing)?;
@@ -313,24 +329,42 @@ fn leading_version(bytes: &[u8]) -> Result<u32, LogError> {
         1..=0x7f => Ok(u32::from(*first)),
         _ => Ok(u32::MAX), // a multi-byte number: some later version, or a long spelling of 1 that version 1 refuses
     }
-    .and_then(|v| if v == u32::MAX { long_version(rest) } else { Ok(v) })
+    .and_then(|v| {
+        if v == u32::MAX {
+            long_version(rest)
+        } else {
+            Ok(v)
+        }
+    })
 }
 
 fn long_version(rest: &[u8]) -> Result<u32, LogError> {
-    let version = prost::encoding::decode_varint(&mut &rest[..]).map_err(|e| LogError::malformed("entry", e))?;
+    let version = prost::encoding::decode_varint(&mut &rest[..])
+        .map_err(|e| LogError::malformed("entry", e))?;
     match u32::try_from(version) {
         Ok(v) if v > 0x7f => Ok(v),
         _ => Err(LogError::NotCanonical { what: "entry" }),
     }
 }
 
-pub(crate) fn canonical<M: Message + Default>(what: &'static str, bytes: &[u8]) -> Result<M, LogError> {
+pub(crate) fn canonical<M: Message + Default>(
+    what: &'static str,
+    bytes: &[u8],
+) -> Result<M, LogError> {
     let message = M::decode(bytes).map_err(|e| LogError::malformed(what, e))?;
-    if message.encode_to_vec() == bytes { Ok(message) } else { Err(LogError::NotCanonical { what }) }
+    if message.encode_to_vec() == bytes {
+        Ok(message)
+    } else {
+        Err(LogError::NotCanonical { what })
+    }
 }
 
 fn limit(what: &'static str, found: usize, max: usize) -> Result<(), LogError> {
-    if found > max { Err(LogError::Limit { what, found, max }) } else { Ok(()) }
+    if found > max {
+        Err(LogError::Limit { what, found, max })
+    } else {
+        Ok(())
+    }
 }
 
 fn ascending<T: Ord>(what: &'static str, items: &[T]) -> Result<(), LogError> {
@@ -343,11 +377,19 @@ fn ascending<T: Ord>(what: &'static str, items: &[T]) -> Result<(), LogError> {
 }
 
 fn ref_out(r: &Reference) -> pb::Reference {
-    pb::Reference { log: r.log.to_bytes().to_vec(), seq: r.seq, leaf: r.leaf.0.to_vec() }
+    pb::Reference {
+        log: r.log.to_bytes().to_vec(),
+        seq: r.seq,
+        leaf: r.leaf.0.to_vec(),
+    }
 }
 
 pub(crate) fn ref_in(r: &pb::Reference) -> Result<Reference, LogError> {
-    Ok(Reference { log: LogId::from_slice(&r.log)?, seq: r.seq, leaf: Hash::from_slice(&r.leaf)? })
+    Ok(Reference {
+        log: LogId::from_slice(&r.log)?,
+        seq: r.seq,
+        leaf: Hash::from_slice(&r.leaf)?,
+    })
 }
 
 fn refs_in(what: &'static str, refs: &[pb::Reference]) -> Result<Vec<Reference>, LogError> {
@@ -358,22 +400,44 @@ fn refs_in(what: &'static str, refs: &[pb::Reference]) -> Result<Vec<Reference>,
 }
 
 fn heads_out(heads: &[Head]) -> Vec<pb::Head> {
-    heads.iter().map(|h| pb::Head { log: h.log.to_bytes().to_vec(), size: h.size, root: h.root.0.to_vec() }).collect()
+    heads
+        .iter()
+        .map(|h| pb::Head {
+            log: h.log.to_bytes().to_vec(),
+            size: h.size,
+            root: h.root.0.to_vec(),
+        })
+        .collect()
 }
 
 fn heads_in(heads: &[pb::Head]) -> Result<Vec<Head>, LogError> {
     limit("heads", heads.len(), LIST_MAX)?;
-    let read =
-        |h: &pb::Head| Ok(Head { log: LogId::from_slice(&h.log)?, size: h.size, root: Hash::from_slice(&h.root)? });
-    let heads = heads.iter().map(read).collect::<Result<Vec<_>, LogError>>()?;
+    let read = |h: &pb::Head| {
+        Ok(Head {
+            log: LogId::from_slice(&h.log)?,
+            size: h.size,
+            root: Hash::from_slice(&h.root)?,
+        })
+    };
+    let heads = heads
+        .iter()
+        .map(read)
+        .collect::<Result<Vec<_>, LogError>>()?;
     if !heads.windows(2).all(|w| w[0].log < w[1].log) {
-        return Err(LogError::malformed("heads", "not strictly ascending by log"));
+        return Err(LogError::malformed(
+            "heads",
+            "not strictly ascending by log",
+        ));
     }
     Ok(heads)
 }
 
 fn crossing_or_all(text: &str) -> Result<Option<Crossing>, LogError> {
-    if text == "*" { Ok(None) } else { text.parse().map(Some) }
+    if text == "*" {
+        Ok(None)
+    } else {
+        text.parse().map(Some)
+    }
 }
 
 impl Body {
@@ -404,10 +468,15 @@ impl Body {
                 events: c.events.clone(),
             }
             .encode_to_vec(),
-            Self::Boot(b) => {
-                pb::Boot { software: b.software.clone(), previous: heads_out(&b.previous) }.encode_to_vec()
+            Self::Boot(b) => pb::Boot {
+                software: b.software.clone(),
+                previous: heads_out(&b.previous),
             }
-            Self::Seen(s) => pb::Seen { heads: heads_out(&s.heads) }.encode_to_vec(),
+            .encode_to_vec(),
+            Self::Seen(s) => pb::Seen {
+                heads: heads_out(&s.heads),
+            }
+            .encode_to_vec(),
             Self::Enrolment(e) => e.to_pb().encode_to_vec(),
             Self::Officer(o) => pb::Officer {
                 officer: o.officer.clone(),
@@ -419,15 +488,23 @@ impl Body {
                 name: o.name.clone(),
             }
             .encode_to_vec(),
-            Self::Policy(p) => pb::Policy { revision: p.revision, text: p.text.clone() }.encode_to_vec(),
+            Self::Policy(p) => pb::Policy {
+                revision: p.revision,
+                text: p.text.clone(),
+            }
+            .encode_to_vec(),
             Self::Cut(c) => c.to_pb().encode_to_vec(),
-            Self::Admit(a) => {
-                pb::Admit { entries: a.entries.iter().map(ref_out).collect(), reason: a.reason.clone() }.encode_to_vec()
+            Self::Admit(a) => pb::Admit {
+                entries: a.entries.iter().map(ref_out).collect(),
+                reason: a.reason.clone(),
             }
-            Self::Closure(c) => {
-                pb::Closure { crossing: c.crossing.to_string(), closed_s: c.closed_s, reason: c.reason.clone() }
-                    .encode_to_vec()
+            .encode_to_vec(),
+            Self::Closure(c) => pb::Closure {
+                crossing: c.crossing.to_string(),
+                closed_s: c.closed_s,
+                reason: c.reason.clone(),
             }
+            .encode_to_vec(),
             Self::ResyncOrder(o) => pb::ResyncOrder {
                 id: o.id.clone(),
                 crossing: o.crossing.to_string(),
@@ -435,9 +512,11 @@ impl Body {
                 approved_by: o.approved_by.clone(),
             }
             .encode_to_vec(),
-            Self::ResyncReport(r) => {
-                pb::ResyncReport { order: Some(ref_out(&r.order)), text: r.text.clone() }.encode_to_vec()
+            Self::ResyncReport(r) => pb::ResyncReport {
+                order: Some(ref_out(&r.order)),
+                text: r.text.clone(),
             }
+            .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
         (self.kind(), bytes)
@@ -451,16 +530,28 @@ impl Body {
                 let b: pb::Boot = canonical("boot", &bytes)?;
                 limit("software", b.software.len(), NAME_BYTES_MAX)?;
                 let previous = heads_in(&b.previous)?;
-                if previous.windows(2).any(|w| (w[0].log.node, w[0].log.epoch) != (w[1].log.node, w[1].log.epoch)) {
+                if previous
+                    .windows(2)
+                    .any(|w| (w[0].log.node, w[0].log.epoch) != (w[1].log.node, w[1].log.epoch))
+                {
                     return Err(LogError::malformed("boot", "heads of more than one epoch"));
                 }
-                Self::Boot(Boot { software: b.software, previous })
+                Self::Boot(Boot {
+                    software: b.software,
+                    previous,
+                })
             }
             3 => {
                 let s: pb::Seen = canonical("seen", &bytes)?;
                 let heads = heads_in(&s.heads)?;
-                if heads.iter().any(|h| !matches!(h.log.lane, Lane::Control | Lane::Hold)) {
-                    return Err(LogError::malformed("seen", "names a log that is neither control nor hold"));
+                if heads
+                    .iter()
+                    .any(|h| !matches!(h.log.lane, Lane::Control | Lane::Hold))
+                {
+                    return Err(LogError::malformed(
+                        "seen",
+                        "names a log that is neither control nor hold",
+                    ));
                 }
                 Self::Seen(Seen { heads })
             }
@@ -483,16 +574,26 @@ impl Body {
             }
             6 => {
                 let p: pb::Policy = canonical("policy", &bytes)?;
-                Self::Policy(PolicyEntry { revision: p.revision, text: p.text })
+                Self::Policy(PolicyEntry {
+                    revision: p.revision,
+                    text: p.text,
+                })
             }
             7 => Self::Cut(Cut::from_pb(canonical("cut", &bytes)?)?),
             8 => {
                 let a: pb::Admit = canonical("admit", &bytes)?;
-                Self::Admit(Admit { entries: refs_in("admitted entries", &a.entries)?, reason: a.reason })
+                Self::Admit(Admit {
+                    entries: refs_in("admitted entries", &a.entries)?,
+                    reason: a.reason,
+                })
             }
             9 => {
                 let c: pb::Closure = canonical("closure", &bytes)?;
-                Self::Closure(Closure { crossing: c.crossing.parse()?, closed_s: c.closed_s, reason: c.reason })
+                Self::Closure(Closure {
+                    crossing: c.crossing.parse()?,
+                    closed_s: c.closed_s,
+                    reason: c.reason,
+                })
             }
             10 => {
                 let o: pb::ResyncOrder = canonical("resync order", &bytes)?;
@@ -506,8 +607,13 @@ impl Body {
             }
             11 => {
                 let r: pb::ResyncReport = canonical("resync report", &bytes)?;
-                let order = r.order.ok_or_else(|| LogError::malformed("resync report", "no order"))?;
-                Self::ResyncReport(ResyncReport { order: ref_in(&order)?, text: r.text })
+                let order = r
+                    .order
+                    .ok_or_else(|| LogError::malformed("resync report", "no order"))?;
+                Self::ResyncReport(ResyncReport {
+                    order: ref_in(&order)?,
+                    text: r.text,
+                })
             }
             _ => Self::Unknown { kind, bytes },
         })
@@ -523,19 +629,31 @@ impl Put {
             Value::Int(i) => Of::Int(*i),
             Value::Flag(b) => Of::Flag(*b),
         };
-        pb::Put { key: self.key.clone(), value: Some(pb::Value { of: Some(of) }) }
+        pb::Put {
+            key: self.key.clone(),
+            value: Some(pb::Value { of: Some(of) }),
+        }
     }
 
     fn read(p: pb::Put) -> Result<Self, LogError> {
         use pb::value::Of;
         if p.key.is_empty()
-            || !p.key.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"._".contains(&c))
+            || !p
+                .key
+                .bytes()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"._".contains(&c))
         {
-            return Err(LogError::malformed("key", format!("{:?}: keys are of a-z, 0-9, dot and underscore", p.key)));
+            return Err(LogError::malformed(
+                "key",
+                format!("{:?}: keys are of a-z, 0-9, dot and underscore", p.key),
+            ));
         }
         limit("key", p.key.len(), KEY_BYTES_MAX)?;
         if p.key.starts_with("ev.") {
-            return Err(LogError::malformed("key", "ev. belongs to events, whose keys are derived"));
+            return Err(LogError::malformed(
+                "key",
+                "ev. belongs to events, whose keys are derived",
+            ));
         }
         let value = match p.value.and_then(|v| v.of) {
             Some(Of::Null(true)) => Value::Null,
@@ -555,12 +673,23 @@ impl Change {
     fn read(bytes: &[u8]) -> Result<Self, LogError> {
         let c: pb::Change = canonical("change", bytes)?;
         limit("puts", c.puts.len() + c.events.len(), PUTS_MAX)?;
-        let record = if c.record.is_empty() { None } else { Some(RecordId::from_slice(&c.record)?) };
+        let record = if c.record.is_empty() {
+            None
+        } else {
+            Some(RecordId::from_slice(&c.record)?)
+        };
         let based_on = refs_in("dependencies", &c.based_on)?;
         if record.is_none() && !based_on.is_empty() {
-            return Err(LogError::malformed("change", "a record's first entry has no dependencies"));
+            return Err(LogError::malformed(
+                "change",
+                "a record's first entry has no dependencies",
+            ));
         }
-        let puts = c.puts.into_iter().map(Put::read).collect::<Result<Vec<_>, _>>()?;
+        let puts = c
+            .puts
+            .into_iter()
+            .map(Put::read)
+            .collect::<Result<Vec<_>, _>>()?;
         if !puts.windows(2).all(|w| w[0].key < w[1].key) {
             return Err(LogError::malformed("puts", "keys not strictly ascending"));
         }
@@ -570,7 +699,12 @@ impl Change {
         if puts.is_empty() && c.events.is_empty() {
             return Err(LogError::malformed("change", "it changes nothing"));
         }
-        Ok(Self { record, based_on, puts, events: c.events })
+        Ok(Self {
+            record,
+            based_on,
+            puts,
+            events: c.events,
+        })
     }
 }
 
@@ -594,7 +728,12 @@ impl Cut {
         let target = match (c.node.is_empty(), c.log.is_empty()) {
             (false, true) => CutTarget::Node(NodeId::from_slice(&c.node)?),
             (true, false) => CutTarget::Log(LogId::from_slice(&c.log)?),
-            _ => return Err(LogError::malformed("cut", "it names not exactly one of node and log")),
+            _ => {
+                return Err(LogError::malformed(
+                    "cut",
+                    "it names not exactly one of node and log",
+                ));
+            }
         };
         let heads = heads_in(&c.heads)?;
         let fits = |h: &Head| match target {
@@ -612,19 +751,32 @@ impl Cut {
                     .map_err(|_| LogError::malformed("cut", "root signature is not 64 bytes"))?,
             ),
         };
-        Ok(Self { target, heads, extends: refs_in("extended cuts", &c.extends)?, reason: c.reason, root_signature })
+        Ok(Self {
+            target,
+            heads,
+            extends: refs_in("extended cuts", &c.extends)?,
+            reason: c.reason,
+            root_signature,
+        })
     }
 
     /// The bytes that the commission's root signs for a cut against a hub.
     pub fn signed_bytes(&self) -> Vec<u8> {
         let mut bytes = b"wadi.cut/v1\n".to_vec();
-        Self { root_signature: None, ..self.clone() }.to_pb().encode(&mut bytes).expect("a Vec grows");
+        Self {
+            root_signature: None,
+            ..self.clone()
+        }
+        .to_pb()
+        .encode(&mut bytes)
+        .expect("a Vec grows");
         bytes
     }
 
     /// Whether the commission's root signed this cut.
     pub fn is_root_signed(&self, root: &RootKey) -> bool {
-        self.root_signature.is_some_and(|s| root.verify(&self.signed_bytes(), &s).is_ok())
+        self.root_signature
+            .is_some_and(|s| root.verify(&self.signed_bytes(), &s).is_ok())
     }
 }
 
@@ -641,19 +793,39 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     pub(crate) fn log(lane: Lane) -> LogId {
-        LogId { node: NodeId([3; 16]), epoch: Epoch([4; 8]), lane, crossing: "QAM".parse().unwrap() }
+        LogId {
+            node: NodeId([3; 16]),
+            epoch: Epoch([4; 8]),
+            lane,
+            crossing: "QAM".parse().unwrap(),
+        }
     }
 
     fn entry() -> Entry {
-        let reference = Reference { log: log(Lane::Passage), seq: 4, leaf: Hash([9; 32]) };
+        let reference = Reference {
+            log: log(Lane::Passage),
+            seq: 4,
+            leaf: Hash([9; 32]),
+        };
         Entry {
-            common: Common { wall_ms: -5, officer: "OF-0012".into(), department: "PORT".into(), ..Default::default() },
+            common: Common {
+                wall_ms: -5,
+                officer: "OF-0012".into(),
+                department: "PORT".into(),
+                ..Default::default()
+            },
             body: Body::Change(Change {
                 record: Some(RecordId([1; 32])),
                 based_on: vec![reference],
                 puts: vec![
-                    Put { key: "direction".into(), value: Value::Text("in".into()) },
-                    Put { key: "vehicle.plate".into(), value: Value::Null },
+                    Put {
+                        key: "direction".into(),
+                        value: Value::Text("in".into()),
+                    },
+                    Put {
+                        key: "vehicle.plate".into(),
+                        value: Value::Null,
+                    },
                 ],
                 events: vec![r#"{"type":"gate.in"}"#.into()],
             }),
@@ -670,32 +842,66 @@ pub(crate) mod tests {
     fn every_other_encoding_of_an_entry_is_refused() {
         let bytes = entry().encode().unwrap();
         let unknown_field = [&bytes[..], &[0x7a, 0x01, 0x00]].concat();
-        assert_eq!(Entry::read(&unknown_field), Err(LogError::NotCanonical { what: "entry" }));
+        assert_eq!(
+            Entry::read(&unknown_field),
+            Err(LogError::NotCanonical { what: "entry" })
+        );
         let written_twice = [&bytes[..], &[0x22, 0x00]].concat();
         assert!(Entry::read(&written_twice).is_err());
         let long_version = [&[0x08, 0x81, 0x00], &bytes[2..]].concat();
-        assert_eq!(Entry::read(&long_version), Err(LogError::NotCanonical { what: "entry" }));
+        assert_eq!(
+            Entry::read(&long_version),
+            Err(LogError::NotCanonical { what: "entry" })
+        );
     }
 
     #[test]
     fn later_versions_and_kinds_are_kept_verbatim() {
-        assert_eq!(Entry::read(&[0x08, 0x02, 0xff, 0xff]).unwrap(), Reading::Later { version: 2 });
-        let unknown = Entry { body: Body::Unknown { kind: 99, bytes: vec![1, 2, 3] }, ..entry() };
-        assert_eq!(Entry::read(&unknown.encode().unwrap()).unwrap(), Reading::Entry(unknown));
+        assert_eq!(
+            Entry::read(&[0x08, 0x02, 0xff, 0xff]).unwrap(),
+            Reading::Later { version: 2 }
+        );
+        let unknown = Entry {
+            body: Body::Unknown {
+                kind: 99,
+                bytes: vec![1, 2, 3],
+            },
+            ..entry()
+        };
+        assert_eq!(
+            Entry::read(&unknown.encode().unwrap()).unwrap(),
+            Reading::Entry(unknown)
+        );
     }
 
     #[test]
     fn bounds_are_told_by_name() {
         let mut big = entry();
-        let Body::Change(c) = &mut big.body else { unreachable!() };
-        c.puts = vec![Put { key: "k".repeat(65), value: Value::Int(1) }];
+        let Body::Change(c) = &mut big.body else {
+            unreachable!()
+        };
+        c.puts = vec![Put {
+            key: "k".repeat(65),
+            value: Value::Int(1),
+        }];
         assert_eq!(big.encode().unwrap_err().code(), "limit_exceeded");
-        let Body::Change(c) = &mut big.body else { unreachable!() };
-        c.puts = vec![Put { key: "ev.x".into(), value: Value::Int(1) }];
+        let Body::Change(c) = &mut big.body else {
+            unreachable!()
+        };
+        c.puts = vec![Put {
+            key: "ev.x".into(),
+            value: Value::Int(1),
+        }];
         assert_eq!(big.encode().unwrap_err().code(), "malformed");
-        let Body::Change(c) = &mut big.body else { unreachable!() };
-        c.puts =
-            (0..3).map(|i| Put { key: format!("k{i}"), value: Value::Text("x".repeat(VALUE_BYTES_MAX)) }).collect();
+        let Body::Change(c) = &mut big.body else {
+            unreachable!()
+        };
+        c.puts = (0..3)
+            .map(|i| Put {
+                key: format!("k{i}"),
+                value: Value::Text("x".repeat(VALUE_BYTES_MAX)),
+            })
+            .collect();
         assert_eq!(big.encode().unwrap_err().code(), "entry_too_large");
     }
 

@@ -1,11 +1,12 @@
-//! Evidence: everything said of one record in one file, which an outsider checks against the commission's root alone.
+//! Evidence: everything said of one record in one file, which an outsider checks against the
+//! commission's root alone.
 //!
 //! The format is specified in `docs/evidence.md`; whoever changes a line here changes it there.
 
 use crate::{
-    Body, Change, Checkpoint, Common, Cosignature, ENTRY_BYTES_MAX, Enrolment, Entry, ForkProof, Hash, LogId, LogKey,
-    NodeId, Reading, RecordId, Reference, Role, RootKey, SignedCheckpoint, leaf_hash, merkle::sha256,
-    note::witness_name, note_key_id, parse_note, proof,
+    Body, Change, Checkpoint, Common, Cosignature, ENTRY_BYTES_MAX, Enrolment, Entry, ForkProof,
+    Hash, LogId, LogKey, NodeId, Reading, RecordId, Reference, Role, RootKey, SignedCheckpoint,
+    leaf_hash, merkle::sha256, note::witness_name, note_key_id, parse_note, proof,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,10 @@ pub struct EvidenceError {
 }
 
 fn bad<T>(code: &'static str, why: impl ToString) -> Result<T, EvidenceError> {
-    Err(EvidenceError { code, why: why.to_string() })
+    Err(EvidenceError {
+        code,
+        why: why.to_string(),
+    })
 }
 
 /// Why an entry is in the file.
@@ -103,9 +107,14 @@ pub struct EvidenceWriter {
 }
 
 impl EvidenceWriter {
-    /// Begins a file: which record, its printed id, the maker and the maker's clock in Unix seconds.
+    /// Begins a file: which record, its printed id, the maker and the maker's clock in Unix
+    /// seconds.
     pub fn new(record: &RecordId, printed: &str, by: &NodeId, made_s: i64) -> Self {
-        let mut this = Self { text: String::new(), lines: 0, checkpoints: 0 };
+        let mut this = Self {
+            text: String::new(),
+            lines: 0,
+            checkpoints: 0,
+        };
         this.push(&HeaderLine {
             evidence: VERSION.into(),
             record: record.to_string(),
@@ -134,7 +143,9 @@ impl EvidenceWriter {
         author: &Enrolment,
         cosignatures: &[(Cosignature, [u8; 32])],
     ) -> usize {
-        self.push(&Line::Checkpoint(checkpoint.note(&author.log_key, cosignatures)));
+        self.push(&Line::Checkpoint(
+            checkpoint.note(&author.log_key, cosignatures),
+        ));
         self.checkpoints += 1;
         self.checkpoints - 1
     }
@@ -155,7 +166,13 @@ impl EvidenceWriter {
             role,
             counts,
             bytes: STANDARD.encode(bytes),
-            proofs: proofs.iter().map(|(n, p)| ProofLine { checkpoint: *n, path: path(p) }).collect(),
+            proofs: proofs
+                .iter()
+                .map(|(n, p)| ProofLine {
+                    checkpoint: *n,
+                    path: path(p),
+                })
+                .collect(),
         }));
     }
 
@@ -168,7 +185,12 @@ impl EvidenceWriter {
     pub fn seal(mut self, key: &LogKey) -> String {
         let sha256 = sha256(&[self.text.as_bytes()]).to_string();
         let signature = STANDARD.encode(key.sign_bytes(&sealed_text(&sha256)));
-        let seal = SealLine { by: key.node().to_string(), lines: self.lines, sha256, signature };
+        let seal = SealLine {
+            by: key.node().to_string(),
+            lines: self.lines,
+            sha256,
+            signature,
+        };
         self.push(&Line::Seal(seal));
         self.text
     }
@@ -189,7 +211,8 @@ pub struct Statement {
     pub counts: bool,
     /// The hub time that its author had heard of, Unix seconds.
     pub not_before_s: Option<i64>,
-    /// The first hub time by which a hub of the file held it, Unix seconds; none where no hub vouches for it.
+    /// The first hub time by which a hub of the file held it, Unix seconds; none where no hub
+    /// vouches for it.
     pub not_after_s: Option<u64>,
 }
 
@@ -217,15 +240,25 @@ struct Proven {
     hub_cosigned_s: Option<u64>,
 }
 
-/// Checks a file against the commission's root, in the order of `docs/evidence.md`; the first check that fails ends it.
+/// Checks a file against the commission's root, in the order of `docs/evidence.md`; the first check
+/// that fails ends it.
 pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, EvidenceError> {
     let (header, lines, before_seal) = parse(bytes)?;
-    let Some((Line::Seal(seal), lines)) = lines.split_last() else { return bad("cut", "the last line is no seal") };
+    let Some((Line::Seal(seal), lines)) = lines.split_last() else {
+        return bad("cut", "the last line is no seal");
+    };
     if lines.iter().any(|l| matches!(l, Line::Seal(_))) {
         return bad("cut", "a seal stands before the last line");
     }
     if seal.lines != lines.len() + 1 {
-        return bad("changed", format!("{} lines are sealed, {} are there", seal.lines, lines.len() + 1));
+        return bad(
+            "changed",
+            format!(
+                "{} lines are sealed, {} are there",
+                seal.lines,
+                lines.len() + 1
+            ),
+        );
     }
     if seal.sha256 != sha256(&[before_seal]).to_string() {
         return bad("changed", "the bytes are not those that were sealed");
@@ -244,17 +277,30 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             continue;
         }
         let (common, change) = match Entry::read(bytes) {
-            Ok(Reading::Entry(Entry { common, body: Body::Change(change) })) => (common, change),
+            Ok(Reading::Entry(Entry {
+                common,
+                body: Body::Change(change),
+            })) => (common, change),
             _ => return bad("other_record", format!("{reference} is no change")),
         };
         firsts += usize::from(change.record.is_none());
-        if change.record.unwrap_or_else(|| RecordId::of_first(reference)) != record {
-            return bad("other_record", format!("{reference} speaks of another record"));
+        if change
+            .record
+            .unwrap_or_else(|| RecordId::of_first(reference))
+            != record
+        {
+            return bad(
+                "other_record",
+                format!("{reference} speaks of another record"),
+            );
         }
         let by = line.proofs.iter().map(|p| &checkpoints[p.checkpoint]);
         let not_after_s = by.filter_map(|p| p.hub_cosigned_s).min();
-        // Nobody has heard of a time after the one at which a hub had the entry: an author that names one lies, or was lied to.
-        let may_be = |named_s: &i64| not_after_s.is_none_or(|end_s| u64::try_from(*named_s).is_ok_and(|s| s <= end_s));
+        // Nobody has heard of a time after the one at which a hub had the entry: an author that
+        // names one lies, or was lied to.
+        let may_be = |named_s: &i64| {
+            not_after_s.is_none_or(|end_s| u64::try_from(*named_s).is_ok_and(|s| s <= end_s))
+        };
         statements.push(Statement {
             reference: *reference,
             node: members[&reference.log.node].name.clone(),
@@ -276,27 +322,56 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
     }
     let there: BTreeSet<Reference> = statements.iter().map(|s| s.reference).collect();
     for statement in &statements {
-        if let Some(missing) = statement.change.based_on.iter().find(|r| !there.contains(r)) {
-            return bad("incomplete", format!("{} builds on {missing}, which is not there", statement.reference));
+        if let Some(missing) = statement
+            .change
+            .based_on
+            .iter()
+            .find(|r| !there.contains(r))
+        {
+            return bad(
+                "incomplete",
+                format!(
+                    "{} builds on {missing}, which is not there",
+                    statement.reference
+                ),
+            );
         }
     }
-    let control = entries.iter().filter(|(l, ..)| l.role == EvidenceRole::Control).count();
+    let control = entries
+        .iter()
+        .filter(|(l, ..)| l.role == EvidenceRole::Control)
+        .count();
     let forks = lines.iter().filter(|l| matches!(l, Line::Fork(_))).count();
-    let HeaderLine { printed, made_s, .. } = header;
-    Ok(Evidence { record, printed, made_by: maker, made_s, statements, control, forks })
+    let HeaderLine {
+        printed, made_s, ..
+    } = header;
+    Ok(Evidence {
+        record,
+        printed,
+        made_by: maker,
+        made_s,
+        statements,
+        control,
+        forks,
+    })
 }
 
 /// Lines, the header apart, and the bytes before the seal's line.
 fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> {
     if bytes.len() > EVIDENCE_BYTES_MAX {
-        return bad("malformed", format!("{} bytes; the limit is {EVIDENCE_BYTES_MAX}", bytes.len()));
+        return bad(
+            "malformed",
+            format!("{} bytes; the limit is {EVIDENCE_BYTES_MAX}", bytes.len()),
+        );
     }
     let text = std::str::from_utf8(bytes).or_else(|e| bad("malformed", e))?;
     // JSON writes it as an escape; as it stands it could only be another line end.
     if text.contains('\r') {
         return bad("malformed", "a carriage return");
     }
-    let Some(body) = text.strip_suffix('\n') else { return bad("malformed", "no final line feed") };
+    let Some(body) = text.strip_suffix('\n') else {
+        return bad("malformed", "no final line feed");
+    };
     let mut lines = body.split('\n');
     let first = lines.next().unwrap_or_default();
     let mut out = Vec::new();
@@ -304,9 +379,12 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
         if n >= LINES_MAX {
             return bad("malformed", format!("more than {LINES_MAX} lines"));
         }
-        let parsed: Line = serde_json::from_str(line).or_else(|e| bad("malformed", format!("line {}: {e}", n + 2)))?;
+        let parsed: Line = serde_json::from_str(line)
+            .or_else(|e| bad("malformed", format!("line {}: {e}", n + 2)))?;
         if let Line::Fork(fork) = &parsed {
-            STANDARD.decode(fork).or_else(|e| bad("malformed", format!("line {}: {e}", n + 2)))?;
+            STANDARD
+                .decode(fork)
+                .or_else(|e| bad("malformed", format!("line {}: {e}", n + 2)))?;
         }
         out.push(parsed);
     }
@@ -315,7 +393,10 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
     }
     let header: HeaderLine = serde_json::from_str(first).or_else(|e| bad("not_evidence", e))?;
     if header.evidence != VERSION {
-        return bad("not_evidence", format!("{:?} is not {VERSION}", header.evidence));
+        return bad(
+            "not_evidence",
+            format!("{:?} is not {VERSION}", header.evidence),
+        );
     }
     let seal_at = body.rfind('\n').map_or(0, |at| at + 1);
     Ok((header, out, &bytes[..seal_at]))
@@ -324,10 +405,14 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
 fn members(lines: &[Line], root: &RootKey) -> Result<BTreeMap<NodeId, Enrolment>, EvidenceError> {
     let mut out = BTreeMap::new();
     for line in lines {
-        let Line::Enrolment(text) = line else { continue };
+        let Line::Enrolment(text) = line else {
+            continue;
+        };
         let bytes = STANDARD.decode(text).or_else(|e| bad("bad_enrolment", e))?;
         let enrolment = Enrolment::from_bytes(&bytes).or_else(|e| bad("bad_enrolment", e))?;
-        enrolment.verify(root).or_else(|e| bad("bad_enrolment", format!("{}: {e}", enrolment.name)))?;
+        enrolment
+            .verify(root)
+            .or_else(|e| bad("bad_enrolment", format!("{}: {e}", enrolment.name)))?;
         if let Some(old) = out.insert(enrolment.node(), enrolment) {
             return bad("bad_enrolment", format!("{} is enrolled twice", old.name));
         }
@@ -335,12 +420,22 @@ fn members(lines: &[Line], root: &RootKey) -> Result<BTreeMap<NodeId, Enrolment>
     Ok(out)
 }
 
-fn checkpoints(lines: &[Line], members: &BTreeMap<NodeId, Enrolment>) -> Result<Vec<Proven>, EvidenceError> {
-    let notes = lines.iter().filter_map(|l| if let Line::Checkpoint(note) = l { Some(note) } else { None });
+fn checkpoints(
+    lines: &[Line],
+    members: &BTreeMap<NodeId, Enrolment>,
+) -> Result<Vec<Proven>, EvidenceError> {
+    let notes = lines.iter().filter_map(|l| {
+        if let Line::Checkpoint(note) = l {
+            Some(note)
+        } else {
+            None
+        }
+    });
     notes
         .enumerate()
         .map(|(n, note)| {
-            checkpoint(note, members).or_else(|why| bad("bad_checkpoint", format!("checkpoint {n}: {why}")))
+            checkpoint(note, members)
+                .or_else(|why| bad("bad_checkpoint", format!("checkpoint {n}: {why}")))
         })
         .collect()
 }
@@ -351,35 +446,58 @@ fn checkpoint(note: &str, members: &BTreeMap<NodeId, Enrolment>) -> Result<Prove
     let checkpoint = Checkpoint::from_body(body).map_err(text)?;
     let origin = checkpoint.log.origin();
     let ((name, first), cosigned) = lines.split_first().ok_or("no signature")?;
-    let author = members.get(&checkpoint.log.node).ok_or("its author's enrolment is missing")?;
+    let author = members
+        .get(&checkpoint.log.node)
+        .ok_or("its author's enrolment is missing")?;
     let id = note_key_id(&origin, 0x01, &author.log_key);
-    let signature = first.strip_prefix(&id[..]).and_then(|s| s.try_into().ok()).filter(|_| *name == origin);
-    let signed = SignedCheckpoint { checkpoint, signature: signature.ok_or("the first line is not its author's")? };
+    let signature = first
+        .strip_prefix(&id[..])
+        .and_then(|s| s.try_into().ok())
+        .filter(|_| *name == origin);
+    let signed = SignedCheckpoint {
+        checkpoint,
+        signature: signature.ok_or("the first line is not its author's")?,
+    };
     signed.verify(&author.log_key).map_err(text)?;
     let mut hub_cosigned_s = None;
     for (name, bytes) in cosigned {
-        let witness = members.values().find(|m| witness_name(&m.node()) == *name).ok_or("a witness is not enrolled")?;
+        let witness = members
+            .values()
+            .find(|m| witness_name(&m.node()) == *name)
+            .ok_or("a witness is not enrolled")?;
         let id = note_key_id(name, 0x04, &witness.log_key);
-        let rest: &[u8; 72] =
-            bytes.strip_prefix(&id[..]).and_then(|r| r.try_into().ok()).ok_or("a cosignature's form")?;
-        let cosignature = Cosignature::from_slice(&[&witness.node().0[..], rest].concat()).map_err(text)?;
-        cosignature.verify(&signed.checkpoint, &witness.log_key).map_err(text)?;
+        let rest: &[u8; 72] = bytes
+            .strip_prefix(&id[..])
+            .and_then(|r| r.try_into().ok())
+            .ok_or("a cosignature's form")?;
+        let cosignature =
+            Cosignature::from_slice(&[&witness.node().0[..], rest].concat()).map_err(text)?;
+        cosignature
+            .verify(&signed.checkpoint, &witness.log_key)
+            .map_err(text)?;
         if witness.role == Role::Hub {
-            let earliest = hub_cosigned_s.map_or(cosignature.time_s, |t: u64| t.min(cosignature.time_s));
+            let earliest =
+                hub_cosigned_s.map_or(cosignature.time_s, |t: u64| t.min(cosignature.time_s));
             hub_cosigned_s = Some(earliest);
         }
     }
-    Ok(Proven { signed, hub_cosigned_s })
+    Ok(Proven {
+        signed,
+        hub_cosigned_s,
+    })
 }
 
 type EntryOf<'a> = (&'a EntryLine, Reference, Vec<u8>);
 
-fn entries<'a>(lines: &'a [Line], checkpoints: &[Proven]) -> Result<Vec<EntryOf<'a>>, EvidenceError> {
+fn entries<'a>(
+    lines: &'a [Line],
+    checkpoints: &[Proven],
+) -> Result<Vec<EntryOf<'a>>, EvidenceError> {
     let (mut out, mut there) = (Vec::new(), BTreeSet::new());
     for line in lines {
         let Line::Entry(line) = line else { continue };
-        let (reference, bytes) =
-            entry(line, checkpoints).or_else(|why| bad("bad_proof", format!("{}@{}: {why}", line.log, line.seq)))?;
+        let (reference, bytes) = entry(line, checkpoints)
+            .or_else(|why| bad("bad_proof", format!("{}@{}: {why}", line.log, line.seq)))?;
         if !there.insert(reference) {
             return bad("bad_proof", format!("{reference} stands there twice"));
         }
@@ -392,25 +510,47 @@ fn entry(line: &EntryLine, checkpoints: &[Proven]) -> Result<(Reference, Vec<u8>
     let log = LogId::from_origin(&line.log).map_err(|e| e.to_string())?;
     let bytes = STANDARD.decode(&line.bytes).map_err(|e| e.to_string())?;
     if bytes.len() > ENTRY_BYTES_MAX {
-        return Err(format!("{} bytes; the limit is {ENTRY_BYTES_MAX}", bytes.len()));
+        return Err(format!(
+            "{} bytes; the limit is {ENTRY_BYTES_MAX}",
+            bytes.len()
+        ));
     }
     let leaf = leaf_hash(&bytes);
     if line.proofs.is_empty() {
         return Err("no proof".into());
     }
     for p in &line.proofs {
-        let head = &checkpoints.get(p.checkpoint).ok_or("its checkpoint is missing")?.signed.checkpoint;
+        let head = &checkpoints
+            .get(p.checkpoint)
+            .ok_or("its checkpoint is missing")?
+            .signed
+            .checkpoint;
         if head.log != log {
             return Err("its checkpoint is another log's".into());
         }
-        let path = p.path.iter().map(|h| STANDARD.decode(h).ok().and_then(|h| Hash::from_slice(&h).ok()));
-        let path: Vec<Hash> = path.collect::<Option<_>>().ok_or("a hash of its path does not read")?;
-        let root = proof::root_from_inclusion(leaf, line.seq, head.size, &path).map_err(|e| e.to_string())?;
+        let path = p.path.iter().map(|h| {
+            STANDARD
+                .decode(h)
+                .ok()
+                .and_then(|h| Hash::from_slice(&h).ok())
+        });
+        let path: Vec<Hash> = path
+            .collect::<Option<_>>()
+            .ok_or("a hash of its path does not read")?;
+        let root = proof::root_from_inclusion(leaf, line.seq, head.size, &path)
+            .map_err(|e| e.to_string())?;
         if root != head.root {
             return Err("its path does not lead to the root that was signed".into());
         }
     }
-    Ok((Reference { log, seq: line.seq, leaf }, bytes))
+    Ok((
+        Reference {
+            log,
+            seq: line.seq,
+            leaf,
+        },
+        bytes,
+    ))
 }
 
 /// The maker's name.
@@ -419,11 +559,28 @@ fn check_seal(
     header: &HeaderLine,
     members: &BTreeMap<NodeId, Enrolment>,
 ) -> Result<String, EvidenceError> {
-    let maker = seal.by.parse().ok().filter(|_| seal.by == header.by).and_then(|n: NodeId| members.get(&n));
-    let Some(maker) = maker else { return bad("bad_seal", "the maker is not enrolled, or not the header's") };
-    let signature = STANDARD.decode(&seal.signature).ok().and_then(|s| s.try_into().ok());
-    let Some(signature) = signature else { return bad("bad_seal", "the signature does not read") };
-    crate::note::verify(&maker.log_key, &sealed_text(&seal.sha256), &signature, "seal")
-        .or_else(|e| bad("bad_seal", e))?;
+    let maker = seal
+        .by
+        .parse()
+        .ok()
+        .filter(|_| seal.by == header.by)
+        .and_then(|n: NodeId| members.get(&n));
+    let Some(maker) = maker else {
+        return bad("bad_seal", "the maker is not enrolled, or not the header's");
+    };
+    let signature = STANDARD
+        .decode(&seal.signature)
+        .ok()
+        .and_then(|s| s.try_into().ok());
+    let Some(signature) = signature else {
+        return bad("bad_seal", "the signature does not read");
+    };
+    crate::note::verify(
+        &maker.log_key,
+        &sealed_text(&seal.sha256),
+        &signature,
+        "seal",
+    )
+    .or_else(|e| bad("bad_seal", e))?;
     Ok(maker.name.clone())
 }

@@ -42,7 +42,10 @@ impl ForkProof {
             return Err(LogError::malformed("fork proof", "two different logs"));
         }
         if a.leaf >= b.leaf {
-            return Err(LogError::malformed("fork proof", "the branches do not differ, or stand in the wrong order"));
+            return Err(LogError::malformed(
+                "fork proof",
+                "the branches do not differ, or stand in the wrong order",
+            ));
         }
         for branch in [a, b] {
             let head = &branch.checkpoint.checkpoint;
@@ -52,15 +55,20 @@ impl ForkProof {
             }
             branch.checkpoint.verify(&author.log_key)?;
         }
-        // The siblings on the left of an audit path are the perfect subtrees of everything before the leaf, whatever the
-        // tree's size: equal ones prove that this is the first position at which the branches differ.
+        // The siblings on the left of an audit path are the perfect subtrees of everything before
+        // the leaf, whatever the tree's size: equal ones prove that this is the first position at
+        // which the branches differ.
         if self.before(a) != self.before(b) {
-            return Err(LogError::malformed("fork proof", "the branches differ before that position"));
+            return Err(LogError::malformed(
+                "fork proof",
+                "the branches differ before that position",
+            ));
         }
         Ok(())
     }
-    /// Takes over what another proof of the same fork shows further of its branches; whether there was anything. Both were
-    /// verified for themselves: that all four trees agree before the fork is left to be checked.
+    /// Takes over what another proof of the same fork shows further of its branches; whether there
+    /// was anything. Both were verified for themselves: that all four trees agree before the fork
+    /// is left to be checked.
     pub(crate) fn take_longer(&mut self, new: &ForkProof) -> bool {
         if new.at != self.at || self.before(&self.one) != new.before(&new.one) {
             return false;
@@ -75,7 +83,8 @@ impl ForkProof {
         }
         any
     }
-    /// What both branches agree on: everything before the fork, with its root; nothing where they differ from the start.
+    /// What both branches agree on: everything before the fork, with its root; nothing where they
+    /// differ from the start.
     pub fn agreed(&self) -> Option<(u64, Hash)> {
         // From the leaf upward the left siblings grow: the last one is the leftmost.
         let left: Vec<Hash> = self.before(&self.one).into_iter().rev().collect();
@@ -83,7 +92,12 @@ impl ForkProof {
     }
     fn before(&self, branch: &Branch) -> Vec<Hash> {
         let ranges = proof::inclusion_ranges(self.at, branch.checkpoint.checkpoint.size);
-        ranges.iter().zip(&branch.path).filter(|((_, end), _)| *end <= self.at).map(|(_, h)| *h).collect()
+        ranges
+            .iter()
+            .zip(&branch.path)
+            .filter(|((_, end), _)| *end <= self.at)
+            .map(|(_, h)| *h)
+            .collect()
     }
     /// The encoded proof.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -92,7 +106,12 @@ impl ForkProof {
             leaf: b.leaf.0.to_vec(),
             path: b.path.iter().map(|h| h.0.to_vec()).collect(),
         };
-        pb::ForkProof { at: self.at, one: Some(branch(&self.one)), other: Some(branch(&self.other)) }.encode_to_vec()
+        pb::ForkProof {
+            at: self.at,
+            one: Some(branch(&self.one)),
+            other: Some(branch(&self.other)),
+        }
+        .encode_to_vec()
     }
     /// Reads an encoded proof; nothing is verified.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LogError> {
@@ -103,9 +122,17 @@ impl ForkProof {
             Ok::<_, LogError>(Branch {
                 checkpoint: SignedCheckpoint::from_pb(b.checkpoint.ok_or_else(missing)?)?,
                 leaf: Hash::from_slice(&b.leaf)?,
-                path: b.path.iter().map(|h| Hash::from_slice(h)).collect::<Result<_, _>>()?,
+                path: b
+                    .path
+                    .iter()
+                    .map(|h| Hash::from_slice(h))
+                    .collect::<Result<_, _>>()?,
             })
         };
-        Ok(Self { at: p.at, one: branch(p.one)?, other: branch(p.other)? })
+        Ok(Self {
+            at: p.at,
+            one: branch(p.one)?,
+            other: branch(p.other)?,
+        })
     }
 }

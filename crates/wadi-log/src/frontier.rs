@@ -16,7 +16,8 @@ pub struct Tip {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Frontier(pub BTreeMap<LogId, Tip>);
 
-/// A frontier as it travels: open logs one by one, the closed logs of each node folded into one digest.
+/// A frontier as it travels: open logs one by one, the closed logs of each node folded into one
+/// digest.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Folded {
     /// Logs that may still grow.
@@ -48,13 +49,24 @@ pub enum Difference {
 impl Frontier {
     /// The part of it that lies within both scopes.
     pub fn within(&self, a: &Scope, b: &Scope) -> Self {
-        Self(self.0.iter().filter(|(l, _)| a.takes_log(l) && b.takes_log(l)).map(|(l, t)| (*l, *t)).collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(l, _)| a.takes_log(l) && b.takes_log(l))
+                .map(|(l, t)| (*l, *t))
+                .collect(),
+        )
     }
 
-    /// SHA-256 over log, size and root of all logs in ascending order. Empty logs do not count: holding nothing of a
-    /// log and not knowing it are the same.
+    /// SHA-256 over log, size and root of all logs in ascending order. Empty logs do not count:
+    /// holding nothing of a log and not knowing it are the same.
     pub fn digest(&self) -> Hash {
-        let parts: Vec<[u8; 68]> = self.0.iter().filter(|(_, t)| t.size > 0).map(|(l, t)| row(l, t)).collect();
+        let parts: Vec<[u8; 68]> = self
+            .0
+            .iter()
+            .filter(|(_, t)| t.size > 0)
+            .map(|(l, t)| row(l, t))
+            .collect();
         sha256(&parts.iter().map(|p| &p[..]).collect::<Vec<_>>())
     }
 
@@ -69,7 +81,10 @@ impl Frontier {
                 out.open.insert(*log, *tip);
             }
         }
-        out.closed = per_node.into_iter().map(|(n, f)| (n, (f.0.len() as u64, f.digest()))).collect();
+        out.closed = per_node
+            .into_iter()
+            .map(|(n, f)| (n, (f.0.len() as u64, f.digest())))
+            .collect();
         out
     }
 }
@@ -82,14 +97,17 @@ fn row(log: &LogId, tip: &Tip) -> [u8; 68] {
     out
 }
 
-/// Compares what I hold with what a peer says it holds: the differing logs, and the nodes whose closed logs have to
-/// be named one by one because the digests over them differ.
+/// Compares what I hold with what a peer says it holds: the differing logs, and the nodes whose
+/// closed logs have to be named one by one because the digests over them differ.
 pub fn compare(
     mine: &Frontier,
     my_closed: &BTreeSet<LogId>,
     theirs: &Folded,
 ) -> (BTreeMap<LogId, Difference>, BTreeSet<NodeId>) {
-    let empty = Tip { size: 0, root: sha256(&[]) };
+    let empty = Tip {
+        size: 0,
+        root: sha256(&[]),
+    };
     let mut differences = BTreeMap::new();
     let my_folded = mine.fold(my_closed);
     let unfold: BTreeSet<NodeId> = my_folded
@@ -97,13 +115,19 @@ pub fn compare(
         .iter()
         .filter(|(n, d)| theirs.closed.get(n) != Some(d))
         .map(|(n, _)| *n)
-        .chain(theirs.closed.iter().filter(|(n, d)| my_folded.closed.get(n) != Some(d)).map(|(n, _)| *n))
+        .chain(
+            theirs
+                .closed
+                .iter()
+                .filter(|(n, d)| my_folded.closed.get(n) != Some(d))
+                .map(|(n, _)| *n),
+        )
         .collect();
     let logs: BTreeSet<&LogId> = my_folded.open.keys().chain(theirs.open.keys()).collect();
     for log in logs {
         let my_tip = mine.0.get(log).copied().unwrap_or(empty);
-        // A log that is open here and not named there may be closed there: unfolding its node will tell. Where the
-        // closed logs of its node agree, it is unknown there.
+        // A log that is open here and not named there may be closed there: unfolding its node will
+        // tell. Where the closed logs of its node agree, it is unknown there.
         let their_tip = match theirs.open.get(log) {
             Some(tip) => *tip,
             None if unfold.contains(&log.node) && theirs.closed.contains_key(&log.node) => continue,
@@ -112,7 +136,9 @@ pub fn compare(
         let difference = match my_tip.size.cmp(&their_tip.size) {
             std::cmp::Ordering::Greater => Difference::Ahead { theirs: their_tip },
             std::cmp::Ordering::Less => Difference::Behind { theirs: their_tip },
-            std::cmp::Ordering::Equal if my_tip.root != their_tip.root => Difference::Forked { theirs: their_tip },
+            std::cmp::Ordering::Equal if my_tip.root != their_tip.root => {
+                Difference::Forked { theirs: their_tip }
+            }
             std::cmp::Ordering::Equal => continue,
         };
         differences.insert(*log, difference);
@@ -134,7 +160,10 @@ mod tests {
         }
     }
     fn tip(size: u64) -> Tip {
-        Tip { size, root: Hash([size as u8; 32]) }
+        Tip {
+            size,
+            root: Hash([size as u8; 32]),
+        }
     }
 
     #[test]
@@ -148,21 +177,35 @@ mod tests {
 
     #[test]
     fn folding_closed_logs_hides_no_difference() {
-        // Node 1 has two closed epochs and an open one; the peer lacks one closed epoch, and the open one.
+        // Node 1 has two closed epochs and an open one; the peer lacks one closed epoch, and the
+        // open one.
         let closed = BTreeSet::from([log(1, 1), log(1, 2)]);
-        let mine = Frontier([(log(1, 1), tip(4)), (log(1, 2), tip(9)), (log(1, 3), tip(2))].into());
+        let mine = Frontier(
+            [
+                (log(1, 1), tip(4)),
+                (log(1, 2), tip(9)),
+                (log(1, 3), tip(2)),
+            ]
+            .into(),
+        );
         let theirs = Frontier([(log(1, 1), tip(4))].into());
         let folded = theirs.fold(&closed);
         let (differences, unfold) = compare(&mine, &closed, &folded);
         assert_eq!(unfold, BTreeSet::from([NodeId([1; 16])]));
-        assert!(differences.is_empty(), "the open log waits for the unfolding");
-        let (differences, unfold) = compare(&mine, &BTreeSet::new(), &theirs.fold(&BTreeSet::new()));
+        assert!(
+            differences.is_empty(),
+            "the open log waits for the unfolding"
+        );
+        let (differences, unfold) =
+            compare(&mine, &BTreeSet::new(), &theirs.fold(&BTreeSet::new()));
         assert!(unfold.is_empty());
         assert_eq!(differences.len(), 2);
         // With the closed epochs equal, an open log that is not named is one they lack.
         let theirs = Frontier([(log(1, 1), tip(4)), (log(1, 2), tip(9))].into());
         let (differences, unfold) = compare(&mine, &closed, &theirs.fold(&closed));
         assert!(unfold.is_empty());
-        assert!(matches!(differences[&log(1, 3)], Difference::Ahead { theirs } if theirs.size == 0));
+        assert!(
+            matches!(differences[&log(1, 3)], Difference::Ahead { theirs } if theirs.size == 0)
+        );
     }
 }

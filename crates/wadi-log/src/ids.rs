@@ -10,7 +10,10 @@ pub struct Hash(pub [u8; 32]);
 impl Hash {
     /// Reads 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
-        bytes.try_into().map(Self).map_err(|_| LogError::malformed("hash", format!("{} bytes, not 32", bytes.len())))
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| LogError::malformed("hash", format!("{} bytes, not 32", bytes.len())))
     }
     /// The first `n` bytes in lower-case hexadecimal, for people.
     pub fn short(&self) -> String {
@@ -33,12 +36,16 @@ pub fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 
-/// Bytes out of hexadecimal of either case; nothing where there is an odd digit or any other character.
+/// Bytes out of hexadecimal of either case; nothing where there is an odd digit or any other
+/// character.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
+    data_encoding::HEXLOWER_PERMISSIVE
+        .decode(text.as_bytes())
+        .ok()
 }
 
-/// A node: the first 16 bytes of the SHA-256 of its log key, so that a name can never stand for two keys.
+/// A node: the first 16 bytes of the SHA-256 of its log key, so that a name can never stand for two
+/// keys.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub [u8; 16]);
 
@@ -50,7 +57,10 @@ impl NodeId {
     }
     /// Reads 16 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
-        bytes.try_into().map(Self).map_err(|_| LogError::malformed("node", format!("{} bytes, not 16", bytes.len())))
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| LogError::malformed("node", format!("{} bytes, not 16", bytes.len())))
     }
 }
 impl fmt::Display for NodeId {
@@ -66,7 +76,9 @@ impl fmt::Debug for NodeId {
 impl FromStr for NodeId {
     type Err = LogError;
     fn from_str(text: &str) -> Result<Self, LogError> {
-        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|e| LogError::malformed("node", e))?;
+        let bytes = data_encoding::HEXLOWER
+            .decode(text.as_bytes())
+            .map_err(|e| LogError::malformed("node", e))?;
         Self::from_slice(&bytes)
     }
 }
@@ -84,7 +96,9 @@ impl FromStr for Epoch {
     type Err = LogError;
     fn from_str(text: &str) -> Result<Self, LogError> {
         let bytes = unhex(text).and_then(|b| b.try_into().ok());
-        bytes.map(Self).ok_or_else(|| LogError::malformed("epoch", format!("{text:?} is not 16 hexadecimal digits")))
+        bytes.map(Self).ok_or_else(|| {
+            LogError::malformed("epoch", format!("{text:?} is not 16 hexadecimal digits"))
+        })
     }
 }
 impl fmt::Debug for Epoch {
@@ -111,10 +125,19 @@ pub enum Lane {
 
 impl Lane {
     /// All lanes, the most urgent first.
-    pub const ALL: [Lane; 5] = [Lane::Control, Lane::Hold, Lane::Customs, Lane::Passage, Lane::Site];
+    pub const ALL: [Lane; 5] = [
+        Lane::Control,
+        Lane::Hold,
+        Lane::Customs,
+        Lane::Passage,
+        Lane::Site,
+    ];
     /// The lane of that number.
     pub fn from_u8(n: u8) -> Result<Self, LogError> {
-        Self::ALL.get(n as usize).copied().ok_or_else(|| LogError::malformed("lane", n))
+        Self::ALL
+            .get(n as usize)
+            .copied()
+            .ok_or_else(|| LogError::malformed("lane", n))
     }
     /// The bit of this lane in a grant's mask.
     pub fn bit(self) -> u32 {
@@ -149,7 +172,10 @@ impl fmt::Display for Lane {
 impl FromStr for Lane {
     type Err = LogError;
     fn from_str(text: &str) -> Result<Self, LogError> {
-        Self::ALL.into_iter().find(|l| l.name() == text).ok_or_else(|| LogError::malformed("lane", text))
+        Self::ALL
+            .into_iter()
+            .find(|l| l.name() == text)
+            .ok_or_else(|| LogError::malformed("lane", text))
     }
 }
 
@@ -163,10 +189,19 @@ impl Crossing {
     /// Reads three bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         match <[u8; 3]>::try_from(bytes) {
-            Ok(code) if code.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) => Ok(Self(code)),
+            Ok(code)
+                if code
+                    .iter()
+                    .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) =>
+            {
+                Ok(Self(code))
+            }
             _ => Err(LogError::malformed(
                 "crossing",
-                format!("{:?} is not three of A-Z and 0-9", String::from_utf8_lossy(bytes)),
+                format!(
+                    "{:?} is not three of A-Z and 0-9",
+                    String::from_utf8_lossy(bytes)
+                ),
             )),
         }
     }
@@ -224,7 +259,10 @@ impl LogId {
     /// Reads [`Self::BYTES`] bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         if bytes.len() != Self::BYTES {
-            return Err(LogError::malformed("log id", format!("{} bytes, not 28", bytes.len())));
+            return Err(LogError::malformed(
+                "log id",
+                format!("{} bytes, not 28", bytes.len()),
+            ));
         }
         Ok(Self {
             node: NodeId::from_slice(&bytes[..16])?,
@@ -235,17 +273,30 @@ impl LogId {
     }
     /// The checkpoint origin, C2SP tlog-checkpoint: a schema-less URL that names this log alone.
     pub fn origin(&self) -> String {
-        format!("wadi.log/v1/{}/{}/{}/{}", self.node, self.epoch, self.lane, self.crossing)
+        format!(
+            "wadi.log/v1/{}/{}/{}/{}",
+            self.node, self.epoch, self.lane, self.crossing
+        )
     }
     /// Reads an origin line.
     pub fn from_origin(origin: &str) -> Result<Self, LogError> {
         let bad = || LogError::malformed("checkpoint origin", origin);
-        let mut parts = origin.strip_prefix("wadi.log/v1/").ok_or_else(bad)?.split('/');
+        let mut parts = origin
+            .strip_prefix("wadi.log/v1/")
+            .ok_or_else(bad)?
+            .split('/');
         let mut next = || parts.next().ok_or_else(bad);
         let node = next()?.parse()?;
-        let epoch = data_encoding::HEXLOWER.decode(next()?.as_bytes()).map_err(|_| bad())?;
+        let epoch = data_encoding::HEXLOWER
+            .decode(next()?.as_bytes())
+            .map_err(|_| bad())?;
         let epoch = Epoch(epoch.try_into().map_err(|_| bad())?);
-        let log = Self { node, epoch, lane: next()?.parse()?, crossing: next()?.parse()? };
+        let log = Self {
+            node,
+            epoch,
+            lane: next()?.parse()?,
+            crossing: next()?.parse()?,
+        };
         if parts.next().is_some() {
             return Err(bad());
         }
@@ -259,7 +310,11 @@ impl fmt::Display for LogId {
 }
 impl fmt::Debug for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}/{:?}/{}/{}", self.node, self.epoch, self.lane, self.crossing)
+        write!(
+            f,
+            "{:?}/{:?}/{}/{}",
+            self.node, self.epoch, self.lane, self.crossing
+        )
     }
 }
 
@@ -291,7 +346,10 @@ impl Reference {
     /// Reads [`Self::BYTES`] bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         if bytes.len() != Self::BYTES {
-            return Err(LogError::malformed("reference", format!("{} bytes, not 68", bytes.len())));
+            return Err(LogError::malformed(
+                "reference",
+                format!("{} bytes, not 68", bytes.len()),
+            ));
         }
         Ok(Self {
             log: LogId::from_slice(&bytes[..28])?,
@@ -299,9 +357,14 @@ impl Reference {
             leaf: Hash::from_slice(&bytes[36..])?,
         })
     }
-    /// The id of the `ordinal`-th event of this entry: 16 base32 characters, derived so that no author can choose it.
+    /// The id of the `ordinal`-th event of this entry: 16 base32 characters, derived so that no
+    /// author can choose it.
     pub fn event_id(&self, ordinal: usize) -> String {
-        let hash = sha256(&[b"wadi.event/v1\n", &self.to_bytes(), &(ordinal as u32).to_be_bytes()]);
+        let hash = sha256(&[
+            b"wadi.event/v1\n",
+            &self.to_bytes(),
+            &(ordinal as u32).to_be_bytes(),
+        ]);
         base32(&hash.0[..10])
     }
 }
@@ -318,9 +381,15 @@ impl FromStr for Reference {
         let bad = || LogError::malformed("reference", format!("{text:?} is not ORIGIN@SEQ:LEAF"));
         let (origin, rest) = text.split_once('@').ok_or_else(bad)?;
         let (seq, leaf) = rest.split_once(':').ok_or_else(bad)?;
-        let leaf = data_encoding::HEXLOWER.decode(leaf.as_bytes()).map_err(|_| bad())?;
+        let leaf = data_encoding::HEXLOWER
+            .decode(leaf.as_bytes())
+            .map_err(|_| bad())?;
         let seq = seq.parse().map_err(|_| bad())?;
-        Ok(Self { log: LogId::from_origin(origin)?, seq, leaf: Hash::from_slice(&leaf)? })
+        Ok(Self {
+            log: LogId::from_origin(origin)?,
+            seq,
+            leaf: Hash::from_slice(&leaf)?,
+        })
     }
 }
 
@@ -338,30 +407,41 @@ impl RecordId {
     }
     /// Reads 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
-        bytes.try_into().map(Self).map_err(|_| LogError::malformed("record id", format!("{} bytes", bytes.len())))
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| LogError::malformed("record id", format!("{} bytes", bytes.len())))
     }
-    /// The printed form, `TRB-P-…`: crossing, lane letter, 12 base32 characters (60 bits) and a check character.
+    /// The printed form, `TRB-P-…`: crossing, lane letter, 12 base32 characters (60 bits) and a
+    /// check character.
     pub fn print(&self, crossing: Crossing, lane: Lane) -> String {
         let tail = &base32(&self.0[..8])[..TAIL_CHARS];
         let body = format!("{crossing}-{}-{tail}", lane.letter());
         let check = check_char(&body);
         format!("{body}{check}")
     }
-    /// Checks a printed id's shape and check character, so that a mistyped id is told from an absent record.
+    /// Checks a printed id's shape and check character, so that a mistyped id is told from an
+    /// absent record.
     pub fn check_printed(text: &str) -> Result<(), LogError> {
         let bad = |why: &str| Err(LogError::malformed("record id", format!("{text:?}: {why}")));
         let parts: Vec<&str> = text.split('-').collect();
-        let [crossing, letter, tail] = parts[..] else { return bad("expected CROSSING-LETTER-TAIL") };
+        let [crossing, letter, tail] = parts[..] else {
+            return bad("expected CROSSING-LETTER-TAIL");
+        };
         crossing.parse::<Crossing>()?;
         if !Lane::ALL.iter().any(|l| l.letter().to_string() == letter) {
             return bad("unknown kind letter");
         }
-        if tail.len() != TAIL_CHARS + 1 || !tail.bytes().take(TAIL_CHARS).all(|c| ALPHABET.contains(&c)) {
+        if tail.len() != TAIL_CHARS + 1
+            || !tail.bytes().take(TAIL_CHARS).all(|c| ALPHABET.contains(&c))
+        {
             return bad("expected 13 characters of 0-9 and A-Z without I, L, O, U");
         }
         let (body, check) = text.split_at(text.len() - 1);
         if !check.starts_with(check_char(body)) {
-            return bad("its check character does not match; a character is wrong or two are swapped");
+            return bad(
+                "its check character does not match; a character is wrong or two are swapped",
+            );
         }
         Ok(())
     }
@@ -375,9 +455,12 @@ impl FromStr for RecordId {
     type Err = LogError;
     fn from_str(text: &str) -> Result<Self, LogError> {
         let bytes = unhex(text).and_then(|b| b.try_into().ok());
-        bytes
-            .map(Self)
-            .ok_or_else(|| LogError::malformed("record id", format!("{text:?} is not 64 hexadecimal digits")))
+        bytes.map(Self).ok_or_else(|| {
+            LogError::malformed(
+                "record id",
+                format!("{text:?} is not 64 hexadecimal digits"),
+            )
+        })
     }
 }
 impl fmt::Debug for RecordId {
@@ -402,12 +485,15 @@ fn base32(bytes: &[u8]) -> String {
     out
 }
 
-/// ISO 7064 MOD 37,36 over letters and digits (separators are skipped): finds every single wrong character and nearly
-/// every swap of neighbours.
+/// ISO 7064 MOD 37,36 over letters and digits (separators are skipped): finds every single wrong
+/// character and nearly every swap of neighbours.
 pub fn check_char(text: &str) -> char {
     const SET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let mut p = 36;
-    for c in text.bytes().filter_map(|c| SET.iter().position(|s| *s == c)) {
+    for c in text
+        .bytes()
+        .filter_map(|c| SET.iter().position(|s| *s == c))
+    {
         let s = (p + c) % 36;
         p = (if s == 0 { 36 } else { s }) * 2 % 37;
     }
@@ -420,7 +506,12 @@ mod tests {
     use super::*;
 
     fn log() -> LogId {
-        LogId { node: NodeId([7; 16]), epoch: Epoch([9; 8]), lane: Lane::Passage, crossing: "TRB".parse().unwrap() }
+        LogId {
+            node: NodeId([7; 16]),
+            epoch: Epoch([9; 8]),
+            lane: Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        }
     }
 
     #[test]
@@ -432,7 +523,11 @@ mod tests {
 
     #[test]
     fn a_mistyped_record_id_is_told_from_an_absent_one() {
-        let first = Reference { log: log(), seq: 3, leaf: Hash([1; 32]) };
+        let first = Reference {
+            log: log(),
+            seq: 3,
+            leaf: Hash([1; 32]),
+        };
         let printed = RecordId::of_first(&first).print(log().crossing, log().lane);
         assert!(printed.starts_with("TRB-P-"), "{printed}");
         RecordId::check_printed(&printed).unwrap();

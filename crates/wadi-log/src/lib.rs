@@ -1,9 +1,10 @@
 //! Signed logs: who said it.
 //!
-//! An [`Entry`] is canonical protobuf bytes. A node appends entries to its own logs; a log is an RFC 6962 Merkle tree
-//! whose size and root its author signs as a [`Checkpoint`] (a C2SP signed note). Whoever stores a checkpoint
-//! countersigns it with a [`Cosignature`]. Two checkpoints of one log that cannot both be true make a [`ForkProof`];
-//! a hub answers with a cut, and [`Control`] says of every entry what it counts for, from bytes alone.
+//! An [`Entry`] is canonical protobuf bytes. A node appends entries to its own logs; a log is an
+//! RFC 6962 Merkle tree whose size and root its author signs as a [`Checkpoint`] (a C2SP signed
+//! note). Whoever stores a checkpoint countersigns it with a [`Cosignature`]. Two checkpoints of
+//! one log that cannot both be true make a [`ForkProof`]; a hub answers with a cut, and [`Control`]
+//! says of every entry what it counts for, from bytes alone.
 //!
 //! Knows nothing of passages, disks, sockets, clocks or random sources.
 
@@ -25,20 +26,25 @@ pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/wadi.v1.rs"));
 }
 
-pub use block::{BLOCK_ENTRIES_MAX, Block, VerifiedBlock, VerifiedEntry, verify_block, verify_excerpt};
+pub use block::{
+    BLOCK_ENTRIES_MAX, Block, VerifiedBlock, VerifiedEntry, verify_block, verify_excerpt,
+};
 pub use control::{Bound, Control, CutFact, LogState, LogVerdict};
 pub use entry::{
-    Admit, Body, Boot, Change, Closure, Common, Cut, CutTarget, ENTRY_BYTES_MAX, EVENT_BYTES_MAX, Entry, Head,
-    KEY_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, Reading, ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX,
-    Value,
+    Admit, Body, Boot, Change, Closure, Common, Cut, CutTarget, ENTRY_BYTES_MAX, EVENT_BYTES_MAX,
+    Entry, Head, KEY_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, Reading, ResyncOrder,
+    ResyncReport, Seen, VALUE_BYTES_MAX, Value,
 };
 pub use error::LogError;
 pub use evidence::{
-    EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceRole, EvidenceWriter, Statement, verify_evidence,
+    EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceRole, EvidenceWriter, Statement,
+    verify_evidence,
 };
 pub use fork::{Branch, ForkProof};
 pub use frontier::{Difference, Folded, Frontier, Tip, compare};
-pub use ids::{Crossing, Epoch, Hash, Lane, LogId, NodeId, RecordId, Reference, Seq, check_char, hex, unhex};
+pub use ids::{
+    Crossing, Epoch, Hash, Lane, LogId, NodeId, RecordId, Reference, Seq, check_char, hex, unhex,
+};
 pub use member::{Enrolment, Grant, Role, RootKey, Scope};
 pub use merkle::{Peaks, Subtree, TILE_LEVELS, leaf_hash, node_hash, proof};
 pub use note::{Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note};

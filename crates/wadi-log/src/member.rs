@@ -52,7 +52,12 @@ impl std::str::FromStr for Role {
         [Self::Crossing, Self::Hub, Self::Observer]
             .into_iter()
             .find(|r| r.name() == text)
-            .ok_or_else(|| LogError::malformed("role", format!("{text:?} is none of crossing, hub, observer")))
+            .ok_or_else(|| {
+                LogError::malformed(
+                    "role",
+                    format!("{text:?} is none of crossing, hub, observer"),
+                )
+            })
     }
 }
 
@@ -72,7 +77,9 @@ pub struct Scope(pub Vec<Grant>);
 impl Scope {
     /// Whether a lane of a crossing lies in it.
     pub fn takes(&self, lane: Lane, crossing: Crossing) -> bool {
-        self.0.iter().any(|g| g.lanes & lane.bit() != 0 && g.crossing.is_none_or(|c| c == crossing))
+        self.0
+            .iter()
+            .any(|g| g.lanes & lane.bit() != 0 && g.crossing.is_none_or(|c| c == crossing))
     }
     /// Whether a log lies in it.
     pub fn takes_log(&self, log: &LogId) -> bool {
@@ -80,12 +87,24 @@ impl Scope {
     }
     /// Everything.
     pub fn all() -> Self {
-        Self(vec![Grant { lanes: 0x1f, crossing: None }])
+        Self(vec![Grant {
+            lanes: 0x1f,
+            crossing: None,
+        }])
     }
     /// What a crossing takes: all control, all holds, and its own crossing's logs.
     pub fn of_crossing(crossing: Crossing) -> Self {
-        let all = Grant { lanes: Lane::Control.bit() | Lane::Hold.bit(), crossing: None };
-        Self(vec![all, Grant { lanes: 0x1f, crossing: Some(crossing) }])
+        let all = Grant {
+            lanes: Lane::Control.bit() | Lane::Hold.bit(),
+            crossing: None,
+        };
+        Self(vec![
+            all,
+            Grant {
+                lanes: 0x1f,
+                crossing: Some(crossing),
+            },
+        ])
     }
 }
 
@@ -132,7 +151,12 @@ impl Enrolment {
             .map_err(|_| LogError::BadSignature { what: "enrolment" })
     }
     /// Checks that this node's log key sealed these bytes.
-    pub fn verify_seal(&self, context: &str, bytes: &[u8], signature: &[u8; 64]) -> Result<(), LogError> {
+    pub fn verify_seal(
+        &self,
+        context: &str,
+        bytes: &[u8],
+        signature: &[u8; 64],
+    ) -> Result<(), LogError> {
         verify_seal(&self.log_key, context, bytes, signature)
     }
     /// The X25519 public key of its log key: what is encrypted to it, this node alone can read.
@@ -163,7 +187,10 @@ impl Enrolment {
                 .scope
                 .0
                 .iter()
-                .map(|g| pb::Grant { lanes: g.lanes, crossing: g.crossing.map_or("*".into(), |c| c.to_string()) })
+                .map(|g| pb::Grant {
+                    lanes: g.lanes,
+                    crossing: g.crossing.map_or("*".into(), |c| c.to_string()),
+                })
                 .collect(),
             serial: self.serial,
             issued_s: self.issued_s,
@@ -172,7 +199,10 @@ impl Enrolment {
     }
 
     pub(crate) fn to_pb(&self) -> pb::Enrolment {
-        pb::Enrolment { statement: self.statement(), root_signature: self.root_signature.to_vec() }
+        pb::Enrolment {
+            statement: self.statement(),
+            root_signature: self.root_signature.to_vec(),
+        }
     }
 
     pub(crate) fn from_pb(p: &pb::Enrolment) -> Result<Self, LogError> {
@@ -184,7 +214,11 @@ impl Enrolment {
             3 => Role::Observer,
             _ => return Err(bad("unknown role")),
         };
-        let crossing = if s.crossing.is_empty() { None } else { Some(s.crossing.parse()?) };
+        let crossing = if s.crossing.is_empty() {
+            None
+        } else {
+            Some(s.crossing.parse()?)
+        };
         match (role, crossing) {
             (Role::Hub, Some(Crossing::HUB)) | (Role::Observer, None) => {}
             (Role::Crossing, Some(c)) if c != Crossing::HUB => {}
@@ -195,11 +229,22 @@ impl Enrolment {
             return Err(bad("names are 1 to 24 of a-z, 0-9 and -"));
         }
         if s.grants.len() > 64 {
-            return Err(LogError::Limit { what: "grants", found: s.grants.len(), max: 64 });
+            return Err(LogError::Limit {
+                what: "grants",
+                found: s.grants.len(),
+                max: 64,
+            });
         }
         let grant = |g: &pb::Grant| {
-            let crossing = if g.crossing == "*" { None } else { Some(g.crossing.parse()?) };
-            Ok(Grant { lanes: g.lanes, crossing })
+            let crossing = if g.crossing == "*" {
+                None
+            } else {
+                Some(g.crossing.parse()?)
+            };
+            Ok(Grant {
+                lanes: g.lanes,
+                crossing,
+            })
         };
         Ok(Self {
             name: s.name,
@@ -207,10 +252,19 @@ impl Enrolment {
             crossing,
             log_key: s.log_key.try_into().map_err(|_| bad("log key length"))?,
             tls_key: s.tls_key.try_into().map_err(|_| bad("TLS key length"))?,
-            scope: Scope(s.grants.iter().map(grant).collect::<Result<_, LogError>>()?),
+            scope: Scope(
+                s.grants
+                    .iter()
+                    .map(grant)
+                    .collect::<Result<_, LogError>>()?,
+            ),
             serial: s.serial,
             issued_s: s.issued_s,
-            root_signature: p.root_signature.clone().try_into().map_err(|_| bad("signature length"))?,
+            root_signature: p
+                .root_signature
+                .clone()
+                .try_into()
+                .map_err(|_| bad("signature length"))?,
         })
     }
 }

@@ -1,9 +1,9 @@
 //! RFC 6962 Merkle trees, section 2.1: appending, roots, inclusion and consistency proofs.
 //!
-//! Nothing here reads a whole log. Appending needs the [`Peaks`]; a proof is planned as ranges of leaves, each range is
-//! made of perfect [`Subtree`]s, and whoever holds the log fetches just those hashes. Hashes of perfect subtrees are
-//! kept at every [`TILE_LEVELS`]-th level: one 32-byte row for 64 entries, and never more than 63 + 63 hashes to read
-//! for a missing one.
+//! Nothing here reads a whole log. Appending needs the [`Peaks`]; a proof is planned as ranges of
+//! leaves, each range is made of perfect [`Subtree`]s, and whoever holds the log fetches just those
+//! hashes. Hashes of perfect subtrees are kept at every [`TILE_LEVELS`]-th level: one 32-byte row
+//! for 64 entries, and never more than 63 + 63 hashes to read for a missing one.
 
 use crate::{Hash, LogError};
 use sha2::{Digest, Sha256};
@@ -38,7 +38,8 @@ pub struct Subtree {
     pub index: u64,
 }
 
-/// The roots of the perfect subtrees that make up a tree of some size, from left to right: all that appending needs.
+/// The roots of the perfect subtrees that make up a tree of some size, from left to right: all that
+/// appending needs.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Peaks {
     size: u64,
@@ -57,9 +58,15 @@ impl Peaks {
     /// Reads what [`Self::to_bytes`] wrote for a tree of `size` leaves.
     pub fn from_parts(size: u64, bytes: &[u8]) -> Result<Self, LogError> {
         if bytes.len() != size.count_ones() as usize * 32 {
-            return Err(LogError::malformed("peaks", format!("{} bytes for size {size}", bytes.len())));
+            return Err(LogError::malformed(
+                "peaks",
+                format!("{} bytes for size {size}", bytes.len()),
+            ));
         }
-        let hashes = bytes.chunks_exact(32).map(|c| Hash(c.try_into().expect("32 bytes"))).collect();
+        let hashes = bytes
+            .chunks_exact(32)
+            .map(|c| Hash(c.try_into().expect("32 bytes")))
+            .collect();
         Ok(Self { size, hashes })
     }
     /// Appends a leaf; returns the perfect subtrees that it completed at levels to be kept.
@@ -67,11 +74,20 @@ impl Peaks {
         let (mut hash, mut kept) = (leaf, Vec::new());
         let mut level = 0;
         while self.size >> level & 1 == 1 {
-            let left = self.hashes.pop().expect("a peak for each set bit of the size");
+            let left = self
+                .hashes
+                .pop()
+                .expect("a peak for each set bit of the size");
             hash = node_hash(&left, &hash);
             level += 1;
             if level % TILE_LEVELS == 0 {
-                kept.push((Subtree { level, index: self.size >> level }, hash));
+                kept.push((
+                    Subtree {
+                        level,
+                        index: self.size >> level,
+                    },
+                    hash,
+                ));
             }
         }
         self.hashes.push(hash);
@@ -86,8 +102,12 @@ impl Peaks {
 
 /// The root over adjacent perfect subtrees, from left to right.
 pub(crate) fn fold(hashes: &[Hash]) -> Hash {
-    let Some((last, rest)) = hashes.split_last() else { return sha256(&[]) };
-    rest.iter().rev().fold(*last, |right, left| node_hash(left, &right))
+    let Some((last, rest)) = hashes.split_last() else {
+        return sha256(&[]);
+    };
+    rest.iter()
+        .rev()
+        .fold(*last, |right, left| node_hash(left, &right))
 }
 
 /// Planning, assembling and checking proofs.
@@ -103,7 +123,8 @@ pub mod proof {
         1 << (63 - (n - 1).leading_zeros())
     }
 
-    /// The ranges whose roots make the audit path of leaf `index` in a tree of `size` (RFC 6962, 2.1.1).
+    /// The ranges whose roots make the audit path of leaf `index` in a tree of `size` (RFC 6962,
+    /// 2.1.1).
     pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range> {
         let (mut lo, mut hi, mut out) = (0, size, Vec::new());
         while hi - lo > 1 {
@@ -120,7 +141,8 @@ pub mod proof {
         out
     }
 
-    /// The ranges whose roots make the consistency proof between `old` and `new` sizes (RFC 6962, 2.1.2).
+    /// The ranges whose roots make the consistency proof between `old` and `new` sizes (RFC 6962,
+    /// 2.1.2).
     pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range> {
         if old == 0 || old >= new {
             return Vec::new();
@@ -153,25 +175,45 @@ pub mod proof {
         let mut out = Vec::new();
         while at < end {
             let fits = 63 - (end - at).leading_zeros() as u8;
-            let aligned = if at == 0 { 63 } else { at.trailing_zeros() as u8 };
+            let aligned = if at == 0 {
+                63
+            } else {
+                at.trailing_zeros() as u8
+            };
             let level = fits.min(aligned);
-            out.push(Subtree { level, index: at >> level });
+            out.push(Subtree {
+                level,
+                index: at >> level,
+            });
             at += 1 << level;
         }
         out
     }
 
     /// Roots of ranges, out of the hashes of their subtrees.
-    pub fn assemble(ranges: &[Range], hashes: &HashMap<Subtree, Hash>) -> Result<Vec<Hash>, LogError> {
+    pub fn assemble(
+        ranges: &[Range],
+        hashes: &HashMap<Subtree, Hash>,
+    ) -> Result<Vec<Hash>, LogError> {
         let root = |range: &Range| {
-            let parts: Option<Vec<Hash>> = subtrees(*range).iter().map(|s| hashes.get(s).copied()).collect();
-            parts.map(|p| fold(&p)).ok_or_else(|| LogError::malformed("proof", format!("hashes missing for {range:?}")))
+            let parts: Option<Vec<Hash>> = subtrees(*range)
+                .iter()
+                .map(|s| hashes.get(s).copied())
+                .collect();
+            parts.map(|p| fold(&p)).ok_or_else(|| {
+                LogError::malformed("proof", format!("hashes missing for {range:?}"))
+            })
         };
         ranges.iter().map(root).collect()
     }
 
     /// The root that leaf `index` and its audit path lead to (RFC 9162, 2.1.3.2).
-    pub fn root_from_inclusion(leaf: Hash, index: u64, size: u64, path: &[Hash]) -> Result<Hash, LogError> {
+    pub fn root_from_inclusion(
+        leaf: Hash,
+        index: u64,
+        size: u64,
+        path: &[Hash],
+    ) -> Result<Hash, LogError> {
         let bad = |why: &str| Err(LogError::malformed("inclusion proof", why));
         if index >= size {
             return bad("the leaf lies outside the tree");
@@ -196,28 +238,44 @@ pub mod proof {
         if s != 0 { bad("too short") } else { Ok(root) }
     }
 
-    /// Checks that the tree of `old_size` is a prefix of the tree of `new_size` (RFC 9162, 2.1.4.2).
+    /// Checks that the tree of `old_size` is a prefix of the tree of `new_size` (RFC 9162,
+    /// 2.1.4.2).
     pub fn check_consistency(
         (old_size, old_root): (u64, Hash),
         (new_size, new_root): (u64, Hash),
         proof: &[Hash],
     ) -> Result<(), LogError> {
-        let bad = LogError::Mismatch { what: "consistency proof" };
+        let bad = LogError::Mismatch {
+            what: "consistency proof",
+        };
         if old_size == new_size {
-            return if proof.is_empty() && old_root == new_root { Ok(()) } else { Err(bad) };
+            return if proof.is_empty() && old_root == new_root {
+                Ok(())
+            } else {
+                Err(bad)
+            };
         }
         if old_size > new_size {
-            return Err(LogError::malformed("consistency proof", "the old tree is the larger one"));
+            return Err(LogError::malformed(
+                "consistency proof",
+                "the old tree is the larger one",
+            ));
         }
         if old_size == 0 {
-            return if proof.is_empty() && old_root == fold(&[]) { Ok(()) } else { Err(bad) };
+            return if proof.is_empty() && old_root == fold(&[]) {
+                Ok(())
+            } else {
+                Err(bad)
+            };
         }
         let mut path: Vec<Hash> = Vec::with_capacity(proof.len() + 1);
         if old_size.is_power_of_two() {
             path.push(old_root);
         }
         path.extend_from_slice(proof);
-        let (first, rest) = path.split_first().ok_or(LogError::malformed("consistency proof", "empty"))?;
+        let (first, rest) = path
+            .split_first()
+            .ok_or(LogError::malformed("consistency proof", "empty"))?;
         let (mut f, mut s) = (old_size - 1, new_size - 1);
         while f & 1 == 1 {
             f >>= 1;
@@ -241,7 +299,11 @@ pub mod proof {
             f >>= 1;
             s >>= 1;
         }
-        if s == 0 && fr == old_root && sr == new_root { Ok(()) } else { Err(bad) }
+        if s == 0 && fr == old_root && sr == new_root {
+            Ok(())
+        } else {
+            Err(bad)
+        }
     }
 }
 
@@ -251,9 +313,18 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    // The reference inputs and roots of the RFC 6962 test data (certificate-transparency, merkletree test).
-    const INPUTS: [&str; 8] =
-        ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+    // The reference inputs and roots of the RFC 6962 test data (certificate-transparency,
+    // merkletree test).
+    const INPUTS: [&str; 8] = [
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    ];
     const ROOTS: [&str; 8] = [
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
         "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -268,14 +339,22 @@ mod tests {
     #[test]
     fn the_published_roots_of_rfc_6962_come_out() {
         let mut peaks = Peaks::default();
-        assert_eq!(peaks.root().to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            peaks.root().to_string(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         for (input, root) in INPUTS.iter().zip(ROOTS) {
-            peaks.append(leaf_hash(&data_encoding::HEXLOWER.decode(input.as_bytes()).unwrap()));
+            peaks.append(leaf_hash(
+                &data_encoding::HEXLOWER.decode(input.as_bytes()).unwrap(),
+            ));
             assert_eq!(peaks.root().to_string(), root);
         }
-        // Published audit paths: leaf 0 in a tree of 8 and leaf 5 in a tree of 8, leaf 2 in a tree of 3.
-        let leaves: Vec<Hash> =
-            INPUTS.iter().map(|i| leaf_hash(&data_encoding::HEXLOWER.decode(i.as_bytes()).unwrap())).collect();
+        // Published audit paths: leaf 0 in a tree of 8 and leaf 5 in a tree of 8, leaf 2 in a tree
+        // of 3.
+        let leaves: Vec<Hash> = INPUTS
+            .iter()
+            .map(|i| leaf_hash(&data_encoding::HEXLOWER.decode(i.as_bytes()).unwrap()))
+            .collect();
         let path = path_of(&leaves, &proof::inclusion_ranges(0, 8));
         assert_eq!(
             path.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -286,7 +365,10 @@ mod tests {
             ]
         );
         let path = path_of(&leaves[..3], &proof::inclusion_ranges(2, 3));
-        assert_eq!(path[0].to_string(), "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125");
+        assert_eq!(
+            path[0].to_string(),
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
+        );
         // Published consistency proof 6 → 8.
         let path = path_of(&leaves, &proof::consistency_ranges(6, 8));
         assert_eq!(
@@ -305,7 +387,9 @@ mod tests {
             for s in proof::subtrees(*range) {
                 let mut part = Peaks::default();
                 let start = (s.index << s.level) as usize;
-                leaves[start..start + (1 << s.level)].iter().for_each(|l| drop(part.append(*l)));
+                leaves[start..start + (1 << s.level)]
+                    .iter()
+                    .for_each(|l| drop(part.append(*l)));
                 hashes.insert(s, part.root());
             }
         }
@@ -313,7 +397,8 @@ mod tests {
     }
 
     fn tree(n: u64) -> (Vec<Hash>, Vec<Hash>) {
-        let (mut peaks, mut leaves, mut roots) = (Peaks::default(), vec![], vec![Peaks::default().root()]);
+        let (mut peaks, mut leaves, mut roots) =
+            (Peaks::default(), vec![], vec![Peaks::default().root()]);
         for i in 0..n {
             let leaf = leaf_hash(&i.to_be_bytes());
             peaks.append(leaf);

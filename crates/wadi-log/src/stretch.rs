@@ -1,11 +1,12 @@
 //! Stretches: runs of entries from anywhere in a log, proven by the hashes around them.
 //!
-//! A block extends a log; a stretch mends one. Whoever lost entries in the middle, or holds another branch of a forked
-//! log, fetches just those and proves them against a root that the author signed, without the log around them.
+//! A block extends a log; a stretch mends one. Whoever lost entries in the middle, or holds another
+//! branch of a forked log, fetches just those and proves them against a root that the author
+//! signed, without the log around them.
 
 use crate::{
-    Enrolment, Entry, Hash, LogError, LogId, Peaks, Reference, SignedCheckpoint, VerifiedEntry, leaf_hash,
-    merkle::node_hash, proof,
+    Enrolment, Entry, Hash, LogError, LogId, Peaks, Reference, SignedCheckpoint, VerifiedEntry,
+    leaf_hash, merkle::node_hash, proof,
 };
 
 /// A run of entries as it came from anywhere.
@@ -37,14 +38,16 @@ impl VerifiedStretch {
     }
 }
 
-/// The ranges of leaves whose roots prove the leaves `[from, to)` in a tree of `size`, from left to right: the largest
-/// subtrees of the tree that lie wholly outside. Nothing where the run is empty or does not lie in the tree.
+/// The ranges of leaves whose roots prove the leaves `[from, to)` in a tree of `size`, from left to
+/// right: the largest subtrees of the tree that lie wholly outside. Nothing where the run is empty
+/// or does not lie in the tree.
 pub fn stretch_ranges((from, to): proof::Range, size: u64) -> Vec<proof::Range> {
     let mut out = Vec::new();
     if from >= to || to > size {
         return out;
     }
-    // The right half waits on the stack while the left one is looked at: at most one a level, 64 in all.
+    // The right half waits on the stack while the left one is looked at: at most one a level, 64 in
+    // all.
     let mut waiting = vec![(0, size)];
     while let Some((lo, hi)) = waiting.pop() {
         if hi <= from || lo >= to {
@@ -58,12 +61,18 @@ pub fn stretch_ranges((from, to): proof::Range, size: u64) -> Vec<proof::Range> 
     out
 }
 
-/// The root of the tree of `size` leaves that holds these from position `from` on, given the roots around them.
+/// The root of the tree of `size` leaves that holds these from position `from` on, given the roots
+/// around them.
 fn root_around(from: u64, leaves: &[Hash], size: u64, around: &[Hash]) -> Result<Hash, LogError> {
-    let to = from.checked_add(leaves.len() as u64).filter(|to| *to <= size && !leaves.is_empty());
+    let to = from
+        .checked_add(leaves.len() as u64)
+        .filter(|to| *to <= size && !leaves.is_empty());
     let to = to.ok_or_else(|| LogError::malformed("stretch", "it does not lie in the tree"))?;
     if around.len() != stretch_ranges((from, to), size).len() {
-        return Err(LogError::malformed("stretch", "too many or too few hashes around it"));
+        return Err(LogError::malformed(
+            "stretch",
+            "too many or too few hashes around it",
+        ));
     }
     let mut around = around.iter().copied();
     fn root(
@@ -73,10 +82,14 @@ fn root_around(from: u64, leaves: &[Hash], size: u64, around: &[Hash]) -> Result
     ) -> Result<Hash, LogError> {
         let (from, to, leaves) = run;
         if hi <= from || lo >= to {
-            around.next().ok_or_else(|| LogError::malformed("stretch", "a hash is missing"))
+            around
+                .next()
+                .ok_or_else(|| LogError::malformed("stretch", "a hash is missing"))
         } else if from <= lo && hi <= to {
             let mut peaks = Peaks::default();
-            leaves[(lo - from) as usize..(hi - from) as usize].iter().for_each(|l| drop(peaks.append(*l)));
+            leaves[(lo - from) as usize..(hi - from) as usize]
+                .iter()
+                .for_each(|l| drop(peaks.append(*l)));
             Ok(peaks.root())
         } else {
             // Each level halves the range: no deeper than 64.
@@ -98,19 +111,38 @@ pub fn verify_stretch(
     if author.node() != head.log.node {
         return Err(LogError::NotEnrolled(head.log.node.to_string()));
     }
-    if let Some(large) = stretch.entries.iter().find(|e| e.len() > crate::ENTRY_BYTES_MAX) {
-        return Err(LogError::TooLarge { bytes: large.len(), max: crate::ENTRY_BYTES_MAX });
+    if let Some(large) = stretch
+        .entries
+        .iter()
+        .find(|e| e.len() > crate::ENTRY_BYTES_MAX)
+    {
+        return Err(LogError::TooLarge {
+            bytes: large.len(),
+            max: crate::ENTRY_BYTES_MAX,
+        });
     }
     let leaves: Vec<Hash> = stretch.entries.iter().map(|e| leaf_hash(e)).collect();
     if root_around(stretch.from, &leaves, head.size, &stretch.around)? != head.root {
         return Err(LogError::Mismatch { what: "stretch" });
     }
     signed.verify(&author.log_key)?;
-    let entries = stretch.entries.into_iter().zip(leaves).zip(stretch.from..).map(|((bytes, leaf), seq)| {
-        let reference = Reference { log: head.log, seq, leaf };
-        VerifiedEntry::proven(reference, Entry::read(&bytes), bytes)
-    });
-    Ok(VerifiedStretch { log: head.log, entries: entries.collect() })
+    let entries = stretch
+        .entries
+        .into_iter()
+        .zip(leaves)
+        .zip(stretch.from..)
+        .map(|((bytes, leaf), seq)| {
+            let reference = Reference {
+                log: head.log,
+                seq,
+                leaf,
+            };
+            VerifiedEntry::proven(reference, Entry::read(&bytes), bytes)
+        });
+    Ok(VerifiedStretch {
+        log: head.log,
+        entries: entries.collect(),
+    })
 }
 
 #[cfg(test)]
@@ -128,7 +160,12 @@ mod tests {
     fn every_run_of_every_small_log_is_proven_and_nothing_else_is() {
         let key = LogKey::from_seed(&[3; 32]);
         let crossing: Crossing = "TRB".parse().unwrap();
-        let log = LogId { node: key.node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing };
+        let log = LogId {
+            node: key.node(),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing,
+        };
         let author = Enrolment {
             name: "trb".into(),
             role: Role::Crossing,
@@ -144,14 +181,24 @@ mod tests {
             let entries: Vec<Vec<u8>> = (0..size).map(|n| vec![n as u8; 3]).collect();
             let leaves: Vec<Hash> = entries.iter().map(|e| leaf_hash(e)).collect();
             let root = tree(&leaves);
-            let signed = key.sign(Checkpoint { log, size, root, hub_time_s: 0, logs: vec![] });
+            let signed = key.sign(Checkpoint {
+                log,
+                size,
+                root,
+                hub_time_s: 0,
+                logs: vec![],
+            });
             for from in 0..size {
                 for to in from + 1..=size {
                     let around: Vec<Hash> = stretch_ranges((from, to), size)
                         .iter()
                         .map(|(a, b)| tree(&leaves[*a as usize..*b as usize]))
                         .collect();
-                    let good = Stretch { from, entries: entries[from as usize..to as usize].to_vec(), around };
+                    let good = Stretch {
+                        from,
+                        entries: entries[from as usize..to as usize].to_vec(),
+                        around,
+                    };
                     let taken = verify_stretch(good.clone(), &signed, &author).unwrap();
                     assert_eq!(taken.entries().len() as u64, to - from);
                     assert_eq!(taken.entries()[0].reference().seq, from);
@@ -160,17 +207,37 @@ mod tests {
                     assert!(verify_stretch(other, &signed, &author).is_err());
                     let mut moved = good.clone();
                     moved.from += 1;
-                    assert!(verify_stretch(moved, &signed, &author).is_err(), "{from}..{to} of {size}");
+                    assert!(
+                        verify_stretch(moved, &signed, &author).is_err(),
+                        "{from}..{to} of {size}"
+                    );
                     let mut longer = good.clone();
                     longer.around.push(root);
                     assert!(verify_stretch(longer, &signed, &author).is_err());
                 }
             }
-            let nothing = Stretch { from: 0, entries: vec![], around: vec![root] };
-            assert!(verify_stretch(nothing, &signed, &author).is_err(), "an empty run proves nothing");
+            let nothing = Stretch {
+                from: 0,
+                entries: vec![],
+                around: vec![root],
+            };
+            assert!(
+                verify_stretch(nothing, &signed, &author).is_err(),
+                "an empty run proves nothing"
+            );
         }
-        let far = Stretch { from: u64::MAX, entries: vec![vec![1]], around: vec![] };
-        let signed = key.sign(Checkpoint { log, size: u64::MAX, root: tree(&[]), hub_time_s: 0, logs: vec![] });
+        let far = Stretch {
+            from: u64::MAX,
+            entries: vec![vec![1]],
+            around: vec![],
+        };
+        let signed = key.sign(Checkpoint {
+            log,
+            size: u64::MAX,
+            root: tree(&[]),
+            hub_time_s: 0,
+            logs: vec![],
+        });
         assert!(verify_stretch(far, &signed, &author).is_err());
     }
 }

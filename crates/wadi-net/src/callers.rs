@@ -1,4 +1,5 @@
-//! Takes what dials in: a bounded number of handshakes at once, and of strangers no more than that is kept.
+//! Takes what dials in: a bounded number of handshakes at once, and of strangers no more than that
+//! is kept.
 
 use crate::{link_rate::LinkRate, porch::Porch};
 use quinn::{Endpoint, Incoming, ServerConfig};
@@ -10,8 +11,9 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// Handshakes at once with callers who have not shown that they can be reached at the address they name. From there on a
-/// caller is asked to show it (a Retry, of which nothing is kept here): that costs an honest one a round trip.
+/// Handshakes at once with callers who have not shown that they can be reached at the address they
+/// name. From there on a caller is asked to show it (a Retry, of which nothing is kept here): that
+/// costs an honest one a round trip.
 const UNPROVEN_MAX: usize = 32;
 /// Handshakes at once with callers who have shown it: 64 in all.
 const PROVEN_MAX: usize = 32;
@@ -31,7 +33,8 @@ pub(crate) fn bound_incoming(server: &mut ServerConfig) {
         .incoming_buffer_size_total(WAITING_MAX as u64 * WAITING_BYTES_MAX);
 }
 
-/// Takes callers until the porch is stopped. What goes wrong with one ends that one's task. Returns why it ended.
+/// Takes callers until the porch is stopped. What goes wrong with one ends that one's task. Returns
+/// why it ended.
 pub(crate) async fn take_callers(
     porch: Arc<Porch>,
     endpoint: Endpoint,
@@ -44,7 +47,9 @@ pub(crate) async fn take_callers(
             incoming = endpoint.accept() => incoming,
             _ = stopped.changed() => return "it was stopped".into(),
         };
-        let Some(incoming) = incoming else { return "the endpoint takes no more callers".into() };
+        let Some(incoming) = incoming else {
+            return "the endpoint takes no more callers".into();
+        };
 
         let address = incoming.remote_address().ip();
         match Slots::take(&slots, address, incoming.remote_address_validated()) {
@@ -64,7 +69,8 @@ pub(crate) async fn take_callers(
 /// Shakes hands with one caller and serves it.
 async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Incoming, slot: Slot) {
     let address = incoming.remote_address();
-    // Each connection has a controller that knows its own link: the caller tells the rate when it has said who it is.
+    // Each connection has a controller that knows its own link: the caller tells the rate when it
+    // has said who it is.
     let rate = LinkRate::default();
     server.transport_config(Arc::new(porch.transport(&rate)));
 
@@ -76,8 +82,16 @@ async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Inco
 
     match shaken {
         Ok(Ok(connection)) => drop(porch.serve(connection, None, rate).await),
-        Ok(Err(error)) => porch.refuse_stranger(address.ip(), &error.to_string()).await,
-        Err(_) => porch.refuse_stranger(address.ip(), "it did not finish its handshake").await,
+        Ok(Err(error)) => {
+            porch
+                .refuse_stranger(address.ip(), &error.to_string())
+                .await
+        }
+        Err(_) => {
+            porch
+                .refuse_stranger(address.ip(), "it did not finish its handshake")
+                .await
+        }
     }
 }
 
@@ -116,7 +130,10 @@ impl Slots {
         }
         if !proven {
             taken.unproven += 1;
-            return Admission::Slot(Slot { slots: slots.clone(), proven: None });
+            return Admission::Slot(Slot {
+                slots: slots.clone(),
+                proven: None,
+            });
         }
 
         let whose = network_of(address);
@@ -129,7 +146,10 @@ impl Slots {
             return Admission::Full;
         }
         *theirs += 1;
-        Admission::Slot(Slot { slots: slots.clone(), proven: Some(whose) })
+        Admission::Slot(Slot {
+            slots: slots.clone(),
+            proven: Some(whose),
+        })
     }
 }
 
@@ -197,8 +217,13 @@ mod tests {
     fn an_ipv6_subscriber_is_one_caller() {
         let slots = Arc::new(Slots::default());
         let address = |n: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n));
-        let taken: Vec<Admission> = (0..100).map(|n| Slots::take(&slots, address(n), true)).collect();
-        let let_in = taken.iter().filter(|a| matches!(a, Admission::Slot(_))).count();
+        let taken: Vec<Admission> = (0..100)
+            .map(|n| Slots::take(&slots, address(n), true))
+            .collect();
+        let let_in = taken
+            .iter()
+            .filter(|a| matches!(a, Admission::Slot(_)))
+            .count();
         assert_eq!(let_in, PROVEN_PER_ADDRESS_MAX);
     }
 }

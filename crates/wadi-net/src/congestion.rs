@@ -1,12 +1,14 @@
-//! A congestion controller for thin links whose losses are the radio's and not a queue's: it aims at a small standing
-//! queue, ignores single losses, and shrinks on persistent congestion (after LEDBAT, RFC 6817, and TCP Vegas).
+//! A congestion controller for thin links whose losses are the radio's and not a queue's: it aims
+//! at a small standing queue, ignores single losses, and shrinks on persistent congestion (after
+//! LEDBAT, RFC 6817, and TCP Vegas).
 //!
-//! `set_priority` cannot reach bytes that already wait in a modem; only a small queue can. Use it on links that the
-//! commission owns; elsewhere Cubic is fairer to strangers.
+//! `set_priority` cannot reach bytes that already wait in a modem; only a small queue can. Use it
+//! on links that the commission owns; elsewhere Cubic is fairer to strangers.
 //!
-//! Where the link's rate is known, the window stays between 0.8 and 1.25 of its bandwidth-delay product. The lower bound
-//! is for traffic both ways: quinn withholds acknowledgements while stream data waits for the window or the pacer, so
-//! each side reads the other's backlog as a queue of its own. Without the bound both shrink to two packets and stay there.
+//! Where the link's rate is known, the window stays between 0.8 and 1.25 of its bandwidth-delay
+//! product. The lower bound is for traffic both ways: quinn withholds acknowledgements while stream
+//! data waits for the window or the pacer, so each side reads the other's backlog as a queue of its
+//! own. Without the bound both shrink to two packets and stay there.
 
 use crate::link_rate::LinkRate;
 use quinn::congestion::{Controller, ControllerFactory};
@@ -25,14 +27,16 @@ const INITIAL_RTT: Duration = Duration::from_millis(700);
 const PACKETS_MIN: f64 = 2.0;
 /// The least window where the rate is known, in bandwidth-delay products.
 const FLOOR_PRODUCTS: f64 = 0.8;
-/// The largest window where the rate is known: one product and a quarter keep the link busy through acknowledgements
-/// that bunch up.
+/// The largest window where the rate is known: one product and a quarter keep the link busy through
+/// acknowledgements that bunch up.
 const CAP_PRODUCTS: f64 = 1.25;
-/// The floor in bytes at most, whatever rate a peer told and however long it delays its acknowledgements.
+/// The floor in bytes at most, whatever rate a peer told and however long it delays its
+/// acknowledgements.
 const FLOOR_BYTES_MAX: f64 = 48.0 * 1024.0;
 /// The window in bytes at most: twice what a connection keeps to send.
 const WINDOW_BYTES_MAX: f64 = 128.0 * 1024.0;
-/// The queue aimed at, in packets, where these take longer than the target: at 64 kbit/s one packet takes 157 ms.
+/// The queue aimed at, in packets, where these take longer than the target: at 64 kbit/s one packet
+/// takes 157 ms.
 const TARGET_PACKETS: f64 = 2.0;
 /// Bytes of IP and UDP headers in front of a packet.
 const HEADER_BYTES: f64 = 28.0;
@@ -62,7 +66,8 @@ impl ControllerFactory for DelayTarget {
 #[derive(Clone, Debug)]
 struct State {
     settings: DelayTarget,
-    /// As acknowledgements moved it. What counts is [`State::bounded`]: the bounds move when the peer tells its rate.
+    /// As acknowledgements moved it. What counts is [`State::bounded`]: the bounds move when the
+    /// peer tells its rate.
     window: f64,
     mtu: f64,
     starting: bool,
@@ -74,7 +79,9 @@ impl State {
     /// The window within its bounds.
     fn bounded(&self) -> f64 {
         let least = PACKETS_MIN * self.mtu;
-        let Some(rate) = self.settings.rate.bits_s() else { return self.window.clamp(least, WINDOW_BYTES_MAX) };
+        let Some(rate) = self.settings.rate.bits_s() else {
+            return self.window.clamp(least, WINDOW_BYTES_MAX);
+        };
 
         let bytes_s = rate as f64 / 8.0;
         let floor = FLOOR_PRODUCTS * bytes_s * self.min_rtt.as_secs_f64();
@@ -92,12 +99,22 @@ impl State {
             // What the window holds takes a round trip.
             None => rtt.as_secs_f64() * self.mtu / self.bounded(),
         };
-        self.settings.target.as_secs_f64().max(TARGET_PACKETS * packet_s)
+        self.settings
+            .target
+            .as_secs_f64()
+            .max(TARGET_PACKETS * packet_s)
     }
 }
 
 impl Controller for State {
-    fn on_ack(&mut self, now: Instant, _sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+    fn on_ack(
+        &mut self,
+        now: Instant,
+        _sent: Instant,
+        bytes: u64,
+        app_limited: bool,
+        rtt: &RttEstimator,
+    ) {
         self.min_rtt = rtt.min();
         self.window = self.bounded();
 
@@ -114,7 +131,11 @@ impl Controller for State {
             if off < 0.0 || !app_limited {
                 self.window += off * bytes as f64 * self.mtu / self.window;
             }
-            if queue > 3.0 * target && self.last_cut.is_none_or(|t| now.duration_since(t) > rtt.get()) {
+            if queue > 3.0 * target
+                && self
+                    .last_cut
+                    .is_none_or(|t| now.duration_since(t) > rtt.get())
+            {
                 self.window *= 0.8;
                 self.last_cut = Some(now);
             }
@@ -122,7 +143,13 @@ impl Controller for State {
         self.window = self.bounded();
     }
 
-    fn on_congestion_event(&mut self, now: Instant, _sent: Instant, persistent: bool, _lost_bytes: u64) {
+    fn on_congestion_event(
+        &mut self,
+        now: Instant,
+        _sent: Instant,
+        persistent: bool,
+        _lost_bytes: u64,
+    ) {
         if persistent {
             self.window = PACKETS_MIN * self.mtu;
             self.starting = true;
@@ -152,7 +179,10 @@ mod tests {
     use super::*;
 
     fn controller(rate: &LinkRate) -> Box<dyn Controller> {
-        let settings = DelayTarget { target: Duration::from_millis(100), rate: rate.clone() };
+        let settings = DelayTarget {
+            target: Duration::from_millis(100),
+            rate: rate.clone(),
+        };
         Arc::new(settings).build(Instant::now(), 1200)
     }
 
@@ -175,13 +205,19 @@ mod tests {
             let rate = LinkRate::default();
             rate.peer_told(told);
             let window = controller(&rate).window();
-            assert!((2_400..=FLOOR_BYTES_MAX as u64).contains(&window), "{told} bits/s: {window} B");
+            assert!(
+                (2_400..=FLOOR_BYTES_MAX as u64).contains(&window),
+                "{told} bits/s: {window} B"
+            );
 
             // Where this node knows the link itself, nobody raises that.
             let rate = LinkRate::provisioned(256_000);
             rate.peer_told(told);
             let window = controller(&rate).window();
-            assert!(window <= 17_920, "{told} bits/s beside 256 kbit/s of its own: {window} B");
+            assert!(
+                window <= 17_920,
+                "{told} bits/s beside 256 kbit/s of its own: {window} B"
+            );
         }
     }
 }

@@ -16,8 +16,9 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// How long one attempt may last. Within it QUIC sends its first packet twice, after 0 and 2.1 s; a third would follow
-/// 4.2 s later, and each one more after twice as long: a new attempt finds a link that is back sooner.
+/// How long one attempt may last. Within it QUIC sends its first packet twice, after 0 and 2.1 s; a
+/// third would follow 4.2 s later, and each one more after twice as long: a new attempt finds a
+/// link that is back sooner.
 const ATTEMPT_MAX: Duration = Duration::from_secs(6);
 /// How much longer the pause is after each attempt that failed, and how much at most.
 const PAUSE_GROWTH: f64 = 1.1;
@@ -29,7 +30,8 @@ pub(crate) struct Dialler {
     pub(crate) client: ClientConfig,
     /// For dialling when this node's own certificate has expired.
     pub(crate) late: ClientConfig,
-    /// Whether the peer said so at the last attempt. Who answers is the judge of it: this node's own clock may be wrong.
+    /// Whether the peer said so at the last attempt. Who answers is the judge of it: this node's
+    /// own clock may be wrong.
     pub(crate) late_next: AtomicBool,
     pub(crate) peer: PeerAddress,
     /// Pause between two attempts, before jitter.
@@ -37,8 +39,8 @@ pub(crate) struct Dialler {
 }
 
 impl Dialler {
-    /// Dials until stopped, with jitter and with pauses that hardly grow: the link is up for minutes, and nobody is there
-    /// to press a button. Returns why it ended.
+    /// Dials until stopped, with jitter and with pauses that hardly grow: the link is up for
+    /// minutes, and nobody is there to press a button. Returns why it ended.
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) -> String {
         let mut growth = 1.0;
         loop {
@@ -50,7 +52,9 @@ impl Dialler {
                 growth = if reached { 1.0 } else { next_growth(growth) };
             }
 
-            let pause = self.redial.mul_f64(growth * (0.75 + 0.5 * rand::random::<f64>()));
+            let pause = self
+                .redial
+                .mul_f64(growth * (0.75 + 0.5 * rand::random::<f64>()));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = stopped.changed() => return "it was stopped".into(),
@@ -64,30 +68,51 @@ impl Dialler {
         let attempt = tokio::time::timeout(ATTEMPT_MAX, self.dial(&rate)).await;
         let why = match attempt {
             Ok(Ok(connection)) => {
-                let ended = self.porch.serve(connection, Some(self.peer.node), rate).await;
-                self.late_next.store(ended.is_some_and(|error| says_expired(&error)), Ordering::Relaxed);
+                let ended = self
+                    .porch
+                    .serve(connection, Some(self.peer.node), rate)
+                    .await;
+                self.late_next.store(
+                    ended.is_some_and(|error| says_expired(&error)),
+                    Ordering::Relaxed,
+                );
                 return true;
             }
             Ok(Err(why)) => why,
             Err(_) => format!("no answer within {} s", ATTEMPT_MAX.as_secs()),
         };
-        self.porch.node.note_peer(self.peer.node, |p| p.last_error = why);
+        self.porch
+            .node
+            .note_peer(self.peer.node, |p| p.last_error = why);
         false
     }
 
     async fn dial(&self, rate: &LinkRate) -> Result<Connection, String> {
-        let mut addresses = tokio::net::lookup_host(&self.peer.address).await.map_err(|e| e.to_string())?;
-        let address = addresses.next().ok_or("the peer's address does not resolve")?;
+        let mut addresses = tokio::net::lookup_host(&self.peer.address)
+            .await
+            .map_err(|e| e.to_string())?;
+        let address = addresses
+            .next()
+            .ok_or("the peer's address does not resolve")?;
 
         let is_late = self.late_next.load(Ordering::Relaxed);
-        let mut config = if is_late { self.late.clone() } else { self.client.clone() };
+        let mut config = if is_late {
+            self.late.clone()
+        } else {
+            self.client.clone()
+        };
         config.transport_config(Arc::new(self.porch.transport(rate)));
 
         let name = server_name(&self.peer.node);
-        let connecting = self.endpoint.connect_with(config, address, &name).map_err(|e| e.to_string())?;
+        let connecting = self
+            .endpoint
+            .connect_with(config, address, &name)
+            .map_err(|e| e.to_string())?;
         connecting.await.map_err(|error| {
-            // A peer that does not let it in as late may do so as ever, when its clock is right again.
-            self.late_next.store(says_expired(&error), Ordering::Relaxed);
+            // A peer that does not let it in as late may do so as ever, when its clock is right
+            // again.
+            self.late_next
+                .store(says_expired(&error), Ordering::Relaxed);
             error.to_string()
         })
     }

@@ -69,7 +69,8 @@ pub struct NetworkConfig {
     pub identity: Identity,
     /// Peers to dial.
     pub peers: Vec<PeerAddress>,
-    /// Pause between two attempts to reach a peer, before jitter. At most 30 s: a desert link is up for minutes.
+    /// Pause between two attempts to reach a peer, before jitter. At most 30 s: a desert link is up
+    /// for minutes.
     pub redial: Duration,
     /// A connection that hears nothing for so long is given up.
     pub idle: Duration,
@@ -89,14 +90,21 @@ pub struct Network {
 impl Network {
     /// Listens, dials the peers, and runs a link for every connection until stopped.
     pub async fn start(node: Arc<Node>, config: NetworkConfig) -> Result<Self, NetError> {
-        let Crypto { server, client, late } = Crypto::of(&config.identity, node.time().clone())?;
+        let Crypto {
+            server,
+            client,
+            late,
+        } = Crypto::of(&config.identity, node.time().clone())?;
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
         bound_incoming(&mut server);
 
         let porch = Arc::new(Porch::new(node, &config));
         server.transport_config(Arc::new(porch.transport(&LinkRate::default())));
-        let endpoint = Endpoint::server(server.clone(), config.listen)
-            .map_err(|e| NetError::Listen { address: config.listen, why: e.to_string() })?;
+        let endpoint =
+            Endpoint::server(server.clone(), config.listen).map_err(|e| NetError::Listen {
+                address: config.listen,
+                why: e.to_string(),
+            })?;
 
         let network = Self {
             endpoint: endpoint.clone(),
@@ -104,11 +112,18 @@ impl Network {
             failed: watch::channel(None).0,
             tasks: Mutex::default(),
         };
-        let callers = take_callers(porch.clone(), endpoint.clone(), server, network.stop.subscribe());
+        let callers = take_callers(
+            porch.clone(),
+            endpoint.clone(),
+            server,
+            network.stop.subscribe(),
+        );
         network.keep("the task that takes callers".into(), callers);
 
         for peer in config.peers.clone() {
-            porch.node.note_peer(peer.node, |p| p.rate_bits_s = peer.rate_bits_s);
+            porch
+                .node
+                .note_peer(peer.node, |p| p.rate_bits_s = peer.rate_bits_s);
             let name = format!("the task that dials {}", peer.node);
             let dialler = Dialler {
                 porch: porch.clone(),
@@ -137,15 +152,23 @@ impl Network {
                 failed.send_replace(Some(format!("{name} ended: {why}")));
             }
         };
-        self.tasks.lock().expect("no panic holds it").push(tokio::spawn(watched));
+        self.tasks
+            .lock()
+            .expect("no panic holds it")
+            .push(tokio::spawn(watched));
     }
 
-    /// Resolves when a task of the porch (taking callers, dialling a peer) ends although nobody stopped it; the text says
-    /// which and why. It never resolves while all run, nor after an orderly stop.
+    /// Resolves when a task of the porch (taking callers, dialling a peer) ends although nobody
+    /// stopped it; the text says which and why. It never resolves while all run, nor after an
+    /// orderly stop.
     pub fn failed(&self) -> impl Future<Output = String> + Send + 'static + use<> {
         let mut failed = self.failed.subscribe();
         async move {
-            let why = failed.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+            let why = failed
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|why| why.clone());
             match why {
                 Some(why) => why,
                 None => std::future::pending().await,
@@ -180,7 +203,8 @@ struct Crypto {
 
 impl Crypto {
     fn of(identity: &Identity, time: Arc<KnownTime>) -> Result<Self, NetError> {
-        let bad = |e: quinn::crypto::rustls::NoInitialCipherSuite| NetError::Identity(e.to_string());
+        let bad =
+            |e: quinn::crypto::rustls::NoInitialCipherSuite| NetError::Identity(e.to_string());
         let (server, client) = identity.configs(time)?;
         let mut late = client.clone();
         late.alpn_protocols = vec![LATE_ALPN.to_vec()];
@@ -198,7 +222,8 @@ mod tests {
 
     fn idle_network() -> Network {
         Network {
-            endpoint: Endpoint::client("127.0.0.1:0".parse().expect("an address")).expect("a socket"),
+            endpoint: Endpoint::client("127.0.0.1:0".parse().expect("an address"))
+                .expect("a socket"),
             stop: watch::channel(false).0,
             failed: watch::channel(None).0,
             tasks: Mutex::default(),
@@ -208,9 +233,14 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_ends_by_itself_is_told_and_one_that_panics_is_too() {
         let network = idle_network();
-        network.keep("the task that takes callers".into(), async { "the endpoint takes no more callers".into() });
+        network.keep("the task that takes callers".into(), async {
+            "the endpoint takes no more callers".into()
+        });
         let told = network.failed().await;
-        assert_eq!(told, "the task that takes callers ended: the endpoint takes no more callers");
+        assert_eq!(
+            told,
+            "the task that takes callers ended: the endpoint takes no more callers"
+        );
 
         let network = idle_network();
         network.keep("the task that dials".into(), async { panic!("a bug") });
@@ -228,6 +258,10 @@ mod tests {
         network.keep("the task that takes callers".into(), task);
         let failed = network.failed();
         network.stop().await;
-        assert!(tokio::time::timeout(Duration::from_millis(100), failed).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), failed)
+                .await
+                .is_err()
+        );
     }
 }

@@ -8,7 +8,9 @@ use rustls::{
     ClientConfig, RootCertStore, ServerConfig, client::Resumption, server::WebPkiClientVerifier,
     time_provider::TimeProvider,
 };
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime, pem::PemObject};
+use rustls_pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime, pem::PemObject,
+};
 use sha2::{Digest, Sha256};
 use std::{sync::Arc, time::Duration};
 use wadi_log::NodeId;
@@ -33,19 +35,23 @@ pub struct Identity {
     pub crls_pem: Vec<String>,
 }
 
-/// The time by which certificates are judged: neither this machine's clock nor a hub's alone makes them expire.
+/// The time by which certificates are judged: neither this machine's clock nor a hub's alone makes
+/// them expire.
 #[derive(Debug)]
 struct PapersTime(Arc<KnownTime>);
 
 impl TimeProvider for PapersTime {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.expiry_s().unsigned_abs())))
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(
+            self.0.expiry_s().unsigned_abs(),
+        )))
     }
 }
 
 /// SHA-256 of a certificate's SubjectPublicKeyInfo, as enrolments name TLS keys.
 pub fn spki_hash(certificate: &[u8]) -> Result<[u8; 32], NetError> {
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|e| NetError::Identity(e.to_string()))?;
+    let (_, parsed) =
+        X509Certificate::from_der(certificate).map_err(|e| NetError::Identity(e.to_string()))?;
     Ok(Sha256::digest(parsed.public_key().raw).into())
 }
 
@@ -53,10 +59,18 @@ pub fn spki_hash(certificate: &[u8]) -> Result<[u8; 32], NetError> {
 pub fn peer_of(certificate: &[u8]) -> Result<(NodeId, [u8; 32]), NetError> {
     let bad = |why: String| NetError::Identity(why);
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|e| bad(e.to_string()))?;
-    let names = parsed.subject_alternative_name().map_err(|e| bad(e.to_string()))?;
+    let names = parsed
+        .subject_alternative_name()
+        .map_err(|e| bad(e.to_string()))?;
     let names = names.iter().flat_map(|n| &n.value.general_names);
     let node = names
-        .filter_map(|n| if let GeneralName::DNSName(name) = n { name.strip_suffix(NAME_SUFFIX) } else { None })
+        .filter_map(|n| {
+            if let GeneralName::DNSName(name) = n {
+                name.strip_suffix(NAME_SUFFIX)
+            } else {
+                None
+            }
+        })
         .find_map(|hex| hex.parse::<NodeId>().ok())
         .ok_or_else(|| bad("the certificate names no node".into()))?;
     Ok((node, Sha256::digest(parsed.public_key().raw).into()))
@@ -88,13 +102,19 @@ impl Identity {
         let ca = CertificateDer::from_pem_slice(self.ca_pem.as_bytes())
             .map_err(|e| bad("the CA's certificate does not read", e.to_string()))?;
         let mut roots = RootCertStore::empty();
-        roots.add(ca).map_err(|e| bad("the CA's certificate is not usable", e.to_string()))?;
+        roots
+            .add(ca)
+            .map_err(|e| bad("the CA's certificate is not usable", e.to_string()))?;
         let roots = Arc::new(roots);
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(self.certificate_pem.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|e| bad("the node's certificate does not read", e.to_string()))?;
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(self.certificate_pem.as_bytes())
+                .collect::<Result<_, _>>()
+                .map_err(|e| bad("the node's certificate does not read", e.to_string()))?;
         if chain.is_empty() {
-            return Err(bad("the node's certificate does not read", "no CERTIFICATE block in it".into()));
+            return Err(bad(
+                "the node's certificate does not read",
+                "no CERTIFICATE block in it".into(),
+            ));
         }
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())
             .map_err(|e| bad("the node's TLS key does not read", e.to_string()))?;
@@ -104,11 +124,16 @@ impl Identity {
             .map(|p| CertificateRevocationListDer::from_pem_slice(p.as_bytes()))
             .collect::<Result<_, _>>()
             .map_err(|e| bad("a revocation list does not read", e.to_string()))?;
-        // An expired list is used all the same: enforcing its expiry would strand sites that nobody can reach.
-        let mut verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
-        let mut servers = rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+        // An expired list is used all the same: enforcing its expiry would strand sites that nobody
+        // can reach.
+        let mut verifier =
+            WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
+        let mut servers =
+            rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
         if !crls.is_empty() {
-            verifier = verifier.with_crls(crls.clone()).allow_unknown_revocation_status();
+            verifier = verifier
+                .with_crls(crls.clone())
+                .allow_unknown_revocation_status();
             servers = servers.with_crls(crls).allow_unknown_revocation_status();
         }
         let verifier = verifier.build().map_err(|e| bad("the CA", e.to_string()))?;

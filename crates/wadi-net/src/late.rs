@@ -1,9 +1,10 @@
-//! Certificates that expired during an outage: their nodes may still hand in what they hold, on a protocol name of their own,
-//! and take nothing but acknowledgements until they are renewed.
+//! Certificates that expired during an outage: their nodes may still hand in what they hold, on a
+//! protocol name of their own, and take nothing but acknowledgements until they are renewed.
 //!
-//! When a certificate ends is a matter of clocks, and clocks are claims: whoever answers judges whether the caller is late. The
-//! handshake itself fails for no clock: a certificate counts as what it was while it was valid. Its signature, its authority, its
-//! name and the revocation list hold as ever, and the link holds its key to be the one that the enrolment names.
+//! When a certificate ends is a matter of clocks, and clocks are claims: whoever answers judges
+//! whether the caller is late. The handshake itself fails for no clock: a certificate counts as
+//! what it was while it was valid. Its signature, its authority, its name and the revocation list
+//! hold as ever, and the link holds its key to be the one that the enrolment names.
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
@@ -23,7 +24,8 @@ pub fn ends_s(certificate: &[u8]) -> Option<i64> {
     Some(parsed.validity().not_after.timestamp())
 }
 
-/// When a certificate begins, Unix seconds. Whoever signed it did so no earlier: no clock that shows less is right.
+/// When a certificate begins, Unix seconds. Whoever signed it did so no earlier: no clock that
+/// shows less is right.
 pub fn begins_s(certificate: &[u8]) -> Option<i64> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     Some(parsed.validity().not_before.timestamp())
@@ -32,11 +34,17 @@ pub fn begins_s(certificate: &[u8]) -> Option<i64> {
 /// A moment at which a certificate was valid, where it was found that now it is not.
 fn when_valid(found: &CertificateError, certificate: &[u8]) -> Option<UnixTime> {
     let at_s = match found {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => ends_s(certificate)?.saturating_sub(1),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => begins_s(certificate)?,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ends_s(certificate)?.saturating_sub(1)
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            begins_s(certificate)?
+        }
         _ => return None,
     };
-    Some(UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at_s).ok()?)))
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(
+        u64::try_from(at_s).ok()?,
+    )))
 }
 
 /// Judges a certificate by now, and where only the time is wrong, by a time at which it was valid.
@@ -46,7 +54,9 @@ fn at_its_time<T>(
     verify: impl Fn(UnixTime) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let verified = verify(now);
-    let Err(Error::InvalidCertificate(found)) = &verified else { return verified };
+    let Err(Error::InvalidCertificate(found)) = &verified else {
+        return verified;
+    };
     match when_valid(found, certificate) {
         Some(then) => verify(then),
         None => verified,
@@ -68,7 +78,9 @@ impl ClientCertVerifier for LateClients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        at_its_time(end_entity, now, |at| self.0.verify_client_cert(end_entity, intermediates, at))
+        at_its_time(end_entity, now, |at| {
+            self.0.verify_client_cert(end_entity, intermediates, at)
+        })
     }
 
     fn verify_tls12_signature(
@@ -108,7 +120,8 @@ impl ServerCertVerifier for LateServers {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         at_its_time(end_entity, now, |at| {
-            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, at)
+            self.0
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, at)
         })
     }
 

@@ -1,8 +1,9 @@
-//! The QUIC porch: quinn and rustls, mutual TLS from the commission's CA, one connection per pair of nodes.
+//! The QUIC porch: quinn and rustls, mutual TLS from the commission's CA, one connection per pair
+//! of nodes.
 //!
-//! The settings are those of thin links (`docs/links.md`): no session resumption (it would outlive a revocation), no MTU
-//! discovery, small windows, a short idle timeout with quick redial, and a congestion controller that follows the queue's
-//! delay and not single losses.
+//! The settings are those of thin links (`docs/links.md`): no session resumption (it would outlive
+//! a revocation), no MTU discovery, small windows, a short idle timeout with quick redial, and a
+//! congestion controller that follows the queue's delay and not single losses.
 
 mod callers;
 mod congestion;

@@ -1,6 +1,6 @@
-//! A model of a thin link: rate, delay, a queue that drops what does not fit, and loss from a seed. It knows no clock and
-//! no socket: the demonstration and the benches send real packets through it, and tests let quinn's state machines talk
-//! over it in virtual time.
+//! A model of a thin link: rate, delay, a queue that drops what does not fit, and loss from a seed.
+//! It knows no clock and no socket: the demonstration and the benches send real packets through it,
+//! and tests let quinn's state machines talk over it in virtual time.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::time::{Duration, Instant};
@@ -30,18 +30,44 @@ impl LinkProfile {
         let ms = Duration::from_millis;
         Some(match name {
             // Loopback with a little of everything, so that a minute shows days.
-            "brisk" => Self { delay: ms(20), rate_bits_s: 8e6, loss: 0.01, queue: ms(500) },
+            "brisk" => Self {
+                delay: ms(20),
+                rate_bits_s: 8e6,
+                loss: 0.01,
+                queue: ms(500),
+            },
             // The link to expect: VSAT, with the rain and without.
-            "vsat" => Self { delay: ms(300), rate_bits_s: 256e3, loss: 0.05, queue: ms(1000) },
-            "vsat-clear" => Self { delay: ms(300), rate_bits_s: 256e3, loss: 0.0, queue: ms(1000) },
-            "vsat-64k" => Self { delay: ms(300), rate_bits_s: 64e3, loss: 0.05, queue: ms(1000) },
-            "lan" => Self { delay: ms(0), rate_bits_s: 1e9, loss: 0.0, queue: ms(200) },
+            "vsat" => Self {
+                delay: ms(300),
+                rate_bits_s: 256e3,
+                loss: 0.05,
+                queue: ms(1000),
+            },
+            "vsat-clear" => Self {
+                delay: ms(300),
+                rate_bits_s: 256e3,
+                loss: 0.0,
+                queue: ms(1000),
+            },
+            "vsat-64k" => Self {
+                delay: ms(300),
+                rate_bits_s: 64e3,
+                loss: 0.05,
+                queue: ms(1000),
+            },
+            "lan" => Self {
+                delay: ms(0),
+                rate_bits_s: 1e9,
+                loss: 0.0,
+                queue: ms(200),
+            },
             _ => return None,
         })
     }
 }
 
-/// One direction of a link. The same seed and the same packets at the same times have the same fate.
+/// One direction of a link. The same seed and the same packets at the same times have the same
+/// fate.
 #[derive(Debug)]
 pub struct LinkWay {
     profile: LinkProfile,
@@ -53,10 +79,15 @@ pub struct LinkWay {
 impl LinkWay {
     /// A direction on which nothing waits.
     pub fn new(profile: LinkProfile, seed: u64) -> Self {
-        Self { profile, free: None, rng: StdRng::seed_from_u64(seed) }
+        Self {
+            profile,
+            free: None,
+            rng: StdRng::seed_from_u64(seed),
+        }
     }
 
-    /// Gives the modem a packet. When it arrives at the other end, if it does: what is given later never arrives sooner.
+    /// Gives the modem a packet. When it arrives at the other end, if it does: what is given later
+    /// never arrives sooner.
     pub fn send(&mut self, now: Instant, payload_bytes: usize) -> Option<Instant> {
         let begins = self.free.map_or(now, |free| free.max(now));
         if begins - now > self.profile.queue {
@@ -67,7 +98,8 @@ impl LinkWay {
         let ends = begins + Duration::from_secs_f64(on_the_wire_bits / self.profile.rate_bits_s);
         self.free = Some(ends);
 
-        // The draw is made for each packet that leaves the modem: what is lost takes its time there all the same.
+        // The draw is made for each packet that leaves the modem: what is lost takes its time there
+        // all the same.
         let lost = self.rng.random_bool(self.profile.loss);
         (!lost).then(|| ends + self.profile.delay)
     }
@@ -88,7 +120,10 @@ mod tests {
         // Nine wait a second and more; the tenth finds no room.
         let arrived = (0..20).filter_map(|_| way.send(now, 3_972)).count();
         assert_eq!(arrived, 8);
-        assert!(way.send(now + Duration::from_millis(126), 3_972).is_some(), "there is room again");
+        assert!(
+            way.send(now + Duration::from_millis(126), 3_972).is_some(),
+            "there is room again"
+        );
     }
 
     #[test]
@@ -97,7 +132,9 @@ mod tests {
             let mut way = LinkWay::new(LinkProfile::named("vsat").unwrap(), seed);
             let start = Instant::now();
             let at = |n| start + Duration::from_secs(n);
-            (0..10_000).map(|n| way.send(at(n), 1_200).is_none()).collect::<Vec<bool>>()
+            (0..10_000)
+                .map(|n| way.send(at(n), 1_200).is_none())
+                .collect::<Vec<bool>>()
         };
         assert_eq!(fate(7), fate(7));
         assert_ne!(fate(7), fate(8));

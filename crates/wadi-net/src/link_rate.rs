@@ -1,13 +1,16 @@
-//! The rate of one link: what this node has provisioned for it, and what the peer tells in its `Hello`.
+//! The rate of one link: what this node has provisioned for it, and what the peer tells in its
+//! `Hello`.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-/// The least rate that is believed, bits a second: below it nothing would arrive before the idle timeout.
+/// The least rate that is believed, bits a second: below it nothing would arrive before the idle
+/// timeout.
 const RATE_MIN: u64 = 8_000;
-/// The largest rate that is believed of a peer alone. A link that carries more does not need to be told.
+/// The largest rate that is believed of a peer alone. A link that carries more does not need to be
+/// told.
 const TOLD_RATE_MAX: u64 = 8_000_000;
 
 /// The rate of one connection's link. Its congestion controller reads it; clones share it.
@@ -29,7 +32,8 @@ impl LinkRate {
         rate
     }
 
-    /// This node has provisioned a rate, bits a second; 0 for not known. Whoever is called learns it with the caller's name.
+    /// This node has provisioned a rate, bits a second; 0 for not known. Whoever is called learns
+    /// it with the caller's name.
     pub fn provision(&self, bits_s: u64) {
         let believed = if bits_s == 0 { 0 } else { bits_s.max(RATE_MIN) };
         self.0.provisioned.store(believed, Ordering::Relaxed);
@@ -37,13 +41,21 @@ impl LinkRate {
 
     /// The peer told the rate that it has provisioned, bits a second; 0 for not known.
     pub fn peer_told(&self, bits_s: u64) {
-        let believed = if bits_s == 0 { 0 } else { bits_s.clamp(RATE_MIN, TOLD_RATE_MAX) };
+        let believed = if bits_s == 0 {
+            0
+        } else {
+            bits_s.clamp(RATE_MIN, TOLD_RATE_MAX)
+        };
         self.0.told.store(believed, Ordering::Relaxed);
     }
 
     /// The smaller of what both know, bits a second.
     pub fn bits_s(&self) -> Option<u64> {
         let known = [&self.0.provisioned, &self.0.told];
-        known.iter().map(|rate| rate.load(Ordering::Relaxed)).filter(|rate| *rate > 0).min()
+        known
+            .iter()
+            .map(|rate| rate.load(Ordering::Relaxed))
+            .filter(|rate| *rate > 0)
+            .min()
     }
 }

@@ -1,4 +1,5 @@
-//! What all connections of a node share: who is connected, the transport's settings, and who was turned away.
+//! What all connections of a node share: who is connected, the transport's settings, and who was
+//! turned away.
 
 use crate::{
     NetError, NetworkConfig,
@@ -36,7 +37,8 @@ pub(crate) struct Porch {
     transport: Transport,
 }
 
-/// Connections by peer: where two nodes dial each other at once, the one that the smaller id dialled stays.
+/// Connections by peer: where two nodes dial each other at once, the one that the smaller id
+/// dialled stays.
 #[derive(Default)]
 struct Board(Mutex<BTreeMap<NodeId, Connection>>);
 
@@ -59,7 +61,11 @@ impl Board {
     }
 
     fn stands(&self, peer: &NodeId) -> bool {
-        self.0.lock().expect("no panic holds it").get(peer).is_some_and(|c| c.close_reason().is_none())
+        self.0
+            .lock()
+            .expect("no panic holds it")
+            .get(peer)
+            .is_some_and(|c| c.close_reason().is_none())
     }
 }
 
@@ -75,13 +81,19 @@ struct Caller {
 
 impl Porch {
     pub(crate) fn new(node: Arc<Node>, config: &NetworkConfig) -> Self {
-        let rates = config.peers.iter().filter_map(|p| Some((p.node, p.rate_bits_s?)));
+        let rates = config
+            .peers
+            .iter()
+            .filter_map(|p| Some((p.node, p.rate_bits_s?)));
         Self {
             node,
             board: Board::default(),
             refusals: Refusals::default(),
             rates: rates.collect(),
-            transport: Transport { idle: config.idle, own_links: config.own_links },
+            transport: Transport {
+                idle: config.idle,
+                own_links: config.own_links,
+            },
         }
     }
 
@@ -97,7 +109,9 @@ impl Porch {
     /// Counts a caller who never said who it is; it is noted now and then.
     pub(crate) async fn refuse_stranger(&self, address: IpAddr, why: &str) {
         tracing::debug!(%address, why, "a caller was not let in");
-        let Some(times) = self.refusals.count(address.to_string(), Instant::now()) else { return };
+        let Some(times) = self.refusals.count(address.to_string(), Instant::now()) else {
+            return;
+        };
         let why = match times {
             1 => format!("{address}: {why}"),
             _ => format!("{address}: {why} ({times} times in the last minutes)"),
@@ -107,18 +121,24 @@ impl Porch {
 
     /// Counts a member that was turned away; it is noted now and then.
     async fn refuse_member(&self, peer: NodeId, code: &str, why: String) {
-        if self.refusals.count(format!("{peer} {code}"), Instant::now()).is_some() {
+        if self
+            .refusals
+            .count(format!("{peer} {code}"), Instant::now())
+            .is_some()
+        {
             self.note(peer.to_string(), code, why).await;
         }
     }
 
     async fn note(&self, subject: String, code: &str, why: String) {
         tracing::warn!(subject, code, why, "a caller was not let in");
-        self.node.note_refusal(subject, code.into(), why, String::new()).await;
+        self.node
+            .note_refusal(subject, code.into(), why, String::new())
+            .await;
     }
 
-    /// Runs a link over a connection, whoever dialled. `expected` is whom this node dialled. Returns how the other end
-    /// closed it, where it did.
+    /// Runs a link over a connection, whoever dialled. `expected` is whom this node dialled.
+    /// Returns how the other end closed it, where it did.
     pub(crate) async fn serve(
         &self,
         connection: Connection,
@@ -133,14 +153,24 @@ impl Porch {
 
         rate.provision(self.rates.get(&peer).copied().unwrap_or(0));
         let papers = (peer, caller.tls_key);
-        let run = run_connection(self.node.clone(), papers, connection.clone(), dialled, caller.late, rate);
+        let run = run_connection(
+            self.node.clone(),
+            papers,
+            connection.clone(),
+            dialled,
+            caller.late,
+            rate,
+        );
         let why = tokio::select! {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,
         };
         // Closing it here, too, would hide the other end's word.
         let ended = connection.close_reason();
-        connection.close(VarInt::from_u32(0), why.as_bytes().get(..200.min(why.len())).unwrap_or_default());
+        connection.close(
+            VarInt::from_u32(0),
+            why.as_bytes().get(..200.min(why.len())).unwrap_or_default(),
+        );
 
         if !self.board.stands(&peer) {
             self.node.note_peer(peer, |p| {
@@ -167,26 +197,30 @@ impl Porch {
         let peer = caller.peer;
         if expected.is_some_and(|e| e != peer) {
             connection.close(VarInt::from_u32(2), b"wrong peer");
-            self.refuse_member(peer, "wrong_peer", "another node answered".into()).await;
+            self.refuse_member(peer, "wrong_peer", "another node answered".into())
+                .await;
             return None;
         }
         // One that this node dials is let in as it is, for that node to hand in what it holds.
         if expected.is_none() && !caller.late && self.has_expired(&caller) {
             connection.close(VarInt::from_u32(EXPIRED), b"certificate expired");
-            let why = format!("the certificate of {peer} has expired: renew it with `wadi pki renew`");
+            let why =
+                format!("the certificate of {peer} has expired: renew it with `wadi pki renew`");
             self.refuse_member(peer, "certificate_expired", why).await;
             return None;
         }
         // A node that was cut as a whole is captured: nothing more is said to it.
         if self.node.with_control(|c| c.is_cut(&peer)) {
             connection.close(VarInt::from_u32(3), b"cut");
-            self.refuse_member(peer, "cut_node", "a node that was cut called".into()).await;
+            self.refuse_member(peer, "cut_node", "a node that was cut called".into())
+                .await;
             return None;
         }
         Some(self.late_or_not(caller, expected.is_some()))
     }
 
-    /// Ends the connection of one that is late no more, because a clock is right again: it dials as ever then.
+    /// Ends the connection of one that is late no more, because a clock is right again: it dials as
+    /// ever then.
     async fn end_lateness(&self, caller: &Caller, connection: &Connection) -> String {
         while caller.late && self.has_expired(caller) {
             tokio::time::sleep(LATE_AGAIN).await;
@@ -201,9 +235,12 @@ impl Porch {
         self.node.time().expiry_s() > caller.ends_s
     }
 
-    /// One whose certificate has expired is late, whoever dialled. Not so a hub: what is handed in goes to it.
+    /// One whose certificate has expired is late, whoever dialled. Not so a hub: what is handed in
+    /// goes to it.
     fn late_or_not(&self, caller: Caller, dialled: bool) -> Caller {
-        let is_hub = self.node.with_control(|c| c.role(&caller.peer) == Some(Role::Hub));
+        let is_hub = self
+            .node
+            .with_control(|c| c.role(&caller.peer) == Some(Role::Hub));
         let late = caller.late || dialled && !is_hub && self.has_expired(&caller);
         Caller { late, ..caller }
     }
@@ -211,13 +248,25 @@ impl Porch {
 
 /// Reads what the other end showed of itself.
 fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, NetError> {
-    let identity = connection.peer_identity().and_then(|i| i.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let identity = connection
+        .peer_identity()
+        .and_then(|i| i.downcast::<Vec<CertificateDer<'static>>>().ok());
     let certificate = identity.as_ref().and_then(|chain| chain.first());
-    let certificate = certificate.ok_or_else(|| NetError::Identity("no certificate was shown".into()))?;
+    let certificate =
+        certificate.ok_or_else(|| NetError::Identity("no certificate was shown".into()))?;
     let (peer, tls_key) = peer_of(certificate)?;
 
-    let protocol = connection.handshake_data().and_then(|d| d.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
-    let says_late = protocol.and_then(|d| d.protocol).is_some_and(|p| p == LATE_ALPN);
+    let protocol = connection
+        .handshake_data()
+        .and_then(|d| d.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
+    let says_late = protocol
+        .and_then(|d| d.protocol)
+        .is_some_and(|p| p == LATE_ALPN);
     let late = says_late && expected.is_none();
-    Ok(Caller { peer, tls_key, ends_s: ends_s(certificate).unwrap_or(0), late })
+    Ok(Caller {
+        peer,
+        tls_key,
+        ends_s: ends_s(certificate).unwrap_or(0),
+        late,
+    })
 }

@@ -1,5 +1,5 @@
-//! Callers that are turned away are counted, and noted now and then: a note is a commit of the database, and strangers
-//! must not be able to have one for each packet.
+//! Callers that are turned away are counted, and noted now and then: a note is a commit of the
+//! database, and strangers must not be able to have one for each packet.
 
 use std::{
     collections::BTreeMap,
@@ -34,7 +34,13 @@ impl Refusals {
         let apart = counts.len() < SUBJECTS_MAX || counts.contains_key(&subject);
         let subject = if apart { subject } else { OTHERS.to_string() };
         let Some(counted) = counts.get_mut(&subject) else {
-            counts.insert(subject, Counted { noted: now, since: 0 });
+            counts.insert(
+                subject,
+                Counted {
+                    noted: now,
+                    since: 0,
+                },
+            );
             return Some(1);
         };
 
@@ -64,12 +70,17 @@ mod tests {
     #[test]
     fn subjects_without_number_take_bounded_room_and_bounded_notes() {
         let (refusals, start) = (Refusals::default(), Instant::now());
-        let noted = (0..20_000).filter(|n| refusals.count(format!("stranger {n}"), start).is_some()).count();
+        let noted = (0..20_000)
+            .filter(|n| refusals.count(format!("stranger {n}"), start).is_some())
+            .count();
         assert_eq!(noted, SUBJECTS_MAX + 1);
         assert_eq!(refusals.0.lock().unwrap().len(), SUBJECTS_MAX + 1);
 
         // A minute later there is room for others again.
-        assert_eq!(refusals.count("somebody else".into(), start + PAUSE), Some(1));
+        assert_eq!(
+            refusals.count("somebody else".into(), start + PAUSE),
+            Some(1)
+        );
         assert!(refusals.0.lock().unwrap().len() <= 2);
     }
 }

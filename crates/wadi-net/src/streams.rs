@@ -1,5 +1,5 @@
-//! Messages and blocks on QUIC streams: the first bidirectional stream carries messages, one unidirectional stream a
-//! lane carries blocks, the urgent lanes with the higher priority.
+//! Messages and blocks on QUIC streams: the first bidirectional stream carries messages, one
+//! unidirectional stream a lane carries blocks, the urgent lanes with the higher priority.
 
 use crate::link_rate::LinkRate;
 use quinn::{Connection, RecvStream, SendStream};
@@ -11,8 +11,9 @@ use wadi_sync::{BLOCK_FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message};
 
 /// Frames that wait between the streams and the link, each way.
 const WAITING_MAX: usize = 8;
-/// Bytes that are given to quinn at once. It frees what it keeps to send again only when a whole piece is acknowledged: of
-/// one large piece it would keep all until its last byte is, and send nothing behind it meanwhile.
+/// Bytes that are given to quinn at once. It frees what it keeps to send again only when a whole
+/// piece is acknowledged: of one large piece it would keep all until its last byte is, and send
+/// nothing behind it meanwhile.
 pub(crate) const PIECE_BYTES: usize = 2 * 1024;
 /// Messages are small and answer each other: they go before all blocks.
 const MESSAGE_PRIORITY: i32 = 100;
@@ -30,8 +31,12 @@ pub(crate) async fn run_connection(
     let (outgoing, leaving) = mpsc::channel(WAITING_MAX);
     let streams = async {
         // Whoever dialled opens the message stream; a stream shows itself with its first bytes.
-        let (send, recv) = if dialled { connection.open_bi().await } else { connection.accept_bi().await }
-            .map_err(|e| e.to_string())?;
+        let (send, recv) = if dialled {
+            connection.open_bi().await
+        } else {
+            connection.accept_bi().await
+        }
+        .map_err(|e| e.to_string())?;
         tokio::select! {
             r = write_all(&connection, send, leaving) => r,
             r = read_messages(recv, arriving.clone(), &rate) => r,
@@ -63,7 +68,10 @@ pub(crate) async fn run_connection(
 
 async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result<(), String> {
     let length = u32::try_from(bytes.len()).map_err(|e| e.to_string())?;
-    stream.write_all(&length.to_be_bytes()).await.map_err(|e| e.to_string())?;
+    stream
+        .write_all(&length.to_be_bytes())
+        .await
+        .map_err(|e| e.to_string())?;
     for piece in bytes.chunks(PIECE_BYTES) {
         stream.write_all(piece).await.map_err(|e| e.to_string())?;
     }
@@ -80,14 +88,20 @@ async fn read_frame(stream: &mut RecvStream, bytes_max: usize) -> Result<Option<
     }
     let length = u32::from_be_bytes(length) as usize;
     if length > bytes_max {
-        return Err(format!("a frame of {length} bytes; the limit is {bytes_max}"));
+        return Err(format!(
+            "a frame of {length} bytes; the limit is {bytes_max}"
+        ));
     }
     let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).await.map_err(|e| e.to_string())?;
+    stream
+        .read_exact(&mut bytes)
+        .await
+        .map_err(|e| e.to_string())?;
     Ok(Some(bytes))
 }
 
-/// Blocks are written by a task of their lane: one that waits for the window must not hold up the others.
+/// Blocks are written by a task of their lane: one that waits for the window must not hold up the
+/// others.
 async fn write_all(
     connection: &Connection,
     mut messages: SendStream,
@@ -115,7 +129,8 @@ async fn write_all(
                             Ok::<(), String>(())
                         });
                     }
-                    // The session keeps at most its window in flight: the queue cannot grow beyond that.
+                    // The session keeps at most its window in flight: the queue cannot grow beyond
+                    // that.
                     let sent = lanes[&lane].send(bytes).await;
                     sent.map_err(|_| "a lane's stream ended".to_string())?;
                 }
@@ -142,7 +157,10 @@ async fn read_messages(
     Ok(())
 }
 
-async fn read_lanes(connection: &Connection, arriving: mpsc::Sender<Arriving>) -> Result<(), String> {
+async fn read_lanes(
+    connection: &Connection,
+    arriving: mpsc::Sender<Arriving>,
+) -> Result<(), String> {
     let mut tasks = tokio::task::JoinSet::new();
     loop {
         tokio::select! {

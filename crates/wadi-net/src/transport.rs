@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 /// The queueing delay aimed at; two packets where these take longer.
 const TARGET: Duration = Duration::from_millis(100);
-/// The round trip taken for granted until one is measured. A shorter guess would send the first flight twice.
+/// The round trip taken for granted until one is measured. A shorter guess would send the first
+/// flight twice.
 const INITIAL_RTT: Duration = Duration::from_millis(700);
 
 /// What the connections of one node have in common.
@@ -22,7 +23,8 @@ impl Transport {
     /// Settings of one connection, whose controller follows this rate.
     pub(crate) fn config(&self, rate: &LinkRate) -> TransportConfig {
         let small = VarInt::from_u32;
-        let idle = IdleTimeout::try_from(self.idle).expect("an idle timeout of less than centuries");
+        let idle =
+            IdleTimeout::try_from(self.idle).expect("an idle timeout of less than centuries");
         let mut t = TransportConfig::default();
         t.max_idle_timeout(Some(idle))
             .keep_alive_interval(Some(self.idle / 3))
@@ -37,7 +39,10 @@ impl Transport {
             .max_concurrent_bidi_streams(small(1))
             .max_concurrent_uni_streams(small(8));
         if self.own_links {
-            t.congestion_controller_factory(Arc::new(DelayTarget { target: TARGET, rate: rate.clone() }));
+            t.congestion_controller_factory(Arc::new(DelayTarget {
+                target: TARGET,
+                rate: rate.clone(),
+            }));
         } else {
             t.congestion_controller_factory(Arc::new(CubicConfig::default()));
         }

@@ -13,16 +13,28 @@ const DOWN_BYTES: usize = 60_000;
 
 /// A site that knows its link, and a hub that has been told of it.
 fn world(profile: LinkProfile, told: u64, seed: u64) -> World {
-    let transport = Transport { idle: Duration::from_secs(30), own_links: true };
+    let transport = Transport {
+        idle: Duration::from_secs(30),
+        own_links: true,
+    };
     let site = LinkRate::provisioned(told);
     let hub = LinkRate::default();
-    let world = World::connect(profile, seed, transport.config(&site), transport.config(&hub));
+    let world = World::connect(
+        profile,
+        seed,
+        transport.config(&site),
+        transport.config(&hub),
+    );
     hub.peer_told(told);
     world
 }
 
 fn profile(rate_bits_s: f64, loss: f64) -> LinkProfile {
-    LinkProfile { rate_bits_s, loss, ..LinkProfile::named("vsat").expect("a known name") }
+    LinkProfile {
+        rate_bits_s,
+        loss,
+        ..LinkProfile::named("vsat").expect("a known name")
+    }
 }
 
 /// Seconds until both have all of the other's work, the handshake apart.
@@ -42,7 +54,11 @@ fn traffic_both_ways_takes_hardly_longer_than_the_link_needs_for_it() {
 
     // 0.8 of 256 kbit/s in the path's 600 ms.
     for side in [SITE, HUB] {
-        assert!(world.window_min(side) >= 15_360, "side {side}: {} B", world.window_min(side));
+        assert!(
+            world.window_min(side) >= 15_360,
+            "side {side}: {} B",
+            world.window_min(side)
+        );
     }
 }
 
@@ -58,7 +74,8 @@ fn traffic_both_ways_bears_loss() {
 
 #[test]
 fn a_packet_that_takes_longer_than_the_target_does_not_stop_a_link() {
-    // 64 kbit/s: 168 kB take 21 s; a packet takes 157 ms, which is more than the queue of 100 ms that is aimed at.
+    // 64 kbit/s: 168 kB take 21 s; a packet takes 157 ms, which is more than the queue of 100 ms
+    // that is aimed at.
     let mut world = world(profile(64e3, 0.0), 64_000, 1);
     let seconds = both_ways(&mut world);
     println!("64 kbit/s: {seconds:.2} s");

@@ -1,11 +1,11 @@
-//! Two of quinn's endpoints over a modelled link in virtual time: seconds of a thin link take milliseconds here, and no
-//! other work on the machine changes what comes of them.
+//! Two of quinn's endpoints over a modelled link in virtual time: seconds of a thin link take
+//! milliseconds here, and no other work on the machine changes what comes of them.
 
 use crate::{LinkProfile, LinkWay, streams::PIECE_BYTES};
 use bytes::BytesMut;
 use quinn_proto::{
-    ClientConfig, Connection, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig, Event, ServerConfig,
-    StreamId, Transmit, TransportConfig,
+    ClientConfig, Connection, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig,
+    Event, ServerConfig, StreamId, Transmit, TransportConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rcgen::{CertificateParams, KeyPair};
@@ -51,7 +51,12 @@ pub(crate) struct World {
 
 impl World {
     /// Connects a site to a hub, each with its own settings. Returns when both have shaken hands.
-    pub(crate) fn connect(profile: LinkProfile, seed: u64, site: TransportConfig, hub: TransportConfig) -> Self {
+    pub(crate) fn connect(
+        profile: LinkProfile,
+        seed: u64,
+        site: TransportConfig,
+        hub: TransportConfig,
+    ) -> Self {
         let (server, client) = configs(site, hub);
         let start = Instant::now();
         let side = |n: u8, server: Option<Arc<ServerConfig>>| {
@@ -73,15 +78,25 @@ impl World {
         let mut world = Self {
             now: start,
             sides: [side(1, None), side(2, Some(server))],
-            ways: [LinkWay::new(profile, seed), LinkWay::new(profile, seed ^ 0xbacc)],
+            ways: [
+                LinkWay::new(profile, seed),
+                LinkWay::new(profile, seed ^ 0xbacc),
+            ],
             sent: 0,
         };
 
         let to = world.sides[HUB].address;
-        let dialled = world.sides[SITE].endpoint.connect(start, client, to, "hub").expect("it dials");
+        let dialled = world.sides[SITE]
+            .endpoint
+            .connect(start, client, to, "hub")
+            .expect("it dials");
         world.sides[SITE].connection = Some(dialled);
         world.run_until(Duration::from_secs(60), |world| {
-            let shaken = |side: &Side| side.connection.as_ref().is_some_and(|(_, c)| !c.is_handshaking());
+            let shaken = |side: &Side| {
+                side.connection
+                    .as_ref()
+                    .is_some_and(|(_, c)| !c.is_handshaking())
+            };
             world.sides.iter().all(shaken)
         });
         world
@@ -120,8 +135,13 @@ impl World {
                 return;
             }
             let received = (self.sides[SITE].received, self.sides[HUB].received);
-            let next = self.next_event().unwrap_or_else(|| panic!("nothing is left to happen: {received:?} bytes"));
-            assert!(next <= deadline, "not done after {most:?}: {received:?} bytes arrived");
+            let next = self
+                .next_event()
+                .unwrap_or_else(|| panic!("nothing is left to happen: {received:?} bytes"));
+            assert!(
+                next <= deadline,
+                "not done after {most:?}: {received:?} bytes arrived"
+            );
             self.now = next;
         }
     }
@@ -147,18 +167,34 @@ impl World {
     fn take_arrivals(&mut self, at: usize) {
         let remote = self.sides[1 - at].address;
         let mut response = Vec::new();
-        while self.sides[at].inbox.peek().is_some_and(|Reverse((due, _, _))| *due <= self.now) {
-            let Some(Reverse((_, _, packet))) = self.sides[at].inbox.pop() else { return };
+        while self.sides[at]
+            .inbox
+            .peek()
+            .is_some_and(|Reverse((due, _, _))| *due <= self.now)
+        {
+            let Some(Reverse((_, _, packet))) = self.sides[at].inbox.pop() else {
+                return;
+            };
             response.clear();
             let data = BytesMut::from(&packet[..]);
-            let event = self.sides[at].endpoint.handle(self.now, remote, None, None, data, &mut response);
+            let event =
+                self.sides[at]
+                    .endpoint
+                    .handle(self.now, remote, None, None, data, &mut response);
             match event {
                 Some(DatagramEvent::NewConnection(incoming)) => {
-                    let accepted = self.sides[at].endpoint.accept(incoming, self.now, &mut response, None);
-                    self.sides[at].connection = Some(accepted.unwrap_or_else(|e| panic!("{}", e.cause)));
+                    let accepted =
+                        self.sides[at]
+                            .endpoint
+                            .accept(incoming, self.now, &mut response, None);
+                    self.sides[at].connection =
+                        Some(accepted.unwrap_or_else(|e| panic!("{}", e.cause)));
                 }
                 Some(DatagramEvent::ConnectionEvent(_, event)) => {
-                    let (_, connection) = self.sides[at].connection.as_mut().expect("it is its connection's");
+                    let (_, connection) = self.sides[at]
+                        .connection
+                        .as_mut()
+                        .expect("it is its connection's");
                     connection.handle_event(event);
                 }
                 Some(DatagramEvent::Response(transmit)) => self.emit(at, &response, &transmit),
@@ -170,7 +206,9 @@ impl World {
     /// One round over a side's connection; whether there was anything to do.
     fn drive_connection(&mut self, at: usize) -> bool {
         let (now, side) = (self.now, &mut self.sides[at]);
-        let Some((handle, connection)) = &mut side.connection else { return false };
+        let Some((handle, connection)) = &mut side.connection else {
+            return false;
+        };
         let mut busy = false;
         if connection.poll_timeout().is_some_and(|due| due <= now) {
             connection.handle_timeout(now);
@@ -202,7 +240,9 @@ impl World {
         self.sent += 1;
         if let Some(arrives) = self.ways[from].send(self.now, transmit.size) {
             let packet = bytes[..transmit.size].to_vec();
-            self.sides[1 - from].inbox.push(Reverse((arrives, self.sent, packet)));
+            self.sides[1 - from]
+                .inbox
+                .push(Reverse((arrives, self.sent, packet)));
         }
     }
 }
@@ -210,12 +250,15 @@ impl World {
 impl Side {
     /// Writes what there is room for, and reads what came.
     fn use_streams(&mut self) {
-        let Some((_, connection)) = &mut self.connection else { return };
+        let Some((_, connection)) = &mut self.connection else {
+            return;
+        };
         self.window_min = self.window_min.min(connection.congestion_state().window());
         if let Some(stream) = self.stream.filter(|_| self.unwritten > 0) {
             let mut stream = connection.send_stream(stream);
             while self.unwritten > 0
-                && let Ok(written) = stream.write(&[7; PIECE_BYTES][..self.unwritten.min(PIECE_BYTES)])
+                && let Ok(written) =
+                    stream.write(&[7; PIECE_BYTES][..self.unwritten.min(PIECE_BYTES)])
             {
                 self.unwritten -= written;
             }
@@ -227,9 +270,13 @@ impl Side {
         if let Some(stream) = connection.streams().accept(Dir::Uni) {
             self.reading = Some(stream);
         }
-        let Some(stream) = self.reading.filter(|_| !self.ended) else { return };
+        let Some(stream) = self.reading.filter(|_| !self.ended) else {
+            return;
+        };
         let mut stream = connection.recv_stream(stream);
-        let Ok(mut chunks) = stream.read(true) else { return };
+        let Ok(mut chunks) = stream.read(true) else {
+            return;
+        };
         loop {
             match chunks.next(usize::MAX) {
                 Ok(Some(chunk)) => self.received += chunk.bytes.len(),
@@ -266,7 +313,10 @@ fn configs(site: TransportConfig, hub: TransportConfig) -> (Arc<ServerConfig>, C
     let tls13: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
     let (chain, key) = papers("hub");
-    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+        roots.clone(),
+        provider.clone(),
+    );
     let server = rustls::ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(tls13)
         .expect("TLS 1.3")

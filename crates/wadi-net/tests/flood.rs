@@ -1,4 +1,5 @@
-//! Strangers that send first packets without number: what is kept of them is bounded, and an honest peer still connects.
+//! Strangers that send first packets without number: what is kept of them is bounded, and an honest
+//! peer still connects.
 
 use quinn_proto::crypto::rustls::QuicClientConfig;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -39,7 +40,11 @@ impl Commission {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca_pem = params.self_signed(&key).unwrap().pem();
-        Self { root: LogKey::from_seed(&[1; 32]), issuer: Issuer::new(params, key), ca_pem }
+        Self {
+            root: LogKey::from_seed(&[1; 32]),
+            issuer: Issuer::new(params, key),
+            ca_pem,
+        }
     }
 
     fn member(&self, n: u8, name: &str, role: Role, crossing: Crossing) -> Member {
@@ -53,7 +58,11 @@ impl Commission {
             crossing: Some(crossing),
             log_key: key.public(),
             tls_key: spki_hash(certificate.der()).unwrap(),
-            scope: if role == Role::Hub { Scope::all() } else { Scope::of_crossing(crossing) },
+            scope: if role == Role::Hub {
+                Scope::all()
+            } else {
+                Scope::of_crossing(crossing)
+            },
             serial: 1,
             issued_s: 0,
             root_signature: [0; 64],
@@ -64,14 +73,21 @@ impl Commission {
             key_pem: tls.serialize_pem(),
             crls_pem: vec![],
         };
-        Member { key, enrolment: enrolment.issue(&self.root).unwrap(), identity }
+        Member {
+            key,
+            enrolment: enrolment.issue(&self.root).unwrap(),
+            identity,
+        }
     }
 
     async fn start(&self, member: &Member, known: &[&Member], dir: &Path) -> Arc<Node> {
         std::fs::create_dir_all(dir).unwrap();
         let me = member.enrolment.clone();
         Node::start(Start {
-            keys: NodeKeys { log_key: member.key.clone(), root: RootKey(self.root.public()) },
+            keys: NodeKeys {
+                log_key: member.key.clone(),
+                root: RootKey(self.root.public()),
+            },
             store: SqliteStore::open(dir, me.node()).await.unwrap(),
             me,
             known: known.iter().map(|m| m.enrolment.clone()).collect(),
@@ -136,7 +152,9 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
     let commission = Commission::new();
     let hub = commission.member(2, "hub", Role::Hub, Crossing::HUB);
     let trb = commission.member(3, "trb", Role::Crossing, "TRB".parse().unwrap());
-    let hub_node = commission.start(&hub, &[&trb], &dir.path().join("hub")).await;
+    let hub_node = commission
+        .start(&hub, &[&trb], &dir.path().join("hub"))
+        .await;
     let hub_porch = porch(&hub_node, &hub, vec![]).await;
     let address = hub_porch.local_addr().unwrap();
 
@@ -149,8 +167,14 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
         strangers.push(socket);
     }
 
-    let trb_node = commission.start(&trb, &[&hub], &dir.path().join("trb")).await;
-    let to_hub = PeerAddress { node: hub.key.node(), address: address.to_string(), rate_bits_s: None };
+    let trb_node = commission
+        .start(&trb, &[&hub], &dir.path().join("trb"))
+        .await;
+    let to_hub = PeerAddress {
+        node: hub.key.node(),
+        address: address.to_string(),
+        rate_bits_s: None,
+    };
     let trb_porch = porch(&trb_node, &trb, vec![to_hub]).await;
     let began = Instant::now();
     loop {
@@ -158,17 +182,30 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
         if status.peers.iter().any(|p| p["connected"] == true) {
             break;
         }
-        assert!(began.elapsed() < Duration::from_secs(30), "the crossing does not get in: {:?}", status.peers);
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "the crossing does not get in: {:?}",
+            status.peers
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     let heard: Vec<(Vec<usize>, bool)> = strangers.iter().map(answers).collect();
-    let begun = heard.iter().filter(|(lengths, _)| lengths.iter().any(|n| *n >= FLIGHT_BYTES)).count();
+    let begun = heard
+        .iter()
+        .filter(|(lengths, _)| lengths.iter().any(|n| *n >= FLIGHT_BYTES))
+        .count();
     let retries = heard.iter().filter(|(_, retry)| *retry).count();
     println!("{begun} handshakes begun, {retries} asked to prove their address");
-    assert!(begun <= UNPROVEN_MAX, "{begun} handshakes with strangers at once");
+    assert!(
+        begun <= UNPROVEN_MAX,
+        "{begun} handshakes with strangers at once"
+    );
     assert!(retries > 0, "nobody was asked to prove its address");
-    assert!(hub_node.store().refusals(100).await.unwrap().len() <= 1, "a note for each stranger");
+    assert!(
+        hub_node.store().refusals(100).await.unwrap().len() <= 1,
+        "a note for each stranger"
+    );
 
     trb_porch.stop().await;
     hub_porch.stop().await;

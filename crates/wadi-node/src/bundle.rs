@@ -1,8 +1,10 @@
-//! Bundles: the blocks of a session in files, each encrypted to one node (`docs/bundles.md`). Here is what making one and
-//! taking one in share: the keys, the encrypted body, and what is remembered of whom.
+//! Bundles: the blocks of a session in files, each encrypted to one node (`docs/bundles.md`). Here
+//! is what making one and taking one in share: the keys, the encrypted body, and what is remembered
+//! of whom.
 //!
-//! A node has one key on record, its Ed25519 log key. What is encrypted to it goes to the X25519 key that the birational map
-//! makes of it, so that whoever knows an enrolment can address a bundle, and no second key has to be enrolled or kept.
+//! A node has one key on record, its Ed25519 log key. What is encrypted to it goes to the X25519
+//! key that the birational map makes of it, so that whoever knows an enrolment can address a
+//! bundle, and no second key has to be enrolled or kept.
 
 use crate::{error::NodeError, node::Node};
 use age::stream::{StreamReader, StreamWriter};
@@ -35,7 +37,10 @@ pub(crate) fn carried_key(node: &NodeId) -> String {
 /// The recipient that a node is.
 fn recipient(node: &Enrolment) -> Result<age::x25519::Recipient, BundleError> {
     let failed = |why: &dyn Display| {
-        BundleError::new("bundle_recipient", format!("nothing can be encrypted to {}: {why}", node.name))
+        BundleError::new(
+            "bundle_recipient",
+            format!("nothing can be encrypted to {}: {why}", node.name),
+        )
     };
     let key = node.x25519_public().map_err(|e| failed(&e))?;
     let text = bech32::encode::<Bech32>(PUBLIC, &key).map_err(|e| failed(&e))?;
@@ -44,19 +49,30 @@ fn recipient(node: &Enrolment) -> Result<age::x25519::Recipient, BundleError> {
 
 /// The identity that opens what is encrypted to the owner of a log key.
 fn identity(key: &LogKey) -> Result<age::x25519::Identity, BundleError> {
-    let failed = |why: &dyn Display| BundleError::new("bundle_unreadable", format!("this node's key: {why}"));
-    let text = bech32::encode_upper::<Bech32>(SECRET, &key.x25519_secret()).map_err(|e| failed(&e))?;
+    let failed = |why: &dyn Display| {
+        BundleError::new("bundle_unreadable", format!("this node's key: {why}"))
+    };
+    let text =
+        bech32::encode_upper::<Bech32>(SECRET, &key.x25519_secret()).map_err(|e| failed(&e))?;
     text.parse().map_err(|e: &str| failed(&e))
 }
 
 /// The frames of a part's body, decrypted as they are read.
-pub(crate) fn open<'b>(body: &'b [u8], key: &LogKey) -> Result<FrameReader<StreamReader<&'b [u8]>>, BundleError> {
+pub(crate) fn open<'b>(
+    body: &'b [u8],
+    key: &LogKey,
+) -> Result<FrameReader<StreamReader<&'b [u8]>>, BundleError> {
     let failed = |e: age::DecryptError| {
-        BundleError::new("bundle_unreadable", format!("its body does not open with this node's key: {e}"))
+        BundleError::new(
+            "bundle_unreadable",
+            format!("its body does not open with this node's key: {e}"),
+        )
     };
     let identity = identity(key)?;
     let decryptor = age::Decryptor::new_buffered(body).map_err(failed)?;
-    let reader = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(failed)?;
+    let reader = decryptor
+        .decrypt(std::iter::once(&identity as &dyn age::Identity))
+        .map_err(failed)?;
     FrameReader::new(reader)
 }
 
@@ -79,7 +95,12 @@ impl PartWriter {
         let encryptor = age::Encryptor::with_recipients(recipients).map_err(unwritten)?;
         let out = encryptor.wrap_output(Vec::new()).map_err(unwritten)?;
         let frames = FrameWriter::new().map_err(unwritten)?;
-        Ok(Self { out, frames, logs: Vec::new(), counts: Counts::default() })
+        Ok(Self {
+            out,
+            frames,
+            logs: Vec::new(),
+            counts: Counts::default(),
+        })
     }
 
     pub(crate) fn message(&mut self, message: &Message) -> Result<(), BundleError> {
@@ -95,13 +116,24 @@ impl PartWriter {
     }
 
     pub(crate) fn block(&mut self, block: &Block, carried: bool) -> Result<(), BundleError> {
-        let (log, from, to) = (block.checkpoint.checkpoint.log.origin(), block.from, block.checkpoint.checkpoint.size);
+        let (log, from, to) = (
+            block.checkpoint.checkpoint.log.origin(),
+            block.from,
+            block.checkpoint.checkpoint.size,
+        );
         self.counts.blocks += 1;
         self.counts.entries += block.entries.len() as u64;
         match self.logs.last_mut() {
             _ if block.entries.is_empty() => {}
-            Some(last) if last.log == log && last.to == from && last.carried == carried => last.to = to,
-            _ => self.logs.push(LogRange { log, from, to, carried }),
+            Some(last) if last.log == log && last.to == from && last.carried == carried => {
+                last.to = to
+            }
+            _ => self.logs.push(LogRange {
+                log,
+                from,
+                to,
+                carried,
+            }),
         }
         let frame = self.frames.block(block).map_err(unwritten)?;
         self.out.write_all(&frame).map_err(unwritten)
@@ -109,7 +141,12 @@ impl PartWriter {
 
     /// The encrypted body, and what is in it.
     pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<LogRange>, Counts), BundleError> {
-        let Self { mut out, frames, logs, counts } = self;
+        let Self {
+            mut out,
+            frames,
+            logs,
+            counts,
+        } = self;
         out.write_all(&frames.end()).map_err(unwritten)?;
         Ok((out.finish().map_err(unwritten)?, logs, counts))
     }
@@ -134,24 +171,44 @@ impl Node {
             Ok(id) => c.enrolment(&id).cloned(),
             Err(_) => c.by_name(&text.to_lowercase()).cloned(),
         });
-        found.ok_or_else(|| BundleError::new("unknown_node", format!("no node {text:?} is enrolled here")))
+        found.ok_or_else(|| {
+            BundleError::new("unknown_node", format!("no node {text:?} is enrolled here"))
+        })
     }
 
     /// Logs that a node carried here for others: it is owed the hub's cosignatures over them.
     pub(crate) async fn carried_by(&self, node: &NodeId) -> Result<BTreeSet<LogId>, NodeError> {
-        let text = self.store.local(LOCAL_SCOPE, &carried_key(node)).await?.unwrap_or_default();
-        Ok(text.lines().filter_map(|line| LogId::from_origin(line).ok()).collect())
+        let text = self
+            .store
+            .local(LOCAL_SCOPE, &carried_key(node))
+            .await?
+            .unwrap_or_default();
+        Ok(text
+            .lines()
+            .filter_map(|line| LogId::from_origin(line).ok())
+            .collect())
     }
 
-    /// Cosignatures held that a node may not have heard of: over its own logs and those that it carried here, and with
-    /// `all` over all that both may see.
-    pub(crate) async fn cosigned_for(&self, to: &Enrolment, all: bool) -> Result<Vec<CosignedHead>, NodeError> {
+    /// Cosignatures held that a node may not have heard of: over its own logs and those that it
+    /// carried here, and with `all` over all that both may see.
+    pub(crate) async fn cosigned_for(
+        &self,
+        to: &Enrolment,
+        all: bool,
+    ) -> Result<Vec<CosignedHead>, NodeError> {
         let (id, carried) = (to.node(), self.carried_by(&to.node()).await?);
-        let concerns =
-            |log: &LogId| log.node == id || carried.contains(log) || (all && both_may_see(&self.me, to, log));
+        let concerns = |log: &LogId| {
+            log.node == id || carried.contains(log) || (all && both_may_see(&self.me, to, log))
+        };
         let mut heads = self.store.cosignatures(None).await?;
         heads.retain(|h| h.cosignature.witness != id && concerns(&h.checkpoint.checkpoint.log));
-        heads.sort_by_key(|h| (h.checkpoint.checkpoint.log.lane, h.checkpoint.checkpoint.log, h.cosignature.witness));
+        heads.sort_by_key(|h| {
+            (
+                h.checkpoint.checkpoint.log.lane,
+                h.checkpoint.checkpoint.log,
+                h.cosignature.witness,
+            )
+        });
         Ok(heads)
     }
 
@@ -160,7 +217,10 @@ impl Node {
         let heads = self.store.cosignatures(None).await?;
         let place = |h: &CosignedHead| {
             let head = &h.checkpoint.checkpoint;
-            ((head.log, h.cosignature.witness), (head.size, h.cosignature.time_s))
+            (
+                (head.log, h.cosignature.witness),
+                (head.size, h.cosignature.time_s),
+            )
         };
         Ok(Cosigned(heads.iter().map(place).collect()))
     }
@@ -190,9 +250,16 @@ mod tests {
     #[test]
     fn what_is_encrypted_to_an_enrolment_opens_with_its_log_key_alone() {
         for seed in 0..32 {
-            let (key, stranger) = (LogKey::from_seed(&[seed; 32]), LogKey::from_seed(&[seed + 100; 32]));
+            let (key, stranger) = (
+                LogKey::from_seed(&[seed; 32]),
+                LogKey::from_seed(&[seed + 100; 32]),
+            );
             let enrolled = enrolment(&key);
-            assert_eq!(recipient(&enrolled).unwrap(), identity(&key).unwrap().to_public(), "both sides of the map");
+            assert_eq!(
+                recipient(&enrolled).unwrap(),
+                identity(&key).unwrap().to_public(),
+                "both sides of the map"
+            );
             let mut part = PartWriter::new(&enrolled).unwrap();
             let said = Message::Members(vec![enrolled]);
             part.message(&said).unwrap();
@@ -201,7 +268,10 @@ mod tests {
             let mut frames = open(&body, &key).unwrap();
             assert_eq!(frames.read().unwrap(), Some(Frame::Message(said)));
             assert_eq!(frames.read().unwrap(), None);
-            assert_eq!(open(&body, &stranger).err().map(|e| e.code), Some("bundle_unreadable"));
+            assert_eq!(
+                open(&body, &stranger).err().map(|e| e.code),
+                Some("bundle_unreadable")
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Making a bundle: first the plan, which says what goes into which part, then the parts, one at a time. Nothing of what is
-//! exported is moved, marked or deleted.
+//! Making a bundle: first the plan, which says what goes into which part, then the parts, one at a
+//! time. Nothing of what is exported is moved, marked or deleted.
 
 use crate::{
     bundle::PartWriter,
@@ -15,10 +15,13 @@ use std::{
     sync::Arc,
 };
 use wadi_log::{
-    BLOCK_ENTRIES_MAX, Block, Enrolment, ForkProof, Frontier, Lane, LogId, RecordId, Role, SignedCheckpoint,
+    BLOCK_ENTRIES_MAX, Block, Enrolment, ForkProof, Frontier, Lane, LogId, RecordId, Role,
+    SignedCheckpoint,
 };
 use wadi_store::{CosignedHead, Store, StoreError};
-use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, Manifest, Message, Party, both_may_see, decode_plain, fits_frame};
+use wadi_sync::{
+    BUNDLE_BYTES_MAX, BundleError, Manifest, Message, Party, both_may_see, decode_plain, fits_frame,
+};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
@@ -31,7 +34,8 @@ const SPLIT_BYTES: u64 = 32 * 1024 * 1024;
 /// Bytes that a part may be asked to have, at least and at most.
 const SPLIT_BYTES_MIN: u64 = 4 * 1024;
 const SPLIT_BYTES_MAX: u64 = 56 * 1024 * 1024;
-/// What a part needs beside its content: the manifest without ranges, and the header of the encryption.
+/// What a part needs beside its content: the manifest without ranges, and the header of the
+/// encryption.
 const FRONT_BYTES: usize = 4 * 1024;
 /// What a range costs in the manifest, about.
 const RANGE_BYTES: usize = 192;
@@ -116,14 +120,25 @@ struct Packer {
 impl Packer {
     fn new(split: u64, preamble: usize) -> Self {
         let budget = (split as usize).saturating_sub(FRONT_BYTES);
-        Self { parts: vec![Vec::new()], bytes: preamble, ranges: 0, preamble, budget }
+        Self {
+            parts: vec![Vec::new()],
+            bytes: preamble,
+            ranges: 0,
+            preamble,
+            budget,
+        }
     }
 
     fn put(&mut self, item: Item, bytes: usize) {
         let bytes = bytes + FRAME_BYTES;
         let part = self.parts.last().expect("there is always one");
         let follows = match (part.last(), &item) {
-            (Some(Item::Run { log, to, .. }), Item::Run { log: next, from, .. }) => log == next && to == from,
+            (
+                Some(Item::Run { log, to, .. }),
+                Item::Run {
+                    log: next, from, ..
+                },
+            ) => log == next && to == from,
             _ => false,
         };
         let more = if follows { bytes } else { bytes + RANGE_BYTES };
@@ -141,7 +156,10 @@ impl Packer {
         }
         self.bytes += bytes + RANGE_BYTES;
         self.ranges += 1;
-        self.parts.last_mut().expect("there is always one").push(item);
+        self.parts
+            .last_mut()
+            .expect("there is always one")
+            .push(item);
     }
 }
 
@@ -157,7 +175,14 @@ struct Blocks<'s> {
 
 impl<'s> Blocks<'s> {
     fn new(store: &'s dyn Store, log: LogId, from: u64, to: u64) -> Self {
-        Self { store, log, at: from, to, checkpoints: VecDeque::new(), entries: VecDeque::new() }
+        Self {
+            store,
+            log,
+            at: from,
+            to,
+            checkpoints: VecDeque::new(),
+            entries: VecDeque::new(),
+        }
     }
 
     /// Whether something is left that does not read.
@@ -165,13 +190,14 @@ impl<'s> Blocks<'s> {
         self.at < self.to
     }
 
-    /// The next block: to the last checkpoint within about 8 KiB, or else to the first. Nothing at the end, and where the
-    /// store does not give what it should.
+    /// The next block: to the last checkpoint within about 8 KiB, or else to the first. Nothing at
+    /// the end, and where the store does not give what it should.
     async fn read(&mut self) -> Result<Option<Block>, StoreError> {
         if self.at >= self.to {
             return Ok(None);
         }
-        while self.entries.iter().map(Vec::len).sum::<usize>() < BLOCK_BYTES && self.fill().await? {}
+        while self.entries.iter().map(Vec::len).sum::<usize>() < BLOCK_BYTES && self.fill().await? {
+        }
         let mut bytes = 0;
         let within = self.entries.iter().take(BLOCK_ENTRIES_MAX).take_while(|e| {
             bytes += e.len();
@@ -182,18 +208,31 @@ impl<'s> Blocks<'s> {
             self.checkpoints = self.store.checkpoints(&self.log, self.at).await?.into();
         }
         let fits = |c: &&SignedCheckpoint| c.checkpoint.size <= within;
-        let last = self.checkpoints.iter().rev().find(fits).or(self.checkpoints.front());
-        let Some(checkpoint) = last.cloned() else { return Ok(None) };
+        let last = self
+            .checkpoints
+            .iter()
+            .rev()
+            .find(fits)
+            .or(self.checkpoints.front());
+        let Some(checkpoint) = last.cloned() else {
+            return Ok(None);
+        };
         let count = (checkpoint.checkpoint.size - self.at) as usize;
         while self.entries.len() < count {
-            if self.entries.iter().map(Vec::len).sum::<usize>() > BLOCK_BYTES_MAX || !self.fill().await? {
+            if self.entries.iter().map(Vec::len).sum::<usize>() > BLOCK_BYTES_MAX
+                || !self.fill().await?
+            {
                 return Ok(None);
             }
         }
         if self.entries.iter().take(count).map(Vec::len).sum::<usize>() > BLOCK_BYTES_MAX {
             return Ok(None);
         }
-        let block = Block { from: self.at, entries: self.entries.drain(..count).collect(), checkpoint };
+        let block = Block {
+            from: self.at,
+            entries: self.entries.drain(..count).collect(),
+            checkpoint,
+        };
         if !fits_frame(&block) {
             return Ok(None);
         }
@@ -207,7 +246,8 @@ impl<'s> Blocks<'s> {
         let next = self.at + self.entries.len() as u64;
         match self.store.entries(&self.log, next, READ_BYTES).await {
             Ok(more) => {
-                self.entries.extend(more.iter().map(|e| e.entry.bytes().to_vec()));
+                self.entries
+                    .extend(more.iter().map(|e| e.entry.bytes().to_vec()));
                 Ok(!more.is_empty())
             }
             // What is rotten holds up the rest of its log, and nothing else.
@@ -225,8 +265,9 @@ fn block_bytes(block: &Block) -> usize {
 }
 
 impl Node {
-    /// Plans a bundle for a node: everything that it may take, or with a receipt of its what it lacks by that. Its parts are
-    /// made by [`Node::bundle_part`]. `split` is how many bytes a part may have.
+    /// Plans a bundle for a node: everything that it may take, or with a receipt of its what it
+    /// lacks by that. Its parts are made by [`Node::bundle_part`]. `split` is how many bytes a part
+    /// may have.
     pub async fn plan_bundle(
         &self,
         to: &str,
@@ -235,11 +276,17 @@ impl Node {
     ) -> Result<BundlePlanned, NodeError> {
         let to = self.member(to)?;
         if to.node() == self.id() {
-            return Err(BundleError::new("bundle_for_myself", "this node needs no bundle from itself").into());
+            return Err(BundleError::new(
+                "bundle_for_myself",
+                "this node needs no bundle from itself",
+            )
+            .into());
         }
         let split = split.unwrap_or(SPLIT_BYTES);
         if !(SPLIT_BYTES_MIN..=SPLIT_BYTES_MAX).contains(&split) {
-            let why = format!("{split} bytes a part: at least {SPLIT_BYTES_MIN}, at most {SPLIT_BYTES_MAX}");
+            let why = format!(
+                "{split} bytes a part: at least {SPLIT_BYTES_MIN}, at most {SPLIT_BYTES_MAX}"
+            );
             return Err(BundleError::new("bad_split", why).into());
         }
         let theirs = match receipt {
@@ -271,7 +318,12 @@ impl Node {
         self.plan_logs(&to, &theirs, &mut packer, &mut said).await?;
         self.plan_excerpts(&to, &mut packer, &mut said).await?;
         said.parts = packer.parts.len() as u32;
-        let plan = Plan { made_s: self.time.now_s(), to, parts: packer.parts, said: said.clone() };
+        let plan = Plan {
+            made_s: self.time.now_s(),
+            to,
+            parts: packer.parts,
+            said: said.clone(),
+        };
         let mut plans = self.bundles.lock().expect("no panic holds it");
         while plans.len() >= PLANS_MAX {
             plans.pop_front();
@@ -280,11 +332,18 @@ impl Node {
         Ok(said)
     }
 
-    /// What every part begins with, so that each can be taken in for itself: who is who, and whose logs are forked.
+    /// What every part begins with, so that each can be taken in for itself: who is who, and whose
+    /// logs are forked.
     fn preamble(&self, to: &Enrolment) -> (Vec<Enrolment>, Vec<ForkProof>) {
         self.with_control(|c| {
-            let forks = c.forks().iter().filter(|(log, _)| both_may_see(&self.me, to, log));
-            (c.enrolments().cloned().collect(), forks.map(|(_, proof)| proof.clone()).collect())
+            let forks = c
+                .forks()
+                .iter()
+                .filter(|(log, _)| both_may_see(&self.me, to, log));
+            (
+                c.enrolments().cloned().collect(),
+                forks.map(|(_, proof)| proof.clone()).collect(),
+            )
         })
     }
 
@@ -297,10 +356,15 @@ impl Node {
         said: &mut BundlePlanned,
     ) -> Result<(), NodeError> {
         let frontier = self.frontier.read().expect("no panic holds it").clone();
-        let closed = self.with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
+        let closed =
+            self.with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
         let unshown = self.time.unshown();
         let mut due: Vec<(Lane, LogId, u64, u64, bool)> = Vec::new();
-        for (log, mine) in frontier.0.iter().filter(|(log, _)| both_may_see(&self.me, to, log)) {
+        for (log, mine) in frontier
+            .0
+            .iter()
+            .filter(|(log, _)| both_may_see(&self.me, to, log))
+        {
             let Some(held) = theirs.0.get(log).filter(|t| t.size > 0) else {
                 due.push((log.lane, *log, 0, mine.size, false));
                 continue;
@@ -308,8 +372,11 @@ impl Node {
             if held.size > mine.size {
                 continue;
             }
-            let root =
-                if held.size == mine.size { Some(mine.root) } else { root_at(&*self.store, log, held.size).await? };
+            let root = if held.size == mine.size {
+                Some(mine.root)
+            } else {
+                root_at(&*self.store, log, held.size).await?
+            };
             if root == Some(held.root) {
                 let signed_anew = log.node == self.id() || unshown.contains(log);
                 let head = held.size == mine.size && log.lane == Lane::Control && signed_anew;
@@ -317,21 +384,39 @@ impl Node {
                     due.push((log.lane, *log, held.size, mine.size, false));
                 }
             } else {
-                let why = format!("{} holds another branch of this log than this node: let them connect", to.name);
-                self.note_refusal(log.origin(), "fork_unproven".into(), why.clone(), to.name.clone()).await;
-                said.left_out.push(LeftOut { log: log.origin(), code: "fork_unproven".into(), why });
+                let why = format!(
+                    "{} holds another branch of this log than this node: let them connect",
+                    to.name
+                );
+                self.note_refusal(
+                    log.origin(),
+                    "fork_unproven".into(),
+                    why.clone(),
+                    to.name.clone(),
+                )
+                .await;
+                said.left_out.push(LeftOut {
+                    log: log.origin(),
+                    code: "fork_unproven".into(),
+                    why,
+                });
             }
         }
         if to.role == Role::Hub {
             let carried = self.store.carried_ranges().await?.into_iter();
-            let lacked = carried.filter(|(log, _, end)| theirs.0.get(log).is_none_or(|t| t.size < *end));
+            let lacked =
+                carried.filter(|(log, _, end)| theirs.0.get(log).is_none_or(|t| t.size < *end));
             due.extend(lacked.map(|(log, from, end)| (log.lane, log, from, end, true)));
         }
         due.sort();
         let mut logs = BTreeSet::new();
         for (_, log, from, end, carried) in due {
             if carried {
-                let bytes = self.store.carried_block(&log, from).await?.map_or(0, |b| b.len());
+                let bytes = self
+                    .store
+                    .carried_block(&log, from)
+                    .await?
+                    .map_or(0, |b| b.len());
                 said.entries += end - from;
                 packer.put(Item::Carried { log, from }, bytes);
             } else if from == end {
@@ -341,12 +426,23 @@ impl Node {
                 let mut blocks = Blocks::new(&*self.store, log, from, end);
                 while let Some(block) = blocks.read().await? {
                     said.entries += block.entries.len() as u64;
-                    let run = Item::Run { log, from: block.from, to: block.checkpoint.checkpoint.size };
+                    let run = Item::Run {
+                        log,
+                        from: block.from,
+                        to: block.checkpoint.checkpoint.size,
+                    };
                     packer.put(run, block_bytes(&block));
                 }
                 if blocks.is_stuck() {
-                    let why = format!("the store does not give this log's entries from {} on", blocks.at);
-                    said.left_out.push(LeftOut { log: log.origin(), code: "unreadable".into(), why });
+                    let why = format!(
+                        "the store does not give this log's entries from {} on",
+                        blocks.at
+                    );
+                    said.left_out.push(LeftOut {
+                        log: log.origin(),
+                        code: "unreadable".into(),
+                        why,
+                    });
                 }
             }
             logs.insert(log);
@@ -362,12 +458,18 @@ impl Node {
         packer: &mut Packer,
         said: &mut BundlePlanned,
     ) -> Result<(), NodeError> {
-        let (Role::Hub, Role::Crossing, Some(crossing)) = (self.me.role, to.role, to.crossing) else { return Ok(()) };
+        let (Role::Hub, Role::Crossing, Some(crossing)) = (self.me.role, to.role, to.crossing)
+        else {
+            return Ok(());
+        };
         for record in self.store.handed_over_to(&crossing.to_string()).await? {
             let entries = self.excerpt(&record).await.unwrap_or_default();
             if !entries.is_empty() {
                 said.excerpts += 1;
-                packer.put(Item::Excerpt(record), entries.iter().map(excerpt_bytes).sum());
+                packer.put(
+                    Item::Excerpt(record),
+                    entries.iter().map(excerpt_bytes).sum(),
+                );
             }
         }
         Ok(())
@@ -380,14 +482,18 @@ impl Node {
             plans.iter().find(|p| p.said.bundle == bundle).cloned()
         };
         let gone = || {
-            let why =
-                format!("no bundle {bundle} is planned here: the last {PLANS_MAX} are known until the node stops");
+            let why = format!(
+                "no bundle {bundle} is planned here: the last {PLANS_MAX} are known until the node stops"
+            );
             BundleError::new("no_such_bundle", why)
         };
         let plan = plan.ok_or_else(gone)?;
         let items = part.checked_sub(1).and_then(|n| plan.parts.get(n as usize));
         let items = items.ok_or_else(|| {
-            BundleError::new("no_such_part", format!("the bundle has parts 1 to {}", plan.said.parts))
+            BundleError::new(
+                "no_such_part",
+                format!("the bundle has parts 1 to {}", plan.said.parts),
+            )
         })?;
         let mut out = PartWriter::new(&plan.to)?;
         let (members, forks) = self.preamble(&plan.to);
@@ -418,7 +524,10 @@ impl Node {
         let mut file = manifest.seal(&body, &self.keys.log_key).into_bytes();
         file.extend_from_slice(&body);
         if file.len() > BUNDLE_BYTES_MAX {
-            let why = format!("{} bytes; the limit of a part is {BUNDLE_BYTES_MAX}", file.len());
+            let why = format!(
+                "{} bytes; the limit of a part is {BUNDLE_BYTES_MAX}",
+                file.len()
+            );
             return Err(BundleError::new("bundle_too_large", why).into());
         }
         Ok(file)
@@ -428,7 +537,10 @@ impl Node {
         match item {
             Item::Cosigned(head) => {
                 let checkpoint = Box::new(head.checkpoint.clone());
-                out.message(&Message::Cosigned { checkpoint, cosignature: head.cosignature })?;
+                out.message(&Message::Cosigned {
+                    checkpoint,
+                    cosignature: head.cosignature,
+                })?;
             }
             Item::Run { log, from, to } => {
                 let mut blocks = Blocks::new(&*self.store, *log, *from, *to);
@@ -447,7 +559,14 @@ impl Node {
             Item::Head(log) => {
                 if let Some(row) = self.store.logs().await?.into_iter().find(|r| r.log == *log) {
                     let from = row.checkpoint.checkpoint.size;
-                    out.block(&Block { from, entries: Vec::new(), checkpoint: row.checkpoint }, false)?;
+                    out.block(
+                        &Block {
+                            from,
+                            entries: Vec::new(),
+                            checkpoint: row.checkpoint,
+                        },
+                        false,
+                    )?;
                 }
             }
             Item::Excerpt(record) => {
@@ -456,7 +575,11 @@ impl Node {
                 while from < entries.len() {
                     let some = entries[from..][..excerpt_part(&entries[from..])].to_vec();
                     let count = some.len();
-                    out.message(&Message::Excerpt { record: *record, from: from as u32, entries: some })?;
+                    out.message(&Message::Excerpt {
+                        record: *record,
+                        from: from as u32,
+                        entries: some,
+                    })?;
                     from += count;
                 }
             }
@@ -472,7 +595,16 @@ mod tests {
 
     fn run(n: u8, from: u64, to: u64) -> Item {
         let crossing = Crossing::HUB;
-        Item::Run { log: LogId { node: NodeId([n; 16]), epoch: Epoch([0; 8]), lane: Lane::Hold, crossing }, from, to }
+        Item::Run {
+            log: LogId {
+                node: NodeId([n; 16]),
+                epoch: Epoch([0; 8]),
+                lane: Lane::Hold,
+                crossing,
+            },
+            from,
+            to,
+        }
     }
 
     #[test]
@@ -495,8 +627,13 @@ mod tests {
                 ranges.collect::<Vec<_>>()
             })
             .collect();
-        let expected =
-            vec![vec![(1, 0, 20)], vec![(1, 20, 40)], vec![(1, 40, 60)], vec![(2, 0, 10)], vec![(2, 10, 20)]];
+        let expected = vec![
+            vec![(1, 0, 20)],
+            vec![(1, 20, 40)],
+            vec![(1, 40, 60)],
+            vec![(2, 0, 10)],
+            vec![(2, 10, 20)],
+        ];
         assert_eq!(ranges, expected);
     }
 }

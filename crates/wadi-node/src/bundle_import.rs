@@ -1,5 +1,6 @@
-//! Taking a bundle in: by the road that everything from peers takes, through the sequencer, once the seal over it is checked.
-//! Importing the same again changes nothing, and what does not follow on what is held waits for the part that brings it.
+//! Taking a bundle in: by the road that everything from peers takes, through the sequencer, once
+//! the seal over it is checked. Importing the same again changes nothing, and what does not follow
+//! on what is held waits for the part that brings it.
 
 use crate::{
     bundle::{CARRIED_LOGS_MAX, Cosigned, LAST_FROM, LOCAL_SCOPE, carried_key, open},
@@ -86,24 +87,32 @@ struct Taking<'n> {
 }
 
 impl Node {
-    /// Takes in one part of a bundle. What was taken is durable when it returns. An error means that nothing was, unless it
-    /// is the store's, or the part's maker sealed a body that breaks off. Importing it again is always safe.
+    /// Takes in one part of a bundle. What was taken is durable when it returns. An error means
+    /// that nothing was, unless it is the store's, or the part's maker sealed a body that breaks
+    /// off. Importing it again is always safe.
     pub async fn import_bundle(&self, part: &[u8]) -> Result<BundleTaken, NodeError> {
         let (manifest, seal, body) = Manifest::read(part)?;
         let maker = manifest.maker()?;
         if maker.verify(&self.keys.root).is_err() {
-            let why = format!("{} is not enrolled by this commission: nothing of it is taken", manifest.from.name);
+            let why = format!(
+                "{} is not enrolled by this commission: nothing of it is taken",
+                manifest.from.name
+            );
             return Err(BundleError::new("bundle_foreign", why).into());
         }
         seal.verify(&maker)?;
         if !manifest.to.is(&self.id()) {
-            let why = format!("the bundle is for {}, this is {}", manifest.to.name, self.me.name);
+            let why = format!(
+                "the bundle is for {}, this is {}",
+                manifest.to.name, self.me.name
+            );
             return Err(BundleError::new("bundle_not_for_me", why).into());
         }
         manifest.check_body(body)?;
         let mut frames = open(body, &self.keys.log_key)?;
         // From here on every byte is one that an enrolled node sealed for this one.
-        self.put(Command::Learn(vec![maker.clone()], maker.node())).await;
+        self.put(Command::Learn(vec![maker.clone()], maker.node()))
+            .await;
         let said = BundleTaken {
             bundle: manifest.bundle.clone(),
             part: manifest.part,
@@ -138,25 +147,43 @@ impl Node {
         }
     }
 
-    /// Remembers whose bundle came last, for the receipt, and which logs its maker carried for others. A hub's bundle brings
-    /// the hub's time. When it returns, everything that was put before is durable.
-    async fn remember_bundle(&self, manifest: &Manifest, maker: &Enrolment) -> Result<(), NodeError> {
+    /// Remembers whose bundle came last, for the receipt, and which logs its maker carried for
+    /// others. A hub's bundle brings the hub's time. When it returns, everything that was put
+    /// before is durable.
+    async fn remember_bundle(
+        &self,
+        manifest: &Manifest,
+        maker: &Enrolment,
+    ) -> Result<(), NodeError> {
         let id = maker.node();
         if self.with_control(|c| c.role(&id) == Some(Role::Hub) && !c.is_cut(&id)) {
-            self.put(Command::HubTime(id, manifest.made_s, How::Past)).await;
+            self.put(Command::HubTime(id, manifest.made_s, How::Past))
+                .await;
         }
         let mut keys = Vec::new();
         let last = (LAST_FROM.to_string(), id.to_string());
         let mut carried = self.carried_by(&id).await?;
         let before = carried.len();
-        let new = manifest.logs.iter().filter(|l| l.carried).filter_map(|l| l.id().ok());
+        let new = manifest
+            .logs
+            .iter()
+            .filter(|l| l.carried)
+            .filter_map(|l| l.id().ok());
         carried.extend(new.take(CARRIED_LOGS_MAX.saturating_sub(before)));
         let lines: Vec<String> = carried.iter().map(LogId::origin).collect();
         let carried = (carried_key(&id), lines.join("\n"));
         for (key, value) in [last, carried] {
-            let held = self.store.local(LOCAL_SCOPE, &key).await?.unwrap_or_default();
+            let held = self
+                .store
+                .local(LOCAL_SCOPE, &key)
+                .await?
+                .unwrap_or_default();
             if held != value {
-                keys.push(LocalKey { scope: LOCAL_SCOPE.into(), key, value });
+                keys.push(LocalKey {
+                    scope: LOCAL_SCOPE.into(),
+                    key,
+                    value,
+                });
             }
         }
         self.set_local(keys, vec![]).await
@@ -169,14 +196,23 @@ impl Taking<'_> {
         match frame {
             Frame::Block(block) => self.block(block).await?,
             Frame::Message(Message::Members(all)) => self.node.put(Command::Learn(all, peer)).await,
-            Frame::Message(Message::ForkProofs(all)) => self.node.put(Command::Forks(all, peer)).await,
-            Frame::Message(Message::Cosigned { checkpoint, cosignature }) => {
+            Frame::Message(Message::ForkProofs(all)) => {
+                self.node.put(Command::Forks(all, peer)).await
+            }
+            Frame::Message(Message::Cosigned {
+                checkpoint,
+                cosignature,
+            }) => {
                 if self.cosigned.is_news(&checkpoint, &cosignature) {
                     self.said.cosignatures += 1;
-                    self.node.put(Command::Cosigned(checkpoint, cosignature)).await;
+                    self.node
+                        .put(Command::Cosigned(checkpoint, cosignature))
+                        .await;
                 }
             }
-            Frame::Message(Message::Excerpt { record, entries, .. }) => self.excerpt(record, entries).await?,
+            Frame::Message(Message::Excerpt {
+                record, entries, ..
+            }) => self.excerpt(record, entries).await?,
             // Sessions say more to each other; in a file it means nothing.
             Frame::Message(_) => {}
         }
@@ -184,7 +220,11 @@ impl Taking<'_> {
     }
 
     async fn block(&mut self, mut block: Block) -> Result<(), NodeError> {
-        let (log, from, to) = (block.checkpoint.checkpoint.log, block.from, block.checkpoint.checkpoint.size);
+        let (log, from, to) = (
+            block.checkpoint.checkpoint.log,
+            block.from,
+            block.checkpoint.checkpoint.size,
+        );
         let count = block.entries.len() as u64;
         if self.stopped.contains(&log) {
             self.said.refused += count;
@@ -193,18 +233,35 @@ impl Taking<'_> {
         if !may_take(&self.node.me, &log) {
             let why = "the bundle holds a log that this node may not take".to_string();
             let peer = self.from.node().to_string();
-            self.node.note_refusal(log.origin(), "outside_grant".into(), why, peer).await;
+            self.node
+                .note_refusal(log.origin(), "outside_grant".into(), why, peer)
+                .await;
             self.stop(log, "outside_grant", count);
             return Ok(());
         }
         let reach = match self.reach.get(&log) {
             Some(reach) => *reach,
-            None => self.node.frontier.read().expect("no panic holds it").0.get(&log).map_or(0, |t| t.size),
+            None => self
+                .node
+                .frontier
+                .read()
+                .expect("no panic holds it")
+                .0
+                .get(&log)
+                .map_or(0, |t| t.size),
         };
         if from > reach {
             self.said.waits += count;
-            let new = Waits { log: log.origin(), held: reach, from, to };
-            self.waiting.entry(log).and_modify(|w| w.to = w.to.max(to)).or_insert(new);
+            let new = Waits {
+                log: log.origin(),
+                held: reach,
+                from,
+                to,
+            };
+            self.waiting
+                .entry(log)
+                .and_modify(|w| w.to = w.to.max(to))
+                .or_insert(new);
             return Ok(());
         }
         self.said.already += count.min(reach - from);
@@ -212,16 +269,32 @@ impl Taking<'_> {
             return Ok(());
         }
         if to == reach {
-            let held = self.node.frontier.read().expect("no panic holds it").0.get(&log).copied();
+            let held = self
+                .node
+                .frontier
+                .read()
+                .expect("no panic holds it")
+                .0
+                .get(&log)
+                .copied();
             if held.is_some_and(|t| t.size == to && t.root != block.checkpoint.checkpoint.root) {
-                let why = format!("{} holds another branch of this log: let the nodes connect", self.from.name);
+                let why = format!(
+                    "{} holds another branch of this log: let the nodes connect",
+                    self.from.name
+                );
                 let peer = self.from.node().to_string();
-                self.node.note_refusal(log.origin(), "fork_unproven".into(), why, peer).await;
+                self.node
+                    .note_refusal(log.origin(), "fork_unproven".into(), why, peer)
+                    .await;
                 self.stop(log, "fork_unproven", 0);
                 return Ok(());
             }
             // LogHead to its end: its head may have been signed anew since, with a newer hub time.
-            block = Block { from: to, entries: Vec::new(), ..block };
+            block = Block {
+                from: to,
+                entries: Vec::new(),
+                ..block
+            };
         }
         self.reach.insert(log, to);
         let done = self.node.ingest(block, self.from.node()).await;
@@ -235,13 +308,18 @@ impl Taking<'_> {
     fn stop(&mut self, log: LogId, code: &str, entries: u64) {
         self.said.refused += entries;
         if self.stopped.insert(log) && self.said.not_taken.len() < NAMED_MAX {
-            self.said.not_taken.push(NotTaken { subject: log.origin(), code: code.into() });
+            self.said.not_taken.push(NotTaken {
+                subject: log.origin(),
+                code: code.into(),
+            });
         }
     }
 
     /// Waits for the block that was given to the sequencer first.
     async fn settle(&mut self) -> Result<(), NodeError> {
-        let Some((log, reach, to, done)) = self.ingesting.pop_front() else { return Ok(()) };
+        let Some((log, reach, to, done)) = self.ingesting.pop_front() else {
+            return Ok(());
+        };
         match done.await.map_err(|_| NodeError::Stopping)? {
             BlockOutcome::Durable { .. } => self.said.taken += to - reach,
             BlockOutcome::Refused { code, .. } => match of_store(&code) {
@@ -252,11 +330,20 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// What is held already is not taken again: it would change nothing but the record's place in the order of changes.
-    async fn excerpt(&mut self, record: RecordId, entries: Vec<ExcerptEntry>) -> Result<(), NodeError> {
+    /// What is held already is not taken again: it would change nothing but the record's place in
+    /// the order of changes.
+    async fn excerpt(
+        &mut self,
+        record: RecordId,
+        entries: Vec<ExcerptEntry>,
+    ) -> Result<(), NodeError> {
         let mut new = Vec::new();
         for e in entries {
-            let reference = Reference { log: e.log, seq: e.seq, leaf: leaf_hash(&e.bytes) };
+            let reference = Reference {
+                log: e.log,
+                seq: e.seq,
+                leaf: leaf_hash(&e.bytes),
+            };
             if self.node.store.entry(&reference).await?.is_none() {
                 new.push(e);
             }
@@ -267,13 +354,23 @@ impl Taking<'_> {
         }
         let (reply, taken) = oneshot::channel();
         let peer = self.from.node();
-        self.node.put(Command::Excerpt { record, entries: new, peer, reply }).await;
+        self.node
+            .put(Command::Excerpt {
+                record,
+                entries: new,
+                peer,
+                reply,
+            })
+            .await;
         if taken.await.map_err(|_| NodeError::Stopping)? {
             self.said.excerpts += count;
         } else {
             self.said.refused += count;
             if self.said.not_taken.len() < NAMED_MAX {
-                self.said.not_taken.push(NotTaken { subject: record.to_string(), code: "excerpt_refused".into() });
+                self.said.not_taken.push(NotTaken {
+                    subject: record.to_string(),
+                    code: "excerpt_refused".into(),
+                });
             }
         }
         Ok(())

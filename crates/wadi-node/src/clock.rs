@@ -5,9 +5,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// No software of this kind existed before: 1 July 2025, Unix seconds.
 const FLOOR_S: i64 = 1_751_328_000;
 
-/// When this software was built, as reproducible builds say it; the fixed bound where they do not. Nothing happens before.
+/// When this software was built, as reproducible builds say it; the fixed bound where they do not.
+/// Nothing happens before.
 fn built_s() -> i64 {
-    option_env!("SOURCE_DATE_EPOCH").and_then(|s| s.parse().ok()).unwrap_or(FLOOR_S).max(FLOOR_S)
+    option_env!("SOURCE_DATE_EPOCH")
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(FLOOR_S)
+        .max(FLOOR_S)
 }
 
 /// A clock, handed in: a site's may be wrong by years, and a demonstration's runs faster.
@@ -15,7 +19,8 @@ pub trait Clock: Send + Sync + 'static {
     /// Unix milliseconds.
     fn now_ms(&self) -> i64;
 
-    /// Milliseconds since some moment, at the same pace, whatever becomes of the clock itself: what jumps is told by it.
+    /// Milliseconds since some moment, at the same pace, whatever becomes of the clock itself: what
+    /// jumps is told by it.
     fn steady_ms(&self) -> i64 {
         self.now_ms()
     }
@@ -49,16 +54,23 @@ impl SystemClock {
         Self::scaled(now, now, 1.0)
     }
 
-    /// A clock that showed `origin_ms` when the machine's showed `real_ms`, and has run `scale` times as fast since.
+    /// A clock that showed `origin_ms` when the machine's showed `real_ms`, and has run `scale`
+    /// times as fast since.
     pub fn scaled(origin_ms: i64, real_ms: i64, scale: f64) -> Self {
         let wall = Self::wall_ms();
         let origin = origin_ms + ((wall - real_ms) as f64 * scale) as i64;
         let floor_s = if scale == 1.0 { built_s() } else { FLOOR_S };
-        Self { origin_ms: origin, ahead_ms: origin_ms - real_ms, started: Instant::now(), scale, floor_s }
+        Self {
+            origin_ms: origin,
+            ahead_ms: origin_ms - real_ms,
+            started: Instant::now(),
+            scale,
+            floor_s,
+        }
     }
 
-    /// The same, where papers say that they were issued at a time: it cannot be earlier. A demonstration's clock tells a
-    /// story, whose papers were issued today.
+    /// The same, where papers say that they were issued at a time: it cannot be earlier. A
+    /// demonstration's clock tells a story, whose papers were issued today.
     pub fn not_before(mut self, issued_s: i64) -> Self {
         if self.scale == 1.0 {
             self.floor_s = self.floor_s.max(issued_s);
@@ -67,7 +79,9 @@ impl SystemClock {
     }
 
     fn wall_ms() -> i64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as i64)
     }
 }
 
@@ -107,8 +121,16 @@ mod tests {
     #[test]
     fn papers_raise_the_floor_of_a_real_clock_and_not_of_a_demonstrations() {
         let wall = SystemClock::wall_ms();
-        assert_eq!(SystemClock::real().not_before(4_000_000_000).floor_s(), 4_000_000_000);
+        assert_eq!(
+            SystemClock::real().not_before(4_000_000_000).floor_s(),
+            4_000_000_000
+        );
         assert!(SystemClock::real().not_before(0).floor_s() >= FLOOR_S);
-        assert_eq!(SystemClock::scaled(wall, wall, 3_600.0).not_before(4_000_000_000).floor_s(), FLOOR_S);
+        assert_eq!(
+            SystemClock::scaled(wall, wall, 3_600.0)
+                .not_before(4_000_000_000)
+                .floor_s(),
+            FLOOR_S
+        );
     }
 }

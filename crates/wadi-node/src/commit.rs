@@ -14,18 +14,22 @@ use std::{
     sync::atomic::Ordering,
 };
 use wadi_log::{
-    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId, OfficerEntry, Peaks,
-    RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
+    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId,
+    OfficerEntry, Peaks, RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Kind, Objection, Record, Verdict, is_decision, is_guarded, state, terms, warnings};
-use wadi_store::{AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting};
+use wadi_record::{
+    Kind, Objection, Record, Verdict, is_decision, is_guarded, state, terms, warnings,
+};
+use wadi_store::{
+    AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting,
+};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
 const RUN_BYTES: usize = 8 * 1024;
 /// Records touched by one commit, beyond which the rest of a group waits for the next.
 const TOUCHED_MAX: usize = 1_500;
-/// Bytes of peers' entries in one commit, beyond which the rest waits for the next: a block of little bytes on the wire may
-/// inflate to a megabyte.
+/// Bytes of peers' entries in one commit, beyond which the rest waits for the next: a block of
+/// little bytes on the wire may inflate to a megabyte.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Heads that one `Seen` names.
 const SEEN_HEADS_MAX: usize = 200;
@@ -44,7 +48,8 @@ pub(crate) struct Commit {
     pub(crate) unjudged: HashMap<RecordId, Vec<(Reference, Reference)>>,
     pub(crate) touched: BTreeSet<RecordId>,
     pub(crate) retry: BTreeSet<RecordId>,
-    /// Records that are built again by further commits: a log may be of more than memory holds at once.
+    /// Records that are built again by further commits: a log may be of more than memory holds at
+    /// once.
     later: BTreeSet<RecordId>,
     pub(crate) verdicts_moved: bool,
     pub(crate) grown: BTreeMap<LogId, Tip>,
@@ -105,7 +110,8 @@ impl Commit {
             && mended.seen.is_empty());
         // Branches that are held no more are asked for again.
         let rotten = mended.branches_rotten.iter();
-        self.forked.extend(rotten.filter_map(|(log, _)| LogId::from_slice(log).ok()));
+        self.forked
+            .extend(rotten.filter_map(|(log, _)| LogId::from_slice(log).ok()));
         let into = &mut self.batch;
         into.tree.extend(mended.tree);
         into.reindexed.extend(mended.reindexed);
@@ -134,8 +140,11 @@ impl Sequencer {
         let mut group = Commit::new(self.new_batch());
         for item in work {
             if self.stale {
-                // A commit before this one failed, and the store did not read since: nothing is built on what is not known.
-                item.refuse(&StoreError::Database("it could not be read after a write that failed".into()));
+                // A commit before this one failed, and the store did not read since: nothing is
+                // built on what is not known.
+                item.refuse(&StoreError::Database(
+                    "it could not be read after a write that failed".into(),
+                ));
                 continue;
             }
             group.entry_bytes = group.entry_bytes.saturating_add(item.entry_bytes());
@@ -150,7 +159,9 @@ impl Sequencer {
 
     async fn take(&mut self, g: &mut Commit, item: Command) {
         let Some(item) = self.admit(item) else { return };
-        let Some(item) = self.set_aside(g, item) else { return };
+        let Some(item) = self.set_aside(g, item) else {
+            return;
+        };
         let suspect = item.suspect();
         self.tasks.at(TASK, suspect.iter().cloned().collect());
         g.suspects.extend(suspect);
@@ -163,20 +174,25 @@ impl Sequencer {
                     let _ = reply.send(Err(error));
                 }
             },
-            Command::Control(bodies, officer, reply) => match self.write_control(g, bodies, officer).await {
-                Ok(references) => g.done.push(Box::new(move |r| {
-                    let _ = reply.send(r.map(|()| references).map_err(Into::into));
-                })),
-                Err(error) => {
-                    let _ = reply.send(Err(error));
+            Command::Control(bodies, officer, reply) => {
+                match self.write_control(g, bodies, officer).await {
+                    Ok(references) => g.done.push(Box::new(move |r| {
+                        let _ = reply.send(r.map(|()| references).map_err(Into::into));
+                    })),
+                    Err(error) => {
+                        let _ = reply.send(Err(error));
+                    }
                 }
-            },
+            }
             Command::Ingest(block, peer, reply) => {
                 let log = block.checkpoint.checkpoint.log;
                 let held = self.held(&log);
                 match self.ingest(g, block, peer).await {
                     Ok(done) => g.done.push(Box::new(move |r| {
-                        let refused = |e: StoreError| BlockOutcome::Refused { held, code: e.code().into() };
+                        let refused = |e: StoreError| BlockOutcome::Refused {
+                            held,
+                            code: e.code().into(),
+                        };
                         let _ = reply.send(r.map(|()| done).unwrap_or_else(refused));
                     })),
                     Err(refused) => {
@@ -186,10 +202,17 @@ impl Sequencer {
             }
             Command::Learn(enrolments, peer) => self.learn(g, enrolments, peer),
             Command::Forks(proofs, peer) => self.take_forks(g, proofs, peer).await,
-            Command::Cosigned(checkpoint, cosignature) => self.take_cosignature(g, *checkpoint, cosignature).await,
+            Command::Cosigned(checkpoint, cosignature) => {
+                self.take_cosignature(g, *checkpoint, cosignature).await
+            }
             Command::HubTime(hub, time_s, how) => self.take_hub_time(g, hub, time_s, how),
             Command::Refresh { at_once } => self.refresh_now(g, at_once),
-            Command::Excerpt { record, entries, peer, reply } => {
+            Command::Excerpt {
+                record,
+                entries,
+                peer,
+                reply,
+            } => {
                 let taken = self.take_excerpt(g, record, entries, peer).await;
                 g.done.push(Box::new(move |r| {
                     let _ = reply.send(taken && r.is_ok());
@@ -212,10 +235,17 @@ impl Sequencer {
                 }));
             }
             Command::BeginAnew(device, reply) => match self.begin_anew(g, device).await {
-                Ok(begun) => g.done.push(Box::new(move |r| drop(reply.send(r.map(|()| begun).map_err(Into::into))))),
+                Ok(begun) => g.done.push(Box::new(move |r| {
+                    drop(reply.send(r.map(|()| begun).map_err(Into::into)))
+                })),
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Command::At { record, at, time_ms, reply } => {
+            Command::At {
+                record,
+                at,
+                time_ms,
+                reply,
+            } => {
                 let _ = reply.send(self.record_at(g, record, &at, time_ms).await);
             }
             Command::Account { record, reply } => {
@@ -235,10 +265,13 @@ impl Sequencer {
                     return;
                 }
                 g.take_mending(*mended);
-                g.done.push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
+                g.done
+                    .push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
             }
             Command::Rederive { ids, mend, reply } => match self.rederive(g, ids, mend).await {
-                Ok(count) => g.done.push(Box::new(move |r| drop(reply.send(r.map(|()| count).map_err(Into::into))))),
+                Ok(count) => g.done.push(Box::new(move |r| {
+                    drop(reply.send(r.map(|()| count).map_err(Into::into)))
+                })),
                 Err(error) => drop(reply.send(Err(error.into()))),
             },
             Command::Stop(_) => unreachable!("the sequencer's loop takes it"),
@@ -269,7 +302,8 @@ impl Sequencer {
                     g.events.push(Event::Records);
                 }
                 for (id, record) in g.records.drain() {
-                    // A record that lacks entries which wait to be judged is built again when it is next touched.
+                    // A record that lacks entries which wait to be judged is built again when it is
+                    // next touched.
                     if g.unjudged.get(&id).is_none_or(Vec::is_empty) {
                         self.records.put(id, record);
                     }
@@ -285,7 +319,9 @@ impl Sequencer {
                         self.tasks.trouble("store", Some(why.clone()));
                         let _ = self.events.send(Event::Failed(why.clone()));
                     }
-                    StoreError::Malformed(why) => drop(self.events.send(Event::Broken(why.clone()))),
+                    StoreError::Malformed(why) => {
+                        drop(self.events.send(Event::Broken(why.clone())))
+                    }
                     _ => {}
                 }
                 if let Err(error) = self.load().await {
@@ -300,7 +336,9 @@ impl Sequencer {
         let logs: BTreeSet<LogId> = g.forked.iter().chain(&grown).copied().collect();
         let mut otherwise = Vec::new();
         if outcome.is_ok()
-            && let Err(error) = self.after_mending(reload, &logs, verdicts_moved, &mut otherwise).await
+            && let Err(error) = self
+                .after_mending(reload, &logs, verdicts_moved, &mut otherwise)
+                .await
         {
             tracing::error!(%error, "what a commit left to be followed up could not be");
             self.stale = true;
@@ -318,12 +356,19 @@ impl Sequencer {
         if self.me.role == Role::Hub && (g.watermark_moved || !g.touched.is_empty()) {
             self.reconcile.notify_one();
         }
-        // Verdicts that hang on what this commit brought (a bound reached, a fork cut) move records of their own.
+        // Verdicts that hang on what this commit brought (a bound reached, a fork cut) move records
+        // of their own.
         if g.verdicts_moved {
             let mut after = Commit::new(self.new_batch());
             after.verdicts_moved = true;
             match self.move_verdicts(&mut after).await {
-                Ok(true) => Box::pin(self.commit(Commit { verdicts_moved: false, ..after })).await,
+                Ok(true) => {
+                    Box::pin(self.commit(Commit {
+                        verdicts_moved: false,
+                        ..after
+                    }))
+                    .await
+                }
                 Ok(false) => {}
                 Err(error) => {
                     tracing::error!(%error, "verdicts moved, and their records could not be built again");
@@ -354,8 +399,9 @@ impl Sequencer {
         }
     }
 
-    /// What a commit leaves to be followed up: control entries that came back, and forks. Adds the logs whose records are to be
-    /// built again, each from a position on: those whose other branch became the log, and those of which more or less counts.
+    /// What a commit leaves to be followed up: control entries that came back, and forks. Adds the
+    /// logs whose records are to be built again, each from a position on: those whose other branch
+    /// became the log, and those of which more or less counts.
     async fn after_mending(
         &mut self,
         reload: bool,
@@ -373,7 +419,10 @@ impl Sequencer {
         otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         let proofs: Vec<_> = {
             let control = self.control.read().expect("no panic holds it");
-            switched.iter().filter_map(|log| control.forks().get(log).cloned()).collect()
+            switched
+                .iter()
+                .filter_map(|log| control.forks().get(log).cloned())
+                .collect()
         };
         for proof in &proofs {
             otherwise.push((proof.log(), proof.at));
@@ -385,13 +434,24 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Builds records afresh and writes those that stood differently, or should not stand at all. One of which an entry is
-    /// on its way back stands as it was made when all of it was there.
-    async fn rederive(&mut self, g: &mut Commit, ids: Vec<RecordId>, mend: bool) -> Result<u64, StoreError> {
+    /// Builds records afresh and writes those that stood differently, or should not stand at all.
+    /// One of which an entry is on its way back stands as it was made when all of it was there.
+    async fn rederive(
+        &mut self,
+        g: &mut Commit,
+        ids: Vec<RecordId>,
+        mend: bool,
+    ) -> Result<u64, StoreError> {
         let mut count = 0;
         let before = g.touched.clone();
         let missing = self.wants.lock().expect("no panic holds it").missing();
-        let lost: BTreeSet<String> = self.store.local_all(EXCERPT_LOST).await?.into_iter().map(|l| l.key).collect();
+        let lost: BTreeSet<String> = self
+            .store
+            .local_all(EXCERPT_LOST)
+            .await?
+            .into_iter()
+            .map(|l| l.key)
+            .collect();
         for id in ids.into_iter().filter(|id| !before.contains(id)) {
             if self.is_damaged(&id, &missing, &lost).await? {
                 continue;
@@ -412,12 +472,22 @@ impl Sequencer {
                 Err(error) if error.is_rot() => Some(None),
                 stood => stood?.map(Some),
             };
-            let terms = self.store.terms_of(&[id]).await?.into_iter().map(|(_, what, value)| (what, value));
+            let terms = self
+                .store
+                .terms_of(&[id])
+                .await?
+                .into_iter()
+                .map(|(_, what, value)| (what, value));
             let now = g.records.get(&id).map(project);
-            // An entry that is on its way back may be gone from the index, too. Until then what stands is the last that anybody
-            // can read of it.
-            let fewer = |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
-            if !missing.is_empty() && stood.as_ref().is_some_and(|stood| stood.as_ref().is_some_and(fewer)) {
+            // An entry that is on its way back may be gone from the index, too. Until then what
+            // stands is the last that anybody can read of it.
+            let fewer =
+                |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
+            if !missing.is_empty()
+                && stood
+                    .as_ref()
+                    .is_some_and(|stood| stood.as_ref().is_some_and(fewer))
+            {
                 g.records.remove(&id);
                 g.unjudged.remove(&id);
                 continue;
@@ -431,7 +501,12 @@ impl Sequencer {
             let is_right = match (stood, now) {
                 (None, None) => true,
                 (Some(Some(stood)), Some(mut now)) => {
-                    now.terms = now.terms.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+                    now.terms = now
+                        .terms
+                        .into_iter()
+                        .collect::<BTreeSet<_>>()
+                        .into_iter()
+                        .collect();
                     as_it_stood(stood, &now) == now
                 }
                 (Some(_), None) => {
@@ -467,7 +542,11 @@ impl Sequencer {
             let unjudged = g.unjudged.get(&id).cloned().unwrap_or_default();
             if let Some(record) = g.records.get(&id) {
                 let mut row = project(record);
-                row.waiting.extend(unjudged.iter().map(|(entry, missing)| (*entry, Some(*missing))));
+                row.waiting.extend(
+                    unjudged
+                        .iter()
+                        .map(|(entry, missing)| (*entry, Some(*missing))),
+                );
                 g.batch.records.push(row);
             } else {
                 let waiting = unjudged.iter().map(|(entry, missing)| Waiting {
@@ -481,14 +560,20 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Counts anew what counts of each log and rebuilds the records concerned. Returns whether any was.
+    /// Counts anew what counts of each log and rebuilds the records concerned. Returns whether any
+    /// was.
     async fn move_verdicts(&mut self, g: &mut Commit) -> Result<bool, StoreError> {
         let moved = self.recount().await?;
         let mut any = false;
         for log in moved {
             // An admission may lie anywhere past the cut: all records of the log are looked at.
             let mut ids = self.store.records_of_log(&log, 0).await?;
-            ids.extend(g.fresh.iter().filter(|(_, e)| e.iter().any(|e| e.reference().log == log)).map(|(id, _)| *id));
+            ids.extend(
+                g.fresh
+                    .iter()
+                    .filter(|(_, e)| e.iter().any(|e| e.reference().log == log))
+                    .map(|(id, _)| *id),
+            );
             for id in ids {
                 any = true;
                 if g.records.len() < TOUCHED_MAX {
@@ -509,7 +594,11 @@ impl Sequencer {
         {
             let log = self.own_log(epoch, Lane::Control, self.own_crossing());
             g.pending.entry(log).or_default();
-            let peaks = self.logs.get(&log).map(|h| h.peaks.clone()).unwrap_or_default();
+            let peaks = self
+                .logs
+                .get(&log)
+                .map(|h| h.peaks.clone())
+                .unwrap_or_default();
             g.own_start.entry(log).or_insert(peaks);
             self.time.to_show(log);
             g.events.push(Event::Refreshed(log));
@@ -519,28 +608,49 @@ impl Sequencer {
             let sizes = self.logs.iter().filter(|(l, _)| l.lane != Lane::Control);
             let mine = sizes.filter(|(l, _)| l.node == log.node && l.epoch == log.epoch);
             let list: Vec<_> = match log.lane {
-                Lane::Control => mine.map(|(l, h)| (l.lane, l.crossing, h.peaks.size())).collect(),
+                Lane::Control => mine
+                    .map(|(l, h)| (l.lane, l.crossing, h.peaks.size()))
+                    .collect(),
                 _ => Vec::new(),
             };
             for run in runs(&entries) {
-                let block = VerifiedBlock::author(&self.keys.log_key, log, &peaks, run, hub_time_s, list.clone())
-                    .map_err(|e| StoreError::Conflict(e.to_string()))?;
+                let block = VerifiedBlock::author(
+                    &self.keys.log_key,
+                    log,
+                    &peaks,
+                    run,
+                    hub_time_s,
+                    list.clone(),
+                )
+                .map_err(|e| StoreError::Conflict(e.to_string()))?;
                 peaks = block.peaks().clone();
                 g.batch.blocks.push(block);
             }
             if log.lane == Lane::Control {
                 self.time.signed_head(log, hub_time_s);
             }
-            let tip = Tip { size: peaks.size(), root: peaks.root() };
+            let tip = Tip {
+                size: peaks.size(),
+                root: peaks.root(),
+            };
             let checkpoint = g.batch.blocks.last().map(|b| b.checkpoint().clone());
             if let Some(checkpoint) = &checkpoint
                 && self.me.role == Role::Hub
             {
                 // A hub stores its own logs as it stores everybody's: its cosignature says so.
-                let cosignature = self.keys.log_key.cosign(&checkpoint.checkpoint, self.time.signing_s());
-                self.control.write().expect("no panic holds it").learn_cosigned(cosignature.witness, log, tip);
+                let cosignature = self
+                    .keys
+                    .log_key
+                    .cosign(&checkpoint.checkpoint, self.time.signing_s());
+                self.control
+                    .write()
+                    .expect("no panic holds it")
+                    .learn_cosigned(cosignature.witness, log, tip);
                 g.batch.kept_heads.push(checkpoint.clone());
-                g.batch.cosignatures.push(CosignedHead { checkpoint: checkpoint.clone(), cosignature });
+                g.batch.cosignatures.push(CosignedHead {
+                    checkpoint: checkpoint.clone(),
+                    cosignature,
+                });
             }
             self.logs.insert(log, LogHead { peaks, checkpoint });
             g.batch.own_heads.push((log, tip));
@@ -550,18 +660,31 @@ impl Sequencer {
     }
 
     /// Puts an own entry at the end of an own log; it is signed when the group is.
-    fn append(&mut self, g: &mut Commit, log: LogId, entry: Entry) -> Result<VerifiedEntry, NodeError> {
+    fn append(
+        &mut self,
+        g: &mut Commit,
+        log: LogId,
+        entry: Entry,
+    ) -> Result<VerifiedEntry, NodeError> {
         let bytes = entry.encode()?;
-        let held = self.logs.entry(log).or_insert_with(|| LogHead { peaks: Peaks::default(), checkpoint: None });
+        let held = self.logs.entry(log).or_insert_with(|| LogHead {
+            peaks: Peaks::default(),
+            checkpoint: None,
+        });
         g.own_start.entry(log).or_insert_with(|| held.peaks.clone());
         let leaf = wadi_log::leaf_hash(&bytes);
-        let reference = Reference { log, seq: held.peaks.size(), leaf };
+        let reference = Reference {
+            log,
+            seq: held.peaks.size(),
+            leaf,
+        };
         held.peaks.append(leaf);
         g.pending.entry(log).or_default().push(entry);
         Ok(VerifiedEntry::recheck(reference, bytes)?)
     }
 
-    /// The epoch of this start; the first write opens it with a `Boot` that names where the last one ended.
+    /// The epoch of this start; the first write opens it with a `Boot` that names where the last
+    /// one ended.
     pub(crate) fn open_epoch(&mut self, g: &mut Commit) -> Result<Epoch, NodeError> {
         if let Some(epoch) = self.epoch {
             return Ok(epoch);
@@ -573,37 +696,75 @@ impl Sequencer {
         self.epoch = Some(epoch);
         let node = self.node();
         let last = self.last_epoch;
-        let ended = self.logs.iter().filter(|(l, h)| l.node == node && Some(l.epoch) == last && h.peaks.size() > 0);
-        let mut ends: BTreeMap<LogId, Tip> =
-            ended.map(|(l, h)| (*l, Tip { size: h.peaks.size(), root: h.peaks.root() })).collect();
+        let ended = self
+            .logs
+            .iter()
+            .filter(|(l, h)| l.node == node && Some(l.epoch) == last && h.peaks.size() > 0);
+        let mut ends: BTreeMap<LogId, Tip> = ended
+            .map(|(l, h)| {
+                (
+                    *l,
+                    Tip {
+                        size: h.peaks.size(),
+                        root: h.peaks.root(),
+                    },
+                )
+            })
+            .collect();
         if let AnchorState::LostTail { heads, .. } = self.store.anchor_state() {
             // What was lost was said all the same: nobody is to think that this is all there was.
-            for (log, tip) in heads.iter().filter(|(l, _)| l.node == node && Some(l.epoch) == last) {
+            for (log, tip) in heads
+                .iter()
+                .filter(|(l, _)| l.node == node && Some(l.epoch) == last)
+            {
                 let end = ends.entry(*log).or_insert(*tip);
                 *end = if end.size < tip.size { *tip } else { *end };
             }
         }
         let previous: Vec<Head> = ends
             .into_iter()
-            .map(|(log, tip)| Head { log, size: tip.size, root: tip.root })
+            .map(|(log, tip)| Head {
+                log,
+                size: tip.size,
+                root: tip.root,
+            })
             .take(SEEN_HEADS_MAX)
             .collect();
-        let boot = Boot { software: format!("wadi {}", env!("CARGO_PKG_VERSION")), previous };
+        let boot = Boot {
+            software: format!("wadi {}", env!("CARGO_PKG_VERSION")),
+            previous,
+        };
         let log = self.own_log(epoch, Lane::Control, self.own_crossing());
-        let entry = Entry { common: self.common_now(), body: Body::Boot(boot) };
+        let entry = Entry {
+            common: self.common_now(),
+            body: Body::Boot(boot),
+        };
         let control = self.control.clone();
         let verified = self.append(g, log, entry)?;
         if let Some(entry) = verified.entry() {
-            control.write().expect("no panic holds it").learn(verified.reference(), entry);
+            control
+                .write()
+                .expect("no panic holds it")
+                .learn(verified.reference(), entry);
         }
         let value = epoch.to_string();
-        g.batch.local.push(LocalKey { scope: "epoch".into(), key: node.to_string(), value });
+        g.batch.local.push(LocalKey {
+            scope: "epoch".into(),
+            key: node.to_string(),
+            value,
+        });
         self.last_epoch = Some(epoch);
         Ok(epoch)
     }
 
-    /// Writes down which control heads, and before a decision which holds, this node has taken in, where they moved.
-    async fn write_seen(&mut self, g: &mut Commit, log: LogId, holds: bool) -> Result<(), NodeError> {
+    /// Writes down which control heads, and before a decision which holds, this node has taken in,
+    /// where they moved.
+    async fn write_seen(
+        &mut self,
+        g: &mut Commit,
+        log: LogId,
+        holds: bool,
+    ) -> Result<(), NodeError> {
         let moved: Vec<Head> = {
             let seen = self.seen_index(&log).await?;
             let covered = |l: &LogId| seen.covered(u64::MAX, l);
@@ -613,12 +774,26 @@ impl Sequencer {
                 Lane::Hold => holds,
                 _ => false,
             };
-            let moved = self.logs.iter().filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered(l));
-            moved.map(|(l, h)| Head { log: *l, size: h.peaks.size(), root: h.peaks.root() }).collect()
+            let moved = self
+                .logs
+                .iter()
+                .filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered(l));
+            moved
+                .map(|(l, h)| Head {
+                    log: *l,
+                    size: h.peaks.size(),
+                    root: h.peaks.root(),
+                })
+                .collect()
         };
         for heads in moved.chunks(SEEN_HEADS_MAX) {
-            let seen = Seen { heads: heads.to_vec() };
-            let entry = Entry { common: self.common_now(), body: Body::Seen(seen) };
+            let seen = Seen {
+                heads: heads.to_vec(),
+            };
+            let entry = Entry {
+                common: self.common_now(),
+                body: Body::Seen(seen),
+            };
             let written = self.append(g, log, entry)?.reference();
             g.batch.seen.push(written);
             self.take_seen(written, heads).await?;
@@ -628,7 +803,10 @@ impl Sequencer {
 
     async fn write_one(&mut self, g: &mut Commit, write: Write) -> Result<Written, NodeError> {
         if self.me.role == Role::Observer {
-            return Err(NodeError::ForeignCrossing(format!("{} is an observer: it writes nothing", self.me.name)));
+            return Err(NodeError::ForeignCrossing(format!(
+                "{} is an observer: it writes nothing",
+                self.me.name
+            )));
         }
         write.check_names()?;
         let mut marks = match self.sent_before(g, &write).await? {
@@ -640,7 +818,10 @@ impl Sequencer {
         let (crossing, record) = match write.target {
             Target::New(crossing) => (crossing.unwrap_or(self.own_crossing()), None),
             Target::On(id) => {
-                let record = self.record(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+                let record = self
+                    .record(g, id)
+                    .await?
+                    .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
                 if record.kind() != Some(kind) {
                     let is = record.kind().map_or("record", Kind::name);
                     return Err(NodeError::Refused {
@@ -651,7 +832,8 @@ impl Sequencer {
                 (record.crossing(), Some(id))
             }
         };
-        if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing {
+        if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing
+        {
             let own = self.own_crossing();
             return Err(NodeError::ForeignCrossing(format!(
                 "this node writes records of {own}; one of {crossing} is begun there or at the hub"
@@ -659,9 +841,16 @@ impl Sequencer {
         }
         let based_on = match (&write.based_on, record) {
             (_, None) => Vec::new(),
-            (Based::Heads, Some(id)) => self.record(g, id).await?.map(|b| b.heads()).unwrap_or_default(),
+            (Based::Heads, Some(id)) => self
+                .record(g, id)
+                .await?
+                .map(|b| b.heads())
+                .unwrap_or_default(),
             (Based::Entries(given), Some(id)) => {
-                let record = self.record(g, id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+                let record = self
+                    .record(g, id)
+                    .await?
+                    .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
                 if let Some(unknown) = given.iter().find(|r| record.row(r).is_none()) {
                     return Err(NodeError::UnknownEntry(unknown.to_string()));
                 }
@@ -673,13 +862,22 @@ impl Sequencer {
         };
         let epoch = self.open_epoch(g)?;
         let log = self.own_log(epoch, kind.lane(), crossing);
-        // Who sets a field on which something rests has to be registered, and so it is judged like an event.
+        // Who sets a field on which something rests has to be registered, and so it is judged like
+        // an event.
         let is_judged = !events.is_empty() || puts.iter().any(|p| is_guarded(kind, &p.key));
         if is_judged && !write.officer.is_empty() {
-            let decides = write.draft.events.iter().filter_map(|e| e.get("type")?.as_str()).any(is_decision);
+            let decides = write
+                .draft
+                .events
+                .iter()
+                .filter_map(|e| e.get("type")?.as_str())
+                .any(is_decision);
             self.write_seen(g, log, decides).await?;
         }
-        let mut looks_wrong: Vec<String> = puts.iter().filter_map(|p| warnings(&p.key, &p.value)).collect();
+        let mut looks_wrong: Vec<String> = puts
+            .iter()
+            .filter_map(|p| warnings(&p.key, &p.value))
+            .collect();
         let ahead = write.time_warning(self.clock.now_ms());
         let common = Common {
             officer: write.officer,
@@ -690,14 +888,30 @@ impl Sequencer {
             happened_source: write.happened.map(|(_, source)| source).unwrap_or_default(),
             ..self.common_now()
         };
-        let entry = Entry { common, body: Body::Change(Change { record, based_on, puts, events }) };
-        // Judge before it is appended: what would not count is told to whoever says it, and leaves no trace.
+        let entry = Entry {
+            common,
+            body: Body::Change(Change {
+                record,
+                based_on,
+                puts,
+                events,
+            }),
+        };
+        // Judge before it is appended: what would not count is told to whoever says it, and leaves
+        // no trace.
         let bytes = entry.encode()?;
         wadi_store::defence::trip("write", &bytes);
-        let reference = Reference { log, seq: self.held(&log), leaf: wadi_log::leaf_hash(&bytes) };
+        let reference = Reference {
+            log,
+            seq: self.held(&log),
+            leaf: wadi_log::leaf_hash(&bytes),
+        };
         let id = record.unwrap_or_else(|| RecordId::of_first(&reference));
         let verified = VerifiedEntry::recheck(reference, bytes)?;
-        let said = self.said(&verified).await?.map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
+        let said = self
+            .said(&verified)
+            .await?
+            .map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
         match g.records.get_mut(&id) {
             Some(record) => match record.objection_to(&said) {
                 Some(objection) => return Err(refusal(objection)),
@@ -719,7 +933,13 @@ impl Sequencer {
         let printed = g.records[&id].printed();
         looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
         marks.keep(&mut g.batch, id, reference);
-        Ok(Written { record: id, printed, entry: reference, repeated: false, warnings: looks_wrong })
+        Ok(Written {
+            record: id,
+            printed,
+            entry: reference,
+            repeated: false,
+            warnings: looks_wrong,
+        })
     }
 
     async fn write_control(
@@ -731,11 +951,24 @@ impl Sequencer {
         let epoch = self.open_epoch(g)?;
         let log = self.own_log(epoch, Lane::Control, self.own_crossing());
         let department = if self.me.role == Role::Hub { "HUB" } else { "" };
-        let common = Common { officer, department: department.into(), ..self.common_now() };
-        let entries: Vec<Entry> = bodies.into_iter().map(|body| Entry { common: common.clone(), body }).collect();
+        let common = Common {
+            officer,
+            department: department.into(),
+            ..self.common_now()
+        };
+        let entries: Vec<Entry> = bodies
+            .into_iter()
+            .map(|body| Entry {
+                common: common.clone(),
+                body,
+            })
+            .collect();
         for entry in &entries {
             entry.encode()?;
-            self.control.read().expect("no panic holds it").check_right(&log, entry)?;
+            self.control
+                .read()
+                .expect("no panic holds it")
+                .check_right(&log, entry)?;
         }
         let mut out = Vec::new();
         for entry in entries {
@@ -746,21 +979,45 @@ impl Sequencer {
         Ok(out)
     }
 
-    pub(crate) async fn write_cut(&mut self, g: &mut Commit, cut: wadi_log::Cut) -> Result<(), NodeError> {
-        self.write_control(g, vec![Body::Cut(cut)], String::new()).await.map(drop)
+    pub(crate) async fn write_cut(
+        &mut self,
+        g: &mut Commit,
+        cut: wadi_log::Cut,
+    ) -> Result<(), NodeError> {
+        self.write_control(g, vec![Body::Cut(cut)], String::new())
+            .await
+            .map(drop)
     }
 
     /// Takes a control entry into what is known.
     pub(crate) fn learn_control(&mut self, g: &mut Commit, verified: &VerifiedEntry) {
-        let Some(entry) = verified.entry() else { return };
-        let moved = self.control.write().expect("no panic holds it").learn(verified.reference(), entry);
-        g.verdicts_moved |= moved && matches!(entry.body, Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_));
+        let Some(entry) = verified.entry() else {
+            return;
+        };
+        let moved = self
+            .control
+            .write()
+            .expect("no panic holds it")
+            .learn(verified.reference(), entry);
+        g.verdicts_moved |= moved
+            && matches!(
+                entry.body,
+                Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_)
+            );
         // Tolerances moved, or an officer is revoked: what was found before is looked at afresh.
-        if moved && matches!(&entry.body, Body::Policy(_) | Body::Officer(OfficerEntry { revoked: true, .. })) {
+        if moved
+            && matches!(
+                &entry.body,
+                Body::Policy(_) | Body::Officer(OfficerEntry { revoked: true, .. })
+            )
+        {
             self.recheck.store(true, Ordering::Relaxed);
             self.reconcile.notify_one();
         }
-        self.orders.lock().expect("no panic holds it").learn(verified.reference(), &entry.body);
+        self.orders
+            .lock()
+            .expect("no panic holds it")
+            .learn(verified.reference(), &entry.body);
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {
@@ -773,7 +1030,8 @@ impl Sequencer {
         }
     }
 
-    /// Signs the head of the control log anew at the end of this group, so that the hub learns how far it has heard us.
+    /// Signs the head of the control log anew at the end of this group, so that the hub learns how
+    /// far it has heard us.
     pub(crate) fn refresh(&self, g: &mut Commit) {
         g.refresh = true;
     }
@@ -800,7 +1058,10 @@ impl Sequencer {
         at: &[Reference],
         time_ms: Option<i64>,
     ) -> Result<serde_json::Value, NodeError> {
-        let record = self.record(g, record).await?.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+        let record = self
+            .record(g, record)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
         if let Some(unknown) = at.iter().find(|r| record.row(r).is_none()) {
             return Err(NodeError::UnknownEntry(unknown.to_string()));
         }
@@ -812,9 +1073,14 @@ impl Sequencer {
         then.map(|b| b.json()).ok_or_else(nothing)
     }
 
-    /// Reads what the store holds of these records at once, for building those that memory does not have. A record that this
-    /// group has touched is not read again: what was read holds until the group is committed.
-    pub(crate) async fn prefetch(&self, g: &mut Commit, ids: BTreeSet<RecordId>) -> Result<(), StoreError> {
+    /// Reads what the store holds of these records at once, for building those that memory does not
+    /// have. A record that this group has touched is not read again: what was read holds until the
+    /// group is committed.
+    pub(crate) async fn prefetch(
+        &self,
+        g: &mut Commit,
+        ids: BTreeSet<RecordId>,
+    ) -> Result<(), StoreError> {
         let unknown = |id: &RecordId| {
             !g.records.contains_key(id)
                 && !self.records.contains(id)
@@ -836,7 +1102,13 @@ impl Sequencer {
     async fn build(&mut self, g: &mut Commit, id: RecordId) -> Result<(), StoreError> {
         let mut entries = match g.prefetched.remove(&id) {
             Some(entries) => entries,
-            None => self.store.record_entries(&id).await?.into_iter().map(|s| s.entry).collect(),
+            None => self
+                .store
+                .record_entries(&id)
+                .await?
+                .into_iter()
+                .map(|s| s.entry)
+                .collect(),
         };
         entries.extend(g.fresh.get(&id).into_iter().flatten().cloned());
         let mut rows = Vec::with_capacity(entries.len());
@@ -847,7 +1119,11 @@ impl Sequencer {
             }
             match self.said(entry).await? {
                 Ok(said) => rows.push(said),
-                Err(missing) => g.unjudged.entry(id).or_default().push((entry.reference(), missing)),
+                Err(missing) => g
+                    .unjudged
+                    .entry(id)
+                    .or_default()
+                    .push((entry.reference(), missing)),
             }
         }
         if let Some(record) = Record::build(id, rows) {
@@ -878,7 +1154,11 @@ impl Sequencer {
         let known = self.record(g, record).await?.is_some();
         g.fresh.entry(record).or_default().push(entry.clone());
         match self.said(entry).await? {
-            Err(missing) => g.unjudged.entry(record).or_default().push((reference, missing)),
+            Err(missing) => g
+                .unjudged
+                .entry(record)
+                .or_default()
+                .push((reference, missing)),
             Ok(said) if known => g.records.get_mut(&record).expect("known").add(said),
             Ok(said) => {
                 let built = Record::build(record, [said]).expect("one row");
@@ -888,9 +1168,23 @@ impl Sequencer {
         Ok(())
     }
 
-    pub(crate) fn note(&self, g: &mut Commit, subject: String, code: &str, why: String, peer: String) {
+    pub(crate) fn note(
+        &self,
+        g: &mut Commit,
+        subject: String,
+        code: &str,
+        why: String,
+        peer: String,
+    ) {
         let at_ms = self.clock.now_ms();
-        g.batch.refuse(RefusalRow { subject, code: code.into(), why, peer, at_ms, times: 1 });
+        g.batch.refuse(RefusalRow {
+            subject,
+            code: code.into(),
+            why,
+            peer,
+            at_ms,
+            times: 1,
+        });
     }
 }
 
@@ -908,10 +1202,14 @@ fn runs(entries: &[Entry]) -> Vec<&[Entry]> {
     out
 }
 
-/// What whoever writes is told of an entry that would not count, or not with all its events and values.
+/// What whoever writes is told of an entry that would not count, or not with all its events and
+/// values.
 fn refusal(objection: Objection) -> NodeError {
     match objection {
-        Objection::Refused(refusal) => NodeError::Refused { code: refusal.code.into(), why: refusal.why },
+        Objection::Refused(refusal) => NodeError::Refused {
+            code: refusal.code.into(),
+            why: refusal.why,
+        },
         Objection::Waits(missing) => NodeError::UnknownEntry(missing.to_string()),
     }
 }
@@ -920,7 +1218,9 @@ fn refusal(objection: Objection) -> NodeError {
 fn project(record: &Record) -> RecordRow {
     let state = state(record);
     let waiting = record.rows().filter_map(|(said, row)| match row {
-        Verdict::Waits(missing) => Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX))),
+        Verdict::Waits(missing) => {
+            Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX)))
+        }
         _ => None,
     });
     RecordRow {
@@ -934,8 +1234,16 @@ fn project(record: &Record) -> RecordRow {
         json: record.json().to_string(),
         digest: Hash(record.digest()),
         entries: record.rows().count() as u32,
-        at_ms: record.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).max().unwrap_or(0),
-        born_ms: record.rows().map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms)).min().unwrap_or(0),
+        at_ms: record
+            .rows()
+            .map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms))
+            .max()
+            .unwrap_or(0),
+        born_ms: record
+            .rows()
+            .map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms))
+            .min()
+            .unwrap_or(0),
         terms: terms(record),
         waiting: waiting.collect(),
         changed: 0,

@@ -1,4 +1,5 @@
-//! What two nodes are compared by: records in the order of their ids with the entries held of them, and roots of logs.
+//! What two nodes are compared by: records in the order of their ids with the entries held of them,
+//! and roots of logs.
 
 use crate::{error::NodeError, evidence::root_at, node::Node};
 use serde_json::Value as Json;
@@ -8,8 +9,16 @@ use wadi_store::{CompareRow, RecordFilter};
 
 impl Node {
     /// Records after an id, in the order of their ids, each with the entries held of it.
-    pub async fn compare_page(&self, after: RecordId, limit: u32) -> Result<Vec<CompareRow>, NodeError> {
-        let filter = RecordFilter { after: Some(after), limit, ..RecordFilter::default() };
+    pub async fn compare_page(
+        &self,
+        after: RecordId,
+        limit: u32,
+    ) -> Result<Vec<CompareRow>, NodeError> {
+        let filter = RecordFilter {
+            after: Some(after),
+            limit,
+            ..RecordFilter::default()
+        };
         let rows = self.store.records(&filter).await?;
         let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
         let mut held: HashMap<RecordId, Vec<Reference>> = HashMap::new();
@@ -23,11 +32,21 @@ impl Node {
         Ok(rows.into_iter().map(with_entries).collect())
     }
 
-    /// One record as every holder of its entries has it, without what only this node knows, and the entries held of it.
+    /// One record as every holder of its entries has it, without what only this node knows, and the
+    /// entries held of it.
     pub async fn compare_record(&self, id: &RecordId) -> Result<(Json, Vec<Reference>), NodeError> {
-        let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-        let mut entries: Vec<Reference> =
-            self.store.record_entries(id).await?.iter().map(|s| s.entry.reference()).collect();
+        let row = self
+            .store
+            .record(id)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+        let mut entries: Vec<Reference> = self
+            .store
+            .record_entries(id)
+            .await?
+            .iter()
+            .map(|s| s.entry.reference())
+            .collect();
         entries.sort();
         Ok((serde_json::from_str(&row.json).unwrap_or_default(), entries))
     }

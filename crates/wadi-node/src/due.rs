@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 
-/// Since when and through when crossings were heard: what waits for a time in one of these ranges may be firm by now.
-/// Ascending, each without its beginning, none touching another. The hub's own time is one of the crossings: it passes
-/// without anybody writing anything.
-pub(crate) fn passed(before: &BTreeMap<String, i64>, now: &BTreeMap<String, i64>) -> Vec<(i64, i64)> {
+/// Since when and through when crossings were heard: what waits for a time in one of these ranges
+/// may be firm by now. Ascending, each without its beginning, none touching another. The hub's own
+/// time is one of the crossings: it passes without anybody writing anything.
+pub(crate) fn passed(
+    before: &BTreeMap<String, i64>,
+    now: &BTreeMap<String, i64>,
+) -> Vec<(i64, i64)> {
     let moved = now.iter().map(|(crossing, now_ms)| {
         // A crossing that is heard for the first time may settle whatever is before that.
         let before_ms = before.get(crossing).copied().unwrap_or(i64::MIN);
         (before_ms, *now_ms)
     });
-    let mut ranges: Vec<(i64, i64)> = moved.filter(|(before_ms, now_ms)| before_ms < now_ms).collect();
+    let mut ranges: Vec<(i64, i64)> = moved
+        .filter(|(before_ms, now_ms)| before_ms < now_ms)
+        .collect();
     ranges.sort_unstable();
 
     let mut out: Vec<(i64, i64)> = Vec::new();
@@ -29,7 +34,9 @@ mod tests {
     use super::*;
 
     fn heard(all: &[(&str, i64)]) -> BTreeMap<String, i64> {
-        all.iter().map(|(crossing, ms)| (crossing.to_string(), *ms)).collect()
+        all.iter()
+            .map(|(crossing, ms)| (crossing.to_string(), *ms))
+            .collect()
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Packs everything said of one record, with its proofs, into a file that an outsider can check (`docs/evidence.md`).
+//! Packs everything said of one record, with its proofs, into a file that an outsider can check
+//! (`docs/evidence.md`).
 
 use crate::{error::NodeError, node::Node};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
-    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogState, LogVerdict, NodeId, RecordId, Reference,
-    Role, SignedCheckpoint, VerifiedEntry, proof,
+    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogState, LogVerdict, NodeId,
+    RecordId, Reference, Role, SignedCheckpoint, VerifiedEntry, proof,
 };
 use wadi_record::people;
 use wadi_store::{CosignedHead, Store, StoreError};
@@ -19,8 +20,8 @@ struct Packed {
     proofs: Vec<(usize, Vec<Hash>)>,
 }
 
-/// What the store gives of something, or nothing where it will not; an error where it may in a moment, so that nobody takes
-/// a database which is away for one that does not hold it.
+/// What the store gives of something, or nothing where it will not; an error where it may in a
+/// moment, so that nobody takes a database which is away for one that does not hold it.
 pub(crate) fn given<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match read {
         Ok(given) => Ok(Some(given)),
@@ -30,17 +31,34 @@ pub(crate) fn given<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreEr
 }
 
 /// The root of a log's first `size` entries, where so much of it is held.
-pub(crate) async fn root_at(store: &dyn Store, log: &LogId, size: u64) -> Result<Option<Hash>, StoreError> {
-    let Some(parts) = given(store.subtrees(log, &proof::subtrees((0, size))).await)? else { return Ok(None) };
-    Ok(proof::assemble(&[(0, size)], &parts).ok().and_then(|roots| roots.first().copied()))
+pub(crate) async fn root_at(
+    store: &dyn Store,
+    log: &LogId,
+    size: u64,
+) -> Result<Option<Hash>, StoreError> {
+    let Some(parts) = given(store.subtrees(log, &proof::subtrees((0, size))).await)? else {
+        return Ok(None);
+    };
+    Ok(proof::assemble(&[(0, size)], &parts)
+        .ok()
+        .and_then(|roots| roots.first().copied()))
 }
 
-/// The same, out of what was signed at just that size where that is kept: entries that are damaged below it keep nobody from
-/// knowing it, and nothing of the log is read.
-pub(crate) async fn known_root(store: &dyn Store, log: &LogId, size: u64) -> Result<Option<Hash>, StoreError> {
-    // Those kept are of the branch that is held as the log, unlike cosigned heads, which may be of any.
+/// The same, out of what was signed at just that size where that is kept: entries that are damaged
+/// below it keep nobody from knowing it, and nothing of the log is read.
+pub(crate) async fn known_root(
+    store: &dyn Store,
+    log: &LogId,
+    size: u64,
+) -> Result<Option<Hash>, StoreError> {
+    // Those kept are of the branch that is held as the log, unlike cosigned heads, which may be of
+    // any.
     let kept = given(store.checkpoints(log, size.saturating_sub(1)).await)?.unwrap_or_default();
-    match kept.first().map(|c| &c.checkpoint).filter(|c| c.size == size) {
+    match kept
+        .first()
+        .map(|c| &c.checkpoint)
+        .filter(|c| c.size == size)
+    {
         Some(head) => Ok(Some(head.root)),
         None => root_at(store, log, size).await,
     }
@@ -50,16 +68,27 @@ type Witnessed = (SignedCheckpoint, BTreeMap<NodeId, Cosignature>);
 
 impl Node {
     /// The audit path of a position in a log of some size.
-    pub(crate) async fn path(&self, log: &LogId, at: u64, size: u64) -> Result<Option<Vec<Hash>>, StoreError> {
+    pub(crate) async fn path(
+        &self,
+        log: &LogId,
+        at: u64,
+        size: u64,
+    ) -> Result<Option<Vec<Hash>>, StoreError> {
         let ranges = proof::inclusion_ranges(at, size);
         let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
-        let Some(parts) = given(self.store.subtrees(log, &wanted).await)? else { return Ok(None) };
+        let Some(parts) = given(self.store.subtrees(log, &wanted).await)? else {
+            return Ok(None);
+        };
         Ok(proof::assemble(&ranges, &parts).ok())
     }
 
     /// The evidence file of a record, under this node's seal.
     pub async fn evidence(&self, id: &RecordId) -> Result<String, NodeError> {
-        let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+        let row = self
+            .store
+            .record(id)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
         let stored = self.store.record_entries(id).await?;
         let mut wanted: BTreeMap<Reference, (VerifiedEntry, EvidenceRole)> = BTreeMap::new();
         let mut officers = BTreeSet::new();
@@ -78,7 +107,9 @@ impl Node {
         let record: BTreeSet<Reference> = wanted.keys().copied().collect();
         for reference in &record {
             for seen in self.taken_in(reference).await? {
-                wanted.entry(seen.reference()).or_insert((seen, EvidenceRole::Seen));
+                wanted
+                    .entry(seen.reference())
+                    .or_insert((seen, EvidenceRole::Seen));
             }
         }
         for reference in self.with_control(|c| c.bearing(&officers, &record)) {
@@ -90,7 +121,11 @@ impl Node {
         let mut packed = Vec::with_capacity(wanted.len());
         for (entry, role) in wanted.into_values() {
             let proofs = self.prove(&entry.reference(), &mut checkpoints).await?;
-            packed.push(Packed { entry, role, proofs });
+            packed.push(Packed {
+                entry,
+                role,
+                proofs,
+            });
         }
         let logs: BTreeSet<LogId> = packed.iter().map(|p| p.entry.reference().log).collect();
         let mut counts_to = BTreeMap::new();
@@ -102,21 +137,44 @@ impl Node {
 
     /// How many entries count of a log as held here.
     pub(crate) async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
-        let Some(bound) = self.with_control(|c| c.bound(log)) else { return Ok(u64::MAX) };
-        let size = self.frontier.read().expect("no panic holds it").0.get(log).map_or(0, |t| t.size);
+        let Some(bound) = self.with_control(|c| c.bound(log)) else {
+            return Ok(u64::MAX);
+        };
+        let size = self
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .0
+            .get(log)
+            .map_or(0, |t| t.size);
         let reached = bound.size > 0 && bound.size <= size;
-        let root_at_bound = if reached { root_at(&*self.store, log, bound.size).await? } else { None };
-        Ok(self.with_control(|c| c.counts_to(log, LogState { size, root_at_bound })))
+        let root_at_bound = if reached {
+            root_at(&*self.store, log, bound.size).await?
+        } else {
+            None
+        };
+        Ok(self.with_control(|c| {
+            c.counts_to(
+                log,
+                LogState {
+                    size,
+                    root_at_bound,
+                },
+            )
+        }))
     }
 
-    /// The last `Seen` entries that named each log its author had taken in before an entry, and no more of them.
+    /// The last `Seen` entries that named each log its author had taken in before an entry, and no
+    /// more of them.
     async fn taken_in(&self, before: &Reference) -> Result<Vec<VerifiedEntry>, NodeError> {
         let (mut out, mut named) = (Vec::new(), BTreeSet::new());
         let mut all = self.store.seen(&before.log).await?;
         all.retain(|s| s.reference().seq < before.seq);
         all.sort_by_key(|s| std::cmp::Reverse(s.reference().seq));
         for seen in all {
-            let Some(Body::Seen(said)) = seen.entry().map(|e| &e.body) else { continue };
+            let Some(Body::Seen(said)) = seen.entry().map(|e| &e.body) else {
+                continue;
+            };
             let before = named.len();
             named.extend(said.heads.iter().map(|h| h.log));
             if named.len() > before {
@@ -126,8 +184,8 @@ impl Node {
         Ok(out)
     }
 
-    /// Proofs of one entry: by the first checkpoint over it, and by the hubs' cosigned heads, which bound its time from
-    /// above; the last checkpoint before it bounds it from below.
+    /// Proofs of one entry: by the first checkpoint over it, and by the hubs' cosigned heads, which
+    /// bound its time from above; the last checkpoint before it bounds it from below.
     async fn prove(
         &self,
         reference: &Reference,
@@ -135,25 +193,45 @@ impl Node {
     ) -> Result<Vec<(usize, Vec<Hash>)>, NodeError> {
         let log = &reference.log;
         let mut over: Vec<(SignedCheckpoint, Option<Cosignature>)> = Vec::new();
-        over.extend(self.store.checkpoints(log, reference.seq).await?.into_iter().take(1).map(|c| (c, None)));
+        over.extend(
+            self.store
+                .checkpoints(log, reference.seq)
+                .await?
+                .into_iter()
+                .take(1)
+                .map(|c| (c, None)),
+        );
         for head in self.store.cosignatures(Some(log)).await? {
-            let by_hub = self.with_control(|c| c.role(&head.cosignature.witness) == Some(Role::Hub));
+            let by_hub =
+                self.with_control(|c| c.role(&head.cosignature.witness) == Some(Role::Hub));
             if by_hub && head.checkpoint.checkpoint.size > reference.seq {
                 over.push((head.checkpoint, Some(head.cosignature)));
             }
         }
-        over.extend(self.first_cosigned(reference).await?.map(|c| (c.checkpoint, Some(c.cosignature))));
+        over.extend(
+            self.first_cosigned(reference)
+                .await?
+                .map(|c| (c.checkpoint, Some(c.cosignature))),
+        );
         let mut out: BTreeMap<usize, Vec<Hash>> = BTreeMap::new();
         for (checkpoint, cosignature) in over {
             let size = checkpoint.checkpoint.size;
-            let place = checkpoints.iter().position(|(c, _)| *c == checkpoint).unwrap_or_else(|| {
-                checkpoints.push((checkpoint, BTreeMap::new()));
-                checkpoints.len() - 1
-            });
-            checkpoints[place].1.extend(cosignature.map(|c| (c.witness, c)));
+            let place = checkpoints
+                .iter()
+                .position(|(c, _)| *c == checkpoint)
+                .unwrap_or_else(|| {
+                    checkpoints.push((checkpoint, BTreeMap::new()));
+                    checkpoints.len() - 1
+                });
+            checkpoints[place]
+                .1
+                .extend(cosignature.map(|c| (c.witness, c)));
             if !out.contains_key(&place) {
                 let path = self.path(log, reference.seq, size).await?;
-                out.insert(place, path.ok_or_else(|| NodeError::Unproven(reference.to_string()))?);
+                out.insert(
+                    place,
+                    path.ok_or_else(|| NodeError::Unproven(reference.to_string()))?,
+                );
             }
         }
         // It proves nothing of the entry but that its author had heard that hub time before.
@@ -163,16 +241,32 @@ impl Node {
         {
             checkpoints.push((before, BTreeMap::new()));
         }
-        if out.is_empty() { Err(NodeError::Unproven(reference.to_string())) } else { Ok(out.into_iter().collect()) }
+        if out.is_empty() {
+            Err(NodeError::Unproven(reference.to_string()))
+        } else {
+            Ok(out.into_iter().collect())
+        }
     }
 
     /// The first kept checkpoint over an entry that a hub cosigned.
-    pub(crate) async fn first_cosigned(&self, reference: &Reference) -> Result<Option<CosignedHead>, StoreError> {
-        let over = self.store.cosigned_over(&reference.log, reference.seq, COSIGNED_LOOKED_AT).await?;
+    pub(crate) async fn first_cosigned(
+        &self,
+        reference: &Reference,
+    ) -> Result<Option<CosignedHead>, StoreError> {
+        let over = self
+            .store
+            .cosigned_over(&reference.log, reference.seq, COSIGNED_LOOKED_AT)
+            .await?;
         let by_hub = |c: &CosignedHead| {
             self.with_control(|control| {
-                let witness = control.enrolment(&c.cosignature.witness).filter(|e| e.role == Role::Hub);
-                witness.is_some_and(|w| c.cosignature.verify(&c.checkpoint.checkpoint, &w.log_key).is_ok())
+                let witness = control
+                    .enrolment(&c.cosignature.witness)
+                    .filter(|e| e.role == Role::Hub);
+                witness.is_some_and(|w| {
+                    c.cosignature
+                        .verify(&c.checkpoint.checkpoint, &w.log_key)
+                        .is_ok()
+                })
             })
         };
         Ok(over.into_iter().find(by_hub))
@@ -191,18 +285,31 @@ impl Node {
         members.extend(checkpoints.iter().map(|(c, _)| c.checkpoint.log.node));
         members.extend(checkpoints.iter().flat_map(|(_, by)| by.keys()));
         self.with_control(|control| {
-            members.iter().filter_map(|m| control.enrolment(m)).for_each(|e| file.enrolment(e));
+            members
+                .iter()
+                .filter_map(|m| control.enrolment(m))
+                .for_each(|e| file.enrolment(e));
             for (checkpoint, by) in checkpoints {
-                let Some(author) = control.enrolment(&checkpoint.checkpoint.log.node) else { continue };
+                let Some(author) = control.enrolment(&checkpoint.checkpoint.log.node) else {
+                    continue;
+                };
                 let key = |c: &Cosignature| Some((*c, control.enrolment(&c.witness)?.log_key));
-                file.checkpoint(checkpoint, author, &by.values().filter_map(key).collect::<Vec<_>>());
+                file.checkpoint(
+                    checkpoint,
+                    author,
+                    &by.values().filter_map(key).collect::<Vec<_>>(),
+                );
             }
             for p in packed {
                 let r = p.entry.reference();
                 let counts = control.verdict(&r, counts_to[&r.log]) == LogVerdict::Counts;
                 file.entry((&r.log, r.seq), p.entry.bytes(), p.role, counts, &p.proofs);
             }
-            control.forks().iter().filter(|(log, _)| counts_to.contains_key(log)).for_each(|(_, fork)| file.fork(fork));
+            control
+                .forks()
+                .iter()
+                .filter(|(log, _)| counts_to.contains_key(log))
+                .for_each(|(_, fork)| file.fork(fork));
         });
         file.seal(&self.keys.log_key)
     }

@@ -1,14 +1,16 @@
-//! Excerpts: one record's entries with proofs, for the crossing that it was handed over to. Sessions and bundles carry them.
+//! Excerpts: one record's entries with proofs, for the crossing that it was handed over to.
+//! Sessions and bundles carry them.
 
 use crate::node::Node;
 use std::collections::BTreeSet;
 use wadi_log::{Body, LogId, RecordId};
 use wadi_sync::ExcerptEntry;
 
-/// The scope of the keys that name records handed over to this crossing of which entries are gone from this disk, until the
-/// hub has sent them again.
+/// The scope of the keys that name records handed over to this crossing of which entries are gone
+/// from this disk, until the hub has sent them again.
 pub(crate) const EXCERPT_LOST: &str = "excerpt-lost";
-/// The key that stands for all of them: this database may be younger than what the hub remembers of it.
+/// The key that stands for all of them: this database may be younger than what the hub remembers of
+/// it.
 pub(crate) const ALL_EXCERPTS: &str = "*";
 /// The record that stands for all of them in an acknowledgement: no entry's hash is zero.
 pub(crate) const ALL_RECORDS: RecordId = RecordId([0; 32]);
@@ -34,8 +36,8 @@ pub(crate) fn excerpt_bytes(entry: &ExcerptEntry) -> usize {
 }
 
 impl Node {
-    /// A record's entries, each proven against a head that this hub has cosigned, with the `Seen` entries they are judged
-    /// by, in the order in which they came.
+    /// A record's entries, each proven against a head that this hub has cosigned, with the `Seen`
+    /// entries they are judged by, in the order in which they came.
     pub(crate) async fn excerpt(&self, record: &RecordId) -> Option<Vec<ExcerptEntry>> {
         let mut stored = self.store.record_entries(record).await.ok()?;
         stored.sort_by_key(|s| (s.received_ms, s.entry.reference()));
@@ -43,7 +45,11 @@ impl Node {
         let mut have = BTreeSet::new();
         for s in &stored {
             let r = s.entry.reference();
-            let last = have.iter().filter(|(l, _): &&(LogId, u64)| *l == r.log).map(|(_, q)| *q).max();
+            let last = have
+                .iter()
+                .filter(|(l, _): &&(LogId, u64)| *l == r.log)
+                .map(|(_, q)| *q)
+                .max();
             for seen in self.store.seen(&r.log).await.ok()? {
                 let q = seen.reference().seq;
                 if q < r.seq && last.is_none_or(|l| q > l) && have.insert((r.log, q)) {
@@ -55,10 +61,15 @@ impl Node {
         }
         let mut out = Vec::new();
         for entry in wanted {
-            debug_assert!(matches!(entry.entry().map(|e| &e.body), Some(Body::Change(_) | Body::Seen(_)) | None));
+            debug_assert!(matches!(
+                entry.entry().map(|e| &e.body),
+                Some(Body::Change(_) | Body::Seen(_)) | None
+            ));
             let r = entry.reference();
             let cosigned = self.store.cosignatures(Some(&r.log)).await.ok()?;
-            let own = cosigned.into_iter().find(|c| c.cosignature.witness == self.id())?;
+            let own = cosigned
+                .into_iter()
+                .find(|c| c.cosignature.witness == self.id())?;
             let size = own.checkpoint.checkpoint.size;
             if r.seq >= size {
                 break; // what follows is sent when it is cosigned

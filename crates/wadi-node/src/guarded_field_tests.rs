@@ -1,4 +1,5 @@
-//! A field that something rests on: whoever writes without the right is told, and nothing is written.
+//! A field that something rests on: whoever writes without the right is told, and nothing is
+//! written.
 
 use crate::{
     error::NodeError,
@@ -27,27 +28,43 @@ async fn a_clerk_is_told_that_a_plate_is_not_his_to_change_and_a_registered_offi
     let dir = tempfile::tempdir().unwrap();
     let (country, sites) = found_country(dir.path()).await;
     let trb = &sites[0];
-    let truck = Passage::announce("in").plate("11-A-1", "IQ").gate_in("G1", "R1");
-    let record = trb.write(Write::by("OF-1", "PORT", Target::New(None), truck)).await.unwrap().record;
+    let truck = Passage::announce("in")
+        .plate("11-A-1", "IQ")
+        .gate_in("G1", "R1");
+    let record = trb
+        .write(Write::by("OF-1", "PORT", Target::New(None), truck))
+        .await
+        .unwrap()
+        .record;
     let entries = async || trb.store.record_entries(&record).await.unwrap().len();
     assert_eq!(entries().await, 1);
 
     let changed = || Passage::on().plate("11-A-7", "IQ");
-    let told = trb.write(Write::by("OF-1", "PORT", Target::On(record), changed())).await.unwrap_err();
+    let told = trb
+        .write(Write::by("OF-1", "PORT", Target::On(record), changed()))
+        .await
+        .unwrap_err();
     assert!(
         matches!(&told, NodeError::Refused { code, why } if code == "guarded_field" && why.contains("plate")),
         "{told}"
     );
     assert_eq!(entries().await, 1, "nothing was written");
-    assert_eq!(trb.record(&record).await.unwrap()["fields"]["vehicle.plate"], "11A1");
+    assert_eq!(
+        trb.record(&record).await.unwrap()["fields"]["vehicle.plate"],
+        "11A1"
+    );
 
     // The hub registers somebody, and the crossing hears of it.
     let hub = country.node(dir.path(), 2, "hub").await;
-    hub.write_control(vec![officer("OF-2", "PORT")], "OP-1").await.unwrap();
+    hub.write_control(vec![officer("OF-2", "PORT")], "OP-1")
+        .await
+        .unwrap();
     let mut control = BTreeMap::new();
     blocks(&hub, &mut BTreeMap::new(), &mut control).await;
     deliver(trb, &control, &mut StdRng::seed_from_u64(1), false).await;
-    trb.write(Write::by("OF-2", "PORT", Target::On(record), changed())).await.unwrap();
+    trb.write(Write::by("OF-2", "PORT", Target::On(record), changed()))
+        .await
+        .unwrap();
     let json = trb.record(&record).await.unwrap();
     assert_eq!(json["fields"]["vehicle.plate"], "11A7");
     assert_eq!(json["refused_fields"].as_array().map(Vec::len), Some(0));

@@ -1,15 +1,18 @@
-//! What is believed of the hub's time. A clock is a claim, a hub's too: what it says is held against this machine's clock, the
-//! time of the build and of the papers, what others say, and what was heard before. Pure: the time is handed in.
+//! What is believed of the hub's time. A clock is a claim, a hub's too: what it says is held
+//! against this machine's clock, the time of the build and of the papers, what others say, and what
+//! was heard before. Pure: the time is handed in.
 
 use std::collections::BTreeMap;
 use wadi_log::NodeId;
 
 const DAY_S: i64 = 86_400;
-/// How far a clock that nobody bears out may lie ahead of all that is known, when it is heard again and again.
+/// How far a clock that nobody bears out may lie ahead of all that is known, when it is heard again
+/// and again.
 const NEAR_S: i64 = 400 * DAY_S;
 /// The same after longer, and where nothing was ever heard. Beyond it no clock is believed.
 const FAR_S: i64 = 3_660 * DAY_S;
-/// How long a claim against all others has to stand before it is believed: a glitch of a moment never is.
+/// How long a claim against all others has to stand before it is believed: a glitch of a moment
+/// never is.
 const STANDS_S: i64 = 60;
 const STANDS_FAR_S: i64 = 600;
 /// A hub that was off for longer needs somebody who bears its clock out.
@@ -57,8 +60,13 @@ impl Others {
 
     /// Whether one of them bears a time out, `but` that node.
     fn bear_out(&self, time_s: i64, but: Option<NodeId>, now: Now) -> bool {
-        let fresh = self.0.iter().filter(|(node, (_, at))| Some(**node) != but && now.steady_s - at <= FRESH_S);
-        fresh.into_iter().any(|(_, (said, at))| now.agree(said.saturating_add(now.steady_s - at), time_s))
+        let fresh = self
+            .0
+            .iter()
+            .filter(|(node, (_, at))| Some(**node) != but && now.steady_s - at <= FRESH_S);
+        fresh
+            .into_iter()
+            .any(|(_, (said, at))| now.agree(said.saturating_add(now.steady_s - at), time_s))
     }
 }
 
@@ -117,7 +125,10 @@ pub struct HubTime {
 impl HubTime {
     /// What was believed at the last stop.
     pub fn remembered(believed: Option<Claim>) -> Self {
-        Self { believed, ..Self::default() }
+        Self {
+            believed,
+            ..Self::default()
+        }
     }
 
     /// The newest hub time that is believed.
@@ -138,19 +149,36 @@ impl HubTime {
 
     /// The latest time that anything known bears out.
     pub fn reach(&self, now: Now) -> i64 {
-        now.machine_s.max(now.floor_s).max(self.estimate(now).unwrap_or(i64::MIN)).saturating_add(now.agree_s)
+        now.machine_s
+            .max(now.floor_s)
+            .max(self.estimate(now).unwrap_or(i64::MIN))
+            .saturating_add(now.agree_s)
     }
 
     /// What was believed is no more: who said it was cut.
     pub fn forget(&mut self, witness: &NodeId) {
-        self.believed.take_if(|c| c.witness.as_ref() == Some(witness));
-        self.standing.take_if(|c| c.witness.as_ref() == Some(witness));
+        self.believed
+            .take_if(|c| c.witness.as_ref() == Some(witness));
+        self.standing
+            .take_if(|c| c.witness.as_ref() == Some(witness));
     }
 
     /// Takes what a hub says.
-    pub fn hear(&mut self, witness: NodeId, time_s: i64, how: How, others: &Others, now: Now) -> TimeVerdict {
+    pub fn hear(
+        &mut self,
+        witness: NodeId,
+        time_s: i64,
+        how: How,
+        others: &Others,
+        now: Now,
+    ) -> TimeVerdict {
         let steady_s = Some(now.steady_s);
-        let claim = Claim { witness: Some(witness), time_s, machine_s: now.machine_s, steady_s };
+        let claim = Claim {
+            witness: Some(witness),
+            time_s,
+            machine_s: now.machine_s,
+            steady_s,
+        };
         let verdict = self.judge(claim, how, others, now);
         match verdict {
             TimeVerdict::Believed | TimeVerdict::Corrected { .. } => {
@@ -204,22 +232,36 @@ impl HubTime {
         if how == How::Past || back {
             return TimeVerdict::Known;
         }
-        let corrected = TimeVerdict::Corrected { was_s: before.time_s };
+        let corrected = TimeVerdict::Corrected {
+            was_s: before.time_s,
+        };
         let machine_bears_out = now.machine_s.saturating_add(now.agree_s) >= before.time_s;
         if now.machine_can_be() && !machine_bears_out {
             return corrected;
         }
-        // Where the machine's clock agrees with what was heard before, only the hub's word moved: that takes longer.
-        let hub_alone_moved = self.estimate(now).is_some_and(|e| now.agree(e, now.machine_s));
-        let needed_s = if hub_alone_moved { STANDS_FAR_S } else { STANDS_S };
-        if self.stands_s(claim, now) >= needed_s { corrected } else { TimeVerdict::WentBack }
+        // Where the machine's clock agrees with what was heard before, only the hub's word moved:
+        // that takes longer.
+        let hub_alone_moved = self
+            .estimate(now)
+            .is_some_and(|e| now.agree(e, now.machine_s));
+        let needed_s = if hub_alone_moved {
+            STANDS_FAR_S
+        } else {
+            STANDS_S
+        };
+        if self.stands_s(claim, now) >= needed_s {
+            corrected
+        } else {
+            TimeVerdict::WentBack
+        }
     }
 
     /// For how long a claim has stood against all others.
     fn stands_s(&mut self, claim: Claim, now: Now) -> i64 {
         let first = self.standing.filter(|first| {
             let since = now.steady_s - first.steady_s.unwrap_or(now.steady_s);
-            first.witness == claim.witness && now.agree(first.time_s.saturating_add(since), claim.time_s)
+            first.witness == claim.witness
+                && now.agree(first.time_s.saturating_add(since), claim.time_s)
         });
         let first = *self.standing.insert(first.unwrap_or(claim));
         now.steady_s - first.steady_s.unwrap_or(now.steady_s)
@@ -229,27 +271,38 @@ impl HubTime {
 /// A hub's own time: what it signs.
 #[derive(Clone, Debug, Default)]
 pub struct OwnTime {
-    /// What it goes by: a time, when that was by the steady clock, and whether the machine's clock said it.
+    /// What it goes by: a time, when that was by the steady clock, and whether the machine's clock
+    /// said it.
     anchor: Option<(i64, i64, bool)>,
-    /// What the machine's clock showed when it was found wrong, and when that was by the steady clock.
+    /// What the machine's clock showed when it was found wrong, and when that was by the steady
+    /// clock.
     wrong: Option<(i64, i64)>,
     /// The latest time that it signed.
     signed_s: Option<i64>,
 }
 
 impl OwnTime {
-    /// The past that counts of a hub, from the times that it signed and the latest that each other witness did. One that
-    /// signed years ahead of everybody did so by a clock that jumped; it is not to stay there.
+    /// The past that counts of a hub, from the times that it signed and the latest that each other
+    /// witness did. One that signed years ahead of everybody did so by a clock that jumped; it is
+    /// not to stay there.
     pub fn past(own: &[i64], others: &[i64], now: Now) -> Option<i64> {
         let mut others: Vec<i64> = others.to_vec();
         others.sort_unstable();
-        let most = others.get(others.len() / 2).map(|middle| now.machine_s.max(*middle).saturating_add(NEAR_S));
-        own.iter().copied().filter(|t| most.is_none_or(|most| *t <= most)).max()
+        let most = others
+            .get(others.len() / 2)
+            .map(|middle| now.machine_s.max(*middle).saturating_add(NEAR_S));
+        own.iter()
+            .copied()
+            .filter(|t| most.is_none_or(|most| *t <= most))
+            .max()
     }
 
     /// A hub that has signed times before.
     pub fn after(past_s: Option<i64>) -> Self {
-        Self { signed_s: past_s, ..Self::default() }
+        Self {
+            signed_s: past_s,
+            ..Self::default()
+        }
     }
 
     /// The time that it is by all that this hub knows.
@@ -263,32 +316,51 @@ impl OwnTime {
                 let expected = time_s.saturating_add((now.steady_s - at).max(0));
                 let runs_on = by_machine && now.agree(machine_s, expected);
                 let right_again = !by_machine && self.is_set(expected, now);
-                if runs_on || right_again || born_out { (machine_s, true) } else { (expected, by_machine) }
+                if runs_on || right_again || born_out {
+                    (machine_s, true)
+                } else {
+                    (expected, by_machine)
+                }
             }
         };
         self.anchor = Some((time_s, now.steady_s, by_machine));
-        self.wrong = if by_machine { None } else { self.wrong.or(Some((machine_s, now.steady_s))) };
+        self.wrong = if by_machine {
+            None
+        } else {
+            self.wrong.or(Some((machine_s, now.steady_s)))
+        };
         time_s
     }
 
-    /// Whether a clock that was found wrong was set since, to a time that can be; or may be right as it is.
+    /// Whether a clock that was found wrong was set since, to a time that can be; or may be right
+    /// as it is.
     fn is_set(&self, expected_s: i64, now: Now) -> bool {
-        let as_wrong = |(shown, at): (i64, i64)| now.agree(shown.saturating_add(now.steady_s - at), now.machine_s);
-        let ahead_s = if self.wrong.is_some_and(as_wrong) { OFF_S } else { NEAR_S };
+        let as_wrong = |(shown, at): (i64, i64)| {
+            now.agree(shown.saturating_add(now.steady_s - at), now.machine_s)
+        };
+        let ahead_s = if self.wrong.is_some_and(as_wrong) {
+            OFF_S
+        } else {
+            NEAR_S
+        };
         self.can_follow(Some(expected_s), ahead_s, now)
     }
 
     /// Whether the machine's clock can be right, after what was signed or gone by.
     fn can_follow(&self, past_s: Option<i64>, ahead_s: i64, now: Now) -> bool {
-        let most =
-            past_s.map_or(now.floor_s.saturating_add(FAR_S), |past| past.max(now.floor_s).saturating_add(ahead_s));
+        let most = past_s.map_or(now.floor_s.saturating_add(FAR_S), |past| {
+            past.max(now.floor_s).saturating_add(ahead_s)
+        });
         let least = past_s.map_or(now.floor_s, |past| past.saturating_sub(now.agree_s));
         now.machine_can_be() && (least..=most).contains(&now.machine_s)
     }
 
     /// The time to sign with: never less than what was signed before.
     pub fn sign(&mut self, others: &Others, now: Now) -> i64 {
-        let time_s = self.read(others, now).max(self.signed_s.unwrap_or(i64::MIN)).max(0);
+        let time_s = self
+            .read(others, now)
+            .max(self.signed_s.unwrap_or(i64::MIN))
+            .max(0);
         self.signed_s = Some(time_s);
         time_s
     }

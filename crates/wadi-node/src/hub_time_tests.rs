@@ -1,4 +1,5 @@
-//! Stories of clocks that are wrong by anything from fifty years back to fifty years ahead, told to the pure judgements.
+//! Stories of clocks that are wrong by anything from fifty years back to fifty years ahead, told to
+//! the pure judgements.
 
 use super::*;
 
@@ -16,13 +17,28 @@ const OTHER_HUB: NodeId = NodeId([2; 16]);
 const NEIGHBOUR: NodeId = NodeId([3; 16]);
 
 fn now(machine_off_s: i64, steady_s: i64) -> Now {
-    Now { machine_s: TRUE_S + machine_off_s + steady_s, steady_s, floor_s: FLOOR_S, agree_s: AGREE_S }
+    Now {
+        machine_s: TRUE_S + machine_off_s + steady_s,
+        steady_s,
+        floor_s: FLOOR_S,
+        agree_s: AGREE_S,
+    }
 }
 
 /// How far clocks are off: every year, the GPS rollover, and some hours and months.
 fn errors() -> Vec<i64> {
     let years = (-50..=50).map(|y| y * YEAR_S);
-    let odd = [1_024 * 7 * DAY_S, 92 * DAY_S, 31 * DAY_S, DAY_S, 3_600, 601, 599, 60].into_iter();
+    let odd = [
+        1_024 * 7 * DAY_S,
+        92 * DAY_S,
+        31 * DAY_S,
+        DAY_S,
+        3_600,
+        601,
+        599,
+        60,
+    ]
+    .into_iter();
     years.chain(odd.clone()).chain(odd.map(|s| -s)).collect()
 }
 
@@ -35,12 +51,22 @@ struct Site {
 
 impl Site {
     fn new(off_s: i64) -> Self {
-        Self { hub: HubTime::default(), others: Others::default(), off_s }
+        Self {
+            hub: HubTime::default(),
+            others: Others::default(),
+            off_s,
+        }
     }
 
     fn hears(&mut self, hub_off_s: i64, steady_s: i64) -> TimeVerdict {
         let said = TRUE_S + hub_off_s + steady_s;
-        self.hub.hear(HUB, said, How::Live, &self.others, now(self.off_s, steady_s))
+        self.hub.hear(
+            HUB,
+            said,
+            How::Live,
+            &self.others,
+            now(self.off_s, steady_s),
+        )
     }
 
     /// Hears it as often as a connected site does, for so long.
@@ -51,7 +77,9 @@ impl Site {
     }
 
     fn is_right(&self, at_s: i64) -> bool {
-        self.hub.believed().is_some_and(|c| (c.time_s - TRUE_S - at_s).abs() <= AGREE_S)
+        self.hub
+            .believed()
+            .is_some_and(|c| (c.time_s - TRUE_S - at_s).abs() <= AGREE_S)
     }
 }
 
@@ -60,7 +88,11 @@ fn a_right_hub_is_believed_within_ten_minutes_whatever_the_sites_clock_shows() {
     for off in errors() {
         let mut site = Site::new(off);
         site.listens(0, 0, STANDS_FAR_S + ASKED_S);
-        assert!(site.is_right(STANDS_FAR_S + ASKED_S), "a site that is off by {off} s: {:?}", site.hub);
+        assert!(
+            site.is_right(STANDS_FAR_S + ASKED_S),
+            "a site that is off by {off} s: {:?}",
+            site.hub
+        );
     }
 }
 
@@ -77,12 +109,22 @@ fn a_glitch_of_the_hub_is_forgotten_whatever_the_sites_clock_shows() {
             let moved = site.hub.believed() != before;
             let near = glitch.abs() <= AGREE_S;
             let born_out = (TRUE_S + glitch + settled + 1) <= site.hub.reach(now(off, settled + 1));
-            assert!(!moved || near || born_out, "a site off by {off} s takes a hub off by {glitch} s for a moment");
+            assert!(
+                !moved || near || born_out,
+                "a site off by {off} s takes a hub off by {glitch} s for a moment"
+            );
 
             site.listens(0, settled + 2, STANDS_FAR_S + 2 * ASKED_S);
             let at = settled + STANDS_FAR_S;
-            let right = site.hub.believed().is_some_and(|c| (c.time_s - TRUE_S - at).abs() <= AGREE_S + 3 * ASKED_S);
-            assert!(right, "a site off by {off} s, a hub off by {glitch} s for a moment: {:?}", site.hub);
+            let right = site
+                .hub
+                .believed()
+                .is_some_and(|c| (c.time_s - TRUE_S - at).abs() <= AGREE_S + 3 * ASKED_S);
+            assert!(
+                right,
+                "a site off by {off} s, a hub off by {glitch} s for a moment: {:?}",
+                site.hub
+            );
         }
     }
 }
@@ -93,27 +135,60 @@ fn what_was_taken_before_and_is_wrong_is_forgotten_once_a_right_hub_is_heard() {
         for taken in errors().into_iter().filter(|t| *t > AGREE_S) {
             let time_s = TRUE_S + taken;
             // As older versions wrote it down.
-            let claim = Claim { witness: None, time_s, machine_s: 0, steady_s: None };
-            let mut site = Site { hub: HubTime::remembered(Some(claim)), ..Site::new(off) };
+            let claim = Claim {
+                witness: None,
+                time_s,
+                machine_s: 0,
+                steady_s: None,
+            };
+            let mut site = Site {
+                hub: HubTime::remembered(Some(claim)),
+                ..Site::new(off)
+            };
             site.listens(0, 0, STANDS_S + ASKED_S);
             let settled = STANDS_S + ASKED_S;
             if (off - taken).abs() <= 2 * AGREE_S {
                 // A clock as wrong as what was taken bears it out for a while.
-                assert!(site.hub.refused().is_some_and(|(_, v)| v == TimeVerdict::WentBack) || site.is_right(settled));
+                assert!(
+                    site.hub
+                        .refused()
+                        .is_some_and(|(_, v)| v == TimeVerdict::WentBack)
+                        || site.is_right(settled)
+                );
                 site.listens(0, settled, STANDS_FAR_S + ASKED_S);
-                assert!(site.is_right(settled + STANDS_FAR_S), "a site off by {off} s that took {taken} s");
+                assert!(
+                    site.is_right(settled + STANDS_FAR_S),
+                    "a site off by {off} s that took {taken} s"
+                );
                 continue;
             }
-            assert!(site.is_right(settled), "a site off by {off} s that took {taken} s: {:?}", site.hub);
+            assert!(
+                site.is_right(settled),
+                "a site off by {off} s that took {taken} s: {:?}",
+                site.hub
+            );
         }
     }
 }
 
 #[test]
 fn a_correction_says_what_was_believed() {
-    let claim = Claim { witness: Some(HUB), time_s: TRUE_S + 10 * YEAR_S, machine_s: TRUE_S, steady_s: None };
-    let mut site = Site { hub: HubTime::remembered(Some(claim)), ..Site::new(0) };
-    assert_eq!(site.hears(0, 5), TimeVerdict::Corrected { was_s: TRUE_S + 10 * YEAR_S });
+    let claim = Claim {
+        witness: Some(HUB),
+        time_s: TRUE_S + 10 * YEAR_S,
+        machine_s: TRUE_S,
+        steady_s: None,
+    };
+    let mut site = Site {
+        hub: HubTime::remembered(Some(claim)),
+        ..Site::new(0)
+    };
+    assert_eq!(
+        site.hears(0, 5),
+        TimeVerdict::Corrected {
+            was_s: TRUE_S + 10 * YEAR_S
+        }
+    );
     assert_eq!(site.hears(0, 35), TimeVerdict::Believed);
 }
 
@@ -122,8 +197,13 @@ fn what_a_hub_signed_once_never_takes_the_time_back() {
     let mut site = Site::new(0);
     site.hears(0, 0);
     for old in errors().into_iter().filter(|e| *e < 0) {
-        let verdict = site.hub.hear(OTHER_HUB, TRUE_S + old, How::Past, &site.others, now(0, 10));
-        assert!(matches!(verdict, TimeVerdict::Known | TimeVerdict::TooEarly), "{old}: {verdict:?}");
+        let verdict = site
+            .hub
+            .hear(OTHER_HUB, TRUE_S + old, How::Past, &site.others, now(0, 10));
+        assert!(
+            matches!(verdict, TimeVerdict::Known | TimeVerdict::TooEarly),
+            "{old}: {verdict:?}"
+        );
     }
     assert_eq!(site.hub.believed().map(|c| c.time_s), Some(TRUE_S));
 }
@@ -131,10 +211,16 @@ fn what_a_hub_signed_once_never_takes_the_time_back() {
 #[test]
 fn a_site_that_only_reads_sticks_and_whose_clock_stood_still_follows_the_hub() {
     let mut site = Site::new(-92 * DAY_S);
-    let verdict = site.hub.hear(HUB, TRUE_S, How::Past, &site.others, now(-92 * DAY_S, 0));
+    let verdict = site
+        .hub
+        .hear(HUB, TRUE_S, How::Past, &site.others, now(-92 * DAY_S, 0));
     assert_eq!(verdict, TimeVerdict::Believed);
     let far = TRUE_S + 10 * YEAR_S;
-    assert_eq!(site.hub.hear(HUB, far, How::Past, &site.others, now(-92 * DAY_S, 1)), TimeVerdict::TooLate);
+    assert_eq!(
+        site.hub
+            .hear(HUB, far, How::Past, &site.others, now(-92 * DAY_S, 1)),
+        TimeVerdict::TooLate
+    );
 }
 
 #[test]
@@ -175,7 +261,11 @@ fn a_hub_never_signs_less_than_it_signed_nor_far_ahead_whatever_its_clock_does_w
         for at in 0..300 {
             let signed = hub.sign(&others, now(clock(at), at));
             assert!(signed >= last, "a jump by {jump} s: {signed} after {last}");
-            assert!((signed - TRUE_S - at).abs() <= AGREE_S, "a jump by {jump} s: off by {} s", signed - TRUE_S - at);
+            assert!(
+                (signed - TRUE_S - at).abs() <= AGREE_S,
+                "a jump by {jump} s: off by {} s",
+                signed - TRUE_S - at
+            );
             last = signed;
         }
     }
@@ -190,7 +280,11 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_its_past_until_the_clock_is_righ
             let signed = hub.sign(&others, now(off, at));
             assert!(signed >= last, "{off}: {signed} after {last}");
             // No later than what a hub that was off for a month would sign.
-            assert!(signed <= TRUE_S + OFF_S + at, "{off}: {} s ahead", signed - TRUE_S - at);
+            assert!(
+                signed <= TRUE_S + OFF_S + at,
+                "{off}: {} s ahead",
+                signed - TRUE_S - at
+            );
             last = signed;
         }
         // Somebody sets it.
@@ -201,15 +295,25 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_its_past_until_the_clock_is_righ
         }
         let sensible = !(-AGREE_S..=OFF_S).contains(&off);
         let right = (last - TRUE_S - 199).abs() <= AGREE_S;
-        assert!(right || !sensible || off > -DAY_S - AGREE_S, "{off}: off by {} s in the end", last - TRUE_S - 199);
+        assert!(
+            right || !sensible || off > -DAY_S - AGREE_S,
+            "{off}: off by {} s in the end",
+            last - TRUE_S - 199
+        );
     }
 }
 
 #[test]
 fn sites_bear_a_hubs_clock_out_after_a_long_outage() {
-    let (mut hub, mut others) = (OwnTime::after(Some(TRUE_S - 2 * 365 * DAY_S)), Others::default());
+    let (mut hub, mut others) = (
+        OwnTime::after(Some(TRUE_S - 2 * 365 * DAY_S)),
+        Others::default(),
+    );
     let floor_s = TRUE_S - 3 * YEAR_S;
-    let at = |steady_s: i64| Now { floor_s, ..now(0, steady_s) };
+    let at = |steady_s: i64| Now {
+        floor_s,
+        ..now(0, steady_s)
+    };
     assert!(hub.sign(&others, at(0)) < TRUE_S - YEAR_S, "it cannot tell");
     others.shows(NEIGHBOUR, TRUE_S + 10, at(10));
     assert_eq!(hub.sign(&others, at(10)), TRUE_S + 10);
@@ -221,7 +325,11 @@ fn a_new_hub_takes_a_clock_that_its_papers_allow() {
         let (mut hub, others) = (OwnTime::default(), Others::default());
         let signed = hub.sign(&others, now(off, 0));
         let allowed = (FLOOR_S..=FLOOR_S + FAR_S).contains(&(TRUE_S + off));
-        assert_eq!(signed, if allowed { TRUE_S + off } else { FLOOR_S }, "{off}");
+        assert_eq!(
+            signed,
+            if allowed { TRUE_S + off } else { FLOOR_S },
+            "{off}"
+        );
     }
 }
 
@@ -231,8 +339,14 @@ fn the_past_that_counts_leaves_out_what_a_clock_that_jumped_signed() {
     let others = [TRUE_S - 1, TRUE_S - 40, TRUE_S + 50 * YEAR_S];
     assert_eq!(OwnTime::past(&own, &others, now(0, 0)), Some(TRUE_S));
     // With a dead battery, others' word alone is enough.
-    assert_eq!(OwnTime::past(&own, &others, now(-50 * YEAR_S, 0)), Some(TRUE_S));
+    assert_eq!(
+        OwnTime::past(&own, &others, now(-50 * YEAR_S, 0)),
+        Some(TRUE_S)
+    );
     // Where nobody else signed anything, its own word holds.
-    assert_eq!(OwnTime::past(&own, &[], now(0, 0)), Some(TRUE_S + 10 * YEAR_S));
+    assert_eq!(
+        OwnTime::past(&own, &[], now(0, 0)),
+        Some(TRUE_S + 10 * YEAR_S)
+    );
     assert_eq!(OwnTime::past(&[], &others, now(0, 0)), None);
 }

@@ -1,4 +1,5 @@
-//! What an entry is judged by: the verdict on its log, and the policy and officers that its author had taken in.
+//! What an entry is judged by: the verdict on its log, and the policy and officers that its author
+//! had taken in.
 
 use crate::{evidence::root_at, sequencer::Sequencer};
 use std::{collections::BTreeMap, sync::Arc};
@@ -6,11 +7,13 @@ use wadi_log::{Body, LogId, LogState, NodeId, Reference, VerifiedEntry};
 use wadi_record::{Author, Judge, JudgedChange, Officer, Policy, people};
 use wadi_store::StoreError;
 
-/// What a log's author had taken in, from each position of the log on: control and hold logs with sizes. It takes as much room
-/// as the `Seen` entries themselves, however many they are and whatever they name.
+/// What a log's author had taken in, from each position of the log on: control and hold logs with
+/// sizes. It takes as much room as the `Seen` entries themselves, however many they are and
+/// whatever they name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SeenIndex {
-    /// Of each log that was named: from which position on how much of it was taken in, both ascending.
+    /// Of each log that was named: from which position on how much of it was taken in, both
+    /// ascending.
     named: BTreeMap<LogId, Vec<(u64, u64)>>,
 }
 
@@ -23,7 +26,10 @@ impl SeenIndex {
             if at.checked_sub(1).map_or(0, |n| of[n].1) >= head.size {
                 continue;
             }
-            let covered = of[at..].iter().take_while(|(_, size)| *size <= head.size).count();
+            let covered = of[at..]
+                .iter()
+                .take_while(|(_, size)| *size <= head.size)
+                .count();
             of.splice(at..at + covered, [(seq, head.size)]);
         }
     }
@@ -33,23 +39,35 @@ impl SeenIndex {
     }
     /// How much of a log was covered when position `seq` was written.
     pub(crate) fn covered(&self, seq: u64, log: &LogId) -> u64 {
-        let Some(of) = self.named.get(log) else { return 0 };
+        let Some(of) = self.named.get(log) else {
+            return 0;
+        };
         let n = of.partition_point(|(s, _)| *s < seq);
         n.checked_sub(1).map_or(0, |n| of[n].1)
     }
     /// All that was covered when position `seq` was written.
     pub(crate) fn at(&self, seq: u64) -> BTreeMap<LogId, u64> {
-        self.logs().map(|log| (*log, self.covered(seq, log))).filter(|(_, size)| *size > 0).collect()
+        self.logs()
+            .map(|log| (*log, self.covered(seq, log)))
+            .filter(|(_, size)| *size > 0)
+            .collect()
     }
 }
 
 impl Sequencer {
-    /// The entry with everything it is judged by; `None` with the head it waits for where its author had taken in
-    /// control entries that are not held here yet.
-    pub(crate) async fn said(&mut self, entry: &VerifiedEntry) -> Result<Result<JudgedChange, Reference>, StoreError> {
+    /// The entry with everything it is judged by; `None` with the head it waits for where its
+    /// author had taken in control entries that are not held here yet.
+    pub(crate) async fn said(
+        &mut self,
+        entry: &VerifiedEntry,
+    ) -> Result<Result<JudgedChange, Reference>, StoreError> {
         let reference = entry.reference();
-        let Some(parsed) = entry.entry() else { unreachable!("only changes are judged, and they were read") };
-        let Body::Change(change) = &parsed.body else { unreachable!("only changes are judged") };
+        let Some(parsed) = entry.entry() else {
+            unreachable!("only changes are judged, and they were read")
+        };
+        let Body::Change(change) = &parsed.body else {
+            unreachable!("only changes are judged")
+        };
         let seen = self.seen_index(&reference.log).await?;
         let side = self.is_side(&reference).await?;
         let (fork_at, counts_to) = {
@@ -58,45 +76,63 @@ impl Sequencer {
             // An excerpt's log is not held: what is known of its cut holds for it all the same.
             let counts_to = match self.logs.contains_key(&reference.log) {
                 _ if side => 0,
-                true => self.effective_len.get(&reference.log).copied().unwrap_or(u64::MAX),
-                false => control.counts_to(&reference.log, LogState { size: 0, root_at_bound: None }),
+                true => self
+                    .effective_len
+                    .get(&reference.log)
+                    .copied()
+                    .unwrap_or(u64::MAX),
+                false => control.counts_to(
+                    &reference.log,
+                    LogState {
+                        size: 0,
+                        root_at_bound: None,
+                    },
+                ),
             };
             (fork_at, counts_to)
         };
-        // What stands on another branch than the one that counts is judged by what stood before the fork, and where no branch
-        // counts, what stands on any: everybody who holds both branches comes to the same.
+        // What stands on another branch than the one that counts is judged by what stood before the
+        // fork, and where no branch counts, what stands on any: everybody who holds both branches
+        // comes to the same.
         let judged_at = match fork_at {
             Some(at) if reference.seq >= at && counts_to <= at => at,
             _ => reference.seq,
         };
-        // Policies and officers are judged by control entries: all of those taken in by the author have to be here.
+        // Policies and officers are judged by control entries: all of those taken in by the author
+        // have to be here.
         for log in seen.logs().filter(|l| l.lane == wadi_log::Lane::Control) {
             let size = seen.covered(judged_at, log);
             if self.held(log) < size && self.me.scope.takes_log(log) {
-                return Ok(Err(Reference { log: *log, seq: size - 1, leaf: Default::default() }));
+                return Ok(Err(Reference {
+                    log: *log,
+                    seq: size - 1,
+                    leaf: Default::default(),
+                }));
             }
         }
         let control = self.control.read().expect("no panic holds it");
         let covers = |log: &LogId| seen.covered(judged_at, log);
         let policy = match control.policy(covers) {
             Some((at, entry)) => self.policies.entry(*at).or_insert_with(|| {
-                // A policy that does not read here was written for a newer version: what it says is not known, and the
-                // default, which is the strict one, holds.
+                // A policy that does not read here was written for a newer version: what it says is
+                // not known, and the default, which is the strict one, holds.
                 Arc::new(Policy::read(&entry.text).unwrap_or_default())
             }),
             None => &mut self.default_policy,
         }
         .clone();
-        let officers = people(&parsed.common, &change.events).into_iter().filter_map(|name| {
-            let found = control.officer(&name, covers)?;
-            let officer = Officer {
-                department: found.department.parse().ok(),
-                crossing: found.crossing,
-                supervisor: found.supervisor,
-                revoked: found.revoked,
-            };
-            Some((name, officer))
-        });
+        let officers = people(&parsed.common, &change.events)
+            .into_iter()
+            .filter_map(|name| {
+                let found = control.officer(&name, covers)?;
+                let officer = Officer {
+                    department: found.department.parse().ok(),
+                    crossing: found.crossing,
+                    supervisor: found.supervisor,
+                    revoked: found.revoked,
+                };
+                Some((name, officer))
+            });
         let officers = Arc::new(officers.collect::<BTreeMap<_, _>>());
         let author = author(&control, &reference.log.node);
         let verdict = control.verdict(&reference, counts_to);
@@ -105,7 +141,11 @@ impl Sequencer {
             common: parsed.common.clone(),
             change: change.clone(),
             verdict,
-            judge: Judge { author, policy, officers },
+            judge: Judge {
+                author,
+                policy,
+                officers,
+            },
         };
         Ok(Ok(said))
     }
@@ -121,7 +161,11 @@ impl Sequencer {
     }
 
     /// Takes what a `Seen` of a log names into what is known of it.
-    pub(crate) async fn take_seen(&mut self, at: Reference, heads: &[wadi_log::Head]) -> Result<(), StoreError> {
+    pub(crate) async fn take_seen(
+        &mut self,
+        at: Reference,
+        heads: &[wadi_log::Head],
+    ) -> Result<(), StoreError> {
         // From the store first, where it is not known: it may say more than this one.
         self.seen_index(&at.log).await?;
         if let Some(index) = self.seen.get_mut(&at.log) {
@@ -134,8 +178,21 @@ impl Sequencer {
     pub(crate) async fn recount(&mut self) -> Result<Vec<LogId>, StoreError> {
         let mut changed = Vec::new();
         let mut logs: Vec<LogId> = self.logs.keys().copied().collect();
-        if self.control.read().expect("no panic holds it").cuts().next().is_some() {
-            logs.extend(self.store.loose_logs().await?.into_iter().filter(|l| !self.logs.contains_key(l)));
+        if self
+            .control
+            .read()
+            .expect("no panic holds it")
+            .cuts()
+            .next()
+            .is_some()
+        {
+            logs.extend(
+                self.store
+                    .loose_logs()
+                    .await?
+                    .into_iter()
+                    .filter(|l| !self.logs.contains_key(l)),
+            );
         }
         for log in logs {
             let bound = self.control.read().expect("no panic holds it").bound(&log);
@@ -144,12 +201,19 @@ impl Sequencer {
                 Some(bound) => {
                     let size = self.held(&log);
                     let root_at_bound = if bound.size <= size && bound.size > 0 {
-                        // What this very group has just brought is not in the store yet; it is asked again after the commit.
+                        // What this very group has just brought is not in the store yet; it is
+                        // asked again after the commit.
                         root_at(&*self.store, &log, bound.size).await?
                     } else {
                         None
                     };
-                    self.control.read().expect("no panic holds it").counts_to(&log, LogState { size, root_at_bound })
+                    self.control.read().expect("no panic holds it").counts_to(
+                        &log,
+                        LogState {
+                            size,
+                            root_at_bound,
+                        },
+                    )
                 }
             };
             let before = self.effective_len.get(&log).copied().unwrap_or(u64::MAX);
@@ -157,7 +221,10 @@ impl Sequencer {
                 changed.push(log);
                 self.effective_len.insert(log, now);
                 if log.lane == wadi_log::Lane::Control {
-                    self.control.write().expect("no panic holds it").stand(log, now);
+                    self.control
+                        .write()
+                        .expect("no panic holds it")
+                        .stand(log, now);
                 }
             }
         }
@@ -167,9 +234,19 @@ impl Sequencer {
 
 fn author(control: &wadi_log::Control, node: &NodeId) -> Author {
     match control.enrolment(node) {
-        Some(e) => Author { node: *node, name: e.name.clone(), role: e.role, crossing: e.crossing },
+        Some(e) => Author {
+            node: *node,
+            name: e.name.clone(),
+            role: e.role,
+            crossing: e.crossing,
+        },
         // An entry was verified under an enrolment; should that be gone, its author may do nothing.
-        None => Author { node: *node, name: node.to_string(), role: wadi_log::Role::Observer, crossing: None },
+        None => Author {
+            node: *node,
+            name: node.to_string(),
+            role: wadi_log::Role::Observer,
+            crossing: None,
+        },
     }
 }
 
@@ -181,28 +258,51 @@ mod tests {
     fn head(node: u32, size: u64) -> Head {
         let mut id = [0; 16];
         id[..4].copy_from_slice(&node.to_be_bytes());
-        let log = LogId { node: NodeId(id), epoch: Epoch([1; 8]), lane: Lane::Control, crossing: Crossing::HUB };
-        Head { log, size, root: Hash::default() }
+        let log = LogId {
+            node: NodeId(id),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Control,
+            crossing: Crossing::HUB,
+        };
+        Head {
+            log,
+            size,
+            root: Hash::default(),
+        }
     }
 
     fn covered(index: &SeenIndex, seq: u64) -> (u64, u64) {
-        (index.covered(seq, &head(1, 0).log), index.covered(seq, &head(2, 0).log))
+        (
+            index.covered(seq, &head(1, 0).log),
+            index.covered(seq, &head(2, 0).log),
+        )
     }
 
     #[test]
     fn what_was_taken_in_is_the_same_in_whatever_order_it_is_told() {
-        let said =
-            [(3, vec![head(1, 5), head(2, 1)]), (7, vec![head(1, 4)]), (9, vec![head(1, 8)]), (12, vec![head(2, 6)])];
+        let said = [
+            (3, vec![head(1, 5), head(2, 1)]),
+            (7, vec![head(1, 4)]),
+            (9, vec![head(1, 8)]),
+            (12, vec![head(2, 6)]),
+        ];
         let mut in_order = SeenIndex::default();
-        said.iter().for_each(|(seq, heads)| in_order.push(*seq, heads));
+        said.iter()
+            .for_each(|(seq, heads)| in_order.push(*seq, heads));
         let at = [3, 4, 9, 10, 13].map(|seq| covered(&in_order, seq));
         assert_eq!(at, [(0, 0), (5, 1), (5, 1), (8, 1), (8, 6)]);
         assert_eq!(in_order.at(10).into_values().collect::<Vec<_>>(), [8, 1]);
         for order in [[3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
             let mut index = SeenIndex::default();
-            order.iter().for_each(|n: &usize| index.push(said[*n].0, &said[*n].1));
+            order
+                .iter()
+                .for_each(|n: &usize| index.push(said[*n].0, &said[*n].1));
             for seq in 0..15 {
-                assert_eq!(covered(&index, seq), covered(&in_order, seq), "{order:?} at {seq}");
+                assert_eq!(
+                    covered(&index, seq),
+                    covered(&in_order, seq),
+                    "{order:?} at {seq}"
+                );
             }
         }
     }

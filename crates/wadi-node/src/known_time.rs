@@ -1,5 +1,5 @@
-//! What a node knows of the time: its clock, the hub's word, and what others show. Everything that a wrong clock could do harm
-//! with asks here.
+//! What a node knows of the time: its clock, the hub's word, and what others show. Everything that
+//! a wrong clock could do harm with asks here.
 
 use crate::{
     clock::Clock,
@@ -20,7 +20,8 @@ const AGREE_S: i64 = 600;
 const REFRESH_S: i64 = 30;
 /// The least pause between two of those.
 const REFRESH_PAUSE: Duration = Duration::from_secs(4);
-/// A hub that was heard before this start, longer ago than this, may well have been silent for so long.
+/// A hub that was heard before this start, longer ago than this, may well have been silent for so
+/// long.
 const LONG_S: i64 = 400 * 86_400;
 const DAY_S: i64 = 86_400;
 
@@ -36,9 +37,11 @@ struct State {
     others: Others,
     hub: HubTime,
     own: OwnTime,
-    /// The control log that is written to, the hub time that its head names, and when that was signed.
+    /// The control log that is written to, the hub time that its head names, and when that was
+    /// signed.
     named: Option<(LogId, i64, Instant)>,
-    /// Control logs whose heads were signed anew, and that no hub is known to have been shown since.
+    /// Control logs whose heads were signed anew, and that no hub is known to have been shown
+    /// since.
     unshown: BTreeSet<LogId>,
     /// When the hub was last shown a head for its answer's sake.
     shown: Option<(i64, Instant)>,
@@ -47,14 +50,20 @@ struct State {
 
 impl fmt::Debug for KnownTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KnownTime").field("now", &self.now()).finish_non_exhaustive()
+        f.debug_struct("KnownTime")
+            .field("now", &self.now())
+            .finish_non_exhaustive()
     }
 }
 
 impl KnownTime {
     /// What is known at a start.
     pub(crate) fn new(clock: Arc<dyn Clock>, is_hub: bool) -> Self {
-        let this = Self { clock, is_hub, state: Mutex::default() };
+        let this = Self {
+            clock,
+            is_hub,
+            state: Mutex::default(),
+        };
         this.lock().started_s = this.now().steady_s;
         this
     }
@@ -79,15 +88,25 @@ impl KnownTime {
         let time_s = number().filter(|t| *t > 0);
         let machine_s = number().unwrap_or(0);
         let witness = words.next().and_then(|w| w.parse().ok());
-        let claim = time_s.map(|time_s| Claim { witness, time_s, machine_s, steady_s: None });
+        let claim = time_s.map(|time_s| Claim {
+            witness,
+            time_s,
+            machine_s,
+            steady_s: None,
+        });
         self.lock().hub = HubTime::remembered(claim);
     }
 
-    /// What is believed of the hub's time, to be written down: the time, this machine's then, and who said it.
+    /// What is believed of the hub's time, to be written down: the time, this machine's then, and
+    /// who said it.
     pub(crate) fn remember(&self) -> Option<String> {
         let claim = self.lock().hub.believed()?;
         let witness = claim.witness.map(|w| w.to_string()).unwrap_or_default();
-        Some(format!("{} {} {witness}", claim.time_s, claim.machine_s).trim_end().into())
+        Some(
+            format!("{} {} {witness}", claim.time_s, claim.machine_s)
+                .trim_end()
+                .into(),
+        )
     }
 
     /// The times that a hub signed before this start, and the latest that each other node did.
@@ -102,7 +121,8 @@ impl KnownTime {
         state.own = OwnTime::after(past.max(before));
     }
 
-    /// The time by all that is known, Unix seconds: a hub's own, and a site's clock where that can be right.
+    /// The time by all that is known, Unix seconds: a hub's own, and a site's clock where that can
+    /// be right.
     pub fn now_s(&self) -> i64 {
         let now = self.now();
         let mut state = self.lock();
@@ -110,7 +130,11 @@ impl KnownTime {
             let others = state.others.clone();
             return state.own.read(&others, now);
         }
-        if now.machine_can_be() { now.machine_s } else { state.hub.estimate(now).unwrap_or(now.floor_s) }
+        if now.machine_can_be() {
+            now.machine_s
+        } else {
+            state.hub.estimate(now).unwrap_or(now.floor_s)
+        }
     }
 
     /// The time to cosign with, Unix seconds. A hub's never runs back.
@@ -128,7 +152,11 @@ impl KnownTime {
     pub(crate) fn now_ms(&self) -> i64 {
         let machine_ms = self.clock.now_ms();
         let now_s = self.now_s();
-        if machine_ms.div_euclid(1_000) == now_s { machine_ms } else { now_s.saturating_mul(1_000) }
+        if machine_ms.div_euclid(1_000) == now_s {
+            machine_ms
+        } else {
+            now_s.saturating_mul(1_000)
+        }
     }
 
     /// The newest time heard of a hub, Unix seconds; 0 for none.
@@ -138,11 +166,16 @@ impl KnownTime {
 
     /// The hub's time, Unix seconds: a hub's own, or the newest that was heard of one; 0 for none.
     pub fn hub_time_s(&self) -> i64 {
-        if self.is_hub { self.now_s() } else { self.heard_s() }
+        if self.is_hub {
+            self.now_s()
+        } else {
+            self.heard_s()
+        }
     }
 
-    /// The time by which papers are judged, Unix seconds. They have not expired while anything that may be right says so: what a
-    /// hub says never makes them expire where this machine's clock does not.
+    /// The time by which papers are judged, Unix seconds. They have not expired while anything that
+    /// may be right says so: what a hub says never makes them expire where this machine's clock
+    /// does not.
     pub fn expiry_s(&self) -> i64 {
         let now = self.now();
         let mut state = self.lock();
@@ -151,11 +184,20 @@ impl KnownTime {
             Some(state.own.read(&others, now))
         } else {
             let heard = state.hub.believed();
-            let doubt = if heard.is_some_and(|c| c.steady_s.is_some()) { now.agree_s } else { LONG_S };
+            let doubt = if heard.is_some_and(|c| c.steady_s.is_some()) {
+                now.agree_s
+            } else {
+                LONG_S
+            };
             // Where the machine's clock can follow on what was heard, it is the better one.
-            state.hub.estimate(now).filter(|e| now.machine_s > e.saturating_add(doubt))
+            state
+                .hub
+                .estimate(now)
+                .filter(|e| now.machine_s > e.saturating_add(doubt))
         };
-        known.map_or(now.machine_s, |known| known.min(now.machine_s)).max(now.floor_s)
+        known
+            .map_or(now.machine_s, |known| known.min(now.machine_s))
+            .max(now.floor_s)
     }
 
     /// A hub said its time.
@@ -196,8 +238,9 @@ impl KnownTime {
         self.lock().hub.forget(witness);
     }
 
-    /// The hub time that a head names, where it can be so; 0 where it lies after the head was taken in, or after anything
-    /// known: nobody has heard of a time to come, and such a head tells nothing of how much was said by when.
+    /// The hub time that a head names, where it can be so; 0 where it lies after the head was taken
+    /// in, or after anything known: nobody has heard of a time to come, and such a head tells
+    /// nothing of how much was said by when.
     pub(crate) fn named_s(&self, named_s: i64, taken_s: Option<i64>) -> i64 {
         let now = self.now();
         let most = match taken_s {
@@ -205,19 +248,28 @@ impl KnownTime {
             None if self.is_hub => self.now_s(),
             None => self.lock().hub.reach(now),
         };
-        if named_s > most.saturating_add(now.agree_s) { 0 } else { named_s.min(most) }
+        if named_s > most.saturating_add(now.agree_s) {
+            0
+        } else {
+            named_s.min(most)
+        }
     }
 
     /// Whether the control log's head has to be signed anew, with a newer hub time.
     pub(crate) fn refresh_due(&self) -> bool {
         let now = self.now();
         let state = self.lock();
-        let Some(heard) = state.hub.believed() else { return false };
+        let Some(heard) = state.hub.believed() else {
+            return false;
+        };
         let rests = |at: &Instant| at.elapsed() >= REFRESH_PAUSE;
         // A process that starts again and again begins no log each time.
-        state.named.as_ref().map_or(now.steady_s - state.started_s >= REFRESH_S, |(_, named_s, at)| {
-            heard.time_s.saturating_sub(*named_s) >= REFRESH_S && (*named_s == 0 || rests(at))
-        })
+        state.named.as_ref().map_or(
+            now.steady_s - state.started_s >= REFRESH_S,
+            |(_, named_s, at)| {
+                heard.time_s.saturating_sub(*named_s) >= REFRESH_S && (*named_s == 0 || rests(at))
+            },
+        )
     }
 
     /// Whether a newer hub time was heard than the one that the head names.
@@ -252,13 +304,20 @@ impl KnownTime {
         self.lock().unshown.clone()
     }
 
-    /// Whether the hub's time was not heard for so long that it has to be asked for; to be said once, and then acted upon.
+    /// Whether the hub's time was not heard for so long that it has to be asked for; to be said
+    /// once, and then acted upon.
     pub(crate) fn ask_due(&self) -> bool {
         let now = self.now();
         let mut state = self.lock();
-        let heard_s = state.hub.believed().and_then(|c| c.steady_s).unwrap_or(state.started_s);
+        let heard_s = state
+            .hub
+            .believed()
+            .and_then(|c| c.steady_s)
+            .unwrap_or(state.started_s);
         let due = now.steady_s - heard_s >= REFRESH_S
-            && state.shown.is_none_or(|(s, at)| now.steady_s - s >= REFRESH_S && at.elapsed() >= REFRESH_PAUSE);
+            && state.shown.is_none_or(|(s, at)| {
+                now.steady_s - s >= REFRESH_S && at.elapsed() >= REFRESH_PAUSE
+            });
         if due {
             state.shown = Some((now.steady_s, Instant::now()));
         }
@@ -278,7 +337,11 @@ impl KnownTime {
                  the node goes by {by}; {set}"
             ));
         }
-        if self.is_hub { self.hub_alarm(now, &shows, set) } else { self.site_alarm(now, &shows, set) }
+        if self.is_hub {
+            self.hub_alarm(now, &shows, set)
+        } else {
+            self.site_alarm(now, &shows, set)
+        }
     }
 
     fn hub_alarm(&self, now: Now, shows: &str, set: &str) -> Option<String> {
@@ -308,7 +371,11 @@ impl KnownTime {
         }
         let heard = state.hub.believed()?;
         let hub_s = state.hub.estimate(now)?;
-        let doubt = if heard.steady_s.is_some() { now.agree_s } else { LONG_S };
+        let doubt = if heard.steady_s.is_some() {
+            now.agree_s
+        } else {
+            LONG_S
+        };
         let ahead = now.machine_s - hub_s;
         let apart = span(ahead.abs());
         let side = if ahead > doubt {
@@ -319,7 +386,9 @@ impl KnownTime {
             return None;
         };
         let hub = date(hub_s);
-        Some(format!("clock: this machine's clock shows {shows}, {apart} {side} the hub's last time, {hub}; {set}"))
+        Some(format!(
+            "clock: this machine's clock shows {shows}, {apart} {side} the hub's last time, {hub}; {set}"
+        ))
     }
 }
 
@@ -334,7 +403,8 @@ fn refusal(verdict: TimeVerdict) -> &'static str {
 
 /// A time as people read it.
 fn date(time_s: i64) -> String {
-    let readable = Timestamp::from_second(time_s).map(|t| t.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+    let readable =
+        Timestamp::from_second(time_s).map(|t| t.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
     readable.unwrap_or_else(|_| format!("second {time_s}"))
 }
 
@@ -398,12 +468,25 @@ mod tests {
             // A wrong machine that hears a right hub.
             let (site, hand) = known(false, off_s);
             for _ in 0..40 {
-                site.hear(HUB, TRUE_S + hand.steady_s.load(Ordering::Relaxed), How::Live);
+                site.hear(
+                    HUB,
+                    TRUE_S + hand.steady_s.load(Ordering::Relaxed),
+                    How::Live,
+                );
                 pass(&hand, 30);
             }
-            assert!(site.expiry_s() <= TRUE_S + 1_800, "a machine off by {years} years: {}", date(site.expiry_s()));
+            assert!(
+                site.expiry_s() <= TRUE_S + 1_800,
+                "a machine off by {years} years: {}",
+                date(site.expiry_s())
+            );
             assert!(site.expiry_s() >= TRUE_S - YEAR_S / 2);
-            assert_eq!(site.alarm().is_some(), years != 0, "{years}: {:?}", site.alarm());
+            assert_eq!(
+                site.alarm().is_some(),
+                years != 0,
+                "{years}: {:?}",
+                site.alarm()
+            );
         }
     }
 
@@ -413,7 +496,11 @@ mod tests {
         assert_eq!(site.expiry_s(), TRUE_S);
         site.hear(HUB, TRUE_S, How::Live);
         pass(&hand, 100 * DAY_S);
-        assert_eq!(site.expiry_s(), TRUE_S + 100 * DAY_S, "the steady clock bears it out");
+        assert_eq!(
+            site.expiry_s(),
+            TRUE_S + 100 * DAY_S,
+            "the steady clock bears it out"
+        );
         // After a restart in the dark.
         let remembered = site.remember();
         let (site, _) = known(false, 300 * DAY_S);
@@ -434,7 +521,14 @@ mod tests {
         // As older versions wrote it.
         again.recall(Some("1780000000"));
         assert_eq!((again.heard_s(), again.heard_of()), (1_780_000_000, None));
-        for rot in ["", " ", "x", "-5 1", "99999999999999999999", "1780000000 x y"] {
+        for rot in [
+            "",
+            " ",
+            "x",
+            "-5 1",
+            "99999999999999999999",
+            "1780000000 x y",
+        ] {
             again.recall(Some(rot));
             assert!([0, 1_780_000_000].contains(&again.heard_s()), "{rot:?}");
         }
@@ -445,7 +539,11 @@ mod tests {
         let (hub, _) = known(true, 0);
         assert_eq!(hub.named_s(TRUE_S - 50, Some(TRUE_S - 20)), TRUE_S - 50);
         assert_eq!(hub.named_s(TRUE_S + 10 * YEAR_S, Some(TRUE_S - 20)), 0);
-        assert_eq!(hub.named_s(TRUE_S - 10, Some(TRUE_S - 20)), TRUE_S - 20, "clocks that agree");
+        assert_eq!(
+            hub.named_s(TRUE_S - 10, Some(TRUE_S - 20)),
+            TRUE_S - 20,
+            "clocks that agree"
+        );
         let (site, _) = known(false, 0);
         assert_eq!(site.named_s(TRUE_S + 10 * YEAR_S, None), 0);
     }
@@ -468,13 +566,21 @@ mod tests {
         site.signed_head(log, TRUE_S + REFRESH_S);
         assert!(!site.refresh_due() && !site.names_old());
         site.hear(HUB, TRUE_S + REFRESH_S + 10, How::Live);
-        assert!(!site.refresh_due() && site.names_old(), "ten seconds are not worth it");
+        assert!(
+            !site.refresh_due() && site.names_old(),
+            "ten seconds are not worth it"
+        );
         // A head that names what was wrong.
         let (site, _) = known(false, 0);
         site.recall(Some(&(TRUE_S + 10 * YEAR_S).to_string()));
         site.signed_head(log, TRUE_S + 10 * YEAR_S);
         assert!(!site.refresh_due());
-        assert_eq!(site.hear(HUB, TRUE_S, How::Live), TimeVerdict::Corrected { was_s: TRUE_S + 10 * YEAR_S });
+        assert_eq!(
+            site.hear(HUB, TRUE_S, How::Live),
+            TimeVerdict::Corrected {
+                was_s: TRUE_S + 10 * YEAR_S
+            }
+        );
         assert!(site.refresh_due());
     }
 

@@ -1,8 +1,9 @@
 //! The hall of the house: every road of a node meets in `commit.rs`.
 //!
-//! A [`Node`] takes writes from officers and devices, blocks from peers, and control facts from the hub's operators, all
-//! through one queue of bounded length. Its sequencer works them off in groups: each group becomes one batch, one commit, one
-//! signature for each log it touched. Reads go to the store directly.
+//! A [`Node`] takes writes from officers and devices, blocks from peers, and control facts from the
+//! hub's operators, all through one queue of bounded length. Its sequencer works them off in
+//! groups: each group becomes one batch, one commit, one signature for each log it touched. Reads
+//! go to the store directly.
 
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]

@@ -57,18 +57,32 @@ pub struct FindingDone {
 }
 
 fn refuse<T>(code: &str, why: impl Into<String>) -> Result<T, NodeError> {
-    Err(NodeError::Refused { code: code.into(), why: why.into() })
+    Err(NodeError::Refused {
+        code: code.into(),
+        why: why.into(),
+    })
 }
 
 /// The event of an act, or why it may not be.
-fn event(row: &FindingRow, life: &Json, act: &FindingAct, officer: &str) -> Result<(&'static str, Json), NodeError> {
+fn event(
+    row: &FindingRow,
+    life: &Json,
+    act: &FindingAct,
+    officer: &str,
+) -> Result<(&'static str, Json), NodeError> {
     let (finding, evidence) = (row.id.as_str(), row.evidence.as_str());
     let of = |member: &str, what: &str| life[member][what].as_str().map(String::from);
     Ok(match act {
-        FindingAct::Assign { to } => ("finding.assigned", json!({"finding": finding, "assignee": to})),
+        FindingAct::Assign { to } => (
+            "finding.assigned",
+            json!({"finding": finding, "assignee": to}),
+        ),
         FindingAct::Propose { waive, reason } => {
             if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
-                return refuse("already_decided", format!("it is {} already; undo that first", row.state));
+                return refuse(
+                    "already_decided",
+                    format!("it is {} already; undo that first", row.state),
+                );
             }
             if row.state == "PENDING_RESOLUTION" {
                 return refuse("already_proposed", "a proposal waits for its decision");
@@ -79,37 +93,57 @@ fn event(row: &FindingRow, life: &Json, act: &FindingAct, officer: &str) -> Resu
         }
         FindingAct::Decide { approve, reason } => {
             if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
-                return refuse("already_decided", format!("it is {} already; undo that first", row.state));
+                return refuse(
+                    "already_decided",
+                    format!("it is {} already; undo that first", row.state),
+                );
             }
-            let Some(proposal) = of("proposal", "event").filter(|_| row.state == "PENDING_RESOLUTION") else {
-                return refuse("nothing_proposed", "there is no proposal on the evidence as it now stands");
+            let Some(proposal) =
+                of("proposal", "event").filter(|_| row.state == "PENDING_RESOLUTION")
+            else {
+                return refuse(
+                    "nothing_proposed",
+                    "there is no proposal on the evidence as it now stands",
+                );
             };
             if of("proposal", "officer").as_deref() == Some(officer) {
                 return refuse("own_proposal", "who decides is not who proposed");
             }
             let decision = if *approve { "APPROVED" } else { "REJECTED" };
-            let mut data =
-                json!({"finding": finding, "evidence": evidence, "proposal": proposal, "decision": decision});
+            let mut data = json!({"finding": finding, "evidence": evidence, "proposal": proposal, "decision": decision});
             if !reason.is_empty() {
                 data["reason"] = reason.as_str().into();
             }
             ("finding.decided", data)
         }
         FindingAct::Undo { event, reason } => {
-            let last = event.clone().or_else(|| of("decision", "event")).or_else(|| of("proposal", "event"));
+            let last = event
+                .clone()
+                .or_else(|| of("decision", "event"))
+                .or_else(|| of("proposal", "event"));
             let Some(undoes) = last else {
-                return refuse("nothing_to_undo", "nothing was decided or proposed; name the event to undo");
+                return refuse(
+                    "nothing_to_undo",
+                    "nothing was decided or proposed; name the event to undo",
+                );
             };
-            ("finding.undone", json!({"finding": finding, "undoes": undoes, "reason": reason}))
+            (
+                "finding.undone",
+                json!({"finding": finding, "undoes": undoes, "reason": reason}),
+            )
         }
     })
 }
 
-/// What the hub published on one record, as far as a filter takes it: severity, time, and the finding as JSON.
+/// What the hub published on one record, as far as a filter takes it: severity, time, and the
+/// finding as JSON.
 fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64, Json)>) {
     let facts = facts(row);
     let mut latest: BTreeMap<&str, Fact<'_>> = BTreeMap::new();
-    for said in facts.of_findings().filter(|e| e.kind() == "finding" && e.counts()) {
+    for said in facts
+        .of_findings()
+        .filter(|e| e.kind() == "finding" && e.counts())
+    {
         latest.insert(said.text("finding").unwrap_or_default(), said);
     }
 
@@ -126,7 +160,10 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64,
         {
             continue;
         }
-        let rule = RULES.iter().chain([&RULE_FAILED]).find(|r| r.code == text("rule"));
+        let rule = RULES
+            .iter()
+            .chain([&RULE_FAILED])
+            .find(|r| r.code == text("rule"));
         let json = json!({
             "finding": id, "rule": text("rule"), "phase": text("phase"), "record": row.printed,
             "crossing": row.crossing, "text": text("text"), "evidence_digest": text("evidence"),
@@ -137,18 +174,25 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64,
 }
 
 impl Node {
-    /// What the hub published on records held here, and what became of it: the most severe first, of those the oldest.
+    /// What the hub published on records held here, and what became of it: the most severe first,
+    /// of those the oldest.
     pub async fn published_findings(&self, filter: &FindingFilter) -> Result<Vec<Json>, NodeError> {
         let mut out: Vec<(u8, i64, Json)> = Vec::new();
         let mut after: Option<RecordId> = None;
         loop {
             // All of them, page by page: nobody's many records hide another's.
-            let page = self.store.by_term("finding", "published", after.as_ref(), PAGE).await?;
+            let page = self
+                .store
+                .by_term("finding", "published", after.as_ref(), PAGE)
+                .await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
-            page.iter().for_each(|row| published_on(row, filter, &mut out));
+            page.iter()
+                .for_each(|row| published_on(row, filter, &mut out));
         }
-        out.sort_by(|a, b| (a.0, a.1, a.2["finding"].as_str()).cmp(&(b.0, b.1, b.2["finding"].as_str())));
+        out.sort_by(|a, b| {
+            (a.0, a.1, a.2["finding"].as_str()).cmp(&(b.0, b.1, b.2["finding"].as_str()))
+        });
         out.truncate(filter.limit as usize);
         Ok(out.into_iter().map(|(_, _, json)| json).collect())
     }
@@ -158,30 +202,52 @@ impl Node {
         if self.me.role != Role::Hub {
             return Err(NodeError::NotAHub("findings are found at the hub".into()));
         }
-        self.recheck.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.recheck
+            .store(true, std::sync::atomic::Ordering::Relaxed);
         self.reconcile.notify_one();
         Ok(())
     }
 
-    /// Does something with a finding, in an officer's name. Durable when it returns; the finding's row follows as soon as
-    /// the reconciler has seen the entry.
-    pub async fn act_on_finding(&self, id: &str, act: FindingAct, officer: &str) -> Result<FindingDone, NodeError> {
+    /// Does something with a finding, in an officer's name. Durable when it returns; the finding's
+    /// row follows as soon as the reconciler has seen the entry.
+    pub async fn act_on_finding(
+        &self,
+        id: &str,
+        act: FindingAct,
+        officer: &str,
+    ) -> Result<FindingDone, NodeError> {
         if self.me.role != Role::Hub {
-            return Err(NodeError::NotAHub("findings are assigned and decided at the hub".into()));
+            return Err(NodeError::NotAHub(
+                "findings are assigned and decided at the hub".into(),
+            ));
         }
         let Some(row) = self.store.finding(id).await? else {
-            return refuse("no_such_finding", format!("no finding {id}; it may have vanished as records came in"));
+            return refuse(
+                "no_such_finding",
+                format!("no finding {id}; it may have vanished as records came in"),
+            );
         };
         let Some(anchor) = self.store.record(&row.anchor).await? else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
         };
-        let Some(kind) = Self::kind_of(&anchor) else { return Err(NodeError::NoRecord(row.anchor.to_string())) };
-        // The row may be a moment behind the record: what was said last is read from the record itself.
+        let Some(kind) = Self::kind_of(&anchor) else {
+            return Err(NodeError::NoRecord(row.anchor.to_string()));
+        };
+        // The row may be a moment behind the record: what was said last is read from the record
+        // itself.
         let life = wadi_reconcile::life(&facts(&anchor), &row.id, &row.evidence);
-        let row = FindingRow { state: life.state.into(), ..row };
+        let row = FindingRow {
+            state: life.state.into(),
+            ..row
+        };
         let (kind_of_event, data) = event(&row, &life.json(), &act, officer)?;
         let draft = Draft::new(kind).event(kind_of_event, data);
-        let written = self.write(Write::by(officer, "HUB", Target::On(row.anchor), draft)).await?;
-        Ok(FindingDone { finding: row.id, written })
+        let written = self
+            .write(Write::by(officer, "HUB", Target::On(row.anchor), draft))
+            .await?;
+        Ok(FindingDone {
+            finding: row.id,
+            written,
+        })
     }
 }

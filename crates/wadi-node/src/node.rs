@@ -27,14 +27,15 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
-    Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId, Reference, Role, RootKey,
-    SignedCheckpoint, Tip,
+    Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId,
+    Reference, Role, RootKey, SignedCheckpoint, Tip,
 };
 use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
 
 /// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
-/// Events kept for a session that is slow to listen; one that falls behind compares frontiers instead.
+/// Events kept for a session that is slow to listen; one that falls behind compares frontiers
+/// instead.
 const EVENTS_MAX: usize = 1_024;
 /// The local key that says which loss of the database's tail was told to the hub: scope and key.
 const LOSS_TOLD: (&str, &str) = ("excerpts", "loss_told");
@@ -85,9 +86,11 @@ pub enum Event {
     Mended(LogId),
     /// Entries of records handed over to this crossing are gone: the hub has to send them again.
     ExcerptsLost,
-    /// There is more room on the disk than there was: what was refused for want of it can be asked for again.
+    /// There is more room on the disk than there was: what was refused for want of it can be asked
+    /// for again.
     RoomAgain,
-    /// Writing failed in a way that only verifying at the next start can judge: the process has to stop.
+    /// Writing failed in a way that only verifying at the next start can judge: the process has to
+    /// stop.
     Failed(String),
     /// The database does not read any more: it has to be set aside at the next start.
     Broken(String),
@@ -127,7 +130,8 @@ pub struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
     pub(crate) bundles: Mutex<VecDeque<Arc<Plan>>>,
-    /// What the records came to when status was last asked for, and of which newest change and how many records.
+    /// What the records came to when status was last asked for, and of which newest change and how
+    /// many records.
     pub(crate) digests: Mutex<Option<((i64, i64), Vec<Digests>)>>,
     sequencer: Mutex<Option<tokio::task::JoinHandle<()>>>,
     reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -144,7 +148,8 @@ pub struct Node {
     pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
     pub(crate) scrub: Arc<Mutex<ScrubStatus>>,
     pub(crate) scrub_now: Arc<Notify>,
-    /// Records may have been made while entries were missing: they are made again when all are back.
+    /// Records may have been made while entries were missing: they are made again when all are
+    /// back.
     pub(crate) rederive_due: AtomicBool,
     /// One round at a time.
     pub(crate) scrubbing: tokio::sync::Mutex<()>,
@@ -163,12 +168,23 @@ pub struct Node {
 impl Node {
     /// Reads what is stored and starts the sequencer.
     pub async fn start(start: Start) -> Result<Arc<Self>, NodeError> {
-        let Start { keys, me, known, store, clock, scrub: pace, suspects } = start;
+        let Start {
+            keys,
+            me,
+            known,
+            store,
+            clock,
+            scrub: pace,
+            suspects,
+        } = start;
         me.verify(&keys.root)?;
         if keys.log_key.node() != me.node() {
             return Err(NodeError::Refused {
                 code: "key_mismatch".into(),
-                why: format!("the log key is not the one that the enrolment of {} names", me.name),
+                why: format!(
+                    "the log key is not the one that the enrolment of {} names",
+                    me.name
+                ),
             });
         }
         let control = Arc::new(RwLock::new(Control::new(keys.root)));
@@ -218,8 +234,14 @@ impl Node {
         sequencer.load().await?;
         sequencer.recall_time().await?;
         sequencer.find_watermarks();
-        let proofs: Vec<ForkProof> =
-            sequencer.control.read().expect("no panic holds it").forks().values().cloned().collect();
+        let proofs: Vec<ForkProof> = sequencer
+            .control
+            .read()
+            .expect("no panic holds it")
+            .forks()
+            .values()
+            .cloned()
+            .collect();
         for proof in &proofs {
             sequencer.want_branches(proof).await?;
         }
@@ -271,12 +293,14 @@ impl Node {
         *node.runner.lock().expect("no panic holds it") = runner;
         if node.me.role == Role::Hub {
             let task = Reconciler::new(&node, watermarks, reconcile).run();
-            *node.reconciler.lock().expect("no panic holds it") = node.spawn_watched(reconciler::TASK, task);
+            *node.reconciler.lock().expect("no panic holds it") =
+                node.spawn_watched(reconciler::TASK, task);
         }
         Ok(node)
     }
 
-    /// Runs a task whose end ends the process; nothing where it is left off, because it ended again and again.
+    /// Runs a task whose end ends the process; nothing where it is left off, because it ended again
+    /// and again.
     pub fn spawn_watched<T: Send + 'static>(
         &self,
         task: &'static str,
@@ -300,8 +324,8 @@ impl Node {
         &self.suspects
     }
 
-    /// Writes what the database has to hold of the node itself. One that is new, or lost its tail, may hold less of the
-    /// records handed over to this crossing than the hub remembers.
+    /// Writes what the database has to hold of the node itself. One that is new, or lost its tail,
+    /// may hold less of the records handed over to this crossing than the hub remembers.
     async fn introduce(&self, me: Enrolment) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         if !self.store.enrolments().await?.contains(&me) {
@@ -315,13 +339,21 @@ impl Node {
         let (scope, key) = LOSS_TOLD;
         let told = self.store.local(scope, key).await?;
         if self.me.role == Role::Crossing && (!batch.enrolments.is_empty() || told != loss) {
-            let local = |scope: &str, key: &str, value| LocalKey { scope: scope.into(), key: key.into(), value };
+            let local = |scope: &str, key: &str, value| LocalKey {
+                scope: scope.into(),
+                key: key.into(),
+                value,
+            };
             if !batch.enrolments.is_empty() || loss.is_some() {
-                batch.local.push(local(EXCERPT_LOST, ALL_EXCERPTS, String::new()));
+                batch
+                    .local
+                    .push(local(EXCERPT_LOST, ALL_EXCERPTS, String::new()));
             }
             match loss {
                 Some(loss) => batch.local.push(local(scope, key, loss)),
-                None => batch.local_gone.extend(told.map(|_| (scope.to_string(), key.to_string()))),
+                None => batch
+                    .local_gone
+                    .extend(told.map(|_| (scope.to_string(), key.to_string()))),
             }
         }
         if !batch.is_empty() {
@@ -330,7 +362,8 @@ impl Node {
         self.renew_projections().await
     }
 
-    /// Records that another version projected are projected anew by the next round of the scrub, which is now.
+    /// Records that another version projected are projected anew by the next round of the scrub,
+    /// which is now.
     async fn renew_projections(&self) -> Result<(), StoreError> {
         let (scope, key) = PROJECTION;
         if self.store.local(scope, key).await?.as_deref() == Some(PROJECTION_VERSION) {
@@ -340,8 +373,19 @@ impl Node {
             tracing::info!("another version projected the records: they are projected anew");
             self.scrub_now.notify_one();
         }
-        let version = LocalKey { scope: scope.into(), key: key.into(), value: PROJECTION_VERSION.into() };
-        match self.store.commit(Batch { local: vec![version], ..Batch::default() }).await {
+        let version = LocalKey {
+            scope: scope.into(),
+            key: key.into(),
+            value: PROJECTION_VERSION.into(),
+        };
+        match self
+            .store
+            .commit(Batch {
+                local: vec![version],
+                ..Batch::default()
+            })
+            .await
+        {
             // A full disk keeps nobody from starting: the next start projects once more.
             Err(error) if error.is_passing() => Ok(()),
             done => done,
@@ -381,9 +425,15 @@ impl Node {
         let _ = self.queue.send(work).await;
     }
 
-    pub(crate) async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Command) -> Result<T, NodeError> {
+    pub(crate) async fn ask<T>(
+        &self,
+        work: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T, NodeError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(work(reply)).await.map_err(|_| NodeError::Stopping)?;
+        self.queue
+            .send(work(reply))
+            .await
+            .map_err(|_| NodeError::Stopping)?;
         answer.await.map_err(|_| NodeError::Stopping)?
     }
 
@@ -397,7 +447,10 @@ impl Node {
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
             let (reply, answer) = oneshot::channel();
-            let sent = self.queue.send(Command::Write(Box::new(write), reply)).await;
+            let sent = self
+                .queue
+                .send(Command::Write(Box::new(write), reply))
+                .await;
             answers.push((sent, answer));
         }
         let mut out = Vec::with_capacity(answers.len());
@@ -411,11 +464,20 @@ impl Node {
     }
 
     /// Writes control entries into this node's own control log; most kinds are a hub's alone.
-    pub async fn write_control(&self, bodies: Vec<Body>, officer: &str) -> Result<Vec<Reference>, NodeError> {
-        self.ask(|reply| Command::Control(bodies, officer.into(), reply)).await
+    pub async fn write_control(
+        &self,
+        bodies: Vec<Body>,
+        officer: &str,
+    ) -> Result<Vec<Reference>, NodeError> {
+        self.ask(|reply| Command::Control(bodies, officer.into(), reply))
+            .await
     }
 
-    pub(crate) async fn ingest(&self, block: Block, peer: NodeId) -> oneshot::Receiver<BlockOutcome> {
+    pub(crate) async fn ingest(
+        &self,
+        block: Block,
+        peer: NodeId,
+    ) -> oneshot::Receiver<BlockOutcome> {
         let (reply, answer) = oneshot::channel();
         self.put(Command::Ingest(block, peer, reply)).await;
         answer
@@ -430,7 +492,15 @@ impl Node {
     /// Notes something refused, to be shown.
     pub async fn note_refusal(&self, subject: String, code: String, why: String, peer: String) {
         let at_ms = self.now_ms();
-        self.put(Command::Refusal(RefusalRow { subject, code, why, peer, at_ms, times: 1 })).await;
+        self.put(Command::Refusal(RefusalRow {
+            subject,
+            code,
+            why,
+            peer,
+            at_ms,
+            times: 1,
+        }))
+        .await;
     }
 
     /// Remembers something of a peer.
@@ -439,13 +509,19 @@ impl Node {
     }
 
     /// Writes local keys, durably: they never leave this node.
-    pub async fn set_local(&self, keys: Vec<LocalKey>, gone: Vec<(String, String)>) -> Result<(), NodeError> {
+    pub async fn set_local(
+        &self,
+        keys: Vec<LocalKey>,
+        gone: Vec<(String, String)>,
+    ) -> Result<(), NodeError> {
         self.ask(|reply| Command::Local(keys, gone, reply)).await
     }
 
-    /// Lets a device's counter begin anew: no number that it gives from now on was given before. How often that was done.
+    /// Lets a device's counter begin anew: no number that it gives from now on was given before.
+    /// How often that was done.
     pub async fn begin_anew(&self, device: &str) -> Result<u64, NodeError> {
-        self.ask(|reply| Command::BeginAnew(device.into(), reply)).await
+        self.ask(|reply| Command::BeginAnew(device.into(), reply))
+            .await
     }
 
     /// The cursor of the newest change that was reconciled, with all before it.
@@ -464,7 +540,13 @@ impl Node {
 
     /// Changes how a peer stands, for status.
     pub fn note_peer(&self, peer: NodeId, change: impl FnOnce(&mut PeerStatus)) {
-        change(self.peers.lock().expect("no panic holds it").entry(peer).or_default());
+        change(
+            self.peers
+                .lock()
+                .expect("no panic holds it")
+                .entry(peer)
+                .or_default(),
+        );
     }
 
     /// Finishes what is queued, closes the store and returns when all is on disk.
@@ -495,7 +577,15 @@ impl Node {
     /// The heads held of a node's logs, ascending: where a cut would fall.
     pub fn heads_of(&self, node: &NodeId) -> Vec<wadi_log::Head> {
         let frontier = self.frontier.read().expect("no panic holds it");
-        let own = frontier.0.iter().filter(|(l, t)| l.node == *node && t.size > 0);
-        own.map(|(l, t)| wadi_log::Head { log: *l, size: t.size, root: t.root }).collect()
+        let own = frontier
+            .0
+            .iter()
+            .filter(|(l, t)| l.node == *node && t.size > 0);
+        own.map(|(l, t)| wadi_log::Head {
+            log: *l,
+            size: t.size,
+            root: t.root,
+        })
+        .collect()
     }
 }

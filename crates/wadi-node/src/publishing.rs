@@ -1,9 +1,10 @@
-//! What the hub says of findings on their anchor records, so that the crossing sees it: several in one entry, and no
-//! more on one record in an hour than people can read.
+//! What the hub says of findings on their anchor records, so that the crossing sees it: several in
+//! one entry, and no more on one record in an hour than people can read.
 //!
-//! Every entry here goes to every crossing, in the most urgent lane where the record is a hold. So whoever makes
-//! findings by the thousand makes the hub say a few of them now, the rest later, and his name in an alarm. Nothing is
-//! lost: what was not said is due until it was, over restarts, too.
+//! Every entry here goes to every crossing, in the most urgent lane where the record is a hold. So
+//! whoever makes findings by the thousand makes the hub say a few of them now, the rest later, and
+//! his name in an alarm. Nothing is lost: what was not said is due until it was, over restarts,
+//! too.
 
 use crate::{
     node::Node,
@@ -24,7 +25,8 @@ const ENTRY_BYTES: usize = 20_000;
 /// Letters of a sentence that is published.
 const TEXT_LETTERS: usize = 500;
 const HOUR_MS: i64 = 3_600_000;
-/// What could not be said for another reason than how much was said is tried again after this, milliseconds.
+/// What could not be said for another reason than how much was said is tried again after this,
+/// milliseconds.
 const AGAIN_MS: i64 = 60_000;
 /// Where records with something to say are kept.
 const KEPT: &str = "unpublished";
@@ -64,7 +66,9 @@ impl Unpublished {
         let waiting = kept.iter().filter_map(|k| {
             let json: Json = serde_json::from_str(&k.value).ok()?;
             let text = |member: &str| json[member].as_str().unwrap_or_default().to_string();
-            let count = json["count"].as_u64().and_then(|n| usize::try_from(n).ok())?;
+            let count = json["count"]
+                .as_u64()
+                .and_then(|n| usize::try_from(n).ok())?;
             let waiting = Waiting {
                 again_ms: json["again_ms"].as_i64()?,
                 count,
@@ -81,10 +85,16 @@ impl Unpublished {
         KEPT
     }
 
-    /// Records for which there is room again. A clock that was put back makes nothing wait for longer than an hour.
+    /// Records for which there is room again. A clock that was put back makes nothing wait for
+    /// longer than an hour.
     pub(crate) fn due(&self, now_ms: i64) -> Vec<RecordId> {
-        let is_due = |w: &Waiting| w.again_ms <= now_ms || w.again_ms > now_ms.saturating_add(HOUR_MS);
-        self.0.iter().filter(|(_, w)| is_due(w)).map(|(id, _)| *id).collect()
+        let is_due =
+            |w: &Waiting| w.again_ms <= now_ms || w.again_ms > now_ms.saturating_add(HOUR_MS);
+        self.0
+            .iter()
+            .filter(|(_, w)| is_due(w))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// A record that is gone has nothing to say. The key to take away, where there is one.
@@ -93,7 +103,11 @@ impl Unpublished {
     }
 
     /// The keys to write, and those to take away, where it is known now what waits on a record.
-    fn note(&mut self, id: RecordId, waiting: Option<Waiting>) -> Result<LocalKey, (String, String)> {
+    fn note(
+        &mut self,
+        id: RecordId,
+        waiting: Option<Waiting>,
+    ) -> Result<LocalKey, (String, String)> {
         let key = id.to_string();
         match waiting {
             None => {
@@ -105,7 +119,11 @@ impl Unpublished {
                     "again_ms": w.again_ms, "count": w.count, "record": w.printed, "caused_by": w.caused_by,
                 });
                 self.0.insert(id, w);
-                Ok(LocalKey { scope: KEPT.into(), key, value: value.to_string() })
+                Ok(LocalKey {
+                    scope: KEPT.into(),
+                    key,
+                    value: value.to_string(),
+                })
             }
         }
     }
@@ -141,10 +159,16 @@ pub(crate) struct Edition {
 impl Edition {
     /// The most severe first, as far as there is room.
     pub(crate) fn new(record: RecordId, anchor: &Facts, mut news: Vec<News>, now_ms: i64) -> Self {
-        news.sort_by(|a, b| (a.severity, &a.rule, &a.finding).cmp(&(b.severity, &b.rule, &b.finding)));
+        news.sort_by(|a, b| {
+            (a.severity, &a.rule, &a.finding).cmp(&(b.severity, &b.rule, &b.finding))
+        });
         let said: Vec<i64> = said_lately(anchor, now_ms);
         let later = news.split_off(news.len().min(AN_HOUR.saturating_sub(said.len())));
-        let again_ms = said.iter().min().map_or(now_ms, |first| *first).saturating_add(HOUR_MS);
+        let again_ms = said
+            .iter()
+            .min()
+            .map_or(now_ms, |first| *first)
+            .saturating_add(HOUR_MS);
         Self {
             record,
             printed: anchor.printed().to_string(),
@@ -163,15 +187,31 @@ impl Edition {
         unpublished: &mut Unpublished,
         failed: bool,
     ) -> Option<Result<LocalKey, (String, String)>> {
-        let left = if failed { self.news.saturating_add(self.held_back) } else { self.held_back };
+        let left = if failed {
+            self.news.saturating_add(self.held_back)
+        } else {
+            self.held_back
+        };
         if left == 0 && !unpublished.0.contains_key(&self.record) {
             return None;
         }
 
         let now_ms = node.now_ms();
-        let again_ms = if failed { now_ms.saturating_add(AGAIN_MS) } else { self.again_ms };
-        let caused_by = self.caused_by.map_or_else(|| "nobody in particular".to_string(), |id| node.node_name(&id));
-        let waiting = Waiting { again_ms, count: left, printed: self.printed.clone(), caused_by };
+        let again_ms = if failed {
+            now_ms.saturating_add(AGAIN_MS)
+        } else {
+            self.again_ms
+        };
+        let caused_by = self.caused_by.map_or_else(
+            || "nobody in particular".to_string(),
+            |id| node.node_name(&id),
+        );
+        let waiting = Waiting {
+            again_ms,
+            count: left,
+            printed: self.printed.clone(),
+            caused_by,
+        };
         let noted = unpublished.note(self.record, (left > 0).then_some(waiting));
         unpublished.alarm(node);
         Some(noted)
@@ -181,16 +221,23 @@ impl Edition {
 impl Node {
     /// A node's name, or its id where it is not known.
     fn node_name(&self, id: &NodeId) -> String {
-        self.with_control(|c| c.enrolment(id).map_or_else(|| id.to_string(), |e| e.name.clone()))
+        self.with_control(|c| {
+            c.enrolment(id)
+                .map_or_else(|| id.to_string(), |e| e.name.clone())
+        })
     }
 }
 
-/// When something was said of findings on a record, within the last hour. Of what was said by a clock that stood far
-/// ahead nothing is known.
+/// When something was said of findings on a record, within the last hour. Of what was said by a
+/// clock that stood far ahead nothing is known.
 fn said_lately(anchor: &Facts, now_ms: i64) -> Vec<i64> {
     let lately = now_ms.saturating_sub(HOUR_MS)..=now_ms.saturating_add(HOUR_MS);
-    let said = anchor.of_findings().filter(|e| e.kind() == "finding" && e.counts());
-    said.map(|e| e.at_ms()).filter(|at_ms| lately.contains(at_ms) && *at_ms > *lately.start()).collect()
+    let said = anchor
+        .of_findings()
+        .filter(|e| e.kind() == "finding" && e.counts());
+    said.map(|e| e.at_ms())
+        .filter(|at_ms| lately.contains(at_ms) && *at_ms > *lately.start())
+        .collect()
 }
 
 /// Which node's entries a finding rests on most.
@@ -215,12 +262,17 @@ fn most_often(all: impl IntoIterator<Item = NodeId>) -> Option<NodeId> {
         let count = counts.entry(id).or_default();
         *count = count.saturating_add(1);
     }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(id, _)| id)
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(id, _)| id)
 }
 
 /// The hub's word on the anchor record, several findings in one entry.
 fn entries(record: RecordId, anchor: &Facts, news: &[News]) -> Vec<Write> {
-    let Ok(kind) = anchor.kind().parse::<Kind>() else { return Vec::new() };
+    let Ok(kind) = anchor.kind().parse::<Kind>() else {
+        return Vec::new();
+    };
     let mut out: Vec<Draft> = Vec::new();
     let mut events = 0usize;
     let mut bytes = 0usize;
@@ -243,7 +295,9 @@ fn entries(record: RecordId, anchor: &Facts, news: &[News]) -> Vec<Write> {
         };
         out.push(draft.event("finding", said));
     }
-    out.into_iter().map(|draft| Write::by(SYSTEM_OFFICER, "HUB", Target::On(record), draft)).collect()
+    out.into_iter()
+        .map(|draft| Write::by(SYSTEM_OFFICER, "HUB", Target::On(record), draft))
+        .collect()
 }
 
 #[cfg(test)]
@@ -253,7 +307,8 @@ mod tests {
     fn anchor(said_ms: &[i64]) -> Facts {
         let said = |at: &i64| json!({"type": "finding", "at_ms": at, "counts": true, "data": {"finding": "f"}});
         let events: Vec<Json> = said_ms.iter().map(said).collect();
-        let text = json!({"id": "TRB-P-1", "kind": "passage", "crossing": "TRB", "events": events}).to_string();
+        let text = json!({"id": "TRB-P-1", "kind": "passage", "crossing": "TRB", "events": events})
+            .to_string();
         Facts::read("P1".into(), "TRB-P-1", "passage", "TRB", &text, 0)
     }
 
@@ -273,15 +328,33 @@ mod tests {
     #[test]
     fn a_few_are_said_now_several_in_an_entry_and_the_severe_first() {
         let edition = Edition::new(RecordId([1; 32]), &anchor(&[]), news(100), 10 * HOUR_MS);
-        assert_eq!((edition.news, edition.held_back, edition.again_ms), (AN_HOUR, 100 - AN_HOUR, 11 * HOUR_MS));
-        assert!(edition.writes.len() <= 4, "{} entries", edition.writes.len());
+        assert_eq!(
+            (edition.news, edition.held_back, edition.again_ms),
+            (AN_HOUR, 100 - AN_HOUR, 11 * HOUR_MS)
+        );
+        assert!(
+            edition.writes.len() <= 4,
+            "{} entries",
+            edition.writes.len()
+        );
         for write in &edition.writes {
-            let sizes: Vec<usize> = write.draft.events.iter().map(|e| json!(e).to_string().len()).collect();
-            assert!(sizes.iter().all(|size| *size < 16_384), "an event is larger than a value may be");
+            let sizes: Vec<usize> = write
+                .draft
+                .events
+                .iter()
+                .map(|e| json!(e).to_string().len())
+                .collect();
+            assert!(
+                sizes.iter().all(|size| *size < 16_384),
+                "an event is larger than a value may be"
+            );
             assert!(sizes.iter().sum::<usize>() < 30_000);
         }
         let said = format!("{:?}", edition.writes);
-        assert!(said.contains("f000") && !said.contains("f001"), "the severe ones come first");
+        assert!(
+            said.contains("f000") && !said.contains("f001"),
+            "the severe ones come first"
+        );
     }
 
     #[test]
@@ -289,21 +362,40 @@ mod tests {
         let now = 10 * HOUR_MS;
         let full = anchor(&[now - 5; AN_HOUR]);
         let edition = Edition::new(RecordId([1; 32]), &full, news(3), now);
-        assert_eq!((edition.news, edition.held_back, edition.again_ms), (0, 3, now - 5 + HOUR_MS));
-        assert_eq!(Edition::new(RecordId([1; 32]), &full, news(3), now - 5 + HOUR_MS).held_back, 0);
+        assert_eq!(
+            (edition.news, edition.held_back, edition.again_ms),
+            (0, 3, now - 5 + HOUR_MS)
+        );
+        assert_eq!(
+            Edition::new(RecordId([1; 32]), &full, news(3), now - 5 + HOUR_MS).held_back,
+            0
+        );
         let ahead = anchor(&[now + 1_000 * HOUR_MS; AN_HOUR]);
-        assert_eq!(Edition::new(RecordId([1; 32]), &ahead, news(3), now).held_back, 0);
+        assert_eq!(
+            Edition::new(RecordId([1; 32]), &ahead, news(3), now).held_back,
+            0
+        );
     }
 
     #[test]
     fn what_waits_is_known_after_a_restart() {
         let mut unpublished = Unpublished::default();
-        let waiting = Waiting { again_ms: 500, count: 7, printed: "TRB-P-1".into(), caused_by: "trb".into() };
-        let key = unpublished.note(RecordId([1; 32]), Some(waiting.clone())).unwrap();
+        let waiting = Waiting {
+            again_ms: 500,
+            count: 7,
+            printed: "TRB-P-1".into(),
+            caused_by: "trb".into(),
+        };
+        let key = unpublished
+            .note(RecordId([1; 32]), Some(waiting.clone()))
+            .unwrap();
         let mut again = Unpublished::read(std::slice::from_ref(&key));
         assert_eq!(again.0, unpublished.0);
         assert_eq!(again.due(499), []);
         assert_eq!(again.due(500), [RecordId([1; 32])]);
-        assert_eq!(again.note(RecordId([1; 32]), None).unwrap_err(), (KEPT.to_string(), key.key));
+        assert_eq!(
+            again.note(RecordId([1; 32]), None).unwrap_err(),
+            (KEPT.to_string(), key.key)
+        );
     }
 }

@@ -30,9 +30,17 @@ pub struct Quarantined {
 
 fn line(entry: &VerifiedEntry, why: &'static str) -> Option<Quarantined> {
     let parsed = entry.entry()?;
-    let wadi_log::Body::Change(change) = &parsed.body else { return None };
+    let wadi_log::Body::Change(change) = &parsed.body else {
+        return None;
+    };
     let reference = entry.reference();
-    let kind_of = |e: &String| Some(serde_json::from_str::<serde_json::Value>(e).ok()?["type"].as_str()?.to_string());
+    let kind_of = |e: &String| {
+        Some(
+            serde_json::from_str::<serde_json::Value>(e).ok()?["type"]
+                .as_str()?
+                .to_string(),
+        )
+    };
     Some(Quarantined {
         entry: reference.to_string(),
         log: reference.log.origin(),
@@ -48,8 +56,8 @@ fn line(entry: &VerifiedEntry, why: &'static str) -> Option<Quarantined> {
 }
 
 impl Node {
-    /// Changes that do not count for a cut or a fork and were not admitted, of one log or of all, after an entry; and whether
-    /// there are more.
+    /// Changes that do not count for a cut or a fork and were not admitted, of one log or of all,
+    /// after an entry; and whether there are more.
     pub async fn quarantined(
         &self,
         log: Option<&str>,
@@ -68,7 +76,14 @@ impl Node {
                 let Some(last) = page.last() else { break };
                 from = last.entry.reference().seq + 1;
                 for stored in &page {
-                    self.take_line(&stored.entry, counts_to, "past_cut", after, &mut skip, &mut out);
+                    self.take_line(
+                        &stored.entry,
+                        counts_to,
+                        "past_cut",
+                        after,
+                        &mut skip,
+                        &mut out,
+                    );
                 }
             }
             for branch in self.store.branches(Some(&log)).await? {
@@ -105,7 +120,8 @@ impl Node {
             *skip = after != Some(reference.to_string().as_str());
             return;
         }
-        let quarantined = self.with_control(|c| c.verdict(&reference, counts_to)) == LogVerdict::Quarantined;
+        let quarantined =
+            self.with_control(|c| c.verdict(&reference, counts_to)) == LogVerdict::Quarantined;
         if quarantined && out.len() <= NAMED_MAX {
             out.extend(line(entry, why));
         }

@@ -1,5 +1,5 @@
-//! What peers ask of this node is answered one after the other, and takes no more than a share of the time: ten bytes that
-//! ask may cost a second to answer.
+//! What peers ask of this node is answered one after the other, and takes no more than a share of
+//! the time: ten bytes that ask may cost a second to answer.
 
 use std::{
     collections::VecDeque,
@@ -9,8 +9,8 @@ use wadi_sync::Query;
 
 /// Questions of one peer that wait at most. An honest one asks, and waits for the answer.
 const WAITING_MAX: usize = 64;
-/// How many times as long as an answer took its link rests from answering: a peer's questions take a quarter of one
-/// processor at most.
+/// How many times as long as an answer took its link rests from answering: a peer's questions take
+/// a quarter of one processor at most.
 const RESTS: u32 = 3;
 /// The longest rest.
 const REST_MAX: Duration = Duration::from_secs(30);
@@ -57,7 +57,10 @@ impl Questions {
 
     /// An answer took from `began` until now.
     pub(crate) fn answered(&mut self, began: Instant, now: Instant) {
-        let rest = now.duration_since(began).saturating_mul(RESTS).min(REST_MAX);
+        let rest = now
+            .duration_since(began)
+            .saturating_mul(RESTS)
+            .min(REST_MAX);
         self.rests_until = Some(now + rest);
     }
 }
@@ -73,7 +76,11 @@ mod tests {
             lane: wadi_log::Lane::Passage,
             crossing: wadi_log::Crossing::HUB,
         };
-        Query::Branch { log, at: index, for_peer: true }
+        Query::Branch {
+            log,
+            at: index,
+            for_peer: true,
+        }
     }
 
     #[test]
@@ -103,6 +110,10 @@ mod tests {
             questions.answered(now, now + took);
             (now, busy) = (now + took, busy + took);
         }
-        assert!(busy <= (now - start).mul_f64(0.26), "{busy:?} of {:?}", now - start);
+        assert!(
+            busy <= (now - start).mul_f64(0.26),
+            "{busy:?} of {:?}",
+            now - start
+        );
     }
 }

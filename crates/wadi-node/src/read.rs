@@ -9,15 +9,17 @@ use crate::{
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use wadi_log::{Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role};
+use wadi_log::{
+    Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role,
+};
 use wadi_record::Kind;
 use wadi_store::{AnchorState, RecordFilter, RecordRow, StoredEntry};
 
 /// Of a lane of a crossing: its records, and digests over their documents and over their states.
 pub(crate) type Digests = (u8, String, i64, Hash, Hash);
 
-/// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock that runs fast, whose pace
-/// it cannot keep, of real ones.
+/// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
+/// that runs fast, whose pace it cannot keep, of real ones.
 const OVERDUE_MS: i64 = 60_000;
 const OVERDUE_FAST_MS: i64 = 10_000;
 
@@ -33,7 +35,8 @@ pub enum Safety {
     AtHub,
 }
 
-/// The flag of what an open hold names, or looks out for: it is derived when a record is read, and stored nowhere.
+/// The flag of what an open hold names, or looks out for: it is derived when a record is read, and
+/// stored nowhere.
 pub const DETAINED: &str = "DETAINED";
 
 /// Says of a record that it is detained, and by which holds.
@@ -81,7 +84,8 @@ pub struct Status {
     pub waiting: i64,
     pub refused: i64,
     pub findings: i64,
-    /// Pending findings whose time is past by the hub's: what they wait for has not been heard. A hub's alone.
+    /// Pending findings whose time is past by the hub's: what they wait for has not been heard. A
+    /// hub's alone.
     pub overdue: i64,
     /// Through which time each crossing is received, Unix milliseconds. A hub's alone.
     pub watermarks: BTreeMap<String, i64>,
@@ -94,7 +98,8 @@ pub struct Status {
     pub alarms: Vec<String>,
     /// How many of the alarms put in doubt what is kept; the others ask for somebody's attention.
     pub integrity_alarms: usize,
-    /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is. It is an alarm, too.
+    /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is.
+    /// It is an alarm, too.
     pub degraded: Option<Json>,
     pub digest: String,
     /// How far everything held was read through, and what was found.
@@ -118,7 +123,10 @@ impl Node {
         match self.store.records_printed(&text).await?.as_slice() {
             [] => Err(NodeError::NoRecord(text)),
             [one] => Ok(*one),
-            many => Err(NodeError::Ambiguous { id: text, all: many.iter().map(ToString::to_string).collect() }),
+            many => Err(NodeError::Ambiguous {
+                id: text,
+                all: many.iter().map(ToString::to_string).collect(),
+            }),
         }
     }
 
@@ -126,20 +134,29 @@ impl Node {
     pub async fn find_kind(&self, text: &str) -> Result<(RecordId, Kind), NodeError> {
         let id = self.find(text).await?;
         let row = self.store.record(&id).await?;
-        let kind = row.and_then(|r| Lane::from_u8(r.lane).ok()).and_then(Kind::of_lane);
+        let kind = row
+            .and_then(|r| Lane::from_u8(r.lane).ok())
+            .and_then(Kind::of_lane);
         Ok((id, kind.ok_or_else(|| NodeError::NoRecord(id.to_string()))?))
     }
 
-    /// A record as JSON, with what only this node knows: where it is safe, and whether a hold on it is open.
+    /// A record as JSON, with what only this node knows: where it is safe, and whether a hold on it
+    /// is open.
     pub async fn record(&self, id: &RecordId) -> Result<Json, NodeError> {
-        let row = self.store.record(id).await?.ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+        let row = self
+            .store
+            .record(id)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
         self.record_json(&row).await
     }
 
     /// A row as JSON, as [`Self::record`] gives it.
     pub async fn record_json(&self, row: &RecordRow) -> Result<Json, NodeError> {
         let all = self.records_json(std::slice::from_ref(row)).await?;
-        all.into_iter().next().ok_or_else(|| NodeError::NoRecord(row.id.to_string()))
+        all.into_iter()
+            .next()
+            .ok_or_else(|| NodeError::NoRecord(row.id.to_string()))
     }
 
     /// Rows as JSON, in their order.
@@ -151,7 +168,11 @@ impl Node {
             let mut json: Json = serde_json::from_str(&row.json).unwrap_or_default();
             mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
             let entries = self.store.record_entries(&row.id).await?;
-            let safety = entries.iter().map(|e| self.safety_of(e)).min().unwrap_or(Safety::LocalOnly);
+            let safety = entries
+                .iter()
+                .map(|e| self.safety_of(e))
+                .min()
+                .unwrap_or(Safety::LocalOnly);
             json["safety"] = json!(safety);
             json["changed"] = row.changed.into();
             out.push(json);
@@ -165,7 +186,8 @@ impl Node {
         let mut out = BTreeMap::new();
         for row in self.store.records_by_id(ids).await? {
             let whole: Json = serde_json::from_str(&row.json).unwrap_or_default();
-            let mut json = json!({"state": whole["state"], "flags": whole["flags"], "heads": whole["heads"]});
+            let mut json =
+                json!({"state": whole["state"], "flags": whole["flags"], "heads": whole["heads"]});
             mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
             out.insert(row.id, json);
         }
@@ -173,7 +195,10 @@ impl Node {
     }
 
     /// The printed ids of open holds that name these records, or look out for what they carry.
-    async fn held_by(&self, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Vec<String>>, NodeError> {
+    async fn held_by(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Vec<String>>, NodeError> {
         let mut held: BTreeMap<RecordId, Vec<String>> = BTreeMap::new();
         for (id, hold) in self.store.detained(ids).await? {
             held.entry(id).or_default().push(hold);
@@ -184,17 +209,22 @@ impl Node {
     /// Where one entry is safe.
     pub fn safety(&self, entry: &Reference) -> Safety {
         let control = self.control.read().expect("no panic holds it");
-        let at_hub = control.cosigned(&entry.log).is_some_and(|tip| entry.seq < tip.size);
+        let at_hub = control
+            .cosigned(&entry.log)
+            .is_some_and(|tip| entry.seq < tip.size);
         if at_hub || self.me.role == Role::Hub {
             Safety::AtHub
-        } else if entry.log.node != self.id() || control.witnessed(&entry.log, &self.id()) > entry.seq {
+        } else if entry.log.node != self.id()
+            || control.witnessed(&entry.log, &self.id()) > entry.seq
+        {
             Safety::Carried
         } else {
             Safety::LocalOnly
         }
     }
 
-    /// The same of a stored entry: one that stands on another branch than its log's has none of what was said of the log.
+    /// The same of a stored entry: one that stands on another branch than its log's has none of
+    /// what was said of the log.
     pub(crate) fn safety_of(&self, stored: &StoredEntry) -> Safety {
         match self.is_beside(stored) {
             true if self.me.role == Role::Hub => Safety::AtHub,
@@ -203,11 +233,19 @@ impl Node {
         }
     }
 
-    /// Whether an entry stands on another branch of a forked log than the one that is held as the log.
+    /// Whether an entry stands on another branch of a forked log than the one that is held as the
+    /// log.
     pub(crate) fn is_beside(&self, stored: &StoredEntry) -> bool {
         let r = stored.entry.reference();
-        let held = self.frontier.read().expect("no panic holds it").0.contains_key(&r.log);
-        !stored.main && held && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
+        let held = self
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .0
+            .contains_key(&r.log);
+        !stored.main
+            && held
+            && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
     }
 
     /// Whether a tail that was lost is held again in full.
@@ -221,9 +259,20 @@ impl Node {
     }
 
     /// A record as of entries of it, or as of a time by its authors' clocks.
-    pub async fn record_at(&self, id: &RecordId, at: &[Reference], time_ms: Option<i64>) -> Result<Json, NodeError> {
+    pub async fn record_at(
+        &self,
+        id: &RecordId,
+        at: &[Reference],
+        time_ms: Option<i64>,
+    ) -> Result<Json, NodeError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.put(crate::sequencer::Command::At { record: *id, at: at.to_vec(), time_ms, reply }).await;
+        self.put(crate::sequencer::Command::At {
+            record: *id,
+            at: at.to_vec(),
+            time_ms,
+            reply,
+        })
+        .await;
         answer.await.map_err(|_| NodeError::Stopping)?
     }
 
@@ -235,7 +284,9 @@ impl Node {
         let unsent: BTreeMap<LogId, u64> = {
             let control = self.control.read().expect("no panic holds it");
             let cosigned = |l: &LogId| control.cosigned(l).map_or(0, |t| t.size);
-            own.map(|(l, t)| (*l, t.size.saturating_sub(cosigned(l)))).filter(|(_, n)| *n > 0).collect()
+            own.map(|(l, t)| (*l, t.size.saturating_sub(cosigned(l))))
+                .filter(|(_, n)| *n > 0)
+                .collect()
         };
         let mut oldest = None;
         for (log, count) in &unsent {
@@ -259,48 +310,83 @@ impl Node {
             _ => {}
         }
         let scrub = self.scrub_status();
-        let missing = self.wants.lock().expect("no panic holds it").missing_count();
+        let missing = self
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .missing_count();
         if missing > 0 {
             alarms.push(format!(
                 "{missing} entries are damaged or missing on this disk; they are fetched back from peers"
             ));
         }
-        let lost = self.store.local_all(EXCERPT_LOST).await?.iter().filter(|l| l.key != ALL_EXCERPTS).count();
+        let lost = self
+            .store
+            .local_all(EXCERPT_LOST)
+            .await?
+            .iter()
+            .filter(|l| l.key != ALL_EXCERPTS)
+            .count();
         if lost > 0 {
             alarms.push(format!(
                 "entries of {lost} records handed over to this crossing are damaged; the hub sends them again"
             ));
         }
         if let Some(first) = scrub.structure.first() {
-            alarms.push(format!("the database is damaged and is set aside at the next start: {first}"));
+            alarms.push(format!(
+                "the database is damaged and is set aside at the next start: {first}"
+            ));
         }
         let set_aside = self.store.local_all(salvage::SCOPE).await?;
         alarms.extend(set_aside.iter().filter_map(salvage::alarm));
         let integrity_alarms = alarms.len();
         alarms.extend(self.time.alarm());
-        alarms.extend(self.alarms.lock().expect("no panic holds it").values().cloned());
+        alarms.extend(
+            self.alarms
+                .lock()
+                .expect("no panic holds it")
+                .values()
+                .cloned(),
+        );
         let degraded = self.room.degraded();
-        alarms.extend(degraded.iter().filter_map(|d| d["why"].as_str()).map(String::from));
+        alarms.extend(
+            degraded
+                .iter()
+                .filter_map(|d| d["why"].as_str())
+                .map(String::from),
+        );
         let scopes = self.scopes(&frontier, self.digests_now(counts.records).await?);
-        let shared: Vec<&ScopeDigest> = scopes.iter().filter(|s| s.lane == "control" || s.lane == "hold").collect();
+        let shared: Vec<&ScopeDigest> = scopes
+            .iter()
+            .filter(|s| s.lane == "control" || s.lane == "hold")
+            .collect();
         let mut peaks = wadi_log::Peaks::default();
         for s in shared {
-            let line =
-                format!("{} {} {} {} {}", s.lane, s.crossing, s.entries_digest, s.documents_digest, s.states_digest);
+            let line = format!(
+                "{} {} {} {} {}",
+                s.lane, s.crossing, s.entries_digest, s.documents_digest, s.states_digest
+            );
             peaks.append(wadi_log::leaf_hash(line.as_bytes()));
         }
         let mut peers = self.peers.lock().expect("no panic holds it").clone();
         if self.me.role == Role::Hub {
             // A site that has not been heard since this start is dark, and not absent.
             let known = self.with_control(|c| {
-                let sites = c.enrolments().filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
+                let sites = c
+                    .enrolments()
+                    .filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
                 sites.map(|e| e.node()).collect::<Vec<_>>()
             });
             for id in known {
                 peers.entry(id).or_default();
             }
         }
-        let name = |n: &NodeId| self.with_control(|c| c.enrolment(n).map_or_else(|| n.to_string(), |e| e.name.clone()));
+        let name = |n: &NodeId| {
+            self.with_control(|c| {
+                c.enrolment(n)
+                    .map_or_else(|| n.to_string(), |e| e.name.clone())
+            })
+        };
         let watermarks = self.watermarks.read().expect("no panic holds it").clone();
         let status = Status {
             node: self.me.name.clone(),
@@ -356,18 +442,29 @@ impl Node {
         Ok(status)
     }
 
-    /// Pending findings whose time is past by more than what a quiet link needs to say that there was nothing.
+    /// Pending findings whose time is past by more than what a quiet link needs to say that there
+    /// was nothing.
     async fn overdue(&self) -> Result<i64, NodeError> {
         if self.me.role != Role::Hub {
             return Ok(0);
         }
         let grace_ms = OVERDUE_MS.max((OVERDUE_FAST_MS as f64 * self.clock.pace()) as i64);
-        Ok(self.store.findings_overdue(self.time.now_ms().saturating_sub(grace_ms)).await?)
+        Ok(self
+            .store
+            .findings_overdue(self.time.now_ms().saturating_sub(grace_ms))
+            .await?)
     }
 
-    /// What the records come to, read anew where any has changed since: each reading goes through all of them.
+    /// What the records come to, read anew where any has changed since: each reading goes through
+    /// all of them.
     async fn digests_now(&self, records: i64) -> Result<Vec<Digests>, NodeError> {
-        let newest = self.store.records(&RecordFilter { limit: 1, ..RecordFilter::default() }).await?;
+        let newest = self
+            .store
+            .records(&RecordFilter {
+                limit: 1,
+                ..RecordFilter::default()
+            })
+            .await?;
         let of = (newest.first().map_or(0, |r| r.changed), records);
         let kept = self.digests.lock().expect("no panic holds it").clone();
         if let Some((_, digests)) = kept.filter(|(kept_of, _)| *kept_of == of) {
@@ -381,8 +478,15 @@ impl Node {
     pub(crate) fn scopes(&self, frontier: &Frontier, digests: Vec<Digests>) -> Vec<ScopeDigest> {
         let mut out: BTreeMap<(Lane, Crossing), ScopeDigest> = BTreeMap::new();
         let mut logs: BTreeMap<(Lane, Crossing), Frontier> = BTreeMap::new();
-        for (log, tip) in frontier.0.iter().filter(|(l, _)| self.me.scope.takes_log(l)) {
-            logs.entry((log.lane, log.crossing)).or_default().0.insert(*log, *tip);
+        for (log, tip) in frontier
+            .0
+            .iter()
+            .filter(|(l, _)| self.me.scope.takes_log(l))
+        {
+            logs.entry((log.lane, log.crossing))
+                .or_default()
+                .0
+                .insert(*log, *tip);
         }
         let none = Hash::default().to_string();
         for ((lane, crossing), part) in logs {
@@ -398,7 +502,10 @@ impl Node {
             out.insert((lane, crossing), digest);
         }
         for (lane, crossing, records, documents, states) in digests {
-            let Ok(key) = Lane::from_u8(lane).and_then(|l| Ok((l, crossing.parse::<Crossing>()?))) else { continue };
+            let Ok(key) = Lane::from_u8(lane).and_then(|l| Ok((l, crossing.parse::<Crossing>()?)))
+            else {
+                continue;
+            };
             if let Some(scope) = out.get_mut(&key) {
                 scope.records = records;
                 scope.documents_digest = documents.to_string();
@@ -410,5 +517,7 @@ impl Node {
 }
 
 pub(crate) fn lacks(heads: &[(LogId, wadi_log::Tip)], frontier: &Frontier) -> bool {
-    heads.iter().any(|(log, tip)| frontier.0.get(log).is_none_or(|held| held.size < tip.size))
+    heads
+        .iter()
+        .any(|(log, tip)| frontier.0.get(log).is_none_or(|held| held.size < tip.size))
 }

@@ -1,10 +1,12 @@
-//! Reconciling at the hub: it follows the records' changes, makes dossiers of what changed, and keeps the findings.
+//! Reconciling at the hub: it follows the records' changes, makes dossiers of what changed, and
+//! keeps the findings.
 //!
-//! A task of its own beside the sequencer. How far it has come is committed with the findings, so that a crash costs no
-//! record its look; a dossier is a pure function of the store, so looking twice changes nothing. Dossiers of many
-//! records are read together, by a bounded number of statements, and each is asked for once. It wakes when a record
-//! changed, when a crossing was heard further, and by itself now and then: time passes, and makes findings firm,
-//! without anybody writing anything.
+//! A task of its own beside the sequencer. How far it has come is committed with the findings, so
+//! that a crash costs no record its look; a dossier is a pure function of the store, so looking
+//! twice changes nothing. Dossiers of many records are read together, by a bounded number of
+//! statements, and each is asked for once. It wakes when a record changed, when a crossing was
+//! heard further, and by itself now and then: time passes, and makes findings firm, without anybody
+//! writing anything.
 
 use crate::{
     dossiers::{Gathered, Parts},
@@ -22,7 +24,9 @@ use std::{
 };
 use tokio::sync::Notify;
 use wadi_log::{Body, Hash, Lane, LogId, RecordId, Reference, VerifiedEntry};
-use wadi_reconcile::{Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged};
+use wadi_reconcile::{
+    Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
+};
 use wadi_record::{Kind, Policy};
 use wadi_store::{Batch, FindingFilter, FindingRow, LocalKey, RecordRow, Store, StoreError};
 
@@ -69,7 +73,11 @@ struct Looked {
 }
 
 impl Reconciler {
-    pub(crate) fn new(node: &Arc<Node>, watermarks: Arc<RwLock<BTreeMap<String, i64>>>, wake: Arc<Notify>) -> Self {
+    pub(crate) fn new(
+        node: &Arc<Node>,
+        watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
+        wake: Arc<Notify>,
+    ) -> Self {
         Self {
             node: Arc::downgrade(node),
             store: node.store.clone(),
@@ -88,7 +96,9 @@ impl Reconciler {
             tokio::time::sleep(PAUSE).await;
         }
         loop {
-            let Some(node) = self.node.upgrade() else { return };
+            let Some(node) = self.node.upgrade() else {
+                return;
+            };
             if !node.room.level().reconciles() {
                 // Findings can be made again when there is room.
                 drop(node);
@@ -126,7 +136,8 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Looks at the next changes, or at findings whose time has come. Returns whether there was anything.
+    /// Looks at the next changes, or at findings whose time has come. Returns whether there was
+    /// anything.
     async fn step(&mut self, node: &Arc<Node>) -> Result<bool, StoreError> {
         if node.recheck.swap(false, Ordering::Relaxed) {
             self.cursor = 0;
@@ -152,7 +163,8 @@ impl Reconciler {
         Ok(!due.is_empty())
     }
 
-    /// Through which time each crossing is heard by now. The hub has all of its own words at any time.
+    /// Through which time each crossing is heard by now. The hub has all of its own words at any
+    /// time.
     fn heard_now(&self, node: &Node) -> BTreeMap<String, i64> {
         let mut heard = self.watermarks.read().expect("no panic holds it").clone();
         let hub = heard.entry("HUB".into()).or_insert(i64::MIN);
@@ -161,7 +173,12 @@ impl Reconciler {
     }
 
     /// Looks at these records and at all whose dossiers they belong to.
-    async fn look_around(&mut self, node: &Arc<Node>, rows: Vec<RecordRow>, cursor: i64) -> Result<(), StoreError> {
+    async fn look_around(
+        &mut self,
+        node: &Arc<Node>,
+        rows: Vec<RecordRow>,
+        cursor: i64,
+    ) -> Result<(), StoreError> {
         let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
         let mut gathered = Gathered::default();
         rows.iter().for_each(|row| gathered.know(row));
@@ -173,7 +190,8 @@ impl Reconciler {
         self.look(node, &anchors, gathered, Some(cursor)).await
     }
 
-    /// Makes the dossiers of these anchors and keeps what the rules find, and in the end the cursor with it.
+    /// Makes the dossiers of these anchors and keeps what the rules find, and in the end the cursor
+    /// with it.
     async fn look(
         &mut self,
         node: &Arc<Node>,
@@ -183,7 +201,11 @@ impl Reconciler {
     ) -> Result<(), StoreError> {
         let mut failures = false;
         for part in anchors.chunks(ANCHORS) {
-            let unasked: Vec<RecordId> = part.iter().filter(|id| !gathered.has(id)).copied().collect();
+            let unasked: Vec<RecordId> = part
+                .iter()
+                .filter(|id| !gathered.has(id))
+                .copied()
+                .collect();
             gathered.ask(node, &unasked, Vec::new()).await?;
             let mut looked = self.judge(node, part, &gathered).await?;
             self.publish(node, &mut looked).await?;
@@ -195,8 +217,17 @@ impl Reconciler {
 
         if let Some(cursor) = cursor {
             let value = cursor.to_string();
-            let local = vec![LocalKey { scope: "reconcile".into(), key: "cursor".into(), value }];
-            let batch = Batch { at_ms: node.now_ms(), gone_seen: Some(cursor), local, ..Batch::default() };
+            let local = vec![LocalKey {
+                scope: "reconcile".into(),
+                key: "cursor".into(),
+                value,
+            }];
+            let batch = Batch {
+                at_ms: node.now_ms(),
+                gone_seen: Some(cursor),
+                local,
+                ..Batch::default()
+            };
             self.store.commit(batch).await?;
         }
         if failures {
@@ -214,31 +245,60 @@ impl Reconciler {
     ) -> Result<Looked, StoreError> {
         let policy = node.policy_now();
         let watermarks = self.heard_now(node);
-        let mut looked = Looked { batch: Batch { at_ms: node.now_ms(), ..Batch::default() }, ..Looked::default() };
+        let mut looked = Looked {
+            batch: Batch {
+                at_ms: node.now_ms(),
+                ..Batch::default()
+            },
+            ..Looked::default()
+        };
         let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
         for f in self.store.findings_of(anchors).await? {
             before.entry(f.anchor).or_default().push(f);
         }
 
         for id in anchors {
-            // A look at this record once ended the reconciler: its findings stand as they are, and the alarm names it.
+            // A look at this record once ended the reconciler: its findings stand as they are, and
+            // the alarm names it.
             if node.suspects.has_record(id) {
                 continue;
             }
-            node.tasks.at(TASK, vec![Suspect::Record { record: id.to_string() }]);
+            node.tasks.at(
+                TASK,
+                vec![Suspect::Record {
+                    record: id.to_string(),
+                }],
+            );
             let Some(anchor) = gathered.facts_of(id).cloned() else {
                 looked.batch.local_gone.extend(self.unpublished.forget(*id));
                 continue;
             };
-            let Parts { linked, peers, cut, crowded } = gathered.parts(id);
+            let Parts {
+                linked,
+                peers,
+                cut,
+                crowded,
+            } = gathered.parts(id);
             self.note_crowded(node, *id, &anchor, crowded);
             let revoked = node.with_control(|c| {
                 let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
-                officers.into_iter().filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?))).collect()
+                officers
+                    .into_iter()
+                    .filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?)))
+                    .collect()
             });
             let knew = self.knew(&anchor, &linked).await?;
             let (policy, watermarks) = (policy.clone(), watermarks.clone());
-            let dossier = Dossier { anchor, linked, peers, watermarks, policy, revoked, knew, cut };
+            let dossier = Dossier {
+                anchor,
+                linked,
+                peers,
+                watermarks,
+                policy,
+                revoked,
+                knew,
+                cut,
+            };
             let before = before.remove(id).unwrap_or_default();
             keep(*id, &dossier, before, node.now_ms(), &mut looked);
         }
@@ -248,7 +308,11 @@ impl Reconciler {
 
     /// First said, then kept: should the power fail in between, it is found said already.
     async fn publish(&mut self, node: &Arc<Node>, looked: &mut Looked) -> Result<(), StoreError> {
-        let writes: Vec<_> = looked.editions.iter().flat_map(|e| e.writes.iter().cloned()).collect();
+        let writes: Vec<_> = looked
+            .editions
+            .iter()
+            .flat_map(|e| e.writes.iter().cloned())
+            .collect();
         let mut answers = node.write_all(writes).await.into_iter();
         for edition in &looked.editions {
             let mut failed = false;
@@ -296,8 +360,18 @@ impl Reconciler {
     /// Says, or stops saying, that rules failed on records.
     async fn alarm_of_failures(&self, node: &Node) -> Result<(), StoreError> {
         let rule = Some(RULE_FAILED.code.to_string());
-        let filter = FindingFilter { rule, limit: 1, ..FindingFilter::default() };
-        let count: i64 = self.store.finding_counts(&filter).await?.iter().map(|(_, _, _, n)| *n).sum();
+        let filter = FindingFilter {
+            rule,
+            limit: 1,
+            ..FindingFilter::default()
+        };
+        let count: i64 = self
+            .store
+            .finding_counts(&filter)
+            .await?
+            .iter()
+            .map(|(_, _, _, n)| *n)
+            .sum();
         let first = self.store.findings(&filter).await?;
         let alarm = first.first().map(|f| {
             let record = f.anchor;
@@ -311,7 +385,11 @@ impl Reconciler {
     }
 
     /// Of a hold's releases: which placements of linked holds their authors had taken in.
-    async fn knew(&self, anchor: &Facts, linked: &[Facts]) -> Result<BTreeSet<(String, String)>, StoreError> {
+    async fn knew(
+        &self,
+        anchor: &Facts,
+        linked: &[Facts],
+    ) -> Result<BTreeSet<(String, String)>, StoreError> {
         let mut out = BTreeSet::new();
         if !anchor.is_hold() {
             return Ok(out);
@@ -322,8 +400,11 @@ impl Reconciler {
             .flat_map(|h| h.placements())
             .filter_map(|entry| entry.parse().ok())
             .collect();
-        let released: BTreeSet<Reference> =
-            anchor.events("released").filter_map(|e| e.entry().parse().ok()).filter(|_| !placed.is_empty()).collect();
+        let released: BTreeSet<Reference> = anchor
+            .events("released")
+            .filter_map(|e| e.entry().parse().ok())
+            .filter(|_| !placed.is_empty())
+            .collect();
 
         let mut seen: Option<(LogId, SeenIndex)> = None;
         for decision in released {
@@ -365,37 +446,68 @@ async fn seen_that_read(store: &dyn Store, log: &LogId) -> Result<Vec<VerifiedEn
     let (mut out, mut from) = (Vec::new(), 0);
     loop {
         let page = store.raw_entries(log, from, SEEN_PAGE).await?;
-        let Some(last) = page.last().map(|raw| raw.seq) else { return Ok(out) };
+        let Some(last) = page.last().map(|raw| raw.seq) else {
+            return Ok(out);
+        };
         for raw in page {
-            let Ok(leaf) = Hash::from_slice(&raw.leaf) else { continue };
-            if let Ok(entry) = VerifiedEntry::recheck(Reference { log: *log, seq: raw.seq, leaf }, raw.bytes)
-                && matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_)))
+            let Ok(leaf) = Hash::from_slice(&raw.leaf) else {
+                continue;
+            };
+            if let Ok(entry) = VerifiedEntry::recheck(
+                Reference {
+                    log: *log,
+                    seq: raw.seq,
+                    leaf,
+                },
+                raw.bytes,
+            ) && matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_)))
             {
                 out.push(entry);
             }
         }
-        let Some(next) = last.checked_add(1) else { return Ok(out) };
+        let Some(next) = last.checked_add(1) else {
+            return Ok(out);
+        };
         from = next;
     }
 }
 
 /// A record as the rules see it.
 pub(crate) fn facts(row: &RecordRow) -> Facts {
-    let kind = Lane::from_u8(row.lane).ok().and_then(Kind::of_lane).map_or("", Kind::name);
-    Facts::read(row.id.to_string(), &row.printed, kind, &row.crossing, &row.json, row.born_ms)
+    let kind = Lane::from_u8(row.lane)
+        .ok()
+        .and_then(Kind::of_lane)
+        .map_or("", Kind::name);
+    Facts::read(
+        row.id.to_string(),
+        &row.printed,
+        kind,
+        &row.crossing,
+        &row.json,
+        row.born_ms,
+    )
 }
 
-/// What the rules find on one anchor: rows that changed, those that are gone, and what has to be said of it.
-fn keep(id: RecordId, dossier: &Dossier, before: Vec<FindingRow>, now_ms: i64, looked: &mut Looked) {
+/// What the rules find on one anchor: rows that changed, those that are gone, and what has to be
+/// said of it.
+fn keep(
+    id: RecordId,
+    dossier: &Dossier,
+    before: Vec<FindingRow>,
+    now_ms: i64,
+    looked: &mut Looked,
+) {
     let anchor = &dossier.anchor;
     let all = reconcile(dossier);
     let mut news = Vec::new();
-    let mut gone: BTreeMap<String, &FindingRow> = before.iter().map(|f| (f.id.clone(), f)).collect();
+    let mut gone: BTreeMap<String, &FindingRow> =
+        before.iter().map(|f| (f.id.clone(), f)).collect();
     for found in &all {
         gone.remove(&found.id);
         let row = finding_row(id, anchor, found);
         let said = found.life.published.as_ref();
-        let is_said = said.is_some_and(|(phase, evidence)| *phase == row.phase && *evidence == row.evidence);
+        let is_said =
+            said.is_some_and(|(phase, evidence)| *phase == row.phase && *evidence == row.evidence);
         if found.phase == Phase::Firm && !is_said {
             news.push(News {
                 severity: row.severity,
@@ -414,7 +526,10 @@ fn keep(id: RecordId, dossier: &Dossier, before: Vec<FindingRow>, now_ms: i64, l
     }
 
     // What a rule that failed found before stands, for nobody knows better.
-    for (finding, row) in gone.into_iter().filter(|(_, row)| !stands_unjudged(dossier, &all, &row.rule)) {
+    for (finding, row) in gone
+        .into_iter()
+        .filter(|(_, row)| !stands_unjudged(dossier, &all, &row.rule))
+    {
         looked.failures |= row.rule == RULE_FAILED.code;
         let said = life(anchor, &finding, &row.evidence).published;
         if let Some((_, evidence)) = said.filter(|(phase, _)| phase != WITHDRAWN) {
@@ -453,7 +568,11 @@ fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
 impl Node {
     /// The policy now in force.
     pub(crate) fn policy_now(&self) -> Policy {
-        self.with_control(|c| c.policy(|_| u64::MAX).and_then(|(_, p)| Policy::read(&p.text).ok())).unwrap_or_default()
+        self.with_control(|c| {
+            c.policy(|_| u64::MAX)
+                .and_then(|(_, p)| Policy::read(&p.text).ok())
+        })
+        .unwrap_or_default()
     }
 
     /// A record's kind by its lane's number.

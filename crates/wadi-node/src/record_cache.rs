@@ -22,11 +22,15 @@ impl Default for RecordCache {
 
 impl RecordCache {
     fn of(bytes_max: usize) -> Self {
-        Self { records: LruCache::unbounded(), bytes: 0, bytes_max }
+        Self {
+            records: LruCache::unbounded(),
+            bytes: 0,
+            bytes_max,
+        }
     }
 
-    /// Keeps a record; those looked at longest ago make room for it. The last one stays whatever it weighs, or a heavy record
-    /// would be read anew at each touch.
+    /// Keeps a record; those looked at longest ago make room for it. The last one stays whatever it
+    /// weighs, or a heavy record would be read anew at each touch.
     pub(crate) fn put(&mut self, id: RecordId, record: Record) {
         self.pop(&id);
         let weight = record.weight();

@@ -1,7 +1,9 @@
-//! What this node lacks and peers may hold: entries that rotted or went missing, and other branches of forked logs.
+//! What this node lacks and peers may hold: entries that rotted or went missing, and other branches
+//! of forked logs.
 //!
-//! The list is made by the scrub, by resyncs and by fork proofs; each link asks its peer for what it may have, one message
-//! at a time. It is not kept on disk: whatever made an entry of it is found again after a start.
+//! The list is made by the scrub, by resyncs and by fork proofs; each link asks its peer for what
+//! it may have, one message at a time. It is not kept on disk: whatever made an entry of it is
+//! found again after a start.
 
 use std::{
     collections::BTreeMap,
@@ -41,7 +43,8 @@ pub(crate) struct Want {
 #[derive(Debug, Default)]
 pub(crate) struct RepairQueue {
     all: BTreeMap<(LogId, Hash), Want>,
-    /// How often another branch became its log: what was read of a log before that may be of another tree since.
+    /// How often another branch became its log: what was read of a log before that may be of
+    /// another tree since.
     switches: u64,
 }
 
@@ -49,8 +52,14 @@ impl RepairQueue {
     /// Adds ranges of a tree; those wanted already are wanted once.
     pub(crate) fn add(&mut self, signed: SignedCheckpoint, why: Why, ranges: &[(u64, u64)]) {
         let key = (signed.checkpoint.log, signed.checkpoint.root);
-        let new =
-            || Want { signed, why, ranges: vec![], leaves: BTreeMap::new(), asked: None, absent: BTreeMap::new() };
+        let new = || Want {
+            signed,
+            why,
+            ranges: vec![],
+            leaves: BTreeMap::new(),
+            asked: None,
+            absent: BTreeMap::new(),
+        };
         if ranges.iter().all(|(from, to)| from >= to) {
             return;
         }
@@ -68,7 +77,8 @@ impl RepairQueue {
     /// Another branch became the log: nothing of the tree that it was is to be put into its place.
     pub(crate) fn switched(&mut self, log: &LogId) {
         self.switches += 1;
-        self.all.retain(|(l, _), want| l != log || want.why != Why::Mend);
+        self.all
+            .retain(|(l, _), want| l != log || want.why != Why::Mend);
     }
 
     /// What to ask this peer for, of the logs that both may see.
@@ -78,12 +88,29 @@ impl RepairQueue {
         may: impl Fn(&LogId) -> bool,
         now: Instant,
     ) -> Option<(LogId, Tip, Vec<(u64, u64)>)> {
-        let lacks = |w: &Want| w.absent.get(&peer).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
-        let waits = |w: &Want| w.asked.is_some_and(|(_, at)| now.duration_since(at) < ANSWER_WAIT);
-        let ((log, root), want) = self.all.iter_mut().find(|((log, _), w)| may(log) && !lacks(w) && !waits(w))?;
+        let lacks = |w: &Want| {
+            w.absent
+                .get(&peer)
+                .is_some_and(|at| now.duration_since(*at) < ASK_AGAIN)
+        };
+        let waits = |w: &Want| {
+            w.asked
+                .is_some_and(|(_, at)| now.duration_since(at) < ANSWER_WAIT)
+        };
+        let ((log, root), want) = self
+            .all
+            .iter_mut()
+            .find(|((log, _), w)| may(log) && !lacks(w) && !waits(w))?;
         want.asked = Some((peer, now));
-        let tip = Tip { size: want.signed.checkpoint.size, root: *root };
-        Some((*log, tip, want.ranges.iter().take(FETCH_RANGES_MAX).copied().collect()))
+        let tip = Tip {
+            size: want.signed.checkpoint.size,
+            root: *root,
+        };
+        Some((
+            *log,
+            tip,
+            want.ranges.iter().take(FETCH_RANGES_MAX).copied().collect(),
+        ))
     }
 
     /// What is wanted of that tree.
@@ -91,7 +118,8 @@ impl RepairQueue {
         self.all.get(&(*log, *root))
     }
 
-    /// A peer answered: these ranges came, and whether it holds no more. Returns the want where nothing is left of it.
+    /// A peer answered: these ranges came, and whether it holds no more. Returns the want where
+    /// nothing is left of it.
     pub(crate) fn answered(
         &mut self,
         (log, root): (LogId, Hash),
@@ -113,7 +141,11 @@ impl RepairQueue {
         if nothing_more || count(&want.ranges) == before {
             want.absent.insert(peer, now);
         }
-        if want.ranges.is_empty() { self.all.remove(&(log, root)) } else { None }
+        if want.ranges.is_empty() {
+            self.all.remove(&(log, root))
+        } else {
+            None
+        }
     }
 
     /// A link ended: what it was asked for is free to be asked of others.
@@ -129,12 +161,18 @@ impl RepairQueue {
         for ((log, _), want) in self.all.iter().filter(|(_, w)| w.why == Why::Mend) {
             out.entry(*log).or_default().extend(&want.ranges);
         }
-        out.into_iter().map(|(log, ranges)| (log, joined(ranges))).collect()
+        out.into_iter()
+            .map(|(log, ranges)| (log, joined(ranges)))
+            .collect()
     }
 
     /// Entries wanted for mending.
     pub(crate) fn missing_count(&self) -> u64 {
-        self.all.values().filter(|w| w.why == Why::Mend).map(|w| count(&w.ranges)).sum()
+        self.all
+            .values()
+            .filter(|w| w.why == Why::Mend)
+            .map(|w| count(&w.ranges))
+            .sum()
     }
 }
 
@@ -156,7 +194,9 @@ fn count(ranges: &[(u64, u64)]) -> u64 {
 }
 
 fn without(ranges: &[(u64, u64)], (from, to): (u64, u64)) -> Vec<(u64, u64)> {
-    let parts = ranges.iter().flat_map(|(a, b)| [(*a, (*b).min(from)), ((*a).max(to), *b)]);
+    let parts = ranges
+        .iter()
+        .flat_map(|(a, b)| [(*a, (*b).min(from)), ((*a).max(to), *b)]);
     parts.filter(|(a, b)| a < b).collect()
 }
 
@@ -169,27 +209,64 @@ mod tests {
     fn what_came_is_wanted_no_more_and_who_lacks_it_is_left_in_peace() {
         let key = LogKey::from_seed(&[3; 32]);
         let crossing: Crossing = "TRB".parse().unwrap();
-        let log = LogId { node: key.node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing };
+        let log = LogId {
+            node: key.node(),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing,
+        };
         let root = Hash([9; 32]);
-        let signed = key.sign(Checkpoint { log, size: 100, root, hub_time_s: 0, logs: vec![] });
+        let signed = key.sign(Checkpoint {
+            log,
+            size: 100,
+            root,
+            hub_time_s: 0,
+            logs: vec![],
+        });
         let (one, other, now) = (NodeId([1; 16]), NodeId([2; 16]), Instant::now());
         let mut wants = RepairQueue::default();
         wants.add(signed.clone(), Why::Mend, &[(10, 20), (40, 41)]);
         wants.add(signed, Why::Mend, &[(20, 25)]);
         assert_eq!(wants.missing()[&log], [(10, 25), (40, 41)]);
-        assert!(wants.ask(one, |_| false, now).is_none(), "outside the peer's grant");
+        assert!(
+            wants.ask(one, |_| false, now).is_none(),
+            "outside the peer's grant"
+        );
         let asked = wants.ask(one, |_| true, now).unwrap();
         assert_eq!(asked.2, [(10, 25), (40, 41)]);
-        assert!(wants.ask(other, |_| true, now).is_none(), "one peer at a time");
-        assert!(wants.answered((log, root), one, &[(12, 14, vec![])], true, now).is_none());
+        assert!(
+            wants.ask(other, |_| true, now).is_none(),
+            "one peer at a time"
+        );
+        assert!(
+            wants
+                .answered((log, root), one, &[(12, 14, vec![])], true, now)
+                .is_none()
+        );
         assert_eq!(wants.missing()[&log], [(10, 12), (14, 25), (40, 41)]);
         assert!(wants.ask(one, |_| true, now).is_none(), "it holds no more");
         assert!(wants.ask(other, |_| true, now).is_some());
         wants.gone(other);
-        assert!(wants.ask(one, |_| true, now + ASK_AGAIN).is_some(), "later it may");
-        assert!(wants.answered((log, root), one, &[(50, 60, vec![])], false, now).is_none());
-        assert!(wants.ask(one, |_| true, now).is_none(), "it sends what nobody asked for");
-        let done = wants.answered((log, root), one, &[(0, 30, vec![]), (40, 41, vec![])], false, now);
+        assert!(
+            wants.ask(one, |_| true, now + ASK_AGAIN).is_some(),
+            "later it may"
+        );
+        assert!(
+            wants
+                .answered((log, root), one, &[(50, 60, vec![])], false, now)
+                .is_none()
+        );
+        assert!(
+            wants.ask(one, |_| true, now).is_none(),
+            "it sends what nobody asked for"
+        );
+        let done = wants.answered(
+            (log, root),
+            one,
+            &[(0, 30, vec![]), (40, 41, vec![])],
+            false,
+            now,
+        );
         assert!(done.is_some() && wants.missing_count() == 0);
     }
 
@@ -197,9 +274,20 @@ mod tests {
     fn nothing_of_a_tree_that_a_log_was_is_wanted_when_another_branch_became_it() {
         let key = LogKey::from_seed(&[3; 32]);
         let crossing: Crossing = "TRB".parse().unwrap();
-        let log = |lane| LogId { node: key.node(), epoch: Epoch([1; 8]), lane, crossing };
+        let log = |lane| LogId {
+            node: key.node(),
+            epoch: Epoch([1; 8]),
+            lane,
+            crossing,
+        };
         let head = |lane, n: u8| {
-            key.sign(Checkpoint { log: log(lane), size: 100, root: Hash([n; 32]), hub_time_s: 0, logs: vec![] })
+            key.sign(Checkpoint {
+                log: log(lane),
+                size: 100,
+                root: Hash([n; 32]),
+                hub_time_s: 0,
+                logs: vec![],
+            })
         };
         let mut wants = RepairQueue::default();
         wants.add(head(Lane::Passage, 1), Why::Mend, &[(10, 20)]);
@@ -208,7 +296,10 @@ mod tests {
         let before = wants.switches();
         wants.switched(&log(Lane::Passage));
         assert_ne!(wants.switches(), before);
-        assert_eq!(wants.missing().into_keys().collect::<Vec<_>>(), [log(Lane::Hold)]);
+        assert_eq!(
+            wants.missing().into_keys().collect::<Vec<_>>(),
+            [log(Lane::Hold)]
+        );
         assert!(wants.get(&log(Lane::Passage), &Hash([2; 32])).is_some());
     }
 }

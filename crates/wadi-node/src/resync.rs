@@ -1,8 +1,10 @@
-//! The forced resync: planned, approved, run, verified. It first ships everything local, and never replaces.
+//! The forced resync: planned, approved, run, verified. It first ships everything local, and never
+//! replaces.
 //!
-//! A plan really compares: everything held is read through, then compared with the peer, and nothing is changed. A run
-//! carries it out in steps, each of which may be repeated: after a power cut it goes on where it was. A hub orders one for a
-//! site by a signed entry; the site carries it out at its next contact and reports by an entry of its own.
+//! A plan really compares: everything held is read through, then compared with the peer, and
+//! nothing is changed. A run carries it out in steps, each of which may be repeated: after a power
+//! cut it goes on where it was. A hub orders one for a site by a signed entry; the site carries it
+//! out at its next contact and reports by an entry of its own.
 
 use crate::{error::NodeError, node::Node, repair_queue::joined, scrub::Round};
 use serde::{Deserialize, Serialize};
@@ -45,7 +47,10 @@ pub enum ResyncState {
 impl ResyncState {
     /// Whether it is being carried out here.
     pub(crate) fn runs(self) -> bool {
-        matches!(self, Self::Shipping | Self::Comparing | Self::Mending | Self::Verifying)
+        matches!(
+            self,
+            Self::Shipping | Self::Comparing | Self::Mending | Self::Verifying
+        )
     }
 }
 
@@ -103,7 +108,8 @@ pub struct Resync {
     pub scrubbed_entries: u64,
     pub equal_logs: u64,
     pub logs: Vec<PlannedLog>,
-    /// Logs that were known to be forked when it was planned, by origin: a fork proven since makes the plan stale.
+    /// Logs that were known to be forked when it was planned, by origin: a fork proven since makes
+    /// the plan stale.
     #[serde(default)]
     pub forked: Vec<String>,
     pub waiting: i64,
@@ -128,8 +134,9 @@ pub struct Resync {
 }
 
 impl Node {
-    /// Begins to compare with a peer (the hub, where none is named); what differs is written down, and nothing else is
-    /// changed. A disk of years takes its time: [`Self::resync`] tells when it is planned.
+    /// Begins to compare with a peer (the hub, where none is named); what differs is written down,
+    /// and nothing else is changed. A disk of years takes its time: [`Self::resync`] tells when it
+    /// is planned.
     pub async fn plan_resync(
         self: &Arc<Self>,
         peer: Option<&str>,
@@ -152,7 +159,11 @@ impl Node {
             });
         }
         let made_ms = self.now_ms();
-        let id = format!("RS-{}-{}", made_ms, self.id().to_string().chars().take(6).collect::<String>());
+        let id = format!(
+            "RS-{}-{}",
+            made_ms,
+            self.id().to_string().chars().take(6).collect::<String>()
+        );
         let plan = Resync {
             state: ResyncState::Planning,
             node: self.me.name.clone(),
@@ -176,10 +187,16 @@ impl Node {
 
     /// Reads everything through, compares, and says what differs.
     async fn draw_plan(self: &Arc<Self>, plan: &mut Resync) -> Result<(), NodeError> {
-        // What is proven while the rest is read may not be in it any more, and makes the plan stale.
+        // What is proven while the rest is read may not be in it any more, and makes the plan
+        // stale.
         plan.forked = self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
 
-        let damage = self.scrub(Round { bytes_s: None, mend: false }).await?;
+        let damage = self
+            .scrub(Round {
+                bytes_s: None,
+                mend: false,
+            })
+            .await?;
         let scrubbed = self.scrub_status();
         let compared = match self.connected(Some(&plan.peer)) {
             Some(id) => self.compare(id).await?,
@@ -195,16 +212,21 @@ impl Node {
             None => self.frontier_on_disk().await?,
         };
         for (log, all) in damage {
-            let theirs = compared.as_ref().and_then(|c| match c.differences.get(&log) {
-                Some(Difference::Ahead { theirs } | Difference::Behind { theirs } | Difference::Forked { theirs }) => {
-                    Some(theirs.size)
-                }
-                None => mine.0.get(&log).map(|t| t.size),
-            });
+            let theirs = compared
+                .as_ref()
+                .and_then(|c| match c.differences.get(&log) {
+                    Some(
+                        Difference::Ahead { theirs }
+                        | Difference::Behind { theirs }
+                        | Difference::Forked { theirs },
+                    ) => Some(theirs.size),
+                    None => mine.0.get(&log).map(|t| t.size),
+                });
             let mut ranges = joined(all.iter().map(|(from, to, _)| (*from, *to)).collect());
             let entries: u64 = ranges.iter().map(|(from, to)| to - from).sum();
             ranges.truncate(RANGES_MAX);
-            let mut kinds: Vec<String> = all.iter().map(|(_, _, kind)| (*kind).to_string()).collect();
+            let mut kinds: Vec<String> =
+                all.iter().map(|(_, _, kind)| (*kind).to_string()).collect();
             kinds.sort();
             kinds.dedup();
             plan.damaged_entries += entries;
@@ -218,17 +240,30 @@ impl Node {
                 kinds,
             });
         }
-        let forks = self.with_control(|c| c.forks().iter().map(|(l, f)| (*l, f.at)).collect::<BTreeMap<_, _>>());
+        let forks = self.with_control(|c| {
+            c.forks()
+                .iter()
+                .map(|(l, f)| (*l, f.at))
+                .collect::<BTreeMap<_, _>>()
+        });
         let differences = compared.map(|c| c.differences).unwrap_or_default();
         if plan.compared {
-            plan.equal_logs = mine.0.keys().filter(|l| !differences.contains_key(l)).count() as u64;
+            plan.equal_logs = mine
+                .0
+                .keys()
+                .filter(|l| !differences.contains_key(l))
+                .count() as u64;
         }
         for (log, difference) in differences {
             let held = mine.0.get(&log).map_or(0, |t: &Tip| t.size);
             let (state, theirs, range) = match difference {
                 Difference::Ahead { theirs } => ("ahead", theirs.size, (theirs.size, held)),
                 Difference::Behind { theirs } => ("behind", theirs.size, (held, theirs.size)),
-                Difference::Forked { theirs } => ("forked", theirs.size, (forks.get(&log).copied().unwrap_or(0), held)),
+                Difference::Forked { theirs } => (
+                    "forked",
+                    theirs.size,
+                    (forks.get(&log).copied().unwrap_or(0), held),
+                ),
             };
             let entries = range.1 - range.0;
             match state {
@@ -259,12 +294,20 @@ impl Node {
 
     /// The hub's name: the one in contact, or one that this node knows as a peer, or any.
     fn own_hub(&self) -> Option<String> {
-        let near: Vec<NodeId> = self.peers.lock().expect("no panic holds it").keys().copied().collect();
+        let near: Vec<NodeId> = self
+            .peers
+            .lock()
+            .expect("no panic holds it")
+            .keys()
+            .copied()
+            .collect();
         let connected = self.connected(None);
         self.with_control(|c| {
             let is_hub = |id: &NodeId| c.role(id) == Some(Role::Hub);
             let any = || c.enrolments().map(Enrolment::node).find(is_hub);
-            let hub = connected.or_else(|| near.into_iter().find(is_hub)).or_else(any)?;
+            let hub = connected
+                .or_else(|| near.into_iter().find(is_hub))
+                .or_else(any)?;
             c.enrolment(&hub).map(|e| e.name.clone())
         })
     }
@@ -275,19 +318,29 @@ impl Node {
             code: "unknown_peer".into(),
             why: format!("no node {name:?} is enrolled here; `wadi status` names the peers"),
         };
-        self.with_control(|c| c.by_name(name).cloned()).ok_or_else(unknown)
+        self.with_control(|c| c.by_name(name).cloned())
+            .ok_or_else(unknown)
     }
 
     fn rate_of(&self, name: &str) -> Option<u64> {
         let id = self.with_control(|c| c.by_name(name).map(Enrolment::node))?;
-        self.peers.lock().expect("no panic holds it").get(&id)?.rate_bits_s.filter(|r| *r > 0)
+        self.peers
+            .lock()
+            .expect("no panic holds it")
+            .get(&id)?
+            .rate_bits_s
+            .filter(|r| *r > 0)
     }
 
     /// Writes a resync down as it stands.
     pub(crate) async fn keep_resync(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
-        let batch = Batch { resyncs: vec![(resync.id.clone(), json)], ..Batch::default() };
-        self.ask(|reply| crate::sequencer::Command::Mend(Box::new(batch), None, reply)).await
+        let batch = Batch {
+            resyncs: vec![(resync.id.clone(), json)],
+            ..Batch::default()
+        };
+        self.ask(|reply| crate::sequencer::Command::Mend(Box::new(batch), None, reply))
+            .await
     }
 
     /// The last resyncs, the newest first.
@@ -300,7 +353,10 @@ impl Node {
     /// All resyncs, the newest first.
     pub(crate) async fn all_resyncs(&self) -> Result<Vec<Resync>, NodeError> {
         let rows = self.store.resyncs().await?;
-        let mut all: Vec<Resync> = rows.iter().filter_map(|(_, json)| serde_json::from_str(json).ok()).collect();
+        let mut all: Vec<Resync> = rows
+            .iter()
+            .filter_map(|(_, json)| serde_json::from_str(json).ok())
+            .collect();
         all.sort_by_key(|r| std::cmp::Reverse((r.made_ms, r.id.clone())));
         Ok(all)
     }
@@ -308,7 +364,10 @@ impl Node {
     /// One resync, however long ago it was.
     pub async fn resync(&self, id: &str) -> Result<Resync, NodeError> {
         let rows = self.store.resyncs().await?;
-        let found = rows.iter().find(|(key, _)| key == id).and_then(|(_, json)| serde_json::from_str(json).ok());
+        let found = rows
+            .iter()
+            .find(|(key, _)| key == id)
+            .and_then(|(_, json)| serde_json::from_str(json).ok());
         found.ok_or_else(|| NodeError::Refused {
             code: "no_such_resync".into(),
             why: format!("no resync {id:?}; `wadi resync status` lists them"),
@@ -334,52 +393,82 @@ impl Node {
         Ok(plan)
     }
 
-    /// A plan is good as long as what it says still holds: logs only grew, and nothing that was whole is damaged.
+    /// A plan is good as long as what it says still holds: logs only grew, and nothing that was
+    /// whole is damaged.
     async fn check_plan(self: &Arc<Self>, plan: &Resync) -> Result<(), NodeError> {
-        let stale =
-            |why: String| Err(NodeError::Refused { code: "plan_stale".into(), why: format!("{why}: make a new plan") });
+        let stale = |why: String| {
+            Err(NodeError::Refused {
+                code: "plan_stale".into(),
+                why: format!("{why}: make a new plan"),
+            })
+        };
         if self.now_ms().saturating_sub(plan.made_ms) > PLAN_AGE_MS_MAX {
             return stale("the plan is more than a day old".into());
         }
         let held = self.frontier_on_disk().await?;
         for planned in &plan.logs {
-            let now = held.0.iter().find(|(l, _)| l.origin() == planned.log).map_or(0, |(_, t)| t.size);
+            let now = held
+                .0
+                .iter()
+                .find(|(l, _)| l.origin() == planned.log)
+                .map_or(0, |(_, t)| t.size);
             if now < planned.mine {
-                return stale(format!("{} held {} entries and holds {now}", planned.log, planned.mine));
+                return stale(format!(
+                    "{} held {} entries and holds {now}",
+                    planned.log, planned.mine
+                ));
             }
         }
-        let forked: Vec<String> = self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
+        let forked: Vec<String> =
+            self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
         if let Some(log) = forked.iter().find(|log| !plan.forked.contains(log)) {
             return stale(format!("{log} was found forked since"));
         }
         Ok(())
     }
 
-    /// Orders a resync for a site: an entry of this hub's, which the site carries out at its next contact.
-    pub async fn order_resync(&self, site: &str, reason: &str, by: &str) -> Result<Resync, NodeError> {
+    /// Orders a resync for a site: an entry of this hub's, which the site carries out at its next
+    /// contact.
+    pub async fn order_resync(
+        &self,
+        site: &str,
+        reason: &str,
+        by: &str,
+    ) -> Result<Resync, NodeError> {
         check_length("reason", reason)?;
         check_length("by", by)?;
         let crossing = site.to_uppercase().parse().ok();
         let target = self.with_control(|c| {
-            let mut all = c.enrolments().filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
-            all.find(|e| e.name == site || (crossing.is_some() && e.crossing == crossing)).cloned()
+            let mut all = c
+                .enrolments()
+                .filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
+            all.find(|e| e.name == site || (crossing.is_some() && e.crossing == crossing))
+                .cloned()
         });
         let target = target.ok_or_else(|| NodeError::Refused {
             code: "unknown_site".into(),
             why: format!("no crossing's node {site:?} is enrolled here"),
         })?;
         if self.me.role != Role::Hub {
-            return Err(NodeError::NotAHub("only a hub orders a resync for another site".into()));
+            return Err(NodeError::NotAHub(
+                "only a hub orders a resync for another site".into(),
+            ));
         }
         let made_ms = self.now_ms();
-        let id = format!("RS-{}-{}", made_ms, self.id().to_string().chars().take(6).collect::<String>());
+        let id = format!(
+            "RS-{}-{}",
+            made_ms,
+            self.id().to_string().chars().take(6).collect::<String>()
+        );
         let order = ResyncOrder {
             id: id.clone(),
             crossing: target.crossing.unwrap_or(wadi_log::Crossing::HUB),
             reason: reason.into(),
             approved_by: by.into(),
         };
-        let written = self.write_control(vec![Body::ResyncOrder(order)], by).await?;
+        let written = self
+            .write_control(vec![Body::ResyncOrder(order)], by)
+            .await?;
         let order = written.first().map(ToString::to_string);
         let resync = Resync {
             state: ResyncState::Ordered,
@@ -404,7 +493,9 @@ impl Node {
         resync.state = match (act, resync.state) {
             ("pause", state) if state.runs() => ResyncState::Paused,
             ("resume", ResyncState::Paused) => ResyncState::Shipping,
-            ("cancel", state) if state.runs() || matches!(state, ResyncState::Planned | ResyncState::Paused) => {
+            ("cancel", state)
+                if state.runs() || matches!(state, ResyncState::Planned | ResyncState::Paused) =>
+            {
                 ResyncState::Cancelled
             }
             (act, state) => {
@@ -422,7 +513,13 @@ impl Node {
 
 impl Resync {
     /// One that was ordered or approved, and has no plan of its own yet.
-    pub(crate) fn begun(id: String, reason: &str, by: &str, made_ms: i64, order: Option<String>) -> Self {
+    pub(crate) fn begun(
+        id: String,
+        reason: &str,
+        by: &str,
+        made_ms: i64,
+        order: Option<String>,
+    ) -> Self {
         Self {
             id,
             state: ResyncState::Shipping,
@@ -462,14 +559,22 @@ pub(crate) fn unshipped(node: &Node, peer: NodeId) -> u64 {
     let to_hub = node.with_control(|c| c.role(&peer) == Some(Role::Hub));
     if node.me.role == Role::Hub || !to_hub {
         // What the peer lacks of what it may take.
-        return node.peers.lock().expect("no panic holds it").get(&peer).map_or(u64::MAX, |p| p.unsent);
+        return node
+            .peers
+            .lock()
+            .expect("no panic holds it")
+            .get(&peer)
+            .map_or(u64::MAX, |p| p.unsent);
     }
     let own = frontier.0.iter().filter(|(l, _)| l.node == node.id());
     node.with_control(|c| {
-        // Of a forked log no hub takes what stands on the branch that does not count; it asks for that itself.
+        // Of a forked log no hub takes what stands on the branch that does not count; it asks for
+        // that itself.
         let own = own.filter(|(l, _)| !c.forks().contains_key(*l));
-        // The control log's head is signed anew with each contact: its entries count, not its newest signature.
-        own.map(|(l, t)| t.size.saturating_sub(c.cosigned(l).map_or(0, |t| t.size))).sum::<u64>()
+        // The control log's head is signed anew with each contact: its entries count, not its
+        // newest signature.
+        own.map(|(l, t)| t.size.saturating_sub(c.cosigned(l).map_or(0, |t| t.size)))
+            .sum::<u64>()
     })
 }
 
@@ -478,8 +583,14 @@ fn check_length(what: &str, text: &str) -> Result<(), NodeError> {
     if text.len() <= TEXT_BYTES_MAX {
         return Ok(());
     }
-    let why = format!("{what} has {} bytes; the limit is {TEXT_BYTES_MAX}", text.len());
-    Err(NodeError::Refused { code: "too_long".into(), why })
+    let why = format!(
+        "{what} has {} bytes; the limit is {TEXT_BYTES_MAX}",
+        text.len()
+    );
+    Err(NodeError::Refused {
+        code: "too_long".into(),
+        why,
+    })
 }
 
 /// Lanes in words, for outcomes.

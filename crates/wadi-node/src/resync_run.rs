@@ -1,5 +1,5 @@
-//! Carries resyncs out, one step after the other: ships, compares, mends, verifies, reports. Each step may be repeated, so
-//! that a power cut costs no more than the step it fell into.
+//! Carries resyncs out, one step after the other: ships, compares, mends, verifies, reports. Each
+//! step may be repeated, so that a power cut costs no more than the step it fell into.
 
 use crate::{
     error::NodeError,
@@ -27,7 +27,8 @@ const SHIP_LOOKS: u32 = 10;
 const SHIP_LOOKS_MAX: u32 = 600;
 /// How often it is looked whether a peer that is dark is in contact.
 const DARK_LOOK: Duration = Duration::from_secs(5);
-/// Lanes and crossings that differ named in an outcome at most, and characters of the reason: a report is an entry.
+/// Lanes and crossings that differ named in an outcome at most, and characters of the reason: a
+/// report is an entry.
 const NAMED_MAX: usize = 200;
 const REASON_CHARS: usize = 500;
 /// Looks for which verifying waits that both sides come to rest.
@@ -44,7 +45,8 @@ pub(crate) struct Orders {
 /// Whether a node is one of the crossing that an order is for: nobody else's report answers it.
 fn is_there(node: &Node, by: &NodeId, order: &ResyncOrder) -> bool {
     node.with_control(|c| {
-        c.enrolment(by).is_some_and(|e| e.role == Role::Crossing && e.crossing == Some(order.crossing))
+        c.enrolment(by)
+            .is_some_and(|e| e.role == Role::Crossing && e.crossing == Some(order.crossing))
     })
 }
 
@@ -53,9 +55,12 @@ impl Orders {
     pub(crate) fn learn(&mut self, at: Reference, body: &Body) -> bool {
         match body {
             Body::ResyncOrder(order) => self.orders.insert(at, order.clone()).is_none(),
-            Body::ResyncReport(report) => {
-                self.reports.entry(report.order).or_default().insert(at.log.node, report.text.clone()).is_none()
-            }
+            Body::ResyncReport(report) => self
+                .reports
+                .entry(report.order)
+                .or_default()
+                .insert(at.log.node, report.text.clone())
+                .is_none(),
             _ => false,
         }
     }
@@ -71,30 +76,47 @@ pub(crate) struct Runner {
 
 impl Runner {
     pub(crate) fn new(node: &Arc<Node>) -> Self {
-        Self { node: Arc::downgrade(node), healed: false, orders: node.orders.clone(), heard: Mutex::default() }
+        Self {
+            node: Arc::downgrade(node),
+            healed: false,
+            orders: node.orders.clone(),
+            heard: Mutex::default(),
+        }
     }
 
     pub(crate) async fn run(mut self) {
-        let Some(wake) = self.node.upgrade().map(|n| n.resync_wake.clone()) else { return };
+        let Some(wake) = self.node.upgrade().map(|n| n.resync_wake.clone()) else {
+            return;
+        };
         if let Some(node) = self.node.upgrade() {
             // A plan that a power cut fell into says nothing.
             for mut plan in node.all_resyncs().await.unwrap_or_default() {
                 if plan.state == ResyncState::Planning {
                     plan.state = ResyncState::Failed;
-                    plan.outcome = json!({ "why": "the node stopped while it was planned: make a new plan" });
+                    plan.outcome =
+                        json!({ "why": "the node stopped while it was planned: make a new plan" });
                     let _ = node.change_resync(&mut plan).await;
                 }
             }
         }
-        // Nothing is read while there is nothing to do: until somebody wakes it, or an order or a report comes.
+        // Nothing is read while there is nothing to do: until somebody wakes it, or an order or a
+        // report comes.
         let mut pause = Some(LOOK);
         loop {
             {
-                let Some(node) = self.node.upgrade() else { return };
+                let Some(node) = self.node.upgrade() else {
+                    return;
+                };
                 if !self.healed && node.is_healed() {
                     // The loss is made good: from here on a later one is told from it.
-                    let batch = Batch { healed: true, ..Batch::default() };
-                    self.healed = node.ask(|reply| Command::Mend(Box::new(batch), None, reply)).await.is_ok();
+                    let batch = Batch {
+                        healed: true,
+                        ..Batch::default()
+                    };
+                    self.healed = node
+                        .ask(|reply| Command::Mend(Box::new(batch), None, reply))
+                        .await
+                        .is_ok();
                 }
                 if pause.is_some() || self.hears() {
                     pause = self.round(&node).await.unwrap_or_else(|error| {
@@ -112,7 +134,10 @@ impl Runner {
 
     fn count(&self) -> (usize, usize) {
         let held = self.orders.lock().expect("no panic holds it");
-        (held.orders.len(), held.reports.values().map(BTreeMap::len).sum())
+        (
+            held.orders.len(),
+            held.reports.values().map(BTreeMap::len).sum(),
+        )
     }
 
     /// Whether orders or reports came since they were last looked at.
@@ -124,9 +149,13 @@ impl Runner {
     async fn round(&self, node: &Arc<Node>) -> Result<Option<Duration>, NodeError> {
         self.take_orders(node).await?;
         let all = node.all_resyncs().await?;
-        // One at a time, the oldest first of those whose peers are in contact: one that is dark for days holds up no other.
-        let mut running: Vec<Resync> =
-            all.into_iter().rev().filter(|r| r.state.runs() && r.node == node.me.name).collect();
+        // One at a time, the oldest first of those whose peers are in contact: one that is dark for
+        // days holds up no other.
+        let mut running: Vec<Resync> = all
+            .into_iter()
+            .rev()
+            .filter(|r| r.state.runs() && r.node == node.me.name)
+            .collect();
         if running.is_empty() {
             return Ok(None);
         }
@@ -138,7 +167,8 @@ impl Runner {
         Ok(Some(pause))
     }
 
-    /// Orders for this crossing that it has not begun yet, and reports on orders that this hub gave.
+    /// Orders for this crossing that it has not begun yet, and reports on orders that this hub
+    /// gave.
     async fn take_orders(&self, node: &Arc<Node>) -> Result<(), NodeError> {
         if !self.hears() {
             return Ok(());
@@ -148,30 +178,58 @@ impl Runner {
             let held = self.orders.lock().expect("no panic holds it");
             (held.orders.clone(), held.reports.clone())
         };
-        let known = if orders.is_empty() { Vec::new() } else { node.all_resyncs().await? };
+        let known = if orders.is_empty() {
+            Vec::new()
+        } else {
+            node.all_resyncs().await?
+        };
         for (at, order) in orders {
             // What a hub said past its own cut orders nothing.
             if !node.with_control(|c| c.fact_counts(&at)) {
                 continue;
             }
-            let told = reports.get(&at).into_iter().flatten().find(|told| is_there(node, told.0, &order));
-            let reported = reports.get(&at).is_some_and(|by| by.contains_key(&node.id()));
+            let told = reports
+                .get(&at)
+                .into_iter()
+                .flatten()
+                .find(|told| is_there(node, told.0, &order));
+            let reported = reports
+                .get(&at)
+                .is_some_and(|by| by.contains_key(&node.id()));
             let row = known.iter().find(|r| r.id == order.id);
             let for_me = node.me.role == Role::Crossing && node.me.crossing == Some(order.crossing);
             if for_me && row.is_none() && !reported {
                 tracing::warn!(order = %order.id, by = %order.approved_by, "the hub orders a resync");
-                let hub = node.with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone())).unwrap_or_default();
+                let hub = node
+                    .with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone()))
+                    .unwrap_or_default();
                 let made_ms = node.now_ms();
-                let begun = Resync::begun(order.id, &order.reason, &order.approved_by, made_ms, Some(at.to_string()));
-                node.keep_resync(&Resync { node: node.me.name.clone(), peer: hub, ..begun }).await?;
+                let begun = Resync::begun(
+                    order.id,
+                    &order.reason,
+                    &order.approved_by,
+                    made_ms,
+                    Some(at.to_string()),
+                );
+                node.keep_resync(&Resync {
+                    node: node.me.name.clone(),
+                    peer: hub,
+                    ..begun
+                })
+                .await?;
             } else if let (Some(row), Some((reporter, text))) = (row, told)
                 && row.state == ResyncState::Ordered
             {
                 let mut done = row.clone();
-                done.node = node.with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
+                done.node = node
+                    .with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
                 let told: Value = serde_json::from_str(text).unwrap_or_default();
                 let failed = told["equal"] != true;
-                done.state = if failed { ResyncState::Failed } else { ResyncState::Done };
+                done.state = if failed {
+                    ResyncState::Failed
+                } else {
+                    ResyncState::Done
+                };
                 done.waits_for = String::new();
                 done.outcome = told;
                 node.change_resync(&mut done).await?;
@@ -191,8 +249,12 @@ impl Runner {
             self.step(node, &mut r, ResyncState::Comparing, "").await?;
         }
         if r.state == ResyncState::Comparing {
-            let Some(peer) = self.contact(node, &mut r).await? else { return Ok(()) };
-            let Some(compared) = node.compare(peer).await? else { return Ok(()) };
+            let Some(peer) = self.contact(node, &mut r).await? else {
+                return Ok(());
+            };
+            let Some(compared) = node.compare(peer).await? else {
+                return Ok(());
+            };
             r.compared = true;
             r.compare_bytes += compared.bytes;
             self.step(node, &mut r, ResyncState::Mending, "").await?;
@@ -206,14 +268,15 @@ impl Runner {
         Ok(())
     }
 
-    /// Waits until everything local is at the peer. Returns false when that is not in contact, or when it was paused or
-    /// cancelled meanwhile.
+    /// Waits until everything local is at the peer. Returns false when that is not in contact, or
+    /// when it was paused or cancelled meanwhile.
     async fn ship(&self, node: &Arc<Node>, r: &mut Resync) -> Result<bool, NodeError> {
         let (mut before, mut idle, mut patience, mut mended) = (u64::MAX, 0, SHIP_LOOKS, false);
         loop {
             let Some(peer) = node.connected(Some(&r.peer)) else {
                 let what = "nothing is compared before everything local is there";
-                self.still(node, r, &format!("{} to be in contact; {what}", r.peer)).await?;
+                self.still(node, r, &format!("{} to be in contact; {what}", r.peer))
+                    .await?;
                 return Ok(false);
             };
             let left = unshipped(node, peer);
@@ -227,11 +290,16 @@ impl Runner {
             }
             before = left;
             if idle >= patience && left < u64::MAX {
-                // What cannot be shipped may stand behind damage of its own log. Mending takes nothing away, so it may go
-                // first; after it the logs that rested are offered again.
+                // What cannot be shipped may stand behind damage of its own log. Mending takes
+                // nothing away, so it may go first; after it the logs that rested are offered
+                // again.
                 (idle, patience) = (0, (2 * patience).min(SHIP_LOOKS_MAX));
                 if !std::mem::replace(&mut mended, true) {
-                    node.scrub(Round { bytes_s: None, mend: true }).await?;
+                    node.scrub(Round {
+                        bytes_s: None,
+                        mend: true,
+                    })
+                    .await?;
                 }
                 let _ = node.compare(peer).await?;
             }
@@ -249,27 +317,47 @@ impl Runner {
     async fn contact(&self, node: &Arc<Node>, r: &mut Resync) -> Result<Option<NodeId>, NodeError> {
         let peer = node.connected(Some(&r.peer));
         if peer.is_none() {
-            self.still(node, r, &format!("{} to be in contact", r.peer)).await?;
+            self.still(node, r, &format!("{} to be in contact", r.peer))
+                .await?;
         }
         Ok(peer)
     }
 
     /// Reads everything through, has what is damaged fetched back, and waits until it is there.
     async fn mend(&self, node: &Arc<Node>, r: &mut Resync) -> Result<bool, NodeError> {
-        let damage = node.scrub(Round { bytes_s: None, mend: true }).await?;
+        let damage = node
+            .scrub(Round {
+                bytes_s: None,
+                mend: true,
+            })
+            .await?;
         let found = node.scrub_status();
         (r.scrubbed_entries, r.rederived) = (found.entries, r.rederived.max(found.rederived));
         if r.progress.is_empty() {
-            let runs = damage.iter().flat_map(|(log, all)| all.iter().map(move |(from, to, _)| (log, *from, *to)));
-            r.progress = runs.map(|(log, from, to)| RangeProgress { log: log.origin(), from, to, done: 0 }).collect();
+            let runs = damage
+                .iter()
+                .flat_map(|(log, all)| all.iter().map(move |(from, to, _)| (log, *from, *to)));
+            r.progress = runs
+                .map(|(log, from, to)| RangeProgress {
+                    log: log.origin(),
+                    from,
+                    to,
+                    done: 0,
+                })
+                .collect();
             r.damaged_entries = r.progress.iter().map(|p| p.to - p.from).sum();
         }
         let (mut idle, mut before) = (0, u64::MAX);
         loop {
             let missing = node.wants.lock().expect("no panic holds it").missing();
             for p in &mut r.progress {
-                let ranges = missing.iter().filter(|(l, _)| l.origin() == p.log).flat_map(|(_, all)| all);
-                let left: u64 = ranges.map(|(a, b)| (*b).min(p.to).saturating_sub((*a).max(p.from))).sum();
+                let ranges = missing
+                    .iter()
+                    .filter(|(l, _)| l.origin() == p.log)
+                    .flat_map(|(_, all)| all);
+                let left: u64 = ranges
+                    .map(|(a, b)| (*b).min(p.to).saturating_sub((*a).max(p.from)))
+                    .sum();
                 p.done = (p.to - p.from).saturating_sub(left);
             }
             let left: u64 = missing.values().flatten().map(|(from, to)| to - from).sum();
@@ -279,10 +367,14 @@ impl Runner {
             idle = if left < before { 0 } else { idle + 1 };
             before = left;
             if idle > IDLE_LOOKS_MAX && node.connected(Some(&r.peer)).is_some() {
-                r.outcome = json!({ "unmended": left, "why": "no peer in contact holds these entries" });
+                r.outcome =
+                    json!({ "unmended": left, "why": "no peer in contact holds these entries" });
                 break;
             }
-            if !self.still(node, r, &format!("{left} damaged entries to come back")).await? {
+            if !self
+                .still(node, r, &format!("{left} damaged entries to come back"))
+                .await?
+            {
                 return Ok(false);
             }
             tokio::time::sleep(LOOK).await;
@@ -292,7 +384,9 @@ impl Runner {
     }
 
     async fn verify_and_report(&self, node: &Arc<Node>, r: &mut Resync) -> Result<(), NodeError> {
-        let Some(_) = self.contact(node, r).await? else { return Ok(()) };
+        let Some(_) = self.contact(node, r).await? else {
+            return Ok(());
+        };
         let mut verified = Value::Null;
         for _ in 0..REST_LOOKS_MAX {
             verified = node.verify_with(&r.peer, false).await?;
@@ -307,7 +401,12 @@ impl Runner {
         let unmended = r.outcome["unmended"].as_u64().unwrap_or(0);
         let mut outcome = verified;
         outcome["resync"] = r.id.as_str().into();
-        outcome["reason"] = r.reason.chars().take(REASON_CHARS).collect::<String>().into();
+        outcome["reason"] = r
+            .reason
+            .chars()
+            .take(REASON_CHARS)
+            .collect::<String>()
+            .into();
         outcome["planned_by"] = r.planned_by.as_str().into();
         outcome["approved_by"] = r.approved_by.as_str().into();
         outcome["damaged"] = r.damaged_entries.into();
@@ -319,19 +418,37 @@ impl Runner {
         }
         let order = r.order.as_deref().and_then(|o| o.parse().ok());
         // What an operator ordered on the spot has no order's entry: the report names none.
-        let none = Reference { log: node.own_report_log(), seq: 0, leaf: Default::default() };
+        let none = Reference {
+            log: node.own_report_log(),
+            seq: 0,
+            leaf: Default::default(),
+        };
         let text = serde_json_canonicalizer::to_string(&outcome).unwrap_or_default();
-        let report = ResyncReport { order: order.unwrap_or(none), text };
-        node.write_control(vec![Body::ResyncReport(report)], &r.approved_by).await?;
+        let report = ResyncReport {
+            order: order.unwrap_or(none),
+            text,
+        };
+        node.write_control(vec![Body::ResyncReport(report)], &r.approved_by)
+            .await?;
         r.outcome = outcome;
-        let state = if r.outcome["equal"] == true { ResyncState::Done } else { ResyncState::Failed };
+        let state = if r.outcome["equal"] == true {
+            ResyncState::Done
+        } else {
+            ResyncState::Failed
+        };
         self.step(node, r, state, "").await?;
         let _ = node.events.send(Event::Records);
         Ok(())
     }
 
     /// Goes on to a step, unless somebody paused or cancelled meanwhile.
-    async fn step(&self, node: &Arc<Node>, r: &mut Resync, to: ResyncState, waits_for: &str) -> Result<(), NodeError> {
+    async fn step(
+        &self,
+        node: &Arc<Node>,
+        r: &mut Resync,
+        to: ResyncState,
+        waits_for: &str,
+    ) -> Result<(), NodeError> {
         let _step = node.resync_step.lock().await;
         let now = node.resync(&r.id).await?.state;
         if now.runs() {
@@ -345,7 +462,12 @@ impl Runner {
     }
 
     /// Notes what is waited for; false when somebody paused or cancelled it.
-    async fn still(&self, node: &Arc<Node>, r: &mut Resync, waits_for: &str) -> Result<bool, NodeError> {
+    async fn still(
+        &self,
+        node: &Arc<Node>,
+        r: &mut Resync,
+        waits_for: &str,
+    ) -> Result<bool, NodeError> {
         // While one waits, the reports of others and orders are heard.
         self.take_orders(node).await?;
         let _step = node.resync_step.lock().await;
@@ -363,18 +485,32 @@ impl Runner {
 }
 
 impl Node {
-    /// Whether this node and a peer in contact hold the same of all that both take: logs by size and root, documents and
-    /// states by digest, through the newest hub time known. Reading everything through first makes it a proof: without that
-    /// it is as good as the last scrub.
-    pub async fn verify_with(self: &Arc<Self>, peer: &str, read_through: bool) -> Result<Value, NodeError> {
+    /// Whether this node and a peer in contact hold the same of all that both take: logs by size
+    /// and root, documents and states by digest, through the newest hub time known. Reading
+    /// everything through first makes it a proof: without that it is as good as the last scrub.
+    pub async fn verify_with(
+        self: &Arc<Self>,
+        peer: &str,
+        read_through: bool,
+    ) -> Result<Value, NodeError> {
         let dark = || NodeError::Refused {
             code: "peer_dark".into(),
-            why: format!("{peer} is not in contact: nothing can be said about it but what was compared last"),
+            why: format!(
+                "{peer} is not in contact: nothing can be said about it but what was compared last"
+            ),
         };
         let id = self.connected(Some(peer)).ok_or_else(dark)?;
-        let mut wrong_here = self.wants.lock().expect("no panic holds it").missing_count();
+        let mut wrong_here = self
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .missing_count();
         if read_through {
-            self.scrub(Round { bytes_s: None, mend: false }).await?;
+            self.scrub(Round {
+                bytes_s: None,
+                mend: false,
+            })
+            .await?;
             let found = self.scrub_status();
             wrong_here = wrong_here.max(found.damaged) + found.rederived + found.remade;
         }
@@ -384,17 +520,35 @@ impl Node {
         let they_take = self.with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
         let mut differing = Vec::new();
         let mut scopes = 0;
-        for own in mine.iter().filter(|s| they_take.as_ref().is_some_and(|t| t.takes(s.lane, s.crossing))) {
-            let their = theirs.iter().find(|t| (t.lane, t.crossing) == (own.lane, own.crossing));
+        for own in mine.iter().filter(|s| {
+            they_take
+                .as_ref()
+                .is_some_and(|t| t.takes(s.lane, s.crossing))
+        }) {
+            let their = theirs
+                .iter()
+                .find(|t| (t.lane, t.crossing) == (own.lane, own.crossing));
             scopes += 1;
             let none = own.entries == 0 && their.is_none();
             if !none && their != Some(own) {
-                differing.push(format!("{}/{}", crate::resync::lane_name(own.lane), own.crossing));
+                differing.push(format!(
+                    "{}/{}",
+                    crate::resync::lane_name(own.lane),
+                    own.crossing
+                ));
             }
         }
-        let missing_here =
-            |t: &&wadi_sync::ScopeSum| !mine.iter().any(|s| (s.lane, s.crossing) == (t.lane, t.crossing));
-        differing.extend(theirs.iter().filter(missing_here).map(|t| format!("{}/{}", t.lane, t.crossing)));
+        let missing_here = |t: &&wadi_sync::ScopeSum| {
+            !mine
+                .iter()
+                .any(|s| (s.lane, s.crossing) == (t.lane, t.crossing))
+        };
+        differing.extend(
+            theirs
+                .iter()
+                .filter(missing_here)
+                .map(|t| format!("{}/{}", t.lane, t.crossing)),
+        );
         let own_time = self.time.hub_time_s();
         let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
         differing.truncate(NAMED_MAX);
@@ -437,15 +591,30 @@ mod tests {
         let ordered = hub.order_resync("TRB", "outage", "OP-1").await.unwrap();
         let order: Reference = ordered.order.as_deref().unwrap().parse().unwrap();
         let (mut taken, mut r) = (BTreeMap::new(), StdRng::seed_from_u64(1));
-        for (at, state) in [(1, ResyncState::Ordered), (2, ResyncState::Ordered), (0, ResyncState::Done)] {
-            let report = ResyncReport { order, text: r#"{"equal":true}"#.into() };
-            sites[at].write_control(vec![Body::ResyncReport(report)], "OP-1").await.unwrap();
+        for (at, state) in [
+            (1, ResyncState::Ordered),
+            (2, ResyncState::Ordered),
+            (0, ResyncState::Done),
+        ] {
+            let report = ResyncReport {
+                order,
+                text: r#"{"equal":true}"#.into(),
+            };
+            sites[at]
+                .write_control(vec![Body::ResyncReport(report)], "OP-1")
+                .await
+                .unwrap();
             let mut logs = BTreeMap::new();
             blocks(&sites[at], &mut taken, &mut logs).await;
             deliver(&hub, &logs, &mut r, false).await;
             tokio::time::sleep(3 * LOOK).await;
             let now = hub.resync(&ordered.id).await.unwrap().state;
-            assert_eq!(now, state, "{} speaks of Traibeel's resync", sites[at].me().name);
+            assert_eq!(
+                now,
+                state,
+                "{} speaks of Traibeel's resync",
+                sites[at].me().name
+            );
         }
         hub.stop().await;
         for site in sites {
@@ -459,12 +628,33 @@ mod tests {
         let (_country, sites) = found_country(dir.path()).await;
         let trb = &sites[0];
         for n in 0..220 {
-            let state = if n == 0 { ResyncState::Paused } else { ResyncState::Cancelled };
+            let state = if n == 0 {
+                ResyncState::Paused
+            } else {
+                ResyncState::Cancelled
+            };
             let begun = Resync::begun(format!("RS-{n:04}"), "outage", "OP-1", n, None);
-            trb.keep_resync(&Resync { state, node: "trb".into(), peer: "hub".into(), ..begun }).await.unwrap();
+            trb.keep_resync(&Resync {
+                state,
+                node: "trb".into(),
+                peer: "hub".into(),
+                ..begun
+            })
+            .await
+            .unwrap();
         }
-        assert!(trb.resyncs().await.unwrap().iter().all(|r| r.id != "RS-0000"), "the list ends before it");
-        assert_eq!(trb.steer_resync("RS-0000", "resume").await.unwrap().state, ResyncState::Shipping);
+        assert!(
+            trb.resyncs()
+                .await
+                .unwrap()
+                .iter()
+                .all(|r| r.id != "RS-0000"),
+            "the list ends before it"
+        );
+        assert_eq!(
+            trb.steer_resync("RS-0000", "resume").await.unwrap().state,
+            ResyncState::Shipping
+        );
         let waits = async || trb.resync("RS-0000").await.unwrap().waits_for;
         for _ in 0..100 {
             if waits().await.contains("in contact") {

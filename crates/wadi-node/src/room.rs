@@ -1,8 +1,10 @@
-//! DiskBudget on the disk: what is given up first when it runs out, and the ballast that keeps the last of it for holds.
+//! DiskBudget on the disk: what is given up first when it runs out, and the ballast that keeps the
+//! last of it for holds.
 //!
-//! In this order: the software's own logs; what is carried or taken for others; findings, which can be made again. Local
-//! capture goes on until the end, and at the very end that of holds alone, in the room that the ballast gives up. What there
-//! is no room for is refused before anything of it is built: a peer keeps it and offers it again, an officer is told.
+//! In this order: the software's own logs; what is carried or taken for others; findings, which can
+//! be made again. Local capture goes on until the end, and at the very end that of holds alone, in
+//! the room that the ballast gives up. What there is no room for is refused before anything of it
+//! is built: a peer keeps it and offers it again, an officer is told.
 
 use crate::{
     error::NodeError,
@@ -26,7 +28,8 @@ use tokio::{
 use wadi_log::Lane;
 use wadi_store::{Batch, StoreError};
 
-/// What a peer is told whose block there is no room for. It keeps the block and offers it to the next session.
+/// What a peer is told whose block there is no room for. It keeps the block and offers it to the
+/// next session.
 pub(crate) const DISK_LOW: &str = "disk_low";
 /// How often the disk is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -43,7 +46,8 @@ pub enum RoomLevel {
     /// Enough.
     #[default]
     Fine,
-    /// Less than is asked for: nothing is carried, and of others' logs only control entries, holds and customs are taken.
+    /// Less than is asked for: nothing is carried, and of others' logs only control entries, holds
+    /// and customs are taken.
     Low,
     /// A quarter of that: of others only control entries and holds are taken, and findings wait.
     Scarce,
@@ -65,8 +69,12 @@ impl RoomLevel {
     pub fn gives_up(self) -> &'static str {
         match self {
             Self::Fine => "nothing",
-            Self::Low => "nothing is carried for neighbours, and passages and site days of other nodes stay with them",
-            Self::Scarce => "only control entries and holds of other nodes are taken, and findings wait",
+            Self::Low => {
+                "nothing is carried for neighbours, and passages and site days of other nodes stay with them"
+            }
+            Self::Scarce => {
+                "only control entries and holds of other nodes are taken, and findings wait"
+            }
             Self::Full => "only holds are recorded",
         }
     }
@@ -145,22 +153,32 @@ impl RoomPlan {
 
     /// Free bytes, were the ballast whole. Giving it up makes no level better.
     pub fn spare(&self, look: &Look) -> i64 {
-        signed(look.free).saturating_add(signed(look.ballast)).saturating_sub(signed(self.ballast))
+        signed(look.free)
+            .saturating_add(signed(look.ballast))
+            .saturating_sub(signed(self.ballast))
     }
 
     fn level_of(&self, spare: i64) -> RoomLevel {
         let begun = |level: &RoomLevel| spare < signed(self.begins(*level));
-        [RoomLevel::Full, RoomLevel::Scarce, RoomLevel::Low].into_iter().find(begun).unwrap_or(RoomLevel::Fine)
+        [RoomLevel::Full, RoomLevel::Scarce, RoomLevel::Low]
+            .into_iter()
+            .find(begun)
+            .unwrap_or(RoomLevel::Fine)
     }
 
-    /// The level after a look. It gets worse at once, and better only with an eighth to spare: it does not flutter.
+    /// The level after a look. It gets worse at once, and better only with an eighth to spare: it
+    /// does not flutter.
     pub fn level(&self, before: RoomLevel, look: &Look) -> RoomLevel {
         if look.hit_full {
             return RoomLevel::Full;
         }
         let spare = self.spare(look);
         let now = self.level_of(spare);
-        if now >= before { now } else { self.level_of(spare - spare / 8).min(before) }
+        if now >= before {
+            now
+        } else {
+            self.level_of(spare - spare / 8).min(before)
+        }
     }
 
     /// What a level asks of the ballast.
@@ -193,7 +211,11 @@ pub struct DiskBudget {
 
 impl Default for DiskBudget {
     fn default() -> Self {
-        Self { level: watch::Sender::new(RoomLevel::Fine), stand: Mutex::default(), asked: Notify::new() }
+        Self {
+            level: watch::Sender::new(RoomLevel::Fine),
+            stand: Mutex::default(),
+            asked: Notify::new(),
+        }
     }
 }
 
@@ -224,7 +246,12 @@ impl DiskBudget {
             return None;
         }
         let stand = self.stand.lock().expect("no panic holds it");
-        let why = format!("the disk of {} has {} MiB left: {}", stand.place, stand.found.free >> 20, level.gives_up());
+        let why = format!(
+            "the disk of {} has {} MiB left: {}",
+            stand.place,
+            stand.found.free >> 20,
+            level.gives_up()
+        );
         Some(json!({
             "level": level.name(), "why": why, "free_bytes": stand.found.free, "ballast_bytes": stand.found.ballast,
         }))
@@ -272,7 +299,8 @@ impl DiskBudget {
     }
 }
 
-/// Looks after the room in a node's directory: it watches the disk, and lays or gives up the ballast.
+/// Looks after the room in a node's directory: it watches the disk, and lays or gives up the
+/// ballast.
 pub struct RoomKeeper {
     dir: PathBuf,
     plan: RoomPlan,
@@ -281,10 +309,16 @@ pub struct RoomKeeper {
 }
 
 impl RoomKeeper {
-    /// Looks for the first time. Before the store is opened: on a full disk it needs what the ballast gives up.
+    /// Looks for the first time. Before the store is opened: on a full disk it needs what the
+    /// ballast gives up.
     pub fn open(dir: &Path, plan: RoomPlan) -> Self {
         let dir = dir.canonicalize().unwrap_or_else(|_| dir.into());
-        let mut keeper = Self { dir, plan, level: RoomLevel::Fine, found: Look::default() };
+        let mut keeper = Self {
+            dir,
+            plan,
+            level: RoomLevel::Fine,
+            found: Look::default(),
+        };
         keeper.look(false);
         keeper
     }
@@ -294,8 +328,13 @@ impl RoomKeeper {
         self.level
     }
 
-    /// Goes on looking for a running node, until the task is aborted. `on_level` hears of each new level.
-    pub fn keep(self, node: &Arc<Node>, on_level: impl Fn(RoomLevel) + Send + 'static) -> Option<JoinHandle<()>> {
+    /// Goes on looking for a running node, until the task is aborted. `on_level` hears of each new
+    /// level.
+    pub fn keep(
+        self,
+        node: &Arc<Node>,
+        on_level: impl Fn(RoomLevel) + Send + 'static,
+    ) -> Option<JoinHandle<()>> {
         self.settle(node, &on_level);
         node.spawn_watched("room", self.run(node.clone(), on_level))
     }
@@ -329,7 +368,11 @@ impl RoomKeeper {
             }
         };
         let path = self.dir.join("ballast");
-        let look = Look { free, ballast: ballast_bytes(&path), hit_full };
+        let look = Look {
+            free,
+            ballast: ballast_bytes(&path),
+            hit_full,
+        };
         self.level = self.plan.level(self.level, &look);
         let moved = match self.plan.ballast(self.level, &look) {
             BallastMove::Keep => Ok(()),
@@ -339,7 +382,11 @@ impl RoomKeeper {
         if let Err(error) = moved {
             tracing::warn!(%error, ballast = %path.display(), "the ballast could not be laid or given up");
         }
-        self.found = Look { free: free_bytes(&self.dir).unwrap_or(free), ballast: ballast_bytes(&path), hit_full };
+        self.found = Look {
+            free: free_bytes(&self.dir).unwrap_or(free),
+            ballast: ballast_bytes(&path),
+            hit_full,
+        };
     }
 
     /// Tells the node's parts what was found.
@@ -347,25 +394,44 @@ impl RoomKeeper {
         let (before, now) = (node.room.settle(self), self.level);
         let free_mib = self.found.free >> 20;
         if now > before {
-            tracing::warn!(room = now.name(), free_mib, "the disk is filling: {}", now.gives_up());
+            tracing::warn!(
+                room = now.name(),
+                free_mib,
+                "the disk is filling: {}",
+                now.gives_up()
+            );
             on_level(now);
         } else if now < before {
             on_level(now);
-            tracing::info!(room = now.name(), free_mib, "there is more room on the disk again");
+            tracing::info!(
+                room = now.name(),
+                free_mib,
+                "there is more room on the disk again"
+            );
             let _ = node.events.send(Event::RoomAgain);
             node.reconcile.notify_one();
         }
     }
 }
 
-/// Drops what is carried: the owners have it still, for a carrier's acknowledgement never counts as the hub's.
+/// Drops what is carried: the owners have it still, for a carrier's acknowledgement never counts as
+/// the hub's.
 async fn drop_carried(node: &Node) {
-    let Ok(ranges) = node.store.carried_ranges().await else { return };
+    let Ok(ranges) = node.store.carried_ranges().await else {
+        return;
+    };
     if ranges.is_empty() {
         return;
     }
     let carried_done = ranges.into_iter().map(|(log, _, to)| (log, to)).collect();
-    if let Err(error) = node.store.commit(Batch { carried_done, ..Batch::default() }).await {
+    if let Err(error) = node
+        .store
+        .commit(Batch {
+            carried_done,
+            ..Batch::default()
+        })
+        .await
+    {
         tracing::warn!(%error, "what is carried could not be dropped");
         if let StoreError::Failed(why) = error {
             let _ = node.events.send(Event::Failed(why));
@@ -384,7 +450,11 @@ fn ballast_bytes(path: &Path) -> u64 {
 
 /// Sets the ballast's bytes aside on the disk: a sparse file would hold no room.
 fn lay_ballast(path: &Path, bytes: u64) -> io::Result<()> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
     if file.metadata()?.len() > bytes {
         file.set_len(bytes)?;
     }
@@ -441,11 +511,18 @@ impl Sequencer {
             Command::Ingest(block, peer, reply) => {
                 let log = block.checkpoint.checkpoint.log;
                 let own = log.node == self.node();
-                let room = if own { level.captures(log.lane) } else { level.takes(log.lane) };
+                let room = if own {
+                    level.captures(log.lane)
+                } else {
+                    level.takes(log.lane)
+                };
                 if room {
                     return Some(Command::Ingest(block, peer, reply));
                 }
-                let _ = reply.send(BlockOutcome::Refused { held: self.held(&log), code: DISK_LOW.into() });
+                let _ = reply.send(BlockOutcome::Refused {
+                    held: self.held(&log),
+                    code: DISK_LOW.into(),
+                });
                 None
             }
             Command::Excerpt { reply, .. } if !level.takes_excerpts() => {
@@ -467,15 +544,20 @@ impl Node {
         &self.room
     }
 
-    /// Writes; a hold that found the disk full is written again in the room that the ballast gave up.
+    /// Writes; a hold that found the disk full is written again in the room that the ballast gave
+    /// up.
     pub(crate) async fn write_in_room(&self, write: Write) -> Result<Written, NodeError> {
         let again = (write.draft.kind.lane() == Lane::Hold).then(|| write.clone());
-        let done = self.ask(|reply| Command::Write(Box::new(write), reply)).await;
+        let done = self
+            .ask(|reply| Command::Write(Box::new(write), reply))
+            .await;
         let full = matches!(done, Err(NodeError::Store(StoreError::Full(_))));
         if let Some(write) = again.filter(|_| full)
             && self.room.make_way().await
         {
-            return self.ask(|reply| Command::Write(Box::new(write), reply)).await;
+            return self
+                .ask(|reply| Command::Write(Box::new(write), reply))
+                .await;
         }
         done
     }
@@ -486,10 +568,17 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
-    const PLAN: RoomPlan = RoomPlan { ballast: 64 * MIB, low: 512 * MIB };
+    const PLAN: RoomPlan = RoomPlan {
+        ballast: 64 * MIB,
+        low: 512 * MIB,
+    };
 
     fn look(free_mib: u64, ballast_mib: u64) -> Look {
-        Look { free: free_mib * MIB, ballast: ballast_mib * MIB, hit_full: false }
+        Look {
+            free: free_mib * MIB,
+            ballast: ballast_mib * MIB,
+            hit_full: false,
+        }
     }
 
     #[test]
@@ -504,7 +593,13 @@ mod tests {
         assert_eq!(level(look(31 + 64, 0)), RoomLevel::Full);
         assert_eq!(level(look(0, 0)), RoomLevel::Full);
         // A write that found the disk full knows better than what the disk says.
-        assert_eq!(level(Look { hit_full: true, ..look(4_000, 64) }), RoomLevel::Full);
+        assert_eq!(
+            level(Look {
+                hit_full: true,
+                ..look(4_000, 64)
+            }),
+            RoomLevel::Full
+        );
     }
 
     #[test]
@@ -518,7 +613,11 @@ mod tests {
             (RoomLevel::Scarce, 130, RoomLevel::Scarce),
             (RoomLevel::Low, 10, RoomLevel::Full),
         ] {
-            assert_eq!(PLAN.level(before, &look(free_mib, 64)), after, "{before:?} with {free_mib} MiB");
+            assert_eq!(
+                PLAN.level(before, &look(free_mib, 64)),
+                after,
+                "{before:?} with {free_mib} MiB"
+            );
         }
     }
 
@@ -526,16 +625,27 @@ mod tests {
     fn what_is_given_up_first_is_what_can_be_had_again() {
         let lanes = |of: &dyn Fn(Lane) -> bool| Lane::ALL.into_iter().filter(|l| of(*l)).count();
         let mut before = [5, 5, 1, 1, 1];
-        for level in [RoomLevel::Fine, RoomLevel::Low, RoomLevel::Scarce, RoomLevel::Full] {
+        for level in [
+            RoomLevel::Fine,
+            RoomLevel::Low,
+            RoomLevel::Scarce,
+            RoomLevel::Full,
+        ] {
             let (captures, takes) = (lanes(&|l| level.captures(l)), lanes(&|l| level.takes(l)));
-            let rest = [level.carries(), level.takes_excerpts(), level.reconciles()].map(usize::from);
+            let rest =
+                [level.carries(), level.takes_excerpts(), level.reconciles()].map(usize::from);
             let now = [captures, takes, rest[0], rest[1], rest[2]];
-            assert!(now.iter().zip(before).all(|(n, b)| *n <= b), "{level:?} gives back what was given up");
+            assert!(
+                now.iter().zip(before).all(|(n, b)| *n <= b),
+                "{level:?} gives back what was given up"
+            );
             // What is said here is kept longer than what others have.
             assert!(takes <= captures);
             before = now;
         }
-        assert!(RoomLevel::Scarce.captures(Lane::Passage) && !RoomLevel::Full.captures(Lane::Customs));
+        assert!(
+            RoomLevel::Scarce.captures(Lane::Passage) && !RoomLevel::Full.captures(Lane::Customs)
+        );
         assert!(
             RoomLevel::Full.captures(Lane::Hold)
                 && RoomLevel::Full.takes(Lane::Control)
@@ -556,7 +666,11 @@ mod tests {
         }
         release_ballast(&path).unwrap();
         assert_eq!(ballast_bytes(&path), 0);
-        fill(&OpenOptions::new().write(true).open(&path).unwrap(), MIB + 5).unwrap();
+        fill(
+            &OpenOptions::new().write(true).open(&path).unwrap(),
+            MIB + 5,
+        )
+        .unwrap();
         assert_eq!(ballast_bytes(&path), MIB + 5);
     }
 
@@ -565,14 +679,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ballast");
         // So little is asked for that any disk has it.
-        let mut keeper = RoomKeeper::open(dir.path(), RoomPlan { ballast: MIB, low: 16 });
-        assert_eq!((keeper.level(), ballast_bytes(&path)), (RoomLevel::Fine, MIB));
+        let mut keeper = RoomKeeper::open(
+            dir.path(),
+            RoomPlan {
+                ballast: MIB,
+                low: 16,
+            },
+        );
+        assert_eq!(
+            (keeper.level(), ballast_bytes(&path)),
+            (RoomLevel::Fine, MIB)
+        );
         keeper.look(true);
         assert_eq!((keeper.level(), ballast_bytes(&path)), (RoomLevel::Full, 0));
         keeper.look(false);
-        assert_eq!((keeper.level(), ballast_bytes(&path)), (RoomLevel::Fine, MIB));
+        assert_eq!(
+            (keeper.level(), ballast_bytes(&path)),
+            (RoomLevel::Fine, MIB)
+        );
         // More is asked for than any disk has.
-        let keeper = RoomKeeper::open(dir.path(), RoomPlan { ballast: MIB, low: u64::MAX });
+        let keeper = RoomKeeper::open(
+            dir.path(),
+            RoomPlan {
+                ballast: MIB,
+                low: u64::MAX,
+            },
+        );
         assert_eq!((keeper.level(), ballast_bytes(&path)), (RoomLevel::Full, 0));
     }
 }

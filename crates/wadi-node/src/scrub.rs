@@ -1,8 +1,10 @@
-//! The scrub: everything held is read through in the background, because a disk says nothing of what rots on it.
+//! The scrub: everything held is read through in the background, because a disk says nothing of
+//! what rots on it.
 //!
-//! Each log is read as it lies there, its leaves and its root computed anew and held against what its author signed. What is
-//! missing or rotten is asked for at the peers; what is derived (kept hashes, the index by record, records) is made again
-//! here. What the engine itself cannot read any more ends the process: at the next start the database is set aside.
+//! Each log is read as it lies there, its leaves and its root computed anew and held against what
+//! its author signed. What is missing or rotten is asked for at the peers; what is derived (kept
+//! hashes, the index by record, records) is made again here. What the engine itself cannot read any
+//! more ends the process: at the next start the database is set aside.
 
 use crate::{
     error::NodeError,
@@ -19,8 +21,8 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
 use wadi_log::{
-    Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry,
-    leaf_hash, node_hash,
+    Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree,
+    TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
 use wadi_store::{Batch, CosignedHead, LogRow, StoreError};
 
@@ -42,7 +44,10 @@ pub struct ScrubPace {
 
 impl Default for ScrubPace {
     fn default() -> Self {
-        Self { every: Duration::from_secs(24 * 3600), bytes_s: 4 << 20 }
+        Self {
+            every: Duration::from_secs(24 * 3600),
+            bytes_s: 4 << 20,
+        }
     }
 }
 
@@ -114,7 +119,11 @@ pub(crate) struct Scrubber {
 
 impl Scrubber {
     pub(crate) fn new(node: &Arc<Node>, pace: ScrubPace) -> Self {
-        Self { node: Arc::downgrade(node), pace, now: node.scrub_now.clone() }
+        Self {
+            node: Arc::downgrade(node),
+            pace,
+            now: node.scrub_now.clone(),
+        }
     }
 
     pub(crate) async fn run(self) {
@@ -122,7 +131,8 @@ impl Scrubber {
             Some(node) => node.listen(),
             None => return,
         };
-        // A node that starts again and again is read through all the same: the first round begins soon.
+        // A node that starts again and again is read through all the same: the first round begins
+        // soon.
         let mut due = Instant::now() + self.pace.every.min(Duration::from_secs(600));
         loop {
             tokio::select! {
@@ -196,23 +206,41 @@ impl Node {
         let of = logs.iter().map(|l| l.peaks.size()).sum();
         let began_ms = self.now_ms();
         self.note_scrub(|s| {
-            *s = ScrubStatus { running: true, began_ms, of, ended_ms: s.ended_ms, ..Default::default() }
+            *s = ScrubStatus {
+                running: true,
+                began_ms,
+                of,
+                ended_ms: s.ended_ms,
+                ..Default::default()
+            }
         });
         let structure = self.store.structure().await?;
         if let Some(first) = structure.first().cloned() {
             self.note_scrub(|s| s.structure = structure);
-            return Err(StoreError::Malformed(format!("the database's structure is damaged: {first}")));
+            return Err(StoreError::Malformed(format!(
+                "the database's structure is damaged: {first}"
+            )));
         }
         let mut damage = DamageOf::new();
-        let mut logs: BTreeMap<LogId, LogRow> = logs.into_iter().map(|row| (row.log, row)).collect();
+        let mut logs: BTreeMap<LogId, LogRow> =
+            logs.into_iter().map(|row| (row.log, row)).collect();
         let all: Vec<LogId> = logs.keys().copied().collect();
         for log in all {
             if self.switches() != switches {
-                // Another branch became its log since the rows were read: each is read through as what it is now.
+                // Another branch became its log since the rows were read: each is read through as
+                // what it is now.
                 switches = self.switches();
-                logs = self.store.logs().await?.into_iter().map(|row| (row.log, row)).collect();
+                logs = self
+                    .store
+                    .logs()
+                    .await?
+                    .into_iter()
+                    .map(|row| (row.log, row))
+                    .collect();
             }
-            let Some(row) = logs.remove(&log) else { continue };
+            let Some(row) = logs.remove(&log) else {
+                continue;
+            };
             let of_log = self.scrub_log(&row, switches, round).await?;
             if !of_log.is_empty() {
                 damage.insert(row.log, of_log);
@@ -236,7 +264,8 @@ impl Node {
                 "the scrub found rot"
             );
             if round.mend && self.me.role == Role::Hub {
-                // Findings follow from the records: they are found again, and what differs is put right.
+                // Findings follow from the records: they are found again, and what differs is put
+                // right.
                 self.recheck.store(true, Ordering::Relaxed);
                 self.reconcile.notify_one();
             }
@@ -244,22 +273,35 @@ impl Node {
         Ok(damage)
     }
 
-    /// After a stop that was not in order: reads through what this node wrote in its last epoch, where a failed write or a
-    /// power cut could have left something, before anybody relies on it. The rest is the first round's, at its own pace.
+    /// After a stop that was not in order: reads through what this node wrote in its last epoch,
+    /// where a failed write or a power cut could have left something, before anybody relies on it.
+    /// The rest is the first round's, at its own pace.
     pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
         let _alone = self.scrubbing.lock().await;
         let last = self.store.local("epoch", &self.id().to_string()).await?;
         let switches = self.switches();
         for row in self.store.logs().await? {
-            if row.log.node == self.id() && last.as_ref().is_none_or(|l| *l == row.log.epoch.to_string()) {
-                self.scrub_log(&row, switches, Round { bytes_s: None, mend: true }).await?;
+            if row.log.node == self.id()
+                && last
+                    .as_ref()
+                    .is_none_or(|l| *l == row.log.epoch.to_string())
+            {
+                self.scrub_log(
+                    &row,
+                    switches,
+                    Round {
+                        bytes_s: None,
+                        mend: true,
+                    },
+                )
+                .await?;
             }
         }
         Ok(())
     }
 
-    /// One log once more, after entries of it came back or another branch became it; and once all are back, what may have
-    /// been made without them.
+    /// One log once more, after entries of it came back or another branch became it; and once all
+    /// are back, what may have been made without them.
     async fn scrub_again(self: &Arc<Self>, log: Option<LogId>, pace: ScrubPace) {
         let _alone = self.scrubbing.lock().await;
         if let Some(log) = log
@@ -268,9 +310,17 @@ impl Node {
             tracing::warn!(%error, log = %log, "a mended log could not be read again");
             self.rederive_due.store(true, Ordering::Relaxed);
         }
-        let all_back = self.wants.lock().expect("no panic holds it").missing_count() == 0;
+        let all_back = self
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .missing_count()
+            == 0;
         if all_back && self.rederive_due.swap(false, Ordering::Relaxed) {
-            let round = Round { bytes_s: Some(pace.bytes_s), mend: true };
+            let round = Round {
+                bytes_s: Some(pace.bytes_s),
+                mend: true,
+            };
             if let Err(error) = self.rederive_all(round).await {
                 tracing::warn!(%error, "records could not be made again from entries that came back");
                 self.rederive_due.store(true, Ordering::Relaxed);
@@ -278,9 +328,16 @@ impl Node {
         }
     }
 
-    /// A log, and the records that hang on it: its own, which its `Seen` entries judge, and where it is a control log all.
+    /// A log, and the records that hang on it: its own, which its `Seen` entries judge, and where
+    /// it is a control log all.
     async fn read_again(self: &Arc<Self>, log: LogId) -> Result<(), StoreError> {
-        let (round, switches) = (Round { bytes_s: None, mend: true }, self.switches());
+        let (round, switches) = (
+            Round {
+                bytes_s: None,
+                mend: true,
+            },
+            self.switches(),
+        );
         let rows = self.store.logs().await?;
         if let Some(row) = rows.into_iter().find(|r| r.log == log) {
             self.scrub_log(&row, switches, round).await?;
@@ -291,14 +348,21 @@ impl Node {
         }
         match log.lane {
             Lane::Control => self.rederive_all(round).await,
-            _ => self.rederive(self.store.records_of_log(&log, 0).await?, round).await,
+            _ => {
+                self.rederive(self.store.records_of_log(&log, 0).await?, round)
+                    .await
+            }
         }
     }
 
-    /// Whether control entries are missing: by what is left nobody can judge what was said on records.
+    /// Whether control entries are missing: by what is left nobody can judge what was said on
+    /// records.
     fn judges_blindly(&self, damage: &DamageOf) -> bool {
         let missing = self.wants.lock().expect("no panic holds it").missing();
-        damage.keys().chain(missing.keys()).any(|log| log.lane == Lane::Control)
+        damage
+            .keys()
+            .chain(missing.keys())
+            .any(|log| log.lane == Lane::Control)
     }
 
     pub(crate) fn switches(&self) -> u64 {
@@ -320,30 +384,52 @@ impl Node {
         let signed = author.is_none_or(|key| row.checkpoint.verify(&key).is_ok());
         if !signed || (head.size, head.root) != (row.peaks.size(), row.peaks.root()) {
             // Nothing in this database says what the log should be: the row itself is rotten.
-            return Err(StoreError::Damaged { entry: format!("the head of {log}") });
+            return Err(StoreError::Damaged {
+                entry: format!("the head of {log}"),
+            });
         }
         if let Some(key) = author {
-            self.mend_checkpoints(row, &key, switches, round.mend).await?;
+            self.mend_checkpoints(row, &key, switches, round.mend)
+                .await?;
         }
         if self.store.goes_on(&log).await? {
-            // An earlier head came back: what was written after it lies there, and can be read from its pages.
-            return Err(StoreError::Damaged { entry: format!("the head of {log}, which is not the last one") });
+            // An earlier head came back: what was written after it lies there, and can be read from
+            // its pages.
+            return Err(StoreError::Damaged {
+                entry: format!("the head of {log}, which is not the last one"),
+            });
         }
-        let mut ranges: Vec<(u64, u64)> = walked.damage.iter().map(|(from, to, _)| (*from, *to)).collect();
+        let mut ranges: Vec<(u64, u64)> = walked
+            .damage
+            .iter()
+            .map(|(from, to, _)| (*from, *to))
+            .collect();
         let mut named = walked.damage.clone();
         if walked.whole && !walked.root_fits && ranges.is_empty() {
-            // Bytes and hashes fit each other and not what was signed: somebody replaced them. Peers tell where.
-            let tip = wadi_log::Tip { size: row.peaks.size(), root: row.peaks.root() };
-            ranges = self.find_replaced(log, tip, &walked).await.unwrap_or_else(|| vec![(0, tip.size)]);
-            named = ranges.iter().map(|(from, to)| (*from, *to, "replaced")).collect();
+            // Bytes and hashes fit each other and not what was signed: somebody replaced them.
+            // Peers tell where.
+            let tip = wadi_log::Tip {
+                size: row.peaks.size(),
+                root: row.peaks.root(),
+            };
+            ranges = self
+                .find_replaced(log, tip, &walked)
+                .await
+                .unwrap_or_else(|| vec![(0, tip.size)]);
+            named = ranges
+                .iter()
+                .map(|(from, to)| (*from, *to, "replaced"))
+                .collect();
         }
         if self.switches() != switches {
-            // What was read may be of two branches, and is of none: the log is read once more when the switch is told of.
+            // What was read may be of two branches, and is of none: the log is read once more when
+            // the switch is told of.
             return Ok(Vec::new());
         }
         if ranges.is_empty() {
             if walked.root_fits {
-                self.mend_tree(log, &walked.kept, switches, round.mend).await?;
+                self.mend_tree(log, &walked.kept, switches, round.mend)
+                    .await?;
             }
             return Ok(named);
         }
@@ -363,9 +449,13 @@ impl Node {
         if !round.mend {
             return Ok(named);
         }
-        let why = format!("{count} entries are missing or do not have their hash; they are fetched back from peers");
-        self.note_refusal(log.origin(), "entry_damaged".into(), why, String::new()).await;
-        // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it, in the whole one.
+        let why = format!(
+            "{count} entries are missing or do not have their hash; they are fetched back from peers"
+        );
+        self.note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
+            .await;
+        // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it,
+        // in the whole one.
         let cosigned = self.cosigned_head(&row.checkpoint).await?;
         let through = cosigned.as_ref().map_or(0, |c| c.checkpoint.size);
         let mut wants = self.wants.lock().expect("no panic holds it");
@@ -374,18 +464,27 @@ impl Node {
         }
         let ranges = joined(ranges);
         if let Some(cosigned) = cosigned {
-            let below: Vec<(u64, u64)> = ranges.iter().map(|(from, to)| (*from, (*to).min(through))).collect();
+            let below: Vec<(u64, u64)> = ranges
+                .iter()
+                .map(|(from, to)| (*from, (*to).min(through)))
+                .collect();
             wants.add(cosigned, Why::Mend, &below);
         }
-        let past: Vec<(u64, u64)> = ranges.iter().map(|(from, to)| ((*from).max(through), *to)).collect();
+        let past: Vec<(u64, u64)> = ranges
+            .iter()
+            .map(|(from, to)| ((*from).max(through), *to))
+            .collect();
         wants.add(row.checkpoint.clone(), Why::Mend, &past);
         drop(wants);
         Ok(named)
     }
 
-    /// The longest head of a log that a hub has cosigned, up to what is held; none of a forked log, where it may be of another
-    /// branch.
-    async fn cosigned_head(&self, held: &SignedCheckpoint) -> Result<Option<SignedCheckpoint>, StoreError> {
+    /// The longest head of a log that a hub has cosigned, up to what is held; none of a forked log,
+    /// where it may be of another branch.
+    async fn cosigned_head(
+        &self,
+        held: &SignedCheckpoint,
+    ) -> Result<Option<SignedCheckpoint>, StoreError> {
         let log = held.checkpoint.log;
         let cosigned = self.store.cosignatures(Some(&log)).await?;
         Ok(self.with_control(|control| {
@@ -397,16 +496,28 @@ impl Node {
             };
             let key = control.enrolment(&log.node).map(|e| e.log_key)?;
             let heads = cosigned.into_iter().filter(by_hub).map(|c| c.checkpoint);
-            let signed = heads.filter(|c| !control.forks().contains_key(&log) && c.verify(&key).is_ok());
+            let signed =
+                heads.filter(|c| !control.forks().contains_key(&log) && c.verify(&key).is_ok());
             signed.max_by_key(|c| c.checkpoint.size)
         }))
     }
 
     /// Reads a log as it lies there.
-    async fn walk(self: &Arc<Self>, row: &LogRow, switches: u64, round: Round) -> Result<Walked, StoreError> {
+    async fn walk(
+        self: &Arc<Self>,
+        row: &LogRow,
+        switches: u64,
+        round: Round,
+    ) -> Result<Walked, StoreError> {
         let (log, size) = (row.log, row.peaks.size());
-        let mut out =
-            Walked { damage: vec![], tiles: vec![], tail: vec![], kept: vec![], whole: true, root_fits: false };
+        let mut out = Walked {
+            damage: vec![],
+            tiles: vec![],
+            tail: vec![],
+            kept: vec![],
+            whole: true,
+            root_fits: false,
+        };
         let mut peaks = Peaks::default();
         let mut seen: BTreeSet<Reference> = BTreeSet::new();
         let mut at = 0;
@@ -415,13 +526,14 @@ impl Node {
             page.retain(|e| e.seq >= at && e.seq < size);
             let end = page.last().map_or(size, |last| last.seq + 1);
             let (from, mut bytes) = (at, 0u64);
-            // What has to stand in the index; and what may, though its author had no right to say it when it came, or has none
-            // by now.
+            // What has to stand in the index; and what may, though its author had no right to say
+            // it when it came, or has none by now.
             let mut expected: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
             let mut possible: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
             for raw in page {
                 if raw.seq < at {
-                    // A second entry in one place: the one that does not belong there goes when the other comes once more.
+                    // A second entry in one place: the one that does not belong there goes when the
+                    // other comes once more.
                     out.damage.push((raw.seq, raw.seq + 1, "replaced"));
                     continue;
                 }
@@ -433,12 +545,18 @@ impl Node {
                 bytes += raw.bytes.len() as u64;
                 let stored = Hash::from_slice(&raw.leaf).ok();
                 let leaf = leaf_hash(&raw.bytes);
-                let reference = Reference { log, seq: raw.seq, leaf };
+                let reference = Reference {
+                    log,
+                    seq: raw.seq,
+                    leaf,
+                };
                 if stored != Some(leaf) {
                     out.damage.push((raw.seq, at, "rotten"));
                     out.whole &= stored.is_some();
                 } else if let Ok(entry) = VerifiedEntry::recheck(reference, raw.bytes) {
-                    let may = entry.entry().is_some_and(|e| self.with_control(|c| c.check_right(&log, e).is_ok()));
+                    let may = entry
+                        .entry()
+                        .is_some_and(|e| self.with_control(|c| c.check_right(&log, e).is_ok()));
                     if let Some(record) = record_of(&entry) {
                         if may {
                             expected.insert((record, raw.seq, raw.leaf.clone()));
@@ -463,20 +581,48 @@ impl Node {
                 out.whole = false;
                 at = size;
             }
-            let lies: BTreeSet<(RecordId, u64, Vec<u8>)> =
-                self.store.index(&log, from, end).await?.into_iter().collect();
+            let lies: BTreeSet<(RecordId, u64, Vec<u8>)> = self
+                .store
+                .index(&log, from, end)
+                .await?
+                .into_iter()
+                .collect();
             // An entry that is rotten keeps its place in the index: it comes back.
             let damaged = |seq: &u64| out.damage.iter().any(|(a, b, _)| a <= seq && seq < b);
-            let side = |seq: &u64| self.with_control(|c| c.forks().get(&log).is_some_and(|f| f.at <= *seq));
-            let stays = |row: &&(RecordId, u64, Vec<u8>)| possible.contains(*row) || damaged(&row.1) || side(&row.1);
+            let side = |seq: &u64| {
+                self.with_control(|c| c.forks().get(&log).is_some_and(|f| f.at <= *seq))
+            };
+            let stays = |row: &&(RecordId, u64, Vec<u8>)| {
+                possible.contains(*row) || damaged(&row.1) || side(&row.1)
+            };
             let odd = !lies.iter().all(|row| stays(&row));
             if odd || !expected.is_subset(&lies) {
                 let reindexed = if odd { vec![(log, from, end)] } else { vec![] };
                 let row = |(record, seq, leaf): &(RecordId, u64, Vec<u8>)| {
-                    Some((*record, Reference { log, seq: *seq, leaf: Hash::from_slice(leaf).ok()? }))
+                    Some((
+                        *record,
+                        Reference {
+                            log,
+                            seq: *seq,
+                            leaf: Hash::from_slice(leaf).ok()?,
+                        },
+                    ))
                 };
-                let about = expected.iter().chain(lies.iter().filter(stays)).filter_map(row).collect();
-                self.remake(Batch { reindexed, about, ..Batch::default() }, Some(switches), round.mend).await?;
+                let about = expected
+                    .iter()
+                    .chain(lies.iter().filter(stays))
+                    .filter_map(row)
+                    .collect();
+                self.remake(
+                    Batch {
+                        reindexed,
+                        about,
+                        ..Batch::default()
+                    },
+                    Some(switches),
+                    round.mend,
+                )
+                .await?;
             }
             self.note_scrub(|s| s.entries += end - from);
             pause(bytes, round.bytes_s).await;
@@ -488,23 +634,40 @@ impl Node {
         };
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
-            self.remake(Batch { seen: missing, ..Batch::default() }, Some(switches), round.mend).await?;
+            self.remake(
+                Batch {
+                    seen: missing,
+                    ..Batch::default()
+                },
+                Some(switches),
+                round.mend,
+            )
+            .await?;
         }
-        out.root_fits = out.whole && peaks == row.peaks && peaks.root() == row.checkpoint.checkpoint.root;
+        out.root_fits =
+            out.whole && peaks == row.peaks && peaks.root() == row.checkpoint.checkpoint.root;
         Ok(out)
     }
 
-    /// Writes what was found. What was read of logs is written while no other branch became its log since: so often had that
-    /// been before.
-    pub(crate) async fn remake(&self, batch: Batch, switches: Option<u64>, mend: bool) -> Result<(), StoreError> {
+    /// Writes what was found. What was read of logs is written while no other branch became its log
+    /// since: so often had that been before.
+    pub(crate) async fn remake(
+        &self,
+        batch: Batch,
+        switches: Option<u64>,
+        mend: bool,
+    ) -> Result<(), StoreError> {
         self.note_scrub(|s| s.remade += 1);
         if !mend {
             return Ok(());
         }
-        self.ask(|reply| Command::Mend(Box::new(batch), switches, reply)).await.map_err(of_desk)
+        self.ask(|reply| Command::Mend(Box::new(batch), switches, reply))
+            .await
+            .map_err(of_desk)
     }
 
-    /// Kept checkpoints that their author did not sign go, and the head's is kept. Blocks may end at any that is left.
+    /// Kept checkpoints that their author did not sign go, and the head's is kept. Blocks may end
+    /// at any that is left.
     async fn mend_checkpoints(
         &self,
         row: &LogRow,
@@ -520,7 +683,9 @@ impl Node {
             for (place, bytes) in page {
                 let right = SignedCheckpoint::from_bytes(&bytes).ok().filter(|signed| {
                     let head = &signed.checkpoint;
-                    head.log == log && i64::try_from(head.size) == Ok(place) && signed.verify(key).is_ok()
+                    head.log == log
+                        && i64::try_from(head.size) == Ok(place)
+                        && signed.verify(key).is_ok()
                 });
                 match right {
                     Some(signed) => head_kept |= signed.checkpoint.size >= size,
@@ -532,8 +697,21 @@ impl Node {
             return Ok(());
         }
         tracing::error!(log = %log, gone = gone.len(), "checkpoints were damaged");
-        let heads = if head_kept { vec![] } else { vec![row.checkpoint.clone()] };
-        self.remake(Batch { checkpoints_gone: gone, heads, ..Batch::default() }, Some(switches), mend).await?;
+        let heads = if head_kept {
+            vec![]
+        } else {
+            vec![row.checkpoint.clone()]
+        };
+        self.remake(
+            Batch {
+                checkpoints_gone: gone,
+                heads,
+                ..Batch::default()
+            },
+            Some(switches),
+            mend,
+        )
+        .await?;
         if mend {
             // A block that ended at one of them may have been refused: the log is offered anew.
             let _ = self.events.send(Event::Mended(log));
@@ -551,7 +729,10 @@ impl Node {
     ) -> Result<(), StoreError> {
         let mut by_level: BTreeMap<u8, BTreeMap<u64, Hash>> = BTreeMap::new();
         for (subtree, hash) in kept {
-            by_level.entry(subtree.level).or_default().insert(subtree.index, *hash);
+            by_level
+                .entry(subtree.level)
+                .or_default()
+                .insert(subtree.index, *hash);
         }
         let mut wrong = Vec::new();
         for (level, hashes) in by_level {
@@ -563,12 +744,21 @@ impl Node {
                 from = last.saturating_add(1);
                 lies.extend(page);
             }
-            let differs = |(index, hash): &(u64, Hash)| lies.get(index).is_none_or(|l| l[..] != hash.0[..]);
+            let differs =
+                |(index, hash): &(u64, Hash)| lies.get(index).is_none_or(|l| l[..] != hash.0[..]);
             let wrongs = hashes.into_iter().filter(differs);
             wrong.extend(wrongs.map(|(index, hash)| (log, Subtree { level, index }, hash)));
         }
         if !wrong.is_empty() {
-            self.remake(Batch { tree: wrong, ..Batch::default() }, Some(switches), mend).await?;
+            self.remake(
+                Batch {
+                    tree: wrong,
+                    ..Batch::default()
+                },
+                Some(switches),
+                mend,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -587,7 +777,13 @@ impl Node {
 
     async fn rederive(&self, ids: Vec<RecordId>, round: Round) -> Result<(), StoreError> {
         for part in ids.chunks(RECORDS) {
-            let done = self.ask(|reply| Command::Rederive { ids: part.to_vec(), mend: round.mend, reply }).await;
+            let done = self
+                .ask(|reply| Command::Rederive {
+                    ids: part.to_vec(),
+                    mend: round.mend,
+                    reply,
+                })
+                .await;
             let count = done.map_err(of_desk)?;
             self.note_scrub(|s| s.rederived += count);
             pause(part.len() as u64 * 2_048, round.bytes_s).await;
@@ -596,8 +792,19 @@ impl Node {
     }
 
     /// Where a log that was replaced here differs from what a peer holds, in runs of 64 entries.
-    async fn find_replaced(self: &Arc<Self>, log: LogId, tip: wadi_log::Tip, own: &Walked) -> Option<Vec<(u64, u64)>> {
-        let peers: Vec<_> = self.links.lock().expect("no panic holds it").keys().copied().collect();
+    async fn find_replaced(
+        self: &Arc<Self>,
+        log: LogId,
+        tip: wadi_log::Tip,
+        own: &Walked,
+    ) -> Option<Vec<(u64, u64)>> {
+        let peers: Vec<_> = self
+            .links
+            .lock()
+            .expect("no panic holds it")
+            .keys()
+            .copied()
+            .collect();
         for peer in peers {
             if let Some((found, _)) = self.bisect(peer, log, tip, &|s| own.hash(s)).await
                 && !found.is_empty()
@@ -614,10 +821,13 @@ impl Walked {
     fn hash(&self, s: Subtree) -> Option<Hash> {
         if s.level >= TILE_LEVELS {
             let up = s.level - TILE_LEVELS;
-            let tiles = self.tiles.get((s.index << up) as usize..((s.index + 1) << up) as usize)?;
+            let tiles = self
+                .tiles
+                .get((s.index << up) as usize..((s.index + 1) << up) as usize)?;
             return Some(perfect_root(tiles));
         }
-        let start = (s.index << s.level).checked_sub((self.tiles.len() as u64) << TILE_LEVELS)? as usize;
+        let start =
+            (s.index << s.level).checked_sub((self.tiles.len() as u64) << TILE_LEVELS)? as usize;
         Some(perfect_root(self.tail.get(start..start + (1 << s.level))?))
     }
 }
@@ -631,11 +841,15 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
     row[0]
 }
 
-/// Why the sequencer did not do it: what passes is nobody's damage. A damaged entry may be that of anything in the same commit: it
-/// is on its way back, and no reason to give up the database.
+/// Why the sequencer did not do it: what passes is nobody's damage. A damaged entry may be that of
+/// anything in the same commit: it is on its way back, and no reason to give up the database.
 fn of_desk(error: NodeError) -> StoreError {
     match error {
-        NodeError::Store(error) if error.is_passing() || matches!(error, StoreError::Malformed(_)) => error,
+        NodeError::Store(error)
+            if error.is_passing() || matches!(error, StoreError::Malformed(_)) =>
+        {
+            error
+        }
         other => StoreError::Conflict(other.to_string()),
     }
 }

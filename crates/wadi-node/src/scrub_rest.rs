@@ -1,7 +1,8 @@
-//! What the scrub reads beside logs and records: who belongs to the network, what others signed, and what is held beside logs.
+//! What the scrub reads beside logs and records: who belongs to the network, what others signed,
+//! and what is held beside logs.
 //!
-//! All of it is signed or has its hash. What does not verify goes; what this node can say again by itself it says again, and
-//! the rest comes back from peers.
+//! All of it is signed or has its hash. What does not verify goes; what this node can say again by
+//! itself it says again, and the rest comes back from peers.
 
 use crate::{
     excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
@@ -11,7 +12,8 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
-    Body, Cosignature, Enrolment, ForkProof, Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry,
+    Body, Cosignature, Enrolment, ForkProof, Hash, LogId, RecordId, Reference, SignedCheckpoint,
+    VerifiedEntry,
 };
 use wadi_store::{Batch, BranchRow, CosignedHead, LocalKey, RawCosignature, RawLoose, StoreError};
 
@@ -35,8 +37,15 @@ struct Lost {
 }
 
 fn entry_of(row: &RawLoose) -> Option<VerifiedEntry> {
-    let (log, leaf) = (LogId::from_slice(&row.log).ok()?, Hash::from_slice(&row.leaf).ok()?);
-    let reference = Reference { log, seq: u64::try_from(row.seq).ok()?, leaf };
+    let (log, leaf) = (
+        LogId::from_slice(&row.log).ok()?,
+        Hash::from_slice(&row.leaf).ok()?,
+    );
+    let reference = Reference {
+        log,
+        seq: u64::try_from(row.seq).ok()?,
+        leaf,
+    };
     VerifiedEntry::recheck(reference, row.bytes.clone()).ok()
 }
 
@@ -57,7 +66,8 @@ fn in_its_place(row: &RawCosignature, c: &CosignedHead) -> bool {
 }
 
 impl About {
-    /// Whether an entry is found by whoever looks for it. A leaf's hash says nothing of the place in which it lies.
+    /// Whether an entry is found by whoever looks for it. A leaf's hash says nothing of the place
+    /// in which it lies.
     fn knows(&self, entry: &VerifiedEntry) -> bool {
         let r = entry.reference();
         match (record_of(entry), entry.entry().map(|e| &e.body)) {
@@ -70,8 +80,17 @@ impl About {
     /// The records of which an entry at a position is, or may be.
     fn records_at(&self, seq: i64) -> BTreeSet<String> {
         let at = |row: &&(RecordId, u64, Vec<u8>)| i64::try_from(row.1) == Ok(seq);
-        let here: BTreeSet<String> = self.index.iter().filter(at).map(|(id, ..)| id.to_string()).collect();
-        if here.is_empty() { self.index.iter().map(|(id, ..)| id.to_string()).collect() } else { here }
+        let here: BTreeSet<String> = self
+            .index
+            .iter()
+            .filter(at)
+            .map(|(id, ..)| id.to_string())
+            .collect();
+        if here.is_empty() {
+            self.index.iter().map(|(id, ..)| id.to_string()).collect()
+        } else {
+            here
+        }
     }
 }
 
@@ -101,15 +120,31 @@ impl Node {
             return Ok(());
         }
         tracing::error!(gone = gone.len(), "enrolments were damaged");
-        let enrolments =
-            self.with_control(|c| c.enrolments().filter(|e| !right.contains(&e.node())).cloned().collect());
-        self.remake(Batch { enrolments_gone: gone, enrolments, ..Batch::default() }, None, mend).await
+        let enrolments = self.with_control(|c| {
+            c.enrolments()
+                .filter(|e| !right.contains(&e.node()))
+                .cloned()
+                .collect()
+        });
+        self.remake(
+            Batch {
+                enrolments_gone: gone,
+                enrolments,
+                ..Batch::default()
+            },
+            None,
+            mend,
+        )
+        .await
     }
 
     /// Fork proofs: peers show theirs at every contact.
     async fn scrub_forks(&self, mend: bool) -> Result<(), StoreError> {
         let stands = |proof: &ForkProof| {
-            self.with_control(|c| c.enrolment(&proof.log().node).is_none_or(|author| proof.verify(author).is_ok()))
+            self.with_control(|c| {
+                c.enrolment(&proof.log().node)
+                    .is_none_or(|author| proof.verify(author).is_ok())
+            })
         };
         let (mut right, mut gone) = (BTreeSet::new(), Vec::new());
         for (key, bytes) in self.store.raw_forks().await? {
@@ -126,19 +161,39 @@ impl Node {
         }
         tracing::error!(gone = gone.len(), "fork proofs were damaged");
         let known: Vec<ForkProof> = self.with_control(|c| c.forks().values().cloned().collect());
-        let forks = known.into_iter().filter(|proof| !right.contains(&proof.log()) && stands(proof)).collect();
-        self.remake(Batch { forks_gone: gone, forks, ..Batch::default() }, None, mend).await
+        let forks = known
+            .into_iter()
+            .filter(|proof| !right.contains(&proof.log()) && stands(proof))
+            .collect();
+        self.remake(
+            Batch {
+                forks_gone: gone,
+                forks,
+                ..Batch::default()
+            },
+            None,
+            mend,
+        )
+        .await
     }
 
-    /// Cosignatures: this node gives its own again, and a hub is asked for those of this node's logs.
+    /// Cosignatures: this node gives its own again, and a hub is asked for those of this node's
+    /// logs.
     async fn scrub_cosignatures(&self, mend: bool) -> Result<(), StoreError> {
-        let heads: BTreeMap<LogId, SignedCheckpoint> =
-            self.store.logs().await?.into_iter().map(|row| (row.log, row.checkpoint)).collect();
+        let heads: BTreeMap<LogId, SignedCheckpoint> = self
+            .store
+            .logs()
+            .await?
+            .into_iter()
+            .map(|row| (row.log, row.checkpoint))
+            .collect();
         let (mut gone, mut again, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         let mut after: Option<RawCosignature> = None;
         loop {
             let page = self.store.raw_cosignatures(after.as_ref(), PAGE).await?;
-            let Some(last) = page.last().cloned() else { break };
+            let Some(last) = page.last().cloned() else {
+                break;
+            };
             for row in page {
                 let read = cosigned_head(&row);
                 let signed = read.as_ref().is_some_and(|c| self.is_signed(c));
@@ -150,9 +205,13 @@ impl Node {
                 if let Some(c) = read.filter(|_| signed) {
                     again.push(c);
                 } else if let Ok(log) = LogId::from_slice(&row.log) {
-                    let head = heads.get(&log).filter(|_| self.with_control(|c| !c.forks().contains_key(&log)));
+                    let head = heads
+                        .get(&log)
+                        .filter(|_| self.with_control(|c| !c.forks().contains_key(&log)));
                     match head {
-                        Some(head) if row.witness[..] == self.id().0[..] => again.push(self.cosign(head)),
+                        Some(head) if row.witness[..] == self.id().0[..] => {
+                            again.push(self.cosign(head))
+                        }
                         Some(_) if log.node == self.id() => asked.push(log),
                         _ => {}
                     }
@@ -165,7 +224,11 @@ impl Node {
             return Ok(());
         }
         tracing::error!(gone = gone.len(), "cosignatures were damaged");
-        let batch = Batch { cosignatures_gone: gone, cosignatures: again, ..Batch::default() };
+        let batch = Batch {
+            cosignatures_gone: gone,
+            cosignatures: again,
+            ..Batch::default()
+        };
         self.remake(batch, None, mend).await?;
         for log in asked.into_iter().filter(|_| mend) {
             let _ = self.events.send(Event::Refreshed(log));
@@ -175,28 +238,47 @@ impl Node {
 
     fn knows_both(&self, c: &CosignedHead) -> bool {
         let author = c.checkpoint.checkpoint.log.node;
-        self.with_control(|k| k.enrolment(&author).is_some() && k.enrolment(&c.cosignature.witness).is_some())
+        self.with_control(|k| {
+            k.enrolment(&author).is_some() && k.enrolment(&c.cosignature.witness).is_some()
+        })
     }
 
     fn cosign(&self, head: &SignedCheckpoint) -> CosignedHead {
-        let cosignature = self.keys.log_key.cosign(&head.checkpoint, self.time.signing_s());
-        CosignedHead { checkpoint: head.clone(), cosignature }
+        let cosignature = self
+            .keys
+            .log_key
+            .cosign(&head.checkpoint, self.time.signing_s());
+        CosignedHead {
+            checkpoint: head.clone(),
+            cosignature,
+        }
     }
 
-    /// Entries beside logs, and of records handed over those that the index names and that are not there: the hub sends the
-    /// record's entries again.
+    /// Entries beside logs, and of records handed over those that the index names and that are not
+    /// there: the hub sends the record's entries again.
     async fn scrub_excerpts(&self, mend: bool) -> Result<(), StoreError> {
-        let held: BTreeSet<LogId> = self.frontier.read().expect("no panic holds it").0.keys().copied().collect();
+        let held: BTreeSet<LogId> = self
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .0
+            .keys()
+            .copied()
+            .collect();
         let mut lost = Lost::default();
         let mut around: Option<About> = None;
         let mut after: Option<RawLoose> = None;
         loop {
             let page = self.store.raw_loose(after.as_ref(), PAGE).await?;
-            let Some(last) = page.last().cloned() else { break };
+            let Some(last) = page.last().cloned() else {
+                break;
+            };
             for row in page {
                 let log = LogId::from_slice(&row.log).ok();
                 let beside = log.is_some_and(|log| held.contains(&log));
-                if let Some(log) = log.filter(|log| !beside && around.as_ref().is_none_or(|a| a.log != *log)) {
+                if let Some(log) =
+                    log.filter(|log| !beside && around.as_ref().is_none_or(|a| a.log != *log))
+                {
                     around = Some(self.about(log).await?);
                 }
                 let of = around.as_ref().filter(|a| Some(a.log) == log);
@@ -218,17 +300,28 @@ impl Node {
                 }
                 let from = u64::try_from(row.seq).unwrap_or(0);
                 let log = log.map_or_else(|| wadi_log::hex(&row.log), |log| log.to_string());
-                lost.damage.push(Damage { log, from, to: from + 1, kind: "rotten" });
+                lost.damage.push(Damage {
+                    log,
+                    from,
+                    to: from + 1,
+                    kind: "rotten",
+                });
                 lost.gone.push((row.log, row.seq, row.leaf));
             }
             after = Some(last);
         }
-        lost.records.extend(self.store.dangling().await?.iter().map(RecordId::to_string));
+        lost.records
+            .extend(self.store.dangling().await?.iter().map(RecordId::to_string));
         self.have_excerpts_sent(lost, mend).await
     }
 
     async fn about(&self, log: LogId) -> Result<About, StoreError> {
-        let index = self.store.index(&log, 0, i64::MAX as u64).await?.into_iter().collect();
+        let index = self
+            .store
+            .index(&log, 0, i64::MAX as u64)
+            .await?
+            .into_iter()
+            .collect();
         let seen = match self.store.seen(&log).await {
             Ok(seen) => Some(seen.iter().map(VerifiedEntry::reference).collect()),
             Err(StoreError::Damaged { .. }) => None,
@@ -238,23 +331,52 @@ impl Node {
     }
 
     async fn have_excerpts_sent(&self, lost: Lost, mend: bool) -> Result<(), StoreError> {
-        let Lost { gone, records, damage } = lost;
+        let Lost {
+            gone,
+            records,
+            damage,
+        } = lost;
         if gone.is_empty() && records.is_empty() {
             return Ok(());
         }
-        tracing::error!(gone = gone.len(), records = records.len(), "entries beside logs are damaged");
+        tracing::error!(
+            gone = gone.len(),
+            records = records.len(),
+            "entries beside logs are damaged"
+        );
         self.note_scrub(|s| {
             s.damaged += (damage.len() as u64).max(records.len() as u64);
             let room = NAMED_MAX.saturating_sub(s.damage.len());
             s.damage.extend(damage.into_iter().take(room));
         });
-        let keys =
-            records.iter().map(|id| LocalKey { scope: EXCERPT_LOST.into(), key: id.clone(), value: String::new() });
+        let keys = records.iter().map(|id| LocalKey {
+            scope: EXCERPT_LOST.into(),
+            key: id.clone(),
+            value: String::new(),
+        });
         let local = keys.collect();
-        self.remake(Batch { entries_gone: gone, local, ..Batch::default() }, None, mend).await?;
+        self.remake(
+            Batch {
+                entries_gone: gone,
+                local,
+                ..Batch::default()
+            },
+            None,
+            mend,
+        )
+        .await?;
         if mend && !records.is_empty() {
-            let why = format!("entries of {} records handed over are damaged; the hub sends them again", records.len());
-            self.note_refusal("excerpts".into(), "entry_damaged".into(), why, String::new()).await;
+            let why = format!(
+                "entries of {} records handed over are damaged; the hub sends them again",
+                records.len()
+            );
+            self.note_refusal(
+                "excerpts".into(),
+                "entry_damaged".into(),
+                why,
+                String::new(),
+            )
+            .await;
             let _ = self.events.send(Event::ExcerptsLost);
         }
         Ok(())
@@ -266,7 +388,11 @@ impl Node {
         for (log, leaf, read) in self.store.raw_branches().await? {
             let whole = match &read {
                 Some(branch) if branch.log.to_bytes()[..] == log[..] => {
-                    branch.leaves.first().is_some_and(|first| first.0[..] == leaf[..]) && self.is_whole(branch).await?
+                    branch
+                        .leaves
+                        .first()
+                        .is_some_and(|first| first.0[..] == leaf[..])
+                        && self.is_whole(branch).await?
                 }
                 _ => false,
             };
@@ -277,8 +403,19 @@ impl Node {
         if rotten.is_empty() {
             return Ok(());
         }
-        tracing::error!(rotten = rotten.len(), "branches of forked logs were damaged");
-        self.remake(Batch { branches_rotten: rotten, ..Batch::default() }, Some(switches), mend).await
+        tracing::error!(
+            rotten = rotten.len(),
+            "branches of forked logs were damaged"
+        );
+        self.remake(
+            Batch {
+                branches_rotten: rotten,
+                ..Batch::default()
+            },
+            Some(switches),
+            mend,
+        )
+        .await
     }
 
     async fn is_whole(&self, branch: &BranchRow) -> Result<bool, StoreError> {
@@ -289,14 +426,21 @@ impl Node {
             return Ok(false);
         }
         if let Some(mut peaks) = peaks_at(&*self.store, &branch.log, branch.from).await {
-            branch.leaves.iter().for_each(|leaf| drop(peaks.append(*leaf)));
+            branch
+                .leaves
+                .iter()
+                .for_each(|leaf| drop(peaks.append(*leaf)));
             if peaks.root() != head.root {
                 return Ok(false);
             }
         }
         let mut read = 0;
         while read < count {
-            match self.store.branch_entries(branch, branch.from + read, BRANCH_BYTES).await {
+            match self
+                .store
+                .branch_entries(branch, branch.from + read, BRANCH_BYTES)
+                .await
+            {
                 Ok(part) if part.is_empty() => return Ok(false),
                 Ok(part) => read += part.len() as u64,
                 Err(StoreError::Damaged { .. }) => return Ok(false),

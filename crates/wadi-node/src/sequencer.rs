@@ -1,4 +1,5 @@
-//! The sequencer: the one task that changes a node. It keeps in memory what every write and every block needs.
+//! The sequencer: the one task that changes a node. It keeps in memory what every write and every
+//! block needs.
 
 use crate::{
     clock::Clock,
@@ -24,8 +25,8 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use wadi_log::{
-    Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Hash, Lane, LogId, NodeId,
-    Peaks, RecordId, Reference, SignedCheckpoint, Tip, VerifiedEntry,
+    Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Hash, Lane,
+    LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Tip, VerifiedEntry,
 };
 use wadi_record::Policy;
 use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
@@ -52,7 +53,8 @@ pub(crate) enum Command {
     Cosigned(Box<SignedCheckpoint>, Cosignature),
     /// A hub said its time.
     HubTime(NodeId, i64, How),
-    /// The control log's head is to be signed anew, with the newest hub time: where that is due, or wherever there is a newer.
+    /// The control log's head is to be signed anew, with the newest hub time: where that is due, or
+    /// wherever there is a newer.
     Refresh {
         at_once: bool,
     },
@@ -82,8 +84,9 @@ pub(crate) enum Command {
     CutForks,
     /// Entries that were asked for.
     Stretches(Fetched, NodeId, oneshot::Sender<()>),
-    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. What was read of logs is written while
-    /// no other branch became its log since: so often had that been before.
+    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. What was
+    /// read of logs is written while no other branch became its log since: so often had that been
+    /// before.
     Mend(Box<Batch>, Option<u64>, Reply<()>),
     /// Builds records afresh; answers how many stood differently, and with `mend` writes those.
     Rederive {
@@ -111,11 +114,15 @@ impl Command {
                 let head = &block.checkpoint.checkpoint;
                 Some(Suspect::block(&head.log, block.from, head.size))
             }
-            Self::Excerpt { record, .. } => Some(Suspect::Excerpt { record: record.to_string() }),
-            Self::Write(write, _) => Some(Suspect::Write { digest: write.digest() }),
-            Self::At { record, .. } | Self::Account { record, .. } => {
-                Some(Suspect::Record { record: record.to_string() })
-            }
+            Self::Excerpt { record, .. } => Some(Suspect::Excerpt {
+                record: record.to_string(),
+            }),
+            Self::Write(write, _) => Some(Suspect::Write {
+                digest: write.digest(),
+            }),
+            Self::At { record, .. } | Self::Account { record, .. } => Some(Suspect::Record {
+                record: record.to_string(),
+            }),
             _ => None,
         }
     }
@@ -125,7 +132,10 @@ impl Command {
         match self {
             Self::Write(_, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Control(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
-            Self::Ingest(_, _, reply) => drop(reply.send(BlockOutcome::Refused { held: 0, code: error.code().into() })),
+            Self::Ingest(_, _, reply) => drop(reply.send(BlockOutcome::Refused {
+                held: 0,
+                code: error.code().into(),
+            })),
             Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
             Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::BeginAnew(_, reply) => drop(reply.send(Err(error.clone().into()))),
@@ -150,8 +160,14 @@ impl Command {
 /// What became of a block.
 #[derive(Clone, Debug)]
 pub(crate) enum BlockOutcome {
-    Durable { tip: Tip, cosignature: Box<Cosignature> },
-    Refused { held: u64, code: String },
+    Durable {
+        tip: Tip,
+        cosignature: Box<Cosignature>,
+    },
+    Refused {
+        held: u64,
+        code: String,
+    },
 }
 
 /// A log as held.
@@ -211,29 +227,51 @@ impl Sequencer {
     }
 
     pub(crate) fn own_log(&self, epoch: Epoch, lane: Lane, crossing: Crossing) -> LogId {
-        LogId { node: self.node(), epoch, lane, crossing }
+        LogId {
+            node: self.node(),
+            epoch,
+            lane,
+            crossing,
+        }
     }
 
-    /// Reads logs, enrolments, control entries, forks and cosignatures out of the store: at the start, after a commit that
-    /// failed and left memory ahead of the disk, and where control entries or whole branches came to stand otherwise. Returns
-    /// the logs of which more or less counts than was known.
+    /// Reads logs, enrolments, control entries, forks and cosignatures out of the store: at the
+    /// start, after a commit that failed and left memory ahead of the disk, and where control
+    /// entries or whole branches came to stand otherwise. Returns the logs of which more or less
+    /// counts than was known.
     pub(crate) async fn load(&mut self) -> Result<Vec<LogId>, StoreError> {
         // Everybody goes by what was known until all of it is read.
         let mut control = Control::new(*self.control.read().expect("no panic holds it").root());
-        for e in self.store.enrolments().await?.into_iter().chain([self.me.clone()]) {
+        for e in self
+            .store
+            .enrolments()
+            .await?
+            .into_iter()
+            .chain([self.me.clone()])
+        {
             let _ = control.enrol(e);
         }
         let rows = self.store.logs().await?;
         for c in self.store.cosignatures(None).await? {
             let head = &c.checkpoint.checkpoint;
-            control.learn_cosigned(c.cosignature.witness, head.log, Tip { size: head.size, root: head.root });
+            control.learn_cosigned(
+                c.cosignature.witness,
+                head.log,
+                Tip {
+                    size: head.size,
+                    root: head.root,
+                },
+            );
             if c.cosignature.witness == self.node() {
                 self.taken_s.insert(head.log, c.cosignature.time_s as i64);
             }
         }
         for proof in self.store.forks().await? {
             // One that rotted would put a bound to a log that was never forked.
-            if control.enrolment(&proof.log().node).is_none_or(|author| proof.verify(author).is_ok()) {
+            if control
+                .enrolment(&proof.log().node)
+                .is_none_or(|author| proof.verify(author).is_ok())
+            {
                 control.learn_fork(proof);
             }
         }
@@ -241,14 +279,21 @@ impl Sequencer {
             let held = rows.iter().filter(|row| row.log.lane == Lane::Control);
             held.map(|row| (row.log, row.peaks.size())).collect()
         };
-        // Hubs' logs twice: the first reading may bring the enrolment that the right of another's entries rests on.
+        // Hubs' logs twice: the first reading may bring the enrolment that the right of another's
+        // entries rests on.
         for (log, size) in controls.iter().chain(&controls) {
             self.load_control(log, *size, &mut control).await?;
         }
         self.logs.clear();
         for row in rows {
             self.last_ms = self.last_ms.max(row.grew_ms);
-            self.logs.insert(row.log, LogHead { peaks: row.peaks, checkpoint: Some(row.checkpoint) });
+            self.logs.insert(
+                row.log,
+                LogHead {
+                    peaks: row.peaks,
+                    checkpoint: Some(row.checkpoint),
+                },
+            );
         }
         *self.control.write().expect("no panic holds it") = control;
         self.records.clear();
@@ -256,26 +301,42 @@ impl Sequencer {
         let before = std::mem::take(&mut self.effective_len);
         self.publish_frontier();
         self.recount().await?;
-        let all: BTreeSet<LogId> = before.keys().chain(self.effective_len.keys()).copied().collect();
-        let of = |effective_len: &HashMap<LogId, u64>, log: &LogId| effective_len.get(log).copied().unwrap_or(u64::MAX);
-        let moved = all.into_iter().filter(|log| of(&before, log) != of(&self.effective_len, log)).collect();
+        let all: BTreeSet<LogId> = before
+            .keys()
+            .chain(self.effective_len.keys())
+            .copied()
+            .collect();
+        let of = |effective_len: &HashMap<LogId, u64>, log: &LogId| {
+            effective_len.get(log).copied().unwrap_or(u64::MAX)
+        };
+        let moved = all
+            .into_iter()
+            .filter(|log| of(&before, log) != of(&self.effective_len, log))
+            .collect();
         let last = self.store.local("epoch", &self.node().to_string()).await?;
         let last = match last {
             Some(last) => Some(last),
             // As versions wrote it that knew one node to a database.
             None => self.store.local("epoch", "last").await?,
         };
-        self.last_epoch = last.and_then(|text| text.parse().ok()).or_else(|| match self.store.anchor_state() {
-            // A database that was begun anew knows of none; the anchor does.
-            AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
-            _ => None,
-        });
+        self.last_epoch =
+            last.and_then(|text| text.parse().ok())
+                .or_else(|| match self.store.anchor_state() {
+                    // A database that was begun anew knows of none; the anchor does.
+                    AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
+                    _ => None,
+                });
         Ok(moved)
     }
 
-    /// Takes in what a control log says. An entry that is rotten says nothing until it is fetched back; the node runs all the
-    /// same, or nobody would fetch it.
-    async fn load_control(&self, log: &LogId, size: u64, control: &mut Control) -> Result<(), StoreError> {
+    /// Takes in what a control log says. An entry that is rotten says nothing until it is fetched
+    /// back; the node runs all the same, or nobody would fetch it.
+    async fn load_control(
+        &self,
+        log: &LogId,
+        size: u64,
+        control: &mut Control,
+    ) -> Result<(), StoreError> {
         let mut from = Some(0);
         while let Some(at) = from {
             let mut part = self.store.raw_entries(log, at, LOAD_ROWS).await?;
@@ -284,7 +345,11 @@ impl Sequencer {
             from = part.last().and_then(|last| last.seq.checked_add(1));
             for raw in part {
                 let leaf = Hash::from_slice(&raw.leaf).unwrap_or_default();
-                let reference = Reference { log: *log, seq: raw.seq, leaf };
+                let reference = Reference {
+                    log: *log,
+                    seq: raw.seq,
+                    leaf,
+                };
                 let Ok(verified) = VerifiedEntry::recheck(reference, raw.bytes) else {
                     tracing::error!(entry = %reference, "a control entry is damaged; what it says is not known");
                     self.scrub_now.notify_one();
@@ -294,7 +359,10 @@ impl Sequencer {
                     && control.check_right(log, entry).is_ok()
                 {
                     control.learn(reference, entry);
-                    self.orders.lock().expect("no panic holds it").learn(reference, &entry.body);
+                    self.orders
+                        .lock()
+                        .expect("no panic holds it")
+                        .learn(reference, &entry.body);
                 }
             }
         }
@@ -302,14 +370,30 @@ impl Sequencer {
     }
 
     pub(crate) fn publish_frontier(&self) {
-        let tips = self.logs.iter().map(|(l, h)| (*l, Tip { size: h.peaks.size(), root: h.peaks.root() })).collect();
+        let tips = self
+            .logs
+            .iter()
+            .map(|(l, h)| {
+                (
+                    *l,
+                    Tip {
+                        size: h.peaks.size(),
+                        root: h.peaks.root(),
+                    },
+                )
+            })
+            .collect();
         *self.frontier.write().expect("no panic holds it") = Frontier(tips);
     }
 
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         let mut group = Vec::new();
         // After an end over a whole group, a second one is to name the one thing that it was.
-        let group_max = if self.suspects.careful(TASK) { 1 } else { GROUP_MAX };
+        let group_max = if self.suspects.careful(TASK) {
+            1
+        } else {
+            GROUP_MAX
+        };
 
         while queue.recv_many(&mut group, group_max).await > 0 {
             let mut stop = None;
@@ -323,7 +407,8 @@ impl Sequencer {
             if self.stale
                 && let Err(error) = self.load().await
             {
-                // The store could not be read after a write that failed: nothing is built on what is not known.
+                // The store could not be read after a write that failed: nothing is built on what
+                // is not known.
                 work.drain(..).for_each(|item| item.refuse(&error));
             } else {
                 self.stale = false;
@@ -345,9 +430,14 @@ impl Sequencer {
     }
 
     pub(crate) fn new_batch(&mut self) -> Batch {
-        // Never the same time twice, and never back: the order in which entries came is read from it.
+        // Never the same time twice, and never back: the order in which entries came is read from
+        // it.
         self.last_ms = self.clock.now_ms().max(self.last_ms + 1);
         let remember_gone = self.me.role == wadi_log::Role::Hub;
-        Batch { at_ms: self.last_ms, remember_gone, ..Batch::default() }
+        Batch {
+            at_ms: self.last_ms,
+            remember_gone,
+            ..Batch::default()
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! What a task was at when it ended: set aside at the next start, so that one bad thing cannot end a node again and again.
+//! What a task was at when it ended: set aside at the next start, so that one bad thing cannot end
+//! a node again and again.
 //!
-//! A task that panics takes the process down in order. Before that, what it was at is written to `suspects.json` in the data
-//! directory. The next start refuses that block, excerpt or write by name and shows it; all else goes on. Where a whole group
-//! is suspected, the next start works things off one at a time, so that a second panic names the one. A new version of the
-//! software tries everything again, and so does an operator who removes the file.
+//! A task that panics takes the process down in order. Before that, what it was at is written to
+//! `suspects.json` in the data directory. The next start refuses that block, excerpt or write by
+//! name and shows it; all else goes on. Where a whole group is suspected, the next start works
+//! things off one at a time, so that a second panic names the one. A new version of the software
+//! tries everything again, and so does an operator who removes the file.
 
 use crate::{
     commit::Commit,
@@ -63,7 +65,11 @@ pub enum Suspect {
 impl Suspect {
     /// A block of a log.
     pub(crate) fn block(log: &LogId, from: u64, to: u64) -> Self {
-        Self::Block { log: log.origin(), from, to }
+        Self::Block {
+            log: log.origin(),
+            from,
+            to,
+        }
     }
 }
 
@@ -103,7 +109,8 @@ pub struct Suspects {
 }
 
 impl Suspects {
-    /// Reads what earlier ends left in a data directory; nothing where there is no file, or one of another version.
+    /// Reads what earlier ends left in a data directory; nothing where there is no file, or one of
+    /// another version.
     pub fn read(data: &Path) -> io::Result<Self> {
         let text = match std::fs::read_to_string(Self::path(data)) {
             Ok(text) => text,
@@ -112,26 +119,41 @@ impl Suspects {
         };
         // One that does not read was cut off by the same power cut that ended the process.
         let kept: Self = serde_json::from_str(&text).unwrap_or_default();
-        Ok(if kept.software == software() { kept } else { Self::default() })
+        Ok(if kept.software == software() {
+            kept
+        } else {
+            Self::default()
+        })
     }
 
     /// Adds an end, and writes it down before the process goes.
     pub fn write(&self, data: &Path, end: TaskEnd) -> io::Result<()> {
         let mut ends = self.ends.clone();
-        let times = ends.iter().filter(|e| e.task == end.task).map(|e| e.times).max().unwrap_or(0).saturating_add(1);
+        let times = ends
+            .iter()
+            .filter(|e| e.task == end.task)
+            .map(|e| e.times)
+            .max()
+            .unwrap_or(0)
+            .saturating_add(1);
         let why = end.why.chars().take(WHY_CHARS_MAX).collect();
 
-        // An end with one suspect is kept for good; one with many is replaced by what the next start finds out.
+        // An end with one suspect is kept for good; one with many is replaced by what the next
+        // start finds out.
         ends.retain(|e| e.at.len() == 1 || e.task != end.task);
         ends.push(TaskEnd { times, why, ..end });
         let surplus = ends.len().saturating_sub(SUSPECTS_MAX);
         ends.drain(..surplus);
 
-        Self { software: software(), ends }.replace(data)
+        Self {
+            software: software(),
+            ends,
+        }
+        .replace(data)
     }
 
-    /// A stop in order: tasks that were left off are tried again, and nothing is worked off one at a time any more. What was
-    /// set aside by name stays so.
+    /// A stop in order: tasks that were left off are tried again, and nothing is worked off one at
+    /// a time any more. What was set aside by name stays so.
     pub fn settle(&self, data: &Path) -> io::Result<()> {
         if self.ends.is_empty() {
             return Ok(());
@@ -139,7 +161,11 @@ impl Suspects {
         let mut ends = self.ends.clone();
         ends.retain(|e| e.at.len() == 1);
         ends.iter_mut().for_each(|e| e.times = 0);
-        Self { software: software(), ends }.replace(data)
+        Self {
+            software: software(),
+            ends,
+        }
+        .replace(data)
     }
 
     fn path(data: &Path) -> PathBuf {
@@ -158,17 +184,26 @@ impl Suspects {
 
     /// What is set aside, with the end that it comes from.
     pub fn set_aside(&self) -> impl Iterator<Item = (&Suspect, &TaskEnd)> {
-        self.ends.iter().filter(|e| e.at.len() == 1).filter_map(|e| Some((e.at.first()?, e)))
+        self.ends
+            .iter()
+            .filter(|e| e.at.len() == 1)
+            .filter_map(|e| Some((e.at.first()?, e)))
     }
 
-    /// Whether a task of the last start ended and did not name one thing: things are worked off one at a time.
+    /// Whether a task of the last start ended and did not name one thing: things are worked off one
+    /// at a time.
     pub fn careful(&self, task: &str) -> bool {
-        self.ends.iter().any(|e| e.task == task && e.times > 0 && e.at.len() != 1)
+        self.ends
+            .iter()
+            .any(|e| e.task == task && e.times > 0 && e.at.len() != 1)
     }
 
     /// Why a task is left off, if it is: it ended again and again, and the node can do without.
     pub fn left_off(&self, task: &str) -> Option<String> {
-        let end = self.ends.iter().rfind(|e| e.task == task && e.times >= ENDS_MAX)?;
+        let end = self
+            .ends
+            .iter()
+            .rfind(|e| e.task == task && e.times >= ENDS_MAX)?;
         DISPENSABLE.contains(&task).then(|| {
             let times = end.times;
             format!(
@@ -180,34 +215,54 @@ impl Suspects {
 
     /// What people are told of it; nothing where nothing is set aside.
     pub fn alarm(&self) -> Option<String> {
-        let named: Vec<String> =
-            self.set_aside().map(|(what, end)| format!("{what} ({}: {})", end.task, end.why)).collect();
+        let named: Vec<String> = self
+            .set_aside()
+            .map(|(what, end)| format!("{what} ({}: {})", end.task, end.why))
+            .collect();
         (!named.is_empty()).then(|| {
-            format!("set aside because a task ended over it, until the software is renewed: {}", named.join("; "))
+            format!(
+                "set aside because a task ended over it, until the software is renewed: {}",
+                named.join("; ")
+            )
         })
     }
 
     /// Whether this part of a log overlaps what is set aside.
     pub(crate) fn has_block(&self, log: &LogId, from: u64, to: u64) -> bool {
         self.set_aside().any(|(what, _)| match what {
-            Suspect::Block { log: of, from: a, to: b } => *of == log.origin() && from < *b && *a < to,
+            Suspect::Block {
+                log: of,
+                from: a,
+                to: b,
+            } => *of == log.origin() && from < *b && *a < to,
             _ => false,
         })
     }
 
     /// Whether an excerpt of this record is set aside.
     pub(crate) fn has_excerpt(&self, id: &RecordId) -> bool {
-        self.set_aside().any(|(what, _)| *what == Suspect::Excerpt { record: id.to_string() })
+        self.set_aside().any(|(what, _)| {
+            *what
+                == Suspect::Excerpt {
+                    record: id.to_string(),
+                }
+        })
     }
 
     /// Whether this very write is set aside.
     pub(crate) fn has_write(&self, digest: &str) -> bool {
-        self.set_aside().any(|(what, _)| matches!(what, Suspect::Write { digest: d } if d == digest))
+        self.set_aside()
+            .any(|(what, _)| matches!(what, Suspect::Write { digest: d } if d == digest))
     }
 
     /// Whether looking at this record is set aside.
     pub(crate) fn has_record(&self, id: &RecordId) -> bool {
-        self.set_aside().any(|(what, _)| *what == Suspect::Record { record: id.to_string() })
+        self.set_aside().any(|(what, _)| {
+            *what
+                == Suspect::Record {
+                    record: id.to_string(),
+                }
+        })
     }
 
     /// Whether nothing at all is known of earlier ends.
@@ -217,7 +272,8 @@ impl Suspects {
 }
 
 impl Sequencer {
-    /// Gives back what is to be worked off. What an earlier start ended over is refused by name, and whoever waits is told.
+    /// Gives back what is to be worked off. What an earlier start ended over is refused by name,
+    /// and whoever waits is told.
     pub(crate) fn set_aside(&self, g: &mut Commit, item: Command) -> Option<Command> {
         if self.suspects.is_empty() {
             return Some(item);
@@ -234,12 +290,31 @@ impl Sequencer {
                     head.size,
                     head.log.origin()
                 );
-                self.note(g, head.log.node.to_string(), SET_ASIDE, why, peer.to_string());
-                let _ = reply.send(BlockOutcome::Refused { held: self.held(&head.log), code: SET_ASIDE.into() });
+                self.note(
+                    g,
+                    head.log.node.to_string(),
+                    SET_ASIDE,
+                    why,
+                    peer.to_string(),
+                );
+                let _ = reply.send(BlockOutcome::Refused {
+                    held: self.held(&head.log),
+                    code: SET_ASIDE.into(),
+                });
             }
-            Command::Excerpt { record, entries, peer, reply } => {
+            Command::Excerpt {
+                record,
+                entries,
+                peer,
+                reply,
+            } => {
                 if !self.suspects.has_excerpt(&record) {
-                    return Some(Command::Excerpt { record, entries, peer, reply });
+                    return Some(Command::Excerpt {
+                        record,
+                        entries,
+                        peer,
+                        reply,
+                    });
                 }
                 let why = format!("an excerpt of {record} once ended this node's sequencer");
                 self.note(g, peer.to_string(), SET_ASIDE, why, peer.to_string());
@@ -251,9 +326,19 @@ impl Sequencer {
                 }
                 let _ = reply.send(Err(set_aside_error("this very write")));
             }
-            Command::At { record, at, time_ms, reply } => {
+            Command::At {
+                record,
+                at,
+                time_ms,
+                reply,
+            } => {
                 if !self.suspects.has_record(&record) {
-                    return Some(Command::At { record, at, time_ms, reply });
+                    return Some(Command::At {
+                        record,
+                        at,
+                        time_ms,
+                        reply,
+                    });
                 }
                 let _ = reply.send(Err(set_aside_error("reading the past of this record")));
             }
@@ -289,23 +374,49 @@ mod tests {
 
     fn log() -> LogId {
         let crossing: Crossing = "TRB".parse().unwrap();
-        LogId { node: LogKey::from_seed(&[7; 32]).node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing }
+        LogId {
+            node: LogKey::from_seed(&[7; 32]).node(),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing,
+        }
     }
 
     fn end(task: &str, at: Vec<Suspect>) -> TaskEnd {
-        TaskEnd { task: task.into(), why: "a slice inside a character".into(), at, at_ms: 1, times: 0 }
+        TaskEnd {
+            task: task.into(),
+            why: "a slice inside a character".into(),
+            at,
+            at_ms: 1,
+            times: 0,
+        }
     }
 
     #[test]
     fn the_block_that_ended_the_desk_is_set_aside_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let before = Suspects::read(dir.path()).unwrap();
-        before.write(dir.path(), end("sequencer", vec![Suspect::block(&log(), 4, 9)])).unwrap();
+        before
+            .write(
+                dir.path(),
+                end("sequencer", vec![Suspect::block(&log(), 4, 9)]),
+            )
+            .unwrap();
 
         let after = Suspects::read(dir.path()).unwrap();
-        assert!(after.has_block(&log(), 4, 9) && after.has_block(&log(), 8, 20), "also when it is cut otherwise");
+        assert!(
+            after.has_block(&log(), 4, 9) && after.has_block(&log(), 8, 20),
+            "also when it is cut otherwise"
+        );
         assert!(!after.has_block(&log(), 0, 4) && !after.has_block(&log(), 9, 20));
-        assert!(!after.has_block(&LogId { lane: Lane::Hold, ..log() }, 4, 9));
+        assert!(!after.has_block(
+            &LogId {
+                lane: Lane::Hold,
+                ..log()
+            },
+            4,
+            9
+        ));
         assert!(after.alarm().unwrap().contains("entries 4..9 of"));
         assert!(!after.careful("sequencer"), "it is known which one it was");
     }
@@ -314,14 +425,25 @@ mod tests {
     fn a_group_that_ended_the_desk_is_worked_off_one_by_one_next_time() {
         let dir = tempfile::tempdir().unwrap();
         let two = vec![Suspect::block(&log(), 0, 4), Suspect::block(&log(), 4, 9)];
-        Suspects::default().write(dir.path(), end("sequencer", two)).unwrap();
+        Suspects::default()
+            .write(dir.path(), end("sequencer", two))
+            .unwrap();
 
         let after = Suspects::read(dir.path()).unwrap();
         assert!(after.careful("sequencer") && !after.has_block(&log(), 0, 4));
 
-        after.write(dir.path(), end("sequencer", vec![Suspect::block(&log(), 4, 9)])).unwrap();
+        after
+            .write(
+                dir.path(),
+                end("sequencer", vec![Suspect::block(&log(), 4, 9)]),
+            )
+            .unwrap();
         let third = Suspects::read(dir.path()).unwrap();
-        assert!(third.has_block(&log(), 4, 9) && !third.has_block(&log(), 0, 4) && !third.careful("sequencer"));
+        assert!(
+            third.has_block(&log(), 4, 9)
+                && !third.has_block(&log(), 0, 4)
+                && !third.careful("sequencer")
+        );
     }
 
     #[test]
@@ -329,26 +451,48 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for ends in 0..=3 {
             let known = Suspects::read(dir.path()).unwrap();
-            assert_eq!(known.left_off("scrubber").is_some(), ends >= 3, "after {ends} ends");
+            assert_eq!(
+                known.left_off("scrubber").is_some(),
+                ends >= 3,
+                "after {ends} ends"
+            );
             known.write(dir.path(), end("scrubber", vec![])).unwrap();
             let known = Suspects::read(dir.path()).unwrap();
             known.write(dir.path(), end("sequencer", vec![])).unwrap();
         }
         let known = Suspects::read(dir.path()).unwrap();
-        assert!(known.left_off("sequencer").is_none(), "a node without its sequencer is none");
+        assert!(
+            known.left_off("sequencer").is_none(),
+            "a node without its sequencer is none"
+        );
         known.settle(dir.path()).unwrap();
-        assert!(Suspects::read(dir.path()).unwrap().left_off("scrubber").is_none());
+        assert!(
+            Suspects::read(dir.path())
+                .unwrap()
+                .left_off("scrubber")
+                .is_none()
+        );
     }
 
     #[test]
     fn a_renewed_software_tries_everything_again() {
         let dir = tempfile::tempdir().unwrap();
-        Suspects::default().write(dir.path(), end("sequencer", vec![Suspect::block(&log(), 4, 9)])).unwrap();
+        Suspects::default()
+            .write(
+                dir.path(),
+                end("sequencer", vec![Suspect::block(&log(), 4, 9)]),
+            )
+            .unwrap();
         let path = dir.path().join(FILE);
-        let older = std::fs::read_to_string(&path).unwrap().replace(&software(), "0.0.1");
+        let older = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace(&software(), "0.0.1");
         std::fs::write(&path, older).unwrap();
         assert!(Suspects::read(dir.path()).unwrap().is_empty());
         std::fs::write(&path, "{\"softw").unwrap();
-        assert!(Suspects::read(dir.path()).unwrap().is_empty(), "a file that was cut off ends nothing");
+        assert!(
+            Suspects::read(dir.path()).unwrap().is_empty(),
+            "a file that was cut off ends nothing"
+        );
     }
 }

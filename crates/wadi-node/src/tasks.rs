@@ -1,6 +1,8 @@
-//! The tasks that a node lives by. Whichever of them ends, the process ends in order, and the next start knows what it was at.
+//! The tasks that a node lives by. Whichever of them ends, the process ends in order, and the next
+//! start knows what it was at.
 //!
-//! A process that lives and does nothing is worse than one that is gone: the service manager starts that one again.
+//! A process that lives and does nothing is worse than one that is gone: the service manager starts
+//! that one again.
 
 use crate::suspects::{Suspect, TaskEnd};
 use futures_util::FutureExt;
@@ -35,8 +37,8 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// Runs a task whose end ends the process, unless the node is stopping. What it returns is lost: nothing is, where it is
-    /// not meant to end.
+    /// Runs a task whose end ends the process, unless the node is stopping. What it returns is
+    /// lost: nothing is, where it is not meant to end.
     pub fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
         task: &'static str,
@@ -53,8 +55,13 @@ impl Tasks {
         })
     }
 
-    /// Watches tasks of another's: the future comes to an end when one of them does, and says which and why.
-    pub fn report(self: &Arc<Self>, task: &'static str, ended: impl Future<Output = String> + Send + 'static) {
+    /// Watches tasks of another's: the future comes to an end when one of them does, and says which
+    /// and why.
+    pub fn report(
+        self: &Arc<Self>,
+        task: &'static str,
+        ended: impl Future<Output = String> + Send + 'static,
+    ) {
         let tasks = self.clone();
         tokio::spawn(async move { tasks.note_end(task, ended.await) });
     }
@@ -63,12 +70,27 @@ impl Tasks {
         if self.stopping.load(Ordering::Relaxed) {
             return;
         }
-        tracing::error!(task, why, "a task ended that a node lives by: the process stops");
+        tracing::error!(
+            task,
+            why,
+            "a task ended that a node lives by: the process stops"
+        );
         self.trouble(task, Some(why.clone()));
 
-        let at = self.at.lock().map(|mut at| at.remove(task)).unwrap_or_default().unwrap_or_default();
+        let at = self
+            .at
+            .lock()
+            .map(|mut at| at.remove(task))
+            .unwrap_or_default()
+            .unwrap_or_default();
         let at_ms = jiff::Timestamp::now().as_millisecond();
-        let end = TaskEnd { task: task.into(), why, at, at_ms, times: 0 };
+        let end = TaskEnd {
+            task: task.into(),
+            why,
+            at,
+            at_ms,
+            times: 0,
+        };
 
         // The first end is the cause; what ends after it ends because of it.
         self.ended.send_if_modified(|ended| {
@@ -105,7 +127,9 @@ impl Tasks {
 
     /// Says that a task cannot work for now, and why; or that it can again.
     pub fn trouble(&self, task: &'static str, why: Option<String>) {
-        let Ok(mut troubles) = self.troubles.lock() else { return };
+        let Ok(mut troubles) = self.troubles.lock() else {
+            return;
+        };
         match why {
             Some(why) => drop(troubles.insert(task, why)),
             None => drop(troubles.remove(task)),
@@ -121,7 +145,8 @@ impl Tasks {
 /// A panic's message, where it has one.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".into())
 }
 
 #[cfg(test)]
@@ -132,12 +157,17 @@ mod tests {
     async fn a_panic_is_told_with_what_the_task_was_at() {
         let tasks: Arc<Tasks> = Arc::default();
         tasks.at("sequencer", vec![Suspect::Record { record: "a".into() }]);
-        let _ = tasks.spawn("sequencer", async { panic!("inside a character") }).await;
+        let _ = tasks
+            .spawn("sequencer", async { panic!("inside a character") })
+            .await;
 
         let end = tasks.ended().await;
         assert_eq!((end.task.as_str(), end.at.len()), ("sequencer", 1));
         assert!(end.why.contains("inside a character"), "{}", end.why);
-        assert!(tasks.troubles().contains_key("sequencer"), "whoever asks whether the node is ready hears no");
+        assert!(
+            tasks.troubles().contains_key("sequencer"),
+            "whoever asks whether the node is ready hears no"
+        );
     }
 
     #[tokio::test]

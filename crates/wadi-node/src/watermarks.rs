@@ -14,7 +14,8 @@ const BELIEVED: (&str, &str) = ("hub", "claim");
 const BELIEVED_BEFORE: (&str, &str) = ("hub", "time_s");
 
 impl Sequencer {
-    /// What this node knew of the time when it stopped: what it believed of the hub's, and what it signed itself.
+    /// What this node knew of the time when it stopped: what it believed of the hub's, and what it
+    /// signed itself.
     pub(crate) async fn recall_time(&self) -> Result<(), StoreError> {
         let (scope, key) = BELIEVED;
         let mut believed = self.store.local(scope, key).await?;
@@ -45,7 +46,8 @@ impl Sequencer {
     /// A hub said its time: it is held against what else is known before anything goes by it.
     pub(crate) fn take_hub_time(&mut self, g: &mut Commit, hub: NodeId, time_s: i64, how: How) {
         let control = self.control.read().expect("no panic holds it");
-        let speaks = control.role(&hub) == Some(Role::Hub) && !control.is_cut(&hub) && hub != self.node();
+        let speaks =
+            control.role(&hub) == Some(Role::Hub) && !control.is_cut(&hub) && hub != self.node();
         let cut = self.time.heard_of().filter(|heard| control.is_cut(heard));
         drop(control);
         if let Some(cut) = cut {
@@ -56,21 +58,35 @@ impl Sequencer {
         }
         let verdict = self.time.hear(hub, time_s, how);
         if let TimeVerdict::Corrected { was_s } = verdict {
-            let why =
-                format!("{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is forgotten");
-            self.note(g, hub.to_string(), "hub_time_corrected", why, hub.to_string());
+            let why = format!(
+                "{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is forgotten"
+            );
+            self.note(
+                g,
+                hub.to_string(),
+                "hub_time_corrected",
+                why,
+                hub.to_string(),
+            );
         }
-        if matches!(verdict, TimeVerdict::Believed | TimeVerdict::Corrected { .. })
-            && let Some(value) = self.time.remember()
+        if matches!(
+            verdict,
+            TimeVerdict::Believed | TimeVerdict::Corrected { .. }
+        ) && let Some(value) = self.time.remember()
         {
             let (scope, key) = BELIEVED;
-            g.batch.local.push(LocalKey { scope: scope.into(), key: key.into(), value });
+            g.batch.local.push(LocalKey {
+                scope: scope.into(),
+                key: key.into(),
+                value,
+            });
         }
         self.refresh_now(g, false);
     }
 
-    /// Signs the control log's head anew where it names an old hub time. A crossing that has said nothing since it started says
-    /// that it did: otherwise nobody could tell its silence from a dead link.
+    /// Signs the control log's head anew where it names an old hub time. A crossing that has said
+    /// nothing since it started says that it did: otherwise nobody could tell its silence from a
+    /// dead link.
     pub(crate) fn refresh_now(&mut self, g: &mut Commit, at_once: bool) {
         let due = self.time.refresh_due() || at_once && self.time.names_old();
         if self.me.role != Role::Crossing || !due {
@@ -88,29 +104,45 @@ impl Sequencer {
         self.refresh(g);
     }
 
-    /// What is common to entries written now. A hub's word is taken for the time by others; a site's claim is what its machine
-    /// shows.
+    /// What is common to entries written now. A hub's word is taken for the time by others; a
+    /// site's claim is what its machine shows.
     pub(crate) fn common_now(&self) -> Common {
-        let wall_ms = if self.me.role == Role::Hub { self.time.now_ms() } else { self.clock.now_ms() };
-        Common { wall_ms, ..Common::default() }
+        let wall_ms = if self.me.role == Role::Hub {
+            self.time.now_ms()
+        } else {
+            self.clock.now_ms()
+        };
+        Common {
+            wall_ms,
+            ..Common::default()
+        }
     }
 
     /// The hub time that the head held of a log names, as far as it tells anything.
     fn heard_by(&self, log: &LogId, held: &LogHead) -> i64 {
-        let taken_s = self.taken_s.get(log).copied().filter(|_| self.me.role == Role::Hub);
-        held.checkpoint.as_ref().map_or(0, |c| self.time.named_s(c.checkpoint.hub_time_s, taken_s))
+        let taken_s = self
+            .taken_s
+            .get(log)
+            .copied()
+            .filter(|_| self.me.role == Role::Hub);
+        held.checkpoint
+            .as_ref()
+            .map_or(0, |c| self.time.named_s(c.checkpoint.hub_time_s, taken_s))
     }
 
     /// Whether a head names a newer hub time than the one that is held.
     pub(crate) fn names_newer(&self, head: &SignedCheckpoint) -> bool {
         let log = head.checkpoint.log;
-        let Some(held) = self.logs.get(&log) else { return true };
+        let Some(held) = self.logs.get(&log) else {
+            return true;
+        };
         let newer = self.time.named_s(head.checkpoint.hub_time_s, None) > self.heard_by(&log, held);
         held.checkpoint.as_ref().is_none_or(|c| newer && c != head)
     }
 
-    /// How far each node has been received, in hub seconds, by what its control checkpoints name. No checkpoint has heard of a
-    /// later time than the one at which this hub took it: one that says so tells nothing.
+    /// How far each node has been received, in hub seconds, by what its control checkpoints name.
+    /// No checkpoint has heard of a later time than the one at which this hub took it: one that
+    /// says so tells nothing.
     fn received_s(&self, node: &NodeId) -> i64 {
         let control = self.control.read().expect("no panic holds it");
         let boots = control.boots();
@@ -121,11 +153,18 @@ impl Sequencer {
         let time = |(log, held): (&LogId, &LogHead)| {
             let head = &held.checkpoint.as_ref()?.checkpoint;
             let listed = |(lane, crossing, size): &(Lane, Crossing, u64)| {
-                self.held(&LogId { lane: *lane, crossing: *crossing, ..*log }) >= *size
+                self.held(&LogId {
+                    lane: *lane,
+                    crossing: *crossing,
+                    ..*log
+                }) >= *size
             };
             (complete(log) && head.logs.iter().all(listed)).then(|| self.heard_by(log, held))
         };
-        let own = self.logs.iter().filter(|(l, _)| l.node == *node && l.lane == Lane::Control);
+        let own = self
+            .logs
+            .iter()
+            .filter(|(l, _)| l.node == *node && l.lane == Lane::Control);
         own.filter_map(time).max().unwrap_or(0)
     }
 
@@ -133,8 +172,12 @@ impl Sequencer {
     pub(crate) fn find_watermarks(&mut self) {
         let nodes: Vec<(NodeId, String)> = {
             let control = self.control.read().expect("no panic holds it");
-            let crossings = control.enrolments().filter(|e| e.role == Role::Crossing && !control.is_cut(&e.node()));
-            crossings.filter_map(|e| Some((e.node(), e.crossing?.to_string()))).collect()
+            let crossings = control
+                .enrolments()
+                .filter(|e| e.role == Role::Crossing && !control.is_cut(&e.node()));
+            crossings
+                .filter_map(|e| Some((e.node(), e.crossing?.to_string())))
+                .collect()
         };
         let mut out: BTreeMap<String, i64> = BTreeMap::new();
         for (node, crossing) in nodes {
@@ -144,8 +187,11 @@ impl Sequencer {
         }
         let control = self.control.read().expect("no panic holds it");
         // A closure stands for a crossing's nodes, also where all of them were cut.
-        let crossings: BTreeSet<Crossing> =
-            control.enrolments().filter(|e| e.role == Role::Crossing).filter_map(|e| e.crossing).collect();
+        let crossings: BTreeSet<Crossing> = control
+            .enrolments()
+            .filter(|e| e.role == Role::Crossing)
+            .filter_map(|e| e.crossing)
+            .collect();
         for crossing in crossings {
             if let Some(closed_s) = control.closed_s(crossing) {
                 let received_ms = out.entry(crossing.to_string()).or_insert(i64::MIN);
@@ -158,27 +204,45 @@ impl Sequencer {
         *self.watermarks.write().expect("no panic holds it") = out;
     }
 
-    /// A node's control log, or what it lists, has come further: findings that waited for it are looked at again.
+    /// A node's control log, or what it lists, has come further: findings that waited for it are
+    /// looked at again.
     pub(crate) fn move_watermark(&mut self, g: &mut Commit, node: &NodeId) {
         if self.me.role != Role::Hub {
             return;
         }
         let crossing = {
             let control = self.control.read().expect("no panic holds it");
-            control.enrolment(node).and_then(|e| e.crossing).map(|c| c.to_string())
+            control
+                .enrolment(node)
+                .and_then(|e| e.crossing)
+                .map(|c| c.to_string())
         };
         let Some(crossing) = crossing else { return };
-        let of = |sequencer: &Self| sequencer.watermarks.read().expect("no panic holds it").get(&crossing).copied();
+        let of = |sequencer: &Self| {
+            sequencer
+                .watermarks
+                .read()
+                .expect("no panic holds it")
+                .get(&crossing)
+                .copied()
+        };
         let before = of(self);
         self.find_watermarks();
         g.watermark_moved |= of(self) != before;
     }
 
     /// Entries that waited for entries of a control log are judged as far as those have come.
-    pub(crate) async fn retry_unjudged(&mut self, g: &mut Commit, log: LogId) -> Result<(), StoreError> {
+    pub(crate) async fn retry_unjudged(
+        &mut self,
+        g: &mut Commit,
+        log: LogId,
+    ) -> Result<(), StoreError> {
         let held = self.held(&log);
         g.retry.extend(self.store.waiting_on(&log, held).await?);
-        let fresh = g.unjudged.iter().flat_map(|(id, all)| all.iter().map(|(_, missing)| (*id, *missing)));
+        let fresh = g
+            .unjudged
+            .iter()
+            .flat_map(|(id, all)| all.iter().map(|(_, missing)| (*id, *missing)));
         let come = fresh.filter(|(_, missing)| missing.log == log && missing.seq < held);
         g.retry.extend(come.map(|(id, _)| id).collect::<Vec<_>>());
         Ok(())

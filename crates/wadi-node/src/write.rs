@@ -39,29 +39,41 @@ pub struct Write {
     pub device: String,
     /// The device's own counter.
     pub device_seq: u64,
-    /// The run of the device's counter, where it names one: with another one its numbers begin anew.
+    /// The run of the device's counter, where it names one: with another one its numbers begin
+    /// anew.
     pub device_session: String,
     /// When it happened, where that differs from now, and where that is known from.
     pub happened: Option<(i64, String)>,
     /// The sender's key: the same key twice is one write. Scope and key.
     pub key: Option<(String, String)>,
-    /// The hash of what the sender sent, without its key: the same key or number with another one is something else.
+    /// The hash of what the sender sent, without its key: the same key or number with another one
+    /// is something else.
     pub content: Option<Hash>,
 }
 
-/// By so much clocks of devices and screens may be ahead of the node's without a word, milliseconds.
+/// By so much clocks of devices and screens may be ahead of the node's without a word,
+/// milliseconds.
 const CLOCK_DOUBT_MS: i64 = 600_000;
 /// Characters that a name of an officer, device or key may have.
 const NAME_CHARS_MAX: usize = 128;
 
-/// Checks a name that is shown wherever its bearer speaks: whoever reads a list reads the names in it, and no more.
+/// Checks a name that is shown wherever its bearer speaks: whoever reads a list reads the names in
+/// it, and no more.
 pub fn check_name(what: &str, name: &str) -> Result<(), RecordError> {
-    let bad = |why: String| Err(RecordError::BadValue { field: what.into(), why });
+    let bad = |why: String| {
+        Err(RecordError::BadValue {
+            field: what.into(),
+            why,
+        })
+    };
     if name.chars().count() > NAME_CHARS_MAX {
         return bad(format!("has more than {NAME_CHARS_MAX} characters"));
     }
     match name.chars().find(|c| is_hidden(*c)) {
-        Some(c) => bad(format!("holds the character U+{:04X}, which is not seen, or moves what is", u32::from(c))),
+        Some(c) => bad(format!(
+            "holds the character U+{:04X}, which is not seen, or moves what is",
+            u32::from(c)
+        )),
         None => Ok(()),
     }
 }
@@ -86,7 +98,10 @@ impl Write {
         let (at_ms, _) = self.happened.as_ref()?;
         let ahead_ms = at_ms.saturating_sub(now_ms);
         (ahead_ms > CLOCK_DOUBT_MS).then(|| {
-            format!("it is said to have happened {} min after this node's clock has it now", ahead_ms / 60_000)
+            format!(
+                "it is said to have happened {} min after this node's clock has it now",
+                ahead_ms / 60_000
+            )
         })
     }
 
@@ -96,17 +111,24 @@ impl Write {
         check_name("department", &self.department)?;
         check_name("device", &self.device)?;
         check_name("device_session", &self.device_session)?;
-        check_name("happened_source", self.happened.as_ref().map_or("", |(_, source)| source))?;
+        check_name(
+            "happened_source",
+            self.happened.as_ref().map_or("", |(_, source)| source),
+        )?;
 
         // A file's name has up to 255 bytes.
         let key = self.key.as_ref().map_or("", |(_, key)| key);
         match key.chars().find(|c| c.is_control()) {
-            _ if key.len() > 255 => {
-                Err(RecordError::BadValue { field: "key".into(), why: "has more than 255 bytes".into() })
-            }
+            _ if key.len() > 255 => Err(RecordError::BadValue {
+                field: "key".into(),
+                why: "has more than 255 bytes".into(),
+            }),
             Some(c) => {
                 let why = format!("holds the control character U+{:04X}", u32::from(c));
-                Err(RecordError::BadValue { field: "key".into(), why })
+                Err(RecordError::BadValue {
+                    field: "key".into(),
+                    why,
+                })
             }
             None => Ok(()),
         }

@@ -3,7 +3,12 @@
 use crate::{Contradiction, Dossier, HOUR_MS, Rule};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R23", name: "calibration_expired", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R23",
+    name: "calibration_expired",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -16,7 +21,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         Contradiction::new(
             format!("{scale} {due}"),
             e.at_ms(),
-            format!("{} was weighed on {scale}, whose calibration ended on {due}", anchor.printed()),
+            format!(
+                "{} was weighed on {scale}, whose calibration ended on {due}",
+                anchor.printed()
+            ),
             json!({"scale": scale, "calibration_due": due}),
         )
         .each(e.entry())
@@ -28,11 +36,22 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 // The pattern bounds year, month and day, so that no sum of them leaves the range.
 #[allow(clippy::arithmetic_side_effects)]
 fn end_of_day_ms(text: &str) -> Option<i64> {
-    let date: Vec<i64> = text.split('-').map(|p| p.parse().ok()).collect::<Option<_>>()?;
-    let [year @ 1..=9_999, month @ 1..=12, day @ 1..=31] = date[..] else { return None };
+    let date: Vec<i64> = text
+        .split('-')
+        .map(|p| p.parse().ok())
+        .collect::<Option<_>>()?;
+    let [year @ 1..=9_999, month @ 1..=12, day @ 1..=31] = date[..] else {
+        return None;
+    };
     // Days since the epoch in the proleptic Gregorian calendar, years counted from March.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * y + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day - 719_469;
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days =
+        365 * y + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day
+            - 719_469;
     Some((days + 1) * 24 * HOUR_MS)
 }
 
@@ -45,7 +64,17 @@ mod tests {
     fn a_scale_serves_until_the_end_of_its_day() {
         // 2026-03-01T00:00:00Z is 1772323200.
         let end = 1_772_323_200_000;
-        let weighed = |at| passage("P1", json!({}), &[event("weighed", at, json!({"calibration_due": "2026-02-28"}))]);
+        let weighed = |at| {
+            passage(
+                "P1",
+                json!({}),
+                &[event(
+                    "weighed",
+                    at,
+                    json!({"calibration_due": "2026-02-28"}),
+                )],
+            )
+        };
         assert_eq!(firm("R23", weighed(end), vec![]), [Phase::Firm]);
         assert_eq!(firm("R23", weighed(end - 1), vec![]), []);
         assert_eq!(end_of_day_ms("1970-01-01"), Some(24 * HOUR_MS));

@@ -1,9 +1,10 @@
 //! One cause, one finding, however often somebody repeats it.
 //!
-//! A rule says every contradiction that it meets. Those of one cause (the same officer, the same type of event, the
-//! same refusal) come together here as one with a count, so that two hundred and fifty refused events in one entry are
-//! one line, and not as many. Of the entries that say it the first and the last are named. Should there still be too
-//! many causes of one rule on one record, the earliest are told each for itself and the rest in one line.
+//! A rule says every contradiction that it meets. Those of one cause (the same officer, the same
+//! type of event, the same refusal) come together here as one with a count, so that two hundred and
+//! fifty refused events in one entry are one line, and not as many. Of the entries that say it the
+//! first and the last are named. Should there still be too many causes of one rule on one record,
+//! the earliest are told each for itself and the rest in one line.
 
 use crate::{Contradiction, Dossier, Phase, numbers::magnitude, short_hash, text::bounded};
 use serde_json::{Value as Json, json};
@@ -11,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Findings of one rule on one record that are told each for itself.
 pub(crate) const FINDINGS_MAX: usize = 100;
-/// Members of a list that are shown from its beginning, and from its end, where it is longer than both.
+/// Members of a list that are shown from its beginning, and from its end, where it is longer than
+/// both.
 pub(crate) const SHOWN_EACH_END: usize = 10;
 /// Letters of a finding's sentence.
 pub(crate) const TEXT_LETTERS_MAX: usize = 1_000;
@@ -31,10 +33,16 @@ pub(crate) struct Told {
 pub(crate) fn one_for_each_cause(dossier: &Dossier, said: Vec<Contradiction>) -> Vec<Told> {
     let mut causes: BTreeMap<String, Vec<Contradiction>> = BTreeMap::new();
     for contradiction in said {
-        causes.entry(contradiction.discriminator.clone()).or_default().push(contradiction);
+        causes
+            .entry(contradiction.discriminator.clone())
+            .or_default()
+            .push(contradiction);
     }
 
-    let mut told: Vec<Told> = causes.into_values().filter_map(|all| one(dossier, all)).collect();
+    let mut told: Vec<Told> = causes
+        .into_values()
+        .filter_map(|all| one(dossier, all))
+        .collect();
     if told.len() > FINDINGS_MAX {
         told.sort_by(|a, b| place(a).cmp(&place(b)));
         let rest = told.split_off(FINDINGS_MAX);
@@ -47,8 +55,8 @@ fn place(told: &Told) -> (i64, &str) {
     (told.contradiction.at_ms, &told.contradiction.discriminator)
 }
 
-/// All contradictions of one cause as one. Of those that repeat, the ones count that nothing on its way can explain any
-/// more, where there are any: a repetition makes no firm finding wait again.
+/// All contradictions of one cause as one. Of those that repeat, the ones count that nothing on its
+/// way can explain any more, where there are any: a repetition makes no firm finding wait again.
 fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
     let repeats = all.first()?.repeats();
     if !repeats {
@@ -57,19 +65,33 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         return Some(shown(dossier, contradiction, evidence_digest));
     }
 
-    let (firm, pending): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| dossier.phase(c) == Phase::Firm);
+    let (firm, pending): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|c| dossier.phase(c) == Phase::Firm);
     let mut these = if firm.is_empty() { pending } else { firm };
     these.sort_by(|a, b| (a.at_ms, &a.references).cmp(&(b.at_ms, &b.references)));
     let count = these.len();
-    let references: Vec<&str> = these.iter().flat_map(|c| &c.references).map(String::as_str).collect();
+    let references: Vec<&str> = these
+        .iter()
+        .flat_map(|c| &c.references)
+        .map(String::as_str)
+        .collect();
     let events = ends(&distinct(&references));
     // Pending ones become firm with the one that waits the shortest.
-    let at = these.iter().enumerate().min_by_key(|(n, c)| (c.through_ms, *n)).map_or(0, |(n, _)| n);
+    let at = these
+        .iter()
+        .enumerate()
+        .min_by_key(|(n, c)| (c.through_ms, *n))
+        .map_or(0, |(n, _)| n);
     let waits = (these.get(at)?.concerns.clone(), these.get(at)?.through_ms);
     let mut first = these.into_iter().next()?;
     (first.concerns, first.through_ms) = waits;
     if count > 1 {
-        first.text = format!("{} (and {} more of this kind)", first.text, count.saturating_sub(1));
+        first.text = format!(
+            "{} (and {} more of this kind)",
+            first.text,
+            count.saturating_sub(1)
+        );
     }
 
     let basis = first.basis.as_ref().unwrap_or(&first.evidence).to_string();
@@ -84,37 +106,63 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
 /// In their order, each once.
 fn distinct<'a>(all: &[&'a str]) -> Vec<Json> {
     let mut seen: BTreeSet<&'a str> = BTreeSet::new();
-    all.iter().filter(|r| seen.insert(r)).map(|r| Json::from(*r)).collect()
+    all.iter()
+        .filter(|r| seen.insert(r))
+        .map(|r| Json::from(*r))
+        .collect()
 }
 
 /// What there is beyond the findings that are told each for itself.
 fn the_rest(dossier: &Dossier, rest: &[Told]) -> Option<Told> {
     let firm = rest.iter().any(|t| t.phase == Phase::Firm);
     let soonest = rest.iter().min_by_key(|t| t.contradiction.through_ms)?;
-    let texts: Vec<Json> = rest.iter().map(|t| Json::from(t.contradiction.text.as_str())).collect();
+    let texts: Vec<Json> = rest
+        .iter()
+        .map(|t| Json::from(t.contradiction.text.as_str()))
+        .collect();
     let count = rest.len();
     let contradiction = Contradiction {
-        text: format!("{count} more findings of this rule on {}", dossier.anchor.printed()),
+        text: format!(
+            "{count} more findings of this rule on {}",
+            dossier.anchor.printed()
+        ),
         evidence: json!({"count": count, "findings": ends(&texts)}),
-        concerns: if firm { Vec::new() } else { soonest.contradiction.concerns.clone() },
+        concerns: if firm {
+            Vec::new()
+        } else {
+            soonest.contradiction.concerns.clone()
+        },
         through_ms: soonest.contradiction.through_ms,
-        ..Contradiction::new("the rest", soonest.contradiction.at_ms, String::new(), Json::Null)
+        ..Contradiction::new(
+            "the rest",
+            soonest.contradiction.at_ms,
+            String::new(),
+            Json::Null,
+        )
     };
     let evidence_digest = short_hash(&["the rest", &magnitude(count).to_string()]);
     Some(shown(dossier, contradiction, evidence_digest))
 }
 
-/// With a sentence and evidence of bounded length. What it rests on is in the digest, and on the records.
+/// With a sentence and evidence of bounded length. What it rests on is in the digest, and on the
+/// records.
 fn shown(dossier: &Dossier, mut contradiction: Contradiction, evidence_digest: String) -> Told {
     let phase = dossier.phase(&contradiction);
     contradiction.text = bounded(&contradiction.text, TEXT_LETTERS_MAX);
     contradiction.evidence = bounded_json(&contradiction.evidence, EVIDENCE_DEPTH_MAX);
-    Told { contradiction, phase, evidence_digest }
+    Told {
+        contradiction,
+        phase,
+        evidence_digest,
+    }
 }
 
 /// A list, or where it is long its two ends and how long it is.
 fn ends(all: &[Json]) -> Json {
-    let (Some(first), Some(last)) = (all.get(..SHOWN_EACH_END), all.len().checked_sub(SHOWN_EACH_END)) else {
+    let (Some(first), Some(last)) = (
+        all.get(..SHOWN_EACH_END),
+        all.len().checked_sub(SHOWN_EACH_END),
+    ) else {
         return all.into();
     };
     if all.len() <= SHOWN_EACH_END.saturating_mul(2) {
@@ -124,12 +172,20 @@ fn ends(all: &[Json]) -> Json {
 }
 
 fn bounded_json(value: &Json, depth: usize) -> Json {
-    let Some(below) = depth.checked_sub(1) else { return "…".into() };
+    let Some(below) = depth.checked_sub(1) else {
+        return "…".into();
+    };
     match value {
         Json::String(text) => bounded(text, EVIDENCE_LETTERS_MAX).into(),
-        Json::Array(all) => ends(&all.iter().map(|v| bounded_json(v, below)).collect::<Vec<_>>()),
+        Json::Array(all) => ends(
+            &all.iter()
+                .map(|v| bounded_json(v, below))
+                .collect::<Vec<_>>(),
+        ),
         Json::Object(all) => {
-            let members = all.iter().map(|(name, v)| (bounded(name, EVIDENCE_LETTERS_MAX), bounded_json(v, below)));
+            let members = all
+                .iter()
+                .map(|(name, v)| (bounded(name, EVIDENCE_LETTERS_MAX), bounded_json(v, below)));
             Json::Object(members.collect())
         }
         other => other.clone(),

@@ -1,10 +1,16 @@
-//! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a repeat.
+//! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a
+//! repeat.
 
 use crate::{Contradiction, Dossier, Rule, numbers::seconds_ms, sequence_back};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-pub(crate) const RULE: Rule = Rule { code: "R20", name: "clock_or_sequence", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R20",
+    name: "clock_or_sequence",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
@@ -21,7 +27,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|e| e.device_seq() > 0)
         .map(|e| (e.device(), e.device_seq(), e.entry()))
         .collect();
-    let saying = |device, n| heard.range((device, n, "")..).take_while(move |(d, s, _)| (*d, *s) == (device, n));
+    let saying = |device, n| {
+        heard
+            .range((device, n, "")..)
+            .take_while(move |(d, s, _)| (*d, *s) == (device, n))
+    };
     let knows = |device, n| saying(device, n).next().is_some();
     for event in anchor.said().filter(|e| e.device_seq() > 0) {
         let (device, n) = (event.device(), event.device_seq());
@@ -47,7 +57,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             continue;
         }
         // With none of those before it known, the device has only just begun, or counts anew.
-        if let Some(last) = (2..=back).filter_map(|b| n.checked_sub(b)).filter(|m| *m > 0).find(|m| knows(device, *m)) {
+        if let Some(last) = (2..=back)
+            .filter_map(|b| n.checked_sub(b))
+            .filter(|m| *m > 0)
+            .find(|m| knows(device, *m))
+        {
             let missing = match last.saturating_add(1) {
                 first if first == before => format!("{first} is"),
                 first => format!("{first} to {before} are"),
@@ -72,7 +86,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
-    let all = anchor.json["time_reversals"].as_array().into_iter().flatten();
+    let all = anchor.json["time_reversals"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let beyond = all.filter(|r| r["by_ms"].as_i64().is_some_and(|by| by > doubt_ms));
     let found = beyond.map(|r| {
         let (node, seconds) = (r["node"].as_str().unwrap_or_default(), r["by_ms"].as_i64().unwrap_or(0) / 1_000);
@@ -92,7 +109,8 @@ mod tests {
 
     fn read(id: &str, n: u64) -> Facts {
         let mut e = event("gate.read", n as i64, json!({}));
-        (e["device"], e["device_seq"], e["entry"]) = ("G1".into(), n.into(), format!("entry of {id}").into());
+        (e["device"], e["device_seq"], e["entry"]) =
+            ("G1".into(), n.into(), format!("entry of {id}").into());
         passage(id, json!({}), &[e])
     }
 
@@ -108,12 +126,23 @@ mod tests {
 
     #[test]
     fn a_number_that_is_missing_may_be_on_its_way_and_one_that_is_repeated_is_not() {
-        assert_eq!(found(read("P2", 7), vec![read("P1", 5)], 6), [Phase::Pending]);
+        assert_eq!(
+            found(read("P2", 7), vec![read("P1", 5)], 6),
+            [Phase::Pending]
+        );
         assert_eq!(found(read("P2", 7), vec![read("P1", 5)], 7), [Phase::Firm]);
         assert_eq!(found(read("P2", 7), vec![read("P1", 6)], 7), []);
-        assert_eq!(found(read("P2", 7), vec![], 7), [], "a device that has only just begun");
+        assert_eq!(
+            found(read("P2", 7), vec![], 7),
+            [],
+            "a device that has only just begun"
+        );
         assert_eq!(found(read("P1", 7), vec![read("P2", 7)], 7), [Phase::Firm]);
-        assert_eq!(found(read("P2", 7), vec![read("P1", 7)], 7), [], "the other one carries it");
+        assert_eq!(
+            found(read("P2", 7), vec![read("P1", 7)], 7),
+            [],
+            "the other one carries it"
+        );
     }
 
     #[test]
@@ -123,21 +152,38 @@ mod tests {
             d.policy.sequence_back = sequence_back;
             d
         };
-        assert_eq!(phases("R20", &wide(30, 10)), [], "24 numbers are missing: it counts anew");
+        assert_eq!(
+            phases("R20", &wide(30, 10)),
+            [],
+            "24 numbers are missing: it counts anew"
+        );
         assert_eq!(phases("R20", &wide(30, 24)), []);
         assert_eq!(phases("R20", &wide(29, 25)), [Phase::Pending]);
         assert_eq!(phases("R20", &wide(30, 25)), [Phase::Firm]);
         let text = |d: &Dossier| crate::reconcile(d)[0].contradiction.text.clone();
-        assert_eq!(text(&wide(30, 25)), "G1 gave the number 30, and 6 to 29 are missing");
-        assert_eq!(text(&cohort(read("P2", 7), vec![read("P1", 5)], 7)), "G1 gave the number 7, and 6 is missing");
-        assert_eq!(found(read("P2", 15), vec![read("P1", 5)], 15), [Phase::Firm], "nine, where it says nothing");
+        assert_eq!(
+            text(&wide(30, 25)),
+            "G1 gave the number 30, and 6 to 29 are missing"
+        );
+        assert_eq!(
+            text(&cohort(read("P2", 7), vec![read("P1", 5)], 7)),
+            "G1 gave the number 7, and 6 is missing"
+        );
+        assert_eq!(
+            found(read("P2", 15), vec![read("P1", 5)], 15),
+            [Phase::Firm],
+            "nine, where it says nothing"
+        );
         assert_eq!(found(read("P2", 16), vec![read("P1", 5)], 16), []);
     }
 
     #[test]
     fn a_clock_that_stands_before_what_was_read_is_wrong() {
         let by = |by_ms| {
-            passage("P1", json!({}), &[]).with("time_reversals", json!([{"entry": "e", "node": "trb", "by_ms": by_ms}]))
+            passage("P1", json!({}), &[]).with(
+                "time_reversals",
+                json!([{"entry": "e", "node": "trb", "by_ms": by_ms}]),
+            )
         };
         assert_eq!(found(by(600_001), vec![], 0), [Phase::Firm]);
         assert_eq!(found(by(600_000), vec![], 0), []);

@@ -1,7 +1,9 @@
-//! Each rule for itself: one that fails on a record takes neither the other rules nor the other records with it.
+//! Each rule for itself: one that fails on a record takes neither the other rules nor the other
+//! records with it.
 //!
-//! A rule that panics is mended in the code. Until then its failure is a finding of its own, R00, so that nobody takes
-//! the silence of the rule for its approval; what the rule found before stands.
+//! A rule that panics is mended in the code. Until then its failure is a finding of its own, R00,
+//! so that nobody takes the silence of the rule for its approval; what the rule found before
+//! stands.
 
 use crate::{
     Contradiction, Dossier, Finding, Rule,
@@ -11,24 +13,40 @@ use crate::{
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What stands in place of a rule that failed on a record, or of all where the record itself could not be read.
-pub const RULE_FAILED: Rule = Rule { code: "R00", name: "rule_failed", severity: 1, judge: |_| Vec::new() };
+/// What stands in place of a rule that failed on a record, or of all where the record itself could
+/// not be read.
+pub const RULE_FAILED: Rule = Rule {
+    code: "R00",
+    name: "rule_failed",
+    severity: 1,
+    judge: |_| Vec::new(),
+};
 /// The discriminator where no rule could be asked.
 const EVERY_RULE: &str = "every rule";
 
 /// What these rules find on a dossier's anchor.
 pub(crate) fn judge_each(rules: &'static [Rule], dossier: &Dossier) -> Vec<Finding> {
     if dossier.anchor.is_unreadable() {
-        return failed(dossier, EVERY_RULE, "the record could not be read, and no rule was asked");
+        return failed(
+            dossier,
+            EVERY_RULE,
+            "the record could not be read, and no rule was asked",
+        );
     }
 
     rules
         .iter()
         .flat_map(|rule| {
-            // Nothing of a dossier changes while a rule looks at it, so that no half-made state is left behind.
-            let judged = catch_unwind(AssertUnwindSafe(|| findings(rule, dossier, (rule.judge)(dossier))));
+            // Nothing of a dossier changes while a rule looks at it, so that no half-made state is
+            // left behind.
+            let judged = catch_unwind(AssertUnwindSafe(|| {
+                findings(rule, dossier, (rule.judge)(dossier))
+            }));
             judged.unwrap_or_else(|_| {
-                let why = format!("{} could not judge this record, and what it found before stands", rule.name);
+                let why = format!(
+                    "{} could not judge this record, and what it found before stands",
+                    rule.name
+                );
                 failed(dossier, rule.code, &why)
             })
         })
@@ -39,7 +57,11 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
     let cut_sentence = dossier.cut_sentence();
     let finding = |mut told: Told| {
         told.contradiction.text.push_str(&cut_sentence);
-        let id = short_hash(&[rule.code, &dossier.anchor.id, &told.contradiction.discriminator]);
+        let id = short_hash(&[
+            rule.code,
+            &dossier.anchor.id,
+            &told.contradiction.discriminator,
+        ]);
         Finding {
             life: life(&dossier.anchor, &id, &told.evidence_digest),
             id,
@@ -50,23 +72,31 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
             cut: dossier.cut.clone(),
         }
     };
-    one_for_each_cause(dossier, said).into_iter().map(finding).collect()
+    one_for_each_cause(dossier, said)
+        .into_iter()
+        .map(finding)
+        .collect()
 }
 
 /// Nothing of what the record or the panic says is repeated here: it may be what did the harm.
 fn failed(dossier: &Dossier, rule: &str, why: &str) -> Vec<Finding> {
     let text = format!("{rule} failed on {}: {why}", dossier.anchor.printed());
     let evidence = json!({"rule": rule, "record": dossier.anchor.printed()});
-    findings(&RULE_FAILED, dossier, vec![Contradiction::new(rule, 0, text, evidence)])
+    findings(
+        &RULE_FAILED,
+        dossier,
+        vec![Contradiction::new(rule, 0, text, evidence)],
+    )
 }
 
-/// Whether a finding of that rule stands although these do not say it again: the rule failed, or a record of the
-/// dossier could not be read, and nobody knows better.
+/// Whether a finding of that rule stands although these do not say it again: the rule failed, or a
+/// record of the dossier could not be read, and nobody knows better.
 pub fn stands_unjudged(dossier: &Dossier, found: &[Finding], rule: &str) -> bool {
     if rule == RULE_FAILED.code {
         return false;
     }
     let failures = found.iter().filter(|f| f.rule.code == RULE_FAILED.code);
     let mut failed = failures.map(|f| f.contradiction.discriminator.as_str());
-    failed.any(|of| of == rule || of == EVERY_RULE) || dossier.linked.iter().any(|r| r.is_unreadable())
+    failed.any(|of| of == rule || of == EVERY_RULE)
+        || dossier.linked.iter().any(|r| r.is_unreadable())
 }

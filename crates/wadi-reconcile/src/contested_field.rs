@@ -4,22 +4,56 @@ use crate::{Contradiction, Dossier, Rule};
 use serde_json::{Value as Json, json};
 use wadi_record::{Kind, field_type};
 
-pub(crate) const RULE: Rule = Rule { code: "R13", name: "contested_field", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R13",
+    name: "contested_field",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
-    let Ok(kind) = dossier.anchor.kind().parse::<Kind>() else { return Vec::new() };
-    let Some(contested) = dossier.anchor.json["contested"].as_object() else { return Vec::new() };
+    let Ok(kind) = dossier.anchor.kind().parse::<Kind>() else {
+        return Vec::new();
+    };
+    let Some(contested) = dossier.anchor.json["contested"].as_object() else {
+        return Vec::new();
+    };
     let legal = |name: &String| field_type(kind, name).is_some_and(|(_, legal)| legal);
     let sentence = |name: &str, claims: &Json| {
-        let values: Vec<String> = claims.as_array().into_iter().flatten().map(|c| c["value"].to_string()).collect();
-        format!("{name} has {} values, put without knowing of each other: {}", values.len(), values.join(", "))
+        let values: Vec<String> = claims
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|c| c["value"].to_string())
+            .collect();
+        format!(
+            "{name} has {} values, put without knowing of each other: {}",
+            values.len(),
+            values.join(", ")
+        )
     };
-    let at = |claims: &Json| claims.as_array().into_iter().flatten().filter_map(|c| c["at_ms"].as_i64()).max();
-    // Nothing that is still on its way undoes that two officers said different things; settling it is an act.
-    let found = contested.iter().filter(|(name, _)| legal(name)).map(|(name, claims)| {
-        let evidence = json!({"field": name, "claims": claims});
-        Contradiction::new(name.clone(), at(claims).unwrap_or(0), sentence(name, claims), evidence)
-    });
+    let at = |claims: &Json| {
+        claims
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c["at_ms"].as_i64())
+            .max()
+    };
+    // Nothing that is still on its way undoes that two officers said different things; settling it
+    // is an act.
+    let found = contested
+        .iter()
+        .filter(|(name, _)| legal(name))
+        .map(|(name, claims)| {
+            let evidence = json!({"field": name, "claims": claims});
+            Contradiction::new(
+                name.clone(),
+                at(claims).unwrap_or(0),
+                sentence(name, claims),
+                evidence,
+            )
+        });
     found.collect()
 }
 
@@ -30,9 +64,14 @@ mod tests {
 
     #[test]
     fn it_fires_on_a_legal_field_and_not_on_a_note() {
-        let claims = json!([{"value": "0803.90", "officer": "a"}, {"value": "0207.14", "officer": "b"}]);
-        let contested = |field: &str| entry("E1", json!({}), &[]).with("contested", json!({field: claims}));
-        assert_eq!(firm("R13", contested("goods.1.hs_code"), vec![]), [Phase::Firm]);
+        let claims =
+            json!([{"value": "0803.90", "officer": "a"}, {"value": "0207.14", "officer": "b"}]);
+        let contested =
+            |field: &str| entry("E1", json!({}), &[]).with("contested", json!({field: claims}));
+        assert_eq!(
+            firm("R13", contested("goods.1.hs_code"), vec![]),
+            [Phase::Firm]
+        );
         assert_eq!(firm("R13", contested("note"), vec![]), []);
     }
 }

@@ -1,4 +1,5 @@
-//! R18: stored and never taken out after the release; more taken out than came in; a cold chain broken.
+//! R18: stored and never taken out after the release; more taken out than came in; a cold chain
+//! broken.
 
 use crate::{
     Contradiction, Dossier, Rule,
@@ -7,7 +8,12 @@ use crate::{
 use serde_json::json;
 use std::collections::BTreeSet;
 
-pub(crate) const RULE: Rule = Rule { code: "R18", name: "custody_broken", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R18",
+    name: "custody_broken",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -24,35 +30,63 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let due_ms = released_ms.saturating_add(hours_ms(dossier.policy.store_out_h));
         let text = format!("{printed} was released and never taken out of the store");
         let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
-        out.push(Contradiction::new("left", released_ms, text, evidence).until([hold.crossing()], due_ms));
+        out.push(
+            Contradiction::new("left", released_ms, text, evidence)
+                .until([hold.crossing()], due_ms),
+        );
     }
     for unit in ["quantity", "packages"] {
         let sum = |kind| {
             let all: Vec<Option<i64>> = hold.events(kind).map(|e| e.int(unit)).collect();
             // A movement that was not counted in this unit leaves its sum unknown.
-            all.iter().all(Option::is_some).then(|| total(all.into_iter().flatten()))
+            all.iter()
+                .all(Option::is_some)
+                .then(|| total(all.into_iter().flatten()))
         };
-        let (Some(came), Some(went)) = (sum("store.in"), sum("store.out")) else { continue };
+        let (Some(came), Some(went)) = (sum("store.in"), sum("store.out")) else {
+            continue;
+        };
         if went <= came {
             continue;
         }
         let at_ms = hold.last_ms("store.out").unwrap_or_default();
         let text = format!("{printed}: {unit} {came} came into the store and {went} went out");
-        let found = Contradiction::new(format!("surplus {unit}"), at_ms, text, json!({"in": came, "out": went}));
+        let found = Contradiction::new(
+            format!("surplus {unit}"),
+            at_ms,
+            text,
+            json!({"in": came, "out": went}),
+        );
         out.push(found.until([hold.crossing()], at_ms));
     }
     let limit = f64::from(dossier.policy.cold_max_c);
     // A slot whose goods came in cold is a cooled one.
     let cold = |e: &crate::Fact<'_>| e.number("temp_c").is_some_and(|t| t <= limit);
-    let cooled: BTreeSet<&str> = hold.events("store.in").filter(cold).filter_map(|e| e.text("slot")).collect();
+    let cooled: BTreeSet<&str> = hold
+        .events("store.in")
+        .filter(cold)
+        .filter_map(|e| e.text("slot"))
+        .collect();
     let warm = |e: &crate::Fact<'_>| {
-        e.number("temp_c").is_some_and(|t| t > limit) && e.text("slot").is_some_and(|s| cooled.contains(s))
+        e.number("temp_c").is_some_and(|t| t > limit)
+            && e.text("slot").is_some_and(|s| cooled.contains(s))
     };
-    if let Some(first) = hold.any(&["store.in", "store.temperature", "store.out"]).find(warm) {
-        let (slot, temp) = (first.text("slot").unwrap_or_default(), first.number("temp_c").unwrap_or_default());
+    if let Some(first) = hold
+        .any(&["store.in", "store.temperature", "store.out"])
+        .find(warm)
+    {
+        let (slot, temp) = (
+            first.text("slot").unwrap_or_default(),
+            first.number("temp_c").unwrap_or_default(),
+        );
         let text = format!("{printed}: {temp} °C in slot {slot}, {limit} °C allowed");
         let evidence = json!({"event": first.entry(), "temp_c": temp, "limit_c": limit});
-        out.push(Contradiction::new(format!("warm {slot}"), first.at_ms(), text, evidence));
+        out.push(Contradiction::new(
+            format!("warm {slot}"),
+            first.at_ms(),
+            text,
+            evidence,
+        ));
     }
     out
 }
@@ -67,11 +101,32 @@ mod tests {
         let store_in = event("store.in", 1, json!({"slot": "A", "quantity": 5}));
         let released = event("released", 100, json!({}));
         let kept = hold("H1", json!({}), &[store_in.clone(), released.clone()]);
-        assert_eq!(phases("R18", &dossier(kept.clone(), vec![], 99 + 48 * HOUR_MS)), [Phase::Pending]);
+        assert_eq!(
+            phases("R18", &dossier(kept.clone(), vec![], 99 + 48 * HOUR_MS)),
+            [Phase::Pending]
+        );
         assert_eq!(firm("R18", kept, vec![]), [Phase::Firm]);
         let out = |n| event("store.out", 200, json!({"slot": "A", "quantity": n}));
-        assert_eq!(firm("R18", hold("H1", json!({}), &[store_in.clone(), released.clone(), out(5)]), vec![]), []);
-        assert_eq!(firm("R18", hold("H1", json!({}), &[store_in, released, out(6)]), vec![]), [Phase::Firm]);
+        assert_eq!(
+            firm(
+                "R18",
+                hold(
+                    "H1",
+                    json!({}),
+                    &[store_in.clone(), released.clone(), out(5)]
+                ),
+                vec![]
+            ),
+            []
+        );
+        assert_eq!(
+            firm(
+                "R18",
+                hold("H1", json!({}), &[store_in, released, out(6)]),
+                vec![]
+            ),
+            [Phase::Firm]
+        );
     }
 
     #[test]

@@ -3,7 +3,12 @@
 use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R06", name: "diversion_open", severity: 1, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R06",
+    name: "diversion_open",
+    severity: 1,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
@@ -14,35 +19,57 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = Vec::new();
     // A truck diverted again goes where it was sent last; one that went on here after all stays.
     let last = passage.events("diverted").last().into_iter();
-    let stayed = |d: &crate::Fact<'_>| passage.any(&["gate.in", "cleared", "gate.out"]).any(|e| e.at_ms() > d.at_ms());
+    let stayed = |d: &crate::Fact<'_>| {
+        passage
+            .any(&["gate.in", "cleared", "gate.out"])
+            .any(|e| e.at_ms() > d.at_ms())
+    };
     for diverted in last.filter(|d| passage.flag("HANDED_OVER") || !stayed(d)) {
-        let Some(to) = diverted.text("to") else { continue };
-        let arrived = passage.events("arrived").any(|a| a.at_ms() >= diverted.at_ms())
-            || dossier.of("passage").any(|p| p.crossing() == to && p.ended_ms() >= diverted.at_ms());
+        let Some(to) = diverted.text("to") else {
+            continue;
+        };
+        let arrived = passage
+            .events("arrived")
+            .any(|a| a.at_ms() >= diverted.at_ms())
+            || dossier
+                .of("passage")
+                .any(|p| p.crossing() == to && p.ended_ms() >= diverted.at_ms());
         if !arrived {
             let due_ms = diverted.at_ms().saturating_add(limit_ms);
             out.push(
                 Contradiction::new(
                     diverted.id(),
                     diverted.at_ms(),
-                    format!("{} was diverted to {to} and has not arrived there", passage.printed()),
+                    format!(
+                        "{} was diverted to {to} and has not arrived there",
+                        passage.printed()
+                    ),
                     json!({"diverted": diverted.entry(), "to": to, "due_ms": due_ms}),
                 )
                 .until([to, passage.crossing()], due_ms),
             );
         }
     }
-    let announced =
-        |p: &crate::Facts| p.events("diverted").any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()));
+    let announced = |p: &crate::Facts| {
+        p.events("diverted")
+            .any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()))
+    };
     let known = announced(passage) || dossier.of("passage").any(announced);
     for arrived in passage.events("arrived").filter(|_| !known) {
         let from = arrived.text("from").unwrap_or_default();
-        let concerns = if from.is_empty() { dossier.everywhere() } else { vec![from, passage.crossing()] };
+        let concerns = if from.is_empty() {
+            dossier.everywhere()
+        } else {
+            vec![from, passage.crossing()]
+        };
         out.push(
             Contradiction::new(
                 format!("arrived from {from}"),
                 arrived.at_ms(),
-                format!("{} arrived from {from}, which diverted no such truck", passage.printed()),
+                format!(
+                    "{} arrived from {from}, which diverted no such truck",
+                    passage.printed()
+                ),
                 json!({"from": from}),
             )
             .each(arrived.entry())
@@ -61,20 +88,46 @@ mod tests {
 
     #[test]
     fn a_diverted_truck_has_two_days_and_a_late_record_of_its_arrival_is_waited_for() {
-        let gone = passage("P1", json!({}), &[event("diverted", 100, json!({"to": "QAM"}))]);
-        assert_eq!(phases("R06", &dossier(gone.clone(), vec![], DUE - 1)), [Phase::Pending]);
-        assert_eq!(phases("R06", &dossier(gone.clone(), vec![], DUE)), [Phase::Firm]);
+        let gone = passage(
+            "P1",
+            json!({}),
+            &[event("diverted", 100, json!({"to": "QAM"}))],
+        );
+        assert_eq!(
+            phases("R06", &dossier(gone.clone(), vec![], DUE - 1)),
+            [Phase::Pending]
+        );
+        assert_eq!(
+            phases("R06", &dossier(gone.clone(), vec![], DUE)),
+            [Phase::Firm]
+        );
         let there = passage("P2", json!({}), &[event("gate.in", 200, json!({}))]).at("QAM");
         assert_eq!(firm("R06", gone.clone(), vec![there.clone()]), []);
-        assert_eq!(firm("R06", gone, vec![there.at("TRB")]), [Phase::Firm], "that is no arrival at Al-Qaem");
+        assert_eq!(
+            firm("R06", gone, vec![there.at("TRB")]),
+            [Phase::Firm],
+            "that is no arrival at Al-Qaem"
+        );
     }
 
     #[test]
     fn a_truck_that_nobody_announced_is_found_once_its_origin_is_heard() {
-        let came = passage("P1", json!({}), &[event("arrived", 100, json!({"from": "QAM"}))]);
-        assert_eq!(phases("R06", &dossier(came.clone(), vec![], 99)), [Phase::Pending]);
+        let came = passage(
+            "P1",
+            json!({}),
+            &[event("arrived", 100, json!({"from": "QAM"}))],
+        );
+        assert_eq!(
+            phases("R06", &dossier(came.clone(), vec![], 99)),
+            [Phase::Pending]
+        );
         assert_eq!(firm("R06", came.clone(), vec![]), [Phase::Firm]);
-        let sent = passage("P2", json!({}), &[event("diverted", 50, json!({"to": "TRB"}))]).at("QAM");
+        let sent = passage(
+            "P2",
+            json!({}),
+            &[event("diverted", 50, json!({"to": "TRB"}))],
+        )
+        .at("QAM");
         assert_eq!(firm("R06", came, vec![sent]), []);
     }
 }

@@ -3,7 +3,12 @@
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R08", name: "duplicate_reference", severity: 1, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R08",
+    name: "duplicate_reference",
+    severity: 1,
+    judge,
+};
 
 fn is_live(entry: &Facts) -> bool {
     entry.is_customs_entry() && entry.state() != "CANCELLED"
@@ -17,18 +22,28 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let others = dossier.linked.iter().filter(|o| is_live(o));
     // Of the two the later one carries the finding.
     let earlier = others.filter(|o| (o.began_ms(), &o.id) < (anchor.began_ms(), &anchor.id));
-    earlier.flat_map(|o| shared(anchor, o).into_iter().map(move |s| (o, s))).map(|(o, s)| found(anchor, o, s)).collect()
+    earlier
+        .flat_map(|o| shared(anchor, o).into_iter().map(move |s| (o, s)))
+        .map(|(o, s)| found(anchor, o, s))
+        .collect()
 }
 
 fn found(anchor: &Facts, other: &Facts, (what, value): (&str, String)) -> Contradiction {
     Contradiction::new(
         format!("{what} {value} {}", other.id),
         anchor.began_ms(),
-        format!("{what} {value} stands in {} and in {}", other.printed(), anchor.printed()),
+        format!(
+            "{what} {value} stands in {} and in {}",
+            other.printed(),
+            anchor.printed()
+        ),
         json!({"what": what, "value": value, "other": other.printed()}),
     )
     // One of them may have been cancelled at a crossing that is dark.
-    .until([anchor.crossing(), other.crossing()], anchor.began_ms().max(other.began_ms()))
+    .until(
+        [anchor.crossing(), other.crossing()],
+        anchor.began_ms().max(other.began_ms()),
+    )
 }
 
 fn shared<'a>(a: &'a Facts, b: &'a Facts) -> Vec<(&'static str, String)> {
@@ -37,16 +52,25 @@ fn shared<'a>(a: &'a Facts, b: &'a Facts) -> Vec<(&'static str, String)> {
         && a.field("declarant_ref") == b.field("declarant_ref")
         && a.field("declarant") == b.field("declarant")
     {
-        out.push(("declarant reference", a.field("declarant_ref").unwrap_or_default().to_string()));
+        out.push((
+            "declarant reference",
+            a.field("declarant_ref").unwrap_or_default().to_string(),
+        ));
     }
     if a.field("transit.ref").is_some() && a.field("transit.ref") == b.field("transit.ref") {
-        out.push(("transit reference", a.field("transit.ref").unwrap_or_default().to_string()));
+        out.push((
+            "transit reference",
+            a.field("transit.ref").unwrap_or_default().to_string(),
+        ));
     }
     // A container comes back with other goods once the entry before has left.
     let left = |e: &Facts| matches!(e.state(), "RELEASED" | "EXITED");
     if !left(a) && !left(b) {
         let theirs = b.texts("container", "");
-        let both = a.texts("container", "").into_iter().filter(|c| theirs.contains(c));
+        let both = a
+            .texts("container", "")
+            .into_iter()
+            .filter(|c| theirs.contains(c));
         out.extend(both.map(|c| ("container", c.to_string())));
     }
     out
@@ -64,17 +88,46 @@ mod tests {
             entry(id, fields, &[event("registered", at_ms, json!({}))])
         };
         let (first, second) = (declared("E1", "A", 1).at("QAM"), declared("E2", "A", 9));
-        assert_eq!(phases("R08", &dossier(second.clone(), vec![first.clone()], 8)), [Phase::Pending]);
-        assert_eq!(firm("R08", second.clone(), vec![first.clone()]), [Phase::Firm]);
-        assert_eq!(firm("R08", first.clone(), vec![second.clone()]), [], "one of the two carries it");
-        assert_eq!(firm("R08", second.clone(), vec![first.state_is("CANCELLED")]), []);
-        assert_eq!(firm("R08", second, vec![declared("E1", "B", 1)]), [], "another declarant's own numbering");
+        assert_eq!(
+            phases("R08", &dossier(second.clone(), vec![first.clone()], 8)),
+            [Phase::Pending]
+        );
+        assert_eq!(
+            firm("R08", second.clone(), vec![first.clone()]),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            firm("R08", first.clone(), vec![second.clone()]),
+            [],
+            "one of the two carries it"
+        );
+        assert_eq!(
+            firm("R08", second.clone(), vec![first.state_is("CANCELLED")]),
+            []
+        );
+        assert_eq!(
+            firm("R08", second, vec![declared("E1", "B", 1)]),
+            [],
+            "another declarant's own numbering"
+        );
     }
 
     #[test]
     fn a_container_may_come_back_after_it_has_left() {
-        let with = |id, at_ms| entry(id, json!({"container.1": "C1"}), &[event("registered", at_ms, json!({}))]);
-        assert_eq!(firm("R08", with("E2", 9), vec![with("E1", 1)]), [Phase::Firm]);
-        assert_eq!(firm("R08", with("E2", 9), vec![with("E1", 1).state_is("EXITED")]), []);
+        let with = |id, at_ms| {
+            entry(
+                id,
+                json!({"container.1": "C1"}),
+                &[event("registered", at_ms, json!({}))],
+            )
+        };
+        assert_eq!(
+            firm("R08", with("E2", 9), vec![with("E1", 1)]),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            firm("R08", with("E2", 9), vec![with("E1", 1).state_is("EXITED")]),
+            []
+        );
     }
 }

@@ -81,22 +81,39 @@ impl<'a> Fact<'a> {
     }
     /// A member's list of text.
     pub fn texts(&self, member: &str) -> Vec<&'a str> {
-        self.0["data"][member].as_array().into_iter().flatten().filter_map(Json::as_str).collect()
+        self.0["data"][member]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect()
     }
 }
 
 impl Facts {
-    /// A record out of its projection's text. One that does not read is known by name alone, and says so: that it holds
-    /// nothing must not look as if nothing were wrong with it.
-    pub fn read(id: String, printed: &str, kind: &str, crossing: &str, text: &str, born_ms: i64) -> Self {
+    /// A record out of its projection's text. One that does not read is known by name alone, and
+    /// says so: that it holds nothing must not look as if nothing were wrong with it.
+    pub fn read(
+        id: String,
+        printed: &str,
+        kind: &str,
+        crossing: &str,
+        text: &str,
+        born_ms: i64,
+    ) -> Self {
         let json = match serde_json::from_str(text) {
             Ok(Json::Object(mut members)) => {
                 members.insert("born_ms".into(), born_ms.into());
                 Json::Object(members)
             }
-            _ => json!({"id": printed, "kind": kind, "crossing": crossing, "born_ms": born_ms, "unreadable": true}),
+            _ => {
+                json!({"id": printed, "kind": kind, "crossing": crossing, "born_ms": born_ms, "unreadable": true})
+            }
         };
-        Self { id, json: Arc::new(json) }
+        Self {
+            id,
+            json: Arc::new(json),
+        }
     }
     /// Whether the projection did not read.
     pub fn is_unreadable(&self) -> bool {
@@ -135,7 +152,9 @@ impl Facts {
     }
     /// Whether a flag stands beside the state.
     pub fn flag(&self, name: &str) -> bool {
-        self.json["flags"].as_array().is_some_and(|f| f.iter().any(|f| f == name))
+        self.json["flags"]
+            .as_array()
+            .is_some_and(|f| f.iter().any(|f| f == name))
     }
     /// A settled field's text.
     pub fn field(&self, name: &str) -> Option<&str> {
@@ -145,35 +164,55 @@ impl Facts {
     pub fn int(&self, name: &str) -> Option<i64> {
         self.json["fields"][name].as_i64()
     }
-    /// Settled values of fields `PREFIX.N` or, with a suffix, `PREFIX.N.SUFFIX`, in the order of their names.
-    pub fn numbered<'a>(&'a self, prefix: &'a str, suffix: &'a str) -> impl Iterator<Item = &'a Json> {
+    /// Settled values of fields `PREFIX.N` or, with a suffix, `PREFIX.N.SUFFIX`, in the order of
+    /// their names.
+    pub fn numbered<'a>(
+        &'a self,
+        prefix: &'a str,
+        suffix: &'a str,
+    ) -> impl Iterator<Item = &'a Json> {
         let fields = self.json["fields"].as_object();
-        fields.into_iter().flatten().filter_map(move |(name, value)| {
-            let rest = name.strip_prefix(prefix)?.strip_prefix('.')?;
-            let (_, last) = rest.split_once('.').unwrap_or((rest, ""));
-            (last == suffix).then_some(value)
-        })
+        fields
+            .into_iter()
+            .flatten()
+            .filter_map(move |(name, value)| {
+                let rest = name.strip_prefix(prefix)?.strip_prefix('.')?;
+                let (_, last) = rest.split_once('.').unwrap_or((rest, ""));
+                (last == suffix).then_some(value)
+            })
     }
     /// The same, as text.
     pub fn texts<'a>(&'a self, prefix: &'a str, suffix: &'a str) -> Vec<&'a str> {
-        self.numbered(prefix, suffix).filter_map(Json::as_str).collect()
+        self.numbered(prefix, suffix)
+            .filter_map(Json::as_str)
+            .collect()
     }
     /// The sum of whole numbers in such fields; nothing where there is none.
     pub fn sum(&self, prefix: &str, suffix: &str) -> Option<i64> {
-        let all: Vec<i64> = self.numbered(prefix, suffix).filter_map(Json::as_i64).collect();
+        let all: Vec<i64> = self
+            .numbered(prefix, suffix)
+            .filter_map(Json::as_i64)
+            .collect();
         (!all.is_empty()).then(|| total(all))
     }
-    /// What people and devices said, whether it counts or not, the oldest first. What the hub says of its findings is
-    /// no fact of the crossing: a finding must not rest on having been published.
+    /// What people and devices said, whether it counts or not, the oldest first. What the hub says
+    /// of its findings is no fact of the crossing: a finding must not rest on having been
+    /// published.
     pub fn said(&self) -> impl Iterator<Item = Fact<'_>> {
-        self.everything().filter(|e| e.kind() != "finding" && !e.kind().starts_with("finding."))
+        self.everything()
+            .filter(|e| e.kind() != "finding" && !e.kind().starts_with("finding."))
     }
     /// What the hub and its auditors said of findings on this record, the oldest first.
     pub fn of_findings(&self) -> impl Iterator<Item = Fact<'_>> {
-        self.everything().filter(|e| e.kind() == "finding" || e.kind().starts_with("finding."))
+        self.everything()
+            .filter(|e| e.kind() == "finding" || e.kind().starts_with("finding."))
     }
     fn everything(&self) -> impl Iterator<Item = Fact<'_>> {
-        self.json["events"].as_array().into_iter().flatten().map(Fact)
+        self.json["events"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(Fact)
     }
     /// Events that count, of a type.
     pub fn events<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = Fact<'a>> {
@@ -181,7 +220,8 @@ impl Facts {
     }
     /// Events that count, of any of these types.
     pub fn any<'a>(&'a self, kinds: &'a [&'a str]) -> impl Iterator<Item = Fact<'a>> {
-        self.said().filter(move |e| e.counts() && kinds.contains(&e.kind()))
+        self.said()
+            .filter(move |e| e.counts() && kinds.contains(&e.kind()))
     }
     /// Whether an event of that type counts.
     pub fn has(&self, kind: &str) -> bool {
@@ -189,11 +229,17 @@ impl Facts {
     }
     /// When the first event of a type that counts happened.
     pub fn first_ms(&self, kind: &str) -> Option<i64> {
-        self.said().filter(|e| e.counts() && e.kind() == kind).map(|e| e.at_ms()).min()
+        self.said()
+            .filter(|e| e.counts() && e.kind() == kind)
+            .map(|e| e.at_ms())
+            .min()
     }
     /// When the last event of a type that counts happened.
     pub fn last_ms(&self, kind: &str) -> Option<i64> {
-        self.said().filter(|e| e.counts() && e.kind() == kind).map(|e| e.at_ms()).max()
+        self.said()
+            .filter(|e| e.counts() && e.kind() == kind)
+            .map(|e| e.at_ms())
+            .max()
     }
     /// When the record first happened, as claimed, Unix milliseconds.
     pub fn began_ms(&self) -> i64 {
@@ -202,17 +248,25 @@ impl Facts {
     }
     /// When something was last said of it, as claimed, Unix milliseconds.
     pub fn ended_ms(&self) -> i64 {
-        self.said().filter(Fact::counts).map(|e| e.at_ms()).max().unwrap_or_else(|| self.began_ms())
+        self.said()
+            .filter(Fact::counts)
+            .map(|e| e.at_ms())
+            .max()
+            .unwrap_or_else(|| self.began_ms())
     }
     /// Ids of the records that its links name.
     pub fn links(&self) -> Vec<&str> {
-        self.said().filter(|e| e.counts() && e.kind() == "link").filter_map(|e| e.text("record")).collect()
+        self.said()
+            .filter(|e| e.counts() && e.kind() == "link")
+            .filter_map(|e| e.text("record"))
+            .collect()
     }
     /// Whether this hold held something back at a time, as the fold of states sees it.
     pub fn was_open_at(&self, at_ms: i64) -> bool {
         held_at(&self.json, at_ms)
     }
-    /// When the first hold of this record began, as claimed, Unix milliseconds: with a placement, or with a machine's alarm.
+    /// When the first hold of this record began, as claimed, Unix milliseconds: with a placement,
+    /// or with a machine's alarm.
     pub fn held_from_ms(&self) -> Option<i64> {
         let all = self.json["placements"].as_array().into_iter().flatten();
         all.filter_map(|p| p["placed_ms"].as_i64()).min()
@@ -229,6 +283,10 @@ impl Facts {
     }
     /// The entries that placed what this hold holds, or held.
     pub fn placements(&self) -> impl Iterator<Item = &str> {
-        self.json["placements"].as_array().into_iter().flatten().filter_map(|p| p["entry"].as_str())
+        self.json["placements"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|p| p["entry"].as_str())
     }
 }

@@ -1,12 +1,17 @@
-//! Records that a hostile or broken author wrote: no rule ends on one, and one that does ends for itself.
+//! Records that a hostile or broken author wrote: no rule ends on one, and one that does ends for
+//! itself.
 
 use crate::{contained::judge_each, tests::*, *};
 use std::collections::BTreeSet;
 use wadi_record::EVENTS;
 
 /// A rule that fails on whatever lies before it, as one with a fault would.
-const FAULTY: Rule =
-    Rule { code: "R98", name: "faulty", severity: 1, judge: |_| panic!("مخالفة: the record's own text") };
+const FAULTY: Rule = Rule {
+    code: "R98",
+    name: "faulty",
+    severity: 1,
+    judge: |_| panic!("مخالفة: the record's own text"),
+};
 const SOUND: Rule = Rule {
     code: "R99",
     name: "sound",
@@ -17,15 +22,25 @@ const WITH_A_FAULT: &[Rule] = &[SOUND, FAULTY, SOUND];
 
 #[test]
 fn a_rule_that_fails_is_a_finding_of_its_own_and_the_others_go_on() {
-    let d = dossier(passage("P1", json!({"vehicle.plate": "مركبة"}), &[]).with("id", json!("TRB-P-1")), vec![], 0);
+    let d = dossier(
+        passage("P1", json!({"vehicle.plate": "مركبة"}), &[]).with("id", json!("TRB-P-1")),
+        vec![],
+        0,
+    );
     let found = judge_each(WITH_A_FAULT, &d);
     let codes: Vec<&str> = found.iter().map(|f| f.rule.code).collect();
     assert_eq!(codes, ["R99", "R00", "R99"]);
     let failure = &found[1];
     assert_eq!((failure.phase, failure.rule.severity), (Phase::Firm, 1));
-    assert_eq!(failure.contradiction.evidence, json!({"rule": "R98", "record": "TRB-P-1"}));
+    assert_eq!(
+        failure.contradiction.evidence,
+        json!({"rule": "R98", "record": "TRB-P-1"})
+    );
     let text = &failure.contradiction.text;
-    assert!(text.contains("R98") && text.contains("TRB-P-1") && text.is_ascii(), "{text}");
+    assert!(
+        text.contains("R98") && text.contains("TRB-P-1") && text.is_ascii(),
+        "{text}"
+    );
     // What the faulty rule found before stands, and what the others found does not stand by that.
     assert!(stands_unjudged(&d, &found, "R98"));
     assert!(!stands_unjudged(&d, &found, "R99") && !stands_unjudged(&d, &found, "R00"));
@@ -39,13 +54,23 @@ fn a_record_that_does_not_read_is_told_and_what_was_found_with_it_stands() {
         assert!(broken.is_unreadable(), "{text:?}");
         let own = dossier(broken.clone(), vec![], 0);
         let found = reconcile(&own);
-        assert_eq!(found.iter().map(|f| f.rule.code).collect::<Vec<_>>(), ["R00"]);
+        assert_eq!(
+            found.iter().map(|f| f.rule.code).collect::<Vec<_>>(),
+            ["R00"]
+        );
         assert!(stands_unjudged(&own, &found, "R02"));
         // What it held does not leave unseen because the hold does not read any more.
         let truck = dossier(passage("P1", json!({}), &[]), vec![broken], 0);
         assert!(stands_unjudged(&truck, &reconcile(&truck), "R02"));
     }
-    let whole = Facts::read("H1".into(), "TRB-H-1", "hold", "TRB", "{\"kind\":\"hold\"}", 7);
+    let whole = Facts::read(
+        "H1".into(),
+        "TRB-H-1",
+        "hold",
+        "TRB",
+        "{\"kind\":\"hold\"}",
+        7,
+    );
     assert!(!whole.is_unreadable() && whole.began_ms() == 7);
 }
 
@@ -90,8 +115,20 @@ const TEXTS: [&str; 20] = [
     "satisfactory",
     "unsatisfactory",
 ];
-const NUMBERS: [i64; 12] =
-    [i64::MIN, i64::MIN + 1, -1, 0, 1, 2, 1_000, 3_600_000, 1 << 40, i64::MAX / 2, i64::MAX - 1, i64::MAX];
+const NUMBERS: [i64; 12] = [
+    i64::MIN,
+    i64::MIN + 1,
+    -1,
+    0,
+    1,
+    2,
+    1_000,
+    3_600_000,
+    1 << 40,
+    i64::MAX / 2,
+    i64::MAX - 1,
+    i64::MAX,
+];
 const FIELDS: [&str; 34] = [
     "direction",
     "purpose",
@@ -174,15 +211,48 @@ const MEMBERS: [&str; 44] = [
     "evidence",
     "phase",
 ];
-const KINDS: [&str; 8] = ["passage", "passage", "passage", "hold", "hold", "customs-entry", "customs-entry", "مجهول"];
-const STATES: [&str; 8] = ["", "EXITED", "CANCELLED", "RELEASED", "VOID", "ADMITTED", "DESTROYED", "TURNED_BACK"];
-const FLAGS: [&str; 5] = ["RED", "HANDED_OVER", "CANCEL_REQUESTED", "DETAINED", "CONTESTED"];
+const KINDS: [&str; 8] = [
+    "passage",
+    "passage",
+    "passage",
+    "hold",
+    "hold",
+    "customs-entry",
+    "customs-entry",
+    "مجهول",
+];
+const STATES: [&str; 8] = [
+    "",
+    "EXITED",
+    "CANCELLED",
+    "RELEASED",
+    "VOID",
+    "ADMITTED",
+    "DESTROYED",
+    "TURNED_BACK",
+];
+const FLAGS: [&str; 5] = [
+    "RED",
+    "HANDED_OVER",
+    "CANCEL_REQUESTED",
+    "DETAINED",
+    "CONTESTED",
+];
 
 fn value(r: &mut Chance, depth: usize) -> Json {
     match r.below(if depth == 0 { 6 } else { 9 }) {
         0..3 => (*r.of(&TEXTS)).into(),
         3 | 4 => (*r.of(&NUMBERS)).into(),
-        5 => r.of(&[json!(null), json!(true), json!(u64::MAX), json!(-0.5), json!(1e308), json!(2.5)]).clone(),
+        5 => r
+            .of(&[
+                json!(null),
+                json!(true),
+                json!(u64::MAX),
+                json!(-0.5),
+                json!(1e308),
+                json!(2.5),
+            ])
+            .clone(),
         6 | 7 => (0..r.below(3)).map(|_| value(r, depth - 1)).collect(),
         _ => (0..r.below(3))
             .map(|_| (r.of(&MEMBERS).to_string(), value(r, depth - 1)))
@@ -203,7 +273,8 @@ fn meant(r: &mut Chance, name: &str) -> Json {
         "person.1.document_hash" | "person.2.document_hash" => &["aوثيقة-سفر-طويلة"],
         "currency" => &["IQD"],
         "purpose" => &["goods"],
-        "transit.ref" | "declarant_ref" | "declarant" | "seal.1" | "certificate.1" | "certificate.ref" => &["C1"],
+        "transit.ref" | "declarant_ref" | "declarant" | "seal.1" | "certificate.1"
+        | "certificate.ref" => &["C1"],
         "container.1" | "container.2" => &["MSKU1", "MSKU2"],
         _ => return (*r.of(&NUMBERS)).into(),
     };
@@ -211,7 +282,14 @@ fn meant(r: &mut Chance, name: &str) -> Json {
 }
 
 fn event_of(r: &mut Chance) -> Json {
-    const COMMON: [&str; 6] = ["gate.in", "gate.out", "link", "released", "rad.adjudicated", "weighed"];
+    const COMMON: [&str; 6] = [
+        "gate.in",
+        "gate.out",
+        "link",
+        "released",
+        "rad.adjudicated",
+        "weighed",
+    ];
     let mut data = serde_json::Map::new();
     if r.below(2) == 0 {
         data.insert("record".into(), meant(r, "record"));
@@ -230,8 +308,17 @@ fn event_of(r: &mut Chance) -> Json {
         e["counts"] = false.into();
     }
     if r.below(8) == 0 {
-        let member =
-            *r.of(&["type", "at_ms", "data", "id", "officer", "entry", "device_seq", "refused", "quarantined"]);
+        let member = *r.of(&[
+            "type",
+            "at_ms",
+            "data",
+            "id",
+            "officer",
+            "entry",
+            "device_seq",
+            "refused",
+            "quarantined",
+        ]);
         e[member] = value(r, 2);
     }
     e
@@ -265,7 +352,16 @@ fn record(r: &mut Chance, id: &str) -> Facts {
         "refused": [{"entry": r.of(&TEXTS), "code": "foreign_crossing", "why": r.of(&TEXTS)}],
     });
     if r.below(10) == 0 {
-        let member = *r.of(&["fields", "events", "state", "flags", "contested", "refused", "warnings", "placements"]);
+        let member = *r.of(&[
+            "fields",
+            "events",
+            "state",
+            "flags",
+            "contested",
+            "refused",
+            "warnings",
+            "placements",
+        ]);
         json[member] = value(r, 2);
     }
     let crossing = *r.of(&["TRB", "TRB", "QAM", "", "حدود"]);
@@ -276,18 +372,25 @@ fn record(r: &mut Chance, id: &str) -> Facts {
 /// Makes a record an entry of bananas at some price, so that there is a market.
 fn declare(r: &mut Chance, record: &mut Facts) {
     let price = *r.of(&NUMBERS);
-    let fields =
-        json!({"goods.1.hs_code": "0803.90", "goods.1.net_g": 1_000, "goods.1.statistical_value_minor": price});
-    *record = record.clone().with("fields", fields).with("kind", json!("customs-entry"));
+    let fields = json!({"goods.1.hs_code": "0803.90", "goods.1.net_g": 1_000, "goods.1.statistical_value_minor": price});
+    *record = record
+        .clone()
+        .with("fields", fields)
+        .with("kind", json!("customs-entry"));
 }
 
 fn case(r: &mut Chance) -> Dossier {
     let anchor = record(r, "P0");
-    let linked = (1..r.below(6)).map(|n| record(r, &format!("P{n}"))).collect();
+    let linked = (1..r.below(6))
+        .map(|n| record(r, &format!("P{n}")))
+        .collect();
     let mut d = dossier(anchor, linked, *r.of(&NUMBERS));
-    d.peers = (0..r.below(8)).map(|n| record(r, &format!("Q{n}"))).collect();
+    d.peers = (0..r.below(8))
+        .map(|n| record(r, &format!("Q{n}")))
+        .collect();
     d.revoked.insert(r.of(&TEXTS).to_string(), *r.of(&NUMBERS));
-    d.knew.insert((r.of(&TEXTS).to_string(), r.of(&TEXTS).to_string()));
+    d.knew
+        .insert((r.of(&TEXTS).to_string(), r.of(&TEXTS).to_string()));
     if r.below(6) == 0 {
         let all = std::iter::once(&mut d.anchor).chain(&mut d.peers);
         all.for_each(|record| declare(r, record));
@@ -297,8 +400,18 @@ fn case(r: &mut Chance) -> Dossier {
         let p = &mut d.policy;
         (p.counterpart_h, p.diversion_h, p.inland_h, p.transit_h) = (limit, limit, limit, limit);
         (p.hold_deadline_h, p.store_out_h, p.recall_h, p.shift_h) = (limit, limit, limit, limit);
-        (p.clock_doubt_s, p.lookalike_h, p.forced_window_h, p.forced_max) = (limit, limit, limit, limit.min(3));
-        (p.weight_permille, p.undervalue_permille, p.peers_min, p.sequence_back) = (limit, limit, limit.min(3), limit);
+        (
+            p.clock_doubt_s,
+            p.lookalike_h,
+            p.forced_window_h,
+            p.forced_max,
+        ) = (limit, limit, limit, limit.min(3));
+        (
+            p.weight_permille,
+            p.undervalue_permille,
+            p.peers_min,
+            p.sequence_back,
+        ) = (limit, limit, limit.min(3), limit);
         p.speed_kmh = limit;
     }
     d
@@ -307,13 +420,19 @@ fn case(r: &mut Chance) -> Dossier {
 #[test]
 fn no_rule_ends_on_anything_that_a_record_may_hold() {
     // Read when the test is built: this crate asks nothing of its surroundings while it runs.
-    let seed = option_env!("WADI_SEED").and_then(|s| s.parse().ok()).unwrap_or(20_261_125);
+    let seed = option_env!("WADI_SEED")
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(20_261_125);
     println!("WADI_SEED={seed}");
     let mut fired = BTreeSet::new();
     for n in 0..20_000 {
         let d = case(&mut Chance(seed + n));
         for found in reconcile(&d) {
-            assert_ne!(found.rule.code, "R00", "case {n}: {} of {d:#?}", found.contradiction.text);
+            assert_ne!(
+                found.rule.code, "R00",
+                "case {n}: {} of {d:#?}",
+                found.contradiction.text
+            );
             assert!(found.json(&d.anchor).to_string().len() < 100_000);
             fired.insert(found.rule.code);
         }
@@ -326,11 +445,36 @@ fn no_rule_ends_on_anything_that_a_record_may_hold() {
 fn terms_of_any_text_ask_for_a_bounded_number_of_others() {
     let mut r = Chance(7);
     for _ in 0..2_000 {
-        let whats = ["plate", "target", "link", "device_seq", "goods", "hs", "acts", "شيء"];
+        let whats = [
+            "plate",
+            "target",
+            "link",
+            "device_seq",
+            "goods",
+            "hs",
+            "acts",
+            "شيء",
+        ];
         let terms: Vec<(String, String)> = (0..r.below(40))
-            .map(|_| (r.of(&whats).to_string(), format!("{}#{}", r.of(&TEXTS), r.of(&NUMBERS))))
+            .map(|_| {
+                (
+                    r.of(&whats).to_string(),
+                    format!("{}#{}", r.of(&TEXTS), r.of(&NUMBERS)),
+                )
+            })
             .collect();
         let most = terms.len() * 401 + 1;
-        assert!(asks("self", &terms, &Policy { sequence_back: u32::MAX, ..Policy::default() }).len() <= most);
+        assert!(
+            asks(
+                "self",
+                &terms,
+                &Policy {
+                    sequence_back: u32::MAX,
+                    ..Policy::default()
+                }
+            )
+            .len()
+                <= most
+        );
     }
 }

@@ -7,18 +7,35 @@ use crate::{
 use serde_json::json;
 use wadi_record::normalise_plate;
 
-pub(crate) const RULE: Rule = Rule { code: "R04", name: "impossible_journey", severity: 1, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R04",
+    name: "impossible_journey",
+    severity: 1,
+    judge,
+};
 
 /// Types of events that prove where a vehicle was.
-pub(crate) const PRESENCE: [&str; 10] =
-    ["gate.in", "gate.out", "gate.read", "weighed", "scanned", "parked", "sighted", "fuelled", "unloaded", "reloaded"];
+pub(crate) const PRESENCE: [&str; 10] = [
+    "gate.in",
+    "gate.out",
+    "gate.read",
+    "weighed",
+    "scanned",
+    "parked",
+    "sighted",
+    "fuelled",
+    "unloaded",
+    "reloaded",
+];
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     if !anchor.is_passage() {
         return Vec::new();
     }
-    let elsewhere = dossier.of("passage").filter(|p| p.crossing() != anchor.crossing());
+    let elsewhere = dossier
+        .of("passage")
+        .filter(|p| p.crossing() != anchor.crossing());
     // Of the two records the later one carries the finding.
     let earlier = elsewhere.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
     earlier.filter_map(|p| check(dossier, p)).collect()
@@ -34,7 +51,9 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     let mut pair = [anchor.crossing(), other.crossing()];
     pair.sort_unstable();
     let km = *dossier.policy.distances_km.get(&pair.join("-"))?;
-    let needed_ms = hours_ms(km).checked_div(i64::from(dossier.policy.speed_kmh.max(1))).unwrap_or(i64::MAX);
+    let needed_ms = hours_ms(km)
+        .checked_div(i64::from(dossier.policy.speed_kmh.max(1)))
+        .unwrap_or(i64::MAX);
     let (gap_ms, here_ms, there_ms) = nearest(&times(anchor), &times(other))?;
     (gap_ms < needed_ms).then(|| {
         Contradiction::new(
@@ -64,7 +83,10 @@ fn nearest(here: &[i64], there: &[i64]) -> Option<(i64, i64, i64)> {
     let gaps = here.iter().flat_map(|h| {
         let after = there.partition_point(|t| t < h);
         let before = after.checked_sub(1);
-        let neighbours = before.into_iter().chain([after]).filter_map(|n| there.get(n));
+        let neighbours = before
+            .into_iter()
+            .chain([after])
+            .filter_map(|n| there.get(n));
         neighbours.map(move |t| (apart(*h, *t), *h, *t))
     });
     gaps.min()
@@ -72,8 +94,13 @@ fn nearest(here: &[i64], there: &[i64]) -> Option<(i64, i64, i64)> {
 
 fn shared(a: &Facts, b: &Facts) -> Option<String> {
     let terms = |p: &Facts| -> Vec<String> {
-        let plates = ["vehicle.plate", "trailer.plate"].into_iter().filter_map(|f| p.field(f));
-        plates.chain(p.texts("container", "")).map(normalise_plate).collect()
+        let plates = ["vehicle.plate", "trailer.plate"]
+            .into_iter()
+            .filter_map(|f| p.field(f));
+        plates
+            .chain(p.texts("container", ""))
+            .map(normalise_plate)
+            .collect()
     };
     let theirs = terms(b);
     terms(a).into_iter().find(|t| theirs.contains(t))
@@ -87,14 +114,25 @@ mod tests {
     #[test]
     fn the_closest_of_all_pairs_is_found_without_looking_at_all() {
         assert_eq!(nearest(&[10, 50, 90], &[0, 58, 70]), Some((8, 50, 58)));
-        assert_eq!(nearest(&[i64::MIN, i64::MAX], &[0]), Some((i64::MAX, i64::MIN, 0)));
+        assert_eq!(
+            nearest(&[i64::MIN, i64::MAX], &[0]),
+            Some((i64::MAX, i64::MIN, 0))
+        );
         assert_eq!(nearest(&[], &[0]), None);
     }
 
     fn found(minutes: i64, plate: &str, crossing: &str) -> Vec<Phase> {
         let seen = |at_ms| [event("gate.in", at_ms, json!({}))];
         let first = passage("P1", json!({"vehicle.plate": "22A1"}), &seen(0)).at(crossing);
-        firm("R04", passage("P2", json!({"vehicle.plate": plate}), &seen(minutes * 60_000)), vec![first])
+        firm(
+            "R04",
+            passage(
+                "P2",
+                json!({"vehicle.plate": plate}),
+                &seen(minutes * 60_000),
+            ),
+            vec![first],
+        )
     }
 
     #[test]

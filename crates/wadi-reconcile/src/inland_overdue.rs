@@ -1,9 +1,15 @@
-//! R26: goods let inland before their entry was released, and not cleared within the limit (72 hours by default).
+//! R26: goods let inland before their entry was released, and not cleared within the limit (72
+//! hours by default).
 
 use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R26", name: "inland_overdue", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R26",
+    name: "inland_overdue",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
@@ -12,14 +18,20 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !entry.is_customs_entry() || settled || entry.field("transit.ref").is_some() {
         return Vec::new();
     }
-    let inbound = dossier.journey("passage").filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));
+    let inbound = dossier
+        .journey("passage")
+        .filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));
     let left = inbound.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
     left.map(|(truck, left_ms)| {
         let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
         Contradiction::new(
             truck.id.clone(),
             left_ms,
-            format!("{} went inland and {} was not released since", truck.printed(), entry.printed()),
+            format!(
+                "{} went inland and {} was not released since",
+                truck.printed(),
+                entry.printed()
+            ),
             json!({"passage": truck.printed(), "left_ms": left_ms, "due_ms": due_ms}),
         )
         .until([entry.crossing(), "HUB"], due_ms)
@@ -34,9 +46,18 @@ mod tests {
 
     #[test]
     fn goods_inland_have_three_days() {
-        let truck = || vec![passage("P1", json!({"direction": "in"}), &[event("gate.out", 100, json!({}))])];
+        let truck = || {
+            vec![passage(
+                "P1",
+                json!({"direction": "in"}),
+                &[event("gate.out", 100, json!({}))],
+            )]
+        };
         let open = entry("E1", json!({}), &[]);
-        assert_eq!(phases("R26", &dossier(open.clone(), truck(), 99 + 72 * HOUR_MS)), [Phase::Pending]);
+        assert_eq!(
+            phases("R26", &dossier(open.clone(), truck(), 99 + 72 * HOUR_MS)),
+            [Phase::Pending]
+        );
         assert_eq!(firm("R26", open, truck()), [Phase::Firm]);
         let released = entry("E1", json!({}), &[event("entry.released", 50, json!({}))]);
         assert_eq!(firm("R26", released, truck()), []);

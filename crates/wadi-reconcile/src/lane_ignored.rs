@@ -1,9 +1,15 @@
-//! R19: released from the red lane without inspection; a lane lowered without reason or by somebody who may not.
+//! R19: released from the red lane without inspection; a lane lowered without reason or by somebody
+//! who may not.
 
 use crate::{Contradiction, Dossier, Rule};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R19", name: "lane_ignored", severity: 1, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R19",
+    name: "lane_ignored",
+    severity: 1,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
@@ -21,7 +27,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             Contradiction::new(
                 "uninspected",
                 released_ms,
-                format!("{} was in the red lane and released without inspection", entry.printed()),
+                format!(
+                    "{} was in the red lane and released without inspection",
+                    entry.printed()
+                ),
                 json!({"released_ms": released_ms}),
             )
             .until([entry.crossing()], released_ms),
@@ -30,7 +39,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     for lowered in entry.said().filter(|e| e.kind() == "lane.lowered") {
         let why = match lowered.refused() {
             Some((_, why)) => why,
-            None if lowered.text("reason").is_none_or(|r| r.trim().is_empty()) => "no reason was given",
+            None if lowered.text("reason").is_none_or(|r| r.trim().is_empty()) => {
+                "no reason was given"
+            }
             None => continue,
         };
         let found = Contradiction::new(
@@ -52,20 +63,49 @@ mod tests {
     #[test]
     fn a_red_entry_is_inspected_before_it_is_released() {
         let released = event("entry.released", 9, json!({}));
-        let red = |events: &[serde_json::Value]| entry("E1", json!({}), events).with("flags", json!(["RED"]));
+        let red = |events: &[serde_json::Value]| {
+            entry("E1", json!({}), events).with("flags", json!(["RED"]))
+        };
         let bare = red(std::slice::from_ref(&released));
-        assert_eq!(phases("R19", &dossier(bare.clone(), vec![], 8)), [Phase::Pending]);
+        assert_eq!(
+            phases("R19", &dossier(bare.clone(), vec![], 8)),
+            [Phase::Pending]
+        );
         assert_eq!(firm("R19", bare.clone(), vec![]), [Phase::Firm]);
-        assert_eq!(firm("R19", red(&[event("inspected", 5, json!({})), released]), vec![]), []);
-        assert_eq!(firm("R19", bare.with("flags", json!(["YELLOW"])), vec![]), []);
+        assert_eq!(
+            firm(
+                "R19",
+                red(&[event("inspected", 5, json!({})), released]),
+                vec![]
+            ),
+            []
+        );
+        assert_eq!(
+            firm("R19", bare.with("flags", json!(["YELLOW"])), vec![]),
+            []
+        );
     }
 
     #[test]
     fn a_lane_is_lowered_with_a_reason_by_whoever_may() {
-        let mut lowered = event("lane.lowered", 5, json!({"lane": "GREEN", "reason": "trusted trader"}));
-        assert_eq!(firm("R19", entry("E1", json!({}), std::slice::from_ref(&lowered)), vec![]), []);
+        let mut lowered = event(
+            "lane.lowered",
+            5,
+            json!({"lane": "GREEN", "reason": "trusted trader"}),
+        );
+        assert_eq!(
+            firm(
+                "R19",
+                entry("E1", json!({}), std::slice::from_ref(&lowered)),
+                vec![]
+            ),
+            []
+        );
         lowered["counts"] = false.into();
         lowered["refused"] = json!({"code": "no_authority", "why": "not a supervisor"});
-        assert_eq!(firm("R19", entry("E1", json!({}), &[lowered]), vec![]), [Phase::Firm]);
+        assert_eq!(
+            firm("R19", entry("E1", json!({}), &[lowered]), vec![]),
+            [Phase::Firm]
+        );
     }
 }

@@ -1,12 +1,13 @@
 //! What contradicts what: thirty rules, pure and one file each.
 //!
-//! A [`Dossier`] is a record with the records one link away, and with its cohorts: records of its device, HS code,
-//! plate neighbourhood, officer or replica. A rule looks at one and returns [`Contradiction`]s. A finding whose missing
-//! half may still be on its way is PENDING until every crossing concerned is received through the time in question, and
-//! FIRM only then: a late truck is not a missing truck.
+//! A [`Dossier`] is a record with the records one link away, and with its cohorts: records of its
+//! device, HS code, plate neighbourhood, officer or replica. A rule looks at one and returns
+//! [`Contradiction`]s. A finding whose missing half may still be on its way is PENDING until every
+//! crossing concerned is received through the time in question, and FIRM only then: a late truck is
+//! not a missing truck.
 //!
-//! Records hold whatever their authors wrote. So text is cut between letters, sums end at the end of the range of
-//! numbers, and a rule that fails all the same is contained and told.
+//! Records hold whatever their authors wrote. So text is cut between letters, sums end at the end
+//! of the range of numbers, and a rule that fails all the same is contained and told.
 
 #![deny(clippy::string_slice, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
@@ -62,8 +63,8 @@ use wadi_record::Policy;
 
 /// An hour in milliseconds.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-/// Numbers of a device before one that is missing that are asked for at most, whatever the policy says: a dossier takes
-/// a bounded number of its cohorts' records.
+/// Numbers of a device before one that is missing that are asked for at most, whatever the policy
+/// says: a dossier takes a bounded number of its cohorts' records.
 const SEQUENCE_BACK_MAX: u64 = 200;
 
 /// How many numbers of a device before one that is missing are looked at.
@@ -84,9 +85,11 @@ pub struct Dossier {
     pub watermarks: BTreeMap<String, i64>,
     /// Tolerances and deadlines.
     pub policy: Policy,
-    /// Officers of this record who are revoked by now, and since when, by the hub's clock, Unix milliseconds.
+    /// Officers of this record who are revoked by now, and since when, by the hub's clock, Unix
+    /// milliseconds.
     pub revoked: BTreeMap<String, i64>,
-    /// What the authors of decisions had taken in: (the deciding entry, an entry of another record).
+    /// What the authors of decisions had taken in: (the deciding entry, an entry of another
+    /// record).
     pub knew: BTreeSet<(String, String)>,
     /// Of these kinds not all records were taken in: the rules saw the nearest ones.
     pub cut: BTreeMap<String, Cut>,
@@ -104,15 +107,24 @@ pub struct Cut {
 impl Dossier {
     /// Whether a finding that depends on these crossings up to a time is pending or firm.
     fn phase(&self, contradiction: &Contradiction) -> Phase {
-        let received = |c: &String| self.watermarks.get(c).is_some_and(|w| *w >= contradiction.through_ms);
-        if contradiction.concerns.iter().all(received) { Phase::Firm } else { Phase::Pending }
+        let received = |c: &String| {
+            self.watermarks
+                .get(c)
+                .is_some_and(|w| *w >= contradiction.through_ms)
+        };
+        if contradiction.concerns.iter().all(received) {
+            Phase::Firm
+        } else {
+            Phase::Pending
+        }
     }
     /// Linked records of a kind.
     pub(crate) fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
         self.linked.iter().filter(move |r| r.kind() == kind)
     }
-    /// Linked passages or entries of the same journey: those that name each other or share a container or a reference,
-    /// and of those that only share a plate the ones within the time that a counterpart has. A truck comes back.
+    /// Linked passages or entries of the same journey: those that name each other or share a
+    /// container or a reference, and of those that only share a plate the ones within the time that
+    /// a counterpart has. A truck comes back.
     pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
         let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
         let anchor = &self.anchor;
@@ -120,8 +132,12 @@ impl Dossier {
             let containers = r.texts("container", "");
             r.links().contains(&anchor.id.as_str())
                 || anchor.links().contains(&r.id.as_str())
-                || anchor.texts("container", "").iter().any(|c| containers.contains(c))
-                || anchor.field("transit.ref").is_some() && anchor.field("transit.ref") == r.field("transit.ref")
+                || anchor
+                    .texts("container", "")
+                    .iter()
+                    .any(|c| containers.contains(c))
+                || anchor.field("transit.ref").is_some()
+                    && anchor.field("transit.ref") == r.field("transit.ref")
                 || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
         })
     }
@@ -130,8 +146,11 @@ impl Dossier {
         if self.cut.is_empty() {
             return String::new();
         }
-        let kinds: Vec<String> =
-            self.cut.iter().map(|(kind, cut)| format!("{} of {} records of kind {kind}", cut.taken, cut.of)).collect();
+        let kinds: Vec<String> = self
+            .cut
+            .iter()
+            .map(|(kind, cut)| format!("{} of {} records of kind {kind}", cut.taken, cut.of))
+            .collect();
         format!(" [only {} were looked at]", kinds.join(" and "))
     }
     /// Every crossing of the country.
@@ -140,7 +159,8 @@ impl Dossier {
     }
     /// Whether the author of a decision had taken in an entry of another record.
     pub(crate) fn knew(&self, decision: Fact<'_>, of: &str) -> bool {
-        self.knew.contains(&(decision.entry().to_string(), of.to_string()))
+        self.knew
+            .contains(&(decision.entry().to_string(), of.to_string()))
     }
 }
 
@@ -198,13 +218,14 @@ impl Contradiction {
             basis: None,
         }
     }
-    /// It is one of any number of one cause, said by this entry: all of them, told apart by nothing but that, are one
-    /// finding with a count.
+    /// It is one of any number of one cause, said by this entry: all of them, told apart by nothing
+    /// but that, are one finding with a count.
     fn each(mut self, reference: &str) -> Self {
         self.references.push(reference.into());
         self
     }
-    /// What it shares with all of its cause: the finding is another one once this changes, or the count by much.
+    /// What it shares with all of its cause: the finding is another one once this changes, or the
+    /// count by much.
     fn of_cause(mut self, basis: Json) -> Self {
         self.basis = Some(basis);
         self
@@ -255,7 +276,10 @@ impl Finding {
             "life": self.life.json(),
         });
         if !self.cut.is_empty() {
-            let cut = self.cut.iter().map(|(kind, c)| (kind.clone(), json!({"taken": c.taken, "of": c.of})));
+            let cut = self
+                .cut
+                .iter()
+                .map(|(kind, c)| (kind.clone(), json!({"taken": c.taken, "of": c.of})));
             json["dossier_cut"] = Json::Object(cut.collect());
         }
         json
@@ -319,13 +343,17 @@ pub struct Ask {
     pub cohort: bool,
 }
 
-/// What a record's terms ask for. Symmetrical: a record that asks for another's term is asked for by it, so that a
-/// change of either looks at both.
+/// What a record's terms ask for. Symmetrical: a record that asks for another's term is asked for
+/// by it, so that a change of either looks at both.
 pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<Ask> {
     let back = sequence_back(policy);
     let mut out = BTreeSet::new();
     let mut ask = |what, value: &str, cohort| {
-        out.insert(Ask { what, value: value.into(), cohort });
+        out.insert(Ask {
+            what,
+            value: value.into(),
+            cohort,
+        });
     };
     ask("link", id, false);
     for (what, value) in terms {
@@ -337,9 +365,9 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             _ => [(); 2],
         };
         match what.as_str() {
-            "target" => {
-                ["plate", "container", "document", "vin", "goods"].into_iter().for_each(|w| ask(w, value, false))
-            }
+            "target" => ["plate", "container", "document", "vin", "goods"]
+                .into_iter()
+                .for_each(|w| ask(w, value, false)),
             "goods" => ask("target", value, false),
             "link" => ask("link", value, false),
             "declarant_ref" => ask("declarant_ref", value, false),
@@ -354,7 +382,9 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             "forced" => ask("forced", value, true),
             "replica" => ask("replica", value, true),
             "device_seq" => {
-                let Some((device, n)) = value.rsplit_once('#') else { continue };
+                let Some((device, n)) = value.rsplit_once('#') else {
+                    continue;
+                };
                 let n: u64 = n.parse().unwrap_or(0);
                 for other in n.saturating_sub(back).max(1)..=n.saturating_add(back) {
                     ask("device_seq", &format!("{device}#{other}"), true);
@@ -372,10 +402,14 @@ fn short_hash(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.finalize().iter().take(16).fold(String::new(), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+    hasher
+        .finalize()
+        .iter()
+        .take(16)
+        .fold(String::new(), |mut out, b| {
+            let _ = write!(out, "{b:02x}");
+            out
+        })
 }
 
 /// All findings on a dossier's anchor. The same dossier gives the same findings.

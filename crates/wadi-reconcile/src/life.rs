@@ -1,7 +1,8 @@
 //! The life of a finding: a fold over the hub's signed events on the anchor record.
 //!
-//! Who decides is not who proposed. A proposal and its decision name the evidence they were made on: where it changes, the
-//! finding is open again. Of concurrent decisions the rejection holds. What is undone never was.
+//! Who decides is not who proposed. A proposal and its decision name the evidence they were made
+//! on: where it changes, the finding is open again. Of concurrent decisions the rejection holds.
+//! What is undone never was.
 
 use crate::Facts;
 use serde_json::{Value as Json, json};
@@ -42,10 +43,20 @@ impl Life {
 
 /// Folds the events on an anchor record that speak of one finding, as its evidence now stands.
 pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
-    let said: Vec<_> = anchor.of_findings().filter(|e| e.counts() && e.text("finding") == Some(finding)).collect();
-    let undone: BTreeSet<&str> =
-        said.iter().filter(|e| e.kind() == "finding.undone").filter_map(|e| e.text("undoes")).collect();
-    let live = |kind: &'static str| said.iter().filter(move |e| e.kind() == kind).filter(|e| !undone.contains(e.id()));
+    let said: Vec<_> = anchor
+        .of_findings()
+        .filter(|e| e.counts() && e.text("finding") == Some(finding))
+        .collect();
+    let undone: BTreeSet<&str> = said
+        .iter()
+        .filter(|e| e.kind() == "finding.undone")
+        .filter_map(|e| e.text("undoes"))
+        .collect();
+    let live = |kind: &'static str| {
+        said.iter()
+            .filter(move |e| e.kind() == kind)
+            .filter(|e| !undone.contains(e.id()))
+    };
     let mut out = Life {
         state: "OPEN",
         assignee: String::new(),
@@ -60,15 +71,25 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
         out.published = Some((text("phase"), text("evidence")));
     }
     if let Some(assigned) = live("finding.assigned").next_back() {
-        (out.state, out.assignee) = ("ASSIGNED", assigned.text("assignee").unwrap_or_default().into());
+        (out.state, out.assignee) = (
+            "ASSIGNED",
+            assigned.text("assignee").unwrap_or_default().into(),
+        );
     }
     for proposal in live("finding.proposed") {
         let decisions: Vec<_> = live("finding.decided")
-            .filter(|d| d.text("proposal") == Some(proposal.id()) && d.text("evidence") == proposal.text("evidence"))
+            .filter(|d| {
+                d.text("proposal") == Some(proposal.id())
+                    && d.text("evidence") == proposal.text("evidence")
+            })
             .filter(|d| d.officer() != proposal.officer())
             .collect();
-        let approved = decisions.iter().find(|d| d.text("decision") == Some("APPROVED"));
-        let rejected = decisions.iter().any(|d| d.text("decision") == Some("REJECTED"));
+        let approved = decisions
+            .iter()
+            .find(|d| d.text("decision") == Some("APPROVED"));
+        let rejected = decisions
+            .iter()
+            .any(|d| d.text("decision") == Some("REJECTED"));
         let current = proposal.text("evidence") == Some(evidence);
         match approved {
             _ if rejected => continue,
@@ -109,7 +130,14 @@ mod tests {
 
     #[test]
     fn a_finding_goes_from_open_to_waived_by_two_people_and_opens_again_on_other_evidence() {
-        let assigned = by("AU-0", event("finding.assigned", 1, json!({"finding": "f", "assignee": "AU-1"})));
+        let assigned = by(
+            "AU-0",
+            event(
+                "finding.assigned",
+                1,
+                json!({"finding": "f", "assignee": "AU-1"}),
+            ),
+        );
         let proposed = by(
             "AU-1",
             event(
@@ -125,20 +153,45 @@ mod tests {
         let approved = decided("AU-2", "APPROVED");
         assert_eq!(told(&[], "e").state, "OPEN");
         assert_eq!(told(std::slice::from_ref(&assigned), "e").state, "ASSIGNED");
-        assert_eq!(told(&[assigned.clone(), proposed.clone()], "e").state, "PENDING_RESOLUTION");
+        assert_eq!(
+            told(&[assigned.clone(), proposed.clone()], "e").state,
+            "PENDING_RESOLUTION"
+        );
         let waived = told(&[assigned.clone(), proposed.clone(), approved.clone()], "e");
-        assert_eq!((waived.state, waived.reason.as_str(), waived.assignee.as_str()), ("WAIVED", "drill", "AU-1"));
-        let reopened = told(&[assigned.clone(), proposed.clone(), approved.clone()], "other");
+        assert_eq!(
+            (
+                waived.state,
+                waived.reason.as_str(),
+                waived.assignee.as_str()
+            ),
+            ("WAIVED", "drill", "AU-1")
+        );
+        let reopened = told(
+            &[assigned.clone(), proposed.clone(), approved.clone()],
+            "other",
+        );
         assert_eq!((reopened.state, reopened.reopened), ("ASSIGNED", true));
         // Who proposed does not decide.
         let own = decided("AU-1", "APPROVED");
-        assert_eq!(told(&[proposed.clone(), own], "e").state, "PENDING_RESOLUTION");
+        assert_eq!(
+            told(&[proposed.clone(), own], "e").state,
+            "PENDING_RESOLUTION"
+        );
         // Of concurrent decisions the rejection holds.
         let rejected = by("AU-3", decided("AU-3", "REJECTED"));
-        assert_eq!(told(&[proposed.clone(), approved.clone(), rejected], "e").state, "OPEN");
+        assert_eq!(
+            told(&[proposed.clone(), approved.clone(), rejected], "e").state,
+            "OPEN"
+        );
         // A decision that is undone leaves the proposal waiting.
-        let undone =
-            event("finding.undone", 4, json!({"finding": "f", "undoes": "finding.decided@3", "reason": "wrong one"}));
-        assert_eq!(told(&[proposed, approved, undone], "e").state, "PENDING_RESOLUTION");
+        let undone = event(
+            "finding.undone",
+            4,
+            json!({"finding": "f", "undoes": "finding.decided@3", "reason": "wrong one"}),
+        );
+        assert_eq!(
+            told(&[proposed, approved, undone], "e").state,
+            "PENDING_RESOLUTION"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! R07, over the cohort of a plate's neighbourhood: plates that differ by characters cameras take for each other, and one
-//! plate with two vehicle numbers.
+//! R07, over the cohort of a plate's neighbourhood: plates that differ by characters cameras take
+//! for each other, and one plate with two vehicle numbers.
 
 use crate::{
     Contradiction, Dossier, Facts, Rule,
@@ -8,20 +8,36 @@ use crate::{
 use serde_json::json;
 use wadi_record::{normalise_plate, plate_shape};
 
-pub(crate) const RULE: Rule = Rule { code: "R07", name: "near_duplicate_vehicle", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R07",
+    name: "near_duplicate_vehicle",
+    severity: 2,
+    judge,
+};
 
 fn plate(p: &Facts) -> Option<String> {
-    p.field("vehicle.plate").map(normalise_plate).filter(|p| !p.is_empty())
+    p.field("vehicle.plate")
+        .map(normalise_plate)
+        .filter(|p| !p.is_empty())
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let (true, Some(own)) = (anchor.is_passage(), plate(anchor)) else { return Vec::new() };
-    let others = dossier.peers.iter().chain(&dossier.linked).filter(|p| p.is_passage());
+    let (true, Some(own)) = (anchor.is_passage(), plate(anchor)) else {
+        return Vec::new();
+    };
+    let others = dossier
+        .peers
+        .iter()
+        .chain(&dossier.linked)
+        .filter(|p| p.is_passage());
     let earlier = others.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
-    // Two near-equal plates at one crossing further apart than this are two trucks; nearer, they may be one, misread.
+    // Two near-equal plates at one crossing further apart than this are two trucks; nearer, they
+    // may be one, misread.
     let together_ms = hours_ms(dossier.policy.lookalike_h);
-    earlier.filter_map(|p| check(anchor, &own, p, together_ms)).collect()
+    earlier
+        .filter_map(|p| check(anchor, &own, p, together_ms))
+        .collect()
 }
 
 fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<Contradiction> {
@@ -31,8 +47,11 @@ fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<C
     let text = if one_vin && theirs != own {
         format!("one vehicle number under two plates, {theirs} and {own}")
     } else if theirs == own {
-        let (Some(a), Some(b)) = vins else { return None };
-        (normalise_plate(a) != normalise_plate(b)).then(|| format!("{own} has two vehicle numbers, {b} and {a}"))?
+        let (Some(a), Some(b)) = vins else {
+            return None;
+        };
+        (normalise_plate(a) != normalise_plate(b))
+            .then(|| format!("{own} has two vehicle numbers, {b} and {a}"))?
     } else {
         let near = plate_shape(&theirs) == plate_shape(own)
             && anchor.crossing() == other.crossing()
@@ -67,11 +86,25 @@ mod tests {
     fn it_fires_on_a_plate_misread_and_on_one_plate_with_two_vehicle_numbers() {
         let plate = |p: &str| json!({"vehicle.plate": p});
         assert_eq!(found(plate("11O123"), plate("110123"), 1), [Phase::Firm]);
-        assert_eq!(found(plate("11O123"), plate("110124"), 1), [], "another plate");
-        assert_eq!(found(plate("11O123"), plate("110123"), 13), [], "another day's truck");
+        assert_eq!(
+            found(plate("11O123"), plate("110124"), 1),
+            [],
+            "another plate"
+        );
+        assert_eq!(
+            found(plate("11O123"), plate("110123"), 13),
+            [],
+            "another day's truck"
+        );
         let vin = |v: &str| json!({"vehicle.plate": "11A1", "vehicle.vin": v});
-        assert_eq!(found(vin("1M8GDM9AXKP042788"), vin("1M8GDM9A1KP042788"), 99), [Phase::Firm]);
-        assert_eq!(found(vin("1M8GDM9AXKP042788"), vin("1m8gdm9axkp042788"), 99), []);
+        assert_eq!(
+            found(vin("1M8GDM9AXKP042788"), vin("1M8GDM9A1KP042788"), 99),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            found(vin("1M8GDM9AXKP042788"), vin("1m8gdm9axkp042788"), 99),
+            []
+        );
         let replated = json!({"vehicle.plate": "77B2", "vehicle.vin": "1M8GDM9AXKP042788"});
         assert_eq!(found(vin("1M8GDM9AXKP042788"), replated, 99), [Phase::Firm]);
     }
@@ -79,7 +112,11 @@ mod tests {
     fn how_long_two_plates_may_be_one_is_the_policys_to_say() {
         let plate = |p: &str| json!({"vehicle.plate": p});
         let mut d = met(plate("11O123"), plate("110123"), 13);
-        assert_eq!(phases("R07", &d), [], "twelve hours, where the policy says nothing");
+        assert_eq!(
+            phases("R07", &d),
+            [],
+            "twelve hours, where the policy says nothing"
+        );
         d.policy.lookalike_h = 14;
         assert_eq!(phases("R07", &d), [Phase::Firm]);
         d.policy.lookalike_h = 13;

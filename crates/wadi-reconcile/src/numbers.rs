@@ -1,5 +1,5 @@
-//! Sums of what others have written. Anything at all may stand in a record, the ends of the range of numbers among it,
-//! so that every sum here ends at the range's end and none wraps or panics.
+//! Sums of what others have written. Anything at all may stand in a record, the ends of the range
+//! of numbers among it, so that every sum here ends at the range's end and none wraps or panics.
 
 use crate::HOUR_MS;
 
@@ -23,8 +23,8 @@ pub(crate) fn total(all: impl IntoIterator<Item = i64>) -> i64 {
     all.into_iter().fold(0, i64::saturating_add)
 }
 
-/// A count's order of magnitude: none, one, up to nine, up to ninety-nine, … What rests on it changes when the count
-/// grows beyond reason, and not with each repetition.
+/// A count's order of magnitude: none, one, up to nine, up to ninety-nine, … What rests on it
+/// changes when the count grows beyond reason, and not with each repetition.
 pub(crate) fn magnitude(count: usize) -> u32 {
     match count {
         0 | 1 => count as u32,
@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn a_count_changes_its_magnitude_five_times_up_to_ten_thousand() {
-        let all: Vec<u32> = [0, 1, 2, 9, 10, 99, 100, 999, 1_000].map(magnitude).to_vec();
+        let all: Vec<u32> = [0, 1, 2, 9, 10, 99, 100, 999, 1_000]
+            .map(magnitude)
+            .to_vec();
         assert_eq!(all, [0, 1, 2, 2, 3, 3, 4, 4, 5]);
     }
 }

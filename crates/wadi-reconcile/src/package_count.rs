@@ -3,7 +3,12 @@
 use crate::{Contradiction, Dossier, Facts, Rule, numbers};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R16", name: "package_count", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R16",
+    name: "package_count",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -16,7 +21,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 }
 
 fn total(record: &Facts, kind: &str) -> Option<i64> {
-    let all: Vec<i64> = record.events(kind).filter_map(|e| e.int("packages")).collect();
+    let all: Vec<i64> = record
+        .events(kind)
+        .filter_map(|e| e.int("packages"))
+        .collect();
     (!all.is_empty()).then(|| numbers::total(all))
 }
 
@@ -27,12 +35,23 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
     if let (Some(total), Some(items)) = (entry.int("total_packages"), items)
         && total != items
     {
-        let text = format!("{}: {total} packages declared in all, {items} by its items", entry.printed());
-        out.push(Contradiction::new("items", entry.began_ms(), text, json!({"total": total, "items": items})));
+        let text = format!(
+            "{}: {total} packages declared in all, {items} by its items",
+            entry.printed()
+        );
+        out.push(Contradiction::new(
+            "items",
+            entry.began_ms(),
+            text,
+            json!({"total": total, "items": items}),
+        ));
     }
-    let Some(declared) = entry.int("total_packages").or(items) else { return out };
+    let Some(declared) = entry.int("total_packages").or(items) else {
+        return out;
+    };
     // Only where one entry and one truck stand for each other can the counts be compared.
-    let alone = dossier.journey("passage").count() == 1 && dossier.journey("customs-entry").next().is_none();
+    let alone = dossier.journey("passage").count() == 1
+        && dossier.journey("customs-entry").next().is_none();
     for truck in dossier.journey("passage").filter(|_| alone) {
         // What is loaded again was taken off for an inspection.
         if let Some(unloaded) = total(truck, "unloaded")
@@ -44,7 +63,10 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
                 Contradiction::new(
                     format!("unloaded {}", truck.id),
                     at_ms,
-                    format!("{declared} packages declared, {unloaded} unloaded from {}", truck.printed()),
+                    format!(
+                        "{declared} packages declared, {unloaded} unloaded from {}",
+                        truck.printed()
+                    ),
                     json!({"declared": declared, "unloaded": unloaded}),
                 )
                 // The rest may have been unloaded and not be heard of yet.
@@ -59,9 +81,17 @@ fn reloaded(truck: &Facts) -> Option<Contradiction> {
     let (unloaded, reloaded) = (total(truck, "unloaded")?, total(truck, "reloaded")?);
     let at_ms = truck.last_ms("reloaded").unwrap_or_default();
     (unloaded != reloaded).then(|| {
-        let text = format!("{}: {unloaded} packages unloaded, {reloaded} reloaded", truck.printed());
-        Contradiction::new("reloaded", at_ms, text, json!({"unloaded": unloaded, "reloaded": reloaded}))
-            .until([truck.crossing()], at_ms)
+        let text = format!(
+            "{}: {unloaded} packages unloaded, {reloaded} reloaded",
+            truck.printed()
+        );
+        Contradiction::new(
+            "reloaded",
+            at_ms,
+            text,
+            json!({"unloaded": unloaded, "reloaded": reloaded}),
+        )
+        .until([truck.crossing()], at_ms)
     })
 }
 
@@ -69,27 +99,46 @@ fn reloaded(truck: &Facts) -> Option<Contradiction> {
 fn counted(hold: &Facts) -> Option<Contradiction> {
     let counted = hold.events("store.counted").last()?;
     let moved = |kind: &'static str| -> i64 {
-        let here = hold.events(kind).filter(|e| e.text("slot") == counted.text("slot") && e.at_ms() <= counted.at_ms());
+        let here = hold
+            .events(kind)
+            .filter(|e| e.text("slot") == counted.text("slot") && e.at_ms() <= counted.at_ms());
         numbers::total(here.filter_map(|e| e.int("packages")))
     };
-    let (held, found) = (moved("store.in").saturating_sub(moved("store.out")), counted.int("packages")?);
+    let (held, found) = (
+        moved("store.in").saturating_sub(moved("store.out")),
+        counted.int("packages")?,
+    );
     (held != found).then(|| {
         let slot = counted.text("slot").unwrap_or_default();
-        let text = format!("{}: {held} packages should lie in {slot}, {found} were counted", hold.printed());
-        Contradiction::new(format!("slot {slot}"), counted.at_ms(), text, json!({"held": held, "counted": found}))
-            .until([hold.crossing()], counted.at_ms())
+        let text = format!(
+            "{}: {held} packages should lie in {slot}, {found} were counted",
+            hold.printed()
+        );
+        Contradiction::new(
+            format!("slot {slot}"),
+            counted.at_ms(),
+            text,
+            json!({"held": held, "counted": found}),
+        )
+        .until([hold.crossing()], counted.at_ms())
     })
 }
 
-/// What was unloaded against what went into the stores: for a hold that tells its own unloading its own, else of a truck
-/// the goods of all its holds. Of several holds the first carries the finding.
+/// What was unloaded against what went into the stores: for a hold that tells its own unloading its
+/// own, else of a truck the goods of all its holds. Of several holds the first carries the finding.
 fn stored(dossier: &Dossier) -> Option<Contradiction> {
     let hold = &dossier.anchor;
     if !hold.has("store.in") {
         return None;
     }
-    let (source, holds) = if hold.has("unloaded") { (hold, vec![hold]) } else { of_one_truck(dossier)? };
-    let first = holds.iter().all(|h| (hold.began_ms(), &hold.id) <= (h.began_ms(), &h.id));
+    let (source, holds) = if hold.has("unloaded") {
+        (hold, vec![hold])
+    } else {
+        of_one_truck(dossier)?
+    };
+    let first = holds
+        .iter()
+        .all(|h| (hold.began_ms(), &hold.id) <= (h.began_ms(), &h.id));
     let unloaded = total(source, "unloaded").filter(|_| first)?;
     let doubt_ms = numbers::seconds_ms(dossier.policy.clock_doubt_s);
     let (mut least, mut most) = (0i64, 0i64);
@@ -100,7 +149,10 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
     let stored_ms = holds.iter().filter_map(|h| h.last_ms("store.in")).max()?;
     let unloaded_ms = source.last_ms("unloaded")?;
     // What was loaded again, or on another truck, need not have lain in a store.
-    let went_on = [source].iter().chain(&holds).any(|r| r.any(&["reloaded", "transhipped"]).next().is_some());
+    let went_on = [source]
+        .iter()
+        .chain(&holds)
+        .any(|r| r.any(&["reloaded", "transhipped"]).next().is_some());
     let (stored, through_ms) = if least > unloaded {
         (least, unloaded_ms.max(stored_ms))
     } else if most < unloaded && !went_on {
@@ -111,42 +163,65 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
         return None;
     };
     let names: Vec<&str> = holds.iter().map(|h| h.printed()).collect();
-    let crossings = holds.iter().map(|h| h.crossing()).chain([source.crossing()]);
+    let crossings = holds
+        .iter()
+        .map(|h| h.crossing())
+        .chain([source.crossing()]);
     let found = Contradiction::new(
         format!("stored {}", source.id),
         unloaded_ms.max(stored_ms),
-        format!("{unloaded} packages unloaded from {}, {stored} stored for {}", source.printed(), names.join(", ")),
+        format!(
+            "{unloaded} packages unloaded from {}, {stored} stored for {}",
+            source.printed(),
+            names.join(", ")
+        ),
         json!({"unloaded": unloaded, "stored": stored, "holds": names}),
     );
     Some(found.until(crossings, through_ms))
 }
 
-/// The truck of a hold, and all holds that stored goods of it; nothing where other trucks' goods may be among them.
+/// The truck of a hold, and all holds that stored goods of it; nothing where other trucks' goods
+/// may be among them.
 fn of_one_truck(dossier: &Dossier) -> Option<(&Facts, Vec<&Facts>)> {
     let hold = &dossier.anchor;
     let own = hold.links();
-    let mut trucks = dossier.of("passage").filter(|p| own.contains(&p.id.as_str()));
-    let (truck, None) = (trucks.next()?, trucks.next()) else { return None };
+    let mut trucks = dossier
+        .of("passage")
+        .filter(|p| own.contains(&p.id.as_str()));
+    let (truck, None) = (trucks.next()?, trucks.next()) else {
+        return None;
+    };
     let on_it = |h: &&Facts| h.links().contains(&truck.id.as_str()) && h.has("store.in");
     let mut holds: Vec<&Facts> = dossier.of("hold").filter(on_it).chain([hold]).collect();
     holds.sort_by_key(|h| h.id.clone());
     let no_truck = |id: &str| dossier.linked.iter().any(|r| r.id == id && !r.is_passage());
     for h in &holds {
-        // A hold of the truck that tells its own unloading leaves open what of it the truck's count takes in.
-        if h.has("unloaded") || h.links().into_iter().any(|id| id != truck.id && !no_truck(id)) {
+        // A hold of the truck that tells its own unloading leaves open what of it the truck's count
+        // takes in.
+        if h.has("unloaded")
+            || h.links()
+                .into_iter()
+                .any(|id| id != truck.id && !no_truck(id))
+        {
             return None;
         }
     }
     Some((truck, holds))
 }
 
-/// The most packages that lay in a hold's stores at one time, with what was taken out moved by a time; nothing where a
-/// movement was not counted in packages. From one slot to another the same packages go out and in at about one time.
+/// The most packages that lay in a hold's stores at one time, with what was taken out moved by a
+/// time; nothing where a movement was not counted in packages. From one slot to another the same
+/// packages go out and in at about one time.
 fn lay_together(hold: &Facts, out_by_ms: i64) -> Option<i64> {
-    let came = hold.events("store.in").map(|e| Some((e.at_ms(), e.int("packages")?)));
+    let came = hold
+        .events("store.in")
+        .map(|e| Some((e.at_ms(), e.int("packages")?)));
     let went = hold.events("store.out").map(|e| {
         let packages = e.int("packages")?;
-        Some((e.at_ms().saturating_add(out_by_ms), packages.saturating_neg()))
+        Some((
+            e.at_ms().saturating_add(out_by_ms),
+            packages.saturating_neg(),
+        ))
     });
     let mut moves = came.chain(went).collect::<Option<Vec<(i64, i64)>>>()?;
     moves.sort_unstable();
@@ -166,11 +241,24 @@ mod tests {
     #[test]
     fn packages_are_counted_three_times() {
         let declared = entry("E1", json!({"total_packages": 10}), &[]);
-        let truck = |n| vec![passage("P1", json!({}), &[event("unloaded", 5, json!({"packages": n}))])];
-        assert_eq!(phases("R16", &dossier(declared.clone(), truck(9), 4)), [Phase::Pending]);
+        let truck = |n| {
+            vec![passage(
+                "P1",
+                json!({}),
+                &[event("unloaded", 5, json!({"packages": n}))],
+            )]
+        };
+        assert_eq!(
+            phases("R16", &dossier(declared.clone(), truck(9), 4)),
+            [Phase::Pending]
+        );
         assert_eq!(firm("R16", declared.clone(), truck(9)), [Phase::Firm]);
         assert_eq!(firm("R16", declared, truck(10)), []);
-        let items = entry("E1", json!({"total_packages": 10, "goods.1.packages": 4, "goods.2.packages": 5}), &[]);
+        let items = entry(
+            "E1",
+            json!({"total_packages": 10, "goods.1.packages": 4, "goods.2.packages": 5}),
+            &[],
+        );
         assert_eq!(firm("R16", items, vec![]), [Phase::Firm]);
         let slot = |n| {
             let events = [
@@ -195,7 +283,10 @@ mod tests {
 
     /// A hold on a truck whose goods went into a slot.
     fn keeping(id: &str, truck: &str, packages: i64, more: &[serde_json::Value]) -> Facts {
-        let mut events = vec![link(truck), event("store.in", 6, json!({"slot": "A", "packages": packages}))];
+        let mut events = vec![
+            link(truck),
+            event("store.in", 6, json!({"slot": "A", "packages": packages})),
+        ];
         events.extend_from_slice(more);
         hold(id, json!({}), &events)
     }
@@ -203,41 +294,106 @@ mod tests {
     #[test]
     fn what_was_unloaded_is_what_was_stored() {
         let found = |packages, received_ms| {
-            phases("R16", &dossier(keeping("H1", "P1", packages, &[]), vec![lorry("P1", 10, &[])], received_ms))
+            phases(
+                "R16",
+                &dossier(
+                    keeping("H1", "P1", packages, &[]),
+                    vec![lorry("P1", 10, &[])],
+                    received_ms,
+                ),
+            )
         };
         assert_eq!(found(10, i64::MAX), []);
-        // More than came off the truck is wrong at once; the rest of it has a day to reach the store.
+        // More than came off the truck is wrong at once; the rest of it has a day to reach the
+        // store.
         assert_eq!(found(11, 5), [Phase::Pending]);
         assert_eq!(found(11, 6), [Phase::Firm]);
         assert_eq!(found(9, 5 + 24 * HOUR_MS - 1), [Phase::Pending]);
         assert_eq!(found(9, 5 + 24 * HOUR_MS), [Phase::Firm]);
         let other = keeping("H2", "P1", 4, &[]);
-        assert_eq!(firm("R16", keeping("H1", "P1", 6, &[]), vec![lorry("P1", 10, &[]), other.clone()]), []);
-        assert_eq!(firm("R16", keeping("H1", "P1", 7, &[]), vec![lorry("P1", 10, &[]), other.clone()]), [Phase::Firm]);
+        assert_eq!(
+            firm(
+                "R16",
+                keeping("H1", "P1", 6, &[]),
+                vec![lorry("P1", 10, &[]), other.clone()]
+            ),
+            []
+        );
+        assert_eq!(
+            firm(
+                "R16",
+                keeping("H1", "P1", 7, &[]),
+                vec![lorry("P1", 10, &[]), other.clone()]
+            ),
+            [Phase::Firm]
+        );
         let first = keeping("H1", "P1", 7, &[]);
-        assert_eq!(firm("R16", other, vec![lorry("P1", 10, &[]), first]), [], "the first hold carries it");
+        assert_eq!(
+            firm("R16", other, vec![lorry("P1", 10, &[]), first]),
+            [],
+            "the first hold carries it"
+        );
         let own = event("unloaded", 5, json!({"packages": 8}));
-        assert_eq!(firm("R16", keeping("H1", "P1", 8, &[own]), vec![lorry("P1", 10, &[])]), [], "its own unloading");
+        assert_eq!(
+            firm(
+                "R16",
+                keeping("H1", "P1", 8, &[own]),
+                vec![lorry("P1", 10, &[])]
+            ),
+            [],
+            "its own unloading"
+        );
     }
 
     #[test]
     fn what_went_on_or_was_only_moved_is_not_missed() {
         let found = |more: &[serde_json::Value], on_truck: &[serde_json::Value]| {
-            firm("R16", keeping("H1", "P1", 10, more), vec![lorry("P1", 12, on_truck)])
+            firm(
+                "R16",
+                keeping("H1", "P1", 10, more),
+                vec![lorry("P1", 12, on_truck)],
+            )
         };
         assert_eq!(found(&[], &[]), [Phase::Firm]);
-        assert_eq!(found(&[], &[event("transhipped", 7, json!({"packages": 2}))]), []);
+        assert_eq!(
+            found(&[], &[event("transhipped", 7, json!({"packages": 2}))]),
+            []
+        );
         let moved = |kind, at_ms| event(kind, at_ms, json!({"slot": "B", "packages": 10}));
-        let enough =
-            |more: &[serde_json::Value]| firm("R16", keeping("H1", "P1", 10, more), vec![lorry("P1", 10, &[])]);
-        assert_eq!(enough(&[moved("store.out", 60_000), moved("store.in", 60_001)]), []);
-        assert_eq!(enough(&[moved("store.in", 60_000), moved("store.out", 60_001)]), [], "within the clocks' doubt");
+        let enough = |more: &[serde_json::Value]| {
+            firm(
+                "R16",
+                keeping("H1", "P1", 10, more),
+                vec![lorry("P1", 10, &[])],
+            )
+        };
+        assert_eq!(
+            enough(&[moved("store.out", 60_000), moved("store.in", 60_001)]),
+            []
+        );
+        assert_eq!(
+            enough(&[moved("store.in", 60_000), moved("store.out", 60_001)]),
+            [],
+            "within the clocks' doubt"
+        );
         assert_eq!(enough(&[moved("store.out", 7)]), [], "taken out at once");
         assert_eq!(enough(&[moved("store.in", 60_000)]), [Phase::Firm]);
-        assert_eq!(enough(&[event("store.in", 7, json!({"slot": "B", "quantity": 3}))]), [], "not counted in packages");
+        assert_eq!(
+            enough(&[event("store.in", 7, json!({"slot": "B", "quantity": 3}))]),
+            [],
+            "not counted in packages"
+        );
         let two = keeping("H1", "P1", 5, &[link("P2")]);
         let trucks = vec![lorry("P1", 10, &[]), lorry("P2", 10, &[])];
-        assert_eq!(firm("R16", two.clone(), trucks), [], "which truck's are they?");
-        assert_eq!(firm("R16", two, vec![lorry("P1", 10, &[])]), [], "nobody knows what the other record is");
+        assert_eq!(
+            firm("R16", two.clone(), trucks),
+            [],
+            "which truck's are they?"
+        );
+        assert_eq!(
+            firm("R16", two, vec![lorry("P1", 10, &[])]),
+            [],
+            "nobody knows what the other record is"
+        );
     }
 }

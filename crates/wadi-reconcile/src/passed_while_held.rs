@@ -4,41 +4,70 @@ use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
 use wadi_record::{normalise_plate, normalise_target};
 
-pub(crate) const RULE: Rule = Rule { code: "R02", name: "passed_while_held", severity: 1, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R02",
+    name: "passed_while_held",
+    severity: 1,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
     if !passage.is_passage() {
         return Vec::new();
     }
-    dossier.of("hold").filter(|h| holds(h, passage)).filter_map(|h| check(dossier, h)).collect()
+    dossier
+        .of("hold")
+        .filter(|h| holds(h, passage))
+        .filter_map(|h| check(dossier, h))
+        .collect()
 }
 
-/// Whether a hold names the passage, by its id or by a lookout's term that is its plate, trailer, container or vehicle.
+/// Whether a hold names the passage, by its id or by a lookout's term that is its plate, trailer,
+/// container or vehicle.
 fn holds(hold: &Facts, passage: &Facts) -> bool {
     let named = hold.links().contains(&passage.id.as_str());
     named
         || hold.field("target.term").is_some_and(|term| {
             let term = normalise_target(term);
-            let single = ["vehicle.plate", "vehicle.plate_raw", "trailer.plate", "vehicle.vin"];
-            let own = single.iter().filter_map(|f| passage.field(f)).chain(passage.texts("container", ""));
+            let single = [
+                "vehicle.plate",
+                "vehicle.plate_raw",
+                "trailer.plate",
+                "vehicle.vin",
+            ];
+            let own = single
+                .iter()
+                .filter_map(|f| passage.field(f))
+                .chain(passage.texts("container", ""));
             own.map(normalise_plate).any(|value| value == term)
-                || passage.texts("person", "document_hash").contains(&term.as_str())
+                || passage
+                    .texts("person", "document_hash")
+                    .contains(&term.as_str())
         })
 }
 
 fn check(dossier: &Dossier, hold: &Facts) -> Option<Contradiction> {
     let passage = &dossier.anchor;
     // Of several exits the first that passed the hold.
-    let left_ms = passage.events("gate.out").map(|e| e.at_ms()).filter(|t| hold.was_open_at(*t)).min()?;
+    let left_ms = passage
+        .events("gate.out")
+        .map(|e| e.at_ms())
+        .filter(|t| hold.was_open_at(*t))
+        .min()?;
     Some(
         Contradiction::new(
             hold.id.clone(),
             left_ms,
-            format!("{} left while hold {} was open", passage.printed(), hold.printed()),
+            format!(
+                "{} left while hold {} was open",
+                passage.printed(),
+                hold.printed()
+            ),
             json!({"hold": hold.printed(), "placed_ms": hold.held_from_ms(), "left_ms": left_ms}),
         )
-        // A release made before the truck left may still be on its way, from the hold's crossing or from the hub.
+        // A release made before the truck left may still be on its way, from the hold's crossing or
+        // from the hub.
         .until([hold.crossing(), passage.crossing(), "HUB"], left_ms),
     )
 }
@@ -50,16 +79,28 @@ mod tests {
 
     fn found(released_ms: Option<i64>, received_ms: i64) -> Vec<Phase> {
         let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
-        let mut events = vec![event("hold.placed", 100, json!({})), event("link", 100, json!({"record": "P1"}))];
-        events.extend(released_ms.map(|at| event("released", at, json!({"holds": ["hold.placed@100"]}))));
-        phases("R02", &dossier(left, vec![hold("H1", json!({}), &events)], received_ms))
+        let mut events = vec![
+            event("hold.placed", 100, json!({})),
+            event("link", 100, json!({"record": "P1"})),
+        ];
+        events.extend(
+            released_ms.map(|at| event("released", at, json!({"holds": ["hold.placed@100"]}))),
+        );
+        phases(
+            "R02",
+            &dossier(left, vec![hold("H1", json!({}), &events)], received_ms),
+        )
     }
 
     #[test]
     fn it_fires_when_the_hold_was_open_and_waits_for_what_is_on_its_way() {
         assert_eq!(found(None, 499), [Phase::Pending]);
         assert_eq!(found(None, 500), [Phase::Firm]);
-        assert_eq!(found(Some(501), 900), [Phase::Firm], "released only after it left");
+        assert_eq!(
+            found(Some(501), 900),
+            [Phase::Firm],
+            "released only after it left"
+        );
     }
 
     #[test]
@@ -70,15 +111,35 @@ mod tests {
     #[test]
     fn a_recall_after_the_exit_opens_nothing_before_it_and_a_release_clears_what_it_names() {
         let with = |events: &[serde_json::Value]| {
-            let placed = [event("hold.placed", 100, json!({})), event("link", 100, json!({"record": "P1"}))];
+            let placed = [
+                event("hold.placed", 100, json!({})),
+                event("link", 100, json!({"record": "P1"})),
+            ];
             hold("H1", json!({}), &[&placed, events].concat())
         };
         let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
         let released = |id: &str| event("released", 400, json!({"holds": [id]}));
         let recalled = |at| event("recalled", at, json!({}));
-        assert_eq!(firm("R02", left.clone(), vec![with(&[released("hold.placed@100"), recalled(600)])]), []);
-        assert_eq!(firm("R02", left.clone(), vec![with(&[released("hold.placed@100"), recalled(450)])]), [Phase::Firm]);
-        assert_eq!(firm("R02", left, vec![with(&[released("another")])]), [Phase::Firm]);
+        assert_eq!(
+            firm(
+                "R02",
+                left.clone(),
+                vec![with(&[released("hold.placed@100"), recalled(600)])]
+            ),
+            []
+        );
+        assert_eq!(
+            firm(
+                "R02",
+                left.clone(),
+                vec![with(&[released("hold.placed@100"), recalled(450)])]
+            ),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            firm("R02", left, vec![with(&[released("another")])]),
+            [Phase::Firm]
+        );
     }
 
     #[test]
@@ -87,8 +148,15 @@ mod tests {
             let placed = [event("hold.placed", 1, json!({}))];
             hold("H1", json!({"target.term": term}), &placed)
         };
-        let left = passage("P1", json!({"trailer.plate": "22 A 123"}), &[event("gate.out", 5, json!({}))]);
-        assert_eq!(firm("R02", left.clone(), vec![lookout("22-A-123")]), [Phase::Firm]);
+        let left = passage(
+            "P1",
+            json!({"trailer.plate": "22 A 123"}),
+            &[event("gate.out", 5, json!({}))],
+        );
+        assert_eq!(
+            firm("R02", left.clone(), vec![lookout("22-A-123")]),
+            [Phase::Firm]
+        );
         assert_eq!(firm("R02", left, vec![lookout("22-A-124")]), []);
     }
 }

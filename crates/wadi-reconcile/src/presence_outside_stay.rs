@@ -3,7 +3,12 @@
 use crate::{Contradiction, Dossier, Rule, impossible_journey::PRESENCE, numbers::seconds_ms};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R05", name: "presence_outside_stay", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R05",
+    name: "presence_outside_stay",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
@@ -13,9 +18,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     let came_ms = passage.first_ms("gate.in");
     // A truck may come back: only after its last gate is it gone.
-    let left_ms = passage.last_ms("gate.out").filter(|out| passage.last_ms("gate.in").is_none_or(|i| i <= *out));
-    let stray =
-        passage.any(&PRESENCE).filter(|e| !matches!(e.kind(), "gate.in" | "gate.out" | "gate.read")).filter(|e| {
+    let left_ms = passage
+        .last_ms("gate.out")
+        .filter(|out| passage.last_ms("gate.in").is_none_or(|i| i <= *out));
+    let stray = passage
+        .any(&PRESENCE)
+        .filter(|e| !matches!(e.kind(), "gate.in" | "gate.out" | "gate.read"))
+        .filter(|e| {
             left_ms.is_some_and(|t| e.at_ms() > t.saturating_add(doubt_ms))
                 || came_ms.is_some_and(|t| e.at_ms() < t.saturating_sub(doubt_ms))
         });
@@ -53,10 +62,17 @@ mod tests {
             ];
             passage("P1", json!({}), &events)
         };
-        assert_eq!(phases("R05", &dossier(fuelled(3 * H), vec![], 2 * H)), [Phase::Pending]);
+        assert_eq!(
+            phases("R05", &dossier(fuelled(3 * H), vec![], 2 * H)),
+            [Phase::Pending]
+        );
         assert_eq!(firm("R05", fuelled(3 * H), vec![]), [Phase::Firm]);
         assert_eq!(firm("R05", fuelled(0), vec![]), [Phase::Firm]);
-        assert_eq!(firm("R05", fuelled(2 * H + 599_000), vec![]), [], "within the clocks' doubt");
+        assert_eq!(
+            firm("R05", fuelled(2 * H + 599_000), vec![]),
+            [],
+            "within the clocks' doubt"
+        );
     }
 
     #[test]

@@ -1,22 +1,34 @@
-//! R29, over the cohort of one state of the logs: two nodes that hold the same entries and come to other documents.
+//! R29, over the cohort of one state of the logs: two nodes that hold the same entries and come to
+//! other documents.
 
 use crate::{Contradiction, Dossier, Fact, Facts, Rule};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-pub(crate) const RULE: Rule = Rule { code: "R29", name: "replicas_differ", severity: 1, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R29",
+    name: "replicas_differ",
+    severity: 1,
+    judge,
+};
 
 /// Others that read the same entries differently from one digest, of which so many are compared.
 const DIFFERING_MAX: usize = 64;
 
 /// What was held.
 fn key<'a>(e: &Fact<'a>) -> (&'a str, &'a str) {
-    (e.text("scope").unwrap_or_default(), e.text("entries").unwrap_or_default())
+    (
+        e.text("scope").unwrap_or_default(),
+        e.text("entries").unwrap_or_default(),
+    )
 }
 
 /// What it came to.
 fn came_to<'a>(e: &Fact<'a>) -> (&'a str, &'a str) {
-    (e.text("documents").unwrap_or_default(), e.text("states").unwrap_or_default())
+    (
+        e.text("documents").unwrap_or_default(),
+        e.text("states").unwrap_or_default(),
+    )
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -76,6 +88,10 @@ mod tests {
         };
         assert_eq!(found(day("S2", "e", "another")), [Phase::Firm]);
         assert_eq!(found(day("S2", "e", "d")), []);
-        assert_eq!(found(day("S2", "other entries", "another")), [], "they do not hold the same yet");
+        assert_eq!(
+            found(day("S2", "other entries", "another")),
+            [],
+            "they do not hold the same yet"
+        );
     }
 }

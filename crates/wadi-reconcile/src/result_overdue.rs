@@ -4,9 +4,20 @@ use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-pub(crate) const RULE: Rule = Rule { code: "R10", name: "result_overdue", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R10",
+    name: "result_overdue",
+    severity: 2,
+    judge,
+};
 
-const RESULTS: [&str; 5] = ["result.issued", "result.amended", "rad.adjudicated", "search.found", "k9.clear"];
+const RESULTS: [&str; 5] = [
+    "result.issued",
+    "result.amended",
+    "rad.adjudicated",
+    "search.found",
+    "k9.clear",
+];
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -19,21 +30,36 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut overdue = |discriminator: &str, what: String, at_ms: i64, due_ms: i64| {
         let evidence = json!({"since_ms": at_ms, "due_ms": due_ms});
         let text = format!("{}: {what} and has no result", hold.printed());
-        out.push(Contradiction::new(discriminator, at_ms, text, evidence).until([hold.crossing()], due_ms));
+        out.push(
+            Contradiction::new(discriminator, at_ms, text, evidence)
+                .until([hold.crossing()], due_ms),
+        );
     };
-    let answered: BTreeSet<&str> = hold.any(&RESULTS).filter_map(|r| r.text("sample")).collect();
+    let answered: BTreeSet<&str> = hold
+        .any(&RESULTS)
+        .filter_map(|r| r.text("sample"))
+        .collect();
     for sample in hold.events("sample.taken") {
         let name = sample.text("sample").unwrap_or_default();
         if !answered.contains(name) {
-            let due_ms = sample.int("due_at").unwrap_or(sample.at_ms().saturating_add(limit_ms));
-            overdue(&format!("sample {name}"), format!("sample {name} was taken"), sample.at_ms(), due_ms);
+            let due_ms = sample
+                .int("due_at")
+                .unwrap_or(sample.at_ms().saturating_add(limit_ms));
+            overdue(
+                &format!("sample {name}"),
+                format!("sample {name} was taken"),
+                sample.at_ms(),
+                due_ms,
+            );
         }
     }
     if let Some(placed_ms) = hold.held_from_ms()
         && hold.any(&RESULTS).next().is_none()
         && !hold.has("sample.taken")
     {
-        let due_ms = hold.int("due_at_ms").unwrap_or(placed_ms.saturating_add(limit_ms));
+        let due_ms = hold
+            .int("due_at_ms")
+            .unwrap_or(placed_ms.saturating_add(limit_ms));
         overdue("hold", "it was placed".into(), placed_ms, due_ms);
     }
     out
@@ -48,13 +74,24 @@ mod tests {
     fn a_hold_without_a_result_is_overdue_when_its_crossing_is_heard_through_the_deadline() {
         let placed = event("hold.placed", 100, json!({}));
         let open = |events: &[serde_json::Value]| {
-            hold("H1", json!({}), events).with("placements", json!([{"placed_ms": 100, "open": true}]))
+            hold("H1", json!({}), events)
+                .with("placements", json!([{"placed_ms": 100, "open": true}]))
         };
         let waiting = open(std::slice::from_ref(&placed));
-        assert_eq!(phases("R10", &dossier(waiting.clone(), vec![], 99 + 72 * HOUR_MS)), [Phase::Pending]);
-        assert_eq!(phases("R10", &dossier(waiting.clone(), vec![], 100 + 72 * HOUR_MS)), [Phase::Firm]);
         assert_eq!(
-            firm("R10", waiting.with("placements", json!([{"placed_ms": 100, "open": false}])), vec![]),
+            phases("R10", &dossier(waiting.clone(), vec![], 99 + 72 * HOUR_MS)),
+            [Phase::Pending]
+        );
+        assert_eq!(
+            phases("R10", &dossier(waiting.clone(), vec![], 100 + 72 * HOUR_MS)),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            firm(
+                "R10",
+                waiting.with("placements", json!([{"placed_ms": 100, "open": false}])),
+                vec![]
+            ),
             [],
             "released"
         );
@@ -62,7 +99,11 @@ mod tests {
         assert_eq!(firm("R10", open(&[placed.clone(), result]), vec![]), []);
 
         let by_a_machine = open(&[event("rad.alarm", 100, json!({}))]);
-        assert_eq!(firm("R10", by_a_machine, vec![]), [Phase::Firm], "a hold that began with an alarm waits, too");
+        assert_eq!(
+            firm("R10", by_a_machine, vec![]),
+            [Phase::Firm],
+            "a hold that began with an alarm waits, too"
+        );
     }
 
     #[test]
@@ -70,10 +111,20 @@ mod tests {
         let sample = |n: &str| event("sample.taken", 100, json!({"sample": n, "due_at": 900}));
         let result = event("result.issued", 200, json!({"sample": "S1"}));
         let open = |events: &[serde_json::Value]| {
-            hold("H1", json!({}), events).with("placements", json!([{"placed_ms": 100, "open": true}]))
+            hold("H1", json!({}), events)
+                .with("placements", json!([{"placed_ms": 100, "open": true}]))
         };
-        assert_eq!(phases("R10", &dossier(open(&[sample("S2"), result.clone()]), vec![], 899)), [Phase::Pending]);
-        assert_eq!(firm("R10", open(&[sample("S2"), result.clone()]), vec![]), [Phase::Firm]);
+        assert_eq!(
+            phases(
+                "R10",
+                &dossier(open(&[sample("S2"), result.clone()]), vec![], 899)
+            ),
+            [Phase::Pending]
+        );
+        assert_eq!(
+            firm("R10", open(&[sample("S2"), result.clone()]), vec![]),
+            [Phase::Firm]
+        );
         assert_eq!(firm("R10", open(&[sample("S1"), result]), vec![]), []);
     }
 }

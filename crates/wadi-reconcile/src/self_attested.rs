@@ -3,23 +3,36 @@
 use crate::{Contradiction, Dossier, Rule};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R22", name: "self_attested", severity: 1, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R22",
+    name: "self_attested",
+    severity: 1,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let own = anchor.said().filter_map(|e| {
         let performers = [Some(e.officer()), e.text("operator")];
-        let second = ["attested_by", "second_officer", "witness"].into_iter().find_map(|m| {
-            let name = e.text(m)?;
-            performers.contains(&Some(name)).then_some((m, name))
-        });
-        second.filter(|(_, name)| !name.is_empty()).map(|(member, name)| (e, member, name))
+        let second = ["attested_by", "second_officer", "witness"]
+            .into_iter()
+            .find_map(|m| {
+                let name = e.text(m)?;
+                performers.contains(&Some(name)).then_some((m, name))
+            });
+        second
+            .filter(|(_, name)| !name.is_empty())
+            .map(|(member, name)| (e, member, name))
     });
     own.map(|(e, member, name)| {
         Contradiction::new(
             format!("{} {member} {name}", e.kind()),
             e.at_ms(),
-            format!("{name} is both performer and {member} of {} on {}", e.kind(), anchor.printed()),
+            format!(
+                "{name} is both performer and {member} of {} on {}",
+                e.kind(),
+                anchor.printed()
+            ),
             json!({"type": e.kind(), "officer": name, "as": member}),
         )
         .each(e.entry())
@@ -34,10 +47,23 @@ mod tests {
 
     #[test]
     fn nobody_stands_for_their_own_work() {
-        let by = |who: &str| passage("P1", json!({}), &[event("weighed", 5, json!({"attested_by": who}))]);
+        let by = |who: &str| {
+            passage(
+                "P1",
+                json!({}),
+                &[event("weighed", 5, json!({"attested_by": who}))],
+            )
+        };
         assert_eq!(firm("R22", by("OF-1"), vec![]), [Phase::Firm]);
         assert_eq!(firm("R22", by("CU-2"), vec![]), []);
-        let scan = event("scanned", 5, json!({"operator": "OP-7", "attested_by": "OP-7"}));
-        assert_eq!(firm("R22", passage("P1", json!({}), &[scan]), vec![]), [Phase::Firm]);
+        let scan = event(
+            "scanned",
+            5,
+            json!({"operator": "OP-7", "attested_by": "OP-7"}),
+        );
+        assert_eq!(
+            firm("R22", passage("P1", json!({}), &[scan]), vec![]),
+            [Phase::Firm]
+        );
     }
 }

@@ -8,33 +8,60 @@ pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {
         "id": id, "kind": kind, "crossing": crossing, "state": "", "flags": [], "fields": {}, "contested": {}, "events": [],
         "open_holds": [], "warnings": [], "time_reversals": [], "after_assessment": []
     });
-    json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Facts { id: id.into(), json: json.into() }
+    json.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    Facts {
+        id: id.into(),
+        json: json.into(),
+    }
 }
 
 /// Records of Traibeel.
 pub(crate) fn passage(id: &str, fields: Json, events: &[Json]) -> Facts {
-    facts(id, "passage", "TRB", json!({"fields": fields, "events": events}))
+    facts(
+        id,
+        "passage",
+        "TRB",
+        json!({"fields": fields, "events": events}),
+    )
 }
 pub(crate) fn entry(id: &str, fields: Json, events: &[Json]) -> Facts {
-    facts(id, "customs-entry", "TRB", json!({"fields": fields, "events": events}))
+    facts(
+        id,
+        "customs-entry",
+        "TRB",
+        json!({"fields": fields, "events": events}),
+    )
 }
 pub(crate) fn hold(id: &str, fields: Json, events: &[Json]) -> Facts {
     let placed = events.iter().filter(|e| e["type"] == "hold.placed");
     let placements: Vec<Json> = placed.map(|p| placement(p, events)).collect();
-    facts(id, "hold", "TRB", json!({"fields": fields, "events": events, "placements": placements}))
+    facts(
+        id,
+        "hold",
+        "TRB",
+        json!({"fields": fields, "events": events, "placements": placements}),
+    )
 }
 
 /// A placement as the fold has it, where every author had seen what was said before.
 fn placement(placed: &Json, events: &[Json]) -> Json {
-    let names = |e: &Json| e["data"]["holds"].as_array().is_some_and(|h| h.contains(&placed["id"]));
+    let names = |e: &Json| {
+        e["data"]["holds"]
+            .as_array()
+            .is_some_and(|h| h.contains(&placed["id"]))
+    };
     let ends = events.iter().filter(|e| match e["type"].as_str() {
         Some("released" | "conditional") => names(e),
         Some("destroyed" | "re_exported" | "seized") => true,
         _ => false,
     });
     let recalled = |since: i64| {
-        let all = events.iter().filter(|e| e["type"] == "recalled").filter_map(|e| e["at_ms"].as_i64());
+        let all = events
+            .iter()
+            .filter(|e| e["type"] == "recalled")
+            .filter_map(|e| e["at_ms"].as_i64());
         all.filter(|at_ms| *at_ms >= since).min()
     };
     let ends: Vec<Json> =
@@ -56,7 +83,9 @@ impl Facts {
 }
 
 pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Dossier {
-    let watermarks = ["TRB", "QAM", "HUB"].map(|c| (c.to_string(), received_ms)).into();
+    let watermarks = ["TRB", "QAM", "HUB"]
+        .map(|c| (c.to_string(), received_ms))
+        .into();
     Dossier {
         anchor,
         linked,
@@ -79,7 +108,11 @@ pub(crate) fn event(kind: &str, at_ms: i64, data: Json) -> Json {
 
 /// Phases of what one rule finds.
 pub(crate) fn phases(rule: &str, dossier: &Dossier) -> Vec<Phase> {
-    reconcile(dossier).iter().filter(|f| f.rule.code == rule).map(|f| f.phase).collect()
+    reconcile(dossier)
+        .iter()
+        .filter(|f| f.rule.code == rule)
+        .map(|f| f.phase)
+        .collect()
 }
 
 /// Phases of what one rule finds on an anchor with linked records, once everything is received.
@@ -91,7 +124,11 @@ pub(crate) fn firm(rule: &str, anchor: Facts, linked: Vec<Facts>) -> Vec<Phase> 
 fn identity_stays_when_the_evidence_changes() {
     let at = |value: &str| {
         let contested = json!({"contested": {"seal.1": [{"value": value}, {"value": "b"}]}});
-        let all = reconcile(&dossier(facts("P1", "passage", "TRB", contested), vec![], 0));
+        let all = reconcile(&dossier(
+            facts("P1", "passage", "TRB", contested),
+            vec![],
+            0,
+        ));
         all.into_iter().find(|f| f.rule.code == "R13").unwrap()
     };
     assert_eq!(at("a").id, at("c").id);
@@ -107,7 +144,11 @@ fn there_are_thirty_rules_in_order() {
 
 #[test]
 fn whoever_asks_is_asked() {
-    let terms = |list: &[(&str, &str)]| list.iter().map(|(w, v)| (w.to_string(), v.to_string())).collect::<Vec<_>>();
+    let terms = |list: &[(&str, &str)]| {
+        list.iter()
+            .map(|(w, v)| (w.to_string(), v.to_string()))
+            .collect::<Vec<_>>()
+    };
     for (a, b) in [
         (vec![("plate", "1")], vec![("target", "1")]),
         (vec![("goods", "080390+EC")], vec![("target", "080390+EC")]),
@@ -129,10 +170,17 @@ fn whoever_asks_is_asked() {
 fn a_devices_numbers_are_asked_for_as_far_as_the_policy_says_and_no_further_than_a_dossier_holds() {
     let asked = |sequence_back| {
         let terms = [("device_seq".to_string(), "TRB/S1#1000".to_string())];
-        asks("self", &terms, &Policy { sequence_back, ..Policy::default() })
-            .iter()
-            .filter(|q| q.what == "device_seq")
-            .count()
+        asks(
+            "self",
+            &terms,
+            &Policy {
+                sequence_back,
+                ..Policy::default()
+            },
+        )
+        .iter()
+        .filter(|q| q.what == "device_seq")
+        .count()
     };
     assert_eq!(asked(10), 21);
     assert_eq!(asked(60), 121);

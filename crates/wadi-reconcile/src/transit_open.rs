@@ -3,16 +3,26 @@
 use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
 
-pub(crate) const RULE: Rule = Rule { code: "R27", name: "transit_open", severity: 2, judge };
+pub(crate) const RULE: Rule = Rule {
+    code: "R27",
+    name: "transit_open",
+    severity: 2,
+    judge,
+};
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
-    let (Some(reference), Some("in")) = (passage.field("transit.ref"), passage.field("direction")) else {
+    let (Some(reference), Some("in")) = (passage.field("transit.ref"), passage.field("direction"))
+    else {
         return Vec::new();
     };
-    let Some(left_ms) = passage.last_ms("gate.out").filter(|_| passage.is_passage()) else { return Vec::new() };
+    let Some(left_ms) = passage.last_ms("gate.out").filter(|_| passage.is_passage()) else {
+        return Vec::new();
+    };
     let ends = |p: &&crate::Facts| {
-        p.field("transit.ref") == Some(reference) && p.field("direction") == Some("out") && p.has("gate.out")
+        p.field("transit.ref") == Some(reference)
+            && p.field("direction") == Some("out")
+            && p.has("gate.out")
     };
     let exit = dossier.of("passage").find(ends);
     let declared = passage.field("declared_exit");
@@ -33,8 +43,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 declared.unwrap_or_default(),
                 out.crossing()
             );
-            let evidence = json!({"transit": reference, "exit": declared, "ended_at": out.crossing()});
-            vec![Contradiction::new("elsewhere", out.ended_ms(), text, evidence)]
+            let evidence =
+                json!({"transit": reference, "exit": declared, "ended_at": out.crossing()});
+            vec![Contradiction::new(
+                "elsewhere",
+                out.ended_ms(),
+                text,
+                evidence,
+            )]
         }
         Some(_) => Vec::new(),
     }
@@ -53,12 +69,22 @@ mod tests {
             &[event("gate.out", 100, json!({}))],
         );
         let due = 100 + 240 * HOUR_MS;
-        assert_eq!(phases("R27", &dossier(begun.clone(), vec![], due - 1)), [Phase::Pending]);
-        assert_eq!(phases("R27", &dossier(begun.clone(), vec![], due)), [Phase::Firm]);
+        assert_eq!(
+            phases("R27", &dossier(begun.clone(), vec![], due - 1)),
+            [Phase::Pending]
+        );
+        assert_eq!(
+            phases("R27", &dossier(begun.clone(), vec![], due)),
+            [Phase::Firm]
+        );
         let ended = |at: &str| {
             vec![
-                passage("P2", json!({"transit.ref": "T1", "direction": "out"}), &[event("gate.out", 900, json!({}))])
-                    .at(at),
+                passage(
+                    "P2",
+                    json!({"transit.ref": "T1", "direction": "out"}),
+                    &[event("gate.out", 900, json!({}))],
+                )
+                .at(at),
             ]
         };
         assert_eq!(firm("R27", begun.clone(), ended("QAM")), []);

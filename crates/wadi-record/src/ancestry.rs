@@ -1,8 +1,10 @@
-//! Sets of entries, by the number under which each was settled: what an entry is based on, and all that this rests on.
+//! Sets of entries, by the number under which each was settled: what an entry is based on, and all
+//! that this rests on.
 //!
-//! A record's entries follow each other in long lines, so that most sets are another one and a little more. They share
-//! their blocks: a line of entries costs each of them one block and a pointer for each earlier one, and asking whether an
-//! entry had seen another costs a look at one bit.
+//! A record's entries follow each other in long lines, so that most sets are another one and a
+//! little more. They share their blocks: a line of entries costs each of them one block and a
+//! pointer for each earlier one, and asking whether an entry had seen another costs a look at one
+//! bit.
 
 use std::sync::{Arc, LazyLock};
 
@@ -47,7 +49,8 @@ impl Past {
         }
     }
 
-    /// Takes in another set. Blocks that hold nothing new, or all that is here, are shared and not copied.
+    /// Takes in another set. Blocks that hold nothing new, or all that is here, are shared and not
+    /// copied.
     pub(crate) fn unite(&mut self, other: &Self) {
         for (mine, theirs) in self.blocks.iter_mut().zip(&other.blocks) {
             if Arc::ptr_eq(mine, theirs) || covers(mine, theirs) {
@@ -75,7 +78,11 @@ impl Past {
     pub(crate) fn has_all_of(&self, other: &Self) -> bool {
         let nothing = [0; WORDS];
         let mine = |n: usize| self.blocks.get(n).map_or(&nothing, |b| b.as_ref());
-        other.blocks.iter().enumerate().all(|(n, theirs)| covers(mine(n), theirs))
+        other
+            .blocks
+            .iter()
+            .enumerate()
+            .all(|(n, theirs)| covers(mine(n), theirs))
     }
 
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
@@ -93,10 +100,15 @@ impl Past {
 
 /// The numbers of the bits that are set, ascending.
 fn numbers_in(words: impl Iterator<Item = u64>) -> impl Iterator<Item = u32> {
-    words.enumerate().filter(|(_, word)| *word != 0).flat_map(|(n, word)| {
-        let start = 64 * n as u32;
-        (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| start + bit)
-    })
+    words
+        .enumerate()
+        .filter(|(_, word)| *word != 0)
+        .flat_map(|(n, word)| {
+            let start = 64 * n as u32;
+            (0..64)
+                .filter(move |bit| word & (1 << bit) != 0)
+                .map(move |bit| start + bit)
+        })
 }
 
 #[cfg(test)]
@@ -118,7 +130,9 @@ mod tests {
 
         assert!(evens.common(&threes).eq((0..2_000).step_by(6)));
         evens.unite(&threes);
-        let all: Vec<u32> = (0..3_000).filter(|n| n % 3 == 0 || n % 2 == 0 && *n < 2_000).collect();
+        let all: Vec<u32> = (0..3_000)
+            .filter(|n| n % 3 == 0 || n % 2 == 0 && *n < 2_000)
+            .collect();
         assert_eq!(evens.numbers().collect::<Vec<_>>(), all);
         assert!(evens.has_all_of(&threes) && !threes.has_all_of(&evens));
     }
@@ -132,9 +146,16 @@ mod tests {
             kept.push(line.clone());
         }
 
-        let mut blocks: Vec<*const Block> = kept.iter().flat_map(|p| p.blocks.iter().map(Arc::as_ptr)).collect();
+        let mut blocks: Vec<*const Block> = kept
+            .iter()
+            .flat_map(|p| p.blocks.iter().map(Arc::as_ptr))
+            .collect();
         blocks.sort();
         blocks.dedup();
-        assert_eq!(blocks.len(), 10 * BITS as usize, "one block for each entry, and not one for each before it");
+        assert_eq!(
+            blocks.len(),
+            10 * BITS as usize,
+            "one block for each entry, and not one for each before it"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Who may do what, judged by the policy and the officers that the author had taken in.
 //!
-//! A refused act is kept in the document, ignored by the state's fold, and reported. Acts that restrict are judged
-//! mildly: an unknown clerk at a dark crossing may hold a truck. Acts that release are judged strictly.
+//! A refused act is kept in the document, ignored by the state's fold, and reported. Acts that
+//! restrict are judged mildly: an unknown clerk at a dark crossing may hold a truck. Acts that
+//! release are judged strictly.
 
 use crate::{
     Department, HoldType, Policy,
@@ -41,7 +42,8 @@ pub struct Officer {
     pub revoked: bool,
 }
 
-/// What an entry is judged by: a pure function of its bytes and the control entries its author had taken in.
+/// What an entry is judged by: a pure function of its bytes and the control entries its author had
+/// taken in.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Judge {
     /// Who wrote it.
@@ -62,7 +64,10 @@ pub struct Refusal {
 }
 
 fn refuse(code: &'static str, why: impl Into<String>) -> Result<(), Refusal> {
-    Err(Refusal { code, why: why.into() })
+    Err(Refusal {
+        code,
+        why: why.into(),
+    })
 }
 
 /// Acts that let something go, or end what holds it. Only these need a registered officer.
@@ -84,10 +89,19 @@ const RELEASING: [&str; 15] = [
     "finding.decided",
 ];
 /// Acts that a device may say by itself.
-const BY_DEVICE: [&str; 8] =
-    ["gate.read", "weighed", "scanned", "rad.alarm", "store.temperature", "sighted", "power.lost", "power.back"];
+const BY_DEVICE: [&str; 8] = [
+    "gate.read",
+    "weighed",
+    "scanned",
+    "rad.alarm",
+    "store.temperature",
+    "sighted",
+    "power.lost",
+    "power.back",
+];
 
-/// Judges one event of an entry by what the entry is based on: the record may hold more, in any order of arrival.
+/// Judges one event of an entry by what the entry is based on: the record may hold more, in any
+/// order of arrival.
 pub(crate) fn judge(
     record: &Settled,
     rows: &Rows,
@@ -101,17 +115,26 @@ pub(crate) fn judge(
         return if BY_DEVICE.contains(&kind) {
             Ok(())
         } else {
-            refuse("no_authority", format!("a device cannot say {kind}: an officer has to"))
+            refuse(
+                "no_authority",
+                format!("a device cannot say {kind}: an officer has to"),
+            )
         };
     }
     let Ok(department) = common.department.parse::<Department>() else {
-        return refuse("unknown_department", format!("{:?} is no department", common.department));
+        return refuse(
+            "unknown_department",
+            format!("{:?} is no department", common.department),
+        );
     };
     if !judge.policy.may(department, kind) && department != Department::Hub {
         return refuse("no_authority", format!("{department} may not say {kind}"));
     }
     if department == Department::Hub && judge.author.role != Role::Hub {
-        return refuse("no_authority", "the commission speaks from a hub's node only");
+        return refuse(
+            "no_authority",
+            "the commission speaks from a hub's node only",
+        );
     }
     let officer = judge.officers.get(&common.officer);
     if RELEASING.contains(&kind) {
@@ -123,18 +146,33 @@ pub(crate) fn judge(
         }
     } else if let Some(o) = officer
         && (o.revoked || o.department != Some(department))
-        && !matches!(kind, "hold.placed" | "rejected" | "recalled" | "check.opened" | "gate.out" | "turned_back")
+        && !matches!(
+            kind,
+            "hold.placed" | "rejected" | "recalled" | "check.opened" | "gate.out" | "turned_back"
+        )
     {
-        let why = format!("{} is not an officer of {department} any longer, or never was", common.officer);
+        let why = format!(
+            "{} is not an officer of {department} any longer, or never was",
+            common.officer
+        );
         return refuse("no_authority", why);
     }
     let seen = || record.events.placed_within(&view.shown);
-    let owns_all = || !seen().is_empty() && seen().into_iter().all(|p| may_end(p, judge, department));
-    let not_owner = || refuse("no_authority", format!("{department} may not say {kind} of this hold"));
+    let owns_all =
+        || !seen().is_empty() && seen().into_iter().all(|p| may_end(p, judge, department));
+    let not_owner = || {
+        refuse(
+            "no_authority",
+            format!("{department} may not say {kind} of this hold"),
+        )
+    };
     match kind {
         "hold.placed" => match event.text("type_of_hold").and_then(HoldType::from_name) {
             Some(hold) if judge.policy.owns(department, hold) => Ok(()),
-            Some(hold) => refuse("no_authority", format!("{department} does not own {} holds", hold.name())),
+            Some(hold) => refuse(
+                "no_authority",
+                format!("{department} does not own {} holds", hold.name()),
+            ),
             // A type of a newer version: it restricts all the same.
             None => Ok(()),
         },
@@ -152,7 +190,10 @@ pub(crate) fn judge(
             if record.events.any_counts("rejected", &view.shown) {
                 Ok(())
             } else {
-                refuse("not_rejected", "goods are re-exported or destroyed only after they were rejected")
+                refuse(
+                    "not_rejected",
+                    "goods are re-exported or destroyed only after they were rejected",
+                )
             }
         }
         "seized" | "re_exported" | "destroyed" => not_owner(),
@@ -166,7 +207,10 @@ pub(crate) fn judge(
             if is_own {
                 Ok(())
             } else {
-                refuse("no_authority", "a check is closed by the department that opened it, which has seen it")
+                refuse(
+                    "no_authority",
+                    "a check is closed by the department that opened it, which has seen it",
+                )
             }
         }
         "diverted" | "handed_over" => {
@@ -180,44 +224,63 @@ pub(crate) fn judge(
             if fits {
                 Ok(())
             } else {
-                refuse("no_authority", format!("{department} may not say {kind} of this record"))
+                refuse(
+                    "no_authority",
+                    format!("{department} may not say {kind} of this record"),
+                )
             }
         }
-        "lane.lowered" if !officer.is_some_and(|o| o.supervisor) => {
-            refuse("no_authority", "a lane is lowered by a supervisor of customs")
-        }
-        "assessed" if record.shows_contested(rows, view) => {
-            refuse("contested", "a legal field is contested; it has to be settled before the entry can be assessed")
-        }
+        "lane.lowered" if !officer.is_some_and(|o| o.supervisor) => refuse(
+            "no_authority",
+            "a lane is lowered by a supervisor of customs",
+        ),
+        "assessed" if record.shows_contested(rows, view) => refuse(
+            "contested",
+            "a legal field is contested; it has to be settled before the entry can be assessed",
+        ),
         _ => Ok(()),
     }
 }
 
-pub(crate) fn registered(judge: &Judge, officer: &str, department: Option<Department>) -> Result<(), Refusal> {
+pub(crate) fn registered(
+    judge: &Judge,
+    officer: &str,
+    department: Option<Department>,
+) -> Result<(), Refusal> {
     if !judge.policy.registered_officers {
         return Ok(());
     }
     let Some(found) = judge.officers.get(officer) else {
-        return refuse("unregistered_officer", format!("{officer:?} was not registered by the hub when this was said"));
+        return refuse(
+            "unregistered_officer",
+            format!("{officer:?} was not registered by the hub when this was said"),
+        );
     };
     let here = found.crossing.is_none() || found.crossing == judge.author.crossing;
     let fits = department.is_none() || found.department == department;
     if found.revoked {
         refuse("revoked_officer", format!("{officer} was revoked"))
     } else if !here || !fits {
-        refuse("no_authority", format!("{officer} is not registered for that department at this crossing"))
+        refuse(
+            "no_authority",
+            format!("{officer} is not registered for that department at this crossing"),
+        )
     } else {
         Ok(())
     }
 }
 
-/// Whether a department, at this node, may end a hold: a hold of the commission or of security at the hub only.
+/// Whether a department, at this node, may end a hold: a hold of the commission or of security at
+/// the hub only.
 pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> bool {
     let at_hub = judge.author.role == Role::Hub;
     if placed.by_commission || placed.hold == Some(HoldType::Security) {
         return at_hub && matches!(department, Department::Hub | Department::Sec);
     }
-    at_hub && department == Department::Hub || placed.hold.is_some_and(|t| judge.policy.owns(department, t))
+    at_hub && department == Department::Hub
+        || placed
+            .hold
+            .is_some_and(|t| judge.policy.owns(department, t))
 }
 
 fn judge_release(
@@ -235,17 +298,29 @@ fn judge_release(
     registered(judge, second, None)?;
     let named: BTreeSet<&str> = event.texts("holds").into_iter().collect();
     if named.is_empty() {
-        return refuse("names_no_hold", "a release clears only the holds it names, and names none");
+        return refuse(
+            "names_no_hold",
+            "a release clears only the holds it names, and names none",
+        );
     }
 
     let mut types = BTreeSet::new();
     for id in named {
-        let placed = record.events.by_id(id).filter(|p| p.places && view.shown.contains(p.entry));
+        let placed = record
+            .events
+            .by_id(id)
+            .filter(|p| p.places && view.shown.contains(p.entry));
         let Some(placed) = placed.map(|p| owned(&p.view)) else {
-            return refuse("unseen_hold", format!("hold {id} was not in what the officer had seen"));
+            return refuse(
+                "unseen_hold",
+                format!("hold {id} was not in what the officer had seen"),
+            );
         };
         if !may_end(placed, judge, department) {
-            return refuse("no_authority", format!("{department} may not release hold {id} here"));
+            return refuse(
+                "no_authority",
+                format!("{department} may not release hold {id} here"),
+            );
         }
         types.insert(placed.hold);
     }
@@ -258,7 +333,12 @@ fn judge_release(
 }
 
 /// Whether the evidence that the officer had seen, and somebody attested, allows a release.
-fn result_allows(record: &Settled, judge: &Judge, view: &AuthorView, hold: Option<HoldType>) -> Result<(), Refusal> {
+fn result_allows(
+    record: &Settled,
+    judge: &Judge,
+    view: &AuthorView,
+    hold: Option<HoldType>,
+) -> Result<(), Refusal> {
     if record.events.is_spoken_against(&view.shown) {
         return refuse("result_against", "a result speaks against the release");
     }
@@ -268,18 +348,32 @@ fn result_allows(record: &Settled, judge: &Judge, view: &AuthorView, hold: Optio
         Some(HoldType::Radiological) => is_carried(Evidence::Adjudicated),
         Some(HoldType::Security | HoldType::Customs) => is_carried(Evidence::Searched),
         Some(of) => {
-            let owners = Department::ALL.into_iter().filter(|d| judge.policy.owns(*d, of));
+            let owners = Department::ALL
+                .into_iter()
+                .filter(|d| judge.policy.owns(*d, of));
             owners.map(Evidence::Tested).any(is_carried)
         }
         None => false,
     };
-    if is_allowed { Ok(()) } else { refuse("no_attested_result", "no attested result was seen that allows a release") }
+    if is_allowed {
+        Ok(())
+    } else {
+        refuse(
+            "no_attested_result",
+            "no attested result was seen that allows a release",
+        )
+    }
 }
 
 pub(crate) fn is_result(e: &EventView) -> bool {
     matches!(
         e.kind(),
-        "result.issued" | "result.amended" | "rad.adjudicated" | "search.found" | "k9.clear" | "k9.indicated"
+        "result.issued"
+            | "result.amended"
+            | "rad.adjudicated"
+            | "search.found"
+            | "k9.clear"
+            | "k9.indicated"
     )
 }
 
@@ -288,22 +382,30 @@ pub(crate) fn speaks_against(e: &EventView) -> bool {
     match e.kind() {
         "result.issued" | "result.amended" => e.text("outcome") != Some("satisfactory"),
         "rad.adjudicated" => {
-            e.int("code").is_none_or(|c| c <= 2 || c == 10) || e.text("secondary") == Some("REQUESTED")
+            e.int("code").is_none_or(|c| c <= 2 || c == 10)
+                || e.text("secondary") == Some("REQUESTED")
         }
         "k9.indicated" => true,
-        "search.found" => e.members.get("contraband") == Some(&true.into()) || e.text("seizure_no").is_some(),
+        "search.found" => {
+            e.members.get("contraband") == Some(&true.into()) || e.text("seizure_no").is_some()
+        }
         _ => false,
     }
 }
 
-/// Whether somebody other than the performer, of a supervising department, stands for a measurement. What customs and
-/// security found themselves needs no other attester.
+/// Whether somebody other than the performer, of a supervising department, stands for a
+/// measurement. What customs and security found themselves needs no other attester.
 pub(crate) fn is_attested(e: &EventView, judge: &Judge) -> bool {
     if matches!(e.kind(), "search.found" | "k9.clear") {
-        return matches!(e.department, Some(Department::Cus | Department::Sec | Department::K9));
+        return matches!(
+            e.department,
+            Some(Department::Cus | Department::Sec | Department::K9)
+        );
     }
     let attester = e.text("attested_by").unwrap_or_default();
-    let department = e.text("attester_department").and_then(|d| d.parse::<Department>().ok());
+    let department = e
+        .text("attester_department")
+        .and_then(|d| d.parse::<Department>().ok());
     !attester.is_empty()
         && attester != e.officer
         && department.is_some_and(|d| !matches!(d, Department::Ops | Department::It))
@@ -315,7 +417,9 @@ pub fn people(common: &wadi_log::Common, events: &[String]) -> BTreeSet<String> 
     let mut out = BTreeSet::from([common.officer.clone()]);
     for event in events {
         if let Ok(serde_json::Value::Object(members)) = serde_json::from_str(event) {
-            let named = ["second_officer", "attested_by"].into_iter().filter_map(|m| members.get(m)?.as_str());
+            let named = ["second_officer", "attested_by"]
+                .into_iter()
+                .filter_map(|m| members.get(m)?.as_str());
             out.extend(named.map(String::from));
         }
     }

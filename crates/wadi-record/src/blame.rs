@@ -21,7 +21,8 @@ pub struct Setting {
 }
 
 impl Record {
-    /// All that was ever put into a field, the oldest claim first; what its author had no right to put is among it.
+    /// All that was ever put into a field, the oldest claim first; what its author had no right to
+    /// put is among it.
     pub fn settings(&self, name: &str) -> Vec<Setting> {
         let standing = self.claims(name);
         let stands_by: HashSet<Reference> = standing.iter().map(|c| c.entry).collect();
@@ -37,13 +38,16 @@ impl Record {
                 refusal: None,
             }
         });
-        let refused = self.refused_puts().filter(|p| p.field == name).map(|put| Setting {
-            claim: self.claim(put.value.clone(), put.entry),
-            replaced: Vec::new(),
-            stands: false,
-            contested_by: Vec::new(),
-            refusal: Some(put.refusal.clone()),
-        });
+        let refused = self
+            .refused_puts()
+            .filter(|p| p.field == name)
+            .map(|put| Setting {
+                claim: self.claim(put.value.clone(), put.entry),
+                replaced: Vec::new(),
+                stands: false,
+                contested_by: Vec::new(),
+                refusal: Some(put.refusal.clone()),
+            });
 
         let mut out: Vec<Setting> = counting.chain(refused).collect();
         out.sort_by_key(|s| (s.claim.at_ms, s.claim.entry));
@@ -67,12 +71,15 @@ impl Record {
         };
         let mut names: BTreeSet<String> = self.field_names().into_iter().collect();
         names.extend(self.refused_puts().map(|p| p.field.clone()));
-        let fields: Map<String, Json> = names.iter().map(|name| (name.clone(), field(name))).collect();
+        let fields: Map<String, Json> = names
+            .iter()
+            .map(|name| (name.clone(), field(name)))
+            .collect();
         json!(fields)
     }
 
-    /// Entries of the record that are neither in the past of this one nor follow from it: what its author had not been
-    /// shown. What its own log had said before it, its node could show.
+    /// Entries of the record that are neither in the past of this one nor follow from it: what its
+    /// author had not been shown. What its own log had said before it, its node could show.
     pub fn not_shown(&self, entry: &Reference) -> Vec<Reference> {
         let settled = self.now();
         let own = |r: &Reference| r.log == entry.log && r.seq <= entry.seq;
@@ -84,11 +91,19 @@ impl Record {
                 Some(theirs) => theirs.contains(number),
                 None => waits_on_it(r),
             };
-            return others.filter(|r| !is_shown(r) && !follows(r)).copied().collect();
+            return others
+                .filter(|r| !is_shown(r) && !follows(r))
+                .copied()
+                .collect();
         }
 
-        let Some((said, _)) = self.row(entry) else { return Vec::new() };
+        let Some((said, _)) = self.row(entry) else {
+            return Vec::new();
+        };
         let past = self.past(&said.change.based_on);
-        others.filter(|r| !past.contains(r) && !waits_on_it(r)).copied().collect()
+        others
+            .filter(|r| !past.contains(r) && !waits_on_it(r))
+            .copied()
+            .collect()
     }
 }

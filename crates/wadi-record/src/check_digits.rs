@@ -1,13 +1,17 @@
-//! Check digits as warnings. What an officer saw is recorded as seen; a wrong digit is shown beside it.
+//! Check digits as warnings. What an officer saw is recorded as seen; a wrong digit is shown beside
+//! it.
 //!
-//! A traveller's machine-readable zone is read and checked where it is captured and never stored: a record tells only
-//! that its check failed, in `person.N.document_check`.
+//! A traveller's machine-readable zone is read and checked where it is captured and never stored: a
+//! record tells only that its check failed, in `person.N.document_check`.
 
 use wadi_log::Value;
 
-/// What looks wrong about a value, in a sentence; nothing where it looks right or has no check digit.
+/// What looks wrong about a value, in a sentence; nothing where it looks right or has no check
+/// digit.
 pub fn warnings(key: &str, value: &Value) -> Option<String> {
-    let Value::Text(text) = value else { return None };
+    let Value::Text(text) = value else {
+        return None;
+    };
     if key.starts_with("container.") {
         let number = squeezed(text);
         if is_loading_unit(&number) {
@@ -15,40 +19,49 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
         }
         return match iso6346::validate(&number) {
             Ok(()) => None,
-            Err(e) => Some(format!("{text}: not a valid ISO 6346 container number ({e})")),
+            Err(e) => Some(format!(
+                "{text}: not a valid ISO 6346 container number ({e})"
+            )),
         };
     }
     if key == "vehicle.vin" {
         let number = squeezed(text);
         return match vin_info::Vin::try_new(&number) {
             Ok(vin) if vin.is_checksum_valid() || !has_check_digit(&number) => None,
-            Ok(_) => {
-                Some(format!("{text}: its check digit does not agree (ISO 3779, as used in North America and China)"))
-            }
+            Ok(_) => Some(format!(
+                "{text}: its check digit does not agree (ISO 3779, as used in North America and China)"
+            )),
             Err(_) => Some(format!("{text}: not a valid ISO 3779 vehicle number")),
         };
     }
-    if let Some(person) = key.strip_suffix(".document_check").filter(|p| p.starts_with("person."))
+    if let Some(person) = key
+        .strip_suffix(".document_check")
+        .filter(|p| p.starts_with("person."))
         && text == "failed"
     {
-        return Some(format!("{person}: the machine-readable zone of the document failed its check (ICAO 9303)"));
+        return Some(format!(
+            "{person}: the machine-readable zone of the document failed its check (ICAO 9303)"
+        ));
     }
     None
 }
 
 /// A number as it is checked: people write it in small letters, and in groups.
 fn squeezed(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace() && *c != '-').flat_map(char::to_uppercase).collect()
+    text.chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .flat_map(char::to_uppercase)
+        .collect()
 }
 
-/// Whether the ninth place of a vehicle number is a check digit: it has to be in North America (1 to 5) and in China (L).
-/// Other makers put there what they like.
+/// Whether the ninth place of a vehicle number is a check digit: it has to be in North America (1
+/// to 5) and in China (L). Other makers put there what they like.
 fn has_check_digit(vin: &str) -> bool {
     vin.starts_with(['1', '2', '3', '4', '5', 'L'])
 }
 
-/// Whether this is a valid number of an intermodal loading unit (EN 13044-1): as a container's, with one of the letters A, B,
-/// D, E and K in the fourth place.
+/// Whether this is a valid number of an intermodal loading unit (EN 13044-1): as a container's,
+/// with one of the letters A, B, D, E and K in the fourth place.
 fn is_loading_unit(number: &str) -> bool {
     let bytes = number.as_bytes();
     if bytes.len() != 11 || !matches!(bytes[3], b'A' | b'B' | b'D' | b'E' | b'K') {
@@ -67,14 +80,22 @@ fn is_loading_unit(number: &str) -> bool {
             10 + place + place.div_ceil(10)
         }
     };
-    let sum: u32 = bytes[..10].iter().enumerate().map(|(n, byte)| value(*byte) << n).sum();
+    let sum: u32 = bytes[..10]
+        .iter()
+        .enumerate()
+        .map(|(n, byte)| value(*byte) << n)
+        .sum();
     sum % 11 % 10 == value(bytes[10])
 }
 
-/// What looks wrong about a machine-readable zone (ICAO 9303, lines parted by newlines), in a sentence. The zone itself
-/// is never stored; its hash is.
+/// What looks wrong about a machine-readable zone (ICAO 9303, lines parted by newlines), in a
+/// sentence. The zone itself is never stored; its hash is.
 pub fn mrz_warning(zone: &str) -> Option<String> {
-    let lines: Vec<&str> = zone.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let lines: Vec<&str> = zone
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .collect();
     let read = match lines[..] {
         [a, b, c] => mrz::parse_td1(a, b, c),
         [a, b] if a.len() == 36 => mrz::parse_td2(a, b),
@@ -105,12 +126,20 @@ mod tests {
         assert_eq!(warnings("vehicle.vin", &text("WVGZZZ5NZJM131395")), None);
         assert!(warnings("vehicle.vin", &text("WVGZZZ5NZJM13139")).is_some());
         for loading_unit in ["ATBE1003091", "ATBA1003095", "MSCK1003090"] {
-            assert_eq!(warnings("container.1", &text(loading_unit)), None, "{loading_unit}");
+            assert_eq!(
+                warnings("container.1", &text(loading_unit)),
+                None,
+                "{loading_unit}"
+            );
         }
         for wrong in ["ATBE1003092", "ATBC1003091", "ATBE100309"] {
             assert!(warnings("container.1", &text(wrong)).is_some(), "{wrong}");
         }
-        assert!(warnings("person.2.document_check", &text("failed")).unwrap().starts_with("person.2: "));
+        assert!(
+            warnings("person.2.document_check", &text("failed"))
+                .unwrap()
+                .starts_with("person.2: ")
+        );
         assert_eq!(warnings("person.2.document_check", &text("passed")), None);
         assert_eq!(warnings("person.2.document_type", &text("failed")), None);
         let specimen = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";

@@ -1,18 +1,20 @@
 //! Derives Automerge changes from entries. The only file that names automerge.
 //!
-//! No Automerge bytes come from outside: an entry says what was put where and on top of which entries, and every node
-//! derives the same change from that. Actor: SHA-256 of the log id. Seq: the log's counting entries on the record so far.
-//! Predecessors of a put: the operations visible for its key at the dependencies as given. The Automerge dependencies
-//! and start_op also take in the log's previous counting entry, which Automerge asks of every actor; the predecessors
-//! do not, so that a second officer at one node contests what the first put unseen.
+//! No Automerge bytes come from outside: an entry says what was put where and on top of which
+//! entries, and every node derives the same change from that. Actor: SHA-256 of the log id. Seq:
+//! the log's counting entries on the record so far. Predecessors of a put: the operations visible
+//! for its key at the dependencies as given. The Automerge dependencies and start_op also take in
+//! the log's previous counting entry, which Automerge asks of every actor; the predecessors do not,
+//! so that a second officer at one node contests what the first put unseen.
 //!
-//! Which operations are visible where is kept here, by field, and the Automerge document itself is made when somebody asks
-//! for it: applying a change to one costs Automerge a walk over all that it holds, and what an entry follows is known here
-//! anyhow. Tests hold the two equal.
+//! Which operations are visible where is kept here, by field, and the Automerge document itself is
+//! made when somebody asks for it: applying a change to one costs Automerge a walk over all that it
+//! holds, and what an entry follows is known here anyhow. Tests hold the two equal.
 
 use crate::ancestry::Past;
 use automerge::{
-    ActorId, Automerge, Change, ChangeHash, ExpandedChange, ROOT, ReadDoc, ScalarValue, Value as AmValue,
+    ActorId, Automerge, Change, ChangeHash, ExpandedChange, ROOT, ReadDoc, ScalarValue,
+    Value as AmValue,
     legacy::{Key, ObjectId, Op, OpId, OpType},
 };
 use sha2::{Digest, Sha256};
@@ -30,7 +32,8 @@ pub(crate) struct Document {
     /// Applied entries of each log, in order.
     logs: BTreeMap<LogId, Vec<(Reference, u32)>>,
     fields: BTreeMap<String, Register>,
-    /// Fields into which two entries put something unseen by each other: no others can be contested at any time.
+    /// Fields into which two entries put something unseen by each other: no others can be contested
+    /// at any time.
     forked: BTreeSet<String>,
     heads: BTreeSet<u32>,
 }
@@ -72,11 +75,17 @@ impl Register {
     /// The puts visible to somebody who had seen these entries, ascending.
     fn visible_at(&self, seen: &Past) -> Vec<usize> {
         // Who has seen all that stands now sees nothing else.
-        if self.visible.iter().all(|n| seen.contains(self.puts[*n].entry)) {
+        if self
+            .visible
+            .iter()
+            .all(|n| seen.contains(self.puts[*n].entry))
+        {
             return self.visible.clone();
         }
         let seen_here = self.entries.common(seen).map(|entry| self.by_entry[&entry]);
-        seen_here.filter(|n| !self.replaced_by[*n].meets(seen)).collect()
+        seen_here
+            .filter(|n| !self.replaced_by[*n].meets(seen))
+            .collect()
     }
 
     fn add(&mut self, put: Put) {
@@ -84,7 +93,8 @@ impl Register {
         for &replaced in &put.replaced {
             self.replaced_by[replaced].insert(put.entry);
         }
-        self.visible.retain(|n| put.replaced.binary_search(n).is_err());
+        self.visible
+            .retain(|n| put.replaced.binary_search(n).is_err());
         self.visible.push(number);
         self.by_entry.insert(put.entry, number);
         self.entries.insert(put.entry);
@@ -140,21 +150,41 @@ fn operation(key: &str, value: ScalarValue, pred: Vec<OpId>) -> Op {
 }
 
 impl Document {
-    /// Applies an entry whose dependencies, as they are to be read, are all applied. Returns the change derived from it.
-    /// After a panic the document may be half changed: it is thrown away.
+    /// Applies an entry whose dependencies, as they are to be read, are all applied. Returns the
+    /// change derived from it. After a panic the document may be half changed: it is thrown away.
     pub(crate) fn apply(&mut self, entry: Derived<'_>) -> Change {
-        let own = self.logs.get(&entry.reference.log).and_then(|l| l.last()).map(|(_, n)| *n);
+        let own = self
+            .logs
+            .get(&entry.reference.log)
+            .and_then(|l| l.last())
+            .map(|(_, n)| *n);
         let mut seen = self.past_of(entry.based_on);
-        let last_ops = entry.based_on.iter().chain(&own).map(|n| self.applied[n].last_op);
+        let last_ops = entry
+            .based_on
+            .iter()
+            .chain(&own)
+            .map(|n| self.applied[n].last_op);
         let start_op = last_ops.max().unwrap_or(0) + 1;
 
         let mut operations = Vec::with_capacity(entry.puts.len() + entry.events.len());
         let mut puts = Vec::with_capacity(entry.puts.len());
         for (ordinal, key, value) in &entry.puts {
-            let replaced = self.fields.get(*key).map(|f| f.visible_at(&seen)).unwrap_or_default();
+            let replaced = self
+                .fields
+                .get(*key)
+                .map(|f| f.visible_at(&seen))
+                .unwrap_or_default();
             let counter = start_op + operations.len() as u64;
             operations.push(operation(key, scalar(value), self.op_ids(key, &replaced)));
-            puts.push((*key, Put { entry: entry.number, ordinal: *ordinal, counter, replaced }));
+            puts.push((
+                *key,
+                Put {
+                    entry: entry.number,
+                    ordinal: *ordinal,
+                    counter,
+                    replaced,
+                },
+            ));
         }
         // Nothing else can be put under an event's key, which is derived from its entry's hash.
         for (key, text) in &entry.events {
@@ -198,24 +228,42 @@ impl Document {
             self.heads.remove(parent);
         }
         self.heads.insert(entry.number);
-        self.applied.insert(entry.number, Applied { hash, actor, last_op, past: seen });
+        self.applied.insert(
+            entry.number,
+            Applied {
+                hash,
+                actor,
+                last_op,
+                past: seen,
+            },
+        );
         change
     }
 
     fn op_ids(&self, key: &str, puts: &[usize]) -> Vec<OpId> {
-        let Some(field) = self.fields.get(key) else { return Vec::new() };
-        let id = |n: &usize| OpId(field.puts[*n].counter, self.applied[&field.puts[*n].entry].actor.clone());
+        let Some(field) = self.fields.get(key) else {
+            return Vec::new();
+        };
+        let id = |n: &usize| {
+            OpId(
+                field.puts[*n].counter,
+                self.applied[&field.puts[*n].entry].actor.clone(),
+            )
+        };
         puts.iter().map(id).collect()
     }
 
     /// These applied entries and all that their changes follow.
     fn past_of(&self, entries: &[u32]) -> Past {
         let mut out = Past::default();
-        entries.iter().for_each(|n| out.unite(&self.applied[n].past));
+        entries
+            .iter()
+            .for_each(|n| out.unite(&self.applied[n].past));
         out
     }
 
-    /// What an entry follows that is based on these applied entries: they, what its log said before, and all theirs.
+    /// What an entry follows that is based on these applied entries: they, what its log said
+    /// before, and all theirs.
     pub(crate) fn causal_past(&self, log: &LogId, based_on: &[u32]) -> Past {
         let mut out = self.past_of(based_on);
         if let Some((_, own)) = self.logs.get(log).and_then(|l| l.last()) {
@@ -233,29 +281,44 @@ impl Document {
 
     /// All concurrent values of a field, in Automerge's order.
     pub(crate) fn claims(&self, key: &str) -> Vec<&Put> {
-        self.fields.get(key).map(|f| self.in_order(f, f.visible.clone())).unwrap_or_default()
+        self.fields
+            .get(key)
+            .map(|f| self.in_order(f, f.visible.clone()))
+            .unwrap_or_default()
     }
 
     /// The same at some applied entries.
     pub(crate) fn claims_at(&self, key: &str, at: &[u32]) -> Vec<&Put> {
-        let Some(field) = self.fields.get(key).filter(|_| !at.is_empty()) else { return Vec::new() };
+        let Some(field) = self.fields.get(key).filter(|_| !at.is_empty()) else {
+            return Vec::new();
+        };
         self.in_order(field, field.visible_at(&self.past_of(at)))
     }
 
     /// The values of a field visible to somebody who had seen these entries.
     pub(crate) fn claims_within(&self, key: &str, seen: &Past) -> Vec<&Put> {
-        self.fields.get(key).map(|f| self.in_order(f, f.visible_at(seen))).unwrap_or_default()
+        self.fields
+            .get(key)
+            .map(|f| self.in_order(f, f.visible_at(seen)))
+            .unwrap_or_default()
     }
 
     /// All that was ever put into a field, with those that each put replaced.
     pub(crate) fn puts(&self, key: &str) -> impl Iterator<Item = (&Put, Vec<&Put>)> {
         let field = self.fields.get(key);
-        field.into_iter().flat_map(|f| f.puts.iter().map(|p| (p, self.in_order(f, p.replaced.clone()))))
+        field.into_iter().flat_map(|f| {
+            f.puts
+                .iter()
+                .map(|p| (p, self.in_order(f, p.replaced.clone())))
+        })
     }
 
     fn in_order<'a>(&'a self, field: &'a Register, puts: Vec<usize>) -> Vec<&'a Put> {
         let mut out: Vec<&Put> = puts.into_iter().map(|n| &field.puts[n]).collect();
-        out.sort_by(|a, b| (a.counter, &self.applied[&a.entry].actor).cmp(&(b.counter, &self.applied[&b.entry].actor)));
+        out.sort_by(|a, b| {
+            (a.counter, &self.applied[&a.entry].actor)
+                .cmp(&(b.counter, &self.applied[&b.entry].actor))
+        });
         out
     }
 
@@ -287,16 +350,22 @@ fn digest_of(mut heads: Vec<ChangeHash>) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// The document of these changes as any Automerge tool opens it; the changes themselves, which such a tool reads as well,
-/// should Automerge fail on them.
+/// The document of these changes as any Automerge tool opens it; the changes themselves, which such
+/// a tool reads as well, should Automerge fail on them.
 pub(crate) fn saved(changes: Vec<Change>) -> Vec<u8> {
-    let raw = changes.iter().flat_map(|c| c.raw_bytes().iter().copied()).collect();
+    let raw = changes
+        .iter()
+        .flat_map(|c| c.raw_bytes().iter().copied())
+        .collect();
     let save = || {
         let mut doc = Automerge::new();
         doc.apply_changes(changes).ok()?;
         Some(doc.save())
     };
-    catch_unwind(AssertUnwindSafe(save)).ok().flatten().unwrap_or(raw)
+    catch_unwind(AssertUnwindSafe(save))
+        .ok()
+        .flatten()
+        .unwrap_or(raw)
 }
 
 /// What any Automerge tool reads in a saved document.
@@ -312,6 +381,14 @@ pub struct Saved {
 pub fn read_saved(document: &[u8]) -> Option<Saved> {
     let doc = Automerge::load(document).ok()?;
     let values = |key: &String| doc.get_all(ROOT, key.as_str()).unwrap_or_default();
-    let plain_values = |key: String| (key.clone(), values(&key).iter().map(|(value, _)| plain(value)).collect());
-    Some(Saved { values: doc.keys(ROOT).map(plain_values).collect(), digest: digest_of(doc.get_heads()) })
+    let plain_values = |key: String| {
+        (
+            key.clone(),
+            values(&key).iter().map(|(value, _)| plain(value)).collect(),
+        )
+    };
+    Some(Saved {
+        values: doc.keys(ROOT).map(plain_values).collect(),
+        digest: digest_of(doc.get_heads()),
+    })
 }

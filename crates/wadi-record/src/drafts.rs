@@ -25,7 +25,11 @@ pub struct Draft {
 impl Draft {
     /// An empty draft.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, fields: BTreeMap::new(), events: Vec::new() }
+        Self {
+            kind,
+            fields: BTreeMap::new(),
+            events: Vec::new(),
+        }
     }
     /// Puts a text into a field.
     pub fn text(mut self, field: &str, value: impl Into<String>) -> Self {
@@ -52,7 +56,8 @@ impl Draft {
         self.events.push(event);
         self
     }
-    /// Checks fields and events against their tables; returns puts in order and events as canonical text.
+    /// Checks fields and events against their tables; returns puts in order and events as canonical
+    /// text.
     pub fn check(&self) -> Result<(Vec<Put>, Vec<String>), RecordError> {
         if self.fields.is_empty() && self.events.is_empty() {
             return Err(RecordError::Empty);
@@ -60,8 +65,19 @@ impl Draft {
         for (key, value) in &self.fields {
             check_put(self.kind, key, value)?;
         }
-        let puts = self.fields.iter().map(|(k, v)| Put { key: k.clone(), value: v.clone() }).collect();
-        let events = self.events.iter().map(|e| check_event(self.kind, e)).collect::<Result<_, _>>()?;
+        let puts = self
+            .fields
+            .iter()
+            .map(|(k, v)| Put {
+                key: k.clone(),
+                value: v.clone(),
+            })
+            .collect();
+        let events = self
+            .events
+            .iter()
+            .map(|e| check_event(self.kind, e))
+            .collect::<Result<_, _>>()?;
         Ok((puts, events))
     }
 }
@@ -89,7 +105,10 @@ impl QuarantineHold {
         Draft::new(Kind::QuarantineHold)
             .text("type", hold.name())
             .text("legal_basis", legal_basis)
-            .event("hold.placed", json!({"type_of_hold": hold.name(), "legal_basis": legal_basis}))
+            .event(
+                "hold.placed",
+                json!({"type_of_hold": hold.name(), "legal_basis": legal_basis}),
+            )
     }
     /// More on a hold that exists.
     pub fn on() -> Draft {
@@ -97,7 +116,10 @@ impl QuarantineHold {
     }
     /// Releases the named placements, and no others.
     pub fn release(holds: &[String], second_officer: &str) -> Draft {
-        Self::on().event("released", json!({"holds": holds, "second_officer": second_officer}))
+        Self::on().event(
+            "released",
+            json!({"holds": holds, "second_officer": second_officer}),
+        )
     }
 }
 
@@ -107,7 +129,9 @@ pub struct CustomsEntry;
 impl CustomsEntry {
     /// A new entry.
     pub fn store(declarant: &str, declarant_ref: &str) -> Draft {
-        Draft::new(Kind::CustomsEntry).text("declarant", declarant).text("declarant_ref", declarant_ref)
+        Draft::new(Kind::CustomsEntry)
+            .text("declarant", declarant)
+            .text("declarant_ref", declarant_ref)
     }
     /// More on an entry that exists.
     pub fn on() -> Draft {
@@ -115,7 +139,10 @@ impl CustomsEntry {
     }
     /// Assesses the duty, in minor units of an ISO 4217 currency.
     pub fn assess(duty_minor: i64, currency: &str) -> Draft {
-        Self::on().event("assessed", json!({"duty_minor": duty_minor, "currency": currency}))
+        Self::on().event(
+            "assessed",
+            json!({"duty_minor": duty_minor, "currency": currency}),
+        )
     }
 }
 

@@ -49,7 +49,9 @@ pub enum RecordError {
     #[error("no kind of record {0:?}; kinds are passage, hold, customs-entry and site-day")]
     UnknownKind(String),
     /// The department does not exist.
-    #[error("no department {0:?}; departments are OPS PORT CUS PAS AGR VET HLT COS RAD SEC K9 IT HUB")]
+    #[error(
+        "no department {0:?}; departments are OPS PORT CUS PAS AGR VET HLT COS RAD SEC K9 IT HUB"
+    )]
     UnknownDepartment(String),
     /// The draft says nothing.
     #[error("nothing to record: neither fields nor events were given")]
@@ -57,7 +59,10 @@ pub enum RecordError {
 }
 
 fn hint(suggestion: &Option<String>) -> String {
-    suggestion.as_ref().map(|s| format!("; did you mean {s:?}?")).unwrap_or_default()
+    suggestion
+        .as_ref()
+        .map(|s| format!("; did you mean {s:?}?"))
+        .unwrap_or_default()
 }
 
 impl RecordError {
@@ -92,7 +97,9 @@ fn edit_distance(a: &str, b: &str) -> usize {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
+            let next = (diagonal + usize::from(ca != *cb))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
             diagonal = std::mem::replace(&mut row[j + 1], next);
         }
     }

@@ -1,4 +1,5 @@
-//! The events of a record, as they are asked for while its entries settle: by id, by what they do, by who had seen them.
+//! The events of a record, as they are asked for while its entries settle: by id, by what they do,
+//! by who had seen them.
 
 use crate::{
     Department, HoldType,
@@ -79,7 +80,8 @@ pub(crate) struct Events {
     evidence: HashMap<Evidence, Past>,
 }
 
-/// The type of the hold that an event begins, where it begins one: a placement, or a machine's alarm.
+/// The type of the hold that an event begins, where it begins one: a placement, or a machine's
+/// alarm.
 pub(crate) fn begun_hold(event: &EventView) -> Option<HoldType> {
     match event.kind() {
         "hold.placed" => event.text("type_of_hold").and_then(HoldType::from_name),
@@ -96,17 +98,27 @@ pub(crate) fn is_alarm(event: &EventView) -> bool {
 }
 
 pub(crate) fn owned(event: &EventView) -> Owned {
-    Owned { by_commission: event.department == Some(Department::Hub), hold: begun_hold(event) }
+    Owned {
+        by_commission: event.department == Some(Department::Hub),
+        hold: begun_hold(event),
+    }
 }
 
 impl Events {
-    /// Takes the judged events of an entry whose author had seen `shown`. With the record's first entry a hold may begin by
-    /// an alarm alone.
-    pub(crate) fn take(&mut self, entry: u32, shown: &Past, is_first: bool, events: Vec<EventView>) {
+    /// Takes the judged events of an entry whose author had seen `shown`. With the record's first
+    /// entry a hold may begin by an alarm alone.
+    pub(crate) fn take(
+        &mut self,
+        entry: u32,
+        shown: &Past,
+        is_first: bool,
+        events: Vec<EventView>,
+    ) {
         let by_alarm = is_first && events.iter().all(|e| e.kind() != "hold.placed");
 
         for view in events {
-            let places = view.restricts() && (view.kind() == "hold.placed" || by_alarm && is_alarm(&view));
+            let places =
+                view.restricts() && (view.kind() == "hold.placed" || by_alarm && is_alarm(&view));
             if places {
                 self.placed.entry(owned(&view)).or_default().insert(entry);
             }
@@ -118,9 +130,14 @@ impl Events {
             }
 
             let number = self.told.len();
-            self.sorted.insert((view.reference, view.id.clone()), number);
+            self.sorted
+                .insert((view.reference, view.id.clone()), number);
             self.by_id.insert(view.id.clone(), number);
-            self.told.push(Told { entry, places, view });
+            self.told.push(Told {
+                entry,
+                places,
+                view,
+            });
         }
     }
 
@@ -129,14 +146,25 @@ impl Events {
             self.said.entry(kind).or_default().insert(entry);
         }
         if view.counts() {
-            let to = if kind == "handed_over" { view.text("to").unwrap_or_default() } else { "" };
-            self.counting.entry((kind, to.to_string())).or_default().insert(entry);
+            let to = if kind == "handed_over" {
+                view.text("to").unwrap_or_default()
+            } else {
+                ""
+            };
+            self.counting
+                .entry((kind, to.to_string()))
+                .or_default()
+                .insert(entry);
         }
     }
 
     fn weigh_result(&mut self, entry: u32, shown: &Past, view: &EventView) {
         if speaks_against(view) {
-            self.against.push(Against { event: self.told.len(), entry, answered_by: Past::default() });
+            self.against.push(Against {
+                event: self.told.len(),
+                entry,
+                answered_by: Past::default(),
+            });
             return;
         }
         if !view.counts() || !view.attested {
@@ -152,7 +180,11 @@ impl Events {
         if let Some(evidence) = carries {
             self.evidence.entry(evidence).or_default().insert(entry);
         }
-        for bad in self.against.iter_mut().filter(|bad| shown.contains(bad.entry)) {
+        for bad in self
+            .against
+            .iter_mut()
+            .filter(|bad| shown.contains(bad.entry))
+        {
             if answers(view, &self.told[bad.event].view) {
                 bad.answered_by.insert(entry);
             }
@@ -167,7 +199,10 @@ impl Events {
     /// Those that one entry says.
     pub(crate) fn of(&self, entry: &Reference) -> impl Iterator<Item = &EventView> {
         let entry = *entry;
-        let of = self.sorted.range((entry, String::new())..).take_while(move |((r, _), _)| *r == entry);
+        let of = self
+            .sorted
+            .range((entry, String::new())..)
+            .take_while(move |((r, _), _)| *r == entry);
         of.map(|(_, n)| &self.told[*n].view)
     }
 
@@ -177,40 +212,58 @@ impl Events {
 
     /// Whether one of these entries says an event of a type, past a cut or not.
     pub(crate) fn any_said(&self, kind: &str, within: &Past) -> bool {
-        self.said.get(kind).is_some_and(|entries| entries.meets(within))
+        self.said
+            .get(kind)
+            .is_some_and(|entries| entries.meets(within))
     }
 
     /// Whether one of these entries says an event of a type that counts in full.
     pub(crate) fn any_counts(&self, kind: &'static str, within: &Past) -> bool {
-        self.counting.get(&(kind, String::new())).is_some_and(|entries| entries.meets(within))
+        self.counting
+            .get(&(kind, String::new()))
+            .is_some_and(|entries| entries.meets(within))
     }
 
     /// Whether one of these entries hands the record over to a crossing.
     pub(crate) fn was_handed_to(&self, crossing: String, within: &Past) -> bool {
-        self.counting.get(&("handed_over", crossing)).is_some_and(|entries| entries.meets(within))
+        self.counting
+            .get(&("handed_over", crossing))
+            .is_some_and(|entries| entries.meets(within))
     }
 
     /// Who owns the holds that began with one of these entries.
     pub(crate) fn placed_within(&self, within: &Past) -> Vec<Owned> {
-        self.placed.iter().filter(|(_, entries)| entries.meets(within)).map(|(owned, _)| *owned).collect()
+        self.placed
+            .iter()
+            .filter(|(_, entries)| entries.meets(within))
+            .map(|(owned, _)| *owned)
+            .collect()
     }
 
     /// Whether these entries hold a result that speaks against a release, and none that answers it.
     pub(crate) fn is_spoken_against(&self, within: &Past) -> bool {
-        self.against.iter().any(|bad| within.contains(bad.entry) && !bad.answered_by.meets(within))
+        self.against
+            .iter()
+            .any(|bad| within.contains(bad.entry) && !bad.answered_by.meets(within))
     }
 
     /// Whether these entries hold attested evidence of that kind for a release.
     pub(crate) fn is_carried(&self, evidence: Evidence, within: &Past) -> bool {
-        self.evidence.get(&evidence).is_some_and(|entries| entries.meets(within))
+        self.evidence
+            .get(&evidence)
+            .is_some_and(|entries| entries.meets(within))
     }
 }
 
-/// Whether a better result answers a bad one: of the same department and sample, by somebody who knew the bad one.
+/// Whether a better result answers a bad one: of the same department and sample, by somebody who
+/// knew the bad one.
 fn answers(better: &EventView, bad: &EventView) -> bool {
     match (bad.kind(), better.kind()) {
         ("result.issued" | "result.amended", "result.amended") => {
-            better.department == bad.department && bad.text("sample").is_some_and(|s| better.text("sample") == Some(s))
+            better.department == bad.department
+                && bad
+                    .text("sample")
+                    .is_some_and(|s| better.text("sample") == Some(s))
         }
         ("rad.adjudicated", "rad.adjudicated") => true,
         ("k9.indicated", "search.found" | "k9.clear") => true,

@@ -1,7 +1,8 @@
 //! Fields of records: names, types, and what a draft may put into them.
 //!
-//! A name may hold `N`, which stands for a number from 1. What an author's newer version puts into a field unknown here is
-//! kept and merged all the same; only what is written *here* is checked against the table.
+//! A name may hold `N`, which stands for a number from 1. What an author's newer version puts into
+//! a field unknown here is kept and merged all the same; only what is written *here* is checked
+//! against the table.
 
 use crate::{Kind, RecordError, error::nearest};
 use wadi_log::Value;
@@ -44,10 +45,20 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
     (Kind::Passage, "transit.ref", Text, true),
     (Kind::Passage, "person.N.document_hash", Digest, true),
     (Kind::Passage, "person.N.document_type", Text, false),
-    (Kind::Passage, "person.N.document_check", OneOf(&["passed", "failed"]), false),
+    (
+        Kind::Passage,
+        "person.N.document_check",
+        OneOf(&["passed", "failed"]),
+        false,
+    ),
     (Kind::Passage, "person.N.nationality", Country, true),
     (Kind::Passage, "declared_exit", Crossing, true),
-    (Kind::Passage, "purpose", OneOf(&["goods", "passengers", "empty"]), true),
+    (
+        Kind::Passage,
+        "purpose",
+        OneOf(&["goods", "passengers", "empty"]),
+        true,
+    ),
     (Kind::Passage, "goods.hs_code", HsCode, true),
     (Kind::Passage, "goods.origin", Country, true),
     (Kind::Passage, "goods.destination", Country, false),
@@ -58,7 +69,15 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
     (
         Kind::QuarantineHold,
         "type",
-        OneOf(&["FOOD_EQUIPMENT", "AGRICULTURAL", "VETERINARY", "MEDICAL", "RADIOLOGICAL", "SECURITY", "CUSTOMS"]),
+        OneOf(&[
+            "FOOD_EQUIPMENT",
+            "AGRICULTURAL",
+            "VETERINARY",
+            "MEDICAL",
+            "RADIOLOGICAL",
+            "SECURITY",
+            "CUSTOMS",
+        ]),
         true,
     ),
     (Kind::QuarantineHold, "legal_basis", Text, true),
@@ -95,9 +114,19 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
     (Kind::CustomsEntry, "goods.N.net_g", Int, true),
     (Kind::CustomsEntry, "goods.N.packages", Int, true),
     (Kind::CustomsEntry, "goods.N.package_type", Text, false),
-    (Kind::CustomsEntry, "goods.N.statistical_value_minor", Int, true),
+    (
+        Kind::CustomsEntry,
+        "goods.N.statistical_value_minor",
+        Int,
+        true,
+    ),
     (Kind::CustomsEntry, "goods.N.duty_minor", Int, true),
-    (Kind::CustomsEntry, "goods.N.supplementary_unit", Text, false),
+    (
+        Kind::CustomsEntry,
+        "goods.N.supplementary_unit",
+        Text,
+        false,
+    ),
     (Kind::CustomsEntry, "note", Text, false),
     (Kind::SiteDay, "date", Text, true),
     (Kind::SiteDay, "note", Text, false),
@@ -106,46 +135,79 @@ pub const FIELDS: &[(Kind, &str, FieldType, bool)] = &[
 /// Type and legal weight of a field, `N` standing for any number from 1 to 999.
 pub fn field_type(kind: Kind, name: &str) -> Option<(FieldType, bool)> {
     let general = general_name(name);
-    FIELDS.iter().find(|(k, n, ..)| *k == kind && *n == general).map(|(_, _, t, legal)| (*t, *legal))
+    FIELDS
+        .iter()
+        .find(|(k, n, ..)| *k == kind && *n == general)
+        .map(|(_, _, t, legal)| (*t, *legal))
 }
 
 /// A field's name as it stands in tables: each number from 1 to 999 as `N`.
 pub(crate) fn general_name(name: &str) -> String {
-    let parts: Vec<&str> = name.split('.').map(|p| if is_ordinal(p) { "N" } else { p }).collect();
+    let parts: Vec<&str> = name
+        .split('.')
+        .map(|p| if is_ordinal(p) { "N" } else { p })
+        .collect();
     parts.join(".")
 }
 
 fn is_ordinal(part: &str) -> bool {
-    part.len() <= 3 && !part.starts_with('0') && !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit())
+    part.len() <= 3
+        && !part.starts_with('0')
+        && !part.is_empty()
+        && part.bytes().all(|c| c.is_ascii_digit())
 }
 
 /// Checks that a draft may put this value into this field. Null clears any field.
 pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordError> {
     let Some((field, _)) = field_type(kind, name) else {
-        let names = FIELDS.iter().filter(|(k, ..)| *k == kind).map(|(_, n, ..)| *n);
+        let names = FIELDS
+            .iter()
+            .filter(|(k, ..)| *k == kind)
+            .map(|(_, n, ..)| *n);
         return Err(RecordError::UnknownField {
             kind: kind.name(),
             field: name.into(),
             suggestion: nearest(name, names),
         });
     };
-    let bad = |why: String| Err(RecordError::BadValue { field: name.into(), why });
+    let bad = |why: String| {
+        Err(RecordError::BadValue {
+            field: name.into(),
+            why,
+        })
+    };
     let text = match (field, value) {
         (_, Value::Null) | (Int | Time, Value::Int(_)) => return Ok(()),
-        (Int | Time, other) => return bad(format!("expected a whole number, found {}", describe(other))),
+        (Int | Time, other) => {
+            return bad(format!(
+                "expected a whole number, found {}",
+                describe(other)
+            ));
+        }
         (_, Value::Text(text)) => text,
         (_, other) => return bad(format!("expected text, found {}", describe(other))),
     };
     let letters = |n| text.len() == n && text.bytes().all(|c| c.is_ascii_uppercase());
     match field {
-        OneOf(list) if !list.contains(&text.as_str()) => bad(format!("{text:?} is none of {}", list.join(", "))),
-        Country if !letters(2) => bad(format!("{text:?} is not an ISO 3166 code of two capital letters")),
-        Currency if !letters(3) => bad(format!("{text:?} is not an ISO 4217 code of three capital letters")),
-        Crossing if text.parse::<wadi_log::Crossing>().is_err() => bad(format!("{text:?} is not a crossing's code")),
-        Digest if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) => {
-            bad("expected a SHA-256 of 64 hexadecimal digits; documents are never stored in the clear".into())
+        OneOf(list) if !list.contains(&text.as_str()) => {
+            bad(format!("{text:?} is none of {}", list.join(", ")))
         }
-        HsCode if !is_hs_code(text) => bad(format!("{text:?} is not an HS code: 4 to 12 digits, chapter 01 to 97")),
+        Country if !letters(2) => bad(format!(
+            "{text:?} is not an ISO 3166 code of two capital letters"
+        )),
+        Currency if !letters(3) => bad(format!(
+            "{text:?} is not an ISO 4217 code of three capital letters"
+        )),
+        Crossing if text.parse::<wadi_log::Crossing>().is_err() => {
+            bad(format!("{text:?} is not a crossing's code"))
+        }
+        Digest if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) => bad(
+            "expected a SHA-256 of 64 hexadecimal digits; documents are never stored in the clear"
+                .into(),
+        ),
+        HsCode if !is_hs_code(text) => bad(format!(
+            "{text:?} is not an HS code: 4 to 12 digits, chapter 01 to 97"
+        )),
         _ if text.is_empty() => bad("empty text; use null to clear a field".into()),
         _ => Ok(()),
     }
@@ -154,7 +216,9 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
 fn is_hs_code(text: &str) -> bool {
     let digits: String = text.chars().filter(|c| *c != '.').collect();
     let chapter = digits.get(..2).and_then(|chapter| chapter.parse().ok());
-    (4..=12).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit()) && matches!(chapter, Some(1u8..=97))
+    (4..=12).contains(&digits.len())
+        && digits.bytes().all(|c| c.is_ascii_digit())
+        && matches!(chapter, Some(1u8..=97))
 }
 
 fn describe(value: &Value) -> String {
@@ -166,7 +230,8 @@ fn describe(value: &Value) -> String {
     }
 }
 
-/// A plate for comparing: Arabic digits made Western, letters upper case, everything but letters and digits left out.
+/// A plate for comparing: Arabic digits made Western, letters upper case, everything but letters
+/// and digits left out.
 pub fn normalise_plate(raw: &str) -> String {
     raw.chars()
         .filter_map(|c| match c {
@@ -185,7 +250,10 @@ mod tests {
     #[test]
     fn a_mistyped_field_is_told_its_neighbour() {
         let error = check_put(Kind::Passage, "vehicle.plat", &Value::Int(1)).unwrap_err();
-        assert_eq!(error.to_string(), "passage has no field \"vehicle.plat\"; did you mean \"vehicle.plate\"?");
+        assert_eq!(
+            error.to_string(),
+            "passage has no field \"vehicle.plat\"; did you mean \"vehicle.plate\"?"
+        );
         assert_eq!(error.code(), "unknown_field");
     }
 
@@ -193,7 +261,12 @@ mod tests {
     fn values_must_fit_their_field() {
         let text = |t: &str| Value::Text(t.into());
         check_put(Kind::CustomsEntry, "goods.12.hs_code", &text("0803.90")).unwrap();
-        check_put(Kind::CustomsEntry, "certificate.2.net_g", &Value::Int(20_000_000)).unwrap();
+        check_put(
+            Kind::CustomsEntry,
+            "certificate.2.net_g",
+            &Value::Int(20_000_000),
+        )
+        .unwrap();
         for (field, value) in [
             ("goods.1.hs_code", text("9903.90")),
             ("goods.1.gross_g", text("12")),
@@ -202,7 +275,13 @@ mod tests {
             ("declarant", Value::Flag(true)),
             ("declarant", text("")),
         ] {
-            assert_eq!(check_put(Kind::CustomsEntry, field, &value).unwrap_err().code(), "bad_value", "{field}");
+            assert_eq!(
+                check_put(Kind::CustomsEntry, field, &value)
+                    .unwrap_err()
+                    .code(),
+                "bad_value",
+                "{field}"
+            );
         }
         assert!(check_put(Kind::CustomsEntry, "goods.0.gross_g", &Value::Int(1)).is_err());
         check_put(Kind::CustomsEntry, "declarant", &Value::Null).unwrap();

@@ -1,12 +1,13 @@
 //! The order in which the entries of a record settle.
 //!
-//! An entry settles after the record's first entry, after those that it is based on and after its log's entry before it.
-//! What is decided of an entry rests on these alone, so that any order that keeps to them gives the same record, and an
-//! entry that nothing else waits for may simply follow.
+//! An entry settles after the record's first entry, after those that it is based on and after its
+//! log's entry before it. What is decided of an entry rests on these alone, so that any order that
+//! keeps to them gives the same record, and an entry that nothing else waits for may simply follow.
 //!
-//! An entry keeps its place in its log whatever it is based on. One that is based on what its own log says only later is
-//! refused, and so is one through which logs lean on each other in a circle: no honest author can write either. What
-//! belongs to a circle is a property of the entries held, not of the order in which they came.
+//! An entry keeps its place in its log whatever it is based on. One that is based on what its own
+//! log says only later is refused, and so is one through which logs lean on each other in a circle:
+//! no honest author can write either. What belongs to a circle is a property of the entries held,
+//! not of the order in which they came.
 
 use crate::judged_change::JudgedChange;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -19,13 +20,15 @@ const LEANING: Circle = "its log and the entries it is based on lean on each oth
 
 /// The order of settling.
 pub(crate) struct Plan<'a> {
-    /// Entries that settle, in order, each with the reason why it cannot count where its place forbids it.
+    /// Entries that settle, in order, each with the reason why it cannot count where its place
+    /// forbids it.
     pub(crate) order: Vec<(&'a JudgedChange, Option<Circle>)>,
     /// Entries that wait for what is not held.
     pub(crate) waiting: Vec<&'a JudgedChange>,
 }
 
-/// Whether an entry claims to be based on what its own log says later. Every entry but the first one is based on that.
+/// Whether an entry claims to be based on what its own log says later. Every entry but the first
+/// one is based on that.
 pub(crate) fn leans_on_own_later(said: &JudgedChange, first: &Reference) -> bool {
     let own = said.reference;
     let is_later = |r: &Reference| r.log == own.log && r.seq >= own.seq;
@@ -37,7 +40,8 @@ struct Node<'a> {
     said: &'a JudgedChange,
     circle: Option<Circle>,
     is_ready: bool,
-    /// What it is based on, apart from the record's first entry; nothing where it is refused for its place.
+    /// What it is based on, apart from the record's first entry; nothing where it is refused for
+    /// its place.
     needs: Vec<usize>,
     /// The entry of its log that it follows, apart from the record's first entry.
     previous: Option<usize>,
@@ -49,7 +53,10 @@ pub(crate) fn plan<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Refe
     mark_ready(&mut nodes, rows, first);
     chain_logs(&mut nodes, first);
 
-    let first_at = nodes.iter().position(|n| n.said.reference == *first).expect("the first entry is held");
+    let first_at = nodes
+        .iter()
+        .position(|n| n.said.reference == *first)
+        .expect("the first entry is held");
     let mut order = topological(&nodes, first_at);
     let ready = nodes.iter().filter(|n| n.is_ready).count();
     if order.len() < ready {
@@ -59,8 +66,15 @@ pub(crate) fn plan<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Refe
     debug_assert_eq!(order.len(), ready, "no circle is left");
 
     Plan {
-        order: order.into_iter().map(|n| (nodes[n].said, nodes[n].circle)).collect(),
-        waiting: nodes.iter().filter(|n| !n.is_ready).map(|n| n.said).collect(),
+        order: order
+            .into_iter()
+            .map(|n| (nodes[n].said, nodes[n].circle))
+            .collect(),
+        waiting: nodes
+            .iter()
+            .filter(|n| !n.is_ready)
+            .map(|n| n.said)
+            .collect(),
     }
 }
 
@@ -75,9 +89,11 @@ fn nodes<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Reference) -> 
     rows.values().map(node).collect()
 }
 
-/// Finds the entries whose dependencies, and theirs, are all held. What is refused for its place needs nothing.
+/// Finds the entries whose dependencies, and theirs, are all held. What is refused for its place
+/// needs nothing.
 fn mark_ready(nodes: &mut [Node<'_>], rows: &BTreeMap<Reference, JudgedChange>, first: &Reference) {
-    let numbers: HashMap<Reference, usize> = rows.keys().enumerate().map(|(n, r)| (*r, n)).collect();
+    let numbers: HashMap<Reference, usize> =
+        rows.keys().enumerate().map(|(n, r)| (*r, n)).collect();
     let mut lacking = vec![0; nodes.len()];
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     let mut queue = Vec::new();
@@ -133,7 +149,10 @@ fn chain_logs(nodes: &mut [Node<'_>], first: &Reference) {
 
 /// Orders the ready entries. Those in a circle, and what follows them, are left out.
 fn topological(nodes: &[Node<'_>], first_at: usize) -> Vec<usize> {
-    let mut before: Vec<usize> = nodes.iter().map(|n| n.needs.len() + usize::from(n.previous.is_some())).collect();
+    let mut before: Vec<usize> = nodes
+        .iter()
+        .map(|n| n.needs.len() + usize::from(n.previous.is_some()))
+        .collect();
     let mut after: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_ready) {
         for &need in node.needs.iter().chain(&node.previous) {
@@ -156,9 +175,10 @@ fn topological(nodes: &[Node<'_>], first_at: usize) -> Vec<usize> {
     order
 }
 
-/// Refuses the entries through which logs lean on each other. Dependencies alone make no circle, since an entry is named
-/// by its hash, and the places of a log make none either. So every circle has an entry that is based on one of the circle
-/// and that its own log carries on within the circle: it cannot have been written where it stands.
+/// Refuses the entries through which logs lean on each other. Dependencies alone make no circle,
+/// since an entry is named by its hash, and the places of a log make none either. So every circle
+/// has an entry that is based on one of the circle and that its own log carries on within the
+/// circle: it cannot have been written where it stands.
 fn open_circles(nodes: &mut [Node<'_>]) {
     let of = components(nodes);
     let mut goes_on = vec![false; nodes.len()];
@@ -178,7 +198,8 @@ fn open_circles(nodes: &mut [Node<'_>]) {
     }
 }
 
-/// The strongly connected component of each entry, after Tarjan, without recursion: circles may be long.
+/// The strongly connected component of each entry, after Tarjan, without recursion: circles may be
+/// long.
 fn components(nodes: &[Node<'_>]) -> Vec<usize> {
     const NEW: usize = usize::MAX;
     let mut index = vec![NEW; nodes.len()];
@@ -200,7 +221,12 @@ fn components(nodes: &[Node<'_>]) -> Vec<usize> {
                 visited += 1;
                 stack.push(n);
             }
-            let next = nodes[n].needs.iter().chain(&nodes[n].previous).nth(edge).copied();
+            let next = nodes[n]
+                .needs
+                .iter()
+                .chain(&nodes[n].previous)
+                .nth(edge)
+                .copied();
             if let Some(next) = next {
                 walk.push((n, edge + 1));
                 if index[next] == NEW {

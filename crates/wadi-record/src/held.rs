@@ -1,7 +1,8 @@
 //! What is held: the one place that decides which holds of a record are open, now and at any time.
 //!
-//! The fold of states and the rules of reconciliation ask here. [`holds`] decides by what the author of each release had
-//! seen; its result stands in the record's projection as `placements`, and [`held_now`] and [`held_at`] read it there.
+//! The fold of states and the rules of reconciliation ask here. [`holds`] decides by what the
+//! author of each release had seen; its result stands in the record's projection as `placements`,
+//! and [`held_now`] and [`held_at`] read it there.
 
 use crate::{
     Department, HoldType, Kind, ancestry::Past, authority::speaks_against, event_index::begun_hold,
@@ -11,7 +12,8 @@ use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wadi_log::Reference;
 
-/// The id of the hold of a record whose first entry does not count, or has not come: it restricts all the same.
+/// The id of the hold of a record whose first entry does not count, or has not come: it restricts
+/// all the same.
 pub const UNPLACED: &str = "unplaced";
 
 /// Ends of the goods, which end the holds on them.
@@ -63,8 +65,13 @@ pub fn holds(record: &Record) -> Vec<Placement> {
 
     let sight = Sight::of(record);
     let mut placements: Vec<Placement> = record.placed().map(placement).collect();
-    let ends: Vec<&EventView> = record.events().filter(|e| ENDS.contains(&e.kind()) && e.counts()).collect();
-    let has_first = placements.iter().any(|p| p.entry.is_some() && p.entry == record.first());
+    let ends: Vec<&EventView> = record
+        .events()
+        .filter(|e| ENDS.contains(&e.kind()) && e.counts())
+        .collect();
+    let has_first = placements
+        .iter()
+        .any(|p| p.entry.is_some() && p.entry == record.first());
     if !has_first {
         placements.push(unplaced(record, &ends));
     }
@@ -93,7 +100,11 @@ fn unplaced(record: &Record, ends: &[&EventView]) -> Placement {
     let earliest = ends.iter().min_by_key(|e| (e.at_ms, e.reference));
     let placed_ms = match record.first().and_then(|first| record.row(&first)) {
         Some((said, _)) => said.at_ms(),
-        None => record.rows().map(|(said, _)| said.at_ms()).min().unwrap_or(0),
+        None => record
+            .rows()
+            .map(|(said, _)| said.at_ms())
+            .min()
+            .unwrap_or(0),
     };
     Placement {
         id: UNPLACED.into(),
@@ -109,32 +120,55 @@ fn unplaced(record: &Record, ends: &[&EventView]) -> Placement {
 }
 
 fn end(event: &EventView, reopened_ms: Option<i64>) -> End {
-    End { id: event.id.clone(), entry: event.reference, kind: event.kind().into(), at_ms: event.at_ms, reopened_ms }
+    End {
+        id: event.id.clone(),
+        entry: event.reference,
+        kind: event.kind().into(),
+        at_ms: event.at_ms,
+        reopened_ms,
+    }
 }
 
-/// A release ends the holds that it names. A recall, or a result that speaks against it, reopens what was released by
-/// somebody who did not know of it.
+/// A release ends the holds that it names. A recall, or a result that speaks against it, reopens
+/// what was released by somebody who did not know of it.
 fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement]) {
     let is_against = |e: &&EventView| match e.kind() {
         "recalled" => e.restricts(),
-        "result.issued" | "result.amended" | "rad.adjudicated" => e.restricts() && speaks_against(e),
+        "result.issued" | "result.amended" | "rad.adjudicated" => {
+            e.restricts() && speaks_against(e)
+        }
         _ => false,
     };
-    let against: Vec<(u32, &EventView)> =
-        record.events().filter(is_against).map(|bad| (sight.number(bad), bad)).collect();
+    let against: Vec<(u32, &EventView)> = record
+        .events()
+        .filter(is_against)
+        .map(|bad| (sight.number(bad), bad))
+        .collect();
     let all_against = sight.entries(against.iter().map(|(_, bad)| *bad));
-    let by_id: HashMap<String, usize> = placements.iter().enumerate().map(|(n, p)| (p.id.clone(), n)).collect();
+    let by_id: HashMap<String, usize> = placements
+        .iter()
+        .enumerate()
+        .map(|(n, p)| (p.id.clone(), n))
+        .collect();
 
-    for release in record.events().filter(|e| matches!(e.kind(), "released" | "conditional") && e.counts()) {
+    for release in record
+        .events()
+        .filter(|e| matches!(e.kind(), "released" | "conditional") && e.counts())
+    {
         let shown = sight.shown(release);
         let is_unseen = |number: u32, bad: &EventView| {
-            let is_said_before = bad.reference == release.reference && bad.ordinal < release.ordinal;
+            let is_said_before =
+                bad.reference == release.reference && bad.ordinal < release.ordinal;
             !shown.contains(number) && !is_said_before
         };
         let reopened_ms = if shown.has_all_of(&all_against) {
             None
         } else {
-            against.iter().filter(|(number, bad)| is_unseen(*number, bad)).map(|(_, bad)| bad.at_ms).min()
+            against
+                .iter()
+                .filter(|(number, bad)| is_unseen(*number, bad))
+                .map(|(_, bad)| bad.at_ms)
+                .min()
         };
         let named: BTreeSet<&str> = release.texts("holds").into_iter().collect();
         for placement in named.into_iter().filter_map(|id| by_id.get(id)) {
@@ -149,13 +183,25 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
     }
 }
 
-/// An end of the goods ends the holds that whoever ended them had seen; one placed meanwhile stays open.
-fn take_ends(record: &Record, sight: &Sight<'_>, placements: &mut [Placement], mut ends: Vec<&EventView>) {
+/// An end of the goods ends the holds that whoever ended them had seen; one placed meanwhile stays
+/// open.
+fn take_ends(
+    record: &Record,
+    sight: &Sight<'_>,
+    placements: &mut [Placement],
+    mut ends: Vec<&EventView>,
+) {
     ends.sort_by_key(|e| (e.at_ms, e.reference));
     let mut left: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (n, placement) in placements.iter().enumerate().filter(|(_, p)| p.id != UNPLACED) {
+    for (n, placement) in placements
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| p.id != UNPLACED)
+    {
         let number = placement.entry.and_then(|r| record.now().number(&r));
-        left.entry(number.expect("its events count")).or_default().push(n);
+        left.entry(number.expect("its events count"))
+            .or_default()
+            .push(n);
     }
     let mut still_held = Past::default();
     left.keys().for_each(|number| still_held.insert(*number));
@@ -165,8 +211,16 @@ fn take_ends(record: &Record, sight: &Sight<'_>, placements: &mut [Placement], m
         if !still_held.meets(seen) {
             continue;
         }
-        let ended_here: Vec<u32> = left.keys().copied().filter(|number| seen.contains(*number)).collect();
-        for n in ended_here.iter().filter_map(|number| left.remove(number)).flatten() {
+        let ended_here: Vec<u32> = left
+            .keys()
+            .copied()
+            .filter(|number| seen.contains(*number))
+            .collect();
+        for n in ended_here
+            .iter()
+            .filter_map(|number| left.remove(number))
+            .flatten()
+        {
             placements[n].open = false;
             placements[n].ends.push(end(ended, None));
         }
@@ -176,9 +230,14 @@ fn take_ends(record: &Record, sight: &Sight<'_>, placements: &mut [Placement], m
 }
 
 impl Placement {
-    /// Whether it held something back at a time: placed by then, and neither let go nor ended by then, or reopened since.
+    /// Whether it held something back at a time: placed by then, and neither let go nor ended by
+    /// then, or reopened since.
     pub fn held_at(&self, at_ms: i64) -> bool {
-        held(self.placed_ms, self.ends.iter().map(|e| (e.at_ms, e.reopened_ms)), at_ms)
+        held(
+            self.placed_ms,
+            self.ends.iter().map(|e| (e.at_ms, e.reopened_ms)),
+            at_ms,
+        )
     }
 
     /// The placement as it stands in the record's projection.
@@ -201,7 +260,9 @@ impl Placement {
 }
 
 fn held(placed_ms: i64, mut ends: impl Iterator<Item = (i64, Option<i64>)>, at_ms: i64) -> bool {
-    let let_go = |(ended, reopened): (i64, Option<i64>)| ended <= at_ms && reopened.is_none_or(|r| r > at_ms);
+    let let_go = |(ended, reopened): (i64, Option<i64>)| {
+        ended <= at_ms && reopened.is_none_or(|r| r > at_ms)
+    };
     placed_ms <= at_ms && !ends.any(let_go)
 }
 
@@ -214,7 +275,8 @@ pub fn held_now(record: &Json) -> bool {
     placements(record).any(|p| p["open"] == true)
 }
 
-/// Whether some hold of a projected record held something back at a time, by the claims of those who placed and released.
+/// Whether some hold of a projected record held something back at a time, by the claims of those
+/// who placed and released.
 pub fn held_at(record: &Json, at_ms: i64) -> bool {
     let time = |of: &Json, member: &str| of[member].as_i64();
     placements(record).any(|p| {

@@ -97,7 +97,8 @@ pub struct EventView {
     pub attested: bool,
 }
 
-/// A value that an entry put into a field without having the right to. It is kept and shown, and does not count.
+/// A value that an entry put into a field without having the right to. It is kept and shown, and
+/// does not count.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RefusedPut {
     /// The entry that put it.
@@ -154,7 +155,8 @@ impl EventView {
     /// A member's list of text.
     pub fn texts(&self, member: &str) -> Vec<&str> {
         let list = self.members.get(member).and_then(Json::as_array);
-        list.map(|l| l.iter().filter_map(Json::as_str).collect()).unwrap_or_default()
+        list.map(|l| l.iter().filter_map(Json::as_str).collect())
+            .unwrap_or_default()
     }
     /// Whether it counts in full.
     pub fn counts(&self) -> bool {

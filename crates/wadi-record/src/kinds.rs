@@ -20,7 +20,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 4] = [Kind::Passage, Kind::QuarantineHold, Kind::CustomsEntry, Kind::SiteDay];
+    pub const ALL: [Kind; 4] = [
+        Kind::Passage,
+        Kind::QuarantineHold,
+        Kind::CustomsEntry,
+        Kind::SiteDay,
+    ];
     /// The kind whose records live in that lane; none for control.
     pub fn of_lane(lane: Lane) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.lane() == lane)
@@ -52,7 +57,10 @@ impl fmt::Display for Kind {
 impl FromStr for Kind {
     type Err = RecordError;
     fn from_str(text: &str) -> Result<Self, RecordError> {
-        Self::ALL.into_iter().find(|k| k.name() == text).ok_or_else(|| RecordError::UnknownKind(text.into()))
+        Self::ALL
+            .into_iter()
+            .find(|k| k.name() == text)
+            .ok_or_else(|| RecordError::UnknownKind(text.into()))
     }
 }
 
@@ -132,7 +140,10 @@ impl fmt::Display for Department {
 impl FromStr for Department {
     type Err = RecordError;
     fn from_str(text: &str) -> Result<Self, RecordError> {
-        Self::ALL.into_iter().find(|d| d.code() == text).ok_or_else(|| RecordError::UnknownDepartment(text.into()))
+        Self::ALL
+            .into_iter()
+            .find(|d| d.code() == text)
+            .ok_or_else(|| RecordError::UnknownDepartment(text.into()))
     }
 }
 

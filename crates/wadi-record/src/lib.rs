@@ -1,8 +1,9 @@
 //! Records: what was said.
 //!
-//! A record is a set of entries. [`Record`] makes of them one Automerge document, the same on every node; its fields are
-//! read as [`Field::Settled`] or [`Field::Contested`], its events are folded into a [`State`] under the authority that
-//! each author had. Alone in the house, this crate names automerge, and there only in `document.rs`.
+//! A record is a set of entries. [`Record`] makes of them one Automerge document, the same on every
+//! node; its fields are read as [`Field::Settled`] or [`Field::Contested`], its events are folded
+//! into a [`State`] under the authority that each author had. Alone in the house, this crate names
+//! automerge, and there only in `document.rs`.
 //!
 //! Knows nothing of logs' proofs, disks, sockets or clocks.
 

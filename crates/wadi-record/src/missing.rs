@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wadi_log::Reference;
 
 impl Record {
-    /// What an entry that waits is waiting for in the end: the entries not held, of all it builds on. Empty where only
-    /// the record's first entry is missing.
+    /// What an entry that waits is waiting for in the end: the entries not held, of all it builds
+    /// on. Empty where only the record's first entry is missing.
     pub fn missing(&self, waiting: &Reference) -> BTreeSet<Reference> {
         let mut seen = BTreeSet::new();
         let mut out = BTreeSet::new();
@@ -14,7 +14,9 @@ impl Record {
 
         while let Some(r) = queue.pop() {
             match self.rows.get(&r) {
-                Some(said) if !self.now().is_settled(&r) && seen.insert(r) => queue.extend(&said.change.based_on),
+                Some(said) if !self.now().is_settled(&r) && seen.insert(r) => {
+                    queue.extend(&said.change.based_on)
+                }
                 Some(_) => {}
                 None => {
                     out.insert(r);
@@ -27,13 +29,21 @@ impl Record {
     /// The same of every entry that waits, each walked once.
     pub(crate) fn all_missing(&self) -> BTreeMap<Reference, BTreeSet<Reference>> {
         let mut known = Known::default();
-        let waiting: Vec<Reference> = self.rows.keys().filter(|r| !self.now().is_settled(r)).copied().collect();
+        let waiting: Vec<Reference> = self
+            .rows
+            .keys()
+            .filter(|r| !self.now().is_settled(r))
+            .copied()
+            .collect();
         for r in &waiting {
             self.find_missing(*r, &mut known);
         }
 
         let named = |past: &Past| past.numbers().map(|n| known.names[n as usize]).collect();
-        waiting.iter().map(|r| (*r, named(&known.lacks[r]))).collect()
+        waiting
+            .iter()
+            .map(|r| (*r, named(&known.lacks[r])))
+            .collect()
     }
 
     /// Depth first and without recursion, for lines of waiting entries are long.
@@ -50,7 +60,9 @@ impl Record {
             if let Some(before) = edge.checked_sub(1).map(|n| based_on[n]) {
                 known.take(&r, &before);
             }
-            let Some(next) = based_on.get(edge) else { continue };
+            let Some(next) = based_on.get(edge) else {
+                continue;
+            };
 
             walk.push((r, edge + 1));
             if self.rows.contains_key(next) {

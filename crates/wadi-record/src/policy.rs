@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 /// What an unattended node calls itself where an entry needs an officer.
 pub const SYSTEM_OFFICER: &str = "system";
 
-/// A policy, read from the text of a `Policy` entry. What an older text leaves out takes its default value, so that one
-/// text means the same to all who hold it.
+/// A policy, read from the text of a `Policy` entry. What an older text leaves out takes its
+/// default value, so that one text means the same to all who hold it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
@@ -26,11 +26,13 @@ pub struct Policy {
     pub diversion_h: u32,
     /// Hours until an inland delivery is overdue.
     pub inland_h: u32,
-    /// Tolerance between two masses of the same goods, declared, weighed or certified, in thousandths.
+    /// Tolerance between two masses of the same goods, declared, weighed or certified, in
+    /// thousandths.
     pub weight_permille: u32,
     /// Whether a release needs an officer whom the hub has registered.
     pub registered_officers: bool,
-    /// Great-circle distance between two crossings, kilometres, by their codes in order of the alphabet: `QAM-TRB`.
+    /// Great-circle distance between two crossings, kilometres, by their codes in order of the
+    /// alphabet: `QAM-TRB`.
     pub distances_km: BTreeMap<String, u32>,
     /// The speed that no truck keeps up between two crossings, kilometres an hour.
     pub speed_kmh: u32,
@@ -44,7 +46,8 @@ pub struct Policy {
     pub certificate_chapters: Vec<String>,
     /// HS chapters whose goods are naturally radioactive enough to set off a portal.
     pub norm_chapters: Vec<String>,
-    /// A declared value per kilogram below this part of its peers' median is a finding, thousandths.
+    /// A declared value per kilogram below this part of its peers' median is a finding,
+    /// thousandths.
     pub undervalue_permille: u32,
     /// Peers that such a comparison needs at least.
     pub peers_min: u32,
@@ -52,11 +55,11 @@ pub struct Policy {
     pub clock_doubt_s: u32,
     /// Hours within which two plates of one crossing that look alike may be one, misread.
     pub lookalike_h: u32,
-    /// Numbers of a device before one that is missing, of which one at least has to be known: else it has only just begun,
-    /// or counts anew.
+    /// Numbers of a device before one that is missing, of which one at least has to be known: else
+    /// it has only just begun, or counts anew.
     pub sequence_back: u32,
-    /// Hours after which a shift that nobody ended is over. A day of which no shift is known within half of that was not
-    /// kept.
+    /// Hours after which a shift that nobody ended is over. A day of which no shift is known within
+    /// half of that was not kept.
     pub shift_h: u32,
     /// Forced acts of one officer within `forced_window_h` that are a finding.
     pub forced_max: u32,
@@ -94,7 +97,9 @@ impl Default for Policy {
             inland_h: 72,
             weight_permille: 30,
             registered_officers: true,
-            distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)].map(|(c, km)| (c.into(), km)).into(),
+            distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)]
+                .map(|(c, km)| (c.into(), km))
+                .into(),
             speed_kmh: 110,
             transit_h: 10 * 24,
             store_out_h: 48,
@@ -127,17 +132,22 @@ impl Policy {
     pub fn text(&self) -> String {
         serde_json_canonicalizer::to_string(self).expect("a policy serialises")
     }
-    /// Whether a department may say that type of event. Types that the policy does not name take the table's departments;
-    /// types of a newer version are open to all, and mean nothing here.
+    /// Whether a department may say that type of event. Types that the policy does not name take
+    /// the table's departments; types of a newer version are open to all, and mean nothing here.
     pub fn may(&self, department: Department, event: &str) -> bool {
         match self.acts.get(event) {
             Some(departments) => departments.contains(&department),
-            None => event_type(event).is_none_or(|t| t.departments.is_empty() || t.departments.contains(&department)),
+            None => event_type(event)
+                .is_none_or(|t| t.departments.is_empty() || t.departments.contains(&department)),
         }
     }
     /// Whether a department owns that type of hold. The commission owns every hold.
     pub fn owns(&self, department: Department, hold: HoldType) -> bool {
-        department == Department::Hub || self.hold_owners.get(&hold).is_some_and(|d| d.contains(&department))
+        department == Department::Hub
+            || self
+                .hold_owners
+                .get(&hold)
+                .is_some_and(|d| d.contains(&department))
     }
 }
 
@@ -147,7 +157,10 @@ mod tests {
 
     #[test]
     fn a_policy_survives_its_text_and_an_older_text_takes_defaults() {
-        let policy = Policy { hold_deadline_h: 5, ..Policy::default() };
+        let policy = Policy {
+            hold_deadline_h: 5,
+            ..Policy::default()
+        };
         assert_eq!(Policy::read(&policy.text()).unwrap(), policy);
         assert_eq!(Policy::read(r#"{"hold_deadline_h":5}"#).unwrap(), policy);
         assert!(Policy::read(r#"{"hold_deadline":5}"#).is_err());

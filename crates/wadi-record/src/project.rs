@@ -45,20 +45,27 @@ impl Claim {
 }
 
 impl EventView {
-    /// The event as JSON: its members, who said it and when, and why it does not count where it does not.
+    /// The event as JSON: its members, who said it and when, and why it does not count where it
+    /// does not.
     pub fn json(&self) -> Json {
         let mut data = self.members.clone();
         let kind = data.remove("type").unwrap_or(Json::Null);
         let mut out = Map::new();
         out.insert("id".into(), self.id.as_str().into());
         out.insert("type".into(), kind);
-        out.insert("known".into(), crate::event_type(self.kind()).is_some().into());
+        out.insert(
+            "known".into(),
+            crate::event_type(self.kind()).is_some().into(),
+        );
         if self.members.is_empty() {
             out.insert("text".into(), self.text.as_str().into());
         }
         out.insert("data".into(), Json::Object(data));
         out.insert("officer".into(), self.officer.as_str().into());
-        out.insert("department".into(), self.department.map(|d| d.code()).into());
+        out.insert(
+            "department".into(),
+            self.department.map(|d| d.code()).into(),
+        );
         if !self.device.is_empty() {
             out.insert("device".into(), self.device.as_str().into());
             out.insert("device_seq".into(), self.device_seq.into());
@@ -81,8 +88,8 @@ impl EventView {
 }
 
 impl Record {
-    /// The record as JSON: fields settled and contested, events by the time they happened, state, heads, what waits and
-    /// what was refused.
+    /// The record as JSON: fields settled and contested, events by the time they happened, state,
+    /// heads, what waits and what was refused.
     pub fn json(&self) -> Json {
         let state = state(self);
         let (mut fields, mut contested, mut warnings) = (Map::new(), Map::new(), Vec::new());
@@ -107,7 +114,9 @@ impl Record {
             let entry = said.reference.to_string();
             match row {
                 Verdict::Counts => {}
-                Verdict::Refused(r) => refused.push(json!({"entry": entry, "code": r.code, "why": r.why})),
+                Verdict::Refused(r) => {
+                    refused.push(json!({"entry": entry, "code": r.code, "why": r.why}))
+                }
                 Verdict::Waits(_) => {
                     let missing = missing.get(&said.reference).into_iter().flatten();
                     let missing: Vec<String> = missing.map(ToString::to_string).collect();
@@ -161,15 +170,26 @@ impl Record {
         self.rows().filter_map(reversal).collect()
     }
 
-    /// Legal fields whose standing values were put by somebody who did not go before the assessment.
+    /// Legal fields whose standing values were put by somebody who did not go before the
+    /// assessment.
     fn after_assessment(&self) -> Vec<String> {
-        let assessed: Vec<&EventView> = self.events().filter(|e| e.kind() == "assessed" && e.counts()).collect();
-        let Some(first) = assessed.first() else { return Vec::new() };
-        let Some((said, _)) = self.row(&first.reference) else { return Vec::new() };
+        let assessed: Vec<&EventView> = self
+            .events()
+            .filter(|e| e.kind() == "assessed" && e.counts())
+            .collect();
+        let Some(first) = assessed.first() else {
+            return Vec::new();
+        };
+        let Some((said, _)) = self.row(&first.reference) else {
+            return Vec::new();
+        };
         let mut past = self.past(&said.change.based_on);
         past.insert(first.reference);
         let is_later = |name: &String| self.claims(name).iter().any(|c| !past.contains(&c.entry));
-        self.field_names().into_iter().filter(|name| self.is_legal(name) && is_later(name)).collect()
+        self.field_names()
+            .into_iter()
+            .filter(|name| self.is_legal(name) && is_later(name))
+            .collect()
     }
 }
 
@@ -186,7 +206,8 @@ pub fn term(value: &str) -> String {
     value.to_string()
 }
 
-/// What a lookout looks for, as terms have it: a plate, container, vehicle number or document, or `HS+ORIGIN`.
+/// What a lookout looks for, as terms have it: a plate, container, vehicle number or document, or
+/// `HS+ORIGIN`.
 pub fn normalise_target(text: &str) -> String {
     match text.split_once('+') {
         Some((code, origin)) => {
@@ -194,13 +215,15 @@ pub fn normalise_target(text: &str) -> String {
             format!("{code}+{}", origin.trim().to_uppercase())
         }
         // A document's hash is written in small letters.
-        None if text.len() == 64 && text.bytes().all(|c| c.is_ascii_hexdigit()) => text.to_lowercase(),
+        None if text.len() == 64 && text.bytes().all(|c| c.is_ascii_hexdigit()) => {
+            text.to_lowercase()
+        }
         None => normalise_plate(text),
     }
 }
 
-/// A plate with the letters and digits that cameras and clerks take for each other made one: two plates of one shape may
-/// be one plate misread.
+/// A plate with the letters and digits that cameras and clerks take for each other made one: two
+/// plates of one shape may be one plate misread.
 pub fn plate_shape(plate: &str) -> String {
     let same = |c| match c {
         'O' | 'D' | 'Q' => '0',
@@ -268,13 +291,22 @@ pub fn terms(record: &Record) -> Terms {
     for event in record.events().filter(|e| e.restricts()) {
         match event.kind() {
             "link" => put("link", event.text("record").unwrap_or_default().to_string()),
-            kind @ ("handed_over" | "diverted") => put(kind, event.text("to").unwrap_or_default().to_string()),
-            "shift.on" | "shift.off" => put("shift", event.text("officer").unwrap_or_default().to_string()),
+            kind @ ("handed_over" | "diverted") => {
+                put(kind, event.text("to").unwrap_or_default().to_string())
+            }
+            "shift.on" | "shift.off" => put(
+                "shift",
+                event.text("officer").unwrap_or_default().to_string(),
+            ),
             "finding" => put("finding", "published".into()),
             "token.spent" => put("token", event.text("token").unwrap_or_default().to_string()),
             "replica.digest" => put(
                 "replica",
-                format!("{} {}", event.text("scope").unwrap_or_default(), event.text("entries").unwrap_or_default()),
+                format!(
+                    "{} {}",
+                    event.text("scope").unwrap_or_default(),
+                    event.text("entries").unwrap_or_default()
+                ),
             ),
             _ => {}
         }
@@ -288,7 +320,15 @@ pub fn terms(record: &Record) -> Terms {
             put("token", event.text("token").unwrap_or_default().to_string());
         }
         if event.device_seq > 0 {
-            put("device_seq", format!("{}/{}#{}", record.crossing(), event.device, event.device_seq));
+            put(
+                "device_seq",
+                format!(
+                    "{}/{}#{}",
+                    record.crossing(),
+                    event.device,
+                    event.device_seq
+                ),
+            );
         }
     }
     out.sort();

@@ -1,12 +1,14 @@
 //! One record, made of the entries held of it.
 //!
-//! A [`Record`] is a pure function of its rows: in whatever order they come, late verdicts included, the result is equal
-//! to building it afresh. An entry whose dependencies are not all there waits, as a row like any other, and holds up
-//! nothing but what is based on it; the rest settles in the order of dependencies and of each log (`graph.rs`).
+//! A [`Record`] is a pure function of its rows: in whatever order they come, late verdicts
+//! included, the result is equal to building it afresh. An entry whose dependencies are not all
+//! there waits, as a row like any other, and holds up nothing but what is based on it; the rest
+//! settles in the order of dependencies and of each log (`graph.rs`).
 //!
-//! An entry that may simply follow is settled when it is added. One that may not, since it comes before others that are
-//! settled or tells another verdict on an entry held, leaves the record unsettled until somebody looks at it: however many
-//! such entries come together, the record is built afresh once.
+//! An entry that may simply follow is settled when it is added. One that may not, since it comes
+//! before others that are settled or tells another verdict on an entry held, leaves the record
+//! unsettled until somebody looks at it: however many such entries come together, the record is
+//! built afresh once.
 
 use crate::{
     Kind,
@@ -40,12 +42,17 @@ pub enum Objection {
 }
 
 impl Record {
-    /// Builds a record from all entries held of it. Crossing and lane are those of the log of its first entry; where
-    /// that has not come, those of the smallest row.
+    /// Builds a record from all entries held of it. Crossing and lane are those of the log of its
+    /// first entry; where that has not come, those of the smallest row.
     pub fn build(id: RecordId, rows: impl IntoIterator<Item = JudgedChange>) -> Option<Self> {
         let rows: Rows = rows.into_iter().map(|r| (r.reference, r)).collect();
         let is_empty = rows.is_empty();
-        (!is_empty).then(|| Self { id, rows, settled: OnceLock::new(), judged_before: 0 })
+        (!is_empty).then(|| Self {
+            id,
+            rows,
+            settled: OnceLock::new(),
+            judged_before: 0,
+        })
     }
 
     /// Adds an entry. Adding one twice changes nothing.
@@ -71,11 +78,12 @@ impl Record {
     }
 
     pub(crate) fn now(&self) -> &Settled {
-        self.settled.get_or_init(|| Settled::of(self.id, &self.rows))
+        self.settled
+            .get_or_init(|| Settled::of(self.id, &self.rows))
     }
 
-    /// How many times an entry was judged since this value was made: each time that the record is built afresh all of them
-    /// are. For tests of what additions cost.
+    /// How many times an entry was judged since this value was made: each time that the record is
+    /// built afresh all of them are. For tests of what additions cost.
     #[doc(hidden)]
     pub fn judged(&self) -> u64 {
         self.judged_before + self.now().judged
@@ -91,7 +99,13 @@ impl Record {
         }
 
         let event = settled.events.of(entry).find_map(|e| e.refusal.clone());
-        let put = || settled.refused_puts.get(entry)?.first().map(|p| p.refusal.clone());
+        let put = || {
+            settled
+                .refused_puts
+                .get(entry)?
+                .first()
+                .map(|p| p.refusal.clone())
+        };
         event.or_else(put).map(Objection::Refused)
     }
 
@@ -143,7 +157,9 @@ impl Record {
     /// All entries held of it.
     pub fn rows(&self) -> impl Iterator<Item = (&JudgedChange, &Verdict)> {
         let settled = self.now();
-        self.rows.values().filter_map(|said| Some((said, settled.row(&said.reference)?)))
+        self.rows
+            .values()
+            .filter_map(|said| Some((said, settled.row(&said.reference)?)))
     }
     /// How one entry stands.
     pub fn row(&self, r: &Reference) -> Option<(&JudgedChange, &Verdict)> {
@@ -152,7 +168,11 @@ impl Record {
     /// The entries that no other follows: what a screen that shows all of it is based on.
     pub fn heads(&self) -> Vec<Reference> {
         let settled = self.now();
-        let mut heads: Vec<Reference> = settled.document.heads().map(|n| *settled.entry(n)).collect();
+        let mut heads: Vec<Reference> = settled
+            .document
+            .heads()
+            .map(|n| *settled.entry(n))
+            .collect();
         heads.sort();
         heads
     }
@@ -168,9 +188,14 @@ impl Record {
     pub fn events(&self) -> impl Iterator<Item = &EventView> {
         self.now().events.iter().map(|told| &told.view)
     }
-    /// What begins a hold and restricts: placements, and the alarm of a machine that the record begins with.
+    /// What begins a hold and restricts: placements, and the alarm of a machine that the record
+    /// begins with.
     pub fn placed(&self) -> impl Iterator<Item = &EventView> {
-        self.now().events.iter().filter(|told| told.places).map(|told| &told.view)
+        self.now()
+            .events
+            .iter()
+            .filter(|told| told.places)
+            .map(|told| &told.view)
     }
     /// Values that were put without the right to, by entry. They are kept and do not count.
     pub fn refused_puts(&self) -> impl Iterator<Item = &RefusedPut> {
@@ -203,13 +228,24 @@ impl Record {
     /// Every text claimed for a field, contested or not.
     pub fn texts(&self, name: &str) -> Vec<String> {
         let claims = self.now().document.claims(name);
-        let text = |put: &Put| if let Value::Text(t) = self.value(put) { Some(t.clone()) } else { None };
+        let text = |put: &Put| {
+            if let Value::Text(t) = self.value(put) {
+                Some(t.clone())
+            } else {
+                None
+            }
+        };
         claims.into_iter().filter_map(text).collect()
     }
 
     /// Everything claimed for a field now, by entry.
     pub(crate) fn claims(&self, name: &str) -> Vec<Claim> {
-        self.now().document.claims(name).into_iter().map(|p| self.claim_of(p)).collect()
+        self.now()
+            .document
+            .claims(name)
+            .into_iter()
+            .map(|p| self.claim_of(p))
+            .collect()
     }
 
     pub(crate) fn value(&self, put: &Put) -> &Value {
@@ -234,7 +270,12 @@ impl Record {
     /// Names of contested fields, ascending.
     pub fn contested(&self) -> Vec<String> {
         let is_contested = |n: &&String| matches!(self.field(n), Some(Field::Contested(_)));
-        self.now().document.forked().filter(is_contested).cloned().collect()
+        self.now()
+            .document
+            .forked()
+            .filter(is_contested)
+            .cloned()
+            .collect()
     }
 
     /// Whether a field has legal weight.
@@ -267,17 +308,39 @@ impl Record {
     pub fn as_of(&self, at: &[Reference]) -> Option<Self> {
         // What a log said before belongs to what its node could show.
         let earlier = at.iter().flat_map(|r| {
-            let start = Reference { seq: 0, leaf: Default::default(), ..*r };
-            let end = Reference { leaf: Default::default(), ..*r };
+            let start = Reference {
+                seq: 0,
+                leaf: Default::default(),
+                ..*r
+            };
+            let end = Reference {
+                leaf: Default::default(),
+                ..*r
+            };
             self.rows.range(start..end).map(|(r, _)| *r)
         });
-        let seen: Vec<Reference> = at.iter().copied().chain(earlier).chain(self.first()).collect();
+        let seen: Vec<Reference> = at
+            .iter()
+            .copied()
+            .chain(earlier)
+            .chain(self.first())
+            .collect();
 
-        Self::build(self.id, self.past(&seen).iter().map(|r| self.rows[r].clone()))
+        Self::build(
+            self.id,
+            self.past(&seen).iter().map(|r| self.rows[r].clone()),
+        )
     }
 
-    /// The record out of the entries that were made, by their authors' clocks, at that time or before.
+    /// The record out of the entries that were made, by their authors' clocks, at that time or
+    /// before.
     pub fn at_time(&self, wall_ms: i64) -> Option<Self> {
-        Self::build(self.id, self.rows.values().filter(|s| s.common.wall_ms <= wall_ms).cloned())
+        Self::build(
+            self.id,
+            self.rows
+                .values()
+                .filter(|s| s.common.wall_ms <= wall_ms)
+                .cloned(),
+        )
     }
 }

@@ -1,7 +1,8 @@
 //! What a record's entries come to: which count, the document, the events.
 //!
-//! [`Settled`] is a pure function of the entries. An entry that nothing held here follows is settled by itself; where one
-//! comes before others that were settled already, all are settled afresh, once, when the record is next looked at.
+//! [`Settled`] is a pure function of the entries. An entry that nothing held here follows is
+//! settled by itself; where one comes before others that were settled already, all are settled
+//! afresh, once, when the record is next looked at.
 
 use crate::{
     Kind,
@@ -78,10 +79,13 @@ fn is_first(said: &JudgedChange, id: &RecordId) -> bool {
 }
 
 impl Settled {
-    /// Settles all entries from nothing. Crossing and lane are those of the log of the first entry; where that has not
-    /// come, those of the smallest entry. There is at least one.
+    /// Settles all entries from nothing. Crossing and lane are those of the log of the first entry;
+    /// where that has not come, those of the smallest entry. There is at least one.
     pub(crate) fn of(id: RecordId, rows: &Rows) -> Self {
-        let first = rows.values().find(|s| is_first(s, &id)).map(|s| s.reference);
+        let first = rows
+            .values()
+            .find(|s| is_first(s, &id))
+            .map(|s| s.reference);
         let mut failed = BTreeSet::new();
         loop {
             let mut settled = Self::empty(id, first, rows);
@@ -98,7 +102,9 @@ impl Settled {
     }
 
     fn empty(id: RecordId, first: Option<Reference>, rows: &Rows) -> Self {
-        let named_by = first.or_else(|| rows.keys().next().copied()).expect("a record has at least one entry");
+        let named_by = first
+            .or_else(|| rows.keys().next().copied())
+            .expect("a record has at least one entry");
         Self {
             id,
             crossing: named_by.log.crossing,
@@ -131,8 +137,9 @@ impl Settled {
         Ok(())
     }
 
-    /// Settles an entry just added, and what waited for it. Returns whether that was possible: where it, or what waited,
-    /// comes before entries that are settled already, the record has to be settled afresh.
+    /// Settles an entry just added, and what waited for it. Returns whether that was possible:
+    /// where it, or what waited, comes before entries that are settled already, the record has to
+    /// be settled afresh.
     pub(crate) fn follow(&mut self, rows: &Rows, added: &Reference) -> bool {
         let said = &rows[added];
         let Some(first) = self.first else {
@@ -204,20 +211,39 @@ impl Settled {
 
     /// What an entry lacks that waits.
     pub(crate) fn lacking(&self, said: &JudgedChange) -> Reference {
-        // Nobody knows the reference of a first entry that has not come; the record's id stands for it.
-        let unknown = Reference { leaf: Hash(self.id.0), seq: u64::MAX, ..said.reference };
+        // Nobody knows the reference of a first entry that has not come; the record's id stands for
+        // it.
+        let unknown = Reference {
+            leaf: Hash(self.id.0),
+            seq: u64::MAX,
+            ..said.reference
+        };
         let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d));
         lacking.next().copied().unwrap_or(unknown)
     }
 
     fn wait(&mut self, said: &JudgedChange) {
         let lacking = self.lacking(said);
-        self.waiting_for.entry(lacking).or_default().insert(said.reference);
-        self.standing.insert(said.reference, Standing { row: Verdict::Waits(lacking), number: None });
+        self.waiting_for
+            .entry(lacking)
+            .or_default()
+            .insert(said.reference);
+        self.standing.insert(
+            said.reference,
+            Standing {
+                row: Verdict::Waits(lacking),
+                number: None,
+            },
+        );
     }
 
     /// Settles one entry after all that it rests on.
-    fn settle(&mut self, rows: &Rows, said: &JudgedChange, circle: Option<Circle>) -> Result<(), Broken> {
+    fn settle(
+        &mut self,
+        rows: &Rows,
+        said: &JudgedChange,
+        circle: Option<Circle>,
+    ) -> Result<(), Broken> {
         let reference = said.reference;
         let number = u32::try_from(self.order.len()).expect("a record has fewer than 2^32 entries");
         let view = self.author_view(said, circle.is_some());
@@ -227,21 +253,35 @@ impl Settled {
         if weighed.row == Verdict::Counts {
             self.apply(said, number, &view, &weighed.refused_puts)?;
         }
-        self.events.take(number, &view.shown, self.first == Some(reference), weighed.events);
+        self.events.take(
+            number,
+            &view.shown,
+            self.first == Some(reference),
+            weighed.events,
+        );
         if !weighed.refused_puts.is_empty() {
             self.refused_puts.insert(reference, weighed.refused_puts);
         }
 
-        let last = self.last.entry(reference.log).or_insert((reference.seq, reference.leaf));
+        let last = self
+            .last
+            .entry(reference.log)
+            .or_insert((reference.seq, reference.leaf));
         *last = (*last).max((reference.seq, reference.leaf));
-        self.standing.insert(reference, Standing { row: weighed.row, number: Some(number) });
+        self.standing.insert(
+            reference,
+            Standing {
+                row: weighed.row,
+                number: Some(number),
+            },
+        );
         self.order.push(reference);
         self.shown.push(view.shown);
         Ok(())
     }
 
-    /// What the author of an entry had on the screen. The first one's had nothing there; who is in a circle could not have
-    /// seen what it names.
+    /// What the author of an entry had on the screen. The first one's had nothing there; who is in
+    /// a circle could not have seen what it names.
     pub(crate) fn author_view(&self, said: &JudgedChange, is_circle: bool) -> AuthorView {
         let mut shown = Past::default();
         let mut based_on = Vec::new();
@@ -252,28 +292,51 @@ impl Settled {
             }
             based_on = self.as_read(&said.change.based_on);
         }
-        AuthorView { shown, based_on, contested: OnceCell::new() }
+        AuthorView {
+            shown,
+            based_on,
+            contested: OnceCell::new(),
+        }
     }
 
     /// Judges an entry by what it rests on. Changes nothing.
-    pub(crate) fn weigh(&self, rows: &Rows, said: &JudgedChange, view: &AuthorView, circle: Option<Circle>) -> Weighed {
+    pub(crate) fn weigh(
+        &self,
+        rows: &Rows,
+        said: &JudgedChange,
+        view: &AuthorView,
+        circle: Option<Circle>,
+    ) -> Weighed {
         let refused = |code, why: &str, events| Weighed {
-            row: Verdict::Refused(Refusal { code, why: why.into() }),
+            row: Verdict::Refused(Refusal {
+                code,
+                why: why.into(),
+            }),
             events,
             refused_puts: Vec::new(),
         };
         let restricting = || self.judged_events(rows, said, view, true);
-        let first = self.first.expect("nothing settles before the record's first entry");
+        let first = self
+            .first
+            .expect("nothing settles before the record's first entry");
         let log = said.reference.log;
 
         if let Some(why) = circle {
             return refused("circle", why, restricting());
         }
         if self.failed.contains(&said.reference) {
-            return refused("derivation_failed", "no change could be derived from it", Vec::new());
+            return refused(
+                "derivation_failed",
+                "no change could be derived from it",
+                Vec::new(),
+            );
         }
         if said.verdict == LogVerdict::Quarantined {
-            return refused("past_cut", "it lies past the cut of its log: kept, and may restrict", restricting());
+            return refused(
+                "past_cut",
+                "it lies past the cut of its log: kept, and may restrict",
+                restricting(),
+            );
         }
         if (log.lane, log.crossing) != (first.log.lane, first.log.crossing) {
             let why = "it stands in a log of another lane or crossing than its record";
@@ -286,13 +349,18 @@ impl Settled {
 
         let events = self.judged_events(rows, said, view, false);
         let refused_puts = field_rights::refused_puts(self, rows, said, view, &events);
-        let says_nothing =
-            events.is_empty() && !refused_puts.is_empty() && refused_puts.len() == said.change.puts.len();
+        let says_nothing = events.is_empty()
+            && !refused_puts.is_empty()
+            && refused_puts.len() == said.change.puts.len();
         let row = match refused_puts.first() {
             Some(put) if says_nothing => Verdict::Refused(put.refusal.clone()),
             _ => Verdict::Counts,
         };
-        Weighed { row, events, refused_puts }
+        Weighed {
+            row,
+            events,
+            refused_puts,
+        }
     }
 
     fn may_write(&self, said: &JudgedChange, view: &AuthorView) -> bool {
@@ -300,7 +368,9 @@ impl Settled {
         let was_handed_over = |to: Crossing| self.events.was_handed_to(to.to_string(), &view.shown);
         match author.role {
             Role::Hub => true,
-            Role::Crossing => author.crossing.is_some_and(|c| c == self.crossing || was_handed_over(c)),
+            Role::Crossing => author
+                .crossing
+                .is_some_and(|c| c == self.crossing || was_handed_over(c)),
             Role::Observer => false,
         }
     }
@@ -313,8 +383,9 @@ impl Settled {
         refused: &[RefusedPut],
     ) -> Result<(), Broken> {
         let derived = derived(said, number, view, refused);
-        // The derived change is well formed by construction; should Automerge fail on it all the same, this record alone
-        // shows it. What is half changed then is not used: whoever gets the error throws all of it away.
+        // The derived change is well formed by construction; should Automerge fail on it all the
+        // same, this record alone shows it. What is half changed then is not used: whoever gets the
+        // error throws all of it away.
         let document = &mut self.document;
         match catch_unwind(AssertUnwindSafe(|| document.apply(derived))) {
             Ok(_) => Ok(()),
@@ -331,17 +402,25 @@ impl Settled {
                 continue;
             }
             let said = &rows[reference];
-            let refused = self.refused_puts.get(reference).map(Vec::as_slice).unwrap_or_default();
+            let refused = self
+                .refused_puts
+                .get(reference)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             let view = self.author_view(said, false);
             changes.push(document.apply(derived(said, number as u32, &view, refused)));
         }
         saved(changes)
     }
 
-    /// Dependencies as they are read: one that does not count stands for its log's last counting entry before it.
+    /// Dependencies as they are read: one that does not count stands for its log's last counting
+    /// entry before it.
     fn as_read(&self, based_on: &[Reference]) -> Vec<u32> {
         let read = |d: &Reference| match self.standing.get(d) {
-            Some(Standing { row: Verdict::Counts, number: Some(number) }) => Some(*number),
+            Some(Standing {
+                row: Verdict::Counts,
+                number: Some(number),
+            }) => Some(*number),
             _ => self.document.last_before(&d.log, d.seq),
         };
         let numbers: BTreeSet<u32> = based_on.iter().filter_map(read).collect();
@@ -357,25 +436,42 @@ impl Settled {
     pub(crate) fn shows_contested(&self, rows: &Rows, view: &AuthorView) -> bool {
         *view.contested.get_or_init(|| {
             let legal = self.document.forked().filter(|name| self.is_legal(name));
-            legal.map(|name| self.document.claims_at(name, &view.based_on)).any(|claims| {
-                let mut values = claims.into_iter().map(|put| self.value(rows, put));
-                values.next().is_some_and(|first| values.any(|v| v != first))
-            })
+            legal
+                .map(|name| self.document.claims_at(name, &view.based_on))
+                .any(|claims| {
+                    let mut values = claims.into_iter().map(|put| self.value(rows, put));
+                    values
+                        .next()
+                        .is_some_and(|first| values.any(|v| v != first))
+                })
         })
     }
 
     /// Whether a field has legal weight.
     pub(crate) fn is_legal(&self, name: &str) -> bool {
-        self.kind().and_then(|k| crate::field_type(k, name)).is_some_and(|(_, legal)| legal)
+        self.kind()
+            .and_then(|k| crate::field_type(k, name))
+            .is_some_and(|(_, legal)| legal)
     }
 
-    fn judged_events(&self, rows: &Rows, said: &JudgedChange, view: &AuthorView, quarantined: bool) -> Vec<EventView> {
-        let mut events: Vec<EventView> = (0..said.change.events.len()).map(|n| event_view(said, n)).collect();
+    fn judged_events(
+        &self,
+        rows: &Rows,
+        said: &JudgedChange,
+        view: &AuthorView,
+        quarantined: bool,
+    ) -> Vec<EventView> {
+        let mut events: Vec<EventView> = (0..said.change.events.len())
+            .map(|n| event_view(said, n))
+            .collect();
         for event in &mut events {
             event.quarantined = quarantined;
             event.attested = is_attested(event, &said.judge);
             event.refusal = if event.kind().is_empty() {
-                Some(Refusal { code: "malformed_event", why: "it is no canonical JSON object with a type".into() })
+                Some(Refusal {
+                    code: "malformed_event",
+                    why: "it is no canonical JSON object with a type".into(),
+                })
             } else {
                 judge(self, rows, said, view, event).err()
             };
@@ -385,16 +481,28 @@ impl Settled {
 }
 
 /// What an entry puts into the document: all but the values that it had no right to put.
-fn derived<'a>(said: &'a JudgedChange, number: u32, view: &'a AuthorView, refused: &[RefusedPut]) -> Derived<'a> {
+fn derived<'a>(
+    said: &'a JudgedChange,
+    number: u32,
+    view: &'a AuthorView,
+    refused: &[RefusedPut],
+) -> Derived<'a> {
     let is_refused = |key: &str| refused.iter().any(|r| r.field == key);
-    let puts = said.change.puts.iter().enumerate().filter(|(_, p)| refused.is_empty() || !is_refused(&p.key));
+    let puts = said
+        .change
+        .puts
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| refused.is_empty() || !is_refused(&p.key));
     let events = said.change.events.iter().enumerate();
     Derived {
         reference: said.reference,
         number,
         based_on: &view.based_on,
         puts: puts.map(|(n, p)| (n, p.key.as_str(), &p.value)).collect(),
-        events: events.map(|(n, text)| (format!("ev.{}", said.reference.event_id(n)), text.as_str())).collect(),
+        events: events
+            .map(|(n, text)| (format!("ev.{}", said.reference.event_id(n)), text.as_str()))
+            .collect(),
     }
 }
 
@@ -402,8 +510,13 @@ fn derived<'a>(said: &'a JudgedChange, number: u32, view: &'a AuthorView, refuse
 fn event_view(said: &JudgedChange, ordinal: usize) -> EventView {
     let text = &said.change.events[ordinal];
     let members = match serde_json::from_str(text) {
-        // One text, one reading: a member given twice, or any other spelling, would read differently elsewhere.
-        Ok(Json::Object(m)) if serde_json_canonicalizer::to_string(&m).is_ok_and(|t| t == *text) => m,
+        // One text, one reading: a member given twice, or any other spelling, would read
+        // differently elsewhere.
+        Ok(Json::Object(m))
+            if serde_json_canonicalizer::to_string(&m).is_ok_and(|t| t == *text) =>
+        {
+            m
+        }
         _ => Map::new(),
     };
     let common = &said.common;
@@ -425,9 +538,17 @@ fn event_view(said: &JudgedChange, ordinal: usize) -> EventView {
     };
 
     if event.device.is_empty() {
-        // An officer enters what a device says: the device and its counter are members of the event.
-        event.device = event.text("device").or(event.text("scale")).unwrap_or_default().into();
-        event.device_seq = event.int("device_seq").and_then(|n| n.try_into().ok()).unwrap_or(0);
+        // An officer enters what a device says: the device and its counter are members of the
+        // event.
+        event.device = event
+            .text("device")
+            .or(event.text("scale"))
+            .unwrap_or_default()
+            .into();
+        event.device_seq = event
+            .int("device_seq")
+            .and_then(|n| n.try_into().ok())
+            .unwrap_or(0);
     }
     event
 }

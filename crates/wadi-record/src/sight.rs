@@ -15,13 +15,18 @@ pub(crate) struct Sight<'a> {
 /// All that the authors of some events had seen together.
 pub(crate) struct Seen {
     entries: Past,
-    /// Of entries that say such an event, the last of them: who says two things in one entry knew of the first.
+    /// Of entries that say such an event, the last of them: who says two things in one entry knew
+    /// of the first.
     last_of: HashMap<Reference, usize>,
 }
 
 impl<'a> Sight<'a> {
     pub(crate) fn of(record: &'a Record) -> Self {
-        Self { record, nothing: Past::default(), asked: Cell::new(0) }
+        Self {
+            record,
+            nothing: Past::default(),
+            asked: Cell::new(0),
+        }
     }
 
     pub(crate) fn asked(&self) -> u64 {
@@ -31,11 +36,17 @@ impl<'a> Sight<'a> {
     /// The entries that an event's author had seen.
     pub(crate) fn shown(&self, event: &EventView) -> &Past {
         self.asked.set(self.asked.get() + 1);
-        self.record.now().shown(&event.reference).unwrap_or(&self.nothing)
+        self.record
+            .now()
+            .shown(&event.reference)
+            .unwrap_or(&self.nothing)
     }
 
     pub(crate) fn number(&self, event: &EventView) -> u32 {
-        self.record.now().number(&event.reference).expect("an entry whose events are told is settled")
+        self.record
+            .now()
+            .number(&event.reference)
+            .expect("an entry whose events are told is settled")
     }
 
     /// Whether the author of `later` had seen `event`, or says both in one entry, `event` first.
@@ -46,7 +57,10 @@ impl<'a> Sight<'a> {
 
     /// What the authors of these events had seen together.
     pub(crate) fn together<'e>(&self, events: impl Iterator<Item = &'e EventView>) -> Seen {
-        let mut seen = Seen { entries: Past::default(), last_of: HashMap::new() };
+        let mut seen = Seen {
+            entries: Past::default(),
+            last_of: HashMap::new(),
+        };
         for event in events {
             seen.entries.unite(self.shown(event));
             let last = seen.last_of.entry(event.reference).or_insert(event.ordinal);
@@ -58,7 +72,10 @@ impl<'a> Sight<'a> {
     /// Whether one of them had seen this event.
     pub(crate) fn is_among(&self, event: &EventView, seen: &Seen) -> bool {
         seen.entries.contains(self.number(event))
-            || seen.last_of.get(&event.reference).is_some_and(|last| event.ordinal < *last)
+            || seen
+                .last_of
+                .get(&event.reference)
+                .is_some_and(|last| event.ordinal < *last)
     }
 
     /// The entries of these events.

@@ -1,7 +1,8 @@
 //! States: pure folds over the events of a record that count.
 //!
-//! Nothing here is last-writer-wins. Concurrent decisions resolve to the restrictive outcome: a release clears only the
-//! holds that it names, and what lies past a cut may restrict, never release.
+//! Nothing here is last-writer-wins. Concurrent decisions resolve to the restrictive outcome: a
+//! release clears only the holds that it names, and what lies past a cut may restrict, never
+//! release.
 
 use crate::{
     Kind,
@@ -49,7 +50,11 @@ pub fn state(record: &Record) -> State {
 #[doc(hidden)]
 pub fn fold(record: &Record) -> (State, u64) {
     let sight = Sight::of(record);
-    let mut state = State { name: "OPEN", flags: BTreeSet::new(), open_holds: Vec::new() };
+    let mut state = State {
+        name: "OPEN",
+        flags: BTreeSet::new(),
+        open_holds: Vec::new(),
+    };
     match record.kind() {
         Some(Kind::Passage) => passage(record, &sight, &mut state),
         Some(Kind::QuarantineHold) => hold(record, &mut state),
@@ -69,12 +74,16 @@ pub fn fold(record: &Record) -> (State, u64) {
 
 /// Events that count in full, of some types.
 fn of<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
-    record.events().filter(move |e| kinds.contains(&e.kind()) && e.counts())
+    record
+        .events()
+        .filter(move |e| kinds.contains(&e.kind()) && e.counts())
 }
 
 /// Events of some types that count where they restrict: those past a cut among them.
 fn restricting<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
-    record.events().filter(move |e| kinds.contains(&e.kind()) && e.restricts())
+    record
+        .events()
+        .filter(move |e| kinds.contains(&e.kind()) && e.restricts())
 }
 
 /// Types of events that show a passage to be under way.
@@ -105,8 +114,10 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
     }
 
     let cleared = has("cleared") && !is_check_open;
-    let diverted_to: BTreeSet<Option<&str>> = of(record, &["diverted"]).map(|e| e.text("to")).collect();
-    // A truck may go out by one gate and come back: the later of the two, by what its author had seen, tells.
+    let diverted_to: BTreeSet<Option<&str>> =
+        of(record, &["diverted"]).map(|e| e.text("to")).collect();
+    // A truck may go out by one gate and come back: the later of the two, by what its author had
+    // seen, tells.
     let seen_coming_in = sight.together(of(record, &["gate.in"]));
     let out = of(record, &["gate.out"]).any(|o| !sight.is_among(o, &seen_coming_in));
     let voided = has("voided");
@@ -161,19 +172,31 @@ impl<'a> Checks<'a> {
                 closed_by.entry(check).or_default().push(closed);
             }
         }
-        Self { opened: restricting(record, &["check.opened"]).collect(), closed_by }
+        Self {
+            opened: restricting(record, &["check.opened"]).collect(),
+            closed_by,
+        }
     }
 
     fn open(&self) -> Vec<&'a EventView> {
-        self.opened.iter().copied().filter(|o| !self.closed_by.contains_key(o.id.as_str())).collect()
+        self.opened
+            .iter()
+            .copied()
+            .filter(|o| !self.closed_by.contains_key(o.id.as_str()))
+            .collect()
     }
 
     /// Whether all who let it out had seen it cleared, and no check open.
     fn let_all_out_orderly(&self, record: &Record, sight: &Sight<'_>) -> bool {
         let clearing = sight.entries(of(record, &["cleared"]));
         let saw_cleared = |out: &EventView| {
-            let mut said_with_it = record.now().events.of(&out.reference).filter(|e| e.ordinal < out.ordinal);
-            sight.shown(out).meets(&clearing) || said_with_it.any(|e| e.kind() == "cleared" && e.counts())
+            let mut said_with_it = record
+                .now()
+                .events
+                .of(&out.reference)
+                .filter(|e| e.ordinal < out.ordinal);
+            sight.shown(out).meets(&clearing)
+                || said_with_it.any(|e| e.kind() == "cleared" && e.counts())
         };
         let saw_open = |out: &EventView| {
             self.opened.iter().any(|o| {
@@ -192,7 +215,10 @@ fn hold(record: &Record, state: &mut State) {
 
     let has = |kind: &str| of(record, &[kind]).next().is_some();
     state.name = if open.is_empty() {
-        match of(record, &["re_exported", "destroyed", "seized"]).last().map(EventView::kind) {
+        match of(record, &["re_exported", "destroyed", "seized"])
+            .last()
+            .map(EventView::kind)
+        {
             Some("re_exported") => "RE_EXPORTED",
             Some("destroyed") => "DESTROYED",
             Some("seized") => "SEIZED",
@@ -206,7 +232,10 @@ fn hold(record: &Record, state: &mut State) {
         "CONDITIONAL"
     } else if has("release.requested") {
         "RELEASE_REQUESTED"
-    } else if ["result.issued", "result.amended", "rad.adjudicated"].iter().any(|k| has(k)) {
+    } else if ["result.issued", "result.amended", "rad.adjudicated"]
+        .iter()
+        .any(|k| has(k))
+    {
         "RESULT_IN"
     } else if has("sample.taken") {
         "SAMPLED"
@@ -214,7 +243,10 @@ fn hold(record: &Record, state: &mut State) {
         "PLACED"
     };
 
-    if record.events().any(|e| e.kind() == "released" && e.refusal.is_some()) {
+    if record
+        .events()
+        .any(|e| e.kind() == "released" && e.refusal.is_some())
+    {
         state.flags.insert("RELEASE_REFUSED");
     }
     if record.text("target.term").is_some() {
@@ -235,7 +267,9 @@ fn entry(record: &Record, sight: &Sight<'_>, state: &mut State) {
         state.flags.insert(LANES[rank]);
     }
 
-    let answered: BTreeSet<&str> = of(record, &["query.answered"]).filter_map(|a| a.text("query")).collect();
+    let answered: BTreeSet<&str> = of(record, &["query.answered"])
+        .filter_map(|a| a.text("query"))
+        .collect();
     let open_query = restricting(record, &["queried"]).any(|q| !answered.contains(q.id.as_str()));
     if open_query {
         state.flags.insert("QUERY");
@@ -265,7 +299,10 @@ fn entry(record: &Record, sight: &Sight<'_>, state: &mut State) {
 }
 
 fn site_day(record: &Record, state: &mut State) {
-    for (down, up, flag) in [("power.lost", "power.back", "POWER_LOST"), ("link.down", "link.up", "LINK_DOWN")] {
+    for (down, up, flag) in [
+        ("power.lost", "power.back", "POWER_LOST"),
+        ("link.down", "link.up", "LINK_DOWN"),
+    ] {
         let back = of(record, &[up]).count();
         if restricting(record, &[down]).count() > back {
             state.flags.insert(flag);

@@ -62,10 +62,20 @@ mod tests {
 
     #[test]
     fn the_list_is_what_the_folds_say() {
-        let folds = include_str!("state.rs").split("#[cfg(test)]").next().unwrap();
-        let is_name = |text: &&str| text.len() > 2 && text.bytes().all(|c| c.is_ascii_uppercase() || c == b'_');
-        let said: BTreeSet<&str> =
-            folds.split('"').skip(1).step_by(2).filter(is_name).chain(crate::events::LANES).collect();
+        let folds = include_str!("state.rs")
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap();
+        let is_name = |text: &&str| {
+            text.len() > 2 && text.bytes().all(|c| c.is_ascii_uppercase() || c == b'_')
+        };
+        let said: BTreeSet<&str> = folds
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(is_name)
+            .chain(crate::events::LANES)
+            .collect();
         let listed: BTreeSet<&str> = STATE_NAMES.iter().copied().collect();
         assert_eq!(said, listed);
         assert_eq!(listed.len(), STATE_NAMES.len(), "a name stands there twice");

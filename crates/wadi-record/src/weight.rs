@@ -14,7 +14,11 @@ impl Record {
     /// About how many bytes of memory it takes.
     pub fn weight(&self) -> usize {
         let entries = self.rows.values().map(|said| {
-            let puts = said.change.puts.iter().map(|put| put.key.len().saturating_add(value_bytes(&put.value)));
+            let puts = said
+                .change
+                .puts
+                .iter()
+                .map(|put| put.key.len().saturating_add(value_bytes(&put.value)));
             let events = said.change.events.iter().map(String::len);
             let text: usize = puts.chain(events).sum();
             ENTRY_BYTES.saturating_add(text.saturating_mul(COPIES))

@@ -15,9 +15,19 @@ struct Maker {
 }
 
 fn judge() -> Judge {
-    let author = Author { node: NodeId([1; 16]), name: "hub".into(), role: Role::Hub, crossing: Some(Crossing::HUB) };
+    let author = Author {
+        node: NodeId([1; 16]),
+        name: "hub".into(),
+        role: Role::Hub,
+        crossing: Some(Crossing::HUB),
+    };
     let registered = |name: &str, department| {
-        let officer = Officer { department: Some(department), crossing: None, supervisor: true, revoked: false };
+        let officer = Officer {
+            department: Some(department),
+            crossing: None,
+            supervisor: true,
+            revoked: false,
+        };
         (name.to_string(), officer)
     };
     let officers = BTreeMap::from([
@@ -25,7 +35,11 @@ fn judge() -> Judge {
         registered("of-vet", Department::Vet),
         registered("of-vet-2", Department::Vet),
     ]);
-    Judge { author, policy: Arc::new(Policy::default()), officers: Arc::new(officers) }
+    Judge {
+        author,
+        policy: Arc::new(Policy::default()),
+        officers: Arc::new(officers),
+    }
 }
 
 fn entry(
@@ -38,13 +52,37 @@ fn entry(
 ) -> JudgedChange {
     let (puts, events) = draft.check().unwrap();
     let department = if lane == Lane::Hold { "VET" } else { "PORT" };
-    let officer = if lane == Lane::Hold { "of-vet" } else { "of-port" };
-    let common = Common { officer: officer.into(), department: department.into(), ..Default::default() };
-    let log = LogId { node: NodeId([node; 16]), epoch: Epoch([1; 8]), lane, crossing: "TRB".parse().unwrap() };
+    let officer = if lane == Lane::Hold {
+        "of-vet"
+    } else {
+        "of-port"
+    };
+    let common = Common {
+        officer: officer.into(),
+        department: department.into(),
+        ..Default::default()
+    };
+    let log = LogId {
+        node: NodeId([node; 16]),
+        epoch: Epoch([1; 8]),
+        lane,
+        crossing: "TRB".parse().unwrap(),
+    };
     let leaf = leaf_hash(&[&[node][..], &seq.to_be_bytes()].concat());
-    let change = Change { record, based_on, puts, events };
+    let change = Change {
+        record,
+        based_on,
+        puts,
+        events,
+    };
     let reference = Reference { log, seq, leaf };
-    JudgedChange { reference, common, change, verdict: LogVerdict::Counts, judge: judge() }
+    JudgedChange {
+        reference,
+        common,
+        change,
+        verdict: LogVerdict::Counts,
+        judge: judge(),
+    }
 }
 
 impl Maker {
@@ -56,14 +94,26 @@ impl Maker {
         let first = entry(lane, 1, 0, None, vec![], draft);
         let id = RecordId::of_first(&first.reference);
         let record = Record::build(id, [first.clone()]).unwrap();
-        (Self { lane, id, first, judge: judge(), made: BTreeMap::from([(1, 1)]) }, record)
+        (
+            Self {
+                lane,
+                id,
+                first,
+                judge: judge(),
+                made: BTreeMap::from([(1, 1)]),
+            },
+            record,
+        )
     }
 
     fn say(&mut self, node: u8, mut based_on: Vec<Reference>, draft: Draft) -> JudgedChange {
         let seq = self.made.entry(node).or_default();
         *seq += 1;
         based_on.sort();
-        JudgedChange { judge: self.judge.clone(), ..entry(self.lane, node, *seq, Some(self.id), based_on, draft) }
+        JudgedChange {
+            judge: self.judge.clone(),
+            ..entry(self.lane, node, *seq, Some(self.id), based_on, draft)
+        }
     }
 
     fn draft(&self) -> Draft {
@@ -104,17 +154,39 @@ fn a_record_with_a_circle_takes_further_entries_once_each() {
     let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
     // Two logs that lean on each other: each is first based on what the other says only afterwards.
-    let later = |node: u8| entry(Lane::Passage, node, 2, Some(m.id), vec![first], m.draft().text("note", "later"));
+    let later = |node: u8| {
+        entry(
+            Lane::Passage,
+            node,
+            2,
+            Some(m.id),
+            vec![first],
+            m.draft().text("note", "later"),
+        )
+    };
     let laters = [later(2), later(3)];
-    let leaning = [(2, laters[1].reference), (3, laters[0].reference)]
-        .map(|(node, on)| entry(Lane::Passage, node, 1, Some(m.id), vec![on], m.draft().text("note", "leaning")));
+    let leaning = [(2, laters[1].reference), (3, laters[0].reference)].map(|(node, on)| {
+        entry(
+            Lane::Passage,
+            node,
+            1,
+            Some(m.id),
+            vec![on],
+            m.draft().text("note", "leaning"),
+        )
+    });
     record.add_all(leaning.iter().chain(&laters).cloned());
-    let circles =
-        |record: &Record| record.rows().filter(|(_, r)| matches!(r, Verdict::Refused(r) if r.code == "circle")).count();
+    let circles = |record: &Record| {
+        record
+            .rows()
+            .filter(|(_, r)| matches!(r, Verdict::Refused(r) if r.code == "circle"))
+            .count()
+    };
     assert_eq!(circles(&record), 2);
 
-    let small: Vec<JudgedChange> =
-        (0..MANY).map(|n| m.say(1, vec![first], m.draft().text("note", n.to_string()))).collect();
+    let small: Vec<JudgedChange> = (0..MANY)
+        .map(|n| m.say(1, vec![first], m.draft().text("note", n.to_string())))
+        .collect();
     assert_eq!(judged_by_adding(&mut record, small), MANY as u64);
     assert_eq!(circles(&record), 2, "nobody else is drawn into it");
 }
@@ -123,8 +195,15 @@ fn a_record_with_a_circle_takes_further_entries_once_each() {
 fn contested_fields_cost_no_entry_a_second_look() {
     let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
-    let contesting: Vec<JudgedChange> =
-        (0..MANY).map(|n| m.say(1 + (n % 5) as u8, vec![first], m.draft().text("seal.1", n.to_string()))).collect();
+    let contesting: Vec<JudgedChange> = (0..MANY)
+        .map(|n| {
+            m.say(
+                1 + (n % 5) as u8,
+                vec![first],
+                m.draft().text("seal.1", n.to_string()),
+            )
+        })
+        .collect();
 
     assert_eq!(judged_by_adding(&mut record, contesting), MANY as u64);
     assert_eq!(record.contested(), ["seal.1"]);
@@ -153,8 +232,9 @@ fn what_waits_is_settled_once_when_what_it_waits_for_comes() {
 fn what_comes_late_is_built_in_once_for_all_that_come_together() {
     let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
-    let mut all: Vec<JudgedChange> =
-        (0..MANY).map(|n| m.say(2, vec![first], m.draft().text("note", n.to_string()))).collect();
+    let mut all: Vec<JudgedChange> = (0..MANY)
+        .map(|n| m.say(2, vec![first], m.draft().text("note", n.to_string())))
+        .collect();
     all.reverse();
     let before = record.judged();
     record.add_all(all);
@@ -169,7 +249,11 @@ fn gate_events_are_folded_in_one_walk() {
         let mut last = m.first.reference;
         for n in 0..pairs {
             let read = n.to_string();
-            let said = m.say(1, vec![last], Passage::on().gate_in("G1", &read).gate_out("G2", &read));
+            let said = m.say(
+                1,
+                vec![last],
+                Passage::on().gate_in("G1", &read).gate_out("G2", &read),
+            );
             last = said.reference;
             record.add(said);
         }
@@ -181,7 +265,10 @@ fn gate_events_are_folded_in_one_walk() {
 
     let few = asked(768);
     let many = asked(7_680);
-    assert!(many <= 10 * few + 10, "{few} for 1,536 events, {many} for 15,360");
+    assert!(
+        many <= 10 * few + 10,
+        "{few} for 1,536 events, {many} for 15,360"
+    );
 }
 
 #[test]
@@ -204,11 +291,18 @@ fn releases_and_results_are_folded_in_one_walk() {
             }
         }
         assert_eq!(record.judged(), 1 + 3 * rounds as u64);
-        assert_eq!(state(&record).name, "RELEASED", "the last release knows of all that speaks against it");
+        assert_eq!(
+            state(&record).name,
+            "RELEASED",
+            "the last release knows of all that speaks against it"
+        );
         fold(&record).1
     };
 
     let few = asked(60);
     let many = asked(600);
-    assert!(many <= 10 * few + 10, "{few} for 180 entries, {many} for 1,800");
+    assert!(
+        many <= 10 * few + 10,
+        "{few} for 180 entries, {many} for 1,800"
+    );
 }

@@ -1,4 +1,5 @@
-//! Text and numbers that anybody may send: nothing here slices, sums or parses its way into a panic.
+//! Text and numbers that anybody may send: nothing here slices, sums or parses its way into a
+//! panic.
 
 mod desk;
 
@@ -18,7 +19,11 @@ fn field_name() -> impl Strategy<Value = (Kind, String)> {
 }
 
 fn any_text() -> impl Strategy<Value = String> {
-    prop_oneof!["\\PC{0,90}", "[٠-٩é<A-Z0-9\u{10348}+.\n]{0,130}", "[a-f0-9é]{60,66}"]
+    prop_oneof![
+        "\\PC{0,90}",
+        "[٠-٩é<A-Z0-9\u{10348}+.\n]{0,130}",
+        "[a-f0-9é]{60,66}"
+    ]
 }
 
 proptest! {

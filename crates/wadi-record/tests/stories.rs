@@ -1,4 +1,5 @@
-//! Stories of records: officers at crossings that cannot hear each other, and what the merged record says.
+//! Stories of records: officers at crossings that cannot hear each other, and what the merged
+//! record says.
 
 mod desk;
 
@@ -11,7 +12,12 @@ use wadi_record::*;
 fn vet_hold() -> (Desk, Desk, JudgedChange, RecordId, String) {
     let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
     let hub = desk(2, "HUB", Role::Hub, Lane::Hold, "QAM");
-    let first = qam.say("of-vet", None, &[], QuarantineHold::place(HoldType::Veterinary, "Law 32/2013"));
+    let first = qam.say(
+        "of-vet",
+        None,
+        &[],
+        QuarantineHold::place(HoldType::Veterinary, "Law 32/2013"),
+    );
     let id = RecordId::of_first(&first.reference);
     let placed = first.reference.event_id(0);
     (qam, hub, first, id, placed)
@@ -31,13 +37,24 @@ fn a_hold_is_released_by_its_owner_on_an_attested_result_with_a_second_officer()
     let release = QuarantineHold::release(std::slice::from_ref(&placed), "of-vet-2");
     let done = qam.say("of-vet", Some(id), &[result.reference], release.clone());
     assert_eq!(state(&build(&[&first, &result, &done])).name, "RELEASED");
-    // Without the result on the view, by the wrong department, alone, or by somebody unknown: kept, and ignored.
+    // Without the result on the view, by the wrong department, alone, or by somebody unknown: kept,
+    // and ignored.
     for (officer, second, seen, code) in [
         ("of-vet", "of-vet-2", first.reference, "no_attested_result"),
         ("of-cus", "of-cus-2", result.reference, "no_authority"),
         ("of-vet", "of-vet", result.reference, "no_second_officer"),
-        ("of-vet", "stranger", result.reference, "unregistered_officer"),
-        ("stranger", "of-vet", result.reference, "unregistered_officer"),
+        (
+            "of-vet",
+            "stranger",
+            result.reference,
+            "unregistered_officer",
+        ),
+        (
+            "stranger",
+            "of-vet",
+            result.reference,
+            "unregistered_officer",
+        ),
     ] {
         let draft = QuarantineHold::release(std::slice::from_ref(&placed), second);
         let refused = qam.say(officer, Some(id), &[seen], draft);
@@ -52,8 +69,10 @@ fn a_hold_is_released_by_its_owner_on_an_attested_result_with_a_second_officer()
 #[test]
 fn unattested_evidence_never_releases_and_still_restricts() {
     let (mut qam, _, first, id, placed) = vet_hold();
-    let unattested = QuarantineHold::on()
-        .event("result.issued", json!({"sample": "S1", "result": "no FMD", "outcome": "satisfactory"}));
+    let unattested = QuarantineHold::on().event(
+        "result.issued",
+        json!({"sample": "S1", "result": "no FMD", "outcome": "satisfactory"}),
+    );
     let result = qam.say("of-vet", Some(id), &[first.reference], unattested);
     let release = QuarantineHold::release(&[placed], "of-vet-2");
     let done = qam.say("of-vet", Some(id), &[result.reference], release);
@@ -65,15 +84,20 @@ fn a_hold_that_a_release_did_not_name_stays_open() {
     let (mut qam, mut hub, first, id, placed) = vet_hold();
     let result = qam.say("of-vet", Some(id), &[first.reference], good_result());
     // While the link is down the commission places a second hold on the same record.
-    let security =
-        QuarantineHold::on().event("hold.placed", json!({"type_of_hold": "SECURITY", "legal_basis": "order 7"}));
+    let security = QuarantineHold::on().event(
+        "hold.placed",
+        json!({"type_of_hold": "SECURITY", "legal_basis": "order 7"}),
+    );
     let second = hub.say("of-hub", Some(id), &[first.reference], security);
     let release = QuarantineHold::release(&[placed], "of-vet-2");
     let done = qam.say("of-vet", Some(id), &[result.reference], release);
     let record = build(&[&first, &result, &second, &done]);
     assert_eq!(state(&record).open_holds, [second.reference.event_id(0)]);
     // Naming it without having seen it clears nothing.
-    let both = QuarantineHold::release(&[first.reference.event_id(0), second.reference.event_id(0)], "of-vet-2");
+    let both = QuarantineHold::release(
+        &[first.reference.event_id(0), second.reference.event_id(0)],
+        "of-vet-2",
+    );
     let blind = qam.say("of-vet", Some(id), &[result.reference], both);
     let record = build(&[&first, &result, &second, &blind]);
     assert_eq!(state(&record).open_holds.len(), 2);
@@ -83,9 +107,16 @@ fn a_hold_that_a_release_did_not_name_stays_open() {
 fn a_release_is_reopened_by_a_result_it_did_not_know() {
     let (mut qam, mut hub, first, id, placed) = vet_hold();
     let result = qam.say("of-vet", Some(id), &[first.reference], good_result());
-    let done = qam.say("of-vet", Some(id), &[result.reference], QuarantineHold::release(&[placed], "of-vet-2"));
-    let amended = QuarantineHold::on()
-        .event("result.amended", json!({"sample": "S1", "result": "FMD", "outcome": "unsatisfactory"}));
+    let done = qam.say(
+        "of-vet",
+        Some(id),
+        &[result.reference],
+        QuarantineHold::release(&[placed], "of-vet-2"),
+    );
+    let amended = QuarantineHold::on().event(
+        "result.amended",
+        json!({"sample": "S1", "result": "FMD", "outcome": "unsatisfactory"}),
+    );
     let amended = hub.say("of-vet", Some(id), &[result.reference], amended);
     let record = build(&[&first, &result, &done, &amended]);
     assert_eq!(state(&record).name, "RECALLED");
@@ -101,18 +132,46 @@ fn two_officers_of_one_node_who_did_not_see_each_other_contest() {
     let a = man.say("of-cus", Some(id), &[first.reference], hs("0803.90"));
     let b = man.say("of-cus-2", Some(id), &[first.reference], hs("0207.14"));
     let record = build(&[&first, &a, &b]);
-    let Some(Field::Contested(claims)) = record.field("goods.1.hs_code") else { panic!("not contested") };
-    assert_eq!(claims.iter().map(|c| c.officer.as_str()).collect::<Vec<_>>(), ["of-cus", "of-cus-2"]);
-    assert_eq!(record.heads().len(), 1, "one log is one line: its second entry follows its first");
+    let Some(Field::Contested(claims)) = record.field("goods.1.hs_code") else {
+        panic!("not contested")
+    };
+    assert_eq!(
+        claims
+            .iter()
+            .map(|c| c.officer.as_str())
+            .collect::<Vec<_>>(),
+        ["of-cus", "of-cus-2"]
+    );
+    assert_eq!(
+        record.heads().len(),
+        1,
+        "one log is one line: its second entry follows its first"
+    );
     // While it is contested the entry is not assessed; settled, it is.
-    let early = man.say("of-cus", Some(id), &record.heads(), CustomsEntry::assess(5_000, "IQD"));
+    let early = man.say(
+        "of-cus",
+        Some(id),
+        &record.heads(),
+        CustomsEntry::assess(5_000, "IQD"),
+    );
     let record = build(&[&first, &a, &b, &early]);
     assert_eq!(state(&record).name, "STORED");
     let settle = man.say("of-cus-2", Some(id), &record.heads(), hs("0803.90"));
     let record = build(&[&first, &a, &b, &early, &settle]);
-    assert_eq!(record.field("goods.1.hs_code"), Some(Field::Settled(Value::Text("0803.90".into()))));
-    let late = man.say("of-cus", Some(id), &record.heads(), CustomsEntry::assess(5_000, "IQD"));
-    assert_eq!(state(&build(&[&first, &a, &b, &early, &settle, &late])).name, "ASSESSED");
+    assert_eq!(
+        record.field("goods.1.hs_code"),
+        Some(Field::Settled(Value::Text("0803.90".into())))
+    );
+    let late = man.say(
+        "of-cus",
+        Some(id),
+        &record.heads(),
+        CustomsEntry::assess(5_000, "IQD"),
+    );
+    assert_eq!(
+        state(&build(&[&first, &a, &b, &early, &settle, &late])).name,
+        "ASSESSED"
+    );
 }
 
 #[test]
@@ -121,25 +180,53 @@ fn cancelled_while_paid_is_both() {
     let mut hub = desk(2, "HUB", Role::Hub, Lane::Customs, "MAN");
     let first = man.say("of-cus", None, &[], CustomsEntry::store("Agent", "A-1"));
     let id = RecordId::of_first(&first.reference);
-    let paid = CustomsEntry::on().event("paid", json!({"amount_minor": 5, "currency": "IQD", "receipt": "R1"}));
+    let paid = CustomsEntry::on().event(
+        "paid",
+        json!({"amount_minor": 5, "currency": "IQD", "receipt": "R1"}),
+    );
     let paid = man.say("of-cus", Some(id), &[first.reference], paid);
     let cancel = CustomsEntry::on().event("cancel.requested", json!({"reason": "withdrawn"}));
     let cancel = hub.say("of-cus", Some(id), &[first.reference], cancel);
-    assert_eq!(state(&build(&[&first, &paid, &cancel])).line(), "PAID CANCEL_REQUESTED");
+    assert_eq!(
+        state(&build(&[&first, &paid, &cancel])).line(),
+        "PAID CANCEL_REQUESTED"
+    );
 }
 
 #[test]
 fn a_handed_over_record_takes_the_other_crossings_acts_and_no_others() {
     let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
     let mut qam = desk(2, "QAM", Role::Crossing, Lane::Passage, "TRB");
-    let first = trb.say("of-port", None, &[], Passage::announce("in").plate("11-A-123", "IQ"));
+    let first = trb.say(
+        "of-port",
+        None,
+        &[],
+        Passage::announce("in").plate("11-A-123", "IQ"),
+    );
     let id = RecordId::of_first(&first.reference);
-    let early = qam.say("of-port", Some(id), &[first.reference], Passage::on().gate_out("G9", "R1"));
+    let early = qam.say(
+        "of-port",
+        Some(id),
+        &[first.reference],
+        Passage::on().gate_out("G9", "R1"),
+    );
     let record = build(&[&first, &early]);
-    assert!(matches!(record.row(&early.reference).unwrap().1, Verdict::Refused(r) if r.code == "foreign_crossing"));
+    assert!(
+        matches!(record.row(&early.reference).unwrap().1, Verdict::Refused(r) if r.code == "foreign_crossing")
+    );
     assert_eq!(state(&record).name, "ANNOUNCED");
-    let over = trb.say("of-port", Some(id), &[first.reference], Passage::on().hand_over("QAM", "bridge closed"));
-    let out = qam.say("of-port", Some(id), &[over.reference], Passage::on().gate_out("G9", "R1"));
+    let over = trb.say(
+        "of-port",
+        Some(id),
+        &[first.reference],
+        Passage::on().hand_over("QAM", "bridge closed"),
+    );
+    let out = qam.say(
+        "of-port",
+        Some(id),
+        &[over.reference],
+        Passage::on().gate_out("G9", "R1"),
+    );
     let record = build(&[&first, &early, &over, &out]);
     assert_eq!(state(&record).name, "EXITED");
     assert!(state(&record).flags.contains("FORCED_EXIT"));
@@ -149,31 +236,62 @@ fn a_handed_over_record_takes_the_other_crossings_acts_and_no_others() {
 fn past_a_cut_an_entry_may_restrict_and_never_release() {
     let (mut qam, _, first, id, placed) = vet_hold();
     let result = qam.say("of-vet", Some(id), &[first.reference], good_result());
-    let mut done = qam.say("of-vet", Some(id), &[result.reference], QuarantineHold::release(&[placed], "of-vet-2"));
+    let mut done = qam.say(
+        "of-vet",
+        Some(id),
+        &[result.reference],
+        QuarantineHold::release(&[placed], "of-vet-2"),
+    );
     done.verdict = LogVerdict::Quarantined;
     let record = build(&[&first, &result, &done]);
-    assert!(state(&record).is_open(), "a captured node's release past its cut clears nothing");
+    assert!(
+        state(&record).is_open(),
+        "a captured node's release past its cut clears nothing"
+    );
     let mut other = first.clone();
     other.verdict = LogVerdict::Quarantined;
     let record = build(&[&other]);
-    assert_eq!(state(&record).open_holds.len(), 1, "its hold past the cut still holds");
-    assert!(record.field("type").is_none(), "and its document stays empty");
+    assert_eq!(
+        state(&record).open_holds.len(),
+        1,
+        "its hold past the cut still holds"
+    );
+    assert!(
+        record.field("type").is_none(),
+        "and its document stays empty"
+    );
 }
 
 #[test]
 fn what_a_newer_version_says_is_kept_merged_and_shown_as_unknown() {
     let mut wld = desk(1, "WLD", Role::Crossing, Lane::Passage, "WLD");
     let mut first = wld.say("of-port", None, &[], Passage::announce("in"));
-    first.change.puts.push(Put { key: "drone.height_m".into(), value: Value::Int(40) });
+    first.change.puts.push(Put {
+        key: "drone.height_m".into(),
+        value: Value::Int(40),
+    });
     first.change.puts.sort_by(|a, b| a.key.cmp(&b.key));
-    first.change.events.push(r#"{"drone":"D1","type":"drone.seen"}"#.into());
+    first
+        .change
+        .events
+        .push(r#"{"drone":"D1","type":"drone.seen"}"#.into());
     first.change.events.push("not json".into());
     let record = build(&[&first]);
     assert_eq!(record.json()["fields"]["drone.height_m"], 40);
-    let events: Vec<_> = record.events().map(|e| (e.kind().to_string(), e.json()["known"].clone())).collect();
+    let events: Vec<_> = record
+        .events()
+        .map(|e| (e.kind().to_string(), e.json()["known"].clone()))
+        .collect();
     assert!(events.contains(&("drone.seen".into(), false.into())));
     assert_eq!(
-        record.events().find(|e| e.kind().is_empty()).unwrap().refusal.as_ref().unwrap().code,
+        record
+            .events()
+            .find(|e| e.kind().is_empty())
+            .unwrap()
+            .refusal
+            .as_ref()
+            .unwrap()
+            .code,
         "malformed_event"
     );
 }
@@ -181,15 +299,27 @@ fn what_a_newer_version_says_is_kept_merged_and_shown_as_unknown() {
 #[test]
 fn a_record_reads_as_of_any_entry() {
     let mut rab = desk(1, "RAB", Role::Crossing, Lane::Passage, "RAB");
-    let first = rab.say("of-port", None, &[], Passage::announce("in").text("note", "one"));
+    let first = rab.say(
+        "of-port",
+        None,
+        &[],
+        Passage::announce("in").text("note", "one"),
+    );
     let id = RecordId::of_first(&first.reference);
-    let second =
-        rab.say("of-port", Some(id), &[first.reference], Passage::on().text("note", "two").gate_in("G1", "R1"));
+    let second = rab.say(
+        "of-port",
+        Some(id),
+        &[first.reference],
+        Passage::on().text("note", "two").gate_in("G1", "R1"),
+    );
     let record = build(&[&first, &second]);
     let then = record.as_of(&[first.reference]).unwrap();
     assert_eq!(then.text("note").as_deref(), Some("one"));
     assert_eq!(state(&then).name, "ANNOUNCED");
-    assert_eq!(view(&record.as_of(&[second.reference]).unwrap()), view(&record));
+    assert_eq!(
+        view(&record.as_of(&[second.reference]).unwrap()),
+        view(&record)
+    );
     assert_eq!(view(&record.at_time(0).unwrap()), view(&then));
     assert!(record.save().len() > 10);
 }
@@ -198,8 +328,8 @@ mod laws {
     use super::*;
     use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-    /// A random history: four nodes (two of them the record's crossing, one the hub, one foreign), fresh and stale
-    /// screens, fields and events, some entries past a cut.
+    /// A random history: four nodes (two of them the record's crossing, one the hub, one foreign),
+    /// fresh and stale screens, fields and events, some entries past a cut.
     fn history(r: &mut StdRng) -> Vec<JudgedChange> {
         let lane = [Lane::Passage, Lane::Hold, Lane::Customs][r.random_range(0..3)];
         let mut desks = [
@@ -217,8 +347,9 @@ mod laws {
         let id = RecordId::of_first(&rows[0].reference);
         for _ in 0..r.random_range(1..24) {
             let who = r.random_range(0..4);
-            let mut view: Vec<Reference> =
-                (0..r.random_range(1..4)).map(|_| rows[r.random_range(0..rows.len())].reference).collect();
+            let mut view: Vec<Reference> = (0..r.random_range(1..4))
+                .map(|_| rows[r.random_range(0..rows.len())].reference)
+                .collect();
             view.sort();
             view.dedup();
             let officer = OFFICERS[r.random_range(0..OFFICERS.len())].0;
@@ -245,13 +376,16 @@ mod laws {
             (Lane::Hold, 2) => QuarantineHold::release(&[held], "of-vet-2"),
             (Lane::Hold, 3) => QuarantineHold::on().hand_over("QAM", "r"),
             (Lane::Hold, 4) => QuarantineHold::on().event("rejected", json!({"reason": "r"})),
-            (Lane::Hold, _) => {
-                QuarantineHold::on().event("hold.placed", json!({"type_of_hold": "VETERINARY", "legal_basis": "l"}))
-            }
+            (Lane::Hold, _) => QuarantineHold::on().event(
+                "hold.placed",
+                json!({"type_of_hold": "VETERINARY", "legal_basis": "l"}),
+            ),
             (_, 1) => CustomsEntry::assess(4, "IQD"),
             (_, 2) => CustomsEntry::on().hand_over("QAM", "r"),
             (_, 3) => CustomsEntry::on().event("lane.assigned", json!({"lane": "RED"})),
-            (_, 4) => CustomsEntry::on().event("lane.lowered", json!({"lane": "GREEN", "reason": "r"})),
+            (_, 4) => {
+                CustomsEntry::on().event("lane.lowered", json!({"lane": "GREEN", "reason": "r"}))
+            }
             (_, _) => CustomsEntry::on().text("goods.1.hs_code", format!("080{n}.90")),
         }
     }
@@ -282,19 +416,33 @@ mod laws {
                         Some(b) => b.add((*said).clone()),
                     }
                     if r.random_bool(0.2) {
-                        record.as_mut().unwrap().add(order[r.random_range(0..=n)].clone()); // duplicates
+                        record
+                            .as_mut()
+                            .unwrap()
+                            .add(order[r.random_range(0..=n)].clone()); // duplicates
                     }
                     if r.random_bool(0.1) {
                         // A partial record equals one built afresh of the same part.
-                        let part = Record::build(id, order[..=n].iter().map(|s| (*s).clone())).unwrap();
-                        assert_eq!(view(record.as_ref().unwrap()), view(&part), "WADI_SEED={seed}");
-                        waited += part.rows().filter(|(_, r)| matches!(r, Verdict::Waits(_))).count();
+                        let part =
+                            Record::build(id, order[..=n].iter().map(|s| (*s).clone())).unwrap();
+                        assert_eq!(
+                            view(record.as_ref().unwrap()),
+                            view(&part),
+                            "WADI_SEED={seed}"
+                        );
+                        waited += part
+                            .rows()
+                            .filter(|(_, r)| matches!(r, Verdict::Waits(_)))
+                            .count();
                     }
                 }
                 assert_eq!(view(&record.unwrap()), view(&afresh), "WADI_SEED={seed}");
             }
         }
-        assert!(seeds().count() == 1 || contested > 50 && waited > 200, "too tame: {contested} {waited}");
+        assert!(
+            seeds().count() == 1 || contested > 50 && waited > 200,
+            "too tame: {contested} {waited}"
+        );
     }
 
     #[test]

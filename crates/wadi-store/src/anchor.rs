@@ -1,8 +1,8 @@
 //! The anchor: a small file outside the database that says how far the database had come.
 //!
-//! A database ahead of its anchor is an ordinary crash between the two syncs. One behind it has lost what was
-//! acknowledged: SQLite itself drops a torn or rotten WAL tail without a word. Two slots are written in turn, each with
-//! its checksum, so that a torn write leaves the other.
+//! A database ahead of its anchor is an ordinary crash between the two syncs. One behind it has
+//! lost what was acknowledged: SQLite itself drops a torn or rotten WAL tail without a word. Two
+//! slots are written in turn, each with its checksum, so that a torn write leaves the other.
 
 use crate::{StoreError, defence, private};
 use sha2::{Digest, Sha256};
@@ -33,7 +33,8 @@ pub struct Anchor {
 pub enum AnchorState {
     /// Neither database nor anchor was there.
     New,
-    /// The database is as far as its anchor, or ahead of it by commits that were never acknowledged.
+    /// The database is as far as its anchor, or ahead of it by commits that were never
+    /// acknowledged.
     Whole,
     /// The database lies behind: acknowledged commits are missing.
     LostTail {
@@ -57,20 +58,38 @@ pub struct AnchorFile {
 impl AnchorFile {
     /// Opens or creates the anchor and reads the newer of its two slots that is whole.
     pub fn open(path: &Path) -> Result<(Self, Option<Anchor>), StoreError> {
-        let why = |e: std::io::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
+        let why = |e: std::io::Error| StoreError::Open {
+            path: path.display().to_string(),
+            why: e.to_string(),
+        };
         let fresh = !path.exists();
-        let file = private::options().read(true).write(true).truncate(false).open(path).map_err(why)?;
+        let file = private::options()
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .map_err(why)?;
         if fresh {
-            // Written, not only lengthened: a slot that the disk has given can be written when it is full.
+            // Written, not only lengthened: a slot that the disk has given can be written when it
+            // is full.
             file.write_all_at(&[0; 2 * SLOT_BYTES], 0).map_err(why)?;
             file.sync_all().map_err(why)?;
         }
-        // The names have to survive, too: this file's, and the database's beside it, which SQLite syncs without asking
-        // whether that worked.
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // The names have to survive, too: this file's, and the database's beside it, which SQLite
+        // syncs without asking whether that worked.
+        let parent = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         File::open(parent).and_then(|d| d.sync_all()).map_err(why)?;
         let newest = newest(&file);
-        Ok((Self { file, path: path.into() }, newest))
+        Ok((
+            Self {
+                file,
+                path: path.into(),
+            },
+            newest,
+        ))
     }
 
     /// What an anchor says, for looking at it alone: nothing is created.
@@ -78,16 +97,27 @@ impl AnchorFile {
         match File::open(path) {
             Ok(file) => Ok(newest(&file)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(StoreError::Open { path: path.display().to_string(), why: e.to_string() }),
+            Err(e) => Err(StoreError::Open {
+                path: path.display().to_string(),
+                why: e.to_string(),
+            }),
         }
     }
 
-    /// Writes the slot that is not the newest, and syncs it. Called after the database was synced, never before.
+    /// Writes the slot that is not the newest, and syncs it. Called after the database was synced,
+    /// never before.
     pub fn write(&self, anchor: &Anchor) -> Result<(), StoreError> {
-        let failed = |e: std::io::Error| StoreError::Failed(format!("{}: {e}", self.path.display()));
+        let failed =
+            |e: std::io::Error| StoreError::Failed(format!("{}: {e}", self.path.display()));
         let at = (anchor.commits % 2) * SLOT_BYTES as u64;
-        self.file.write_all_at(&encode(anchor), at).map_err(failed)?;
-        if defence::off("anchor-fsync") { Ok(()) } else { self.file.sync_data().map_err(failed) }
+        self.file
+            .write_all_at(&encode(anchor), at)
+            .map_err(failed)?;
+        if defence::off("anchor-fsync") {
+            Ok(())
+        } else {
+            self.file.sync_data().map_err(failed)
+        }
     }
 }
 
@@ -96,7 +126,9 @@ fn newest(file: &File) -> Option<Anchor> {
     let mut newest: Option<Anchor> = None;
     for slot in 0..2 {
         let mut bytes = vec![0; SLOT_BYTES];
-        if file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64).is_ok()
+        if file
+            .read_exact_at(&mut bytes, slot * SLOT_BYTES as u64)
+            .is_ok()
             && let Some(anchor) = decode(&bytes)
             && newest.as_ref().is_none_or(|n| n.commits < anchor.commits)
         {
@@ -133,10 +165,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Anchor> {
     let head = |n: usize| {
         let at = 18 + n * 68;
         let log = LogId::from_slice(&body[at..at + 28]).ok()?;
-        Some((log, Tip { size: number(at + 28), root: Hash::from_slice(&body[at + 36..at + 68]).ok()? }))
+        Some((
+            log,
+            Tip {
+                size: number(at + 28),
+                root: Hash::from_slice(&body[at + 36..at + 68]).ok()?,
+            },
+        ))
     };
     let heads = (0..count.min(HEADS_MAX)).map(head).collect::<Option<_>>()?;
-    Some(Anchor { commits: number(8), heads })
+    Some(Anchor {
+        commits: number(8),
+        heads,
+    })
 }
 
 #[cfg(test)]
@@ -153,7 +194,11 @@ mod tests {
         assert_eq!(AnchorFile::read(&dir.path().join("none")).unwrap(), None);
         assert!(!dir.path().join("none").exists());
         for commits in 1..=5 {
-            file.write(&Anchor { commits, heads: vec![] }).unwrap();
+            file.write(&Anchor {
+                commits,
+                heads: vec![],
+            })
+            .unwrap();
         }
         assert_eq!(AnchorFile::open(&path).unwrap().1.unwrap().commits, 5);
         assert_eq!(AnchorFile::read(&path).unwrap().unwrap().commits, 5);

@@ -1,7 +1,8 @@
-//! Reads a database as it lies there, for verifying it: nothing is checked on the way, and nothing is written.
+//! Reads a database as it lies there, for verifying it: nothing is checked on the way, and nothing
+//! is written.
 //!
-//! Whatever is written meanwhile, the reader sees the database as it stood when it was opened. It reads page by page, so
-//! that an audit takes the same memory however much is held.
+//! Whatever is written meanwhile, the reader sees the database as it stood when it was opened. It
+//! reads page by page, so that an audit takes the same memory however much is held.
 
 use crate::{StoreError, postgres, sqlite};
 use async_trait::async_trait;
@@ -22,7 +23,9 @@ pub struct AuditLog {
 }
 
 pub(crate) fn odd(what: &str) -> impl Fn(wadi_log::LogError) -> StoreError + '_ {
-    move |e| StoreError::Damaged { entry: format!("{what}: {e}") }
+    move |e| StoreError::Damaged {
+        entry: format!("{what}: {e}"),
+    }
 }
 
 impl AuditLog {
@@ -30,7 +33,13 @@ impl AuditLog {
     pub fn tip(&self) -> Result<(LogId, Tip), StoreError> {
         let log = LogId::from_slice(&self.log).map_err(odd("log"))?;
         let peaks = Peaks::from_parts(self.size, &self.peaks).map_err(odd("peaks"))?;
-        Ok((log, Tip { size: self.size, root: peaks.root() }))
+        Ok((
+            log,
+            Tip {
+                size: self.size,
+                root: peaks.root(),
+            },
+        ))
     }
 }
 
@@ -60,8 +69,8 @@ pub struct AuditCosignature {
     pub cosignature: Vec<u8>,
 }
 
-/// A database opened for reading alone. Lists come in pages, each after the last one of the page before; an empty page is
-/// the end.
+/// A database opened for reading alone. Lists come in pages, each after the last one of the page
+/// before; an empty page is the end.
 #[async_trait]
 pub trait AuditReader: Send {
     /// Enrolments as stored: node and bytes.
@@ -70,12 +79,25 @@ pub trait AuditReader: Send {
     async fn logs(&mut self, after: Option<&AuditLog>) -> Result<Vec<AuditLog>, StoreError>;
     /// Entries of a log's main branch from a position on.
     async fn entries(&mut self, log: &LogId, from: u64) -> Result<Vec<AuditEntry>, StoreError>;
-    /// Entries that stand outside their logs: of excerpts, and of branches that are not held as the log.
-    async fn loose_entries(&mut self, after: Option<&AuditEntry>) -> Result<Vec<AuditEntry>, StoreError>;
-    /// The checkpoints kept of a log, of sizes beyond the first one given and up to the second, at most a page of them.
-    async fn checkpoints(&mut self, log: &LogId, beyond: u64, through: u64) -> Result<Vec<Vec<u8>>, StoreError>;
+    /// Entries that stand outside their logs: of excerpts, and of branches that are not held as the
+    /// log.
+    async fn loose_entries(
+        &mut self,
+        after: Option<&AuditEntry>,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
+    /// The checkpoints kept of a log, of sizes beyond the first one given and up to the second, at
+    /// most a page of them.
+    async fn checkpoints(
+        &mut self,
+        log: &LogId,
+        beyond: u64,
+        through: u64,
+    ) -> Result<Vec<Vec<u8>>, StoreError>;
     /// Cosignatures.
-    async fn cosignatures(&mut self, after: Option<&AuditCosignature>) -> Result<Vec<AuditCosignature>, StoreError>;
+    async fn cosignatures(
+        &mut self,
+        after: Option<&AuditCosignature>,
+    ) -> Result<Vec<AuditCosignature>, StoreError>;
 }
 
 /// Size and root of each log, as they are recorded, ascending.
@@ -93,7 +115,9 @@ pub(crate) async fn tips(reader: &mut dyn AuditReader) -> Result<Vec<(LogId, Tip
 
 /// Opens `node.sqlite` in a directory.
 pub async fn audit_sqlite(dir: &Path) -> Result<Box<dyn AuditReader>, StoreError> {
-    Ok(Box::new(sqlite::open_to_audit(&dir.join("node.sqlite")).await?))
+    Ok(Box::new(
+        sqlite::open_to_audit(&dir.join("node.sqlite")).await?,
+    ))
 }
 
 /// Opens a PostgreSQL database.

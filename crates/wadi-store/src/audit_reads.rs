@@ -1,4 +1,5 @@
-//! What an audit reads, once for both engines: compiled as a part of `sqlite.rs` and as a part of `postgres.rs`.
+//! What an audit reads, once for both engines: compiled as a part of `sqlite.rs` and as a part of
+//! `postgres.rs`.
 
 use super::{DbConn, DbRow};
 use crate::{
@@ -13,7 +14,12 @@ use wadi_log::LogId;
 const PAGE: i64 = 500;
 
 fn entry(row: &DbRow) -> AuditEntry {
-    AuditEntry { log: row.get(0), seq: row.get::<i64, _>(1) as u64, leaf: row.get(2), bytes: row.get(3) }
+    AuditEntry {
+        log: row.get(0),
+        seq: row.get::<i64, _>(1) as u64,
+        leaf: row.get(2),
+        bytes: row.get(3),
+    }
 }
 
 /// Positions and sizes as the tables hold them.
@@ -24,18 +30,22 @@ fn column(n: u64) -> i64 {
 #[async_trait]
 impl AuditReader for DbConn {
     async fn enrolments(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        let rows = sqlx::query("SELECT node, enrolment FROM nodes ORDER BY node").fetch_all(&mut *self).await?;
+        let rows = sqlx::query("SELECT node, enrolment FROM nodes ORDER BY node")
+            .fetch_all(&mut *self)
+            .await?;
         Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
     }
 
     async fn logs(&mut self, after: Option<&AuditLog>) -> Result<Vec<AuditLog>, StoreError> {
         // Nothing stands before the empty id.
         let after = after.map(|a| a.log.clone()).unwrap_or_default();
-        let rows = sqlx::query("SELECT log, size, peaks, checkpoint FROM logs WHERE log > $1 ORDER BY log LIMIT $2")
-            .bind(after)
-            .bind(PAGE)
-            .fetch_all(&mut *self)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT log, size, peaks, checkpoint FROM logs WHERE log > $1 ORDER BY log LIMIT $2",
+        )
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *self)
+        .await?;
         let read = |r: &DbRow| AuditLog {
             log: r.get(0),
             size: r.get::<i64, _>(1) as u64,
@@ -58,7 +68,10 @@ impl AuditReader for DbConn {
         Ok(rows.iter().map(entry).collect())
     }
 
-    async fn loose_entries(&mut self, after: Option<&AuditEntry>) -> Result<Vec<AuditEntry>, StoreError> {
+    async fn loose_entries(
+        &mut self,
+        after: Option<&AuditEntry>,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
         let (log, seq, leaf) = match after {
             Some(a) => (a.log.clone(), column(a.seq), a.leaf.clone()),
             None => (Vec::new(), 0, Vec::new()),
@@ -76,7 +89,12 @@ impl AuditReader for DbConn {
         Ok(rows.iter().map(entry).collect())
     }
 
-    async fn checkpoints(&mut self, log: &LogId, beyond: u64, through: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+    async fn checkpoints(
+        &mut self,
+        log: &LogId,
+        beyond: u64,
+        through: u64,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = sqlx::query(
             "SELECT signed FROM checkpoints WHERE log = $1 AND size > $2 AND size <= $3 ORDER BY size LIMIT $4",
         )
@@ -89,8 +107,13 @@ impl AuditReader for DbConn {
         Ok(rows.iter().map(|r| r.get(0)).collect())
     }
 
-    async fn cosignatures(&mut self, after: Option<&AuditCosignature>) -> Result<Vec<AuditCosignature>, StoreError> {
-        let (log, witness) = after.map(|a| (a.log.clone(), a.witness.clone())).unwrap_or_default();
+    async fn cosignatures(
+        &mut self,
+        after: Option<&AuditCosignature>,
+    ) -> Result<Vec<AuditCosignature>, StoreError> {
+        let (log, witness) = after
+            .map(|a| (a.log.clone(), a.witness.clone()))
+            .unwrap_or_default();
         let rows = sqlx::query(
             "SELECT log, witness, checkpoint, cosignature FROM cosignatures WHERE (log, witness) > ($1, $2) \
              ORDER BY log, witness LIMIT $3",

@@ -1,12 +1,15 @@
 //! What one commit writes.
 
-use crate::rows::{BranchRow, Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting};
+use crate::rows::{
+    BranchRow, Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting,
+};
 use wadi_log::{
-    Enrolment, ForkProof, Hash, LogId, RecordId, Reference, SignedCheckpoint, Subtree, Tip, VerifiedBlock,
-    VerifiedEntry, VerifiedStretch,
+    Enrolment, ForkProof, Hash, LogId, RecordId, Reference, SignedCheckpoint, Subtree, Tip,
+    VerifiedBlock, VerifiedEntry, VerifiedStretch,
 };
 
-/// Everything that one transaction writes. Entries come in as `wadi-log` has verified them, and in no other way.
+/// Everything that one transaction writes. Entries come in as `wadi-log` has verified them, and in
+/// no other way.
 #[derive(Default, Debug)]
 pub struct Batch {
     /// The node's clock, Unix milliseconds: when this came in.
@@ -21,7 +24,8 @@ pub struct Batch {
     pub seen: Vec<Reference>,
     /// Cosignatures with what they sign; the longest of each witness is kept.
     pub cosignatures: Vec<CosignedHead>,
-    /// Heads of logs as held that a hub cosigned: they are kept, for the first cosignature over an entry bounds its time for ever.
+    /// Heads of logs as held that a hub cosigned: they are kept, for the first cosignature over an
+    /// entry bounds its time for ever.
     pub kept_heads: Vec<SignedCheckpoint>,
     /// Enrolments learned.
     pub enrolments: Vec<Enrolment>,
@@ -29,7 +33,8 @@ pub struct Batch {
     pub forks: Vec<ForkProof>,
     /// Changed records.
     pub records: Vec<RecordRow>,
-    /// Whether terms that go are remembered, for the records that were held together by them: a hub does.
+    /// Whether terms that go are remembered, for the records that were held together by them: a hub
+    /// does.
     pub remember_gone: bool,
     /// Changes through this cursor were looked at: the terms that went with them are forgotten.
     pub gone_seen: Option<i64>,
@@ -59,16 +64,18 @@ pub struct Batch {
     pub branches: Vec<BranchRow>,
     /// Branches that are no other ones any more: log and first leaf.
     pub branches_gone: Vec<(LogId, Hash)>,
-    /// Branches that become their logs' main ones from where they begin on; what stood there stands beside.
+    /// Branches that become their logs' main ones from where they begin on; what stood there stands
+    /// beside.
     pub switches: Vec<VerifiedBlock>,
     /// Kept hashes of subtrees that were missing or rotten.
     pub tree: Vec<(LogId, Subtree, Hash)>,
-    /// Runs of logs, from and to a position, whose index by record is made anew: what this batch says of them in `about` and
-    /// `seen` is all there is.
+    /// Runs of logs, from and to a position, whose index by record is made anew: what this batch
+    /// says of them in `about` and `seen` is all there is.
     pub reindexed: Vec<(LogId, u64, u64)>,
     /// Records that no entry speaks of: rot put them there.
     pub records_gone: Vec<RecordId>,
-    /// Entries beside main branches that rotted, by their keys as they lie there: log, position and leaf.
+    /// Entries beside main branches that rotted, by their keys as they lie there: log, position and
+    /// leaf.
     pub entries_gone: Vec<(Vec<u8>, i64, Vec<u8>)>,
     /// Checkpoints that rotted: log and size.
     pub checkpoints_gone: Vec<(LogId, i64)>,
@@ -96,7 +103,12 @@ impl Batch {
         let same = |r: &&mut RefusalRow| r.subject == refusal.subject && r.code == refusal.code;
 
         match self.refusals.iter_mut().rev().find(same) {
-            Some(before) => *before = RefusalRow { times: before.times.saturating_add(refusal.times), ..refusal },
+            Some(before) => {
+                *before = RefusalRow {
+                    times: before.times.saturating_add(refusal.times),
+                    ..refusal
+                }
+            }
             None => self.refusals.push(refusal),
         }
     }

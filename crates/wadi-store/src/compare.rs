@@ -1,5 +1,5 @@
-//! Reads a database as it lies there for comparing it with another: records in the order of their ids, a page at a time,
-//! each with the entries that are held of it.
+//! Reads a database as it lies there for comparing it with another: records in the order of their
+//! ids, a page at a time, each with the entries that are held of it.
 
 use crate::{CopyReader, RecordRow, StoreError, audit::odd};
 use futures_util::TryStreamExt;
@@ -30,24 +30,46 @@ impl CompareRow {
     /// A record's row with the entries held of it, in any order.
     pub fn new(row: RecordRow, mut entries: Vec<Reference>) -> Self {
         entries.sort();
-        let RecordRow { id, printed, lane, crossing, state, digest, .. } = row;
-        Self { id, printed, lane, crossing, state, document: digest, entries }
+        let RecordRow {
+            id,
+            printed,
+            lane,
+            crossing,
+            state,
+            digest,
+            ..
+        } = row;
+        Self {
+            id,
+            printed,
+            lane,
+            crossing,
+            state,
+            document: digest,
+            entries,
+        }
     }
 }
 
-/// SHA-256 over entries' references, ascending: two holders of the same entries of a record have the same.
+/// SHA-256 over entries' references, ascending: two holders of the same entries of a record have
+/// the same.
 pub fn entries_digest(entries: &[Reference]) -> Hash {
     let mut digest = Sha256::new();
     entries.iter().for_each(|r| digest.update(r.to_bytes()));
     Hash(digest.finalize().into())
 }
 
-/// log, seq, leaf and bytes from a column on; nothing where the bytes do not have their hash: a damaged entry is not held.
+/// log, seq, leaf and bytes from a column on; nothing where the bytes do not have their hash: a
+/// damaged entry is not held.
 fn reference(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<Reference>, StoreError> {
     let leaf = Hash::from_slice(row.get(at + 2)).map_err(odd("leaf"))?;
     let log = LogId::from_slice(row.get(at)).map_err(odd("log"))?;
     let bytes: &[u8] = row.get(at + 3);
-    let reference = Reference { log, seq: row.get::<i64, _>(at + 1) as u64, leaf };
+    let reference = Reference {
+        log,
+        seq: row.get::<i64, _>(at + 1) as u64,
+        leaf,
+    };
     Ok((leaf_hash(bytes) == leaf).then_some(reference))
 }
 
@@ -56,14 +78,21 @@ impl CopyReader {
     pub async fn own_enrolment(&mut self) -> Result<Enrolment, StoreError> {
         let node = self.node().await?;
         let stored = self.audit().enrolments().await?;
-        let own = stored.into_iter().find(|(id, _)| node.is_some_and(|node| *id == node.0));
-        let none = || StoreError::Database("it does not say whose it is: did its node ever run?".into());
+        let own = stored
+            .into_iter()
+            .find(|(id, _)| node.is_some_and(|node| *id == node.0));
+        let none =
+            || StoreError::Database("it does not say whose it is: did its node ever run?".into());
         let (_, bytes) = own.ok_or_else(none)?;
         Enrolment::from_bytes(&bytes).map_err(odd("enrolment"))
     }
 
     /// Records after an id, in the order of their ids, with their entries.
-    pub async fn compare_page(&mut self, after: &RecordId, limit: u32) -> Result<Vec<CompareRow>, StoreError> {
+    pub async fn compare_page(
+        &mut self,
+        after: &RecordId,
+        limit: u32,
+    ) -> Result<Vec<CompareRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, printed, lane, crossing, state, digest FROM records WHERE id > ?1 ORDER BY id LIMIT ?2",
         )
@@ -83,7 +112,9 @@ impl CopyReader {
                 entries: Vec::new(),
             });
         }
-        let Some(last) = out.last().map(|r| r.id) else { return Ok(out) };
+        let Some(last) = out.last().map(|r| r.id) else {
+            return Ok(out);
+        };
         let mut entries = sqlx::query(
             "SELECT r.record, e.log, e.seq, e.leaf, e.bytes FROM record_entries r \
              JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf \
@@ -104,7 +135,10 @@ impl CopyReader {
     }
 
     /// One record as JSON, with the entries held of it.
-    pub async fn compare_record(&mut self, id: &RecordId) -> Result<Option<(String, Vec<Reference>)>, StoreError> {
+    pub async fn compare_record(
+        &mut self,
+        id: &RecordId,
+    ) -> Result<Option<(String, Vec<Reference>)>, StoreError> {
         let json: Option<String> = sqlx::query_scalar("SELECT json FROM records WHERE id = ?1")
             .bind(&id.0[..])
             .fetch_optional(&mut self.0)
@@ -127,10 +161,12 @@ impl CopyReader {
 
     /// The root of a log's first `size` entries, where so many are held.
     pub async fn root_at(&mut self, log: &LogId, size: u64) -> Result<Option<Hash>, StoreError> {
-        let mut leaves = sqlx::query("SELECT leaf FROM entries WHERE log = ?1 AND seq < ?2 AND main = 1 ORDER BY seq")
-            .bind(log.to_bytes().to_vec())
-            .bind(size.min(i64::MAX as u64) as i64)
-            .fetch(&mut self.0);
+        let mut leaves = sqlx::query(
+            "SELECT leaf FROM entries WHERE log = ?1 AND seq < ?2 AND main = 1 ORDER BY seq",
+        )
+        .bind(log.to_bytes().to_vec())
+        .bind(size.min(i64::MAX as u64) as i64)
+        .fetch(&mut self.0);
         let mut peaks = Peaks::default();
         while let Some(row) = leaves.try_next().await? {
             peaks.append(Hash::from_slice(row.get(0)).map_err(odd("leaf"))?);
@@ -170,21 +206,43 @@ mod tests {
     async fn pages_bring_every_record_once_with_the_entries_that_are_whole() {
         let dir = tempfile::tempdir().unwrap();
         let key = LogKey::from_seed(&[5; 32]);
-        let log =
-            LogId { node: key.node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing: "TRB".parse().unwrap() };
+        let log = LogId {
+            node: key.node(),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        };
         let entry = |n: u32| {
-            let put = Put { key: "note".into(), value: Value::Text(format!("truck {n}")) };
-            Entry { common: Common::default(), body: Body::Change(Change { puts: vec![put], ..Default::default() }) }
+            let put = Put {
+                key: "note".into(),
+                value: Value::Text(format!("truck {n}")),
+            };
+            Entry {
+                common: Common::default(),
+                body: Body::Change(Change {
+                    puts: vec![put],
+                    ..Default::default()
+                }),
+            }
         };
         let entries: Vec<Entry> = (0..40).map(entry).collect();
-        let block = VerifiedBlock::author(&key, log, &Peaks::default(), &entries, 0, vec![]).unwrap();
+        let block =
+            VerifiedBlock::author(&key, log, &Peaks::default(), &entries, 0, vec![]).unwrap();
         let references: Vec<Reference> = block.entries().iter().map(|e| e.reference()).collect();
-        let mut about: Vec<(RecordId, Reference)> = references.iter().map(|r| (RecordId::of_first(r), *r)).collect();
+        let mut about: Vec<(RecordId, Reference)> = references
+            .iter()
+            .map(|r| (RecordId::of_first(r), *r))
+            .collect();
         // The first record has a second entry.
         about.push((RecordId::of_first(&references[0]), references[39]));
         let store = SqliteStore::open(dir.path(), key.node()).await.unwrap();
         let records = references[..39].iter().map(row).collect();
-        let batch = Batch { blocks: vec![block.clone()], about, records, ..Default::default() };
+        let batch = Batch {
+            blocks: vec![block.clone()],
+            about,
+            records,
+            ..Default::default()
+        };
         store.commit(batch).await.unwrap();
         store.close().await;
 
@@ -206,15 +264,32 @@ mod tests {
         let (json, entries) = reader.compare_record(&first).await.unwrap().unwrap();
         assert_eq!((json.contains("record"), &entries), (true, &found.entries));
         assert_ne!(entries_digest(&entries), entries_digest(&entries[..1]));
-        assert!(reader.compare_record(&RecordId([7; 32])).await.unwrap().is_none());
-        assert_eq!(reader.root_at(&log, 40).await.unwrap(), Some(block.peaks().root()));
+        assert!(
+            reader
+                .compare_record(&RecordId([7; 32]))
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert_eq!(
+            reader.root_at(&log, 40).await.unwrap(),
+            Some(block.peaks().root())
+        );
         assert_eq!(reader.root_at(&log, 41).await.unwrap(), None);
-        assert_eq!(reader.own_enrolment().await.unwrap_err().code(), "database_error");
+        assert_eq!(
+            reader.own_enrolment().await.unwrap_err().code(),
+            "database_error"
+        );
         drop(reader);
 
         // An entry whose bytes no longer have their hash is not held.
-        let mut conn = crate::sqlite::open_to_move(&path, key.node()).await.unwrap();
-        sqlx::query("UPDATE entries SET bytes = x'00' WHERE seq = 39").execute(&mut conn).await.unwrap();
+        let mut conn = crate::sqlite::open_to_move(&path, key.node())
+            .await
+            .unwrap();
+        sqlx::query("UPDATE entries SET bytes = x'00' WHERE seq = 39")
+            .execute(&mut conn)
+            .await
+            .unwrap();
         drop(conn);
         let mut reader = CopyReader::open(&path).await.unwrap();
         let (_, entries) = reader.compare_record(&first).await.unwrap().unwrap();

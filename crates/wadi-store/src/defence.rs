@@ -1,7 +1,8 @@
 //! Switches that turn single defences off, so that tests can show what each of them is for.
 //!
-//! They exist in debug builds with the feature `defences-off`, which `cargo test` turns on for itself; any other build, and
-//! every release build, has none. `WADI_DEFENCE_OFF` lists the names, commas between.
+//! They exist in debug builds with the feature `defences-off`, which `cargo test` turns on for
+//! itself; any other build, and every release build, has none. `WADI_DEFENCE_OFF` lists the names,
+//! commas between.
 
 /// Whether this build has the switches.
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
@@ -24,12 +25,23 @@ pub const NAMES: [&str; 9] = [
 pub fn off(name: &str) -> bool {
     use std::sync::OnceLock;
     static OFF: OnceLock<Vec<String>> = OnceLock::new();
-    debug_assert!(NAMES.contains(&name), "{name} is not in the list of defences");
+    debug_assert!(
+        NAMES.contains(&name),
+        "{name} is not in the list of defences"
+    );
     let off = OFF.get_or_init(|| {
         let text = std::env::var("WADI_DEFENCE_OFF").unwrap_or_default();
-        let names: Vec<String> = text.split(',').map(str::trim).filter(|n| !n.is_empty()).map(String::from).collect();
+        let names: Vec<String> = text
+            .split(',')
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .map(String::from)
+            .collect();
         if let Some(unknown) = names.iter().find(|n| !NAMES.contains(&n.as_str())) {
-            panic!("WADI_DEFENCE_OFF names {unknown:?}, which is no defence; there are {}", NAMES.join(", "));
+            panic!(
+                "WADI_DEFENCE_OFF names {unknown:?}, which is no defence; there are {}",
+                NAMES.join(", ")
+            );
         }
         names
     });
@@ -42,10 +54,14 @@ pub const fn off(_name: &str) -> bool {
     false
 }
 
-/// WAL frames after which they are moved into the database file: fewer where a test wants to see that happen.
+/// WAL frames after which they are moved into the database file: fewer where a test wants to see
+/// that happen.
 #[cfg(all(feature = "defences-off", debug_assertions))]
 pub(crate) fn wal_frames(usual: i64) -> i64 {
-    std::env::var("WADI_WAL_FRAMES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+    std::env::var("WADI_WAL_FRAMES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(usual)
 }
 
 #[cfg(not(all(feature = "defences-off", debug_assertions)))]
@@ -53,12 +69,15 @@ pub(crate) const fn wal_frames(usual: i64) -> i64 {
     usual
 }
 
-/// Ends the task that comes here with this text in its hands, where a test asks for that: `WADI_TRIP` names the task and a
-/// text, a colon between. It stands for a fault that nobody knows of yet.
+/// Ends the task that comes here with this text in its hands, where a test asks for that:
+/// `WADI_TRIP` names the task and a text, a colon between. It stands for a fault that nobody knows
+/// of yet.
 #[cfg(all(feature = "defences-off", debug_assertions))]
 pub fn trip(task: &str, bytes: &[u8]) {
     let wanted = std::env::var("WADI_TRIP").unwrap_or_default();
-    let Some((of, text)) = wanted.split_once(':') else { return };
+    let Some((of, text)) = wanted.split_once(':') else {
+        return;
+    };
     if of == task && !text.is_empty() && bytes.windows(text.len()).any(|w| w == text.as_bytes()) {
         panic!("tripped over {text:?}");
     }

@@ -17,13 +17,17 @@ pub enum StoreError {
         known: i64,
     },
     /// The linked SQLite has a bug that corrupts databases.
-    #[error("SQLite {found} is linked; 3.51.3 or newer is needed (older ones can corrupt a WAL on reset)")]
+    #[error(
+        "SQLite {found} is linked; 3.51.3 or newer is needed (older ones can corrupt a WAL on reset)"
+    )]
     LibraryTooOld {
         /// Its version.
         found: String,
     },
     /// The database belongs to another node. It was not touched.
-    #[error("this database belongs to node {found}, the keys in the configuration to node {expected}")]
+    #[error(
+        "this database belongs to node {found}, the keys in the configuration to node {expected}"
+    )]
     OtherNode {
         /// Its node.
         found: String,
@@ -40,7 +44,9 @@ pub enum StoreError {
     #[error("the disk is full: {0}")]
     Full(String),
     /// A write or a sync failed: what is on disk is unknown. The process has to stop and verify.
-    #[error("writing failed, the state on disk is unknown until it is verified at the next start: {0}")]
+    #[error(
+        "writing failed, the state on disk is unknown until it is verified at the next start: {0}"
+    )]
     Failed(String),
     /// The batch does not fit what is stored; nothing of it was written.
     #[error("the batch does not follow what is stored: {0}")]
@@ -52,7 +58,9 @@ pub enum StoreError {
     #[error("the database does not read: {0}")]
     Malformed(String),
     /// The database server does not answer.
-    #[error("the database does not answer: {0}; writes wait a minute for it, then fail and can be repeated")]
+    #[error(
+        "the database does not answer: {0}; writes wait a minute for it, then fail and can be repeated"
+    )]
     Down(String),
     /// A statement took too long and was undone.
     #[error("the database is too slow: {0}; nothing was written, try again")]
@@ -134,7 +142,10 @@ impl StoreError {
 
     /// Whether the same may go well in a moment: nobody may take it for an answer.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Down(_) | Self::Slow(_) | Self::Full(_) | Self::ReadOnly(_))
+        matches!(
+            self,
+            Self::Down(_) | Self::Slow(_) | Self::Full(_) | Self::ReadOnly(_)
+        )
     }
 }
 
@@ -142,15 +153,23 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let text = error.to_string();
         let code = match &error {
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => return Self::Down(text),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
+                return Self::Down(text);
+            }
             sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => return Self::Down(text),
             sqlx::Error::PoolClosed => return Self::Closed,
-            sqlx::Error::RowNotFound | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+            sqlx::Error::RowNotFound
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnDecode { .. } => {
                 return Self::Malformed(text);
             }
-            other => other.as_database_error().and_then(|e| e.code()).unwrap_or_default(),
+            other => other
+                .as_database_error()
+                .and_then(|e| e.code())
+                .unwrap_or_default(),
         };
-        // PostgreSQL's SQLSTATE has five characters (PostgreSQL, appendix A); SQLite's extended codes have fewer.
+        // PostgreSQL's SQLSTATE has five characters (PostgreSQL, appendix A); SQLite's extended
+        // codes have fewer.
         match (code.len(), &code[..code.len().min(2)]) {
             (5, "08") => Self::Down(text),
             // A statement's time is up, or a lock's.
@@ -161,15 +180,16 @@ impl From<sqlx::Error> for StoreError {
             (5, _) if code == "53300" => Self::Down(text),
             (5, _) if code == "25006" => Self::ReadOnly(text),
             (5, _) => Self::Database(text),
-            // SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS: the disk answers, and the file is cut
-            // off or rotten. A start that only tries again would end there for ever.
+            // SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS: the disk
+            // answers, and the file is cut off or rotten. A start that only tries again would end
+            // there for ever.
             _ if matches!(code.as_ref(), "522" | "8202" | "8458") => Self::Malformed(text),
             _ => match code.parse::<u32>().map(|c| c & 0xff) {
                 Ok(13) => Self::Full(text),
                 // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
                 Ok(10) => Self::Failed(text),
-                // SQLITE_CORRUPT and SQLITE_NOTADB; and SQLITE_ERROR, which statements that are always the same come to
-                // where a table is not what it should be.
+                // SQLITE_CORRUPT and SQLITE_NOTADB; and SQLITE_ERROR, which statements that are
+                // always the same come to where a table is not what it should be.
                 Ok(1 | 11 | 26) => Self::Malformed(text),
                 _ => Self::Database(text),
             },

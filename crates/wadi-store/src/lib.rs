@@ -1,7 +1,8 @@
 //! Where entries are kept: the only table that cannot be rebuilt, and everything derived from it.
 //!
-//! [`Store::commit`] is the only write. It takes a [`Batch`], and a batch takes entries only as `wadi-log` has verified
-//! them. A commit is durable, with its anchor, when it returns. Every read of an entry checks its hash.
+//! [`Store::commit`] is the only write. It takes a [`Batch`], and a batch takes entries only as
+//! `wadi-log` has verified them. A commit is durable, with its anchor, when it returns. Every read
+//! of an entry checks its hash.
 //!
 //! Runs no rule, and knows nothing of documents, peers' protocols or HTTP.
 
@@ -27,10 +28,12 @@ mod tables;
 mod temporary;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
-pub use audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader, audit_postgres, audit_sqlite};
+pub use audit::{
+    AuditCosignature, AuditEntry, AuditLog, AuditReader, audit_postgres, audit_sqlite,
+};
 pub use backup::{
-    COMING, CopyFacts, CopyReader, DumpAudit, audit_dump, copy_sqlite, dump_postgres, fill_postgres, known_schema,
-    put_in_place, restore_unfinished,
+    COMING, CopyFacts, CopyReader, DumpAudit, audit_dump, copy_sqlite, dump_postgres,
+    fill_postgres, known_schema, put_in_place, restore_unfinished,
 };
 pub use batch::Batch;
 pub use compare::{CompareRow, entries_digest};
@@ -38,9 +41,9 @@ pub use error::StoreError;
 pub use move_store::{Moved, move_store};
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, HoldHit, LocalKey, LogRow, PeerRow,
-    RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit,
-    TermQuery, Waiting,
+    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, HoldHit, LocalKey,
+    LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow,
+    StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};
@@ -50,22 +53,31 @@ pub use temporary::TemporaryServer;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use wadi_log::{
-    Enrolment, ForkProof, Hash, LogId, NodeId, RecordId, Reference, SignedCheckpoint, Subtree, VerifiedEntry,
+    Enrolment, ForkProof, Hash, LogId, NodeId, RecordId, Reference, SignedCheckpoint, Subtree,
+    VerifiedEntry,
 };
 
-/// A store of one node. All methods may run at the same time; writes are put in a queue of bounded length.
+/// A store of one node. All methods may run at the same time; writes are put in a queue of bounded
+/// length.
 #[async_trait]
 pub trait Store: Mending + Neighbours {
-    /// Writes a batch in one transaction, durably, and the anchor after it. An error means that nothing of the batch
-    /// was written, except [`StoreError::Failed`]: then nobody knows, and the process has to stop and verify.
+    /// Writes a batch in one transaction, durably, and the anchor after it. An error means that
+    /// nothing of the batch was written, except [`StoreError::Failed`]: then nobody knows, and the
+    /// process has to stop and verify.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
     /// What opening found: whether the database lies behind its anchor.
     fn anchor_state(&self) -> &AnchorState;
 
     /// All logs.
     async fn logs(&self) -> Result<Vec<LogRow>, StoreError>;
-    /// Entries of a log's main branch from `from` on, at most `bytes_max` bytes of them but at least one.
-    async fn entries(&self, log: &LogId, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError>;
+    /// Entries of a log's main branch from `from` on, at most `bytes_max` bytes of them but at
+    /// least one.
+    async fn entries(
+        &self,
+        log: &LogId,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<Vec<StoredEntry>, StoreError>;
     /// One entry.
     async fn entry(&self, reference: &Reference) -> Result<Option<VerifiedEntry>, StoreError>;
     /// The entries held of a record, on whichever branch.
@@ -73,10 +85,19 @@ pub trait Store: Mending + Neighbours {
     /// Records that a log speaks of from a position on.
     async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError>;
     /// Hashes of perfect subtrees of a log's main branch.
-    async fn subtrees(&self, log: &LogId, wanted: &[Subtree]) -> Result<HashMap<Subtree, Hash>, StoreError>;
+    async fn subtrees(
+        &self,
+        log: &LogId,
+        wanted: &[Subtree],
+    ) -> Result<HashMap<Subtree, Hash>, StoreError>;
     /// The checkpoints of a log that blocks may end at, after `from`, ascending.
-    async fn checkpoints(&self, log: &LogId, from: u64) -> Result<Vec<SignedCheckpoint>, StoreError>;
-    /// The latest cosignature of each witness of a log, with what it signed; of all logs where none is given.
+    async fn checkpoints(
+        &self,
+        log: &LogId,
+        from: u64,
+    ) -> Result<Vec<SignedCheckpoint>, StoreError>;
+    /// The latest cosignature of each witness of a log, with what it signed; of all logs where none
+    /// is given.
     async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError>;
     /// Entries of a kind (`Seen`) of a log, for judging what later entries had taken in.
     async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError>;
@@ -95,17 +116,29 @@ pub trait Store: Mending + Neighbours {
     async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError>;
     /// The rows of these records.
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError>;
-    /// Which of these passages and entries open holds name, or look out for: (record, the hold's printed id).
+    /// Which of these passages and entries open holds name, or look out for: (record, the hold's
+    /// printed id).
     async fn detained(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String)>, StoreError>;
     /// The terms of these records: (record, what, value).
-    async fn terms_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String)>, StoreError>;
-    /// Terms that these records had until lately, with the time they were born: (record, what, value, Unix milliseconds).
-    async fn terms_gone_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String, i64)>, StoreError>;
+    async fn terms_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, String, String)>, StoreError>;
+    /// Terms that these records had until lately, with the time they were born: (record, what,
+    /// value, Unix milliseconds).
+    async fn terms_gone_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, String, String, i64)>, StoreError>;
     /// The entries held of these records, on whichever branch.
-    async fn entries_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, StoredEntry)>, StoreError>;
+    async fn entries_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, StoredEntry)>, StoreError>;
     /// Records changed after a cursor, in the order of their change.
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError>;
-    /// Per lane and crossing: records, and a digest over their documents, and one over their states.
+    /// Per lane and crossing: records, and a digest over their documents, and one over their
+    /// states.
     async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError>;
 
     /// Entries refused, newest first.
@@ -115,7 +148,8 @@ pub trait Store: Mending + Neighbours {
     /// Records with entries that wait for a position of a log before that one.
     async fn waiting_on(&self, log: &LogId, before: u64) -> Result<Vec<RecordId>, StoreError>;
     /// Records that wait for one of these entries, or for the record's first.
-    async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError>;
+    async fn records_waiting_for(&self, entries: &[Reference])
+    -> Result<Vec<RecordId>, StoreError>;
     /// One finding.
     async fn finding(&self, id: &str) -> Result<Option<FindingRow>, StoreError>;
     /// Findings whose anchors are these records.
@@ -123,7 +157,10 @@ pub trait Store: Mending + Neighbours {
     /// A page of findings.
     async fn findings(&self, filter: &FindingFilter) -> Result<Vec<FindingRow>, StoreError>;
     /// How many there are, by rule, phase and state, of those that the filter takes.
-    async fn finding_counts(&self, filter: &FindingFilter) -> Result<Vec<(String, String, String, i64)>, StoreError>;
+    async fn finding_counts(
+        &self,
+        filter: &FindingFilter,
+    ) -> Result<Vec<(String, String, String, i64)>, StoreError>;
     /// How many pending findings wait for a time up to that one.
     async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError>;
     /// What is remembered of peers.
@@ -151,11 +188,16 @@ pub trait Store: Mending + Neighbours {
 /// Which records belong together, and whose findings are due.
 #[async_trait]
 pub trait Neighbours: Send + Sync + 'static {
-    /// Records that share terms, of each term (and of each kind, where the query says so) those nearest in time first, at
-    /// most as many as the query takes.
+    /// Records that share terms, of each term (and of each kind, where the query says so) those
+    /// nearest in time first, at most as many as the query takes.
     async fn near(&self, terms: &[TermQuery]) -> Result<Vec<TermHit>, StoreError>;
-    /// Holds that have these terms, whenever they were placed: the open ones first, at most `most` for each term.
-    async fn holds(&self, terms: &[(String, String)], most: u32) -> Result<Vec<HoldHit>, StoreError>;
+    /// Holds that have these terms, whenever they were placed: the open ones first, at most `most`
+    /// for each term.
+    async fn holds(
+        &self,
+        terms: &[(String, String)],
+        most: u32,
+    ) -> Result<Vec<HoldHit>, StoreError>;
     /// Records that have a term, in the order of their ids, after one of them.
     async fn by_term(
         &self,
@@ -165,15 +207,26 @@ pub trait Neighbours: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<RecordRow>, StoreError>;
     /// Anchors of pending findings that wait for a time after the one and through the other.
-    async fn findings_due(&self, after_ms: i64, through_ms: i64) -> Result<Vec<RecordId>, StoreError>;
+    async fn findings_due(
+        &self,
+        after_ms: i64,
+        through_ms: i64,
+    ) -> Result<Vec<RecordId>, StoreError>;
 }
 
 /// What scrubbing, mending and resync read: what lies there, whether it is right or not.
 #[async_trait]
 pub trait Mending: Send + Sync + 'static {
-    /// Entries of a log's main branch as they lie there, nothing checked, from a position on in their order.
-    async fn raw_entries(&self, log: &LogId, from: u64, rows_max: u32) -> Result<Vec<RawEntry>, StoreError>;
-    /// Kept hashes of perfect subtrees of one level, from an index on: index and hash as they lie there.
+    /// Entries of a log's main branch as they lie there, nothing checked, from a position on in
+    /// their order.
+    async fn raw_entries(
+        &self,
+        log: &LogId,
+        from: u64,
+        rows_max: u32,
+    ) -> Result<Vec<RawEntry>, StoreError>;
+    /// Kept hashes of perfect subtrees of one level, from an index on: index and hash as they lie
+    /// there.
     async fn raw_tree(
         &self,
         log: &LogId,
@@ -181,17 +234,39 @@ pub trait Mending: Send + Sync + 'static {
         from: u64,
         rows_max: u32,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
-    /// The newest kept checkpoint that its author signed before the entry at a position stood there.
-    async fn checkpoint_before(&self, log: &LogId, seq: u64) -> Result<Option<SignedCheckpoint>, StoreError>;
-    /// Kept checkpoints over a position with their cosignatures, those of the smallest size first. A head that was signed
-    /// anew may stand with a cosignature of its older signature: it is for the reader to check.
-    async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError>;
+    /// The newest kept checkpoint that its author signed before the entry at a position stood
+    /// there.
+    async fn checkpoint_before(
+        &self,
+        log: &LogId,
+        seq: u64,
+    ) -> Result<Option<SignedCheckpoint>, StoreError>;
+    /// Kept checkpoints over a position with their cosignatures, those of the smallest size first.
+    /// A head that was signed anew may stand with a cosignature of its older signature: it is for
+    /// the reader to check.
+    async fn cosigned_over(
+        &self,
+        log: &LogId,
+        seq: u64,
+        rows_max: u32,
+    ) -> Result<Vec<CosignedHead>, StoreError>;
     /// The index of a run of a log by record, as it lies there: record, position and leaf.
-    async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError>;
-    /// Whether entries of a log's main branch lie there past its end: then its head is not the last one that was written.
+    async fn index(
+        &self,
+        log: &LogId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError>;
+    /// Whether entries of a log's main branch lie there past its end: then its head is not the last
+    /// one that was written.
     async fn goes_on(&self, log: &LogId) -> Result<bool, StoreError>;
     /// Kept checkpoints of a log from a size on: the size under which each lies, and its bytes.
-    async fn raw_checkpoints(&self, log: &LogId, from: i64, rows_max: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
+    async fn raw_checkpoints(
+        &self,
+        log: &LogId,
+        from: i64,
+        rows_max: u32,
+    ) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
     /// Cosignatures as they lie there, by log and witness, after one of them.
     async fn raw_cosignatures(
         &self,
@@ -205,19 +280,29 @@ pub trait Mending: Send + Sync + 'static {
     /// Other branches of forked logs by their keys, log and first leaf, and what reads of each.
     async fn raw_branches(&self) -> Result<Vec<(Vec<u8>, Vec<u8>, Option<BranchRow>)>, StoreError>;
     /// Entries beside main branches, by log, position and leaf, after one of them.
-    async fn raw_loose(&self, after: Option<&RawLoose>, rows_max: u32) -> Result<Vec<RawLoose>, StoreError>;
+    async fn raw_loose(
+        &self,
+        after: Option<&RawLoose>,
+        rows_max: u32,
+    ) -> Result<Vec<RawLoose>, StoreError>;
     /// Records of which the index names entries that are not there, of logs that are not held.
     async fn dangling(&self) -> Result<Vec<RecordId>, StoreError>;
     /// Where the entries of a record stand, as the index has them.
     async fn places(&self, record: &RecordId) -> Result<Vec<(LogId, u64)>, StoreError>;
-    /// Ids of records that have a row, whether the rest of it reads or not, ascending after one of them.
-    async fn record_rows(&self, after: &RecordId, rows_max: u32) -> Result<Vec<RecordId>, StoreError>;
+    /// Ids of records that have a row, whether the rest of it reads or not, ascending after one of
+    /// them.
+    async fn record_rows(
+        &self,
+        after: &RecordId,
+        rows_max: u32,
+    ) -> Result<Vec<RecordId>, StoreError>;
     /// Whether an entry stands on its log's main branch; nothing where it is not held.
     async fn is_main(&self, reference: &Reference) -> Result<Option<bool>, StoreError>;
-    /// The other branches held of forked logs, whole from the fork on; those that do not read are not held.
+    /// The other branches held of forked logs, whole from the fork on; those that do not read are
+    /// not held.
     async fn branches(&self, log: Option<&LogId>) -> Result<Vec<BranchRow>, StoreError>;
-    /// Entries of such a branch from a position on, at most `bytes_max` bytes of them but at least one; fewer where one
-    /// is missing.
+    /// Entries of such a branch from a position on, at most `bytes_max` bytes of them but at least
+    /// one; fewer where one is missing.
     async fn branch_entries(
         &self,
         branch: &BranchRow,

@@ -1,4 +1,5 @@
-//! Reads for mending, once for both engines: what lies there unchecked, and the other branches of forked logs.
+//! Reads for mending, once for both engines: what lies there unchecked, and the other branches of
+//! forked logs.
 
 use super::{
     DbRow, Engine,
@@ -16,7 +17,11 @@ fn branch_row(row: &DbRow) -> Option<BranchRow> {
         log: LogId::from_slice(cell(row, 0).ok()?).ok()?,
         from: u64::try_from(cell::<i64>(row, 1).ok()?).ok()?,
         checkpoint: SignedCheckpoint::from_bytes(cell(row, 2).ok()?).ok()?,
-        leaves: leaves.chunks(32).map(Hash::from_slice).collect::<Result<_, _>>().ok()?,
+        leaves: leaves
+            .chunks(32)
+            .map(Hash::from_slice)
+            .collect::<Result<_, _>>()
+            .ok()?,
     })
 }
 
@@ -26,7 +31,12 @@ fn pair(row: &DbRow) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
 
 #[async_trait]
 impl Mending for Engine {
-    async fn raw_entries(&self, log: &LogId, from: u64, rows_max: u32) -> Result<Vec<RawEntry>, StoreError> {
+    async fn raw_entries(
+        &self,
+        log: &LogId,
+        from: u64,
+        rows_max: u32,
+    ) -> Result<Vec<RawEntry>, StoreError> {
         let rows = sqlx::query(
             "SELECT seq, leaf, bytes FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 ORDER BY seq LIMIT $3",
         )
@@ -35,7 +45,8 @@ impl Mending for Engine {
         .bind(i64::from(rows_max))
         .fetch_all(&self.readers)
         .await?;
-        // A cell of the wrong type is rot, too: it reads as nothing, and nothing has no leaf's hash.
+        // A cell of the wrong type is rot, too: it reads as nothing, and nothing has no leaf's
+        // hash.
         let raw = |r: &DbRow| RawEntry {
             seq: r.try_get::<i64, _>(0).map_or(u64::MAX, |seq| seq as u64),
             leaf: r.try_get(1).unwrap_or_default(),
@@ -59,22 +70,36 @@ impl Mending for Engine {
                 .bind(i64::from(rows_max))
                 .fetch_all(&self.readers)
                 .await?;
-        let raw =
-            |r: &DbRow| (r.try_get::<i64, _>(0).map_or(u64::MAX, |idx| idx as u64), r.try_get(1).unwrap_or_default());
+        let raw = |r: &DbRow| {
+            (
+                r.try_get::<i64, _>(0).map_or(u64::MAX, |idx| idx as u64),
+                r.try_get(1).unwrap_or_default(),
+            )
+        };
         Ok(rows.iter().map(raw).collect())
     }
 
-    async fn checkpoint_before(&self, log: &LogId, seq: u64) -> Result<Option<SignedCheckpoint>, StoreError> {
+    async fn checkpoint_before(
+        &self,
+        log: &LogId,
+        seq: u64,
+    ) -> Result<Option<SignedCheckpoint>, StoreError> {
         let row =
             sqlx::query("SELECT signed FROM checkpoints WHERE log = $1 AND size <= $2 ORDER BY size DESC LIMIT 1")
                 .bind(&log.to_bytes()[..])
                 .bind(seq as i64)
                 .fetch_optional(&self.readers)
                 .await?;
-        row.map(|r| SignedCheckpoint::from_bytes(cell(&r, 0)?).map_err(damaged)).transpose()
+        row.map(|r| SignedCheckpoint::from_bytes(cell(&r, 0)?).map_err(damaged))
+            .transpose()
     }
 
-    async fn cosigned_over(&self, log: &LogId, seq: u64, rows_max: u32) -> Result<Vec<CosignedHead>, StoreError> {
+    async fn cosigned_over(
+        &self,
+        log: &LogId,
+        seq: u64,
+        rows_max: u32,
+    ) -> Result<Vec<CosignedHead>, StoreError> {
         let rows = sqlx::query(
             "SELECT k.signed, c.cosignature FROM cosigned c JOIN checkpoints k ON k.log = c.log AND k.size = c.size \
              WHERE c.log = $1 AND c.size > $2 ORDER BY c.size LIMIT $3",
@@ -93,7 +118,12 @@ impl Mending for Engine {
         rows.iter().map(read).collect()
     }
 
-    async fn index(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError> {
+    async fn index(
+        &self,
+        log: &LogId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError> {
         let rows =
             sqlx::query("SELECT record, seq, leaf FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3")
                 .bind(&log.to_bytes()[..])
@@ -104,13 +134,18 @@ impl Mending for Engine {
         let read = |r: &DbRow| {
             let record: Vec<u8> = r.try_get(0).unwrap_or_default();
             let record = RecordId::from_slice(&record).unwrap_or(RecordId([0; 32]));
-            (record, r.try_get::<i64, _>(1).map_or(u64::MAX, |seq| seq as u64), r.try_get(2).unwrap_or_default())
+            (
+                record,
+                r.try_get::<i64, _>(1).map_or(u64::MAX, |seq| seq as u64),
+                r.try_get(2).unwrap_or_default(),
+            )
         };
         Ok(rows.iter().map(read).collect())
     }
 
     async fn goes_on(&self, log: &LogId) -> Result<bool, StoreError> {
-        // One statement, and so one moment: a log that grows meanwhile does not look as if it had lost its head.
+        // One statement, and so one moment: a log that grows meanwhile does not look as if it had
+        // lost its head.
         let found = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM logs l JOIN entries e ON e.log = l.log AND e.seq = l.size \
              WHERE l.log = $1 AND e.main = 1)",
@@ -121,7 +156,12 @@ impl Mending for Engine {
         Ok(found)
     }
 
-    async fn raw_checkpoints(&self, log: &LogId, from: i64, rows_max: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    async fn raw_checkpoints(
+        &self,
+        log: &LogId,
+        from: i64,
+        rows_max: u32,
+    ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         let rows =
             sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size >= $2 ORDER BY size LIMIT $3")
                 .bind(log.to_bytes().to_vec())
@@ -129,7 +169,9 @@ impl Mending for Engine {
                 .bind(i64::from(rows_max))
                 .fetch_all(&self.readers)
                 .await?;
-        rows.iter().map(|r| Ok((cell(r, 0)?, cell(r, 1)?))).collect()
+        rows.iter()
+            .map(|r| Ok((cell(r, 0)?, cell(r, 1)?)))
+            .collect()
     }
 
     async fn raw_cosignatures(
@@ -138,7 +180,9 @@ impl Mending for Engine {
         rows_max: u32,
     ) -> Result<Vec<RawCosignature>, StoreError> {
         // Nothing stands before the empty key.
-        let (log, witness) = after.map(|a| (a.log.clone(), a.witness.clone())).unwrap_or_default();
+        let (log, witness) = after
+            .map(|a| (a.log.clone(), a.witness.clone()))
+            .unwrap_or_default();
         let rows = sqlx::query(
             "SELECT log, witness, size, time_s, checkpoint, cosignature FROM cosignatures \
              WHERE (log, witness) > ($1, $2) ORDER BY log, witness LIMIT $3",
@@ -162,22 +206,33 @@ impl Mending for Engine {
     }
 
     async fn raw_enrolments(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        let rows = sqlx::query("SELECT node, enrolment FROM nodes").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT node, enrolment FROM nodes")
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter().map(pair).collect()
     }
 
     async fn raw_forks(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        let rows = sqlx::query("SELECT log, proof FROM forks").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT log, proof FROM forks")
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter().map(pair).collect()
     }
 
     async fn raw_branches(&self) -> Result<Vec<(Vec<u8>, Vec<u8>, Option<BranchRow>)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT log, start, checkpoint, leaves, leaf FROM branches").fetch_all(&self.readers).await?;
-        rows.iter().map(|r| Ok((cell(r, 0)?, cell(r, 4)?, branch_row(r)))).collect()
+        let rows = sqlx::query("SELECT log, start, checkpoint, leaves, leaf FROM branches")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|r| Ok((cell(r, 0)?, cell(r, 4)?, branch_row(r))))
+            .collect()
     }
 
-    async fn raw_loose(&self, after: Option<&RawLoose>, rows_max: u32) -> Result<Vec<RawLoose>, StoreError> {
+    async fn raw_loose(
+        &self,
+        after: Option<&RawLoose>,
+        rows_max: u32,
+    ) -> Result<Vec<RawLoose>, StoreError> {
         let (log, seq, leaf) = match after {
             Some(a) => (a.log.clone(), a.seq, a.leaf.clone()),
             None => (Vec::new(), 0, Vec::new()),
@@ -194,7 +249,13 @@ impl Mending for Engine {
         .await?;
         let read = |r: &DbRow| {
             let (log, seq, leaf, bytes) = (cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?);
-            Ok(RawLoose { log, seq, leaf, bytes, excerpt: cell::<i64>(r, 4)? == 2 })
+            Ok(RawLoose {
+                log,
+                seq,
+                leaf,
+                bytes,
+                excerpt: cell::<i64>(r, 4)? == 2,
+            })
         };
         rows.iter().map(read).collect()
     }
@@ -221,7 +282,11 @@ impl Mending for Engine {
         Ok(rows.iter().filter_map(place).collect())
     }
 
-    async fn record_rows(&self, after: &RecordId, rows_max: u32) -> Result<Vec<RecordId>, StoreError> {
+    async fn record_rows(
+        &self,
+        after: &RecordId,
+        rows_max: u32,
+    ) -> Result<Vec<RecordId>, StoreError> {
         let rows = sqlx::query("SELECT id FROM records WHERE id > $1 ORDER BY id LIMIT $2")
             .bind(after.0.to_vec())
             .bind(i64::from(rows_max))
@@ -231,13 +296,14 @@ impl Mending for Engine {
     }
 
     async fn is_main(&self, r: &Reference) -> Result<Option<bool>, StoreError> {
-        let main: Option<i64> =
-            sqlx::query_scalar("SELECT main FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3")
-                .bind(&r.log.to_bytes()[..])
-                .bind(r.seq as i64)
-                .bind(&r.leaf.0[..])
-                .fetch_optional(&self.readers)
-                .await?;
+        let main: Option<i64> = sqlx::query_scalar(
+            "SELECT main FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3",
+        )
+        .bind(&r.log.to_bytes()[..])
+        .bind(r.seq as i64)
+        .bind(&r.leaf.0[..])
+        .fetch_optional(&self.readers)
+        .await?;
         Ok(main.map(|m| m == 1))
     }
 
@@ -268,8 +334,14 @@ impl Mending for Engine {
         let (mut out, mut bytes) = (Vec::new(), 0);
         let at = from.saturating_sub(branch.from) as usize;
         for (leaf, seq) in branch.leaves.iter().skip(at).zip(from.max(branch.from)..) {
-            let reference = Reference { log: branch.log, seq, leaf: *leaf };
-            let Some(entry) = crate::Store::entry(self, &reference).await? else { break };
+            let reference = Reference {
+                log: branch.log,
+                seq,
+                leaf: *leaf,
+            };
+            let Some(entry) = crate::Store::entry(self, &reference).await? else {
+                break;
+            };
             bytes += entry.bytes().len();
             if bytes > bytes_max && !out.is_empty() {
                 break;
@@ -284,8 +356,13 @@ impl Mending for Engine {
     }
 
     async fn resyncs(&self) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = sqlx::query("SELECT id, json FROM resyncs ORDER BY id").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT id, json FROM resyncs ORDER BY id")
+            .fetch_all(&self.readers)
+            .await?;
         // One that does not read is one that was never planned: a plan can be made anew.
-        Ok(rows.iter().filter_map(|r| Some((cell(r, 0).ok()?, cell(r, 1).ok()?))).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|r| Some((cell(r, 0).ok()?, cell(r, 1).ok()?)))
+            .collect())
     }
 }

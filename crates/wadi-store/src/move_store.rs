@@ -1,5 +1,6 @@
-//! Moves a hub's database from SQLite to PostgreSQL: every table, in one transaction, every entry checked against its hash
-//! before it is written and every log against its signed root after. The file it came from is kept under another name.
+//! Moves a hub's database from SQLite to PostgreSQL: every table, in one transaction, every entry
+//! checked against its hash before it is written and every log against its signed root after. The
+//! file it came from is kept under another name.
 
 use crate::{
     StoreError,
@@ -29,8 +30,9 @@ pub struct Moved {
     pub kept: PathBuf,
 }
 
-/// Moves `node.sqlite` of a directory, whose node must not run, into an empty PostgreSQL database. Nothing of the old one is
-/// lost: it is kept as `node.sqlite.moved`. After an error nothing was moved. `progress` hears of each entry.
+/// Moves `node.sqlite` of a directory, whose node must not run, into an empty PostgreSQL database.
+/// Nothing of the old one is lost: it is kept as `node.sqlite.moved`. After an error nothing was
+/// moved. `progress` hears of each entry.
 pub async fn move_store(
     dir: &Path,
     url: &str,
@@ -41,15 +43,21 @@ pub async fn move_store(
     let kept = dir.join("node.sqlite.moved");
     if kept.exists() {
         let why = "a database was moved from here before; put that file away first".to_string();
-        return Err(StoreError::Open { path: kept.display().to_string(), why });
+        return Err(StoreError::Open {
+            path: kept.display().to_string(),
+            why,
+        });
     }
     let mut source = sqlite::open_to_move(&from, node).await?;
     let commits = sqlite::meta(&mut source, "commits").await?;
     let changed = sqlite::meta(&mut source, "changed").await?;
     let (_, anchored) = AnchorFile::open(&dir.join("anchor"))?;
-    if anchored.as_ref().is_some_and(|a| a.commits > commits as u64) || sqlite::lost_tail(&mut source).await? {
-        let why =
-            "the database lacks what it acknowledged: run the node until it has fetched its tail back, then move it";
+    if anchored
+        .as_ref()
+        .is_some_and(|a| a.commits > commits as u64)
+        || sqlite::lost_tail(&mut source).await?
+    {
+        let why = "the database lacks what it acknowledged: run the node until it has fetched its tail back, then move it";
         return Err(StoreError::Conflict(why.into()));
     }
     let mut target = postgres::open_to_fill(url).await?;
@@ -61,28 +69,45 @@ pub async fn move_store(
             progress(n);
         })
         .await?;
-        let there: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {}", table.name)))
-            .fetch_one(&mut *tx)
-            .await?;
+        let there: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT count(*) FROM {}",
+            table.name
+        )))
+        .fetch_one(&mut *tx)
+        .await?;
         if there as u64 != copied {
-            let why =
-                format!("{copied} rows of {} were written, {there} are there: is the database empty?", table.name);
+            let why = format!(
+                "{copied} rows of {} were written, {there} are there: is the database empty?",
+                table.name
+            );
             return Err(StoreError::Conflict(why));
         }
         rows += copied;
     }
     for (key, value) in [("commits", commits), ("changed", changed)] {
-        sqlx::query("UPDATE meta SET value = $1 WHERE key = $2").bind(value).bind(key).execute(&mut *tx).await?;
+        sqlx::query("UPDATE meta SET value = $1 WHERE key = $2")
+            .bind(value)
+            .bind(key)
+            .execute(&mut *tx)
+            .await?;
     }
     let logs = check_logs(&mut tx).await?;
     tx.commit().await?;
     target.close().await?;
-    // From here on the new database is the node's. The last connection leaves the old one whole in one file.
+    // From here on the new database is the node's. The last connection leaves the old one whole in
+    // one file.
     source.close().await?;
     let failed = |e: std::io::Error| StoreError::Failed(format!("{}: {e}", from.display()));
     std::fs::rename(&from, &kept).map_err(failed)?;
-    std::fs::File::open(dir).and_then(|d| d.sync_all()).map_err(failed)?;
-    Ok(Moved { entries, logs, rows, kept })
+    std::fs::File::open(dir)
+        .and_then(|d| d.sync_all())
+        .map_err(failed)?;
+    Ok(Moved {
+        entries,
+        logs,
+        rows,
+        kept,
+    })
 }
 
 /// Copies one table; `entries_done` hears how many entries were checked and written.
@@ -93,7 +118,12 @@ async fn copy(
     mut entries_done: impl FnMut(u64) + Send,
 ) -> Result<u64, StoreError> {
     let is_entries = table.name == tables::ENTRIES.name;
-    let mut stream = sqlx::query(AssertSqlSafe(format!("SELECT {} FROM {}", table.names(), table.name))).fetch(source);
+    let mut stream = sqlx::query(AssertSqlSafe(format!(
+        "SELECT {} FROM {}",
+        table.names(),
+        table.name
+    )))
+    .fetch(source);
     let (mut rows, mut total) = (Rows::of(table), 0);
     loop {
         let row = stream.try_next().await?;
@@ -118,27 +148,38 @@ async fn copy(
 }
 
 fn check_entry(row: &SqliteRow) -> Result<(), StoreError> {
-    let (log, seq, leaf, bytes): (Vec<u8>, i64, Vec<u8>, Vec<u8>) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (log, seq, leaf, bytes): (Vec<u8>, i64, Vec<u8>, Vec<u8>) = (
+        row.try_get(0)?,
+        row.try_get(1)?,
+        row.try_get(2)?,
+        row.try_get(3)?,
+    );
     if leaf_hash(&bytes).0[..] == leaf[..] {
         return Ok(());
     }
     let log = LogId::from_slice(&log).map_or_else(|_| wadi_log::hex(&log), |l| l.origin());
-    Err(StoreError::Damaged { entry: format!("{log}@{seq}") })
+    Err(StoreError::Damaged {
+        entry: format!("{log}@{seq}"),
+    })
 }
 
 /// Reads every log back as it was written and compares its root with the one its author signed.
 async fn check_logs(target: &mut PgConnection) -> Result<u64, StoreError> {
-    let odd = |e: wadi_log::LogError| StoreError::Damaged { entry: e.to_string() };
-    let logs = sqlx::query("SELECT log, size, peaks, checkpoint FROM logs").fetch_all(&mut *target).await?;
+    let odd = |e: wadi_log::LogError| StoreError::Damaged {
+        entry: e.to_string(),
+    };
+    let logs = sqlx::query("SELECT log, size, peaks, checkpoint FROM logs")
+        .fetch_all(&mut *target)
+        .await?;
     for row in &logs {
         let log: Vec<u8> = row.get(0);
         let recorded = Peaks::from_parts(row.get::<i64, _>(1) as u64, row.get(2)).map_err(odd)?;
         let signed = SignedCheckpoint::from_bytes(row.get(3)).map_err(odd)?;
         let mut peaks = Peaks::default();
-        let mut stream = sqlx::query("SELECT leaf FROM entries WHERE log = $1 AND main = 1 ORDER BY seq")
-            .bind(&log)
-            .fetch(&mut *target);
+        let mut stream =
+            sqlx::query("SELECT leaf FROM entries WHERE log = $1 AND main = 1 ORDER BY seq")
+                .bind(&log)
+                .fetch(&mut *target);
         while let Some(entry) = stream.try_next().await? {
             peaks.append(Hash::from_slice(entry.get(0)).map_err(odd)?);
         }

@@ -1,5 +1,5 @@
-//! Which records belong together, once for both engines: those that share a term, by kind and near a time; holds,
-//! whenever they were placed; and whose findings are due.
+//! Which records belong together, once for both engines: those that share a term, by kind and near
+//! a time; holds, whenever they were placed; and whose findings are due.
 
 use super::{
     DbRow, EACH, Engine,
@@ -22,9 +22,20 @@ impl Neighbours for Engine {
         }
         let asked: Vec<_> = terms
             .iter()
-            .map(|t| (t.asker, &t.what, &t.value, t.between_ms.0, t.between_ms.1, u8::from(t.by_kind), t.most))
+            .map(|t| {
+                (
+                    t.asker,
+                    &t.what,
+                    &t.value,
+                    t.between_ms.0,
+                    t.between_ms.1,
+                    u8::from(t.by_kind),
+                    t.most,
+                )
+            })
             .collect();
-        // Only where kinds are told apart is the record itself looked at: of an officer's acts there are very many.
+        // Only where kinds are told apart is the record itself looked at: of an officer's acts
+        // there are very many.
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT q.asker, q.record, q.place, q.of_all FROM (SELECT w.asker, w.most, t.record, \
              row_number() OVER (PARTITION BY w.asker, k.lane \
@@ -43,16 +54,29 @@ impl Neighbours for Engine {
         let hit = |r: &DbRow| {
             let asker = cell::<i64>(r, 0)? as usize;
             let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
-            Ok(TermHit { asker, record, place: count(r, 2)?, of: count(r, 3)? })
+            Ok(TermHit {
+                asker,
+                record,
+                place: count(r, 2)?,
+                of: count(r, 3)?,
+            })
         };
         rows.iter().map(hit).collect()
     }
 
-    async fn holds(&self, terms: &[(String, String)], most: u32) -> Result<Vec<HoldHit>, StoreError> {
+    async fn holds(
+        &self,
+        terms: &[(String, String)],
+        most: u32,
+    ) -> Result<Vec<HoldHit>, StoreError> {
         if terms.is_empty() {
             return Ok(Vec::new());
         }
-        let asked: Vec<_> = terms.iter().enumerate().map(|(n, (what, value))| (n, what, value)).collect();
+        let asked: Vec<_> = terms
+            .iter()
+            .enumerate()
+            .map(|(n, (what, value))| (n, what, value))
+            .collect();
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT q.asker, q.record, q.open, q.of_all FROM (SELECT w.asker, t.record, k.open, \
              row_number() OVER (PARTITION BY w.asker ORDER BY k.open DESC, t.born_ms DESC, t.record) AS place, \
@@ -70,7 +94,12 @@ impl Neighbours for Engine {
         let hit = |r: &DbRow| {
             let asker = cell::<i64>(r, 0)? as usize;
             let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
-            Ok(HoldHit { asker, record, open: cell(r, 2)?, of: count(r, 3)? })
+            Ok(HoldHit {
+                asker,
+                record,
+                open: cell(r, 2)?,
+                of: count(r, 3)?,
+            })
         };
         rows.iter().map(hit).collect()
     }
@@ -95,7 +124,11 @@ impl Neighbours for Engine {
         rows.iter().map(record_row).collect()
     }
 
-    async fn findings_due(&self, after_ms: i64, through_ms: i64) -> Result<Vec<RecordId>, StoreError> {
+    async fn findings_due(
+        &self,
+        after_ms: i64,
+        through_ms: i64,
+    ) -> Result<Vec<RecordId>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT anchor FROM findings WHERE phase = 'PENDING' AND due_ms > $1 AND due_ms <= $2",
         )

@@ -1,8 +1,10 @@
-//! The store on PostgreSQL, for a hub that grows: one text of reads with SQLite, batched writes, one writer at a time.
+//! The store on PostgreSQL, for a hub that grows: one text of reads with SQLite, batched writes,
+//! one writer at a time.
 //!
-//! The session that writes holds an advisory lock for as long as it lives. A second daemon on the same database waits for
-//! it; a daemon whose session broke has to take it again before it writes on, and stops where another has it. So whatever
-//! writes is alone, and after a broken connection the counter of commits tells whether the last one arrived.
+//! The session that writes holds an advisory lock for as long as it lives. A second daemon on the
+//! same database waits for it; a daemon whose session broke has to take it again before it writes
+//! on, and stops where another has it. So whatever writes is alone, and after a broken connection
+//! the counter of commits tells whether the last one arrived.
 
 #[path = "audit_reads.rs"]
 mod audit_reads;
@@ -53,7 +55,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(10);
 /// A server may take so long to notice that the session which had the lock is gone.
 const NOTICE: Duration = Duration::from_secs(15);
-/// The least version: MERGE-free SQL, `unhex` as a function, hash partitions; 15 is what Debian's stable brings.
+/// The least version: MERGE-free SQL, `unhex` as a function, hash partitions; 15 is what Debian's
+/// stable brings.
 const VERSION_MIN: i32 = 150_000;
 /// A read that takes longer is given up, milliseconds.
 const READ_TIMEOUT: &str = "30000";
@@ -61,7 +64,11 @@ const READ_TIMEOUT: &str = "30000";
 const WRITE_TIMEOUT: &str = "120000";
 
 /// Rows into their table by one statement, each column an array.
-pub(crate) async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str) -> Result<(), StoreError> {
+pub(crate) async fn insert(
+    conn: &mut DbConn,
+    rows: Rows,
+    conflict: &'static str,
+) -> Result<(), StoreError> {
     if rows.len() == 0 {
         return Ok(());
     }
@@ -76,7 +83,10 @@ pub(crate) async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str
     };
     let arrays: Vec<String> = rows.table.columns.iter().enumerate().map(array).collect();
     let (table, names) = (rows.table.name, rows.table.names());
-    let sql = format!("INSERT INTO {table} ({names}) SELECT * FROM UNNEST({}) {conflict}", arrays.join(", "));
+    let sql = format!(
+        "INSERT INTO {table} ({names}) SELECT * FROM UNNEST({}) {conflict}",
+        arrays.join(", ")
+    );
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for column in rows.cells {
         query = match column {
@@ -99,7 +109,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// The server checks its own pages (`data_checksums`): a damaged one is an error of whatever reads it.
+    /// The server checks its own pages (`data_checksums`): a damaged one is an error of whatever
+    /// reads it.
     #[allow(clippy::unused_async)]
     async fn structure_damage(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
@@ -108,7 +119,8 @@ impl PostgresStore {
 
 fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(open_error(url))?;
-    // What the URL itself sets, as `options[statement_timeout]=5000`, holds: somebody knows the server better.
+    // What the URL itself sets, as `options[statement_timeout]=5000`, holds: somebody knows the
+    // server better.
     let said = options.get_options().unwrap_or_default().to_string();
     let ours = [
         ("statement_timeout", timeout),
@@ -118,20 +130,32 @@ fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
         ("tcp_keepalives_count", "3"),
     ];
     let ours = ours.into_iter().filter(|(name, _)| !said.contains(*name));
-    Ok(options.application_name("wadi").options(ours).disable_statement_logging())
+    Ok(options
+        .application_name("wadi")
+        .options(ours)
+        .disable_statement_logging())
 }
 
 fn open_error(url: &str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
-    move |e| StoreError::Open { path: hide_password(url), why: e.to_string() }
+    move |e| StoreError::Open {
+        path: hide_password(url),
+        why: e.to_string(),
+    }
 }
 
 /// A session, made within a time.
-async fn session(options: &PgConnectOptions, within: Duration) -> Result<PgConnection, sqlx::Error> {
+async fn session(
+    options: &PgConnectOptions,
+    within: Duration,
+) -> Result<PgConnection, sqlx::Error> {
     match tokio::time::timeout(within, PgConnection::connect_with(options)).await {
         Ok(connected) => connected,
         Err(_) => {
             let why = format!("no answer within {within:?}");
-            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why)))
+            Err(sqlx::Error::Io(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                why,
+            )))
         }
     }
 }
@@ -145,8 +169,8 @@ pub(crate) fn hide_password(url: &str) -> String {
 }
 
 impl PostgresStore {
-    /// Opens a database for a hub, once no other daemon writes to it; `anchor` is made in `dir`. `on_wait` is called
-    /// once if another daemon has it.
+    /// Opens a database for a hub, once no other daemon writes to it; `anchor` is made in `dir`.
+    /// `on_wait` is called once if another daemon has it.
     pub async fn open(
         url: &str,
         dir: &Path,
@@ -166,7 +190,9 @@ impl PostgresStore {
     ) -> Result<Arc<Self>, StoreError> {
         crate::private::close_all(dir);
         let writing = options(url, WRITE_TIMEOUT)?;
-        let mut conn = session(&writing, CONNECT.min(patience)).await.map_err(open_error(url))?;
+        let mut conn = session(&writing, CONNECT.min(patience))
+            .await
+            .map_err(open_error(url))?;
         check_server(&mut conn).await?;
         let mut on_wait = Some(on_wait);
         let mut away: Option<Instant> = None;
@@ -198,11 +224,14 @@ impl PostgresStore {
         let anchored = found.as_ref().map_or(0, |a| a.commits);
         let anchored_heads = found.as_ref().map(|a| a.heads.clone()).unwrap_or_default();
         let state = match found {
-            // The other daemon of a pair has its own anchor: a first start beside it is nothing to raise an alarm for.
+            // The other daemon of a pair has its own anchor: a first start beside it is nothing to
+            // raise an alarm for.
             None => AnchorState::New,
-            Some(a) if held < a.commits && !defence::off("anchor-check") => {
-                AnchorState::LostTail { anchored: a.commits, held, heads: a.heads }
-            }
+            Some(a) if held < a.commits && !defence::off("anchor-check") => AnchorState::LostTail {
+                anchored: a.commits,
+                held,
+                heads: a.heads,
+            },
             Some(_) => AnchorState::Whole,
         };
         let anchor_state = remember_loss(&mut conn, state).await?;
@@ -212,40 +241,70 @@ impl PostgresStore {
             .connect_with(options(url, READ_TIMEOUT)?)
             .await
             .map_err(open_error(url))?;
-        let progress = Progress { file, commits: held.max(anchored), heads: anchored_heads.into_iter().collect() };
-        let queue = Queue::start(Writer { conn: Some(conn), options: writing, patience, read_only: false, progress });
-        Ok(Arc::new(Self { node, readers, queue, anchor_state }))
+        let progress = Progress {
+            file,
+            commits: held.max(anchored),
+            heads: anchored_heads.into_iter().collect(),
+        };
+        let queue = Queue::start(Writer {
+            conn: Some(conn),
+            options: writing,
+            patience,
+            read_only: false,
+            progress,
+        });
+        Ok(Arc::new(Self {
+            node,
+            readers,
+            queue,
+            anchor_state,
+        }))
     }
 }
 
-/// An empty database that no daemon writes to, with its tables made, for filling it. The lock is this session's.
+/// An empty database that no daemon writes to, with its tables made, for filling it. The lock is
+/// this session's.
 pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> {
     // Filling it takes as long as it takes: the statements are bounded by their rows.
-    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
+    let mut conn = session(&options(url, "0")?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
     check_server(&mut conn).await?;
     if !take_lock(&mut conn).await? {
-        return Err(StoreError::Conflict("a daemon writes to that database: name an empty one".into()));
+        return Err(StoreError::Conflict(
+            "a daemon writes to that database: name an empty one".into(),
+        ));
     }
     migrate(&mut conn).await?;
     if meta(&mut conn, "commits").await? != 0 {
-        return Err(StoreError::Conflict("that database holds a node's records already: name an empty one".into()));
+        return Err(StoreError::Conflict(
+            "that database holds a node's records already: name an empty one".into(),
+        ));
     }
     Ok(conn)
 }
 
-/// A session for dumping a database that a daemon may write to meanwhile, and the server's major version.
+/// A session for dumping a database that a daemon may write to meanwhile, and the server's major
+/// version.
 pub(crate) async fn open_to_dump(url: &str) -> Result<(PgConnection, u32), StoreError> {
     // Counting what a large database holds takes as long as it takes.
-    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
+    let mut conn = session(&options(url, "0")?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
     // While a dump reads by this session's snapshot, the session itself says nothing.
-    sqlx::query("SET idle_in_transaction_session_timeout = 0").execute(&mut conn).await?;
+    sqlx::query("SET idle_in_transaction_session_timeout = 0")
+        .execute(&mut conn)
+        .await?;
     let major = server_major(&mut conn).await?;
     Ok((conn, major))
 }
 
-/// A database without a table, and the server's major version. No daemon begins to write to it while this session lives.
+/// A database without a table, and the server's major version. No daemon begins to write to it
+/// while this session lives.
 pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreError> {
-    let mut conn = session(&options(url, "0")?, CONNECT).await.map_err(open_error(url))?;
+    let mut conn = session(&options(url, "0")?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
     check_server(&mut conn).await?;
     let tables: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))",
@@ -260,14 +319,21 @@ pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreEr
 }
 
 async fn server_major(conn: &mut PgConnection) -> Result<u32, StoreError> {
-    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(conn).await?;
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+        .fetch_one(conn)
+        .await?;
     Ok(version.unsigned_abs() / 10_000)
 }
 
-/// A session that reads, and sees the database as it stands at this moment whatever is written meanwhile.
+/// A session that reads, and sees the database as it stands at this moment whatever is written
+/// meanwhile.
 pub(crate) async fn open_to_read(url: &str) -> Result<PgConnection, StoreError> {
-    let mut conn = session(&options(url, READ_TIMEOUT)?, CONNECT).await.map_err(open_error(url))?;
-    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut conn).await?;
+    let mut conn = session(&options(url, READ_TIMEOUT)?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .execute(&mut conn)
+        .await?;
     Ok(conn)
 }
 
@@ -276,7 +342,10 @@ pub(crate) async fn open_to_audit(url: &str) -> Result<PgConnection, StoreError>
     let mut conn = open_to_read(url).await?;
     match schema(&mut conn).await? {
         Some(_) => Ok(conn),
-        None => Err(StoreError::Open { path: hide_password(url), why: "it holds no node's records".into() }),
+        None => Err(StoreError::Open {
+            path: hide_password(url),
+            why: "it holds no node's records".into(),
+        }),
     }
 }
 
@@ -298,9 +367,11 @@ pub struct Looked {
 }
 
 impl PostgresStore {
-    /// Looks at a database and at the anchor in `dir`: nothing is written, and whoever writes to it is not waited for.
+    /// Looks at a database and at the anchor in `dir`: nothing is written, and whoever writes to it
+    /// is not waited for.
     pub async fn look(url: &str, dir: &Path) -> Result<Looked, StoreError> {
-        // The anchor first: a daemon that writes meanwhile takes the database beyond it, and never it beyond the database.
+        // The anchor first: a daemon that writes meanwhile takes the database beyond it, and never
+        // it beyond the database.
         let anchored = AnchorFile::read(&dir.join("anchor"))?;
         let mut conn = open_to_read(url).await?;
         check_server(&mut conn).await?;
@@ -324,25 +395,40 @@ impl PostgresStore {
         if schema.is_some() {
             commits = meta(&mut conn, "commits").await? as u64;
             remembered = remembered_loss(&mut conn).await?;
-            let rows = sqlx::query("SELECT enrolment FROM nodes").fetch_all(&mut conn).await?;
-            enrolments = rows.iter().filter_map(|r| Enrolment::from_bytes(r.get(0)).ok()).collect();
+            let rows = sqlx::query("SELECT enrolment FROM nodes")
+                .fetch_all(&mut conn)
+                .await?;
+            enrolments = rows
+                .iter()
+                .filter_map(|r| Enrolment::from_bytes(r.get(0)).ok())
+                .collect();
         }
-        // A loss that a daemon found before lasts until all that the anchor vouched for is held again.
+        // A loss that a daemon found before lasts until all that the anchor vouched for is held
+        // again.
         if let Some(AnchorState::LostTail { heads, .. }) = &remembered
             && !lacks(&mut conn, heads).await?
         {
             remembered = None;
         }
         let anchor = match (anchored, remembered) {
-            (Some(a), _) if commits < a.commits => {
-                AnchorState::LostTail { anchored: a.commits, held: commits, heads: a.heads }
-            }
+            (Some(a), _) if commits < a.commits => AnchorState::LostTail {
+                anchored: a.commits,
+                held: commits,
+                heads: a.heads,
+            },
             (_, Some(lost)) => lost,
             (Some(_), None) => AnchorState::Whole,
             (None, None) => AnchorState::New,
         };
         conn.close().await?;
-        Ok(Looked { schema, commits, written_to, read_only, anchor, enrolments })
+        Ok(Looked {
+            schema,
+            commits,
+            written_to,
+            read_only,
+            anchor,
+            enrolments,
+        })
     }
 }
 
@@ -361,34 +447,49 @@ async fn lacks(conn: &mut PgConnection, heads: &[(LogId, Tip)]) -> Result<bool, 
 }
 
 async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
-    let version: i32 =
-        sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(&mut *conn).await?;
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+        .fetch_one(&mut *conn)
+        .await?;
     if version < VERSION_MIN {
-        return Err(StoreError::ServerTooOld { found: format!("{}.{}", version / 10_000, version % 10_000) });
+        return Err(StoreError::ServerTooOld {
+            found: format!("{}.{}", version / 10_000, version % 10_000),
+        });
     }
     let (fsync, commit): (String, String) =
         sqlx::query_as("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
             .fetch_one(conn)
             .await?;
     if fsync == "off" || commit == "off" {
-        return Err(StoreError::Unsafe(format!("fsync is {fsync} and synchronous_commit is {commit}")));
+        return Err(StoreError::Unsafe(format!(
+            "fsync is {fsync} and synchronous_commit is {commit}"
+        )));
     }
     Ok(())
 }
 
 async fn take_lock(conn: &mut PgConnection) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(WRITER_LOCK).fetch_one(conn).await?)
+    Ok(sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+        .bind(WRITER_LOCK)
+        .fetch_one(conn)
+        .await?)
 }
 
-/// The schema of a database; none where nothing was ever stored in it. One of a newer version is not read.
+/// The schema of a database; none where nothing was ever stored in it. One of a newer version is
+/// not read.
 pub(crate) async fn schema(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
     let known = MIGRATIONS.len() as i64;
-    let fresh: bool = sqlx::query_scalar("SELECT to_regclass('meta') IS NULL").fetch_one(&mut *conn).await?;
+    let fresh: bool = sqlx::query_scalar("SELECT to_regclass('meta') IS NULL")
+        .fetch_one(&mut *conn)
+        .await?;
     if fresh {
         return Ok(None);
     }
     let found = meta(conn, "schema").await?;
-    if found > known { Err(StoreError::NewerSchema { found, known }) } else { Ok(Some(found)) }
+    if found > known {
+        Err(StoreError::NewerSchema { found, known })
+    } else {
+        Ok(Some(found))
+    }
 }
 
 async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
@@ -396,16 +497,31 @@ async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let mut tx = conn.begin().await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;
-        sqlx::query("UPDATE meta SET value = $1 WHERE key = 'schema'").bind(n as i64 + 1).execute(&mut *tx).await?;
+        sqlx::query("UPDATE meta SET value = $1 WHERE key = 'schema'")
+            .bind(n as i64 + 1)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
     }
     Ok(())
 }
 
-/// A database restored from an older backup is remembered as such until the lost heads are held again.
-async fn remember_loss(conn: &mut PgConnection, state: AnchorState) -> Result<AnchorState, StoreError> {
-    if let AnchorState::LostTail { anchored, held, heads } = &state {
-        let lost = anchor::encode(&Anchor { commits: *anchored, heads: heads.clone() });
+/// A database restored from an older backup is remembered as such until the lost heads are held
+/// again.
+async fn remember_loss(
+    conn: &mut PgConnection,
+    state: AnchorState,
+) -> Result<AnchorState, StoreError> {
+    if let AnchorState::LostTail {
+        anchored,
+        held,
+        heads,
+    } = &state
+    {
+        let lost = anchor::encode(&Anchor {
+            commits: *anchored,
+            heads: heads.clone(),
+        });
         let mut tx = conn.begin().await?;
         sqlx::query(
             "INSERT INTO local VALUES ('anchor', 'lost', $1) ON CONFLICT (scope, key) DO UPDATE SET value = $1",
@@ -424,19 +540,30 @@ async fn remember_loss(conn: &mut PgConnection, state: AnchorState) -> Result<An
 }
 
 async fn remembered_loss(conn: &mut PgConnection) -> Result<Option<AnchorState>, StoreError> {
-    let lost: Option<String> = sqlx::query_scalar("SELECT value FROM local WHERE scope = 'anchor' AND key = 'lost'")
-        .fetch_optional(conn)
-        .await?;
+    let lost: Option<String> =
+        sqlx::query_scalar("SELECT value FROM local WHERE scope = 'anchor' AND key = 'lost'")
+            .fetch_optional(conn)
+            .await?;
     let read = |text: &str| {
         let (held, bytes) = text.split_once(' ')?;
-        Some((held.parse().ok()?, anchor::decode(&wadi_log::unhex(bytes)?)?))
+        Some((
+            held.parse().ok()?,
+            anchor::decode(&wadi_log::unhex(bytes)?)?,
+        ))
     };
     let lost = lost.as_deref().and_then(read);
-    Ok(lost.map(|(held, a): (u64, Anchor)| AnchorState::LostTail { anchored: a.commits, held, heads: a.heads }))
+    Ok(lost.map(|(held, a): (u64, Anchor)| AnchorState::LostTail {
+        anchored: a.commits,
+        held,
+        heads: a.heads,
+    }))
 }
 
 pub(crate) async fn meta(conn: &mut PgConnection, key: &str) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE key = $1").bind(key).fetch_one(conn).await?)
+    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
+        .bind(key)
+        .fetch_one(conn)
+        .await?)
 }
 
 /// The one session that writes; none while the server is away.
@@ -453,16 +580,23 @@ struct Writer {
 enum Trouble {
     /// The statements failed; the server has undone all.
     Undone(StoreError),
-    /// The connection broke, or COMMIT was not answered well: the server may then have committed this outcome.
+    /// The connection broke, or COMMIT was not answered well: the server may then have committed
+    /// this outcome.
     Broken(StoreError, Option<Vec<Result<(), StoreError>>>),
 }
 
 impl Writer {
     /// One attempt at the transaction.
-    async fn attempt(&mut self, group: &[Box<Batch>]) -> Result<Vec<Result<(), StoreError>>, Trouble> {
+    async fn attempt(
+        &mut self,
+        group: &[Box<Batch>],
+    ) -> Result<Vec<Result<(), StoreError>>, Trouble> {
         let commits = self.progress.commits as i64 + 1;
         let Some(conn) = &mut self.conn else {
-            return Err(Trouble::Broken(StoreError::Down("no connection".into()), None));
+            return Err(Trouble::Broken(
+                StoreError::Down("no connection".into()),
+                None,
+            ));
         };
         let mut each = Vec::with_capacity(group.len());
         let mut complete = false;
@@ -482,7 +616,10 @@ impl Writer {
                     Err(error) => return Err(error),
                 }
             }
-            sqlx::query("UPDATE meta SET value = $1 WHERE key = 'commits'").bind(commits).execute(&mut *tx).await?;
+            sqlx::query("UPDATE meta SET value = $1 WHERE key = 'commits'")
+                .bind(commits)
+                .execute(&mut *tx)
+                .await?;
             complete = true;
             tx.commit().await?;
             Ok::<_, StoreError>(())
@@ -490,8 +627,8 @@ impl Writer {
         .await;
         match done {
             Ok(()) => Ok(each),
-            // Once COMMIT was sent, the counter alone tells whether it arrived, whatever the server said last: where the
-            // disk of its own log is full it ends with those words.
+            // Once COMMIT was sent, the counter alone tells whether it arrived, whatever the server
+            // said last: where the disk of its own log is full it ends with those words.
             Err(error) if complete => Err(Trouble::Broken(error, Some(each))),
             Err(error @ StoreError::Down(_)) => Err(Trouble::Broken(error, None)),
             Err(error) => {
@@ -501,14 +638,16 @@ impl Writer {
         }
     }
 
-    /// A new session with the lock. Another daemon that has it meanwhile is for good: this one stops.
+    /// A new session with the lock. Another daemon that has it meanwhile is for good: this one
+    /// stops.
     async fn connect(&mut self) -> Result<(), StoreError> {
         self.conn = None;
         let mut conn = session(&self.options, CONNECT.min(self.patience)).await?;
         check_server(&mut conn).await?;
         if !take_lock(&mut conn).await? {
             return Err(StoreError::Failed(
-                "the connection to the database broke, and another daemon has taken over since".into(),
+                "the connection to the database broke, and another daemon has taken over since"
+                    .into(),
             ));
         }
         self.conn = Some(conn);
@@ -516,20 +655,26 @@ impl Writer {
         Ok(())
     }
 
-    /// A session keeps the settings that it began with: whether the database takes writes again, a new one tells. The lock
-    /// goes over to it.
+    /// A session keeps the settings that it began with: whether the database takes writes again, a
+    /// new one tells. The lock goes over to it.
     async fn renew(&mut self) -> Result<(), StoreError> {
         let mut fresh = session(&self.options, CONNECT.min(self.patience)).await?;
-        let read_only: bool = sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean")
-            .fetch_one(&mut fresh)
-            .await?;
+        let read_only: bool =
+            sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean")
+                .fetch_one(&mut fresh)
+                .await?;
         if read_only {
             let _ = fresh.close().await;
-            return Err(StoreError::ReadOnly("it was so a moment ago, and still is".into()));
+            return Err(StoreError::ReadOnly(
+                "it was so a moment ago, and still is".into(),
+            ));
         }
         check_server(&mut fresh).await?;
         if let Some(mut old) = self.conn.take() {
-            let _ = sqlx::query("SELECT pg_advisory_unlock($1)").bind(WRITER_LOCK).execute(&mut old).await;
+            let _ = sqlx::query("SELECT pg_advisory_unlock($1)")
+                .bind(WRITER_LOCK)
+                .execute(&mut old)
+                .await;
             let _ = old.close().await;
         }
         if take_lock(&mut fresh).await? {
@@ -538,7 +683,8 @@ impl Writer {
             return Ok(());
         }
         let _ = fresh.close().await;
-        self.connect_patiently(StoreError::ReadOnly("it takes writes again".into())).await
+        self.connect_patiently(StoreError::ReadOnly("it takes writes again".into()))
+            .await
     }
 
     async fn connect_patiently(&mut self, why: StoreError) -> Result<(), StoreError> {
@@ -548,7 +694,9 @@ impl Writer {
             match self.connect().await {
                 Ok(()) => return Ok(()),
                 // The server may not have noticed yet that the old session is gone.
-                Err(failed @ StoreError::Failed(_)) if begun.elapsed() > NOTICE => return Err(failed),
+                Err(failed @ StoreError::Failed(_)) if begun.elapsed() > NOTICE => {
+                    return Err(failed);
+                }
                 Err(StoreError::Failed(_)) => {}
                 Err(error) if begun.elapsed() > self.patience => return Err(error),
                 Err(_) => {}
@@ -560,9 +708,15 @@ impl Writer {
 
 #[async_trait]
 impl GroupWriter for Writer {
-    async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    async fn write(
+        &mut self,
+        group: &[Box<Batch>],
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         if self.conn.is_none() {
-            self.connect_patiently(StoreError::Down("not connected since the last write".into())).await?;
+            self.connect_patiently(StoreError::Down(
+                "not connected since the last write".into(),
+            ))
+            .await?;
         } else if self.read_only {
             self.renew().await?;
         }
@@ -591,7 +745,8 @@ impl GroupWriter for Writer {
     }
 
     async fn reopen(&mut self) -> Result<(), StoreError> {
-        // The transaction was undone with its guard. A session that does not answer is opened anew with the next group.
+        // The transaction was undone with its guard. A session that does not answer is opened anew
+        // with the next group.
         if let Some(conn) = &mut self.conn
             && conn.ping().await.is_err()
         {

@@ -1,7 +1,9 @@
-//! Files that only the node's own user may read: databases, anchors, tokens, keys and copies of them. They are created so,
-//! whatever the umask is, and what an older version or a copy left open to others is closed at the next start.
+//! Files that only the node's own user may read: databases, anchors, tokens, keys and copies of
+//! them. They are created so, whatever the umask is, and what an older version or a copy left open
+//! to others is closed at the next start.
 //!
-//! SQLite gives `-wal` and `-shm` the mode of the database beside them, so a database is created here before SQLite sees it.
+//! SQLite gives `-wal` and `-shm` the mode of the database beside them, so a database is created
+//! here before SQLite sees it.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -19,8 +21,17 @@ const PASSAGE: u32 = 0o011;
 /// What others than the owner may do.
 const OTHERS: u32 = 0o077;
 /// What a node's directory holds of its own; the rest of it is its operator's.
-const OWN: [&str; 9] =
-    ["node.sqlite", "anchor", "operator.token", "ballast", "lock", "clean", "rebuild", "restore.", "set-aside"];
+const OWN: [&str; 9] = [
+    "node.sqlite",
+    "anchor",
+    "operator.token",
+    "ballast",
+    "lock",
+    "clean",
+    "rebuild",
+    "restore.",
+    "set-aside",
+];
 
 /// Options that create a file, where there is none, for its owner alone.
 pub fn options() -> OpenOptions {
@@ -58,7 +69,12 @@ pub fn allow_passage(path: &Path) -> io::Result<()> {
 
 /// The mode of a file that others than its owner may read, write or run; nothing of any other.
 pub fn exposed(path: &Path) -> Option<u32> {
-    let mode = fs::symlink_metadata(path).ok().filter(|m| !m.is_symlink())?.permissions().mode() & 0o7777;
+    let mode = fs::symlink_metadata(path)
+        .ok()
+        .filter(|m| !m.is_symlink())?
+        .permissions()
+        .mode()
+        & 0o7777;
     (mode & OTHERS != 0).then_some(mode)
 }
 
@@ -78,10 +94,16 @@ pub fn close(path: &Path) {
 
 /// The same for everything that a node's directory holds of its own.
 pub fn close_all(dir: &Path) {
-    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let entries = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
     for entry in entries {
         let name = entry.file_name();
-        if OWN.iter().any(|own| name.to_string_lossy().starts_with(own)) {
+        if OWN
+            .iter()
+            .any(|own| name.to_string_lossy().starts_with(own))
+        {
             close_below(&entry.path());
         }
     }
@@ -90,7 +112,10 @@ pub fn close_all(dir: &Path) {
 fn close_below(path: &Path) {
     close(path);
     if !path.is_symlink() && path.is_dir() {
-        let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+        let entries = fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok);
         entries.for_each(|entry| close_below(&entry.path()));
     }
 }
@@ -123,16 +148,33 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let node = LogKey::from_seed(&[3; 32]).node();
         let store = SqliteStore::open(dir.path(), node).await.unwrap();
-        for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "anchor"] {
-            assert_eq!(format!("{:o}", mode(&dir.path().join(name))), "600", "{name}");
+        for name in [
+            "node.sqlite",
+            "node.sqlite-wal",
+            "node.sqlite-shm",
+            "anchor",
+        ] {
+            assert_eq!(
+                format!("{:o}", mode(&dir.path().join(name))),
+                "600",
+                "{name}"
+            );
         }
-        crate::copy_sqlite(&dir.path().join("node.sqlite"), &dir.path().join("copy")).await.unwrap();
+        crate::copy_sqlite(&dir.path().join("node.sqlite"), &dir.path().join("copy"))
+            .await
+            .unwrap();
         store.close().await;
         drop(store);
 
         // What does not open is set aside, and begun anew.
-        fs::write(dir.path().join("node.sqlite"), "this is no database, and never was one").unwrap();
-        let store = SqliteStore::open_or_set_aside(dir.path(), node, "T").await.unwrap();
+        fs::write(
+            dir.path().join("node.sqlite"),
+            "this is no database, and never was one",
+        )
+        .unwrap();
+        let store = SqliteStore::open_or_set_aside(dir.path(), node, "T")
+            .await
+            .unwrap();
         store.close().await;
         assert!(dir.path().join("set-aside/T/why").exists());
         assert_eq!(open_to_others(dir.path()), Vec::<String>::new());
@@ -147,10 +189,21 @@ mod tests {
         store.close().await;
         drop(store);
         fs::create_dir_all(at("set-aside/old")).unwrap();
-        let written = ["set-aside/old/node.sqlite", "node.sqlite.before-restore-T", "operator.token", "node.toml"];
-        written.iter().for_each(|name| fs::write(at(name), "x").unwrap());
-        let own = ["node.sqlite", "anchor", "set-aside", "set-aside/old"].iter().chain(&written[..3]);
-        own.clone().for_each(|name| fs::set_permissions(at(name), fs::Permissions::from_mode(0o777)).unwrap());
+        let written = [
+            "set-aside/old/node.sqlite",
+            "node.sqlite.before-restore-T",
+            "operator.token",
+            "node.toml",
+        ];
+        written
+            .iter()
+            .for_each(|name| fs::write(at(name), "x").unwrap());
+        let own = ["node.sqlite", "anchor", "set-aside", "set-aside/old"]
+            .iter()
+            .chain(&written[..3]);
+        own.clone().for_each(|name| {
+            fs::set_permissions(at(name), fs::Permissions::from_mode(0o777)).unwrap()
+        });
         fs::set_permissions(at("node.toml"), fs::Permissions::from_mode(0o644)).unwrap();
 
         let store = SqliteStore::open(dir.path(), node).await.unwrap();
@@ -168,7 +221,10 @@ mod tests {
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
         write(&path, b"new").unwrap();
-        assert_eq!((mode(&path), fs::read_to_string(&path).unwrap()), (0o600, "new".into()));
+        assert_eq!(
+            (mode(&path), fs::read_to_string(&path).unwrap()),
+            (0o600, "new".into())
+        );
 
         let others = dir.path().join("others");
         fs::write(&others, "x").unwrap();

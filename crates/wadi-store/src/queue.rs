@@ -23,10 +23,12 @@ enum Job {
 /// What an engine does with a group of batches.
 #[async_trait]
 pub(crate) trait GroupWriter: Send + Sized + 'static {
-    /// Writes a group in one transaction, durably, and the anchor after it. A batch that does not fit is undone alone, and
-    /// says so; an error means that nothing of the group was written, except [`StoreError::Failed`].
+    /// Writes a group in one transaction, durably, and the anchor after it. A batch that does not
+    /// fit is undone alone, and says so; an error means that nothing of the group was written,
+    /// except [`StoreError::Failed`].
     async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<Outcome>, StoreError>;
-    /// After a group that was not written: makes sure that the next one starts outside any transaction.
+    /// After a group that was not written: makes sure that the next one starts outside any
+    /// transaction.
     async fn reopen(&mut self) -> Result<(), StoreError>;
     /// Closes the connection.
     async fn close(self);
@@ -41,13 +43,20 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn start(writer: impl GroupWriter) -> Self {
         let (jobs, received) = mpsc::channel(QUEUE_MAX);
-        Self { jobs, task: Mutex::new(Some(tokio::spawn(run(writer, received)))) }
+        Self {
+            jobs,
+            task: Mutex::new(Some(tokio::spawn(run(writer, received)))),
+        }
     }
 
-    /// Waits its turn. Whoever drops this future does not undo the write: it stands or falls with its group.
+    /// Waits its turn. Whoever drops this future does not undo the write: it stands or falls with
+    /// its group.
     pub(crate) async fn commit(&self, batch: Batch) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job::Commit(Box::new(batch), reply)).await.map_err(|_| StoreError::Closed)?;
+        self.jobs
+            .send(Job::Commit(Box::new(batch), reply))
+            .await
+            .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -126,16 +135,30 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The database has synced this group: only now may the anchor say so, and only then are writers told.
-    pub(crate) fn advance(&mut self, group: &[Box<Batch>], each: &[Outcome]) -> Result<(), StoreError> {
+    /// The database has synced this group: only now may the anchor say so, and only then are
+    /// writers told.
+    pub(crate) fn advance(
+        &mut self,
+        group: &[Box<Batch>],
+        each: &[Outcome],
+    ) -> Result<(), StoreError> {
         self.commits += 1;
-        let written = || group.iter().zip(each).filter(|(_, r)| r.is_ok()).flat_map(|(b, _)| &b.own_heads);
+        let written = || {
+            group
+                .iter()
+                .zip(each)
+                .filter(|(_, r)| r.is_ok())
+                .flat_map(|(b, _)| &b.own_heads)
+        };
         self.heads.extend(written().copied());
         // An epoch's logs replace those of the epoch before it.
         if let Some(epoch) = written().map(|(log, _)| log.epoch).next_back() {
             self.heads.retain(|log, _| log.epoch == epoch);
         }
         let heads = self.heads.iter().map(|(log, tip)| (*log, *tip)).collect();
-        self.file.write(&Anchor { commits: self.commits, heads })
+        self.file.write(&Anchor {
+            commits: self.commits,
+            heads,
+        })
     }
 }

@@ -1,5 +1,6 @@
-//! Every read of the store, once for both engines: compiled as a part of `sqlite.rs` and as a part of `postgres.rs`, whose
-//! dialects share this text. What they do not share (`EACH`, how a list of JSON becomes rows) each of them names itself.
+//! Every read of the store, once for both engines: compiled as a part of `sqlite.rs` and as a part
+//! of `postgres.rs`, whose dialects share this text. What they do not share (`EACH`, how a list of
+//! JSON becomes rows) each of them names itself.
 
 use super::{DbRow, EACH, Engine};
 use crate::{AnchorState, Batch, Store, StoreError, defence, rows::*};
@@ -7,11 +8,12 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::{
-    Cosignature, Enrolment, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint,
-    Subtree, TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
+    Cosignature, Enrolment, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference,
+    SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
 
-/// A cell, of the type that its column has. A cell that rotted into something else is an error, and ends nothing.
+/// A cell, of the type that its column has. A cell that rotted into something else is an error, and
+/// ends nothing.
 pub(super) fn cell<'r, T>(row: &'r DbRow, at: usize) -> Result<T, StoreError>
 where
     T: Decode<'r, <DbRow as Row>::Database> + Type<<DbRow as Row>::Database>,
@@ -24,30 +26,51 @@ fn log_of(row: &DbRow, at: usize) -> Result<LogId, StoreError> {
 }
 
 pub(super) fn damaged(error: wadi_log::LogError) -> StoreError {
-    StoreError::Damaged { entry: error.to_string() }
+    StoreError::Damaged {
+        entry: error.to_string(),
+    }
 }
 
 /// log, seq, leaf, bytes, received_ms, main.
 fn stored_entry(row: &DbRow) -> Result<StoredEntry, StoreError> {
     let leaf = Hash::from_slice(cell(row, 2)?).map_err(damaged)?;
     let bytes: Vec<u8> = cell(row, 3)?;
-    let leaf = if defence::off("hash-on-read") { leaf_hash(&bytes) } else { leaf };
-    let reference = Reference { log: log_of(row, 0)?, seq: cell::<i64>(row, 1)? as u64, leaf };
-    let entry =
-        VerifiedEntry::recheck(reference, bytes).map_err(|_| StoreError::Damaged { entry: reference.to_string() })?;
-    Ok(StoredEntry { entry, received_ms: cell(row, 4)?, main: cell::<i64>(row, 5)? == 1 })
+    let leaf = if defence::off("hash-on-read") {
+        leaf_hash(&bytes)
+    } else {
+        leaf
+    };
+    let reference = Reference {
+        log: log_of(row, 0)?,
+        seq: cell::<i64>(row, 1)? as u64,
+        leaf,
+    };
+    let entry = VerifiedEntry::recheck(reference, bytes).map_err(|_| StoreError::Damaged {
+        entry: reference.to_string(),
+    })?;
+    Ok(StoredEntry {
+        entry,
+        received_ms: cell(row, 4)?,
+        main: cell::<i64>(row, 5)? == 1,
+    })
 }
 
-/// One rotten entry does not hold up the rest of its record; it is told, and found by every audit until repaired.
+/// One rotten entry does not hold up the rest of its record; it is told, and found by every audit
+/// until repaired.
 fn readable(row: &DbRow) -> Option<StoredEntry> {
     stored_entry(row)
-        .inspect_err(|error| tracing::error!(code = error.code(), %error, "a stored entry is damaged"))
+        .inspect_err(
+            |error| tracing::error!(code = error.code(), %error, "a stored entry is damaged"),
+        )
         .ok()
 }
 
 /// One rotten row of what can be made again does not hold up the others.
 fn read_or_skip<T>(row: Result<T, StoreError>) -> Option<T> {
-    row.inspect_err(|error| tracing::error!(code = error.code(), %error, "a stored row does not read")).ok()
+    row.inspect_err(
+        |error| tracing::error!(code = error.code(), %error, "a stored row does not read"),
+    )
+    .ok()
 }
 
 /// What a statement takes as `EACH`.
@@ -114,7 +137,8 @@ pub(super) fn record_id(row: &DbRow) -> Result<RecordId, StoreError> {
     RecordId::from_slice(cell(row, 0)?).map_err(damaged)
 }
 
-/// size, signed: a checkpoint that is what its place says. Blocks may end at any other one just as well.
+/// size, signed: a checkpoint that is what its place says. Blocks may end at any other one just as
+/// well.
 fn kept_checkpoint(row: &DbRow, log: &LogId) -> Option<SignedCheckpoint> {
     let signed = SignedCheckpoint::from_bytes(cell(row, 1).ok()?).ok()?;
     let head = &signed.checkpoint;
@@ -137,13 +161,15 @@ impl Store for Engine {
     }
 
     async fn logs(&self) -> Result<Vec<LogRow>, StoreError> {
-        let rows =
-            sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs")
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(LogRow {
                     log: log_of(row, 0)?,
-                    peaks: Peaks::from_parts(cell::<i64>(row, 1)? as u64, cell(row, 2)?).map_err(damaged)?,
+                    peaks: Peaks::from_parts(cell::<i64>(row, 1)? as u64, cell(row, 2)?)
+                        .map_err(damaged)?,
                     checkpoint: SignedCheckpoint::from_bytes(cell(row, 3)?).map_err(damaged)?,
                     grew_ms: cell(row, 4)?,
                 })
@@ -151,8 +177,14 @@ impl Store for Engine {
             .collect()
     }
 
-    async fn entries(&self, log: &LogId, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
-        // Entries are at least some 40 bytes, mostly 200 to 400: this many rows are never far too many or too few.
+    async fn entries(
+        &self,
+        log: &LogId,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        // Entries are at least some 40 bytes, mostly 200 to 400: this many rows are never far too
+        // many or too few.
         let limit = (bytes_max / 64).clamp(1, 4096) as i64;
         let rows = sqlx::query(
             "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 \
@@ -199,15 +231,20 @@ impl Store for Engine {
     }
 
     async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError> {
-        let rows = sqlx::query("SELECT DISTINCT record FROM record_entries WHERE log = $1 AND seq >= $2")
-            .bind(&log.to_bytes()[..])
-            .bind(from.min(i64::MAX as u64) as i64)
-            .fetch_all(&self.readers)
-            .await?;
+        let rows =
+            sqlx::query("SELECT DISTINCT record FROM record_entries WHERE log = $1 AND seq >= $2")
+                .bind(&log.to_bytes()[..])
+                .bind(from.min(i64::MAX as u64) as i64)
+                .fetch_all(&self.readers)
+                .await?;
         rows.iter().map(record_id).collect()
     }
 
-    async fn subtrees(&self, log: &LogId, wanted: &[Subtree]) -> Result<HashMap<Subtree, Hash>, StoreError> {
+    async fn subtrees(
+        &self,
+        log: &LogId,
+        wanted: &[Subtree],
+    ) -> Result<HashMap<Subtree, Hash>, StoreError> {
         let mut out = HashMap::new();
         for subtree in wanted {
             if let std::collections::hash_map::Entry::Vacant(place) = out.entry(*subtree) {
@@ -217,21 +254,30 @@ impl Store for Engine {
         Ok(out)
     }
 
-    async fn checkpoints(&self, log: &LogId, from: u64) -> Result<Vec<SignedCheckpoint>, StoreError> {
+    async fn checkpoints(
+        &self,
+        log: &LogId,
+        from: u64,
+    ) -> Result<Vec<SignedCheckpoint>, StoreError> {
         let rows =
             sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size > $2 ORDER BY size LIMIT 64")
                 .bind(&log.to_bytes()[..])
                 .bind(from as i64)
                 .fetch_all(&self.readers)
                 .await?;
-        Ok(rows.iter().filter_map(|r| kept_checkpoint(r, log)).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|r| kept_checkpoint(r, log))
+            .collect())
     }
 
     async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError> {
-        let rows = sqlx::query("SELECT checkpoint, cosignature FROM cosignatures WHERE $1 IS NULL OR log = $1")
-            .bind(log.map(|l| l.to_bytes().to_vec()))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT checkpoint, cosignature FROM cosignatures WHERE $1 IS NULL OR log = $1",
+        )
+        .bind(log.map(|l| l.to_bytes().to_vec()))
+        .fetch_all(&self.readers)
+        .await?;
         rows.iter()
             .map(|r| {
                 Ok(CosignedHead {
@@ -251,24 +297,36 @@ impl Store for Engine {
         .bind(&log.to_bytes()[..])
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|r| stored_entry(r).map(|e| e.entry)).collect()
+        rows.iter()
+            .map(|r| stored_entry(r).map(|e| e.entry))
+            .collect()
     }
 
     async fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {
-        let rows = sqlx::query("SELECT enrolment FROM nodes").fetch_all(&self.readers).await?;
-        rows.iter().map(|r| Enrolment::from_bytes(cell(r, 0)?).map_err(damaged)).collect()
+        let rows = sqlx::query("SELECT enrolment FROM nodes")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|r| Enrolment::from_bytes(cell(r, 0)?).map_err(damaged))
+            .collect()
     }
 
     async fn forks(&self) -> Result<Vec<ForkProof>, StoreError> {
-        let rows = sqlx::query("SELECT proof FROM forks").fetch_all(&self.readers).await?;
-        rows.iter().map(|r| ForkProof::from_bytes(cell(r, 0)?).map_err(damaged)).collect()
+        let rows = sqlx::query("SELECT proof FROM forks")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|r| ForkProof::from_bytes(cell(r, 0)?).map_err(damaged))
+            .collect()
     }
 
     async fn record(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
-        let row = sqlx::query(AssertSqlSafe(format!("SELECT {RECORD_COLUMNS} FROM records r WHERE r.id = $1")))
-            .bind(&id.0[..])
-            .fetch_optional(&self.readers)
-            .await?;
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM records r WHERE r.id = $1"
+        )))
+        .bind(&id.0[..])
+        .fetch_optional(&self.readers)
+        .await?;
         row.map(|r| record_row(&r)).transpose()
     }
 
@@ -282,7 +340,11 @@ impl Store for Engine {
 
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
         let (what, value) = f.term.clone().unzip();
-        let order = if f.after.is_some() { "r.id" } else { "r.changed DESC" };
+        let order = if f.after.is_some() {
+            "r.id"
+        } else {
+            "r.changed DESC"
+        };
         // Few holds are open at once: it begins with them and not with all that was ever let in.
         let detained = match f.detained {
             true => format!(
@@ -315,7 +377,9 @@ impl Store for Engine {
     }
 
     async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError> {
-        let rows = sqlx::query("SELECT DISTINCT record FROM record_entries").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT DISTINCT record FROM record_entries")
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter().map(record_id).collect()
     }
 
@@ -331,7 +395,9 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|r| Ok((record_id(r)?, cell(r, 1)?))).collect()
+        rows.iter()
+            .map(|r| Ok((record_id(r)?, cell(r, 1)?)))
+            .collect()
     }
 
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
@@ -344,7 +410,10 @@ impl Store for Engine {
         rows.iter().map(record_row).collect()
     }
 
-    async fn terms_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String)>, StoreError> {
+    async fn terms_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, String, String)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT t.record, t.what, t.value FROM {EACH} JOIN terms t ON t.record = unhex(j.value ->> 0) \
              ORDER BY t.record, t.what, t.value"
@@ -352,10 +421,15 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|r| Ok((record_id(r)?, cell(r, 1)?, cell(r, 2)?))).collect()
+        rows.iter()
+            .map(|r| Ok((record_id(r)?, cell(r, 1)?, cell(r, 2)?)))
+            .collect()
     }
 
-    async fn terms_gone_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String, String, i64)>, StoreError> {
+    async fn terms_gone_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, String, String, i64)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT t.record, t.what, t.value, t.born_ms FROM {EACH} JOIN terms_gone t ON t.record = unhex(j.value ->> 0) \
              ORDER BY t.record, t.what, t.value, t.born_ms"
@@ -367,7 +441,10 @@ impl Store for Engine {
         Ok(rows.iter().filter_map(|r| read_or_skip(term(r))).collect())
     }
 
-    async fn entries_of(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, StoredEntry)>, StoreError> {
+    async fn entries_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, StoredEntry)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main, re.record FROM {EACH} \
              JOIN record_entries re ON re.record = unhex(j.value ->> 0) \
@@ -392,20 +469,31 @@ impl Store for Engine {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|r| record_row(r).map(|record| ChangeRow { cursor: record.changed, record })).collect()
+        rows.iter()
+            .map(|r| {
+                record_row(r).map(|record| ChangeRow {
+                    cursor: record.changed,
+                    record,
+                })
+            })
+            .collect()
     }
 
     async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError> {
         use sha2::{Digest, Sha256};
-        let rows = sqlx::query("SELECT lane, crossing, id, digest, state FROM records ORDER BY lane, crossing, id")
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT lane, crossing, id, digest, state FROM records ORDER BY lane, crossing, id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
         let mut out: BTreeMap<(u8, String), (i64, Sha256, Sha256)> = BTreeMap::new();
         for row in &rows {
             let key = (cell::<i64>(row, 0)? as u8, cell::<String>(row, 1)?);
-            let (count, documents, states) = out.entry(key).or_insert((0, Sha256::new(), Sha256::new()));
+            let (count, documents, states) =
+                out.entry(key).or_insert((0, Sha256::new(), Sha256::new()));
             *count += 1;
-            let (id, digest, state): (Vec<u8>, Vec<u8>, String) = (cell(row, 2)?, cell(row, 3)?, cell(row, 4)?);
+            let (id, digest, state): (Vec<u8>, Vec<u8>, String) =
+                (cell(row, 2)?, cell(row, 3)?, cell(row, 4)?);
             documents.update(&id);
             documents.update(&digest);
             states.update(&id);
@@ -413,7 +501,10 @@ impl Store for Engine {
             states.update([0]);
         }
         let hash = |h: Sha256| Hash(h.finalize().into());
-        Ok(out.into_iter().map(|((lane, crossing), (n, d, s))| (lane, crossing, n, hash(d), hash(s))).collect())
+        Ok(out
+            .into_iter()
+            .map(|((lane, crossing), (n, d, s))| (lane, crossing, n, hash(d), hash(s)))
+            .collect())
     }
 
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
@@ -451,7 +542,9 @@ impl Store for Engine {
                         seq: cell::<i64>(r, 2)? as u64,
                         leaf: Hash::from_slice(cell(r, 3)?).map_err(damaged)?,
                     },
-                    missing: missing.map(|m| Reference::from_slice(&m).map_err(damaged)).transpose()?,
+                    missing: missing
+                        .map(|m| Reference::from_slice(&m).map_err(damaged))
+                        .transpose()?,
                 })
             })
             .collect()
@@ -459,16 +552,28 @@ impl Store for Engine {
 
     async fn waiting_on(&self, log: &LogId, before: u64) -> Result<Vec<RecordId>, StoreError> {
         // Encoded, references of one log ascend with their positions.
-        let at = |seq: u64| Reference { log: *log, seq, leaf: Hash::default() }.to_bytes().to_vec();
-        let rows = sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing >= $1 AND missing < $2")
-            .bind(at(0))
-            .bind(at(before))
-            .fetch_all(&self.readers)
-            .await?;
+        let at = |seq: u64| {
+            Reference {
+                log: *log,
+                seq,
+                leaf: Hash::default(),
+            }
+            .to_bytes()
+            .to_vec()
+        };
+        let rows =
+            sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing >= $1 AND missing < $2")
+                .bind(at(0))
+                .bind(at(before))
+                .fetch_all(&self.readers)
+                .await?;
         rows.iter().map(record_id).collect()
     }
 
-    async fn records_waiting_for(&self, entries: &[Reference]) -> Result<Vec<RecordId>, StoreError> {
+    async fn records_waiting_for(
+        &self,
+        entries: &[Reference],
+    ) -> Result<Vec<RecordId>, StoreError> {
         let mut out = Vec::new();
         for entry in entries {
             let rows = sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing = $1")
@@ -483,10 +588,12 @@ impl Store for Engine {
     }
 
     async fn finding(&self, id: &str) -> Result<Option<FindingRow>, StoreError> {
-        let row = sqlx::query(AssertSqlSafe(format!("SELECT {FINDING_COLUMNS} FROM findings f WHERE f.id = $1")))
-            .bind(id.to_string())
-            .fetch_optional(&self.readers)
-            .await?;
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {FINDING_COLUMNS} FROM findings f WHERE f.id = $1"
+        )))
+        .bind(id.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
         row.map(|r| finding_row(&r)).transpose()
     }
 
@@ -497,7 +604,10 @@ impl Store for Engine {
         .bind(id_list(anchors))
         .fetch_all(&self.readers)
         .await?;
-        Ok(rows.iter().filter_map(|r| read_or_skip(finding_row(r))).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(finding_row(r)))
+            .collect())
     }
 
     async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
@@ -520,10 +630,16 @@ impl Store for Engine {
         .bind(i64::from(f.limit))
         .fetch_all(&self.readers)
         .await?;
-        Ok(rows.iter().filter_map(|r| read_or_skip(finding_row(r))).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(finding_row(r)))
+            .collect())
     }
 
-    async fn finding_counts(&self, f: &FindingFilter) -> Result<Vec<(String, String, String, i64)>, StoreError> {
+    async fn finding_counts(
+        &self,
+        f: &FindingFilter,
+    ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT f.rule, f.phase, f.state, count(*) FROM findings f WHERE {FINDING_FILTER} \
              GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state"
@@ -542,25 +658,39 @@ impl Store for Engine {
     }
 
     async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError> {
-        let row = sqlx::query("SELECT COUNT(*) FROM findings WHERE phase = 'PENDING' AND due_ms <= $1")
-            .bind(through_ms)
-            .fetch_one(&self.readers)
-            .await?;
+        let row =
+            sqlx::query("SELECT COUNT(*) FROM findings WHERE phase = 'PENDING' AND due_ms <= $1")
+                .bind(through_ms)
+                .fetch_one(&self.readers)
+                .await?;
         cell(&row, 0)
     }
 
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {
-        let rows = sqlx::query("SELECT node, json FROM peers").fetch_all(&self.readers).await?;
-        let peer =
-            |r: &DbRow| Ok(PeerRow { node: NodeId::from_slice(cell(r, 0)?).map_err(damaged)?, json: cell(r, 1)? });
+        let rows = sqlx::query("SELECT node, json FROM peers")
+            .fetch_all(&self.readers)
+            .await?;
+        let peer = |r: &DbRow| {
+            Ok(PeerRow {
+                node: NodeId::from_slice(cell(r, 0)?).map_err(damaged)?,
+                json: cell(r, 1)?,
+            })
+        };
         // What is remembered of a peer saves bytes; without it everything is compared.
         Ok(rows.iter().filter_map(|r| read_or_skip(peer(r))).collect())
     }
 
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT log, start, size FROM carried ORDER BY log, start").fetch_all(&self.readers).await?;
-        let range = |r: &DbRow| Ok((log_of(r, 0)?, cell::<i64>(r, 1)? as u64, cell::<i64>(r, 2)? as u64));
+        let rows = sqlx::query("SELECT log, start, size FROM carried ORDER BY log, start")
+            .fetch_all(&self.readers)
+            .await?;
+        let range = |r: &DbRow| {
+            Ok((
+                log_of(r, 0)?,
+                cell::<i64>(r, 1)? as u64,
+                cell::<i64>(r, 2)? as u64,
+            ))
+        };
         rows.iter().map(range).collect()
     }
 
@@ -574,7 +704,9 @@ impl Store for Engine {
     }
 
     async fn loose_logs(&self) -> Result<Vec<LogId>, StoreError> {
-        let rows = sqlx::query("SELECT DISTINCT log FROM entries WHERE main <> 1").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT DISTINCT log FROM entries WHERE main <> 1")
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter().map(|r| log_of(r, 0)).collect()
     }
 
@@ -592,14 +724,23 @@ impl Store for Engine {
             .bind(scope)
             .fetch_all(&self.readers)
             .await?;
-        rows.iter().map(|r| Ok(LocalKey { scope: cell(r, 0)?, key: cell(r, 1)?, value: cell(r, 2)? })).collect()
+        rows.iter()
+            .map(|r| {
+                Ok(LocalKey {
+                    scope: cell(r, 0)?,
+                    key: cell(r, 1)?,
+                    value: cell(r, 2)?,
+                })
+            })
+            .collect()
     }
 
     async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError> {
-        let rows = sqlx::query("SELECT record FROM terms WHERE what = 'handed_over' AND value = $1")
-            .bind(crossing)
-            .fetch_all(&self.readers)
-            .await?;
+        let rows =
+            sqlx::query("SELECT record FROM terms WHERE what = 'handed_over' AND value = $1")
+                .bind(crossing)
+                .fetch_all(&self.readers)
+                .await?;
         rows.iter().map(record_id).collect()
     }
 
@@ -622,7 +763,8 @@ impl Store for Engine {
     }
 
     async fn close(&self) {
-        // Readers first: the last to leave moves the WAL into the database, and readers may not write.
+        // Readers first: the last to leave moves the WAL into the database, and readers may not
+        // write.
         self.readers.close().await;
         self.queue.close().await;
     }
@@ -631,8 +773,16 @@ impl Store for Engine {
 impl Engine {
     /// A perfect subtree's root, out of the nearest level that is kept below it.
     async fn subtree(&self, log: &LogId, wanted: Subtree) -> Result<Hash, StoreError> {
-        let base = if wanted.level == 0 { 0 } else { (wanted.level - 1) / TILE_LEVELS * TILE_LEVELS };
-        let base = if wanted.level.is_multiple_of(TILE_LEVELS) { wanted.level } else { base };
+        let base = if wanted.level == 0 {
+            0
+        } else {
+            (wanted.level - 1) / TILE_LEVELS * TILE_LEVELS
+        };
+        let base = if wanted.level.is_multiple_of(TILE_LEVELS) {
+            wanted.level
+        } else {
+            base
+        };
         let up = wanted.level - base;
         let (first, count) = (wanted.index << up, 1i64 << up);
         let sql = if base == 0 {
@@ -648,7 +798,9 @@ impl Engine {
             .fetch_all(&self.readers)
             .await?;
         if rows.len() as i64 != count {
-            return Err(StoreError::Conflict(format!("{log} does not hold {wanted:?}")));
+            return Err(StoreError::Conflict(format!(
+                "{log} does not hold {wanted:?}"
+            )));
         }
         let hash = |r: &DbRow| Hash::from_slice(cell(r, 0)?).map_err(damaged);
         let mut hashes = rows.iter().map(hash).collect::<Result<Vec<_>, _>>()?;

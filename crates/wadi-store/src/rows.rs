@@ -1,6 +1,8 @@
 //! Rows: what stands in the tables, with their types back.
 
-use wadi_log::{Cosignature, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
+use wadi_log::{
+    Cosignature, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, VerifiedEntry,
+};
 
 /// A log as held.
 #[derive(Clone, Debug)]
@@ -37,7 +39,8 @@ pub struct RawEntry {
     pub bytes: Vec<u8>,
 }
 
-/// An entry beside its log's main branch as it lies there, nothing checked: of another branch, or of an excerpt.
+/// An entry beside its log's main branch as it lies there, nothing checked: of another branch, or
+/// of an excerpt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RawLoose {
     /// Its log.
@@ -152,15 +155,15 @@ pub struct RecordFilter {
     pub detained: bool,
     /// Only changes before this cursor.
     pub before: Option<i64>,
-    /// Those after this id, in the order of their ids in place of the newest change first: each exactly once, whatever
-    /// changes between two pages.
+    /// Those after this id, in the order of their ids in place of the newest change first: each
+    /// exactly once, whatever changes between two pages.
     pub after: Option<RecordId>,
     /// At most so many.
     pub limit: u32,
 }
 
-/// What was refused of one author or peer for one reason: a row counts them all and shows the latest, so that nobody fills a
-/// disk with what is refused to him.
+/// What was refused of one author or peer for one reason: a row counts them all and shows the
+/// latest, so that nobody fills a disk with what is refused to him.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RefusalRow {
     /// Of whom, or of what: the id of the node that signed it, a log's origin, or a peer's name.
@@ -211,7 +214,8 @@ pub struct FindingRow {
     pub evidence: String,
     /// When what it is about happened, as claimed, Unix milliseconds.
     pub at_ms: i64,
-    /// A pending one becomes firm when the crossings concerned are received through that time, Unix milliseconds.
+    /// A pending one becomes firm when the crossings concerned are received through that time, Unix
+    /// milliseconds.
     pub due_ms: i64,
     /// The finding as JSON.
     pub json: String,
@@ -251,7 +255,8 @@ pub struct TermQuery {
     pub value: String,
     /// Only records that first happened between these times, Unix milliseconds.
     pub between_ms: (i64, i64),
-    /// Whether each kind of record is asked for by itself, so that many of one kind push out none of another.
+    /// Whether each kind of record is asked for by itself, so that many of one kind push out none
+    /// of another.
     pub by_kind: bool,
     /// At most so many.
     pub most: u32,

@@ -1,13 +1,16 @@
 //! Reads a damaged database as it lies there, page by page and without SQLite.
 //!
-//! The format is SQLite's (<https://www.sqlite.org/fileformat2.html>). Tables without rowid are index b-trees, whose rows
-//! stand in leaf pages (type 10) and in interior ones (type 2) alike; `records` and `refusals`, the two that have a rowid,
-//! tell nothing that the entries do not. Every page of the file and every frame of its WAL is looked at, whether anything
-//! points to it or not: a row counts for what it says, wherever it lies. An entry has its hash beside it; checkpoints,
-//! cosignatures, enrolments and fork proofs are signed, which whoever takes them has to check. Keys that have a meaning on
-//! this node alone have neither, and are read from the newest version of their pages only.
+//! The format is SQLite's (<https://www.sqlite.org/fileformat2.html>). Tables without rowid are
+//! index b-trees, whose rows stand in leaf pages (type 10) and in interior ones (type 2) alike;
+//! `records` and `refusals`, the two that have a rowid, tell nothing that the entries do not. Every
+//! page of the file and every frame of its WAL is looked at, whether anything points to it or not:
+//! a row counts for what it says, wherever it lies. An entry has its hash beside it; checkpoints,
+//! cosignatures, enrolments and fork proofs are signed, which whoever takes them has to check. Keys
+//! that have a meaning on this node alone have neither, and are read from the newest version of
+//! their pages only.
 //!
-//! Entries are indexed by where they lie, and read again when they are wanted. No bytes make any of this panic.
+//! Entries are indexed by where they lie, and read again when they are wanted. No bytes make any of
+//! this panic.
 
 use crate::{CosignedHead, LocalKey};
 use std::{
@@ -19,14 +22,16 @@ use std::{
     path::{Path, PathBuf},
 };
 use wadi_log::{
-    Block, Cosignature, ENTRY_BYTES_MAX, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks, SignedCheckpoint, leaf_hash,
+    Block, Cosignature, ENTRY_BYTES_MAX, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks,
+    SignedCheckpoint, leaf_hash,
 };
 
 /// The page size that this project sets.
 const PAGE_BYTES: usize = 8192;
 /// The least that SQLite lets a page hold.
 const USABLE_MIN: usize = 480;
-/// Bytes of a row at most, an entry's with what stands around it: a longer one is nothing that is looked for.
+/// Bytes of a row at most, an entry's with what stands around it: a longer one is nothing that is
+/// looked for.
 const ROW_BYTES_MAX: usize = ENTRY_BYTES_MAX + 4096;
 /// Columns at most of a row that is looked for.
 const COLUMNS_MAX: usize = 6;
@@ -34,7 +39,8 @@ const COLUMNS_MAX: usize = 6;
 const WAL_HEADER: u64 = 32;
 /// Bytes before the page of a frame.
 const FRAME_HEADER: u64 = 24;
-/// Statements that are kept side by side where only one of them can be true: rot may have made one of two.
+/// Statements that are kept side by side where only one of them can be true: rot may have made one
+/// of two.
 const CLAIMS_MAX: usize = 8;
 /// Branches that are followed at once where a position has more than one entry.
 const TRAILS_MAX: usize = 64;
@@ -42,7 +48,8 @@ const TRAILS_MAX: usize = 64;
 /// Stands for the database file where a WAL could be named.
 const THE_FILE: u8 = u8::MAX;
 
-/// Which version of a page is meant: the last one of a WAL's frames through one of them, or else the file's.
+/// Which version of a page is meant: the last one of a WAL's frames through one of them, or else
+/// the file's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct View {
     wal: u8,
@@ -50,10 +57,16 @@ struct View {
 }
 
 impl View {
-    const FILE: Self = Self { wal: THE_FILE, through: 0 };
+    const FILE: Self = Self {
+        wal: THE_FILE,
+        through: 0,
+    };
 
     fn newest(wal: u8) -> Self {
-        Self { wal, through: u32::MAX }
+        Self {
+            wal,
+            through: u32::MAX,
+        }
     }
 }
 
@@ -71,7 +84,8 @@ pub struct Place {
 pub struct FoundLog {
     /// Its entries by position: leaf and place; a forked log has more than one at a position.
     pub entries: BTreeMap<u64, Vec<(Hash, Place)>>,
-    /// Its checkpoints by size, those with the newest hub time first. Their signatures are not checked.
+    /// Its checkpoints by size, those with the newest hub time first. Their signatures are not
+    /// checked.
     pub checkpoints: BTreeMap<u64, Vec<SignedCheckpoint>>,
 }
 
@@ -131,7 +145,12 @@ struct Cell<'p> {
 
 impl Cell<'_> {
     fn place(&self, view: View) -> Place {
-        Place { source: self.source, cell: self.at as u32, page: self.offset, view }
+        Place {
+            source: self.source,
+            cell: self.at as u32,
+            page: self.offset,
+            view,
+        }
     }
 }
 
@@ -161,9 +180,14 @@ impl Layout {
     /// Reads a row's header.
     fn of(row: &[u8]) -> Option<Self> {
         let (header, mut at) = varint(row, 0)?;
-        let end = usize::try_from(header).ok().filter(|end| *end <= row.len())?;
+        let end = usize::try_from(header)
+            .ok()
+            .filter(|end| *end <= row.len())?;
         let mut start = end;
-        let (mut kinds, mut spans) = (Vec::with_capacity(COLUMNS_MAX), Vec::with_capacity(COLUMNS_MAX));
+        let (mut kinds, mut spans) = (
+            Vec::with_capacity(COLUMNS_MAX),
+            Vec::with_capacity(COLUMNS_MAX),
+        );
         while at < end {
             let (serial, next) = varint(row, at)?;
             let bytes = match serial {
@@ -201,7 +225,11 @@ impl Layout {
             9 => Some(1),
             _ => {
                 let sign = if bytes.first()? & 0x80 == 0 { 0 } else { -1 };
-                Some(bytes.iter().fold(sign, |value: i64, byte| (value << 8) | i64::from(*byte)))
+                Some(
+                    bytes
+                        .iter()
+                        .fold(sign, |value: i64, byte| (value << 8) | i64::from(*byte)),
+                )
             }
         }
     }
@@ -211,14 +239,21 @@ impl Layout {
     }
 
     fn is_entry(&self) -> bool {
-        matches!(self.kinds[..], [Blob(LogId::BYTES), Int, Blob(32), Blob(_), Int, Int])
+        matches!(
+            self.kinds[..],
+            [Blob(LogId::BYTES), Int, Blob(32), Blob(_), Int, Int]
+        )
     }
 }
 
 impl Wal {
     fn new(file: File, page: usize) -> io::Result<Self> {
         let stride = FRAME_HEADER + page as u64;
-        let count = file.metadata()?.len().saturating_sub(WAL_HEADER).div_ceil(stride);
+        let count = file
+            .metadata()?
+            .len()
+            .saturating_sub(WAL_HEADER)
+            .div_ceil(stride);
         let mut header = [0; WAL_HEADER as usize];
         let _ = fill(&file, 0, &mut header);
         let (mut frames, mut salts) = (Vec::new(), Vec::new());
@@ -226,11 +261,21 @@ impl Wal {
             let mut bytes = [0; FRAME_HEADER as usize];
             let _ = fill(&file, WAL_HEADER + u64::from(n) * stride, &mut bytes);
             salts.push([u32_at(&bytes, 8), u32_at(&bytes, 12)]);
-            frames.push(Frame { number: u32_at(&bytes, 0), commits: u32_at(&bytes, 4) != 0, end: n, current: false });
+            frames.push(Frame {
+                number: u32_at(&bytes, 0),
+                commits: u32_at(&bytes, 4) != 0,
+                end: n,
+                current: false,
+            });
         }
-        // Frames of before the WAL last began anew have other salts than its header; should that be rotten, than the first.
+        // Frames of before the WAL last began anew have other salts than its header; should that be
+        // rotten, than the first.
         let named = [u32_at(&header, 16), u32_at(&header, 20)];
-        let salt = if salts.contains(&named) { Some(named) } else { salts.first().copied() };
+        let salt = if salts.contains(&named) {
+            Some(named)
+        } else {
+            salts.first().copied()
+        };
         let mut end = frames.len().saturating_sub(1) as u32;
         for (n, frame) in frames.iter_mut().enumerate().rev() {
             if frame.commits {
@@ -240,26 +285,43 @@ impl Wal {
         }
         let mut versions: HashMap<u32, Vec<u32>> = HashMap::new();
         for current in [false, true] {
-            for (n, frame) in frames.iter().enumerate().filter(|(_, f)| f.current == current) {
+            for (n, frame) in frames
+                .iter()
+                .enumerate()
+                .filter(|(_, f)| f.current == current)
+            {
                 versions.entry(frame.number).or_default().push(n as u32);
             }
         }
-        Ok(Self { file, frames, versions })
+        Ok(Self {
+            file,
+            frames,
+            versions,
+        })
     }
 
     fn version(&self, number: u32, through: u32) -> Option<u32> {
-        self.versions.get(&number)?.iter().rev().find(|n| **n <= through).copied()
+        self.versions
+            .get(&number)?
+            .iter()
+            .rev()
+            .find(|n| **n <= through)
+            .copied()
     }
 
     /// The newest frame of a page, where it is newer than the database file.
     fn newest(&self, number: u32) -> Option<u32> {
         let last = *self.versions.get(&number)?.last()?;
-        self.frames.get(last as usize).is_some_and(|f| f.current).then_some(last)
+        self.frames
+            .get(last as usize)
+            .is_some_and(|f| f.current)
+            .then_some(last)
     }
 }
 
 impl Salvage {
-    /// Opens what there is of a database file, its WAL (`-wal`) and a copy of its WAL (`-wal-before`).
+    /// Opens what there is of a database file, its WAL (`-wal`) and a copy of its WAL
+    /// (`-wal-before`).
     pub fn open(path: &Path) -> io::Result<Self> {
         let beside = |suffix: &str| {
             let mut name = path.as_os_str().to_owned();
@@ -267,20 +329,32 @@ impl Salvage {
             PathBuf::from(name)
         };
         let file = existing(path)?;
-        let wals = ["-wal", "-wal-before"].iter().filter_map(|suffix| existing(&beside(suffix)).transpose());
+        let wals = ["-wal", "-wal-before"]
+            .iter()
+            .filter_map(|suffix| existing(&beside(suffix)).transpose());
         let wals = wals.collect::<io::Result<Vec<File>>>()?;
         let bytes = match &file {
             Some(file) => file.metadata()?.len(),
             None => 0,
         };
         let (page, usable) = page_sizes(file.as_ref(), bytes, &wals);
-        let wals = wals.into_iter().map(|file| Wal::new(file, page)).collect::<io::Result<_>>()?;
-        Ok(Self { file, pages: bytes.div_ceil(page as u64), wals, page, usable })
+        let wals = wals
+            .into_iter()
+            .map(|file| Wal::new(file, page))
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            file,
+            pages: bytes.div_ceil(page as u64),
+            wals,
+            page,
+            usable,
+        })
     }
 
     /// About how many bytes there are to read.
     pub fn bytes(&self) -> u64 {
-        (self.pages + self.wals.iter().map(|w| w.frames.len() as u64).sum::<u64>()) * self.page as u64
+        (self.pages + self.wals.iter().map(|w| w.frames.len() as u64).sum::<u64>())
+            * self.page as u64
     }
 
     /// About how many entries there are of each log: for reading a large database in parts.
@@ -298,7 +372,8 @@ impl Salvage {
         out
     }
 
-    /// Looks at every page: entries and checkpoints of the logs that are wanted, and whatever else is signed.
+    /// Looks at every page: entries and checkpoints of the logs that are wanted, and whatever else
+    /// is signed.
     pub fn scan(&self, wanted: &dyn Fn(&LogId) -> bool) -> Found {
         let mut found = Found::default();
         let (pages, unreadable) = self.walk(&mut |cell: &Cell<'_>| {
@@ -331,7 +406,8 @@ impl Salvage {
         Layout::of(&row)?.bytes(&row, 3).map(<[u8]>::to_vec)
     }
 
-    /// Visits every cell of every index page; returns how many pages there were, and how many of them hold nothing.
+    /// Visits every cell of every index page; returns how many pages there were, and how many of
+    /// them hold nothing.
     fn walk(&self, visit: &mut dyn FnMut(&Cell<'_>)) -> (u64, u64) {
         let (mut pages, mut unreadable) = (0, 0);
         let mut buffer = vec![0; self.page];
@@ -344,7 +420,14 @@ impl Salvage {
                 return;
             }
             for at in cells(page) {
-                visit(&Cell { page, at, source, offset, view, newest });
+                visit(&Cell {
+                    page,
+                    at,
+                    source,
+                    offset,
+                    view,
+                    newest,
+                });
             }
         };
         if let Some(file) = &self.file {
@@ -357,7 +440,10 @@ impl Salvage {
         for (w, wal) in self.wals.iter().enumerate() {
             for (n, frame) in wal.frames.iter().enumerate() {
                 let newest = wal.newest(frame.number) == Some(n as u32);
-                let view = View { wal: w as u8, through: frame.end };
+                let view = View {
+                    wal: w as u8,
+                    through: frame.end,
+                };
                 look(&wal.file, w as u8, self.frame_page(n as u32), view, newest);
             }
         }
@@ -371,25 +457,42 @@ impl Salvage {
     /// What of a cell's row lies in its page (file format, 1.6: B-tree cell payload overflow).
     fn local<'p>(&self, page: &'p [u8], at: usize) -> Option<Local<'p>> {
         let (total, start) = varint(page, at)?;
-        let total = usize::try_from(total).ok().filter(|total| (1..=ROW_BYTES_MAX).contains(total))?;
+        let total = usize::try_from(total)
+            .ok()
+            .filter(|total| (1..=ROW_BYTES_MAX).contains(total))?;
         let max = (self.usable - 12) * 64 / 255 - 23;
         if total <= max {
-            return Some(Local { bytes: page.get(start..start + total)?, total, overflow: 0 });
+            return Some(Local {
+                bytes: page.get(start..start + total)?,
+                total,
+                overflow: 0,
+            });
         }
         let min = (self.usable - 12) * 32 / 255 - 23;
         let fits = min + (total - min) % (self.usable - 4);
         let end = start + if fits <= max { fits } else { min };
         let overflow = page.get(end..end + 4)?;
-        Some(Local { bytes: page.get(start..end)?, total, overflow: u32_at(overflow, 0) })
+        Some(Local {
+            bytes: page.get(start..end)?,
+            total,
+            overflow: u32_at(overflow, 0),
+        })
     }
 
-    /// A cell's whole row, its overflow pages as a view has them. Each of them adds to the row, and no row is longer than
-    /// [`ROW_BYTES_MAX`]: a chain that runs in a circle ends, too.
+    /// A cell's whole row, its overflow pages as a view has them. Each of them adds to the row, and
+    /// no row is longer than [`ROW_BYTES_MAX`]: a chain that runs in a circle ends, too.
     fn row(&self, page: &[u8], at: usize, view: View) -> Option<Vec<u8>> {
         let local = self.local(page, at)?;
         let mut out = local.bytes.to_vec();
         let mut next = local.overflow;
-        let mut buffer = vec![0; if out.len() < local.total { self.page } else { 0 }];
+        let mut buffer = vec![
+            0;
+            if out.len() < local.total {
+                self.page
+            } else {
+                0
+            }
+        ];
         while out.len() < local.total {
             self.read_page(next, view, &mut buffer)?;
             next = u32_at(&buffer, 0);
@@ -405,7 +508,11 @@ impl Salvage {
         let frame = wal.and_then(|wal| Some((wal, wal.version(number, view.through)?)));
         let there = match frame {
             Some((wal, frame)) => fill(&wal.file, self.frame_page(frame), into),
-            None => fill(self.file.as_ref()?, u64::from(before) * self.page as u64, into),
+            None => fill(
+                self.file.as_ref()?,
+                u64::from(before) * self.page as u64,
+                into,
+            ),
         };
         there.is_ok_and(|bytes| bytes > 0).then_some(())
     }
@@ -429,26 +536,43 @@ impl Salvage {
         if layout.kinds[..] != [Text; 3] {
             return None;
         }
-        let text = |row: &[u8], column: usize| String::from_utf8(layout.bytes(row, column)?.to_vec()).ok();
-        let read = |row: &[u8]| Some(LocalKey { scope: text(row, 0)?, key: text(row, 1)?, value: text(row, 2)? });
+        let text =
+            |row: &[u8], column: usize| String::from_utf8(layout.bytes(row, column)?.to_vec()).ok();
+        let read = |row: &[u8]| {
+            Some(LocalKey {
+                scope: text(row, 0)?,
+                key: text(row, 1)?,
+                value: text(row, 2)?,
+            })
+        };
         self.first(cell, read).map(|(key, _)| key)
     }
 }
 
 impl Found {
     /// Takes a cell for what its shape says, where what it holds bears that out.
-    fn take(&mut self, salvage: &Salvage, cell: &Cell<'_>, wanted: &dyn Fn(&LogId) -> bool) -> Option<()> {
+    fn take(
+        &mut self,
+        salvage: &Salvage,
+        cell: &Cell<'_>,
+        wanted: &dyn Fn(&LogId) -> bool,
+    ) -> Option<()> {
         let local = salvage.local(cell.page, cell.at)?;
         let row = Layout::of(local.bytes)?;
         match row.kinds[..] {
             [Blob(16), Blob(_)] => {
                 let read = |r: &[u8]| Enrolment::from_bytes(row.bytes(r, 1)?).ok();
                 let (enrolment, _) = salvage.first(cell, read)?;
-                claim(self.enrolments.entry(enrolment.node()).or_default(), enrolment, |e| Reverse(e.serial));
+                claim(
+                    self.enrolments.entry(enrolment.node()).or_default(),
+                    enrolment,
+                    |e| Reverse(e.serial),
+                );
             }
             [Blob(LogId::BYTES), Blob(_)] => {
                 row.log(local.bytes).filter(wanted)?;
-                let (proof, _) = salvage.first(cell, |r| ForkProof::from_bytes(row.bytes(r, 1)?).ok())?;
+                let (proof, _) =
+                    salvage.first(cell, |r| ForkProof::from_bytes(row.bytes(r, 1)?).ok())?;
                 claim(self.forks.entry(proof.log()).or_default(), proof, |p| p.at);
             }
             [Blob(LogId::BYTES), Blob(16), Int, Int, Blob(_), Blob(88)] => {
@@ -456,15 +580,23 @@ impl Found {
                 let read = |r: &[u8]| {
                     let checkpoint = SignedCheckpoint::from_bytes(row.bytes(r, 4)?).ok()?;
                     let cosignature = Cosignature::from_slice(row.bytes(r, 5)?).ok()?;
-                    Some(CosignedHead { checkpoint, cosignature })
+                    Some(CosignedHead {
+                        checkpoint,
+                        cosignature,
+                    })
                 };
                 let (head, _) = salvage.first(cell, read)?;
                 self.keep(head.checkpoint.clone(), wanted);
                 let key = (head.checkpoint.checkpoint.log, head.cosignature.witness);
                 let all = self.cosignatures.entry(key).or_default();
-                if all.iter().all(|known| known.cosignature != head.cosignature) {
+                if all
+                    .iter()
+                    .all(|known| known.cosignature != head.cosignature)
+                {
                     all.push(head);
-                    all.sort_by_key(|c| Reverse((c.checkpoint.checkpoint.size, c.cosignature.time_s)));
+                    all.sort_by_key(|c| {
+                        Reverse((c.checkpoint.checkpoint.size, c.cosignature.time_s))
+                    });
                     all.truncate(CLAIMS_MAX);
                 }
             }
@@ -490,7 +622,14 @@ impl Found {
         Some(())
     }
 
-    fn entry(&mut self, salvage: &Salvage, cell: &Cell<'_>, row: &Layout, local: &[u8], log: LogId) -> Option<()> {
+    fn entry(
+        &mut self,
+        salvage: &Salvage,
+        cell: &Cell<'_>,
+        row: &Layout,
+        local: &[u8],
+        log: LogId,
+    ) -> Option<()> {
         let seq = u64::try_from(row.int(local, 1)?).ok()?;
         let leaf = Hash::from_slice(row.bytes(local, 2)?).ok()?;
         let known = self.logs.get(&log).and_then(|l| l.entries.get(&seq));
@@ -498,11 +637,19 @@ impl Found {
             return Some(());
         }
         let read = |r: &[u8]| {
-            let bytes = row.bytes(r, 3).filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX)?;
+            let bytes = row
+                .bytes(r, 3)
+                .filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX)?;
             (leaf_hash(bytes) == leaf).then_some(())
         };
         let ((), view) = salvage.first(cell, read)?;
-        let all = self.logs.entry(log).or_default().entries.entry(seq).or_default();
+        let all = self
+            .logs
+            .entry(log)
+            .or_default()
+            .entries
+            .entry(seq)
+            .or_default();
         if all.len() < CLAIMS_MAX {
             all.push((leaf, cell.place(view)));
         }
@@ -517,7 +664,9 @@ impl Found {
         column: usize,
         wanted: &dyn Fn(&LogId) -> bool,
     ) {
-        if let Some((signed, _)) = salvage.first(cell, |r| SignedCheckpoint::from_bytes(row.bytes(r, column)?).ok()) {
+        if let Some((signed, _)) = salvage.first(cell, |r| {
+            SignedCheckpoint::from_bytes(row.bytes(r, column)?).ok()
+        }) {
             self.keep(signed, wanted);
         }
     }
@@ -526,13 +675,15 @@ impl Found {
         let head = &signed.checkpoint;
         if wanted(&head.log) {
             let of = self.logs.entry(head.log).or_default();
-            claim(of.checkpoints.entry(head.size).or_default(), signed, |c| Reverse(c.checkpoint.hub_time_s));
+            claim(of.checkpoints.entry(head.size).or_default(), signed, |c| {
+                Reverse(c.checkpoint.hub_time_s)
+            });
         }
     }
 
-    /// The blocks of a log on top of what is held of it, each up to a checkpoint that `proven` says is signed and whose
-    /// root the entries found make. They end where an entry is missing. Where a position has more than one entry, that
-    /// one is taken whose branch comes to such a root.
+    /// The blocks of a log on top of what is held of it, each up to a checkpoint that `proven` says
+    /// is signed and whose root the entries found make. They end where an entry is missing. Where a
+    /// position has more than one entry, that one is taken whose branch comes to such a root.
     pub fn blocks<'a, P: Fn(&SignedCheckpoint) -> bool>(
         &'a self,
         salvage: &'a Salvage,
@@ -540,9 +691,19 @@ impl Found {
         held: &Peaks,
         proven: P,
     ) -> Blocks<'a, P> {
-        let trails = vec![Trail { peaks: held.clone(), places: Vec::new() }];
+        let trails = vec![Trail {
+            peaks: held.clone(),
+            places: Vec::new(),
+        }];
         let (from, size) = (held.size(), held.size());
-        Blocks { salvage, of: self.logs.get(log), from, size, trails, proven }
+        Blocks {
+            salvage,
+            of: self.logs.get(log),
+            from,
+            size,
+            trails,
+            proven,
+        }
     }
 }
 
@@ -587,13 +748,28 @@ impl<P: Fn(&SignedCheckpoint) -> bool> Iterator for Blocks<'_, P> {
             self.trails = trails;
             self.size += 1;
             for signed in of.checkpoints.get(&self.size).into_iter().flatten() {
-                let fits = self.trails.iter().position(|trail| trail.peaks.root() == signed.checkpoint.root);
-                let Some(at) = fits.filter(|_| (self.proven)(signed)) else { continue };
+                let fits = self
+                    .trails
+                    .iter()
+                    .position(|trail| trail.peaks.root() == signed.checkpoint.root);
+                let Some(at) = fits.filter(|_| (self.proven)(signed)) else {
+                    continue;
+                };
                 let Trail { peaks, places } = self.trails.swap_remove(at);
-                self.trails = vec![Trail { peaks, places: Vec::new() }];
+                self.trails = vec![Trail {
+                    peaks,
+                    places: Vec::new(),
+                }];
                 let from = std::mem::replace(&mut self.from, self.size);
-                let entries = places.iter().map(|place| self.salvage.read(place)).collect::<Option<_>>()?;
-                return Some(Block { from, entries, checkpoint: signed.clone() });
+                let entries = places
+                    .iter()
+                    .map(|place| self.salvage.read(place))
+                    .collect::<Option<_>>()?;
+                return Some(Block {
+                    from,
+                    entries,
+                    checkpoint: signed.clone(),
+                });
             }
         }
     }
@@ -631,8 +807,8 @@ fn fill(file: &File, mut at: u64, into: &mut [u8]) -> io::Result<usize> {
     Ok(read)
 }
 
-/// Bytes of a page, and how many of them SQLite uses. Another size than this project sets is believed only where the file
-/// is as long as its header says.
+/// Bytes of a page, and how many of them SQLite uses. Another size than this project sets is
+/// believed only where the file is as long as its header says.
 fn page_sizes(file: Option<&File>, bytes: u64, wals: &[File]) -> (usize, usize) {
     let is_size = |page: usize| page.is_power_of_two() && (512..=65_536).contains(&page);
     let mut header = [0u8; 100];
@@ -645,7 +821,11 @@ fn page_sizes(file: Option<&File>, bytes: u64, wals: &[File]) -> (usize, usize) 
             page => usize::from(page),
         };
         // No bytes of this project's pages are reserved: a header that says so is rotten.
-        let reserved = if page == PAGE_BYTES { 0 } else { usize::from(header[20]) };
+        let reserved = if page == PAGE_BYTES {
+            0
+        } else {
+            usize::from(header[20])
+        };
         let usable = page.saturating_sub(reserved);
         let fits = page == PAGE_BYTES || u64::from(u32_at(&header, 28)) * page as u64 == bytes;
         if is_size(page) && usable >= USABLE_MIN && fits {
@@ -655,7 +835,9 @@ fn page_sizes(file: Option<&File>, bytes: u64, wals: &[File]) -> (usize, usize) 
     for wal in wals {
         let mut header = [0u8; 32];
         let page = match fill(wal, 0, &mut header) {
-            Ok(_) if matches!(u32_at(&header, 0), 0x377f_0682 | 0x377f_0683) => u32_at(&header, 8) as usize,
+            Ok(_) if matches!(u32_at(&header, 0), 0x377f_0682 | 0x377f_0683) => {
+                u32_at(&header, 8) as usize
+            }
             _ => 0,
         };
         if is_size(page) {
@@ -665,20 +847,32 @@ fn page_sizes(file: Option<&File>, bytes: u64, wals: &[File]) -> (usize, usize) 
     (PAGE_BYTES, PAGE_BYTES)
 }
 
-/// Where the cells of a page begin, past the child pointers of an interior one; none where it is no index page.
+/// Where the cells of a page begin, past the child pointers of an interior one; none where it is no
+/// index page.
 fn cells(page: &[u8]) -> impl Iterator<Item = usize> {
     let (pointers, child) = match page.first() {
         Some(0x0a) => (8, 0),
         Some(0x02) => (12, 4),
         _ => (page.len(), 0),
     };
-    let two = move |at: usize| Some(usize::from(u16::from_be_bytes(page.get(at..at + 2)?.try_into().ok()?)));
-    let count = if pointers < page.len() { two(3).unwrap_or(0) } else { 0 };
+    let two = move |at: usize| {
+        Some(usize::from(u16::from_be_bytes(
+            page.get(at..at + 2)?.try_into().ok()?,
+        )))
+    };
+    let count = if pointers < page.len() {
+        two(3).unwrap_or(0)
+    } else {
+        0
+    };
     (0..count).map_while(move |n| Some(two(pointers + 2 * n)? + child))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes)
+    bytes
+        .get(at..at + 4)
+        .and_then(|b| b.try_into().ok())
+        .map_or(0, u32::from_be_bytes)
 }
 
 /// A variable-length integer, and where it ends.

@@ -1,8 +1,10 @@
-//! A database that does not open is set aside as it lies there, and a new one is begun. Nothing is deleted: what can still
-//! be read of the old one is taken back ([`crate::Salvage`]), and the anchor, which stays, tells what is missing.
+//! A database that does not open is set aside as it lies there, and a new one is begun. Nothing is
+//! deleted: what can still be read of the old one is taken back ([`crate::Salvage`]), and the
+//! anchor, which stays, tells what is missing.
 //!
-//! SQLite itself throws a WAL away: one whose database is empty or gone, without looking into it, and of any other the
-//! frames after the first rotten one, as if they had never been written. So a WAL is copied before SQLite sees it.
+//! SQLite itself throws a WAL away: one whose database is empty or gone, without looking into it,
+//! and of any other the frames after the first rotten one, as if they had never been written. So a
+//! WAL is copied before SQLite sees it.
 
 use crate::{SqliteStore, StoreError, private};
 use std::{
@@ -21,7 +23,8 @@ const WAL: &str = "node.sqlite-wal";
 /// The WAL as it was before SQLite saw it.
 const WAL_BEFORE: &str = "node.sqlite-wal-before";
 const INDEX: &str = "node.sqlite-shm";
-/// A file beside the database that says that it does not read any more, and why: the scrub found it so while it ran.
+/// A file beside the database that says that it does not read any more, and why: the scrub found it
+/// so while it ran.
 pub const REBUILD_MARKER: &str = "rebuild";
 /// Says why.
 const WHY: &str = "why";
@@ -45,11 +48,17 @@ pub struct SetAside {
 impl SetAside {
     /// Whatever was set aside in a node's directory, the latest first.
     pub fn all(data: &Path) -> Vec<Self> {
-        let entries = fs::read_dir(data.join(SET_ASIDE)).into_iter().flatten().filter_map(Result::ok);
+        let entries = fs::read_dir(data.join(SET_ASIDE))
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok);
         let dirs = entries.filter(|e| e.path().is_dir()).map(|e| Self {
             name: e.file_name().to_string_lossy().into_owned(),
             dir: e.path(),
-            why: fs::read_to_string(e.path().join(WHY)).unwrap_or_default().trim().into(),
+            why: fs::read_to_string(e.path().join(WHY))
+                .unwrap_or_default()
+                .trim()
+                .into(),
         });
         let mut all: Vec<Self> = dirs.collect();
         all.sort_by(|a, b| b.name.cmp(&a.name));
@@ -63,23 +72,39 @@ impl SetAside {
 }
 
 impl SqliteStore {
-    /// Opens a node's database as [`SqliteStore::open`] does. One that does not read is set aside under `stamp`, the time,
-    /// and a new one is begun; so is a WAL without its database, and one of which SQLite has dropped what was
-    /// acknowledged. Any other error is returned, and nothing was moved.
-    pub async fn open_or_set_aside(dir: &Path, node: NodeId, stamp: &str) -> Result<Arc<Self>, StoreError> {
+    /// Opens a node's database as [`SqliteStore::open`] does. One that does not read is set aside
+    /// under `stamp`, the time, and a new one is begun; so is a WAL without its database, and one
+    /// of which SQLite has dropped what was acknowledged. Any other error is returned, and nothing
+    /// was moved.
+    pub async fn open_or_set_aside(
+        dir: &Path,
+        node: NodeId,
+        stamp: &str,
+    ) -> Result<Arc<Self>, StoreError> {
         // What is copied keeps its mode.
         private::close_all(dir);
         if dir.join(WAL_BEFORE).exists() {
-            // Left by a start that was cut short: what SQLite has made of the WAL since may be less.
+            // Left by a start that was cut short: what SQLite has made of the WAL since may be
+            // less.
             if is_same(dir) {
                 remove_copy(dir);
             } else {
-                set_aside(dir, stamp, &[WAL_BEFORE], "a start was cut short while it read this WAL")?;
+                set_aside(
+                    dir,
+                    stamp,
+                    &[WAL_BEFORE],
+                    "a start was cut short while it read this WAL",
+                )?;
             }
         }
         if let Ok(why) = fs::read_to_string(dir.join(REBUILD_MARKER)) {
             // The marker goes last: a start that is cut short before that finds it again.
-            let place = set_aside(dir, stamp, &[DATABASE, WAL, INDEX, REBUILD_MARKER], why.trim())?;
+            let place = set_aside(
+                dir,
+                stamp,
+                &[DATABASE, WAL, INDEX, REBUILD_MARKER],
+                why.trim(),
+            )?;
             tracing::error!(%why, dir = %place.display(), "the database was found damaged: it is set aside, and a new one is begun");
             return Self::open(dir, node).await;
         }
@@ -114,13 +139,21 @@ impl SqliteStore {
     }
 }
 
-/// A connection that failed is closed by its own thread, which at last deletes whatever WAL then has the name of its own: it
-/// must not be that of a new database.
+/// A connection that failed is closed by its own thread, which at last deletes whatever WAL then
+/// has the name of its own: it must not be that of a new database.
 async fn until_closed(dir: &Path) -> Result<(), StoreError> {
-    let path = dir.canonicalize().unwrap_or_else(|_| dir.into()).join(DATABASE);
+    let path = dir
+        .canonicalize()
+        .unwrap_or_else(|_| dir.into())
+        .join(DATABASE);
     let is_open = || {
-        let files = fs::read_dir("/proc/self/fd").into_iter().flatten().filter_map(Result::ok);
-        files.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == path)
+        let files = fs::read_dir("/proc/self/fd")
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok);
+        files
+            .filter_map(|file| fs::read_link(file.path()).ok())
+            .any(|file| file == path)
     };
     for _ in 0..CLOSING_LOOKS {
         if !is_open() {
@@ -128,7 +161,10 @@ async fn until_closed(dir: &Path) -> Result<(), StoreError> {
         }
         tokio::time::sleep(CLOSING_LOOK).await;
     }
-    Err(StoreError::Open { path: path.display().to_string(), why: "it does not read, and is not closed".into() })
+    Err(StoreError::Open {
+        path: path.display().to_string(),
+        why: "it does not read, and is not closed".into(),
+    })
 }
 
 fn bytes(path: &Path) -> u64 {
@@ -168,12 +204,25 @@ fn remove_copy(dir: &Path) {
     }
 }
 
-/// Moves what there is of these files into a directory of their own; its name and theirs survive a power cut.
+/// Moves what there is of these files into a directory of their own; its name and theirs survive a
+/// power cut.
 fn set_aside(dir: &Path, stamp: &str, names: &[&str], why: &str) -> Result<PathBuf, StoreError> {
     let parent = dir.join(SET_ASIDE);
-    let numbered = |n: u32| if n == 0 { parent.join(stamp) } else { parent.join(format!("{stamp}-{n}")) };
-    let place = (0..1_000).map(numbered).find(|place| !place.exists()).unwrap_or_else(|| parent.join(stamp));
-    let failed = |e: io::Error| StoreError::Open { path: place.display().to_string(), why: e.to_string() };
+    let numbered = |n: u32| {
+        if n == 0 {
+            parent.join(stamp)
+        } else {
+            parent.join(format!("{stamp}-{n}"))
+        }
+    };
+    let place = (0..1_000)
+        .map(numbered)
+        .find(|place| !place.exists())
+        .unwrap_or_else(|| parent.join(stamp));
+    let failed = |e: io::Error| StoreError::Open {
+        path: place.display().to_string(),
+        why: e.to_string(),
+    };
     move_files(dir, &place, names, why).map_err(failed)?;
     Ok(place)
 }

@@ -1,7 +1,8 @@
-//! The store on SQLite: WAL, synchronous FULL, one writer task that groups waiting batches into one commit.
+//! The store on SQLite: WAL, synchronous FULL, one writer task that groups waiting batches into one
+//! commit.
 //!
-//! SQLite reports neither rotten pages nor a torn WAL tail by itself: entries are checked against their leaf hash on
-//! every read, and the anchor tells a lost tail.
+//! SQLite reports neither rotten pages nor a torn WAL tail by itself: entries are checked against
+//! their leaf hash on every read, and the anchor tells a lost tail.
 
 #[path = "audit_reads.rs"]
 mod audit_reads;
@@ -27,7 +28,9 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
 };
 use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc, time::Duration};
 use wadi_log::{NodeId, hex};
@@ -52,8 +55,15 @@ async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str) -> Result
     let (mut at, total) = (0, rows.len());
     let width = rows.cells.len();
     while at < total {
-        let count = ROWS_AT_ONCE.into_iter().find(|n| *n <= total - at).unwrap_or(1);
-        let mut sql = format!("INSERT INTO {} ({}) VALUES ", rows.table.name, rows.table.names());
+        let count = ROWS_AT_ONCE
+            .into_iter()
+            .find(|n| *n <= total - at)
+            .unwrap_or(1);
+        let mut sql = format!(
+            "INSERT INTO {} ({}) VALUES ",
+            rows.table.name,
+            rows.table.names()
+        );
         for n in 0..count {
             sql += if n == 0 { "(?" } else { ", (?" };
             (1..width).for_each(|_| sql += ", ?");
@@ -96,7 +106,10 @@ impl SqliteStore {
             let why = e.to_string();
             match StoreError::from(e) {
                 malformed @ StoreError::Malformed(_) => malformed,
-                _ => StoreError::Open { path: path.display().to_string(), why },
+                _ => StoreError::Open {
+                    path: path.display().to_string(),
+                    why,
+                },
             }
         };
         let existed = path.exists();
@@ -105,14 +118,21 @@ impl SqliteStore {
         if !existed {
             // SQLite would create it by the umask, and what lies beside it by the mode that it has.
             let created = private::create(&path);
-            created.map_err(|e| StoreError::Open { path: path.display().to_string(), why: e.to_string() })?;
+            created.map_err(|e| StoreError::Open {
+                path: path.display().to_string(),
+                why: e.to_string(),
+            })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)
             .page_size(8192)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(if defence::off("db-fsync") { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
+            .synchronous(if defence::off("db-fsync") {
+                SqliteSynchronous::Off
+            } else {
+                SqliteSynchronous::Full
+            })
             .busy_timeout(Duration::from_secs(10))
             // The writer moves the WAL itself (`move_wal`).
             .pragma("wal_autocheckpoint", "0")
@@ -120,9 +140,12 @@ impl SqliteStore {
             .pragma("cell_size_check", "ON")
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
-        // What a batch's undoing needs stays in memory: another disk, of temporary files, may be full.
+        // What a batch's undoing needs stays in memory: another disk, of temporary files, may be
+        // full.
         let writing = options.clone().pragma("temp_store", "MEMORY");
-        let mut conn = SqliteConnection::connect_with(&writing).await.map_err(open_error)?;
+        let mut conn = SqliteConnection::connect_with(&writing)
+            .await
+            .map_err(open_error)?;
         check_library(&mut conn).await?;
         migrate(&mut conn).await?;
         check_node(&mut conn, node).await?;
@@ -134,9 +157,11 @@ impl SqliteStore {
         let anchor_state = match found {
             None if !existed || held == 0 => AnchorState::New,
             None => AnchorState::Unanchored,
-            Some(a) if held < a.commits && !defence::off("anchor-check") => {
-                AnchorState::LostTail { anchored: a.commits, held, heads: a.heads }
-            }
+            Some(a) if held < a.commits && !defence::off("anchor-check") => AnchorState::LostTail {
+                anchored: a.commits,
+                held,
+                heads: a.heads,
+            },
             Some(_) => AnchorState::Whole,
         };
         let lost_anew = matches!(anchor_state, AnchorState::LostTail { .. });
@@ -148,17 +173,33 @@ impl SqliteStore {
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(open_error)?;
-        let progress = Progress { file, commits: held.max(anchored), heads: anchored_heads.into_iter().collect() };
-        let queue = Queue::start(Writer { conn, options: writing, progress });
-        Ok(Arc::new(Self { node, readers, queue, anchor_state, lost_anew }))
+        let progress = Progress {
+            file,
+            commits: held.max(anchored),
+            heads: anchored_heads.into_iter().collect(),
+        };
+        let queue = Queue::start(Writer {
+            conn,
+            options: writing,
+            progress,
+        });
+        Ok(Arc::new(Self {
+            node,
+            readers,
+            queue,
+            anchor_state,
+            lost_anew,
+        }))
     }
 }
 
 impl SqliteStore {
-    /// What SQLite finds wrong with its pages and indexes, and what of this node's own keys does not read. It reads the whole
-    /// database.
+    /// What SQLite finds wrong with its pages and indexes, and what of this node's own keys does
+    /// not read. It reads the whole database.
     async fn structure_damage(&self) -> Result<Vec<String>, StoreError> {
-        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)").fetch_all(&self.readers).await?;
+        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")
+            .fetch_all(&self.readers)
+            .await?;
         let mut found: Vec<String> = found.into_iter().filter(|line| line != "ok").collect();
         if found.is_empty() {
             let local = &tables::LOCAL;
@@ -166,7 +207,11 @@ impl SqliteStore {
             let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&self.readers);
             while let Some(row) = rows.try_next().await? {
                 let cells = local.columns.iter().enumerate();
-                found.extend(cells.filter_map(|(at, _)| row.try_get::<String, _>(at).err()).map(|e| e.to_string()));
+                found.extend(
+                    cells
+                        .filter_map(|(at, _)| row.try_get::<String, _>(at).err())
+                        .map(|e| e.to_string()),
+                );
                 found.truncate(20);
             }
         }
@@ -175,66 +220,111 @@ impl SqliteStore {
 }
 
 /// The database of a node that does not run, for moving it: nothing is created.
-pub(crate) async fn open_to_move(path: &Path, node: NodeId) -> Result<SqliteConnection, StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).disable_statement_logging();
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
+pub(crate) async fn open_to_move(
+    path: &Path,
+    node: NodeId,
+) -> Result<SqliteConnection, StoreError> {
+    let open_error = |e: sqlx::Error| StoreError::Open {
+        path: path.display().to_string(),
+        why: e.to_string(),
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .disable_statement_logging();
+    let mut conn = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(open_error)?;
     check_library(&mut conn).await?;
     migrate(&mut conn).await?;
     check_node(&mut conn, node).await?;
     Ok(conn)
 }
 
-/// A database for an audit: nothing is created or written, and what a daemon writes meanwhile is not seen.
+/// A database for an audit: nothing is created or written, and what a daemon writes meanwhile is
+/// not seen.
 pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).disable_statement_logging();
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
+    let open_error = |e: sqlx::Error| StoreError::Open {
+        path: path.display().to_string(),
+        why: e.to_string(),
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .disable_statement_logging();
+    let mut conn = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(open_error)?;
     let known = MIGRATIONS.len() as i64;
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut conn).await.map_err(open_error)?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut conn)
+        .await
+        .map_err(open_error)?;
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
-    sqlx::query("PRAGMA query_only = 1").execute(&mut conn).await?;
+    sqlx::query("PRAGMA query_only = 1")
+        .execute(&mut conn)
+        .await?;
     sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
     Ok(conn)
 }
 
-/// A database as it lies there, a copy or a node's own, for whoever compares or copies it: not a byte of the file changes,
-/// not even where what lies in its WAL could be moved into it. What a daemon writes meanwhile is seen.
+/// A database as it lies there, a copy or a node's own, for whoever compares or copies it: not a
+/// byte of the file changes, not even where what lies in its WAL could be moved into it. What a
+/// daemon writes meanwhile is seen.
 pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open { path: path.display().to_string(), why: e.to_string() };
+    let open_error = |e: sqlx::Error| StoreError::Open {
+        path: path.display().to_string(),
+        why: e.to_string(),
+    };
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
         .read_only(true)
         .busy_timeout(Duration::from_secs(10))
         .disable_statement_logging();
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
+    let mut conn = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(open_error)?;
     schema(&mut conn).await?;
     Ok(conn)
 }
 
 /// Whether a lost tail is remembered and not yet held again.
 pub(crate) async fn lost_tail(conn: &mut SqliteConnection) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'lost_tail')").fetch_one(conn).await?)
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'lost_tail')")
+            .fetch_one(conn)
+            .await?,
+    )
 }
 
 async fn check_library(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(conn).await?;
+    let found: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(conn)
+        .await?;
     let parts: Vec<u32> = found.split('.').filter_map(|p| p.parse().ok()).collect();
-    if parts.as_slice() < [3, 51, 3].as_slice() { Err(StoreError::LibraryTooOld { found }) } else { Ok(()) }
+    if parts.as_slice() < [3, 51, 3].as_slice() {
+        Err(StoreError::LibraryTooOld { found })
+    } else {
+        Ok(())
+    }
 }
 
 /// The schema of a database. One of a newer version is not read.
 pub(crate) async fn schema(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
     let known = MIGRATIONS.len() as i64;
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(conn).await?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(conn)
+        .await?;
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
     if found < 0 {
-        return Err(StoreError::Malformed(format!("its schema is said to be {found}")));
+        return Err(StoreError::Malformed(format!(
+            "its schema is said to be {found}"
+        )));
     }
     Ok(found)
 }
@@ -244,33 +334,52 @@ const HEADER_BYTES: usize = 20;
 /// The newest file format that SQLite writes (file format, 1.3.3).
 const FORMAT_MAX: u8 = 2;
 
-/// A file format of the future is rot: this version's SQLite has written the file. It would open it for reading alone, and
-/// every write would fail.
+/// A file format of the future is rot: this version's SQLite has written the file. It would open it
+/// for reading alone, and every write would fail.
 fn check_header(path: &Path) -> Result<(), StoreError> {
     let mut header = [0u8; HEADER_BYTES];
     let there = File::open(path).is_ok_and(|file| file.read_exact_at(&mut header, 0).is_ok());
-    if there && header.starts_with(b"SQLite format 3\0") && header[18..].iter().any(|format| *format > FORMAT_MAX) {
-        return Err(StoreError::Malformed(format!("its header names the file formats {:?}", &header[18..])));
+    if there
+        && header.starts_with(b"SQLite format 3\0")
+        && header[18..].iter().any(|format| *format > FORMAT_MAX)
+    {
+        return Err(StoreError::Malformed(format!(
+            "its header names the file formats {:?}",
+            &header[18..]
+        )));
     }
     Ok(())
 }
 
-/// The schema as the database itself says it, beside its header; none where an older version wrote it.
+/// The schema as the database itself says it, beside its header; none where an older version wrote
+/// it.
 async fn said_schema(conn: &mut SqliteConnection) -> Option<i64> {
-    let said = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema'").fetch_optional(conn).await;
+    let said = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'schema'")
+        .fetch_optional(conn)
+        .await;
     said.ok().flatten()
 }
 
-/// Commits so far. The cursor of the newest change is set right where it lies behind the records that were changed by it:
-/// whoever follows the changes would miss what comes next.
+/// Commits so far. The cursor of the newest change is set right where it lies behind the records
+/// that were changed by it: whoever follows the changes would miss what comes next.
 async fn check_counters(conn: &mut SqliteConnection) -> Result<u64, StoreError> {
     let held = meta(conn, "commits").await?;
-    let held = u64::try_from(held).map_err(|_| StoreError::Malformed(format!("it is said to hold {held} commits")))?;
+    let held = u64::try_from(held)
+        .map_err(|_| StoreError::Malformed(format!("it is said to hold {held} commits")))?;
     let changed = meta(conn, "changed").await?;
-    let last: Option<i64> = sqlx::query_scalar("SELECT max(changed) FROM records").fetch_one(&mut *conn).await?;
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(changed) FROM records")
+        .fetch_one(&mut *conn)
+        .await?;
     if let Some(last) = last.filter(|last| *last > changed) {
-        tracing::error!(changed, last, "the cursor of changes was damaged; it is set right");
-        sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'changed'").bind(last).execute(conn).await?;
+        tracing::error!(
+            changed,
+            last,
+            "the cursor of changes was damaged; it is set right"
+        );
+        sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'changed'")
+            .bind(last)
+            .execute(conn)
+            .await?;
     }
     Ok(held)
 }
@@ -278,23 +387,33 @@ async fn check_counters(conn: &mut SqliteConnection) -> Result<u64, StoreError> 
 async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     let found = schema(conn).await;
     if let Err(StoreError::NewerSchema { found, known }) = found
-        && said_schema(conn).await.is_some_and(|said| said <= known && (said ^ found).count_ones() == 1)
+        && said_schema(conn)
+            .await
+            .is_some_and(|said| said <= known && (said ^ found).count_ones() == 1)
     {
         // One bit away from what the database itself says: the header is rotten.
-        return Err(StoreError::Malformed(format!("its header says schema {found}, the database an older one")));
+        return Err(StoreError::Malformed(format!(
+            "its header says schema {found}, the database an older one"
+        )));
     }
     let found = found?;
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;
-        sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {}", n + 1))).execute(&mut *tx).await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {}", n + 1)))
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
     }
     let known = MIGRATIONS.len() as i64;
     if said_schema(conn).await != Some(known) {
-        let wrote = sqlx::query("INSERT OR REPLACE INTO meta VALUES ('schema', ?1)").bind(known).execute(conn).await;
+        let wrote = sqlx::query("INSERT OR REPLACE INTO meta VALUES ('schema', ?1)")
+            .bind(known)
+            .execute(conn)
+            .await;
         match wrote.map_err(StoreError::from) {
-            // A disk without room for it does not keep the node from starting; the next start says it.
+            // A disk without room for it does not keep the node from starting; the next start says
+            // it.
             Ok(_) | Err(StoreError::Full(_)) => {}
             // A sync that failed may have lost what the migrations wrote as well.
             Err(error) => return Err(error),
@@ -303,14 +422,33 @@ async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A lost tail is remembered in the database until its heads are held again: the next start must not take what is left
-/// for whole. From here on the counter goes on above what was ever acknowledged, so that no later loss hides behind it.
-async fn remember_loss(conn: &mut SqliteConnection, state: AnchorState) -> Result<AnchorState, StoreError> {
-    if let AnchorState::LostTail { anchored, held, heads } = &state {
-        let anchor = Anchor { commits: *anchored, heads: heads.clone() };
+/// A lost tail is remembered in the database until its heads are held again: the next start must
+/// not take what is left for whole. From here on the counter goes on above what was ever
+/// acknowledged, so that no later loss hides behind it.
+async fn remember_loss(
+    conn: &mut SqliteConnection,
+    state: AnchorState,
+) -> Result<AnchorState, StoreError> {
+    if let AnchorState::LostTail {
+        anchored,
+        held,
+        heads,
+    } = &state
+    {
+        let anchor = Anchor {
+            commits: *anchored,
+            heads: heads.clone(),
+        };
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
-        for (key, bytes) in [("lost_tail", anchor::encode(&anchor)), ("lost_held", held.to_be_bytes().to_vec())] {
-            sqlx::query("INSERT OR REPLACE INTO meta VALUES (?1, ?2)").bind(key).bind(bytes).execute(&mut *tx).await?;
+        for (key, bytes) in [
+            ("lost_tail", anchor::encode(&anchor)),
+            ("lost_held", held.to_be_bytes().to_vec()),
+        ] {
+            sqlx::query("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")
+                .bind(key)
+                .bind(bytes)
+                .execute(&mut *tx)
+                .await?;
         }
         sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'commits'")
             .bind(*anchored as i64)
@@ -320,40 +458,63 @@ async fn remember_loss(conn: &mut SqliteConnection, state: AnchorState) -> Resul
         return Ok(state);
     }
     let lost: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_tail'").fetch_optional(&mut *conn).await?;
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_tail'")
+            .fetch_optional(&mut *conn)
+            .await?;
     let held: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_held'").fetch_optional(&mut *conn).await?;
-    let held = held.and_then(|h| h.try_into().ok()).map_or(0, u64::from_be_bytes);
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_held'")
+            .fetch_optional(&mut *conn)
+            .await?;
+    let held = held
+        .and_then(|h| h.try_into().ok())
+        .map_or(0, u64::from_be_bytes);
     Ok(match lost.and_then(|l| anchor::decode(&l)) {
-        Some(a) => AnchorState::LostTail { anchored: a.commits, held, heads: a.heads },
+        Some(a) => AnchorState::LostTail {
+            anchored: a.commits,
+            held,
+            heads: a.heads,
+        },
         None => state,
     })
 }
 
 async fn check_node(conn: &mut SqliteConnection, node: NodeId) -> Result<(), StoreError> {
-    let found: Option<String> =
-        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'node'").fetch_optional(&mut *conn).await?;
+    let found: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'node'")
+        .fetch_optional(&mut *conn)
+        .await?;
     match found {
         Some(found) if found == node.to_string() => Ok(()),
         Some(found) => {
-            let enrolled: Vec<Vec<u8>> = sqlx::query_scalar("SELECT node FROM nodes").fetch_all(conn).await?;
+            let enrolled: Vec<Vec<u8>> = sqlx::query_scalar("SELECT node FROM nodes")
+                .fetch_all(conn)
+                .await?;
             let holds = |name: &str| enrolled.iter().any(|node| hex(node) == name);
             // Every database holds its own node's enrolment.
             if holds(&node.to_string()) && !holds(&found) {
-                let why = format!("it is said to belong to node {found}, of which it knows nothing");
+                let why =
+                    format!("it is said to belong to node {found}, of which it knows nothing");
                 return Err(StoreError::Malformed(why));
             }
-            Err(StoreError::OtherNode { found, expected: node.to_string() })
+            Err(StoreError::OtherNode {
+                found,
+                expected: node.to_string(),
+            })
         }
         None => {
-            sqlx::query("INSERT INTO meta VALUES ('node', ?1)").bind(node.to_string()).execute(conn).await?;
+            sqlx::query("INSERT INTO meta VALUES ('node', ?1)")
+                .bind(node.to_string())
+                .execute(conn)
+                .await?;
             Ok(())
         }
     }
 }
 
 pub(crate) async fn meta(conn: &mut SqliteConnection, key: &str) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE key = ?1").bind(key).fetch_one(conn).await?)
+    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE key = ?1")
+        .bind(key)
+        .fetch_one(conn)
+        .await?)
 }
 
 struct Writer {
@@ -363,9 +524,10 @@ struct Writer {
 }
 
 impl Writer {
-    /// Moves the WAL into the database file once it is long. Left to do so by itself, SQLite keeps to itself that a sync
-    /// of the database file failed, and syncs again with the next commit: the second sync says yes to pages that the
-    /// first one lost. The group is durable by now: only a failure that puts all in doubt is told.
+    /// Moves the WAL into the database file once it is long. Left to do so by itself, SQLite keeps
+    /// to itself that a sync of the database file failed, and syncs again with the next commit: the
+    /// second sync says yes to pages that the first one lost. The group is durable by now: only a
+    /// failure that puts all in doubt is told.
     async fn move_wal(&mut self) -> Result<(), StoreError> {
         match self.try_move_wal().await {
             Err(failed @ StoreError::Failed(_)) => Err(failed),
@@ -378,10 +540,13 @@ impl Writer {
     }
 
     async fn try_move_wal(&mut self) -> Result<(), StoreError> {
-        let (_, frames, _): (i64, i64, i64) =
-            sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(&mut self.conn).await?;
+        let (_, frames, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(NOOP)")
+            .fetch_one(&mut self.conn)
+            .await?;
         if frames >= defence::wal_frames(WAL_FRAMES) {
-            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.conn).await?;
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+                .execute(&mut self.conn)
+                .await?;
         }
         Ok(())
     }
@@ -389,7 +554,10 @@ impl Writer {
 
 #[async_trait]
 impl GroupWriter for Writer {
-    async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    async fn write(
+        &mut self,
+        group: &[Box<Batch>],
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let mut tx = self.conn.begin_with("BEGIN IMMEDIATE").await?;
         let mut each = Vec::with_capacity(group.len());
         for batch in group {
@@ -410,8 +578,8 @@ impl GroupWriter for Writer {
             .bind(self.progress.commits as i64 + 1)
             .execute(&mut *tx)
             .await?;
-        // A failed COMMIT may have reached the disk or not: only verifying tells. ENOSPC while the WAL grows is the one
-        // that SQLite undoes whole.
+        // A failed COMMIT may have reached the disk or not: only verifying tells. ENOSPC while the
+        // WAL grows is the one that SQLite undoes whole.
         tx.commit().await.map_err(|e| match StoreError::from(e) {
             full @ StoreError::Full(_) => full,
             other => StoreError::Failed(other.to_string()),
@@ -422,10 +590,11 @@ impl GroupWriter for Writer {
     }
 
     async fn reopen(&mut self) -> Result<(), StoreError> {
-        // A statement that failed may have left the connection inside a transaction that SQLite has undone: a new
-        // connection knows where it stands.
-        self.conn =
-            SqliteConnection::connect_with(&self.options).await.map_err(|e| StoreError::Failed(e.to_string()))?;
+        // A statement that failed may have left the connection inside a transaction that SQLite has
+        // undone: a new connection knows where it stands.
+        self.conn = SqliteConnection::connect_with(&self.options)
+            .await
+            .map_err(|e| StoreError::Failed(e.to_string()))?;
         Ok(())
     }
 

@@ -56,7 +56,11 @@ tables! {
 impl Table {
     /// Its columns' names with commas between.
     pub(crate) fn names(&self) -> String {
-        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        self.columns
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -86,7 +90,12 @@ impl Rows {
             Text => Cells::Text(Vec::new()),
             Flag => Cells::Flag(Vec::new()),
         };
-        Self { table, cells: table.columns.iter().map(empty).collect(), at: 0, bytes: 0 }
+        Self {
+            table,
+            cells: table.columns.iter().map(empty).collect(),
+            at: 0,
+            bytes: 0,
+        }
     }
 
     /// How many rows are whole.
@@ -134,7 +143,8 @@ impl Rows {
 
     pub(crate) fn text(&mut self, value: impl Into<String>) -> &mut Self {
         let mut value = value.into();
-        // PostgreSQL's text holds no NUL; what people are shown may have one come from a hostile peer.
+        // PostgreSQL's text holds no NUL; what people are shown may have one come from a hostile
+        // peer.
         if value.contains('\0') {
             value = value.replace('\0', "\u{FFFD}");
         }

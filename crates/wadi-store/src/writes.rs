@@ -1,5 +1,6 @@
-//! Every write of the store, once for both engines: compiled as a part of `sqlite.rs` and as a part of `postgres.rs`. One
-//! statement a table wherever there can be many rows; how many rows become one statement (`insert`) each engine says itself.
+//! Every write of the store, once for both engines: compiled as a part of `sqlite.rs` and as a part
+//! of `postgres.rs`. One statement a table wherever there can be many rows; how many rows become
+//! one statement (`insert`) each engine says itself.
 
 use super::{DbConn, EACH, insert, reads::cell};
 use crate::{
@@ -12,8 +13,8 @@ use wadi_log::{BLOCK_ENTRIES_MAX, LogId, RecordId, Reference, VerifiedBlock, Ver
 
 /// Checkpoints are kept at about this spacing: blocks end at them.
 const BLOCK_BYTES: i64 = 8 * 1024;
-/// What an entry counts at least: between two checkpoints that are kept lie fewer than two blocks' bytes, and so no more
-/// entries than a block may have.
+/// What an entry counts at least: between two checkpoints that are kept lie fewer than two blocks'
+/// bytes, and so no more entries than a block may have.
 const ENTRY_BYTES_LEAST: i64 = 2 * BLOCK_BYTES / BLOCK_ENTRIES_MAX as i64;
 
 pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
@@ -26,7 +27,10 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
             "DELETE FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3",
             "DELETE FROM seen WHERE log = $1 AND seq >= $2 AND seq < $3",
         ] {
-            let query = sqlx::query(sql).bind(log.to_bytes().to_vec()).bind(*from as i64).bind(*to as i64);
+            let query = sqlx::query(sql)
+                .bind(log.to_bytes().to_vec())
+                .bind(*from as i64)
+                .bind(*to as i64);
             query.execute(&mut *conn).await?;
         }
     }
@@ -37,19 +41,46 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
     }
     insert(conn, rows, "ON CONFLICT DO NOTHING").await?;
     let mut rows = Rows::of(&tables::SEEN);
-    batch.seen.iter().collect::<BTreeSet<_>>().into_iter().for_each(|entry| reference(&mut rows, entry));
+    batch
+        .seen
+        .iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .for_each(|entry| reference(&mut rows, entry));
     insert(conn, rows, "ON CONFLICT DO NOTHING").await?;
     write_cosignatures(conn, batch).await?;
     let mut rows = Rows::of(&tables::NODES);
-    for e in batch.enrolments.iter().map(|e| (e.node(), e)).collect::<BTreeMap<_, _>>().into_values() {
+    for e in batch
+        .enrolments
+        .iter()
+        .map(|e| (e.node(), e))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+    {
         rows.bytes(e.node().0).bytes(e.to_bytes());
     }
-    insert(conn, rows, "ON CONFLICT (node) DO UPDATE SET enrolment = excluded.enrolment").await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (node) DO UPDATE SET enrolment = excluded.enrolment",
+    )
+    .await?;
     let mut rows = Rows::of(&tables::FORKS);
-    for f in batch.forks.iter().map(|f| (f.log(), f)).collect::<BTreeMap<_, _>>().into_values() {
+    for f in batch
+        .forks
+        .iter()
+        .map(|f| (f.log(), f))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+    {
         rows.bytes(f.log().to_bytes()).bytes(f.to_bytes());
     }
-    insert(conn, rows, "ON CONFLICT (log) DO UPDATE SET proof = excluded.proof").await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (log) DO UPDATE SET proof = excluded.proof",
+    )
+    .await?;
     write_records(conn, batch).await?;
     write_waiting(conn, batch).await?;
     write_findings(conn, batch).await?;
@@ -74,11 +105,21 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
             .await?;
     }
     for (sql, keys) in [
-        ("DELETE FROM cosignatures WHERE log = $1 AND witness = $2", &batch.cosignatures_gone),
-        ("DELETE FROM branches WHERE log = $1 AND leaf = $2", &batch.branches_rotten),
+        (
+            "DELETE FROM cosignatures WHERE log = $1 AND witness = $2",
+            &batch.cosignatures_gone,
+        ),
+        (
+            "DELETE FROM branches WHERE log = $1 AND leaf = $2",
+            &batch.branches_rotten,
+        ),
     ] {
         for (log, of) in keys {
-            sqlx::query(sql).bind(&log[..]).bind(&of[..]).execute(&mut *conn).await?;
+            sqlx::query(sql)
+                .bind(&log[..])
+                .bind(&of[..])
+                .execute(&mut *conn)
+                .await?;
         }
     }
     for (sql, keys) in [
@@ -90,15 +131,29 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
         }
     }
     let mut rows = Rows::of(&tables::CHECKPOINTS);
-    let heads: BTreeMap<_, _> = batch.heads.iter().map(|c| ((c.checkpoint.log, c.checkpoint.size), c)).collect();
+    let heads: BTreeMap<_, _> = batch
+        .heads
+        .iter()
+        .map(|c| ((c.checkpoint.log, c.checkpoint.size), c))
+        .collect();
     for ((log, size), signed) in heads {
-        rows.bytes(log.to_bytes()).int(size as i64).bytes(signed.to_bytes()).int(0);
+        rows.bytes(log.to_bytes())
+            .int(size as i64)
+            .bytes(signed.to_bytes())
+            .int(0);
     }
-    insert(conn, rows, "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed").await
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed",
+    )
+    .await
 }
 
 fn reference(rows: &mut Rows, r: &Reference) {
-    rows.bytes(r.log.to_bytes()).int(r.seq as i64).bytes(r.leaf.0);
+    rows.bytes(r.log.to_bytes())
+        .int(r.seq as i64)
+        .bytes(r.leaf.0);
 }
 
 /// What a statement takes as `EACH`: a list of one hexadecimal text each.
@@ -114,18 +169,28 @@ async fn write_entries<'a>(
     at_ms: i64,
 ) -> Result<(), StoreError> {
     // One statement may touch a row once.
-    let entries: BTreeMap<Reference, &VerifiedEntry> = entries.map(|e| (e.reference(), e)).collect();
+    let entries: BTreeMap<Reference, &VerifiedEntry> =
+        entries.map(|e| (e.reference(), e)).collect();
     let mut rows = Rows::of(&tables::ENTRIES);
     for (at, entry) in &entries {
         reference(&mut rows, at);
         rows.bytes(entry.bytes()).int(main).int(at_ms);
     }
     // An entry that came as an excerpt before its log did becomes part of the log.
-    insert(conn, rows, "ON CONFLICT (log, seq, leaf) DO UPDATE SET main = 1 WHERE excluded.main = 1").await
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (log, seq, leaf) DO UPDATE SET main = 1 WHERE excluded.main = 1",
+    )
+    .await
 }
 
 /// Appends the blocks to their logs; each must begin where its log ends.
-async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -> Result<(), StoreError> {
+async fn write_blocks(
+    conn: &mut DbConn,
+    blocks: &[VerifiedBlock],
+    at_ms: i64,
+) -> Result<(), StoreError> {
     if blocks.is_empty() {
         return Ok(());
     }
@@ -150,32 +215,57 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
         let from = head.size - block.entries().len() as u64;
         let (size, mut unkept) = ends.get(&log).copied().unwrap_or((0, BLOCK_BYTES));
         if size != from {
-            let why = format!("{} holds {size} entries, the block begins at {from}", block.log());
+            let why = format!(
+                "{} holds {size} entries, the block begins at {from}",
+                block.log()
+            );
             return Err(StoreError::Conflict(why));
         }
         for (subtree, hash) in block.kept() {
-            tree.bytes(&log[..]).int(i64::from(subtree.level)).int(subtree.index as i64).bytes(hash.0);
+            tree.bytes(&log[..])
+                .int(i64::from(subtree.level))
+                .int(subtree.index as i64)
+                .bytes(hash.0);
         }
         // Earlier checkpoints of a run of about 8 KiB are dropped once a later one is durable.
-        let bytes: i64 = block.entries().iter().map(|e| (e.bytes().len() as i64).max(ENTRY_BYTES_LEAST)).sum();
+        let bytes: i64 = block
+            .entries()
+            .iter()
+            .map(|e| (e.bytes().len() as i64).max(ENTRY_BYTES_LEAST))
+            .sum();
         if unkept + bytes > 2 * BLOCK_BYTES {
-            // A large block goes out for itself: together with what stands before it, it might be more than a frame takes.
+            // A large block goes out for itself: together with what stands before it, it might be
+            // more than a frame takes.
             match checkpoints.get_mut(&(log.clone(), from as i64)) {
                 Some((_, kept)) => *kept = 1,
                 None => closed.push((log.clone(), from as i64)),
             }
             unkept = 0;
         }
-        let (kept, unkept) = if unkept + bytes >= BLOCK_BYTES { (1, 0) } else { (0, unkept + bytes) };
+        let (kept, unkept) = if unkept + bytes >= BLOCK_BYTES {
+            (1, 0)
+        } else {
+            (0, unkept + bytes)
+        };
         checkpoints.retain(|(l, _), (_, kept)| *l != log || *kept == 1);
         // An emptier block signs the same size anew: whether that size is kept stays as it was.
-        let before = checkpoints.get(&(log.clone(), head.size as i64)).map_or(kept, |(_, k)| *k);
-        checkpoints.insert((log.clone(), head.size as i64), (block.checkpoint().to_bytes(), before));
+        let before = checkpoints
+            .get(&(log.clone(), head.size as i64))
+            .map_or(kept, |(_, k)| *k);
+        checkpoints.insert(
+            (log.clone(), head.size as i64),
+            (block.checkpoint().to_bytes(), before),
+        );
         ends.insert(log.clone(), (head.size, unkept));
         last.insert(log, (block, unkept));
     }
     write_entries(conn, blocks.iter().flat_map(|b| b.entries()), 1, at_ms).await?;
-    insert(conn, tree, "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash").await?;
+    insert(
+        conn,
+        tree,
+        "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash",
+    )
+    .await?;
     for (log, size) in closed {
         let keep = sqlx::query("UPDATE checkpoints SET kept = 1 WHERE log = $1 AND size = $2");
         keep.bind(log).bind(size).execute(&mut *conn).await?;
@@ -190,32 +280,43 @@ async fn write_blocks(conn: &mut DbConn, blocks: &[VerifiedBlock], at_ms: i64) -
     for ((log, size), (signed, kept)) in checkpoints {
         rows.bytes(log).int(size).bytes(signed).int(kept);
     }
-    // What a cosignature is kept over stays as it was signed then; the newest head stands with the log.
+    // What a cosignature is kept over stays as it was signed then; the newest head stands with the
+    // log.
     let conflict = "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed WHERE NOT EXISTS \
                     (SELECT 1 FROM cosigned c WHERE c.log = checkpoints.log AND c.size = checkpoints.size)";
     insert(conn, rows, conflict).await?;
     let mut rows = Rows::of(&tables::LOGS);
     for (log, (block, unkept)) in last {
-        rows.bytes(log).int(block.checkpoint().checkpoint.size as i64).bytes(block.peaks().to_bytes());
-        rows.bytes(block.checkpoint().to_bytes()).int(unkept).int(at_ms);
+        rows.bytes(log)
+            .int(block.checkpoint().checkpoint.size as i64)
+            .bytes(block.peaks().to_bytes());
+        rows.bytes(block.checkpoint().to_bytes())
+            .int(unkept)
+            .int(at_ms);
     }
     let conflict = "ON CONFLICT (log) DO UPDATE SET size = excluded.size, peaks = excluded.peaks, \
                     checkpoint = excluded.checkpoint, unkept_bytes = excluded.unkept_bytes, grew_ms = excluded.grew_ms";
     insert(conn, rows, conflict).await
 }
 
-/// What stood on a main branch from a fork on stands beside it, and the other branch takes its place.
+/// What stood on a main branch from a fork on stands beside it, and the other branch takes its
+/// place.
 async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     for block in &batch.switches {
         let from = block.checkpoint().checkpoint.size - block.entries().len() as u64;
-        // The last one makes the log end where the fork begins, so that the branch is appended like any block.
+        // The last one makes the log end where the fork begins, so that the branch is appended like
+        // any block.
         for sql in [
             "UPDATE entries SET main = 0 WHERE log = $1 AND seq >= $2 AND main = 1",
             "DELETE FROM tree WHERE log = $1 AND ((idx + 1) << CAST(level AS INTEGER)) > $2",
             "DELETE FROM checkpoints WHERE log = $1 AND size > $2",
             "UPDATE logs SET size = $2, unkept_bytes = 8192 WHERE log = $1",
         ] {
-            sqlx::query(sql).bind(block.log().to_bytes().to_vec()).bind(from as i64).execute(&mut *conn).await?;
+            sqlx::query(sql)
+                .bind(block.log().to_bytes().to_vec())
+                .bind(from as i64)
+                .execute(&mut *conn)
+                .await?;
         }
     }
     write_blocks(conn, &batch.switches, batch.at_ms).await?;
@@ -228,9 +329,19 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
     }
     let mut rows = Rows::of(&tables::BRANCHES);
     let first = |b: &BranchRow| b.leaves.first().copied().unwrap_or_default();
-    for b in batch.branches.iter().map(|b| ((b.log, first(b)), b)).collect::<BTreeMap<_, _>>().into_values() {
+    for b in batch
+        .branches
+        .iter()
+        .map(|b| ((b.log, first(b)), b))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+    {
         let leaves: Vec<u8> = b.leaves.iter().flat_map(|l| l.0).collect();
-        rows.bytes(b.log.to_bytes()).bytes(first(b).0).int(b.from as i64).bytes(b.checkpoint.to_bytes()).bytes(leaves);
+        rows.bytes(b.log.to_bytes())
+            .bytes(first(b).0)
+            .int(b.from as i64)
+            .bytes(b.checkpoint.to_bytes())
+            .bytes(leaves);
     }
     let conflict = "ON CONFLICT (log, leaf) DO UPDATE SET start = excluded.start, checkpoint = excluded.checkpoint, \
                     leaves = excluded.leaves";
@@ -238,8 +349,12 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
 }
 
 async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    let mended: BTreeMap<Reference, &VerifiedEntry> =
-        batch.mended.iter().flat_map(|s| s.entries()).map(|e| (e.reference(), e)).collect();
+    let mended: BTreeMap<Reference, &VerifiedEntry> = batch
+        .mended
+        .iter()
+        .flat_map(|s| s.entries())
+        .map(|e| (e.reference(), e))
+        .collect();
     let mut rows = Rows::of(&tables::ENTRIES);
     for (at, entry) in &mended {
         // Whatever rot left in this place under another hash.
@@ -252,20 +367,42 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
         reference(&mut rows, at);
         rows.bytes(entry.bytes()).int(1).int(batch.at_ms);
     }
-    insert(conn, rows, "ON CONFLICT (log, seq, leaf) DO UPDATE SET bytes = excluded.bytes, main = 1").await?;
-    write_entries(conn, batch.side.iter().flat_map(|s| s.entries()), 0, batch.at_ms).await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (log, seq, leaf) DO UPDATE SET bytes = excluded.bytes, main = 1",
+    )
+    .await?;
+    write_entries(
+        conn,
+        batch.side.iter().flat_map(|s| s.entries()),
+        0,
+        batch.at_ms,
+    )
+    .await?;
     let mut rows = Rows::of(&tables::TREE);
     for (log, subtree, hash) in &batch.tree {
-        rows.bytes(log.to_bytes()).int(i64::from(subtree.level)).int(subtree.index as i64).bytes(hash.0);
+        rows.bytes(log.to_bytes())
+            .int(i64::from(subtree.level))
+            .int(subtree.index as i64)
+            .bytes(hash.0);
     }
-    insert(conn, rows, "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash").await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash",
+    )
+    .await?;
     for record in &batch.records_gone {
         for sql in [
             "DELETE FROM records WHERE id = $1",
             "DELETE FROM terms WHERE record = $1",
             "DELETE FROM waiting WHERE record = $1",
         ] {
-            sqlx::query(sql).bind(record.0.to_vec()).execute(&mut *conn).await?;
+            sqlx::query(sql)
+                .bind(record.0.to_vec())
+                .execute(&mut *conn)
+                .await?;
         }
     }
     Ok(())
@@ -274,16 +411,25 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
 async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut longest = BTreeMap::new();
     for c in &batch.cosignatures {
-        let (size, time_s) = (c.checkpoint.checkpoint.size as i64, c.cosignature.time_s as i64);
-        let kept = longest.entry((c.checkpoint.checkpoint.log, c.cosignature.witness)).or_insert((size, time_s, c));
+        let (size, time_s) = (
+            c.checkpoint.checkpoint.size as i64,
+            c.cosignature.time_s as i64,
+        );
+        let kept = longest
+            .entry((c.checkpoint.checkpoint.log, c.cosignature.witness))
+            .or_insert((size, time_s, c));
         if (kept.0, kept.1) < (size, time_s) {
             *kept = (size, time_s, c);
         }
     }
     let mut rows = Rows::of(&tables::COSIGNATURES);
     for ((log, witness), (size, time_s, c)) in longest {
-        rows.bytes(log.to_bytes()).bytes(witness.0).int(size).int(time_s);
-        rows.bytes(c.checkpoint.to_bytes()).bytes(c.cosignature.to_bytes());
+        rows.bytes(log.to_bytes())
+            .bytes(witness.0)
+            .int(size)
+            .int(time_s);
+        rows.bytes(c.checkpoint.to_bytes())
+            .bytes(c.cosignature.to_bytes());
     }
     let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, time_s = excluded.time_s, \
                     checkpoint = excluded.checkpoint, cosignature = excluded.cosignature \
@@ -295,16 +441,23 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
 
 /// Keeps checkpoints that a hub cosigned.
 async fn keep_heads(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    let heads: BTreeMap<_, _> = batch.kept_heads.iter().map(|c| ((c.checkpoint.log, c.checkpoint.size), c)).collect();
+    let heads: BTreeMap<_, _> = batch
+        .kept_heads
+        .iter()
+        .map(|c| ((c.checkpoint.log, c.checkpoint.size), c))
+        .collect();
     let mut rows = Rows::of(&tables::CHECKPOINTS);
     for ((log, size), head) in heads {
-        rows.bytes(log.to_bytes()).int(size as i64).bytes(head.to_bytes()).int(1);
+        rows.bytes(log.to_bytes())
+            .int(size as i64)
+            .bytes(head.to_bytes())
+            .int(1);
     }
     insert(conn, rows, "ON CONFLICT (log, size) DO UPDATE SET kept = 1").await
 }
 
-/// Cosignatures of checkpoints that are kept, each the first of its witness: what was cosigned first bounds the time of what
-/// stands below, and no later word moves that.
+/// Cosignatures of checkpoints that are kept, each the first of its witness: what was cosigned
+/// first bounds the time of what stands below, and no later word moves that.
 async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut all = BTreeMap::new();
     for c in &batch.cosignatures {
@@ -314,7 +467,10 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
     if all.is_empty() {
         return Ok(());
     }
-    let sizes: Vec<(String, u64)> = all.keys().map(|(log, size, _)| (hex(&log.to_bytes()), *size)).collect();
+    let sizes: Vec<(String, u64)> = all
+        .keys()
+        .map(|(log, size, _)| (hex(&log.to_bytes()), *size))
+        .collect();
     let kept = sqlx::query(AssertSqlSafe(format!(
         "SELECT k.log, k.size, k.signed FROM {EACH} JOIN checkpoints k ON k.log = unhex(j.value ->> 0) \
          AND k.size = CAST(j.value ->> 1 AS BIGINT) WHERE k.kept = 1"
@@ -322,12 +478,26 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
     .bind(serde_json::to_string(&sizes).expect("text and numbers serialise"))
     .fetch_all(&mut *conn)
     .await?;
-    let signed = |r| Ok::<_, StoreError>(((cell::<Vec<u8>>(r, 0)?, cell::<i64>(r, 1)? as u64), cell::<Vec<u8>>(r, 2)?));
-    let kept = kept.iter().map(signed).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let signed = |r| {
+        Ok::<_, StoreError>((
+            (cell::<Vec<u8>>(r, 0)?, cell::<i64>(r, 1)? as u64),
+            cell::<Vec<u8>>(r, 2)?,
+        ))
+    };
+    let kept = kept
+        .iter()
+        .map(signed)
+        .collect::<Result<BTreeMap<_, _>, _>>()?;
     let mut rows = Rows::of(&tables::COSIGNED);
     for ((log, size, witness), c) in all {
-        if kept.get(&(log.to_bytes().to_vec(), size)).is_some_and(|signed| *signed == c.checkpoint.to_bytes()) {
-            rows.bytes(log.to_bytes()).int(size as i64).bytes(witness.0).bytes(c.cosignature.to_bytes());
+        if kept
+            .get(&(log.to_bytes().to_vec(), size))
+            .is_some_and(|signed| *signed == c.checkpoint.to_bytes())
+        {
+            rows.bytes(log.to_bytes())
+                .int(size as i64)
+                .bytes(witness.0)
+                .bytes(c.cosignature.to_bytes());
         }
     }
     insert(conn, rows, "ON CONFLICT (log, size, witness) DO NOTHING").await
@@ -338,17 +508,27 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
         return Ok(());
     }
     let count = batch.records.len() as i64;
-    let last: i64 = sqlx::query_scalar("UPDATE meta SET value = value + $1 WHERE key = 'changed' RETURNING value")
-        .bind(count)
-        .fetch_one(&mut *conn)
-        .await?;
+    let last: i64 = sqlx::query_scalar(
+        "UPDATE meta SET value = value + $1 WHERE key = 'changed' RETURNING value",
+    )
+    .bind(count)
+    .fetch_one(&mut *conn)
+    .await?;
     let mut rows = Rows::of(&tables::RECORDS);
     let mut cursors = BTreeMap::new();
     for (n, r) in batch.records.iter().enumerate() {
         let cursor = last - count + n as i64 + 1;
         cursors.insert(r.id, cursor);
-        rows.bytes(r.id.0).text(&r.printed).int(i64::from(r.lane)).text(&r.crossing).text(&r.state);
-        rows.flag(r.open).flag(r.contested).text(&r.json).bytes(r.digest.0).int(i64::from(r.entries));
+        rows.bytes(r.id.0)
+            .text(&r.printed)
+            .int(i64::from(r.lane))
+            .text(&r.crossing)
+            .text(&r.state);
+        rows.flag(r.open)
+            .flag(r.contested)
+            .text(&r.json)
+            .bytes(r.digest.0)
+            .int(i64::from(r.entries));
         rows.int(r.at_ms).int(r.born_ms).int(cursor);
     }
     let conflict = "ON CONFLICT (id) DO UPDATE SET printed = excluded.printed, lane = excluded.lane, \
@@ -369,8 +549,8 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
 
 type Term = (Vec<u8>, String, String, i64);
 
-/// Terms seldom change: what is there is read, and only the difference is written. A hub remembers what went until it has
-/// looked at the records that were held together by it.
+/// Terms seldom change: what is there is read, and only the difference is written. A hub remembers
+/// what went until it has looked at the records that were held together by it.
 async fn write_terms(
     conn: &mut DbConn,
     batch: &Batch,
@@ -384,10 +564,17 @@ async fn write_terms(
     .fetch_all(&mut *conn)
     .await?;
     let term = |r| Ok::<Term, StoreError>((cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
-    let held = held.iter().map(term).collect::<Result<BTreeSet<Term>, _>>()?;
+    let held = held
+        .iter()
+        .map(term)
+        .collect::<Result<BTreeSet<Term>, _>>()?;
     let mut now: BTreeSet<Term> = BTreeSet::new();
     for r in &batch.records {
-        now.extend(r.terms.iter().map(|(what, value)| (r.id.0.to_vec(), what.clone(), value.clone(), r.born_ms)));
+        now.extend(
+            r.terms
+                .iter()
+                .map(|(what, value)| (r.id.0.to_vec(), what.clone(), value.clone(), r.born_ms)),
+        );
     }
     let mut rows = Rows::of(&tables::TERMS);
     for (record, what, value, born_ms) in now.difference(&held) {
@@ -396,21 +583,30 @@ async fn write_terms(
     insert(conn, rows, "ON CONFLICT DO NOTHING").await?;
     let mut gone = Rows::of(&tables::TERMS_GONE);
     for (record, what, value, born_ms) in held.difference(&now) {
-        sqlx::query("DELETE FROM terms WHERE what = $1 AND value = $2 AND born_ms = $3 AND record = $4")
-            .bind(what)
-            .bind(value)
-            .bind(born_ms)
-            .bind(record)
-            .execute(&mut *conn)
-            .await?;
-        gone.bytes(&record[..]).text(what).text(value).int(*born_ms).int(0);
+        sqlx::query(
+            "DELETE FROM terms WHERE what = $1 AND value = $2 AND born_ms = $3 AND record = $4",
+        )
+        .bind(what)
+        .bind(value)
+        .bind(born_ms)
+        .bind(record)
+        .execute(&mut *conn)
+        .await?;
+        gone.bytes(&record[..])
+            .text(what)
+            .text(value)
+            .int(*born_ms)
+            .int(0);
     }
     if !batch.remember_gone {
         return Ok(());
     }
     insert(conn, gone, "ON CONFLICT DO NOTHING").await?;
     // Whatever went earlier of a record that changes again belongs to its newest change.
-    let cursors: Vec<(String, i64)> = cursors.iter().map(|(id, cursor)| (id.to_string(), *cursor)).collect();
+    let cursors: Vec<(String, i64)> = cursors
+        .iter()
+        .map(|(id, cursor)| (id.to_string(), *cursor))
+        .collect();
     sqlx::query(AssertSqlSafe(format!(
         "UPDATE terms_gone SET changed = c.cursor FROM (SELECT unhex(j.value ->> 0) AS record, \
          CAST(j.value ->> 1 AS BIGINT) AS cursor FROM {EACH}) AS c WHERE terms_gone.record = c.record"
@@ -424,13 +620,23 @@ async fn write_terms(
 async fn write_waiting(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut waiting: BTreeMap<Reference, (RecordId, Option<Reference>)> = BTreeMap::new();
     for r in &batch.records {
-        waiting.extend(r.waiting.iter().map(|(entry, missing)| (*entry, (r.id, *missing))));
+        waiting.extend(
+            r.waiting
+                .iter()
+                .map(|(entry, missing)| (*entry, (r.id, *missing))),
+        );
     }
-    waiting.extend(batch.waiting.iter().map(|w| (w.entry, (w.record, w.missing))));
+    waiting.extend(
+        batch
+            .waiting
+            .iter()
+            .map(|w| (w.entry, (w.record, w.missing))),
+    );
     let mut rows = Rows::of(&tables::WAITING);
     for (entry, (record, missing)) in waiting {
         reference(&mut rows, &entry);
-        rows.bytes(record.0).bytes_or_none(missing.map(|m| m.to_bytes().to_vec()));
+        rows.bytes(record.0)
+            .bytes_or_none(missing.map(|m| m.to_bytes().to_vec()));
     }
     let conflict = "ON CONFLICT (log, seq, leaf) DO UPDATE SET record = excluded.record, missing = excluded.missing";
     insert(conn, rows, conflict).await
@@ -438,9 +644,25 @@ async fn write_waiting(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
 
 async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut rows = Rows::of(&tables::FINDINGS);
-    for f in batch.findings.iter().map(|f| (&f.id, f)).collect::<BTreeMap<_, _>>().into_values() {
-        rows.text(&f.id).text(&f.rule).int(i64::from(f.severity)).text(&f.phase).text(&f.state).text(&f.crossing);
-        rows.text(&f.assignee).bytes(f.anchor.0).text(&f.evidence).int(f.at_ms).int(f.due_ms).text(&f.json);
+    for f in batch
+        .findings
+        .iter()
+        .map(|f| (&f.id, f))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+    {
+        rows.text(&f.id)
+            .text(&f.rule)
+            .int(i64::from(f.severity))
+            .text(&f.phase)
+            .text(&f.state)
+            .text(&f.crossing);
+        rows.text(&f.assignee)
+            .bytes(f.anchor.0)
+            .text(&f.evidence)
+            .int(f.at_ms)
+            .int(f.due_ms)
+            .text(&f.json);
     }
     let conflict = "ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, severity = excluded.severity, \
                     phase = excluded.phase, state = excluded.state, crossing = excluded.crossing, \
@@ -449,13 +671,18 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
     insert(conn, rows, conflict).await?;
     if !batch.findings_gone.is_empty() {
         let gone: Vec<[&String; 1]> = batch.findings_gone.iter().map(|id| [id]).collect();
-        sqlx::query(AssertSqlSafe(format!("DELETE FROM findings WHERE id IN (SELECT j.value ->> 0 FROM {EACH})")))
-            .bind(serde_json::to_string(&gone).expect("text serialises"))
-            .execute(&mut *conn)
-            .await?;
+        sqlx::query(AssertSqlSafe(format!(
+            "DELETE FROM findings WHERE id IN (SELECT j.value ->> 0 FROM {EACH})"
+        )))
+        .bind(serde_json::to_string(&gone).expect("text serialises"))
+        .execute(&mut *conn)
+        .await?;
     }
     if let Some(cursor) = batch.gone_seen {
-        sqlx::query("DELETE FROM terms_gone WHERE changed <= $1").bind(cursor).execute(conn).await?;
+        sqlx::query("DELETE FROM terms_gone WHERE changed <= $1")
+            .bind(cursor)
+            .execute(conn)
+            .await?;
     }
     Ok(())
 }
@@ -475,18 +702,46 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         insert(conn, rows, conflict).await?;
     }
     let mut rows = Rows::of(&tables::PEERS);
-    for p in batch.peers.iter().map(|p| (p.node, p)).collect::<BTreeMap<_, _>>().into_values() {
+    for p in batch
+        .peers
+        .iter()
+        .map(|p| (p.node, p))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+    {
         rows.bytes(p.node.0).text(&p.json);
     }
-    insert(conn, rows, "ON CONFLICT (node) DO UPDATE SET json = excluded.json").await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (node) DO UPDATE SET json = excluded.json",
+    )
+    .await?;
     let mut rows = Rows::of(&tables::CARRIED);
-    for c in batch.carry.iter().map(|c| ((c.log, c.from), c)).collect::<BTreeMap<_, _>>().into_values() {
-        rows.bytes(c.log.to_bytes()).int(c.from as i64).int(c.to as i64).bytes(&c.bytes[..]);
+    for c in batch
+        .carry
+        .iter()
+        .map(|c| ((c.log, c.from), c))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+    {
+        rows.bytes(c.log.to_bytes())
+            .int(c.from as i64)
+            .int(c.to as i64)
+            .bytes(&c.bytes[..]);
     }
-    insert(conn, rows, "ON CONFLICT (log, start) DO UPDATE SET size = excluded.size, bytes = excluded.bytes").await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (log, start) DO UPDATE SET size = excluded.size, bytes = excluded.bytes",
+    )
+    .await?;
     let done: BTreeMap<LogId, u64> = batch.carried_done.iter().copied().collect();
     if !done.is_empty() {
-        let done: Vec<(String, u64)> = done.iter().map(|(log, size)| (hex(&log.to_bytes()), *size)).collect();
+        let done: Vec<(String, u64)> = done
+            .iter()
+            .map(|(log, size)| (hex(&log.to_bytes()), *size))
+            .collect();
         sqlx::query(AssertSqlSafe(format!(
             "DELETE FROM carried WHERE EXISTS (SELECT 1 FROM {EACH} WHERE unhex(j.value ->> 0) = carried.log \
              AND CAST(j.value ->> 1 AS BIGINT) >= carried.size)"
@@ -496,18 +751,41 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .await?;
     }
     if batch.healed {
-        sqlx::query("DELETE FROM meta WHERE key IN ('lost_tail', 'lost_held')").execute(&mut *conn).await?;
+        sqlx::query("DELETE FROM meta WHERE key IN ('lost_tail', 'lost_held')")
+            .execute(&mut *conn)
+            .await?;
     }
     let mut rows = Rows::of(&tables::RESYNCS);
-    for (id, json) in batch.resyncs.iter().map(|(id, json)| (id, json)).collect::<BTreeMap<_, _>>() {
+    for (id, json) in batch
+        .resyncs
+        .iter()
+        .map(|(id, json)| (id, json))
+        .collect::<BTreeMap<_, _>>()
+    {
         rows.text(id).text(json);
     }
-    insert(conn, rows, "ON CONFLICT (id) DO UPDATE SET json = excluded.json").await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (id) DO UPDATE SET json = excluded.json",
+    )
+    .await?;
     let mut rows = Rows::of(&tables::LOCAL);
-    for l in batch.local.iter().map(|l| ((&l.scope, &l.key), l)).collect::<BTreeMap<_, _>>().into_values() {
+    for l in batch
+        .local
+        .iter()
+        .map(|l| ((&l.scope, &l.key), l))
+        .collect::<BTreeMap<_, _>>()
+        .into_values()
+    {
         rows.text(&l.scope).text(&l.key).text(&l.value);
     }
-    insert(conn, rows, "ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value").await?;
+    insert(
+        conn,
+        rows,
+        "ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value",
+    )
+    .await?;
     for (scope, key) in &batch.local_gone {
         sqlx::query("DELETE FROM local WHERE scope = $1 AND key = $2")
             .bind(scope)

@@ -1,9 +1,11 @@
-//! The power fails at any moment: whatever the disk made of what was not synced, nothing acknowledged is lost.
+//! The power fails at any moment: whatever the disk made of what was not synced, nothing
+//! acknowledged is lost.
 //!
-//! A child process writes through the real store while a shim records its writes and syncs. For each moment the test
-//! builds disks on which unsynced writes are dropped, torn at sectors and reordered, opens the store on them, and asks
-//! for every entry that had been acknowledged. With a sync left out, by a disk that lies or by the store itself, entries
-//! are lost, and the anchor tells; with the anchor's sync left out too, nobody does: all have to turn up, or this test
+//! A child process writes through the real store while a shim records its writes and syncs. For
+//! each moment the test builds disks on which unsynced writes are dropped, torn at sectors and
+//! reordered, opens the store on them, and asks for every entry that had been acknowledged. With a
+//! sync left out, by a disk that lies or by the store itself, entries are lost, and the anchor
+//! tells; with the anchor's sync left out too, nobody does: all have to turn up, or this test
 //! proves nothing.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -22,46 +24,91 @@ fn key() -> LogKey {
     LogKey::from_seed(&[5; 32])
 }
 
-/// Writes until done; each acknowledged entry goes into the file `acks`. Runs in the child process only.
+/// Writes until done; each acknowledged entry goes into the file `acks`. Runs in the child process
+/// only.
 #[test]
 fn child() {
-    let Ok(dir) = std::env::var("WADI_CRASH_CHILD") else { return };
+    let Ok(dir) = std::env::var("WADI_CRASH_CHILD") else {
+        return;
+    };
     let dir = PathBuf::from(dir);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         use std::io::Write;
         let store = SqliteStore::open(&dir, key().node()).await.unwrap();
         let mut acks = std::fs::File::create(dir.join("acks")).unwrap();
-        let log =
-            LogId { node: key().node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing: "TRB".parse().unwrap() };
+        let log = LogId {
+            node: key().node(),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        };
         let mut peaks = Peaks::default();
         for n in 0..60 {
             let entries: Vec<Entry> = (0..1 + n % 4)
                 .map(|m| {
                     let value = Value::Text(format!("truck {n}.{m} ").repeat(20));
-                    let change = Change { puts: vec![Put { key: "note".into(), value }], ..Default::default() };
-                    Entry { common: Common::default(), body: Body::Change(change) }
+                    let change = Change {
+                        puts: vec![Put {
+                            key: "note".into(),
+                            value,
+                        }],
+                        ..Default::default()
+                    };
+                    Entry {
+                        common: Common::default(),
+                        body: Body::Change(change),
+                    }
                 })
                 .collect();
             let block = VerifiedBlock::author(&key(), log, &peaks, &entries, 0, vec![]).unwrap();
             peaks = block.peaks().clone();
-            let references: Vec<Reference> = block.entries().iter().map(|e| e.reference()).collect();
-            let own_heads = vec![(log, Tip { size: peaks.size(), root: peaks.root() })];
-            store.commit(Batch { blocks: vec![block], own_heads, ..Default::default() }).await.unwrap();
+            let references: Vec<Reference> =
+                block.entries().iter().map(|e| e.reference()).collect();
+            let own_heads = vec![(
+                log,
+                Tip {
+                    size: peaks.size(),
+                    root: peaks.root(),
+                },
+            )];
+            store
+                .commit(Batch {
+                    blocks: vec![block],
+                    own_heads,
+                    ..Default::default()
+                })
+                .await
+                .unwrap();
             let text: String = references.iter().map(|r| format!("{r}\n")).collect();
             acks.write_all(text.as_bytes()).unwrap();
         }
-        // In order: a thread that still writes while the process exits would tear the shim's own log.
+        // In order: a thread that still writes while the process exits would tear the shim's own
+        // log.
         store.close().await;
     });
 }
 
 #[derive(Clone, Debug)]
 enum Op {
-    Write { path: String, at: usize, data: Vec<u8> },
-    Truncate { path: String, size: usize },
-    Sync { path: String },
-    Unlink { path: String },
+    Write {
+        path: String,
+        at: usize,
+        data: Vec<u8>,
+    },
+    Truncate {
+        path: String,
+        size: usize,
+    },
+    Sync {
+        path: String,
+    },
+    Unlink {
+        path: String,
+    },
 }
 
 /// Runs the child under the shim; returns what it did to its files, in order.
@@ -69,7 +116,12 @@ fn recorded(env: &[(&str, &str)]) -> Vec<Op> {
     let dir = tempfile::tempdir().unwrap();
     let shim = dir.path().join("record.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/record.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(&source).arg("-ldl").status();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&shim)
+        .arg(&source)
+        .arg("-ldl")
+        .status();
     assert!(built.unwrap().success(), "the shim needs a C compiler");
     let (data, log) = (dir.path().join("data"), dir.path().join("ops"));
     std::fs::create_dir(&data).unwrap();
@@ -106,7 +158,11 @@ fn parse(bytes: &[u8]) -> Vec<Op> {
             continue;
         }
         out.push(match op {
-            b'W' => Op::Write { path, at: offset, data },
+            b'W' => Op::Write {
+                path,
+                at: offset,
+                data,
+            },
             b'T' => Op::Truncate { path, size: offset },
             b'S' => Op::Sync { path },
             b'U' => Op::Unlink { path },
@@ -139,11 +195,15 @@ impl Disk {
         match op {
             Op::Write { path, data, .. } if path == "acks" => {
                 let text = String::from_utf8_lossy(data);
-                self.acknowledged.extend(text.lines().map(|l| l.parse::<Reference>().unwrap()));
+                self.acknowledged
+                    .extend(text.lines().map(|l| l.parse::<Reference>().unwrap()));
             }
             Op::Write { path, .. } | Op::Truncate { path, .. } => {
                 self.durable.entry(path.clone()).or_default();
-                self.pending.entry(path.clone()).or_default().push(op.clone());
+                self.pending
+                    .entry(path.clone())
+                    .or_default()
+                    .push(op.clone());
             }
             Op::Sync { path } if lying.iter().any(|l| path.starts_with(l)) => {}
             Op::Sync { path } => {
@@ -158,7 +218,8 @@ impl Disk {
         }
     }
 
-    /// One of the disks that may be left: of each unsynced write all, nothing, or some of its sectors, in any order.
+    /// One of the disks that may be left: of each unsynced write all, nothing, or some of its
+    /// sectors, in any order.
     fn crash(&self, r: &mut StdRng) -> BTreeMap<String, Vec<u8>> {
         let mut out = self.durable.clone();
         for (path, ops) in &self.pending {
@@ -178,7 +239,11 @@ impl Disk {
                             if r.random_bool(0.6) {
                                 apply(
                                     file,
-                                    &Op::Write { path: path.clone(), at: at + n * SECTOR, data: sector.to_vec() },
+                                    &Op::Write {
+                                        path: path.clone(),
+                                        at: at + n * SECTOR,
+                                        data: sector.to_vec(),
+                                    },
                                 );
                             }
                         }
@@ -242,34 +307,63 @@ async fn sweep(ops: &[Op], lying: &[&str], images: u32, r: &mut StdRng) -> Found
     found
 }
 
-/// The same with the WAL moved into the database again and again, and with the store's own syncs turned off. Returns the
-/// disks that were opened while nothing was turned off.
+/// The same with the WAL moved into the database again and again, and with the store's own syncs
+/// turned off. Returns the disks that were opened while nothing was turned off.
 async fn without_defences(long: bool, r: &mut StdRng) -> u32 {
     let moving = recorded(&[("WADI_WAL_FRAMES", "100")]);
     let moved = sweep(&moving, &[], if long { 10_000 } else { 200 }, r).await;
     println!("honest disk, WAL moved often: {moved:?}");
-    assert_eq!((moved.lost, moved.false_alarms), (0, 0), "an acknowledged entry was lost");
+    assert_eq!(
+        (moved.lost, moved.false_alarms),
+        (0, 0),
+        "an acknowledged entry was lost"
+    );
     let unsynced = sweep(&recorded(&[("WADI_DEFENCE_OFF", "db-fsync")]), &[], 100, r).await;
     println!("db-fsync off: {unsynced:?}");
     assert!(unsynced.lost > 0, "db-fsync turned off has to be noticed");
-    assert_eq!(unsynced.detected, unsynced.lost, "the anchor tells every lost tail");
-    let neither = sweep(&recorded(&[("WADI_DEFENCE_OFF", "db-fsync,anchor-fsync")]), &[], 100, r).await;
+    assert_eq!(
+        unsynced.detected, unsynced.lost,
+        "the anchor tells every lost tail"
+    );
+    let neither = sweep(
+        &recorded(&[("WADI_DEFENCE_OFF", "db-fsync,anchor-fsync")]),
+        &[],
+        100,
+        r,
+    )
+    .await;
     println!("db-fsync and anchor-fsync off: {neither:?}");
-    assert!(neither.detected < neither.lost, "anchor-fsync turned off has to be noticed");
+    assert!(
+        neither.detected < neither.lost,
+        "anchor-fsync turned off has to be noticed"
+    );
     moved.images
 }
 
 #[test]
 fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
     let began = Instant::now();
-    let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
+    let seed = std::env::var("WADI_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| rand::rng().random());
     println!("WADI_SEED={seed}");
     let mut r = StdRng::seed_from_u64(seed);
     let long = std::env::var("WADI_LONG").is_ok_and(|l| l == "1");
     let ops = recorded(&[]);
-    let syncs = |name: &str| ops.iter().filter(|o| matches!(o, Op::Sync { path } if path.starts_with(name))).count();
-    assert!(syncs("node.sqlite") >= 60 && syncs("anchor") >= 60, "each commit syncs database and anchor");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let syncs = |name: &str| {
+        ops.iter()
+            .filter(|o| matches!(o, Op::Sync { path } if path.starts_with(name)))
+            .count()
+    };
+    assert!(
+        syncs("node.sqlite") >= 60 && syncs("anchor") >= 60,
+        "each commit syncs database and anchor"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let honest = sweep(&ops, &[], if long { 10_000 } else { 500 }, &mut r).await;
         println!("honest disk: {honest:?}");
@@ -277,7 +371,8 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
         assert_eq!(honest.lost, 0, "an acknowledged entry was lost; WADI_SEED={seed}");
         assert_eq!(honest.false_alarms, 0, "WADI_SEED={seed}");
         let moved = if defence::SWITCHABLE { without_defences(long, &mut r).await } else { 0 };
-        // A disk that lies about the database's syncs loses entries, and the anchor tells each time.
+        // A disk that lies about the database's syncs loses entries, and the anchor tells each
+        // time.
         let lying = sweep(&ops, &["node.sqlite"], 150, &mut r).await;
         println!("database not synced: {lying:?}");
         assert!(lying.lost > 0, "leaving out the database's sync has to be noticed");
@@ -286,7 +381,8 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
         let blind = sweep(&ops, &["node.sqlite", "anchor"], 150, &mut r).await;
         println!("neither synced: {blind:?}");
         assert!(blind.detected < blind.lost, "leaving out the anchor's sync has to be noticed");
-        // For `scripts/prove`: what an honest disk lost, and what was lost on a lying one and not told.
+        // For `scripts/prove`: what an honest disk lost, and what was lost on a lying one and not
+        // told.
         let seconds = (began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
         let gate = serde_json::json!({
             "name": "crash_sweep", "tried": honest.images + moved + lying.images, "lost": honest.lost,

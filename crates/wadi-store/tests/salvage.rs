@@ -1,5 +1,6 @@
-//! A damaged database is read page by page: every entry whose pages are whole is found, nothing is found that was not
-//! written, and no bytes make it panic. What does not open is set aside, and nothing of it is lost on the way.
+//! A damaged database is read page by page: every entry whose pages are whole is found, nothing is
+//! found that was not written, and no bytes make it panic. What does not open is set aside, and
+//! nothing of it is lost on the way.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sqlx::Connection;
@@ -12,23 +13,40 @@ use wadi_store::*;
 
 const PAGE: usize = 8192;
 const FRAME: usize = 24 + PAGE;
-/// Bytes of text in an entry: within a page, about a page's share, over one overflow page, over several.
+/// Bytes of text in an entry: within a page, about a page's share, over one overflow page, over
+/// several.
 const LENGTHS: [usize; 8] = [40, 300, 1_700, 1_900, 2_100, 5_000, 8_300, 29_000];
 
 fn random() -> StdRng {
-    let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| rand::rng().random());
+    let seed = std::env::var("WADI_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| rand::rng().random());
     println!("WADI_SEED={seed}");
     StdRng::seed_from_u64(seed)
 }
 
 fn entry(r: &mut StdRng, length: usize) -> Entry {
-    let text: String = (0..length).map(|_| char::from(r.random_range(b'a'..=b'z'))).collect();
+    let text: String = (0..length)
+        .map(|_| char::from(r.random_range(b'a'..=b'z')))
+        .collect();
     let part = |(n, part): (usize, &[u8])| Put {
         key: format!("note.{n}"),
         value: Value::Text(String::from_utf8_lossy(part).into_owned()),
     };
-    let puts = text.as_bytes().chunks(15_000).enumerate().map(part).collect();
-    Entry { common: Common::default(), body: Body::Change(Change { puts, ..Default::default() }) }
+    let puts = text
+        .as_bytes()
+        .chunks(15_000)
+        .enumerate()
+        .map(part)
+        .collect();
+    Entry {
+        common: Common::default(),
+        body: Body::Change(Change {
+            puts,
+            ..Default::default()
+        }),
+    }
 }
 
 fn enrolment(name: &str, key: &LogKey) -> Enrolment {
@@ -59,12 +77,24 @@ struct Author {
 impl Author {
     fn new(seed: u8, lane: Lane) -> Self {
         let key = LogKey::from_seed(&[seed; 32]);
-        let log = LogId { node: key.node(), epoch: Epoch([seed; 8]), lane, crossing: "TRB".parse().unwrap() };
-        Self { key, log, peaks: Peaks::default(), entries: Vec::new(), head: None }
+        let log = LogId {
+            node: key.node(),
+            epoch: Epoch([seed; 8]),
+            lane,
+            crossing: "TRB".parse().unwrap(),
+        };
+        Self {
+            key,
+            log,
+            peaks: Peaks::default(),
+            entries: Vec::new(),
+            head: None,
+        }
     }
 
     fn block(&mut self, entries: &[Entry]) -> VerifiedBlock {
-        let block = VerifiedBlock::author(&self.key, self.log, &self.peaks, entries, 0, vec![]).unwrap();
+        let block =
+            VerifiedBlock::author(&self.key, self.log, &self.peaks, entries, 0, vec![]).unwrap();
         self.peaks = block.peaks().clone();
         self.entries.extend(block.entries().iter().cloned());
         self.head = Some(block.checkpoint().clone());
@@ -72,15 +102,28 @@ impl Author {
     }
 
     fn batch(&mut self, r: &mut StdRng, n: usize) -> Batch {
-        let entries: Vec<Entry> = (0..1 + n % 3).map(|m| entry(r, LENGTHS[(n + m) % LENGTHS.len()])).collect();
+        let entries: Vec<Entry> = (0..1 + n % 3)
+            .map(|m| entry(r, LENGTHS[(n + m) % LENGTHS.len()]))
+            .collect();
         let blocks = vec![self.block(&entries)];
-        let own_heads = vec![(self.log, Tip { size: self.peaks.size(), root: self.peaks.root() })];
-        Batch { at_ms: 1, blocks, own_heads, ..Default::default() }
+        let own_heads = vec![(
+            self.log,
+            Tip {
+                size: self.peaks.size(),
+                root: self.peaks.root(),
+            },
+        )];
+        Batch {
+            at_ms: 1,
+            blocks,
+            own_heads,
+            ..Default::default()
+        }
     }
 }
 
-/// A node's directory, twice: as a power cut leaves it, a first part of the database moved into the file and a second in
-/// the WAL alone; and as it is after a stop in order.
+/// A node's directory, twice: as a power cut leaves it, a first part of the database moved into the
+/// file and a second in the WAL alone; and as it is after a stop in order.
 struct Image {
     dir: tempfile::TempDir,
     own: Author,
@@ -99,7 +142,11 @@ impl Image {
 }
 
 fn local(scope: &str, key: &str, value: &str) -> LocalKey {
-    LocalKey { scope: scope.into(), key: key.into(), value: value.into() }
+    LocalKey {
+        scope: scope.into(),
+        key: key.into(),
+        value: value.into(),
+    }
 }
 
 async fn image(r: &mut StdRng) -> Image {
@@ -113,12 +160,22 @@ async fn image(r: &mut StdRng) -> Image {
         store.commit(own.batch(r, n)).await.unwrap();
     }
     let blocks = other.batch(r, 2).blocks;
-    store.commit(Batch { at_ms: 1, blocks, ..Default::default() }).await.unwrap();
+    store
+        .commit(Batch {
+            at_ms: 1,
+            blocks,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     let checkpoint = own.head.clone().unwrap();
     let cosignature = LogKey::from_seed(&[9; 32]).cosign(&checkpoint.checkpoint, 20);
     let batch = Batch {
         at_ms: 1,
-        cosignatures: vec![CosignedHead { checkpoint, cosignature }],
+        cosignatures: vec![CosignedHead {
+            checkpoint,
+            cosignature,
+        }],
         enrolments: vec![enrolment("trb", &own.key), enrolment("trb-2", &other.key)],
         local: vec![local("token", "k", "{}"), local("import", "gone", "v")],
         ..Default::default()
@@ -127,19 +184,30 @@ async fn image(r: &mut StdRng) -> Image {
     store.close().await;
     let store = SqliteStore::open(&stopped, own.key.node()).await.unwrap();
     let local_gone = vec![("import".to_string(), "gone".to_string())];
-    let batch = Batch { local: vec![local("import", "came", "v")], local_gone, ..Default::default() };
+    let batch = Batch {
+        local: vec![local("import", "came", "v")],
+        local_gone,
+        ..Default::default()
+    };
     store.commit(batch).await.unwrap();
     let mut wal = Vec::new();
     for n in 0..20 {
         store.commit(own.batch(r, n)).await.unwrap();
-        let bytes = std::fs::metadata(stopped.join("node.sqlite-wal")).unwrap().len();
+        let bytes = std::fs::metadata(stopped.join("node.sqlite-wal"))
+            .unwrap()
+            .len();
         wal.push((bytes, own.entries.len()));
     }
     for name in ["node.sqlite", "node.sqlite-wal", "anchor"] {
         std::fs::copy(stopped.join(name), cut.join(name)).unwrap();
     }
     store.close().await;
-    Image { dir, own, other, wal }
+    Image {
+        dir,
+        own,
+        other,
+        wal,
+    }
 }
 
 fn scan(dir: &Path) -> (Salvage, Found) {
@@ -151,10 +219,20 @@ fn scan(dir: &Path) -> (Salvage, Found) {
 /// Positions of a log that were found, each with the very bytes that were written.
 fn positions(salvage: &Salvage, found: &Found, author: &Author) -> BTreeSet<u64> {
     let mut out = BTreeSet::new();
-    for (seq, all) in found.logs.get(&author.log).map(|l| &l.entries).into_iter().flatten() {
+    for (seq, all) in found
+        .logs
+        .get(&author.log)
+        .map(|l| &l.entries)
+        .into_iter()
+        .flatten()
+    {
         for (leaf, place) in all {
             let written = &author.entries[*seq as usize];
-            assert_eq!(*leaf, written.reference().leaf, "something was found that was not written");
+            assert_eq!(
+                *leaf,
+                written.reference().leaf,
+                "something was found that was not written"
+            );
             assert_eq!(salvage.read(place).as_deref(), Some(written.bytes()));
             out.insert(*seq);
         }
@@ -166,7 +244,9 @@ fn positions(salvage: &Salvage, found: &Found, author: &Author) -> BTreeSet<u64>
 fn rebuilt(salvage: &Salvage, found: &Found, author: &Author) -> Peaks {
     let (me, key) = (enrolment("trb", &author.key), author.key.public());
     let mut peaks = Peaks::default();
-    for block in found.blocks(salvage, &author.log, &Peaks::default(), |c| c.verify(&key).is_ok()) {
+    for block in found.blocks(salvage, &author.log, &Peaks::default(), |c| {
+        c.verify(&key).is_ok()
+    }) {
         peaks = verify_block(block, &peaks, &me).unwrap().peaks().clone();
     }
     peaks
@@ -175,7 +255,10 @@ fn rebuilt(salvage: &Salvage, found: &Found, author: &Author) -> Peaks {
 fn assert_whole(dir: &Path, image: &Image) {
     let (salvage, found) = scan(dir);
     for author in [&image.own, &image.other] {
-        assert_eq!(positions(&salvage, &found, author).len(), author.entries.len());
+        assert_eq!(
+            positions(&salvage, &found, author).len(),
+            author.entries.len()
+        );
         assert_eq!(rebuilt(&salvage, &found, author), author.peaks);
     }
 }
@@ -194,7 +277,12 @@ async fn everything_is_found_in_file_and_wal_whatever_became_of_the_first_page()
     for dir in [image.cut(), image.stopped()] {
         assert_whole(&dir, &image);
         let (salvage, found) = scan(&dir);
-        assert!(found.pages > 50 && found.unreadable_pages < 5, "{} of {}", found.unreadable_pages, found.pages);
+        assert!(
+            found.pages > 50 && found.unreadable_pages < 5,
+            "{} of {}",
+            found.unreadable_pages,
+            found.pages
+        );
         assert_eq!(found.enrolments.len(), 2);
         assert_eq!(found.cosignatures.len(), 1);
         let mut keys = Vec::new();
@@ -206,7 +294,12 @@ async fn everything_is_found_in_file_and_wal_whatever_became_of_the_first_page()
         assert_eq!(keys, [key("import", "came"), key("token", "k")]);
         let sizes = salvage.survey();
         assert!(sizes[&image.own.log] >= image.own.entries.len() as u64);
-        assert!(!salvage.scan(&|log: &LogId| *log == image.other.log).logs.contains_key(&image.own.log));
+        assert!(
+            !salvage
+                .scan(&|log: &LogId| *log == image.other.log)
+                .logs
+                .contains_key(&image.own.log)
+        );
     }
     let file = std::fs::read(image.cut().join("node.sqlite")).unwrap();
     let wal = std::fs::read(image.cut().join("node.sqlite-wal")).unwrap();
@@ -223,18 +316,23 @@ async fn everything_is_found_in_file_and_wal_whatever_became_of_the_first_page()
     }
 }
 
-/// Pages of a file in which something of each entry lies: wherever its hash stands, and its overflow pages.
+/// Pages of a file in which something of each entry lies: wherever its hash stands, and its
+/// overflow pages.
 fn pages_of(file: &[u8], entries: &[VerifiedEntry]) -> Vec<BTreeSet<usize>> {
     let mut out = vec![BTreeSet::new(); entries.len()];
     let leaf = |e: &VerifiedEntry| e.reference().leaf.0[..8].to_vec();
-    let leaves: HashMap<Vec<u8>, usize> = entries.iter().enumerate().map(|(n, e)| (leaf(e), n)).collect();
+    let leaves: HashMap<Vec<u8>, usize> = entries
+        .iter()
+        .enumerate()
+        .map(|(n, e)| (leaf(e), n))
+        .collect();
     for (at, window) in file.windows(8).enumerate() {
         if let Some(n) = leaves.get(window) {
             out[*n].extend([at / PAGE, (at + 31) / PAGE]);
         }
     }
-    // An overflow page's bytes begin behind the number of the next one; SQLite fills all but the last to their ends, and
-    // puts no less than a thousand bytes into that.
+    // An overflow page's bytes begin behind the number of the next one; SQLite fills all but the
+    // last to their ends, and puts no less than a thousand bytes into that.
     let mut begins: HashMap<&[u8], Vec<usize>> = HashMap::new();
     for (n, page) in file.chunks_exact(PAGE).enumerate() {
         begins.entry(&page[4..20]).or_default().push(n);
@@ -267,7 +365,8 @@ async fn every_entry_whose_pages_are_whole_is_found() {
             gone.extend(kept..count);
         } else {
             gone.extend((0..r.random_range(1..20)).map(|_| r.random_range(0..count)));
-            gone.iter().for_each(|n| file[n * PAGE..(n + 1) * PAGE].fill(0));
+            gone.iter()
+                .for_each(|n| file[n * PAGE..(n + 1) * PAGE].fill(0));
         }
         write(dir.path(), &file, None);
         let (salvage, found) = scan(dir.path());
@@ -275,7 +374,10 @@ async fn every_entry_whose_pages_are_whole_is_found() {
         for (n, pages) in pages.iter().enumerate() {
             if pages.is_disjoint(&gone) {
                 whole += 1;
-                assert!(positions.contains(&(n as u64)), "entry {n} on {pages:?} is whole without {gone:?}");
+                assert!(
+                    positions.contains(&(n as u64)),
+                    "entry {n} on {pages:?} is whole without {gone:?}"
+                );
             }
             lost += u32::from(!positions.contains(&(n as u64)));
         }
@@ -298,7 +400,10 @@ async fn a_wal_that_was_cut_short_gives_what_was_committed_before() {
             write(dir.path(), &file, Some(&wal[..end]));
             let (salvage, found) = scan(dir.path());
             let positions = positions(&salvage, &found, &image.own);
-            assert!((0..*entries as u64).all(|seq| positions.contains(&seq)), "{entries} entries at {end}");
+            assert!(
+                (0..*entries as u64).all(|seq| positions.contains(&seq)),
+                "{entries} entries at {end}"
+            );
             assert!(rebuilt(&salvage, &found, &image.own).size() >= *entries as u64);
         }
     }
@@ -357,23 +462,32 @@ async fn no_bytes_make_it_panic_and_nothing_is_found_that_was_not_written() {
     let file = std::fs::read(image.cut().join("node.sqlite")).unwrap();
     let wal = std::fs::read(image.cut().join("node.sqlite-wal")).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let leaves: BTreeSet<Hash> =
-        [&image.own, &image.other].iter().flat_map(|a| &a.entries).map(|e| e.reference().leaf).collect();
+    let leaves: BTreeSet<Hash> = [&image.own, &image.other]
+        .iter()
+        .flat_map(|a| &a.entries)
+        .map(|e| e.reference().leaf)
+        .collect();
     let long = std::env::var("WADI_LONG").is_ok_and(|l| l == "1");
     for _ in 0..if long { 1_000 } else { 40 } {
         let (mut file, mut wal) = (file.clone(), wal.clone());
         spoil(&mut r, &mut file, PAGE, 0);
         spoil(&mut r, &mut wal, FRAME, 32);
         if r.random_bool(0.3) {
-            file.iter_mut().take(100).for_each(|byte| *byte = r.random());
+            file.iter_mut()
+                .take(100)
+                .for_each(|byte| *byte = r.random());
         }
         write(dir.path(), &file, Some(&wal));
         let (salvage, found) = scan(dir.path());
         let _ = salvage.survey();
         salvage.local_keys(|_| ());
-        // Rot may have put an entry into another place: its bytes are those that were written all the same, and blocks
-        // are made of what stands where its author signed that it does.
-        for (leaf, place) in found.logs.values().flat_map(|l| l.entries.values().flatten()) {
+        // Rot may have put an entry into another place: its bytes are those that were written all
+        // the same, and blocks are made of what stands where its author signed that it does.
+        for (leaf, place) in found
+            .logs
+            .values()
+            .flat_map(|l| l.entries.values().flatten())
+        {
             assert!(leaves.contains(leaf) && leaf_hash(&salvage.read(place).unwrap()) == *leaf);
         }
         for author in [&image.own, &image.other] {
@@ -384,7 +498,12 @@ async fn no_bytes_make_it_panic_and_nothing_is_found_that_was_not_written() {
             assert_eq!(peaks, same);
         }
     }
-    for bytes in [vec![], vec![0; 5], vec![0x0a; 3 * PAGE], vec![0xff; 100_000]] {
+    for bytes in [
+        vec![],
+        vec![0; 5],
+        vec![0x0a; 3 * PAGE],
+        vec![0xff; 100_000],
+    ] {
         write(dir.path(), &bytes, Some(&bytes));
         let (_, found) = scan(dir.path());
         assert!(found.logs.values().all(|l| l.entries.is_empty()));
@@ -399,9 +518,16 @@ async fn of_two_entries_at_one_position_that_one_is_taken_that_was_signed_for() 
     let store = SqliteStore::open(dir.path(), own.key.node()).await.unwrap();
     let entries: Vec<Entry> = (0..8).map(|_| entry(&mut r, 300)).collect();
     let first = own.block(&entries[..3]);
-    let mut thief = Author { peaks: own.peaks.clone(), ..Author::new(5, Lane::Passage) };
+    let mut thief = Author {
+        peaks: own.peaks.clone(),
+        ..Author::new(5, Lane::Passage)
+    };
     let (mine, theirs) = (own.block(&entries[3..6]), thief.block(&entries[5..8]));
-    let batch = Batch { blocks: vec![first, mine], loose: theirs.entries().to_vec(), ..Default::default() };
+    let batch = Batch {
+        blocks: vec![first, mine],
+        loose: theirs.entries().to_vec(),
+        ..Default::default()
+    };
     store.commit(batch).await.unwrap();
     store.close().await;
     let (salvage, found) = scan(dir.path());
@@ -432,8 +558,12 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
     file[..PAGE].fill(0xa5);
     std::fs::write(dir.join("node.sqlite"), &file).unwrap();
     assert!(SqliteStore::open(&dir, node).await.is_err());
-    let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
-    let AnchorState::LostTail { held: 0, heads, .. } = store.anchor_state() else { panic!("nobody tells") };
+    let store = SqliteStore::open_or_set_aside(&dir, node, "t")
+        .await
+        .unwrap();
+    let AnchorState::LostTail { held: 0, heads, .. } = store.anchor_state() else {
+        panic!("nobody tells")
+    };
     let (log, tip) = heads[0];
     assert_eq!((log, tip.size), (image.own.log, image.own.peaks.size()));
     store.close().await;
@@ -451,13 +581,23 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
         "UPDATE meta SET value = replace(value, substr(value, 1, 1), 'x') WHERE key = 'node'",
     ] {
         let before = SetAside::all(&dir).len();
-        let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
+        let store = SqliteStore::open_or_set_aside(&dir, node, "t")
+            .await
+            .unwrap();
         let enrolments = vec![enrolment("trb", &image.own.key)];
-        store.commit(Batch { enrolments, ..Default::default() }).await.unwrap();
+        store
+            .commit(Batch {
+                enrolments,
+                ..Default::default()
+            })
+            .await
+            .unwrap();
         store.close().await;
         assert_eq!(SetAside::all(&dir).len(), before, "what opens stays");
         sql(&dir, spoilt).await;
-        let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
+        let store = SqliteStore::open_or_set_aside(&dir, node, "t")
+            .await
+            .unwrap();
         assert!(matches!(store.anchor_state(), AnchorState::LostTail { .. }));
         store.close().await;
         assert_eq!(SetAside::all(&dir).len(), before + 1, "{spoilt}");
@@ -469,21 +609,31 @@ async fn no_wal_is_thrown_away() {
     let image = image(&mut random()).await;
     let (dir, node) = (image.cut(), image.own.key.node());
     let names = ["node.sqlite", "node.sqlite-wal", "anchor"];
-    let files: BTreeMap<&str, Vec<u8>> = names.map(|n| (n, std::fs::read(dir.join(n)).unwrap())).into();
+    let files: BTreeMap<&str, Vec<u8>> = names
+        .map(|n| (n, std::fs::read(dir.join(n)).unwrap()))
+        .into();
     let restore = || {
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(&dir).unwrap();
-        files.iter().for_each(|(name, bytes)| std::fs::write(dir.join(name), bytes).unwrap());
+        files
+            .iter()
+            .for_each(|(name, bytes)| std::fs::write(dir.join(name), bytes).unwrap());
     };
     let in_wal = {
         let alone = tempfile::tempdir().unwrap();
-        std::fs::write(alone.path().join("node.sqlite-wal"), &files["node.sqlite-wal"]).unwrap();
+        std::fs::write(
+            alone.path().join("node.sqlite-wal"),
+            &files["node.sqlite-wal"],
+        )
+        .unwrap();
         let (salvage, found) = scan(alone.path());
         positions(&salvage, &found, &image.own)
     };
     assert!(in_wal.len() > 20);
     // An ordinary power cut: nothing is lost, and no copy stays.
-    let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
+    let store = SqliteStore::open_or_set_aside(&dir, node, "t")
+        .await
+        .unwrap();
     assert_eq!(*store.anchor_state(), AnchorState::Whole);
     store.close().await;
     assert!(SetAside::all(&dir).is_empty() && !dir.join("node.sqlite-wal-before").exists());
@@ -494,8 +644,13 @@ async fn no_wal_is_thrown_away() {
             true => std::fs::remove_file(dir.join("node.sqlite")).unwrap(),
             false => std::fs::write(dir.join("node.sqlite"), b"").unwrap(),
         }
-        let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
-        assert!(matches!(store.anchor_state(), AnchorState::LostTail { held: 0, .. }));
+        let store = SqliteStore::open_or_set_aside(&dir, node, "t")
+            .await
+            .unwrap();
+        assert!(matches!(
+            store.anchor_state(),
+            AnchorState::LostTail { held: 0, .. }
+        ));
         store.close().await;
         let aside = SetAside::all(&dir);
         let (salvage, found) = scan(&aside[0].dir);
@@ -507,9 +662,19 @@ async fn no_wal_is_thrown_away() {
     let frame = 32 + (wal.len() - 32) / FRAME / 2 * FRAME;
     wal[frame + 16] ^= 1;
     std::fs::write(dir.join("node.sqlite-wal"), &wal).unwrap();
-    let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
+    let store = SqliteStore::open_or_set_aside(&dir, node, "t")
+        .await
+        .unwrap();
     assert!(matches!(store.anchor_state(), AnchorState::LostTail { .. }));
-    let held = store.logs().await.unwrap().iter().find(|l| l.log == image.own.log).unwrap().peaks.size();
+    let held = store
+        .logs()
+        .await
+        .unwrap()
+        .iter()
+        .find(|l| l.log == image.own.log)
+        .unwrap()
+        .peaks
+        .size();
     assert!(held < image.own.peaks.size());
     store.close().await;
     let aside = SetAside::all(&dir);
@@ -517,15 +682,24 @@ async fn no_wal_is_thrown_away() {
     let (salvage, found) = scan(&aside[0].dir);
     assert_eq!(positions(&salvage, &found, &image.own), in_wal);
     // The next start finds nothing new.
-    SqliteStore::open_or_set_aside(&dir, node, "u").await.unwrap().close().await;
+    SqliteStore::open_or_set_aside(&dir, node, "u")
+        .await
+        .unwrap()
+        .close()
+        .await;
     assert_eq!(SetAside::all(&dir), aside);
     // A database that was deleted altogether is begun anew, and the anchor tells.
     restore();
     for name in ["node.sqlite", "node.sqlite-wal"] {
         std::fs::remove_file(dir.join(name)).unwrap();
     }
-    let store = SqliteStore::open_or_set_aside(&dir, node, "t").await.unwrap();
-    assert!(matches!(store.anchor_state(), AnchorState::LostTail { held: 0, .. }));
+    let store = SqliteStore::open_or_set_aside(&dir, node, "t")
+        .await
+        .unwrap();
+    assert!(matches!(
+        store.anchor_state(),
+        AnchorState::LostTail { held: 0, .. }
+    ));
     store.close().await;
     assert_eq!(SetAside::all(&dir), []);
 }

@@ -1,5 +1,6 @@
-//! One story told to both engines: a hub takes in two crossings' logs, projects, finds, forgets, and is opened again.
-//! After it, what PostgreSQL alone can do wrong: a second daemon, a server that restarts, refuses or is full of odd text.
+//! One story told to both engines: a hub takes in two crossings' logs, projects, finds, forgets,
+//! and is opened again. After it, what PostgreSQL alone can do wrong: a second daemon, a server
+//! that restarts, refuses or is full of odd text.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use wadi_log::*;
@@ -13,19 +14,38 @@ struct Crossing {
 
 fn crossing(seed: u8, code: &str) -> Crossing {
     let key = LogKey::from_seed(&[seed; 32]);
-    let log = LogId { node: key.node(), epoch: Epoch([seed; 8]), lane: Lane::Passage, crossing: code.parse().unwrap() };
-    Crossing { key, log, peaks: Peaks::default() }
+    let log = LogId {
+        node: key.node(),
+        epoch: Epoch([seed; 8]),
+        lane: Lane::Passage,
+        crossing: code.parse().unwrap(),
+    };
+    Crossing {
+        key,
+        log,
+        peaks: Peaks::default(),
+    }
 }
 
 impl Crossing {
     fn block(&mut self, from: u32, count: u32) -> VerifiedBlock {
         let entry = |n: u32| {
             let value = Value::Text(format!("truck {n}"));
-            let change = Change { puts: vec![Put { key: "note".into(), value }], ..Default::default() };
-            Entry { common: Common::default(), body: Body::Change(change) }
+            let change = Change {
+                puts: vec![Put {
+                    key: "note".into(),
+                    value,
+                }],
+                ..Default::default()
+            };
+            Entry {
+                common: Common::default(),
+                body: Body::Change(change),
+            }
         };
         let entries: Vec<Entry> = (from..from + count).map(entry).collect();
-        let block = VerifiedBlock::author(&self.key, self.log, &self.peaks, &entries, 7, vec![]).unwrap();
+        let block =
+            VerifiedBlock::author(&self.key, self.log, &self.peaks, &entries, 7, vec![]).unwrap();
         self.peaks = block.peaks().clone();
         block
     }
@@ -46,7 +66,10 @@ fn row(first: &Reference, born_ms: i64, terms: &[(&str, &str)]) -> RecordRow {
         entries: 1,
         at_ms: born_ms + 5,
         born_ms,
-        terms: terms.iter().map(|(w, v)| (w.to_string(), v.to_string())).collect(),
+        terms: terms
+            .iter()
+            .map(|(w, v)| (w.to_string(), v.to_string()))
+            .collect(),
         waiting: vec![],
         changed: 0,
     }
@@ -75,43 +98,100 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
     let first = trb.block(0, 5);
     let references: Vec<Reference> = first.entries().iter().map(|e| e.reference()).collect();
     let second = trb.block(5, 200);
-    let about: Vec<_> = references.iter().map(|r| (RecordId::of_first(r), *r)).collect();
+    let about: Vec<_> = references
+        .iter()
+        .map(|r| (RecordId::of_first(r), *r))
+        .collect();
     let near = [("plate", "11A1"), ("container", "C1")];
-    let rows = references.iter().enumerate().map(|(n, r)| row(r, n as i64 * 1_000, &near)).collect();
+    let rows = references
+        .iter()
+        .enumerate()
+        .map(|(n, r)| row(r, n as i64 * 1_000, &near))
+        .collect();
     let batch = Batch {
         at_ms: 1,
         blocks: vec![first.clone(), second],
         about: about.clone(),
         records: rows,
-        own_heads: vec![(trb.log, Tip { size: trb.peaks.size(), root: trb.peaks.root() })],
+        own_heads: vec![(
+            trb.log,
+            Tip {
+                size: trb.peaks.size(),
+                root: trb.peaks.root(),
+            },
+        )],
         ..Default::default()
     };
     store.commit(batch).await.unwrap();
     // What does not follow is refused whole; what stands beside it in one group is not touched.
     let other = qam.block(0, 3);
-    let gap = Batch { blocks: vec![crossing(1, "TRB").block(0, 1)], ..Default::default() };
-    let fits = Batch { at_ms: 2, blocks: vec![other.clone()], ..Default::default() };
+    let gap = Batch {
+        blocks: vec![crossing(1, "TRB").block(0, 1)],
+        ..Default::default()
+    };
+    let fits = Batch {
+        at_ms: 2,
+        blocks: vec![other.clone()],
+        ..Default::default()
+    };
     let (refused, taken) = tokio::join!(store.commit(gap), store.commit(fits));
     assert_eq!(refused.unwrap_err().code(), "store_conflict");
     taken.unwrap();
-    let logs: BTreeMap<LogId, u64> = store.logs().await.unwrap().iter().map(|l| (l.log, l.peaks.size())).collect();
+    let logs: BTreeMap<LogId, u64> = store
+        .logs()
+        .await
+        .unwrap()
+        .iter()
+        .map(|l| (l.log, l.peaks.size()))
+        .collect();
     assert_eq!(logs, BTreeMap::from([(trb.log, 205), (qam.log, 3)]));
     // Entries, subtrees and checkpoints of a log, for sending and proving.
     let part = store.entries(&trb.log, 203, 1 << 20).await.unwrap();
-    assert_eq!(part.iter().map(|e| e.entry.reference().seq).collect::<Vec<_>>(), [203, 204]);
-    assert_eq!(store.entry(&references[3]).await.unwrap().unwrap().reference(), references[3]);
+    assert_eq!(
+        part.iter()
+            .map(|e| e.entry.reference().seq)
+            .collect::<Vec<_>>(),
+        [203, 204]
+    );
+    assert_eq!(
+        store
+            .entry(&references[3])
+            .await
+            .unwrap()
+            .unwrap()
+            .reference(),
+        references[3]
+    );
     let wanted = proof::subtrees((0, 205));
     let parts = store.subtrees(&trb.log, &wanted).await.unwrap();
-    assert_eq!(proof::assemble(&[(0, 205)], &parts).unwrap()[0], trb.peaks.root());
+    assert_eq!(
+        proof::assemble(&[(0, 205)], &parts).unwrap()[0],
+        trb.peaks.root()
+    );
     let checkpoints = store.checkpoints(&trb.log, 0).await.unwrap();
     assert_eq!(checkpoints.last().unwrap().checkpoint.size, 205);
     // An excerpt's entry stands loose until its log brings it.
     let mut man = crossing(3, "MAN");
     let late = man.block(0, 2);
     let loose = vec![late.entries()[0].clone()];
-    store.commit(Batch { at_ms: 3, loose: loose.clone(), ..Default::default() }).await.unwrap();
+    store
+        .commit(Batch {
+            at_ms: 3,
+            loose: loose.clone(),
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     assert_eq!(store.loose_logs().await.unwrap(), [man.log]);
-    store.commit(Batch { at_ms: 4, blocks: vec![late.clone()], loose, ..Default::default() }).await.unwrap();
+    store
+        .commit(Batch {
+            at_ms: 4,
+            blocks: vec![late.clone()],
+            loose,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     assert_eq!(store.loose_logs().await.unwrap(), []);
     assert_eq!(store.counts().await.unwrap().entries, 210);
     // A cosignature only ever extends what its witness signed before.
@@ -119,11 +199,25 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
     for (block, time_s) in [(&late, 20), (&late, 10)] {
         let checkpoint = block.checkpoint().clone();
         let cosignature = hub.cosign(&checkpoint.checkpoint, time_s);
-        let cosignatures = vec![CosignedHead { checkpoint, cosignature }];
-        store.commit(Batch { cosignatures, ..Default::default() }).await.unwrap();
+        let cosignatures = vec![CosignedHead {
+            checkpoint,
+            cosignature,
+        }];
+        store
+            .commit(Batch {
+                cosignatures,
+                ..Default::default()
+            })
+            .await
+            .unwrap();
     }
     let kept = store.cosignatures(Some(&man.log)).await.unwrap();
-    assert_eq!(kept.iter().map(|c| c.cosignature.time_s).collect::<Vec<_>>(), [20]);
+    assert_eq!(
+        kept.iter()
+            .map(|c| c.cosignature.time_s)
+            .collect::<Vec<_>>(),
+        [20]
+    );
     records(store, &about).await;
     detained(store, &about).await;
     findings(store, about[0].0).await;
@@ -131,7 +225,8 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
     (trb.log, references)
 }
 
-/// What open holds name, or look out for, is found by that: of all that is held, and of what is asked about.
+/// What open holds name, or look out for, is found by that: of all that is held, and of what is
+/// asked about.
 async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     let ids: Vec<RecordId> = about.iter().map(|(id, _)| *id).collect();
     let named = ids[1].to_string();
@@ -145,33 +240,67 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     let holds = vec![
         hold(201, true, &[("link", &named)]),
         hold(202, true, &[("target", "11A1")]),
-        hold(203, false, &[("link", &ids[0].to_string()), ("target", "C1")]),
+        hold(
+            203,
+            false,
+            &[("link", &ids[0].to_string()), ("target", "C1")],
+        ),
         // What another wrote into a link is text.
         hold(204, true, &[("link", "zz"), ("target", "none")]),
     ];
     let gone = holds.iter().map(|h| h.id).collect();
-    store.commit(Batch { records: holds, ..Batch::default() }).await.unwrap();
+    store
+        .commit(Batch {
+            records: holds,
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
 
     let looked_for = store.by_term("plate", "11A1", None, 10).await.unwrap();
-    let listed = store.records(&RecordFilter { detained: true, limit: 50, ..RecordFilter::default() }).await.unwrap();
+    let listed = store
+        .records(&RecordFilter {
+            detained: true,
+            limit: 50,
+            ..RecordFilter::default()
+        })
+        .await
+        .unwrap();
     let listed: std::collections::BTreeSet<RecordId> = listed.iter().map(|r| r.id).collect();
     let wanted = looked_for.iter().map(|r| r.id).chain([ids[1]]).collect();
     assert_eq!(listed, wanted);
     let of_one = store.detained(&ids[1..2]).await.unwrap();
     let by: Vec<&str> = of_one.iter().map(|(_, hold)| hold.as_str()).collect();
-    assert!(by.contains(&"TRB-H-201") && !by.contains(&"TRB-H-203"), "{by:?}");
+    assert!(
+        by.contains(&"TRB-H-201") && !by.contains(&"TRB-H-203"),
+        "{by:?}"
+    );
     assert_eq!(store.detained(&[]).await.unwrap(), []);
-    store.commit(Batch { records_gone: gone, ..Batch::default() }).await.unwrap();
+    store
+        .commit(Batch {
+            records_gone: gone,
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
     assert!(store.detained(&ids).await.unwrap().is_empty());
 }
 
 async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     let ids: Vec<RecordId> = about.iter().map(|(id, _)| *id).collect();
-    assert_eq!(store.record_entries(&ids[2]).await.unwrap()[0].entry.reference(), about[2].1);
+    assert_eq!(
+        store.record_entries(&ids[2]).await.unwrap()[0]
+            .entry
+            .reference(),
+        about[2].1
+    );
     assert_eq!(store.entries_of(&ids).await.unwrap().len(), 5);
     assert_eq!(store.records_by_id(&ids[..2]).await.unwrap().len(), 2);
     assert_eq!(store.terms_of(&ids[..2]).await.unwrap().len(), 4);
-    assert_eq!(store.by_term("plate", "11A1", None, 3).await.unwrap().len(), 3);
+    assert_eq!(
+        store.by_term("plate", "11A1", None, 3).await.unwrap().len(),
+        3
+    );
     assert_eq!(store.record_ids().await.unwrap().len(), 5);
     let printed = store.record(&ids[1]).await.unwrap().unwrap().printed;
     assert_eq!(store.records_printed(&printed).await.unwrap(), [ids[1]]);
@@ -184,13 +313,23 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         by_kind: false,
         most: 2,
     };
-    let asked = [ask(0, "11A1", (900, 3_100)), ask(1, "11A1", (-100, 100)), ask(2, "none", (0, 9_999))];
+    let asked = [
+        ask(0, "11A1", (900, 3_100)),
+        ask(1, "11A1", (-100, 100)),
+        ask(2, "none", (0, 9_999)),
+    ];
     for by_kind in [false, true] {
         let asked = asked.clone().map(|q| TermQuery { by_kind, ..q });
         let found = store.near(&asked).await.unwrap();
-        let hits: Vec<(usize, RecordId, u64, u64)> = found.iter().map(|h| (h.asker, h.record, h.place, h.of)).collect();
+        let hits: Vec<(usize, RecordId, u64, u64)> = found
+            .iter()
+            .map(|h| (h.asker, h.record, h.place, h.of))
+            .collect();
         let wanted = [(0, ids[2], 1, 3), (0, ids[1], 2, 3), (1, ids[0], 1, 1)];
-        assert_eq!(hits, wanted, "nearest to the middle of what was asked, and how many there were");
+        assert_eq!(
+            hits, wanted,
+            "nearest to the middle of what was asked, and how many there were"
+        );
     }
     let filter = |state: &str, limit| RecordFilter {
         lane: Some(Lane::Passage as u8),
@@ -204,13 +343,29 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         limit,
     };
     let page = store.records(&filter("CONTESTED", 2)).await.unwrap();
-    let next = RecordFilter { before: Some(page[1].changed), ..filter("ADMITTED", 10) };
-    assert_eq!((page.len(), store.records(&next).await.unwrap().len()), (2, 3));
-    assert!(store.records(&filter("EXITED", 10)).await.unwrap().is_empty());
+    let next = RecordFilter {
+        before: Some(page[1].changed),
+        ..filter("ADMITTED", 10)
+    };
+    assert_eq!(
+        (page.len(), store.records(&next).await.unwrap().len()),
+        (2, 3)
+    );
+    assert!(
+        store
+            .records(&filter("EXITED", 10))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // For reading them all they come in the order of their ids, page after page.
     let (mut all, mut after) = (Vec::new(), RecordId([0; 32]));
     loop {
-        let page = RecordFilter { after: Some(after), limit: 2, ..RecordFilter::default() };
+        let page = RecordFilter {
+            after: Some(after),
+            limit: 2,
+            ..RecordFilter::default()
+        };
         let page = store.records(&page).await.unwrap();
         let Some(last) = page.last() else { break };
         after = last.id;
@@ -218,9 +373,18 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     }
     assert!(all.len() == 5 && all.is_sorted());
     let changes = store.changes(2, 10).await.unwrap();
-    assert_eq!(changes.iter().map(|c| c.cursor).collect::<Vec<_>>(), [3, 4, 5]);
+    assert_eq!(
+        changes.iter().map(|c| c.cursor).collect::<Vec<_>>(),
+        [3, 4, 5]
+    );
     let digests = store.digests().await.unwrap();
-    assert_eq!(digests.iter().map(|d| (d.1.as_str(), d.2)).collect::<Vec<_>>(), [("TRB", 5)]);
+    assert_eq!(
+        digests
+            .iter()
+            .map(|d| (d.1.as_str(), d.2))
+            .collect::<Vec<_>>(),
+        [("TRB", 5)]
+    );
 }
 
 async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
@@ -229,29 +393,84 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
         finding("b", anchor, 1, "PENDING", 100),
         finding("c", anchor, 3, "FIRM", 50),
     ];
-    store.commit(Batch { findings, ..Default::default() }).await.unwrap();
+    store
+        .commit(Batch {
+            findings,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     let gone = vec!["c".to_string()];
-    let again =
-        FindingRow { state: "ASSIGNED".into(), assignee: "AU-1".into(), ..finding("a", anchor, 1, "FIRM", 200) };
-    store.commit(Batch { findings: vec![again], findings_gone: gone, ..Default::default() }).await.unwrap();
-    let all = store.findings(&FindingFilter { limit: 10, ..Default::default() }).await.unwrap();
-    assert_eq!(all.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(), ["b", "a"], "the oldest first");
-    let after = FindingFilter { after: Some((1, 100, "b".into())), limit: 10, ..Default::default() };
+    let again = FindingRow {
+        state: "ASSIGNED".into(),
+        assignee: "AU-1".into(),
+        ..finding("a", anchor, 1, "FIRM", 200)
+    };
+    store
+        .commit(Batch {
+            findings: vec![again],
+            findings_gone: gone,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let all = store
+        .findings(&FindingFilter {
+            limit: 10,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        all.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(),
+        ["b", "a"],
+        "the oldest first"
+    );
+    let after = FindingFilter {
+        after: Some((1, 100, "b".into())),
+        limit: 10,
+        ..Default::default()
+    };
     assert_eq!(store.findings(&after).await.unwrap().len(), 1);
-    let mine = FindingFilter { assignee: Some("AU-1".into()), until_ms: Some(200), limit: 10, ..Default::default() };
+    let mine = FindingFilter {
+        assignee: Some("AU-1".into()),
+        until_ms: Some(200),
+        limit: 10,
+        ..Default::default()
+    };
     assert_eq!(store.findings(&mine).await.unwrap().len(), 1);
-    let counts = store.finding_counts(&FindingFilter::default()).await.unwrap();
-    let count = |phase: &str, state: &str| ("R02".to_string(), phase.to_string(), state.to_string(), 1);
-    assert_eq!(counts, [count("FIRM", "ASSIGNED"), count("PENDING", "OPEN")]);
+    let counts = store
+        .finding_counts(&FindingFilter::default())
+        .await
+        .unwrap();
+    let count =
+        |phase: &str, state: &str| ("R02".to_string(), phase.to_string(), state.to_string(), 1);
+    assert_eq!(
+        counts,
+        [count("FIRM", "ASSIGNED"), count("PENDING", "OPEN")]
+    );
     assert_eq!(store.findings_due(i64::MIN, 109).await.unwrap(), []);
     assert_eq!(store.findings_due(109, 110).await.unwrap(), [anchor]);
-    assert_eq!(store.findings_due(110, i64::MAX).await.unwrap(), [], "that time has passed before");
+    assert_eq!(
+        store.findings_due(110, i64::MAX).await.unwrap(),
+        [],
+        "that time has passed before"
+    );
     assert_eq!(store.findings_of(&[anchor]).await.unwrap().len(), 2);
     assert_eq!(store.finding("a").await.unwrap().unwrap().assignee, "AU-1");
 }
 
-async fn small_things(store: &Arc<dyn Store>, trb: &Crossing, record: RecordId, missing: Reference) {
-    let local = |key: &str, value: &str| LocalKey { scope: "import".into(), key: key.into(), value: value.into() };
+async fn small_things(
+    store: &Arc<dyn Store>,
+    trb: &Crossing,
+    record: RecordId,
+    missing: Reference,
+) {
+    let local = |key: &str, value: &str| LocalKey {
+        scope: "import".into(),
+        key: key.into(),
+        value: value.into(),
+    };
     let refusal = |why: &str, at_ms| RefusalRow {
         subject: "s".into(),
         code: "gap".into(),
@@ -264,27 +483,85 @@ async fn small_things(store: &Arc<dyn Store>, trb: &Crossing, record: RecordId, 
     let batch = Batch {
         local: vec![local("k", "1"), local("k", "2"), local("gone", "1")],
         refusals: vec![refusal("one", 1), refusal("two", 2)],
-        peers: vec![PeerRow { node, json: "1".into() }, PeerRow { node, json: "2".into() }],
-        carry: vec![Carried { log: trb.log, from: 0, to: 5, bytes: vec![1, 2] }],
-        waiting: vec![Waiting { record, entry: Reference { seq: 900, ..missing }, missing: Some(missing) }],
+        peers: vec![
+            PeerRow {
+                node,
+                json: "1".into(),
+            },
+            PeerRow {
+                node,
+                json: "2".into(),
+            },
+        ],
+        carry: vec![Carried {
+            log: trb.log,
+            from: 0,
+            to: 5,
+            bytes: vec![1, 2],
+        }],
+        waiting: vec![Waiting {
+            record,
+            entry: Reference {
+                seq: 900,
+                ..missing
+            },
+            missing: Some(missing),
+        }],
         ..Default::default()
     };
     store.commit(batch).await.unwrap();
     let gone = vec![("import".to_string(), "gone".to_string())];
-    let batch = Batch { local_gone: gone, carried_done: vec![(trb.log, 4)], ..Default::default() };
+    let batch = Batch {
+        local_gone: gone,
+        carried_done: vec![(trb.log, 4)],
+        ..Default::default()
+    };
     store.commit(batch).await.unwrap();
-    assert_eq!(store.local("import", "k").await.unwrap().as_deref(), Some("2"));
+    assert_eq!(
+        store.local("import", "k").await.unwrap().as_deref(),
+        Some("2")
+    );
     assert_eq!(store.local_all("import").await.unwrap(), [local("k", "2")]);
     let refused = store.refusals(10).await.unwrap();
-    assert_eq!(refused.iter().map(|r| (r.why.as_str(), r.times)).collect::<Vec<_>>(), [("two", 2)]);
-    assert_eq!(store.peers().await.unwrap(), [PeerRow { node, json: "2".into() }]);
+    assert_eq!(
+        refused
+            .iter()
+            .map(|r| (r.why.as_str(), r.times))
+            .collect::<Vec<_>>(),
+        [("two", 2)]
+    );
+    assert_eq!(
+        store.peers().await.unwrap(),
+        [PeerRow {
+            node,
+            json: "2".into()
+        }]
+    );
     assert_eq!(store.carried_ranges().await.unwrap(), [(trb.log, 0, 5)]);
-    assert_eq!(store.carried_block(&trb.log, 0).await.unwrap(), Some(vec![1, 2]));
-    assert_eq!(store.records_waiting_for(&[missing]).await.unwrap(), [record]);
+    assert_eq!(
+        store.carried_block(&trb.log, 0).await.unwrap(),
+        Some(vec![1, 2])
+    );
+    assert_eq!(
+        store.records_waiting_for(&[missing]).await.unwrap(),
+        [record]
+    );
     assert_eq!(store.waiting(10).await.unwrap().len(), 1);
-    assert_eq!(store.waiting_on(&missing.log, missing.seq).await.unwrap(), []);
-    assert_eq!(store.waiting_on(&missing.log, missing.seq + 1).await.unwrap(), [record]);
-    let other = LogId { epoch: Epoch([77; 8]), ..missing.log };
+    assert_eq!(
+        store.waiting_on(&missing.log, missing.seq).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        store
+            .waiting_on(&missing.log, missing.seq + 1)
+            .await
+            .unwrap(),
+        [record]
+    );
+    let other = LogId {
+        epoch: Epoch([77; 8]),
+        ..missing.log
+    };
     assert_eq!(store.waiting_on(&other, u64::MAX).await.unwrap(), []);
 }
 
@@ -311,44 +588,86 @@ async fn the_story_on_sqlite() {
 #[tokio::test]
 async fn a_large_block_goes_out_for_itself_whatever_stands_before_it() {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path(), NodeId([9; 16])).await.unwrap();
+    let store = SqliteStore::open(dir.path(), NodeId([9; 16]))
+        .await
+        .unwrap();
     let large = |of: &mut Crossing| {
-        let put = |key: &str| Put { key: key.into(), value: Value::Text("x".repeat(15_000)) };
-        let change = Change { puts: vec![put("note"), put("purpose")], ..Default::default() };
-        let entry = Entry { common: Common::default(), body: Body::Change(change) };
+        let put = |key: &str| Put {
+            key: key.into(),
+            value: Value::Text("x".repeat(15_000)),
+        };
+        let change = Change {
+            puts: vec![put("note"), put("purpose")],
+            ..Default::default()
+        };
+        let entry = Entry {
+            common: Common::default(),
+            body: Body::Change(change),
+        };
         let block = VerifiedBlock::author(&of.key, of.log, &of.peaks, &[entry], 7, vec![]).unwrap();
         of.peaks = block.peaks().clone();
         block
     };
     for together in [false, true] {
         let mut of = crossing(u8::from(together) + 1, "TRB");
-        let blocks = vec![of.block(0, 1), of.block(1, 50), large(&mut of), of.block(52, 1)];
+        let blocks = vec![
+            of.block(0, 1),
+            of.block(1, 50),
+            large(&mut of),
+            of.block(52, 1),
+        ];
         if together {
-            store.commit(Batch { blocks, ..Default::default() }).await.unwrap();
+            store
+                .commit(Batch {
+                    blocks,
+                    ..Default::default()
+                })
+                .await
+                .unwrap();
         } else {
             for block in blocks {
-                store.commit(Batch { blocks: vec![block], ..Default::default() }).await.unwrap();
+                store
+                    .commit(Batch {
+                        blocks: vec![block],
+                        ..Default::default()
+                    })
+                    .await
+                    .unwrap();
             }
         }
         let kept = store.checkpoints(&of.log, 0).await.unwrap();
-        assert_eq!(kept.iter().map(|c| c.checkpoint.size).collect::<Vec<_>>(), [1, 51, 52, 53], "{together}");
+        assert_eq!(
+            kept.iter().map(|c| c.checkpoint.size).collect::<Vec<_>>(),
+            [1, 51, 52, 53],
+            "{together}"
+        );
     }
     store.close().await;
 }
 
 async fn postgres(url: &str, dir: &Path, seed: u8) -> Result<Arc<PostgresStore>, StoreError> {
     std::fs::create_dir_all(dir).unwrap();
-    PostgresStore::open(url, dir, LogKey::from_seed(&[seed; 32]).node(), || println!("waiting for the writer's lock"))
-        .await
+    PostgresStore::open(url, dir, LogKey::from_seed(&[seed; 32]).node(), || {
+        println!("waiting for the writer's lock")
+    })
+    .await
 }
 
 fn server(dir: &Path) -> TemporaryServer {
-    TemporaryServer::start(&dir.join("pg")).expect("PostgreSQL is installed: ./scripts/test installs it")
+    TemporaryServer::start(&dir.join("pg"))
+        .expect("PostgreSQL is installed: ./scripts/test installs it")
 }
 
 fn note(n: u32) -> Batch {
-    let local = vec![LocalKey { scope: "n".into(), key: n.to_string(), value: String::new() }];
-    Batch { local, ..Default::default() }
+    let local = vec![LocalKey {
+        scope: "n".into(),
+        key: n.to_string(),
+        value: String::new(),
+    }];
+    Batch {
+        local,
+        ..Default::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -361,7 +680,8 @@ async fn the_story_on_postgres() {
     store.close().await;
     let store: Arc<dyn Store> = postgres(&url, &dir.path().join("hub"), 9).await.unwrap();
     opened_again(&store, log, &references).await;
-    // Text that PostgreSQL cannot hold, and terms longer than an index takes, come from hostile peers.
+    // Text that PostgreSQL cannot hold, and terms longer than an index takes, come from hostile
+    // peers.
     let odd = RefusalRow {
         subject: "a\0b".into(),
         code: "odd".into(),
@@ -370,7 +690,13 @@ async fn the_story_on_postgres() {
         at_ms: 9,
         times: 1,
     };
-    store.commit(Batch { refusals: vec![odd], ..Default::default() }).await.unwrap();
+    store
+        .commit(Batch {
+            refusals: vec![odd],
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     assert_eq!(store.refusals(1).await.unwrap()[0].subject, "a\u{FFFD}b");
     store.close().await;
 }
@@ -392,13 +718,18 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
     let rot = "UPDATE entries SET bytes = CAST(bytes || x'00' AS BLOB) WHERE seq = 77";
     let mend = "UPDATE entries SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE seq = 77";
     for (sql, refused) in [(rot, true), (mend, false)] {
-        let mut file = <sqlx::SqliteConnection as sqlx::Connection>::connect(&path).await.unwrap();
+        let mut file = <sqlx::SqliteConnection as sqlx::Connection>::connect(&path)
+            .await
+            .unwrap();
         sqlx::query(sql).execute(&mut file).await.unwrap();
         sqlx::Connection::close(file).await.unwrap();
         let moved = move_store(&hub, &url, me, |_| ()).await;
         assert_eq!(moved.is_err(), refused, "{moved:?}");
         match moved {
-            Err(error) => assert_eq!((error.code(), error.to_string().contains("@77")), ("entry_damaged", true)),
+            Err(error) => assert_eq!(
+                (error.code(), error.to_string().contains("@77")),
+                ("entry_damaged", true)
+            ),
             Ok(moved) => assert_eq!((moved.entries, moved.logs), (210, 3)),
         }
     }
@@ -407,13 +738,23 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
     opened_again(&new, log, &references).await;
     new.commit(note(1)).await.unwrap();
     new.close().await;
-    // The old file is kept, and neither is moved again nor is another one moved on top of what is there.
+    // The old file is kept, and neither is moved again nor is another one moved on top of what is
+    // there.
     assert!(hub.join("node.sqlite.moved").exists() && !hub.join("node.sqlite").exists());
-    assert_eq!(move_store(&hub, &url, me, |_| ()).await.unwrap_err().code(), "database_open");
+    assert_eq!(
+        move_store(&hub, &url, me, |_| ()).await.unwrap_err().code(),
+        "database_open"
+    );
     let other = dir.path().join("other");
     std::fs::create_dir_all(&other).unwrap();
     SqliteStore::open(&other, me).await.unwrap().close().await;
-    assert_eq!(move_store(&other, &url, me, |_| ()).await.unwrap_err().code(), "store_conflict");
+    assert_eq!(
+        move_store(&other, &url, me, |_| ())
+            .await
+            .unwrap_err()
+            .code(),
+        "store_conflict"
+    );
     assert!(other.join("node.sqlite").exists());
 }
 
@@ -428,13 +769,38 @@ async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
         out.extend(checkpoints.iter().map(|c| format!("{c:?}")));
     }
     for id in store.record_ids().await.unwrap() {
-        out.push(format!("{:?} {:?}", store.record(&id).await.unwrap(), store.terms_of(&[id]).await.unwrap()));
+        out.push(format!(
+            "{:?} {:?}",
+            store.record(&id).await.unwrap(),
+            store.terms_of(&[id]).await.unwrap()
+        ));
     }
     out.push(format!("{:?}", store.cosignatures(None).await.unwrap()));
-    out.push(format!("{:?}", store.findings(&FindingFilter { limit: 99, ..Default::default() }).await.unwrap()));
-    out.push(format!("{:?} {:?}", store.refusals(9).await.unwrap(), store.peers().await.unwrap()));
-    out.push(format!("{:?} {:?}", store.carried_ranges().await.unwrap(), store.local_all("import").await.unwrap()));
-    out.push(format!("{:?} {:?}", store.waiting(9).await.unwrap(), store.counts().await.unwrap()));
+    out.push(format!(
+        "{:?}",
+        store
+            .findings(&FindingFilter {
+                limit: 99,
+                ..Default::default()
+            })
+            .await
+            .unwrap()
+    ));
+    out.push(format!(
+        "{:?} {:?}",
+        store.refusals(9).await.unwrap(),
+        store.peers().await.unwrap()
+    ));
+    out.push(format!(
+        "{:?} {:?}",
+        store.carried_ranges().await.unwrap(),
+        store.local_all("import").await.unwrap()
+    ));
+    out.push(format!(
+        "{:?} {:?}",
+        store.waiting(9).await.unwrap(),
+        store.counts().await.unwrap()
+    ));
     out.sort();
     out
 }
@@ -456,15 +822,24 @@ async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
         }
     });
     assert!(waited.await.is_err(), "two daemons wrote to one database");
-    // The first one's session is cut off, as by a network that parted: the standby has the lock before it is back.
+    // The first one's session is cut off, as by a network that parted: the standby has the lock
+    // before it is back.
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted";
-    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+        .await
+        .unwrap();
     sqlx::query(cut).execute(&mut admin).await.unwrap();
     let second = standby.await.unwrap().unwrap();
     second.commit(note(2)).await.unwrap();
     let late = first.commit(note(3)).await.unwrap_err();
     assert_eq!(late.code(), "write_failed", "{late}");
-    let keys: Vec<String> = second.local_all("n").await.unwrap().into_iter().map(|l| l.key).collect();
+    let keys: Vec<String> = second
+        .local_all("n")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|l| l.key)
+        .collect();
     assert_eq!(keys, ["1", "2"]);
     second.close().await;
 }
@@ -508,32 +883,69 @@ async fn a_database_that_will_not_do_says_why() {
     let url = server.create("wadi").unwrap();
     let hub = dir.path().join("hub");
     postgres(&url, &hub, 1).await.unwrap().close().await;
-    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server.url("postgres")).await.unwrap();
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server.url("postgres"))
+        .await
+        .unwrap();
     // Read-only, as a standby server is.
-    sqlx::query("ALTER DATABASE wadi SET default_transaction_read_only = on").execute(&mut admin).await.unwrap();
+    sqlx::query("ALTER DATABASE wadi SET default_transaction_read_only = on")
+        .execute(&mut admin)
+        .await
+        .unwrap();
     let store = postgres(&url, &hub, 1).await.unwrap();
-    assert_eq!(store.commit(note(1)).await.unwrap_err().code(), "database_read_only");
-    assert!(store.local_all("n").await.unwrap().is_empty(), "it can still be read");
+    assert_eq!(
+        store.commit(note(1)).await.unwrap_err().code(),
+        "database_read_only"
+    );
+    assert!(
+        store.local_all("n").await.unwrap().is_empty(),
+        "it can still be read"
+    );
     store.close().await;
-    sqlx::query("ALTER DATABASE wadi RESET default_transaction_read_only").execute(&mut admin).await.unwrap();
+    sqlx::query("ALTER DATABASE wadi RESET default_transaction_read_only")
+        .execute(&mut admin)
+        .await
+        .unwrap();
     // Unsafe: it would acknowledge what it has not synced.
-    sqlx::query("ALTER DATABASE wadi SET synchronous_commit = off").execute(&mut admin).await.unwrap();
-    assert_eq!(postgres(&url, &hub, 1).await.err().unwrap().code(), "database_unsafe");
-    sqlx::query("ALTER DATABASE wadi RESET synchronous_commit").execute(&mut admin).await.unwrap();
+    sqlx::query("ALTER DATABASE wadi SET synchronous_commit = off")
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    assert_eq!(
+        postgres(&url, &hub, 1).await.err().unwrap().code(),
+        "database_unsafe"
+    );
+    sqlx::query("ALTER DATABASE wadi RESET synchronous_commit")
+        .execute(&mut admin)
+        .await
+        .unwrap();
     // Restored from an older backup: the anchor knows of commits that the database does not.
     let store = postgres(&url, &hub, 1).await.unwrap();
     store.commit(note(2)).await.unwrap();
     store.close().await;
-    let mut inside = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
-    sqlx::query("UPDATE meta SET value = value - 1 WHERE key = 'commits'").execute(&mut inside).await.unwrap();
+    let mut inside = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE meta SET value = value - 1 WHERE key = 'commits'")
+        .execute(&mut inside)
+        .await
+        .unwrap();
     for _ in 0..2 {
         let store = postgres(&url, &hub, 1).await.unwrap();
-        assert!(matches!(store.anchor_state(), AnchorState::LostTail { .. }), "and it is told until it is mended");
+        assert!(
+            matches!(store.anchor_state(), AnchorState::LostTail { .. }),
+            "and it is told until it is mended"
+        );
         store.close().await;
     }
     // Of a newer version.
-    sqlx::query("UPDATE meta SET value = 99 WHERE key = 'schema'").execute(&mut inside).await.unwrap();
-    assert_eq!(postgres(&url, &hub, 1).await.err().unwrap().code(), "database_newer");
+    sqlx::query("UPDATE meta SET value = 99 WHERE key = 'schema'")
+        .execute(&mut inside)
+        .await
+        .unwrap();
+    assert_eq!(
+        postgres(&url, &hub, 1).await.err().unwrap().code(),
+        "database_newer"
+    );
     // Down.
     server.stop(false);
     let error = postgres(&url, &hub, 1).await.err().unwrap();

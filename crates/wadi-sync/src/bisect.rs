@@ -1,8 +1,9 @@
-//! Where two holders of one tree differ, found level by level, with three bytes a subtree on the wire.
+//! Where two holders of one tree differ, found level by level, with three bytes a subtree on the
+//! wire.
 //!
-//! Both believe to hold the tree of one size and root; one of them recomputed it from its entries and came to another.
-//! A short hash that is equal by chance hides a difference: the root tells after mending, and the next search has
-//! another salt.
+//! Both believe to hold the tree of one size and root; one of them recomputed it from its entries
+//! and came to another. A short hash that is equal by chance hides a difference: the root tells
+//! after mending, and the next search has another salt.
 
 use crate::message::{TREE_HASHES_MAX, TreeAsk};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +38,12 @@ pub struct Bisect {
 impl Bisect {
     /// A search in a tree of that size.
     pub fn new(size: u64, salt: u64) -> Self {
-        Self { salt, open: BTreeMap::new(), peaks: proof::subtrees((0, size)), found: Vec::new() }
+        Self {
+            salt,
+            open: BTreeMap::new(),
+            peaks: proof::subtrees((0, size)),
+            found: Vec::new(),
+        }
     }
 
     /// What salts the short hashes.
@@ -48,7 +54,15 @@ impl Bisect {
     /// What to ask next; nothing when the search is over.
     pub fn ask(&self) -> Vec<TreeAsk> {
         if !self.peaks.is_empty() {
-            return self.peaks.iter().map(|p| TreeAsk { level: p.level, step: 0, indices: vec![p.index] }).collect();
+            return self
+                .peaks
+                .iter()
+                .map(|p| TreeAsk {
+                    level: p.level,
+                    step: 0,
+                    indices: vec![p.index],
+                })
+                .collect();
         }
         let (mut out, mut room) = (Vec::new(), TREE_HASHES_MAX);
         for (level, indices) in self.open.iter().rev() {
@@ -56,15 +70,24 @@ impl Bisect {
             let indices: Vec<u64> = indices.iter().take(room >> step).copied().collect();
             room -= indices.len() << step;
             if !indices.is_empty() {
-                out.push(TreeAsk { level: *level, step, indices });
+                out.push(TreeAsk {
+                    level: *level,
+                    step,
+                    indices,
+                });
             }
         }
         out
     }
 
-    /// Takes the peer's short hashes of what was asked; `mine` knows the hashes as recomputed here. False where the answer
-    /// does not fit the question: nothing changed then.
-    pub fn answer(&mut self, asked: &[TreeAsk], theirs: &[u8], mine: impl Fn(Subtree) -> Option<Hash>) -> bool {
+    /// Takes the peer's short hashes of what was asked; `mine` knows the hashes as recomputed here.
+    /// False where the answer does not fit the question: nothing changed then.
+    pub fn answer(
+        &mut self,
+        asked: &[TreeAsk],
+        theirs: &[u8],
+        mine: impl Fn(Subtree) -> Option<Hash>,
+    ) -> bool {
         let parts: Vec<Subtree> = asked.iter().flat_map(TreeAsk::parts).collect();
         if theirs.len() != parts.len() * SHORT_BYTES {
             return false;
@@ -83,7 +106,8 @@ impl Bisect {
             if part.level > TILE_LEVELS {
                 self.open.entry(part.level).or_default().insert(part.index);
             } else {
-                self.found.push((part.index << part.level, (part.index + 1) << part.level));
+                self.found
+                    .push((part.index << part.level, (part.index + 1) << part.level));
             }
         }
         true
@@ -116,7 +140,9 @@ mod tests {
         let mut out = HashMap::new();
         let mut row: Vec<Hash> = (0..size >> TILE_LEVELS)
             .map(|tile| {
-                let mut hashes: Vec<Hash> = (tile << TILE_LEVELS..(tile + 1) << TILE_LEVELS).map(&leaf).collect();
+                let mut hashes: Vec<Hash> = (tile << TILE_LEVELS..(tile + 1) << TILE_LEVELS)
+                    .map(&leaf)
+                    .collect();
                 while hashes.len() > 1 {
                     hashes = hashes.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
                 }
@@ -125,12 +151,28 @@ mod tests {
             .collect();
         let mut level = TILE_LEVELS;
         while !row.is_empty() {
-            out.extend(row.iter().enumerate().map(|(n, h)| (Subtree { level, index: n as u64 }, *h)));
-            row = row.chunks_exact(2).map(|c| node_hash(&c[0], &c[1])).collect();
+            out.extend(row.iter().enumerate().map(|(n, h)| {
+                (
+                    Subtree {
+                        level,
+                        index: n as u64,
+                    },
+                    *h,
+                )
+            }));
+            row = row
+                .chunks_exact(2)
+                .map(|c| node_hash(&c[0], &c[1]))
+                .collect();
             level += 1;
         }
-        for part in proof::subtrees((0, size)).into_iter().filter(|p| p.level < TILE_LEVELS) {
-            let mut hashes: Vec<Hash> = (part.index << part.level..(part.index + 1) << part.level).map(&leaf).collect();
+        for part in proof::subtrees((0, size))
+            .into_iter()
+            .filter(|p| p.level < TILE_LEVELS)
+        {
+            let mut hashes: Vec<Hash> = (part.index << part.level..(part.index + 1) << part.level)
+                .map(&leaf)
+                .collect();
             while hashes.len() > 1 {
                 hashes = hashes.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
             }
@@ -148,10 +190,24 @@ mod tests {
     /// Finds what differs; returns it with the bytes on the wire and the rounds.
     fn search(size: u64, lost: &BTreeSet<u64>) -> (Vec<(u64, u64)>, usize, u32) {
         let theirs = tree(size, leaf);
-        let mine = tree(size, |n| if lost.contains(&n) { Hash([1; 32]) } else { leaf(n) });
+        let mine = tree(size, |n| {
+            if lost.contains(&n) {
+                Hash([1; 32])
+            } else {
+                leaf(n)
+            }
+        });
         let crossing: Crossing = "TRB".parse().unwrap();
-        let log = LogId { node: NodeId([1; 16]), epoch: Epoch([2; 8]), lane: Lane::Passage, crossing };
-        let tip = Tip { size, root: Hash([9; 32]) };
+        let log = LogId {
+            node: NodeId([1; 16]),
+            epoch: Epoch([2; 8]),
+            lane: Lane::Passage,
+            crossing,
+        };
+        let tip = Tip {
+            size,
+            root: Hash([9; 32]),
+        };
         let mut bisect = Bisect::new(size, 5);
         let (mut bytes, mut rounds) = (0, 0);
         loop {
@@ -159,15 +215,41 @@ mod tests {
             if asks.is_empty() {
                 return (bisect.found(), bytes, rounds);
             }
-            let message = Message::Tree { log, tip, salt: 5, asks: asks.clone() }.encode();
-            assert_eq!(Message::decode(&message).unwrap(), Message::Tree { log, tip, salt: 5, asks: asks.clone() });
-            let hashes: Vec<u8> =
-                asks.iter().flat_map(TreeAsk::parts).flat_map(|p| short_hash(5, &theirs[&p])).collect();
-            let answer = Message::TreeIs { log, tip, salt: 5, hashes: hashes.clone() }.encode();
+            let message = Message::Tree {
+                log,
+                tip,
+                salt: 5,
+                asks: asks.clone(),
+            }
+            .encode();
+            assert_eq!(
+                Message::decode(&message).unwrap(),
+                Message::Tree {
+                    log,
+                    tip,
+                    salt: 5,
+                    asks: asks.clone()
+                }
+            );
+            let hashes: Vec<u8> = asks
+                .iter()
+                .flat_map(TreeAsk::parts)
+                .flat_map(|p| short_hash(5, &theirs[&p]))
+                .collect();
+            let answer = Message::TreeIs {
+                log,
+                tip,
+                salt: 5,
+                hashes: hashes.clone(),
+            }
+            .encode();
             // Each frame has its length in front.
             bytes += message.len() + answer.len() + 8;
             rounds += 1;
-            assert!(!bisect.answer(&asks, &hashes[1..], |p| mine.get(&p).copied()), "a short answer is none");
+            assert!(
+                !bisect.answer(&asks, &hashes[1..], |p| mine.get(&p).copied()),
+                "a short answer is none"
+            );
             assert!(bisect.answer(&asks, &hashes, |p| mine.get(&p).copied()));
         }
     }
@@ -178,8 +260,15 @@ mod tests {
         // Scattered as badly as can be, and all in one place.
         let scattered: BTreeSet<u64> = (0..1_000).map(|n| n * 4_999 + n % 7).collect();
         let (found, bytes, rounds) = search(size, &scattered);
-        println!("scattered: {bytes} bytes, {rounds} rounds, {} ranges", found.len());
-        assert!(scattered.iter().all(|n| found.iter().any(|(from, to)| from <= n && n < to)));
+        println!(
+            "scattered: {bytes} bytes, {rounds} rounds, {} ranges",
+            found.len()
+        );
+        assert!(
+            scattered
+                .iter()
+                .all(|n| found.iter().any(|(from, to)| from <= n && n < to))
+        );
         assert!(found.iter().map(|(from, to)| to - from).sum::<u64>() <= 64 * 1_000);
         assert!(bytes <= 50_000, "{bytes} bytes");
         assert!(rounds <= 12);
@@ -197,7 +286,10 @@ mod tests {
             for at in [0, size / 2, size - 1] {
                 let found = search(size, &BTreeSet::from([at])).0;
                 assert_eq!(found.len(), 1);
-                assert!(found[0].0 <= at && at < found[0].1 && found[0].1 <= size, "{found:?} of {size}");
+                assert!(
+                    found[0].0 <= at && at < found[0].1 && found[0].1 <= size,
+                    "{found:?} of {size}"
+                );
             }
         }
     }

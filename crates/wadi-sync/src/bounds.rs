@@ -1,13 +1,17 @@
-//! Counts what a message holds before anything is allocated for it: a byte on the wire must not become a hundred here.
+//! Counts what a message holds before anything is allocated for it: a byte on the wire must not
+//! become a hundred here.
 
 use prost::{
     DecodeError,
     encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
 };
 
-/// How many fields of these bytes lie at `path`, a field number a level; what lies there is not looked at.
+/// How many fields of these bytes lie at `path`, a field number a level; what lies there is not
+/// looked at.
 pub(crate) fn count_fields(bytes: &[u8], path: &[u32]) -> Result<usize, DecodeError> {
-    let Some((field, deeper)) = path.split_first() else { return Ok(1) };
+    let Some((field, deeper)) = path.split_first() else {
+        return Ok(1);
+    };
     let (mut rest, mut count) = (bytes, 0);
     while !rest.is_empty() {
         let (number, wire) = decode_key(&mut rest)?;
@@ -35,8 +39,15 @@ mod tests {
 
     #[test]
     fn what_lies_at_a_path_is_counted_and_what_is_cut_short_does_not_panic() {
-        let stretch = |n: usize| pb::Stretch { start: 7, entries: vec![vec![1]; n], around: vec![vec![0; 32]; 3] };
-        let fetched = pb::Fetched { stretches: vec![stretch(2), stretch(0), stretch(5)], ..Default::default() };
+        let stretch = |n: usize| pb::Stretch {
+            start: 7,
+            entries: vec![vec![1]; n],
+            around: vec![vec![0; 32]; 3],
+        };
+        let fetched = pb::Fetched {
+            stretches: vec![stretch(2), stretch(0), stretch(5)],
+            ..Default::default()
+        };
         let of = Some(pb::message::Of::Fetched(fetched));
         let bytes = pb::Message { of }.encode_to_vec();
         assert_eq!(count_fields(&bytes, &[19]), Ok(1));

@@ -1,8 +1,8 @@
 //! Bundles: the blocks of a session in a file (`docs/bundles.md`).
 //!
-//! A part is one line of JSON, the manifest under its maker's seal, and behind it the body. The body is encrypted by whoever
-//! calls this module; within it stand frames: what sessions say in messages, blocks in one stream of the block codec, and an
-//! end that counts them.
+//! A part is one line of JSON, the manifest under its maker's seal, and behind it the body. The
+//! body is encrypted by whoever calls this module; within it stand frames: what sessions say in
+//! messages, blocks in one stream of the block codec, and an end that counts them.
 
 use crate::{
     codec::{BlockDecoder, BlockEncoder},
@@ -28,7 +28,8 @@ pub const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const FRONT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a frame at most: a message, or a block that does not compress.
 const FRAME_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
-/// Bytes that the frames of a part inflate to at most. A part is filled by what it holds before compression.
+/// Bytes that the frames of a part inflate to at most. A part is filled by what it holds before
+/// compression.
 const INFLATED_BYTES_MAX: usize = 2 * BUNDLE_BYTES_MAX;
 
 const END: u8 = 0;
@@ -48,7 +49,10 @@ pub struct BundleError {
 impl BundleError {
     /// An error.
     pub fn new(code: &'static str, why: impl ToString) -> Self {
-        Self { code, why: why.to_string() }
+        Self {
+            code,
+            why: why.to_string(),
+        }
     }
 }
 
@@ -73,7 +77,10 @@ pub struct Party {
 impl Party {
     /// The node that is enrolled so.
     pub fn of(enrolment: &Enrolment) -> Self {
-        Self { node: enrolment.node().to_string(), name: enrolment.name.clone() }
+        Self {
+            node: enrolment.node().to_string(),
+            name: enrolment.name.clone(),
+        }
     }
     /// Whether it is that node.
     pub fn is(&self, node: &NodeId) -> bool {
@@ -130,7 +137,8 @@ pub struct Manifest {
     pub parts: u32,
     /// Who made it.
     pub from: Party,
-    /// Its maker's enrolment, encoded, in hexadecimal: so that a reader who never heard of the maker can judge it.
+    /// Its maker's enrolment, encoded, in hexadecimal: so that a reader who never heard of the
+    /// maker can judge it.
     pub enrolment: String,
     /// Whom it is encrypted to.
     #[serde(rename = "for")]
@@ -148,7 +156,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest of a body, on one line, under its maker's seal: the part is this line and the body behind it.
+    /// The manifest of a body, on one line, under its maker's seal: the part is this line and the
+    /// body behind it.
     pub fn seal(&mut self, body: &[u8], key: &LogKey) -> String {
         self.format = KIND.format.into();
         self.bytes = body.len() as u64;
@@ -156,27 +165,48 @@ impl Manifest {
         seal::write(&KIND, self, key)
     }
 
-    /// Reads the front of a part; the rest of it is the body. Who made it is known when the seal is checked.
+    /// Reads the front of a part; the rest of it is the body. Who made it is known when the seal is
+    /// checked.
     pub fn read(part: &[u8]) -> Result<(Self, Seal, &[u8]), BundleError> {
         let Some(end) = part.iter().take(FRONT_BYTES_MAX).position(|b| *b == b'\n') else {
-            let begun = part.len() < FRONT_BYTES_MAX && part.starts_with(b"{\"format\":\"wadi.bundle/");
-            let cut = BundleError::new("bundle_cut", "the file ends within its manifest: copy it again");
-            return Err(if begun { cut } else { unreadable("this is no bundle of wadi: it begins with no manifest") });
+            let begun =
+                part.len() < FRONT_BYTES_MAX && part.starts_with(b"{\"format\":\"wadi.bundle/");
+            let cut = BundleError::new(
+                "bundle_cut",
+                "the file ends within its manifest: copy it again",
+            );
+            return Err(if begun {
+                cut
+            } else {
+                unreadable("this is no bundle of wadi: it begins with no manifest")
+            });
         };
-        let line = std::str::from_utf8(&part[..end]).map_err(|e| unreadable(format!("this is no bundle: {e}")))?;
+        let line = std::str::from_utf8(&part[..end])
+            .map_err(|e| unreadable(format!("this is no bundle: {e}")))?;
         let (this, seal): (Self, Seal) = seal::read(&KIND, line)?;
-        if this.part == 0 || this.part > this.parts || unhex(&this.bundle).is_none_or(|id| id.len() != 16) {
-            return Err(unreadable(format!("part {} of {} of {:?}", this.part, this.parts, this.bundle)));
+        if this.part == 0
+            || this.part > this.parts
+            || unhex(&this.bundle).is_none_or(|id| id.len() != 16)
+        {
+            return Err(unreadable(format!(
+                "part {} of {} of {:?}",
+                this.part, this.parts, this.bundle
+            )));
         }
         Ok((this, seal, &part[end + 1..]))
     }
 
-    /// Its maker's enrolment, as the manifest shows it; the commission's root has to have signed it.
+    /// Its maker's enrolment, as the manifest shows it; the commission's root has to have signed
+    /// it.
     pub fn maker(&self) -> Result<Enrolment, BundleError> {
-        let bytes = unhex(&self.enrolment).ok_or_else(|| unreadable("its maker's enrolment is not hexadecimal"))?;
+        let bytes = unhex(&self.enrolment)
+            .ok_or_else(|| unreadable("its maker's enrolment is not hexadecimal"))?;
         let maker = Enrolment::from_bytes(&bytes).map_err(unreadable)?;
         if !self.from.is(&maker.node()) {
-            return Err(BundleError::new("bundle_foreign", "the enrolment shown is not its maker's"));
+            return Err(BundleError::new(
+                "bundle_foreign",
+                "the enrolment shown is not its maker's",
+            ));
         }
         Ok(maker)
     }
@@ -185,14 +215,22 @@ impl Manifest {
     pub fn check_body(&self, body: &[u8]) -> Result<(), BundleError> {
         let there = body.len() as u64;
         if there < self.bytes {
-            let why = format!("{there} of {} bytes are there: the file was cut short, copy it again", self.bytes);
+            let why = format!(
+                "{there} of {} bytes are there: the file was cut short, copy it again",
+                self.bytes
+            );
             return Err(BundleError::new("bundle_cut", why));
         }
         if there > self.bytes {
-            return Err(changed(format!("{there} bytes are there, {} were sealed", self.bytes)));
+            return Err(changed(format!(
+                "{there} bytes are there, {} were sealed",
+                self.bytes
+            )));
         }
         if hex(&Sha256::digest(body)) != self.sha256 {
-            return Err(changed("its bytes are not those that were sealed: a bad stick, or somebody changed it"));
+            return Err(changed(
+                "its bytes are not those that were sealed: a bad stick, or somebody changed it",
+            ));
         }
         Ok(())
     }
@@ -216,7 +254,10 @@ pub struct FrameWriter {
 impl FrameWriter {
     /// A new body.
     pub fn new() -> Result<Self, SyncError> {
-        Ok(Self { encoder: BlockEncoder::new()?, frames: 0 })
+        Ok(Self {
+            encoder: BlockEncoder::new()?,
+            frames: 0,
+        })
     }
     /// A message's frame.
     pub fn message(&mut self, message: &Message) -> Vec<u8> {
@@ -253,7 +294,13 @@ impl<R: Read> FrameReader<R> {
     /// Reads a decrypted body.
     pub fn new(from: R) -> Result<Self, BundleError> {
         let decoder = BlockDecoder::new().map_err(unreadable)?;
-        Ok(Self { from, decoder, frames: 0, left: INFLATED_BYTES_MAX, ended: false })
+        Ok(Self {
+            from,
+            decoder,
+            frames: 0,
+            left: INFLATED_BYTES_MAX,
+            ended: false,
+        })
     }
 
     /// The next frame; nothing behind the last, if all that were written have come.
@@ -266,30 +313,44 @@ impl<R: Read> FrameReader<R> {
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
         // The length is checked before anything is allocated for it.
         if length > FRAME_BYTES_MAX {
-            return Err(unreadable(format!("a frame of {length} bytes; the limit is {FRAME_BYTES_MAX}")));
+            return Err(unreadable(format!(
+                "a frame of {length} bytes; the limit is {FRAME_BYTES_MAX}"
+            )));
         }
         let mut payload = vec![0; length];
         self.from.read_exact(&mut payload).map_err(unreadable)?;
         let (frame, bytes) = match head[0] {
             END => return self.end(&payload),
-            MESSAGE => (Frame::Message(Message::decode(&payload).map_err(unreadable)?), length),
+            MESSAGE => (
+                Frame::Message(Message::decode(&payload).map_err(unreadable)?),
+                length,
+            ),
             BLOCK => {
                 let block = self.decoder.decode(&payload).map_err(unreadable)?;
                 let bytes = block.entries.iter().map(Vec::len).sum::<usize>();
                 (Frame::Block(block), bytes)
             }
-            kind => return Err(unreadable(format!("a frame of kind {kind}, which this version does not know"))),
+            kind => {
+                return Err(unreadable(format!(
+                    "a frame of kind {kind}, which this version does not know"
+                )));
+            }
         };
         self.frames += 1;
         self.left = self.left.checked_sub(bytes).ok_or_else(|| {
-            unreadable(format!("it inflates to more than {INFLATED_BYTES_MAX} bytes: no honest node made it"))
+            unreadable(format!(
+                "it inflates to more than {INFLATED_BYTES_MAX} bytes: no honest node made it"
+            ))
         })?;
         Ok(Some(frame))
     }
 
     fn end(&mut self, payload: &[u8]) -> Result<Option<Frame>, BundleError> {
         if payload != self.frames.to_be_bytes() {
-            return Err(unreadable(format!("{} frames have come, and the end counts others", self.frames)));
+            return Err(unreadable(format!(
+                "{} frames have come, and the end counts others",
+                self.frames
+            )));
         }
         if self.from.read(&mut [0]).map_err(unreadable)? != 0 {
             return Err(unreadable("something follows its end"));
@@ -302,7 +363,9 @@ impl<R: Read> FrameReader<R> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use wadi_log::{Body, Change, Common, Entry, Epoch, Lane, Peaks, Put, Role, Scope, Value, VerifiedBlock};
+    use wadi_log::{
+        Body, Change, Common, Entry, Epoch, Lane, Peaks, Put, Role, Scope, Value, VerifiedBlock,
+    };
 
     pub(crate) fn enrolment(key: &LogKey, name: &str) -> Enrolment {
         let of = Enrolment {
@@ -319,19 +382,41 @@ pub(crate) mod tests {
         of.issue(&LogKey::from_seed(&[9; 32])).unwrap()
     }
     pub(crate) fn party(key: &LogKey) -> Party {
-        Party { node: key.node().to_string(), name: "somebody".into() }
+        Party {
+            node: key.node().to_string(),
+            name: "somebody".into(),
+        }
     }
     pub(crate) fn log(key: &LogKey) -> LogId {
-        LogId { node: key.node(), epoch: Epoch([1; 8]), lane: Lane::Passage, crossing: "TRB".parse().unwrap() }
+        LogId {
+            node: key.node(),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        }
     }
 
     fn block(key: &LogKey, note: &str) -> Block {
-        let puts = vec![Put { key: "note".into(), value: Value::Text(note.into()) }];
-        let change = Change { puts, ..Default::default() };
-        let entry = Entry { common: Common::default(), body: Body::Change(change) };
-        let made = VerifiedBlock::author(key, log(key), &Peaks::default(), &[entry], 0, vec![]).unwrap();
+        let puts = vec![Put {
+            key: "note".into(),
+            value: Value::Text(note.into()),
+        }];
+        let change = Change {
+            puts,
+            ..Default::default()
+        };
+        let entry = Entry {
+            common: Common::default(),
+            body: Body::Change(change),
+        };
+        let made =
+            VerifiedBlock::author(key, log(key), &Peaks::default(), &[entry], 0, vec![]).unwrap();
         let entries = made.entries().iter().map(|e| e.bytes().to_vec()).collect();
-        Block { from: 0, entries, checkpoint: made.checkpoint().clone() }
+        Block {
+            from: 0,
+            entries,
+            checkpoint: made.checkpoint().clone(),
+        }
     }
 
     fn manifest(from: &LogKey, to: &LogKey) -> Manifest {
@@ -344,8 +429,17 @@ pub(crate) mod tests {
             enrolment: hex(&enrolment(from, "hub").to_bytes()),
             to: party(to),
             made_s: 100,
-            logs: vec![LogRange { log: log(from).origin(), from: 0, to: 1, carried: false }],
-            counts: Counts { blocks: 1, entries: 1, ..Counts::default() },
+            logs: vec![LogRange {
+                log: log(from).origin(),
+                from: 0,
+                to: 1,
+                carried: false,
+            }],
+            counts: Counts {
+                blocks: 1,
+                entries: 1,
+                ..Counts::default()
+            },
             bytes: 0,
             sha256: String::new(),
         }
@@ -370,7 +464,8 @@ pub(crate) mod tests {
         assert_eq!(take(&good).unwrap(), said);
         assert_eq!(said.logs[0].id().unwrap(), log(&hub));
 
-        let edit = |from: &str, to: &str| [line.replacen(from, to, 1).as_bytes(), &body[..]].concat();
+        let edit =
+            |from: &str, to: &str| [line.replacen(from, to, 1).as_bytes(), &body[..]].concat();
         let flipped = |at: usize| {
             let mut part = good.clone();
             part[at] ^= 1;
@@ -384,24 +479,96 @@ pub(crate) mod tests {
         };
         let cases: Vec<(&str, &str, Vec<u8>)> = vec![
             ("nothing", "bundle_unreadable", vec![]),
-            ("something else", "bundle_unreadable", b"{\"kind\":\"passage\"}\n".to_vec()),
-            ("cut within the manifest", "bundle_cut", good[..line.len() / 2].to_vec()),
-            ("cut within the body", "bundle_cut", good[..good.len() - 1].to_vec()),
-            ("a body that is gone", "bundle_cut", line.clone().into_bytes()),
-            ("more behind the body", "bundle_changed", [&good[..], b"x"].concat()),
-            ("the body's first byte", "bundle_changed", flipped(line.len())),
-            ("the body's last byte", "bundle_changed", flipped(good.len() - 1)),
-            ("another part's body", "bundle_changed", [line.as_bytes(), &vec![7; body.len()][..]].concat()),
-            ("another recipient", "bundle_changed", edit(&trb.node().to_string(), &hub.node().to_string())),
-            ("another part", "bundle_changed", edit("\"part\":1", "\"part\":2")),
-            ("another time", "bundle_changed", edit("\"made_s\":100", "\"made_s\":101")),
-            ("other ranges", "bundle_changed", edit("\"to\":1", "\"to\":9")),
-            ("a part that cannot be", "bundle_unreadable", edit("\"part\":1", "\"part\":3")),
-            ("a later version", "bundle_version", edit("bundle/v1", "bundle/v2")),
-            ("another format", "bundle_unreadable", edit("wadi.bundle/v1", "tar.bundle/v1")),
-            ("a member nobody knows", "bundle_unreadable", edit("\"made_s\"", "\"more\":1,\"made_s\"")),
-            ("sealed by another", "bundle_changed", [resealed.as_bytes(), &body[..]].concat()),
-            ("an enrolment that is not its maker's", "bundle_foreign", [stranger.as_bytes(), &body[..]].concat()),
+            (
+                "something else",
+                "bundle_unreadable",
+                b"{\"kind\":\"passage\"}\n".to_vec(),
+            ),
+            (
+                "cut within the manifest",
+                "bundle_cut",
+                good[..line.len() / 2].to_vec(),
+            ),
+            (
+                "cut within the body",
+                "bundle_cut",
+                good[..good.len() - 1].to_vec(),
+            ),
+            (
+                "a body that is gone",
+                "bundle_cut",
+                line.clone().into_bytes(),
+            ),
+            (
+                "more behind the body",
+                "bundle_changed",
+                [&good[..], b"x"].concat(),
+            ),
+            (
+                "the body's first byte",
+                "bundle_changed",
+                flipped(line.len()),
+            ),
+            (
+                "the body's last byte",
+                "bundle_changed",
+                flipped(good.len() - 1),
+            ),
+            (
+                "another part's body",
+                "bundle_changed",
+                [line.as_bytes(), &vec![7; body.len()][..]].concat(),
+            ),
+            (
+                "another recipient",
+                "bundle_changed",
+                edit(&trb.node().to_string(), &hub.node().to_string()),
+            ),
+            (
+                "another part",
+                "bundle_changed",
+                edit("\"part\":1", "\"part\":2"),
+            ),
+            (
+                "another time",
+                "bundle_changed",
+                edit("\"made_s\":100", "\"made_s\":101"),
+            ),
+            (
+                "other ranges",
+                "bundle_changed",
+                edit("\"to\":1", "\"to\":9"),
+            ),
+            (
+                "a part that cannot be",
+                "bundle_unreadable",
+                edit("\"part\":1", "\"part\":3"),
+            ),
+            (
+                "a later version",
+                "bundle_version",
+                edit("bundle/v1", "bundle/v2"),
+            ),
+            (
+                "another format",
+                "bundle_unreadable",
+                edit("wadi.bundle/v1", "tar.bundle/v1"),
+            ),
+            (
+                "a member nobody knows",
+                "bundle_unreadable",
+                edit("\"made_s\"", "\"more\":1,\"made_s\""),
+            ),
+            (
+                "sealed by another",
+                "bundle_changed",
+                [resealed.as_bytes(), &body[..]].concat(),
+            ),
+            (
+                "an enrolment that is not its maker's",
+                "bundle_foreign",
+                [stranger.as_bytes(), &body[..]].concat(),
+            ),
         ];
         for (what, code, part) in cases {
             assert_eq!(take(&part).unwrap_err().code, code, "{what}");
@@ -440,14 +607,24 @@ pub(crate) mod tests {
         for (what, body) in [
             ("cut short", body[..body.len() - 3].to_vec()),
             ("no end", written.concat()),
-            ("a frame taken out", [&written[0][..], &written[1][..], &end[..]].concat()),
+            (
+                "a frame taken out",
+                [&written[0][..], &written[1][..], &end[..]].concat(),
+            ),
             ("something behind the end", [&body[..], &[0]].concat()),
             ("a frame of four gigabytes", huge),
             ("an unknown kind", vec![7, 0, 0, 0, 0]),
             ("no message", vec![MESSAGE, 0, 0, 0, 1, 255]),
-            ("blocks in another order", [&written[0][..], &written[2][..], &written[1][..], &end[..]].concat()),
+            (
+                "blocks in another order",
+                [&written[0][..], &written[2][..], &written[1][..], &end[..]].concat(),
+            ),
         ] {
-            assert_eq!(read(&body).map_err(|e| e.code), Err("bundle_unreadable"), "{what}");
+            assert_eq!(
+                read(&body).map_err(|e| e.code),
+                Err("bundle_unreadable"),
+                "{what}"
+            );
         }
     }
 
@@ -456,7 +633,11 @@ pub(crate) mod tests {
         let key = LogKey::from_seed(&[1; 32]);
         let mut writer = FrameWriter::new().unwrap();
         // Seven entries of 32 KiB each, again and again: a few hundred bytes a frame.
-        let big = Block { from: 0, entries: vec![vec![0; 32 * 1024]; 7], checkpoint: block(&key, "x").checkpoint };
+        let big = Block {
+            from: 0,
+            entries: vec![vec![0; 32 * 1024]; 7],
+            checkpoint: block(&key, "x").checkpoint,
+        };
         let checkpoint = {
             let mut head = big.checkpoint.checkpoint.clone();
             head.size = 7;
@@ -471,6 +652,9 @@ pub(crate) mod tests {
         assert!(body.len() < 1 << 20, "{}", body.len());
         let mut reader = FrameReader::new(&body[..]).unwrap();
         let error = (0..frames).find_map(|_| reader.read().err()).unwrap();
-        assert!(error.code == "bundle_unreadable" && error.why.contains("inflates"), "{error:?}");
+        assert!(
+            error.code == "bundle_unreadable" && error.why.contains("inflates"),
+            "{error:?}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The block codec, version 1: entries under zstd, with a context that lives as long as the stream, so that hashes,
-//! names and keys that came before cost a back reference.
+//! The block codec, version 1: entries under zstd, with a context that lives as long as the stream,
+//! so that hashes, names and keys that came before cost a back reference.
 
 use crate::{SyncError, bounds::count_fields, pb};
 use prost::Message as _;
@@ -10,14 +10,15 @@ use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Oper
 const VERSION: u8 = 1;
 /// Bytes of a block frame at most.
 pub const BLOCK_FRAME_BYTES_MAX: usize = 96 * 1024;
-/// Bytes of a block before compression at most. An honest one has some 40 KiB: a run of 8 KiB and an entry behind it. Whatever
-/// is taken fits a frame again for whoever is next, however badly it compresses there.
+/// Bytes of a block before compression at most. An honest one has some 40 KiB: a run of 8 KiB and
+/// an entry behind it. Whatever is taken fits a frame again for whoever is next, however badly it
+/// compresses there.
 const BODY_BYTES_MAX: usize = BLOCK_FRAME_BYTES_MAX - 4 * 1024;
 /// Context of 1 MiB on either side.
 const WINDOW_LOG: u32 = 20;
 const LEVEL: i32 = 9;
-/// Tables of 128 Ki places: an encoder a lane and peer takes 1.2 MB in place of 11, for 0.6 % more bytes. A decoder does not
-/// notice.
+/// Tables of 128 Ki places: an encoder a lane and peer takes 1.2 MB in place of 11, for 0.6 % more
+/// bytes. A decoder does not notice.
 const TABLES_LOG: u32 = 17;
 /// The field of `BlockBody` that holds its entries.
 const ENTRIES_FIELD: u32 = 3;
@@ -35,9 +36,11 @@ impl BlockEncoder {
     /// A new context.
     pub fn new() -> Result<Self, SyncError> {
         let mut encoder = Encoder::new(LEVEL).map_err(broken)?;
-        for parameter in
-            [CParameter::WindowLog(WINDOW_LOG), CParameter::HashLog(TABLES_LOG), CParameter::ChainLog(TABLES_LOG)]
-        {
+        for parameter in [
+            CParameter::WindowLog(WINDOW_LOG),
+            CParameter::HashLog(TABLES_LOG),
+            CParameter::ChainLog(TABLES_LOG),
+        ] {
             encoder.set_parameter(parameter).map_err(broken)?;
         }
         Ok(Self(encoder))
@@ -72,7 +75,9 @@ impl BlockDecoder {
     pub fn new() -> Result<Self, SyncError> {
         let mut decoder = Decoder::new().map_err(broken)?;
         // The peer chooses the window; it must not choose how much memory this node spends.
-        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG)).map_err(broken)?;
+        decoder
+            .set_parameter(DParameter::WindowLogMax(WINDOW_LOG))
+            .map_err(broken)?;
         Ok(Self(decoder))
     }
 
@@ -80,7 +85,9 @@ impl BlockDecoder {
     pub fn decode(&mut self, frame: &[u8]) -> Result<Block, SyncError> {
         let (version, data) = frame.split_first().ok_or_else(|| broken("empty frame"))?;
         if *version != VERSION {
-            return Err(broken(format!("codec version {version}, this node knows {VERSION}")));
+            return Err(broken(format!(
+                "codec version {version}, this node knows {VERSION}"
+            )));
         }
         let mut out = vec![0; BODY_BYTES_MAX];
         let (mut input, mut at) = (InBuffer::around(data), 0);
@@ -90,7 +97,9 @@ impl BlockDecoder {
             let grown = buffer.pos() - at;
             at = buffer.pos();
             if at == BODY_BYTES_MAX {
-                return Err(broken(format!("it inflates to more than {BODY_BYTES_MAX} bytes")));
+                return Err(broken(format!(
+                    "it inflates to more than {BODY_BYTES_MAX} bytes"
+                )));
             }
             if input.pos() == data.len() && grown == 0 {
                 break;
@@ -121,17 +130,28 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Block, SyncError> {
     // Counted before anything is allocated for them.
     let entries = count_fields(bytes, &[ENTRIES_FIELD]).map_err(broken)?;
     if entries > BLOCK_ENTRIES_MAX {
-        return Err(broken(format!("{entries} entries; the limit is {BLOCK_ENTRIES_MAX}")));
+        return Err(broken(format!(
+            "{entries} entries; the limit is {BLOCK_ENTRIES_MAX}"
+        )));
     }
     let body = pb::BlockBody::decode(bytes).map_err(broken)?;
     let checkpoint = SignedCheckpoint::from_bytes(&body.checkpoint).map_err(broken)?;
     if checkpoint.checkpoint.log.to_bytes()[..] != body.log[..] {
         return Err(broken("its checkpoint is another log's"));
     }
-    if checkpoint.checkpoint.size.checked_sub(body.entries.len() as u64) != Some(body.start) {
+    if checkpoint
+        .checkpoint
+        .size
+        .checked_sub(body.entries.len() as u64)
+        != Some(body.start)
+    {
         return Err(broken("its entries do not end at its checkpoint"));
     }
-    Ok(Block { from: body.start, entries: body.entries, checkpoint })
+    Ok(Block {
+        from: body.start,
+        entries: body.entries,
+        checkpoint,
+    })
 }
 
 #[cfg(test)]
@@ -150,10 +170,23 @@ mod tests {
         let mut peaks = Peaks::default();
         (0..count)
             .map(|n| {
-                let puts = vec![Put { key: "vehicle.plate".into(), value: Value::Text(format!("11-A-{n}")) }];
-                let change = Change { puts, ..Default::default() };
-                let common = Common { wall_ms: n as i64, officer: "OF-0001".into(), ..Default::default() };
-                let entry = Entry { common, body: Body::Change(change) };
+                let puts = vec![Put {
+                    key: "vehicle.plate".into(),
+                    value: Value::Text(format!("11-A-{n}")),
+                }];
+                let change = Change {
+                    puts,
+                    ..Default::default()
+                };
+                let common = Common {
+                    wall_ms: n as i64,
+                    officer: "OF-0001".into(),
+                    ..Default::default()
+                };
+                let entry = Entry {
+                    common,
+                    body: Body::Change(change),
+                };
                 let block = VerifiedBlock::author(&key, log, &peaks, &[entry], 0, vec![]).unwrap();
                 let from = peaks.size();
                 peaks = block.peaks().clone();
@@ -168,7 +201,8 @@ mod tests {
 
     #[test]
     fn blocks_survive_a_stream_in_order_and_later_ones_cost_less() {
-        let (mut encoder, mut decoder) = (BlockEncoder::new().unwrap(), BlockDecoder::new().unwrap());
+        let (mut encoder, mut decoder) =
+            (BlockEncoder::new().unwrap(), BlockDecoder::new().unwrap());
         let mut sizes = vec![];
         for block in blocks(5) {
             let frame = encoder.encode(&block).unwrap();
@@ -189,16 +223,31 @@ mod tests {
         let of = |entries: Vec<Vec<u8>>| {
             let mut checkpoint = made.checkpoint.clone();
             checkpoint.checkpoint.size = entries.len() as u64;
-            Block { from: 0, entries, checkpoint }
+            Block {
+                from: 0,
+                entries,
+                checkpoint,
+            }
         };
-        let (large, larger) = (of((0..2).map(noise).collect()), of((0..4).map(noise).collect()));
+        let (large, larger) = (
+            of((0..2).map(noise).collect()),
+            of((0..4).map(noise).collect()),
+        );
         assert!(fits_frame(&large) && !fits_frame(&larger));
         let frame = BlockEncoder::new().unwrap().encode(&large).unwrap();
-        assert!(frame.len() <= BLOCK_FRAME_BYTES_MAX, "{} bytes", frame.len());
+        assert!(
+            frame.len() <= BLOCK_FRAME_BYTES_MAX,
+            "{} bytes",
+            frame.len()
+        );
         assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap(), large);
-        let (mut encoder, mut decoder) = (BlockEncoder::new().unwrap(), BlockDecoder::new().unwrap());
+        let (mut encoder, mut decoder) =
+            (BlockEncoder::new().unwrap(), BlockDecoder::new().unwrap());
         decoder.decode(&encoder.encode(&large).unwrap()).unwrap();
-        assert!(decoder.decode(&encoder.encode(&larger).unwrap()).is_err(), "it could not be sent on");
+        assert!(
+            decoder.decode(&encoder.encode(&larger).unwrap()).is_err(),
+            "it could not be sent on"
+        );
     }
 
     #[test]
@@ -207,11 +256,20 @@ mod tests {
         let zeros = vec![0; 4 * BODY_BYTES_MAX];
         let mut out = vec![0; 64 * 1024];
         let mut buffer = OutBuffer::around(&mut out[..]);
-        encoder.run(&mut InBuffer::around(&zeros), &mut buffer).unwrap();
+        encoder
+            .run(&mut InBuffer::around(&zeros), &mut buffer)
+            .unwrap();
         encoder.flush(&mut buffer).unwrap();
         let at = buffer.pos();
         let frame = [&[VERSION], &out[..at]].concat();
-        assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap_err().code(), "bad_block");
+        assert_eq!(
+            BlockDecoder::new()
+                .unwrap()
+                .decode(&frame)
+                .unwrap_err()
+                .code(),
+            "bad_block"
+        );
         assert!(BlockDecoder::new().unwrap().decode(&[9, 1, 2]).is_err());
         assert!(BlockDecoder::new().unwrap().decode(&[]).is_err());
     }
@@ -219,7 +277,9 @@ mod tests {
     /// An encoder as it was before its tables were made smaller.
     fn with_default_tables() -> BlockEncoder {
         let mut encoder = Encoder::new(LEVEL).unwrap();
-        encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG)).unwrap();
+        encoder
+            .set_parameter(CParameter::WindowLog(WINDOW_LOG))
+            .unwrap();
         BlockEncoder(encoder)
     }
 
@@ -236,14 +296,23 @@ mod tests {
             }
             bytes.push(stream as f64);
         }
-        assert!(bytes[1] < bytes[0] * 1.02, "{} bytes before, {} now", bytes[0], bytes[1]);
+        assert!(
+            bytes[1] < bytes[0] * 1.02,
+            "{} bytes before, {} now",
+            bytes[0],
+            bytes[1]
+        );
     }
 
     /// A block of so many entries of some bytes each.
     fn of_entries(count: usize, entry_bytes: usize) -> Block {
         let mut checkpoint = blocks(1).remove(0).checkpoint;
         checkpoint.checkpoint.size = count as u64;
-        Block { from: 0, entries: vec![vec![7; entry_bytes]; count], checkpoint }
+        Block {
+            from: 0,
+            entries: vec![vec![7; entry_bytes]; count],
+            checkpoint,
+        }
     }
 
     #[test]
@@ -256,9 +325,17 @@ mod tests {
             let more = of_entries(BLOCK_ENTRIES_MAX + 1, entry_bytes);
             assert!(!fits_frame(&more), "a session does not send it");
             let refused = decode_plain(&encode_plain(&more)).unwrap_err();
-            assert!(refused.to_string().contains("513 entries; the limit is 512"), "{refused}");
+            assert!(
+                refused
+                    .to_string()
+                    .contains("513 entries; the limit is 512"),
+                "{refused}"
+            );
             let frame = BlockEncoder::new().unwrap().encode(&more).unwrap();
-            assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap_err(), refused);
+            assert_eq!(
+                BlockDecoder::new().unwrap().decode(&frame).unwrap_err(),
+                refused
+            );
         }
     }
 
@@ -272,8 +349,17 @@ mod tests {
             prost::encoding::uint64::encode(99, &7, &mut body);
             prost::encoding::bytes::encode(3, entry, &mut body);
         }
-        prost::encoding::bytes::encode(1, &block.checkpoint.checkpoint.log.to_bytes().to_vec(), &mut body);
-        assert!(decode_plain(&body).unwrap_err().to_string().contains("513 entries"));
+        prost::encoding::bytes::encode(
+            1,
+            &block.checkpoint.checkpoint.log.to_bytes().to_vec(),
+            &mut body,
+        );
+        assert!(
+            decode_plain(&body)
+                .unwrap_err()
+                .to_string()
+                .contains("513 entries")
+        );
     }
 
     #[test]
@@ -293,7 +379,10 @@ mod tests {
 
             let mut decoder = BlockDecoder::new().unwrap();
             let refused = decoder.decode(&frame).unwrap_err();
-            assert!(refused.to_string().contains("inflates to more than"), "{refused}");
+            assert!(
+                refused.to_string().contains("inflates to more than"),
+                "{refused}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Telling and comparing frontiers: in full, folded, or only what changed since both last held the same; in parts where they
-//! are long; and once more from the beginning where somebody forces it.
+//! Telling and comparing frontiers: in full, folded, or only what changed since both last held the
+//! same; in parts where they are long; and once more from the beginning where somebody forces it.
 
 use crate::{
     Session,
@@ -12,8 +12,8 @@ use wadi_log::{Difference, Folded, Frontier, LogId, NodeId, compare};
 
 /// Logs named in one message: some 45 bytes each, so that a message stays below its limit.
 const PART_LOGS: usize = 2_000;
-/// Logs that are not held here and that a peer's frontier may name. What it names beyond them is not heeded: the peer sends
-/// of them what this node takes all the same.
+/// Logs that are not held here and that a peer's frontier may name. What it names beyond them is
+/// not heeded: the peer sends of them what this node takes all the same.
 const NEWS_MAX: usize = 65_536;
 /// Nodes whose closed logs a peer's frontier may fold.
 const FOLDED_MAX: usize = 4_096;
@@ -51,9 +51,16 @@ impl Session {
             let part: BTreeMap<_, _> = open.by_ref().take(PART_LOGS).collect();
             let more = open.peek().is_some();
             // Digests of closed logs go with the last part.
-            let closed = if more { BTreeMap::new() } else { std::mem::take(&mut closed) };
+            let closed = if more {
+                BTreeMap::new()
+            } else {
+                std::mem::take(&mut closed)
+            };
             let folded = Folded { open: part, closed };
-            out.push(Output::Send(Message::Frontier { folded, told: FrontierPart { more, ..told } }));
+            out.push(Output::Send(Message::Frontier {
+                folded,
+                told: FrontierPart { more, ..told },
+            }));
             if !more {
                 return;
             }
@@ -69,15 +76,42 @@ impl Session {
         let mine = self.visible_frontier();
         if let Some(past) = self.common_past() {
             let changed = |(log, tip): &(&LogId, &wadi_log::Tip)| past.0.get(log) != Some(tip);
-            let mut open: BTreeMap<_, _> = mine.0.iter().filter(changed).map(|(l, t)| (*l, *t)).collect();
+            let mut open: BTreeMap<_, _> = mine
+                .0
+                .iter()
+                .filter(changed)
+                .map(|(l, t)| (*l, *t))
+                .collect();
             // What is held no more is told, too: holding nothing of a log is an empty tree.
-            let empty = self.mine(&LogId { node: NodeId([0; 16]), ..any_log() });
-            open.extend(past.0.keys().filter(|l| !mine.0.contains_key(l)).map(|l| (*l, empty)));
-            let folded = Folded { open, closed: BTreeMap::new() };
-            Self::send_frontier(folded, FrontierPart { since: true, ..FrontierPart::default() }, out);
+            let empty = self.mine(&LogId {
+                node: NodeId([0; 16]),
+                ..any_log()
+            });
+            open.extend(
+                past.0
+                    .keys()
+                    .filter(|l| !mine.0.contains_key(l))
+                    .map(|l| (*l, empty)),
+            );
+            let folded = Folded {
+                open,
+                closed: BTreeMap::new(),
+            };
+            Self::send_frontier(
+                folded,
+                FrontierPart {
+                    since: true,
+                    ..FrontierPart::default()
+                },
+                out,
+            );
             return;
         }
-        let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
+        let closed = self
+            .start
+            .as_ref()
+            .map(|s| s.closed.clone())
+            .unwrap_or_default();
         Self::send_frontier(mine.fold(&closed), FrontierPart::default(), out);
     }
 
@@ -102,8 +136,16 @@ impl Session {
         // The peer answers with its own; each compares by itself.
         self.told_frontier = true;
         self.unfolded.clear();
-        let closed = self.start.as_ref().map(|s| s.closed.clone()).unwrap_or_default();
-        Self::send_frontier(self.visible_frontier().fold(&closed), FrontierPart::default(), out);
+        let closed = self
+            .start
+            .as_ref()
+            .map(|s| s.closed.clone())
+            .unwrap_or_default();
+        Self::send_frontier(
+            self.visible_frontier().fold(&closed),
+            FrontierPart::default(),
+            out,
+        );
     }
 
     /// The peer compares everything once more: its frontier follows.
@@ -121,9 +163,14 @@ impl Session {
         told: FrontierPart,
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
-        let mut partial = self.partial.take().unwrap_or(Partial { told, ..Partial::default() });
+        let mut partial = self.partial.take().unwrap_or(Partial {
+            told,
+            ..Partial::default()
+        });
         if (partial.told.unfolded, partial.told.since) != (told.unfolded, told.since) {
-            return Err(SyncError::BadMessage("parts of two frontiers in turn".into()));
+            return Err(SyncError::BadMessage(
+                "parts of two frontiers in turn".into(),
+            ));
         }
         self.heed(part, &mut partial);
         if told.more {
@@ -131,14 +178,22 @@ impl Session {
             return Ok(());
         }
 
-        let Partial { mut whole, left_out, .. } = partial;
+        let Partial {
+            mut whole,
+            left_out,
+            ..
+        } = partial;
         if left_out > 0 {
-            let why = format!("{left_out} of the logs that the peer names are not heeded: it names too many");
+            let why = format!(
+                "{left_out} of the logs that the peer names are not heeded: it names too many"
+            );
             refuse(out, self.peer_node().to_string(), "frontier_too_long", &why);
         }
         if told.since {
             let Some(past) = self.common_past() else {
-                return Err(SyncError::BadMessage("a frontier since a past that is not remembered here".into()));
+                return Err(SyncError::BadMessage(
+                    "a frontier since a past that is not remembered here".into(),
+                ));
             };
             let mut open = past.0.clone();
             open.extend(whole.open);
@@ -173,25 +228,44 @@ impl Session {
         // A peer that did not know this node before compares, whatever the digests.
         self.tell_frontier(out);
         // Where only changes are told, every log is known by name: nothing is folded.
-        let closed = self.start.as_ref().filter(|_| !told.since).map(|s| s.closed.clone()).unwrap_or_default();
+        let closed = self
+            .start
+            .as_ref()
+            .filter(|_| !told.since)
+            .map(|s| s.closed.clone())
+            .unwrap_or_default();
         let mine = self.visible_frontier();
         let theirs = Folded {
-            open: folded.open.into_iter().filter(|(log, tip)| tip.size > 0 && self.visible(log)).collect(),
+            open: folded
+                .open
+                .into_iter()
+                .filter(|(log, tip)| tip.size > 0 && self.visible(log))
+                .collect(),
             closed: folded.closed,
         };
         if told.unfolded {
             // All logs of these nodes, closed ones too, are named: what is not named is not held.
-            let nodes: BTreeSet<NodeId> = theirs.open.keys().map(|l| l.node).chain(self.unfolding.clone()).collect();
-            let part =
-                Frontier(mine.0.iter().filter(|(l, _)| nodes.contains(&l.node)).map(|(l, t)| (*l, *t)).collect());
+            let nodes: BTreeSet<NodeId> = theirs
+                .open
+                .keys()
+                .map(|l| l.node)
+                .chain(self.unfolding.clone())
+                .collect();
+            let part = Frontier(
+                mine.0
+                    .iter()
+                    .filter(|(l, _)| nodes.contains(&l.node))
+                    .map(|(l, t)| (*l, *t))
+                    .collect(),
+            );
             let (differences, _) = compare(&part, &BTreeSet::new(), &theirs);
             self.unfolding.clear();
             self.take_differences(&part, differences, out);
         } else {
             let (differences, unfold) = compare(&mine, &closed, &theirs);
             self.agreed = true;
-            // A node's closed logs that only the peer holds are pushed by the peer; those to be pushed from here, or
-            // held by both and different, have to be named.
+            // A node's closed logs that only the peer holds are pushed by the peer; those to be
+            // pushed from here, or held by both and different, have to be named.
             if !unfold.is_empty() {
                 self.unfolding = unfold.clone();
                 out.push(Output::Send(Message::Unfold(unfold.into_iter().collect())));
@@ -208,7 +282,12 @@ impl Session {
         self.in_step(out);
     }
 
-    fn take_differences(&mut self, mine: &Frontier, differences: BTreeMap<LogId, Difference>, out: &mut Vec<Output>) {
+    fn take_differences(
+        &mut self,
+        mine: &Frontier,
+        differences: BTreeMap<LogId, Difference>,
+        out: &mut Vec<Output>,
+    ) {
         for (log, tip) in &mine.0 {
             if !differences.contains_key(log) && !self.unfolding.contains(&log.node) {
                 let link = self.logs.entry(*log).or_default();
@@ -235,7 +314,11 @@ impl Session {
                         let mut roots = BTreeMap::new();
                         roots.insert(theirs.size, theirs.root);
                         link.fork_search = Some(ForkSearch::new(theirs.size, Some(roots)));
-                        out.push(Output::Ask(Query::Roots { log, sizes: vec![theirs.size], for_peer: false }));
+                        out.push(Output::Ask(Query::Roots {
+                            log,
+                            sizes: vec![theirs.size],
+                            for_peer: false,
+                        }));
                     }
                 }
                 Difference::Behind { theirs } => {
@@ -252,20 +335,40 @@ impl Session {
 
     /// Answers `Unfold`.
     pub(crate) fn unfold(&mut self, nodes: &[NodeId], out: &mut Vec<Output>) {
-        // Once after each telling of a frontier: a short question must not bring a long answer again and again.
-        let wanted: BTreeSet<NodeId> =
-            nodes.iter().take(LIST_MAX).filter(|n| !self.unfolded.contains(n)).copied().collect();
+        // Once after each telling of a frontier: a short question must not bring a long answer
+        // again and again.
+        let wanted: BTreeSet<NodeId> = nodes
+            .iter()
+            .take(LIST_MAX)
+            .filter(|n| !self.unfolded.contains(n))
+            .copied()
+            .collect();
         if wanted.is_empty() || self.unfolded.len() >= LIST_MAX {
             return;
         }
         self.unfolded.extend(&wanted);
         let mine = self.visible_frontier();
-        let open = mine.0.into_iter().filter(|(l, _)| wanted.contains(&l.node)).collect();
-        let folded = Folded { open, closed: BTreeMap::new() };
-        Self::send_frontier(folded, FrontierPart { unfolded: true, ..FrontierPart::default() }, out);
+        let open = mine
+            .0
+            .into_iter()
+            .filter(|(l, _)| wanted.contains(&l.node))
+            .collect();
+        let folded = Folded {
+            open,
+            closed: BTreeMap::new(),
+        };
+        Self::send_frontier(
+            folded,
+            FrontierPart {
+                unfolded: true,
+                ..FrontierPart::default()
+            },
+            out,
+        );
     }
 
-    /// What both hold alike now, to be remembered until the next contact; nothing where it is remembered already.
+    /// What both hold alike now, to be remembered until the next contact; nothing where it is
+    /// remembered already.
     pub(crate) fn remember(&mut self, out: &mut Vec<Output>) {
         let held = self.visible_frontier();
         let digest = held.digest();
@@ -312,15 +415,33 @@ mod tests {
         let log = |n: u32| {
             let mut epoch = [0; 8];
             epoch[..4].copy_from_slice(&n.to_be_bytes());
-            LogId { node: of.node(), epoch: Epoch(epoch), lane: Lane::Passage, crossing: "TRB".parse().unwrap() }
+            LogId {
+                node: of.node(),
+                epoch: Epoch(epoch),
+                lane: Lane::Passage,
+                crossing: "TRB".parse().unwrap(),
+            }
         };
-        Frontier((0..count).map(|n| (log(n), Tip { size, root: Hash([size as u8; 32]) })).collect())
+        Frontier(
+            (0..count)
+                .map(|n| {
+                    (
+                        log(n),
+                        Tip {
+                            size,
+                            root: Hash([size as u8; 32]),
+                        },
+                    )
+                })
+                .collect(),
+        )
     }
 
     struct Pair(Session, Session);
 
     impl Pair {
-        /// Runs two sessions until nothing is on its way; returns the bytes of messages, and what is to be remembered.
+        /// Runs two sessions until nothing is on its way; returns the bytes of messages, and what
+        /// is to be remembered.
         fn run(
             me: &Enrolment,
             peer: &Enrolment,
@@ -345,7 +466,10 @@ mod tests {
                 }))
             };
             let [a, b] = past;
-            let mut queue: Vec<(bool, Input)> = vec![(true, snapshot(me, mine, a)), (false, snapshot(peer, theirs, b))];
+            let mut queue: Vec<(bool, Input)> = vec![
+                (true, snapshot(me, mine, a)),
+                (false, snapshot(peer, theirs, b)),
+            ];
             let (mut bytes, mut kept, mut asked) = (0, vec![], 0);
             while !queue.is_empty() {
                 let (mine, input) = queue.remove(0);
@@ -356,7 +480,8 @@ mod tests {
                             let encoded = m.encode();
                             assert!(encoded.len() <= MESSAGE_BYTES_MAX);
                             bytes += encoded.len() as u64;
-                            queue.push((!mine, Input::Received(Message::decode(&encoded).unwrap())));
+                            queue
+                                .push((!mine, Input::Received(Message::decode(&encoded).unwrap())));
                         }
                         Output::Remember(f) => kept.push(*f),
                         Output::Ask(_) => asked += 1,
@@ -371,8 +496,15 @@ mod tests {
 
     #[test]
     fn nothing_that_is_said_before_hello_is_heeded() {
-        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
-        for message in [Message::Unfold(vec![trb.node()]), Message::AskDigests, Message::Recompare] {
+        let (hub, trb) = (
+            member(2, Role::Hub, "HUB"),
+            member(3, Role::Crossing, "TRB"),
+        );
+        for message in [
+            Message::Unfold(vec![trb.node()]),
+            Message::AskDigests,
+            Message::Recompare,
+        ] {
             let mut session = Session::new(trb.node());
             session.handle(Input::Start(Box::new(Snapshot {
                 root: RootKey(LogKey::from_seed(&[1; 32]).public()),
@@ -388,22 +520,38 @@ mod tests {
                 rate_bits_s: 0,
             })));
             let done = session.handle(Input::Received(message));
-            assert!(matches!(done[..], [Output::Close { code: "out_of_order", .. }]), "{done:?}");
+            assert!(
+                matches!(
+                    done[..],
+                    [Output::Close {
+                        code: "out_of_order",
+                        ..
+                    }]
+                ),
+                "{done:?}"
+            );
         }
     }
 
     #[test]
     fn a_frontier_of_five_thousand_open_logs_is_told_in_parts() {
-        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        let (hub, trb) = (
+            member(2, Role::Hub, "HUB"),
+            member(3, Role::Crossing, "TRB"),
+        );
         let mine = logs(&trb, 5_000, 7);
-        let (bytes, kept, _) = Pair::run(&trb, &hub, mine.clone(), Frontier::default(), [None, None]);
+        let (bytes, kept, _) =
+            Pair::run(&trb, &hub, mine.clone(), Frontier::default(), [None, None]);
         assert!(bytes > 200_000, "they are named one by one: {bytes}");
         assert!(kept.is_empty());
     }
 
     #[test]
     fn a_peer_that_names_logs_without_number_is_heeded_up_to_a_bound_and_stays_connected() {
-        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        let (hub, trb) = (
+            member(2, Role::Hub, "HUB"),
+            member(3, Role::Crossing, "TRB"),
+        );
         let mut session = Session::new(trb.node());
         let start = Snapshot {
             root: RootKey(LogKey::from_seed(&[1; 32]).public()),
@@ -437,11 +585,26 @@ mod tests {
                 let mut epoch = [1; 8];
                 epoch[..4].copy_from_slice(&(part * 2_000 + n).to_be_bytes());
                 let log = *logs(&trb, 1, 1).0.keys().next().unwrap();
-                (LogId { epoch: Epoch(epoch), ..log }, Tip { size: 5, root: Hash([5; 32]) })
+                (
+                    LogId {
+                        epoch: Epoch(epoch),
+                        ..log
+                    },
+                    Tip {
+                        size: 5,
+                        root: Hash([5; 32]),
+                    },
+                )
             });
             named.extend(news);
-            let folded = Folded { open: named, closed: BTreeMap::new() };
-            let told = FrontierPart { more: part < 99, ..FrontierPart::default() };
+            let folded = Folded {
+                open: named,
+                closed: BTreeMap::new(),
+            };
+            let told = FrontierPart {
+                more: part < 99,
+                ..FrontierPart::default()
+            };
             for output in session.handle(Input::Received(Message::Frontier { folded, told })) {
                 match output {
                     Output::Refuse { code, why, .. } => refused.push((code, why)),
@@ -453,13 +616,25 @@ mod tests {
         assert_eq!(session.logs.len(), NEWS_MAX + 3);
         assert_eq!(refused.len(), 1);
         assert_eq!(refused[0].0, "frontier_too_long");
-        assert!(refused[0].1.starts_with(&format!("{} of the logs", 100 * 1_997 - NEWS_MAX)), "{}", refused[0].1);
-        assert!(std::mem::size_of::<PeerLog>() <= 64, "a log that a peer names takes little");
+        assert!(
+            refused[0]
+                .1
+                .starts_with(&format!("{} of the logs", 100 * 1_997 - NEWS_MAX)),
+            "{}",
+            refused[0].1
+        );
+        assert!(
+            std::mem::size_of::<PeerLog>() <= 64,
+            "a log that a peer names takes little"
+        );
     }
 
     #[test]
     fn closed_logs_are_named_one_by_one_once_however_often_a_peer_asks() {
-        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        let (hub, trb) = (
+            member(2, Role::Hub, "HUB"),
+            member(3, Role::Crossing, "TRB"),
+        );
         let mut session = Session::new(trb.node());
         session.handle(Input::Start(Box::new(Snapshot {
             root: RootKey(LogKey::from_seed(&[1; 32]).public()),
@@ -485,30 +660,57 @@ mod tests {
         }));
         let mut answers = |message: Message| {
             let done = session.handle(Input::Received(message));
-            done.iter().filter(|o| matches!(o, Output::Send(Message::Frontier { .. }))).count()
+            done.iter()
+                .filter(|o| matches!(o, Output::Send(Message::Frontier { .. })))
+                .count()
         };
-        let asked: usize = (0..1_000).map(|_| answers(Message::Unfold(vec![trb.node()]))).sum();
+        let asked: usize = (0..1_000)
+            .map(|_| answers(Message::Unfold(vec![trb.node()])))
+            .sum();
         assert_eq!(asked, 1);
 
         // When everything is compared once more, it may be asked once more.
         answers(Message::Recompare);
-        let frontier = Message::Frontier { folded: Folded::default(), told: FrontierPart::default() };
+        let frontier = Message::Frontier {
+            folded: Folded::default(),
+            told: FrontierPart::default(),
+        };
         assert_eq!(answers(frontier), 1);
         assert_eq!(answers(Message::Unfold(vec![trb.node()])), 1);
     }
 
     #[test]
     fn only_what_changed_is_told_where_both_remember_the_same_past() {
-        let (hub, trb) = (member(2, Role::Hub, "HUB"), member(3, Role::Crossing, "TRB"));
+        let (hub, trb) = (
+            member(2, Role::Hub, "HUB"),
+            member(3, Role::Crossing, "TRB"),
+        );
         let past = logs(&trb, 600, 7);
         let mut now = past.clone();
         let grown = *now.0.keys().next().unwrap();
-        now.0.insert(grown, Tip { size: 9, root: Hash([9; 32]) });
+        now.0.insert(
+            grown,
+            Tip {
+                size: 9,
+                root: Hash([9; 32]),
+            },
+        );
         let full = Pair::run(&trb, &hub, now.clone(), past.clone(), [None, None]);
-        let since = Pair::run(&trb, &hub, now.clone(), past.clone(), [Some(past.clone()), Some(past.clone())]);
+        let since = Pair::run(
+            &trb,
+            &hub,
+            now.clone(),
+            past.clone(),
+            [Some(past.clone()), Some(past.clone())],
+        );
         assert_eq!(full.2, since.2, "both find the same difference");
         assert!(since.2 > 0);
-        assert!(since.0 * 20 < full.0, "{} bytes in place of {}", since.0, full.0);
+        assert!(
+            since.0 * 20 < full.0,
+            "{} bytes in place of {}",
+            since.0,
+            full.0
+        );
         // Where one of the two has forgotten, everything is told, and the same is found.
         let half = Pair::run(&trb, &hub, now, past.clone(), [Some(past.clone()), None]);
         assert_eq!(half.2, full.2);

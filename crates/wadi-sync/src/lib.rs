@@ -1,16 +1,18 @@
 //! How entries travel: a session between two nodes, as a state machine without IO.
 //!
-//! A driver owns one [`Session`] per peer connection and runs this loop: hand every event in as an [`Input`], with the
-//! time; carry out the [`Output`]s in order; feed the answers of [`Query`]s back as inputs. The session never waits and
-//! never fails: what a peer does wrong ends in [`Output::Close`] or [`Output::Refuse`].
+//! A driver owns one [`Session`] per peer connection and runs this loop: hand every event in as an
+//! [`Input`], with the time; carry out the [`Output`]s in order; feed the answers of [`Query`]s
+//! back as inputs. The session never waits and never fails: what a peer does wrong ends in
+//! [`Output::Close`] or [`Output::Refuse`].
 //!
 //! 1. Both say `Hello`. Equal digests over what both may see end the exchange.
 //! 2. Otherwise both send their `Frontier`: sizes and roots of open logs, closed ones folded.
-//! 3. Who holds more of a log sends blocks, the urgent lanes first, within a window; each is acknowledged when durable.
-//! 4. What a node lost in the middle of a log, and the other branch of a forked one, is fetched as stretches; a peer's
-//!    tree is compared a level at a time by a [`Bisect`].
-//! 5. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is searched out with
-//!    probes and proven, and the proof goes out before anything else.
+//! 3. Who holds more of a log sends blocks, the urgent lanes first, within a window; each is
+//!    acknowledged when durable.
+//! 4. What a node lost in the middle of a log, and the other branch of a forked one, is fetched as
+//!    stretches; a peer's tree is compared a level at a time by a [`Bisect`].
+//! 5. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is
+//!    searched out with probes and proven, and the proof goes out before anything else.
 
 mod bisect;
 mod bounds;
@@ -31,13 +33,16 @@ pub(crate) mod pb {
 
 pub use bisect::{Bisect, short_hash};
 pub use bundle::{
-    BUNDLE_BYTES_MAX, BundleError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter, LogRange, Manifest, Party,
+    BUNDLE_BYTES_MAX, BundleError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter,
+    LogRange, Manifest, Party,
 };
-pub use codec::{BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain, fits_frame};
+pub use codec::{
+    BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain, fits_frame,
+};
 pub use frontiers::FrontierPart;
 pub use message::{
-    ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, ScopeSum, SyncError, TREE_HASHES_MAX,
-    TreeAsk,
+    ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, ScopeSum,
+    SyncError, TREE_HASHES_MAX, TreeAsk,
 };
 pub use receipt::{HeldLog, RECEIPT_BYTES_MAX, Receipt, Witness};
 pub use seal::Seal;

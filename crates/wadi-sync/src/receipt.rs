@@ -5,7 +5,9 @@ use crate::{
     seal::{self, Kind, Seal},
 };
 use serde::{Deserialize, Serialize};
-use wadi_log::{Cosignature, Frontier, Hash, LogError, LogId, LogKey, SignedCheckpoint, Tip, hex, unhex};
+use wadi_log::{
+    Cosignature, Frontier, Hash, LogError, LogId, LogKey, SignedCheckpoint, Tip, hex, unhex,
+};
 
 const KIND: Kind = Kind {
     name: "receipt",
@@ -67,8 +69,11 @@ impl Receipt {
         held: &Frontier,
         cosigned: &[(SignedCheckpoint, Cosignature)],
     ) -> Self {
-        let log =
-            |(log, tip): (&LogId, &Tip)| HeldLog { log: log.origin(), size: tip.size, root: tip.root.to_string() };
+        let log = |(log, tip): (&LogId, &Tip)| HeldLog {
+            log: log.origin(),
+            size: tip.size,
+            root: tip.root.to_string(),
+        };
         let witness = |(checkpoint, cosignature): &(SignedCheckpoint, Cosignature)| Witness {
             checkpoint: hex(&checkpoint.to_bytes()),
             cosignature: hex(&cosignature.to_bytes()),
@@ -91,14 +96,25 @@ impl Receipt {
     /// Reads a receipt. Who made it is known when its seal is checked.
     pub fn read(text: &str) -> Result<(Self, Seal), BundleError> {
         if text.len() > RECEIPT_BYTES_MAX {
-            return Err(unreadable(format!("{} bytes; the limit is {RECEIPT_BYTES_MAX}", text.len())));
+            return Err(unreadable(format!(
+                "{} bytes; the limit is {RECEIPT_BYTES_MAX}",
+                text.len()
+            )));
         }
         seal::read(&KIND, text.trim_end())
     }
 
     /// What its maker holds.
     pub fn held(&self) -> Result<Frontier, BundleError> {
-        let tip = |l: &HeldLog| Ok((LogId::from_origin(&l.log)?, Tip { size: l.size, root: root(&l.root)? }));
+        let tip = |l: &HeldLog| {
+            Ok((
+                LogId::from_origin(&l.log)?,
+                Tip {
+                    size: l.size,
+                    root: root(&l.root)?,
+                },
+            ))
+        };
         let logs = self.logs.iter().map(tip).collect::<Result<_, LogError>>();
         logs.map(Frontier).map_err(|e| unreadable(e.to_string()))
     }
@@ -107,18 +123,31 @@ impl Receipt {
     pub fn cosignatures(&self) -> Result<Vec<(SignedCheckpoint, Cosignature)>, BundleError> {
         let read = |w: &Witness| {
             let checkpoint = SignedCheckpoint::from_bytes(&bytes(&w.checkpoint)?)?;
-            Ok((checkpoint, Cosignature::from_slice(&bytes(&w.cosignature)?)?))
+            Ok((
+                checkpoint,
+                Cosignature::from_slice(&bytes(&w.cosignature)?)?,
+            ))
         };
-        self.cosigned.iter().map(read).collect::<Result<_, LogError>>().map_err(|e| unreadable(e.to_string()))
+        self.cosigned
+            .iter()
+            .map(read)
+            .collect::<Result<_, LogError>>()
+            .map_err(|e| unreadable(e.to_string()))
     }
 }
 
 fn unreadable(why: String) -> BundleError {
-    BundleError { code: KIND.unreadable, why }
+    BundleError {
+        code: KIND.unreadable,
+        why,
+    }
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>, LogError> {
-    unhex(text).ok_or_else(|| LogError::Malformed { what: "receipt", why: "it is not hexadecimal".into() })
+    unhex(text).ok_or_else(|| LogError::Malformed {
+        what: "receipt",
+        why: "it is not hexadecimal".into(),
+    })
 }
 
 fn root(text: &str) -> Result<Hash, LogError> {
@@ -133,30 +162,63 @@ mod tests {
     #[test]
     fn a_receipt_reads_back_and_nobody_changes_it_unseen() {
         let (hub, trb) = (LogKey::from_seed(&[1; 32]), LogKey::from_seed(&[2; 32]));
-        let tip = Tip { size: 7, root: Hash([3; 32]) };
+        let tip = Tip {
+            size: 7,
+            root: Hash([3; 32]),
+        };
         let held = Frontier([(log(&trb), tip)].into());
-        let checkpoint = wadi_log::Checkpoint { log: log(&trb), size: 7, root: tip.root, hub_time_s: 0, logs: vec![] };
+        let checkpoint = wadi_log::Checkpoint {
+            log: log(&trb),
+            size: 7,
+            root: tip.root,
+            hub_time_s: 0,
+            logs: vec![],
+        };
         let signed = trb.sign(checkpoint);
         let cosignature = hub.cosign(&signed.checkpoint, 99);
-        let receipt = Receipt::new(party(&hub), party(&trb), 100, &held, &[(signed.clone(), cosignature)]);
+        let receipt = Receipt::new(
+            party(&hub),
+            party(&trb),
+            100,
+            &held,
+            &[(signed.clone(), cosignature)],
+        );
         let text = receipt.seal(&hub);
         let (read, seal) = Receipt::read(&text).unwrap();
         assert_eq!(read, receipt);
         seal.verify(&enrolment(&hub, "hub")).unwrap();
-        assert_eq!(seal.verify(&enrolment(&trb, "trb")).unwrap_err().code, "receipt_changed");
-        assert_eq!((read.held().unwrap(), read.cosignatures().unwrap()), (held, vec![(signed, cosignature)]));
+        assert_eq!(
+            seal.verify(&enrolment(&trb, "trb")).unwrap_err().code,
+            "receipt_changed"
+        );
+        assert_eq!(
+            (read.held().unwrap(), read.cosignatures().unwrap()),
+            (held, vec![(signed, cosignature)])
+        );
 
         let more = text.replace("\"size\":7", "\"size\":8");
         let (read, seal) = Receipt::read(&more).unwrap();
         assert_eq!(read.held().unwrap().0[&log(&trb)].size, 8);
-        assert_eq!(seal.verify(&enrolment(&hub, "hub")).unwrap_err().code, "receipt_changed");
+        assert_eq!(
+            seal.verify(&enrolment(&hub, "hub")).unwrap_err().code,
+            "receipt_changed"
+        );
         for (text, code) in [
             (text.replace("receipt/v1", "receipt/v2"), "receipt_version"),
-            (text.replace("receipt/v1", "recipe/v1"), "receipt_unreadable"),
-            (text.replace("wadi.receipt/v1", "wadi.bundle/v1"), "receipt_unreadable"),
+            (
+                text.replace("receipt/v1", "recipe/v1"),
+                "receipt_unreadable",
+            ),
+            (
+                text.replace("wadi.receipt/v1", "wadi.bundle/v1"),
+                "receipt_unreadable",
+            ),
             (text.replace("\"made_s\"", "\"made\""), "receipt_unreadable"),
             (text[..text.len() / 2].to_string(), "receipt_unreadable"),
-            (text.split(",\"signature\"").next().unwrap().to_string() + "}", "receipt_unreadable"),
+            (
+                text.split(",\"signature\"").next().unwrap().to_string() + "}",
+                "receipt_unreadable",
+            ),
             (String::new(), "receipt_unreadable"),
         ] {
             assert_eq!(Receipt::read(&text).unwrap_err().code, code, "{text}");

@@ -1,11 +1,12 @@
-//! Statements on one line of JSON, each under the seal of the node that made it: manifests of bundles and of backups, and
-//! receipts.
+//! Statements on one line of JSON, each under the seal of the node that made it: manifests of
+//! bundles and of backups, and receipts.
 
 use crate::BundleError;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wadi_log::{Enrolment, LogKey, hex, unhex};
 
-/// What stands between a statement and its seal. The seal is over the line as it was before: up to here, and a brace.
+/// What stands between a statement and its seal. The seal is over the line as it was before: up to
+/// here, and a brace.
 const MARK: &str = ",\"signature\":\"";
 
 /// A kind of statement, and the codes of what can be wrong with one.
@@ -22,7 +23,8 @@ pub struct Kind {
     pub changed: &'static str,
 }
 
-/// The seal over a statement, not checked yet: nothing that the statement says is known to be true before.
+/// The seal over a statement, not checked yet: nothing that the statement says is known to be true
+/// before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Seal {
     name: &'static str,
@@ -35,10 +37,17 @@ pub struct Seal {
 impl Seal {
     /// Checks that this node made it, and that nobody changed what it says.
     pub fn verify(&self, by: &Enrolment) -> Result<(), BundleError> {
-        by.verify_seal(self.format, self.text.as_bytes(), &self.signature).map_err(|_| {
-            let why = format!("the {} is not what {} sealed: somebody changed it", self.name, by.name);
-            BundleError { code: self.changed, why }
-        })
+        by.verify_seal(self.format, self.text.as_bytes(), &self.signature)
+            .map_err(|_| {
+                let why = format!(
+                    "the {} is not what {} sealed: somebody changed it",
+                    self.name, by.name
+                );
+                BundleError {
+                    code: self.changed,
+                    why,
+                }
+            })
     }
 }
 
@@ -56,22 +65,48 @@ pub fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), B
     struct Format {
         format: String,
     }
-    let unreadable = |why: String| BundleError { code: kind.unreadable, why };
-    let found: Format =
-        serde_json::from_str(line).map_err(|e| unreadable(format!("this is no {} of wadi: {e}", kind.name)))?;
+    let unreadable = |why: String| BundleError {
+        code: kind.unreadable,
+        why,
+    };
+    let found: Format = serde_json::from_str(line)
+        .map_err(|e| unreadable(format!("this is no {} of wadi: {e}", kind.name)))?;
     if found.format != kind.format {
         let family = |format: &str| format.split('/').next().map(String::from);
         if family(&found.format) != family(kind.format) {
-            return Err(unreadable(format!("{:?} is not {}", found.format, kind.format)));
+            return Err(unreadable(format!(
+                "{:?} is not {}",
+                found.format, kind.format
+            )));
         }
-        let why = format!("the {} is {}, this version reads {}", kind.name, found.format, kind.format);
-        return Err(BundleError { code: kind.version, why });
+        let why = format!(
+            "the {} is {}, this version reads {}",
+            kind.name, found.format, kind.format
+        );
+        return Err(BundleError {
+            code: kind.version,
+            why,
+        });
     }
     let sealed = line.rfind(MARK).and_then(|at| {
         let signature = line[at + MARK.len()..].strip_suffix("\"}")?;
-        Some((format!("{}}}", &line[..at]), unhex(signature)?.try_into().ok()?))
+        Some((
+            format!("{}}}", &line[..at]),
+            unhex(signature)?.try_into().ok()?,
+        ))
     });
-    let (text, signature) = sealed.ok_or_else(|| unreadable(format!("the {} ends in no seal", kind.name)))?;
-    let said = serde_json::from_str(&text).map_err(|e| unreadable(format!("the {} does not read: {e}", kind.name)))?;
-    Ok((said, Seal { name: kind.name, format: kind.format, changed: kind.changed, text, signature }))
+    let (text, signature) =
+        sealed.ok_or_else(|| unreadable(format!("the {} ends in no seal", kind.name)))?;
+    let said = serde_json::from_str(&text)
+        .map_err(|e| unreadable(format!("the {} does not read: {e}", kind.name)))?;
+    Ok((
+        said,
+        Seal {
+            name: kind.name,
+            format: kind.format,
+            changed: kind.changed,
+            text,
+            signature,
+        },
+    ))
 }

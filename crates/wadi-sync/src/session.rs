@@ -9,14 +9,14 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::{
-    Block, Branch, Cosignature, Difference, Enrolment, ForkProof, Frontier, Hash, Lane, LogId, NodeId, Peaks, RecordId,
-    Role, RootKey, Scope, SignedCheckpoint, Subtree, Tip,
+    Block, Branch, Cosignature, Difference, Enrolment, ForkProof, Frontier, Hash, Lane, LogId,
+    NodeId, Peaks, RecordId, Role, RootKey, Scope, SignedCheckpoint, Subtree, Tip,
 };
 
 /// The protocol's version.
 const VERSION: u32 = 1;
-/// Compressed bytes in flight before the next block waits for an acknowledgement: about two bandwidth-delay products of
-/// the fastest link to expect (512 kbit/s, 600 ms).
+/// Compressed bytes in flight before the next block waits for an acknowledgement: about two
+/// bandwidth-delay products of the fastest link to expect (512 kbit/s, 600 ms).
 const WINDOW_BYTES: usize = 80 * 1024;
 /// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
 const URGENT_BYTES: usize = 32 * 1024;
@@ -28,7 +28,13 @@ const GAPS_MAX: u32 = 8;
 /// What an acknowledgement says that asks for a log again.
 const RETRY: &str = "retry";
 /// What it says, beside all of a database, where the log is not the reason.
-const PEER_STORE: [&str; 5] = ["disk_full", "store_conflict", "write_failed", "store_closed", "stopping"];
+const PEER_STORE: [&str; 5] = [
+    "disk_full",
+    "store_conflict",
+    "write_failed",
+    "store_closed",
+    "stopping",
+];
 
 /// What a session starts from.
 #[derive(Clone, Debug)]
@@ -53,7 +59,8 @@ pub struct Snapshot {
     pub remembered: Option<Frontier>,
     /// The peer's certificate has expired: only its own logs are exchanged.
     pub late: bool,
-    /// What this node has provisioned for the link, bits a second; 0 where it does not know. The peer is told.
+    /// What this node has provisioned for the link, bits a second; 0 where it does not know. The
+    /// peer is told.
     pub rate_bits_s: u64,
 }
 
@@ -71,7 +78,12 @@ pub enum Input {
     Answered(Query, Answer),
     /// A block that this session handed out is durable.
     /// `to` is where it ended; `tip` is what is held by now, which others may have brought further.
-    Committed { log: LogId, to: u64, tip: Tip, cosignature: Cosignature },
+    Committed {
+        log: LogId,
+        to: u64,
+        tip: Tip,
+        cosignature: Cosignature,
+    },
     /// A block that this session handed out was not taken.
     NotTaken { log: LogId, held: u64, code: String },
     /// Logs grew here, by this node's own writing or from other peers.
@@ -82,7 +94,8 @@ pub enum Input {
     NewMembers(Vec<Enrolment>),
     /// Fork proofs were learned elsewhere.
     NewForks(Vec<ForkProof>),
-    /// The uplink is down: give this neighbour what the hub lacks of these own logs, from these sizes on.
+    /// The uplink is down: give this neighbour what the hub lacks of these own logs, from these
+    /// sizes on.
     CarryFor(BTreeMap<LogId, u64>),
     /// Blocks carried for others, to be offered to a hub.
     Carrying(Vec<Range>),
@@ -95,13 +108,25 @@ pub enum Input {
     /// Compare everything once more, with what was read anew from the disk.
     Recompare(Box<Frontier>),
     /// Ask the peer for entries of a tree.
-    Fetch { log: LogId, tip: Tip, ranges: Vec<(u64, u64)> },
+    Fetch {
+        log: LogId,
+        tip: Tip,
+        ranges: Vec<(u64, u64)>,
+    },
     /// Ask the peer what its records come to.
     AskDigests,
     /// Ask the peer for hashes of a tree.
-    AskTree { log: LogId, tip: Tip, salt: u64, asks: Vec<TreeAsk> },
+    AskTree {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        asks: Vec<TreeAsk>,
+    },
     /// A hub's cosignature that the peer should hear of.
-    TellCosigned { checkpoint: Box<SignedCheckpoint>, cosignature: Cosignature },
+    TellCosigned {
+        checkpoint: Box<SignedCheckpoint>,
+        cosignature: Cosignature,
+    },
 }
 
 /// A question to the store.
@@ -111,17 +136,32 @@ pub enum Query {
     /// The block of a log from that position on, about 8 KiB, ending at a checkpoint.
     Block { log: LogId, from: u64 },
     /// Roots of a log at sizes that are held.
-    Roots { log: LogId, sizes: Vec<u64>, for_peer: bool },
+    Roots {
+        log: LogId,
+        sizes: Vec<u64>,
+        for_peer: bool,
+    },
     /// The checkpoint held of a log, and the leaf at a position with its audit path.
     Branch { log: LogId, at: u64, for_peer: bool },
     /// The carried block of a log that begins there.
     Carried { log: LogId, from: u64 },
     /// Entries of a tree of a log, proven; a tree that is held as the log or beside it.
-    Stretches { log: LogId, size: u64, root: Hash, ranges: Vec<(u64, u64)> },
+    Stretches {
+        log: LogId,
+        size: u64,
+        root: Hash,
+        ranges: Vec<(u64, u64)>,
+    },
     /// What the records come to, of each lane and crossing.
     Digests,
     /// Short hashes of a tree's subtrees.
-    Tree { log: LogId, size: u64, root: Hash, salt: u64, parts: Vec<Subtree> },
+    Tree {
+        log: LogId,
+        size: u64,
+        root: Hash,
+        salt: u64,
+        parts: Vec<Subtree>,
+    },
 }
 
 /// Its answer; none where the store does not hold what was asked for.
@@ -153,17 +193,29 @@ pub enum Output {
     /// Verify and keep these fork proofs.
     TakeForks(Vec<ForkProof>),
     /// The peer cosigned a checkpoint, or tells of a hub's cosignature.
-    TakeCosignature { checkpoint: Box<SignedCheckpoint>, cosignature: Cosignature },
+    TakeCosignature {
+        checkpoint: Box<SignedCheckpoint>,
+        cosignature: Cosignature,
+    },
     /// Keep this block for the hub.
     TakeCarried { block: Block, bytes: Vec<u8> },
     /// Verify and keep this excerpt.
-    TakeExcerpt { record: RecordId, from: u32, entries: Vec<crate::ExcerptEntry> },
+    TakeExcerpt {
+        record: RecordId,
+        from: u32,
+        entries: Vec<crate::ExcerptEntry>,
+    },
     /// The peer holds so many of the record's entries as an excerpt.
     ExcerptAcked { record: RecordId, entries: u32 },
     /// Entries of a tree, not verified, and what the peer lacks of it.
     TakeStretches(Fetched),
     /// The peer's short hashes of a tree, in the order in which they were asked for.
-    TreeTold { log: LogId, tip: Tip, salt: u64, hashes: Vec<u8> },
+    TreeTold {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        hashes: Vec<u8>,
+    },
     /// What the peer's records come to.
     DigestsTold(Vec<ScopeSum>),
     /// What comparing everything once more came to: logs that differ.
@@ -175,7 +227,11 @@ pub enum Output {
     /// What both hold alike, to be remembered until the next contact.
     Remember(Box<Frontier>),
     /// The peer sent, or was refused, something; to be shown.
-    Refuse { subject: String, code: String, why: String },
+    Refuse {
+        subject: String,
+        code: String,
+        why: String,
+    },
     /// Nothing more can come of this connection.
     Close { code: &'static str, why: String },
 }
@@ -299,15 +355,23 @@ impl Session {
         let Some(start) = &self.start else { return 0 };
         let lacks = |(log, tip): (&LogId, &Tip)| {
             let theirs = self.logs.get(log).map_or(0, |l| l.theirs);
-            if self.visible(log) { tip.size.saturating_sub(theirs) } else { 0 }
+            if self.visible(log) {
+                tip.size.saturating_sub(theirs)
+            } else {
+                0
+            }
         };
         start.frontier.0.iter().map(lacks).sum()
     }
     /// Whether frontiers were compared and nothing is left to send, load or search out.
     pub fn is_idle(&self) -> bool {
-        self.agreed && self.in_flight.is_empty() && self.loading.is_empty() && self.unfolding.is_empty()
+        self.agreed
+            && self.in_flight.is_empty()
+            && self.loading.is_empty()
+            && self.unfolding.is_empty()
     }
-    /// Whether frontiers were compared, and no control entries are known that the peer holds and this node does not.
+    /// Whether frontiers were compared, and no control entries are known that the peer holds and
+    /// this node does not.
     pub fn knows_control(&self) -> bool {
         let behind = |(log, link): (&LogId, &PeerLog)| {
             log.lane == Lane::Control && !link.stuck && link.theirs > self.mine(log).size
@@ -334,9 +398,18 @@ impl Session {
         }
         if let Err(error) = self.take(input, &mut out) {
             self.closed = true;
-            out.push(Output::Close { code: error.code(), why: error.to_string() });
+            out.push(Output::Close {
+                code: error.code(),
+                why: error.to_string(),
+            });
         }
-        let sent = out.iter().filter_map(|o| if let Output::Send(m) = o { Some(compared_bytes(m)) } else { None });
+        let sent = out.iter().filter_map(|o| {
+            if let Output::Send(m) = o {
+                Some(compared_bytes(m))
+            } else {
+                None
+            }
+        });
         self.message_bytes += sent.sum::<u64>();
         out
     }
@@ -347,10 +420,16 @@ impl Session {
             Input::Received(message) => return self.received(message, out),
             Input::Frame { lane, bytes } => return self.frame(lane, &bytes, out),
             Input::Answered(query, answer) => return self.answered(query, answer, out),
-            Input::Committed { log, to, tip, cosignature } => {
+            Input::Committed {
+                log,
+                to,
+                tip,
+                cosignature,
+            } => {
                 self.grew(log, tip);
                 let link = self.logs.entry(log).or_default();
-                // The peer holds what it sent, which was proven to be a prefix of what is held here; not what others brought.
+                // The peer holds what it sent, which was proven to be a prefix of what is held
+                // here; not what others brought.
                 let end = to.min(tip.size);
                 link.theirs = link.theirs.max(end);
                 link.sent = link.sent.max(end);
@@ -374,7 +453,12 @@ impl Session {
                 if code == "not_enrolled" && self.unknown.len() < LIST_MAX {
                     self.unknown.insert(log, held);
                 }
-                out.push(Output::Send(Message::Ack { log, size: held, cosignature: None, refused: code }));
+                out.push(Output::Send(Message::Ack {
+                    log,
+                    size: held,
+                    cosignature: None,
+                    refused: code,
+                }));
             }
             Input::Grew(tips) => {
                 for (log, tip) in tips {
@@ -411,7 +495,9 @@ impl Session {
                     out.push(Output::Send(Message::CarryOffer(ranges)));
                 }
             }
-            Input::CarriedStored { log, to } => out.push(Output::Send(Message::CarryAck { log, size: to })),
+            Input::CarriedStored { log, to } => {
+                out.push(Output::Send(Message::CarryAck { log, size: to }))
+            }
             Input::SendExcerpt(message) => out.push(Output::Send(message)),
             Input::ExcerptTaken { record, entries } => {
                 out.push(Output::Send(Message::ExcerptAck { record, entries }));
@@ -423,22 +509,42 @@ impl Session {
                 }
             }
             Input::AskDigests => out.push(Output::Send(Message::AskDigests)),
-            Input::AskTree { log, tip, salt, asks } => {
+            Input::AskTree {
+                log,
+                tip,
+                salt,
+                asks,
+            } => {
                 if self.visible(&log) {
-                    out.push(Output::Send(Message::Tree { log, tip, salt, asks }));
+                    out.push(Output::Send(Message::Tree {
+                        log,
+                        tip,
+                        salt,
+                        asks,
+                    }));
                 }
             }
-            Input::TellCosigned { checkpoint, cosignature } => {
-                out.push(Output::Send(Message::Cosigned { checkpoint, cosignature }));
+            Input::TellCosigned {
+                checkpoint,
+                cosignature,
+            } => {
+                out.push(Output::Send(Message::Cosigned {
+                    checkpoint,
+                    cosignature,
+                }));
             }
         }
         Ok(())
     }
 
     fn begin(&mut self, snapshot: Snapshot, out: &mut Vec<Output>) {
-        // Until the peer has said who it is, the enrolment on record tells what both may see; a stranger's digest will
-        // differ, and the frontiers tell.
-        self.peer = snapshot.members.iter().find(|e| e.node() == self.peer_node).cloned();
+        // Until the peer has said who it is, the enrolment on record tells what both may see; a
+        // stranger's digest will differ, and the frontiers tell.
+        self.peer = snapshot
+            .members
+            .iter()
+            .find(|e| e.node() == self.peer_node)
+            .cloned();
         self.known_before = self.peer.is_some();
         self.narrow(snapshot.late);
         self.start = Some(snapshot);
@@ -452,7 +558,11 @@ impl Session {
             digest: self.said_digest,
             members: self.said_members,
             hub_time_s: start.hub_time_s,
-            remembers: start.remembered.as_ref().map(Frontier::digest).unwrap_or_default(),
+            remembers: start
+                .remembered
+                .as_ref()
+                .map(Frontier::digest)
+                .unwrap_or_default(),
             rate_bits_s: start.rate_bits_s,
         }));
         // Proofs travel first.
@@ -469,7 +579,9 @@ impl Session {
 
     /// A log that both may see: each by its grant, or because it is its own.
     pub fn visible(&self, log: &LogId) -> bool {
-        let (Some(start), Some(peer)) = (&self.start, &self.peer) else { return false };
+        let (Some(start), Some(peer)) = (&self.start, &self.peer) else {
+            return false;
+        };
         both_may_see(&start.me, peer, log)
     }
 
@@ -479,7 +591,11 @@ impl Session {
 
     pub(crate) fn visible_frontier(&self) -> Frontier {
         let all = self.start.iter().flat_map(|s| s.frontier.0.iter());
-        Frontier(all.filter(|(log, _)| self.visible(log)).map(|(log, tip)| (*log, *tip)).collect())
+        Frontier(
+            all.filter(|(log, _)| self.visible(log))
+                .map(|(log, tip)| (*log, *tip))
+                .collect(),
+        )
     }
 
     fn grew(&mut self, log: LogId, tip: Tip) {
@@ -492,8 +608,15 @@ impl Session {
     }
 
     pub(crate) fn mine(&self, log: &LogId) -> Tip {
-        let held = self.start.as_ref().and_then(|s| s.frontier.0.get(log)).copied();
-        held.unwrap_or(Tip { size: 0, root: Peaks::default().root() })
+        let held = self
+            .start
+            .as_ref()
+            .and_then(|s| s.frontier.0.get(log))
+            .copied();
+        held.unwrap_or(Tip {
+            size: 0,
+            root: Peaks::default().root(),
+        })
     }
 
     fn received(&mut self, message: Message, out: &mut Vec<Output>) -> Result<(), SyncError> {
@@ -503,62 +626,120 @@ impl Session {
         }
         match message {
             // Its rate is for the porch, which knows the link.
-            Message::Hello { version, enrolment, digest, members, hub_time_s, remembers, rate_bits_s: _ } => {
+            Message::Hello {
+                version,
+                enrolment,
+                digest,
+                members,
+                hub_time_s,
+                remembers,
+                rate_bits_s: _,
+            } => {
                 self.peer_remembers = Some(remembers).filter(|r| *r != Hash::default());
                 return self.hello(version, *enrolment, digest, members, hub_time_s, out);
             }
             Message::Members(list) => {
                 let known: BTreeSet<NodeId> = list.iter().map(Enrolment::node).collect();
                 out.push(Output::Learn(list.into_iter().take(LIST_MAX).collect()));
-                // Blocks overtake members: now that their author is known, they are asked for again.
-                let again: Vec<(LogId, u64)> =
-                    self.unknown.iter().filter(|(l, _)| known.contains(&l.node)).map(|(l, held)| (*l, *held)).collect();
+                // Blocks overtake members: now that their author is known, they are asked for
+                // again.
+                let again: Vec<(LogId, u64)> = self
+                    .unknown
+                    .iter()
+                    .filter(|(l, _)| known.contains(&l.node))
+                    .map(|(l, held)| (*l, *held))
+                    .collect();
                 for (log, size) in again {
                     self.unknown.remove(&log);
-                    out.push(Output::Send(Message::Ack { log, size, cosignature: None, refused: RETRY.into() }));
+                    out.push(Output::Send(Message::Ack {
+                        log,
+                        size,
+                        cosignature: None,
+                        refused: RETRY.into(),
+                    }));
                 }
             }
             // The driver has to learn the members before the proofs can be verified: order is kept.
-            Message::ForkProofs(proofs) => out.push(Output::TakeForks(proofs.into_iter().take(LIST_MAX).collect())),
+            Message::ForkProofs(proofs) => out.push(Output::TakeForks(
+                proofs.into_iter().take(LIST_MAX).collect(),
+            )),
             Message::Frontier { folded, told } => return self.frontier_part(folded, told, out),
             Message::Unfold(nodes) => self.unfold(&nodes, out),
-            Message::Ack { log, size, cosignature, refused } => self.ack(log, size, cosignature, refused, out),
+            Message::Ack {
+                log,
+                size,
+                cosignature,
+                refused,
+            } => self.ack(log, size, cosignature, refused, out),
             Message::Probe { log, sizes } => {
                 if self.visible(&log) {
                     let held = self.mine(&log).size;
-                    let sizes = sizes.into_iter().filter(|s| *s <= held).take(2 * PROBES as usize).collect();
-                    out.push(Output::Ask(Query::Roots { log, sizes, for_peer: true }));
+                    let sizes = sizes
+                        .into_iter()
+                        .filter(|s| *s <= held)
+                        .take(2 * PROBES as usize)
+                        .collect();
+                    out.push(Output::Ask(Query::Roots {
+                        log,
+                        sizes,
+                        for_peer: true,
+                    }));
                 }
             }
             Message::Roots { log, roots } => {
-                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut()) {
+                if let Some(fork_search) =
+                    self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
+                {
                     fork_search.theirs = Some(roots);
                     self.fork_search(log, out);
                 }
             }
             Message::WantBranch { log, at } => {
                 if self.visible(&log) && at < self.mine(&log).size {
-                    out.push(Output::Ask(Query::Branch { log, at, for_peer: true }));
+                    out.push(Output::Ask(Query::Branch {
+                        log,
+                        at,
+                        for_peer: true,
+                    }));
                 }
             }
             Message::BranchAt { log, at, branch } => {
-                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
+                if let Some(fork_search) =
+                    self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
                     && fork_search.equal == at
                 {
                     fork_search.their_branch = Some(*branch);
                     self.prove(log, out);
                 }
             }
-            Message::Excerpt { record, from, entries } => out.push(Output::TakeExcerpt { record, from, entries }),
-            Message::ExcerptAck { record, entries } => out.push(Output::ExcerptAcked { record, entries }),
-            Message::Cosigned { checkpoint, cosignature } => {
-                out.push(Output::TakeCosignature { checkpoint, cosignature });
+            Message::Excerpt {
+                record,
+                from,
+                entries,
+            } => out.push(Output::TakeExcerpt {
+                record,
+                from,
+                entries,
+            }),
+            Message::ExcerptAck { record, entries } => {
+                out.push(Output::ExcerptAcked { record, entries })
+            }
+            Message::Cosigned {
+                checkpoint,
+                cosignature,
+            } => {
+                out.push(Output::TakeCosignature {
+                    checkpoint,
+                    cosignature,
+                });
             }
             Message::CarryOffer(ranges) => self.carry_offer(&ranges, out),
             Message::CarryWant(ranges) => {
                 // What is carried for somebody is for hubs: nobody else reads it, whoever asks.
                 let theirs = self.peer.clone().filter(|p| p.role == Role::Hub);
-                let ranges = ranges.into_iter().filter(|r| theirs.as_ref().is_some_and(|p| may_take(p, &r.log)));
+                let ranges = ranges
+                    .into_iter()
+                    .filter(|r| theirs.as_ref().is_some_and(|p| may_take(p, &r.log)));
                 let room = LIST_MAX - self.wanted.len();
                 self.wanted.extend(ranges.take(room));
                 self.pump(out);
@@ -566,9 +747,19 @@ impl Session {
             Message::Carry { log, block: bytes } => {
                 let block = decode_plain(&bytes)?;
                 if log.node != self.peer_node || block.checkpoint.checkpoint.log != log {
-                    refuse(out, log.origin(), "carry_foreign", "a node carries only what the owner itself hands it");
+                    refuse(
+                        out,
+                        log.origin(),
+                        "carry_foreign",
+                        "a node carries only what the owner itself hands it",
+                    );
                 } else if !fits_frame(&block) {
-                    refuse(out, log.origin(), "block_too_large", "no hub could be given what is carried so");
+                    refuse(
+                        out,
+                        log.origin(),
+                        "block_too_large",
+                        "no hub could be given what is carried so",
+                    );
                 } else {
                     out.push(Output::TakeCarried { block, bytes });
                 }
@@ -577,20 +768,47 @@ impl Session {
             Message::Fetch { log, tip, ranges } => {
                 if self.visible(&log) {
                     let Tip { size, root } = tip;
-                    out.push(Output::Ask(Query::Stretches { log, size, root, ranges }));
+                    out.push(Output::Ask(Query::Stretches {
+                        log,
+                        size,
+                        root,
+                        ranges,
+                    }));
                 }
             }
             Message::Fetched(fetched) => out.push(Output::TakeStretches(fetched)),
-            Message::Tree { log, tip, salt, asks } => {
+            Message::Tree {
+                log,
+                tip,
+                salt,
+                asks,
+            } => {
                 if self.visible(&log) {
-                    let (Tip { size, root }, parts) = (tip, asks.iter().flat_map(TreeAsk::parts).collect());
-                    out.push(Output::Ask(Query::Tree { log, size, root, salt, parts }));
+                    let (Tip { size, root }, parts) =
+                        (tip, asks.iter().flat_map(TreeAsk::parts).collect());
+                    out.push(Output::Ask(Query::Tree {
+                        log,
+                        size,
+                        root,
+                        salt,
+                        parts,
+                    }));
                 }
             }
             Message::AskDigests => out.push(Output::Ask(Query::Digests)),
             Message::Digests(sums) => out.push(Output::DigestsTold(sums)),
-            Message::TreeIs { log, tip, salt, hashes } => {
-                out.push(Output::TreeTold { log, tip, salt, hashes });
+            Message::TreeIs {
+                log,
+                tip,
+                salt,
+                hashes,
+            } => {
+                out.push(Output::TreeTold {
+                    log,
+                    tip,
+                    salt,
+                    hashes,
+                });
             }
             Message::CarryAck { log, size } => {
                 if let Some(from) = self.carry.get_mut(&log) {
@@ -613,13 +831,20 @@ impl Session {
     ) -> Result<(), SyncError> {
         let start = self.start.as_ref().expect("checked by the caller");
         if version != VERSION {
-            return Err(SyncError::Version { theirs: version, ours: VERSION });
+            return Err(SyncError::Version {
+                theirs: version,
+                ours: VERSION,
+            });
         }
         if enrolment.node() != self.peer_node || enrolment.verify(&start.root).is_err() {
-            let why = format!("{} did not show an enrolment of the commission for its own node", self.peer_node);
+            let why = format!(
+                "{} did not show an enrolment of the commission for its own node",
+                self.peer_node
+            );
             return Err(SyncError::NotEnrolled(why));
         }
-        // Grants change by a newer enrolment: an older one that the peer prefers to show does not bring them back.
+        // Grants change by a newer enrolment: an older one that the peer prefers to show does not
+        // bring them back.
         let known = self.peer.take().filter(|k| k.serial >= enrolment.serial);
         self.greeted = true;
         let news = known.is_none();
@@ -653,7 +878,12 @@ impl Session {
         Ok(())
     }
 
-    fn answered(&mut self, query: Query, answer: Answer, out: &mut Vec<Output>) -> Result<(), SyncError> {
+    fn answered(
+        &mut self,
+        query: Query,
+        answer: Answer,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
         self.loading.remove(&query);
         match (query, answer) {
             (Query::Block { log, from }, Answer::Block(Some(block))) => {
@@ -674,7 +904,12 @@ impl Session {
             }
             (Query::Block { log, from }, _) if from < self.mine(&log).size => {
                 self.logs.entry(log).or_default().stuck = true;
-                refuse(out, log.origin(), "unreadable", "the store does not give the next block of this log");
+                refuse(
+                    out,
+                    log.origin(),
+                    "unreadable",
+                    "the store does not give the next block of this log",
+                );
                 self.pump(out);
             }
             (Query::Carried { log, .. }, answer) => {
@@ -683,20 +918,41 @@ impl Session {
                 }
                 self.pump(out);
             }
-            (Query::Roots { log, for_peer: true, .. }, Answer::Roots(roots)) => {
+            (
+                Query::Roots {
+                    log,
+                    for_peer: true,
+                    ..
+                },
+                Answer::Roots(roots),
+            ) => {
                 out.push(Output::Send(Message::Roots { log, roots }));
             }
             (Query::Roots { log, .. }, Answer::Roots(roots)) => {
-                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut()) {
+                if let Some(fork_search) =
+                    self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
+                {
                     fork_search.mine = Some(roots);
                     self.fork_search(log, out);
                 }
             }
-            (Query::Branch { log, at, for_peer: true }, Answer::Branch(Some(branch))) => {
-                out.push(Output::Send(Message::BranchAt { log, at, branch: Box::new(branch) }));
+            (
+                Query::Branch {
+                    log,
+                    at,
+                    for_peer: true,
+                },
+                Answer::Branch(Some(branch)),
+            ) => {
+                out.push(Output::Send(Message::BranchAt {
+                    log,
+                    at,
+                    branch: Box::new(branch),
+                }));
             }
             (Query::Branch { log, at, .. }, Answer::Branch(Some(branch))) => {
-                if let Some(fork_search) = self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
+                if let Some(fork_search) =
+                    self.logs.get_mut(&log).and_then(|l| l.fork_search.as_mut())
                     && fork_search.equal == at
                 {
                     fork_search.my_branch = Some(branch);
@@ -707,25 +963,55 @@ impl Session {
                 out.push(Output::Send(Message::Fetched(fetched)));
             }
             (Query::Digests, Answer::Digests(sums)) => {
-                // Of what the peer takes as a whole, and no more: a sum over part of a lane would equal nothing.
-                let takes = |s: &ScopeSum| self.peer.as_ref().is_some_and(|p| p.scope.takes(s.lane, s.crossing));
+                // Of what the peer takes as a whole, and no more: a sum over part of a lane would
+                // equal nothing.
+                let takes = |s: &ScopeSum| {
+                    self.peer
+                        .as_ref()
+                        .is_some_and(|p| p.scope.takes(s.lane, s.crossing))
+                };
                 let sums = sums.into_iter().filter(takes).take(SCOPES_MAX).collect();
                 out.push(Output::Send(Message::Digests(sums)));
             }
-            (Query::Tree { log, size, root, salt, .. }, Answer::Tree(hashes)) => {
-                out.push(Output::Send(Message::TreeIs { log, tip: Tip { size, root }, salt, hashes }));
+            (
+                Query::Tree {
+                    log,
+                    size,
+                    root,
+                    salt,
+                    ..
+                },
+                Answer::Tree(hashes),
+            ) => {
+                out.push(Output::Send(Message::TreeIs {
+                    log,
+                    tip: Tip { size, root },
+                    salt,
+                    hashes,
+                }));
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn send_block(&mut self, log: LogId, block: Block, out: &mut Vec<Output>) -> Result<(), SyncError> {
+    fn send_block(
+        &mut self,
+        log: LogId,
+        block: Block,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
         let lane = log.lane;
         if !fits_frame(&block) {
-            // It would end the peer's patience with this node, each time anew, and every other log's with it.
+            // It would end the peer's patience with this node, each time anew, and every other
+            // log's with it.
             self.logs.entry(log).or_default().stuck = true;
-            refuse(out, log.origin(), "block_too_large", "the next block of this log is larger than a frame takes");
+            refuse(
+                out,
+                log.origin(),
+                "block_too_large",
+                "the next block of this log is larger than a frame takes",
+            );
             return Ok(());
         }
         let encoder = match self.encoders.entry(lane) {
@@ -736,7 +1022,13 @@ impl Session {
         let to = block.checkpoint.checkpoint.size;
         self.logs.entry(log).or_default().sent = to;
         self.sent_bytes += bytes.len() as u64;
-        self.in_flight.push(InFlight { log, to, bytes: bytes.len(), checkpoint: block.checkpoint, void: false });
+        self.in_flight.push(InFlight {
+            log,
+            to,
+            bytes: bytes.len(),
+            checkpoint: block.checkpoint,
+            void: false,
+        });
         out.push(Output::SendFrame { lane, bytes });
         Ok(())
     }
@@ -756,7 +1048,9 @@ impl Session {
                 continue;
             }
             let from = match self.logs.get(log) {
-                Some(l) if l.stuck || l.fork_search.is_some() || (!l.checked && visible) => continue,
+                Some(l) if l.stuck || l.fork_search.is_some() || (!l.checked && visible) => {
+                    continue;
+                }
                 // A carried block is sent only when the one before it is durable at the neighbour.
                 Some(l) if !visible && l.sent > carried.unwrap_or(0) => continue,
                 Some(l) if visible => l.sent,
@@ -773,7 +1067,10 @@ impl Session {
             && in_flight < WINDOW_BYTES
             && let Some(r) = self.wanted.pop_front()
         {
-            let query = Query::Carried { log: r.log, from: r.from };
+            let query = Query::Carried {
+                log: r.log,
+                from: r.from,
+            };
             if self.loading.insert(query.clone()) {
                 out.push(Output::Ask(query));
             }
@@ -781,12 +1078,21 @@ impl Session {
         }
         for (lane, log, from) in due {
             let urgent = lane <= Lane::Hold;
-            let window = if urgent { WINDOW_BYTES + URGENT_BYTES } else { WINDOW_BYTES };
-            // One block at a time is loaded: what is loaded later is fresher, and an urgent lane waits for one at most.
+            let window = if urgent {
+                WINDOW_BYTES + URGENT_BYTES
+            } else {
+                WINDOW_BYTES
+            };
+            // One block at a time is loaded: what is loaded later is fresher, and an urgent lane
+            // waits for one at most.
             if in_flight >= window || loading > usize::from(urgent) {
                 break;
             }
-            if self.loading.iter().any(|q| matches!(q, Query::Block { log: l, .. } if *l == log)) {
+            if self
+                .loading
+                .iter()
+                .any(|q| matches!(q, Query::Block { log: l, .. } if *l == log))
+            {
                 continue;
             }
             let query = Query::Block { log, from };
@@ -802,9 +1108,15 @@ impl Session {
         self.peer.as_ref().is_some_and(|p| p.role == Role::Hub)
     }
 
-    /// A hub that holds all of an own log and whose cosignature was lost on the way is shown the head again.
+    /// A hub that holds all of an own log and whose cosignature was lost on the way is shown the
+    /// head again.
     pub(crate) fn ask_for_cosignatures(&mut self, out: &mut Vec<Output>) {
-        let logs = self.start.as_ref().filter(|_| self.peer_is_hub()).map(|s| s.uncosigned.clone()).unwrap_or_default();
+        let logs = self
+            .start
+            .as_ref()
+            .filter(|_| self.peer_is_hub())
+            .map(|s| s.uncosigned.clone())
+            .unwrap_or_default();
         for log in logs {
             self.refresh(log, out);
         }
@@ -812,7 +1124,10 @@ impl Session {
 
     fn refresh(&mut self, log: LogId, out: &mut Vec<Output>) {
         let size = self.mine(&log).size;
-        let at_end = self.logs.get(&log).is_some_and(|l| l.theirs == size && l.sent == size && !l.stuck);
+        let at_end = self
+            .logs
+            .get(&log)
+            .is_some_and(|l| l.theirs == size && l.sent == size && !l.stuck);
         if self.agreed && at_end && self.visible(&log) {
             let query = Query::Block { log, from: size };
             if self.loading.insert(query.clone()) {
@@ -821,7 +1136,14 @@ impl Session {
         }
     }
 
-    fn ack(&mut self, log: LogId, size: u64, cosignature: Option<Cosignature>, refused: String, out: &mut Vec<Output>) {
+    fn ack(
+        &mut self,
+        log: LogId,
+        size: u64,
+        cosignature: Option<Cosignature>,
+        refused: String,
+        out: &mut Vec<Output>,
+    ) {
         if refused == RETRY {
             if let Some(link) = self.logs.get_mut(&log)
                 && link.gaps < GAPS_MAX
@@ -830,13 +1152,18 @@ impl Session {
                 let held = size.min(link.sent);
                 (link.theirs, link.sent, link.stuck) = (held, held, false);
                 link.gaps += 1;
-                self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
+                self.in_flight
+                    .iter_mut()
+                    .filter(|f| f.log == log)
+                    .for_each(|f| f.void = true);
                 self.pump(out);
             }
             return;
         }
         // Every block is answered once, in the order of its log: this answers the first in flight.
-        let Some(at) = self.in_flight.iter().position(|f| f.log == log) else { return };
+        let Some(at) = self.in_flight.iter().position(|f| f.log == log) else {
+            return;
+        };
         let answered = self.in_flight.remove(at);
         let link = self.logs.entry(log).or_default();
         match refused.as_str() {
@@ -848,7 +1175,10 @@ impl Session {
                     && answered.to == size
                 {
                     let checkpoint = Box::new(answered.checkpoint);
-                    out.push(Output::TakeCosignature { checkpoint, cosignature });
+                    out.push(Output::TakeCosignature {
+                        checkpoint,
+                        cosignature,
+                    });
                 }
             }
             _ if answered.void => {}
@@ -856,25 +1186,40 @@ impl Session {
                 link.gaps += 1;
                 let held = size.min(link.sent);
                 (link.theirs, link.sent) = (held, held);
-                self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
+                self.in_flight
+                    .iter_mut()
+                    .filter(|f| f.log == log)
+                    .for_each(|f| f.void = true);
             }
             "not_enrolled" => {
                 // It rests until the peer, having learned of the author, asks for it again.
                 link.stuck = true;
-                self.in_flight.iter_mut().filter(|f| f.log == log).for_each(|f| f.void = true);
+                self.in_flight
+                    .iter_mut()
+                    .filter(|f| f.log == log)
+                    .for_each(|f| f.void = true);
                 let members = self.start.iter().flat_map(|s| &s.members);
-                let author: Vec<Enrolment> = members.filter(|e| e.node() == log.node).cloned().collect();
+                let author: Vec<Enrolment> =
+                    members.filter(|e| e.node() == log.node).cloned().collect();
                 out.push(Output::Send(Message::Members(author)));
             }
             code if code.starts_with("database_") || PEER_STORE.contains(&code) => {
                 // Not the log's fault: the next connection tries again.
                 self.closed = true;
-                out.push(Output::Close { code: "peer_store", why: format!("the peer cannot store: {refused}") });
+                out.push(Output::Close {
+                    code: "peer_store",
+                    why: format!("the peer cannot store: {refused}"),
+                });
                 return;
             }
             _ => {
                 link.stuck = true;
-                refuse(out, log.origin(), &refused, &format!("the peer does not take this log beyond {size} entries"));
+                refuse(
+                    out,
+                    log.origin(),
+                    &refused,
+                    &format!("the peer does not take this log beyond {size} entries"),
+                );
             }
         }
         self.pump(out);
@@ -892,13 +1237,25 @@ impl Session {
         let block = decoder.decode(bytes)?;
         let log = block.checkpoint.checkpoint.log;
         if log.lane != lane {
-            return Err(SyncError::BadBlock("it came on another lane's stream".into()));
+            return Err(SyncError::BadBlock(
+                "it came on another lane's stream".into(),
+            ));
         }
         if self.mine_to_take(&log) {
             out.push(Output::Ingest(block));
         } else {
-            refuse(out, log.origin(), "outside_grant", "the peer sent a log that this node may not take");
-            out.push(Output::Send(Message::Ack { log, size: 0, cosignature: None, refused: "outside_grant".into() }));
+            refuse(
+                out,
+                log.origin(),
+                "outside_grant",
+                "the peer sent a log that this node may not take",
+            );
+            out.push(Output::Send(Message::Ack {
+                log,
+                size: 0,
+                cosignature: None,
+                refused: "outside_grant".into(),
+            }));
         }
         Ok(())
     }
@@ -928,16 +1285,23 @@ impl Session {
     }
 }
 
-/// Bytes on the wire of a message that compares what both hold, its length in front; none of any other.
+/// Bytes on the wire of a message that compares what both hold, its length in front; none of any
+/// other.
 fn compared_bytes(message: &Message) -> u64 {
     match message {
-        Message::Frontier { .. } | Message::Unfold(_) | Message::Recompare => message.encode().len() as u64 + 4,
+        Message::Frontier { .. } | Message::Unfold(_) | Message::Recompare => {
+            message.encode().len() as u64 + 4
+        }
         _ => 0,
     }
 }
 
 pub(crate) fn refuse(out: &mut Vec<Output>, subject: String, code: &str, why: &str) {
-    out.push(Output::Refuse { subject, code: code.into(), why: why.into() });
+    out.push(Output::Refuse {
+        subject,
+        code: code.into(),
+        why: why.into(),
+    });
 }
 
 fn members_digest(members: &[Enrolment]) -> Hash {
@@ -945,6 +1309,7 @@ fn members_digest(members: &[Enrolment]) -> Hash {
     let mut all: Vec<Vec<u8>> = members.iter().map(Enrolment::to_bytes).collect();
     all.sort();
     all.dedup();
-    all.iter().for_each(|e| drop(peaks.append(wadi_log::leaf_hash(e))));
+    all.iter()
+        .for_each(|e| drop(peaks.append(wadi_log::leaf_hash(e))));
     peaks.root()
 }

@@ -9,6 +9,7 @@ pub fn may_take(node: &Enrolment, log: &LogId) -> bool {
 
 /// A log that both may see: each by its grant, or because it is its own.
 pub fn both_may_see(me: &Enrolment, peer: &Enrolment, log: &LogId) -> bool {
-    let theirs = peer.scope.takes_log(log) || (peer.role != Role::Observer && log.node == peer.node());
+    let theirs =
+        peer.scope.takes_log(log) || (peer.role != Role::Observer && log.node == peer.node());
     theirs && may_take(me, log) && me.log_key != peer.log_key
 }

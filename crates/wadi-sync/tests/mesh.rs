@@ -1,5 +1,6 @@
-//! Sessions over virtual links: five nodes, logs that grow, links that drop everything in flight at any moment, messages
-//! and blocks on streams that overtake each other. In the end all hold what they may see, and nothing more.
+//! Sessions over virtual links: five nodes, logs that grow, links that drop everything in flight at
+//! any moment, messages and blocks on streams that overtake each other. In the end all hold what
+//! they may see, and nothing more.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,8 +24,14 @@ fn member(seed: u8, name: &str, role: Role, crossing: &str) -> Member {
     let scope = match (role, code) {
         (Role::Hub, _) => Scope::all(),
         (Role::Observer, _) => Scope(vec![
-            Grant { lanes: Lane::Control.bit(), crossing: None },
-            Grant { lanes: Lane::Passage.bit(), crossing: "TRB".parse().ok() },
+            Grant {
+                lanes: Lane::Control.bit(),
+                crossing: None,
+            },
+            Grant {
+                lanes: Lane::Passage.bit(),
+                crossing: "TRB".parse().ok(),
+            },
         ]),
         (_, code) => Scope::of_crossing(code.unwrap()),
     };
@@ -43,12 +50,32 @@ fn member(seed: u8, name: &str, role: Role, crossing: &str) -> Member {
     .unwrap();
     let mut control = Control::new(RootKey(LogKey::from_seed(&ROOT).public()));
     control.enrol(enrolment.clone()).unwrap();
-    Member { key, enrolment, blocks: BTreeMap::new(), peaks: BTreeMap::new(), control, epoch: 1 }
+    Member {
+        key,
+        enrolment,
+        blocks: BTreeMap::new(),
+        peaks: BTreeMap::new(),
+        control,
+        epoch: 1,
+    }
 }
 
 impl Member {
     fn frontier(&self) -> Frontier {
-        Frontier(self.peaks.iter().map(|(l, p)| (*l, Tip { size: p.size(), root: p.root() })).collect())
+        Frontier(
+            self.peaks
+                .iter()
+                .map(|(l, p)| {
+                    (
+                        *l,
+                        Tip {
+                            size: p.size(),
+                            root: p.root(),
+                        },
+                    )
+                })
+                .collect(),
+        )
     }
     fn takes(&self, log: &LogId) -> bool {
         self.enrolment.scope.takes_log(log) || log.node == self.key.node()
@@ -61,30 +88,53 @@ impl Member {
             Role::Crossing => self.enrolment.crossing.unwrap(),
         };
         let lane = Lane::ALL[r.random_range(1..5)];
-        let log = LogId { node: self.key.node(), epoch: Epoch([self.epoch; 8]), lane, crossing };
+        let log = LogId {
+            node: self.key.node(),
+            epoch: Epoch([self.epoch; 8]),
+            lane,
+            crossing,
+        };
         let entries: Vec<Entry> = (0..r.random_range(1..5))
             .map(|_| {
                 let value = Value::Text("x".repeat(r.random_range(1..1_500)));
-                let change = Change { puts: vec![Put { key: "note".into(), value }], ..Default::default() };
-                Entry { common: Common::default(), body: Body::Change(change) }
+                let change = Change {
+                    puts: vec![Put {
+                        key: "note".into(),
+                        value,
+                    }],
+                    ..Default::default()
+                };
+                Entry {
+                    common: Common::default(),
+                    body: Body::Change(change),
+                }
             })
             .collect();
         let held = self.peaks.entry(log).or_default();
         let written = VerifiedBlock::author(&self.key, log, held, &entries, 0, vec![]).unwrap();
         let from = held.size();
         *held = written.peaks().clone();
-        let tip = Tip { size: held.size(), root: held.root() };
+        let tip = Tip {
+            size: held.size(),
+            root: held.root(),
+        };
         self.keep(log, from, &written);
         Some((log, tip))
     }
     fn keep(&mut self, log: LogId, from: u64, block: &VerifiedBlock) {
         let entries = block.entries().iter().map(|e| e.bytes().to_vec()).collect();
-        self.blocks.entry(log).or_default().push(Block { from, entries, checkpoint: block.checkpoint().clone() });
+        self.blocks.entry(log).or_default().push(Block {
+            from,
+            entries,
+            checkpoint: block.checkpoint().clone(),
+        });
     }
     /// What the store answers: the block that covers a position, cut to begin there.
     fn block(&self, log: &LogId, from: u64) -> Option<Block> {
         let all = self.blocks.get(log)?;
-        let found = all.iter().find(|b| b.from <= from && b.checkpoint.checkpoint.size > from)?;
+        let found = all
+            .iter()
+            .find(|b| b.from <= from && b.checkpoint.checkpoint.size > from)?;
         let mut block = found.clone();
         block.entries.drain(..(from - block.from) as usize);
         block.from = from;
@@ -92,7 +142,13 @@ impl Member {
     }
     fn roots(&self, log: &LogId, sizes: &[u64]) -> BTreeMap<u64, Hash> {
         let (mut peaks, mut out) = (Peaks::default(), BTreeMap::new());
-        for entry in self.blocks.get(log).into_iter().flatten().flat_map(|b| &b.entries) {
+        for entry in self
+            .blocks
+            .get(log)
+            .into_iter()
+            .flatten()
+            .flat_map(|b| &b.entries)
+        {
             peaks.append(leaf_hash(entry));
             if sizes.contains(&peaks.size()) {
                 out.insert(peaks.size(), peaks.root());
@@ -119,17 +175,38 @@ impl World {
     fn connect(&mut self, a: usize, b: usize) {
         for (me, peer) in [(a, b), (b, a)] {
             let session = Session::new(self.members[peer].key.node());
-            self.ends.insert((me, peer), End { session, messages: VecDeque::new(), frames: BTreeMap::new() });
+            self.ends.insert(
+                (me, peer),
+                End {
+                    session,
+                    messages: VecDeque::new(),
+                    frames: BTreeMap::new(),
+                },
+            );
         }
         for (me, peer) in [(a, b), (b, a)] {
             let m = &self.members[me];
-            // A node's complete earlier epochs are folded, as one folds what a hub has cosigned to its end.
-            let newest = |n: &NodeId| self.members.iter().find(|m| m.key.node() == *n).map_or(0, |m| m.epoch);
+            // A node's complete earlier epochs are folded, as one folds what a hub has cosigned to
+            // its end.
+            let newest = |n: &NodeId| {
+                self.members
+                    .iter()
+                    .find(|m| m.key.node() == *n)
+                    .map_or(0, |m| m.epoch)
+            };
             let complete = |l: &&LogId| {
                 let owner = self.members.iter().find(|m| m.key.node() == l.node);
-                owner.is_some_and(|o| o.peaks.get(*l).map(Peaks::size) == m.peaks.get(*l).map(Peaks::size))
+                owner.is_some_and(|o| {
+                    o.peaks.get(*l).map(Peaks::size) == m.peaks.get(*l).map(Peaks::size)
+                })
             };
-            let closed = m.peaks.keys().filter(|l| l.epoch.0[0] < newest(&l.node)).filter(complete).copied().collect();
+            let closed = m
+                .peaks
+                .keys()
+                .filter(|l| l.epoch.0[0] < newest(&l.node))
+                .filter(complete)
+                .copied()
+                .collect();
             let snapshot = Snapshot {
                 root: RootKey(LogKey::from_seed(&ROOT).public()),
                 me: m.enrolment.clone(),
@@ -156,7 +233,9 @@ impl World {
     fn feed(&mut self, me: usize, peer: usize, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let Some(end) = self.ends.get_mut(&(me, peer)) else { return };
+            let Some(end) = self.ends.get_mut(&(me, peer)) else {
+                return;
+            };
             for output in end.session.handle(input) {
                 match output {
                     Output::Send(m) => {
@@ -177,9 +256,10 @@ impl World {
                             Query::Block { log, from } => Answer::Block(m.block(log, *from)),
                             Query::Roots { log, sizes, .. } => Answer::Roots(m.roots(log, sizes)),
                             Query::Branch { .. } => Answer::Branch(None),
-                            Query::Carried { .. } | Query::Stretches { .. } | Query::Tree { .. } | Query::Digests => {
-                                Answer::Block(None)
-                            }
+                            Query::Carried { .. }
+                            | Query::Stretches { .. }
+                            | Query::Tree { .. }
+                            | Query::Digests => Answer::Block(None),
                         };
                         inputs.push_back(Input::Answered(query, answer));
                     }
@@ -187,8 +267,12 @@ impl World {
                     Output::Learn(all) => {
                         for e in all {
                             if self.members[me].control.enrol(e.clone()).unwrap() {
-                                let peers: Vec<usize> =
-                                    self.ends.keys().filter(|(m, _)| *m == me).map(|(_, p)| *p).collect();
+                                let peers: Vec<usize> = self
+                                    .ends
+                                    .keys()
+                                    .filter(|(m, _)| *m == me)
+                                    .map(|(_, p)| *p)
+                                    .collect();
                                 for other in peers {
                                     self.feed(me, other, Input::NewMembers(vec![e.clone()]));
                                 }
@@ -206,13 +290,28 @@ impl World {
     fn ingest(&mut self, me: usize, peer: usize, mut block: Block) -> Option<Input> {
         let m = &mut self.members[me];
         let log = block.checkpoint.checkpoint.log;
-        assert!(m.takes(&log), "{} was sent a log outside its grant", m.enrolment.name);
+        assert!(
+            m.takes(&log),
+            "{} was sent a log outside its grant",
+            m.enrolment.name
+        );
         let to = block.checkpoint.checkpoint.size;
         let held = m.peaks.get(&log).cloned().unwrap_or_default();
-        let refused = |code: &str| Some(Input::NotTaken { log, held: held.size(), code: code.into() });
-        let Some(author) = m.control.enrolment(&log.node).cloned() else { return refused("not_enrolled") };
+        let refused = |code: &str| {
+            Some(Input::NotTaken {
+                log,
+                held: held.size(),
+                code: code.into(),
+            })
+        };
+        let Some(author) = m.control.enrolment(&log.node).cloned() else {
+            return refused("not_enrolled");
+        };
         let tip = if to <= held.size() {
-            Tip { size: held.size(), root: held.root() }
+            Tip {
+                size: held.size(),
+                root: held.root(),
+            }
         } else {
             if block.from < held.size() {
                 block.entries.drain(..(held.size() - block.from) as usize);
@@ -224,17 +323,30 @@ impl World {
                 Ok(taken) => {
                     m.peaks.insert(log, taken.peaks().clone());
                     m.keep(log, held.size(), &taken);
-                    Tip { size: taken.peaks().size(), root: taken.peaks().root() }
+                    Tip {
+                        size: taken.peaks().size(),
+                        root: taken.peaks().root(),
+                    }
                 }
             }
         };
         let checkpoint = m.blocks[&log].last().unwrap().checkpoint.checkpoint.clone();
         let cosignature = m.key.cosign(&checkpoint, 1);
-        let others: Vec<usize> = self.ends.keys().filter(|(a, b)| *a == me && *b != peer).map(|(_, b)| *b).collect();
+        let others: Vec<usize> = self
+            .ends
+            .keys()
+            .filter(|(a, b)| *a == me && *b != peer)
+            .map(|(_, b)| *b)
+            .collect();
         for other in others {
             self.feed(me, other, Input::Grew(vec![(log, tip)]));
         }
-        Some(Input::Committed { log, to, tip, cosignature })
+        Some(Input::Committed {
+            log,
+            to,
+            tip,
+            cosignature,
+        })
     }
 
     /// Lets one thing arrive; false when nothing is on its way.
@@ -276,7 +388,11 @@ fn run(seed: u64) {
         member(5, "trb-2", Role::Crossing, "TRB"),
         member(6, "army", Role::Observer, ""),
     ];
-    let mut world = World { members, ends: BTreeMap::new(), remembered: BTreeMap::new() };
+    let mut world = World {
+        members,
+        ends: BTreeMap::new(),
+        remembered: BTreeMap::new(),
+    };
     for _ in 0..r.random_range(40..400) {
         let (a, b) = LINKS[r.random_range(0..LINKS.len())];
         match r.random_range(0..20) {
@@ -285,7 +401,12 @@ fn run(seed: u64) {
             3..=5 => {
                 let who = r.random_range(0..5);
                 if let Some((log, tip)) = world.members[who].write(&mut r) {
-                    let peers: Vec<usize> = world.ends.keys().filter(|(m, _)| *m == who).map(|(_, p)| *p).collect();
+                    let peers: Vec<usize> = world
+                        .ends
+                        .keys()
+                        .filter(|(m, _)| *m == who)
+                        .map(|(_, p)| *p)
+                        .collect();
                     for peer in peers {
                         world.feed(who, peer, Input::Grew(vec![(log, tip)]));
                     }
@@ -308,7 +429,10 @@ fn run(seed: u64) {
     let mut steps = 0;
     while world.step(&mut r) {
         steps += 1;
-        assert!(steps < 100_000, "the sessions never come to rest; WADI_SEED={seed}");
+        assert!(
+            steps < 100_000,
+            "the sessions never come to rest; WADI_SEED={seed}"
+        );
     }
     let mut all = Frontier::default();
     for m in &world.members {
@@ -320,8 +444,18 @@ fn run(seed: u64) {
         }
     }
     for m in &world.members {
-        let wanted: BTreeMap<LogId, Tip> = all.0.iter().filter(|(l, _)| m.takes(l)).map(|(l, t)| (*l, *t)).collect();
-        assert_eq!(m.frontier().0, wanted, "{} does not hold what it may; WADI_SEED={seed}", m.enrolment.name);
+        let wanted: BTreeMap<LogId, Tip> = all
+            .0
+            .iter()
+            .filter(|(l, _)| m.takes(l))
+            .map(|(l, t)| (*l, *t))
+            .collect();
+        assert_eq!(
+            m.frontier().0,
+            wanted,
+            "{} does not hold what it may; WADI_SEED={seed}",
+            m.enrolment.name
+        );
     }
 }
 

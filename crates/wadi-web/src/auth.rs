@@ -1,4 +1,5 @@
-//! Who is speaking: bearer tokens that carry an officer and a department, a device, or the operator of this machine.
+//! Who is speaking: bearer tokens that carry an officer and a department, a device, or the operator
+//! of this machine.
 
 use crate::Problem;
 use axum::{
@@ -49,7 +50,10 @@ pub fn hash_token(token: &str) -> String {
 
 /// SHA-256 in hexadecimal.
 pub(crate) fn hash_bytes(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 /// A token's text out of 32 random bytes.
@@ -63,11 +67,20 @@ impl FromRequestParts<Arc<Node>> for Token {
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Problem> {
         let denied = |why: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorised", why);
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok());
+        let header = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|h| h.to_str().ok());
         let token = header
             .and_then(|h| h.strip_prefix("Bearer "))
-            .ok_or_else(|| denied("send Authorization: Bearer TOKEN; `wadi token issue` makes one"))?;
-        let kept = node.store().local("token", &hash_token(token)).await.map_err(wadi_node::NodeError::from)?;
+            .ok_or_else(|| {
+                denied("send Authorization: Bearer TOKEN; `wadi token issue` makes one")
+            })?;
+        let kept = node
+            .store()
+            .local("token", &hash_token(token))
+            .await
+            .map_err(wadi_node::NodeError::from)?;
         let kept = kept.ok_or_else(|| denied("the token is unknown here, or was revoked"))?;
         serde_json::from_str(&kept).map_err(|_| denied("the token does not read"))
     }

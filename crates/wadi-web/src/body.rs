@@ -34,14 +34,16 @@ pub struct DraftBody {
     pub happened_source: Option<String>,
     /// The device's own counter; required of devices.
     pub device_seq: Option<u64>,
-    /// The run of the device's counter that the number is of, as a boot id; with another one its numbers begin anew.
+    /// The run of the device's counter that the number is of, as a boot id; with another one its
+    /// numbers begin anew.
     pub device_session: Option<String>,
     /// The officer; only the operator may name one.
     pub officer: Option<String>,
     /// The department; only the operator may name one.
     pub department: Option<String>,
-    /// Machine-readable zones (ICAO 9303) to be checked; they are not stored. Where there are as many as travellers whose
-    /// `person.N.document_hash` the body gives, in the order of N, `person.N.document_check` tells how each check went.
+    /// Machine-readable zones (ICAO 9303) to be checked; they are not stored. Where there are as
+    /// many as travellers whose `person.N.document_hash` the body gives, in the order of N,
+    /// `person.N.document_check` tells how each check went.
     #[serde(default)]
     pub check_mrz: Vec<String>,
 }
@@ -64,11 +66,15 @@ fn value(field: &str, json: &Json) -> Result<Value, Problem> {
 }
 
 impl DraftBody {
-    /// How the check of each traveller's machine-readable zone went, as fields. Which zone is whose can only be told where
-    /// there is one for each document.
+    /// How the check of each traveller's machine-readable zone went, as fields. Which zone is whose
+    /// can only be told where there is one for each document.
     fn document_checks(&self) -> Vec<(String, Value)> {
         let traveller = |field: &str| -> Option<u32> {
-            field.strip_prefix("person.")?.strip_suffix(".document_hash")?.parse().ok()
+            field
+                .strip_prefix("person.")?
+                .strip_suffix(".document_hash")?
+                .parse()
+                .ok()
         };
         let given = self.fields.iter().filter(|(_, hash)| hash.is_string());
         let mut travellers: Vec<u32> = given.filter_map(|(field, _)| traveller(field)).collect();
@@ -76,9 +82,22 @@ impl DraftBody {
             return Vec::new();
         }
         travellers.sort_unstable();
-        let outcome = |zone: &String| if mrz_warning(zone).is_none() { "passed" } else { "failed" };
+        let outcome = |zone: &String| {
+            if mrz_warning(zone).is_none() {
+                "passed"
+            } else {
+                "failed"
+            }
+        };
         let checked = travellers.iter().zip(&self.check_mrz);
-        checked.map(|(n, zone)| (format!("person.{n}.document_check"), Value::Text(outcome(zone).into()))).collect()
+        checked
+            .map(|(n, zone)| {
+                (
+                    format!("person.{n}.document_check"),
+                    Value::Text(outcome(zone).into()),
+                )
+            })
+            .collect()
     }
 
     /// The write that this body asks for, about a new record or one that exists.
@@ -92,10 +111,13 @@ impl DraftBody {
         let (target, kind) = match on {
             Some((id, kind)) => (Target::On(id), kind),
             None => {
-                let kind =
-                    self.kind.as_deref().ok_or_else(|| unprocessable("kind_missing", "a new record needs a `kind`"))?;
+                let kind = self
+                    .kind
+                    .as_deref()
+                    .ok_or_else(|| unprocessable("kind_missing", "a new record needs a `kind`"))?;
                 let crossing = self.crossing.as_deref().map(str::parse).transpose();
-                let crossing = crossing.map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;
+                let crossing =
+                    crossing.map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;
                 (Target::New(crossing), kind.parse::<Kind>()?)
             }
         };
@@ -107,7 +129,9 @@ impl DraftBody {
         if let Some(Value::Text(raw)) = draft.fields.get("vehicle.plate_raw")
             && !draft.fields.contains_key("vehicle.plate")
         {
-            draft.fields.insert("vehicle.plate".into(), Value::Text(normalise_plate(raw)));
+            draft
+                .fields
+                .insert("vehicle.plate".into(), Value::Text(normalise_plate(raw)));
         }
         for (check, outcome) in self.document_checks() {
             draft.fields.entry(check).or_insert(outcome);
@@ -125,9 +149,16 @@ impl DraftBody {
         let mut write = Write::by("", "", target, draft);
         match &token.scope {
             TokenScope::Reader => {
-                return Err(Problem::new(StatusCode::FORBIDDEN, "read_only", "this token may only read"));
+                return Err(Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "read_only",
+                    "this token may only read",
+                ));
             }
-            TokenScope::Officer { officer, department } => {
+            TokenScope::Officer {
+                officer,
+                department,
+            } => {
                 if self.officer.is_some() || self.department.is_some() {
                     return Err(unprocessable(
                         "officer_given",
@@ -138,7 +169,10 @@ impl DraftBody {
             }
             TokenScope::Device { device } => {
                 let Some(seq) = self.device_seq.filter(|seq| *seq > 0) else {
-                    return Err(unprocessable("device_seq_missing", "a device gives its own `device_seq`, from 1"));
+                    return Err(unprocessable(
+                        "device_seq_missing",
+                        "a device gives its own `device_seq`, from 1",
+                    ));
                 };
                 write.device = device.clone();
                 write.device_seq = seq;
@@ -148,13 +182,18 @@ impl DraftBody {
                 write.officer = self.officer.unwrap_or_default();
                 write.department = self.department.unwrap_or_default();
                 if write.officer.is_empty() || write.department.is_empty() {
-                    return Err(unprocessable("officer_missing", "say for whom: `officer` and `department`"));
+                    return Err(unprocessable(
+                        "officer_missing",
+                        "say for whom: `officer` and `department`",
+                    ));
                 }
             }
         }
         if let Some(entries) = self.based_on {
-            let parse =
-                |e: &String| e.parse::<Reference>().map_err(|why| unprocessable("bad_reference", why.to_string()));
+            let parse = |e: &String| {
+                e.parse::<Reference>()
+                    .map_err(|why| unprocessable("bad_reference", why.to_string()))
+            };
             write.based_on = Based::Entries(entries.iter().map(parse).collect::<Result<_, _>>()?);
         }
         if let Some(at) = self.happened_at_ms {
@@ -165,13 +204,17 @@ impl DraftBody {
     }
 }
 
-/// An operation of the common workload (`docs/import.md`) as writes: `new` makes a passage, `set` puts more on it. The
-/// sender's `id` stays on this node, as the key under which the record is found again.
+/// An operation of the common workload (`docs/import.md`) as writes: `new` makes a passage, `set`
+/// puts more on it. The sender's `id` stays on this node, as the key under which the record is
+/// found again.
 pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, String), Problem> {
     let bad = |why: String| unprocessable("bad_operation", why);
     let (is_new, set, id) = match op.get("op").and_then(Json::as_str) {
         Some(kind @ ("new" | "set")) => {
-            let set = op.get("set").and_then(Json::as_object).ok_or_else(|| bad("`set` is no object".into()))?;
+            let set = op
+                .get("set")
+                .and_then(Json::as_object)
+                .ok_or_else(|| bad("`set` is no object".into()))?;
             (kind == "new", set.clone(), op.get("id"))
         }
         // A line of a base file: the record itself.
@@ -182,18 +225,29 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
         }
         other => return Err(bad(format!("op {other:?} is neither \"new\" nor \"set\""))),
     };
-    let id = id.and_then(Json::as_str).filter(|i| !i.is_empty()).ok_or_else(|| bad("`id` is missing".into()))?;
+    let id = id
+        .and_then(Json::as_str)
+        .filter(|i| !i.is_empty())
+        .ok_or_else(|| bad("`id` is missing".into()))?;
     let mut draft = Draft::new(Kind::Passage);
     let mut status = Map::new();
     let mut officer = "import".to_string();
     for (name, json) in &set {
-        let text =
-            || json.as_str().map(String::from).ok_or_else(|| bad(format!("{name}: expected text, found {json}")));
-        let number = || json.as_i64().ok_or_else(|| bad(format!("{name}: expected a whole number, found {json}")));
+        let text = || {
+            json.as_str()
+                .map(String::from)
+                .ok_or_else(|| bad(format!("{name}: expected text, found {json}")))
+        };
+        let number = || {
+            json.as_i64()
+                .ok_or_else(|| bad(format!("{name}: expected a whole number, found {json}")))
+        };
         match name.as_str() {
             "plate" => {
                 let raw = text()?;
-                draft = draft.text("vehicle.plate", normalise_plate(&raw)).text("vehicle.plate_raw", raw);
+                draft = draft
+                    .text("vehicle.plate", normalise_plate(&raw))
+                    .text("vehicle.plate_raw", raw);
             }
             "plate_cc" => draft = draft.text("vehicle.plate_country", text()?),
             "container" => draft = draft.text("container.1", text()?),
@@ -217,7 +271,9 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
                 draft = draft.event("weighed", members);
             }
             "status" => drop(status.insert("status".into(), text()?.into())),
-            "cleared_at" => drop(status.insert("cleared_at".into(), time_ms(name, &text()?)?.into())),
+            "cleared_at" => {
+                drop(status.insert("cleared_at".into(), time_ms(name, &text()?)?.into()))
+            }
             other => {
                 return Err(RecordError::UnknownField {
                     kind: "workload operation",
@@ -238,5 +294,7 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
 
 fn time_ms(name: &str, text: &str) -> Result<i64, Problem> {
     let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map(|t| t.as_millisecond()).map_err(|e| unprocessable("bad_operation", format!("{name}: {e}")))
+    parsed
+        .map(|t| t.as_millisecond())
+        .map_err(|e| unprocessable("bad_operation", format!("{name}: {e}")))
 }

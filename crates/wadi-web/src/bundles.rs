@@ -1,4 +1,5 @@
-//! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them in, and gives receipts.
+//! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them
+//! in, and gives receipts.
 
 use crate::{Problem, Token, strict::Sent};
 use axum::{
@@ -54,7 +55,9 @@ pub(crate) async fn plan(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let body = body.said;
-    let planned = node.plan_bundle(&body.to, body.since_receipt.as_deref(), body.split).await?;
+    let planned = node
+        .plan_bundle(&body.to, body.since_receipt.as_deref(), body.split)
+        .await?;
     Ok((StatusCode::CREATED, Json(json!(planned))))
 }
 
@@ -71,7 +74,10 @@ pub(crate) async fn part(
     token.operator()?;
     // What is no number is no part.
     let part = part.parse().unwrap_or(0);
-    Ok(([(CONTENT_TYPE, "application/octet-stream")], node.bundle_part(&id, part).await?))
+    Ok((
+        [(CONTENT_TYPE, "application/octet-stream")],
+        node.bundle_part(&id, part).await?,
+    ))
 }
 
 /// Takes in one part. Durable when it answers; the same part again changes nothing.
@@ -87,7 +93,11 @@ pub(crate) async fn import(
     token.operator()?;
     let body = body.map_err(|e| {
         let large = e.status() == StatusCode::PAYLOAD_TOO_LARGE;
-        Problem::new(e.status(), if large { "body_too_large" } else { "bad_body" }, e.body_text())
+        Problem::new(
+            e.status(),
+            if large { "body_too_large" } else { "bad_body" },
+            e.body_text(),
+        )
     })?;
     Ok(Json(json!(node.import_bundle(&body).await?)))
 }
@@ -103,5 +113,8 @@ pub(crate) async fn receipt(
 ) -> Result<File<String>, Problem> {
     token.operator()?;
     let Query(query) = query?;
-    Ok(([(CONTENT_TYPE, "application/json")], node.receipt(query.to.as_deref()).await?))
+    Ok((
+        [(CONTENT_TYPE, "application/json")],
+        node.receipt(query.to.as_deref()).await?,
+    ))
 }

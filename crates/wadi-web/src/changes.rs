@@ -25,8 +25,8 @@ pub struct ChangesQuery {
 /// Changes read from the store at once.
 const PAGE: u32 = 200;
 
-/// Every record that changes, as it changes: `id` is the cursor, `data` the record. A record that changed several times
-/// while nobody listened is told once, as it is now.
+/// Every record that changes, as it changes: `id` is the cursor, `data` the record. A record that
+/// changed several times while nobody listened is told once, as it is now.
 #[utoipa::path(get, path = "/v1/changes", params(ChangesQuery), tag = "records",
     responses((status = 200, description = "server-sent events", content_type = "text/event-stream", body = String)))]
 pub(crate) async fn changes(
@@ -36,7 +36,9 @@ pub(crate) async fn changes(
     query: Result<Query<ChangesQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let Query(q) = query?;
-    let last = headers.get("last-event-id").and_then(|h| h.to_str().ok()?.parse().ok());
+    let last = headers
+        .get("last-event-id")
+        .and_then(|h| h.to_str().ok()?.parse().ok());
     let after = q.after.or(last).unwrap_or(0);
     let place = limits::follower()?;
     let listener = node.listen();
@@ -46,13 +48,17 @@ pub(crate) async fn changes(
             loop {
                 if let Some(change) = page.pop_front() {
                     after = change.cursor;
-                    let event = Event::default().id(after.to_string()).event("record").data(change.record.json);
+                    let event = Event::default()
+                        .id(after.to_string())
+                        .event("record")
+                        .data(change.record.json);
                     return Some((Ok(event), (node, listener, after, page, place)));
                 }
                 match node.store().changes(after, PAGE).await {
                     Ok(rows) if !rows.is_empty() => page.extend(rows),
                     Ok(_) => {
-                        // Woken by the next commit; looked at now and then all the same, should a wake-up be missed.
+                        // Woken by the next commit; looked at now and then all the same, should a
+                        // wake-up be missed.
                         let _ = tokio::time::timeout(Duration::from_secs(5), listener.recv()).await;
                     }
                     Err(_) => return None,

@@ -1,4 +1,5 @@
-//! What `wadi audit compare` reads of a running node: its logs, and its records in the order of their ids.
+//! What `wadi audit compare` reads of a running node: its logs, and its records in the order of
+//! their ids.
 
 use crate::{Problem, Token, limits};
 use axum::{
@@ -44,7 +45,8 @@ fn row_json(row: &CompareRow) -> Value {
     })
 }
 
-/// Records in the order of their ids: state, digest of the document, digest over the entries held. For the operator.
+/// Records in the order of their ids: state, digest of the document, digest over the entries held.
+/// For the operator.
 #[utoipa::path(get, path = "/v1/compare", params(CompareQuery), tag = "compare",
     responses((status = 200, description = "a page of records", body = Object), (status = 403, body = Problem)))]
 pub(crate) async fn page(
@@ -54,26 +56,44 @@ pub(crate) async fn page(
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
     let Query(q) = query?;
-    let after = q.after.as_deref().map(str::parse::<RecordId>).transpose().map_err(NodeError::Log)?;
+    let after = q
+        .after
+        .as_deref()
+        .map(str::parse::<RecordId>)
+        .transpose()
+        .map_err(NodeError::Log)?;
     let _turn = limits::expensive().await?;
-    let rows = node.compare_page(after.unwrap_or(RecordId([0; 32])), q.limit.unwrap_or(500).clamp(1, 500)).await?;
-    Ok(Json(json!({"records": rows.iter().map(row_json).collect::<Vec<_>>()})))
+    let rows = node
+        .compare_page(
+            after.unwrap_or(RecordId([0; 32])),
+            q.limit.unwrap_or(500).clamp(1, 500),
+        )
+        .await?;
+    Ok(Json(
+        json!({"records": rows.iter().map(row_json).collect::<Vec<_>>()}),
+    ))
 }
 
 /// Whose node this is, and size and root of every log that it holds. For the operator.
 #[utoipa::path(get, path = "/v1/compare/logs", tag = "compare",
     responses((status = 200, description = "the logs", body = Object), (status = 403, body = Problem)))]
-pub(crate) async fn logs(State(node): State<Arc<Node>>, token: Token) -> Result<Json<Value>, Problem> {
+pub(crate) async fn logs(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
     token.operator()?;
     let rows = node.store().logs().await.map_err(NodeError::from)?;
     let logs: Vec<Value> = rows
         .iter()
         .map(|l| json!({"log": l.log.origin(), "size": l.peaks.size(), "root": l.peaks.root().to_string()}))
         .collect();
-    Ok(Json(json!({"node": node.me().name, "enrolment": hex(&node.me().to_bytes()), "logs": logs})))
+    Ok(Json(
+        json!({"node": node.me().name, "enrolment": hex(&node.me().to_bytes()), "logs": logs}),
+    ))
 }
 
-/// The root of a log's first entries: whether two holders of unequal parts of it hold the same log. For the operator.
+/// The root of a log's first entries: whether two holders of unequal parts of it hold the same log.
+/// For the operator.
 #[utoipa::path(get, path = "/v1/compare/root", params(RootQuery), tag = "compare",
     responses((status = 200, description = "the root", body = Object), (status = 403, body = Problem),
         (status = 404, description = "so much of it is not held", body = Problem)))]
@@ -85,9 +105,17 @@ pub(crate) async fn root(
     token.operator()?;
     let Query(q) = query?;
     let log = LogId::from_origin(&q.log).map_err(NodeError::Log)?;
-    let none = || Problem::new(StatusCode::NOT_FOUND, "not_held", format!("{log} has no {} entries here", q.size));
+    let none = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not_held",
+            format!("{log} has no {} entries here", q.size),
+        )
+    };
     let root = node.log_root(&log, q.size).await?.ok_or_else(none)?;
-    Ok(Json(json!({"log": q.log, "size": q.size, "root": root.to_string()})))
+    Ok(Json(
+        json!({"log": q.log, "size": q.size, "root": root.to_string()}),
+    ))
 }
 
 /// One record as every holder of its entries has it, and the entries held of it. For the operator.

@@ -47,36 +47,79 @@ fn unprocessable(code: &'static str, why: String) -> Problem {
 }
 
 /// The states of a finding's life.
-const STATES: [&str; 5] = ["OPEN", "ASSIGNED", "PENDING_RESOLUTION", "RESOLVED", "WAIVED"];
+const STATES: [&str; 5] = [
+    "OPEN",
+    "ASSIGNED",
+    "PENDING_RESOLUTION",
+    "RESOLVED",
+    "WAIVED",
+];
 /// The phases.
 const PHASES: [&str; 2] = ["PENDING", "FIRM"];
 
 fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
     let now_ms = node.now_ms();
-    let rules = || wadi_reconcile::RULES.iter().chain([&wadi_reconcile::RULE_FAILED]).map(|rule| rule.code);
-    let severities: BTreeSet<u8> = wadi_reconcile::RULES.iter().map(|rule| rule.severity).collect();
+    let rules = || {
+        wadi_reconcile::RULES
+            .iter()
+            .chain([&wadi_reconcile::RULE_FAILED])
+            .map(|rule| rule.code)
+    };
+    let severities: BTreeSet<u8> = wadi_reconcile::RULES
+        .iter()
+        .map(|rule| rule.severity)
+        .collect();
     if let Some(severity) = q.severity.filter(|s| !severities.contains(s)) {
         let names: Vec<String> = severities.iter().map(ToString::to_string).collect();
         let names = names.iter().map(String::as_str);
-        return Err(filters::unknown_value("severity of a rule", &severity.to_string(), names));
+        return Err(filters::unknown_value(
+            "severity of a rule",
+            &severity.to_string(),
+            names,
+        ));
     }
     let after = match q.after {
         None => None,
         Some(text) => {
             let parts: Vec<&str> = text.splitn(3, '.').collect();
-            let read = || Some((parts.first()?.parse().ok()?, parts.get(1)?.parse().ok()?, parts.get(2)?.to_string()));
-            let bad = || unprocessable("bad_cursor", format!("{text:?} is no cursor: give `next_after` as it came"));
+            let read = || {
+                Some((
+                    parts.first()?.parse().ok()?,
+                    parts.get(1)?.parse().ok()?,
+                    parts.get(2)?.to_string(),
+                ))
+            };
+            let bad = || {
+                unprocessable(
+                    "bad_cursor",
+                    format!("{text:?} is no cursor: give `next_after` as it came"),
+                )
+            };
             Some(read().ok_or_else(bad)?)
         }
     };
     Ok(FindingFilter {
-        rule: q.rule.map(|rule| filters::one("rule", &rule, rules())).transpose()?,
+        rule: q
+            .rule
+            .map(|rule| filters::one("rule", &rule, rules()))
+            .transpose()?,
         severity: q.severity,
-        crossing: q.crossing.map(|code| filters::crossing(node, &code)).transpose()?,
-        phase: q.phase.map(|phase| filters::one("phase", &phase, PHASES)).transpose()?,
-        state: q.state.map(|state| filters::one("state of findings", &state, STATES)).transpose()?,
+        crossing: q
+            .crossing
+            .map(|code| filters::crossing(node, &code))
+            .transpose()?,
+        phase: q
+            .phase
+            .map(|phase| filters::one("phase", &phase, PHASES))
+            .transpose()?,
+        state: q
+            .state
+            .map(|state| filters::one("state of findings", &state, STATES))
+            .transpose()?,
         assignee: q.assignee,
-        until_ms: q.older_than_h.map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
+        until_ms: q
+            .older_than_h
+            .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
         after,
         limit: q.limit.unwrap_or(100).clamp(1, 500),
     })
@@ -89,8 +132,8 @@ fn row_json(row: &FindingRow) -> Value {
     json
 }
 
-/// Findings: contradictions between records. At the hub all, with exact counts; at a site what the hub published on its
-/// records.
+/// Findings: contradictions between records. At the hub all, with exact counts; at a site what the
+/// hub published on its records.
 #[utoipa::path(get, path = "/v1/findings", params(FindingQuery), tag = "findings",
     responses((status = 200, description = "a page of findings", body = Object), (status = 422, body = Problem)))]
 pub(crate) async fn list(
@@ -102,10 +145,20 @@ pub(crate) async fn list(
     let _turn = limits::expensive().await?;
     if node.me().role != Role::Hub {
         let findings = node.published_findings(&filter).await?;
-        return Ok(Json(json!({"count": findings.len(), "counts": [], "findings": findings, "next_after": null})));
+        return Ok(Json(
+            json!({"count": findings.len(), "counts": [], "findings": findings, "next_after": null}),
+        ));
     }
-    let rows = node.store().findings(&filter).await.map_err(NodeError::from)?;
-    let counts = node.store().finding_counts(&filter).await.map_err(NodeError::from)?;
+    let rows = node
+        .store()
+        .findings(&filter)
+        .await
+        .map_err(NodeError::from)?;
+    let counts = node
+        .store()
+        .finding_counts(&filter)
+        .await
+        .map_err(NodeError::from)?;
     let last = rows.last().filter(|_| rows.len() as u32 == filter.limit);
     let next = last.map(|l| format!("{}.{}.{}", l.severity, l.at_ms, l.id));
     let count: i64 = counts.iter().map(|c| c.3).sum();
@@ -114,7 +167,9 @@ pub(crate) async fn list(
         .map(|(rule, phase, state, n)| json!({"rule": rule, "phase": phase, "state": state, "count": n}))
         .collect();
     let findings: Vec<Value> = rows.iter().map(row_json).collect();
-    Ok(Json(json!({"count": count, "counts": counts, "findings": findings, "next_after": next})))
+    Ok(Json(
+        json!({"count": count, "counts": counts, "findings": findings, "next_after": next}),
+    ))
 }
 
 /// One finding.
@@ -183,9 +238,18 @@ pub enum ActBody {
 /// The auditor who speaks: the token's, or whom the operator names.
 fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
     match (&token.scope, named) {
-        (TokenScope::Officer { officer, department }, None) if department == "HUB" => Ok(officer.clone()),
+        (
+            TokenScope::Officer {
+                officer,
+                department,
+            },
+            None,
+        ) if department == "HUB" => Ok(officer.clone()),
         (TokenScope::Operator, Some(named)) if !named.is_empty() => Ok(named),
-        (TokenScope::Operator, _) => Err(unprocessable("no_officer", "name the auditor: `officer`".into())),
+        (TokenScope::Operator, _) => Err(unprocessable(
+            "no_officer",
+            "name the auditor: `officer`".into(),
+        )),
         _ => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "no_authority",
@@ -194,7 +258,8 @@ fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
     }
 }
 
-/// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it answers.
+/// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it
+/// answers.
 #[utoipa::path(post, path = "/v1/findings/{id}/acts", request_body = ActBody, tag = "findings",
     params(("id" = String, Path, description = "the finding's id")),
     responses((status = 201, description = "written", body = Object), (status = 403, body = Problem),
@@ -207,14 +272,25 @@ pub(crate) async fn act(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (act, officer) = match body.said {
         ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer),
-        ActBody::Propose { waive, reason, officer } => (FindingAct::Propose { waive, reason }, officer),
-        ActBody::Decide { approve, reason, officer } => (FindingAct::Decide { approve, reason }, officer),
-        ActBody::Undo { event, reason, officer } => (FindingAct::Undo { event, reason }, officer),
+        ActBody::Propose {
+            waive,
+            reason,
+            officer,
+        } => (FindingAct::Propose { waive, reason }, officer),
+        ActBody::Decide {
+            approve,
+            reason,
+            officer,
+        } => (FindingAct::Decide { approve, reason }, officer),
+        ActBody::Undo {
+            event,
+            reason,
+            officer,
+        } => (FindingAct::Undo { event, reason }, officer),
     };
     let officer = auditor(&token, officer)?;
     let done = node.act_on_finding(&id, act, &officer).await?;
-    let written =
-        json!({"finding": done.finding, "record": done.written.printed, "entry": done.written.entry.to_string()});
+    let written = json!({"finding": done.finding, "record": done.written.printed, "entry": done.written.entry.to_string()});
     Ok((StatusCode::CREATED, Json(written)))
 }
 
@@ -242,24 +318,42 @@ pub(crate) async fn assign(
 ) -> Result<Json<Value>, Problem> {
     let body = body.said;
     if body.findings.len() > BULK_MAX {
-        let why = format!("{} findings; {BULK_MAX} at most in one request", body.findings.len());
+        let why = format!(
+            "{} findings; {BULK_MAX} at most in one request",
+            body.findings.len()
+        );
         return Err(unprocessable("too_many", why));
     }
     let officer = auditor(&token, body.officer)?;
     let (mut assigned, mut refused) = (Vec::new(), Vec::new());
     for id in body.findings {
-        match node.act_on_finding(&id, FindingAct::Assign { to: body.to.clone() }, &officer).await {
+        match node
+            .act_on_finding(
+                &id,
+                FindingAct::Assign {
+                    to: body.to.clone(),
+                },
+                &officer,
+            )
+            .await
+        {
             Ok(_) => assigned.push(id),
-            Err(error) => refused.push(json!({"finding": id, "code": error.code(), "why": error.to_string()})),
+            Err(error) => {
+                refused.push(json!({"finding": id, "code": error.code(), "why": error.to_string()}))
+            }
         }
     }
     Ok(Json(json!({"assigned": assigned, "refused": refused})))
 }
 
-/// Looks at every record afresh. The findings come out the same; should they not, that is a defect worth a report.
+/// Looks at every record afresh. The findings come out the same; should they not, that is a defect
+/// worth a report.
 #[utoipa::path(post, path = "/v1/findings/recheck", tag = "findings",
     responses((status = 202, description = "begun", body = Object), (status = 403, body = Problem)))]
-pub(crate) async fn recheck(State(node): State<Arc<Node>>, token: Token) -> Result<(StatusCode, Json<Value>), Problem> {
+pub(crate) async fn recheck(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     node.recheck_findings()?;
     Ok((StatusCode::ACCEPTED, Json(json!({"recheck": "begun"}))))

@@ -1,4 +1,5 @@
-//! Imports: many operations in one request; the bad are reported, the good are kept, and many share a commit.
+//! Imports: many operations in one request; the bad are reported, the good are kept, and many share
+//! a commit.
 
 use crate::{
     DraftBody, Problem, Token,
@@ -40,7 +41,11 @@ pub(crate) async fn import(
     let lines = lines_of(&body)?;
     if lines.len() > LINES_MAX {
         let why = format!("{} lines; the limit is {LINES_MAX} a request", lines.len());
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", why));
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_many_lines",
+            why,
+        ));
     }
 
     let mut run = Run::new(&node, &token, lines.len());
@@ -51,14 +56,17 @@ pub(crate) async fn import(
     Ok(Json(run.finish().await))
 }
 
-/// The lines of a body. Where it says by its mark that it is UTF-16 it is read as that; else each line is read for itself.
+/// The lines of a body. Where it says by its mark that it is UTF-16 it is read as that; else each
+/// line is read for itself.
 fn lines_of(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
     let whole = match body {
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => decode_text(body)?.into_owned().into_bytes(),
         [0xEF, 0xBB, 0xBF, rest @ ..] => rest.to_vec(),
         _ => body.to_vec(),
     };
-    let lines = whole.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+    let lines = whole
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
     Ok(lines.collect())
 }
 
@@ -108,7 +116,8 @@ impl<'a> Run<'a> {
             self.flush().await;
         }
 
-        // Counted whatever becomes of the line, as by a client that reckons the keys of a whole file before it sends it.
+        // Counted whatever becomes of the line, as by a client that reckons the keys of a whole
+        // file before it sends it.
         let key = self.keys.next(&map);
         match self.prepare(n, map, key).await {
             Ok(write) => {
@@ -120,16 +129,26 @@ impl<'a> Run<'a> {
     }
 
     fn fail(&mut self, n: usize, problem: &Problem) {
-        self.results[n] = Some(json!({"line": n + 1, "code": problem.code, "detail": problem.detail}));
+        self.results[n] =
+            Some(json!({"line": n + 1, "code": problem.code, "detail": problem.detail}));
     }
 
-    async fn prepare(&mut self, n: usize, mut map: Map<String, Value>, key: Option<String>) -> Result<Write, Problem> {
+    async fn prepare(
+        &mut self,
+        n: usize,
+        mut map: Map<String, Value>,
+        key: Option<String>,
+    ) -> Result<Write, Problem> {
         let broken = |e: serde_json::Error| unprocessable("bad_body", e.to_string());
         if map.contains_key("kind") {
             let content = content_hash(&[&Value::Object(map.clone())]);
             let key = take_key(&mut map)?;
             let draft: DraftBody = serde_json::from_value(Value::Object(map)).map_err(broken)?;
-            let mrz: Vec<String> = draft.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
+            let mrz: Vec<String> = draft
+                .check_mrz
+                .iter()
+                .filter_map(|zone| mrz_warning(zone))
+                .collect();
             self.warnings.insert(n, mrz);
             let mut write = draft.into_write(self.node, self.token, None, None).await?;
             write.key = key.map(|k| ("import".to_string(), k));
@@ -140,7 +159,11 @@ impl<'a> Run<'a> {
         take_key(&mut map)?;
         let content = content_hash(&[&Value::Object(map.clone())]);
         let (id, is_new, draft, officer) = operation_writes(&map)?;
-        let target = if is_new { Target::New(None) } else { Target::On(imported(self.node, &id).await?) };
+        let target = if is_new {
+            Target::New(None)
+        } else {
+            Target::On(imported(self.node, &id).await?)
+        };
         let mut write = Write::by(&officer, "OPS", target, draft);
         write.content = Some(content);
         // A device-less backlog: the import itself is the source of what it says.
@@ -156,7 +179,8 @@ impl<'a> Run<'a> {
 
     async fn flush(&mut self) {
         self.begun.clear();
-        let (lines, writes): (Vec<usize>, Vec<Write>) = std::mem::take(&mut self.pending).into_iter().unzip();
+        let (lines, writes): (Vec<usize>, Vec<Write>) =
+            std::mem::take(&mut self.pending).into_iter().unzip();
         for (n, result) in lines.into_iter().zip(self.node.write_all(writes).await) {
             match result {
                 Ok(written) => self.written(n, &written),
@@ -228,19 +252,26 @@ fn take_key(map: &mut Map<String, Value>) -> Result<Option<String>, Problem> {
     match map.remove("key") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(key)) if !key.is_empty() => Ok(Some(key)),
-        Some(other) => Err(unprocessable("bad_value", format!("key: expected text, found {other}"))),
+        Some(other) => Err(unprocessable(
+            "bad_value",
+            format!("key: expected text, found {other}"),
+        )),
     }
 }
 
 fn sender_key(map: &Map<String, Value>) -> Option<String> {
-    map.get("id").or(map.get("key")).and_then(Value::as_str).map(String::from)
+    map.get("id")
+        .or(map.get("key"))
+        .and_then(Value::as_str)
+        .map(String::from)
 }
 
 /// The keys of operations that have none of their own, in the order of a file.
 ///
-/// An edit is the one that it is by what came before it of the same members, on the same record, in the same file: from A to
-/// B and back to A are two edits, the same file sent again is the same edits again, and a line that was mended since makes
-/// new edits of none but those that it stands before. The same edit twice in a row is one.
+/// An edit is the one that it is by what came before it of the same members, on the same record, in
+/// the same file: from A to B and back to A are two edits, the same file sent again is the same
+/// edits again, and a line that was mended since makes new edits of none but those that it stands
+/// before. The same edit twice in a row is one.
 #[derive(Default)]
 pub struct OperationKeys {
     records: HashMap<String, Edits>,
@@ -256,15 +287,21 @@ struct Edits {
 }
 
 impl OperationKeys {
-    /// The key of the next operation of the file; none where the line is no edit, but begins a record or is no operation.
+    /// The key of the next operation of the file; none where the line is no edit, but begins a
+    /// record or is no operation.
     pub fn next(&mut self, line: &Map<String, Value>) -> Option<String> {
         let id = line.get("id")?.as_str()?;
         let mut said = line.clone();
-        let own = said.remove("key").and_then(|key| key.as_str().map(String::from));
+        let own = said
+            .remove("key")
+            .and_then(|key| key.as_str().map(String::from));
         let content = content_hash(&[&Value::Object(said)]);
         let edits = self.records.entry(id.to_string()).or_default();
         if line.get("op").is_none_or(|op| op != "set") {
-            *edits = Edits { begun: Some(content), last: BTreeMap::new() };
+            *edits = Edits {
+                begun: Some(content),
+                last: BTreeMap::new(),
+            };
             return None;
         }
 
@@ -279,7 +316,8 @@ impl OperationKeys {
 
 impl Edits {
     fn key_of(&self, members: &[&String], content: Hash) -> String {
-        let before: BTreeSet<&(Hash, String)> = members.iter().filter_map(|m| self.last.get(*m)).collect();
+        let before: BTreeSet<&(Hash, String)> =
+            members.iter().filter_map(|m| self.last.get(*m)).collect();
         if before.len() == 1
             && let Some((said, key)) = before.first()
             && *said == content
@@ -296,9 +334,16 @@ impl Edits {
 async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
     // A key with such a character begins nothing, and no database has to be asked for it.
     if id.chars().any(char::is_control) {
-        return Err(unprocessable("bad_value", format!("id: {id:?} holds a control character")));
+        return Err(unprocessable(
+            "bad_value",
+            format!("id: {id:?} holds a control character"),
+        ));
     }
-    let value = node.store().local("import", id).await.map_err(NodeError::from)?;
+    let value = node
+        .store()
+        .local("import", id)
+        .await
+        .map_err(NodeError::from)?;
     if let Some(record) = value.as_deref().and_then(|v| v.split(' ').next()) {
         return Ok(node.find(record).await?);
     }
@@ -308,7 +353,11 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
     let why = format!(
         "{id:?} was not imported here before; import the line that begins it first, or map it (docs/import.md)"
     );
-    Err(Problem::new(StatusCode::NOT_FOUND, "unknown_sender_key", why))
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown_sender_key",
+        why,
+    ))
 }
 
 #[cfg(test)]
@@ -317,7 +366,10 @@ mod tests {
 
     fn keys(lines: &[&str]) -> Vec<Option<String>> {
         let mut keys = OperationKeys::default();
-        lines.iter().map(|line| keys.next(&parse_object(line).unwrap())).collect()
+        lines
+            .iter()
+            .map(|line| keys.next(&parse_object(line).unwrap()))
+            .collect()
     }
 
     #[test]
@@ -360,7 +412,10 @@ mod tests {
     fn lines_are_read_each_for_itself() {
         let lines = lines_of(b"\xEF\xBB\xBF{}\r\n{\xFF}\n{}").unwrap();
         assert_eq!(lines, [b"{}".to_vec(), b"{\xFF}".to_vec(), b"{}".to_vec()]);
-        let wide: Vec<u8> = "\u{feff}{}\n[]".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let wide: Vec<u8> = "\u{feff}{}\n[]"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         assert_eq!(lines_of(&wide).unwrap(), [b"{}".to_vec(), b"[]".to_vec()]);
     }
 }

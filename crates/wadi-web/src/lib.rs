@@ -1,7 +1,7 @@
 //! The HTTP porch: the record API, and the spool directory of machines that can only write files.
 //!
-//! Loopback by default. Errors are RFC 9457 problems with stable codes; writes take `Idempotency-Key`; bearer tokens say
-//! which officer and department, or which device, is speaking.
+//! Loopback by default. Errors are RFC 9457 problems with stable codes; writes take
+//! `Idempotency-Key`; bearer tokens say which officer and department, or which device, is speaking.
 
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]
@@ -51,7 +51,9 @@ pub const PART_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a standby answers until it takes over: alive, and not ready.
 pub fn standby_router() -> Router {
-    Router::new().route("/healthz", get(sites::standby_healthz)).fallback(problem::standing_by)
+    Router::new()
+        .route("/healthz", get(sites::standby_healthz))
+        .fallback(problem::standing_by)
 }
 
 /// The one table of routes.
@@ -91,7 +93,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/verify/{peer}", get(resyncs::verify))
         .route("/v1/refusals", get(sites::refusals))
         .route("/v1/tokens", get(sites::tokens).post(sites::issue_token))
-        .route("/v1/tokens/{name}", axum::routing::delete(sites::revoke_token))
+        .route(
+            "/v1/tokens/{name}",
+            axum::routing::delete(sites::revoke_token),
+        )
         .route("/v1/devices/anew", post(sites::device_anew))
         .route("/v1/control", post(sites::control))
         .route("/healthz", get(sites::healthz))

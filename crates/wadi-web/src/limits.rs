@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Expensive reads at once: records as of a time, histories, evidence, pages of lists and of comparisons.
+/// Expensive reads at once: records as of a time, histories, evidence, pages of lists and of
+/// comparisons.
 const EXPENSIVE_MAX: usize = 4;
 /// Followers of the stream of changes at once: each keeps a connection.
 const FOLLOWERS_MAX: usize = 64;
@@ -27,13 +28,17 @@ pub(crate) async fn expensive() -> Result<SemaphorePermit<'static>, Problem> {
 async fn expensive_within(patience: Duration) -> Result<SemaphorePermit<'static>, Problem> {
     match tokio::time::timeout(patience, EXPENSIVE.acquire()).await {
         Ok(Ok(turn)) => Ok(turn),
-        _ => Err(busy("too many lists, histories and looks into the past are asked for at once; try again")),
+        _ => Err(busy(
+            "too many lists, histories and looks into the past are asked for at once; try again",
+        )),
     }
 }
 
 /// A place among those who follow the changes; it is free again when what is returned is dropped.
 pub(crate) fn follower() -> Result<SemaphorePermit<'static>, Problem> {
-    FOLLOWERS.try_acquire().map_err(|_| busy("as many follow the changes as may at once; try again later"))
+    FOLLOWERS
+        .try_acquire()
+        .map_err(|_| busy("as many follow the changes as may at once; try again later"))
 }
 
 #[cfg(test)]
@@ -46,7 +51,13 @@ mod tests {
         for _ in 0..EXPENSIVE_MAX {
             turns.push(expensive().await.unwrap());
         }
-        assert_eq!(expensive_within(Duration::from_millis(20)).await.unwrap_err().code, "busy");
+        assert_eq!(
+            expensive_within(Duration::from_millis(20))
+                .await
+                .unwrap_err()
+                .code,
+            "busy"
+        );
         turns.pop();
         drop(expensive().await.unwrap());
 

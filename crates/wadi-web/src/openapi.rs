@@ -1,7 +1,8 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, findings, imports, quarantine, records, resyncs, sites,
+    DraftBody, Problem, Token, bundles, changes, compare, findings, imports, quarantine, records,
+    resyncs, sites,
 };
 use axum::{
     http::{StatusCode, header},
@@ -19,7 +20,10 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("opaque").build();
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("opaque")
+            .build();
         let components = api.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
@@ -31,9 +35,21 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
-            let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+            let operations = [
+                &mut path.get,
+                &mut path.post,
+                &mut path.put,
+                &mut path.patch,
+                &mut path.delete,
+            ];
             for operation in operations.into_iter().flatten() {
-                let tag = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+                let tag = operation
+                    .tags
+                    .iter()
+                    .flatten()
+                    .next()
+                    .cloned()
+                    .unwrap_or_default();
                 let name = operation.operation_id.take().unwrap_or_default();
                 operation.operation_id = Some(format!("{tag}_{name}"));
             }
@@ -41,13 +57,20 @@ impl Modify for Names {
     }
 }
 
-/// Says of each answer what it is, as the standard asks for, and of problems that they are problems.
+/// Says of each answer what it is, as the standard asks for, and of problems that they are
+/// problems.
 struct Answers;
 
 impl Modify for Answers {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
-            let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+            let operations = [
+                &mut path.get,
+                &mut path.post,
+                &mut path.put,
+                &mut path.patch,
+                &mut path.delete,
+            ];
             for operation in operations.into_iter().flatten() {
                 for (status, answer) in &mut operation.responses.responses {
                     if let RefOr::T(answer) = answer {
@@ -61,13 +84,18 @@ impl Modify for Answers {
 
 fn describe(status: &str, answer: &mut Response) {
     if answer.description.is_empty() {
-        let known = status.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok()?.canonical_reason());
+        let known = status
+            .parse()
+            .ok()
+            .and_then(|code: u16| StatusCode::from_u16(code).ok()?.canonical_reason());
         answer.description = known.unwrap_or("an answer").to_lowercase();
     }
     if !status.starts_with('2')
         && let Some(problem) = answer.content.shift_remove("application/json")
     {
-        answer.content.insert("application/problem+json".into(), problem);
+        answer
+            .content
+            .insert("application/problem+json".into(), problem);
     }
 }
 
@@ -123,12 +151,26 @@ mod tests {
             .flat_map(|path| path.as_object().unwrap().values())
             .filter_map(|operation| operation["operationId"].as_str())
             .collect();
-        assert_eq!(operations.iter().collect::<BTreeSet<_>>().len(), operations.len(), "{operations:?}");
-        let answers =
-            paths.values().flat_map(|p| p.as_object().unwrap().values()).filter_map(|o| o["responses"].as_object());
+        assert_eq!(
+            operations.iter().collect::<BTreeSet<_>>().len(),
+            operations.len(),
+            "{operations:?}"
+        );
+        let answers = paths
+            .values()
+            .flat_map(|p| p.as_object().unwrap().values())
+            .filter_map(|o| o["responses"].as_object());
         for (status, answer) in answers.flatten() {
-            assert!(answer["description"].as_str().is_some_and(|d| !d.is_empty()), "{status} {answer}");
-            assert!(status.starts_with('2') || answer["content"]["application/json"].is_null(), "{status} {answer}");
+            assert!(
+                answer["description"]
+                    .as_str()
+                    .is_some_and(|d| !d.is_empty()),
+                "{status} {answer}"
+            );
+            assert!(
+                status.starts_with('2') || answer["content"]["application/json"].is_null(),
+                "{status} {answer}"
+            );
         }
         let mut found = BTreeSet::new();
         references(&document, &mut found);

@@ -44,28 +44,43 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response()
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            Json(self),
+        )
+            .into_response()
     }
 }
 
 /// A node's error as a problem.
 pub fn problem_of(error: &NodeError) -> Problem {
     let status = match error {
-        NodeError::Bundle(e) if e.code == "no_such_bundle" || e.code == "no_such_part" => StatusCode::NOT_FOUND,
-        NodeError::Record(_) | NodeError::UnknownEntry(_) | NodeError::Bundle(_) | NodeError::KeyReused { .. } => {
-            StatusCode::UNPROCESSABLE_ENTITY
+        NodeError::Bundle(e) if e.code == "no_such_bundle" || e.code == "no_such_part" => {
+            StatusCode::NOT_FOUND
         }
+        NodeError::Record(_)
+        | NodeError::UnknownEntry(_)
+        | NodeError::Bundle(_)
+        | NodeError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         NodeError::NumberReused { .. } => StatusCode::CONFLICT,
         NodeError::NoRecord(_) => StatusCode::NOT_FOUND,
         NodeError::Ambiguous { .. } | NodeError::Unproven(_) => StatusCode::CONFLICT,
         NodeError::Refused { code, .. } if code == "no_such_finding" => StatusCode::NOT_FOUND,
         NodeError::Refused { code, .. }
-            if ["already_decided", "already_proposed", "nothing_proposed", "nothing_to_undo"]
-                .contains(&code.as_str()) =>
+            if [
+                "already_decided",
+                "already_proposed",
+                "nothing_proposed",
+                "nothing_to_undo",
+            ]
+            .contains(&code.as_str()) =>
         {
             StatusCode::CONFLICT
         }
-        NodeError::ForeignCrossing(_) | NodeError::Refused { .. } | NodeError::NotAHub(_) => StatusCode::FORBIDDEN,
+        NodeError::ForeignCrossing(_) | NodeError::Refused { .. } | NodeError::NotAHub(_) => {
+            StatusCode::FORBIDDEN
+        }
         NodeError::Busy | NodeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         NodeError::Store(e) if e.code() == "disk_full" => StatusCode::INSUFFICIENT_STORAGE,
         NodeError::Store(e) if e.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
@@ -100,5 +115,9 @@ pub(crate) async fn standing_by() -> Problem {
 }
 
 pub(crate) async fn not_found(uri: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no_such_route", format!("{} is no route; see /openapi.json", uri.path()))
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_route",
+        format!("{} is no route; see /openapi.json", uri.path()),
+    )
 }

@@ -28,7 +28,9 @@ pub(crate) async fn list(
     _token: Token,
     Query(query): Query<QuarantineQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let (entries, more) = node.quarantined(query.log.as_deref(), query.after.as_deref()).await?;
+    let (entries, more) = node
+        .quarantined(query.log.as_deref(), query.after.as_deref())
+        .await?;
     let next = entries.last().filter(|_| more).map(|e| e.entry.clone());
     Ok(Json(json!({"entries": entries, "next_after": next})))
 }

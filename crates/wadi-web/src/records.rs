@@ -37,7 +37,8 @@ pub struct ListQuery {
     contested: Option<bool>,
     /// Only those changed before this cursor: the last one of the page before.
     before: Option<i64>,
-    /// In the order of ids, those after this one (64 hexadecimal digits): for reading all, each exactly once.
+    /// In the order of ids, those after this one (64 hexadecimal digits): for reading all, each
+    /// exactly once.
     after: Option<String>,
     /// At most so many, 100 by default, 500 at most.
     limit: Option<u32>,
@@ -64,27 +65,50 @@ pub(crate) async fn list(
     let term = match (q.plate, q.container) {
         (Some(_), Some(_)) => return Err(filters::one_of("plate", "container")),
         (Some(plate), None) => Some(("plate".to_string(), term(&normalise_plate(&plate)))),
-        (None, Some(container)) => Some(("container".to_string(), term(&normalise_plate(&container)))),
+        (None, Some(container)) => {
+            Some(("container".to_string(), term(&normalise_plate(&container))))
+        }
         (None, None) => None,
     };
-    let lane = q.kind.as_deref().map(filters::kind).transpose()?.map(|k| k.lane() as u8);
-    let state = q.state.map(|state| filters::record_state(&state)).transpose()?;
+    let lane = q
+        .kind
+        .as_deref()
+        .map(filters::kind)
+        .transpose()?
+        .map(|k| k.lane() as u8);
+    let state = q
+        .state
+        .map(|state| filters::record_state(&state))
+        .transpose()?;
     let detained = state.as_deref() == Some(DETAINED);
     let filter = RecordFilter {
         lane,
-        crossing: q.crossing.map(|code| filters::crossing(&node, &code)).transpose()?,
+        crossing: q
+            .crossing
+            .map(|code| filters::crossing(&node, &code))
+            .transpose()?,
         state: state.filter(|_| !detained),
         term,
         contested: q.contested.unwrap_or(false),
         detained,
         before: q.before,
-        after: q.after.map(|id| id.parse()).transpose().map_err(NodeError::Log)?,
+        after: q
+            .after
+            .map(|id| id.parse())
+            .transpose()
+            .map_err(NodeError::Log)?,
         limit: q.limit.unwrap_or(100).clamp(1, 500),
     };
 
     let _turn = limits::expensive().await?;
-    let rows = node.store().records(&filter).await.map_err(NodeError::from)?;
-    let next = (rows.len() as u32 == filter.limit).then(|| rows.last().map(|r| r.changed)).flatten();
+    let rows = node
+        .store()
+        .records(&filter)
+        .await
+        .map_err(NodeError::from)?;
+    let next = (rows.len() as u32 == filter.limit)
+        .then(|| rows.last().map(|r| r.changed))
+        .flatten();
     let records = node.records_json(&rows).await?;
     Ok(Json(json!({"records": records, "next_before": next})))
 }
@@ -100,18 +124,29 @@ pub(crate) async fn show(
 ) -> Result<Json<Value>, Problem> {
     let Query(q) = query?;
     let id = node.find(&id).await?;
-    let Some(at) = q.at else { return Ok(Json(node.record(&id).await?)) };
+    let Some(at) = q.at else {
+        return Ok(Json(node.record(&id).await?));
+    };
     let _turn = limits::expensive().await?;
     if let Ok(time_ms) = at.parse() {
         return Ok(Json(node.record_at(&id, &[], Some(time_ms)).await?));
     }
     let entries: Result<Vec<_>, _> = at.split(',').map(str::parse).collect();
-    let bad = |e: wadi_log::LogError| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_reference", e.to_string());
-    Ok(Json(node.record_at(&id, &entries.map_err(bad)?, None).await?))
+    let bad = |e: wadi_log::LogError| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_reference",
+            e.to_string(),
+        )
+    };
+    Ok(Json(
+        node.record_at(&id, &entries.map_err(bad)?, None).await?,
+    ))
 }
 
-/// All entries of a record: who said what, when by their clock, between which hub times, who witnessed it and whether it
-/// counts; of each field who set it, what that replaced and who contests it; at each decision what its author could have known.
+/// All entries of a record: who said what, when by their clock, between which hub times, who
+/// witnessed it and whether it counts; of each field who set it, what that replaced and who
+/// contests it; at each decision what its author could have known.
 #[utoipa::path(get, path = "/v1/records/{id}/history", params(("id" = String, Path, description = "printed or full id")),
     tag = "records", responses((status = 200, description = "the history", body = Object), (status = 404, body = Problem)))]
 pub(crate) async fn history(
@@ -124,7 +159,8 @@ pub(crate) async fn history(
     Ok(Json(json!(node.history(&id).await?)))
 }
 
-/// Everything said of a record with its proofs, in a file that verifies without this network (`docs/evidence.md`).
+/// Everything said of a record with its proofs, in a file that verifies without this network
+/// (`docs/evidence.md`).
 #[utoipa::path(get, path = "/v1/records/{id}/evidence", params(("id" = String, Path, description = "printed or full id")),
     tag = "records", responses((status = 200, description = "the file", content_type = "application/x-ndjson", body = String),
         (status = 404, body = Problem), (status = 409, description = "held here without its log", body = Problem)))]
@@ -135,14 +171,25 @@ pub(crate) async fn evidence(
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let id = node.find(&id).await?;
     let _turn = limits::expensive().await?;
-    Ok(([(CONTENT_TYPE, "application/x-ndjson")], node.evidence(&id).await?))
+    Ok((
+        [(CONTENT_TYPE, "application/x-ndjson")],
+        node.evidence(&id).await?,
+    ))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
     match key.to_str() {
-        Ok(key) if (1..=128).contains(&key.len()) && key.bytes().all(|c| c.is_ascii_graphic()) => Ok(Some(key.into())),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", "1 to 128 visible ASCII characters")),
+        Ok(key) if (1..=128).contains(&key.len()) && key.bytes().all(|c| c.is_ascii_graphic()) => {
+            Ok(Some(key.into()))
+        }
+        _ => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_idempotency_key",
+            "1 to 128 visible ASCII characters",
+        )),
     }
 }
 
@@ -155,7 +202,12 @@ async fn write(
     on: Option<(RecordId, Kind)>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = idempotency_key(headers)?;
-    let mrz: Vec<String> = body.said.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
+    let mrz: Vec<String> = body
+        .said
+        .check_mrz
+        .iter()
+        .filter_map(|zone| mrz_warning(zone))
+        .collect();
     let record = on.map(|(id, _)| id.to_string());
     let content = content_hash(&[&body.sent, &json!(record), &json!(token.scope)]);
 
@@ -163,7 +215,11 @@ async fn write(
     write.content = Some(content);
     let written = node.write(write).await?;
 
-    let status = if written.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if written.repeated {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let mut answer = written_json(&written, mrz);
     put_standing(node, &mut [(written.record, &mut answer)]).await;
     Ok((status, Json(answer)))
@@ -177,8 +233,8 @@ pub(crate) fn written_json(w: &Written, more: Vec<String>) -> Value {
     })
 }
 
-/// Says in the answers what the records came to: state, flags, and who detains them. Everything is written by now: where it
-/// cannot be read the answer stands without.
+/// Says in the answers what the records came to: state, flags, and who detains them. Everything is
+/// written by now: where it cannot be read the answer stands without.
 pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Value)]) {
     let ids: BTreeSet<RecordId> = answers.iter().map(|(id, _)| *id).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
@@ -190,7 +246,9 @@ pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Val
         }
     };
     for (id, answer) in answers {
-        let Some(standing) = standings.get(id) else { continue };
+        let Some(standing) = standings.get(id) else {
+            continue;
+        };
         for member in ["state", "flags", "detained_by", "heads"] {
             if !standing[member].is_null() {
                 answer[member] = standing[member].clone();

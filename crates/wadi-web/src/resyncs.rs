@@ -45,8 +45,13 @@ fn told(resync: &Resync) -> Json<Value> {
 
 /// Resyncs, the newest first.
 #[utoipa::path(get, path = "/v1/resyncs", tag = "resyncs", responses((status = 200, description = "resyncs", body = Object)))]
-pub(crate) async fn list(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({"resyncs": node.resyncs().await?, "scrub": node.scrub_status()})))
+pub(crate) async fn list(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(
+        json!({"resyncs": node.resyncs().await?, "scrub": node.scrub_status()}),
+    ))
 }
 
 /// One resync.
@@ -74,7 +79,10 @@ pub(crate) async fn plan(
     let by = body.by.unwrap_or(token.name);
     let resync = match &body.site {
         Some(site) => node.order_resync(site, &body.reason, &by).await?,
-        None => node.plan_resync(body.peer.as_deref(), &body.reason, &by).await?,
+        None => {
+            node.plan_resync(body.peer.as_deref(), &body.reason, &by)
+                .await?
+        }
     };
     Ok((StatusCode::ACCEPTED, told(&resync)))
 }
@@ -96,8 +104,14 @@ pub(crate) async fn act(
         "run" => node.run_resync(&id, &by).await?,
         "pause" | "resume" | "cancel" => node.steer_resync(&id, &act).await?,
         other => {
-            let why = format!("a resync does not {other}; run, pause, resume and cancel are what there is");
-            return Err(NodeError::Refused { code: "unknown_act".into(), why }.into());
+            let why = format!(
+                "a resync does not {other}; run, pause, resume and cancel are what there is"
+            );
+            return Err(NodeError::Refused {
+                code: "unknown_act".into(),
+                why,
+            }
+            .into());
         }
     };
     Ok(told(&resync))
@@ -106,7 +120,8 @@ pub(crate) async fn act(
 /// How thoroughly to verify.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct VerifyQuery {
-    /// Take the last scrub's word for what lies on this disk, in place of reading everything through.
+    /// Take the last scrub's word for what lies on this disk, in place of reading everything
+    /// through.
     #[serde(default)]
     quick: bool,
 }

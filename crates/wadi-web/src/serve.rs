@@ -1,8 +1,8 @@
 //! Serves the routes over connections, and lets nobody take them all.
 //!
-//! A connection costs a seat. Where all are taken the one that waits longest for its caller gives up its seat: a caller who
-//! is slow over a handshake or a request, or has none, keeps out nobody who has one. What is being answered keeps its seat
-//! as long as its answer goes on.
+//! A connection costs a seat. Where all are taken the one that waits longest for its caller gives
+//! up its seat: a caller who is slow over a handshake or a request, or has none, keeps out nobody
+//! who has one. What is being answered keeps its seat as long as its answer goes on.
 
 use axum::{Router, body::Body, http::Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -125,10 +125,14 @@ impl Drop for Seated {
     }
 }
 
-/// Serves until it is dropped, and with it every connection. `open` makes of an accepted connection what is spoken over: the
-/// same, or its TLS.
-pub async fn serve<Open, Opening, Io>(listener: TcpListener, app: Router, limits: Limits, open: Open)
-where
+/// Serves until it is dropped, and with it every connection. `open` makes of an accepted connection
+/// what is spoken over: the same, or its TLS.
+pub async fn serve<Open, Opening, Io>(
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    open: Open,
+) where
     Open: Fn(TcpStream) -> Opening,
     Opening: Future<Output = io::Result<Io>> + Send + 'static,
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -143,19 +147,34 @@ where
             Err(error) => {
                 tracing::warn!(%error, "HTTP connection not accepted");
                 // It may be that no file can be opened any more: an idle connection is one.
-                seats.make_room(&Limits { connections: 0, ..limits });
+                seats.make_room(&Limits {
+                    connections: 0,
+                    ..limits
+                });
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
         if !seats.make_room(&limits) {
-            tracing::warn!(connections = limits.connections, "HTTP connection refused: all are being answered");
+            tracing::warn!(
+                connections = limits.connections,
+                "HTTP connection refused: all are being answered"
+            );
             continue;
         }
 
         next += 1;
-        seats.all().insert(next, Seat { at: At::Waiting(Instant::now()), task: None });
-        let seated = Seated { seats: seats.clone(), id: next };
+        seats.all().insert(
+            next,
+            Seat {
+                at: At::Waiting(Instant::now()),
+                task: None,
+            },
+        );
+        let seated = Seated {
+            seats: seats.clone(),
+            id: next,
+        };
         let _ = stream.set_nodelay(true);
         let opening = open(stream);
         let app = app.clone();
@@ -179,7 +198,10 @@ where
     let seats = &seated.seats;
     let service = service_fn(|request: Request<Incoming>| {
         let app = app.clone();
-        let turn = Turn { seats: seats.clone(), id };
+        let turn = Turn {
+            seats: seats.clone(),
+            id,
+        };
         turn.goes_on();
         async move {
             let request = request.map(|body| Body::new(Patient::new(body, &limits)));
@@ -188,7 +210,9 @@ where
         }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.head);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head);
     // A caller that goes in the middle of a word is nothing to be told.
     let _ = builder.serve_connection(TokioIo::new(io), service).await;
 }
@@ -272,7 +296,8 @@ impl HttpBody for Patient {
             self.part_due.as_mut().reset(due);
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let late = self.part_due.as_mut().poll(cx).is_ready() || self.due.as_mut().poll(cx).is_ready();
+        let late =
+            self.part_due.as_mut().poll(cx).is_ready() || self.due.as_mut().poll(cx).is_ready();
         match late {
             true => Poll::Ready(Some(Err("the body did not come in time".into()))),
             false => Poll::Pending,
@@ -301,20 +326,27 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let endless = || async {
             let parts = futures_util::stream::pending::<Result<&'static str, io::Error>>();
-            Body::from_stream(futures_util::StreamExt::chain(futures_util::stream::iter([Ok("first")]), parts))
+            Body::from_stream(futures_util::StreamExt::chain(
+                futures_util::stream::iter([Ok("first")]),
+                parts,
+            ))
         };
         let app = Router::new()
             .route("/", get(|| async { "here" }))
             .route("/", post(|body: String| async move { body }))
             .route("/stream", get(endless));
         let mut task = JoinSet::new();
-        task.spawn(async move { serve(listener, app, limits, |stream| async { Ok(stream) }).await });
+        task.spawn(
+            async move { serve(listener, app, limits, |stream| async { Ok(stream) }).await },
+        );
         (address, task)
     }
 
     async fn ask(address: SocketAddr, path: &str) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await?;
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+            .await?;
         Ok(stream)
     }
 
@@ -337,12 +369,18 @@ mod tests {
 
     async fn is_closed(stream: &mut TcpStream) -> bool {
         let mut rest = Vec::new();
-        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.is_ok()
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest))
+            .await
+            .is_ok()
     }
 
     #[tokio::test]
     async fn callers_who_say_nothing_keep_out_nobody() {
-        let limits = Limits { connections: 8, head: Duration::from_secs(600), ..Limits::default() };
+        let limits = Limits {
+            connections: 8,
+            head: Duration::from_secs(600),
+            ..Limits::default()
+        };
         let (address, _task) = listen(limits).await;
         let mut mute = Vec::new();
         for n in 0..40 {
@@ -353,12 +391,18 @@ mod tests {
             mute.push(stream);
         }
         assert!(hears(&mut ask(address, "/").await.unwrap(), "here").await);
-        assert!(is_closed(&mut mute[0]).await, "the first of them gave up its seat");
+        assert!(
+            is_closed(&mut mute[0]).await,
+            "the first of them gave up its seat"
+        );
     }
 
     #[tokio::test]
     async fn what_is_being_answered_keeps_its_seat_and_others_are_turned_away() {
-        let limits = Limits { connections: 2, ..Limits::default() };
+        let limits = Limits {
+            connections: 2,
+            ..Limits::default()
+        };
         let (address, _task) = listen(limits).await;
         let mut first = ask(address, "/stream").await.unwrap();
         assert!(hears(&mut first, "first").await);
@@ -368,13 +412,21 @@ mod tests {
         drop(second);
         let deadline = Instant::now() + PATIENCE;
         while !hears(&mut ask(address, "/").await.unwrap(), "here").await {
-            assert!(Instant::now() < deadline, "the seat that was given up is nobody's");
+            assert!(
+                Instant::now() < deadline,
+                "the seat that was given up is nobody's"
+            );
         }
     }
 
     #[tokio::test]
     async fn heads_bodies_and_idle_connections_end_in_time() {
-        let limits = Limits { head: SHORT, body_part: SHORT, body: SHORT * 4, ..Limits::default() };
+        let limits = Limits {
+            head: SHORT,
+            body_part: SHORT,
+            body: SHORT * 4,
+            ..Limits::default()
+        };
         let (address, _task) = listen(limits).await;
         let mut half = TcpStream::connect(address).await.unwrap();
         half.write_all(b"GET / HT").await.unwrap();

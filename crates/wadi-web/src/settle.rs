@@ -1,4 +1,5 @@
-//! Where a spooled file goes once it is known what becomes of it: nothing that lies there is ever written over.
+//! Where a spooled file goes once it is known what becomes of it: nothing that lies there is ever
+//! written over.
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sha2::{Digest, Sha256};
@@ -12,13 +13,15 @@ use std::{
 
 /// Bytes of a file's name at most, as Linux's file systems have it.
 const NAME_BYTES_MAX: usize = 255;
-/// What a name may need more than it has: a number and the longest suffix of what is told of the file.
+/// What a name may need more than it has: a number and the longest suffix of what is told of the
+/// file.
 const SPARE: usize = 16;
 /// Names tried one after the other before a name is given up.
 const TRIED_MAX: u32 = 10_000;
 
-/// Moves a file into a directory, and writes beside it, under its name there and this suffix, what is told of it. The text is
-/// written first: should the power fail in between, the file is looked at again.
+/// Moves a file into a directory, and writes beside it, under its name there and this suffix, what
+/// is told of it. The text is written first: should the power fail in between, the file is looked
+/// at again.
 pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::Result<()> {
     let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let stem = fitting(name);
@@ -36,7 +39,11 @@ pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::
             continue;
         }
 
-        let mut text = match OpenOptions::new().write(true).create_new(true).open(&beside) {
+        let mut text = match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&beside)
+        {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
@@ -52,16 +59,24 @@ pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::
         }
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{TRIED_MAX} names like it are taken")))
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        format!("{TRIED_MAX} names like it are taken"),
+    ))
 }
 
-/// The name, or where it leaves no room for what is put behind it a shorter one that is no other file's.
+/// The name, or where it leaves no room for what is put behind it a shorter one that is no other
+/// file's.
 fn fitting(name: &OsStr) -> OsString {
     let bytes = name.as_bytes();
     if bytes.len() + SPARE <= NAME_BYTES_MAX {
         return name.to_os_string();
     }
-    let hash: String = Sha256::digest(bytes).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let hash: String = Sha256::digest(bytes)
+        .iter()
+        .take(8)
+        .map(|b| format!("{b:02x}"))
+        .collect();
     let tail = format!("~{hash}.json");
     let mut end = NAME_BYTES_MAX - SPARE - tail.len();
     // No character is cut in two.
@@ -80,7 +95,9 @@ fn move_to(file: &Path, target: &Path) -> io::Result<()> {
     match renameat_with(CWD, file, CWD, target, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
         // Not every file system can be asked for that; then the look just before has to do.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !is_there(target) => std::fs::rename(file, target),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !is_there(target) => {
+            std::fs::rename(file, target)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -90,7 +107,9 @@ mod tests {
     use super::*;
 
     fn names(dir: &Path) -> Vec<String> {
-        let names = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        let names = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
         let mut names: Vec<String> = names.collect();
         names.sort();
         names
@@ -106,9 +125,24 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             settle(&file, &done, ".answer", &format!("of {text}")).unwrap();
         }
-        assert_eq!(names(&done), ["c.json", "c.json.1", "c.json.1.answer", "c.json.2", "c.json.2.answer"]);
-        assert_eq!(std::fs::read_to_string(done.join("c.json.1")).unwrap(), "one");
-        assert_eq!(std::fs::read_to_string(done.join("c.json.2.answer")).unwrap(), "of two\n");
+        assert_eq!(
+            names(&done),
+            [
+                "c.json",
+                "c.json.1",
+                "c.json.1.answer",
+                "c.json.2",
+                "c.json.2.answer"
+            ]
+        );
+        assert_eq!(
+            std::fs::read_to_string(done.join("c.json.1")).unwrap(),
+            "one"
+        );
+        assert_eq!(
+            std::fs::read_to_string(done.join("c.json.2.answer")).unwrap(),
+            "of two\n"
+        );
     }
 
     #[test]
@@ -118,7 +152,11 @@ mod tests {
         std::fs::create_dir(&bad).unwrap();
         let longest = |c: &str| format!("{}.json", c.repeat((255 - 5) / c.len()));
         let no_text = OsString::from_vec([&b"\xE3\xC7"[..], b".json"].concat());
-        for name in [OsString::from(longest("x")), longest("أ").into(), no_text.clone()] {
+        for name in [
+            OsString::from(longest("x")),
+            longest("أ").into(),
+            no_text.clone(),
+        ] {
             let file = dir.path().join(&name);
             std::fs::write(&file, "{").unwrap();
             settle(&file, &bad, ".reason", "broken").unwrap();

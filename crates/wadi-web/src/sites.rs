@@ -10,21 +10,29 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, Lane, OfficerEntry, PolicyEntry};
+use wadi_log::{
+    Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, Lane, OfficerEntry, PolicyEntry,
+};
 use wadi_node::{Node, NodeError, check_name};
 use wadi_record::{Department, Policy};
 use wadi_store::LocalKey;
 
 /// How this node and its peers stand.
 #[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, description = "status", body = Object)))]
-pub(crate) async fn sites(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
+pub(crate) async fn sites(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+) -> Result<Json<Value>, Problem> {
     let status = node.status().await?;
     Ok(Json(serde_json::to_value(status).unwrap_or_default()))
 }
 
 /// What was refused, and why.
 #[utoipa::path(get, path = "/v1/refusals", tag = "sites", responses((status = 200, description = "refusals", body = Object)))]
-pub(crate) async fn refusals(State(node): State<Arc<Node>>, _token: Token) -> Result<Json<Value>, Problem> {
+pub(crate) async fn refusals(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+) -> Result<Json<Value>, Problem> {
     let rows = node.store().refusals(500).await.map_err(NodeError::from)?;
     let rows: Vec<Value> = rows
         .iter()
@@ -33,13 +41,17 @@ pub(crate) async fn refusals(State(node): State<Arc<Node>>, _token: Token) -> Re
     Ok(Json(json!({"refusals": rows})))
 }
 
-/// Alive: the process answers. `degraded` says what is given up for want of room on the disk, `troubles` which tasks cannot
-/// work, and why.
+/// Alive: the process answers. `degraded` says what is given up for want of room on the disk,
+/// `troubles` which tasks cannot work, and why.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "alive", body = Object)))]
 pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
     let degraded = node.room().degraded();
     let troubles = node.tasks().troubles();
-    let status = if degraded.is_some() || !troubles.is_empty() { "degraded" } else { "ok" };
+    let status = if degraded.is_some() || !troubles.is_empty() {
+        "degraded"
+    } else {
+        "ok"
+    };
     Json(json!({"status": status, "degraded": degraded, "troubles": troubles}))
 }
 
@@ -48,7 +60,8 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// Ready: every task that the node lives by can work, the store answers, and takes more than holds. `degraded` says what is given up for want of room on the disk.
+/// Ready: every task that the node lives by can work, the store answers, and takes more than holds.
+/// `degraded` says what is given up for want of room on the disk.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)))]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
@@ -58,16 +71,30 @@ pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>,
         return Err(down("task_in_trouble", format!("{task}: {why}")));
     }
     let counts = counts.map_err(|e| down(e.code(), e.to_string()))?;
-    node.room().check(Lane::Site).map_err(|e| down(&e.code(), e.to_string()))?;
-    Ok(Json(json!({"status": "ready", "records": counts.records, "degraded": node.room().degraded()})))
+    node.room()
+        .check(Lane::Site)
+        .map_err(|e| down(&e.code(), e.to_string()))?;
+    Ok(Json(
+        json!({"status": "ready", "records": counts.records, "degraded": node.room().degraded()}),
+    ))
 }
 
 /// The tokens known here, without the tokens themselves.
 #[utoipa::path(get, path = "/v1/tokens", tag = "tokens", responses((status = 200, description = "tokens", body = Object)))]
-pub(crate) async fn tokens(State(node): State<Arc<Node>>, token: Token) -> Result<Json<Value>, Problem> {
+pub(crate) async fn tokens(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let all = node.store().local_all("token").await.map_err(NodeError::from)?;
-    let all: Vec<Value> = all.iter().filter_map(|t| serde_json::from_str(&t.value).ok()).collect();
+    let all = node
+        .store()
+        .local_all("token")
+        .await
+        .map_err(NodeError::from)?;
+    let all: Vec<Value> = all
+        .iter()
+        .filter_map(|t| serde_json::from_str(&t.value).ok())
+        .collect();
     Ok(Json(json!({"tokens": all})))
 }
 
@@ -90,16 +117,35 @@ pub(crate) async fn issue_token(
     if let TokenScope::Officer { department, .. } = &wanted.scope {
         department.parse::<Department>()?;
     }
-    let all = node.store().local_all("token").await.map_err(NodeError::from)?;
-    let taken = |t: &LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == wanted.name);
+    let all = node
+        .store()
+        .local_all("token")
+        .await
+        .map_err(NodeError::from)?;
+    let taken =
+        |t: &LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == wanted.name);
     if wanted.name.is_empty() || all.iter().any(taken) {
-        let why = format!("a token needs a name of its own; {:?} is taken or empty", wanted.name);
+        let why = format!(
+            "a token needs a name of its own; {:?} is taken or empty",
+            wanted.name
+        );
         return Err(Problem::new(StatusCode::CONFLICT, "token_name", why));
     }
     let text = new_token(rand::random());
     let value = serde_json::to_string(&wanted).unwrap_or_default();
-    node.set_local(vec![LocalKey { scope: "token".into(), key: hash_token(&text), value }], vec![]).await?;
-    Ok((StatusCode::CREATED, Json(json!({"token": text, "name": wanted.name}))))
+    node.set_local(
+        vec![LocalKey {
+            scope: "token".into(),
+            key: hash_token(&text),
+            value,
+        }],
+        vec![],
+    )
+    .await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(json!({"token": text, "name": wanted.name})),
+    ))
 }
 
 /// The device whose counter is to begin anew.
@@ -122,7 +168,11 @@ pub(crate) async fn device_anew(
     let device = body.said.device;
     check_name("device", &device)?;
     if device.is_empty() {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_value", "device: is empty"));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_value",
+            "device: is empty",
+        ));
     }
     let runs = node.begin_anew(&device).await?;
     Ok(Json(json!({"device": device, "begun_anew": runs})))
@@ -137,14 +187,28 @@ pub(crate) async fn revoke_token(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let all = node.store().local_all("token").await.map_err(NodeError::from)?;
-    let named = |t: &&LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == name);
+    let all = node
+        .store()
+        .local_all("token")
+        .await
+        .map_err(NodeError::from)?;
+    let named =
+        |t: &&LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == name);
     let Some(found) = all.iter().find(named) else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "no_such_token", format!("no token {name:?}")));
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "no_such_token",
+            format!("no token {name:?}"),
+        ));
     };
     // Should the database be damaged one day, an old page of it must not bring the token back.
-    let revoked = LocalKey { scope: "token-revoked".into(), key: found.key.clone(), value: name.clone() };
-    node.set_local(vec![revoked], vec![("token".into(), found.key.clone())]).await?;
+    let revoked = LocalKey {
+        scope: "token-revoked".into(),
+        key: found.key.clone(),
+        value: name.clone(),
+    };
+    node.set_local(vec![revoked], vec![("token".into(), found.key.clone())])
+        .await?;
     Ok(Json(json!({"revoked": name})))
 }
 
@@ -165,18 +229,11 @@ pub enum ControlBody {
         name: String,
     },
     /// A policy's text: what it leaves out takes its default.
-    Policy {
-        policy: Value,
-    },
+    Policy { policy: Value },
     /// An enrolment that the root signed, in hexadecimal.
-    Enrol {
-        enrolment: String,
-    },
+    Enrol { enrolment: String },
     /// Cuts a node at what this hub holds of it.
-    CutNode {
-        node: String,
-        reason: String,
-    },
+    CutNode { node: String, reason: String },
     /// Lets single entries past a cut count.
     Admit {
         entries: Vec<String>,
@@ -208,11 +265,23 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
     let bad = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_control", why);
     let crossing = |c: &str| c.parse().map_err(|e| bad(format!("{e}")));
     Ok(match body {
-        ControlBody::Officer { officer, department, crossing: at, supervisor, revoked, name } => {
+        ControlBody::Officer {
+            officer,
+            department,
+            crossing: at,
+            supervisor,
+            revoked,
+            name,
+        } => {
             check_name("officer", &officer)?;
             check_name("name", &name)?;
             department.parse::<Department>()?;
-            let known = node.with_control(|c| c.officers().filter(|o| o.officer == officer).map(|o| o.revision).max());
+            let known = node.with_control(|c| {
+                c.officers()
+                    .filter(|o| o.officer == officer)
+                    .map(|o| o.revision)
+                    .max()
+            });
             Body::Officer(OfficerEntry {
                 officer,
                 department,
@@ -226,17 +295,27 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
         ControlBody::Policy { policy } => {
             let policy: Policy = serde_json::from_value(policy).map_err(|e| bad(e.to_string()))?;
             let known = node.with_control(|c| c.policy(|_| u64::MAX).map(|(_, p)| p.revision));
-            Body::Policy(PolicyEntry { revision: known.unwrap_or(0) + 1, text: policy.text() })
+            Body::Policy(PolicyEntry {
+                revision: known.unwrap_or(0) + 1,
+                text: policy.text(),
+            })
         }
         ControlBody::Enrol { enrolment } => {
-            let bytes = wadi_log::unhex(&enrolment).ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
+            let bytes = wadi_log::unhex(&enrolment)
+                .ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
             Body::Enrolment(Enrolment::from_bytes(&bytes).map_err(|e| bad(e.to_string()))?)
         }
         ControlBody::CutNode { node: name, reason } => {
             let found = node.with_control(|c| c.by_name(&name).map(Enrolment::node));
             let id = found.ok_or_else(|| bad(format!("no node {name:?} is enrolled")))?;
             let heads: Vec<Head> = node.heads_of(&id);
-            Body::Cut(Cut { target: CutTarget::Node(id), heads, extends: vec![], reason, root_signature: None })
+            Body::Cut(Cut {
+                target: CutTarget::Node(id),
+                heads,
+                extends: vec![],
+                reason,
+                root_signature: None,
+            })
         }
         ControlBody::Admit { entries, reason } => {
             let mut entries: Vec<_> = entries
@@ -247,8 +326,14 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             entries.sort();
             Body::Admit(Admit { entries, reason })
         }
-        ControlBody::Closure { crossing: c, closed_s, reason } => {
-            Body::Closure(Closure { crossing: crossing(&c)?, closed_s, reason })
-        }
+        ControlBody::Closure {
+            crossing: c,
+            closed_s,
+            reason,
+        } => Body::Closure(Closure {
+            crossing: crossing(&c)?,
+            closed_s,
+            reason,
+        }),
     })
 }

@@ -1,5 +1,6 @@
-//! The spool directory: a JSON file dropped there becomes an entry and moves to `done/` with what it came to, or to `bad/`
-//! with its reason. No file holds up another, whatever its name, its kind or its bytes.
+//! The spool directory: a JSON file dropped there becomes an entry and moves to `done/` with what
+//! it came to, or to `bad/` with its reason. No file holds up another, whatever its name, its kind
+//! or its bytes.
 
 use crate::{
     DraftBody, Problem, Token, TokenScope,
@@ -24,8 +25,8 @@ use wadi_record::mrz_warning;
 
 /// How often the directory is looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// A file that does not read, and did not change for so long, counts as bad. It is this process's own clock that says so: a
-/// file's time is whatever its writer's clock was.
+/// A file that does not read, and did not change for so long, counts as bad. It is this process's
+/// own clock that says so: a file's time is whatever its writer's clock was.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a file that could not be moved is left alone.
 const STUCK: Duration = Duration::from_secs(30);
@@ -34,10 +35,15 @@ const FILE_BYTES_MAX: u64 = crate::BODY_BYTES_MAX as u64;
 /// The alarm's subject.
 const ALARM: &str = "spool";
 
-/// Works off a directory until the future is dropped. Files name the device and its counter, or an officer and a
-/// department; `record` names the record that exists, and a file without it begins one.
+/// Works off a directory until the future is dropped. Files name the device and its counter, or an
+/// officer and a department; `record` names the record that exists, and a file without it begins
+/// one.
 pub async fn run_spool(node: Arc<Node>, dir: PathBuf) -> io::Result<()> {
-    let mut spool = Spool { node, dir, seen: HashMap::new() };
+    let mut spool = Spool {
+        node,
+        dir,
+        seen: HashMap::new(),
+    };
     loop {
         for sub in ["done", "bad"] {
             std::fs::create_dir_all(spool.dir.join(sub))?;
@@ -82,7 +88,8 @@ impl Spool {
             }
         }
         names.sort();
-        self.seen.retain(|name, _| names.binary_search(name).is_ok());
+        self.seen
+            .retain(|name, _| names.binary_search(name).is_ok());
 
         for name in names {
             self.settle_one(name).await;
@@ -93,9 +100,16 @@ impl Spool {
 
     async fn settle_one(&mut self, name: OsString) {
         let file = self.dir.join(&name);
-        let Ok(meta) = file.symlink_metadata() else { return };
+        let Ok(meta) = file.symlink_metadata() else {
+            return;
+        };
         let quiet = self.quiet_for(&name, &meta);
-        if self.seen.get(&name).and_then(|s| s.stuck.as_ref()).is_some_and(|(tried, _)| tried.elapsed() < STUCK) {
+        if self
+            .seen
+            .get(&name)
+            .and_then(|s| s.stuck.as_ref())
+            .is_some_and(|(tried, _)| tried.elapsed() < STUCK)
+        {
             return;
         }
 
@@ -120,7 +134,12 @@ impl Spool {
 
     /// For how long a file has not changed, as far as this process knows.
     fn quiet_for(&mut self, name: &OsString, meta: &Metadata) -> Duration {
-        let now = Seen { length: meta.len(), modified: meta.modified().ok(), since: Instant::now(), stuck: None };
+        let now = Seen {
+            length: meta.len(),
+            modified: meta.modified().ok(),
+            since: Instant::now(),
+            stuck: None,
+        };
         let seen = self.seen.entry(name.clone()).or_insert(now);
         if (seen.length, seen.modified) != (meta.len(), meta.modified().ok()) {
             seen.length = meta.len();
@@ -132,12 +151,18 @@ impl Spool {
 
     /// Raises the alarm for files that cannot be moved, or ends it.
     fn tell_stuck(&self) {
-        let stuck = self.seen.iter().filter_map(|(name, seen)| Some((name, &seen.stuck.as_ref()?.1)));
+        let stuck = self
+            .seen
+            .iter()
+            .filter_map(|(name, seen)| Some((name, &seen.stuck.as_ref()?.1)));
         let mut stuck: Vec<_> = stuck.collect();
         stuck.sort();
         let alarm = stuck.first().map(|(name, why)| {
             let name = name.to_string_lossy();
-            format!("{} spooled files cannot be moved out of the spool; {name:?} {why}", stuck.len())
+            format!(
+                "{} spooled files cannot be moved out of the spool; {name:?} {why}",
+                stuck.len()
+            )
         });
         self.node.set_alarm(ALARM, alarm);
     }
@@ -145,7 +170,9 @@ impl Spool {
 
 async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -> Taken {
     if !meta.is_file() {
-        return Taken::Bad("not_a_file: only files are read, no links, directories or pipes".into());
+        return Taken::Bad(
+            "not_a_file: only files are read, no links, directories or pipes".into(),
+        );
     }
     let map = match read(file).and_then(|bytes| parse(&bytes)) {
         Ok(map) => map,
@@ -153,7 +180,10 @@ async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -
         // Whoever writes it may still be at it.
         Err(_) if quiet < GRACE => return Taken::Unfinished,
         Err(problem) => {
-            return Taken::Bad(format!("{}; write to another name and rename it to .json", reason(&problem)));
+            return Taken::Bad(format!(
+                "{}; write to another name and rename it to .json",
+                reason(&problem)
+            ));
         }
     };
     // A file's name is its key: a power cut between writing and moving makes no second entry.
@@ -175,7 +205,8 @@ fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
 /// The file's bytes, no more than may be: it may grow while it is read.
 fn read(file: &Path) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
-    let opened = std::fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let opened =
+        std::fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     opened.map_err(|e| unprocessable("unreadable", e.to_string()))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(unprocessable(
@@ -203,22 +234,33 @@ fn key_of(file: &Path) -> String {
 }
 
 /// Writes what a file says; what it came to, as JSON.
-async fn write(node: &Arc<Node>, mut map: Map<String, Value>, key: String) -> Result<String, Problem> {
+async fn write(
+    node: &Arc<Node>,
+    mut map: Map<String, Value>,
+    key: String,
+) -> Result<String, Problem> {
     let content = content_hash(&[&Value::Object(map.clone())]);
     let record = take_text(&mut map, "record")?;
     let scope = match take_text(&mut map, "device")? {
         Some(device) => TokenScope::Device { device },
         None => TokenScope::Operator,
     };
-    let body: DraftBody =
-        serde_json::from_value(Value::Object(map)).map_err(|e| unprocessable("bad_body", e.to_string()))?;
-    let mrz: Vec<String> = body.check_mrz.iter().filter_map(|zone| mrz_warning(zone)).collect();
+    let body: DraftBody = serde_json::from_value(Value::Object(map))
+        .map_err(|e| unprocessable("bad_body", e.to_string()))?;
+    let mrz: Vec<String> = body
+        .check_mrz
+        .iter()
+        .filter_map(|zone| mrz_warning(zone))
+        .collect();
     let on = match record {
         None => None,
         Some(id) => Some(node.find_kind(&id).await?),
     };
 
-    let token = Token { name: "spool".into(), scope };
+    let token = Token {
+        name: "spool".into(),
+        scope,
+    };
     let mut write = body.into_write(node, &token, on, Some(key)).await?;
     write.content = Some(content);
     let written = node.write(write).await?;
@@ -233,6 +275,9 @@ fn take_text(map: &mut Map<String, Value>, member: &str) -> Result<Option<String
     match map.remove(member) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-        Some(other) => Err(unprocessable("bad_body", format!("{member}: expected text, found {other}"))),
+        Some(other) => Err(unprocessable(
+            "bad_body",
+            format!("{member}: expected text, found {other}"),
+        )),
     }
 }

@@ -1,8 +1,8 @@
 //! JSON and text as senders give them, read so that nothing is guessed.
 //!
-//! Of a member given twice one would be dropped, and not every reader drops the same one (RFC 7493, 2.3): such a text is
-//! refused. Text is UTF-8, or UTF-16 that says so with its byte order mark; of anything else the refusal names what it
-//! looks like.
+//! Of a member given twice one would be dropped, and not every reader drops the same one (RFC 7493,
+//! 2.3): such a text is refused. Text is UTF-8, or UTF-16 that says so with its byte order mark; of
+//! anything else the refusal names what it looks like.
 
 use crate::Problem;
 use axum::{
@@ -22,7 +22,8 @@ use wadi_log::Hash;
 /// Beyond this a double does not hold every whole number.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// A value in which no object names a member twice. A number with a zero fraction is a whole number.
+/// A value in which no object names a member twice. A number with a zero fraction is a whole
+/// number.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -76,7 +77,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(serde::de::Error::custom(format_args!("{DUPLICATE} {name:?}")));
+                return Err(serde::de::Error::custom(format_args!(
+                    "{DUPLICATE} {name:?}"
+                )));
             }
             let Strict(value) = access.next_value()?;
             map.insert(name, value);
@@ -94,7 +97,11 @@ pub fn parse_json(text: &str) -> Result<Value, Problem> {
         Ok(Strict(value)) => Ok(value),
         Err(error) => {
             let why = error.to_string();
-            let code = if why.starts_with(DUPLICATE) { "duplicate_member" } else { "broken_json" };
+            let code = if why.starts_with(DUPLICATE) {
+                "duplicate_member"
+            } else {
+                "broken_json"
+            };
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why))
         }
     }
@@ -106,7 +113,11 @@ pub fn parse_object(text: &str) -> Result<Map<String, Value>, Problem> {
         Value::Object(map) => Ok(map),
         other => {
             let why = format!("expected an object, found {}", kind_of(&other));
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "broken_json", why))
+            Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "broken_json",
+                why,
+            ))
         }
     }
 }
@@ -129,17 +140,21 @@ pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
         let text: Result<String, _> = char::decode_utf16(units).collect();
         match text {
             Ok(text) if rest.len().is_multiple_of(2) => Ok(Cow::Owned(text)),
-            _ => Err(encoding("this is UTF-16 that is cut short or damaged; send UTF-8")),
+            _ => Err(encoding(
+                "this is UTF-16 that is cut short or damaged; send UTF-8",
+            )),
         }
     };
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest),
-        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Err(encoding("this is UTF-32; send UTF-8")),
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => {
+            Err(encoding("this is UTF-32; send UTF-8"))
+        }
         [0xFF, 0xFE, rest @ ..] => wide(u16::from_le_bytes, rest),
         [0xFE, 0xFF, rest @ ..] => wide(u16::from_be_bytes, rest),
-        [0, b, ..] | [b, 0, ..] if b.is_ascii() && *b != 0 => {
-            Err(encoding("this is UTF-16 without its byte order mark; send UTF-8"))
-        }
+        [0, b, ..] | [b, 0, ..] if b.is_ascii() && *b != 0 => Err(encoding(
+            "this is UTF-16 without its byte order mark; send UTF-8",
+        )),
         _ => utf8(bytes),
     }
 }
@@ -159,7 +174,8 @@ fn encoding(why: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_encoding", why)
 }
 
-/// The hash of JSON values: the same members in another order, or with other space between, have the same.
+/// The hash of JSON values: the same members in another order, or with other space between, have
+/// the same.
 pub fn content_hash(values: &[&Value]) -> Hash {
     let mut hasher = Sha256::new();
     for value in values {
@@ -168,7 +184,8 @@ pub fn content_hash(values: &[&Value]) -> Hash {
     Hash(hasher.finalize().into())
 }
 
-/// Each value begins with a letter for its kind, and what has a length with its length: no two values feed the same bytes.
+/// Each value begins with a letter for its kind, and what has a length with its length: no two
+/// values feed the same bytes.
 fn feed(hasher: &mut Sha256, value: &Value) {
     let sized = |hasher: &mut Sha256, kind: u8, length: usize| {
         hasher.update([kind]);
@@ -218,30 +235,51 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let why = "send the body with Content-Type: application/json";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", why));
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "content_type",
+                why,
+            ));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(unread_body)?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(unread_body)?;
         // What is no JSON at all is a bad request; what reads and does not fit cannot be processed.
-        let sent =
-            decode_text(&bytes).and_then(|text| parse_json(&text)).map_err(|problem| match problem.code.as_str() {
-                "broken_json" => Problem::new(StatusCode::BAD_REQUEST, problem.code, problem.detail),
+        let sent = decode_text(&bytes)
+            .and_then(|text| parse_json(&text))
+            .map_err(|problem| match problem.code.as_str() {
+                "broken_json" => {
+                    Problem::new(StatusCode::BAD_REQUEST, problem.code, problem.detail)
+                }
                 _ => problem,
             })?;
-        let said = serde_json::from_value(sent.clone())
-            .map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", e.to_string()))?;
+        let said = serde_json::from_value(sent.clone()).map_err(|e| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", e.to_string())
+        })?;
         Ok(Self { said, sent })
     }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()) else { return false };
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()) else {
+        return false;
+    };
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
 /// Why a body was not read to its end.
 pub(crate) fn unread_body(error: BytesRejection) -> Problem {
-    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "bad_body" };
+    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        "body_too_large"
+    } else {
+        "bad_body"
+    };
     Problem::new(error.status(), code, error.body_text())
 }
 
@@ -251,15 +289,26 @@ mod tests {
     use serde_json::json;
 
     fn code(text: &str) -> String {
-        parse_json(text).expect_err("it should have been refused").code
+        parse_json(text)
+            .expect_err("it should have been refused")
+            .code
     }
 
     #[test]
     fn a_member_given_twice_is_refused_however_deep_and_however_written() {
         assert_eq!(code(r#"{"a":1,"a":1}"#), "duplicate_member");
-        assert_eq!(code(r#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#), "duplicate_member");
-        assert_eq!(code(r#"{"direction":"in","\u0064irection":"out"}"#), "duplicate_member");
-        assert_eq!(parse_json(r#"{"a":{"c":1},"b":{"c":1}}"#).unwrap(), json!({"a": {"c": 1}, "b": {"c": 1}}));
+        assert_eq!(
+            code(r#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#),
+            "duplicate_member"
+        );
+        assert_eq!(
+            code(r#"{"direction":"in","\u0064irection":"out"}"#),
+            "duplicate_member"
+        );
+        assert_eq!(
+            parse_json(r#"{"a":{"c":1},"b":{"c":1}}"#).unwrap(),
+            json!({"a": {"c": 1}, "b": {"c": 1}})
+        );
         assert_eq!(code(r#"{"a":1} {"b":2}"#), "broken_json");
         assert_eq!(code(&"[".repeat(100_000)), "broken_json");
     }
@@ -276,11 +325,20 @@ mod tests {
     #[test]
     fn text_is_utf_8_or_says_with_its_mark_what_else_it_is() {
         let utf16 = |text: &str, order: fn(u16) -> [u8; 2]| -> Vec<u8> {
-            ['\u{feff}'].into_iter().chain(text.chars()).collect::<String>().encode_utf16().flat_map(order).collect()
+            ['\u{feff}']
+                .into_iter()
+                .chain(text.chars())
+                .collect::<String>()
+                .encode_utf16()
+                .flat_map(order)
+                .collect()
         };
         let plate = "{\"plate\":\"22 أ 33\"}";
         assert_eq!(decode_text(plate.as_bytes()).unwrap(), plate);
-        assert_eq!(decode_text(format!("\u{feff}{plate}").as_bytes()).unwrap(), plate);
+        assert_eq!(
+            decode_text(format!("\u{feff}{plate}").as_bytes()).unwrap(),
+            plate
+        );
         assert_eq!(decode_text(&utf16(plate, u16::to_le_bytes)).unwrap(), plate);
         assert_eq!(decode_text(&utf16(plate, u16::to_be_bytes)).unwrap(), plate);
 
@@ -299,7 +357,10 @@ mod tests {
     #[test]
     fn a_hash_is_of_what_is_said_and_not_of_how_it_is_written() {
         let hash = |text: &str| content_hash(&[&parse_json(text).unwrap()]);
-        assert_eq!(hash(r#"{"a":1,"b":[1,2]}"#), hash(r#" { "b" : [1, 2.0], "a": 1 } "#));
+        assert_eq!(
+            hash(r#"{"a":1,"b":[1,2]}"#),
+            hash(r#" { "b" : [1, 2.0], "a": 1 } "#)
+        );
         let all = [
             r#"{"a":1}"#,
             r#"{"a":"1"}"#,
@@ -318,6 +379,9 @@ mod tests {
             }
         }
         let near = [18_446_744_073_709_551_615_u64, 18_446_744_073_709_551_614];
-        assert_ne!(content_hash(&[&json!(near[0])]), content_hash(&[&json!(near[1])]));
+        assert_ne!(
+            content_hash(&[&json!(near[0])]),
+            content_hash(&[&json!(near[1])])
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! `wadi backup` and `wadi restore`: a copy of a node's database under the node's seal, and back in its place.
+//! `wadi backup` and `wadi restore`: a copy of a node's database under the node's seal, and back in
+//! its place.
 //!
-//! A backup is two files: the copy, and the manifest that says what it holds. The manifest gets its name last, so that what
-//! was cut off has none and is no backup. Neither keys nor the anchor are in it: keys would sign for whoever finds the
-//! copy, and an anchor that goes back with its database hides what is missing (docs/backup.md).
+//! A backup is two files: the copy, and the manifest that says what it holds. The manifest gets its
+//! name last, so that what was cut off has none and is no backup. Neither keys nor the anchor are
+//! in it: keys would sign for whoever finds the copy, and an anchor that goes back with its
+//! database hides what is missing (docs/backup.md).
 
 use crate::{
     audit::{Report, check, check_dump, root_key},
@@ -48,7 +50,8 @@ const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 pub struct BackupArgs {
     #[command(subcommand)]
     command: Option<BackupCommand>,
-    /// The file to write, or a directory in which a file gets the node's name and the time. Nothing is overwritten.
+    /// The file to write, or a directory in which a file gets the node's name and the time. Nothing
+    /// is overwritten.
     #[arg(short, long)]
     output: Option<PathBuf>,
     /// The node's configuration.
@@ -62,7 +65,8 @@ pub enum BackupCommand {
     Verify {
         /// The copy; its manifest lies beside it.
         file: PathBuf,
-        /// The commission's root: a file with its public key; else that of the configuration's papers.
+        /// The commission's root: a file with its public key; else that of the configuration's
+        /// papers.
         #[arg(long)]
         root: Option<PathBuf>,
         /// The configuration whose papers name the root.
@@ -121,12 +125,19 @@ struct Head {
 }
 
 fn heads(logs: &[(LogId, Tip)]) -> Vec<Head> {
-    let head = |(log, tip): &(LogId, Tip)| Head { log: log.origin(), size: tip.size, root: tip.root.to_string() };
+    let head = |(log, tip): &(LogId, Tip)| Head {
+        log: log.origin(),
+        size: tip.size,
+        root: tip.root.to_string(),
+    };
     logs.iter().map(head).collect()
 }
 
 fn violated(code: &str, why: impl Into<String>) -> Failure {
-    Failure { exit: Exit::Integrity, ..Failure::new(code, why) }
+    Failure {
+        exit: Exit::Integrity,
+        ..Failure::new(code, why)
+    }
 }
 
 fn unwritable(path: &Path, e: std::io::Error) -> Failure {
@@ -144,30 +155,48 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn sync_parent(path: &Path) -> Result<(), Failure> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent).and_then(|d| d.sync_all()).map_err(|e| unwritable(parent, e))
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(parent)
+        .and_then(|d| d.sync_all())
+        .map_err(|e| unwritable(parent, e))
 }
 
 fn now_s() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs() as i64)
 }
 
 /// A time that stands in a file's name.
 fn stamp(time_s: i64) -> String {
-    jiff::Timestamp::from_second(time_s)
-        .map_or_else(|_| time_s.to_string(), |t| t.strftime("%Y%m%dT%H%M%SZ").to_string())
+    jiff::Timestamp::from_second(time_s).map_or_else(
+        |_| time_s.to_string(),
+        |t| t.strftime("%Y%m%dT%H%M%SZ").to_string(),
+    )
 }
 
 fn bar_of(json: bool, bytes: u64) -> ProgressBar {
-    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new(bytes) };
+    let bar = if json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(bytes)
+    };
     bar.set_style(
-        ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {eta} left").expect("a fixed template"),
+        ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {eta} left")
+            .expect("a fixed template"),
     );
     bar
 }
 
 /// Copies to the end; how many bytes there were, and their SHA-256.
-fn copy_hashed(mut from: impl Read, mut to: impl Write, bar: &ProgressBar) -> std::io::Result<(u64, String)> {
+fn copy_hashed(
+    mut from: impl Read,
+    mut to: impl Write,
+    bar: &ProgressBar,
+) -> std::io::Result<(u64, String)> {
     let (mut digest, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 20], 0);
     loop {
         let n = match from.read(&mut buffer) {
@@ -188,14 +217,22 @@ pub async fn run(args: BackupArgs, json: bool) -> Result<Exit, Failure> {
         (Some(BackupCommand::Verify { file, root, config }), _) => {
             let root = match root {
                 Some(path) => path,
-                None => Config::read(&config).map(|c| c.papers.join("root.pub")).map_err(|_| {
-                    Failure::usage("no_root", "name the commission's root with --root FILE (root.pub of any papers)")
-                })?,
+                None => Config::read(&config)
+                    .map(|c| c.papers.join("root.pub"))
+                    .map_err(|_| {
+                        Failure::usage(
+                            "no_root",
+                            "name the commission's root with --root FILE (root.pub of any papers)",
+                        )
+                    })?,
             };
             verify(&copy_of(&file), &root_key(&root)?, json).await
         }
         (None, Some(output)) => make(&output, &args.config, json).await,
-        (None, None) => Err(Failure::usage("no_output", "name a file or a directory for the backup with -o")),
+        (None, None) => Err(Failure::usage(
+            "no_output",
+            "name a file or a directory for the backup with -o",
+        )),
     }
 }
 
@@ -204,10 +241,22 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
     let papers = Papers::read(&config.papers)?;
     papers.enrolment.verify(&papers.root)?;
     let made_s = now_s();
-    let engine = if config.database.is_some() { Engine::Postgres } else { Engine::Sqlite };
-    let ending = if engine == Engine::Sqlite { "sqlite" } else { "pgdump" };
+    let engine = if config.database.is_some() {
+        Engine::Postgres
+    } else {
+        Engine::Sqlite
+    };
+    let ending = if engine == Engine::Sqlite {
+        "sqlite"
+    } else {
+        "pgdump"
+    };
     let copy = match output.is_dir() {
-        true => output.join(format!("{}-{}.{ending}", papers.enrolment.name, stamp(made_s))),
+        true => output.join(format!(
+            "{}-{}.{ending}",
+            papers.enrolment.name,
+            stamp(made_s)
+        )),
         false => output.to_path_buf(),
     };
     let (part, manifest_path) = (beside(&copy, "part"), beside(&copy, "manifest"));
@@ -215,41 +264,54 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
     for path in [&copy, &manifest_path, &part, &manifest_part] {
         if path.symlink_metadata().is_ok() {
             let being_made = [&part, &manifest_part].contains(&path);
-            let more =
-                if being_made { ": a backup is being made there, or one was cut off; then remove it" } else { "" };
-            let why = format!("{} exists, and nothing is overwritten{more}", path.display());
+            let more = if being_made {
+                ": a backup is being made there, or one was cut off; then remove it"
+            } else {
+                ""
+            };
+            let why = format!(
+                "{} exists, and nothing is overwritten{more}",
+                path.display()
+            );
             return Err(Failure::usage("backup_exists", why));
         }
     }
-    let made = fill(&config, &papers, engine, &part, json).await.and_then(|(facts, report)| {
-        let bytes = fs::metadata(&part).map_err(|e| unwritable(&part, e))?.len();
-        let bar = bar_of(json, bytes);
-        let file = File::open(&part).map_err(|e| unwritable(&part, e))?;
-        let (bytes, sha256) = copy_hashed(file, std::io::sink(), &bar).map_err(|e| unwritable(&part, e))?;
-        bar.finish_and_clear();
-        let manifest = Manifest {
-            format: KIND.format.into(),
-            engine,
-            node: papers.enrolment.node().to_string(),
-            name: papers.enrolment.name.clone(),
-            enrolment: hex(&papers.enrolment.to_bytes()),
-            made_s,
-            software: env!("CARGO_PKG_VERSION").into(),
-            schema: facts.schema,
-            commits: facts.commits,
-            records: facts.records,
-            entries: facts.entries,
-            logs: heads(&facts.logs),
-            bytes,
-            sha256,
-        };
-        write_new(&manifest_part, seal::write(&KIND, &manifest, &papers.log_key).as_bytes())?;
-        fs::rename(&part, &copy).map_err(|e| unwritable(&copy, e))?;
-        sync_parent(&copy)?;
-        fs::rename(&manifest_part, &manifest_path).map_err(|e| unwritable(&manifest_path, e))?;
-        sync_parent(&copy)?;
-        Ok((manifest, report))
-    });
+    let made = fill(&config, &papers, engine, &part, json)
+        .await
+        .and_then(|(facts, report)| {
+            let bytes = fs::metadata(&part).map_err(|e| unwritable(&part, e))?.len();
+            let bar = bar_of(json, bytes);
+            let file = File::open(&part).map_err(|e| unwritable(&part, e))?;
+            let (bytes, sha256) =
+                copy_hashed(file, std::io::sink(), &bar).map_err(|e| unwritable(&part, e))?;
+            bar.finish_and_clear();
+            let manifest = Manifest {
+                format: KIND.format.into(),
+                engine,
+                node: papers.enrolment.node().to_string(),
+                name: papers.enrolment.name.clone(),
+                enrolment: hex(&papers.enrolment.to_bytes()),
+                made_s,
+                software: env!("CARGO_PKG_VERSION").into(),
+                schema: facts.schema,
+                commits: facts.commits,
+                records: facts.records,
+                entries: facts.entries,
+                logs: heads(&facts.logs),
+                bytes,
+                sha256,
+            };
+            write_new(
+                &manifest_part,
+                seal::write(&KIND, &manifest, &papers.log_key).as_bytes(),
+            )?;
+            fs::rename(&part, &copy).map_err(|e| unwritable(&copy, e))?;
+            sync_parent(&copy)?;
+            fs::rename(&manifest_part, &manifest_path)
+                .map_err(|e| unwritable(&manifest_path, e))?;
+            sync_parent(&copy)?;
+            Ok((manifest, report))
+        });
     let (manifest, report) = made.inspect_err(|_| {
         let journal = PathBuf::from(format!("{}-journal", part.display()));
         for left in [&part, &journal, &manifest_part] {
@@ -285,7 +347,8 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|e| unwritable(path, e))
 }
 
-/// Makes the copy and checks every entry of it: one that was rotten in the database is rotten in it.
+/// Makes the copy and checks every entry of it: one that was rotten in the database is rotten in
+/// it.
 async fn fill(
     config: &Config,
     papers: &Papers,
@@ -299,7 +362,10 @@ async fn fill(
             let facts = wadi_store::dump_postgres(url, part).await?;
             let (report, logs) = check_dump(part, &papers.root, json).await?;
             if logs != facts.logs || report.entries != facts.entries {
-                return Err(violated("copy_changed", "the copy does not hold what the database said that it holds"));
+                return Err(violated(
+                    "copy_changed",
+                    "the copy does not hold what the database said that it holds",
+                ));
             }
             (facts, report)
         }
@@ -307,10 +373,14 @@ async fn fill(
             let from = config.data.join("node.sqlite");
             if !from.exists() {
                 let (code, why) = match config.data.join("node.sqlite.moved").exists() {
-                    true => {
-                        ("database_moved", "the records were moved to PostgreSQL: name it in the configuration".into())
-                    }
-                    false => ("no_database", format!("{} is not there: did the node ever run?", from.display())),
+                    true => (
+                        "database_moved",
+                        "the records were moved to PostgreSQL: name it in the configuration".into(),
+                    ),
+                    false => (
+                        "no_database",
+                        format!("{} is not there: did the node ever run?", from.display()),
+                    ),
                 };
                 return Err(Failure::usage(code, why));
             }
@@ -318,13 +388,20 @@ async fn fill(
             let mut reader = CopyReader::open(part).await?;
             let facts = reader.facts().await?;
             if facts.node != Some(papers.enrolment.node()) {
-                return Err(Failure::usage("other_node", "the database belongs to another node than the papers"));
+                return Err(Failure::usage(
+                    "other_node",
+                    "the database belongs to another node than the papers",
+                ));
             }
             (facts, check(reader.audit(), &papers.root, json).await?)
         }
     };
     if let Some(first) = report.damage.first() {
-        let whose = if engine == Engine::Sqlite { "the directory of the stopped node" } else { "the database" };
+        let whose = if engine == Engine::Sqlite {
+            "the directory of the stopped node"
+        } else {
+            "the database"
+        };
         return Err(violated(
             "entry_damaged",
             format!(
@@ -343,18 +420,27 @@ fn copy_of(file: &Path) -> PathBuf {
     }
 }
 
-/// Reads the manifest beside a copy and checks its seal. A backup of another node than the one expected is told first.
-fn read_manifest(copy: &Path, root: &RootKey, expected: Option<NodeId>) -> Result<Manifest, Failure> {
+/// Reads the manifest beside a copy and checks its seal. A backup of another node than the one
+/// expected is told first.
+fn read_manifest(
+    copy: &Path,
+    root: &RootKey,
+    expected: Option<NodeId>,
+) -> Result<Manifest, Failure> {
     let path = beside(copy, "manifest");
     let missing = |path: &Path| {
-        let why = format!("{} is not there: the backup was cut off, or its files were parted", path.display());
+        let why = format!(
+            "{} is not there: the backup was cut off, or its files were parted",
+            path.display()
+        );
         Failure::usage("no_backup", why)
     };
     if !copy.is_file() {
         return Err(missing(copy));
     }
     let about = fs::metadata(&path).map_err(|_| missing(&path))?;
-    let tampered = |why: String| violated("manifest_tampered", format!("{}: {why}", path.display()));
+    let tampered =
+        |why: String| violated("manifest_tampered", format!("{}: {why}", path.display()));
     if about.len() > MANIFEST_BYTES_MAX {
         return Err(tampered("it is larger than a manifest can be".into()));
     }
@@ -363,44 +449,78 @@ fn read_manifest(copy: &Path, root: &RootKey, expected: Option<NodeId>) -> Resul
         false => tampered(e.why),
     };
     let text = fs::read_to_string(&path).map_err(|e| tampered(e.to_string()))?;
-    let line = text.strip_suffix('\n').ok_or_else(|| tampered("it is cut short".into()))?;
+    let line = text
+        .strip_suffix('\n')
+        .ok_or_else(|| tampered("it is cut short".into()))?;
     let (manifest, seal): (Manifest, Seal) = seal::read(&KIND, line).map_err(judged)?;
     if let Some(node) = expected.filter(|n| n.to_string() != manifest.node) {
-        let why = format!("this is a backup of {} ({}), not of this node ({node})", manifest.name, manifest.node);
+        let why = format!(
+            "this is a backup of {} ({}), not of this node ({node})",
+            manifest.name, manifest.node
+        );
         return Err(Failure::usage("other_node", why));
     }
     let enrolment = unhex(&manifest.enrolment).and_then(|bytes| Enrolment::from_bytes(&bytes).ok());
     let enrolment = enrolment.ok_or_else(|| tampered("its enrolment does not read".into()))?;
     enrolment.verify(root).map_err(|_| {
-        violated("not_enrolled", format!("{} is not enrolled under this root: the seal proves nothing", manifest.name))
+        violated(
+            "not_enrolled",
+            format!(
+                "{} is not enrolled under this root: the seal proves nothing",
+                manifest.name
+            ),
+        )
     })?;
     if enrolment.node().to_string() != manifest.node {
         return Err(tampered("its enrolment is another node's".into()));
     }
     seal.verify(&enrolment).map_err(judged)?;
-    let (found, known) = (manifest.schema, known_schema(manifest.engine == Engine::Postgres));
-    if found > known { Err(StoreError::NewerSchema { found, known }.into()) } else { Ok(manifest) }
+    let (found, known) = (
+        manifest.schema,
+        known_schema(manifest.engine == Engine::Postgres),
+    );
+    if found > known {
+        Err(StoreError::NewerSchema { found, known }.into())
+    } else {
+        Ok(manifest)
+    }
 }
 
 /// Holds a copy's bytes against its manifest.
 fn check_bytes(manifest: &Manifest, bytes: u64, sha256: &str) -> Result<(), Failure> {
     if bytes < manifest.bytes {
-        let why = format!("the copy has {bytes} bytes of {}: it was cut off on its way", manifest.bytes);
+        let why = format!(
+            "the copy has {bytes} bytes of {}: it was cut off on its way",
+            manifest.bytes
+        );
         return Err(violated("copy_truncated", why));
     }
     if bytes != manifest.bytes || sha256 != manifest.sha256 {
-        return Err(violated("copy_changed", "the copy's bytes are not those that the node sealed"));
+        return Err(violated(
+            "copy_changed",
+            "the copy's bytes are not those that the node sealed",
+        ));
     }
     Ok(())
 }
 
 fn check_size(copy: &Path, manifest: &Manifest) -> Result<(), Failure> {
     let bytes = fs::metadata(copy).map_err(|e| unwritable(copy, e))?.len();
-    if bytes == manifest.bytes { Ok(()) } else { check_bytes(manifest, bytes, "") }
+    if bytes == manifest.bytes {
+        Ok(())
+    } else {
+        check_bytes(manifest, bytes, "")
+    }
 }
 
-/// Holds what a copy says against its manifest, and every leaf, root and signature in it against the rest.
-async fn check_copy(copy: &Path, manifest: &Manifest, root: &RootKey, json: bool) -> Result<Report, Failure> {
+/// Holds what a copy says against its manifest, and every leaf, root and signature in it against
+/// the rest.
+async fn check_copy(
+    copy: &Path,
+    manifest: &Manifest,
+    root: &RootKey,
+    json: bool,
+) -> Result<Report, Failure> {
     let (agrees, report) = match manifest.engine {
         Engine::Sqlite => {
             let mut reader = CopyReader::open(copy).await?;
@@ -411,21 +531,35 @@ async fn check_copy(copy: &Path, manifest: &Manifest, root: &RootKey, json: bool
         }
         Engine::Postgres => {
             let (report, logs) = check_dump(copy, root, json).await?;
-            (heads(&logs) == manifest.logs && report.entries == manifest.entries, report)
+            (
+                heads(&logs) == manifest.logs && report.entries == manifest.entries,
+                report,
+            )
         }
     };
     if !agrees {
-        return Err(violated("copy_changed", "the copy does not hold what its manifest says"));
+        return Err(violated(
+            "copy_changed",
+            "the copy does not hold what its manifest says",
+        ));
     }
     match report.damage.first() {
-        Some(first) => Err(violated("entry_damaged", format!("the copy is damaged: {first}"))),
+        Some(first) => Err(violated(
+            "entry_damaged",
+            format!("the copy is damaged: {first}"),
+        )),
         None => Ok(report),
     }
 }
 
 fn says(facts: &CopyFacts, manifest: &Manifest) -> bool {
     (facts.schema, facts.commits, facts.records, facts.entries)
-        == (manifest.schema, manifest.commits, manifest.records, manifest.entries)
+        == (
+            manifest.schema,
+            manifest.commits,
+            manifest.records,
+            manifest.entries,
+        )
         && heads(&facts.logs) == manifest.logs
 }
 
@@ -456,7 +590,8 @@ fn hash_in_place(copy: &Path, manifest: &Manifest, json: bool) -> Result<(), Fai
     check_size(copy, manifest)?;
     let bar = bar_of(json, manifest.bytes);
     let file = File::open(copy).map_err(|e| unwritable(copy, e))?;
-    let (bytes, sha256) = copy_hashed(file, std::io::sink(), &bar).map_err(|e| unwritable(copy, e))?;
+    let (bytes, sha256) =
+        copy_hashed(file, std::io::sink(), &bar).map_err(|e| unwritable(copy, e))?;
     bar.finish_and_clear();
     check_bytes(manifest, bytes, &sha256)
 }
@@ -468,11 +603,14 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
     let copy = copy_of(&args.file);
     let manifest = read_manifest(&copy, &papers.root, Some(papers.enrolment.node()))?;
     wadi_store::private::create_dir_all(&config.data).map_err(|e| unwritable(&config.data, e))?;
-    // Held until this is done: a node that starts meanwhile would write into a database that is being taken away.
+    // Held until this is done: a node that starts meanwhile would write into a database that is
+    // being taken away.
     let _lock = lock(&config)?;
     let anchored = AnchorFile::read(&config.data.join("anchor"))?.map(|a| a.commits);
     let done = match (&config.database, manifest.engine) {
-        (None, Engine::Sqlite) => restore_file(&copy, &manifest, &config, &papers, args.force_older, json).await?,
+        (None, Engine::Sqlite) => {
+            restore_file(&copy, &manifest, &config, &papers, args.force_older, json).await?
+        }
         (Some(url), Engine::Postgres) => {
             hash_in_place(&copy, &manifest, json)?;
             check_copy(&copy, &manifest, &papers.root, json).await?;
@@ -501,9 +639,16 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
         "only_in_kept": done.only_in_kept, "next": lines,
     });
     tell(json, &value, |_| {
-        let lines = lines.iter().map(|l| format!("- {l}")).collect::<Vec<_>>().join("\n");
+        let lines = lines
+            .iter()
+            .map(|l| format!("- {l}"))
+            .collect::<Vec<_>>()
+            .join("\n");
         let made = time(manifest.made_s.saturating_mul(1_000));
-        format!("{} is restored as of {made}, commit {}. What comes next:\n{lines}", manifest.name, manifest.commits)
+        format!(
+            "{} is restored as of {made}, commit {}. What comes next:\n{lines}",
+            manifest.name, manifest.commits
+        )
     });
     Ok(Exit::Done)
 }
@@ -513,7 +658,8 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
 struct Done {
     /// Where it is kept.
     kept: Option<PathBuf>,
-    /// This node's entries that are in it, and neither in the copy nor, as far as it knows, at any other node.
+    /// This node's entries that are in it, and neither in the copy nor, as far as it knows, at any
+    /// other node.
     only_in_kept: Option<u64>,
 }
 
@@ -542,7 +688,8 @@ async fn restore_file(
     Ok(Done { kept, only_in_kept })
 }
 
-/// Brings the copy into the node's directory and checks there what will be the node's: nothing can change it in between.
+/// Brings the copy into the node's directory and checks there what will be the node's: nothing can
+/// change it in between.
 async fn make_ready(
     copy: &Path,
     coming: &Path,
@@ -556,7 +703,12 @@ async fn make_ready(
     let bar = bar_of(json, manifest.bytes);
     let from = File::open(copy).map_err(|e| unwritable(copy, e))?;
     let mut options = OpenOptions::new();
-    let to = options.write(true).create_new(true).mode(0o600).open(coming).map_err(|e| unwritable(coming, e))?;
+    let to = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(coming)
+        .map_err(|e| unwritable(coming, e))?;
     let (bytes, sha256) = copy_hashed(from, &to, &bar).map_err(|e| unwritable(coming, e))?;
     bar.finish_and_clear();
     to.sync_all().map_err(|e| unwritable(coming, e))?;
@@ -565,8 +717,10 @@ async fn make_ready(
     // The node has to be able to write to it.
     let about = |path: &Path| fs::metadata(path).map_err(|e| unwritable(path, e));
     if about(coming)?.uid() != about(&config.data)?.uid() {
-        let why =
-            format!("run it as the user who owns {}: the node could not write to the copy", config.data.display());
+        let why = format!(
+            "run it as the user who owns {}: the node could not write to the copy",
+            config.data.display()
+        );
         return Err(Failure::usage("wrong_user", why));
     }
     let present = config.data.join("node.sqlite");
@@ -574,13 +728,17 @@ async fn make_ready(
         return Ok(None);
     }
     // One that cannot be read is what backups are for.
-    let Ok((commits, only_there)) = present_state(&present, papers.enrolment.node(), manifest).await else {
+    let Ok((commits, only_there)) =
+        present_state(&present, papers.enrolment.node(), manifest).await
+    else {
         return Ok(None);
     };
     if commits > manifest.commits && !force_older {
         let alone = match only_there {
             0 => String::new(),
-            n => format!(", and {n} entries of this node are in it and, as far as it knows, at no other node"),
+            n => format!(
+                ", and {n} entries of this node are in it and, as far as it knows, at no other node"
+            ),
         };
         let why = format!(
             "the present database can be read and is {} commits further than the backup{alone}. To restore all the same, \
@@ -592,12 +750,20 @@ async fn make_ready(
     Ok(Some(only_there))
 }
 
-/// How far the present database has come, and how many of this node's entries would be left in it alone.
-async fn present_state(path: &Path, me: NodeId, manifest: &Manifest) -> Result<(u64, u64), Failure> {
+/// How far the present database has come, and how many of this node's entries would be left in it
+/// alone.
+async fn present_state(
+    path: &Path,
+    me: NodeId,
+    manifest: &Manifest,
+) -> Result<(u64, u64), Failure> {
     let mut reader = CopyReader::open(path).await?;
     let facts = reader.facts().await?;
-    let mut elsewhere: HashMap<LogId, u64> =
-        manifest.logs.iter().filter_map(|h| Some((LogId::from_origin(&h.log).ok()?, h.size))).collect();
+    let mut elsewhere: HashMap<LogId, u64> = manifest
+        .logs
+        .iter()
+        .filter_map(|h| Some((LogId::from_origin(&h.log).ok()?, h.size)))
+        .collect();
     let mut page = reader.audit().cosignatures(None).await?;
     while !page.is_empty() {
         for c in page.iter().filter(|c| c.witness != me.0) {
@@ -607,8 +773,16 @@ async fn present_state(path: &Path, me: NodeId, manifest: &Manifest) -> Result<(
         }
         page = reader.audit().cosignatures(page.last()).await?;
     }
-    let left = |(log, tip): &(LogId, Tip)| tip.size.saturating_sub(elsewhere.get(log).copied().unwrap_or(0));
-    let only_there: u64 = facts.logs.iter().filter(|(log, _)| log.node == me).map(left).sum();
+    let left = |(log, tip): &(LogId, Tip)| {
+        tip.size
+            .saturating_sub(elsewhere.get(log).copied().unwrap_or(0))
+    };
+    let only_there: u64 = facts
+        .logs
+        .iter()
+        .filter(|(log, _)| log.node == me)
+        .map(left)
+        .sum();
     Ok((facts.commits, only_there))
 }
 
@@ -621,9 +795,16 @@ fn what_comes_next(
 ) -> (&'static str, Vec<String>) {
     let made = time(manifest.made_s.saturating_mul(1_000));
     let names: Vec<&str> = config.peer.iter().map(|p| p.name.as_str()).collect();
-    let peers = if names.is_empty() { "the peers that dial it".to_string() } else { names.join(", ") };
+    let peers = if names.is_empty() {
+        "the peers that dial it".to_string()
+    } else {
+        names.join(", ")
+    };
     let at_once = "It can be written to at once: what it writes goes into logs of a new epoch, which continue nothing and fork nothing.";
-    let kept = done.kept.as_ref().map(|k| format!("The database that was there is kept as {}", k.display()));
+    let kept = done
+        .kept
+        .as_ref()
+        .map(|k| format!("The database that was there is kept as {}", k.display()));
     let mut lines = Vec::new();
     let stands = match anchored {
         Some(anchored) if anchored > manifest.commits => {
@@ -637,11 +818,15 @@ fn what_comes_next(
                  fetches its own entries back from {peers} as soon as it reaches them."
             ));
             lines.push(at_once.into());
-            lines.push("The alarm ends when everything that the anchor vouches for is held again.".into());
+            lines.push(
+                "The alarm ends when everything that the anchor vouches for is held again.".into(),
+            );
             "behind"
         }
         Some(_) => {
-            lines.push("The anchor agrees with the copy: nothing that was acknowledged is missing.".into());
+            lines.push(
+                "The anchor agrees with the copy: nothing that was acknowledged is missing.".into(),
+            );
             lines.push("Start the node. What it lacks of its peers, it fetches as after any time in the dark.".into());
             "agrees"
         }
@@ -661,17 +846,23 @@ fn what_comes_next(
                 ),
             });
             lines.push(at_once.into());
-            lines.push(format!("What was written after {made} and had reached no peer is lost with the old disk."));
+            lines.push(format!(
+                "What was written after {made} and had reached no peer is lost with the old disk."
+            ));
             "missing"
         }
     };
     lines.extend(kept.map(|kept| match done.only_in_kept {
-        Some(0) => format!("{kept}; every entry of this node in it is in the copy or at another node."),
+        Some(0) => {
+            format!("{kept}; every entry of this node in it is in the copy or at another node.")
+        }
         Some(n) => format!(
             "{kept}: {n} entries of this node are in it alone, as far as it knows. \
              Do not delete it: docs/operating.md says how the node takes them back."
         ),
-        None => format!("{kept}. It could not be read to its end: keep it until the alarm has ended."),
+        None => {
+            format!("{kept}. It could not be read to its end: keep it until the alarm has ended.")
+        }
     }));
     lines.push(format!(
         "Tokens are as they were at {made}: those revoked since are valid again and those issued since are unknown; look \
@@ -724,8 +915,11 @@ mod tests {
 
     #[test]
     fn a_manifest_is_read_as_its_node_sealed_it_and_in_no_other_way() {
-        let (root, key, other) =
-            (LogKey::from_seed(&[1; 32]), LogKey::from_seed(&[2; 32]), LogKey::from_seed(&[3; 32]));
+        let (root, key, other) = (
+            LogKey::from_seed(&[1; 32]),
+            LogKey::from_seed(&[2; 32]),
+            LogKey::from_seed(&[3; 32]),
+        );
         let enrolment = enrolled(&root, &key);
         let good = manifest(&enrolment);
         let dir = tempfile::tempdir().unwrap();
@@ -743,22 +937,46 @@ mod tests {
         assert_eq!(read(None).unwrap(), good);
         assert_eq!(read(Some(key.node())).unwrap(), good);
         assert_eq!(code(read(Some(other.node()))), "other_node");
-        assert_eq!(code(read_manifest(&copy, &RootKey(other.public()), None)), "not_enrolled");
+        assert_eq!(
+            code(read_manifest(&copy, &RootKey(other.public()), None)),
+            "not_enrolled"
+        );
         for text in [
             sealed.replace("\"commits\":7", "\"commits\":8"),
             sealed.replace("\"made_s\":1767225600", "\"made_s\":1767225601"),
             sealed.chars().take(sealed.len() - 40).collect::<String>(),
             seal::write(&KIND, &good, &other),
-            seal::write(&KIND, &Manifest { enrolment: String::new(), ..good.clone() }, &key),
+            seal::write(
+                &KIND,
+                &Manifest {
+                    enrolment: String::new(),
+                    ..good.clone()
+                },
+                &key,
+            ),
             "{}\n{}\n".into(),
             String::new(),
         ] {
             write(&text);
             assert_eq!(code(read(None)), "manifest_tampered", "{text}");
         }
-        write(&seal::write(&KIND, &Manifest { format: "wadi.backup/v2".into(), ..good.clone() }, &key));
+        write(&seal::write(
+            &KIND,
+            &Manifest {
+                format: "wadi.backup/v2".into(),
+                ..good.clone()
+            },
+            &key,
+        ));
         assert_eq!(code(read(None)), "manifest_newer");
-        write(&seal::write(&KIND, &Manifest { schema: known_schema(false) + 1, ..good.clone() }, &key));
+        write(&seal::write(
+            &KIND,
+            &Manifest {
+                schema: known_schema(false) + 1,
+                ..good.clone()
+            },
+            &key,
+        ));
         assert_eq!(code(read(None)), "database_newer");
         assert_eq!(copy_of(&path), copy);
     }
@@ -784,22 +1002,30 @@ mod tests {
         let manifest = manifest(&enrolled(&root, &key));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node.toml");
-        let text =
-            "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n[[peer]]\nname = 'hub'\naddress = 'h:1'\n";
+        let text = "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n[[peer]]\nname = 'hub'\naddress = 'h:1'\n";
         fs::write(&path, text).unwrap();
         let config = Config::read(&path).unwrap();
         let next = |anchored, only_in_kept| {
-            let done = Done { kept: Some("old".into()), only_in_kept };
+            let done = Done {
+                kept: Some("old".into()),
+                only_in_kept,
+            };
             let (stands, lines) = what_comes_next(&manifest, anchored, &config, &done);
             (stands, lines.join("\n"))
         };
         let (stands, text) = next(Some(9), Some(5));
         assert_eq!(stands, "behind");
-        assert!(text.contains("lacks 2") && text.contains("from hub") && text.contains("5 entries"), "{text}");
+        assert!(
+            text.contains("lacks 2") && text.contains("from hub") && text.contains("5 entries"),
+            "{text}"
+        );
         assert_eq!(next(Some(7), Some(0)).0, "agrees");
         let (stands, text) = next(None, None);
         assert_eq!(stands, "missing");
-        assert!(text.contains("no anchor") && text.contains("2026-01-01 00:00:00"), "{text}");
+        assert!(
+            text.contains("no anchor") && text.contains("2026-01-01 00:00:00"),
+            "{text}"
+        );
         assert_eq!(stamp(manifest.made_s), "20260101T000000Z");
     }
 }

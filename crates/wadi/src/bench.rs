@@ -1,4 +1,5 @@
-//! The figures of `docs/performance.md`: each prints what it measured beside a floor measured in the same run.
+//! The figures of `docs/performance.md`: each prints what it measured beside a floor measured in
+//! the same run.
 
 use crate::failure::{Exit, Failure};
 use clap::Subcommand;
@@ -12,7 +13,8 @@ use wadi_store::{SqliteStore, Store, TemporaryServer};
 
 #[derive(Subcommand)]
 pub enum BenchCommand {
-    /// Durable acknowledged writes a second at one site, beside bare SQLite inserts under the same fsync setting.
+    /// Durable acknowledged writes a second at one site, beside bare SQLite inserts under the same
+    /// fsync setting.
     Site {
         /// Writes by each writer count.
         #[arg(long, default_value_t = 2_000)]
@@ -21,8 +23,8 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 200)]
         writers: usize,
     },
-    /// A hub takes the records of six synthetic sites in, end to end: verified, merged, projected, durable, and reconciled;
-    /// then each stage alone.
+    /// A hub takes the records of six synthetic sites in, end to end: verified, merged, projected,
+    /// durable, and reconciled; then each stage alone.
     Hub {
         /// sqlite, or postgres: a server of its own, started from the system's binaries.
         #[arg(long, default_value = "sqlite")]
@@ -30,12 +32,13 @@ pub enum BenchCommand {
         /// Records; each is an entry of its own and an edit.
         #[arg(long, default_value_t = 10_000)]
         records: usize,
-        /// Give every record a finding, which the hub publishes by an entry of its own: the hard case.
+        /// Give every record a finding, which the hub publishes by an entry of its own: the hard
+        /// case.
         #[arg(long)]
         contradictory: bool,
     },
-    /// A site and a hub that were apart for the common workload meet again over a thin link: bytes and seconds until both
-    /// hold everything, cosigned.
+    /// A site and a hub that were apart for the common workload meet again over a thin link: bytes
+    /// and seconds until both hold everything, cosigned.
     Link(crate::bench_link::LinkArgs),
 }
 
@@ -46,12 +49,24 @@ pub(crate) struct Bench {
 
 impl Bench {
     fn new() -> Result<Self, Failure> {
-        Ok(Self { root: LogKey::from_seed(&rand::random()), dir: tempfile::tempdir()? })
+        Ok(Self {
+            root: LogKey::from_seed(&rand::random()),
+            dir: tempfile::tempdir()?,
+        })
     }
 
-    pub(crate) fn enrol(&self, name: &str, role: Role, crossing: Crossing) -> Result<(LogKey, Enrolment), Failure> {
+    pub(crate) fn enrol(
+        &self,
+        name: &str,
+        role: Role,
+        crossing: Crossing,
+    ) -> Result<(LogKey, Enrolment), Failure> {
         let key = LogKey::from_seed(&rand::random());
-        let scope = if role == Role::Hub { Scope::all() } else { Scope::of_crossing(crossing) };
+        let scope = if role == Role::Hub {
+            Scope::all()
+        } else {
+            Scope::of_crossing(crossing)
+        };
         let enrolment = Enrolment {
             name: name.into(),
             role,
@@ -83,7 +98,10 @@ impl Bench {
         (log_key, me): (LogKey, Enrolment),
         known: Vec<Enrolment>,
     ) -> Result<Arc<Node>, Failure> {
-        let keys = NodeKeys { log_key, root: RootKey(self.root.public()) };
+        let keys = NodeKeys {
+            log_key,
+            root: RootKey(self.root.public()),
+        };
         Ok(Node::start(Start {
             keys,
             me,
@@ -115,12 +133,21 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let value = match command {
         BenchCommand::Link(args) => crate::bench_link::link(args).await?,
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
-        BenchCommand::Hub { store, records, contradictory } => {
+        BenchCommand::Hub {
+            store,
+            records,
+            contradictory,
+        } => {
             let server_dir = tempfile::tempdir()?;
             let server = match store.as_str() {
                 "sqlite" => None,
                 "postgres" => Some(TemporaryServer::start(&server_dir.path().join("pg"))?),
-                other => return Err(Failure::usage("unknown_store", format!("{other:?} is none of sqlite, postgres"))),
+                other => {
+                    return Err(Failure::usage(
+                        "unknown_store",
+                        format!("{other:?} is none of sqlite, postgres"),
+                    ));
+                }
             };
             crate::bench_hub::hub(&Bench::new()?, records, contradictory, server.as_ref()).await?
         }
@@ -128,12 +155,16 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     if json {
         crate::print::print_line!("{value}");
     } else {
-        crate::print::print_line!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
+        crate::print::print_line!(
+            "{}",
+            serde_json::to_string_pretty(&value).unwrap_or_default()
+        );
     }
     Ok(Exit::Done)
 }
 
-/// Bare inserts of the same number of bytes, one commit each, WAL and synchronous FULL: what the disk allows one writer.
+/// Bare inserts of the same number of bytes, one commit each, WAL and synchronous FULL: what the
+/// disk allows one writer.
 async fn bare_inserts(dir: &Path, count: usize) -> Result<f64, Failure> {
     let failed = |e: sqlx::Error| Failure::new("bench", e.to_string());
     let options = SqliteConnectOptions::new()
@@ -142,12 +173,21 @@ async fn bare_inserts(dir: &Path, count: usize) -> Result<f64, Failure> {
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
         .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
         .disable_statement_logging();
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-    sqlx::query("CREATE TABLE bare (id INTEGER PRIMARY KEY, bytes BLOB)").execute(&mut conn).await.map_err(failed)?;
+    let mut conn = SqliteConnection::connect_with(&options)
+        .await
+        .map_err(failed)?;
+    sqlx::query("CREATE TABLE bare (id INTEGER PRIMARY KEY, bytes BLOB)")
+        .execute(&mut conn)
+        .await
+        .map_err(failed)?;
     let bytes = vec![7u8; 400];
     let started = Instant::now();
     for _ in 0..count {
-        sqlx::query("INSERT INTO bare (bytes) VALUES (?1)").bind(&bytes).execute(&mut conn).await.map_err(failed)?;
+        sqlx::query("INSERT INTO bare (bytes) VALUES (?1)")
+            .bind(&bytes)
+            .execute(&mut conn)
+            .await
+            .map_err(failed)?;
     }
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
@@ -196,7 +236,10 @@ pub(crate) fn cpu_s_of(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after = stat.rsplit(") ").next().unwrap_or_default();
     let fields: Vec<f64> = after.split(' ').filter_map(|f| f.parse().ok()).collect();
-    fields.get(10).zip(fields.get(11)).map_or(0.0, |(u, s)| (u + s) / 100.0)
+    fields
+        .get(10)
+        .zip(fields.get(11))
+        .map_or(0.0, |(u, s)| (u + s) / 100.0)
 }
 
 pub(crate) fn rss_bytes() -> u64 {
@@ -206,6 +249,13 @@ pub(crate) fn rss_bytes() -> u64 {
 /// Bytes of memory that a process holds, by its id.
 pub(crate) fn rss_bytes_of(process: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|k| k.parse::<u64>().ok()).unwrap_or(0) * 1024
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmRSS:"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|k| k.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
 }

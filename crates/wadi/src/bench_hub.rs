@@ -1,7 +1,7 @@
 //! `wadi bench hub`: six synthetic sites' blocks into one hub, end to end, and each stage alone.
 //!
-//! The sites are keys, not nodes: what they signed is made while it is sent, so that memory and CPU are the hub's but for
-//! the making, which is measured alone and taken off.
+//! The sites are keys, not nodes: what they signed is made while it is sent, so that memory and CPU
+//! are the hub's but for the making, which is measured alone and taken off.
 
 use crate::{
     bench::{Bench, cpu_s, rss_bytes},
@@ -15,13 +15,15 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wadi_log::{
-    Block, Body, Change, Common, Crossing, Enrolment, Entry, Epoch, Folded, Hash, Lane, LogId, LogKey, LogVerdict,
-    Peaks, RecordId, Reference, Role, VerifiedBlock, verify_block,
+    Block, Body, Change, Common, Crossing, Enrolment, Entry, Epoch, Folded, Hash, Lane, LogId,
+    LogKey, LogVerdict, Peaks, RecordId, Reference, Role, VerifiedBlock, verify_block,
 };
 use wadi_node::{Arriving, Leaving, Node, run_link};
 use wadi_reconcile::{Dossier, Facts, reconcile};
 use wadi_record::{Author, Draft, Judge, JudgedChange, Passage, Record, state, terms};
-use wadi_store::{Batch, PostgresStore, RecordFilter, RecordRow, SqliteStore, Store, TemporaryServer};
+use wadi_store::{
+    Batch, PostgresStore, RecordFilter, RecordRow, SqliteStore, Store, TemporaryServer,
+};
 use wadi_sync::{BlockDecoder, BlockEncoder, Message};
 
 const SITES: [&str; 6] = ["WLD", "RAB", "MUN", "MAN", "TRB", "QAM"];
@@ -44,10 +46,19 @@ struct Site {
 fn draft(n: usize, contradictory: bool) -> Draft {
     // A container number whose check digit is right, or mostly wrong.
     let serial = format!("MSCU{:06}", n % 1_000_000);
-    let digit = (0..10).find(|d| iso6346::validate(&format!("{serial}{d}")).is_ok()).unwrap_or(0);
-    let container = if contradictory { format!("{serial}{}", (digit + 1) % 10) } else { format!("{serial}{digit}") };
+    let digit = (0..10)
+        .find(|d| iso6346::validate(&format!("{serial}{d}")).is_ok())
+        .unwrap_or(0);
+    let container = if contradictory {
+        format!("{serial}{}", (digit + 1) % 10)
+    } else {
+        format!("{serial}{digit}")
+    };
     Passage::announce("in")
-        .plate(&format!("{}-A-{:05}", 11 + n / 100_000 % 80, n % 100_000), "IQ")
+        .plate(
+            &format!("{}-A-{:05}", 11 + n / 100_000 % 80, n % 100_000),
+            "IQ",
+        )
         .text("container.1", container)
         .text("purpose", if contradictory { "goods" } else { "empty" })
         .text("note", "documents complete")
@@ -62,8 +73,19 @@ impl Site {
     fn new(bench: &Bench, code: &str) -> Result<Self, Failure> {
         let crossing: Crossing = code.parse()?;
         let (key, enrolment) = bench.enrol(&code.to_lowercase(), Role::Crossing, crossing)?;
-        let log = LogId { node: key.node(), epoch: Epoch(rand::random()), lane: Lane::Passage, crossing };
-        Ok(Self { key, enrolment, log, peaks: Peaks::default(), wall_ms: 1_767_225_600_000 })
+        let log = LogId {
+            node: key.node(),
+            epoch: Epoch(rand::random()),
+            lane: Lane::Passage,
+            crossing,
+        };
+        Ok(Self {
+            key,
+            enrolment,
+            log,
+            peaks: Peaks::default(),
+            wall_ms: 1_767_225_600_000,
+        })
     }
 
     fn entry(
@@ -73,7 +95,9 @@ impl Site {
         record: Option<RecordId>,
         on: Vec<Reference>,
     ) -> Result<Entry, Failure> {
-        let (puts, events) = draft.check().map_err(|e| Failure::new(e.code(), e.to_string()))?;
+        let (puts, events) = draft
+            .check()
+            .map_err(|e| Failure::new(e.code(), e.to_string()))?;
         self.wall_ms += 1_000;
         let common = Common {
             wall_ms: self.wall_ms,
@@ -81,21 +105,39 @@ impl Site {
             department: department.into(),
             ..Common::default()
         };
-        Ok(Entry { common, body: Body::Change(Change { record, based_on: on, puts, events }) })
+        Ok(Entry {
+            common,
+            body: Body::Change(Change {
+                record,
+                based_on: on,
+                puts,
+                events,
+            }),
+        })
     }
 
-    /// The records of these numbers, and an edit of each after all of them, in blocks as sites send them.
+    /// The records of these numbers, and an edit of each after all of them, in blocks as sites send
+    /// them.
     fn blocks(&mut self, numbers: &[usize], contradictory: bool) -> Result<Vec<Block>, Failure> {
         let (mut entries, mut firsts) = (Vec::new(), Vec::new());
         let from = self.peaks.size();
         for (n, seq) in numbers.iter().zip(from..) {
             let entry = self.entry("PORT", &draft(*n, contradictory), None, vec![])?;
-            let reference = Reference { log: self.log, seq, leaf: wadi_log::leaf_hash(&entry.encode()?) };
+            let reference = Reference {
+                log: self.log,
+                seq,
+                leaf: wadi_log::leaf_hash(&entry.encode()?),
+            };
             firsts.push(reference);
             entries.push(entry);
         }
         for (n, first) in numbers.iter().zip(firsts) {
-            entries.push(self.entry("PORT", &edit(*n), Some(RecordId::of_first(&first)), vec![first])?);
+            entries.push(self.entry(
+                "PORT",
+                &edit(*n),
+                Some(RecordId::of_first(&first)),
+                vec![first],
+            )?);
         }
         let (mut out, mut run, mut bytes) = (Vec::new(), Vec::new(), 0);
         for entry in entries {
@@ -116,8 +158,16 @@ impl Site {
         let from = self.peaks.size();
         let signed = VerifiedBlock::author(&self.key, self.log, &self.peaks, entries, 0, vec![])?;
         self.peaks = signed.peaks().clone();
-        let entries = signed.entries().iter().map(|e| e.bytes().to_vec()).collect();
-        Ok(Block { from, entries, checkpoint: signed.checkpoint().clone() })
+        let entries = signed
+            .entries()
+            .iter()
+            .map(|e| e.bytes().to_vec())
+            .collect();
+        Ok(Block {
+            from,
+            entries,
+            checkpoint: signed.checkpoint().clone(),
+        })
     }
 }
 
@@ -134,7 +184,13 @@ async fn feed(
     if let Some(hub) = hub {
         let (to, incoming) = mpsc::channel(64);
         let (out, from) = mpsc::channel(64);
-        tokio::spawn(run_link(hub, site.key.node(), site.enrolment.tls_key, incoming, out));
+        tokio::spawn(run_link(
+            hub,
+            site.key.node(),
+            site.enrolment.tls_key,
+            incoming,
+            out,
+        ));
         let hello = Message::Hello {
             version: 1,
             enrolment: Box::new(site.enrolment.clone()),
@@ -144,9 +200,14 @@ async fn feed(
             remembers: Hash::default(),
             rate_bits_s: 0,
         };
-        let frontier = Message::Frontier { folded: Folded::default(), told: Default::default() };
+        let frontier = Message::Frontier {
+            folded: Folded::default(),
+            told: Default::default(),
+        };
         for message in [hello, frontier] {
-            to.send(Arriving::Message(message)).await.map_err(|_| failed("the link ended"))?;
+            to.send(Arriving::Message(message))
+                .await
+                .map_err(|_| failed("the link ended"))?;
         }
         wire = Some((to, from));
     }
@@ -155,8 +216,12 @@ async fn feed(
         for block in site.blocks(part, contradictory)? {
             let frame = encoder.encode(&block).map_err(|e| failed(&e.to_string()))?;
             bytes += frame.len() as u64;
-            let Some((to, from)) = &mut wire else { continue };
-            to.send(Arriving::Frame(Lane::Passage, frame)).await.map_err(|_| failed("the link ended"))?;
+            let Some((to, from)) = &mut wire else {
+                continue;
+            };
+            to.send(Arriving::Frame(Lane::Passage, frame))
+                .await
+                .map_err(|_| failed("the link ended"))?;
             unacknowledged += 1;
             while unacknowledged >= WINDOW {
                 unacknowledged -= acknowledged(from).await?;
@@ -207,7 +272,12 @@ pub(crate) async fn hub(
     contradictory: bool,
     server: Option<&TemporaryServer>,
 ) -> Result<Value, Failure> {
-    let sites = || SITES.iter().map(|code| Site::new(bench, code)).collect::<Result<Vec<_>, _>>();
+    let sites = || {
+        SITES
+            .iter()
+            .map(|code| Site::new(bench, code))
+            .collect::<Result<Vec<_>, _>>()
+    };
     // What making the blocks costs, to be taken off.
     let before = cpu_s();
     feed_all(sites()?, records, contradictory, None).await?;
@@ -221,7 +291,8 @@ pub(crate) async fn hub(
         Some(server) => {
             let dir = bench.dir.path().join("hub");
             std::fs::create_dir_all(&dir)?;
-            let store = PostgresStore::open(&server.create("wadi")?, &dir, papers.1.node(), || ()).await?;
+            let store =
+                PostgresStore::open(&server.create("wadi")?, &dir, papers.1.node(), || ()).await?;
             bench.node_on(store, papers, known).await?
         }
     };
@@ -230,14 +301,20 @@ pub(crate) async fn hub(
     let durable_s = started.elapsed().as_secs_f64();
     while !hub.store().changes(hub.reconciled(), 1).await?.is_empty() {
         if started.elapsed() > Duration::from_secs(7_200) {
-            return Err(Failure::new("bench", "the hub did not reconcile everything within two hours"));
+            return Err(Failure::new(
+                "bench",
+                "the hub did not reconcile everything within two hours",
+            ));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let seconds = started.elapsed().as_secs_f64();
     let cpu = cpu_s() - cpu - making;
     let rss = rss_bytes();
-    let filter = RecordFilter { limit: STAGE_RECORDS as u32, ..RecordFilter::default() };
+    let filter = RecordFilter {
+        limit: STAGE_RECORDS as u32,
+        ..RecordFilter::default()
+    };
     let rows = hub.store().records(&filter).await?;
     let counts = hub.store().counts().await?;
     hub.stop().await;
@@ -258,7 +335,11 @@ pub(crate) async fn hub(
 }
 
 /// Each stage alone, on one processor: microseconds a change.
-async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Result<Value, Failure> {
+async fn stages(
+    bench: &Bench,
+    rows: Vec<RecordRow>,
+    contradictory: bool,
+) -> Result<Value, Failure> {
     let mut site = Site::new(bench, "TRB")?;
     let numbers: Vec<usize> = (0..STAGE_RECORDS).collect();
     let changes = (2 * STAGE_RECORDS) as f64;
@@ -266,7 +347,11 @@ async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Res
     let blocks = site.blocks(&numbers, contradictory)?;
     let failed = |e: wadi_sync::SyncError| Failure::new("bench", e.to_string());
     let mut encoder = BlockEncoder::new().map_err(failed)?;
-    let frames = blocks.iter().map(|b| encoder.encode(b)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let frames = blocks
+        .iter()
+        .map(|b| encoder.encode(b))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed)?;
     let began = Instant::now();
     let mut decoder = BlockDecoder::new().map_err(failed)?;
     for frame in &frames {
@@ -281,14 +366,30 @@ async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Res
         verified.push(block);
     }
     let verify = us(began);
-    let author =
-        Author { node: site.key.node(), name: "trb".into(), role: Role::Crossing, crossing: site.enrolment.crossing };
-    let judge = Judge { author, policy: Default::default(), officers: Default::default() };
+    let author = Author {
+        node: site.key.node(),
+        name: "trb".into(),
+        role: Role::Crossing,
+        crossing: site.enrolment.crossing,
+    };
+    let judge = Judge {
+        author,
+        policy: Default::default(),
+        officers: Default::default(),
+    };
     let mut said: BTreeMap<RecordId, Vec<JudgedChange>> = BTreeMap::new();
     for entry in verified.iter().flat_map(VerifiedBlock::entries) {
-        let Some(Entry { common, body: Body::Change(change) }) = entry.entry() else { continue };
+        let Some(Entry {
+            common,
+            body: Body::Change(change),
+        }) = entry.entry()
+        else {
+            continue;
+        };
         let reference = entry.reference();
-        let id = change.record.unwrap_or_else(|| RecordId::of_first(&reference));
+        let id = change
+            .record
+            .unwrap_or_else(|| RecordId::of_first(&reference));
         let (common, change, judge) = (common.clone(), change.clone(), judge.clone());
         said.entry(id).or_default().push(JudgedChange {
             reference,
@@ -299,13 +400,18 @@ async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Res
         });
     }
     let began = Instant::now();
-    let records: Vec<Record> = said.into_iter().filter_map(|(id, rows)| Record::build(id, rows)).collect();
+    let records: Vec<Record> = said
+        .into_iter()
+        .filter_map(|(id, rows)| Record::build(id, rows))
+        .collect();
     let derive = us(began);
     let began = Instant::now();
     let mut bytes = 0;
     for record in &records {
-        bytes +=
-            state(record).line().len() + record.json().to_string().len() + terms(record).len() + record.digest().len();
+        bytes += state(record).line().len()
+            + record.json().to_string().len()
+            + terms(record).len()
+            + record.digest().len();
     }
     let project = us(began);
     if bytes == 0 || records.len() != STAGE_RECORDS {
@@ -318,9 +424,20 @@ async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Res
     let began = Instant::now();
     let mut records = rows.chunks(64).map(<[RecordRow]>::to_vec);
     for block in verified {
-        let about = block.entries().iter().map(|e| (RecordId::of_first(&e.reference()), e.reference())).collect();
+        let about = block
+            .entries()
+            .iter()
+            .map(|e| (RecordId::of_first(&e.reference()), e.reference()))
+            .collect();
         let records = records.next().unwrap_or_default();
-        store.commit(Batch { blocks: vec![block], about, records, ..Batch::default() }).await?;
+        store
+            .commit(Batch {
+                blocks: vec![block],
+                about,
+                records,
+                ..Batch::default()
+            })
+            .await?;
     }
     let write = us(began);
     store.close().await;
@@ -329,7 +446,10 @@ async fn stages(bench: &Bench, rows: Vec<RecordRow>, contradictory: bool) -> Res
         .map(|row| {
             let mut json: Value = serde_json::from_str(&row.json).unwrap_or_default();
             json["born_ms"] = row.born_ms.into();
-            Facts { id: row.id.to_string(), json: Arc::new(json) }
+            Facts {
+                id: row.id.to_string(),
+                json: Arc::new(json),
+            }
         })
         .collect();
     let began = Instant::now();

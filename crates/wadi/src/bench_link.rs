@@ -1,7 +1,8 @@
-//! `wadi bench link`: a site and a hub that were apart for the common workload meet again over a thin link.
+//! `wadi bench link`: a site and a hub that were apart for the common workload meet again over a
+//! thin link.
 //!
-//! Both are processes of their own, with the settings that they have by default. The link is a userspace proxy between
-//! them, which counts each UDP payload that is offered to it.
+//! Both are processes of their own, with the settings that they have by default. The link is a
+//! userspace proxy between them, which counts each UDP payload that is offered to it.
 
 use crate::{
     bench_pair::Pair,
@@ -53,17 +54,26 @@ impl Workload {
         let lines = |name: &str| -> Result<Vec<String>, Failure> {
             let path = dir.join(name);
             let text = std::fs::read_to_string(&path).map_err(|e| {
-                let why = format!("{}: {e}; scripts/workload.py --out DIR writes it", path.display());
+                let why = format!(
+                    "{}: {e}; scripts/workload.py --out DIR writes it",
+                    path.display()
+                );
                 Failure::usage("no_workload", why)
             })?;
             Ok(text.lines().map(String::from).collect())
         };
-        Ok(Self { base: lines("base.jsonl")?, site: lines("site_ops.jsonl")?, hub: lines("hub_ops.jsonl")? })
+        Ok(Self {
+            base: lines("base.jsonl")?,
+            site: lines("site_ops.jsonl")?,
+            hub: lines("hub_ops.jsonl")?,
+        })
     }
 
     /// Bytes of both parties' operations as plain JSON, compressed.
     fn json_bytes(&self) -> Result<usize, Failure> {
-        let all = [&self.site, &self.hub].map(|lines| lines.join("\n") + "\n").concat();
+        let all = [&self.site, &self.hub]
+            .map(|lines| lines.join("\n") + "\n")
+            .concat();
         Ok(zstd::bulk::compress(all.as_bytes(), JSON_LEVEL)?.len())
     }
 }
@@ -77,14 +87,20 @@ struct Offered {
 
 impl Offered {
     fn to(link: &Link) -> Self {
-        Self { up: link.up_bytes(), down: link.down_bytes() }
+        Self {
+            up: link.up_bytes(),
+            down: link.down_bytes(),
+        }
     }
 }
 
 pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
     let profile = Profile::named(&args.links).ok_or_else(|| {
         let known = Profile::NAMES.join(", ");
-        Failure::usage("unknown_links", format!("{:?} is none of {known}", args.links))
+        Failure::usage(
+            "unknown_links",
+            format!("{:?} is none of {known}", args.links),
+        )
     })?;
     let workload = Workload::read(&args.workload)?;
     let program = match args.program {
@@ -106,14 +122,22 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
     Ok(value)
 }
 
-async fn measure(pair: &Pair, workload: &Workload, profile: Profile, seed: u64) -> Result<Value, Failure> {
+async fn measure(
+    pair: &Pair,
+    workload: &Workload,
+    profile: Profile,
+    seed: u64,
+) -> Result<Value, Failure> {
     // Both hold the base before the outage.
     let records = pair.site.import(workload.base.clone()).await?;
     pair.converged(BASE_MAX).await?;
 
     pair.cut_link().await?;
     pair.link.reshape(profile, seed);
-    let (site, hub) = tokio::join!(pair.site.import(workload.site.clone()), pair.hub.edit(&workload.hub, &records));
+    let (site, hub) = tokio::join!(
+        pair.site.import(workload.site.clone()),
+        pair.hub.edit(&workload.hub, &records)
+    );
     site?;
     hub?;
 
@@ -132,7 +156,8 @@ async fn measure(pair: &Pair, workload: &Workload, profile: Profile, seed: u64) 
     let settled = Offered::to(&pair.link);
     let idle_cold_bytes = idle_cold(pair).await?;
 
-    let [site_cpu, hub_cpu] = [0, 1].map(|n| ((cpu_after[n] - cpu_before[n]) * 100.0).round() / 100.0);
+    let [site_cpu, hub_cpu] =
+        [0, 1].map(|n| ((cpu_after[n] - cpu_before[n]) * 100.0).round() / 100.0);
     let ms = |at: Instant| (at - began).as_millis() as u64;
     Ok(json!({
         "block_bytes": block_bytes,
@@ -155,14 +180,18 @@ async fn contact(link: &Link, before: Offered) -> Result<Instant, Failure> {
     let deadline = Instant::now() + WORK_MAX;
     while Offered::to(link).down == before.down {
         if Instant::now() > deadline {
-            return Err(Failure::new("no_contact", "the site does not find the link again"));
+            return Err(Failure::new(
+                "no_contact",
+                "the site does not find the link again",
+            ));
         }
         tokio::time::sleep(LOOK).await;
     }
     Ok(Instant::now())
 }
 
-/// Bytes both ways of a connection that finds nothing new: what dialling costs while the link is down is not counted.
+/// Bytes both ways of a connection that finds nothing new: what dialling costs while the link is
+/// down is not counted.
 async fn idle_cold(pair: &Pair) -> Result<u64, Failure> {
     pair.cut_link().await?;
     let before = pair.link.bytes();

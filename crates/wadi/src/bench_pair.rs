@@ -1,4 +1,5 @@
-//! A site and a hub as processes of their own, on a link of this machine: for measuring what they say to each other.
+//! A site and a hub as processes of their own, on a link of this machine: for measuring what they
+//! say to each other.
 
 use crate::{
     bench::{cpu_s_of, rss_bytes_of},
@@ -56,7 +57,8 @@ impl Place {
 }
 
 impl Pair {
-    /// Starts both with fresh papers. The site dials the hub over a link that is like `profile`, and knows a rate of it.
+    /// Starts both with fresh papers. The site dials the hub over a link that is like `profile`,
+    /// and knows a rate of it.
     pub async fn start(
         program: &Path,
         dir: &Path,
@@ -68,15 +70,39 @@ impl Pair {
         let ca = Ca::init(&dir.join("certs"), &passphrase.into(), Some(10))?;
         let trb: Crossing = "TRB".parse()?;
         let scope = |role, crossing| scope_of(role, Some(crossing), &[]);
-        let (hub_papers, _) = ca.issue("hub", Role::Hub, Some(Crossing::HUB), scope(Role::Hub, Crossing::HUB)?, &[])?;
-        let (site_papers, _) = ca.issue("trb", Role::Crossing, Some(trb), scope(Role::Crossing, trb)?, &[])?;
+        let (hub_papers, _) = ca.issue(
+            "hub",
+            Role::Hub,
+            Some(Crossing::HUB),
+            scope(Role::Hub, Crossing::HUB)?,
+            &[],
+        )?;
+        let (site_papers, _) = ca.issue(
+            "trb",
+            Role::Crossing,
+            Some(trb),
+            scope(Role::Crossing, trb)?,
+            &[],
+        )?;
 
         let places = [Place::free()?, Place::free()?];
         let [hub_place, site_place] = &places;
         let link = Link::open(hub_place.quic, profile, seed).await?;
-        let peer = format!("\n[[peer]]\nname = \"hub\"\naddress = \"{}\"\nrate_kbit_s = {rate_kbit_s}\n", link.address);
-        let mut hub = Process::start(program, "hub", &dir.join("hub"), &hub_papers, hub_place, "").await?;
-        let mut site = Process::start(program, "trb", &dir.join("trb"), &site_papers, site_place, &peer).await?;
+        let peer = format!(
+            "\n[[peer]]\nname = \"hub\"\naddress = \"{}\"\nrate_kbit_s = {rate_kbit_s}\n",
+            link.address
+        );
+        let mut hub =
+            Process::start(program, "hub", &dir.join("hub"), &hub_papers, hub_place, "").await?;
+        let mut site = Process::start(
+            program,
+            "trb",
+            &dir.join("trb"),
+            &site_papers,
+            site_place,
+            &peer,
+        )
+        .await?;
         for process in [&mut hub, &mut site] {
             process.ready().await?;
         }
@@ -89,7 +115,11 @@ impl Pair {
         loop {
             let (site, hub) = (self.site.status().await?, self.hub.status().await?);
             let now = Instant::now();
-            if in_step(&site, "hub") && in_step(&hub, "trb") && site["unsent"] == 0 && agree(&site, &hub) {
+            if in_step(&site, "hub")
+                && in_step(&hub, "trb")
+                && site["unsent"] == 0
+                && agree(&site, &hub)
+            {
                 return Ok(now);
             }
             if now > deadline {
@@ -136,7 +166,10 @@ impl Pair {
 fn peer_of(status: &Value, name: &str) -> Value {
     let peers = status["peers"].as_array().into_iter().flatten();
     let mut peers = peers;
-    peers.find(|p| p["node"] == name).cloned().unwrap_or_default()
+    peers
+        .find(|p| p["node"] == name)
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn in_step(status: &Value, peer: &str) -> bool {
@@ -149,10 +182,14 @@ fn agree(site: &Value, hub: &Value) -> bool {
     let scopes = |status: &Value| -> BTreeMap<(String, String), Value> {
         let all = status["scopes"].as_array().cloned().unwrap_or_default();
         let key = |s: &Value, k: &str| s[k].as_str().unwrap_or_default().to_string();
-        all.into_iter().map(|s| ((key(&s, "lane"), key(&s, "crossing")), s)).collect()
+        all.into_iter()
+            .map(|s| ((key(&s, "lane"), key(&s, "crossing")), s))
+            .collect()
     };
     let hub = scopes(hub);
-    scopes(site).iter().all(|(scope, sums)| hub.get(scope).is_none_or(|other| other == sums))
+    scopes(site)
+        .iter()
+        .all(|(scope, sums)| hub.get(scope).is_none_or(|other| other == sums))
 }
 
 impl Process {
@@ -165,7 +202,8 @@ impl Process {
         peer: &str,
     ) -> Result<Self, Failure> {
         std::fs::create_dir_all(dir.join("log"))?;
-        // Only what every version knows, so that one can be measured beside another; all else as it is by default.
+        // Only what every version knows, so that one can be measured beside another; all else as it
+        // is by default.
         let config = format!(
             "papers = {:?}\nlisten = \"{}\"\nhttp = \"{}\"\nballast_mib = 1\nroom_low_mib = 16\n{peer}",
             papers.display().to_string(),
@@ -186,7 +224,12 @@ impl Process {
             .spawn()
             .map_err(|e| Failure::usage("bad_program", format!("{}: {e}", program.display())))?;
         let client = Client::new(format!("http://{}", place.http), "");
-        Ok(Self { name, dir: dir.into(), client, child })
+        Ok(Self {
+            name,
+            dir: dir.into(),
+            client,
+            child,
+        })
     }
 
     /// Waits until it answers, and takes its operator's token.
@@ -201,8 +244,12 @@ impl Process {
             }
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
-                let log = std::fs::read_to_string(self.dir.join("log/node.log")).unwrap_or_default();
-                return Err(Failure::new("not_ready", format!("{} does not come up:\n{log}", self.name)));
+                let log =
+                    std::fs::read_to_string(self.dir.join("log/node.log")).unwrap_or_default();
+                return Err(Failure::new(
+                    "not_ready",
+                    format!("{} does not come up:\n{log}", self.name),
+                ));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -226,8 +273,13 @@ impl Process {
                 let answer = client.post_lines("/v1/imports", part.join("\n").into_bytes())?;
                 for result in answer["lines"].as_array().into_iter().flatten() {
                     let line = result["line"].as_u64().unwrap_or(0) as usize;
-                    let (Some(record), Some(line)) = (result["record"].as_str(), part.get(line.wrapping_sub(1))) else {
-                        return Err(Failure::new("import", format!("a line was not taken: {result}")));
+                    let (Some(record), Some(line)) =
+                        (result["record"].as_str(), part.get(line.wrapping_sub(1)))
+                    else {
+                        return Err(Failure::new(
+                            "import",
+                            format!("a line was not taken: {result}"),
+                        ));
                     };
                     let operation: Value = parse(line)?;
                     let key = operation["id"].as_str().unwrap_or_default();
@@ -239,14 +291,20 @@ impl Process {
         .await
     }
 
-    /// Imports edits of records that were begun elsewhere: senders' keys stay where they were imported, so that the records'
-    /// own ids stand in their place.
-    pub async fn edit(&self, lines: &[String], records: &BTreeMap<String, String>) -> Result<(), Failure> {
+    /// Imports edits of records that were begun elsewhere: senders' keys stay where they were
+    /// imported, so that the records' own ids stand in their place.
+    pub async fn edit(
+        &self,
+        lines: &[String],
+        records: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
         let with_id = |line: &String| {
             let mut operation = parse(line)?;
             let key = operation["id"].as_str().unwrap_or_default();
             let record = records.get(key);
-            let record = record.ok_or_else(|| Failure::new("workload", format!("{key} is no record of the base")))?;
+            let record = record.ok_or_else(|| {
+                Failure::new("workload", format!("{key} is no record of the base"))
+            })?;
             operation["id"] = record.as_str().into();
             Ok(operation.to_string())
         };
@@ -256,19 +314,29 @@ impl Process {
 
     /// Seconds of processors that it has taken since its start.
     pub fn cpu_s(&self) -> f64 {
-        self.child.id().map_or(0.0, |pid| cpu_s_of(&pid.to_string()))
+        self.child
+            .id()
+            .map_or(0.0, |pid| cpu_s_of(&pid.to_string()))
     }
 
     /// Bytes of memory that it holds.
     pub fn rss_bytes(&self) -> u64 {
-        self.child.id().map_or(0, |pid| rss_bytes_of(&pid.to_string()))
+        self.child
+            .id()
+            .map_or(0, |pid| rss_bytes_of(&pid.to_string()))
     }
 
     async fn stop(&mut self) {
         if let Some(pid) = self.child.id() {
-            let _ = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await;
+            let _ = Command::new("kill")
+                .args(["-TERM", &pid.to_string()])
+                .status()
+                .await;
         }
-        if tokio::time::timeout(STOP_MAX, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(STOP_MAX, self.child.wait())
+            .await
+            .is_err()
+        {
             let _ = self.child.kill().await;
         }
     }
@@ -279,6 +347,10 @@ fn parse(line: &str) -> Result<Value, Failure> {
 }
 
 /// Runs what waits for an answer, off the tasks that pass packets on.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Failure::new("bench", e.to_string()))?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Failure::new("bench", e.to_string()))?
 }

@@ -19,12 +19,14 @@ use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, FRONT_BYTES_MAX, Manifest, RECEIP
 
 #[derive(Subcommand)]
 pub enum BundleCommand {
-    /// Writes what a node may take, or with its receipt what it lacks, into files that it alone can read.
+    /// Writes what a node may take, or with its receipt what it lacks, into files that it alone can
+    /// read.
     Export {
         /// The node that is to read it.
         #[arg(long = "for", value_name = "NODE")]
         to: String,
-        /// The file to write. With --split, or where it is too large for one, FILE.1, FILE.2 and so on.
+        /// The file to write. With --split, or where it is too large for one, FILE.1, FILE.2 and so
+        /// on.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
         /// The last receipt of that node: what it holds by that does not go in again.
@@ -39,8 +41,8 @@ pub enum BundleCommand {
         #[command(flatten)]
         at: At,
     },
-    /// Takes files in, in whichever order they are named; what was taken in before changes nothing. Exit code 3 where
-    /// something waits for a part that is not there.
+    /// Takes files in, in whichever order they are named; what was taken in before changes nothing.
+    /// Exit code 3 where something waits for a part that is not there.
     Import {
         /// The files.
         #[arg(required = true, value_name = "FILE")]
@@ -77,18 +79,43 @@ pub enum BundleCommand {
 
 pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
     match command {
-        BundleCommand::Export { to, output, since_receipt, split, force, at } => {
-            let order = Order { to: &to, since_receipt: since_receipt.as_deref(), split };
+        BundleCommand::Export {
+            to,
+            output,
+            since_receipt,
+            split,
+            force,
+            at,
+        } => {
+            let order = Order {
+                to: &to,
+                since_receipt: since_receipt.as_deref(),
+                split,
+            };
             export(&order, &output, force, &at, json)
         }
-        BundleCommand::Import { files, receipt_out, force, at } => {
-            receipt_out.iter().try_for_each(|path| output::check_free(path, force))?;
+        BundleCommand::Import {
+            files,
+            receipt_out,
+            force,
+            at,
+        } => {
+            receipt_out
+                .iter()
+                .try_for_each(|path| output::check_free(path, force))?;
             import(&files, receipt_out.as_deref(), &at, json)
         }
-        BundleCommand::Receipt { output, to, force, at } => {
+        BundleCommand::Receipt {
+            output,
+            to,
+            force,
+            at,
+        } => {
             output::check_free(&output, force)?;
             let written = receipt(&Client::at(&at)?, to.as_deref(), &output)?;
-            tell(json, &written, |_| format!("The receipt is in {}.", output.display()));
+            tell(json, &written, |_| {
+                format!("The receipt is in {}.", output.display())
+            });
             Ok(Exit::Done)
         }
         BundleCommand::Show { file } => show(&file, json),
@@ -98,7 +125,14 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
 /// What somebody changed is no mere failure.
 fn judged(failure: Failure) -> Failure {
     let changed = ["bundle_changed", "receipt_changed"].contains(&failure.code.as_str());
-    Failure { exit: if changed { Exit::Integrity } else { failure.exit }, ..failure }
+    Failure {
+        exit: if changed {
+            Exit::Integrity
+        } else {
+            failure.exit
+        },
+        ..failure
+    }
 }
 
 fn failure(error: BundleError) -> Failure {
@@ -116,9 +150,14 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Failure {
 
 /// A file's bytes, where it is no larger than it can be.
 fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let length = std::fs::metadata(path).map_err(|e| unreadable(path, e))?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|e| unreadable(path, e))?
+        .len();
     if length > bytes_max as u64 {
-        let why = format!("{}: {length} bytes; the limit is {bytes_max}", path.display());
+        let why = format!(
+            "{}: {length} bytes; the limit is {bytes_max}",
+            path.display()
+        );
         return Err(Failure::usage("too_large", why));
     }
     std::fs::read(path).map_err(|e| unreadable(path, e))
@@ -137,7 +176,13 @@ struct Order<'a> {
     split: Option<u64>,
 }
 
-fn export(order: &Order<'_>, file: &Path, force: bool, at: &At, json: bool) -> Result<Exit, Failure> {
+fn export(
+    order: &Order<'_>,
+    file: &Path,
+    force: bool,
+    at: &At,
+    json: bool,
+) -> Result<Exit, Failure> {
     let split = order.split;
     if split.is_none() {
         output::check_free(file, force)?;
@@ -146,18 +191,32 @@ fn export(order: &Order<'_>, file: &Path, force: bool, at: &At, json: bool) -> R
     let receipt = match order.since_receipt {
         Some(path) => {
             let text = String::from_utf8(read(path, RECEIPT_BYTES_MAX)?);
-            Some(text.map_err(|_| Failure::new("receipt_unreadable", format!("{}: not UTF-8", path.display())))?)
+            Some(text.map_err(|_| {
+                Failure::new(
+                    "receipt_unreadable",
+                    format!("{}: not UTF-8", path.display()),
+                )
+            })?)
         }
         None => None,
     };
     let body = json!({"for": order.to, "since_receipt": receipt, "split": split});
-    let mut planned = client.post_patiently("/v1/bundles", &body).map_err(judged)?;
-    let (id, parts) = (text(&planned, "bundle"), planned["parts"].as_u64().unwrap_or(0));
+    let mut planned = client
+        .post_patiently("/v1/bundles", &body)
+        .map_err(judged)?;
+    let (id, parts) = (
+        text(&planned, "bundle"),
+        planned["parts"].as_u64().unwrap_or(0),
+    );
     let mut files = Vec::new();
     for part in 1..=parts {
         let bytes = client.get_bytes(&format!("/v1/bundles/{id}/parts/{part}"))?;
         let numbered = split.is_some() || parts > 1;
-        let path = if numbered { with_suffix(file, &format!(".{part}")) } else { file.to_path_buf() };
+        let path = if numbered {
+            with_suffix(file, &format!(".{part}"))
+        } else {
+            file.to_path_buf()
+        };
         output::check_free(&path, force)?;
         output::write(&path, &bytes)?;
         files.push(json!({"file": path.display().to_string(), "part": part, "bytes": bytes.len()}));
@@ -177,11 +236,20 @@ fn export(order: &Order<'_>, file: &Path, force: bool, at: &At, json: bool) -> R
             out += &format!("\n  {} ({} bytes)", text(f, "file"), f["bytes"]);
         }
         for l in &left_out {
-            out += &format!("\nLEFT OUT: {}: {} [{}]", text(l, "log"), text(l, "why"), text(l, "code"));
+            out += &format!(
+                "\nLEFT OUT: {}: {} [{}]",
+                text(l, "log"),
+                text(l, "why"),
+                text(l, "code")
+            );
         }
         out
     });
-    Ok(if left_out.is_empty() { Exit::Done } else { Exit::Open })
+    Ok(if left_out.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Open
+    })
 }
 
 /// A file to be taken in, and what has become of it.
@@ -197,7 +265,13 @@ struct Part {
 impl Part {
     fn of(path: &Path) -> Self {
         let none = (i64::MAX, String::new(), 0);
-        let mut this = Self { path: path.into(), place: none, sender: String::new(), said: Value::Null, failure: None };
+        let mut this = Self {
+            path: path.into(),
+            place: none,
+            sender: String::new(),
+            said: Value::Null,
+            failure: None,
+        };
         match front(path) {
             Ok(manifest) => {
                 this.place = (manifest.made_s, manifest.bundle, manifest.part);
@@ -251,23 +325,36 @@ fn front(path: &Path) -> Result<Manifest, Failure> {
     let file = File::open(path).map_err(|e| unreadable(path, e))?;
     let mut line = Vec::new();
     let mut from = BufReader::new(file).take(FRONT_BYTES_MAX as u64);
-    from.read_until(b'\n', &mut line).map_err(|e| unreadable(path, e))?;
+    from.read_until(b'\n', &mut line)
+        .map_err(|e| unreadable(path, e))?;
     Ok(Manifest::read(&line).map_err(failure)?.0)
 }
 
-fn import(files: &[PathBuf], receipt_out: Option<&Path>, at: &At, json: bool) -> Result<Exit, Failure> {
+fn import(
+    files: &[PathBuf],
+    receipt_out: Option<&Path>,
+    at: &At,
+    json: bool,
+) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
     let mut parts: Vec<Part> = files.iter().map(|f| Part::of(f)).collect();
     parts.sort_by(|a, b| a.place.cmp(&b.place));
-    let senders: BTreeSet<String> = parts.iter().map(|p| p.sender.clone()).filter(|s| !s.is_empty()).collect();
+    let senders: BTreeSet<String> = parts
+        .iter()
+        .map(|p| p.sender.clone())
+        .filter(|s| !s.is_empty())
+        .collect();
     if receipt_out.is_some() && senders.len() > 1 {
-        let why =
-            "the files are of several senders: take them in without --receipt-out, then `wadi bundle receipt --for`";
+        let why = "the files are of several senders: take them in without --receipt-out, then `wadi bundle receipt --for`";
         return Err(Failure::usage("receipt_for_whom", why));
     }
     // What waited for a file that came behind it follows in another round.
     loop {
-        let new: u64 = parts.iter_mut().filter(|p| p.is_due()).map(|p| p.import(&client)).sum();
+        let new: u64 = parts
+            .iter_mut()
+            .filter(|p| p.is_due())
+            .map(|p| p.import(&client))
+            .sum();
         if new == 0 || !parts.iter().any(Part::is_due) {
             break;
         }
@@ -278,7 +365,11 @@ fn import(files: &[PathBuf], receipt_out: Option<&Path>, at: &At, json: bool) ->
         "cosignatures": sum("cosignatures"), "excerpts": sum("excerpts"),
     });
     let file = |p: &Part| {
-        let mut said = if p.said.is_object() { p.said.clone() } else { json!({}) };
+        let mut said = if p.said.is_object() {
+            p.said.clone()
+        } else {
+            json!({})
+        };
         said["file"] = p.path.display().to_string().into();
         if let Some(failure) = &p.failure {
             put_failure(&mut said, failure);
@@ -292,7 +383,9 @@ fn import(files: &[PathBuf], receipt_out: Option<&Path>, at: &At, json: bool) ->
         _ => Exit::Open,
     };
     for part in &failed {
-        let Some(failure) = &part.failure else { continue };
+        let Some(failure) = &part.failure else {
+            continue;
+        };
         crate::print::print_error!("wadi: {}: {failure}", part.path.display());
         if value["error"].is_null() || failure.exit == Exit::Integrity {
             put_failure(&mut value, failure);
@@ -325,7 +418,12 @@ fn import_text(v: &Value) -> String {
             );
         }
         for r in file["not_taken"].as_array().into_iter().flatten() {
-            out += &format!("\nNOT TAKEN: {}: {} [{}]", text(file, "file"), text(r, "subject"), text(r, "code"));
+            out += &format!(
+                "\nNOT TAKEN: {}: {} [{}]",
+                text(file, "file"),
+                text(r, "subject"),
+                text(r, "code")
+            );
         }
     }
     if v["receipt"].is_string() {
@@ -336,7 +434,9 @@ fn import_text(v: &Value) -> String {
 
 /// Fetches a receipt and writes it.
 fn receipt(client: &Client, to: Option<&str>, file: &Path) -> Result<Value, Failure> {
-    let query = to.map(|to| format!("?for={}", percent(to))).unwrap_or_default();
+    let query = to
+        .map(|to| format!("?for={}", percent(to)))
+        .unwrap_or_default();
     let text = client.get_text(&format!("/v1/bundles/receipt{query}"))?;
     output::write(file, text.as_bytes())?;
     Ok(json!({"receipt": file.display().to_string(), "bytes": text.len()}))
@@ -346,7 +446,10 @@ fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
     let bytes = read(file, BUNDLE_BYTES_MAX)?;
     let (manifest, seal, body) = Manifest::read(&bytes).map_err(failure)?;
     // Under whose root the maker is enrolled, only a node can say.
-    let sound = manifest.maker().and_then(|maker| seal.verify(&maker)).and_then(|()| manifest.check_body(body));
+    let sound = manifest
+        .maker()
+        .and_then(|maker| seal.verify(&maker))
+        .and_then(|()| manifest.check_body(body));
     let mut value = serde_json::to_value(&manifest).unwrap_or_default();
     value["whole"] = sound.is_ok().into();
     let exit = match sound {

@@ -1,5 +1,5 @@
-//! What `wadi node check` looks at beside configuration and database: whether the papers fit together and are this node's
-//! alone, and whether the addresses can be listened on.
+//! What `wadi node check` looks at beside configuration and database: whether the papers fit
+//! together and are this node's alone, and whether the addresses can be listened on.
 
 use crate::{
     config::Config,
@@ -35,7 +35,10 @@ pub fn papers_and_addresses(config: &Config, papers: &Papers) -> Result<(), Fail
         [one] => Err(one.clone()),
         [first, ..] => {
             let all: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-            Err(Failure { why: format!("{} things are wrong: {}", all.len(), all.join("; ")), ..first.clone() })
+            Err(Failure {
+                why: format!("{} things are wrong: {}", all.len(), all.join("; ")),
+                ..first.clone()
+            })
         }
     }
 }
@@ -44,7 +47,9 @@ pub fn papers_and_addresses(config: &Config, papers: &Papers) -> Result<(), Fail
 fn secrets(dir: &Path) -> Vec<Failure> {
     let told = |(path, mode): (std::path::PathBuf, u32)| {
         let path = path.display();
-        let why = format!("others can read {path} (mode {mode:o}), and speak for this node: chmod 600 {path}");
+        let why = format!(
+            "others can read {path} (mode {mode:o}), and speak for this node: chmod 600 {path}"
+        );
         Failure::usage("exposed_key", why)
     };
     exposed_secrets(dir).into_iter().map(told).collect()
@@ -53,40 +58,60 @@ fn secrets(dir: &Path) -> Vec<Failure> {
 /// Keys that are not those under which the node is enrolled.
 fn keys(config: &Config, papers: &Papers) -> Vec<Failure> {
     let wrong = |name: &str, why: &str| {
-        let why = format!("{}: {why}; copy the papers of this node whole", config.papers.join(name).display());
+        let why = format!(
+            "{}: {why}; copy the papers of this node whole",
+            config.papers.join(name).display()
+        );
         Failure::usage("wrong_key", why)
     };
     let mut out = Vec::new();
     if papers.log_key.public() != papers.enrolment.log_key {
-        out.push(wrong("log.key", "it is not the key under which this node is enrolled"));
+        out.push(wrong(
+            "log.key",
+            "it is not the key under which this node is enrolled",
+        ));
     }
     match KeyPair::from_pem(&papers.identity.key_pem) {
-        Ok(key) if Sha256::digest(key.subject_public_key_info())[..] == papers.enrolment.tls_key => {}
-        Ok(_) => out.push(wrong("tls.key", "it is not the key under which this node is enrolled")),
+        Ok(key)
+            if Sha256::digest(key.subject_public_key_info())[..] == papers.enrolment.tls_key => {}
+        Ok(_) => out.push(wrong(
+            "tls.key",
+            "it is not the key under which this node is enrolled",
+        )),
         Err(error) => out.push(wrong("tls.key", &error.to_string())),
     }
     out
 }
 
-/// A certificate that is not this node's, or not of this commission. That it has expired is no error: such a node hands in.
+/// A certificate that is not this node's, or not of this commission. That it has expired is no
+/// error: such a node hands in.
 fn certificate(config: &Config, papers: &Papers) -> Result<(), Failure> {
     let named = |name: &str| config.papers.join(name).display().to_string();
     let wrong = |name: &str, why: String| {
-        let why = format!("{}: {why}; `wadi pki renew` makes another one for this node's key", named(name));
+        let why = format!(
+            "{}: {why}; `wadi pki renew` makes another one for this node's key",
+            named(name)
+        );
         Failure::usage("wrong_certificate", why)
     };
     let read = |name: &str, pem: &str| {
-        CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| wrong(name, format!("no certificate in it: {e}")))
+        CertificateDer::from_pem_slice(pem.as_bytes())
+            .map_err(|e| wrong(name, format!("no certificate in it: {e}")))
     };
     let own = read("tls.pem", &papers.identity.certificate_pem)?;
     let ca = read("ca.pem", &papers.identity.ca_pem)?;
     if wadi_net::spki_hash(&own)? != papers.enrolment.tls_key {
-        return Err(wrong("tls.pem", "it is not for the key under which this node is enrolled".into()));
+        return Err(wrong(
+            "tls.pem",
+            "it is not for the key under which this node is enrolled".into(),
+        ));
     }
 
     let mut roots = RootCertStore::empty();
     roots.add(ca).map_err(|e| wrong("ca.pem", e.to_string()))?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider())).build();
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider()))
+            .build();
     let verifier = verifier.map_err(|e| wrong("ca.pem", e.to_string()))?;
     let name = format!("{}.node.wadi", papers.enrolment.node());
     let name = ServerName::try_from(name).map_err(|e| wrong("tls.pem", e.to_string()))?;
@@ -99,7 +124,10 @@ fn certificate(config: &Config, papers: &Papers) -> Result<(), Failure> {
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. },
         )) => Ok(()),
-        Err(error) => Err(wrong("tls.pem", format!("it is not this node's, or not of the CA in ca.pem: {error}"))),
+        Err(error) => Err(wrong(
+            "tls.pem",
+            format!("it is not this node's, or not of the CA in ca.pem: {error}"),
+        )),
     }
 }
 
@@ -112,14 +140,23 @@ fn runs(config: &Config) -> bool {
 fn addresses(config: &Config) -> Vec<Failure> {
     let told = |key: &str, address: String, error: std::io::Error| {
         let why = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another process listens there already: stop it, or take another port",
+            std::io::ErrorKind::AddrInUse => {
+                "another process listens there already: stop it, or take another port"
+            }
             std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
             std::io::ErrorKind::PermissionDenied => "ports below 1024 are not for this user",
             _ => "it cannot be listened on",
         };
-        Failure::usage("cannot_listen", format!("{key} = {address}: {why} ({error})"))
+        Failure::usage(
+            "cannot_listen",
+            format!("{key} = {address}: {why} ({error})"),
+        )
     };
-    let http = TcpListener::bind(config.http).err().map(|e| told("http", config.http.to_string(), e));
-    let listen = UdpSocket::bind(config.listen).err().map(|e| told("listen", config.listen.to_string(), e));
+    let http = TcpListener::bind(config.http)
+        .err()
+        .map(|e| told("http", config.http.to_string(), e));
+    let listen = UdpSocket::bind(config.listen)
+        .err()
+        .map(|e| told("listen", config.listen.to_string(), e));
     http.into_iter().chain(listen).collect()
 }

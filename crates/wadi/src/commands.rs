@@ -32,7 +32,8 @@ pub struct What {
     /// An event as JSON, as '{"type":"gate.in","gate":"G1","read":"R7"}'; repeat it.
     #[arg(long = "event", value_name = "JSON")]
     event: Vec<String>,
-    /// Entries that the screen showed, as `record show` names them; all that is held, where it is left out.
+    /// Entries that the screen showed, as `record show` names them; all that is held, where it is
+    /// left out.
     #[arg(long)]
     based_on: Vec<String>,
     /// When it happened, as 2026-03-01T08:00:00Z, where that is not now.
@@ -148,7 +149,8 @@ pub enum SayCommand {
         #[command(flatten)]
         at: At,
     },
-    /// Lets entries past a cut, or on another branch of a forked log, count: single ones, or all of a log's.
+    /// Lets entries past a cut, or on another branch of a forked log, count: single ones, or all of
+    /// a log's.
     Admit {
         /// The entries, as `audit quarantine` names them.
         #[arg(required_unless_present = "log", conflicts_with = "log")]
@@ -190,7 +192,8 @@ pub enum TokenCommand {
         #[command(flatten)]
         at: At,
     },
-    /// Lets a device's counter begin anew: after a repair, or where it ran over. Its next numbers were never given before.
+    /// Lets a device's counter begin anew: after a repair, or where it ran over. Its next numbers
+    /// were never given before.
     Anew {
         /// The device's name.
         device: String,
@@ -212,8 +215,9 @@ fn value_of(text: &str) -> Value {
 fn pairs(all: &[String], numbers: bool) -> Result<Map<String, Value>, Failure> {
     let mut out = Map::new();
     for pair in all {
-        let (name, text) =
-            pair.split_once('=').ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not NAME=VALUE")))?;
+        let (name, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not NAME=VALUE")))?;
         let value = match value_of(text) {
             v @ (Value::Null | Value::Bool(_)) => v,
             v @ Value::Number(_) if numbers => v,
@@ -258,7 +262,9 @@ fn body_of(what: &What) -> Result<Value, Failure> {
         body["based_on"] = what.based_on.clone().into();
     }
     if let Some(at) = &what.happened_at {
-        let at: jiff::Timestamp = at.parse().map_err(|e| Failure::usage("bad_time", format!("{at}: {e}")))?;
+        let at: jiff::Timestamp = at
+            .parse()
+            .map_err(|e| Failure::usage("bad_time", format!("{at}: {e}")))?;
         body["happened_at_ms"] = at.as_millisecond().into();
     }
     put_who(&mut body, &what.who);
@@ -273,12 +279,20 @@ pub(crate) fn tell(json: bool, value: &Value, text: impl FnOnce(&Value) -> Strin
 }
 
 fn written(value: &Value) -> String {
-    let mut out = format!("{}  {}\n  entry {}", text(value, "id"), standing(value), text(value, "entry"));
+    let mut out = format!(
+        "{}  {}\n  entry {}",
+        text(value, "id"),
+        standing(value),
+        text(value, "entry")
+    );
     if value["repeated"] == true {
         out += "\n  written before: nothing was written now";
     }
     for warning in value["warnings"].as_array().into_iter().flatten() {
-        out += &format!("\n  look again: {}", shown(warning.as_str().unwrap_or_default()));
+        out += &format!(
+            "\n  look again: {}",
+            shown(warning.as_str().unwrap_or_default())
+        );
     }
     out
 }
@@ -286,7 +300,11 @@ fn written(value: &Value) -> String {
 /// A record's state and flags, and which holds detain it.
 fn standing(record: &Value) -> String {
     let words = |member: &str| {
-        let all = record[member].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let all = record[member]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         all.map(shown).collect::<Vec<_>>().join(" ")
     };
     let mut out = format!("{} {}", text(record, "state"), words("flags"));
@@ -306,26 +324,61 @@ pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
             tell(json, &Client::at(&at)?.post("/v1/records", &body)?, written);
         }
         RecordCommand::Set { id, what, at } => {
-            tell(json, &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body_of(&what)?)?, written);
+            tell(
+                json,
+                &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body_of(&what)?)?,
+                written,
+            );
         }
-        RecordCommand::Event { id, event_type, members, who, at } => {
+        RecordCommand::Event {
+            id,
+            event_type,
+            members,
+            who,
+            at,
+        } => {
             let mut event = pairs(&members, true)?;
             event.insert("type".into(), event_type.into());
             let mut body = json!({"events": [event]});
             put_who(&mut body, &who);
-            tell(json, &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body)?, written);
+            tell(
+                json,
+                &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body)?,
+                written,
+            );
         }
-        RecordCommand::Show { id, at } => tell(json, &Client::at(&at)?.get(&format!("/v1/records/{id}"))?, pretty),
+        RecordCommand::Show { id, at } => tell(
+            json,
+            &Client::at(&at)?.get(&format!("/v1/records/{id}"))?,
+            pretty,
+        ),
         RecordCommand::At { id, as_of, at } => {
-            tell(json, &Client::at(&at)?.get(&format!("/v1/records/{id}?at={as_of}"))?, pretty);
+            tell(
+                json,
+                &Client::at(&at)?.get(&format!("/v1/records/{id}?at={as_of}"))?,
+                pretty,
+            );
         }
         RecordCommand::History { id, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/records/{id}/history"))?;
             tell(json, &value, history_text);
         }
-        RecordCommand::List { kind, crossing, state, plate, contested, limit, at } => {
+        RecordCommand::List {
+            kind,
+            crossing,
+            state,
+            plate,
+            contested,
+            limit,
+            at,
+        } => {
             let mut query = format!("/v1/records?limit={limit}&contested={contested}");
-            for (name, value) in [("kind", kind), ("crossing", crossing), ("state", state), ("plate", plate)] {
+            for (name, value) in [
+                ("kind", kind),
+                ("crossing", crossing),
+                ("state", state),
+                ("plate", plate),
+            ] {
                 if let Some(value) = value {
                     query += &format!("&{name}={}", percent(&value));
                 }
@@ -333,7 +386,9 @@ pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
             let value = Client::at(&at)?.get(&query)?;
             tell(json, &value, |v| {
                 let mut table = Table::new();
-                table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "state", "plate", "safe"]);
+                table
+                    .load_style(UTF8_HORIZONTAL_ONLY)
+                    .set_header(["id", "state", "plate", "safe"]);
                 for r in v["records"].as_array().into_iter().flatten() {
                     let plate = text(&r["fields"], "vehicle.plate_raw");
                     table.add_row([text(r, "id"), standing(r), plate, text(r, "safety")]);
@@ -352,9 +407,26 @@ fn history_text(v: &Value) -> String {
         let at = lines.iter().position(|l| l["entry"] == *entry);
         at.map_or_else(|| "?".to_string(), |n| (n + 1).to_string())
     };
-    let numbers = |list: &Value| list.as_array().into_iter().flatten().map(&number).collect::<Vec<_>>().join(",");
-    let hub_time = |s: &Value| s.as_i64().map_or_else(|| "-".into(), |s| time(s.saturating_mul(1_000)));
-    let who = |l: &Value| format!("{} {}{}", text(l, "officer"), text(l, "department"), text(l, "device"));
+    let numbers = |list: &Value| {
+        list.as_array()
+            .into_iter()
+            .flatten()
+            .map(&number)
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let hub_time = |s: &Value| {
+        s.as_i64()
+            .map_or_else(|| "-".into(), |s| time(s.saturating_mul(1_000)))
+    };
+    let who = |l: &Value| {
+        format!(
+            "{} {}{}",
+            text(l, "officer"),
+            text(l, "department"),
+            text(l, "device")
+        )
+    };
     let mut graph = Table::new();
     graph.load_style(UTF8_HORIZONTAL_ONLY).set_header([
         "#",
@@ -367,26 +439,52 @@ fn history_text(v: &Value) -> String {
         "safe",
     ]);
     for line in &lines {
-        let at = line["happened_ms"].as_i64().or(line["claimed_ms"].as_i64()).unwrap_or(0);
-        let events: Vec<&str> =
-            line["events"].as_array().into_iter().flatten().filter_map(|e| e["type"].as_str()).collect();
+        let at = line["happened_ms"]
+            .as_i64()
+            .or(line["claimed_ms"].as_i64())
+            .unwrap_or(0);
+        let events: Vec<&str> = line["events"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|e| e["type"].as_str())
+            .collect();
         let events: Vec<_> = events.into_iter().map(shown).collect();
-        let puts: Vec<String> =
-            line["puts"].as_object().into_iter().flatten().map(|(k, v)| format!("{}={v}", shown(k))).collect();
+        let puts: Vec<String> = line["puts"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| format!("{}={v}", shown(k)))
+            .collect();
         let mut says = format!("{} {}", events.join(" "), puts.join(" "));
         if line["stands"]["counts"] == false {
             says += &format!("\nDOES NOT COUNT: {}", text(&line["stands"], "why"));
         }
-        let between = format!("{}\n{}", hub_time(&line["not_before_s"]), hub_time(&line["not_after_s"]));
-        let of = [number(&line["entry"]), numbers(&line["based_on"]), time(at), between, text(line, "node"), who(line)];
+        let between = format!(
+            "{}\n{}",
+            hub_time(&line["not_before_s"]),
+            hub_time(&line["not_after_s"])
+        );
+        let of = [
+            number(&line["entry"]),
+            numbers(&line["based_on"]),
+            time(at),
+            between,
+            text(line, "node"),
+            who(line),
+        ];
         graph.add_row(of.into_iter().chain([says, text(line, "safety")]));
     }
     let mut fields = Table::new();
-    fields.load_style(UTF8_HORIZONTAL_ONLY).set_header(["field", "#", "value", "who", "replaced", ""]);
+    fields
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_header(["field", "#", "value", "who", "replaced", ""]);
     for (name, settings) in v["fields"].as_object().into_iter().flatten() {
         for s in settings.as_array().into_iter().flatten() {
             let replaced = s["replaced"].as_array().into_iter().flatten();
-            let replaced: Vec<String> = replaced.map(|c| format!("#{} {}", number(&c["entry"]), c["value"])).collect();
+            let replaced: Vec<String> = replaced
+                .map(|c| format!("#{} {}", number(&c["entry"]), c["value"]))
+                .collect();
             let stands = match (s["stands"] == true, numbers(&s["contested_by"])) {
                 (true, by) if by.is_empty() => "stands".to_string(),
                 (true, by) => format!("CONTESTED by #{by}"),
@@ -404,13 +502,21 @@ fn history_text(v: &Value) -> String {
     }
     let mut out = format!("{graph}\n\n{fields}");
     for line in lines.iter().filter(|l| l["knew"].is_object()) {
-        out += &format!("\n\n#{}: what {} could have known", number(&line["entry"]), who(line));
+        out += &format!(
+            "\n\n#{}: what {} could have known",
+            number(&line["entry"]),
+            who(line)
+        );
         let not_shown = numbers(&line["knew"]["not_shown"]);
         if !not_shown.is_empty() {
             out += &format!("\n  the screen did not show #{not_shown}");
         }
         for hold in line["knew"]["holds"].as_array().into_iter().flatten() {
-            let known = if hold["taken_in"] == true { "had reached this node" } else { "had NOT reached this node" };
+            let known = if hold["taken_in"] == true {
+                "had reached this node"
+            } else {
+                "had NOT reached this node"
+            };
             out += &format!("\n  hold {} {known}", text(hold, "hold"));
         }
         for (log, size) in line["knew"]["control"].as_object().into_iter().flatten() {
@@ -442,8 +548,10 @@ pub(crate) fn text(value: &Value, member: &str) -> String {
 }
 
 pub(crate) fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    jiff::Timestamp::from_millisecond(ms).map_or_else(
+        |_| ms.to_string(),
+        |t| t.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
 }
 
 pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
@@ -455,10 +563,14 @@ pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
         }
         tell(json, &value, status_text);
         if !watch {
-            // A disk that fills or a certificate that ends is an alarm, and no doubt about what is kept.
+            // A disk that fills or a certificate that ends is an alarm, and no doubt about what is
+            // kept.
             let is_in_doubt = value["integrity_alarms"].as_u64().unwrap_or(0) > 0;
-            let alarms = value["alarms"].as_array().is_some_and(|all| !all.is_empty());
-            let behind = value["unsent"].as_u64().unwrap_or(0) > 0 || value["waiting"].as_u64().unwrap_or(0) > 0;
+            let alarms = value["alarms"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty());
+            let behind = value["unsent"].as_u64().unwrap_or(0) > 0
+                || value["waiting"].as_u64().unwrap_or(0) > 0;
             return Ok(if is_in_doubt {
                 Exit::Integrity
             } else if behind || alarms {
@@ -500,7 +612,12 @@ fn status_text(v: &Value) -> String {
         out += &format!("CUT: {}\n", shown(cut.as_str().unwrap_or_default()));
     }
     for r in v["last_refused"].as_array().into_iter().flatten() {
-        out += &format!("refused {}: {} ({})\n", text(r, "code"), text(r, "why"), text(r, "subject"));
+        out += &format!(
+            "refused {}: {} ({})\n",
+            text(r, "code"),
+            text(r, "why"),
+            text(r, "subject")
+        );
     }
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
@@ -515,10 +632,18 @@ fn status_text(v: &Value) -> String {
     let now = v["now_ms"].as_i64().unwrap_or(0);
     for p in v["peers"].as_array().into_iter().flatten() {
         let last = p["last_contact_ms"].as_i64().unwrap_or(0);
-        let ago = if last == 0 { "never".into() } else { format!("{} s ago", (now - last).max(0) / 1000) };
+        let ago = if last == 0 {
+            "never".into()
+        } else {
+            format!("{} s ago", (now - last).max(0) / 1000)
+        };
         // A dark peer's backlog is not nought but unknown.
         let up = p["connected"] == true;
-        let lacks = if up { p["unsent"].to_string() } else { "unknown".into() };
+        let lacks = if up {
+            p["unsent"].to_string()
+        } else {
+            "unknown".into()
+        };
         let link = if up { "up" } else { "down" };
         table.add_row([
             text(p, "node"),
@@ -539,9 +664,14 @@ const IMPORT_LINES: usize = 500;
 pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
     let lines = read_lines(file)?;
-    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new(lines.len() as u64) };
+    let bar = if json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(lines.len() as u64)
+    };
     bar.set_style(
-        ProgressStyle::with_template("{bar:40} {pos}/{len} lines  {per_sec}  {eta} left").expect("a fixed template"),
+        ProgressStyle::with_template("{bar:40} {pos}/{len} lines  {per_sec}  {eta} left")
+            .expect("a fixed template"),
     );
 
     let mut told = Imported::default();
@@ -563,14 +693,25 @@ pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
     }
     for line in &told.warned {
         for warning in line["warnings"].as_array().into_iter().flatten() {
-            print::print_error!("{}:{}: look again: {}", file.display(), line["line"], text_of(warning));
+            print::print_error!(
+                "{}:{}: look again: {}",
+                file.display(),
+                line["line"],
+                text_of(warning)
+            );
         }
     }
-    let exit = if told.bad.is_empty() { Exit::Done } else { Exit::Open };
+    let exit = if told.bad.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Open
+    };
     tell(json, &told.summary(), |summary| {
         let detained = summary["detained"].as_array().map_or(0, Vec::len);
-        let mut out =
-            format!("{} written, {} written before, {} bad", summary["written"], summary["repeated"], summary["bad"]);
+        let mut out = format!(
+            "{} written, {} written before, {} bad",
+            summary["written"], summary["repeated"], summary["bad"]
+        );
         if detained > 0 {
             out += &format!("; {detained} DETAINED:");
             for record in summary["detained"].as_array().into_iter().flatten() {
@@ -604,18 +745,23 @@ impl Imported {
         for line in answer["lines"].as_array().into_iter().flatten() {
             let at = before + line["line"].as_u64().unwrap_or(0) as usize;
             if line.get("code").is_some() {
-                self.bad.push(json!({"line": at, "code": line["code"], "detail": line["detail"]}));
+                self.bad
+                    .push(json!({"line": at, "code": line["code"], "detail": line["detail"]}));
                 continue;
             }
             if line["warnings"].as_array().is_some_and(|w| !w.is_empty()) {
-                self.warned.push(json!({"line": at, "id": line["id"], "warnings": line["warnings"]}));
+                self.warned
+                    .push(json!({"line": at, "id": line["id"], "warnings": line["warnings"]}));
             }
             if let Some(state) = line["state"].as_str() {
                 *self.states.entry(state.into()).or_default() += 1;
             }
             if line["detained_by"].is_array() {
                 let members = ["id", "state", "flags", "detained_by"];
-                let told: Map<String, Value> = members.map(|m| (m.to_string(), line[m].clone())).into_iter().collect();
+                let told: Map<String, Value> = members
+                    .map(|m| (m.to_string(), line[m].clone()))
+                    .into_iter()
+                    .collect();
                 self.detained.insert(text_of(&line["id"]), told.into());
             }
         }
@@ -630,8 +776,9 @@ impl Imported {
     }
 }
 
-/// A file's lines, each edit with the key that it has by what stands before it in the whole file: a request holds a part of
-/// it alone. A file that says by its mark that it is UTF-16 is read as that; else each line is the node's to read.
+/// A file's lines, each edit with the key that it has by what stands before it in the whole file: a
+/// request holds a part of it alone. A file that says by its mark that it is UTF-16 is read as
+/// that; else each line is the node's to read.
 fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let mut bytes = Vec::new();
     let read = match file == Path::new("-") {
@@ -648,10 +795,14 @@ fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
 
     let mut keys = wadi_web::OperationKeys::default();
-    Ok(bytes.split(|byte| *byte == b'\n').map(|line| with_key(line, &mut keys)).collect())
+    Ok(bytes
+        .split(|byte| *byte == b'\n')
+        .map(|line| with_key(line, &mut keys))
+        .collect())
 }
 
-/// A line with its key, where it is an edit that has none. What does not read is the node's to refuse.
+/// A line with its key, where it is an edit that has none. What does not read is the node's to
+/// refuse.
 fn with_key(line: &[u8], keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
     let mut keyed = || {
         let text = std::str::from_utf8(line).ok()?;
@@ -669,10 +820,19 @@ fn text_of(value: &Value) -> String {
 
 pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {
     let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|e| Failure::usage("unreadable", format!("{}: {e}", path.display())))
+        std::fs::read_to_string(path)
+            .map_err(|e| Failure::usage("unreadable", format!("{}: {e}", path.display())))
     };
     let (at, body) = match command {
-        SayCommand::Officer { officer, department, crossing, supervisor, revoke, name, at } => (
+        SayCommand::Officer {
+            officer,
+            department,
+            crossing,
+            supervisor,
+            revoke,
+            name,
+            at,
+        } => (
             at,
             json!({"say": "officer", "officer": officer, "department": department, "crossing": crossing,
                 "supervisor": supervisor, "revoked": revoke, "name": name}),
@@ -682,26 +842,56 @@ pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {
                 .map_err(|e| Failure::usage("broken_json", format!("{}: {e}", file.display())))?;
             (at, json!({"say": "policy", "policy": policy}))
         }
-        SayCommand::Enrol { file, at } => (at, json!({"say": "enrol", "enrolment": read(&file)?.trim()})),
-        SayCommand::Cut { node, reason, at } => (at, json!({"say": "cut_node", "node": node, "reason": reason})),
-        SayCommand::Admit { log: Some(log), reason, at, .. } => {
+        SayCommand::Enrol { file, at } => (
+            at,
+            json!({"say": "enrol", "enrolment": read(&file)?.trim()}),
+        ),
+        SayCommand::Cut { node, reason, at } => (
+            at,
+            json!({"say": "cut_node", "node": node, "reason": reason}),
+        ),
+        SayCommand::Admit {
+            log: Some(log),
+            reason,
+            at,
+            ..
+        } => {
             return crate::quarantine::admit_log(&log, &reason, &at, json);
         }
-        SayCommand::Admit { entries, reason, at, .. } => {
-            (at, json!({"say": "admit", "entries": entries, "reason": reason}))
-        }
-        SayCommand::Closure { crossing, closed_s, reason, at } => {
-            (at, json!({"say": "closure", "crossing": crossing, "closed_s": closed_s, "reason": reason}))
-        }
+        SayCommand::Admit {
+            entries,
+            reason,
+            at,
+            ..
+        } => (
+            at,
+            json!({"say": "admit", "entries": entries, "reason": reason}),
+        ),
+        SayCommand::Closure {
+            crossing,
+            closed_s,
+            reason,
+            at,
+        } => (
+            at,
+            json!({"say": "closure", "crossing": crossing, "closed_s": closed_s, "reason": reason}),
+        ),
     };
     let value = Client::at(&at)?.post("/v1/control", &body)?;
-    tell(json, &value, |v| format!("said: {}", v["entries"][0].as_str().unwrap_or_default()));
+    tell(json, &value, |v| {
+        format!("said: {}", v["entries"][0].as_str().unwrap_or_default())
+    });
     Ok(Exit::Done)
 }
 
 pub fn token(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
     match command {
-        TokenCommand::Issue { name, device, who, at } => {
+        TokenCommand::Issue {
+            name,
+            device,
+            who,
+            at,
+        } => {
             let scope = match (device, who.officer, who.department) {
                 (Some(device), None, None) => json!({"is": "device", "device": device}),
                 (None, Some(officer), Some(department)) => {
@@ -713,19 +903,29 @@ pub fn token(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                     return Err(Failure::usage("bad_token", why));
                 }
             };
-            let value = Client::at(&at)?.post("/v1/tokens", &json!({"name": name, "scope": scope}))?;
-            tell(json, &value, |v| format!("{}\nIt is shown this once.", v["token"].as_str().unwrap_or_default()));
+            let value =
+                Client::at(&at)?.post("/v1/tokens", &json!({"name": name, "scope": scope}))?;
+            tell(json, &value, |v| {
+                format!(
+                    "{}\nIt is shown this once.",
+                    v["token"].as_str().unwrap_or_default()
+                )
+            });
         }
         TokenCommand::List { at } => {
             let value = Client::at(&at)?.get("/v1/tokens")?;
             tell(json, &value, |v| {
                 let rows = v["tokens"].as_array().into_iter().flatten();
-                rows.map(|t| format!("{:<24} {}", text(t, "name"), t["scope"])).collect::<Vec<_>>().join("\n")
+                rows.map(|t| format!("{:<24} {}", text(t, "name"), t["scope"]))
+                    .collect::<Vec<_>>()
+                    .join("\n")
             });
         }
         TokenCommand::Anew { device, at } => {
             let value = Client::at(&at)?.post("/v1/devices/anew", &json!({"device": device}))?;
-            tell(json, &value, |_| format!("{device}: its counter may begin anew"));
+            tell(json, &value, |_| {
+                format!("{device}: its counter may begin anew")
+            });
         }
         TokenCommand::Revoke { name, at } => {
             let value = Client::at(&at)?.delete(&format!("/v1/tokens/{}", percent(&name)))?;

@@ -1,5 +1,6 @@
-//! `wadi audit compare`: what two nodes hold, side by side. Logs first, then records in the order of their ids; where two
-//! differ, entry by entry and field by field. A page of each node is held in memory, however much they hold.
+//! `wadi audit compare`: what two nodes hold, side by side. Logs first, then records in the order
+//! of their ids; where two differ, entry by entry and field by field. A page of each node is held
+//! in memory, however much they hold.
 
 use crate::{
     At,
@@ -28,11 +29,13 @@ const CELL_CHARS: usize = 60;
 
 #[derive(Args, Clone, Debug)]
 pub struct CompareArgs {
-    /// A node: its data directory (or a copy out of a backup), its node.toml, or the URL of its API.
+    /// A node: its data directory (or a copy out of a backup), its node.toml, or the URL of its
+    /// API.
     a: String,
     /// The node to compare it with.
     b: String,
-    /// A token of the operator of A, where the one that lies beside its configuration is not to be used.
+    /// A token of the operator of A, where the one that lies beside its configuration is not to be
+    /// used.
     #[arg(long)]
     token_a: Option<String>,
     /// The same of B.
@@ -50,19 +53,36 @@ pub async fn run(args: CompareArgs, json: bool) -> Result<Exit, Failure> {
     let mut a = Holder::open(&args.a, args.token_a.as_deref(), &args.config).await?;
     let mut b = Holder::open(&args.b, args.token_b.as_deref(), &args.config).await?;
     let both = Both(a.scope.clone(), b.scope.clone());
-    let mut found = Found { limit: args.limit, ..Found::default() };
+    let mut found = Found {
+        limit: args.limit,
+        ..Found::default()
+    };
     compare_logs(&mut a, &mut b, &both, &mut found).await?;
-    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} records  {per_sec}").expect("a fixed template"));
+    let bar = if json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new_spinner()
+    };
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {pos} records  {per_sec}")
+            .expect("a fixed template"),
+    );
     compare_records(&mut a, &mut b, &both, &mut found, &bar).await?;
     bar.finish_and_clear();
     if json {
-        found.shown.iter().for_each(|line| crate::print::print_line!("{line}"));
+        found
+            .shown
+            .iter()
+            .for_each(|line| crate::print::print_line!("{line}"));
         crate::print::print_line!("{}", found.counts(&a.name, &b.name));
     } else {
         crate::print::print_line!("{}", found.text(&a, &b));
     }
-    Ok(if found.is_equal() { Exit::Done } else { Exit::Open })
+    Ok(if found.is_equal() {
+        Exit::Done
+    } else {
+        Exit::Open
+    })
 }
 
 /// What both nodes may take: what lies outside is neither's to lack.
@@ -139,7 +159,10 @@ struct Holder {
 }
 
 fn bad_answer() -> Failure {
-    Failure::new("bad_answer", "the node's answer does not read: is it of another version?")
+    Failure::new(
+        "bad_answer",
+        "the node's answer does not read: is it of another version?",
+    )
 }
 
 async fn ask(client: &Client, path: String) -> Result<Value, Failure> {
@@ -154,7 +177,13 @@ fn hash_of(text: &Value) -> Option<Hash> {
 
 fn tip_of(log: &Value) -> Option<(LogId, Tip)> {
     let id = LogId::from_origin(log["log"].as_str()?).ok()?;
-    Some((id, Tip { size: log["size"].as_u64()?, root: hash_of(&log["root"])? }))
+    Some((
+        id,
+        Tip {
+            size: log["size"].as_u64()?,
+            root: hash_of(&log["root"])?,
+        },
+    ))
 }
 
 impl Holder {
@@ -162,11 +191,23 @@ impl Holder {
         let path = Path::new(named);
         let is_config = path.extension().is_some_and(|e| e == "toml");
         if named.starts_with("http://") || named.starts_with("https://") || is_config {
-            let (config, url) = if is_config { (path, None) } else { (config, Some(named.to_string())) };
-            let at = At { config: config.into(), url, token: token.map(String::from) };
+            let (config, url) = if is_config {
+                (path, None)
+            } else {
+                (config, Some(named.to_string()))
+            };
+            let at = At {
+                config: config.into(),
+                url,
+                token: token.map(String::from),
+            };
             return Self::live(named, Client::at(&at)?).await;
         }
-        let file = if path.is_dir() { path.join("node.sqlite") } else { path.to_path_buf() };
+        let file = if path.is_dir() {
+            path.join("node.sqlite")
+        } else {
+            path.to_path_buf()
+        };
         if !file.is_file() {
             let why = format!(
                 "{} is not there; name a node by its data directory, its node.toml (a hub on PostgreSQL, too) or its URL",
@@ -182,10 +223,20 @@ impl Holder {
 
     async fn live(named: &str, client: Client) -> Result<Self, Failure> {
         let about = ask(&client, "/v1/compare/logs".into()).await?;
-        let enrolment = about["enrolment"].as_str().and_then(unhex).and_then(|b| Enrolment::from_bytes(&b).ok());
-        let logs = about["logs"].as_array().into_iter().flatten().map(tip_of).collect::<Option<_>>();
+        let enrolment = about["enrolment"]
+            .as_str()
+            .and_then(unhex)
+            .and_then(|b| Enrolment::from_bytes(&b).ok());
+        let logs = about["logs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(tip_of)
+            .collect::<Option<_>>();
         match (enrolment, logs) {
-            (Some(enrolment), Some(logs)) => Ok(Self::new(named, enrolment, logs, Side::Live(client))),
+            (Some(enrolment), Some(logs)) => {
+                Ok(Self::new(named, enrolment, logs, Side::Live(client)))
+            }
             _ => Err(bad_answer()),
         }
     }
@@ -218,9 +269,16 @@ impl Holder {
             }
             let rows: Vec<Row> = match &mut self.side {
                 Side::Live(client) => {
-                    let page = ask(client, format!("/v1/compare?after={}&limit={LIVE_PAGE}", self.after)).await?;
+                    let page = ask(
+                        client,
+                        format!("/v1/compare?after={}&limit={LIVE_PAGE}", self.after),
+                    )
+                    .await?;
                     let rows = page["records"].as_array().ok_or_else(bad_answer)?;
-                    rows.iter().map(Row::of_json).collect::<Option<_>>().ok_or_else(bad_answer)?
+                    rows.iter()
+                        .map(Row::of_json)
+                        .collect::<Option<_>>()
+                        .ok_or_else(bad_answer)?
                 }
                 Side::Lying(reader) => {
                     let rows = reader.compare_page(&self.after, PAGE).await?;
@@ -240,21 +298,36 @@ impl Holder {
     }
 
     async fn detail(&mut self, id: &RecordId) -> Result<Detail, Failure> {
-        let none = || Detail { entries: BTreeSet::new(), record: Value::Null };
+        let none = || Detail {
+            entries: BTreeSet::new(),
+            record: Value::Null,
+        };
         match &mut self.side {
             Side::Live(client) => match ask(client, format!("/v1/compare/{id}")).await {
                 Ok(found) => {
-                    let entries = found["entries"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                    Ok(Detail { entries: entries.map(String::from).collect(), record: found["record"].clone() })
+                    let entries = found["entries"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Value::as_str);
+                    Ok(Detail {
+                        entries: entries.map(String::from).collect(),
+                        record: found["record"].clone(),
+                    })
                 }
                 // It was there a moment ago.
                 Err(failure) if failure.code == "no_such_record" => Ok(none()),
                 Err(failure) => Err(failure),
             },
-            Side::Lying(reader) => Ok(reader.compare_record(id).await?.map_or_else(none, |(json, entries)| Detail {
-                entries: entries.iter().map(ToString::to_string).collect(),
-                record: serde_json::from_str(&json).unwrap_or_default(),
-            })),
+            Side::Lying(reader) => {
+                Ok(reader
+                    .compare_record(id)
+                    .await?
+                    .map_or_else(none, |(json, entries)| Detail {
+                        entries: entries.iter().map(ToString::to_string).collect(),
+                        record: serde_json::from_str(&json).unwrap_or_default(),
+                    }))
+            }
         }
     }
 
@@ -265,7 +338,10 @@ impl Holder {
         }
         match &mut self.side {
             Side::Live(client) => {
-                let path = format!("/v1/compare/root?log={}&size={size}", percent(&log.origin()));
+                let path = format!(
+                    "/v1/compare/root?log={}&size={size}",
+                    percent(&log.origin())
+                );
                 match ask(client, path).await {
                     Ok(found) => Ok(hash_of(&found["root"])),
                     Err(failure) if failure.code == "not_held" => Ok(None),
@@ -305,7 +381,11 @@ impl Found {
     }
 
     fn is_equal(&self) -> bool {
-        let of_records = self.only_a + self.only_b + self.entries_differ + self.fields_differ + self.states_differ;
+        let of_records = self.only_a
+            + self.only_b
+            + self.entries_differ
+            + self.fields_differ
+            + self.states_differ;
         of_records + self.logs_differ + self.forked == 0
     }
 
@@ -324,7 +404,11 @@ impl Found {
             a.name, a.named, self.records_a, b.name, b.named, self.records_b
         );
         if self.is_equal() {
-            return out + &format!("Equal: every entry, field and state, and {} logs by size and root.", self.logs);
+            return out
+                + &format!(
+                    "Equal: every entry, field and state, and {} logs by size and root.",
+                    self.logs
+                );
         }
         let mut table = output::table(["record", "differs", "", "A", "B"]);
         for line in &self.shown {
@@ -347,7 +431,10 @@ impl Found {
             self.forked
         );
         if self.is_full() {
-            out += &format!("\nThe first {} differences are shown; --limit shows more.", self.shown.len());
+            out += &format!(
+                "\nThe first {} differences are shown; --limit shows more.",
+                self.shown.len()
+            );
         }
         out
     }
@@ -373,8 +460,17 @@ fn held(is: bool) -> Value {
     if is { "held".into() } else { "lacks it".into() }
 }
 
-async fn compare_logs(a: &mut Holder, b: &mut Holder, both: &Both, found: &mut Found) -> Result<(), Failure> {
-    let all = a.logs.keys().chain(b.logs.keys()).filter(|l| both.take(l.lane, l.crossing));
+async fn compare_logs(
+    a: &mut Holder,
+    b: &mut Holder,
+    both: &Both,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let all = a
+        .logs
+        .keys()
+        .chain(b.logs.keys())
+        .filter(|l| both.take(l.lane, l.crossing));
     let all: BTreeSet<LogId> = all.copied().collect();
     for log in all {
         found.logs += 1;
@@ -387,13 +483,19 @@ async fn compare_logs(a: &mut Holder, b: &mut Holder, both: &Both, found: &mut F
         let common = size(in_a).min(size(in_b));
         // Where one holds more of it, the other's part has to be its beginning.
         let forked = common > 0
-            && match (a.root_at(&log, common).await?, b.root_at(&log, common).await?) {
+            && match (
+                a.root_at(&log, common).await?,
+                b.root_at(&log, common).await?,
+            ) {
                 (Some(one), Some(other)) => one != other,
                 _ => false,
             };
         found.forked += u64::from(forked);
-        let told =
-            |tip: Option<Tip>| tip.map_or(Value::Null, |t| format!("{} entries, root {}", t.size, t.root).into());
+        let told = |tip: Option<Tip>| {
+            tip.map_or(Value::Null, |t| {
+                format!("{} entries, root {}", t.size, t.root).into()
+            })
+        };
         let differs = if forked { "FORK" } else { "log" };
         found.show([line("", differs, &log.origin(), told(in_a), told(in_b))]);
     }
@@ -416,14 +518,28 @@ async fn compare_records(
             (Some(one), Some(other)) => one.id.cmp(&other.id),
         };
         match (&in_a, &in_b) {
-            (Some(one), Some(other)) if order == Ordering::Equal => compare_two(a, b, one, other, found).await?,
+            (Some(one), Some(other)) if order == Ordering::Equal => {
+                compare_two(a, b, one, other, found).await?
+            }
             (Some(one), _) if order == Ordering::Less => {
                 found.only_a += 1;
-                found.show([line(&one.printed, "record", &one.id.to_string(), held(true), held(false))]);
+                found.show([line(
+                    &one.printed,
+                    "record",
+                    &one.id.to_string(),
+                    held(true),
+                    held(false),
+                )]);
             }
             (_, Some(other)) => {
                 found.only_b += 1;
-                found.show([line(&other.printed, "record", &other.id.to_string(), held(false), held(true))]);
+                found.show([line(
+                    &other.printed,
+                    "record",
+                    &other.id.to_string(),
+                    held(false),
+                    held(true),
+                )]);
             }
             (_, None) => {}
         }
@@ -439,7 +555,13 @@ async fn compare_records(
     }
 }
 
-async fn compare_two(a: &mut Holder, b: &mut Holder, one: &Row, other: &Row, found: &mut Found) -> Result<(), Failure> {
+async fn compare_two(
+    a: &mut Holder,
+    b: &mut Holder,
+    one: &Row,
+    other: &Row,
+    found: &mut Found,
+) -> Result<(), Failure> {
     let entries = one.entries != other.entries;
     let fields = one.document != other.document;
     let states = one.state != other.state;
@@ -465,10 +587,23 @@ fn differences((one, in_a): (&Row, &Detail), (other, in_b): (&Row, &Detail)) -> 
     let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let mut any = false;
     for name in names {
-        let (x, y) = (a.get(name).cloned().unwrap_or_default(), b.get(name).cloned().unwrap_or_default());
+        let (x, y) = (
+            a.get(name).cloned().unwrap_or_default(),
+            b.get(name).cloned().unwrap_or_default(),
+        );
         if x != y {
             any = true;
-            out.push(line(record, if name.starts_with("ev.") { "event" } else { "field" }, name, x, y));
+            out.push(line(
+                record,
+                if name.starts_with("ev.") {
+                    "event"
+                } else {
+                    "field"
+                },
+                name,
+                x,
+                y,
+            ));
         }
     }
     if one.document != other.document && !any {
@@ -477,25 +612,49 @@ fn differences((one, in_a): (&Row, &Detail), (other, in_b): (&Row, &Detail)) -> 
         out.push(line(record, "document", "", x, y));
     }
     if one.state != other.state {
-        out.push(line(record, "state", "", one.state.as_str().into(), other.state.as_str().into()));
+        out.push(line(
+            record,
+            "state",
+            "",
+            one.state.as_str().into(),
+            other.state.as_str().into(),
+        ));
     }
     if out.is_empty() {
-        out.push(line(record, "meanwhile", "it changed while it was compared", Value::Null, Value::Null));
+        out.push(line(
+            record,
+            "meanwhile",
+            "it changed while it was compared",
+            Value::Null,
+            Value::Null,
+        ));
     }
     out
 }
 
 /// A record's fields by name, contested ones as the list of their values, and its events by id.
 fn flat(record: &Value) -> BTreeMap<String, Value> {
-    let mut out: BTreeMap<String, Value> =
-        record["fields"].as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut out: BTreeMap<String, Value> = record["fields"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     for (name, claims) in record["contested"].as_object().into_iter().flatten() {
-        let values: Value = claims.as_array().into_iter().flatten().map(|c| c["value"].clone()).collect();
+        let values: Value = claims
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|c| c["value"].clone())
+            .collect();
         out.insert(name.clone(), json!({"contested": values}));
     }
     for event in record["events"].as_array().into_iter().flatten() {
         let mut event = event.clone();
-        let id = event.as_object_mut().and_then(|e| e.remove("id")).unwrap_or_default();
+        let id = event
+            .as_object_mut()
+            .and_then(|e| e.remove("id"))
+            .unwrap_or_default();
         out.insert(format!("ev.{}", id.as_str().unwrap_or_default()), event);
     }
     out
@@ -518,7 +677,10 @@ mod tests {
     }
 
     fn detail(entries: &[&str], record: Value) -> Detail {
-        Detail { entries: entries.iter().map(ToString::to_string).collect(), record }
+        Detail {
+            entries: entries.iter().map(ToString::to_string).collect(),
+            record,
+        }
     }
 
     #[test]
@@ -536,13 +698,31 @@ mod tests {
         );
         let (one, other) = (row("ADMITTED", "d1", "x"), row("EXITED", "d2", "y"));
         let lines = differences((&one, &a), (&other, &b));
-        let told: Vec<(&str, &str)> =
-            lines.iter().map(|l| (l["differs"].as_str().unwrap(), l["key"].as_str().unwrap())).collect();
-        assert_eq!(told, [("entry", "e2"), ("entry", "e3"), ("event", "ev.Y"), ("field", "note"), ("state", "")]);
-        assert_eq!((&lines[0]["a"], &lines[0]["b"]), (&json!("held"), &json!("lacks it")));
-        assert_eq!((&lines[3]["a"], &lines[3]["b"]), (&json!("old"), &json!({"contested": ["old", "new"]})));
+        let told: Vec<(&str, &str)> = lines
+            .iter()
+            .map(|l| (l["differs"].as_str().unwrap(), l["key"].as_str().unwrap()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("entry", "e2"),
+                ("entry", "e3"),
+                ("event", "ev.Y"),
+                ("field", "note"),
+                ("state", "")
+            ]
+        );
+        assert_eq!(
+            (&lines[0]["a"], &lines[0]["b"]),
+            (&json!("held"), &json!("lacks it"))
+        );
+        assert_eq!(
+            (&lines[3]["a"], &lines[3]["b"]),
+            (&json!("old"), &json!({"contested": ["old", "new"]}))
+        );
         assert_eq!(lines[2]["a"], Value::Null);
-        // A document may differ in what nobody sees any more; a record may change under the eyes of who compares.
+        // A document may differ in what nobody sees any more; a record may change under the eyes of
+        // who compares.
         let lines = differences((&one, &a), (&row("ADMITTED", "d2", "x"), &a));
         assert_eq!((lines.len(), &lines[0]["differs"]), (1, &json!("document")));
         let lines = differences((&one, &a), (&row("ADMITTED", "d1", "z"), &a));
@@ -565,11 +745,21 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_bounded_and_what_is_counted_is_not() {
-        let mut found = Found { limit: 3, only_a: 9, ..Found::default() };
+        let mut found = Found {
+            limit: 3,
+            only_a: 9,
+            ..Found::default()
+        };
         found.show((0..9).map(|n| line("", "record", &n.to_string(), held(true), held(false))));
-        assert_eq!((found.shown.len(), found.is_full(), found.is_equal()), (3, true, false));
+        assert_eq!(
+            (found.shown.len(), found.is_full(), found.is_equal()),
+            (3, true, false)
+        );
         assert_eq!(found.counts("a", "b")["only_a"], 9);
         assert!(Found::default().is_equal());
-        assert_eq!(cell(&json!("س".repeat(100))).chars().count(), CELL_CHARS + 1);
+        assert_eq!(
+            cell(&json!("س".repeat(100))).chars().count(),
+            CELL_CHARS + 1
+        );
     }
 }

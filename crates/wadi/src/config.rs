@@ -1,4 +1,5 @@
-//! A node's configuration, `node.toml`. Every key is documented in `docs/configuration.md`; unknown ones are refused.
+//! A node's configuration, `node.toml`. Every key is documented in `docs/configuration.md`; unknown
+//! ones are refused.
 
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address of the HTTP API; loopback unless `http_tls`.
     pub http: SocketAddr,
-    /// Serve the HTTP API under TLS with the node's certificate; required on any but loopback addresses.
+    /// Serve the HTTP API under TLS with the node's certificate; required on any but loopback
+    /// addresses.
     #[serde(default)]
     pub http_tls: bool,
     /// Spool directory; none where machines do not write files.
@@ -43,7 +45,8 @@ pub struct Config {
     /// MiB of entries that the scrub reads a second at most.
     #[serde(default = "scrub_mib_s")]
     pub scrub_mib_s: f64,
-    /// MiB of the file `ballast`, which is given up when the disk is full, so that holds can still be recorded; 0 for none.
+    /// MiB of the file `ballast`, which is given up when the disk is full, so that holds can still
+    /// be recorded; 0 for none.
     #[serde(default = "ballast")]
     pub ballast_mib: u64,
     /// MiB free, the ballast apart, below which less is taken (`docs/configuration.md`).
@@ -138,14 +141,23 @@ const CLOCK_KEYS: [&str; 3] = ["origin_ms", "real_ms", "scale"];
 impl Config {
     /// Reads a configuration.
     pub fn read(path: &Path) -> Result<Self, Failure> {
-        let bad = |why: String| Failure::usage("bad_configuration", format!("{}: {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|e| bad(format!("{e}; name another with --config")))?;
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(e.to_string()))?;
+        let bad =
+            |why: String| Failure::usage("bad_configuration", format!("{}: {why}", path.display()));
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| bad(format!("{e}; name another with --config")))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|e: toml::de::Error| bad(e.to_string()))?;
         check_keys(&table, &KEYS, "").map_err(bad)?;
         if let Some(toml::Value::Table(clock)) = table.get("clock") {
             check_keys(clock, &CLOCK_KEYS, "clock.").map_err(bad)?;
         }
-        for peer in table.get("peer").and_then(toml::Value::as_array).into_iter().flatten() {
+        for peer in table
+            .get("peer")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             if let toml::Value::Table(peer) = peer {
                 check_keys(peer, &PEER_KEYS, "peer.").map_err(bad)?;
             }
@@ -158,32 +170,61 @@ impl Config {
                 return Err(bad(format!("{key} = {given:?}: {why}")));
             }
         }
-        let mut config: Self = table.try_into().map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
+        let mut config: Self = table
+            .try_into()
+            .map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
         if !config.http.ip().is_loopback() && !config.http_tls {
-            return Err(bad(format!("http = {} is not a loopback address: set http_tls = true", config.http)));
+            return Err(bad(format!(
+                "http = {} is not a loopback address: set http_tls = true",
+                config.http
+            )));
         }
-        if config.database.as_deref().is_some_and(|url| !url.starts_with("postgres://")) {
-            return Err(bad("database is a URL, postgres://user@host/name; leave it out for SQLite".into()));
-        }
-        for (key, seconds, most) in [("redial_s", config.redial_s, 30.0), ("idle_s", config.idle_s, 600.0)] {
-            if !(seconds > 0.0 && seconds <= most) {
-                return Err(bad(format!("{key} = {seconds}: more than 0 and at most {most}")));
-            }
-        }
-        for (key, value, most) in
-            [("scrub_hours", config.scrub_hours, 8_760.0), ("scrub_mib_s", config.scrub_mib_s, 10_000.0)]
+        if config
+            .database
+            .as_deref()
+            .is_some_and(|url| !url.starts_with("postgres://"))
         {
-            if !(value > 0.0 && value <= most) {
-                return Err(bad(format!("{key} = {value}: more than 0 and at most {most}")));
+            return Err(bad(
+                "database is a URL, postgres://user@host/name; leave it out for SQLite".into(),
+            ));
+        }
+        for (key, seconds, most) in [
+            ("redial_s", config.redial_s, 30.0),
+            ("idle_s", config.idle_s, 600.0),
+        ] {
+            if !(seconds > 0.0 && seconds <= most) {
+                return Err(bad(format!(
+                    "{key} = {seconds}: more than 0 and at most {most}"
+                )));
             }
         }
-        for (key, mib) in [("ballast_mib", config.ballast_mib), ("room_low_mib", config.room_low_mib)] {
+        for (key, value, most) in [
+            ("scrub_hours", config.scrub_hours, 8_760.0),
+            ("scrub_mib_s", config.scrub_mib_s, 10_000.0),
+        ] {
+            if !(value > 0.0 && value <= most) {
+                return Err(bad(format!(
+                    "{key} = {value}: more than 0 and at most {most}"
+                )));
+            }
+        }
+        for (key, mib) in [
+            ("ballast_mib", config.ballast_mib),
+            ("room_low_mib", config.room_low_mib),
+        ] {
             if mib > MIB_MAX {
                 return Err(bad(format!("{key} = {mib}: at most {MIB_MAX}")));
             }
         }
-        let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        config.data = if config.data == Path::new(".") { dir.into() } else { dir.join(&config.data) };
+        let dir = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        config.data = if config.data == Path::new(".") {
+            dir.into()
+        } else {
+            dir.join(&config.data)
+        };
         config.papers = dir.join(&config.papers);
         config.spool = config.spool.map(|s| dir.join(s));
         Ok(config)
@@ -193,10 +234,13 @@ impl Config {
 fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), String> {
     for key in table.keys() {
         if !known.contains(&key.as_str()) {
-            let near =
-                known.iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+            let near = known.iter().max_by(|a, b| {
+                strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b))
+            });
             let near = near.filter(|n| strsim::jaro_winkler(key, n) > 0.75);
-            let hint = near.map(|n| format!("; did you mean {prefix}{n}?")).unwrap_or_default();
+            let hint = near
+                .map(|n| format!("; did you mean {prefix}{n}?"))
+                .unwrap_or_default();
             return Err(format!("unknown key {prefix}{key}{hint}"));
         }
     }
@@ -214,16 +258,35 @@ mod tests {
         let base = "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n";
         std::fs::write(&path, format!("{base}redail_s = 3\n")).unwrap();
         let failure = Config::read(&path).unwrap_err();
-        assert!(failure.why.contains("unknown key redail_s; did you mean redial_s?"), "{failure}");
+        assert!(
+            failure
+                .why
+                .contains("unknown key redail_s; did you mean redial_s?"),
+            "{failure}"
+        );
         assert_eq!(failure.exit as u8, 2);
-        std::fs::write(&path, format!("{base}[[peer]]\nname = 'hub'\nadress = 'x:1'\n")).unwrap();
-        assert!(Config::read(&path).unwrap_err().why.contains("did you mean peer.address?"));
+        std::fs::write(
+            &path,
+            format!("{base}[[peer]]\nname = 'hub'\nadress = 'x:1'\n"),
+        )
+        .unwrap();
+        assert!(
+            Config::read(&path)
+                .unwrap_err()
+                .why
+                .contains("did you mean peer.address?")
+        );
         std::fs::write(&path, base.replace("127.0.0.1:2", "0.0.0.0:2")).unwrap();
         assert!(Config::read(&path).unwrap_err().why.contains("http_tls"));
         for bad in ["localhost:2", "127.0.0.1", "127.0.0.1:99999", ""] {
             std::fs::write(&path, base.replace("127.0.0.1:1", bad)).unwrap();
             let failure = Config::read(&path).unwrap_err();
-            assert!(failure.why.contains(&format!("listen = {bad:?}: an address")), "{failure}");
+            assert!(
+                failure
+                    .why
+                    .contains(&format!("listen = {bad:?}: an address")),
+                "{failure}"
+            );
         }
         std::fs::write(&path, base).unwrap();
         assert_eq!(Config::read(&path).unwrap().data, dir.path().join("."));

@@ -26,8 +26,8 @@ use tracing_subscriber::EnvFilter;
 use wadi_log::Role;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
 use wadi_node::{
-    Clock, Event, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, Suspects, SystemClock,
-    TaskEnd,
+    Clock, Event, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start,
+    Suspects, SystemClock, TaskEnd,
 };
 use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SetAside, SqliteStore, Store};
 use wadi_web::{Limits, Token, TokenScope, hash_token, new_token, router, run_spool};
@@ -45,7 +45,8 @@ pub enum NodeCommand {
         #[arg(long, default_value = "node.toml")]
         config: PathBuf,
     },
-    /// Takes a hub's records from SQLite to an empty PostgreSQL database, each entry checked; the node must not run.
+    /// Takes a hub's records from SQLite to an empty PostgreSQL database, each entry checked; the
+    /// node must not run.
     MoveStore {
         /// The configuration.
         #[arg(long, default_value = "node.toml")]
@@ -65,12 +66,15 @@ pub enum NodeCommand {
 pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         NodeCommand::Run { config } => serve(Config::read(&config)?).await,
-        NodeCommand::MoveStore { config, to } => move_store(&Config::read(&config)?, &to, json).await,
+        NodeCommand::MoveStore { config, to } => {
+            move_store(&Config::read(&config)?, &to, json).await
+        }
         NodeCommand::Check { config } => check(&Config::read(&config)?, json).await,
     }
 }
 
-/// Looks at everything that a start needs. A PostgreSQL database is only read, whoever writes to it meanwhile.
+/// Looks at everything that a start needs. A PostgreSQL database is only read, whoever writes to it
+/// meanwhile.
 async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
     let papers = Papers::read(&config.papers)?;
     let e = &papers.enrolment;
@@ -83,10 +87,15 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
         Some(url) => {
             let looked = look(url, config, &papers).await?;
             if looked.written_to {
-                notes.push("another daemon writes to this database; one started here would stand by".to_string());
+                notes.push(
+                    "another daemon writes to this database; one started here would stand by"
+                        .to_string(),
+                );
             }
             if looked.read_only {
-                notes.push("the database is read-only: records can be read, and nothing be written".into());
+                notes.push(
+                    "the database is read-only: records can be read, and nothing be written".into(),
+                );
             }
             let anchor = match &looked.anchor {
                 AnchorState::LostTail { anchored, held, .. } => {
@@ -102,7 +111,9 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
                 "written_to": looked.written_to, "read_only": looked.read_only, "anchor": anchor,
             });
         }
-        None if config.data.join("node.sqlite").exists() || wadi_store::restore_unfinished(&config.data) => {
+        None if config.data.join("node.sqlite").exists()
+            || wadi_store::restore_unfinished(&config.data) =>
+        {
             let store = open_store(config, &papers, None, || ()).await?;
             match store.anchor_state() {
                 AnchorState::LostTail { anchored, held, .. } => {
@@ -120,15 +131,21 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
             store.close().await;
         }
         None => {
-            let anchored = wadi_store::AnchorFile::read(&config.data.join("anchor"))?.map_or(0, |a| a.commits);
+            let anchored =
+                wadi_store::AnchorFile::read(&config.data.join("anchor"))?.map_or(0, |a| a.commits);
             if anchored > 0 {
                 exit = Exit::Integrity;
                 notes.push(lost_tail(anchored, 0));
             }
         }
     }
-    notes.extend(certificate_alarm(papers.identity.ends_s(), jiff::Timestamp::now().as_second()));
-    notes.iter().for_each(|note| crate::print::print_error!("{note}"));
+    notes.extend(certificate_alarm(
+        papers.identity.ends_s(),
+        jiff::Timestamp::now().as_second(),
+    ));
+    notes
+        .iter()
+        .for_each(|note| crate::print::print_error!("{note}"));
     if json {
         crate::print::print_line!("{found}");
     } else if exit == Exit::Done {
@@ -167,15 +184,26 @@ async fn look(url: &str, config: &Config, papers: &Papers) -> Result<Looked, Fai
 async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failure> {
     let papers = Papers::read(&config.papers)?;
     if papers.enrolment.role != Role::Hub {
-        return Err(Failure::usage("not_a_hub", "a crossing keeps its records on its own disk, in SQLite"));
+        return Err(Failure::usage(
+            "not_a_hub",
+            "a crossing keeps its records on its own disk, in SQLite",
+        ));
     }
     let _lock = lock(config)?;
     if wadi_store::restore_unfinished(&config.data) {
         return Err(restore_unfinished());
     }
-    let bar = if json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}").expect("a fixed template"));
-    let moved = wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
+    let bar = if json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new_spinner()
+    };
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}")
+            .expect("a fixed template"),
+    );
+    let moved =
+        wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
     bar.finish_and_clear();
     if json {
         crate::print::print_line!(
@@ -195,13 +223,27 @@ async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failu
 }
 
 fn peers(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, Failure> {
-    let find = |name: &str| papers.known.iter().find(|e| e.name == name).map(|e| e.node());
+    let find = |name: &str| {
+        papers
+            .known
+            .iter()
+            .find(|e| e.name == name)
+            .map(|e| e.node())
+    };
     let peer = |p: &crate::config::PeerConfig| {
         let node = find(&p.name).ok_or_else(|| {
-            let why = format!("peer {:?} is not among the enrolments in {}/known", p.name, config.papers.display());
+            let why = format!(
+                "peer {:?} is not among the enrolments in {}/known",
+                p.name,
+                config.papers.display()
+            );
             Failure::usage("unknown_peer", why)
         })?;
-        Ok(PeerAddress { node, address: p.address.clone(), rate_bits_s: p.rate_kbit_s.map(|k| k * 1_000) })
+        Ok(PeerAddress {
+            node,
+            address: p.address.clone(),
+            rate_bits_s: p.rate_kbit_s.map(|k| k * 1_000),
+        })
     };
     config.peer.iter().map(peer).collect()
 }
@@ -211,16 +253,35 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     let path = config.data.join("operator.token");
     if let Ok(text) = std::fs::read_to_string(&path)
-        && matches!(node.store().local("token", &hash_token(text.trim())).await, Ok(Some(_)))
+        && matches!(
+            node.store().local("token", &hash_token(text.trim())).await,
+            Ok(Some(_))
+        )
     {
         return Ok(());
     }
     let token = new_token(rand::random());
-    let kept = Token { name: "operator".into(), scope: TokenScope::Operator };
+    let kept = Token {
+        name: "operator".into(),
+        scope: TokenScope::Operator,
+    };
     let value = serde_json::to_string(&kept).map_err(|e| Failure::new("token", e.to_string()))?;
-    node.set_local(vec![LocalKey { scope: "token".into(), key: hash_token(&token), value }], vec![]).await?;
+    node.set_local(
+        vec![LocalKey {
+            scope: "token".into(),
+            key: hash_token(&token),
+            value,
+        }],
+        vec![],
+    )
+    .await?;
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)?;
     std::io::Write::write_all(&mut file, format!("{token}\n").as_bytes())?;
     Ok(())
 }
@@ -234,13 +295,24 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     crate::pki::close_secrets(&config.papers);
     let peers = peers(&config, &papers)?;
 
-    // Two processes on one database would sign two heads: the lock is held as long as this one lives.
+    // Two processes on one database would sign two heads: the lock is held as long as this one
+    // lives.
     let _lock = lock(&config)?;
     let listener = listen_http(&config)?;
     let verify_at_start = !take_clean(&config.data);
     // A database server's disk is its own: there the ballast would keep nothing.
-    let ballast = if config.database.is_some() { 0 } else { config.ballast_mib << 20 };
-    let room = RoomKeeper::open(&config.data, RoomPlan { ballast, low: config.room_low_mib << 20 });
+    let ballast = if config.database.is_some() {
+        0
+    } else {
+        config.ballast_mib << 20
+    };
+    let room = RoomKeeper::open(
+        &config.data,
+        RoomPlan {
+            ballast,
+            low: config.room_low_mib << 20,
+        },
+    );
     let store = open_or_stand_by(&config, &papers, &listener).await?;
     let node = start_node(&config, &papers, store).await?;
     let mut events = node.listen();
@@ -266,9 +338,20 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     let network = start_network(&node, &config, &papers, peers).await?;
     node.tasks().report("links", network.failed());
     helpers.extend(serve_http(&node, &config, &papers, listener)?);
-    helpers.extend(config.spool.clone().and_then(|dir| node.spawn_watched("spool", keep_spool(node.clone(), dir))));
-    helpers.extend(node.spawn_watched("replica_digests", wadi_node::run_replica_digests(node.clone())));
-    helpers.extend(node.spawn_watched("certificate", watch_certificate(node.clone(), papers.identity.ends_s())));
+    helpers.extend(
+        config
+            .spool
+            .clone()
+            .and_then(|dir| node.spawn_watched("spool", keep_spool(node.clone(), dir))),
+    );
+    helpers.extend(node.spawn_watched(
+        "replica_digests",
+        wadi_node::run_replica_digests(node.clone()),
+    ));
+    helpers.extend(node.spawn_watched(
+        "certificate",
+        watch_certificate(node.clone(), papers.identity.ends_s()),
+    ));
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
 
     let stop = until_stopped(&node, &mut events, &config).await?;
@@ -280,17 +363,32 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
 }
 
 /// Brings everything to disk and says how the daemon ended.
-async fn finish(node: &Node, stop: Stop, events: &mut Receiver<Event>, config: &Config) -> Result<Exit, Failure> {
+async fn finish(
+    node: &Node,
+    stop: Stop,
+    events: &mut Receiver<Event>,
+    config: &Config,
+) -> Result<Exit, Failure> {
     let end = match stop {
-        Stop::Failed(why) => return Err(Failure { exit: Exit::Integrity, ..Failure::new("write_failed", why) }),
+        Stop::Failed(why) => {
+            return Err(Failure {
+                exit: Exit::Integrity,
+                ..Failure::new("write_failed", why)
+            });
+        }
         Stop::Ended(end) => Some(end),
         Stop::Asked => None,
     };
     if tokio::time::timeout(STOP_MAX, node.stop()).await.is_err() {
-        tracing::error!("the node did not come to its end in time; the next start verifies what it holds");
+        tracing::error!(
+            "the node did not come to its end in time; the next start verifies what it holds"
+        );
     }
     if let Some(why) = failed_since(events) {
-        return Err(Failure { exit: Exit::Integrity, ..Failure::new("write_failed", why) });
+        return Err(Failure {
+            exit: Exit::Integrity,
+            ..Failure::new("write_failed", why)
+        });
     }
     let Some(end) = end else {
         if let Err(error) = node.suspects().settle(&config.data) {
@@ -302,10 +400,17 @@ async fn finish(node: &Node, stop: Stop, events: &mut Receiver<Event>, config: &
 
     // The service manager starts it again, and that start knows what to leave alone.
     let at: Vec<String> = end.at.iter().map(ToString::to_string).collect();
-    let at = if at.is_empty() { String::new() } else { format!(", at {}", at.join("; ")) };
+    let at = if at.is_empty() {
+        String::new()
+    } else {
+        format!(", at {}", at.join("; "))
+    };
     Err(Failure::new(
         "task_ended",
-        format!("{} ended: {}{at}; nothing that was acknowledged is lost", end.task, end.why),
+        format!(
+            "{} ended: {}{at}; nothing that was acknowledged is lost",
+            end.task, end.why
+        ),
     ))
 }
 
@@ -313,21 +418,31 @@ fn listen_http(config: &Config) -> Result<std::net::TcpListener, Failure> {
     let listener = std::net::TcpListener::bind(config.http).map_err(|e| {
         Failure::new(
             "cannot_listen",
-            format!("cannot listen on http {}: {e}; is another node running here?", config.http),
+            format!(
+                "cannot listen on http {}: {e}; is another node running here?",
+                config.http
+            ),
         )
     })?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-async fn start_node(config: &Config, papers: &Papers, store: Arc<dyn Store>) -> Result<Arc<Node>, Failure> {
+async fn start_node(
+    config: &Config,
+    papers: &Papers,
+    store: Arc<dyn Store>,
+) -> Result<Arc<Node>, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(clock(config, papers));
     let suspects = Suspects::read(&config.data).unwrap_or_else(|error| {
         tracing::warn!(%error, "what earlier starts ended over does not read; nothing is set aside");
         Suspects::default()
     });
     let started = Node::start(Start {
-        keys: NodeKeys { log_key: papers.log_key.clone(), root: papers.root },
+        keys: NodeKeys {
+            log_key: papers.log_key.clone(),
+            root: papers.root,
+        },
         me: papers.enrolment.clone(),
         known: papers.known.clone(),
         store,
@@ -349,7 +464,12 @@ async fn start_node(config: &Config, papers: &Papers, store: Arc<dyn Store>) -> 
 }
 
 /// Keeps an eye on the disk. The software's own log is the first to be given up.
-fn keep_room(room: RoomKeeper, node: &Arc<Node>, config: &Config, log: &Log) -> Option<JoinHandle<()>> {
+fn keep_room(
+    room: RoomKeeper,
+    node: &Arc<Node>,
+    config: &Config,
+    log: &Log,
+) -> Option<JoinHandle<()>> {
     let usual = config.log.clone();
     let set_filter = log.filter();
     room.keep(node, move |level| {
@@ -362,13 +482,14 @@ fn keep_room(room: RoomKeeper, node: &Arc<Node>, config: &Config, log: &Log) -> 
     })
 }
 
-/// Verifies the node's own entries before anybody is answered, and before anything is shipped: what lies on the disk is what
-/// was acknowledged.
+/// Verifies the node's own entries before anybody is answered, and before anything is shipped: what
+/// lies on the disk is what was acknowledged.
 async fn verify_own(node: &Arc<Node>, config: &Config) -> Result<(), Failure> {
     tracing::warn!("the last stop was not in order: the node's own entries are verified");
     match node.verify_own().await {
         Ok(()) => Ok(()),
-        // A full disk, or a server that is away: nothing is damaged by that, and holds are to be recorded.
+        // A full disk, or a server that is away: nothing is damaged by that, and holds are to be
+        // recorded.
         Err(error) if error.is_passing() => {
             tracing::error!(%error, "the node's own entries could not be verified; it is tried again soon");
             node.scrub_soon();
@@ -376,7 +497,10 @@ async fn verify_own(node: &Arc<Node>, config: &Config) -> Result<(), Failure> {
         }
         Err(error) => {
             mark_for_rebuild(config, &error.to_string());
-            Err(Failure { exit: Exit::Integrity, ..error.into() })
+            Err(Failure {
+                exit: Exit::Integrity,
+                ..error.into()
+            })
         }
     }
 }
@@ -417,11 +541,14 @@ fn serve_http(
             .await
         }));
     }
-    Ok(node.spawn_watched("http", wadi_web::serve(listener, app, limits, |stream| async { Ok(stream) })))
+    Ok(node.spawn_watched(
+        "http",
+        wadi_web::serve(listener, app, limits, |stream| async { Ok(stream) }),
+    ))
 }
 
-/// Works off the spool directory. One that cannot be used, or a disk that is full, passes: it is looked at again, and until
-/// then whoever asks whether the node is ready hears of it.
+/// Works off the spool directory. One that cannot be used, or a disk that is full, passes: it is
+/// looked at again, and until then whoever asks whether the node is ready hears of it.
 async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
     loop {
         let mut run = std::pin::pin!(run_spool(node.clone(), dir.clone()));
@@ -435,14 +562,18 @@ async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
         };
         if let Err(error) = ended {
             tracing::error!(%error, "the spool directory cannot be used; it is tried again");
-            node.tasks().trouble("spool", Some(format!("{} cannot be used: {error}", dir.display())));
+            node.tasks().trouble(
+                "spool",
+                Some(format!("{} cannot be used: {error}", dir.display())),
+            );
         }
         tokio::time::sleep(SPOOL_PAUSE).await;
     }
 }
 
-/// The store that the configuration names. On PostgreSQL it waits until no other daemon writes to the database. On SQLite
-/// a database that does not read is set aside at the time given; without one that is an error.
+/// The store that the configuration names. On PostgreSQL it waits until no other daemon writes to
+/// the database. On SQLite a database that does not read is set aside at the time given; without
+/// one that is an error.
 async fn open_store(
     config: &Config,
     papers: &Papers,
@@ -452,7 +583,9 @@ async fn open_store(
     let node = papers.enrolment.node();
     match &config.database {
         None if wadi_store::restore_unfinished(&config.data) => Err(restore_unfinished()),
-        None if !config.data.join("node.sqlite").exists() && config.data.join("node.sqlite.moved").exists() => {
+        None if !config.data.join("node.sqlite").exists()
+            && config.data.join("node.sqlite.moved").exists() =>
+        {
             Err(Failure::usage(
                 "database_moved",
                 "the records were moved to PostgreSQL: name it with database = \"postgres://…\" in the configuration",
@@ -477,7 +610,9 @@ async fn open_or_stand_by(
 ) -> Result<Arc<dyn Store>, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let (waiting, mut waits) = tokio::sync::oneshot::channel();
-    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let now = jiff::Timestamp::now()
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string();
     let mut opening = std::pin::pin!(open_store(config, papers, Some(now), move || {
         let _ = waiting.send(());
     }));
@@ -491,7 +626,12 @@ async fn open_or_stand_by(
     tracing::info!("standing by: another daemon writes to the database");
     let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
     let app = wadi_web::standby_router();
-    let standing_by = tokio::spawn(wadi_web::serve(listener, app, Limits::default(), |stream| async { Ok(stream) }));
+    let standing_by = tokio::spawn(wadi_web::serve(
+        listener,
+        app,
+        Limits::default(),
+        |stream| async { Ok(stream) },
+    ));
     let store = tokio::select! {
         store = &mut opening => store,
         _ = terminate.recv() => Err(Failure::new("stopped", "stopped while standing by")),
@@ -505,24 +645,31 @@ async fn open_or_stand_by(
 }
 
 fn restore_unfinished() -> Failure {
-    let why =
-        "a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost";
+    let why = "a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost";
     Failure::usage("restore_unfinished", why)
 }
 
 /// The directory's lock, held as long as the file is open.
 pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Failure> {
     let path = config.data.join("lock");
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)?;
     file.try_lock().map_err(|_| {
-        let why = format!("{}: another process runs this node; two of them would fork its logs", path.display());
+        let why = format!(
+            "{}: another process runs this node; two of them would fork its logs",
+            path.display()
+        );
         Failure::new("already_running", why)
     })?;
     Ok(file)
 }
 
-/// The file that a stop in order leaves behind. A start without it follows on a power cut, a kill or a failed write: what is
-/// on disk has to be verified. It is its absence that says so: a disk that fails or is full may take no new file.
+/// The file that a stop in order leaves behind. A start without it follows on a power cut, a kill
+/// or a failed write: what is on disk has to be verified. It is its absence that says so: a disk
+/// that fails or is full may take no new file.
 const CLEAN: &str = "clean";
 
 /// Whether the last stop was in order; from here on, this one is not until it is.
@@ -569,20 +716,29 @@ fn certificate_alarm(ends_s: Option<i64>, now_s: i64) -> Option<String> {
     }
 }
 
-/// The clock that the configuration names. It is no earlier than the papers say that they were issued.
+/// The clock that the configuration names. It is no earlier than the papers say that they were
+/// issued.
 fn clock(config: &Config, papers: &Papers) -> SystemClock {
     let clock = match &config.clock {
         Some(c) => SystemClock::scaled(c.origin_ms, c.real_ms, c.scale),
         None => SystemClock::real(),
     };
-    let issued = papers.known.iter().chain([&papers.enrolment]).map(|e| e.issued_s).max();
+    let issued = papers
+        .known
+        .iter()
+        .chain([&papers.enrolment])
+        .map(|e| e.issued_s)
+        .max();
     clock.not_before(issued.max(papers.identity.begins_s()).unwrap_or(0))
 }
 
 async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
     let mut said = false;
     loop {
-        node.set_alarm("certificate", certificate_alarm(ends_s, node.time().expiry_s()));
+        node.set_alarm(
+            "certificate",
+            certificate_alarm(ends_s, node.time().expiry_s()),
+        );
         // A clock that is wrong is said in the log, too, once each time.
         let wrong = node.time().alarm();
         if let Some(alarm) = wrong.as_ref().filter(|_| !said) {
@@ -612,7 +768,11 @@ enum Stop {
 }
 
 /// Returns when the process has to stop. What a task that ended was at is written down first.
-async fn until_stopped(node: &Node, events: &mut Receiver<Event>, config: &Config) -> Result<Stop, Failure> {
+async fn until_stopped(
+    node: &Node,
+    events: &mut Receiver<Event>,
+    config: &Config,
+) -> Result<Stop, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let failed = async {

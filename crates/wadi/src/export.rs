@@ -1,6 +1,8 @@
-//! `wadi export`: records as NDJSON, CSV or Parquet, page by page in memory that does not grow with their number.
+//! `wadi export`: records as NDJSON, CSV or Parquet, page by page in memory that does not grow with
+//! their number.
 //!
-//! The file gets its name only when it is whole: an export that was cut short leaves `FILE.part`, and says so.
+//! The file gets its name only when it is whole: an export that was cut short leaves `FILE.part`,
+//! and says so.
 
 use crate::{
     At,
@@ -43,7 +45,8 @@ const GROUP_ROWS: usize = 2_000;
 pub enum Format {
     /// A JSON object a line, whole; the last line is the trailer.
     Ndjson,
-    /// RFC 4180, a column a field; a text that a spreadsheet would take for a formula begins with an apostrophe. The trailer is a file beside it.
+    /// RFC 4180, a column a field; a text that a spreadsheet would take for a formula begins with
+    /// an apostrophe. The trailer is a file beside it.
     Csv,
     /// Apache Parquet, the same columns; the trailer is a file beside it, and in its metadata.
     Parquet,
@@ -83,8 +86,17 @@ pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
     }
     let client = Client::at(&args.at)?;
     let mut filter = Map::new();
-    let named = [("kind", &args.kind), ("crossing", &args.crossing), ("state", &args.state), ("plate", &args.plate)];
-    filter.extend(named.into_iter().filter_map(|(n, v)| Some((n.to_string(), v.as_deref()?.into()))));
+    let named = [
+        ("kind", &args.kind),
+        ("crossing", &args.crossing),
+        ("state", &args.state),
+        ("plate", &args.plate),
+    ];
+    filter.extend(
+        named
+            .into_iter()
+            .filter_map(|(n, v)| Some((n.to_string(), v.as_deref()?.into()))),
+    );
     if args.contested {
         filter.insert("contested".into(), true.into());
     }
@@ -93,16 +105,25 @@ pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
         let value = value.as_str().map_or_else(|| value.to_string(), percent);
         query += &format!("&{name}={value}");
     }
-    // In the order of their ids: a record that changes meanwhile is neither missed nor written twice.
+    // In the order of their ids: a record that changes meanwhile is neither missed nor written
+    // twice.
     let mut after = "0".repeat(64);
-    let bar = if as_json || args.output == Path::new("-") { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    let bar = if as_json || args.output == Path::new("-") {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new_spinner()
+    };
     bar.set_style(
-        indicatif::ProgressStyle::with_template("{spinner} {pos} records  {per_sec}").expect("a fixed template"),
+        indicatif::ProgressStyle::with_template("{spinner} {pos} records  {per_sec}")
+            .expect("a fixed template"),
     );
     let pages = || -> Result<Vec<Value>, Failure> {
         let mut page = client.get(&format!("{query}&after={after}"))?;
         let Value::Array(records) = page["records"].take() else {
-            return Err(Failure::new("bad_answer", "the node's answer holds no records"));
+            return Err(Failure::new(
+                "bad_answer",
+                "the node's answer holds no records",
+            ));
         };
         if let Some(last) = records.last().and_then(|r| r["record"].as_str()) {
             after = last.to_string();
@@ -165,7 +186,8 @@ impl ToReader {
     }
 }
 
-/// Writes page after page until an empty one, and the trailer: rows, filter and SHA-256 of what was written.
+/// Writes page after page until an empty one, and the trailer: rows, filter and SHA-256 of what was
+/// written.
 fn write_export(
     output: &Path,
     format: Format,
@@ -174,36 +196,57 @@ fn write_export(
 ) -> Result<Value, Failure> {
     let to_stdout = output == Path::new("-");
     if to_stdout && format == Format::Parquet {
-        return Err(Failure::usage("needs_a_file", "Parquet is not written to standard output: give -o FILE"));
+        return Err(Failure::usage(
+            "needs_a_file",
+            "Parquet is not written to standard output: give -o FILE",
+        ));
     }
     let part = beside(output, "part");
-    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
+    let failed =
+        |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
     let closed = Arc::new(AtomicBool::new(false));
     let inner: Box<dyn Write + Send> = match to_stdout {
-        true => Box::new(ToReader { closed: closed.clone() }),
+        true => Box::new(ToReader {
+            closed: closed.clone(),
+        }),
         false => Box::new(std::fs::File::create(&part).map_err(failed)?),
     };
     let filter = Value::Object(filter);
-    let out = Hashing { inner: BufWriter::new(inner), digest: Sha256::new() };
+    let out = Hashing {
+        inner: BufWriter::new(inner),
+        digest: Sha256::new(),
+    };
     let written = match format {
         Format::Ndjson => write_ndjson(out, &mut pages),
         Format::Csv => write_csv(out, &mut pages),
         Format::Parquet => write_parquet(out, &filter, &mut pages),
     };
-    // A reader that closes the pipe has what it wanted: that is no failure, as with any tool that writes lines.
+    // A reader that closes the pipe has what it wanted: that is no failure, as with any tool that
+    // writes lines.
     if written.is_err() && closed.load(Ordering::Relaxed) {
         return Ok(Value::Null);
     }
 
     let (rows, mut out) = written.map_err(|f| {
-        let left =
-            if to_stdout { String::new() } else { format!("; what was written until then is in {}", part.display()) };
-        Failure { why: format!("the export was cut short: {}{left}", f.why), ..f }
+        let left = if to_stdout {
+            String::new()
+        } else {
+            format!("; what was written until then is in {}", part.display())
+        };
+        Failure {
+            why: format!("the export was cut short: {}{left}", f.why),
+            ..f
+        }
     })?;
     let sha256 = wadi_log::hex(&out.digest.clone().finalize());
     let name = format.to_possible_value().map(|v| v.get_name().to_string());
-    let trailer = json!({"export": {"rows": rows, "format": name, "filter": filter, "sha256": sha256}});
-    let told = if format == Format::Ndjson { writeln!(out, "{trailer}") } else { Ok(()) };
+    let trailer =
+        json!({"export": {"rows": rows, "format": name, "filter": filter, "sha256": sha256}});
+    let told = if format == Format::Ndjson {
+        writeln!(out, "{trailer}")
+    } else {
+        Ok(())
+    };
     match told.and_then(|()| out.flush()) {
         Err(_) if closed.load(Ordering::Relaxed) => return Ok(Value::Null),
         ended => ended.map_err(failed)?,
@@ -215,12 +258,15 @@ fn write_export(
         return Ok(trailer);
     }
     out.inner.into_inner().map_err(|e| failed(e.into_error()))?;
-    std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(failed)?;
+    std::fs::File::open(&part)
+        .and_then(|f| f.sync_all())
+        .map_err(failed)?;
     if format == Format::Ndjson {
         std::fs::rename(&part, output).map_err(failed)?;
         return Ok(trailer);
     }
-    // The trailer comes last, and that of an earlier export goes first: it never stands beside another file than its own.
+    // The trailer comes last, and that of an earlier export goes first: it never stands beside
+    // another file than its own.
     let trailer_file = beside(output, "trailer.json");
     match std::fs::remove_file(&trailer_file) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
@@ -240,7 +286,10 @@ fn beside(output: &Path, ending: &str) -> PathBuf {
 type Out = Hashing<BufWriter<Box<dyn Write + Send>>>;
 type Pages<'a> = &'a mut dyn FnMut() -> Result<Vec<Value>, Failure>;
 
-fn each_page(pages: Pages, mut take: impl FnMut(Vec<Value>) -> Result<(), Failure>) -> Result<u64, Failure> {
+fn each_page(
+    pages: Pages,
+    mut take: impl FnMut(Vec<Value>) -> Result<(), Failure>,
+) -> Result<u64, Failure> {
     let mut rows = 0;
     loop {
         let page = pages()?;
@@ -254,7 +303,11 @@ fn each_page(pages: Pages, mut take: impl FnMut(Vec<Value>) -> Result<(), Failur
 
 fn write_ndjson(mut out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
     let failed = |e: std::io::Error| Failure::new("unwritable", e.to_string());
-    let rows = each_page(pages, |page| page.iter().try_for_each(|record| writeln!(out, "{record}")).map_err(failed))?;
+    let rows = each_page(pages, |page| {
+        page.iter()
+            .try_for_each(|record| writeln!(out, "{record}"))
+            .map_err(failed)
+    })?;
     Ok((rows, out))
 }
 
@@ -264,17 +317,33 @@ struct Column {
     number: bool,
 }
 
-/// Columns of the flat formats: what every record has, every field that is there once, and JSON for the rest.
+/// Columns of the flat formats: what every record has, every field that is there once, and JSON for
+/// the rest.
 fn columns() -> Vec<Column> {
-    let text = |name: &str| Column { name: name.into(), number: false };
-    let mut out: Vec<Column> =
-        ["id", "record", "kind", "crossing", "state", "flags", "safety"].into_iter().map(text).collect();
-    out.push(Column { name: "changed".into(), number: true });
+    let text = |name: &str| Column {
+        name: name.into(),
+        number: false,
+    };
+    let mut out: Vec<Column> = [
+        "id", "record", "kind", "crossing", "state", "flags", "safety",
+    ]
+    .into_iter()
+    .map(text)
+    .collect();
+    out.push(Column {
+        name: "changed".into(),
+        number: true,
+    });
     let mut fields = BTreeMap::new();
     for (_, name, of, _) in FIELDS.iter().filter(|(_, name, ..)| !repeats(name)) {
-        fields.entry(*name).or_insert(matches!(of, FieldType::Int | FieldType::Time));
+        fields
+            .entry(*name)
+            .or_insert(matches!(of, FieldType::Int | FieldType::Time));
     }
-    out.extend(fields.into_iter().map(|(name, number)| Column { name: name.into(), number }));
+    out.extend(fields.into_iter().map(|(name, number)| Column {
+        name: name.into(),
+        number,
+    }));
     out.extend(["more_fields", "contested", "events"].into_iter().map(text));
     out
 }
@@ -286,44 +355,63 @@ fn repeats(field: &str) -> bool {
 /// What stands in a column of a record; `None` for nothing.
 fn cell(record: &Value, column: &Column) -> Option<Value> {
     let words = |v: &Value| {
-        let all: Vec<&str> = v.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let all: Vec<&str> = v
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         Value::from(all.join(" "))
     };
     let value = match column.name.as_str() {
-        name @ ("id" | "record" | "kind" | "crossing" | "state" | "safety" | "changed") => record[name].clone(),
+        name @ ("id" | "record" | "kind" | "crossing" | "state" | "safety" | "changed") => {
+            record[name].clone()
+        }
         "flags" => words(&record["flags"]),
         "contested" | "events" => Value::from(record[&column.name].to_string()),
         "more_fields" => {
             let known = columns();
             let is_column = |name: &str| known.iter().any(|c| c.name == name);
             let fields = record["fields"].as_object().cloned().unwrap_or_default();
-            let more: Map<String, Value> = fields.into_iter().filter(|(name, _)| !is_column(name)).collect();
+            let more: Map<String, Value> = fields
+                .into_iter()
+                .filter(|(name, _)| !is_column(name))
+                .collect();
             Value::from(Value::Object(more).to_string())
         }
         field => record["fields"][field].clone(),
     };
     match &value {
         Value::Null => None,
-        // A value that does not fit its column is not bent: it stands in the record's own JSON, in NDJSON.
+        // A value that does not fit its column is not bent: it stands in the record's own JSON, in
+        // NDJSON.
         Value::Number(_) if !column.number => Some(Value::from(value.to_string())),
         Value::String(_) if column.number => None,
         _ => Some(value),
     }
 }
 
-/// A text that no spreadsheet takes for a formula: behind an apostrophe it is text. One that begins with an apostrophe gets
-/// another, so that to take one away is to have what was recorded.
+/// A text that no spreadsheet takes for a formula: behind an apostrophe it is text. One that begins
+/// with an apostrophe gets another, so that to take one away is to have what was recorded.
 fn no_formula(text: String) -> String {
     // The last four are as wide as their letters are in the east, and stand for the same.
-    let begins = ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
-    if text.trim_start_matches(' ').starts_with(begins) { format!("'{text}") } else { text }
+    let begins = [
+        '=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠',
+    ];
+    if text.trim_start_matches(' ').starts_with(begins) {
+        format!("'{text}")
+    } else {
+        text
+    }
 }
 
 fn write_csv(out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
     let failed = |e: csv::Error| Failure::new("unwritable", e.to_string());
     let columns = columns();
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(columns.iter().map(|c| &c.name)).map_err(failed)?;
+    writer
+        .write_record(columns.iter().map(|c| &c.name))
+        .map_err(failed)?;
     let rows = each_page(pages, |page| {
         page.iter().try_for_each(|record| {
             let cells = columns.iter().map(|c| match cell(record, c) {
@@ -334,7 +422,9 @@ fn write_csv(out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
             writer.write_record(cells).map_err(failed)
         })
     })?;
-    let out = writer.into_inner().map_err(|e| Failure::new("unwritable", e.to_string()))?;
+    let out = writer
+        .into_inner()
+        .map_err(|e| Failure::new("unwritable", e.to_string()))?;
     Ok((rows, out))
 }
 
@@ -348,31 +438,41 @@ fn write_parquet(out: Out, filter: &Value, pages: Pages) -> Result<(u64, Out), F
             false => format!("optional binary {} (UTF8);", c.name),
         })
         .collect();
-    let schema = parse_message_type(&format!("message record {{ {} }}", lines.join(" "))).map_err(failed)?;
+    let schema =
+        parse_message_type(&format!("message record {{ {} }}", lines.join(" "))).map_err(failed)?;
     let about = KeyValue::new("wadi.export.filter".to_string(), filter.to_string());
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(vec![about]))
-        // What is kept of each group until the end is all that grows with the records: no more of it than readers need.
+        // What is kept of each group until the end is all that grows with the records: no more of
+        // it than readers need.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .build();
-    let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
+    let mut writer =
+        SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
     let mut held: Vec<Value> = Vec::new();
     let mut write_group = |rows: &[Value]| -> parquet::errors::Result<()> {
         let mut group = writer.next_row_group()?;
         for column in &columns {
             let cells: Vec<Option<Value>> = rows.iter().map(|r| cell(r, column)).collect();
             let levels: Vec<i16> = cells.iter().map(|c| i16::from(c.is_some())).collect();
-            let mut to = group.next_column()?.expect("a writer for each column of the schema");
+            let mut to = group
+                .next_column()?
+                .expect("a writer for each column of the schema");
             if column.number {
                 let values: Vec<i64> = cells.iter().flatten().filter_map(Value::as_i64).collect();
-                to.typed::<Int64Type>().write_batch(&values, Some(&levels), None)?;
+                to.typed::<Int64Type>()
+                    .write_batch(&values, Some(&levels), None)?;
             } else {
                 let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), String::from);
-                let values: Vec<ByteArray> =
-                    cells.iter().flatten().map(|v| ByteArray::from(text(v).as_str())).collect();
-                to.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None)?;
+                let values: Vec<ByteArray> = cells
+                    .iter()
+                    .flatten()
+                    .map(|v| ByteArray::from(text(v).as_str()))
+                    .collect();
+                to.typed::<ByteArrayType>()
+                    .write_batch(&values, Some(&levels), None)?;
             }
             to.close()?;
         }
@@ -421,7 +521,13 @@ mod tests {
             at += page.len();
             Ok(page)
         };
-        let trailer = write_export(&path, format, Map::from_iter([("kind".into(), "passage".into())]), pages).unwrap();
+        let trailer = write_export(
+            &path,
+            format,
+            Map::from_iter([("kind".into(), "passage".into())]),
+            pages,
+        )
+        .unwrap();
         (path, trailer)
     }
 
@@ -437,17 +543,24 @@ mod tests {
         let (body, last) = text.trim_end().rsplit_once('\n').unwrap();
         assert_eq!(serde_json::from_str::<Value>(last).unwrap(), trailer);
         assert_eq!(trailer["export"]["rows"], 1_203);
-        assert_eq!(trailer["export"]["sha256"], sha256(format!("{body}\n").as_bytes()));
         assert_eq!(
-            body.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()).collect::<Vec<_>>(),
+            trailer["export"]["sha256"],
+            sha256(format!("{body}\n").as_bytes())
+        );
+        assert_eq!(
+            body.lines()
+                .map(|l| serde_json::from_str::<Value>(l).unwrap())
+                .collect::<Vec<_>>(),
             records(0, 1_203)
         );
 
         let (path, trailer) = run(dir.path(), Format::Csv, 1_203);
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(trailer["export"]["sha256"], sha256(&bytes));
-        let beside: Value =
-            serde_json::from_str(&std::fs::read_to_string(dir.path().join("out.trailer.json")).unwrap()).unwrap();
+        let beside: Value = serde_json::from_str(
+            &std::fs::read_to_string(dir.path().join("out.trailer.json")).unwrap(),
+        )
+        .unwrap();
         assert_eq!(beside, trailer);
         let mut reader = csv::Reader::from_reader(&bytes[..]);
         let at = |name: &str| columns().iter().position(|c| c.name == name).unwrap();
@@ -455,19 +568,39 @@ mod tests {
         assert_eq!(rows.len(), 1_203);
         assert_eq!(&rows[7][at("vehicle.plate")], "22 أ \"1\",2");
         assert_eq!(&rows[7][at("lane")], "3");
-        assert_eq!(&rows[7][at("more_fields")], r#"{"container.1":"MSKU1234565"}"#);
+        assert_eq!(
+            &rows[7][at("more_fields")],
+            r#"{"container.1":"MSKU1234565"}"#
+        );
         assert_eq!(&rows[7][at("vehicle.vin")], "");
 
         let (path, trailer) = run(dir.path(), Format::Parquet, 4_321);
-        assert_eq!(trailer["export"]["sha256"], sha256(&std::fs::read(&path).unwrap()));
+        assert_eq!(
+            trailer["export"]["sha256"],
+            sha256(&std::fs::read(&path).unwrap())
+        );
         let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
-        assert_eq!(reader.metadata().num_row_groups(), 3, "in groups, not in one piece");
-        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        assert_eq!(
+            reader.metadata().num_row_groups(),
+            3,
+            "in groups, not in one piece"
+        );
+        let rows: Vec<_> = reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(rows.len(), 4_321);
-        assert_eq!(rows[4_000].get_string(at("vehicle.plate")).unwrap(), "22 أ \"1\",2");
+        assert_eq!(
+            rows[4_000].get_string(at("vehicle.plate")).unwrap(),
+            "22 أ \"1\",2"
+        );
         assert_eq!(rows[4_000].get_long(at("lane")).unwrap(), 3);
         assert_eq!(rows[4_000].get_long(at("changed")).unwrap(), 4_000);
-        assert!(rows[0].get_string(at("vehicle.vin")).is_err(), "nothing is not an empty text");
+        assert!(
+            rows[0].get_string(at("vehicle.vin")).is_err(),
+            "nothing is not an empty text"
+        );
     }
 
     #[test]
@@ -478,11 +611,19 @@ mod tests {
             let mut page = 0;
             let pages = || {
                 page += 1;
-                if page > 2 { Err(Failure::new("unreachable", "the node is gone")) } else { Ok(records(0, PAGE)) }
+                if page > 2 {
+                    Err(Failure::new("unreachable", "the node is gone"))
+                } else {
+                    Ok(records(0, PAGE))
+                }
             };
             let failure = write_export(&path, format, Map::new(), pages).unwrap_err();
             assert_eq!(failure.code, "unreachable");
-            assert!(failure.why.contains("cut short") && failure.why.contains("out.part"), "{}", failure.why);
+            assert!(
+                failure.why.contains("cut short") && failure.why.contains("out.part"),
+                "{}",
+                failure.why
+            );
             assert!(!path.exists(), "{format:?}");
             assert!(dir.path().join("out.part").exists());
         }
@@ -492,8 +633,12 @@ mod tests {
         assert!(write_export(&path, Format::Csv, Map::new(), cut).is_err());
         let beside = std::fs::read_to_string(dir.path().join("out.trailer.json")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&beside).unwrap(), trailer);
-        assert_eq!(trailer["export"]["sha256"], sha256(&std::fs::read(&path).unwrap()));
-        let failure = write_export(Path::new("-"), Format::Parquet, Map::new(), || Ok(vec![])).unwrap_err();
+        assert_eq!(
+            trailer["export"]["sha256"],
+            sha256(&std::fs::read(&path).unwrap())
+        );
+        let failure =
+            write_export(Path::new("-"), Format::Parquet, Map::new(), || Ok(vec![])).unwrap_err();
         assert_eq!(failure.code, "needs_a_file");
     }
 }

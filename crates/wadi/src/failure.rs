@@ -16,7 +16,8 @@ pub enum Exit {
     Open = 3,
     /// Integrity is violated.
     Integrity = 4,
-    /// Cut short: the terminal was closed. This and the next two are 128 and the signal's number, as shells have it.
+    /// Cut short: the terminal was closed. This and the next two are 128 and the signal's number,
+    /// as shells have it.
     HungUp = 129,
     /// Cut short by Ctrl-C.
     Interrupted = 130,
@@ -38,11 +39,18 @@ pub struct Failure {
 impl Failure {
     /// A failure with exit code 1.
     pub fn new(code: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { code: code.into(), why: why.into(), exit: Exit::Failed }
+        Self {
+            code: code.into(),
+            why: why.into(),
+            exit: Exit::Failed,
+        }
     }
     /// A wrong command line or file: exit code 2.
     pub fn usage(code: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, ..Self::new(code, why) }
+        Self {
+            exit: Exit::Usage,
+            ..Self::new(code, why)
+        }
     }
 }
 
@@ -67,10 +75,21 @@ impl From<wadi_node::NodeError> for Failure {
 }
 impl From<wadi_store::StoreError> for Failure {
     fn from(e: wadi_store::StoreError) -> Self {
-        // After a failed write or sync nobody knows what the disk holds; a damaged entry is known to be wrong.
-        let unknown = matches!(e, wadi_store::StoreError::Failed(_) | wadi_store::StoreError::Damaged { .. });
-        let exit = if unknown { Exit::Integrity } else { Exit::Failed };
-        Self { exit, ..Self::new(e.code(), e.to_string()) }
+        // After a failed write or sync nobody knows what the disk holds; a damaged entry is known
+        // to be wrong.
+        let unknown = matches!(
+            e,
+            wadi_store::StoreError::Failed(_) | wadi_store::StoreError::Damaged { .. }
+        );
+        let exit = if unknown {
+            Exit::Integrity
+        } else {
+            Exit::Failed
+        };
+        Self {
+            exit,
+            ..Self::new(e.code(), e.to_string())
+        }
     }
 }
 impl From<wadi_log::LogError> for Failure {

@@ -144,9 +144,20 @@ impl Filter {
         ];
         let encode = |value: &str| -> String {
             let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-            value.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+            value
+                .bytes()
+                .map(|b| {
+                    if keep(b) {
+                        char::from(b).to_string()
+                    } else {
+                        format!("%{b:02X}")
+                    }
+                })
+                .collect()
         };
-        let given = parts.iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(value.as_deref()?))));
+        let given = parts
+            .iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", encode(value.as_deref()?))));
         given.collect::<Vec<_>>().join("&")
     }
 }
@@ -156,7 +167,12 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
         body["officer"] = who.officer.clone().into();
         let done = Client::at(&who.at)?.post(&format!("/v1/findings/{finding}/acts"), &body)?;
         tell(json, &done, |v| {
-            format!("{}: written on {} as {}", text(v, "finding"), text(v, "record"), text(v, "entry"))
+            format!(
+                "{}: written on {} as {}",
+                text(v, "finding"),
+                text(v, "record"),
+                text(v, "entry")
+            )
         });
         Ok(Exit::Done)
     };
@@ -164,7 +180,9 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
         FindingsCommand::List { filter, at } => list(&filter, &at, json),
         FindingsCommand::Show { finding, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/findings/{finding}"))?;
-            tell(json, &value, |v| serde_json::to_string_pretty(v).unwrap_or_default());
+            tell(json, &value, |v| {
+                serde_json::to_string_pretty(v).unwrap_or_default()
+            });
             Ok(Exit::Done)
         }
         FindingsCommand::Assign { findings, to, who } => {
@@ -172,23 +190,52 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             let done = Client::at(&who.at)?.post("/v1/findings/assign", &body)?;
             let refused = done["refused"].as_array().cloned().unwrap_or_default();
             tell(json, &done, |v| {
-                let mut out = format!("{} assigned to {to}", v["assigned"].as_array().map_or(0, Vec::len));
+                let mut out = format!(
+                    "{} assigned to {to}",
+                    v["assigned"].as_array().map_or(0, Vec::len)
+                );
                 for r in &refused {
                     out += &format!("\n{} was not: {}", text(r, "finding"), text(r, "why"));
                 }
                 out
             });
-            Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed })
+            Ok(if refused.is_empty() {
+                Exit::Done
+            } else {
+                Exit::Failed
+            })
         }
-        FindingsCommand::Propose { finding, waive, reason, who } => {
-            act(who, &finding, json!({"act": "propose", "waive": waive, "reason": reason}))
-        }
-        FindingsCommand::Decide { finding, approve, reject: _, reason, who } => {
-            act(who, &finding, json!({"act": "decide", "approve": approve, "reason": reason}))
-        }
-        FindingsCommand::Undo { finding, event, reason, who } => {
-            act(who, &finding, json!({"act": "undo", "event": event, "reason": reason}))
-        }
+        FindingsCommand::Propose {
+            finding,
+            waive,
+            reason,
+            who,
+        } => act(
+            who,
+            &finding,
+            json!({"act": "propose", "waive": waive, "reason": reason}),
+        ),
+        FindingsCommand::Decide {
+            finding,
+            approve,
+            reject: _,
+            reason,
+            who,
+        } => act(
+            who,
+            &finding,
+            json!({"act": "decide", "approve": approve, "reason": reason}),
+        ),
+        FindingsCommand::Undo {
+            finding,
+            event,
+            reason,
+            who,
+        } => act(
+            who,
+            &finding,
+            json!({"act": "undo", "event": event, "reason": reason}),
+        ),
         FindingsCommand::Recheck { at } => {
             let value = Client::at(&at)?.post("/v1/findings/recheck", &json!({}))?;
             tell(json, &value, |_| "every record is looked at afresh".into());
@@ -203,7 +250,9 @@ fn list(filter: &Filter, at: &At, json: bool) -> Result<Exit, Failure> {
         let mut table = output::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
-            let columns = ["finding", "rule", "severity", "phase", "state", "record", "text"];
+            let columns = [
+                "finding", "rule", "severity", "phase", "state", "record", "text",
+            ];
             table.add_row(output::row(columns.map(|c| text(f, c))));
         }
         let shown = all.map_or(0, Vec::len);
@@ -213,5 +262,9 @@ fn list(filter: &Filter, at: &At, json: bool) -> Result<Exit, Failure> {
         }
         out
     });
-    Ok(if value["count"] == 0 { Exit::Done } else { Exit::Open })
+    Ok(if value["count"] == 0 {
+        Exit::Done
+    } else {
+        Exit::Open
+    })
 }

@@ -1,5 +1,6 @@
-//! Thin links on this machine: a userspace UDP proxy that passes packets on as a `LinkProfile` says, and counts them.
-//! Each flow has a socket of its own, so that both ends see one address a connection.
+//! Thin links on this machine: a userspace UDP proxy that passes packets on as a `LinkProfile`
+//! says, and counts them. Each flow has a socket of its own, so that both ends see one address a
+//! connection.
 
 use std::{
     collections::HashMap,
@@ -49,7 +50,12 @@ impl Direction {
         // What waits is bounded by the link's rate, queue and delay.
         let (arriving, arrivals) = mpsc::unbounded_channel();
         tokio::spawn(deliver(arrivals, up.clone()));
-        Arc::new(Self { way: Mutex::new(way), up, bytes: AtomicU64::new(0), arriving })
+        Arc::new(Self {
+            way: Mutex::new(way),
+            up,
+            bytes: AtomicU64::new(0),
+            arriving,
+        })
     }
 
     fn pass(&self, packet: &[u8], from: &Arc<UdpSocket>, to: SocketAddr) {
@@ -57,10 +63,16 @@ impl Direction {
             return;
         }
         self.bytes.fetch_add(packet.len() as u64, Ordering::Relaxed);
-        // The lock is held while the packet is queued, so that packets are queued in the order of their arrival.
+        // The lock is held while the packet is queued, so that packets are queued in the order of
+        // their arrival.
         let mut way = self.way.lock().expect("no panic holds it");
         if let Some(at) = way.send(Instant::now(), packet.len()) {
-            let _ = self.arriving.send(Arrival { at, from: from.clone(), to, packet: packet.to_vec() });
+            let _ = self.arriving.send(Arrival {
+                at,
+                from: from.clone(),
+                to,
+                packet: packet.to_vec(),
+            });
         }
     }
 }
@@ -84,10 +96,16 @@ impl Link {
         let there = Direction::open(LinkWay::new(profile, seed ^ 0x5eed), up.clone());
         let back = Direction::open(LinkWay::new(profile, seed ^ 0xbacc), up.clone());
         tokio::spawn(pass_on(socket, target, there.clone(), back.clone()));
-        Ok(Self { address, up, there, back })
+        Ok(Self {
+            address,
+            up,
+            there,
+            back,
+        })
     }
 
-    /// Makes the link another one, on which nothing waits; what is on its way arrives as it would have.
+    /// Makes the link another one, on which nothing waits; what is on its way arrives as it would
+    /// have.
     pub fn reshape(&self, profile: Profile, seed: u64) {
         for (direction, salt) in [(&self.there, 0x5eed), (&self.back, 0xbacc)] {
             *direction.way.lock().expect("no panic holds it") = LinkWay::new(profile, seed ^ salt);
@@ -115,17 +133,26 @@ impl Link {
 }
 
 /// Takes what dials in and passes it on, a socket a flow.
-async fn pass_on(socket: Arc<UdpSocket>, target: SocketAddr, there: Arc<Direction>, back: Arc<Direction>) {
+async fn pass_on(
+    socket: Arc<UdpSocket>,
+    target: SocketAddr,
+    there: Arc<Direction>,
+    back: Arc<Direction>,
+) {
     let mut flows: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut packet = vec![0; PACKET_BYTES_MAX];
     loop {
         // An error of one packet (a port that nobody listens on) is no end of the link.
-        let Ok((n, from)) = socket.recv_from(&mut packet).await else { continue };
+        let Ok((n, from)) = socket.recv_from(&mut packet).await else {
+            continue;
+        };
         if !flows.contains_key(&from) {
             if flows.len() >= FLOWS_MAX {
                 continue;
             }
-            let Ok(flow) = UdpSocket::bind("127.0.0.1:0").await else { continue };
+            let Ok(flow) = UdpSocket::bind("127.0.0.1:0").await else {
+                continue;
+            };
             let flow = Arc::new(flow);
             flows.insert(from, flow.clone());
             tokio::spawn(pass_back(flow, socket.clone(), from, back.clone()));
@@ -134,10 +161,17 @@ async fn pass_on(socket: Arc<UdpSocket>, target: SocketAddr, there: Arc<Directio
     }
 }
 
-async fn pass_back(flow: Arc<UdpSocket>, socket: Arc<UdpSocket>, to: SocketAddr, back: Arc<Direction>) {
+async fn pass_back(
+    flow: Arc<UdpSocket>,
+    socket: Arc<UdpSocket>,
+    to: SocketAddr,
+    back: Arc<Direction>,
+) {
     let mut packet = vec![0; PACKET_BYTES_MAX];
     loop {
-        let Ok((n, _)) = flow.recv_from(&mut packet).await else { continue };
+        let Ok((n, _)) = flow.recv_from(&mut packet).await else {
+            continue;
+        };
         back.pass(&packet[..n], &socket, to);
     }
 }

@@ -1,5 +1,6 @@
-//! Where the software's log goes. Logging harms nobody: a reader that is gone, one that does not read and a full disk cost
-//! lines of the log, which are counted and told, and never a task that wanted to say something.
+//! Where the software's log goes. Logging harms nobody: a reader that is gone, one that does not
+//! read and a full disk cost lines of the log, which are counted and told, and never a task that
+//! wanted to say something.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -41,21 +42,40 @@ impl Log {
     pub fn start(filter: EnvFilter) -> Self {
         let failing: Arc<AtomicBool> = Arc::default();
         let lost: Arc<AtomicU64> = Arc::default();
-        let sink = Sink { to: io::stderr(), failing: failing.clone(), lost: lost.clone() };
-        let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX);
+        let sink = Sink {
+            to: io::stderr(),
+            failing: failing.clone(),
+            lost: lost.clone(),
+        };
+        let builder = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(LINES_MAX);
         let (writer, guard) = builder.thread_name("log").finish(sink);
         let dropped = writer.error_counter();
 
         // Colours are for people who look on, not for journals and files.
         let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let format = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(writer).log_internal_errors(false);
+        let format = tracing_subscriber::fmt::layer()
+            .with_ansi(colours)
+            .with_writer(writer)
+            .log_internal_errors(false);
         let (filter, handle) = reload::Layer::new(filter);
         use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
-        let _ = tracing_subscriber::registry().with(format).with(filter).try_init();
+        let _ = tracing_subscriber::registry()
+            .with(format)
+            .with(filter)
+            .try_init();
 
-        // The usual hook writes to standard error itself, and would wait for a reader that does not read.
+        // The usual hook writes to standard error itself, and would wait for a reader that does not
+        // read.
         std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
-        Self { filter: handle, failing, lost, dropped, _guard: guard }
+        Self {
+            filter: handle,
+            failing,
+            lost,
+            dropped,
+            _guard: guard,
+        }
     }
 
     /// What changes the filter while the daemon runs.
@@ -75,10 +95,13 @@ impl Log {
             let mut heard = 0;
             loop {
                 tokio::time::sleep(LOOK).await;
-                let lines = lost.load(Ordering::Relaxed).saturating_add(dropped.dropped_lines() as u64);
+                let lines = lost
+                    .load(Ordering::Relaxed)
+                    .saturating_add(dropped.dropped_lines() as u64);
                 let is_failing = failing.load(Ordering::Relaxed) || lines > heard;
                 heard = lines;
-                let why = format!("the log cannot be written: {lines} lines are lost since the start");
+                let why =
+                    format!("the log cannot be written: {lines} lines are lost since the start");
                 node.set_alarm("log", is_failing.then(|| why.clone()));
                 node.tasks().trouble("log", is_failing.then_some(why));
             }
@@ -116,7 +139,11 @@ mod tests {
     struct Full(bool);
     impl Write for Full {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if self.0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+            if self.0 {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(bytes.len())
+            }
         }
         fn flush(&mut self) -> io::Result<()> {
             Err(io::ErrorKind::BrokenPipe.into())
@@ -125,7 +152,11 @@ mod tests {
 
     #[test]
     fn a_full_disk_costs_lines_and_nothing_else() {
-        let mut sink = Sink { to: Full(true), failing: Arc::default(), lost: Arc::default() };
+        let mut sink = Sink {
+            to: Full(true),
+            failing: Arc::default(),
+            lost: Arc::default(),
+        };
         assert_eq!(sink.write(b"a line\n").unwrap(), 7);
         sink.flush().unwrap();
         assert!(sink.failing.load(Ordering::Relaxed));
@@ -134,6 +165,10 @@ mod tests {
         sink.to = Full(false);
         sink.write_all(b"another\n").unwrap();
         assert!(!sink.failing.load(Ordering::Relaxed), "there is room again");
-        assert_eq!(sink.lost.load(Ordering::Relaxed), 1, "what was lost stays lost");
+        assert_eq!(
+            sink.lost.load(Ordering::Relaxed),
+            1,
+            "what was lost stays lost"
+        );
     }
 }

@@ -3,7 +3,8 @@
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]
 
-/// Entries, documents and JSON are many small pieces: measured, this allocator serves them faster than the system's.
+/// Entries, documents and JSON are many small pieces: measured, this allocator serves them faster
+/// than the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -63,7 +64,8 @@ pub struct At {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The whole network on this machine: six crossings and the hub, traffic, and links that come and go.
+    /// The whole network on this machine: six crossings and the hub, traffic, and links that come
+    /// and go.
     Demo(demo::DemoArgs),
     /// The commission's certificate authority.
     Pki {
@@ -102,7 +104,8 @@ enum Command {
         #[command(subcommand)]
         command: bundle::BundleCommand,
     },
-    /// Findings: contradictions between records; list, show, assign, propose, decide, undo, recheck.
+    /// Findings: contradictions between records; list, show, assign, propose, decide, undo,
+    /// recheck.
     Findings {
         #[command(subcommand)]
         command: findings::FindingsCommand,
@@ -122,7 +125,8 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
-    /// Copies a node's database while the node runs, with a manifest under its seal; `backup verify` checks such a copy.
+    /// Copies a node's database while the node runs, with a manifest under its seal; `backup
+    /// verify` checks such a copy.
     Backup(backup::BackupArgs),
     /// Puts a backup in the place of a stopped node's database, which is kept.
     Restore(backup::RestoreArgs),
@@ -143,12 +147,16 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return told_of_usage(&error),
     };
-    // What is written here is for its own user, whatever the umask was: records, keys, tokens, and copies of them.
+    // What is written here is for its own user, whatever the umask was: records, keys, tokens, and
+    // copies of them.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     if matches!(cli.command, Command::Node { .. }) && !demo::die_with_demonstration() {
         return ExitCode::from(1);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             crate::print::print_error!("wadi: {error}");
@@ -178,11 +186,19 @@ fn told_of_usage(error: &clap::Error) -> ExitCode {
     // A script that asked for JSON reads this as it reads any other failure.
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
         let why = error.to_string();
-        let why = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let why = why
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
         let told = serde_json::json!({"error": "usage", "detail": why});
         print::print_line!("{told}");
     }
-    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    let exit = if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    };
     ExitCode::from(exit as u8)
 }
 

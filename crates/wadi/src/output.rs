@@ -1,5 +1,5 @@
-//! What commands leave behind: files that are written whole or not at all and over nothing else, and tables that fit the
-//! terminal.
+//! What commands leave behind: files that are written whole or not at all and over nothing else,
+//! and tables that fit the terminal.
 
 use crate::{failure::Failure, print::shown};
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
@@ -9,11 +9,15 @@ use wadi_store::private;
 /// A table as wide as the terminal at most. Where there is none, lines are as long as they are.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
     table
 }
 
-/// A row of texts, of which others may have written any: none of them moves the cursor or begins another row.
+/// A row of texts, of which others may have written any: none of them moves the cursor or begins
+/// another row.
 pub fn row<const N: usize>(cells: [String; N]) -> [String; N] {
     cells.map(|cell| shown(&cell).into_owned())
 }
@@ -22,15 +26,20 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new("unwritable", format!("{}: {error}", path.display()))
 }
 
-/// Whether a file may be written: there is none, or `--force` was given. To be asked before any work is done for it.
+/// Whether a file may be written: there is none, or `--force` was given. To be asked before any
+/// work is done for it.
 pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
     match path.symlink_metadata() {
-        Ok(about) if about.is_dir() => {
-            Err(Failure::usage("is_a_directory", format!("{} is a directory: name a file", path.display())))
-        }
+        Ok(about) if about.is_dir() => Err(Failure::usage(
+            "is_a_directory",
+            format!("{} is a directory: name a file", path.display()),
+        )),
         // A terminal, a pipe or /dev/null is written to, and not written over.
         Ok(about) if about.is_file() && !force => {
-            let why = format!("{} exists, and is not written over: name another file, or add --force", path.display());
+            let why = format!(
+                "{} exists, and is not written over: name another file, or add --force",
+                path.display()
+            );
             Err(Failure::usage("file_exists", why))
         }
         _ => Ok(()),
@@ -61,12 +70,22 @@ mod tests {
         check_free(&path, false).unwrap();
         write(&path, b"one").unwrap();
         let refused = check_free(&path, false).unwrap_err();
-        assert_eq!((refused.code.as_str(), refused.exit as u8), ("file_exists", 2));
+        assert_eq!(
+            (refused.code.as_str(), refused.exit as u8),
+            ("file_exists", 2)
+        );
         check_free(&path, true).unwrap();
         write(&path, b"two").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
-        assert_eq!(check_free(dir.path(), true).unwrap_err().code, "is_a_directory");
+        assert_eq!(
+            std::fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
+        assert_eq!(
+            check_free(dir.path(), true).unwrap_err().code,
+            "is_a_directory"
+        );
         let null = Path::new("/dev/null");
         check_free(null, false).unwrap();
         write(null, b"gone").unwrap();
@@ -77,6 +96,9 @@ mod tests {
         let mut table = table(["plate", "what"]);
         table.add_row(row(["11-A-1\n99-B-9".into(), "\u{1b}[2J\u{202e}x".into()]));
         let text = table.to_string();
-        assert!(text.contains("11-A-1\\u{a}99-B-9") && text.contains("\\u{1b}[2J\\u{202e}x"), "{text}");
+        assert!(
+            text.contains("11-A-1\\u{a}99-B-9") && text.contains("\\u{1b}[2J\\u{202e}x"),
+            "{text}"
+        );
     }
 }

@@ -1,22 +1,25 @@
-//! The commission's CA: a root that signs enrolments, a certificate authority for TLS, and papers for each node.
+//! The commission's CA: a root that signs enrolments, a certificate authority for TLS, and papers
+//! for each node.
 //!
-//! Both keys lie encrypted under a passphrase (age, scrypt). What a node needs is one directory, its papers: copy it to
-//! the node's machine and nothing else.
+//! Both keys lie encrypted under a passphrase (age, scrypt). What a node needs is one directory,
+//! its papers: copy it to the node's machine and nothing else.
 
 use crate::failure::{Exit, Failure};
 use age::secrecy::{ExposeSecret, SecretString};
 use clap::Subcommand;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ED25519, RevokedCertParams,
-    SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PKCS_ED25519, RevokedCertParams, SerialNumber,
 };
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use wadi_log::{Crossing, Enrolment, Grant, Lane, LogKey, NodeId, Role, RootKey, Scope, hex, unhex};
+use wadi_log::{
+    Crossing, Enrolment, Grant, Lane, LogKey, NodeId, Role, RootKey, Scope, hex, unhex,
+};
 use wadi_store::private;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -39,8 +42,8 @@ const WORK_FACTOR_MAX: u8 = 22;
 pub enum PkiCommand {
     /// Makes the root and the CA.
     Init {
-        /// What opening the CA costs whoever guesses passphrases, as a power of two; fitted to this machine where it is
-        /// left out. Low ones are for trials.
+        /// What opening the CA costs whoever guesses passphrases, as a power of two; fitted to this
+        /// machine where it is left out. Low ones are for trials.
         #[arg(long, value_parser = clap::value_parser!(u8).range(10..=i64::from(WORK_FACTOR_MAX)))]
         work_factor: Option<u8>,
         #[command(flatten)]
@@ -59,8 +62,8 @@ pub enum PkiCommand {
         /// For an observer: what it may take, as passage:TRB or hold:*; repeat it.
         #[arg(long)]
         grant: Vec<String>,
-        /// A host name or address under which its HTTP API is called, for `http_tls`; repeat it. This machine's own
-        /// (localhost, 127.0.0.1) is always there.
+        /// A host name or address under which its HTTP API is called, for `http_tls`; repeat it.
+        /// This machine's own (localhost, 127.0.0.1) is always there.
         #[arg(long)]
         host: Vec<String>,
         #[command(flatten)]
@@ -122,8 +125,9 @@ impl CaArgs {
 
     fn passphrase(&self, twice: bool) -> Result<SecretString, Failure> {
         if let Some(file) = &self.passphrase_file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| Failure::usage("passphrase_file", format!("{}: {e}", file.display())))?;
+            let text = std::fs::read_to_string(file).map_err(|e| {
+                Failure::usage("passphrase_file", format!("{}: {e}", file.display()))
+            })?;
             return Ok(text.trim_end_matches('\n').to_string().into());
         }
         if let Ok(text) = std::env::var("WADI_PASSPHRASE") {
@@ -137,7 +141,10 @@ impl CaArgs {
         };
         let first = ask("Passphrase of the commission's root: ")?;
         if twice && ask("Again: ")? != first {
-            return Err(Failure::usage("passphrase_differs", "the two passphrases differ"));
+            return Err(Failure::usage(
+                "passphrase_differs",
+                "the two passphrases differ",
+            ));
         }
         Ok(first.into())
     }
@@ -164,24 +171,36 @@ fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     std::fs::rename(&part, path).map_err(failed)
 }
 
-fn seal(secret: &str, passphrase: &SecretString, work_factor: Option<u8>) -> Result<String, Failure> {
+fn seal(
+    secret: &str,
+    passphrase: &SecretString,
+    work_factor: Option<u8>,
+) -> Result<String, Failure> {
     let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
     if let Some(n) = work_factor {
         recipient.set_work_factor(n);
     }
-    age::encrypt_and_armor(&recipient, secret.as_bytes()).map_err(|e| Failure::new("encrypt", e.to_string()))
+    age::encrypt_and_armor(&recipient, secret.as_bytes())
+        .map_err(|e| Failure::new("encrypt", e.to_string()))
 }
 
 fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
     let armoured = std::fs::read_to_string(path).map_err(|e| {
-        Failure::usage("no_ca", format!("{}: {e}; `wadi pki init` makes a CA, --dir names another", path.display()))
+        Failure::usage(
+            "no_ca",
+            format!(
+                "{}: {e}; `wadi pki init` makes a CA, --dir names another",
+                path.display()
+            ),
+        )
     })?;
     let mut identity = age::scrypt::Identity::new(passphrase.clone());
     identity.set_max_work_factor(WORK_FACTOR_MAX);
     let bytes = age::decrypt(&identity, armoured.as_bytes()).map_err(|e| match e {
-        age::DecryptError::DecryptionFailed => {
-            Failure::new("wrong_passphrase", "the passphrase does not open the CA's keys")
-        }
+        age::DecryptError::DecryptionFailed => Failure::new(
+            "wrong_passphrase",
+            "the passphrase does not open the CA's keys",
+        ),
         other => unreadable(path, other),
     })?;
     String::from_utf8(bytes).map_err(|e| unreadable(path, e))
@@ -194,12 +213,16 @@ fn valid(params: &mut CertificateParams, days: u32) {
 }
 
 impl Ca {
-    /// Whether a CA may be made in a directory: there is none, or the making of one was cut off, which nobody can have used.
+    /// Whether a CA may be made in a directory: there is none, or the making of one was cut off,
+    /// which nobody can have used.
     fn check_absent(dir: &Path) -> Result<(), Failure> {
         let begun = dir.join(UNFINISHED).exists();
         match CA_FILES.iter().find(|name| dir.join(name).exists()) {
             Some(name) if !begun => {
-                let why = format!("{} holds a CA already ({name}); it is not overwritten", dir.display());
+                let why = format!(
+                    "{} holds a CA already ({name}); it is not overwritten",
+                    dir.display()
+                );
                 Err(Failure::usage("ca_exists", why))
             }
             _ => Ok(()),
@@ -207,7 +230,11 @@ impl Ca {
     }
 
     /// Makes a new CA. `work_factor` is for demonstrations; else it is fitted to this machine.
-    pub fn init(dir: &Path, passphrase: &SecretString, work_factor: Option<u8>) -> Result<Self, Failure> {
+    pub fn init(
+        dir: &Path,
+        passphrase: &SecretString,
+        work_factor: Option<u8>,
+    ) -> Result<Self, Failure> {
         Self::check_absent(dir)?;
         private::create_dir_all(&dir.join("nodes")).map_err(|e| unreadable(dir, e))?;
         let seed: [u8; 32] = rand::random();
@@ -216,7 +243,9 @@ impl Ca {
         let ca_key = KeyPair::generate_for(&PKCS_ED25519).map_err(rc)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "wadi commission CA");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "wadi commission CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         valid(&mut params, CA_DAYS);
@@ -224,19 +253,30 @@ impl Ca {
         let root_sealed = seal(&hex(&seed), passphrase, work_factor)?;
         let ca_sealed = seal(&ca_key.serialize_pem(), passphrase, work_factor)?;
 
-        write(&dir.join(UNFINISHED), "wadi pki init was cut off here; run it again\n")?;
+        write(
+            &dir.join(UNFINISHED),
+            "wadi pki init was cut off here; run it again\n",
+        )?;
         write(&dir.join("root.key.age"), root_sealed)?;
         write(&dir.join("ca.key.age"), ca_sealed)?;
         write(&dir.join("ca.pem"), &ca_pem)?;
         write(&dir.join("root.pub"), hex(&root.public()) + "\n")?;
         std::fs::remove_file(dir.join(UNFINISHED)).map_err(|e| unreadable(dir, e))?;
-        Ok(Self { dir: dir.into(), root, ca_pem, ca_key })
+        Ok(Self {
+            dir: dir.into(),
+            root,
+            ca_pem,
+            ca_key,
+        })
     }
 
     /// Opens a CA.
     pub fn open(dir: &Path, passphrase: &SecretString) -> Result<Self, Failure> {
         if dir.join(UNFINISHED).exists() {
-            let why = format!("the CA in {} was not made to its end: run `wadi pki init` again", dir.display());
+            let why = format!(
+                "the CA in {} was not made to its end: run `wadi pki init` again",
+                dir.display()
+            );
             return Err(Failure::usage("init_unfinished", why));
         }
         let seed = unseal(&dir.join("root.key.age"), passphrase)?;
@@ -244,9 +284,16 @@ impl Ca {
             .and_then(|s| s.try_into().ok())
             .ok_or_else(|| unreadable(&dir.join("root.key.age"), "it holds no key"))?;
         let ca_key = unseal(&dir.join("ca.key.age"), passphrase)?;
-        let ca_key = KeyPair::from_pem(&ca_key).map_err(|e| unreadable(&dir.join("ca.key.age"), e))?;
-        let ca_pem = std::fs::read_to_string(dir.join("ca.pem")).map_err(|e| unreadable(&dir.join("ca.pem"), e))?;
-        Ok(Self { dir: dir.into(), root: LogKey::from_seed(&seed), ca_pem, ca_key })
+        let ca_key =
+            KeyPair::from_pem(&ca_key).map_err(|e| unreadable(&dir.join("ca.key.age"), e))?;
+        let ca_pem = std::fs::read_to_string(dir.join("ca.pem"))
+            .map_err(|e| unreadable(&dir.join("ca.pem"), e))?;
+        Ok(Self {
+            dir: dir.into(),
+            root: LogKey::from_seed(&seed),
+            ca_pem,
+            ca_key,
+        })
     }
 
     fn certificate(
@@ -259,12 +306,22 @@ impl Ca {
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
         // Peers go by the first name alone; the others are for HTTP.
-        let own = [format!("{node}.node.wadi"), "localhost".into(), "127.0.0.1".into()];
-        let names: Vec<String> = own.into_iter().chain(hosts.iter().filter(|h| !h.is_empty()).cloned()).collect();
+        let own = [
+            format!("{node}.node.wadi"),
+            "localhost".into(),
+            "127.0.0.1".into(),
+        ];
+        let names: Vec<String> = own
+            .into_iter()
+            .chain(hosts.iter().filter(|h| !h.is_empty()).cloned())
+            .collect();
         let mut params = CertificateParams::new(names).map_err(rc)?;
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         params.serial_number = Some(SerialNumber::from(rand::random::<u64>() >> 1));
         valid(&mut params, days);
         let certificate = params.signed_by(key, &issuer).map_err(rc)?;
@@ -282,14 +339,21 @@ impl Ca {
     ) -> Result<(PathBuf, Enrolment), Failure> {
         let dir = self.dir.join("nodes").join(name);
         if dir.exists() {
-            let why = format!("{} exists: a node that is replaced gets another name", dir.display());
+            let why = format!(
+                "{} exists: a node that is replaced gets another name",
+                dir.display()
+            );
             return Err(Failure::usage("node_exists", why));
         }
         let seed: [u8; 32] = rand::random();
         let log_key = LogKey::from_seed(&seed);
-        let key = KeyPair::generate_for(&PKCS_ED25519).map_err(|e| Failure::new("certificate", e.to_string()))?;
-        let (certificate, der) = self.certificate(name, &log_key.node(), hosts, (&key, NODE_DAYS))?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        let key = KeyPair::generate_for(&PKCS_ED25519)
+            .map_err(|e| Failure::new("certificate", e.to_string()))?;
+        let (certificate, der) =
+            self.certificate(name, &log_key.node(), hosts, (&key, NODE_DAYS))?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs() as i64);
         let enrolment = Enrolment {
             name: name.into(),
             role,
@@ -303,7 +367,8 @@ impl Ca {
         }
         .issue(&self.root)
         .map_err(|e| Failure::usage(e.code(), e.to_string()))?;
-        // Under a name that is no node's until all of it is there: half of a node's papers would be in everybody's way.
+        // Under a name that is no node's until all of it is there: half of a node's papers would be
+        // in everybody's way.
         let part = self.dir.join("nodes").join(format!(".{name}"));
         if part.exists() {
             std::fs::remove_dir_all(&part)?;
@@ -316,7 +381,10 @@ impl Ca {
         write(&part.join("ca.pem"), &self.ca_pem)?;
         write(&part.join("root.pub"), hex(&self.root.public()) + "\n")?;
         if self.dir.join("crl.pem").exists() {
-            write(&part.join("crl.pem"), std::fs::read(self.dir.join("crl.pem"))?)?;
+            write(
+                &part.join("crl.pem"),
+                std::fs::read(self.dir.join("crl.pem"))?,
+            )?;
         }
         write(&part.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
         std::fs::rename(&part, &dir)?;
@@ -324,7 +392,8 @@ impl Ca {
         Ok((dir, enrolment))
     }
 
-    /// Gives every node's papers the enrolments of all: public, and what lets two nodes know each other at first sight.
+    /// Gives every node's papers the enrolments of all: public, and what lets two nodes know each
+    /// other at first sight.
     pub fn share(&self) -> Result<(), Failure> {
         let nodes = nodes(&self.dir)?;
         for (name, _) in &nodes {
@@ -332,7 +401,9 @@ impl Ca {
             private::create_dir_all(&known)?;
             // What was cut off here before is no enrolment, and would not read as one.
             let entries = std::fs::read_dir(&known)?.filter_map(Result::ok);
-            let left = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "part"));
+            let left = entries
+                .map(|e| e.path())
+                .filter(|p| p.extension().is_some_and(|e| e == "part"));
             left.for_each(|path| drop(std::fs::remove_file(path)));
             for (other, enrolment) in &nodes {
                 let (path, text) = (known.join(other), hex(&enrolment.to_bytes()) + "\n");
@@ -369,12 +440,15 @@ impl Ca {
         }
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
-        let certs = revoked.lines().filter_map(|l| unhex(l.split(' ').next()?)).map(|serial| RevokedCertParams {
-            serial_number: SerialNumber::from_slice(&serial),
-            revocation_time: SystemTime::now().into(),
-            reason_code: None,
-            invalidity_date: None,
-        });
+        let certs = revoked
+            .lines()
+            .filter_map(|l| unhex(l.split(' ').next()?))
+            .map(|serial| RevokedCertParams {
+                serial_number: SerialNumber::from_slice(&serial),
+                revocation_time: SystemTime::now().into(),
+                reason_code: None,
+                invalidity_date: None,
+            });
         let crl = CertificateRevocationListParams {
             this_update: (SystemTime::now() - DAY).into(),
             next_update: (SystemTime::now() + DAY * 365).into(),
@@ -408,8 +482,12 @@ pub fn read_enrolment(path: &Path) -> Result<Enrolment, Failure> {
 
 fn nodes(dir: &Path) -> Result<Vec<(String, Enrolment)>, Failure> {
     let path = dir.join("nodes");
-    let entries = std::fs::read_dir(&path)
-        .map_err(|e| Failure::usage("no_ca", format!("{}: {e}; `wadi pki init` makes a CA", path.display())))?;
+    let entries = std::fs::read_dir(&path).map_err(|e| {
+        Failure::usage(
+            "no_ca",
+            format!("{}: {e}; `wadi pki init` makes a CA", path.display()),
+        )
+    })?;
     let mut out = Vec::new();
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -440,20 +518,24 @@ pub struct Papers {
 /// The secret ones of a node's papers that others than their owner may read, each with its mode.
 pub fn exposed_secrets(dir: &Path) -> Vec<(PathBuf, u32)> {
     let paths = SECRETS.iter().map(|name| dir.join(name));
-    paths.filter_map(|path| private::exposed(&path).map(|mode| (path, mode))).collect()
+    paths
+        .filter_map(|path| private::exposed(&path).map(|mode| (path, mode)))
+        .collect()
 }
 
-/// Takes the secret ones of a node's papers from others, where this process may, and says so in the log.
+/// Takes the secret ones of a node's papers from others, where this process may, and says so in the
+/// log.
 pub fn close_secrets(dir: &Path) {
-    SECRETS.iter().for_each(|name| private::close(&dir.join(name)));
+    SECRETS
+        .iter()
+        .for_each(|name| private::close(&dir.join(name)));
 }
 
 impl Papers {
     /// Reads a directory that `wadi pki issue` wrote.
     pub fn read(dir: &Path) -> Result<Self, Failure> {
         if !dir.is_dir() {
-            let why =
-                "no directory; `papers` of the configuration names the one that `wadi pki issue` made for this node";
+            let why = "no directory; `papers` of the configuration names the one that `wadi pki issue` made for this node";
             return Err(unreadable(dir, why));
         }
         let text = |name: &str| {
@@ -465,10 +547,15 @@ impl Papers {
             bytes.ok_or_else(|| unreadable(&dir.join(name), "expected 64 hexadecimal digits"))
         };
         let mut known = Vec::new();
-        for entry in std::fs::read_dir(dir.join("known")).into_iter().flatten().filter_map(Result::ok) {
+        for entry in std::fs::read_dir(dir.join("known"))
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+        {
             // A copy that was cut off, and what editors and file managers leave.
             let name = entry.file_name();
-            if name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with(".part") {
+            if name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with(".part")
+            {
                 continue;
             }
             known.push(read_enrolment(&entry.path())?);
@@ -489,21 +576,47 @@ impl Papers {
 }
 
 fn grant(text: &str) -> Result<Grant, Failure> {
-    let bad = || Failure::usage("bad_grant", format!("{text:?}: a grant is LANE:CROSSING, as passage:TRB, or hold:*"));
+    let bad = || {
+        Failure::usage(
+            "bad_grant",
+            format!("{text:?}: a grant is LANE:CROSSING, as passage:TRB, or hold:*"),
+        )
+    };
     let (lane, crossing) = text.split_once(':').ok_or_else(bad)?;
-    let lanes = if lane == "*" { 0x1f } else { lane.parse::<Lane>().map_err(|_| bad())?.bit() };
-    let crossing = if crossing == "*" { None } else { Some(crossing.parse().map_err(|_| bad())?) };
+    let lanes = if lane == "*" {
+        0x1f
+    } else {
+        lane.parse::<Lane>().map_err(|_| bad())?.bit()
+    };
+    let crossing = if crossing == "*" {
+        None
+    } else {
+        Some(crossing.parse().map_err(|_| bad())?)
+    };
     Ok(Grant { lanes, crossing })
 }
 
-/// The scope of a role: a crossing's own, everything for a hub, its grants and the hub's control for an observer.
-pub fn scope_of(role: Role, crossing: Option<Crossing>, grants: &[String]) -> Result<Scope, Failure> {
+/// The scope of a role: a crossing's own, everything for a hub, its grants and the hub's control
+/// for an observer.
+pub fn scope_of(
+    role: Role,
+    crossing: Option<Crossing>,
+    grants: &[String],
+) -> Result<Scope, Failure> {
     Ok(match (role, crossing) {
         (Role::Hub, _) => Scope::all(),
         (Role::Crossing, Some(c)) => Scope::of_crossing(c),
-        (Role::Crossing, None) => return Err(Failure::usage("no_crossing", "a crossing's node needs --crossing")),
+        (Role::Crossing, None) => {
+            return Err(Failure::usage(
+                "no_crossing",
+                "a crossing's node needs --crossing",
+            ));
+        }
         (Role::Observer, _) => {
-            let mut all = vec![Grant { lanes: Lane::Control.bit(), crossing: Some(Crossing::HUB) }];
+            let mut all = vec![Grant {
+                lanes: Lane::Control.bit(),
+                crossing: Some(Crossing::HUB),
+            }];
             for text in grants {
                 all.push(grant(text)?);
             }
@@ -514,7 +627,11 @@ pub fn scope_of(role: Role, crossing: Option<Crossing>, grants: &[String]) -> Re
 
 pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
     let tell = |text: String, value: serde_json::Value| {
-        if json { crate::print::print_line!("{value}") } else { crate::print::print_line!("{text}") }
+        if json {
+            crate::print::print_line!("{value}")
+        } else {
+            crate::print::print_line!("{text}")
+        }
     };
     match command {
         PkiCommand::Init { work_factor, ca } => {
@@ -526,33 +643,53 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             );
             tell(text, json!({"dir": ca.dir.display().to_string()}));
         }
-        PkiCommand::Issue { name, role, crossing, grant, host, ca } => {
-            let role: Role = role.parse().map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
+        PkiCommand::Issue {
+            name,
+            role,
+            crossing,
+            grant,
+            host,
+            ca,
+        } => {
+            let role: Role = role
+                .parse()
+                .map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
             let crossing = match (role, crossing) {
                 (Role::Hub, _) => Some(Crossing::HUB),
                 (Role::Observer, _) => None,
                 (Role::Crossing, c) => {
-                    let code = c.ok_or_else(|| Failure::usage("no_crossing", "a crossing's node needs --crossing"))?;
-                    Some(code.parse().map_err(|e: wadi_log::LogError| Failure::usage("bad_crossing", e.to_string()))?)
+                    let code = c.ok_or_else(|| {
+                        Failure::usage("no_crossing", "a crossing's node needs --crossing")
+                    })?;
+                    Some(code.parse().map_err(|e: wadi_log::LogError| {
+                        Failure::usage("bad_crossing", e.to_string())
+                    })?)
                 }
             };
             let scope = scope_of(role, crossing, &grant)?;
             let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
             let (dir, enrolment) = opened.issue(&name, role, crossing, scope, &host)?;
-            let text =
-                format!("Papers of {name} ({}) are in {}: copy them to its machine.", enrolment.node(), dir.display());
+            let text = format!(
+                "Papers of {name} ({}) are in {}: copy them to its machine.",
+                enrolment.node(),
+                dir.display()
+            );
             tell(
                 text,
                 json!({"name": name, "node": enrolment.node().to_string(), "papers": dir.display().to_string()}),
             );
         }
         PkiCommand::Renew { name, days, ca } => {
-            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name, days.unwrap_or(NODE_DAYS))?;
+            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?
+                .renew(&name, days.unwrap_or(NODE_DAYS))?;
             let text = format!(
                 "A new certificate is in {}: copy tls.pem into the papers on the node's machine, and restart the node.",
                 dir.display()
             );
-            tell(text, json!({"name": name, "papers": dir.display().to_string()}));
+            tell(
+                text,
+                json!({"name": name, "papers": dir.display().to_string()}),
+            );
         }
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
@@ -561,14 +698,21 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                  {name}` ends what counts of it.",
                 path.display()
             );
-            tell(text, json!({"revoked": name, "crl": path.display().to_string()}));
+            tell(
+                text,
+                json!({"revoked": name, "crl": path.display().to_string()}),
+            );
         }
         PkiCommand::List { ca } => {
             let all = nodes(&ca.dir)?;
             for (name, e) in &all {
                 let crossing = e.crossing.map(|c| c.to_string()).unwrap_or_default();
                 if !json {
-                    crate::print::print_line!("{name:<24} {:<9} {crossing:<4} {}", e.role.name(), e.node());
+                    crate::print::print_line!(
+                        "{name:<24} {:<9} {crossing:<4} {}",
+                        e.role.name(),
+                        e.node()
+                    );
                 }
             }
             if json {

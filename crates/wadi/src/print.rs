@@ -1,7 +1,7 @@
 //! What goes to a terminal: nothing of it moves the cursor, hides a word or ends the process.
 //!
-//! Texts of records were written by others. A control character among them is shown as an escape, and so is one that turns
-//! the direction of what stands around it: a plate reads as it was given.
+//! Texts of records were written by others. A control character among them is shown as an escape,
+//! and so is one that turns the direction of what stands around it: a plate reads as it was given.
 
 use std::{
     borrow::Cow,
@@ -20,7 +20,8 @@ pub(crate) fn shown_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && (c.is_control() || is_hidden(c)))
 }
 
-/// JSON as it is printed. Such characters stand in its strings alone, where an escape says the same.
+/// JSON as it is printed. Such characters stand in its strings alone, where an escape says the
+/// same.
 pub(crate) fn shown_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(|c| c != '\n' && is_hidden(c)) {
         return json.into();
@@ -55,10 +56,15 @@ fn escape(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
     out.into()
 }
 
-/// Writes a line, or several, to standard output. Whoever reads may have read enough, as `head` has: that ends nothing here.
+/// Writes a line, or several, to standard output. Whoever reads may have read enough, as `head`
+/// has: that ends nothing here.
 pub(crate) fn line(text: fmt::Arguments<'_>) {
     let text = text.to_string();
-    let shown = if text.starts_with(['{', '[']) { shown_json(&text) } else { shown_lines(&text) };
+    let shown = if text.starts_with(['{', '[']) {
+        shown_json(&text)
+    } else {
+        shown_lines(&text)
+    };
     let _ = writeln!(io::stdout(), "{shown}");
 }
 
@@ -96,7 +102,10 @@ mod tests {
         let json = serde_json::json!({"n": "x\u{9b}y\u{202e}z\u{7f}\u{1b}"});
         let printed = shown_json(&json.to_string()).into_owned();
         assert!(!printed.chars().any(is_hidden), "{printed}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), json);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&printed).unwrap(),
+            json
+        );
     }
 
     fn sources(dir: &Path, out: &mut Vec<(String, String)>) {
@@ -105,7 +114,10 @@ mod tests {
             if path.is_dir() {
                 sources(&path, out);
             } else if path.extension().is_some_and(|e| e == "rs") {
-                out.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+                out.push((
+                    path.display().to_string(),
+                    std::fs::read_to_string(&path).unwrap(),
+                ));
             }
         }
     }
@@ -113,9 +125,13 @@ mod tests {
     #[test]
     fn nothing_is_printed_by_what_panics_when_its_reader_has_gone() {
         let mut files = Vec::new();
-        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut files,
+        );
         let panics = ["print", "println", "eprint", "eprintln"].map(|name| format!("{name}!("));
-        let is_word = |before: Option<char>| before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let is_word =
+            |before: Option<char>| before.is_some_and(|c| c.is_alphanumeric() || c == '_');
         for (path, text) in files {
             for macro_name in &panics {
                 let found = text.match_indices(macro_name.as_str());

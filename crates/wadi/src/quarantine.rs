@@ -34,39 +34,60 @@ fn all(client: &Client, log: Option<&str>) -> Result<Vec<Value>, Failure> {
 /// Lists what is in quarantine. Exit code 3 where there is any.
 pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
     let entries = all(&Client::at(at)?, log)?;
-    let exit = if entries.is_empty() { Exit::Done } else { Exit::Open };
-    tell(json, &json!({"count": entries.len(), "entries": entries}), |v| {
-        let mut table = output::table(["entry", "why", "claimed", "who", "says"]);
-        for e in v["entries"].as_array().into_iter().flatten() {
-            let words = |member: &str| {
-                let list = e[member].as_array().into_iter().flatten().filter_map(Value::as_str);
-                list.collect::<Vec<_>>().join(" ")
-            };
-            table.add_row(output::row([
-                text(e, "entry"),
-                text(e, "why"),
-                time(e["claimed_ms"].as_i64().unwrap_or(0)),
-                format!("{} {}", text(e, "officer"), text(e, "department")),
-                format!("{} {}", words("events"), words("fields")),
-            ]));
-        }
-        format!(
-            "{table}\n{} entries do not count; `wadi say admit` lets single ones, or --log all of a log's",
-            v["count"]
-        )
-    });
+    let exit = if entries.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Open
+    };
+    tell(
+        json,
+        &json!({"count": entries.len(), "entries": entries}),
+        |v| {
+            let mut table = output::table(["entry", "why", "claimed", "who", "says"]);
+            for e in v["entries"].as_array().into_iter().flatten() {
+                let words = |member: &str| {
+                    let list = e[member]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Value::as_str);
+                    list.collect::<Vec<_>>().join(" ")
+                };
+                table.add_row(output::row([
+                    text(e, "entry"),
+                    text(e, "why"),
+                    time(e["claimed_ms"].as_i64().unwrap_or(0)),
+                    format!("{} {}", text(e, "officer"), text(e, "department")),
+                    format!("{} {}", words("events"), words("fields")),
+                ]));
+            }
+            format!(
+                "{table}\n{} entries do not count; `wadi say admit` lets single ones, or --log all of a log's",
+                v["count"]
+            )
+        },
+    );
     Ok(exit)
 }
 
 /// Admits everything of a log that is in quarantine, in as few entries as may be.
 pub fn admit_log(log: &str, reason: &str, at: &At, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
-    let entries: Vec<String> = all(&client, Some(log))?.iter().map(|e| text(e, "entry")).collect();
+    let entries: Vec<String> = all(&client, Some(log))?
+        .iter()
+        .map(|e| text(e, "entry"))
+        .collect();
     if entries.is_empty() {
-        return Err(Failure::new("nothing_quarantined", format!("nothing of {log} is in quarantine here")));
+        return Err(Failure::new(
+            "nothing_quarantined",
+            format!("nothing of {log} is in quarantine here"),
+        ));
     }
     for part in entries.chunks(ADMITTED_AT_ONCE) {
-        client.post("/v1/control", &json!({"say": "admit", "entries": part, "reason": reason}))?;
+        client.post(
+            "/v1/control",
+            &json!({"say": "admit", "entries": part, "reason": reason}),
+        )?;
     }
     tell(json, &json!({"admitted": entries.len(), "log": log}), |v| {
         format!("{} entries of {log} count now", v["admitted"])

@@ -11,7 +11,8 @@ pub fn acceptor(identity: &wadi_net::Identity) -> Result<TlsAcceptor, Failure> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(identity.certificate_pem.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|e| bad(e.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).map_err(|e| bad(e.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes())
+        .map_err(|e| bad(e.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

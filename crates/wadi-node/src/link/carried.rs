@@ -16,8 +16,13 @@ impl Link<'_> {
             self.look_at_carried = true;
             return;
         };
-        let ranges = carried.into_iter().map(|(log, from, to)| Range { log, from, to });
-        let new: Vec<Range> = ranges.filter(|r| !self.offered.contains(r)).take(OFFERED_AT_ONCE).collect();
+        let ranges = carried
+            .into_iter()
+            .map(|(log, from, to)| Range { log, from, to });
+        let new: Vec<Range> = ranges
+            .filter(|r| !self.offered.contains(r))
+            .take(OFFERED_AT_ONCE)
+            .collect();
         self.look_at_carried = new.len() == OFFERED_AT_ONCE;
         if !new.is_empty() {
             self.offered.extend(new.iter().copied());

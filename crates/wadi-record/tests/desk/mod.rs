@@ -17,8 +17,18 @@ pub struct Desk {
 pub fn desk(n: u8, crossing: &str, role: Role, lane: Lane, of: &str) -> Desk {
     let node = NodeId([n; 16]);
     Desk {
-        author: Author { node, name: format!("node-{n}"), role, crossing: crossing.parse().ok() },
-        log: LogId { node, epoch: Epoch([n; 8]), lane, crossing: of.parse().unwrap() },
+        author: Author {
+            node,
+            name: format!("node-{n}"),
+            role,
+            crossing: crossing.parse().ok(),
+        },
+        log: LogId {
+            node,
+            epoch: Epoch([n; 8]),
+            lane,
+            crossing: of.parse().unwrap(),
+        },
         seq: 0,
     }
 }
@@ -46,7 +56,10 @@ impl Desk {
         based_on: &[Reference],
         draft: Draft,
     ) -> JudgedChange {
-        let department = OFFICERS.iter().find(|o| o.0 == officer).map_or("PORT", |o| o.1.code());
+        let department = OFFICERS
+            .iter()
+            .find(|o| o.0 == officer)
+            .map_or("PORT", |o| o.1.code());
         self.say_as((officer, department, ""), record, based_on, draft)
     }
 
@@ -72,7 +85,12 @@ impl Desk {
         let (puts, events) = draft.check().unwrap();
         let mut based_on = based_on.to_vec();
         based_on.sort();
-        let change = Change { record, based_on, puts, events };
+        let change = Change {
+            record,
+            based_on,
+            puts,
+            events,
+        };
         let common = Common {
             wall_ms: 1_000 * self.seq as i64,
             officer: officer.into(),
@@ -80,12 +98,24 @@ impl Desk {
             device: device.into(),
             ..Default::default()
         };
-        let entry = Entry { common: common.clone(), body: Body::Change(change.clone()) };
+        let entry = Entry {
+            common: common.clone(),
+            body: Body::Change(change.clone()),
+        };
         let leaf = leaf_hash(&entry.encode().unwrap());
-        let reference = Reference { log: self.log, seq: self.seq, leaf };
+        let reference = Reference {
+            log: self.log,
+            seq: self.seq,
+            leaf,
+        };
         self.seq += 1;
         let officers = OFFICERS.iter().map(|(name, department, supervisor)| {
-            let o = Officer { department: Some(*department), crossing: None, supervisor: *supervisor, revoked: false };
+            let o = Officer {
+                department: Some(*department),
+                crossing: None,
+                supervisor: *supervisor,
+                revoked: false,
+            };
             (name.to_string(), o)
         });
         let judge = Judge {
@@ -93,17 +123,33 @@ impl Desk {
             policy: Arc::new(Policy::default()),
             officers: Arc::new(officers.collect::<BTreeMap<_, _>>()),
         };
-        JudgedChange { reference, common, change, verdict: LogVerdict::Counts, judge }
+        JudgedChange {
+            reference,
+            common,
+            change,
+            verdict: LogVerdict::Counts,
+            judge,
+        }
     }
 }
 
 /// What a record shows.
 pub fn view(record: &Record) -> (String, String, [u8; 32]) {
-    (record.json().to_string(), state(record).line(), record.digest())
+    (
+        record.json().to_string(),
+        state(record).line(),
+        record.digest(),
+    )
 }
 
 /// The record of these entries.
 pub fn build(rows: &[&JudgedChange]) -> Record {
-    let id = RecordId::of_first(&rows.iter().find(|r| r.change.record.is_none()).unwrap().reference);
+    let id = RecordId::of_first(
+        &rows
+            .iter()
+            .find(|r| r.change.record.is_none())
+            .unwrap()
+            .reference,
+    );
     Record::build(id, rows.iter().map(|r| (*r).clone())).unwrap()
 }

@@ -1,13 +1,16 @@
-//! Small records made of bytes, whatever the bytes: what no honest node would write is among them, for what peers hand over
-//! is anybody's. Used by the tests of this crate and by the fuzz target beside it.
+//! Small records made of bytes, whatever the bytes: what no honest node would write is among them,
+//! for what peers hand over is anybody's. Used by the tests of this crate and by the fuzz target
+//! beside it.
 
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{
-    Change, Common, Crossing, Epoch, Hash, Lane, LogId, LogVerdict, NodeId, Put, RecordId, Reference, Role, Value,
+    Change, Common, Crossing, Epoch, Hash, Lane, LogId, LogVerdict, NodeId, Put, RecordId,
+    Reference, Role, Value,
 };
 use wadi_record::{
-    Author, Department, Field, Judge, JudgedChange, Officer, Policy, Record, Verdict, read_saved, state, terms,
+    Author, Department, Field, Judge, JudgedChange, Officer, Policy, Record, Verdict, read_saved,
+    state, terms,
 };
 
 /// Choices out of bytes; the first one of each kind where they have run out.
@@ -29,7 +32,8 @@ impl Choices<'_> {
     }
 }
 
-/// A record's entries in the order in which they come: verdicts that change, and repeats, among them.
+/// A record's entries in the order in which they come: verdicts that change, and repeats, among
+/// them.
 pub struct Drawn {
     /// The record.
     pub id: RecordId,
@@ -52,12 +56,18 @@ const OFFICERS: [(&str, Department, bool); 5] = [
 
 /// Reads a record out of bytes.
 pub fn drawn(bytes: &[u8]) -> Drawn {
-    let mut c = Choices { bytes: bytes.iter() };
+    let mut c = Choices {
+        bytes: bytes.iter(),
+    };
     let lane = c.of(&[Lane::Passage, Lane::Hold, Lane::Customs]);
     let authors = authors(lane);
     let places = places(&mut c, &authors);
     // Mostly the first entry is the first one of its log, too.
-    let first = if c.one_in(4) { c.below(places.len()) } else { 0 };
+    let first = if c.one_in(4) {
+        c.below(places.len())
+    } else {
+        0
+    };
     let id = RecordId::of_first(&places[first].reference);
 
     let judges = judges();
@@ -65,20 +75,33 @@ pub fn drawn(bytes: &[u8]) -> Drawn {
     for (n, place) in places.iter().enumerate() {
         let said = entry(&mut c, lane, &places, n, place, (n != first).then_some(id));
         let judge = judges[if c.one_in(8) { 1 } else { 0 }].clone();
-        entries.push(JudgedChange { judge: Judge { author: authors[place.log].1.clone(), ..judge }, ..said });
+        entries.push(JudgedChange {
+            judge: Judge {
+                author: authors[place.log].1.clone(),
+                ..judge
+            },
+            ..said
+        });
     }
     // Here and there a first entry that never comes.
     if entries.len() > 1 && c.one_in(12) {
         entries.remove(first);
     }
 
-    Drawn { id, steps: steps(&mut c, entries, &judges) }
+    Drawn {
+        id,
+        steps: steps(&mut c, entries, &judges),
+    }
 }
 
-/// Logs that may speak of a record of Traibeel's: two epochs of its node, another node of it, the hub, a neighbour, a log
-/// of another crossing and one of another lane.
+/// Logs that may speak of a record of Traibeel's: two epochs of its node, another node of it, the
+/// hub, a neighbour, a log of another crossing and one of another lane.
 fn authors(lane: Lane) -> Vec<(LogId, Author)> {
-    let other = if lane == Lane::Hold { Lane::Passage } else { Lane::Hold };
+    let other = if lane == Lane::Hold {
+        Lane::Passage
+    } else {
+        Lane::Hold
+    };
     [
         (1, 1, Role::Crossing, "TRB", lane, "TRB"),
         (1, 2, Role::Crossing, "TRB", lane, "TRB"),
@@ -92,37 +115,71 @@ fn authors(lane: Lane) -> Vec<(LogId, Author)> {
     .map(|(node, epoch, role, at, lane, of)| {
         let crossing = |code: &str| code.parse::<Crossing>().expect("a code");
         let node = NodeId([node; 16]);
-        let log = LogId { node, epoch: Epoch([epoch; 8]), lane, crossing: crossing(of) };
-        (log, Author { node, name: format!("n{epoch}"), role, crossing: Some(crossing(at)) })
+        let log = LogId {
+            node,
+            epoch: Epoch([epoch; 8]),
+            lane,
+            crossing: crossing(of),
+        };
+        (
+            log,
+            Author {
+                node,
+                name: format!("n{epoch}"),
+                role,
+                crossing: Some(crossing(at)),
+            },
+        )
     })
     .collect()
 }
 
-/// Places in logs, in no order: with gaps, and with two entries at one position, as on two branches.
+/// Places in logs, in no order: with gaps, and with two entries at one position, as on two
+/// branches.
 fn places(c: &mut Choices<'_>, authors: &[(LogId, Author)]) -> Vec<Place> {
     let busy = 1 + c.below(3);
     let count = 2 + c.below(8);
     let is_calm = c.one_in(2);
     let mut out: Vec<Place> = Vec::new();
     for n in 0..count {
-        let log = if c.one_in(10) { c.below(authors.len()) } else { c.below(busy) };
-        let seq = if n > 0 && !is_calm && c.one_in(3) { c.below(6) as u64 } else { n as u64 };
+        let log = if c.one_in(10) {
+            c.below(authors.len())
+        } else {
+            c.below(busy)
+        };
+        let seq = if n > 0 && !is_calm && c.one_in(3) {
+            c.below(6) as u64
+        } else {
+            n as u64
+        };
         let leaf = wadi_log::leaf_hash(&[n as u8, c.below(4) as u8]);
-        let reference = Reference { log: authors[log].0, seq, leaf };
+        let reference = Reference {
+            log: authors[log].0,
+            seq,
+            leaf,
+        };
         out.push(Place { log, reference });
     }
     out
 }
 
-/// What an entry is based on: entries before and after it, of its own log and of others, itself, and what nobody has.
+/// What an entry is based on: entries before and after it, of its own log and of others, itself,
+/// and what nobody has.
 fn based_on(c: &mut Choices<'_>, places: &[Place], own: usize) -> Vec<Reference> {
     let mut out = Vec::new();
     for _ in 0..c.below(4) {
         let any = &places[c.below(places.len())];
         let is_of_other = any.log != places[own].log;
         out.push(match c.below(16) {
-            0 => Reference { leaf: Hash([9; 32]), ..any.reference },
-            1 => Reference { leaf: Hash([9; 32]), seq: c.below(9) as u64, ..places[own].reference },
+            0 => Reference {
+                leaf: Hash([9; 32]),
+                ..any.reference
+            },
+            1 => Reference {
+                leaf: Hash([9; 32]),
+                seq: c.below(9) as u64,
+                ..places[own].reference
+            },
             2 => places[own].reference,
             3 => any.reference,
             4..=7 if is_of_other => any.reference,
@@ -144,7 +201,11 @@ fn entry(
 ) -> JudgedChange {
     // Here and there another first entry, or one that is based on something all the same.
     let is_first = record.is_none() || c.one_in(24);
-    let based_on = if is_first && !c.one_in(8) { Vec::new() } else { based_on(c, places, n) };
+    let based_on = if is_first && !c.one_in(8) {
+        Vec::new()
+    } else {
+        based_on(c, places, n)
+    };
     let (officer, department, device) = match c.below(8) {
         0 => ("", "", "GATE-1"),
         1 => ("stranger", "PORT", ""),
@@ -168,13 +229,25 @@ fn entry(
         record: record.filter(|_| !is_first),
         based_on,
         puts: puts(c, lane),
-        events: (0..c.of(&[0, 1, 1, 1, 2])).map(|_| event(c, lane, places)).collect(),
+        events: (0..c.of(&[0, 1, 1, 1, 2]))
+            .map(|_| event(c, lane, places))
+            .collect(),
     };
-    JudgedChange { reference: place.reference, common, change, verdict: verdict(c), judge: judges()[0].clone() }
+    JudgedChange {
+        reference: place.reference,
+        common,
+        change,
+        verdict: verdict(c),
+        judge: judges()[0].clone(),
+    }
 }
 
 fn verdict(c: &mut Choices<'_>) -> LogVerdict {
-    if c.one_in(6) { LogVerdict::Quarantined } else { LogVerdict::Counts }
+    if c.one_in(6) {
+        LogVerdict::Quarantined
+    } else {
+        LogVerdict::Counts
+    }
 }
 
 fn puts(c: &mut Choices<'_>, lane: Lane) -> Vec<Put> {
@@ -193,7 +266,9 @@ fn puts(c: &mut Choices<'_>, lane: Lane) -> Vec<Put> {
         };
         puts.insert(c.of(names).to_string(), value);
     }
-    puts.into_iter().map(|(key, value)| Put { key, value }).collect()
+    puts.into_iter()
+        .map(|(key, value)| Put { key, value })
+        .collect()
 }
 
 fn event(c: &mut Choices<'_>, lane: Lane, places: &[Place]) -> String {
@@ -206,13 +281,23 @@ fn event(c: &mut Choices<'_>, lane: Lane, places: &[Place]) -> String {
         (_, 0) => with("handed_over", json!({"to": "QAM"})),
         (_, 1) => with("link", json!({"record": "TRB-P-1", "why": "same truck"})),
         (_, 2) => "no event".into(),
-        (Lane::Hold, 3) => with("hold.placed", json!({"type_of_hold": "VETERINARY", "legal_basis": "law"})),
+        (Lane::Hold, 3) => with(
+            "hold.placed",
+            json!({"type_of_hold": "VETERINARY", "legal_basis": "law"}),
+        ),
         (Lane::Hold, 4) => with("rad.alarm", json!({"lane": 1})),
         (Lane::Hold, 5) => with("rejected", json!({"reason": "r"})),
         (Lane::Hold, 6) => with("destroyed", json!({"method": "burnt", "witness": "w"})),
-        (Lane::Hold, 7) => with("released", json!({"holds": [named], "second_officer": "of-vet-2"})),
+        (Lane::Hold, 7) => with(
+            "released",
+            json!({"holds": [named], "second_officer": "of-vet-2"}),
+        ),
         (Lane::Hold, n) => {
-            let outcome = if n == 8 { "satisfactory" } else { "unsatisfactory" };
+            let outcome = if n == 8 {
+                "satisfactory"
+            } else {
+                "unsatisfactory"
+            };
             let attested = json!({"sample": "S", "result": "r", "outcome": outcome, "attested_by": "of-vet-2",
                 "attester_department": "VET"});
             with(c.of(&["result.issued", "result.amended"]), attested)
@@ -222,7 +307,10 @@ fn event(c: &mut Choices<'_>, lane: Lane, places: &[Place]) -> String {
         (Lane::Customs, 6) => with("lane.lowered", json!({"lane": "GREEN", "reason": "r"})),
         (Lane::Customs, 7) => with("queried", json!({"question": "q"})),
         (Lane::Customs, 8) => with("query.answered", json!({"answer": "a", "query": named})),
-        (Lane::Customs, _) => with("paid", json!({"amount_minor": 4, "currency": "IQD", "receipt": "R"})),
+        (Lane::Customs, _) => with(
+            "paid",
+            json!({"amount_minor": 4, "currency": "IQD", "receipt": "R"}),
+        ),
         (_, 3) => with("gate.in", json!({"gate": "G", "read": "R"})),
         (_, 4) => with("gate.out", json!({"gate": "G", "read": "R"})),
         (_, 5) => with("cleared", json!({})),
@@ -232,22 +320,44 @@ fn event(c: &mut Choices<'_>, lane: Lane, places: &[Place]) -> String {
     }
 }
 
-/// Two sets of control entries by which an entry may be judged: with the officers, and without some of them.
+/// Two sets of control entries by which an entry may be judged: with the officers, and without some
+/// of them.
 fn judges() -> [Judge; 2] {
     let registered = |skip: usize| {
-        let officers = OFFICERS.into_iter().skip(skip).map(|(name, department, supervisor)| {
-            let officer = Officer { department: Some(department), crossing: None, supervisor, revoked: false };
-            (name.to_string(), officer)
-        });
+        let officers = OFFICERS
+            .into_iter()
+            .skip(skip)
+            .map(|(name, department, supervisor)| {
+                let officer = Officer {
+                    department: Some(department),
+                    crossing: None,
+                    supervisor,
+                    revoked: false,
+                };
+                (name.to_string(), officer)
+            });
         Arc::new(officers.collect::<BTreeMap<_, _>>())
     };
-    let author = Author { node: NodeId([0; 16]), name: String::new(), role: Role::Observer, crossing: None };
+    let author = Author {
+        node: NodeId([0; 16]),
+        name: String::new(),
+        role: Role::Observer,
+        crossing: None,
+    };
     let policy = Arc::new(Policy::default());
-    [0, 3].map(|skip| Judge { author: author.clone(), policy: policy.clone(), officers: registered(skip) })
+    [0, 3].map(|skip| Judge {
+        author: author.clone(),
+        policy: policy.clone(),
+        officers: registered(skip),
+    })
 }
 
 /// An order of arrival, with repeats, cuts, admissions and officers who turn out to be others.
-fn steps(c: &mut Choices<'_>, mut entries: Vec<JudgedChange>, judges: &[Judge; 2]) -> Vec<(JudgedChange, bool)> {
+fn steps(
+    c: &mut Choices<'_>,
+    mut entries: Vec<JudgedChange>,
+    judges: &[Judge; 2],
+) -> Vec<(JudgedChange, bool)> {
     for n in (1..entries.len()).rev() {
         entries.swap(n, c.below(n + 1));
     }
@@ -262,7 +372,13 @@ fn steps(c: &mut Choices<'_>, mut entries: Vec<JudgedChange>, judges: &[Judge; 2
         match c.below(3) {
             0 => {}
             1 => again.judge.officers = c.of(&[0, 1].map(|n| &judges[n].officers)).clone(),
-            _ => again.verdict = if c.one_in(2) { LogVerdict::Counts } else { LogVerdict::Quarantined },
+            _ => {
+                again.verdict = if c.one_in(2) {
+                    LogVerdict::Counts
+                } else {
+                    LogVerdict::Quarantined
+                }
+            }
         }
         steps.push((again, !c.one_in(3)));
     }
@@ -271,7 +387,11 @@ fn steps(c: &mut Choices<'_>, mut entries: Vec<JudgedChange>, judges: &[Judge; 2
 
 /// Everything that a record shows.
 pub fn shown(record: &Record) -> Vec<String> {
-    let rows = record.rows().map(|(said, row)| format!("{} {row:?}", said.reference)).collect::<Vec<_>>().join("\n");
+    let rows = record
+        .rows()
+        .map(|(said, row)| format!("{} {row:?}", said.reference))
+        .collect::<Vec<_>>()
+        .join("\n");
     vec![
         record.json().to_string(),
         state(record).line(),
@@ -282,18 +402,26 @@ pub fn shown(record: &Record) -> Vec<String> {
     ]
 }
 
-/// Holds what the saved document says, read by Automerge, against what the record says of its fields.
+/// Holds what the saved document says, read by Automerge, against what the record says of its
+/// fields.
 pub fn check_saved(record: &Record) {
     let saved = read_saved(&record.save()).expect("a saved document reads");
     assert_eq!(saved.digest, record.digest());
-    let mut names: Vec<&String> = saved.values.keys().filter(|k| !k.starts_with("ev.")).collect();
+    let mut names: Vec<&String> = saved
+        .values
+        .keys()
+        .filter(|k| !k.starts_with("ev."))
+        .collect();
     names.sort();
     assert_eq!(names, record.field_names().iter().collect::<Vec<_>>());
 
     for name in names {
         let mut values = saved.values[name].clone();
         match record.field(name).expect("it was put") {
-            Field::Settled(value) => assert!(values.iter().all(|v| *v == value), "{name}: {values:?} is {value:?}"),
+            Field::Settled(value) => assert!(
+                values.iter().all(|v| *v == value),
+                "{name}: {values:?} is {value:?}"
+            ),
             Field::Contested(claims) => {
                 let mut claimed: Vec<Value> = claims.into_iter().map(|c| c.value).collect();
                 values.sort();
@@ -353,7 +481,10 @@ pub fn add_equals_build(bytes: &[u8], met: &mut Met) {
         met.leaning += usize::from(is_leaning);
         met.own_later += usize::from(!is_leaning);
     }
-    met.waiting += whole.rows().filter(|(_, row)| matches!(row, Verdict::Waits(_))).count();
+    met.waiting += whole
+        .rows()
+        .filter(|(_, row)| matches!(row, Verdict::Waits(_)))
+        .count();
     met.contested += usize::from(!whole.contested().is_empty());
     met.refused_puts += whole.refused_puts().count();
     met.without_first += usize::from(whole.first().is_none());

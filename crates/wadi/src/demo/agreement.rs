@@ -19,7 +19,8 @@ const PAGES_MAX: usize = 20;
 pub struct Pending {
     /// How many are past their time: the hub should have heard by then whatever could explain them.
     pub overdue: u64,
-    /// Of those that wait, by rule: how many, and when the first and the last of them are due, Unix milliseconds.
+    /// Of those that wait, by rule: how many, and when the first and the last of them are due, Unix
+    /// milliseconds.
     pub waiting: BTreeMap<String, Deadline>,
 }
 
@@ -31,8 +32,9 @@ pub struct Deadline {
     pub last_ms: i64,
 }
 
-/// What keeps the nodes from agreeing; empty when all that take a lane of a crossing hold the same entries, documents and
-/// states of it, nothing waits, the hub holds everything, and no finding is past its time.
+/// What keeps the nodes from agreeing; empty when all that take a lane of a crossing hold the same
+/// entries, documents and states of it, nothing waits, the hub holds everything, and no finding is
+/// past its time.
 pub fn disagreements(statuses: &Statuses) -> Vec<String> {
     let mut out = Vec::new();
     let mut scopes: BTreeMap<(String, String), Vec<(&str, &Value)>> = BTreeMap::new();
@@ -48,7 +50,10 @@ pub fn disagreements(statuses: &Statuses) -> Vec<String> {
         }
         for scope in s["scopes"].as_array().into_iter().flatten() {
             let text = |member: &str| scope[member].as_str().unwrap_or_default().to_string();
-            scopes.entry((text("lane"), text("crossing"))).or_default().push((name, scope));
+            scopes
+                .entry((text("lane"), text("crossing")))
+                .or_default()
+                .push((name, scope));
         }
     }
 
@@ -58,7 +63,10 @@ pub fn disagreements(statuses: &Statuses) -> Vec<String> {
     match overdue(statuses) {
         Some(0) => {}
         Some(n) => out.push(format!("hub: {n} PENDING findings are past their time")),
-        None if statuses.iter().any(|(name, s)| name == "hub" && s.is_some()) => {
+        None if statuses
+            .iter()
+            .any(|(name, s)| name == "hub" && s.is_some()) =>
+        {
             out.push("hub: it does not say how many findings are past their time".into());
         }
         // That it does not answer is said already.
@@ -70,7 +78,9 @@ pub fn disagreements(statuses: &Statuses) -> Vec<String> {
 /// What differs in one lane of one crossing.
 fn differences(lane: &str, crossing: &str, held: &[(&str, &Value)], nodes: usize) -> Vec<String> {
     let mut out = Vec::new();
-    let Some(((first, wanted), others)) = held.split_first() else { return out };
+    let Some(((first, wanted), others)) = held.split_first() else {
+        return out;
+    };
     for (name, scope) in others {
         for digest in DIGESTS.into_iter().filter(|d| scope[d] != wanted[d]) {
             out.push(format!(
@@ -91,7 +101,11 @@ fn differences(lane: &str, crossing: &str, held: &[(&str, &Value)], nodes: usize
     if ["control", "hold"].contains(&lane) && held.len() != nodes {
         let names: BTreeSet<&str> = held.iter().map(|(name, _)| *name).collect();
         let names: Vec<&str> = names.into_iter().collect();
-        out.push(format!("{lane} of {crossing}: held by {} of {nodes} nodes ({})", held.len(), names.join(", ")));
+        out.push(format!(
+            "{lane} of {crossing}: held by {} of {nodes} nodes ({})",
+            held.len(),
+            names.join(", ")
+        ));
     }
     out
 }
@@ -102,16 +116,23 @@ pub fn overdue(statuses: &Statuses) -> Option<u64> {
     hub.as_ref()?["overdue"].as_u64()
 }
 
-/// What is PENDING at the hub, with the times that it waits for. To be called off the runtime's threads.
+/// What is PENDING at the hub, with the times that it waits for. To be called off the runtime's
+/// threads.
 pub fn pending(hub: &Client) -> Pending {
     let mut out = Pending::default();
     let mut after = String::new();
     for _ in 0..PAGES_MAX {
-        let Ok(page) = hub.get(&format!("/v1/findings?phase=PENDING&limit={PAGE}{after}")) else { break };
+        let Ok(page) = hub.get(&format!("/v1/findings?phase=PENDING&limit={PAGE}{after}")) else {
+            break;
+        };
         for finding in page["findings"].as_array().into_iter().flatten() {
             let due_ms = finding["waits_for"]["through_ms"].as_i64().unwrap_or(0);
             let rule = finding["rule"].as_str().unwrap_or_default().to_string();
-            let new = Deadline { count: 0, first_ms: due_ms, last_ms: due_ms };
+            let new = Deadline {
+                count: 0,
+                first_ms: due_ms,
+                last_ms: due_ms,
+            };
             let rule = out.waiting.entry(rule).or_insert(new);
             rule.count += 1;
             rule.first_ms = rule.first_ms.min(due_ms);
@@ -128,11 +149,19 @@ pub fn pending(hub: &Client) -> Pending {
 impl Deadline {
     /// The deadline in words.
     pub fn text(&self, rule: &str) -> String {
-        let Self { count, first_ms, last_ms } = *self;
+        let Self {
+            count,
+            first_ms,
+            last_ms,
+        } = *self;
         match first_ms == last_ms {
             true => format!("{rule}: {count} PENDING until {}", time(first_ms)),
             false => {
-                format!("{rule}: {count} PENDING, the first until {}, the last until {}", time(first_ms), time(last_ms))
+                format!(
+                    "{rule}: {count} PENDING, the first until {}, the last until {}",
+                    time(first_ms),
+                    time(last_ms)
+                )
             }
         }
     }
@@ -160,7 +189,12 @@ mod tests {
 
     #[test]
     fn whatever_keeps_nodes_from_agreeing_is_named_and_nothing_else() {
-        let same = || status(vec![scope("hold", "TRB", "x"), scope("passage", "TRB", "x")]);
+        let same = || {
+            status(vec![
+                scope("hold", "TRB", "x"),
+                scope("passage", "TRB", "x"),
+            ])
+        };
         assert_eq!(disagreements(&two(same(), same())), Vec::<String>::new());
         let with = |member: &str, value: Value| {
             let mut changed = same().unwrap();
@@ -173,28 +207,63 @@ mod tests {
             (two(None, same()), "hub does not answer"),
             (two(same(), with("unsent", 3.into())), "trb: 3 unsent"),
             (two(same(), with("waiting", 2.into())), "trb: 2 waiting"),
-            (two(with("overdue", 5.into()), same()), "hub: 5 PENDING findings are past their time"),
-            (two(with("overdue", Value::Null), same()), "does not say how many findings"),
             (
-                two(same(), status(vec![scope("hold", "TRB", "y"), scope("passage", "TRB", "x")])),
+                two(with("overdue", 5.into()), same()),
+                "hub: 5 PENDING findings are past their time",
+            ),
+            (
+                two(with("overdue", Value::Null), same()),
+                "does not say how many findings",
+            ),
+            (
+                two(
+                    same(),
+                    status(vec![
+                        scope("hold", "TRB", "y"),
+                        scope("passage", "TRB", "x"),
+                    ]),
+                ),
                 "entries_digest of trb",
             ),
-            (two(only_control(), same()), "passage of TRB: the hub holds nothing"),
-            (two(same(), only_control()), "passage of TRB: only hub holds it"),
-            (two(same(), status(vec![scope("passage", "TRB", "x")])), "hold of TRB: held by 1 of 2 nodes (hub)"),
+            (
+                two(only_control(), same()),
+                "passage of TRB: the hub holds nothing",
+            ),
+            (
+                two(same(), only_control()),
+                "passage of TRB: only hub holds it",
+            ),
+            (
+                two(same(), status(vec![scope("passage", "TRB", "x")])),
+                "hold of TRB: held by 1 of 2 nodes (hub)",
+            ),
         ];
         for (statuses, wanted) in cases {
             let found = disagreements(&statuses);
-            assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:?}");
+            assert!(
+                found.iter().any(|line| line.contains(wanted)),
+                "{wanted}: {found:?}"
+            );
         }
     }
 
     #[test]
     fn deadlines_are_told_with_their_times() {
-        let one = Deadline { count: 1, first_ms: 1_772_341_200_000, last_ms: 1_772_341_200_000 };
+        let one = Deadline {
+            count: 1,
+            first_ms: 1_772_341_200_000,
+            last_ms: 1_772_341_200_000,
+        };
         assert_eq!(one.text("R10"), "R10: 1 PENDING until 2026-03-01 05:00:00");
-        let two = Deadline { count: 2, last_ms: 1_772_344_800_000, ..one };
+        let two = Deadline {
+            count: 2,
+            last_ms: 1_772_344_800_000,
+            ..one
+        };
         let text = two.text("R10");
-        assert_eq!(text, "R10: 2 PENDING, the first until 2026-03-01 05:00:00, the last until 2026-03-01 06:00:00");
+        assert_eq!(
+            text,
+            "R10: 2 PENDING, the first until 2026-03-01 05:00:00, the last until 2026-03-01 06:00:00"
+        );
     }
 }

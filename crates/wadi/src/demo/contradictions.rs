@@ -1,5 +1,5 @@
-//! One contradiction for each rule, told by the people of Traibeel, Al-Qaem and the hub while the demonstration's traffic
-//! runs: what the auditors are there to find.
+//! One contradiction for each rule, told by the people of Traibeel, Al-Qaem and the hub while the
+//! demonstration's traffic runs: what the auditors are there to find.
 
 use super::traffic::container;
 use crate::{client::Client, failure::Failure};
@@ -31,7 +31,13 @@ type Told = Result<(), Failure>;
 
 impl Contradictions {
     pub fn new(hub: Client, trb: Client, qam: Client, seed: u64, stop: Arc<AtomicBool>) -> Self {
-        Self { hub, trb, qam, stop, random: RefCell::new(StdRng::seed_from_u64(seed ^ 0xc0de)) }
+        Self {
+            hub,
+            trb,
+            qam,
+            stop,
+            random: RefCell::new(StdRng::seed_from_u64(seed ^ 0xc0de)),
+        }
     }
 
     /// Tells all, one after the other, until done or stopped.
@@ -107,16 +113,25 @@ impl Contradictions {
     }
     fn say(&self, at: &Client, who: (&str, &str), id: &str, event: Value) -> Told {
         let body = json!({"officer": who.0, "department": who.1, "events": [event]});
-        at.post(&format!("/v1/records/{id}/events"), &body).map(drop)
+        at.post(&format!("/v1/records/{id}/events"), &body)
+            .map(drop)
     }
     /// The same of some hours ago, out of the paper book.
-    fn say_of(&self, at: &Client, who: (&str, &str), id: &str, hours_ago: i64, event: Value) -> Told {
+    fn say_of(
+        &self,
+        at: &Client,
+        who: (&str, &str),
+        id: &str,
+        hours_ago: i64,
+        event: Value,
+    ) -> Told {
         let now_ms = at.get("/v1/sites")?["now_ms"].as_i64().unwrap_or(0);
         let body = json!({
             "officer": who.0, "department": who.1, "events": [event], "happened_at_ms": now_ms - hours_ago * 3_600_000,
             "happened_source": "paper",
         });
-        at.post(&format!("/v1/records/{id}/events"), &body).map(drop)
+        at.post(&format!("/v1/records/{id}/events"), &body)
+            .map(drop)
     }
 
     fn truck(&self, at: &Client, fields: Value) -> Result<String, Failure> {
@@ -127,10 +142,21 @@ impl Contradictions {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), fields) {
             all.extend(more);
         }
-        self.new_record(at, GATE, "passage", all, json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]))
+        self.new_record(
+            at,
+            GATE,
+            "passage",
+            all,
+            json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]),
+        )
     }
     fn leaves(&self, at: &Client, id: &str) -> Told {
-        self.say(at, GATE, id, json!({"type": "gate.out", "gate": "G2", "read": "ANPR"}))
+        self.say(
+            at,
+            GATE,
+            id,
+            json!({"type": "gate.out", "gate": "G2", "read": "ANPR"}),
+        )
     }
     fn entry(&self, fields: Value) -> Result<String, Failure> {
         let number = self.number();
@@ -152,19 +178,35 @@ impl Contradictions {
         ];
         events.extend(more.as_array().cloned().unwrap_or_default());
         let fields = json!({"type": "AGRICULTURAL", "legal_basis": "Law 76/2012", "certificate.ref": format!("PC-{}", self.number())});
-        let id = self.new_record(&self.trb, ("TRB-agr-1", "AGR"), "hold", fields, events.into())?;
+        let id = self.new_record(
+            &self.trb,
+            ("TRB-agr-1", "AGR"),
+            "hold",
+            fields,
+            events.into(),
+        )?;
         let shown = self.trb.get(&format!("/v1/records/{id}"))?;
-        Ok((id, shown["open_holds"][0].as_str().unwrap_or_default().to_string()))
+        Ok((
+            id,
+            shown["open_holds"][0]
+                .as_str()
+                .unwrap_or_default()
+                .to_string(),
+        ))
     }
     fn sampled(&self, passage: &str) -> Result<(String, String), Failure> {
         let result = json!({
             "type": "result.issued", "sample": "S1", "result": "no pests", "outcome": "satisfactory", "lab": "L1",
             "attested_by": "TRB-agr-2", "attester_department": "AGR",
         });
-        self.hold(passage, json!([{"type": "sample.taken", "sample": "S1"}, result]))
+        self.hold(
+            passage,
+            json!([{"type": "sample.taken", "sample": "S1"}, result]),
+        )
     }
     fn releases(&self, hold: &(String, String)) -> Told {
-        let released = json!({"type": "released", "holds": [hold.1], "second_officer": "TRB-agr-2"});
+        let released =
+            json!({"type": "released", "holds": [hold.1], "second_officer": "TRB-agr-2"});
         self.say(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, released)
     }
 
@@ -191,8 +233,10 @@ impl Contradictions {
     }
     fn weight_mismatch(&self) -> Told {
         let container = self.container();
-        let truck =
-            self.truck(&self.trb, json!({"container.1": container, "seal.1": format!("JO{}", self.number())}))?;
+        let truck = self.truck(
+            &self.trb,
+            json!({"container.1": container, "seal.1": format!("JO{}", self.number())}),
+        )?;
         let weighed = json!({
             "type": "weighed", "scale": "S2", "gross_kg": 41_000, "tare_kg": 14_000, "attested_by": "TRB-cus-2",
             "attester_department": "CUS",
@@ -211,16 +255,33 @@ impl Contradictions {
         self.leaves(&self.trb, &truck)?;
         // A quarter of an hour later, in the demonstration's time.
         std::thread::sleep(Duration::from_millis(400));
-        self.say(&self.trb, OPERATOR, &truck, json!({"type": "fuelled", "plate": "31-A-1", "litres": 300.0}))
+        self.say(
+            &self.trb,
+            OPERATOR,
+            &truck,
+            json!({"type": "fuelled", "plate": "31-A-1", "litres": 300.0}),
+        )
     }
     fn diversion_open(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
-        self.say(&self.trb, GATE, &truck, json!({"type": "diverted", "to": "QAM", "reason": "bridge closed"}))
+        self.say(
+            &self.trb,
+            GATE,
+            &truck,
+            json!({"type": "diverted", "to": "QAM", "reason": "bridge closed"}),
+        )
     }
     fn near_duplicate_vehicle(&self) -> Told {
         let number = self.number();
-        self.truck(&self.trb, json!({"vehicle.plate_raw": format!("33-O-{number}")}))?;
-        self.truck(&self.trb, json!({"vehicle.plate_raw": format!("33-0-{number}")})).map(drop)
+        self.truck(
+            &self.trb,
+            json!({"vehicle.plate_raw": format!("33-O-{number}")}),
+        )?;
+        self.truck(
+            &self.trb,
+            json!({"vehicle.plate_raw": format!("33-0-{number}")}),
+        )
+        .map(drop)
     }
     fn duplicate_reference(&self) -> Told {
         let reference = json!({"declarant_ref": format!("D-{}", self.number())});
@@ -228,19 +289,22 @@ impl Contradictions {
         self.entry(reference).map(drop)
     }
     fn seal_broken(&self) -> Told {
-        let truck = self.truck(&self.trb, json!({"purpose": "goods", "container.1": self.container()}))?;
+        let truck = self.truck(
+            &self.trb,
+            json!({"purpose": "goods", "container.1": self.container()}),
+        )?;
         self.leaves(&self.trb, &truck)
     }
     fn result_overdue(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
-        self.hold(&truck, json!([{"type": "sample.taken", "sample": "S1"}])).map(drop)
+        self.hold(&truck, json!([{"type": "sample.taken", "sample": "S1"}]))
+            .map(drop)
     }
     fn released_against_result(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         let hold = self.sampled(&truck)?;
         self.releases(&hold)?;
-        let amended =
-            json!({"type": "result.amended", "sample": "S1", "result": "fruit fly", "outcome": "unsatisfactory"});
+        let amended = json!({"type": "result.amended", "sample": "S1", "result": "fruit fly", "outcome": "unsatisfactory"});
         self.say(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, amended)
     }
     fn radiation_unresolved(&self) -> Told {
@@ -251,7 +315,8 @@ impl Contradictions {
             {"type": "link", "record": truck, "why": "portal"},
             {"type": "rad.alarm", "gamma": 812.5, "lane": 2},
         ]);
-        self.new_record(&self.trb, ("TRB-rad-1", "RAD"), "hold", fields, events).map(drop)
+        self.new_record(&self.trb, ("TRB-rad-1", "RAD"), "hold", fields, events)
+            .map(drop)
     }
     fn contested_field(&self) -> Told {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
@@ -264,15 +329,22 @@ impl Contradictions {
     }
     fn money_against_state(&self) -> Told {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
-        self.say(&self.trb, CUSTOMS, &id, json!({"type": "assessed", "duty_minor": 500_000, "currency": "IQD"}))?;
+        self.say(
+            &self.trb,
+            CUSTOMS,
+            &id,
+            json!({"type": "assessed", "duty_minor": 500_000, "currency": "IQD"}),
+        )?;
         let paid = json!({"type": "paid", "amount_minor": 50_000, "currency": "IQD", "receipt": format!("M{}", self.number())});
         self.say(&self.trb, CUSTOMS, &id, paid)
     }
     fn missing_counterpart(&self) -> Told {
-        self.entry(json!({"container.1": self.container()})).map(drop)
+        self.entry(json!({"container.1": self.container()}))
+            .map(drop)
     }
     fn package_count(&self) -> Told {
-        self.entry(json!({"total_packages": 100, "goods.1.packages": 60, "goods.2.packages": 30})).map(drop)
+        self.entry(json!({"total_packages": 100, "goods.1.packages": 60, "goods.2.packages": 30}))
+            .map(drop)
     }
     fn certificate_missing(&self) -> Told {
         self.entry(json!({"goods.1.hs_code": "0803.90"}))?;
@@ -307,12 +379,18 @@ impl Contradictions {
         let device = format!("portal-{}", self.number());
         for seq in [1, 2, 4, 4] {
             let truck = self.truck(&self.trb, json!({}))?;
-            self.say(&self.trb, OPERATOR, &truck, json!({"type": "gate.read", "device": device, "device_seq": seq}))?;
+            self.say(
+                &self.trb,
+                OPERATOR,
+                &truck,
+                json!({"type": "gate.read", "device": device, "device_seq": seq}),
+            )?;
         }
         Ok(())
     }
     fn no_authority(&self) -> Told {
-        let shift = |kind: &str| json!({"type": kind, "officer": "TRB-night-1", "department": "PORT"});
+        let shift =
+            |kind: &str| json!({"type": kind, "officer": "TRB-night-1", "department": "PORT"});
         let day = self.new_record(
             &self.trb,
             GATE,
@@ -322,11 +400,15 @@ impl Contradictions {
         )?;
         self.say_of(&self.trb, GATE, &day, 6, shift("shift.on"))?;
         self.say_of(&self.trb, GATE, &day, 3, shift("shift.off"))?;
-        let fields =
-            json!({"direction": "in", "vehicle.plate_raw": format!("34-A-{}", self.number()), "purpose": "empty"});
+        let fields = json!({"direction": "in", "vehicle.plate_raw": format!("34-A-{}", self.number()), "purpose": "empty"});
         let came = json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]);
         let truck = self.new_record(&self.trb, ("TRB-night-1", "PORT"), "passage", fields, came)?;
-        self.say(&self.trb, ("TRB-night-1", "PORT"), &truck, json!({"type": "gate.out", "gate": "G2", "read": "ANPR"}))
+        self.say(
+            &self.trb,
+            ("TRB-night-1", "PORT"),
+            &truck,
+            json!({"type": "gate.out", "gate": "G2", "read": "ANPR"}),
+        )
     }
     fn self_attested(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
@@ -339,7 +421,8 @@ impl Contradictions {
         self.say(&self.trb, OPERATOR, &truck, weighed)
     }
     fn check_digit(&self) -> Told {
-        self.truck(&self.trb, json!({"container.1": "CSQU3054384"})).map(drop)
+        self.truck(&self.trb, json!({"container.1": "CSQU3054384"}))
+            .map(drop)
     }
     fn person_in_out(&self) -> Told {
         let document = format!("{:064x}", self.number());
@@ -352,14 +435,19 @@ impl Contradictions {
     }
     fn inland_overdue(&self) -> Told {
         let container = self.container();
-        let truck =
-            self.truck(&self.trb, json!({"container.1": container, "seal.1": format!("JO{}", self.number())}))?;
+        let truck = self.truck(
+            &self.trb,
+            json!({"container.1": container, "seal.1": format!("JO{}", self.number())}),
+        )?;
         self.entry(json!({"container.1": container}))?;
         self.leaves(&self.trb, &truck)
     }
     fn transit_open(&self) -> Told {
         let reference = format!("TIR-{}", self.number());
-        let truck = self.truck(&self.trb, json!({"transit.ref": reference, "declared_exit": "MUN"}))?;
+        let truck = self.truck(
+            &self.trb,
+            json!({"transit.ref": reference, "declared_exit": "MUN"}),
+        )?;
         self.leaves(&self.trb, &truck)
     }
     fn undervalued(&self) -> Told {
@@ -375,7 +463,13 @@ impl Contradictions {
         for (at, site, documents) in [(&self.trb, "TRB", "5a"), (&self.qam, "QAM", "5b")] {
             let digest = json!({"type": "replica.digest", "scope": "hold TRB", "entries": "e7", "documents": documents, "states": "57"});
             let officer = format!("{site}-it-1");
-            self.new_record(at, (&officer, "IT"), "site-day", json!({"date": "2026-03-01"}), json!([digest]))?;
+            self.new_record(
+                at,
+                (&officer, "IT"),
+                "site-day",
+                json!({"date": "2026-03-01"}),
+                json!([digest]),
+            )?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! `wadi demo`: seven real nodes, real QUIC on loopback, real SQLite files, and links that come and go.
+//! `wadi demo`: seven real nodes, real QUIC on loopback, real SQLite files, and links that come and
+//! go.
 //!
-//! Nothing that it starts outlives it: nodes are asked to stop and waited for, whoever does not is killed, and where the
-//! demonstration itself is killed the system ends its nodes with it.
+//! Nothing that it starts outlives it: nodes are asked to stop and waited for, whoever does not is
+//! killed, and where the demonstration itself is killed the system ends its nodes with it.
 
 mod agreement;
 mod contradictions;
@@ -45,13 +46,14 @@ const HEAL: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_millis(500);
 /// The file that tells a demonstration's directory from others; it is locked while one runs in it.
 const MARK: &str = "demo";
-/// The node whose plug is pulled, how far into the demonstration (at most two minutes), and for how long.
+/// The node whose plug is pulled, how far into the demonstration (at most two minutes), and for how
+/// long.
 const KILLED: (&str, f64, Duration) = ("man", 0.4, Duration::from_secs(5));
 
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// How long traffic runs before all links are healed, as 60s or 5m. Without it: until Ctrl-C, and a second one stops at
-    /// once.
+    /// How long traffic runs before all links are healed, as 60s or 5m. Without it: until Ctrl-C,
+    /// and a second one stops at once.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
     /// Traffic, links and outages come out of this seed.
@@ -63,7 +65,8 @@ pub struct DemoArgs {
     /// What links are like: brisk, vsat, vsat-64k or lan.
     #[arg(long, default_value = "brisk")]
     links: String,
-    /// What the hub stores in: sqlite, or postgres: a server of its own, started from the system's binaries.
+    /// What the hub stores in: sqlite, or postgres: a server of its own, started from the system's
+    /// binaries.
     #[arg(long, default_value = "sqlite", value_parser = ["sqlite", "postgres"])]
     hub_store: String,
     /// No contradictions in the traffic.
@@ -73,7 +76,10 @@ pub struct DemoArgs {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let bad = || format!("{text:?} is no time; use 60s or 5m");
-    let (number, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());
+    let (number, unit) = text.split_at(
+        text.trim_end_matches(|c: char| c.is_ascii_alphabetic())
+            .len(),
+    );
     let number: f64 = number.parse().map_err(|_| bad())?;
     let seconds = match unit {
         "s" | "" => number,
@@ -85,7 +91,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
     let profile = Profile::named(&args.links).ok_or_else(|| {
-        Failure::usage("unknown_links", format!("{:?} is none of brisk, vsat, vsat-64k, lan", args.links))
+        Failure::usage(
+            "unknown_links",
+            format!("{:?} is none of brisk, vsat, vsat-64k, lan", args.links),
+        )
     })?;
     let signals = Signals::listen()?;
     let _mark = prepare_dir(&args.dir)?;
@@ -110,7 +119,10 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
     network.stop(&signals).await;
 
     if !json {
-        print_line!("{}", report::where_to_look_on(&network, &args.dir, args.hub_store == "postgres"));
+        print_line!(
+            "{}",
+            report::where_to_look_on(&network, &args.dir, args.hub_store == "postgres")
+        );
     }
     Ok(match ending? {
         Ending::Stopped(signal) => signal.exit(),
@@ -139,12 +151,18 @@ async fn play(
     live(network, args, signals, json, started).await?;
     signals.traffic_has_ended();
     if !json {
-        print_line!("\nTraffic ends, and links are healed; waiting until the nodes agree. Ctrl-C stops at once.");
+        print_line!(
+            "\nTraffic ends, and links are healed; waiting until the nodes agree. Ctrl-C stops at once."
+        );
     }
     let (written, refused) = traffic.end().await?;
     network.heal()?;
     let judged = judge(network).await;
-    Ok(Ending::Judged(Box::new(Judged { written, refused, ..judged })))
+    Ok(Ending::Judged(Box::new(Judged {
+        written,
+        refused,
+        ..judged
+    })))
 }
 
 /// Asks the nodes until they agree, or for so long.
@@ -164,23 +182,35 @@ async fn judge(network: &Network) -> Judged {
     let hub = network.client("hub");
     let asked = tokio::task::spawn_blocking(move || {
         let hub = hub?;
-        Some((agreement::pending(&hub), hub.get("/v1/findings?limit=1").ok()?))
+        Some((
+            agreement::pending(&hub),
+            hub.get("/v1/findings?limit=1").ok()?,
+        ))
     });
     if let Ok(Some((pending, findings))) = asked.await {
         judged.pending = pending;
         for count in findings["counts"].as_array().into_iter().flatten() {
             let text = |member: &str| count[member].as_str().unwrap_or_default().to_string();
-            *judged.findings.entry((text("rule"), text("phase"))).or_default() += count["count"].as_u64().unwrap_or(0);
+            *judged
+                .findings
+                .entry((text("rule"), text("phase")))
+                .or_default() += count["count"].as_u64().unwrap_or(0);
         }
     }
     judged.pending.overdue = agreement::overdue(&judged.statuses).unwrap_or(0);
     judged
 }
 
-/// Makes the directory, or clears it of what another demonstration left. Another one that runs in it is left in peace.
+/// Makes the directory, or clears it of what another demonstration left. Another one that runs in
+/// it is left in peace.
 fn prepare_dir(dir: &Path) -> Result<File, Failure> {
     let mark = dir.join(MARK);
-    let in_use = |why: &str| Failure::usage("dir_in_use", format!("{} {why}; name another with --dir", dir.display()));
+    let in_use = |why: &str| {
+        Failure::usage(
+            "dir_in_use",
+            format!("{} {why}; name another with --dir", dir.display()),
+        )
+    };
     if dir.exists() {
         // Only what a demonstration made is cleared away.
         if !mark.exists() && std::fs::read_dir(dir)?.next().is_some() {
@@ -195,7 +225,8 @@ fn prepare_dir(dir: &Path) -> Result<File, Failure> {
     private::create_dir_all(dir)?;
     private::write(&mark, b"made by wadi demo; cleared by the next one\n")?;
     let file = File::open(&mark)?;
-    file.try_lock().map_err(|_| in_use("is another demonstration's, which runs"))?;
+    file.try_lock()
+        .map_err(|_| in_use("is another demonstration's, which runs"))?;
     Ok(file)
 }
 
@@ -209,9 +240,15 @@ struct Running {
 
 impl Running {
     fn start(network: &Network, args: &DemoArgs) -> Self {
-        let mut this =
-            Self { threads: Vec::new(), stop: Arc::default(), written: Arc::default(), refused: Arc::default() };
-        let Some(hub) = network.client("hub") else { return this };
+        let mut this = Self {
+            threads: Vec::new(),
+            stop: Arc::default(),
+            written: Arc::default(),
+            refused: Arc::default(),
+        };
+        let Some(hub) = network.client("hub") else {
+            return this;
+        };
         for (n, site) in network.sites.iter().enumerate().skip(1) {
             let traffic = traffic::Traffic {
                 crossing: site.name.to_uppercase(),
@@ -229,7 +266,8 @@ impl Running {
         if !args.clean
             && let (Some(trb), Some(qam)) = (network.client("trb"), network.client("qam"))
         {
-            let told = contradictions::Contradictions::new(hub, trb, qam, args.seed, this.stop.clone());
+            let told =
+                contradictions::Contradictions::new(hub, trb, qam, args.seed, this.stop.clone());
             this.threads.push(std::thread::spawn(move || told.run()));
         }
         this
@@ -239,9 +277,14 @@ impl Running {
     async fn end(mut self) -> Result<(u64, u64), Failure> {
         self.stop.store(true, Ordering::Relaxed);
         let threads = std::mem::take(&mut self.threads);
-        let joined = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
+        let joined =
+            tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join())))
+                .await;
         joined.map_err(|e| Failure::new("panicked", e.to_string()))?;
-        Ok((self.written.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed)))
+        Ok((
+            self.written.load(Ordering::Relaxed),
+            self.refused.load(Ordering::Relaxed),
+        ))
     }
 }
 
@@ -252,7 +295,8 @@ impl Drop for Running {
     }
 }
 
-/// Runs links and outages by schedule and shows the table, until the time is up or somebody ends it.
+/// Runs links and outages by schedule and shows the table, until the time is up or somebody ends
+/// it.
 async fn live(
     network: &mut Network,
     args: &DemoArgs,
@@ -267,7 +311,11 @@ async fn live(
     let mut outage = Outage::of(total);
     let mut weather = Weather::new(network, args.seed, started);
     let on_terminal = std::io::stdout().is_terminal();
-    let every = if on_terminal { Duration::from_secs(1) } else { Duration::from_secs(15) };
+    let every = if on_terminal {
+        Duration::from_secs(1)
+    } else {
+        Duration::from_secs(15)
+    };
     let mut shown: Option<Instant> = None;
 
     while started.elapsed() < total {
@@ -302,7 +350,11 @@ struct Weather {
 impl Weather {
     fn new(network: &Network, seed: u64, started: Instant) -> Self {
         let next = network.links.iter().map(|_| (started, false)).collect();
-        Self { random: StdRng::seed_from_u64(seed ^ 0x11aa), begun: false, next }
+        Self {
+            random: StdRng::seed_from_u64(seed ^ 0x11aa),
+            begun: false,
+            next,
+        }
     }
 
     fn change(&mut self, network: &Network) {
@@ -315,8 +367,16 @@ impl Weather {
             *up = !*up || !self.begun;
             // Al-Qaem is dark most of the time and heard through Traibeel.
             let dark = from == "qam" && to == "hub";
-            let (long, short) = if dark { (1.0..2.0, 12.0..18.0) } else { (5.0..12.0, 1.5..4.0) };
-            let seconds = if *up { self.random.random_range(long) } else { self.random.random_range(short) };
+            let (long, short) = if dark {
+                (1.0..2.0, 12.0..18.0)
+            } else {
+                (5.0..12.0, 1.5..4.0)
+            };
+            let seconds = if *up {
+                self.random.random_range(long)
+            } else {
+                self.random.random_range(short)
+            };
             *at = now + Duration::from_secs_f64(seconds);
             link.set_up(*up);
         }
@@ -333,11 +393,17 @@ struct Outage {
 
 impl Outage {
     fn of(total: Duration) -> Self {
-        Self { at: total.min(Duration::from_secs(120)).mul_f64(KILLED.1), killed: false, revived: false }
+        Self {
+            at: total.min(Duration::from_secs(120)).mul_f64(KILLED.1),
+            killed: false,
+            revived: false,
+        }
     }
 
     async fn run(&mut self, network: &mut Network, elapsed: Duration) -> Result<(), Failure> {
-        let Some(site) = network.site(KILLED.0) else { return Ok(()) };
+        let Some(site) = network.site(KILLED.0) else {
+            return Ok(());
+        };
         if !self.killed && elapsed >= self.at {
             self.killed = true;
             site.kill().await;
@@ -358,7 +424,9 @@ mod tests {
     fn a_time_is_seconds_or_minutes_and_nothing_that_cannot_pass() {
         assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
-        for bad in ["", "s", "5h", "-5s", "1e400s", "1e300m", "nan", "infs", "5 s"] {
+        for bad in [
+            "", "s", "5h", "-5s", "1e400s", "1e300m", "nan", "infs", "5 s",
+        ] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
     }
@@ -370,7 +438,10 @@ mod tests {
         let mark = prepare_dir(&at).unwrap();
         std::fs::write(at.join("kept"), "x").unwrap();
         let refused = prepare_dir(&at).unwrap_err();
-        assert_eq!((refused.code.as_str(), refused.exit), ("dir_in_use", Exit::Usage));
+        assert_eq!(
+            (refused.code.as_str(), refused.exit),
+            ("dir_in_use", Exit::Usage)
+        );
         assert!(at.join("kept").exists());
 
         drop(mark);

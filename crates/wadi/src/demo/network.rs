@@ -1,4 +1,5 @@
-//! The demonstration's network: a CA, seven nodes as processes of their own, and the links between them.
+//! The demonstration's network: a CA, seven nodes as processes of their own, and the links between
+//! them.
 
 use super::{
     DemoArgs, ORIGIN_MS,
@@ -32,7 +33,12 @@ use wadi_store::{StoreError, TemporaryServer, private};
 /// The six crossings of the first network.
 pub const CROSSINGS: [&str; 6] = ["WLD", "RAB", "MUN", "MAN", "TRB", "QAM"];
 /// Neighbours that hear each other without the hub.
-const NEIGHBOURS: [(&str, &str); 4] = [("QAM", "TRB"), ("WLD", "TRB"), ("MUN", "MAN"), ("RAB", "WLD")];
+const NEIGHBOURS: [(&str, &str); 4] = [
+    ("QAM", "TRB"),
+    ("WLD", "TRB"),
+    ("MUN", "MAN"),
+    ("RAB", "WLD"),
+];
 /// Hours of domain time in a second: deadlines of days fall within a minute.
 pub const HOURS_PER_SECOND: f64 = 1.0;
 /// How long a node may take to start.
@@ -86,15 +92,22 @@ fn panicked(error: tokio::task::JoinError) -> Failure {
 }
 
 impl Network {
-    /// Makes papers, links and configurations, and starts the hub's database server where it has one; no node runs yet.
+    /// Makes papers, links and configurations, and starts the hub's database server where it has
+    /// one; no node runs yet.
     pub async fn build(&mut self, args: &DemoArgs, profile: Profile) -> Result<(), Failure> {
         let dir = std::path::absolute(&args.dir)?;
         let places = issue_papers(&dir)?;
         let mut peers = self.open_links(&places, profile, args.seed).await?;
         let database = self.start_server(args, &dir).await?;
 
-        let real_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
-        let clock = ClockConfig { origin_ms: ORIGIN_MS, real_ms, scale: HOURS_PER_SECOND * 3_600.0 };
+        let real_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as i64);
+        let clock = ClockConfig {
+            origin_ms: ORIGIN_MS,
+            real_ms,
+            scale: HOURS_PER_SECOND * 3_600.0,
+        };
         for (name, place) in places {
             let node_dir = dir.join(&name);
             private::create_dir_all(&node_dir.join("log"))?;
@@ -104,11 +117,18 @@ impl Network {
                 peer: peers.remove(&name).unwrap_or_default(),
                 ..configuration(&place)
             };
-            let text = toml::to_string(&config).map_err(|e| Failure::new("configuration", e.to_string()))?;
+            let text = toml::to_string(&config)
+                .map_err(|e| Failure::new("configuration", e.to_string()))?;
             private::write(&node_dir.join("node.toml"), text.as_bytes())?;
 
             let client = Client::new(format!("http://{}", place.http), "");
-            self.sites.push(Site { name, dir: node_dir, http: place.http, client, child: None });
+            self.sites.push(Site {
+                name,
+                dir: node_dir,
+                http: place.http,
+                client,
+                child: None,
+            });
         }
         Ok(())
     }
@@ -120,16 +140,28 @@ impl Network {
         profile: Profile,
         seed: u64,
     ) -> Result<BTreeMap<String, Vec<PeerConfig>>, Failure> {
-        let mut pairs: Vec<(String, String)> =
-            CROSSINGS.iter().map(|c| (c.to_lowercase(), "hub".to_string())).collect();
-        pairs.extend(NEIGHBOURS.iter().map(|(a, b)| (a.to_lowercase(), b.to_lowercase())));
+        let mut pairs: Vec<(String, String)> = CROSSINGS
+            .iter()
+            .map(|c| (c.to_lowercase(), "hub".to_string()))
+            .collect();
+        pairs.extend(
+            NEIGHBOURS
+                .iter()
+                .map(|(a, b)| (a.to_lowercase(), b.to_lowercase())),
+        );
 
         let mut peers: BTreeMap<String, Vec<PeerConfig>> = BTreeMap::new();
         for (n, (from, to)) in pairs.into_iter().enumerate() {
-            let Some((_, target)) = places.iter().find(|(name, _)| *name == to) else { continue };
+            let Some((_, target)) = places.iter().find(|(name, _)| *name == to) else {
+                continue;
+            };
             let link = Link::open(target.listen, profile, seed.wrapping_add(n as u64)).await?;
             let rate_kbit_s = Some((profile.rate_bits_s / 1000.0) as u64);
-            let peer = PeerConfig { name: to.clone(), address: link.address.to_string(), rate_kbit_s };
+            let peer = PeerConfig {
+                name: to.clone(),
+                address: link.address.to_string(),
+                rate_kbit_s,
+            };
             peers.entry(from.clone()).or_default().push(peer);
             self.links.push((from, to, link));
         }
@@ -137,7 +169,11 @@ impl Network {
     }
 
     /// The URL of the hub's database on a server of its own, where the command line asks for one.
-    async fn start_server(&mut self, args: &DemoArgs, dir: &Path) -> Result<Option<String>, Failure> {
+    async fn start_server(
+        &mut self,
+        args: &DemoArgs,
+        dir: &Path,
+    ) -> Result<Option<String>, Failure> {
         match args.hub_store.as_str() {
             "sqlite" => Ok(None),
             "postgres" => {
@@ -148,7 +184,10 @@ impl Network {
                 let url = self.server.insert(server).create("wadi")?;
                 Ok(Some(url))
             }
-            other => Err(Failure::usage("unknown_store", format!("{other:?} is none of sqlite, postgres"))),
+            other => Err(Failure::usage(
+                "unknown_store",
+                format!("{other:?} is none of sqlite, postgres"),
+            )),
         }
     }
 
@@ -168,7 +207,10 @@ impl Network {
     }
 
     pub fn client(&self, name: &str) -> Option<Client> {
-        self.sites.iter().find(|s| s.name == name).map(|s| s.client.clone())
+        self.sites
+            .iter()
+            .find(|s| s.name == name)
+            .map(|s| s.client.clone())
     }
 
     /// Links up, and whoever was killed started again.
@@ -186,7 +228,11 @@ impl Network {
 
     /// How each node stands; nothing of one that does not answer in time.
     pub async fn statuses(&self) -> Vec<(String, Option<Value>)> {
-        let asked: Vec<_> = self.sites.iter().map(|site| (site.name.clone(), site.get("/v1/sites"))).collect();
+        let asked: Vec<_> = self
+            .sites
+            .iter()
+            .map(|site| (site.name.clone(), site.get("/v1/sites")))
+            .collect();
         let mut out = Vec::new();
         for (name, answer) in asked {
             out.push((name, answer.await));
@@ -198,13 +244,18 @@ impl Network {
         self.links.iter().map(|(_, _, l)| l.bytes()).sum()
     }
 
-    /// Ends everything: nodes are asked to stop and waited for, whoever does not stop is killed. One more signal kills at once.
+    /// Ends everything: nodes are asked to stop and waited for, whoever does not stop is killed.
+    /// One more signal kills at once.
     pub async fn stop(&mut self, signals: &Signals) {
         // All are told first and waited for after: each says goodbye to its peers.
         for site in &self.sites {
             site.tell(Signal::TERM);
         }
-        let patience = if signals.is_urgent() { STOP_AT_ONCE } else { STOP };
+        let patience = if signals.is_urgent() {
+            STOP_AT_ONCE
+        } else {
+            STOP
+        };
         tokio::select! {
             _ = tokio::time::timeout(patience, gone(&mut self.sites)) => {}
             () = signals.another() => {}
@@ -237,11 +288,14 @@ async fn gone(sites: &mut [Site]) {
 }
 
 impl Site {
-    /// Starts the process, in a process group of its own: Ctrl-C is for the demonstration, which stops its nodes in order.
+    /// Starts the process, in a process group of its own: Ctrl-C is for the demonstration, which
+    /// stops its nodes in order.
     ///
     /// To be called on the main thread: a node ends with the thread that started it.
     pub fn start(&mut self) -> Result<(), Failure> {
-        let log = private::options().append(true).open(self.dir.join("log/node.log"))?;
+        let log = private::options()
+            .append(true)
+            .open(self.dir.join("log/node.log"))?;
         let child = Command::new(std::env::current_exe()?)
             .args(["node", "run", "--config"])
             .arg(self.dir.join("node.toml"))
@@ -258,7 +312,9 @@ impl Site {
 
     /// Whether the process runs, hangs though it may.
     pub fn runs(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+        self.child
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     async fn ready(&mut self) -> Result<(), Failure> {
@@ -276,13 +332,18 @@ impl Site {
             let log = std::fs::read_to_string(&path).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             let last = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n  ");
-            let why = format!("{} {why}; its log is {}, and ends with\n  {last}\n", self.name, path.display());
+            let why = format!(
+                "{} {why}; its log is {}, and ends with\n  {last}\n",
+                self.name,
+                path.display()
+            );
             return Err(Failure::new("not_ready", why));
         }
         Ok(())
     }
 
-    /// An answer, where it comes in time. It is asked for at once, whenever the answer is waited for.
+    /// An answer, where it comes in time. It is asked for at once, whenever the answer is waited
+    /// for.
     fn get(&self, path: &'static str) -> impl Future<Output = Option<Value>> + use<> {
         let client = self.client.clone();
         let asked = tokio::task::spawn_blocking(move || client.get(path));
@@ -298,7 +359,11 @@ impl Site {
     }
 
     fn tell(&self, signal: Signal) {
-        let pid = self.child.as_ref().and_then(Child::id).and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let pid = self
+            .child
+            .as_ref()
+            .and_then(Child::id)
+            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
         if let Some(pid) = pid {
             let _ = kill_process(pid, signal);
         }
@@ -309,7 +374,8 @@ impl Site {
 fn issue_papers(dir: &Path) -> Result<Vec<(String, Place)>, Failure> {
     let passphrase: String = format!("{:032x}", rand::random::<u128>());
     let ca = Ca::init(&dir.join("certs"), &passphrase.into(), Some(10))?;
-    let names = std::iter::once("hub".to_string()).chain(CROSSINGS.iter().map(|c| c.to_lowercase()));
+    let names =
+        std::iter::once("hub".to_string()).chain(CROSSINGS.iter().map(|c| c.to_lowercase()));
 
     let mut places = Vec::new();
     for name in names {
@@ -317,8 +383,21 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, Place)>, Failure> {
             "hub" => (Role::Hub, Crossing::HUB),
             _ => (Role::Crossing, name.to_uppercase().parse()?),
         };
-        let (papers, _) = ca.issue(&name, role, Some(crossing), scope_of(role, Some(crossing), &[])?, &[])?;
-        places.push((name, Place { listen: free_udp()?, http: free_tcp()?, papers }));
+        let (papers, _) = ca.issue(
+            &name,
+            role,
+            Some(crossing),
+            scope_of(role, Some(crossing), &[])?,
+            &[],
+        )?;
+        places.push((
+            name,
+            Place {
+                listen: free_udp()?,
+                http: free_tcp()?,
+                papers,
+            },
+        ));
     }
     Ok(places)
 }
@@ -346,7 +425,8 @@ fn configuration(place: &Place) -> Config {
     }
 }
 
-/// The hub registers every crossing's officers, as a real one would before anybody may release anything.
+/// The hub registers every crossing's officers, as a real one would before anybody may release
+/// anything.
 pub async fn register_officers(network: &Network) -> Result<(), Failure> {
     let mut clients = Vec::new();
     for site in &network.sites {
@@ -361,10 +441,13 @@ pub async fn register_officers(network: &Network) -> Result<(), Failure> {
                 hub.post("/v1/control", &body)?;
             }
         }
-        let body = json!({"say": "officer", "officer": "HUB-1", "department": "HUB", "supervisor": true});
+        let body =
+            json!({"say": "officer", "officer": "HUB-1", "department": "HUB", "supervisor": true});
         hub.post("/v1/control", &body).map(drop)
     };
-    tokio::task::spawn_blocking(work).await.map_err(panicked)??;
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(panicked)??;
     for (site, token) in network.sites.iter().zip(&clients) {
         site.client.set_token(token);
     }

@@ -10,12 +10,15 @@ pub fn this_process() -> String {
     getpid().as_raw_nonzero().to_string()
 }
 
-/// In a node of a demonstration: has the system kill this process when the one that started it ends, however it ends. It is
-/// no orderly stop: nobody is left who could wait for one. To be called on the main thread, before anything is opened.
+/// In a node of a demonstration: has the system kill this process when the one that started it
+/// ends, however it ends. It is no orderly stop: nobody is left who could wait for one. To be
+/// called on the main thread, before anything is opened.
 ///
 /// False where the demonstration is gone already: then the process is to end.
 pub fn die_with_demonstration() -> bool {
-    let Ok(parent) = std::env::var(PARENT) else { return true };
+    let Ok(parent) = std::env::var(PARENT) else {
+        return true;
+    };
     if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
         return false;
     }

@@ -1,4 +1,5 @@
-//! What the demonstration shows: the table while it runs, the report at its end, and where to look on.
+//! What the demonstration shows: the table while it runs, the report at its end, and where to look
+//! on.
 
 use super::{
     ORIGIN_MS,
@@ -48,10 +49,23 @@ impl Judged {
 
 /// How the nodes stand.
 pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String {
-    let header = ["node", "hub link", "records", "unsent", "last contact", "waiting", "carries", "refused", "findings"];
+    let header = [
+        "node",
+        "hub link",
+        "records",
+        "unsent",
+        "last contact",
+        "waiting",
+        "carries",
+        "refused",
+        "findings",
+    ];
     let mut table = output::table(header);
     for (name, status) in statuses {
-        let link = network.links.iter().find(|(f, t, _)| f == name && t == "hub");
+        let link = network
+            .links
+            .iter()
+            .find(|(f, t, _)| f == name && t == "hub");
         let link = link.map_or("", |(_, _, l)| if l.is_up() { "up" } else { "down" });
         let Some(s) = status else {
             table.add_row([name.as_str(), link, "no answer: killed, or starting"]);
@@ -59,9 +73,17 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
         };
 
         let peers = s["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let last = peers.iter().filter_map(|p| p["last_contact_ms"].as_i64()).max().unwrap_or(0);
+        let last = peers
+            .iter()
+            .filter_map(|p| p["last_contact_ms"].as_i64())
+            .max()
+            .unwrap_or(0);
         let minutes = (s["now_ms"].as_i64().unwrap_or(0) - last) / 60_000;
-        let ago = if last == 0 { "never".into() } else { format!("{minutes} min ago") };
+        let ago = if last == 0 {
+            "never".into()
+        } else {
+            format!("{minutes} min ago")
+        };
         let number = |k: &str| s[k].to_string();
         let carries = format!("{} KB", s["carried_bytes"].as_i64().unwrap_or(0) / 1024);
         let cells = [
@@ -79,8 +101,12 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
     }
 
     let seconds = started.elapsed().as_secs_f64();
-    let domain = crate::commands::time(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
-    format!("{seconds:.0} s, {domain} at the crossings, {} KB on the wire\n{table}", network.wire_bytes() / 1024)
+    let domain =
+        crate::commands::time(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
+    format!(
+        "{seconds:.0} s, {domain} at the crossings, {} KB on the wire\n{table}",
+        network.wire_bytes() / 1024
+    )
 }
 
 /// The end of it, as one line of JSON or as text.
@@ -88,7 +114,10 @@ pub fn tell(network: &Network, dir: &Path, ending: &Ending, started: Instant, js
     match (ending, json) {
         (_, true) => print_line!("{}", in_json(network, dir, ending, started)),
         (Ending::Stopped(signal), false) => {
-            print_line!("\nStopped by {} before the nodes could be asked whether they agree.", signal.name());
+            print_line!(
+                "\nStopped by {} before the nodes could be asked whether they agree.",
+                signal.name()
+            );
         }
         (Ending::Judged(judged), false) => print_line!("{}", in_words(network, judged, started)),
     }
@@ -105,7 +134,8 @@ fn in_json(network: &Network, dir: &Path, ending: &Ending, started: Instant) -> 
         json!({"node": name, "records": s["records"], "entries": s["entries"], "digest": s["digest"], "unsent": s["unsent"], "refused": s["refused"]})
     };
     let findings = judged.findings.iter();
-    let findings = findings.map(|((rule, phase), n)| json!({"rule": rule, "phase": phase, "count": n}));
+    let findings =
+        findings.map(|((rule, phase), n)| json!({"rule": rule, "phase": phase, "count": n}));
     let waiting = judged.pending.waiting.iter();
     let waiting = waiting
         .map(|(rule, d)| json!({"rule": rule, "count": d.count, "first_due_ms": d.first_ms, "last_due_ms": d.last_ms}));
@@ -126,11 +156,20 @@ fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
     for (rule, deadline) in &judged.pending.waiting {
         out += &format!("deadline {}\n", deadline.text(rule));
     }
-    out += &format!("PENDING findings past their time: {}\n", judged.pending.overdue);
-    out += &format!("{} writes, {} refused by the rules.\n", judged.written, judged.refused);
+    out += &format!(
+        "PENDING findings past their time: {}\n",
+        judged.pending.overdue
+    );
+    out += &format!(
+        "{} writes, {} refused by the rules.\n",
+        judged.written, judged.refused
+    );
 
     if judged.converged() {
-        let hub = judged.statuses.iter().find_map(|(name, s)| (name == "hub").then_some(s.as_ref()?));
+        let hub = judged
+            .statuses
+            .iter()
+            .find_map(|(name, s)| (name == "hub").then_some(s.as_ref()?));
         let digest = hub.and_then(|s| s["digest"].as_str()).unwrap_or_default();
         let digest: String = digest.chars().take(DIGEST_CHARS).collect();
         out += "All nodes agree: every lane of every crossing has equal entries, documents and states wherever it is held,\n";
@@ -150,7 +189,9 @@ fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
 
 /// How to look at a node that runs.
 pub fn where_to_look(network: &Network, dir: &Path) -> String {
-    let Some(hub) = network.sites.first() else { return String::new() };
+    let Some(hub) = network.sites.first() else {
+        return String::new();
+    };
     let config = dir.join("hub/node.toml");
     format!(
         "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config {0}; or over HTTP at \
@@ -165,7 +206,10 @@ pub fn where_to_look(network: &Network, dir: &Path) -> String {
 pub fn where_to_look_on(network: &Network, dir: &Path, on_postgres: bool) -> String {
     let names: Vec<&str> = network.sites.iter().map(|s| s.name.as_str()).collect();
     if names.is_empty() {
-        return format!("Nothing runs any more; what there is lies in {}.", dir.display());
+        return format!(
+            "Nothing runs any more; what there is lies in {}.",
+            dir.display()
+        );
     }
     // A hub on PostgreSQL has lost its server.
     let node = dir.join(if on_postgres { "trb" } else { "hub" });

@@ -64,11 +64,15 @@ impl Signals {
         let mut terminate = signal(SignalKind::terminate())?;
         let (tell, asked) = watch::channel(Asked::default());
         let endless = Arc::new(AtomicBool::new(false));
-        let this = Self { asked, endless: endless.clone() };
+        let this = Self {
+            asked,
+            endless: endless.clone(),
+        };
 
         tokio::spawn(async move {
             while let Some(signal) = next(&mut hang_up, &mut interrupt, &mut terminate).await {
-                // Each one is told, also where nothing new is asked by it: whoever waits for another one hears it.
+                // Each one is told, also where nothing new is asked by it: whoever waits for
+                // another one hears it.
                 let ends = signal == Signal::Interrupt && endless.swap(false, Ordering::Relaxed);
                 tell.send_modify(|asked| match ends {
                     true => asked.to_end = true,
@@ -79,7 +83,8 @@ impl Signals {
         Ok(this)
     }
 
-    /// From here on traffic has no end but Ctrl-C: the next one ends it, and only the one after that stops everything.
+    /// From here on traffic has no end but Ctrl-C: the next one ends it, and only the one after
+    /// that stops everything.
     pub fn until_interrupted(&self) {
         self.endless.store(true, Ordering::Relaxed);
     }
@@ -100,7 +105,11 @@ impl Signals {
     /// Waits until everything is to stop.
     pub async fn to_stop(&self) -> Signal {
         let mut asked = self.asked.clone();
-        let heard = asked.wait_for(|a| a.to_stop.is_some()).await.ok().and_then(|a| a.to_stop);
+        let heard = asked
+            .wait_for(|a| a.to_stop.is_some())
+            .await
+            .ok()
+            .and_then(|a| a.to_stop);
         match heard {
             Some(signal) => signal,
             None => std::future::pending().await,
@@ -123,7 +132,11 @@ impl Signals {
     }
 }
 
-async fn next(hang_up: &mut Stream, interrupt: &mut Stream, terminate: &mut Stream) -> Option<Signal> {
+async fn next(
+    hang_up: &mut Stream,
+    interrupt: &mut Stream,
+    terminate: &mut Stream,
+) -> Option<Signal> {
     tokio::select! {
         heard = hang_up.recv() => heard.map(|()| Signal::HangUp),
         heard = interrupt.recv() => heard.map(|()| Signal::Interrupt),

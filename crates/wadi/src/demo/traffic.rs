@@ -1,5 +1,5 @@
-//! Traffic of the demonstration: trucks, travellers, holds, laboratory results, entries, lookouts and site days, out of a
-//! seed; some of it contradictory, unless `--clean`.
+//! Traffic of the demonstration: trucks, travellers, holds, laboratory results, entries, lookouts
+//! and site days, out of a seed; some of it contradictory, unless `--clean`.
 
 use crate::{client::Client, failure::Failure};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -74,11 +74,21 @@ struct Hold {
 }
 
 impl Traffic {
-    fn say(&self, officer: &str, department: &str, path: &str, mut body: Value) -> Result<Value, Failure> {
+    fn say(
+        &self,
+        officer: &str,
+        department: &str,
+        path: &str,
+        mut body: Value,
+    ) -> Result<Value, Failure> {
         body["officer"] = format!("{}-{officer}", self.crossing).into();
         body["department"] = department.into();
-        // The same words on the same record are one write: what was sent into a power cut is sent again.
-        let key: String = Sha256::digest(format!("{path} {body}"))[..16].iter().map(|b| format!("{b:02x}")).collect();
+        // The same words on the same record are one write: what was sent into a power cut is sent
+        // again.
+        let key: String = Sha256::digest(format!("{path} {body}"))[..16]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let answer = self.client.post_once(path, &body, &key);
         match &answer {
             Ok(_) => self.written.fetch_add(1, Ordering::Relaxed),
@@ -87,11 +97,23 @@ impl Traffic {
         answer
     }
 
-    fn event(&self, officer: &str, department: &str, id: &str, event: Value) -> Result<Value, Failure> {
-        self.say(officer, department, &format!("/v1/records/{id}/events"), json!({"events": [event]}))
+    fn event(
+        &self,
+        officer: &str,
+        department: &str,
+        id: &str,
+        event: Value,
+    ) -> Result<Value, Failure> {
+        self.say(
+            officer,
+            department,
+            &format!("/v1/records/{id}/events"),
+            json!({"events": [event]}),
+        )
     }
 
-    /// Runs until stopped. A node that is down, or a write that is refused, ends a step and not the traffic.
+    /// Runs until stopped. A node that is down, or a write that is refused, ends a step and not the
+    /// traffic.
     pub fn run(self) {
         let mut r = StdRng::seed_from_u64(self.seed);
         let mut trucks: Vec<Truck> = Vec::new();
@@ -126,7 +148,8 @@ impl Traffic {
         }
     }
 
-    /// One step of a truck; what a node that is down did not answer is tried again. True when the truck has left.
+    /// One step of a truck; what a node that is down did not answer is tried again. True when the
+    /// truck has left.
     fn step(&self, truck: &mut Truck, r: &mut StdRng) -> bool {
         let before = truck.step;
         match self.advance(truck, r) {
@@ -145,9 +168,17 @@ impl Traffic {
         let goods = r.random_range(0..GOODS.len());
         let country = COUNTRIES[r.random_range(0..COUNTRIES.len())];
         let plate = if r.random_bool(0.3) {
-            format!("{} بصرة {}", r.random_range(1000..10000), r.random_range(10..99))
+            format!(
+                "{} بصرة {}",
+                r.random_range(1000..10000),
+                r.random_range(10..99)
+            )
         } else {
-            format!("{}-A-{:05}", r.random_range(11..30), r.random_range(0..100_000))
+            format!(
+                "{}-A-{:05}",
+                r.random_range(11..30),
+                r.random_range(0..100_000)
+            )
         };
         let container = container(r);
         let body = json!({
@@ -162,7 +193,9 @@ impl Traffic {
         let passage = loop {
             match self.say("gate-1", "PORT", "/v1/records", body.clone()) {
                 Ok(passage) => break passage,
-                Err(failure) if failure.code == "unreachable" && !self.stop.load(Ordering::Relaxed) => {
+                Err(failure)
+                    if failure.code == "unreachable" && !self.stop.load(Ordering::Relaxed) =>
+                {
                     std::thread::sleep(Duration::from_millis(300));
                 }
                 Err(_) => return None,
@@ -248,8 +281,11 @@ impl Traffic {
                     let second = format!("{}-{}-2", self.crossing, officer);
                     let release = json!({"type": "released", "holds": [hold.placed], "second_officer": second});
                     let id = hold.id.clone();
-                    // Refused while the registration of officers is still on its way: the goods wait.
-                    hold.open = self.event(&format!("{officer}-1"), dept, &id, release).is_err();
+                    // Refused while the registration of officers is still on its way: the goods
+                    // wait.
+                    hold.open = self
+                        .event(&format!("{officer}-1"), dept, &id, release)
+                        .is_err();
                     if hold.open {
                         t.step = if hold.result { 5 } else { 4 };
                         return Ok(false);
@@ -258,8 +294,11 @@ impl Traffic {
                 if let Some(entry) = t.entry.clone() {
                     let paid = json!({"type": "paid", "amount_minor": 250_000, "currency": "IQD", "receipt": format!("P{number}")});
                     self.event("cus-1", "CUS", &entry, paid)?;
-                    if let Err(failure) = self.event("cus-1", "CUS", &entry, json!({"type": "entry.released"})) {
-                        // Refused while the registration of officers is still on its way: the goods wait.
+                    if let Err(failure) =
+                        self.event("cus-1", "CUS", &entry, json!({"type": "entry.released"}))
+                    {
+                        // Refused while the registration of officers is still on its way: the goods
+                        // wait.
                         t.step -= 1;
                         return Err(failure);
                     }
@@ -287,8 +326,7 @@ impl Traffic {
                 return Ok(true);
             }
             _ => {
-                let out =
-                    json!({"type": "gate.out", "gate": "G2", "direction": "in", "read": format!("ANPR-{number}")});
+                let out = json!({"type": "gate.out", "gate": "G2", "direction": "in", "read": format!("ANPR-{number}")});
                 self.event("gate-2", "PORT", &t.passage, out)?;
                 return Ok(true);
             }
@@ -298,26 +336,48 @@ impl Traffic {
 
     fn lane_and_value(&self, t: &Truck, entry: &str) -> Result<(), Failure> {
         let lane = ["GREEN", "GREEN", "YELLOW", "RED"][t.number as usize % 4];
-        self.event("cus-1", "CUS", entry, json!({"type": "lane.assigned", "lane": lane}))?;
+        self.event(
+            "cus-1",
+            "CUS",
+            entry,
+            json!({"type": "lane.assigned", "lane": lane}),
+        )?;
         if lane == "RED" {
-            self.event("cus-2", "CUS", entry, json!({"type": "inspected", "result": "as declared"}))?;
+            self.event(
+                "cus-2",
+                "CUS",
+                entry,
+                json!({"type": "inspected", "result": "as declared"}),
+            )?;
         }
         if !self.clean && t.number % 10 == 3 {
             // Two officers read the same screen and classify the goods differently.
             let shown = self.client.get(&format!("/v1/records/{entry}"))?["heads"].clone();
-            for (officer, code) in [("cus-1", GOODS[t.goods].0), ("cus-2", GOODS[(t.goods + 1) % GOODS.len()].0)] {
+            for (officer, code) in [
+                ("cus-1", GOODS[t.goods].0),
+                ("cus-2", GOODS[(t.goods + 1) % GOODS.len()].0),
+            ] {
                 let body = json!({"fields": {"goods.1.hs_code": code}, "based_on": shown});
                 self.say(officer, "CUS", &format!("/v1/records/{entry}/events"), body)?;
             }
             return Ok(());
         }
-        self.event("cus-1", "CUS", entry, json!({"type": "assessed", "duty_minor": 250_000, "currency": "IQD"}))?;
+        self.event(
+            "cus-1",
+            "CUS",
+            entry,
+            json!({"type": "assessed", "duty_minor": 250_000, "currency": "IQD"}),
+        )?;
         Ok(())
     }
 
     fn hold(&self, t: &mut Truck) -> Result<(), Failure> {
         let (dept, officer) = hold_department(t.goods);
-        let hold_type = if dept == "VET" { "VETERINARY" } else { "AGRICULTURAL" };
+        let hold_type = if dept == "VET" {
+            "VETERINARY"
+        } else {
+            "AGRICULTURAL"
+        };
         let body = json!({
             "kind": "hold",
             "fields": {"type": hold_type, "legal_basis": "Law 76/2012", "commodity": GOODS[t.goods].2, "hs_code": GOODS[t.goods].0},
@@ -330,13 +390,23 @@ impl Traffic {
         let hold = self.say(&format!("{officer}-1"), dept, "/v1/records", body)?;
         let id = hold["id"].as_str().unwrap_or_default().to_string();
         let shown = self.client.get(&format!("/v1/records/{id}"))?;
-        let placed = shown["open_holds"][0].as_str().unwrap_or_default().to_string();
-        t.hold = Some(Hold { id, placed, result: false, open: true });
+        let placed = shown["open_holds"][0]
+            .as_str()
+            .unwrap_or_default()
+            .to_string();
+        t.hold = Some(Hold {
+            id,
+            placed,
+            result: false,
+            open: true,
+        });
         Ok(())
     }
 
     fn traveller(&self, r: &mut StdRng) -> Result<(), Failure> {
-        let document: String = (0..64).map(|_| char::from_digit(r.random_range(0..16), 16).unwrap_or('0')).collect();
+        let document: String = (0..64)
+            .map(|_| char::from_digit(r.random_range(0..16), 16).unwrap_or('0'))
+            .collect();
         let body = json!({
             "kind": "passage",
             "fields": {
@@ -352,8 +422,7 @@ impl Traffic {
     fn site_day(&self, day: &mut Option<String>, turn: u32, r: &mut StdRng) {
         match day.clone() {
             None => {
-                let shift =
-                    json!({"type": "shift.on", "officer": format!("{}-gate-1", self.crossing), "department": "PORT"});
+                let shift = json!({"type": "shift.on", "officer": format!("{}-gate-1", self.crossing), "department": "PORT"});
                 let body = json!({"kind": "site-day", "fields": {"date": "2026-03-01"}, "events": [shift]});
                 *day = self
                     .say("gate-1", "PORT", "/v1/records", body)
@@ -362,9 +431,15 @@ impl Traffic {
             }
             Some(id) if turn.is_multiple_of(3) => {
                 let minutes = r.random_range(5..240);
-                let lost = json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
+                let lost =
+                    json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
                 if self.event("ops-1", "OPS", &id, lost).is_ok() {
-                    let _ = self.event("ops-1", "OPS", &id, json!({"type": "power.back", "source": "grid"}));
+                    let _ = self.event(
+                        "ops-1",
+                        "OPS",
+                        &id,
+                        json!({"type": "power.back", "source": "grid"}),
+                    );
                 }
             }
             // The hub looks for a plate at every crossing, now and then.
@@ -386,7 +461,11 @@ impl Traffic {
 }
 
 fn hold_department(goods: usize) -> (&'static str, &'static str) {
-    if goods == 1 { ("VET", "vet") } else { ("AGR", "agr") }
+    if goods == 1 {
+        ("VET", "vet")
+    } else {
+        ("AGR", "agr")
+    }
 }
 
 /// A plate as entries have it.
@@ -396,16 +475,22 @@ fn plain(plate: &str) -> String {
 
 /// A container number with its ISO 6346 check digit.
 pub fn container(r: &mut StdRng) -> String {
-    const VALUES: [u32; 26] =
-        [10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 35, 36, 37, 38];
+    const VALUES: [u32; 26] = [
+        10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 35,
+        36, 37, 38,
+    ];
     let owner = ["MSCU", "MAEU", "CMAU", "HLXU"][r.random_range(0..4)];
     let body = format!("{owner}{:06}", r.random_range(0..1_000_000));
-    let value = |c: char| c.to_digit(10).unwrap_or_else(|| VALUES[(c as u8 - b'A') as usize]);
+    let value = |c: char| {
+        c.to_digit(10)
+            .unwrap_or_else(|| VALUES[(c as u8 - b'A') as usize])
+    };
     let sum: u32 = body.chars().enumerate().map(|(i, c)| value(c) << i).sum();
     format!("{body}{}", sum % 11 % 10)
 }
 
-/// Officers of a crossing: number and department. Some are registered twice over, for second signatures.
+/// Officers of a crossing: number and department. Some are registered twice over, for second
+/// signatures.
 pub fn officers(crossing: &str) -> Vec<(String, &'static str, bool)> {
     let all = [
         ("gate-1", "PORT", false),
@@ -420,5 +505,7 @@ pub fn officers(crossing: &str) -> Vec<(String, &'static str, bool)> {
         ("pas-1", "PAS", false),
         ("rad-1", "RAD", false),
     ];
-    all.iter().map(|(n, d, s)| (format!("{crossing}-{n}"), *d, *s)).collect()
+    all.iter()
+        .map(|(n, d, s)| (format!("{crossing}-{n}"), *d, *s))
+        .collect()
 }
