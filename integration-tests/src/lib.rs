@@ -28,12 +28,14 @@ pub fn wadi() -> PathBuf {
     if path.ends_with("deps") {
         path.pop();
     }
+
     let binary = path.join("wadi");
     assert!(
         binary.exists(),
         "{} is missing: run `cargo build --workspace` first, or ./scripts/test",
         binary.display()
     );
+
     binary
 }
 
@@ -45,6 +47,7 @@ pub fn run(dir: &Path, arguments: &[&str]) -> Output {
         .env("WADI_PASSPHRASE", "correct horse")
         .stdin(Stdio::null())
         .output();
+
     output.expect("the binary runs")
 }
 
@@ -57,6 +60,7 @@ pub fn run_json(dir: &Path, arguments: &[&str]) -> Value {
         "{arguments:?}: {text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
+
     serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default()
 }
 
@@ -77,18 +81,21 @@ pub fn papers() -> &'static Path {
                     &["pki", "init", "--work-factor", "10", "--dir", ca],
                 )
             };
+
             let issue = |ca: &str, arguments: &[&str]| {
                 run_json(
                     dir.path(),
                     &[&["pki", "issue", "--dir", ca], arguments].concat(),
                 );
             };
+
             init("certs");
             issue("certs", &["hub", "--role", "hub"]);
             issue("certs", &["hub2", "--role", "hub"]);
             for name in SITES {
                 issue("certs", &[name, "--crossing", &name.to_uppercase()]);
             }
+
             issue(
                 "certs",
                 &["army", "--role", "observer", "--grant", "passage:TRB"],
@@ -96,6 +103,7 @@ pub fn papers() -> &'static Path {
             init("other");
             issue("other", &["stranger", "--crossing", "TRB"]);
             issue("other", &["elsewhere", "--role", "hub"]);
+
             dir
         })
         .path()
@@ -115,6 +123,7 @@ impl Cable {
         let address = socket.local_addr().expect("bound");
         let up = Arc::new(AtomicBool::new(true));
         let flag = up.clone();
+
         std::thread::spawn(move || {
             let mut flows: BTreeMap<SocketAddr, UdpSocket> = BTreeMap::new();
             let mut packet = [0; 2048];
@@ -134,19 +143,24 @@ impl Cable {
                             }
                         }
                     });
+
                     flow
                 });
+
                 if flag.load(Ordering::Relaxed) {
                     let _ = flow.send_to(&packet[..n], target);
                 }
             }
         });
+
         Self { address, up }
     }
+
     /// Pulls it.
     pub fn pull(&self) {
         self.up.store(false, Ordering::Relaxed);
     }
+
     /// Plugs it in again.
     pub fn plug(&self) {
         self.up.store(true, Ordering::Relaxed);
@@ -214,12 +228,14 @@ impl World {
             .and_then(|s| s.local_addr())
             .expect("a free port");
         let http = free_tcp();
+
         // Many nodes share this machine's disk.
         let room = if more.contains("ballast_mib") {
             ""
         } else {
             "ballast_mib = 1\nroom_low_mib = 16\n"
         };
+
         let mut text = format!(
             "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{room}{more}\n",
             papers
@@ -227,6 +243,7 @@ impl World {
         for (peer, address) in peers {
             text += &format!("[[peer]]\nname = {peer:?}\naddress = \"{address}\"\n");
         }
+
         std::fs::write(dir.join("node.toml"), text).expect("written");
         self.sites.insert(
             name.into(),
@@ -264,6 +281,7 @@ impl World {
             .append(true)
             .open(path)
             .expect("a log");
+
         self.launch_logging_to(name, env, log.into());
     }
 
@@ -288,9 +306,11 @@ impl World {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn();
+
         let mut child = child.expect("the binary runs");
         let pipe = child.stderr.take();
         *site.child.lock().expect("no panic holds it") = Some(child);
+
         pipe
     }
 
@@ -324,6 +344,7 @@ impl World {
                 .map(|v| v.to_string())
                 .unwrap_or_default()
         };
+
         self.sites
             .iter()
             .map(|(n, s)| format!("-- {n}\n{}\n{}\n", tail(s), status(s)))
@@ -342,6 +363,7 @@ impl World {
             let of_hub_alone =
                 |scope: &Value| scope["lane"] == "site" && scope["crossing"] == "HUB";
             let mut scopes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+
             for s in &statuses {
                 for scope in s["scopes"].as_array().into_iter().flatten() {
                     scopes
@@ -350,6 +372,7 @@ impl World {
                         .push(scope.clone());
                 }
             }
+
             statuses.len() == names.len()
                 && statuses.iter().all(calm)
                 && scopes.values().all(|held| {
@@ -393,11 +416,13 @@ impl Site {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
+
         let mut response = request
             .send(body.to_string())
             .map_err(|e| json!({"code": e.to_string()}))?;
         let value = serde_json::from_str(&response.body_mut().read_to_string().unwrap_or_default())
             .unwrap_or_default();
+
         if response.status().is_success() {
             Ok(value)
         } else {
@@ -415,11 +440,13 @@ impl Site {
         let request = agent
             .get(format!("http://{}{path}", self.http))
             .header("authorization", format!("Bearer {}", self.token()));
+
         let mut response = request.call().expect("a stream");
         let lines = BufReader::new(response.body_mut().as_reader())
             .lines()
             .map_while(Result::ok);
         let data = lines.filter_map(|l| serde_json::from_str(l.strip_prefix("data: ")?).ok());
+
         data.take(count).collect()
     }
 
@@ -429,6 +456,7 @@ impl Site {
             .timeout_global(Some(Duration::from_secs(20)))
             .build()
             .into();
+
         let url = format!("http://{}{path}", self.http);
         let bearer = format!("Bearer {}", self.token());
         let sent = match body {
@@ -440,6 +468,7 @@ impl Site {
                 } else {
                     "application/json"
                 };
+
                 agent
                     .post(url)
                     .header("authorization", bearer)
@@ -447,10 +476,12 @@ impl Site {
                     .send(text)
             }
         };
+
         let mut response =
             sent.map_err(|e| json!({"code": "unreachable", "detail": e.to_string()}))?;
         let text = response.body_mut().read_to_string().unwrap_or_default();
         let value: Value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+
         if response.status().is_success() {
             Ok(value)
         } else {
@@ -462,18 +493,22 @@ impl Site {
     pub fn get(&self, path: &str) -> Result<Value, Value> {
         self.send("GET", path, None)
     }
+
     /// POST as the operator.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
         self.send("POST", path, Some(&body.to_string()))
     }
+
     /// DELETE as the operator.
     pub fn delete(&self, path: &str) -> Result<Value, Value> {
         self.send("DELETE", path, None)
     }
+
     /// POST of raw text.
     pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Value> {
         self.send("POST", path, Some(body))
     }
+
     /// Begins a passage at the gate; its printed id.
     pub fn truck(&self, plate: &str) -> String {
         let body = json!({
@@ -481,16 +516,19 @@ impl Site {
             "fields": {"direction": "in", "vehicle.plate_raw": plate, "purpose": "passengers"},
             "events": [{"type": "gate.in", "gate": "G1", "read": "R1"}],
         });
+
         let answer = self
             .post("/v1/records", &body)
             .unwrap_or_else(|e| panic!("{e}"));
         answer["id"].as_str().expect("an id").to_string()
     }
+
     /// Says an event on a record.
     pub fn say(&self, id: &str, department: &str, event: Value) -> Result<Value, Value> {
         let body = json!({"officer": "OF-1", "department": department, "events": [event]});
         self.post(&format!("/v1/records/{id}/events"), &body)
     }
+
     /// Puts a field.
     pub fn set(
         &self,
@@ -505,10 +543,12 @@ impl Site {
         }
         self.post(&format!("/v1/records/{id}/events"), &body)
     }
+
     /// A record.
     pub fn record(&self, id: &str) -> Result<Value, Value> {
         self.get(&format!("/v1/records/{id}"))
     }
+
     /// Codes of what this node refused.
     pub fn refusals(&self) -> Vec<String> {
         let all = self.get("/v1/refusals").unwrap_or_default();
@@ -517,8 +557,10 @@ impl Site {
             .into_iter()
             .flatten()
             .filter_map(|r| r["code"].as_str());
+
         codes.map(String::from).collect()
     }
+
     /// Pulls the plug: kill -9.
     pub fn kill(&self) {
         if let Some(mut child) = self.child.lock().expect("no panic holds it").take() {
@@ -526,6 +568,7 @@ impl Site {
             let _ = child.wait();
         }
     }
+
     /// Whether its process has ended.
     pub fn has_ended(&self) -> bool {
         let mut child = self.child.lock().expect("no panic holds it");
@@ -533,6 +576,7 @@ impl Site {
             .as_mut()
             .is_none_or(|c| matches!(c.try_wait(), Ok(Some(_))))
     }
+
     /// Waits until it has ended by itself; its exit code.
     pub fn ended(&self) -> Option<i32> {
         let mut child = self.child.lock().expect("no panic holds it").take()?;
@@ -549,6 +593,7 @@ impl Site {
             }
         }
     }
+
     /// Stops it in order.
     pub fn stop(&self) {
         if let Some(mut child) = self.child.lock().expect("no panic holds it").take() {

@@ -43,6 +43,7 @@ impl Country {
                 }]),
                 Role::Crossing => Scope::of_crossing(code.expect("a crossing has a code")),
             };
+
             let (log_key, tls_key, root_signature) = (key(name).public(), [0; 32], [0; 64]);
             let e = Enrolment {
                 name: (*name).into(),
@@ -55,8 +56,10 @@ impl Country {
                 issued_s: 0,
                 root_signature,
             };
+
             e.issue(&root).expect("an enrolment of plain parts")
         });
+
         Self {
             members: members.collect(),
             root,
@@ -68,6 +71,7 @@ impl Country {
     pub fn key(&self, name: &str) -> LogKey {
         key(name)
     }
+
     /// A member's enrolment.
     pub fn member(&self, name: &str) -> &Enrolment {
         self.members
@@ -75,10 +79,12 @@ impl Country {
             .find(|e| e.name == name)
             .unwrap_or_else(|| panic!("no member {name}"))
     }
+
     /// The directory of everything.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
+
     /// A member's directory.
     pub fn dir_of(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -107,6 +113,7 @@ impl Country {
         let store = SqliteStore::open(&dir, self.member(name).node())
             .await
             .expect("a database");
+
         self.start_by(name, store, clock)
             .await
             .unwrap_or_else(|e| panic!("{name}: {e}"))
@@ -129,6 +136,7 @@ impl Country {
             root: RootKey(self.root.public()),
         };
         let known = self.members.clone();
+
         Node::start(Start {
             keys,
             me,
@@ -163,10 +171,12 @@ impl Country {
                     } else {
                         node.verify_own().await
                     };
+
                     let Err(error) = verified else {
                         return Ok(node);
                     };
                     node.stop().await;
+
                     error
                 }
                 Err(NodeError::Store(error)) if error.is_rot() => {
@@ -176,9 +186,11 @@ impl Country {
                 }
                 Err(error) => return Err(StoreError::Conflict(error.to_string())),
             };
+
             mark_for_rebuild(dir, &error.to_string());
             last = Some(error);
         }
+
         Err(last.expect("it was tried"))
     }
 }
@@ -208,6 +220,7 @@ pub fn connect(a: &Arc<Node>, b: &Arc<Node>) -> Wire {
         let (node, peer, tls_key) = (node.clone(), peer.id(), peer.me().tls_key);
         tokio::spawn(async move { drop(run_link(node, peer, tls_key, incoming, out).await) })
     };
+
     Wire(vec![
         end(a, b, a_in, a_out),
         end(b, a, b_in, b_out),
@@ -236,6 +249,7 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
+
     panic!("waited a minute for: {what}");
 }
 
@@ -270,6 +284,7 @@ pub async fn entries_on_disk(dir: &Path, of: NodeId) -> Vec<(Vec<u8>, i64, Vec<u
     .bind(of.0.to_vec())
     .fetch_all(&mut conn)
     .await;
+
     let rows = rows.expect("entries read");
     let _ = conn.close().await;
     rows
@@ -320,5 +335,6 @@ pub fn fails_without(defence: &str, test: &str) -> bool {
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .status();
+
     !status.expect("the test runs").success()
 }

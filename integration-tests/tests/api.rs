@@ -20,6 +20,7 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
         "gate",
         json!({"is": "officer", "officer": "OF-9", "department": "PORT"}),
     );
+
     let body = json!({"kind": "passage", "fields": {"direction": "in"}});
     let first = trb
         .post_as(&officer, Some("K-1"), "/v1/records", &body)
@@ -31,9 +32,11 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
         (&first["entry"], &again["repeated"]),
         (&again["entry"], &json!(true))
     );
+
     let id = first["id"].as_str().unwrap();
     let history = trb.get(&format!("/v1/records/{id}/history")).unwrap();
     assert_eq!(history["entries"][0]["officer"], "OF-9");
+
     let mut posing = body.clone();
     posing["officer"] = "OF-1".into();
     assert_eq!(
@@ -41,17 +44,20 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
             .unwrap_err()["code"],
         "officer_given"
     );
+
     assert_eq!(
         trb.post_as("wadi_guess", None, "/v1/records", &body)
             .unwrap_err()["code"],
         "unauthorised"
     );
+
     let reader = issue(trb, "screen", json!({"is": "reader"}));
     assert_eq!(
         trb.post_as(&reader, None, "/v1/records", &body)
             .unwrap_err()["code"],
         "read_only"
     );
+
     assert_eq!(
         trb.post_as(
             &officer,
@@ -62,6 +68,7 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
         .unwrap_err()["code"],
         "operator_only"
     );
+
     // A device says readings with its own counter; the same again is a repeat, another reading
     // under its number is refused, and what only an officer may say it may not.
     let scale = issue(trb, "scale", json!({"is": "device", "device": "scale-1"}));
@@ -72,18 +79,21 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
         trb.post_as(&scale, None, &path, &weigh(7)).unwrap()["repeated"],
         true
     );
+
     let mut other = weigh(7);
     other["events"][0]["gross_kg"] = json!(32_000);
     assert_eq!(
         trb.post_as(&scale, None, &path, &other).unwrap_err()["code"],
         "device_sequence"
     );
+
     trb.post_as(&scale, None, &path, &weigh(9)).unwrap();
     let no_seq = json!({"events": [{"type": "weighed", "scale": "S1"}]});
     assert_eq!(
         trb.post_as(&scale, None, &path, &no_seq).unwrap_err()["code"],
         "device_seq_missing"
     );
+
     let open =
         json!({"device_seq": 10, "events": [{"type": "gate.out", "gate": "G1", "read": "R"}]});
     assert_eq!(
@@ -101,11 +111,14 @@ fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
     let heard = trb.listen("/v1/changes", 3);
     let told: Vec<&str> = heard.iter().map(|v| v["id"].as_str().unwrap()).collect();
     assert_eq!(told, ids.iter().map(String::as_str).collect::<Vec<_>>());
+
     let cursor = trb.record(&ids[1]).unwrap()["changed"].as_i64().unwrap();
     let later = trb.listen(&format!("/v1/changes?after={cursor}"), 1);
     assert_eq!(later[0]["id"], ids[2].as_str());
+
     let document = trb.get("/openapi.json").unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+
     for route in [
         "/v1/records",
         "/v1/records/{id}",
@@ -116,6 +129,7 @@ fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
     ] {
         assert!(document["paths"][route].is_object(), "{route}");
     }
+
     let python = std::env::var("WADI_OPENAPI_PYTHON").unwrap_or_else(|_| "python3".into());
     let has = |module: &str| {
         let found = std::process::Command::new(&python)
@@ -123,6 +137,7 @@ fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
             .output();
         found.is_ok_and(|o| o.status.success())
     };
+
     // `scripts/test` installs it, and says so by the variable: there it has to be.
     if std::env::var_os("WADI_OPENAPI_PYTHON").is_some() || has("openapi_spec_validator") {
         let file = trb.dir.join("openapi.json");
@@ -132,10 +147,12 @@ fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
             .arg(&file)
             .output()
             .unwrap();
+
         let told = String::from_utf8_lossy(&checked.stdout).into_owned()
             + &String::from_utf8_lossy(&checked.stderr);
         assert!(checked.status.success(), "{told}");
     }
+
     // As of an entry, and as of a time.
     let before = trb.record(&ids[0]).unwrap();
     trb.set(&ids[0], "seal.1", json!("JO1"), None).unwrap();
@@ -152,16 +169,19 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     let lookout = json!({
         "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
         "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
     });
+
     let hold = hub.post("/v1/records", &lookout).unwrap()["id"]
         .as_str()
         .unwrap()
         .to_string();
+
     world.wait("the site has the lookout", || trb.record(&hold).is_ok());
     let id = trb.truck("77-B-00042");
     let record = trb.record(&id).unwrap();
@@ -172,10 +192,13 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
             .contains(&json!("DETAINED")),
         "{record}"
     );
+
     assert_eq!(record["detained_by"][0], hold.as_str());
+
     // The same through the command line, as an operator would.
     let shown = run_json(&trb.dir, &["record", "show", &id]);
     assert_eq!(shown["detained_by"][0], hold.as_str());
+
     let written = run_json(
         &trb.dir,
         &[
@@ -192,6 +215,7 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
             "lane=4",
         ],
     );
+
     let new = written["id"].as_str().unwrap();
     run_json(
         &trb.dir,
@@ -207,10 +231,13 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
             "PORT",
         ],
     );
+
     let listed = run_json(&trb.dir, &["record", "list", "--state", "IN_PROCESS"]);
     assert_eq!(listed["records"][0]["id"], new);
+
     let history = run_json(&trb.dir, &["record", "history", new]);
     assert_eq!(history["entries"].as_array().unwrap().len(), 2);
+
     run_json(&trb.dir, &["export", "-o", "all.ndjson"]);
     let text = std::fs::read_to_string(trb.dir.join("all.ndjson")).unwrap();
     let trailer: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -222,6 +249,7 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     let right = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";
     let wrong = right.replace("7408122", "7408123");
@@ -235,12 +263,14 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
             },
         })
     };
+
     let told = trb.post("/v1/records", &body(&[right, wrong])).unwrap();
     let id = told["id"].as_str().unwrap();
     assert!(
         told["warnings"].to_string().contains("check digit"),
         "{told}"
     );
+
     let fields = trb.record(id).unwrap()["fields"].clone();
     assert_eq!(
         (
@@ -249,6 +279,7 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
         ),
         (&json!("passed"), &json!("failed"))
     );
+
     world.wait("the hub finds it", || {
         let found = hub.get("/v1/findings?rule=R24").unwrap_or_default();
         found["findings"][0]["phase"] == "FIRM"
@@ -256,6 +287,7 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
                 .to_string()
                 .contains("person.10")
     });
+
     // Read again, by somebody who has the record before them: it agrees now, and nothing is left to
     // find.
     let again = json!({
@@ -267,10 +299,12 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
         trb.record(id).unwrap()["fields"]["person.10.document_check"],
         "passed"
     );
+
     world.wait("the hub withdraws it", || {
         hub.get("/v1/findings?rule=R24")
             .is_ok_and(|f| f["findings"].as_array().is_some_and(Vec::is_empty))
     });
+
     // One zone and two documents: nobody can tell whose it is, and nothing is noted.
     let unclear = trb.post("/v1/records", &body(&[wrong])).unwrap();
     let fields = trb.record(unclear["id"].as_str().unwrap()).unwrap()["fields"].clone();
@@ -278,9 +312,11 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
         fields["person.2.document_check"].is_null() && fields["person.10.document_check"].is_null(),
         "{fields}"
     );
+
     trb.stop();
     let held = std::fs::read(trb.dir.join("node.sqlite")).unwrap();
     let wal = std::fs::read(trb.dir.join("node.sqlite-wal")).unwrap_or_default();
+
     for text in [&b"L898902C3"[..], b"ERIKSSON"] {
         assert!(
             ![&held, &wal]

@@ -29,6 +29,7 @@ fn the_api_says_what_is_wrong_and_what_to_do() {
         )),
         "unknown_kind"
     );
+
     let error = post(passage(json!({"vehicle.plat": "1"}))).unwrap_err();
     assert_eq!(error["code"], "unknown_field");
     assert!(
@@ -38,15 +39,18 @@ fn the_api_says_what_is_wrong_and_what_to_do() {
     assert_eq!(error["status"], 422);
     assert_eq!(code(post(passage(json!({"direction": "up"})))), "bad_value");
     assert_eq!(code(post(passage(json!({})))), "empty_draft");
+
     let mut foreign = passage(json!({"direction": "in"}));
     foreign["crossing"] = "QAM".into();
     assert_eq!(code(post(foreign)), "foreign_crossing");
+
     let id = trb.truck("11-A-00001");
     let vet = trb.say(
         &id,
         "VET",
         json!({"type": "gate.out", "gate": "G1", "read": "R1"}),
     );
+
     assert_eq!(code(vet), "no_authority");
     assert_eq!(
         code(trb.say(&id, "NAVY", json!({"type": "parked", "bay": "1"}))),
@@ -62,12 +66,14 @@ fn the_api_says_what_is_wrong_and_what_to_do() {
     );
     assert_eq!(code(trb.record("TRB-P-0000000000000")), "malformed");
     assert_eq!(code(trb.get("/v1/recods")), "no_such_route");
+
     let huge = passage(json!({"note": "x".repeat(400_000)}));
     assert_eq!(code(post(huge)), "body_too_large");
     assert_eq!(
         code(post(passage(json!({"note": "x".repeat(20_000)})))),
         "limit_exceeded"
     );
+
     // None of that left a trace, and the node goes on.
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
     trb.truck("11-A-00002");
@@ -84,7 +90,9 @@ fn the_same_key_twice_is_one_write() {
             &json!({"name": "scale-1", "scope": {"is": "device", "device": "scale-1"}}),
         )
         .unwrap();
+
     assert!(issued["token"].as_str().unwrap().starts_with("wadi_"));
+
     let line = json!({"kind": "passage", "key": "K1", "officer": "O", "department": "PORT", "fields": {"direction": "in"}});
     let text = format!("{line}\n");
     let first = trb.post_text("/v1/imports", &text).unwrap();
@@ -105,9 +113,11 @@ fn broken_json_in_line_7_of_10_costs_that_line_alone() {
     let mut lines: Vec<String> = (0..10)
         .map(|n| json!({"op": "new", "id": format!("k{n}"), "set": {"plate": format!("11-{n:05}"), "gross_kg": 9000 + n, "status": "weighed"}}).to_string())
         .collect();
+
     lines[6] = "{\"op\": \"new\", \"id\": ".into();
     let file = trb.dir.join("ops.jsonl");
     std::fs::write(&file, lines.join("\n")).unwrap();
+
     let output = run(
         &trb.dir,
         &["--json", "import", "ops.jsonl", "--config", "node.toml"],
@@ -118,6 +128,7 @@ fn broken_json_in_line_7_of_10_costs_that_line_alone() {
         Some(3),
         "some lines were bad: {value}"
     );
+
     assert_eq!((&value["written"], &value["bad"]), (&json!(9), &json!(1)));
     assert_eq!(
         (
@@ -126,10 +137,12 @@ fn broken_json_in_line_7_of_10_costs_that_line_alone() {
         ),
         (&json!(7), &json!("broken_json"))
     );
+
     // Mended and sent again, only the mended line is written.
     lines[6] = json!({"op": "new", "id": "k6", "set": {"plate": "11-00006"}}).to_string();
     lines.push(json!({"op": "set", "id": "k3", "set": {"tare_kg": 8000, "note": "second axle", "cleared_at": "2026-03-01T10:00:00Z"}}).to_string());
     std::fs::write(&file, lines.join("\n")).unwrap();
+
     let output = run(&trb.dir, &["--json", "import", "ops.jsonl"]);
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
@@ -145,6 +158,7 @@ fn a_spool_keeps_the_good_and_explains_the_bad() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let spool = trb.dir.join("spool");
+
     world.wait("the spool is open", || spool.join("bad").exists());
     let good = json!({"kind": "passage", "officer": "O", "department": "PORT", "fields": {"direction": "in"}});
     std::fs::write(spool.join("a.json"), good.to_string()).unwrap();
@@ -154,17 +168,21 @@ fn a_spool_keeps_the_good_and_explains_the_bad() {
         json!({"kind": "passage", "officer": "O", "department": "PORT", "fields": {"colour": "red"}}).to_string(),
     )
     .unwrap();
+
     world.wait("the good one is done", || {
         spool.join("done/a.json").exists()
     });
     world.wait("the wrong one is told apart", || {
         spool.join("bad/wrong.json.reason").exists()
     });
+
     let why = std::fs::read_to_string(spool.join("bad/wrong.json.reason")).unwrap();
     assert!(why.starts_with("unknown_field"), "{why}");
+
     world.wait("the half-written one is given up", || {
         spool.join("bad/half.json.reason").exists()
     });
+
     let why = std::fs::read_to_string(spool.join("bad/half.json.reason")).unwrap();
     assert!(why.starts_with("broken_json"), "{why}");
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
@@ -179,6 +197,7 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
             format!("papers = {papers:?}\nlisten = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n");
         std::fs::write(dir.path().join("node.toml"), text).unwrap();
     };
+
     let check = |expected: &str| {
         let output = run(dir.path(), &["--json", "node", "check"]);
         let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -186,28 +205,34 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
         assert_eq!(value["error"], expected, "{value}");
         value["detail"].as_str().unwrap_or_default().to_string()
     };
+
     write(&dir.path().join("nowhere"));
     assert!(check("unreadable_papers").contains("nowhere"));
+
     // A certificate that does not read is found when the node starts.
     let broken = dir.path().join("broken");
     std::fs::create_dir_all(&broken).unwrap();
     for name in ["log.key", "root.pub", "enrolment", "ca.pem", "tls.key"] {
         std::fs::copy(nodes.join("trb").join(name), broken.join(name)).unwrap();
     }
+
     std::fs::write(
         broken.join("tls.pem"),
         "-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n",
     )
     .unwrap();
+
     write(&broken);
     let output = run(dir.path(), &["--json", "node", "run"]);
     let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     assert_eq!(value["error"], "bad_identity", "{value}");
+
     // The database is another node's, or a newer version's: it is not touched.
     write(&nodes.join("trb"));
     run(dir.path(), &["node", "check"]);
     let _ = std::fs::remove_file(dir.path().join("node.sqlite"));
     let mut world = World::default();
+
     world.start("qam", &[]);
     world.site("qam").truck("1");
     world.site("qam").stop();
@@ -216,11 +241,13 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
         dir.path().join("node.sqlite"),
     )
     .unwrap();
+
     check("database_of_other_node");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         use sqlx::Connection;
         let url = format!("sqlite://{}", dir.path().join("node.sqlite").display());
@@ -230,7 +257,9 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
             .await
             .unwrap();
     });
+
     assert!(check("database_newer").contains("99"));
+
     // The passphrase.
     let output = std::process::Command::new(integration_tests::wadi())
         .args([
@@ -246,6 +275,7 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
         .env("WADI_PASSPHRASE", "wrong horse")
         .output()
         .unwrap();
+
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(value["error"], "wrong_passphrase");
     assert!(!papers().join("certs/nodes/late").exists());

@@ -16,13 +16,16 @@ impl Stick {
         std::fs::create_dir_all(&dir).unwrap();
         Self(dir)
     }
+
     fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().into()
     }
+
     fn write(&self, name: &str, bytes: &[u8]) -> String {
         std::fs::write(self.0.join(name), bytes).unwrap();
         self.file(name)
     }
+
     /// One node's bundle for another, carried over and taken in.
     fn carry(&self, from: &Site, to: (&str, &Site)) -> Value {
         let file = self.file(&format!("for-{}", to.0));
@@ -52,6 +55,7 @@ fn told(dir: &Path, arguments: &[&str]) -> (i32, Value) {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     let last = serde_json::from_str(text.lines().last().unwrap_or_default());
+
     (
         output.status.code().unwrap(),
         last.unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}{errors}")),
@@ -94,6 +98,7 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let stick = Stick::new(&world);
     let lookout = json!({
@@ -101,6 +106,7 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
         "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
     });
+
     let hold = hub.post("/v1/records", &lookout).unwrap()["id"]
         .as_str()
         .unwrap()
@@ -117,8 +123,10 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
         stick.file("hub.receipt"),
         stick.file("hub.wadi"),
     );
+
     let made = export(trb, "HUB", &out, &[]);
     assert_eq!((&made["parts"], &made["left_out"]), (&json!(1), &json!([])));
+
     let taken = run_json(
         &hub.dir,
         &["bundle", "import", &out, "--receipt-out", &receipt],
@@ -128,9 +136,11 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
         (&made["entries"], &json!(0)),
         "{taken}"
     );
+
     for id in &ids {
         assert_eq!(hub.record(id).unwrap()["state"], "ADMITTED");
     }
+
     assert_eq!(
         trb.record(&ids[0]).unwrap()["safety"],
         "local_only",
@@ -141,9 +151,11 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
     export(hub, "trb", &back, &[]);
     let taken = import(trb, &[&back]);
     assert!(taken["cosignatures"].as_u64().unwrap() > 0, "{taken}");
+
     for id in &ids {
         assert_eq!(trb.record(id).unwrap()["safety"], "at_hub");
     }
+
     assert_eq!(trb.get("/v1/sites").unwrap()["unsent"], 0);
     assert!(
         trb.get("/v1/sites").unwrap()["hub_time_s"]
@@ -151,7 +163,9 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
             .unwrap()
             > 0
     );
+
     assert!(trb.record(&hold).is_ok(), "the hub's hold is at the site");
+
     let record = trb.record(&sought).unwrap();
     assert!(
         record["flags"]
@@ -175,6 +189,7 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
         let status = [hub, trb].map(|s| s.get("/v1/sites").unwrap());
         status[0]["scopes"] != status[1]["scopes"] || status[1]["unsent"] != 0
     };
+
     while differ() {
         stick.carry(trb, ("hub", hub));
         stick.carry(hub, ("trb", trb));
@@ -188,6 +203,7 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let stick = Stick::new(&world);
     let ids: Vec<String> = (0..260)
@@ -213,12 +229,15 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
         let (code, said) = told(&hub.dir, &["bundle", "import", part]);
         let waits = said["waits"].as_u64().unwrap();
         assert_eq!(code, if waits > 0 { 3 } else { 0 }, "{said}");
+
         if waits > 0 {
             let gap = &said["files"][0]["waiting"][0];
             assert!(gap["from"].as_u64() > gap["held"].as_u64(), "{said}");
         }
+
         waited += waits;
     }
+
     assert!(waited > 0);
     assert!(hub.record(&ids[259]).is_err());
     assert_eq!(
@@ -226,6 +245,7 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
         Vec::<String>::new(),
         "waiting is no refusal"
     );
+
     // It is found, and the rest brought once more.
     for part in &parts {
         let said = import(hub, &[part]);
@@ -235,6 +255,7 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
             "{said}"
         );
     }
+
     assert!(ids.iter().all(|id| hub.record(id).is_ok()));
 
     // Everything again, in the wrong order: nothing changes.
@@ -269,6 +290,7 @@ fn parts_come_in_any_order_and_a_missing_one_comes_later() {
         (&made["entries"], &json!(0)),
         "{said}"
     );
+
     assert!(ids.iter().all(|id| hub2.record(id).is_ok()));
 }
 
@@ -299,6 +321,7 @@ fn forged(maker: &Enrolment, key: &LogKey, to: &Enrolment) -> Vec<u8> {
         bytes: 0,
         sha256: String::new(),
     };
+
     [manifest.seal(body, key).as_bytes(), &body[..]].concat()
 }
 
@@ -308,12 +331,14 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
     for name in ["hub", "trb", "qam"] {
         world.start(name, &[]);
     }
+
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let stick = Stick::new(&world);
     let ids: Vec<String> = (0..150)
         .map(|n| trb.truck(&format!("44-D-{n:05}")))
         .collect();
     let file = stick.file("good");
+
     export(trb, "hub", &file, &[]);
     let good = std::fs::read(&file).unwrap();
     let line = good.iter().position(|b| *b == b'\n').unwrap() + 1;
@@ -323,6 +348,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
         &stick.file("split"),
         &["--split", "16384"],
     ));
+
     let halves: Vec<Vec<u8>> = parts.iter().map(|p| std::fs::read(p).unwrap()).collect();
     let front = |part: &[u8]| part[..=part.iter().position(|b| *b == b'\n').unwrap()].to_vec();
     let text = String::from_utf8(good[..line].to_vec()).unwrap();
@@ -335,22 +361,26 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
         bytes[at] ^= 0x40;
         bytes
     };
+
     let (stranger, at_trb, at_hub) = ("other/nodes/stranger", "certs/nodes/trb", "certs/nodes/hub");
     let swapped = [
         front(&halves[0]),
         halves[1][front(&halves[1]).len()..].to_vec(),
     ]
     .concat();
+
     let by_stranger = forged(
         &enrolment_of(stranger),
         &key_of(stranger),
         &enrolment_of(at_hub),
     );
+
     let as_trb = forged(
         &enrolment_of(at_trb),
         &key_of(stranger),
         &enrolment_of(at_hub),
     );
+
     let nonsense = forged(
         &enrolment_of(at_trb),
         &key_of(at_trb),
@@ -433,6 +463,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             nonsense,
         ),
     ];
+
     for (what, codes, exit, bytes) in &cases {
         let (code, said) = told(&hub.dir, &["bundle", "import", &stick.write("bad", bytes)]);
         assert!(
@@ -448,17 +479,20 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             "{what}: {said}"
         );
     }
+
     let (code, said) = told(&qam.dir, &["bundle", "import", &file]);
     assert_eq!(
         (code, &said["error"]),
         (1, &json!("bundle_not_for_me")),
         "{said}"
     );
+
     assert_eq!(
         standing(hub),
         before,
         "nothing is written from what nobody vouches for"
     );
+
     assert_eq!(qam.get("/v1/sites").unwrap()["records"], 0);
 
     // What the manifest says, anybody may read.
@@ -471,6 +505,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
         ),
         (&json!("hub"), &json!("trb"), &json!(true))
     );
+
     let ranges = shown["logs"].as_array().unwrap();
     assert!(
         ranges
@@ -478,7 +513,9 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             .any(|l| l["log"].as_str().unwrap().ends_with("/passage/TRB") && l["from"] == 0),
         "{shown}"
     );
+
     assert!(!String::from_utf8_lossy(&good).contains("44-D-00001") && !text.contains("gate.in"));
+
     let (code, said) = told(
         &stick.0,
         &[
@@ -487,6 +524,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             &stick.write("bad", &good[..good.len() - 1]),
         ],
     );
+
     assert_eq!(
         (code, &said["error"], &said["whole"]),
         (1, &json!("bundle_cut"), &json!(false))
@@ -502,6 +540,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             &file,
         ],
     );
+
     assert_eq!((code, &said["error"]), (4, &json!("bundle_changed")));
     assert!(ids.iter().all(|id| hub.record(id).is_ok()));
 
@@ -511,6 +550,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
         .as_str()
         .unwrap()
         .to_string();
+
     for (path, body) in [
         ("/v1/bundles", json!({"for": "hub"})),
         ("/v1/bundles/import", json!({})),
@@ -520,6 +560,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             "operator_only"
         );
     }
+
     for (body, code) in [
         (json!({"for": "nobody"}), "unknown_node"),
         (json!({"for": "trb"}), "bundle_for_myself"),
@@ -531,10 +572,12 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
     ] {
         assert_eq!(trb.post("/v1/bundles", &body).unwrap_err()["code"], code);
     }
+
     assert_eq!(
         trb.get("/v1/bundles/0/parts/1").unwrap_err()["code"],
         "no_such_bundle"
     );
+
     let planned = trb.post("/v1/bundles", &json!({"for": "hub"})).unwrap()["bundle"]
         .as_str()
         .unwrap()
@@ -544,15 +587,18 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             .unwrap_err()["code"],
         "no_such_part"
     );
+
     assert_eq!(
         trb.get(&format!("/v1/bundles/{planned}/parts/x"))
             .unwrap_err()["code"],
         "no_such_part"
     );
+
     assert_eq!(
         qam.get("/v1/bundles/receipt").unwrap_err()["code"],
         "receipt_for_whom"
     );
+
     let document = trb.get("/openapi.json").unwrap();
     for route in [
         "/v1/bundles",
@@ -570,6 +616,7 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
     for name in ["hub", "hub2", "trb", "qam"] {
         world.start(name, &[]);
     }
+
     let [hub, hub2, trb, qam] = ["hub", "hub2", "trb", "qam"].map(|n| world.site(n));
     let stick = Stick::new(&world);
     let id = trb.truck("55-E-00001");
@@ -577,6 +624,7 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
     stick.carry(qam, ("hub", hub));
     stick.carry(trb, ("hub2", hub2));
     stick.carry(trb, ("hub", hub));
+
     let receipt = |by: &Site, name: &str, more: &[&str]| {
         let file = stick.file(name);
         run_json(
@@ -585,6 +633,7 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
         );
         file
     };
+
     // The last bundle was Traibeel's: the receipt is for it.
     let good = receipt(hub, "hub-trb", &[]);
     let of_hub2 = receipt(hub2, "hub2-trb", &["--for", "trb"]);
@@ -594,11 +643,13 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
         "changed",
         text.replacen("\"made_s\":1", "\"made_s\":2", 1).as_bytes(),
     );
+
     let later = stick.write(
         "later",
         text.replacen("wadi.receipt/v1", "wadi.receipt/v2", 1)
             .as_bytes(),
     );
+
     let cut = stick.write("cut", &text.as_bytes()[..text.len() / 2]);
     for (file, code, exit) in [
         (&of_hub2, "receipt_not_theirs", 1),
@@ -617,6 +668,7 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
             "--since-receipt",
             file,
         ];
+
         let (found, said) = told(&trb.dir, &arguments);
         assert_eq!((found, &said["error"]), (exit, &json!(code)), "{said}");
         assert!(!stick.0.join("none").exists());
@@ -626,6 +678,7 @@ fn a_receipt_tells_what_is_safe_and_only_its_own_makers_word_counts() {
             "a receipt that is refused tells nothing"
         );
     }
+
     let made = export(trb, "hub", &stick.file("rest"), &["--since-receipt", &good]);
     assert_eq!(made["entries"], 0, "it holds all of it: {made}");
     assert_eq!(trb.record(&id).unwrap()["safety"], "at_hub");
@@ -639,16 +692,19 @@ fn what_a_neighbour_carries_travels_in_its_bundle_and_the_receipt_frees_it() {
     world.start("hub", &[]);
     world.start("trb", &[]);
     world.start("qam", &[("trb", world.site("trb").listen)]);
+
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let stick = Stick::new(&world);
     let ids: Vec<String> = (0..30)
         .map(|n| qam.truck(&format!("66-F-{n:05}")))
         .collect();
+
     world.wait("the hub hears Al-Qaem out of Traibeel's bundles", || {
         stick.carry(trb, ("hub", hub));
         ids.iter().all(|id| hub.record(id).is_ok())
     });
     assert!(trb.record(&ids[0]).is_err(), "carried, not read");
+
     let shown = run_json(&stick.0, &["bundle", "show", &stick.file("for-hub")]);
     assert!(
         shown["logs"]
@@ -658,6 +714,7 @@ fn what_a_neighbour_carries_travels_in_its_bundle_and_the_receipt_frees_it() {
             .any(|l| l["carried"] == true),
         "{shown}"
     );
+
     assert!(
         trb.get("/v1/sites").unwrap()["carried_bytes"]
             .as_u64()
@@ -665,6 +722,7 @@ fn what_a_neighbour_carries_travels_in_its_bundle_and_the_receipt_frees_it() {
             > 0,
         "nothing is deleted by an export"
     );
+
     let receipt = stick.file("receipt");
     run_json(&hub.dir, &["bundle", "receipt", "-o", &receipt]);
     let made = export(
@@ -673,7 +731,9 @@ fn what_a_neighbour_carries_travels_in_its_bundle_and_the_receipt_frees_it() {
         &stick.file("rest"),
         &["--since-receipt", &receipt],
     );
+
     assert_eq!(made["left_out"], json!([]));
+
     world.wait("what was carried is dropped", || {
         trb.get("/v1/sites").unwrap()["carried_bytes"] == 0
     });
@@ -689,6 +749,7 @@ fn a_handed_over_record_follows_its_truck_on_the_stick() {
     for name in ["hub", "trb", "qam"] {
         world.start(name, &[]);
     }
+
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let stick = Stick::new(&world);
     hub.post(
@@ -696,9 +757,11 @@ fn a_handed_over_record_follows_its_truck_on_the_stick() {
         &json!({"say": "officer", "officer": "OF-1", "department": "PORT"}),
     )
     .unwrap();
+
     for to in [("trb", trb), ("qam", qam)] {
         stick.carry(hub, to);
     }
+
     let id = trb.truck("88-G-00001");
     trb.say(
         &id,
@@ -706,6 +769,7 @@ fn a_handed_over_record_follows_its_truck_on_the_stick() {
         json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
     )
     .unwrap();
+
     let other = trb.truck("88-G-00002");
     stick.carry(trb, ("hub", hub));
     let taken = stick.carry(hub, ("qam", qam));
@@ -714,6 +778,7 @@ fn a_handed_over_record_follows_its_truck_on_the_stick() {
         qam.record(&other).is_err(),
         "what was not handed over stays where it was born"
     );
+
     let before = (standing(qam), qam.record(&id).unwrap()["changed"].clone());
     let again = import(qam, &[&stick.file("for-qam")]);
     assert_eq!(
@@ -721,18 +786,22 @@ fn a_handed_over_record_follows_its_truck_on_the_stick() {
         (&json!(0), &json!(0)),
         "{again}"
     );
+
     assert_eq!(
         (standing(qam), qam.record(&id).unwrap()["changed"].clone()),
         before
     );
+
     qam.say(
         &id,
         "PORT",
         json!({"type": "gate.out", "gate": "G9", "read": "R9"}),
     )
     .unwrap();
+
     stick.carry(qam, ("hub", hub));
     stick.carry(hub, ("trb", trb));
+
     for site in [hub, trb] {
         assert_eq!(site.record(&id).unwrap()["state"], "EXITED");
     }

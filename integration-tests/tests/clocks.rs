@@ -47,6 +47,7 @@ fn restart_off_by(world: &World, name: &str, seconds: i64) {
     let path: PathBuf = site.dir.join("node.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let plain = text.split("\n[clock]").next().unwrap().to_string();
+
     std::fs::write(
         &path,
         plain
@@ -57,6 +58,7 @@ fn restart_off_by(world: &World, name: &str, seconds: i64) {
             },
     )
     .unwrap();
+
     world.boot(name);
 }
 
@@ -72,6 +74,7 @@ fn hands_in(world: &World, plate: &str) -> String {
     world.wait("the site knows that it is safe", || {
         trb.record(&id).is_ok_and(|r| r["safety"] == "at_hub")
     });
+
     id
 }
 
@@ -99,16 +102,19 @@ fn a_site_that_never_met_the_hub_and_starts_in_1970_connects() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.prepare("trb", &[("hub", world.site("hub").listen)], "");
+
     let site = world.site("trb");
     let text = std::fs::read_to_string(site.dir.join("node.toml")).unwrap();
     std::fs::write(site.dir.join("node.toml"), text + &off_by(-real_s() + 5)).unwrap();
     world.boot("trb");
+
     let id = hands_in(&world, "11-A-00001");
     assert!(
         alarms(world.site("trb")).contains("clock: this machine's clock shows 1970"),
         "{}",
         alarms(world.site("trb"))
     );
+
     for (before, after) in brackets(world.site("trb"), &id) {
         assert!(
             after.is_some_and(|t| (t - real_s()).abs() < 600),
@@ -131,6 +137,7 @@ fn a_site_whose_clock_is_wrong_after_a_restart_hands_in_and_says_so() {
             &world,
             &format!("22-A-{:05}", seconds.unsigned_abs() % 10_000),
         );
+
         let trb = world.site("trb");
         // Papers may have been issued today: then nine days back lies before them.
         world.wait(said, || {
@@ -143,6 +150,7 @@ fn a_site_whose_clock_is_wrong_after_a_restart_hands_in_and_says_so() {
             alarms(trb)
         );
     }
+
     restart_off_by(&world, "trb", 0);
     hands_in(&world, "33-A-00001");
     let trb = world.site("trb");
@@ -165,6 +173,7 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_what_it_signed_and_locks_nobody_
             &world,
             &format!("22-A-{:05}", seconds.unsigned_abs() % 10_000),
         );
+
         for site in ["hub", "trb"] {
             for (_, after) in brackets(world.site(site), &id) {
                 assert!(
@@ -173,14 +182,17 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_what_it_signed_and_locks_nobody_
                 );
             }
         }
+
         let hub = world.site("hub");
         assert!(alarms(hub).contains("clock: "), "{}", alarms(hub));
+
         let healthy = hub.get("/healthz").unwrap_or_default().to_string();
         assert!(
             healthy.contains("clock: ") || alarms(hub).contains("clock: "),
             "{healthy}"
         );
     }
+
     restart_off_by(&world, "hub", 0);
     hands_in(&world, "33-A-00001");
     let hub = world.site("hub");
@@ -190,6 +202,7 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_what_it_signed_and_locks_nobody_
         before,
         "what was cosigned first bounds it for ever"
     );
+
     assert_eq!(brackets(hub, &first), before);
 }
 
@@ -198,8 +211,10 @@ fn a_new_hub_whose_clock_lies_beyond_all_certificates_takes_what_sites_hand_in()
     let mut world = World::default();
     let path = papers().join("certs/nodes/hub");
     assert!(path.exists());
+
     world.prepare("hub", &[], "");
     let text = std::fs::read_to_string(world.site("hub").dir.join("node.toml")).unwrap();
+
     // Certificates hold three years; a hub that has signed nothing yet has only its own clock to go
     // by.
     std::fs::write(
@@ -207,15 +222,18 @@ fn a_new_hub_whose_clock_lies_beyond_all_certificates_takes_what_sites_hand_in()
         text + &off_by(5 * 365 * DAY_S),
     )
     .unwrap();
+
     world.boot("hub");
     world.start("trb", &[("hub", world.site("hub").listen)]);
     hands_in(&world, "11-A-00001");
+
     let trb = world.site("trb");
     assert!(
         !alarms(trb).contains("certificate has expired"),
         "a hub's word alone does not make it expire: {}",
         alarms(trb)
     );
+
     // Set right, it is heard as ever.
     restart_off_by(&world, "hub", 0);
     hands_in(&world, "22-A-00001");
@@ -234,6 +252,7 @@ impl JumpClock {
             started: Instant::now(),
         })
     }
+
     fn jump(&self, off_s: i64) {
         self.off_s.store(off_s, Ordering::Relaxed);
     }
@@ -243,6 +262,7 @@ impl Clock for JumpClock {
     fn now_ms(&self) -> i64 {
         real_s() * 1_000 + self.off_s.load(Ordering::Relaxed) * 1_000
     }
+
     fn steady_ms(&self) -> i64 {
         self.started.elapsed().as_millis() as i64
     }
@@ -267,11 +287,13 @@ async fn safe(hub: &Arc<Node>, site: &Arc<Node>, plate: &str) -> wadi_log::Recor
             .await
             .map(|h| h.entries)
             .unwrap_or_default();
+
         !lines.is_empty()
             && lines.iter().all(|l| l.not_after_s.is_some())
             && hub.record(&id).await.is_ok()
     })
     .await;
+
     id
 }
 
@@ -298,6 +320,7 @@ async fn a_hub_whose_clock_jumps_while_it_runs_signs_no_such_time_and_says_so() 
     let wire = connect(&hub, &trb);
     let first = safe(&hub, &trb, "11-A-1").await;
     let kept = bounds(&trb, &first).await;
+
     for (n, jump) in [
         TEN_YEARS_S,
         -ROLLOVER_S,
@@ -319,6 +342,7 @@ async fn a_hub_whose_clock_jumps_while_it_runs_signs_no_such_time_and_says_so() 
                 .any(|a| a.starts_with("clock: ")),
             "a jump by {jump} s"
         );
+
         for node in [&hub, &trb] {
             for (before, after) in bounds(node, &id).await {
                 assert!(
@@ -327,6 +351,7 @@ async fn a_hub_whose_clock_jumps_while_it_runs_signs_no_such_time_and_says_so() 
                 );
             }
         }
+
         clock.jump(0);
         safe(&hub, &trb, &format!("33-A-{n}")).await;
         assert!(
@@ -335,6 +360,7 @@ async fn a_hub_whose_clock_jumps_while_it_runs_signs_no_such_time_and_says_so() 
         );
         assert_eq!(hub.status().await.unwrap().alarms, Vec::<String>::new());
     }
+
     // Another connection begins with the hub's word.
     clock.jump(TEN_YEARS_S);
     drop(wire);
@@ -349,6 +375,7 @@ async fn a_hub_whose_clock_jumps_while_it_runs_signs_no_such_time_and_says_so() 
             .values()
             .all(|ms| *ms < (real_s() + 600) * 1_000)
     );
+
     assert_eq!(bounds(&trb, &first).await, kept);
     assert_eq!(bounds(&hub, &first).await, kept);
 }
@@ -358,6 +385,7 @@ async fn what_a_site_took_from_a_hub_ten_years_ahead_is_forgotten_once_it_is_rig
     let country = Country::of(&[("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB")]);
     let clock = JumpClock::new();
     let hub = country.start_with("hub", clock.clone()).await;
+
     // As an older version wrote it down.
     let trb = country.start("trb").await;
     let taken = (real_s() + TEN_YEARS_S).to_string();
@@ -366,21 +394,25 @@ async fn what_a_site_took_from_a_hub_ten_years_ahead_is_forgotten_once_it_is_rig
         key: "time_s".into(),
         value: taken,
     };
+
     trb.set_local(vec![key], vec![]).await.unwrap();
     trb.stop().await;
     drop(trb);
+
     let trb = country.start("trb").await;
     assert!(trb.time().hub_time_s() > real_s() + TEN_YEARS_S - 60);
     assert!(
         is_now(trb.time().expiry_s()),
         "no certificate expires by it"
     );
+
     let _wire = connect(&hub, &trb);
     safe(&hub, &trb, "11-A-1").await;
     until("the wrong time is forgotten", async || {
         is_now(trb.time().hub_time_s())
     })
     .await;
+
     let refusals = trb.status().await.unwrap().last_refused;
     assert!(
         refusals
@@ -388,6 +420,7 @@ async fn what_a_site_took_from_a_hub_ten_years_ahead_is_forgotten_once_it_is_rig
             .any(|r| r["code"] == json!("hub_time_corrected")),
         "{refusals:?}"
     );
+
     // Its head named the wrong time, and tells nothing until it is signed anew: then the watermark
     // is right.
     until("the watermark is right", async || {
@@ -395,6 +428,7 @@ async fn what_a_site_took_from_a_hub_ten_years_ahead_is_forgotten_once_it_is_rig
         marks.get("TRB").is_some_and(|ms| is_now(ms / 1_000))
     })
     .await;
+
     trb.stop().await;
     drop(trb);
     let trb = country.start("trb").await;
@@ -408,12 +442,14 @@ async fn the_first_cosignature_over_an_entry_bounds_it_for_ever() {
         ("trb", Role::Crossing, "TRB"),
         ("qam", Role::Crossing, "QAM"),
     ]);
+
     let clock = JumpClock::new();
     let hub = country.start_with("hub", clock.clone()).await;
     let (trb, qam) = (country.start("trb").await, country.start("qam").await);
     let wire = connect(&hub, &trb);
     let first = safe(&hub, &trb, "11-A-1").await;
     let kept = [bounds(&hub, &first).await, bounds(&trb, &first).await];
+
     // Later heads of the same log, each cosigned some minutes later.
     for n in 1..6 {
         clock.jump(n * 300);
@@ -424,6 +460,7 @@ async fn the_first_cosignature_over_an_entry_bounds_it_for_ever() {
             "after {n} more heads"
         );
     }
+
     // By way of a neighbour.
     drop(wire);
     trb.note_peer(hub.id(), |p| p.connected = false);
@@ -434,15 +471,18 @@ async fn the_first_cosignature_over_an_entry_bounds_it_for_ever() {
         [bounds(&hub, &first).await, bounds(&trb, &first).await],
         kept
     );
+
     // And after restarts.
     for node in [&hub, &trb] {
         node.stop().await;
     }
+
     let (hub, trb) = (country.start("hub").await, country.start("trb").await);
     assert_eq!(
         [bounds(&hub, &first).await, bounds(&trb, &first).await],
         kept
     );
+
     let _wire = connect(&hub, &trb);
     safe(&hub, &trb, "44-A-1").await;
     assert_eq!(

@@ -29,6 +29,7 @@ fn refused(dir: &Path, arguments: &[&str]) -> (String, i32) {
         .as_str()
         .unwrap_or_else(|| panic!("{arguments:?} did not fail: {out}"))
         .to_string();
+
     (code, output.status.code().unwrap())
 }
 
@@ -43,9 +44,11 @@ fn a_node_restored_from_a_backup_made_while_it_wrote_says_what_it_lost_and_gets_
     world.start("hub", &[]);
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
+
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     let copies = world.dir().join("copies");
     std::fs::create_dir(&copies).unwrap();
+
     let writing = AtomicBool::new(true);
     let ((file, made), mut ids) = std::thread::scope(|s| {
         let writer = s.spawn(|| {
@@ -54,19 +57,23 @@ fn a_node_restored_from_a_backup_made_while_it_wrote_says_what_it_lost_and_gets_
                 .map(|n| trb.truck(&format!("22-A-{n:05}")))
                 .collect::<Vec<String>>()
         });
+
         world.wait("some trucks are written", || records(trb) > 20);
         let backup = backup(trb, &copies);
         world.wait("and some more", || {
             records(trb) > backup.1["records"].as_u64().unwrap()
         });
         writing.store(false, Ordering::Relaxed);
+
         (backup, writer.join().unwrap())
     });
+
     assert!(
         made["records"].as_u64().unwrap() > 20
             && made["entries"].as_u64() > made["records"].as_u64(),
         "{made}"
     );
+
     assert_eq!(
         run_json(&trb.dir, &["backup", "verify", text(&file)])["records"],
         made["records"]
@@ -79,9 +86,11 @@ fn a_node_restored_from_a_backup_made_while_it_wrote_says_what_it_lost_and_gets_
         refused(&trb.dir, &["restore", text(&file)]),
         ("already_running".into(), 1)
     );
+
     ids.extend((0..10).map(|n| trb.truck(&format!("33-A-{n:05}"))));
     world.settle(&["hub", "trb"]);
     trb.stop();
+
     // It takes a word for going back behind a database that can be read.
     let held = |name: &str| std::fs::read(trb.dir.join(name)).unwrap();
     let (database, anchor) = (held("node.sqlite"), held("anchor"));
@@ -90,16 +99,20 @@ fn a_node_restored_from_a_backup_made_while_it_wrote_says_what_it_lost_and_gets_
         ("backup_older".into(), 2)
     );
     assert_eq!(held("node.sqlite"), database);
+
     let restored = run_json(&trb.dir, &["restore", text(&file), "--force-older"]);
     assert_eq!(
         (&restored["anchor"], &restored["only_in_kept"]),
         (&json!("behind"), &json!(0)),
         "{restored}"
     );
+
     assert!(restored["missing_commits"].as_u64().unwrap() > 0);
     assert_eq!(held("anchor"), anchor, "the anchor is not touched");
+
     let kept = PathBuf::from(restored["kept"].as_str().unwrap());
     assert!(trb.dir.join(&kept).exists(), "{kept:?}");
+
     // In the dark it says what it lacks, and takes what is written.
     cable.pull();
     world.boot("trb");
@@ -109,11 +122,13 @@ fn a_node_restored_from_a_backup_made_while_it_wrote_says_what_it_lost_and_gets_
         "{}",
         alarms()
     );
+
     assert_eq!(run(&trb.dir, &["status"]).status.code(), Some(4));
     assert!(
         ids.iter().any(|id| trb.record(id).is_err()),
         "the backup was older than that"
     );
+
     ids.extend((0..5).map(|n| trb.truck(&format!("44-A-{n:05}"))));
     cable.plug();
     world.wait("everything is fetched back", || {
@@ -121,35 +136,42 @@ fn a_node_restored_from_a_backup_made_while_it_wrote_says_what_it_lost_and_gets_
     });
     world.wait("the alarm ends", || alarms() == json!([]));
     world.settle(&["hub", "trb"]);
+
     for id in &ids {
         assert!(
             hub.record(id).is_ok() && trb.record(id).is_ok(),
             "{id} is lost"
         );
     }
+
     assert_eq!(hub.get("/v1/sites").unwrap()["forks"], json!([]));
+
     trb.stop();
     let root = papers().join("certs/root.pub");
     assert_eq!(
         run_json(&trb.dir, &["audit", "verify", ".", "--root", text(&root)])["damaged"],
         0
     );
+
     // A new disk: the papers and the copy are all that is left of the node.
     for name in ["node.sqlite", "anchor"] {
         std::fs::remove_file(trb.dir.join(name)).unwrap();
     }
+
     let restored = run_json(&trb.dir, &["restore", text(&file)]);
     assert_eq!(
         (&restored["anchor"], &restored["kept"]),
         (&json!("missing"), &json!(null)),
         "{restored}"
     );
+
     world.boot("trb");
     assert!(
         alarms().to_string().contains("anchor file is missing"),
         "{}",
         alarms()
     );
+
     world.wait("the hub's part of it is fetched back", || {
         ids.iter().all(|id| trb.record(id).is_ok())
     });
@@ -162,12 +184,14 @@ fn reseal(copy: &Path, change: impl Fn(&mut Value)) {
     let seed: [u8; 32] = wadi_log::unhex(seed.trim()).unwrap().try_into().unwrap();
     let path = manifest(copy);
     let mut value: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+
     value.as_object_mut().unwrap().remove("signature");
     change(&mut value);
     let line = value.to_string();
     let signature =
         wadi_log::hex(&LogKey::from_seed(&seed).seal("wadi.backup/v1", line.as_bytes()));
     let open = line.strip_suffix('}').unwrap();
+
     std::fs::write(path, format!("{open},\"signature\":\"{signature}\"}}\n")).unwrap();
 }
 
@@ -181,6 +205,7 @@ fn damage_an_entry(copy: &Path) {
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         let mut conn = sqlx::SqliteConnection::connect(&format!("sqlite://{}", copy.display()))
             .await
@@ -190,6 +215,7 @@ fn damage_an_entry(copy: &Path) {
             .await
             .unwrap();
         assert!(done.rows_affected() > 0);
+
         conn.close().await.unwrap();
     });
 }
@@ -199,15 +225,19 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
     let mut world = World::default();
     world.start("trb", &[]);
     world.start("qam", &[]);
+
     let (trb, qam) = (world.site("trb"), world.site("qam"));
     (0..6).for_each(|n| drop(trb.truck(&format!("11-A-{n:05}"))));
     qam.truck("22-B-00001");
+
     let good = world.dir().join("good.sqlite");
     assert_eq!(backup(trb, &good).0, good);
+
     let other = world.dir().join("other.sqlite");
     backup(qam, &other);
     trb.truck("11-A-00009");
     trb.stop();
+
     let before = (
         std::fs::read(trb.dir.join("node.sqlite")).unwrap(),
         std::fs::read(trb.dir.join("anchor")).unwrap(),
@@ -218,6 +248,7 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
         std::fs::copy(manifest(&good), manifest(&copy)).unwrap();
         copy
     };
+
     let length = std::fs::metadata(&good).unwrap().len();
     let cut = case("cut");
     std::fs::OpenOptions::new()
@@ -226,11 +257,13 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
         .unwrap()
         .set_len(length - 8192)
         .unwrap();
+
     let flipped = case("flipped");
     let mut bytes = std::fs::read(&flipped).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&flipped, bytes).unwrap();
+
     let tampered = case("tampered");
     let text_of = std::fs::read_to_string(manifest(&tampered)).unwrap();
     std::fs::write(
@@ -238,20 +271,24 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
         text_of.replace("\"made_s\":1", "\"made_s\":2"),
     )
     .unwrap();
+
     let parted = case("parted");
     std::fs::remove_file(manifest(&parted)).unwrap();
     let newer = case("newer");
     reseal(&newer, |m| m["schema"] = 999.into());
+
     // Whoever has the node's key can seal what they like; what its entries say is still proven one
     // by one.
     let damaged = case("damaged");
     damage_an_entry(&damaged);
     let bytes = std::fs::read(&damaged).unwrap();
     let sha256 = wadi_log::hex(&Sha256::digest(&bytes));
+
     reseal(&damaged, |m| {
         m["bytes"] = bytes.len().into();
         m["sha256"] = sha256.as_str().into();
     });
+
     let root = papers().join("certs/root.pub");
     for (copy, code, exit) in [
         (&other, "other_node", 2),
@@ -269,11 +306,13 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
             before.0,
             "{code}"
         );
+
         assert_eq!(
             std::fs::read(trb.dir.join("anchor")).unwrap(),
             before.1,
             "{code}"
         );
+
         let left: Vec<_> = std::fs::read_dir(&trb.dir)
             .unwrap()
             .map(|e| e.unwrap().file_name())
@@ -282,6 +321,7 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
             !left.iter().any(|n| n.to_string_lossy().contains("restor")),
             "{code}: {left:?}"
         );
+
         if code != "other_node" {
             assert_eq!(
                 refused(
@@ -293,12 +333,15 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
             );
         }
     }
+
     // The database of another node, and one of a newer version, are not backed up as this one's.
     let node_toml = std::fs::read_to_string(trb.dir.join("node.toml")).unwrap();
     let posing = node_toml.replace("certs/nodes/trb", "certs/nodes/qam");
     std::fs::write(trb.dir.join("posing.toml"), posing).unwrap();
+
     let as_other = ["backup", "-o", "x.sqlite", "--config", "posing.toml"];
     assert_eq!(refused(&trb.dir, &as_other), ("other_node".into(), 2));
+
     let left: Vec<_> = std::fs::read_dir(&trb.dir)
         .unwrap()
         .map(|e| e.unwrap().file_name())
@@ -309,19 +352,23 @@ fn what_is_no_whole_backup_of_this_node_is_refused_and_nothing_changes() {
             .any(|n| n.to_string_lossy().starts_with("x.sqlite")),
         "{left:?}"
     );
+
     // And a restore that was cut off between two renamings is not started on, but done again.
     std::fs::write(
         trb.dir.join("restore.unfinished"),
         "node.sqlite.before-restore-X\n",
     )
     .unwrap();
+
     assert_eq!(refused(&trb.dir, &["node", "run"]).0, "restore_unfinished");
+
     let restored = run_json(&trb.dir, &["restore", text(&manifest(&good))]);
     assert_eq!(restored["anchor"], "behind");
     assert_eq!(
         std::fs::read(trb.dir.join("node.sqlite.before-restore-X")).unwrap(),
         before.0
     );
+
     world.boot("trb");
     assert_eq!(records(trb), 6);
 }
@@ -335,6 +382,7 @@ fn compare(dir: &Path, arguments: &[&str]) -> (Vec<Value>, Value, i32) {
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
     let counts = lines.pop().unwrap_or_default();
+
     (lines, counts, output.status.code().unwrap())
 }
 
@@ -345,10 +393,12 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
     world.start("qam", &[("hub", world.site("hub").listen)]);
+
     let (trb, hub, qam) = (world.site("trb"), world.site("hub"), world.site("qam"));
     let ids: Vec<String> = (0..12)
         .map(|n| trb.truck(&format!("11-A-{n:05}")))
         .collect();
+
     qam.truck("22-B-00001");
     world.settle(&["hub", "trb", "qam"]);
     let (one, other) = (trb.dir.join("node.toml"), hub.dir.join("node.toml"));
@@ -359,6 +409,7 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
         (0, &json!(true), 0),
         "{counts}"
     );
+
     // Al-Qaem's passages are not Traibeel's to take.
     assert_eq!(
         (&counts["records_a"], &counts["records_b"]),
@@ -366,6 +417,7 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
     );
     assert_eq!((&counts["a"], &counts["b"]), (&json!("trb"), &json!("hub")));
     assert!(counts["logs"].as_u64().unwrap() >= 3, "{counts}");
+
     // The same record said more of, and a record more, while the link is down.
     cable.pull();
     trb.set(&ids[3], "note", json!("changed here"), None)
@@ -376,6 +428,7 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
         json!({"type": "gate.out", "gate": "G1", "read": "R1"}),
     )
     .ok();
+
     let more = trb.truck("33-C-00001");
     let (lines, counts, exit) = live();
     assert_eq!((exit, &counts["equal"]), (3, &json!(false)), "{counts}");
@@ -384,11 +437,13 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
         (&json!(1), &json!(0), &json!(0)),
         "{counts}"
     );
+
     assert!(
         counts["entries_differ"].as_u64().unwrap() >= 1
             && counts["fields_differ"].as_u64().unwrap() >= 1
     );
     assert!(counts["logs_differ"].as_u64().unwrap() >= 1);
+
     let about = |record: &str, differs: &str| {
         let found = lines
             .iter()
@@ -397,6 +452,7 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
             .unwrap_or_else(|| panic!("no {differs} of {record}: {lines:?}"))
             .clone()
     };
+
     let note = about(&ids[3], "field");
     assert_eq!(
         (&note["key"], &note["a"], &note["b"]),
@@ -404,6 +460,7 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
     );
     assert_eq!(about(&ids[3], "entry")["b"], "lacks it");
     assert_eq!(about(&more, "record")["a"], "held");
+
     let table = run(
         world.dir(),
         &[
@@ -415,14 +472,18 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
             "50",
         ],
     );
+
     assert_eq!(table.status.code(), Some(3));
+
     let table = String::from_utf8_lossy(&table.stdout).into_owned();
     assert!(
         table.contains("changed here") && table.contains(&more),
         "{table}"
     );
+
     let few = compare(world.dir(), &[text(&one), text(&other), "--limit", "1"]);
     assert_eq!((few.0.len(), &few.1["only_a"]), (1, &json!(1)));
+
     // A data directory against a running node: while its own node runs, and when it lies still.
     let (url, token) = (hub.url(), hub.token());
     let lying = || compare(&trb.dir, &[".", &url, "--token-b", &token]);
@@ -432,30 +493,37 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
         (3, &json!(1), &counts["records_a"]),
         "{beside}"
     );
+
     assert_eq!(beside["entries_differ"], counts["entries_differ"]);
+
     cable.plug();
     world.settle(&["hub", "trb", "qam"]);
     let (copy, _) = backup(trb, &world.dir().join("trb.sqlite"));
     trb.stop();
+
     let (lines, counts, exit) = lying();
     assert_eq!(
         (exit, &counts["equal"]),
         (0, &json!(true)),
         "{counts} {lines:?}"
     );
+
     let (_, counts, exit) = compare(&trb.dir, &[".", text(&copy)]);
     assert_eq!((exit, &counts["records_b"]), (0, &json!(13)), "{counts}");
+
     // Only the operator compares.
     assert_eq!(
         refused(&trb.dir, &["audit", "compare", ".", &url]).0,
         "unauthorised"
     );
+
     let reader = hub
         .post(
             "/v1/tokens",
             &json!({"name": "screen", "scope": {"is": "reader"}}),
         )
         .unwrap();
+
     let reader = reader["token"].as_str().unwrap();
     assert_eq!(
         refused(
@@ -465,6 +533,7 @@ fn two_nodes_in_step_are_equal_and_what_differs_is_told_by_name() {
         .0,
         "operator_only"
     );
+
     assert_eq!(
         refused(&trb.dir, &["audit", "compare", ".", "nowhere"]),
         ("no_database".into(), 2)
@@ -480,12 +549,14 @@ fn a_hub_on_postgres_is_backed_up_and_restored_into_an_empty_database() {
         &[],
         &format!("database = {:?}", server.create("wadi").unwrap()),
     );
+
     world.boot("hub");
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let mut ids: Vec<String> = (0..30)
         .map(|n| trb.truck(&format!("11-A-{n:05}")))
         .collect();
+
     world.settle(&["hub", "trb"]);
     let (file, made) = backup(hub, world.dir());
     assert_eq!(
@@ -493,23 +564,28 @@ fn a_hub_on_postgres_is_backed_up_and_restored_into_an_empty_database() {
         (&json!("postgres"), &json!(30)),
         "{made}"
     );
+
     assert_eq!(
         run_json(&hub.dir, &["backup", "verify", text(&file)])["entries"],
         made["entries"]
     );
+
     ids.extend((0..10).map(|n| trb.truck(&format!("22-A-{n:05}"))));
     hub.post(
         "/v1/control",
         &json!({"say": "officer", "officer": "OF-1", "department": "PORT"}),
     )
     .unwrap();
+
     world.settle(&["hub", "trb"]);
     hub.stop();
+
     // Never into a database that holds something.
     assert_eq!(
         refused(&hub.dir, &["restore", text(&file)]).0,
         "database_not_empty"
     );
+
     let empty = server.create("wadi2").unwrap();
     let config = hub.dir.join("node.toml");
     let before = std::fs::read_to_string(&config).unwrap();
@@ -517,9 +593,11 @@ fn a_hub_on_postgres_is_backed_up_and_restored_into_an_empty_database() {
         true => format!("database = {empty:?}\n"),
         false => format!("{l}\n"),
     });
+
     std::fs::write(&config, lines.collect::<String>()).unwrap();
     let mut cut = std::fs::read(&file).unwrap();
     cut.truncate(cut.len() / 2);
+
     let cut_file = world.dir().join("cut.pgdump");
     std::fs::write(&cut_file, cut).unwrap();
     std::fs::copy(manifest(&file), manifest(&cut_file)).unwrap();
@@ -527,12 +605,14 @@ fn a_hub_on_postgres_is_backed_up_and_restored_into_an_empty_database() {
         refused(&hub.dir, &["restore", text(&cut_file)]),
         ("copy_truncated".into(), 4)
     );
+
     let restored = run_json(&hub.dir, &["restore", text(&file)]);
     assert_eq!(
         (&restored["anchor"], &restored["records"]),
         (&json!("behind"), &json!(30)),
         "{restored}"
     );
+
     world.boot("hub");
     world.wait("its sites bring back what it lost", || {
         ids.iter().all(|id| hub.record(id).is_ok())
@@ -541,6 +621,7 @@ fn a_hub_on_postgres_is_backed_up_and_restored_into_an_empty_database() {
         hub.get("/v1/sites").unwrap()["alarms"] == json!([])
     });
     world.settle(&["hub", "trb"]);
+
     let (one, other) = (trb.dir.join("node.toml"), hub.dir.join("node.toml"));
     let (lines, counts, exit) = compare(world.dir(), &[text(&one), text(&other)]);
     assert_eq!(

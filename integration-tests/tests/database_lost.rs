@@ -44,6 +44,7 @@ fn spoil_first_page(dir: &Path) {
     let mut file = std::fs::read(&path).unwrap();
     file[..PAGE].fill(0xa5);
     std::fs::write(&path, &file).unwrap();
+
     let path = dir.join("node.sqlite-wal");
     let Ok(mut wal) = std::fs::read(&path) else {
         return;
@@ -53,6 +54,7 @@ fn spoil_first_page(dir: &Path) {
             wal[frame + 24..frame + 24 + PAGE].fill(0xa5);
         }
     }
+
     std::fs::write(&path, &wal).unwrap();
 }
 
@@ -73,6 +75,7 @@ fn zero_a_page(dir: &Path, of: &str, not_of: &str) {
         .filter(|(_, p)| is_it(p))
         .map(|(n, _)| n)
         .collect();
+
     let page = *found
         .get(found.len() / 2)
         .expect("a page with those entries alone");
@@ -90,9 +93,11 @@ fn set_aside(site: &Site) -> Vec<(String, Vec<String>)> {
         let mut all: Vec<String> = all
             .map(|e| e.file_name().to_string_lossy().into_owned())
             .collect();
+
         all.sort();
         all
     };
+
     let parent = site.dir.join("set-aside");
     names(&parent)
         .into_iter()
@@ -113,18 +118,22 @@ fn a_database_whose_first_page_is_rubbish_gives_back_what_nobody_else_has() {
     world.start("hub", &[]);
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
+
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     hub.post(
         "/v1/control",
         &json!({"say": "officer", "officer": "OF-1", "department": "PORT"}),
     )
     .unwrap();
+
     let synced = trucks(trb, "11-A", 20);
     world.settle(&["hub", "trb"]);
+
     // A stop in order moves the WAL into the file; what is written after it is in the WAL alone.
     trb.stop();
     cable.pull();
     world.boot("trb");
+
     let officer = json!({"is": "officer", "officer": "OF-1", "department": "PORT"});
     let token = trb
         .post("/v1/tokens", &json!({"name": "gate", "scope": officer}))
@@ -136,28 +145,35 @@ fn a_database_whose_first_page_is_rubbish_gives_back_what_nobody_else_has() {
         .post("/v1/tokens", &json!({"name": "old", "scope": officer}))
         .unwrap()["token"]
         .clone();
+
     trb.delete("/v1/tokens/old").unwrap();
     let alone = trucks(trb, "22-B", 30);
     let before = epoch(trb, &alone[0]);
     trb.kill();
     spoil_first_page(&trb.dir);
+
     let spoilt = std::fs::read(trb.dir.join("node.sqlite")).unwrap();
     world.boot("trb");
+
     // Nobody but the old file had these.
     assert!(
         all_here(trb, &alone) && all_here(trb, &synced),
         "{}",
         alarms(trb)
     );
+
     assert!(trb.refusals().contains(&"database_set_aside".to_string()));
+
     let told = alarms(trb);
     assert!(
         told.contains("set-aside") && told.contains("not a database"),
         "{told}"
     );
+
     let aside = set_aside(trb);
     assert_eq!(aside.len(), 1);
     assert!(aside[0].1.contains(&"why".to_string()), "{aside:?}");
+
     let kept = std::fs::read(
         trb.dir
             .join("set-aside")
@@ -165,28 +181,35 @@ fn a_database_whose_first_page_is_rubbish_gives_back_what_nobody_else_has() {
             .join("node.sqlite"),
     )
     .unwrap();
+
     assert_eq!(kept[..PAGE], spoilt[..PAGE]);
     // Who may speak, what was said under which key, and who may not any more.
     assert_eq!(written_under_a_key(trb, token, "k1"), once);
+
     let denied = trb
         .post_as(revoked.as_str().unwrap(), None, "/v1/records", &json!({}))
         .unwrap_err();
     assert_eq!(denied["code"], "unauthorised");
+
     // The officer's registration came from the hub's own log, which is back, too.
     let later = trucks(trb, "33-C", 5);
     assert_ne!(epoch(trb, &later[0]), before);
+
     trb.say(
         &later[0],
         "PORT",
         json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
     )
     .unwrap();
+
     cable.plug();
     world.settle(&["hub", "trb"]);
     for ids in [&synced, &alone, &later] {
         assert!(all_here(hub, ids) && all_here(trb, ids));
     }
+
     assert_eq!(hub.get("/v1/sites").unwrap()["forks"], json!([]));
+
     world.wait("the alarm ends", || is_calm(trb));
     // It stays ended, and what was set aside stays where it is.
     trb.stop();
@@ -201,15 +224,18 @@ fn what_stands_behind_a_missing_page_comes_back_when_the_hub_has_filled_the_gap(
     world.start("hub", &[]);
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
+
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     let synced = trucks(trb, "11-A", 80);
     world.settle(&["hub", "trb"]);
     cable.pull();
+
     let alone = trucks(trb, "22-B", 80);
     trb.stop();
     zero_a_page(&trb.dir, "11-A-", "22-B-");
     spoil_first_page(&trb.dir);
     world.boot("trb");
+
     let told = alarms(trb);
     assert!(
         told.contains("positions of this node's own logs are missing"),
@@ -219,9 +245,11 @@ fn what_stands_behind_a_missing_page_comes_back_when_the_hub_has_filled_the_gap(
         !all_here(trb, &alone),
         "there is nothing that they could stand on"
     );
+
     // The site works on meanwhile.
     let later = trucks(trb, "33-C", 5);
     assert!(all_here(trb, &later));
+
     cable.plug();
     world.wait(
         "what the hub had and what only the old file had are back",
@@ -231,6 +259,7 @@ fn what_stands_behind_a_missing_page_comes_back_when_the_hub_has_filled_the_gap(
     for ids in [&synced, &alone, &later] {
         assert!(all_here(hub, ids));
     }
+
     world.wait("the alarm ends", || is_calm(trb));
     assert_eq!(hub.get("/v1/sites").unwrap()["forks"], json!([]));
 }
@@ -241,15 +270,18 @@ fn a_database_that_was_deleted_is_filled_from_the_hub_and_from_its_wal() {
     world.start("hub", &[]);
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
+
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     let synced = trucks(trb, "11-A", 20);
     world.settle(&["hub", "trb"]);
+
     let before = epoch(trb, &synced[0]);
     cable.pull();
     trb.kill();
     for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm"] {
         let _ = std::fs::remove_file(trb.dir.join(name));
     }
+
     world.boot("trb");
     // The anchor tells, until everything is held again.
     assert!(
@@ -257,13 +289,17 @@ fn a_database_that_was_deleted_is_filled_from_the_hub_and_from_its_wal() {
         "{}",
         alarms(trb)
     );
+
     assert!(set_aside(trb).is_empty());
+
     let later = trucks(trb, "22-B", 5);
     assert_ne!(epoch(trb, &later[0]), before);
+
     cable.plug();
     world.wait("the hub brings it back", || all_here(trb, &synced));
     world.settle(&["hub", "trb"]);
     assert!(all_here(hub, &later));
+
     world.wait("the alarm ends", || is_calm(trb));
     // Once more, but its WAL is left: SQLite would delete that unread.
     cable.pull();
@@ -272,13 +308,16 @@ fn a_database_that_was_deleted_is_filled_from_the_hub_and_from_its_wal() {
     std::fs::remove_file(trb.dir.join("node.sqlite")).unwrap();
     world.boot("trb");
     assert!(all_here(trb, &alone), "{}", alarms(trb));
+
     let aside = set_aside(trb);
     assert!(
         aside.len() == 1 && aside[0].1.contains(&"node.sqlite-wal".to_string()),
         "{aside:?}"
     );
+
     cable.plug();
     world.settle(&["hub", "trb"]);
     assert!(all_here(hub, &alone) && all_here(trb, &synced));
+
     world.wait("the alarm ends", || is_calm(trb));
 }

@@ -24,6 +24,7 @@ impl Admin {
         let conn = runtime.block_on(PgConnection::connect(url)).unwrap();
         Self { conn, runtime }
     }
+
     fn run(&mut self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_string());
         self.runtime
@@ -87,6 +88,7 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     let mut server =
         TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
     let url = server.create("wadi").unwrap();
+
     world.prepare(
         "hub",
         &[],
@@ -95,11 +97,13 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
             format!("{url}&options[statement_timeout]=1500")
         ),
     );
+
     world.boot("hub");
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     trucks(trb, 0, 20);
     world.settle(&["hub", "trb"]);
+
     let refused = |code: &str| (code.to_string(), 503);
     let mut written = 20;
     let mut more = || {
@@ -114,6 +118,7 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     let due = more();
     assert_eq!(problem(register(hub, "OF-2")), refused("database_slow"));
     assert_eq!(count(hub), 20, "it can be read");
+
     // The crossing is told that the hub cannot store, and offers all of it again until the hub can.
     world.wait("the crossing knows why", || {
         trb.refusals().contains(&"peer_store".to_string())
@@ -130,6 +135,7 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     assert_eq!(problem(register(hub, "OF-3")), refused("database_down"));
     assert_eq!(problem(hub.get("/v1/sites")), refused("database_down"));
     assert_eq!(problem(hub.get("/readyz")), refused("database_down"));
+
     std::thread::sleep(Duration::from_secs(2));
     server.launch().unwrap();
     world.wait("what waited has come", || count(hub) == due);
@@ -142,6 +148,7 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
     admin.run(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'wadi'",
     );
+
     let before = due;
     let due = more();
     assert_eq!(
@@ -149,6 +156,7 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
         refused("database_read_only")
     );
     assert_eq!(count(hub), before, "it can be read");
+
     admin.run("ALTER DATABASE wadi RESET default_transaction_read_only");
     world.wait("what waited has come", || count(hub) == due);
     register(hub, "OF-4").unwrap();
@@ -163,9 +171,11 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
                 .any(|c| c == "fork_unproven" || c == "unreadable"),
             "{codes:?}"
         );
+
         let verified = run_json(&site.dir, &["audit", "verify", "--config", "node.toml"]);
         assert_eq!(verified["damaged"], 0, "{verified}");
     }
+
     let officers = ["OF-2", "OF-3", "OF-4"].map(|o| register(hub, o).is_ok());
     assert_eq!(officers, [true; 3]);
 }
@@ -177,18 +187,22 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
         TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
     let url = server.create("wadi").unwrap();
     let database = format!("database = {url:?}");
+
     world.prepare("hub", &[], &database);
     world.boot("hub");
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     trucks(trb, 0, 10);
     world.settle(&["hub", "trb"]);
+
     // Checked while the daemon writes to it: nobody waits, and nobody is disturbed.
     let checked = check(&hub.dir);
     assert!(checked.status.success(), "{checked:?}");
     assert!(
         String::from_utf8_lossy(&checked.stderr).contains("another daemon writes to this database")
     );
+
     let told: Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!(
         (&told["node"], &told["role"]),
@@ -198,9 +212,11 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
         (&told["database"]["written_to"], &told["database"]["anchor"]),
         (&json!(true), &json!("whole"))
     );
+
     trucks(trb, 10, 10);
     world.settle(&["hub", "trb"]);
     hub.stop();
+
     let start = || run(&hub.dir, &["--json", "node", "run"]);
 
     // Away.
@@ -212,6 +228,7 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
             "{output:?}"
         );
     }
+
     server.launch().unwrap();
     // Written by a newer version: it is left alone.
     let mut admin = Admin::at(&url);
@@ -223,14 +240,17 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
             "{output:?}"
         );
     }
+
     admin.run("UPDATE meta SET value = value - 97 WHERE key = 'schema'");
     // Another commission's.
     let elsewhere = world.dir().join("elsewhere");
     std::fs::create_dir_all(&elsewhere).unwrap();
+
     let config = format!(
         "papers = {:?}\nlisten = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n{database}\n",
         papers().join("other/nodes/elsewhere")
     );
+
     std::fs::write(elsewhere.join("node.toml"), config).unwrap();
     for output in [
         run(&elsewhere, &["--json", "node", "run"]),
@@ -242,7 +262,9 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
             "{output:?}"
         );
     }
+
     assert!(!elsewhere.join("anchor").exists());
+
     // Put back from an older backup: the anchor knows of more, and the check says so before
     // anything is started.
     admin.run("UPDATE meta SET value = value - 1 WHERE key = 'commits'");
@@ -252,6 +274,7 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
         (behind.status.code(), &told["database"]["anchor"]),
         (Some(4), &json!("lost_tail"))
     );
+
     admin.run("UPDATE meta SET value = value + 1 WHERE key = 'commits'");
     // Read-only: it starts, and shows what it holds.
     admin.run("ALTER DATABASE wadi SET default_transaction_read_only = on");
@@ -260,12 +283,14 @@ fn a_hub_starts_on_its_own_database_or_says_why_not() {
         String::from_utf8_lossy(&checked.stderr).contains("read-only"),
         "{checked:?}"
     );
+
     world.boot("hub");
     assert_eq!(count(hub), 20);
     assert_eq!(
         problem(register(hub, "OF-2")),
         ("database_read_only".into(), 503)
     );
+
     admin.run("ALTER DATABASE wadi RESET default_transaction_read_only");
     trucks(trb, 20, 10);
     world.settle(&["hub", "trb"]);
@@ -280,9 +305,11 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
     world.prepare("hub", &[], &format!("database = {url:?}"));
     world.boot("hub");
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     trucks(trb, 0, 40);
     world.settle(&["hub", "trb"]);
+
     // While the daemon writes: the audit sees one moment of the database, and writes nothing.
     let audit = |arguments: &[&str]| {
         run(
@@ -290,6 +317,7 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
             &[&["--json", "audit", "verify"], arguments].concat(),
         )
     };
+
     let read = |output: &Output| -> Value {
         let text = String::from_utf8_lossy(&output.stdout);
         serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default()
@@ -298,6 +326,7 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
     let root = root.to_str().unwrap();
     let by_url = ["--database", &url, "--root", root];
     let ways: [&[&str]; 3] = [&["--config", "node.toml"], &["."], &by_url];
+
     for way in ways {
         let output = audit(way);
         let found = read(&output);
@@ -306,8 +335,10 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
             (Some(0), &json!(0)),
             "{way:?}: {output:?}"
         );
+
         assert!(found["entries"].as_u64().unwrap() > 40, "{found}");
     }
+
     hub.stop();
     let rot = |column: &str, table: &str, at: u32, which: &str| {
         let flipped = format!("set_byte({column}, {at}, get_byte({column}, {at}) # 1)");
@@ -315,15 +346,18 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
             "UPDATE {table} SET {column} = {flipped} WHERE {which}"
         ));
     };
+
     // One byte of the eighth entry, and of the twentieth: the first one is named.
     let of_trb =
         |seq: u32| format!("seq = {seq} AND get_byte(log, 24) = 3 AND substr(log, 26, 3) = 'TRB'");
     for seq in [7, 19] {
         rot("bytes", "entries", 60, &of_trb(seq));
     }
+
     for way in ways {
         let output = audit(way);
         assert_eq!(output.status.code(), Some(4), "{way:?}: {output:?}");
+
         let found = read(&output);
         let first = found["first"].as_str().unwrap();
         assert!(
@@ -331,10 +365,13 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
             "{found}"
         );
     }
+
     for seq in [7, 19] {
         rot("bytes", "entries", 60, &of_trb(seq));
     }
+
     assert_eq!(read(&audit(&["."]))["damaged"], 0, "mended");
+
     // An entry that is gone, and a signature that is another's.
     let mut admin = Admin::at(&url);
     admin.run(&format!(
@@ -342,6 +379,7 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
         of_trb(11)
     ));
     admin.run(&format!("DELETE FROM entries WHERE {}", of_trb(11)));
+
     let found = read(&audit(&["."]));
     assert!(
         found["first"]
@@ -350,14 +388,17 @@ fn an_audit_of_a_hub_on_postgres_names_the_entry_whose_byte_was_flipped() {
             .ends_with("passage/TRB@11: the entry is missing"),
         "{found}"
     );
+
     admin.run("INSERT INTO entries SELECT * FROM aside");
     assert_eq!(read(&audit(&["."]))["damaged"], 0, "mended");
+
     rot(
         "cosignature",
         "cosignatures",
         40,
         "log = (SELECT log FROM cosignatures ORDER BY log DESC LIMIT 1)",
     );
+
     let output = audit(&["."]);
     let found = read(&output);
     assert_eq!(output.status.code(), Some(4));

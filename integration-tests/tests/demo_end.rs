@@ -51,10 +51,12 @@ impl Demo {
         let out = File::create(dir.path().join("out")).unwrap();
         let errors = File::create(dir.path().join("errors")).unwrap();
         let mut command = Command::new(wadi());
+
         command
             .args(arguments)
             .args(["demo", "--seed", "5", "--dir", "net"])
             .current_dir(dir.path());
+
         let child = command
             .stdin(Stdio::null())
             .stdout(out)
@@ -62,6 +64,7 @@ impl Demo {
             .process_group(0)
             .spawn()
             .unwrap();
+
         Self {
             dir,
             child,
@@ -88,6 +91,7 @@ impl Demo {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
             Some((pid, String::from_utf8_lossy(&line).replace('\0', " ")))
         });
+
         with_line.filter(|(_, line)| line.contains(&net)).collect()
     }
 
@@ -98,10 +102,12 @@ impl Demo {
             .join("node.toml")
             .display()
             .to_string();
+
         let found = self
             .nodes()
             .into_iter()
             .find(|(_, line)| line.contains(&config));
+
         found.unwrap_or_else(|| panic!("{node} runs")).0
     }
 
@@ -128,22 +134,26 @@ impl Demo {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
+
             assert!(
                 Instant::now() < deadline,
                 "the demonstration does not end: {}",
                 self.said()
             );
+
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     fn leaves_nothing(&self) {
         assert_eq!(self.nodes(), vec![], "{}", self.said());
+
         for node in NODES {
             for key in ["http", "listen"] {
                 let Some(address) = self.address(node, key) else {
                     continue;
                 };
+
                 // Another demonstration beside this one may have taken a port as soon as it was
                 // free.
                 wait(&format!("{node}: {key} {address} is free"), || match key {
@@ -183,8 +193,10 @@ fn a_service_manager_ends_it_in_order_with_all_its_nodes() {
         demo.said()
             .contains("Meanwhile, in another terminal: wadi status --config net/hub/node.toml")
     );
+
     send("-TERM", demo.pid());
     assert_eq!(demo.end().code(), Some(143), "{}", demo.said());
+
     demo.leaves_nothing();
     for node in NODES {
         assert!(
@@ -192,6 +204,7 @@ fn a_service_manager_ends_it_in_order_with_all_its_nodes() {
             "{node} was not stopped in order"
         );
     }
+
     for told in [
         "Stopped by SIGTERM",
         "net/hub/node.toml",
@@ -210,10 +223,12 @@ fn ctrl_c_ends_the_traffic_of_an_endless_one_and_its_nodes_agree() {
         std::fs::metadata(demo.net().join("trb/node.sqlite-wal")).map_or(0, |m| m.len())
     };
     let before = written(&demo);
+
     wait("there are records", || written(&demo) > before + (1 << 19));
     // As a terminal does it: the whole process group hears of it, and the nodes are not in it.
     send("-INT", -demo.pid());
     assert_eq!(demo.end().code(), Some(0), "{}", demo.said());
+
     demo.leaves_nothing();
     for node in NODES {
         assert!(
@@ -221,6 +236,7 @@ fn ctrl_c_ends_the_traffic_of_an_endless_one_and_its_nodes_agree() {
             "{node} was not stopped in order"
         );
     }
+
     for told in [
         "Traffic ends",
         "All nodes agree",
@@ -240,6 +256,7 @@ fn one_that_hangs_is_killed_and_a_second_ctrl_c_waits_for_nobody() {
     wait("traffic ends", || demo.said().contains("Traffic ends"));
     send("-INT", demo.pid());
     assert_eq!(demo.end().code(), Some(130), "{}", demo.said());
+
     demo.leaves_nothing();
     assert!(demo.said().contains("Stopped by SIGINT"), "{}", demo.said());
 }
@@ -251,6 +268,7 @@ fn it_ends_in_the_middle_of_its_start_and_although_a_node_hangs() {
     send("-STOP", demo.nodes()[0].0);
     send("-TERM", demo.pid());
     assert_eq!(demo.end().code(), Some(143), "{}", demo.said());
+
     demo.leaves_nothing();
     let out = std::fs::read_to_string(demo.dir.path().join("out")).unwrap();
     let value: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
@@ -265,6 +283,7 @@ fn it_ends_in_the_middle_of_its_start_and_although_a_node_hangs() {
 fn killed_it_takes_its_nodes_with_it() {
     let mut demo = Demo::start(&[]);
     demo.until_it_is_on();
+
     // Even one that hangs, and hears of nothing.
     send("-STOP", demo.pid_of("qam"));
     send("-KILL", demo.pid());

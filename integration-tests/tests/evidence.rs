@@ -30,12 +30,14 @@ fn verdicts(dir: &Path, text: &[u8], root: &Path) -> [(bool, String, u64, u64); 
         dir,
         &["--json", "audit", "verify-evidence", file, "--root", root],
     );
+
     let python = std::env::var("WADI_PYTHON").unwrap_or_else(|_| "python3".into());
     let theirs = Command::new(python)
         .arg(script)
         .args([file, "--root", root, "--json"])
         .output()
         .unwrap();
+
     [ours, theirs].map(|output| {
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -47,6 +49,7 @@ fn verdicts(dir: &Path, text: &[u8], root: &Path) -> [(bool, String, u64, u64); 
             Some(if valid { 0 } else { 4 }),
             "{text}{errors}"
         );
+
         let code = last["code"].as_str().unwrap_or_default().to_string();
         (
             valid,
@@ -69,9 +72,11 @@ impl File {
                 .collect(),
         )
     }
+
     fn text(&self) -> String {
         self.0.iter().map(|l| format!("{l}\n")).collect()
     }
+
     fn sealed(&self, key: &SigningKey) -> String {
         let lines = &self.0[..self.0.len() - 1];
         let body: String = lines.iter().map(|l| format!("{l}\n")).collect();
@@ -81,13 +86,16 @@ impl File {
             .to_bytes();
         let by = wadi_log::NodeId::of_key(&key.verifying_key().to_bytes()).to_string();
         let seal = json!({"seal": {"by": by, "lines": lines.len(), "sha256": sha256, "signature": STANDARD.encode(signature)}});
+
         format!("{body}{seal}\n")
     }
+
     fn all(&self, member: &str) -> Vec<usize> {
         (0..self.0.len())
             .filter(|n| self.0[*n].get(member).is_some())
             .collect()
     }
+
     fn of_record(&self) -> Vec<usize> {
         self.all("entry")
             .into_iter()
@@ -101,18 +109,21 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     hub.post(
         "/v1/control",
         &json!({"say": "officer", "officer": "OF-8", "department": "OPS"}),
     )
     .unwrap();
+
     world.settle(&["hub", "trb"]);
     // Other trucks before and after: the record's entries stand in the midst of a log.
     (0..7).for_each(|n| drop(trb.truck(&format!("22-A-{n:05}"))));
     let id = trb.truck("22-A-77777");
     let weighed = json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000});
     let body = json!({"officer": "OF-8", "department": "OPS", "events": [weighed]});
+
     trb.post(&format!("/v1/records/{id}/events"), &body)
         .unwrap();
     trb.set(&id, "note", json!("a \"second\" look, السائق"), None)
@@ -132,6 +143,7 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
         .unwrap()
         .len() as u64;
     assert!(entries >= 3);
+
     for verdict in verdicts(&dir, good.as_bytes(), &root) {
         assert_eq!(
             verdict,
@@ -139,6 +151,7 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             "every entry is vouched for by the hub"
         );
     }
+
     let shown = run(
         &dir,
         &[
@@ -149,6 +162,7 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             root.to_str().unwrap(),
         ],
     );
+
     let shown = String::from_utf8_lossy(&shown.stdout).to_string();
     assert!(
         shown.contains("VALID") && shown.contains("OF-1") && shown.contains("weighed"),
@@ -162,11 +176,13 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
         file.text().len(),
         "the test seals as the hub does"
     );
+
     let edit = |change: &dyn Fn(&mut File)| {
         let mut file = file.clone();
         change(&mut file);
         file.sealed(&hub_key)
     };
+
     let records = file.of_record();
     let based_on_first = records.len() - 1;
     let begins = |n: &&usize| {
@@ -181,6 +197,7 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             other => panic!("{other:?}"),
         }
     };
+
     let first = *records
         .iter()
         .find(begins)
@@ -193,11 +210,13 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
         bytes[middle] ^= 1;
         STANDARD.encode(bytes)
     };
+
     let without_line = |n: usize| {
         let mut file = file.clone();
         file.0.remove(n);
         file.text()
     };
+
     let middle = good.len() / 2;
     let other = edit(&|f| f.0[0]["record"] = json!("0".repeat(64)));
     let hidden = records[based_on_first];
@@ -356,6 +375,7 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             edit(&|f| drop(f.0.remove(first))).into_bytes(),
         ),
     ];
+
     for (what, code, text) in cases {
         for (verdict, who) in verdicts(&dir, &text, &root)
             .into_iter()
@@ -368,6 +388,7 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             );
         }
     }
+
     // Each entry but the last is built upon by a later one: none of them can be left out unseen,
     // whoever seals the file.
     let gaps = records
@@ -383,16 +404,19 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             .all(|[ours, theirs]| ours.1 == theirs.1 && ours.0 == theirs.0),
         "{found:?}"
     );
+
     assert_eq!(
         found.iter().filter(|f| f[0].1 == "incomplete").count(),
         found.len() - 1,
         "{found:?}"
     );
+
     // Another commission's root vouches for nothing here.
     let foreign = papers().join("other/nodes/stranger/root.pub");
     for verdict in verdicts(&dir, good.as_bytes(), &foreign) {
         assert_eq!((verdict.0, verdict.1.as_str()), (false, "bad_enrolment"));
     }
+
     let missing = run(
         &dir,
         &[
@@ -403,6 +427,7 @@ fn an_outsider_checks_a_record_and_finds_every_way_of_tampering() {
             root.to_str().unwrap(),
         ],
     );
+
     assert_eq!(missing.status.code(), Some(2));
 }
 
@@ -412,25 +437,30 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
     world.start("hub", &[]);
     let hub_at = world.site("hub").listen;
     let cable = Cable::to(hub_at);
+
     world.start("trb", &[("hub", cable.address)]);
     world.start("qam", &[("hub", hub_at)]);
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let early = trb.truck("77 B 00042");
+
     world.settle(&["hub", "trb", "qam"]);
     // While Traibeel is dark, Al-Qaem puts out a lookout for the plate; Traibeel lets the truck go.
     cable.pull();
     let shown = trb.record(&early).unwrap()["heads"].clone();
     hub.set(&early, "note", json!("ask for papers"), Some(&shown))
         .unwrap();
+
     let hold = json!({
         "kind": "hold", "officer": "OF-9", "department": "SEC",
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
         "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
     });
+
     let hold = qam.post("/v1/records", &hold).unwrap()["id"]
         .as_str()
         .unwrap()
         .to_string();
+
     trb.set(&early, "note", json!("empty"), None).unwrap();
     trb.set(&early, "note", json!("empty, but for a spare wheel"), None)
         .unwrap();
@@ -440,6 +470,7 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
         json!({"type": "gate.out", "gate": "G2", "read": "R9"}),
     )
     .unwrap();
+
     world.wait("the hub has the lookout", || hub.record(&hold).is_ok());
     cable.plug();
     world.settle(&["hub", "trb", "qam"]);
@@ -449,6 +480,7 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
         json!({"type": "gate.out", "gate": "G2", "read": "R10"}),
     )
     .unwrap();
+
     world.settle(&["hub", "trb", "qam"]);
 
     let history = hub.get(&format!("/v1/records/{early}/history")).unwrap();
@@ -462,6 +494,7 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
         .iter()
         .find(|e| e["node"] == "hub" && e["puts"]["note"].is_string())
         .unwrap();
+
     let knew = |at: usize| gate_outs[at]["knew"].clone();
     assert_eq!(gate_outs.len(), 2);
     assert_eq!(
@@ -471,11 +504,13 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
         ),
         (&json!(hold), &json!(false))
     );
+
     assert_eq!(
         knew(0)["not_shown"],
         json!([by_hub["entry"]]),
         "the hub's question had not come"
     );
+
     assert_eq!(knew(1)["holds"][0]["taken_in"], true);
     assert_eq!(knew(1)["not_shown"], json!([]));
     assert!(
@@ -489,7 +524,9 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
             .unwrap()
             .contains(&json!("hub"))
     );
+
     assert!(gate_outs[0]["not_after_s"].is_i64());
+
     // Who set the note: the second value at Traibeel replaced the first, and the hub's contests it.
     let of = |value: &str| {
         note.as_array()
@@ -499,13 +536,16 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
             .unwrap()
             .clone()
     };
+
     assert_eq!(of("empty")["stands"], false);
+
     let last = of("empty, but for a spare wheel");
     assert_eq!(
         (&last["stands"], &last["replaced"][0]["value"]),
         (&json!(true), &json!("empty"))
     );
     assert_eq!(last["contested_by"], json!([by_hub["entry"]]));
+
     let text = run(&hub.dir, &["record", "history", &early]);
     let text = String::from_utf8_lossy(&text.stdout).to_string();
     assert!(
@@ -526,6 +566,7 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
             ),
             (&json!(1), &json!("passage"))
         );
+
         assert!(std::fs::metadata(hub.dir.join("all.out")).unwrap().len() > 100);
     }
 }

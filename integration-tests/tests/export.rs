@@ -40,6 +40,7 @@ fn page(records: usize) -> String {
             "fields": {"direction": "in", "vehicle.plate_raw": format!("22 A {n}"), "note": format!("{n} ").repeat(60)},
         })
     };
+
     json!({"records": (0..records).map(record).collect::<Vec<_>>()}).to_string()
 }
 
@@ -66,6 +67,7 @@ fn node(pages: usize, then: Then) -> Pages {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (tell, asked) = mpsc::channel();
     let (go, may_go) = mpsc::channel();
+
     std::thread::spawn(move || {
         let (full, none) = (page(500), page(0));
         let mut silent = Vec::new();
@@ -83,6 +85,7 @@ fn node(pages: usize, then: Then) -> Pages {
             }
         }
     });
+
     Pages { url, asked, go }
 }
 
@@ -109,6 +112,7 @@ fn export(dir: &Path, url: &str, more: &[&str]) -> Command {
         .args(arguments(url, more))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+
     command.stderr(Stdio::piped());
     command
 }
@@ -126,6 +130,7 @@ fn assert_cut(dir: &Path, what: &str) {
         !dir.join("all.out").exists() && !dir.join("all.out.trailer.json").exists(),
         "{what}"
     );
+
     let part = std::fs::read(dir.join("all.out.part")).unwrap();
     assert!(
         !String::from_utf8_lossy(&part).contains("\"sha256\""),
@@ -141,10 +146,12 @@ fn an_export_whose_process_is_killed_or_whose_node_dies_never_looks_whole() {
         let to_file = ["--format", format, "-o", "all.out"];
         let silent = node(2, Then::Silence);
         let mut child = export(dir.path(), &silent.url, &to_file).spawn().unwrap();
+
         silent.until_asked_for(2);
         child.kill().unwrap();
         child.wait().unwrap();
         assert_cut(dir.path(), format);
+
         let dying = node(2, Then::Death);
         let output = export(dir.path(), &dying.url, &to_file).output().unwrap();
         assert_eq!(
@@ -152,12 +159,15 @@ fn an_export_whose_process_is_killed_or_whose_node_dies_never_looks_whole() {
             (Some(1), "unreachable"),
             "{format}: {output:?}"
         );
+
         assert_cut(dir.path(), format);
         // Begun again it is whole, and what was left lying is gone.
         let whole = node(2, Then::End);
         whole.go.send(()).unwrap();
+
         let output = export(dir.path(), &whole.url, &to_file).output().unwrap();
         assert!(output.status.success(), "{format}: {output:?}");
+
         let trailer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(trailer["export"]["rows"], 1_000);
         assert!(dir.path().join("all.out").exists() && !dir.path().join("all.out.part").exists());
@@ -174,6 +184,7 @@ fn an_export_whose_disk_is_full_says_so_and_never_looks_whole() {
         let dir = tempfile::tempdir().unwrap();
         let pages = node(2, Then::End);
         pages.go.send(()).unwrap();
+
         // A file may grow to 2 blocks and no further; who ignores the signal is told by the write
         // itself.
         let script = "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\"";
@@ -188,18 +199,22 @@ fn an_export_whose_disk_is_full_says_so_and_never_looks_whole() {
             .stdin(Stdio::null())
             .output()
             .unwrap();
+
         assert_eq!(
             (output.status.code(), code(&output).as_str()),
             (Some(1), "unwritable"),
             "{format}: {output:?}"
         );
+
         assert_cut(dir.path(), format);
     }
+
     // Standard output may be a full disk, too.
     for format in ["ndjson", "csv"] {
         let dir = tempfile::tempdir().unwrap();
         let pages = node(2, Then::End);
         pages.go.send(()).unwrap();
+
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = export(dir.path(), &pages.url, &["--format", format])
             .stdout(full)
@@ -212,6 +227,7 @@ fn an_export_whose_disk_is_full_says_so_and_never_looks_whole() {
             "{format}: {told}"
         );
     }
+
     // What cannot be begun is said before a record is read.
     let dir = tempfile::tempdir().unwrap();
     let pages = node(1, Then::End);
@@ -247,15 +263,19 @@ fn a_long_export_takes_no_more_memory_than_a_short_one() {
         )
         .spawn()
         .unwrap();
+
         pages.until_asked_for(count);
         // All records but the last group of rows are written by now.
         let held = peak_kb(child.id());
         pages.go.send(()).unwrap();
+
         let output = child.wait_with_output().unwrap();
         let trailer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         assert_eq!(trailer["export"]["rows"], count * 500, "{output:?}");
+
         held
     };
+
     for format in FORMATS {
         let (short, long) = (peak(format, 10), peak(format, 80));
         assert!(
@@ -275,6 +295,7 @@ fn a_reader_that_closes_the_pipe_ends_an_export_quietly() {
             .spawn()
             .unwrap();
         let mut reader = child.stdout.take().unwrap();
+
         reader.read_exact(&mut [0; 100]).unwrap();
         drop(reader);
 

@@ -41,6 +41,7 @@ fn whoever_writes_is_told_what_it_came_to() {
                 .as_array()
                 .is_some_and(|holds| !holds.is_empty())
     };
+
     let body = json!({"kind": "passage", "officer": "OF-1", "department": "PORT",
         "fields": {"direction": "in", "vehicle.plate_raw": "11 A 1"}, "events": [{"type": "gate.in", "gate": "G", "read": "R"}]});
     let written = trb.post("/v1/records", &body).unwrap();
@@ -48,6 +49,7 @@ fn whoever_writes_is_told_what_it_came_to() {
         is_detained(&written) && written["state"] == "ADMITTED",
         "{written}"
     );
+
     let free = trb.truck("22-B-2");
     let other_hold = lookout(trb, "22-B-2");
     let noted = trb.set(&free, "note", json!("n"), None).unwrap();
@@ -55,12 +57,15 @@ fn whoever_writes_is_told_what_it_came_to() {
         is_detained(&noted) && noted["detained_by"] == json!([other_hold]),
         "{noted}"
     );
+
     let line =
         json!({"op": "new", "id": "I-1", "set": {"plate": "11A1", "direction": "in"}}).to_string();
     std::fs::write(trb.dir.join("i.ndjson"), format!("{line}\n")).unwrap();
+
     let imported = run_json(&trb.dir, &["import", "i.ndjson"]);
     assert!(is_detained(&imported["detained"][0]), "{imported}");
     assert_eq!(imported["states"]["ANNOUNCED"], 1);
+
     let said = run(
         &trb.dir,
         &[
@@ -75,6 +80,7 @@ fn whoever_writes_is_told_what_it_came_to() {
             "PORT",
         ],
     );
+
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(
         text.contains("IN_PROCESS DETAINED") && text.contains(&other_hold),
@@ -92,8 +98,10 @@ fn whoever_writes_is_told_what_it_came_to() {
             .iter()
             .all(is_detained)
     );
+
     let listed = run_json(&trb.dir, &["record", "list", "--state", "detained"]);
     assert_eq!(listed["records"].as_array().unwrap().len(), 3);
+
     // By a link, too.
     let other = trb.truck("44-D-4");
     let link = json!({"type": "link", "record": other});
@@ -102,6 +110,7 @@ fn whoever_writes_is_told_what_it_came_to() {
         &json!({"officer": "OF-7", "department": "SEC", "events": [link]}),
     )
     .unwrap();
+
     assert_eq!(
         trb.get("/v1/records?state=DETAINED").unwrap()["records"]
             .as_array()
@@ -109,6 +118,7 @@ fn whoever_writes_is_told_what_it_came_to() {
             .len(),
         4
     );
+
     let at_hand = trb.record(&other).unwrap();
     assert!(is_detained(&at_hand), "{at_hand}");
 }
@@ -135,6 +145,7 @@ fn a_filter_whose_value_does_not_exist_is_no_empty_list() {
             (&json!("unknown_value"), &json!(422)),
             "{path}: {error}"
         );
+
         let detail = error["detail"].as_str().unwrap();
         assert!(
             detail.contains("there are: ")
@@ -142,10 +153,12 @@ fn a_filter_whose_value_does_not_exist_is_no_empty_list() {
             "{detail}"
         );
     }
+
     assert_eq!(
         code(hub.get("/v1/records?plate=1&container=2")),
         "bad_query"
     );
+
     for arguments in [
         &["record", "list", "--state", "DETANED"][..],
         &["findings", "list", "--rule", "R99"],
@@ -167,6 +180,7 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let by = |officer: &str| json!({"kind": "passage", "officer": officer, "department": "PORT", "fields": {"direction": "in"}});
+
     for name in [
         "OF\n3\u{1b}[2J",
         "OF-\u{202e}3",
@@ -179,6 +193,7 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
             "{name:?}"
         );
     }
+
     assert_eq!(
         code(trb.post(
             "/v1/tokens",
@@ -186,19 +201,23 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
         )),
         "bad_value"
     );
+
     let device = json!({"name": "d", "scope": {"is": "device", "device": "S\u{9b}1"}});
     assert_eq!(code(trb.post("/v1/tokens", &device)), "bad_value");
+
     trb.post("/v1/records", &by("عمر-3")).unwrap();
 
     let mut noted = by("OF-3");
     let evil = "=1+1\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\r\nfree";
     noted["fields"]["note"] = json!(evil);
     noted["fields"]["vehicle.plate_raw"] = json!("11\u{1b}[2J\u{202e}A\n1");
+
     let id = trb.post("/v1/records", &noted).unwrap()["id"]
         .as_str()
         .unwrap()
         .to_string();
     let remark = json!({"type": "remark", "text": evil});
+
     trb.say(&id, "PORT", remark).unwrap();
     for arguments in [
         &["record", "list"][..],
@@ -241,6 +260,7 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
         noted["fields"]["lane"] = json!(-3);
         trb.post("/v1/records", &noted).unwrap();
     }
+
     run_json(&trb.dir, &["export", "--format", "csv", "-o", "all.csv"]);
     let csv = std::fs::read_to_string(trb.dir.join("all.csv")).unwrap();
     for cell in [
@@ -255,6 +275,7 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
     ] {
         assert!(csv.contains(cell), "{cell:?} is not in {csv}");
     }
+
     assert!(
         !csv.contains(",=") && !csv.contains(",@") && !csv.contains(",+") && csv.contains(",-3,"),
         "{csv}"
@@ -267,6 +288,7 @@ fn a_reader_who_has_read_enough_and_a_proxy_are_no_trouble() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     (0..40).for_each(|n| drop(trb.truck(&format!("11-A-{n}"))));
+
     for arguments in [
         &["record", "list"][..],
         &["audit", "verify"],
@@ -285,6 +307,7 @@ fn a_reader_who_has_read_enough_and_a_proxy_are_no_trouble() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+
         drop(child.stdout.take());
         let mut told = String::new();
         child
@@ -293,12 +316,14 @@ fn a_reader_who_has_read_enough_and_a_proxy_are_no_trouble() {
             .unwrap()
             .read_to_string(&mut told)
             .unwrap();
+
         let status = child.wait().unwrap();
         assert!(
             status.code().is_some() && !told.contains("panicked"),
             "{arguments:?}: {status} {told}"
         );
     }
+
     let output = Command::new(wadi())
         .current_dir(&trb.dir)
         .arg("status")
@@ -308,6 +333,7 @@ fn a_reader_who_has_read_enough_and_a_proxy_are_no_trouble() {
         .env("no_proxy", "")
         .output()
         .unwrap();
+
     assert!(
         matches!(output.status.code(), Some(0 | 3)),
         "{}",
@@ -321,6 +347,7 @@ fn flood(world: &World, site: &Site, count: usize, word: &[u8]) {
         .trim_start_matches("https://")
         .trim_start_matches("http://")
         .to_string();
+
     let mut mute = Vec::new();
     for _ in 0..count {
         let Ok(mut stream) = TcpStream::connect(&address) else {
@@ -328,14 +355,18 @@ fn flood(world: &World, site: &Site, count: usize, word: &[u8]) {
             mute.truncate(mute.len().saturating_sub(32));
             break;
         };
+
         let _ = stream.write_all(word);
         mute.push(stream);
     }
+
     assert!(mute.len() > count / 2, "{} of {count} callers", mute.len());
+
     for n in 0..5 {
         world.wait("the API answers", || site.get("/readyz").is_ok());
         site.truck(&format!("22-B-{n}"));
     }
+
     let heard = site.listen("/v1/changes", 1);
     assert_eq!(heard.len(), 1);
 }
@@ -351,6 +382,7 @@ fn callers_who_say_nothing_or_half_of_it_keep_out_nobody() {
         1_100,
         b"POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Le",
     );
+
     flood(&world, trb, 200, b"");
 }
 
@@ -366,17 +398,21 @@ fn what_was_said_of_a_time_to_come_or_of_masses_that_disagree_is_looked_at() {
         written["warnings"][0].as_str().unwrap().contains("clock"),
         "{written}"
     );
+
     body["happened_at_ms"] = json!(1_700_000_000_000_i64);
     assert_eq!(
         trb.post("/v1/records", &body).unwrap()["warnings"],
         json!([])
     );
+
     let weigh = |weighed: &str| {
         let text = r#"{"kind":"passage","officer":"O","department":"OPS","fields":{"direction":"in"},"events":[{"type":"weighed","scale":"S",WEIGHED}]}"#;
         trb.post_text("/v1/records", &text.replace("WEIGHED", weighed))
     };
+
     weigh(r#""gross_kg":31240.0"#).unwrap();
     assert_eq!(code(weigh(r#""gross_kg":31240.5"#)), "bad_value");
+
     let net = weigh(r#""gross_kg":40000,"tare_kg":10000,"net_kg":20000"#).unwrap_err();
     assert!(net["detail"].as_str().unwrap().contains("net_kg"), "{net}");
     assert_eq!(

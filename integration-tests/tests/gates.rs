@@ -32,6 +32,7 @@ async fn plates(node: &Node) -> Vec<String> {
         })
         .await
         .expect("records");
+
     let mut all: Vec<String> = rows
         .iter()
         .filter_map(|r| {
@@ -40,6 +41,7 @@ async fn plates(node: &Node) -> Vec<String> {
                 .map(String::from)
         })
         .collect();
+
     all.sort();
     all
 }
@@ -53,11 +55,13 @@ async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
     let seed = seed();
     let mut r = StdRng::seed_from_u64(seed);
     let (mut tried, mut lost, mut undetected) = (0, 0, 0);
+
     for _ in 0..trials(6, 300) {
         let country = Country::of(&[("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB")]);
         let hub = country.start("hub").await;
         let mut copies = Vec::new();
         let mut n = 0;
+
         for _ in 0..r.random_range(2..5) {
             let trb = country.start("trb").await;
             let wire = connect(&trb, &hub);
@@ -71,14 +75,17 @@ async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
                     copies.push(to);
                 }
             }
+
             until("the hub has it", async || plates(&hub).await.len() == n).await;
             drop(wire);
             trb.stop().await;
         }
+
         let dir = country.dir_of("trb");
         let anchor = std::fs::read(dir.join("anchor")).unwrap();
         let whole = plates(&hub).await;
         std::fs::remove_dir_all(&dir).unwrap();
+
         let behind = match copies.choose(&mut r) {
             Some(copy) if r.random_bool(0.8) => {
                 copy_dir(copy, &dir);
@@ -86,16 +93,19 @@ async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
             }
             _ => false,
         };
+
         // The anchor lies on another disk, and survived; or it was imaged, too; or both are gone.
         let knows = r.random_bool(0.6);
         std::fs::create_dir_all(&dir).unwrap();
         if knows {
             std::fs::write(dir.join("anchor"), &anchor).unwrap();
         }
+
         tried += 1;
         let trb = country.start("trb").await;
         let told = !trb.status().await.unwrap().alarms.is_empty();
         undetected += u64::from(knows && !told && plates(&trb).await != whole);
+
         // Dark for a while, it writes on.
         write(&trb, truck(n)).await;
         let wire = connect(&trb, &hub);
@@ -105,6 +115,7 @@ async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
                 && agree(&trb, &hub).await
         })
         .await;
+
         let forks = hub.with_control(|c| c.forks().len());
         let now = plates(&trb).await;
         lost += u64::from(forks > 0 || !whole.iter().all(|p| now.contains(p)));
@@ -113,10 +124,12 @@ async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
             "WADI_SEED={seed}; a copy was restored: {behind}, with its anchor: {knows}; forks: {forks}"
         );
         assert_eq!(undetected, 0, "WADI_SEED={seed}");
+
         drop(wire);
         trb.stop().await;
         hub.stop().await;
     }
+
     tell_gate("restores", tried, lost, undetected, 0, began);
 }
 
@@ -137,6 +150,7 @@ impl Thief {
             blocks: vec![],
         }
     }
+
     fn take(&mut self, entries: Vec<Vec<u8>>) {
         let entries: Vec<Entry> = entries
             .iter()
@@ -145,8 +159,10 @@ impl Thief {
                 other => panic!("{other:?}"),
             })
             .collect();
+
         self.sign(&entries);
     }
+
     fn sign(&mut self, entries: &[Entry]) {
         let block =
             VerifiedBlock::author(&self.key, self.log, &self.peaks, entries, 0, vec![]).unwrap();
@@ -155,8 +171,10 @@ impl Thief {
             entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
             checkpoint: block.checkpoint().clone(),
         });
+
         self.peaks = block.peaks().clone();
     }
+
     /// A truck that never was, or a hold, said in the crossing's name.
     fn ghost(&mut self, n: usize) {
         let puts = vec![
@@ -173,6 +191,7 @@ impl Thief {
                 value: Value::Text(format!("GHOST{n}")),
             },
         ];
+
         let change = Change {
             puts,
             ..Default::default()
@@ -182,6 +201,7 @@ impl Thief {
             department: "PORT".into(),
             ..Default::default()
         };
+
         self.sign(&[Entry {
             common,
             body: Body::Change(change),
@@ -199,6 +219,7 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
     let seed = seed();
     let mut r = StdRng::seed_from_u64(seed);
     let (mut tried, mut differing, mut unproven) = (0, 0, 0);
+
     for _ in 0..trials(5, 200) {
         tried += 1;
         let country = Country::of(&[
@@ -208,12 +229,14 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
             ("qam", Role::Crossing, "QAM"),
             ("army", Role::Observer, ""),
         ]);
+
         let trb = country.start("trb").await;
         let lane_of_fork = if r.random() {
             Lane::Passage
         } else {
             Lane::Hold
         };
+
         for n in 0..12 {
             let draft = match lane_of_fork {
                 Lane::Hold => {
@@ -221,15 +244,18 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                 }
                 _ => truck(n),
             };
+
             let department = if lane_of_fork == Lane::Hold {
                 "VET"
             } else {
                 "PORT"
             };
+
             trb.write(Write::by("OF-1", department, Target::New(None), draft))
                 .await
                 .expect("written");
         }
+
         let rows = trb.store().logs().await.unwrap();
         let row = rows
             .into_iter()
@@ -240,17 +266,20 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
             .into_iter()
             .map(|e| e.entry.bytes().to_vec())
             .collect();
+
         // The thief took the key and a copy of the first entries.
         let at = r.random_range(0..honest.len());
         let mut thief = Thief::of(&country, "trb", row.log);
         if at > 0 {
             thief.take(honest[..at].to_vec());
         }
+
         (0..r.random_range(1..15)).for_each(|n| thief.ghost(n));
         let mut nodes: Vec<Arc<Node>> = Vec::new();
         for name in ["hub", "trb-2", "qam", "army"] {
             nodes.push(country.start(name).await);
         }
+
         // Some hear the thief first. The hub hears the honest crossing first, or the thief: what it
         // cosigned first counts.
         let takers: Vec<&Arc<Node>> = nodes
@@ -262,14 +291,17 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
             // Somebody does, or there is no fork.
             heard.extend(takers.choose(&mut r));
         }
+
         for node in heard {
             feed(&country, node, &thief.blocks).await;
         }
+
         nodes.push(trb);
         let mut wires = Vec::new();
         let mut pairs: Vec<(usize, usize)> = (0..5)
             .flat_map(|a| (a + 1..5).map(move |b| (a, b)))
             .collect();
+
         pairs.shuffle(&mut r);
         for (n, (a, b)) in pairs.into_iter().enumerate() {
             wires.push(connect(&nodes[a], &nodes[b]));
@@ -281,11 +313,13 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                 feed(&country, &nodes[0], &thief.blocks).await;
             }
         }
+
         let held_both = async |node: &Node| {
             let beside = node.store().branches(Some(&row.log)).await.unwrap();
             beside.len() == 1
         };
         let mut settled = false;
+
         for round in 0..60 {
             let mut calm = true;
             for node in nodes.iter().filter(|n| n.me().scope.takes_log(&row.log)) {
@@ -294,13 +328,16 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                 });
                 calm &= held_both(node).await;
             }
+
             for node in &nodes[1..] {
                 calm &= agree(node, &nodes[0]).await;
             }
+
             if calm {
                 settled = true;
                 break;
             }
+
             // Links that rest for a fork begin anew, as they do in the desert.
             if round % 8 == 7 {
                 wires.clear();
@@ -310,8 +347,10 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                     }
                 }
             }
+
             tokio::time::sleep(std::time::Duration::from_millis(250)).await;
         }
+
         let proven = nodes[0].with_control(|c| c.forks().contains_key(&row.log));
         unproven += u64::from(!proven);
         differing += u64::from(!settled);
@@ -343,11 +382,13 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                 );
             }
         }
+
         assert_eq!(
             (differing, unproven),
             (0, 0),
             "WADI_SEED={seed}; trial {tried}, fork at {at} of {lane_of_fork:?}"
         );
+
         // The ghosts are there to be shown; one that is admitted counts at every node, and the rest
         // do not.
         let (quarantined, _) = nodes[0]
@@ -360,10 +401,12 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
             .entry
             .parse()
             .unwrap();
+
         let admit = Admit {
             entries: vec![one],
             reason: "it was there after all".into(),
         };
+
         nodes[0]
             .write_control(vec![Body::Admit(admit)], "AU-1")
             .await
@@ -378,9 +421,11 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
                     return false;
                 }
             }
+
             true
         })
         .await;
+
         drop(wires);
         // The honest node goes on in an epoch of its own, and is heard.
         write(&nodes[4], truck(500)).await;
@@ -390,10 +435,12 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
         })
         .await;
         drop(wire);
+
         for node in nodes {
             node.stop().await;
         }
     }
+
     tell_gate("forks", tried, differing, unproven, 0, began);
 }
 
@@ -402,6 +449,7 @@ async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) {
     use tokio::sync::mpsc;
     use wadi_node::{Arriving, run_link};
     use wadi_sync::{BlockEncoder, Message};
+
     let me = country.member("trb");
     let (to, incoming) = mpsc::channel(64);
     let (out, mut from) = mpsc::channel(64);
@@ -415,6 +463,7 @@ async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) {
         remembers: Hash::default(),
         rate_bits_s: 0,
     };
+
     to.send(Arriving::Message(hello)).await.unwrap();
     to.send(Arriving::Message(Message::Frontier {
         folded: Folded::default(),
@@ -422,12 +471,14 @@ async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) {
     }))
     .await
     .unwrap();
+
     let mut encoder = BlockEncoder::new().unwrap();
     for block in blocks {
         let lane = block.checkpoint.checkpoint.log.lane;
         to.send(Arriving::Frame(lane, encoder.encode(block).unwrap()))
             .await
             .unwrap();
+
         loop {
             let next = tokio::time::timeout(std::time::Duration::from_secs(20), from.recv())
                 .await
@@ -437,6 +488,7 @@ async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) {
             }
         }
     }
+
     drop(to);
     link.abort();
 }
@@ -446,6 +498,7 @@ fn each_of_these_gates_turns_red_without_its_defence() {
     if !wadi_store::defence::SWITCHABLE {
         return;
     }
+
     let restores = "a_backup_of_any_age_is_restored_without_fork_or_loss";
     let forks = "forks_come_to_the_same_documents_whatever_each_node_saw_first";
     assert!(
@@ -460,6 +513,7 @@ fn each_of_these_gates_turns_red_without_its_defence() {
         fails_without("cut", forks),
         "without a cut both branches stand"
     );
+
     let ships = "a_resync_ships_before_it_does_anything_else";
     assert!(
         fails_without("ship-before-resync", ships),
@@ -474,11 +528,13 @@ async fn a_resync_ships_before_it_does_anything_else() {
     use tokio::sync::mpsc;
     use wadi_node::{Arriving, Leaving, ResyncState, run_link};
     use wadi_sync::Message;
+
     let country = Country::of(&[("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB")]);
     let trb = country.start("trb").await;
     for n in 0..5 {
         write(&trb, truck(n)).await;
     }
+
     let hub = country.member("hub");
     let (to, incoming) = mpsc::channel(64);
     let (out, mut from) = mpsc::channel(64);
@@ -489,6 +545,7 @@ async fn a_resync_ships_before_it_does_anything_else() {
         incoming,
         out,
     ));
+
     let nothing = || Message::Frontier {
         folded: Folded::default(),
         told: Default::default(),
@@ -502,6 +559,7 @@ async fn a_resync_ships_before_it_does_anything_else() {
         remembers: Hash::default(),
         rate_bits_s: 0,
     };
+
     to.send(Arriving::Message(hello)).await.unwrap();
     to.send(Arriving::Message(nothing())).await.unwrap();
     let answers = tokio::spawn(async move {
@@ -512,15 +570,18 @@ async fn a_resync_ships_before_it_does_anything_else() {
             }
         }
     });
+
     let plan = trb
         .plan_resync(None, "after the outage", "OP-1")
         .await
         .unwrap();
+
     until("it is planned", async || {
         trb.resync(&plan.id).await.unwrap().state == ResyncState::Planned
     })
     .await;
     trb.run_resync(&plan.id, "OP-2").await.unwrap();
+
     let mut told = false;
     for _ in 0..120 {
         let now = trb.resync(&plan.id).await.unwrap();
@@ -529,10 +590,13 @@ async fn a_resync_ships_before_it_does_anything_else() {
             ResyncState::Shipping,
             "it went on while entries were on this disk alone: {now:?}"
         );
+
         told |= now.waits_for.contains("does not hold yet");
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
+
     assert!(told, "it says what it waits for");
+
     link.abort();
     answers.abort();
     trb.stop().await;
@@ -548,24 +612,29 @@ async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
         ("trb", Role::Crossing, "TRB"),
         ("trb-2", Role::Crossing, "TRB"),
     ];
+
     let country = Country::of(&members);
     let (hub, trb) = (country.start("hub").await, country.start("trb").await);
     for n in 0..6 {
         write(&trb, truck(n)).await;
     }
+
     let wire = connect(&trb, &hub);
     until("the hub has it", async || {
         plates(&hub).await.len() == 6 && agree(&trb, &hub).await
     })
     .await;
+
     let plan = hub
         .plan_resync(Some("trb"), "a look", "OP-1")
         .await
         .unwrap();
+
     until("it is planned", async || {
         hub.resync(&plan.id).await.unwrap().state == ResyncState::Planned
     })
     .await;
+
     let row = trb
         .store()
         .logs()
@@ -574,6 +643,7 @@ async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
         .into_iter()
         .find(|l| l.log.lane == Lane::Passage)
         .unwrap();
+
     let honest = trb.store().entries(&row.log, 0, 1 << 20).await.unwrap();
     drop(wire);
     let mut thief = Thief::of(&country, "trb", row.log);
@@ -583,15 +653,18 @@ async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
             .map(|e| e.entry.bytes().to_vec())
             .collect(),
     );
+
     thief.ghost(1);
     // The crossing's second node heard the thief; the hub learns of it from there.
     let witness = country.start("trb-2").await;
     feed(&country, &witness, &thief.blocks).await;
+
     let wire = connect(&witness, &hub);
     until("the fork is proven", async || {
         hub.with_control(|c| c.forks().contains_key(&row.log))
     })
     .await;
+
     let stale = hub.run_resync(&plan.id, "OP-2").await.unwrap_err();
     assert_eq!(stale.code(), "plan_stale", "{stale}");
     assert_eq!(
@@ -599,6 +672,7 @@ async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
         ResyncState::Planned,
         "and nothing was begun"
     );
+
     drop(wire);
     for node in [hub, trb, witness] {
         node.stop().await;

@@ -21,6 +21,7 @@ fn enrolment(root: &LogKey, name: &str, role: Role, crossing: &str, key: &LogKey
     } else {
         Scope::of_crossing(crossing)
     };
+
     Enrolment {
         name: name.into(),
         role,
@@ -43,6 +44,7 @@ impl Commission {
             dir: tempfile::tempdir().unwrap(),
         }
     }
+
     async fn hub(&self) -> Arc<Node> {
         let key = LogKey::from_seed(&[2; 32]);
         let me = enrolment(&self.root, "hub", Role::Hub, "HUB", &key);
@@ -52,6 +54,7 @@ impl Commission {
             root: RootKey(self.root.public()),
         };
         let clock = Arc::new(SystemClock::real());
+
         Node::start(Start {
             keys,
             me,
@@ -85,6 +88,7 @@ impl Author {
             lane,
             crossing: crossing.parse().unwrap(),
         };
+
         Self {
             key,
             enrolment,
@@ -93,6 +97,7 @@ impl Author {
             blocks: vec![],
         }
     }
+
     fn say(&mut self, note: &str) {
         let puts = vec![
             Put {
@@ -104,6 +109,7 @@ impl Author {
                 value: Value::Text(note.into()),
             },
         ];
+
         let change = Change {
             puts,
             ..Default::default()
@@ -113,19 +119,23 @@ impl Author {
             department: "PORT".into(),
             ..Default::default()
         };
+
         let entry = Entry {
             common,
             body: Body::Change(change),
         };
         let block =
             VerifiedBlock::author(&self.key, self.log, &self.peaks, &[entry], 0, vec![]).unwrap();
+
         self.blocks.push(Block {
             from: self.peaks.size(),
             entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
             checkpoint: block.checkpoint().clone(),
         });
+
         self.peaks = block.peaks().clone();
     }
+
     fn tip(&self) -> Tip {
         Tip {
             size: self.peaks.size(),
@@ -151,6 +161,7 @@ fn connect(node: &Arc<Node>, peer: &Enrolment) -> Wire {
         incoming,
         out,
     ));
+
     Wire {
         to,
         from,
@@ -169,24 +180,29 @@ impl Wire {
             remembers: Hash::default(),
             rate_bits_s: 0,
         };
+
         self.to.send(Arriving::Message(hello)).await.unwrap();
         let frontier = Message::Frontier {
             folded: Folded::default(),
             told: Default::default(),
         };
+
         self.to.send(Arriving::Message(frontier)).await.unwrap();
     }
+
     async fn block(&mut self, block: &Block) {
         let lane = block.checkpoint.checkpoint.log.lane;
         let encoder = self
             .encoders
             .entry(lane)
             .or_insert_with(|| BlockEncoder::new().unwrap());
+
         self.to
             .send(Arriving::Frame(lane, encoder.encode(block).unwrap()))
             .await
             .unwrap();
     }
+
     /// The next answer to a block: its size, and why it was refused.
     async fn ack(&mut self) -> (u64, String) {
         loop {
@@ -217,6 +233,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
+
     panic!("waited for: {what}");
 }
 
@@ -226,29 +243,36 @@ async fn forged_replayed_and_gapped_blocks_are_refused_and_the_honest_rest_flows
     let hub = commission.hub().await;
     let mut trb = Author::new(&commission, 3, "trb", "TRB", Lane::Passage);
     (0..4).for_each(|n| trb.say(&format!("truck {n}")));
+
     let mut wire = connect(&hub, &trb.enrolment);
     wire.hello(&trb.enrolment).await;
     wire.block(&trb.blocks[0]).await;
     assert_eq!(wire.ack().await, (1, String::new()));
+
     // A gap: the third before the second.
     wire.block(&trb.blocks[2]).await;
     assert_eq!(wire.ack().await, (1, "gap".into()));
+
     // A forged entry: other bytes under the same checkpoint.
     let mut forged = trb.blocks[1].clone();
     let at = forged.entries[0].len() - 3;
     forged.entries[0][at] ^= 1;
     wire.block(&forged).await;
     assert_eq!(wire.ack().await, (1, "hash_mismatch".into()));
+
     // A checkpoint that its author did not sign.
     let mut unsigned = trb.blocks[1].clone();
     unsigned.checkpoint.signature[0] ^= 1;
     wire.block(&unsigned).await;
     assert_eq!(wire.ack().await, (1, "bad_signature".into()));
+
     // The honest block, and then the same again.
     wire.block(&trb.blocks[1]).await;
     assert_eq!(wire.ack().await, (2, String::new()));
+
     wire.block(&trb.blocks[1]).await;
     assert_eq!(wire.ack().await.0, 2);
+
     until("all of it is shown", async || {
         let all = refusals(&hub).await;
         ["gap", "hash_mismatch", "bad_signature", "replayed_block"]
@@ -256,7 +280,9 @@ async fn forged_replayed_and_gapped_blocks_are_refused_and_the_honest_rest_flows
             .all(|c| all.contains(&(*c).to_string()))
     })
     .await;
+
     assert_eq!(hub.status().await.unwrap().records, 2);
+
     // Another crossing is not held up by any of that.
     let mut qam = Author::new(&commission, 4, "qam", "QAM", Lane::Passage);
     qam.say("honest");
@@ -265,6 +291,7 @@ async fn forged_replayed_and_gapped_blocks_are_refused_and_the_honest_rest_flows
     other.block(&qam.blocks[0]).await;
     assert_eq!(other.ack().await, (1, String::new()));
     assert_eq!(hub.status().await.unwrap().records, 3);
+
     hub.stop().await;
 }
 
@@ -276,11 +303,13 @@ async fn a_stranger_and_a_frame_that_is_no_block_end_the_link_and_nothing_else()
     let key = LogKey::from_seed(&[78; 32]);
     let stranger = enrolment(&stranger_root, "trb", Role::Crossing, "TRB", &key);
     let mut wire = connect(&hub, &stranger);
+
     wire.hello(&stranger).await;
     until("the stranger is refused", async || {
         refusals(&hub).await.contains(&"not_enrolled".to_string())
     })
     .await;
+
     let trb = Author::new(&commission, 3, "trb", "TRB", Lane::Passage);
     let mut wire = connect(&hub, &trb.enrolment);
     wire.hello(&trb.enrolment).await;
@@ -292,6 +321,7 @@ async fn a_stranger_and_a_frame_that_is_no_block_end_the_link_and_nothing_else()
         refusals(&hub).await.contains(&"bad_block".to_string())
     })
     .await;
+
     // An observer's or a foreign node's signature under a hub's kind of entry counts for nothing,
     // and stays visible.
     let mut liar = Author::new(&commission, 5, "qam", "QAM", Lane::Control);
@@ -302,6 +332,7 @@ async fn a_stranger_and_a_frame_that_is_no_block_end_the_link_and_nothing_else()
             text: "{}".into(),
         }),
     };
+
     let block =
         VerifiedBlock::author(&liar.key, liar.log, &liar.peaks, &[policy], 0, vec![]).unwrap();
     liar.blocks.push(Block {
@@ -309,6 +340,7 @@ async fn a_stranger_and_a_frame_that_is_no_block_end_the_link_and_nothing_else()
         entries: vec![block.entries()[0].bytes().to_vec()],
         checkpoint: block.checkpoint().clone(),
     });
+
     let mut wire = connect(&hub, &liar.enrolment);
     wire.hello(&liar.enrolment).await;
     wire.block(&liar.blocks[0]).await;
@@ -317,6 +349,7 @@ async fn a_stranger_and_a_frame_that_is_no_block_end_the_link_and_nothing_else()
         (1, String::new()),
         "it stands in its author's log"
     );
+
     assert!(refusals(&hub).await.contains(&"no_right".to_string()));
     assert!(hub.with_control(|c| c.policy(|_| u64::MAX).is_none()));
     hub.stop().await;
@@ -348,6 +381,7 @@ impl Clone {
             }
         }
     }
+
     fn answer(&self, query: &Query) -> Answer {
         let leaves: Vec<Hash> = self
             .branch
@@ -355,6 +389,7 @@ impl Clone {
             .iter()
             .map(|b| leaf_hash(&b.entries[0]))
             .collect();
+
         let root = |from: u64, to: u64| {
             let mut peaks = Peaks::default();
             leaves[from as usize..to as usize]
@@ -362,6 +397,7 @@ impl Clone {
                 .for_each(|l| drop(peaks.append(*l)));
             peaks.root()
         };
+
         match query {
             Query::Block { from, .. } => {
                 Answer::Block(self.branch.blocks.get(*from as usize).cloned())
@@ -376,6 +412,7 @@ impl Clone {
                     .map(|(a, b)| root(*a, *b))
                     .collect();
                 let checkpoint = self.branch.blocks.last().unwrap().checkpoint.clone();
+
                 Answer::Branch(Some(Branch {
                     checkpoint,
                     leaf: leaves[*at as usize],
@@ -396,17 +433,20 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
     let hub = commission.hub().await;
     let mut honest = Author::new(&commission, 3, "trb", "TRB", Lane::Passage);
     (0..20).for_each(|n| honest.say(&format!("truck {n}")));
+
     let mut wire = connect(&hub, &honest.enrolment);
     wire.hello(&honest.enrolment).await;
     for block in &honest.blocks {
         wire.block(block).await;
         assert_eq!(wire.ack().await.1, "");
     }
+
     drop(wire);
     // A thief of the key continues from the eighth entry with other trucks, in the same epoch.
     let mut thief = Author::new(&commission, 3, "trb", "TRB", Lane::Passage);
     (0..7).for_each(|n| thief.say(&format!("truck {n}")));
     (7..20).for_each(|n| thief.say(&format!("ghost {n}")));
+
     let tip = thief.tip();
     let wire = connect(&hub, &thief.enrolment);
     let mut clone = Clone {
@@ -414,6 +454,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         wire,
         branch: thief,
     };
+
     let hub_enrolment = hub.me().clone();
     let snapshot = Snapshot {
         root: RootKey(commission.root.public()),
@@ -428,21 +469,25 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         late: false,
         rate_bits_s: 0,
     };
+
     clone.feed(Input::Start(Box::new(snapshot))).await;
     let log = clone.branch.log;
     for _ in 0..200 {
         if hub.with_control(|c| c.cut_bound(&log).is_some()) {
             break;
         }
+
         let next = tokio::time::timeout(Duration::from_millis(200), clone.wire.from.recv()).await;
         if let Ok(Some(Leaving::Message(message))) = next {
             clone.feed(Input::Received(message)).await;
         }
     }
+
     let proof = hub
         .with_control(|c| c.forks().get(&log).cloned())
         .expect("the fork is proven");
     assert_eq!(proof.at, 7, "the first difference");
+
     let bound = hub
         .with_control(|c| c.cut_bound(&log))
         .expect("the hub has cut the log");
@@ -451,17 +496,21 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         (20, Some(honest.tip().root)),
         "what it cosigned first counts"
     );
+
     until("the records stand as they were", async || {
         hub.status().await.unwrap().records == 20
     })
     .await;
+
     let status = hub.status().await.unwrap();
     assert_eq!(status.forks, [log.origin()]);
     assert_eq!(status.cuts.len(), 1);
+
     until("the fork is shown", async || {
         refusals(&hub).await.contains(&"forked".to_string())
     })
     .await;
+
     let rows = hub
         .store()
         .records(&wadi_store::RecordFilter {
@@ -470,10 +519,12 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         })
         .await
         .unwrap();
+
     assert!(
         rows.iter().all(|r| r.json.contains("truck")),
         "no ghost truck counts"
     );
+
     hub.stop().await;
 }
 
@@ -481,6 +532,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
 async fn a_resync_is_ordered_by_a_hub_alone() {
     let commission = Commission::new();
     let hub = commission.hub().await;
+
     // Al-Qaem's node, or whoever has its key, orders one in its own control log.
     let mut qam = Author::new(&commission, 4, "qam", "QAM", Lane::Control);
     let order = ResyncOrder {
@@ -489,16 +541,19 @@ async fn a_resync_is_ordered_by_a_hub_alone() {
         reason: "mischief".into(),
         approved_by: "OF-1".into(),
     };
+
     let entry = Entry {
         common: Common::default(),
         body: Body::ResyncOrder(order),
     };
     let block = VerifiedBlock::author(&qam.key, qam.log, &qam.peaks, &[entry], 0, vec![]).unwrap();
+
     qam.blocks.push(Block {
         from: 0,
         entries: vec![block.entries()[0].bytes().to_vec()],
         checkpoint: block.checkpoint().clone(),
     });
+
     let mut wire = connect(&hub, &qam.enrolment);
     wire.hello(&qam.enrolment).await;
     wire.block(&qam.blocks[0]).await;
@@ -507,6 +562,7 @@ async fn a_resync_is_ordered_by_a_hub_alone() {
         (1, String::new()),
         "it stands in its author's log"
     );
+
     until("it is refused", async || {
         refusals(&hub).await.contains(&"no_right".to_string())
     })
@@ -515,5 +571,6 @@ async fn a_resync_is_ordered_by_a_hub_alone() {
         hub.resyncs().await.unwrap().is_empty(),
         "and nobody carries it out"
     );
+
     hub.stop().await;
 }

@@ -12,6 +12,7 @@ fn operations(from: u32, count: u32) -> String {
             "gross_kg": 31_000, "tare_kg": 14_000, "officer": "OF-1"
         })
     };
+
     (from..from + count)
         .map(|n| line(n).to_string() + "\n")
         .collect()
@@ -44,6 +45,7 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
     let mut world = World::default();
     let server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
     let database = format!("database = {:?}", server.create("wadi").unwrap());
+
     world.prepare("hub", &[], &database);
     world.prepare("hub2", &[], &database);
     world.boot("hub");
@@ -51,6 +53,7 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
     world.wait("the second daemon stands by", || {
         stands_by(world.site("hub2"))
     });
+
     // Six crossings write alone, then all links come up at once.
     let mut cables = Vec::new();
     for name in SITES {
@@ -58,12 +61,14 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
             Cable::to(world.site("hub").listen),
             Cable::to(world.site("hub2").listen),
         );
+
         one.pull();
         two.pull();
         world.prepare(name, &[("hub", one.address), ("hub2", two.address)], "");
         world.launch(name);
         cables.extend([one, two]);
     }
+
     let operations_of = |n: usize| operations(n as u32 * 1_000, EACH);
     for (n, name) in SITES.into_iter().enumerate() {
         let site = world.site(name);
@@ -75,6 +80,7 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
             "{name}"
         );
     }
+
     cables.iter().for_each(Cable::plug);
     let (hub, hub2) = (world.site("hub"), world.site("hub2"));
     world.wait("the hub is in the middle of it", || {
@@ -83,6 +89,7 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
     hub.kill();
     world.wait("the standby has taken over", || hub2.get("/readyz").is_ok());
     world.wait("everything has come", || records(hub2) == all);
+
     // Each crossing and the hub hold the same entries, documents and states; nothing waits, and
     // nothing is unsent.
     world.settle(&[&["hub2"], &SITES[..]].concat());
@@ -91,6 +98,7 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
         (&at_hub["records"], &at_hub["waiting"]),
         (&json!(all), &json!(0))
     );
+
     for (n, name) in SITES.into_iter().enumerate() {
         let site = world.site(name);
         // Whoever sends the same once more writes nothing.
@@ -100,6 +108,7 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
             (&json!(0), &json!(EACH)),
             "{name}"
         );
+
         let status = site.get("/v1/sites").unwrap();
         let crossing = name.to_uppercase();
         assert_eq!(
@@ -107,13 +116,16 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
             (&json!(EACH), &json!(0)),
             "{name}"
         );
+
         let (here, there) = (passages(&status, &crossing), passages(&at_hub, &crossing));
         assert_eq!((here, there), (i64::from(EACH), i64::from(EACH)), "{name}");
+
         for plate in [0, EACH / 2, EACH - 1].map(|k| format!("22-A-{:05}", n as u32 * 1_000 + k)) {
             let found = hub2.get(&format!("/v1/records?plate={plate}")).unwrap();
             assert_eq!(found["records"].as_array().unwrap().len(), 1, "{plate}");
         }
     }
+
     // What the two hubs wrote one after the other is right to the last hash and signature, and so
     // is each crossing's.
     for name in [&["hub2"], &SITES[..]].concat() {
@@ -126,12 +138,14 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
             (&json!(0), &Value::Null),
             "{name}"
         );
+
         let entries = if name == "hub2" { all } else { i64::from(EACH) };
         assert!(
             verified["entries"].as_i64().unwrap() > entries,
             "{name}: {verified}"
         );
     }
+
     // The first one comes back as the standby of the second.
     world.launch("hub");
     world.wait("the first daemon stands by now", || stands_by(hub));
@@ -146,9 +160,11 @@ fn a_hub_moves_from_its_own_disk_to_postgres_and_its_sites_do_not_notice() {
     let url = server.create("wadi").unwrap();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     trb.post_text("/v1/imports", &operations(0, 60)).unwrap();
     world.settle(&["hub", "trb"]);
+
     let before = hub.get("/v1/sites").unwrap()["scopes"].clone();
     let move_it = || run(&hub.dir, &["--json", "node", "move-store", "--to", &url]);
     let refused = move_it();
@@ -156,30 +172,36 @@ fn a_hub_moves_from_its_own_disk_to_postgres_and_its_sites_do_not_notice() {
         !refused.status.success()
             && String::from_utf8_lossy(&refused.stdout).contains("already_running")
     );
+
     hub.stop();
     let moved: Value = serde_json::from_slice(&move_it().stdout).unwrap();
     assert!(moved["entries"].as_u64().unwrap() > 60, "{moved}");
+
     // Started on the old configuration it says where its records are, and begins nothing anew.
     let lost = run(&hub.dir, &["--json", "node", "run"]);
     assert!(
         String::from_utf8_lossy(&lost.stdout).contains("database_moved"),
         "{lost:?}"
     );
+
     let config = hub.dir.join("node.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("database = {url:?}\n{text}")).unwrap();
     world.boot("hub");
+
     let passages = |scopes: &Value| {
         let all = scopes.as_array().unwrap().iter();
         all.filter(|s| s["lane"] == "passage")
             .cloned()
             .collect::<Vec<_>>()
     };
+
     assert_eq!(
         passages(&hub.get("/v1/sites").unwrap()["scopes"]),
         passages(&before),
         "record for record the same"
     );
+
     trb.post_text("/v1/imports", &operations(60, 10)).unwrap();
     world.settle(&["hub", "trb"]);
     assert_eq!(records(hub), 70);
@@ -202,6 +224,7 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     for auditor in ["AU-1", "AU-2"] {
         hub.post(
@@ -210,11 +233,13 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         )
         .unwrap();
     }
+
     let id = trb.truck("22-A-00001");
     let weighed = |id: &str, by: &str| {
         let e = json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000, "attested_by": by, "attester_department": "CUS"});
         trb.say(id, "OPS", e).unwrap()
     };
+
     weighed(&id, "OF-1");
     world.wait("the hub finds it", || find(hub, "R22").is_some());
     let finding = find(hub, "R22").unwrap();
@@ -222,10 +247,12 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         (&finding["phase"], &finding["state"], &finding["severity"]),
         (&json!("FIRM"), &json!("OPEN"), &json!(1))
     );
+
     world.wait("the site sees it on its record", || {
         let shown = trb.get("/v1/findings").unwrap_or_default();
         shown["findings"][0]["finding"] == finding["finding"]
     });
+
     let state = |want: &str| find(hub, "R22").is_some_and(|f| f["state"] == want);
     // In bulk: what cannot be assigned is named, and the rest is.
     let body = json!({"findings": [finding["finding"], "none"], "to": "AU-1", "officer": "AU-2"});
@@ -237,18 +264,21 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         ),
         (1, &json!("no_such_finding"))
     );
+
     world.wait("it is assigned", || state("ASSIGNED"));
     let decide = |who: &str| json!({"act": "decide", "approve": true, "officer": who});
     assert_eq!(
         act(hub, &finding, decide("AU-2")).unwrap_err()["code"],
         "nothing_proposed"
     );
+
     act(
         hub,
         &finding,
         json!({"act": "propose", "waive": true, "reason": "training", "officer": "AU-1"}),
     )
     .unwrap();
+
     // Who decides is not who proposed, and is an auditor whom the hub registered.
     assert_eq!(
         act(hub, &finding, decide("AU-1")).unwrap_err()["code"],
@@ -258,11 +288,13 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         act(hub, &finding, decide("AU-9")).unwrap_err()["code"],
         "unregistered_officer"
     );
+
     act(hub, &finding, decide("AU-2")).unwrap();
     assert_eq!(
         act(hub, &finding, decide("AU-2")).unwrap_err()["code"],
         "already_decided"
     );
+
     world.wait("it is waived", || state("WAIVED"));
     world.wait("the site hears of it", || {
         trb.get("/v1/findings").unwrap_or_default()["findings"][0]["state"] == "WAIVED"
@@ -273,6 +305,7 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         json!({"act": "undo", "reason": "wrong one", "officer": "AU-2"}),
     )
     .unwrap();
+
     world.wait("it waits for its decision again", || {
         state("PENDING_RESOLUTION")
     });
@@ -280,20 +313,25 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         act(trb, &finding, decide("AU-2")).unwrap_err()["code"],
         "not_a_hub"
     );
+
     // The same once more is one cause, counted; on another truck it is another finding.
     weighed(&id, "OF-1");
     world.wait("it is counted", || {
         find(hub, "R22").is_some_and(|f| f["text"].to_string().contains("1 more of this kind"))
     });
+
     let count = || hub.get("/v1/findings").unwrap()["count"].clone();
     assert_eq!(count(), 1);
+
     weighed(&trb.truck("22-A-00002"), "OF-1");
     world.wait("the second one is found", || count() == 2);
+
     // The counts are exact, and looking at everything afresh changes nothing.
     let before = hub.get("/v1/findings").unwrap();
     hub.post("/v1/findings/recheck", &json!({})).unwrap();
     world.settle(&["hub", "trb"]);
     assert_eq!(hub.get("/v1/findings").unwrap()["counts"], before["counts"]);
+
     let page = hub.get("/v1/findings?limit=1").unwrap();
     let next = page["next_after"].as_str().unwrap();
     let rest = hub
@@ -314,17 +352,20 @@ fn the_api_is_served_under_the_nodes_own_certificate() {
     let mut world = World::default();
     world.prepare("trb", &[], "http_tls = true");
     world.launch("trb");
+
     let dir = world.site("trb").dir.clone();
     let status = || run(&dir, &["--json", "status"]);
     world.wait("the command line reaches it over TLS", || {
         status().status.success()
     });
+
     let told: Value = serde_json::from_slice(&status().stdout).unwrap();
     assert_eq!(told["node"], "trb");
     assert!(
         world.site("trb").get("/readyz").is_err(),
         "it answers in the clear"
     );
+
     // Callers that say nothing keep nobody else waiting.
     let config = std::fs::read_to_string(dir.join("node.toml")).unwrap();
     let address = config
@@ -333,6 +374,7 @@ fn the_api_is_served_under_the_nodes_own_certificate() {
         .unwrap()
         .trim_matches('"')
         .to_string();
+
     let _silent: Vec<_> = (0..3)
         .map(|_| std::net::TcpStream::connect(&address).unwrap())
         .collect();

@@ -29,8 +29,10 @@ impl HeardLink {
             let (node, peer_id, tls_key) = (node.clone(), peer.id(), peer.me().tls_key);
             tasks.spawn(async move { drop(run_link(node, peer_id, tls_key, incoming, out).await) });
         }
+
         tasks.spawn(pass_on(from_a, to_b, heard.clone()));
         tasks.spawn(pass_on(from_b, to_a, heard.clone()));
+
         Self {
             _tasks: tasks,
             heard,
@@ -40,9 +42,11 @@ impl HeardLink {
     fn count(&self, is: impl Fn(&Message) -> bool) -> usize {
         self.heard.lock().unwrap().iter().filter(|m| is(m)).count()
     }
+
     fn cosigned(&self) -> usize {
         self.count(|m| matches!(m, Message::Cosigned { .. }))
     }
+
     fn acknowledged(&self) -> usize {
         self.count(|m| {
             matches!(
@@ -69,6 +73,7 @@ async fn pass_on(
             }
             Leaving::Frame(lane, bytes) => Arriving::Frame(lane, bytes),
         };
+
         if to.send(arriving).await.is_err() {
             return;
         }
@@ -101,6 +106,7 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
     for n in 0..10 {
         record(&trb, n).await;
     }
+
     until("the hub has cosigned all of it", async || {
         all_is_cosigned(&trb).await
     })
@@ -112,6 +118,7 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
         0,
         "each acknowledgement brought its cosignature"
     );
+
     drop(link);
 
     // The next connection finds nothing new, and nothing is told anew.
@@ -122,6 +129,7 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
     .await;
     two_ticks().await;
     assert_eq!(again.cosigned(), 0);
+
     drop(again);
 
     // After a start of its own a crossing has a new epoch; the logs of the old one are old news all
@@ -129,6 +137,7 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
     trb.stop().await;
     let trb = country.start("trb").await;
     record(&trb, 99).await;
+
     let after = HeardLink::between(&hub, &trb);
     until("the new epoch is cosigned", async || {
         all_is_cosigned(&trb).await
@@ -136,6 +145,7 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
     .await;
     two_ticks().await;
     assert_eq!(after.cosigned(), 0);
+
     trb.stop().await;
     hub.stop().await;
 }
@@ -147,6 +157,7 @@ async fn a_carrier_tells_cosignatures_and_no_more_of_them_at_the_next_connection
         ("trb", Role::Crossing, "TRB"),
         ("qam", Role::Crossing, "QAM"),
     ]);
+
     let hub = country.start("hub").await;
     let (trb, qam) = (country.start("trb").await, country.start("qam").await);
 
@@ -160,9 +171,11 @@ async fn a_carrier_tells_cosignatures_and_no_more_of_them_at_the_next_connection
         async || trb.status().await.unwrap().unsent == 0,
     )
     .await;
+
     two_ticks().await;
     let told = neighbours.cosigned();
     assert!(told > 0, "somebody has to tell it");
+
     drop(neighbours);
 
     let again = HeardLink::between(&qam, &trb);
@@ -175,11 +188,13 @@ async fn a_carrier_tells_cosignatures_and_no_more_of_them_at_the_next_connection
             .any(|p| p["in_step"] == true)
     })
     .await;
+
     two_ticks().await;
     assert!(
         again.cosigned() <= told,
         "what is ten minutes old is told again, and no more"
     );
+
     drop((again, uplink));
     for node in [hub, trb, qam] {
         node.stop().await;
@@ -193,6 +208,7 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
     let trb = country.member("trb");
     let (to, incoming) = mpsc::channel(64);
     let (out, mut from) = mpsc::channel(64);
+
     tokio::spawn(run_link(
         hub.clone(),
         trb.node(),
@@ -200,6 +216,7 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         incoming,
         out,
     ));
+
     let hello = Message::Hello {
         version: 1,
         enrolment: Box::new(trb.clone()),
@@ -209,6 +226,7 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         remembers: Hash::default(),
         rate_bits_s: 0,
     };
+
     let frontier = Message::Frontier {
         folded: Folded::default(),
         told: Default::default(),
@@ -225,12 +243,14 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         }
         to
     });
+
     let mut answers = 0;
     let listening = async {
         while let Some(leaving) = from.recv().await {
             answers += usize::from(matches!(leaving, Leaving::Message(Message::Digests(_))));
         }
     };
+
     let _ = tokio::time::timeout(Duration::from_secs(3), listening).await;
     let _to = asking
         .await
@@ -239,5 +259,6 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         (1..=100).contains(&answers),
         "{answers} answers to 2,000 equal questions"
     );
+
     hub.stop().await;
 }

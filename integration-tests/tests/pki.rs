@@ -10,18 +10,22 @@ fn a_revoked_certificate_is_not_let_in_and_a_renewed_one_is() {
     run_json(ca.path(), &["pki", "init"]);
     run_json(ca.path(), &["pki", "issue", "hub", "--role", "hub"]);
     run_json(ca.path(), &["pki", "issue", "trb", "--crossing", "TRB"]);
+
     let again = run(ca.path(), &["--json", "pki", "init"]);
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stdout).contains("ca_exists"));
+
     let twice = run(
         ca.path(),
         &["--json", "pki", "issue", "trb", "--crossing", "TRB"],
     );
     assert!(String::from_utf8_lossy(&twice.stdout).contains("node_exists"));
+
     run_json(ca.path(), &["pki", "revoke", "trb"]);
     let nodes = ca.path().join("certs/nodes");
     let mut world = World::default();
     world.start_with("hub", &nodes.join("hub"), &[]);
+
     // The node that was revoked does not know it yet: somebody has its papers.
     std::fs::remove_file(nodes.join("trb/crl.pem")).unwrap();
     world.start_with(
@@ -29,18 +33,21 @@ fn a_revoked_certificate_is_not_let_in_and_a_renewed_one_is() {
         &nodes.join("trb"),
         &[("hub", world.site("hub").listen)],
     );
+
     let id = world.site("trb").truck("11-A-00001");
     let hub = world.site("hub");
     world.wait("the hub shows that it was not let in", || {
         hub.refusals().contains(&"not_let_in".to_string())
     });
     assert!(hub.record(&id).is_err());
+
     // The commission finds the node in good hands and renews its certificate: the same keys,
     // another serial number.
     world.site("trb").stop();
     run_json(ca.path(), &["pki", "renew", "trb"]);
     world.boot("trb");
     world.wait("the hub hears it again", || hub.record(&id).is_ok());
+
     let listed = run_json(ca.path(), &["pki", "list"]);
     assert_eq!(listed["nodes"].as_array().unwrap().len(), 2);
 }
@@ -52,10 +59,12 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
     run_json(ca.path(), &["pki", "issue", "hub", "--role", "hub"]);
     run_json(ca.path(), &["pki", "issue", "trb", "--crossing", "TRB"]);
     run_json(ca.path(), &["pki", "renew", "trb", "--days", "0"]);
+
     let renewed = std::time::Instant::now();
     let nodes = ca.path().join("certs/nodes");
     let mut world = World::default();
     world.start_with("hub", &nodes.join("hub"), &[]);
+
     // Said by the hub while the site was away: it is not for whoever has an old certificate.
     let hub = world.site("hub");
     hub.post(
@@ -63,6 +72,7 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
         &json!({"say": "officer", "officer": "OF-9", "department": "VET"}),
     )
     .unwrap();
+
     // Certificates end at a whole second.
     world.wait("it has expired", || {
         renewed.elapsed() > std::time::Duration::from_secs(1)
@@ -72,6 +82,7 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
         &nodes.join("trb"),
         &[("hub", world.site("hub").listen)],
     );
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let ids: Vec<String> = (0..5).map(|n| trb.truck(&format!("11-A-{n:05}"))).collect();
     world.wait("the hub hears what it holds", || {
@@ -81,12 +92,14 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
         ids.iter()
             .all(|id| trb.record(id).unwrap()["safety"] == "at_hub")
     });
+
     let alarms = trb.get("/v1/sites").unwrap()["alarms"].to_string();
     assert!(alarms.contains("certificate has expired"), "{alarms}");
     assert!(
         hub.refusals().contains(&"certificate_expired".to_string()),
         "the hub shows it, too"
     );
+
     let holds_hubs_word = || {
         let scopes = trb.get("/v1/sites").unwrap()["scopes"].clone();
         scopes
@@ -95,12 +108,15 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
             .iter()
             .any(|s| s["crossing"] == "HUB")
     };
+
     assert!(!holds_hubs_word(), "it takes nothing");
+
     let checked = run(&trb.dir, &["node", "check"]);
     assert!(
         String::from_utf8_lossy(&checked.stderr).contains("expired"),
         "{checked:?}"
     );
+
     trb.stop();
     run_json(ca.path(), &["pki", "renew", "trb"]);
     world.boot("trb");
@@ -118,6 +134,7 @@ fn pki(dir: &std::path::Path, passphrase: &str, arguments: &[&str]) -> (Option<i
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
+
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
         output.status.code(),
@@ -135,8 +152,10 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
             (Some(2), true),
             "{empty:?}: {told}"
         );
+
         assert!(!dir.path().join("certs").exists(), "nothing is begun");
     }
+
     let file = dir.path().join("passphrase");
     std::fs::write(&file, "\n").unwrap();
     let (exit, told) = pki(
@@ -144,6 +163,7 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
         "",
         &["init", "--passphrase-file", file.to_str().unwrap()],
     );
+
     assert_eq!(
         (exit, told.contains("empty_passphrase")),
         (Some(2), true),
@@ -159,13 +179,16 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
         (Some(0), true),
         "{told}"
     );
+
     let (exit, told) = pki(dir.path(), "trial", &["issue", "hub", "--role", "hub"]);
     assert_eq!((exit, told.contains("WARNING")), (Some(0), false), "{told}");
+
     let (exit, told) = pki(
         dir.path(),
         "correct horse",
         &["init", "--work-factor", "10", "--dir", "other"],
     );
+
     assert_eq!((exit, told.contains("WARNING")), (Some(0), false), "{told}");
 }
 
@@ -180,6 +203,7 @@ fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never
             &["init", "--work-factor", "10"],
         )
     };
+
     let issue = |name: &str| {
         pki(
             dir.path(),
@@ -187,6 +211,7 @@ fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never
             &["issue", name, "--crossing", "TRB"],
         )
     };
+
     // As a power cut leaves it, after each of its steps.
     let files = ["root.key.age", "ca.key.age", "ca.pem", "root.pub"];
     for written in 0..=files.len() {
@@ -195,12 +220,14 @@ fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never
         files[..written]
             .iter()
             .for_each(|name| std::fs::write(certs.join(name), "of another root").unwrap());
+
         let (exit, told) = issue("trb");
         assert_eq!(
             (exit, told.contains("init_unfinished")),
             (Some(2), true),
             "{told}"
         );
+
         assert_eq!(init().0, Some(0));
         assert_eq!(issue("trb").0, Some(0), "the new CA is whole");
         std::fs::remove_dir_all(&certs).unwrap();
@@ -208,6 +235,7 @@ fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never
 
     // Half of a node's papers are in nobody's way.
     assert_eq!(init().0, Some(0));
+
     std::fs::create_dir_all(certs.join("nodes/.trb")).unwrap();
     std::fs::write(certs.join("nodes/.trb/log.key"), "half").unwrap();
     std::fs::write(certs.join("nodes/.trb/enrolment"), "").unwrap();
@@ -226,7 +254,9 @@ fn what_was_cut_off_while_a_ca_or_papers_were_made_is_begun_again_and_a_ca_never
             (Some(2), true),
             "{name}: {told}"
         );
+
         std::fs::write(certs.join(name), kept).unwrap();
     }
+
     assert_eq!(issue("trb-2").0, Some(0));
 }

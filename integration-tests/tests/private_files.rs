@@ -31,11 +31,13 @@ fn all(dir: &Path) -> Vec<PathBuf> {
         if OPERATORS.iter().any(|name| entry.file_name() == *name) {
             continue;
         }
+
         out.push(entry.path());
         if entry.path().is_dir() {
             out.extend(all(&entry.path()));
         }
     }
+
     out
 }
 
@@ -56,17 +58,20 @@ impl Careless {
             .append(true)
             .open(site.dir.join("stderr.log"))
             .unwrap();
+
         let mut shell = Command::new("sh");
         shell
             .args(["-c", "umask 000; exec \"$0\" node run --config \"$1\""])
             .arg(wadi())
             .arg(site.dir.join("node.toml"));
+
         let child = shell
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
+
         world.wait("the node is ready", || site.get("/readyz").is_ok());
         Self(child)
     }
@@ -94,11 +99,13 @@ fn careless(dir: &Path, arguments: &[&str]) {
         .arg(wadi())
         .args(arguments)
         .current_dir(dir);
+
     let done = shell
         .env("WADI_PASSPHRASE", "correct horse")
         .stdin(Stdio::null())
         .output()
         .unwrap();
+
     assert!(
         done.status.success(),
         "{arguments:?}: {}",
@@ -113,6 +120,7 @@ fn every_file_of_a_node_is_its_users_alone_whatever_the_umask() {
     let node = Careless::start(&world, "trb");
     let trb = world.site("trb");
     let id = trb.truck("11-A-00001");
+
     for name in [
         "node.sqlite",
         "node.sqlite-wal",
@@ -124,6 +132,7 @@ fn every_file_of_a_node_is_its_users_alone_whatever_the_umask() {
     ] {
         assert_eq!(format!("{:o}", mode(&trb.dir.join(name))), "600", "{name}");
     }
+
     careless(&trb.dir, &["backup", "-o", "copy.sqlite"]);
     careless(&trb.dir, &["audit", "evidence", &id, "-o", "case.evidence"]);
     careless(
@@ -144,6 +153,7 @@ fn every_file_of_a_node_is_its_users_alone_whatever_the_umask() {
         .iter()
         .filter(|path| path.is_file())
         .for_each(|path| set_mode(path, 0o644));
+
     let exported = [
         "copy.sqlite",
         "copy.sqlite.manifest",
@@ -152,23 +162,28 @@ fn every_file_of_a_node_is_its_users_alone_whatever_the_umask() {
         "hub.receipt",
         "all.ndjson",
     ];
+
     exported
         .iter()
         .for_each(|name| drop(std::fs::remove_file(trb.dir.join(name))));
+
     let trailer = all(&trb.dir)
         .into_iter()
         .filter(|p| p.display().to_string().contains("all.ndjson"));
     trailer.for_each(|path| std::fs::remove_file(path).unwrap());
     std::fs::write(trb.dir.join("rebuild"), "it was found damaged\n").unwrap();
+
     let node = Careless::start(&world, "trb");
     assert!(trb.record(&id).is_ok());
     assert!(trb.dir.join("set-aside").exists());
     assert_eq!(open_to_others(&trb.dir), Vec::<String>::new());
+
     let log = std::fs::read_to_string(trb.dir.join("stderr.log")).unwrap();
     assert!(
         log.contains("others could read this") && log.contains("operator.token"),
         "{log}"
     );
+
     node.stop();
 }
 
@@ -189,8 +204,10 @@ fn papers_are_made_private_and_those_that_are_not_are_told_by_a_check() {
     std::fs::create_dir(&site).unwrap();
     let papers = dir.path().join("certs/nodes/trb");
     let text = format!("papers = {papers:?}\nlisten = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n");
+
     std::fs::write(site.join("node.toml"), text).unwrap();
     assert!(run(&site, &["node", "check"]).status.success());
+
     set_mode(&papers.join("log.key"), 0o640);
     set_mode(&papers.join("tls.key"), 0o604);
     let output = run(&site, &["--json", "node", "check"]);
@@ -200,6 +217,7 @@ fn papers_are_made_private_and_those_that_are_not_are_told_by_a_check() {
         told.contains("exposed_key") && told.contains("2 things are wrong"),
         "{told}"
     );
+
     for name in ["log.key", "tls.key"] {
         assert!(
             told.contains(&format!("chmod 600 {}", papers.join(name).display())),
@@ -220,8 +238,10 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
             .arg(&own)
             .status()
             .unwrap();
+
         assert!(copied.success());
     };
+
     let nodes = papers().join("certs/nodes");
     let configure = |listen: &str, http: &str| {
         let text = format!("papers = \"papers\"\nlisten = {listen:?}\nhttp = {http:?}\n");
@@ -235,11 +255,13 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
             serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default(),
         )
     };
+
     let wrong = |code: &str, words: &str| {
         let (exit, told) = check();
         assert_eq!((exit, &told["error"]), (Some(2), &json!(code)), "{told}");
         assert!(told["detail"].as_str().unwrap().contains(words), "{told}");
     };
+
     let free = "127.0.0.1:0";
     copy(&nodes.join("trb"));
     configure(free, free);
@@ -262,6 +284,7 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
     let tcp = std::net::TcpListener::bind(free).unwrap();
     configure(free, &tcp.local_addr().unwrap().to_string());
     wrong("cannot_listen", "http = 127.0.0.1:");
+
     let udp = std::net::UdpSocket::bind(free).unwrap();
     configure(&udp.local_addr().unwrap().to_string(), free);
     wrong("cannot_listen", "another process listens there");
@@ -296,9 +319,11 @@ fn nothing_is_written_over_unless_somebody_says_so() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
         assert!(told.contains("file_exists"), "{told}");
         assert_eq!(std::fs::read(&path).unwrap(), b"last week's");
+
         run_json(&trb.dir, &[&arguments[..], &["--force"]].concat());
         assert_ne!(std::fs::read(&path).unwrap(), b"last week's");
     };
+
     into(&["audit", "evidence", &id], "case.evidence");
     into(&["bundle", "export", "--for", "hub"], "hub.wadi");
     into(&["bundle", "receipt", "--for", "hub"], "hub.receipt");

@@ -16,6 +16,7 @@ fn leave_while_held(site: &Site) {
         "kind": "hold", "officer": "OF-7", "department": "SEC", "events": [placed],
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
     });
+
     site.post("/v1/records", &lookout).unwrap();
     let truck = site.truck("77-B-00042");
     site.say(
@@ -44,6 +45,7 @@ fn wait(world: &World, within: Duration, what: &str, holds: impl Fn() -> bool) {
             "waited {within:?} for: {what}; watermarks {}",
             hub["watermarks"]
         );
+
         std::thread::sleep(Duration::from_millis(100));
     }
 }
@@ -53,13 +55,16 @@ fn what_happened_at_a_connected_site_that_went_quiet_is_firm_within_ninety_secon
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     leave_while_held(trb);
     wait(&world, FIRM_WITHIN, "the finding is firm", || {
         phase(hub).as_deref() == Some("FIRM")
     });
+
     let status = hub.get("/v1/sites").unwrap();
     assert_eq!(status["overdue"], 0, "{status}");
+
     let before = status["watermarks"]["TRB"].as_i64().unwrap();
     // It goes on moving although nobody says anything.
     let moved = || {
@@ -68,6 +73,7 @@ fn what_happened_at_a_connected_site_that_went_quiet_is_firm_within_ninety_secon
             .unwrap()
             > before + 20_000
     };
+
     wait(&world, FIRM_WITHIN, "the watermark moves", moved);
 }
 
@@ -76,12 +82,14 @@ fn a_site_that_has_written_nothing_since_it_started_moves_its_watermark_too() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let hub = world.site("hub");
     let watermark = || {
         hub.get("/v1/sites").unwrap()["watermarks"]["TRB"]
             .as_i64()
             .unwrap_or(0)
     };
+
     wait(
         &world,
         FIRM_WITHIN,
@@ -95,12 +103,14 @@ fn what_happened_at_a_site_that_only_a_neighbour_hears_becomes_firm() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("qam", &[("hub", world.site("hub").listen)]);
+
     let dark = Cable::to(world.site("hub").listen);
     dark.pull();
     world.start(
         "trb",
         &[("hub", dark.address), ("qam", world.site("qam").listen)],
     );
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     leave_while_held(trb);
     world.wait("the hub hears of it through the neighbour", || {
@@ -109,6 +119,7 @@ fn what_happened_at_a_site_that_only_a_neighbour_hears_becomes_firm() {
     wait(&world, FIRM_WITHIN, "the finding is firm", || {
         phase(hub).as_deref() == Some("FIRM")
     });
+
     let status = trb.get("/v1/sites").unwrap();
     let connected = |p: &Value| p["node"] == "hub" && p["connected"] == true;
     assert!(
@@ -122,6 +133,7 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let file = |name: &str| world.dir().join(name).to_str().unwrap().to_string();
     let (out, receipt) = (file("trb.wadi"), file("hub.receipt"));
@@ -134,6 +146,7 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
             ]
             .concat(),
         );
+
         run_json(
             &hub.dir,
             &[
@@ -145,8 +158,10 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
                 "--force",
             ],
         );
+
         made
     };
+
     leave_while_held(trb);
     // Hub time is named in whole seconds: the one in which the truck left has to be over.
     let now_ms = || hub.get("/v1/sites").unwrap()["now_ms"].as_i64().unwrap();
@@ -159,10 +174,12 @@ fn what_happened_at_a_site_that_only_sticks_reach_becomes_firm() {
         Some("PENDING"),
         "the site has never heard of the hub's time"
     );
+
     // The receipt brings the hub's time; the next bundle holds little more than a head that names
     // it.
     let made = carry(&["--since-receipt", &receipt]);
     assert!(made["entries"].as_u64().unwrap() < 5, "{made}");
+
     wait(&world, FIRM_WITHIN, "the finding is firm", || {
         phase(hub).as_deref() == Some("FIRM")
     });

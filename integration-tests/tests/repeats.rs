@@ -48,6 +48,7 @@ fn of_many_who_give_one_number_at_once_one_is_accepted() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let scale = device(trb, "SC-1");
+
     // Others' readings under one number, and the same reading sixteen times.
     let post = |body: Value| {
         let scale = &scale;
@@ -62,6 +63,7 @@ fn of_many_who_give_one_number_at_once_one_is_accepted() {
             posts.into_iter().map(|p| p.join().unwrap()).collect()
         })
     };
+
     let answers = together((0..16).map(|n| weighing(1, 20_000 + n)).collect());
     assert_eq!(answers.iter().filter(|a| a.is_ok()).count(), 1);
     assert!(
@@ -70,6 +72,7 @@ fn of_many_who_give_one_number_at_once_one_is_accepted() {
             .filter_map(Result::err)
             .all(|e| e["code"] == "device_sequence" && e["status"] == 409)
     );
+
     let answers = together((0..16).map(|_| weighing(2, 20_000)).collect());
     let entries: std::collections::BTreeSet<String> = answers
         .iter()
@@ -83,6 +86,7 @@ fn of_many_who_give_one_number_at_once_one_is_accepted() {
             .count(),
         1
     );
+
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 2);
 
     // A number whose reading was refused is free again, in whatever order its fellows came.
@@ -92,6 +96,7 @@ fn of_many_who_give_one_number_at_once_one_is_accepted() {
         code(trb.post_as(&scale, None, "/v1/records", &half)),
         "bad_value"
     );
+
     trb.post_as(&scale, None, "/v1/records", &weighing(6, 1))
         .unwrap();
     let late = trb
@@ -114,10 +119,12 @@ fn a_counter_that_begins_anew_says_so_or_its_operator_does() {
     let trb = world.site("trb");
     let scale = device(trb, "SC-90");
     let post = |body: &Value| trb.post_as(&scale, None, "/v1/records", body);
+
     // It ran over, and a glitch locks nobody out.
     for number in [9_998, 9_999, u64::MAX, 1, 2] {
         post(&weighing(number, 1_000)).unwrap();
     }
+
     assert_eq!(code(post(&weighing(1, 2_000))), "device_sequence");
 
     // It was switched off and on: the device says so.
@@ -125,6 +132,7 @@ fn a_counter_that_begins_anew_says_so_or_its_operator_does() {
     booted["device_session"] = json!("boot-2");
     post(&booted).unwrap();
     assert_eq!(post(&booted).unwrap()["repeated"], true);
+
     booted["events"][0]["gross_kg"] = json!(3_000);
     assert_eq!(code(post(&booted)), "device_sequence");
 
@@ -132,6 +140,7 @@ fn a_counter_that_begins_anew_says_so_or_its_operator_does() {
     // remembered by a restart.
     let said = run(&trb.dir, &["token", "anew", "SC-90"]);
     assert!(said.status.success(), "{said:?}");
+
     post(&weighing(1, 2_000)).unwrap();
     trb.stop();
     world.boot("trb");
@@ -153,6 +162,7 @@ fn a_key_stands_for_what_it_was_given_with() {
         (&again["repeated"], &again["entry"]),
         (&json!(true), &first["entry"])
     );
+
     let other = post("k1", "/v1/records", &passage("22-B-2")).unwrap_err();
     assert_eq!(
         (&other["code"], &other["status"]),
@@ -178,6 +188,7 @@ fn a_key_stands_for_what_it_was_given_with() {
     let mut wrong = passage("44-D-4");
     wrong["fields"]["direction"] = json!("up");
     assert_eq!(code(post("k4", "/v1/records", &wrong)), "bad_value");
+
     post("k4", "/v1/records", &passage("44-D-4")).unwrap();
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 3);
 }
@@ -193,14 +204,18 @@ fn lines_of_an_import_are_each_what_they_are() {
         let found = trb.get("/v1/records?plate=11-A-9").unwrap();
         assert_eq!(found["records"][0]["fields"]["lane"], n, "{found}");
     };
+
     // There and back in one file, and that file again.
     let file = [new.clone(), lane(3), lane(4), lane(3)];
     assert_eq!(counted(&import(trb, &file)), (4, 0, 0));
+
     ends_in(3);
     assert_eq!(counted(&import(trb, &file)), (0, 4, 0));
+
     // There and back over several files.
     assert_eq!(counted(&import(trb, &[lane(4)])), (1, 0, 0));
     assert_eq!(counted(&import(trb, &[lane(3)])), (1, 0, 0));
+
     ends_in(3);
     // One that came before, while others came since, is said to have been left.
     let again = import(trb, &[lane(4)]);
@@ -212,9 +227,11 @@ fn lines_of_an_import_are_each_what_they_are() {
             .contains("`key`"),
         "{again}"
     );
+
     let mut keyed = lane(4);
     keyed["key"] = json!("E-7");
     assert_eq!(counted(&import(trb, &[keyed.clone()])), (1, 0, 0));
+
     ends_in(4);
     keyed["set"]["lane"] = json!(5);
     let other = import(trb, &[keyed]);
@@ -230,6 +247,7 @@ fn lines_of_an_import_are_each_what_they_are() {
         (counted(&twice), &twice["bad_lines"][0]["line"]),
         ((1, 1, 1), &json!(2))
     );
+
     // Keys that no table holds as they are.
     let mut nul = draft("in");
     nul["key"] = json!("D\u{0}1");
@@ -240,6 +258,7 @@ fn lines_of_an_import_are_each_what_they_are() {
             json!({"op": "new", "id": "W\u{0}1", "set": {"direction": "in"}}),
         ],
     );
+
     assert_eq!(counted(&nul), (0, 0, 2), "{nul}");
 }
 
@@ -251,6 +270,7 @@ fn an_edit_far_behind_in_a_file_has_the_key_of_the_whole_file() {
     let new = |n: usize| json!({"op": "new", "id": format!("T-{n}"), "set": {"direction": "in"}});
     let lane = |n: u32| json!({"op": "set", "id": "T-0", "set": {"lane": n}});
     let mut file = vec![new(0), lane(3), lane(4)];
+
     // A request holds 500 lines.
     file.extend((1..600).map(new));
     file.push(lane(3));
@@ -268,6 +288,7 @@ fn bytes_that_are_no_text_cost_their_line_and_other_encodings_are_read_or_named(
             .to_string()
     };
     let mut bytes = Vec::new();
+
     for n in 1..=10 {
         let mut one = line(n).into_bytes();
         if n == 7 {
@@ -276,14 +297,17 @@ fn bytes_that_are_no_text_cost_their_line_and_other_encodings_are_read_or_named(
         bytes.extend(one);
         bytes.push(b'\n');
     }
+
     let said = import_bytes(trb, &bytes);
     assert_eq!(counted(&said), (9, 0, 1));
     assert_eq!(
         (&said["bad_lines"][0]["line"], &said["bad_lines"][0]["code"]),
         (&json!(7), &json!("bad_encoding"))
     );
+
     let marked = format!("\u{feff}{}\r\n{}\r\n", line(11), line(12));
     assert_eq!(counted(&import_bytes(trb, marked.as_bytes())), (2, 0, 0));
+
     let wide: Vec<u8> = format!("\u{feff}{}\n{}", line(13), line(14))
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
@@ -297,11 +321,13 @@ fn bytes_that_are_no_text_cost_their_line_and_other_encodings_are_read_or_named(
         (counted(&said), &said["bad_lines"][0]["code"]),
         ((1, 0, 1), &json!("duplicate_member"))
     );
+
     let field = r#"{"kind":"passage","officer":"O","department":"PORT","fields":{"direction":"in","direction":"out"}}"#;
     assert_eq!(
         code(trb.post_text("/v1/records", field)),
         "duplicate_member"
     );
+
     let token = r#"{"name":"a","name":"b","scope":{"is":"reader"}}"#;
     assert_eq!(code(trb.post_text("/v1/tokens", token)), "duplicate_member");
 }
@@ -317,12 +343,14 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let spool = trb.dir.join("spool");
+
     world.wait("the spool is open", || spool.join("bad").exists());
     let reading = |number: u64, gross_kg: u64| {
         let mut body = weighing(number, gross_kg);
         body["device"] = json!("SC-1");
         body.to_string().into_bytes()
     };
+
     let reason =
         |name: &str| std::fs::read_to_string(spool.join("bad").join(name)).unwrap_or_default();
 
@@ -339,6 +367,7 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
             .unwrap()
             .success()
     );
+
     std::fs::write(spool.join("empty.json"), "").unwrap();
     std::fs::write(spool.join("future.json"), "{broken").unwrap();
     let year = std::time::SystemTime::now() + std::time::Duration::from_secs(365 * 86_400);
@@ -346,16 +375,19 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
         .unwrap()
         .set_modified(year)
         .unwrap();
+
     let no_text: std::ffi::OsString =
         std::os::unix::ffi::OsStringExt::from_vec(b"\xE3\xC7.json".to_vec());
     std::fs::write(spool.join(&no_text), reading(1, 1_000)).unwrap();
     std::fs::write(spool.join("c.json"), reading(2, 1_000)).unwrap();
     std::fs::write(spool.join("UPPER.JSON"), reading(3, 1_000)).unwrap();
+
     let text = String::from_utf8(reading(4, 1_000)).unwrap();
     let wide: Vec<u8> = format!("\u{feff}{text}")
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
+
     std::fs::write(spool.join("wide.json"), &wide).unwrap();
     std::fs::write(spool.join("unmarked.json"), &wide[2..]).unwrap();
     std::fs::write(
@@ -363,6 +395,7 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
         format!("\u{feff}{}", text.replace(":4,", ":5,")),
     )
     .unwrap();
+
     std::fs::write(
         spool.join("z-twice.json"),
         text.replace("\"kind\"", "\"kind\":\"passage\",\"kind\""),
@@ -374,6 +407,7 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
             spool.join("done").join(name).exists()
         });
     }
+
     world.wait("so is the one whose name is no text", || {
         spool.join("done").join(&no_text).exists()
     });
@@ -390,12 +424,14 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
             reason(name).starts_with(code)
         });
     }
+
     world.wait("nothing is left", || {
         let left = std::fs::read_dir(&spool).unwrap().flatten();
         left.filter(|e| e.file_name() != "done" && e.file_name() != "bad")
             .count()
             == 0
     });
+
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 5);
 
     // The name of before with something else is kept, the same again is a repeat, and neither is
@@ -420,12 +456,14 @@ fn a_spool_loses_nothing_and_nothing_holds_it_up() {
         std::fs::read(spool.join("bad/weight.json")).unwrap(),
         reading(11, 29_500)
     );
+
     let answer = |name: &str| -> Value {
         serde_json::from_str(&std::fs::read_to_string(spool.join("done").join(name)).unwrap())
             .unwrap()
     };
     assert_eq!(answer("weight.json.answer")["state"], "IN_PROCESS");
     assert_eq!(answer("weight.json.1.answer")["repeated"], true);
+
     // The number of before, from another file.
     drop_in(&spool, "other.json", &reading(10, 22_000));
     world.wait("the number is spent", || {

@@ -26,6 +26,7 @@ fn told(hub: &Site, crossing: &str, scope: &str) -> Vec<Value> {
         .iter()
         .flat_map(|d| d["events"].as_array().cloned().unwrap_or_default());
     let digests = events.filter(|e| e["type"] == "replica.digest" && e["counts"] == true);
+
     digests
         .map(|e| e["data"].clone())
         .filter(|d| d["scope"] == scope)
@@ -44,12 +45,14 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
     world.boot("hub");
     world.prepare("trb", &[("hub", world.site("hub").listen)], &clock);
     world.boot("trb");
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     trb.truck("88-H-00001");
     let hold = json!({
         "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
+
     trb.post("/v1/records", &hold).unwrap();
     // Both speak of the same entries, once these have come to rest.
     let shared = |scope: &str| {
@@ -59,14 +62,17 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
                 .map(|d| d["entries"].to_string())
                 .collect()
         };
+
         of("TRB").intersection(&of("HUB")).next().is_some()
     };
+
     for scope in ["passage TRB", "hold TRB"] {
         world.wait(&format!("both have spoken of {scope}"), || shared(scope));
         let all: Vec<Value> = ["TRB", "HUB"]
             .into_iter()
             .flat_map(|c| told(hub, c, scope))
             .collect();
+
         for one in &all {
             let other = all
                 .iter()
@@ -74,8 +80,10 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
             assert!(other.is_none(), "{one} {other:?}");
         }
     }
+
     world.settle(&["hub", "trb"]);
     assert!(findings(hub).is_empty());
+
     // Another day, and nothing has changed: nothing is said again.
     let told_of = || told(hub, "TRB", "passage TRB").len() + told(hub, "HUB", "passage TRB").len();
     let now_ms = || hub.get("/v1/sites").unwrap()["now_ms"].as_i64().unwrap();
@@ -84,15 +92,18 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
         now_ms() - then_ms > 28 * 3_600_000
     });
     assert_eq!(told_of(), before);
+
     // Somebody at Traibeel reads the same entries otherwise.
     let mut otherwise = told(hub, "HUB", "passage TRB").remove(0);
     otherwise["documents"] = "00".into();
     otherwise["type"] = "replica.digest".into();
+
     let day = json!({
         "kind": "site-day", "officer": "OF-2", "department": "IT", "fields": {"date": "2026-03-01"}, "events": [otherwise],
     });
     trb.post("/v1/records", &day).unwrap();
     world.wait("the hub finds it", || !findings(hub).is_empty());
+
     for found in findings(hub) {
         assert_eq!(found["phase"], "FIRM");
         assert!(found["evidence"].to_string().contains("\"00\""), "{found}");

@@ -11,6 +11,7 @@ fn on_disk(dir: &Path, statements: &[&str]) -> u64 {
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         let path = format!("sqlite://{}", dir.join("node.sqlite").display());
         let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
@@ -22,6 +23,7 @@ fn on_disk(dir: &Path, statements: &[&str]) -> u64 {
                 .unwrap();
             changed += done.rows_affected();
         }
+
         conn.close().await.unwrap();
         changed
     })
@@ -34,6 +36,7 @@ fn resync_ends(world: &World, site: &Site, id: &str) -> Value {
         ["planned", "done", "failed", "paused", "cancelled"]
             .contains(&r["state"].as_str().unwrap_or(""))
     };
+
     world.wait(&format!("{id} comes to rest"), || at_rest(&ask()));
     ask()
 }
@@ -45,6 +48,7 @@ fn plan(world: &World, site: &Site) -> Value {
             &json!({"reason": "after the outage", "by": "OP-1"}),
         )
         .unwrap();
+
     resync_ends(world, site, begun["id"].as_str().unwrap())
 }
 
@@ -65,33 +69,40 @@ fn what_rots_on_a_disk_is_found_by_a_plan_that_changes_nothing_and_mended_by_its
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let ids: Vec<String> = (0..80)
         .map(|n| trb.truck(&format!("11-A-{n:05}")))
         .collect();
+
     world.settle(&["hub", "trb"]);
     let before: Vec<Value> = ids
         .iter()
         .map(|id| trb.record(id).unwrap()["fields"].clone())
         .collect();
+
     // In order: what lies on the disk is what is compared.
     trb.stop();
     assert!(on_disk(&trb.dir, &ROT) >= 10);
+
     world.boot("trb");
     world.wait("the hub is in contact", || {
         trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == true
     });
+
     let planned = plan(&world, trb);
     assert_eq!(planned["state"], "planned", "{planned}");
     assert_eq!(planned["compared"], true);
     assert_eq!(planned["damaged_entries"], 8, "{planned}");
     assert!(planned["rederived"].as_u64().unwrap() >= 2, "{planned}");
+
     let kinds = planned["logs"][0]["kinds"].clone();
     assert_eq!(kinds, json!(["missing", "rotten"]), "{planned}");
     assert!(
         planned["compare_bytes"].as_u64().unwrap() < 4_500,
         "{planned}"
     );
+
     // Nothing was changed by it: planning again finds the same.
     let again = plan(&world, trb);
     assert_eq!(
@@ -103,9 +114,11 @@ fn what_rots_on_a_disk_is_found_by_a_plan_that_changes_nothing_and_mended_by_its
         Some(0),
         "it is not equal, and says so"
     );
+
     let id = planned["id"].as_str().unwrap().to_string();
     trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-2"}))
         .unwrap();
+
     let done = resync_ends(&world, trb, &id);
     assert_eq!(done["state"], "done", "{done}");
     assert_eq!(
@@ -113,29 +126,36 @@ fn what_rots_on_a_disk_is_found_by_a_plan_that_changes_nothing_and_mended_by_its
         (&json!(8), &json!(0)),
         "{done}"
     );
+
     assert_eq!(done["outcome"]["approved_by"], "OP-2");
+
     let after: Vec<Value> = ids
         .iter()
         .map(|id| trb.record(id).unwrap()["fields"].clone())
         .collect();
     assert_eq!(after, before, "every record stands as it did");
+
     let found = trb.get("/v1/records?plate=11-A-00005").unwrap();
     assert_eq!(
         found["records"].as_array().unwrap().len(),
         1,
         "and is found by its plate"
     );
+
     let verified = run_json(&trb.dir, &["resync", "verify"]);
     assert_eq!(verified["equal"], true);
     assert_eq!(trb.get("/v1/sites").unwrap()["alarms"], json!([]));
+
     // An approved plan is approved once, and a report is an entry that the hub holds.
     let twice = trb
         .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
         .unwrap_err();
     assert_eq!(twice["code"], "resync_not_planned");
+
     world.settle(&["hub", "trb"]);
     trb.stop();
     hub.stop();
+
     let root = integration_tests::papers().join("certs/root.pub");
     for site in [trb, hub] {
         let audited = run_json(
@@ -152,10 +172,12 @@ fn a_hub_orders_a_resync_and_the_dark_site_carries_it_out_at_its_next_contact() 
     world.start("hub", &[]);
     let cable = Cable::to(world.site("hub").listen);
     world.start("qam", &[("hub", cable.address)]);
+
     let (hub, qam) = (world.site("hub"), world.site("qam"));
     (0..30).for_each(|n| drop(qam.truck(&format!("22-B-{n:05}"))));
     world.settle(&["hub", "qam"]);
     cable.pull();
+
     let late: Vec<String> = (0..5).map(|n| qam.truck(&format!("33-C-{n:05}"))).collect();
     let refused = qam
         .post("/v1/resyncs", &json!({"site": "TRB"}))
@@ -166,13 +188,16 @@ fn a_hub_orders_a_resync_and_the_dark_site_carries_it_out_at_its_next_contact() 
             .unwrap_err()["code"],
         "unknown_site"
     );
+
     let ordered = run_json(
         &hub.dir,
         &[
             "resync", "plan", "--site", "QAM", "--reason", "outage", "--by", "OP-7",
         ],
     );
+
     assert_eq!(ordered["state"], "ordered");
+
     qam.stop();
     on_disk(
         &qam.dir,
@@ -180,18 +205,21 @@ fn a_hub_orders_a_resync_and_the_dark_site_carries_it_out_at_its_next_contact() 
             "DELETE FROM entries WHERE seq BETWEEN 10 AND 12 AND substr(log, 25, 1) = x'03' AND main = 1",
         ],
     );
+
     world.boot("qam");
     cable.plug();
     let id = ordered["id"].as_str().unwrap().to_string();
     world.wait("the site reports", || {
         hub.get(&format!("/v1/resyncs/{id}")).unwrap()["state"] == "done"
     });
+
     let told = hub.get(&format!("/v1/resyncs/{id}")).unwrap()["outcome"].clone();
     assert_eq!(
         (&told["equal"], &told["unmended"]),
         (&json!(true), &json!(0)),
         "{told}"
     );
+
     // Found by the resync, or at the contact before it, when the log could not be offered.
     assert!(qam.refusals().contains(&"entry_damaged".to_string()));
     assert_eq!(
@@ -210,32 +238,39 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
     world.start("hub", &[]);
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
+
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     (0..20).for_each(|n| drop(trb.truck(&format!("11-A-{n:05}"))));
     world.settle(&["hub", "trb"]);
     trb.stop();
+
     let copy = trb.dir.join("copy");
     std::fs::create_dir(&copy).unwrap();
     std::fs::copy(trb.dir.join("node.sqlite"), copy.join("node.sqlite")).unwrap();
     world.boot("trb");
     cable.pull();
+
     // Dark: the plan says what is damaged here, and that the rest is unknown.
     (0..4).for_each(|n| drop(trb.truck(&format!("44-D-{n:05}"))));
     world.wait("the link is down", || {
         trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == false
     });
+
     let planned = plan(&world, trb);
     assert_eq!(
         (&planned["state"], &planned["compared"]),
         (&json!("planned"), &json!(false)),
         "{planned}"
     );
+
     let verify = run(&trb.dir, &["--json", "resync", "verify"]);
     assert!(String::from_utf8_lossy(&verify.stdout).contains("peer_dark"));
+
     // Run in the dark it waits, and tells for what.
     let id = planned["id"].as_str().unwrap().to_string();
     trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-1"}))
         .unwrap();
+
     let ask = || trb.get(&format!("/v1/resyncs/{id}")).unwrap();
     world.wait("it says what it waits for", || {
         ask()["waits_for"]
@@ -243,17 +278,21 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
             .unwrap_or("")
             .contains("in contact")
     });
+
     let steer = |act: &str| trb.post(&format!("/v1/resyncs/{id}/{act}"), &json!({}));
     assert_eq!(steer("pause").unwrap()["state"], "paused");
     assert_eq!(steer("pause").unwrap_err()["code"], "resync_state");
     assert_eq!(steer("dance").unwrap_err()["code"], "unknown_act");
+
     // A power cut later it is still paused, and goes on when told to.
     trb.kill();
     world.boot("trb");
     assert_eq!(ask()["state"], "paused");
     assert_eq!(steer("resume").unwrap()["state"], "shipping");
+
     cable.plug();
     assert_eq!(resync_ends(&world, trb, &id)["state"], "done");
+
     // A plan of yesterday's database: the log that it saw is no longer that long.
     let planned = plan(&world, trb);
     let logs = planned["logs"].as_array().unwrap().len();
@@ -262,11 +301,13 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
     for name in ["node.sqlite-wal", "node.sqlite-shm"] {
         let _ = std::fs::remove_file(trb.dir.join(name));
     }
+
     let id = planned["id"].as_str().unwrap();
     let kept = std::fs::read(trb.dir.join("node.sqlite")).unwrap();
     std::fs::copy(copy.join("node.sqlite"), trb.dir.join("node.sqlite")).unwrap();
     cable.pull();
     world.boot("trb");
+
     let gone = trb
         .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
         .unwrap_err();
@@ -274,17 +315,21 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
         gone["code"], "no_such_resync",
         "the old copy does not know it; {logs} logs differed"
     );
+
     trb.stop();
     for name in ["node.sqlite-wal", "node.sqlite-shm"] {
         let _ = std::fs::remove_file(trb.dir.join(name));
     }
+
     std::fs::write(trb.dir.join("node.sqlite"), kept).unwrap();
     cable.plug();
     world.boot("trb");
+
     let cancelled = trb
         .post(&format!("/v1/resyncs/{id}/cancel"), &json!({}))
         .unwrap();
     assert_eq!(cancelled["state"], "cancelled");
+
     world.settle(&["hub", "trb"]);
     assert!(
         hub.get("/v1/sites").unwrap()["forks"]
@@ -304,6 +349,7 @@ fn entries_of(site: &Site) -> Vec<(Vec<u8>, i64, Vec<u8>, Vec<u8>)> {
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(integration_tests::network::entries_on_disk(&site.dir, node))
 }
 
@@ -314,6 +360,7 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
     let seed = integration_tests::seed();
     let mut r = rand::rngs::StdRng::seed_from_u64(seed);
     let mut world = World::default();
+
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let trb = world.site("trb");
@@ -325,9 +372,11 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
                 + "\n"
         })
         .collect();
+
     trb.post_text("/v1/imports", &body).unwrap();
     world.settle(&["hub", "trb"]);
     trb.stop();
+
     let whole = entries_of(trb);
     let (pristine, damaged) = (trb.dir.join("whole"), trb.dir.join("damaged"));
     integration_tests::network::copy_dir(&trb.dir, &pristine);
@@ -339,6 +388,7 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
              WHERE seq % 11 = 5 AND substr(log, 25, 1) = x'03' AND main = 1",
         ],
     );
+
     integration_tests::network::copy_dir(&trb.dir, &damaged);
     let (mut tried, mut differing) = (0, 0);
     for _ in 0..integration_tests::network::trials(3, 100) {
@@ -346,30 +396,37 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
         for name in ["node.sqlite-wal", "node.sqlite-shm"] {
             let _ = std::fs::remove_file(trb.dir.join(name));
         }
+
         integration_tests::network::copy_dir(&damaged, &trb.dir);
         world.boot("trb");
         world.wait("the hub is in contact", || {
             trb.get("/v1/sites").unwrap()["peers"][0]["connected"] == true
         });
+
         let planned = plan(&world, trb);
         let id = planned["id"].as_str().unwrap().to_string();
         trb.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-1"}))
             .unwrap();
+
         // The power fails once or twice on the way.
         for _ in 0..r.random_range(1..3) {
             std::thread::sleep(std::time::Duration::from_millis(r.random_range(0..900)));
             trb.kill();
             world.boot("trb");
         }
+
         let done = resync_ends(&world, trb, &id);
         assert_eq!(done["state"], "done", "WADI_SEED={seed} {done}");
+
         world.settle(&["hub", "trb"]);
         trb.stop();
         let now = entries_of(trb);
+
         // Boots and reports came to it; what was there is there, byte for byte.
         let held: std::collections::BTreeSet<_> = now.into_iter().collect();
         differing += u64::from(!whole.iter().all(|e| held.contains(e)));
         assert_eq!(differing, 0, "WADI_SEED={seed}");
     }
+
     integration_tests::network::tell_gate("resync_cut", tried, differing, 0, 0, began);
 }

@@ -65,6 +65,7 @@ async fn rows_on_disk(dir: &Path) -> Result<BTreeSet<Row>, sqlx::Error> {
             .fetch_all(&mut conn)
             .await;
     let _ = conn.close().await;
+
     Ok(rows?.into_iter().collect())
 }
 
@@ -76,16 +77,19 @@ async fn records(node: &Node) -> Result<Told, StoreError> {
             ..Default::default()
         })
         .await?;
+
     let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
     let mut out: Told = BTreeMap::new();
     for row in rows {
         out.insert(row.id, (RecordRow { changed: 0, ..row }, BTreeSet::new()));
     }
+
     for (id, what, value) in node.store().terms_of(&ids).await? {
         if let Some((_, terms)) = out.get_mut(&id) {
             terms.insert((what, value));
         }
     }
+
     Ok(out)
 }
 
@@ -129,6 +133,7 @@ async fn write_all(node: &Node, department: &str, drafts: Vec<(Target, Draft)>) 
         .into_iter()
         .map(|(target, draft)| Write::by(officer, department, target, draft))
         .collect();
+
     node.write_all(writes)
         .await
         .into_iter()
@@ -146,6 +151,7 @@ async fn tell(node: &Node, from: usize, count: usize) {
         (from..from + count).map(|n| new(truck(n))).collect(),
     )
     .await;
+
     for edit in 0..5 {
         let draft = |n: usize| match edit {
             0 => Passage::on()
@@ -158,13 +164,16 @@ async fn tell(node: &Node, from: usize, count: usize) {
             3 => Passage::on().int("lane", 1 + n as i64 % 4),
             _ => Passage::on().text("handled_by", format!("desk {n}")),
         };
+
         let all = trucks
             .iter()
             .enumerate()
             .map(|(n, id)| (Target::On(*id), draft(from + n)))
             .collect();
+
         write_all(node, "PORT", all).await;
     }
+
     // Longer than a page: its entry and its record lie on overflow pages.
     let long: String = (0..14_000)
         .map(|n| char::from(b'a' + (n * 7 + from) as u8 % 26))
@@ -175,6 +184,7 @@ async fn tell(node: &Node, from: usize, count: usize) {
         vec![(Target::On(trucks[0]), Passage::on().text("note", long))],
     )
     .await;
+
     let holds = (0..3).map(|n| {
         new(QuarantineHold::place(HoldType::Veterinary, "law 1")
             .text("commodity", format!("animals {n}")))
@@ -186,11 +196,13 @@ async fn tell(node: &Node, from: usize, count: usize) {
             QuarantineHold::on().text("note", "papers are awaited"),
         )
     };
+
     write_all(node, "VET", holds.iter().map(more).collect()).await;
     let declared = CustomsEntry::store("D1", &format!("REF-{from}"))
         .int("total_packages", 12)
         .text("office", "TRB1");
     let day = SiteDay::open(&format!("2026-01-{:02}", 1 + from % 28)).text("note", "a quiet day");
+
     write_all(node, "CUS", vec![new(declared)]).await;
     write_all(node, "PORT", vec![new(day)]).await;
 }
@@ -204,9 +216,11 @@ async fn at_rest(nodes: &[&Arc<Node>], hub: &Arc<Node>) {
             .await
             .expect("changes")
             .is_empty();
+
         for node in nodes {
             rests &= agree(node, hub).await && node.status().await.expect("a status").unsent == 0;
         }
+
         calm = if rests { calm + 1 } else { 0 };
         calm >= CALM
     })
@@ -220,11 +234,13 @@ async fn setup(trucks: usize) -> Setup {
         ("trb", Role::Crossing, "TRB"),
         ("qam", Role::Crossing, "QAM"),
     ]);
+
     let (hub, qam, trb) = (
         country.start("hub").await,
         country.start("qam").await,
         country.start("trb").await,
     );
+
     let officer = |officer: &str, department: &str| {
         let (officer, department) = (officer.to_string(), department.to_string());
         let name = format!("officer of {department}");
@@ -238,15 +254,18 @@ async fn setup(trucks: usize) -> Setup {
             name,
         })
     };
+
     hub.write_control(
         vec![officer("OF-1", "PORT"), officer("OF-2", "VET")],
         "OP-1",
     )
     .await
     .expect("registered");
+
     let wires = [connect(&qam, &hub), connect(&trb, &hub)];
     at_rest(&[&qam, &trb], &hub).await;
     tell(&trb, 0, trucks).await;
+
     // One that began at Qaim was sent on: Traibeel holds its entries and not their logs.
     let sent_on = write_all(&qam, "PORT", vec![(Target::New(None), truck(900))]).await[0];
     let there = Passage::on().hand_over("TRB", "the bridge is closed");
@@ -259,21 +278,26 @@ async fn setup(trucks: usize) -> Setup {
             .is_some()
     })
     .await;
+
     at_rest(&[&qam, &trb], &hub).await;
     drop(wires);
     qam.stop().await;
     trb.stop().await;
+
     let dir = country.dir_of("trb");
     let old = std::fs::read(dir.join("node.sqlite")).expect("the database");
     let trb = country.start("trb").await;
     let wire = connect(&trb, &hub);
+
     tell(&trb, trucks, trucks).await;
     at_rest(&[&trb], &hub).await;
     drop(wire);
+
     let scopes = scopes_of(trb.status().await.expect("a status"));
     let records = records(&trb).await.expect("records");
     let running = country.dir().join("running");
     copy_dir(&dir, &running);
+
     let wal = std::fs::metadata(running.join("node.sqlite-wal"))
         .expect("a WAL")
         .len() as usize;
@@ -281,12 +305,14 @@ async fn setup(trucks: usize) -> Setup {
         wal > WAL_HEADER + 8 * FRAME,
         "what was written last lies in the WAL: {wal}"
     );
+
     let rows = rows_on_disk(&dir).await.expect("entries");
     assert!(rows.iter().any(|r| r.4 == 2), "an excerpt is among them");
     assert!(
         rows.iter().any(|r| r.3.len() > PAGE),
         "a long one is among them"
     );
+
     trb.stop().await;
     hub.stop().await;
     let image = |dir: PathBuf, clean| Image {
@@ -296,6 +322,7 @@ async fn setup(trucks: usize) -> Setup {
         records: records.clone(),
         scopes: scopes.clone(),
     };
+
     let images = [image(running, false), image(dir, true)];
     Setup {
         hub: country.dir_of("hub"),
@@ -313,6 +340,7 @@ fn spoil(dir: &Path, old: &[u8], r: &mut StdRng) -> String {
         15..50 if wal as usize > WAL_HEADER + FRAME => "node.sqlite-wal",
         _ => "node.sqlite",
     };
+
     let path = dir.join(name);
     let mut bytes = std::fs::read(&path).expect("a file");
     let (header, page) = match name {
@@ -320,6 +348,7 @@ fn spoil(dir: &Path, old: &[u8], r: &mut StdRng) -> String {
         "node.sqlite" => (0, PAGE),
         _ => (WAL_HEADER, FRAME),
     };
+
     let pages = (bytes.len() - header) / page;
     let place = |n: usize| header + n * page;
     let (one, other) = (r.random_range(0..pages), r.random_range(0..pages));
@@ -366,6 +395,7 @@ fn spoil(dir: &Path, old: &[u8], r: &mut StdRng) -> String {
             format!("it is cut off at byte {to}")
         }
     };
+
     std::fs::write(&path, &bytes).expect("written");
     format!("{name}: {what}")
 }
@@ -394,6 +424,7 @@ async fn tells(node: &Node, dir: &Path) -> bool {
     let scrub = node.scrub_status();
     let found = scrub.damaged + scrub.remade + scrub.rederived > 0 || !scrub.structure.is_empty();
     let anchor = *node.store().anchor_state() != AnchorState::Whole;
+
     found
         || anchor
         || !SetAside::all(dir).is_empty()
@@ -410,6 +441,7 @@ async fn unsigned(country: &Country, node: &Node) -> Result<Vec<String>, StoreEr
             .map(|e| e.log_key)
             .unwrap_or_default()
     };
+
     let mut out = Vec::new();
     for c in node.store().cosignatures(None).await? {
         let head = &c.checkpoint.checkpoint;
@@ -421,6 +453,7 @@ async fn unsigned(country: &Country, node: &Node) -> Result<Vec<String>, StoreEr
             out.push(format!("a cosignature of {}", head.log));
         }
     }
+
     for row in node.store().logs().await? {
         let mut all = node.store().checkpoints(&row.log, 0).await?;
         all.push(row.checkpoint);
@@ -428,6 +461,7 @@ async fn unsigned(country: &Country, node: &Node) -> Result<Vec<String>, StoreEr
             out.push(format!("a checkpoint of {}", row.log));
         }
     }
+
     Ok(out)
 }
 
@@ -437,12 +471,14 @@ async fn lacks(setup: &Setup, image: &Image, dir: &Path, trb: &Node, hub: &Node)
     if scrub.running || scrub.ended_ms == 0 {
         return vec![format!("the scrub has not come to its end: {scrub:?}")];
     }
+
     let (status, hub_status) = match (trb.status().await, hub.status().await) {
         (Ok(status), Ok(hub_status)) => (status, hub_status),
         (Err(error), _) | (_, Err(error)) => {
             return vec![format!("a status does not read: {error}")];
         }
     };
+
     // An anchor that is gone is told until the next start.
     let unexplained = status
         .alarms
@@ -452,18 +488,22 @@ async fn lacks(setup: &Setup, image: &Image, dir: &Path, trb: &Node, hub: &Node)
     if status.unsent > 0 {
         out.push(format!("{} entries are not safe at the hub", status.unsent));
     }
+
     let (mine, theirs) = (scopes_of(status), scopes_of(hub_status));
     let holds_less = |(key, scope): (&(String, String), &ScopeDigest)| {
         mine.get(key).is_none_or(|now| {
             now.entries < scope.entries || theirs.get(key).is_some_and(|hub| hub != now)
         })
     };
+
     if image.scopes.iter().any(holds_less) {
         out.push(format!("{mine:?} is not {theirs:?}"));
     }
+
     if !out.is_empty() {
         return out;
     }
+
     match rows_on_disk(dir).await {
         Ok(rows) => {
             let gone: Vec<&Row> = image.rows.difference(&rows).collect();
@@ -472,10 +512,12 @@ async fn lacks(setup: &Setup, image: &Image, dir: &Path, trb: &Node, hub: &Node)
         }
         Err(error) => out.push(format!("the entries do not read: {error}")),
     }
+
     match unsigned(&setup.country, trb).await {
         Ok(all) => out.extend(all),
         Err(error) => out.push(format!("what is signed does not read: {error}")),
     }
+
     match records(trb).await {
         Ok(now) => {
             for (id, (row, terms)) in &image.records {
@@ -497,6 +539,7 @@ async fn lacks(setup: &Setup, image: &Image, dir: &Path, trb: &Node, hub: &Node)
         }
         Err(error) => out.push(format!("the records do not read: {error}")),
     }
+
     out
 }
 
@@ -526,6 +569,7 @@ async fn works_on(trb: &Node, hub: &Node, n: u64) -> Vec<String> {
         Ok(written) => written,
         Err(error) => return vec![format!("it does not write: {error}")],
     };
+
     let deadline = Instant::now() + PATIENCE;
     while !matches!(hub.store().record(&written.record).await, Ok(Some(_))) {
         if Instant::now() > deadline {
@@ -533,6 +577,7 @@ async fn works_on(trb: &Node, hub: &Node, n: u64) -> Vec<String> {
         }
         tokio::time::sleep(LOOK).await;
     }
+
     let forks = hub.with_control(|c| c.forks().len());
     if forks > 0 {
         vec![format!("{forks} logs are forked")]
@@ -560,6 +605,7 @@ fn differs(
         }
         Err(error) => return Some(format!("entries that do not read: {error}")),
     }
+
     match records {
         Ok(records) if records == image.records => None,
         Ok(records) => {
@@ -567,6 +613,7 @@ fn differs(
                 .records
                 .iter()
                 .find(|(id, was)| records.get(*id) != Some(*was))?;
+
             Some(format!(
                 "a record: {was:?} was read as {:?}",
                 records.get(id)
@@ -581,14 +628,17 @@ async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
     let image = &setup.images[n as usize % 2];
     let place = tempfile::tempdir_in(setup.country.dir()).expect("a directory");
     let (dir, hub_dir) = (place.path().join("trb"), place.path().join("hub"));
+
     copy_dir(&image.dir, &dir);
     copy_dir(&setup.hub, &hub_dir);
+
     // The first of each are left as they are: nothing may be found where nothing is wrong.
     let damage = if n < 2 {
         String::new()
     } else {
         spoil(&dir, &setup.old, &mut r)
     };
+
     let mut out = Outcome {
         damage,
         ..Outcome::default()
@@ -598,6 +648,7 @@ async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
         .start_in("hub", &hub_dir)
         .await
         .expect("the hub starts");
+
     let mut clean = image.clean;
     let mut starts = 0;
     loop {
@@ -608,29 +659,36 @@ async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
                 break;
             }
         };
+
         let mut events = trb.listen();
         if starts == 0 {
             out.differed = differs(image, rows_on_disk(&dir).await, records(&trb).await);
         }
+
         starts += 1;
         out.told |= tells(&trb, &dir).await;
         let wire = connect(&trb, &hub);
         trb.scrub_soon();
+
         let deadline = Instant::now() + PATIENCE;
         let end = loop {
             out.told |= tells(&trb, &dir).await;
             if let Some(end) = asks(&mut events) {
                 break end;
             }
+
             let lacking = lacks(&setup, image, &dir, &trb, &hub).await;
             if lacking.is_empty() {
                 break End::Whole;
             }
+
             if Instant::now() > deadline {
                 break End::Late(lacking);
             }
+
             tokio::time::sleep(LOOK).await;
         };
+
         let over = match end {
             End::Whole => {
                 out.lost.extend(works_on(&trb, &hub, n).await);
@@ -654,12 +712,15 @@ async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
                 false
             }
         };
+
         drop(wire);
         trb.stop().await;
+
         if over {
             break;
         }
     }
+
     hub.stop().await;
     out
 }
@@ -672,16 +733,19 @@ async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
     let (began, count) = (Instant::now(), trials(40, 1_000));
     let (mut next, mut tried, mut lost, mut undetected, mut harmless) = (0, 0, 0, 0, 0);
     let mut running = JoinSet::new();
+
     loop {
         while running.len() < AT_ONCE && next < count {
             let (setup, n) = (setup.clone(), next);
             running.spawn(async move { (n, trial(setup, n, seed).await) });
             next += 1;
         }
+
         let Some(ended) = running.join_next().await else {
             break;
         };
         tried += 1;
+
         let (n, out) = match ended {
             Ok(ended) => ended,
             Err(error) => {
@@ -690,15 +754,18 @@ async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
                 continue;
             }
         };
+
         harmless += u64::from(out.differed.is_none() && !out.told);
         if !out.lost.is_empty() {
             lost += 1;
             println!("trial {n}, {}: {:#?}", out.damage, out.lost);
         }
+
         if let Some(differed) = out.differed.as_ref().filter(|_| !out.told) {
             undetected += 1;
             println!("trial {n}, {}: nobody was told of {differed}", out.damage);
         }
+
         if n < 2 {
             assert!(
                 !out.told && out.differed.is_none(),
@@ -706,6 +773,7 @@ async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
             );
         }
     }
+
     println!("{harmless} of {tried} were harmless");
     let exits = PANICS.load(Ordering::Relaxed);
     tell_gate("rot", tried, lost, undetected, exits, began);
@@ -722,6 +790,7 @@ async fn on_disk(dir: &Path, statement: &'static str) -> u64 {
         .execute(&mut conn)
         .await
         .expect("it is done");
+
     conn.close().await.expect("closed");
     done.rows_affected()
 }
@@ -732,6 +801,7 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     let image = &setup.images[1];
     let dir = setup.country.dir().join("dark");
     copy_dir(&image.dir, &dir);
+
     let flipped = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 50) || x'ff' || substr(bytes, 52) AS BLOB) \
                    WHERE seq IN (3, 7) AND substr(log, 25, 1) = x'03' AND main = 1";
     let mut damaged = on_disk(&dir, flipped).await;
@@ -740,27 +810,33 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
         "DELETE FROM entries WHERE seq = 5 AND substr(log, 25, 1) = x'03' AND main = 1",
     )
     .await;
+
     // A handed-over record's entry, too, which stands in no log that is held here.
     let beside = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 20) || x'ff' || substr(bytes, 22) AS BLOB) \
                   WHERE (log, seq) = (SELECT log, seq FROM entries WHERE main = 2 ORDER BY log, seq DESC LIMIT 1)";
     let excerpts = on_disk(&dir, beside).await;
     assert!(damaged >= 6 && excerpts == 1, "{damaged} and {excerpts}");
+
     let left = rows_on_disk(&dir).await.expect("entries");
     let whole: BTreeSet<Row> = image.rows.intersection(&left).cloned().collect();
     assert_eq!((image.rows.len() - whole.len()) as u64, damaged + excerpts);
+
     let trb = setup
         .country
         .start_as_daemon("trb", &dir, true)
         .await
         .expect("it starts");
+
     trb.scrub_soon();
     until("everything was read through", async || {
         let scrub = trb.scrub_status();
         !scrub.running && scrub.ended_ms > 0
     })
     .await;
+
     let (scrub, status) = (trb.scrub_status(), trb.status().await.expect("a status"));
     assert_eq!(scrub.damaged, damaged + excerpts, "{scrub:?}");
+
     let alarms = json!(status.alarms).to_string();
     assert!(
         alarms.contains(&format!("{damaged} entries are damaged or missing")),
@@ -770,12 +846,14 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
         alarms.contains("handed over to this crossing are damaged"),
         "{alarms}"
     );
+
     let now = rows_on_disk(&dir).await.expect("entries");
     assert!(whole.is_subset(&now), "what is whole stays");
     assert!(
         records(&trb).await.expect("records") == image.records,
         "records stand as all their entries made them"
     );
+
     // A start in between forgets nothing of it.
     trb.stop().await;
     let trb = setup
@@ -783,12 +861,14 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
         .start_as_daemon("trb", &dir, false)
         .await
         .expect("it starts");
+
     trb.scrub_soon();
     let hub = setup
         .country
         .start_in("hub", &setup.hub)
         .await
         .expect("the hub starts");
+
     let wire = connect(&trb, &hub);
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -799,6 +879,7 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
         assert!(Instant::now() < deadline, "{lacking:#?}");
         tokio::time::sleep(LOOK).await;
     }
+
     drop(wire);
     trb.stop().await;
     hub.stop().await;
@@ -820,10 +901,12 @@ async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_startin
                 let place = tempfile::tempdir_in(setup.country.dir()).expect("a directory");
                 let dir = place.path().join("trb");
                 copy_dir(&image.dir, &dir);
+
                 let file = std::fs::OpenOptions::new()
                     .write(true)
                     .open(dir.join("node.sqlite"))
                     .expect("a database");
+
                 file.set_len(cut_at).expect("cut off");
                 // Nobody sets a file aside that is still open.
                 drop(file);
@@ -838,6 +921,7 @@ async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_startin
                             "cut off at byte {cut_at} of {whole}, it does not start: {error}"
                         ),
                     };
+
                     let mut events = trb.listen();
                     let write = Write::by("OF-1", "PORT", Target::New(None), truck(1));
                     let written = trb.write(write).await;
@@ -847,6 +931,7 @@ async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_startin
                         tokio::time::sleep(LOOK).await;
                         asked = asks(&mut events);
                     }
+
                     trb.stop().await;
                     match asked {
                         Some(End::StartOver(why)) if written.is_err() && starts < 4 => {
@@ -855,6 +940,7 @@ async fn a_database_that_is_cut_off_anywhere_does_not_keep_its_node_from_startin
                         _ => break written,
                     }
                 };
+
                 written.unwrap_or_else(|e| {
                     panic!("cut off at byte {cut_at} of {whole}, it does not write on: {e}")
                 });
@@ -870,22 +956,27 @@ async fn a_record_that_rotted_is_told_though_its_entries_come_again() {
     let image = &setup.images[1];
     let dir = setup.country.dir().join("again");
     copy_dir(&image.dir, &dir);
+
     let rotten = "UPDATE records SET json = replace(json, 'the bridge is closed', 'the bridge is rotten') \
                   WHERE crossing = 'QAM' AND lane = 3";
     assert_eq!(on_disk(&dir, rotten).await, 1);
+
     // All that was handed over is asked for again, as after any doubt.
     let doubt = "INSERT OR REPLACE INTO local (scope, key, value) VALUES ('excerpt-lost', '*', '')";
     assert_eq!(on_disk(&dir, doubt).await, 1);
+
     let trb = setup
         .country
         .start_as_daemon("trb", &dir, true)
         .await
         .expect("it starts");
+
     let hub = setup
         .country
         .start_in("hub", &setup.hub)
         .await
         .expect("the hub starts");
+
     let wire = connect(&trb, &hub);
     until("what was handed over came again", async || {
         trb.store()
@@ -894,6 +985,7 @@ async fn a_record_that_rotted_is_told_though_its_entries_come_again() {
             .is_ok_and(|doubt| doubt.is_none())
     })
     .await;
+
     trb.scrub_soon();
     until("the scrub has told of it", async || {
         let scrub = trb.scrub_status();
@@ -904,10 +996,12 @@ async fn a_record_that_rotted_is_told_though_its_entries_come_again() {
         !scrub.running && scrub.rederived > 0
     })
     .await;
+
     assert!(
         records(&trb).await.expect("records") == image.records,
         "it stands as its entries made it"
     );
+
     drop(wire);
     trb.stop().await;
     hub.stop().await;
@@ -928,8 +1022,10 @@ async fn what_rotted_is_never_taken_for_what_was_said() {
         .write(Write::by("OF-1", "PORT", Target::On(first.record), note))
         .await
         .expect("written");
+
     trb.stop().await;
     let dir = country.dir_of("trb");
+
     // In the middle of an entry, which is no text: byte by byte.
     let rows = rows_on_disk(&dir).await.expect("entries");
     let rotten = rows.iter().find_map(|row| {
@@ -938,6 +1034,7 @@ async fn what_rotted_is_never_taken_for_what_was_said() {
         bytes[at] ^= 1;
         Some((row.1, bytes))
     });
+
     let (seq, bytes) = rotten.expect("the entry");
     let path = format!("sqlite://{}", dir.join("node.sqlite").display());
     let mut conn = SqliteConnection::connect(&path)
@@ -950,7 +1047,9 @@ async fn what_rotted_is_never_taken_for_what_was_said() {
             .execute(&mut conn)
             .await
             .expect("it is done");
+
     assert_eq!(done.rows_affected(), 1);
+
     conn.close().await.expect("closed");
     let trb = country.start("trb").await;
     let shown = trb
@@ -958,16 +1057,19 @@ async fn what_rotted_is_never_taken_for_what_was_said() {
         .await
         .expect("the record")
         .to_string();
+
     assert!(shown.contains("11-A-00001"), "{shown}");
     assert!(
         !shown.contains("realed at the gate"),
         "nobody has said that: {shown}"
     );
+
     let entry = trb.store().entry(&said.entry).await;
     assert!(
         matches!(entry, Err(StoreError::Damaged { .. })),
         "{entry:?}"
     );
+
     trb.stop().await;
 }
 

@@ -9,10 +9,12 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
     world.start("hub", &[]);
     let hub = world.site("hub").listen;
     let (trb_hub, qam_hub) = (Cable::to(hub), Cable::to(hub));
+
     trb_hub.pull();
     qam_hub.pull();
     world.start("trb", &[("hub", trb_hub.address)]);
     world.start("qam", &[("hub", qam_hub.address)]);
+
     let (trb, qam, hub) = (world.site("trb"), world.site("qam"), world.site("hub"));
     let ids: Vec<String> = (0..20)
         .map(|n| trb.truck(&format!("11-A-{n:05}")))
@@ -21,12 +23,14 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
         .map(|n| qam.truck(&format!("22-B-{n:05}")))
         .collect();
     assert_eq!(trb.record(&ids[0]).unwrap()["safety"], "local_only");
+
     trb_hub.plug();
     qam_hub.plug();
     world.settle(&["hub", "trb", "qam"]);
     for id in ids.iter().chain(&far) {
         assert_eq!(hub.record(id).unwrap()["state"], "ADMITTED");
     }
+
     world.wait("the site knows that the hub holds it", || {
         trb.record(&ids[0]).unwrap()["safety"] == "at_hub"
     });
@@ -34,6 +38,7 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
         qam.record(&ids[0]).is_err(),
         "another crossing's passages are not Al-Qaem's to take"
     );
+
     // The same record changed at two places while the link is down: both values are shown, each
     // with who said it.
     trb_hub.pull();
@@ -44,6 +49,7 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
         .unwrap();
     trb_hub.plug();
     world.settle(&["hub", "trb", "qam"]);
+
     for site in [trb, hub] {
         let contested = site.record(&ids[3]).unwrap()["contested"]["seal.1"].clone();
         let values: Vec<&str> = contested
@@ -52,9 +58,11 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
             .iter()
             .map(|c| c["value"].as_str().unwrap())
             .collect();
+
         assert_eq!(values.len(), 2, "{contested}");
         assert!(values.contains(&"JO1") && values.contains(&"JO2"));
     }
+
     world.wait("the hub finds the contradiction", || {
         let found = hub.get("/v1/findings").unwrap();
         found["findings"]
@@ -63,6 +71,7 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
             .iter()
             .any(|f| f["rule"] == "R13" && f["phase"] == "FIRM")
     });
+
     // What trb held is right to the last hash and signature; one flipped byte is named.
     trb.stop();
     let root = papers().join("certs/root.pub");
@@ -70,12 +79,14 @@ fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
     let verified = run_json(&trb.dir, &["audit", "verify", ".", "--root", root]);
     assert_eq!(verified["damaged"], 0);
     assert!(verified["entries"].as_u64().unwrap() > 20);
+
     flip_a_byte_of_an_entry(&trb.dir);
     let output = run(
         &trb.dir,
         &["--json", "audit", "verify", ".", "--root", root],
     );
     assert_eq!(output.status.code(), Some(4));
+
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         text.contains("passage/TRB@7: the entry's bytes do not have its hash"),
@@ -89,6 +100,7 @@ fn flip_a_byte_of_an_entry(dir: &std::path::Path) {
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         let path = format!("sqlite://{}", dir.join("node.sqlite").display());
         let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
@@ -98,6 +110,7 @@ fn flip_a_byte_of_an_entry(dir: &std::path::Path) {
         .fetch_one(&mut conn)
         .await
         .unwrap();
+
         let mut bytes = row.1;
         bytes[60] ^= 1;
         sqlx::query("UPDATE entries SET bytes = ?1 WHERE log = ?2 AND seq = 7")
@@ -120,23 +133,29 @@ fn a_site_that_cannot_reach_the_hub_is_heard_through_its_neighbour() {
         "qam",
         &[("hub", dark.address), ("trb", world.site("trb").listen)],
     );
+
     let (qam, hub) = (world.site("qam"), world.site("hub"));
     let ids: Vec<String> = (0..30)
         .map(|n| qam.truck(&format!("33-C-{n:05}")))
         .collect();
+
     world.wait("the hub hears Al-Qaem's passages", || {
         ids.iter().all(|id| hub.record(id).is_ok())
     });
+
     // The hub's cosignature comes back the same way: the site knows that its records are safe.
     world.wait("Al-Qaem knows", || {
         ids.iter()
             .all(|id| qam.record(id).unwrap()["safety"] == "at_hub")
     });
+
     let trb = world.site("trb");
     assert!(trb.record(&ids[0]).is_err(), "carried, not read");
+
     world.wait("what was carried is dropped", || {
         trb.get("/v1/sites").unwrap()["carried_bytes"] == 0
     });
+
     let status = qam.get("/v1/sites").unwrap();
     assert_eq!(status["unsent"], 0, "{status}");
 }
@@ -146,6 +165,7 @@ fn an_observer_gets_its_grant_and_no_byte_more() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let trb = world.site("trb");
     let passage = trb.truck("44-D-00001");
     let entry = json!({"kind": "customs-entry", "officer": "OF-1", "department": "CUS", "fields": {"declarant": "A", "declarant_ref": "1"}});
@@ -157,10 +177,12 @@ fn an_observer_gets_its_grant_and_no_byte_more() {
         "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
+
     let hold = trb.post("/v1/records", &hold).unwrap()["id"]
         .as_str()
         .unwrap()
         .to_string();
+
     world.settle(&["hub", "trb"]);
     world.start("army", &[("hub", world.site("hub").listen)]);
     let army = world.site("army");
@@ -168,6 +190,7 @@ fn an_observer_gets_its_grant_and_no_byte_more() {
         army.record(&passage).is_ok()
     });
     assert!(army.record(&entry).is_err() && army.record(&hold).is_err());
+
     let scopes = army.get("/v1/sites").unwrap()["scopes"].clone();
     let lanes: Vec<&str> = scopes
         .as_array()
@@ -175,20 +198,24 @@ fn an_observer_gets_its_grant_and_no_byte_more() {
         .iter()
         .map(|s| s["lane"].as_str().unwrap())
         .collect();
+
     assert!(
         lanes.iter().all(|l| matches!(*l, "control" | "passage")),
         "{scopes}"
     );
+
     // It writes nothing.
     let body = json!({"kind": "passage", "officer": "X", "department": "PORT", "crossing": "TRB", "fields": {"direction": "in"}});
     assert_eq!(
         army.post("/v1/records", &body).unwrap_err()["code"],
         "foreign_crossing"
     );
+
     // Its database holds no other byte.
     army.stop();
     let held = std::fs::read(army.dir.join("node.sqlite")).unwrap();
     let wal = std::fs::read(army.dir.join("node.sqlite-wal")).unwrap_or_default();
+
     for text in [&b"VETERINARY"[..], b"declarant_ref"] {
         assert!(
             ![&held, &wal]
@@ -204,9 +231,11 @@ fn a_handed_over_record_follows_its_truck() {
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
     world.start("qam", &[("hub", world.site("hub").listen)]);
+
     let (trb, qam, hub) = (world.site("trb"), world.site("qam"), world.site("hub"));
     let officer = json!({"say": "officer", "officer": "OF-1", "department": "PORT"});
     hub.post("/v1/control", &officer).unwrap();
+
     let id = trb.truck("55-E-00001");
     world.wait(
         "the registration of the officer has come, and the record is handed over",
@@ -219,6 +248,7 @@ fn a_handed_over_record_follows_its_truck() {
             .is_ok()
         },
     );
+
     world.wait("Al-Qaem sees the record", || qam.record(&id).is_ok());
     qam.say(
         &id,
@@ -226,14 +256,17 @@ fn a_handed_over_record_follows_its_truck() {
         json!({"type": "gate.out", "gate": "G9", "read": "R9"}),
     )
     .unwrap();
+
     for site in [trb, hub] {
         world.wait("it has left", || {
             site.record(&id).unwrap()["state"] == "EXITED"
         });
     }
+
     let (a, b) = (trb.record(&id).unwrap(), qam.record(&id).unwrap());
     assert_eq!(a["fields"], b["fields"]);
     assert_eq!(a["heads"], b["heads"]);
+
     // Without the hand-over the other crossing may not write it.
     let other = trb.truck("55-E-00002");
     assert!(qam.record(&other).is_err());
@@ -244,32 +277,40 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
     let mut world = World::default();
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
+
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     let before: Vec<String> = (0..5).map(|n| trb.truck(&format!("66-F-{n:05}"))).collect();
     world.settle(&["hub", "trb"]);
     trb.stop();
+
     let copy = world.site("trb").dir.join("copy");
     std::fs::create_dir(&copy).unwrap();
     for name in ["node.sqlite", "anchor"] {
         std::fs::copy(trb.dir.join(name), copy.join(name)).unwrap();
     }
+
     world.boot("trb");
     let after: Vec<String> = (5..10)
         .map(|n| trb.truck(&format!("66-F-{n:05}")))
         .collect();
+
     world.settle(&["hub", "trb"]);
     trb.stop();
+
     // A technician puts back the old disk image, database and anchor together.
     for name in ["node.sqlite", "anchor"] {
         std::fs::copy(copy.join(name), trb.dir.join(name)).unwrap();
     }
+
     for name in ["node.sqlite-wal", "node.sqlite-shm"] {
         let _ = std::fs::remove_file(trb.dir.join(name));
     }
+
     world.boot("trb");
     let later: Vec<String> = (10..15)
         .map(|n| trb.truck(&format!("66-F-{n:05}")))
         .collect();
+
     world.settle(&["hub", "trb"]);
     for id in before.iter().chain(&after).chain(&later) {
         assert!(
@@ -277,13 +318,16 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
             "{id} is lost"
         );
     }
+
     assert_eq!(hub.get("/v1/sites").unwrap()["forks"], json!([]));
+
     // The database alone put back, behind its anchor: the node says so, and heals the same way.
     trb.stop();
     std::fs::copy(copy.join("node.sqlite"), trb.dir.join("node.sqlite")).unwrap();
     for name in ["node.sqlite-wal", "node.sqlite-shm"] {
         let _ = std::fs::remove_file(trb.dir.join(name));
     }
+
     // Alone, it cannot heal, and goes on saying so after every start.
     world.site("hub").stop();
     for _ in 0..2 {
@@ -292,6 +336,7 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
         assert!(alarms.contains("acknowledged commits"), "{alarms}");
         trb.stop();
     }
+
     world.boot("hub");
     world.boot("trb");
     world.wait("everything is fetched back", || {
@@ -306,6 +351,7 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
 fn a_strangers_certificate_is_not_let_in() {
     let mut world = World::default();
     world.start("hub", &[]);
+
     // The stranger's own CA knows no hub; give it the hub's enrolment to dial.
     let forged = tempfile::tempdir().unwrap();
     let from = papers().join("other/nodes/stranger");
@@ -316,12 +362,14 @@ fn a_strangers_certificate_is_not_let_in() {
     {
         std::fs::copy(entry.path(), forged.path().join(entry.file_name())).unwrap();
     }
+
     std::fs::create_dir(forged.path().join("known")).unwrap();
     std::fs::copy(
         papers().join("certs/nodes/hub/enrolment"),
         forged.path().join("known/hub"),
     )
     .unwrap();
+
     // It even trusts the commission's CA; the commission does not trust it.
     std::fs::copy(papers().join("certs/ca.pem"), forged.path().join("ca.pem")).unwrap();
     world.start_with(
@@ -329,12 +377,14 @@ fn a_strangers_certificate_is_not_let_in() {
         forged.path(),
         &[("hub", world.site("hub").listen)],
     );
+
     world.site("stranger").truck("99-Z-00001");
     let hub = world.site("hub");
     world.wait("the hub shows that somebody was not let in", || {
         hub.refusals().contains(&"not_let_in".to_string())
     });
     assert_eq!(hub.get("/v1/sites").unwrap()["records"], 0);
+
     // The honest rest flows on.
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let id = world.site("trb").truck("11-A-00001");
@@ -355,6 +405,7 @@ fn a_paper_backlog_is_placed_by_when_it_happened() {
         "officer": "OF-1", "department": "OPS", "happened_at_ms": now - day_ms, "happened_source": "paper",
         "events": [{"type": "weighed", "scale": "S1", "gross_kg": 30_000}],
     });
+
     trb.post(&format!("/v1/records/{id}/events"), &body)
         .unwrap();
     let record = trb.record(&id).unwrap();
@@ -364,12 +415,15 @@ fn a_paper_backlog_is_placed_by_when_it_happened() {
         .iter()
         .map(|e| e["type"].as_str().unwrap())
         .collect();
+
     assert_eq!(
         events,
         ["weighed", "gate.in"],
         "yesterday's weighing stands before today's gate"
     );
+
     assert!(record["events"][0]["entered_ms"].as_i64().unwrap() >= now);
+
     let history = trb.get(&format!("/v1/records/{id}/history")).unwrap();
     assert_eq!(history["entries"][0]["happened_ms"], now - day_ms);
 }
@@ -380,6 +434,7 @@ fn pulling_the_plug_again_and_again_loses_nothing_acknowledged() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let mut acknowledged = Vec::new();
+
     for round in 0..6 {
         std::thread::scope(|s| {
             let writers: Vec<_> = (0..4)
@@ -396,22 +451,26 @@ fn pulling_the_plug_again_and_again_loses_nothing_acknowledged() {
                                 Err(_) => break,
                             }
                         }
+
                         mine
                     })
                 })
                 .collect();
+
             // Let some writes be acknowledged, and pull the plug in the middle of the others.
             let records = || {
                 trb.get("/v1/sites")
                     .map_or(0, |v| v["records"].as_u64().unwrap_or(0))
             };
             let start = records();
+
             world.wait("some writes", || records() > start + 10);
             trb.kill();
             writers
                 .into_iter()
                 .for_each(|w| acknowledged.extend(w.join().unwrap()));
         });
+
         world.boot("trb");
         for id in &acknowledged {
             assert!(
@@ -420,7 +479,9 @@ fn pulling_the_plug_again_and_again_loses_nothing_acknowledged() {
             );
         }
     }
+
     assert!(acknowledged.len() > 60);
+
     trb.stop();
     let root = papers().join("certs/root.pub");
     let verified = run_json(
@@ -439,10 +500,12 @@ fn the_demonstration_ends_with_all_nodes_in_agreement() {
     );
     assert_eq!(value["converged"], true, "{value}");
     assert_eq!(value["nodes"].as_array().unwrap().len(), 7);
+
     for node in value["nodes"].as_array().unwrap() {
         assert_eq!(node["digest"], value["nodes"][0]["digest"]);
         assert_eq!(node["unsent"], 0);
         assert!(node["records"].as_u64().unwrap() > 10);
+
         for file in ["node.toml", "node.sqlite", "anchor", "log"] {
             assert!(
                 dir.path()
@@ -454,6 +517,7 @@ fn the_demonstration_ends_with_all_nodes_in_agreement() {
             );
         }
     }
+
     let root = dir.path().join("net/certs/root.pub");
     let hub = run_json(
         dir.path(),
@@ -465,5 +529,6 @@ fn the_demonstration_ends_with_all_nodes_in_agreement() {
             root.to_str().unwrap(),
         ],
     );
+
     assert_eq!(hub["damaged"], 0);
 }

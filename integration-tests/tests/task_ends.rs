@@ -18,6 +18,7 @@ fn hold(site: &Site) -> String {
         "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
+
     site.post("/v1/records", &body).unwrap()["id"]
         .as_str()
         .unwrap()
@@ -37,9 +38,11 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
     world.wait("the hub is ready", || {
         world.site("hub").get("/readyz").is_ok()
     });
+
     let address = world.site("hub").listen;
     world.start("trb", &[("hub", address)]);
     world.start("qam", &[("hub", address)]);
+
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     trb.truck("11-A-00001");
     world.settle(&["hub", "trb", "qam"]);
@@ -51,6 +54,7 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
         Some(1),
         "the process goes, and its service starts it again"
     );
+
     let log = std::fs::read_to_string(hub.dir.join("stderr.log")).unwrap();
     assert!(
         log.contains("sequencer ended") && log.contains("[task_ended]"),
@@ -62,17 +66,20 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
     // it ends once more.
     for start in 0.. {
         assert!(start < 3, "it ends again and again: {}", suspects(hub));
+
         world.launch_with("hub", &tripped());
         let in_order = || {
             hub.get("/v1/sites")
                 .is_ok_and(|s| s["alarms"].to_string().contains("set aside"))
         };
+
         world.wait("the hub is up, or has ended once more", || {
             in_order() || hub.has_ended()
         });
         if !hub.has_ended() {
             break;
         }
+
         hub.ended();
     }
 
@@ -81,6 +88,7 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
     world.wait("the block is refused by name", || {
         hub.refusals().contains(&"set_aside".to_string())
     });
+
     let held = hold(trb);
     let truck = qam.truck("22-B-00001");
     world.wait("a hold of the same crossing comes", || {
@@ -102,6 +110,7 @@ fn a_block_that_ends_the_hubs_desk_is_set_aside_and_all_else_goes_on() {
         Some(1),
         "a stop in order keeps what is set aside"
     );
+
     std::fs::remove_file(hub.dir.join("suspects.json")).unwrap();
     world.boot("hub");
     world.settle(&["hub", "trb", "qam"]);
@@ -117,6 +126,7 @@ fn a_write_that_ends_the_sites_own_desk_is_refused_by_name_after_it() {
     let mut world = World::default();
     world.prepare("trb", &[], "");
     world.launch_with("trb", &[("WADI_TRIP", format!("write:{POISON}").into())]);
+
     let trb = world.site("trb");
     world.wait("the site is ready", || trb.get("/readyz").is_ok());
     let kept = trb.truck("11-A-00001");
@@ -132,6 +142,7 @@ fn a_write_that_ends_the_sites_own_desk_is_refused_by_name_after_it() {
         "set_aside"
     );
     assert!(trb.record(&kept).is_ok(), "what was acknowledged is kept");
+
     trb.truck("11-A-00002");
 }
 
@@ -146,6 +157,7 @@ fn a_log_whose_reader_is_gone_or_does_not_read_stops_nobody() {
     world.wait("the site answers", || trb.get("/healthz").is_ok());
     trb.truck("11-A-00001");
     std::fs::write(trb.dir.join("spool/bad.json"), "{bad").unwrap();
+
     let draft = json!({"kind": "passage", "device": "SC-9", "device_seq": 1, "fields": {"direction": "in"}});
     std::fs::write(trb.dir.join("spool/good.json"), draft.to_string()).unwrap();
     world.wait("the spool is worked off", || {
@@ -164,6 +176,7 @@ fn a_log_whose_reader_is_gone_or_does_not_read_stops_nobody() {
     for n in 0..200 {
         trb.truck(&format!("12-A-{n:05}"));
     }
+
     drop(unread);
     assert!(!trb.has_ended());
 }

@@ -38,6 +38,7 @@ fn dependencies(name: &str) -> BTreeSet<String> {
         std::fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let all = ["dependencies", "build-dependencies"];
+
     // Building may use what running may not; only what is linked counts.
     all[..1]
         .iter()
@@ -97,6 +98,7 @@ fn automerge_is_named_in_one_file() {
         .filter(|(_, t)| t.contains("automerge::"))
         .map(|(p, _)| p.rsplit('/').next().unwrap())
         .collect();
+
     assert_eq!(naming, ["document.rs"]);
 }
 
@@ -117,6 +119,7 @@ fn every_configuration_key_is_documented() {
         .split("impl Config")
         .next()
         .unwrap();
+
     for key in keys.split('"').skip(1).step_by(2) {
         assert!(
             docs.contains(&format!("`{key}`")),

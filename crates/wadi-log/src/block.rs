@@ -42,19 +42,23 @@ impl VerifiedEntry {
             reading,
         }
     }
+
     /// Where it stands.
     pub fn reference(&self) -> Reference {
         self.reference
     }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
     /// What it says. An author can sign bytes that are no entry: those stand in the log all the
     /// same, and are refused each for itself.
     pub fn reading(&self) -> Result<&Reading, &LogError> {
         self.reading.as_ref()
     }
+
     /// The entry, where it is one of this version.
     pub fn entry(&self) -> Option<&Entry> {
         match &self.reading {
@@ -62,6 +66,7 @@ impl VerifiedEntry {
             _ => None,
         }
     }
+
     /// An entry read back from a store: its bytes must still hash to the leaf that was proven when
     /// they came in.
     pub fn recheck(reference: Reference, bytes: Vec<u8>) -> Result<Self, LogError> {
@@ -70,6 +75,7 @@ impl VerifiedEntry {
                 what: "stored entry",
             });
         }
+
         Ok(Self {
             reference,
             reading: Entry::read(&bytes),
@@ -92,18 +98,22 @@ impl VerifiedBlock {
     pub fn log(&self) -> LogId {
         self.checkpoint.checkpoint.log
     }
+
     /// The entries, in order.
     pub fn entries(&self) -> &[VerifiedEntry] {
         &self.entries
     }
+
     /// The checkpoint at its end.
     pub fn checkpoint(&self) -> &SignedCheckpoint {
         &self.checkpoint
     }
+
     /// The log's peaks after it.
     pub fn peaks(&self) -> &Peaks {
         &self.peaks
     }
+
     /// Perfect subtrees that it completed, to be kept.
     pub fn kept(&self) -> &[(Subtree, Hash)] {
         &self.kept
@@ -131,6 +141,7 @@ impl VerifiedBlock {
             hub_time_s,
             logs,
         };
+
         Ok(Self {
             entries,
             checkpoint: key.sign(head),
@@ -152,21 +163,25 @@ pub fn verify_block(
         entries,
         checkpoint,
     } = block;
+
     let log = checkpoint.checkpoint.log;
     if author.node() != log.node {
         return Err(LogError::NotEnrolled(log.node.to_string()));
     }
+
     if from != held.size() {
         return Err(LogError::Gap {
             from,
             size: held.size(),
         });
     }
+
     let (entries, peaks, kept) = extend(log, held, entries)?;
     let head = &checkpoint.checkpoint;
     if head.size != peaks.size() || head.root != peaks.root() {
         return Err(LogError::Mismatch { what: "block" });
     }
+
     checkpoint.verify(&author.log_key)?;
     Ok(VerifiedBlock {
         entries,
@@ -191,21 +206,25 @@ pub fn verify_excerpt(
             "the checkpoint is another log's",
         ));
     }
+
     if bytes.len() > crate::ENTRY_BYTES_MAX {
         return Err(LogError::TooLarge {
             bytes: bytes.len(),
             max: crate::ENTRY_BYTES_MAX,
         });
     }
+
     let reference = Reference {
         log,
         seq,
         leaf: leaf_hash(&bytes),
     };
+
     let root = proof::root_from_inclusion(reference.leaf, seq, checkpoint.checkpoint.size, path)?;
     if root != checkpoint.checkpoint.root {
         return Err(LogError::Mismatch { what: "excerpt" });
     }
+
     checkpoint.verify(&author.log_key)?;
     if hub.role != crate::Role::Hub {
         return Err(LogError::NoRight(format!(
@@ -213,6 +232,7 @@ pub fn verify_excerpt(
             hub.name
         )));
     }
+
     cosignature.verify(&checkpoint.checkpoint, &hub.log_key)?;
     Ok(VerifiedEntry {
         reference,
@@ -234,11 +254,13 @@ fn extend(log: LogId, held: &Peaks, entries: Vec<Vec<u8>>) -> Result<Extended, L
                 max: crate::ENTRY_BYTES_MAX,
             });
         }
+
         let reference = Reference {
             log,
             seq: peaks.size(),
             leaf: leaf_hash(&bytes),
         };
+
         kept.extend(peaks.append(reference.leaf));
         out.push(VerifiedEntry {
             reference,
@@ -246,5 +268,6 @@ fn extend(log: LogId, held: &Peaks, entries: Vec<Vec<u8>>) -> Result<Extended, L
             bytes,
         });
     }
+
     Ok((out, peaks, kept))
 }

@@ -107,6 +107,7 @@ impl Control {
     pub fn enrol(&mut self, enrolment: Enrolment) -> Result<bool, LogError> {
         enrolment.verify(&self.root)?;
         let node = enrolment.node();
+
         // Of two enrolments of a node the larger serial holds, and of equal ones the smaller bytes:
         // any order, one result.
         let newer = |old: &Enrolment| {
@@ -117,6 +118,7 @@ impl Control {
             self.enrolments.insert(node, enrolment);
             return Ok(true);
         }
+
         Ok(false)
     }
 
@@ -130,6 +132,7 @@ impl Control {
         if author.role == Role::Observer {
             return no(format!("{} is an observer: it writes nothing", author.name));
         }
+
         let control = log.lane == Lane::Control;
         match &entry.body {
             Body::Seen(_) | Body::Unknown { .. } => Ok(()),
@@ -180,6 +183,7 @@ impl Control {
                         .or_insert(entry.common.wall_ms);
                     *at = (*at).max(entry.common.wall_ms);
                 }
+
                 self.officers
                     .entry(o.officer.clone())
                     .or_default()
@@ -193,12 +197,15 @@ impl Control {
                     content: crate::merkle::sha256(&[&c.signed_bytes()]),
                     cut: c.clone(),
                 };
+
                 if !c.extends.is_empty() {
                     self.extending.insert(reference);
                 }
+
                 if held.root_signed {
                     self.by_root.insert(reference);
                 }
+
                 self.cuts.insert(reference, held).is_none()
             }
             Body::Admit(a) => self
@@ -228,11 +235,13 @@ impl Control {
         if known.is_some_and(|known| known < new) {
             return false;
         }
+
         if known == Some(new)
             && let Some(held) = self.forks.get_mut(&log)
         {
             return held.take_longer(&proof);
         }
+
         self.forks.insert(log, proof);
         true
     }
@@ -247,6 +256,7 @@ impl Control {
         if longer {
             by.insert(witness, tip);
         }
+
         longer
     }
 
@@ -259,23 +269,28 @@ impl Control {
     pub fn enrolment(&self, node: &NodeId) -> Option<&Enrolment> {
         self.enrolments.get(node)
     }
+
     /// All enrolments in force.
     pub fn enrolments(&self) -> impl Iterator<Item = &Enrolment> {
         self.enrolments.values()
     }
+
     /// A node by its name. Names are for people; of two nodes with one name the smaller id is
     /// found.
     pub fn by_name(&self, name: &str) -> Option<&Enrolment> {
         self.enrolments.values().find(|e| e.name == name)
     }
+
     /// A node's role.
     pub fn role(&self, node: &NodeId) -> Option<Role> {
         self.enrolment(node).map(|e| e.role)
     }
+
     /// Fork proofs held.
     pub fn forks(&self) -> &BTreeMap<LogId, ForkProof> {
         &self.forks
     }
+
     /// The longest head of a log that a hub has cosigned.
     pub fn cosigned(&self, log: &LogId) -> Option<Tip> {
         let by_hub = |(witness, _): &(&NodeId, &Tip)| {
@@ -285,10 +300,12 @@ impl Control {
         tips.map(|(_, tip)| *tip)
             .max_by_key(|tip| (tip.size, tip.root))
     }
+
     /// The longest head of a log that one node has cosigned.
     pub fn cosigned_by(&self, log: &LogId, witness: &NodeId) -> Option<Tip> {
         self.cosigned.get(log)?.get(witness).copied()
     }
+
     /// How far any witness but `owner` itself has cosigned a log.
     pub fn witnessed(&self, log: &LogId, owner: &NodeId) -> u64 {
         let by = self.cosigned.get(log).into_iter().flatten();
@@ -297,6 +314,7 @@ impl Control {
             .max()
             .unwrap_or(0)
     }
+
     /// When a crossing closed, in hub seconds.
     pub fn closed_s(&self, crossing: Crossing) -> Option<i64> {
         self.closures
@@ -305,11 +323,13 @@ impl Control {
             .map(|(_, c)| c.closed_s)
             .min()
     }
+
     /// Whether a node was cut as a whole.
     pub fn is_cut(&self, node: &NodeId) -> bool {
         self.live_cuts()
             .any(|c| c.cut.target == CutTarget::Node(*node))
     }
+
     /// Cuts held, replaced ones included.
     pub fn cuts(&self) -> impl Iterator<Item = CutFact> + '_ {
         self.cuts.iter().map(|(r, c)| CutFact {
@@ -336,8 +356,10 @@ impl Control {
                     .map(|(log, _)| *log),
             );
         }
+
         out
     }
+
     /// What the node's boots say of the ends of its earlier epochs.
     pub fn boots(&self) -> &BTreeMap<LogId, BTreeMap<LogId, u64>> {
         &self.boots
@@ -355,14 +377,17 @@ impl Control {
                     && new.cut.target == held.cut.target
             })
             .peekable();
+
         if later.peek().is_none() {
             return false;
         }
+
         let copies = self
             .cuts
             .iter()
             .filter(|(r, c)| *r == at || (held.root_signed && c.content == held.content));
         let places: BTreeSet<&Reference> = copies.map(|(r, _)| r).collect();
+
         later.any(|new| new.cut.extends.iter().any(|r| places.contains(r)))
     }
 
@@ -386,6 +411,7 @@ impl Control {
         let stands = move |r: &Reference, c: &CutHeld| {
             c.root_signed || (said_in_time(r) && !self.is_against_hub(&c.cut))
         };
+
         self.cuts
             .iter()
             .filter(move |(r, c)| stands(r, c) && !self.is_replaced(r, c, false))
@@ -429,6 +455,7 @@ impl Control {
         if bound.size == 0 || bound.root.is_none() {
             return 0;
         }
+
         match state.root_at_bound {
             Some(root) if Some(root) == bound.root => bound.size,
             // Held on another branch than the one that counts: the two agree up to the fork, if it
@@ -450,6 +477,7 @@ impl Control {
                     .iter()
                     .any(|(by, set)| set.contains(reference) && self.fact_counts(by))
         };
+
         if reference.seq < counts_to || admitted() {
             LogVerdict::Counts
         } else {
@@ -512,10 +540,12 @@ impl Control {
                 .filter_map(|p| self.officers.get(p))
                 .flat_map(|all| all.keys().copied()),
         );
+
         let cuts = self
             .cuts
             .iter()
             .filter(|(_, c)| entries.iter().any(|e| bound_of(&c.cut, &e.log).is_some()));
+
         out.extend(cuts.map(|(r, _)| *r));
         out.extend(
             self.admitted
@@ -523,6 +553,7 @@ impl Control {
                 .filter(|(_, set)| !set.is_disjoint(entries))
                 .map(|(r, _)| *r),
         );
+
         let closed = |c: &Closure| entries.iter().any(|e| e.log.crossing == c.crossing);
         out.extend(
             self.closures
@@ -530,6 +561,7 @@ impl Control {
                 .filter(|(_, c)| closed(c))
                 .map(|(r, _)| *r),
         );
+
         out
     }
 
@@ -549,6 +581,7 @@ fn bound_of(cut: &Cut, log: &LogId) -> Option<(u64, Option<Hash>)> {
         CutTarget::Node(node) => log.node == node,
         CutTarget::Log(l) => l == *log,
     };
+
     covers.then(|| {
         cut.heads
             .iter()

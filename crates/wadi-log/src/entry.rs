@@ -263,6 +263,7 @@ impl Entry {
             body,
         }
         .encode_to_vec();
+
         // Read back what was written: nothing leaves here that another node would refuse.
         match Self::read(&bytes)? {
             Reading::Entry(_) => Ok(bytes),
@@ -279,10 +280,12 @@ impl Entry {
                 max: ENTRY_BYTES_MAX,
             });
         }
+
         let version = leading_version(bytes)?;
         if version > 1 {
             return Ok(Reading::Later { version });
         }
+
         let e: pb::Entry = canonical("entry", bytes)?;
         for (what, text) in [
             ("officer", &e.officer),
@@ -292,12 +295,14 @@ impl Entry {
         ] {
             limit(what, text.len(), NAME_BYTES_MAX)?;
         }
+
         if e.happened_ms.is_none() && !e.happened_source.is_empty() {
             return Err(LogError::malformed(
                 "entry",
                 "happened_source without happened_ms",
             ));
         }
+
         let common = Common {
             wall_ms: e.wall_ms,
             doubt_ms: e.doubt_ms,
@@ -308,6 +313,7 @@ impl Entry {
             device: e.device,
             device_seq: e.device_seq,
         };
+
         Ok(Reading::Entry(Self {
             common,
             body: Body::read(e.kind, e.body)?,
@@ -323,6 +329,7 @@ fn leading_version(bytes: &[u8]) -> Result<u32, LogError> {
     if *tag != 0x08 {
         return Err(missing());
     }
+
     let (first, _) = rest.split_first().ok_or_else(missing)?;
     match *first {
         0 => Err(LogError::malformed("entry", "version 0")),
@@ -419,16 +426,19 @@ fn heads_in(heads: &[pb::Head]) -> Result<Vec<Head>, LogError> {
             root: Hash::from_slice(&h.root)?,
         })
     };
+
     let heads = heads
         .iter()
         .map(read)
         .collect::<Result<Vec<_>, LogError>>()?;
+
     if !heads.windows(2).all(|w| w[0].log < w[1].log) {
         return Err(LogError::malformed(
             "heads",
             "not strictly ascending by log",
         ));
     }
+
     Ok(heads)
 }
 
@@ -519,6 +529,7 @@ impl Body {
             .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
+
         (self.kind(), bytes)
     }
 
@@ -536,6 +547,7 @@ impl Body {
                 {
                     return Err(LogError::malformed("boot", "heads of more than one epoch"));
                 }
+
                 Self::Boot(Boot {
                     software: b.software,
                     previous,
@@ -553,6 +565,7 @@ impl Body {
                         "names a log that is neither control nor hold",
                     ));
                 }
+
                 Self::Seen(Seen { heads })
             }
             4 => Self::Enrolment(Enrolment::from_pb(&canonical("enrolment", &bytes)?)?),
@@ -561,6 +574,7 @@ impl Body {
                 for text in [&o.officer, &o.department] {
                     limit("officer", text.len(), NAME_BYTES_MAX)?;
                 }
+
                 limit("officer name", o.name.len(), 256)?;
                 Self::Officer(OfficerEntry {
                     crossing: crossing_or_all(&o.crossing)?,
@@ -610,6 +624,7 @@ impl Body {
                 let order = r
                     .order
                     .ok_or_else(|| LogError::malformed("resync report", "no order"))?;
+
                 Self::ResyncReport(ResyncReport {
                     order: ref_in(&order)?,
                     text: r.text,
@@ -629,6 +644,7 @@ impl Put {
             Value::Int(i) => Of::Int(*i),
             Value::Flag(b) => Of::Flag(*b),
         };
+
         pb::Put {
             key: self.key.clone(),
             value: Some(pb::Value { of: Some(of) }),
@@ -648,6 +664,7 @@ impl Put {
                 format!("{:?}: keys are of a-z, 0-9, dot and underscore", p.key),
             ));
         }
+
         limit("key", p.key.len(), KEY_BYTES_MAX)?;
         if p.key.starts_with("ev.") {
             return Err(LogError::malformed(
@@ -655,6 +672,7 @@ impl Put {
                 "ev. belongs to events, whose keys are derived",
             ));
         }
+
         let value = match p.value.and_then(|v| v.of) {
             Some(Of::Null(true)) => Value::Null,
             Some(Of::Null(false)) | None => return Err(LogError::malformed("value", "none given")),
@@ -662,9 +680,11 @@ impl Put {
             Some(Of::Int(i)) => Value::Int(i),
             Some(Of::Flag(b)) => Value::Flag(b),
         };
+
         if let Value::Text(t) = &value {
             limit("value", t.len(), VALUE_BYTES_MAX)?;
         }
+
         Ok(Self { key: p.key, value })
     }
 }
@@ -678,6 +698,7 @@ impl Change {
         } else {
             Some(RecordId::from_slice(&c.record)?)
         };
+
         let based_on = refs_in("dependencies", &c.based_on)?;
         if record.is_none() && !based_on.is_empty() {
             return Err(LogError::malformed(
@@ -685,20 +706,25 @@ impl Change {
                 "a record's first entry has no dependencies",
             ));
         }
+
         let puts = c
             .puts
             .into_iter()
             .map(Put::read)
             .collect::<Result<Vec<_>, _>>()?;
+
         if !puts.windows(2).all(|w| w[0].key < w[1].key) {
             return Err(LogError::malformed("puts", "keys not strictly ascending"));
         }
+
         for event in &c.events {
             limit("event", event.len(), EVENT_BYTES_MAX)?;
         }
+
         if puts.is_empty() && c.events.is_empty() {
             return Err(LogError::malformed("change", "it changes nothing"));
         }
+
         Ok(Self {
             record,
             based_on,
@@ -714,6 +740,7 @@ impl Cut {
             CutTarget::Node(n) => (n.0.to_vec(), vec![]),
             CutTarget::Log(l) => (vec![], l.to_bytes().to_vec()),
         };
+
         pb::Cut {
             node,
             log,
@@ -735,6 +762,7 @@ impl Cut {
                 ));
             }
         };
+
         let heads = heads_in(&c.heads)?;
         let fits = |h: &Head| match target {
             CutTarget::Node(n) => h.log.node == n,
@@ -743,6 +771,7 @@ impl Cut {
         if !heads.iter().all(fits) {
             return Err(LogError::malformed("cut", "a head lies outside its target"));
         }
+
         let root_signature = match c.root_signature.len() {
             0 => None,
             _ => Some(
@@ -751,6 +780,7 @@ impl Cut {
                     .map_err(|_| LogError::malformed("cut", "root signature is not 64 bytes"))?,
             ),
         };
+
         Ok(Self {
             target,
             heads,
@@ -770,6 +800,7 @@ impl Cut {
         .to_pb()
         .encode(&mut bytes)
         .expect("a Vec grows");
+
         bytes
     }
 
@@ -807,6 +838,7 @@ pub(crate) mod tests {
             seq: 4,
             leaf: Hash([9; 32]),
         };
+
         Entry {
             common: Common {
                 wall_ms: -5,
@@ -846,8 +878,10 @@ pub(crate) mod tests {
             Entry::read(&unknown_field),
             Err(LogError::NotCanonical { what: "entry" })
         );
+
         let written_twice = [&bytes[..], &[0x22, 0x00]].concat();
         assert!(Entry::read(&written_twice).is_err());
+
         let long_version = [&[0x08, 0x81, 0x00], &bytes[2..]].concat();
         assert_eq!(
             Entry::read(&long_version),
@@ -861,6 +895,7 @@ pub(crate) mod tests {
             Entry::read(&[0x08, 0x02, 0xff, 0xff]).unwrap(),
             Reading::Later { version: 2 }
         );
+
         let unknown = Entry {
             body: Body::Unknown {
                 kind: 99,
@@ -868,6 +903,7 @@ pub(crate) mod tests {
             },
             ..entry()
         };
+
         assert_eq!(
             Entry::read(&unknown.encode().unwrap()).unwrap(),
             Reading::Entry(unknown)
@@ -880,11 +916,13 @@ pub(crate) mod tests {
         let Body::Change(c) = &mut big.body else {
             unreachable!()
         };
+
         c.puts = vec![Put {
             key: "k".repeat(65),
             value: Value::Int(1),
         }];
         assert_eq!(big.encode().unwrap_err().code(), "limit_exceeded");
+
         let Body::Change(c) = &mut big.body else {
             unreachable!()
         };
@@ -893,6 +931,7 @@ pub(crate) mod tests {
             value: Value::Int(1),
         }];
         assert_eq!(big.encode().unwrap_err().code(), "malformed");
+
         let Body::Change(c) = &mut big.body else {
             unreachable!()
         };
@@ -902,6 +941,7 @@ pub(crate) mod tests {
                 value: Value::Text("x".repeat(VALUE_BYTES_MAX)),
             })
             .collect();
+
         assert_eq!(big.encode().unwrap_err().code(), "entry_too_large");
     }
 

@@ -115,6 +115,7 @@ impl EvidenceWriter {
             lines: 0,
             checkpoints: 0,
         };
+
         this.push(&HeaderLine {
             evidence: VERSION.into(),
             record: record.to_string(),
@@ -122,6 +123,7 @@ impl EvidenceWriter {
             made_s,
             by: by.to_string(),
         });
+
         this
     }
 
@@ -191,6 +193,7 @@ impl EvidenceWriter {
             sha256,
             signature,
         };
+
         self.push(&Line::Seal(seal));
         self.text
     }
@@ -250,6 +253,7 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
     if lines.iter().any(|l| matches!(l, Line::Seal(_))) {
         return bad("cut", "a seal stands before the last line");
     }
+
     if seal.lines != lines.len() + 1 {
         return bad(
             "changed",
@@ -260,9 +264,11 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             ),
         );
     }
+
     if seal.sha256 != sha256(&[before_seal]).to_string() {
         return bad("changed", "the bytes are not those that were sealed");
     }
+
     let members = members(lines, root)?;
     let checkpoints = checkpoints(lines, &members)?;
     let entries = entries(lines, &checkpoints)?;
@@ -271,11 +277,13 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
     if record.to_string() != header.record {
         return bad("other_record", "the record's id is not in lower case");
     }
+
     let (mut statements, mut firsts) = (Vec::new(), 0);
     for (line, reference, bytes) in &entries {
         if line.role != EvidenceRole::Record {
             continue;
         }
+
         let (common, change) = match Entry::read(bytes) {
             Ok(Reading::Entry(Entry {
                 common,
@@ -283,6 +291,7 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             })) => (common, change),
             _ => return bad("other_record", format!("{reference} is no change")),
         };
+
         firsts += usize::from(change.record.is_none());
         if change
             .record
@@ -294,8 +303,10 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
                 format!("{reference} speaks of another record"),
             );
         }
+
         let by = line.proofs.iter().map(|p| &checkpoints[p.checkpoint]);
         let not_after_s = by.filter_map(|p| p.hub_cosigned_s).min();
+
         // Nobody has heard of a time after the one at which a hub had the entry: an author that
         // names one lies, or was lied to.
         let may_be = |named_s: &i64| {
@@ -317,9 +328,11 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             not_after_s,
         });
     }
+
     if firsts != 1 {
         return bad("other_record", format!("{firsts} entries begin the record"));
     }
+
     let there: BTreeSet<Reference> = statements.iter().map(|s| s.reference).collect();
     for statement in &statements {
         if let Some(missing) = statement
@@ -337,6 +350,7 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
             );
         }
     }
+
     let control = entries
         .iter()
         .filter(|(l, ..)| l.role == EvidenceRole::Control)
@@ -345,6 +359,7 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
     let HeaderLine {
         printed, made_s, ..
     } = header;
+
     Ok(Evidence {
         record,
         printed,
@@ -364,21 +379,25 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
             format!("{} bytes; the limit is {EVIDENCE_BYTES_MAX}", bytes.len()),
         );
     }
+
     let text = std::str::from_utf8(bytes).or_else(|e| bad("malformed", e))?;
     // JSON writes it as an escape; as it stands it could only be another line end.
     if text.contains('\r') {
         return bad("malformed", "a carriage return");
     }
+
     let Some(body) = text.strip_suffix('\n') else {
         return bad("malformed", "no final line feed");
     };
     let mut lines = body.split('\n');
     let first = lines.next().unwrap_or_default();
     let mut out = Vec::new();
+
     for (n, line) in lines.enumerate() {
         if n >= LINES_MAX {
             return bad("malformed", format!("more than {LINES_MAX} lines"));
         }
+
         let parsed: Line = serde_json::from_str(line)
             .or_else(|e| bad("malformed", format!("line {}: {e}", n + 2)))?;
         if let Line::Fork(fork) = &parsed {
@@ -386,11 +405,14 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
                 .decode(fork)
                 .or_else(|e| bad("malformed", format!("line {}: {e}", n + 2)))?;
         }
+
         out.push(parsed);
     }
+
     if serde_json::from_str::<serde_json::Value>(first).is_err() {
         return bad("malformed", "line 1 is no JSON");
     }
+
     let header: HeaderLine = serde_json::from_str(first).or_else(|e| bad("not_evidence", e))?;
     if header.evidence != VERSION {
         return bad(
@@ -398,6 +420,7 @@ fn parse(bytes: &[u8]) -> Result<(HeaderLine, Vec<Line>, &[u8]), EvidenceError> 
             format!("{:?} is not {VERSION}", header.evidence),
         );
     }
+
     let seal_at = body.rfind('\n').map_or(0, |at| at + 1);
     Ok((header, out, &bytes[..seal_at]))
 }
@@ -410,13 +433,16 @@ fn members(lines: &[Line], root: &RootKey) -> Result<BTreeMap<NodeId, Enrolment>
         };
         let bytes = STANDARD.decode(text).or_else(|e| bad("bad_enrolment", e))?;
         let enrolment = Enrolment::from_bytes(&bytes).or_else(|e| bad("bad_enrolment", e))?;
+
         enrolment
             .verify(root)
             .or_else(|e| bad("bad_enrolment", format!("{}: {e}", enrolment.name)))?;
+
         if let Some(old) = out.insert(enrolment.node(), enrolment) {
             return bad("bad_enrolment", format!("{} is enrolled twice", old.name));
         }
     }
+
     Ok(out)
 }
 
@@ -431,6 +457,7 @@ fn checkpoints(
             None
         }
     });
+
     notes
         .enumerate()
         .map(|(n, note)| {
@@ -449,6 +476,7 @@ fn checkpoint(note: &str, members: &BTreeMap<NodeId, Enrolment>) -> Result<Prove
     let author = members
         .get(&checkpoint.log.node)
         .ok_or("its author's enrolment is missing")?;
+
     let id = note_key_id(&origin, 0x01, &author.log_key);
     let signature = first
         .strip_prefix(&id[..])
@@ -458,6 +486,7 @@ fn checkpoint(note: &str, members: &BTreeMap<NodeId, Enrolment>) -> Result<Prove
         checkpoint,
         signature: signature.ok_or("the first line is not its author's")?,
     };
+
     signed.verify(&author.log_key).map_err(text)?;
     let mut hub_cosigned_s = None;
     for (name, bytes) in cosigned {
@@ -470,17 +499,20 @@ fn checkpoint(note: &str, members: &BTreeMap<NodeId, Enrolment>) -> Result<Prove
             .strip_prefix(&id[..])
             .and_then(|r| r.try_into().ok())
             .ok_or("a cosignature's form")?;
+
         let cosignature =
             Cosignature::from_slice(&[&witness.node().0[..], rest].concat()).map_err(text)?;
         cosignature
             .verify(&signed.checkpoint, &witness.log_key)
             .map_err(text)?;
+
         if witness.role == Role::Hub {
             let earliest =
                 hub_cosigned_s.map_or(cosignature.time_s, |t: u64| t.min(cosignature.time_s));
             hub_cosigned_s = Some(earliest);
         }
     }
+
     Ok(Proven {
         signed,
         hub_cosigned_s,
@@ -501,8 +533,10 @@ fn entries<'a>(
         if !there.insert(reference) {
             return bad("bad_proof", format!("{reference} stands there twice"));
         }
+
         out.push((line, reference, bytes));
     }
+
     Ok(out)
 }
 
@@ -515,34 +549,41 @@ fn entry(line: &EntryLine, checkpoints: &[Proven]) -> Result<(Reference, Vec<u8>
             bytes.len()
         ));
     }
+
     let leaf = leaf_hash(&bytes);
     if line.proofs.is_empty() {
         return Err("no proof".into());
     }
+
     for p in &line.proofs {
         let head = &checkpoints
             .get(p.checkpoint)
             .ok_or("its checkpoint is missing")?
             .signed
             .checkpoint;
+
         if head.log != log {
             return Err("its checkpoint is another log's".into());
         }
+
         let path = p.path.iter().map(|h| {
             STANDARD
                 .decode(h)
                 .ok()
                 .and_then(|h| Hash::from_slice(&h).ok())
         });
+
         let path: Vec<Hash> = path
             .collect::<Option<_>>()
             .ok_or("a hash of its path does not read")?;
         let root = proof::root_from_inclusion(leaf, line.seq, head.size, &path)
             .map_err(|e| e.to_string())?;
+
         if root != head.root {
             return Err("its path does not lead to the root that was signed".into());
         }
     }
+
     Ok((
         Reference {
             log,
@@ -565,6 +606,7 @@ fn check_seal(
         .ok()
         .filter(|_| seal.by == header.by)
         .and_then(|n: NodeId| members.get(&n));
+
     let Some(maker) = maker else {
         return bad("bad_seal", "the maker is not enrolled, or not the header's");
     };
@@ -575,6 +617,7 @@ fn check_seal(
     let Some(signature) = signature else {
         return bad("bad_seal", "the signature does not read");
     };
+
     crate::note::verify(
         &maker.log_key,
         &sealed_text(&seal.sha256),
@@ -582,5 +625,6 @@ fn check_seal(
         "seal",
     )
     .or_else(|e| bad("bad_seal", e))?;
+
     Ok(maker.name.clone())
 }

@@ -31,22 +31,26 @@ impl ForkProof {
         let (one, other) = if a.leaf <= b.leaf { (a, b) } else { (b, a) };
         Self { at, one, other }
     }
+
     /// The forked log.
     pub fn log(&self) -> LogId {
         self.one.checkpoint.checkpoint.log
     }
+
     /// Checks that the log's author signed both branches and that they differ.
     pub fn verify(&self, author: &Enrolment) -> Result<(), LogError> {
         let (a, b) = (&self.one, &self.other);
         if a.checkpoint.checkpoint.log != b.checkpoint.checkpoint.log {
             return Err(LogError::malformed("fork proof", "two different logs"));
         }
+
         if a.leaf >= b.leaf {
             return Err(LogError::malformed(
                 "fork proof",
                 "the branches do not differ, or stand in the wrong order",
             ));
         }
+
         for branch in [a, b] {
             let head = &branch.checkpoint.checkpoint;
             let root = proof::root_from_inclusion(branch.leaf, self.at, head.size, &branch.path)?;
@@ -55,6 +59,7 @@ impl ForkProof {
             }
             branch.checkpoint.verify(&author.log_key)?;
         }
+
         // The siblings on the left of an audit path are the perfect subtrees of everything before
         // the leaf, whatever the tree's size: equal ones prove that this is the first position at
         // which the branches differ.
@@ -64,8 +69,10 @@ impl ForkProof {
                 "the branches differ before that position",
             ));
         }
+
         Ok(())
     }
+
     /// Takes over what another proof of the same fork shows further of its branches; whether there
     /// was anything. Both were verified for themselves: that all four trees agree before the fork
     /// is left to be checked.
@@ -73,6 +80,7 @@ impl ForkProof {
         if new.at != self.at || self.before(&self.one) != new.before(&new.one) {
             return false;
         }
+
         let end = |b: &Branch| (b.checkpoint.checkpoint.size, b.checkpoint.checkpoint.root);
         let mut any = false;
         for (held, new) in [(&mut self.one, &new.one), (&mut self.other, &new.other)] {
@@ -81,8 +89,10 @@ impl ForkProof {
                 any = true;
             }
         }
+
         any
     }
+
     /// What both branches agree on: everything before the fork, with its root; nothing where they
     /// differ from the start.
     pub fn agreed(&self) -> Option<(u64, Hash)> {
@@ -90,6 +100,7 @@ impl ForkProof {
         let left: Vec<Hash> = self.before(&self.one).into_iter().rev().collect();
         (self.at > 0).then(|| (self.at, crate::merkle::fold(&left)))
     }
+
     fn before(&self, branch: &Branch) -> Vec<Hash> {
         let ranges = proof::inclusion_ranges(self.at, branch.checkpoint.checkpoint.size);
         ranges
@@ -99,6 +110,7 @@ impl ForkProof {
             .map(|(_, h)| *h)
             .collect()
     }
+
     /// The encoded proof.
     pub fn to_bytes(&self) -> Vec<u8> {
         let branch = |b: &Branch| pb::Branch {
@@ -106,6 +118,7 @@ impl ForkProof {
             leaf: b.leaf.0.to_vec(),
             path: b.path.iter().map(|h| h.0.to_vec()).collect(),
         };
+
         pb::ForkProof {
             at: self.at,
             one: Some(branch(&self.one)),
@@ -113,6 +126,7 @@ impl ForkProof {
         }
         .encode_to_vec()
     }
+
     /// Reads an encoded proof; nothing is verified.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LogError> {
         let missing = || LogError::malformed("fork proof", "a part is missing");
@@ -129,6 +143,7 @@ impl ForkProof {
                     .collect::<Result<_, _>>()?,
             })
         };
+
         Ok(Self {
             at: p.at,
             one: branch(p.one)?,

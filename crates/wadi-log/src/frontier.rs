@@ -67,6 +67,7 @@ impl Frontier {
             .filter(|(_, t)| t.size > 0)
             .map(|(l, t)| row(l, t))
             .collect();
+
         sha256(&parts.iter().map(|p| &p[..]).collect::<Vec<_>>())
     }
 
@@ -81,10 +82,12 @@ impl Frontier {
                 out.open.insert(*log, *tip);
             }
         }
+
         out.closed = per_node
             .into_iter()
             .map(|(n, f)| (n, (f.0.len() as u64, f.digest())))
             .collect();
+
         out
     }
 }
@@ -123,6 +126,7 @@ pub fn compare(
                 .map(|(n, _)| *n),
         )
         .collect();
+
     let logs: BTreeSet<&LogId> = my_folded.open.keys().chain(theirs.open.keys()).collect();
     for log in logs {
         let my_tip = mine.0.get(log).copied().unwrap_or(empty);
@@ -133,6 +137,7 @@ pub fn compare(
             None if unfold.contains(&log.node) && theirs.closed.contains_key(&log.node) => continue,
             None => empty,
         };
+
         let difference = match my_tip.size.cmp(&their_tip.size) {
             std::cmp::Ordering::Greater => Difference::Ahead { theirs: their_tip },
             std::cmp::Ordering::Less => Difference::Behind { theirs: their_tip },
@@ -141,8 +146,10 @@ pub fn compare(
             }
             std::cmp::Ordering::Equal => continue,
         };
+
         differences.insert(*log, difference);
     }
+
     (differences, unfold)
 }
 
@@ -188,6 +195,7 @@ mod tests {
             ]
             .into(),
         );
+
         let theirs = Frontier([(log(1, 1), tip(4))].into());
         let folded = theirs.fold(&closed);
         let (differences, unfold) = compare(&mine, &closed, &folded);
@@ -196,10 +204,12 @@ mod tests {
             differences.is_empty(),
             "the open log waits for the unfolding"
         );
+
         let (differences, unfold) =
             compare(&mine, &BTreeSet::new(), &theirs.fold(&BTreeSet::new()));
         assert!(unfold.is_empty());
         assert_eq!(differences.len(), 2);
+
         // With the closed epochs equal, an open log that is not named is one they lack.
         let theirs = Frontier([(log(1, 1), tip(4)), (log(1, 2), tip(9))].into());
         let (differences, unfold) = compare(&mine, &closed, &theirs.fold(&closed));

@@ -15,6 +15,7 @@ impl Hash {
             .map(Self)
             .map_err(|_| LogError::malformed("hash", format!("{} bytes, not 32", bytes.len())))
     }
+
     /// The first `n` bytes in lower-case hexadecimal, for people.
     pub fn short(&self) -> String {
         hex(&self.0[..6])
@@ -55,6 +56,7 @@ impl NodeId {
         let hash = sha256(&[b"wadi.node/v1\n", log_key]);
         Self(hash.0[..16].try_into().expect("16 of 32 bytes"))
     }
+
     /// Reads 16 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         bytes
@@ -75,6 +77,7 @@ impl fmt::Debug for NodeId {
 }
 impl FromStr for NodeId {
     type Err = LogError;
+
     fn from_str(text: &str) -> Result<Self, LogError> {
         let bytes = data_encoding::HEXLOWER
             .decode(text.as_bytes())
@@ -94,6 +97,7 @@ impl fmt::Display for Epoch {
 }
 impl FromStr for Epoch {
     type Err = LogError;
+
     fn from_str(text: &str) -> Result<Self, LogError> {
         let bytes = unhex(text).and_then(|b| b.try_into().ok());
         bytes.map(Self).ok_or_else(|| {
@@ -132,6 +136,7 @@ impl Lane {
         Lane::Passage,
         Lane::Site,
     ];
+
     /// The lane of that number.
     pub fn from_u8(n: u8) -> Result<Self, LogError> {
         Self::ALL
@@ -139,10 +144,12 @@ impl Lane {
             .copied()
             .ok_or_else(|| LogError::malformed("lane", n))
     }
+
     /// The bit of this lane in a grant's mask.
     pub fn bit(self) -> u32 {
         1 << (self as u32)
     }
+
     /// The lane's name.
     pub fn name(self) -> &'static str {
         match self {
@@ -153,6 +160,7 @@ impl Lane {
             Self::Site => "site",
         }
     }
+
     /// The letter that stands in printed record ids.
     pub fn letter(self) -> char {
         match self {
@@ -171,6 +179,7 @@ impl fmt::Display for Lane {
 }
 impl FromStr for Lane {
     type Err = LogError;
+
     fn from_str(text: &str) -> Result<Self, LogError> {
         Self::ALL
             .into_iter()
@@ -186,6 +195,7 @@ pub struct Crossing([u8; 3]);
 impl Crossing {
     /// The commission's own code.
     pub const HUB: Crossing = Crossing(*b"HUB");
+
     /// Reads three bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         match <[u8; 3]>::try_from(bytes) {
@@ -205,10 +215,12 @@ impl Crossing {
             )),
         }
     }
+
     /// The code as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("ASCII by construction")
     }
+
     /// The code as bytes.
     pub fn bytes(&self) -> &[u8; 3] {
         &self.0
@@ -226,6 +238,7 @@ impl fmt::Debug for Crossing {
 }
 impl FromStr for Crossing {
     type Err = LogError;
+
     fn from_str(text: &str) -> Result<Self, LogError> {
         Self::from_slice(text.as_bytes())
     }
@@ -247,6 +260,7 @@ pub struct LogId {
 impl LogId {
     /// Bytes of an encoded log id.
     pub const BYTES: usize = 28;
+
     /// Node 16, epoch 8, lane 1, crossing 3.
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let mut out = [0; Self::BYTES];
@@ -256,6 +270,7 @@ impl LogId {
         out[25..].copy_from_slice(self.crossing.bytes());
         out
     }
+
     /// Reads [`Self::BYTES`] bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         if bytes.len() != Self::BYTES {
@@ -264,6 +279,7 @@ impl LogId {
                 format!("{} bytes, not 28", bytes.len()),
             ));
         }
+
         Ok(Self {
             node: NodeId::from_slice(&bytes[..16])?,
             epoch: Epoch(bytes[16..24].try_into().expect("8 bytes")),
@@ -271,6 +287,7 @@ impl LogId {
             crossing: Crossing::from_slice(&bytes[25..])?,
         })
     }
+
     /// The checkpoint origin, C2SP tlog-checkpoint: a schema-less URL that names this log alone.
     pub fn origin(&self) -> String {
         format!(
@@ -278,6 +295,7 @@ impl LogId {
             self.node, self.epoch, self.lane, self.crossing
         )
     }
+
     /// Reads an origin line.
     pub fn from_origin(origin: &str) -> Result<Self, LogError> {
         let bad = || LogError::malformed("checkpoint origin", origin);
@@ -290,6 +308,7 @@ impl LogId {
         let epoch = data_encoding::HEXLOWER
             .decode(next()?.as_bytes())
             .map_err(|_| bad())?;
+
         let epoch = Epoch(epoch.try_into().map_err(|_| bad())?);
         let log = Self {
             node,
@@ -297,9 +316,11 @@ impl LogId {
             lane: next()?.parse()?,
             crossing: next()?.parse()?,
         };
+
         if parts.next().is_some() {
             return Err(bad());
         }
+
         Ok(log)
     }
 }
@@ -335,6 +356,7 @@ pub struct Reference {
 impl Reference {
     /// Bytes of an encoded reference.
     pub const BYTES: usize = LogId::BYTES + 8 + 32;
+
     /// Log 28, seq 8 (big endian), leaf 32.
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let mut out = [0; Self::BYTES];
@@ -343,6 +365,7 @@ impl Reference {
         out[36..].copy_from_slice(&self.leaf.0);
         out
     }
+
     /// Reads [`Self::BYTES`] bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         if bytes.len() != Self::BYTES {
@@ -351,12 +374,14 @@ impl Reference {
                 format!("{} bytes, not 68", bytes.len()),
             ));
         }
+
         Ok(Self {
             log: LogId::from_slice(&bytes[..28])?,
             seq: u64::from_be_bytes(bytes[28..36].try_into().expect("8 bytes")),
             leaf: Hash::from_slice(&bytes[36..])?,
         })
     }
+
     /// The id of the `ordinal`-th event of this entry: 16 base32 characters, derived so that no
     /// author can choose it.
     pub fn event_id(&self, ordinal: usize) -> String {
@@ -377,6 +402,7 @@ impl fmt::Display for Reference {
 }
 impl FromStr for Reference {
     type Err = LogError;
+
     fn from_str(text: &str) -> Result<Self, LogError> {
         let bad = || LogError::malformed("reference", format!("{text:?} is not ORIGIN@SEQ:LEAF"));
         let (origin, rest) = text.split_once('@').ok_or_else(bad)?;
@@ -385,6 +411,7 @@ impl FromStr for Reference {
             .decode(leaf.as_bytes())
             .map_err(|_| bad())?;
         let seq = seq.parse().map_err(|_| bad())?;
+
         Ok(Self {
             log: LogId::from_origin(origin)?,
             seq,
@@ -405,6 +432,7 @@ impl RecordId {
     pub fn of_first(first: &Reference) -> Self {
         Self(sha256(&[b"wadi.record/v1\n", &first.to_bytes()]).0)
     }
+
     /// Reads 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         bytes
@@ -412,6 +440,7 @@ impl RecordId {
             .map(Self)
             .map_err(|_| LogError::malformed("record id", format!("{} bytes", bytes.len())))
     }
+
     /// The printed form, `TRB-P-…`: crossing, lane letter, 12 base32 characters (60 bits) and a
     /// check character.
     pub fn print(&self, crossing: Crossing, lane: Lane) -> String {
@@ -420,6 +449,7 @@ impl RecordId {
         let check = check_char(&body);
         format!("{body}{check}")
     }
+
     /// Checks a printed id's shape and check character, so that a mistyped id is told from an
     /// absent record.
     pub fn check_printed(text: &str) -> Result<(), LogError> {
@@ -428,21 +458,25 @@ impl RecordId {
         let [crossing, letter, tail] = parts[..] else {
             return bad("expected CROSSING-LETTER-TAIL");
         };
+
         crossing.parse::<Crossing>()?;
         if !Lane::ALL.iter().any(|l| l.letter().to_string() == letter) {
             return bad("unknown kind letter");
         }
+
         if tail.len() != TAIL_CHARS + 1
             || !tail.bytes().take(TAIL_CHARS).all(|c| ALPHABET.contains(&c))
         {
             return bad("expected 13 characters of 0-9 and A-Z without I, L, O, U");
         }
+
         let (body, check) = text.split_at(text.len() - 1);
         if !check.starts_with(check_char(body)) {
             return bad(
                 "its check character does not match; a character is wrong or two are swapped",
             );
         }
+
         Ok(())
     }
 }
@@ -453,6 +487,7 @@ impl fmt::Display for RecordId {
 }
 impl FromStr for RecordId {
     type Err = LogError;
+
     fn from_str(text: &str) -> Result<Self, LogError> {
         let bytes = unhex(text).and_then(|b| b.try_into().ok());
         bytes.map(Self).ok_or_else(|| {
@@ -482,6 +517,7 @@ fn base32(bytes: &[u8]) -> String {
             out.push(char::from(ALPHABET[(acc >> bits) as usize & 31]));
         }
     }
+
     out
 }
 
@@ -497,6 +533,7 @@ pub fn check_char(text: &str) -> char {
         let s = (p + c) % 36;
         p = (if s == 0 { 36 } else { s }) * 2 % 37;
     }
+
     let at = (37 - p) % 36;
     char::from(SET[at])
 }
@@ -528,8 +565,10 @@ mod tests {
             seq: 3,
             leaf: Hash([1; 32]),
         };
+
         let printed = RecordId::of_first(&first).print(log().crossing, log().lane);
         assert!(printed.starts_with("TRB-P-"), "{printed}");
+
         RecordId::check_printed(&printed).unwrap();
         let mut wrong = 0;
         for at in 6..printed.len() {
@@ -542,6 +581,7 @@ mod tests {
                 }
             }
         }
+
         assert!(wrong > 350);
     }
 }

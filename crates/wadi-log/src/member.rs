@@ -37,6 +37,7 @@ impl Role {
             Self::Observer => 3,
         }
     }
+
     /// The role's name.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +49,7 @@ impl Role {
 }
 impl std::str::FromStr for Role {
     type Err = LogError;
+
     fn from_str(text: &str) -> Result<Self, LogError> {
         [Self::Crossing, Self::Hub, Self::Observer]
             .into_iter()
@@ -81,10 +83,12 @@ impl Scope {
             .iter()
             .any(|g| g.lanes & lane.bit() != 0 && g.crossing.is_none_or(|c| c == crossing))
     }
+
     /// Whether a log lies in it.
     pub fn takes_log(&self, log: &LogId) -> bool {
         self.takes(log.lane, log.crossing)
     }
+
     /// Everything.
     pub fn all() -> Self {
         Self(vec![Grant {
@@ -92,12 +96,14 @@ impl Scope {
             crossing: None,
         }])
     }
+
     /// What a crossing takes: all control, all holds, and its own crossing's logs.
     pub fn of_crossing(crossing: Crossing) -> Self {
         let all = Grant {
             lanes: Lane::Control.bit() | Lane::Hold.bit(),
             crossing: None,
         };
+
         Self(vec![
             all,
             Grant {
@@ -141,15 +147,18 @@ impl Enrolment {
         self.root_signature = root.sign_bytes(&self.signed_bytes());
         Self::from_pb(&self.to_pb())
     }
+
     /// The node enrolled.
     pub fn node(&self) -> NodeId {
         NodeId::of_key(&self.log_key)
     }
+
     /// Whether the commission's root signed it.
     pub fn verify(&self, root: &RootKey) -> Result<(), LogError> {
         root.verify(&self.signed_bytes(), &self.root_signature)
             .map_err(|_| LogError::BadSignature { what: "enrolment" })
     }
+
     /// Checks that this node's log key sealed these bytes.
     pub fn verify_seal(
         &self,
@@ -159,14 +168,17 @@ impl Enrolment {
     ) -> Result<(), LogError> {
         verify_seal(&self.log_key, context, bytes, signature)
     }
+
     /// The X25519 public key of its log key: what is encrypted to it, this node alone can read.
     pub fn x25519_public(&self) -> Result<[u8; 32], LogError> {
         x25519_public(&self.log_key)
     }
+
     /// The encoded enrolment, as in an entry's body.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.to_pb().encode_to_vec()
     }
+
     /// Reads an encoded enrolment. The signature is not checked here.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LogError> {
         Self::from_pb(&canonical("enrolment", bytes)?)
@@ -214,20 +226,24 @@ impl Enrolment {
             3 => Role::Observer,
             _ => return Err(bad("unknown role")),
         };
+
         let crossing = if s.crossing.is_empty() {
             None
         } else {
             Some(s.crossing.parse()?)
         };
+
         match (role, crossing) {
             (Role::Hub, Some(Crossing::HUB)) | (Role::Observer, None) => {}
             (Role::Crossing, Some(c)) if c != Crossing::HUB => {}
             _ => return Err(bad("the crossing does not fit the role")),
         }
+
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if s.name.is_empty() || s.name.len() > NAME_CHARS_MAX || !s.name.chars().all(plain) {
             return Err(bad("names are 1 to 24 of a-z, 0-9 and -"));
         }
+
         if s.grants.len() > 64 {
             return Err(LogError::Limit {
                 what: "grants",
@@ -235,17 +251,20 @@ impl Enrolment {
                 max: 64,
             });
         }
+
         let grant = |g: &pb::Grant| {
             let crossing = if g.crossing == "*" {
                 None
             } else {
                 Some(g.crossing.parse()?)
             };
+
             Ok(Grant {
                 lanes: g.lanes,
                 crossing,
             })
         };
+
         Ok(Self {
             name: s.name,
             role,

@@ -51,10 +51,12 @@ impl Peaks {
     pub fn size(&self) -> u64 {
         self.size
     }
+
     /// The hashes, 32 bytes each from left to right.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.hashes.iter().flat_map(|h| h.0).collect()
     }
+
     /// Reads what [`Self::to_bytes`] wrote for a tree of `size` leaves.
     pub fn from_parts(size: u64, bytes: &[u8]) -> Result<Self, LogError> {
         if bytes.len() != size.count_ones() as usize * 32 {
@@ -63,12 +65,15 @@ impl Peaks {
                 format!("{} bytes for size {size}", bytes.len()),
             ));
         }
+
         let hashes = bytes
             .chunks_exact(32)
             .map(|c| Hash(c.try_into().expect("32 bytes")))
             .collect();
+
         Ok(Self { size, hashes })
     }
+
     /// Appends a leaf; returns the perfect subtrees that it completed at levels to be kept.
     pub fn append(&mut self, leaf: Hash) -> Vec<(Subtree, Hash)> {
         let (mut hash, mut kept) = (leaf, Vec::new());
@@ -78,8 +83,10 @@ impl Peaks {
                 .hashes
                 .pop()
                 .expect("a peak for each set bit of the size");
+
             hash = node_hash(&left, &hash);
             level += 1;
+
             if level % TILE_LEVELS == 0 {
                 kept.push((
                     Subtree {
@@ -90,10 +97,12 @@ impl Peaks {
                 ));
             }
         }
+
         self.hashes.push(hash);
         self.size += 1;
         kept
     }
+
     /// The root; SHA-256 of nothing for an empty tree.
     pub fn root(&self) -> Hash {
         fold(&self.hashes)
@@ -137,6 +146,7 @@ pub mod proof {
                 lo = mid;
             }
         }
+
         out.reverse();
         out
     }
@@ -147,6 +157,7 @@ pub mod proof {
         if old == 0 || old >= new {
             return Vec::new();
         }
+
         let (mut lo, mut hi, mut whole, mut out) = (0, new, true, Vec::new());
         loop {
             if old == hi {
@@ -155,6 +166,7 @@ pub mod proof {
                 }
                 break;
             }
+
             let mid = lo + split(hi - lo);
             if old <= mid {
                 out.push((mid, hi));
@@ -165,6 +177,7 @@ pub mod proof {
                 whole = false;
             }
         }
+
         out.reverse();
         out
     }
@@ -180,6 +193,7 @@ pub mod proof {
             } else {
                 at.trailing_zeros() as u8
             };
+
             let level = fits.min(aligned);
             out.push(Subtree {
                 level,
@@ -187,6 +201,7 @@ pub mod proof {
             });
             at += 1 << level;
         }
+
         out
     }
 
@@ -200,10 +215,12 @@ pub mod proof {
                 .iter()
                 .map(|s| hashes.get(s).copied())
                 .collect();
+
             parts.map(|p| fold(&p)).ok_or_else(|| {
                 LogError::malformed("proof", format!("hashes missing for {range:?}"))
             })
         };
+
         ranges.iter().map(root).collect()
     }
 
@@ -218,11 +235,13 @@ pub mod proof {
         if index >= size {
             return bad("the leaf lies outside the tree");
         }
+
         let (mut f, mut s, mut root) = (index, size - 1, leaf);
         for p in path {
             if s == 0 {
                 return bad("too long");
             }
+
             if f & 1 == 1 || f == s {
                 root = node_hash(p, &root);
                 while f & 1 == 0 && f != 0 {
@@ -232,9 +251,11 @@ pub mod proof {
             } else {
                 root = node_hash(&root, p);
             }
+
             f >>= 1;
             s >>= 1;
         }
+
         if s != 0 { bad("too short") } else { Ok(root) }
     }
 
@@ -255,12 +276,14 @@ pub mod proof {
                 Err(bad)
             };
         }
+
         if old_size > new_size {
             return Err(LogError::malformed(
                 "consistency proof",
                 "the old tree is the larger one",
             ));
         }
+
         if old_size == 0 {
             return if proof.is_empty() && old_root == fold(&[]) {
                 Ok(())
@@ -268,10 +291,12 @@ pub mod proof {
                 Err(bad)
             };
         }
+
         let mut path: Vec<Hash> = Vec::with_capacity(proof.len() + 1);
         if old_size.is_power_of_two() {
             path.push(old_root);
         }
+
         path.extend_from_slice(proof);
         let (first, rest) = path
             .split_first()
@@ -281,11 +306,13 @@ pub mod proof {
             f >>= 1;
             s >>= 1;
         }
+
         let (mut fr, mut sr) = (*first, *first);
         for c in rest {
             if s == 0 {
                 return Err(LogError::malformed("consistency proof", "too long"));
             }
+
             if f & 1 == 1 || f == s {
                 fr = node_hash(c, &fr);
                 sr = node_hash(c, &sr);
@@ -296,9 +323,11 @@ pub mod proof {
             } else {
                 sr = node_hash(&sr, c);
             }
+
             f >>= 1;
             s >>= 1;
         }
+
         if s == 0 && fr == old_root && sr == new_root {
             Ok(())
         } else {
@@ -343,12 +372,14 @@ mod tests {
             peaks.root().to_string(),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+
         for (input, root) in INPUTS.iter().zip(ROOTS) {
             peaks.append(leaf_hash(
                 &data_encoding::HEXLOWER.decode(input.as_bytes()).unwrap(),
             ));
             assert_eq!(peaks.root().to_string(), root);
         }
+
         // Published audit paths: leaf 0 in a tree of 8 and leaf 5 in a tree of 8, leaf 2 in a tree
         // of 3.
         let leaves: Vec<Hash> = INPUTS
@@ -364,11 +395,13 @@ mod tests {
                 "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"
             ]
         );
+
         let path = path_of(&leaves[..3], &proof::inclusion_ranges(2, 3));
         assert_eq!(
             path[0].to_string(),
             "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
         );
+
         // Published consistency proof 6 → 8.
         let path = path_of(&leaves, &proof::consistency_ranges(6, 8));
         assert_eq!(
@@ -393,6 +426,7 @@ mod tests {
                 hashes.insert(s, part.root());
             }
         }
+
         proof::assemble(ranges, &hashes).unwrap()
     }
 
@@ -405,6 +439,7 @@ mod tests {
             leaves.push(leaf);
             roots.push(peaks.root());
         }
+
         (leaves, roots)
     }
 

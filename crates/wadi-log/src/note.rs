@@ -37,9 +37,11 @@ impl Checkpoint {
             self.size,
             STANDARD.encode(self.root.0)
         );
+
         if self.hub_time_s != 0 {
             writeln!(text, "hub-time {}", self.hub_time_s).expect("a String grows");
         }
+
         if !self.logs.is_empty() {
             text.push_str("logs");
             for (lane, crossing, size) in &self.logs {
@@ -47,6 +49,7 @@ impl Checkpoint {
             }
             text.push('\n');
         }
+
         text
     }
 
@@ -68,6 +71,7 @@ impl Checkpoint {
             hub_time_s: 0,
             logs: vec![],
         };
+
         for line in lines {
             if let Some(time) = line.strip_prefix("hub-time ") {
                 this.hub_time_s = time.parse().map_err(|_| bad("hub time"))?;
@@ -83,6 +87,7 @@ impl Checkpoint {
                 }
             }
         }
+
         this.check_logs()?;
         if this.body() == body {
             Ok(this)
@@ -129,6 +134,7 @@ impl SignedCheckpoint {
                 what: "checkpoint: the key is another node's",
             });
         }
+
         verify(
             log_key,
             self.checkpoint.body().as_bytes(),
@@ -145,11 +151,13 @@ impl SignedCheckpoint {
             let bytes = [&id[..], &rest.concat()].concat();
             writeln!(text, "— {name} {}", STANDARD.encode(bytes)).expect("a String grows");
         };
+
         line(
             &origin,
             note_key_id(&origin, 0x01, log_key),
             &[&self.signature],
         );
+
         for (c, key) in cosignatures {
             let name = witness_name(&c.witness);
             line(
@@ -158,6 +166,7 @@ impl SignedCheckpoint {
                 &[&c.time_s.to_be_bytes(), &c.signature],
             );
         }
+
         text
     }
 
@@ -206,11 +215,13 @@ impl SignedCheckpoint {
             hub_time_s: p.hub_time_s,
             logs: logs.collect::<Result<_, LogError>>()?,
         };
+
         checkpoint.check_logs()?;
         let signature = p
             .signature
             .try_into()
             .map_err(|_| LogError::malformed("checkpoint", "signature length"))?;
+
         Ok(Self {
             checkpoint,
             signature,
@@ -237,6 +248,7 @@ impl Cosignature {
                 what: "cosignature: the key is another node's",
             });
         }
+
         verify(
             witness_key,
             &checkpoint.cosigned_text(self.time_s),
@@ -244,6 +256,7 @@ impl Cosignature {
             "cosignature",
         )
     }
+
     /// Witness 16, time 8 (big endian), signature 64.
     pub fn to_bytes(&self) -> Vec<u8> {
         [
@@ -253,6 +266,7 @@ impl Cosignature {
         ]
         .concat()
     }
+
     /// Reads 88 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, LogError> {
         let bytes: &[u8; 88] = bytes
@@ -294,6 +308,7 @@ pub fn parse_note(text: &str) -> Result<(&str, Vec<(&str, Vec<u8>)>), LogError> 
             .ok_or_else(|| bad("line"))?;
         Ok((name, STANDARD.decode(bytes).map_err(|_| bad("base64"))?))
     };
+
     Ok((
         body,
         lines
@@ -312,14 +327,17 @@ impl LogKey {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         Self(SigningKey::from_bytes(seed))
     }
+
     /// The public key.
     pub fn public(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
     }
+
     /// The node that signs with it.
     pub fn node(&self) -> NodeId {
         NodeId::of_key(&self.public())
     }
+
     /// Signs a checkpoint of one of this node's own logs.
     pub fn sign(&self, checkpoint: Checkpoint) -> SignedCheckpoint {
         debug_assert_eq!(checkpoint.log.node, self.node());
@@ -329,6 +347,7 @@ impl LogKey {
             signature,
         }
     }
+
     /// Countersigns a checkpoint that this node stores.
     pub fn cosign(&self, checkpoint: &Checkpoint, time_s: u64) -> Cosignature {
         let signature = self.0.sign(&checkpoint.cosigned_text(time_s)).to_bytes();
@@ -338,16 +357,19 @@ impl LogKey {
             signature,
         }
     }
+
     /// Seals bytes: signs their SHA-256 under a context of their own, a format's name, so that no
     /// statement passes for one of another kind.
     pub fn seal(&self, context: &str, bytes: &[u8]) -> [u8; 64] {
         self.sign_bytes(&sealed_text(context, bytes))
     }
+
     /// The X25519 secret of this key, by the birational map between the two curves: what was
     /// encrypted to [`crate::Enrolment::x25519_public`] opens with it.
     pub fn x25519_secret(&self) -> [u8; 32] {
         self.0.to_scalar_bytes()
     }
+
     pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
         self.0.sign(bytes).to_bytes()
     }
@@ -404,6 +426,7 @@ mod tests {
             lane: Lane::Control,
             crossing: trb,
         };
+
         let logs = vec![(Lane::Hold, trb, 2), (Lane::Passage, trb, 40)];
         let signed = key.sign(Checkpoint {
             log,
@@ -412,6 +435,7 @@ mod tests {
             hub_time_s: 1_767_225_600,
             logs,
         });
+
         (key, signed)
     }
 
@@ -429,6 +453,7 @@ mod tests {
         let (name, bytes) = &lines[0];
         assert_eq!(bytes[..4], note_key_id(name, 0x01, &key));
         assert_eq!(bytes[..4], [0xc7, 0x4f, 0x20, 0xa3]);
+
         verify(
             &key,
             body.as_bytes(),
@@ -447,6 +472,7 @@ mod tests {
         assert_eq!(Checkpoint::from_body(body).unwrap(), signed.checkpoint);
         assert_eq!(lines[0].0, signed.checkpoint.log.origin());
         assert_eq!(lines[1].1.len(), 4 + 8 + 64);
+
         signed.verify(&key.public()).unwrap();
         cosignature
             .verify(&signed.checkpoint, &key.public())
@@ -470,6 +496,7 @@ mod tests {
             |c| c.hub_time_s += 1,
             |c| c.logs.truncate(1),
         ];
+
         for change in changes {
             let mut other = signed.clone();
             change(&mut other.checkpoint);
@@ -478,8 +505,10 @@ mod tests {
                 "bad_signature"
             );
         }
+
         let stranger = LogKey::from_seed(&[6; 32]);
         assert!(signed.verify(&stranger.public()).is_err());
+
         let mut late = key.cosign(&signed.checkpoint, 10);
         late.time_s = 11;
         assert!(late.verify(&signed.checkpoint, &key.public()).is_err());

@@ -32,6 +32,7 @@ impl VerifiedStretch {
     pub fn log(&self) -> LogId {
         self.log
     }
+
     /// The entries, in order.
     pub fn entries(&self) -> &[VerifiedEntry] {
         &self.entries
@@ -46,6 +47,7 @@ pub fn stretch_ranges((from, to): proof::Range, size: u64) -> Vec<proof::Range> 
     if from >= to || to > size {
         return out;
     }
+
     // The right half waits on the stack while the left one is looked at: at most one a level, 64 in
     // all.
     let mut waiting = vec![(0, size)];
@@ -58,6 +60,7 @@ pub fn stretch_ranges((from, to): proof::Range, size: u64) -> Vec<proof::Range> 
             waiting.push((lo, mid));
         }
     }
+
     out
 }
 
@@ -68,12 +71,14 @@ fn root_around(from: u64, leaves: &[Hash], size: u64, around: &[Hash]) -> Result
         .checked_add(leaves.len() as u64)
         .filter(|to| *to <= size && !leaves.is_empty());
     let to = to.ok_or_else(|| LogError::malformed("stretch", "it does not lie in the tree"))?;
+
     if around.len() != stretch_ranges((from, to), size).len() {
         return Err(LogError::malformed(
             "stretch",
             "too many or too few hashes around it",
         ));
     }
+
     let mut around = around.iter().copied();
     fn root(
         (lo, hi): proof::Range,
@@ -98,6 +103,7 @@ fn root_around(from: u64, leaves: &[Hash], size: u64, around: &[Hash]) -> Result
             Ok(node_hash(&left, &root((mid, hi), run, around)?))
         }
     }
+
     root((0, size), (from, to, leaves), &mut around)
 }
 
@@ -111,6 +117,7 @@ pub fn verify_stretch(
     if author.node() != head.log.node {
         return Err(LogError::NotEnrolled(head.log.node.to_string()));
     }
+
     if let Some(large) = stretch
         .entries
         .iter()
@@ -121,10 +128,12 @@ pub fn verify_stretch(
             max: crate::ENTRY_BYTES_MAX,
         });
     }
+
     let leaves: Vec<Hash> = stretch.entries.iter().map(|e| leaf_hash(e)).collect();
     if root_around(stretch.from, &leaves, head.size, &stretch.around)? != head.root {
         return Err(LogError::Mismatch { what: "stretch" });
     }
+
     signed.verify(&author.log_key)?;
     let entries = stretch
         .entries
@@ -139,6 +148,7 @@ pub fn verify_stretch(
             };
             VerifiedEntry::proven(reference, Entry::read(&bytes), bytes)
         });
+
     Ok(VerifiedStretch {
         log: head.log,
         entries: entries.collect(),
@@ -166,6 +176,7 @@ mod tests {
             lane: Lane::Passage,
             crossing,
         };
+
         let author = Enrolment {
             name: "trb".into(),
             role: Role::Crossing,
@@ -177,6 +188,7 @@ mod tests {
             issued_s: 0,
             root_signature: [0; 64],
         };
+
         for size in 1..=19u64 {
             let entries: Vec<Vec<u8>> = (0..size).map(|n| vec![n as u8; 3]).collect();
             let leaves: Vec<Hash> = entries.iter().map(|e| leaf_hash(e)).collect();
@@ -188,6 +200,7 @@ mod tests {
                 hub_time_s: 0,
                 logs: vec![],
             });
+
             for from in 0..size {
                 for to in from + 1..=size {
                     let around: Vec<Hash> = stretch_ranges((from, to), size)
@@ -199,38 +212,46 @@ mod tests {
                         entries: entries[from as usize..to as usize].to_vec(),
                         around,
                     };
+
                     let taken = verify_stretch(good.clone(), &signed, &author).unwrap();
                     assert_eq!(taken.entries().len() as u64, to - from);
                     assert_eq!(taken.entries()[0].reference().seq, from);
+
                     let mut other = good.clone();
                     other.entries[0][0] ^= 1;
                     assert!(verify_stretch(other, &signed, &author).is_err());
+
                     let mut moved = good.clone();
                     moved.from += 1;
                     assert!(
                         verify_stretch(moved, &signed, &author).is_err(),
                         "{from}..{to} of {size}"
                     );
+
                     let mut longer = good.clone();
                     longer.around.push(root);
                     assert!(verify_stretch(longer, &signed, &author).is_err());
                 }
             }
+
             let nothing = Stretch {
                 from: 0,
                 entries: vec![],
                 around: vec![root],
             };
+
             assert!(
                 verify_stretch(nothing, &signed, &author).is_err(),
                 "an empty run proves nothing"
             );
         }
+
         let far = Stretch {
             from: u64::MAX,
             entries: vec![vec![1]],
             around: vec![],
         };
+
         let signed = key.sign(Checkpoint {
             log,
             size: u64::MAX,
@@ -238,6 +259,7 @@ mod tests {
             hub_time_s: 0,
             logs: vec![],
         });
+
         assert!(verify_stretch(far, &signed, &author).is_err());
     }
 }

@@ -78,6 +78,7 @@ async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Inco
         Ok(connecting) => tokio::time::timeout(HANDSHAKE_MAX, connecting).await,
         Err(error) => Ok(Err(error)),
     };
+
     drop(slot);
 
     match shaken {
@@ -128,6 +129,7 @@ impl Slots {
         if !proven && taken.unproven >= UNPROVEN_MAX {
             return Admission::Prove;
         }
+
         if !proven {
             taken.unproven += 1;
             return Admission::Slot(Slot {
@@ -145,6 +147,7 @@ impl Slots {
             }
             return Admission::Full;
         }
+
         *theirs += 1;
         Admission::Slot(Slot {
             slots: slots.clone(),
@@ -160,6 +163,7 @@ impl Drop for Slot {
             taken.unproven -= 1;
             return;
         };
+
         if let Some(theirs) = taken.proven.get_mut(&whose) {
             *theirs -= 1;
             if *theirs == 0 {
@@ -196,6 +200,7 @@ mod tests {
                 Admission::Full => panic!("an unproven caller is asked to prove"),
             }
         }
+
         assert_eq!(held.len(), UNPROVEN_MAX);
 
         // One address takes no more than its part.
@@ -203,7 +208,9 @@ mod tests {
         while let Admission::Slot(slot) = Slots::take(&slots, address(7), true) {
             greedy.push(slot);
         }
+
         assert_eq!(greedy.len(), PROVEN_PER_ADDRESS_MAX);
+
         let honest = Slots::take(&slots, address(8), true);
         assert!(matches!(honest, Admission::Slot(_)));
 

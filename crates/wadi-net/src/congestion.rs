@@ -99,6 +99,7 @@ impl State {
             // What the window holds takes a round trip.
             None => rtt.as_secs_f64() * self.mtu / self.bounded(),
         };
+
         self.settings
             .target
             .as_secs_f64()
@@ -131,6 +132,7 @@ impl Controller for State {
             if off < 0.0 || !app_limited {
                 self.window += off * bytes as f64 * self.mtu / self.window;
             }
+
             if queue > 3.0 * target
                 && self
                     .last_cut
@@ -140,6 +142,7 @@ impl Controller for State {
                 self.last_cut = Some(now);
             }
         }
+
         self.window = self.bounded();
     }
 
@@ -160,15 +163,19 @@ impl Controller for State {
     fn on_mtu_update(&mut self, mtu: u16) {
         self.mtu = f64::from(mtu);
     }
+
     fn window(&self) -> u64 {
         self.bounded() as u64
     }
+
     fn clone_box(&self) -> Box<dyn Controller> {
         Box::new(self.clone())
     }
+
     fn initial_window(&self) -> u64 {
         self.bounded() as u64
     }
+
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
@@ -195,6 +202,7 @@ mod tests {
         rate.peer_told(256_000);
         // 0.8 of 256 kbit/s in 700 ms.
         assert_eq!(state.window(), 17_920);
+
         state.on_congestion_event(Instant::now(), Instant::now(), true, 9_000);
         assert_eq!(state.window(), 17_920, "the floor holds");
     }

@@ -72,6 +72,7 @@ impl Dialler {
                     .porch
                     .serve(connection, Some(self.peer.node), rate)
                     .await;
+
                 self.late_next.store(
                     ended.is_some_and(|error| says_expired(&error)),
                     Ordering::Relaxed,
@@ -81,9 +82,11 @@ impl Dialler {
             Ok(Err(why)) => why,
             Err(_) => format!("no answer within {} s", ATTEMPT_MAX.as_secs()),
         };
+
         self.porch
             .node
             .note_peer(self.peer.node, |p| p.last_error = why);
+
         false
     }
 
@@ -101,6 +104,7 @@ impl Dialler {
         } else {
             self.client.clone()
         };
+
         config.transport_config(Arc::new(self.porch.transport(rate)));
 
         let name = server_name(&self.peer.node);
@@ -108,6 +112,7 @@ impl Dialler {
             .endpoint
             .connect_with(config, address, &name)
             .map_err(|e| e.to_string())?;
+
         connecting.await.map_err(|error| {
             // A peer that does not let it in as late may do so as ever, when its clock is right
             // again.

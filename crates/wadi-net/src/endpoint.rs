@@ -95,6 +95,7 @@ impl Network {
             client,
             late,
         } = Crypto::of(&config.identity, node.time().clone())?;
+
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
         bound_incoming(&mut server);
 
@@ -112,18 +113,21 @@ impl Network {
             failed: watch::channel(None).0,
             tasks: Mutex::default(),
         };
+
         let callers = take_callers(
             porch.clone(),
             endpoint.clone(),
             server,
             network.stop.subscribe(),
         );
+
         network.keep("the task that takes callers".into(), callers);
 
         for peer in config.peers.clone() {
             porch
                 .node
                 .note_peer(peer.node, |p| p.rate_bits_s = peer.rate_bits_s);
+
             let name = format!("the task that dials {}", peer.node);
             let dialler = Dialler {
                 porch: porch.clone(),
@@ -134,8 +138,10 @@ impl Network {
                 peer,
                 redial: config.redial,
             };
+
             network.keep(name, dialler.run(network.stop.subscribe()));
         }
+
         Ok(network)
     }
 
@@ -152,6 +158,7 @@ impl Network {
                 failed.send_replace(Some(format!("{name} ended: {why}")));
             }
         };
+
         self.tasks
             .lock()
             .expect("no panic holds it")
@@ -169,6 +176,7 @@ impl Network {
                 .await
                 .ok()
                 .and_then(|why| why.clone());
+
             match why {
                 Some(why) => why,
                 None => std::future::pending().await,
@@ -189,6 +197,7 @@ impl Network {
         for task in tasks {
             let _ = task.await;
         }
+
         let _ = tokio::time::timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
     }
 }
@@ -207,6 +216,7 @@ impl Crypto {
             |e: quinn::crypto::rustls::NoInitialCipherSuite| NetError::Identity(e.to_string());
         let (server, client) = identity.configs(time)?;
         let mut late = client.clone();
+
         late.alpn_protocols = vec![LATE_ALPN.to_vec()];
         Ok(Self {
             server: QuicServerConfig::try_from(server).map_err(bad)?,
@@ -236,6 +246,7 @@ mod tests {
         network.keep("the task that takes callers".into(), async {
             "the endpoint takes no more callers".into()
         });
+
         let told = network.failed().await;
         assert_eq!(
             told,
@@ -255,6 +266,7 @@ mod tests {
             let _ = stopped.changed().await;
             "it was stopped".into()
         };
+
         network.keep("the task that takes callers".into(), task);
         let failed = network.failed();
         network.stop().await;

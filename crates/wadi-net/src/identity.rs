@@ -73,6 +73,7 @@ pub fn peer_of(certificate: &[u8]) -> Result<(NodeId, [u8; 32]), NetError> {
         })
         .find_map(|hex| hex.parse::<NodeId>().ok())
         .ok_or_else(|| bad("the certificate names no node".into()))?;
+
     Ok((node, Sha256::digest(parsed.public_key().raw).into()))
 }
 
@@ -102,20 +103,24 @@ impl Identity {
         let ca = CertificateDer::from_pem_slice(self.ca_pem.as_bytes())
             .map_err(|e| bad("the CA's certificate does not read", e.to_string()))?;
         let mut roots = RootCertStore::empty();
+
         roots
             .add(ca)
             .map_err(|e| bad("the CA's certificate is not usable", e.to_string()))?;
+
         let roots = Arc::new(roots);
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(self.certificate_pem.as_bytes())
                 .collect::<Result<_, _>>()
                 .map_err(|e| bad("the node's certificate does not read", e.to_string()))?;
+
         if chain.is_empty() {
             return Err(bad(
                 "the node's certificate does not read",
                 "no CERTIFICATE block in it".into(),
             ));
         }
+
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())
             .map_err(|e| bad("the node's TLS key does not read", e.to_string()))?;
         let crls: Vec<CertificateRevocationListDer<'static>> = self
@@ -124,18 +129,21 @@ impl Identity {
             .map(|p| CertificateRevocationListDer::from_pem_slice(p.as_bytes()))
             .collect::<Result<_, _>>()
             .map_err(|e| bad("a revocation list does not read", e.to_string()))?;
+
         // An expired list is used all the same: enforcing its expiry would strand sites that nobody
         // can reach.
         let mut verifier =
             WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
         let mut servers =
             rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+
         if !crls.is_empty() {
             verifier = verifier
                 .with_crls(crls.clone())
                 .allow_unknown_revocation_status();
             servers = servers.with_crls(crls).allow_unknown_revocation_status();
         }
+
         let verifier = verifier.build().map_err(|e| bad("the CA", e.to_string()))?;
         let servers = servers.build().map_err(|e| bad("the CA", e.to_string()))?;
         let tls = |e: rustls::Error| bad("the node's certificate and key", e.to_string());
@@ -145,6 +153,7 @@ impl Identity {
             .with_client_cert_verifier(Arc::new(LateClients(verifier)))
             .with_single_cert(chain.clone(), key.clone_key())
             .map_err(tls)?;
+
         server.alpn_protocols = vec![ALPN.to_vec(), LATE_ALPN.to_vec()];
         server.send_tls13_tickets = 0;
         let mut client = ClientConfig::builder_with_details(provider, clock)
@@ -154,6 +163,7 @@ impl Identity {
             .with_custom_certificate_verifier(Arc::new(LateServers(servers)))
             .with_client_auth_cert(chain, key)
             .map_err(tls)?;
+
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.resumption = Resumption::disabled();
         Ok((server, client))

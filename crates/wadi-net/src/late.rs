@@ -42,6 +42,7 @@ fn when_valid(found: &CertificateError, certificate: &[u8]) -> Option<UnixTime> 
         }
         _ => return None,
     };
+
     Some(UnixTime::since_unix_epoch(Duration::from_secs(
         u64::try_from(at_s).ok()?,
     )))

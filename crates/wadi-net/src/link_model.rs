@@ -113,6 +113,7 @@ mod tests {
     fn a_packet_takes_its_time_and_what_does_not_fit_the_queue_is_dropped() {
         let profile = LinkProfile::named("vsat-clear").unwrap();
         let (mut way, now) = (LinkWay::new(profile, 1), Instant::now());
+
         // 32,000 bits at 256 kbit/s are 125 ms, and 300 ms on the way.
         let first = way.send(now, 3_972).unwrap();
         assert_eq!(first - now, Duration::from_millis(425));
@@ -136,8 +137,10 @@ mod tests {
                 .map(|n| way.send(at(n), 1_200).is_none())
                 .collect::<Vec<bool>>()
         };
+
         assert_eq!(fate(7), fate(7));
         assert_ne!(fate(7), fate(8));
+
         let lost = fate(7).into_iter().filter(|lost| *lost).count();
         assert!((400..600).contains(&lost), "{lost} of 10,000 at 5 %");
     }

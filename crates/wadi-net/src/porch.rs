@@ -56,6 +56,7 @@ impl Board {
             }
             old.close(VarInt::from_u32(1), b"replaced by another connection");
         }
+
         board.insert(peer, connection.clone());
         true
     }
@@ -85,6 +86,7 @@ impl Porch {
             .peers
             .iter()
             .filter_map(|p| Some((p.node, p.rate_bits_s?)));
+
         Self {
             node,
             board: Board::default(),
@@ -116,6 +118,7 @@ impl Porch {
             1 => format!("{address}: {why}"),
             _ => format!("{address}: {why} ({times} times in the last minutes)"),
         };
+
         self.note("a caller".into(), "not_let_in", why).await;
     }
 
@@ -161,10 +164,12 @@ impl Porch {
             caller.late,
             rate,
         );
+
         let why = tokio::select! {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,
         };
+
         // Closing it here, too, would hide the other end's word.
         let ended = connection.close_reason();
         connection.close(
@@ -179,6 +184,7 @@ impl Porch {
                 p.last_error = why;
             });
         }
+
         ended
     }
 
@@ -201,6 +207,7 @@ impl Porch {
                 .await;
             return None;
         }
+
         // One that this node dials is let in as it is, for that node to hand in what it holds.
         if expected.is_none() && !caller.late && self.has_expired(&caller) {
             connection.close(VarInt::from_u32(EXPIRED), b"certificate expired");
@@ -209,6 +216,7 @@ impl Porch {
             self.refuse_member(peer, "certificate_expired", why).await;
             return None;
         }
+
         // A node that was cut as a whole is captured: nothing more is said to it.
         if self.node.with_control(|c| c.is_cut(&peer)) {
             connection.close(VarInt::from_u32(3), b"cut");
@@ -216,6 +224,7 @@ impl Porch {
                 .await;
             return None;
         }
+
         Some(self.late_or_not(caller, expected.is_some()))
     }
 
@@ -225,9 +234,11 @@ impl Porch {
         while caller.late && self.has_expired(caller) {
             tokio::time::sleep(LATE_AGAIN).await;
         }
+
         if caller.late {
             connection.close(VarInt::from_u32(0), b"the certificate has not expired");
         }
+
         std::future::pending().await
     }
 
@@ -263,6 +274,7 @@ fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, Ne
         .and_then(|d| d.protocol)
         .is_some_and(|p| p == LATE_ALPN);
     let late = says_late && expected.is_none();
+
     Ok(Caller {
         peer,
         tls_key,

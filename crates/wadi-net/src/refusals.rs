@@ -41,6 +41,7 @@ impl Refusals {
                     since: 0,
                 },
             );
+
             return Some(1);
         };
 
@@ -48,6 +49,7 @@ impl Refusals {
         if now.duration_since(counted.noted) < PAUSE {
             return None;
         }
+
         counted.noted = now;
         Some(std::mem::take(&mut counted.since))
     }

@@ -37,29 +37,34 @@ pub(crate) async fn run_connection(
             connection.accept_bi().await
         }
         .map_err(|e| e.to_string())?;
+
         tokio::select! {
             r = write_all(&connection, send, leaving) => r,
             r = read_messages(recv, arriving.clone(), &rate) => r,
             r = read_lanes(&connection, arriving) => r,
         }
     };
+
     let sample = async {
         loop {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             node.note_peer(peer, |p| p.rtt_ms = connection.rtt().as_millis() as u64);
         }
     };
+
     let link = async {
         match late {
             true => run_late_link(node.clone(), peer, tls_key, incoming, outgoing).await,
             false => run_link(node.clone(), peer, tls_key, incoming, outgoing).await,
         }
     };
+
     let why = tokio::select! {
         why = link => why,
         ended = streams => ended.err().unwrap_or_else(|| "the peer closed its streams".into()),
         () = sample => unreachable!("it samples for ever"),
     };
+
     match connection.close_reason() {
         Some(reason) => reason.to_string(),
         None => why,
@@ -75,6 +80,7 @@ async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result<(), String
     for piece in bytes.chunks(PIECE_BYTES) {
         stream.write_all(piece).await.map_err(|e| e.to_string())?;
     }
+
     Ok(())
 }
 
@@ -86,17 +92,20 @@ async fn read_frame(stream: &mut RecvStream, bytes_max: usize) -> Result<Option<
         Err(quinn::ReadExactError::FinishedEarly(0)) => return Ok(None),
         Err(error) => return Err(error.to_string()),
     }
+
     let length = u32::from_be_bytes(length) as usize;
     if length > bytes_max {
         return Err(format!(
             "a frame of {length} bytes; the limit is {bytes_max}"
         ));
     }
+
     let mut bytes = vec![0; length];
     stream
         .read_exact(&mut bytes)
         .await
         .map_err(|e| e.to_string())?;
+
     Ok(Some(bytes))
 }
 
@@ -110,6 +119,7 @@ async fn write_all(
     let _ = messages.set_priority(MESSAGE_PRIORITY);
     let mut lanes: BTreeMap<Lane, mpsc::Sender<Vec<u8>>> = BTreeMap::new();
     let mut tasks = tokio::task::JoinSet::new();
+
     loop {
         tokio::select! {
             next = leaving.recv() => match next {
@@ -150,10 +160,12 @@ async fn read_messages(
         if let Message::Hello { rate_bits_s, .. } = &message {
             rate.peer_told(*rate_bits_s);
         }
+
         if arriving.send(Arriving::Message(message)).await.is_err() {
             return Ok(());
         }
     }
+
     Ok(())
 }
 

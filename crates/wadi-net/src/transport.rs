@@ -26,6 +26,7 @@ impl Transport {
         let idle =
             IdleTimeout::try_from(self.idle).expect("an idle timeout of less than centuries");
         let mut t = TransportConfig::default();
+
         t.max_idle_timeout(Some(idle))
             .keep_alive_interval(Some(self.idle / 3))
             .initial_rtt(INITIAL_RTT)
@@ -38,6 +39,7 @@ impl Transport {
             .receive_window(small(256 * 1024))
             .max_concurrent_bidi_streams(small(1))
             .max_concurrent_uni_streams(small(8));
+
         if self.own_links {
             t.congestion_controller_factory(Arc::new(DelayTarget {
                 target: TARGET,
@@ -46,6 +48,7 @@ impl Transport {
         } else {
             t.congestion_controller_factory(Arc::new(CubicConfig::default()));
         }
+
         t
     }
 }

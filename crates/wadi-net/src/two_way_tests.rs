@@ -25,6 +25,7 @@ fn world(profile: LinkProfile, told: u64, seed: u64) -> World {
         transport.config(&site),
         transport.config(&hub),
     );
+
     hub.peer_told(told);
     world
 }

@@ -75,6 +75,7 @@ impl World {
                 window_min: u64::MAX,
             }
         };
+
         let mut world = Self {
             now: start,
             sides: [side(1, None), side(2, Some(server))],
@@ -90,6 +91,7 @@ impl World {
             .endpoint
             .connect(start, client, to, "hub")
             .expect("it dials");
+
         world.sides[SITE].connection = Some(dialled);
         world.run_until(Duration::from_secs(60), |world| {
             let shaken = |side: &Side| {
@@ -99,6 +101,7 @@ impl World {
             };
             world.sides.iter().all(shaken)
         });
+
         world
     }
 
@@ -123,6 +126,7 @@ impl World {
             let [site, hub] = &world.sides;
             (site.stream.is_none() || hub.ended) && (hub.stream.is_none() || site.ended)
         };
+
         self.run_until(most, is_done);
         (self.now - began).as_secs_f64()
     }
@@ -134,6 +138,7 @@ impl World {
             if is_done(self) {
                 return;
             }
+
             let received = (self.sides[SITE].received, self.sides[HUB].received);
             let next = self
                 .next_event()
@@ -142,6 +147,7 @@ impl World {
                 next <= deadline,
                 "not done after {most:?}: {received:?} bytes arrived"
             );
+
             self.now = next;
         }
     }
@@ -153,6 +159,7 @@ impl World {
             let timer = side.connection.as_mut().and_then(|(_, c)| c.poll_timeout());
             [arrival, timer].into_iter().flatten()
         });
+
         times.min().map(|at| at.max(now))
     }
 
@@ -176,11 +183,13 @@ impl World {
                 return;
             };
             response.clear();
+
             let data = BytesMut::from(&packet[..]);
             let event =
                 self.sides[at]
                     .endpoint
                     .handle(self.now, remote, None, None, data, &mut response);
+
             match event {
                 Some(DatagramEvent::NewConnection(incoming)) => {
                     let accepted =
@@ -214,17 +223,20 @@ impl World {
             connection.handle_timeout(now);
             busy = true;
         }
+
         while let Some(event) = connection.poll_endpoint_events() {
             busy = true;
             if let Some(event) = side.endpoint.handle_event(*handle, event) {
                 connection.handle_event(event);
             }
         }
+
         while let Some(event) = connection.poll() {
             if let Event::ConnectionLost { reason } = event {
                 panic!("the connection was lost: {reason}");
             }
         }
+
         side.use_streams();
 
         let mut packet = Vec::new();
@@ -233,6 +245,7 @@ impl World {
             self.emit(at, &packet, &transmit);
             busy = true;
         }
+
         busy
     }
 
@@ -254,6 +267,7 @@ impl Side {
             return;
         };
         self.window_min = self.window_min.min(connection.congestion_state().window());
+
         if let Some(stream) = self.stream.filter(|_| self.unwritten > 0) {
             let mut stream = connection.send_stream(stream);
             while self.unwritten > 0
@@ -262,6 +276,7 @@ impl Side {
             {
                 self.unwritten -= written;
             }
+
             if self.unwritten == 0 {
                 stream.finish().expect("it is open");
             }
@@ -270,6 +285,7 @@ impl Side {
         if let Some(stream) = connection.streams().accept(Dir::Uni) {
             self.reading = Some(stream);
         }
+
         let Some(stream) = self.reading.filter(|_| !self.ended) else {
             return;
         };
@@ -277,6 +293,7 @@ impl Side {
         let Ok(mut chunks) = stream.read(true) else {
             return;
         };
+
         loop {
             match chunks.next(usize::MAX) {
                 Ok(Some(chunk)) => self.received += chunk.bytes.len(),
@@ -287,6 +304,7 @@ impl Side {
                 Err(_) => break,
             }
         }
+
         let _ = chunks.finalize();
     }
 }
@@ -296,6 +314,7 @@ fn configs(site: TransportConfig, hub: TransportConfig) -> (Arc<ServerConfig>, C
     let ca_key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(vec![]).expect("no names");
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+
     let ca = params.self_signed(&ca_key).expect("a certificate");
     let issuer = rcgen::Issuer::new(params, ca_key);
     let papers = |name: &str| {
@@ -323,6 +342,7 @@ fn configs(site: TransportConfig, hub: TransportConfig) -> (Arc<ServerConfig>, C
         .with_client_cert_verifier(verifier.build().expect("a verifier"))
         .with_single_cert(chain, key)
         .expect("papers");
+
     let (chain, key) = papers("site");
     let client = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(tls13)
@@ -334,8 +354,10 @@ fn configs(site: TransportConfig, hub: TransportConfig) -> (Arc<ServerConfig>, C
     let server = QuicServerConfig::try_from(server).expect("TLS 1.3");
     let mut server = ServerConfig::with_crypto(Arc::new(server));
     server.transport_config(Arc::new(hub));
+
     let client = QuicClientConfig::try_from(client).expect("TLS 1.3");
     let mut client = ClientConfig::new(Arc::new(client));
     client.transport_config(Arc::new(site));
+
     (Arc::new(server), client)
 }

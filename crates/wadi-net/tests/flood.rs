@@ -39,6 +39,7 @@ impl Commission {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+
         let ca_pem = params.self_signed(&key).unwrap().pem();
         Self {
             root: LogKey::from_seed(&[1; 32]),
@@ -67,12 +68,14 @@ impl Commission {
             issued_s: 0,
             root_signature: [0; 64],
         };
+
         let identity = Identity {
             ca_pem: self.ca_pem.clone(),
             certificate_pem: certificate.pem(),
             key_pem: tls.serialize_pem(),
             crls_pem: vec![],
         };
+
         Member {
             key,
             enrolment: enrolment.issue(&self.root).unwrap(),
@@ -109,6 +112,7 @@ async fn porch(node: &Arc<Node>, member: &Member, peers: Vec<PeerAddress>) -> Ne
         idle: Duration::from_secs(30),
         own_links: true,
     };
+
     Network::start(node.clone(), config).await.unwrap()
 }
 
@@ -120,6 +124,7 @@ fn first_packets(count: usize, to: SocketAddr) -> Vec<Vec<u8>> {
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
+
     tls.alpn_protocols = vec![b"wadi/1".to_vec()];
     let client = quinn_proto::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
 
@@ -132,6 +137,7 @@ fn first_packets(count: usize, to: SocketAddr) -> Vec<Vec<u8>> {
         packet.truncate(transmit.size);
         packet
     };
+
     (0..count).map(first).collect()
 }
 
@@ -143,6 +149,7 @@ fn answers(socket: &UdpSocket) -> (Vec<usize>, bool) {
         // A long header of type 3 (RFC 9000, section 17.2.5).
         retry |= packet[0] & 0xf0 == 0xf0;
     }
+
     (lengths, retry)
 }
 
@@ -175,6 +182,7 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
         address: address.to_string(),
         rate_bits_s: None,
     };
+
     let trb_porch = porch(&trb_node, &trb, vec![to_hub]).await;
     let began = Instant::now();
     loop {
@@ -182,11 +190,13 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
         if status.peers.iter().any(|p| p["connected"] == true) {
             break;
         }
+
         assert!(
             began.elapsed() < Duration::from_secs(30),
             "the crossing does not get in: {:?}",
             status.peers
         );
+
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
@@ -196,6 +206,7 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
         .filter(|(lengths, _)| lengths.iter().any(|n| *n >= FLIGHT_BYTES))
         .count();
     let retries = heard.iter().filter(|(_, retry)| *retry).count();
+
     println!("{begun} handshakes begun, {retries} asked to prove their address");
     assert!(
         begun <= UNPROVEN_MAX,

@@ -42,6 +42,7 @@ fn recipient(node: &Enrolment) -> Result<age::x25519::Recipient, BundleError> {
             format!("nothing can be encrypted to {}: {why}", node.name),
         )
     };
+
     let key = node.x25519_public().map_err(|e| failed(&e))?;
     let text = bech32::encode::<Bech32>(PUBLIC, &key).map_err(|e| failed(&e))?;
     text.parse().map_err(|e: &str| failed(&e))
@@ -68,11 +69,13 @@ pub(crate) fn open<'b>(
             format!("its body does not open with this node's key: {e}"),
         )
     };
+
     let identity = identity(key)?;
     let decryptor = age::Decryptor::new_buffered(body).map_err(failed)?;
     let reader = decryptor
         .decrypt(std::iter::once(&identity as &dyn age::Identity))
         .map_err(failed)?;
+
     FrameReader::new(reader)
 }
 
@@ -95,6 +98,7 @@ impl PartWriter {
         let encryptor = age::Encryptor::with_recipients(recipients).map_err(unwritten)?;
         let out = encryptor.wrap_output(Vec::new()).map_err(unwritten)?;
         let frames = FrameWriter::new().map_err(unwritten)?;
+
         Ok(Self {
             out,
             frames,
@@ -111,6 +115,7 @@ impl PartWriter {
             Message::Excerpt { entries, .. } => self.counts.excerpts += entries.len() as u64,
             _ => return Err(unwritten("a message that has no place in a bundle")),
         }
+
         let frame = self.frames.message(message);
         self.out.write_all(&frame).map_err(unwritten)
     }
@@ -121,6 +126,7 @@ impl PartWriter {
             block.from,
             block.checkpoint.checkpoint.size,
         );
+
         self.counts.blocks += 1;
         self.counts.entries += block.entries.len() as u64;
         match self.logs.last_mut() {
@@ -135,6 +141,7 @@ impl PartWriter {
                 carried,
             }),
         }
+
         let frame = self.frames.block(block).map_err(unwritten)?;
         self.out.write_all(&frame).map_err(unwritten)
     }
@@ -147,6 +154,7 @@ impl PartWriter {
             logs,
             counts,
         } = self;
+
         out.write_all(&frames.end()).map_err(unwritten)?;
         Ok((out.finish().map_err(unwritten)?, logs, counts))
     }
@@ -171,6 +179,7 @@ impl Node {
             Ok(id) => c.enrolment(&id).cloned(),
             Err(_) => c.by_name(&text.to_lowercase()).cloned(),
         });
+
         found.ok_or_else(|| {
             BundleError::new("unknown_node", format!("no node {text:?} is enrolled here"))
         })
@@ -183,6 +192,7 @@ impl Node {
             .local(LOCAL_SCOPE, &carried_key(node))
             .await?
             .unwrap_or_default();
+
         Ok(text
             .lines()
             .filter_map(|line| LogId::from_origin(line).ok())
@@ -201,6 +211,7 @@ impl Node {
             log.node == id || carried.contains(log) || (all && both_may_see(&self.me, to, log))
         };
         let mut heads = self.store.cosignatures(None).await?;
+
         heads.retain(|h| h.cosignature.witness != id && concerns(&h.checkpoint.checkpoint.log));
         heads.sort_by_key(|h| {
             (
@@ -209,6 +220,7 @@ impl Node {
                 h.cosignature.witness,
             )
         });
+
         Ok(heads)
     }
 
@@ -222,6 +234,7 @@ impl Node {
                 (head.size, h.cosignature.time_s),
             )
         };
+
         Ok(Cosigned(heads.iter().map(place).collect()))
     }
 }
@@ -244,6 +257,7 @@ mod tests {
             issued_s: 0,
             root_signature: [0; 64],
         };
+
         of.issue(&LogKey::from_seed(&[9; 32])).unwrap()
     }
 
@@ -260,11 +274,14 @@ mod tests {
                 identity(&key).unwrap().to_public(),
                 "both sides of the map"
             );
+
             let mut part = PartWriter::new(&enrolled).unwrap();
             let said = Message::Members(vec![enrolled]);
             part.message(&said).unwrap();
+
             let (body, logs, counts) = part.finish().unwrap();
             assert_eq!((logs.len(), counts.enrolments), (0, 1));
+
             let mut frames = open(&body, &key).unwrap();
             assert_eq!(frames.read().unwrap(), Some(Frame::Message(said)));
             assert_eq!(frames.read().unwrap(), None);

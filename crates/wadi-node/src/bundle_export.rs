@@ -141,6 +141,7 @@ impl Packer {
             ) => log == next && to == from,
             _ => false,
         };
+
         let more = if follows { bytes } else { bytes + RANGE_BYTES };
         let full = self.bytes + more > self.budget || self.ranges >= RANGES_MAX;
         if full && !part.is_empty() {
@@ -154,6 +155,7 @@ impl Packer {
             *to = end;
             return;
         }
+
         self.bytes += bytes + RANGE_BYTES;
         self.ranges += 1;
         self.parts
@@ -196,6 +198,7 @@ impl<'s> Blocks<'s> {
         if self.at >= self.to {
             return Ok(None);
         }
+
         while self.entries.iter().map(Vec::len).sum::<usize>() < BLOCK_BYTES && self.fill().await? {
         }
         let mut bytes = 0;
@@ -207,6 +210,7 @@ impl<'s> Blocks<'s> {
         if self.checkpoints.is_empty() {
             self.checkpoints = self.store.checkpoints(&self.log, self.at).await?.into();
         }
+
         let fits = |c: &&SignedCheckpoint| c.checkpoint.size <= within;
         let last = self
             .checkpoints
@@ -214,10 +218,12 @@ impl<'s> Blocks<'s> {
             .rev()
             .find(fits)
             .or(self.checkpoints.front());
+
         let Some(checkpoint) = last.cloned() else {
             return Ok(None);
         };
         let count = (checkpoint.checkpoint.size - self.at) as usize;
+
         while self.entries.len() < count {
             if self.entries.iter().map(Vec::len).sum::<usize>() > BLOCK_BYTES_MAX
                 || !self.fill().await?
@@ -225,17 +231,21 @@ impl<'s> Blocks<'s> {
                 return Ok(None);
             }
         }
+
         if self.entries.iter().take(count).map(Vec::len).sum::<usize>() > BLOCK_BYTES_MAX {
             return Ok(None);
         }
+
         let block = Block {
             from: self.at,
             entries: self.entries.drain(..count).collect(),
             checkpoint,
         };
+
         if !fits_frame(&block) {
             return Ok(None);
         }
+
         self.at += count as u64;
         self.checkpoints.retain(|c| c.checkpoint.size > self.at);
         Ok(Some(block))
@@ -282,6 +292,7 @@ impl Node {
             )
             .into());
         }
+
         let split = split.unwrap_or(SPLIT_BYTES);
         if !(SPLIT_BYTES_MIN..=SPLIT_BYTES_MAX).contains(&split) {
             let why = format!(
@@ -289,10 +300,12 @@ impl Node {
             );
             return Err(BundleError::new("bad_split", why).into());
         }
+
         let theirs = match receipt {
             Some(text) => self.take_receipt(&to, text).await?,
             None => Frontier::default(),
         };
+
         // The head that goes in names the newest hub time.
         self.put(Command::Refresh { at_once: true }).await;
         self.set_local(vec![], vec![]).await?;
@@ -310,24 +323,29 @@ impl Node {
             excerpts: 0,
             left_out: Vec::new(),
         };
+
         for head in self.cosigned_for(&to, true).await? {
             let bytes = head.checkpoint.to_bytes().len() + head.cosignature.to_bytes().len();
             said.cosignatures += 1;
             packer.put(Item::Cosigned(Box::new(head)), bytes);
         }
+
         self.plan_logs(&to, &theirs, &mut packer, &mut said).await?;
         self.plan_excerpts(&to, &mut packer, &mut said).await?;
         said.parts = packer.parts.len() as u32;
+
         let plan = Plan {
             made_s: self.time.now_s(),
             to,
             parts: packer.parts,
             said: said.clone(),
         };
+
         let mut plans = self.bundles.lock().expect("no panic holds it");
         while plans.len() >= PLANS_MAX {
             plans.pop_front();
         }
+
         plans.push_back(Arc::new(plan));
         Ok(said)
     }
@@ -340,6 +358,7 @@ impl Node {
                 .forks()
                 .iter()
                 .filter(|(log, _)| both_may_see(&self.me, to, log));
+
             (
                 c.enrolments().cloned().collect(),
                 forks.map(|(_, proof)| proof.clone()).collect(),
@@ -360,6 +379,7 @@ impl Node {
             self.with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
         let unshown = self.time.unshown();
         let mut due: Vec<(Lane, LogId, u64, u64, bool)> = Vec::new();
+
         for (log, mine) in frontier
             .0
             .iter()
@@ -372,11 +392,13 @@ impl Node {
             if held.size > mine.size {
                 continue;
             }
+
             let root = if held.size == mine.size {
                 Some(mine.root)
             } else {
                 root_at(&*self.store, log, held.size).await?
             };
+
             if root == Some(held.root) {
                 let signed_anew = log.node == self.id() || unshown.contains(log);
                 let head = held.size == mine.size && log.lane == Lane::Control && signed_anew;
@@ -388,6 +410,7 @@ impl Node {
                     "{} holds another branch of this log than this node: let them connect",
                     to.name
                 );
+
                 self.note_refusal(
                     log.origin(),
                     "fork_unproven".into(),
@@ -395,6 +418,7 @@ impl Node {
                     to.name.clone(),
                 )
                 .await;
+
                 said.left_out.push(LeftOut {
                     log: log.origin(),
                     code: "fork_unproven".into(),
@@ -402,12 +426,14 @@ impl Node {
                 });
             }
         }
+
         if to.role == Role::Hub {
             let carried = self.store.carried_ranges().await?.into_iter();
             let lacked =
                 carried.filter(|(log, _, end)| theirs.0.get(log).is_none_or(|t| t.size < *end));
             due.extend(lacked.map(|(log, from, end)| (log.lane, log, from, end, true)));
         }
+
         due.sort();
         let mut logs = BTreeSet::new();
         for (_, log, from, end, carried) in due {
@@ -417,6 +443,7 @@ impl Node {
                     .carried_block(&log, from)
                     .await?
                     .map_or(0, |b| b.len());
+
                 said.entries += end - from;
                 packer.put(Item::Carried { log, from }, bytes);
             } else if from == end {
@@ -431,13 +458,16 @@ impl Node {
                         from: block.from,
                         to: block.checkpoint.checkpoint.size,
                     };
+
                     packer.put(run, block_bytes(&block));
                 }
+
                 if blocks.is_stuck() {
                     let why = format!(
                         "the store does not give this log's entries from {} on",
                         blocks.at
                     );
+
                     said.left_out.push(LeftOut {
                         log: log.origin(),
                         code: "unreadable".into(),
@@ -445,8 +475,10 @@ impl Node {
                     });
                 }
             }
+
             logs.insert(log);
         }
+
         said.logs = logs.len() as u64;
         Ok(())
     }
@@ -462,6 +494,7 @@ impl Node {
         else {
             return Ok(());
         };
+
         for record in self.store.handed_over_to(&crossing.to_string()).await? {
             let entries = self.excerpt(&record).await.unwrap_or_default();
             if !entries.is_empty() {
@@ -472,6 +505,7 @@ impl Node {
                 );
             }
         }
+
         Ok(())
     }
 
@@ -487,6 +521,7 @@ impl Node {
             );
             BundleError::new("no_such_bundle", why)
         };
+
         let plan = plan.ok_or_else(gone)?;
         let items = part.checked_sub(1).and_then(|n| plan.parts.get(n as usize));
         let items = items.ok_or_else(|| {
@@ -495,17 +530,21 @@ impl Node {
                 format!("the bundle has parts 1 to {}", plan.said.parts),
             )
         })?;
+
         let mut out = PartWriter::new(&plan.to)?;
         let (members, forks) = self.preamble(&plan.to);
         for some in members.chunks(MEMBERS_IN_MESSAGE) {
             out.message(&Message::Members(some.to_vec()))?;
         }
+
         for some in forks.chunks(FORKS_IN_MESSAGE) {
             out.message(&Message::ForkProofs(some.to_vec()))?;
         }
+
         for item in items {
             self.write_item(&mut out, item).await?;
         }
+
         let (body, logs, counts) = out.finish()?;
         let mut manifest = Manifest {
             format: String::new(),
@@ -521,6 +560,7 @@ impl Node {
             bytes: 0,
             sha256: String::new(),
         };
+
         let mut file = manifest.seal(&body, &self.keys.log_key).into_bytes();
         file.extend_from_slice(&body);
         if file.len() > BUNDLE_BYTES_MAX {
@@ -530,6 +570,7 @@ impl Node {
             );
             return Err(BundleError::new("bundle_too_large", why).into());
         }
+
         Ok(file)
     }
 
@@ -580,10 +621,12 @@ impl Node {
                         from: from as u32,
                         entries: some,
                     })?;
+
                     from += count;
                 }
             }
         }
+
         Ok(())
     }
 }
@@ -614,6 +657,7 @@ mod tests {
         for n in 0..6 {
             packer.put(run(1, n * 10, n * 10 + 10), 3_000);
         }
+
         packer.put(run(2, 0, 10), 40_000);
         packer.put(run(2, 10, 20), 10);
         let ranges: Vec<Vec<(u8, u64, u64)>> = packer
@@ -627,6 +671,7 @@ mod tests {
                 ranges.collect::<Vec<_>>()
             })
             .collect();
+
         let expected = vec![
             vec![(1, 0, 20)],
             vec![(1, 20, 40)],
@@ -634,6 +679,7 @@ mod tests {
             vec![(2, 0, 10)],
             vec![(2, 10, 20)],
         ];
+
         assert_eq!(ranges, expected);
     }
 }

@@ -100,6 +100,7 @@ impl Node {
             );
             return Err(BundleError::new("bundle_foreign", why).into());
         }
+
         seal.verify(&maker)?;
         if !manifest.to.is(&self.id()) {
             let why = format!(
@@ -108,8 +109,10 @@ impl Node {
             );
             return Err(BundleError::new("bundle_not_for_me", why).into());
         }
+
         manifest.check_body(body)?;
         let mut frames = open(body, &self.keys.log_key)?;
+
         // From here on every byte is one that an enrolled node sealed for this one.
         self.put(Command::Learn(vec![maker.clone()], maker.node()))
             .await;
@@ -120,6 +123,7 @@ impl Node {
             from: maker.name.clone(),
             ..BundleTaken::default()
         };
+
         let mut taking = Taking {
             node: self,
             from: &maker,
@@ -130,6 +134,7 @@ impl Node {
             cosigned: self.cosigned().await?,
             said,
         };
+
         let broken = loop {
             match frames.read() {
                 Ok(Some(frame)) => taking.frame(frame).await?,
@@ -138,9 +143,11 @@ impl Node {
                 Err(error) => break Some(error),
             }
         };
+
         let said = taking.finish().await?;
         self.remember_bundle(&manifest, &maker).await?;
         tracing::info!(from = %maker.name, part = said.part, parts = said.parts, entries = said.taken, "took a bundle");
+
         match broken {
             Some(error) => Err(error.into()),
             None => Ok(said),
@@ -160,6 +167,7 @@ impl Node {
             self.put(Command::HubTime(id, manifest.made_s, How::Past))
                 .await;
         }
+
         let mut keys = Vec::new();
         let last = (LAST_FROM.to_string(), id.to_string());
         let mut carried = self.carried_by(&id).await?;
@@ -169,6 +177,7 @@ impl Node {
             .iter()
             .filter(|l| l.carried)
             .filter_map(|l| l.id().ok());
+
         carried.extend(new.take(CARRIED_LOGS_MAX.saturating_sub(before)));
         let lines: Vec<String> = carried.iter().map(LogId::origin).collect();
         let carried = (carried_key(&id), lines.join("\n"));
@@ -178,6 +187,7 @@ impl Node {
                 .local(LOCAL_SCOPE, &key)
                 .await?
                 .unwrap_or_default();
+
             if held != value {
                 keys.push(LocalKey {
                     scope: LOCAL_SCOPE.into(),
@@ -186,6 +196,7 @@ impl Node {
                 });
             }
         }
+
         self.set_local(keys, vec![]).await
     }
 }
@@ -216,6 +227,7 @@ impl Taking<'_> {
             // Sessions say more to each other; in a file it means nothing.
             Frame::Message(_) => {}
         }
+
         Ok(())
     }
 
@@ -225,11 +237,13 @@ impl Taking<'_> {
             block.from,
             block.checkpoint.checkpoint.size,
         );
+
         let count = block.entries.len() as u64;
         if self.stopped.contains(&log) {
             self.said.refused += count;
             return Ok(());
         }
+
         if !may_take(&self.node.me, &log) {
             let why = "the bundle holds a log that this node may not take".to_string();
             let peer = self.from.node().to_string();
@@ -239,6 +253,7 @@ impl Taking<'_> {
             self.stop(log, "outside_grant", count);
             return Ok(());
         }
+
         let reach = match self.reach.get(&log) {
             Some(reach) => *reach,
             None => self
@@ -250,6 +265,7 @@ impl Taking<'_> {
                 .get(&log)
                 .map_or(0, |t| t.size),
         };
+
         if from > reach {
             self.said.waits += count;
             let new = Waits {
@@ -258,16 +274,19 @@ impl Taking<'_> {
                 from,
                 to,
             };
+
             self.waiting
                 .entry(log)
                 .and_modify(|w| w.to = w.to.max(to))
                 .or_insert(new);
             return Ok(());
         }
+
         self.said.already += count.min(reach - from);
         if to < reach {
             return Ok(());
         }
+
         if to == reach {
             let held = self
                 .node
@@ -277,18 +296,21 @@ impl Taking<'_> {
                 .0
                 .get(&log)
                 .copied();
+
             if held.is_some_and(|t| t.size == to && t.root != block.checkpoint.checkpoint.root) {
                 let why = format!(
                     "{} holds another branch of this log: let the nodes connect",
                     self.from.name
                 );
                 let peer = self.from.node().to_string();
+
                 self.node
                     .note_refusal(log.origin(), "fork_unproven".into(), why, peer)
                     .await;
                 self.stop(log, "fork_unproven", 0);
                 return Ok(());
             }
+
             // LogHead to its end: its head may have been signed anew since, with a newer hub time.
             block = Block {
                 from: to,
@@ -296,12 +318,14 @@ impl Taking<'_> {
                 ..block
             };
         }
+
         self.reach.insert(log, to);
         let done = self.node.ingest(block, self.from.node()).await;
         self.ingesting.push_back((log, reach, to, done));
         if self.ingesting.len() >= INGESTING_MAX {
             self.settle().await?;
         }
+
         Ok(())
     }
 
@@ -327,6 +351,7 @@ impl Taking<'_> {
                 None => self.stop(log, &code, to - reach),
             },
         }
+
         Ok(())
     }
 
@@ -344,14 +369,17 @@ impl Taking<'_> {
                 seq: e.seq,
                 leaf: leaf_hash(&e.bytes),
             };
+
             if self.node.store.entry(&reference).await?.is_none() {
                 new.push(e);
             }
         }
+
         let count = new.len() as u64;
         if count == 0 {
             return Ok(());
         }
+
         let (reply, taken) = oneshot::channel();
         let peer = self.from.node();
         self.node
@@ -362,6 +390,7 @@ impl Taking<'_> {
                 reply,
             })
             .await;
+
         if taken.await.map_err(|_| NodeError::Stopping)? {
             self.said.excerpts += count;
         } else {
@@ -373,6 +402,7 @@ impl Taking<'_> {
                 });
             }
         }
+
         Ok(())
     }
 

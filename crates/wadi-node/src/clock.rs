@@ -60,6 +60,7 @@ impl SystemClock {
         let wall = Self::wall_ms();
         let origin = origin_ms + ((wall - real_ms) as f64 * scale) as i64;
         let floor_s = if scale == 1.0 { built_s() } else { FLOOR_S };
+
         Self {
             origin_ms: origin,
             ahead_ms: origin_ms - real_ms,

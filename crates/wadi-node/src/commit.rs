@@ -108,10 +108,12 @@ impl Commit {
             && mended.entries_gone.is_empty()
             && mended.reindexed.is_empty()
             && mended.seen.is_empty());
+
         // Branches that are held no more are asked for again.
         let rotten = mended.branches_rotten.iter();
         self.forked
             .extend(rotten.filter_map(|(log, _)| LogId::from_slice(log).ok()));
+
         let into = &mut self.batch;
         into.tree.extend(mended.tree);
         into.reindexed.extend(mended.reindexed);
@@ -147,13 +149,16 @@ impl Sequencer {
                 ));
                 continue;
             }
+
             group.entry_bytes = group.entry_bytes.saturating_add(item.entry_bytes());
             self.take(&mut group, item).await;
+
             if group.records.len() > TOUCHED_MAX || group.entry_bytes > GROUP_BYTES_MAX {
                 let full = std::mem::replace(&mut group, Commit::new(self.new_batch()));
                 self.commit(full).await;
             }
         }
+
         self.commit(group).await;
     }
 
@@ -163,8 +168,10 @@ impl Sequencer {
             return;
         };
         let suspect = item.suspect();
+
         self.tasks.at(TASK, suspect.iter().cloned().collect());
         g.suspects.extend(suspect);
+
         match item {
             Command::Write(write, reply) => match self.write_one(g, *write).await {
                 Ok(written) => g.done.push(Box::new(move |r| {
@@ -264,6 +271,7 @@ impl Sequencer {
                     let _ = reply.send(Ok(()));
                     return;
                 }
+
                 g.take_mending(*mended);
                 g.done
                     .push(Box::new(move |r| drop(reply.send(r.map_err(Into::into)))));
@@ -290,6 +298,7 @@ impl Sequencer {
             Ok(()) => self.store.commit(std::mem::take(&mut g.batch)).await,
             Err(error) => Err(error),
         };
+
         let grown: Vec<LogId> = g.grown.keys().copied().collect();
         match &outcome {
             Ok(()) => {
@@ -298,9 +307,11 @@ impl Sequencer {
                     let grown = std::mem::take(&mut g.grown);
                     g.events.push(Event::Grew(grown.into_iter().collect()));
                 }
+
                 if !g.touched.is_empty() {
                     g.events.push(Event::Records);
                 }
+
                 for (id, record) in g.records.drain() {
                     // A record that lacks entries which wait to be judged is built again when it is
                     // next touched.
@@ -324,17 +335,21 @@ impl Sequencer {
                     }
                     _ => {}
                 }
+
                 if let Err(error) = self.load().await {
                     tracing::error!(%error, "the store does not read");
                     self.stale = true;
                 }
+
                 g.events.clear();
             }
         }
+
         self.side.clear();
         let (reload, verdicts_moved) = (g.reload, g.verdicts_moved || !g.branched.is_empty());
         let logs: BTreeSet<LogId> = g.forked.iter().chain(&grown).copied().collect();
         let mut otherwise = Vec::new();
+
         if outcome.is_ok()
             && let Err(error) = self
                 .after_mending(reload, &logs, verdicts_moved, &mut otherwise)
@@ -344,18 +359,23 @@ impl Sequencer {
             self.stale = true;
             self.scrub_now.notify_one();
         }
+
         for done in g.done.drain(..) {
             done(outcome.clone());
         }
+
         for event in g.events.drain(..) {
             let _ = self.events.send(event);
         }
+
         if outcome.is_err() {
             return;
         }
+
         if self.me.role == Role::Hub && (g.watermark_moved || !g.touched.is_empty()) {
             self.reconcile.notify_one();
         }
+
         // Verdicts that hang on what this commit brought (a bound reached, a fork cut) move records
         // of their own.
         if g.verdicts_moved {
@@ -376,6 +396,7 @@ impl Sequencer {
                 }
             }
         }
+
         let mut later = std::mem::take(&mut g.later);
         for (log, from) in otherwise {
             match self.store.records_of_log(&log, from).await {
@@ -386,6 +407,7 @@ impl Sequencer {
                 }
             }
         }
+
         let later: Vec<RecordId> = later.into_iter().collect();
         for part in later.chunks(TOUCHED_MAX) {
             let mut after = Commit::new(self.new_batch());
@@ -395,6 +417,7 @@ impl Sequencer {
                     self.scrub_now.notify_one();
                 }
             }
+
             Box::pin(self.commit(after)).await;
         }
     }
@@ -412,10 +435,12 @@ impl Sequencer {
         if reload {
             otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         }
+
         let switched = self.follow_forks(logs, verdicts_moved).await?;
         if switched.is_empty() {
             return Ok(());
         }
+
         otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         let proofs: Vec<_> = {
             let control = self.control.read().expect("no panic holds it");
@@ -424,6 +449,7 @@ impl Sequencer {
                 .filter_map(|log| control.forks().get(log).cloned())
                 .collect()
         };
+
         for proof in &proofs {
             otherwise.push((proof.log(), proof.at));
             // The branch that was the log may end before what is known of it.
@@ -431,6 +457,7 @@ impl Sequencer {
             // Sessions compare anew, and what is judged by a control log is built again.
             let _ = self.events.send(Event::Mended(proof.log()));
         }
+
         Ok(())
     }
 
@@ -452,10 +479,12 @@ impl Sequencer {
             .into_iter()
             .map(|l| l.key)
             .collect();
+
         for id in ids.into_iter().filter(|id| !before.contains(id)) {
             if self.is_damaged(&id, &missing, &lost).await? {
                 continue;
             }
+
             self.records.pop(&id);
             g.records.remove(&id);
             match self.build(g, id).await {
@@ -467,6 +496,7 @@ impl Sequencer {
                 }
                 built => built?,
             }
+
             // A row that does not read stands differently, too.
             let stood = match self.store.record(&id).await {
                 Err(error) if error.is_rot() => Some(None),
@@ -478,6 +508,7 @@ impl Sequencer {
                 .await?
                 .into_iter()
                 .map(|(_, what, value)| (what, value));
+
             let now = g.records.get(&id).map(project);
             // An entry that is on its way back may be gone from the index, too. Until then what
             // stands is the last that anybody can read of it.
@@ -492,12 +523,14 @@ impl Sequencer {
                 g.unjudged.remove(&id);
                 continue;
             }
+
             let as_it_stood = |stood: RecordRow, now: &RecordRow| RecordRow {
                 changed: now.changed,
                 waiting: now.waiting.clone(),
                 terms: terms.collect::<BTreeSet<_>>().into_iter().collect(),
                 ..stood
             };
+
             let is_right = match (stood, now) {
                 (None, None) => true,
                 (Some(Some(stood)), Some(mut now)) => {
@@ -507,6 +540,7 @@ impl Sequencer {
                         .collect::<BTreeSet<_>>()
                         .into_iter()
                         .collect();
+
                     as_it_stood(stood, &now) == now
                 }
                 (Some(_), None) => {
@@ -518,6 +552,7 @@ impl Sequencer {
                 }
                 (None | Some(None), Some(_)) => false,
             };
+
             count += u64::from(!is_right);
             if is_right || !mend {
                 g.records.remove(&id);
@@ -526,6 +561,7 @@ impl Sequencer {
                 g.touched.insert(id);
             }
         }
+
         Ok(count)
     }
 
@@ -533,9 +569,11 @@ impl Sequencer {
         if g.verdicts_moved {
             self.move_verdicts(g).await?;
         }
+
         for id in std::mem::take(&mut g.retry) {
             self.rebuild(g, id).await?;
         }
+
         self.sign(g)?;
         let touched: Vec<RecordId> = g.touched.iter().copied().collect();
         for id in touched {
@@ -547,6 +585,7 @@ impl Sequencer {
                         .iter()
                         .map(|(entry, missing)| (*entry, Some(*missing))),
                 );
+
                 g.batch.records.push(row);
             } else {
                 let waiting = unjudged.iter().map(|(entry, missing)| Waiting {
@@ -557,6 +596,7 @@ impl Sequencer {
                 g.batch.waiting.extend(waiting);
             }
         }
+
         Ok(())
     }
 
@@ -574,6 +614,7 @@ impl Sequencer {
                     .filter(|(_, e)| e.iter().any(|e| e.reference().log == log))
                     .map(|(id, _)| *id),
             );
+
             for id in ids {
                 any = true;
                 if g.records.len() < TOUCHED_MAX {
@@ -583,6 +624,7 @@ impl Sequencer {
                 }
             }
         }
+
         Ok(any)
     }
 
@@ -599,10 +641,12 @@ impl Sequencer {
                 .get(&log)
                 .map(|h| h.peaks.clone())
                 .unwrap_or_default();
+
             g.own_start.entry(log).or_insert(peaks);
             self.time.to_show(log);
             g.events.push(Event::Refreshed(log));
         }
+
         for (log, entries) in std::mem::take(&mut g.pending) {
             let mut peaks = g.own_start.remove(&log).unwrap_or_default();
             let sizes = self.logs.iter().filter(|(l, _)| l.lane != Lane::Control);
@@ -613,6 +657,7 @@ impl Sequencer {
                     .collect(),
                 _ => Vec::new(),
             };
+
             for run in runs(&entries) {
                 let block = VerifiedBlock::author(
                     &self.keys.log_key,
@@ -623,17 +668,21 @@ impl Sequencer {
                     list.clone(),
                 )
                 .map_err(|e| StoreError::Conflict(e.to_string()))?;
+
                 peaks = block.peaks().clone();
                 g.batch.blocks.push(block);
             }
+
             if log.lane == Lane::Control {
                 self.time.signed_head(log, hub_time_s);
             }
+
             let tip = Tip {
                 size: peaks.size(),
                 root: peaks.root(),
             };
             let checkpoint = g.batch.blocks.last().map(|b| b.checkpoint().clone());
+
             if let Some(checkpoint) = &checkpoint
                 && self.me.role == Role::Hub
             {
@@ -642,6 +691,7 @@ impl Sequencer {
                     .keys
                     .log_key
                     .cosign(&checkpoint.checkpoint, self.time.signing_s());
+
                 self.control
                     .write()
                     .expect("no panic holds it")
@@ -652,10 +702,12 @@ impl Sequencer {
                     cosignature,
                 });
             }
+
             self.logs.insert(log, LogHead { peaks, checkpoint });
             g.batch.own_heads.push((log, tip));
             g.grown.insert(log, tip);
         }
+
         Ok(())
     }
 
@@ -671,6 +723,7 @@ impl Sequencer {
             peaks: Peaks::default(),
             checkpoint: None,
         });
+
         g.own_start.entry(log).or_insert_with(|| held.peaks.clone());
         let leaf = wadi_log::leaf_hash(&bytes);
         let reference = Reference {
@@ -678,6 +731,7 @@ impl Sequencer {
             seq: held.peaks.size(),
             leaf,
         };
+
         held.peaks.append(leaf);
         g.pending.entry(log).or_default().push(entry);
         Ok(VerifiedEntry::recheck(reference, bytes)?)
@@ -689,10 +743,12 @@ impl Sequencer {
         if let Some(epoch) = self.epoch {
             return Ok(epoch);
         }
+
         let epoch = match self.last_epoch {
             Some(last) if wadi_store::defence::off("new-epoch") => last,
             _ => Epoch(rand::random()),
         };
+
         self.epoch = Some(epoch);
         let node = self.node();
         let last = self.last_epoch;
@@ -711,6 +767,7 @@ impl Sequencer {
                 )
             })
             .collect();
+
         if let AnchorState::LostTail { heads, .. } = self.store.anchor_state() {
             // What was lost was said all the same: nobody is to think that this is all there was.
             for (log, tip) in heads
@@ -721,6 +778,7 @@ impl Sequencer {
                 *end = if end.size < tip.size { *tip } else { *end };
             }
         }
+
         let previous: Vec<Head> = ends
             .into_iter()
             .map(|(log, tip)| Head {
@@ -730,6 +788,7 @@ impl Sequencer {
             })
             .take(SEEN_HEADS_MAX)
             .collect();
+
         let boot = Boot {
             software: format!("wadi {}", env!("CARGO_PKG_VERSION")),
             previous,
@@ -739,6 +798,7 @@ impl Sequencer {
             common: self.common_now(),
             body: Body::Boot(boot),
         };
+
         let control = self.control.clone();
         let verified = self.append(g, log, entry)?;
         if let Some(entry) = verified.entry() {
@@ -747,12 +807,14 @@ impl Sequencer {
                 .expect("no panic holds it")
                 .learn(verified.reference(), entry);
         }
+
         let value = epoch.to_string();
         g.batch.local.push(LocalKey {
             scope: "epoch".into(),
             key: node.to_string(),
             value,
         });
+
         self.last_epoch = Some(epoch);
         Ok(epoch)
     }
@@ -774,10 +836,12 @@ impl Sequencer {
                 Lane::Hold => holds,
                 _ => false,
             };
+
             let moved = self
                 .logs
                 .iter()
                 .filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered(l));
+
             moved
                 .map(|(l, h)| Head {
                     log: *l,
@@ -786,6 +850,7 @@ impl Sequencer {
                 })
                 .collect()
         };
+
         for heads in moved.chunks(SEEN_HEADS_MAX) {
             let seen = Seen {
                 heads: heads.to_vec(),
@@ -795,9 +860,11 @@ impl Sequencer {
                 body: Body::Seen(seen),
             };
             let written = self.append(g, log, entry)?.reference();
+
             g.batch.seen.push(written);
             self.take_seen(written, heads).await?;
         }
+
         Ok(())
     }
 
@@ -808,6 +875,7 @@ impl Sequencer {
                 self.me.name
             )));
         }
+
         write.check_names()?;
         let mut marks = match self.sent_before(g, &write).await? {
             Sent::Before(written) => return Ok(*written),
@@ -822,6 +890,7 @@ impl Sequencer {
                     .record(g, id)
                     .await?
                     .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+
                 if record.kind() != Some(kind) {
                     let is = record.kind().map_or("record", Kind::name);
                     return Err(NodeError::Refused {
@@ -829,9 +898,11 @@ impl Sequencer {
                         why: format!("{} is a {is}, the draft is of a {kind}", record.printed()),
                     });
                 }
+
                 (record.crossing(), Some(id))
             }
         };
+
         if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing
         {
             let own = self.own_crossing();
@@ -839,6 +910,7 @@ impl Sequencer {
                 "this node writes records of {own}; one of {crossing} is begun there or at the hub"
             )));
         }
+
         let based_on = match (&write.based_on, record) {
             (_, None) => Vec::new(),
             (Based::Heads, Some(id)) => self
@@ -854,14 +926,18 @@ impl Sequencer {
                 if let Some(unknown) = given.iter().find(|r| record.row(r).is_none()) {
                     return Err(NodeError::UnknownEntry(unknown.to_string()));
                 }
+
                 let mut given = given.clone();
                 given.sort();
                 given.dedup();
+
                 given
             }
         };
+
         let epoch = self.open_epoch(g)?;
         let log = self.own_log(epoch, kind.lane(), crossing);
+
         // Who sets a field on which something rests has to be registered, and so it is judged like
         // an event.
         let is_judged = !events.is_empty() || puts.iter().any(|p| is_guarded(kind, &p.key));
@@ -872,8 +948,10 @@ impl Sequencer {
                 .iter()
                 .filter_map(|e| e.get("type")?.as_str())
                 .any(is_decision);
+
             self.write_seen(g, log, decides).await?;
         }
+
         let mut looks_wrong: Vec<String> = puts
             .iter()
             .filter_map(|p| warnings(&p.key, &p.value))
@@ -888,6 +966,7 @@ impl Sequencer {
             happened_source: write.happened.map(|(_, source)| source).unwrap_or_default(),
             ..self.common_now()
         };
+
         let entry = Entry {
             common,
             body: Body::Change(Change {
@@ -897,6 +976,7 @@ impl Sequencer {
                 events,
             }),
         };
+
         // Judge before it is appended: what would not count is told to whoever says it, and leaves
         // no trace.
         let bytes = entry.encode()?;
@@ -906,12 +986,14 @@ impl Sequencer {
             seq: self.held(&log),
             leaf: wadi_log::leaf_hash(&bytes),
         };
+
         let id = record.unwrap_or_else(|| RecordId::of_first(&reference));
         let verified = VerifiedEntry::recheck(reference, bytes)?;
         let said = self
             .said(&verified)
             .await?
             .map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
+
         match g.records.get_mut(&id) {
             Some(record) => match record.objection_to(&said) {
                 Some(objection) => return Err(refusal(objection)),
@@ -925,14 +1007,17 @@ impl Sequencer {
                 g.records.insert(id, record);
             }
         }
+
         let verified = self.append(g, log, entry)?;
         debug_assert_eq!(verified.reference(), reference);
         g.batch.about.push((id, reference));
         g.fresh.entry(id).or_default().push(verified);
         g.touched.insert(id);
+
         let printed = g.records[&id].printed();
         looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
         marks.keep(&mut g.batch, id, reference);
+
         Ok(Written {
             record: id,
             printed,
@@ -956,6 +1041,7 @@ impl Sequencer {
             department: department.into(),
             ..self.common_now()
         };
+
         let entries: Vec<Entry> = bodies
             .into_iter()
             .map(|body| Entry {
@@ -963,6 +1049,7 @@ impl Sequencer {
                 body,
             })
             .collect();
+
         for entry in &entries {
             entry.encode()?;
             self.control
@@ -970,12 +1057,14 @@ impl Sequencer {
                 .expect("no panic holds it")
                 .check_right(&log, entry)?;
         }
+
         let mut out = Vec::new();
         for entry in entries {
             let verified = self.append(g, log, entry)?;
             out.push(verified.reference());
             self.learn_control(g, &verified);
         }
+
         Ok(out)
     }
 
@@ -999,11 +1088,13 @@ impl Sequencer {
             .write()
             .expect("no panic holds it")
             .learn(verified.reference(), entry);
+
         g.verdicts_moved |= moved
             && matches!(
                 entry.body,
                 Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_)
             );
+
         // Tolerances moved, or an officer is revoked: what was found before is looked at afresh.
         if moved
             && matches!(
@@ -1014,16 +1105,19 @@ impl Sequencer {
             self.recheck.store(true, Ordering::Relaxed);
             self.reconcile.notify_one();
         }
+
         self.orders
             .lock()
             .expect("no panic holds it")
             .learn(verified.reference(), &entry.body);
+
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {
                 self.effective_len.remove(&r.log);
             }
         }
+
         if moved && let Body::Enrolment(e) = &entry.body {
             g.batch.enrolments.push(e.clone());
             g.events.push(Event::Members(vec![e.clone()]));
@@ -1048,6 +1142,7 @@ impl Sequencer {
                 None => self.build(g, id).await?,
             }
         }
+
         Ok(g.records.get_mut(&id))
     }
 
@@ -1065,11 +1160,13 @@ impl Sequencer {
         if let Some(unknown) = at.iter().find(|r| record.row(r).is_none()) {
             return Err(NodeError::UnknownEntry(unknown.to_string()));
         }
+
         let then = match time_ms {
             Some(time_ms) => record.at_time(time_ms),
             None => record.as_of(at),
         };
         let nothing = || NodeError::NoRecord(format!("{} at that time", record.printed()));
+
         then.map(|b| b.json()).ok_or_else(nothing)
     }
 
@@ -1087,14 +1184,17 @@ impl Sequencer {
                 && !g.prefetched.contains_key(id)
                 && !g.touched.contains(id)
         };
+
         let ids: Vec<RecordId> = ids.into_iter().filter(unknown).collect();
         if ids.len() < 2 {
             return Ok(());
         }
+
         g.prefetched.extend(ids.iter().map(|id| (*id, Vec::new())));
         for (id, stored) in self.store.entries_of(&ids).await? {
             g.prefetched.entry(id).or_default().push(stored.entry);
         }
+
         Ok(())
     }
 
@@ -1110,6 +1210,7 @@ impl Sequencer {
                 .map(|s| s.entry)
                 .collect(),
         };
+
         entries.extend(g.fresh.get(&id).into_iter().flatten().cloned());
         let mut rows = Vec::with_capacity(entries.len());
         g.unjudged.remove(&id);
@@ -1117,6 +1218,7 @@ impl Sequencer {
             if !matches!(entry.entry().map(|e| &e.body), Some(Body::Change(_))) {
                 continue;
             }
+
             match self.said(entry).await? {
                 Ok(said) => rows.push(said),
                 Err(missing) => g
@@ -1126,9 +1228,11 @@ impl Sequencer {
                     .push((entry.reference(), missing)),
             }
         }
+
         if let Some(record) = Record::build(id, rows) {
             g.records.insert(id, record);
         }
+
         Ok(())
     }
 
@@ -1151,6 +1255,7 @@ impl Sequencer {
         wadi_store::defence::trip(TASK, entry.bytes());
         g.batch.about.push((record, reference));
         g.touched.insert(record);
+
         let known = self.record(g, record).await?.is_some();
         g.fresh.entry(record).or_default().push(entry.clone());
         match self.said(entry).await? {
@@ -1165,6 +1270,7 @@ impl Sequencer {
                 g.records.insert(record, built);
             }
         }
+
         Ok(())
     }
 
@@ -1198,6 +1304,7 @@ fn runs(entries: &[Entry]) -> Vec<&[Entry]> {
         }
         bytes += size;
     }
+
     out.push(&entries[start..]);
     out
 }
@@ -1223,6 +1330,7 @@ fn project(record: &Record) -> RecordRow {
         }
         _ => None,
     });
+
     RecordRow {
         id: record.id(),
         printed: record.printed(),

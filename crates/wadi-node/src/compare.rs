@@ -52,6 +52,7 @@ impl Node {
             .expect("no panic holds it")
             .get(&peer)
             .cloned()?;
+
         let (reply, answer) = oneshot::channel();
         link.send(ask(reply)).await.ok()?;
         tokio::time::timeout(ANSWER_WAIT, answer).await.ok()?.ok()
@@ -65,6 +66,7 @@ impl Node {
         let answer = self
             .ask_link(peer, |reply| LinkAsk::Compare(asked, reply))
             .await;
+
         Ok(answer.map(|(differences, bytes)| Compared {
             mine,
             differences,
@@ -88,6 +90,7 @@ impl Node {
             if asks.is_empty() {
                 return Some((bisect.found(), bytes));
             }
+
             let (salt, asked) = (bisect.salt(), asks.clone());
             let (hashes, cost) = self
                 .ask_link(peer, |reply| LinkAsk::Tree {
@@ -98,6 +101,7 @@ impl Node {
                     reply,
                 })
                 .await?;
+
             bytes += cost;
             if !bisect.answer(&asks, &hashes, own) {
                 return None;
@@ -119,6 +123,7 @@ impl Node {
                 .and_then(|b| Hash::from_slice(&b).ok())
                 .unwrap_or_default()
         };
+
         let sum = |s: crate::ScopeDigest| {
             Some(ScopeSum {
                 lane: s.lane.parse().ok()?,
@@ -130,6 +135,7 @@ impl Node {
                 states: hash(&s.states_digest),
             })
         };
+
         scopes.into_iter().filter_map(sum).collect()
     }
 
@@ -142,6 +148,7 @@ impl Node {
             .keys()
             .copied()
             .collect();
+
         self.with_control(|c| {
             links.into_iter().find(|id| match (name, c.enrolment(id)) {
                 (Some(name), Some(e)) => e.name == name,

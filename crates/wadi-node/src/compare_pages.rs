@@ -19,16 +19,19 @@ impl Node {
             limit,
             ..RecordFilter::default()
         };
+
         let rows = self.store.records(&filter).await?;
         let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
         let mut held: HashMap<RecordId, Vec<Reference>> = HashMap::new();
         for (id, stored) in self.store.entries_of(&ids).await? {
             held.entry(id).or_default().push(stored.entry.reference());
         }
+
         let with_entries = |row: wadi_store::RecordRow| {
             let entries = held.remove(&row.id).unwrap_or_default();
             CompareRow::new(row, entries)
         };
+
         Ok(rows.into_iter().map(with_entries).collect())
     }
 
@@ -40,6 +43,7 @@ impl Node {
             .record(id)
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+
         let mut entries: Vec<Reference> = self
             .store
             .record_entries(id)
@@ -47,6 +51,7 @@ impl Node {
             .iter()
             .map(|s| s.entry.reference())
             .collect();
+
         entries.sort();
         Ok((serde_json::from_str(&row.json).unwrap_or_default(), entries))
     }

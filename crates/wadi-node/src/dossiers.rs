@@ -132,6 +132,7 @@ impl Gathered {
                 .chain(&a.peers)
                 .chain(&a.neighbours)
         });
+
         self.asked.keys().chain(others).copied().collect()
     }
 
@@ -146,6 +147,7 @@ impl Gathered {
         if ids.is_empty() {
             return Ok(());
         }
+
         let store = node.store.clone();
         self.read(&store, ids.iter().copied()).await?;
         let policy = node.policy_now();
@@ -158,13 +160,16 @@ impl Gathered {
             let Some(asked) = self.asked.get_mut(&purpose.asker) else {
                 continue;
             };
+
             asked.take_near(purpose, hit.record, hit.place, hit.of);
         }
+
         let terms: Vec<(String, String)> = questions
             .holds
             .keys()
             .map(|(what, value)| (what.to_string(), value.clone()))
             .collect();
+
         let askers: Vec<&Vec<(RecordId, bool)>> = questions.holds.values().collect();
         for hit in store.holds(&terms, HOLDS_MAX as u32).await? {
             for (asker, gone) in askers.get(hit.asker).into_iter().copied().flatten() {
@@ -183,6 +188,7 @@ impl Gathered {
             .chain(&questions.named)
             .copied()
             .collect();
+
         self.read(&store, wanted).await
     }
 
@@ -198,6 +204,7 @@ impl Gathered {
         for (id, what, value) in store.terms_of(ids).await? {
             terms.entry(id).or_default().push((what, value));
         }
+
         let mut before: HashMap<RecordId, BTreeMap<i64, Vec<(String, String)>>> = HashMap::new();
         for (id, what, value, born_ms) in gone {
             before
@@ -214,6 +221,7 @@ impl Gathered {
                 continue;
             };
             let asked = self.asked.entry(*id).or_default();
+
             *asked = Asked::default();
             let born_ms = facts.json["born_ms"].as_i64().unwrap_or(0);
             let mut asker = Asker {
@@ -222,16 +230,19 @@ impl Gathered {
                 policy,
                 asked,
             };
+
             asker.ask(
                 &mut questions,
                 born_ms,
                 &terms.remove(id).unwrap_or_default(),
                 false,
             );
+
             for (born_ms, own) in before.remove(id).unwrap_or_default() {
                 asker.ask(&mut questions, born_ms, &own, true);
             }
         }
+
         Ok(questions)
     }
 
@@ -243,20 +254,24 @@ impl Gathered {
             let Some(asked) = self.asked.get_mut(id) else {
                 continue;
             };
+
             asked.linked.remove(id);
             asked.holds.remove(id);
             asked.peers.remove(id);
+
             if asked.holds.len() > most {
                 asked.note_cut("hold", most, asked.holds.len());
                 asked.crowded = true;
                 let mut all: Vec<(RecordId, bool)> =
                     std::mem::take(&mut asked.holds).into_iter().collect();
+
                 all.sort_by_key(|(id, open)| (!*open, *id));
                 let beyond = all.split_off(most);
                 asked.neighbours.extend(beyond.iter().map(|(id, _)| *id));
                 for (id, _) in beyond {
                     asked.linked.remove(&id);
                 }
+
                 asked.holds = all.into_iter().collect();
             }
         }
@@ -277,6 +292,7 @@ impl Gathered {
                 self.know(&row);
             }
         }
+
         Ok(())
     }
 
@@ -295,17 +311,20 @@ impl Gathered {
                 crowded: false,
             };
         };
+
         let mut linked: Vec<Facts> = asked
             .holds
             .keys()
             .filter_map(|id| self.facts.get(id))
             .cloned()
             .collect();
+
         let mut others: Vec<(Place, RecordId)> = asked
             .linked
             .iter()
             .map(|(id, place)| (*place, *id))
             .collect();
+
         others.sort_unstable();
 
         let mut taken: BTreeMap<&str, Cut> = BTreeMap::new();
@@ -323,9 +342,11 @@ impl Gathered {
             } else {
                 LINKED_MAX
             };
+
             of_kind.of = of_kind.of.max(place.of);
             let named = names.entry(facts.kind()).or_insert(0u64);
             *named = named.saturating_add(1);
+
             if of_kind.taken < most as u64 {
                 of_kind.taken = of_kind.taken.saturating_add(1);
                 linked.push(facts.clone());
@@ -336,6 +357,7 @@ impl Gathered {
         for (kind, cut) in &mut taken {
             cut.of = cut.of.max(names.get(kind).copied().unwrap_or(0));
         }
+
         let of_kinds = taken
             .into_iter()
             .filter(|(kind, c)| *kind != "hold" && c.of > c.taken);
@@ -344,6 +366,7 @@ impl Gathered {
             .chain(noted)
             .map(|(kind, cut)| (kind.to_string(), cut))
             .collect();
+
         let is_peer =
             |id: &&RecordId| !asked.linked.contains_key(*id) && !asked.holds.contains_key(*id);
         let peers = asked
@@ -351,6 +374,7 @@ impl Gathered {
             .iter()
             .filter(is_peer)
             .filter_map(|id| self.facts.get(id));
+
         Parts {
             linked,
             peers: peers.take(PEERS_MAX).cloned().collect(),
@@ -381,6 +405,7 @@ impl Asked {
             } else {
                 of
             };
+
             let known = self.linked.entry(record).or_insert(Place { place, of });
             *known = Place {
                 place: place.min(known.place),
@@ -396,6 +421,7 @@ impl Asked {
             self.neighbours.insert(record);
             return;
         }
+
         self.holds.insert(record, open);
         if of > HOLDS_MAX as u64 {
             self.note_cut("hold", HOLDS_MAX, usize::try_from(of).unwrap_or(usize::MAX));
@@ -429,6 +455,7 @@ impl Asker<'_> {
             born_ms.saturating_add(window_ms),
         );
         let mut cohort_asks = 0usize;
+
         for ask in asks(&self.id.to_string(), terms, self.policy) {
             if ask.cohort {
                 cohort_asks = cohort_asks.saturating_add(1);
@@ -439,10 +466,12 @@ impl Asker<'_> {
                     .or_default()
                     .push((self.id, gone));
             }
+
             if cohort_asks <= COHORT_ASKS_MAX {
                 self.near(questions, ask, between_ms, gone);
             }
         }
+
         if cohort_asks > COHORT_ASKS_MAX {
             self.asked.note_cut("cohort", COHORT_ASKS_MAX, cohort_asks);
             self.asked.crowded = true;
@@ -456,6 +485,7 @@ impl Asker<'_> {
             .filter(|(what, _)| what == "link")
             .filter_map(|(_, id)| id.parse().ok())
             .collect();
+
         let beyond = named.split_off(named.len().min(NAMED_MAX));
         if !beyond.is_empty() && !gone {
             self.asked
@@ -481,6 +511,7 @@ impl Asker<'_> {
             _ if by_kind => PER_TERM,
             _ => PER_COHORT_TERM,
         };
+
         let asker = questions.near.len();
         questions.near.push(TermQuery {
             asker,
@@ -490,6 +521,7 @@ impl Asker<'_> {
             by_kind,
             most,
         });
+
         questions.purposes.push(Purpose {
             asker: self.id,
             what: ask.what,

@@ -14,6 +14,7 @@ pub(crate) fn passed(
         let before_ms = before.get(crossing).copied().unwrap_or(i64::MIN);
         (before_ms, *now_ms)
     });
+
     let mut ranges: Vec<(i64, i64)> = moved
         .filter(|(before_ms, now_ms)| before_ms < now_ms)
         .collect();
@@ -26,6 +27,7 @@ pub(crate) fn passed(
             _ => out.push((from, to)),
         }
     }
+
     out
 }
 

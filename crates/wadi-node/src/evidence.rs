@@ -89,6 +89,7 @@ impl Node {
             .record(id)
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+
         let stored = self.store.record_entries(id).await?;
         let mut wanted: BTreeMap<Reference, (VerifiedEntry, EvidenceRole)> = BTreeMap::new();
         let mut officers = BTreeSet::new();
@@ -97,13 +98,16 @@ impl Node {
             if !s.main {
                 return Err(NodeError::Unproven(reference.to_string()));
             }
+
             if let Some(entry) = s.entry.entry()
                 && let Body::Change(change) = &entry.body
             {
                 officers.extend(people(&entry.common, &change.events));
             }
+
             wanted.insert(reference, (s.entry.clone(), EvidenceRole::Record));
         }
+
         let record: BTreeSet<Reference> = wanted.keys().copied().collect();
         for reference in &record {
             for seen in self.taken_in(reference).await? {
@@ -112,11 +116,13 @@ impl Node {
                     .or_insert((seen, EvidenceRole::Seen));
             }
         }
+
         for reference in self.with_control(|c| c.bearing(&officers, &record)) {
             if let Some(entry) = self.store.entry(&reference).await? {
                 wanted.insert(reference, (entry, EvidenceRole::Control));
             }
         }
+
         let mut checkpoints: Vec<Witnessed> = Vec::new();
         let mut packed = Vec::with_capacity(wanted.len());
         for (entry, role) in wanted.into_values() {
@@ -127,11 +133,13 @@ impl Node {
                 proofs,
             });
         }
+
         let logs: BTreeSet<LogId> = packed.iter().map(|p| p.entry.reference().log).collect();
         let mut counts_to = BTreeMap::new();
         for log in logs {
             counts_to.insert(log, self.counts_to(&log).await?);
         }
+
         Ok(self.write_evidence(id, &row.printed, &checkpoints, &packed, &counts_to))
     }
 
@@ -147,12 +155,14 @@ impl Node {
             .0
             .get(log)
             .map_or(0, |t| t.size);
+
         let reached = bound.size > 0 && bound.size <= size;
         let root_at_bound = if reached {
             root_at(&*self.store, log, bound.size).await?
         } else {
             None
         };
+
         Ok(self.with_control(|c| {
             c.counts_to(
                 log,
@@ -171,16 +181,19 @@ impl Node {
         let mut all = self.store.seen(&before.log).await?;
         all.retain(|s| s.reference().seq < before.seq);
         all.sort_by_key(|s| std::cmp::Reverse(s.reference().seq));
+
         for seen in all {
             let Some(Body::Seen(said)) = seen.entry().map(|e| &e.body) else {
                 continue;
             };
             let before = named.len();
+
             named.extend(said.heads.iter().map(|h| h.log));
             if named.len() > before {
                 out.push(seen);
             }
         }
+
         Ok(out)
     }
 
@@ -201,6 +214,7 @@ impl Node {
                 .take(1)
                 .map(|c| (c, None)),
         );
+
         for head in self.store.cosignatures(Some(log)).await? {
             let by_hub =
                 self.with_control(|c| c.role(&head.cosignature.witness) == Some(Role::Hub));
@@ -208,11 +222,13 @@ impl Node {
                 over.push((head.checkpoint, Some(head.cosignature)));
             }
         }
+
         over.extend(
             self.first_cosigned(reference)
                 .await?
                 .map(|c| (c.checkpoint, Some(c.cosignature))),
         );
+
         let mut out: BTreeMap<usize, Vec<Hash>> = BTreeMap::new();
         for (checkpoint, cosignature) in over {
             let size = checkpoint.checkpoint.size;
@@ -223,9 +239,11 @@ impl Node {
                     checkpoints.push((checkpoint, BTreeMap::new()));
                     checkpoints.len() - 1
                 });
+
             checkpoints[place]
                 .1
                 .extend(cosignature.map(|c| (c.witness, c)));
+
             if !out.contains_key(&place) {
                 let path = self.path(log, reference.seq, size).await?;
                 out.insert(
@@ -234,6 +252,7 @@ impl Node {
                 );
             }
         }
+
         // It proves nothing of the entry but that its author had heard that hub time before.
         if let Some(before) = self.store.checkpoint_before(log, reference.seq).await?
             && before.checkpoint.hub_time_s != 0
@@ -241,6 +260,7 @@ impl Node {
         {
             checkpoints.push((before, BTreeMap::new()));
         }
+
         if out.is_empty() {
             Err(NodeError::Unproven(reference.to_string()))
         } else {
@@ -269,6 +289,7 @@ impl Node {
                 })
             })
         };
+
         Ok(over.into_iter().find(by_hub))
     }
 
@@ -289,28 +310,33 @@ impl Node {
                 .iter()
                 .filter_map(|m| control.enrolment(m))
                 .for_each(|e| file.enrolment(e));
+
             for (checkpoint, by) in checkpoints {
                 let Some(author) = control.enrolment(&checkpoint.checkpoint.log.node) else {
                     continue;
                 };
                 let key = |c: &Cosignature| Some((*c, control.enrolment(&c.witness)?.log_key));
+
                 file.checkpoint(
                     checkpoint,
                     author,
                     &by.values().filter_map(key).collect::<Vec<_>>(),
                 );
             }
+
             for p in packed {
                 let r = p.entry.reference();
                 let counts = control.verdict(&r, counts_to[&r.log]) == LogVerdict::Counts;
                 file.entry((&r.log, r.seq), p.entry.bytes(), p.role, counts, &p.proofs);
             }
+
             control
                 .forks()
                 .iter()
                 .filter(|(log, _)| counts_to.contains_key(log))
                 .for_each(|(_, fork)| file.fork(fork));
         });
+
         file.seal(&self.keys.log_key)
     }
 }

@@ -43,6 +43,7 @@ impl Node {
         stored.sort_by_key(|s| (s.received_ms, s.entry.reference()));
         let mut wanted = Vec::new();
         let mut have = BTreeSet::new();
+
         for s in &stored {
             let r = s.entry.reference();
             let last = have
@@ -50,21 +51,25 @@ impl Node {
                 .filter(|(l, _): &&(LogId, u64)| *l == r.log)
                 .map(|(_, q)| *q)
                 .max();
+
             for seen in self.store.seen(&r.log).await.ok()? {
                 let q = seen.reference().seq;
                 if q < r.seq && last.is_none_or(|l| q > l) && have.insert((r.log, q)) {
                     wanted.push(seen);
                 }
             }
+
             have.insert((r.log, r.seq));
             wanted.push(s.entry.clone());
         }
+
         let mut out = Vec::new();
         for entry in wanted {
             debug_assert!(matches!(
                 entry.entry().map(|e| &e.body),
                 Some(Body::Change(_) | Body::Seen(_)) | None
             ));
+
             let r = entry.reference();
             let cosigned = self.store.cosignatures(Some(&r.log)).await.ok()?;
             let own = cosigned
@@ -74,6 +79,7 @@ impl Node {
             if r.seq >= size {
                 break; // what follows is sent when it is cosigned
             }
+
             out.push(ExcerptEntry {
                 log: r.log,
                 seq: r.seq,
@@ -83,6 +89,7 @@ impl Node {
                 cosignature: own.cosignature,
             });
         }
+
         Some(out)
     }
 }

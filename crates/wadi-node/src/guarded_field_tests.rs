@@ -36,6 +36,7 @@ async fn a_clerk_is_told_that_a_plate_is_not_his_to_change_and_a_registered_offi
         .await
         .unwrap()
         .record;
+
     let entries = async || trb.store.record_entries(&record).await.unwrap().len();
     assert_eq!(entries().await, 1);
 
@@ -59,12 +60,14 @@ async fn a_clerk_is_told_that_a_plate_is_not_his_to_change_and_a_registered_offi
     hub.write_control(vec![officer("OF-2", "PORT")], "OP-1")
         .await
         .unwrap();
+
     let mut control = BTreeMap::new();
     blocks(&hub, &mut BTreeMap::new(), &mut control).await;
     deliver(trb, &control, &mut StdRng::seed_from_u64(1), false).await;
     trb.write(Write::by("OF-2", "PORT", Target::On(record), changed()))
         .await
         .unwrap();
+
     let json = trb.record(&record).await.unwrap();
     assert_eq!(json["fields"]["vehicle.plate"], "11A7");
     assert_eq!(json["refused_fields"].as_array().map(Vec::len), Some(0));

@@ -87,6 +87,7 @@ impl Sequencer {
             .ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
         let mut stands = BTreeMap::new();
         let mut decisions = BTreeMap::new();
+
         for (said, row) in record.rows() {
             let told = match row {
                 Verdict::Counts => json!({"counts": true}),
@@ -95,23 +96,28 @@ impl Sequencer {
                     json!({"counts": false, "code": "waits", "why": "something it builds on is not held"})
                 }
             };
+
             stands.insert(said.reference, told);
         }
+
         for put in record.refused_puts() {
             if let Some(told) = stands.get_mut(&put.entry) {
                 told["refused_fields"][put.field.as_str()] =
                     json!({"code": put.refusal.code, "why": put.refusal.why});
             }
         }
+
         for event in record.events().filter(|e| is_decision(e.kind())) {
             let not_shown = record.not_shown(&event.reference);
             decisions.insert(event.reference, (not_shown, BTreeMap::new()));
         }
+
         let fields = record.blame_json();
         for (reference, (_, covered)) in &mut decisions {
             let seen = self.seen_index(&reference.log).await?;
             *covered = seen.at(reference.seq);
         }
+
         Ok(Account {
             stands,
             fields,
@@ -131,12 +137,14 @@ impl Node {
             .record(id)
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+
         let placed: Vec<(String, Reference)> = self
             .holds_on(&row)
             .await?
             .iter()
             .flat_map(placements)
             .collect();
+
         let mut entries = Vec::new();
         for stored in self.store.record_entries(id).await? {
             let reference = stored.entry.reference();
@@ -147,6 +155,7 @@ impl Node {
                 continue;
             };
             let c = &entry.common;
+
             // The hub's time that its author had heard when it signed the log without the entry:
             // one named later may be of days after it.
             let before = self
@@ -155,6 +164,7 @@ impl Node {
                 .await?;
             let beside = self.is_beside(&stored);
             let mut cosigned = self.store.cosignatures(Some(&reference.log)).await?;
+
             // What was said of the log was not said of another branch of it.
             cosigned.retain(|c| !beside && c.checkpoint.checkpoint.size > reference.seq);
             let by_hub = |w: &NodeId| self.with_control(|c| c.role(w) == Some(Role::Hub));
@@ -165,6 +175,7 @@ impl Node {
                 .map(|c| c.cosignature.time_s as i64)
                 .chain(first)
                 .min();
+
             entries.push(HistoryLine {
                 entry: reference.to_string(),
                 node: self.name_of(&reference.log.node),
@@ -201,6 +212,7 @@ impl Node {
                     .map(|(n, c)| knew(&reference, n, c, &placed)),
             });
         }
+
         entries.sort_by_key(|l| {
             (
                 l.happened_ms.unwrap_or(l.claimed_ms),
@@ -208,6 +220,7 @@ impl Node {
                 l.entry.clone(),
             )
         });
+
         Ok(History {
             record: id.to_string(),
             entries,
@@ -251,6 +264,7 @@ fn knew(
     let control = covered
         .iter()
         .filter(|(l, _)| l.lane == wadi_log::Lane::Control);
+
     Knew {
         not_shown: not_shown.iter().map(ToString::to_string).collect(),
         holds: placed

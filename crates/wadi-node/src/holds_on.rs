@@ -26,6 +26,7 @@ impl Node {
         let mut terms: Vec<(String, String)> = looked_for
             .map(|(_, _, value)| ("target".to_string(), value))
             .collect();
+
         terms.push(("link".into(), row.id.to_string()));
         terms.sort_unstable();
         terms.dedup();
@@ -34,6 +35,7 @@ impl Node {
         let mut ids: Vec<RecordId> = hits.into_iter().map(|h| h.record).collect();
         ids.sort_unstable();
         ids.dedup();
+
         Ok(self.store.records_by_id(&ids).await?)
     }
 }

@@ -27,6 +27,7 @@ fn body(r: &mut StdRng, record: Option<RecordId>, known: &[Reference]) -> Body {
         for _ in 0..r.random_range(0..4) {
             based_on.push(known[r.random_range(0..known.len())]);
         }
+
         // One that nobody holds.
         if r.random_range(0..12) == 0 {
             based_on.push(Reference {
@@ -35,6 +36,7 @@ fn body(r: &mut StdRng, record: Option<RecordId>, known: &[Reference]) -> Body {
             });
         }
     }
+
     based_on.sort();
     based_on.dedup();
 
@@ -49,16 +51,19 @@ fn body(r: &mut StdRng, record: Option<RecordId>, known: &[Reference]) -> Body {
             });
         }
     }
+
     let said = [
         r#"{"gate":"G1","read":"R1","type":"gate.in"}"#,
         r#"{"gate":"G2","reason":"x","type":"gate.out"}"#,
         r#"{"reason":"x","to":"QAM","type":"handed_over"}"#,
         r#"{"type":"nobody knows"}"#,
     ];
+
     let least = usize::from(puts.is_empty());
     let events = (0..r.random_range(least..3))
         .map(|_| said[r.random_range(0..said.len())].to_string())
         .collect();
+
     Body::Change(Change {
         record,
         based_on,
@@ -86,10 +91,12 @@ fn record(
             crossing,
         }
     };
+
     let mut places: Vec<(usize, u64)> = Vec::new();
     for at in 0..LOGS {
         places.extend((0..r.random_range(1..=ENTRIES_MAX)).map(|seq| (at, seq)));
     }
+
     let mut made: BTreeMap<(usize, u64), Entry> = BTreeMap::new();
     let mut known: Vec<Reference> = Vec::new();
     let mut id = None;
@@ -103,6 +110,7 @@ fn record(
             department: "PORT".into(),
             ..Default::default()
         };
+
         let entry = Entry {
             common,
             body: body(r, id, &known),
@@ -113,6 +121,7 @@ fn record(
             seq,
             leaf,
         };
+
         id = id.or_else(|| Some(RecordId::of_first(&reference)));
         known.push(reference);
         made.insert((at, seq), entry);
@@ -127,8 +136,10 @@ fn record(
             entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
             checkpoint: block.checkpoint().clone(),
         });
+
         *from = block.peaks().clone();
     }
+
     id.unwrap()
 }
 
@@ -141,6 +152,7 @@ async fn held(node: &Node, id: &RecordId) -> (String, Hash, String, Vec<Referenc
         .filter(|w| w.record == *id)
         .map(|w| w.entry)
         .collect();
+
     waits.sort();
     (row.state, row.digest, row.json, waits)
 }
@@ -151,6 +163,7 @@ async fn two_nodes_that_hear_hostile_entries_in_different_orders_hold_the_same()
         .ok()
         .and_then(|s| s.parse().ok())
         .unwrap_or_else(rand::random::<u64>);
+
     println!("WADI_SEED={seed}");
     let mut r = StdRng::seed_from_u64(seed);
     let dir = tempfile::tempdir().unwrap();
@@ -174,8 +187,10 @@ async fn two_nodes_that_hear_hostile_entries_in_different_orders_hold_the_same()
             held(other, id).await,
             "record {n} of WADI_SEED={seed}"
         );
+
         refused += usize::from(held_here.2.contains("\"circle\""));
     }
+
     assert!(
         refused > RECORDS / 10,
         "the entries were to lean on each other in circles: {refused}"

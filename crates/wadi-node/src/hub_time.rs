@@ -64,6 +64,7 @@ impl Others {
             .0
             .iter()
             .filter(|(node, (_, at))| Some(**node) != but && now.steady_s - at <= FRESH_S);
+
         fresh
             .into_iter()
             .any(|(_, (said, at))| now.agree(said.saturating_add(now.steady_s - at), time_s))
@@ -179,6 +180,7 @@ impl HubTime {
             machine_s: now.machine_s,
             steady_s,
         };
+
         let verdict = self.judge(claim, how, others, now);
         match verdict {
             TimeVerdict::Believed | TimeVerdict::Corrected { .. } => {
@@ -190,6 +192,7 @@ impl HubTime {
                 self.refused = Some((claim, verdict))
             }
         }
+
         verdict
     }
 
@@ -199,9 +202,11 @@ impl HubTime {
         if time_s < now.floor_s - DAY_S {
             return TimeVerdict::TooEarly;
         }
+
         if time_s > self.reach(now) && !self.may_be(claim, how, others, now) {
             return TimeVerdict::TooLate;
         }
+
         match self.believed {
             Some(before) if time_s <= before.time_s => self.look_back(claim, before, how, now),
             _ => TimeVerdict::Believed,
@@ -215,13 +220,16 @@ impl HubTime {
         if others.bear_out(claim.time_s, claim.witness, now) {
             return true;
         }
+
         // This machine's clock is known to be wrong: what the hub says is all there is.
         if !now.machine_can_be() && ahead <= if known.is_some() { NEAR_S } else { FAR_S } {
             return true;
         }
+
         if how == How::Past {
             return ahead <= NEAR_S;
         }
+
         let stands = self.stands_s(claim, now);
         ahead <= NEAR_S && stands >= STANDS_S || ahead <= FAR_S && stands >= STANDS_FAR_S
     }
@@ -232,6 +240,7 @@ impl HubTime {
         if how == How::Past || back {
             return TimeVerdict::Known;
         }
+
         let corrected = TimeVerdict::Corrected {
             was_s: before.time_s,
         };
@@ -239,6 +248,7 @@ impl HubTime {
         if now.machine_can_be() && !machine_bears_out {
             return corrected;
         }
+
         // Where the machine's clock agrees with what was heard before, only the hub's word moved:
         // that takes longer.
         let hub_alone_moved = self
@@ -249,6 +259,7 @@ impl HubTime {
         } else {
             STANDS_S
         };
+
         if self.stands_s(claim, now) >= needed_s {
             corrected
         } else {
@@ -263,6 +274,7 @@ impl HubTime {
             first.witness == claim.witness
                 && now.agree(first.time_s.saturating_add(since), claim.time_s)
         });
+
         let first = *self.standing.insert(first.unwrap_or(claim));
         now.steady_s - first.steady_s.unwrap_or(now.steady_s)
     }
@@ -291,6 +303,7 @@ impl OwnTime {
         let most = others
             .get(others.len() / 2)
             .map(|middle| now.machine_s.max(*middle).saturating_add(NEAR_S));
+
         own.iter()
             .copied()
             .filter(|t| most.is_none_or(|most| *t <= most))
@@ -316,6 +329,7 @@ impl OwnTime {
                 let expected = time_s.saturating_add((now.steady_s - at).max(0));
                 let runs_on = by_machine && now.agree(machine_s, expected);
                 let right_again = !by_machine && self.is_set(expected, now);
+
                 if runs_on || right_again || born_out {
                     (machine_s, true)
                 } else {
@@ -323,12 +337,14 @@ impl OwnTime {
                 }
             }
         };
+
         self.anchor = Some((time_s, now.steady_s, by_machine));
         self.wrong = if by_machine {
             None
         } else {
             self.wrong.or(Some((machine_s, now.steady_s)))
         };
+
         time_s
     }
 
@@ -343,6 +359,7 @@ impl OwnTime {
         } else {
             NEAR_S
         };
+
         self.can_follow(Some(expected_s), ahead_s, now)
     }
 

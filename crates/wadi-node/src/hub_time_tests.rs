@@ -39,6 +39,7 @@ fn errors() -> Vec<i64> {
         60,
     ]
     .into_iter();
+
     years.chain(odd.clone()).chain(odd.map(|s| -s)).collect()
 }
 
@@ -103,6 +104,7 @@ fn a_glitch_of_the_hub_is_forgotten_whatever_the_sites_clock_shows() {
             let mut site = Site::new(off);
             let settled = STANDS_FAR_S + ASKED_S;
             site.listens(0, 0, settled);
+
             let before = site.hub.believed();
             site.hears(glitch, settled + 1);
 
@@ -141,10 +143,12 @@ fn what_was_taken_before_and_is_wrong_is_forgotten_once_a_right_hub_is_heard() {
                 machine_s: 0,
                 steady_s: None,
             };
+
             let mut site = Site {
                 hub: HubTime::remembered(Some(claim)),
                 ..Site::new(off)
             };
+
             site.listens(0, 0, STANDS_S + ASKED_S);
             let settled = STANDS_S + ASKED_S;
             if (off - taken).abs() <= 2 * AGREE_S {
@@ -155,13 +159,16 @@ fn what_was_taken_before_and_is_wrong_is_forgotten_once_a_right_hub_is_heard() {
                         .is_some_and(|(_, v)| v == TimeVerdict::WentBack)
                         || site.is_right(settled)
                 );
+
                 site.listens(0, settled, STANDS_FAR_S + ASKED_S);
                 assert!(
                     site.is_right(settled + STANDS_FAR_S),
                     "a site off by {off} s that took {taken} s"
                 );
+
                 continue;
             }
+
             assert!(
                 site.is_right(settled),
                 "a site off by {off} s that took {taken} s: {:?}",
@@ -179,6 +186,7 @@ fn a_correction_says_what_was_believed() {
         machine_s: TRUE_S,
         steady_s: None,
     };
+
     let mut site = Site {
         hub: HubTime::remembered(Some(claim)),
         ..Site::new(0)
@@ -189,6 +197,7 @@ fn a_correction_says_what_was_believed() {
             was_s: TRUE_S + 10 * YEAR_S
         }
     );
+
     assert_eq!(site.hears(0, 35), TimeVerdict::Believed);
 }
 
@@ -205,6 +214,7 @@ fn what_a_hub_signed_once_never_takes_the_time_back() {
             "{old}: {verdict:?}"
         );
     }
+
     assert_eq!(site.hub.believed().map(|c| c.time_s), Some(TRUE_S));
 }
 
@@ -215,6 +225,7 @@ fn a_site_that_only_reads_sticks_and_whose_clock_stood_still_follows_the_hub() {
         .hub
         .hear(HUB, TRUE_S, How::Past, &site.others, now(-92 * DAY_S, 0));
     assert_eq!(verdict, TimeVerdict::Believed);
+
     let far = TRUE_S + 10 * YEAR_S;
     assert_eq!(
         site.hub
@@ -229,8 +240,10 @@ fn another_witness_bears_a_hub_out_and_the_hub_itself_does_not() {
     let mut site = Site::new(off);
     site.others.shows(HUB, TRUE_S, now(off, 0));
     assert_eq!(site.hears(0, 0), TimeVerdict::TooLate);
+
     site.others.shows(NEIGHBOUR, TRUE_S, now(off, 1));
     assert_eq!(site.hears(0, 1), TimeVerdict::Believed);
+
     // What it showed is stale after a while.
     let mut site = Site::new(off);
     site.others.shows(NEIGHBOUR, TRUE_S, now(off, 0));
@@ -258,6 +271,7 @@ fn a_hub_never_signs_less_than_it_signed_nor_far_ahead_whatever_its_clock_does_w
         let (mut hub, others) = (hub(), Others::default());
         let mut last = TRUE_S - DAY_S;
         let clock = |at: i64| if (100..=130).contains(&at) { jump } else { 0 };
+
         for at in 0..300 {
             let signed = hub.sign(&others, now(clock(at), at));
             assert!(signed >= last, "a jump by {jump} s: {signed} after {last}");
@@ -266,6 +280,7 @@ fn a_hub_never_signs_less_than_it_signed_nor_far_ahead_whatever_its_clock_does_w
                 "a jump by {jump} s: off by {} s",
                 signed - TRUE_S - at
             );
+
             last = signed;
         }
     }
@@ -279,20 +294,24 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_its_past_until_the_clock_is_righ
         for at in 0..100 {
             let signed = hub.sign(&others, now(off, at));
             assert!(signed >= last, "{off}: {signed} after {last}");
+
             // No later than what a hub that was off for a month would sign.
             assert!(
                 signed <= TRUE_S + OFF_S + at,
                 "{off}: {} s ahead",
                 signed - TRUE_S - at
             );
+
             last = signed;
         }
+
         // Somebody sets it.
         for at in 100..200 {
             let signed = hub.sign(&others, now(0, at));
             assert!(signed >= last, "{off}: {signed} after {last}");
             last = signed;
         }
+
         let sensible = !(-AGREE_S..=OFF_S).contains(&off);
         let right = (last - TRUE_S - 199).abs() <= AGREE_S;
         assert!(
@@ -315,6 +334,7 @@ fn sites_bear_a_hubs_clock_out_after_a_long_outage() {
         ..now(0, steady_s)
     };
     assert!(hub.sign(&others, at(0)) < TRUE_S - YEAR_S, "it cannot tell");
+
     others.shows(NEIGHBOUR, TRUE_S + 10, at(10));
     assert_eq!(hub.sign(&others, at(10)), TRUE_S + 10);
 }
@@ -338,11 +358,13 @@ fn the_past_that_counts_leaves_out_what_a_clock_that_jumped_signed() {
     let own = [TRUE_S - 5, TRUE_S, TRUE_S + 10 * YEAR_S];
     let others = [TRUE_S - 1, TRUE_S - 40, TRUE_S + 50 * YEAR_S];
     assert_eq!(OwnTime::past(&own, &others, now(0, 0)), Some(TRUE_S));
+
     // With a dead battery, others' word alone is enough.
     assert_eq!(
         OwnTime::past(&own, &others, now(-50 * YEAR_S, 0)),
         Some(TRUE_S)
     );
+
     // Where nobody else signed anything, its own word holds.
     assert_eq!(
         OwnTime::past(&own, &[], now(0, 0)),

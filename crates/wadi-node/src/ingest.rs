@@ -37,17 +37,20 @@ impl Sequencer {
             .expect("no panic holds it")
             .enrolment(&log.node)
             .cloned();
+
         let Some(author) = author else {
             let why = format!("a block of node {}, which is not enrolled here", log.node);
             // Counted by who brought it: the names of strangers are as many as anybody invents.
             self.note(g, peer.to_string(), "not_enrolled", why, peer.to_string());
             return Err(refused("not_enrolled"));
         };
+
         let peaks = self
             .logs
             .get(&log)
             .map(|h| h.peaks.clone())
             .unwrap_or_default();
+
         let newer = self.names_newer(&block.checkpoint);
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
             // LogHead already: taking it again changes nothing. That it is the same, equal
@@ -56,6 +59,7 @@ impl Sequencer {
             else {
                 return Err(refused("gap"));
             };
+
             // Of one head there may be two signatures, with an older and a newer hub time: the one
             // that was offered is what the cosignature has to fit.
             if (head.size, head.root) == (held, peaks.root())
@@ -63,20 +67,24 @@ impl Sequencer {
             {
                 checkpoint = block.checkpoint.clone();
             }
+
             let tip = Tip {
                 size: held,
                 root: peaks.root(),
             };
+
             return Ok(BlockOutcome::Durable {
                 tip,
                 cosignature: Box::new(self.cosign(&checkpoint)),
             });
         }
+
         if block.from < held {
             // Its first part came another way; the root proves the rest on top of what is held.
             block.entries.drain(..(held - block.from) as usize);
             block.from = held;
         }
+
         let block = match verify_block(block, &peaks, &author) {
             Ok(block) => block,
             Err(error) => {
@@ -88,6 +96,7 @@ impl Sequencer {
                     format!("{}: {error}", log.origin()),
                     peer.to_string(),
                 );
+
                 return Err(refused(if matches!(error, LogError::Gap { .. }) {
                     "gap"
                 } else {
@@ -95,12 +104,14 @@ impl Sequencer {
                 }));
             }
         };
+
         let spoken_of = block.entries().iter().filter_map(record_of).collect();
         if let Err(error) = self.prefetch(g, spoken_of).await {
             let code = error.code();
             g.broken = Some(error);
             return Err(refused(code));
         }
+
         for entry in block.entries() {
             if let Err(error) = self.take_entry(g, entry, peer).await {
                 let code = error.code();
@@ -108,6 +119,7 @@ impl Sequencer {
                 return Err(refused(code));
             }
         }
+
         if log.node == self.node() && Some(log.epoch) == self.epoch && !block.entries().is_empty() {
             // Nobody but this process writes in this epoch: somebody else has the key.
             let why =
@@ -117,6 +129,7 @@ impl Sequencer {
             self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
             self.epoch = None;
         }
+
         let tip = Tip {
             size: block.peaks().size(),
             root: block.peaks().root(),
@@ -125,6 +138,7 @@ impl Sequencer {
         if self.me.role == Role::Hub {
             g.batch.kept_heads.push(block.checkpoint().clone());
         }
+
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
         self.logs.insert(
             log,
@@ -133,11 +147,13 @@ impl Sequencer {
                 checkpoint: Some(block.checkpoint().clone()),
             },
         );
+
         if block.entries().is_empty() && log.node != self.node() && self.me.role == Role::Crossing {
             // A neighbour whose hub is dark signed its head anew: this node shows it to the hub.
             self.time.to_show(log);
             g.events.push(Event::Refreshed(log));
         }
+
         g.batch.blocks.push(block);
         g.grown.insert(log, tip);
         if log.lane == Lane::Control
@@ -147,6 +163,7 @@ impl Sequencer {
             g.broken = Some(error);
             return Err(refused(code));
         }
+
         self.move_watermark(g, &log.node);
         g.verdicts_moved |= self
             .control
@@ -154,6 +171,7 @@ impl Sequencer {
             .expect("no panic holds it")
             .bound(&log)
             .is_some();
+
         Ok(BlockOutcome::Durable {
             tip,
             cosignature: Box::new(cosignature),
@@ -178,6 +196,7 @@ impl Sequencer {
                 peer.to_string(),
             );
         };
+
         let entry = match (verified.reading(), verified.entry()) {
             (Err(error), _) => {
                 // Signed by its author, and no entry: it stands in the log, and counts for nothing.
@@ -193,15 +212,18 @@ impl Sequencer {
             }
             (_, Some(entry)) => entry,
         };
+
         let right = self
             .control
             .read()
             .expect("no panic holds it")
             .check_right(&reference.log, entry);
+
         if let Err(error) = right {
             refuse(self, g, &error);
             return Ok(());
         }
+
         match &entry.body {
             Body::Change(change) => {
                 let record = change
@@ -215,6 +237,7 @@ impl Sequencer {
             }
             _ => self.learn_control(g, verified),
         }
+
         Ok(())
     }
 
@@ -239,11 +262,13 @@ impl Sequencer {
         if control.learn_cosigned(cosignature.witness, head.log, tip) {
             g.verdicts_moved |= control.bound(&head.log).is_some();
         }
+
         drop(control);
         if cosignature.witness == self.node() {
             self.taken_s
                 .insert(checkpoint.checkpoint.log, cosignature.time_s as i64);
         }
+
         g.batch.cosignatures.push(CosignedHead {
             checkpoint,
             cosignature,
@@ -265,6 +290,7 @@ impl Sequencer {
                 control.enrolment(&cosignature.witness).cloned(),
             )
         };
+
         let (Some(author), Some(witness)) = (author, witness) else {
             return;
         };
@@ -276,6 +302,7 @@ impl Sequencer {
             self.note(g, log.node.to_string(), error.code(), why, witness.name);
             return;
         }
+
         if witness.role == Role::Hub {
             g.batch.carried_done.push((log, checkpoint.checkpoint.size));
             g.events.push(Event::HubCosigned(
@@ -284,9 +311,11 @@ impl Sequencer {
             ));
             self.take_hub_time(g, cosignature.witness, cosignature.time_s as i64, How::Past);
         }
+
         if witness.role == Role::Hub && self.holds_head(&checkpoint).await {
             g.batch.kept_heads.push(checkpoint.clone());
         }
+
         self.learn_cosignature(g, checkpoint, cosignature);
     }
 
@@ -300,9 +329,11 @@ impl Sequencer {
         else {
             return false;
         };
+
         if head.size == held.peaks.size() {
             return head.root == held.peaks.root();
         }
+
         let root = known_root(&*self.store, &head.log, head.size).await;
         root.is_ok_and(|root| root == Some(head.root))
     }
@@ -315,6 +346,7 @@ impl Sequencer {
                 .write()
                 .expect("no panic holds it")
                 .enrol(e.clone());
+
             match learned {
                 Ok(true) => {
                     g.batch.enrolments.push(e.clone());
@@ -347,32 +379,38 @@ impl Sequencer {
                 .expect("no panic holds it")
                 .enrolment(&log.node)
                 .cloned();
+
             let Some(author) = author else { continue };
             if let Err(error) = proof.verify(&author) {
                 let why = format!("{}: {error}", log.origin());
                 self.note(g, log.node.to_string(), error.code(), why, peer.to_string());
                 continue;
             }
+
             let (before, known) = {
                 let mut control = self.control.write().expect("no panic holds it");
                 let before = control.forks().contains_key(&log);
                 let news = control.learn_fork(proof);
                 (before, control.forks().get(&log).filter(|_| news).cloned())
             };
+
             let Some(proof) = known else { continue };
             if !before {
                 let why = format!(
                     "{} signed two entries at position {}",
                     author.name, proof.at
                 );
+
                 tracing::warn!(log = %log, at = proof.at, "a log is forked");
                 self.note(g, log.origin(), "forked", why, peer.to_string());
+
                 if log.node == self.node() {
                     // Whoever else writes under this node's key, this process goes on in an epoch
                     // of its own.
                     self.epoch = None;
                 }
             }
+
             g.verdicts_moved = true;
             g.forked.insert(log);
             g.batch.forks.push(proof.clone());
@@ -393,6 +431,7 @@ impl Sequencer {
             .values()
             .cloned()
             .collect();
+
         for proof in &proofs {
             self.cut_fork(g, proof).await;
         }
@@ -409,29 +448,35 @@ impl Sequencer {
                 control.role(&log.node) == Some(Role::Hub),
             )
         };
+
         if self.me.role != Role::Hub || is_cut || of_hub || wadi_store::defence::off("cut") {
             return;
         }
+
         let held = self.logs.get(log).map(|h| Tip {
             size: h.peaks.size(),
             root: h.peaks.root(),
         });
+
         // What it cosigned and lost since counts as what it holds.
         let cosigned = self
             .control
             .read()
             .expect("no panic holds it")
             .cosigned_by(log, &self.node());
+
         let longest = held
             .into_iter()
             .chain(cosigned)
             .filter(|tip| tip.size > proof.at)
             .max_by_key(|tip| tip.size);
+
         let held = longest.map(|tip| Head {
             log: *log,
             size: tip.size,
             root: tip.root,
         });
+
         let held = held.or_else(|| {
             proof.agreed().map(|(size, root)| Head {
                 log: *log,
@@ -439,6 +484,7 @@ impl Sequencer {
                 root,
             })
         });
+
         let cut = Cut {
             target: CutTarget::Log(*log),
             heads: held.into_iter().collect(),
@@ -446,6 +492,7 @@ impl Sequencer {
             reason: "the log was forked: the branch that this hub cosigned first counts".into(),
             root_signature: None,
         };
+
         if let Err(error) = self.write_cut(g, cut).await {
             tracing::error!(%error, "the cut of a forked log could not be written");
         }
@@ -467,6 +514,7 @@ impl Sequencer {
                     control.enrolment(&e.cosignature.witness).cloned(),
                 )
             };
+
             let (Some(author), Some(hub)) = (author, hub) else {
                 return false;
             };
@@ -486,6 +534,7 @@ impl Sequencer {
                 }
             }
         }
+
         // What the authors had taken in comes first: the changes are judged by it.
         for entry in &verified {
             if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
@@ -496,6 +545,7 @@ impl Sequencer {
                 g.batch.seen.push(reference);
             }
         }
+
         for entry in verified {
             let reference = entry.reference();
             let may = {
@@ -504,14 +554,17 @@ impl Sequencer {
                     .entry()
                     .is_some_and(|e| control.check_right(&reference.log, e).is_ok())
             };
+
             if may && let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
                 let id = c
                     .record
                     .unwrap_or_else(|| RecordId::of_first(&entry.reference()));
+
                 // An excerpt is of one record: anything else in it was not asked for.
                 if id != record {
                     return false;
                 }
+
                 // What is held already is not written anew: what lies there may have rotted, and
                 // the scrub is to find it.
                 let added = match self.record(g, record).await {
@@ -527,14 +580,17 @@ impl Sequencer {
                     Ok(_) => self.add_change(g, &entry, record).await,
                     Err(error) => Err(error),
                 };
+
                 if let Err(error) = added {
                     // Half of it is in the group already.
                     g.broken = Some(error);
                     return false;
                 }
             }
+
             g.batch.loose.push(entry);
         }
+
         true
     }
 }

@@ -26,17 +26,21 @@ impl SeenIndex {
             if at.checked_sub(1).map_or(0, |n| of[n].1) >= head.size {
                 continue;
             }
+
             let covered = of[at..]
                 .iter()
                 .take_while(|(_, size)| *size <= head.size)
                 .count();
+
             of.splice(at..at + covered, [(seq, head.size)]);
         }
     }
+
     /// The logs that were ever named.
     pub(crate) fn logs(&self) -> impl Iterator<Item = &LogId> {
         self.named.keys()
     }
+
     /// How much of a log was covered when position `seq` was written.
     pub(crate) fn covered(&self, seq: u64, log: &LogId) -> u64 {
         let Some(of) = self.named.get(log) else {
@@ -45,6 +49,7 @@ impl SeenIndex {
         let n = of.partition_point(|(s, _)| *s < seq);
         n.checked_sub(1).map_or(0, |n| of[n].1)
     }
+
     /// All that was covered when position `seq` was written.
     pub(crate) fn at(&self, seq: u64) -> BTreeMap<LogId, u64> {
         self.logs()
@@ -73,6 +78,7 @@ impl Sequencer {
         let (fork_at, counts_to) = {
             let control = self.control.read().expect("no panic holds it");
             let fork_at = control.forks().get(&reference.log).map(|f| f.at);
+
             // An excerpt's log is not held: what is known of its cut holds for it all the same.
             let counts_to = match self.logs.contains_key(&reference.log) {
                 _ if side => 0,
@@ -89,8 +95,10 @@ impl Sequencer {
                     },
                 ),
             };
+
             (fork_at, counts_to)
         };
+
         // What stands on another branch than the one that counts is judged by what stood before the
         // fork, and where no branch counts, what stands on any: everybody who holds both branches
         // comes to the same.
@@ -98,6 +106,7 @@ impl Sequencer {
             Some(at) if reference.seq >= at && counts_to <= at => at,
             _ => reference.seq,
         };
+
         // Policies and officers are judged by control entries: all of those taken in by the author
         // have to be here.
         for log in seen.logs().filter(|l| l.lane == wadi_log::Lane::Control) {
@@ -110,6 +119,7 @@ impl Sequencer {
                 }));
             }
         }
+
         let control = self.control.read().expect("no panic holds it");
         let covers = |log: &LogId| seen.covered(judged_at, log);
         let policy = match control.policy(covers) {
@@ -121,6 +131,7 @@ impl Sequencer {
             None => &mut self.default_policy,
         }
         .clone();
+
         let officers = people(&parsed.common, &change.events)
             .into_iter()
             .filter_map(|name| {
@@ -131,8 +142,10 @@ impl Sequencer {
                     supervisor: found.supervisor,
                     revoked: found.revoked,
                 };
+
                 Some((name, officer))
             });
+
         let officers = Arc::new(officers.collect::<BTreeMap<_, _>>());
         let author = author(&control, &reference.log.node);
         let verdict = control.verdict(&reference, counts_to);
@@ -147,6 +160,7 @@ impl Sequencer {
                 officers,
             },
         };
+
         Ok(Ok(said))
     }
 
@@ -194,6 +208,7 @@ impl Sequencer {
                     .filter(|l| !self.logs.contains_key(l)),
             );
         }
+
         for log in logs {
             let bound = self.control.read().expect("no panic holds it").bound(&log);
             let now = match bound {
@@ -207,6 +222,7 @@ impl Sequencer {
                     } else {
                         None
                     };
+
                     self.control.read().expect("no panic holds it").counts_to(
                         &log,
                         LogState {
@@ -216,6 +232,7 @@ impl Sequencer {
                     )
                 }
             };
+
             let before = self.effective_len.get(&log).copied().unwrap_or(u64::MAX);
             if now != before {
                 changed.push(log);
@@ -228,6 +245,7 @@ impl Sequencer {
                 }
             }
         }
+
         Ok(changed)
     }
 }
@@ -264,6 +282,7 @@ mod tests {
             lane: Lane::Control,
             crossing: Crossing::HUB,
         };
+
         Head {
             log,
             size,
@@ -286,17 +305,21 @@ mod tests {
             (9, vec![head(1, 8)]),
             (12, vec![head(2, 6)]),
         ];
+
         let mut in_order = SeenIndex::default();
         said.iter()
             .for_each(|(seq, heads)| in_order.push(*seq, heads));
+
         let at = [3, 4, 9, 10, 13].map(|seq| covered(&in_order, seq));
         assert_eq!(at, [(0, 0), (5, 1), (5, 1), (8, 1), (8, 6)]);
         assert_eq!(in_order.at(10).into_values().collect::<Vec<_>>(), [8, 1]);
+
         for order in [[3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
             let mut index = SeenIndex::default();
             order
                 .iter()
                 .for_each(|n: &usize| index.push(said[*n].0, &said[*n].1));
+
             for seq in 0..15 {
                 assert_eq!(
                     covered(&index, seq),

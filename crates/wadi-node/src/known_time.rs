@@ -64,6 +64,7 @@ impl KnownTime {
             is_hub,
             state: Mutex::default(),
         };
+
         this.lock().started_s = this.now().steady_s;
         this
     }
@@ -94,6 +95,7 @@ impl KnownTime {
             machine_s,
             steady_s: None,
         });
+
         self.lock().hub = HubTime::remembered(claim);
     }
 
@@ -116,6 +118,7 @@ impl KnownTime {
         if let Some(dropped) = own.iter().max().filter(|t| past.is_none_or(|p| p < **t)) {
             tracing::error!(signed = %date(*dropped), "this hub signed a time that nobody bears out; it is not gone by");
         }
+
         let mut state = self.lock();
         let before = state.own.signed_s();
         state.own = OwnTime::after(past.max(before));
@@ -130,6 +133,7 @@ impl KnownTime {
             let others = state.others.clone();
             return state.own.read(&others, now);
         }
+
         if now.machine_can_be() {
             now.machine_s
         } else {
@@ -142,9 +146,11 @@ impl KnownTime {
         if !self.is_hub {
             return self.now_s().max(0) as u64;
         }
+
         let now = self.now();
         let mut state = self.lock();
         let others = state.others.clone();
+
         state.own.sign(&others, now).max(0) as u64
     }
 
@@ -189,12 +195,14 @@ impl KnownTime {
             } else {
                 LONG_S
             };
+
             // Where the machine's clock can follow on what was heard, it is the better one.
             state
                 .hub
                 .estimate(now)
                 .filter(|e| now.machine_s > e.saturating_add(doubt))
         };
+
         known
             .map_or(now.machine_s, |known| known.min(now.machine_s))
             .max(now.floor_s)
@@ -206,6 +214,7 @@ impl KnownTime {
         let mut state = self.lock();
         let others = state.others.clone();
         let verdict = state.hub.hear(witness, time_s, how, &others, now);
+
         match verdict {
             TimeVerdict::Corrected { was_s } => {
                 tracing::warn!(was = %date(was_s), now = %date(time_s), "a wrong hub time was taken before; it is forgotten");
@@ -219,6 +228,7 @@ impl KnownTime {
             }
             TimeVerdict::Believed | TimeVerdict::Known => {}
         }
+
         verdict
     }
 
@@ -248,6 +258,7 @@ impl KnownTime {
             None if self.is_hub => self.now_s(),
             None => self.lock().hub.reach(now),
         };
+
         if named_s > most.saturating_add(now.agree_s) {
             0
         } else {
@@ -263,6 +274,7 @@ impl KnownTime {
             return false;
         };
         let rests = |at: &Instant| at.elapsed() >= REFRESH_PAUSE;
+
         // A process that starts again and again begins no log each time.
         state.named.as_ref().map_or(
             now.steady_s - state.started_s >= REFRESH_S,
@@ -314,6 +326,7 @@ impl KnownTime {
             .believed()
             .and_then(|c| c.steady_s)
             .unwrap_or(state.started_s);
+
         let due = now.steady_s - heard_s >= REFRESH_S
             && state.shown.is_none_or(|(s, at)| {
                 now.steady_s - s >= REFRESH_S && at.elapsed() >= REFRESH_PAUSE
@@ -321,6 +334,7 @@ impl KnownTime {
         if due {
             state.shown = Some((now.steady_s, Instant::now()));
         }
+
         due
     }
 
@@ -337,6 +351,7 @@ impl KnownTime {
                  the node goes by {by}; {set}"
             ));
         }
+
         if self.is_hub {
             self.hub_alarm(now, &shows, set)
         } else {
@@ -354,6 +369,7 @@ impl KnownTime {
                  {by}, and the hub goes by that; {set}"
             ));
         }
+
         (signed > goes_by + now.agree_s).then(|| {
             let signed = date(signed);
             format!("clock: this hub signed a time of {signed} before, and its clock shows {shows}; it signs that until then")
@@ -369,6 +385,7 @@ impl KnownTime {
                 refusal(verdict)
             ));
         }
+
         let heard = state.hub.believed()?;
         let hub_s = state.hub.estimate(now)?;
         let doubt = if heard.steady_s.is_some() {
@@ -376,6 +393,7 @@ impl KnownTime {
         } else {
             LONG_S
         };
+
         let ahead = now.machine_s - hub_s;
         let apart = span(ahead.abs());
         let side = if ahead > doubt {
@@ -385,6 +403,7 @@ impl KnownTime {
         } else {
             return None;
         };
+
         let hub = date(hub_s);
         Some(format!(
             "clock: this machine's clock shows {shows}, {apart} {side} the hub's last time, {hub}; {set}"
@@ -438,9 +457,11 @@ mod tests {
         fn now_ms(&self) -> i64 {
             self.machine_s.load(Ordering::Relaxed) * 1_000
         }
+
         fn steady_ms(&self) -> i64 {
             self.steady_s.load(Ordering::Relaxed) * 1_000
         }
+
         fn floor_s(&self) -> i64 {
             TRUE_S - YEAR_S / 2
         }
@@ -465,6 +486,7 @@ mod tests {
             let (site, _) = known(false, 0);
             site.hear(HUB, TRUE_S + off_s, How::Live);
             assert!(site.expiry_s() <= TRUE_S, "a hub off by {years} years");
+
             // A wrong machine that hears a right hub.
             let (site, hand) = known(false, off_s);
             for _ in 0..40 {
@@ -475,11 +497,13 @@ mod tests {
                 );
                 pass(&hand, 30);
             }
+
             assert!(
                 site.expiry_s() <= TRUE_S + 1_800,
                 "a machine off by {years} years: {}",
                 date(site.expiry_s())
             );
+
             assert!(site.expiry_s() >= TRUE_S - YEAR_S / 2);
             assert_eq!(
                 site.alarm().is_some(),
@@ -494,6 +518,7 @@ mod tests {
     fn papers_expire_where_the_machine_says_so_and_nothing_speaks_against_it() {
         let (site, hand) = known(false, 0);
         assert_eq!(site.expiry_s(), TRUE_S);
+
         site.hear(HUB, TRUE_S, How::Live);
         pass(&hand, 100 * DAY_S);
         assert_eq!(
@@ -501,6 +526,7 @@ mod tests {
             TRUE_S + 100 * DAY_S,
             "the steady clock bears it out"
         );
+
         // After a restart in the dark.
         let remembered = site.remember();
         let (site, _) = known(false, 300 * DAY_S);
@@ -513,14 +539,17 @@ mod tests {
     fn what_is_remembered_reads_back_and_whatever_does_not_read_is_nothing() {
         let (site, _) = known(false, 0);
         assert_eq!(site.remember(), None);
+
         site.hear(HUB, TRUE_S, How::Live);
         let text = site.remember().unwrap();
         let (again, _) = known(false, 0);
         again.recall(Some(&text));
         assert_eq!((again.heard_s(), again.heard_of()), (TRUE_S, Some(HUB)));
+
         // As older versions wrote it.
         again.recall(Some("1780000000"));
         assert_eq!((again.heard_s(), again.heard_of()), (1_780_000_000, None));
+
         for rot in [
             "",
             " ",
@@ -544,6 +573,7 @@ mod tests {
             TRUE_S - 20,
             "clocks that agree"
         );
+
         let (site, _) = known(false, 0);
         assert_eq!(site.named_s(TRUE_S + 10 * YEAR_S, None), 0);
     }
@@ -557,19 +587,25 @@ mod tests {
             lane: wadi_log::Lane::Control,
             crossing: wadi_log::Crossing::HUB,
         };
+
         assert!(!site.refresh_due() && !site.ask_due());
+
         pass(&hand, REFRESH_S);
         assert!(site.ask_due(), "nothing was heard");
         assert!(!site.ask_due(), "it was asked just now");
+
         site.hear(HUB, TRUE_S + REFRESH_S, How::Live);
         assert!(site.refresh_due(), "no head names anything");
+
         site.signed_head(log, TRUE_S + REFRESH_S);
         assert!(!site.refresh_due() && !site.names_old());
+
         site.hear(HUB, TRUE_S + REFRESH_S + 10, How::Live);
         assert!(
             !site.refresh_due() && site.names_old(),
             "ten seconds are not worth it"
         );
+
         // A head that names what was wrong.
         let (site, _) = known(false, 0);
         site.recall(Some(&(TRUE_S + 10 * YEAR_S).to_string()));
@@ -581,6 +617,7 @@ mod tests {
                 was_s: TRUE_S + 10 * YEAR_S
             }
         );
+
         assert!(site.refresh_due());
     }
 

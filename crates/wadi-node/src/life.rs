@@ -84,9 +84,11 @@ fn event(
                     format!("it is {} already; undo that first", row.state),
                 );
             }
+
             if row.state == "PENDING_RESOLUTION" {
                 return refuse("already_proposed", "a proposal waits for its decision");
             }
+
             let resolution = if *waive { "WAIVED" } else { "RESOLVED" };
             let data = json!({"finding": finding, "evidence": evidence, "resolution": resolution, "reason": reason});
             ("finding.proposed", data)
@@ -98,6 +100,7 @@ fn event(
                     format!("it is {} already; undo that first", row.state),
                 );
             }
+
             let Some(proposal) =
                 of("proposal", "event").filter(|_| row.state == "PENDING_RESOLUTION")
             else {
@@ -106,14 +109,17 @@ fn event(
                     "there is no proposal on the evidence as it now stands",
                 );
             };
+
             if of("proposal", "officer").as_deref() == Some(officer) {
                 return refuse("own_proposal", "who decides is not who proposed");
             }
+
             let decision = if *approve { "APPROVED" } else { "REJECTED" };
             let mut data = json!({"finding": finding, "evidence": evidence, "proposal": proposal, "decision": decision});
             if !reason.is_empty() {
                 data["reason"] = reason.as_str().into();
             }
+
             ("finding.decided", data)
         }
         FindingAct::Undo { event, reason } => {
@@ -127,6 +133,7 @@ fn event(
                     "nothing was decided or proposed; name the event to undo",
                 );
             };
+
             (
                 "finding.undone",
                 json!({"finding": finding, "undoes": undoes, "reason": reason}),
@@ -160,6 +167,7 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64,
         {
             continue;
         }
+
         let rule = RULES
             .iter()
             .chain([&RULE_FAILED])
@@ -169,6 +177,7 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64,
             "crossing": row.crossing, "text": text("text"), "evidence_digest": text("evidence"),
             "at_ms": said.at_ms(), "state": life.state, "assignee": life.assignee, "life": life.json(),
         });
+
         out.push((rule.map_or(u8::MAX, |r| r.severity), said.at_ms(), json));
     }
 }
@@ -186,14 +195,17 @@ impl Node {
                 .by_term("finding", "published", after.as_ref(), PAGE)
                 .await?;
             let Some(last) = page.last() else { break };
+
             after = Some(last.id);
             page.iter()
                 .for_each(|row| published_on(row, filter, &mut out));
         }
+
         out.sort_by(|a, b| {
             (a.0, a.1, a.2["finding"].as_str()).cmp(&(b.0, b.1, b.2["finding"].as_str()))
         });
         out.truncate(filter.limit as usize);
+
         Ok(out.into_iter().map(|(_, _, json)| json).collect())
     }
 
@@ -202,9 +214,11 @@ impl Node {
         if self.me.role != Role::Hub {
             return Err(NodeError::NotAHub("findings are found at the hub".into()));
         }
+
         self.recheck
             .store(true, std::sync::atomic::Ordering::Relaxed);
         self.reconcile.notify_one();
+
         Ok(())
     }
 
@@ -221,18 +235,21 @@ impl Node {
                 "findings are assigned and decided at the hub".into(),
             ));
         }
+
         let Some(row) = self.store.finding(id).await? else {
             return refuse(
                 "no_such_finding",
                 format!("no finding {id}; it may have vanished as records came in"),
             );
         };
+
         let Some(anchor) = self.store.record(&row.anchor).await? else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
         };
         let Some(kind) = Self::kind_of(&anchor) else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
         };
+
         // The row may be a moment behind the record: what was said last is read from the record
         // itself.
         let life = wadi_reconcile::life(&facts(&anchor), &row.id, &row.evidence);
@@ -245,6 +262,7 @@ impl Node {
         let written = self
             .write(Write::by(officer, "HUB", Target::On(row.anchor), draft))
             .await?;
+
         Ok(FindingDone {
             finding: row.id,
             written,

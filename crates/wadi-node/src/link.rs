@@ -193,6 +193,7 @@ pub async fn run_late_link(
         String::new(),
     )
     .await;
+
     contained(
         drive(node.clone(), (peer, tls_key), incoming, out, true),
         &node,
@@ -212,6 +213,7 @@ async fn contained(link: impl Future<Output = String>, node: &Arc<Node>, peer: N
         "the link panicked: {}",
         crate::tasks::panic_text(panic.as_ref())
     );
+
     node.note_peer(peer, |p| p.last_error = why.clone());
     node.note_refusal(
         peer.to_string(),
@@ -220,6 +222,7 @@ async fn contained(link: impl Future<Output = String>, node: &Arc<Node>, peer: N
         peer.to_string(),
     )
     .await;
+
     why
 }
 
@@ -269,19 +272,23 @@ async fn drive(
         short_of_room: false,
         closed: None,
     };
+
     let (asks, mut asked) = mpsc::channel(4);
     node.links
         .lock()
         .expect("no panic holds it")
         .insert(peer, asks.clone());
+
     let _registered = Registered {
         node: &node,
         peer,
         asks,
     };
+
     link.remember().await;
     link.inputs
         .push_back(Input::Start(Box::new(link.snapshot().await)));
+
     let mut tick = tokio::time::interval(TICK);
     let why = loop {
         link.work().await;
@@ -289,14 +296,17 @@ async fn drive(
             link.cuts_due = false;
             node.put(Command::CutForks).await;
         }
+
         if link.session.peer().is_some_and(|p| p.tls_key != tls_key) && link.session.is_greeted() {
             link.closed =
                 Some("the certificate's key is not the one that the peer's enrolment names".into());
         }
+
         if let Some(why) = link.closed.take() {
             node.note_peer(peer, |p| p.last_error = why.clone());
             break why;
         }
+
         let question_at = link.questions.next_at(std::time::Instant::now());
         tokio::select! {
             biased;
@@ -323,6 +333,7 @@ async fn drive(
             // Last: whatever keeps records in step goes before what a peer wants to know.
             () = until(question_at) => link.answer_question().await,
         }
+
         node.note_peer(peer, |p| {
             p.connected = true;
             p.unsent = link.session.unsent();
@@ -332,9 +343,11 @@ async fn drive(
             }
         });
     };
+
     if link.alike.is_some() || link.unwritten {
         link.write_down().await;
     }
+
     why
 }
 
@@ -344,6 +357,7 @@ fn asked_for_by_owner(node: &Node, peer: NodeId) -> BTreeMap<LogId, u64> {
     if node.me.role != Role::Hub {
         return BTreeMap::new();
     }
+
     let frontier = node.frontier.read().expect("no panic holds it");
     frontier
         .0
@@ -378,6 +392,7 @@ impl Drop for Registered<'_> {
         {
             links.remove(&self.peer);
         }
+
         drop(links);
         self.node
             .wants
@@ -395,8 +410,10 @@ impl Link<'_> {
             .read()
             .expect("no panic holds it")
             .clone();
+
         let control = self.node.control.read().expect("no panic holds it");
         let held = |l: &LogId| frontier.0.get(l).map_or(0, |t| t.size);
+
         // Only what a hub has cosigned to its end is folded: of those, two holders' digests are
         // equal for good.
         let closed = control.closed_logs(held).into_iter().filter(|l| {
@@ -404,10 +421,12 @@ impl Link<'_> {
                 && l.node != self.node.id()
                 && l.node != self.peer
         });
+
         let hub_time_s = match self.node.me.role {
             Role::Hub => self.node.time.now_s(),
             _ => self.node.time.heard_s(),
         };
+
         Snapshot {
             root: self.node.keys.root,
             me: self.node.me.clone(),
@@ -460,6 +479,7 @@ impl Link<'_> {
                 self.excerpts.insert(id, count as u32);
             }
         }
+
         self.cosigned_s = json["cosigned_s"].as_u64().unwrap_or(0);
         let read = |row: &serde_json::Value| {
             let log = LogId::from_slice(&wadi_log::unhex(row[0].as_str()?)?).ok()?;
@@ -472,6 +492,7 @@ impl Link<'_> {
                 },
             ))
         };
+
         // Whatever of it does not read makes the whole of it nothing: the digest over it would be
         // another one.
         let rows = json["alike"].as_array().filter(|rows| !rows.is_empty());
@@ -485,6 +506,7 @@ impl Link<'_> {
         if let Some(alike) = self.alike.take() {
             self.remembered = Some(alike);
         }
+
         self.written = std::time::Instant::now();
         self.unwritten = false;
         let known: serde_json::Map<String, serde_json::Value> = self
@@ -492,6 +514,7 @@ impl Link<'_> {
             .iter()
             .map(|(id, n)| (id.to_string(), (*n).into()))
             .collect();
+
         let logs = self.remembered.iter().flat_map(|f| &f.0);
         let alike: Vec<(String, u64, String)> = logs
             .map(|(l, t)| (wadi_log::hex(&l.to_bytes()), t.size, t.root.to_string()))
@@ -499,6 +522,7 @@ impl Link<'_> {
         let json =
             serde_json::json!({ "excerpts": known, "alike": alike, "cosigned_s": self.cosigned_s })
                 .to_string();
+
         self.node
             .remember_peer(PeerRow {
                 node: self.peer,
@@ -543,6 +567,7 @@ impl Link<'_> {
                     block.checkpoint.checkpoint.log,
                     block.checkpoint.checkpoint.size,
                 );
+
                 // Two peers may bring the same block; one peer that brings it twice in one session
                 // replays it.
                 let before = self.received.entry(log).or_insert(0);
@@ -553,15 +578,18 @@ impl Link<'_> {
                     );
                     let peer = self.peer.to_string();
                     let why = format!("{}: {why}", log.origin());
+
                     self.node
                         .note_refusal(peer.clone(), "replayed_block".into(), why, peer)
                         .await;
                 }
+
                 *before = to.max(*before);
                 // A head that is shown once more asks for the time.
                 self.asked_time |= block.entries.is_empty() && log.node == self.peer;
                 let bytes = block.entries.iter().map(Vec::len).sum();
                 self.ingesting_bytes = self.ingesting_bytes.saturating_add(bytes);
+
                 let done = self.node.ingest(block, self.peer).await;
                 self.ingesting.push_back(Box::pin(async move {
                     IngestDone {
@@ -635,6 +663,7 @@ impl Link<'_> {
                 } else {
                     format!("{subject}: {why}")
                 };
+
                 self.node.note_refusal(peer.clone(), code, why, peer).await;
             }
             Output::Close { code, why } => {
@@ -646,6 +675,7 @@ impl Link<'_> {
                         self.peer.to_string(),
                     )
                     .await;
+
                 self.closed = Some(why);
             }
         }
@@ -681,6 +711,7 @@ impl Link<'_> {
             bytes,
             outcome,
         } = done;
+
         self.ingesting_bytes = self.ingesting_bytes.saturating_sub(bytes);
         self.inputs.push_back(match outcome {
             Some(BlockOutcome::Durable { tip, cosignature }) => {
@@ -688,6 +719,7 @@ impl Link<'_> {
                 if self.node.me.role == Role::Hub && log.node == self.peer && tip.size == to {
                     self.told_cosigned.insert(log, tip.size);
                 }
+
                 Input::Committed {
                     log,
                     to,
@@ -729,6 +761,7 @@ impl Link<'_> {
                         self.node.scrub_soon();
                     }
                 }
+
                 Answer::Roots(roots)
             }
             Query::Branch { log, at, .. } => {
@@ -774,6 +807,7 @@ impl Link<'_> {
             .0
             .get(log)
             .map(|tip| tip.size);
+
         let Some(held) = held else { return Ok(None) };
         if from >= held {
             // The head signed anew, with a newer hub time: it stands with the log.
@@ -784,6 +818,7 @@ impl Link<'_> {
                 .await?
                 .into_iter()
                 .find(|row| row.log == *log);
+
             let at_end = row
                 .map(|row| row.checkpoint)
                 .filter(|c| c.checkpoint.size == from);
@@ -793,6 +828,7 @@ impl Link<'_> {
                 checkpoint,
             }));
         }
+
         let checkpoints = self.node.store.checkpoints(log, from).await?;
         let mut entries = self.node.store.entries(log, from, BLOCK_BYTES).await?;
         let within = from + entries.len().min(BLOCK_ENTRIES_MAX) as u64;
@@ -806,6 +842,7 @@ impl Link<'_> {
         else {
             return Ok(None);
         };
+
         let count = (checkpoint.checkpoint.size - from) as usize;
         while entries.len() < count {
             let next = from + entries.len() as u64;
@@ -815,11 +852,13 @@ impl Link<'_> {
             }
             entries.extend(more);
         }
+
         entries.truncate(count);
         let entries = entries
             .into_iter()
             .map(|e| e.entry.bytes().to_vec())
             .collect();
+
         Ok(Some(Block {
             from,
             entries,
@@ -836,6 +875,7 @@ impl Link<'_> {
         let first = self.node.store.entries(log, at, 1).await?;
         let leaf = first.first().map(|e| e.entry.reference().leaf);
         let path = self.node.path(log, at, size).await?;
+
         Ok(leaf.zip(path).map(|(leaf, path)| Branch {
             checkpoint: row.checkpoint,
             leaf,
@@ -853,6 +893,7 @@ impl Link<'_> {
                             .filter(|l| l.node == self.peer),
                     );
                 }
+
                 self.inputs.push_back(Input::Grew(tips));
             }
             Event::Refreshed(log) if self.shows(&log) => {
@@ -870,6 +911,7 @@ impl Link<'_> {
                 let is_hub = self.session.peer().is_some_and(|p| p.role == Role::Hub);
                 let size = checkpoint.checkpoint.size;
                 let told = self.told_cosigned.get(&log).copied().unwrap_or(0);
+
                 // The same size again is news, too: a head signed anew names a newer hub time.
                 if log.node == self.peer && !is_hub && size >= told {
                     self.told_cosigned.insert(log, size);
@@ -894,6 +936,7 @@ impl Link<'_> {
                     .read()
                     .expect("no panic holds it")
                     .clone();
+
                 self.inputs.push_back(Input::Recompare(Box::new(frontier)));
                 (self.excerpts_due, self.look_at_excerpts) = (None, true);
             }
@@ -909,6 +952,7 @@ impl Link<'_> {
             .read()
             .expect("no panic holds it")
             .clone();
+
         let tips: Vec<(LogId, Tip)> = frontier.0.into_iter().collect();
         self.inputs.push_back(Input::Grew(tips));
         let (members, forks) = self.node.with_control(|c| {
@@ -917,6 +961,7 @@ impl Link<'_> {
                 c.forks().values().cloned().collect::<Vec<_>>(),
             )
         });
+
         self.inputs.push_back(Input::NewMembers(members));
         self.inputs.push_back(Input::NewForks(forks));
         (
@@ -924,6 +969,7 @@ impl Link<'_> {
             self.look_at_carried,
             self.excerpts_doubted,
         ) = (true, true, true);
+
         self.cosigned = None;
     }
 
@@ -932,11 +978,13 @@ impl Link<'_> {
         if !self.session.is_greeted() {
             return;
         }
+
         let wanted = self.node.wants.lock().expect("no panic holds it").ask(
             self.peer,
             |log| self.session.visible(log),
             std::time::Instant::now(),
         );
+
         if let Some((log, tip, ranges)) = wanted {
             self.inputs.push_back(Input::Fetch { log, tip, ranges });
         }
@@ -978,6 +1026,7 @@ impl Link<'_> {
                 .encode()
                 .len() as u64
                     + 4;
+
                 self.tree = Some((salt, reply, bytes));
                 self.inputs.push_back(Input::AskTree {
                     log,
@@ -993,21 +1042,26 @@ impl Link<'_> {
         let Some(peer) = self.session.peer().cloned() else {
             return;
         };
+
         // A node that is cut while it is connected is captured: nothing more is said to it.
         if self.node.with_control(|c| c.is_cut(&self.peer)) {
             self.closed = Some("the peer was cut".into());
             return;
         }
+
         if (self.alike.is_some() || self.unwritten) && self.written.elapsed() >= REMEMBER_PAUSE {
             self.write_down().await;
         }
+
         if self.late {
             return;
         }
+
         self.ask_wanted();
         if peer.role == Role::Hub {
             self.ask_for_excerpts().await;
         }
+
         match (self.node.me.role, peer.role) {
             (_, Role::Hub) => {
                 self.keep_fresh().await;
@@ -1039,6 +1093,7 @@ impl Link<'_> {
                 p.connected && self.node.with_control(|c| c.role(id) == Some(Role::Hub))
             })
         };
+
         if hub_is_up {
             if std::mem::take(&mut self.carrying) {
                 self.carried_logs.clear();
@@ -1046,6 +1101,7 @@ impl Link<'_> {
             }
             return;
         }
+
         self.carrying = true;
         let frontier = self
             .node
@@ -1053,16 +1109,19 @@ impl Link<'_> {
             .read()
             .expect("no panic holds it")
             .clone();
+
         let from = self.node.with_control(|c| {
             let own = frontier.0.keys().filter(|l| l.node == self.node.id());
             own.map(|l| (*l, c.cosigned(l).map_or(0, |t| t.size)))
                 .collect::<BTreeMap<_, _>>()
         });
+
         // Logs that were opened meanwhile are given, too.
         let keys: BTreeSet<LogId> = from.keys().copied().collect();
         if keys == self.carried_logs {
             return;
         }
+
         self.carried_logs = keys;
         self.inputs.push_back(Input::CarryFor(from));
     }
@@ -1072,6 +1131,7 @@ impl Link<'_> {
             self.short_of_room = true;
             return;
         }
+
         let head = &block.checkpoint.checkpoint;
         let counts = self.node.store.counts().await.unwrap_or_default();
         let known = self
@@ -1082,12 +1142,14 @@ impl Link<'_> {
             // Not acknowledged: the owner keeps it, and gives it to the hub itself.
             return;
         }
+
         let carried = Carried {
             log: head.log,
             from: block.from,
             to: head.size,
             bytes,
         };
+
         if self.node.carry(carried).await {
             self.inputs.push_back(Input::CarriedStored {
                 log: head.log,
@@ -1105,6 +1167,7 @@ impl Link<'_> {
         } else {
             0
         };
+
         match self.cosigned.take() {
             None => match self.node.store.cosignatures(None).await {
                 Ok(found) => all = found,
@@ -1119,6 +1182,7 @@ impl Link<'_> {
                 }
             }
         }
+
         self.cosigned = Some(BTreeSet::new());
         for c in all {
             let head = &c.checkpoint.checkpoint;
@@ -1126,6 +1190,7 @@ impl Link<'_> {
                 .node
                 .with_control(|k| k.role(&c.cosignature.witness) == Some(Role::Hub));
             let told = self.told_cosigned.get(&head.log).copied().unwrap_or(0);
+
             if head.log.node == self.peer && by_hub && head.size > told {
                 self.told_cosigned.insert(head.log, head.size);
                 let time_s = c.cosignature.time_s;
@@ -1133,6 +1198,7 @@ impl Link<'_> {
                 {
                     continue;
                 }
+
                 (self.cosigned_s, self.unwritten) = (self.cosigned_s.max(time_s), true);
                 let checkpoint = Box::new(c.checkpoint);
                 self.inputs.push_back(Input::TellCosigned {
@@ -1149,6 +1215,7 @@ impl Link<'_> {
             // then this once more.
             return;
         }
+
         let count = entries.len() as u32;
         let (reply, taken) = oneshot::channel();
         self.node
@@ -1159,6 +1226,7 @@ impl Link<'_> {
                 reply,
             })
             .await;
+
         if taken.await.unwrap_or(false) {
             self.inputs.push_back(Input::ExcerptTaken {
                 record,
@@ -1176,16 +1244,19 @@ impl Link<'_> {
         if !self.session.is_greeted() || !std::mem::take(&mut self.excerpts_doubted) {
             return;
         }
+
         let lost = self
             .node
             .store
             .local_all(EXCERPT_LOST)
             .await
             .unwrap_or_default();
+
         let records = lost.iter().filter_map(|l| match l.key.as_str() {
             ALL_EXCERPTS => Some(ALL_RECORDS),
             id => id.parse().ok(),
         });
+
         self.inputs
             .extend(records.map(|record| Input::ExcerptTaken { record, entries: 0 }));
     }
@@ -1226,16 +1297,19 @@ impl Link<'_> {
                 return;
             };
             let entries = entries.min(most);
+
             self.excerpts.insert(record, entries);
             lost = before.is_some_and(|before| entries < before);
             if lost {
                 // It holds less than it did: what it lost is sent again.
                 self.excerpts_sent.remove(&record);
             }
+
             if let Some(due) = &mut self.excerpts_due {
                 due.insert(record);
             }
         }
+
         (self.look_at_excerpts, self.unwritten) = (true, true);
         if lost {
             // The peer says it once.
@@ -1249,6 +1323,7 @@ impl Link<'_> {
         if !self.look_at_excerpts || self.find_excerpts(crossing).await.is_err() {
             return;
         }
+
         for _ in 0..EXCERPTS_AT_ONCE {
             let Some(record) = self.excerpts_due.as_mut().and_then(BTreeSet::pop_first) else {
                 break;
@@ -1261,16 +1336,20 @@ impl Link<'_> {
             if entries.len() <= acked || sent > acked {
                 continue;
             }
+
             let part = entries[acked..][..excerpt_part(&entries[acked..])].to_vec();
             self.excerpts_sent
                 .insert(record, (acked + part.len()) as u32);
+
             let message = Message::Excerpt {
                 record,
                 from: acked as u32,
                 entries: part,
             };
+
             self.inputs.push_back(Input::SendExcerpt(message));
         }
+
         self.look_at_excerpts = self.excerpts_due.as_ref().is_none_or(|due| !due.is_empty());
     }
 
@@ -1286,10 +1365,12 @@ impl Link<'_> {
                     ..RecordFilter::default()
                 })
                 .await?;
+
             self.excerpts_seen = newest.first().map_or(0, |r| r.changed);
             self.excerpts_due = Some(store.handed_over_to(crossing).await?.into_iter().collect());
             return Ok(());
         };
+
         let (mut changed, mut seen) = (BTreeSet::new(), self.excerpts_seen);
         loop {
             let page = store.changes(seen, CHANGES_AT_ONCE).await?;
@@ -1297,6 +1378,7 @@ impl Link<'_> {
             seen = last.cursor;
             changed.extend(page.iter().map(|c| c.record.id));
         }
+
         if !changed.is_empty() {
             due.extend(
                 store
@@ -1306,6 +1388,7 @@ impl Link<'_> {
                     .filter(|id| changed.contains(id)),
             );
         }
+
         (self.excerpts_due, self.excerpts_seen) = (Some(due), seen);
         Ok(())
     }

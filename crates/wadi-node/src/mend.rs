@@ -53,6 +53,7 @@ pub(crate) async fn peaks_at(
         .filter_map(|p| hashes.get(p))
         .flat_map(|h| h.0)
         .collect();
+
     Peaks::from_parts(size, &bytes).ok()
 }
 
@@ -67,11 +68,13 @@ impl Sequencer {
         if missing.is_empty() && lost.is_empty() {
             return Ok(false);
         }
+
         let waits = |(log, seq): &(LogId, u64)| {
             missing
                 .get(log)
                 .is_some_and(|all| all.iter().any(|(from, to)| (*from..*to).contains(seq)))
         };
+
         Ok(lost.contains(&id.to_string()) || self.store.places(id).await?.iter().any(waits))
     }
 
@@ -83,12 +86,14 @@ impl Sequencer {
             stretches,
             absent,
         } = fetched;
+
         let wanted = {
             let wants = self.wants.lock().expect("no panic holds it");
             wants
                 .get(&log, &tip.root)
                 .map(|w| (w.signed.clone(), w.why, w.ranges.clone()))
         };
+
         // Nobody asked for it, or it came from elsewhere meanwhile.
         let Some((signed, why, mut again)) = wanted else {
             return;
@@ -99,6 +104,7 @@ impl Sequencer {
             .expect("no panic holds it")
             .enrolment(&log.node)
             .cloned();
+
         let Some(author) = author else { return };
         let (mut came, mut wrong) = (Vec::new(), false);
         for stretch in stretches {
@@ -111,12 +117,14 @@ impl Sequencer {
                     continue;
                 }
             };
+
             let from = verified.entries()[0].reference().seq;
             let leaves: Vec<Hash> = verified
                 .entries()
                 .iter()
                 .map(|e| e.reference().leaf)
                 .collect();
+
             came.push((from, from + leaves.len() as u64, leaves));
             for entry in verified.entries() {
                 if let Err(error) = self.take_mended(g, entry, why).await {
@@ -124,11 +132,13 @@ impl Sequencer {
                     return;
                 }
             }
+
             match why {
                 Why::Mend => g.batch.mended.push(verified),
                 Why::Branch { .. } => g.batch.side.push(verified),
             }
         }
+
         let nothing_more = wrong || !absent.is_empty() || came.is_empty();
         let done = self.wants.lock().expect("no panic holds it").answered(
             (log, tip.root),
@@ -137,6 +147,7 @@ impl Sequencer {
             nothing_more,
             Instant::now(),
         );
+
         match done.map(|want| (want.why, want.leaves)) {
             Some((Why::Branch { at }, leaves)) => {
                 tracing::warn!(log = %log, at, "the other branch of a forked log is held whole now");
@@ -146,12 +157,14 @@ impl Sequencer {
                     .filter(|(seq, _)| *seq >= at)
                     .map(|(_, leaf)| leaf)
                     .collect();
+
                 let branch = BranchRow {
                     log,
                     from: at,
                     checkpoint: signed.clone(),
                     leaves,
                 };
+
                 // What came later, and had begun earlier, does not shorten it; nor does it stand
                 // beside a log that it became the beginning of meanwhile, or that may yet grow to
                 // it.
@@ -163,12 +176,14 @@ impl Sequencer {
                 if !further && !self.is_of_the_log(&branch).await {
                     g.batch.branches.push(branch);
                 }
+
                 g.verdicts_moved = true;
                 g.branched.insert(log);
             }
             Some((Why::Mend, _)) => g.events.push(Event::Mended(log)),
             None => {}
         }
+
         // It is here when it is durable: should the commit fail, all of it is wanted as before.
         let wants = self.wants.clone();
         g.done.push(Box::new(move |outcome| {
@@ -194,10 +209,12 @@ impl Sequencer {
                 .entry()
                 .is_some_and(|e| control.check_right(&reference.log, e).is_ok())
         };
+
         if !may {
             // It stands in its place, and says nothing, as where it came with its log.
             return Ok(());
         }
+
         if matches!(why, Why::Branch { .. }) {
             // Of three branches two may have more in common than the proof tells: what stands in
             // the log is no other branch's.
@@ -209,6 +226,7 @@ impl Sequencer {
                 self.side.insert(reference);
             }
         }
+
         match (record_of(entry), why) {
             (Some(record), Why::Mend) => {
                 g.batch.about.push((record, reference));
@@ -224,6 +242,7 @@ impl Sequencer {
             // says nothing.
             _ => g.reload |= matches!(why, Why::Mend) && reference.log.lane == Lane::Control,
         }
+
         Ok(())
     }
 
@@ -233,6 +252,7 @@ impl Sequencer {
         if !self.me.scope.takes_log(&log) && log.node != self.node() {
             return Ok(());
         }
+
         let held = self.store.branches(Some(&log)).await?;
         for branch in [&proof.one, &proof.other] {
             let head = &branch.checkpoint.checkpoint;
@@ -245,11 +265,13 @@ impl Sequencer {
                 size if size > proof.at => self.leaf_at(&log, proof.at).await == Some(branch.leaf),
                 _ => true,
             };
+
             let beside = held.iter().any(|b| {
                 b.leaves.first() == Some(&branch.leaf)
                     && b.from == proof.at
                     && b.checkpoint.checkpoint.size >= head.size
             });
+
             if !main && !beside {
                 let range = [(proof.at, head.size)];
                 let why = Why::Branch { at: proof.at };
@@ -260,6 +282,7 @@ impl Sequencer {
                 );
             }
         }
+
         Ok(())
     }
 
@@ -276,6 +299,7 @@ impl Sequencer {
         };
         let common = held.min(branch.checkpoint.checkpoint.size);
         let within = (common - branch.from) as usize;
+
         branch
             .leaves
             .iter()
@@ -307,12 +331,15 @@ impl Sequencer {
             .forks()
             .get(&reference.log)
             .map(|f| f.at);
+
         if at.is_none_or(|at| reference.seq < at) || !self.logs.contains_key(&reference.log) {
             return Ok(false);
         }
+
         if self.side.contains(reference) {
             return Ok(true);
         }
+
         Ok(self.store.is_main(reference).await? == Some(false))
     }
 
@@ -329,6 +356,7 @@ impl Sequencer {
                     control.forks().get(&log).map(|f| f.one.leaf),
                 )
             };
+
             let Some(bound) = bound else { continue };
             let Some(at_fork) = peaks_at(&*self.store, &log, branch.from).await else {
                 continue;
@@ -341,6 +369,7 @@ impl Sequencer {
                     .iter()
                     .take(upto)
                     .for_each(|l| drop(peaks.append(*l)));
+
                 peaks.size() == bound.size
                     && Some(peaks.root()) == bound.root
                     && root_at(&*self.store, &log, bound.size).await? != bound.root
@@ -350,10 +379,12 @@ impl Sequencer {
                 branch.leaves.first() == first.as_ref()
                     && self.leaf_at(&log, branch.from).await != first
             };
+
             if becomes && self.switch(&branch, &at_fork).await? {
                 switched.push(log);
             }
         }
+
         Ok(switched)
     }
 
@@ -365,12 +396,14 @@ impl Sequencer {
             .expect("no panic holds it")
             .enrolment(&log.node)
             .cloned();
+
         let (Some(author), Some(old)) = (
             author,
             self.logs.get(&log).and_then(|h| h.checkpoint.clone()),
         ) else {
             return Ok(false);
         };
+
         let entries = self
             .store
             .branch_entries(branch, branch.from, SWITCH_BYTES_MAX)
@@ -378,11 +411,13 @@ impl Sequencer {
         if entries.len() != branch.leaves.len() {
             return Ok(false);
         }
+
         let block = Block {
             from: branch.from,
             entries: entries.iter().map(|e| e.bytes().to_vec()).collect(),
             checkpoint: branch.checkpoint.clone(),
         };
+
         let block = match verify_block(block, at_fork, &author) {
             Ok(block) => block,
             Err(error) => {
@@ -390,6 +425,7 @@ impl Sequencer {
                 return Ok(false);
             }
         };
+
         let mut leaves = Vec::new();
         let mut from = Some(branch.from);
         while let Some(at) = from {
@@ -397,16 +433,19 @@ impl Sequencer {
             from = part.last().and_then(|last| last.seq.checked_add(1));
             leaves.extend(part.iter().filter_map(|e| Hash::from_slice(&e.leaf).ok()));
         }
+
         let mut batch = self.new_batch();
         batch.branches_gone.push((log, branch.leaves[0]));
         let mut whole = at_fork.clone();
         leaves.iter().for_each(|l| drop(whole.append(*l)));
+
         // Where something of it is missing, it is asked for as any branch that is not held.
         if !leaves.is_empty() && whole.root() == old.checkpoint.root {
             if let Some(proof) = self.further_proof(branch.from, &old, leaves[0]).await? {
                 batch.forks.push(proof.clone());
                 let _ = self.events.send(Event::Forks(vec![proof]));
             }
+
             batch.branches.push(BranchRow {
                 log,
                 from: branch.from,
@@ -414,6 +453,7 @@ impl Sequencer {
                 leaves,
             });
         }
+
         let is_seen =
             |e: &&VerifiedEntry| matches!(e.entry().map(|e| &e.body), Some(Body::Seen(_)));
         batch.seen.extend(
@@ -423,10 +463,12 @@ impl Sequencer {
                 .filter(is_seen)
                 .map(VerifiedEntry::reference),
         );
+
         batch.switches.push(block);
         self.store.commit(batch).await?;
         self.wants.lock().expect("no panic holds it").switched(&log);
         tracing::warn!(log = %log, from = branch.from, "the branch that counts is the log now");
+
         Ok(true)
     }
 
@@ -447,6 +489,7 @@ impl Sequencer {
         let Ok(path) = proof::assemble(&ranges, &parts) else {
             return Ok(None);
         };
+
         let mut control = self.control.write().expect("no panic holds it");
         let Some(known) = control.forks().get(&head.log).filter(|f| f.at == at) else {
             return Ok(None);
@@ -456,6 +499,7 @@ impl Sequencer {
             leaf,
             path,
         };
+
         let others = [&known.one, &known.other]
             .into_iter()
             .find(|b| b.leaf != leaf);
@@ -463,6 +507,7 @@ impl Sequencer {
             return Ok(None);
         };
         let news = control.learn_fork(ForkProof::new(at, branch, other));
+
         Ok(control.forks().get(&head.log).filter(|_| news).cloned())
     }
 
@@ -482,18 +527,22 @@ impl Sequencer {
                 .cloned()
                 .collect()
         };
+
         for proof in &proofs {
             self.want_branches(proof).await?;
         }
+
         let any_fork = !self
             .control
             .read()
             .expect("no panic holds it")
             .forks()
             .is_empty();
+
         if any_fork && verdicts_moved {
             return self.switch_branches().await;
         }
+
         Ok(Vec::new())
     }
 }

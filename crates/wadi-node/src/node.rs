@@ -177,6 +177,7 @@ impl Node {
             scrub: pace,
             suspects,
         } = start;
+
         me.verify(&keys.root)?;
         if keys.log_key.node() != me.node() {
             return Err(NodeError::Refused {
@@ -187,6 +188,7 @@ impl Node {
                 ),
             });
         }
+
         let control = Arc::new(RwLock::new(Control::new(keys.root)));
         let frontier = Arc::new(RwLock::new(Frontier::default()));
         let time = Arc::new(KnownTime::new(clock.clone(), me.role == Role::Hub));
@@ -231,9 +233,11 @@ impl Node {
             tasks: tasks.clone(),
             suspects: suspects.clone(),
         };
+
         sequencer.load().await?;
         sequencer.recall_time().await?;
         sequencer.find_watermarks();
+
         let proofs: Vec<ForkProof> = sequencer
             .control
             .read()
@@ -242,9 +246,11 @@ impl Node {
             .values()
             .cloned()
             .collect();
+
         for proof in &proofs {
             sequencer.want_branches(proof).await?;
         }
+
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
         let handle = tasks.spawn("sequencer", sequencer.run(receiver));
         let node = Arc::new(Self {
@@ -283,10 +289,12 @@ impl Node {
             suspects,
             me: me.clone(),
         });
+
         let id = node.id();
         node.introduce(me).await?;
         node.put(Command::Learn(known, id)).await;
         node.set_alarm("set_aside", node.suspects.alarm());
+
         let scrubber = node.spawn_watched("scrubber", Scrubber::new(&node, pace).run());
         *node.scrubber.lock().expect("no panic holds it") = scrubber;
         let runner = node.spawn_watched("resyncs", Runner::new(&node).run());
@@ -296,6 +304,7 @@ impl Node {
             *node.reconciler.lock().expect("no panic holds it") =
                 node.spawn_watched(reconciler::TASK, task);
         }
+
         Ok(node)
     }
 
@@ -312,6 +321,7 @@ impl Node {
             self.tasks.trouble(task, Some(why));
             return None;
         }
+
         Some(self.tasks.spawn(task, work))
     }
 
@@ -319,6 +329,7 @@ impl Node {
     pub fn tasks(&self) -> &Arc<Tasks> {
         &self.tasks
     }
+
     /// What earlier starts ended over.
     pub fn suspects(&self) -> &Suspects {
         &self.suspects
@@ -331,11 +342,13 @@ impl Node {
         if !self.store.enrolments().await?.contains(&me) {
             batch.enrolments.push(me);
         }
+
         let loss = match self.store.anchor_state() {
             AnchorState::LostTail { anchored, held, .. } => Some(format!("{anchored} {held}")),
             AnchorState::Unanchored => Some("unanchored".into()),
             _ => None,
         };
+
         let (scope, key) = LOSS_TOLD;
         let told = self.store.local(scope, key).await?;
         if self.me.role == Role::Crossing && (!batch.enrolments.is_empty() || told != loss) {
@@ -344,11 +357,13 @@ impl Node {
                 key: key.into(),
                 value,
             };
+
             if !batch.enrolments.is_empty() || loss.is_some() {
                 batch
                     .local
                     .push(local(EXCERPT_LOST, ALL_EXCERPTS, String::new()));
             }
+
             match loss {
                 Some(loss) => batch.local.push(local(scope, key, loss)),
                 None => batch
@@ -356,9 +371,11 @@ impl Node {
                     .extend(told.map(|_| (scope.to_string(), key.to_string()))),
             }
         }
+
         if !batch.is_empty() {
             self.store.commit(batch).await?;
         }
+
         self.renew_projections().await
     }
 
@@ -369,15 +386,18 @@ impl Node {
         if self.store.local(scope, key).await?.as_deref() == Some(PROJECTION_VERSION) {
             return Ok(());
         }
+
         if self.store.counts().await?.records > 0 {
             tracing::info!("another version projected the records: they are projected anew");
             self.scrub_now.notify_one();
         }
+
         let version = LocalKey {
             scope: scope.into(),
             key: key.into(),
             value: PROJECTION_VERSION.into(),
         };
+
         match self
             .store
             .commit(Batch {
@@ -396,26 +416,32 @@ impl Node {
     pub fn id(&self) -> NodeId {
         self.me.node()
     }
+
     /// The node's own enrolment.
     pub fn me(&self) -> &Enrolment {
         &self.me
     }
+
     /// The node's clock, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
+
     /// The store, for reading.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
+
     /// What is known of the time; it moves as the hub is heard.
     pub fn time(&self) -> &Arc<KnownTime> {
         &self.time
     }
+
     /// A listener for what happens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
+
     /// Reads control facts.
     pub fn with_control<T>(&self, read: impl FnOnce(&Control) -> T) -> T {
         read(&self.control.read().expect("no panic holds it"))
@@ -453,6 +479,7 @@ impl Node {
                 .await;
             answers.push((sent, answer));
         }
+
         let mut out = Vec::with_capacity(answers.len());
         for (sent, answer) in answers {
             out.push(match sent {
@@ -460,6 +487,7 @@ impl Node {
                 Err(_) => Err(NodeError::Stopping),
             });
         }
+
         out
     }
 
@@ -560,12 +588,14 @@ impl Node {
             task.abort();
             let _ = task.await;
         }
+
         let (reply, done) = oneshot::channel();
         let closed = self.queue.send(Command::Stop(reply)).await.is_ok() && done.await.is_ok();
         if !closed {
             // The sequencer is gone, and closes nothing any more.
             self.store.close().await;
         }
+
         let handle = self.sequencer.lock().expect("no panic holds it").take();
         if let Some(handle) = handle {
             let _ = handle.await;
@@ -581,6 +611,7 @@ impl Node {
             .0
             .iter()
             .filter(|(l, t)| l.node == *node && t.size > 0);
+
         own.map(|(l, t)| wadi_log::Head {
             log: *l,
             size: t.size,

@@ -39,6 +39,7 @@ fn enrolment(root: &LogKey, name: &str, role: Role, crossing: &str, key: &LogKey
     } else {
         Scope::of_crossing(crossing)
     };
+
     let (log_key, tls_key, root_signature) = (key.public(), [0; 32], [0; 64]);
     let e = Enrolment {
         name: name.into(),
@@ -51,6 +52,7 @@ fn enrolment(root: &LogKey, name: &str, role: Role, crossing: &str, key: &LogKey
         issued_s: 0,
         root_signature,
     };
+
     e.issue(root).unwrap()
 }
 
@@ -71,6 +73,7 @@ impl Country {
             .find(|e| e.node() == key.node())
             .unwrap()
             .clone();
+
         let store = SqliteStore::open(&dir, me.node()).await.unwrap();
         let keys = NodeKeys {
             log_key: key,
@@ -86,6 +89,7 @@ impl Country {
             scrub: Default::default(),
             suspects: Default::default(),
         };
+
         let node = Node::start(start).await.unwrap();
         // Its sequencer learns of the others once it runs.
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -93,6 +97,7 @@ impl Country {
             assert!(Instant::now() < deadline, "the members are not learned");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+
         node
     }
 
@@ -115,17 +120,20 @@ pub(crate) async fn blocks(
         if row.log.node != site.id() {
             continue;
         }
+
         let from = taken.get(&row.log).copied().unwrap_or(0);
         let entries = site.store.entries(&row.log, from, 1 << 24).await.unwrap();
         let entries: Vec<Vec<u8>> = entries
             .into_iter()
             .map(|e| e.entry.bytes().to_vec())
             .collect();
+
         // A control log's head is signed anew with a newer hub time, its entries the same.
         let last = into
             .get(&row.log)
             .and_then(|b| b.last())
             .map(|b| b.checkpoint.clone());
+
         if last.as_ref() != Some(&row.checkpoint) {
             taken.insert(row.log, row.checkpoint.checkpoint.size);
             into.entry(row.log).or_default().push(Block {
@@ -163,12 +171,14 @@ async fn work(
                 .collect();
             (!of.is_empty()).then(|| of[r.random_range(0..of.len())])
         };
+
         let passage = pick(r, &known[at], Kind::Passage);
         let hold = pick(r, &known[at], Kind::QuarantineHold);
         let (target, draft, department) = match (r.random_range(0..10), passage, hold) {
             (0..3, ..) | (_, None, _) => {
                 let direction = if r.random() { "in" } else { "out" };
                 let mut draft = Passage::announce(direction).plate(&plate, "IQ");
+
                 // Some are only read by a camera so far: their plates may still be corrected by any
                 // officer.
                 draft = match r.random() {
@@ -178,6 +188,7 @@ async fn work(
                         json!({"device": "ANPR-1", "device_seq": n + 1}),
                     ),
                 };
+
                 // Most are held together by their plate alone: where that is corrected, they part.
                 if r.random_range(0..3) == 0 {
                     draft = draft.text(
@@ -185,9 +196,11 @@ async fn work(
                         format!("MSKU12345{:02}", r.random_range(0..5)),
                     );
                 }
+
                 if r.random_range(0..3) == 0 {
                     draft = draft.text("seal.1", format!("S{}", r.random_range(0..8)));
                 }
+
                 (Target::New(None), draft, "PORT")
             }
             (3, Some(id), _) => {
@@ -246,9 +259,11 @@ async fn work(
                         format!("MSKU12345{:02}", r.random_range(0..5)),
                     )
                     .int("total_packages", r.random_range(1..9));
+
                 (Target::New(None), draft, "CUS")
             }
         };
+
         let kind = draft.kind;
         // Some of it is no officer's to say, or malformed: refused here, and nothing was written.
         if let Ok(written) = site
@@ -258,6 +273,7 @@ async fn work(
         {
             known[at].push((written.record, kind));
         }
+
         if r.random_range(0..4) == 0 {
             // The hub was heard: the site's next head names its time.
             site.put(Command::HubTime(
@@ -267,8 +283,10 @@ async fn work(
             ))
             .await;
         }
+
         blocks(site, &mut taken, &mut out).await;
     }
+
     out
 }
 
@@ -283,6 +301,7 @@ pub(crate) async fn found(hub: &Node) -> Found {
         })
         .await
         .unwrap();
+
     all.into_iter()
         .map(|f| (format!("{} {}", f.rule, f.id), f.phase, f.evidence))
         .collect()
@@ -302,6 +321,7 @@ pub(crate) async fn looked(hub: &Node) {
     let deadline = Instant::now() + Duration::from_secs(60);
     let rests = || hub.reconciler_rests.load(Ordering::Relaxed);
     let before = rests();
+
     while rests() < before + 2
         || !hub
             .store
@@ -337,9 +357,11 @@ pub(crate) async fn deliver(
             };
             let _ = hub.ingest(block, peer).await.await;
         }
+
         if queues[at].is_empty() {
             queues.remove(at);
         }
+
         if look_between && r.random_range(0..6) == 0 {
             looked(hub).await;
         }
@@ -352,8 +374,10 @@ async fn a_hub_finds_the_same_in_whatever_order_it_hears() {
         .ok()
         .and_then(|s| s.parse().ok())
         .unwrap_or_else(|| rand::rng().random());
+
     println!("WADI_SEED={seed}");
     let mut r = StdRng::seed_from_u64(seed);
+
     for _ in 0..if std::env::var("WADI_LONG").as_deref() == Ok("1") {
         40
     } else {
@@ -379,6 +403,7 @@ pub(crate) async fn found_country(dir: &Path) -> (Country, Vec<Arc<Node>>) {
             )
         })
         .collect();
+
     members.push(enrolment(
         &root,
         "hub",
@@ -386,16 +411,19 @@ pub(crate) async fn found_country(dir: &Path) -> (Country, Vec<Arc<Node>>) {
         "HUB",
         &LogKey::from_seed(&[2; 32]),
     ));
+
     let clock = Arc::new(HandClock(AtomicI64::new(1_767_225_600_000)));
     let country = Country {
         root,
         clock,
         members,
     };
+
     let mut sites = Vec::new();
     for (n, (name, _)) in codes.iter().enumerate() {
         sites.push(country.node(&dir.join("sites"), n as u8 + 10, name).await);
     }
+
     (country, sites)
 }
 
@@ -414,11 +442,13 @@ async fn a_truck_whose_plate_was_misread_is_held_against_the_other_no_longer() {
             .unwrap()
             .record
     };
+
     // A camera misread it, and a clerk corrects that before the truck is let in.
     let read = Passage::announce("in").plate("11-A-1", "IQ");
     let read = read.event("gate.read", json!({"device": "ANPR-1", "device_seq": 1}));
     let misread = write(0, Target::New(None), read).await;
     write(1, Target::New(None), gate("11-A-1", "R2")).await;
+
     let hear = async |taken: &mut BTreeMap<LogId, u64>, r: &mut StdRng| {
         let mut logs = BTreeMap::new();
         for site in &sites {
@@ -427,12 +457,15 @@ async fn a_truck_whose_plate_was_misread_is_held_against_the_other_no_longer() {
         deliver(&hub, &logs, r, false).await;
         looked(&hub).await;
     };
+
     hear(&mut taken, &mut r).await;
     let before = found(&hub).await;
     write(0, Target::On(misread), Passage::on().plate("11-A-7", "IQ")).await;
     hear(&mut taken, &mut r).await;
+
     let after = found(&hub).await;
     assert!(after.len() < before.len(), "{before:#?} {after:#?}");
+
     hub.recheck.store(true, Ordering::Relaxed);
     hub.reconcile.notify_one();
     looked(&hub).await;
@@ -447,6 +480,7 @@ async fn one_country(r: &mut StdRng) {
         .clock
         .0
         .fetch_add(3 * 24 * 60 * MINUTE, Ordering::Relaxed);
+
     let mut all: Vec<Found> = Vec::new();
     for n in 0..3 {
         // The same hub in three worlds: it hears in three orders, and looks in between in two of
@@ -456,6 +490,7 @@ async fn one_country(r: &mut StdRng) {
             .await;
         deliver(&hub, &logs, r, n > 0).await;
         looked(&hub).await;
+
         let incremental = found(&hub).await;
         hub.recheck.store(true, Ordering::Relaxed);
         hub.reconcile.notify_one();
@@ -465,20 +500,24 @@ async fn one_country(r: &mut StdRng) {
             &found(&hub).await,
             "looking at everything afresh",
         );
+
         all.push(incremental);
         hub.stop().await;
     }
+
     assert!(
         all[0].len() > 20,
         "only {} findings: the story is too tame to say anything",
         all[0].len()
     );
+
     same(&all[0], &all[1], "another order");
     same(&all[0], &all[2], "a third order");
     let rules: BTreeSet<&str> = all[0]
         .iter()
         .filter_map(|f| f.0.split(' ').next())
         .collect();
+
     println!("{} findings of {rules:?}", all[0].len());
     for site in sites {
         site.stop().await;

@@ -75,8 +75,10 @@ impl Unpublished {
                 printed: text("record"),
                 caused_by: text("caused_by"),
             };
+
             Some((k.key.parse().ok()?, waiting))
         });
+
         Self(waiting.collect())
     }
 
@@ -141,6 +143,7 @@ impl Unpublished {
                 w.caused_by
             )
         });
+
         node.set_alarm(ALARM, alarm);
     }
 }
@@ -162,6 +165,7 @@ impl Edition {
         news.sort_by(|a, b| {
             (a.severity, &a.rule, &a.finding).cmp(&(b.severity, &b.rule, &b.finding))
         });
+
         let said: Vec<i64> = said_lately(anchor, now_ms);
         let later = news.split_off(news.len().min(AN_HOUR.saturating_sub(said.len())));
         let again_ms = said
@@ -169,6 +173,7 @@ impl Edition {
             .min()
             .map_or(now_ms, |first| *first)
             .saturating_add(HOUR_MS);
+
         Self {
             record,
             printed: anchor.printed().to_string(),
@@ -192,6 +197,7 @@ impl Edition {
         } else {
             self.held_back
         };
+
         if left == 0 && !unpublished.0.contains_key(&self.record) {
             return None;
         }
@@ -202,6 +208,7 @@ impl Edition {
         } else {
             self.again_ms
         };
+
         let caused_by = self.caused_by.map_or_else(
             || "nobody in particular".to_string(),
             |id| node.node_name(&id),
@@ -212,6 +219,7 @@ impl Edition {
             printed: self.printed.clone(),
             caused_by,
         };
+
         let noted = unpublished.note(self.record, (left > 0).then_some(waiting));
         unpublished.alarm(node);
         Some(noted)
@@ -235,6 +243,7 @@ fn said_lately(anchor: &Facts, now_ms: i64) -> Vec<i64> {
     let said = anchor
         .of_findings()
         .filter(|e| e.kind() == "finding" && e.counts());
+
     said.map(|e| e.at_ms())
         .filter(|at_ms| lately.contains(at_ms) && *at_ms > *lately.start())
         .collect()
@@ -262,6 +271,7 @@ fn most_often(all: impl IntoIterator<Item = NodeId>) -> Option<NodeId> {
         let count = counts.entry(id).or_default();
         *count = count.saturating_add(1);
     }
+
     counts
         .into_iter()
         .max_by_key(|(_, count)| *count)
@@ -277,12 +287,14 @@ fn entries(record: RecordId, anchor: &Facts, news: &[News]) -> Vec<Write> {
     let mut events = 0usize;
     let mut bytes = 0usize;
     let mut told: BTreeSet<&str> = BTreeSet::new();
+
     for n in news.iter().filter(|n| told.insert(&n.finding)) {
         let said = json!({
             "finding": n.finding, "rule": n.rule, "phase": n.phase, "evidence": n.evidence,
             "text": n.text.chars().take(TEXT_LETTERS).collect::<String>(),
         });
         let size = said.to_string().len();
+
         events = events.saturating_add(1);
         bytes = bytes.saturating_add(size);
         let draft = match out.pop() {
@@ -293,8 +305,10 @@ fn entries(record: RecordId, anchor: &Facts, news: &[News]) -> Vec<Write> {
                 Draft::new(kind)
             }
         };
+
         out.push(draft.event("finding", said));
     }
+
     out.into_iter()
         .map(|draft| Write::by(SYSTEM_OFFICER, "HUB", Target::On(record), draft))
         .collect()
@@ -322,6 +336,7 @@ mod tests {
             text: "نص ".repeat(400),
             caused_by: None,
         };
+
         (0..count).map(one).collect()
     }
 
@@ -337,6 +352,7 @@ mod tests {
             "{} entries",
             edition.writes.len()
         );
+
         for write in &edition.writes {
             let sizes: Vec<usize> = write
                 .draft
@@ -344,12 +360,14 @@ mod tests {
                 .iter()
                 .map(|e| json!(e).to_string().len())
                 .collect();
+
             assert!(
                 sizes.iter().all(|size| *size < 16_384),
                 "an event is larger than a value may be"
             );
             assert!(sizes.iter().sum::<usize>() < 30_000);
         }
+
         let said = format!("{:?}", edition.writes);
         assert!(
             said.contains("f000") && !said.contains("f001"),
@@ -370,6 +388,7 @@ mod tests {
             Edition::new(RecordId([1; 32]), &full, news(3), now - 5 + HOUR_MS).held_back,
             0
         );
+
         let ahead = anchor(&[now + 1_000 * HOUR_MS; AN_HOUR]);
         assert_eq!(
             Edition::new(RecordId([1; 32]), &ahead, news(3), now).held_back,
@@ -386,6 +405,7 @@ mod tests {
             printed: "TRB-P-1".into(),
             caused_by: "trb".into(),
         };
+
         let key = unpublished
             .note(RecordId([1; 32]), Some(waiting.clone()))
             .unwrap();

@@ -41,6 +41,7 @@ fn line(entry: &VerifiedEntry, why: &'static str) -> Option<Quarantined> {
                 .to_string(),
         )
     };
+
     Some(Quarantined {
         entry: reference.to_string(),
         log: reference.log.origin(),
@@ -67,6 +68,7 @@ impl Node {
         let mut logs: Vec<LogId> = frontier.0.keys().copied().collect();
         logs.retain(|l| log.is_none_or(|wanted| l.origin() == wanted || l.to_string() == wanted));
         logs.retain(|l| self.with_control(|c| c.bound(l).is_some()));
+
         let (mut out, mut skip) = (Vec::new(), after.is_some());
         for log in logs {
             let counts_to = self.counts_to(&log).await?;
@@ -75,6 +77,7 @@ impl Node {
                 let page = self.store.entries(&log, from, PAGE_BYTES).await?;
                 let Some(last) = page.last() else { break };
                 from = last.entry.reference().seq + 1;
+
                 for stored in &page {
                     self.take_line(
                         &stored.entry,
@@ -86,6 +89,7 @@ impl Node {
                     );
                 }
             }
+
             for branch in self.store.branches(Some(&log)).await? {
                 let mut from = branch.from;
                 loop {
@@ -97,10 +101,12 @@ impl Node {
                     }
                 }
             }
+
             if out.len() > NAMED_MAX {
                 break;
             }
         }
+
         let more = out.len() > NAMED_MAX;
         out.truncate(NAMED_MAX);
         Ok((out, more))
@@ -120,8 +126,10 @@ impl Node {
             *skip = after != Some(reference.to_string().as_str());
             return;
         }
+
         let quarantined =
             self.with_control(|c| c.verdict(&reference, counts_to)) == LogVerdict::Quarantined;
+
         if quarantined && out.len() <= NAMED_MAX {
             out.extend(line(entry, why));
         }

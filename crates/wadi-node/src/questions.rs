@@ -37,10 +37,12 @@ impl Questions {
         if self.waiting.contains(&query) {
             return true;
         }
+
         let room = self.waiting.len() < WAITING_MAX;
         if room {
             self.waiting.push_back(query);
         }
+
         room
     }
 
@@ -76,6 +78,7 @@ mod tests {
             lane: wadi_log::Lane::Passage,
             crossing: wadi_log::Crossing::HUB,
         };
+
         Query::Branch {
             log,
             at: index,
@@ -110,6 +113,7 @@ mod tests {
             questions.answered(now, now + took);
             (now, busy) = (now + took, busy + took);
         }
+
         assert!(
             busy <= (now - start).mul_f64(0.26),
             "{busy:?} of {:?}",

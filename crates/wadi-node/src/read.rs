@@ -44,9 +44,11 @@ fn mark_detained(record: &mut Json, holds: Vec<String>) {
     if holds.is_empty() {
         return;
     }
+
     if let Some(flags) = record["flags"].as_array_mut() {
         flags.push(DETAINED.into());
     }
+
     record["detained_by"] = holds.into();
 }
 
@@ -118,8 +120,10 @@ impl Node {
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
+
         let text = text.to_uppercase();
         RecordId::check_printed(&text)?;
+
         match self.store.records_printed(&text).await?.as_slice() {
             [] => Err(NodeError::NoRecord(text)),
             [one] => Ok(*one),
@@ -173,10 +177,12 @@ impl Node {
                 .map(|e| self.safety_of(e))
                 .min()
                 .unwrap_or(Safety::LocalOnly);
+
             json["safety"] = json!(safety);
             json["changed"] = row.changed.into();
             out.push(json);
         }
+
         Ok(out)
     }
 
@@ -191,6 +197,7 @@ impl Node {
             mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
             out.insert(row.id, json);
         }
+
         Ok(out)
     }
 
@@ -212,6 +219,7 @@ impl Node {
         let at_hub = control
             .cosigned(&entry.log)
             .is_some_and(|tip| entry.seq < tip.size);
+
         if at_hub || self.me.role == Role::Hub {
             Safety::AtHub
         } else if entry.log.node != self.id()
@@ -243,6 +251,7 @@ impl Node {
             .expect("no panic holds it")
             .0
             .contains_key(&r.log);
+
         !stored.main
             && held
             && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
@@ -273,6 +282,7 @@ impl Node {
             reply,
         })
         .await;
+
         answer.await.map_err(|_| NodeError::Stopping)?
     }
 
@@ -288,6 +298,7 @@ impl Node {
                 .filter(|(_, n)| *n > 0)
                 .collect()
         };
+
         let mut oldest = None;
         for (log, count) in &unsent {
             let from = frontier.0[log].size - count;
@@ -296,10 +307,12 @@ impl Node {
                 Err(error) if error.is_rot() => continue,
                 found => found?,
             };
+
             if let Some(first) = first.first() {
                 oldest = Some(oldest.map_or(first.received_ms, |o: i64| o.min(first.received_ms)));
             }
         }
+
         let mut alarms = Vec::new();
         match self.store.anchor_state() {
             // Until everything that the anchor vouched for is held again.
@@ -309,17 +322,20 @@ impl Node {
             AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
             _ => {}
         }
+
         let scrub = self.scrub_status();
         let missing = self
             .wants
             .lock()
             .expect("no panic holds it")
             .missing_count();
+
         if missing > 0 {
             alarms.push(format!(
                 "{missing} entries are damaged or missing on this disk; they are fetched back from peers"
             ));
         }
+
         let lost = self
             .store
             .local_all(EXCERPT_LOST)
@@ -327,16 +343,19 @@ impl Node {
             .iter()
             .filter(|l| l.key != ALL_EXCERPTS)
             .count();
+
         if lost > 0 {
             alarms.push(format!(
                 "entries of {lost} records handed over to this crossing are damaged; the hub sends them again"
             ));
         }
+
         if let Some(first) = scrub.structure.first() {
             alarms.push(format!(
                 "the database is damaged and is set aside at the next start: {first}"
             ));
         }
+
         let set_aside = self.store.local_all(salvage::SCOPE).await?;
         alarms.extend(set_aside.iter().filter_map(salvage::alarm));
         let integrity_alarms = alarms.len();
@@ -348,6 +367,7 @@ impl Node {
                 .values()
                 .cloned(),
         );
+
         let degraded = self.room.degraded();
         alarms.extend(
             degraded
@@ -355,12 +375,14 @@ impl Node {
                 .filter_map(|d| d["why"].as_str())
                 .map(String::from),
         );
+
         let scopes = self.scopes(&frontier, self.digests_now(counts.records).await?);
         let shared: Vec<&ScopeDigest> = scopes
             .iter()
             .filter(|s| s.lane == "control" || s.lane == "hold")
             .collect();
         let mut peaks = wadi_log::Peaks::default();
+
         for s in shared {
             let line = format!(
                 "{} {} {} {} {}",
@@ -368,6 +390,7 @@ impl Node {
             );
             peaks.append(wadi_log::leaf_hash(line.as_bytes()));
         }
+
         let mut peers = self.peers.lock().expect("no panic holds it").clone();
         if self.me.role == Role::Hub {
             // A site that has not been heard since this start is dark, and not absent.
@@ -377,16 +400,19 @@ impl Node {
                     .filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
                 sites.map(|e| e.node()).collect::<Vec<_>>()
             });
+
             for id in known {
                 peers.entry(id).or_default();
             }
         }
+
         let name = |n: &NodeId| {
             self.with_control(|c| {
                 c.enrolment(n)
                     .map_or_else(|| n.to_string(), |e| e.name.clone())
             })
         };
+
         let watermarks = self.watermarks.read().expect("no panic holds it").clone();
         let status = Status {
             node: self.me.name.clone(),
@@ -439,6 +465,7 @@ impl Node {
                 )
                 .collect(),
         };
+
         Ok(status)
     }
 
@@ -448,6 +475,7 @@ impl Node {
         if self.me.role != Role::Hub {
             return Ok(0);
         }
+
         let grace_ms = OVERDUE_MS.max((OVERDUE_FAST_MS as f64 * self.clock.pace()) as i64);
         Ok(self
             .store
@@ -465,11 +493,13 @@ impl Node {
                 ..RecordFilter::default()
             })
             .await?;
+
         let of = (newest.first().map_or(0, |r| r.changed), records);
         let kept = self.digests.lock().expect("no panic holds it").clone();
         if let Some((_, digests)) = kept.filter(|(kept_of, _)| *kept_of == of) {
             return Ok(digests);
         }
+
         let digests = self.store.digests().await?;
         *self.digests.lock().expect("no panic holds it") = Some((of, digests.clone()));
         Ok(digests)
@@ -488,6 +518,7 @@ impl Node {
                 .0
                 .insert(*log, *tip);
         }
+
         let none = Hash::default().to_string();
         for ((lane, crossing), part) in logs {
             let digest = ScopeDigest {
@@ -499,8 +530,10 @@ impl Node {
                 documents_digest: none.clone(),
                 states_digest: none.clone(),
             };
+
             out.insert((lane, crossing), digest);
         }
+
         for (lane, crossing, records, documents, states) in digests {
             let Ok(key) = Lane::from_u8(lane).and_then(|l| Ok((l, crossing.parse::<Crossing>()?)))
             else {
@@ -512,6 +545,7 @@ impl Node {
                 scope.states_digest = states.to_string();
             }
         }
+
         out.into_values().collect()
     }
 }

@@ -22,6 +22,7 @@ impl Node {
                 self.member(&last.ok_or_else(|| BundleError::new("receipt_for_whom", why))?)?
             }
         };
+
         if to.node() == self.id() {
             return Err(BundleError::new(
                 "receipt_for_whom",
@@ -29,11 +30,13 @@ impl Node {
             )
             .into());
         }
+
         let carried = self.carried_by(&to.node()).await?;
         let mut held: Frontier = self.frontier.read().expect("no panic holds it").clone();
         held.0.retain(|log, tip| {
             tip.size > 0 && (both_may_see(&self.me, &to, log) || carried.contains(log))
         });
+
         let heads = self.cosigned_for(&to, false).await?;
         let cosigned: Vec<(SignedCheckpoint, Cosignature)> = heads
             .into_iter()
@@ -47,6 +50,7 @@ impl Node {
             &held,
             &cosigned,
         );
+
         Ok(receipt.seal(&self.keys.log_key))
     }
 
@@ -66,6 +70,7 @@ impl Node {
             );
             return Err(BundleError::new("receipt_not_theirs", why).into());
         }
+
         seal.verify(by)?;
         if !receipt.to.is(&self.id()) {
             let why = format!(
@@ -74,6 +79,7 @@ impl Node {
             );
             return Err(BundleError::new("receipt_not_for_me", why).into());
         }
+
         let (held, cosigned) = (receipt.held()?, receipt.cosignatures()?);
         let known = self.cosigned().await?;
         for (checkpoint, cosignature) in cosigned {
@@ -82,6 +88,7 @@ impl Node {
                     .await;
             }
         }
+
         // What was put before is durable when this is answered.
         self.set_local(vec![], vec![]).await?;
         Ok(held)

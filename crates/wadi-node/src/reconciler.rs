@@ -95,6 +95,7 @@ impl Reconciler {
             tracing::error!(%error, "the reconciler cannot read how far it has come");
             tokio::time::sleep(PAUSE).await;
         }
+
         loop {
             let Some(node) = self.node.upgrade() else {
                 return;
@@ -105,6 +106,7 @@ impl Reconciler {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
+
             match self.step(&node).await {
                 Ok(true) => {}
                 Ok(false) => {
@@ -118,6 +120,7 @@ impl Reconciler {
                     if let StoreError::Failed(why) = error {
                         let _ = node.events.send(Event::Failed(why));
                     }
+
                     drop(node);
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -133,6 +136,7 @@ impl Reconciler {
         if let Some(node) = self.node.upgrade() {
             self.alarm_of_failures(&node).await?;
         }
+
         Ok(())
     }
 
@@ -142,6 +146,7 @@ impl Reconciler {
         if node.recheck.swap(false, Ordering::Relaxed) {
             self.cursor = 0;
         }
+
         let changes = self.store.changes(self.cursor, CHANGES).await?;
         if let Some(last) = changes.last() {
             let cursor = last.cursor;
@@ -157,9 +162,11 @@ impl Reconciler {
         for (after_ms, through_ms) in due::passed(&self.heard, &heard) {
             due.extend(self.store.findings_due(after_ms, through_ms).await?);
         }
+
         let due: Vec<RecordId> = due.into_iter().collect();
         self.look(node, &due, Gathered::default(), None).await?;
         self.heard = heard;
+
         Ok(!due.is_empty())
     }
 
@@ -187,6 +194,7 @@ impl Reconciler {
         let gone = self.store.terms_gone_of(&ids).await?;
         gathered.ask(node, &ids, gone).await?;
         let anchors: Vec<RecordId> = gathered.anchors().into_iter().collect();
+
         self.look(node, &anchors, gathered, Some(cursor)).await
     }
 
@@ -206,10 +214,12 @@ impl Reconciler {
                 .filter(|id| !gathered.has(id))
                 .copied()
                 .collect();
+
             gathered.ask(node, &unasked, Vec::new()).await?;
             let mut looked = self.judge(node, part, &gathered).await?;
             self.publish(node, &mut looked).await?;
             failures |= looked.failures;
+
             if !looked.batch.is_empty() {
                 self.store.commit(looked.batch).await?;
             }
@@ -222,17 +232,21 @@ impl Reconciler {
                 key: "cursor".into(),
                 value,
             }];
+
             let batch = Batch {
                 at_ms: node.now_ms(),
                 gone_seen: Some(cursor),
                 local,
                 ..Batch::default()
             };
+
             self.store.commit(batch).await?;
         }
+
         if failures {
             self.alarm_of_failures(node).await?;
         }
+
         Ok(())
     }
 
@@ -252,6 +266,7 @@ impl Reconciler {
             },
             ..Looked::default()
         };
+
         let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
         for f in self.store.findings_of(anchors).await? {
             before.entry(f.anchor).or_default().push(f);
@@ -263,12 +278,14 @@ impl Reconciler {
             if node.suspects.has_record(id) {
                 continue;
             }
+
             node.tasks.at(
                 TASK,
                 vec![Suspect::Record {
                     record: id.to_string(),
                 }],
             );
+
             let Some(anchor) = gathered.facts_of(id).cloned() else {
                 looked.batch.local_gone.extend(self.unpublished.forget(*id));
                 continue;
@@ -279,6 +296,7 @@ impl Reconciler {
                 cut,
                 crowded,
             } = gathered.parts(id);
+
             self.note_crowded(node, *id, &anchor, crowded);
             let revoked = node.with_control(|c| {
                 let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
@@ -287,6 +305,7 @@ impl Reconciler {
                     .filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?)))
                     .collect()
             });
+
             let knew = self.knew(&anchor, &linked).await?;
             let (policy, watermarks) = (policy.clone(), watermarks.clone());
             let dossier = Dossier {
@@ -299,9 +318,11 @@ impl Reconciler {
                 knew,
                 cut,
             };
+
             let before = before.remove(id).unwrap_or_default();
             keep(*id, &dossier, before, node.now_ms(), &mut looked);
         }
+
         node.tasks.at(TASK, Vec::new());
         Ok(looked)
     }
@@ -313,6 +334,7 @@ impl Reconciler {
             .iter()
             .flat_map(|e| e.writes.iter().cloned())
             .collect();
+
         let mut answers = node.write_all(writes).await.into_iter();
         for edition in &looked.editions {
             let mut failed = false;
@@ -328,12 +350,14 @@ impl Reconciler {
                     }
                 }
             }
+
             match edition.settle(node, &mut self.unpublished, failed) {
                 Some(Ok(key)) => looked.batch.local.push(key),
                 Some(Err(gone)) => looked.batch.local_gone.push(gone),
                 None => {}
             }
         }
+
         Ok(())
     }
 
@@ -343,10 +367,12 @@ impl Reconciler {
         if known == crowded || crowded && self.crowded.len() >= CROWDED_MAX {
             return;
         }
+
         match crowded {
             true => drop(self.crowded.insert(id, anchor.printed().to_string())),
             false => drop(self.crowded.remove(&id)),
         }
+
         let alarm = self.crowded.values().next().map(|first| {
             let count = self.crowded.len();
             format!(
@@ -354,6 +380,7 @@ impl Reconciler {
                  saw only the nearest, and all their open holds"
             )
         });
+
         node.set_alarm(CROWDED, alarm);
     }
 
@@ -365,6 +392,7 @@ impl Reconciler {
             limit: 1,
             ..FindingFilter::default()
         };
+
         let count: i64 = self
             .store
             .finding_counts(&filter)
@@ -372,6 +400,7 @@ impl Reconciler {
             .iter()
             .map(|(_, _, _, n)| *n)
             .sum();
+
         let first = self.store.findings(&filter).await?;
         let alarm = first.first().map(|f| {
             let record = f.anchor;
@@ -380,6 +409,7 @@ impl Reconciler {
                 f.rule
             )
         });
+
         node.set_alarm(FAILED, alarm);
         Ok(())
     }
@@ -394,12 +424,14 @@ impl Reconciler {
         if !anchor.is_hold() {
             return Ok(out);
         }
+
         let placed: BTreeSet<Reference> = linked
             .iter()
             .filter(|h| h.is_hold())
             .flat_map(|h| h.placements())
             .filter_map(|entry| entry.parse().ok())
             .collect();
+
         let released: BTreeSet<Reference> = anchor
             .events("released")
             .filter_map(|e| e.entry().parse().ok())
@@ -412,6 +444,7 @@ impl Reconciler {
                 Some((log, index)) if log == decision.log => index,
                 _ => seen_index(&*self.store, &decision.log).await?,
             };
+
             for other in &placed {
                 let covered = index.covered(decision.seq, &other.log) > other.seq;
                 // What its own node said before, it knew.
@@ -419,8 +452,10 @@ impl Reconciler {
                     out.insert((decision.to_string(), other.to_string()));
                 }
             }
+
             seen = Some((decision.log, index));
         }
+
         Ok(out)
     }
 }
@@ -433,11 +468,13 @@ pub(crate) async fn seen_index(store: &dyn Store, log: &LogId) -> Result<SeenInd
         Err(StoreError::Damaged { .. }) => seen_that_read(store, log).await?,
         all => all?,
     };
+
     for entry in all {
         if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
             index.push(entry.reference().seq, &seen.heads);
         }
     }
+
     Ok(index)
 }
 
@@ -449,6 +486,7 @@ async fn seen_that_read(store: &dyn Store, log: &LogId) -> Result<Vec<VerifiedEn
         let Some(last) = page.last().map(|raw| raw.seq) else {
             return Ok(out);
         };
+
         for raw in page {
             let Ok(leaf) = Hash::from_slice(&raw.leaf) else {
                 continue;
@@ -465,6 +503,7 @@ async fn seen_that_read(store: &dyn Store, log: &LogId) -> Result<Vec<VerifiedEn
                 out.push(entry);
             }
         }
+
         let Some(next) = last.checked_add(1) else {
             return Ok(out);
         };
@@ -478,6 +517,7 @@ pub(crate) fn facts(row: &RecordRow) -> Facts {
         .ok()
         .and_then(Kind::of_lane)
         .map_or("", Kind::name);
+
     Facts::read(
         row.id.to_string(),
         &row.printed,
@@ -502,12 +542,14 @@ fn keep(
     let mut news = Vec::new();
     let mut gone: BTreeMap<String, &FindingRow> =
         before.iter().map(|f| (f.id.clone(), f)).collect();
+
     for found in &all {
         gone.remove(&found.id);
         let row = finding_row(id, anchor, found);
         let said = found.life.published.as_ref();
         let is_said =
             said.is_some_and(|(phase, evidence)| *phase == row.phase && *evidence == row.evidence);
+
         if found.phase == Phase::Firm && !is_said {
             news.push(News {
                 severity: row.severity,
@@ -519,6 +561,7 @@ fn keep(
                 caused_by: caused_by(found),
             });
         }
+
         if !before.contains(&row) {
             looked.failures |= row.rule == RULE_FAILED.code;
             looked.batch.findings.push(row);
@@ -543,8 +586,10 @@ fn keep(
                 caused_by: None,
             });
         }
+
         looked.batch.findings_gone.push(finding);
     }
+
     looked.editions.push(Edition::new(id, anchor, news, now_ms));
 }
 

@@ -72,6 +72,7 @@ async fn write_many(
         .into_iter()
         .map(|d| Write::by("OF-1", department, Target::New(None), d))
         .collect();
+
     site.write_all(writes)
         .await
         .into_iter()
@@ -87,6 +88,7 @@ fn hear_all(hub: &Node) {
             .unwrap()
             .insert(crossing.into(), i64::MAX);
     }
+
     hub.reconcile.notify_one();
 }
 
@@ -103,16 +105,19 @@ async fn one_open_hold_is_found_among_four_hundred_records_that_name_the_truck()
         .plate("11-A-1", "IQ")
         .gate_in("G1", "R1");
     let truck = write(trb, "PORT", Target::New(None), truck).await;
+
     step();
     let name = |n: usize| {
         Passage::announce("in")
             .plate(&format!("22-B-{n}"), "IQ")
             .link(&truck.to_string(), "seen with")
     };
+
     write_many(trb, "PORT", (0..400).map(name).collect()).await;
     let hold =
         QuarantineHold::place(HoldType::Customs, "order 4").link(&truck.to_string(), "suspected");
     let hold = write(trb, "CUS", Target::New(None), hold).await;
+
     step();
     let out = json!({"gate": "G2", "read": "R2", "reason": "camera down"});
     write(
@@ -122,6 +127,7 @@ async fn one_open_hold_is_found_among_four_hundred_records_that_name_the_truck()
         Passage::on().event("gate.out", out),
     )
     .await;
+
     hear(&hub, trb, &mut taken).await;
     hear_all(&hub);
     looked(&hub).await;
@@ -131,8 +137,10 @@ async fn one_open_hold_is_found_among_four_hundred_records_that_name_the_truck()
         found.iter().map(|f| f.phase.as_str()).collect::<Vec<_>>(),
         ["FIRM"]
     );
+
     let open = hub.store.record(&hold).await.unwrap().unwrap().printed;
     assert!(found[0].json.contains(&open), "{}", found[0].json);
+
     let json: Json = serde_json::from_str(&found[0].json).unwrap();
     assert_eq!(json["dossier_cut"]["passage"]["of"], 400, "{json}");
     assert!(
@@ -142,6 +150,7 @@ async fn one_open_hold_is_found_among_four_hundred_records_that_name_the_truck()
             .contains("of 400 records of kind passage"),
         "{json}"
     );
+
     let alarms = hub.status().await.unwrap().alarms;
     assert!(
         alarms
@@ -149,6 +158,7 @@ async fn one_open_hold_is_found_among_four_hundred_records_that_name_the_truck()
             .any(|a| a.contains("more records than anybody honest makes")),
         "{alarms:?}"
     );
+
     for node in [&hub, trb] {
         let record = node.record(&truck).await.unwrap();
         assert!(
@@ -159,6 +169,7 @@ async fn one_open_hold_is_found_among_four_hundred_records_that_name_the_truck()
             "{}",
             record["flags"]
         );
+
         assert_eq!(record["detained_by"], json!([open]));
     }
 }
@@ -178,6 +189,7 @@ fn forged(
         lane: Lane::Hold,
         crossing,
     };
+
     let mut peaks = Peaks::default();
     let mut out = Vec::new();
     for _ in 0..count {
@@ -187,24 +199,29 @@ fn forged(
             events: vec![event.to_string(); 250],
             puts: vec![],
         };
+
         let common = Common {
             wall_ms: 5,
             officer: "OF-9".into(),
             department: "PORT".into(),
             ..Default::default()
         };
+
         let entry = Entry {
             common,
             body: Body::Change(change),
         };
         let block = VerifiedBlock::author(key, log, &peaks, &[entry], 7, vec![]).unwrap();
+
         out.push(Block {
             from: peaks.size(),
             entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
             checkpoint: block.checkpoint().clone(),
         });
+
         peaks = block.peaks().clone();
     }
+
     out
 }
 
@@ -231,6 +248,7 @@ async fn fifteen_thousand_refused_releases_of_one_officer_are_one_finding() {
         QuarantineHold::place(HoldType::Customs, "order 4"),
     )
     .await;
+
     hear(&hub, &sites[0], &mut taken).await;
     let before = said_on_holds(&hub);
 
@@ -242,6 +260,7 @@ async fn fifteen_thousand_refused_releases_of_one_officer_are_one_finding() {
         .iter()
         .map(|e| e.entry.reference())
         .collect();
+
     let key = LogKey::from_seed(&[TRB_SEED; 32]);
     let event = r#"{"holds":["x"],"second_officer":"OF-8","type":"released"}"#;
     for (n, block) in forged(&key, hold, &first, 60, event)
@@ -253,10 +272,12 @@ async fn fifteen_thousand_refused_releases_of_one_officer_are_one_finding() {
             looked(&hub).await;
         }
     }
+
     looked(&hub).await;
 
     let found = of_rule(&hub, "R21").await;
     assert_eq!(found.len(), 1, "{found:#?}");
+
     let json: Json = serde_json::from_str(&found[0].json).unwrap();
     assert_eq!(json["evidence"]["count"], 15_000, "{json}");
     assert_eq!(json["evidence"]["events"]["of"], 60);
@@ -267,6 +288,7 @@ async fn fifteen_thousand_refused_releases_of_one_officer_are_one_finding() {
             .len(),
         10
     );
+
     let all = hub
         .store
         .findings(&FindingFilter {
@@ -275,7 +297,9 @@ async fn fifteen_thousand_refused_releases_of_one_officer_are_one_finding() {
         })
         .await
         .unwrap();
+
     assert!(all.len() <= 5, "{} findings", all.len());
+
     let said = said_on_holds(&hub) - before;
     assert!((1..=12).contains(&said), "the hub said {said} entries");
 }
@@ -292,11 +316,13 @@ async fn what_is_too_much_for_an_hour_is_said_in_the_next_ones_over_a_restart_to
     for n in 1..=60 {
         draft = draft.text(&format!("container.{n}"), format!("MSKU{n:07}"));
     }
+
     let truck = write(&sites[0], "PORT", Target::New(None), draft).await;
     hear(&hub, &sites[0], &mut taken).await;
 
     let wrong = of_rule(&hub, "R24").await.len();
     assert!(wrong > AN_HOUR, "only {wrong} check digits are wrong");
+
     let published = async |hub: &Node| {
         let filter = FindingFilter {
             rule: Some("R24".into()),
@@ -305,13 +331,17 @@ async fn what_is_too_much_for_an_hour_is_said_in_the_next_ones_over_a_restart_to
         };
         hub.published_findings(&filter).await.unwrap().len()
     };
+
     assert!(published(&hub).await <= AN_HOUR);
+
     let alarm = |alarms: Vec<String>| {
         alarms
             .into_iter()
             .any(|a| a.contains("wait to be published"))
     };
+
     assert!(alarm(hub.status().await.unwrap().alarms));
+
     let entries = hub.store.record(&truck).await.unwrap().unwrap().entries;
     assert!(entries <= 6, "{entries} entries on the record");
 
@@ -322,6 +352,7 @@ async fn what_is_too_much_for_an_hour_is_said_in_the_next_ones_over_a_restart_to
         looked(&hub).await;
         looked(&hub).await;
     }
+
     assert_eq!(published(&hub).await, wrong, "all of them in the end");
     assert!(!alarm(hub.status().await.unwrap().alarms));
 }
@@ -337,6 +368,7 @@ async fn a_record_that_does_not_read_is_told_and_what_was_found_before_stands() 
             .plate("11-A-1", "IQ")
             .text("container.1", container)
     };
+
     let broken = write(&sites[0], "PORT", Target::New(None), draft("MSKU0000001")).await;
     write(&sites[0], "PORT", Target::New(None), draft("MSKU0000002")).await;
     hear(&hub, &sites[0], &mut taken).await;
@@ -351,11 +383,13 @@ async fn a_record_that_does_not_read_is_told_and_what_was_found_before_stands() 
         .into_iter()
         .map(|(_, what, value)| (what, value))
         .collect();
+
     let row = wadi_store::RecordRow {
         json: "[1]".into(),
         terms,
         ..row
     };
+
     hub.store
         .commit(Batch {
             records: vec![row],
@@ -363,18 +397,21 @@ async fn a_record_that_does_not_read_is_told_and_what_was_found_before_stands() 
         })
         .await
         .unwrap();
+
     looked(&hub).await;
     assert_eq!(
         of_rule(&hub, "R24").await.len(),
         2,
         "what was found before stands"
     );
+
     // That it failed was said on the record, and saying so made the record again from its entries.
     let healed = hub.store.record(&broken).await.unwrap().unwrap().json;
     assert!(
         healed.contains("\"R00\"") && healed.contains("MSKU0000001"),
         "{healed}"
     );
+
     looked(&hub).await;
     assert_eq!(of_rule(&hub, "R00").await.len(), 0, "it reads again");
 }
@@ -385,9 +422,11 @@ async fn a_deadline_of_the_hubs_own_passes_without_anybody_writing_anything() {
     let (country, _sites) = found_country(dir.path()).await;
     let hub = country.node(dir.path(), 2, "hub").await;
     let placed = QuarantineHold::place(HoldType::Customs, "order 4");
+
     hub.write(Write::by("HU-1", "HUB", Target::New(None), placed))
         .await
         .unwrap();
+
     let phases = async |hub: &Arc<Node>| -> Vec<String> {
         of_rule(hub, "R10")
             .await
@@ -395,6 +434,7 @@ async fn a_deadline_of_the_hubs_own_passes_without_anybody_writing_anything() {
             .map(|f| f.phase)
             .collect()
     };
+
     until("a pending finding", async || {
         phases(&hub).await == ["PENDING"]
     })
@@ -422,6 +462,7 @@ async fn a_watermark_that_moves_makes_firm_what_waited_for_it_and_nothing_else_i
     let truck = write(&sites[0], "PORT", Target::New(None), truck).await;
     let hold =
         QuarantineHold::place(HoldType::Customs, "order 4").link(&truck.to_string(), "suspected");
+
     write(&sites[0], "CUS", Target::New(None), hold).await;
     country.clock.0.fetch_add(MINUTE, Ordering::Relaxed);
     let out = json!({"gate": "G2", "read": "R2", "reason": "camera down"});
@@ -432,8 +473,10 @@ async fn a_watermark_that_moves_makes_firm_what_waited_for_it_and_nothing_else_i
         Passage::on().event("gate.out", out),
     )
     .await;
+
     hear(&hub, &sites[0], &mut taken).await;
     assert_eq!(country.members_of(Role::Hub), [hub.id()]);
+
     let phases = async |hub: &Node| -> Vec<String> {
         of_rule(hub, "R02")
             .await
@@ -441,7 +484,9 @@ async fn a_watermark_that_moves_makes_firm_what_waited_for_it_and_nothing_else_i
             .map(|f| f.phase)
             .collect()
     };
+
     assert_eq!(phases(&hub).await, ["PENDING"]);
+
     hear_all(&hub);
     until("a firm one", async || phases(&hub).await == ["FIRM"]).await;
 }

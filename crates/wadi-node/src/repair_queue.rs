@@ -60,9 +60,11 @@ impl RepairQueue {
             asked: None,
             absent: BTreeMap::new(),
         };
+
         if ranges.iter().all(|(from, to)| from >= to) {
             return;
         }
+
         let want = self.all.entry(key).or_insert_with(new);
         want.ranges.extend_from_slice(ranges);
         want.ranges = joined(std::mem::take(&mut want.ranges));
@@ -93,6 +95,7 @@ impl RepairQueue {
                 .get(&peer)
                 .is_some_and(|at| now.duration_since(*at) < ASK_AGAIN)
         };
+
         let waits = |w: &Want| {
             w.asked
                 .is_some_and(|(_, at)| now.duration_since(at) < ANSWER_WAIT)
@@ -101,11 +104,13 @@ impl RepairQueue {
             .all
             .iter_mut()
             .find(|((log, _), w)| may(log) && !lacks(w) && !waits(w))?;
+
         want.asked = Some((peer, now));
         let tip = Tip {
             size: want.signed.checkpoint.size,
             root: *root,
         };
+
         Some((
             *log,
             tip,
@@ -137,10 +142,12 @@ impl RepairQueue {
                 want.leaves.extend((*from..).zip(leaves.iter().copied()));
             }
         }
+
         // Who sends what was not asked for has nothing more, either.
         if nothing_more || count(&want.ranges) == before {
             want.absent.insert(peer, now);
         }
+
         if want.ranges.is_empty() {
             self.all.remove(&(log, root))
         } else {
@@ -161,6 +168,7 @@ impl RepairQueue {
         for ((log, _), want) in self.all.iter().filter(|(_, w)| w.why == Why::Mend) {
             out.entry(*log).or_default().extend(&want.ranges);
         }
+
         out.into_iter()
             .map(|(log, ranges)| (log, joined(ranges)))
             .collect()
@@ -186,6 +194,7 @@ pub(crate) fn joined(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
             _ => out.push((from, to)),
         }
     }
+
     out
 }
 
@@ -215,6 +224,7 @@ mod tests {
             lane: Lane::Passage,
             crossing,
         };
+
         let root = Hash([9; 32]);
         let signed = key.sign(Checkpoint {
             log,
@@ -223,6 +233,7 @@ mod tests {
             hub_time_s: 0,
             logs: vec![],
         });
+
         let (one, other, now) = (NodeId([1; 16]), NodeId([2; 16]), Instant::now());
         let mut wants = RepairQueue::default();
         wants.add(signed.clone(), Why::Mend, &[(10, 20), (40, 41)]);
@@ -232,6 +243,7 @@ mod tests {
             wants.ask(one, |_| false, now).is_none(),
             "outside the peer's grant"
         );
+
         let asked = wants.ask(one, |_| true, now).unwrap();
         assert_eq!(asked.2, [(10, 25), (40, 41)]);
         assert!(
@@ -243,9 +255,11 @@ mod tests {
                 .answered((log, root), one, &[(12, 14, vec![])], true, now)
                 .is_none()
         );
+
         assert_eq!(wants.missing()[&log], [(10, 12), (14, 25), (40, 41)]);
         assert!(wants.ask(one, |_| true, now).is_none(), "it holds no more");
         assert!(wants.ask(other, |_| true, now).is_some());
+
         wants.gone(other);
         assert!(
             wants.ask(one, |_| true, now + ASK_AGAIN).is_some(),
@@ -256,10 +270,12 @@ mod tests {
                 .answered((log, root), one, &[(50, 60, vec![])], false, now)
                 .is_none()
         );
+
         assert!(
             wants.ask(one, |_| true, now).is_none(),
             "it sends what nobody asked for"
         );
+
         let done = wants.answered(
             (log, root),
             one,
@@ -267,6 +283,7 @@ mod tests {
             false,
             now,
         );
+
         assert!(done.is_some() && wants.missing_count() == 0);
     }
 
@@ -280,6 +297,7 @@ mod tests {
             lane,
             crossing,
         };
+
         let head = |lane, n: u8| {
             key.sign(Checkpoint {
                 log: log(lane),
@@ -289,10 +307,12 @@ mod tests {
                 logs: vec![],
             })
         };
+
         let mut wants = RepairQueue::default();
         wants.add(head(Lane::Passage, 1), Why::Mend, &[(10, 20)]);
         wants.add(head(Lane::Passage, 2), Why::Branch { at: 7 }, &[(7, 100)]);
         wants.add(head(Lane::Hold, 3), Why::Mend, &[(1, 2)]);
+
         let before = wants.switches();
         wants.switched(&log(Lane::Passage));
         assert_ne!(wants.switches(), before);

@@ -45,6 +45,7 @@ impl Before {
         let entry = parts.next()?.parse().ok()?;
         let content = parts.next().map(String::from);
         let number = parts.next().map(str::parse).transpose().ok()?;
+
         Some(Self {
             record,
             entry,
@@ -78,6 +79,7 @@ impl Marks {
             key,
             value: format!("{record} {entry} {rest}"),
         });
+
         batch.local.extend(keys);
         batch.local.extend(self.newest);
     }
@@ -108,10 +110,12 @@ impl Sequencer {
             newest: None,
             warning: None,
         };
+
         let has_number = !write.device.is_empty() && write.device_seq != 0;
         if write.key.is_none() && !has_number {
             return Ok(Sent::First(marks));
         }
+
         let content = write
             .content
             .map_or_else(|| write.digest(), |hash| hash.to_string());
@@ -125,8 +129,10 @@ impl Sequencer {
                         entry,
                     });
                 }
+
                 return self.as_before(g, before).await;
             }
+
             marks
                 .stands_for
                 .push((scope.clone(), key.clone(), content.clone()));
@@ -147,6 +153,7 @@ impl Sequencer {
                     entry: before.entry.to_string(),
                 });
             }
+
             return self.as_before(g, before).await;
         }
 
@@ -155,22 +162,26 @@ impl Sequencer {
             .await?
             .and_then(|n| n.parse().ok())
             .unwrap_or(0);
+
         if write.device_seq < newest {
             marks.warning = Some(format!(
                 "{} gave the number {} after {newest}: it is late, or its counter began anew",
                 write.device, write.device_seq
             ));
         }
+
         marks.newest = Some(LocalKey {
             scope: NEWEST.into(),
             key: run,
             value: write.device_seq.to_string(),
         });
+
         marks.stands_for.push((
             NUMBERS.into(),
             place,
             format!("{content} {}", write.device_seq),
         ));
+
         Ok(Sent::First(marks))
     }
 
@@ -180,6 +191,7 @@ impl Sequencer {
         if !write.device_session.is_empty() {
             return Ok(format!("{}{PART}{}", write.device, write.device_session));
         }
+
         let begun = self.local_now(batch, RUNS, &write.device).await?;
         Ok(begun.map_or_else(
             || write.device.clone(),
@@ -198,12 +210,14 @@ impl Sequencer {
             .await?
             .and_then(|n| n.parse().ok())
             .unwrap_or(0);
+
         let begun = begun.saturating_add(1);
         g.batch.local.push(LocalKey {
             scope: RUNS.into(),
             key: device,
             value: begun.to_string(),
         });
+
         Ok(begun)
     }
 
@@ -219,6 +233,7 @@ impl Sequencer {
             .iter()
             .rev()
             .find(|l| l.scope == scope && l.key == key);
+
         match pending {
             Some(pending) => Ok(Some(pending.value.clone())),
             None => self.store.local(scope, key).await,
@@ -246,6 +261,7 @@ impl Sequencer {
             .await?
             .map(|b| b.printed())
             .unwrap_or_default();
+
         Ok(Sent::Before(Box::new(Written {
             record,
             printed,

@@ -66,6 +66,7 @@ pub async fn run_replica_digests(node: Arc<Node>) {
     if node.me.role == Role::Observer {
         return std::future::pending().await;
     }
+
     let mut digests = loop {
         match ReplicaDigests::read(&node).await {
             Ok(digests) => break digests,
@@ -73,8 +74,10 @@ pub async fn run_replica_digests(node: Arc<Node>) {
                 tracing::error!(%error, "what was said of the records last does not read")
             }
         }
+
         tokio::time::sleep(TICK).await;
     };
+
     loop {
         tokio::time::sleep(TICK).await;
         if digests.is_time(node.now_ms())
@@ -96,6 +99,7 @@ impl ReplicaDigests {
             let day: i64 = words.next()?.parse().ok()?;
             let [entries, documents, states] =
                 [words.next()?, words.next()?, words.next()?].map(String::from);
+
             Some((
                 scope,
                 (
@@ -108,6 +112,7 @@ impl ReplicaDigests {
                 ),
             ))
         });
+
         Ok(Self {
             said: said.collect(),
             ..Self::default()
@@ -130,6 +135,7 @@ impl ReplicaDigests {
         if !in_step(node) {
             return Ok(0);
         }
+
         let waiting = node.store.waiting(WAITING_MAX).await?;
         let too_many = waiting.len() >= WAITING_MAX as usize;
         let alarm = || {
@@ -137,19 +143,23 @@ impl ReplicaDigests {
                 "{WAITING_MAX} entries and more wait for others: until they are fewer, this node says of no record what it holds"
             )
         };
+
         node.set_alarm("replica digests", too_many.then(alarm));
         if too_many {
             return Ok(0);
         }
+
         let waiting: BTreeSet<Scope> = waiting
             .iter()
             .map(|w| (w.entry.log.lane, w.entry.log.crossing))
             .collect();
+
         for (scope, entries) in entries(node) {
             let done = self.said.get(&scope).is_some_and(|(last, _)| *last == day);
             if done || waiting.contains(&scope) {
                 continue;
             }
+
             match before.remove(&scope).filter(|rest| rest.entries == entries) {
                 Some(rest) => rested.push((scope, rest)),
                 None => drop(self.resting.insert(
@@ -161,9 +171,11 @@ impl ReplicaDigests {
                 )),
             }
         }
+
         if rested.is_empty() {
             return Ok(0);
         }
+
         let mut read: BTreeMap<Scope, (String, String)> = BTreeMap::new();
         for (lane, crossing, _, documents, states) in node.store.digests().await? {
             if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
@@ -173,6 +185,7 @@ impl ReplicaDigests {
                 );
             }
         }
+
         let mut news = Vec::new();
         for (scope, rest) in rested {
             let nothing = || (Hash::default().to_string(), Hash::default().to_string());
@@ -185,18 +198,22 @@ impl ReplicaDigests {
                         read: Some(now),
                     },
                 );
+
                 continue;
             }
+
             let reading = Reading {
                 entries: rest.entries,
                 documents: now.0,
                 states: now.1,
             };
+
             match self.said.get_mut(&scope) {
                 Some((last, said)) if *said == reading => *last = day,
                 _ => news.push((scope, reading)),
             }
         }
+
         self.say(node, day, &news).await?;
         Ok(news.len())
     }
@@ -211,6 +228,7 @@ impl ReplicaDigests {
         if news.is_empty() {
             return Ok(());
         }
+
         let date = jiff::Timestamp::from_millisecond(day.saturating_mul(DAY_MS)).map_or_else(
             |_| format!("day {day}"),
             |t| t.strftime("%Y-%m-%d").to_string(),
@@ -221,12 +239,14 @@ impl ReplicaDigests {
         } else {
             Department::It
         };
+
         for part in news.chunks(EVENTS_MAX) {
             let mut draft = if site_day.is_some() {
                 SiteDay::on()
             } else {
                 SiteDay::open(&date)
             };
+
             let mut kept = Vec::with_capacity(part.len());
             for ((lane, crossing), r) in part {
                 let scope = format!("{lane} {crossing}");
@@ -238,16 +258,20 @@ impl ReplicaDigests {
                     key: scope,
                     value,
                 });
+
                 // Should it be refused, it is not tried again today.
                 self.said.insert((*lane, *crossing), (day, r.clone()));
             }
+
             let target = site_day.map_or(Target::New(None), Target::On);
             let written = node
                 .write(Write::by(SYSTEM_OFFICER, department.code(), target, draft))
                 .await?;
+
             site_day = Some(written.record);
             node.set_local(kept, vec![]).await?;
         }
+
         Ok(())
     }
 }
@@ -258,12 +282,14 @@ fn in_step(node: &Node) -> bool {
     if node.me.role == Role::Hub {
         return true;
     }
+
     let hubs = node.with_control(|c| {
         c.enrolments()
             .filter(|e| e.role == Role::Hub)
             .map(wadi_log::Enrolment::node)
             .collect::<BTreeSet<_>>()
     });
+
     let peers = node.peers.lock().expect("no panic holds it");
     peers
         .iter()
@@ -289,14 +315,17 @@ fn entries(node: &Node) -> BTreeMap<Scope, String> {
                 .insert(*log, *tip);
         }
     }
+
     node.with_control(|c| {
         for log in c.forks().keys() {
             scopes.remove(&(log.lane, log.crossing));
         }
+
         let decided: Vec<String> = c.cuts_and_admissions().map(ToString::to_string).collect();
         let digest = |logs: &Frontier| {
             leaf_hash(format!("{} {}", logs.digest(), decided.join(" ")).as_bytes())
         };
+
         scopes
             .iter()
             .map(|(scope, logs)| (*scope, digest(logs).to_string()))
@@ -313,11 +342,13 @@ async fn site_day(node: &Node, date: &str) -> Result<Option<RecordId>, NodeError
         limit: SITE_DAYS,
         ..RecordFilter::default()
     };
+
     let rows = node.store.records(&filter).await?;
     let is_it = |json: &str| {
         let json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
         json["fields"]["date"] == date
     };
+
     Ok(rows.iter().find(|r| is_it(&r.json)).map(|r| r.id))
 }
 
@@ -371,6 +402,7 @@ mod tests {
             })
             .await
             .unwrap();
+
         let mut out = Vec::new();
         for row in &rows {
             let json: Json = serde_json::from_str(&row.json).unwrap();
@@ -380,6 +412,7 @@ mod tests {
                 .filter(|e| e["type"] == "replica.digest" && e["counts"] == true);
             out.extend(digests.map(|e| e["data"].clone()));
         }
+
         out.sort_by_key(Json::to_string);
         (out, rows.len())
     }
@@ -398,6 +431,7 @@ mod tests {
                 .0
                 .fetch_add(24 * 60 * MINUTE, Ordering::Relaxed);
         };
+
         // The clerk has begun the day's record: what the node says stands there, too.
         let day = SiteDay::open("2026-01-01");
         trb.write(Write::by("OF-1", "PORT", Target::New(None), day))
@@ -410,28 +444,33 @@ mod tests {
             0,
             "no hub is in step with it"
         );
+
         trb.note_peer(hub.id(), |p| (p.connected, p.in_step) = (true, true));
         assert_eq!(looks(&country, &mut at_trb, trb).await, 1);
         assert_eq!(looks(&country, &mut at_hub, &hub).await, 1);
         assert_eq!(told(trb, "TRB").await.1, 1);
         assert_eq!(looks(&country, &mut at_trb, trb).await, 0, "once a day");
+
         a_day();
         assert_eq!(
             looks(&country, &mut at_trb, trb).await,
             0,
             "nothing changed"
         );
+
         assert_eq!(
             looks(&country, &mut at_hub, &hub).await,
             0,
             "nothing changed"
         );
+
         truck(trb, "11-A-2").await;
         assert_eq!(
             looks(&country, &mut at_trb, trb).await,
             0,
             "this day was looked into"
         );
+
         a_day();
         assert_eq!(looks(&country, &mut at_trb, trb).await, 1);
         assert_eq!(
@@ -439,12 +478,15 @@ mod tests {
             at_trb.said,
             "kept over a restart"
         );
+
         hear(&hub, trb, &mut taken).await;
         assert_eq!(looks(&country, &mut at_hub, &hub).await, 1);
+
         looked(&hub).await;
         let (by_trb, by_hub) = (told(&hub, "TRB").await.0, told(&hub, "HUB").await.0);
         assert_eq!(by_trb.len(), 2);
         assert_eq!(by_trb, by_hub);
+
         let differing = async || {
             found(&hub)
                 .await
@@ -452,7 +494,9 @@ mod tests {
                 .filter(|f| f.0.starts_with("R29"))
                 .collect::<Vec<_>>()
         };
+
         assert!(differing().await.is_empty());
+
         // Somebody at Traibeel reads the same entries otherwise.
         let mut otherwise = by_hub[0].clone();
         otherwise["documents"] = "00".into();
@@ -461,6 +505,7 @@ mod tests {
             .await
             .unwrap();
         hear(&hub, trb, &mut taken).await;
+
         let phases: Vec<String> = differing().await.into_iter().map(|f| f.1).collect();
         assert_eq!(
             phases,
@@ -475,6 +520,7 @@ mod tests {
         let (country, sites) = found_country(dir.path()).await;
         let trb = &sites[0];
         let hub = country.members_of(Role::Hub)[0];
+
         trb.note_peer(hub, |p| (p.connected, p.in_step) = (true, true));
         let mut digests = ReplicaDigests::default();
         for n in 0..6 {
@@ -482,14 +528,17 @@ mod tests {
             country.clock.0.fetch_add(10 * MINUTE, Ordering::Relaxed);
             assert_eq!(digests.look(trb).await.unwrap(), 0);
         }
+
         trb.note_peer(hub, |p| p.unsent = 1);
         assert_eq!(
             looks(&country, &mut digests, trb).await,
             0,
             "the hub lacks something"
         );
+
         trb.note_peer(hub, |p| p.unsent = 0);
         assert_eq!(looks(&country, &mut digests, trb).await, 1);
+
         // A clock that was put back does not keep the node from looking.
         let now_ms = trb.now_ms();
         assert!(

@@ -152,18 +152,21 @@ impl Node {
                 why: "no hub is enrolled here: name a peer".into(),
             })?,
         };
+
         if name == self.me.name {
             return Err(NodeError::Refused {
                 code: "resync_with_itself".into(),
                 why: format!("{name} is this node itself; name a peer, or a site to order it for"),
             });
         }
+
         let made_ms = self.now_ms();
         let id = format!(
             "RS-{}-{}",
             made_ms,
             self.id().to_string().chars().take(6).collect::<String>()
         );
+
         let plan = Resync {
             state: ResyncState::Planning,
             node: self.me.name.clone(),
@@ -171,6 +174,7 @@ impl Node {
             approved_by: String::new(),
             ..Resync::begun(id, reason, by, made_ms, None)
         };
+
         self.keep_resync(&plan).await?;
         let (node, mut drawn) = (self.clone(), plan.clone());
         tokio::spawn(async move {
@@ -178,10 +182,12 @@ impl Node {
                 drawn.state = ResyncState::Failed;
                 drawn.outcome = json!({ "code": error.code(), "why": error.to_string() });
             }
+
             if let Err(error) = node.change_resync(&mut drawn).await {
                 tracing::error!(%error, "a plan could not be written down");
             }
         });
+
         Ok(plan)
     }
 
@@ -197,20 +203,24 @@ impl Node {
                 mend: false,
             })
             .await?;
+
         let scrubbed = self.scrub_status();
         let compared = match self.connected(Some(&plan.peer)) {
             Some(id) => self.compare(id).await?,
             None => None,
         };
         let counts = self.store.counts().await?;
+
         plan.compared = compared.is_some();
         (plan.scrubbed_entries, plan.rederived) = (scrubbed.entries, scrubbed.rederived);
         (plan.waiting, plan.refused) = (counts.waiting, counts.refused);
         plan.compare_bytes = compared.as_ref().map_or(0, |c| c.bytes);
+
         let mine = match &compared {
             Some(c) => c.mine.clone(),
             None => self.frontier_on_disk().await?,
         };
+
         for (log, all) in damage {
             let theirs = compared
                 .as_ref()
@@ -222,9 +232,11 @@ impl Node {
                     ) => Some(theirs.size),
                     None => mine.0.get(&log).map(|t| t.size),
                 });
+
             let mut ranges = joined(all.iter().map(|(from, to, _)| (*from, *to)).collect());
             let entries: u64 = ranges.iter().map(|(from, to)| to - from).sum();
             ranges.truncate(RANGES_MAX);
+
             let mut kinds: Vec<String> =
                 all.iter().map(|(_, _, kind)| (*kind).to_string()).collect();
             kinds.sort();
@@ -240,12 +252,14 @@ impl Node {
                 kinds,
             });
         }
+
         let forks = self.with_control(|c| {
             c.forks()
                 .iter()
                 .map(|(l, f)| (*l, f.at))
                 .collect::<BTreeMap<_, _>>()
         });
+
         let differences = compared.map(|c| c.differences).unwrap_or_default();
         if plan.compared {
             plan.equal_logs = mine
@@ -254,6 +268,7 @@ impl Node {
                 .filter(|l| !differences.contains_key(l))
                 .count() as u64;
         }
+
         for (log, difference) in differences {
             let held = mine.0.get(&log).map_or(0, |t: &Tip| t.size);
             let (state, theirs, range) = match difference {
@@ -265,12 +280,14 @@ impl Node {
                     (forks.get(&log).copied().unwrap_or(0), held),
                 ),
             };
+
             let entries = range.1 - range.0;
             match state {
                 "ahead" => plan.send_entries += entries,
                 "behind" => plan.fetch_entries += entries,
                 _ => {}
             }
+
             plan.logs.push(PlannedLog {
                 log: log.origin(),
                 state: state.into(),
@@ -281,6 +298,7 @@ impl Node {
                 kinds: vec![],
             });
         }
+
         plan.send_bytes = plan.send_entries * ENTRY_WIRE_BYTES;
         plan.fetch_bytes = (plan.fetch_entries + plan.damaged_entries) * ENTRY_WIRE_BYTES;
         plan.seconds = self.rate_of(&plan.peer).map(|rate| {
@@ -289,6 +307,7 @@ impl Node {
         });
         plan.outcome = json!({ "through_s": self.time.hub_time_s() });
         plan.state = ResyncState::Planned;
+
         Ok(())
     }
 
@@ -301,6 +320,7 @@ impl Node {
             .keys()
             .copied()
             .collect();
+
         let connected = self.connected(None);
         self.with_control(|c| {
             let is_hub = |id: &NodeId| c.role(id) == Some(Role::Hub);
@@ -339,6 +359,7 @@ impl Node {
             resyncs: vec![(resync.id.clone(), json)],
             ..Batch::default()
         };
+
         self.ask(|reply| crate::sequencer::Command::Mend(Box::new(batch), None, reply))
             .await
     }
@@ -357,6 +378,7 @@ impl Node {
             .iter()
             .filter_map(|(_, json)| serde_json::from_str(json).ok())
             .collect();
+
         all.sort_by_key(|r| std::cmp::Reverse((r.made_ms, r.id.clone())));
         Ok(all)
     }
@@ -368,6 +390,7 @@ impl Node {
             .iter()
             .find(|(key, _)| key == id)
             .and_then(|(_, json)| serde_json::from_str(json).ok());
+
         found.ok_or_else(|| NodeError::Refused {
             code: "no_such_resync".into(),
             why: format!("no resync {id:?}; `wadi resync status` lists them"),
@@ -385,11 +408,13 @@ impl Node {
                 why: format!("{id} is {:?}; make a new plan", plan.state),
             });
         }
+
         self.check_plan(&plan).await?;
         plan.approved_by = by.into();
         plan.state = ResyncState::Shipping;
         self.change_resync(&mut plan).await?;
         self.resync_wake.notify_one();
+
         Ok(plan)
     }
 
@@ -402,9 +427,11 @@ impl Node {
                 why: format!("{why}: make a new plan"),
             })
         };
+
         if self.now_ms().saturating_sub(plan.made_ms) > PLAN_AGE_MS_MAX {
             return stale("the plan is more than a day old".into());
         }
+
         let held = self.frontier_on_disk().await?;
         for planned in &plan.logs {
             let now = held
@@ -412,6 +439,7 @@ impl Node {
                 .iter()
                 .find(|(l, _)| l.origin() == planned.log)
                 .map_or(0, |(_, t)| t.size);
+
             if now < planned.mine {
                 return stale(format!(
                     "{} held {} entries and holds {now}",
@@ -419,11 +447,13 @@ impl Node {
                 ));
             }
         }
+
         let forked: Vec<String> =
             self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
         if let Some(log) = forked.iter().find(|log| !plan.forked.contains(log)) {
             return stale(format!("{log} was found forked since"));
         }
+
         Ok(())
     }
 
@@ -445,6 +475,7 @@ impl Node {
             all.find(|e| e.name == site || (crossing.is_some() && e.crossing == crossing))
                 .cloned()
         });
+
         let target = target.ok_or_else(|| NodeError::Refused {
             code: "unknown_site".into(),
             why: format!("no crossing's node {site:?} is enrolled here"),
@@ -454,18 +485,21 @@ impl Node {
                 "only a hub orders a resync for another site".into(),
             ));
         }
+
         let made_ms = self.now_ms();
         let id = format!(
             "RS-{}-{}",
             made_ms,
             self.id().to_string().chars().take(6).collect::<String>()
         );
+
         let order = ResyncOrder {
             id: id.clone(),
             crossing: target.crossing.unwrap_or(wadi_log::Crossing::HUB),
             reason: reason.into(),
             approved_by: by.into(),
         };
+
         let written = self
             .write_control(vec![Body::ResyncOrder(order)], by)
             .await?;
@@ -477,6 +511,7 @@ impl Node {
             waits_for: "the site's next contact, and its report".into(),
             ..Resync::begun(id, reason, by, made_ms, order)
         };
+
         self.keep_resync(&resync).await?;
         Ok(resync)
     }
@@ -505,6 +540,7 @@ impl Node {
                 });
             }
         };
+
         self.change_resync(&mut resync).await?;
         self.resync_wake.notify_one();
         Ok(resync)
@@ -566,6 +602,7 @@ pub(crate) fn unshipped(node: &Node, peer: NodeId) -> u64 {
             .get(&peer)
             .map_or(u64::MAX, |p| p.unsent);
     }
+
     let own = frontier.0.iter().filter(|(l, _)| l.node == node.id());
     node.with_control(|c| {
         // Of a forked log no hub takes what stands on the branch that does not count; it asks for
@@ -583,10 +620,12 @@ fn check_length(what: &str, text: &str) -> Result<(), NodeError> {
     if text.len() <= TEXT_BYTES_MAX {
         return Ok(());
     }
+
     let why = format!(
         "{what} has {} bytes; the limit is {TEXT_BYTES_MAX}",
         text.len()
     );
+
     Err(NodeError::Refused {
         code: "too_long".into(),
         why,

@@ -99,6 +99,7 @@ impl Runner {
                 }
             }
         }
+
         // Nothing is read while there is nothing to do: until somebody wakes it, or an order or a
         // report comes.
         let mut pause = Some(LOOK);
@@ -113,11 +114,13 @@ impl Runner {
                         healed: true,
                         ..Batch::default()
                     };
+
                     self.healed = node
                         .ask(|reply| Command::Mend(Box::new(batch), None, reply))
                         .await
                         .is_ok();
                 }
+
                 if pause.is_some() || self.hears() {
                     pause = self.round(&node).await.unwrap_or_else(|error| {
                         tracing::warn!(%error, "a resync waits");
@@ -125,6 +128,7 @@ impl Runner {
                     });
                 }
             }
+
             tokio::select! {
                 () = wake.notified() => pause = Some(LOOK),
                 () = tokio::time::sleep(pause.unwrap_or(LOOK)) => {}
@@ -149,6 +153,7 @@ impl Runner {
     async fn round(&self, node: &Arc<Node>) -> Result<Option<Duration>, NodeError> {
         self.take_orders(node).await?;
         let all = node.all_resyncs().await?;
+
         // One at a time, the oldest first of those whose peers are in contact: one that is dark for
         // days holds up no other.
         let mut running: Vec<Resync> = all
@@ -156,13 +161,16 @@ impl Runner {
             .rev()
             .filter(|r| r.state.runs() && r.node == node.me.name)
             .collect();
+
         if running.is_empty() {
             return Ok(None);
         }
+
         let in_contact = |r: &Resync| node.connected(Some(&r.peer)).is_some();
         let at = running.iter().position(in_contact).unwrap_or(0);
         let next = running.swap_remove(at);
         let pause = if in_contact(&next) { LOOK } else { DARK_LOOK };
+
         self.carry_out(node, next).await?;
         Ok(Some(pause))
     }
@@ -173,6 +181,7 @@ impl Runner {
         if !self.hears() {
             return Ok(());
         }
+
         let heard = self.count();
         let (orders, reports) = {
             let held = self.orders.lock().expect("no panic holds it");
@@ -183,21 +192,25 @@ impl Runner {
         } else {
             node.all_resyncs().await?
         };
+
         for (at, order) in orders {
             // What a hub said past its own cut orders nothing.
             if !node.with_control(|c| c.fact_counts(&at)) {
                 continue;
             }
+
             let told = reports
                 .get(&at)
                 .into_iter()
                 .flatten()
                 .find(|told| is_there(node, told.0, &order));
+
             let reported = reports
                 .get(&at)
                 .is_some_and(|by| by.contains_key(&node.id()));
             let row = known.iter().find(|r| r.id == order.id);
             let for_me = node.me.role == Role::Crossing && node.me.crossing == Some(order.crossing);
+
             if for_me && row.is_none() && !reported {
                 tracing::warn!(order = %order.id, by = %order.approved_by, "the hub orders a resync");
                 let hub = node
@@ -211,6 +224,7 @@ impl Runner {
                     made_ms,
                     Some(at.to_string()),
                 );
+
                 node.keep_resync(&Resync {
                     node: node.me.name.clone(),
                     peer: hub,
@@ -223,6 +237,7 @@ impl Runner {
                 let mut done = row.clone();
                 done.node = node
                     .with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
+
                 let told: Value = serde_json::from_str(text).unwrap_or_default();
                 let failed = told["equal"] != true;
                 done.state = if failed {
@@ -230,11 +245,13 @@ impl Runner {
                 } else {
                     ResyncState::Done
                 };
+
                 done.waits_for = String::new();
                 done.outcome = told;
                 node.change_resync(&mut done).await?;
             }
         }
+
         *self.heard.lock().expect("no panic holds it") = Some(heard);
         Ok(())
     }
@@ -245,9 +262,11 @@ impl Runner {
         if r.state == ResyncState::Shipping && ships_first && !self.ship(node, &mut r).await? {
             return Ok(());
         }
+
         if r.state == ResyncState::Shipping {
             self.step(node, &mut r, ResyncState::Comparing, "").await?;
         }
+
         if r.state == ResyncState::Comparing {
             let Some(peer) = self.contact(node, &mut r).await? else {
                 return Ok(());
@@ -255,16 +274,20 @@ impl Runner {
             let Some(compared) = node.compare(peer).await? else {
                 return Ok(());
             };
+
             r.compared = true;
             r.compare_bytes += compared.bytes;
             self.step(node, &mut r, ResyncState::Mending, "").await?;
         }
+
         if r.state == ResyncState::Mending && !self.mend(node, &mut r).await? {
             return Ok(());
         }
+
         if r.state == ResyncState::Verifying {
             return self.verify_and_report(node, &mut r).await;
         }
+
         Ok(())
     }
 
@@ -279,15 +302,18 @@ impl Runner {
                     .await?;
                 return Ok(false);
             };
+
             let left = unshipped(node, peer);
             if left == 0 {
                 return Ok(true);
             }
+
             if left < before {
                 (idle, patience) = (0, SHIP_LOOKS);
             } else {
                 idle += 1;
             }
+
             before = left;
             if idle >= patience && left < u64::MAX {
                 // What cannot be shipped may stand behind damage of its own log. Mending takes
@@ -301,8 +327,10 @@ impl Runner {
                     })
                     .await?;
                 }
+
                 let _ = node.compare(peer).await?;
             }
+
             let waits_for = match left {
                 u64::MAX => format!("{} to say what it holds", r.peer),
                 n => format!("{n} entries of this node that {} does not hold yet", r.peer),
@@ -310,6 +338,7 @@ impl Runner {
             if !self.still(node, r, &waits_for).await? {
                 return Ok(false);
             }
+
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -331,6 +360,7 @@ impl Runner {
                 mend: true,
             })
             .await?;
+
         let found = node.scrub_status();
         (r.scrubbed_entries, r.rederived) = (found.entries, r.rederived.max(found.rederived));
         if r.progress.is_empty() {
@@ -345,8 +375,10 @@ impl Runner {
                     done: 0,
                 })
                 .collect();
+
             r.damaged_entries = r.progress.iter().map(|p| p.to - p.from).sum();
         }
+
         let (mut idle, mut before) = (0, u64::MAX);
         loop {
             let missing = node.wants.lock().expect("no panic holds it").missing();
@@ -358,12 +390,15 @@ impl Runner {
                 let left: u64 = ranges
                     .map(|(a, b)| (*b).min(p.to).saturating_sub((*a).max(p.from)))
                     .sum();
+
                 p.done = (p.to - p.from).saturating_sub(left);
             }
+
             let left: u64 = missing.values().flatten().map(|(from, to)| to - from).sum();
             if left == 0 {
                 break;
             }
+
             idle = if left < before { 0 } else { idle + 1 };
             before = left;
             if idle > IDLE_LOOKS_MAX && node.connected(Some(&r.peer)).is_some() {
@@ -371,14 +406,17 @@ impl Runner {
                     json!({ "unmended": left, "why": "no peer in contact holds these entries" });
                 break;
             }
+
             if !self
                 .still(node, r, &format!("{left} damaged entries to come back"))
                 .await?
             {
                 return Ok(false);
             }
+
             tokio::time::sleep(LOOK).await;
         }
+
         self.step(node, r, ResyncState::Verifying, "").await?;
         Ok(true)
     }
@@ -388,16 +426,20 @@ impl Runner {
             return Ok(());
         };
         let mut verified = Value::Null;
+
         for _ in 0..REST_LOOKS_MAX {
             verified = node.verify_with(&r.peer, false).await?;
             if verified["equal"] == true {
                 break;
             }
+
             if !self.still(node, r, "both sides to come to rest").await? {
                 return Ok(());
             }
+
             tokio::time::sleep(LOOK).await;
         }
+
         let unmended = r.outcome["unmended"].as_u64().unwrap_or(0);
         let mut outcome = verified;
         outcome["resync"] = r.id.as_str().into();
@@ -407,6 +449,7 @@ impl Runner {
             .take(REASON_CHARS)
             .collect::<String>()
             .into();
+
         outcome["planned_by"] = r.planned_by.as_str().into();
         outcome["approved_by"] = r.approved_by.as_str().into();
         outcome["damaged"] = r.damaged_entries.into();
@@ -416,6 +459,7 @@ impl Runner {
         if unmended > 0 {
             outcome["equal"] = false.into();
         }
+
         let order = r.order.as_deref().and_then(|o| o.parse().ok());
         // What an operator ordered on the spot has no order's entry: the report names none.
         let none = Reference {
@@ -423,19 +467,23 @@ impl Runner {
             seq: 0,
             leaf: Default::default(),
         };
+
         let text = serde_json_canonicalizer::to_string(&outcome).unwrap_or_default();
         let report = ResyncReport {
             order: order.unwrap_or(none),
             text,
         };
+
         node.write_control(vec![Body::ResyncReport(report)], &r.approved_by)
             .await?;
         r.outcome = outcome;
+
         let state = if r.outcome["equal"] == true {
             ResyncState::Done
         } else {
             ResyncState::Failed
         };
+
         self.step(node, r, state, "").await?;
         let _ = node.events.send(Event::Records);
         Ok(())
@@ -458,6 +506,7 @@ impl Runner {
         } else {
             r.state = now;
         }
+
         Ok(())
     }
 
@@ -476,10 +525,12 @@ impl Runner {
             r.state = kept.state;
             return Ok(false);
         }
+
         if kept.waits_for != waits_for || kept.progress != r.progress {
             r.waits_for = waits_for.into();
             node.change_resync(r).await?;
         }
+
         Ok(true)
     }
 }
@@ -499,27 +550,32 @@ impl Node {
                 "{peer} is not in contact: nothing can be said about it but what was compared last"
             ),
         };
+
         let id = self.connected(Some(peer)).ok_or_else(dark)?;
         let mut wrong_here = self
             .wants
             .lock()
             .expect("no panic holds it")
             .missing_count();
+
         if read_through {
             self.scrub(Round {
                 bytes_s: None,
                 mend: false,
             })
             .await?;
+
             let found = self.scrub_status();
             wrong_here = wrong_here.max(found.damaged) + found.rederived + found.remade;
         }
+
         let compared = self.compare(id).await?.ok_or_else(dark)?;
         let theirs = self.digests_of(id).await.ok_or_else(dark)?;
         let mine = self.own_digests().await;
         let they_take = self.with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
         let mut differing = Vec::new();
         let mut scopes = 0;
+
         for own in mine.iter().filter(|s| {
             they_take
                 .as_ref()
@@ -529,6 +585,7 @@ impl Node {
                 .iter()
                 .find(|t| (t.lane, t.crossing) == (own.lane, own.crossing));
             scopes += 1;
+
             let none = own.entries == 0 && their.is_none();
             if !none && their != Some(own) {
                 differing.push(format!(
@@ -538,20 +595,24 @@ impl Node {
                 ));
             }
         }
+
         let missing_here = |t: &&wadi_sync::ScopeSum| {
             !mine
                 .iter()
                 .any(|s| (s.lane, s.crossing) == (t.lane, t.crossing))
         };
+
         differing.extend(
             theirs
                 .iter()
                 .filter(missing_here)
                 .map(|t| format!("{}/{}", t.lane, t.crossing)),
         );
+
         let own_time = self.time.hub_time_s();
         let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
         differing.truncate(NAMED_MAX);
+
         Ok(json!({
             "peer": peer,
             "equal": equal,
@@ -591,6 +652,7 @@ mod tests {
         let ordered = hub.order_resync("TRB", "outage", "OP-1").await.unwrap();
         let order: Reference = ordered.order.as_deref().unwrap().parse().unwrap();
         let (mut taken, mut r) = (BTreeMap::new(), StdRng::seed_from_u64(1));
+
         for (at, state) in [
             (1, ResyncState::Ordered),
             (2, ResyncState::Ordered),
@@ -600,14 +662,17 @@ mod tests {
                 order,
                 text: r#"{"equal":true}"#.into(),
             };
+
             sites[at]
                 .write_control(vec![Body::ResyncReport(report)], "OP-1")
                 .await
                 .unwrap();
+
             let mut logs = BTreeMap::new();
             blocks(&sites[at], &mut taken, &mut logs).await;
             deliver(&hub, &logs, &mut r, false).await;
             tokio::time::sleep(3 * LOOK).await;
+
             let now = hub.resync(&ordered.id).await.unwrap().state;
             assert_eq!(
                 now,
@@ -616,6 +681,7 @@ mod tests {
                 sites[at].me().name
             );
         }
+
         hub.stop().await;
         for site in sites {
             site.stop().await;
@@ -633,6 +699,7 @@ mod tests {
             } else {
                 ResyncState::Cancelled
             };
+
             let begun = Resync::begun(format!("RS-{n:04}"), "outage", "OP-1", n, None);
             trb.keep_resync(&Resync {
                 state,
@@ -643,6 +710,7 @@ mod tests {
             .await
             .unwrap();
         }
+
         assert!(
             trb.resyncs()
                 .await
@@ -651,10 +719,12 @@ mod tests {
                 .all(|r| r.id != "RS-0000"),
             "the list ends before it"
         );
+
         assert_eq!(
             trb.steer_resync("RS-0000", "resume").await.unwrap().state,
             ResyncState::Shipping
         );
+
         let waits = async || trb.resync("RS-0000").await.unwrap().waits_for;
         for _ in 0..100 {
             if waits().await.contains("in contact") {
@@ -662,6 +732,7 @@ mod tests {
             }
             tokio::time::sleep(LOOK / 5).await;
         }
+
         assert!(waits().await.contains("in contact"), "it is carried out");
     }
 }

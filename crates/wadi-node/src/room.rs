@@ -65,6 +65,7 @@ impl RoomLevel {
             Self::Full => "full",
         }
     }
+
     /// What is given up, for people.
     pub fn gives_up(self) -> &'static str {
         match self {
@@ -78,10 +79,12 @@ impl RoomLevel {
             Self::Full => "only holds are recorded",
         }
     }
+
     /// Whether blocks are carried for neighbours.
     pub fn carries(self) -> bool {
         self == Self::Fine
     }
+
     /// Whether other nodes' entries of a lane are taken.
     pub fn takes(self, lane: Lane) -> bool {
         match self {
@@ -91,14 +94,17 @@ impl RoomLevel {
             Self::Full => lane == Lane::Control,
         }
     }
+
     /// Whether records handed over are taken.
     pub fn takes_excerpts(self) -> bool {
         self <= Self::Low
     }
+
     /// Whether findings are looked for.
     pub fn reconciles(self) -> bool {
         self <= Self::Low
     }
+
     /// Whether this node's own entries of a lane are written.
     pub fn captures(self, lane: Lane) -> bool {
         self < Self::Full || lane <= Lane::Hold
@@ -172,8 +178,10 @@ impl RoomPlan {
         if look.hit_full {
             return RoomLevel::Full;
         }
+
         let spare = self.spare(look);
         let now = self.level_of(spare);
+
         if now >= before {
             now
         } else {
@@ -230,12 +238,14 @@ impl DiskBudget {
         if self.level().captures(lane) {
             return Ok(());
         }
+
         let stand = self.stand.lock().expect("no panic holds it");
         let why = format!(
             "only holds are recorded until there is room again; free some on the disk of {}, which has {} MiB left",
             stand.place,
             stand.found.free >> 20
         );
+
         Err(StoreError::Full(why).into())
     }
 
@@ -245,6 +255,7 @@ impl DiskBudget {
         if level == RoomLevel::Fine {
             return None;
         }
+
         let stand = self.stand.lock().expect("no panic holds it");
         let why = format!(
             "the disk of {} has {} MiB left: {}",
@@ -252,6 +263,7 @@ impl DiskBudget {
             stand.found.free >> 20,
             level.gives_up()
         );
+
         Some(json!({
             "level": level.name(), "why": why, "free_bytes": stand.found.free, "ballast_bytes": stand.found.ballast,
         }))
@@ -270,6 +282,7 @@ impl DiskBudget {
         if !self.stand.lock().expect("no panic holds it").kept {
             return false;
         }
+
         let mut level = self.level.subscribe();
         let full = async {
             while *level.borrow_and_update() != RoomLevel::Full {
@@ -279,6 +292,7 @@ impl DiskBudget {
             }
             true
         };
+
         tokio::time::timeout(WAY, full).await.unwrap_or(false)
     }
 
@@ -294,6 +308,7 @@ impl DiskBudget {
         if stand.place.is_empty() {
             stand.place = keeper.dir.display().to_string();
         }
+
         drop(stand);
         self.level.send_replace(keeper.level)
     }
@@ -319,6 +334,7 @@ impl RoomKeeper {
             level: RoomLevel::Fine,
             found: Look::default(),
         };
+
         keeper.look(false);
         keeper
     }
@@ -344,6 +360,7 @@ impl RoomKeeper {
             if self.level >= RoomLevel::Scarce {
                 drop_carried(&node).await;
             }
+
             let _ = tokio::time::timeout(LOOK, node.room.asked.notified()).await;
             let hit_full = node.room.hit_full();
             let looked = tokio::task::spawn_blocking(move || {
@@ -354,6 +371,7 @@ impl RoomKeeper {
                 Ok(keeper) => self = keeper,
                 Err(_) => return,
             }
+
             self.settle(&node, &on_level);
         }
     }
@@ -367,21 +385,25 @@ impl RoomKeeper {
                 return;
             }
         };
+
         let path = self.dir.join("ballast");
         let look = Look {
             free,
             ballast: ballast_bytes(&path),
             hit_full,
         };
+
         self.level = self.plan.level(self.level, &look);
         let moved = match self.plan.ballast(self.level, &look) {
             BallastMove::Keep => Ok(()),
             BallastMove::Lay => lay_ballast(&path, self.plan.ballast),
             BallastMove::Release => release_ballast(&path),
         };
+
         if let Err(error) = moved {
             tracing::warn!(%error, ballast = %path.display(), "the ballast could not be laid or given up");
         }
+
         self.found = Look {
             free: free_bytes(&self.dir).unwrap_or(free),
             ballast: ballast_bytes(&path),
@@ -400,6 +422,7 @@ impl RoomKeeper {
                 "the disk is filling: {}",
                 now.gives_up()
             );
+
             on_level(now);
         } else if now < before {
             on_level(now);
@@ -408,6 +431,7 @@ impl RoomKeeper {
                 free_mib,
                 "there is more room on the disk again"
             );
+
             let _ = node.events.send(Event::RoomAgain);
             node.reconcile.notify_one();
         }
@@ -423,6 +447,7 @@ async fn drop_carried(node: &Node) {
     if ranges.is_empty() {
         return;
     }
+
     let carried_done = ranges.into_iter().map(|(log, _, to)| (log, to)).collect();
     if let Err(error) = node
         .store
@@ -455,9 +480,11 @@ fn lay_ballast(path: &Path, bytes: u64) -> io::Result<()> {
         .truncate(false)
         .write(true)
         .open(path)?;
+
     if file.metadata()?.len() > bytes {
         file.set_len(bytes)?;
     }
+
     let laid = match bytes {
         0 => Ok(()),
         _ => match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes) {
@@ -465,10 +492,12 @@ fn lay_ballast(path: &Path, bytes: u64) -> io::Result<()> {
             done => done.map_err(io::Error::from),
         },
     };
+
     let laid = laid.and_then(|()| file.sync_all());
     if laid.is_err() {
         let _ = file.set_len(0);
     }
+
     laid
 }
 
@@ -478,12 +507,14 @@ fn fill(mut file: &File, bytes: u64) -> io::Result<()> {
     file.set_len(0)?;
     let mut noise = vec![0u8; CHUNK];
     rand::fill(&mut noise[..]);
+
     let mut left = bytes;
     while left > 0 {
         let part = left.min(CHUNK as u64);
         file.write_all(&noise[..part as usize])?;
         left -= part;
     }
+
     Ok(())
 }
 
@@ -500,6 +531,7 @@ impl Sequencer {
         if level == RoomLevel::Fine {
             return Some(item);
         }
+
         match item {
             Command::Write(write, reply) => match self.room.check(write.draft.kind.lane()) {
                 Ok(()) => Some(Command::Write(write, reply)),
@@ -516,13 +548,16 @@ impl Sequencer {
                 } else {
                     level.takes(log.lane)
                 };
+
                 if room {
                     return Some(Command::Ingest(block, peer, reply));
                 }
+
                 let _ = reply.send(BlockOutcome::Refused {
                     held: self.held(&log),
                     code: DISK_LOW.into(),
                 });
+
                 None
             }
             Command::Excerpt { reply, .. } if !level.takes_excerpts() => {
@@ -552,6 +587,7 @@ impl Node {
             .ask(|reply| Command::Write(Box::new(write), reply))
             .await;
         let full = matches!(done, Err(NodeError::Store(StoreError::Full(_))));
+
         if let Some(write) = again.filter(|_| full)
             && self.room.make_way().await
         {
@@ -559,6 +595,7 @@ impl Node {
                 .ask(|reply| Command::Write(Box::new(write), reply))
                 .await;
         }
+
         done
     }
 }
@@ -589,9 +626,11 @@ mod tests {
         assert_eq!(level(look(511, 64)), RoomLevel::Low);
         assert_eq!(level(look(127, 64)), RoomLevel::Scarce);
         assert_eq!(level(look(31, 64)), RoomLevel::Full);
+
         // What the ballast gave up is room for holds, and for nothing else.
         assert_eq!(level(look(31 + 64, 0)), RoomLevel::Full);
         assert_eq!(level(look(0, 0)), RoomLevel::Full);
+
         // A write that found the disk full knows better than what the disk says.
         assert_eq!(
             level(Look {
@@ -639,10 +678,12 @@ mod tests {
                 now.iter().zip(before).all(|(n, b)| *n <= b),
                 "{level:?} gives back what was given up"
             );
+
             // What is said here is kept longer than what others have.
             assert!(takes <= captures);
             before = now;
         }
+
         assert!(
             RoomLevel::Scarce.captures(Lane::Passage) && !RoomLevel::Full.captures(Lane::Customs)
         );
@@ -664,13 +705,16 @@ mod tests {
             assert_eq!(meta.len(), bytes);
             assert!(meta.blocks() * 512 >= bytes, "it is sparse");
         }
+
         release_ballast(&path).unwrap();
         assert_eq!(ballast_bytes(&path), 0);
+
         fill(
             &OpenOptions::new().write(true).open(&path).unwrap(),
             MIB + 5,
         )
         .unwrap();
+
         assert_eq!(ballast_bytes(&path), MIB + 5);
     }
 
@@ -678,6 +722,7 @@ mod tests {
     fn a_keeper_lays_the_ballast_and_gives_it_up_when_a_write_found_the_disk_full() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ballast");
+
         // So little is asked for that any disk has it.
         let mut keeper = RoomKeeper::open(
             dir.path(),
@@ -686,17 +731,21 @@ mod tests {
                 low: 16,
             },
         );
+
         assert_eq!(
             (keeper.level(), ballast_bytes(&path)),
             (RoomLevel::Fine, MIB)
         );
+
         keeper.look(true);
         assert_eq!((keeper.level(), ballast_bytes(&path)), (RoomLevel::Full, 0));
+
         keeper.look(false);
         assert_eq!(
             (keeper.level(), ballast_bytes(&path)),
             (RoomLevel::Fine, MIB)
         );
+
         // More is asked for than any disk has.
         let keeper = RoomKeeper::open(
             dir.path(),
@@ -705,6 +754,7 @@ mod tests {
                 low: u64::MAX,
             },
         );
+
         assert_eq!((keeper.level(), ballast_bytes(&path)), (RoomLevel::Full, 0));
     }
 }

@@ -90,6 +90,7 @@ pub(crate) fn alarm(row: &LocalKey) -> Option<String> {
     if report.healed {
         return None;
     }
+
     let Report {
         dir,
         why,
@@ -101,18 +102,22 @@ pub(crate) fn alarm(row: &LocalKey) -> Option<String> {
         left,
         ..
     } = report;
+
     let mut text = format!(
         "the database was set aside as {dir} ({why}); {entries} entries of {logs} logs were read back"
     );
     if parts_read < parts {
         text += &format!(", {parts_read} of {parts} parts are read");
     }
+
     if missing > 0 {
         text += &format!("; {missing} positions of this node's own logs are missing");
     }
+
     if left > 0 {
         text += &format!(", {left} entries that were read wait for them");
     }
+
     Some(
         text + "; peers bring what is missing, and until this node is in step with them something may be",
     )
@@ -148,6 +153,7 @@ impl Node {
                     continue;
                 }
             };
+
             match self.read_back(&mut reading).await {
                 Ok(()) => {
                     tracing::warn!(report = ?reading.report, "read back from a database that was set aside")
@@ -156,8 +162,10 @@ impl Node {
                     tracing::error!(%error, dir = %aside.dir.display(), "a database that was set aside does not read");
                 }
             }
+
             readings.push(reading);
         }
+
         if !readings.is_empty() {
             tokio::spawn(follow(Arc::downgrade(self), readings));
         }
@@ -182,16 +190,19 @@ impl Node {
         if report.healed {
             return Ok(None);
         }
+
         if known.is_none() {
             let why = format!("{}; it was set aside, and a new one was begun", aside.why);
             self.note_refusal(dir.clone(), "database_set_aside".into(), why, String::new())
                 .await;
         }
+
         let report = Report {
             dir,
             why: aside.why.clone(),
             ..report
         };
+
         Ok(Some(Reading {
             name: aside.name.clone(),
             path: aside.database(),
@@ -215,25 +226,31 @@ impl Node {
             why: e.to_string(),
         };
         let salvage = Arc::new(opened.map_err(failed)?);
+
         r.salvage = Some(salvage.clone());
         let of = salvage.clone();
         let sizes = blocking(move || of.survey()).await?;
         let (first, rest) = self.parts(salvage.bytes(), sizes);
+
         (r.report.parts, r.report.parts_read) = (rest.len() + 1, 0);
         r.rest = rest;
         self.keep(r).await?;
+
         let (of, me) = (salvage.clone(), self.id());
         let found =
             blocking(move || of.scan(&|log: &LogId| log.node == me || first.contains(log))).await?;
         (r.report.pages, r.report.unreadable_pages) = (found.pages, found.unreadable_pages);
+
         let mut found = self.take(r, &salvage, found).await?;
         if let Some(found) = Arc::get_mut(&mut found) {
             found.logs.retain(|log, _| log.node == me);
         }
+
         r.own = found;
         self.take_keys(r, &salvage).await?;
         r.report.parts_read = 1;
         self.measure(r).await?;
+
         self.keep(r).await
     }
 
@@ -247,21 +264,26 @@ impl Node {
             |log: &LogId| bytes <= AT_ONCE_BYTES || log.node == self.id() || log.lane <= Lane::Hold;
         let (mut first, mut rest, mut part, mut entries) =
             (BTreeSet::new(), Vec::new(), BTreeSet::new(), 0);
+
         for (log, size) in sizes {
             if urgent(&log) {
                 first.insert(log);
                 continue;
             }
+
             if entries + size > PART_ENTRIES && !part.is_empty() {
                 rest.push(std::mem::take(&mut part));
                 entries = 0;
             }
+
             part.insert(log);
             entries += size;
         }
+
         if !part.is_empty() {
             rest.push(part);
         }
+
         (first, rest)
     }
 
@@ -277,14 +299,17 @@ impl Node {
             .values()
             .flatten()
             .filter(|e| e.verify(&self.keys.root).is_ok());
+
         let enrolments: Vec<_> = signed.cloned().collect();
         r.report.enrolments = enrolments.len() as u64;
         self.put(Command::Learn(enrolments, self.id())).await;
+
         // Nothing to write: an answer says that what was put before it is done.
         self.set_local(vec![], vec![]).await?;
         let mut found = Arc::new(found);
         r.report.entries += self.place(salvage, &mut found, &mut r.grown).await?;
         r.report.logs = r.grown.len();
+
         for all in found.cosignatures.values() {
             if let Some(c) = all.iter().find(|c| self.is_signed(c)) {
                 r.report.cosignatures += 1;
@@ -295,6 +320,7 @@ impl Node {
                 .await;
             }
         }
+
         // A hub answers a fork that it learns of with a cut at what it holds, which may be nothing
         // yet: it hears of forks from its own cuts, which are back by now, and from peers.
         if self.me.role != Role::Hub {
@@ -304,6 +330,7 @@ impl Node {
                         .is_some_and(|author| p.verify(author).is_ok())
                 })
             };
+
             let proofs: Vec<ForkProof> = found
                 .forks
                 .values()
@@ -311,8 +338,10 @@ impl Node {
                 .filter(proven)
                 .cloned()
                 .collect();
+
             self.put(Command::Forks(proofs, self.id())).await;
         }
+
         Ok(found)
     }
 
@@ -342,10 +371,12 @@ impl Node {
             if let Some(found) = Arc::get_mut(found) {
                 self.sign_anew(found, &vouched);
             }
+
             let rows = self.store.logs().await?;
             let held: BTreeMap<LogId, Peaks> =
                 rows.into_iter().map(|row| (row.log, row.peaks)).collect();
             let mut logs: Vec<LogId> = found.logs.keys().copied().collect();
+
             logs.sort_by_key(|log| (log.lane, log.node != self.id(), *log));
             let mut taken = 0;
             for log in logs {
@@ -357,6 +388,7 @@ impl Node {
                 if !goes_on || !(self.me.scope.takes_log(&log) || log.node == self.id()) {
                     continue;
                 }
+
                 let Some(author) = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key))
                 else {
                     continue;
@@ -364,14 +396,17 @@ impl Node {
                 let count = self
                     .place_log(salvage.clone(), Arc::clone(found), log, peaks, author)
                     .await?;
+
                 if count > 0 {
                     grown.insert(log);
                     taken += count;
                 }
             }
+
             if taken == 0 {
                 return Ok(all);
             }
+
             all += taken;
         }
     }
@@ -393,6 +428,7 @@ impl Node {
                 }
             }
         });
+
         let (mut taken, mut refused) = (0, false);
         let mut answers: VecDeque<(u64, oneshot::Receiver<BlockOutcome>)> = VecDeque::new();
         loop {
@@ -402,6 +438,7 @@ impl Node {
                 let count = block.entries.len() as u64;
                 answers.push_back((count, self.ingest(block, self.id()).await));
             }
+
             while answers.len() > IN_FLIGHT || !more && !answers.is_empty() {
                 let Some((count, answer)) = answers.pop_front() else {
                     break;
@@ -414,10 +451,12 @@ impl Node {
                     }
                 }
             }
+
             if !more {
                 break;
             }
         }
+
         drop(blocks);
         let _ = reader.await;
         Ok(taken)
@@ -430,10 +469,12 @@ impl Node {
             AnchorState::LostTail { heads, .. } => heads.clone(),
             _ => Vec::new(),
         };
+
         for row in self.store.logs().await? {
             if row.log.node != self.id() || row.log.lane != Lane::Control {
                 continue;
             }
+
             let first = self.store.entries(&row.log, 0, 1).await.unwrap_or_default();
             if let Some(Body::Boot(boot)) =
                 first.first().and_then(|e| e.entry.entry()).map(|e| &e.body)
@@ -449,6 +490,7 @@ impl Node {
                 }));
             }
         }
+
         out.retain(|(log, _)| log.node == self.id());
         Ok(out)
     }
@@ -462,6 +504,7 @@ impl Node {
             let is_it = |c: &SignedCheckpoint| {
                 c.checkpoint.root == tip.root && c.verify(&self.me.log_key).is_ok()
             };
+
             if !all.iter().any(is_it) {
                 let head = Checkpoint {
                     log: *log,
@@ -470,6 +513,7 @@ impl Node {
                     hub_time_s: 0,
                     logs: Vec::new(),
                 };
+
                 all.push(self.keys.log_key.sign(head));
             }
         }
@@ -482,6 +526,7 @@ impl Node {
             let end = ends.entry(log).or_insert(0);
             *end = (*end).max(tip.size);
         }
+
         for (log, of) in r.own.logs.iter().filter(|(log, _)| log.node == self.id()) {
             let signed =
                 |all: &[SignedCheckpoint]| all.iter().any(|c| c.verify(&self.me.log_key).is_ok());
@@ -491,9 +536,11 @@ impl Node {
                 .rev()
                 .find(|(_, all)| signed(all))
                 .map_or(0, |(size, _)| *size);
+
             let end = ends.entry(*log).or_insert(0);
             *end = (*end).max(last);
         }
+
         let frontier = self.frontier.read().expect("no panic holds it").clone();
         (r.report.missing, r.report.left) = (0, 0);
         for (log, end) in ends {
@@ -505,9 +552,11 @@ impl Node {
                     .logs
                     .get(&log)
                     .map_or(0, |of| of.entries.range(held..end).count());
+
                 r.report.left += found as u64;
             }
         }
+
         r.report.logs = r.grown.len();
         Ok(())
     }
@@ -526,8 +575,10 @@ impl Node {
                     let _ = send.blocking_send(std::mem::take(&mut chunk));
                 }
             });
+
             let _ = send.blocking_send(chunk);
         });
+
         let (mut tokens, mut revoked) = (Vec::new(), BTreeSet::new());
         while let Some(chunk) = chunks.recv().await {
             let mut keys = Vec::new();
@@ -551,15 +602,18 @@ impl Node {
                     }
                     _ => false,
                 };
+
                 if wanted {
                     keys.push(key);
                 }
             }
+
             r.report.local += keys.len() as u64;
             if !keys.is_empty() {
                 self.set_local(keys, vec![]).await?;
             }
         }
+
         let _ = reader.await;
         let mut keys = Vec::new();
         for token in tokens {
@@ -571,10 +625,12 @@ impl Node {
                     .local("token-revoked", &token.key)
                     .await?
                     .is_some();
+
             if reads && !known && !revoked.contains(&token.key) {
                 keys.push(token);
             }
         }
+
         r.report.local += keys.len() as u64;
         self.set_local(keys, vec![]).await
     }
@@ -584,6 +640,7 @@ impl Node {
             return Ok(false);
         };
         let known = self.store.local(&key.scope, &key.key).await?;
+
         Ok(known
             .and_then(|k| k.parse().ok())
             .is_none_or(|known: u64| known < seq))
@@ -603,6 +660,7 @@ impl Node {
         if self.store.local(&key.scope, &key.key).await?.is_some() {
             return Ok(false);
         }
+
         let held = self.store.entry(&entry).await.is_ok_and(|e| e.is_some());
         *waits |= !held;
         Ok(held)
@@ -616,9 +674,11 @@ impl Node {
                 key: r.name.clone(),
                 value,
             };
+
             self.set_local(vec![key], vec![]).await?;
             r.kept = r.report.clone();
         }
+
         Ok(())
     }
 
@@ -628,6 +688,7 @@ impl Node {
         };
         let of = salvage.clone();
         let found = blocking(move || of.scan(&|log: &LogId| part.contains(log))).await?;
+
         self.take(r, &salvage, found).await?;
         r.report.parts_read += 1;
         self.keep(r).await
@@ -641,6 +702,7 @@ impl Node {
         if r.report.left > 0 {
             r.report.entries += self.place(&salvage, &mut r.own, &mut r.grown).await?;
         }
+
         self.measure(r).await?;
         let anchored = match self.store.anchor_state() {
             AnchorState::LostTail { heads, .. } => {
@@ -648,6 +710,7 @@ impl Node {
             }
             _ => true,
         };
+
         if r.report.missing == 0
             && r.report.parts_read == r.report.parts
             && anchored
@@ -656,12 +719,14 @@ impl Node {
             if std::mem::take(&mut r.keys_wait) {
                 self.take_keys(r, &salvage).await?;
             }
+
             r.report.healed = true;
             tracing::info!(
                 dir = r.report.dir,
                 "everything that the database held that was set aside is held again"
             );
         }
+
         self.keep(r).await
     }
 }
@@ -680,6 +745,7 @@ async fn follow(node: Weak<Node>, mut readings: Vec<Reading>) {
             }
         }
     }
+
     while !readings.is_empty() {
         tokio::time::sleep(LOOK).await;
         let Some(node) = node.upgrade() else { return };
@@ -692,6 +758,7 @@ async fn follow(node: Weak<Node>, mut readings: Vec<Reading>) {
                 Ok(()) => {}
             }
         }
+
         readings.retain(|r| !r.report.healed);
     }
 }

@@ -131,6 +131,7 @@ impl Scrubber {
             Some(node) => node.listen(),
             None => return,
         };
+
         // A node that starts again and again is read through all the same: the first round begins
         // soon.
         let mut due = Instant::now() + self.pace.every.min(Duration::from_secs(600));
@@ -184,6 +185,7 @@ impl Node {
         let _alone = self.scrubbing.lock().await;
         let outcome = self.scrub_round(round).await;
         self.note_scrub(|s| s.running = false);
+
         match outcome {
             // A page that does not read is not repaired by reading on.
             Err(error @ (StoreError::Malformed(_) | StoreError::Damaged { .. })) => {
@@ -205,6 +207,7 @@ impl Node {
         let logs = self.store.logs().await?;
         let of = logs.iter().map(|l| l.peaks.size()).sum();
         let began_ms = self.now_ms();
+
         self.note_scrub(|s| {
             *s = ScrubStatus {
                 running: true,
@@ -214,6 +217,7 @@ impl Node {
                 ..Default::default()
             }
         });
+
         let structure = self.store.structure().await?;
         if let Some(first) = structure.first().cloned() {
             self.note_scrub(|s| s.structure = structure);
@@ -221,10 +225,12 @@ impl Node {
                 "the database's structure is damaged: {first}"
             )));
         }
+
         let mut damage = DamageOf::new();
         let mut logs: BTreeMap<LogId, LogRow> =
             logs.into_iter().map(|row| (row.log, row)).collect();
         let all: Vec<LogId> = logs.keys().copied().collect();
+
         for log in all {
             if self.switches() != switches {
                 // Another branch became its log since the rows were read: each is read through as
@@ -238,21 +244,26 @@ impl Node {
                     .map(|row| (row.log, row))
                     .collect();
             }
+
             let Some(row) = logs.remove(&log) else {
                 continue;
             };
             let of_log = self.scrub_log(&row, switches, round).await?;
+
             if !of_log.is_empty() {
                 damage.insert(row.log, of_log);
             }
         }
+
         self.scrub_rest(round).await?;
         if !damage.is_empty() && round.mend {
             self.rederive_due.store(true, Ordering::Relaxed);
         }
+
         if !self.judges_blindly(&damage) {
             self.rederive_all(round).await?;
         }
+
         let ended_ms = self.now_ms();
         self.note_scrub(|s| s.ended_ms = ended_ms);
         let found = self.scrub_status();
@@ -263,6 +274,7 @@ impl Node {
                 remade = found.remade,
                 "the scrub found rot"
             );
+
             if round.mend && self.me.role == Role::Hub {
                 // Findings follow from the records: they are found again, and what differs is put
                 // right.
@@ -270,6 +282,7 @@ impl Node {
                 self.reconcile.notify_one();
             }
         }
+
         Ok(damage)
     }
 
@@ -297,6 +310,7 @@ impl Node {
                 .await?;
             }
         }
+
         Ok(())
     }
 
@@ -310,12 +324,14 @@ impl Node {
             tracing::warn!(%error, log = %log, "a mended log could not be read again");
             self.rederive_due.store(true, Ordering::Relaxed);
         }
+
         let all_back = self
             .wants
             .lock()
             .expect("no panic holds it")
             .missing_count()
             == 0;
+
         if all_back && self.rederive_due.swap(false, Ordering::Relaxed) {
             let round = Round {
                 bytes_s: Some(pace.bytes_s),
@@ -338,14 +354,17 @@ impl Node {
             },
             self.switches(),
         );
+
         let rows = self.store.logs().await?;
         if let Some(row) = rows.into_iter().find(|r| r.log == log) {
             self.scrub_log(&row, switches, round).await?;
         }
+
         if self.judges_blindly(&DamageOf::new()) {
             self.rederive_due.store(true, Ordering::Relaxed);
             return Ok(());
         }
+
         match log.lane {
             Lane::Control => self.rederive_all(round).await,
             _ => {
@@ -380,6 +399,7 @@ impl Node {
         let walked = self.walk(row, switches, round).await?;
         let author = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
         let head = &row.checkpoint.checkpoint;
+
         // Of an author whose enrolment is not back yet nobody can say.
         let signed = author.is_none_or(|key| row.checkpoint.verify(&key).is_ok());
         if !signed || (head.size, head.root) != (row.peaks.size(), row.peaks.root()) {
@@ -388,10 +408,12 @@ impl Node {
                 entry: format!("the head of {log}"),
             });
         }
+
         if let Some(key) = author {
             self.mend_checkpoints(row, &key, switches, round.mend)
                 .await?;
         }
+
         if self.store.goes_on(&log).await? {
             // An earlier head came back: what was written after it lies there, and can be read from
             // its pages.
@@ -399,11 +421,13 @@ impl Node {
                 entry: format!("the head of {log}, which is not the last one"),
             });
         }
+
         let mut ranges: Vec<(u64, u64)> = walked
             .damage
             .iter()
             .map(|(from, to, _)| (*from, *to))
             .collect();
+
         let mut named = walked.damage.clone();
         if walked.whole && !walked.root_fits && ranges.is_empty() {
             // Bytes and hashes fit each other and not what was signed: somebody replaced them.
@@ -412,6 +436,7 @@ impl Node {
                 size: row.peaks.size(),
                 root: row.peaks.root(),
             };
+
             ranges = self
                 .find_replaced(log, tip, &walked)
                 .await
@@ -421,11 +446,13 @@ impl Node {
                 .map(|(from, to)| (*from, *to, "replaced"))
                 .collect();
         }
+
         if self.switches() != switches {
             // What was read may be of two branches, and is of none: the log is read once more when
             // the switch is told of.
             return Ok(Vec::new());
         }
+
         if ranges.is_empty() {
             if walked.root_fits {
                 self.mend_tree(log, &walked.kept, switches, round.mend)
@@ -433,6 +460,7 @@ impl Node {
             }
             return Ok(named);
         }
+
         let count: u64 = ranges.iter().map(|(from, to)| to - from).sum();
         tracing::error!(log = %log, entries = count, "entries are damaged; they are asked for at the peers");
         self.note_scrub(|s| {
@@ -444,16 +472,20 @@ impl Node {
                 to: *to,
                 kind,
             };
+
             s.damage.extend(named.iter().take(room).map(of));
         });
+
         if !round.mend {
             return Ok(named);
         }
+
         let why = format!(
             "{count} entries are missing or do not have their hash; they are fetched back from peers"
         );
         self.note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
             .await;
+
         // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it,
         // in the whole one.
         let cosigned = self.cosigned_head(&row.checkpoint).await?;
@@ -462,6 +494,7 @@ impl Node {
         if wants.switches() != switches {
             return Ok(Vec::new());
         }
+
         let ranges = joined(ranges);
         if let Some(cosigned) = cosigned {
             let below: Vec<(u64, u64)> = ranges
@@ -470,10 +503,12 @@ impl Node {
                 .collect();
             wants.add(cosigned, Why::Mend, &below);
         }
+
         let past: Vec<(u64, u64)> = ranges
             .iter()
             .map(|(from, to)| ((*from).max(through), *to))
             .collect();
+
         wants.add(row.checkpoint.clone(), Why::Mend, &past);
         drop(wants);
         Ok(named)
@@ -494,10 +529,12 @@ impl Node {
                     && control.role(&c.cosignature.witness) == Some(Role::Hub)
                     && c.checkpoint.checkpoint.log == log
             };
+
             let key = control.enrolment(&log.node).map(|e| e.log_key)?;
             let heads = cosigned.into_iter().filter(by_hub).map(|c| c.checkpoint);
             let signed =
                 heads.filter(|c| !control.forks().contains_key(&log) && c.verify(&key).is_ok());
+
             signed.max_by_key(|c| c.checkpoint.size)
         }))
     }
@@ -518,6 +555,7 @@ impl Node {
             whole: true,
             root_fits: false,
         };
+
         let mut peaks = Peaks::default();
         let mut seen: BTreeSet<Reference> = BTreeSet::new();
         let mut at = 0;
@@ -526,6 +564,7 @@ impl Node {
             page.retain(|e| e.seq >= at && e.seq < size);
             let end = page.last().map_or(size, |last| last.seq + 1);
             let (from, mut bytes) = (at, 0u64);
+
             // What has to stand in the index; and what may, though its author had no right to say
             // it when it came, or has none by now.
             let mut expected: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
@@ -537,10 +576,12 @@ impl Node {
                     out.damage.push((raw.seq, raw.seq + 1, "replaced"));
                     continue;
                 }
+
                 if raw.seq > at {
                     out.damage.push((at, raw.seq, "missing"));
                     out.whole = false;
                 }
+
                 at = raw.seq + 1;
                 bytes += raw.bytes.len() as u64;
                 let stored = Hash::from_slice(&raw.leaf).ok();
@@ -550,6 +591,7 @@ impl Node {
                     seq: raw.seq,
                     leaf,
                 };
+
                 if stored != Some(leaf) {
                     out.damage.push((raw.seq, at, "rotten"));
                     out.whole &= stored.is_some();
@@ -566,6 +608,7 @@ impl Node {
                         seen.insert(reference);
                     }
                 }
+
                 if out.whole {
                     let leaf = stored.unwrap_or(leaf);
                     out.tail.push(leaf);
@@ -573,20 +616,24 @@ impl Node {
                         out.tiles.push(perfect_root(&out.tail));
                         out.tail.clear();
                     }
+
                     out.kept.extend(peaks.append(leaf));
                 }
             }
+
             if end == size && at < size {
                 out.damage.push((at, size, "missing"));
                 out.whole = false;
                 at = size;
             }
+
             let lies: BTreeSet<(RecordId, u64, Vec<u8>)> = self
                 .store
                 .index(&log, from, end)
                 .await?
                 .into_iter()
                 .collect();
+
             // An entry that is rotten keeps its place in the index: it comes back.
             let damaged = |seq: &u64| out.damage.iter().any(|(a, b, _)| a <= seq && seq < b);
             let side = |seq: &u64| {
@@ -596,6 +643,7 @@ impl Node {
                 possible.contains(*row) || damaged(&row.1) || side(&row.1)
             };
             let odd = !lies.iter().all(|row| stays(&row));
+
             if odd || !expected.is_subset(&lies) {
                 let reindexed = if odd { vec![(log, from, end)] } else { vec![] };
                 let row = |(record, seq, leaf): &(RecordId, u64, Vec<u8>)| {
@@ -608,11 +656,13 @@ impl Node {
                         },
                     ))
                 };
+
                 let about = expected
                     .iter()
                     .chain(lies.iter().filter(stays))
                     .filter_map(row)
                     .collect();
+
                 self.remake(
                     Batch {
                         reindexed,
@@ -624,14 +674,17 @@ impl Node {
                 )
                 .await?;
             }
+
             self.note_scrub(|s| s.entries += end - from);
             pause(bytes, round.bytes_s).await;
         }
+
         let held: BTreeSet<Reference> = match self.store.seen(&log).await {
             Ok(held) => held.iter().map(VerifiedEntry::reference).collect(),
             Err(StoreError::Damaged { .. }) => seen.clone(), // it is rotten, and on the list already
             Err(error) => return Err(error),
         };
+
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
             self.remake(
@@ -644,6 +697,7 @@ impl Node {
             )
             .await?;
         }
+
         out.root_fits =
             out.whole && peaks == row.peaks && peaks.root() == row.checkpoint.checkpoint.root;
         Ok(out)
@@ -661,6 +715,7 @@ impl Node {
         if !mend {
             return Ok(());
         }
+
         self.ask(|reply| Command::Mend(Box::new(batch), switches, reply))
             .await
             .map_err(of_desk)
@@ -687,21 +742,25 @@ impl Node {
                         && i64::try_from(head.size) == Ok(place)
                         && signed.verify(key).is_ok()
                 });
+
                 match right {
                     Some(signed) => head_kept |= signed.checkpoint.size >= size,
                     None => gone.push((log, place)),
                 }
             }
         }
+
         if gone.is_empty() && head_kept {
             return Ok(());
         }
+
         tracing::error!(log = %log, gone = gone.len(), "checkpoints were damaged");
         let heads = if head_kept {
             vec![]
         } else {
             vec![row.checkpoint.clone()]
         };
+
         self.remake(
             Batch {
                 checkpoints_gone: gone,
@@ -712,10 +771,12 @@ impl Node {
             mend,
         )
         .await?;
+
         if mend {
             // A block that ended at one of them may have been refused: the log is offered anew.
             let _ = self.events.send(Event::Mended(log));
         }
+
         Ok(())
     }
 
@@ -734,6 +795,7 @@ impl Node {
                 .or_default()
                 .insert(subtree.index, *hash);
         }
+
         let mut wrong = Vec::new();
         for (level, hashes) in by_level {
             let mut lies: HashMap<u64, Vec<u8>> = HashMap::new();
@@ -744,11 +806,13 @@ impl Node {
                 from = last.saturating_add(1);
                 lies.extend(page);
             }
+
             let differs =
                 |(index, hash): &(u64, Hash)| lies.get(index).is_none_or(|l| l[..] != hash.0[..]);
             let wrongs = hashes.into_iter().filter(differs);
             wrong.extend(wrongs.map(|(index, hash)| (log, Subtree { level, index }, hash)));
         }
+
         if !wrong.is_empty() {
             self.remake(
                 Batch {
@@ -760,6 +824,7 @@ impl Node {
             )
             .await?;
         }
+
         Ok(())
     }
 
@@ -772,6 +837,7 @@ impl Node {
             after = page.last().copied();
             ids.extend(page);
         }
+
         self.rederive(ids.into_iter().collect(), round).await
     }
 
@@ -784,10 +850,12 @@ impl Node {
                     reply,
                 })
                 .await;
+
             let count = done.map_err(of_desk)?;
             self.note_scrub(|s| s.rederived += count);
             pause(part.len() as u64 * 2_048, round.bytes_s).await;
         }
+
         Ok(())
     }
 
@@ -805,6 +873,7 @@ impl Node {
             .keys()
             .copied()
             .collect();
+
         for peer in peers {
             if let Some((found, _)) = self.bisect(peer, log, tip, &|s| own.hash(s)).await
                 && !found.is_empty()
@@ -812,6 +881,7 @@ impl Node {
                 return Some(found);
             }
         }
+
         None
     }
 }
@@ -826,6 +896,7 @@ impl Walked {
                 .get((s.index << up) as usize..((s.index + 1) << up) as usize)?;
             return Some(perfect_root(tiles));
         }
+
         let start =
             (s.index << s.level).checked_sub((self.tiles.len() as u64) << TILE_LEVELS)? as usize;
         Some(perfect_root(self.tail.get(start..start + (1 << s.level))?))

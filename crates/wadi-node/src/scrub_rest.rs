@@ -46,6 +46,7 @@ fn entry_of(row: &RawLoose) -> Option<VerifiedEntry> {
         seq: u64::try_from(row.seq).ok()?,
         leaf,
     };
+
     VerifiedEntry::recheck(reference, row.bytes.clone()).ok()
 }
 
@@ -86,6 +87,7 @@ impl About {
             .filter(at)
             .map(|(id, ..)| id.to_string())
             .collect();
+
         if here.is_empty() {
             self.index.iter().map(|(id, ..)| id.to_string()).collect()
         } else {
@@ -116,9 +118,11 @@ impl Node {
                 None => gone.push(key),
             }
         }
+
         if gone.is_empty() {
             return Ok(());
         }
+
         tracing::error!(gone = gone.len(), "enrolments were damaged");
         let enrolments = self.with_control(|c| {
             c.enrolments()
@@ -126,6 +130,7 @@ impl Node {
                 .cloned()
                 .collect()
         });
+
         self.remake(
             Batch {
                 enrolments_gone: gone,
@@ -146,6 +151,7 @@ impl Node {
                     .is_none_or(|author| proof.verify(author).is_ok())
             })
         };
+
         let (mut right, mut gone) = (BTreeSet::new(), Vec::new());
         for (key, bytes) in self.store.raw_forks().await? {
             let read = ForkProof::from_bytes(&bytes).ok();
@@ -156,15 +162,18 @@ impl Node {
                 None => gone.push(key),
             }
         }
+
         if gone.is_empty() {
             return Ok(());
         }
+
         tracing::error!(gone = gone.len(), "fork proofs were damaged");
         let known: Vec<ForkProof> = self.with_control(|c| c.forks().values().cloned().collect());
         let forks = known
             .into_iter()
             .filter(|proof| !right.contains(&proof.log()) && stands(proof))
             .collect();
+
         self.remake(
             Batch {
                 forks_gone: gone,
@@ -187,6 +196,7 @@ impl Node {
             .into_iter()
             .map(|row| (row.log, row.checkpoint))
             .collect();
+
         let (mut gone, mut again, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         let mut after: Option<RawCosignature> = None;
         loop {
@@ -194,14 +204,17 @@ impl Node {
             let Some(last) = page.last().cloned() else {
                 break;
             };
+
             for row in page {
                 let read = cosigned_head(&row);
                 let signed = read.as_ref().is_some_and(|c| self.is_signed(c));
                 let in_place = read.as_ref().is_some_and(|c| in_its_place(&row, c));
+
                 // Of whoever is not enrolled here nobody can say what was signed.
                 if in_place && (signed || read.as_ref().is_some_and(|c| !self.knows_both(c))) {
                     continue;
                 }
+
                 if let Some(c) = read.filter(|_| signed) {
                     again.push(c);
                 } else if let Ok(log) = LogId::from_slice(&row.log) {
@@ -216,23 +229,29 @@ impl Node {
                         _ => {}
                     }
                 }
+
                 gone.push((row.log, row.witness));
             }
+
             after = Some(last);
         }
+
         if gone.is_empty() {
             return Ok(());
         }
+
         tracing::error!(gone = gone.len(), "cosignatures were damaged");
         let batch = Batch {
             cosignatures_gone: gone,
             cosignatures: again,
             ..Batch::default()
         };
+
         self.remake(batch, None, mend).await?;
         for log in asked.into_iter().filter(|_| mend) {
             let _ = self.events.send(Event::Refreshed(log));
         }
+
         Ok(())
     }
 
@@ -248,6 +267,7 @@ impl Node {
             .keys
             .log_key
             .cosign(&head.checkpoint, self.time.signing_s());
+
         CosignedHead {
             checkpoint: head.clone(),
             cosignature,
@@ -265,6 +285,7 @@ impl Node {
             .keys()
             .copied()
             .collect();
+
         let mut lost = Lost::default();
         let mut around: Option<About> = None;
         let mut after: Option<RawLoose> = None;
@@ -273,6 +294,7 @@ impl Node {
             let Some(last) = page.last().cloned() else {
                 break;
             };
+
             for row in page {
                 let log = LogId::from_slice(&row.log).ok();
                 let beside = log.is_some_and(|log| held.contains(&log));
@@ -281,6 +303,7 @@ impl Node {
                 {
                     around = Some(self.about(log).await?);
                 }
+
                 let of = around.as_ref().filter(|a| Some(a.log) == log);
                 let entry = entry_of(&row);
                 let right = match (&entry, of) {
@@ -288,9 +311,11 @@ impl Node {
                     (Some(entry), Some(of)) => row.excerpt && of.knows(entry),
                     _ => false,
                 };
+
                 if right {
                     continue;
                 }
+
                 if !beside {
                     let mut records = of.map(|of| of.records_at(row.seq)).unwrap_or_default();
                     if records.is_empty() {
@@ -298,6 +323,7 @@ impl Node {
                     }
                     lost.records.extend(records);
                 }
+
                 let from = u64::try_from(row.seq).unwrap_or(0);
                 let log = log.map_or_else(|| wadi_log::hex(&row.log), |log| log.to_string());
                 lost.damage.push(Damage {
@@ -306,10 +332,13 @@ impl Node {
                     to: from + 1,
                     kind: "rotten",
                 });
+
                 lost.gone.push((row.log, row.seq, row.leaf));
             }
+
             after = Some(last);
         }
+
         lost.records
             .extend(self.store.dangling().await?.iter().map(RecordId::to_string));
         self.have_excerpts_sent(lost, mend).await
@@ -322,11 +351,13 @@ impl Node {
             .await?
             .into_iter()
             .collect();
+
         let seen = match self.store.seen(&log).await {
             Ok(seen) => Some(seen.iter().map(VerifiedEntry::reference).collect()),
             Err(StoreError::Damaged { .. }) => None,
             Err(error) => return Err(error),
         };
+
         Ok(About { log, index, seen })
     }
 
@@ -336,24 +367,29 @@ impl Node {
             records,
             damage,
         } = lost;
+
         if gone.is_empty() && records.is_empty() {
             return Ok(());
         }
+
         tracing::error!(
             gone = gone.len(),
             records = records.len(),
             "entries beside logs are damaged"
         );
+
         self.note_scrub(|s| {
             s.damaged += (damage.len() as u64).max(records.len() as u64);
             let room = NAMED_MAX.saturating_sub(s.damage.len());
             s.damage.extend(damage.into_iter().take(room));
         });
+
         let keys = records.iter().map(|id| LocalKey {
             scope: EXCERPT_LOST.into(),
             key: id.clone(),
             value: String::new(),
         });
+
         let local = keys.collect();
         self.remake(
             Batch {
@@ -365,11 +401,13 @@ impl Node {
             mend,
         )
         .await?;
+
         if mend && !records.is_empty() {
             let why = format!(
                 "entries of {} records handed over are damaged; the hub sends them again",
                 records.len()
             );
+
             self.note_refusal(
                 "excerpts".into(),
                 "entry_damaged".into(),
@@ -377,8 +415,10 @@ impl Node {
                 String::new(),
             )
             .await;
+
             let _ = self.events.send(Event::ExcerptsLost);
         }
+
         Ok(())
     }
 
@@ -396,17 +436,21 @@ impl Node {
                 }
                 _ => false,
             };
+
             if !whole {
                 rotten.push((log, leaf));
             }
         }
+
         if rotten.is_empty() {
             return Ok(());
         }
+
         tracing::error!(
             rotten = rotten.len(),
             "branches of forked logs were damaged"
         );
+
         self.remake(
             Batch {
                 branches_rotten: rotten,
@@ -425,6 +469,7 @@ impl Node {
         if !signed || head.log != branch.log || branch.from.checked_add(count) != Some(head.size) {
             return Ok(false);
         }
+
         if let Some(mut peaks) = peaks_at(&*self.store, &branch.log, branch.from).await {
             branch
                 .leaves
@@ -434,6 +479,7 @@ impl Node {
                 return Ok(false);
             }
         }
+
         let mut read = 0;
         while read < count {
             match self
@@ -447,6 +493,7 @@ impl Node {
                 Err(error) => return Err(error),
             }
         }
+
         Ok(true)
     }
 }

@@ -251,6 +251,7 @@ impl Sequencer {
         {
             let _ = control.enrol(e);
         }
+
         let rows = self.store.logs().await?;
         for c in self.store.cosignatures(None).await? {
             let head = &c.checkpoint.checkpoint;
@@ -262,10 +263,12 @@ impl Sequencer {
                     root: head.root,
                 },
             );
+
             if c.cosignature.witness == self.node() {
                 self.taken_s.insert(head.log, c.cosignature.time_s as i64);
             }
         }
+
         for proof in self.store.forks().await? {
             // One that rotted would put a bound to a log that was never forked.
             if control
@@ -275,15 +278,18 @@ impl Sequencer {
                 control.learn_fork(proof);
             }
         }
+
         let controls: Vec<(LogId, u64)> = {
             let held = rows.iter().filter(|row| row.log.lane == Lane::Control);
             held.map(|row| (row.log, row.peaks.size())).collect()
         };
+
         // Hubs' logs twice: the first reading may bring the enrolment that the right of another's
         // entries rests on.
         for (log, size) in controls.iter().chain(&controls) {
             self.load_control(log, *size, &mut control).await?;
         }
+
         self.logs.clear();
         for row in rows {
             self.last_ms = self.last_ms.max(row.grew_ms);
@@ -295,17 +301,21 @@ impl Sequencer {
                 },
             );
         }
+
         *self.control.write().expect("no panic holds it") = control;
         self.records.clear();
         self.seen.clear();
+
         let before = std::mem::take(&mut self.effective_len);
         self.publish_frontier();
         self.recount().await?;
+
         let all: BTreeSet<LogId> = before
             .keys()
             .chain(self.effective_len.keys())
             .copied()
             .collect();
+
         let of = |effective_len: &HashMap<LogId, u64>, log: &LogId| {
             effective_len.get(log).copied().unwrap_or(u64::MAX)
         };
@@ -319,6 +329,7 @@ impl Sequencer {
             // As versions wrote it that knew one node to a database.
             None => self.store.local("epoch", "last").await?,
         };
+
         self.last_epoch =
             last.and_then(|text| text.parse().ok())
                 .or_else(|| match self.store.anchor_state() {
@@ -326,6 +337,7 @@ impl Sequencer {
                     AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
                     _ => None,
                 });
+
         Ok(moved)
     }
 
@@ -343,6 +355,7 @@ impl Sequencer {
             // A position that does not read, or lies past the head, is none of the log.
             part.retain(|raw| (at..size).contains(&raw.seq));
             from = part.last().and_then(|last| last.seq.checked_add(1));
+
             for raw in part {
                 let leaf = Hash::from_slice(&raw.leaf).unwrap_or_default();
                 let reference = Reference {
@@ -350,11 +363,13 @@ impl Sequencer {
                     seq: raw.seq,
                     leaf,
                 };
+
                 let Ok(verified) = VerifiedEntry::recheck(reference, raw.bytes) else {
                     tracing::error!(entry = %reference, "a control entry is damaged; what it says is not known");
                     self.scrub_now.notify_one();
                     continue;
                 };
+
                 if let Some(entry) = verified.entry()
                     && control.check_right(log, entry).is_ok()
                 {
@@ -366,6 +381,7 @@ impl Sequencer {
                 }
             }
         }
+
         Ok(())
     }
 
@@ -383,6 +399,7 @@ impl Sequencer {
                 )
             })
             .collect();
+
         *self.frontier.write().expect("no panic holds it") = Frontier(tips);
     }
 
@@ -404,6 +421,7 @@ impl Sequencer {
                     other => work.push(other),
                 }
             }
+
             if self.stale
                 && let Err(error) = self.load().await
             {
@@ -413,15 +431,18 @@ impl Sequencer {
             } else {
                 self.stale = false;
             }
+
             if !work.is_empty() {
                 self.work_off(work).await;
             }
+
             if let Some(reply) = stop {
                 self.store.close().await;
                 let _ = reply.send(());
                 return;
             }
         }
+
         self.store.close().await;
     }
 

@@ -26,11 +26,13 @@ impl Held {
         if root_at(store, log, tip.size).await.ok().flatten() == Some(tip.root) {
             return Some(Self::Main);
         }
+
         let branches = store.branches(Some(log)).await.ok()?;
         let is_it = |b: &BranchRow| {
             let head = &b.checkpoint.checkpoint;
             (head.size, head.root) == (tip.size, tip.root)
         };
+
         branches
             .into_iter()
             .find(is_it)
@@ -49,15 +51,18 @@ impl Held {
             Self::Beside(branch) => branch,
         };
         let mut out = HashMap::new();
+
         for subtree in wanted {
             // Once is enough, however often somebody asks: it may be of all leaves.
             if out.contains_key(subtree) {
                 continue;
             }
+
             let (lo, hi) = (
                 subtree.index << subtree.level,
                 (subtree.index + 1) << subtree.level,
             );
+
             // Down to subtrees that lie on one side of the fork; each level halves what is left.
             let mut parts = vec![(lo, hi)];
             while let Some(n) = parts
@@ -67,6 +72,7 @@ impl Held {
                 let (a, b) = parts[n];
                 parts.splice(n..=n, [(a, a + (b - a) / 2), (a + (b - a) / 2, b)]);
             }
+
             let mut hashes = Vec::with_capacity(parts.len());
             for (a, b) in parts {
                 hashes.push((
@@ -88,14 +94,17 @@ impl Held {
                     },
                 ));
             }
+
             // Neighbours of one size make the subtree above them, until one is left.
             while hashes.len() > 1 {
                 let n = hashes.windows(2).position(|w| w[0].0 == w[1].0)?;
                 let joined = (hashes[n].0 * 2, node_hash(&hashes[n].1, &hashes[n + 1].1));
                 hashes.splice(n..=n + 1, [joined]);
             }
+
             out.insert(*subtree, hashes.pop()?.1);
         }
+
         Some(out)
     }
 
@@ -115,6 +124,7 @@ impl Held {
                     .into_iter()
                     .zip(from..to)
                     .take_while(|(s, seq)| s.entry.reference().seq == *seq);
+
                 in_order.map(|(s, _)| s.entry.bytes().to_vec()).collect()
             }
             Self::Beside(branch) if from < branch.from => {
@@ -134,12 +144,15 @@ impl Held {
                     .collect()
             }
         };
+
         if entries.is_empty() {
             return None;
         }
+
         let ranges = stretch_ranges((from, from + entries.len() as u64), size);
         let wanted: Vec<Subtree> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
         let hashes = self.subtrees(store, log, &wanted).await?;
+
         Some(Stretch {
             from,
             entries,
@@ -162,11 +175,13 @@ impl Node {
             stretches: vec![],
             absent: vec![],
         };
+
         let Some(held) = Held::find(&*self.store, &log, tip).await else {
             out.absent = ranges.to_vec();
             return out;
         };
         let mut room = ANSWER_BYTES;
+
         for (from, to) in ranges
             .iter()
             .map(|(from, to)| (*from, (*to).min(tip.size)))
@@ -186,13 +201,16 @@ impl Node {
                             .map(|e| e.len().max(ENTRY_COST))
                             .sum(),
                     );
+
                     out.stretches.push(stretch);
                 }
             }
+
             if room == 0 {
                 break;
             }
         }
+
         out
     }
 
@@ -213,9 +231,11 @@ impl Node {
         if !parts.iter().all(inside) {
             return vec![];
         }
+
         let Some(hashes) = held.subtrees(&*self.store, log, parts).await else {
             return vec![];
         };
+
         parts
             .iter()
             .flat_map(|p| {

@@ -117,6 +117,7 @@ impl Suspects {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error),
         };
+
         // One that does not read was cut off by the same power cut that ended the process.
         let kept: Self = serde_json::from_str(&text).unwrap_or_default();
         Ok(if kept.software == software() {
@@ -136,6 +137,7 @@ impl Suspects {
             .max()
             .unwrap_or(0)
             .saturating_add(1);
+
         let why = end.why.chars().take(WHY_CHARS_MAX).collect();
 
         // An end with one suspect is kept for good; one with many is replaced by what the next
@@ -158,9 +160,11 @@ impl Suspects {
         if self.ends.is_empty() {
             return Ok(());
         }
+
         let mut ends = self.ends.clone();
         ends.retain(|e| e.at.len() == 1);
         ends.iter_mut().for_each(|e| e.times = 0);
+
         Self {
             software: software(),
             ends,
@@ -204,6 +208,7 @@ impl Suspects {
             .ends
             .iter()
             .rfind(|e| e.task == task && e.times >= ENDS_MAX)?;
+
         DISPENSABLE.contains(&task).then(|| {
             let times = end.times;
             format!(
@@ -219,6 +224,7 @@ impl Suspects {
             .set_aside()
             .map(|(what, end)| format!("{what} ({}: {})", end.task, end.why))
             .collect();
+
         (!named.is_empty()).then(|| {
             format!(
                 "set aside because a task ended over it, until the software is renewed: {}",
@@ -278,18 +284,21 @@ impl Sequencer {
         if self.suspects.is_empty() {
             return Some(item);
         }
+
         match item {
             Command::Ingest(block, peer, reply) => {
                 let head = &block.checkpoint.checkpoint;
                 if !self.suspects.has_block(&head.log, block.from, head.size) {
                     return Some(Command::Ingest(block, peer, reply));
                 }
+
                 let why = format!(
                     "entries {}..{} of {} once ended this node's sequencer",
                     block.from,
                     head.size,
                     head.log.origin()
                 );
+
                 self.note(
                     g,
                     head.log.node.to_string(),
@@ -297,6 +306,7 @@ impl Sequencer {
                     why,
                     peer.to_string(),
                 );
+
                 let _ = reply.send(BlockOutcome::Refused {
                     held: self.held(&head.log),
                     code: SET_ASIDE.into(),
@@ -316,6 +326,7 @@ impl Sequencer {
                         reply,
                     });
                 }
+
                 let why = format!("an excerpt of {record} once ended this node's sequencer");
                 self.note(g, peer.to_string(), SET_ASIDE, why, peer.to_string());
                 let _ = reply.send(false);
@@ -340,6 +351,7 @@ impl Sequencer {
                         reply,
                     });
                 }
+
                 let _ = reply.send(Err(set_aside_error("reading the past of this record")));
             }
             Command::Account { record, reply } => {
@@ -350,6 +362,7 @@ impl Sequencer {
             }
             other => return Some(other),
         }
+
         None
     }
 }
@@ -417,6 +430,7 @@ mod tests {
             4,
             9
         ));
+
         assert!(after.alarm().unwrap().contains("entries 4..9 of"));
         assert!(!after.careful("sequencer"), "it is known which one it was");
     }
@@ -438,6 +452,7 @@ mod tests {
                 end("sequencer", vec![Suspect::block(&log(), 4, 9)]),
             )
             .unwrap();
+
         let third = Suspects::read(dir.path()).unwrap();
         assert!(
             third.has_block(&log(), 4, 9)
@@ -456,15 +471,18 @@ mod tests {
                 ends >= 3,
                 "after {ends} ends"
             );
+
             known.write(dir.path(), end("scrubber", vec![])).unwrap();
             let known = Suspects::read(dir.path()).unwrap();
             known.write(dir.path(), end("sequencer", vec![])).unwrap();
         }
+
         let known = Suspects::read(dir.path()).unwrap();
         assert!(
             known.left_off("sequencer").is_none(),
             "a node without its sequencer is none"
         );
+
         known.settle(dir.path()).unwrap();
         assert!(
             Suspects::read(dir.path())
@@ -483,12 +501,15 @@ mod tests {
                 end("sequencer", vec![Suspect::block(&log(), 4, 9)]),
             )
             .unwrap();
+
         let path = dir.path().join(FILE);
         let older = std::fs::read_to_string(&path)
             .unwrap()
             .replace(&software(), "0.0.1");
+
         std::fs::write(&path, older).unwrap();
         assert!(Suspects::read(dir.path()).unwrap().is_empty());
+
         std::fs::write(&path, "{\"softw").unwrap();
         assert!(
             Suspects::read(dir.path()).unwrap().is_empty(),

@@ -70,11 +70,13 @@ impl Tasks {
         if self.stopping.load(Ordering::Relaxed) {
             return;
         }
+
         tracing::error!(
             task,
             why,
             "a task ended that a node lives by: the process stops"
         );
+
         self.trouble(task, Some(why.clone()));
 
         let at = self
@@ -83,6 +85,7 @@ impl Tasks {
             .map(|mut at| at.remove(task))
             .unwrap_or_default()
             .unwrap_or_default();
+
         let at_ms = jiff::Timestamp::now().as_millisecond();
         let end = TaskEnd {
             task: task.into(),

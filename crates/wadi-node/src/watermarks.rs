@@ -23,6 +23,7 @@ impl Sequencer {
             let (scope, key) = BELIEVED_BEFORE;
             believed = self.store.local(scope, key).await?;
         }
+
         self.time.recall(believed.as_deref());
         let mut own = Vec::new();
         let mut others: BTreeMap<NodeId, i64> = BTreeMap::new();
@@ -35,11 +36,13 @@ impl Sequencer {
                 *latest = signed_s.max(*latest);
             }
         }
+
         let others: Vec<i64> = others.into_values().collect();
         self.time.signed_before(&own, &others);
         if let Some(alarm) = self.time.alarm() {
             tracing::error!("{alarm}");
         }
+
         Ok(())
     }
 
@@ -49,13 +52,16 @@ impl Sequencer {
         let speaks =
             control.role(&hub) == Some(Role::Hub) && !control.is_cut(&hub) && hub != self.node();
         let cut = self.time.heard_of().filter(|heard| control.is_cut(heard));
+
         drop(control);
         if let Some(cut) = cut {
             self.time.forget(&cut);
         }
+
         if !speaks {
             return;
         }
+
         let verdict = self.time.hear(hub, time_s, how);
         if let TimeVerdict::Corrected { was_s } = verdict {
             let why = format!(
@@ -69,6 +75,7 @@ impl Sequencer {
                 hub.to_string(),
             );
         }
+
         if matches!(
             verdict,
             TimeVerdict::Believed | TimeVerdict::Corrected { .. }
@@ -81,6 +88,7 @@ impl Sequencer {
                 value,
             });
         }
+
         self.refresh_now(g, false);
     }
 
@@ -92,15 +100,18 @@ impl Sequencer {
         if self.me.role != Role::Crossing || !due {
             return;
         }
+
         if self.epoch.is_none() {
             if !self.room.level().captures(Lane::Control) {
                 return;
             }
+
             if let Err(error) = self.open_epoch(g) {
                 tracing::error!(%error, "the node's control log could not be opened");
                 return;
             }
         }
+
         self.refresh(g);
     }
 
@@ -112,6 +123,7 @@ impl Sequencer {
         } else {
             self.clock.now_ms()
         };
+
         Common {
             wall_ms,
             ..Common::default()
@@ -125,6 +137,7 @@ impl Sequencer {
             .get(log)
             .copied()
             .filter(|_| self.me.role == Role::Hub);
+
         held.checkpoint
             .as_ref()
             .map_or(0, |c| self.time.named_s(c.checkpoint.hub_time_s, taken_s))
@@ -159,12 +172,15 @@ impl Sequencer {
                     ..*log
                 }) >= *size
             };
+
             (complete(log) && head.logs.iter().all(listed)).then(|| self.heard_by(log, held))
         };
+
         let own = self
             .logs
             .iter()
             .filter(|(l, _)| l.node == *node && l.lane == Lane::Control);
+
         own.filter_map(time).max().unwrap_or(0)
     }
 
@@ -175,16 +191,19 @@ impl Sequencer {
             let crossings = control
                 .enrolments()
                 .filter(|e| e.role == Role::Crossing && !control.is_cut(&e.node()));
+
             crossings
                 .filter_map(|e| Some((e.node(), e.crossing?.to_string())))
                 .collect()
         };
+
         let mut out: BTreeMap<String, i64> = BTreeMap::new();
         for (node, crossing) in nodes {
             let received_ms = self.received_s(&node).saturating_mul(1_000);
             let held = out.entry(crossing).or_insert(received_ms);
             *held = (*held).min(received_ms);
         }
+
         let control = self.control.read().expect("no panic holds it");
         // A closure stands for a crossing's nodes, also where all of them were cut.
         let crossings: BTreeSet<Crossing> = control
@@ -192,12 +211,14 @@ impl Sequencer {
             .filter(|e| e.role == Role::Crossing)
             .filter_map(|e| e.crossing)
             .collect();
+
         for crossing in crossings {
             if let Some(closed_s) = control.closed_s(crossing) {
                 let received_ms = out.entry(crossing.to_string()).or_insert(i64::MIN);
                 *received_ms = (*received_ms).max(closed_s.saturating_mul(1_000));
             }
         }
+
         drop(control);
         // The hub holds whatever it said itself.
         out.insert("HUB".into(), self.time.now_ms());
@@ -210,6 +231,7 @@ impl Sequencer {
         if self.me.role != Role::Hub {
             return;
         }
+
         let crossing = {
             let control = self.control.read().expect("no panic holds it");
             control
@@ -217,6 +239,7 @@ impl Sequencer {
                 .and_then(|e| e.crossing)
                 .map(|c| c.to_string())
         };
+
         let Some(crossing) = crossing else { return };
         let of = |sequencer: &Self| {
             sequencer
@@ -226,6 +249,7 @@ impl Sequencer {
                 .get(&crossing)
                 .copied()
         };
+
         let before = of(self);
         self.find_watermarks();
         g.watermark_moved |= of(self) != before;
@@ -244,6 +268,7 @@ impl Sequencer {
             .iter()
             .flat_map(|(id, all)| all.iter().map(|(_, missing)| (*id, *missing)));
         let come = fresh.filter(|(_, missing)| missing.log == log && missing.seq < held);
+
         g.retry.extend(come.map(|(id, _)| id).collect::<Vec<_>>());
         Ok(())
     }

@@ -66,9 +66,11 @@ pub fn check_name(what: &str, name: &str) -> Result<(), RecordError> {
             why,
         })
     };
+
     if name.chars().count() > NAME_CHARS_MAX {
         return bad(format!("has more than {NAME_CHARS_MAX} characters"));
     }
+
     match name.chars().find(|c| is_hidden(*c)) {
         Some(c) => bad(format!(
             "holds the character U+{:04X}, which is not seen, or moves what is",

@@ -16,6 +16,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let due = e.text("calibration_due")?;
         (e.at_ms() >= end_of_day_ms(due)?).then_some((e, due))
     });
+
     late.map(|(e, due)| {
         let scale = e.text("scale").unwrap_or_default();
         Contradiction::new(
@@ -43,15 +44,18 @@ fn end_of_day_ms(text: &str) -> Option<i64> {
     let [year @ 1..=9_999, month @ 1..=12, day @ 1..=31] = date[..] else {
         return None;
     };
+
     // Days since the epoch in the proleptic Gregorian calendar, years counted from March.
     let (y, m) = if month > 2 {
         (year, month - 3)
     } else {
         (year - 1, month + 9)
     };
+
     let days =
         365 * y + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day
             - 719_469;
+
     Some((days + 1) * 24 * HOUR_MS)
 }
 
@@ -75,6 +79,7 @@ mod tests {
                 )],
             )
         };
+
         assert_eq!(firm("R23", weighed(end), vec![]), [Phase::Firm]);
         assert_eq!(firm("R23", weighed(end - 1), vec![]), []);
         assert_eq!(end_of_day_ms("1970-01-01"), Some(24 * HOUR_MS));

@@ -48,6 +48,7 @@ pub(crate) fn one_for_each_cause(dossier: &Dossier, said: Vec<Contradiction>) ->
         let rest = told.split_off(FINDINGS_MAX);
         told.extend(the_rest(dossier, &rest));
     }
+
     told
 }
 
@@ -69,6 +70,7 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         .into_iter()
         .partition(|c| dossier.phase(c) == Phase::Firm);
     let mut these = if firm.is_empty() { pending } else { firm };
+
     these.sort_by(|a, b| (a.at_ms, &a.references).cmp(&(b.at_ms, &b.references)));
     let count = these.len();
     let references: Vec<&str> = these
@@ -76,6 +78,7 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         .flat_map(|c| &c.references)
         .map(String::as_str)
         .collect();
+
     let events = ends(&distinct(&references));
     // Pending ones become firm with the one that waits the shortest.
     let at = these
@@ -83,6 +86,7 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         .enumerate()
         .min_by_key(|(n, c)| (c.through_ms, *n))
         .map_or(0, |(n, _)| n);
+
     let waits = (these.get(at)?.concerns.clone(), these.get(at)?.through_ms);
     let mut first = these.into_iter().next()?;
     (first.concerns, first.through_ms) = waits;
@@ -100,6 +104,7 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         evidence.insert("count".into(), count.into());
         evidence.insert("events".into(), events);
     }
+
     Some(shown(dossier, first, evidence_digest))
 }
 
@@ -140,6 +145,7 @@ fn the_rest(dossier: &Dossier, rest: &[Told]) -> Option<Told> {
             Json::Null,
         )
     };
+
     let evidence_digest = short_hash(&["the rest", &magnitude(count).to_string()]);
     Some(shown(dossier, contradiction, evidence_digest))
 }
@@ -150,6 +156,7 @@ fn shown(dossier: &Dossier, mut contradiction: Contradiction, evidence_digest: S
     let phase = dossier.phase(&contradiction);
     contradiction.text = bounded(&contradiction.text, TEXT_LETTERS_MAX);
     contradiction.evidence = bounded_json(&contradiction.evidence, EVIDENCE_DEPTH_MAX);
+
     Told {
         contradiction,
         phase,
@@ -165,9 +172,11 @@ fn ends(all: &[Json]) -> Json {
     ) else {
         return all.into();
     };
+
     if all.len() <= SHOWN_EACH_END.saturating_mul(2) {
         return all.into();
     }
+
     json!({"first": first, "last": all.get(last..).unwrap_or_default(), "of": all.len()})
 }
 

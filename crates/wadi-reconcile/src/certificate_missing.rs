@@ -17,20 +17,24 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !stands(anchor) {
         return Vec::new();
     }
+
     let mut out = if anchor.is_customs_entry() {
         missing_or_reused(dossier)
     } else {
         Vec::new()
     };
+
     let references: BTreeSet<&str> = certificates(anchor)
         .into_iter()
         .map(|(reference, _)| reference)
         .collect();
+
     out.extend(
         references
             .into_iter()
             .filter_map(|reference| exceeded(dossier, reference)),
     );
+
     out
 }
 
@@ -60,11 +64,13 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
         .into_iter()
         .filter(|c| needs(dossier, c))
         .collect();
+
     let own = entry.texts("certificate", "");
     let on_hold = dossier
         .of("hold")
         .any(|h| h.field("certificate.ref").is_some());
     let mut out = Vec::new();
+
     if !codes.is_empty() && own.is_empty() && !on_hold {
         let due_ms = entry
             .began_ms()
@@ -83,9 +89,11 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
             .until([entry.crossing()], due_ms),
         );
     }
+
     let live = |o: &&Facts| o.is_customs_entry() && o.state() != "CANCELLED";
     let others = dossier.linked.iter().filter(live);
     let earlier = others.filter(|o| (o.began_ms(), &o.id) < (entry.began_ms(), &entry.id));
+
     // Of all that used it before the last one is named.
     for reference in &own {
         let used = earlier
@@ -106,6 +114,7 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+
     out
 }
 
@@ -122,8 +131,10 @@ fn certificates(r: &Facts) -> Vec<(&str, Option<i64>)> {
         } else {
             format!("{name}.net_g")
         };
+
         Some((value.as_str()?, r.int(&covers)))
     });
+
     named.collect()
 }
 
@@ -138,6 +149,7 @@ fn declared_g(dossier: &Dossier, entry: &Facts) -> Option<i64> {
     if references.len() != 1 {
         return None;
     }
+
     let fields = entry.json["fields"].as_object().into_iter().flatten();
     let masses = fields.filter_map(|(name, code)| {
         let item = name
@@ -146,10 +158,12 @@ fn declared_g(dossier: &Dossier, entry: &Facts) -> Option<i64> {
         if !needs(dossier, code.as_str()?) {
             return None;
         }
+
         entry
             .int(&format!("{item}.net_g"))
             .or_else(|| entry.int(&format!("{item}.gross_g")))
     });
+
     masses.reduce(i64::saturating_add)
 }
 
@@ -161,6 +175,7 @@ fn held_g(hold: &Facts) -> Option<i64> {
         "TNE" => 1_000_000,
         _ => return None,
     };
+
     Some(hold.int("quantity")?.saturating_mul(grams))
 }
 
@@ -174,6 +189,7 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
         .chain([anchor])
         .filter(names)
         .collect();
+
     // The last entry carries the finding, or the last hold where there is no entry.
     let carrier = using
         .iter()
@@ -181,6 +197,7 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     if carrier.id != anchor.id {
         return None;
     }
+
     // Where it was told differently the smaller mass holds.
     let told = using
         .iter()
@@ -191,10 +208,12 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
         .iter()
         .filter(|r| r.is_customs_entry())
         .filter_map(|r| declared_g(dossier, r));
+
     let held = using
         .iter()
         .filter(|r| r.is_hold())
         .filter_map(|r| held_g(r));
+
     // Goods that are held were mostly declared as well: the greater of the two sums counts.
     let used = declared
         .reduce(i64::saturating_add)
@@ -203,15 +222,18 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     if used.saturating_sub(covers).saturating_mul(1_000) <= allowed {
         return None;
     }
+
     let through_ms = using.iter().map(|r| r.ended_ms()).max()?;
     let mut records: Vec<&str> = using.iter().map(|r| r.printed()).collect();
     records.sort_unstable();
+
     let text = format!(
         "certificate {reference} covers {} kg, and {} kg go by it: {}",
         covers / 1_000,
         used / 1_000,
         records.join(", ")
     );
+
     let evidence =
         json!({"certificate": reference, "covers_g": covers, "used_g": used, "records": records});
     let found = Contradiction::new(
@@ -220,6 +242,7 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
         text,
         evidence,
     );
+
     // One of them may have been cancelled, or put right, where nobody has heard of it yet.
     Some(found.until(using.iter().map(|r| r.crossing()), through_ms))
 }
@@ -250,6 +273,7 @@ mod tests {
             [],
             "telephones need none"
         );
+
         let shown = hold("H1", json!({"certificate.ref": "C1"}), &[]);
         assert_eq!(
             firm("R17", bare, vec![shown]),
@@ -269,6 +293,7 @@ mod tests {
             ),
             [Phase::Firm]
         );
+
         assert_eq!(
             firm("R17", declared("E2", "0803.90", Some("C2"), 2), vec![first]),
             []
@@ -284,6 +309,7 @@ mod tests {
                 fields[format!("certificate.{}.net_g", n + 1)] = (kg * 1_000).into();
             }
         }
+
         entry(id, fields, &[event("registered", at_ms, json!({}))])
     }
 
@@ -304,18 +330,22 @@ mod tests {
             [],
             "within three in a hundred"
         );
+
         assert_eq!(
             firm("R17", bananas("E1", 90_000, &[("C1", None)], 5), vec![]),
             [],
             "nobody told what it covers"
         );
+
         let two = [("C1", Some(20_000)), ("C2", Some(1))];
         assert_eq!(
             firm("R17", bananas("E1", 90_000, &two, 5), vec![]),
             [],
             "which of the two covers them?"
         );
+
         assert_eq!(firm("R17", told(90_000).state_is("CANCELLED"), vec![]), []);
+
         let gross = json!({
             "goods.1.hs_code": "0803.90", "goods.1.gross_g": 30_000_000, "certificate.1": "C1",
             "certificate.1.net_g": 20_000_000,
@@ -325,6 +355,7 @@ mod tests {
             [Phase::Firm],
             "only the gross mass is told"
         );
+
         let steel = json!({
             "goods.1.hs_code": "7214.20", "goods.1.net_g": 90_000_000, "certificate.1": "C1",
             "certificate.1.net_g": 20_000_000,
@@ -347,17 +378,20 @@ mod tests {
                 .filter(|f| f.contradiction.discriminator == "exceeded C1")
                 .count()
         };
+
         assert_eq!(exceeded(second(6_000), vec![first.clone()]), 1);
         assert_eq!(
             exceeded(first.clone(), vec![second(6_000)]),
             0,
             "the later one carries it"
         );
+
         assert_eq!(exceeded(second(5_000), vec![first.clone()]), 0);
         assert_eq!(
             exceeded(second(6_000), vec![first.clone().state_is("CANCELLED")]),
             0
         );
+
         // What the quarantine has told of the certificate counts, too; what it holds was declared
         // already.
         let paper = json!({"certificate.ref": "C1", "certificate.net_g": 10_000_000, "quantity": 15, "unit": "TNE"});
@@ -370,16 +404,19 @@ mod tests {
             0,
             "the entry carries it"
         );
+
         assert_eq!(
             exceeded(kept("H1", paper.clone(), 9), vec![]),
             1,
             "held, and not declared yet"
         );
+
         assert_eq!(
             exceeded(kept("H1", paper.clone(), 9).state_is("RE_EXPORTED"), vec![]),
             0,
             "it never came in"
         );
+
         let boxes = json!({"certificate.ref": "C1", "certificate.net_g": 10_000_000, "quantity": 90, "unit": "XBX"});
         assert_eq!(
             exceeded(kept("H1", boxes, 9), vec![]),
@@ -395,6 +432,7 @@ mod tests {
             vec![bananas("E1", 15_000, &[("C1", None)], 1).at("QAM")],
             2,
         );
+
         let phase = |d: &Dossier| {
             let found = crate::reconcile(d);
             found
@@ -402,7 +440,9 @@ mod tests {
                 .find(|f| f.contradiction.discriminator == "exceeded C1")
                 .map(|f| f.phase)
         };
+
         assert_eq!(phase(&d), Some(Phase::Firm));
+
         d.watermarks.insert("QAM".into(), 1);
         assert_eq!(phase(&d), Some(Phase::Pending));
     }

@@ -18,6 +18,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .into_iter()
         .flatten()
         .filter_map(|w| w.as_str());
+
     warnings
         .map(|w| Contradiction::new(w, anchor.began_ms(), w.to_string(), json!({"warning": w})))
         .collect()
@@ -36,6 +37,7 @@ mod tests {
             passage("P1", json!({}), &[])
                 .with("warnings", json!(warnings.into_iter().collect::<Vec<_>>()))
         };
+
         assert_eq!(firm("R24", truck("CSQU3054384"), vec![]), [Phase::Firm]);
         assert_eq!(firm("R24", truck("CSQU3054383"), vec![]), []);
     }
@@ -50,6 +52,7 @@ mod tests {
             let warnings: Vec<String> = checks.iter().enumerate().filter_map(warning).collect();
             passage("P1", json!({}), &[]).with("warnings", json!(warnings))
         };
+
         assert_eq!(firm("R24", travellers(&["failed"]), vec![]), [Phase::Firm]);
         assert_eq!(
             firm("R24", travellers(&["failed", "passed", "failed"]), vec![]),

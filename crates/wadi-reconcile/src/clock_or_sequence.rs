@@ -16,6 +16,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
     let anchor = &dossier.anchor;
     let back = sequence_back(&dossier.policy);
+
     // A device's name is its crossing's own.
     let heard: BTreeSet<(&str, u64, &str)> = dossier
         .peers
@@ -27,15 +28,18 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|e| e.device_seq() > 0)
         .map(|e| (e.device(), e.device_seq(), e.entry()))
         .collect();
+
     let saying = |device, n| {
         heard
             .range((device, n, "")..)
             .take_while(move |(d, s, _)| (*d, *s) == (device, n))
     };
+
     let knows = |device, n| saying(device, n).next().is_some();
     for event in anchor.said().filter(|e| e.device_seq() > 0) {
         let (device, n) = (event.device(), event.device_seq());
         let before = n.saturating_sub(1);
+
         // Of several with one number the first by its entry carries the finding.
         let mut twins = saying(device, n).map(|(_, _, entry)| *entry);
         if twins.next() == Some(event.entry())
@@ -53,9 +57,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .each(event.entry()),
             );
         }
+
         if n <= 1 || knows(device, before) {
             continue;
         }
+
         // With none of those before it known, the device has only just begun, or counts anew.
         if let Some(last) = (2..=back)
             .filter_map(|b| n.checked_sub(b))
@@ -66,6 +72,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 first if first == before => format!("{first} is"),
                 first => format!("{first} to {before} are"),
             };
+
             out.push(
                 Contradiction::new(
                     format!("gap {device}"),
@@ -79,6 +86,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+
     out
 }
 
@@ -99,6 +107,7 @@ fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
             .of_cause(json!({"node": node}))
             .each(entry)
     });
+
     found.collect()
 }
 
@@ -137,6 +146,7 @@ mod tests {
             [],
             "a device that has only just begun"
         );
+
         assert_eq!(found(read("P1", 7), vec![read("P2", 7)], 7), [Phase::Firm]);
         assert_eq!(
             found(read("P2", 7), vec![read("P1", 7)], 7),
@@ -152,14 +162,17 @@ mod tests {
             d.policy.sequence_back = sequence_back;
             d
         };
+
         assert_eq!(
             phases("R20", &wide(30, 10)),
             [],
             "24 numbers are missing: it counts anew"
         );
+
         assert_eq!(phases("R20", &wide(30, 24)), []);
         assert_eq!(phases("R20", &wide(29, 25)), [Phase::Pending]);
         assert_eq!(phases("R20", &wide(30, 25)), [Phase::Firm]);
+
         let text = |d: &Dossier| crate::reconcile(d)[0].contradiction.text.clone();
         assert_eq!(
             text(&wide(30, 25)),
@@ -174,6 +187,7 @@ mod tests {
             [Phase::Firm],
             "nine, where it says nothing"
         );
+
         assert_eq!(found(read("P2", 16), vec![read("P1", 5)], 16), []);
     }
 
@@ -185,6 +199,7 @@ mod tests {
                 json!([{"entry": "e", "node": "trb", "by_ms": by_ms}]),
             )
         };
+
         assert_eq!(found(by(600_001), vec![], 0), [Phase::Firm]);
         assert_eq!(found(by(600_000), vec![], 0), []);
     }

@@ -62,6 +62,7 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
             &dossier.anchor.id,
             &told.contradiction.discriminator,
         ]);
+
         Finding {
             life: life(&dossier.anchor, &id, &told.evidence_digest),
             id,
@@ -72,6 +73,7 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
             cut: dossier.cut.clone(),
         }
     };
+
     one_for_each_cause(dossier, said)
         .into_iter()
         .map(finding)
@@ -95,8 +97,10 @@ pub fn stands_unjudged(dossier: &Dossier, found: &[Finding], rule: &str) -> bool
     if rule == RULE_FAILED.code {
         return false;
     }
+
     let failures = found.iter().filter(|f| f.rule.code == RULE_FAILED.code);
     let mut failed = failures.map(|f| f.contradiction.discriminator.as_str());
+
     failed.any(|of| of == rule || of == EVERY_RULE)
         || dossier.linked.iter().any(|r| r.is_unreadable())
 }

@@ -26,12 +26,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .flatten()
             .map(|c| c["value"].to_string())
             .collect();
+
         format!(
             "{name} has {} values, put without knowing of each other: {}",
             values.len(),
             values.join(", ")
         )
     };
+
     let at = |claims: &Json| {
         claims
             .as_array()
@@ -40,6 +42,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .filter_map(|c| c["at_ms"].as_i64())
             .max()
     };
+
     // Nothing that is still on its way undoes that two officers said different things; settling it
     // is an act.
     let found = contested
@@ -54,6 +57,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 evidence,
             )
         });
+
     found.collect()
 }
 

@@ -20,6 +20,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !hold.is_hold() {
         return Vec::new();
     }
+
     let mut out = Vec::new();
     let printed = hold.printed();
     if let Some(released_ms) = hold.last_ms("released")
@@ -35,6 +36,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .until([hold.crossing()], due_ms),
         );
     }
+
     for unit in ["quantity", "packages"] {
         let sum = |kind| {
             let all: Vec<Option<i64>> = hold.events(kind).map(|e| e.int(unit)).collect();
@@ -43,12 +45,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .all(Option::is_some)
                 .then(|| total(all.into_iter().flatten()))
         };
+
         let (Some(came), Some(went)) = (sum("store.in"), sum("store.out")) else {
             continue;
         };
         if went <= came {
             continue;
         }
+
         let at_ms = hold.last_ms("store.out").unwrap_or_default();
         let text = format!("{printed}: {unit} {came} came into the store and {went} went out");
         let found = Contradiction::new(
@@ -57,8 +61,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             text,
             json!({"in": came, "out": went}),
         );
+
         out.push(found.until([hold.crossing()], at_ms));
     }
+
     let limit = f64::from(dossier.policy.cold_max_c);
     // A slot whose goods came in cold is a cooled one.
     let cold = |e: &crate::Fact<'_>| e.number("temp_c").is_some_and(|t| t <= limit);
@@ -67,10 +73,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(cold)
         .filter_map(|e| e.text("slot"))
         .collect();
+
     let warm = |e: &crate::Fact<'_>| {
         e.number("temp_c").is_some_and(|t| t > limit)
             && e.text("slot").is_some_and(|s| cooled.contains(s))
     };
+
     if let Some(first) = hold
         .any(&["store.in", "store.temperature", "store.out"])
         .find(warm)
@@ -81,6 +89,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         );
         let text = format!("{printed}: {temp} °C in slot {slot}, {limit} °C allowed");
         let evidence = json!({"event": first.entry(), "temp_c": temp, "limit_c": limit});
+
         out.push(Contradiction::new(
             format!("warm {slot}"),
             first.at_ms(),
@@ -88,6 +97,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             evidence,
         ));
     }
+
     out
 }
 
@@ -106,6 +116,7 @@ mod tests {
             [Phase::Pending]
         );
         assert_eq!(firm("R18", kept, vec![]), [Phase::Firm]);
+
         let out = |n| event("store.out", 200, json!({"slot": "A", "quantity": n}));
         assert_eq!(
             firm(
@@ -119,6 +130,7 @@ mod tests {
             ),
             []
         );
+
         assert_eq!(
             firm(
                 "R18",
@@ -138,6 +150,7 @@ mod tests {
             ];
             hold("H1", json!({}), &events)
         };
+
         assert_eq!(firm("R18", chain(8.5), vec![]), [Phase::Firm]);
         assert_eq!(firm("R18", chain(8.0), vec![]), []);
     }

@@ -15,8 +15,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !passage.is_passage() {
         return Vec::new();
     }
+
     let limit_ms = hours_ms(dossier.policy.diversion_h);
     let mut out = Vec::new();
+
     // A truck diverted again goes where it was sent last; one that went on here after all stays.
     let last = passage.events("diverted").last().into_iter();
     let stayed = |d: &crate::Fact<'_>| {
@@ -24,6 +26,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .any(&["gate.in", "cleared", "gate.out"])
             .any(|e| e.at_ms() > d.at_ms())
     };
+
     for diverted in last.filter(|d| passage.flag("HANDED_OVER") || !stayed(d)) {
         let Some(to) = diverted.text("to") else {
             continue;
@@ -34,6 +37,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             || dossier
                 .of("passage")
                 .any(|p| p.crossing() == to && p.ended_ms() >= diverted.at_ms());
+
         if !arrived {
             let due_ms = diverted.at_ms().saturating_add(limit_ms);
             out.push(
@@ -50,11 +54,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+
     let announced = |p: &crate::Facts| {
         p.events("diverted")
             .any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()))
     };
     let known = announced(passage) || dossier.of("passage").any(announced);
+
     for arrived in passage.events("arrived").filter(|_| !known) {
         let from = arrived.text("from").unwrap_or_default();
         let concerns = if from.is_empty() {
@@ -62,6 +68,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         } else {
             vec![from, passage.crossing()]
         };
+
         out.push(
             Contradiction::new(
                 format!("arrived from {from}"),
@@ -76,6 +83,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .until(concerns, arrived.at_ms()),
         );
     }
+
     out
 }
 
@@ -93,6 +101,7 @@ mod tests {
             json!({}),
             &[event("diverted", 100, json!({"to": "QAM"}))],
         );
+
         assert_eq!(
             phases("R06", &dossier(gone.clone(), vec![], DUE - 1)),
             [Phase::Pending]
@@ -101,6 +110,7 @@ mod tests {
             phases("R06", &dossier(gone.clone(), vec![], DUE)),
             [Phase::Firm]
         );
+
         let there = passage("P2", json!({}), &[event("gate.in", 200, json!({}))]).at("QAM");
         assert_eq!(firm("R06", gone.clone(), vec![there.clone()]), []);
         assert_eq!(
@@ -117,17 +127,20 @@ mod tests {
             json!({}),
             &[event("arrived", 100, json!({"from": "QAM"}))],
         );
+
         assert_eq!(
             phases("R06", &dossier(came.clone(), vec![], 99)),
             [Phase::Pending]
         );
         assert_eq!(firm("R06", came.clone(), vec![]), [Phase::Firm]);
+
         let sent = passage(
             "P2",
             json!({}),
             &[event("diverted", 50, json!({"to": "TRB"}))],
         )
         .at("QAM");
+
         assert_eq!(firm("R06", came, vec![sent]), []);
     }
 }

@@ -19,9 +19,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !is_live(anchor) {
         return Vec::new();
     }
+
     let others = dossier.linked.iter().filter(|o| is_live(o));
     // Of the two the later one carries the finding.
     let earlier = others.filter(|o| (o.began_ms(), &o.id) < (anchor.began_ms(), &anchor.id));
+
     earlier
         .flat_map(|o| shared(anchor, o).into_iter().map(move |s| (o, s)))
         .map(|(o, s)| found(anchor, o, s))
@@ -57,12 +59,14 @@ fn shared<'a>(a: &'a Facts, b: &'a Facts) -> Vec<(&'static str, String)> {
             a.field("declarant_ref").unwrap_or_default().to_string(),
         ));
     }
+
     if a.field("transit.ref").is_some() && a.field("transit.ref") == b.field("transit.ref") {
         out.push((
             "transit reference",
             a.field("transit.ref").unwrap_or_default().to_string(),
         ));
     }
+
     // A container comes back with other goods once the entry before has left.
     let left = |e: &Facts| matches!(e.state(), "RELEASED" | "EXITED");
     if !left(a) && !left(b) {
@@ -73,6 +77,7 @@ fn shared<'a>(a: &'a Facts, b: &'a Facts) -> Vec<(&'static str, String)> {
             .filter(|c| theirs.contains(c));
         out.extend(both.map(|c| ("container", c.to_string())));
     }
+
     out
 }
 
@@ -101,6 +106,7 @@ mod tests {
             [],
             "one of the two carries it"
         );
+
         assert_eq!(
             firm("R08", second.clone(), vec![first.state_is("CANCELLED")]),
             []
@@ -121,6 +127,7 @@ mod tests {
                 &[event("registered", at_ms, json!({}))],
             )
         };
+
         assert_eq!(
             firm("R08", with("E2", 9), vec![with("E1", 1)]),
             [Phase::Firm]

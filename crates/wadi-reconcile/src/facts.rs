@@ -22,63 +22,78 @@ impl<'a> Fact<'a> {
     fn top(&self, member: &str) -> &'a str {
         self.0[member].as_str().unwrap_or_default()
     }
+
     /// Its id.
     pub fn id(&self) -> &'a str {
         self.top("id")
     }
+
     /// Its type.
     pub fn kind(&self) -> &'a str {
         self.top("type")
     }
+
     /// The entry that says it.
     pub fn entry(&self) -> &'a str {
         self.top("entry")
     }
+
     /// The officer.
     pub fn officer(&self) -> &'a str {
         self.top("officer")
     }
+
     /// The device; empty for none.
     pub fn device(&self) -> &'a str {
         self.top("device")
     }
+
     /// The device's own counter; 0 for none.
     pub fn device_seq(&self) -> u64 {
         self.0["device_seq"].as_u64().unwrap_or(0)
     }
+
     /// Whether somebody of a supervising department stands for it.
     pub fn attested(&self) -> bool {
         self.0["attested"] == true
     }
+
     /// When it happened, as claimed, Unix milliseconds.
     pub fn at_ms(&self) -> i64 {
         self.0["at_ms"].as_i64().unwrap_or(0)
     }
+
     /// Whether it counts for the state.
     pub fn counts(&self) -> bool {
         self.0["counts"] == true
     }
+
     /// Whether it counts where it restricts: past a cut, too.
     pub fn restricts(&self) -> bool {
         self.refused().is_none() && (self.counts() || self.0["quarantined"] == true)
     }
+
     /// Why it does not count: code and reason.
     pub fn refused(&self) -> Option<(&'a str, &'a str)> {
         let r = &self.0["refused"];
         Some((r["code"].as_str()?, r["why"].as_str().unwrap_or_default()))
     }
+
     /// A member's text.
     pub fn text(&self, member: &str) -> Option<&'a str> {
         self.0["data"][member].as_str()
     }
+
     /// A member's whole number.
     pub fn int(&self, member: &str) -> Option<i64> {
         self.0["data"][member].as_i64()
     }
+
     /// A member's number.
     pub fn number(&self, member: &str) -> Option<f64> {
         self.0["data"][member].as_f64()
     }
+
     /// A member's list of text.
     pub fn texts(&self, member: &str) -> Vec<&'a str> {
         self.0["data"][member]
@@ -110,60 +125,74 @@ impl Facts {
                 json!({"id": printed, "kind": kind, "crossing": crossing, "born_ms": born_ms, "unreadable": true})
             }
         };
+
         Self {
             id,
             json: Arc::new(json),
         }
     }
+
     /// Whether the projection did not read.
     pub fn is_unreadable(&self) -> bool {
         self.json["unreadable"] == true
     }
+
     fn text(&self, member: &str) -> &str {
         self.json[member].as_str().unwrap_or_default()
     }
+
     /// The printed id.
     pub fn printed(&self) -> &str {
         self.text("id")
     }
+
     /// The kind.
     pub fn kind(&self) -> &str {
         self.text("kind")
     }
+
     /// Whether it is a passage.
     pub fn is_passage(&self) -> bool {
         self.kind() == "passage"
     }
+
     /// Whether it is a hold.
     pub fn is_hold(&self) -> bool {
         self.kind() == "hold"
     }
+
     /// Whether it is a customs entry.
     pub fn is_customs_entry(&self) -> bool {
         self.kind() == "customs-entry"
     }
+
     /// The crossing.
     pub fn crossing(&self) -> &str {
         self.text("crossing")
     }
+
     /// The state's name.
     pub fn state(&self) -> &str {
         self.text("state")
     }
+
     /// Whether a flag stands beside the state.
     pub fn flag(&self, name: &str) -> bool {
         self.json["flags"]
             .as_array()
             .is_some_and(|f| f.iter().any(|f| f == name))
     }
+
     /// A settled field's text.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.json["fields"][name].as_str()
     }
+
     /// A settled field's whole number.
     pub fn int(&self, name: &str) -> Option<i64> {
         self.json["fields"][name].as_i64()
     }
+
     /// Settled values of fields `PREFIX.N` or, with a suffix, `PREFIX.N.SUFFIX`, in the order of
     /// their names.
     pub fn numbered<'a>(
@@ -181,12 +210,14 @@ impl Facts {
                 (last == suffix).then_some(value)
             })
     }
+
     /// The same, as text.
     pub fn texts<'a>(&'a self, prefix: &'a str, suffix: &'a str) -> Vec<&'a str> {
         self.numbered(prefix, suffix)
             .filter_map(Json::as_str)
             .collect()
     }
+
     /// The sum of whole numbers in such fields; nothing where there is none.
     pub fn sum(&self, prefix: &str, suffix: &str) -> Option<i64> {
         let all: Vec<i64> = self
@@ -195,6 +226,7 @@ impl Facts {
             .collect();
         (!all.is_empty()).then(|| total(all))
     }
+
     /// What people and devices said, whether it counts or not, the oldest first. What the hub says
     /// of its findings is no fact of the crossing: a finding must not rest on having been
     /// published.
@@ -202,11 +234,13 @@ impl Facts {
         self.everything()
             .filter(|e| e.kind() != "finding" && !e.kind().starts_with("finding."))
     }
+
     /// What the hub and its auditors said of findings on this record, the oldest first.
     pub fn of_findings(&self) -> impl Iterator<Item = Fact<'_>> {
         self.everything()
             .filter(|e| e.kind() == "finding" || e.kind().starts_with("finding."))
     }
+
     fn everything(&self) -> impl Iterator<Item = Fact<'_>> {
         self.json["events"]
             .as_array()
@@ -214,19 +248,23 @@ impl Facts {
             .flatten()
             .map(Fact)
     }
+
     /// Events that count, of a type.
     pub fn events<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = Fact<'a>> {
         self.said().filter(move |e| e.counts() && e.kind() == kind)
     }
+
     /// Events that count, of any of these types.
     pub fn any<'a>(&'a self, kinds: &'a [&'a str]) -> impl Iterator<Item = Fact<'a>> {
         self.said()
             .filter(move |e| e.counts() && kinds.contains(&e.kind()))
     }
+
     /// Whether an event of that type counts.
     pub fn has(&self, kind: &str) -> bool {
         self.said().any(|e| e.counts() && e.kind() == kind)
     }
+
     /// When the first event of a type that counts happened.
     pub fn first_ms(&self, kind: &str) -> Option<i64> {
         self.said()
@@ -234,6 +272,7 @@ impl Facts {
             .map(|e| e.at_ms())
             .min()
     }
+
     /// When the last event of a type that counts happened.
     pub fn last_ms(&self, kind: &str) -> Option<i64> {
         self.said()
@@ -241,11 +280,13 @@ impl Facts {
             .map(|e| e.at_ms())
             .max()
     }
+
     /// When the record first happened, as claimed, Unix milliseconds.
     pub fn began_ms(&self) -> i64 {
         let first = self.said().filter(Fact::counts).map(|e| e.at_ms()).min();
         first.or_else(|| self.json["born_ms"].as_i64()).unwrap_or(0)
     }
+
     /// When something was last said of it, as claimed, Unix milliseconds.
     pub fn ended_ms(&self) -> i64 {
         self.said()
@@ -254,6 +295,7 @@ impl Facts {
             .max()
             .unwrap_or_else(|| self.began_ms())
     }
+
     /// Ids of the records that its links name.
     pub fn links(&self) -> Vec<&str> {
         self.said()
@@ -261,26 +303,31 @@ impl Facts {
             .filter_map(|e| e.text("record"))
             .collect()
     }
+
     /// Whether this hold held something back at a time, as the fold of states sees it.
     pub fn was_open_at(&self, at_ms: i64) -> bool {
         held_at(&self.json, at_ms)
     }
+
     /// When the first hold of this record began, as claimed, Unix milliseconds: with a placement,
     /// or with a machine's alarm.
     pub fn held_from_ms(&self) -> Option<i64> {
         let all = self.json["placements"].as_array().into_iter().flatten();
         all.filter_map(|p| p["placed_ms"].as_i64()).min()
     }
+
     /// Whether something of a hold is still open.
     pub fn is_open_hold(&self) -> bool {
         held_now(&self.json)
     }
+
     /// The entries whose placements of this hold held something back at a time.
     pub(crate) fn placed_by(&self, at_ms: i64) -> impl Iterator<Item = &str> {
         let all = self.json["placements"].as_array().into_iter().flatten();
         let held = all.filter(move |p| held_at(&json!({"placements": [p]}), at_ms));
         held.filter_map(|p| p["entry"].as_str())
     }
+
     /// The entries that placed what this hold holds, or held.
     pub fn placements(&self) -> impl Iterator<Item = &str> {
         self.json["placements"]

@@ -27,20 +27,24 @@ fn a_rule_that_fails_is_a_finding_of_its_own_and_the_others_go_on() {
         vec![],
         0,
     );
+
     let found = judge_each(WITH_A_FAULT, &d);
     let codes: Vec<&str> = found.iter().map(|f| f.rule.code).collect();
     assert_eq!(codes, ["R99", "R00", "R99"]);
+
     let failure = &found[1];
     assert_eq!((failure.phase, failure.rule.severity), (Phase::Firm, 1));
     assert_eq!(
         failure.contradiction.evidence,
         json!({"rule": "R98", "record": "TRB-P-1"})
     );
+
     let text = &failure.contradiction.text;
     assert!(
         text.contains("R98") && text.contains("TRB-P-1") && text.is_ascii(),
         "{text}"
     );
+
     // What the faulty rule found before stands, and what the others found does not stand by that.
     assert!(stands_unjudged(&d, &found, "R98"));
     assert!(!stands_unjudged(&d, &found, "R99") && !stands_unjudged(&d, &found, "R00"));
@@ -52,6 +56,7 @@ fn a_record_that_does_not_read_is_told_and_what_was_found_with_it_stands() {
     for text in ["", "[1]", "null", "{\"id\":", nested.as_str()] {
         let broken = Facts::read("H1".into(), "TRB-H-1", "hold", "TRB", text, 7);
         assert!(broken.is_unreadable(), "{text:?}");
+
         let own = dossier(broken.clone(), vec![], 0);
         let found = reconcile(&own);
         assert_eq!(
@@ -59,10 +64,12 @@ fn a_record_that_does_not_read_is_told_and_what_was_found_with_it_stands() {
             ["R00"]
         );
         assert!(stands_unjudged(&own, &found, "R02"));
+
         // What it held does not leave unseen because the hold does not read any more.
         let truck = dossier(passage("P1", json!({}), &[]), vec![broken], 0);
         assert!(stands_unjudged(&truck, &reconcile(&truck), "R02"));
     }
+
     let whole = Facts::read(
         "H1".into(),
         "TRB-H-1",
@@ -71,6 +78,7 @@ fn a_record_that_does_not_read_is_told_and_what_was_found_with_it_stands() {
         "{\"kind\":\"hold\"}",
         7,
     );
+
     assert!(!whole.is_unreadable() && whole.began_ms() == 7);
 }
 
@@ -84,9 +92,11 @@ impl Chance {
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+
     fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
+
     fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
@@ -278,6 +288,7 @@ fn meant(r: &mut Chance, name: &str) -> Json {
         "container.1" | "container.2" => &["MSKU1", "MSKU2"],
         _ => return (*r.of(&NUMBERS)).into(),
     };
+
     (*r.of(texts)).into()
 }
 
@@ -290,23 +301,28 @@ fn event_of(r: &mut Chance) -> Json {
         "rad.adjudicated",
         "weighed",
     ];
+
     let mut data = serde_json::Map::new();
     if r.below(2) == 0 {
         data.insert("record".into(), meant(r, "record"));
     }
+
     for _ in 0..r.below(8) {
         data.insert(r.of(&MEMBERS).to_string(), value(r, 2));
     }
+
     let mut e = json!({
         "type": if r.below(3) == 0 { *r.of(&COMMON) } else { r.of(EVENTS).name }, "at_ms": r.of(&NUMBERS), "counts": r.below(4) > 0, "data": data,
         "id": r.of(&TEXTS), "officer": r.of(&TEXTS), "entry": r.of(&TEXTS), "device": r.of(&TEXTS),
         "device_seq": r.of(&[0, 1, 2, 11, u64::MAX - 1, u64::MAX]), "attested": r.below(2) == 0,
     });
+
     if r.below(5) == 0 {
         let code = *r.of(&["no_authority", "unregistered_officer", "unseen_hold", "رفض"]);
         e["refused"] = json!({"code": code, "why": r.of(&TEXTS)});
         e["counts"] = false.into();
     }
+
     if r.below(8) == 0 {
         let member = *r.of(&[
             "type",
@@ -319,8 +335,10 @@ fn event_of(r: &mut Chance) -> Json {
             "refused",
             "quarantined",
         ]);
+
         e[member] = value(r, 2);
     }
+
     e
 }
 
@@ -340,8 +358,10 @@ fn record(r: &mut Chance, id: &str) -> Facts {
             2 => json!(r.of(&NUMBERS)),
             _ => meant(r, name),
         };
+
         fields.insert(name.to_string(), value);
     }
+
     let events: Vec<Json> = (0..r.below(14)).map(|_| event_of(r)).collect();
     let mut json = json!({
         "fields": fields, "events": events, "state": r.of(&STATES), "flags": [r.of(&FLAGS)], "born_ms": r.of(&NUMBERS),
@@ -351,6 +371,7 @@ fn record(r: &mut Chance, id: &str) -> Facts {
         "time_reversals": [{"entry": r.of(&TEXTS), "node": r.of(&TEXTS), "by_ms": r.of(&NUMBERS)}],
         "refused": [{"entry": r.of(&TEXTS), "code": "foreign_crossing", "why": r.of(&TEXTS)}],
     });
+
     if r.below(10) == 0 {
         let member = *r.of(&[
             "fields",
@@ -362,8 +383,10 @@ fn record(r: &mut Chance, id: &str) -> Facts {
             "warnings",
             "placements",
         ]);
+
         json[member] = value(r, 2);
     }
+
     let crossing = *r.of(&["TRB", "TRB", "QAM", "", "حدود"]);
     let kind = *r.of(&KINDS);
     facts(id, kind, crossing, json)
@@ -385,6 +408,7 @@ fn case(r: &mut Chance) -> Dossier {
         .map(|n| record(r, &format!("P{n}")))
         .collect();
     let mut d = dossier(anchor, linked, *r.of(&NUMBERS));
+
     d.peers = (0..r.below(8))
         .map(|n| record(r, &format!("Q{n}")))
         .collect();
@@ -395,6 +419,7 @@ fn case(r: &mut Chance) -> Dossier {
         let all = std::iter::once(&mut d.anchor).chain(&mut d.peers);
         all.for_each(|record| declare(r, record));
     }
+
     if r.below(2) == 0 {
         let limit = *r.of(&[0, 1, u32::MAX]);
         let p = &mut d.policy;
@@ -406,14 +431,17 @@ fn case(r: &mut Chance) -> Dossier {
             p.forced_window_h,
             p.forced_max,
         ) = (limit, limit, limit, limit.min(3));
+
         (
             p.weight_permille,
             p.undervalue_permille,
             p.peers_min,
             p.sequence_back,
         ) = (limit, limit, limit.min(3), limit);
+
         p.speed_kmh = limit;
     }
+
     d
 }
 
@@ -424,6 +452,7 @@ fn no_rule_ends_on_anything_that_a_record_may_hold() {
         .and_then(|s| s.parse().ok())
         .unwrap_or(20_261_125);
     println!("WADI_SEED={seed}");
+
     let mut fired = BTreeSet::new();
     for n in 0..20_000 {
         let d = case(&mut Chance(seed + n));
@@ -433,10 +462,12 @@ fn no_rule_ends_on_anything_that_a_record_may_hold() {
                 "case {n}: {} of {d:#?}",
                 found.contradiction.text
             );
+
             assert!(found.json(&d.anchor).to_string().len() < 100_000);
             fired.insert(found.rule.code);
         }
     }
+
     // A story in which nothing is ever found would hold nothing.
     assert!(fired.len() >= 28, "only {fired:?} found anything");
 }
@@ -455,6 +486,7 @@ fn terms_of_any_text_ask_for_a_bounded_number_of_others() {
             "acts",
             "شيء",
         ];
+
         let terms: Vec<(String, String)> = (0..r.below(40))
             .map(|_| {
                 (
@@ -463,6 +495,7 @@ fn terms_of_any_text_ask_for_a_bounded_number_of_others() {
                 )
             })
             .collect();
+
         let most = terms.len() * 401 + 1;
         assert!(
             asks(

@@ -33,9 +33,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !anchor.is_passage() {
         return Vec::new();
     }
+
     let elsewhere = dossier
         .of("passage")
         .filter(|p| p.crossing() != anchor.crossing());
+
     // Of the two records the later one carries the finding.
     let earlier = elsewhere.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
     earlier.filter_map(|p| check(dossier, p)).collect()
@@ -47,14 +49,17 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     if anchor.flag("HANDED_OVER") || other.flag("HANDED_OVER") {
         return None;
     }
+
     let same = shared(anchor, other)?;
     let mut pair = [anchor.crossing(), other.crossing()];
     pair.sort_unstable();
+
     let km = *dossier.policy.distances_km.get(&pair.join("-"))?;
     let needed_ms = hours_ms(km)
         .checked_div(i64::from(dossier.policy.speed_kmh.max(1)))
         .unwrap_or(i64::MAX);
     let (gap_ms, here_ms, there_ms) = nearest(&times(anchor), &times(other))?;
+
     (gap_ms < needed_ms).then(|| {
         Contradiction::new(
             other.id.clone(),
@@ -87,8 +92,10 @@ fn nearest(here: &[i64], there: &[i64]) -> Option<(i64, i64, i64)> {
             .into_iter()
             .chain([after])
             .filter_map(|n| there.get(n));
+
         neighbours.map(move |t| (apart(*h, *t), *h, *t))
     });
+
     gaps.min()
 }
 
@@ -102,6 +109,7 @@ fn shared(a: &Facts, b: &Facts) -> Option<String> {
             .map(normalise_plate)
             .collect()
     };
+
     let theirs = terms(b);
     terms(a).into_iter().find(|t| theirs.contains(t))
 }

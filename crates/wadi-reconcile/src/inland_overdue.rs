@@ -14,14 +14,17 @@ pub(crate) const RULE: Rule = Rule {
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
     let settled = entry.has("entry.released") || entry.has("cancelled");
+
     // A transit is terminated at its exit and not cleared inland.
     if !entry.is_customs_entry() || settled || entry.field("transit.ref").is_some() {
         return Vec::new();
     }
+
     let inbound = dossier
         .journey("passage")
         .filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));
     let left = inbound.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
+
     left.map(|(truck, left_ms)| {
         let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
         Contradiction::new(
@@ -53,12 +56,14 @@ mod tests {
                 &[event("gate.out", 100, json!({}))],
             )]
         };
+
         let open = entry("E1", json!({}), &[]);
         assert_eq!(
             phases("R26", &dossier(open.clone(), truck(), 99 + 72 * HOUR_MS)),
             [Phase::Pending]
         );
         assert_eq!(firm("R26", open, truck()), [Phase::Firm]);
+
         let released = entry("E1", json!({}), &[event("entry.released", 50, json!({}))]);
         assert_eq!(firm("R26", released, truck()), []);
     }

@@ -16,6 +16,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !entry.is_customs_entry() {
         return Vec::new();
     }
+
     let mut out = Vec::new();
     let searched = |r: &crate::Facts| r.has("inspected") || r.has("search.found");
     if let Some(released_ms) = entry.first_ms("entry.released")
@@ -36,6 +37,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .until([entry.crossing()], released_ms),
         );
     }
+
     for lowered in entry.said().filter(|e| e.kind() == "lane.lowered") {
         let why = match lowered.refused() {
             Some((_, why)) => why,
@@ -44,14 +46,17 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             }
             None => continue,
         };
+
         let found = Contradiction::new(
             format!("lowered {} {why}", lowered.officer()),
             lowered.at_ms(),
             format!("the lane of {} was lowered: {why}", entry.printed()),
             json!({"officer": lowered.officer(), "why": why}),
         );
+
         out.push(found.each(lowered.entry()));
     }
+
     out
 }
 
@@ -80,6 +85,7 @@ mod tests {
             ),
             []
         );
+
         assert_eq!(
             firm("R19", bare.with("flags", json!(["YELLOW"])), vec![]),
             []
@@ -93,6 +99,7 @@ mod tests {
             5,
             json!({"lane": "GREEN", "reason": "trusted trader"}),
         );
+
         assert_eq!(
             firm(
                 "R19",
@@ -101,6 +108,7 @@ mod tests {
             ),
             []
         );
+
         lowered["counts"] = false.into();
         lowered["refused"] = json!({"code": "no_authority", "why": "not a supervisor"});
         assert_eq!(

@@ -112,16 +112,19 @@ impl Dossier {
                 .get(c)
                 .is_some_and(|w| *w >= contradiction.through_ms)
         };
+
         if contradiction.concerns.iter().all(received) {
             Phase::Firm
         } else {
             Phase::Pending
         }
     }
+
     /// Linked records of a kind.
     pub(crate) fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
         self.linked.iter().filter(move |r| r.kind() == kind)
     }
+
     /// Linked passages or entries of the same journey: those that name each other or share a
     /// container or a reference, and of those that only share a plate the ones within the time that
     /// a counterpart has. A truck comes back.
@@ -141,22 +144,27 @@ impl Dossier {
                 || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
         })
     }
+
     /// Where it was cut: a sentence's end, empty for a whole one.
     fn cut_sentence(&self) -> String {
         if self.cut.is_empty() {
             return String::new();
         }
+
         let kinds: Vec<String> = self
             .cut
             .iter()
             .map(|(kind, cut)| format!("{} of {} records of kind {kind}", cut.taken, cut.of))
             .collect();
+
         format!(" [only {} were looked at]", kinds.join(" and "))
     }
+
     /// Every crossing of the country.
     pub(crate) fn everywhere(&self) -> Vec<&str> {
         self.watermarks.keys().map(String::as_str).collect()
     }
+
     /// Whether the author of a decision had taken in an entry of another record.
     pub(crate) fn knew(&self, decision: Fact<'_>, of: &str) -> bool {
         self.knew
@@ -218,22 +226,26 @@ impl Contradiction {
             basis: None,
         }
     }
+
     /// It is one of any number of one cause, said by this entry: all of them, told apart by nothing
     /// but that, are one finding with a count.
     fn each(mut self, reference: &str) -> Self {
         self.references.push(reference.into());
         self
     }
+
     /// What it shares with all of its cause: the finding is another one once this changes, or the
     /// count by much.
     fn of_cause(mut self, basis: Json) -> Self {
         self.basis = Some(basis);
         self
     }
+
     /// Whether others of the same cause may repeat it.
     fn repeats(&self) -> bool {
         !self.references.is_empty()
     }
+
     /// It is pending until these crossings are received through a time.
     fn until<'a>(mut self, crossings: impl IntoIterator<Item = &'a str>, through_ms: i64) -> Self {
         let all: BTreeSet<String> = crossings.into_iter().map(String::from).collect();
@@ -275,6 +287,7 @@ impl Finding {
             },
             "life": self.life.json(),
         });
+
         if !self.cut.is_empty() {
             let cut = self
                 .cut
@@ -282,6 +295,7 @@ impl Finding {
                 .map(|(kind, c)| (kind.clone(), json!({"taken": c.taken, "of": c.of})));
             json["dossier_cut"] = Json::Object(cut.collect());
         }
+
         json
     }
 }
@@ -355,6 +369,7 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             cohort,
         });
     };
+
     ask("link", id, false);
     for (what, value) in terms {
         match what.as_str() {
@@ -364,6 +379,7 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             "vin" => ["vin", "target"].map(|w| ask(w, value, false)),
             _ => [(); 2],
         };
+
         match what.as_str() {
             "target" => ["plate", "container", "document", "vin", "goods"]
                 .into_iter()
@@ -393,6 +409,7 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             _ => {}
         }
     }
+
     out
 }
 
@@ -402,6 +419,7 @@ fn short_hash(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
+
     hasher
         .finalize()
         .iter()

@@ -34,6 +34,7 @@ impl Life {
             Some((event, officer)) => json!({"event": event, "officer": officer}),
             None => Json::Null,
         };
+
         json!({
             "state": self.state, "assignee": self.assignee, "proposal": pair(&self.proposal),
             "decision": pair(&self.decision), "reason": self.reason, "reopened": self.reopened,
@@ -52,11 +53,13 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
         .filter(|e| e.kind() == "finding.undone")
         .filter_map(|e| e.text("undoes"))
         .collect();
+
     let live = |kind: &'static str| {
         said.iter()
             .filter(move |e| e.kind() == kind)
             .filter(|e| !undone.contains(e.id()))
     };
+
     let mut out = Life {
         state: "OPEN",
         assignee: String::new(),
@@ -66,16 +69,19 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
         reopened: false,
         published: None,
     };
+
     if let Some(published) = said.iter().rfind(|e| e.kind() == "finding") {
         let text = |m| published.text(m).unwrap_or_default().to_string();
         out.published = Some((text("phase"), text("evidence")));
     }
+
     if let Some(assigned) = live("finding.assigned").next_back() {
         (out.state, out.assignee) = (
             "ASSIGNED",
             assigned.text("assignee").unwrap_or_default().into(),
         );
     }
+
     for proposal in live("finding.proposed") {
         let decisions: Vec<_> = live("finding.decided")
             .filter(|d| {
@@ -84,6 +90,7 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
             })
             .filter(|d| d.officer() != proposal.officer())
             .collect();
+
         let approved = decisions
             .iter()
             .find(|d| d.text("decision") == Some("APPROVED"));
@@ -91,6 +98,7 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
             .iter()
             .any(|d| d.text("decision") == Some("REJECTED"));
         let current = proposal.text("evidence") == Some(evidence);
+
         match approved {
             _ if rejected => continue,
             Some(_) if !current => out.reopened = true,
@@ -111,6 +119,7 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
             None => {}
         }
     }
+
     out
 }
 
@@ -138,6 +147,7 @@ mod tests {
                 json!({"finding": "f", "assignee": "AU-1"}),
             ),
         );
+
         let proposed = by(
             "AU-1",
             event(
@@ -146,6 +156,7 @@ mod tests {
                 json!({"finding": "f", "evidence": "e", "resolution": "WAIVED", "reason": "drill"}),
             ),
         );
+
         let decided = |officer, decision: &str| {
             let data = json!({"finding": "f", "evidence": "e", "proposal": "finding.proposed@2", "decision": decision});
             by(officer, event("finding.decided", 3, data))
@@ -157,6 +168,7 @@ mod tests {
             told(&[assigned.clone(), proposed.clone()], "e").state,
             "PENDING_RESOLUTION"
         );
+
         let waived = told(&[assigned.clone(), proposed.clone(), approved.clone()], "e");
         assert_eq!(
             (
@@ -166,29 +178,34 @@ mod tests {
             ),
             ("WAIVED", "drill", "AU-1")
         );
+
         let reopened = told(
             &[assigned.clone(), proposed.clone(), approved.clone()],
             "other",
         );
         assert_eq!((reopened.state, reopened.reopened), ("ASSIGNED", true));
+
         // Who proposed does not decide.
         let own = decided("AU-1", "APPROVED");
         assert_eq!(
             told(&[proposed.clone(), own], "e").state,
             "PENDING_RESOLUTION"
         );
+
         // Of concurrent decisions the rejection holds.
         let rejected = by("AU-3", decided("AU-3", "REJECTED"));
         assert_eq!(
             told(&[proposed.clone(), approved.clone(), rejected], "e").state,
             "OPEN"
         );
+
         // A decision that is undone leaves the proposal waiting.
         let undone = event(
             "finding.undone",
             4,
             json!({"finding": "f", "undoes": "finding.decided@3", "reason": "wrong one"}),
         );
+
         assert_eq!(
             told(&[proposed, approved, undone], "e").state,
             "PENDING_RESOLUTION"

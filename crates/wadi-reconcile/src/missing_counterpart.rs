@@ -22,30 +22,36 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
         _ => return Vec::new(),
     };
+
     let stands = |r: &&crate::Facts| !matches!(r.state(), "CANCELLED" | "VOID" | "TURNED_BACK");
     if dossier.journey(wanted).any(|r| stands(&r)) {
         return Vec::new();
     }
+
     let due_ms = anchor
         .began_ms()
         .saturating_add(hours_ms(dossier.policy.counterpart_h));
+
     // A truck that was diverted is declared where it arrives.
     let elsewhere = anchor
         .said()
         .filter(|e| e.kind() == "diverted")
         .filter_map(|e| e.text("to"));
+
     // An entry's truck may come by any crossing.
     let anywhere = if anchor.is_customs_entry() {
         dossier.everywhere()
     } else {
         vec![anchor.crossing(), "HUB"]
     };
+
     let concerns: Vec<&str> = elsewhere.chain(anywhere).collect();
     let text = format!(
         "{} has no {wanted} that shares its plate, container or reference",
         anchor.printed()
     );
     let evidence = json!({"record": anchor.printed(), "missing": wanted, "due_ms": due_ms});
+
     vec![Contradiction::new(wanted, anchor.began_ms(), text, evidence).until(concerns, due_ms)]
 }
 
@@ -81,11 +87,13 @@ mod tests {
             ),
             [Phase::Firm]
         );
+
         let last_month = entry(
             "E1",
             json!({}),
             &[event("registered", -30 * DAY_MS, json!({}))],
         );
+
         assert_eq!(
             found(vec![last_month], "goods", 9 * DAY_MS),
             [Phase::Firm],

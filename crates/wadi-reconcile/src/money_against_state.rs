@@ -18,12 +18,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !entry.is_customs_entry() {
         return Vec::new();
     }
+
     let amounts = |kind, member: &str| {
         entry
             .events(kind)
             .filter_map(|e| e.int(member))
             .collect::<Vec<i64>>()
     };
+
     let (assessed, paid) = (
         amounts("assessed", "duty_minor"),
         amounts("paid", "amount_minor"),
@@ -37,6 +39,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             Contradiction::new(what, at_ms, text, evidence).until([entry.crossing(), "HUB"], at_ms),
         );
     };
+
     let printed = entry.printed();
     if let Some(at_ms) = entry.last_ms("paid") {
         if entry.has("cancelled") {
@@ -52,9 +55,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 format!("{printed} was paid while its cancellation was asked for"),
             );
         }
+
         let money = currency("assessed");
         let alike = entry.events("paid").filter(|e| e.text("currency") == money);
         let total = total(alike.filter_map(|e| e.int("amount_minor")));
+
         if let Some(due) = assessed.last()
             && *due != total
         {
@@ -62,6 +67,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 "{printed}: {due} {} assessed, {total} paid (minor units)",
                 money.unwrap_or("?")
             );
+
             // The rest may be paid as long as nothing was released.
             let open = total < *due && !entry.has("entry.released");
             let more_ms = if open {
@@ -69,15 +75,18 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             } else {
                 0
             };
+
             found("amount", at_ms.saturating_add(more_ms), text);
         }
     }
+
     if let Some(at_ms) = entry.last_ms("entry.released")
         && paid.is_empty()
         && assessed.last().is_none_or(|due| *due > 0)
     {
         found("unpaid", at_ms, format!("{printed} was released unpaid"));
     }
+
     out
 }
 
@@ -99,6 +108,7 @@ mod tests {
                 json!({"duty_minor": duty, "currency": "IQD"}),
             )
         };
+
         let paid = |amount, at| {
             event(
                 "paid",
@@ -106,6 +116,7 @@ mod tests {
                 json!({"amount_minor": amount, "currency": "IQD", "receipt": "R"}),
             )
         };
+
         let released = event("entry.released", 9, json!({}));
         assert_eq!(found(&[assessed(500), paid(500, 2), released.clone()]), []);
         assert_eq!(
@@ -113,13 +124,16 @@ mod tests {
             [],
             "in two parts"
         );
+
         assert_eq!(found(&[assessed(500), paid(400, 2)]), [Phase::Firm]);
+
         let part = entry("E1", json!({}), &[assessed(500), paid(400, 2)]);
         assert_eq!(
             phases("R14", &dossier(part, vec![], 24 * HOUR_MS)),
             [Phase::Pending],
             "the rest has a day"
         );
+
         assert_eq!(
             found(&[
                 assessed(500),
@@ -128,12 +142,14 @@ mod tests {
             ]),
             [Phase::Firm]
         );
+
         assert_eq!(found(&[assessed(500), released.clone()]), [Phase::Firm]);
         assert_eq!(
             found(&[assessed(0), released.clone()]),
             [],
             "nothing was due"
         );
+
         let unpaid = entry("E1", json!({}), &[assessed(500), released]);
         assert_eq!(
             phases("R14", &dossier(unpaid, vec![], 8)),

@@ -31,10 +31,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .iter()
         .chain(&dossier.linked)
         .filter(|p| p.is_passage());
+
     let earlier = others.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
     // Two near-equal plates at one crossing further apart than this are two trucks; nearer, they
     // may be one, misread.
     let together_ms = hours_ms(dossier.policy.lookalike_h);
+
     earlier
         .filter_map(|p| check(anchor, &own, p, together_ms))
         .collect()
@@ -58,6 +60,7 @@ fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<C
             && apart(anchor.began_ms(), other.began_ms()) < together_ms;
         near.then(|| format!("{own} and {theirs} may be one vehicle, misread"))?
     };
+
     Some(Contradiction::new(
         other.id.clone(),
         anchor.began_ms(),
@@ -91,11 +94,13 @@ mod tests {
             [],
             "another plate"
         );
+
         assert_eq!(
             found(plate("11O123"), plate("110123"), 13),
             [],
             "another day's truck"
         );
+
         let vin = |v: &str| json!({"vehicle.plate": "11A1", "vehicle.vin": v});
         assert_eq!(
             found(vin("1M8GDM9AXKP042788"), vin("1M8GDM9A1KP042788"), 99),
@@ -105,6 +110,7 @@ mod tests {
             found(vin("1M8GDM9AXKP042788"), vin("1m8gdm9axkp042788"), 99),
             []
         );
+
         let replated = json!({"vehicle.plate": "77B2", "vehicle.vin": "1M8GDM9AXKP042788"});
         assert_eq!(found(vin("1M8GDM9AXKP042788"), replated, 99), [Phase::Firm]);
     }
@@ -117,8 +123,10 @@ mod tests {
             [],
             "twelve hours, where the policy says nothing"
         );
+
         d.policy.lookalike_h = 14;
         assert_eq!(phases("R07", &d), [Phase::Firm]);
+
         d.policy.lookalike_h = 13;
         assert_eq!(phases("R07", &d), []);
     }

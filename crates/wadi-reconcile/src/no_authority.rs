@@ -42,9 +42,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .any(&ON_SHIFT)
             .filter_map(|e| shifts.off_shift(dossier, e)),
     );
+
     out.extend(after_revocation(dossier));
     out.extend(foreign(anchor));
     out.extend(spent_twice(dossier));
+
     out
 }
 
@@ -58,12 +60,14 @@ fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
         } else {
             e.officer()
         };
+
         let text = format!(
             "{} said {} on {}: {why}",
             e.officer(),
             e.kind(),
             anchor.printed()
         );
+
         let evidence = json!({"type": e.kind(), "officer": e.officer(), "code": code});
         let basis = json!({"type": e.kind(), "actor": actor, "code": code});
         let found = Contradiction::new(
@@ -72,6 +76,7 @@ fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
             text,
             evidence,
         );
+
         Some(found.of_cause(basis).each(e.entry()))
     })
 }
@@ -95,6 +100,7 @@ fn after_revocation(dossier: &Dossier) -> impl Iterator<Item = Contradiction> {
             e.kind(),
             anchor.printed()
         );
+
         let evidence = json!({"officer": e.officer(), "revoked_ms": since_ms});
         Some(
             Contradiction::new(
@@ -124,6 +130,7 @@ fn foreign(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
                 text,
                 json!({"log": log}),
             );
+
             found.each(entry)
         })
 }
@@ -141,10 +148,12 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
     if own.is_empty() {
         return Vec::new();
     }
+
     // Of two holds the later one carries the finding.
     let earlier = dossier
         .of("hold")
         .filter(|h| (h.began_ms(), &h.id) < (anchor.began_ms(), &anchor.id));
+
     earlier
         .filter_map(|h| Some((h, tokens(h).find(|t| own.contains(t))?)))
         .map(|(h, token)| {
@@ -153,6 +162,7 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
                 anchor.printed(),
                 h.printed()
             );
+
             let evidence = json!({"token": token, "other": h.printed()});
             Contradiction::new(
                 format!("token {token} {}", h.id),
@@ -182,6 +192,7 @@ impl<'a> Shifts<'a> {
         for shifts in by_officer.values_mut() {
             shifts.sort_by_key(Fact::at_ms);
         }
+
         Self(by_officer)
     }
 
@@ -189,6 +200,7 @@ impl<'a> Shifts<'a> {
     fn off_shift(&self, dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
         let anchor = &dossier.anchor;
         let shifts = self.0.get(act.officer())?;
+
         // The clocks of the gate and of the shift book may differ a little.
         let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
         // A shift that nobody ended is taken for one of so many hours.
@@ -199,11 +211,13 @@ impl<'a> Shifts<'a> {
             at_ms.saturating_sub(doubt_ms),
             at_ms.saturating_add(doubt_ms),
         ];
+
         let on = may_be.into_iter().any(|at_ms| {
             let last = shifts
                 .partition_point(|s| s.at_ms() <= at_ms)
                 .checked_sub(1)
                 .and_then(|n| shifts.get(n));
+
             last.is_some_and(|s| {
                 s.kind() == "shift.on" && at_ms.saturating_sub(s.at_ms()) <= shift_ms
             })
@@ -215,6 +229,7 @@ impl<'a> Shifts<'a> {
         let kept = shifts
             .get(first)
             .is_some_and(|s| s.at_ms() <= at_ms.saturating_add(near_ms));
+
         (kept && !on).then(|| {
             Contradiction::new(
                 format!("off shift {} {}", act.kind(), act.officer()),
@@ -246,6 +261,7 @@ mod tests {
             e["refused"] = json!({"code": code, "why": "revoked in March"});
             hold("H1", json!({}), &[e])
         };
+
         assert_eq!(
             firm("R21", refused("revoked_officer"), vec![]),
             [Phase::Firm]
@@ -265,9 +281,11 @@ mod tests {
                 vec![],
                 0,
             );
+
             d.revoked.insert("OF-1".into(), since_ms);
             phases("R21", &d)
         };
+
         assert_eq!(found(5), [Phase::Firm]);
         assert_eq!(found(6), [], "said before");
     }
@@ -281,6 +299,7 @@ mod tests {
                 &[event("released", at, json!({"token": token}))],
             )
         };
+
         assert_eq!(
             firm("R21", spent("H2", 2, "T"), vec![spent("H1", 1, "T")]),
             [Phase::Firm]
@@ -300,6 +319,7 @@ mod tests {
             let events = [shift("shift.on", from), shift("shift.off", to)];
             vec![facts("S1", "site-day", "TRB", json!({"events": events}))]
         };
+
         assert_eq!(
             firm("R21", left(3 * HOUR_MS), day(HOUR_MS, 2 * HOUR_MS)),
             [Phase::Firm]
@@ -311,6 +331,7 @@ mod tests {
             ),
             [Phase::Pending]
         );
+
         assert_eq!(
             firm("R21", left(3 * HOUR_MS), day(HOUR_MS, 4 * HOUR_MS)),
             []
@@ -329,8 +350,10 @@ mod tests {
                 json!({}),
                 &[event("gate.out", since_h * HOUR_MS, json!({}))],
             );
+
             let shift =
                 |kind, at| event(kind, at, json!({"officer": "OF-1", "department": "PORT"}));
+
             // The book of the next day was kept, so that an officer whose shift is over is known to
             // be off.
             let next = shift("shift.on", (since_h + 1) * HOUR_MS);
@@ -340,10 +363,12 @@ mod tests {
                 "TRB",
                 json!({"events": [shift("shift.on", 0), next]}),
             );
+
             let mut d = dossier(left, vec![day], i64::MAX);
             d.policy.shift_h = shift_h;
             phases("R21", &d)
         };
+
         assert_eq!(found(24, 23), []);
         assert_eq!(found(24, 25), [Phase::Firm]);
         assert_eq!(found(36, 25), []);

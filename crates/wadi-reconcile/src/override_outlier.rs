@@ -26,10 +26,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .chain(&dossier.linked)
             .chain([anchor])
             .flat_map(forced);
+
         let by_same = others.filter(|o| o.officer() == act.officer());
         let mut all: Vec<(i64, &str)> = by_same.map(|o| (o.at_ms(), o.entry())).collect();
         all.sort_unstable();
         all.dedup();
+
         // The act that reaches the limit carries the finding, so that a busy officer is one line
         // and not twenty.
         let own = (act.at_ms(), act.entry());
@@ -38,6 +40,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .filter(|o| **o <= own && own.0.saturating_sub(o.0) <= window_ms)
             .count() as u32;
         let limit = dossier.policy.forced_max.max(1);
+
         if count == limit {
             out.push(Contradiction::new(
                 format!("{} {}", act.officer(), act.id()),
@@ -51,6 +54,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             ));
         }
     }
+
     out
 }
 
@@ -72,11 +76,13 @@ mod tests {
                 )],
             )
         };
+
         let found = |anchor: i64, count: i64| {
             let mut d = dossier(out(anchor), vec![], 0);
             d.peers = (0..count).filter(|n| *n != anchor).map(out).collect();
             phases("R30", &d)
         };
+
         assert_eq!(found(4, 5), [Phase::Firm]);
         assert_eq!(found(3, 5), [], "the fifth of them carries it");
         assert_eq!(found(3, 4), []);

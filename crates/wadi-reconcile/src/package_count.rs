@@ -39,6 +39,7 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
             "{}: {total} packages declared in all, {items} by its items",
             entry.printed()
         );
+
         out.push(Contradiction::new(
             "items",
             entry.began_ms(),
@@ -46,9 +47,11 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
             json!({"total": total, "items": items}),
         ));
     }
+
     let Some(declared) = entry.int("total_packages").or(items) else {
         return out;
     };
+
     // Only where one entry and one truck stand for each other can the counts be compared.
     let alone = dossier.journey("passage").count() == 1
         && dossier.journey("customs-entry").next().is_none();
@@ -74,6 +77,7 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+
     out
 }
 
@@ -85,6 +89,7 @@ fn reloaded(truck: &Facts) -> Option<Contradiction> {
             "{}: {unloaded} packages unloaded, {reloaded} reloaded",
             truck.printed()
         );
+
         Contradiction::new(
             "reloaded",
             at_ms,
@@ -104,16 +109,19 @@ fn counted(hold: &Facts) -> Option<Contradiction> {
             .filter(|e| e.text("slot") == counted.text("slot") && e.at_ms() <= counted.at_ms());
         numbers::total(here.filter_map(|e| e.int("packages")))
     };
+
     let (held, found) = (
         moved("store.in").saturating_sub(moved("store.out")),
         counted.int("packages")?,
     );
+
     (held != found).then(|| {
         let slot = counted.text("slot").unwrap_or_default();
         let text = format!(
             "{}: {held} packages should lie in {slot}, {found} were counted",
             hold.printed()
         );
+
         Contradiction::new(
             format!("slot {slot}"),
             counted.at_ms(),
@@ -131,11 +139,13 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
     if !hold.has("store.in") {
         return None;
     }
+
     let (source, holds) = if hold.has("unloaded") {
         (hold, vec![hold])
     } else {
         of_one_truck(dossier)?
     };
+
     let first = holds
         .iter()
         .all(|h| (hold.began_ms(), &hold.id) <= (h.began_ms(), &h.id));
@@ -146,8 +156,10 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
         least = least.saturating_add(lay_together(h, doubt_ms.saturating_neg())?);
         most = most.saturating_add(lay_together(h, doubt_ms)?);
     }
+
     let stored_ms = holds.iter().filter_map(|h| h.last_ms("store.in")).max()?;
     let unloaded_ms = source.last_ms("unloaded")?;
+
     // What was loaded again, or on another truck, need not have lain in a store.
     let went_on = [source]
         .iter()
@@ -162,6 +174,7 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
     } else {
         return None;
     };
+
     let names: Vec<&str> = holds.iter().map(|h| h.printed()).collect();
     let crossings = holds
         .iter()
@@ -177,6 +190,7 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
         ),
         json!({"unloaded": unloaded, "stored": stored, "holds": names}),
     );
+
     Some(found.until(crossings, through_ms))
 }
 
@@ -191,9 +205,11 @@ fn of_one_truck(dossier: &Dossier) -> Option<(&Facts, Vec<&Facts>)> {
     let (truck, None) = (trucks.next()?, trucks.next()) else {
         return None;
     };
+
     let on_it = |h: &&Facts| h.links().contains(&truck.id.as_str()) && h.has("store.in");
     let mut holds: Vec<&Facts> = dossier.of("hold").filter(on_it).chain([hold]).collect();
     holds.sort_by_key(|h| h.id.clone());
+
     let no_truck = |id: &str| dossier.linked.iter().any(|r| r.id == id && !r.is_passage());
     for h in &holds {
         // A hold of the truck that tells its own unloading leaves open what of it the truck's count
@@ -206,6 +222,7 @@ fn of_one_truck(dossier: &Dossier) -> Option<(&Facts, Vec<&Facts>)> {
             return None;
         }
     }
+
     Some((truck, holds))
 }
 
@@ -223,6 +240,7 @@ fn lay_together(hold: &Facts, out_by_ms: i64) -> Option<i64> {
             packages.saturating_neg(),
         ))
     });
+
     let mut moves = came.chain(went).collect::<Option<Vec<(i64, i64)>>>()?;
     moves.sort_unstable();
     let (mut held, mut most) = (0i64, 0i64);
@@ -230,6 +248,7 @@ fn lay_together(hold: &Facts, out_by_ms: i64) -> Option<i64> {
         held = held.saturating_add(packages);
         most = most.max(held);
     }
+
     Some(most)
 }
 
@@ -248,18 +267,22 @@ mod tests {
                 &[event("unloaded", 5, json!({"packages": n}))],
             )]
         };
+
         assert_eq!(
             phases("R16", &dossier(declared.clone(), truck(9), 4)),
             [Phase::Pending]
         );
         assert_eq!(firm("R16", declared.clone(), truck(9)), [Phase::Firm]);
         assert_eq!(firm("R16", declared, truck(10)), []);
+
         let items = entry(
             "E1",
             json!({"total_packages": 10, "goods.1.packages": 4, "goods.2.packages": 5}),
             &[],
         );
+
         assert_eq!(firm("R16", items, vec![]), [Phase::Firm]);
+
         let slot = |n| {
             let events = [
                 event("store.in", 1, json!({"slot": "A", "packages": 10})),
@@ -267,6 +290,7 @@ mod tests {
             ];
             hold("H1", json!({}), &events)
         };
+
         assert_eq!(firm("R16", slot(8), vec![]), [Phase::Firm]);
         assert_eq!(firm("R16", slot(10), vec![]), []);
     }
@@ -303,6 +327,7 @@ mod tests {
                 ),
             )
         };
+
         assert_eq!(found(10, i64::MAX), []);
         // More than came off the truck is wrong at once; the rest of it has a day to reach the
         // store.
@@ -310,6 +335,7 @@ mod tests {
         assert_eq!(found(11, 6), [Phase::Firm]);
         assert_eq!(found(9, 5 + 24 * HOUR_MS - 1), [Phase::Pending]);
         assert_eq!(found(9, 5 + 24 * HOUR_MS), [Phase::Firm]);
+
         let other = keeping("H2", "P1", 4, &[]);
         assert_eq!(
             firm(
@@ -319,6 +345,7 @@ mod tests {
             ),
             []
         );
+
         assert_eq!(
             firm(
                 "R16",
@@ -327,12 +354,14 @@ mod tests {
             ),
             [Phase::Firm]
         );
+
         let first = keeping("H1", "P1", 7, &[]);
         assert_eq!(
             firm("R16", other, vec![lorry("P1", 10, &[]), first]),
             [],
             "the first hold carries it"
         );
+
         let own = event("unloaded", 5, json!({"packages": 8}));
         assert_eq!(
             firm(
@@ -354,11 +383,13 @@ mod tests {
                 vec![lorry("P1", 12, on_truck)],
             )
         };
+
         assert_eq!(found(&[], &[]), [Phase::Firm]);
         assert_eq!(
             found(&[], &[event("transhipped", 7, json!({"packages": 2}))]),
             []
         );
+
         let moved = |kind, at_ms| event(kind, at_ms, json!({"slot": "B", "packages": 10}));
         let enough = |more: &[serde_json::Value]| {
             firm(
@@ -367,6 +398,7 @@ mod tests {
                 vec![lorry("P1", 10, &[])],
             )
         };
+
         assert_eq!(
             enough(&[moved("store.out", 60_000), moved("store.in", 60_001)]),
             []
@@ -376,6 +408,7 @@ mod tests {
             [],
             "within the clocks' doubt"
         );
+
         assert_eq!(enough(&[moved("store.out", 7)]), [], "taken out at once");
         assert_eq!(enough(&[moved("store.in", 60_000)]), [Phase::Firm]);
         assert_eq!(
@@ -383,6 +416,7 @@ mod tests {
             [],
             "not counted in packages"
         );
+
         let two = keeping("H1", "P1", 5, &[link("P2")]);
         let trucks = vec![lorry("P1", 10, &[]), lorry("P2", 10, &[])];
         assert_eq!(
@@ -390,6 +424,7 @@ mod tests {
             [],
             "which truck's are they?"
         );
+
         assert_eq!(
             firm("R16", two, vec![lorry("P1", 10, &[])]),
             [],

@@ -16,6 +16,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !passage.is_passage() {
         return Vec::new();
     }
+
     dossier
         .of("hold")
         .filter(|h| holds(h, passage))
@@ -36,10 +37,12 @@ fn holds(hold: &Facts, passage: &Facts) -> bool {
                 "trailer.plate",
                 "vehicle.vin",
             ];
+
             let own = single
                 .iter()
                 .filter_map(|f| passage.field(f))
                 .chain(passage.texts("container", ""));
+
             own.map(normalise_plate).any(|value| value == term)
                 || passage
                     .texts("person", "document_hash")
@@ -55,6 +58,7 @@ fn check(dossier: &Dossier, hold: &Facts) -> Option<Contradiction> {
         .map(|e| e.at_ms())
         .filter(|t| hold.was_open_at(*t))
         .min()?;
+
     Some(
         Contradiction::new(
             hold.id.clone(),
@@ -83,9 +87,11 @@ mod tests {
             event("hold.placed", 100, json!({})),
             event("link", 100, json!({"record": "P1"})),
         ];
+
         events.extend(
             released_ms.map(|at| event("released", at, json!({"holds": ["hold.placed@100"]}))),
         );
+
         phases(
             "R02",
             &dossier(left, vec![hold("H1", json!({}), &events)], received_ms),
@@ -117,6 +123,7 @@ mod tests {
             ];
             hold("H1", json!({}), &[&placed, events].concat())
         };
+
         let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
         let released = |id: &str| event("released", 400, json!({"holds": [id]}));
         let recalled = |at| event("recalled", at, json!({}));
@@ -128,6 +135,7 @@ mod tests {
             ),
             []
         );
+
         assert_eq!(
             firm(
                 "R02",
@@ -136,6 +144,7 @@ mod tests {
             ),
             [Phase::Firm]
         );
+
         assert_eq!(
             firm("R02", left, vec![with(&[released("another")])]),
             [Phase::Firm]
@@ -153,6 +162,7 @@ mod tests {
             json!({"trailer.plate": "22 A 123"}),
             &[event("gate.out", 5, json!({}))],
         );
+
         assert_eq!(
             firm("R02", left.clone(), vec![lookout("22-A-123")]),
             [Phase::Firm]

@@ -18,6 +18,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !anchor.is_passage() || !passed(anchor) {
         return Vec::new();
     }
+
     anchor
         .texts("person", "document_hash")
         .into_iter()
@@ -36,6 +37,7 @@ fn passed(p: &Facts) -> bool {
         "ARRIVED_ELSEWHERE",
         "ABANDONED",
     ];
+
     !NOT.contains(&p.state())
 }
 
@@ -60,6 +62,7 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
         // first.
         _ => return None,
     };
+
     Some(
         Contradiction::new(
             document,
@@ -89,6 +92,7 @@ mod tests {
                 json!({"direction": "in", "person.1.document_hash": "aوثيقة-سفر-غير-صحيحة"});
             passage(id, fields, &[event("person.admitted", at_ms, json!({}))])
         };
+
         assert_eq!(
             firm("R25", arabic("P2", 9), vec![arabic("P1", 1)]),
             [Phase::Firm]
@@ -103,6 +107,7 @@ mod tests {
             [Phase::Pending]
         );
         assert_eq!(firm("R25", twice.0.clone(), twice.1.clone()), [Phase::Firm]);
+
         let between = vec![person("P1", "in", 1), person("P3", "out", 5).at("QAM")];
         assert_eq!(firm("R25", twice.0, between), []);
         assert_eq!(

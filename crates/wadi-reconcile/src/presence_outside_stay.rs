@@ -15,8 +15,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !passage.is_passage() || passage.flag("HANDED_OVER") {
         return Vec::new();
     }
+
     let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     let came_ms = passage.first_ms("gate.in");
+
     // A truck may come back: only after its last gate is it gone.
     let left_ms = passage
         .last_ms("gate.out")
@@ -28,6 +30,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             left_ms.is_some_and(|t| e.at_ms() > t.saturating_add(doubt_ms))
                 || came_ms.is_some_and(|t| e.at_ms() < t.saturating_sub(doubt_ms))
         });
+
     stray
         .map(|e| {
             let when = if left_ms.is_some_and(|t| e.at_ms() > t) { "after it had left" } else { "before it had come" };
@@ -62,6 +65,7 @@ mod tests {
             ];
             passage("P1", json!({}), &events)
         };
+
         assert_eq!(
             phases("R05", &dossier(fuelled(3 * H), vec![], 2 * H)),
             [Phase::Pending]
@@ -83,6 +87,7 @@ mod tests {
             event("fuelled", 4 * H, json!({})),
             event("gate.in", 3 * H, json!({})),
         ];
+
         assert_eq!(firm("R05", passage("P1", json!({}), &events), vec![]), []);
     }
 }

@@ -19,6 +19,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !hold.is_hold() {
         return Vec::new();
     }
+
     let mut out = Vec::new();
     let limit_ms = hours_ms(dossier.policy.hold_deadline_h);
     if let Some(alarm_ms) = hold.last_ms("rad.alarm")
@@ -38,12 +39,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .until([hold.crossing()], due_ms),
         );
     }
+
     let codes = dossier
         .linked
         .iter()
         .filter_map(|r| r.field("goods.hs_code"));
     let codes: Vec<&str> = hold.field("hs_code").into_iter().chain(codes).collect();
     let last_judged_ms = hold.last_ms("rad.adjudicated");
+
     for judged in hold.events("rad.adjudicated") {
         let code = judged.int("code").unwrap_or(0);
         let is_norm = |hs: &&str| {
@@ -53,6 +56,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .iter()
                 .any(|c| hs.starts_with(c.as_str()))
         };
+
         if code == NORM && !codes.is_empty() && !codes.iter().any(is_norm) {
             let found = Contradiction::new(
                 format!("innocent {}", judged.officer()),
@@ -64,8 +68,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 ),
                 json!({"officer": judged.officer(), "code": code, "hs_codes": codes}),
             );
+
             out.push(found.each(judged.entry()));
         }
+
         if (1..=2).contains(&code) && judged.text("secondary") != Some("COMPLETE") {
             let due_ms = judged.at_ms().saturating_add(limit_ms);
             if last_judged_ms == Some(judged.at_ms()) {
@@ -85,6 +91,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             }
         }
     }
+
     out
 }
 
@@ -102,6 +109,7 @@ mod tests {
             [Phase::Pending]
         );
         assert_eq!(firm("R12", dark, vec![]), [Phase::Firm]);
+
         let judged = event("rad.adjudicated", 200, json!({"code": 6}));
         assert_eq!(
             firm("R12", hold("H1", json!({}), &[alarm, judged]), vec![]),
@@ -120,6 +128,7 @@ mod tests {
             ),
             [Phase::Firm]
         );
+
         assert_eq!(
             firm(
                 "R12",
@@ -139,6 +148,7 @@ mod tests {
                 json!({"code": 1, "secondary": secondary}),
             )]
         };
+
         assert_eq!(
             phases(
                 "R12",
@@ -146,6 +156,7 @@ mod tests {
             ),
             [Phase::Pending]
         );
+
         assert_eq!(
             firm("R12", hold("H1", json!({}), &judged("REQUESTED")), vec![]),
             [Phase::Firm]

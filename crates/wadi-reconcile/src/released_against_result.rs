@@ -16,6 +16,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !hold.is_hold() {
         return Vec::new();
     }
+
     let mut releases: Vec<Fact<'_>> = hold.events("released").collect();
     if releases.is_empty() {
         return Vec::new();
@@ -35,9 +36,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             format!("{} was released, and {} speaks against it", hold.printed(), bad.kind()),
             json!({"release": released.entry(), "type": bad.kind(), "officer": bad.officer(), "sample": bad.text("sample")}),
         );
+
         let basis = json!({"type": bad.kind(), "officer": bad.officer(), "sample": bad.text("sample")});
         Some(found.of_cause(basis).each(bad.entry()))
     });
+
     against.collect()
 }
 
@@ -57,6 +60,7 @@ impl<'a> Answers<'a> {
         {
             amended.entry(a.text("sample")).or_default().push(a.at_ms());
         }
+
         for times in amended.values_mut() {
             times.sort_unstable();
         }
@@ -65,6 +69,7 @@ impl<'a> Answers<'a> {
             .events("rad.adjudicated")
             .filter(|a| !speaks_against(a));
         let mut adjudicated: Vec<i64> = better.map(|a| a.at_ms()).collect();
+
         adjudicated.sort_unstable();
         Self {
             amended,
@@ -80,6 +85,7 @@ impl<'a> Answers<'a> {
             "rad.adjudicated" => Some(&self.adjudicated),
             _ => self.amended.get(&bad.text("sample")),
         };
+
         of.and_then(|times| times.get(times.partition_point(|t| *t < bad.at_ms())))
             .is_some_and(|t| *t <= released_ms)
     }
@@ -130,6 +136,7 @@ mod tests {
             [Phase::Firm]
         );
         assert_eq!(found(&[result("result.issued", 50, "satisfactory")]), []);
+
         let answered = [
             result("result.issued", 50, "unsatisfactory"),
             result("result.amended", 60, "satisfactory"),
@@ -143,6 +150,7 @@ mod tests {
             )]),
             [Phase::Firm]
         );
+
         assert_eq!(
             found(&[event(
                 "recalled",

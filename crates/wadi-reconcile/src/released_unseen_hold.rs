@@ -16,11 +16,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !hold.is_hold() {
         return Vec::new();
     }
+
     let mut out = Vec::new();
     let others: Vec<&Facts> = dossier
         .of("hold")
         .filter(|o| shares_target(hold, o))
         .collect();
+
     for released in hold.events("released") {
         for other in &others {
             let Some(placed) = unseen(dossier, released, other) else {
@@ -44,6 +46,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+
     out
 }
 
@@ -78,12 +81,14 @@ mod tests {
             json!({}),
             &[link(), event("released", released_ms, json!({}))],
         );
+
         let other = hold(
             "H2",
             json!({}),
             &[link(), event("hold.placed", 50, json!({}))],
         )
         .at("QAM");
+
         (released, other)
     }
 
@@ -98,6 +103,7 @@ mod tests {
             firm("R01", released.clone(), vec![other.clone()]),
             [Phase::Firm]
         );
+
         let ended = hold(
             "H2",
             json!({}),
@@ -107,6 +113,7 @@ mod tests {
                 event("released", 55, json!({"holds": ["hold.placed@50"]})),
             ],
         );
+
         assert_eq!(
             firm("R01", released, vec![ended]),
             [],
@@ -122,6 +129,7 @@ mod tests {
             .knew
             .insert(("entry released@60".into(), "entry hold.placed@50".into()));
         assert_eq!(phases("R01", &known), []);
+
         let (early, _) = two(49);
         assert_eq!(firm("R01", early, vec![other]), []);
     }

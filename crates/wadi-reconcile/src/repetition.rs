@@ -5,11 +5,13 @@ use crate::{causes::FINDINGS_MAX, tests::*, *};
 fn refused(kind: &str, officer: &str, n: i64, code: &str) -> Json {
     let mut e = event(kind, n, json!({"holds": ["x"]}));
     e["officer"] = officer.into();
+
     // Two hundred and fifty of them ride in one entry.
     e["entry"] = format!("trb/log{}@{}:leaf", n / 1_000_000, n / 250).into();
     e["id"] = format!("event {n}").into();
     e["counts"] = false.into();
     e["refused"] = json!({"code": code, "why": "PORT may not say it"});
+
     e
 }
 
@@ -29,6 +31,7 @@ fn repeated(count: i64) -> Vec<Finding> {
 fn fifteen_thousand_refusals_of_one_officer_are_one_finding_that_names_the_ends() {
     let all = repeated(15_000);
     assert_eq!(all.len(), 1);
+
     let evidence = &all[0].contradiction.evidence;
     assert_eq!(evidence["count"], 15_000);
     assert_eq!(evidence["events"]["of"], 60);
@@ -68,6 +71,7 @@ fn another_officer_another_act_and_another_reason_are_other_causes() {
         both(one(), refused("released", "OF-9", 2, "no_second_officer")),
         2
     );
+
     // Whoever invents an officer for each act is told by the log that says it.
     let invented: Vec<Json> = (0..500)
         .map(|n| refused("released", &format!("OF-{n}"), n, "unregistered_officer"))
@@ -82,6 +86,7 @@ fn too_many_causes_are_told_in_one_line_beyond_the_first_hundred() {
         .collect();
     let found = found(&all);
     assert_eq!(found.len(), FINDINGS_MAX + 1);
+
     let rest = found.last().unwrap();
     assert_eq!(rest.contradiction.evidence["count"], 300);
     assert!(
@@ -89,6 +94,7 @@ fn too_many_causes_are_told_in_one_line_beyond_the_first_hundred() {
         "{}",
         rest.contradiction.text
     );
+
     assert_eq!(rest.phase, Phase::Firm);
 }
 
@@ -102,6 +108,7 @@ fn a_repetition_makes_no_firm_finding_wait_again() {
         ];
         passage("P1", json!({}), &[&gates, more].concat())
     };
+
     let at = |truck: Facts| {
         let all = reconcile(&dossier(truck, vec![], 4 * HOUR_MS));
         all.into_iter().find(|f| f.rule.code == "R05").unwrap()
@@ -114,6 +121,7 @@ fn a_repetition_makes_no_firm_finding_wait_again() {
         (&twice.id, &twice.evidence_digest),
         "the second may be explained yet"
     );
+
     let waiting = at(truck(&[stray(6 * HOUR_MS), stray(5 * HOUR_MS)]));
     assert_eq!(
         (waiting.phase, waiting.contradiction.through_ms),
@@ -148,6 +156,7 @@ fn a_dossier_that_was_cut_says_so_in_its_findings_and_changes_none_of_them() {
         vec![],
         9,
     );
+
     let mut cut = whole.clone();
     cut.cut.insert("passage".into(), Cut { taken: 64, of: 400 });
     let one = |d: &Dossier| {
@@ -156,6 +165,7 @@ fn a_dossier_that_was_cut_says_so_in_its_findings_and_changes_none_of_them() {
             .find(|f| f.rule.code == "R22")
             .unwrap()
     };
+
     assert_eq!(
         (one(&whole).id, one(&whole).evidence_digest),
         (one(&cut).id, one(&cut).evidence_digest)
@@ -166,6 +176,7 @@ fn a_dossier_that_was_cut_says_so_in_its_findings_and_changes_none_of_them() {
             .text
             .ends_with("[only 64 of 400 records of kind passage were looked at]")
     );
+
     assert_eq!(
         one(&cut).json(&cut.anchor)["dossier_cut"],
         json!({"passage": {"taken": 64, "of": 400}})

@@ -46,6 +46,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .filter(|(_, e)| came_to(e) != came_to(&own))
             // Of the two the one with the smaller entry carries the finding.
             .filter(|(_, e)| own.entry() < e.entry());
+
         for (peer, other) in differing.take(DIFFERING_MAX) {
             let found = Contradiction::new(
                 format!("{} {} {}", key(&own).0, key(&own).1, peer.crossing()),
@@ -58,9 +59,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 ),
                 json!({"scope": key(&own).0, "entries": key(&own).1, "one": came_to(&own), "other": came_to(other)}),
             );
+
             out.push(found.each(own.entry()).each(other.entry()));
         }
     }
+
     out
 }
 
@@ -75,6 +78,7 @@ mod tests {
             5,
             json!({"scope": "hold TRB", "entries": entries, "documents": documents, "states": "s"}),
         );
+
         e["entry"] = format!("entry of {id}").into();
         facts(id, "site-day", "TRB", json!({"events": [e]}))
     }
@@ -86,6 +90,7 @@ mod tests {
             d.peers.push(other);
             phases("R29", &d)
         };
+
         assert_eq!(found(day("S2", "e", "another")), [Phase::Firm]);
         assert_eq!(found(day("S2", "e", "d")), []);
         assert_eq!(

@@ -25,6 +25,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !hold.is_hold() || !hold.is_open_hold() || hold.field("target.term").is_some() {
         return Vec::new();
     }
+
     let limit_ms = hours_ms(dossier.policy.hold_deadline_h);
     let mut out = Vec::new();
     let mut overdue = |discriminator: &str, what: String, at_ms: i64, due_ms: i64| {
@@ -35,10 +36,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .until([hold.crossing()], due_ms),
         );
     };
+
     let answered: BTreeSet<&str> = hold
         .any(&RESULTS)
         .filter_map(|r| r.text("sample"))
         .collect();
+
     for sample in hold.events("sample.taken") {
         let name = sample.text("sample").unwrap_or_default();
         if !answered.contains(name) {
@@ -53,6 +56,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+
     if let Some(placed_ms) = hold.held_from_ms()
         && hold.any(&RESULTS).next().is_none()
         && !hold.has("sample.taken")
@@ -62,6 +66,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .unwrap_or(placed_ms.saturating_add(limit_ms));
         overdue("hold", "it was placed".into(), placed_ms, due_ms);
     }
+
     out
 }
 
@@ -95,6 +100,7 @@ mod tests {
             [],
             "released"
         );
+
         let result = event("result.issued", 200, json!({"sample": "S1"}));
         assert_eq!(firm("R10", open(&[placed.clone(), result]), vec![]), []);
 
@@ -121,6 +127,7 @@ mod tests {
             ),
             [Phase::Pending]
         );
+
         assert_eq!(
             firm("R10", open(&[sample("S2"), result.clone()]), vec![]),
             [Phase::Firm]

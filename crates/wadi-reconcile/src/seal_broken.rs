@@ -16,6 +16,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !passage.is_passage() {
         return Vec::new();
     }
+
     let seals: BTreeSet<&str> = passage.texts("seal", "").into_iter().collect();
     let mut out = Vec::new();
     let laden =
@@ -26,6 +27,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let contested = passage.json["contested"]
         .as_object()
         .is_some_and(|c| c.keys().any(|k| k.starts_with("seal.")));
+
     if laden && passage.state() == "EXITED" && seals.is_empty() && !resealed && !contested {
         out.push(
             Contradiction::new(
@@ -40,6 +42,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .until([passage.crossing()], passage.ended_ms()),
         );
     }
+
     let broken = passage.events("unloaded").map(|e| (e, e.texts("seals")));
     let searched = dossier
         .linked
@@ -47,6 +50,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|r| r.is_hold() || r.is_customs_entry());
     let searched = searched.flat_map(|r| r.any(&["search.opened", "search.found"]));
     let found = broken.chain(searched.map(|e| (e, e.text("seal_before").into_iter().collect())));
+
     for (event, on_it) in found {
         let strange: Vec<&str> = on_it.into_iter().filter(|s| !seals.contains(s)).collect();
         if !strange.is_empty() && !seals.is_empty() && !resealed {
@@ -66,17 +70,20 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
+
     // Of all that had the seal before the last one is named: one line, however often it went round.
     let elsewhere = dossier
         .of("passage")
         .filter(|p| (p.began_ms(), &p.id) < (passage.began_ms(), &passage.id));
     let others =
         elsewhere.filter_map(|p| Some(((p.began_ms(), &p.id), reused(passage, &seals, p)?)));
+
     out.extend(
         others
             .max_by_key(|(place, _)| *place)
             .map(|(_, found)| found),
     );
+
     out
 }
 
@@ -89,6 +96,7 @@ fn reused(passage: &Facts, seals: &BTreeSet<&str>, other: &Facts) -> Option<Cont
         .iter()
         .any(|c| other.texts("container", "").contains(c));
     let seal = same.first().filter(|_| !one_container)?;
+
     Some(Contradiction::new(
         format!("reused {seal}"),
         passage.began_ms(),
@@ -134,6 +142,7 @@ mod tests {
                 json!({"seals": [seal], "packages": 1}),
             )]
         };
+
         assert_eq!(
             firm("R09", laden("P1", "C1", Some("S1"), &opened("S2")), vec![]),
             [Phase::Firm]
@@ -142,6 +151,7 @@ mod tests {
             firm("R09", laden("P1", "C1", Some("S1"), &opened("S1")), vec![]),
             []
         );
+
         let came = |id, container, at| {
             laden(
                 id,
@@ -150,6 +160,7 @@ mod tests {
                 &[event("gate.in", at, json!({}))],
             )
         };
+
         assert_eq!(
             firm("R09", came("P2", "C2", 2), vec![came("P1", "C1", 1)]),
             [Phase::Firm]

@@ -20,10 +20,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 let name = e.text(m)?;
                 performers.contains(&Some(name)).then_some((m, name))
             });
+
         second
             .filter(|(_, name)| !name.is_empty())
             .map(|(member, name)| (e, member, name))
     });
+
     own.map(|(e, member, name)| {
         Contradiction::new(
             format!("{} {member} {name}", e.kind()),
@@ -54,13 +56,16 @@ mod tests {
                 &[event("weighed", 5, json!({"attested_by": who}))],
             )
         };
+
         assert_eq!(firm("R22", by("OF-1"), vec![]), [Phase::Firm]);
         assert_eq!(firm("R22", by("CU-2"), vec![]), []);
+
         let scan = event(
             "scanned",
             5,
             json!({"operator": "OP-7", "attested_by": "OP-7"}),
         );
+
         assert_eq!(
             firm("R22", passage("P1", json!({}), &[scan]), vec![]),
             [Phase::Firm]

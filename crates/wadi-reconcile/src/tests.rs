@@ -8,6 +8,7 @@ pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {
         "id": id, "kind": kind, "crossing": crossing, "state": "", "flags": [], "fields": {}, "contested": {}, "events": [],
         "open_holds": [], "warnings": [], "time_reversals": [], "after_assessment": []
     });
+
     json.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
@@ -52,11 +53,13 @@ fn placement(placed: &Json, events: &[Json]) -> Json {
             .as_array()
             .is_some_and(|h| h.contains(&placed["id"]))
     };
+
     let ends = events.iter().filter(|e| match e["type"].as_str() {
         Some("released" | "conditional") => names(e),
         Some("destroyed" | "re_exported" | "seized") => true,
         _ => false,
     });
+
     let recalled = |since: i64| {
         let all = events
             .iter()
@@ -64,9 +67,11 @@ fn placement(placed: &Json, events: &[Json]) -> Json {
             .filter_map(|e| e["at_ms"].as_i64());
         all.filter(|at_ms| *at_ms >= since).min()
     };
+
     let ends: Vec<Json> =
         ends.map(|e| json!({"at_ms": e["at_ms"], "reopened_ms": recalled(e["at_ms"].as_i64().unwrap_or(0))})).collect();
     let open = ends.iter().all(|e| !e["reopened_ms"].is_null());
+
     json!({"id": placed["id"], "entry": placed["entry"], "placed_ms": placed["at_ms"], "open": open, "ends": ends})
 }
 impl Facts {
@@ -74,9 +79,11 @@ impl Facts {
         std::sync::Arc::make_mut(&mut self.json)[member] = value;
         self
     }
+
     pub(crate) fn at(self, crossing: &str) -> Self {
         self.with("crossing", json!(crossing))
     }
+
     pub(crate) fn state_is(self, state: &str) -> Self {
         self.with("state", json!(state))
     }
@@ -129,8 +136,10 @@ fn identity_stays_when_the_evidence_changes() {
             vec![],
             0,
         ));
+
         all.into_iter().find(|f| f.rule.code == "R13").unwrap()
     };
+
     assert_eq!(at("a").id, at("c").id);
     assert_ne!(at("a").evidence_digest, at("c").evidence_digest);
 }
@@ -149,6 +158,7 @@ fn whoever_asks_is_asked() {
             .map(|(w, v)| (w.to_string(), v.to_string()))
             .collect::<Vec<_>>()
     };
+
     for (a, b) in [
         (vec![("plate", "1")], vec![("target", "1")]),
         (vec![("goods", "080390+EC")], vec![("target", "080390+EC")]),
@@ -161,6 +171,7 @@ fn whoever_asks_is_asked() {
                 .iter()
                 .any(|q| asked.iter().any(|(w, v)| w == q.what && *v == q.value))
         };
+
         let (a, b) = (terms(&a), terms(&b));
         assert!(finds(&a, &b) && finds(&b, &a), "{a:?} {b:?}");
     }
@@ -182,6 +193,7 @@ fn a_devices_numbers_are_asked_for_as_far_as_the_policy_says_and_no_further_than
         .filter(|q| q.what == "device_seq")
         .count()
     };
+
     assert_eq!(asked(10), 21);
     assert_eq!(asked(60), 121);
     assert_eq!(asked(u32::MAX), 401);

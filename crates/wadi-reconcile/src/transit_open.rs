@@ -19,16 +19,19 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let Some(left_ms) = passage.last_ms("gate.out").filter(|_| passage.is_passage()) else {
         return Vec::new();
     };
+
     let ends = |p: &&crate::Facts| {
         p.field("transit.ref") == Some(reference)
             && p.field("direction") == Some("out")
             && p.has("gate.out")
     };
+
     let exit = dossier.of("passage").find(ends);
     let declared = passage.field("declared_exit");
     let printed = passage.printed();
     let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.transit_h));
     let concerns = declared.map_or_else(|| dossier.everywhere(), |to| vec![to]);
+
     match exit {
         None => {
             let text = format!("{printed}: transit {reference} was not terminated");
@@ -43,6 +46,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 declared.unwrap_or_default(),
                 out.crossing()
             );
+
             let evidence =
                 json!({"transit": reference, "exit": declared, "ended_at": out.crossing()});
             vec![Contradiction::new(
@@ -68,6 +72,7 @@ mod tests {
             json!({"transit.ref": "T1", "direction": "in", "declared_exit": "QAM"}),
             &[event("gate.out", 100, json!({}))],
         );
+
         let due = 100 + 240 * HOUR_MS;
         assert_eq!(
             phases("R27", &dossier(begun.clone(), vec![], due - 1)),
@@ -77,6 +82,7 @@ mod tests {
             phases("R27", &dossier(begun.clone(), vec![], due)),
             [Phase::Firm]
         );
+
         let ended = |at: &str| {
             vec![
                 passage(
@@ -87,6 +93,7 @@ mod tests {
                 .at(at),
             ]
         };
+
         assert_eq!(firm("R27", begun.clone(), ended("QAM")), []);
         assert_eq!(firm("R27", begun, ended("MUN")), [Phase::Firm]);
     }

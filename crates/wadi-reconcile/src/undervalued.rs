@@ -23,6 +23,7 @@ fn values(entry: &Facts) -> Vec<(String, String, f64)> {
                 .collect::<String>(),
         ))
     });
+
     let only = entry.texts("goods", "hs_code").len() == 1;
     codes
         .filter_map(|(item, code)| {
@@ -33,6 +34,7 @@ fn values(entry: &Facts) -> Vec<(String, String, f64)> {
             let grams = entry
                 .int(&format!("{item}.net_g"))
                 .or(entry.int(&format!("{item}.gross_g")))?;
+
             (grams > 0).then(|| {
                 (
                     item.to_string(),
@@ -49,6 +51,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if !anchor.is_customs_entry() {
         return Vec::new();
     }
+
     let mut out = Vec::new();
     for (item, code, own) in values(anchor) {
         let same =
@@ -59,16 +62,20 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .chain(&dossier.linked)
             .filter(same)
             .flat_map(values);
+
         let mut peers: Vec<f64> = all
             .filter(|(_, c, _)| *c == code)
             .map(|(_, _, v)| v)
             .collect();
+
         // A policy that asks for no peers has no median either.
         if peers.len() < (dossier.policy.peers_min as usize).max(1) {
             continue;
         }
+
         peers.sort_by(f64::total_cmp);
         let median = peers[peers.len() / 2];
+
         if own * 1_000.0 < median * f64::from(dossier.policy.undervalue_permille) {
             out.push(Contradiction::new(
                 item,
@@ -82,6 +89,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             ));
         }
     }
+
     out
 }
 
@@ -106,6 +114,7 @@ mod tests {
                 .collect();
             phases("R28", &d)
         };
+
         assert_eq!(found(3_900, 5), [Phase::Firm]);
         assert_eq!(found(4_100, 5), []);
         assert_eq!(found(3_900, 4), [], "four are no market");

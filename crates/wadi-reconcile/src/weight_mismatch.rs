@@ -51,6 +51,7 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
         .filter(live)
         .chain([anchor])
         .collect();
+
     // Of several entries on one truck the first carries the finding.
     if entries
         .iter()
@@ -58,12 +59,14 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
     {
         return None;
     }
+
     let grams: Vec<i64> = entries
         .iter()
         .filter_map(|e| e.sum("goods", "gross_g"))
         .collect();
     let declared_kg = (!grams.is_empty()).then(|| total(grams) / 1_000)?;
     let mut trucks = Vec::new();
+
     for truck in dossier.journey("passage") {
         // A truck of the journey that nobody weighed: the sum cannot be compared.
         let weighing = valid(truck)
@@ -72,8 +75,10 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
             .last()?;
         trucks.push((truck, weighing));
     }
+
     let net = total(trucks.iter().map(|(_, (_, net))| *net));
     let at_ms = trucks.iter().map(|(_, (w, _))| w.at_ms()).max()?;
+
     beyond(declared_kg, net, dossier.policy.weight_permille).then(|| {
         let names: Vec<&str> = trucks.iter().map(|(t, _)| t.printed()).collect();
         let weighings: Vec<&str> = trucks.iter().map(|(_, (w, _))| w.entry()).collect();
@@ -81,6 +86,7 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
             .iter()
             .map(|(t, _)| t.crossing())
             .chain([anchor.crossing()]);
+
         Contradiction::new(
             "declared",
             at_ms,
@@ -113,6 +119,7 @@ fn spread(dossier: &Dossier, passage: &Facts) -> Option<Contradiction> {
     {
         return None;
     }
+
     let permille = dossier.policy.weight_permille;
     let tares: Vec<i64> = valid(passage).filter_map(|w| w.int("tare_kg")).collect();
     let empty = |gross: &i64| tares.iter().any(|t| !beyond(*t, *gross, permille));
@@ -121,6 +128,7 @@ fn spread(dossier: &Dossier, passage: &Facts) -> Option<Contradiction> {
         .filter(|g| !empty(g))
         .collect();
     let (least, most) = (*gross.iter().min()?, *gross.iter().max()?);
+
     beyond(least, most, permille).then(|| {
         Contradiction::new(
             "spread",
@@ -141,6 +149,7 @@ fn changed_after(entry: &Facts) -> Option<Contradiction> {
         .iter()
         .filter_map(|n| n.as_str());
     let mass: Vec<&str> = all.filter(|n| n.ends_with("_g")).collect();
+
     (!mass.is_empty()).then(|| {
         Contradiction::new(
             "after assessment",
@@ -166,6 +175,7 @@ mod tests {
             at_ms,
             json!({"gross_kg": gross_kg, "tare_kg": 10_000}),
         );
+
         e["attested"] = attested.into();
         e
     }
@@ -187,21 +197,25 @@ mod tests {
             [],
             "within three in a hundred"
         );
+
         assert_eq!(
             firm("R03", declared.clone(), truck(31_000, false)),
             [],
             "unattested"
         );
+
         let again = vec![passage(
             "P1",
             json!({}),
             &[weighed(5, 31_000, true), weighed(6, 30_000, true)],
         )];
+
         assert_eq!(
             firm("R03", declared.clone(), again),
             [],
             "weighed again, and attested"
         );
+
         let second = |at, kg| passage("P2", json!({}), &[weighed(at, kg, true)]);
         let two = |kg| vec![truck(20_000, true).remove(0), second(6, kg)];
         assert_eq!(
@@ -209,7 +223,9 @@ mod tests {
             [],
             "two trucks carry it"
         );
+
         assert_eq!(firm("R03", declared.clone(), two(23_000)), [Phase::Firm]);
+
         let earlier = vec![
             truck(30_500, true).remove(0),
             second(-9_000_000_000, 44_000),
@@ -226,6 +242,7 @@ mod tests {
                 &[weighed(1, 30_000, false), weighed(2, second, false)],
             )
         };
+
         assert_eq!(firm("R03", truck(31_000), vec![]), [Phase::Firm]);
         assert_eq!(firm("R03", truck(30_500), vec![]), []);
         assert_eq!(
@@ -233,6 +250,7 @@ mod tests {
             [],
             "empty on the way out"
         );
+
         let late =
             |field: &str| entry("E1", json!({}), &[]).with("after_assessment", json!([field]));
         assert_eq!(firm("R03", late("goods.1.net_g"), vec![]), [Phase::Firm]);

@@ -44,6 +44,7 @@ impl Past {
         while self.blocks.len() <= block {
             self.blocks.push(NOTHING.clone());
         }
+
         if self.blocks[block][word] & bit == 0 {
             Arc::make_mut(&mut self.blocks[block])[word] |= bit;
         }
@@ -56,10 +57,12 @@ impl Past {
             if Arc::ptr_eq(mine, theirs) || covers(mine, theirs) {
                 continue;
             }
+
             if covers(theirs, mine) {
                 *mine = theirs.clone();
                 continue;
             }
+
             for (word, more) in Arc::make_mut(mine).iter_mut().zip(theirs.iter()) {
                 *word |= more;
             }
@@ -129,6 +132,7 @@ mod tests {
         assert!(evens.meets(&threes) && !set([1, 2_001]).meets(&evens));
 
         assert!(evens.common(&threes).eq((0..2_000).step_by(6)));
+
         evens.unite(&threes);
         let all: Vec<u32> = (0..3_000)
             .filter(|n| n % 3 == 0 || n % 2 == 0 && *n < 2_000)
@@ -150,6 +154,7 @@ mod tests {
             .iter()
             .flat_map(|p| p.blocks.iter().map(Arc::as_ptr))
             .collect();
+
         blocks.sort();
         blocks.dedup();
         assert_eq!(

@@ -121,21 +121,25 @@ pub(crate) fn judge(
             )
         };
     }
+
     let Ok(department) = common.department.parse::<Department>() else {
         return refuse(
             "unknown_department",
             format!("{:?} is no department", common.department),
         );
     };
+
     if !judge.policy.may(department, kind) && department != Department::Hub {
         return refuse("no_authority", format!("{department} may not say {kind}"));
     }
+
     if department == Department::Hub && judge.author.role != Role::Hub {
         return refuse(
             "no_authority",
             "the commission speaks from a hub's node only",
         );
     }
+
     let officer = judge.officers.get(&common.officer);
     if RELEASING.contains(&kind) {
         registered(judge, &common.officer, Some(department))?;
@@ -157,6 +161,7 @@ pub(crate) fn judge(
         );
         return refuse("no_authority", why);
     }
+
     let seen = || record.events.placed_within(&view.shown);
     let owns_all =
         || !seen().is_empty() && seen().into_iter().all(|p| may_end(p, judge, department));
@@ -166,6 +171,7 @@ pub(crate) fn judge(
             format!("{department} may not say {kind} of this hold"),
         )
     };
+
     match kind {
         "hold.placed" => match event.text("type_of_hold").and_then(HoldType::from_name) {
             Some(hold) if judge.policy.owns(department, hold) => Ok(()),
@@ -204,6 +210,7 @@ pub(crate) fn judge(
                     && view.shown.contains(o.entry)
                     && (o.view.department == Some(department) || department == Department::Hub)
             });
+
             if is_own {
                 Ok(())
             } else {
@@ -221,6 +228,7 @@ pub(crate) fn judge(
                     wadi_log::Lane::Hold => owns_all(),
                     _ => false,
                 };
+
             if fits {
                 Ok(())
             } else {
@@ -250,14 +258,17 @@ pub(crate) fn registered(
     if !judge.policy.registered_officers {
         return Ok(());
     }
+
     let Some(found) = judge.officers.get(officer) else {
         return refuse(
             "unregistered_officer",
             format!("{officer:?} was not registered by the hub when this was said"),
         );
     };
+
     let here = found.crossing.is_none() || found.crossing == judge.author.crossing;
     let fits = department.is_none() || found.department == department;
+
     if found.revoked {
         refuse("revoked_officer", format!("{officer} was revoked"))
     } else if !here || !fits {
@@ -277,6 +288,7 @@ pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> b
     if placed.by_commission || placed.hold == Some(HoldType::Security) {
         return at_hub && matches!(department, Department::Hub | Department::Sec);
     }
+
     at_hub && department == Department::Hub
         || placed
             .hold
@@ -295,6 +307,7 @@ fn judge_release(
     if second.is_empty() || second == said.common.officer {
         return refuse("no_second_officer", "a release needs a second officer");
     }
+
     registered(judge, second, None)?;
     let named: BTreeSet<&str> = event.texts("holds").into_iter().collect();
     if named.is_empty() {
@@ -316,19 +329,23 @@ fn judge_release(
                 format!("hold {id} was not in what the officer had seen"),
             );
         };
+
         if !may_end(placed, judge, department) {
             return refuse(
                 "no_authority",
                 format!("{department} may not release hold {id} here"),
             );
         }
+
         types.insert(placed.hold);
     }
+
     if event.kind() == "released" {
         for hold in types {
             result_allows(record, judge, view, hold)?;
         }
     }
+
     Ok(())
 }
 
@@ -355,6 +372,7 @@ fn result_allows(
         }
         None => false,
     };
+
     if is_allowed {
         Ok(())
     } else {
@@ -402,10 +420,12 @@ pub(crate) fn is_attested(e: &EventView, judge: &Judge) -> bool {
             Some(Department::Cus | Department::Sec | Department::K9)
         );
     }
+
     let attester = e.text("attested_by").unwrap_or_default();
     let department = e
         .text("attester_department")
         .and_then(|d| d.parse::<Department>().ok());
+
     !attester.is_empty()
         && attester != e.officer
         && department.is_some_and(|d| !matches!(d, Department::Ops | Department::It))
@@ -423,6 +443,7 @@ pub fn people(common: &wadi_log::Common, events: &[String]) -> BTreeSet<String> 
             out.extend(named.map(String::from));
         }
     }
+
     out.remove("");
     out
 }

@@ -30,6 +30,7 @@ impl Record {
             let claim = self.claim_of(put);
             let stands = stands_by.contains(&claim.entry);
             let differs = standing.iter().filter(|c| stands && c.value != claim.value);
+
             Setting {
                 contested_by: differs.map(|c| c.entry).collect(),
                 replaced: replaced.into_iter().map(|p| self.claim_of(p)).collect(),
@@ -38,6 +39,7 @@ impl Record {
                 refusal: None,
             }
         });
+
         let refused = self
             .refused_puts()
             .filter(|p| p.field == name)
@@ -65,16 +67,20 @@ impl Record {
                 if let Some(refusal) = &s.refusal {
                     line["refused"] = refusal_json(refusal);
                 }
+
                 line
             });
+
             lines.collect::<Json>()
         };
+
         let mut names: BTreeSet<String> = self.field_names().into_iter().collect();
         names.extend(self.refused_puts().map(|p| p.field.clone()));
         let fields: Map<String, Json> = names
             .iter()
             .map(|name| (name.clone(), field(name)))
             .collect();
+
         json!(fields)
     }
 
@@ -85,12 +91,14 @@ impl Record {
         let own = |r: &Reference| r.log == entry.log && r.seq <= entry.seq;
         let others = self.rows.keys().filter(|r| !own(r));
         let waits_on_it = |r: &Reference| self.past(&self.rows[r].change.based_on).contains(entry);
+
         if let (Some(number), Some(shown)) = (settled.number(entry), settled.shown(entry)) {
             let is_shown = |r: &Reference| settled.number(r).is_some_and(|n| shown.contains(n));
             let follows = |r: &Reference| match settled.shown(r) {
                 Some(theirs) => theirs.contains(number),
                 None => waits_on_it(r),
             };
+
             return others
                 .filter(|r| !is_shown(r) && !follows(r))
                 .copied()
@@ -101,6 +109,7 @@ impl Record {
             return Vec::new();
         };
         let past = self.past(&said.change.based_on);
+
         others
             .filter(|r| !past.contains(r) && !waits_on_it(r))
             .copied()

@@ -17,6 +17,7 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
         if is_loading_unit(&number) {
             return None;
         }
+
         return match iso6346::validate(&number) {
             Ok(()) => None,
             Err(e) => Some(format!(
@@ -24,6 +25,7 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
             )),
         };
     }
+
     if key == "vehicle.vin" {
         let number = squeezed(text);
         return match vin_info::Vin::try_new(&number) {
@@ -34,6 +36,7 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
             Err(_) => Some(format!("{text}: not a valid ISO 3779 vehicle number")),
         };
     }
+
     if let Some(person) = key
         .strip_suffix(".document_check")
         .filter(|p| p.starts_with("person."))
@@ -43,6 +46,7 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
             "{person}: the machine-readable zone of the document failed its check (ICAO 9303)"
         ));
     }
+
     None
 }
 
@@ -67,6 +71,7 @@ fn is_loading_unit(number: &str) -> bool {
     if bytes.len() != 11 || !matches!(bytes[3], b'A' | b'B' | b'D' | b'E' | b'K') {
         return false;
     }
+
     let (owner, digits) = bytes.split_at(4);
     if !owner.iter().all(u8::is_ascii_uppercase) || !digits.iter().all(u8::is_ascii_digit) {
         return false;
@@ -80,11 +85,13 @@ fn is_loading_unit(number: &str) -> bool {
             10 + place + place.div_ceil(10)
         }
     };
+
     let sum: u32 = bytes[..10]
         .iter()
         .enumerate()
         .map(|(n, byte)| value(*byte) << n)
         .sum();
+
     sum % 11 % 10 == value(bytes[10])
 }
 
@@ -96,12 +103,14 @@ pub fn mrz_warning(zone: &str) -> Option<String> {
         .map(str::trim)
         .filter(|l| !l.is_empty())
         .collect();
+
     let read = match lines[..] {
         [a, b, c] => mrz::parse_td1(a, b, c),
         [a, b] if a.len() == 36 => mrz::parse_td2(a, b),
         [a, b] => mrz::parse_td3(a, b),
         _ => return Some("a machine-readable zone has two or three lines".into()),
     };
+
     match read {
         Ok(data) if data.checks.all_valid() => None,
         Ok(_) => Some("a check digit of the machine-readable zone does not agree".into()),
@@ -121,10 +130,12 @@ mod tests {
         assert!(warnings("container.1", &text("CSQU3054384")).is_some());
         assert_eq!(warnings("vehicle.vin", &text("1M8GDM9AXKP042788")), None);
         assert!(warnings("vehicle.vin", &text("1M8GDM9A1KP042788")).is_some());
+
         // As people write it; and of a maker that has no check digit.
         assert_eq!(warnings("vehicle.vin", &text("1m8gdm9axk p042788")), None);
         assert_eq!(warnings("vehicle.vin", &text("WVGZZZ5NZJM131395")), None);
         assert!(warnings("vehicle.vin", &text("WVGZZZ5NZJM13139")).is_some());
+
         for loading_unit in ["ATBE1003091", "ATBA1003095", "MSCK1003090"] {
             assert_eq!(
                 warnings("container.1", &text(loading_unit)),
@@ -132,16 +143,20 @@ mod tests {
                 "{loading_unit}"
             );
         }
+
         for wrong in ["ATBE1003092", "ATBC1003091", "ATBE100309"] {
             assert!(warnings("container.1", &text(wrong)).is_some(), "{wrong}");
         }
+
         assert!(
             warnings("person.2.document_check", &text("failed"))
                 .unwrap()
                 .starts_with("person.2: ")
         );
+
         assert_eq!(warnings("person.2.document_check", &text("passed")), None);
         assert_eq!(warnings("person.2.document_type", &text("failed")), None);
+
         let specimen = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";
         assert_eq!(mrz_warning(specimen), None);
         assert!(mrz_warning(&specimen.replace("7408122", "7408123")).is_some());

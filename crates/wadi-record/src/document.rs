@@ -82,6 +82,7 @@ impl Register {
         {
             return self.visible.clone();
         }
+
         let seen_here = self.entries.common(seen).map(|entry| self.by_entry[&entry]);
         seen_here
             .filter(|n| !self.replaced_by[*n].meets(seen))
@@ -93,6 +94,7 @@ impl Register {
         for &replaced in &put.replaced {
             self.replaced_by[replaced].insert(put.entry);
         }
+
         self.visible
             .retain(|n| put.replaced.binary_search(n).is_err());
         self.visible.push(number);
@@ -158,12 +160,14 @@ impl Document {
             .get(&entry.reference.log)
             .and_then(|l| l.last())
             .map(|(_, n)| *n);
+
         let mut seen = self.past_of(entry.based_on);
         let last_ops = entry
             .based_on
             .iter()
             .chain(&own)
             .map(|n| self.applied[n].last_op);
+
         let start_op = last_ops.max().unwrap_or(0) + 1;
 
         let mut operations = Vec::with_capacity(entry.puts.len() + entry.events.len());
@@ -174,6 +178,7 @@ impl Document {
                 .get(*key)
                 .map(|f| f.visible_at(&seen))
                 .unwrap_or_default();
+
             let counter = start_op + operations.len() as u64;
             operations.push(operation(key, scalar(value), self.op_ids(key, &replaced)));
             puts.push((
@@ -186,15 +191,18 @@ impl Document {
                 },
             ));
         }
+
         // Nothing else can be put under an event's key, which is derived from its entry's hash.
         for (key, text) in &entry.events {
             operations.push(operation(key, ScalarValue::Str((*text).into()), Vec::new()));
         }
+
         let last_op = start_op + operations.len() as u64 - 1;
 
         let parents: BTreeSet<u32> = entry.based_on.iter().chain(&own).copied().collect();
         let mut deps: Vec<ChangeHash> = parents.iter().map(|n| self.applied[n].hash).collect();
         deps.sort();
+
         let actor = actor(&entry.reference.log);
         let log = self.logs.entry(entry.reference.log).or_default();
         let change: Change = ExpandedChange {
@@ -210,6 +218,7 @@ impl Document {
             extra_bytes: vec![],
         }
         .into();
+
         let hash = change.hash();
 
         log.push((entry.reference, entry.number));
@@ -220,13 +229,16 @@ impl Document {
                 self.forked.insert(key.to_string());
             }
         }
+
         if let Some(own) = own {
             seen.unite(&self.applied[&own].past);
         }
+
         seen.insert(entry.number);
         for parent in &parents {
             self.heads.remove(parent);
         }
+
         self.heads.insert(entry.number);
         self.applied.insert(
             entry.number,
@@ -237,6 +249,7 @@ impl Document {
                 past: seen,
             },
         );
+
         change
     }
 
@@ -250,6 +263,7 @@ impl Document {
                 self.applied[&field.puts[*n].entry].actor.clone(),
             )
         };
+
         puts.iter().map(id).collect()
     }
 
@@ -362,6 +376,7 @@ pub(crate) fn saved(changes: Vec<Change>) -> Vec<u8> {
         doc.apply_changes(changes).ok()?;
         Some(doc.save())
     };
+
     catch_unwind(AssertUnwindSafe(save))
         .ok()
         .flatten()
@@ -387,6 +402,7 @@ pub fn read_saved(document: &[u8]) -> Option<Saved> {
             values(&key).iter().map(|(value, _)| plain(value)).collect(),
         )
     };
+
     Some(Saved {
         values: doc.keys(ROOT).map(plain_values).collect(),
         digest: digest_of(doc.get_heads()),

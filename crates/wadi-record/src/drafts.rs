@@ -31,40 +31,48 @@ impl Draft {
             events: Vec::new(),
         }
     }
+
     /// Puts a text into a field.
     pub fn text(mut self, field: &str, value: impl Into<String>) -> Self {
         self.fields.insert(field.into(), Value::Text(value.into()));
         self
     }
+
     /// Puts a number into a field.
     pub fn int(mut self, field: &str, value: i64) -> Self {
         self.fields.insert(field.into(), Value::Int(value));
         self
     }
+
     /// Clears a field.
     pub fn clear(mut self, field: &str) -> Self {
         self.fields.insert(field.into(), Value::Null);
         self
     }
+
     /// Adds an event: a type, and its members as a JSON object.
     pub fn event(mut self, kind: &str, members: Json) -> Self {
         let mut event = match members {
             Json::Object(map) => map,
             _ => Map::new(),
         };
+
         event.insert("type".into(), kind.into());
         self.events.push(event);
         self
     }
+
     /// Checks fields and events against their tables; returns puts in order and events as canonical
     /// text.
     pub fn check(&self) -> Result<(Vec<Put>, Vec<String>), RecordError> {
         if self.fields.is_empty() && self.events.is_empty() {
             return Err(RecordError::Empty);
         }
+
         for (key, value) in &self.fields {
             check_put(self.kind, key, value)?;
         }
+
         let puts = self
             .fields
             .iter()
@@ -73,11 +81,13 @@ impl Draft {
                 value: v.clone(),
             })
             .collect();
+
         let events = self
             .events
             .iter()
             .map(|e| check_event(self.kind, e))
             .collect::<Result<_, _>>()?;
+
         Ok((puts, events))
     }
 }
@@ -90,6 +100,7 @@ impl Passage {
     pub fn announce(direction: &str) -> Draft {
         Draft::new(Kind::Passage).text("direction", direction)
     }
+
     /// More on a passage that exists.
     pub fn on() -> Draft {
         Draft::new(Kind::Passage)
@@ -110,10 +121,12 @@ impl QuarantineHold {
                 json!({"type_of_hold": hold.name(), "legal_basis": legal_basis}),
             )
     }
+
     /// More on a hold that exists.
     pub fn on() -> Draft {
         Draft::new(Kind::QuarantineHold)
     }
+
     /// Releases the named placements, and no others.
     pub fn release(holds: &[String], second_officer: &str) -> Draft {
         Self::on().event(
@@ -133,10 +146,12 @@ impl CustomsEntry {
             .text("declarant", declarant)
             .text("declarant_ref", declarant_ref)
     }
+
     /// More on an entry that exists.
     pub fn on() -> Draft {
         Draft::new(Kind::CustomsEntry)
     }
+
     /// Assesses the duty, in minor units of an ISO 4217 currency.
     pub fn assess(duty_minor: i64, currency: &str) -> Draft {
         Self::on().event(
@@ -154,6 +169,7 @@ impl SiteDay {
     pub fn open(date: &str) -> Draft {
         Draft::new(Kind::SiteDay).text("date", date)
     }
+
     /// More on a day that exists.
     pub fn on() -> Draft {
         Draft::new(Kind::SiteDay)
@@ -167,14 +183,17 @@ impl Draft {
             .text("vehicle.plate", normalise_plate(raw))
             .text("vehicle.plate_country", country)
     }
+
     /// Admits through a gate, on a device's read.
     pub fn gate_in(self, gate: &str, read: &str) -> Self {
         self.event("gate.in", json!({"gate": gate, "read": read}))
     }
+
     /// Lets out through a gate, on a device's read.
     pub fn gate_out(self, gate: &str, read: &str) -> Self {
         self.event("gate.out", json!({"gate": gate, "read": read}))
     }
+
     /// Weighs on a scale; kilograms.
     pub fn weigh(self, scale: &str, gross_kg: i64, attested_by: Option<(&str, &str)>) -> Self {
         let mut members = json!({"scale": scale, "gross_kg": gross_kg});
@@ -184,10 +203,12 @@ impl Draft {
         }
         self.event("weighed", members)
     }
+
     /// Links to another record by its printed id.
     pub fn link(self, record: &str, why: &str) -> Self {
         self.event("link", json!({"record": record, "why": why}))
     }
+
     /// Hands the record over to another crossing.
     pub fn hand_over(self, to: &str, reason: &str) -> Self {
         self.event("handed_over", json!({"to": to, "reason": reason}))

@@ -103,5 +103,6 @@ fn edit_distance(a: &str, b: &str) -> usize {
             diagonal = std::mem::replace(&mut row[j + 1], next);
         }
     }
+
     row[b.len()]
 }

@@ -122,9 +122,11 @@ impl Events {
             if places {
                 self.placed.entry(owned(&view)).or_default().insert(entry);
             }
+
             if let Some(&kind) = MARKED.iter().find(|k| **k == view.kind()) {
                 self.mark(entry, kind, &view);
             }
+
             if is_result(&view) && view.restricts() {
                 self.weigh_result(entry, shown, &view);
             }
@@ -145,12 +147,14 @@ impl Events {
         if view.restricts() {
             self.said.entry(kind).or_default().insert(entry);
         }
+
         if view.counts() {
             let to = if kind == "handed_over" {
                 view.text("to").unwrap_or_default()
             } else {
                 ""
             };
+
             self.counting
                 .entry((kind, to.to_string()))
                 .or_default()
@@ -167,6 +171,7 @@ impl Events {
             });
             return;
         }
+
         if !view.counts() || !view.attested {
             return;
         }
@@ -177,9 +182,11 @@ impl Events {
             (_, Some(department)) => Some(Evidence::Tested(department)),
             (_, None) => None,
         };
+
         if let Some(evidence) = carries {
             self.evidence.entry(evidence).or_default().insert(entry);
         }
+
         for bad in self
             .against
             .iter_mut()

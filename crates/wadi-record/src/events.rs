@@ -380,6 +380,7 @@ impl EventType {
                 "T" => ValueType::Texts,
                 other => unreachable!("type {other:?} in the table"),
             };
+
             (name, kind, code.ends_with('!'))
         })
     }
@@ -398,6 +399,7 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
             suggestion,
         });
     };
+
     if !found.kinds.contains(&kind) {
         let belongs = found
             .kinds
@@ -405,18 +407,21 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
             .map(|k| k.name())
             .collect::<Vec<_>>()
             .join(", ");
+
         return Err(RecordError::WrongKind {
             event: name.into(),
             kind: kind.name(),
             belongs,
         });
     }
+
     let bad = |member: &str, why: &str| {
         Err(RecordError::BadValue {
             field: format!("{name}.{member}"),
             why: why.into(),
         })
     };
+
     for (member, value_type, required) in found.members() {
         match event.get(member) {
             // RFC 8785 writes numbers as IEEE doubles: beyond 2^53 a whole number would change
@@ -429,6 +434,7 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
             _ => {}
         }
     }
+
     for member in event.keys().filter(|m| *m != "type") {
         if !found.members().any(|(n, ..)| n == member) {
             let near = nearest(member, found.members().map(|(n, ..)| n));
@@ -438,11 +444,13 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
             return bad(member, &format!("is not a member of {name}{near}"));
         }
     }
+
     if let "weighed" = name
         && let Some((member, why)) = wrong_weighing(event)
     {
         return bad(member, &why);
     }
+
     match name {
         "rad.adjudicated" if !(1..=11).contains(&event["code"].as_i64().unwrap_or(0)) => {
             bad("code", "adjudication codes are 1 to 11")
@@ -509,9 +517,11 @@ fn wrong_weighing(event: &Map<String, Value>) -> Option<(&'static str, String)> 
             format!("{net} is not the gross {gross} less the tare {tare}"),
         ));
     }
+
     // Rules compare it as text with the day of the weighing.
     let due = event.get("calibration_due").and_then(Value::as_str)?;
     let is_day = due.len() == 10 && due.bytes().all(|c| c.is_ascii_digit() || c == b'-');
+
     match is_day && due.parse::<jiff::civil::Date>().is_ok() {
         true => None,
         false => Some((
@@ -537,6 +547,7 @@ impl ValueType {
             Self::Texts => list(Value::is_string),
         }
     }
+
     fn expected(self) -> &'static str {
         match self {
             Self::Text => "expected text that is not empty",
@@ -567,6 +578,7 @@ mod tests {
                 "{}",
                 event.name
             );
+
             assert_eq!(
                 EVENTS.iter().filter(|e| e.name == event.name).count(),
                 1,
@@ -574,6 +586,7 @@ mod tests {
                 event.name
             );
         }
+
         for department in Department::ALL {
             assert!(
                 EVENTS.iter().any(|e| e.departments.contains(&department)),
@@ -589,9 +602,12 @@ mod tests {
             json!({"type": "weighed", "scale": "S1", "gross_kg": 31240}),
         )
         .unwrap();
+
         assert_eq!(text, r#"{"gross_kg":31240,"scale":"S1","type":"weighed"}"#);
+
         let whole = json!({"type": "weighed", "scale": "S", "gross_kg": 40, "tare_kg": 10, "net_kg": 30, "calibration_due": "2020-11-24"});
         check(P, whole).unwrap();
+
         for (kind, event, code) in [
             (
                 P,

@@ -155,6 +155,7 @@ pub(crate) fn refused_puts(
         .puts
         .iter()
         .filter_map(|put| Some((put, right(kind, &put.key)?)));
+
     let guarded: Vec<(&Put, (From, Who))> = guarded.collect();
     if guarded.is_empty() {
         return Vec::new();
@@ -164,6 +165,7 @@ pub(crate) fn refused_puts(
         .document
         .causal_past(&said.reference.log, &view.based_on);
     known.unite(&view.shown);
+
     let act = Act {
         record,
         rows,
@@ -171,6 +173,7 @@ pub(crate) fn refused_puts(
         known,
         events,
     };
+
     let refused = |(put, (from, who)): (&Put, (From, Who))| {
         let refusal = act.judge(put, from, who).err()?;
         let entry = said.reference;
@@ -181,6 +184,7 @@ pub(crate) fn refused_puts(
             refusal,
         })
     };
+
     guarded.into_iter().filter_map(refused).collect()
 }
 
@@ -216,6 +220,7 @@ impl Act<'_> {
             From::Placement => true,
             From::Assessment => self.record.events.any_said("assessed", &self.known),
         };
+
         if !is_guarded || holds_the_same {
             return Ok(());
         }
@@ -249,6 +254,7 @@ impl Act<'_> {
             .map(|d| d.code())
             .collect::<Vec<_>>()
             .join(", ");
+
         match self.department().filter(|d| departments.contains(d)) {
             Some(department) => self.registered(put, department),
             None => refuse(format!(
@@ -281,6 +287,7 @@ impl Act<'_> {
             .iter()
             .filter(|e| e.restricts() && is_alarm(e))
             .find_map(begun_hold);
+
         if let Some(alarm) = alarm
             && put.key != "target.term"
             && (put.key != "type" || put.value == Value::Text(alarm.name().into()))
@@ -294,11 +301,13 @@ impl Act<'_> {
                 put.key
             ));
         };
+
         let placed = self
             .events
             .iter()
             .filter(|e| e.kind() == "hold.placed")
             .filter_map(begun_hold);
+
         let named = self
             .said
             .change
@@ -306,6 +315,7 @@ impl Act<'_> {
             .iter()
             .find(|p| p.key == "type")
             .and_then(|p| hold_type(&p.value));
+
         let types: Vec<HoldType> = placed.chain(named).collect();
         let policy = &self.said.judge.policy;
         let owns_one = || {
@@ -313,6 +323,7 @@ impl Act<'_> {
                 .into_iter()
                 .any(|t| policy.owns(department, t))
         };
+
         match types.iter().find(|t| !policy.owns(department, **t)) {
             Some(hold) => refuse(format!(
                 "{department} does not own {} holds and may not set {}",
@@ -334,6 +345,7 @@ impl Act<'_> {
                 put.key
             ));
         };
+
         let judge = &self.said.judge;
         let mut holds = self.record.events.placed_within(&self.known);
         let claimed = self.values("type").into_iter().filter_map(hold_type);
@@ -341,11 +353,13 @@ impl Act<'_> {
             by_commission: false,
             hold: Some(hold),
         }));
+
         let new_type = if put.key == "type" {
             hold_type(&put.value)
         } else {
             None
         };
+
         holds.extend(new_type.map(|hold| Owned {
             by_commission: false,
             hold: Some(hold),
@@ -355,12 +369,14 @@ impl Act<'_> {
             .into_iter()
             .any(|t| judge.policy.owns(department, t));
         let owns_all = holds.iter().all(|hold| owns(*hold, judge, department));
+
         if holds.is_empty() && !owns_one || !owns_all {
             return refuse(format!(
                 "{department} does not own this hold and may not set {}",
                 put.key
             ));
         }
+
         self.registered(put, department)
     }
 }

@@ -164,18 +164,21 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
             .iter()
             .filter(|(k, ..)| *k == kind)
             .map(|(_, n, ..)| *n);
+
         return Err(RecordError::UnknownField {
             kind: kind.name(),
             field: name.into(),
             suggestion: nearest(name, names),
         });
     };
+
     let bad = |why: String| {
         Err(RecordError::BadValue {
             field: name.into(),
             why,
         })
     };
+
     let text = match (field, value) {
         (_, Value::Null) | (Int | Time, Value::Int(_)) => return Ok(()),
         (Int | Time, other) => {
@@ -187,6 +190,7 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
         (_, Value::Text(text)) => text,
         (_, other) => return bad(format!("expected text, found {}", describe(other))),
     };
+
     let letters = |n| text.len() == n && text.bytes().all(|c| c.is_ascii_uppercase());
     match field {
         OneOf(list) if !list.contains(&text.as_str()) => {
@@ -267,6 +271,7 @@ mod tests {
             &Value::Int(20_000_000),
         )
         .unwrap();
+
         for (field, value) in [
             ("goods.1.hs_code", text("9903.90")),
             ("goods.1.gross_g", text("12")),
@@ -283,6 +288,7 @@ mod tests {
                 "{field}"
             );
         }
+
         assert!(check_put(Kind::CustomsEntry, "goods.0.gross_g", &Value::Int(1)).is_err());
         check_put(Kind::CustomsEntry, "declarant", &Value::Null).unwrap();
     }

@@ -63,6 +63,7 @@ pub(crate) fn plan<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Refe
         open_circles(&mut nodes);
         order = topological(&nodes, first_at);
     }
+
     debug_assert_eq!(order.len(), ready, "no circle is left");
 
     Plan {
@@ -86,6 +87,7 @@ fn nodes<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Reference) -> 
         needs: Vec::new(),
         previous: None,
     };
+
     rows.values().map(node).collect()
 }
 
@@ -110,6 +112,7 @@ fn mark_ready(nodes: &mut [Node<'_>], rows: &BTreeMap<Reference, JudgedChange>, 
                 }
             }
         }
+
         if lacking[n] == 0 {
             queue.push(n);
         }
@@ -137,9 +140,11 @@ fn chain_logs(nodes: &mut [Node<'_>], first: &Reference) {
             log = Some(reference.log);
             previous = None;
         }
+
         if !node.is_ready || reference == *first {
             continue;
         }
+
         node.previous = previous;
         if node.said.verdict == LogVerdict::Counts {
             previous = Some(n);
@@ -172,6 +177,7 @@ fn topological(nodes: &[Node<'_>], first_at: usize) -> Vec<usize> {
             }
         }
     }
+
     order
 }
 
@@ -212,6 +218,7 @@ fn components(nodes: &[Node<'_>]) -> Vec<usize> {
         if index[root] != NEW {
             continue;
         }
+
         // Each with how many of its edges were walked.
         let mut walk = vec![(root, 0)];
         while let Some((n, edge)) = walk.pop() {
@@ -221,12 +228,14 @@ fn components(nodes: &[Node<'_>]) -> Vec<usize> {
                 visited += 1;
                 stack.push(n);
             }
+
             let next = nodes[n]
                 .needs
                 .iter()
                 .chain(&nodes[n].previous)
                 .nth(edge)
                 .copied();
+
             if let Some(next) = next {
                 walk.push((n, edge + 1));
                 if index[next] == NEW {
@@ -234,8 +243,10 @@ fn components(nodes: &[Node<'_>]) -> Vec<usize> {
                 } else if of[next] == NEW {
                     low[n] = low[n].min(index[next]);
                 }
+
                 continue;
             }
+
             if low[n] == index[n] {
                 while let Some(member) = stack.pop() {
                     of[member] = n;
@@ -244,10 +255,12 @@ fn components(nodes: &[Node<'_>]) -> Vec<usize> {
                     }
                 }
             }
+
             if let Some((parent, _)) = walk.last() {
                 low[*parent] = low[*parent].min(low[n]);
             }
         }
     }
+
     of
 }

@@ -106,6 +106,7 @@ fn unplaced(record: &Record, ends: &[&EventView]) -> Placement {
             .min()
             .unwrap_or(0),
     };
+
     Placement {
         id: UNPLACED.into(),
         entry: record.first(),
@@ -139,11 +140,13 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
         }
         _ => false,
     };
+
     let against: Vec<(u32, &EventView)> = record
         .events()
         .filter(is_against)
         .map(|bad| (sight.number(bad), bad))
         .collect();
+
     let all_against = sight.entries(against.iter().map(|(_, bad)| *bad));
     let by_id: HashMap<String, usize> = placements
         .iter()
@@ -161,6 +164,7 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
                 bad.reference == release.reference && bad.ordinal < release.ordinal;
             !shown.contains(number) && !is_said_before
         };
+
         let reopened_ms = if shown.has_all_of(&all_against) {
             None
         } else {
@@ -170,6 +174,7 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
                 .map(|(_, bad)| bad.at_ms)
                 .min()
         };
+
         let named: BTreeSet<&str> = release.texts("holds").into_iter().collect();
         for placement in named.into_iter().filter_map(|id| by_id.get(id)) {
             let placement = &mut placements[*placement];
@@ -203,6 +208,7 @@ fn take_ends(
             .or_default()
             .push(n);
     }
+
     let mut still_held = Past::default();
     left.keys().for_each(|number| still_held.insert(*number));
 
@@ -211,11 +217,13 @@ fn take_ends(
         if !still_held.meets(seen) {
             continue;
         }
+
         let ended_here: Vec<u32> = left
             .keys()
             .copied()
             .filter(|number| seen.contains(*number))
             .collect();
+
         for n in ended_here
             .iter()
             .filter_map(|number| left.remove(number))
@@ -224,6 +232,7 @@ fn take_ends(
             placements[n].open = false;
             placements[n].ends.push(end(ended, None));
         }
+
         still_held = Past::default();
         left.keys().for_each(|number| still_held.insert(*number));
     }
@@ -247,6 +256,7 @@ impl Placement {
                 "id": e.id, "entry": e.entry.to_string(), "type": e.kind, "at_ms": e.at_ms, "reopened_ms": e.reopened_ms,
             })
         };
+
         json!({
             "id": self.id,
             "entry": self.entry.map(|r| r.to_string()),

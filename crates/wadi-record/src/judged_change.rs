@@ -140,28 +140,34 @@ impl EventView {
             attested: false,
         }
     }
+
     /// The type's name; empty where there is none.
     pub fn kind(&self) -> &str {
         self.text("type").unwrap_or_default()
     }
+
     /// A member's text.
     pub fn text(&self, member: &str) -> Option<&str> {
         self.members.get(member).and_then(Json::as_str)
     }
+
     /// A member's whole number.
     pub fn int(&self, member: &str) -> Option<i64> {
         self.members.get(member).and_then(Json::as_i64)
     }
+
     /// A member's list of text.
     pub fn texts(&self, member: &str) -> Vec<&str> {
         let list = self.members.get(member).and_then(Json::as_array);
         list.map(|l| l.iter().filter_map(Json::as_str).collect())
             .unwrap_or_default()
     }
+
     /// Whether it counts in full.
     pub fn counts(&self) -> bool {
         self.refusal.is_none() && !self.quarantined
     }
+
     /// Whether it counts where it restricts.
     pub fn restricts(&self) -> bool {
         self.refusal.is_none()

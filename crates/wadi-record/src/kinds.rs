@@ -26,10 +26,12 @@ impl Kind {
         Kind::CustomsEntry,
         Kind::SiteDay,
     ];
+
     /// The kind whose records live in that lane; none for control.
     pub fn of_lane(lane: Lane) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.lane() == lane)
     }
+
     /// The lane in which records of this kind stay for ever.
     pub fn lane(self) -> Lane {
         match self {
@@ -39,6 +41,7 @@ impl Kind {
             Self::SiteDay => Lane::Site,
         }
     }
+
     /// The name in API and command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,6 +59,7 @@ impl fmt::Display for Kind {
 }
 impl FromStr for Kind {
     type Err = RecordError;
+
     fn from_str(text: &str) -> Result<Self, RecordError> {
         Self::ALL
             .into_iter()
@@ -113,6 +117,7 @@ impl Department {
         Self::It,
         Self::Hub,
     ];
+
     /// The code.
     pub fn code(self) -> &'static str {
         match self {
@@ -139,6 +144,7 @@ impl fmt::Display for Department {
 }
 impl FromStr for Department {
     type Err = RecordError;
+
     fn from_str(text: &str) -> Result<Self, RecordError> {
         Self::ALL
             .into_iter()
@@ -172,6 +178,7 @@ impl HoldType {
         Self::Security,
         Self::Customs,
     ];
+
     /// The name that stands in the field `type`.
     pub fn name(self) -> &'static str {
         match self {
@@ -184,6 +191,7 @@ impl HoldType {
             Self::Customs => "CUSTOMS",
         }
     }
+
     /// The type of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|t| t.name() == name)

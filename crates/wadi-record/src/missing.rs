@@ -23,6 +23,7 @@ impl Record {
                 }
             }
         }
+
         out
     }
 
@@ -35,6 +36,7 @@ impl Record {
             .filter(|r| !self.now().is_settled(r))
             .copied()
             .collect();
+
         for r in &waiting {
             self.find_missing(*r, &mut known);
         }
@@ -56,10 +58,12 @@ impl Record {
                 }
                 known.lacks.insert(r, Past::default());
             }
+
             let based_on = &self.rows[&r].change.based_on;
             if let Some(before) = edge.checked_sub(1).map(|n| based_on[n]) {
                 known.take(&r, &before);
             }
+
             let Some(next) = based_on.get(edge) else {
                 continue;
             };
@@ -99,9 +103,11 @@ impl Known {
         if let Some(number) = self.numbers.get(before) {
             lacks.insert(*number);
         }
+
         if let Some(theirs) = self.lacks.get(before) {
             lacks.unite(theirs);
         }
+
         self.lacks.insert(*entry, lacks);
     }
 }

@@ -78,6 +78,7 @@ impl Default for Policy {
             .filter(|e| !e.departments.is_empty())
             .map(|e| (e.name.to_string(), e.departments.to_vec()))
             .collect();
+
         let hold_owners = BTreeMap::from([
             (FoodEquipment, vec![Cos, Hlt]),
             (Agricultural, vec![Agr]),
@@ -87,6 +88,7 @@ impl Default for Policy {
             (Security, vec![Sec]),
             (Customs, vec![Cus]),
         ]);
+
         Self {
             acts,
             hold_owners,
@@ -128,10 +130,12 @@ impl Policy {
     pub fn read(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|e| e.to_string())
     }
+
     /// The text of this policy, RFC 8785.
     pub fn text(&self) -> String {
         serde_json_canonicalizer::to_string(self).expect("a policy serialises")
     }
+
     /// Whether a department may say that type of event. Types that the policy does not name take
     /// the table's departments; types of a newer version are open to all, and mean nothing here.
     pub fn may(&self, department: Department, event: &str) -> bool {
@@ -141,6 +145,7 @@ impl Policy {
                 .is_none_or(|t| t.departments.is_empty() || t.departments.contains(&department)),
         }
     }
+
     /// Whether a department owns that type of hold. The commission owns every hold.
     pub fn owns(&self, department: Department, hold: HoldType) -> bool {
         department == Department::Hub

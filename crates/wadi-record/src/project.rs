@@ -60,6 +60,7 @@ impl EventView {
         if self.members.is_empty() {
             out.insert("text".into(), self.text.as_str().into());
         }
+
         out.insert("data".into(), Json::Object(data));
         out.insert("officer".into(), self.officer.as_str().into());
         out.insert(
@@ -70,9 +71,11 @@ impl EventView {
             out.insert("device".into(), self.device.as_str().into());
             out.insert("device_seq".into(), self.device_seq.into());
         }
+
         if self.attested {
             out.insert("attested".into(), true.into());
         }
+
         out.insert("at_ms".into(), self.at_ms.into());
         out.insert("entered_ms".into(), self.entered_ms.into());
         out.insert("entry".into(), self.reference.to_string().into());
@@ -80,9 +83,11 @@ impl EventView {
         if let Some(refusal) = &self.refusal {
             out.insert("refused".into(), refusal_json(refusal));
         }
+
         if self.quarantined {
             out.insert("quarantined".into(), true.into());
         }
+
         Json::Object(out)
     }
 }
@@ -105,9 +110,11 @@ impl Record {
                 }
             }
         }
+
         let mut events: Vec<&EventView> = self.events().collect();
         let order = |e: &EventView| (e.at_ms, e.entered_ms, e.reference);
         events.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id)));
+
         let missing = self.all_missing();
         let (mut refused, mut waiting) = (Vec::new(), Vec::new());
         for (said, row) in self.rows() {
@@ -124,6 +131,7 @@ impl Record {
                 }
             }
         }
+
         json!({
             "id": self.printed(),
             "record": self.id().to_string(),
@@ -155,6 +163,7 @@ impl Record {
             line["why"] = put.refusal.why.as_str().into();
             line
         };
+
         self.refused_puts().map(line).collect()
     }
 
@@ -167,6 +176,7 @@ impl Record {
             (by_ms > REVERSAL_MS)
                 .then(|| json!({"entry": said.reference.to_string(), "node": said.judge.author.name, "by_ms": by_ms}))
         };
+
         self.rows().filter_map(reversal).collect()
     }
 
@@ -183,9 +193,11 @@ impl Record {
         let Some((said, _)) = self.row(&first.reference) else {
             return Vec::new();
         };
+
         let mut past = self.past(&said.change.based_on);
         past.insert(first.reference);
         let is_later = |name: &String| self.claims(name).iter().any(|c| !past.contains(&c.entry));
+
         self.field_names()
             .into_iter()
             .filter(|name| self.is_legal(name) && is_later(name))
@@ -234,6 +246,7 @@ pub fn plate_shape(plate: &str) -> String {
         'B' => '8',
         c => c,
     };
+
     plate.chars().map(same).collect()
 }
 
@@ -245,6 +258,7 @@ pub fn terms(record: &Record) -> Terms {
             out.push((what.to_string(), term(&value)));
         }
     };
+
     let mut goods: Vec<(String, Vec<String>)> = Vec::new();
     for name in record.field_names() {
         let what = match name.as_str() {
@@ -264,6 +278,7 @@ pub fn terms(record: &Record) -> Terms {
             }
             _ => continue,
         };
+
         for text in record.texts(&name) {
             match what {
                 "plate" => {
@@ -277,17 +292,20 @@ pub fn terms(record: &Record) -> Terms {
             }
         }
     }
+
     for (origin, codes) in goods {
         for code in codes {
             let code: String = code.chars().filter(char::is_ascii_digit).collect();
             for origin in record.texts(&origin) {
                 put("goods", format!("{code}+{origin}"));
             }
+
             if record.kind() == Some(Kind::CustomsEntry) {
                 put("hs", code);
             }
         }
     }
+
     for event in record.events().filter(|e| e.restricts()) {
         match event.kind() {
             "link" => put("link", event.text("record").unwrap_or_default().to_string()),
@@ -310,15 +328,19 @@ pub fn terms(record: &Record) -> Terms {
             ),
             _ => {}
         }
+
         if is_decision(event.kind()) || event.kind() == "gate.in" {
             put("acts", event.officer.clone());
         }
+
         if event.kind() == "gate.out" && event.members.contains_key("reason") {
             put("forced", event.officer.clone());
         }
+
         if event.kind() == "released" {
             put("token", event.text("token").unwrap_or_default().to_string());
         }
+
         if event.device_seq > 0 {
             put(
                 "device_seq",
@@ -331,6 +353,7 @@ pub fn terms(record: &Record) -> Terms {
             );
         }
     }
+
     out.sort();
     out.dedup();
     out

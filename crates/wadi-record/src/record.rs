@@ -106,6 +106,7 @@ impl Record {
                 .first()
                 .map(|p| p.refusal.clone())
         };
+
         event.or_else(put).map(Objection::Refused)
     }
 
@@ -125,6 +126,7 @@ impl Record {
         if let Verdict::Refused(refusal) = weighed.row {
             return Some(Objection::Refused(refusal));
         }
+
         let event = weighed.events.into_iter().find_map(|e| e.refusal);
         let put = weighed.refused_puts.into_iter().next().map(|p| p.refusal);
         event.or(put).map(Objection::Refused)
@@ -134,26 +136,32 @@ impl Record {
     pub fn id(&self) -> RecordId {
         self.id
     }
+
     /// Its printed id.
     pub fn printed(&self) -> String {
         self.id.print(self.crossing(), self.lane())
     }
+
     /// Its crossing.
     pub fn crossing(&self) -> Crossing {
         self.now().crossing
     }
+
     /// Its lane.
     pub fn lane(&self) -> Lane {
         self.now().lane
     }
+
     /// Its kind.
     pub fn kind(&self) -> Option<Kind> {
         self.now().kind()
     }
+
     /// Its first entry, where that is held.
     pub fn first(&self) -> Option<Reference> {
         self.now().first
     }
+
     /// All entries held of it.
     pub fn rows(&self) -> impl Iterator<Item = (&JudgedChange, &Verdict)> {
         let settled = self.now();
@@ -161,10 +169,12 @@ impl Record {
             .values()
             .filter_map(|said| Some((said, settled.row(&said.reference)?)))
     }
+
     /// How one entry stands.
     pub fn row(&self, r: &Reference) -> Option<(&JudgedChange, &Verdict)> {
         Some((self.rows.get(r)?, self.now().row(r)?))
     }
+
     /// The entries that no other follows: what a screen that shows all of it is based on.
     pub fn heads(&self) -> Vec<Reference> {
         let settled = self.now();
@@ -173,21 +183,26 @@ impl Record {
             .heads()
             .map(|n| *settled.entry(n))
             .collect();
+
         heads.sort();
         heads
     }
+
     /// Equal documents have equal digests.
     pub fn digest(&self) -> [u8; 32] {
         self.now().document.digest()
     }
+
     /// The document as any Automerge tool opens it.
     pub fn save(&self) -> Vec<u8> {
         self.now().save(&self.rows)
     }
+
     /// Events, in an order that depends on their entries alone.
     pub fn events(&self) -> impl Iterator<Item = &EventView> {
         self.now().events.iter().map(|told| &told.view)
     }
+
     /// What begins a hold and restricts: placements, and the alarm of a machine that the record
     /// begins with.
     pub fn placed(&self) -> impl Iterator<Item = &EventView> {
@@ -197,6 +212,7 @@ impl Record {
             .filter(|told| told.places)
             .map(|told| &told.view)
     }
+
     /// Values that were put without the right to, by entry. They are kept and do not count.
     pub fn refused_puts(&self) -> impl Iterator<Item = &RefusedPut> {
         self.now().refused_puts.values().flatten()
@@ -206,6 +222,7 @@ impl Record {
     pub fn field_names(&self) -> Vec<String> {
         self.now().document.field_names().cloned().collect()
     }
+
     /// A field as merged; `None` where it was never put.
     pub fn field(&self, name: &str) -> Option<Field> {
         let puts = self.now().document.claims(name);
@@ -218,6 +235,7 @@ impl Record {
         claims.sort_by(|a, b| (a.entry, &a.value).cmp(&(b.entry, &b.value)));
         Some(Field::Contested(claims))
     }
+
     /// A settled field's text.
     pub fn text(&self, name: &str) -> Option<String> {
         match self.field(name)? {
@@ -225,6 +243,7 @@ impl Record {
             _ => None,
         }
     }
+
     /// Every text claimed for a field, contested or not.
     pub fn texts(&self, name: &str) -> Vec<String> {
         let claims = self.now().document.claims(name);
@@ -235,6 +254,7 @@ impl Record {
                 None
             }
         };
+
         claims.into_iter().filter_map(text).collect()
     }
 
@@ -289,6 +309,7 @@ impl Record {
         let mut seen = Past::default();
         let mut waiting = BTreeSet::new();
         let mut queue = of.to_vec();
+
         while let Some(r) = queue.pop() {
             if let (Some(number), Some(shown)) = (settled.number(&r), settled.shown(&r)) {
                 seen.unite(shown);
@@ -313,12 +334,15 @@ impl Record {
                 leaf: Default::default(),
                 ..*r
             };
+
             let end = Reference {
                 leaf: Default::default(),
                 ..*r
             };
+
             self.rows.range(start..end).map(|(r, _)| *r)
         });
+
         let seen: Vec<Reference> = at
             .iter()
             .copied()

@@ -87,6 +87,7 @@ impl Settled {
             .find(|s| is_first(s, &id))
             .map(|s| s.reference);
         let mut failed = BTreeSet::new();
+
         loop {
             let mut settled = Self::empty(id, first, rows);
             settled.failed = failed;
@@ -133,6 +134,7 @@ impl Settled {
         for (said, circle) in plan.order {
             self.settle(rows, said, circle)?;
         }
+
         plan.waiting.into_iter().for_each(|said| self.wait(said));
         Ok(())
     }
@@ -146,6 +148,7 @@ impl Settled {
             if is_first(said, &self.id) {
                 return false;
             }
+
             let smallest = rows.keys().next().expect("one was added");
             self.crossing = smallest.log.crossing;
             self.lane = smallest.log.lane;
@@ -165,11 +168,13 @@ impl Settled {
             let circle = leans_on_own_later(said, &first).then_some(OWN_LATER);
             let place = (next.seq, next.leaf);
             let is_before_others = self.last.get(&next.log).is_some_and(|last| *last > place);
+
             // What does not count moves nothing in its log.
             let moves = circle.is_none() && said.verdict == LogVerdict::Counts;
             if is_before_others && moves || self.settle(rows, said, circle).is_err() {
                 return false;
             }
+
             for waiting in self.waiting_for.remove(&next).unwrap_or_default() {
                 let said = &rows[&waiting];
                 if said.change.based_on.iter().all(|d| self.is_settled(d)) {
@@ -179,6 +184,7 @@ impl Settled {
                 }
             }
         }
+
         true
     }
 
@@ -218,6 +224,7 @@ impl Settled {
             seq: u64::MAX,
             ..said.reference
         };
+
         let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d));
         lacking.next().copied().unwrap_or(unknown)
     }
@@ -248,17 +255,20 @@ impl Settled {
         let number = u32::try_from(self.order.len()).expect("a record has fewer than 2^32 entries");
         let view = self.author_view(said, circle.is_some());
         let weighed = self.weigh(rows, said, &view, circle);
+
         self.judged += 1;
 
         if weighed.row == Verdict::Counts {
             self.apply(said, number, &view, &weighed.refused_puts)?;
         }
+
         self.events.take(
             number,
             &view.shown,
             self.first == Some(reference),
             weighed.events,
         );
+
         if !weighed.refused_puts.is_empty() {
             self.refused_puts.insert(reference, weighed.refused_puts);
         }
@@ -267,6 +277,7 @@ impl Settled {
             .last
             .entry(reference.log)
             .or_insert((reference.seq, reference.leaf));
+
         *last = (*last).max((reference.seq, reference.leaf));
         self.standing.insert(
             reference,
@@ -275,6 +286,7 @@ impl Settled {
                 number: Some(number),
             },
         );
+
         self.order.push(reference);
         self.shown.push(view.shown);
         Ok(())
@@ -292,6 +304,7 @@ impl Settled {
             }
             based_on = self.as_read(&said.change.based_on);
         }
+
         AuthorView {
             shown,
             based_on,
@@ -315,6 +328,7 @@ impl Settled {
             events,
             refused_puts: Vec::new(),
         };
+
         let restricting = || self.judged_events(rows, said, view, true);
         let first = self
             .first
@@ -324,6 +338,7 @@ impl Settled {
         if let Some(why) = circle {
             return refused("circle", why, restricting());
         }
+
         if self.failed.contains(&said.reference) {
             return refused(
                 "derivation_failed",
@@ -331,6 +346,7 @@ impl Settled {
                 Vec::new(),
             );
         }
+
         if said.verdict == LogVerdict::Quarantined {
             return refused(
                 "past_cut",
@@ -338,10 +354,12 @@ impl Settled {
                 restricting(),
             );
         }
+
         if (log.lane, log.crossing) != (first.log.lane, first.log.crossing) {
             let why = "it stands in a log of another lane or crossing than its record";
             return refused("wrong_log", why, Vec::new());
         }
+
         if !self.may_write(said, view) {
             let why = "the record was not handed over to the crossing that wrote this";
             return refused("foreign_crossing", why, restricting());
@@ -356,6 +374,7 @@ impl Settled {
             Some(put) if says_nothing => Verdict::Refused(put.refusal.clone()),
             _ => Verdict::Counts,
         };
+
         Weighed {
             row,
             events,
@@ -401,15 +420,18 @@ impl Settled {
             if self.row(reference) != Some(&Verdict::Counts) {
                 continue;
             }
+
             let said = &rows[reference];
             let refused = self
                 .refused_puts
                 .get(reference)
                 .map(Vec::as_slice)
                 .unwrap_or_default();
+
             let view = self.author_view(said, false);
             changes.push(document.apply(derived(said, number as u32, &view, refused)));
         }
+
         saved(changes)
     }
 
@@ -423,6 +445,7 @@ impl Settled {
             }) => Some(*number),
             _ => self.document.last_before(&d.log, d.seq),
         };
+
         let numbers: BTreeSet<u32> = based_on.iter().filter_map(read).collect();
         numbers.into_iter().collect()
     }
@@ -476,6 +499,7 @@ impl Settled {
                 judge(self, rows, said, view, event).err()
             };
         }
+
         events
     }
 }
@@ -494,6 +518,7 @@ fn derived<'a>(
         .iter()
         .enumerate()
         .filter(|(_, p)| refused.is_empty() || !is_refused(&p.key));
+
     let events = said.change.events.iter().enumerate();
     Derived {
         reference: said.reference,
@@ -519,6 +544,7 @@ fn event_view(said: &JudgedChange, ordinal: usize) -> EventView {
         }
         _ => Map::new(),
     };
+
     let common = &said.common;
     let mut event = EventView {
         id: said.reference.event_id(ordinal),
@@ -545,10 +571,12 @@ fn event_view(said: &JudgedChange, ordinal: usize) -> EventView {
             .or(event.text("scale"))
             .unwrap_or_default()
             .into();
+
         event.device_seq = event
             .int("device_seq")
             .and_then(|n| n.try_into().ok())
             .unwrap_or(0);
     }
+
     event
 }

@@ -66,6 +66,7 @@ impl<'a> Sight<'a> {
             let last = seen.last_of.entry(event.reference).or_insert(event.ordinal);
             *last = (*last).max(event.ordinal);
         }
+
         seen
     }
 

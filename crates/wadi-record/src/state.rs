@@ -30,6 +30,7 @@ impl State {
     pub fn is_open(&self) -> bool {
         !self.open_holds.is_empty()
     }
+
     /// Name and flags in one line.
     pub fn line(&self) -> String {
         let mut out = self.name.to_string();
@@ -55,6 +56,7 @@ pub fn fold(record: &Record) -> (State, u64) {
         flags: BTreeSet::new(),
         open_holds: Vec::new(),
     };
+
     match record.kind() {
         Some(Kind::Passage) => passage(record, &sight, &mut state),
         Some(Kind::QuarantineHold) => hold(record, &mut state),
@@ -66,9 +68,11 @@ pub fn fold(record: &Record) -> (State, u64) {
     if !record.contested().is_empty() {
         state.flags.insert("CONTESTED");
     }
+
     if record.events().any(|e| e.refusal.is_some()) || record.refused_puts().next().is_some() {
         state.flags.insert("REFUSED_ACTS");
     }
+
     (state, sight.asked())
 }
 
@@ -116,6 +120,7 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
     let cleared = has("cleared") && !is_check_open;
     let diverted_to: BTreeSet<Option<&str>> =
         of(record, &["diverted"]).map(|e| e.text("to")).collect();
+
     // A truck may go out by one gate and come back: the later of the two, by what its author had
     // seen, tells.
     let seen_coming_in = sight.together(of(record, &["gate.in"]));
@@ -153,6 +158,7 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
     if diverted_to.len() > 1 {
         state.flags.insert("DIVERTED_TWICE");
     }
+
     if has("handed_over") {
         state.flags.insert("HANDED_OVER");
     }
@@ -172,6 +178,7 @@ impl<'a> Checks<'a> {
                 closed_by.entry(check).or_default().push(closed);
             }
         }
+
         Self {
             opened: restricting(record, &["check.opened"]).collect(),
             closed_by,
@@ -195,15 +202,18 @@ impl<'a> Checks<'a> {
                 .events
                 .of(&out.reference)
                 .filter(|e| e.ordinal < out.ordinal);
+
             sight.shown(out).meets(&clearing)
                 || said_with_it.any(|e| e.kind() == "cleared" && e.counts())
         };
+
         let saw_open = |out: &EventView| {
             self.opened.iter().any(|o| {
                 let closed = self.closed_by.get(o.id.as_str()).into_iter().flatten();
                 sight.saw(out, o) && !closed.into_iter().any(|c| sight.saw(out, c))
             })
         };
+
         of(record, &["gate.out"]).all(|out| saw_cleared(out) && !saw_open(out))
     }
 }
@@ -249,6 +259,7 @@ fn hold(record: &Record, state: &mut State) {
     {
         state.flags.insert("RELEASE_REFUSED");
     }
+
     if record.text("target.term").is_some() {
         state.flags.insert("LOOKOUT");
     }
@@ -274,6 +285,7 @@ fn entry(record: &Record, sight: &Sight<'_>, state: &mut State) {
     if open_query {
         state.flags.insert("QUERY");
     }
+
     if restricting(record, &["cancel.requested"]).next().is_some() {
         state.flags.insert("CANCEL_REQUESTED");
     }
@@ -293,6 +305,7 @@ fn entry(record: &Record, sight: &Sight<'_>, state: &mut State) {
     } else {
         "STORED"
     };
+
     if has("entry.released") && (open_query || state.flags.contains("CANCEL_REQUESTED")) {
         state.flags.insert("RELEASED_WHILE_OPEN");
     }
@@ -308,6 +321,7 @@ fn site_day(record: &Record, state: &mut State) {
             state.flags.insert(flag);
         }
     }
+
     if restricting(record, &["water.breach"]).next().is_some() {
         state.flags.insert("WATER_BREACH");
     }

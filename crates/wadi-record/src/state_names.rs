@@ -76,6 +76,7 @@ mod tests {
             .filter(is_name)
             .chain(crate::events::LANES)
             .collect();
+
         let listed: BTreeSet<&str> = STATE_NAMES.iter().copied().collect();
         assert_eq!(said, listed);
         assert_eq!(listed.len(), STATE_NAMES.len(), "a name stands there twice");

@@ -19,10 +19,12 @@ impl Record {
                 .puts
                 .iter()
                 .map(|put| put.key.len().saturating_add(value_bytes(&put.value)));
+
             let events = said.change.events.iter().map(String::len);
             let text: usize = puts.chain(events).sum();
             ENTRY_BYTES.saturating_add(text.saturating_mul(COPIES))
         });
+
         entries.fold(RECORD_BYTES, usize::saturating_add)
     }
 }

@@ -21,6 +21,7 @@ fn an_entry_that_names_a_later_one_of_its_own_log_keeps_its_place() {
     let note = |text: &str| Passage::on().text("note", text);
     let first = trb.say("of-port", None, &[], Passage::announce("in"));
     let id = RecordId::of_first(&first.reference);
+
     // A log that is ordered after the others holds its first entry up, where the record is built
     // whole.
     let of_hub = hub.say("of-hub", Some(id), &[first.reference], note("hub"));
@@ -29,6 +30,7 @@ fn an_entry_that_names_a_later_one_of_its_own_log_keeps_its_place() {
     let one = other.say("of-port", Some(id), &[of_hub.reference], note("one"));
     let mut two = other.say("of-port", Some(id), &[first.reference], note("two"));
     let three = other.say("of-port", Some(id), &[first.reference], note("three"));
+
     two.change.based_on = vec![three.reference];
 
     let rows = [&first, &of_hub, &one, &two, &three];
@@ -38,7 +40,9 @@ fn an_entry_that_names_a_later_one_of_its_own_log_keeps_its_place() {
         grown.add((*said).clone());
         grown.heads();
     }
+
     assert_eq!(view(&grown), view(&whole));
+
     let stands: Vec<bool> = rows
         .iter()
         .map(|s| *whole.row(&s.reference).unwrap().1 == Verdict::Counts)
@@ -69,6 +73,7 @@ fn whatever_entries_are_based_on_adding_them_equals_building_the_record() {
             .into_iter()
             .map(|seeds| scope.spawn(|| tell(seeds)))
             .collect();
+
         threads
             .into_iter()
             .map(|t| t.join().expect("each record is told by itself"))
@@ -85,6 +90,7 @@ fn whatever_entries_are_based_on_adding_them_equals_building_the_record() {
         differing.len(),
         differing[0]
     );
+
     if count > 1 {
         for (met, _) in &told {
             println!("{met:?}");
@@ -96,6 +102,7 @@ fn whatever_entries_are_based_on_adding_them_equals_building_the_record() {
                 met.refused_puts,
                 met.without_first,
             ];
+
             assert!(
                 kinds.into_iter().all(|n| n > count as usize / 200),
                 "too tame: {met:?}"
@@ -112,10 +119,12 @@ fn tell(seeds: std::ops::Range<u64>) -> (Met, Vec<u64>) {
         let mut r = StdRng::seed_from_u64(seed);
         let mut bytes = vec![0; r.random_range(40..240)];
         r.fill_bytes(&mut bytes);
+
         let told = catch_unwind(AssertUnwindSafe(|| add_equals_build(&bytes, &mut met)));
         if told.is_err() {
             differing.push(seed);
         }
     }
+
     (met, differing)
 }

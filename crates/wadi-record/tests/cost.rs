@@ -21,6 +21,7 @@ fn judge() -> Judge {
         role: Role::Hub,
         crossing: Some(Crossing::HUB),
     };
+
     let registered = |name: &str, department| {
         let officer = Officer {
             department: Some(department),
@@ -28,13 +29,16 @@ fn judge() -> Judge {
             supervisor: true,
             revoked: false,
         };
+
         (name.to_string(), officer)
     };
+
     let officers = BTreeMap::from([
         registered("of-port", Department::Port),
         registered("of-vet", Department::Vet),
         registered("of-vet-2", Department::Vet),
     ]);
+
     Judge {
         author,
         policy: Arc::new(Policy::default()),
@@ -57,17 +61,20 @@ fn entry(
     } else {
         "of-port"
     };
+
     let common = Common {
         officer: officer.into(),
         department: department.into(),
         ..Default::default()
     };
+
     let log = LogId {
         node: NodeId([node; 16]),
         epoch: Epoch([1; 8]),
         lane,
         crossing: "TRB".parse().unwrap(),
     };
+
     let leaf = leaf_hash(&[&[node][..], &seq.to_be_bytes()].concat());
     let change = Change {
         record,
@@ -75,6 +82,7 @@ fn entry(
         puts,
         events,
     };
+
     let reference = Reference { log, seq, leaf };
     JudgedChange {
         reference,
@@ -94,6 +102,7 @@ impl Maker {
         let first = entry(lane, 1, 0, None, vec![], draft);
         let id = RecordId::of_first(&first.reference);
         let record = Record::build(id, [first.clone()]).unwrap();
+
         (
             Self {
                 lane,
@@ -110,6 +119,7 @@ impl Maker {
         let seq = self.made.entry(node).or_default();
         *seq += 1;
         based_on.sort();
+
         JudgedChange {
             judge: self.judge.clone(),
             ..entry(self.lane, node, *seq, Some(self.id), based_on, draft)
@@ -153,6 +163,7 @@ fn a_line_of_entries_is_judged_once_each() {
 fn a_record_with_a_circle_takes_further_entries_once_each() {
     let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
+
     // Two logs that lean on each other: each is first based on what the other says only afterwards.
     let later = |node: u8| {
         entry(
@@ -164,6 +175,7 @@ fn a_record_with_a_circle_takes_further_entries_once_each() {
             m.draft().text("note", "later"),
         )
     };
+
     let laters = [later(2), later(3)];
     let leaning = [(2, laters[1].reference), (3, laters[0].reference)].map(|(node, on)| {
         entry(
@@ -175,6 +187,7 @@ fn a_record_with_a_circle_takes_further_entries_once_each() {
             m.draft().text("note", "leaning"),
         )
     });
+
     record.add_all(leaning.iter().chain(&laters).cloned());
     let circles = |record: &Record| {
         record
@@ -182,6 +195,7 @@ fn a_record_with_a_circle_takes_further_entries_once_each() {
             .filter(|(_, r)| matches!(r, Verdict::Refused(r) if r.code == "circle"))
             .count()
     };
+
     assert_eq!(circles(&record), 2);
 
     let small: Vec<JudgedChange> = (0..MANY)
@@ -213,6 +227,7 @@ fn contested_fields_cost_no_entry_a_second_look() {
 fn what_waits_is_settled_once_when_what_it_waits_for_comes() {
     let (mut m, mut record) = Maker::new(Lane::Passage);
     let first = m.first.reference;
+
     // A line that lacks its beginning, and a hundred entries of which each lacks one of its own.
     let missing = m.say(2, vec![first], m.draft().text("note", "missing"));
     let mut last = missing.reference;
@@ -222,6 +237,7 @@ fn what_waits_is_settled_once_when_what_it_waits_for_comes() {
         last = said.reference;
         line.push(said);
     }
+
     assert_eq!(judged_by_adding(&mut record, line), 0, "they wait");
     assert_eq!(record.json()["waiting"].as_array().unwrap().len(), MANY);
     assert_eq!(judged_by_adding(&mut record, [missing]), 1 + MANY as u64);
@@ -235,9 +251,11 @@ fn what_comes_late_is_built_in_once_for_all_that_come_together() {
     let mut all: Vec<JudgedChange> = (0..MANY)
         .map(|n| m.say(2, vec![first], m.draft().text("note", n.to_string())))
         .collect();
+
     all.reverse();
     let before = record.judged();
     record.add_all(all);
+
     let cost = record.judged() - before;
     assert!(cost <= 2 + MANY as u64, "{cost}");
 }
@@ -254,10 +272,13 @@ fn gate_events_are_folded_in_one_walk() {
                 vec![last],
                 Passage::on().gate_in("G1", &read).gate_out("G2", &read),
             );
+
             last = said.reference;
             record.add(said);
         }
+
         assert_eq!(record.judged(), 1 + pairs as u64);
+
         let (state, asked) = fold(&record);
         assert_eq!(state.line(), "EXITED FORCED_EXIT");
         asked
@@ -278,6 +299,7 @@ fn releases_and_results_are_folded_in_one_walk() {
             "attested_by": "of-vet-2", "attester_department": "VET"});
         QuarantineHold::on().event("result.amended", members)
     };
+
     let asked = |rounds: usize| {
         let (mut m, mut record) = Maker::new(Lane::Hold);
         let placed = m.first.reference.event_id(0);
@@ -290,12 +312,14 @@ fn releases_and_results_are_folded_in_one_walk() {
                 record.add(said);
             }
         }
+
         assert_eq!(record.judged(), 1 + 3 * rounds as u64);
         assert_eq!(
             state(&record).name,
             "RELEASED",
             "the last release knows of all that speaks against it"
         );
+
         fold(&record).1
     };
 

@@ -27,11 +27,13 @@ fn truck(trb: &mut Desk) -> (JudgedChange, JudgedChange, RecordId) {
         &[],
         Passage::announce("in").plate("11-A-12345", "IQ"),
     );
+
     let id = RecordId::of_first(&first.reference);
     let gate_in = Passage::on()
         .gate_in("G1", "R1")
         .text("container.1", "CSQU3054383");
     let admitted = trb.say("stranger", Some(id), &[first.reference], gate_in);
+
     (first, admitted, id)
 }
 
@@ -54,6 +56,7 @@ fn a_camera_and_a_clerk_capture_a_truck_as_ever() {
         &[first.reference],
         Passage::on().plate("11-A-12346", "IQ"),
     );
+
     assert_eq!(refused(&build(&[&first, &early]), &early), [""; 0]);
 }
 
@@ -77,6 +80,7 @@ fn who_let_a_truck_in_does_not_change_what_it_is_known_by() {
         // On an old view: what its log said before, its node knew.
         trb.say("stranger", Some(id), &[first.reference], other()),
     ];
+
     let counts: Vec<bool> = puts
         .iter()
         .map(|p| refused(&build(&[&first, &admitted, p]), p).is_empty())
@@ -90,6 +94,7 @@ fn who_let_a_truck_in_does_not_change_what_it_is_known_by() {
     assert_eq!(record.text("vehicle.plate").as_deref(), Some("11A12345"));
     assert!(terms(&record).contains(&("plate".into(), "11A12345".into())));
     assert!(state(&record).flags.contains("REFUSED_ACTS"));
+
     let json = record.json();
     let shown: Vec<_> = json["refused_fields"]
         .as_array()
@@ -97,6 +102,7 @@ fn who_let_a_truck_in_does_not_change_what_it_is_known_by() {
         .iter()
         .map(|p| (&p["field"], &p["code"]))
         .collect();
+
     assert_eq!(
         shown,
         [
@@ -104,14 +110,17 @@ fn who_let_a_truck_in_does_not_change_what_it_is_known_by() {
             (&json!("vehicle.plate_raw"), &json!(GUARDED))
         ]
     );
+
     let blame = record.blame_json();
     let last = blame["vehicle.plate"].as_array().unwrap().last().unwrap();
     assert_eq!(
         (&last["refused"]["code"], &last["stands"]),
         (&json!(GUARDED), &json!(false))
     );
+
     // The country, which nothing rests on, counts all the same.
     assert_eq!(record.row(&puts[0].reference).unwrap().1, &Verdict::Counts);
+
     // Where nothing else is in it the entry itself does not count.
     let alone = build(&[&first, &admitted, &puts[4]]);
     assert!(
@@ -138,6 +147,7 @@ fn a_travellers_document_is_changed_by_passports_alone() {
         &[],
         Passage::announce("in").text("person.1.document_hash", "a".repeat(64)),
     );
+
     let id = RecordId::of_first(&first.reference);
     let admitted = Passage::on().event("person.admitted", json!({"document_hash": "a".repeat(64)}));
     let admitted = trb.say("of-pas", Some(id), &[first.reference], admitted);
@@ -172,6 +182,7 @@ fn a_hold_is_described_by_its_owner() {
         .text("target.term", "77B00042");
     let by_clerk = qam.say("stranger", None, &[], not_owned.clone());
     assert_eq!(refused(&build(&[&by_clerk]), &by_clerk), [GUARDED; 2]);
+
     let by_device = qam.device("SCALE-1", None, &[], not_owned);
     assert_eq!(refused(&build(&[&by_device]), &by_device), [GUARDED; 2]);
 
@@ -181,6 +192,7 @@ fn a_hold_is_described_by_its_owner() {
         build(&[&first]).text("target.term").as_deref(),
         Some("77B00042")
     );
+
     let shown = [first.reference];
     let away = || QuarantineHold::on().clear("target.term");
     let acts = [
@@ -211,6 +223,7 @@ fn a_hold_is_described_by_its_owner() {
         (qam.say("of-sec", Some(id), &shown, away()), true),
         (hub.say("of-hub", Some(id), &shown, away()), true),
     ];
+
     for (act, counts) in &acts {
         let record = build(&[&first, act]);
         assert_eq!(
@@ -219,6 +232,7 @@ fn a_hold_is_described_by_its_owner() {
             "{}",
             act.common.officer
         );
+
         assert_eq!(record.text("target.term").is_none(), *counts);
     }
 
@@ -246,12 +260,14 @@ fn what_was_assessed_is_changed_by_customs_officers_alone() {
         &[first.reference],
         corrected,
     );
+
     let assessed = man.say(
         "of-cus",
         Some(id),
         &[corrected.reference],
         CustomsEntry::assess(5_000, "IQD"),
     );
+
     let rows = [&first, &corrected, &assessed];
     assert_eq!(build(&rows).refused_puts().count(), 0);
 
@@ -260,6 +276,7 @@ fn what_was_assessed_is_changed_by_customs_officers_alone() {
             .int("invoice_minor", 1)
             .text("goods.2.hs_code", "0207.14")
     };
+
     for (who, counts) in [
         (("clerk", "CUS", ""), false),
         (("", "", "IMPORT-1"), false),
@@ -289,6 +306,7 @@ fn a_hold_that_a_machines_alarm_began_is_adjudicated_and_released() {
         0,
         "the machine tells of what type its alarm is"
     );
+
     assert_eq!(state(&begun).open_holds, [first.reference.event_id(0)]);
 
     let members = json!({"code": 4, "isotopes": ["K-40"], "attested_by": "of-rad-2", "attester_department": "RAD"});
@@ -300,16 +318,19 @@ fn a_hold_that_a_machines_alarm_began_is_adjudicated_and_released() {
         state(&build(&[&first, &hasty])).is_open(),
         "not before it is adjudicated"
     );
+
     let by_customs = trb.say(
         "of-cus",
         Some(id),
         &[adjudicated.reference],
         release.clone(),
     );
+
     assert!(
         state(&build(&[&first, &adjudicated, &by_customs])).is_open(),
         "and not by others"
     );
+
     let done = trb.say("of-rad", Some(id), &[adjudicated.reference], release);
     let record = build(&[&first, &adjudicated, &done]);
     assert_eq!(state(&record).name, "RELEASED");
@@ -332,6 +353,7 @@ fn one_function_tells_what_is_held_now_and_then() {
         },
         ..said
     };
+
     let first = at(
         qam.say(
             "of-vet",
@@ -341,6 +363,7 @@ fn one_function_tells_what_is_held_now_and_then() {
         ),
         100,
     );
+
     let id = RecordId::of_first(&first.reference);
     let placed = first.reference.event_id(0);
     let result = |kind: &str, outcome: &str| {
@@ -348,6 +371,7 @@ fn one_function_tells_what_is_held_now_and_then() {
             "attester_department": "VET"});
         QuarantineHold::on().event(kind, members)
     };
+
     let good = at(
         qam.say(
             "of-vet",
@@ -357,8 +381,10 @@ fn one_function_tells_what_is_held_now_and_then() {
         ),
         200,
     );
+
     let release = QuarantineHold::release(&[placed], "of-vet-2");
     let done = at(qam.say("of-vet", Some(id), &[good.reference], release), 300);
+
     // A laboratory far away amends it, and neither knows of the other.
     let amended = result("result.amended", "unsatisfactory");
     let amended = at(hub.say("of-vet", Some(id), &[good.reference], amended), 400);
@@ -370,22 +396,26 @@ fn one_function_tells_what_is_held_now_and_then() {
         (held_now(&open.json()), held(&open)),
         (true, [false, true, true, true, true, true])
     );
+
     let released = build(&[&first, &good, &done]);
     assert_eq!(
         (held_now(&released.json()), held(&released)),
         (false, [false, true, true, false, false, false])
     );
+
     let reopened = build(&[&first, &good, &done, &amended]);
     assert_eq!(
         (held_now(&reopened.json()), held(&reopened)),
         (true, [false, true, true, false, false, true])
     );
+
     for record in [&open, &released, &reopened] {
         assert_eq!(
             state(record).is_open(),
             held_now(&record.json()),
             "fold and projection tell the same"
         );
+
         assert!(
             (50..450).all(
                 |ms| held_at(&record.json(), ms) == holds(record).iter().any(|p| p.held_at(ms))
@@ -402,11 +432,13 @@ fn one_function_tells_what_is_held_now_and_then() {
         qam.say("of-vet", Some(id), &[rejected.reference], destroyed),
         500,
     );
+
     let record = build(&[&first, &rejected, &destroyed]);
     assert_eq!(
         (held_now(&record.json()), state(&record).name),
         (false, "DESTROYED")
     );
+
     let second = QuarantineHold::place(HoldType::Veterinary, "order 7");
     let second = at(hub.say("of-hub", Some(id), &[first.reference], second), 450);
     let record = build(&[&first, &rejected, &destroyed, &second]);

@@ -18,6 +18,7 @@ fn vet_hold() -> (Desk, Desk, JudgedChange, RecordId, String) {
         &[],
         QuarantineHold::place(HoldType::Veterinary, "Law 32/2013"),
     );
+
     let id = RecordId::of_first(&first.reference);
     let placed = first.reference.event_id(0);
     (qam, hub, first, id, placed)
@@ -37,6 +38,7 @@ fn a_hold_is_released_by_its_owner_on_an_attested_result_with_a_second_officer()
     let release = QuarantineHold::release(std::slice::from_ref(&placed), "of-vet-2");
     let done = qam.say("of-vet", Some(id), &[result.reference], release.clone());
     assert_eq!(state(&build(&[&first, &result, &done])).name, "RELEASED");
+
     // Without the result on the view, by the wrong department, alone, or by somebody unknown: kept,
     // and ignored.
     for (officer, second, seen, code) in [
@@ -83,6 +85,7 @@ fn unattested_evidence_never_releases_and_still_restricts() {
 fn a_hold_that_a_release_did_not_name_stays_open() {
     let (mut qam, mut hub, first, id, placed) = vet_hold();
     let result = qam.say("of-vet", Some(id), &[first.reference], good_result());
+
     // While the link is down the commission places a second hold on the same record.
     let security = QuarantineHold::on().event(
         "hold.placed",
@@ -93,6 +96,7 @@ fn a_hold_that_a_release_did_not_name_stays_open() {
     let done = qam.say("of-vet", Some(id), &[result.reference], release);
     let record = build(&[&first, &result, &second, &done]);
     assert_eq!(state(&record).open_holds, [second.reference.event_id(0)]);
+
     // Naming it without having seen it clears nothing.
     let both = QuarantineHold::release(
         &[first.reference.event_id(0), second.reference.event_id(0)],
@@ -113,6 +117,7 @@ fn a_release_is_reopened_by_a_result_it_did_not_know() {
         &[result.reference],
         QuarantineHold::release(&[placed], "of-vet-2"),
     );
+
     let amended = QuarantineHold::on().event(
         "result.amended",
         json!({"sample": "S1", "result": "FMD", "outcome": "unsatisfactory"}),
@@ -142,11 +147,13 @@ fn two_officers_of_one_node_who_did_not_see_each_other_contest() {
             .collect::<Vec<_>>(),
         ["of-cus", "of-cus-2"]
     );
+
     assert_eq!(
         record.heads().len(),
         1,
         "one log is one line: its second entry follows its first"
     );
+
     // While it is contested the entry is not assessed; settled, it is.
     let early = man.say(
         "of-cus",
@@ -154,20 +161,24 @@ fn two_officers_of_one_node_who_did_not_see_each_other_contest() {
         &record.heads(),
         CustomsEntry::assess(5_000, "IQD"),
     );
+
     let record = build(&[&first, &a, &b, &early]);
     assert_eq!(state(&record).name, "STORED");
+
     let settle = man.say("of-cus-2", Some(id), &record.heads(), hs("0803.90"));
     let record = build(&[&first, &a, &b, &early, &settle]);
     assert_eq!(
         record.field("goods.1.hs_code"),
         Some(Field::Settled(Value::Text("0803.90".into())))
     );
+
     let late = man.say(
         "of-cus",
         Some(id),
         &record.heads(),
         CustomsEntry::assess(5_000, "IQD"),
     );
+
     assert_eq!(
         state(&build(&[&first, &a, &b, &early, &settle, &late])).name,
         "ASSESSED"
@@ -184,6 +195,7 @@ fn cancelled_while_paid_is_both() {
         "paid",
         json!({"amount_minor": 5, "currency": "IQD", "receipt": "R1"}),
     );
+
     let paid = man.say("of-cus", Some(id), &[first.reference], paid);
     let cancel = CustomsEntry::on().event("cancel.requested", json!({"reason": "withdrawn"}));
     let cancel = hub.say("of-cus", Some(id), &[first.reference], cancel);
@@ -203,6 +215,7 @@ fn a_handed_over_record_takes_the_other_crossings_acts_and_no_others() {
         &[],
         Passage::announce("in").plate("11-A-123", "IQ"),
     );
+
     let id = RecordId::of_first(&first.reference);
     let early = qam.say(
         "of-port",
@@ -210,23 +223,27 @@ fn a_handed_over_record_takes_the_other_crossings_acts_and_no_others() {
         &[first.reference],
         Passage::on().gate_out("G9", "R1"),
     );
+
     let record = build(&[&first, &early]);
     assert!(
         matches!(record.row(&early.reference).unwrap().1, Verdict::Refused(r) if r.code == "foreign_crossing")
     );
     assert_eq!(state(&record).name, "ANNOUNCED");
+
     let over = trb.say(
         "of-port",
         Some(id),
         &[first.reference],
         Passage::on().hand_over("QAM", "bridge closed"),
     );
+
     let out = qam.say(
         "of-port",
         Some(id),
         &[over.reference],
         Passage::on().gate_out("G9", "R1"),
     );
+
     let record = build(&[&first, &early, &over, &out]);
     assert_eq!(state(&record).name, "EXITED");
     assert!(state(&record).flags.contains("FORCED_EXIT"));
@@ -242,12 +259,14 @@ fn past_a_cut_an_entry_may_restrict_and_never_release() {
         &[result.reference],
         QuarantineHold::release(&[placed], "of-vet-2"),
     );
+
     done.verdict = LogVerdict::Quarantined;
     let record = build(&[&first, &result, &done]);
     assert!(
         state(&record).is_open(),
         "a captured node's release past its cut clears nothing"
     );
+
     let mut other = first.clone();
     other.verdict = LogVerdict::Quarantined;
     let record = build(&[&other]);
@@ -256,6 +275,7 @@ fn past_a_cut_an_entry_may_restrict_and_never_release() {
         1,
         "its hold past the cut still holds"
     );
+
     assert!(
         record.field("type").is_none(),
         "and its document stays empty"
@@ -276,8 +296,10 @@ fn what_a_newer_version_says_is_kept_merged_and_shown_as_unknown() {
         .events
         .push(r#"{"drone":"D1","type":"drone.seen"}"#.into());
     first.change.events.push("not json".into());
+
     let record = build(&[&first]);
     assert_eq!(record.json()["fields"]["drone.height_m"], 40);
+
     let events: Vec<_> = record
         .events()
         .map(|e| (e.kind().to_string(), e.json()["known"].clone()))
@@ -305,6 +327,7 @@ fn a_record_reads_as_of_any_entry() {
         &[],
         Passage::announce("in").text("note", "one"),
     );
+
     let id = RecordId::of_first(&first.reference);
     let second = rab.say(
         "of-port",
@@ -312,6 +335,7 @@ fn a_record_reads_as_of_any_entry() {
         &[first.reference],
         Passage::on().text("note", "two").gate_in("G1", "R1"),
     );
+
     let record = build(&[&first, &second]);
     let then = record.as_of(&[first.reference]).unwrap();
     assert_eq!(then.text("note").as_deref(), Some("one"));
@@ -338,11 +362,13 @@ mod laws {
             desk(3, "HUB", Role::Hub, lane, "TRB"),
             desk(4, "QAM", Role::Crossing, lane, "TRB"),
         ];
+
         let first = match lane {
             Lane::Hold => QuarantineHold::place(HoldType::Veterinary, "law"),
             Lane::Customs => CustomsEntry::store("agent", "A-1"),
             _ => Passage::announce("in"),
         };
+
         let mut rows = vec![desks[0].say("of-vet", None, &[], first)];
         let id = RecordId::of_first(&rows[0].reference);
         for _ in 0..r.random_range(1..24) {
@@ -350,6 +376,7 @@ mod laws {
             let mut view: Vec<Reference> = (0..r.random_range(1..4))
                 .map(|_| rows[r.random_range(0..rows.len())].reference)
                 .collect();
+
             view.sort();
             view.dedup();
             let officer = OFFICERS[r.random_range(0..OFFICERS.len())].0;
@@ -358,8 +385,10 @@ mod laws {
             if r.random_bool(0.1) {
                 said.verdict = LogVerdict::Quarantined;
             }
+
             rows.push(said);
         }
+
         rows
     }
 
@@ -405,6 +434,7 @@ mod laws {
             let rows = history(&mut r);
             let afresh = build(&rows.iter().collect::<Vec<_>>());
             let id = afresh.id();
+
             contested += usize::from(!afresh.contested().is_empty());
             for _ in 0..4 {
                 let mut order: Vec<&JudgedChange> = rows.iter().collect();
@@ -415,12 +445,14 @@ mod laws {
                         None => record = Record::build(id, [(*said).clone()]),
                         Some(b) => b.add((*said).clone()),
                     }
+
                     if r.random_bool(0.2) {
                         record
                             .as_mut()
                             .unwrap()
                             .add(order[r.random_range(0..=n)].clone()); // duplicates
                     }
+
                     if r.random_bool(0.1) {
                         // A partial record equals one built afresh of the same part.
                         let part =
@@ -430,15 +462,18 @@ mod laws {
                             view(&part),
                             "WADI_SEED={seed}"
                         );
+
                         waited += part
                             .rows()
                             .filter(|(_, r)| matches!(r, Verdict::Waits(_)))
                             .count();
                     }
                 }
+
                 assert_eq!(view(&record.unwrap()), view(&afresh), "WADI_SEED={seed}");
             }
         }
+
         assert!(
             seeds().count() == 1 || contested > 50 && waited > 200,
             "too tame: {contested} {waited}"
@@ -452,6 +487,7 @@ mod laws {
             let rows = history(&mut r);
             let mut record = build(&rows.iter().collect::<Vec<_>>());
             let mut changed = rows.clone();
+
             for said in &mut changed {
                 if r.random_bool(0.3) {
                     said.verdict = match said.verdict {
@@ -461,6 +497,7 @@ mod laws {
                     record.add(said.clone());
                 }
             }
+
             let afresh = build(&changed.iter().collect::<Vec<_>>());
             assert_eq!(view(&record), view(&afresh), "WADI_SEED={seed}");
         }
@@ -479,6 +516,7 @@ mod laws {
                     *event = String::from_utf8(bytes).unwrap();
                 }
             }
+
             let record = build(&rows.iter().collect::<Vec<_>>());
             let _ = (record.json(), state(&record), terms(&record));
         }

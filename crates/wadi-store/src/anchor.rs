@@ -69,20 +69,24 @@ impl AnchorFile {
             .truncate(false)
             .open(path)
             .map_err(why)?;
+
         if fresh {
             // Written, not only lengthened: a slot that the disk has given can be written when it
             // is full.
             file.write_all_at(&[0; 2 * SLOT_BYTES], 0).map_err(why)?;
             file.sync_all().map_err(why)?;
         }
+
         // The names have to survive, too: this file's, and the database's beside it, which SQLite
         // syncs without asking whether that worked.
         let parent = path
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
+
         File::open(parent).and_then(|d| d.sync_all()).map_err(why)?;
         let newest = newest(&file);
+
         Ok((
             Self {
                 file,
@@ -113,6 +117,7 @@ impl AnchorFile {
         self.file
             .write_all_at(&encode(anchor), at)
             .map_err(failed)?;
+
         if defence::off("anchor-fsync") {
             Ok(())
         } else {
@@ -135,6 +140,7 @@ fn newest(file: &File) -> Option<Anchor> {
             newest = Some(anchor);
         }
     }
+
     newest
 }
 
@@ -142,6 +148,7 @@ pub(crate) fn encode(anchor: &Anchor) -> Vec<u8> {
     let mut out = Vec::with_capacity(SLOT_BYTES);
     out.extend(MAGIC);
     out.extend(anchor.commits.to_be_bytes());
+
     let heads = &anchor.heads[..anchor.heads.len().min(HEADS_MAX)];
     out.extend((heads.len() as u16).to_be_bytes());
     for (log, tip) in heads {
@@ -149,9 +156,11 @@ pub(crate) fn encode(anchor: &Anchor) -> Vec<u8> {
         out.extend(tip.size.to_be_bytes());
         out.extend(tip.root.0);
     }
+
     out.resize(SLOT_BYTES - 32, 0);
     let sum = Sha256::digest(&out);
     out.extend(sum);
+
     out
 }
 
@@ -160,6 +169,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Anchor> {
     if Sha256::digest(body)[..] != *sum || body[..8] != *MAGIC {
         return None;
     }
+
     let number = |at: usize| u64::from_be_bytes(body[at..at + 8].try_into().expect("8 bytes"));
     let count = u16::from_be_bytes([body[16], body[17]]) as usize;
     let head = |n: usize| {
@@ -173,6 +183,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Anchor> {
             },
         ))
     };
+
     let heads = (0..count.min(HEADS_MAX)).map(head).collect::<Option<_>>()?;
     Some(Anchor {
         commits: number(8),
@@ -193,6 +204,7 @@ mod tests {
         assert_eq!(AnchorFile::read(&path).unwrap(), None);
         assert_eq!(AnchorFile::read(&dir.path().join("none")).unwrap(), None);
         assert!(!dir.path().join("none").exists());
+
         for commits in 1..=5 {
             file.write(&Anchor {
                 commits,
@@ -200,8 +212,10 @@ mod tests {
             })
             .unwrap();
         }
+
         assert_eq!(AnchorFile::open(&path).unwrap().1.unwrap().commits, 5);
         assert_eq!(AnchorFile::read(&path).unwrap().unwrap().commits, 5);
+
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[SLOT_BYTES + 9] ^= 1;
         std::fs::write(&path, &bytes).unwrap();

@@ -79,12 +79,14 @@ pub trait AuditReader: Send {
     async fn logs(&mut self, after: Option<&AuditLog>) -> Result<Vec<AuditLog>, StoreError>;
     /// Entries of a log's main branch from a position on.
     async fn entries(&mut self, log: &LogId, from: u64) -> Result<Vec<AuditEntry>, StoreError>;
+
     /// Entries that stand outside their logs: of excerpts, and of branches that are not held as the
     /// log.
     async fn loose_entries(
         &mut self,
         after: Option<&AuditEntry>,
     ) -> Result<Vec<AuditEntry>, StoreError>;
+
     /// The checkpoints kept of a log, of sizes beyond the first one given and up to the second, at
     /// most a page of them.
     async fn checkpoints(
@@ -93,6 +95,7 @@ pub trait AuditReader: Send {
         beyond: u64,
         through: u64,
     ) -> Result<Vec<Vec<u8>>, StoreError>;
+
     /// Cosignatures.
     async fn cosignatures(
         &mut self,
@@ -110,6 +113,7 @@ pub(crate) async fn tips(reader: &mut dyn AuditReader) -> Result<Vec<(LogId, Tip
         }
         page = reader.logs(page.last()).await?;
     }
+
     Ok(out)
 }
 

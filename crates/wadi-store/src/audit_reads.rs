@@ -46,12 +46,14 @@ impl AuditReader for DbConn {
         .bind(PAGE)
         .fetch_all(&mut *self)
         .await?;
+
         let read = |r: &DbRow| AuditLog {
             log: r.get(0),
             size: r.get::<i64, _>(1) as u64,
             peaks: r.get(2),
             checkpoint: r.get(3),
         };
+
         Ok(rows.iter().map(read).collect())
     }
 
@@ -65,6 +67,7 @@ impl AuditReader for DbConn {
         .bind(PAGE)
         .fetch_all(&mut *self)
         .await?;
+
         Ok(rows.iter().map(entry).collect())
     }
 
@@ -86,6 +89,7 @@ impl AuditReader for DbConn {
         .bind(PAGE)
         .fetch_all(&mut *self)
         .await?;
+
         Ok(rows.iter().map(entry).collect())
     }
 
@@ -104,6 +108,7 @@ impl AuditReader for DbConn {
         .bind(PAGE)
         .fetch_all(&mut *self)
         .await?;
+
         Ok(rows.iter().map(|r| r.get(0)).collect())
     }
 
@@ -123,12 +128,14 @@ impl AuditReader for DbConn {
         .bind(PAGE)
         .fetch_all(&mut *self)
         .await?;
+
         let read = |r: &DbRow| AuditCosignature {
             log: r.get(0),
             witness: r.get(1),
             checkpoint: r.get(2),
             cosignature: r.get(3),
         };
+
         Ok(rows.iter().map(read).collect())
     }
 }

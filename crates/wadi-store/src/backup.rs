@@ -118,6 +118,7 @@ impl CopyReader {
             counts.get::<i64, _>(0) as u64,
             counts.get::<i64, _>(1) as u64,
         );
+
         let logs = self.logs().await?;
         Ok(CopyFacts {
             node,
@@ -138,6 +139,7 @@ pub async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), StoreError> {
         why: "SQLite takes names in UTF-8 only".into(),
     })?;
     let mut source = CopyReader::open(from).await?;
+
     drop(private::create(to).map_err(|e| unreadable(to, e))?);
     // A copy page by page would begin anew with every commit of the node; this one reads by one
     // snapshot, and leaves out what was deleted.
@@ -146,6 +148,7 @@ pub async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), StoreError> {
         .execute(&mut source.0)
         .await;
     let _ = source.0.close().await;
+
     copied?;
     File::open(to)
         .and_then(|f| f.sync_all())
@@ -178,6 +181,7 @@ pub fn put_in_place(dir: &Path, time: &str) -> Result<Option<PathBuf>, StoreErro
             name
         }
     };
+
     // What it says is said of the present database: the next start would set aside the copy.
     let rebuild = dir.join(REBUILD_MARKER);
     if let Err(e) = fs::remove_file(&rebuild)
@@ -185,6 +189,7 @@ pub fn put_in_place(dir: &Path, time: &str) -> Result<Option<PathBuf>, StoreErro
     {
         return Err(unreadable(&rebuild, e));
     }
+
     let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| unreadable(from, e));
     // What belongs to the old file goes first: beside the new one it would be taken for the new
     // one's.
@@ -194,11 +199,13 @@ pub fn put_in_place(dir: &Path, time: &str) -> Result<Option<PathBuf>, StoreErro
             rename(&from, &dir.join(free_name(dir, format!("{name}{ending}"))))?;
         }
     }
+
     sync_dir(dir)?;
     rename(&dir.join(COMING), &dir.join("node.sqlite"))?;
     sync_dir(dir)?;
     fs::remove_file(&marker).map_err(|e| unreadable(&marker, e))?;
     sync_dir(dir)?;
+
     let kept = dir.join(name);
     Ok(kept.exists().then_some(kept))
 }
@@ -221,6 +228,7 @@ async fn postgres_facts(conn: &mut PgConnection) -> Result<CopyFacts, StoreError
         counts.get::<i64, _>(0) as u64,
         counts.get::<i64, _>(1) as u64,
     );
+
     let logs = tips(conn).await?;
     Ok(CopyFacts {
         node: None,
@@ -243,6 +251,7 @@ fn variables(url: &str) -> Result<Vec<(&'static str, String)>, StoreError> {
         || options.get_host().to_string(),
         |s| s.display().to_string(),
     );
+
     let mut out = vec![
         ("PGHOST", host),
         ("PGPORT", options.get_port().to_string()),
@@ -250,6 +259,7 @@ fn variables(url: &str) -> Result<Vec<(&'static str, String)>, StoreError> {
         ("PGDATABASE", database(&options)),
         ("PGAPPNAME", "wadi".to_string()),
     ];
+
     let url = options.to_url_lossy();
     out.extend(url.password().map(|p| ("PGPASSWORD", unescape(p))));
     for (key, value) in url.query_pairs() {
@@ -260,8 +270,10 @@ fn variables(url: &str) -> Result<Vec<(&'static str, String)>, StoreError> {
             "sslkey" => "PGSSLKEY",
             _ => continue,
         };
+
         out.push((name, value.into_owned()));
     }
+
     Ok(out)
 }
 
@@ -281,6 +293,7 @@ fn unescape(text: &str) -> String {
             .get(..2)
             .and_then(|d| std::str::from_utf8(d).ok())
             .and_then(unhex);
+
         match digits {
             Some(byte) if *first == b'%' => {
                 out.extend(byte);
@@ -292,6 +305,7 @@ fn unescape(text: &str) -> String {
             }
         }
     }
+
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -304,6 +318,7 @@ fn program(tool: &'static str, major: Option<u32>) -> Result<Command, StoreError
         .chain(temporary::directories())
         .map(|d| d.join(tool))
         .find(|p| p.is_file());
+
     let mut command = Command::new(found.ok_or(StoreError::ToolMissing { tool })?);
     command.stdin(Stdio::null()).kill_on_drop(true);
     Ok(command)
@@ -314,11 +329,13 @@ fn tool_failed(tool: &'static str, said: &str) -> StoreError {
     if said.contains("No space left on device") {
         return StoreError::Full(said.to_string());
     }
+
     let why = if said.is_empty() {
         "it stopped without a word".to_string()
     } else {
         said.to_string()
     };
+
     StoreError::ToolFailed { tool, why }
 }
 
@@ -346,6 +363,7 @@ pub async fn dump_postgres(url: &str, to: &Path) -> Result<CopyFacts, StoreError
     let snapshot: String = sqlx::query_scalar("SELECT pg_export_snapshot()")
         .fetch_one(&mut *tx)
         .await?;
+
     command
         .args(["--format=custom", "--no-owner", "--no-privileges"])
         .arg(format!("--snapshot={snapshot}"));
@@ -355,6 +373,7 @@ pub async fn dump_postgres(url: &str, to: &Path) -> Result<CopyFacts, StoreError
     File::open(to)
         .and_then(|f| f.sync_all())
         .map_err(|e| unreadable(to, e))?;
+
     Ok(facts)
 }
 
@@ -367,17 +386,20 @@ pub async fn fill_postgres(url: &str, from: &Path) -> Result<CopyFacts, StoreErr
         why: e.to_string(),
     })?;
     let mut command = program("pg_restore", Some(major))?;
+
     command.args([
         "--single-transaction",
         "--exit-on-error",
         "--no-owner",
         "--no-privileges",
     ]);
+
     command
         .arg(format!("--dbname={}", database(&options)))
         .arg(from)
         .envs(variables(url)?);
     finish("pg_restore", command).await?;
+
     let facts = postgres_facts(&mut conn).await?;
     conn.close().await?;
     Ok(facts)
@@ -411,6 +433,7 @@ pub async fn audit_dump(
         .arg(path)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+
     let mut child = command
         .spawn()
         .map_err(|e| tool_failed(TOOL, &e.to_string()))?;
@@ -423,6 +446,7 @@ pub async fn audit_dump(
         let _ = stderr.read_to_string(&mut text).await;
         text
     });
+
     let mut reader = DumpReader::default();
     let (mut lines, mut line, mut told) = (BufReader::new(stdout), Vec::new(), 0);
     while lines
@@ -438,6 +462,7 @@ pub async fn audit_dump(
             told = reader.audit.entries;
         }
     }
+
     let status = child
         .wait()
         .await
@@ -446,6 +471,7 @@ pub async fn audit_dump(
     if !status.success() {
         return Err(tool_failed(TOOL, &said));
     }
+
     progress(reader.audit.entries - told);
     Ok(reader.finish())
 }
@@ -472,13 +498,16 @@ impl DumpReader {
                 self.table = table.rsplit('.').next().unwrap_or(table).to_string();
                 self.columns = columns.split(", ").map(String::from).collect();
             }
+
             return Ok(());
         }
+
         if line == "\\." {
             self.columns.clear();
             self.end_of_part();
             return Ok(());
         }
+
         match self.table.as_str() {
             "nodes" => {
                 let stored = (self.bytes(line, "node")?, self.bytes(line, "enrolment")?);
@@ -491,11 +520,13 @@ impl DumpReader {
                     peaks: self.bytes(line, "peaks")?,
                     checkpoint: self.bytes(line, "checkpoint")?,
                 };
+
                 self.logs.push(log);
             }
             table if table == "entries" || table.starts_with("entries_") => self.entry(line)?,
             _ => {}
         }
+
         Ok(())
     }
 
@@ -508,10 +539,12 @@ impl DumpReader {
                 "{log}@{seq}: the entry's bytes do not have its hash"
             ));
         }
+
         self.audit.entries += 1;
         if self.number(line, "main")? == 1 {
             self.leaves.entry(log).or_default().push((seq, leaf));
         }
+
         Ok(())
     }
 
@@ -527,8 +560,10 @@ impl DumpReader {
                         .push(format!("{log}@{}: the entry is missing", peaks.size()));
                     break;
                 }
+
                 peaks.append(leaf);
             }
+
             self.held.insert(log, peaks);
         }
     }
@@ -566,6 +601,7 @@ impl DumpReader {
                 .and_then(|log| self.held.remove(&log));
             self.audit.logs.push((row, held.unwrap_or_default()));
         }
+
         self.audit
     }
 }
@@ -597,6 +633,7 @@ mod tests {
                 key: "note".into(),
                 value: Value::Text(format!("truck {n}")),
             };
+
             Entry {
                 common: Common::default(),
                 body: Body::Change(Change {
@@ -605,9 +642,11 @@ mod tests {
                 }),
             }
         };
+
         let entries: Vec<Entry> = (0..count).map(entry).collect();
         let block = VerifiedBlock::author(&key(), log(), peaks, &entries, 0, vec![]).unwrap();
         *peaks = block.peaks().clone();
+
         block
     }
 
@@ -620,6 +659,7 @@ mod tests {
                 root: peaks.root(),
             },
         )];
+
         store
             .commit(Batch {
                 blocks,
@@ -636,6 +676,7 @@ mod tests {
         let store = SqliteStore::open(dir.path(), key().node()).await.unwrap();
         let mut peaks = Peaks::default();
         write(&store, &mut peaks, 100).await;
+
         let copy = dir.path().join("copy");
         let database = dir.path().join("node.sqlite");
         let (copied, ()) = tokio::join!(copy_sqlite(&database, &copy), async {
@@ -643,6 +684,7 @@ mod tests {
                 write(&store, &mut peaks, 3).await;
             }
         });
+
         copied.unwrap();
         let facts = CopyReader::open(&copy)
             .await
@@ -650,16 +692,20 @@ mod tests {
             .facts()
             .await
             .unwrap();
+
         assert_eq!((facts.node, facts.logs.len()), (Some(key().node()), 1));
         assert!(
             (1..=51).contains(&facts.commits) && facts.entries == facts.logs[0].1.size,
             "{facts:?}"
         );
+
         // No file is written over.
         assert!(copy_sqlite(&database, &copy).await.is_err());
+
         write(&store, &mut peaks, 1).await;
         store.close().await;
         drop(store);
+
         let anchor = fs::read(dir.path().join("anchor")).unwrap();
         fs::rename(&copy, dir.path().join(COMING)).unwrap();
         let kept = put_in_place(dir.path(), "T").unwrap().unwrap();
@@ -668,13 +714,16 @@ mod tests {
             !restore_unfinished(dir.path())
                 && fs::read(dir.path().join("anchor")).unwrap() == anchor
         );
+
         let before = CopyReader::open(&kept)
             .await
             .unwrap()
             .facts()
             .await
             .unwrap();
+
         assert_eq!((before.commits, before.entries), (52, 251));
+
         let store = SqliteStore::open(dir.path(), key().node()).await.unwrap();
         match store.anchor_state() {
             AnchorState::LostTail {
@@ -696,6 +745,7 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+
         store.close().await;
     }
 
@@ -710,19 +760,24 @@ mod tests {
             fs::write(at(COMING), "new").unwrap();
             fs::write(at(MARKER), "kept\n").unwrap();
             fs::write(at(REBUILD_MARKER), "damaged\n").unwrap();
+
             let steps = [
                 ("node.sqlite-wal", "kept-wal"),
                 ("node.sqlite", "kept"),
                 (COMING, "node.sqlite"),
             ];
+
             steps[..renamed]
                 .iter()
                 .for_each(|(from, to)| fs::rename(at(from), at(to)).unwrap());
             assert!(restore_unfinished(dir.path()));
+
             if renamed == 3 {
                 fs::write(at(COMING), "new").unwrap();
             }
+
             assert_eq!(put_in_place(dir.path(), "T").unwrap(), Some(at("kept")));
+
             let text = |name: &str| fs::read_to_string(at(name)).unwrap_or_default();
             assert_eq!(
                 (text("node.sqlite"), text("kept"), text("kept-wal")),
@@ -731,6 +786,7 @@ mod tests {
             assert!(!at("node.sqlite-wal").exists() && !restore_unfinished(dir.path()));
             assert!(!at(REBUILD_MARKER).exists());
         }
+
         // A marker cut short was followed by nothing; a directory without a database keeps none.
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(MARKER), "node.sqlite.bef").unwrap();
@@ -758,6 +814,7 @@ mod tests {
             (all["PGDATABASE"].as_str(), all["PGSSLMODE"].as_str()),
             ("records", "verify-full")
         );
+
         let all: HashMap<_, _> = variables("postgres://wadi@localhost/wadi?host=/run/pg")
             .unwrap()
             .into_iter()
@@ -774,6 +831,7 @@ mod tests {
         ]
         .map(String::from)
         .into();
+
         // Not in the order of their positions.
         for e in block.entries().iter().rev() {
             let r = e.reference();
@@ -783,11 +841,13 @@ mod tests {
                 r.seq
             ));
         }
+
         lines.push("\\.".into());
         lines.push(
             "COPY public.logs (log, size, peaks, checkpoint, unkept_bytes, grew_ms) FROM stdin;"
                 .into(),
         );
+
         let (log, peaks) = (hex(&log().to_bytes()), hex(&block.peaks().to_bytes()));
         let checkpoint = hex(&block.checkpoint().to_bytes());
         lines.push(format!(
@@ -795,6 +855,7 @@ mod tests {
             block.peaks().size()
         ));
         lines.push("\\.".into());
+
         lines
     }
 
@@ -813,6 +874,7 @@ mod tests {
             (audit.entries, audit.logs.len(), audit.damage),
             (9, 1, vec![])
         );
+
         let (row, held) = &audit.logs[0];
         assert_eq!(
             (row.tip().unwrap(), held),
@@ -827,13 +889,16 @@ mod tests {
                 &peaks
             )
         );
+
         let missing: Vec<String> = good
             .iter()
             .enumerate()
             .filter(|(n, _)| *n != 5)
             .map(|(_, l)| l.clone())
             .collect();
+
         assert!(read(&missing).damage[0].contains("the entry is missing"));
+
         let mut changed = good.clone();
         // The seventh character from the end of the bytes' cell: the row ends in `\t1\t9`.
         let at = changed[4].len() - 8;
@@ -842,9 +907,11 @@ mod tests {
         } else {
             "0"
         };
+
         changed[4].replace_range(at..=at, other);
         assert_eq!(read(&changed).damage.len(), 1);
         assert!(read(&changed).damage[0].contains("do not have its hash"));
+
         let mut reader = DumpReader::default();
         reader.take(&good[1]).unwrap();
         assert_eq!(

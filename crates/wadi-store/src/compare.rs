@@ -39,6 +39,7 @@ impl CompareRow {
             digest,
             ..
         } = row;
+
         Self {
             id,
             printed,
@@ -70,6 +71,7 @@ fn reference(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<Referenc
         seq: row.get::<i64, _>(at + 1) as u64,
         leaf,
     };
+
     Ok((leaf_hash(bytes) == leaf).then_some(reference))
 }
 
@@ -84,6 +86,7 @@ impl CopyReader {
         let none =
             || StoreError::Database("it does not say whose it is: did its node ever run?".into());
         let (_, bytes) = own.ok_or_else(none)?;
+
         Enrolment::from_bytes(&bytes).map_err(odd("enrolment"))
     }
 
@@ -100,6 +103,7 @@ impl CopyReader {
         .bind(i64::from(limit))
         .fetch_all(&mut self.0)
         .await?;
+
         let mut out = Vec::with_capacity(rows.len());
         for row in &rows {
             out.push(CompareRow {
@@ -112,6 +116,7 @@ impl CopyReader {
                 entries: Vec::new(),
             });
         }
+
         let Some(last) = out.last().map(|r| r.id) else {
             return Ok(out);
         };
@@ -123,6 +128,7 @@ impl CopyReader {
         .bind(&after.0[..])
         .bind(&last.0[..])
         .fetch(&mut self.0);
+
         while let Some(row) = entries.try_next().await? {
             let id = RecordId::from_slice(row.get(0)).map_err(odd("record"))?;
             // An entry may be held of a record that is none yet: its first entry has not come.
@@ -130,6 +136,7 @@ impl CopyReader {
                 out[at].entries.extend(reference(&row, 1)?);
             }
         }
+
         out.iter_mut().for_each(|r| r.entries.sort());
         Ok(out)
     }
@@ -151,10 +158,12 @@ impl CopyReader {
         .bind(&id.0[..])
         .fetch_all(&mut self.0)
         .await?;
+
         let mut entries = Vec::with_capacity(rows.len());
         for row in &rows {
             entries.extend(reference(row, 0)?);
         }
+
         entries.sort();
         Ok(Some((json, entries)))
     }
@@ -167,10 +176,12 @@ impl CopyReader {
         .bind(log.to_bytes().to_vec())
         .bind(size.min(i64::MAX as u64) as i64)
         .fetch(&mut self.0);
+
         let mut peaks = Peaks::default();
         while let Some(row) = leaves.try_next().await? {
             peaks.append(Hash::from_slice(row.get(0)).map_err(odd("leaf"))?);
         }
+
         Ok((peaks.size() == size).then(|| peaks.root()))
     }
 }
@@ -212,11 +223,13 @@ mod tests {
             lane: Lane::Passage,
             crossing: "TRB".parse().unwrap(),
         };
+
         let entry = |n: u32| {
             let put = Put {
                 key: "note".into(),
                 value: Value::Text(format!("truck {n}")),
             };
+
             Entry {
                 common: Common::default(),
                 body: Body::Change(Change {
@@ -225,6 +238,7 @@ mod tests {
                 }),
             }
         };
+
         let entries: Vec<Entry> = (0..40).map(entry).collect();
         let block =
             VerifiedBlock::author(&key, log, &Peaks::default(), &entries, 0, vec![]).unwrap();
@@ -233,6 +247,7 @@ mod tests {
             .iter()
             .map(|r| (RecordId::of_first(r), *r))
             .collect();
+
         // The first record has a second entry.
         about.push((RecordId::of_first(&references[0]), references[39]));
         let store = SqliteStore::open(dir.path(), key.node()).await.unwrap();
@@ -243,6 +258,7 @@ mod tests {
             records,
             ..Default::default()
         };
+
         store.commit(batch).await.unwrap();
         store.close().await;
 
@@ -255,12 +271,15 @@ mod tests {
             after = last.id;
             all.extend(page);
         }
+
         assert_eq!(all.len(), 39);
         assert!(all.windows(2).all(|w| w[0].id < w[1].id));
+
         let first = RecordId::of_first(&references[0]);
         let found = all.iter().find(|r| r.id == first).unwrap();
         assert_eq!(found.entries, [references[0], references[39]]);
         assert_eq!(all.iter().map(|r| r.entries.len()).sum::<usize>(), 40);
+
         let (json, entries) = reader.compare_record(&first).await.unwrap().unwrap();
         assert_eq!((json.contains("record"), &entries), (true, &found.entries));
         assert_ne!(entries_digest(&entries), entries_digest(&entries[..1]));
@@ -271,6 +290,7 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+
         assert_eq!(
             reader.root_at(&log, 40).await.unwrap(),
             Some(block.peaks().root())
@@ -280,6 +300,7 @@ mod tests {
             reader.own_enrolment().await.unwrap_err().code(),
             "database_error"
         );
+
         drop(reader);
 
         // An entry whose bytes no longer have their hash is not held.
@@ -291,6 +312,7 @@ mod tests {
             .await
             .unwrap();
         drop(conn);
+
         let mut reader = CopyReader::open(&path).await.unwrap();
         let (_, entries) = reader.compare_record(&first).await.unwrap().unwrap();
         assert_eq!(entries, [references[0]]);

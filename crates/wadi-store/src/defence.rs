@@ -29,6 +29,7 @@ pub fn off(name: &str) -> bool {
         NAMES.contains(&name),
         "{name} is not in the list of defences"
     );
+
     let off = OFF.get_or_init(|| {
         let text = std::env::var("WADI_DEFENCE_OFF").unwrap_or_default();
         let names: Vec<String> = text
@@ -37,14 +38,17 @@ pub fn off(name: &str) -> bool {
             .filter(|n| !n.is_empty())
             .map(String::from)
             .collect();
+
         if let Some(unknown) = names.iter().find(|n| !NAMES.contains(&n.as_str())) {
             panic!(
                 "WADI_DEFENCE_OFF names {unknown:?}, which is no defence; there are {}",
                 NAMES.join(", ")
             );
         }
+
         names
     });
+
     off.iter().any(|n| n == name)
 }
 

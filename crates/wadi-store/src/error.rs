@@ -168,6 +168,7 @@ impl From<sqlx::Error> for StoreError {
                 .and_then(|e| e.code())
                 .unwrap_or_default(),
         };
+
         // PostgreSQL's SQLSTATE has five characters (PostgreSQL, appendix A); SQLite's extended
         // codes have fewer.
         match (code.len(), &code[..code.len().min(2)]) {

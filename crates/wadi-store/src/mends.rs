@@ -45,6 +45,7 @@ impl Mending for Engine {
         .bind(i64::from(rows_max))
         .fetch_all(&self.readers)
         .await?;
+
         // A cell of the wrong type is rot, too: it reads as nothing, and nothing has no leaf's
         // hash.
         let raw = |r: &DbRow| RawEntry {
@@ -52,6 +53,7 @@ impl Mending for Engine {
             leaf: r.try_get(1).unwrap_or_default(),
             bytes: r.try_get(2).unwrap_or_default(),
         };
+
         Ok(rows.iter().map(raw).collect())
     }
 
@@ -70,12 +72,14 @@ impl Mending for Engine {
                 .bind(i64::from(rows_max))
                 .fetch_all(&self.readers)
                 .await?;
+
         let raw = |r: &DbRow| {
             (
                 r.try_get::<i64, _>(0).map_or(u64::MAX, |idx| idx as u64),
                 r.try_get(1).unwrap_or_default(),
             )
         };
+
         Ok(rows.iter().map(raw).collect())
     }
 
@@ -90,6 +94,7 @@ impl Mending for Engine {
                 .bind(seq as i64)
                 .fetch_optional(&self.readers)
                 .await?;
+
         row.map(|r| SignedCheckpoint::from_bytes(cell(&r, 0)?).map_err(damaged))
             .transpose()
     }
@@ -109,12 +114,14 @@ impl Mending for Engine {
         .bind(i64::from(rows_max))
         .fetch_all(&self.readers)
         .await?;
+
         let read = |r: &DbRow| {
             Ok(CosignedHead {
                 checkpoint: SignedCheckpoint::from_bytes(cell(r, 0)?).map_err(damaged)?,
                 cosignature: Cosignature::from_slice(cell(r, 1)?).map_err(damaged)?,
             })
         };
+
         rows.iter().map(read).collect()
     }
 
@@ -131,6 +138,7 @@ impl Mending for Engine {
                 .bind(to.min(i64::MAX as u64) as i64)
                 .fetch_all(&self.readers)
                 .await?;
+
         let read = |r: &DbRow| {
             let record: Vec<u8> = r.try_get(0).unwrap_or_default();
             let record = RecordId::from_slice(&record).unwrap_or(RecordId([0; 32]));
@@ -140,6 +148,7 @@ impl Mending for Engine {
                 r.try_get(2).unwrap_or_default(),
             )
         };
+
         Ok(rows.iter().map(read).collect())
     }
 
@@ -153,6 +162,7 @@ impl Mending for Engine {
         .bind(log.to_bytes().to_vec())
         .fetch_one(&self.readers)
         .await?;
+
         Ok(found)
     }
 
@@ -169,6 +179,7 @@ impl Mending for Engine {
                 .bind(i64::from(rows_max))
                 .fetch_all(&self.readers)
                 .await?;
+
         rows.iter()
             .map(|r| Ok((cell(r, 0)?, cell(r, 1)?)))
             .collect()
@@ -192,6 +203,7 @@ impl Mending for Engine {
         .bind(i64::from(rows_max))
         .fetch_all(&self.readers)
         .await?;
+
         let read = |r: &DbRow| {
             Ok(RawCosignature {
                 log: cell(r, 0)?,
@@ -202,6 +214,7 @@ impl Mending for Engine {
                 cosignature: cell(r, 5)?,
             })
         };
+
         rows.iter().map(read).collect()
     }
 
@@ -247,6 +260,7 @@ impl Mending for Engine {
         .bind(i64::from(rows_max))
         .fetch_all(&self.readers)
         .await?;
+
         let read = |r: &DbRow| {
             let (log, seq, leaf, bytes) = (cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?);
             Ok(RawLoose {
@@ -257,6 +271,7 @@ impl Mending for Engine {
                 excerpt: cell::<i64>(r, 4)? == 2,
             })
         };
+
         rows.iter().map(read).collect()
     }
 
@@ -267,6 +282,7 @@ impl Mending for Engine {
         )
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter().map(record_id).collect()
     }
 
@@ -279,6 +295,7 @@ impl Mending for Engine {
             let log = LogId::from_slice(cell(r, 0).ok()?).ok()?;
             Some((log, u64::try_from(cell::<i64>(r, 1).ok()?).ok()?))
         };
+
         Ok(rows.iter().filter_map(place).collect())
     }
 
@@ -304,6 +321,7 @@ impl Mending for Engine {
         .bind(&r.leaf.0[..])
         .fetch_optional(&self.readers)
         .await?;
+
         Ok(main.map(|m| m == 1))
     }
 
@@ -314,6 +332,7 @@ impl Mending for Engine {
         .bind(log.map(|l| l.to_bytes().to_vec()))
         .fetch_all(&self.readers)
         .await?;
+
         // One that is rotten is none: it is asked for again.
         let read = |row: &DbRow| {
             let read = branch_row(row);
@@ -322,6 +341,7 @@ impl Mending for Engine {
             }
             read
         };
+
         Ok(rows.iter().filter_map(read).collect())
     }
 
@@ -339,6 +359,7 @@ impl Mending for Engine {
                 seq,
                 leaf: *leaf,
             };
+
             let Some(entry) = crate::Store::entry(self, &reference).await? else {
                 break;
             };
@@ -346,8 +367,10 @@ impl Mending for Engine {
             if bytes > bytes_max && !out.is_empty() {
                 break;
             }
+
             out.push(entry);
         }
+
         Ok(out)
     }
 
@@ -359,6 +382,7 @@ impl Mending for Engine {
         let rows = sqlx::query("SELECT id, json FROM resyncs ORDER BY id")
             .fetch_all(&self.readers)
             .await?;
+
         // One that does not read is one that was never planned: a plan can be made anew.
         Ok(rows
             .iter()

@@ -48,10 +48,12 @@ pub async fn move_store(
             why,
         });
     }
+
     let mut source = sqlite::open_to_move(&from, node).await?;
     let commits = sqlite::meta(&mut source, "commits").await?;
     let changed = sqlite::meta(&mut source, "changed").await?;
     let (_, anchored) = AnchorFile::open(&dir.join("anchor"))?;
+
     if anchored
         .as_ref()
         .is_some_and(|a| a.commits > commits as u64)
@@ -60,6 +62,7 @@ pub async fn move_store(
         let why = "the database lacks what it acknowledged: run the node until it has fetched its tail back, then move it";
         return Err(StoreError::Conflict(why.into()));
     }
+
     let mut target = postgres::open_to_fill(url).await?;
     let mut tx = target.begin().await?;
     let (mut rows, mut entries) = (0, 0);
@@ -69,12 +72,14 @@ pub async fn move_store(
             progress(n);
         })
         .await?;
+
         let there: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
             "SELECT count(*) FROM {}",
             table.name
         )))
         .fetch_one(&mut *tx)
         .await?;
+
         if there as u64 != copied {
             let why = format!(
                 "{copied} rows of {} were written, {there} are there: is the database empty?",
@@ -82,8 +87,10 @@ pub async fn move_store(
             );
             return Err(StoreError::Conflict(why));
         }
+
         rows += copied;
     }
+
     for (key, value) in [("commits", commits), ("changed", changed)] {
         sqlx::query("UPDATE meta SET value = $1 WHERE key = $2")
             .bind(value)
@@ -91,9 +98,11 @@ pub async fn move_store(
             .execute(&mut *tx)
             .await?;
     }
+
     let logs = check_logs(&mut tx).await?;
     tx.commit().await?;
     target.close().await?;
+
     // From here on the new database is the node's. The last connection leaves the old one whole in
     // one file.
     source.close().await?;
@@ -102,6 +111,7 @@ pub async fn move_store(
     std::fs::File::open(dir)
         .and_then(|d| d.sync_all())
         .map_err(failed)?;
+
     Ok(Moved {
         entries,
         logs,
@@ -124,6 +134,7 @@ async fn copy(
         table.name
     )))
     .fetch(source);
+
     let (mut rows, mut total) = (Rows::of(table), 0);
     loop {
         let row = stream.try_next().await?;
@@ -133,6 +144,7 @@ async fn copy(
             }
             rows.copy(row)?;
         }
+
         let held = rows.len();
         if held >= ROWS || rows.bytes_held() >= BYTES || (row.is_none() && held > 0) {
             postgres::insert(target, std::mem::replace(&mut rows, Rows::of(table)), "").await?;
@@ -141,6 +153,7 @@ async fn copy(
                 entries_done(held as u64);
             }
         }
+
         if row.is_none() {
             return Ok(total);
         }
@@ -154,9 +167,11 @@ fn check_entry(row: &SqliteRow) -> Result<(), StoreError> {
         row.try_get(2)?,
         row.try_get(3)?,
     );
+
     if leaf_hash(&bytes).0[..] == leaf[..] {
         return Ok(());
     }
+
     let log = LogId::from_slice(&log).map_or_else(|_| wadi_log::hex(&log), |l| l.origin());
     Err(StoreError::Damaged {
         entry: format!("{log}@{seq}"),
@@ -171,6 +186,7 @@ async fn check_logs(target: &mut PgConnection) -> Result<u64, StoreError> {
     let logs = sqlx::query("SELECT log, size, peaks, checkpoint FROM logs")
         .fetch_all(&mut *target)
         .await?;
+
     for row in &logs {
         let log: Vec<u8> = row.get(0);
         let recorded = Peaks::from_parts(row.get::<i64, _>(1) as u64, row.get(2)).map_err(odd)?;
@@ -183,11 +199,13 @@ async fn check_logs(target: &mut PgConnection) -> Result<u64, StoreError> {
         while let Some(entry) = stream.try_next().await? {
             peaks.append(Hash::from_slice(entry.get(0)).map_err(odd)?);
         }
+
         if peaks != recorded || peaks.root() != signed.checkpoint.root {
             return Err(StoreError::Damaged {
                 entry: format!("{}: its root is not the one signed", signed.checkpoint.log),
             });
         }
     }
+
     Ok(logs.len() as u64)
 }

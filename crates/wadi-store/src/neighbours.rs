@@ -20,6 +20,7 @@ impl Neighbours for Engine {
         if terms.is_empty() {
             return Ok(Vec::new());
         }
+
         let asked: Vec<_> = terms
             .iter()
             .map(|t| {
@@ -34,6 +35,7 @@ impl Neighbours for Engine {
                 )
             })
             .collect();
+
         // Only where kinds are told apart is the record itself looked at: of an officer's acts
         // there are very many.
         let rows = sqlx::query(AssertSqlSafe(format!(
@@ -51,6 +53,7 @@ impl Neighbours for Engine {
         .bind(json_list(&asked))
         .fetch_all(&self.readers)
         .await?;
+
         let hit = |r: &DbRow| {
             let asker = cell::<i64>(r, 0)? as usize;
             let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
@@ -61,6 +64,7 @@ impl Neighbours for Engine {
                 of: count(r, 3)?,
             })
         };
+
         rows.iter().map(hit).collect()
     }
 
@@ -72,11 +76,13 @@ impl Neighbours for Engine {
         if terms.is_empty() {
             return Ok(Vec::new());
         }
+
         let asked: Vec<_> = terms
             .iter()
             .enumerate()
             .map(|(n, (what, value))| (n, what, value))
             .collect();
+
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT q.asker, q.record, q.open, q.of_all FROM (SELECT w.asker, t.record, k.open, \
              row_number() OVER (PARTITION BY w.asker ORDER BY k.open DESC, t.born_ms DESC, t.record) AS place, \
@@ -91,6 +97,7 @@ impl Neighbours for Engine {
         .bind(i64::from(most))
         .fetch_all(&self.readers)
         .await?;
+
         let hit = |r: &DbRow| {
             let asker = cell::<i64>(r, 0)? as usize;
             let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
@@ -101,6 +108,7 @@ impl Neighbours for Engine {
                 of: count(r, 3)?,
             })
         };
+
         rows.iter().map(hit).collect()
     }
 
@@ -121,6 +129,7 @@ impl Neighbours for Engine {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter().map(record_row).collect()
     }
 
@@ -136,6 +145,7 @@ impl Neighbours for Engine {
         .bind(through_ms)
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter().map(record_id).collect()
     }
 }

@@ -72,6 +72,7 @@ pub(crate) async fn insert(
     if rows.len() == 0 {
         return Ok(());
     }
+
     let array = |(n, (_, of)): (usize, &(&str, Of))| {
         let of = match of {
             Of::Bytes => "bytea",
@@ -79,8 +80,10 @@ pub(crate) async fn insert(
             Of::Text => "text",
             Of::Flag => "boolean",
         };
+
         format!("${}::{of}[]", n + 1)
     };
+
     let arrays: Vec<String> = rows.table.columns.iter().enumerate().map(array).collect();
     let (table, names) = (rows.table.name, rows.table.names());
     let sql = format!(
@@ -88,6 +91,7 @@ pub(crate) async fn insert(
         arrays.join(", ")
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
+
     for column in rows.cells {
         query = match column {
             Cells::Bytes(cells) => query.bind(cells),
@@ -96,6 +100,7 @@ pub(crate) async fn insert(
             Cells::Flag(cells) => query.bind(cells),
         };
     }
+
     query.execute(conn).await?;
     Ok(())
 }
@@ -129,6 +134,7 @@ fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
         ("tcp_keepalives_interval", "2"),
         ("tcp_keepalives_count", "3"),
     ];
+
     let ours = ours.into_iter().filter(|(name, _)| !said.contains(*name));
     Ok(options
         .application_name("wadi")
@@ -193,6 +199,7 @@ impl PostgresStore {
         let mut conn = session(&writing, CONNECT.min(patience))
             .await
             .map_err(open_error(url))?;
+
         check_server(&mut conn).await?;
         let mut on_wait = Some(on_wait);
         let mut away: Option<Instant> = None;
@@ -216,8 +223,10 @@ impl PostgresStore {
                 }
                 Err(error) => return Err(error),
             }
+
             tokio::time::sleep(ASK).await;
         }
+
         migrate(&mut conn).await?;
         let held = meta(&mut conn, "commits").await? as u64;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
@@ -234,6 +243,7 @@ impl PostgresStore {
             },
             Some(_) => AnchorState::Whole,
         };
+
         let anchor_state = remember_loss(&mut conn, state).await?;
         let readers = PgPoolOptions::new()
             .max_connections(6)
@@ -241,11 +251,13 @@ impl PostgresStore {
             .connect_with(options(url, READ_TIMEOUT)?)
             .await
             .map_err(open_error(url))?;
+
         let progress = Progress {
             file,
             commits: held.max(anchored),
             heads: anchored_heads.into_iter().collect(),
         };
+
         let queue = Queue::start(Writer {
             conn: Some(conn),
             options: writing,
@@ -253,6 +265,7 @@ impl PostgresStore {
             read_only: false,
             progress,
         });
+
         Ok(Arc::new(Self {
             node,
             readers,
@@ -275,12 +288,14 @@ pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> 
             "a daemon writes to that database: name an empty one".into(),
         ));
     }
+
     migrate(&mut conn).await?;
     if meta(&mut conn, "commits").await? != 0 {
         return Err(StoreError::Conflict(
             "that database holds a node's records already: name an empty one".into(),
         ));
     }
+
     Ok(conn)
 }
 
@@ -291,10 +306,12 @@ pub(crate) async fn open_to_dump(url: &str) -> Result<(PgConnection, u32), Store
     let mut conn = session(&options(url, "0")?, CONNECT)
         .await
         .map_err(open_error(url))?;
+
     // While a dump reads by this session's snapshot, the session itself says nothing.
     sqlx::query("SET idle_in_transaction_session_timeout = 0")
         .execute(&mut conn)
         .await?;
+
     let major = server_major(&mut conn).await?;
     Ok((conn, major))
 }
@@ -306,14 +323,17 @@ pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreEr
         .await
         .map_err(open_error(url))?;
     check_server(&mut conn).await?;
+
     let tables: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))",
     )
     .fetch_one(&mut conn)
     .await?;
+
     if tables || !take_lock(&mut conn).await? {
         return Err(StoreError::NotEmpty(hide_password(url)));
     }
+
     let major = server_major(&mut conn).await?;
     Ok((conn, major))
 }
@@ -375,6 +395,7 @@ impl PostgresStore {
         let anchored = AnchorFile::read(&dir.join("anchor"))?;
         let mut conn = open_to_read(url).await?;
         check_server(&mut conn).await?;
+
         let schema = schema(&mut conn).await?;
         // The writer's lock stands among the locks in two halves.
         let written_to: bool = sqlx::query_scalar(
@@ -386,11 +407,13 @@ impl PostgresStore {
         .bind(WRITER_LOCK & 0xffff_ffff)
         .fetch_one(&mut conn)
         .await?;
+
         let read_only: bool = sqlx::query_scalar(
             "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean",
         )
         .fetch_one(&mut conn)
         .await?;
+
         let (mut commits, mut enrolments, mut remembered) = (0, Vec::new(), None);
         if schema.is_some() {
             commits = meta(&mut conn, "commits").await? as u64;
@@ -398,11 +421,13 @@ impl PostgresStore {
             let rows = sqlx::query("SELECT enrolment FROM nodes")
                 .fetch_all(&mut conn)
                 .await?;
+
             enrolments = rows
                 .iter()
                 .filter_map(|r| Enrolment::from_bytes(r.get(0)).ok())
                 .collect();
         }
+
         // A loss that a daemon found before lasts until all that the anchor vouched for is held
         // again.
         if let Some(AnchorState::LostTail { heads, .. }) = &remembered
@@ -410,6 +435,7 @@ impl PostgresStore {
         {
             remembered = None;
         }
+
         let anchor = match (anchored, remembered) {
             (Some(a), _) if commits < a.commits => AnchorState::LostTail {
                 anchored: a.commits,
@@ -420,6 +446,7 @@ impl PostgresStore {
             (Some(_), None) => AnchorState::Whole,
             (None, None) => AnchorState::New,
         };
+
         conn.close().await?;
         Ok(Looked {
             schema,
@@ -443,6 +470,7 @@ async fn lacks(conn: &mut PgConnection, heads: &[(LogId, Tip)]) -> Result<bool, 
             return Ok(true);
         }
     }
+
     Ok(heads.is_empty())
 }
 
@@ -455,6 +483,7 @@ async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
             found: format!("{}.{}", version / 10_000, version % 10_000),
         });
     }
+
     let (fsync, commit): (String, String) =
         sqlx::query_as("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
             .fetch_one(conn)
@@ -464,6 +493,7 @@ async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
             "fsync is {fsync} and synchronous_commit is {commit}"
         )));
     }
+
     Ok(())
 }
 
@@ -484,6 +514,7 @@ pub(crate) async fn schema(conn: &mut PgConnection) -> Result<Option<i64>, Store
     if fresh {
         return Ok(None);
     }
+
     let found = meta(conn, "schema").await?;
     if found > known {
         Err(StoreError::NewerSchema { found, known })
@@ -503,6 +534,7 @@ async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
             .await?;
         tx.commit().await?;
     }
+
     Ok(())
 }
 
@@ -523,12 +555,14 @@ async fn remember_loss(
             heads: heads.clone(),
         });
         let mut tx = conn.begin().await?;
+
         sqlx::query(
             "INSERT INTO local VALUES ('anchor', 'lost', $1) ON CONFLICT (scope, key) DO UPDATE SET value = $1",
         )
         .bind(format!("{held} {}", wadi_log::hex(&lost)))
         .execute(&mut *tx)
         .await?;
+
         sqlx::query("UPDATE meta SET value = $1 WHERE key = 'commits'")
             .bind(*anchored as i64)
             .execute(&mut *tx)
@@ -536,6 +570,7 @@ async fn remember_loss(
         tx.commit().await?;
         return Ok(state);
     }
+
     Ok(remembered_loss(conn).await?.unwrap_or(state))
 }
 
@@ -551,6 +586,7 @@ async fn remembered_loss(conn: &mut PgConnection) -> Result<Option<AnchorState>,
             anchor::decode(&wadi_log::unhex(bytes)?)?,
         ))
     };
+
     let lost = lost.as_deref().and_then(read);
     Ok(lost.map(|(held, a): (u64, Anchor)| AnchorState::LostTail {
         anchored: a.commits,
@@ -598,6 +634,7 @@ impl Writer {
                 None,
             ));
         };
+
         let mut each = Vec::with_capacity(group.len());
         let mut complete = false;
         let done = async {
@@ -616,15 +653,18 @@ impl Writer {
                     Err(error) => return Err(error),
                 }
             }
+
             sqlx::query("UPDATE meta SET value = $1 WHERE key = 'commits'")
                 .bind(commits)
                 .execute(&mut *tx)
                 .await?;
             complete = true;
             tx.commit().await?;
+
             Ok::<_, StoreError>(())
         }
         .await;
+
         match done {
             Ok(()) => Ok(each),
             // Once COMMIT was sent, the counter alone tells whether it arrived, whatever the server
@@ -650,6 +690,7 @@ impl Writer {
                     .into(),
             ));
         }
+
         self.conn = Some(conn);
         self.read_only = false;
         Ok(())
@@ -663,12 +704,14 @@ impl Writer {
             sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean")
                 .fetch_one(&mut fresh)
                 .await?;
+
         if read_only {
             let _ = fresh.close().await;
             return Err(StoreError::ReadOnly(
                 "it was so a moment ago, and still is".into(),
             ));
         }
+
         check_server(&mut fresh).await?;
         if let Some(mut old) = self.conn.take() {
             let _ = sqlx::query("SELECT pg_advisory_unlock($1)")
@@ -677,11 +720,13 @@ impl Writer {
                 .await;
             let _ = old.close().await;
         }
+
         if take_lock(&mut fresh).await? {
             self.conn = Some(fresh);
             self.read_only = false;
             return Ok(());
         }
+
         let _ = fresh.close().await;
         self.connect_patiently(StoreError::ReadOnly("it takes writes again".into()))
             .await
@@ -701,6 +746,7 @@ impl Writer {
                 Err(error) if begun.elapsed() > self.patience => return Err(error),
                 Err(_) => {}
             }
+
             tokio::time::sleep(ASK).await;
         }
     }
@@ -720,6 +766,7 @@ impl GroupWriter for Writer {
         } else if self.read_only {
             self.renew().await?;
         }
+
         let mut last = StoreError::Down("the connection broke".into());
         for _ in 0..3 {
             let outcome = self.attempt(group).await;
@@ -734,6 +781,7 @@ impl GroupWriter for Writer {
                     last = error;
                     let conn = self.conn.as_mut().expect("just connected");
                     let arrived = meta(conn, "commits").await? as u64 > self.progress.commits;
+
                     if let Some(each) = sent.filter(|_| arrived) {
                         self.progress.advance(group, &each)?;
                         return Ok(each);
@@ -741,6 +789,7 @@ impl GroupWriter for Writer {
                 }
             }
         }
+
         Err(last)
     }
 

@@ -47,6 +47,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & OTHERS != 0 {
         file.set_permissions(fs::Permissions::from_mode(FILE))?;
     }
+
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -75,6 +76,7 @@ pub fn exposed(path: &Path) -> Option<u32> {
         .permissions()
         .mode()
         & 0o7777;
+
     (mode & OTHERS != 0).then_some(mode)
 }
 
@@ -98,6 +100,7 @@ pub fn close_all(dir: &Path) {
         .into_iter()
         .flatten()
         .filter_map(Result::ok);
+
     for entry in entries {
         let name = entry.file_name();
         if OWN
@@ -140,6 +143,7 @@ mod tests {
                 found.extend(open_to_others(&path));
             }
         }
+
         found
     }
 
@@ -160,6 +164,7 @@ mod tests {
                 "{name}"
             );
         }
+
         crate::copy_sqlite(&dir.path().join("node.sqlite"), &dir.path().join("copy"))
             .await
             .unwrap();
@@ -172,6 +177,7 @@ mod tests {
             "this is no database, and never was one",
         )
         .unwrap();
+
         let store = SqliteStore::open_or_set_aside(dir.path(), node, "T")
             .await
             .unwrap();
@@ -186,18 +192,22 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         let node = LogKey::from_seed(&[3; 32]).node();
         let store = SqliteStore::open(dir.path(), node).await.unwrap();
+
         store.close().await;
         drop(store);
         fs::create_dir_all(at("set-aside/old")).unwrap();
+
         let written = [
             "set-aside/old/node.sqlite",
             "node.sqlite.before-restore-T",
             "operator.token",
             "node.toml",
         ];
+
         written
             .iter()
             .for_each(|name| fs::write(at(name), "x").unwrap());
+
         let own = ["node.sqlite", "anchor", "set-aside", "set-aside/old"]
             .iter()
             .chain(&written[..3]);
@@ -211,6 +221,7 @@ mod tests {
         for name in own {
             assert_eq!(mode(&at(name)) & OTHERS, 0, "{name}");
         }
+
         assert_eq!(mode(&at("node.toml")), 0o644);
     }
 
@@ -236,6 +247,7 @@ mod tests {
         let deep = dir.path().join("a/b");
         create_dir_all(&deep).unwrap();
         assert_eq!((mode(&deep), mode(&dir.path().join("a"))), (0o700, 0o700));
+
         AnchorFile::open(&deep.join("anchor")).unwrap();
         assert_eq!(mode(&deep.join("anchor")), 0o600);
     }

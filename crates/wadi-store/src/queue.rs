@@ -27,9 +27,11 @@ pub(crate) trait GroupWriter: Send + Sized + 'static {
     /// fit is undone alone, and says so; an error means that nothing of the group was written,
     /// except [`StoreError::Failed`].
     async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<Outcome>, StoreError>;
+
     /// After a group that was not written: makes sure that the next one starts outside any
     /// transaction.
     async fn reopen(&mut self) -> Result<(), StoreError>;
+
     /// Closes the connection.
     async fn close(self);
 }
@@ -65,6 +67,7 @@ impl Queue {
         if self.jobs.send(Job::Close(reply)).await.is_ok() {
             let _ = done.await;
         }
+
         let task = self.task.lock().expect("no panic holds it").take();
         if let Some(task) = task {
             let _ = task.await;
@@ -86,6 +89,7 @@ async fn run(mut writer: impl GroupWriter, mut jobs: mpsc::Receiver<Job>) {
                 Job::Close(reply) => closing.push(reply),
             }
         }
+
         if !group.is_empty() {
             let outcome = match &failed {
                 Some(error) => Err(error.clone()),
@@ -104,10 +108,12 @@ async fn run(mut writer: impl GroupWriter, mut jobs: mpsc::Receiver<Job>) {
                     vec![Err(error); group.len()]
                 }
             };
+
             for (reply, result) in replies.into_iter().zip(each) {
                 let _ = reply.send(result);
             }
         }
+
         if !closing.is_empty() {
             writer.close().await;
             for reply in closing {
@@ -150,11 +156,13 @@ impl Progress {
                 .filter(|(_, r)| r.is_ok())
                 .flat_map(|(b, _)| &b.own_heads)
         };
+
         self.heads.extend(written().copied());
         // An epoch's logs replace those of the epoch before it.
         if let Some(epoch) = written().map(|(log, _)| log.epoch).next_back() {
             self.heads.retain(|log, _| log.epoch == epoch);
         }
+
         let heads = self.heads.iter().map(|(log, tip)| (*log, *tip)).collect();
         self.file.write(&Anchor {
             commits: self.commits,

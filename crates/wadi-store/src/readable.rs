@@ -28,6 +28,7 @@ pub(crate) async fn check_readable(conn: &mut SqliteConnection) -> Result<(), St
     {
         cell::<String>(row, 0)?;
     }
+
     for row in &sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs")
         .fetch_all(&mut *conn)
         .await?
@@ -38,20 +39,24 @@ pub(crate) async fn check_readable(conn: &mut SqliteConnection) -> Result<(), St
         let head = SignedCheckpoint::from_bytes(&bytes(row, 3)?)
             .map_err(rotten)?
             .checkpoint;
+
         // Whatever else is read of the log, and whatever is appended to it, rests on this.
         if (head.log, head.size, head.root) != (log, peaks.size(), peaks.root()) {
             return Err(rotten(format!(
                 "the head of {log} is not the one that was signed"
             )));
         }
+
         cell::<i64>(row, 4)?;
     }
+
     for row in &sqlx::query("SELECT enrolment FROM nodes")
         .fetch_all(&mut *conn)
         .await?
     {
         Enrolment::from_bytes(&bytes(row, 0)?).map_err(rotten)?;
     }
+
     for row in &sqlx::query("SELECT checkpoint, cosignature FROM cosignatures")
         .fetch_all(&mut *conn)
         .await?
@@ -59,11 +64,13 @@ pub(crate) async fn check_readable(conn: &mut SqliteConnection) -> Result<(), St
         SignedCheckpoint::from_bytes(&bytes(row, 0)?).map_err(rotten)?;
         Cosignature::from_slice(&bytes(row, 1)?).map_err(rotten)?;
     }
+
     for row in &sqlx::query("SELECT proof FROM forks")
         .fetch_all(&mut *conn)
         .await?
     {
         ForkProof::from_bytes(&bytes(row, 0)?).map_err(rotten)?;
     }
+
     Ok(())
 }

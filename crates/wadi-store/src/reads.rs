@@ -40,14 +40,17 @@ fn stored_entry(row: &DbRow) -> Result<StoredEntry, StoreError> {
     } else {
         leaf
     };
+
     let reference = Reference {
         log: log_of(row, 0)?,
         seq: cell::<i64>(row, 1)? as u64,
         leaf,
     };
+
     let entry = VerifiedEntry::recheck(reference, bytes).map_err(|_| StoreError::Damaged {
         entry: reference.to_string(),
     })?;
+
     Ok(StoredEntry {
         entry,
         received_ms: cell(row, 4)?,
@@ -195,6 +198,7 @@ impl Store for Engine {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
+
         let (mut out, mut bytes) = (Vec::new(), 0);
         for row in &rows {
             let entry = stored_entry(row)?;
@@ -204,6 +208,7 @@ impl Store for Engine {
             }
             out.push(entry);
         }
+
         Ok(out)
     }
 
@@ -216,6 +221,7 @@ impl Store for Engine {
         .bind(&r.leaf.0[..])
         .fetch_optional(&self.readers)
         .await?;
+
         row.map(|r| stored_entry(&r).map(|e| e.entry)).transpose()
     }
 
@@ -227,6 +233,7 @@ impl Store for Engine {
         .bind(&record.0[..])
         .fetch_all(&self.readers)
         .await?;
+
         Ok(rows.iter().filter_map(readable).collect())
     }
 
@@ -237,6 +244,7 @@ impl Store for Engine {
                 .bind(from.min(i64::MAX as u64) as i64)
                 .fetch_all(&self.readers)
                 .await?;
+
         rows.iter().map(record_id).collect()
     }
 
@@ -251,6 +259,7 @@ impl Store for Engine {
                 place.insert(self.subtree(log, *subtree).await?);
             }
         }
+
         Ok(out)
     }
 
@@ -265,6 +274,7 @@ impl Store for Engine {
                 .bind(from as i64)
                 .fetch_all(&self.readers)
                 .await?;
+
         Ok(rows
             .iter()
             .filter_map(|r| kept_checkpoint(r, log))
@@ -278,6 +288,7 @@ impl Store for Engine {
         .bind(log.map(|l| l.to_bytes().to_vec()))
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter()
             .map(|r| {
                 Ok(CosignedHead {
@@ -297,6 +308,7 @@ impl Store for Engine {
         .bind(&log.to_bytes()[..])
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter()
             .map(|r| stored_entry(r).map(|e| e.entry))
             .collect()
@@ -327,6 +339,7 @@ impl Store for Engine {
         .bind(&id.0[..])
         .fetch_optional(&self.readers)
         .await?;
+
         row.map(|r| record_row(&r)).transpose()
     }
 
@@ -345,6 +358,7 @@ impl Store for Engine {
         } else {
             "r.changed DESC"
         };
+
         // Few holds are open at once: it begins with them and not with all that was ever let in.
         let detained = match f.detained {
             true => format!(
@@ -355,6 +369,7 @@ impl Store for Engine {
             ),
             false => String::new(),
         };
+
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {RECORD_COLUMNS} FROM records r WHERE ($1 IS NULL OR r.lane = $1) AND ($2 IS NULL OR r.crossing = $2) \
              AND ($3 IS NULL OR ' ' || r.state || ' ' LIKE '% ' || $3 || ' %') AND (NOT $4 OR r.contested) \
@@ -373,6 +388,7 @@ impl Store for Engine {
         .bind(f.after.map(|id| id.0.to_vec()))
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter().map(record_row).collect()
     }
 
@@ -395,6 +411,7 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter()
             .map(|r| Ok((record_id(r)?, cell(r, 1)?)))
             .collect()
@@ -407,6 +424,7 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter().map(record_row).collect()
     }
 
@@ -421,6 +439,7 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter()
             .map(|r| Ok((record_id(r)?, cell(r, 1)?, cell(r, 2)?)))
             .collect()
@@ -437,6 +456,7 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
+
         let term = |r: &DbRow| Ok((record_id(r)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
         Ok(rows.iter().filter_map(|r| read_or_skip(term(r))).collect())
     }
@@ -453,11 +473,13 @@ impl Store for Engine {
         .bind(id_list(ids))
         .fetch_all(&self.readers)
         .await?;
+
         let mut out = Vec::with_capacity(rows.len());
         for row in &rows {
             let id = RecordId::from_slice(cell(row, 6)?).map_err(damaged)?;
             out.extend(readable(row).map(|entry| (id, entry)));
         }
+
         Ok(out)
     }
 
@@ -469,6 +491,7 @@ impl Store for Engine {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
+
         rows.iter()
             .map(|r| {
                 record_row(r).map(|record| ChangeRow {
@@ -486,12 +509,14 @@ impl Store for Engine {
         )
         .fetch_all(&self.readers)
         .await?;
+
         let mut out: BTreeMap<(u8, String), (i64, Sha256, Sha256)> = BTreeMap::new();
         for row in &rows {
             let key = (cell::<i64>(row, 0)? as u8, cell::<String>(row, 1)?);
             let (count, documents, states) =
                 out.entry(key).or_insert((0, Sha256::new(), Sha256::new()));
             *count += 1;
+
             let (id, digest, state): (Vec<u8>, Vec<u8>, String) =
                 (cell(row, 2)?, cell(row, 3)?, cell(row, 4)?);
             documents.update(&id);
@@ -500,6 +525,7 @@ impl Store for Engine {
             states.update(state.as_bytes());
             states.update([0]);
         }
+
         let hash = |h: Sha256| Hash(h.finalize().into());
         Ok(out
             .into_iter()
@@ -514,6 +540,7 @@ impl Store for Engine {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
+
         let read = |r: &DbRow| {
             Ok(RefusalRow {
                 subject: cell(r, 0)?,
@@ -524,6 +551,7 @@ impl Store for Engine {
                 times: cell::<i64>(r, 5)?.try_into().unwrap_or(0),
             })
         };
+
         Ok(rows.iter().filter_map(|r| read_or_skip(read(r))).collect())
     }
 
@@ -532,6 +560,7 @@ impl Store for Engine {
             .bind(i64::from(limit))
             .fetch_all(&self.readers)
             .await?;
+
         rows.iter()
             .map(|r| {
                 let missing: Option<Vec<u8>> = cell(r, 4)?;
@@ -561,12 +590,14 @@ impl Store for Engine {
             .to_bytes()
             .to_vec()
         };
+
         let rows =
             sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing >= $1 AND missing < $2")
                 .bind(at(0))
                 .bind(at(before))
                 .fetch_all(&self.readers)
                 .await?;
+
         rows.iter().map(record_id).collect()
     }
 
@@ -584,6 +615,7 @@ impl Store for Engine {
                 out.push(record_id(row)?);
             }
         }
+
         Ok(out)
     }
 
@@ -594,6 +626,7 @@ impl Store for Engine {
         .bind(id.to_string())
         .fetch_optional(&self.readers)
         .await?;
+
         row.map(|r| finding_row(&r)).transpose()
     }
 
@@ -604,6 +637,7 @@ impl Store for Engine {
         .bind(id_list(anchors))
         .fetch_all(&self.readers)
         .await?;
+
         Ok(rows
             .iter()
             .filter_map(|r| read_or_skip(finding_row(r)))
@@ -630,6 +664,7 @@ impl Store for Engine {
         .bind(i64::from(f.limit))
         .fetch_all(&self.readers)
         .await?;
+
         Ok(rows
             .iter()
             .filter_map(|r| read_or_skip(finding_row(r)))
@@ -653,6 +688,7 @@ impl Store for Engine {
         .bind(f.until_ms)
         .fetch_all(&self.readers)
         .await?;
+
         let count = |r: &DbRow| Ok((cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
         Ok(rows.iter().filter_map(|r| read_or_skip(count(r))).collect())
     }
@@ -676,6 +712,7 @@ impl Store for Engine {
                 json: cell(r, 1)?,
             })
         };
+
         // What is remembered of a peer saves bytes; without it everything is compared.
         Ok(rows.iter().filter_map(|r| read_or_skip(peer(r))).collect())
     }
@@ -691,6 +728,7 @@ impl Store for Engine {
                 cell::<i64>(r, 2)? as u64,
             ))
         };
+
         rows.iter().map(range).collect()
     }
 
@@ -724,6 +762,7 @@ impl Store for Engine {
             .bind(scope)
             .fetch_all(&self.readers)
             .await?;
+
         rows.iter()
             .map(|r| {
                 Ok(LocalKey {
@@ -752,6 +791,7 @@ impl Store for Engine {
         )
         .fetch_one(&self.readers)
         .await?;
+
         Ok(StoreCounts {
             entries: cell(&row, 0)?,
             records: cell(&row, 1)?,
@@ -778,11 +818,13 @@ impl Engine {
         } else {
             (wanted.level - 1) / TILE_LEVELS * TILE_LEVELS
         };
+
         let base = if wanted.level.is_multiple_of(TILE_LEVELS) {
             wanted.level
         } else {
             base
         };
+
         let up = wanted.level - base;
         let (first, count) = (wanted.index << up, 1i64 << up);
         let sql = if base == 0 {
@@ -790,6 +832,7 @@ impl Engine {
         } else {
             "SELECT hash FROM tree WHERE log = $1 AND idx >= $2 AND idx < $3 AND level = $4 ORDER BY idx"
         };
+
         let rows = sqlx::query(sql)
             .bind(&log.to_bytes()[..])
             .bind(first as i64)
@@ -797,16 +840,19 @@ impl Engine {
             .bind(i64::from(base))
             .fetch_all(&self.readers)
             .await?;
+
         if rows.len() as i64 != count {
             return Err(StoreError::Conflict(format!(
                 "{log} does not hold {wanted:?}"
             )));
         }
+
         let hash = |r: &DbRow| Hash::from_slice(cell(r, 0)?).map_err(damaged);
         let mut hashes = rows.iter().map(hash).collect::<Result<Vec<_>, _>>()?;
         while hashes.len() > 1 {
             hashes = hashes.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
         }
+
         Ok(hashes[0])
     }
 }

@@ -188,6 +188,7 @@ impl Layout {
             Vec::with_capacity(COLUMNS_MAX),
             Vec::with_capacity(COLUMNS_MAX),
         );
+
         while at < end {
             let (serial, next) = varint(row, at)?;
             let bytes = match serial {
@@ -198,18 +199,22 @@ impl Layout {
                 10 | 11 => return None,
                 _ => usize::try_from((serial - 12) / 2).ok()?,
             };
+
             if kinds.len() == COLUMNS_MAX || bytes > ROW_BYTES_MAX {
                 return None;
             }
+
             kinds.push(match serial {
                 1..=6 | 8 | 9 => Int,
                 0 | 7 => Kind::Other,
                 _ if serial.is_multiple_of(2) => Blob(bytes),
                 _ => Text,
             });
+
             spans.push((serial, start, start + bytes));
             (start, at) = (start + bytes, next);
         }
+
         (at == end).then_some(Self { kinds, spans })
     }
 
@@ -254,6 +259,7 @@ impl Wal {
             .len()
             .saturating_sub(WAL_HEADER)
             .div_ceil(stride);
+
         let mut header = [0; WAL_HEADER as usize];
         let _ = fill(&file, 0, &mut header);
         let (mut frames, mut salts) = (Vec::new(), Vec::new());
@@ -268,6 +274,7 @@ impl Wal {
                 current: false,
             });
         }
+
         // Frames of before the WAL last began anew have other salts than its header; should that be
         // rotten, than the first.
         let named = [u32_at(&header, 16), u32_at(&header, 20)];
@@ -276,6 +283,7 @@ impl Wal {
         } else {
             salts.first().copied()
         };
+
         let mut end = frames.len().saturating_sub(1) as u32;
         for (n, frame) in frames.iter_mut().enumerate().rev() {
             if frame.commits {
@@ -283,6 +291,7 @@ impl Wal {
             }
             (frame.end, frame.current) = (end, salts.get(n).copied() == salt);
         }
+
         let mut versions: HashMap<u32, Vec<u32>> = HashMap::new();
         for current in [false, true] {
             for (n, frame) in frames
@@ -293,6 +302,7 @@ impl Wal {
                 versions.entry(frame.number).or_default().push(n as u32);
             }
         }
+
         Ok(Self {
             file,
             frames,
@@ -328,6 +338,7 @@ impl Salvage {
             name.push(suffix);
             PathBuf::from(name)
         };
+
         let file = existing(path)?;
         let wals = ["-wal", "-wal-before"]
             .iter()
@@ -337,11 +348,13 @@ impl Salvage {
             Some(file) => file.metadata()?.len(),
             None => 0,
         };
+
         let (page, usable) = page_sizes(file.as_ref(), bytes, &wals);
         let wals = wals
             .into_iter()
             .map(|file| Wal::new(file, page))
             .collect::<io::Result<_>>()?;
+
         Ok(Self {
             file,
             pages: bytes.div_ceil(page as u64),
@@ -369,6 +382,7 @@ impl Salvage {
                 *out.entry(log).or_insert(0) += 1;
             }
         });
+
         out
     }
 
@@ -401,6 +415,7 @@ impl Salvage {
             wal => &self.wals.get(usize::from(wal))?.file,
         };
         let mut page = vec![0; self.page];
+
         fill(file, place.page, &mut page).ok()?;
         let row = self.row(page.get(..self.usable)?, place.cell as usize, place.view)?;
         Layout::of(&row)?.bytes(&row, 3).map(<[u8]>::to_vec)
@@ -419,6 +434,7 @@ impl Salvage {
                 unreadable += 1;
                 return;
             }
+
             for at in cells(page) {
                 visit(&Cell {
                     page,
@@ -430,6 +446,7 @@ impl Salvage {
                 });
             }
         };
+
         if let Some(file) = &self.file {
             for n in 0..self.pages {
                 let number = u32::try_from(n + 1).unwrap_or(u32::MAX);
@@ -437,6 +454,7 @@ impl Salvage {
                 look(file, THE_FILE, n * self.page as u64, View::FILE, newest);
             }
         }
+
         for (w, wal) in self.wals.iter().enumerate() {
             for (n, frame) in wal.frames.iter().enumerate() {
                 let newest = wal.newest(frame.number) == Some(n as u32);
@@ -447,6 +465,7 @@ impl Salvage {
                 look(&wal.file, w as u8, self.frame_page(n as u32), view, newest);
             }
         }
+
         (pages, unreadable)
     }
 
@@ -461,6 +480,7 @@ impl Salvage {
             .ok()
             .filter(|total| (1..=ROW_BYTES_MAX).contains(total))?;
         let max = (self.usable - 12) * 64 / 255 - 23;
+
         if total <= max {
             return Some(Local {
                 bytes: page.get(start..start + total)?,
@@ -468,10 +488,12 @@ impl Salvage {
                 overflow: 0,
             });
         }
+
         let min = (self.usable - 12) * 32 / 255 - 23;
         let fits = min + (total - min) % (self.usable - 4);
         let end = start + if fits <= max { fits } else { min };
         let overflow = page.get(end..end + 4)?;
+
         Some(Local {
             bytes: page.get(start..end)?,
             total,
@@ -493,12 +515,14 @@ impl Salvage {
                 0
             }
         ];
+
         while out.len() < local.total {
             self.read_page(next, view, &mut buffer)?;
             next = u32_at(&buffer, 0);
             let part = (local.total - out.len()).min(self.usable - 4);
             out.extend_from_slice(buffer.get(4..4 + part)?);
         }
+
         Some(out)
     }
 
@@ -514,6 +538,7 @@ impl Salvage {
                 into,
             ),
         };
+
         there.is_ok_and(|bytes| bytes > 0).then_some(())
     }
 
@@ -527,6 +552,7 @@ impl Salvage {
                 return Some((read, view));
             }
         }
+
         None
     }
 
@@ -536,6 +562,7 @@ impl Salvage {
         if layout.kinds[..] != [Text; 3] {
             return None;
         }
+
         let text =
             |row: &[u8], column: usize| String::from_utf8(layout.bytes(row, column)?.to_vec()).ok();
         let read = |row: &[u8]| {
@@ -545,6 +572,7 @@ impl Salvage {
                 value: text(row, 2)?,
             })
         };
+
         self.first(cell, read).map(|(key, _)| key)
     }
 }
@@ -585,10 +613,12 @@ impl Found {
                         cosignature,
                     })
                 };
+
                 let (head, _) = salvage.first(cell, read)?;
                 self.keep(head.checkpoint.clone(), wanted);
                 let key = (head.checkpoint.checkpoint.log, head.cosignature.witness);
                 let all = self.cosignatures.entry(key).or_default();
+
                 if all
                     .iter()
                     .all(|known| known.cosignature != head.cosignature)
@@ -619,6 +649,7 @@ impl Found {
             }
             _ => {}
         }
+
         Some(())
     }
 
@@ -636,12 +667,14 @@ impl Found {
         if known.is_some_and(|all| all.iter().any(|(known, _)| *known == leaf)) {
             return Some(());
         }
+
         let read = |r: &[u8]| {
             let bytes = row
                 .bytes(r, 3)
                 .filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX)?;
             (leaf_hash(bytes) == leaf).then_some(())
         };
+
         let ((), view) = salvage.first(cell, read)?;
         let all = self
             .logs
@@ -650,9 +683,11 @@ impl Found {
             .entries
             .entry(seq)
             .or_default();
+
         if all.len() < CLAIMS_MAX {
             all.push((leaf, cell.place(view)));
         }
+
         Some(())
     }
 
@@ -696,6 +731,7 @@ impl Found {
             places: Vec::new(),
         }];
         let (from, size) = (held.size(), held.size());
+
         Blocks {
             salvage,
             of: self.logs.get(log),
@@ -744,9 +780,11 @@ impl<P: Fn(&SignedCheckpoint) -> bool> Iterator for Blocks<'_, P> {
                 trails.extend(others.iter().map(|entry| trail.clone().on(entry)));
                 trails.push(trail.on(last));
             }
+
             trails.truncate(TRAILS_MAX);
             self.trails = trails;
             self.size += 1;
+
             for signed in of.checkpoints.get(&self.size).into_iter().flatten() {
                 let fits = self
                     .trails
@@ -756,15 +794,18 @@ impl<P: Fn(&SignedCheckpoint) -> bool> Iterator for Blocks<'_, P> {
                     continue;
                 };
                 let Trail { peaks, places } = self.trails.swap_remove(at);
+
                 self.trails = vec![Trail {
                     peaks,
                     places: Vec::new(),
                 }];
+
                 let from = std::mem::replace(&mut self.from, self.size);
                 let entries = places
                     .iter()
                     .map(|place| self.salvage.read(place))
                     .collect::<Option<_>>()?;
+
                 return Some(Block {
                     from,
                     entries,
@@ -803,6 +844,7 @@ fn fill(file: &File, mut at: u64, into: &mut [u8]) -> io::Result<usize> {
             Err(error) => return Err(error),
         }
     }
+
     into[read..].fill(0);
     Ok(read)
 }
@@ -820,18 +862,22 @@ fn page_sizes(file: Option<&File>, bytes: u64, wals: &[File]) -> (usize, usize) 
             1 => 65_536,
             page => usize::from(page),
         };
+
         // No bytes of this project's pages are reserved: a header that says so is rotten.
         let reserved = if page == PAGE_BYTES {
             0
         } else {
             usize::from(header[20])
         };
+
         let usable = page.saturating_sub(reserved);
         let fits = page == PAGE_BYTES || u64::from(u32_at(&header, 28)) * page as u64 == bytes;
+
         if is_size(page) && usable >= USABLE_MIN && fits {
             return (page, usable);
         }
     }
+
     for wal in wals {
         let mut header = [0u8; 32];
         let page = match fill(wal, 0, &mut header) {
@@ -840,10 +886,12 @@ fn page_sizes(file: Option<&File>, bytes: u64, wals: &[File]) -> (usize, usize) 
             }
             _ => 0,
         };
+
         if is_size(page) {
             return (page, page);
         }
     }
+
     (PAGE_BYTES, PAGE_BYTES)
 }
 
@@ -855,16 +903,19 @@ fn cells(page: &[u8]) -> impl Iterator<Item = usize> {
         Some(0x02) => (12, 4),
         _ => (page.len(), 0),
     };
+
     let two = move |at: usize| {
         Some(usize::from(u16::from_be_bytes(
             page.get(at..at + 2)?.try_into().ok()?,
         )))
     };
+
     let count = if pointers < page.len() {
         two(3).unwrap_or(0)
     } else {
         0
     };
+
     (0..count).map_while(move |n| Some(two(pointers + 2 * n)? + child))
 }
 
@@ -885,5 +936,6 @@ fn varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
             return Some((value, at + n + 1));
         }
     }
+
     Some(((value << 8) | u64::from(*bytes.get(at + 8)?), at + 9))
 }

@@ -60,6 +60,7 @@ impl SetAside {
                 .trim()
                 .into(),
         });
+
         let mut all: Vec<Self> = dirs.collect();
         all.sort_by(|a, b| b.name.cmp(&a.name));
         all
@@ -97,6 +98,7 @@ impl SqliteStore {
                 )?;
             }
         }
+
         if let Ok(why) = fs::read_to_string(dir.join(REBUILD_MARKER)) {
             // The marker goes last: a start that is cut short before that finds it again.
             let place = set_aside(
@@ -105,9 +107,11 @@ impl SqliteStore {
                 &[DATABASE, WAL, INDEX, REBUILD_MARKER],
                 why.trim(),
             )?;
+
             tracing::error!(%why, dir = %place.display(), "the database was found damaged: it is set aside, and a new one is begun");
             return Self::open(dir, node).await;
         }
+
         let why = if is_orphan(dir) {
             "the database is gone, its WAL is not".to_string()
         } else {
@@ -132,9 +136,11 @@ impl SqliteStore {
                 }
             }
         };
+
         until_closed(dir).await?;
         let place = set_aside(dir, stamp, &[DATABASE, WAL, WAL_BEFORE, INDEX], &why)?;
         tracing::error!(%why, dir = %place.display(), "the database does not open: it is set aside, and a new one is begun");
+
         Self::open(dir, node).await
     }
 }
@@ -151,16 +157,19 @@ async fn until_closed(dir: &Path) -> Result<(), StoreError> {
             .into_iter()
             .flatten()
             .filter_map(Result::ok);
+
         files
             .filter_map(|file| fs::read_link(file.path()).ok())
             .any(|file| file == path)
     };
+
     for _ in 0..CLOSING_LOOKS {
         if !is_open() {
             return Ok(());
         }
         tokio::time::sleep(CLOSING_LOOK).await;
     }
+
     Err(StoreError::Open {
         path: path.display().to_string(),
         why: "it does not read, and is not closed".into(),
@@ -187,11 +196,13 @@ fn copy_wal(dir: &Path) -> bool {
     if bytes(&from) <= WAL_HEADER_BYTES {
         return false;
     }
+
     let copied = fs::copy(&from, &to).and_then(|_| File::open(&to)?.sync_all());
     if let Err(error) = &copied {
         tracing::warn!(%error, "the WAL could not be copied before it is opened");
         remove_copy(dir);
     }
+
     copied.is_ok()
 }
 
@@ -215,6 +226,7 @@ fn set_aside(dir: &Path, stamp: &str, names: &[&str], why: &str) -> Result<PathB
             parent.join(format!("{stamp}-{n}"))
         }
     };
+
     let place = (0..1_000)
         .map(numbered)
         .find(|place| !place.exists())
@@ -223,6 +235,7 @@ fn set_aside(dir: &Path, stamp: &str, names: &[&str], why: &str) -> Result<PathB
         path: place.display().to_string(),
         why: e.to_string(),
     };
+
     move_files(dir, &place, names, why).map_err(failed)?;
     Ok(place)
 }
@@ -236,8 +249,10 @@ fn move_files(dir: &Path, place: &Path, names: &[&str], why: &str) -> io::Result
             _ => {}
         }
     }
+
     for changed in [place, &dir.join(SET_ASIDE), dir] {
         File::open(changed)?.sync_all()?;
     }
+
     Ok(())
 }

@@ -64,11 +64,13 @@ async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str) -> Result
             rows.table.name,
             rows.table.names()
         );
+
         for n in 0..count {
             sql += if n == 0 { "(?" } else { ", (?" };
             (1..width).for_each(|_| sql += ", ?");
             sql.push(')');
         }
+
         sql.push(' ');
         sql += conflict;
         let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -82,9 +84,11 @@ async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str) -> Result
                 };
             }
         }
+
         query.execute(&mut *conn).await?;
         at += count;
     }
+
     Ok(())
 }
 
@@ -112,6 +116,7 @@ impl SqliteStore {
                 },
             }
         };
+
         let existed = path.exists();
         private::close_all(dir);
         check_header(&path)?;
@@ -123,6 +128,7 @@ impl SqliteStore {
                 why: e.to_string(),
             })?;
         }
+
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)
@@ -140,16 +146,19 @@ impl SqliteStore {
             .pragma("cell_size_check", "ON")
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
+
         // What a batch's undoing needs stays in memory: another disk, of temporary files, may be
         // full.
         let writing = options.clone().pragma("temp_store", "MEMORY");
         let mut conn = SqliteConnection::connect_with(&writing)
             .await
             .map_err(open_error)?;
+
         check_library(&mut conn).await?;
         migrate(&mut conn).await?;
         check_node(&mut conn, node).await?;
         check_readable(&mut conn).await?;
+
         let held = check_counters(&mut conn).await?;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
         let anchored = found.as_ref().map_or(0, |a| a.commits);
@@ -164,6 +173,7 @@ impl SqliteStore {
             },
             Some(_) => AnchorState::Whole,
         };
+
         let lost_anew = matches!(anchor_state, AnchorState::LostTail { .. });
         let anchor_state = remember_loss(&mut conn, anchor_state).await?;
         let readers = SqlitePoolOptions::new()
@@ -173,16 +183,19 @@ impl SqliteStore {
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(open_error)?;
+
         let progress = Progress {
             file,
             commits: held.max(anchored),
             heads: anchored_heads.into_iter().collect(),
         };
+
         let queue = Queue::start(Writer {
             conn,
             options: writing,
             progress,
         });
+
         Ok(Arc::new(Self {
             node,
             readers,
@@ -201,10 +214,12 @@ impl SqliteStore {
             .fetch_all(&self.readers)
             .await?;
         let mut found: Vec<String> = found.into_iter().filter(|line| line != "ok").collect();
+
         if found.is_empty() {
             let local = &tables::LOCAL;
             let sql = format!("SELECT {} FROM {}", local.names(), local.name);
             let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&self.readers);
+
             while let Some(row) = rows.try_next().await? {
                 let cells = local.columns.iter().enumerate();
                 found.extend(
@@ -212,9 +227,11 @@ impl SqliteStore {
                         .filter_map(|(at, _)| row.try_get::<String, _>(at).err())
                         .map(|e| e.to_string()),
                 );
+
                 found.truncate(20);
             }
         }
+
         Ok(found)
     }
 }
@@ -232,12 +249,14 @@ pub(crate) async fn open_to_move(
         .filename(path)
         .create_if_missing(false)
         .disable_statement_logging();
+
     let mut conn = SqliteConnection::connect_with(&options)
         .await
         .map_err(open_error)?;
     check_library(&mut conn).await?;
     migrate(&mut conn).await?;
     check_node(&mut conn, node).await?;
+
     Ok(conn)
 }
 
@@ -252,6 +271,7 @@ pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, Store
         .filename(path)
         .create_if_missing(false)
         .disable_statement_logging();
+
     let mut conn = SqliteConnection::connect_with(&options)
         .await
         .map_err(open_error)?;
@@ -263,10 +283,12 @@ pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, Store
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
+
     sqlx::query("PRAGMA query_only = 1")
         .execute(&mut conn)
         .await?;
     sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
+
     Ok(conn)
 }
 
@@ -284,10 +306,12 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreE
         .read_only(true)
         .busy_timeout(Duration::from_secs(10))
         .disable_statement_logging();
+
     let mut conn = SqliteConnection::connect_with(&options)
         .await
         .map_err(open_error)?;
     schema(&mut conn).await?;
+
     Ok(conn)
 }
 
@@ -321,11 +345,13 @@ pub(crate) async fn schema(conn: &mut SqliteConnection) -> Result<i64, StoreErro
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
+
     if found < 0 {
         return Err(StoreError::Malformed(format!(
             "its schema is said to be {found}"
         )));
     }
+
     Ok(found)
 }
 
@@ -348,6 +374,7 @@ fn check_header(path: &Path) -> Result<(), StoreError> {
             &header[18..]
         )));
     }
+
     Ok(())
 }
 
@@ -370,17 +397,20 @@ async fn check_counters(conn: &mut SqliteConnection) -> Result<u64, StoreError> 
     let last: Option<i64> = sqlx::query_scalar("SELECT max(changed) FROM records")
         .fetch_one(&mut *conn)
         .await?;
+
     if let Some(last) = last.filter(|last| *last > changed) {
         tracing::error!(
             changed,
             last,
             "the cursor of changes was damaged; it is set right"
         );
+
         sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'changed'")
             .bind(last)
             .execute(conn)
             .await?;
     }
+
     Ok(held)
 }
 
@@ -396,6 +426,7 @@ async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
             "its header says schema {found}, the database an older one"
         )));
     }
+
     let found = found?;
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
@@ -405,12 +436,14 @@ async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
             .await?;
         tx.commit().await?;
     }
+
     let known = MIGRATIONS.len() as i64;
     if said_schema(conn).await != Some(known) {
         let wrote = sqlx::query("INSERT OR REPLACE INTO meta VALUES ('schema', ?1)")
             .bind(known)
             .execute(conn)
             .await;
+
         match wrote.map_err(StoreError::from) {
             // A disk without room for it does not keep the node from starting; the next start says
             // it.
@@ -419,6 +452,7 @@ async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
             Err(error) => return Err(error),
         }
     }
+
     Ok(())
 }
 
@@ -440,6 +474,7 @@ async fn remember_loss(
             heads: heads.clone(),
         };
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+
         for (key, bytes) in [
             ("lost_tail", anchor::encode(&anchor)),
             ("lost_held", held.to_be_bytes().to_vec()),
@@ -450,6 +485,7 @@ async fn remember_loss(
                 .execute(&mut *tx)
                 .await?;
         }
+
         sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'commits'")
             .bind(*anchored as i64)
             .execute(&mut *tx)
@@ -457,6 +493,7 @@ async fn remember_loss(
         tx.commit().await?;
         return Ok(state);
     }
+
     let lost: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_tail'")
             .fetch_optional(&mut *conn)
@@ -465,9 +502,11 @@ async fn remember_loss(
         sqlx::query_scalar("SELECT value FROM meta WHERE key = 'lost_held'")
             .fetch_optional(&mut *conn)
             .await?;
+
     let held = held
         .and_then(|h| h.try_into().ok())
         .map_or(0, u64::from_be_bytes);
+
     Ok(match lost.and_then(|l| anchor::decode(&l)) {
         Some(a) => AnchorState::LostTail {
             anchored: a.commits,
@@ -489,12 +528,14 @@ async fn check_node(conn: &mut SqliteConnection, node: NodeId) -> Result<(), Sto
                 .fetch_all(conn)
                 .await?;
             let holds = |name: &str| enrolled.iter().any(|node| hex(node) == name);
+
             // Every database holds its own node's enrolment.
             if holds(&node.to_string()) && !holds(&found) {
                 let why =
                     format!("it is said to belong to node {found}, of which it knows nothing");
                 return Err(StoreError::Malformed(why));
             }
+
             Err(StoreError::OtherNode {
                 found,
                 expected: node.to_string(),
@@ -548,6 +589,7 @@ impl Writer {
                 .execute(&mut self.conn)
                 .await?;
         }
+
         Ok(())
     }
 }
@@ -574,10 +616,12 @@ impl GroupWriter for Writer {
                 }
             }
         }
+
         sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'commits'")
             .bind(self.progress.commits as i64 + 1)
             .execute(&mut *tx)
             .await?;
+
         // A failed COMMIT may have reached the disk or not: only verifying tells. ENOSPC while the
         // WAL grows is the one that SQLite undoes whole.
         tx.commit().await.map_err(|e| match StoreError::from(e) {
@@ -586,6 +630,7 @@ impl GroupWriter for Writer {
         })?;
         self.progress.advance(group, &each)?;
         self.move_wal().await?;
+
         Ok(each)
     }
 

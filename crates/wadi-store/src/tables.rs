@@ -90,6 +90,7 @@ impl Rows {
             Text => Cells::Text(Vec::new()),
             Flag => Cells::Flag(Vec::new()),
         };
+
         Self {
             table,
             cells: table.columns.iter().map(empty).collect(),
@@ -148,10 +149,12 @@ impl Rows {
         if value.contains('\0') {
             value = value.replace('\0', "\u{FFFD}");
         }
+
         match self.next(value.len()) {
             Cells::Text(cells) => cells.push(value),
             other => unreachable!("text does not go into {other:?}"),
         }
+
         self
     }
 
@@ -173,6 +176,7 @@ impl Rows {
                 Flag => self.flag(row.try_get(at)?),
             };
         }
+
         Ok(())
     }
 }

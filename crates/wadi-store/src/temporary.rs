@@ -46,8 +46,10 @@ pub(crate) fn directories() -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = versions
         .filter_map(|v| Some((v.file_name().to_str()?.parse().ok()?, v.path().join("bin"))))
         .collect();
+
     found.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
+
     found
         .into_iter()
         .rev()
@@ -74,12 +76,14 @@ fn owner() -> Option<(u32, u32)> {
     if fs::metadata("/proc/self").map(|m| m.uid()).ok()? != 0 {
         return None;
     }
+
     let users = fs::read_to_string("/etc/passwd").ok()?;
     let ids = |name: &str| {
         let line = users.lines().find(|l| l.split(':').next() == Some(name))?;
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
+
     ids("postgres").or_else(|| ids("nobody"))
 }
 
@@ -105,6 +109,7 @@ impl TemporaryServer {
             child: None,
             guard: None,
         };
+
         crate::private::create_dir_all(dir).map_err(|e| failed(&dir.display().to_string(), e))?;
         if let Some((user, group)) = server.owner {
             // The server's user has to get through to it.
@@ -112,11 +117,13 @@ impl TemporaryServer {
                 .parent()
                 .filter(|p| !p.as_os_str().is_empty())
                 .unwrap_or(Path::new("."));
+
             crate::private::allow_passage(parent)
                 .map_err(|e| failed(&parent.display().to_string(), e))?;
             std::os::unix::fs::chown(dir, Some(user), Some(group))
                 .map_err(|e| failed("chown", e))?;
         }
+
         let mut initdb = server.command("initdb");
         initdb
             .args([
@@ -127,14 +134,17 @@ impl TemporaryServer {
                 "-D",
             ])
             .arg(dir.join("data"));
+
         let made = initdb
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .output()
             .map_err(|e| failed("initdb", e))?;
+
         if !made.status.success() {
             return Err(failed("initdb", String::from_utf8_lossy(&made.stderr)));
         }
+
         server.launch()?;
         Ok(server)
     }
@@ -149,6 +159,7 @@ impl TemporaryServer {
         if let Some((user, group)) = self.owner {
             command.gid(group).uid(user);
         }
+
         command
     }
 
@@ -159,18 +170,21 @@ impl TemporaryServer {
             .open(self.dir.join("server.log"));
         let log = log.map_err(|e| failed("server.log", e))?;
         let mut server = self.command("postgres");
+
         server
             .arg("-D")
             .arg(self.dir.join("data"))
             .arg("-k")
             .arg(&self.dir)
             .args(["-c", "listen_addresses="]);
+
         server.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child = server
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .map_err(|e| failed("postgres", e))?;
+
         let mut guard = Command::new("sh");
         guard
             .args(["-c", GUARD, "sh", &child.id().to_string()])
@@ -192,8 +206,10 @@ impl TemporaryServer {
                 let log = fs::read_to_string(self.dir.join("server.log")).unwrap_or_default();
                 return Err(failed("postgres", format!("it does not start: {log}")));
             }
+
             std::thread::sleep(Duration::from_millis(50));
         }
+
         Ok(())
     }
 
@@ -223,6 +239,7 @@ impl TemporaryServer {
             .arg("-h")
             .arg(&self.dir)
             .args(["-U", "wadi", database]);
+
         let made = create.output().map_err(|e| failed("createdb", e))?;
         if made.status.success() {
             Ok(self.url(database))
@@ -239,6 +256,7 @@ impl TemporaryServer {
             .bind(database)
             .fetch_one(&mut conn)
             .await?;
+
         conn.close().await?;
         Ok(bytes as u64)
     }
@@ -258,6 +276,7 @@ impl TemporaryServer {
             let _ = guard.kill();
             let _ = guard.wait();
         }
+
         let signal = if at_once { "-QUIT" } else { "-INT" };
         let _ = Command::new("kill")
             .args([signal, &child.id().to_string()])
@@ -266,6 +285,7 @@ impl TemporaryServer {
         while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }
+
         let _ = child.kill();
         let _ = child.wait();
     }

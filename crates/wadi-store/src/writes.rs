@@ -22,6 +22,7 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
     switch_branches(conn, batch).await?;
     write_blocks(conn, &batch.blocks, batch.at_ms).await?;
     write_entries(conn, batch.loose.iter(), 2, batch.at_ms).await?;
+
     for (log, from, to) in &batch.reindexed {
         for sql in [
             "DELETE FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3",
@@ -34,11 +35,13 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
             query.execute(&mut *conn).await?;
         }
     }
+
     write_mended(conn, batch).await?;
     let mut rows = Rows::of(&tables::RECORD_ENTRIES);
     for (record, entry) in batch.about.iter().collect::<BTreeSet<_>>() {
         reference(rows.bytes(record.0), entry);
     }
+
     insert(conn, rows, "ON CONFLICT DO NOTHING").await?;
     let mut rows = Rows::of(&tables::SEEN);
     batch
@@ -47,6 +50,7 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
         .collect::<BTreeSet<_>>()
         .into_iter()
         .for_each(|entry| reference(&mut rows, entry));
+
     insert(conn, rows, "ON CONFLICT DO NOTHING").await?;
     write_cosignatures(conn, batch).await?;
     let mut rows = Rows::of(&tables::NODES);
@@ -59,12 +63,14 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
     {
         rows.bytes(e.node().0).bytes(e.to_bytes());
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (node) DO UPDATE SET enrolment = excluded.enrolment",
     )
     .await?;
+
     let mut rows = Rows::of(&tables::FORKS);
     for f in batch
         .forks
@@ -75,15 +81,18 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
     {
         rows.bytes(f.log().to_bytes()).bytes(f.to_bytes());
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (log) DO UPDATE SET proof = excluded.proof",
     )
     .await?;
+
     write_records(conn, batch).await?;
     write_waiting(conn, batch).await?;
     write_findings(conn, batch).await?;
+
     write_rest(conn, batch).await
 }
 
@@ -97,6 +106,7 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
             .execute(&mut *conn)
             .await?;
     }
+
     for (log, size) in &batch.checkpoints_gone {
         sqlx::query("DELETE FROM checkpoints WHERE log = $1 AND size = $2")
             .bind(log.to_bytes().to_vec())
@@ -104,6 +114,7 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
             .execute(&mut *conn)
             .await?;
     }
+
     for (sql, keys) in [
         (
             "DELETE FROM cosignatures WHERE log = $1 AND witness = $2",
@@ -122,6 +133,7 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
                 .await?;
         }
     }
+
     for (sql, keys) in [
         ("DELETE FROM nodes WHERE node = $1", &batch.enrolments_gone),
         ("DELETE FROM forks WHERE log = $1", &batch.forks_gone),
@@ -130,18 +142,21 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
             sqlx::query(sql).bind(&key[..]).execute(&mut *conn).await?;
         }
     }
+
     let mut rows = Rows::of(&tables::CHECKPOINTS);
     let heads: BTreeMap<_, _> = batch
         .heads
         .iter()
         .map(|c| ((c.checkpoint.log, c.checkpoint.size), c))
         .collect();
+
     for ((log, size), signed) in heads {
         rows.bytes(log.to_bytes())
             .int(size as i64)
             .bytes(signed.to_bytes())
             .int(0);
     }
+
     insert(
         conn,
         rows,
@@ -176,6 +191,7 @@ async fn write_entries<'a>(
         reference(&mut rows, at);
         rows.bytes(entry.bytes()).int(main).int(at_ms);
     }
+
     // An entry that came as an excerpt before its log did becomes part of the log.
     insert(
         conn,
@@ -194,6 +210,7 @@ async fn write_blocks(
     if blocks.is_empty() {
         return Ok(());
     }
+
     let logs: BTreeSet<LogId> = blocks.iter().map(|b| b.log()).collect();
     let logs = hexes(logs.iter().map(LogId::to_bytes));
     let held = sqlx::query(AssertSqlSafe(format!(
@@ -202,10 +219,12 @@ async fn write_blocks(
     .bind(&logs)
     .fetch_all(&mut *conn)
     .await?;
+
     let mut ends: BTreeMap<Vec<u8>, (u64, i64)> = BTreeMap::new();
     for r in &held {
         ends.insert(cell(r, 0)?, (cell::<i64>(r, 1)? as u64, cell(r, 2)?));
     }
+
     let mut tree = Rows::of(&tables::TREE);
     let mut checkpoints: BTreeMap<(Vec<u8>, i64), (Vec<u8>, i64)> = BTreeMap::new();
     let (mut last, mut closed) = (BTreeMap::new(), Vec::new());
@@ -214,6 +233,7 @@ async fn write_blocks(
         let head = &block.checkpoint().checkpoint;
         let from = head.size - block.entries().len() as u64;
         let (size, mut unkept) = ends.get(&log).copied().unwrap_or((0, BLOCK_BYTES));
+
         if size != from {
             let why = format!(
                 "{} holds {size} entries, the block begins at {from}",
@@ -221,18 +241,21 @@ async fn write_blocks(
             );
             return Err(StoreError::Conflict(why));
         }
+
         for (subtree, hash) in block.kept() {
             tree.bytes(&log[..])
                 .int(i64::from(subtree.level))
                 .int(subtree.index as i64)
                 .bytes(hash.0);
         }
+
         // Earlier checkpoints of a run of about 8 KiB are dropped once a later one is durable.
         let bytes: i64 = block
             .entries()
             .iter()
             .map(|e| (e.bytes().len() as i64).max(ENTRY_BYTES_LEAST))
             .sum();
+
         if unkept + bytes > 2 * BLOCK_BYTES {
             // A large block goes out for itself: together with what stands before it, it might be
             // more than a frame takes.
@@ -242,16 +265,19 @@ async fn write_blocks(
             }
             unkept = 0;
         }
+
         let (kept, unkept) = if unkept + bytes >= BLOCK_BYTES {
             (1, 0)
         } else {
             (0, unkept + bytes)
         };
+
         checkpoints.retain(|(l, _), (_, kept)| *l != log || *kept == 1);
         // An emptier block signs the same size anew: whether that size is kept stays as it was.
         let before = checkpoints
             .get(&(log.clone(), head.size as i64))
             .map_or(kept, |(_, k)| *k);
+
         checkpoints.insert(
             (log.clone(), head.size as i64),
             (block.checkpoint().to_bytes(), before),
@@ -259,6 +285,7 @@ async fn write_blocks(
         ends.insert(log.clone(), (head.size, unkept));
         last.insert(log, (block, unkept));
     }
+
     write_entries(conn, blocks.iter().flat_map(|b| b.entries()), 1, at_ms).await?;
     insert(
         conn,
@@ -266,25 +293,30 @@ async fn write_blocks(
         "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash",
     )
     .await?;
+
     for (log, size) in closed {
         let keep = sqlx::query("UPDATE checkpoints SET kept = 1 WHERE log = $1 AND size = $2");
         keep.bind(log).bind(size).execute(&mut *conn).await?;
     }
+
     sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM checkpoints WHERE kept = 0 AND log IN (SELECT unhex(j.value ->> 0) FROM {EACH})"
     )))
     .bind(&logs)
     .execute(&mut *conn)
     .await?;
+
     let mut rows = Rows::of(&tables::CHECKPOINTS);
     for ((log, size), (signed, kept)) in checkpoints {
         rows.bytes(log).int(size).bytes(signed).int(kept);
     }
+
     // What a cosignature is kept over stays as it was signed then; the newest head stands with the
     // log.
     let conflict = "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed WHERE NOT EXISTS \
                     (SELECT 1 FROM cosigned c WHERE c.log = checkpoints.log AND c.size = checkpoints.size)";
     insert(conn, rows, conflict).await?;
+
     let mut rows = Rows::of(&tables::LOGS);
     for (log, (block, unkept)) in last {
         rows.bytes(log)
@@ -294,6 +326,7 @@ async fn write_blocks(
             .int(unkept)
             .int(at_ms);
     }
+
     let conflict = "ON CONFLICT (log) DO UPDATE SET size = excluded.size, peaks = excluded.peaks, \
                     checkpoint = excluded.checkpoint, unkept_bytes = excluded.unkept_bytes, grew_ms = excluded.grew_ms";
     insert(conn, rows, conflict).await
@@ -319,6 +352,7 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
                 .await?;
         }
     }
+
     write_blocks(conn, &batch.switches, batch.at_ms).await?;
     for (log, leaf) in &batch.branches_gone {
         sqlx::query("DELETE FROM branches WHERE log = $1 AND leaf = $2")
@@ -327,6 +361,7 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
             .execute(&mut *conn)
             .await?;
     }
+
     let mut rows = Rows::of(&tables::BRANCHES);
     let first = |b: &BranchRow| b.leaves.first().copied().unwrap_or_default();
     for b in batch
@@ -343,6 +378,7 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
             .bytes(b.checkpoint.to_bytes())
             .bytes(leaves);
     }
+
     let conflict = "ON CONFLICT (log, leaf) DO UPDATE SET start = excluded.start, checkpoint = excluded.checkpoint, \
                     leaves = excluded.leaves";
     insert(conn, rows, conflict).await
@@ -355,6 +391,7 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
         .flat_map(|s| s.entries())
         .map(|e| (e.reference(), e))
         .collect();
+
     let mut rows = Rows::of(&tables::ENTRIES);
     for (at, entry) in &mended {
         // Whatever rot left in this place under another hash.
@@ -364,15 +401,18 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
             .bind(at.leaf.0.to_vec())
             .execute(&mut *conn)
             .await?;
+
         reference(&mut rows, at);
         rows.bytes(entry.bytes()).int(1).int(batch.at_ms);
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (log, seq, leaf) DO UPDATE SET bytes = excluded.bytes, main = 1",
     )
     .await?;
+
     write_entries(
         conn,
         batch.side.iter().flat_map(|s| s.entries()),
@@ -380,6 +420,7 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
         batch.at_ms,
     )
     .await?;
+
     let mut rows = Rows::of(&tables::TREE);
     for (log, subtree, hash) in &batch.tree {
         rows.bytes(log.to_bytes())
@@ -387,12 +428,14 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
             .int(subtree.index as i64)
             .bytes(hash.0);
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash",
     )
     .await?;
+
     for record in &batch.records_gone {
         for sql in [
             "DELETE FROM records WHERE id = $1",
@@ -405,6 +448,7 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
                 .await?;
         }
     }
+
     Ok(())
 }
 
@@ -422,6 +466,7 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
             *kept = (size, time_s, c);
         }
     }
+
     let mut rows = Rows::of(&tables::COSIGNATURES);
     for ((log, witness), (size, time_s, c)) in longest {
         rows.bytes(log.to_bytes())
@@ -431,11 +476,13 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
         rows.bytes(c.checkpoint.to_bytes())
             .bytes(c.cosignature.to_bytes());
     }
+
     let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, time_s = excluded.time_s, \
                     checkpoint = excluded.checkpoint, cosignature = excluded.cosignature \
                     WHERE (excluded.size, excluded.time_s) > (cosignatures.size, cosignatures.time_s)";
     insert(conn, rows, conflict).await?;
     keep_heads(conn, batch).await?;
+
     write_cosigned(conn, batch).await
 }
 
@@ -446,6 +493,7 @@ async fn keep_heads(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .iter()
         .map(|c| ((c.checkpoint.log, c.checkpoint.size), c))
         .collect();
+
     let mut rows = Rows::of(&tables::CHECKPOINTS);
     for ((log, size), head) in heads {
         rows.bytes(log.to_bytes())
@@ -453,6 +501,7 @@ async fn keep_heads(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
             .bytes(head.to_bytes())
             .int(1);
     }
+
     insert(conn, rows, "ON CONFLICT (log, size) DO UPDATE SET kept = 1").await
 }
 
@@ -464,9 +513,11 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
         let head = &c.checkpoint.checkpoint;
         all.insert((head.log, head.size, c.cosignature.witness), c);
     }
+
     if all.is_empty() {
         return Ok(());
     }
+
     let sizes: Vec<(String, u64)> = all
         .keys()
         .map(|(log, size, _)| (hex(&log.to_bytes()), *size))
@@ -478,17 +529,20 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
     .bind(serde_json::to_string(&sizes).expect("text and numbers serialise"))
     .fetch_all(&mut *conn)
     .await?;
+
     let signed = |r| {
         Ok::<_, StoreError>((
             (cell::<Vec<u8>>(r, 0)?, cell::<i64>(r, 1)? as u64),
             cell::<Vec<u8>>(r, 2)?,
         ))
     };
+
     let kept = kept
         .iter()
         .map(signed)
         .collect::<Result<BTreeMap<_, _>, _>>()?;
     let mut rows = Rows::of(&tables::COSIGNED);
+
     for ((log, size, witness), c) in all {
         if kept
             .get(&(log.to_bytes().to_vec(), size))
@@ -500,6 +554,7 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
                 .bytes(c.cosignature.to_bytes());
         }
     }
+
     insert(conn, rows, "ON CONFLICT (log, size, witness) DO NOTHING").await
 }
 
@@ -507,6 +562,7 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
     if batch.records.is_empty() {
         return Ok(());
     }
+
     let count = batch.records.len() as i64;
     let last: i64 = sqlx::query_scalar(
         "UPDATE meta SET value = value + $1 WHERE key = 'changed' RETURNING value",
@@ -514,6 +570,7 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
     .bind(count)
     .fetch_one(&mut *conn)
     .await?;
+
     let mut rows = Rows::of(&tables::RECORDS);
     let mut cursors = BTreeMap::new();
     for (n, r) in batch.records.iter().enumerate() {
@@ -524,17 +581,21 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
             .int(i64::from(r.lane))
             .text(&r.crossing)
             .text(&r.state);
+
         rows.flag(r.open)
             .flag(r.contested)
             .text(&r.json)
             .bytes(r.digest.0)
             .int(i64::from(r.entries));
+
         rows.int(r.at_ms).int(r.born_ms).int(cursor);
     }
+
     let conflict = "ON CONFLICT (id) DO UPDATE SET printed = excluded.printed, lane = excluded.lane, \
                     crossing = excluded.crossing, state = excluded.state, open = excluded.open, \
                     contested = excluded.contested, json = excluded.json, digest = excluded.digest, \
                     entries = excluded.entries, at_ms = excluded.at_ms, born_ms = excluded.born_ms, changed = excluded.changed";
+
     insert(conn, rows, conflict).await?;
     let ids = hexes(batch.records.iter().map(|r| r.id.0));
     write_terms(conn, batch, &cursors, &ids).await?;
@@ -544,6 +605,7 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
     .bind(ids)
     .execute(conn)
     .await?;
+
     Ok(())
 }
 
@@ -563,12 +625,14 @@ async fn write_terms(
     .bind(ids)
     .fetch_all(&mut *conn)
     .await?;
+
     let term = |r| Ok::<Term, StoreError>((cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
     let held = held
         .iter()
         .map(term)
         .collect::<Result<BTreeSet<Term>, _>>()?;
     let mut now: BTreeSet<Term> = BTreeSet::new();
+
     for r in &batch.records {
         now.extend(
             r.terms
@@ -576,10 +640,12 @@ async fn write_terms(
                 .map(|(what, value)| (r.id.0.to_vec(), what.clone(), value.clone(), r.born_ms)),
         );
     }
+
     let mut rows = Rows::of(&tables::TERMS);
     for (record, what, value, born_ms) in now.difference(&held) {
         rows.bytes(&record[..]).text(what).text(value).int(*born_ms);
     }
+
     insert(conn, rows, "ON CONFLICT DO NOTHING").await?;
     let mut gone = Rows::of(&tables::TERMS_GONE);
     for (record, what, value, born_ms) in held.difference(&now) {
@@ -592,21 +658,25 @@ async fn write_terms(
         .bind(record)
         .execute(&mut *conn)
         .await?;
+
         gone.bytes(&record[..])
             .text(what)
             .text(value)
             .int(*born_ms)
             .int(0);
     }
+
     if !batch.remember_gone {
         return Ok(());
     }
+
     insert(conn, gone, "ON CONFLICT DO NOTHING").await?;
     // Whatever went earlier of a record that changes again belongs to its newest change.
     let cursors: Vec<(String, i64)> = cursors
         .iter()
         .map(|(id, cursor)| (id.to_string(), *cursor))
         .collect();
+
     sqlx::query(AssertSqlSafe(format!(
         "UPDATE terms_gone SET changed = c.cursor FROM (SELECT unhex(j.value ->> 0) AS record, \
          CAST(j.value ->> 1 AS BIGINT) AS cursor FROM {EACH}) AS c WHERE terms_gone.record = c.record"
@@ -614,6 +684,7 @@ async fn write_terms(
     .bind(serde_json::to_string(&cursors).expect("text and numbers serialise"))
     .execute(conn)
     .await?;
+
     Ok(())
 }
 
@@ -626,18 +697,21 @@ async fn write_waiting(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
                 .map(|(entry, missing)| (*entry, (r.id, *missing))),
         );
     }
+
     waiting.extend(
         batch
             .waiting
             .iter()
             .map(|w| (w.entry, (w.record, w.missing))),
     );
+
     let mut rows = Rows::of(&tables::WAITING);
     for (entry, (record, missing)) in waiting {
         reference(&mut rows, &entry);
         rows.bytes(record.0)
             .bytes_or_none(missing.map(|m| m.to_bytes().to_vec()));
     }
+
     let conflict = "ON CONFLICT (log, seq, leaf) DO UPDATE SET record = excluded.record, missing = excluded.missing";
     insert(conn, rows, conflict).await
 }
@@ -657,6 +731,7 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
             .text(&f.phase)
             .text(&f.state)
             .text(&f.crossing);
+
         rows.text(&f.assignee)
             .bytes(f.anchor.0)
             .text(&f.evidence)
@@ -664,10 +739,12 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
             .int(f.due_ms)
             .text(&f.json);
     }
+
     let conflict = "ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, severity = excluded.severity, \
                     phase = excluded.phase, state = excluded.state, crossing = excluded.crossing, \
                     assignee = excluded.assignee, anchor = excluded.anchor, evidence = excluded.evidence, \
                     at_ms = excluded.at_ms, due_ms = excluded.due_ms, json = excluded.json";
+
     insert(conn, rows, conflict).await?;
     if !batch.findings_gone.is_empty() {
         let gone: Vec<[&String; 1]> = batch.findings_gone.iter().map(|id| [id]).collect();
@@ -678,12 +755,14 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
         .execute(&mut *conn)
         .await?;
     }
+
     if let Some(cursor) = batch.gone_seen {
         sqlx::query("DELETE FROM terms_gone WHERE changed <= $1")
             .bind(cursor)
             .execute(conn)
             .await?;
     }
+
     Ok(())
 }
 
@@ -697,10 +776,12 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
             .text(&r.peer)
             .int(r.at_ms)
             .int(r.times.try_into().unwrap_or(i64::MAX));
+
         let conflict = "ON CONFLICT (subject, code) DO UPDATE SET why = excluded.why, peer = excluded.peer, \
                         at_ms = excluded.at_ms, times = refusals.times + excluded.times";
         insert(conn, rows, conflict).await?;
     }
+
     let mut rows = Rows::of(&tables::PEERS);
     for p in batch
         .peers
@@ -711,12 +792,14 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
     {
         rows.bytes(p.node.0).text(&p.json);
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (node) DO UPDATE SET json = excluded.json",
     )
     .await?;
+
     let mut rows = Rows::of(&tables::CARRIED);
     for c in batch
         .carry
@@ -730,18 +813,21 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
             .int(c.to as i64)
             .bytes(&c.bytes[..]);
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (log, start) DO UPDATE SET size = excluded.size, bytes = excluded.bytes",
     )
     .await?;
+
     let done: BTreeMap<LogId, u64> = batch.carried_done.iter().copied().collect();
     if !done.is_empty() {
         let done: Vec<(String, u64)> = done
             .iter()
             .map(|(log, size)| (hex(&log.to_bytes()), *size))
             .collect();
+
         sqlx::query(AssertSqlSafe(format!(
             "DELETE FROM carried WHERE EXISTS (SELECT 1 FROM {EACH} WHERE unhex(j.value ->> 0) = carried.log \
              AND CAST(j.value ->> 1 AS BIGINT) >= carried.size)"
@@ -750,11 +836,13 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .execute(&mut *conn)
         .await?;
     }
+
     if batch.healed {
         sqlx::query("DELETE FROM meta WHERE key IN ('lost_tail', 'lost_held')")
             .execute(&mut *conn)
             .await?;
     }
+
     let mut rows = Rows::of(&tables::RESYNCS);
     for (id, json) in batch
         .resyncs
@@ -764,12 +852,14 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
     {
         rows.text(id).text(json);
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (id) DO UPDATE SET json = excluded.json",
     )
     .await?;
+
     let mut rows = Rows::of(&tables::LOCAL);
     for l in batch
         .local
@@ -780,12 +870,14 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
     {
         rows.text(&l.scope).text(&l.key).text(&l.value);
     }
+
     insert(
         conn,
         rows,
         "ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value",
     )
     .await?;
+
     for (scope, key) in &batch.local_gone {
         sqlx::query("DELETE FROM local WHERE scope = $1 AND key = $2")
             .bind(scope)
@@ -793,5 +885,6 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
             .execute(&mut *conn)
             .await?;
     }
+
     Ok(())
 }

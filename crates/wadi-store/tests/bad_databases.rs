@@ -30,6 +30,7 @@ fn site() -> Site {
         lane: Lane::Passage,
         crossing: "TRB".parse().unwrap(),
     };
+
     Site {
         key,
         log,
@@ -49,15 +50,18 @@ impl Site {
                 }],
                 ..Default::default()
             };
+
             Entry {
                 common: Common::default(),
                 body: Body::Change(change),
             }
         };
+
         let entries: Vec<Entry> = (0..count).map(entry).collect();
         let block =
             VerifiedBlock::author(&self.key, self.log, &self.peaks, &entries, 7, vec![]).unwrap();
         self.peaks = block.peaks().clone();
+
         Batch {
             at_ms: 1,
             blocks: vec![block],
@@ -109,6 +113,7 @@ async fn held(store: &PostgresStore, site: &Site) -> usize {
             .enumerate()
             .all(|(n, e)| e.entry.reference().seq == n as u64)
     );
+
     assert_eq!(store.counts().await.unwrap().entries, entries.len() as i64);
     entries.len()
 }
@@ -128,12 +133,14 @@ async fn a_lock_that_somebody_holds_costs_a_statement_its_time_and_nothing_else(
     let server = server(dir.path());
     let url = server.create("wadi").unwrap();
     let hub = dir.path().join("hub");
+
     open(&url, &hub).await.unwrap().close().await;
     // What the URL says of the server's settings holds.
     let store = open(&format!("{url}&options[statement_timeout]=1000"), &hub)
         .await
         .unwrap();
     let mut trb = site();
+
     store.commit(trb.block(3)).await.unwrap();
     let next = trb.block(4);
     let mut other = PgConnection::connect(&url).await.unwrap();
@@ -146,14 +153,18 @@ async fn a_lock_that_somebody_holds_costs_a_statement_its_time_and_nothing_else(
             3,
             "it can be read, and nothing of the group was written"
         );
+
         sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     }
+
     sqlx::raw_sql("BEGIN; LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
         .execute(&mut other)
         .await
         .unwrap();
+
     let read = store.entries(&trb.log, 0, 1 << 20).await.unwrap_err();
     assert_eq!((read.code(), read.is_passing()), ("database_slow", true));
+
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     store.commit(again(&next)).await.unwrap();
     assert_eq!(held(&store, &trb).await, 7);
@@ -162,6 +173,7 @@ async fn a_lock_that_somebody_holds_costs_a_statement_its_time_and_nothing_else(
         "store_conflict",
         "a second time it does not follow"
     );
+
     store.close().await;
 }
 
@@ -176,11 +188,14 @@ fn server_on_a_small_disk(dir: &Path) -> (TemporaryServer, PathBuf) {
         .arg(&source)
         .arg("-ldl")
         .status();
+
     assert!(built.unwrap().success(), "the shim needs a C compiler");
+
     let environment = [
         ("LD_PRELOAD", shim.to_str().unwrap()),
         ("WADI_FULL", full.to_str().unwrap()),
     ];
+
     (
         TemporaryServer::start_with(&dir.join("pg"), &environment)
             .expect("PostgreSQL is installed"),
@@ -196,9 +211,11 @@ async fn a_full_disk_undoes_the_write_and_takes_it_when_there_is_room() {
     let hub = dir.path().join("hub");
     let store = open(&url, &hub).await.unwrap();
     let mut trb = site();
+
     store.commit(trb.block(200)).await.unwrap();
     let mut acknowledged = 200;
     std::fs::write(full.with_extension("base"), "").unwrap();
+
     // What fits into pages that are there already is taken.
     let refused = loop {
         let batch = trb.block(200);
@@ -209,21 +226,26 @@ async fn a_full_disk_undoes_the_write_and_takes_it_when_there_is_room() {
                 break batch;
             }
         }
+
         assert!(acknowledged < 10_000, "the disk does not fill");
     };
+
     assert_eq!(code(&store, &refused).await, "disk_full");
     assert_eq!(
         held(&store, &trb).await,
         acknowledged,
         "it can be read, and what was acknowledged is there"
     );
+
     std::fs::remove_file(full.with_extension("base")).unwrap();
     store.commit(refused).await.unwrap();
     assert_eq!(held(&store, &trb).await, acknowledged + 200);
+
     store.close().await;
     let store = open(&url, &hub).await.unwrap();
     assert_eq!(*store.anchor_state(), AnchorState::Whole);
     assert_eq!(held(&store, &trb).await, acknowledged + 200);
+
     store.close().await;
 }
 
@@ -234,8 +256,10 @@ async fn a_server_that_a_full_disk_brings_down_has_kept_what_it_acknowledged() {
     let url = server.create("wadi").unwrap();
     let store = open(&url, &dir.path().join("hub")).await.unwrap();
     let mut trb = site();
+
     store.commit(trb.block(20)).await.unwrap();
     std::fs::write(full.with_extension("pg_wal"), "").unwrap();
+
     // Its own log needs a new file for whatever comes next, and PostgreSQL does not outlive that.
     let mut admin = PgConnection::connect(&server.url("postgres"))
         .await
@@ -249,6 +273,7 @@ async fn a_server_that_a_full_disk_brings_down_has_kept_what_it_acknowledged() {
         ["disk_full", "database_down"].contains(&refused),
         "{refused}"
     );
+
     // Somebody makes room and starts it again.
     std::fs::remove_file(full.with_extension("pg_wal")).unwrap();
     block_in_place(|| {
@@ -256,6 +281,7 @@ async fn a_server_that_a_full_disk_brings_down_has_kept_what_it_acknowledged() {
         server.launch().unwrap();
     });
     assert_eq!(held(&store, &trb).await, 20);
+
     store.commit(next).await.unwrap();
     assert_eq!(held(&store, &trb).await, 70);
     store.close().await;
@@ -268,12 +294,14 @@ async fn a_server_that_stays_away_fails_the_write_which_can_be_repeated() {
     let url = server.create("wadi").unwrap();
     let store = open(&url, &dir.path().join("hub")).await.unwrap();
     let mut trb = site();
+
     store.commit(trb.block(3)).await.unwrap();
     block_in_place(|| server.stop(true));
     let (next, begun) = (trb.block(2), Instant::now());
     assert_eq!(code(&store, &next).await, "database_down");
     assert!(begun.elapsed() >= PATIENCE, "it was waited for");
     assert_eq!(store.counts().await.unwrap_err().code(), "database_down");
+
     // A start says so at once.
     let begun = Instant::now();
     let refused = open(&url, &dir.path().join("other")).await.err().unwrap();
@@ -282,13 +310,16 @@ async fn a_server_that_stays_away_fails_the_write_which_can_be_repeated() {
         ("database_open", true),
         "{refused}"
     );
+
     assert!(
         !dir.path().join("other/anchor").exists(),
         "and leaves nothing behind"
     );
+
     block_in_place(|| server.launch()).unwrap();
     store.commit(next).await.unwrap();
     assert_eq!(held(&store, &trb).await, 5);
+
     store.close().await;
     // Somebody else listens there and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -305,23 +336,28 @@ async fn whoever_stands_by_outlives_a_server_that_restarts() {
     let url = server.create("wadi").unwrap();
     let first = open(&url, &dir.path().join("one")).await.unwrap();
     let mut trb = site();
+
     first.commit(trb.block(3)).await.unwrap();
     let standby = tokio::spawn({
         let (url, two) = (url.clone(), dir.path().join("two"));
         async move { open_with(&url, &two, Duration::from_secs(60)).await }
     });
+
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert!(!standby.is_finished(), "it stands by");
+
     block_in_place(|| {
         server.stop(false);
         server.launch().unwrap();
     });
+
     // The first one has nothing to write, and so does not come back for the lock.
     let second = tokio::time::timeout(Duration::from_secs(30), standby)
         .await
         .unwrap()
         .unwrap()
         .unwrap();
+
     second.commit(trb.block(2)).await.unwrap();
     assert_eq!(held(&second, &trb).await, 5);
     second.close().await;
@@ -335,34 +371,42 @@ async fn a_database_that_takes_writes_again_is_written_to_without_a_new_start() 
     let hub = dir.path().join("hub");
     let store = open(&url, &hub).await.unwrap();
     let mut trb = site();
+
     store.commit(trb.block(3)).await.unwrap();
     let mut admin = PgConnection::connect(&server.url("postgres"))
         .await
         .unwrap();
+
     sqlx::raw_sql("ALTER DATABASE wadi SET default_transaction_read_only = on")
         .execute(&mut admin)
         .await
         .unwrap();
+
     let cut =
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'wadi'";
     sqlx::query(cut).execute(&mut admin).await.unwrap();
+
     let next = trb.block(2);
     for _ in 0..2 {
         assert_eq!(code(&store, &next).await, "database_read_only");
         assert_eq!(held(&store, &trb).await, 3);
     }
+
     assert!(PostgresStore::look(&url, &hub).await.unwrap().read_only);
+
     sqlx::raw_sql("ALTER DATABASE wadi RESET default_transaction_read_only")
         .execute(&mut admin)
         .await
         .unwrap();
     store.commit(next).await.unwrap();
     assert_eq!(held(&store, &trb).await, 5);
+
     let looked = PostgresStore::look(&url, &hub).await.unwrap();
     assert!(
         looked.written_to && !looked.read_only,
         "it is the one that writes still: {looked:?}"
     );
+
     store.close().await;
 }
 
@@ -379,9 +423,11 @@ async fn a_look_at_a_database_waits_for_nobody_and_leaves_no_trace() {
         (None, 0, false, &AnchorState::New)
     );
     assert!(!hub.exists());
+
     let store = open(&url, &hub).await.unwrap();
     let mut trb = site();
     store.commit(trb.block(3)).await.unwrap();
+
     let begun = Instant::now();
     let looked = look().await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
@@ -390,8 +436,10 @@ async fn a_look_at_a_database_waits_for_nobody_and_leaves_no_trace() {
         "{looked:?}"
     );
     assert_eq!((looked.commits, &looked.anchor), (1, &AnchorState::Whole));
+
     store.commit(trb.block(1)).await.unwrap();
     store.close().await;
+
     // Behind its anchor, as after a backup was put back: it is told, and stays for the daemon to
     // see.
     let mut admin = PgConnection::connect(&url).await.unwrap();
@@ -399,6 +447,7 @@ async fn a_look_at_a_database_waits_for_nobody_and_leaves_no_trace() {
         .execute(&mut admin)
         .await
         .unwrap();
+
     for _ in 0..2 {
         let looked = look().await.unwrap();
         assert_eq!(
@@ -410,6 +459,7 @@ async fn a_look_at_a_database_waits_for_nobody_and_leaves_no_trace() {
             }
         );
     }
+
     // Of a newer version.
     sqlx::raw_sql("UPDATE meta SET value = 99 WHERE key = 'schema'")
         .execute(&mut admin)
@@ -420,6 +470,7 @@ async fn a_look_at_a_database_waits_for_nobody_and_leaves_no_trace() {
         audit_postgres(&url).await.err().unwrap().code(),
         "database_newer"
     );
+
     let empty = server.create("empty").unwrap();
     assert_eq!(
         audit_postgres(&empty).await.err().unwrap().code(),

@@ -23,6 +23,7 @@ fn short(n: u64) -> Entry {
         key: "n".into(),
         value: Value::Int(n as i64 % 100),
     }];
+
     Entry {
         common: Common::default(),
         body: Body::Change(Change {
@@ -38,6 +39,7 @@ async fn a_log_of_the_shortest_entries_is_cut_into_blocks_that_a_peer_takes() {
     let store = SqliteStore::open(dir.path(), key().node()).await.unwrap();
     let mut peaks = Peaks::default();
     let mut entries = 0;
+
     for n in 0..400 {
         // One to twelve entries a commit, each commit with a checkpoint of its own.
         let run: Vec<Entry> = (0..1 + n % 12).map(|m| short(n + m)).collect();
@@ -46,6 +48,7 @@ async fn a_log_of_the_shortest_entries_is_cut_into_blocks_that_a_peer_takes() {
             block.entries().iter().all(|e| e.bytes().len() < 20),
             "they are short"
         );
+
         peaks = block.peaks().clone();
         entries += run.len() as u64;
         store
@@ -65,12 +68,15 @@ async fn a_log_of_the_shortest_entries_is_cut_into_blocks_that_a_peer_takes() {
             .expect("the log ends at a checkpoint")
             .checkpoint
             .size;
+
         assert!(
             next - at <= BLOCK_ENTRIES_MAX as u64,
             "{at}..{next} can be no block"
         );
+
         at = next;
     }
+
     assert_eq!(at, entries);
     store.close().await;
 }

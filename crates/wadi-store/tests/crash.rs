@@ -36,6 +36,7 @@ fn child() {
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         use std::io::Write;
         let store = SqliteStore::open(&dir, key().node()).await.unwrap();
@@ -46,6 +47,7 @@ fn child() {
             lane: Lane::Passage,
             crossing: "TRB".parse().unwrap(),
         };
+
         let mut peaks = Peaks::default();
         for n in 0..60 {
             let entries: Vec<Entry> = (0..1 + n % 4)
@@ -58,12 +60,14 @@ fn child() {
                         }],
                         ..Default::default()
                     };
+
                     Entry {
                         common: Common::default(),
                         body: Body::Change(change),
                     }
                 })
                 .collect();
+
             let block = VerifiedBlock::author(&key(), log, &peaks, &entries, 0, vec![]).unwrap();
             peaks = block.peaks().clone();
             let references: Vec<Reference> =
@@ -75,6 +79,7 @@ fn child() {
                     root: peaks.root(),
                 },
             )];
+
             store
                 .commit(Batch {
                     blocks: vec![block],
@@ -83,9 +88,11 @@ fn child() {
                 })
                 .await
                 .unwrap();
+
             let text: String = references.iter().map(|r| format!("{r}\n")).collect();
             acks.write_all(text.as_bytes()).unwrap();
         }
+
         // In order: a thread that still writes while the process exits would tear the shim's own
         // log.
         store.close().await;
@@ -122,7 +129,9 @@ fn recorded(env: &[(&str, &str)]) -> Vec<Op> {
         .arg(&source)
         .arg("-ldl")
         .status();
+
     assert!(built.unwrap().success(), "the shim needs a C compiler");
+
     let (data, log) = (dir.path().join("data"), dir.path().join("ops"));
     std::fs::create_dir(&data).unwrap();
     let status = Command::new(std::env::current_exe().unwrap())
@@ -134,6 +143,7 @@ fn recorded(env: &[(&str, &str)]) -> Vec<Op> {
         .env("WADI_SHIM_LOG", &log)
         .env("LD_PRELOAD", &shim)
         .status();
+
     assert!(status.unwrap().success());
     parse(&std::fs::read(&log).unwrap())
 }
@@ -145,6 +155,7 @@ fn parse(bytes: &[u8]) -> Vec<Op> {
         *at += n;
         part
     };
+
     while at < bytes.len() {
         let op = take(&mut at, 1)[0];
         let length = u16::from_le_bytes(take(&mut at, 2).try_into().unwrap()) as usize;
@@ -153,10 +164,12 @@ fn parse(bytes: &[u8]) -> Vec<Op> {
         let offset = u64::from_le_bytes(take(&mut at, 8).try_into().unwrap()) as usize;
         let size = u32::from_le_bytes(take(&mut at, 4).try_into().unwrap()) as usize;
         let data = take(&mut at, size).to_vec();
+
         // The WAL's index is shared memory: it is made again after a crash.
         if path.ends_with("-shm") {
             continue;
         }
+
         out.push(match op {
             b'W' => Op::Write {
                 path,
@@ -169,6 +182,7 @@ fn parse(bytes: &[u8]) -> Vec<Op> {
             other => panic!("op {other}"),
         });
     }
+
     out
 }
 
@@ -231,6 +245,7 @@ impl Disk {
                 2 => {}
                 _ => ops.shuffle(r),
             }
+
             let tearing = r.random_bool(0.5);
             for op in ops {
                 match op {
@@ -252,6 +267,7 @@ impl Disk {
                 }
             }
         }
+
         out
     }
 }
@@ -270,6 +286,7 @@ async fn check(image: BTreeMap<String, Vec<u8>>, acknowledged: &[Reference], fou
     for (name, bytes) in image {
         std::fs::write(dir.path().join(name), bytes).unwrap();
     }
+
     found.images += 1;
     let store = match SqliteStore::open(dir.path(), key().node()).await {
         Ok(store) => store,
@@ -281,11 +298,13 @@ async fn check(image: BTreeMap<String, Vec<u8>>, acknowledged: &[Reference], fou
             return;
         }
     };
+
     let told = matches!(store.anchor_state(), AnchorState::LostTail { .. });
     let mut lost = false;
     for r in acknowledged {
         lost |= !matches!(store.entry(r).await, Ok(Some(_)));
     }
+
     found.lost += u32::from(lost);
     found.detected += u32::from(lost && told);
     found.false_alarms += u32::from(told && !lost);
@@ -304,6 +323,7 @@ async fn sweep(ops: &[Op], lying: &[&str], images: u32, r: &mut StdRng) -> Found
             check(disk.crash(r), &disk.acknowledged, &mut found).await;
         }
     }
+
     found
 }
 
@@ -318,6 +338,7 @@ async fn without_defences(long: bool, r: &mut StdRng) -> u32 {
         (0, 0),
         "an acknowledged entry was lost"
     );
+
     let unsynced = sweep(&recorded(&[("WADI_DEFENCE_OFF", "db-fsync")]), &[], 100, r).await;
     println!("db-fsync off: {unsynced:?}");
     assert!(unsynced.lost > 0, "db-fsync turned off has to be noticed");
@@ -325,6 +346,7 @@ async fn without_defences(long: bool, r: &mut StdRng) -> u32 {
         unsynced.detected, unsynced.lost,
         "the anchor tells every lost tail"
     );
+
     let neither = sweep(
         &recorded(&[("WADI_DEFENCE_OFF", "db-fsync,anchor-fsync")]),
         &[],
@@ -332,11 +354,13 @@ async fn without_defences(long: bool, r: &mut StdRng) -> u32 {
         r,
     )
     .await;
+
     println!("db-fsync and anchor-fsync off: {neither:?}");
     assert!(
         neither.detected < neither.lost,
         "anchor-fsync turned off has to be noticed"
     );
+
     moved.images
 }
 
@@ -347,6 +371,7 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
         .ok()
         .and_then(|s| s.parse().ok())
         .unwrap_or_else(|| rand::rng().random());
+
     println!("WADI_SEED={seed}");
     let mut r = StdRng::seed_from_u64(seed);
     let long = std::env::var("WADI_LONG").is_ok_and(|l| l == "1");
@@ -356,20 +381,24 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
             .filter(|o| matches!(o, Op::Sync { path } if path.starts_with(name)))
             .count()
     };
+
     assert!(
         syncs("node.sqlite") >= 60 && syncs("anchor") >= 60,
         "each commit syncs database and anchor"
     );
+
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         let honest = sweep(&ops, &[], if long { 10_000 } else { 500 }, &mut r).await;
         println!("honest disk: {honest:?}");
         assert!(honest.images > 300);
         assert_eq!(honest.lost, 0, "an acknowledged entry was lost; WADI_SEED={seed}");
         assert_eq!(honest.false_alarms, 0, "WADI_SEED={seed}");
+
         let moved = if defence::SWITCHABLE { without_defences(long, &mut r).await } else { 0 };
         // A disk that lies about the database's syncs loses entries, and the anchor tells each
         // time.
@@ -377,10 +406,12 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
         println!("database not synced: {lying:?}");
         assert!(lying.lost > 0, "leaving out the database's sync has to be noticed");
         assert_eq!(lying.detected, lying.lost, "the anchor tells every lost tail; WADI_SEED={seed}");
+
         // Without the anchor's sync as well, some losses stay untold.
         let blind = sweep(&ops, &["node.sqlite", "anchor"], 150, &mut r).await;
         println!("neither synced: {blind:?}");
         assert!(blind.detected < blind.lost, "leaving out the anchor's sync has to be noticed");
+
         // For `scripts/prove`: what an honest disk lost, and what was lost on a lying one and not
         // told.
         let seconds = (began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
@@ -388,6 +419,7 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
             "name": "crash_sweep", "tried": honest.images + moved + lying.images, "lost": honest.lost,
             "undetected": lying.lost - lying.detected, "exits": 0, "seconds": seconds,
         });
+
         println!("GATE {gate}");
     });
 }

@@ -21,10 +21,12 @@ fn child() {
         .unwrap()
         .parse()
         .unwrap();
+
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         let store = SqliteStore::open(dir, key().node()).await.unwrap();
         let lost = matches!(store.anchor_state(), AnchorState::LostTail { .. });
@@ -43,6 +45,7 @@ async fn spoil(dir: &Path) {
         lane: Lane::Passage,
         crossing: "TRB".parse().unwrap(),
     };
+
     let change = Change {
         puts: vec![Put {
             key: "note".into(),
@@ -50,12 +53,14 @@ async fn spoil(dir: &Path) {
         }],
         ..Default::default()
     };
+
     let entry = Entry {
         common: Common::default(),
         body: Body::Change(change),
     };
     let block = VerifiedBlock::author(&key(), log, &Peaks::default(), &[entry], 0, vec![]).unwrap();
     let reference = block.entries()[0].reference();
+
     store
         .commit(Batch {
             blocks: vec![block],
@@ -63,6 +68,7 @@ async fn spoil(dir: &Path) {
         })
         .await
         .unwrap();
+
     store.close().await;
     std::fs::write(dir.join("reference"), reference.to_string()).unwrap();
     let (anchor, found) = AnchorFile::open(&dir.join("anchor")).unwrap();
@@ -72,6 +78,7 @@ async fn spoil(dir: &Path) {
             heads: vec![],
         })
         .unwrap();
+
     use sqlx::Connection;
     let path = format!("sqlite://{}", dir.join("node.sqlite").display());
     let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
@@ -80,12 +87,14 @@ async fn spoil(dir: &Path) {
         .await
         .unwrap();
     let last = bytes.len() - 1;
+
     bytes[last] ^= 1;
     sqlx::query("UPDATE entries SET bytes = ?1")
         .bind(bytes)
         .execute(&mut conn)
         .await
         .unwrap();
+
     conn.close().await.unwrap();
 }
 
@@ -97,11 +106,13 @@ fn found(off: &str) -> String {
         .build()
         .unwrap()
         .block_on(spoil(dir.path()));
+
     let status = Command::new(std::env::current_exe().unwrap())
         .args(["child", "--exact", "--test-threads=1"])
         .env("WADI_DEFENCES_CHILD", dir.path())
         .env("WADI_DEFENCE_OFF", off)
         .status();
+
     assert!(status.unwrap().success());
     std::fs::read_to_string(dir.path().join("found")).unwrap()
 }

@@ -36,11 +36,13 @@ fn block(log: LogId, held: &Peaks, n: u32) -> VerifiedBlock {
             }],
             ..Default::default()
         };
+
         Entry {
             common: Common::default(),
             body: Body::Change(change),
         }
     };
+
     let entries: Vec<Entry> = (0..1 + n % 4).map(entry).collect();
     VerifiedBlock::author(&key(), log, held, &entries, 0, vec![]).unwrap()
 }
@@ -58,15 +60,18 @@ fn child() {
         .append(true)
         .open(report)
         .unwrap();
+
     let tell = |text: String| {
         use std::io::Write;
         let mut report = &report;
         report.write_all(text.as_bytes()).unwrap();
     };
+
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
+
     runtime.block_on(async {
         let store = match SqliteStore::open(Path::new(&dir), key().node()).await {
             Ok(store) => store,
@@ -78,6 +83,7 @@ fn child() {
             lane: Lane::Passage,
             crossing: "TRB".parse().unwrap(),
         };
+
         let (mut peaks, mut failures) = (Peaks::default(), 0);
         for n in 0..COMMITS {
             let block = block(log, &peaks, n);
@@ -87,6 +93,7 @@ fn child() {
                 .iter()
                 .map(|e| format!("ack {}\n", e.reference()))
                 .collect();
+
             let own_heads = vec![(
                 log,
                 Tip {
@@ -94,6 +101,7 @@ fn child() {
                     root: grown.root(),
                 },
             )];
+
             match store
                 .commit(Batch {
                     blocks: vec![block],
@@ -116,6 +124,7 @@ fn child() {
                 }
             }
         }
+
         tell("closing\n".into());
         store.close().await;
     });
@@ -129,6 +138,7 @@ fn shim() -> &'static Path {
         let shim = dir.path().join("faults.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults.c");
         let mut cc = Command::new("cc");
+
         cc.args(["-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", "-o"])
             .arg(&shim)
             .arg(&source)
@@ -137,8 +147,10 @@ fn shim() -> &'static Path {
             cc.status().unwrap().success(),
             "the shim needs a C compiler"
         );
+
         (dir, shim)
     });
+
     path
 }
 
@@ -154,14 +166,17 @@ impl Place {
                 .unwrap(),
         )
     }
+
     fn data(&self) -> PathBuf {
         self.0.path().join("data")
     }
+
     /// Runs a child; its report.
     fn run(&self, env: &[(&str, String)]) -> String {
         let report = self.0.path().join("report");
         std::fs::create_dir(self.data()).unwrap();
         std::fs::write(&report, "").unwrap();
+
         let status = Command::new(std::env::current_exe().unwrap())
             .args(["child", "--exact", "--test-threads=1"])
             .env_remove("WADI_DEFENCE_OFF")
@@ -174,11 +189,13 @@ impl Place {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status();
+
         let report = std::fs::read_to_string(&report).unwrap();
         assert!(
             status.unwrap().success(),
             "the child fails by itself:\n{report}"
         );
+
         report
     }
 }
@@ -192,9 +209,11 @@ fn counted() -> Vec<u8> {
         report.ends_with("closing\n") && !report.contains("error"),
         "{report}"
     );
+
     let text = std::fs::read_to_string(&count).unwrap();
     let (total, kinds) = text.trim_end().split_once('\n').unwrap();
     assert_eq!(total.parse::<usize>().unwrap(), kinds.len());
+
     kinds.as_bytes().to_vec()
 }
 
@@ -266,6 +285,7 @@ async fn check(place: &Place, report: &str, what: &impl std::fmt::Debug, found: 
             _ => panic!("{line:?} in a report"),
         }
     }
+
     let mut lost = Vec::new();
     match SqliteStore::open(&place.data(), key().node()).await {
         Ok(store) => {
@@ -274,6 +294,7 @@ async fn check(place: &Place, report: &str, what: &impl std::fmt::Debug, found: 
                     lost.push(*r);
                 }
             }
+
             let alarm = matches!(store.anchor_state(), AnchorState::LostTail { .. });
             found.false_alarms += u32::from(alarm && lost.is_empty());
             store.close().await;
@@ -284,6 +305,7 @@ async fn check(place: &Place, report: &str, what: &impl std::fmt::Debug, found: 
             lost.clone_from(&acknowledged);
         }
     }
+
     let bad = !lost.is_empty() || went_on || (doubtful && !told);
     if bad {
         println!(
@@ -292,6 +314,7 @@ async fn check(place: &Place, report: &str, what: &impl std::fmt::Debug, found: 
             acknowledged.len()
         );
     }
+
     found.runs += 1;
     found.struck += u32::from(struck);
     found.acknowledged += acknowledged.len();
@@ -309,6 +332,7 @@ async fn sweep(faults: &[Fault], off: &str) -> Found {
         let report = place.run(&env);
         check(&place, &report, fault, &mut found).await;
     }
+
     found
 }
 
@@ -332,6 +356,7 @@ fn whatever_call_fails_nothing_is_acknowledged_that_is_not_kept() {
         .ok()
         .and_then(|s| s.parse().ok())
         .unwrap_or_else(|| rand::rng().random());
+
     println!("WADI_SEED={seed}");
     let mut r = StdRng::seed_from_u64(seed);
     let long = std::env::var("WADI_LONG").is_ok_and(|l| l == "1");
@@ -341,6 +366,7 @@ fn whatever_call_fails_nothing_is_acknowledged_that_is_not_kept() {
         syncs.len() >= 2 * COMMITS as usize,
         "each commit syncs database and anchor"
     );
+
     let mut faults = Vec::new();
     if long {
         for at in 1..=kinds.len() {
@@ -360,6 +386,7 @@ fn whatever_call_fails_nothing_is_acknowledged_that_is_not_kept() {
             } else {
                 r.random_range(1..=kinds.len())
             };
+
             let short = r.random_bool(0.3);
             faults.push(Fault {
                 at,
@@ -369,6 +396,7 @@ fn whatever_call_fails_nothing_is_acknowledged_that_is_not_kept() {
             });
         }
     }
+
     let found = runtime().block_on(sweep(&faults, ""));
     println!("{} calls: {found:?}", kinds.len());
     assert!(
@@ -390,12 +418,14 @@ fn whatever_call_fails_nothing_is_acknowledged_that_is_not_kept() {
     );
     assert_eq!(found.unopened, 0, "WADI_SEED={seed}");
     assert_eq!(found.false_alarms, 0, "WADI_SEED={seed}");
+
     // For `scripts/prove`.
     let seconds = (began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
     let gate = serde_json::json!({
         "name": "faults", "tried": found.runs, "lost": found.lost, "undetected": found.went_on + found.untold,
         "exits": found.unopened, "seconds": seconds,
     });
+
     println!("GATE {gate}");
 }
 
@@ -404,6 +434,7 @@ fn a_failed_sync_taken_for_a_good_one_loses_writes() {
     if !defence::SWITCHABLE {
         return;
     }
+
     let syncs = syncs(&counted());
     // Opening syncs, too: what is looked at are commits, each with its two syncs.
     let within = &syncs[syncs.len() / 4..syncs.len() * 3 / 4];
@@ -416,6 +447,7 @@ fn a_failed_sync_taken_for_a_good_one_loses_writes() {
             short: false,
         })
         .collect();
+
     let found = runtime().block_on(sweep(&faults, "ack-after-failed-sync"));
     println!("failed syncs taken for good ones: {found:?}");
     assert!(

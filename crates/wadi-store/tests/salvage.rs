@@ -40,6 +40,7 @@ fn entry(r: &mut StdRng, length: usize) -> Entry {
         .enumerate()
         .map(part)
         .collect();
+
     Entry {
         common: Common::default(),
         body: Body::Change(Change {
@@ -83,6 +84,7 @@ impl Author {
             lane,
             crossing: "TRB".parse().unwrap(),
         };
+
         Self {
             key,
             log,
@@ -113,6 +115,7 @@ impl Author {
                 root: self.peaks.root(),
             },
         )];
+
         Batch {
             at_ms: 1,
             blocks,
@@ -136,6 +139,7 @@ impl Image {
     fn cut(&self) -> PathBuf {
         self.dir.path().join("cut")
     }
+
     fn stopped(&self) -> PathBuf {
         self.dir.path().join("stopped")
     }
@@ -154,11 +158,13 @@ async fn image(r: &mut StdRng) -> Image {
     let (stopped, cut) = (dir.path().join("stopped"), dir.path().join("cut"));
     std::fs::create_dir_all(&stopped).unwrap();
     std::fs::create_dir_all(&cut).unwrap();
+
     let (mut own, mut other) = (Author::new(5, Lane::Passage), Author::new(6, Lane::Hold));
     let store = SqliteStore::open(&stopped, own.key.node()).await.unwrap();
     for n in 0..40 {
         store.commit(own.batch(r, n)).await.unwrap();
     }
+
     let blocks = other.batch(r, 2).blocks;
     store
         .commit(Batch {
@@ -168,6 +174,7 @@ async fn image(r: &mut StdRng) -> Image {
         })
         .await
         .unwrap();
+
     let checkpoint = own.head.clone().unwrap();
     let cosignature = LogKey::from_seed(&[9; 32]).cosign(&checkpoint.checkpoint, 20);
     let batch = Batch {
@@ -180,6 +187,7 @@ async fn image(r: &mut StdRng) -> Image {
         local: vec![local("token", "k", "{}"), local("import", "gone", "v")],
         ..Default::default()
     };
+
     store.commit(batch).await.unwrap();
     store.close().await;
     let store = SqliteStore::open(&stopped, own.key.node()).await.unwrap();
@@ -189,6 +197,7 @@ async fn image(r: &mut StdRng) -> Image {
         local_gone,
         ..Default::default()
     };
+
     store.commit(batch).await.unwrap();
     let mut wal = Vec::new();
     for n in 0..20 {
@@ -198,9 +207,11 @@ async fn image(r: &mut StdRng) -> Image {
             .len();
         wal.push((bytes, own.entries.len()));
     }
+
     for name in ["node.sqlite", "node.sqlite-wal", "anchor"] {
         std::fs::copy(stopped.join(name), cut.join(name)).unwrap();
     }
+
     store.close().await;
     Image {
         dir,
@@ -233,10 +244,12 @@ fn positions(salvage: &Salvage, found: &Found, author: &Author) -> BTreeSet<u64>
                 written.reference().leaf,
                 "something was found that was not written"
             );
+
             assert_eq!(salvage.read(place).as_deref(), Some(written.bytes()));
             out.insert(*seq);
         }
     }
+
     out
 }
 
@@ -249,6 +262,7 @@ fn rebuilt(salvage: &Salvage, found: &Found, author: &Author) -> Peaks {
     }) {
         peaks = verify_block(block, &peaks, &me).unwrap().peaks().clone();
     }
+
     peaks
 }
 
@@ -283,15 +297,19 @@ async fn everything_is_found_in_file_and_wal_whatever_became_of_the_first_page()
             found.unreadable_pages,
             found.pages
         );
+
         assert_eq!(found.enrolments.len(), 2);
         assert_eq!(found.cosignatures.len(), 1);
+
         let mut keys = Vec::new();
         salvage.local_keys(|key| keys.push((key.scope, key.key)));
         keys.sort();
         keys.dedup();
+
         let key = |scope: &str, key: &str| (scope.to_string(), key.to_string());
         // What was forgotten since the file was written stays forgotten.
         assert_eq!(keys, [key("import", "came"), key("token", "k")]);
+
         let sizes = salvage.survey();
         assert!(sizes[&image.own.log] >= image.own.entries.len() as u64);
         assert!(
@@ -301,13 +319,16 @@ async fn everything_is_found_in_file_and_wal_whatever_became_of_the_first_page()
                 .contains_key(&image.own.log)
         );
     }
+
     let file = std::fs::read(image.cut().join("node.sqlite")).unwrap();
     let wal = std::fs::read(image.cut().join("node.sqlite-wal")).unwrap();
+
     for rubbish in [0x00, 0xa5] {
         let mut file = file.clone();
         file[..PAGE].fill(rubbish);
         write(&image.cut(), &file, Some(&wal));
         assert_whole(&image.cut(), &image);
+
         // The WAL's header says how to read it; it is read without.
         let mut wal = wal.clone();
         wal[..32].fill(rubbish);
@@ -326,22 +347,26 @@ fn pages_of(file: &[u8], entries: &[VerifiedEntry]) -> Vec<BTreeSet<usize>> {
         .enumerate()
         .map(|(n, e)| (leaf(e), n))
         .collect();
+
     for (at, window) in file.windows(8).enumerate() {
         if let Some(n) = leaves.get(window) {
             out[*n].extend([at / PAGE, (at + 31) / PAGE]);
         }
     }
+
     // An overflow page's bytes begin behind the number of the next one; SQLite fills all but the
     // last to their ends, and puts no less than a thousand bytes into that.
     let mut begins: HashMap<&[u8], Vec<usize>> = HashMap::new();
     for (n, page) in file.chunks_exact(PAGE).enumerate() {
         begins.entry(&page[4..20]).or_default().push(n);
     }
+
     for (n, e) in entries.iter().enumerate() {
         for window in e.bytes().windows(16) {
             out[n].extend(begins.get(window).into_iter().flatten());
         }
     }
+
     out
 }
 
@@ -352,6 +377,7 @@ async fn every_entry_whose_pages_are_whole_is_found() {
     let file = std::fs::read(image.stopped().join("node.sqlite")).unwrap();
     let pages = pages_of(&file, &image.own.entries);
     assert!(pages.iter().all(|p| !p.is_empty()) && pages.iter().any(|p| p.len() > 3));
+
     let count = file.len() / PAGE;
     let dir = tempfile::tempdir().unwrap();
     let (mut lost, mut whole) = (0, 0);
@@ -368,6 +394,7 @@ async fn every_entry_whose_pages_are_whole_is_found() {
             gone.iter()
                 .for_each(|n| file[n * PAGE..(n + 1) * PAGE].fill(0));
         }
+
         write(dir.path(), &file, None);
         let (salvage, found) = scan(dir.path());
         let positions = positions(&salvage, &found, &image.own);
@@ -379,12 +406,15 @@ async fn every_entry_whose_pages_are_whole_is_found() {
                     "entry {n} on {pages:?} is whole without {gone:?}"
                 );
             }
+
             lost += u32::from(!positions.contains(&(n as u64)));
         }
+
         // Blocks go as far as every entry is there, and are as good as a peer's.
         let first_gap = (0..).find(|seq| !positions.contains(seq)).unwrap();
         assert!(rebuilt(&salvage, &found, &image.own).size() <= first_gap);
     }
+
     assert!(lost > 0 && whole > 500, "{lost} lost, {whole} whole");
 }
 
@@ -394,6 +424,7 @@ async fn a_wal_that_was_cut_short_gives_what_was_committed_before() {
     let file = std::fs::read(image.cut().join("node.sqlite")).unwrap();
     let wal = std::fs::read(image.cut().join("node.sqlite-wal")).unwrap();
     let dir = tempfile::tempdir().unwrap();
+
     for (bytes, entries) in &image.wal {
         for torn in [0, 1_000] {
             let end = (*bytes as usize + torn).min(wal.len());
@@ -407,12 +438,14 @@ async fn a_wal_that_was_cut_short_gives_what_was_committed_before() {
             assert!(rebuilt(&salvage, &found, &image.own).size() >= *entries as u64);
         }
     }
+
     // The file alone, and the WAL alone.
     write(dir.path(), &file, None);
     let (salvage, found) = scan(dir.path());
     let in_file = positions(&salvage, &found, &image.own);
     std::fs::remove_file(dir.path().join("node.sqlite")).unwrap();
     std::fs::write(dir.path().join("node.sqlite-wal"), &wal).unwrap();
+
     let (salvage, found) = scan(dir.path());
     let in_wal = positions(&salvage, &found, &image.own);
     assert_eq!(in_file.union(&in_wal).count(), image.own.entries.len());
@@ -450,6 +483,7 @@ fn spoil(r: &mut StdRng, bytes: &mut Vec<u8>, stride: usize, first: usize) {
             _ => bytes[page..page + PAGE].fill(0),
         }
     }
+
     if r.random_bool(0.2) {
         bytes.truncate(r.random_range(0..bytes.len()));
     }
@@ -467,6 +501,7 @@ async fn no_bytes_make_it_panic_and_nothing_is_found_that_was_not_written() {
         .flat_map(|a| &a.entries)
         .map(|e| e.reference().leaf)
         .collect();
+
     let long = std::env::var("WADI_LONG").is_ok_and(|l| l == "1");
     for _ in 0..if long { 1_000 } else { 40 } {
         let (mut file, mut wal) = (file.clone(), wal.clone());
@@ -477,10 +512,12 @@ async fn no_bytes_make_it_panic_and_nothing_is_found_that_was_not_written() {
                 .take(100)
                 .for_each(|byte| *byte = r.random());
         }
+
         write(dir.path(), &file, Some(&wal));
         let (salvage, found) = scan(dir.path());
         let _ = salvage.survey();
         salvage.local_keys(|_| ());
+
         // Rot may have put an entry into another place: its bytes are those that were written all
         // the same, and blocks are made of what stands where its author signed that it does.
         for (leaf, place) in found
@@ -490,6 +527,7 @@ async fn no_bytes_make_it_panic_and_nothing_is_found_that_was_not_written() {
         {
             assert!(leaves.contains(leaf) && leaf_hash(&salvage.read(place).unwrap()) == *leaf);
         }
+
         for author in [&image.own, &image.other] {
             let peaks = rebuilt(&salvage, &found, author);
             let written = author.entries[..peaks.size() as usize].iter();
@@ -498,6 +536,7 @@ async fn no_bytes_make_it_panic_and_nothing_is_found_that_was_not_written() {
             assert_eq!(peaks, same);
         }
     }
+
     for bytes in [
         vec![],
         vec![0; 5],
@@ -522,12 +561,14 @@ async fn of_two_entries_at_one_position_that_one_is_taken_that_was_signed_for() 
         peaks: own.peaks.clone(),
         ..Author::new(5, Lane::Passage)
     };
+
     let (mine, theirs) = (own.block(&entries[3..6]), thief.block(&entries[5..8]));
     let batch = Batch {
         blocks: vec![first, mine],
         loose: theirs.entries().to_vec(),
         ..Default::default()
     };
+
     store.commit(batch).await.unwrap();
     store.close().await;
     let (salvage, found) = scan(dir.path());
@@ -547,17 +588,21 @@ async fn sql(dir: &Path, sql: &'static str) {
 async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_missing() {
     let image = image(&mut random()).await;
     let (dir, node) = (image.stopped(), image.own.key.node());
+
     // Another's, and a newer one's, are not touched.
     let stranger = SqliteStore::open_or_set_aside(&dir, image.other.key.node(), "t").await;
     assert_eq!(stranger.err().unwrap().code(), "database_of_other_node");
+
     sql(&dir, "PRAGMA user_version = 99").await;
     let newer = SqliteStore::open_or_set_aside(&dir, node, "t").await;
     assert_eq!(newer.err().unwrap().code(), "database_newer");
     assert_eq!(SetAside::all(&dir), []);
+
     let mut file = std::fs::read(dir.join("node.sqlite")).unwrap();
     file[..PAGE].fill(0xa5);
     std::fs::write(dir.join("node.sqlite"), &file).unwrap();
     assert!(SqliteStore::open(&dir, node).await.is_err());
+
     let store = SqliteStore::open_or_set_aside(&dir, node, "t")
         .await
         .unwrap();
@@ -566,11 +611,13 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
     };
     let (log, tip) = heads[0];
     assert_eq!((log, tip.size), (image.own.log, image.own.peaks.size()));
+
     store.close().await;
     let aside = SetAside::all(&dir);
     assert_eq!((aside.len(), aside[0].name.as_str()), (1, "t"));
     assert!(aside[0].why.contains("not a database"), "{}", aside[0].why);
     assert_eq!(std::fs::read(aside[0].database()).unwrap(), file);
+
     assert_whole(&aside[0].dir, &image);
     // Once more, in the same second; and a table that a node cannot start without.
     for spoilt in [
@@ -585,6 +632,7 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
             .await
             .unwrap();
         let enrolments = vec![enrolment("trb", &image.own.key)];
+
         store
             .commit(Batch {
                 enrolments,
@@ -592,13 +640,16 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
             })
             .await
             .unwrap();
+
         store.close().await;
         assert_eq!(SetAside::all(&dir).len(), before, "what opens stays");
+
         sql(&dir, spoilt).await;
         let store = SqliteStore::open_or_set_aside(&dir, node, "t")
             .await
             .unwrap();
         assert!(matches!(store.anchor_state(), AnchorState::LostTail { .. }));
+
         store.close().await;
         assert_eq!(SetAside::all(&dir).len(), before + 1, "{spoilt}");
     }
@@ -619,6 +670,7 @@ async fn no_wal_is_thrown_away() {
             .iter()
             .for_each(|(name, bytes)| std::fs::write(dir.join(name), bytes).unwrap());
     };
+
     let in_wal = {
         let alone = tempfile::tempdir().unwrap();
         std::fs::write(
@@ -626,17 +678,22 @@ async fn no_wal_is_thrown_away() {
             &files["node.sqlite-wal"],
         )
         .unwrap();
+
         let (salvage, found) = scan(alone.path());
         positions(&salvage, &found, &image.own)
     };
+
     assert!(in_wal.len() > 20);
+
     // An ordinary power cut: nothing is lost, and no copy stays.
     let store = SqliteStore::open_or_set_aside(&dir, node, "t")
         .await
         .unwrap();
     assert_eq!(*store.anchor_state(), AnchorState::Whole);
+
     store.close().await;
     assert!(SetAside::all(&dir).is_empty() && !dir.join("node.sqlite-wal-before").exists());
+
     // The database is gone, or empty: SQLite would delete its WAL unread.
     for gone in [true, false] {
         restore();
@@ -644,6 +701,7 @@ async fn no_wal_is_thrown_away() {
             true => std::fs::remove_file(dir.join("node.sqlite")).unwrap(),
             false => std::fs::write(dir.join("node.sqlite"), b"").unwrap(),
         }
+
         let store = SqliteStore::open_or_set_aside(&dir, node, "t")
             .await
             .unwrap();
@@ -651,21 +709,25 @@ async fn no_wal_is_thrown_away() {
             store.anchor_state(),
             AnchorState::LostTail { held: 0, .. }
         ));
+
         store.close().await;
         let aside = SetAside::all(&dir);
         let (salvage, found) = scan(&aside[0].dir);
         assert_eq!(positions(&salvage, &found, &image.own), in_wal);
     }
+
     // Rot in the middle: SQLite drops all that was written after it, and says nothing.
     restore();
     let mut wal = files["node.sqlite-wal"].clone();
     let frame = 32 + (wal.len() - 32) / FRAME / 2 * FRAME;
     wal[frame + 16] ^= 1;
     std::fs::write(dir.join("node.sqlite-wal"), &wal).unwrap();
+
     let store = SqliteStore::open_or_set_aside(&dir, node, "t")
         .await
         .unwrap();
     assert!(matches!(store.anchor_state(), AnchorState::LostTail { .. }));
+
     let held = store
         .logs()
         .await
@@ -675,24 +737,31 @@ async fn no_wal_is_thrown_away() {
         .unwrap()
         .peaks
         .size();
+
     assert!(held < image.own.peaks.size());
+
     store.close().await;
     let aside = SetAside::all(&dir);
     assert_eq!(aside.len(), 1);
+
     let (salvage, found) = scan(&aside[0].dir);
     assert_eq!(positions(&salvage, &found, &image.own), in_wal);
+
     // The next start finds nothing new.
     SqliteStore::open_or_set_aside(&dir, node, "u")
         .await
         .unwrap()
         .close()
         .await;
+
     assert_eq!(SetAside::all(&dir), aside);
+
     // A database that was deleted altogether is begun anew, and the anchor tells.
     restore();
     for name in ["node.sqlite", "node.sqlite-wal"] {
         std::fs::remove_file(dir.join(name)).unwrap();
     }
+
     let store = SqliteStore::open_or_set_aside(&dir, node, "t")
         .await
         .unwrap();
@@ -700,6 +769,7 @@ async fn no_wal_is_thrown_away() {
         store.anchor_state(),
         AnchorState::LostTail { held: 0, .. }
     ));
+
     store.close().await;
     assert_eq!(SetAside::all(&dir), []);
 }

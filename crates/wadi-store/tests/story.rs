@@ -20,6 +20,7 @@ fn crossing(seed: u8, code: &str) -> Crossing {
         lane: Lane::Passage,
         crossing: code.parse().unwrap(),
     };
+
     Crossing {
         key,
         log,
@@ -38,15 +39,18 @@ impl Crossing {
                 }],
                 ..Default::default()
             };
+
             Entry {
                 common: Common::default(),
                 body: Body::Change(change),
             }
         };
+
         let entries: Vec<Entry> = (from..from + count).map(entry).collect();
         let block =
             VerifiedBlock::author(&self.key, self.log, &self.peaks, &entries, 7, vec![]).unwrap();
         self.peaks = block.peaks().clone();
+
         block
     }
 }
@@ -102,12 +106,14 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         .iter()
         .map(|r| (RecordId::of_first(r), *r))
         .collect();
+
     let near = [("plate", "11A1"), ("container", "C1")];
     let rows = references
         .iter()
         .enumerate()
         .map(|(n, r)| row(r, n as i64 * 1_000, &near))
         .collect();
+
     let batch = Batch {
         at_ms: 1,
         blocks: vec![first.clone(), second],
@@ -122,6 +128,7 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         )],
         ..Default::default()
     };
+
     store.commit(batch).await.unwrap();
     // What does not follow is refused whole; what stands beside it in one group is not touched.
     let other = qam.block(0, 3);
@@ -134,8 +141,10 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         blocks: vec![other.clone()],
         ..Default::default()
     };
+
     let (refused, taken) = tokio::join!(store.commit(gap), store.commit(fits));
     assert_eq!(refused.unwrap_err().code(), "store_conflict");
+
     taken.unwrap();
     let logs: BTreeMap<LogId, u64> = store
         .logs()
@@ -144,7 +153,9 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         .iter()
         .map(|l| (l.log, l.peaks.size()))
         .collect();
+
     assert_eq!(logs, BTreeMap::from([(trb.log, 205), (qam.log, 3)]));
+
     // Entries, subtrees and checkpoints of a log, for sending and proving.
     let part = store.entries(&trb.log, 203, 1 << 20).await.unwrap();
     assert_eq!(
@@ -153,6 +164,7 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
             .collect::<Vec<_>>(),
         [203, 204]
     );
+
     assert_eq!(
         store
             .entry(&references[3])
@@ -162,14 +174,17 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
             .reference(),
         references[3]
     );
+
     let wanted = proof::subtrees((0, 205));
     let parts = store.subtrees(&trb.log, &wanted).await.unwrap();
     assert_eq!(
         proof::assemble(&[(0, 205)], &parts).unwrap()[0],
         trb.peaks.root()
     );
+
     let checkpoints = store.checkpoints(&trb.log, 0).await.unwrap();
     assert_eq!(checkpoints.last().unwrap().checkpoint.size, 205);
+
     // An excerpt's entry stands loose until its log brings it.
     let mut man = crossing(3, "MAN");
     let late = man.block(0, 2);
@@ -182,7 +197,9 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         })
         .await
         .unwrap();
+
     assert_eq!(store.loose_logs().await.unwrap(), [man.log]);
+
     store
         .commit(Batch {
             at_ms: 4,
@@ -192,8 +209,10 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         })
         .await
         .unwrap();
+
     assert_eq!(store.loose_logs().await.unwrap(), []);
     assert_eq!(store.counts().await.unwrap().entries, 210);
+
     // A cosignature only ever extends what its witness signed before.
     let hub = LogKey::from_seed(&[9; 32]);
     for (block, time_s) in [(&late, 20), (&late, 10)] {
@@ -203,6 +222,7 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
             checkpoint,
             cosignature,
         }];
+
         store
             .commit(Batch {
                 cosignatures,
@@ -211,6 +231,7 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
             .await
             .unwrap();
     }
+
     let kept = store.cosignatures(Some(&man.log)).await.unwrap();
     assert_eq!(
         kept.iter()
@@ -218,10 +239,12 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
             .collect::<Vec<_>>(),
         [20]
     );
+
     records(store, &about).await;
     detained(store, &about).await;
     findings(store, about[0].0).await;
     small_things(store, &trb, about[0].0, references[0]).await;
+
     (trb.log, references)
 }
 
@@ -237,6 +260,7 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         open,
         ..row(&about[0].1, 0, terms)
     };
+
     let holds = vec![
         hold(201, true, &[("link", &named)]),
         hold(202, true, &[("target", "11A1")]),
@@ -248,6 +272,7 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         // What another wrote into a link is text.
         hold(204, true, &[("link", "zz"), ("target", "none")]),
     ];
+
     let gone = holds.iter().map(|h| h.id).collect();
     store
         .commit(Batch {
@@ -266,9 +291,11 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         })
         .await
         .unwrap();
+
     let listed: std::collections::BTreeSet<RecordId> = listed.iter().map(|r| r.id).collect();
     let wanted = looked_for.iter().map(|r| r.id).chain([ids[1]]).collect();
     assert_eq!(listed, wanted);
+
     let of_one = store.detained(&ids[1..2]).await.unwrap();
     let by: Vec<&str> = of_one.iter().map(|(_, hold)| hold.as_str()).collect();
     assert!(
@@ -276,6 +303,7 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         "{by:?}"
     );
     assert_eq!(store.detained(&[]).await.unwrap(), []);
+
     store
         .commit(Batch {
             records_gone: gone,
@@ -283,6 +311,7 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         })
         .await
         .unwrap();
+
     assert!(store.detained(&ids).await.unwrap().is_empty());
 }
 
@@ -294,6 +323,7 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
             .reference(),
         about[2].1
     );
+
     assert_eq!(store.entries_of(&ids).await.unwrap().len(), 5);
     assert_eq!(store.records_by_id(&ids[..2]).await.unwrap().len(), 2);
     assert_eq!(store.terms_of(&ids[..2]).await.unwrap().len(), 4);
@@ -302,8 +332,10 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         3
     );
     assert_eq!(store.record_ids().await.unwrap().len(), 5);
+
     let printed = store.record(&ids[1]).await.unwrap().unwrap().printed;
     assert_eq!(store.records_printed(&printed).await.unwrap(), [ids[1]]);
+
     // Those nearest in time first, each asker for itself, within its time and up to its limit.
     let ask = |asker, value: &str, between_ms| TermQuery {
         asker,
@@ -313,11 +345,13 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         by_kind: false,
         most: 2,
     };
+
     let asked = [
         ask(0, "11A1", (900, 3_100)),
         ask(1, "11A1", (-100, 100)),
         ask(2, "none", (0, 9_999)),
     ];
+
     for by_kind in [false, true] {
         let asked = asked.clone().map(|q| TermQuery { by_kind, ..q });
         let found = store.near(&asked).await.unwrap();
@@ -331,6 +365,7 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
             "nearest to the middle of what was asked, and how many there were"
         );
     }
+
     let filter = |state: &str, limit| RecordFilter {
         lane: Some(Lane::Passage as u8),
         crossing: Some("TRB".into()),
@@ -342,6 +377,7 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
         after: None,
         limit,
     };
+
     let page = store.records(&filter("CONTESTED", 2)).await.unwrap();
     let next = RecordFilter {
         before: Some(page[1].changed),
@@ -358,6 +394,7 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
             .unwrap()
             .is_empty()
     );
+
     // For reading them all they come in the order of their ids, page after page.
     let (mut all, mut after) = (Vec::new(), RecordId([0; 32]));
     loop {
@@ -366,17 +403,21 @@ async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
             limit: 2,
             ..RecordFilter::default()
         };
+
         let page = store.records(&page).await.unwrap();
         let Some(last) = page.last() else { break };
         after = last.id;
         all.extend(page.into_iter().map(|r| r.id));
     }
+
     assert!(all.len() == 5 && all.is_sorted());
+
     let changes = store.changes(2, 10).await.unwrap();
     assert_eq!(
         changes.iter().map(|c| c.cursor).collect::<Vec<_>>(),
         [3, 4, 5]
     );
+
     let digests = store.digests().await.unwrap();
     assert_eq!(
         digests
@@ -393,6 +434,7 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
         finding("b", anchor, 1, "PENDING", 100),
         finding("c", anchor, 3, "FIRM", 50),
     ];
+
     store
         .commit(Batch {
             findings,
@@ -400,12 +442,14 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
         })
         .await
         .unwrap();
+
     let gone = vec!["c".to_string()];
     let again = FindingRow {
         state: "ASSIGNED".into(),
         assignee: "AU-1".into(),
         ..finding("a", anchor, 1, "FIRM", 200)
     };
+
     store
         .commit(Batch {
             findings: vec![again],
@@ -414,6 +458,7 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
         })
         .await
         .unwrap();
+
     let all = store
         .findings(&FindingFilter {
             limit: 10,
@@ -421,24 +466,30 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
         })
         .await
         .unwrap();
+
     assert_eq!(
         all.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(),
         ["b", "a"],
         "the oldest first"
     );
+
     let after = FindingFilter {
         after: Some((1, 100, "b".into())),
         limit: 10,
         ..Default::default()
     };
+
     assert_eq!(store.findings(&after).await.unwrap().len(), 1);
+
     let mine = FindingFilter {
         assignee: Some("AU-1".into()),
         until_ms: Some(200),
         limit: 10,
         ..Default::default()
     };
+
     assert_eq!(store.findings(&mine).await.unwrap().len(), 1);
+
     let counts = store
         .finding_counts(&FindingFilter::default())
         .await
@@ -456,6 +507,7 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
         [],
         "that time has passed before"
     );
+
     assert_eq!(store.findings_of(&[anchor]).await.unwrap().len(), 2);
     assert_eq!(store.finding("a").await.unwrap().unwrap().assignee, "AU-1");
 }
@@ -471,6 +523,7 @@ async fn small_things(
         key: key.into(),
         value: value.into(),
     };
+
     let refusal = |why: &str, at_ms| RefusalRow {
         subject: "s".into(),
         code: "gap".into(),
@@ -479,6 +532,7 @@ async fn small_things(
         at_ms,
         times: 1,
     };
+
     let node = trb.log.node;
     let batch = Batch {
         local: vec![local("k", "1"), local("k", "2"), local("gone", "1")],
@@ -509,6 +563,7 @@ async fn small_things(
         }],
         ..Default::default()
     };
+
     store.commit(batch).await.unwrap();
     let gone = vec![("import".to_string(), "gone".to_string())];
     let batch = Batch {
@@ -516,12 +571,14 @@ async fn small_things(
         carried_done: vec![(trb.log, 4)],
         ..Default::default()
     };
+
     store.commit(batch).await.unwrap();
     assert_eq!(
         store.local("import", "k").await.unwrap().as_deref(),
         Some("2")
     );
     assert_eq!(store.local_all("import").await.unwrap(), [local("k", "2")]);
+
     let refused = store.refusals(10).await.unwrap();
     assert_eq!(
         refused
@@ -530,6 +587,7 @@ async fn small_things(
             .collect::<Vec<_>>(),
         [("two", 2)]
     );
+
     assert_eq!(
         store.peers().await.unwrap(),
         [PeerRow {
@@ -537,6 +595,7 @@ async fn small_things(
             json: "2".into()
         }]
     );
+
     assert_eq!(store.carried_ranges().await.unwrap(), [(trb.log, 0, 5)]);
     assert_eq!(
         store.carried_block(&trb.log, 0).await.unwrap(),
@@ -558,6 +617,7 @@ async fn small_things(
             .unwrap(),
         [record]
     );
+
     let other = LogId {
         epoch: Epoch([77; 8]),
         ..missing.log
@@ -579,6 +639,7 @@ async fn the_story_on_sqlite() {
     let me = LogKey::from_seed(&[9; 32]).node();
     let store: Arc<dyn Store> = SqliteStore::open(dir.path(), me).await.unwrap();
     let (log, references) = tell(&store).await;
+
     store.close().await;
     let store: Arc<dyn Store> = SqliteStore::open(dir.path(), me).await.unwrap();
     opened_again(&store, log, &references).await;
@@ -600,14 +661,17 @@ async fn a_large_block_goes_out_for_itself_whatever_stands_before_it() {
             puts: vec![put("note"), put("purpose")],
             ..Default::default()
         };
+
         let entry = Entry {
             common: Common::default(),
             body: Body::Change(change),
         };
         let block = VerifiedBlock::author(&of.key, of.log, &of.peaks, &[entry], 7, vec![]).unwrap();
+
         of.peaks = block.peaks().clone();
         block
     };
+
     for together in [false, true] {
         let mut of = crossing(u8::from(together) + 1, "TRB");
         let blocks = vec![
@@ -616,6 +680,7 @@ async fn a_large_block_goes_out_for_itself_whatever_stands_before_it() {
             large(&mut of),
             of.block(52, 1),
         ];
+
         if together {
             store
                 .commit(Batch {
@@ -635,6 +700,7 @@ async fn a_large_block_goes_out_for_itself_whatever_stands_before_it() {
                     .unwrap();
             }
         }
+
         let kept = store.checkpoints(&of.log, 0).await.unwrap();
         assert_eq!(
             kept.iter().map(|c| c.checkpoint.size).collect::<Vec<_>>(),
@@ -642,6 +708,7 @@ async fn a_large_block_goes_out_for_itself_whatever_stands_before_it() {
             "{together}"
         );
     }
+
     store.close().await;
 }
 
@@ -664,6 +731,7 @@ fn note(n: u32) -> Batch {
         key: n.to_string(),
         value: String::new(),
     }];
+
     Batch {
         local,
         ..Default::default()
@@ -677,9 +745,11 @@ async fn the_story_on_postgres() {
     let url = server.create("wadi").unwrap();
     let store: Arc<dyn Store> = postgres(&url, &dir.path().join("hub"), 9).await.unwrap();
     let (log, references) = tell(&store).await;
+
     store.close().await;
     let store: Arc<dyn Store> = postgres(&url, &dir.path().join("hub"), 9).await.unwrap();
     opened_again(&store, log, &references).await;
+
     // Text that PostgreSQL cannot hold, and terms longer than an index takes, come from hostile
     // peers.
     let odd = RefusalRow {
@@ -690,6 +760,7 @@ async fn the_story_on_postgres() {
         at_ms: 9,
         times: 1,
     };
+
     store
         .commit(Batch {
             refusals: vec![odd],
@@ -697,6 +768,7 @@ async fn the_story_on_postgres() {
         })
         .await
         .unwrap();
+
     assert_eq!(store.refusals(1).await.unwrap()[0].subject, "a\u{FFFD}b");
     store.close().await;
 }
@@ -707,24 +779,29 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
     let server = server(dir.path());
     let url = server.create("wadi").unwrap();
     let hub = dir.path().join("hub");
+
     std::fs::create_dir_all(&hub).unwrap();
     let me = LogKey::from_seed(&[9; 32]).node();
     let old: Arc<dyn Store> = SqliteStore::open(&hub, me).await.unwrap();
     let (log, references) = tell(&old).await;
     let held = everything(&old).await;
+
     old.close().await;
     // A byte that rotted on the way is not carried over: nothing is, until it is mended.
     let path = format!("sqlite://{}", hub.join("node.sqlite").display());
     let rot = "UPDATE entries SET bytes = CAST(bytes || x'00' AS BLOB) WHERE seq = 77";
     let mend = "UPDATE entries SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE seq = 77";
+
     for (sql, refused) in [(rot, true), (mend, false)] {
         let mut file = <sqlx::SqliteConnection as sqlx::Connection>::connect(&path)
             .await
             .unwrap();
         sqlx::query(sql).execute(&mut file).await.unwrap();
         sqlx::Connection::close(file).await.unwrap();
+
         let moved = move_store(&hub, &url, me, |_| ()).await;
         assert_eq!(moved.is_err(), refused, "{moved:?}");
+
         match moved {
             Err(error) => assert_eq!(
                 (error.code(), error.to_string().contains("@77")),
@@ -733,11 +810,14 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
             Ok(moved) => assert_eq!((moved.entries, moved.logs), (210, 3)),
         }
     }
+
     let new: Arc<dyn Store> = postgres(&url, &hub, 9).await.unwrap();
     assert_eq!(everything(&new).await, held);
+
     opened_again(&new, log, &references).await;
     new.commit(note(1)).await.unwrap();
     new.close().await;
+
     // The old file is kept, and neither is moved again nor is another one moved on top of what is
     // there.
     assert!(hub.join("node.sqlite.moved").exists() && !hub.join("node.sqlite").exists());
@@ -745,6 +825,7 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
         move_store(&hub, &url, me, |_| ()).await.unwrap_err().code(),
         "database_open"
     );
+
     let other = dir.path().join("other");
     std::fs::create_dir_all(&other).unwrap();
     SqliteStore::open(&other, me).await.unwrap().close().await;
@@ -755,6 +836,7 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
             .code(),
         "store_conflict"
     );
+
     assert!(other.join("node.sqlite").exists());
 }
 
@@ -768,6 +850,7 @@ async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
         let checkpoints = store.checkpoints(&row.log, 0).await.unwrap();
         out.extend(checkpoints.iter().map(|c| format!("{c:?}")));
     }
+
     for id in store.record_ids().await.unwrap() {
         out.push(format!(
             "{:?} {:?}",
@@ -775,6 +858,7 @@ async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
             store.terms_of(&[id]).await.unwrap()
         ));
     }
+
     out.push(format!("{:?}", store.cosignatures(None).await.unwrap()));
     out.push(format!(
         "{:?}",
@@ -786,21 +870,25 @@ async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
             .await
             .unwrap()
     ));
+
     out.push(format!(
         "{:?} {:?}",
         store.refusals(9).await.unwrap(),
         store.peers().await.unwrap()
     ));
+
     out.push(format!(
         "{:?} {:?}",
         store.carried_ranges().await.unwrap(),
         store.local_all("import").await.unwrap()
     ));
+
     out.push(format!(
         "{:?} {:?}",
         store.waiting(9).await.unwrap(),
         store.counts().await.unwrap()
     ));
+
     out.sort();
     out
 }
@@ -811,6 +899,7 @@ async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
     let server = server(dir.path());
     let url = server.create("wadi").unwrap();
     let first = postgres(&url, &dir.path().join("one"), 1).await.unwrap();
+
     first.commit(note(1)).await.unwrap();
     let standby = tokio::spawn({
         let (url, dir) = (url.clone(), dir.path().join("two"));
@@ -821,18 +910,23 @@ async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
             tokio::task::yield_now().await
         }
     });
+
     assert!(waited.await.is_err(), "two daemons wrote to one database");
+
     // The first one's session is cut off, as by a network that parted: the standby has the lock
     // before it is back.
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted";
     let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
         .await
         .unwrap();
+
     sqlx::query(cut).execute(&mut admin).await.unwrap();
     let second = standby.await.unwrap().unwrap();
     second.commit(note(2)).await.unwrap();
+
     let late = first.commit(note(3)).await.unwrap_err();
     assert_eq!(late.code(), "write_failed", "{late}");
+
     let keys: Vec<String> = second
         .local_all("n")
         .await
@@ -840,6 +934,7 @@ async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
         .into_iter()
         .map(|l| l.key)
         .collect();
+
     assert_eq!(keys, ["1", "2"]);
     second.close().await;
 }
@@ -858,19 +953,23 @@ async fn a_server_that_restarts_costs_time_and_nothing_else() {
             }
         }
     });
+
     for at_once in [false, true] {
         let before = store.local_all("n").await.unwrap().len();
         while store.local_all("n").await.unwrap().len() < before + 20 {
             tokio::task::yield_now().await;
         }
+
         tokio::task::block_in_place(|| {
             server.stop(at_once);
             server.launch().unwrap();
         });
+
         while store.local_all("n").await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+
     writer.await.unwrap();
     assert_eq!(store.local_all("n").await.unwrap().len(), 300);
     store.close().await;
@@ -882,15 +981,18 @@ async fn a_database_that_will_not_do_says_why() {
     let mut server = server(dir.path());
     let url = server.create("wadi").unwrap();
     let hub = dir.path().join("hub");
+
     postgres(&url, &hub, 1).await.unwrap().close().await;
     let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server.url("postgres"))
         .await
         .unwrap();
+
     // Read-only, as a standby server is.
     sqlx::query("ALTER DATABASE wadi SET default_transaction_read_only = on")
         .execute(&mut admin)
         .await
         .unwrap();
+
     let store = postgres(&url, &hub, 1).await.unwrap();
     assert_eq!(
         store.commit(note(1)).await.unwrap_err().code(),
@@ -900,11 +1002,13 @@ async fn a_database_that_will_not_do_says_why() {
         store.local_all("n").await.unwrap().is_empty(),
         "it can still be read"
     );
+
     store.close().await;
     sqlx::query("ALTER DATABASE wadi RESET default_transaction_read_only")
         .execute(&mut admin)
         .await
         .unwrap();
+
     // Unsafe: it would acknowledge what it has not synced.
     sqlx::query("ALTER DATABASE wadi SET synchronous_commit = off")
         .execute(&mut admin)
@@ -914,14 +1018,17 @@ async fn a_database_that_will_not_do_says_why() {
         postgres(&url, &hub, 1).await.err().unwrap().code(),
         "database_unsafe"
     );
+
     sqlx::query("ALTER DATABASE wadi RESET synchronous_commit")
         .execute(&mut admin)
         .await
         .unwrap();
+
     // Restored from an older backup: the anchor knows of commits that the database does not.
     let store = postgres(&url, &hub, 1).await.unwrap();
     store.commit(note(2)).await.unwrap();
     store.close().await;
+
     let mut inside = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
         .await
         .unwrap();
@@ -929,6 +1036,7 @@ async fn a_database_that_will_not_do_says_why() {
         .execute(&mut inside)
         .await
         .unwrap();
+
     for _ in 0..2 {
         let store = postgres(&url, &hub, 1).await.unwrap();
         assert!(
@@ -937,6 +1045,7 @@ async fn a_database_that_will_not_do_says_why() {
         );
         store.close().await;
     }
+
     // Of a newer version.
     sqlx::query("UPDATE meta SET value = 99 WHERE key = 'schema'")
         .execute(&mut inside)
@@ -946,6 +1055,7 @@ async fn a_database_that_will_not_do_says_why() {
         postgres(&url, &hub, 1).await.err().unwrap().code(),
         "database_newer"
     );
+
     // Down.
     server.stop(false);
     let error = postgres(&url, &hub, 1).await.err().unwrap();

@@ -64,11 +64,13 @@ impl Bisect {
                 })
                 .collect();
         }
+
         let (mut out, mut room) = (Vec::new(), TREE_HASHES_MAX);
         for (level, indices) in self.open.iter().rev() {
             let step = STEP.min(level - TILE_LEVELS);
             let indices: Vec<u64> = indices.iter().take(room >> step).copied().collect();
             room -= indices.len() << step;
+
             if !indices.is_empty() {
                 out.push(TreeAsk {
                     level: *level,
@@ -77,6 +79,7 @@ impl Bisect {
                 });
             }
         }
+
         out
     }
 
@@ -92,17 +95,20 @@ impl Bisect {
         if theirs.len() != parts.len() * SHORT_BYTES {
             return false;
         }
+
         self.peaks.clear();
         for ask in asked {
             if let Some(open) = self.open.get_mut(&ask.level) {
                 open.retain(|i| ask.indices.binary_search(i).is_err());
             }
         }
+
         self.open.retain(|_, indices| !indices.is_empty());
         for (part, their) in parts.into_iter().zip(theirs.chunks(SHORT_BYTES)) {
             if mine(part).is_some_and(|hash| short_hash(self.salt, &hash) == their) {
                 continue;
             }
+
             if part.level > TILE_LEVELS {
                 self.open.entry(part.level).or_default().insert(part.index);
             } else {
@@ -110,6 +116,7 @@ impl Bisect {
                     .push((part.index << part.level, (part.index + 1) << part.level));
             }
         }
+
         true
     }
 
@@ -124,6 +131,7 @@ impl Bisect {
                 _ => out.push((from, to)),
             }
         }
+
         out
     }
 }
@@ -146,9 +154,11 @@ mod tests {
                 while hashes.len() > 1 {
                     hashes = hashes.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
                 }
+
                 hashes[0]
             })
             .collect();
+
         let mut level = TILE_LEVELS;
         while !row.is_empty() {
             out.extend(row.iter().enumerate().map(|(n, h)| {
@@ -160,12 +170,14 @@ mod tests {
                     *h,
                 )
             }));
+
             row = row
                 .chunks_exact(2)
                 .map(|c| node_hash(&c[0], &c[1]))
                 .collect();
             level += 1;
         }
+
         for part in proof::subtrees((0, size))
             .into_iter()
             .filter(|p| p.level < TILE_LEVELS)
@@ -176,8 +188,10 @@ mod tests {
             while hashes.len() > 1 {
                 hashes = hashes.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
             }
+
             out.insert(part, hashes[0]);
         }
+
         out
     }
 
@@ -197,6 +211,7 @@ mod tests {
                 leaf(n)
             }
         });
+
         let crossing: Crossing = "TRB".parse().unwrap();
         let log = LogId {
             node: NodeId([1; 16]),
@@ -204,17 +219,20 @@ mod tests {
             lane: Lane::Passage,
             crossing,
         };
+
         let tip = Tip {
             size,
             root: Hash([9; 32]),
         };
         let mut bisect = Bisect::new(size, 5);
         let (mut bytes, mut rounds) = (0, 0);
+
         loop {
             let asks = bisect.ask();
             if asks.is_empty() {
                 return (bisect.found(), bytes, rounds);
             }
+
             let message = Message::Tree {
                 log,
                 tip,
@@ -222,6 +240,7 @@ mod tests {
                 asks: asks.clone(),
             }
             .encode();
+
             assert_eq!(
                 Message::decode(&message).unwrap(),
                 Message::Tree {
@@ -231,11 +250,13 @@ mod tests {
                     asks: asks.clone()
                 }
             );
+
             let hashes: Vec<u8> = asks
                 .iter()
                 .flat_map(TreeAsk::parts)
                 .flat_map(|p| short_hash(5, &theirs[&p]))
                 .collect();
+
             let answer = Message::TreeIs {
                 log,
                 tip,
@@ -243,6 +264,7 @@ mod tests {
                 hashes: hashes.clone(),
             }
             .encode();
+
             // Each frame has its length in front.
             bytes += message.len() + answer.len() + 8;
             rounds += 1;
@@ -269,9 +291,11 @@ mod tests {
                 .iter()
                 .all(|n| found.iter().any(|(from, to)| from <= n && n < to))
         );
+
         assert!(found.iter().map(|(from, to)| to - from).sum::<u64>() <= 64 * 1_000);
         assert!(bytes <= 50_000, "{bytes} bytes");
         assert!(rounds <= 12);
+
         let run: BTreeSet<u64> = (4_321_000..4_322_000).collect();
         let (found, bytes, rounds) = search(size, &run);
         println!("in one run: {bytes} bytes, {rounds} rounds");
@@ -283,6 +307,7 @@ mod tests {
     fn every_difference_of_a_ragged_log_is_found_and_equal_ones_cost_one_round() {
         for size in [1, 63, 64, 65, 1_000, 4_097] {
             assert_eq!(search(size, &BTreeSet::new()).0, []);
+
             for at in [0, size / 2, size - 1] {
                 let found = search(size, &BTreeSet::from([at])).0;
                 assert_eq!(found.len(), 1);

@@ -13,6 +13,7 @@ pub(crate) fn count_fields(bytes: &[u8], path: &[u32]) -> Result<usize, DecodeEr
         return Ok(1);
     };
     let (mut rest, mut count) = (bytes, 0);
+
     while !rest.is_empty() {
         let (number, wire) = decode_key(&mut rest)?;
         if number != *field || wire != WireType::LengthDelimited {
@@ -25,9 +26,11 @@ pub(crate) fn count_fields(bytes: &[u8], path: &[u32]) -> Result<usize, DecodeEr
             // The decoder tells what is wrong with it.
             return Ok(count);
         };
+
         count += count_fields(inner, deeper)?;
         rest = after;
     }
+
     Ok(count)
 }
 
@@ -44,6 +47,7 @@ mod tests {
             entries: vec![vec![1]; n],
             around: vec![vec![0; 32]; 3],
         };
+
         let fetched = pb::Fetched {
             stretches: vec![stretch(2), stretch(0), stretch(5)],
             ..Default::default()
@@ -55,6 +59,7 @@ mod tests {
         assert_eq!(count_fields(&bytes, &[19, 4, 2]), Ok(7));
         assert_eq!(count_fields(&bytes, &[19, 4, 3]), Ok(9));
         assert_eq!(count_fields(&bytes, &[11, 3]), Ok(0));
+
         for cut in 0..bytes.len() {
             let _ = count_fields(&bytes[..cut], &[19, 4, 2]);
         }

@@ -82,6 +82,7 @@ impl Party {
             name: enrolment.name.clone(),
         }
     }
+
     /// Whether it is that node.
     pub fn is(&self, node: &NodeId) -> bool {
         self.node == node.to_string()
@@ -175,12 +176,14 @@ impl Manifest {
                 "bundle_cut",
                 "the file ends within its manifest: copy it again",
             );
+
             return Err(if begun {
                 cut
             } else {
                 unreadable("this is no bundle of wadi: it begins with no manifest")
             });
         };
+
         let line = std::str::from_utf8(&part[..end])
             .map_err(|e| unreadable(format!("this is no bundle: {e}")))?;
         let (this, seal): (Self, Seal) = seal::read(&KIND, line)?;
@@ -193,6 +196,7 @@ impl Manifest {
                 this.part, this.parts, this.bundle
             )));
         }
+
         Ok((this, seal, &part[end + 1..]))
     }
 
@@ -208,6 +212,7 @@ impl Manifest {
                 "the enrolment shown is not its maker's",
             ));
         }
+
         Ok(maker)
     }
 
@@ -221,17 +226,20 @@ impl Manifest {
             );
             return Err(BundleError::new("bundle_cut", why));
         }
+
         if there > self.bytes {
             return Err(changed(format!(
                 "{there} bytes are there, {} were sealed",
                 self.bytes
             )));
         }
+
         if hex(&Sha256::digest(body)) != self.sha256 {
             return Err(changed(
                 "its bytes are not those that were sealed: a bad stick, or somebody changed it",
             ));
         }
+
         Ok(())
     }
 }
@@ -259,15 +267,18 @@ impl FrameWriter {
             frames: 0,
         })
     }
+
     /// A message's frame.
     pub fn message(&mut self, message: &Message) -> Vec<u8> {
         self.frame(MESSAGE, &message.encode())
     }
+
     /// A block's frame.
     pub fn block(&mut self, block: &Block) -> Result<Vec<u8>, SyncError> {
         let bytes = self.encoder.encode(block)?;
         Ok(self.frame(BLOCK, &bytes))
     }
+
     /// The end, which says how many there were.
     pub fn end(mut self) -> Vec<u8> {
         let frames = self.frames;
@@ -308,15 +319,18 @@ impl<R: Read> FrameReader<R> {
         if self.ended {
             return Ok(None);
         }
+
         let mut head = [0; 5];
         self.from.read_exact(&mut head).map_err(unreadable)?;
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+
         // The length is checked before anything is allocated for it.
         if length > FRAME_BYTES_MAX {
             return Err(unreadable(format!(
                 "a frame of {length} bytes; the limit is {FRAME_BYTES_MAX}"
             )));
         }
+
         let mut payload = vec![0; length];
         self.from.read_exact(&mut payload).map_err(unreadable)?;
         let (frame, bytes) = match head[0] {
@@ -336,12 +350,14 @@ impl<R: Read> FrameReader<R> {
                 )));
             }
         };
+
         self.frames += 1;
         self.left = self.left.checked_sub(bytes).ok_or_else(|| {
             unreadable(format!(
                 "it inflates to more than {INFLATED_BYTES_MAX} bytes: no honest node made it"
             ))
         })?;
+
         Ok(Some(frame))
     }
 
@@ -352,9 +368,11 @@ impl<R: Read> FrameReader<R> {
                 self.frames
             )));
         }
+
         if self.from.read(&mut [0]).map_err(unreadable)? != 0 {
             return Err(unreadable("something follows its end"));
         }
+
         self.ended = true;
         Ok(None)
     }
@@ -379,6 +397,7 @@ pub(crate) mod tests {
             issued_s: 0,
             root_signature: [0; 64],
         };
+
         of.issue(&LogKey::from_seed(&[9; 32])).unwrap()
     }
     pub(crate) fn party(key: &LogKey) -> Party {
@@ -405,6 +424,7 @@ pub(crate) mod tests {
             puts,
             ..Default::default()
         };
+
         let entry = Entry {
             common: Common::default(),
             body: Body::Change(change),
@@ -412,6 +432,7 @@ pub(crate) mod tests {
         let made =
             VerifiedBlock::author(key, log(key), &Peaks::default(), &[entry], 0, vec![]).unwrap();
         let entries = made.entries().iter().map(|e| e.bytes().to_vec()).collect();
+
         Block {
             from: 0,
             entries,
@@ -460,6 +481,7 @@ pub(crate) mod tests {
         let mut said = manifest(&hub, &trb);
         let line = said.seal(&body, &hub);
         assert!(line.ends_with('\n') && line.matches('\n').count() == 1);
+
         let good = [line.as_bytes(), &body[..]].concat();
         assert_eq!(take(&good).unwrap(), said);
         assert_eq!(said.logs[0].id().unwrap(), log(&hub));
@@ -471,12 +493,14 @@ pub(crate) mod tests {
             part[at] ^= 1;
             part
         };
+
         let resealed = manifest(&hub, &trb).seal(&body, &trb);
         let stranger = {
             let mut said = manifest(&hub, &trb);
             said.from = party(&trb);
             said.seal(&body, &trb)
         };
+
         let cases: Vec<(&str, &str, Vec<u8>)> = vec![
             ("nothing", "bundle_unreadable", vec![]),
             (
@@ -570,6 +594,7 @@ pub(crate) mod tests {
                 [stranger.as_bytes(), &body[..]].concat(),
             ),
         ];
+
         for (what, code, part) in cases {
             assert_eq!(take(&part).unwrap_err().code, code, "{what}");
         }
@@ -583,6 +608,7 @@ pub(crate) mod tests {
             Frame::Block(block(&key, "one")),
             Frame::Block(block(&key, "two")),
         ];
+
         let mut writer = FrameWriter::new().unwrap();
         let written: Vec<Vec<u8>> = frames
             .iter()
@@ -591,6 +617,7 @@ pub(crate) mod tests {
                 Frame::Block(b) => writer.block(b).unwrap(),
             })
             .collect();
+
         let end = writer.end();
         let read = |body: &[u8]| {
             let mut reader = FrameReader::new(body)?;
@@ -598,11 +625,14 @@ pub(crate) mod tests {
             while let Some(frame) = reader.read()? {
                 out.push(frame);
             }
+
             assert!(reader.read()?.is_none());
             Ok::<_, BundleError>(out)
         };
+
         let body = [written.concat(), end.clone()].concat();
         assert_eq!(read(&body).unwrap(), frames);
+
         let huge = [&[BLOCK][..], &u32::MAX.to_be_bytes()].concat();
         for (what, body) in [
             ("cut short", body[..body.len() - 3].to_vec()),
@@ -632,24 +662,29 @@ pub(crate) mod tests {
     fn what_inflates_without_bound_is_refused() {
         let key = LogKey::from_seed(&[1; 32]);
         let mut writer = FrameWriter::new().unwrap();
+
         // Seven entries of 32 KiB each, again and again: a few hundred bytes a frame.
         let big = Block {
             from: 0,
             entries: vec![vec![0; 32 * 1024]; 7],
             checkpoint: block(&key, "x").checkpoint,
         };
+
         let checkpoint = {
             let mut head = big.checkpoint.checkpoint.clone();
             head.size = 7;
             key.sign(head)
         };
+
         let big = Block { checkpoint, ..big };
         let frames = INFLATED_BYTES_MAX / (7 * 32 * 1024) + 2;
         let mut body = Vec::new();
         for _ in 0..frames {
             body.extend(writer.block(&big).unwrap());
         }
+
         assert!(body.len() < 1 << 20, "{}", body.len());
+
         let mut reader = FrameReader::new(&body[..]).unwrap();
         let error = (0..frames).find_map(|_| reader.read().err()).unwrap();
         assert!(

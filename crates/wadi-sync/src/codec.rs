@@ -43,6 +43,7 @@ impl BlockEncoder {
         ] {
             encoder.set_parameter(parameter).map_err(broken)?;
         }
+
         Ok(Self(encoder))
     }
 
@@ -56,6 +57,7 @@ impl BlockEncoder {
             self.0.run(&mut input, &mut buffer).map_err(broken)?;
             at = buffer.pos();
         }
+
         loop {
             let mut buffer = OutBuffer::around_pos(&mut out, at);
             let left = self.0.flush(&mut buffer).map_err(broken)?;
@@ -64,6 +66,7 @@ impl BlockEncoder {
                 break;
             }
         }
+
         out.truncate(at);
         out.insert(0, VERSION);
         Ok(out)
@@ -89,6 +92,7 @@ impl BlockDecoder {
                 "codec version {version}, this node knows {VERSION}"
             )));
         }
+
         let mut out = vec![0; BODY_BYTES_MAX];
         let (mut input, mut at) = (InBuffer::around(data), 0);
         loop {
@@ -101,10 +105,12 @@ impl BlockDecoder {
                     "it inflates to more than {BODY_BYTES_MAX} bytes"
                 )));
             }
+
             if input.pos() == data.len() && grown == 0 {
                 break;
             }
         }
+
         decode_plain(&out[..at])
     }
 }
@@ -134,11 +140,13 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Block, SyncError> {
             "{entries} entries; the limit is {BLOCK_ENTRIES_MAX}"
         )));
     }
+
     let body = pb::BlockBody::decode(bytes).map_err(broken)?;
     let checkpoint = SignedCheckpoint::from_bytes(&body.checkpoint).map_err(broken)?;
     if checkpoint.checkpoint.log.to_bytes()[..] != body.log[..] {
         return Err(broken("its checkpoint is another log's"));
     }
+
     if checkpoint
         .checkpoint
         .size
@@ -147,6 +155,7 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Block, SyncError> {
     {
         return Err(broken("its entries do not end at its checkpoint"));
     }
+
     Ok(Block {
         from: body.start,
         entries: body.entries,
@@ -167,6 +176,7 @@ mod tests {
             lane: wadi_log::Lane::Passage,
             crossing: "TRB".parse().unwrap(),
         };
+
         let mut peaks = Peaks::default();
         (0..count)
             .map(|n| {
@@ -178,17 +188,20 @@ mod tests {
                     puts,
                     ..Default::default()
                 };
+
                 let common = Common {
                     wall_ms: n as i64,
                     officer: "OF-0001".into(),
                     ..Default::default()
                 };
+
                 let entry = Entry {
                     common,
                     body: Body::Change(change),
                 };
                 let block = VerifiedBlock::author(&key, log, &peaks, &[entry], 0, vec![]).unwrap();
                 let from = peaks.size();
+
                 peaks = block.peaks().clone();
                 Block {
                     from,
@@ -209,6 +222,7 @@ mod tests {
             sizes.push(frame.len());
             assert_eq!(decoder.decode(&frame).unwrap(), block);
         }
+
         assert!(sizes[4] < sizes[0], "{sizes:?}");
     }
 
@@ -229,18 +243,22 @@ mod tests {
                 checkpoint,
             }
         };
+
         let (large, larger) = (
             of((0..2).map(noise).collect()),
             of((0..4).map(noise).collect()),
         );
         assert!(fits_frame(&large) && !fits_frame(&larger));
+
         let frame = BlockEncoder::new().unwrap().encode(&large).unwrap();
         assert!(
             frame.len() <= BLOCK_FRAME_BYTES_MAX,
             "{} bytes",
             frame.len()
         );
+
         assert_eq!(BlockDecoder::new().unwrap().decode(&frame).unwrap(), large);
+
         let (mut encoder, mut decoder) =
             (BlockEncoder::new().unwrap(), BlockDecoder::new().unwrap());
         decoder.decode(&encoder.encode(&large).unwrap()).unwrap();
@@ -256,10 +274,12 @@ mod tests {
         let zeros = vec![0; 4 * BODY_BYTES_MAX];
         let mut out = vec![0; 64 * 1024];
         let mut buffer = OutBuffer::around(&mut out[..]);
+
         encoder
             .run(&mut InBuffer::around(&zeros), &mut buffer)
             .unwrap();
         encoder.flush(&mut buffer).unwrap();
+
         let at = buffer.pos();
         let frame = [&[VERSION], &out[..at]].concat();
         assert_eq!(
@@ -270,6 +290,7 @@ mod tests {
                 .code(),
             "bad_block"
         );
+
         assert!(BlockDecoder::new().unwrap().decode(&[9, 1, 2]).is_err());
         assert!(BlockDecoder::new().unwrap().decode(&[]).is_err());
     }
@@ -294,8 +315,10 @@ mod tests {
                 stream += frame.len();
                 assert_eq!(decoder.decode(&frame).unwrap(), block);
             }
+
             bytes.push(stream as f64);
         }
+
         assert!(
             bytes[1] < bytes[0] * 1.02,
             "{} bytes before, {} now",
@@ -324,6 +347,7 @@ mod tests {
 
             let more = of_entries(BLOCK_ENTRIES_MAX + 1, entry_bytes);
             assert!(!fits_frame(&more), "a session does not send it");
+
             let refused = decode_plain(&encode_plain(&more)).unwrap_err();
             assert!(
                 refused
@@ -331,6 +355,7 @@ mod tests {
                     .contains("513 entries; the limit is 512"),
                 "{refused}"
             );
+
             let frame = BlockEncoder::new().unwrap().encode(&more).unwrap();
             assert_eq!(
                 BlockDecoder::new().unwrap().decode(&frame).unwrap_err(),
@@ -349,11 +374,13 @@ mod tests {
             prost::encoding::uint64::encode(99, &7, &mut body);
             prost::encoding::bytes::encode(3, entry, &mut body);
         }
+
         prost::encoding::bytes::encode(
             1,
             &block.checkpoint.checkpoint.log.to_bytes().to_vec(),
             &mut body,
         );
+
         assert!(
             decode_plain(&body)
                 .unwrap_err()
@@ -373,6 +400,7 @@ mod tests {
             while input.pos() < zeros.len() {
                 encoder.run(&mut input, &mut buffer).unwrap();
             }
+
             encoder.flush(&mut buffer).unwrap();
             let at = buffer.pos();
             let frame = [&[VERSION], &out[..at]].concat();

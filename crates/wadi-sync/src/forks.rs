@@ -51,6 +51,7 @@ impl Session {
                 bytes = 0;
             }
         }
+
         if !part.is_empty() {
             out.push(Output::Send(Message::ForkProofs(part)));
         }
@@ -65,6 +66,7 @@ impl Session {
         let Some(fork_search) = &mut link.fork_search else {
             return;
         };
+
         if let (Some(mine), Some(theirs)) = (&fork_search.mine, &fork_search.theirs) {
             let mut compared = false;
             let (mut equal, mut differ) = (fork_search.equal, fork_search.differ);
@@ -78,6 +80,7 @@ impl Session {
                     None => {}
                 }
             }
+
             (fork_search.equal, fork_search.differ) = (equal, differ);
             (fork_search.mine, fork_search.theirs) = (None, None);
             if fork_search.equal == fork_search.differ {
@@ -87,6 +90,7 @@ impl Session {
                 self.pump(out);
                 return;
             }
+
             if !compared {
                 // The peer does not answer what was asked: the log rests for this session.
                 link.fork_search = None;
@@ -97,11 +101,13 @@ impl Session {
                     "fork_unproven",
                     "roots differ, and the peer does not show where",
                 );
+
                 return;
             }
         } else if fork_search.mine.is_some() || fork_search.theirs.is_some() {
             return; // the other half is on its way
         }
+
         link.stuck = true;
         let (equal, differ) = (fork_search.equal, fork_search.differ);
         if differ - equal == 1 {
@@ -111,12 +117,15 @@ impl Session {
                 at: equal,
                 for_peer: false,
             }));
+
             return;
         }
+
         let span = differ - equal;
         let mut sizes: Vec<u64> = (1..=PROBES)
             .map(|n| equal + (span * n / (PROBES + 1)).max(n.min(span - 1)))
             .collect();
+
         sizes.retain(|s| *s > equal && *s < differ);
         sizes.dedup();
         out.push(Output::Send(Message::Probe {
@@ -167,6 +176,7 @@ mod tests {
             let scope = Scope::all();
             let (name, crossing) = ("somebody".to_string(), Some(crossing));
             let (serial, issued_s) = (1, 0);
+
             Enrolment {
                 name,
                 role,
@@ -181,6 +191,7 @@ mod tests {
             .issue(&root)
             .unwrap()
         };
+
         let me = member(&LogKey::from_seed(&[2; 32]), Role::Hub, Crossing::HUB);
         let peer = member(&key, Role::Crossing, crossing);
         let proof = |n: u32| {
@@ -192,6 +203,7 @@ mod tests {
                 lane: Lane::Hold,
                 crossing,
             };
+
             let branch = |leaf: u8| {
                 let root = Hash([leaf; 32]);
                 let checkpoint = key.sign(Checkpoint {
@@ -201,14 +213,17 @@ mod tests {
                     hub_time_s: 0,
                     logs: vec![],
                 });
+
                 Branch {
                     checkpoint,
                     leaf: root,
                     path: vec![],
                 }
             };
+
             ForkProof::new(0, branch(1), branch(2))
         };
+
         let start = Snapshot {
             root: RootKey(root.public()),
             me: me.clone(),
@@ -222,16 +237,19 @@ mod tests {
             late: false,
             rate_bits_s: 0,
         };
+
         let mut told = 0;
         for output in Session::new(peer.node()).handle(Input::Start(Box::new(start))) {
             let Output::Send(message) = output else {
                 continue;
             };
             assert!(message.encode().len() <= MESSAGE_BYTES_MAX);
+
             if let Message::ForkProofs(proofs) = message {
                 told += proofs.len();
             }
         }
+
         assert_eq!(told, 1_000);
     }
 }

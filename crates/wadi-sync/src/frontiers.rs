@@ -50,17 +50,20 @@ impl Session {
         loop {
             let part: BTreeMap<_, _> = open.by_ref().take(PART_LOGS).collect();
             let more = open.peek().is_some();
+
             // Digests of closed logs go with the last part.
             let closed = if more {
                 BTreeMap::new()
             } else {
                 std::mem::take(&mut closed)
             };
+
             let folded = Folded { open: part, closed };
             out.push(Output::Send(Message::Frontier {
                 folded,
                 told: FrontierPart { more, ..told },
             }));
+
             if !more {
                 return;
             }
@@ -72,6 +75,7 @@ impl Session {
         if std::mem::replace(&mut self.told_frontier, true) {
             return;
         }
+
         self.unfolded.clear();
         let mine = self.visible_frontier();
         if let Some(past) = self.common_past() {
@@ -82,21 +86,25 @@ impl Session {
                 .filter(changed)
                 .map(|(l, t)| (*l, *t))
                 .collect();
+
             // What is held no more is told, too: holding nothing of a log is an empty tree.
             let empty = self.mine(&LogId {
                 node: NodeId([0; 16]),
                 ..any_log()
             });
+
             open.extend(
                 past.0
                     .keys()
                     .filter(|l| !mine.0.contains_key(l))
                     .map(|l| (*l, empty)),
             );
+
             let folded = Folded {
                 open,
                 closed: BTreeMap::new(),
             };
+
             Self::send_frontier(
                 folded,
                 FrontierPart {
@@ -105,13 +113,16 @@ impl Session {
                 },
                 out,
             );
+
             return;
         }
+
         let closed = self
             .start
             .as_ref()
             .map(|s| s.closed.clone())
             .unwrap_or_default();
+
         Self::send_frontier(mine.fold(&closed), FrontierPart::default(), out);
     }
 
@@ -133,6 +144,7 @@ impl Session {
         self.logs.values_mut().for_each(PeerLog::begin_anew);
         self.comparing = Some(BTreeMap::new());
         out.push(Output::Send(Message::Recompare));
+
         // The peer answers with its own; each compares by itself.
         self.told_frontier = true;
         self.unfolded.clear();
@@ -141,6 +153,7 @@ impl Session {
             .as_ref()
             .map(|s| s.closed.clone())
             .unwrap_or_default();
+
         Self::send_frontier(
             self.visible_frontier().fold(&closed),
             FrontierPart::default(),
@@ -172,6 +185,7 @@ impl Session {
                 "parts of two frontiers in turn".into(),
             ));
         }
+
         self.heed(part, &mut partial);
         if told.more {
             self.partial = Some(partial);
@@ -183,22 +197,26 @@ impl Session {
             left_out,
             ..
         } = partial;
+
         if left_out > 0 {
             let why = format!(
                 "{left_out} of the logs that the peer names are not heeded: it names too many"
             );
             refuse(out, self.peer_node().to_string(), "frontier_too_long", &why);
         }
+
         if told.since {
             let Some(past) = self.common_past() else {
                 return Err(SyncError::BadMessage(
                     "a frontier since a past that is not remembered here".into(),
                 ));
             };
+
             let mut open = past.0.clone();
             open.extend(whole.open);
             whole.open = open;
         }
+
         self.frontier(whole, told, out);
         Ok(())
     }
@@ -209,14 +227,17 @@ impl Session {
             if !self.visible(&log) {
                 continue;
             }
+
             let is_news = self.mine(&log).size == 0 && !partial.whole.open.contains_key(&log);
             if is_news && partial.news >= NEWS_MAX {
                 partial.left_out += 1;
                 continue;
             }
+
             partial.news += usize::from(is_news);
             partial.whole.open.insert(log, tip);
         }
+
         for (node, folded) in part.closed {
             if partial.whole.closed.len() < FOLDED_MAX {
                 partial.whole.closed.insert(node, folded);
@@ -234,6 +255,7 @@ impl Session {
             .filter(|_| !told.since)
             .map(|s| s.closed.clone())
             .unwrap_or_default();
+
         let mine = self.visible_frontier();
         let theirs = Folded {
             open: folded
@@ -243,6 +265,7 @@ impl Session {
                 .collect(),
             closed: folded.closed,
         };
+
         if told.unfolded {
             // All logs of these nodes, closed ones too, are named: what is not named is not held.
             let nodes: BTreeSet<NodeId> = theirs
@@ -251,6 +274,7 @@ impl Session {
                 .map(|l| l.node)
                 .chain(self.unfolding.clone())
                 .collect();
+
             let part = Frontier(
                 mine.0
                     .iter()
@@ -258,26 +282,31 @@ impl Session {
                     .map(|(l, t)| (*l, *t))
                     .collect(),
             );
+
             let (differences, _) = compare(&part, &BTreeSet::new(), &theirs);
             self.unfolding.clear();
             self.take_differences(&part, differences, out);
         } else {
             let (differences, unfold) = compare(&mine, &closed, &theirs);
             self.agreed = true;
+
             // A node's closed logs that only the peer holds are pushed by the peer; those to be
             // pushed from here, or held by both and different, have to be named.
             if !unfold.is_empty() {
                 self.unfolding = unfold.clone();
                 out.push(Output::Send(Message::Unfold(unfold.into_iter().collect())));
             }
+
             self.take_differences(&mine, differences, out);
             self.ask_for_cosignatures(out);
         }
+
         if self.unfolding.is_empty()
             && let Some(all) = self.comparing.take()
         {
             out.push(Output::Compared(all));
         }
+
         self.pump(out);
         self.in_step(out);
     }
@@ -294,9 +323,11 @@ impl Session {
                 (link.theirs, link.sent, link.checked) = (tip.size, link.sent.max(tip.size), true);
             }
         }
+
         if let Some(all) = &mut self.comparing {
             all.extend(differences.iter().map(|(log, d)| (*log, *d)));
         }
+
         for (log, difference) in differences {
             let link = self.logs.entry(log).or_default();
             match difference {
@@ -343,9 +374,11 @@ impl Session {
             .filter(|n| !self.unfolded.contains(n))
             .copied()
             .collect();
+
         if wanted.is_empty() || self.unfolded.len() >= LIST_MAX {
             return;
         }
+
         self.unfolded.extend(&wanted);
         let mine = self.visible_frontier();
         let open = mine
@@ -353,10 +386,12 @@ impl Session {
             .into_iter()
             .filter(|(l, _)| wanted.contains(&l.node))
             .collect();
+
         let folded = Folded {
             open,
             closed: BTreeMap::new(),
         };
+
         Self::send_frontier(
             folded,
             FrontierPart {
@@ -422,6 +457,7 @@ mod tests {
                 crossing: "TRB".parse().unwrap(),
             }
         };
+
         Frontier(
             (0..count)
                 .map(|n| {
@@ -465,12 +501,14 @@ mod tests {
                     rate_bits_s: 0,
                 }))
             };
+
             let [a, b] = past;
             let mut queue: Vec<(bool, Input)> = vec![
                 (true, snapshot(me, mine, a)),
                 (false, snapshot(peer, theirs, b)),
             ];
             let (mut bytes, mut kept, mut asked) = (0, vec![], 0);
+
             while !queue.is_empty() {
                 let (mine, input) = queue.remove(0);
                 let session = if mine { &mut pair.0 } else { &mut pair.1 };
@@ -490,6 +528,7 @@ mod tests {
                     }
                 }
             }
+
             (bytes, kept, asked)
         }
     }
@@ -500,6 +539,7 @@ mod tests {
             member(2, Role::Hub, "HUB"),
             member(3, Role::Crossing, "TRB"),
         );
+
         for message in [
             Message::Unfold(vec![trb.node()]),
             Message::AskDigests,
@@ -519,6 +559,7 @@ mod tests {
                 late: false,
                 rate_bits_s: 0,
             })));
+
             let done = session.handle(Input::Received(message));
             assert!(
                 matches!(
@@ -566,6 +607,7 @@ mod tests {
             late: false,
             rate_bits_s: 0,
         };
+
         session.handle(Input::Start(Box::new(start)));
         session.handle(Input::Received(Message::Hello {
             version: 1,
@@ -585,6 +627,7 @@ mod tests {
                 let mut epoch = [1; 8];
                 epoch[..4].copy_from_slice(&(part * 2_000 + n).to_be_bytes());
                 let log = *logs(&trb, 1, 1).0.keys().next().unwrap();
+
                 (
                     LogId {
                         epoch: Epoch(epoch),
@@ -596,6 +639,7 @@ mod tests {
                     },
                 )
             });
+
             named.extend(news);
             let folded = Folded {
                 open: named,
@@ -605,6 +649,7 @@ mod tests {
                 more: part < 99,
                 ..FrontierPart::default()
             };
+
             for output in session.handle(Input::Received(Message::Frontier { folded, told })) {
                 match output {
                     Output::Refuse { code, why, .. } => refused.push((code, why)),
@@ -613,6 +658,7 @@ mod tests {
                 }
             }
         }
+
         assert_eq!(session.logs.len(), NEWS_MAX + 3);
         assert_eq!(refused.len(), 1);
         assert_eq!(refused[0].0, "frontier_too_long");
@@ -623,6 +669,7 @@ mod tests {
             "{}",
             refused[0].1
         );
+
         assert!(
             std::mem::size_of::<PeerLog>() <= 64,
             "a log that a peer names takes little"
@@ -636,6 +683,7 @@ mod tests {
             member(3, Role::Crossing, "TRB"),
         );
         let mut session = Session::new(trb.node());
+
         session.handle(Input::Start(Box::new(Snapshot {
             root: RootKey(LogKey::from_seed(&[1; 32]).public()),
             me: hub.clone(),
@@ -649,6 +697,7 @@ mod tests {
             late: false,
             rate_bits_s: 0,
         })));
+
         session.handle(Input::Received(Message::Hello {
             version: 1,
             enrolment: Box::new(trb.clone()),
@@ -658,12 +707,14 @@ mod tests {
             remembers: Hash::default(),
             rate_bits_s: 0,
         }));
+
         let mut answers = |message: Message| {
             let done = session.handle(Input::Received(message));
             done.iter()
                 .filter(|o| matches!(o, Output::Send(Message::Frontier { .. })))
                 .count()
         };
+
         let asked: usize = (0..1_000)
             .map(|_| answers(Message::Unfold(vec![trb.node()])))
             .sum();
@@ -688,6 +739,7 @@ mod tests {
         let past = logs(&trb, 600, 7);
         let mut now = past.clone();
         let grown = *now.0.keys().next().unwrap();
+
         now.0.insert(
             grown,
             Tip {
@@ -695,6 +747,7 @@ mod tests {
                 root: Hash([9; 32]),
             },
         );
+
         let full = Pair::run(&trb, &hub, now.clone(), past.clone(), [None, None]);
         let since = Pair::run(
             &trb,
@@ -703,6 +756,7 @@ mod tests {
             past.clone(),
             [Some(past.clone()), Some(past.clone())],
         );
+
         assert_eq!(full.2, since.2, "both find the same difference");
         assert!(since.2 > 0);
         assert!(
@@ -711,9 +765,11 @@ mod tests {
             since.0,
             full.0
         );
+
         // Where one of the two has forgotten, everything is told, and the same is found.
         let half = Pair::run(&trb, &hub, now, past.clone(), [Some(past.clone()), None]);
         assert_eq!(half.2, full.2);
+
         // Both hold the same: nothing is told, and it is remembered on both sides.
         let same = Pair::run(&trb, &hub, past.clone(), past.clone(), [None, None]);
         assert_eq!(same.1, [past.clone(), past]);

@@ -301,10 +301,12 @@ fn frontier_out(folded: &Folded, told: FrontierPart) -> pb::Frontier {
                 root: tip.root.0.to_vec(),
             });
     }
+
     for (node, (count, digest)) in &folded.closed {
         let entry = nodes.entry(*node).or_default();
         (entry.1, entry.2) = (*count, digest.0.to_vec());
     }
+
     let epochs = |e: BTreeMap<Epoch, Vec<pb::TipOf>>| {
         e.into_iter()
             .map(|(epoch, tips)| pb::EpochTips {
@@ -313,6 +315,7 @@ fn frontier_out(folded: &Folded, told: FrontierPart) -> pb::Frontier {
             })
             .collect()
     };
+
     pb::Frontier {
         nodes: nodes
             .into_iter()
@@ -337,6 +340,7 @@ fn frontier_in(f: &pb::Frontier) -> Result<Folded, LogError> {
             out.closed
                 .insert(node, (n.closed, Hash::from_slice(&n.closed_digest)?));
         }
+
         for e in &n.epochs {
             let epoch = Epoch(e.epoch.clone().try_into().map_err(|_| bad("epoch"))?);
             for t in &e.tips {
@@ -347,6 +351,7 @@ fn frontier_in(f: &pb::Frontier) -> Result<Folded, LogError> {
                     lane,
                     crossing: t.crossing.parse()?,
                 };
+
                 out.open.insert(
                     log,
                     Tip {
@@ -357,6 +362,7 @@ fn frontier_in(f: &pb::Frontier) -> Result<Folded, LogError> {
             }
         }
     }
+
     Ok(out)
 }
 
@@ -370,6 +376,7 @@ fn pairs_in(flat: &[u64], max: usize) -> Result<Vec<(u64, u64)>, LogError> {
     let pairs: Vec<(u64, u64)> = pairs.iter().map(|[from, to]| (*from, *to)).collect();
     let ascending =
         pairs.windows(2).all(|w| w[0].1 <= w[1].0) && pairs.iter().all(|(from, to)| from < to);
+
     if rest.is_empty() && ascending && pairs.len() <= max {
         Ok(pairs)
     } else {
@@ -385,6 +392,7 @@ fn ask_out(ask: &TreeAsk) -> pb::TreeAsk {
         .zip(before)
         .map(|(index, before)| index - before)
         .collect();
+
     pb::TreeAsk {
         level: ask.level.into(),
         step: ask.step.into(),
@@ -402,6 +410,7 @@ fn ask_in(ask: &pb::TreeAsk) -> Result<TreeAsk, LogError> {
             .ok_or_else(|| bad("tree"))?;
         indices.push(at);
     }
+
     match (u8::try_from(ask.level), u8::try_from(ask.step)) {
         (Ok(level), Ok(step)) if level < 63 && step <= level && step <= 8 => Ok(TreeAsk {
             level,
@@ -429,6 +438,7 @@ fn check_lists(bytes: &[u8]) -> Result<(), SyncError> {
             )));
         }
     }
+
     Ok(())
 }
 
@@ -612,6 +622,7 @@ impl Message {
             }),
             Self::Recompare => Of::Recompare(true),
         };
+
         pb::Message { of: Some(of) }.encode_to_vec()
     }
 
@@ -624,6 +635,7 @@ impl Message {
                 bytes.len()
             )));
         }
+
         check_lists(bytes)?;
         let message =
             pb::Message::decode(bytes).map_err(|e| SyncError::BadMessage(e.to_string()))?;
@@ -634,6 +646,7 @@ impl Message {
                 Cosignature::from_slice(c).map(Some)
             }
         };
+
         Ok(
             match message
                 .of
@@ -772,6 +785,7 @@ impl Message {
                             "{hashes} hashes asked for at once"
                         )));
                     }
+
                     Self::Tree {
                         log: LogId::from_slice(&t.log)?,
                         tip: tip_in(t.size, &t.root)?,
@@ -849,6 +863,7 @@ mod tests {
             issued_s: 0,
             root_signature: [0; 64],
         };
+
         Message::Hello {
             version: 1,
             enrolment: Box::new(enrolment),
@@ -878,12 +893,14 @@ mod tests {
             entries: vec![vec![]; n],
             around: vec![],
         };
+
         let fetched = |stretches| {
             bytes(Of::Fetched(pb::Fetched {
                 stretches,
                 ..Default::default()
             }))
         };
+
         let excerpt = |n| {
             let entries = vec![pb::ExcerptEntry::default(); n];
             bytes(Of::Excerpt(pb::Excerpt {
@@ -891,6 +908,7 @@ mod tests {
                 ..Default::default()
             }))
         };
+
         for (message, what) in [
             (fetched(vec![stretch(100_000)]), "100000 entries fetched"),
             (fetched(vec![stretch(1); 1_537]), "1537 entries fetched"),

@@ -74,10 +74,12 @@ impl Receipt {
             size: tip.size,
             root: tip.root.to_string(),
         };
+
         let witness = |(checkpoint, cosignature): &(SignedCheckpoint, Cosignature)| Witness {
             checkpoint: hex(&checkpoint.to_bytes()),
             cosignature: hex(&cosignature.to_bytes()),
         };
+
         Self {
             format: KIND.format.into(),
             by,
@@ -101,6 +103,7 @@ impl Receipt {
                 text.len()
             )));
         }
+
         seal::read(&KIND, text.trim_end())
     }
 
@@ -115,6 +118,7 @@ impl Receipt {
                 },
             ))
         };
+
         let logs = self.logs.iter().map(tip).collect::<Result<_, LogError>>();
         logs.map(Frontier).map_err(|e| unreadable(e.to_string()))
     }
@@ -128,6 +132,7 @@ impl Receipt {
                 Cosignature::from_slice(&bytes(&w.cosignature)?)?,
             ))
         };
+
         self.cosigned
             .iter()
             .map(read)
@@ -174,6 +179,7 @@ mod tests {
             hub_time_s: 0,
             logs: vec![],
         };
+
         let signed = trb.sign(checkpoint);
         let cosignature = hub.cosign(&signed.checkpoint, 99);
         let receipt = Receipt::new(
@@ -183,9 +189,11 @@ mod tests {
             &held,
             &[(signed.clone(), cosignature)],
         );
+
         let text = receipt.seal(&hub);
         let (read, seal) = Receipt::read(&text).unwrap();
         assert_eq!(read, receipt);
+
         seal.verify(&enrolment(&hub, "hub")).unwrap();
         assert_eq!(
             seal.verify(&enrolment(&trb, "trb")).unwrap_err().code,
@@ -203,6 +211,7 @@ mod tests {
             seal.verify(&enrolment(&hub, "hub")).unwrap_err().code,
             "receipt_changed"
         );
+
         for (text, code) in [
             (text.replace("receipt/v1", "receipt/v2"), "receipt_version"),
             (

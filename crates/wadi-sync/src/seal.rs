@@ -43,6 +43,7 @@ impl Seal {
                     "the {} is not what {} sealed: somebody changed it",
                     self.name, by.name
                 );
+
                 BundleError {
                     code: self.changed,
                     why,
@@ -65,12 +66,14 @@ pub fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), B
     struct Format {
         format: String,
     }
+
     let unreadable = |why: String| BundleError {
         code: kind.unreadable,
         why,
     };
     let found: Format = serde_json::from_str(line)
         .map_err(|e| unreadable(format!("this is no {} of wadi: {e}", kind.name)))?;
+
     if found.format != kind.format {
         let family = |format: &str| format.split('/').next().map(String::from);
         if family(&found.format) != family(kind.format) {
@@ -79,15 +82,18 @@ pub fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), B
                 found.format, kind.format
             )));
         }
+
         let why = format!(
             "the {} is {}, this version reads {}",
             kind.name, found.format, kind.format
         );
+
         return Err(BundleError {
             code: kind.version,
             why,
         });
     }
+
     let sealed = line.rfind(MARK).and_then(|at| {
         let signature = line[at + MARK.len()..].strip_suffix("\"}")?;
         Some((
@@ -95,10 +101,12 @@ pub fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), B
             unhex(signature)?.try_into().ok()?,
         ))
     });
+
     let (text, signature) =
         sealed.ok_or_else(|| unreadable(format!("the {} ends in no seal", kind.name)))?;
     let said = serde_json::from_str(&text)
         .map_err(|e| unreadable(format!("the {} does not read: {e}", kind.name)))?;
+
     Ok((
         said,
         Seal {

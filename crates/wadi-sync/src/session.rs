@@ -342,14 +342,17 @@ impl Session {
     pub(crate) fn peer_node(&self) -> NodeId {
         self.peer_node
     }
+
     /// The peer's enrolment, once it said Hello.
     pub fn peer(&self) -> Option<&Enrolment> {
         self.peer.as_ref()
     }
+
     /// Whether the peer has said Hello.
     pub fn is_greeted(&self) -> bool {
         self.greeted
     }
+
     /// Entries that the peer is known to lack, of what it may take.
     pub fn unsent(&self) -> u64 {
         let Some(start) = &self.start else { return 0 };
@@ -361,8 +364,10 @@ impl Session {
                 0
             }
         };
+
         start.frontier.0.iter().map(lacks).sum()
     }
+
     /// Whether frontiers were compared and nothing is left to send, load or search out.
     pub fn is_idle(&self) -> bool {
         self.agreed
@@ -370,6 +375,7 @@ impl Session {
             && self.loading.is_empty()
             && self.unfolding.is_empty()
     }
+
     /// Whether frontiers were compared, and no control entries are known that the peer holds and
     /// this node does not.
     pub fn knows_control(&self) -> bool {
@@ -378,10 +384,12 @@ impl Session {
         };
         self.agreed && self.unfolding.is_empty() && !self.logs.iter().any(behind)
     }
+
     /// Bytes of messages, both ways, that compare what both hold.
     pub fn message_bytes(&self) -> u64 {
         self.message_bytes
     }
+
     /// Bytes of block frames handed out so far.
     pub fn sent_bytes(&self) -> u64 {
         self.sent_bytes
@@ -393,9 +401,11 @@ impl Session {
         if self.closed {
             return out;
         }
+
         if let Input::Received(message) = &input {
             self.message_bytes += compared_bytes(message);
         }
+
         if let Err(error) = self.take(input, &mut out) {
             self.closed = true;
             out.push(Output::Close {
@@ -403,6 +413,7 @@ impl Session {
                 why: error.to_string(),
             });
         }
+
         let sent = out.iter().filter_map(|o| {
             if let Output::Send(m) = o {
                 Some(compared_bytes(m))
@@ -410,6 +421,7 @@ impl Session {
                 None
             }
         });
+
         self.message_bytes += sent.sum::<u64>();
         out
     }
@@ -428,12 +440,14 @@ impl Session {
             } => {
                 self.grew(log, tip);
                 let link = self.logs.entry(log).or_default();
+
                 // The peer holds what it sent, which was proven to be a prefix of what is held
                 // here; not what others brought.
                 let end = to.min(tip.size);
                 link.theirs = link.theirs.max(end);
                 link.sent = link.sent.max(end);
                 link.checked |= link.fork_search.is_none();
+
                 let size = tip.size;
                 out.push(Output::Send(Message::Ack {
                     log,
@@ -441,18 +455,21 @@ impl Session {
                     cosignature: Some(cosignature),
                     refused: String::new(),
                 }));
+
                 self.pump(out);
                 // An own log that came back from a hub came without the hub's cosignature.
                 let is_own = self.start.as_ref().is_some_and(|s| s.me.node() == log.node);
                 if is_own && self.peer_is_hub() {
                     self.refresh(log, out);
                 }
+
                 self.in_step(out);
             }
             Input::NotTaken { log, held, code } => {
                 if code == "not_enrolled" && self.unknown.len() < LIST_MAX {
                     self.unknown.insert(log, held);
                 }
+
                 out.push(Output::Send(Message::Ack {
                     log,
                     size: held,
@@ -488,6 +505,7 @@ impl Session {
                         self.carry.insert(log, at);
                     }
                 }
+
                 self.pump(out);
             }
             Input::Carrying(ranges) => {
@@ -534,6 +552,7 @@ impl Session {
                 }));
             }
         }
+
         Ok(())
     }
 
@@ -545,11 +564,13 @@ impl Session {
             .iter()
             .find(|e| e.node() == self.peer_node)
             .cloned();
+
         self.known_before = self.peer.is_some();
         self.narrow(snapshot.late);
         self.start = Some(snapshot);
         self.said = self.visible_frontier();
         self.said_digest = self.said.digest();
+
         let start = self.start.as_ref().expect("just set");
         self.said_members = members_digest(&start.members);
         out.push(Output::Send(Message::Hello {
@@ -565,6 +586,7 @@ impl Session {
                 .unwrap_or_default(),
             rate_bits_s: start.rate_bits_s,
         }));
+
         // Proofs travel first.
         let forks = start.forks.clone();
         self.send_forks(forks, out);
@@ -613,6 +635,7 @@ impl Session {
             .as_ref()
             .and_then(|s| s.frontier.0.get(log))
             .copied();
+
         held.unwrap_or(Tip {
             size: 0,
             root: Peaks::default().root(),
@@ -624,6 +647,7 @@ impl Session {
         if self.start.is_none() || !self.greeted && !matches!(message, Message::Hello { .. }) {
             return Err(SyncError::OutOfOrder("a message"));
         }
+
         match message {
             // Its rate is for the porch, which knows the link.
             Message::Hello {
@@ -641,6 +665,7 @@ impl Session {
             Message::Members(list) => {
                 let known: BTreeSet<NodeId> = list.iter().map(Enrolment::node).collect();
                 out.push(Output::Learn(list.into_iter().take(LIST_MAX).collect()));
+
                 // Blocks overtake members: now that their author is known, they are asked for
                 // again.
                 let again: Vec<(LogId, u64)> = self
@@ -649,6 +674,7 @@ impl Session {
                     .filter(|(l, _)| known.contains(&l.node))
                     .map(|(l, held)| (*l, *held))
                     .collect();
+
                 for (log, size) in again {
                     self.unknown.remove(&log);
                     out.push(Output::Send(Message::Ack {
@@ -679,6 +705,7 @@ impl Session {
                         .filter(|s| *s <= held)
                         .take(2 * PROBES as usize)
                         .collect();
+
                     out.push(Output::Ask(Query::Roots {
                         log,
                         sizes,
@@ -741,6 +768,7 @@ impl Session {
                     .into_iter()
                     .filter(|r| theirs.as_ref().is_some_and(|p| may_take(p, &r.log)));
                 let room = LIST_MAX - self.wanted.len();
+
                 self.wanted.extend(ranges.take(room));
                 self.pump(out);
             }
@@ -817,6 +845,7 @@ impl Session {
                 }
             }
         }
+
         Ok(())
     }
 
@@ -836,6 +865,7 @@ impl Session {
                 ours: VERSION,
             });
         }
+
         if enrolment.node() != self.peer_node || enrolment.verify(&start.root).is_err() {
             let why = format!(
                 "{} did not show an enrolment of the commission for its own node",
@@ -843,6 +873,7 @@ impl Session {
             );
             return Err(SyncError::NotEnrolled(why));
         }
+
         // Grants change by a newer enrolment: an older one that the peer prefers to show does not
         // bring them back.
         let known = self.peer.take().filter(|k| k.serial >= enrolment.serial);
@@ -853,21 +884,25 @@ impl Session {
         if news {
             out.push(Output::Learn(vec![enrolment]));
         }
+
         if self.peer_is_hub() && hub_time_s > 0 {
             out.push(Output::HubTime(hub_time_s));
         }
+
         let start = self.start.as_ref().expect("checked by the caller");
         if members != self.said_members {
             for part in start.members.chunks(200) {
                 out.push(Output::Send(Message::Members(part.to_vec())));
             }
         }
+
         // Two strangers' digests are equal because neither knows what the other may see.
         if digest == self.said_digest && self.known_before {
             for (log, tip) in &self.said.0 {
                 let link = self.logs.entry(*log).or_default();
                 (link.theirs, link.sent, link.checked) = (tip.size, tip.size, true);
             }
+
             self.agreed = true;
             self.ask_for_cosignatures(out);
             self.pump(out);
@@ -875,6 +910,7 @@ impl Session {
         } else {
             self.tell_frontier(out);
         }
+
         Ok(())
     }
 
@@ -900,6 +936,7 @@ impl Session {
                 } else {
                     self.send_block(log, block, out)?;
                 }
+
                 self.pump(out);
             }
             (Query::Block { log, from }, _) if from < self.mine(&log).size => {
@@ -910,6 +947,7 @@ impl Session {
                     "unreadable",
                     "the store does not give the next block of this log",
                 );
+
                 self.pump(out);
             }
             (Query::Carried { log, .. }, answer) => {
@@ -970,6 +1008,7 @@ impl Session {
                         .as_ref()
                         .is_some_and(|p| p.scope.takes(s.lane, s.crossing))
                 };
+
                 let sums = sums.into_iter().filter(takes).take(SCOPES_MAX).collect();
                 out.push(Output::Send(Message::Digests(sums)));
             }
@@ -992,6 +1031,7 @@ impl Session {
             }
             _ => {}
         }
+
         Ok(())
     }
 
@@ -1012,14 +1052,17 @@ impl Session {
                 "block_too_large",
                 "the next block of this log is larger than a frame takes",
             );
+
             return Ok(());
         }
+
         let encoder = match self.encoders.entry(lane) {
             std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
             std::collections::btree_map::Entry::Vacant(e) => e.insert(BlockEncoder::new()?),
         };
         let bytes = encoder.encode(&block)?;
         let to = block.checkpoint.checkpoint.size;
+
         self.logs.entry(log).or_default().sent = to;
         self.sent_bytes += bytes.len() as u64;
         self.in_flight.push(InFlight {
@@ -1029,6 +1072,7 @@ impl Session {
             checkpoint: block.checkpoint,
             void: false,
         });
+
         out.push(Output::SendFrame { lane, bytes });
         Ok(())
     }
@@ -1038,6 +1082,7 @@ impl Session {
         if !self.agreed {
             return;
         }
+
         let in_flight: usize = self.in_flight.iter().map(|f| f.bytes).sum();
         let Some(start) = &self.start else { return };
         let mut due: Vec<(Lane, LogId, u64)> = Vec::new();
@@ -1047,6 +1092,7 @@ impl Session {
             if !visible && carried.is_none() || visible && self.unfolding.contains(&log.node) {
                 continue;
             }
+
             let from = match self.logs.get(log) {
                 Some(l) if l.stuck || l.fork_search.is_some() || (!l.checked && visible) => {
                     continue;
@@ -1056,10 +1102,12 @@ impl Session {
                 Some(l) if visible => l.sent,
                 _ => carried.filter(|_| !visible).unwrap_or(0),
             };
+
             if from < tip.size {
                 due.push((log.lane, *log, from));
             }
         }
+
         due.sort();
         let mut loading = self.loading.len();
         if due.is_empty()
@@ -1074,8 +1122,10 @@ impl Session {
             if self.loading.insert(query.clone()) {
                 out.push(Output::Ask(query));
             }
+
             return;
         }
+
         for (lane, log, from) in due {
             let urgent = lane <= Lane::Hold;
             let window = if urgent {
@@ -1083,11 +1133,13 @@ impl Session {
             } else {
                 WINDOW_BYTES
             };
+
             // One block at a time is loaded: what is loaded later is fresher, and an urgent lane
             // waits for one at most.
             if in_flight >= window || loading > usize::from(urgent) {
                 break;
             }
+
             if self
                 .loading
                 .iter()
@@ -1095,6 +1147,7 @@ impl Session {
             {
                 continue;
             }
+
             let query = Query::Block { log, from };
             if self.loading.insert(query.clone()) {
                 self.logs.entry(log).or_default().checked |= from == 0;
@@ -1117,6 +1170,7 @@ impl Session {
             .filter(|_| self.peer_is_hub())
             .map(|s| s.uncosigned.clone())
             .unwrap_or_default();
+
         for log in logs {
             self.refresh(log, out);
         }
@@ -1128,6 +1182,7 @@ impl Session {
             .logs
             .get(&log)
             .is_some_and(|l| l.theirs == size && l.sent == size && !l.stuck);
+
         if self.agreed && at_end && self.visible(&log) {
             let query = Query::Block { log, from: size };
             if self.loading.insert(query.clone()) {
@@ -1158,14 +1213,17 @@ impl Session {
                     .for_each(|f| f.void = true);
                 self.pump(out);
             }
+
             return;
         }
+
         // Every block is answered once, in the order of its log: this answers the first in flight.
         let Some(at) = self.in_flight.iter().position(|f| f.log == log) else {
             return;
         };
         let answered = self.in_flight.remove(at);
         let link = self.logs.entry(log).or_default();
+
         match refused.as_str() {
             "" => {
                 // Nothing the peer says moves a log beyond what was sent to it.
@@ -1198,6 +1256,7 @@ impl Session {
                     .iter_mut()
                     .filter(|f| f.log == log)
                     .for_each(|f| f.void = true);
+
                 let members = self.start.iter().flat_map(|s| &s.members);
                 let author: Vec<Enrolment> =
                     members.filter(|e| e.node() == log.node).cloned().collect();
@@ -1222,6 +1281,7 @@ impl Session {
                 );
             }
         }
+
         self.pump(out);
         self.in_step(out);
     }
@@ -1230,6 +1290,7 @@ impl Session {
         if self.peer.is_none() || self.start.is_none() {
             return Err(SyncError::OutOfOrder("a block"));
         }
+
         let decoder = match self.decoders.entry(lane) {
             std::collections::btree_map::Entry::Occupied(e) => e.into_mut(),
             std::collections::btree_map::Entry::Vacant(e) => e.insert(BlockDecoder::new()?),
@@ -1241,6 +1302,7 @@ impl Session {
                 "it came on another lane's stream".into(),
             ));
         }
+
         if self.mine_to_take(&log) {
             out.push(Output::Ingest(block));
         } else {
@@ -1250,6 +1312,7 @@ impl Session {
                 "outside_grant",
                 "the peer sent a log that this node may not take",
             );
+
             out.push(Output::Send(Message::Ack {
                 log,
                 size: 0,
@@ -1257,6 +1320,7 @@ impl Session {
                 refused: "outside_grant".into(),
             }));
         }
+
         Ok(())
     }
 
@@ -1265,6 +1329,7 @@ impl Session {
         let mut wanted = Vec::new();
         let mut ranges: Vec<Range> = ranges.iter().take(LIST_MAX).copied().collect();
         ranges.sort();
+
         for r in ranges {
             let held = *reach.entry(r.log).or_insert_with(|| self.mine(&r.log).size);
             if self.mine_to_take(&r.log) && r.from <= held && r.to > held {
@@ -1272,6 +1337,7 @@ impl Session {
                 wanted.push(r);
             }
         }
+
         if !wanted.is_empty() {
             out.push(Output::Send(Message::CarryWant(wanted)));
         }
@@ -1311,5 +1377,6 @@ fn members_digest(members: &[Enrolment]) -> Hash {
     all.dedup();
     all.iter()
         .for_each(|e| drop(peaks.append(wadi_log::leaf_hash(e))));
+
     peaks.root()
 }

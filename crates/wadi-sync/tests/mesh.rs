@@ -35,6 +35,7 @@ fn member(seed: u8, name: &str, role: Role, crossing: &str) -> Member {
         ]),
         (_, code) => Scope::of_crossing(code.unwrap()),
     };
+
     let enrolment = Enrolment {
         name: name.into(),
         role,
@@ -48,8 +49,10 @@ fn member(seed: u8, name: &str, role: Role, crossing: &str) -> Member {
     }
     .issue(&LogKey::from_seed(&ROOT))
     .unwrap();
+
     let mut control = Control::new(RootKey(LogKey::from_seed(&ROOT).public()));
     control.enrol(enrolment.clone()).unwrap();
+
     Member {
         key,
         enrolment,
@@ -77,9 +80,11 @@ impl Member {
                 .collect(),
         )
     }
+
     fn takes(&self, log: &LogId) -> bool {
         self.enrolment.scope.takes_log(log) || log.node == self.key.node()
     }
+
     /// Writes a few entries into one of its own logs.
     fn write(&mut self, r: &mut StdRng) -> Option<(LogId, Tip)> {
         let crossing = match self.enrolment.role {
@@ -87,6 +92,7 @@ impl Member {
             Role::Hub => ["TRB", "QAM"][r.random_range(0..2)].parse().unwrap(),
             Role::Crossing => self.enrolment.crossing.unwrap(),
         };
+
         let lane = Lane::ALL[r.random_range(1..5)];
         let log = LogId {
             node: self.key.node(),
@@ -94,6 +100,7 @@ impl Member {
             lane,
             crossing,
         };
+
         let entries: Vec<Entry> = (0..r.random_range(1..5))
             .map(|_| {
                 let value = Value::Text("x".repeat(r.random_range(1..1_500)));
@@ -104,23 +111,28 @@ impl Member {
                     }],
                     ..Default::default()
                 };
+
                 Entry {
                     common: Common::default(),
                     body: Body::Change(change),
                 }
             })
             .collect();
+
         let held = self.peaks.entry(log).or_default();
         let written = VerifiedBlock::author(&self.key, log, held, &entries, 0, vec![]).unwrap();
         let from = held.size();
         *held = written.peaks().clone();
+
         let tip = Tip {
             size: held.size(),
             root: held.root(),
         };
+
         self.keep(log, from, &written);
         Some((log, tip))
     }
+
     fn keep(&mut self, log: LogId, from: u64, block: &VerifiedBlock) {
         let entries = block.entries().iter().map(|e| e.bytes().to_vec()).collect();
         self.blocks.entry(log).or_default().push(Block {
@@ -129,6 +141,7 @@ impl Member {
             checkpoint: block.checkpoint().clone(),
         });
     }
+
     /// What the store answers: the block that covers a position, cut to begin there.
     fn block(&self, log: &LogId, from: u64) -> Option<Block> {
         let all = self.blocks.get(log)?;
@@ -136,10 +149,12 @@ impl Member {
             .iter()
             .find(|b| b.from <= from && b.checkpoint.checkpoint.size > from)?;
         let mut block = found.clone();
+
         block.entries.drain(..(from - block.from) as usize);
         block.from = from;
         Some(block)
     }
+
     fn roots(&self, log: &LogId, sizes: &[u64]) -> BTreeMap<u64, Hash> {
         let (mut peaks, mut out) = (Peaks::default(), BTreeMap::new());
         for entry in self
@@ -154,6 +169,7 @@ impl Member {
                 out.insert(peaks.size(), peaks.root());
             }
         }
+
         out
     }
 }
@@ -184,6 +200,7 @@ impl World {
                 },
             );
         }
+
         for (me, peer) in [(a, b), (b, a)] {
             let m = &self.members[me];
             // A node's complete earlier epochs are folded, as one folds what a hub has cosigned to
@@ -194,12 +211,14 @@ impl World {
                     .find(|m| m.key.node() == *n)
                     .map_or(0, |m| m.epoch)
             };
+
             let complete = |l: &&LogId| {
                 let owner = self.members.iter().find(|m| m.key.node() == l.node);
                 owner.is_some_and(|o| {
                     o.peaks.get(*l).map(Peaks::size) == m.peaks.get(*l).map(Peaks::size)
                 })
             };
+
             let closed = m
                 .peaks
                 .keys()
@@ -207,6 +226,7 @@ impl World {
                 .filter(complete)
                 .copied()
                 .collect();
+
             let snapshot = Snapshot {
                 root: RootKey(LogKey::from_seed(&ROOT).public()),
                 me: m.enrolment.clone(),
@@ -220,6 +240,7 @@ impl World {
                 late: false,
                 rate_bits_s: 0,
             };
+
             self.feed(me, peer, Input::Start(Box::new(snapshot)));
         }
     }
@@ -261,6 +282,7 @@ impl World {
                             | Query::Tree { .. }
                             | Query::Digests => Answer::Block(None),
                         };
+
                         inputs.push_back(Input::Answered(query, answer));
                     }
                     Output::Ingest(block) => inputs.extend(self.ingest(me, peer, block)),
@@ -273,6 +295,7 @@ impl World {
                                     .filter(|(m, _)| *m == me)
                                     .map(|(_, p)| *p)
                                     .collect();
+
                                 for other in peers {
                                     self.feed(me, other, Input::NewMembers(vec![e.clone()]));
                                 }
@@ -295,6 +318,7 @@ impl World {
             "{} was sent a log outside its grant",
             m.enrolment.name
         );
+
         let to = block.checkpoint.checkpoint.size;
         let held = m.peaks.get(&log).cloned().unwrap_or_default();
         let refused = |code: &str| {
@@ -304,6 +328,7 @@ impl World {
                 code: code.into(),
             })
         };
+
         let Some(author) = m.control.enrolment(&log.node).cloned() else {
             return refused("not_enrolled");
         };
@@ -317,6 +342,7 @@ impl World {
                 block.entries.drain(..(held.size() - block.from) as usize);
                 block.from = held.size();
             }
+
             match verify_block(block, &held, &author) {
                 Err(LogError::Gap { .. }) => return refused("gap"),
                 Err(other) => panic!("an honest block is refused: {other}"),
@@ -330,6 +356,7 @@ impl World {
                 }
             }
         };
+
         let checkpoint = m.blocks[&log].last().unwrap().checkpoint.checkpoint.clone();
         let cosignature = m.key.cosign(&checkpoint, 1);
         let others: Vec<usize> = self
@@ -338,9 +365,11 @@ impl World {
             .filter(|(a, b)| *a == me && *b != peer)
             .map(|(_, b)| *b)
             .collect();
+
         for other in others {
             self.feed(me, other, Input::Grew(vec![(log, tip)]));
         }
+
         Some(Input::Committed {
             log,
             to,
@@ -360,9 +389,11 @@ impl World {
             let lanes = end.frames.iter().filter(|(_, q)| !q.is_empty() && greeted);
             ready.extend(lanes.map(|(l, _)| (*me, *peer, Some(*l))));
         }
+
         if ready.is_empty() {
             return false;
         }
+
         let (me, peer, lane) = ready[r.random_range(0..ready.len())];
         let end = self.ends.get_mut(&(me, peer)).unwrap();
         let input = match lane {
@@ -372,6 +403,7 @@ impl World {
                 Input::Frame { lane, bytes }
             }
         };
+
         self.feed(me, peer, input);
         true
     }
@@ -388,11 +420,13 @@ fn run(seed: u64) {
         member(5, "trb-2", Role::Crossing, "TRB"),
         member(6, "army", Role::Observer, ""),
     ];
+
     let mut world = World {
         members,
         ends: BTreeMap::new(),
         remembered: BTreeMap::new(),
     };
+
     for _ in 0..r.random_range(40..400) {
         let (a, b) = LINKS[r.random_range(0..LINKS.len())];
         match r.random_range(0..20) {
@@ -407,6 +441,7 @@ fn run(seed: u64) {
                         .filter(|(m, _)| *m == who)
                         .map(|(_, p)| *p)
                         .collect();
+
                     for peer in peers {
                         world.feed(who, peer, Input::Grew(vec![(log, tip)]));
                     }
@@ -421,11 +456,13 @@ fn run(seed: u64) {
             }
         }
     }
+
     for (a, b) in LINKS {
         if !world.ends.contains_key(&(a, b)) {
             world.connect(a, b);
         }
     }
+
     let mut steps = 0;
     while world.step(&mut r) {
         steps += 1;
@@ -434,6 +471,7 @@ fn run(seed: u64) {
             "the sessions never come to rest; WADI_SEED={seed}"
         );
     }
+
     let mut all = Frontier::default();
     for m in &world.members {
         for (log, tip) in m.frontier().0 {
@@ -443,6 +481,7 @@ fn run(seed: u64) {
             }
         }
     }
+
     for m in &world.members {
         let wanted: BTreeMap<LogId, Tip> = all
             .0
@@ -450,6 +489,7 @@ fn run(seed: u64) {
             .filter(|(l, _)| m.takes(l))
             .map(|(l, t)| (*l, *t))
             .collect();
+
         assert_eq!(
             m.frontier().0,
             wanted,
@@ -466,6 +506,7 @@ fn whatever_the_links_do_all_hold_what_they_may_in_the_end() {
         None if std::env::var("WADI_LONG").is_ok_and(|l| l == "1") => 0..10_000,
         None => 0..400,
     };
+
     for seed in seeds {
         run(seed);
     }

@@ -76,11 +76,13 @@ impl DraftBody {
                 .parse()
                 .ok()
         };
+
         let given = self.fields.iter().filter(|(_, hash)| hash.is_string());
         let mut travellers: Vec<u32> = given.filter_map(|(field, _)| traveller(field)).collect();
         if travellers.len() != self.check_mrz.len() {
             return Vec::new();
         }
+
         travellers.sort_unstable();
         let outcome = |zone: &String| {
             if mrz_warning(zone).is_none() {
@@ -89,6 +91,7 @@ impl DraftBody {
                 "failed"
             }
         };
+
         let checked = travellers.iter().zip(&self.check_mrz);
         checked
             .map(|(n, zone)| {
@@ -118,13 +121,16 @@ impl DraftBody {
                 let crossing = self.crossing.as_deref().map(str::parse).transpose();
                 let crossing =
                     crossing.map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;
+
                 (Target::New(crossing), kind.parse::<Kind>()?)
             }
         };
+
         let mut draft = Draft::new(kind);
         for (field, json) in &self.fields {
             draft.fields.insert(field.clone(), value(field, json)?);
         }
+
         // Whoever gives the plate as seen need not normalise it too.
         if let Some(Value::Text(raw)) = draft.fields.get("vehicle.plate_raw")
             && !draft.fields.contains_key("vehicle.plate")
@@ -133,9 +139,11 @@ impl DraftBody {
                 .fields
                 .insert("vehicle.plate".into(), Value::Text(normalise_plate(raw)));
         }
+
         for (check, outcome) in self.document_checks() {
             draft.fields.entry(check).or_insert(outcome);
         }
+
         for mut event in self.events {
             // Links are kept by the full id: the printed tail is for people.
             if event.get("type").is_some_and(|t| t == "link")
@@ -144,8 +152,10 @@ impl DraftBody {
                 let id = node.find(text).await?;
                 event.insert("record".into(), id.to_string().into());
             }
+
             draft.events.push(event);
         }
+
         let mut write = Write::by("", "", target, draft);
         match &token.scope {
             TokenScope::Reader => {
@@ -165,6 +175,7 @@ impl DraftBody {
                         "the token says who speaks; leave officer and department out",
                     ));
                 }
+
                 (write.officer, write.department) = (officer.clone(), department.clone());
             }
             TokenScope::Device { device } => {
@@ -174,6 +185,7 @@ impl DraftBody {
                         "a device gives its own `device_seq`, from 1",
                     ));
                 };
+
                 write.device = device.clone();
                 write.device_seq = seq;
                 write.device_session = self.device_session.unwrap_or_default();
@@ -189,6 +201,7 @@ impl DraftBody {
                 }
             }
         }
+
         if let Some(entries) = self.based_on {
             let parse = |e: &String| {
                 e.parse::<Reference>()
@@ -196,9 +209,11 @@ impl DraftBody {
             };
             write.based_on = Based::Entries(entries.iter().map(parse).collect::<Result<_, _>>()?);
         }
+
         if let Some(at) = self.happened_at_ms {
             write.happened = Some((at, self.happened_source.unwrap_or_else(|| "paper".into())));
         }
+
         write.key = key.map(|k| (format!("idempotency/{}", token.name), k));
         Ok(write)
     }
@@ -225,6 +240,7 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
         }
         other => return Err(bad(format!("op {other:?} is neither \"new\" nor \"set\""))),
     };
+
     let id = id
         .and_then(Json::as_str)
         .filter(|i| !i.is_empty())
@@ -232,16 +248,19 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
     let mut draft = Draft::new(Kind::Passage);
     let mut status = Map::new();
     let mut officer = "import".to_string();
+
     for (name, json) in &set {
         let text = || {
             json.as_str()
                 .map(String::from)
                 .ok_or_else(|| bad(format!("{name}: expected text, found {json}")))
         };
+
         let number = || {
             json.as_i64()
                 .ok_or_else(|| bad(format!("{name}: expected a whole number, found {json}")))
         };
+
         match name.as_str() {
             "plate" => {
                 let raw = text()?;
@@ -284,10 +303,12 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
             }
         }
     }
+
     if !status.is_empty() {
         status.entry("status").or_insert_with(|| "unchanged".into());
         draft = draft.event("status.noted", Json::Object(status));
     }
+
     draft.check()?;
     Ok((id.to_string(), is_new, draft, officer))
 }

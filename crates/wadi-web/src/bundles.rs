@@ -99,6 +99,7 @@ pub(crate) async fn import(
             e.body_text(),
         )
     })?;
+
     Ok(Json(json!(node.import_bundle(&body).await?)))
 }
 

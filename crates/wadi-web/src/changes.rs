@@ -54,6 +54,7 @@ pub(crate) async fn changes(
                         .data(change.record.json);
                     return Some((Ok(event), (node, listener, after, page, place)));
                 }
+
                 match node.store().changes(after, PAGE).await {
                     Ok(rows) if !rows.is_empty() => page.extend(rows),
                     Ok(_) => {
@@ -66,5 +67,6 @@ pub(crate) async fn changes(
             }
         },
     );
+
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))))
 }

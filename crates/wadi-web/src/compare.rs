@@ -62,6 +62,7 @@ pub(crate) async fn page(
         .map(str::parse::<RecordId>)
         .transpose()
         .map_err(NodeError::Log)?;
+
     let _turn = limits::expensive().await?;
     let rows = node
         .compare_page(
@@ -69,6 +70,7 @@ pub(crate) async fn page(
             q.limit.unwrap_or(500).clamp(1, 500),
         )
         .await?;
+
     Ok(Json(
         json!({"records": rows.iter().map(row_json).collect::<Vec<_>>()}),
     ))
@@ -87,6 +89,7 @@ pub(crate) async fn logs(
         .iter()
         .map(|l| json!({"log": l.log.origin(), "size": l.peaks.size(), "root": l.peaks.root().to_string()}))
         .collect();
+
     Ok(Json(
         json!({"node": node.me().name, "enrolment": hex(&node.me().to_bytes()), "logs": logs}),
     ))
@@ -112,6 +115,7 @@ pub(crate) async fn root(
             format!("{log} has no {} entries here", q.size),
         )
     };
+
     let root = node.log_root(&log, q.size).await?.ok_or_else(none)?;
     Ok(Json(
         json!({"log": q.log, "size": q.size, "root": root.to_string()}),

@@ -27,11 +27,13 @@ pub(crate) fn unknown_value<'a>(
     let hint = nearest
         .filter(|(near, _)| *near >= NEAR)
         .map(|(_, name)| format!("; did you mean {name:?}?"));
+
     let why = format!(
         "{given:?} is no {what}{}; there are: {}",
         hint.unwrap_or_default(),
         allowed.join(", ")
     );
+
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_value", why)
 }
 
@@ -77,12 +79,14 @@ pub(crate) fn crossing(node: &Node, given: &str) -> Result<String, Problem> {
             .filter_map(|e| e.crossing)
             .collect::<Vec<Crossing>>()
     });
+
     let known: BTreeSet<String> = enrolled
         .into_iter()
         .chain(node.me().crossing)
         .chain([Crossing::HUB])
         .map(|c| c.to_string())
         .collect();
+
     one(
         "crossing known here",
         given,
@@ -106,23 +110,27 @@ mod tests {
             "{}",
             problem.detail
         );
+
         assert!(
             problem.detail.contains("IN_PROCESS, CLEARED"),
             "{}",
             problem.detail
         );
+
         assert!(
             kind("lorry")
                 .unwrap_err()
                 .detail
                 .contains("passage, hold, customs-entry, site-day")
         );
+
         assert!(
             kind("pasage")
                 .unwrap_err()
                 .detail
                 .contains("did you mean \"passage\"?")
         );
+
         assert_eq!(record_state("exited").unwrap(), "EXITED");
     }
 }

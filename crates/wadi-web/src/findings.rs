@@ -65,10 +65,12 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             .chain([&wadi_reconcile::RULE_FAILED])
             .map(|rule| rule.code)
     };
+
     let severities: BTreeSet<u8> = wadi_reconcile::RULES
         .iter()
         .map(|rule| rule.severity)
         .collect();
+
     if let Some(severity) = q.severity.filter(|s| !severities.contains(s)) {
         let names: Vec<String> = severities.iter().map(ToString::to_string).collect();
         let names = names.iter().map(String::as_str);
@@ -78,6 +80,7 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             names,
         ));
     }
+
     let after = match q.after {
         None => None,
         Some(text) => {
@@ -89,15 +92,18 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
                     parts.get(2)?.to_string(),
                 ))
             };
+
             let bad = || {
                 unprocessable(
                     "bad_cursor",
                     format!("{text:?} is no cursor: give `next_after` as it came"),
                 )
             };
+
             Some(read().ok_or_else(bad)?)
         }
     };
+
     Ok(FindingFilter {
         rule: q
             .rule
@@ -149,16 +155,19 @@ pub(crate) async fn list(
             json!({"count": findings.len(), "counts": [], "findings": findings, "next_after": null}),
         ));
     }
+
     let rows = node
         .store()
         .findings(&filter)
         .await
         .map_err(NodeError::from)?;
+
     let counts = node
         .store()
         .finding_counts(&filter)
         .await
         .map_err(NodeError::from)?;
+
     let last = rows.last().filter(|_| rows.len() as u32 == filter.limit);
     let next = last.map(|l| format!("{}.{}.{}", l.severity, l.at_ms, l.id));
     let count: i64 = counts.iter().map(|c| c.3).sum();
@@ -167,6 +176,7 @@ pub(crate) async fn list(
         .map(|(rule, phase, state, n)| json!({"rule": rule, "phase": phase, "state": state, "count": n}))
         .collect();
     let findings: Vec<Value> = rows.iter().map(row_json).collect();
+
     Ok(Json(
         json!({"count": count, "counts": counts, "findings": findings, "next_after": next}),
     ))
@@ -288,9 +298,11 @@ pub(crate) async fn act(
             officer,
         } => (FindingAct::Undo { event, reason }, officer),
     };
+
     let officer = auditor(&token, officer)?;
     let done = node.act_on_finding(&id, act, &officer).await?;
     let written = json!({"finding": done.finding, "record": done.written.printed, "entry": done.written.entry.to_string()});
+
     Ok((StatusCode::CREATED, Json(written)))
 }
 
@@ -324,6 +336,7 @@ pub(crate) async fn assign(
         );
         return Err(unprocessable("too_many", why));
     }
+
     let officer = auditor(&token, body.officer)?;
     let (mut assigned, mut refused) = (Vec::new(), Vec::new());
     for id in body.findings {
@@ -343,6 +356,7 @@ pub(crate) async fn assign(
             }
         }
     }
+
     Ok(Json(json!({"assigned": assigned, "refused": refused})))
 }
 

@@ -52,6 +52,7 @@ pub(crate) async fn import(
     for (n, line) in lines.iter().enumerate() {
         run.take(n, line).await;
     }
+
     run.flush().await;
     Ok(Json(run.finish().await))
 }
@@ -64,6 +65,7 @@ fn lines_of(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
         [0xEF, 0xBB, 0xBF, rest @ ..] => rest.to_vec(),
         _ => body.to_vec(),
     };
+
     let lines = whole
         .split(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
@@ -111,6 +113,7 @@ impl<'a> Run<'a> {
             Ok(None) => return,
             Err(problem) => return self.fail(n, &problem),
         };
+
         let sender = sender_key(&map);
         if sender.as_ref().is_some_and(|key| self.begun.contains(key)) {
             self.flush().await;
@@ -149,6 +152,7 @@ impl<'a> Run<'a> {
                 .iter()
                 .filter_map(|zone| mrz_warning(zone))
                 .collect();
+
             self.warnings.insert(n, mrz);
             let mut write = draft.into_write(self.node, self.token, None, None).await?;
             write.key = key.map(|k| ("import".to_string(), k));
@@ -164,8 +168,10 @@ impl<'a> Run<'a> {
         } else {
             Target::On(imported(self.node, &id).await?)
         };
+
         let mut write = Write::by(&officer, "OPS", target, draft);
         write.content = Some(content);
+
         // A device-less backlog: the import itself is the source of what it says.
         write.key = match key {
             Some(key) if !is_new => {
@@ -174,6 +180,7 @@ impl<'a> Run<'a> {
             }
             _ => Some(("import".into(), id)),
         };
+
         Ok(write)
     }
 
@@ -204,6 +211,7 @@ impl<'a> Run<'a> {
                 answers.push((*record, json));
             }
         }
+
         for part in answers.chunks_mut(STANDINGS) {
             put_standing(self.node, part).await;
         }
@@ -215,11 +223,14 @@ impl<'a> Run<'a> {
             if last_edits.contains(&n) {
                 warn_if_overtaken(&mut json);
             }
+
             if let Some(json) = json.as_object_mut() {
                 json.remove("heads");
             }
+
             results.push(json);
         }
+
         let bad = results.iter().filter(|r| r.get("code").is_some()).count();
         let repeated = results.iter().filter(|r| r["repeated"] == true).count();
         json!({"written": results.len() - bad - repeated, "repeated": repeated, "bad": bad, "lines": results})
@@ -232,8 +243,10 @@ fn warn_if_overtaken(line: &mut Value) {
     if line["repeated"] != true || heads.is_empty() || heads.contains(&line["entry"]) {
         return;
     }
+
     let why = "this edit was imported before, and the record was changed since: it is not written again; where it is meant \
                anew give the line a `key` of its own";
+
     if let Some(warnings) = line["warnings"].as_array_mut() {
         warnings.push(why.into());
     }
@@ -249,6 +262,7 @@ fn take_key(map: &mut Map<String, Value>) -> Result<Option<String>, Problem> {
     if !map.contains_key("op") && !map.contains_key("kind") {
         return Ok(None);
     }
+
     match map.remove("key") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(key)) if !key.is_empty() => Ok(Some(key)),
@@ -297,6 +311,7 @@ impl OperationKeys {
             .and_then(|key| key.as_str().map(String::from));
         let content = content_hash(&[&Value::Object(said)]);
         let edits = self.records.entry(id.to_string()).or_default();
+
         if line.get("op").is_none_or(|op| op != "set") {
             *edits = Edits {
                 begun: Some(content),
@@ -310,6 +325,7 @@ impl OperationKeys {
         for member in members {
             edits.last.insert(member.clone(), (content, key.clone()));
         }
+
         Some(key)
     }
 }
@@ -324,6 +340,7 @@ impl Edits {
         {
             return key.clone();
         }
+
         let before: Vec<&str> = before.iter().map(|(_, key)| key.as_str()).collect();
         let begun = self.begun.map(|hash| hash.to_string());
         content_hash(&[&json!(content.to_string()), &json!(begun), &json!(before)]).to_string()
@@ -339,20 +356,25 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
             format!("id: {id:?} holds a control character"),
         ));
     }
+
     let value = node
         .store()
         .local("import", id)
         .await
         .map_err(NodeError::from)?;
+
     if let Some(record) = value.as_deref().and_then(|v| v.split(' ').next()) {
         return Ok(node.find(record).await?);
     }
+
     if id.len() == 64 || id.contains('-') {
         return Ok(node.find(id).await?);
     }
+
     let why = format!(
         "{id:?} was not imported here before; import the line that begins it first, or map it (docs/import.md)"
     );
+
     Err(Problem::new(
         StatusCode::NOT_FOUND,
         "unknown_sender_key",
@@ -412,6 +434,7 @@ mod tests {
     fn lines_are_read_each_for_itself() {
         let lines = lines_of(b"\xEF\xBB\xBF{}\r\n{\xFF}\n{}").unwrap();
         assert_eq!(lines, [b"{}".to_vec(), b"{\xFF}".to_vec(), b"{}".to_vec()]);
+
         let wide: Vec<u8> = "\u{feff}{}\n[]"
             .encode_utf16()
             .flat_map(u16::to_le_bytes)

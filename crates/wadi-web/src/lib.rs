@@ -69,6 +69,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/bundles/{id}/parts/{part}", get(bundles::part))
         .layer(DefaultBodyLimit::max(PART_BYTES_MAX))
         .with_state(node.clone());
+
     Router::new()
         .route("/v1/records", get(records::list).post(records::create))
         .route("/v1/records/{id}", get(records::show))

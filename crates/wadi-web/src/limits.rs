@@ -51,6 +51,7 @@ mod tests {
         for _ in 0..EXPENSIVE_MAX {
             turns.push(expensive().await.unwrap());
         }
+
         assert_eq!(
             expensive_within(Duration::from_millis(20))
                 .await
@@ -58,6 +59,7 @@ mod tests {
                 .code,
             "busy"
         );
+
         turns.pop();
         drop(expensive().await.unwrap());
 
@@ -65,6 +67,7 @@ mod tests {
         for _ in 0..FOLLOWERS_MAX {
             followers.push(follower().unwrap());
         }
+
         assert_eq!(follower().unwrap_err().status, 503);
     }
 }

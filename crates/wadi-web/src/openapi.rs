@@ -42,6 +42,7 @@ impl Modify for Names {
                 &mut path.patch,
                 &mut path.delete,
             ];
+
             for operation in operations.into_iter().flatten() {
                 let tag = operation
                     .tags
@@ -50,6 +51,7 @@ impl Modify for Names {
                     .next()
                     .cloned()
                     .unwrap_or_default();
+
                 let name = operation.operation_id.take().unwrap_or_default();
                 operation.operation_id = Some(format!("{tag}_{name}"));
             }
@@ -71,6 +73,7 @@ impl Modify for Answers {
                 &mut path.patch,
                 &mut path.delete,
             ];
+
             for operation in operations.into_iter().flatten() {
                 for (status, answer) in &mut operation.responses.responses {
                     if let RefOr::T(answer) = answer {
@@ -90,6 +93,7 @@ fn describe(status: &str, answer: &mut Response) {
             .and_then(|code: u16| StatusCode::from_u16(code).ok()?.canonical_reason());
         answer.description = known.unwrap_or("an answer").to_lowercase();
     }
+
     if !status.starts_with('2')
         && let Some(problem) = answer.content.shift_remove("application/json")
     {
@@ -144,6 +148,7 @@ mod tests {
         if let Some(file) = std::env::var_os("WADI_OPENAPI_OUT") {
             std::fs::write(file, &text).unwrap();
         }
+
         let document: Value = serde_json::from_str(&text).unwrap();
         let paths = document["paths"].as_object().unwrap();
         let operations: Vec<&str> = paths
@@ -151,15 +156,18 @@ mod tests {
             .flat_map(|path| path.as_object().unwrap().values())
             .filter_map(|operation| operation["operationId"].as_str())
             .collect();
+
         assert_eq!(
             operations.iter().collect::<BTreeSet<_>>().len(),
             operations.len(),
             "{operations:?}"
         );
+
         let answers = paths
             .values()
             .flat_map(|p| p.as_object().unwrap().values())
             .filter_map(|o| o["responses"].as_object());
+
         for (status, answer) in answers.flatten() {
             assert!(
                 answer["description"]
@@ -167,13 +175,16 @@ mod tests {
                     .is_some_and(|d| !d.is_empty()),
                 "{status} {answer}"
             );
+
             assert!(
                 status.starts_with('2') || answer["content"]["application/json"].is_null(),
                 "{status} {answer}"
             );
         }
+
         let mut found = BTreeSet::new();
         references(&document, &mut found);
+
         for reference in found {
             let at = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(at).is_some(), "{reference}");

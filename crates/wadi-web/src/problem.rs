@@ -88,6 +88,7 @@ pub fn problem_of(error: &NodeError) -> Problem {
         NodeError::Log(e) if e.code() == "no_right" => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     };
+
     Problem::new(status, error.code(), error.to_string())
 }
 

@@ -70,12 +70,14 @@ pub(crate) async fn list(
         }
         (None, None) => None,
     };
+
     let lane = q
         .kind
         .as_deref()
         .map(filters::kind)
         .transpose()?
         .map(|k| k.lane() as u8);
+
     let state = q
         .state
         .map(|state| filters::record_state(&state))
@@ -106,10 +108,12 @@ pub(crate) async fn list(
         .records(&filter)
         .await
         .map_err(NodeError::from)?;
+
     let next = (rows.len() as u32 == filter.limit)
         .then(|| rows.last().map(|r| r.changed))
         .flatten();
     let records = node.records_json(&rows).await?;
+
     Ok(Json(json!({"records": records, "next_before": next})))
 }
 
@@ -131,6 +135,7 @@ pub(crate) async fn show(
     if let Ok(time_ms) = at.parse() {
         return Ok(Json(node.record_at(&id, &[], Some(time_ms)).await?));
     }
+
     let entries: Result<Vec<_>, _> = at.split(',').map(str::parse).collect();
     let bad = |e: wadi_log::LogError| {
         Problem::new(
@@ -139,6 +144,7 @@ pub(crate) async fn show(
             e.to_string(),
         )
     };
+
     Ok(Json(
         node.record_at(&id, &entries.map_err(bad)?, None).await?,
     ))
@@ -208,6 +214,7 @@ async fn write(
         .iter()
         .filter_map(|zone| mrz_warning(zone))
         .collect();
+
     let record = on.map(|(id, _)| id.to_string());
     let content = content_hash(&[&body.sent, &json!(record), &json!(token.scope)]);
 
@@ -220,6 +227,7 @@ async fn write(
     } else {
         StatusCode::CREATED
     };
+
     let mut answer = written_json(&written, mrz);
     put_standing(node, &mut [(written.record, &mut answer)]).await;
     Ok((status, Json(answer)))
@@ -245,6 +253,7 @@ pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Val
             return;
         }
     };
+
     for (id, answer) in answers {
         let Some(standing) = standings.get(id) else {
             continue;

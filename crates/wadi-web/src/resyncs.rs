@@ -84,6 +84,7 @@ pub(crate) async fn plan(
                 .await?
         }
     };
+
     Ok((StatusCode::ACCEPTED, told(&resync)))
 }
 
@@ -114,6 +115,7 @@ pub(crate) async fn act(
             .into());
         }
     };
+
     Ok(told(&resync))
 }
 

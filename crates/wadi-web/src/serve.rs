@@ -94,6 +94,7 @@ impl Seats {
         if seats.len() < limits.connections {
             return true;
         }
+
         let waiting = seats.iter().filter_map(|(id, seat)| match seat.at {
             At::Waiting(since) => Some((since, *id)),
             At::Answering(_) => None,
@@ -105,10 +106,12 @@ impl Seats {
             });
             stalled.min()
         });
+
         let Some((_, id)) = longest else { return false };
         if let Some(task) = seats.remove(&id).and_then(|seat| seat.task) {
             task.abort();
         }
+
         true
     }
 }
@@ -140,6 +143,7 @@ pub async fn serve<Open, Opening, Io>(
     let seats: Arc<Seats> = Arc::default();
     let mut tasks = JoinSet::new();
     let mut next = 0;
+
     loop {
         while tasks.try_join_next().is_some() {}
         let stream = match listener.accept().await {
@@ -155,6 +159,7 @@ pub async fn serve<Open, Opening, Io>(
                 continue;
             }
         };
+
         if !seats.make_room(&limits) {
             tracing::warn!(
                 connections = limits.connections,
@@ -171,6 +176,7 @@ pub async fn serve<Open, Opening, Io>(
                 task: None,
             },
         );
+
         let seated = Seated {
             seats: seats.clone(),
             id: next,
@@ -183,6 +189,7 @@ pub async fn serve<Open, Opening, Io>(
                 converse(io, app, limits, &seated).await;
             }
         });
+
         if let Some(seat) = seats.all().get_mut(&next) {
             seat.task = Some(task);
         }
@@ -202,6 +209,7 @@ where
             seats: seats.clone(),
             id,
         };
+
         turn.goes_on();
         async move {
             let request = request.map(|body| Body::new(Patient::new(body, &limits)));
@@ -209,10 +217,12 @@ where
             Ok::<_, Infallible>(answer.map(|body| Answer { body, turn }))
         }
     });
+
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head);
+
     // A caller that goes in the middle of a word is nothing to be told.
     let _ = builder.serve_connection(TokioIo::new(io), service).await;
 }
@@ -255,9 +265,11 @@ impl HttpBody for Answer {
         }
         polled
     }
+
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
+
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
@@ -296,6 +308,7 @@ impl HttpBody for Patient {
             self.part_due.as_mut().reset(due);
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
+
         let late =
             self.part_due.as_mut().poll(cx).is_ready() || self.due.as_mut().poll(cx).is_ready();
         match late {
@@ -303,9 +316,11 @@ impl HttpBody for Patient {
             false => Poll::Pending,
         }
     }
+
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
+
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
@@ -331,14 +346,17 @@ mod tests {
                 parts,
             ))
         };
+
         let app = Router::new()
             .route("/", get(|| async { "here" }))
             .route("/", post(|body: String| async move { body }))
             .route("/stream", get(endless));
         let mut task = JoinSet::new();
+
         task.spawn(
             async move { serve(listener, app, limits, |stream| async { Ok(stream) }).await },
         );
+
         (address, task)
     }
 
@@ -362,8 +380,10 @@ mod tests {
                     return true;
                 }
             }
+
             false
         };
+
         tokio::time::timeout(PATIENCE, read).await.unwrap_or(false)
     }
 
@@ -381,6 +401,7 @@ mod tests {
             head: Duration::from_secs(600),
             ..Limits::default()
         };
+
         let (address, _task) = listen(limits).await;
         let mut mute = Vec::new();
         for n in 0..40 {
@@ -390,6 +411,7 @@ mod tests {
             }
             mute.push(stream);
         }
+
         assert!(hears(&mut ask(address, "/").await.unwrap(), "here").await);
         assert!(
             is_closed(&mut mute[0]).await,
@@ -406,11 +428,14 @@ mod tests {
         let (address, _task) = listen(limits).await;
         let mut first = ask(address, "/stream").await.unwrap();
         assert!(hears(&mut first, "first").await);
+
         let mut second = ask(address, "/stream").await.unwrap();
         assert!(hears(&mut second, "first").await);
         assert!(!hears(&mut ask(address, "/").await.unwrap(), "here").await);
+
         drop(second);
         let deadline = Instant::now() + PATIENCE;
+
         while !hears(&mut ask(address, "/").await.unwrap(), "here").await {
             assert!(
                 Instant::now() < deadline,
@@ -427,12 +452,15 @@ mod tests {
             body: SHORT * 4,
             ..Limits::default()
         };
+
         let (address, _task) = listen(limits).await;
         let mut half = TcpStream::connect(address).await.unwrap();
         half.write_all(b"GET / HT").await.unwrap();
+
         let mut mute = TcpStream::connect(address).await.unwrap();
         let mut idle = ask(address, "/").await.unwrap();
         assert!(hears(&mut idle, "here").await);
+
         for stream in [&mut half, &mut mute, &mut idle] {
             assert!(is_closed(stream).await);
         }
@@ -442,9 +470,11 @@ mod tests {
         let mut stops = TcpStream::connect(address).await.unwrap();
         stops.write_all(head).await.unwrap();
         assert!(is_closed(&mut stops).await);
+
         let mut drips = TcpStream::connect(address).await.unwrap();
         drips.write_all(head).await.unwrap();
         let deadline = Instant::now() + PATIENCE;
+
         while drips.write_all(b"x").await.is_ok() {
             assert!(Instant::now() < deadline, "it may drip for ever");
             tokio::time::sleep(SHORT / 4).await;

@@ -31,9 +31,11 @@ pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::
         if n > 0 {
             tried.push(format!(".{n}"));
         }
+
         let target = into.join(&tried);
         let mut beside = tried;
         beside.push(suffix);
+
         let beside = into.join(beside);
         if is_there(&target) || is_there(&beside) {
             continue;
@@ -48,6 +50,7 @@ pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
         };
+
         let moved = writeln!(text, "{told}").and_then(|()| move_to(file, &target));
         if let Err(error) = moved {
             // What is told of a file that is not there would be believed of the next one.
@@ -57,8 +60,10 @@ pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::
             }
             return Err(error);
         }
+
         return Ok(());
     }
+
     Err(io::Error::new(
         io::ErrorKind::AlreadyExists,
         format!("{TRIED_MAX} names like it are taken"),
@@ -72,17 +77,21 @@ fn fitting(name: &OsStr) -> OsString {
     if bytes.len() + SPARE <= NAME_BYTES_MAX {
         return name.to_os_string();
     }
+
     let hash: String = Sha256::digest(bytes)
         .iter()
         .take(8)
         .map(|b| format!("{b:02x}"))
         .collect();
+
     let tail = format!("~{hash}.json");
     let mut end = NAME_BYTES_MAX - SPARE - tail.len();
+
     // No character is cut in two.
     while bytes[end] & 0xC0 == 0x80 && end > 0 {
         end -= 1;
     }
+
     OsString::from_vec([&bytes[..end], tail.as_bytes()].concat())
 }
 
@@ -125,6 +134,7 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             settle(&file, &done, ".answer", &format!("of {text}")).unwrap();
         }
+
         assert_eq!(
             names(&done),
             [
@@ -135,6 +145,7 @@ mod tests {
                 "c.json.2.answer"
             ]
         );
+
         assert_eq!(
             std::fs::read_to_string(done.join("c.json.1")).unwrap(),
             "one"
@@ -150,6 +161,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let bad = dir.path().join("bad");
         std::fs::create_dir(&bad).unwrap();
+
         let longest = |c: &str| format!("{}.json", c.repeat((255 - 5) / c.len()));
         let no_text = OsString::from_vec([&b"\xE3\xC7"[..], b".json"].concat());
         for name in [
@@ -162,6 +174,7 @@ mod tests {
             settle(&file, &bad, ".reason", "broken").unwrap();
             assert!(!file.exists());
         }
+
         assert!(bad.join(no_text).exists());
         assert_eq!(names(&bad).len(), 6);
     }

@@ -52,6 +52,7 @@ pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
     } else {
         "ok"
     };
+
     Json(json!({"status": status, "degraded": degraded, "troubles": troubles}))
 }
 
@@ -70,10 +71,12 @@ pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>,
     if let Some((task, why)) = node.tasks().troubles().first_key_value() {
         return Err(down("task_in_trouble", format!("{task}: {why}")));
     }
+
     let counts = counts.map_err(|e| down(e.code(), e.to_string()))?;
     node.room()
         .check(Lane::Site)
         .map_err(|e| down(&e.code(), e.to_string()))?;
+
     Ok(Json(
         json!({"status": "ready", "records": counts.records, "degraded": node.room().degraded()}),
     ))
@@ -91,10 +94,12 @@ pub(crate) async fn tokens(
         .local_all("token")
         .await
         .map_err(NodeError::from)?;
+
     let all: Vec<Value> = all
         .iter()
         .filter_map(|t| serde_json::from_str(&t.value).ok())
         .collect();
+
     Ok(Json(json!({"tokens": all})))
 }
 
@@ -114,14 +119,17 @@ pub(crate) async fn issue_token(
         TokenScope::Device { device } => check_name("device", device)?,
         TokenScope::Operator | TokenScope::Reader => {}
     }
+
     if let TokenScope::Officer { department, .. } = &wanted.scope {
         department.parse::<Department>()?;
     }
+
     let all = node
         .store()
         .local_all("token")
         .await
         .map_err(NodeError::from)?;
+
     let taken =
         |t: &LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == wanted.name);
     if wanted.name.is_empty() || all.iter().any(taken) {
@@ -131,6 +139,7 @@ pub(crate) async fn issue_token(
         );
         return Err(Problem::new(StatusCode::CONFLICT, "token_name", why));
     }
+
     let text = new_token(rand::random());
     let value = serde_json::to_string(&wanted).unwrap_or_default();
     node.set_local(
@@ -142,6 +151,7 @@ pub(crate) async fn issue_token(
         vec![],
     )
     .await?;
+
     Ok((
         StatusCode::CREATED,
         Json(json!({"token": text, "name": wanted.name})),
@@ -174,6 +184,7 @@ pub(crate) async fn device_anew(
             "device: is empty",
         ));
     }
+
     let runs = node.begin_anew(&device).await?;
     Ok(Json(json!({"device": device, "begun_anew": runs})))
 }
@@ -192,6 +203,7 @@ pub(crate) async fn revoke_token(
         .local_all("token")
         .await
         .map_err(NodeError::from)?;
+
     let named =
         |t: &&LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == name);
     let Some(found) = all.iter().find(named) else {
@@ -201,12 +213,14 @@ pub(crate) async fn revoke_token(
             format!("no token {name:?}"),
         ));
     };
+
     // Should the database be damaged one day, an old page of it must not bring the token back.
     let revoked = LocalKey {
         scope: "token-revoked".into(),
         key: found.key.clone(),
         value: name.clone(),
     };
+
     node.set_local(vec![revoked], vec![("token".into(), found.key.clone())])
         .await?;
     Ok(Json(json!({"revoked": name})))
@@ -276,12 +290,14 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             check_name("officer", &officer)?;
             check_name("name", &name)?;
             department.parse::<Department>()?;
+
             let known = node.with_control(|c| {
                 c.officers()
                     .filter(|o| o.officer == officer)
                     .map(|o| o.revision)
                     .max()
             });
+
             Body::Officer(OfficerEntry {
                 officer,
                 department,
@@ -309,6 +325,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             let found = node.with_control(|c| c.by_name(&name).map(Enrolment::node));
             let id = found.ok_or_else(|| bad(format!("no node {name:?} is enrolled")))?;
             let heads: Vec<Head> = node.heads_of(&id);
+
             Body::Cut(Cut {
                 target: CutTarget::Node(id),
                 heads,
@@ -323,6 +340,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
                 .map(|e| e.parse())
                 .collect::<Result<_, _>>()
                 .map_err(|e: wadi_log::LogError| bad(e.to_string()))?;
+
             entries.sort();
             Body::Admit(Admit { entries, reason })
         }

@@ -44,6 +44,7 @@ pub async fn run_spool(node: Arc<Node>, dir: PathBuf) -> io::Result<()> {
         dir,
         seen: HashMap::new(),
     };
+
     loop {
         for sub in ["done", "bad"] {
             std::fs::create_dir_all(spool.dir.join(sub))?;
@@ -87,6 +88,7 @@ impl Spool {
                 names.push(name);
             }
         }
+
         names.sort();
         self.seen
             .retain(|name, _| names.binary_search(name).is_ok());
@@ -94,6 +96,7 @@ impl Spool {
         for name in names {
             self.settle_one(name).await;
         }
+
         self.tell_stuck();
         Ok(())
     }
@@ -104,6 +107,7 @@ impl Spool {
             return;
         };
         let quiet = self.quiet_for(&name, &meta);
+
         if self
             .seen
             .get(&name)
@@ -121,6 +125,7 @@ impl Spool {
                 ("bad", ".reason", why)
             }
         };
+
         match settle(&file, &self.dir.join(sub), suffix, &told) {
             Ok(()) => drop(self.seen.remove(&name)),
             Err(error) => {
@@ -140,12 +145,14 @@ impl Spool {
             since: Instant::now(),
             stuck: None,
         };
+
         let seen = self.seen.entry(name.clone()).or_insert(now);
         if (seen.length, seen.modified) != (meta.len(), meta.modified().ok()) {
             seen.length = meta.len();
             seen.modified = meta.modified().ok();
             seen.since = Instant::now();
         }
+
         seen.since.elapsed()
     }
 
@@ -156,6 +163,7 @@ impl Spool {
             .iter()
             .filter_map(|(name, seen)| Some((name, &seen.stuck.as_ref()?.1)));
         let mut stuck: Vec<_> = stuck.collect();
+
         stuck.sort();
         let alarm = stuck.first().map(|(name, why)| {
             let name = name.to_string_lossy();
@@ -164,6 +172,7 @@ impl Spool {
                 stuck.len()
             )
         });
+
         self.node.set_alarm(ALARM, alarm);
     }
 }
@@ -174,6 +183,7 @@ async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -
             "not_a_file: only files are read, no links, directories or pipes".into(),
         );
     }
+
     let map = match read(file).and_then(|bytes| parse(&bytes)) {
         Ok(map) => map,
         Err(problem) if problem.code == "body_too_large" => return Taken::Bad(reason(&problem)),
@@ -186,6 +196,7 @@ async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -
             ));
         }
     };
+
     // A file's name is its key: a power cut between writing and moving makes no second entry.
     match write(node, map, key_of(file)).await {
         Ok(answer) => Taken::Written(answer),
@@ -208,15 +219,18 @@ fn read(file: &Path) -> Result<Vec<u8>, Problem> {
     let opened =
         std::fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     opened.map_err(|e| unprocessable("unreadable", e.to_string()))?;
+
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(unprocessable(
             "body_too_large",
             format!("more than the {FILE_BYTES_MAX} bytes that a file may have"),
         ));
     }
+
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(unprocessable("empty_file", "there is nothing in it"));
     }
+
     Ok(bytes)
 }
 
@@ -252,6 +266,7 @@ async fn write(
         .iter()
         .filter_map(|zone| mrz_warning(zone))
         .collect();
+
     let on = match record {
         None => None,
         Some(id) => Some(node.find_kind(&id).await?),
@@ -262,6 +277,7 @@ async fn write(
         scope,
     };
     let mut write = body.into_write(node, &token, on, Some(key)).await?;
+
     write.content = Some(content);
     let written = node.write(write).await?;
 

@@ -40,27 +40,34 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
+
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
+
     fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
         Ok(flag.into())
     }
+
     fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
         Ok(number.into())
     }
+
     fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
         Ok(number.into())
     }
+
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
         if number.fract() == 0.0 && number.abs() <= EXACT_MAX {
             return Ok((number as i64).into());
         }
         Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
     }
+
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
         Ok(text.into())
     }
+
     fn visit_string<E>(self, text: String) -> Result<Value, E> {
         Ok(text.into())
     }
@@ -81,9 +88,11 @@ impl<'de> Visitor<'de> for StrictVisitor {
                     "{DUPLICATE} {name:?}"
                 )));
             }
+
             let Strict(value) = access.next_value()?;
             map.insert(name, value);
         }
+
         Ok(Value::Object(map))
     }
 }
@@ -102,6 +111,7 @@ pub fn parse_json(text: &str) -> Result<Value, Problem> {
             } else {
                 "broken_json"
             };
+
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why))
         }
     }
@@ -145,6 +155,7 @@ pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
             )),
         }
     };
+
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest),
         [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => {
@@ -191,6 +202,7 @@ fn feed(hasher: &mut Sha256, value: &Value) {
         hasher.update([kind]);
         hasher.update((length as u64).to_be_bytes());
     };
+
     match value {
         Value::Null => hasher.update(b"n"),
         Value::Bool(flag) => hasher.update([b'b', u8::from(*flag)]),
@@ -211,6 +223,7 @@ fn feed(hasher: &mut Sha256, value: &Value) {
             sized(hasher, b'o', map.len());
             let mut members: Vec<_> = map.iter().collect();
             members.sort_by_key(|(name, _)| *name);
+
             for (name, each) in members {
                 sized(hasher, b's', name.len());
                 hasher.update(name);
@@ -241,9 +254,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
                 why,
             ));
         }
+
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(unread_body)?;
+
         // What is no JSON at all is a bad request; what reads and does not fit cannot be processed.
         let sent = decode_text(&bytes)
             .and_then(|text| parse_json(&text))
@@ -253,9 +268,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
                 }
                 _ => problem,
             })?;
+
         let said = serde_json::from_value(sent.clone()).map_err(|e| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", e.to_string())
         })?;
+
         Ok(Self { said, sent })
     }
 }
@@ -270,6 +287,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
+
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
@@ -333,6 +351,7 @@ mod tests {
                 .flat_map(order)
                 .collect()
         };
+
         let plate = "{\"plate\":\"22 أ 33\"}";
         assert_eq!(decode_text(plate.as_bytes()).unwrap(), plate);
         assert_eq!(
@@ -347,6 +366,7 @@ mod tests {
             assert_eq!(problem.code, "bad_encoding");
             assert!(problem.detail.contains(name), "{}", problem.detail);
         };
+
         refused(&utf16(plate, u16::to_le_bytes)[2..], "UTF-16");
         refused(&utf16(plate, u16::to_be_bytes)[2..], "UTF-16");
         refused(&utf16(plate, u16::to_le_bytes)[..7], "UTF-16");
@@ -361,6 +381,7 @@ mod tests {
             hash(r#"{"a":1,"b":[1,2]}"#),
             hash(r#" { "b" : [1, 2.0], "a": 1 } "#)
         );
+
         let all = [
             r#"{"a":1}"#,
             r#"{"a":"1"}"#,
@@ -373,11 +394,13 @@ mod tests {
             "[[],[]]",
             "[[[]]]",
         ];
+
         for (n, one) in all.iter().enumerate() {
             for other in &all[n + 1..] {
                 assert_ne!(hash(one), hash(other), "{one} {other}");
             }
         }
+
         let near = [18_446_744_073_709_551_615_u64, 18_446_744_073_709_551_614];
         assert_ne!(
             content_hash(&[&json!(near[0])]),

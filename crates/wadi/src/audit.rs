@@ -125,6 +125,7 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         AuditCommand::Compare(args) => return crate::compare::run(args, json).await,
         AuditCommand::VerifyEvidence { file, root } => return verify_evidence(&file, &root, json),
     };
+
     let report = verify(source, &root, json).await?;
     let first = report.damage.first().cloned();
     if json {
@@ -140,17 +141,21 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
             report.entries,
             report.signatures
         );
+
         for line in &report.damage {
             crate::print::print_line!("DAMAGED: {line}");
         }
+
         let untold = report.damaged - report.damage.len() as u64;
         if untold > 0 {
             crate::print::print_line!("DAMAGED: {untold} more");
         }
+
         if first.is_none() {
             crate::print::print_line!("Every leaf, root and signature is right.");
         }
     }
+
     Ok(if first.is_some() {
         Exit::Integrity
     } else {
@@ -178,6 +183,7 @@ fn source(
     } else {
         Config::read(&dir.join("node.toml")).ok()
     };
+
     let known = named.as_ref().or(beside.as_ref());
     let source = match database.or_else(|| known?.database.clone()) {
         Some(url) => Source::Postgres(url),
@@ -187,12 +193,14 @@ fn source(
     let mut usual = papers
         .into_iter()
         .chain([dir.join("papers/root.pub"), dir.join("root.pub")]);
+
     let root = root.or_else(|| usual.find(|p| p.exists())).ok_or_else(|| {
         Failure::usage(
             "no_root",
             "name the commission's root with --root FILE (root.pub of any papers)",
         )
     })?;
+
     Ok((source, root))
 }
 
@@ -219,10 +227,12 @@ pub(crate) async fn check(
     } else {
         ProgressBar::new_spinner()
     };
+
     bar.set_style(
         ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}")
             .expect("a fixed template"),
     );
+
     let mut page = reader.logs(None).await?;
     while !page.is_empty() {
         for row in &page {
@@ -231,9 +241,11 @@ pub(crate) async fn check(
         }
         page = reader.logs(page.last()).await?;
     }
+
     check_loose(reader, &mut report, &bar).await?;
     check_cosignatures(reader, &members, &mut report).await?;
     bar.finish_and_clear();
+
     Ok(report)
 }
 
@@ -249,20 +261,24 @@ pub(crate) async fn check_dump(
     } else {
         ProgressBar::new_spinner()
     };
+
     bar.set_style(
         ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}")
             .expect("a fixed template"),
     );
+
     let found = wadi_store::audit_dump(file, |n| bar.inc(n)).await?;
     bar.finish_and_clear();
     let mut report = Report {
         entries: found.entries,
         ..Report::default()
     };
+
     found
         .damage
         .into_iter()
         .for_each(|what| report.damage(what));
+
     let members = members(found.enrolments, root, &mut report);
     let mut tips = Vec::with_capacity(found.logs.len());
     for (row, held) in &found.logs {
@@ -271,6 +287,7 @@ pub(crate) async fn check_dump(
         check_end(&log, row, held, members.get(&log.node), &mut report);
         tips.push((log, tip));
     }
+
     Ok((report, tips))
 }
 
@@ -293,6 +310,7 @@ fn evidence(record: &str, file: &Path, at: &At, json: bool) -> Result<Exit, Fail
             file.display()
         )
     });
+
     Ok(Exit::Done)
 }
 
@@ -306,6 +324,7 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
             format!("{} is larger than evidence can be", file.display()),
         ));
     }
+
     let found = match wadi_log::verify_evidence(&std::fs::read(file).map_err(unreadable)?, &root) {
         Ok(found) => found,
         Err(error) => {
@@ -317,11 +336,13 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
             return Ok(Exit::Integrity);
         }
     };
+
     let witnessed = found
         .statements
         .iter()
         .filter(|s| s.not_after_s.is_some())
         .count();
+
     let value = json!({
         "valid": true, "record": found.record.to_string(), "entries": found.statements.len(), "witnessed": witnessed,
     });
@@ -330,6 +351,7 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
             output::table(["claimed", "node", "who", "says", "not before", "not after"]);
         let hub_time =
             |t: Option<i64>| t.map_or_else(|| "-".into(), |t| time(t.saturating_mul(1_000)));
+
         for s in &found.statements {
             let (c, puts) = (&s.common, s.change.puts.iter().map(|p| p.key.as_str()));
             let kind = |e: &String| {
@@ -339,6 +361,7 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
                         .to_string(),
                 )
             };
+
             let mut says = s
                 .change
                 .events
@@ -346,10 +369,12 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
                 .filter_map(kind)
                 .collect::<Vec<_>>()
                 .join(" ");
+
             says += &puts.fold(String::new(), |all, key| all + " " + key);
             if !s.counts {
                 says += " (quarantined)";
             }
+
             let who = format!("{} {}{}", c.officer, c.department, c.device);
             let bracket = [
                 hub_time(s.not_before_s),
@@ -357,8 +382,10 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
             ];
             let [from, to] = bracket;
             let claimed = time(c.happened_ms.unwrap_or(c.wall_ms));
+
             table.add_row(output::row([claimed, s.node.clone(), who, says, from, to]));
         }
+
         format!(
             "{table}\nVALID: {} ({}), {} entries, {witnessed} vouched for by a hub, {} forks; made by {} at {}",
             found.printed,
@@ -369,6 +396,7 @@ fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure
             time(found.made_s.saturating_mul(1_000)),
         )
     });
+
     Ok(Exit::Done)
 }
 
@@ -389,6 +417,7 @@ fn members(
             Err(error) => report.damage(format!("the enrolment of {node}: {error}")),
         }
     }
+
     out
 }
 
@@ -412,15 +441,18 @@ async fn check_log(
     let author = members.get(&log.node);
     let mut peaks = Peaks::default();
     let mut told = false;
+
     loop {
         let part = reader.entries(&log, peaks.size()).await?;
         let Some(last) = part.last() else { break };
+
         // A page of entries has no more checkpoints than entries.
         let mut heads = VecDeque::from(
             reader
                 .checkpoints(&log, peaks.size(), last.seq.saturating_add(1))
                 .await?,
         );
+
         for entry in part {
             if entry.seq != peaks.size() {
                 let what = if entry.seq < peaks.size() {
@@ -428,9 +460,11 @@ async fn check_log(
                 } else {
                     "the entry is missing"
                 };
+
                 report.damage(format!("{log}@{}: {what}", entry.seq.min(peaks.size())));
                 return Ok(());
             }
+
             // One of a log is told: the first.
             if leaf_hash(&entry.bytes).0[..] != entry.leaf[..]
                 && !std::mem::replace(&mut told, true)
@@ -440,13 +474,16 @@ async fn check_log(
                     entry.seq
                 ));
             }
+
             let Ok(leaf) = Hash::from_slice(&entry.leaf) else {
                 report.damage(format!("{log}@{}: its hash does not read", entry.seq));
                 return Ok(());
             };
+
             peaks.append(leaf);
             report.entries += 1;
             bar.inc(1);
+
             while let Some(head) = heads.front() {
                 match SignedCheckpoint::from_bytes(head) {
                     Ok(signed) if signed.checkpoint.size > peaks.size() => break,
@@ -456,9 +493,11 @@ async fn check_log(
                         peaks.size()
                     )),
                 }
+
                 heads.pop_front();
             }
         }
+
         if !heads.is_empty() {
             report.damage(format!(
                 "{log}: a checkpoint stands under {} entries, and is of more",
@@ -466,6 +505,7 @@ async fn check_log(
             ));
         }
     }
+
     check_end(&log, row, &peaks, author, report);
     // What was signed and is no longer there was cut off.
     let beyond = reader.checkpoints(&log, peaks.size(), u64::MAX).await?;
@@ -475,6 +515,7 @@ async fn check_log(
             peaks.size()
         ));
     }
+
     Ok(())
 }
 
@@ -494,10 +535,12 @@ fn check_end(
             row.size
         ));
     }
+
     match SignedCheckpoint::from_bytes(&row.checkpoint) {
         Ok(signed) => check_head(log, &signed, held, author, report),
         Err(error) => report.damage(format!("{log}: its last checkpoint: {error}")),
     }
+
     if author.is_none() {
         report.damage(format!("{log}: its author is not enrolled"));
     }
@@ -514,6 +557,7 @@ fn check_head(
     let head = &signed.checkpoint;
     let Some(author) = author else { return };
     report.signatures += 1;
+
     if let Err(error) = signed.verify(&author.log_key) {
         report.damage(format!("{log}: checkpoint at {}: {error}", head.size));
     } else if head.log != *log
@@ -546,8 +590,10 @@ async fn check_loose(
                 ));
             }
         }
+
         page = reader.loose_entries(page.last()).await?;
     }
+
     Ok(())
 }
 
@@ -568,8 +614,10 @@ async fn check_cosignatures(
                 ));
             }
         }
+
         page = reader.cosignatures(page.last()).await?;
     }
+
     Ok(())
 }
 
@@ -583,6 +631,7 @@ fn check_cosignature(
     let witness = members
         .get(&cosignature.witness)
         .ok_or("the witness is not enrolled")?;
+
     cosignature
         .verify(&signed.checkpoint, &witness.log_key)
         .map_err(text)

@@ -159,6 +159,7 @@ fn sync_parent(path: &Path) -> Result<(), Failure> {
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
+
     File::open(parent)
         .and_then(|d| d.sync_all())
         .map_err(|e| unwritable(parent, e))
@@ -184,6 +185,7 @@ fn bar_of(json: bool, bytes: u64) -> ProgressBar {
     } else {
         ProgressBar::new(bytes)
     };
+
     bar.set_style(
         ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}  {eta} left")
             .expect("a fixed template"),
@@ -205,6 +207,7 @@ fn copy_hashed(
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(e) => return Err(e),
         };
+
         digest.update(&buffer[..n]);
         to.write_all(&buffer[..n])?;
         bytes += n as u64;
@@ -226,6 +229,7 @@ pub async fn run(args: BackupArgs, json: bool) -> Result<Exit, Failure> {
                         )
                     })?,
             };
+
             verify(&copy_of(&file), &root_key(&root)?, json).await
         }
         (None, Some(output)) => make(&output, &args.config, json).await,
@@ -240,17 +244,20 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
     let config = Config::read(config)?;
     let papers = Papers::read(&config.papers)?;
     papers.enrolment.verify(&papers.root)?;
+
     let made_s = now_s();
     let engine = if config.database.is_some() {
         Engine::Postgres
     } else {
         Engine::Sqlite
     };
+
     let ending = if engine == Engine::Sqlite {
         "sqlite"
     } else {
         "pgdump"
     };
+
     let copy = match output.is_dir() {
         true => output.join(format!(
             "{}-{}.{ending}",
@@ -259,6 +266,7 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
         )),
         false => output.to_path_buf(),
     };
+
     let (part, manifest_path) = (beside(&copy, "part"), beside(&copy, "manifest"));
     let manifest_part = beside(&manifest_path, "part");
     for path in [&copy, &manifest_path, &part, &manifest_part] {
@@ -269,13 +277,16 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
             } else {
                 ""
             };
+
             let why = format!(
                 "{} exists, and nothing is overwritten{more}",
                 path.display()
             );
+
             return Err(Failure::usage("backup_exists", why));
         }
     }
+
     let made = fill(&config, &papers, engine, &part, json)
         .await
         .and_then(|(facts, report)| {
@@ -284,6 +295,7 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
             let file = File::open(&part).map_err(|e| unwritable(&part, e))?;
             let (bytes, sha256) =
                 copy_hashed(file, std::io::sink(), &bar).map_err(|e| unwritable(&part, e))?;
+
             bar.finish_and_clear();
             let manifest = Manifest {
                 format: KIND.format.into(),
@@ -301,6 +313,7 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
                 bytes,
                 sha256,
             };
+
             write_new(
                 &manifest_part,
                 seal::write(&KIND, &manifest, &papers.log_key).as_bytes(),
@@ -310,20 +323,24 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
             fs::rename(&manifest_part, &manifest_path)
                 .map_err(|e| unwritable(&manifest_path, e))?;
             sync_parent(&copy)?;
+
             Ok((manifest, report))
         });
+
     let (manifest, report) = made.inspect_err(|_| {
         let journal = PathBuf::from(format!("{}-journal", part.display()));
         for left in [&part, &journal, &manifest_part] {
             let _ = fs::remove_file(left);
         }
     })?;
+
     let value = json!({
         "file": copy.display().to_string(), "manifest": manifest_path.display().to_string(), "node": manifest.name, "engine": manifest.engine,
         "made_s": manifest.made_s, "commits": manifest.commits, "records": manifest.records,
         "entries": manifest.entries, "logs": manifest.logs.len(), "signatures": report.signatures,
         "bytes": manifest.bytes, "sha256": manifest.sha256,
     });
+
     tell(json, &value, |_| {
         format!(
             "{} holds {} records and {} entries of {} logs, through commit {}: every leaf, root and signature is right.\n\
@@ -336,6 +353,7 @@ async fn make(output: &Path, config: &Path, json: bool) -> Result<Exit, Failure>
             manifest_path.display()
         )
     });
+
     Ok(Exit::Done)
 }
 
@@ -367,6 +385,7 @@ async fn fill(
                     "the copy does not hold what the database said that it holds",
                 ));
             }
+
             (facts, report)
         }
         None => {
@@ -382,8 +401,10 @@ async fn fill(
                         format!("{} is not there: did the node ever run?", from.display()),
                     ),
                 };
+
                 return Err(Failure::usage(code, why));
             }
+
             wadi_store::copy_sqlite(&from, part).await?;
             let mut reader = CopyReader::open(part).await?;
             let facts = reader.facts().await?;
@@ -393,15 +414,18 @@ async fn fill(
                     "the database belongs to another node than the papers",
                 ));
             }
+
             (facts, check(reader.audit(), &papers.root, json).await?)
         }
     };
+
     if let Some(first) = report.damage.first() {
         let whose = if engine == Engine::Sqlite {
             "the directory of the stopped node"
         } else {
             "the database"
         };
+
         return Err(violated(
             "entry_damaged",
             format!(
@@ -409,6 +433,7 @@ async fn fill(
             ),
         ));
     }
+
     Ok((facts, report))
 }
 
@@ -435,15 +460,18 @@ fn read_manifest(
         );
         Failure::usage("no_backup", why)
     };
+
     if !copy.is_file() {
         return Err(missing(copy));
     }
+
     let about = fs::metadata(&path).map_err(|_| missing(&path))?;
     let tampered =
         |why: String| violated("manifest_tampered", format!("{}: {why}", path.display()));
     if about.len() > MANIFEST_BYTES_MAX {
         return Err(tampered("it is larger than a manifest can be".into()));
     }
+
     let judged = |e: BundleError| match e.code == KIND.version {
         true => Failure::new(e.code, e.why),
         false => tampered(e.why),
@@ -452,6 +480,7 @@ fn read_manifest(
     let line = text
         .strip_suffix('\n')
         .ok_or_else(|| tampered("it is cut short".into()))?;
+
     let (manifest, seal): (Manifest, Seal) = seal::read(&KIND, line).map_err(judged)?;
     if let Some(node) = expected.filter(|n| n.to_string() != manifest.node) {
         let why = format!(
@@ -460,6 +489,7 @@ fn read_manifest(
         );
         return Err(Failure::usage("other_node", why));
     }
+
     let enrolment = unhex(&manifest.enrolment).and_then(|bytes| Enrolment::from_bytes(&bytes).ok());
     let enrolment = enrolment.ok_or_else(|| tampered("its enrolment does not read".into()))?;
     enrolment.verify(root).map_err(|_| {
@@ -471,14 +501,17 @@ fn read_manifest(
             ),
         )
     })?;
+
     if enrolment.node().to_string() != manifest.node {
         return Err(tampered("its enrolment is another node's".into()));
     }
+
     seal.verify(&enrolment).map_err(judged)?;
     let (found, known) = (
         manifest.schema,
         known_schema(manifest.engine == Engine::Postgres),
     );
+
     if found > known {
         Err(StoreError::NewerSchema { found, known }.into())
     } else {
@@ -495,12 +528,14 @@ fn check_bytes(manifest: &Manifest, bytes: u64, sha256: &str) -> Result<(), Fail
         );
         return Err(violated("copy_truncated", why));
     }
+
     if bytes != manifest.bytes || sha256 != manifest.sha256 {
         return Err(violated(
             "copy_changed",
             "the copy's bytes are not those that the node sealed",
         ));
     }
+
     Ok(())
 }
 
@@ -537,12 +572,14 @@ async fn check_copy(
             )
         }
     };
+
     if !agrees {
         return Err(violated(
             "copy_changed",
             "the copy does not hold what its manifest says",
         ));
     }
+
     match report.damage.first() {
         Some(first) => Err(violated(
             "entry_damaged",
@@ -572,6 +609,7 @@ async fn verify(copy: &Path, root: &RootKey, json: bool) -> Result<Exit, Failure
         "commits": manifest.commits, "records": manifest.records, "logs": report.logs, "entries": report.entries,
         "signatures": report.signatures,
     });
+
     tell(json, &value, |_| {
         format!(
             "VALID: {} as of {}, commit {}: {} records, {} entries of {} logs; every leaf, root and signature is right.",
@@ -583,6 +621,7 @@ async fn verify(copy: &Path, root: &RootKey, json: bool) -> Result<Exit, Failure
             report.logs
         )
     });
+
     Ok(Exit::Done)
 }
 
@@ -592,6 +631,7 @@ fn hash_in_place(copy: &Path, manifest: &Manifest, json: bool) -> Result<(), Fai
     let file = File::open(copy).map_err(|e| unwritable(copy, e))?;
     let (bytes, sha256) =
         copy_hashed(file, std::io::sink(), &bar).map_err(|e| unwritable(copy, e))?;
+
     bar.finish_and_clear();
     check_bytes(manifest, bytes, &sha256)
 }
@@ -600,9 +640,11 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
     let config = Config::read(&args.config)?;
     let papers = Papers::read(&config.papers)?;
     papers.enrolment.verify(&papers.root)?;
+
     let copy = copy_of(&args.file);
     let manifest = read_manifest(&copy, &papers.root, Some(papers.enrolment.node()))?;
     wadi_store::private::create_dir_all(&config.data).map_err(|e| unwritable(&config.data, e))?;
+
     // Held until this is done: a node that starts meanwhile would write into a database that is
     // being taken away.
     let _lock = lock(&config)?;
@@ -619,6 +661,7 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
                 let why = "the database does not hold what the manifest says: drop it, and restore into another one";
                 return Err(violated("copy_changed", why));
             }
+
             Done::default()
         }
         (None, Engine::Postgres) => {
@@ -631,6 +674,7 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
             return Err(Failure::usage("other_engine", why));
         }
     };
+
     let (stands, lines) = what_comes_next(&manifest, anchored, &config, &done);
     let value = json!({
         "restored": copy.display().to_string(), "node": manifest.name, "made_s": manifest.made_s, "commits": manifest.commits,
@@ -638,18 +682,21 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
         "missing_commits": anchored.map(|a| a.saturating_sub(manifest.commits)), "kept": done.kept.as_ref().map(|kept| kept.display().to_string()),
         "only_in_kept": done.only_in_kept, "next": lines,
     });
+
     tell(json, &value, |_| {
         let lines = lines
             .iter()
             .map(|l| format!("- {l}"))
             .collect::<Vec<_>>()
             .join("\n");
+
         let made = time(manifest.made_s.saturating_mul(1_000));
         format!(
             "{} is restored as of {made}, commit {}. What comes next:\n{lines}",
             manifest.name, manifest.commits
         )
     });
+
     Ok(Exit::Done)
 }
 
@@ -676,15 +723,18 @@ async fn restore_file(
         let why = "the records were moved to PostgreSQL: name it in the configuration, or put node.sqlite.moved away";
         return Err(Failure::usage("database_moved", why));
     }
+
     // What an attempt before this one left of its copy; the lock says that none is under way.
     if let Err(e) = fs::remove_file(&coming)
         && e.kind() != ErrorKind::NotFound
     {
         return Err(unwritable(&coming, e));
     }
+
     let ready = make_ready(copy, &coming, manifest, config, papers, force_older, json).await;
     let only_in_kept = ready.inspect_err(|_| drop(fs::remove_file(&coming)))?;
     let kept = wadi_store::put_in_place(data, &stamp(now_s()))?;
+
     Ok(Done { kept, only_in_kept })
 }
 
@@ -709,11 +759,13 @@ async fn make_ready(
         .mode(0o600)
         .open(coming)
         .map_err(|e| unwritable(coming, e))?;
+
     let (bytes, sha256) = copy_hashed(from, &to, &bar).map_err(|e| unwritable(coming, e))?;
     bar.finish_and_clear();
     to.sync_all().map_err(|e| unwritable(coming, e))?;
     check_bytes(manifest, bytes, &sha256)?;
     check_copy(coming, manifest, &papers.root, json).await?;
+
     // The node has to be able to write to it.
     let about = |path: &Path| fs::metadata(path).map_err(|e| unwritable(path, e));
     if about(coming)?.uid() != about(&config.data)?.uid() {
@@ -723,16 +775,19 @@ async fn make_ready(
         );
         return Err(Failure::usage("wrong_user", why));
     }
+
     let present = config.data.join("node.sqlite");
     if !present.exists() || wadi_store::restore_unfinished(&config.data) {
         return Ok(None);
     }
+
     // One that cannot be read is what backups are for.
     let Ok((commits, only_there)) =
         present_state(&present, papers.enrolment.node(), manifest).await
     else {
         return Ok(None);
     };
+
     if commits > manifest.commits && !force_older {
         let alone = match only_there {
             0 => String::new(),
@@ -740,13 +795,16 @@ async fn make_ready(
                 ", and {n} entries of this node are in it and, as far as it knows, at no other node"
             ),
         };
+
         let why = format!(
             "the present database can be read and is {} commits further than the backup{alone}. To restore all the same, \
              add --force-older; the present one is kept either way",
             commits - manifest.commits
         );
+
         return Err(Failure::usage("backup_older", why));
     }
+
     Ok(Some(only_there))
 }
 
@@ -764,6 +822,7 @@ async fn present_state(
         .iter()
         .filter_map(|h| Some((LogId::from_origin(&h.log).ok()?, h.size)))
         .collect();
+
     let mut page = reader.audit().cosignatures(None).await?;
     while !page.is_empty() {
         for c in page.iter().filter(|c| c.witness != me.0) {
@@ -773,6 +832,7 @@ async fn present_state(
         }
         page = reader.audit().cosignatures(page.last()).await?;
     }
+
     let left = |(log, tip): &(LogId, Tip)| {
         tip.size
             .saturating_sub(elsewhere.get(log).copied().unwrap_or(0))
@@ -783,6 +843,7 @@ async fn present_state(
         .filter(|(log, _)| log.node == me)
         .map(left)
         .sum();
+
     Ok((facts.commits, only_there))
 }
 
@@ -800,6 +861,7 @@ fn what_comes_next(
     } else {
         names.join(", ")
     };
+
     let at_once = "It can be written to at once: what it writes goes into logs of a new epoch, which continue nothing and fork nothing.";
     let kept = done
         .kept
@@ -813,6 +875,7 @@ fn what_comes_next(
                 manifest.commits,
                 anchored - manifest.commits
             ));
+
             lines.push(format!(
                 "Start the node. It finds the database behind its anchor, raises the alarm that `wadi status` shows, and \
                  fetches its own entries back from {peers} as soon as it reaches them."
@@ -821,6 +884,7 @@ fn what_comes_next(
             lines.push(
                 "The alarm ends when everything that the anchor vouches for is held again.".into(),
             );
+
             "behind"
         }
         Some(_) => {
@@ -845,13 +909,16 @@ fn what_comes_next(
                      fetches its own entries back from {peers}."
                 ),
             });
+
             lines.push(at_once.into());
             lines.push(format!(
                 "What was written after {made} and had reached no peer is lost with the old disk."
             ));
+
             "missing"
         }
     };
+
     lines.extend(kept.map(|kept| match done.only_in_kept {
         Some(0) => {
             format!("{kept}; every entry of this node in it is in the copy or at another node.")
@@ -864,11 +931,13 @@ fn what_comes_next(
             format!("{kept}. It could not be read to its end: keep it until the alarm has ended.")
         }
     }));
+
     lines.push(format!(
         "Tokens are as they were at {made}: those revoked since are valid again and those issued since are unknown; look \
          at `wadi token list`. Keys of requests and imports and the counters of devices since then are forgotten: who \
          repeats a request from that time writes twice."
     ));
+
     (stands, lines)
 }
 
@@ -920,6 +989,7 @@ mod tests {
             LogKey::from_seed(&[2; 32]),
             LogKey::from_seed(&[3; 32]),
         );
+
         let enrolment = enrolled(&root, &key);
         let good = manifest(&enrolment);
         let dir = tempfile::tempdir().unwrap();
@@ -928,8 +998,10 @@ mod tests {
         let read = |expected: Option<NodeId>| read_manifest(&copy, &root, expected);
         let code = |read: Result<Manifest, Failure>| read.unwrap_err().code;
         assert_eq!(code(read(None)), "no_backup");
+
         fs::write(&copy, "copy").unwrap();
         assert_eq!(code(read(None)), "no_backup");
+
         let path = beside(&copy, "manifest");
         let write = |text: &str| fs::write(&path, text).unwrap();
         let sealed = seal::write(&KIND, &good, &key);
@@ -941,6 +1013,7 @@ mod tests {
             code(read_manifest(&copy, &RootKey(other.public()), None)),
             "not_enrolled"
         );
+
         for text in [
             sealed.replace("\"commits\":7", "\"commits\":8"),
             sealed.replace("\"made_s\":1767225600", "\"made_s\":1767225601"),
@@ -960,6 +1033,7 @@ mod tests {
             write(&text);
             assert_eq!(code(read(None)), "manifest_tampered", "{text}");
         }
+
         write(&seal::write(
             &KIND,
             &Manifest {
@@ -968,7 +1042,9 @@ mod tests {
             },
             &key,
         ));
+
         assert_eq!(code(read(None)), "manifest_newer");
+
         write(&seal::write(
             &KIND,
             &Manifest {
@@ -977,6 +1053,7 @@ mod tests {
             },
             &key,
         ));
+
         assert_eq!(code(read(None)), "database_newer");
         assert_eq!(copy_of(&path), copy);
     }
@@ -1003,6 +1080,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node.toml");
         let text = "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n[[peer]]\nname = 'hub'\naddress = 'h:1'\n";
+
         fs::write(&path, text).unwrap();
         let config = Config::read(&path).unwrap();
         let next = |anchored, only_in_kept| {
@@ -1013,6 +1091,7 @@ mod tests {
             let (stands, lines) = what_comes_next(&manifest, anchored, &config, &done);
             (stands, lines.join("\n"))
         };
+
         let (stands, text) = next(Some(9), Some(5));
         assert_eq!(stands, "behind");
         assert!(
@@ -1020,6 +1099,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(next(Some(7), Some(0)).0, "agrees");
+
         let (stands, text) = next(None, None);
         assert_eq!(stands, "missing");
         assert!(

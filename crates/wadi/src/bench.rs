@@ -67,6 +67,7 @@ impl Bench {
         } else {
             Scope::of_crossing(crossing)
         };
+
         let enrolment = Enrolment {
             name: name.into(),
             role,
@@ -78,6 +79,7 @@ impl Bench {
             issued_s: 0,
             root_signature: [0; 64],
         };
+
         Ok((key, enrolment.issue(&self.root)?))
     }
 
@@ -102,6 +104,7 @@ impl Bench {
             log_key,
             root: RootKey(self.root.public()),
         };
+
         Ok(Node::start(Start {
             keys,
             me,
@@ -149,9 +152,11 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
                     ));
                 }
             };
+
             crate::bench_hub::hub(&Bench::new()?, records, contradictory, server.as_ref()).await?
         }
     };
+
     if json {
         crate::print::print_line!("{value}");
     } else {
@@ -160,6 +165,7 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
             serde_json::to_string_pretty(&value).unwrap_or_default()
         );
     }
+
     Ok(Exit::Done)
 }
 
@@ -173,6 +179,7 @@ async fn bare_inserts(dir: &Path, count: usize) -> Result<f64, Failure> {
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
         .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
         .disable_statement_logging();
+
     let mut conn = SqliteConnection::connect_with(&options)
         .await
         .map_err(failed)?;
@@ -180,6 +187,7 @@ async fn bare_inserts(dir: &Path, count: usize) -> Result<f64, Failure> {
         .execute(&mut conn)
         .await
         .map_err(failed)?;
+
     let bytes = vec![7u8; 400];
     let started = Instant::now();
     for _ in 0..count {
@@ -189,6 +197,7 @@ async fn bare_inserts(dir: &Path, count: usize) -> Result<f64, Failure> {
             .await
             .map_err(failed)?;
     }
+
     Ok(count as f64 / started.elapsed().as_secs_f64())
 }
 
@@ -201,10 +210,12 @@ async fn site(writes: usize, writers: usize) -> Result<Value, Failure> {
     for n in 0..writes {
         node.write(write(n)).await?;
     }
+
     let one = writes as f64 / started.elapsed().as_secs_f64();
     let started = Instant::now();
     let each = writes.div_ceil(writers).max(10);
     let mut tasks = tokio::task::JoinSet::new();
+
     for w in 0..writers {
         let node = node.clone();
         tasks.spawn(async move {
@@ -214,12 +225,15 @@ async fn site(writes: usize, writers: usize) -> Result<Value, Failure> {
             Ok::<_, Failure>(())
         });
     }
+
     while let Some(done) = tasks.join_next().await {
         done.map_err(|e| Failure::new("bench", e.to_string()))??;
     }
+
     let many = (each * writers) as f64 / started.elapsed().as_secs_f64();
     node.stop().await;
     let round = |x: f64| (x * 100.0).round() / 100.0;
+
     Ok(json!({
         "bare_sqlite_inserts_per_s": round(bare), "one_writer_per_s": round(one), "writers": writers,
         "many_writers_per_s": round(many), "one_writer_ratio": round(one / bare), "many_writers_ratio": round(many / bare),
@@ -236,6 +250,7 @@ pub(crate) fn cpu_s_of(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after = stat.rsplit(") ").next().unwrap_or_default();
     let fields: Vec<f64> = after.split(' ').filter_map(|f| f.parse().ok()).collect();
+
     fields
         .get(10)
         .zip(fields.get(11))
@@ -253,6 +268,7 @@ pub(crate) fn rss_bytes_of(process: &str) -> u64 {
         .lines()
         .find(|l| l.starts_with("VmRSS:"))
         .unwrap_or_default();
+
     line.split_whitespace()
         .nth(1)
         .and_then(|k| k.parse::<u64>().ok())

@@ -54,6 +54,7 @@ fn draft(n: usize, contradictory: bool) -> Draft {
     } else {
         format!("{serial}{digit}")
     };
+
     Passage::announce("in")
         .plate(
             &format!("{}-A-{:05}", 11 + n / 100_000 % 80, n % 100_000),
@@ -79,6 +80,7 @@ impl Site {
             lane: Lane::Passage,
             crossing,
         };
+
         Ok(Self {
             key,
             enrolment,
@@ -99,12 +101,14 @@ impl Site {
             .check()
             .map_err(|e| Failure::new(e.code(), e.to_string()))?;
         self.wall_ms += 1_000;
+
         let common = Common {
             wall_ms: self.wall_ms,
             officer: "OF-0001".into(),
             department: department.into(),
             ..Common::default()
         };
+
         Ok(Entry {
             common,
             body: Body::Change(Change {
@@ -128,9 +132,11 @@ impl Site {
                 seq,
                 leaf: wadi_log::leaf_hash(&entry.encode()?),
             };
+
             firsts.push(reference);
             entries.push(entry);
         }
+
         for (n, first) in numbers.iter().zip(firsts) {
             entries.push(self.entry(
                 "PORT",
@@ -139,6 +145,7 @@ impl Site {
                 vec![first],
             )?);
         }
+
         let (mut out, mut run, mut bytes) = (Vec::new(), Vec::new(), 0);
         for entry in entries {
             bytes += entry.encode()?.len();
@@ -148,9 +155,11 @@ impl Site {
                 bytes = 0;
             }
         }
+
         if !run.is_empty() {
             out.push(self.sign(&run)?);
         }
+
         Ok(out)
     }
 
@@ -158,11 +167,13 @@ impl Site {
         let from = self.peaks.size();
         let signed = VerifiedBlock::author(&self.key, self.log, &self.peaks, entries, 0, vec![])?;
         self.peaks = signed.peaks().clone();
+
         let entries = signed
             .entries()
             .iter()
             .map(|e| e.bytes().to_vec())
             .collect();
+
         Ok(Block {
             from,
             entries,
@@ -191,6 +202,7 @@ async fn feed(
             incoming,
             out,
         ));
+
         let hello = Message::Hello {
             version: 1,
             enrolment: Box::new(site.enrolment.clone()),
@@ -200,6 +212,7 @@ async fn feed(
             remembers: Hash::default(),
             rate_bits_s: 0,
         };
+
         let frontier = Message::Frontier {
             folded: Folded::default(),
             told: Default::default(),
@@ -209,8 +222,10 @@ async fn feed(
                 .await
                 .map_err(|_| failed("the link ended"))?;
         }
+
         wire = Some((to, from));
     }
+
     let (mut bytes, mut unacknowledged) = (0, 0);
     for part in numbers.chunks(1_000) {
         for block in site.blocks(part, contradictory)? {
@@ -219,20 +234,24 @@ async fn feed(
             let Some((to, from)) = &mut wire else {
                 continue;
             };
+
             to.send(Arriving::Frame(Lane::Passage, frame))
                 .await
                 .map_err(|_| failed("the link ended"))?;
             unacknowledged += 1;
+
             while unacknowledged >= WINDOW {
                 unacknowledged -= acknowledged(from).await?;
             }
         }
     }
+
     if let Some((_to, from)) = &mut wire {
         while unacknowledged > 0 {
             unacknowledged -= acknowledged(from).await?;
         }
     }
+
     Ok(bytes)
 }
 
@@ -259,10 +278,12 @@ async fn feed_all(
         let numbers = (n..records).step_by(SITES.len()).collect();
         tasks.spawn(feed(site, numbers, contradictory, hub.cloned()));
     }
+
     let mut bytes = 0;
     while let Some(done) = tasks.join_next().await {
         bytes += done.map_err(|e| Failure::new("bench", e.to_string()))??;
     }
+
     Ok(bytes)
 }
 
@@ -278,6 +299,7 @@ pub(crate) async fn hub(
             .map(|code| Site::new(bench, code))
             .collect::<Result<Vec<_>, _>>()
     };
+
     // What making the blocks costs, to be taken off.
     let before = cpu_s();
     feed_all(sites()?, records, contradictory, None).await?;
@@ -285,6 +307,7 @@ pub(crate) async fn hub(
     let sites = sites()?;
     let papers = bench.enrol("hub", Role::Hub, Crossing::HUB)?;
     let mut known: Vec<Enrolment> = sites.iter().map(|s| s.enrolment.clone()).collect();
+
     known.push(papers.1.clone());
     let hub = match server {
         None => bench.node(papers, known).await?,
@@ -296,6 +319,7 @@ pub(crate) async fn hub(
             bench.node_on(store, papers, known).await?
         }
     };
+
     let (cpu, started) = (cpu_s(), Instant::now());
     let bytes = feed_all(sites, records, contradictory, Some(&hub)).await?;
     let durable_s = started.elapsed().as_secs_f64();
@@ -306,8 +330,10 @@ pub(crate) async fn hub(
                 "the hub did not reconcile everything within two hours",
             ));
         }
+
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+
     let seconds = started.elapsed().as_secs_f64();
     let cpu = cpu_s() - cpu - making;
     let rss = rss_bytes();
@@ -317,12 +343,14 @@ pub(crate) async fn hub(
     };
     let rows = hub.store().records(&filter).await?;
     let counts = hub.store().counts().await?;
+
     hub.stop().await;
     let disk = match server {
         None => std::fs::metadata(bench.dir.path().join("hub/node.sqlite"))?.len(),
         Some(server) => server.database_bytes("wadi").await?,
     };
     let changes = (2 * records) as f64;
+
     Ok(json!({
         "store": if server.is_some() { "postgres" } else { "sqlite" }, "records": records,
         "durable_per_s": (changes / durable_s).round(), "changes_per_s": (changes / seconds).round(),
@@ -352,11 +380,13 @@ async fn stages(
         .map(|b| encoder.encode(b))
         .collect::<Result<Vec<_>, _>>()
         .map_err(failed)?;
+
     let began = Instant::now();
     let mut decoder = BlockDecoder::new().map_err(failed)?;
     for frame in &frames {
         decoder.decode(frame).map_err(failed)?;
     }
+
     let decode = us(began);
     let began = Instant::now();
     let (mut peaks, mut verified) = (Peaks::default(), Vec::new());
@@ -365,6 +395,7 @@ async fn stages(
         peaks = block.peaks().clone();
         verified.push(block);
     }
+
     let verify = us(began);
     let author = Author {
         node: site.key.node(),
@@ -372,11 +403,13 @@ async fn stages(
         role: Role::Crossing,
         crossing: site.enrolment.crossing,
     };
+
     let judge = Judge {
         author,
         policy: Default::default(),
         officers: Default::default(),
     };
+
     let mut said: BTreeMap<RecordId, Vec<JudgedChange>> = BTreeMap::new();
     for entry in verified.iter().flat_map(VerifiedBlock::entries) {
         let Some(Entry {
@@ -386,11 +419,13 @@ async fn stages(
         else {
             continue;
         };
+
         let reference = entry.reference();
         let id = change
             .record
             .unwrap_or_else(|| RecordId::of_first(&reference));
         let (common, change, judge) = (common.clone(), change.clone(), judge.clone());
+
         said.entry(id).or_default().push(JudgedChange {
             reference,
             common,
@@ -399,6 +434,7 @@ async fn stages(
             judge,
         });
     }
+
     let began = Instant::now();
     let records: Vec<Record> = said
         .into_iter()
@@ -407,28 +443,33 @@ async fn stages(
     let derive = us(began);
     let began = Instant::now();
     let mut bytes = 0;
+
     for record in &records {
         bytes += state(record).line().len()
             + record.json().to_string().len()
             + terms(record).len()
             + record.digest().len();
     }
+
     let project = us(began);
     if bytes == 0 || records.len() != STAGE_RECORDS {
         return Err(Failure::new("bench", "the stages measured nothing"));
     }
+
     // The rows as the hub came to them, into an empty store: what of the time is the engine's.
     let dir = bench.dir.path().join("stages");
     std::fs::create_dir_all(&dir)?;
     let store = SqliteStore::open(&dir, site.key.node()).await?;
     let began = Instant::now();
     let mut records = rows.chunks(64).map(<[RecordRow]>::to_vec);
+
     for block in verified {
         let about = block
             .entries()
             .iter()
             .map(|e| (RecordId::of_first(&e.reference()), e.reference()))
             .collect();
+
         let records = records.next().unwrap_or_default();
         store
             .commit(Batch {
@@ -439,6 +480,7 @@ async fn stages(
             })
             .await?;
     }
+
     let write = us(began);
     store.close().await;
     let facts: Vec<Facts> = rows
@@ -452,6 +494,7 @@ async fn stages(
             }
         })
         .collect();
+
     let began = Instant::now();
     for anchor in &facts {
         let dossier = Dossier {
@@ -464,8 +507,10 @@ async fn stages(
             knew: Default::default(),
             cut: BTreeMap::new(),
         };
+
         reconcile(&dossier);
     }
+
     // A record is looked at once for its two changes, at best.
     let rules = us(began);
     Ok(json!({

@@ -60,8 +60,10 @@ impl Workload {
                 );
                 Failure::usage("no_workload", why)
             })?;
+
             Ok(text.lines().map(String::from).collect())
         };
+
         Ok(Self {
             base: lines("base.jsonl")?,
             site: lines("site_ops.jsonl")?,
@@ -102,6 +104,7 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
             format!("{:?} is none of {known}", args.links),
         )
     })?;
+
     let workload = Workload::read(&args.workload)?;
     let program = match args.program {
         Some(program) => program,
@@ -113,12 +116,14 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
     let rate_kbit_s = (profile.rate_bits_s / 1_000.0) as u64;
     let pair = Pair::start(&program, dir.path(), fast, rate_kbit_s, args.seed).await?;
     let measured = measure(&pair, &workload, profile, args.seed).await;
+
     pair.stop().await;
 
     let mut value = measured?;
     value["links"] = args.links.into();
     value["seed"] = args.seed.into();
     value["json_zstd19_bytes"] = workload.json_bytes()?.into();
+
     Ok(value)
 }
 
@@ -138,6 +143,7 @@ async fn measure(
         pair.site.import(workload.site.clone()),
         pair.hub.edit(&workload.hub, &records)
     );
+
     site?;
     hub?;
 
@@ -145,6 +151,7 @@ async fn measure(
     let cpu_before = [pair.site.cpu_s(), pair.hub.cpu_s()];
     let began = Instant::now();
     pair.link.set_up(true);
+
     let contact = contact(&pair.link, before).await?;
     let converged = pair.converged(WORK_MAX).await?;
     let after = Offered::to(&pair.link);
@@ -159,6 +166,7 @@ async fn measure(
     let [site_cpu, hub_cpu] =
         [0, 1].map(|n| ((cpu_after[n] - cpu_before[n]) * 100.0).round() / 100.0);
     let ms = |at: Instant| (at - began).as_millis() as u64;
+
     Ok(json!({
         "block_bytes": block_bytes,
         "wire_up_bytes": after.up - before.up,
@@ -185,8 +193,10 @@ async fn contact(link: &Link, before: Offered) -> Result<Instant, Failure> {
                 "the site does not find the link again",
             ));
         }
+
         tokio::time::sleep(LOOK).await;
     }
+
     Ok(Instant::now())
 }
 

@@ -77,6 +77,7 @@ impl Pair {
             scope(Role::Hub, Crossing::HUB)?,
             &[],
         )?;
+
         let (site_papers, _) = ca.issue(
             "trb",
             Role::Crossing,
@@ -103,9 +104,11 @@ impl Pair {
             &peer,
         )
         .await?;
+
         for process in [&mut hub, &mut site] {
             process.ready().await?;
         }
+
         Ok(Self { site, hub, link })
     }
 
@@ -122,6 +125,7 @@ impl Pair {
             {
                 return Ok(now);
             }
+
             if now > deadline {
                 let lacks = |status: &Value| status["peers"][0]["unsent"].clone();
                 let why = format!(
@@ -130,8 +134,10 @@ impl Pair {
                     lacks(&site),
                     lacks(&hub)
                 );
+
                 return Err(Failure::new("not_converged", why));
             }
+
             tokio::time::sleep(POLL).await;
         }
     }
@@ -145,6 +151,7 @@ impl Pair {
                 tokio::time::sleep(POLL).await;
             }
         }
+
         Ok(())
     }
 
@@ -186,6 +193,7 @@ fn agree(site: &Value, hub: &Value) -> bool {
             .map(|s| ((key(&s, "lane"), key(&s, "crossing")), s))
             .collect()
     };
+
     let hub = scopes(hub);
     scopes(site)
         .iter()
@@ -210,6 +218,7 @@ impl Process {
             place.quic,
             place.http
         );
+
         let path = dir.join("node.toml");
         std::fs::write(&path, config)?;
 
@@ -223,6 +232,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| Failure::usage("bad_program", format!("{}: {e}", program.display())))?;
+
         let client = Client::new(format!("http://{}", place.http), "");
         Ok(Self {
             name,
@@ -242,6 +252,7 @@ impl Process {
                 self.client.set_token(token.trim());
                 return Ok(());
             }
+
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
                 let log =
@@ -251,6 +262,7 @@ impl Process {
                     format!("{} does not come up:\n{log}", self.name),
                 ));
             }
+
             tokio::time::sleep(POLL).await;
         }
     }
@@ -281,11 +293,13 @@ impl Process {
                             format!("a line was not taken: {result}"),
                         ));
                     };
+
                     let operation: Value = parse(line)?;
                     let key = operation["id"].as_str().unwrap_or_default();
                     records.insert(key.to_string(), record.to_string());
                 }
             }
+
             Ok(records)
         })
         .await
@@ -305,9 +319,11 @@ impl Process {
             let record = record.ok_or_else(|| {
                 Failure::new("workload", format!("{key} is no record of the base"))
             })?;
+
             operation["id"] = record.as_str().into();
             Ok(operation.to_string())
         };
+
         let lines: Vec<String> = lines.iter().map(with_id).collect::<Result<_, Failure>>()?;
         self.import(lines).await.map(drop)
     }
@@ -333,6 +349,7 @@ impl Process {
                 .status()
                 .await;
         }
+
         if tokio::time::timeout(STOP_MAX, self.child.wait())
             .await
             .is_err()

@@ -160,6 +160,7 @@ fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
         );
         return Err(Failure::usage("too_large", why));
     }
+
     std::fs::read(path).map_err(|e| unreadable(path, e))
 }
 
@@ -187,6 +188,7 @@ fn export(
     if split.is_none() {
         output::check_free(file, force)?;
     }
+
     let client = Client::at(at)?;
     let receipt = match order.since_receipt {
         Some(path) => {
@@ -200,6 +202,7 @@ fn export(
         }
         None => None,
     };
+
     let body = json!({"for": order.to, "since_receipt": receipt, "split": split});
     let mut planned = client
         .post_patiently("/v1/bundles", &body)
@@ -208,6 +211,7 @@ fn export(
         text(&planned, "bundle"),
         planned["parts"].as_u64().unwrap_or(0),
     );
+
     let mut files = Vec::new();
     for part in 1..=parts {
         let bytes = client.get_bytes(&format!("/v1/bundles/{id}/parts/{part}"))?;
@@ -217,10 +221,12 @@ fn export(
         } else {
             file.to_path_buf()
         };
+
         output::check_free(&path, force)?;
         output::write(&path, &bytes)?;
         files.push(json!({"file": path.display().to_string(), "part": part, "bytes": bytes.len()}));
     }
+
     planned["files"] = files.into();
     let left_out = planned["left_out"].as_array().cloned().unwrap_or_default();
     tell(json, &planned, |v| {
@@ -232,9 +238,11 @@ fn export(
             v["excerpts"],
             text(v, "for")
         );
+
         for f in v["files"].as_array().into_iter().flatten() {
             out += &format!("\n  {} ({} bytes)", text(f, "file"), f["bytes"]);
         }
+
         for l in &left_out {
             out += &format!(
                 "\nLEFT OUT: {}: {} [{}]",
@@ -243,8 +251,10 @@ fn export(
                 text(l, "code")
             );
         }
+
         out
     });
+
     Ok(if left_out.is_empty() {
         Exit::Done
     } else {
@@ -272,6 +282,7 @@ impl Part {
             said: Value::Null,
             failure: None,
         };
+
         match front(path) {
             Ok(manifest) => {
                 this.place = (manifest.made_s, manifest.bundle, manifest.part);
@@ -279,6 +290,7 @@ impl Part {
             }
             Err(failure) => this.failure = Some(failure),
         }
+
         this
     }
 
@@ -301,6 +313,7 @@ impl Part {
                 return 0;
             }
         };
+
         match client.post_bytes("/v1/bundles/import", &bytes) {
             Ok(said) => {
                 let already = self.said["already"].clone();
@@ -310,6 +323,7 @@ impl Part {
                 if !already.is_null() {
                     self.said["already"] = already;
                 }
+
                 new
             }
             Err(failure) => {
@@ -339,15 +353,18 @@ fn import(
     let client = Client::at(at)?;
     let mut parts: Vec<Part> = files.iter().map(|f| Part::of(f)).collect();
     parts.sort_by(|a, b| a.place.cmp(&b.place));
+
     let senders: BTreeSet<String> = parts
         .iter()
         .map(|p| p.sender.clone())
         .filter(|s| !s.is_empty())
         .collect();
+
     if receipt_out.is_some() && senders.len() > 1 {
         let why = "the files are of several senders: take them in without --receipt-out, then `wadi bundle receipt --for`";
         return Err(Failure::usage("receipt_for_whom", why));
     }
+
     // What waited for a file that came behind it follows in another round.
     loop {
         let new: u64 = parts
@@ -355,10 +372,12 @@ fn import(
             .filter(|p| p.is_due())
             .map(|p| p.import(&client))
             .sum();
+
         if new == 0 || !parts.iter().any(Part::is_due) {
             break;
         }
     }
+
     let sum = |member: &str| parts.iter().map(|p| p.number(member)).sum::<u64>();
     let mut value = json!({
         "taken": sum("taken"), "already": sum("already"), "waits": sum("waits"), "refused": sum("refused"),
@@ -370,18 +389,22 @@ fn import(
         } else {
             json!({})
         };
+
         said["file"] = p.path.display().to_string().into();
         if let Some(failure) = &p.failure {
             put_failure(&mut said, failure);
         }
+
         said
     };
+
     value["files"] = parts.iter().map(file).collect::<Vec<_>>().into();
     let failed: Vec<&Part> = parts.iter().filter(|p| p.failure.is_some()).collect();
     let mut exit = match (value["waits"].as_u64(), value["refused"].as_u64()) {
         (Some(0), Some(0)) => Exit::Done,
         _ => Exit::Open,
     };
+
     for part in &failed {
         let Some(failure) = &part.failure else {
             continue;
@@ -392,12 +415,14 @@ fn import(
             exit = failure.exit;
         }
     }
+
     if let Some(path) = receipt_out
         && failed.len() < parts.len()
     {
         let sender = senders.first().map(String::as_str);
         value["receipt"] = receipt(&client, sender, path)?["receipt"].clone();
     }
+
     tell(json, &value, import_text);
     Ok(exit)
 }
@@ -407,6 +432,7 @@ fn import_text(v: &Value) -> String {
         "{} entries taken, {} were here before, {} wait, {} refused; {} cosignatures and {} excerpts are new",
         v["taken"], v["already"], v["waits"], v["refused"], v["cosignatures"], v["excerpts"]
     );
+
     for file in v["files"].as_array().into_iter().flatten() {
         for w in file["waiting"].as_array().into_iter().flatten() {
             let (held, from, to) = (&w["held"], &w["from"], &w["to"]);
@@ -417,6 +443,7 @@ fn import_text(v: &Value) -> String {
                 text(w, "log")
             );
         }
+
         for r in file["not_taken"].as_array().into_iter().flatten() {
             out += &format!(
                 "\nNOT TAKEN: {}: {} [{}]",
@@ -426,9 +453,11 @@ fn import_text(v: &Value) -> String {
             );
         }
     }
+
     if v["receipt"].is_string() {
         out += &format!("\nThe receipt is in {}: carry it back.", text(v, "receipt"));
     }
+
     out
 }
 
@@ -445,12 +474,14 @@ fn receipt(client: &Client, to: Option<&str>, file: &Path) -> Result<Value, Fail
 fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
     let bytes = read(file, BUNDLE_BYTES_MAX)?;
     let (manifest, seal, body) = Manifest::read(&bytes).map_err(failure)?;
+
     // Under whose root the maker is enrolled, only a node can say.
     let sound = manifest
         .maker()
         .and_then(|maker| seal.verify(&maker))
         .and_then(|()| manifest.check_body(body));
     let mut value = serde_json::to_value(&manifest).unwrap_or_default();
+
     value["whole"] = sound.is_ok().into();
     let exit = match sound {
         Ok(()) => Exit::Done,
@@ -460,6 +491,7 @@ fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
             failure.exit
         }
     };
+
     tell(json, &value, |v| {
         let c = &v["counts"];
         let mut out = format!(
@@ -479,14 +511,17 @@ fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
             c["forks"],
             v["bytes"]
         );
+
         for l in &manifest.logs {
             let carried = if l.carried { ", carried" } else { "" };
             out += &format!("\n  {} {}..{}{carried}", l.log, l.from, l.to);
         }
+
         match v["detail"].as_str() {
             Some(why) => out + &format!("\nNOT WHOLE: {why} [{}]", text(v, "error")),
             None => out + "\nThe file is whole.",
         }
     });
+
     Ok(exit)
 }

@@ -52,6 +52,7 @@ fn secrets(dir: &Path) -> Vec<Failure> {
         );
         Failure::usage("exposed_key", why)
     };
+
     exposed_secrets(dir).into_iter().map(told).collect()
 }
 
@@ -64,6 +65,7 @@ fn keys(config: &Config, papers: &Papers) -> Vec<Failure> {
         );
         Failure::usage("wrong_key", why)
     };
+
     let mut out = Vec::new();
     if papers.log_key.public() != papers.enrolment.log_key {
         out.push(wrong(
@@ -71,6 +73,7 @@ fn keys(config: &Config, papers: &Papers) -> Vec<Failure> {
             "it is not the key under which this node is enrolled",
         ));
     }
+
     match KeyPair::from_pem(&papers.identity.key_pem) {
         Ok(key)
             if Sha256::digest(key.subject_public_key_info())[..] == papers.enrolment.tls_key => {}
@@ -80,6 +83,7 @@ fn keys(config: &Config, papers: &Papers) -> Vec<Failure> {
         )),
         Err(error) => out.push(wrong("tls.key", &error.to_string())),
     }
+
     out
 }
 
@@ -94,12 +98,14 @@ fn certificate(config: &Config, papers: &Papers) -> Result<(), Failure> {
         );
         Failure::usage("wrong_certificate", why)
     };
+
     let read = |name: &str, pem: &str| {
         CertificateDer::from_pem_slice(pem.as_bytes())
             .map_err(|e| wrong(name, format!("no certificate in it: {e}")))
     };
     let own = read("tls.pem", &papers.identity.certificate_pem)?;
     let ca = read("ca.pem", &papers.identity.ca_pem)?;
+
     if wadi_net::spki_hash(&own)? != papers.enrolment.tls_key {
         return Err(wrong(
             "tls.pem",
@@ -115,6 +121,7 @@ fn certificate(config: &Config, papers: &Papers) -> Result<(), Failure> {
     let verifier = verifier.map_err(|e| wrong("ca.pem", e.to_string()))?;
     let name = format!("{}.node.wadi", papers.enrolment.node());
     let name = ServerName::try_from(name).map_err(|e| wrong("tls.pem", e.to_string()))?;
+
     match verifier.verify_server_cert(&own, &[], &name, &[], UnixTime::now()) {
         Ok(_) => Ok(()),
         // What has expired, or is not valid yet by a clock that fell back, is told as an alarm.
@@ -147,16 +154,19 @@ fn addresses(config: &Config) -> Vec<Failure> {
             std::io::ErrorKind::PermissionDenied => "ports below 1024 are not for this user",
             _ => "it cannot be listened on",
         };
+
         Failure::usage(
             "cannot_listen",
             format!("{key} = {address}: {why} ({error})"),
         )
     };
+
     let http = TcpListener::bind(config.http)
         .err()
         .map(|e| told("http", config.http.to_string(), e));
     let listen = UdpSocket::bind(config.listen)
         .err()
         .map(|e| told("listen", config.listen.to_string(), e));
+
     http.into_iter().chain(listen).collect()
 }

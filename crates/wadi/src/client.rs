@@ -18,6 +18,7 @@ fn problem(status: ureq::http::StatusCode, text: &str) -> Failure {
     let why = json["detail"]
         .as_str()
         .map_or_else(|| format!("HTTP {status}"), String::from);
+
     // A value that does not exist was mistyped on the command line.
     match code.as_str() {
         "unknown_value" | "bad_query" => Failure::usage(code, why),
@@ -31,6 +32,7 @@ fn is_loopback(url: &str) -> bool {
         return false;
     };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+
     host.eq_ignore_ascii_case("localhost")
         || host
             .parse::<std::net::IpAddr>()
@@ -53,10 +55,12 @@ impl Client {
             ..self.clone()
         }
     }
+
     /// Gives this client, and all its clones, a token.
     pub fn set_token(&self, token: &str) {
         *self.token.write().expect("no panic holds it") = token.into();
     }
+
     fn bearer(&self) -> String {
         format!("Bearer {}", self.token.read().expect("no panic holds it"))
     }
@@ -75,6 +79,7 @@ impl Client {
         if is_loopback(&base) {
             config = config.proxy(None);
         }
+
         Self {
             agent: config.build().into(),
             base,
@@ -90,6 +95,7 @@ impl Client {
             (None, Ok(c)) => format!("http{}://{}", if c.http_tls { "s" } else { "" }, c.http),
             (None, Err(e)) => return Err(e.clone()),
         };
+
         let token = match (&at.token, &config) {
             (Some(token), _) => token.clone(),
             (None, Ok(c)) => {
@@ -104,6 +110,7 @@ impl Client {
             }
             (None, Err(e)) => return Err(e.clone()),
         };
+
         // A node's own certificate is of the commission's authority, and of no other.
         let tls = match &config {
             Ok(c) if c.http_tls => {
@@ -112,12 +119,14 @@ impl Client {
                     |e: String| Failure::new("unreadable", format!("{}: {e}", path.display()));
                 let pem = std::fs::read(&path).map_err(|e| bad(e.to_string()))?;
                 let ca = Certificate::from_pem(&pem).map_err(|e| bad(e.to_string()))?;
+
                 TlsConfig::builder()
                     .root_certs(RootCerts::new_with_certs(&[ca]))
                     .build()
             }
             _ => TlsConfig::default(),
         };
+
         Ok(Self::trusting(url, token.trim(), tls))
     }
 
@@ -140,12 +149,14 @@ impl Client {
                 format!("{} does not answer: {e}; is the node running?", self.base),
             )
         })?;
+
         let status = response.status();
         let text = response
             .body_mut()
             .with_config()
             .limit(256 << 20)
             .read_to_string();
+
         let text = text.map_err(|e| Failure::new("unreachable", e.to_string()))?;
         if status.is_success() {
             Ok(text)
@@ -165,6 +176,7 @@ impl Client {
             .agent
             .get(format!("{}{path}", self.base))
             .header("authorization", self.bearer());
+
         self.answer(
             request
                 .config()
@@ -195,6 +207,7 @@ impl Client {
             .agent
             .post(format!("{}{path}", self.base))
             .header("idempotency-key", key);
+
         self.answer(
             request
                 .header("authorization", self.bearer())
@@ -219,6 +232,7 @@ impl Client {
             .config()
             .timeout_global(Some(PATIENCE))
             .build();
+
         self.answer(
             request
                 .header("authorization", self.bearer())
@@ -234,6 +248,7 @@ impl Client {
             .config()
             .timeout_global(Some(PATIENCE))
             .build();
+
         let sent = request.header("authorization", self.bearer()).call();
         let unreachable =
             |e: ureq::Error| Failure::new("unreachable", format!("{}: {e}", self.base));
@@ -245,6 +260,7 @@ impl Client {
             .limit(256 << 20)
             .read_to_vec()
             .map_err(unreachable)?;
+
         if status.is_success() {
             Ok(bytes)
         } else {
@@ -259,6 +275,7 @@ impl Client {
             .config()
             .timeout_global(Some(PATIENCE))
             .build();
+
         let request = request.header("content-type", "application/octet-stream");
         self.answer(request.header("authorization", self.bearer()).send(body))
     }
@@ -283,6 +300,7 @@ mod tests {
         ] {
             assert!(is_loopback(url), "{url}");
         }
+
         for url in [
             "http://10.0.0.1",
             "http://localhost.example",

@@ -225,8 +225,10 @@ fn pairs(all: &[String], numbers: bool) -> Result<Map<String, Value>, Failure> {
             Value::String(s) => s.into(),
             _ => text.into(),
         };
+
         out.insert(name.into(), value);
     }
+
     Ok(out)
 }
 
@@ -246,6 +248,7 @@ fn body_of(what: &What) -> Result<Value, Failure> {
     });
     let events = events.collect::<Result<Vec<_>, _>>()?;
     let mut fields = pairs(&what.set, true)?;
+
     for (name, value) in &mut fields {
         // Whether digits are a number or a text is the field's to say.
         let kinds = wadi_record::Kind::ALL;
@@ -257,16 +260,19 @@ fn body_of(what: &What) -> Result<Value, Failure> {
             *value = value.to_string().into();
         }
     }
+
     let mut body = json!({"fields": fields, "events": events});
     if !what.based_on.is_empty() {
         body["based_on"] = what.based_on.clone().into();
     }
+
     if let Some(at) = &what.happened_at {
         let at: jiff::Timestamp = at
             .parse()
             .map_err(|e| Failure::usage("bad_time", format!("{at}: {e}")))?;
         body["happened_at_ms"] = at.as_millisecond().into();
     }
+
     put_who(&mut body, &what.who);
     Ok(body)
 }
@@ -285,15 +291,18 @@ fn written(value: &Value) -> String {
         standing(value),
         text(value, "entry")
     );
+
     if value["repeated"] == true {
         out += "\n  written before: nothing was written now";
     }
+
     for warning in value["warnings"].as_array().into_iter().flatten() {
         out += &format!(
             "\n  look again: {}",
             shown(warning.as_str().unwrap_or_default())
         );
     }
+
     out
 }
 
@@ -307,11 +316,13 @@ fn standing(record: &Value) -> String {
             .filter_map(Value::as_str);
         all.map(shown).collect::<Vec<_>>().join(" ")
     };
+
     let mut out = format!("{} {}", text(record, "state"), words("flags"));
     let holds = words("detained_by");
     if !holds.is_empty() {
         out += &format!(" by {holds}");
     }
+
     out.trim().to_string()
 }
 
@@ -383,6 +394,7 @@ pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
                     query += &format!("&{name}={}", percent(&value));
                 }
             }
+
             let value = Client::at(&at)?.get(&query)?;
             tell(json, &value, |v| {
                 let mut table = Table::new();
@@ -393,10 +405,12 @@ pub fn record(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
                     let plate = text(&r["fields"], "vehicle.plate_raw");
                     table.add_row([text(r, "id"), standing(r), plate, text(r, "safety")]);
                 }
+
                 table.to_string()
             });
         }
     }
+
     Ok(Exit::Done)
 }
 
@@ -415,6 +429,7 @@ fn history_text(v: &Value) -> String {
             .collect::<Vec<_>>()
             .join(",")
     };
+
     let hub_time = |s: &Value| {
         s.as_i64()
             .map_or_else(|| "-".into(), |s| time(s.saturating_mul(1_000)))
@@ -427,6 +442,7 @@ fn history_text(v: &Value) -> String {
             text(l, "device")
         )
     };
+
     let mut graph = Table::new();
     graph.load_style(UTF8_HORIZONTAL_ONLY).set_header([
         "#",
@@ -438,6 +454,7 @@ fn history_text(v: &Value) -> String {
         "says",
         "safe",
     ]);
+
     for line in &lines {
         let at = line["happened_ms"]
             .as_i64()
@@ -449,6 +466,7 @@ fn history_text(v: &Value) -> String {
             .flatten()
             .filter_map(|e| e["type"].as_str())
             .collect();
+
         let events: Vec<_> = events.into_iter().map(shown).collect();
         let puts: Vec<String> = line["puts"]
             .as_object()
@@ -456,15 +474,18 @@ fn history_text(v: &Value) -> String {
             .flatten()
             .map(|(k, v)| format!("{}={v}", shown(k)))
             .collect();
+
         let mut says = format!("{} {}", events.join(" "), puts.join(" "));
         if line["stands"]["counts"] == false {
             says += &format!("\nDOES NOT COUNT: {}", text(&line["stands"], "why"));
         }
+
         let between = format!(
             "{}\n{}",
             hub_time(&line["not_before_s"]),
             hub_time(&line["not_after_s"])
         );
+
         let of = [
             number(&line["entry"]),
             numbers(&line["based_on"]),
@@ -473,12 +494,15 @@ fn history_text(v: &Value) -> String {
             text(line, "node"),
             who(line),
         ];
+
         graph.add_row(of.into_iter().chain([says, text(line, "safety")]));
     }
+
     let mut fields = Table::new();
     fields
         .load_style(UTF8_HORIZONTAL_ONLY)
         .set_header(["field", "#", "value", "who", "replaced", ""]);
+
     for (name, settings) in v["fields"].as_object().into_iter().flatten() {
         for s in settings.as_array().into_iter().flatten() {
             let replaced = s["replaced"].as_array().into_iter().flatten();
@@ -490,6 +514,7 @@ fn history_text(v: &Value) -> String {
                 (true, by) => format!("CONTESTED by #{by}"),
                 (false, _) => String::new(),
             };
+
             fields.add_row([
                 shown(name).into_owned(),
                 number(&s["entry"]),
@@ -500,6 +525,7 @@ fn history_text(v: &Value) -> String {
             ]);
         }
     }
+
     let mut out = format!("{graph}\n\n{fields}");
     for line in lines.iter().filter(|l| l["knew"].is_object()) {
         out += &format!(
@@ -507,10 +533,12 @@ fn history_text(v: &Value) -> String {
             number(&line["entry"]),
             who(line)
         );
+
         let not_shown = numbers(&line["knew"]["not_shown"]);
         if !not_shown.is_empty() {
             out += &format!("\n  the screen did not show #{not_shown}");
         }
+
         for hold in line["knew"]["holds"].as_array().into_iter().flatten() {
             let known = if hold["taken_in"] == true {
                 "had reached this node"
@@ -519,10 +547,12 @@ fn history_text(v: &Value) -> String {
             };
             out += &format!("\n  hold {} {known}", text(hold, "hold"));
         }
+
         for (log, size) in line["knew"]["control"].as_object().into_iter().flatten() {
             out += &format!("\n  policies and officers through entry {size} of {log}");
         }
     }
+
     out
 }
 
@@ -561,6 +591,7 @@ pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
         if watch && !json {
             print::clear();
         }
+
         tell(json, &value, status_text);
         if !watch {
             // A disk that fills or a certificate that ends is an alarm, and no doubt about what is
@@ -571,6 +602,7 @@ pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
                 .is_some_and(|all| !all.is_empty());
             let behind = value["unsent"].as_u64().unwrap_or(0) > 0
                 || value["waiting"].as_u64().unwrap_or(0) > 0;
+
             return Ok(if is_in_doubt {
                 Exit::Integrity
             } else if behind || alarms {
@@ -579,6 +611,7 @@ pub fn status(at: &At, watch: bool, json: bool) -> Result<Exit, Failure> {
                 Exit::Done
             });
         }
+
         std::thread::sleep(Duration::from_secs(1));
     }
 }
@@ -596,21 +629,27 @@ fn status_text(v: &Value) -> String {
         v["refused"],
         v["findings"]
     );
+
     if let Some(ms) = v["oldest_unsent_ms"].as_i64() {
         out += &format!("oldest entry that no hub holds: {} min\n", ms / 60_000);
     }
+
     if let Some(bytes) = v["carried_bytes"].as_i64().filter(|bytes| *bytes > 0) {
         out += &format!("carries {bytes} bytes of neighbours' entries for the hub\n");
     }
+
     for alarm in v["alarms"].as_array().into_iter().flatten() {
         out += &format!("ALARM: {}\n", shown(alarm.as_str().unwrap_or_default()));
     }
+
     for fork in v["forks"].as_array().into_iter().flatten() {
         out += &format!("FORKED: {}\n", shown(fork.as_str().unwrap_or_default()));
     }
+
     for cut in v["cuts"].as_array().into_iter().flatten() {
         out += &format!("CUT: {}\n", shown(cut.as_str().unwrap_or_default()));
     }
+
     for r in v["last_refused"].as_array().into_iter().flatten() {
         out += &format!(
             "refused {}: {} ({})\n",
@@ -619,6 +658,7 @@ fn status_text(v: &Value) -> String {
             text(r, "subject")
         );
     }
+
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
         "peer",
@@ -629,6 +669,7 @@ fn status_text(v: &Value) -> String {
         "rtt ms",
         "last error",
     ]);
+
     let now = v["now_ms"].as_i64().unwrap_or(0);
     for p in v["peers"].as_array().into_iter().flatten() {
         let last = p["last_contact_ms"].as_i64().unwrap_or(0);
@@ -637,6 +678,7 @@ fn status_text(v: &Value) -> String {
         } else {
             format!("{} s ago", (now - last).max(0) / 1000)
         };
+
         // A dark peer's backlog is not nought but unknown.
         let up = p["connected"] == true;
         let lacks = if up {
@@ -644,6 +686,7 @@ fn status_text(v: &Value) -> String {
         } else {
             "unknown".into()
         };
+
         let link = if up { "up" } else { "down" };
         table.add_row([
             text(p, "node"),
@@ -655,6 +698,7 @@ fn status_text(v: &Value) -> String {
             text(p, "last_error"),
         ]);
     }
+
     out + &table.to_string()
 }
 
@@ -669,6 +713,7 @@ pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
     } else {
         ProgressBar::new(lines.len() as u64)
     };
+
     bar.set_style(
         ProgressStyle::with_template("{bar:40} {pos}/{len} lines  {per_sec}  {eta} left")
             .expect("a fixed template"),
@@ -680,6 +725,7 @@ pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
         told.take(&answer, n * IMPORT_LINES);
         bar.inc(part.len() as u64);
     }
+
     bar.finish_and_clear();
 
     for line in &told.bad {
@@ -691,6 +737,7 @@ pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
             text_of(&line["code"])
         );
     }
+
     for line in &told.warned {
         for warning in line["warnings"].as_array().into_iter().flatten() {
             print::print_error!(
@@ -701,25 +748,30 @@ pub fn import(at: &At, file: &Path, json: bool) -> Result<Exit, Failure> {
             );
         }
     }
+
     let exit = if told.bad.is_empty() {
         Exit::Done
     } else {
         Exit::Open
     };
+
     tell(json, &told.summary(), |summary| {
         let detained = summary["detained"].as_array().map_or(0, Vec::len);
         let mut out = format!(
             "{} written, {} written before, {} bad",
             summary["written"], summary["repeated"], summary["bad"]
         );
+
         if detained > 0 {
             out += &format!("; {detained} DETAINED:");
             for record in summary["detained"].as_array().into_iter().flatten() {
                 out += &format!("\n  {}  {}", text(record, "id"), standing(record));
             }
         }
+
         out
     });
+
     Ok(exit)
 }
 
@@ -749,13 +801,16 @@ impl Imported {
                     .push(json!({"line": at, "code": line["code"], "detail": line["detail"]}));
                 continue;
             }
+
             if line["warnings"].as_array().is_some_and(|w| !w.is_empty()) {
                 self.warned
                     .push(json!({"line": at, "id": line["id"], "warnings": line["warnings"]}));
             }
+
             if let Some(state) = line["state"].as_str() {
                 *self.states.entry(state.into()).or_default() += 1;
             }
+
             if line["detained_by"].is_array() {
                 let members = ["id", "state", "flags", "detained_by"];
                 let told: Map<String, Value> = members
@@ -785,12 +840,14 @@ fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
         true => std::io::stdin().read_to_end(&mut bytes),
         false => std::fs::File::open(file).and_then(|mut f| f.read_to_end(&mut bytes)),
     };
+
     read.map_err(|e| Failure::usage("unreadable", format!("{}: {e}", file.display())))?;
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         let text = wadi_web::decode_text(&bytes)
             .map_err(|p| Failure::usage(p.code, format!("{}: {}", file.display(), p.detail)))?;
         bytes = text.into_owned().into_bytes();
     }
+
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
 
@@ -811,6 +868,7 @@ fn with_key(line: &[u8], keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
         let (before, after) = text.split_once('{')?;
         Some(format!("{before}{{\"key\":\"{key}\",{after}").into_bytes())
     };
+
     keyed().unwrap_or_else(|| line.to_vec())
 }
 
@@ -877,10 +935,12 @@ pub fn say(command: SayCommand, json: bool) -> Result<Exit, Failure> {
             json!({"say": "closure", "crossing": crossing, "closed_s": closed_s, "reason": reason}),
         ),
     };
+
     let value = Client::at(&at)?.post("/v1/control", &body)?;
     tell(json, &value, |v| {
         format!("said: {}", v["entries"][0].as_str().unwrap_or_default())
     });
+
     Ok(Exit::Done)
 }
 
@@ -903,6 +963,7 @@ pub fn token(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                     return Err(Failure::usage("bad_token", why));
                 }
             };
+
             let value =
                 Client::at(&at)?.post("/v1/tokens", &json!({"name": name, "scope": scope}))?;
             tell(json, &value, |v| {
@@ -932,5 +993,6 @@ pub fn token(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
             tell(json, &value, |_| format!("{name} is revoked"));
         }
     }
+
     Ok(Exit::Done)
 }

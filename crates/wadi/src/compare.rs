@@ -57,18 +57,21 @@ pub async fn run(args: CompareArgs, json: bool) -> Result<Exit, Failure> {
         limit: args.limit,
         ..Found::default()
     };
+
     compare_logs(&mut a, &mut b, &both, &mut found).await?;
     let bar = if json {
         ProgressBar::hidden()
     } else {
         ProgressBar::new_spinner()
     };
+
     bar.set_style(
         ProgressStyle::with_template("{spinner} {pos} records  {per_sec}")
             .expect("a fixed template"),
     );
     compare_records(&mut a, &mut b, &both, &mut found, &bar).await?;
     bar.finish_and_clear();
+
     if json {
         found
             .shown
@@ -78,6 +81,7 @@ pub async fn run(args: CompareArgs, json: bool) -> Result<Exit, Failure> {
     } else {
         crate::print::print_line!("{}", found.text(&a, &b));
     }
+
     Ok(if found.is_equal() {
         Exit::Done
     } else {
@@ -196,18 +200,22 @@ impl Holder {
             } else {
                 (config, Some(named.to_string()))
             };
+
             let at = At {
                 config: config.into(),
                 url,
                 token: token.map(String::from),
             };
+
             return Self::live(named, Client::at(&at)?).await;
         }
+
         let file = if path.is_dir() {
             path.join("node.sqlite")
         } else {
             path.to_path_buf()
         };
+
         if !file.is_file() {
             let why = format!(
                 "{} is not there; name a node by its data directory, its node.toml (a hub on PostgreSQL, too) or its URL",
@@ -215,9 +223,11 @@ impl Holder {
             );
             return Err(Failure::usage("no_database", why));
         }
+
         let mut reader = CopyReader::open(&file).await?;
         let enrolment = reader.own_enrolment().await?;
         let logs = reader.logs().await?.into_iter().collect();
+
         Ok(Self::new(named, enrolment, logs, Side::Lying(reader)))
     }
 
@@ -233,6 +243,7 @@ impl Holder {
             .flatten()
             .map(tip_of)
             .collect::<Option<_>>();
+
         match (enrolment, logs) {
             (Some(enrolment), Some(logs)) => {
                 Ok(Self::new(named, enrolment, logs, Side::Live(client)))
@@ -264,9 +275,11 @@ impl Holder {
                     return Ok(Some(row));
                 }
             }
+
             if self.ended {
                 return Ok(None);
             }
+
             let rows: Vec<Row> = match &mut self.side {
                 Side::Live(client) => {
                     let page = ask(
@@ -274,6 +287,7 @@ impl Holder {
                         format!("/v1/compare?after={}&limit={LIVE_PAGE}", self.after),
                     )
                     .await?;
+
                     let rows = page["records"].as_array().ok_or_else(bad_answer)?;
                     rows.iter()
                         .map(Row::of_json)
@@ -285,6 +299,7 @@ impl Holder {
                     rows.into_iter().map(Row::of).collect::<Result<_, _>>()?
                 }
             };
+
             // Out of order, the two could not be read side by side, and without an end.
             for row in &rows {
                 if row.id <= self.after {
@@ -292,6 +307,7 @@ impl Holder {
                 }
                 self.after = row.id;
             }
+
             self.ended = rows.is_empty();
             self.page.extend(rows);
         }
@@ -302,6 +318,7 @@ impl Holder {
             entries: BTreeSet::new(),
             record: Value::Null,
         };
+
         match &mut self.side {
             Side::Live(client) => match ask(client, format!("/v1/compare/{id}")).await {
                 Ok(found) => {
@@ -310,6 +327,7 @@ impl Holder {
                         .into_iter()
                         .flatten()
                         .filter_map(Value::as_str);
+
                     Ok(Detail {
                         entries: entries.map(String::from).collect(),
                         record: found["record"].clone(),
@@ -336,6 +354,7 @@ impl Holder {
         if let Some(tip) = self.logs.get(log).filter(|t| t.size == size) {
             return Ok(Some(tip.root));
         }
+
         match &mut self.side {
             Side::Live(client) => {
                 let path = format!(
@@ -403,6 +422,7 @@ impl Found {
             "A is {} ({}): {} records. B is {} ({}): {} records. Compared is what both may take.\n",
             a.name, a.named, self.records_a, b.name, b.named, self.records_b
         );
+
         if self.is_equal() {
             return out
                 + &format!(
@@ -410,14 +430,17 @@ impl Found {
                     self.logs
                 );
         }
+
         let mut table = output::table(["record", "differs", "", "A", "B"]);
         for line in &self.shown {
             let cells = ["record", "differs", "key", "a", "b"].map(|member| cell(&line[member]));
             table.add_row(output::row(cells));
         }
+
         if !self.shown.is_empty() {
             out += &format!("{table}\n");
         }
+
         out += &format!(
             "only in A: {}   only in B: {}   other entries: {}   other fields or events: {}   other state: {}\n\
              logs that differ: {} of {}   forked: {}",
@@ -430,12 +453,14 @@ impl Found {
             self.logs,
             self.forked
         );
+
         if self.is_full() {
             out += &format!(
                 "\nThe first {} differences are shown; --limit shows more.",
                 self.shown.len()
             );
         }
+
         out
     }
 }
@@ -446,6 +471,7 @@ fn cell(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
+
     match text.chars().nth(CELL_CHARS) {
         Some(_) => format!("{}…", text.chars().take(CELL_CHARS).collect::<String>()),
         None => text,
@@ -471,6 +497,7 @@ async fn compare_logs(
         .keys()
         .chain(b.logs.keys())
         .filter(|l| both.take(l.lane, l.crossing));
+
     let all: BTreeSet<LogId> = all.copied().collect();
     for log in all {
         found.logs += 1;
@@ -478,9 +505,11 @@ async fn compare_logs(
         if in_a == in_b {
             continue;
         }
+
         found.logs_differ += 1;
         let size = |tip: Option<Tip>| tip.map_or(0, |t| t.size);
         let common = size(in_a).min(size(in_b));
+
         // Where one holds more of it, the other's part has to be its beginning.
         let forked = common > 0
             && match (
@@ -490,15 +519,18 @@ async fn compare_logs(
                 (Some(one), Some(other)) => one != other,
                 _ => false,
             };
+
         found.forked += u64::from(forked);
         let told = |tip: Option<Tip>| {
             tip.map_or(Value::Null, |t| {
                 format!("{} entries, root {}", t.size, t.root).into()
             })
         };
+
         let differs = if forked { "FORK" } else { "log" };
         found.show([line("", differs, &log.origin(), told(in_a), told(in_b))]);
     }
+
     Ok(())
 }
 
@@ -517,6 +549,7 @@ async fn compare_records(
             (None, Some(_)) => Ordering::Greater,
             (Some(one), Some(other)) => one.id.cmp(&other.id),
         };
+
         match (&in_a, &in_b) {
             (Some(one), Some(other)) if order == Ordering::Equal => {
                 compare_two(a, b, one, other, found).await?
@@ -543,14 +576,17 @@ async fn compare_records(
             }
             (_, None) => {}
         }
+
         if order != Ordering::Greater {
             found.records_a += 1;
             in_a = a.next(both).await?;
         }
+
         if order != Ordering::Less {
             found.records_b += 1;
             in_b = b.next(both).await?;
         }
+
         bar.inc(1);
     }
 }
@@ -572,6 +608,7 @@ async fn compare_two(
         let (in_a, in_b) = (a.detail(&one.id).await?, b.detail(&one.id).await?);
         found.show(differences((one, &in_a), (other, &in_b)));
     }
+
     Ok(())
 }
 
@@ -583,6 +620,7 @@ fn differences((one, in_a): (&Row, &Detail), (other, in_b): (&Row, &Detail)) -> 
         let here = in_a.entries.contains(entry);
         out.push(line(record, "entry", entry, held(here), held(!here)));
     }
+
     let (a, b) = (flat(&in_a.record), flat(&in_b.record));
     let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let mut any = false;
@@ -591,6 +629,7 @@ fn differences((one, in_a): (&Row, &Detail), (other, in_b): (&Row, &Detail)) -> 
             a.get(name).cloned().unwrap_or_default(),
             b.get(name).cloned().unwrap_or_default(),
         );
+
         if x != y {
             any = true;
             out.push(line(
@@ -606,11 +645,13 @@ fn differences((one, in_a): (&Row, &Detail), (other, in_b): (&Row, &Detail)) -> 
             ));
         }
     }
+
     if one.document != other.document && !any {
         // What is overwritten by now, or cleared.
         let (x, y) = (one.document.as_str().into(), other.document.as_str().into());
         out.push(line(record, "document", "", x, y));
     }
+
     if one.state != other.state {
         out.push(line(
             record,
@@ -620,6 +661,7 @@ fn differences((one, in_a): (&Row, &Detail), (other, in_b): (&Row, &Detail)) -> 
             other.state.as_str().into(),
         ));
     }
+
     if out.is_empty() {
         out.push(line(
             record,
@@ -629,6 +671,7 @@ fn differences((one, in_a): (&Row, &Detail), (other, in_b): (&Row, &Detail)) -> 
             Value::Null,
         ));
     }
+
     out
 }
 
@@ -640,6 +683,7 @@ fn flat(record: &Value) -> BTreeMap<String, Value> {
         .flatten()
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+
     for (name, claims) in record["contested"].as_object().into_iter().flatten() {
         let values: Value = claims
             .as_array()
@@ -647,8 +691,10 @@ fn flat(record: &Value) -> BTreeMap<String, Value> {
             .flatten()
             .map(|c| c["value"].clone())
             .collect();
+
         out.insert(name.clone(), json!({"contested": values}));
     }
+
     for event in record["events"].as_array().into_iter().flatten() {
         let mut event = event.clone();
         let id = event
@@ -657,6 +703,7 @@ fn flat(record: &Value) -> BTreeMap<String, Value> {
             .unwrap_or_default();
         out.insert(format!("ev.{}", id.as_str().unwrap_or_default()), event);
     }
+
     out
 }
 
@@ -696,6 +743,7 @@ mod tests {
                 "events": [{"id": "X", "type": "gate.in"}, {"id": "Y", "type": "gate.out"}],
             }),
         );
+
         let (one, other) = (row("ADMITTED", "d1", "x"), row("EXITED", "d2", "y"));
         let lines = differences((&one, &a), (&other, &b));
         let told: Vec<(&str, &str)> = lines
@@ -712,6 +760,7 @@ mod tests {
                 ("state", "")
             ]
         );
+
         assert_eq!(
             (&lines[0]["a"], &lines[0]["b"]),
             (&json!("held"), &json!("lacks it"))
@@ -721,10 +770,12 @@ mod tests {
             (&json!("old"), &json!({"contested": ["old", "new"]}))
         );
         assert_eq!(lines[2]["a"], Value::Null);
+
         // A document may differ in what nobody sees any more; a record may change under the eyes of
         // who compares.
         let lines = differences((&one, &a), (&row("ADMITTED", "d2", "x"), &a));
         assert_eq!((lines.len(), &lines[0]["differs"]), (1, &json!("document")));
+
         let lines = differences((&one, &a), (&row("ADMITTED", "d1", "z"), &a));
         assert_eq!(lines[0]["differs"], "meanwhile");
     }
@@ -736,6 +787,7 @@ mod tests {
             "document": "d", "entries": 2, "entries_digest": "x",
         });
         assert_eq!(Row::of_json(&good), Some(row("ADMITTED", "d", "x")));
+
         for member in ["record", "lane", "crossing", "document"] {
             let mut bad = good.clone();
             bad[member] = 7.into();
@@ -750,6 +802,7 @@ mod tests {
             only_a: 9,
             ..Found::default()
         };
+
         found.show((0..9).map(|n| line("", "record", &n.to_string(), held(true), held(false))));
         assert_eq!(
             (found.shown.len(), found.is_full(), found.is_equal()),

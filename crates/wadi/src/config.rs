@@ -148,10 +148,12 @@ impl Config {
         let table: toml::Table = text
             .parse()
             .map_err(|e: toml::de::Error| bad(e.to_string()))?;
+
         check_keys(&table, &KEYS, "").map_err(bad)?;
         if let Some(toml::Value::Table(clock)) = table.get("clock") {
             check_keys(clock, &CLOCK_KEYS, "clock.").map_err(bad)?;
         }
+
         for peer in table
             .get("peer")
             .and_then(toml::Value::as_array)
@@ -162,6 +164,7 @@ impl Config {
                 check_keys(peer, &PEER_KEYS, "peer.").map_err(bad)?;
             }
         }
+
         for key in ["listen", "http"] {
             if let Some(toml::Value::String(given)) = table.get(key)
                 && given.parse::<SocketAddr>().is_err()
@@ -170,6 +173,7 @@ impl Config {
                 return Err(bad(format!("{key} = {given:?}: {why}")));
             }
         }
+
         let mut config: Self = table
             .try_into()
             .map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
@@ -179,6 +183,7 @@ impl Config {
                 config.http
             )));
         }
+
         if config
             .database
             .as_deref()
@@ -188,6 +193,7 @@ impl Config {
                 "database is a URL, postgres://user@host/name; leave it out for SQLite".into(),
             ));
         }
+
         for (key, seconds, most) in [
             ("redial_s", config.redial_s, 30.0),
             ("idle_s", config.idle_s, 600.0),
@@ -198,6 +204,7 @@ impl Config {
                 )));
             }
         }
+
         for (key, value, most) in [
             ("scrub_hours", config.scrub_hours, 8_760.0),
             ("scrub_mib_s", config.scrub_mib_s, 10_000.0),
@@ -208,6 +215,7 @@ impl Config {
                 )));
             }
         }
+
         for (key, mib) in [
             ("ballast_mib", config.ballast_mib),
             ("room_low_mib", config.room_low_mib),
@@ -216,15 +224,18 @@ impl Config {
                 return Err(bad(format!("{key} = {mib}: at most {MIB_MAX}")));
             }
         }
+
         let dir = path
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
+
         config.data = if config.data == Path::new(".") {
             dir.into()
         } else {
             dir.join(&config.data)
         };
+
         config.papers = dir.join(&config.papers);
         config.spool = config.spool.map(|s| dir.join(s));
         Ok(config)
@@ -241,9 +252,11 @@ fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), S
             let hint = near
                 .map(|n| format!("; did you mean {prefix}{n}?"))
                 .unwrap_or_default();
+
             return Err(format!("unknown key {prefix}{key}{hint}"));
         }
     }
+
     Ok(())
 }
 
@@ -257,6 +270,7 @@ mod tests {
         let path = dir.path().join("node.toml");
         let base = "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n";
         std::fs::write(&path, format!("{base}redail_s = 3\n")).unwrap();
+
         let failure = Config::read(&path).unwrap_err();
         assert!(
             failure
@@ -264,20 +278,25 @@ mod tests {
                 .contains("unknown key redail_s; did you mean redial_s?"),
             "{failure}"
         );
+
         assert_eq!(failure.exit as u8, 2);
+
         std::fs::write(
             &path,
             format!("{base}[[peer]]\nname = 'hub'\nadress = 'x:1'\n"),
         )
         .unwrap();
+
         assert!(
             Config::read(&path)
                 .unwrap_err()
                 .why
                 .contains("did you mean peer.address?")
         );
+
         std::fs::write(&path, base.replace("127.0.0.1:2", "0.0.0.0:2")).unwrap();
         assert!(Config::read(&path).unwrap_err().why.contains("http_tls"));
+
         for bad in ["localhost:2", "127.0.0.1", "127.0.0.1:99999", ""] {
             std::fs::write(&path, base.replace("127.0.0.1:1", bad)).unwrap();
             let failure = Config::read(&path).unwrap_err();
@@ -288,6 +307,7 @@ mod tests {
                 "{failure}"
             );
         }
+
         std::fs::write(&path, base).unwrap();
         assert_eq!(Config::read(&path).unwrap().data, dir.path().join("."));
     }

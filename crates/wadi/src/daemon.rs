@@ -80,6 +80,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
     let e = &papers.enrolment;
     e.verify(&papers.root)?;
     crate::check::papers_and_addresses(config, &papers)?;
+
     let peers = peers(config, &papers)?;
     let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers.len()});
     let (mut notes, mut exit) = (Vec::new(), Exit::Done);
@@ -92,11 +93,13 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
                         .to_string(),
                 );
             }
+
             if looked.read_only {
                 notes.push(
                     "the database is read-only: records can be read, and nothing be written".into(),
                 );
             }
+
             let anchor = match &looked.anchor {
                 AnchorState::LostTail { anchored, held, .. } => {
                     exit = Exit::Integrity;
@@ -106,6 +109,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
                 AnchorState::New => "new",
                 _ => "whole",
             };
+
             found["database"] = json!({
                 "store": "postgres", "schema": looked.schema, "commits": looked.commits,
                 "written_to": looked.written_to, "read_only": looked.read_only, "anchor": anchor,
@@ -128,6 +132,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
                 }
                 _ => {}
             }
+
             store.close().await;
         }
         None => {
@@ -139,6 +144,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
             }
         }
     }
+
     notes.extend(certificate_alarm(
         papers.identity.ends_s(),
         jiff::Timestamp::now().as_second(),
@@ -146,6 +152,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
     notes
         .iter()
         .for_each(|note| crate::print::print_error!("{note}"));
+
     if json {
         crate::print::print_line!("{found}");
     } else if exit == Exit::Done {
@@ -156,6 +163,7 @@ async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
             e.node()
         );
     }
+
     Ok(exit)
 }
 
@@ -172,12 +180,14 @@ async fn look(url: &str, config: &Config, papers: &Papers) -> Result<Looked, Fai
         let why = "database is for hubs: a crossing keeps its records on its own disk, in SQLite";
         return Err(Failure::usage("bad_configuration", why));
     }
+
     let looked = PostgresStore::look(url, &config.data).await?;
     let held = &looked.enrolments;
     if !held.is_empty() && !held.iter().any(|e| e.verify(&papers.root).is_ok()) {
         let why = "the database holds the records of another commission: none of its nodes is enrolled under this root";
         return Err(Failure::new("database_of_other_node", why));
     }
+
     Ok(looked)
 }
 
@@ -189,19 +199,23 @@ async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failu
             "a crossing keeps its records on its own disk, in SQLite",
         ));
     }
+
     let _lock = lock(config)?;
     if wadi_store::restore_unfinished(&config.data) {
         return Err(restore_unfinished());
     }
+
     let bar = if json {
         ProgressBar::hidden()
     } else {
         ProgressBar::new_spinner()
     };
+
     bar.set_style(
         ProgressStyle::with_template("{spinner} {pos} entries  {per_sec}")
             .expect("a fixed template"),
     );
+
     let moved =
         wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
     bar.finish_and_clear();
@@ -219,6 +233,7 @@ async fn move_store(config: &Config, to: &str, json: bool) -> Result<Exit, Failu
             moved.kept.display()
         );
     }
+
     Ok(Exit::Done)
 }
 
@@ -230,6 +245,7 @@ fn peers(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, Failure> 
             .find(|e| e.name == name)
             .map(|e| e.node())
     };
+
     let peer = |p: &crate::config::PeerConfig| {
         let node = find(&p.name).ok_or_else(|| {
             let why = format!(
@@ -239,12 +255,14 @@ fn peers(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, Failure> 
             );
             Failure::usage("unknown_peer", why)
         })?;
+
         Ok(PeerAddress {
             node,
             address: p.address.clone(),
             rate_bits_s: p.rate_kbit_s.map(|k| k * 1_000),
         })
     };
+
     config.peer.iter().map(peer).collect()
 }
 
@@ -260,12 +278,14 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
     {
         return Ok(());
     }
+
     let token = new_token(rand::random());
     let kept = Token {
         name: "operator".into(),
         scope: TokenScope::Operator,
     };
     let value = serde_json::to_string(&kept).map_err(|e| Failure::new("token", e.to_string()))?;
+
     node.set_local(
         vec![LocalKey {
             scope: "token".into(),
@@ -275,6 +295,7 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
         vec![],
     )
     .await?;
+
     let mut options = std::fs::OpenOptions::new();
     let mut file = options
         .write(true)
@@ -282,6 +303,7 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
         .truncate(true)
         .mode(0o600)
         .open(&path)?;
+
     std::io::Write::write_all(&mut file, format!("{token}\n").as_bytes())?;
     Ok(())
 }
@@ -291,6 +313,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))?;
     let log = Log::start(filter);
     std::fs::create_dir_all(config.data.join("log"))?;
+
     let papers = Papers::read(&config.papers)?;
     crate::pki::close_secrets(&config.papers);
     let peers = peers(&config, &papers)?;
@@ -300,12 +323,14 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     let _lock = lock(&config)?;
     let listener = listen_http(&config)?;
     let verify_at_start = !take_clean(&config.data);
+
     // A database server's disk is its own: there the ballast would keep nothing.
     let ballast = if config.database.is_some() {
         0
     } else {
         config.ballast_mib << 20
     };
+
     let room = RoomKeeper::open(
         &config.data,
         RoomPlan {
@@ -313,6 +338,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
             low: config.room_low_mib << 20,
         },
     );
+
     let store = open_or_stand_by(&config, &papers, &listener).await?;
     let node = start_node(&config, &papers, store).await?;
     let mut events = node.listen();
@@ -330,9 +356,11 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
             }
         }
     }
+
     if verify_at_start {
         verify_own(&node, &config).await?;
     }
+
     operator_token(&node, &config).await?;
 
     let network = start_network(&node, &config, &papers, peers).await?;
@@ -344,6 +372,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
             .clone()
             .and_then(|dir| node.spawn_watched("spool", keep_spool(node.clone(), dir))),
     );
+
     helpers.extend(node.spawn_watched(
         "replica_digests",
         wadi_node::run_replica_digests(node.clone()),
@@ -359,6 +388,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     node.tasks().stopping();
     network.stop().await;
     helpers.iter().for_each(JoinHandle::abort);
+
     finish(&node, stop, &mut events, &config).await
 }
 
@@ -379,17 +409,20 @@ async fn finish(
         Stop::Ended(end) => Some(end),
         Stop::Asked => None,
     };
+
     if tokio::time::timeout(STOP_MAX, node.stop()).await.is_err() {
         tracing::error!(
             "the node did not come to its end in time; the next start verifies what it holds"
         );
     }
+
     if let Some(why) = failed_since(events) {
         return Err(Failure {
             exit: Exit::Integrity,
             ..Failure::new("write_failed", why)
         });
     }
+
     let Some(end) = end else {
         if let Err(error) = node.suspects().settle(&config.data) {
             tracing::warn!(%error, "what earlier starts ended over could not be put in order");
@@ -405,6 +438,7 @@ async fn finish(
     } else {
         format!(", at {}", at.join("; "))
     };
+
     Err(Failure::new(
         "task_ended",
         format!(
@@ -424,6 +458,7 @@ fn listen_http(config: &Config) -> Result<std::net::TcpListener, Failure> {
             ),
         )
     })?;
+
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -454,12 +489,14 @@ async fn start_node(
         suspects,
     })
     .await;
+
     if let Err(NodeError::Store(error)) = &started
         && error.is_rot()
     {
         // It opens, and nothing can be made of it: the next start does not come this way again.
         mark_for_rebuild(config, &error.to_string());
     }
+
     Ok(started?)
 }
 
@@ -519,6 +556,7 @@ async fn start_network(
         idle: Duration::from_secs_f64(config.idle_s),
         own_links: config.own_links,
     };
+
     Ok(Network::start(node.clone(), network).await?)
 }
 
@@ -541,6 +579,7 @@ fn serve_http(
             .await
         }));
     }
+
     Ok(node.spawn_watched(
         "http",
         wadi_web::serve(listener, app, limits, |stream| async { Ok(stream) }),
@@ -560,6 +599,7 @@ async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
                 run.await
             }
         };
+
         if let Err(error) = ended {
             tracing::error!(%error, "the spool directory cannot be used; it is tried again");
             node.tasks().trouble(
@@ -567,6 +607,7 @@ async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
                 Some(format!("{} cannot be used: {error}", dir.display())),
             );
         }
+
         tokio::time::sleep(SPOOL_PAUSE).await;
     }
 }
@@ -616,6 +657,7 @@ async fn open_or_stand_by(
     let mut opening = std::pin::pin!(open_store(config, papers, Some(now), move || {
         let _ = waiting.send(());
     }));
+
     let asked = tokio::select! {
         store = &mut opening => return store,
         asked = &mut waits => asked,
@@ -623,6 +665,7 @@ async fn open_or_stand_by(
     if asked.is_err() {
         return opening.await;
     }
+
     tracing::info!("standing by: another daemon writes to the database");
     let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
     let app = wadi_web::standby_router();
@@ -632,15 +675,18 @@ async fn open_or_stand_by(
         Limits::default(),
         |stream| async { Ok(stream) },
     ));
+
     let store = tokio::select! {
         store = &mut opening => store,
         _ = terminate.recv() => Err(Failure::new("stopped", "stopped while standing by")),
     };
+
     standing_by.abort();
     let _ = standing_by.await;
     if store.is_ok() {
         tracing::info!("taking over");
     }
+
     store
 }
 
@@ -657,6 +703,7 @@ pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Failure> {
         .truncate(false)
         .write(true)
         .open(&path)?;
+
     file.try_lock().map_err(|_| {
         let why = format!(
             "{}: another process runs this node; two of them would fork its logs",
@@ -664,6 +711,7 @@ pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Failure> {
         );
         Failure::new("already_running", why)
     })?;
+
     Ok(file)
 }
 
@@ -729,6 +777,7 @@ fn clock(config: &Config, papers: &Papers) -> SystemClock {
         .chain([&papers.enrolment])
         .map(|e| e.issued_s)
         .max();
+
     clock.not_before(issued.max(papers.identity.begins_s()).unwrap_or(0))
 }
 
@@ -739,11 +788,13 @@ async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
             "certificate",
             certificate_alarm(ends_s, node.time().expiry_s()),
         );
+
         // A clock that is wrong is said in the log, too, once each time.
         let wrong = node.time().alarm();
         if let Some(alarm) = wrong.as_ref().filter(|_| !said) {
             tracing::error!("{alarm}");
         }
+
         said = wrong.is_some();
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
@@ -794,16 +845,19 @@ async fn until_stopped(
             }
         }
     };
+
     let stop = tokio::select! {
         _ = terminate.recv() => Stop::Asked,
         _ = interrupt.recv() => Stop::Asked,
         stop = failed => stop,
         end = node.tasks().ended() => Stop::Ended(end),
     };
+
     if let Stop::Ended(end) = &stop
         && let Err(error) = node.suspects().write(&config.data, end.clone())
     {
         tracing::error!(%error, "what the task was at could not be written down");
     }
+
     Ok(stop)
 }

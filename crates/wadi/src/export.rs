@@ -84,6 +84,7 @@ pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
     if args.output != Path::new("-") {
         crate::output::check_free(&args.output, args.force)?;
     }
+
     let client = Client::at(&args.at)?;
     let mut filter = Map::new();
     let named = [
@@ -92,19 +93,23 @@ pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
         ("state", &args.state),
         ("plate", &args.plate),
     ];
+
     filter.extend(
         named
             .into_iter()
             .filter_map(|(n, v)| Some((n.to_string(), v.as_deref()?.into()))),
     );
+
     if args.contested {
         filter.insert("contested".into(), true.into());
     }
+
     let mut query = format!("/v1/records?limit={PAGE}");
     for (name, value) in &filter {
         let value = value.as_str().map_or_else(|| value.to_string(), percent);
         query += &format!("&{name}={value}");
     }
+
     // In the order of their ids: a record that changes meanwhile is neither missed nor written
     // twice.
     let mut after = "0".repeat(64);
@@ -113,10 +118,12 @@ pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
     } else {
         ProgressBar::new_spinner()
     };
+
     bar.set_style(
         indicatif::ProgressStyle::with_template("{spinner} {pos} records  {per_sec}")
             .expect("a fixed template"),
     );
+
     let pages = || -> Result<Vec<Value>, Failure> {
         let mut page = client.get(&format!("{query}&after={after}"))?;
         let Value::Array(records) = page["records"].take() else {
@@ -125,12 +132,15 @@ pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
                 "the node's answer holds no records",
             ));
         };
+
         if let Some(last) = records.last().and_then(|r| r["record"].as_str()) {
             after = last.to_string();
         }
+
         bar.inc(records.len() as u64);
         Ok(records)
     };
+
     let trailer = write_export(&args.output, args.format, filter, pages)?;
     bar.finish_and_clear();
     if args.output != Path::new("-") {
@@ -144,6 +154,7 @@ pub fn export(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
             )
         });
     }
+
     Ok(Exit::Done)
 }
 
@@ -159,6 +170,7 @@ impl<W: Write> Write for Hashing<W> {
         self.digest.update(&bytes[..n]);
         Ok(n)
     }
+
     fn flush(&mut self) -> std::io::Result<()> {
         self.inner.flush()
     }
@@ -173,6 +185,7 @@ impl Write for ToReader {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         std::io::stdout().write(bytes).inspect_err(|e| self.note(e))
     }
+
     fn flush(&mut self) -> std::io::Result<()> {
         std::io::stdout().flush().inspect_err(|e| self.note(e))
     }
@@ -201,6 +214,7 @@ fn write_export(
             "Parquet is not written to standard output: give -o FILE",
         ));
     }
+
     let part = beside(output, "part");
     let failed =
         |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
@@ -211,6 +225,7 @@ fn write_export(
         }),
         false => Box::new(std::fs::File::create(&part).map_err(failed)?),
     };
+
     let filter = Value::Object(filter);
     let out = Hashing {
         inner: BufWriter::new(inner),
@@ -221,6 +236,7 @@ fn write_export(
         Format::Csv => write_csv(out, &mut pages),
         Format::Parquet => write_parquet(out, &filter, &mut pages),
     };
+
     // A reader that closes the pipe has what it wanted: that is no failure, as with any tool that
     // writes lines.
     if written.is_err() && closed.load(Ordering::Relaxed) {
@@ -233,11 +249,13 @@ fn write_export(
         } else {
             format!("; what was written until then is in {}", part.display())
         };
+
         Failure {
             why: format!("the export was cut short: {}{left}", f.why),
             ..f
         }
     })?;
+
     let sha256 = wadi_log::hex(&out.digest.clone().finalize());
     let name = format.to_possible_value().map(|v| v.get_name().to_string());
     let trailer =
@@ -247,16 +265,19 @@ fn write_export(
     } else {
         Ok(())
     };
+
     match told.and_then(|()| out.flush()) {
         Err(_) if closed.load(Ordering::Relaxed) => return Ok(Value::Null),
         ended => ended.map_err(failed)?,
     }
+
     if to_stdout {
         if format == Format::Csv {
             crate::print::print_error!("{trailer}");
         }
         return Ok(trailer);
     }
+
     out.inner.into_inner().map_err(|e| failed(e.into_error()))?;
     std::fs::File::open(&part)
         .and_then(|f| f.sync_all())
@@ -265,6 +286,7 @@ fn write_export(
         std::fs::rename(&part, output).map_err(failed)?;
         return Ok(trailer);
     }
+
     // The trailer comes last, and that of an earlier export goes first: it never stands beside
     // another file than its own.
     let trailer_file = beside(output, "trailer.json");
@@ -272,6 +294,7 @@ fn write_export(
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
         _ => {}
     }
+
     std::fs::rename(&part, output).map_err(failed)?;
     std::fs::write(&trailer_file, format!("{trailer}\n")).map_err(failed)?;
     Ok(trailer)
@@ -308,6 +331,7 @@ fn write_ndjson(mut out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
             .try_for_each(|record| writeln!(out, "{record}"))
             .map_err(failed)
     })?;
+
     Ok((rows, out))
 }
 
@@ -330,21 +354,25 @@ fn columns() -> Vec<Column> {
     .into_iter()
     .map(text)
     .collect();
+
     out.push(Column {
         name: "changed".into(),
         number: true,
     });
+
     let mut fields = BTreeMap::new();
     for (_, name, of, _) in FIELDS.iter().filter(|(_, name, ..)| !repeats(name)) {
         fields
             .entry(*name)
             .or_insert(matches!(of, FieldType::Int | FieldType::Time));
     }
+
     out.extend(fields.into_iter().map(|(name, number)| Column {
         name: name.into(),
         number,
     }));
     out.extend(["more_fields", "contested", "events"].into_iter().map(text));
+
     out
 }
 
@@ -361,8 +389,10 @@ fn cell(record: &Value, column: &Column) -> Option<Value> {
             .flatten()
             .filter_map(Value::as_str)
             .collect();
+
         Value::from(all.join(" "))
     };
+
     let value = match column.name.as_str() {
         name @ ("id" | "record" | "kind" | "crossing" | "state" | "safety" | "changed") => {
             record[name].clone()
@@ -377,10 +407,12 @@ fn cell(record: &Value, column: &Column) -> Option<Value> {
                 .into_iter()
                 .filter(|(name, _)| !is_column(name))
                 .collect();
+
             Value::from(Value::Object(more).to_string())
         }
         field => record["fields"][field].clone(),
     };
+
     match &value {
         Value::Null => None,
         // A value that does not fit its column is not bent: it stands in the record's own JSON, in
@@ -412,6 +444,7 @@ fn write_csv(out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
     writer
         .write_record(columns.iter().map(|c| &c.name))
         .map_err(failed)?;
+
     let rows = each_page(pages, |page| {
         page.iter().try_for_each(|record| {
             let cells = columns.iter().map(|c| match cell(record, c) {
@@ -422,9 +455,11 @@ fn write_csv(out: Out, pages: Pages) -> Result<(u64, Out), Failure> {
             writer.write_record(cells).map_err(failed)
         })
     })?;
+
     let out = writer
         .into_inner()
         .map_err(|e| Failure::new("unwritable", e.to_string()))?;
+
     Ok((rows, out))
 }
 
@@ -438,6 +473,7 @@ fn write_parquet(out: Out, filter: &Value, pages: Pages) -> Result<(u64, Out), F
             false => format!("optional binary {} (UTF8);", c.name),
         })
         .collect();
+
     let schema =
         parse_message_type(&format!("message record {{ {} }}", lines.join(" "))).map_err(failed)?;
     let about = KeyValue::new("wadi.export.filter".to_string(), filter.to_string());
@@ -449,6 +485,7 @@ fn write_parquet(out: Out, filter: &Value, pages: Pages) -> Result<(u64, Out), F
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .build();
+
     let mut writer =
         SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
     let mut held: Vec<Value> = Vec::new();
@@ -460,6 +497,7 @@ fn write_parquet(out: Out, filter: &Value, pages: Pages) -> Result<(u64, Out), F
             let mut to = group
                 .next_column()?
                 .expect("a writer for each column of the schema");
+
             if column.number {
                 let values: Vec<i64> = cells.iter().flatten().filter_map(Value::as_i64).collect();
                 to.typed::<Int64Type>()
@@ -471,14 +509,18 @@ fn write_parquet(out: Out, filter: &Value, pages: Pages) -> Result<(u64, Out), F
                     .flatten()
                     .map(|v| ByteArray::from(text(v).as_str()))
                     .collect();
+
                 to.typed::<ByteArrayType>()
                     .write_batch(&values, Some(&levels), None)?;
             }
+
             to.close()?;
         }
+
         group.close()?;
         Ok(())
     };
+
     let rows = each_page(pages, |page| {
         held.extend(page);
         if held.len() >= GROUP_ROWS {
@@ -487,9 +529,11 @@ fn write_parquet(out: Out, filter: &Value, pages: Pages) -> Result<(u64, Out), F
         }
         Ok(())
     })?;
+
     if !held.is_empty() {
         write_group(&held).map_err(failed)?;
     }
+
     Ok((rows, writer.into_inner().map_err(failed)?))
 }
 
@@ -510,6 +554,7 @@ mod tests {
                 "contested": {"transit.ref": [{"value": "T1"}, {"value": "T2"}]}, "events": [{"type": "gate.in"}],
             })
         };
+
         (from..to).map(record).collect()
     }
 
@@ -521,6 +566,7 @@ mod tests {
             at += page.len();
             Ok(page)
         };
+
         let trailer = write_export(
             &path,
             format,
@@ -528,6 +574,7 @@ mod tests {
             pages,
         )
         .unwrap();
+
         (path, trailer)
     }
 
@@ -557,11 +604,13 @@ mod tests {
         let (path, trailer) = run(dir.path(), Format::Csv, 1_203);
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(trailer["export"]["sha256"], sha256(&bytes));
+
         let beside: Value = serde_json::from_str(
             &std::fs::read_to_string(dir.path().join("out.trailer.json")).unwrap(),
         )
         .unwrap();
         assert_eq!(beside, trailer);
+
         let mut reader = csv::Reader::from_reader(&bytes[..]);
         let at = |name: &str| columns().iter().position(|c| c.name == name).unwrap();
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -579,17 +628,20 @@ mod tests {
             trailer["export"]["sha256"],
             sha256(&std::fs::read(&path).unwrap())
         );
+
         let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
         assert_eq!(
             reader.metadata().num_row_groups(),
             3,
             "in groups, not in one piece"
         );
+
         let rows: Vec<_> = reader
             .get_row_iter(None)
             .unwrap()
             .map(Result::unwrap)
             .collect();
+
         assert_eq!(rows.len(), 4_321);
         assert_eq!(
             rows[4_000].get_string(at("vehicle.plate")).unwrap(),
@@ -617,6 +669,7 @@ mod tests {
                     Ok(records(0, PAGE))
                 }
             };
+
             let failure = write_export(&path, format, Map::new(), pages).unwrap_err();
             assert_eq!(failure.code, "unreachable");
             assert!(
@@ -624,19 +677,23 @@ mod tests {
                 "{}",
                 failure.why
             );
+
             assert!(!path.exists(), "{format:?}");
             assert!(dir.path().join("out.part").exists());
         }
+
         // A whole one that was there before stays as it is, with its own trailer.
         let (path, trailer) = run(dir.path(), Format::Csv, 3);
         let cut = || Err(Failure::new("unreachable", "the node is gone"));
         assert!(write_export(&path, Format::Csv, Map::new(), cut).is_err());
+
         let beside = std::fs::read_to_string(dir.path().join("out.trailer.json")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&beside).unwrap(), trailer);
         assert_eq!(
             trailer["export"]["sha256"],
             sha256(&std::fs::read(&path).unwrap())
         );
+
         let failure =
             write_export(Path::new("-"), Format::Parquet, Map::new(), || Ok(vec![])).unwrap_err();
         assert_eq!(failure.code, "needs_a_file");

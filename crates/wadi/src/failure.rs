@@ -45,6 +45,7 @@ impl Failure {
             exit: Exit::Failed,
         }
     }
+
     /// A wrong command line or file: exit code 2.
     pub fn usage(code: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
@@ -86,6 +87,7 @@ impl From<wadi_store::StoreError> for Failure {
         } else {
             Exit::Failed
         };
+
         Self {
             exit,
             ..Self::new(e.code(), e.to_string())

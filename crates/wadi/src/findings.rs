@@ -142,6 +142,7 @@ impl Filter {
             ("after", self.after.clone()),
             ("limit", Some(self.limit.to_string())),
         ];
+
         let encode = |value: &str| -> String {
             let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
             value
@@ -155,9 +156,11 @@ impl Filter {
                 })
                 .collect()
         };
+
         let given = parts
             .iter()
             .filter_map(|(name, value)| Some(format!("{name}={}", encode(value.as_deref()?))));
+
         given.collect::<Vec<_>>().join("&")
     }
 }
@@ -174,8 +177,10 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
                 text(v, "entry")
             )
         });
+
         Ok(Exit::Done)
     };
+
     match command {
         FindingsCommand::List { filter, at } => list(&filter, &at, json),
         FindingsCommand::Show { finding, at } => {
@@ -197,8 +202,10 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
                 for r in &refused {
                     out += &format!("\n{} was not: {}", text(r, "finding"), text(r, "why"));
                 }
+
                 out
             });
+
             Ok(if refused.is_empty() {
                 Exit::Done
             } else {
@@ -255,13 +262,16 @@ fn list(filter: &Filter, at: &At, json: bool) -> Result<Exit, Failure> {
             ];
             table.add_row(output::row(columns.map(|c| text(f, c))));
         }
+
         let shown = all.map_or(0, Vec::len);
         let mut out = format!("{table}\n{shown} of {} findings", v["count"]);
         if let Some(next) = v["next_after"].as_str() {
             out += &format!("; more with --after {next}");
         }
+
         out
     });
+
     Ok(if value["count"] == 0 {
         Exit::Done
     } else {

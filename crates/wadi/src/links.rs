@@ -62,10 +62,12 @@ impl Direction {
         if !self.up.load(Ordering::Relaxed) {
             return;
         }
+
         self.bytes.fetch_add(packet.len() as u64, Ordering::Relaxed);
         // The lock is held while the packet is queued, so that packets are queued in the order of
         // their arrival.
         let mut way = self.way.lock().expect("no panic holds it");
+
         if let Some(at) = way.send(Instant::now(), packet.len()) {
             let _ = self.arriving.send(Arrival {
                 at,
@@ -95,6 +97,7 @@ impl Link {
         let up = Arc::new(AtomicBool::new(true));
         let there = Direction::open(LinkWay::new(profile, seed ^ 0x5eed), up.clone());
         let back = Direction::open(LinkWay::new(profile, seed ^ 0xbacc), up.clone());
+
         tokio::spawn(pass_on(socket, target, there.clone(), back.clone()));
         Ok(Self {
             address,
@@ -115,17 +118,21 @@ impl Link {
     pub fn set_up(&self, up: bool) {
         self.up.store(up, Ordering::Relaxed);
     }
+
     pub fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
     }
+
     /// UDP payload bytes offered, both ways.
     pub fn bytes(&self) -> u64 {
         self.up_bytes() + self.down_bytes()
     }
+
     /// UDP payload bytes that the dialling side offered.
     pub fn up_bytes(&self) -> u64 {
         self.there.bytes.load(Ordering::Relaxed)
     }
+
     /// UDP payload bytes that the target offered.
     pub fn down_bytes(&self) -> u64 {
         self.back.bytes.load(Ordering::Relaxed)
@@ -150,13 +157,16 @@ async fn pass_on(
             if flows.len() >= FLOWS_MAX {
                 continue;
             }
+
             let Ok(flow) = UdpSocket::bind("127.0.0.1:0").await else {
                 continue;
             };
             let flow = Arc::new(flow);
+
             flows.insert(from, flow.clone());
             tokio::spawn(pass_back(flow, socket.clone(), from, back.clone()));
         }
+
         there.pass(&packet[..n], &flows[&from], target);
     }
 }

@@ -47,6 +47,7 @@ impl Log {
             failing: failing.clone(),
             lost: lost.clone(),
         };
+
         let builder = NonBlockingBuilder::default()
             .lossy(true)
             .buffered_lines_limit(LINES_MAX);
@@ -61,6 +62,7 @@ impl Log {
             .log_internal_errors(false);
         let (filter, handle) = reload::Layer::new(filter);
         use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
+
         let _ = tracing_subscriber::registry()
             .with(format)
             .with(filter)
@@ -91,6 +93,7 @@ impl Log {
         let failing = self.failing.clone();
         let lost = self.lost.clone();
         let dropped = self.dropped.clone();
+
         async move {
             let mut heard = 0;
             loop {
@@ -99,6 +102,7 @@ impl Log {
                     .load(Ordering::Relaxed)
                     .saturating_add(dropped.dropped_lines() as u64);
                 let is_failing = failing.load(Ordering::Relaxed) || lines > heard;
+
                 heard = lines;
                 let why =
                     format!("the log cannot be written: {lines} lines are lost since the start");
@@ -145,6 +149,7 @@ mod tests {
                 Ok(bytes.len())
             }
         }
+
         fn flush(&mut self) -> io::Result<()> {
             Err(io::ErrorKind::BrokenPipe.into())
         }
@@ -157,7 +162,9 @@ mod tests {
             failing: Arc::default(),
             lost: Arc::default(),
         };
+
         assert_eq!(sink.write(b"a line\n").unwrap(), 7);
+
         sink.flush().unwrap();
         assert!(sink.failing.load(Ordering::Relaxed));
         assert_eq!(sink.lost.load(Ordering::Relaxed), 1);

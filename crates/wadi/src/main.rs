@@ -147,12 +147,14 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return told_of_usage(&error),
     };
+
     // What is written here is for its own user, whatever the umask was: records, keys, tokens, and
     // copies of them.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     if matches!(cli.command, Command::Node { .. }) && !demo::die_with_demonstration() {
         return ExitCode::from(1);
     }
+
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -163,9 +165,11 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
+
     let json = cli.json;
     let outcome = runtime.block_on(run(cli));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+
     match outcome {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
@@ -175,6 +179,7 @@ fn main() -> ExitCode {
                 let told = serde_json::json!({"error": failure.code, "detail": failure.why});
                 print::print_line!("{told}");
             }
+
             ExitCode::from(failure.exit as u8)
         }
     }
@@ -191,14 +196,17 @@ fn told_of_usage(error: &clap::Error) -> ExitCode {
             .next()
             .unwrap_or_default()
             .trim_start_matches("error: ");
+
         let told = serde_json::json!({"error": "usage", "detail": why});
         print::print_line!("{told}");
     }
+
     let exit = if error.use_stderr() {
         Exit::Usage
     } else {
         Exit::Done
     };
+
     ExitCode::from(exit as u8)
 }
 

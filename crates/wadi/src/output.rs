@@ -52,10 +52,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if !is_file {
         return std::fs::write(path, bytes).map_err(|e| failed(path, &e));
     }
+
     let mut unfinished = path.as_os_str().to_os_string();
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
     private::write(&unfinished, bytes).map_err(|e| failed(path, &e))?;
+
     std::fs::rename(&unfinished, path).map_err(|e| failed(path, &e))
 }
 
@@ -69,11 +71,13 @@ mod tests {
         let path = dir.path().join("case");
         check_free(&path, false).unwrap();
         write(&path, b"one").unwrap();
+
         let refused = check_free(&path, false).unwrap_err();
         assert_eq!(
             (refused.code.as_str(), refused.exit as u8),
             ("file_exists", 2)
         );
+
         check_free(&path, true).unwrap();
         write(&path, b"two").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
@@ -82,10 +86,12 @@ mod tests {
             1,
             "nothing is left beside it"
         );
+
         assert_eq!(
             check_free(dir.path(), true).unwrap_err().code,
             "is_a_directory"
         );
+
         let null = Path::new("/dev/null");
         check_free(null, false).unwrap();
         write(null, b"gone").unwrap();

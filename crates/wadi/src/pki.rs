@@ -113,6 +113,7 @@ impl CaArgs {
             let why = "an empty passphrase protects nothing: whoever gets root.key.age would speak for the commission";
             return Err(Failure::usage("empty_passphrase", why));
         }
+
         let chars = text.chars().count();
         if chars < PASSPHRASE_CHARS {
             crate::print::print_error!(
@@ -120,6 +121,7 @@ impl CaArgs {
                  anything but a trial take several words, {PASSPHRASE_CHARS} characters or more"
             );
         }
+
         Ok(passphrase)
     }
 
@@ -130,15 +132,18 @@ impl CaArgs {
             })?;
             return Ok(text.trim_end_matches('\n').to_string().into());
         }
+
         if let Ok(text) = std::env::var("WADI_PASSPHRASE") {
             return Ok(text.into());
         }
+
         let ask = |prompt: &str| {
             rpassword::prompt_password(prompt).map_err(|e| {
                 let why = format!("no passphrase: {e}; use --passphrase-file or WADI_PASSPHRASE");
                 Failure::usage("no_passphrase", why)
             })
         };
+
         let first = ask("Passphrase of the commission's root: ")?;
         if twice && ask("Again: ")? != first {
             return Err(Failure::usage(
@@ -146,6 +151,7 @@ impl CaArgs {
                 "the two passphrases differ",
             ));
         }
+
         Ok(first.into())
     }
 }
@@ -194,6 +200,7 @@ fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
             ),
         )
     })?;
+
     let mut identity = age::scrypt::Identity::new(passphrase.clone());
     identity.set_max_work_factor(WORK_FACTOR_MAX);
     let bytes = age::decrypt(&identity, armoured.as_bytes()).map_err(|e| match e {
@@ -203,6 +210,7 @@ fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
         ),
         other => unreadable(path, other),
     })?;
+
     String::from_utf8(bytes).map_err(|e| unreadable(path, e))
 }
 
@@ -242,6 +250,7 @@ impl Ca {
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let ca_key = KeyPair::generate_for(&PKCS_ED25519).map_err(rc)?;
         let mut params = CertificateParams::default();
+
         params.distinguished_name = DistinguishedName::new();
         params
             .distinguished_name
@@ -249,6 +258,7 @@ impl Ca {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         valid(&mut params, CA_DAYS);
+
         let ca_pem = params.self_signed(&ca_key).map_err(rc)?.pem();
         let root_sealed = seal(&hex(&seed), passphrase, work_factor)?;
         let ca_sealed = seal(&ca_key.serialize_pem(), passphrase, work_factor)?;
@@ -262,6 +272,7 @@ impl Ca {
         write(&dir.join("ca.pem"), &ca_pem)?;
         write(&dir.join("root.pub"), hex(&root.public()) + "\n")?;
         std::fs::remove_file(dir.join(UNFINISHED)).map_err(|e| unreadable(dir, e))?;
+
         Ok(Self {
             dir: dir.into(),
             root,
@@ -279,6 +290,7 @@ impl Ca {
             );
             return Err(Failure::usage("init_unfinished", why));
         }
+
         let seed = unseal(&dir.join("root.key.age"), passphrase)?;
         let seed: [u8; 32] = unhex(seed.trim())
             .and_then(|s| s.try_into().ok())
@@ -288,6 +300,7 @@ impl Ca {
             KeyPair::from_pem(&ca_key).map_err(|e| unreadable(&dir.join("ca.key.age"), e))?;
         let ca_pem = std::fs::read_to_string(dir.join("ca.pem"))
             .map_err(|e| unreadable(&dir.join("ca.pem"), e))?;
+
         Ok(Self {
             dir: dir.into(),
             root: LogKey::from_seed(&seed),
@@ -305,17 +318,20 @@ impl Ca {
     ) -> Result<(String, Vec<u8>), Failure> {
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
+
         // Peers go by the first name alone; the others are for HTTP.
         let own = [
             format!("{node}.node.wadi"),
             "localhost".into(),
             "127.0.0.1".into(),
         ];
+
         let names: Vec<String> = own
             .into_iter()
             .chain(hosts.iter().filter(|h| !h.is_empty()).cloned())
             .collect();
         let mut params = CertificateParams::new(names).map_err(rc)?;
+
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![
@@ -324,6 +340,7 @@ impl Ca {
         ];
         params.serial_number = Some(SerialNumber::from(rand::random::<u64>() >> 1));
         valid(&mut params, days);
+
         let certificate = params.signed_by(key, &issuer).map_err(rc)?;
         Ok((certificate.pem(), certificate.der().to_vec()))
     }
@@ -345,6 +362,7 @@ impl Ca {
             );
             return Err(Failure::usage("node_exists", why));
         }
+
         let seed: [u8; 32] = rand::random();
         let log_key = LogKey::from_seed(&seed);
         let key = KeyPair::generate_for(&PKCS_ED25519)
@@ -354,6 +372,7 @@ impl Ca {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs() as i64);
+
         let enrolment = Enrolment {
             name: name.into(),
             role,
@@ -367,12 +386,14 @@ impl Ca {
         }
         .issue(&self.root)
         .map_err(|e| Failure::usage(e.code(), e.to_string()))?;
+
         // Under a name that is no node's until all of it is there: half of a node's papers would be
         // in everybody's way.
         let part = self.dir.join("nodes").join(format!(".{name}"));
         if part.exists() {
             std::fs::remove_dir_all(&part)?;
         }
+
         private::create_dir_all(&part)?;
         write(&part.join("log.key"), hex(&seed) + "\n")?;
         write(&part.join("tls.key"), key.serialize_pem())?;
@@ -380,15 +401,18 @@ impl Ca {
         write(&part.join("hosts"), hosts.join("\n"))?;
         write(&part.join("ca.pem"), &self.ca_pem)?;
         write(&part.join("root.pub"), hex(&self.root.public()) + "\n")?;
+
         if self.dir.join("crl.pem").exists() {
             write(
                 &part.join("crl.pem"),
                 std::fs::read(self.dir.join("crl.pem"))?,
             )?;
         }
+
         write(&part.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
         std::fs::rename(&part, &dir)?;
         self.share()?;
+
         Ok((dir, enrolment))
     }
 
@@ -399,11 +423,13 @@ impl Ca {
         for (name, _) in &nodes {
             let known = self.dir.join("nodes").join(name).join("known");
             private::create_dir_all(&known)?;
+
             // What was cut off here before is no enrolment, and would not read as one.
             let entries = std::fs::read_dir(&known)?.filter_map(Result::ok);
             let left = entries
                 .map(|e| e.path())
                 .filter(|p| p.extension().is_some_and(|e| e == "part"));
+
             left.for_each(|path| drop(std::fs::remove_file(path)));
             for (other, enrolment) in &nodes {
                 let (path, text) = (known.join(other), hex(&enrolment.to_bytes()) + "\n");
@@ -412,6 +438,7 @@ impl Ca {
                 }
             }
         }
+
         Ok(())
     }
 
@@ -424,6 +451,7 @@ impl Ca {
         let hosts = std::fs::read_to_string(dir.join("hosts")).unwrap_or_default();
         let hosts: Vec<String> = hosts.lines().map(String::from).collect();
         let (certificate, _) = self.certificate(name, &enrolment.node(), &hosts, (&key, days))?;
+
         write(&dir.join("tls.pem"), certificate)?;
         Ok(dir)
     }
@@ -438,6 +466,7 @@ impl Ca {
             revoked.push_str(&format!("{} {name}\n", hex(&serial)));
             write(&list, &revoked)?;
         }
+
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
         let certs = revoked
@@ -449,6 +478,7 @@ impl Ca {
                 reason_code: None,
                 invalidity_date: None,
             });
+
         let crl = CertificateRevocationListParams {
             this_update: (SystemTime::now() - DAY).into(),
             next_update: (SystemTime::now() + DAY * 365).into(),
@@ -459,12 +489,14 @@ impl Ca {
         }
         .signed_by(&issuer)
         .map_err(rc)?;
+
         let path = self.dir.join("crl.pem");
         let list = crl.pem().map_err(rc)?;
         write(&path, &list)?;
         for (node, _) in nodes(&self.dir)? {
             write(&self.dir.join("nodes").join(node).join("crl.pem"), &list)?;
         }
+
         Ok(path)
     }
 }
@@ -488,6 +520,7 @@ fn nodes(dir: &Path) -> Result<Vec<(String, Enrolment)>, Failure> {
             format!("{}: {e}; `wadi pki init` makes a CA", path.display()),
         )
     })?;
+
     let mut out = Vec::new();
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -497,6 +530,7 @@ fn nodes(dir: &Path) -> Result<Vec<(String, Enrolment)>, Failure> {
         }
         out.push((name, read_enrolment(&entry.path().join("enrolment"))?));
     }
+
     out.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(out)
 }
@@ -538,6 +572,7 @@ impl Papers {
             let why = "no directory; `papers` of the configuration names the one that `wadi pki issue` made for this node";
             return Err(unreadable(dir, why));
         }
+
         let text = |name: &str| {
             let path = dir.join(name);
             std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
@@ -546,6 +581,7 @@ impl Papers {
             let bytes: Option<[u8; 32]> = unhex(text(name)?.trim()).and_then(|b| b.try_into().ok());
             bytes.ok_or_else(|| unreadable(&dir.join(name), "expected 64 hexadecimal digits"))
         };
+
         let mut known = Vec::new();
         for entry in std::fs::read_dir(dir.join("known"))
             .into_iter()
@@ -560,6 +596,7 @@ impl Papers {
             }
             known.push(read_enrolment(&entry.path())?);
         }
+
         Ok(Self {
             log_key: LogKey::from_seed(&key("log.key")?),
             root: RootKey(key("root.pub")?),
@@ -582,17 +619,20 @@ fn grant(text: &str) -> Result<Grant, Failure> {
             format!("{text:?}: a grant is LANE:CROSSING, as passage:TRB, or hold:*"),
         )
     };
+
     let (lane, crossing) = text.split_once(':').ok_or_else(bad)?;
     let lanes = if lane == "*" {
         0x1f
     } else {
         lane.parse::<Lane>().map_err(|_| bad())?.bit()
     };
+
     let crossing = if crossing == "*" {
         None
     } else {
         Some(crossing.parse().map_err(|_| bad())?)
     };
+
     Ok(Grant { lanes, crossing })
 }
 
@@ -620,6 +660,7 @@ pub fn scope_of(
             for text in grants {
                 all.push(grant(text)?);
             }
+
             Scope(all)
         }
     })
@@ -633,6 +674,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             crate::print::print_line!("{text}")
         }
     };
+
     match command {
         PkiCommand::Init { work_factor, ca } => {
             Ca::check_absent(&ca.dir)?;
@@ -641,6 +683,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 "The commission's root and CA are in {}. Keep root.key.age and the passphrase apart and offline.",
                 ca.dir.display()
             );
+
             tell(text, json!({"dir": ca.dir.display().to_string()}));
         }
         PkiCommand::Issue {
@@ -666,6 +709,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                     })?)
                 }
             };
+
             let scope = scope_of(role, crossing, &grant)?;
             let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
             let (dir, enrolment) = opened.issue(&name, role, crossing, scope, &host)?;
@@ -674,6 +718,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 enrolment.node(),
                 dir.display()
             );
+
             tell(
                 text,
                 json!({"name": name, "node": enrolment.node().to_string(), "papers": dir.display().to_string()}),
@@ -686,6 +731,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 "A new certificate is in {}: copy tls.pem into the papers on the node's machine, and restart the node.",
                 dir.display()
             );
+
             tell(
                 text,
                 json!({"name": name, "papers": dir.display().to_string()}),
@@ -698,6 +744,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                  {name}` ends what counts of it.",
                 path.display()
             );
+
             tell(
                 text,
                 json!({"revoked": name, "crl": path.display().to_string()}),
@@ -715,6 +762,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                     );
                 }
             }
+
             if json {
                 let rows: Vec<_> = all
                     .iter()
@@ -724,5 +772,6 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             }
         }
     }
+
     Ok(Exit::Done)
 }

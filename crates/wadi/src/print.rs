@@ -26,6 +26,7 @@ pub(crate) fn shown_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(|c| c != '\n' && is_hidden(c)) {
         return json.into();
     }
+
     let mut out = String::with_capacity(json.len() + 16);
     for c in json.chars() {
         match c {
@@ -39,6 +40,7 @@ pub(crate) fn shown_json(json: &str) -> Cow<'_, str> {
             c => out.push(c),
         }
     }
+
     out.into()
 }
 
@@ -46,6 +48,7 @@ fn escape(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(&hides) {
         return text.into();
     }
+
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match hides(c) {
@@ -53,6 +56,7 @@ fn escape(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
             false => out.push(c),
         }
     }
+
     out.into()
 }
 
@@ -65,6 +69,7 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
     } else {
         shown_lines(&text)
     };
+
     let _ = writeln!(io::stdout(), "{shown}");
 }
 
@@ -99,6 +104,7 @@ mod tests {
         assert_eq!(shown("11\u{202e}A\u{9b}"), "11\\u{202e}A\\u{9b}");
         assert_eq!(shown("٢٢ أ ١٢٣٤٥"), "٢٢ أ ١٢٣٤٥");
         assert_eq!(shown_lines("a\nb\rc"), "a\nb\\u{d}c");
+
         let json = serde_json::json!({"n": "x\u{9b}y\u{202e}z\u{7f}\u{1b}"});
         let printed = shown_json(&json.to_string()).into_owned();
         assert!(!printed.chars().any(is_hidden), "{printed}");
@@ -129,9 +135,11 @@ mod tests {
             &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
             &mut files,
         );
+
         let panics = ["print", "println", "eprint", "eprintln"].map(|name| format!("{name}!("));
         let is_word =
             |before: Option<char>| before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+
         for (path, text) in files {
             for macro_name in &panics {
                 let found = text.match_indices(macro_name.as_str());

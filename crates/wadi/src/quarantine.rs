@@ -19,11 +19,14 @@ fn all(client: &Client, log: Option<&str>) -> Result<Vec<Value>, Failure> {
         if log.is_none() {
             path = "/v1/quarantine?".into();
         }
+
         if !after.is_empty() {
             path += &format!("&after={}", percent(&after));
         }
+
         let page = client.get(&path)?;
         out.extend(page["entries"].as_array().into_iter().flatten().cloned());
+
         match page["next_after"].as_str() {
             Some(next) => after = next.into(),
             None => return Ok(out),
@@ -39,6 +42,7 @@ pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
     } else {
         Exit::Open
     };
+
     tell(
         json,
         &json!({"count": entries.len(), "entries": entries}),
@@ -53,6 +57,7 @@ pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
                         .filter_map(Value::as_str);
                     list.collect::<Vec<_>>().join(" ")
                 };
+
                 table.add_row(output::row([
                     text(e, "entry"),
                     text(e, "why"),
@@ -61,12 +66,14 @@ pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
                     format!("{} {}", words("events"), words("fields")),
                 ]));
             }
+
             format!(
                 "{table}\n{} entries do not count; `wadi say admit` lets single ones, or --log all of a log's",
                 v["count"]
             )
         },
     );
+
     Ok(exit)
 }
 
@@ -77,20 +84,24 @@ pub fn admit_log(log: &str, reason: &str, at: &At, json: bool) -> Result<Exit, F
         .iter()
         .map(|e| text(e, "entry"))
         .collect();
+
     if entries.is_empty() {
         return Err(Failure::new(
             "nothing_quarantined",
             format!("nothing of {log} is in quarantine here"),
         ));
     }
+
     for part in entries.chunks(ADMITTED_AT_ONCE) {
         client.post(
             "/v1/control",
             &json!({"say": "admit", "entries": part, "reason": reason}),
         )?;
     }
+
     tell(json, &json!({"admitted": entries.len(), "log": log}), |v| {
         format!("{} entries of {log} count now", v["admitted"])
     });
+
     Ok(Exit::Done)
 }

@@ -105,6 +105,7 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
             } else {
                 follow(&client, &text(&begun, "id"), json, &["planning"])?
             };
+
             tell(json, &plan, plan_text);
             Ok(if text(&plan, "state") == "failed" {
                 Exit::Failed
@@ -126,12 +127,14 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
                 });
                 return Ok(Exit::Done);
             }
+
             let done = follow(
                 &client,
                 &id,
                 json,
                 &["shipping", "comparing", "mending", "verifying"],
             )?;
+
             tell(json, &done, plan_text);
             Ok(match text(&done, "state").as_str() {
                 "done" => Exit::Done,
@@ -162,6 +165,7 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
                 crate::commands::percent(&peer)
             );
             let found = Client::at(&at)?.get_slow(&path)?;
+
             tell(json, &found, |v| {
                 let through = time(v["through_s"].as_i64().unwrap_or(0).saturating_mul(1_000));
                 if v["equal"] == true {
@@ -177,6 +181,7 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
                     )
                 }
             });
+
             Ok(if found["equal"] == true {
                 Exit::Done
             } else {
@@ -199,10 +204,12 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
     } else {
         ProgressBar::new(0)
     };
+
     bar.set_style(
         ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len}  {elapsed}")
             .expect("a fixed template"),
     );
+
     loop {
         let all = client.get("/v1/resyncs")?;
         let found = all["resyncs"]
@@ -210,6 +217,7 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
             .into_iter()
             .flatten()
             .find(|r| r["id"] == id);
+
         let resync = found
             .cloned()
             .ok_or_else(|| Failure::new("no_such_resync", format!("{id} is gone")))?;
@@ -218,17 +226,20 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
             bar.finish_and_clear();
             return Ok(resync);
         }
+
         let progress = resync["progress"].as_array().into_iter().flatten();
         let (mut done, mut of) = progress.fold((0, 0), |(done, of), p| {
             let n = |m: &str| p[m].as_u64().unwrap_or(0);
             (done + n("done"), of + n("to") - n("from"))
         });
+
         if all["scrub"]["running"] == true {
             (done, of) = (
                 all["scrub"]["entries"].as_u64().unwrap_or(0),
                 all["scrub"]["of"].as_u64().unwrap_or(0),
             );
         }
+
         bar.set_length(of);
         bar.set_position(done);
         let waits = text(&resync, "waits_for");
@@ -237,6 +248,7 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
         } else {
             format!("{state}: waits for {waits}")
         });
+
         std::thread::sleep(Duration::from_millis(250));
     }
 }
@@ -248,6 +260,7 @@ fn list_text(all: &Value) -> String {
             ["id", "state", "node", "peer", "reason", "waits_for"].map(|m| text(r, m)),
         ));
     }
+
     table.to_string()
 }
 
@@ -259,6 +272,7 @@ fn plan_text(r: &Value) -> String {
         text(r, "node"),
         text(r, "peer"),
     );
+
     // What was ordered has no plan, and of one that could not be made there is nothing to tell but
     // why.
     let no_plan =
@@ -267,6 +281,7 @@ fn plan_text(r: &Value) -> String {
         return out
             + "\nThe site carries it out at its next contact and reports; `wadi resync status` shows it.";
     }
+
     out += &match (no_plan, r["compared"] == true) {
         (true, _) => "\n".to_string(),
         (false, true) => format!(
@@ -278,6 +293,7 @@ fn plan_text(r: &Value) -> String {
             r["scrubbed_entries"]
         ),
     };
+
     let mut table = output::table(["log", "state", "here", "there", "entries", "ranges"]);
     for log in r["logs"].as_array().into_iter().flatten() {
         let ranges: Vec<String> = log["ranges"]
@@ -287,17 +303,20 @@ fn plan_text(r: &Value) -> String {
             .take(6)
             .map(|pair| format!("{}..{}", pair[0], pair[1]))
             .collect();
+
         let kinds: Vec<&str> = log["kinds"]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(Value::as_str)
             .collect();
+
         let state = if kinds.is_empty() {
             text(log, "state")
         } else {
             kinds.join(" ")
         };
+
         let there = log["theirs"]
             .as_u64()
             .map_or_else(|| "unknown".into(), |n| n.to_string());
@@ -309,11 +328,14 @@ fn plan_text(r: &Value) -> String {
             text(log, "entries"),
             ranges.join(" "),
         ];
+
         table.add_row(output::row(cells));
     }
+
     if r["logs"].as_array().is_some_and(|l| !l.is_empty()) {
         out += &format!("{table}\n");
     }
+
     if !no_plan {
         out += &format!(
             "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} refused, {} records stood wrong\n",
@@ -329,6 +351,7 @@ fn plan_text(r: &Value) -> String {
             r["rederived"],
         );
     }
+
     let outcome = &r["outcome"];
     match text(r, "state").as_str() {
         "planned" => {
@@ -345,11 +368,13 @@ fn plan_text(r: &Value) -> String {
                     .unwrap_or(0)
                     .saturating_mul(1_000),
             );
+
             let equal = if outcome["equal"] == true {
                 "EQUAL"
             } else {
                 "NOT EQUAL"
             };
+
             out += &format!(
                 "{equal} through {through} (hub time): {} damaged entries found, {} mended, {} that no peer holds",
                 outcome["damaged"], outcome["mended"], outcome["unmended"]
@@ -360,5 +385,6 @@ fn plan_text(r: &Value) -> String {
         }
         _ => {}
     }
+
     out
 }

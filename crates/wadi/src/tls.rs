@@ -20,5 +20,6 @@ pub fn acceptor(identity: &wadi_net::Identity) -> Result<TlsAcceptor, Failure> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(|e| bad(e.to_string()))?;
+
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

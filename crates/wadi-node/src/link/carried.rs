@@ -12,6 +12,7 @@ impl Link<'_> {
         if !std::mem::take(&mut self.look_at_carried) {
             return;
         }
+
         let Ok(carried) = self.node.store.carried_ranges().await else {
             self.look_at_carried = true;
             return;
@@ -23,6 +24,7 @@ impl Link<'_> {
             .filter(|r| !self.offered.contains(r))
             .take(OFFERED_AT_ONCE)
             .collect();
+
         self.look_at_carried = new.len() == OFFERED_AT_ONCE;
         if !new.is_empty() {
             self.offered.extend(new.iter().copied());

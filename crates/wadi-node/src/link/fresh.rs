@@ -18,11 +18,14 @@ impl Link<'_> {
         else {
             return;
         };
+
         if cosignature.witness != self.peer {
             return;
         }
+
         let time_s = i64::try_from(cosignature.time_s).unwrap_or(i64::MAX);
         self.node.time.shows(self.peer, time_s);
+
         if self.session.peer().is_some_and(|p| p.role == Role::Hub) {
             self.node.time.is_shown(log);
             self.node
@@ -47,6 +50,7 @@ impl Link<'_> {
         if self.node.me.role != Role::Crossing || !self.session.is_idle() {
             return;
         }
+
         if self.node.time.refresh_due() {
             self.node.put(Command::Refresh { at_once: false }).await;
         } else if self.node.time.ask_due()
@@ -69,6 +73,7 @@ impl Link<'_> {
                 .find(before)
                 .copied()
         };
+
         self.node.time.head().or_else(held)
     }
 
@@ -78,6 +83,7 @@ impl Link<'_> {
         if !std::mem::take(&mut self.asked_time) {
             return;
         }
+
         let Some(head) = self.own_head() else { return };
         let Ok(all) = self.node.store.cosignatures(Some(&head)).await else {
             return;
@@ -86,9 +92,11 @@ impl Link<'_> {
             self.node
                 .with_control(|k| k.role(&c.cosignature.witness) == Some(Role::Hub))
         });
+
         let Some(newest) = of_hubs.max_by_key(|c| c.cosignature.time_s) else {
             return;
         };
+
         if newest.cosignature.time_s > self.told_time_s {
             self.told_time_s = newest.cosignature.time_s;
             let checkpoint = Box::new(newest.checkpoint);

@@ -85,12 +85,14 @@ impl Desk {
         let (puts, events) = draft.check().unwrap();
         let mut based_on = based_on.to_vec();
         based_on.sort();
+
         let change = Change {
             record,
             based_on,
             puts,
             events,
         };
+
         let common = Common {
             wall_ms: 1_000 * self.seq as i64,
             officer: officer.into(),
@@ -98,6 +100,7 @@ impl Desk {
             device: device.into(),
             ..Default::default()
         };
+
         let entry = Entry {
             common: common.clone(),
             body: Body::Change(change.clone()),
@@ -108,6 +111,7 @@ impl Desk {
             seq: self.seq,
             leaf,
         };
+
         self.seq += 1;
         let officers = OFFICERS.iter().map(|(name, department, supervisor)| {
             let o = Officer {
@@ -116,13 +120,16 @@ impl Desk {
                 supervisor: *supervisor,
                 revoked: false,
             };
+
             (name.to_string(), o)
         });
+
         let judge = Judge {
             author: self.author.clone(),
             policy: Arc::new(Policy::default()),
             officers: Arc::new(officers.collect::<BTreeMap<_, _>>()),
         };
+
         JudgedChange {
             reference,
             common,
@@ -151,5 +158,6 @@ pub fn build(rows: &[&JudgedChange]) -> Record {
             .unwrap()
             .reference,
     );
+
     Record::build(id, rows.iter().map(|r| (*r).clone())).unwrap()
 }

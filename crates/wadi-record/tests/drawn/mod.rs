@@ -62,12 +62,14 @@ pub fn drawn(bytes: &[u8]) -> Drawn {
     let lane = c.of(&[Lane::Passage, Lane::Hold, Lane::Customs]);
     let authors = authors(lane);
     let places = places(&mut c, &authors);
+
     // Mostly the first entry is the first one of its log, too.
     let first = if c.one_in(4) {
         c.below(places.len())
     } else {
         0
     };
+
     let id = RecordId::of_first(&places[first].reference);
 
     let judges = judges();
@@ -83,6 +85,7 @@ pub fn drawn(bytes: &[u8]) -> Drawn {
             ..said
         });
     }
+
     // Here and there a first entry that never comes.
     if entries.len() > 1 && c.one_in(12) {
         entries.remove(first);
@@ -102,6 +105,7 @@ fn authors(lane: Lane) -> Vec<(LogId, Author)> {
     } else {
         Lane::Hold
     };
+
     [
         (1, 1, Role::Crossing, "TRB", lane, "TRB"),
         (1, 2, Role::Crossing, "TRB", lane, "TRB"),
@@ -121,6 +125,7 @@ fn authors(lane: Lane) -> Vec<(LogId, Author)> {
             lane,
             crossing: crossing(of),
         };
+
         (
             log,
             Author {
@@ -141,25 +146,30 @@ fn places(c: &mut Choices<'_>, authors: &[(LogId, Author)]) -> Vec<Place> {
     let count = 2 + c.below(8);
     let is_calm = c.one_in(2);
     let mut out: Vec<Place> = Vec::new();
+
     for n in 0..count {
         let log = if c.one_in(10) {
             c.below(authors.len())
         } else {
             c.below(busy)
         };
+
         let seq = if n > 0 && !is_calm && c.one_in(3) {
             c.below(6) as u64
         } else {
             n as u64
         };
+
         let leaf = wadi_log::leaf_hash(&[n as u8, c.below(4) as u8]);
         let reference = Reference {
             log: authors[log].0,
             seq,
             leaf,
         };
+
         out.push(Place { log, reference });
     }
+
     out
 }
 
@@ -186,6 +196,7 @@ fn based_on(c: &mut Choices<'_>, places: &[Place], own: usize) -> Vec<Reference>
             _ => places[c.below(own.max(1))].reference,
         });
     }
+
     out.sort();
     out.dedup();
     out
@@ -206,6 +217,7 @@ fn entry(
     } else {
         based_on(c, places, n)
     };
+
     let (officer, department, device) = match c.below(8) {
         0 => ("", "", "GATE-1"),
         1 => ("stranger", "PORT", ""),
@@ -214,6 +226,7 @@ fn entry(
         4 | 5 => ("of-vet", "VET", ""),
         _ => ("of-port", "PORT", ""),
     };
+
     let common = Common {
         wall_ms: match c.below(66) {
             64 => i64::MIN,
@@ -225,6 +238,7 @@ fn entry(
         device: device.into(),
         ..Default::default()
     };
+
     let change = Change {
         record: record.filter(|_| !is_first),
         based_on,
@@ -233,6 +247,7 @@ fn entry(
             .map(|_| event(c, lane, places))
             .collect(),
     };
+
     JudgedChange {
         reference: place.reference,
         common,
@@ -256,6 +271,7 @@ fn puts(c: &mut Choices<'_>, lane: Lane) -> Vec<Put> {
         Lane::Customs => &["declarant", "goods.1.hs_code", "invoice_minor", "note"],
         _ => &["container.1", "note", "vehicle.plate", "vehicle.plate_raw"],
     };
+
     let mut puts = BTreeMap::new();
     for _ in 0..c.of(&[0, 1, 1, 2, 3]) {
         let value = match c.below(6) {
@@ -264,8 +280,10 @@ fn puts(c: &mut Choices<'_>, lane: Lane) -> Vec<Put> {
             2 => Value::Text("VETERINARY".into()),
             n => Value::Text(format!("0803.{n}0")),
         };
+
         puts.insert(c.of(names).to_string(), value);
     }
+
     puts.into_iter()
         .map(|(key, value)| Put { key, value })
         .collect()
@@ -277,6 +295,7 @@ fn event(c: &mut Choices<'_>, lane: Lane, places: &[Place]) -> String {
         members["type"] = kind.into();
         serde_json_canonicalizer::to_string(&members).expect("it serialises")
     };
+
     match (lane, c.below(10)) {
         (_, 0) => with("handed_over", json!({"to": "QAM"})),
         (_, 1) => with("link", json!({"record": "TRB-P-1", "why": "same truck"})),
@@ -298,6 +317,7 @@ fn event(c: &mut Choices<'_>, lane: Lane, places: &[Place]) -> String {
             } else {
                 "unsatisfactory"
             };
+
             let attested = json!({"sample": "S", "result": "r", "outcome": outcome, "attested_by": "of-vet-2",
                 "attester_department": "VET"});
             with(c.of(&["result.issued", "result.amended"]), attested)
@@ -334,16 +354,20 @@ fn judges() -> [Judge; 2] {
                     supervisor,
                     revoked: false,
                 };
+
                 (name.to_string(), officer)
             });
+
         Arc::new(officers.collect::<BTreeMap<_, _>>())
     };
+
     let author = Author {
         node: NodeId([0; 16]),
         name: String::new(),
         role: Role::Observer,
         crossing: None,
     };
+
     let policy = Arc::new(Policy::default());
     [0, 3].map(|skip| Judge {
         author: author.clone(),
@@ -368,6 +392,7 @@ fn steps(
         if !c.one_in(4) {
             continue;
         }
+
         let mut again = steps[c.below(steps.len())].0.clone();
         match c.below(3) {
             0 => {}
@@ -380,8 +405,10 @@ fn steps(
                 }
             }
         }
+
         steps.push((again, !c.one_in(3)));
     }
+
     steps
 }
 
@@ -392,6 +419,7 @@ pub fn shown(record: &Record) -> Vec<String> {
         .map(|(said, row)| format!("{} {row:?}", said.reference))
         .collect::<Vec<_>>()
         .join("\n");
+
     vec![
         record.json().to_string(),
         state(record).line(),
@@ -407,11 +435,13 @@ pub fn shown(record: &Record) -> Vec<String> {
 pub fn check_saved(record: &Record) {
     let saved = read_saved(&record.save()).expect("a saved document reads");
     assert_eq!(saved.digest, record.digest());
+
     let mut names: Vec<&String> = saved
         .values
         .keys()
         .filter(|k| !k.starts_with("ev."))
         .collect();
+
     names.sort();
     assert_eq!(names, record.field_names().iter().collect::<Vec<_>>());
 
@@ -460,6 +490,7 @@ pub fn add_equals_build(bytes: &[u8], met: &mut Met) {
             None => record = Record::build(id, [said]),
             Some(record) => record.add(said),
         }
+
         if looks {
             record.as_ref().expect("it has an entry").heads();
         }
@@ -468,6 +499,7 @@ pub fn add_equals_build(bytes: &[u8], met: &mut Met) {
     let record = record.expect("there is an entry");
     let whole = Record::build(id, rows.into_values()).expect("there is an entry");
     assert_eq!(shown(&record), shown(&whole));
+
     if bytes.first().is_some_and(|b| b % 8 == 0) {
         check_saved(&record);
         check_saved(&whole);
@@ -481,6 +513,7 @@ pub fn add_equals_build(bytes: &[u8], met: &mut Met) {
         met.leaning += usize::from(is_leaning);
         met.own_later += usize::from(!is_leaning);
     }
+
     met.waiting += whole
         .rows()
         .filter(|(_, row)| matches!(row, Verdict::Waits(_)))

@@ -48,6 +48,7 @@ pub fn disagreements(statuses: &Statuses) -> Vec<String> {
                 out.push(format!("{name}: {} {member}", s[member]));
             }
         }
+
         for scope in s["scopes"].as_array().into_iter().flatten() {
             let text = |member: &str| scope[member].as_str().unwrap_or_default().to_string();
             scopes
@@ -60,6 +61,7 @@ pub fn disagreements(statuses: &Statuses) -> Vec<String> {
     for ((lane, crossing), held) in &scopes {
         out.extend(differences(lane, crossing, held, statuses.len()));
     }
+
     match overdue(statuses) {
         Some(0) => {}
         Some(n) => out.push(format!("hub: {n} PENDING findings are past their time")),
@@ -72,6 +74,7 @@ pub fn disagreements(statuses: &Statuses) -> Vec<String> {
         // That it does not answer is said already.
         None => {}
     }
+
     out
 }
 
@@ -81,6 +84,7 @@ fn differences(lane: &str, crossing: &str, held: &[(&str, &Value)], nodes: usize
     let Some(((first, wanted), others)) = held.split_first() else {
         return out;
     };
+
     for (name, scope) in others {
         for digest in DIGESTS.into_iter().filter(|d| scope[d] != wanted[d]) {
             out.push(format!(
@@ -93,10 +97,12 @@ fn differences(lane: &str, crossing: &str, held: &[(&str, &Value)], nodes: usize
     if !held.iter().any(|(name, _)| *name == "hub") {
         out.push(format!("{lane} of {crossing}: the hub holds nothing"));
     }
+
     // The hub's own site days are the hub's alone.
     if held.len() < 2 && !(lane == "site" && crossing == "HUB") {
         out.push(format!("{lane} of {crossing}: only {first} holds it"));
     }
+
     // Everybody who takes control and holds takes them of every crossing.
     if ["control", "hold"].contains(&lane) && held.len() != nodes {
         let names: BTreeSet<&str> = held.iter().map(|(name, _)| *name).collect();
@@ -107,6 +113,7 @@ fn differences(lane: &str, crossing: &str, held: &[(&str, &Value)], nodes: usize
             names.join(", ")
         ));
     }
+
     out
 }
 
@@ -133,16 +140,19 @@ pub fn pending(hub: &Client) -> Pending {
                 first_ms: due_ms,
                 last_ms: due_ms,
             };
+
             let rule = out.waiting.entry(rule).or_insert(new);
             rule.count += 1;
             rule.first_ms = rule.first_ms.min(due_ms);
             rule.last_ms = rule.last_ms.max(due_ms);
         }
+
         match page["next_after"].as_str() {
             Some(next) => after = format!("&after={}", crate::commands::percent(next)),
             None => break,
         }
     }
+
     out
 }
 
@@ -154,6 +164,7 @@ impl Deadline {
             first_ms,
             last_ms,
         } = *self;
+
         match first_ms == last_ms {
             true => format!("{rule}: {count} PENDING until {}", time(first_ms)),
             false => {
@@ -195,12 +206,15 @@ mod tests {
                 scope("passage", "TRB", "x"),
             ])
         };
+
         assert_eq!(disagreements(&two(same(), same())), Vec::<String>::new());
+
         let with = |member: &str, value: Value| {
             let mut changed = same().unwrap();
             changed[member] = value;
             Some(changed)
         };
+
         let only_control = || status(vec![scope("hold", "TRB", "x")]);
         let cases = [
             (two(same(), None), "trb does not answer"),
@@ -238,6 +252,7 @@ mod tests {
                 "hold of TRB: held by 1 of 2 nodes (hub)",
             ),
         ];
+
         for (statuses, wanted) in cases {
             let found = disagreements(&statuses);
             assert!(
@@ -254,12 +269,15 @@ mod tests {
             first_ms: 1_772_341_200_000,
             last_ms: 1_772_341_200_000,
         };
+
         assert_eq!(one.text("R10"), "R10: 1 PENDING until 2026-03-01 05:00:00");
+
         let two = Deadline {
             count: 2,
             last_ms: 1_772_344_800_000,
             ..one
         };
+
         let text = two.text("R10");
         assert_eq!(
             text,

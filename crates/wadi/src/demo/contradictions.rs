@@ -75,11 +75,13 @@ impl Contradictions {
             ("R29", Self::replicas_differ),
             ("R30", Self::override_outlier),
         ];
+
         for (rule, tell) in stories {
             for _ in 0..ATTEMPTS {
                 if self.stop.load(Ordering::Relaxed) {
                     return;
                 }
+
                 match tell(&self) {
                     Ok(()) => break,
                     Err(failure) => {
@@ -94,6 +96,7 @@ impl Contradictions {
     fn number(&self) -> u32 {
         self.random.borrow_mut().random_range(10_000..100_000)
     }
+
     fn container(&self) -> String {
         container(&mut self.random.borrow_mut())
     }
@@ -111,11 +114,13 @@ impl Contradictions {
         let answer = at.post("/v1/records", &body)?;
         Ok(answer["id"].as_str().unwrap_or_default().to_string())
     }
+
     fn say(&self, at: &Client, who: (&str, &str), id: &str, event: Value) -> Told {
         let body = json!({"officer": who.0, "department": who.1, "events": [event]});
         at.post(&format!("/v1/records/{id}/events"), &body)
             .map(drop)
     }
+
     /// The same of some hours ago, out of the paper book.
     fn say_of(
         &self,
@@ -130,6 +135,7 @@ impl Contradictions {
             "officer": who.0, "department": who.1, "events": [event], "happened_at_ms": now_ms - hours_ago * 3_600_000,
             "happened_source": "paper",
         });
+
         at.post(&format!("/v1/records/{id}/events"), &body)
             .map(drop)
     }
@@ -142,6 +148,7 @@ impl Contradictions {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), fields) {
             all.extend(more);
         }
+
         self.new_record(
             at,
             GATE,
@@ -150,6 +157,7 @@ impl Contradictions {
             json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]),
         )
     }
+
     fn leaves(&self, at: &Client, id: &str) -> Told {
         self.say(
             at,
@@ -158,6 +166,7 @@ impl Contradictions {
             json!({"type": "gate.out", "gate": "G2", "read": "ANPR"}),
         )
     }
+
     fn entry(&self, fields: Value) -> Result<String, Failure> {
         let number = self.number();
         let mut all = json!({
@@ -167,15 +176,18 @@ impl Contradictions {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), fields) {
             all.extend(more);
         }
+
         let registered = json!([{"type": "registered", "registration_no": format!("B{number}")}]);
         self.new_record(&self.trb, CUSTOMS, "customs-entry", all, registered)
     }
+
     /// A hold on a passage, by agricultural quarantine; its id and that of its placement.
     fn hold(&self, passage: &str, more: Value) -> Result<(String, String), Failure> {
         let mut events = vec![
             json!({"type": "hold.placed", "type_of_hold": "AGRICULTURAL", "legal_basis": "Law 76/2012"}),
             json!({"type": "link", "record": passage, "why": "cargo"}),
         ];
+
         events.extend(more.as_array().cloned().unwrap_or_default());
         let fields = json!({"type": "AGRICULTURAL", "legal_basis": "Law 76/2012", "certificate.ref": format!("PC-{}", self.number())});
         let id = self.new_record(
@@ -185,6 +197,7 @@ impl Contradictions {
             fields,
             events.into(),
         )?;
+
         let shown = self.trb.get(&format!("/v1/records/{id}"))?;
         Ok((
             id,
@@ -194,16 +207,19 @@ impl Contradictions {
                 .to_string(),
         ))
     }
+
     fn sampled(&self, passage: &str) -> Result<(String, String), Failure> {
         let result = json!({
             "type": "result.issued", "sample": "S1", "result": "no pests", "outcome": "satisfactory", "lab": "L1",
             "attested_by": "TRB-agr-2", "attester_department": "AGR",
         });
+
         self.hold(
             passage,
             json!([{"type": "sample.taken", "sample": "S1"}, result]),
         )
     }
+
     fn releases(&self, hold: &(String, String)) -> Told {
         let released =
             json!({"type": "released", "holds": [hold.1], "second_officer": "TRB-agr-2"});
@@ -214,6 +230,7 @@ impl Contradictions {
         let truck = self.truck(&self.trb, json!({}))?;
         let hold = self.sampled(&truck)?;
         let passage = self.trb.get(&format!("/v1/records/{truck}"))?["record"].clone();
+
         // The hub's word is on its way while the release is signed.
         let body = json!({
             "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
@@ -223,14 +240,17 @@ impl Contradictions {
                 {"type": "link", "record": passage, "why": "intelligence"},
             ],
         });
+
         self.hub.post("/v1/records", &body)?;
         self.releases(&hold)
     }
+
     fn passed_while_held(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         self.hold(&truck, json!([]))?;
         self.leaves(&self.trb, &truck)
     }
+
     fn weight_mismatch(&self) -> Told {
         let container = self.container();
         let truck = self.truck(
@@ -241,18 +261,22 @@ impl Contradictions {
             "type": "weighed", "scale": "S2", "gross_kg": 41_000, "tare_kg": 14_000, "attested_by": "TRB-cus-2",
             "attester_department": "CUS",
         });
+
         self.say(&self.trb, OPERATOR, &truck, weighed)?;
         self.entry(json!({"container.1": container, "goods.1.hs_code": "7214.20", "goods.1.gross_g": 20_000_000}))
             .map(drop)
     }
+
     fn impossible_journey(&self) -> Told {
         let plate = json!({"vehicle.plate_raw": format!("32-A-{}", self.number())});
         self.truck(&self.qam, plate.clone())?;
         self.truck(&self.trb, plate).map(drop)
     }
+
     fn presence_outside_stay(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         self.leaves(&self.trb, &truck)?;
+
         // A quarter of an hour later, in the demonstration's time.
         std::thread::sleep(Duration::from_millis(400));
         self.say(
@@ -262,6 +286,7 @@ impl Contradictions {
             json!({"type": "fuelled", "plate": "31-A-1", "litres": 300.0}),
         )
     }
+
     fn diversion_open(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         self.say(
@@ -271,6 +296,7 @@ impl Contradictions {
             json!({"type": "diverted", "to": "QAM", "reason": "bridge closed"}),
         )
     }
+
     fn near_duplicate_vehicle(&self) -> Told {
         let number = self.number();
         self.truck(
@@ -283,11 +309,13 @@ impl Contradictions {
         )
         .map(drop)
     }
+
     fn duplicate_reference(&self) -> Told {
         let reference = json!({"declarant_ref": format!("D-{}", self.number())});
         self.entry(reference.clone())?;
         self.entry(reference).map(drop)
     }
+
     fn seal_broken(&self) -> Told {
         let truck = self.truck(
             &self.trb,
@@ -295,11 +323,13 @@ impl Contradictions {
         )?;
         self.leaves(&self.trb, &truck)
     }
+
     fn result_overdue(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         self.hold(&truck, json!([{"type": "sample.taken", "sample": "S1"}]))
             .map(drop)
     }
+
     fn released_against_result(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         let hold = self.sampled(&truck)?;
@@ -307,6 +337,7 @@ impl Contradictions {
         let amended = json!({"type": "result.amended", "sample": "S1", "result": "fruit fly", "outcome": "unsatisfactory"});
         self.say(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, amended)
     }
+
     fn radiation_unresolved(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         let fields = json!({"type": "RADIOLOGICAL", "legal_basis": "Law 99/1980"});
@@ -315,9 +346,11 @@ impl Contradictions {
             {"type": "link", "record": truck, "why": "portal"},
             {"type": "rad.alarm", "gamma": 812.5, "lane": 2},
         ]);
+
         self.new_record(&self.trb, ("TRB-rad-1", "RAD"), "hold", fields, events)
             .map(drop)
     }
+
     fn contested_field(&self) -> Told {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
         let shown = self.trb.get(&format!("/v1/records/{id}"))?["heads"].clone();
@@ -325,8 +358,10 @@ impl Contradictions {
             let body = json!({"officer": officer, "department": "CUS", "fields": {"goods.1.hs_code": code}, "based_on": shown});
             self.trb.post(&format!("/v1/records/{id}/events"), &body)?;
         }
+
         Ok(())
     }
+
     fn money_against_state(&self) -> Told {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
         self.say(
@@ -335,17 +370,21 @@ impl Contradictions {
             &id,
             json!({"type": "assessed", "duty_minor": 500_000, "currency": "IQD"}),
         )?;
+
         let paid = json!({"type": "paid", "amount_minor": 50_000, "currency": "IQD", "receipt": format!("M{}", self.number())});
         self.say(&self.trb, CUSTOMS, &id, paid)
     }
+
     fn missing_counterpart(&self) -> Told {
         self.entry(json!({"container.1": self.container()}))
             .map(drop)
     }
+
     fn package_count(&self) -> Told {
         self.entry(json!({"total_packages": 100, "goods.1.packages": 60, "goods.2.packages": 30}))
             .map(drop)
     }
+
     fn certificate_missing(&self) -> Told {
         self.entry(json!({"goods.1.hs_code": "0803.90"}))?;
         // And one for more than its certificate covers.
@@ -353,8 +392,10 @@ impl Contradictions {
             "goods.1.hs_code": "0803.90", "goods.1.net_g": 26_000_000,
             "certificate.1": format!("PC-{}", self.number()), "certificate.1.net_g": 20_000_000,
         });
+
         self.entry(covered).map(drop)
     }
+
     fn custody_broken(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         let warm = json!([
@@ -363,6 +404,7 @@ impl Contradictions {
         ]);
         self.hold(&truck, warm).map(drop)
     }
+
     fn lane_ignored(&self) -> Told {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
         for event in [
@@ -373,8 +415,10 @@ impl Contradictions {
         ] {
             self.say(&self.trb, CUSTOMS, &id, event)?;
         }
+
         Ok(())
     }
+
     fn clock_or_sequence(&self) -> Told {
         let device = format!("portal-{}", self.number());
         for seq in [1, 2, 4, 4] {
@@ -386,8 +430,10 @@ impl Contradictions {
                 json!({"type": "gate.read", "device": device, "device_seq": seq}),
             )?;
         }
+
         Ok(())
     }
+
     fn no_authority(&self) -> Told {
         let shift =
             |kind: &str| json!({"type": kind, "officer": "TRB-night-1", "department": "PORT"});
@@ -398,11 +444,13 @@ impl Contradictions {
             json!({"date": "2026-03-01", "note": "night gate"}),
             json!([]),
         )?;
+
         self.say_of(&self.trb, GATE, &day, 6, shift("shift.on"))?;
         self.say_of(&self.trb, GATE, &day, 3, shift("shift.off"))?;
         let fields = json!({"direction": "in", "vehicle.plate_raw": format!("34-A-{}", self.number()), "purpose": "empty"});
         let came = json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]);
         let truck = self.new_record(&self.trb, ("TRB-night-1", "PORT"), "passage", fields, came)?;
+
         self.say(
             &self.trb,
             ("TRB-night-1", "PORT"),
@@ -410,20 +458,24 @@ impl Contradictions {
             json!({"type": "gate.out", "gate": "G2", "read": "ANPR"}),
         )
     }
+
     fn self_attested(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         let weighed = json!({"type": "weighed", "scale": "S2", "gross_kg": 30_000, "attested_by": OPERATOR.0, "attester_department": "CUS"});
         self.say(&self.trb, OPERATOR, &truck, weighed)
     }
+
     fn calibration_expired(&self) -> Told {
         let truck = self.truck(&self.trb, json!({}))?;
         let weighed = json!({"type": "weighed", "scale": "S9", "gross_kg": 30_000, "calibration_due": "2026-01-31"});
         self.say(&self.trb, OPERATOR, &truck, weighed)
     }
+
     fn check_digit(&self) -> Told {
         self.truck(&self.trb, json!({"container.1": "CSQU3054384"}))
             .map(drop)
     }
+
     fn person_in_out(&self) -> Told {
         let document = format!("{:064x}", self.number());
         for _ in 0..2 {
@@ -431,17 +483,21 @@ impl Contradictions {
             let admitted = json!([{"type": "person.admitted", "document_hash": document}]);
             self.new_record(&self.trb, ("TRB-pas-1", "PAS"), "passage", fields, admitted)?;
         }
+
         Ok(())
     }
+
     fn inland_overdue(&self) -> Told {
         let container = self.container();
         let truck = self.truck(
             &self.trb,
             json!({"container.1": container, "seal.1": format!("JO{}", self.number())}),
         )?;
+
         self.entry(json!({"container.1": container}))?;
         self.leaves(&self.trb, &truck)
     }
+
     fn transit_open(&self) -> Told {
         let reference = format!("TIR-{}", self.number());
         let truck = self.truck(
@@ -450,6 +506,7 @@ impl Contradictions {
         )?;
         self.leaves(&self.trb, &truck)
     }
+
     fn undervalued(&self) -> Told {
         for value in [9_800, 10_100, 10_000, 9_900, 10_200, 1_500] {
             let goods = json!({
@@ -457,8 +514,10 @@ impl Contradictions {
             });
             self.entry(goods)?;
         }
+
         Ok(())
     }
+
     fn replicas_differ(&self) -> Told {
         for (at, site, documents) in [(&self.trb, "TRB", "5a"), (&self.qam, "QAM", "5b")] {
             let digest = json!({"type": "replica.digest", "scope": "hold TRB", "entries": "e7", "documents": documents, "states": "57"});
@@ -471,8 +530,10 @@ impl Contradictions {
                 json!([digest]),
             )?;
         }
+
         Ok(())
     }
+
     fn override_outlier(&self) -> Told {
         for _ in 0..6 {
             let truck = self.truck(&self.trb, json!({}))?;

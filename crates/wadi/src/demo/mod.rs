@@ -86,6 +86,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "m" => number * 60.0,
         _ => return Err(bad()),
     };
+
     Duration::try_from_secs_f64(seconds).map_err(|_| bad())
 }
 
@@ -96,6 +97,7 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
             format!("{:?} is none of brisk, vsat, vsat-64k, lan", args.links),
         )
     })?;
+
     let signals = Signals::listen()?;
     let _mark = prepare_dir(&args.dir)?;
     if !json {
@@ -116,6 +118,7 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
     if let Ok(ending) = &ending {
         report::tell(&network, &args.dir, ending, started, json);
     }
+
     network.stop(&signals).await;
 
     if !json {
@@ -124,6 +127,7 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
             report::where_to_look_on(&network, &args.dir, args.hub_store == "postgres")
         );
     }
+
     Ok(match ending? {
         Ending::Stopped(signal) => signal.exit(),
         Ending::Judged(judged) if judged.converged() => Exit::Done,
@@ -155,9 +159,11 @@ async fn play(
             "\nTraffic ends, and links are healed; waiting until the nodes agree. Ctrl-C stops at once."
         );
     }
+
     let (written, refused) = traffic.end().await?;
     network.heal()?;
     let judged = judge(network).await;
+
     Ok(Ending::Judged(Box::new(Judged {
         written,
         refused,
@@ -177,6 +183,7 @@ async fn judge(network: &Network) -> Judged {
         }
         tokio::time::sleep(LOOK).await;
     }
+
     judged.waited = healed.elapsed();
 
     let hub = network.client("hub");
@@ -187,6 +194,7 @@ async fn judge(network: &Network) -> Judged {
             hub.get("/v1/findings?limit=1").ok()?,
         ))
     });
+
     if let Ok(Some((pending, findings))) = asked.await {
         judged.pending = pending;
         for count in findings["counts"].as_array().into_iter().flatten() {
@@ -197,6 +205,7 @@ async fn judge(network: &Network) -> Judged {
                 .or_default() += count["count"].as_u64().unwrap_or(0);
         }
     }
+
     judged.pending.overdue = agreement::overdue(&judged.statuses).unwrap_or(0);
     judged
 }
@@ -211,14 +220,17 @@ fn prepare_dir(dir: &Path) -> Result<File, Failure> {
             format!("{} {why}; name another with --dir", dir.display()),
         )
     };
+
     if dir.exists() {
         // Only what a demonstration made is cleared away.
         if !mark.exists() && std::fs::read_dir(dir)?.next().is_some() {
             return Err(in_use("exists and is no demonstration's"));
         }
+
         if File::open(&mark).is_ok_and(|mark| mark.try_lock().is_err()) {
             return Err(in_use("is another demonstration's, which runs"));
         }
+
         std::fs::remove_dir_all(dir)?;
     }
 
@@ -227,6 +239,7 @@ fn prepare_dir(dir: &Path) -> Result<File, Failure> {
     let file = File::open(&mark)?;
     file.try_lock()
         .map_err(|_| in_use("is another demonstration's, which runs"))?;
+
     Ok(file)
 }
 
@@ -246,6 +259,7 @@ impl Running {
             written: Arc::default(),
             refused: Arc::default(),
         };
+
         let Some(hub) = network.client("hub") else {
             return this;
         };
@@ -261,8 +275,10 @@ impl Running {
                 written: this.written.clone(),
                 refused: this.refused.clone(),
             };
+
             this.threads.push(std::thread::spawn(move || traffic.run()));
         }
+
         if !args.clean
             && let (Some(trb), Some(qam)) = (network.client("trb"), network.client("qam"))
         {
@@ -270,6 +286,7 @@ impl Running {
                 contradictions::Contradictions::new(hub, trb, qam, args.seed, this.stop.clone());
             this.threads.push(std::thread::spawn(move || told.run()));
         }
+
         this
     }
 
@@ -280,6 +297,7 @@ impl Running {
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join())))
                 .await;
+
         joined.map_err(|e| Failure::new("panicked", e.to_string()))?;
         Ok((
             self.written.load(Ordering::Relaxed),
@@ -307,6 +325,7 @@ async fn live(
     if args.time.is_none() {
         signals.until_interrupted();
     }
+
     let total = args.time.unwrap_or(Duration::MAX);
     let mut outage = Outage::of(total);
     let mut weather = Weather::new(network, args.seed, started);
@@ -316,6 +335,7 @@ async fn live(
     } else {
         Duration::from_secs(15)
     };
+
     let mut shown: Option<Instant> = None;
 
     while started.elapsed() < total {
@@ -327,16 +347,19 @@ async fn live(
             if on_terminal {
                 crate::print::clear();
             }
+
             print_line!("{}", report::table(network, &statuses, started));
             if on_terminal {
                 print_line!("{}", report::where_to_look(network, &args.dir));
             }
         }
+
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
             () = signals.to_end() => break,
         }
     }
+
     Ok(())
 }
 
@@ -363,6 +386,7 @@ impl Weather {
             if now < *at {
                 continue;
             }
+
             // All begin up.
             *up = !*up || !self.begun;
             // Al-Qaem is dark most of the time and heard through Traibeel.
@@ -372,14 +396,17 @@ impl Weather {
             } else {
                 (5.0..12.0, 1.5..4.0)
             };
+
             let seconds = if *up {
                 self.random.random_range(long)
             } else {
                 self.random.random_range(short)
             };
+
             *at = now + Duration::from_secs_f64(seconds);
             link.set_up(*up);
         }
+
         self.begun = true;
     }
 }
@@ -408,10 +435,12 @@ impl Outage {
             self.killed = true;
             site.kill().await;
         }
+
         if self.killed && !self.revived && elapsed >= self.at + KILLED.2 {
             self.revived = true;
             site.start()?;
         }
+
         Ok(())
     }
 }
@@ -424,6 +453,7 @@ mod tests {
     fn a_time_is_seconds_or_minutes_and_nothing_that_cannot_pass() {
         assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
         assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+
         for bad in [
             "", "s", "5h", "-5s", "1e400s", "1e300m", "nan", "infs", "5 s",
         ] {
@@ -437,6 +467,7 @@ mod tests {
         let at = dir.path().join("net");
         let mark = prepare_dir(&at).unwrap();
         std::fs::write(at.join("kept"), "x").unwrap();
+
         let refused = prepare_dir(&at).unwrap_err();
         assert_eq!(
             (refused.code.as_str(), refused.exit),

@@ -108,6 +108,7 @@ impl Network {
             real_ms,
             scale: HOURS_PER_SECOND * 3_600.0,
         };
+
         for (name, place) in places {
             let node_dir = dir.join(&name);
             private::create_dir_all(&node_dir.join("log"))?;
@@ -117,6 +118,7 @@ impl Network {
                 peer: peers.remove(&name).unwrap_or_default(),
                 ..configuration(&place)
             };
+
             let text = toml::to_string(&config)
                 .map_err(|e| Failure::new("configuration", e.to_string()))?;
             private::write(&node_dir.join("node.toml"), text.as_bytes())?;
@@ -130,6 +132,7 @@ impl Network {
                 child: None,
             });
         }
+
         Ok(())
     }
 
@@ -144,6 +147,7 @@ impl Network {
             .iter()
             .map(|c| (c.to_lowercase(), "hub".to_string()))
             .collect();
+
         pairs.extend(
             NEIGHBOURS
                 .iter()
@@ -162,9 +166,11 @@ impl Network {
                 address: link.address.to_string(),
                 rate_kbit_s,
             };
+
             peers.entry(from.clone()).or_default().push(peer);
             self.links.push((from, to, link));
         }
+
         Ok(peers)
     }
 
@@ -196,9 +202,11 @@ impl Network {
         for site in &mut self.sites {
             site.start()?;
         }
+
         for site in &mut self.sites {
             site.ready().await?;
         }
+
         Ok(())
     }
 
@@ -218,11 +226,13 @@ impl Network {
         for (_, _, link) in &self.links {
             link.set_up(true);
         }
+
         for site in &mut self.sites {
             if !site.runs() {
                 site.start()?;
             }
         }
+
         Ok(())
     }
 
@@ -233,10 +243,12 @@ impl Network {
             .iter()
             .map(|site| (site.name.clone(), site.get("/v1/sites")))
             .collect();
+
         let mut out = Vec::new();
         for (name, answer) in asked {
             out.push((name, answer.await));
         }
+
         out
     }
 
@@ -251,11 +263,13 @@ impl Network {
         for site in &self.sites {
             site.tell(Signal::TERM);
         }
+
         let patience = if signals.is_urgent() {
             STOP_AT_ONCE
         } else {
             STOP
         };
+
         tokio::select! {
             _ = tokio::time::timeout(patience, gone(&mut self.sites)) => {}
             () = signals.another() => {}
@@ -269,10 +283,12 @@ impl Network {
         if starting.is_none() && server.is_none() {
             return;
         }
+
         let late = match starting {
             Some(starting) => starting.await.ok().and_then(Result::ok),
             None => None,
         };
+
         // Dropping a server waits until it has stopped.
         let _ = tokio::task::spawn_blocking(move || drop((late, server))).await;
     }
@@ -306,6 +322,7 @@ impl Site {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+
         self.child = Some(child);
         Ok(())
     }
@@ -328,6 +345,7 @@ impl Site {
                     continue;
                 }
             };
+
             let path = self.dir.join("log/node.log");
             let log = std::fs::read_to_string(&path).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
@@ -337,8 +355,10 @@ impl Site {
                 self.name,
                 path.display()
             );
+
             return Err(Failure::new("not_ready", why));
         }
+
         Ok(())
     }
 
@@ -364,6 +384,7 @@ impl Site {
             .as_ref()
             .and_then(Child::id)
             .and_then(|id| Pid::from_raw(id.try_into().ok()?));
+
         if let Some(pid) = pid {
             let _ = kill_process(pid, signal);
         }
@@ -390,6 +411,7 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, Place)>, Failure> {
             scope_of(role, Some(crossing), &[])?,
             &[],
         )?;
+
         places.push((
             name,
             Place {
@@ -399,6 +421,7 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, Place)>, Failure> {
             },
         ));
     }
+
     Ok(places)
 }
 
@@ -433,6 +456,7 @@ pub async fn register_officers(network: &Network) -> Result<(), Failure> {
         let token = std::fs::read_to_string(site.dir.join("operator.token"))?;
         clients.push(token.trim().to_string());
     }
+
     let hub = network.sites[0].client.with_token(&clients[0]);
     let work = move || {
         for crossing in CROSSINGS {
@@ -441,15 +465,18 @@ pub async fn register_officers(network: &Network) -> Result<(), Failure> {
                 hub.post("/v1/control", &body)?;
             }
         }
+
         let body =
             json!({"say": "officer", "officer": "HUB-1", "department": "HUB", "supervisor": true});
         hub.post("/v1/control", &body).map(drop)
     };
+
     tokio::task::spawn_blocking(work)
         .await
         .map_err(panicked)??;
     for (site, token) in network.sites.iter().zip(&clients) {
         site.client.set_token(token);
     }
+
     Ok(())
 }

@@ -22,6 +22,7 @@ pub fn die_with_demonstration() -> bool {
     if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
         return false;
     }
+
     // It may have ended before the system was told.
     getppid().is_some_and(|pid| pid.as_raw_nonzero().to_string() == parent)
 }

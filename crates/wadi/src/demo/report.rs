@@ -60,6 +60,7 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
         "refused",
         "findings",
     ];
+
     let mut table = output::table(header);
     for (name, status) in statuses {
         let link = network
@@ -78,12 +79,14 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
             .filter_map(|p| p["last_contact_ms"].as_i64())
             .max()
             .unwrap_or(0);
+
         let minutes = (s["now_ms"].as_i64().unwrap_or(0) - last) / 60_000;
         let ago = if last == 0 {
             "never".into()
         } else {
             format!("{minutes} min ago")
         };
+
         let number = |k: &str| s[k].to_string();
         let carries = format!("{} KB", s["carried_bytes"].as_i64().unwrap_or(0) / 1024);
         let cells = [
@@ -97,12 +100,14 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
             number("refused"),
             number("findings"),
         ];
+
         table.add_row(cells);
     }
 
     let seconds = started.elapsed().as_secs_f64();
     let domain =
         crate::commands::time(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
+
     format!(
         "{seconds:.0} s, {domain} at the crossings, {} KB on the wire\n{table}",
         network.wire_bytes() / 1024
@@ -133,12 +138,14 @@ fn in_json(network: &Network, dir: &Path, ending: &Ending, started: Instant) -> 
         let s = status.clone().unwrap_or_default();
         json!({"node": name, "records": s["records"], "entries": s["entries"], "digest": s["digest"], "unsent": s["unsent"], "refused": s["refused"]})
     };
+
     let findings = judged.findings.iter();
     let findings =
         findings.map(|((rule, phase), n)| json!({"rule": rule, "phase": phase, "count": n}));
     let waiting = judged.pending.waiting.iter();
     let waiting = waiting
         .map(|(rule, d)| json!({"rule": rule, "count": d.count, "first_due_ms": d.first_ms, "last_due_ms": d.last_ms}));
+
     json!({
         "converged": judged.converged(), "seconds": started.elapsed().as_secs_f64(), "wire_bytes": network.wire_bytes(),
         "nodes": judged.statuses.iter().map(node).collect::<Vec<_>>(), "findings": findings.collect::<Vec<_>>(),
@@ -153,9 +160,11 @@ fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
     for ((rule, phase), n) in &judged.findings {
         out += &format!("finding {rule} {phase}: {n}\n");
     }
+
     for (rule, deadline) in &judged.pending.waiting {
         out += &format!("deadline {}\n", deadline.text(rule));
     }
+
     out += &format!(
         "PENDING findings past their time: {}\n",
         judged.pending.overdue
@@ -172,6 +181,7 @@ fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
             .find_map(|(name, s)| (name == "hub").then_some(s.as_ref()?));
         let digest = hub.and_then(|s| s["digest"].as_str()).unwrap_or_default();
         let digest: String = digest.chars().take(DIGEST_CHARS).collect();
+
         out += "All nodes agree: every lane of every crossing has equal entries, documents and states wherever it is held,\n";
         out += &format!("and the hub has everything. Holds and control, held by all: {digest}");
     } else {
@@ -179,11 +189,13 @@ fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
         for line in judged.disagreements.iter().take(SHOWN_MAX) {
             out += &format!("\n  {line}");
         }
+
         let more = judged.disagreements.len().saturating_sub(SHOWN_MAX);
         if more > 0 {
             out += &format!("\n  and {more} more");
         }
     }
+
     out
 }
 
@@ -193,6 +205,7 @@ pub fn where_to_look(network: &Network, dir: &Path) -> String {
         return String::new();
     };
     let config = dir.join("hub/node.toml");
+
     format!(
         "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config {0}; or over HTTP at \
          http://{1} (/openapi.json says how), with the token in {2}. Ctrl-C ends it.",
@@ -211,9 +224,11 @@ pub fn where_to_look_on(network: &Network, dir: &Path, on_postgres: bool) -> Str
             dir.display()
         );
     }
+
     // A hub on PostgreSQL has lost its server.
     let node = dir.join(if on_postgres { "trb" } else { "hub" });
     let (config, node) = (node.join("node.toml").display().to_string(), node.display());
+
     format!(
         "Nothing runs any more. {} holds a directory for each node ({}), with its database and its log, log/node.log.\n\
          To look at one, start it again and ask it:\n  \

@@ -30,6 +30,7 @@ impl Signal {
             Self::Terminate => "SIGTERM",
         }
     }
+
     /// How a command ends that it cut short: 128 and its number, as shells have it.
     pub fn exit(self) -> Exit {
         match self {
@@ -80,6 +81,7 @@ impl Signals {
                 });
             }
         });
+
         Ok(this)
     }
 
@@ -110,6 +112,7 @@ impl Signals {
             .await
             .ok()
             .and_then(|a| a.to_stop);
+
         match heard {
             Some(signal) => signal,
             None => std::future::pending().await,

@@ -83,6 +83,7 @@ impl Traffic {
     ) -> Result<Value, Failure> {
         body["officer"] = format!("{}-{officer}", self.crossing).into();
         body["department"] = department.into();
+
         // The same words on the same record are one write: what was sent into a power cut is sent
         // again.
         let key: String = Sha256::digest(format!("{path} {body}"))[..16]
@@ -94,6 +95,7 @@ impl Traffic {
             Ok(_) => self.written.fetch_add(1, Ordering::Relaxed),
             Err(_) => self.refused.fetch_add(1, Ordering::Relaxed),
         };
+
         answer
     }
 
@@ -119,25 +121,31 @@ impl Traffic {
         let mut trucks: Vec<Truck> = Vec::new();
         let mut day: Option<String> = None;
         let mut turn = 0u32;
+
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
             if trucks.len() < 6 || r.random_bool(0.15) {
                 trucks.extend(self.arrive(&mut r));
             }
+
             if turn % 7 == 3 {
                 let _ = self.traveller(&mut r);
             }
+
             if turn % 20 == 1 {
                 self.site_day(&mut day, turn, &mut r);
             }
+
             if !trucks.is_empty() {
                 let at = r.random_range(0..trucks.len());
                 if self.step(&mut trucks[at], &mut r) {
                     trucks.swap_remove(at);
                 }
             }
+
             std::thread::sleep(self.pause);
         }
+
         // Those still at the crossing are seen off: nobody is left standing with half its papers.
         for mut truck in trucks {
             for _ in 0..20 {
@@ -180,6 +188,7 @@ impl Traffic {
                 r.random_range(0..100_000)
             )
         };
+
         let container = container(r);
         let body = json!({
             "kind": "passage",
@@ -190,6 +199,7 @@ impl Traffic {
             },
             "events": [{"type": "gate.in", "gate": "G1", "direction": "in", "read": format!("ANPR-{}", r.random_range(1..9999))}],
         });
+
         let passage = loop {
             match self.say("gate-1", "PORT", "/v1/records", body.clone()) {
                 Ok(passage) => break passage,
@@ -201,6 +211,7 @@ impl Traffic {
                 Err(_) => return None,
             }
         };
+
         Some(Truck {
             passage: passage["id"].as_str().unwrap_or_default().into(),
             entry: None,
@@ -243,9 +254,11 @@ impl Traffic {
                         },
                         "events": [{"type": "registered", "registration_no": format!("R{number}")}],
                     });
+
                     if t.goods < QUARANTINED {
                         body["fields"]["certificate.1"] = format!("PC-{number:08}").into();
                     }
+
                     let entry = self.say("cus-1", "CUS", "/v1/records", body)?;
                     t.entry = entry["id"].as_str().map(String::from);
                 }
@@ -270,6 +283,7 @@ impl Traffic {
                     });
                     let id = hold.id.clone();
                     let said = self.event(&format!("{officer}-1"), dept, &id, result);
+
                     hold.result = said.is_ok();
                 }
             }
@@ -281,16 +295,19 @@ impl Traffic {
                     let second = format!("{}-{}-2", self.crossing, officer);
                     let release = json!({"type": "released", "holds": [hold.placed], "second_officer": second});
                     let id = hold.id.clone();
+
                     // Refused while the registration of officers is still on its way: the goods
                     // wait.
                     hold.open = self
                         .event(&format!("{officer}-1"), dept, &id, release)
                         .is_err();
+
                     if hold.open {
                         t.step = if hold.result { 5 } else { 4 };
                         return Ok(false);
                     }
                 }
+
                 if let Some(entry) = t.entry.clone() {
                     let paid = json!({"type": "paid", "amount_minor": 250_000, "currency": "IQD", "receipt": format!("P{number}")});
                     self.event("cus-1", "CUS", &entry, paid)?;
@@ -317,12 +334,14 @@ impl Traffic {
                     &t.passage,
                     json!({"type": "diverted", "to": "QAM", "reason": "bridge closed"}),
                 )?;
+
                 self.event(
                     "gate-2",
                     "PORT",
                     &t.passage,
                     json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
                 )?;
+
                 return Ok(true);
             }
             _ => {
@@ -331,6 +350,7 @@ impl Traffic {
                 return Ok(true);
             }
         }
+
         Ok(false)
     }
 
@@ -342,6 +362,7 @@ impl Traffic {
             entry,
             json!({"type": "lane.assigned", "lane": lane}),
         )?;
+
         if lane == "RED" {
             self.event(
                 "cus-2",
@@ -350,6 +371,7 @@ impl Traffic {
                 json!({"type": "inspected", "result": "as declared"}),
             )?;
         }
+
         if !self.clean && t.number % 10 == 3 {
             // Two officers read the same screen and classify the goods differently.
             let shown = self.client.get(&format!("/v1/records/{entry}"))?["heads"].clone();
@@ -360,14 +382,17 @@ impl Traffic {
                 let body = json!({"fields": {"goods.1.hs_code": code}, "based_on": shown});
                 self.say(officer, "CUS", &format!("/v1/records/{entry}/events"), body)?;
             }
+
             return Ok(());
         }
+
         self.event(
             "cus-1",
             "CUS",
             entry,
             json!({"type": "assessed", "duty_minor": 250_000, "currency": "IQD"}),
         )?;
+
         Ok(())
     }
 
@@ -378,6 +403,7 @@ impl Traffic {
         } else {
             "AGRICULTURAL"
         };
+
         let body = json!({
             "kind": "hold",
             "fields": {"type": hold_type, "legal_basis": "Law 76/2012", "commodity": GOODS[t.goods].2, "hs_code": GOODS[t.goods].0},
@@ -387,6 +413,7 @@ impl Traffic {
                 {"type": "sample.taken", "sample": "S1", "test": "residues"},
             ],
         });
+
         let hold = self.say(&format!("{officer}-1"), dept, "/v1/records", body)?;
         let id = hold["id"].as_str().unwrap_or_default().to_string();
         let shown = self.client.get(&format!("/v1/records/{id}"))?;
@@ -394,12 +421,14 @@ impl Traffic {
             .as_str()
             .unwrap_or_default()
             .to_string();
+
         t.hold = Some(Hold {
             id,
             placed,
             result: false,
             open: true,
         });
+
         Ok(())
     }
 
@@ -416,6 +445,7 @@ impl Traffic {
             },
             "events": [{"type": "person.admitted", "document_hash": document, "visa": "V1"}],
         });
+
         self.say("pas-1", "PAS", "/v1/records", body).map(drop)
     }
 
@@ -451,11 +481,13 @@ impl Traffic {
         if self.crossing != "TRB" {
             return Ok(());
         }
+
         let body = json!({
             "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
             "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": format!("99A{:05}", r.random_range(0..100_000))},
             "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
         });
+
         self.hub.post("/v1/records", &body).map(drop)
     }
 }
@@ -479,6 +511,7 @@ pub fn container(r: &mut StdRng) -> String {
         10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 35,
         36, 37, 38,
     ];
+
     let owner = ["MSCU", "MAEU", "CMAU", "HLXU"][r.random_range(0..4)];
     let body = format!("{owner}{:06}", r.random_range(0..1_000_000));
     let value = |c: char| {
@@ -486,6 +519,7 @@ pub fn container(r: &mut StdRng) -> String {
             .unwrap_or_else(|| VALUES[(c as u8 - b'A') as usize])
     };
     let sum: u32 = body.chars().enumerate().map(|(i, c)| value(c) << i).sum();
+
     format!("{body}{}", sum % 11 % 10)
 }
 
@@ -505,6 +539,7 @@ pub fn officers(crossing: &str) -> Vec<(String, &'static str, bool)> {
         ("pas-1", "PAS", false),
         ("rad-1", "RAD", false),
     ];
+
     all.iter()
         .map(|(n, d, s)| (format!("{crossing}-{n}"), *d, *s))
         .collect()
