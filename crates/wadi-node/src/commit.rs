@@ -4,13 +4,14 @@ use crate::{
     error::NodeError,
     excerpt::EXCERPT_LOST,
     node::Event,
+    pipeline::Outcome,
     repeats::Sent,
     sequencer::{BlockOutcome, Command, LogHead, Sequencer, TASK},
     suspects::Suspect,
     write::{Based, Target, Write, Written},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::atomic::Ordering,
 };
 use wadi_log::{
@@ -34,7 +35,7 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Heads that one `Seen` names.
 const SEEN_HEADS_MAX: usize = 200;
 
-type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send + Sync>;
 
 /// One commit in the making.
 pub(crate) struct Commit {
@@ -68,7 +69,11 @@ pub(crate) struct Commit {
     /// What is suspected, should the sequencer end over this commit.
     suspects: Vec<Suspect>,
     /// Bytes of entries that peers brought.
-    entry_bytes: usize,
+    pub(crate) entry_bytes: usize,
+    /// Something in it reads or changes more of the store than may be in flight beside it.
+    pub(crate) is_exclusive: bool,
+    /// Through which time each crossing is received once this is durable.
+    pub(crate) watermarks: Option<BTreeMap<String, i64>>,
 }
 
 impl Commit {
@@ -96,6 +101,33 @@ impl Commit {
             refresh: false,
             suspects: Vec::new(),
             entry_bytes: 0,
+            is_exclusive: false,
+            watermarks: None,
+        }
+    }
+
+    /// Whether whatever comes next has to wait for the next commit.
+    pub(crate) fn is_full(&self) -> bool {
+        self.records.len() > TOUCHED_MAX || self.entry_bytes > GROUP_BYTES_MAX
+    }
+
+    /// Whether it neither reads more of the store than is durable nor leaves anything to be followed
+    /// up: then the next commit may be made while this one is written.
+    pub(crate) fn is_plain(&self) -> bool {
+        let follows_up = self.verdicts_moved
+            || self.reload
+            || !self.branched.is_empty()
+            || !self.forked.is_empty()
+            || !self.retry.is_empty()
+            || !self.later.is_empty();
+
+        !self.is_exclusive && !follows_up && self.broken.is_none()
+    }
+
+    /// Tells whoever waits for it that the commit before it, which it was built on, failed.
+    pub(crate) fn fail(self, error: &StoreError) {
+        for done in self.done {
+            done(Err(error.clone()));
         }
     }
 
@@ -137,32 +169,11 @@ impl Commit {
 }
 
 impl Sequencer {
-    /// Works off a group, in as few commits as its size allows.
-    pub(crate) async fn work_off(&mut self, work: Vec<Command>) {
-        let mut group = Commit::new(self.new_batch());
-        for item in work {
-            if self.stale {
-                // A commit before this one failed, and the store did not read since: nothing is
-                // built on what is not known.
-                item.refuse(&StoreError::Database(
-                    "it could not be read after a write that failed".into(),
-                ));
-                continue;
-            }
-
-            group.entry_bytes = group.entry_bytes.saturating_add(item.entry_bytes());
-            self.take(&mut group, item).await;
-
-            if group.records.len() > TOUCHED_MAX || group.entry_bytes > GROUP_BYTES_MAX {
-                let full = std::mem::replace(&mut group, Commit::new(self.new_batch()));
-                self.commit(full).await;
-            }
-        }
-
-        self.commit(group).await;
+    pub(crate) fn new_commit(&mut self) -> Commit {
+        Commit::new(self.new_batch())
     }
 
-    async fn take(&mut self, g: &mut Commit, item: Command) {
+    pub(crate) async fn take(&mut self, g: &mut Commit, item: Command) {
         let Some(item) = self.admit(item) else { return };
         let Some(item) = self.set_aside(g, item) else {
             return;
@@ -286,9 +297,10 @@ impl Sequencer {
         }
     }
 
-    /// Signs what was written, projects what was touched, commits, and tells whoever waits.
-    async fn commit(&mut self, mut g: Commit) {
-        self.tasks.at(TASK, std::mem::take(&mut g.suspects));
+    /// Signs what was written, projects what was touched, commits, and sees it through, while
+    /// nothing else is made or written.
+    pub(crate) async fn commit(&mut self, mut g: Commit) {
+        self.suspect(&mut g);
         let outcome = match g.broken.take() {
             Some(error) => Err(error),
             None => self.prepare(&mut g).await,
@@ -299,25 +311,48 @@ impl Sequencer {
             Err(error) => Err(error),
         };
 
+        self.pending_seen.clear();
+        if outcome.is_ok() {
+            self.keep_records(&mut g);
+        }
+
+        self.finish(g, outcome).await;
+    }
+
+    /// What is suspected, should the sequencer end over this commit.
+    pub(crate) fn suspect(&self, g: &mut Commit) {
+        self.tasks.at(TASK, std::mem::take(&mut g.suspects));
+    }
+
+    /// Keeps the records of a commit in memory.
+    pub(crate) fn keep_records(&mut self, g: &mut Commit) {
+        for (id, record) in g.records.drain() {
+            // A record that lacks entries which wait to be judged is built again when it is next
+            // touched.
+            if g.unjudged.get(&id).is_none_or(Vec::is_empty) {
+                self.records.put(id, record);
+            }
+        }
+    }
+
+    /// Publishes what a commit brought and tells whoever waits; after one that failed, reads the
+    /// store anew.
+    pub(crate) async fn finish(&mut self, mut g: Commit, outcome: Outcome) {
         let grown: Vec<LogId> = g.grown.keys().copied().collect();
         match &outcome {
             Ok(()) => {
                 if !g.grown.is_empty() {
-                    self.publish_frontier();
+                    self.extend_frontier(&g.grown);
                     let grown = std::mem::take(&mut g.grown);
                     g.events.push(Event::Grew(grown.into_iter().collect()));
                 }
 
-                if !g.touched.is_empty() {
-                    g.events.push(Event::Records);
+                if let Some(watermarks) = g.watermarks.take() {
+                    *self.watermarks.write().expect("no panic holds it") = watermarks;
                 }
 
-                for (id, record) in g.records.drain() {
-                    // A record that lacks entries which wait to be judged is built again when it is
-                    // next touched.
-                    if g.unjudged.get(&id).is_none_or(Vec::is_empty) {
-                        self.records.put(id, record);
-                    }
+                if !g.touched.is_empty() {
+                    g.events.push(Event::Records);
                 }
             }
             Err(error) => {
@@ -565,7 +600,7 @@ impl Sequencer {
         Ok(count)
     }
 
-    async fn prepare(&mut self, g: &mut Commit) -> Result<(), StoreError> {
+    pub(crate) async fn prepare(&mut self, g: &mut Commit) -> Result<(), StoreError> {
         if g.verdicts_moved {
             self.move_verdicts(g).await?;
         }
@@ -1181,6 +1216,7 @@ impl Sequencer {
         let unknown = |id: &RecordId| {
             !g.records.contains_key(id)
                 && !self.records.contains(id)
+                && self.changes_in_flight(id).is_empty()
                 && !g.prefetched.contains_key(id)
                 && !g.touched.contains(id)
         };
@@ -1211,6 +1247,18 @@ impl Sequencer {
                 .collect(),
         };
 
+        let stored: HashSet<Reference> = match self.changes_in_flight(&id) {
+            [] => HashSet::new(),
+            _ => entries.iter().map(VerifiedEntry::reference).collect(),
+        };
+
+        let in_flight = self.changes_in_flight(&id).iter();
+        // The commit may have become durable between the two.
+        entries.extend(
+            in_flight
+                .filter(|e| !stored.contains(&e.reference()))
+                .cloned(),
+        );
         entries.extend(g.fresh.get(&id).into_iter().flatten().cloned());
         let mut rows = Vec::with_capacity(entries.len());
         g.unjudged.remove(&id);

@@ -169,7 +169,19 @@ impl Sequencer {
         if let Some(known) = self.seen.get(log) {
             return Ok(known.clone());
         }
-        let index = Arc::new(crate::reconciler::seen_index(&*self.store, log).await?);
+
+        let mut index = crate::reconciler::seen_index(&*self.store, log).await?;
+        let overlay = self.in_flight.as_ref().map(|flight| &flight.overlay.seen);
+        let pending = [overlay, Some(&self.pending_seen)];
+        let pending = pending
+            .into_iter()
+            .flatten()
+            .filter_map(|seen| seen.get(log));
+        for (seq, heads) in pending.flatten() {
+            index.push(*seq, heads);
+        }
+
+        let index = Arc::new(index);
         self.seen.put(*log, index.clone());
         Ok(index)
     }
@@ -185,6 +197,9 @@ impl Sequencer {
         if let Some(index) = self.seen.get_mut(&at.log) {
             Arc::make_mut(index).push(at.seq, heads);
         }
+
+        let pending = self.pending_seen.entry(at.log).or_default();
+        pending.push((at.seq, heads.to_vec()));
         Ok(())
     }
 

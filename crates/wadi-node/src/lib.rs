@@ -36,6 +36,7 @@ mod mend;
 mod node;
 #[cfg(test)]
 mod order_tests;
+mod pipeline;
 mod publishing;
 mod quarantine;
 mod questions;

@@ -232,11 +232,14 @@ impl Node {
             scrub_now: scrub_now.clone(),
             tasks: tasks.clone(),
             suspects: suspects.clone(),
+            in_flight: None,
+            pending_seen: Default::default(),
+            latest_watermarks: Default::default(),
         };
 
         sequencer.load().await?;
         sequencer.recall_time().await?;
-        sequencer.find_watermarks();
+        *watermarks.write().expect("no panic holds it") = sequencer.find_watermarks().clone();
 
         let proofs: Vec<ForkProof> = sequencer
             .control

@@ -234,7 +234,7 @@ impl Sequencer {
             .rev()
             .find(|l| l.scope == scope && l.key == key);
 
-        match pending {
+        match pending.or_else(|| self.local_in_flight(scope, key)) {
             Some(pending) => Ok(Some(pending.value.clone())),
             None => self.store.local(scope, key).await,
         }

@@ -9,6 +9,7 @@ use crate::{
     judging::SeenIndex,
     known_time::KnownTime,
     node::{Event, NodeKeys},
+    pipeline::InFlight,
     record_cache::RecordCache,
     repair_queue::RepairQueue,
     resync_run::Orders,
@@ -23,10 +24,10 @@ use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
 };
-use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use wadi_log::{
-    Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Hash, Lane,
-    LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Tip, VerifiedEntry,
+    Block, Body, Control, Cosignature, Crossing, Enrolment, Epoch, ForkProof, Frontier, Hash, Head,
+    Lane, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Tip, VerifiedEntry,
 };
 use wadi_record::Policy;
 use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
@@ -34,8 +35,7 @@ use wadi_sync::{ExcerptEntry, Fetched};
 
 /// The sequencer's name among the tasks.
 pub(crate) const TASK: &str = "sequencer";
-/// Things done in one group, and so in one commit, at most.
-const GROUP_MAX: usize = 256;
+
 /// Logs whose `Seen` entries are kept in memory.
 const SEEN_MAX: usize = 4_096;
 /// Control entries read at once.
@@ -211,6 +211,12 @@ pub(crate) struct Sequencer {
     pub(crate) tasks: Arc<Tasks>,
     /// What earlier starts ended over: refused by name.
     pub(crate) suspects: Arc<Suspects>,
+    /// The commit that the store is writing.
+    pub(crate) in_flight: Option<InFlight>,
+    /// What the `Seen` entries of the commit in the making name, by log and position.
+    pub(crate) pending_seen: HashMap<LogId, Vec<(u64, Vec<Head>)>>,
+    /// The watermarks as they will be when all that is sequenced is durable.
+    pub(crate) latest_watermarks: BTreeMap<String, i64>,
 }
 
 impl Sequencer {
@@ -385,7 +391,21 @@ impl Sequencer {
         Ok(())
     }
 
-    pub(crate) fn publish_frontier(&self) {
+    /// Publishes how far logs have come with a commit that is durable.
+    pub(crate) fn extend_frontier(&self, grown: &BTreeMap<LogId, Tip>) {
+        let mut frontier = self.frontier.write().expect("no panic holds it");
+        frontier
+            .0
+            .extend(grown.iter().map(|(log, tip)| (*log, *tip)));
+    }
+
+    /// Whether two branches of a log are known.
+    pub(crate) fn is_forked(&self, log: &LogId) -> bool {
+        let control = self.control.read().expect("no panic holds it");
+        control.forks().contains_key(log)
+    }
+
+    fn publish_frontier(&self) {
         let tips = self
             .logs
             .iter()
@@ -401,49 +421,6 @@ impl Sequencer {
             .collect();
 
         *self.frontier.write().expect("no panic holds it") = Frontier(tips);
-    }
-
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
-        let mut group = Vec::new();
-        // After an end over a whole group, a second one is to name the one thing that it was.
-        let group_max = if self.suspects.careful(TASK) {
-            1
-        } else {
-            GROUP_MAX
-        };
-
-        while queue.recv_many(&mut group, group_max).await > 0 {
-            let mut stop = None;
-            let mut work = Vec::new();
-            for item in group.drain(..) {
-                match item {
-                    Command::Stop(reply) => stop = Some(reply),
-                    other => work.push(other),
-                }
-            }
-
-            if self.stale
-                && let Err(error) = self.load().await
-            {
-                // The store could not be read after a write that failed: nothing is built on what
-                // is not known.
-                work.drain(..).for_each(|item| item.refuse(&error));
-            } else {
-                self.stale = false;
-            }
-
-            if !work.is_empty() {
-                self.work_off(work).await;
-            }
-
-            if let Some(reply) = stop {
-                self.store.close().await;
-                let _ = reply.send(());
-                return;
-            }
-        }
-
-        self.store.close().await;
     }
 
     pub(crate) fn new_seen() -> LruCache<LogId, Arc<SeenIndex>> {

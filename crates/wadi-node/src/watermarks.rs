@@ -185,7 +185,7 @@ impl Sequencer {
     }
 
     /// The watermark of every crossing: over all its nodes, or its closure.
-    pub(crate) fn find_watermarks(&mut self) {
+    pub(crate) fn find_watermarks(&mut self) -> &BTreeMap<String, i64> {
         let nodes: Vec<(NodeId, String)> = {
             let control = self.control.read().expect("no panic holds it");
             let crossings = control
@@ -222,7 +222,8 @@ impl Sequencer {
         drop(control);
         // The hub holds whatever it said itself.
         out.insert("HUB".into(), self.time.now_ms());
-        *self.watermarks.write().expect("no panic holds it") = out;
+        self.latest_watermarks = out;
+        &self.latest_watermarks
     }
 
     /// A node's control log, or what it lists, has come further: findings that waited for it are
@@ -241,18 +242,10 @@ impl Sequencer {
         };
 
         let Some(crossing) = crossing else { return };
-        let of = |sequencer: &Self| {
-            sequencer
-                .watermarks
-                .read()
-                .expect("no panic holds it")
-                .get(&crossing)
-                .copied()
-        };
-
-        let before = of(self);
-        self.find_watermarks();
-        g.watermark_moved |= of(self) != before;
+        let before = self.latest_watermarks.get(&crossing).copied();
+        let found = self.find_watermarks();
+        g.watermark_moved |= found.get(&crossing).copied() != before;
+        g.watermarks = Some(found.clone());
     }
 
     /// Entries that waited for entries of a control log are judged as far as those have come.
