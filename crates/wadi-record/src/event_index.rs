@@ -80,6 +80,11 @@ pub(crate) fn begun_hold(event: &EventView) -> Option<HoldType> {
     }
 }
 
+/// Whether somebody places a hold with it, of a type that this version knows or not.
+pub(crate) fn is_placement(event: &EventView) -> bool {
+    event_type(event.kind()).is_some_and(|t| matches!(t.begins, Begins::Named(_)))
+}
+
 /// Whether a machine, or a dog, raised an alarm with it.
 pub(crate) fn is_alarm(event: &EventView) -> bool {
     event_type(event.kind()).is_some_and(EventType::may_alarm) && begun_hold(event).is_some()
@@ -102,11 +107,10 @@ impl Events {
         is_first: bool,
         events: Vec<EventView>,
     ) {
-        let by_alarm = is_first && events.iter().all(|e| e.kind() != "hold.placed");
+        let by_alarm = is_first && !events.iter().any(is_placement);
 
         for view in events {
-            let places =
-                view.restricts() && (view.kind() == "hold.placed" || by_alarm && is_alarm(&view));
+            let places = view.restricts() && (is_placement(&view) || by_alarm && is_alarm(&view));
             if places {
                 self.placed.entry(owned(&view)).or_default().insert(entry);
             }

@@ -20,7 +20,7 @@ use crate::{
     DeviceSets, FieldRow, Guarded, HoldType, Kind, SetBy,
     ancestry::Past,
     authority::{Judge, Refusal, may_end, registered},
-    event_index::{Owned, begun_hold, is_alarm},
+    event_index::{Owned, begun_hold, is_alarm, is_placement},
     events::guarding,
     fields::known_field,
     judged_change::{EventView, JudgedChange, RefusedPut},
@@ -206,7 +206,7 @@ impl Act<'_> {
         let placed = self
             .events
             .iter()
-            .filter(|e| e.kind() == "hold.placed")
+            .filter(|e| is_placement(e))
             .filter_map(begun_hold);
 
         let named = self

@@ -28,6 +28,7 @@ mod missing;
 mod policy;
 mod project;
 mod record;
+pub mod schema;
 mod settle;
 mod sight;
 mod state;

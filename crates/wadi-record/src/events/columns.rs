@@ -265,6 +265,11 @@ impl EventType {
         )
     }
 
+    /// Whether it answers what a hold waits for. A dog that indicated something only asks more.
+    pub const fn answers_hold(&self) -> bool {
+        !matches!(self.gives, Gives::Nothing | Gives::Indication)
+    }
+
     /// Whether a machine, or a dog, raises an alarm with it.
     pub(crate) const fn may_alarm(&self) -> bool {
         matches!(self.begins, Begins::Alarm(_) | Begins::AlarmIf(..))

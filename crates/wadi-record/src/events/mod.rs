@@ -223,6 +223,12 @@ mod tests {
         assert!(under_way.clone().all(|e| e.kinds.contains(&P)));
         assert!(under_way.count() > 0);
 
+        // The fold of holds names the state that an end of the goods comes to after its event.
+        for end in EVENTS.iter().filter(|e| e.effect == Effect::Ends) {
+            let state = end.name.to_uppercase();
+            assert!(crate::STATE_NAMES.contains(&state.as_str()), "{}", end.name);
+        }
+
         let decided = EVENTS.iter().filter(|e| e.decision);
         assert!(decided.clone().all(|e| e.terms.contains(&columns::ACTS)));
         assert!(decided.count() > 0);
