@@ -18,7 +18,8 @@ A record has fields, which are set and set again, and events, which are said onc
 dotted, `N` stands for a number from 1 to 999, and null clears a field. A field or an event of a
 newer version is kept and merged, and lets nothing go here.
 
-Departments are those of the default policy. The policy in force may name others for an event.
+Departments are those of the default policy. The policy in force may name others for an event. The
+commission, HUB, may say every event from a hub's node, as long as it has what else the row asks.
 ";
 
 const EVENTS_HEAD: &str = "

@@ -57,13 +57,14 @@ pub fn speakers(event: &EventType) -> String {
         out += "; a device by itself";
     }
 
-    for more in [right(event.right), asks(event.asks)].into_iter().flatten() {
+    let right = right(event.right).map(String::from);
+    for more in [right, asks(event.asks)].into_iter().flatten() {
         out += "; ";
         out += &more;
     }
 
     out += match (event.lets_go(), event.revoked) {
-        (true, _) => "; a registered officer",
+        (true, _) => "; through a registered officer",
         (false, Revoked::Refused) => "",
         (false, Revoked::Heard) => "; counts from a revoked officer, too",
     };
@@ -71,21 +72,20 @@ pub fn speakers(event: &EventType) -> String {
     out
 }
 
-fn right(right: Right) -> Option<String> {
-    let words = match right {
+fn right(right: Right) -> Option<&'static str> {
+    Some(match right {
         Right::Department => return None,
-        Right::OwnerOfType => "owns the type of hold that it names",
-        Right::OwnerOfHold => "owns every hold of the record that it had seen, or is HUB",
-        Right::EndsHolds => "may end every hold of the record that it had seen",
-        Right::EndsNamedHolds => "may end each hold that it names, and had seen them",
-        Right::OpenedCheck => "opened the check, or is HUB",
+        Right::OwnerOfType => "if it owns the type of hold that it names",
+        Right::OwnerOfHold => "if it owns every hold of the record that it had seen, or is HUB",
+        Right::EndsHolds => "if it may end every hold of the record that it had seen",
+        Right::EndsNamedHolds => "if it may end each hold that it names, and had seen them",
+        Right::OpenedCheck => "if it opened the check, or is HUB",
         Right::AnswersForRecord => {
-            "PORT for a passage, CUS for a customs entry, who may end it for a hold, HUB for any"
+            "if it is PORT for a passage, CUS for a customs entry, one that may end it for a hold, \
+             or HUB"
         }
-        Right::Supervisor { why } => return Some(format!("a supervisor: {why}")),
-    };
-
-    Some(words.into())
+        Right::Supervisor { .. } => "through a supervisor",
+    })
 }
 
 fn asks(asks: Asks) -> Option<String> {
@@ -93,7 +93,8 @@ fn asks(asks: Asks) -> Option<String> {
         Asks::Nothing => return None,
         Asks::SecondOfficer => "with a second registered officer",
         Asks::AttestedResult => {
-            "with a second registered officer, and an attested result seen that allows it and none against it"
+            "with a second registered officer, and an attested result seen that allows it and \
+             none against it"
         }
         Asks::Seen { event, .. } => return Some(format!("after `{event}`, which it had seen")),
         Asks::SettledFields => "with no legal field contested on its screen",
