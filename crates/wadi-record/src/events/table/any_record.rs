@@ -1,4 +1,4 @@
-//! What may be said of any record, and what the hub publishes on the record that a finding stands on.
+//! What may be said of any record, and what the hub publishes of findings on their anchor record.
 
 use crate::events::row::*;
 

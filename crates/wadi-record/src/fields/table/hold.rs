@@ -105,7 +105,7 @@ pub(super) const ROWS: &[FieldRow] = &[
     },
     FieldRow {
         name: "target.term",
-        meaning: "What a lookout looks for: a plate, container, vehicle number or document's hash, or an HS code with `+` and the origin.",
+        meaning: "What a lookout seeks: plate, container, VIN, document hash, or HS code+origin.",
         kinds: &[QuarantineHold],
         value: Text,
         legal: true,

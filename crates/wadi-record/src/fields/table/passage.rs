@@ -25,7 +25,7 @@ pub(super) const ROWS: &[FieldRow] = &[
     },
     FieldRow {
         name: "vehicle.plate",
-        meaning: "The vehicle's plate for comparing: capital letters and Western digits, nothing else.",
+        meaning: "The plate for comparing: capital letters and Western digits alone.",
         kinds: &[Passage],
         value: Text,
         legal: true,
