@@ -2,7 +2,7 @@
 
 use crate::{Contradiction, Dossier, Rule};
 use serde_json::{Value as Json, json};
-use wadi_record::{Kind, field_type};
+use wadi_record::{Kind, known_field};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R13",
@@ -18,7 +18,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let Some(contested) = dossier.anchor.json["contested"].as_object() else {
         return Vec::new();
     };
-    let legal = |name: &String| field_type(kind, name).is_some_and(|(_, legal)| legal);
+    let legal = |name: &String| known_field(kind, name).is_some_and(|row| row.legal);
     let sentence = |name: &str, claims: &Json| {
         let values: Vec<String> = claims
             .as_array()

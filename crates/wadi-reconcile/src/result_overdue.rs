@@ -1,8 +1,9 @@
 //! R10: a hold past its deadline without a result; a sample without one.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms};
 use serde_json::json;
 use std::collections::BTreeSet;
+use wadi_record::{EventType, event_type};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R10",
@@ -11,13 +12,11 @@ pub(crate) const RULE: Rule = Rule {
     judge,
 };
 
-const RESULTS: [&str; 5] = [
-    "result.issued",
-    "result.amended",
-    "rad.adjudicated",
-    "search.found",
-    "k9.clear",
-];
+/// Results on a hold, of whatever kind.
+fn results(hold: &Facts) -> impl Iterator<Item = Fact<'_>> {
+    let is_result = |e: &Fact<'_>| event_type(e.kind()).is_some_and(EventType::answers_hold);
+    hold.said().filter(move |e| e.counts() && is_result(e))
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -37,10 +36,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         );
     };
 
-    let answered: BTreeSet<&str> = hold
-        .any(&RESULTS)
-        .filter_map(|r| r.text("sample"))
-        .collect();
+    let answered: BTreeSet<&str> = results(hold).filter_map(|r| r.text("sample")).collect();
 
     for sample in hold.events("sample.taken") {
         let name = sample.text("sample").unwrap_or_default();
@@ -58,7 +54,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     if let Some(placed_ms) = hold.held_from_ms()
-        && hold.any(&RESULTS).next().is_none()
+        && results(hold).next().is_none()
         && !hold.has("sample.taken")
     {
         let due_ms = hold

@@ -5,8 +5,10 @@
 //! release are judged strictly.
 
 use crate::{
-    Department, HoldType, Policy,
-    event_index::{Evidence, Owned, owned},
+    Asks, Department, EventType, Gives, HoldType, Policy, Revoked, Right,
+    event_index::{Evidence, Owned, begun_hold, owned},
+    event_type,
+    events::SATISFACTORY,
     judged_change::{EventView, JudgedChange},
     settle::{AuthorView, Rows, Settled},
 };
@@ -70,36 +72,6 @@ fn refuse(code: &'static str, why: impl Into<String>) -> Result<(), Refusal> {
     })
 }
 
-/// Acts that let something go, or end what holds it. Only these need a registered officer.
-const RELEASING: [&str; 15] = [
-    "released",
-    "conditional",
-    "re_exported",
-    "destroyed",
-    "seized",
-    "check.closed",
-    "cleared",
-    "handed_over",
-    "entry.released",
-    "entry.exited",
-    "cancelled",
-    "lane.lowered",
-    "query.answered",
-    "k9.clear",
-    "finding.decided",
-];
-/// Acts that a device may say by itself.
-const BY_DEVICE: [&str; 8] = [
-    "gate.read",
-    "weighed",
-    "scanned",
-    "rad.alarm",
-    "store.temperature",
-    "sighted",
-    "power.lost",
-    "power.back",
-];
-
 /// Judges one event of an entry by what the entry is based on: the record may hold more, in any
 /// order of arrival.
 pub(crate) fn judge(
@@ -110,9 +82,10 @@ pub(crate) fn judge(
     event: &EventView,
 ) -> Result<(), Refusal> {
     let kind = event.kind();
+    let found = event_type(kind);
     let (common, judge) = (&said.common, &said.judge);
     if common.officer.is_empty() && common.department.is_empty() && !common.device.is_empty() {
-        return if BY_DEVICE.contains(&kind) {
+        return if found.is_some_and(|t| t.by_device) {
             Ok(())
         } else {
             refuse(
@@ -141,7 +114,7 @@ pub(crate) fn judge(
     }
 
     let officer = judge.officers.get(&common.officer);
-    if RELEASING.contains(&kind) {
+    if found.is_some_and(EventType::lets_go) {
         registered(judge, &common.officer, Some(department))?;
         if let Some(of) = record.kind()
             && let Err(why) = crate::check_event(of, &event.members)
@@ -150,10 +123,7 @@ pub(crate) fn judge(
         }
     } else if let Some(o) = officer
         && (o.revoked || o.department != Some(department))
-        && !matches!(
-            kind,
-            "hold.placed" | "rejected" | "recalled" | "check.opened" | "gate.out" | "turned_back"
-        )
+        && found.is_none_or(|t| t.revoked == Revoked::Refused)
     {
         let why = format!(
             "{} is not an officer of {department} any longer, or never was",
@@ -162,91 +132,115 @@ pub(crate) fn judge(
         return refuse("no_authority", why);
     }
 
-    let seen = || record.events.placed_within(&view.shown);
-    let owns_all =
-        || !seen().is_empty() && seen().into_iter().all(|p| may_end(p, judge, department));
-    let not_owner = || {
-        refuse(
-            "no_authority",
-            format!("{department} may not say {kind} of this hold"),
-        )
+    // A type that this version does not know lets nothing go, and needs no more.
+    let Some(found) = found else {
+        return Ok(());
     };
 
-    match kind {
-        "hold.placed" => match event.text("type_of_hold").and_then(HoldType::from_name) {
-            Some(hold) if judge.policy.owns(department, hold) => Ok(()),
-            Some(hold) => refuse(
-                "no_authority",
-                format!("{department} does not own {} holds", hold.name()),
-            ),
-            // A type of a newer version: it restricts all the same.
-            None => Ok(()),
-        },
-        "released" | "conditional" => judge_release(record, said, view, event, department),
-        "release.requested" | "rejected" | "recalled" => {
-            let owns = |p: Owned| p.hold.is_some_and(|t| judge.policy.owns(department, t));
-            if department == Department::Hub || !seen().is_empty() && seen().into_iter().all(owns) {
-                Ok(())
-            } else {
-                not_owner()
-            }
-        }
-        "seized" if owns_all() => Ok(()),
-        "re_exported" | "destroyed" if owns_all() => {
-            if record.events.any_counts("rejected", &view.shown) {
-                Ok(())
-            } else {
-                refuse(
-                    "not_rejected",
-                    "goods are re-exported or destroyed only after they were rejected",
-                )
-            }
-        }
-        "seized" | "re_exported" | "destroyed" => not_owner(),
-        "check.closed" => {
-            let opened = event.text("check").and_then(|id| record.events.by_id(id));
-            let is_own = opened.is_some_and(|o| {
-                o.view.kind() == "check.opened"
-                    && view.shown.contains(o.entry)
-                    && (o.view.department == Some(department) || department == Department::Hub)
-            });
+    let act = Act {
+        record,
+        said,
+        view,
+        event,
+        department,
+    };
+    act.has_right(found)?;
 
-            if is_own {
-                Ok(())
-            } else {
-                refuse(
-                    "no_authority",
-                    "a check is closed by the department that opened it, which has seen it",
-                )
-            }
-        }
-        "diverted" | "handed_over" => {
-            let fits = department == Department::Hub
-                || match record.lane {
-                    wadi_log::Lane::Passage => department == Department::Port,
-                    wadi_log::Lane::Customs => department == Department::Cus,
-                    wadi_log::Lane::Hold => owns_all(),
-                    _ => false,
-                };
-
-            if fits {
-                Ok(())
-            } else {
-                refuse(
-                    "no_authority",
-                    format!("{department} may not say {kind} of this record"),
-                )
-            }
-        }
-        "lane.lowered" if !officer.is_some_and(|o| o.supervisor) => refuse(
-            "no_authority",
-            "a lane is lowered by a supervisor of customs",
-        ),
-        "assessed" if record.shows_contested(rows, view) => refuse(
+    match found.asks {
+        // Judged with the right to end the holds that are named.
+        Asks::SecondOfficer | Asks::AttestedResult | Asks::Nothing => Ok(()),
+        Asks::Seen { event, .. } if record.events.any_counts(event, &view.shown) => Ok(()),
+        Asks::Seen { code, why, .. } => refuse(code, why),
+        Asks::SettledFields if record.shows_contested(rows, view) => refuse(
             "contested",
             "a legal field is contested; it has to be settled before the entry can be assessed",
         ),
-        _ => Ok(()),
+        Asks::SettledFields => Ok(()),
+    }
+}
+
+/// An event of an entry, and the department whose right to say it is judged.
+struct Act<'a> {
+    record: &'a Settled,
+    said: &'a JudgedChange,
+    view: &'a AuthorView,
+    event: &'a EventView,
+    department: Department,
+}
+
+impl Act<'_> {
+    /// What a department needs besides being one that may say such an event.
+    fn has_right(&self, found: &EventType) -> Result<(), Refusal> {
+        let (judge, department, kind) = (&self.said.judge, self.department, found.name);
+        let by_commission = department == Department::Hub;
+        let owns_seen = |p: Owned| p.hold.is_some_and(|t| judge.policy.owns(department, t));
+
+        match found.right {
+            Right::Department => Ok(()),
+            Right::OwnerOfType => match begun_hold(self.event) {
+                Some(hold) if judge.policy.owns(department, hold) => Ok(()),
+                Some(hold) => refuse(
+                    "no_authority",
+                    format!("{department} does not own {} holds", hold.name()),
+                ),
+                // A type of a newer version: it restricts all the same.
+                None => Ok(()),
+            },
+            Right::OwnerOfHold if by_commission || self.all_seen(owns_seen) => Ok(()),
+            Right::EndsHolds if self.ends_all_seen() => Ok(()),
+            Right::OwnerOfHold | Right::EndsHolds => refuse(
+                "no_authority",
+                format!("{department} may not say {kind} of this hold"),
+            ),
+            Right::EndsNamedHolds => judge_release(self, found.asks),
+            Right::OpenedCheck if self.closes_own_check() => Ok(()),
+            Right::OpenedCheck => refuse(
+                "no_authority",
+                "a check is closed by the department that opened it, which has seen it",
+            ),
+            Right::AnswersForRecord if by_commission || self.answers_for_record() => Ok(()),
+            Right::AnswersForRecord => refuse(
+                "no_authority",
+                format!("{department} may not say {kind} of this record"),
+            ),
+            Right::Supervisor { .. } if self.is_supervisors() => Ok(()),
+            Right::Supervisor { why } => refuse("no_authority", why),
+        }
+    }
+
+    /// Whether the author had seen a hold on the record, and this is true of all that it had seen.
+    fn all_seen(&self, is_true: impl Fn(Owned) -> bool) -> bool {
+        let seen = self.record.events.placed_within(&self.view.shown);
+        !seen.is_empty() && seen.into_iter().all(is_true)
+    }
+
+    fn ends_all_seen(&self) -> bool {
+        self.all_seen(|p| may_end(p, &self.said.judge, self.department))
+    }
+
+    fn closes_own_check(&self) -> bool {
+        let opened = self.event.text("check");
+        let opened = opened.and_then(|id| self.record.events.by_id(id));
+
+        opened.is_some_and(|o| {
+            let is_own =
+                o.view.department == Some(self.department) || self.department == Department::Hub;
+            o.view.kind() == "check.opened" && self.view.shown.contains(o.entry) && is_own
+        })
+    }
+
+    fn answers_for_record(&self) -> bool {
+        match self.record.lane {
+            wadi_log::Lane::Passage => self.department == Department::Port,
+            wadi_log::Lane::Customs => self.department == Department::Cus,
+            wadi_log::Lane::Hold => self.ends_all_seen(),
+            _ => false,
+        }
+    }
+
+    fn is_supervisors(&self) -> bool {
+        let officer = self.said.judge.officers.get(&self.said.common.officer);
+        officer.is_some_and(|o| o.supervisor)
     }
 }
 
@@ -295,13 +289,14 @@ pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> b
             .is_some_and(|t| judge.policy.owns(department, t))
 }
 
-fn judge_release(
-    record: &Settled,
-    said: &JudgedChange,
-    view: &AuthorView,
-    event: &EventView,
-    department: Department,
-) -> Result<(), Refusal> {
+fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
+    let Act {
+        record,
+        said,
+        view,
+        event,
+        department,
+    } = *act;
     let judge = &said.judge;
     let second = event.text("second_officer").unwrap_or_default();
     if second.is_empty() || second == said.common.officer {
@@ -340,7 +335,7 @@ fn judge_release(
         types.insert(placed.hold);
     }
 
-    if event.kind() == "released" {
+    if asks == Asks::AttestedResult {
         for hold in types {
             result_allows(record, judge, view, hold)?;
         }
@@ -383,38 +378,31 @@ fn result_allows(
     }
 }
 
-pub(crate) fn is_result(e: &EventView) -> bool {
-    matches!(
-        e.kind(),
-        "result.issued"
-            | "result.amended"
-            | "rad.adjudicated"
-            | "search.found"
-            | "k9.clear"
-            | "k9.indicated"
-    )
+/// What evidence an event is.
+pub(crate) fn given(e: &EventView) -> Gives {
+    event_type(e.kind()).map_or(Gives::Nothing, |t| t.gives)
 }
 
 /// Whether a result, attested or not, speaks against a release: unattested evidence may restrict.
 pub(crate) fn speaks_against(e: &EventView) -> bool {
-    match e.kind() {
-        "result.issued" | "result.amended" => e.text("outcome") != Some("satisfactory"),
-        "rad.adjudicated" => {
+    match given(e) {
+        Gives::Result | Gives::Amendment => e.text("outcome") != Some(SATISFACTORY),
+        Gives::Adjudication => {
             e.int("code").is_none_or(|c| c <= 2 || c == 10)
                 || e.text("secondary") == Some("REQUESTED")
         }
-        "k9.indicated" => true,
-        "search.found" => {
+        Gives::Indication => true,
+        Gives::Search => {
             e.members.get("contraband") == Some(&true.into()) || e.text("seizure_no").is_some()
         }
-        _ => false,
+        Gives::AllClear | Gives::Nothing => false,
     }
 }
 
 /// Whether somebody other than the performer, of a supervising department, stands for a
 /// measurement. What customs and security found themselves needs no other attester.
 pub(crate) fn is_attested(e: &EventView, judge: &Judge) -> bool {
-    if matches!(e.kind(), "search.found" | "k9.clear") {
+    if matches!(given(e), Gives::Search | Gives::AllClear) {
         return matches!(
             e.department,
             Some(Department::Cus | Department::Sec | Department::K9)
@@ -450,5 +438,5 @@ pub fn people(common: &wadi_log::Common, events: &[String]) -> BTreeSet<String> 
 
 /// Whether an event is a decision: before one, a node writes down which holds it had taken in.
 pub fn is_decision(kind: &str) -> bool {
-    RELEASING.contains(&kind) || kind == "gate.out"
+    event_type(kind).is_some_and(|t| t.decision)
 }

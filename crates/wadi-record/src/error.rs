@@ -53,6 +53,14 @@ pub enum RecordError {
         "no department {0:?}; departments are OPS PORT CUS PAS AGR VET HLT COS RAD SEC K9 IT HUB"
     )]
     UnknownDepartment(String),
+    /// Nothing in the tables has that name.
+    #[error("no table, kind of record, event or field {name:?}{}", hint(.suggestion))]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// The nearest that exists.
+        suggestion: Option<String>,
+    },
     /// The draft says nothing.
     #[error("nothing to record: neither fields nor events were given")]
     Empty,
@@ -76,6 +84,7 @@ impl RecordError {
             Self::NoAuthority(_) => "no_authority",
             Self::UnknownKind(_) => "unknown_kind",
             Self::UnknownDepartment(_) => "unknown_department",
+            Self::UnknownName { .. } => "unknown_name",
             Self::Empty => "empty_draft",
         }
     }

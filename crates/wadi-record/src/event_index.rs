@@ -2,28 +2,15 @@
 //! by who had seen them.
 
 use crate::{
-    Department, HoldType,
+    Begins, Department, EventType, Gives, HoldType,
     ancestry::Past,
-    authority::{is_result, speaks_against},
+    authority::{given, speaks_against},
+    event_type,
+    events::is_asked_for,
     judged_change::EventView,
 };
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::Reference;
-
-/// Types of events that are asked for by the entries that say them.
-const MARKED: [&str; 11] = [
-    "gate.in",
-    "gate.out",
-    "turned_back",
-    "person.admitted",
-    "check.opened",
-    "cleared",
-    "diverted",
-    "handed_over",
-    "link",
-    "assessed",
-    "rejected",
-];
 
 /// What tells who may end a hold.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -83,18 +70,24 @@ pub(crate) struct Events {
 /// The type of the hold that an event begins, where it begins one: a placement, or a machine's
 /// alarm.
 pub(crate) fn begun_hold(event: &EventView) -> Option<HoldType> {
-    match event.kind() {
-        "hold.placed" => event.text("type_of_hold").and_then(HoldType::from_name),
-        "rad.alarm" => Some(HoldType::Radiological),
-        "k9.indicated" => Some(HoldType::Security),
-        "scanned" if event.members.get("anomaly") == Some(&true.into()) => Some(HoldType::Customs),
-        _ => None,
+    match event_type(event.kind())?.begins {
+        Begins::Named(member) => event.text(member).and_then(HoldType::from_name),
+        Begins::Alarm(hold) => Some(hold),
+        Begins::AlarmIf(member, hold) => {
+            (event.members.get(member) == Some(&true.into())).then_some(hold)
+        }
+        Begins::Nothing => None,
     }
+}
+
+/// Whether somebody places a hold with it, of a type that this version knows or not.
+pub(crate) fn is_placement(event: &EventView) -> bool {
+    event_type(event.kind()).is_some_and(|t| matches!(t.begins, Begins::Named(_)))
 }
 
 /// Whether a machine, or a dog, raised an alarm with it.
 pub(crate) fn is_alarm(event: &EventView) -> bool {
-    event.kind() != "hold.placed" && begun_hold(event).is_some()
+    event_type(event.kind()).is_some_and(EventType::may_alarm) && begun_hold(event).is_some()
 }
 
 pub(crate) fn owned(event: &EventView) -> Owned {
@@ -114,20 +107,19 @@ impl Events {
         is_first: bool,
         events: Vec<EventView>,
     ) {
-        let by_alarm = is_first && events.iter().all(|e| e.kind() != "hold.placed");
+        let by_alarm = is_first && !events.iter().any(is_placement);
 
         for view in events {
-            let places =
-                view.restricts() && (view.kind() == "hold.placed" || by_alarm && is_alarm(&view));
+            let places = view.restricts() && (is_placement(&view) || by_alarm && is_alarm(&view));
             if places {
                 self.placed.entry(owned(&view)).or_default().insert(entry);
             }
 
-            if let Some(&kind) = MARKED.iter().find(|k| **k == view.kind()) {
-                self.mark(entry, kind, &view);
+            if let Some(found) = event_type(view.kind()).filter(|t| is_asked_for(t)) {
+                self.mark(entry, found.name, &view);
             }
 
-            if is_result(&view) && view.restricts() {
+            if given(&view) != Gives::Nothing && view.restricts() {
                 self.weigh_result(entry, shown, &view);
             }
 
@@ -149,6 +141,7 @@ impl Events {
         }
 
         if view.counts() {
+            // Of a record that was handed over it is asked to which crossing: that one may write.
             let to = if kind == "handed_over" {
                 view.text("to").unwrap_or_default()
             } else {
@@ -176,11 +169,11 @@ impl Events {
             return;
         }
 
-        let carries = match (view.kind(), view.department) {
-            ("rad.adjudicated", _) => Some(Evidence::Adjudicated),
-            ("search.found" | "k9.clear", _) => Some(Evidence::Searched),
-            (_, Some(department)) => Some(Evidence::Tested(department)),
-            (_, None) => None,
+        let carries = match given(view) {
+            Gives::Adjudication => Some(Evidence::Adjudicated),
+            Gives::Search | Gives::AllClear => Some(Evidence::Searched),
+            Gives::Result | Gives::Amendment => view.department.map(Evidence::Tested),
+            Gives::Indication | Gives::Nothing => None,
         };
 
         if let Some(evidence) = carries {
@@ -265,15 +258,15 @@ impl Events {
 /// Whether a better result answers a bad one: of the same department and sample, by somebody who
 /// knew the bad one.
 fn answers(better: &EventView, bad: &EventView) -> bool {
-    match (bad.kind(), better.kind()) {
-        ("result.issued" | "result.amended", "result.amended") => {
+    match (given(bad), given(better)) {
+        (Gives::Result | Gives::Amendment, Gives::Amendment) => {
             better.department == bad.department
                 && bad
                     .text("sample")
                     .is_some_and(|s| better.text("sample") == Some(s))
         }
-        ("rad.adjudicated", "rad.adjudicated") => true,
-        ("k9.indicated", "search.found" | "k9.clear") => true,
+        (Gives::Adjudication, Gives::Adjudication) => true,
+        (Gives::Indication, Gives::Search | Gives::AllClear) => true,
         _ => false,
     }
 }

@@ -1,5 +1,5 @@
-//! Who may set a field on which something rests. One table; what it guards is refused to everybody
-//! whom it does not name.
+//! Who may set a field on which something rests. The table of fields says it; what it guards is
+//! refused to everybody whom it does not name.
 //!
 //! Such a field weighs as much as an event: a clerk who clears the plate of a truck that is looked
 //! for lets it go. A value put without the right is kept and shown as refused, and does not count.
@@ -16,11 +16,13 @@
 //! around it by being based on an old screen.
 
 use crate::{
-    Department::{self, Cus, Hub, Pas, Port, Sec},
-    HoldType, Kind,
+    Department::{self, Hub, Sec},
+    DeviceSets, FieldRow, Guarded, HoldType, Kind, SetBy,
     ancestry::Past,
     authority::{Judge, Refusal, may_end, registered},
-    event_index::{Owned, begun_hold, is_alarm},
+    event_index::{Owned, begun_hold, is_alarm, is_placement},
+    events::guarding,
+    fields::known_field,
     judged_change::{EventView, JudgedChange, RefusedPut},
     settle::{AuthorView, Rows, Settled},
 };
@@ -29,114 +31,13 @@ use wadi_log::{Put, Role, Value};
 /// The code of a refusal by this table.
 const GUARDED_FIELD: &str = "guarded_field";
 
-/// From when on a field is guarded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum From {
-    /// Once a passage was let in, checked, linked or handed on; a field that holds nothing may
-    /// still be captured.
-    Passing,
-    /// From the hold's beginning.
-    Placement,
-    /// Once the entry is assessed.
-    Assessment,
-}
-
-/// Who may set a guarded field.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Who {
-    /// Registered officers of these departments.
-    Officers(&'static [Department]),
-    /// With the hold's first entry the department that owns its type, or a machine's alarm;
-    /// afterwards its registered officers.
-    HoldOwner,
-}
-
-const IDENTITY: Who = Who::Officers(&[Port, Cus, Sec, Hub]);
-const TRAVELLER: Who = Who::Officers(&[Pas, Hub]);
-const CUSTOMS: Who = Who::Officers(&[Cus, Hub]);
-
-/// Kind of record, field, from when on it is guarded, and who may set it then.
-const RIGHTS: &[(Kind, &str, From, Who)] = &[
-    (Kind::Passage, "vehicle.plate", From::Passing, IDENTITY),
-    (Kind::Passage, "vehicle.plate_raw", From::Passing, IDENTITY),
-    (Kind::Passage, "vehicle.vin", From::Passing, IDENTITY),
-    (Kind::Passage, "trailer.plate", From::Passing, IDENTITY),
-    (Kind::Passage, "container.N", From::Passing, IDENTITY),
-    (
-        Kind::Passage,
-        "person.N.document_hash",
-        From::Passing,
-        TRAVELLER,
-    ),
-    (
-        Kind::QuarantineHold,
-        "target.term",
-        From::Placement,
-        Who::HoldOwner,
-    ),
-    (
-        Kind::QuarantineHold,
-        "type",
-        From::Placement,
-        Who::HoldOwner,
-    ),
-    (
-        Kind::QuarantineHold,
-        "legal_basis",
-        From::Placement,
-        Who::HoldOwner,
-    ),
-    (
-        Kind::QuarantineHold,
-        "due_at_ms",
-        From::Placement,
-        Who::HoldOwner,
-    ),
-    (
-        Kind::CustomsEntry,
-        "goods.N.hs_code",
-        From::Assessment,
-        CUSTOMS,
-    ),
-    (
-        Kind::CustomsEntry,
-        "goods.N.statistical_value_minor",
-        From::Assessment,
-        CUSTOMS,
-    ),
-    (
-        Kind::CustomsEntry,
-        "invoice_minor",
-        From::Assessment,
-        CUSTOMS,
-    ),
-    (Kind::CustomsEntry, "currency", From::Assessment, CUSTOMS),
-];
-
-/// What others may rest on a passage's fields from.
-const PASSING: [&str; 9] = [
-    "gate.in",
-    "gate.out",
-    "turned_back",
-    "person.admitted",
-    "check.opened",
-    "cleared",
-    "diverted",
-    "handed_over",
-    "link",
-];
-
-fn right(kind: Kind, field: &str) -> Option<(From, Who)> {
-    let general = crate::fields::general_name(field);
-    RIGHTS
-        .iter()
-        .find(|(k, name, ..)| *k == kind && *name == general)
-        .map(|(_, _, from, who)| (*from, *who))
+fn guarded_row(kind: Kind, field: &str) -> Option<&'static FieldRow> {
+    known_field(kind, field).filter(|row| row.guarded != Guarded::Never)
 }
 
 /// Whether a field is one that something may come to rest on, so that who sets it is judged.
 pub fn is_guarded(kind: Kind, field: &str) -> bool {
-    right(kind, field).is_some()
+    guarded_row(kind, field).is_some()
 }
 
 /// The puts of an entry that its author had no right to. Its own events are given as judged.
@@ -154,9 +55,9 @@ pub(crate) fn refused_puts(
         .change
         .puts
         .iter()
-        .filter_map(|put| Some((put, right(kind, &put.key)?)));
+        .filter_map(|put| Some((put, guarded_row(kind, &put.key)?)));
 
-    let guarded: Vec<(&Put, (From, Who))> = guarded.collect();
+    let guarded: Vec<(&Put, &FieldRow)> = guarded.collect();
     if guarded.is_empty() {
         return Vec::new();
     }
@@ -174,8 +75,8 @@ pub(crate) fn refused_puts(
         events,
     };
 
-    let refused = |(put, (from, who)): (&Put, (From, Who))| {
-        let refusal = act.judge(put, from, who).err()?;
+    let refused = |(put, row): (&Put, &FieldRow)| {
+        let refusal = act.judge(put, row).err()?;
         let entry = said.reference;
         Some(RefusedPut {
             entry,
@@ -206,31 +107,30 @@ fn refuse(why: String) -> Result<(), Refusal> {
 }
 
 impl Act<'_> {
-    fn judge(&self, put: &Put, from: From, who: Who) -> Result<(), Refusal> {
+    fn judge(&self, put: &Put, row: &FieldRow) -> Result<(), Refusal> {
         let stood = self.values(&put.key);
         let holds_nothing = stood.iter().all(|v| **v == Value::Null);
         let holds_the_same = !stood.is_empty() && stood.iter().all(|v| **v == put.value);
-        let is_guarded = match from {
-            From::Passing => {
-                !holds_nothing
-                    && PASSING
-                        .iter()
-                        .any(|e| self.record.events.any_said(e, &self.known))
-            }
-            From::Placement => true,
-            From::Assessment => self.record.events.any_said("assessed", &self.known),
+        let was_said =
+            || guarding(row.guarded).any(|e| self.record.events.any_said(e, &self.known));
+        let is_guarded = match row.guarded {
+            Guarded::Never => false,
+            Guarded::Passing => !holds_nothing && was_said(),
+            Guarded::Placement => true,
+            Guarded::Assessment => was_said(),
         };
 
         if !is_guarded || holds_the_same {
             return Ok(());
         }
 
-        match who {
-            Who::Officers(departments) => self.by_officer_of(put, departments),
-            Who::HoldOwner if self.record.first == Some(self.said.reference) => {
-                self.by_who_begins(put)
+        match row.set_by {
+            SetBy::Anybody => Ok(()),
+            SetBy::Officers(departments) => self.by_officer_of(put, departments),
+            SetBy::HoldOwner if self.record.first == Some(self.said.reference) => {
+                self.by_who_begins(put, row)
             }
-            Who::HoldOwner => self.by_owner_of_hold(put),
+            SetBy::HoldOwner => self.by_owner_of_hold(put),
         }
     }
 
@@ -281,15 +181,16 @@ impl Act<'_> {
 
     /// Who places a hold owns its type. What a machine begins with its alarm is of the type that
     /// the alarm tells.
-    fn by_who_begins(&self, put: &Put) -> Result<(), Refusal> {
+    fn by_who_begins(&self, put: &Put, row: &FieldRow) -> Result<(), Refusal> {
         let alarm = self
             .events
             .iter()
             .filter(|e| e.restricts() && is_alarm(e))
             .find_map(begun_hold);
 
+        // Beside the type itself, which has to be the alarm's, finer than the column says.
         if let Some(alarm) = alarm
-            && put.key != "target.term"
+            && row.device == DeviceSets::WithAlarm
             && (put.key != "type" || put.value == Value::Text(alarm.name().into()))
         {
             return Ok(());
@@ -305,7 +206,7 @@ impl Act<'_> {
         let placed = self
             .events
             .iter()
-            .filter(|e| e.kind() == "hold.placed")
+            .filter(|e| is_placement(e))
             .filter_map(begun_hold);
 
         let named = self
@@ -401,14 +302,22 @@ mod tests {
 
     #[test]
     fn the_table_names_fields_that_exist_once_each() {
-        for (n, (kind, name, ..)) in RIGHTS.iter().enumerate() {
+        let rights = crate::FIELDS
+            .iter()
+            .filter(|row| row.guarded != Guarded::Never);
+        let rights: Vec<(Kind, &str)> = rights
+            .flat_map(|row| row.kinds.iter().map(|kind| (*kind, row.name)))
+            .collect();
+        assert!(!rights.is_empty());
+
+        for (n, (kind, name)) in rights.iter().enumerate() {
             let numbered = name.replace('N', "1");
-            assert!(crate::field_type(*kind, &numbered).is_some(), "{name}");
+            assert!(is_guarded(*kind, &numbered), "{name}");
             assert!(
-                !RIGHTS
+                !rights
                     .iter()
                     .skip(n + 1)
-                    .any(|(k, other, ..)| k == kind && other == name),
+                    .any(|(k, other)| k == kind && other == name),
                 "{name} stands twice"
             );
         }
@@ -417,7 +326,8 @@ mod tests {
     #[test]
     fn what_others_rest_on_is_asked_for_by_events_that_are_marked() {
         let mut events = crate::event_index::Events::default();
-        for kind in PASSING.into_iter().chain(["assessed"]) {
+        let (passing, assessing) = (guarding(Guarded::Passing), guarding(Guarded::Assessment));
+        for kind in passing.chain(assessing) {
             let mut one = Past::default();
             one.insert(1);
             events.take(1, &Past::default(), false, vec![EventView::for_test(kind)]);

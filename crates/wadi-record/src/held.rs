@@ -5,8 +5,9 @@
 //! and [`held_now`] and [`held_at`] read it there.
 
 use crate::{
-    Department, HoldType, Kind, ancestry::Past, authority::speaks_against, event_index::begun_hold,
-    judged_change::EventView, record::Record, sight::Sight,
+    Department, Effect, EventType, HoldType, Kind, Right, ancestry::Past,
+    authority::speaks_against, event_index::begun_hold, event_type, judged_change::EventView,
+    record::Record, sight::Sight,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,9 +16,6 @@ use wadi_log::Reference;
 /// The id of the hold of a record whose first entry does not count, or has not come: it restricts
 /// all the same.
 pub const UNPLACED: &str = "unplaced";
-
-/// Ends of the goods, which end the holds on them.
-const ENDS: [&str; 3] = ["re_exported", "destroyed", "seized"];
 
 /// One hold of a record, from its placement on.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,7 +65,7 @@ pub fn holds(record: &Record) -> Vec<Placement> {
     let mut placements: Vec<Placement> = record.placed().map(placement).collect();
     let ends: Vec<&EventView> = record
         .events()
-        .filter(|e| ENDS.contains(&e.kind()) && e.counts())
+        .filter(|e| has_effect(e, Effect::Ends) && e.counts())
         .collect();
     let has_first = placements
         .iter()
@@ -79,6 +77,15 @@ pub fn holds(record: &Record) -> Vec<Placement> {
     take_releases(record, &sight, &mut placements);
     take_ends(record, &sight, &mut placements, ends);
     placements
+}
+
+fn has_effect(event: &EventView, effect: Effect) -> bool {
+    event_type(event.kind()).is_some_and(|t| t.effect == effect)
+}
+
+/// Whether it lets go, or lets go under conditions, the holds that it names.
+fn names_holds(event: &EventView) -> bool {
+    event_type(event.kind()).is_some_and(|t| t.right == Right::EndsNamedHolds)
 }
 
 fn placement(event: &EventView) -> Placement {
@@ -133,12 +140,11 @@ fn end(event: &EventView, reopened_ms: Option<i64>) -> End {
 /// A release ends the holds that it names. A recall, or a result that speaks against it, reopens
 /// what was released by somebody who did not know of it.
 fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement]) {
-    let is_against = |e: &&EventView| match e.kind() {
-        "recalled" => e.restricts(),
-        "result.issued" | "result.amended" | "rad.adjudicated" => {
-            e.restricts() && speaks_against(e)
-        }
-        _ => false,
+    // Of all evidence only a laboratory's and an adjudication come in after a release: what a
+    // search or a dog found later is of what was released no more.
+    let is_against = |e: &&EventView| {
+        let is_result = event_type(e.kind()).is_some_and(EventType::is_of_laboratory);
+        e.restricts() && (e.kind() == "recalled" || is_result && speaks_against(e))
     };
 
     let against: Vec<(u32, &EventView)> = record
@@ -154,10 +160,7 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
         .map(|(n, p)| (p.id.clone(), n))
         .collect();
 
-    for release in record
-        .events()
-        .filter(|e| matches!(e.kind(), "released" | "conditional") && e.counts())
-    {
+    for release in record.events().filter(|e| names_holds(e) && e.counts()) {
         let shown = sight.shown(release);
         let is_unseen = |number: u32, bad: &EventView| {
             let is_said_before =
@@ -179,6 +182,7 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
         for placement in named.into_iter().filter_map(|id| by_id.get(id)) {
             let placement = &mut placements[*placement];
             placement.ends.push(end(release, reopened_ms));
+            // Whatever else names holds lets them go under conditions at most.
             match (release.kind(), reopened_ms) {
                 ("released", None) => placement.open = false,
                 ("released", Some(_)) => placement.reopened = true,

@@ -179,8 +179,20 @@ impl HoldType {
         Self::Customs,
     ];
 
+    /// The names of all types.
+    pub(crate) const NAMES: [&'static str; 7] = {
+        let mut names = [""; 7];
+        let mut n = 0;
+        while n < names.len() {
+            names[n] = Self::ALL[n].name();
+            n += 1;
+        }
+
+        names
+    };
+
     /// The name that stands in the field `type`.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::FoodEquipment => "FOOD_EQUIPMENT",
             Self::Agricultural => "AGRICULTURAL",

@@ -28,10 +28,12 @@ mod missing;
 mod policy;
 mod project;
 mod record;
+pub mod schema;
 mod settle;
 mod sight;
 mod state;
 mod state_names;
+mod unit;
 mod weight;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
@@ -41,9 +43,15 @@ pub use check_digits::{mrz_warning, warnings};
 pub use document::{Saved, read_saved};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
 pub use error::RecordError;
-pub use events::{EVENTS, EventType, ValueType, check_event, event_type};
+pub use events::{
+    Asks, Begins, Departments, EVENTS, Effect, EventType, Gives, Member, Revoked, Right, Term,
+    TermValue, Together, ValueType, check_event, event_type,
+};
 pub use field_rights::is_guarded;
-pub use fields::{FIELDS, FieldType, check_put, field_type, normalise_plate};
+pub use fields::{
+    DeviceSets, FIELDS, FieldRow, FieldType, Guarded, SetBy, check_put, known_field,
+    normalise_plate,
+};
 pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
@@ -54,4 +62,5 @@ pub use record::{Objection, Record};
 pub use state::fold;
 pub use state::{State, state};
 pub use state_names::STATE_NAMES;
+pub use unit::Unit;
 pub use wadi_log::Value;

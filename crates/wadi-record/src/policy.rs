@@ -1,6 +1,6 @@
 //! The policy: authority, tolerances and deadlines, as the hub signed them.
 
-use crate::{Department, EVENTS, HoldType, event_type};
+use crate::{Department, Departments, EVENTS, EventType, HoldType, event_type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -73,11 +73,11 @@ impl Default for Policy {
     fn default() -> Self {
         use Department::*;
         use HoldType::*;
-        let acts = EVENTS
-            .iter()
-            .filter(|e| !e.departments.is_empty())
-            .map(|e| (e.name.to_string(), e.departments.to_vec()))
-            .collect();
+        let named = |e: &EventType| match e.departments {
+            Departments::Only(list) => Some((e.name.to_string(), list.to_vec())),
+            Departments::Any => None,
+        };
+        let acts = EVENTS.iter().filter_map(named).collect();
 
         let hold_owners = BTreeMap::from([
             (FoodEquipment, vec![Cos, Hlt]),
@@ -141,8 +141,7 @@ impl Policy {
     pub fn may(&self, department: Department, event: &str) -> bool {
         match self.acts.get(event) {
             Some(departments) => departments.contains(&department),
-            None => event_type(event)
-                .is_none_or(|t| t.departments.is_empty() || t.departments.contains(&department)),
+            None => event_type(event).is_none_or(|t| t.departments.may(department)),
         }
     }
 

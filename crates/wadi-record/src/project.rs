@@ -1,9 +1,9 @@
 //! A record as JSON, and the terms by which records are looked up and linked.
 
 use crate::{
-    Kind,
-    authority::{Refusal, is_decision},
-    check_digits,
+    Kind, TermValue,
+    authority::Refusal,
+    check_digits, event_type,
     fields::normalise_plate,
     held::{Placement, holds},
     judged_change::{Claim, EventView, Field, JudgedChange, Verdict},
@@ -250,6 +250,19 @@ pub fn plate_shape(plate: &str) -> String {
     plate.chars().map(same).collect()
 }
 
+/// The value of a term that an event's row names. Empty where the event has none.
+fn term_value(value: TermValue, event: &EventView) -> String {
+    let text = |member: &str| event.text(member).unwrap_or_default();
+    match value {
+        TermValue::Member(member) => text(member).into(),
+        TermValue::Members(one, other) => format!("{} {}", text(one), text(other)),
+        TermValue::Officer => event.officer.clone(),
+        TermValue::OfficerIf(member) if event.members.contains_key(member) => event.officer.clone(),
+        TermValue::OfficerIf(_) => String::new(),
+        TermValue::Always(value) => value.into(),
+    }
+}
+
 /// The terms of a record, contested values included: what may be meant is found.
 pub fn terms(record: &Record) -> Terms {
     let mut out = Vec::new();
@@ -307,38 +320,8 @@ pub fn terms(record: &Record) -> Terms {
     }
 
     for event in record.events().filter(|e| e.restricts()) {
-        match event.kind() {
-            "link" => put("link", event.text("record").unwrap_or_default().to_string()),
-            kind @ ("handed_over" | "diverted") => {
-                put(kind, event.text("to").unwrap_or_default().to_string())
-            }
-            "shift.on" | "shift.off" => put(
-                "shift",
-                event.text("officer").unwrap_or_default().to_string(),
-            ),
-            "finding" => put("finding", "published".into()),
-            "token.spent" => put("token", event.text("token").unwrap_or_default().to_string()),
-            "replica.digest" => put(
-                "replica",
-                format!(
-                    "{} {}",
-                    event.text("scope").unwrap_or_default(),
-                    event.text("entries").unwrap_or_default()
-                ),
-            ),
-            _ => {}
-        }
-
-        if is_decision(event.kind()) || event.kind() == "gate.in" {
-            put("acts", event.officer.clone());
-        }
-
-        if event.kind() == "gate.out" && event.members.contains_key("reason") {
-            put("forced", event.officer.clone());
-        }
-
-        if event.kind() == "released" {
-            put("token", event.text("token").unwrap_or_default().to_string());
+        for term in event_type(event.kind()).map_or(&[][..], |t| t.terms) {
+            put(term.what, term_value(term.value, event));
         }
 
         if event.device_seq > 0 {

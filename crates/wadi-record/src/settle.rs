@@ -473,8 +473,8 @@ impl Settled {
     /// Whether a field has legal weight.
     pub(crate) fn is_legal(&self, name: &str) -> bool {
         self.kind()
-            .and_then(|k| crate::field_type(k, name))
-            .is_some_and(|(_, legal)| legal)
+            .and_then(|k| crate::known_field(k, name))
+            .is_some_and(|row| row.legal)
     }
 
     fn judged_events(

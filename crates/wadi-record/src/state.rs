@@ -5,7 +5,7 @@
 //! release.
 
 use crate::{
-    Kind,
+    Effect, EventType, Kind, event_type,
     events::LANES,
     held::{Placement, UNPLACED, holds},
     judged_change::EventView,
@@ -85,29 +85,32 @@ fn of<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a Eve
 
 /// Events of some types that count where they restrict: those past a cut among them.
 fn restricting<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
+    debug_assert!(
+        kinds.iter().all(|k| restricts(k)),
+        "{kinds:?} do not restrict"
+    );
+
     record
         .events()
         .filter(move |e| kinds.contains(&e.kind()) && e.restricts())
 }
 
-/// Types of events that show a passage to be under way.
-const UNDER_WAY: [&str; 15] = [
-    "weighed",
-    "scanned",
-    "gate.read",
-    "parked",
-    "unparked",
-    "unloaded",
-    "reloaded",
-    "transhipped",
-    "fuelled",
-    "stayed",
-    "sighted",
-    "check.opened",
-    "check.closed",
-    "status.noted",
-    "person.admitted",
-];
+/// Whether the table lets an event of that type restrict. What lowers a lane tells which lane
+/// holds, so that past a cut it holds at least that one.
+fn restricts(kind: &str) -> bool {
+    let effect = event_type(kind).map(|t| t.effect);
+    effect == Some(Effect::Restricts) || kind == "lane.lowered"
+}
+
+/// Events that count in full, of the types whose rows are like that.
+fn counting(
+    record: &Record,
+    is_wanted: impl Fn(&EventType) -> bool,
+) -> impl Iterator<Item = &EventView> {
+    record
+        .events()
+        .filter(move |e| e.counts() && event_type(e.kind()).is_some_and(&is_wanted))
+}
 
 fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
     let has = |kind: &str| of(record, &[kind]).next().is_some();
@@ -147,7 +150,7 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
         "DIVERTED"
     } else if cleared {
         "CLEARED"
-    } else if of(record, &UNDER_WAY).next().is_some() {
+    } else if counting(record, |t| t.under_way).next().is_some() {
         "IN_PROCESS"
     } else if has("gate.in") {
         "ADMITTED"
@@ -225,7 +228,7 @@ fn hold(record: &Record, state: &mut State) {
 
     let has = |kind: &str| of(record, &[kind]).next().is_some();
     state.name = if open.is_empty() {
-        match of(record, &["re_exported", "destroyed", "seized"])
+        match counting(record, |t| t.effect == Effect::Ends)
             .last()
             .map(EventView::kind)
         {
@@ -242,9 +245,9 @@ fn hold(record: &Record, state: &mut State) {
         "CONDITIONAL"
     } else if has("release.requested") {
         "RELEASE_REQUESTED"
-    } else if ["result.issued", "result.amended", "rad.adjudicated"]
-        .iter()
-        .any(|k| has(k))
+    } else if counting(record, EventType::is_of_laboratory)
+        .next()
+        .is_some()
     {
         "RESULT_IN"
     } else if has("sample.taken") {

@@ -252,10 +252,9 @@ fn body_of(what: &What) -> Result<Value, Failure> {
     for (name, value) in &mut fields {
         // Whether digits are a number or a text is the field's to say.
         let kinds = wadi_record::Kind::ALL;
-        let is_text = !kinds.iter().any(|k| {
-            use wadi_record::FieldType::{Int, Time};
-            wadi_record::field_type(*k, name).is_some_and(|(t, _)| matches!(t, Int | Time))
-        });
+        let is_text = !kinds
+            .iter()
+            .any(|k| wadi_record::known_field(*k, name).is_some_and(|row| row.value.is_number()));
         if is_text && value.is_number() {
             *value = value.to_string().into();
         }

@@ -33,7 +33,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use wadi_record::{FIELDS, FieldType};
+use wadi_record::FIELDS;
 
 /// Records asked for at once.
 const PAGE: usize = 500;
@@ -361,10 +361,8 @@ fn columns() -> Vec<Column> {
     });
 
     let mut fields = BTreeMap::new();
-    for (_, name, of, _) in FIELDS.iter().filter(|(_, name, ..)| !repeats(name)) {
-        fields
-            .entry(*name)
-            .or_insert(matches!(of, FieldType::Int | FieldType::Time));
+    for row in FIELDS.iter().filter(|row| !repeats(row.name)) {
+        fields.entry(row.name).or_insert(row.value.is_number());
     }
 
     out.extend(fields.into_iter().map(|(name, number)| Column {

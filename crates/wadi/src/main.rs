@@ -32,6 +32,7 @@ mod pki;
 mod print;
 mod quarantine;
 mod resync;
+mod schema;
 mod tls;
 
 use clap::{Args, Parser, Subcommand};
@@ -130,6 +131,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Puts a backup in the place of a stopped node's database, which is kept.
     Restore(backup::RestoreArgs),
+    /// The fields and events that records may have, who may set and say them, and their units.
+    Schema(schema::SchemaArgs),
     /// Who may use the API.
     Token {
         #[command(subcommand)]
@@ -231,6 +234,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Resync { command } => resync::run(command, json),
             Command::Say { command } => commands::say(command, json),
             Command::Token { command } => commands::token(command, json),
+            Command::Schema(args) => schema::run(&args, json),
             _ => unreachable!("taken above"),
         })
         .await

@@ -1,0 +1,120 @@
+//! The columns of the table of fields, and what may stand in them.
+//!
+//! None has a default: a row that leaves a column out does not compile. Rows whose columns speak
+//! against each other do not compile either, see [`FieldRow::checked`].
+
+use crate::{Department, Kind, Unit};
+
+/// A field: one row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldRow {
+    /// Its name; `N` stands for a number from 1 to 999.
+    pub name: &'static str,
+    /// What it means, in one sentence.
+    pub meaning: &'static str,
+    /// The kinds of records that have it.
+    pub kinds: &'static [Kind],
+    /// What it holds, and in which unit.
+    pub value: FieldType,
+    /// Whether it is legal: contested, it blocks an assessment.
+    pub legal: bool,
+    /// From when on it is guarded.
+    pub guarded: Guarded,
+    /// Who may set it once it is guarded.
+    pub set_by: SetBy,
+    /// When a device may set it.
+    pub device: DeviceSets,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FieldType {
+    /// Text.
+    Text,
+    /// A whole number.
+    Int(Unit),
+    /// A Unix time in milliseconds.
+    Time,
+    /// One of a list.
+    OneOf(&'static [&'static str]),
+    /// Two letters, ISO 3166.
+    Country,
+    /// Three letters, ISO 4217.
+    Currency,
+    /// A Harmonized System code: 4 to 12 digits, dots allowed.
+    HsCode,
+    /// A crossing's code.
+    Crossing,
+    /// SHA-256 in hexadecimal.
+    Digest,
+}
+
+/// From when on a field is guarded.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Guarded {
+    /// Never.
+    Never,
+    /// Once a passage was let in, checked, linked or handed on; a field that holds nothing may
+    /// still be captured.
+    Passing,
+    /// From the hold's beginning.
+    Placement,
+    /// Once the entry is assessed.
+    Assessment,
+}
+
+/// Who may set a field once it is guarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SetBy {
+    /// Whoever writes the record: it is never guarded.
+    Anybody,
+    /// Registered officers of these departments.
+    Officers(&'static [Department]),
+    /// With the hold's first entry the department that owns its type, or a machine's alarm;
+    /// afterwards its registered officers.
+    HoldOwner,
+}
+
+/// When a device may set a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeviceSets {
+    /// At any time.
+    Always,
+    /// As long as it is not guarded.
+    UntilGuarded,
+    /// Together with the alarm that a hold begins with.
+    WithAlarm,
+    /// Never.
+    Never,
+}
+
+impl FieldType {
+    /// Whether it holds numbers, rather than text.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Int(_) | Self::Time)
+    }
+}
+
+impl FieldRow {
+    /// The row, whose columns do not speak against each other. Called while the table is compiled.
+    pub(super) const fn checked(self) -> Self {
+        assert!(!self.kinds.is_empty(), "a field stands on a record");
+
+        let fits = match self.guarded {
+            Guarded::Never => {
+                matches!(self.set_by, SetBy::Anybody) && matches!(self.device, DeviceSets::Always)
+            }
+            Guarded::Passing | Guarded::Assessment => {
+                matches!(self.set_by, SetBy::Officers(_))
+                    && matches!(self.device, DeviceSets::UntilGuarded)
+            }
+            Guarded::Placement => {
+                matches!(self.set_by, SetBy::HoldOwner)
+                    && matches!(self.device, DeviceSets::WithAlarm | DeviceSets::Never)
+            }
+        };
+        assert!(fits, "who may set a field fits what it is guarded from");
+
+        self
+    }
+}

@@ -1,0 +1,149 @@
+//! What the columns of the tables say, in words.
+
+use crate::{
+    Asks, Department, Departments, DeviceSets, EventType, FieldRow, FieldType, Guarded, Member,
+    Revoked, Right, SetBy, Unit, ValueType, events::guarding,
+};
+
+/// What a member holds, with its unit.
+pub fn member_holds(member: &Member) -> String {
+    match member.value {
+        ValueType::Text => "text".into(),
+        ValueType::Int(unit) => whole(unit),
+        ValueType::Number(unit) => format!("number, {}", unit.name()),
+        ValueType::Flag => "true or false".into(),
+        ValueType::Time => time().into(),
+        ValueType::Ints(unit) => format!("list of whole numbers, {}", unit.name()),
+        ValueType::Texts => "list of text".into(),
+        ValueType::OneOf(list) => list.join(", "),
+        ValueType::Codes { from, to, .. } => format!("code, {from} to {to}"),
+        ValueType::Day => "day, as 2026-03-01".into(),
+        ValueType::Crossing => "code of a crossing".into(),
+        ValueType::TypeOfHold => crate::HoldType::NAMES.join(", "),
+    }
+}
+
+/// What a field holds, with its unit.
+pub fn field_holds(field: &FieldRow) -> String {
+    match field.value {
+        FieldType::Text => "text".into(),
+        FieldType::Int(unit) => whole(unit),
+        FieldType::Time => time().into(),
+        FieldType::OneOf(list) => list.join(", "),
+        FieldType::Country => "country, ISO 3166, two letters".into(),
+        FieldType::Currency => "currency, ISO 4217".into(),
+        FieldType::HsCode => "HS code, 4 to 12 digits".into(),
+        FieldType::Crossing => "code of a crossing".into(),
+        FieldType::Digest => "SHA-256, hexadecimal".into(),
+    }
+}
+
+fn whole(unit: Unit) -> String {
+    format!("whole number, {}", unit.name())
+}
+
+fn time() -> &'static str {
+    "Unix time, ms"
+}
+
+/// Who may say an event, in the words of its row: departments, devices, and what else it takes.
+pub fn speakers(event: &EventType) -> String {
+    let mut out = match event.departments {
+        Departments::Only(list) => codes(list),
+        Departments::Any => "any department".into(),
+    };
+
+    if event.by_device {
+        out += "; a device by itself";
+    }
+
+    let right = right(event.right).map(String::from);
+    for more in [right, asks(event.asks)].into_iter().flatten() {
+        out += "; ";
+        out += &more;
+    }
+
+    out += match (event.lets_go(), event.revoked) {
+        (true, _) => "; through a registered officer",
+        (false, Revoked::Refused) => "",
+        (false, Revoked::Heard) => "; counts from a revoked officer, too",
+    };
+
+    out
+}
+
+fn right(right: Right) -> Option<&'static str> {
+    Some(match right {
+        Right::Department => return None,
+        Right::OwnerOfType => "if it owns the type of hold that it names",
+        Right::OwnerOfHold => "if it owns every hold of the record that it had seen, or is HUB",
+        Right::EndsHolds => "if it may end every hold of the record that it had seen",
+        Right::EndsNamedHolds => "if it may end each hold that it names, and had seen them",
+        Right::OpenedCheck => "if it opened the check, or is HUB",
+        Right::AnswersForRecord => {
+            "if it is PORT for a passage, CUS for a customs entry, one that may end it for a hold, \
+             or HUB"
+        }
+        Right::Supervisor { .. } => "through a supervisor",
+    })
+}
+
+fn asks(asks: Asks) -> Option<String> {
+    let words = match asks {
+        Asks::Nothing => return None,
+        Asks::SecondOfficer => "with a second registered officer",
+        Asks::AttestedResult => {
+            "with a second registered officer, and an attested result seen that allows it and \
+             none against it"
+        }
+        Asks::Seen { event, .. } => return Some(format!("after `{event}`, which it had seen")),
+        Asks::SettledFields => "with no legal field contested on its screen",
+    };
+
+    Some(words.into())
+}
+
+/// From when on a field is guarded.
+pub fn guarded_from(guarded: Guarded) -> String {
+    let said = || {
+        let events: Vec<String> = guarding(guarded).map(|e| format!("`{e}`")).collect();
+        events.join(", ")
+    };
+
+    match guarded {
+        Guarded::Never => "never".into(),
+        Guarded::Passing => format!(
+            "once one of {} was said; a field that holds nothing may still be captured",
+            said()
+        ),
+        Guarded::Placement => "from the hold's beginning".into(),
+        Guarded::Assessment => format!("once {} was said", said()),
+    }
+}
+
+/// Who may set a field: always, or once it is guarded, and when a device may.
+pub fn field_setters(field: &FieldRow) -> String {
+    let who = match field.set_by {
+        SetBy::Anybody => "anybody".into(),
+        SetBy::Officers(list) => format!("registered officers of {}", codes(list)),
+        SetBy::HoldOwner => {
+            "with the first entry the department that owns the type of hold; afterwards its \
+             registered officers. Of a hold of the commission those of HUB and SEC at the hub"
+                .into()
+        }
+    };
+
+    let device = match field.device {
+        DeviceSets::Always => "a device, too",
+        DeviceSets::UntilGuarded => "a device until then",
+        DeviceSets::WithAlarm => "a device with the alarm that begins the hold",
+        DeviceSets::Never => "no device",
+    };
+
+    format!("{who}; {device}")
+}
+
+fn codes(departments: &[Department]) -> String {
+    let codes: Vec<&str> = departments.iter().map(|d| d.code()).collect();
+    codes.join(", ")
+}
