@@ -30,7 +30,9 @@ use wadi_log::{
     Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId,
     Reference, Role, RootKey, SignedCheckpoint, Tip,
 };
-use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
+use wadi_store::{
+    AnchorState, Batch, Carried, LocalKey, LocalState, PeerRow, RefusalRow, Store, StoreError,
+};
 
 /// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
@@ -340,7 +342,7 @@ impl Node {
     async fn introduce(&self, me: Enrolment) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         if !self.store.enrolments().await?.contains(&me) {
-            batch.enrolments.push(me);
+            batch.append.enrolments.push(me);
         }
 
         let loss = match self.store.anchor_state() {
@@ -351,23 +353,25 @@ impl Node {
 
         let (scope, key) = LOSS_TOLD;
         let told = self.store.local(scope, key).await?;
-        if self.me.role == Role::Crossing && (!batch.enrolments.is_empty() || told != loss) {
+        if self.me.role == Role::Crossing && (!batch.append.enrolments.is_empty() || told != loss) {
             let local = |scope: &str, key: &str, value| LocalKey {
                 scope: scope.into(),
                 key: key.into(),
                 value,
             };
 
-            if !batch.enrolments.is_empty() || loss.is_some() {
+            if !batch.append.enrolments.is_empty() || loss.is_some() {
                 batch
                     .local
+                    .keys
                     .push(local(EXCERPT_LOST, ALL_EXCERPTS, String::new()));
             }
 
             match loss {
-                Some(loss) => batch.local.push(local(scope, key, loss)),
+                Some(loss) => batch.local.keys.push(local(scope, key, loss)),
                 None => batch
-                    .local_gone
+                    .local
+                    .keys_gone
                     .extend(told.map(|_| (scope.to_string(), key.to_string()))),
             }
         }
@@ -400,10 +404,10 @@ impl Node {
 
         match self
             .store
-            .commit(Batch {
-                local: vec![version],
-                ..Batch::default()
-            })
+            .commit(Batch::from(LocalState {
+                keys: vec![version],
+                ..LocalState::default()
+            }))
             .await
         {
             // A full disk keeps nobody from starting: the next start projects once more.

@@ -28,7 +28,10 @@ use wadi_reconcile::{
     Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
 };
 use wadi_record::{Kind, Policy};
-use wadi_store::{Batch, FindingFilter, FindingRow, LocalKey, RecordRow, Store, StoreError};
+use wadi_store::{
+    Batch, FindingFilter, FindingRow, LocalKey, LocalState, Projection, RecordRow, Store,
+    StoreError,
+};
 
 /// The reconciler's name among the tasks.
 pub(crate) const TASK: &str = "reconciler";
@@ -235,8 +238,14 @@ impl Reconciler {
 
             let batch = Batch {
                 at_ms: node.now_ms(),
-                gone_seen: Some(cursor),
-                local,
+                project: Projection {
+                    gone_seen: Some(cursor),
+                    ..Projection::default()
+                },
+                local: LocalState {
+                    keys: local,
+                    ..LocalState::default()
+                },
                 ..Batch::default()
             };
 
@@ -287,7 +296,11 @@ impl Reconciler {
             );
 
             let Some(anchor) = gathered.facts_of(id).cloned() else {
-                looked.batch.local_gone.extend(self.unpublished.forget(*id));
+                looked
+                    .batch
+                    .local
+                    .keys_gone
+                    .extend(self.unpublished.forget(*id));
                 continue;
             };
             let Parts {
@@ -352,8 +365,8 @@ impl Reconciler {
             }
 
             match edition.settle(node, &mut self.unpublished, failed) {
-                Some(Ok(key)) => looked.batch.local.push(key),
-                Some(Err(gone)) => looked.batch.local_gone.push(gone),
+                Some(Ok(key)) => looked.batch.local.keys.push(key),
+                Some(Err(gone)) => looked.batch.local.keys_gone.push(gone),
                 None => {}
             }
         }
@@ -564,7 +577,7 @@ fn keep(
 
         if !before.contains(&row) {
             looked.failures |= row.rule == RULE_FAILED.code;
-            looked.batch.findings.push(row);
+            looked.batch.findings.changed.push(row);
         }
     }
 
@@ -587,7 +600,7 @@ fn keep(
             });
         }
 
-        looked.batch.findings_gone.push(finding);
+        looked.batch.findings.gone.push(finding);
     }
 
     looked.editions.push(Edition::new(id, anchor, news, now_ms));

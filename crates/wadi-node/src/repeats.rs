@@ -80,8 +80,8 @@ impl Marks {
             value: format!("{record} {entry} {rest}"),
         });
 
-        batch.local.extend(keys);
-        batch.local.extend(self.newest);
+        batch.local.keys.extend(keys);
+        batch.local.keys.extend(self.newest);
     }
 }
 
@@ -212,7 +212,7 @@ impl Sequencer {
             .unwrap_or(0);
 
         let begun = begun.saturating_add(1);
-        g.batch.local.push(LocalKey {
+        g.batch.local.keys.push(LocalKey {
             scope: RUNS.into(),
             key: device,
             value: begun.to_string(),
@@ -230,6 +230,7 @@ impl Sequencer {
     ) -> Result<Option<String>, StoreError> {
         let pending = batch
             .local
+            .keys
             .iter()
             .rev()
             .find(|l| l.scope == scope && l.key == key);

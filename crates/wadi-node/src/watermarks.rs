@@ -82,7 +82,7 @@ impl Sequencer {
         ) && let Some(value) = self.time.remember()
         {
             let (scope, key) = BELIEVED;
-            g.batch.local.push(LocalKey {
+            g.batch.local.keys.push(LocalKey {
                 scope: scope.into(),
                 key: key.into(),
                 value,

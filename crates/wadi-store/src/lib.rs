@@ -35,7 +35,7 @@ pub use backup::{
     COMING, CopyFacts, CopyReader, DumpAudit, audit_dump, copy_sqlite, dump_postgres,
     fill_postgres, known_schema, put_in_place, restore_unfinished,
 };
-pub use batch::Batch;
+pub use batch::{Append, Batch, Findings, LocalState, Projection, Repair};
 pub use compare::{CompareRow, entries_digest};
 pub use error::StoreError;
 pub use move_store::{Moved, move_store};

@@ -16,7 +16,7 @@ use std::{
     time::Instant,
 };
 use wadi_log::*;
-use wadi_store::{AnchorState, Batch, SqliteStore, Store, defence};
+use wadi_store::{AnchorState, Append, Batch, SqliteStore, Store, defence};
 
 const SECTOR: usize = 512;
 
@@ -82,9 +82,12 @@ fn child() {
 
             store
                 .commit(Batch {
-                    blocks: vec![block],
                     own_heads,
-                    ..Default::default()
+                    append: Append {
+                        blocks: vec![block],
+                        ..Append::default()
+                    },
+                    ..Batch::default()
                 })
                 .await
                 .unwrap();

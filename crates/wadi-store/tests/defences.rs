@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Command};
 use wadi_log::*;
-use wadi_store::{Anchor, AnchorFile, AnchorState, Batch, SqliteStore, Store, defence};
+use wadi_store::{Anchor, AnchorFile, AnchorState, Append, Batch, SqliteStore, Store, defence};
 
 fn key() -> LogKey {
     LogKey::from_seed(&[7; 32])
@@ -62,10 +62,10 @@ async fn spoil(dir: &Path) {
     let reference = block.entries()[0].reference();
 
     store
-        .commit(Batch {
+        .commit(Batch::from(Append {
             blocks: vec![block],
-            ..Default::default()
-        })
+            ..Append::default()
+        }))
         .await
         .unwrap();
 

@@ -15,7 +15,7 @@ use std::{
 };
 use tempfile::TempDir;
 use wadi_log::*;
-use wadi_store::{AnchorState, Batch, SqliteStore, Store, defence};
+use wadi_store::{AnchorState, Append, Batch, SqliteStore, Store, defence};
 
 /// Commits of a child.
 const COMMITS: u32 = 24;
@@ -104,9 +104,12 @@ fn child() {
 
             match store
                 .commit(Batch {
-                    blocks: vec![block],
                     own_heads,
-                    ..Default::default()
+                    append: Append {
+                        blocks: vec![block],
+                        ..Append::default()
+                    },
+                    ..Batch::default()
                 })
                 .await
             {

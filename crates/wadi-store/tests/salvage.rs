@@ -118,9 +118,12 @@ impl Author {
 
         Batch {
             at_ms: 1,
-            blocks,
             own_heads,
-            ..Default::default()
+            append: Append {
+                blocks,
+                ..Append::default()
+            },
+            ..Batch::default()
         }
     }
 }
@@ -165,12 +168,15 @@ async fn image(r: &mut StdRng) -> Image {
         store.commit(own.batch(r, n)).await.unwrap();
     }
 
-    let blocks = other.batch(r, 2).blocks;
+    let blocks = other.batch(r, 2).append.blocks;
     store
         .commit(Batch {
             at_ms: 1,
-            blocks,
-            ..Default::default()
+            append: Append {
+                blocks,
+                ..Append::default()
+            },
+            ..Batch::default()
         })
         .await
         .unwrap();
@@ -179,24 +185,30 @@ async fn image(r: &mut StdRng) -> Image {
     let cosignature = LogKey::from_seed(&[9; 32]).cosign(&checkpoint.checkpoint, 20);
     let batch = Batch {
         at_ms: 1,
-        cosignatures: vec![CosignedHead {
-            checkpoint,
-            cosignature,
-        }],
-        enrolments: vec![enrolment("trb", &own.key), enrolment("trb-2", &other.key)],
-        local: vec![local("token", "k", "{}"), local("import", "gone", "v")],
-        ..Default::default()
+        append: Append {
+            cosignatures: vec![CosignedHead {
+                checkpoint,
+                cosignature,
+            }],
+            enrolments: vec![enrolment("trb", &own.key), enrolment("trb-2", &other.key)],
+            ..Append::default()
+        },
+        local: LocalState {
+            keys: vec![local("token", "k", "{}"), local("import", "gone", "v")],
+            ..LocalState::default()
+        },
+        ..Batch::default()
     };
 
     store.commit(batch).await.unwrap();
     store.close().await;
     let store = SqliteStore::open(&stopped, own.key.node()).await.unwrap();
     let local_gone = vec![("import".to_string(), "gone".to_string())];
-    let batch = Batch {
-        local: vec![local("import", "came", "v")],
-        local_gone,
-        ..Default::default()
-    };
+    let batch = Batch::from(LocalState {
+        keys: vec![local("import", "came", "v")],
+        keys_gone: local_gone,
+        ..LocalState::default()
+    });
 
     store.commit(batch).await.unwrap();
     let mut wal = Vec::new();
@@ -563,11 +575,11 @@ async fn of_two_entries_at_one_position_that_one_is_taken_that_was_signed_for() 
     };
 
     let (mine, theirs) = (own.block(&entries[3..6]), thief.block(&entries[5..8]));
-    let batch = Batch {
+    let batch = Batch::from(Append {
         blocks: vec![first, mine],
         loose: theirs.entries().to_vec(),
-        ..Default::default()
-    };
+        ..Append::default()
+    });
 
     store.commit(batch).await.unwrap();
     store.close().await;
@@ -634,10 +646,10 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
         let enrolments = vec![enrolment("trb", &image.own.key)];
 
         store
-            .commit(Batch {
+            .commit(Batch::from(Append {
                 enrolments,
-                ..Default::default()
-            })
+                ..Append::default()
+            }))
             .await
             .unwrap();
 
