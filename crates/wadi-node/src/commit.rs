@@ -21,7 +21,8 @@ use wadi_record::{
     Kind, Objection, Record, Verdict, is_decision, is_guarded, state, terms, warnings,
 };
 use wadi_store::{
-    AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting,
+    AnchorState, Batch, CosignedHead, LocalKey, LocalScope, RecordRow, RefusalRow, StoreError,
+    Waiting,
 };
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -456,7 +457,7 @@ impl Sequencer {
         let missing = self.wants.lock().expect("no panic holds it").missing();
         let lost: BTreeSet<String> = self
             .store
-            .local_all(EXCERPT_LOST)
+            .local_all(&EXCERPT_LOST)
             .await?
             .into_iter()
             .map(|l| l.key)
@@ -792,7 +793,7 @@ impl Sequencer {
 
         let value = epoch.to_string();
         g.batch.local.keys.push(LocalKey {
-            scope: "epoch".into(),
+            scope: LocalScope::Epoch,
             key: node.to_string(),
             value,
         });

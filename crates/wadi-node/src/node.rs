@@ -31,7 +31,8 @@ use wadi_log::{
     Reference, Role, RootKey, SignedCheckpoint, Tip,
 };
 use wadi_store::{
-    AnchorState, Batch, Carried, LocalKey, LocalState, PeerRow, RefusalRow, Store, StoreError,
+    AnchorState, Batch, Carried, LocalKey, LocalScope, LocalState, PeerRow, RefusalRow, Store,
+    StoreError,
 };
 
 /// Things that may wait for the sequencer; more, and their senders wait.
@@ -40,9 +41,9 @@ const QUEUE_MAX: usize = 1_024;
 /// instead.
 const EVENTS_MAX: usize = 1_024;
 /// The local key that says which loss of the database's tail was told to the hub: scope and key.
-const LOSS_TOLD: (&str, &str) = ("excerpts", "loss_told");
+const LOSS_TOLD: (LocalScope, &str) = (LocalScope::Excerpts, "loss_told");
 /// The local key that says which version projected the records: scope and key.
-const PROJECTION: (&str, &str) = ("projection", "version");
+const PROJECTION: (LocalScope, &str) = (LocalScope::Projection, "version");
 /// What a record's projection holds; another number where it holds more or other things.
 const PROJECTION_VERSION: &str = "2";
 
@@ -352,10 +353,10 @@ impl Node {
         };
 
         let (scope, key) = LOSS_TOLD;
-        let told = self.store.local(scope, key).await?;
+        let told = self.store.local(&scope, key).await?;
         if self.me.role == Role::Crossing && (!batch.append.enrolments.is_empty() || told != loss) {
-            let local = |scope: &str, key: &str, value| LocalKey {
-                scope: scope.into(),
+            let local = |scope: LocalScope, key: &str, value| LocalKey {
+                scope,
                 key: key.into(),
                 value,
             };
@@ -372,7 +373,7 @@ impl Node {
                 None => batch
                     .local
                     .keys_gone
-                    .extend(told.map(|_| (scope.to_string(), key.to_string()))),
+                    .extend(told.map(|_| (scope, key.to_string()))),
             }
         }
 
@@ -387,7 +388,7 @@ impl Node {
     /// which is now.
     async fn renew_projections(&self) -> Result<(), StoreError> {
         let (scope, key) = PROJECTION;
-        if self.store.local(scope, key).await?.as_deref() == Some(PROJECTION_VERSION) {
+        if self.store.local(&scope, key).await?.as_deref() == Some(PROJECTION_VERSION) {
             return Ok(());
         }
 
@@ -397,7 +398,7 @@ impl Node {
         }
 
         let version = LocalKey {
-            scope: scope.into(),
+            scope,
             key: key.into(),
             value: PROJECTION_VERSION.into(),
         };
@@ -544,7 +545,7 @@ impl Node {
     pub async fn set_local(
         &self,
         keys: Vec<LocalKey>,
-        gone: Vec<(String, String)>,
+        gone: Vec<(LocalScope, String)>,
     ) -> Result<(), NodeError> {
         self.ask(|reply| Command::Local(keys, gone, reply)).await
     }

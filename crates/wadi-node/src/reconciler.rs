@@ -29,8 +29,8 @@ use wadi_reconcile::{
 };
 use wadi_record::{Kind, Policy};
 use wadi_store::{
-    Batch, FindingFilter, FindingRow, LocalKey, LocalState, Projection, RecordRow, Store,
-    StoreError,
+    Batch, FindingFilter, FindingRow, LocalKey, LocalScope, LocalState, Projection, RecordRow,
+    Store, StoreError,
 };
 
 /// The reconciler's name among the tasks.
@@ -133,9 +133,9 @@ impl Reconciler {
 
     /// How far it had come, and what was left to say, when the node stopped.
     async fn recall(&mut self) -> Result<(), StoreError> {
-        let cursor = self.store.local("reconcile", "cursor").await?;
+        let cursor = self.store.local(&LocalScope::Reconcile, "cursor").await?;
         self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
-        self.unpublished = Unpublished::read(&self.store.local_all(Unpublished::scope()).await?);
+        self.unpublished = Unpublished::read(&self.store.local_all(&Unpublished::scope()).await?);
         if let Some(node) = self.node.upgrade() {
             self.alarm_of_failures(&node).await?;
         }
@@ -231,7 +231,7 @@ impl Reconciler {
         if let Some(cursor) = cursor {
             let value = cursor.to_string();
             let local = vec![LocalKey {
-                scope: "reconcile".into(),
+                scope: LocalScope::Reconcile,
                 key: "cursor".into(),
                 value,
             }];

@@ -24,7 +24,7 @@ use wadi_log::{
     Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree,
     TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
-use wadi_store::{Batch, CosignedHead, LogRow, Projection, Repair, StoreError};
+use wadi_store::{Batch, CosignedHead, LocalScope, LogRow, Projection, Repair, StoreError};
 
 /// Rows read at once.
 pub(crate) const PAGE: u32 = 512;
@@ -291,7 +291,10 @@ impl Node {
     /// The rest is the first round's, at its own pace.
     pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
         let _alone = self.scrubbing.lock().await;
-        let last = self.store.local("epoch", &self.id().to_string()).await?;
+        let last = self
+            .store
+            .local(&LocalScope::Epoch, &self.id().to_string())
+            .await?;
         let switches = self.switches();
         for row in self.store.logs().await? {
             if row.log.node == self.id()

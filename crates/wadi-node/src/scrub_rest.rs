@@ -406,7 +406,7 @@ impl Node {
         });
 
         let keys = records.iter().map(|id| LocalKey {
-            scope: EXCERPT_LOST.into(),
+            scope: EXCERPT_LOST,
             key: id.clone(),
             value: String::new(),
         });

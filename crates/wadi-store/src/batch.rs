@@ -3,6 +3,7 @@
 //! Every part takes itself apart by name where it is asked whether it is empty, and where it takes
 //! in another: a field that is forgotten there does not compile, and no write is lost by it.
 
+use crate::LocalScope;
 use crate::rows::{
     BranchRow, Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting,
 };
@@ -84,7 +85,7 @@ pub struct LocalState {
     /// Local keys.
     pub keys: Vec<LocalKey>,
     /// Local keys to forget: scope and key.
-    pub keys_gone: Vec<(String, String)>,
+    pub keys_gone: Vec<(LocalScope, String)>,
     /// What was refused, with the reason: put in by [`Batch::refuse`].
     pub refusals: Vec<RefusalRow>,
     /// What is remembered of peers.
@@ -534,8 +535,8 @@ mod tests {
             project.waiting = vec![Waiting { record: RecordId([1; 32]), entry: reference(), missing: None }];
             project.gone_seen = Some(0);
             findings.gone = vec!["finding".into()];
-            local.keys = vec![LocalKey { scope: "token".into(), key: "k".into(), value: "v".into() }];
-            local.keys_gone = vec![("token".into(), "k".into())];
+            local.keys = vec![LocalKey { scope: LocalScope::Token, key: "k".into(), value: "v".into() }];
+            local.keys_gone = vec![(LocalScope::Token, "k".into())];
             local.refusals = vec![refusal()];
             local.peers = vec![PeerRow { node: NodeId([1; 16]), json: "{}".into() }];
             local.carry = vec![Carried { log: log(), from: 0, to: 1, bytes: vec![1] }];

@@ -13,6 +13,7 @@ mod batch;
 mod compare;
 pub mod defence;
 mod error;
+mod local_scope;
 mod move_store;
 mod postgres;
 mod postgres_schema;
@@ -38,6 +39,7 @@ pub use backup::{
 pub use batch::{Append, Batch, Findings, LocalState, Projection, Repair};
 pub use compare::{CompareRow, entries_digest};
 pub use error::StoreError;
+pub use local_scope::LocalScope;
 pub use move_store::{Moved, move_store};
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
@@ -189,9 +191,9 @@ pub trait Store: Mending + Neighbours {
     /// Logs of which only entries of single records are held.
     async fn loose_logs(&self) -> Result<Vec<LogId>, StoreError>;
     /// A local key (idempotency, import, token) and what it stands for.
-    async fn local(&self, scope: &str, key: &str) -> Result<Option<String>, StoreError>;
+    async fn local(&self, scope: &LocalScope, key: &str) -> Result<Option<String>, StoreError>;
     /// All local keys of a scope.
-    async fn local_all(&self, scope: &str) -> Result<Vec<LocalKey>, StoreError>;
+    async fn local_all(&self, scope: &LocalScope) -> Result<Vec<LocalKey>, StoreError>;
     /// Records handed over to a crossing.
     async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError>;
     /// Counts for status.

@@ -3,7 +3,7 @@
 //! JSON becomes rows) each of them names itself.
 
 use super::{DbRow, EACH, Engine};
-use crate::{AnchorState, Batch, Store, StoreError, defence, rows::*};
+use crate::{AnchorState, Batch, LocalScope, Store, StoreError, defence, rows::*};
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use std::collections::{BTreeMap, HashMap};
@@ -748,7 +748,7 @@ impl Store for Engine {
         rows.iter().map(|r| log_of(r, 0)).collect()
     }
 
-    async fn local(&self, scope: &str, key: &str) -> Result<Option<String>, StoreError> {
+    async fn local(&self, scope: &LocalScope, key: &str) -> Result<Option<String>, StoreError> {
         let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
             .bind(scope.to_string())
             .bind(key.to_string())
@@ -757,18 +757,18 @@ impl Store for Engine {
         Ok(value)
     }
 
-    async fn local_all(&self, scope: &str) -> Result<Vec<LocalKey>, StoreError> {
-        let rows = sqlx::query("SELECT scope, key, value FROM local WHERE scope = $1 ORDER BY key")
-            .bind(scope)
+    async fn local_all(&self, scope: &LocalScope) -> Result<Vec<LocalKey>, StoreError> {
+        let rows = sqlx::query("SELECT key, value FROM local WHERE scope = $1 ORDER BY key")
+            .bind(scope.to_string())
             .fetch_all(&self.readers)
             .await?;
 
         rows.iter()
             .map(|r| {
                 Ok(LocalKey {
-                    scope: cell(r, 0)?,
-                    key: cell(r, 1)?,
-                    value: cell(r, 2)?,
+                    scope: scope.clone(),
+                    key: cell(r, 0)?,
+                    value: cell(r, 1)?,
                 })
             })
             .collect()

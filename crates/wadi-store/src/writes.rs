@@ -884,7 +884,7 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .collect::<BTreeMap<_, _>>()
         .into_values()
     {
-        rows.text(&l.scope).text(&l.key).text(&l.value);
+        rows.text(l.scope.as_str()).text(&l.key).text(&l.value);
     }
 
     insert(
@@ -896,7 +896,7 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
 
     for (scope, key) in &batch.local.keys_gone {
         sqlx::query("DELETE FROM local WHERE scope = $1 AND key = $2")
-            .bind(scope)
+            .bind(scope.to_string())
             .bind(key)
             .execute(&mut *conn)
             .await?;

@@ -148,9 +148,9 @@ impl Image {
     }
 }
 
-fn local(scope: &str, key: &str, value: &str) -> LocalKey {
+fn local(scope: LocalScope, key: &str, value: &str) -> LocalKey {
     LocalKey {
-        scope: scope.into(),
+        scope,
         key: key.into(),
         value: value.into(),
     }
@@ -194,7 +194,10 @@ async fn image(r: &mut StdRng) -> Image {
             ..Append::default()
         },
         local: LocalState {
-            keys: vec![local("token", "k", "{}"), local("import", "gone", "v")],
+            keys: vec![
+                local(LocalScope::Token, "k", "{}"),
+                local(LocalScope::Import, "gone", "v"),
+            ],
             ..LocalState::default()
         },
         ..Batch::default()
@@ -203,9 +206,9 @@ async fn image(r: &mut StdRng) -> Image {
     store.commit(batch).await.unwrap();
     store.close().await;
     let store = SqliteStore::open(&stopped, own.key.node()).await.unwrap();
-    let local_gone = vec![("import".to_string(), "gone".to_string())];
+    let local_gone = vec![(LocalScope::Import, "gone".to_string())];
     let batch = Batch::from(LocalState {
-        keys: vec![local("import", "came", "v")],
+        keys: vec![local(LocalScope::Import, "came", "v")],
         keys_gone: local_gone,
         ..LocalState::default()
     });
@@ -318,9 +321,12 @@ async fn everything_is_found_in_file_and_wal_whatever_became_of_the_first_page()
         keys.sort();
         keys.dedup();
 
-        let key = |scope: &str, key: &str| (scope.to_string(), key.to_string());
+        let key = |scope: LocalScope, key: &str| (scope, key.to_string());
         // What was forgotten since the file was written stays forgotten.
-        assert_eq!(keys, [key("import", "came"), key("token", "k")]);
+        assert_eq!(
+            keys,
+            [key(LocalScope::Import, "came"), key(LocalScope::Token, "k")]
+        );
 
         let sizes = salvage.survey();
         assert!(sizes[&image.own.log] >= image.own.entries.len() as u64);

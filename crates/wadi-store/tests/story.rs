@@ -533,7 +533,7 @@ async fn small_things(
     missing: Reference,
 ) {
     let local = |key: &str, value: &str| LocalKey {
-        scope: "import".into(),
+        scope: LocalScope::Import,
         key: key.into(),
         value: value.into(),
     };
@@ -585,7 +585,7 @@ async fn small_things(
     };
 
     store.commit(batch).await.unwrap();
-    let gone = vec![("import".to_string(), "gone".to_string())];
+    let gone = vec![(LocalScope::Import, "gone".to_string())];
     let batch = Batch::from(LocalState {
         keys_gone: gone,
         carried_done: vec![(trb.log, 4)],
@@ -594,10 +594,17 @@ async fn small_things(
 
     store.commit(batch).await.unwrap();
     assert_eq!(
-        store.local("import", "k").await.unwrap().as_deref(),
+        store
+            .local(&LocalScope::Import, "k")
+            .await
+            .unwrap()
+            .as_deref(),
         Some("2")
     );
-    assert_eq!(store.local_all("import").await.unwrap(), [local("k", "2")]);
+    assert_eq!(
+        store.local_all(&LocalScope::Import).await.unwrap(),
+        [local("k", "2")]
+    );
 
     let refused = store.refusals(10).await.unwrap();
     assert_eq!(
@@ -747,7 +754,7 @@ fn server(dir: &Path) -> TemporaryServer {
 
 fn note(n: u32) -> Batch {
     let local = vec![LocalKey {
-        scope: "n".into(),
+        scope: LocalScope::Device,
         key: n.to_string(),
         value: String::new(),
     }];
@@ -900,7 +907,7 @@ async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
     out.push(format!(
         "{:?} {:?}",
         store.carried_ranges().await.unwrap(),
-        store.local_all("import").await.unwrap()
+        store.local_all(&LocalScope::Import).await.unwrap()
     ));
 
     out.push(format!(
@@ -948,7 +955,7 @@ async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
     assert_eq!(late.code(), "write_failed", "{late}");
 
     let keys: Vec<String> = second
-        .local_all("n")
+        .local_all(&LocalScope::Device)
         .await
         .unwrap()
         .into_iter()
@@ -975,8 +982,8 @@ async fn a_server_that_restarts_costs_time_and_nothing_else() {
     });
 
     for at_once in [false, true] {
-        let before = store.local_all("n").await.unwrap().len();
-        while store.local_all("n").await.unwrap().len() < before + 20 {
+        let before = store.local_all(&LocalScope::Device).await.unwrap().len();
+        while store.local_all(&LocalScope::Device).await.unwrap().len() < before + 20 {
             tokio::task::yield_now().await;
         }
 
@@ -985,13 +992,16 @@ async fn a_server_that_restarts_costs_time_and_nothing_else() {
             server.launch().unwrap();
         });
 
-        while store.local_all("n").await.is_err() {
+        while store.local_all(&LocalScope::Device).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     writer.await.unwrap();
-    assert_eq!(store.local_all("n").await.unwrap().len(), 300);
+    assert_eq!(
+        store.local_all(&LocalScope::Device).await.unwrap().len(),
+        300
+    );
     store.close().await;
 }
 
@@ -1019,7 +1029,11 @@ async fn a_database_that_will_not_do_says_why() {
         "database_read_only"
     );
     assert!(
-        store.local_all("n").await.unwrap().is_empty(),
+        store
+            .local_all(&LocalScope::Device)
+            .await
+            .unwrap()
+            .is_empty(),
         "it can still be read"
     );
 
