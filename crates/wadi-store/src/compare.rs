@@ -189,7 +189,8 @@ impl CopyReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Append, Batch, Projection, SqliteStore, Store};
+    use crate::prelude::*;
+    use crate::{Append, Batch, Projection, SqliteStore};
     use wadi_log::{Body, Change, Common, Entry, Epoch, Lane, LogKey, Put, Value, VerifiedBlock};
 
     fn row(first: &Reference) -> RecordRow {

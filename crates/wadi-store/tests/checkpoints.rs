@@ -2,7 +2,8 @@
 //! block may have.
 
 use wadi_log::*;
-use wadi_store::{Append, Batch, SqliteStore, Store};
+use wadi_store::prelude::*;
+use wadi_store::{Append, Batch, SqliteStore};
 
 fn key() -> LogKey {
     LogKey::from_seed(&[6; 32])

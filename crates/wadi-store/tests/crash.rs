@@ -16,7 +16,8 @@ use std::{
     time::Instant,
 };
 use wadi_log::*;
-use wadi_store::{AnchorState, Append, Batch, SqliteStore, Store, defence};
+use wadi_store::prelude::*;
+use wadi_store::{AnchorState, Append, Batch, SqliteStore, defence};
 
 const SECTOR: usize = 512;
 

@@ -3,7 +3,8 @@
 
 use std::{path::Path, process::Command};
 use wadi_log::*;
-use wadi_store::{Anchor, AnchorFile, AnchorState, Append, Batch, SqliteStore, Store, defence};
+use wadi_store::prelude::*;
+use wadi_store::{Anchor, AnchorFile, AnchorState, Append, Batch, SqliteStore, defence};
 
 fn key() -> LogKey {
     LogKey::from_seed(&[7; 32])

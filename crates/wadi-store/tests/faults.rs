@@ -15,7 +15,8 @@ use std::{
 };
 use tempfile::TempDir;
 use wadi_log::*;
-use wadi_store::{AnchorState, Append, Batch, SqliteStore, Store, defence};
+use wadi_store::prelude::*;
+use wadi_store::{AnchorState, Append, Batch, SqliteStore, defence};
 
 /// Commits of a child.
 const COMMITS: u32 = 24;

@@ -21,9 +21,9 @@ use wadi_log::{
 use wadi_node::{Arriving, Leaving, Node, run_link};
 use wadi_reconcile::{Dossier, Facts, reconcile};
 use wadi_record::{Author, Draft, Judge, JudgedChange, Passage, Record, state, terms};
+use wadi_store::prelude::*;
 use wadi_store::{
-    Append, Batch, PostgresStore, Projection, RecordFilter, RecordRow, SqliteStore, Store,
-    TemporaryServer,
+    Append, Batch, PostgresStore, Projection, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
 };
 use wadi_sync::{BlockDecoder, BlockEncoder, Message};
 

@@ -29,9 +29,8 @@ use wadi_node::{
     Clock, Event, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start,
     Suspects, SystemClock, TaskEnd,
 };
-use wadi_store::{
-    AnchorState, LocalKey, LocalScope, Looked, PostgresStore, SetAside, SqliteStore, Store,
-};
+use wadi_store::prelude::*;
+use wadi_store::{AnchorState, LocalKey, LocalScope, Looked, PostgresStore, SetAside, SqliteStore};
 use wadi_web::{Limits, Token, TokenScope, hash_token, new_token, router, run_spool};
 
 /// Pause before a spool directory that could not be used is tried again.
