@@ -180,7 +180,7 @@ impl Country {
                     error
                 }
                 Err(NodeError::Store(error)) if error.is_rot() => {
-                    use wadi_store::Store;
+                    use wadi_store::prelude::*;
                     store.close().await;
                     error
                 }

@@ -390,7 +390,7 @@ async fn what_a_site_took_from_a_hub_ten_years_ahead_is_forgotten_once_it_is_rig
     let trb = country.start("trb").await;
     let taken = (real_s() + TEN_YEARS_S).to_string();
     let key = wadi_store::LocalKey {
-        scope: "hub".into(),
+        scope: wadi_store::LocalScope::Hub,
         key: "time_s".into(),
         value: taken,
     };

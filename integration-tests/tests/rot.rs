@@ -980,7 +980,7 @@ async fn a_record_that_rotted_is_told_though_its_entries_come_again() {
     let wire = connect(&trb, &hub);
     until("what was handed over came again", async || {
         trb.store()
-            .local("excerpt-lost", "*")
+            .local(&wadi_store::LocalScope::ExcerptLost, "*")
             .await
             .is_ok_and(|doubt| doubt.is_none())
     })

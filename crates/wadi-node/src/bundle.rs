@@ -15,11 +15,11 @@ use std::{
     io::Write,
 };
 use wadi_log::{Block, Cosignature, Enrolment, LogId, LogKey, NodeId, SignedCheckpoint};
-use wadi_store::CosignedHead;
+use wadi_store::{CosignedHead, LocalScope};
 use wadi_sync::{BundleError, Counts, FrameReader, FrameWriter, LogRange, Message, both_may_see};
 
 /// Local keys of bundles stand under this scope.
-pub(crate) const LOCAL_SCOPE: &str = "bundle";
+pub(crate) const LOCAL_SCOPE: LocalScope = LocalScope::Bundle;
 /// The local key that says whose bundle came last.
 pub(crate) const LAST_FROM: &str = "last_from";
 /// Logs that are remembered of one carrier at most.
@@ -189,7 +189,7 @@ impl Node {
     pub(crate) async fn carried_by(&self, node: &NodeId) -> Result<BTreeSet<LogId>, NodeError> {
         let text = self
             .store
-            .local(LOCAL_SCOPE, &carried_key(node))
+            .local(&LOCAL_SCOPE, &carried_key(node))
             .await?
             .unwrap_or_default();
 

@@ -184,13 +184,13 @@ impl Node {
         for (key, value) in [last, carried] {
             let held = self
                 .store
-                .local(LOCAL_SCOPE, &key)
+                .local(&LOCAL_SCOPE, &key)
                 .await?
                 .unwrap_or_default();
 
             if held != value {
                 keys.push(LocalKey {
-                    scope: LOCAL_SCOPE.into(),
+                    scope: LOCAL_SCOPE,
                     key,
                     value,
                 });

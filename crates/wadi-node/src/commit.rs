@@ -22,7 +22,8 @@ use wadi_record::{
     Kind, Objection, Record, Verdict, is_decision, is_guarded, state, terms, warnings,
 };
 use wadi_store::{
-    AnchorState, Batch, CosignedHead, LocalKey, RecordRow, RefusalRow, StoreError, Waiting,
+    AnchorState, Batch, CosignedHead, LocalKey, LocalScope, RecordRow, RefusalRow, StoreError,
+    Waiting,
 };
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -134,37 +135,19 @@ impl Commit {
     /// What a scrub or a resync writes.
     fn take_mending(&mut self, mended: Batch) {
         // What verdicts hang on, or what they are remembered by, was put right: it is read anew.
-        self.reload |= !(mended.enrolments_gone.is_empty()
-            && mended.forks_gone.is_empty()
-            && mended.cosignatures_gone.is_empty()
-            && mended.entries_gone.is_empty()
-            && mended.reindexed.is_empty()
-            && mended.seen.is_empty());
+        self.reload |= !(mended.repair.enrolments_gone.is_empty()
+            && mended.repair.forks_gone.is_empty()
+            && mended.repair.cosignatures_gone.is_empty()
+            && mended.repair.entries_gone.is_empty()
+            && mended.repair.reindexed.is_empty()
+            && mended.project.seen.is_empty());
 
         // Branches that are held no more are asked for again.
-        let rotten = mended.branches_rotten.iter();
+        let rotten = mended.repair.branches_rotten.iter();
         self.forked
             .extend(rotten.filter_map(|(log, _)| LogId::from_slice(log).ok()));
 
-        let into = &mut self.batch;
-        into.tree.extend(mended.tree);
-        into.reindexed.extend(mended.reindexed);
-        into.about.extend(mended.about);
-        into.seen.extend(mended.seen);
-        into.resyncs.extend(mended.resyncs);
-        into.local.extend(mended.local);
-        into.loose.extend(mended.loose);
-        into.entries_gone.extend(mended.entries_gone);
-        into.heads.extend(mended.heads);
-        into.checkpoints_gone.extend(mended.checkpoints_gone);
-        into.cosignatures.extend(mended.cosignatures);
-        into.cosignatures_gone.extend(mended.cosignatures_gone);
-        into.enrolments.extend(mended.enrolments);
-        into.enrolments_gone.extend(mended.enrolments_gone);
-        into.forks.extend(mended.forks);
-        into.forks_gone.extend(mended.forks_gone);
-        into.branches_rotten.extend(mended.branches_rotten);
-        into.healed |= mended.healed;
+        self.batch.merge(mended);
     }
 }
 
@@ -237,17 +220,17 @@ impl Sequencer {
                 }));
             }
             Command::Carry(carried, reply) => {
-                g.batch.carry.push(carried);
+                g.batch.local.carry.push(carried);
                 g.events.push(Event::Carried);
                 g.done.push(Box::new(move |r| {
                     let _ = reply.send(r.is_ok());
                 }));
             }
             Command::Refusal(row) => g.batch.refuse(row),
-            Command::Peer(row) => g.batch.peers.push(row),
+            Command::Peer(row) => g.batch.local.peers.push(row),
             Command::Local(keys, gone, reply) => {
-                g.batch.local.extend(keys);
-                g.batch.local_gone.extend(gone);
+                g.batch.local.keys.extend(keys);
+                g.batch.local.keys_gone.extend(gone);
                 g.done.push(Box::new(move |r| {
                     let _ = reply.send(r.map_err(Into::into));
                 }));
@@ -509,7 +492,7 @@ impl Sequencer {
         let missing = self.wants.lock().expect("no panic holds it").missing();
         let lost: BTreeSet<String> = self
             .store
-            .local_all(EXCERPT_LOST)
+            .local_all(&EXCERPT_LOST)
             .await?
             .into_iter()
             .map(|l| l.key)
@@ -580,7 +563,7 @@ impl Sequencer {
                 }
                 (Some(_), None) => {
                     if mend {
-                        g.batch.records_gone.push(id);
+                        g.batch.repair.records_gone.push(id);
                     }
                     count += 1;
                     true
@@ -621,14 +604,14 @@ impl Sequencer {
                         .map(|(entry, missing)| (*entry, Some(*missing))),
                 );
 
-                g.batch.records.push(row);
+                g.batch.project.records.push(row);
             } else {
                 let waiting = unjudged.iter().map(|(entry, missing)| Waiting {
                     record: id,
                     entry: *entry,
                     missing: Some(*missing),
                 });
-                g.batch.waiting.extend(waiting);
+                g.batch.project.waiting.extend(waiting);
             }
         }
 
@@ -705,7 +688,7 @@ impl Sequencer {
                 .map_err(|e| StoreError::Conflict(e.to_string()))?;
 
                 peaks = block.peaks().clone();
-                g.batch.blocks.push(block);
+                g.batch.append.blocks.push(block);
             }
 
             if log.lane == Lane::Control {
@@ -716,7 +699,7 @@ impl Sequencer {
                 size: peaks.size(),
                 root: peaks.root(),
             };
-            let checkpoint = g.batch.blocks.last().map(|b| b.checkpoint().clone());
+            let checkpoint = g.batch.append.blocks.last().map(|b| b.checkpoint().clone());
 
             if let Some(checkpoint) = &checkpoint
                 && self.me.role == Role::Hub
@@ -731,8 +714,8 @@ impl Sequencer {
                     .write()
                     .expect("no panic holds it")
                     .learn_cosigned(cosignature.witness, log, tip);
-                g.batch.kept_heads.push(checkpoint.clone());
-                g.batch.cosignatures.push(CosignedHead {
+                g.batch.append.kept_heads.push(checkpoint.clone());
+                g.batch.append.cosignatures.push(CosignedHead {
                     checkpoint: checkpoint.clone(),
                     cosignature,
                 });
@@ -844,8 +827,8 @@ impl Sequencer {
         }
 
         let value = epoch.to_string();
-        g.batch.local.push(LocalKey {
-            scope: "epoch".into(),
+        g.batch.local.keys.push(LocalKey {
+            scope: LocalScope::Epoch,
             key: node.to_string(),
             value,
         });
@@ -896,7 +879,7 @@ impl Sequencer {
             };
             let written = self.append(g, log, entry)?.reference();
 
-            g.batch.seen.push(written);
+            g.batch.project.seen.push(written);
             self.take_seen(written, heads).await?;
         }
 
@@ -1045,7 +1028,7 @@ impl Sequencer {
 
         let verified = self.append(g, log, entry)?;
         debug_assert_eq!(verified.reference(), reference);
-        g.batch.about.push((id, reference));
+        g.batch.project.about.push((id, reference));
         g.fresh.entry(id).or_default().push(verified);
         g.touched.insert(id);
 
@@ -1154,7 +1137,7 @@ impl Sequencer {
         }
 
         if moved && let Body::Enrolment(e) = &entry.body {
-            g.batch.enrolments.push(e.clone());
+            g.batch.append.enrolments.push(e.clone());
             g.events.push(Event::Members(vec![e.clone()]));
         }
     }
@@ -1301,7 +1284,7 @@ impl Sequencer {
     ) -> Result<(), StoreError> {
         let reference = entry.reference();
         wadi_store::defence::trip(TASK, entry.bytes());
-        g.batch.about.push((record, reference));
+        g.batch.project.about.push((record, reference));
         g.touched.insert(record);
 
         let known = self.record(g, record).await?.is_some();

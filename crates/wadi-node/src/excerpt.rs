@@ -4,11 +4,12 @@
 use crate::node::Node;
 use std::collections::BTreeSet;
 use wadi_log::{Body, LogId, RecordId};
+use wadi_store::LocalScope;
 use wadi_sync::ExcerptEntry;
 
 /// The scope of the keys that name records handed over to this crossing of which entries are gone
 /// from this disk, until the hub has sent them again.
-pub(crate) const EXCERPT_LOST: &str = "excerpt-lost";
+pub(crate) const EXCERPT_LOST: LocalScope = LocalScope::ExcerptLost;
 /// The key that stands for all of them: this database may be younger than what the hub remembers of
 /// it.
 pub(crate) const ALL_EXCERPTS: &str = "*";

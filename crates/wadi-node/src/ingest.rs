@@ -136,7 +136,7 @@ impl Sequencer {
         };
         let cosignature = self.cosign(block.checkpoint());
         if self.me.role == Role::Hub {
-            g.batch.kept_heads.push(block.checkpoint().clone());
+            g.batch.append.kept_heads.push(block.checkpoint().clone());
         }
 
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
@@ -154,7 +154,7 @@ impl Sequencer {
             g.events.push(Event::Refreshed(log));
         }
 
-        g.batch.blocks.push(block);
+        g.batch.append.blocks.push(block);
         g.grown.insert(log, tip);
         if log.lane == Lane::Control
             && let Err(error) = self.retry_unjudged(g, log).await
@@ -233,7 +233,7 @@ impl Sequencer {
             }
             Body::Seen(seen) => {
                 self.take_seen(reference, &seen.heads).await?;
-                g.batch.seen.push(reference);
+                g.batch.project.seen.push(reference);
             }
             _ => self.learn_control(g, verified),
         }
@@ -269,7 +269,7 @@ impl Sequencer {
                 .insert(checkpoint.checkpoint.log, cosignature.time_s as i64);
         }
 
-        g.batch.cosignatures.push(CosignedHead {
+        g.batch.append.cosignatures.push(CosignedHead {
             checkpoint,
             cosignature,
         });
@@ -304,7 +304,10 @@ impl Sequencer {
         }
 
         if witness.role == Role::Hub {
-            g.batch.carried_done.push((log, checkpoint.checkpoint.size));
+            g.batch
+                .local
+                .carried_done
+                .push((log, checkpoint.checkpoint.size));
             g.events.push(Event::HubCosigned(
                 Box::new(checkpoint.clone()),
                 cosignature,
@@ -313,7 +316,7 @@ impl Sequencer {
         }
 
         if witness.role == Role::Hub && self.holds_head(&checkpoint).await {
-            g.batch.kept_heads.push(checkpoint.clone());
+            g.batch.append.kept_heads.push(checkpoint.clone());
         }
 
         self.learn_cosignature(g, checkpoint, cosignature);
@@ -349,7 +352,7 @@ impl Sequencer {
 
             match learned {
                 Ok(true) => {
-                    g.batch.enrolments.push(e.clone());
+                    g.batch.append.enrolments.push(e.clone());
                     g.events.push(Event::Members(vec![e]));
                     g.verdicts_moved = true;
                 }
@@ -413,7 +416,7 @@ impl Sequencer {
 
             g.verdicts_moved = true;
             g.forked.insert(log);
-            g.batch.forks.push(proof.clone());
+            g.batch.append.forks.push(proof.clone());
             g.events.push(Event::Forks(vec![proof]));
         }
     }
@@ -542,7 +545,7 @@ impl Sequencer {
                 if self.take_seen(reference, &seen.heads).await.is_err() {
                     return false;
                 }
-                g.batch.seen.push(reference);
+                g.batch.project.seen.push(reference);
             }
         }
 
@@ -574,7 +577,7 @@ impl Sequencer {
                             Some((_, Verdict::Counts | Verdict::Refused(_)))
                         ) =>
                     {
-                        g.batch.about.push((record, reference));
+                        g.batch.project.about.push((record, reference));
                         Ok(())
                     }
                     Ok(_) => self.add_change(g, &entry, record).await,
@@ -588,7 +591,7 @@ impl Sequencer {
                 }
             }
 
-            g.batch.loose.push(entry);
+            g.batch.append.loose.push(entry);
         }
 
         true

@@ -1248,7 +1248,7 @@ impl Link<'_> {
         let lost = self
             .node
             .store
-            .local_all(EXCERPT_LOST)
+            .local_all(&EXCERPT_LOST)
             .await
             .unwrap_or_default();
 
@@ -1264,7 +1264,7 @@ impl Link<'_> {
     /// Whether entries of a record handed over are gone here.
     async fn is_lost(&self, record: &RecordId) -> bool {
         for key in [ALL_EXCERPTS, record.to_string().as_str()] {
-            if matches!(self.node.store.local(EXCERPT_LOST, key).await, Ok(Some(_))) {
+            if matches!(self.node.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
                 return true;
             }
         }
@@ -1273,10 +1273,10 @@ impl Link<'_> {
 
     /// What was gone came again.
     async fn is_back(&self, key: &str) {
-        if matches!(self.node.store.local(EXCERPT_LOST, key).await, Ok(Some(_))) {
+        if matches!(self.node.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
             let _ = self
                 .node
-                .set_local(vec![], vec![(EXCERPT_LOST.into(), key.into())])
+                .set_local(vec![], vec![(EXCERPT_LOST, key.into())])
                 .await;
         }
     }

@@ -134,8 +134,8 @@ impl Sequencer {
             }
 
             match why {
-                Why::Mend => g.batch.mended.push(verified),
-                Why::Branch { .. } => g.batch.side.push(verified),
+                Why::Mend => g.batch.repair.mended.push(verified),
+                Why::Branch { .. } => g.batch.repair.side.push(verified),
             }
         }
 
@@ -171,10 +171,10 @@ impl Sequencer {
                 let held = self.store.branches(Some(&log)).await.unwrap_or_default();
                 let further = held
                     .iter()
-                    .chain(&g.batch.branches)
+                    .chain(&g.batch.repair.branches)
                     .any(|b| is_further(b, &branch));
                 if !further && !self.is_of_the_log(&branch).await {
-                    g.batch.branches.push(branch);
+                    g.batch.repair.branches.push(branch);
                 }
 
                 g.verdicts_moved = true;
@@ -218,7 +218,12 @@ impl Sequencer {
         if matches!(why, Why::Branch { .. }) {
             // Of three branches two may have more in common than the proof tells: what stands in
             // the log is no other branch's.
-            let brings = g.batch.blocks.iter().filter(|b| b.log() == reference.log);
+            let brings = g
+                .batch
+                .append
+                .blocks
+                .iter()
+                .filter(|b| b.log() == reference.log);
             let comes = brings
                 .flat_map(|b| b.entries())
                 .any(|e| e.reference() == reference);
@@ -229,13 +234,13 @@ impl Sequencer {
 
         match (record_of(entry), why) {
             (Some(record), Why::Mend) => {
-                g.batch.about.push((record, reference));
+                g.batch.project.about.push((record, reference));
                 g.fresh.entry(record).or_default().push(entry.clone());
                 g.retry.insert(record);
             }
             (Some(record), Why::Branch { .. }) => self.add_change(g, entry, record).await?,
             (None, Why::Mend) if matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) => {
-                g.batch.seen.push(reference);
+                g.batch.project.seen.push(reference);
                 self.seen.pop(&reference.log);
             }
             // A control entry that was rotten is read again with the log; one of another branch
@@ -435,18 +440,18 @@ impl Sequencer {
         }
 
         let mut batch = self.new_batch();
-        batch.branches_gone.push((log, branch.leaves[0]));
+        batch.repair.branches_gone.push((log, branch.leaves[0]));
         let mut whole = at_fork.clone();
         leaves.iter().for_each(|l| drop(whole.append(*l)));
 
         // Where something of it is missing, it is asked for as any branch that is not held.
         if !leaves.is_empty() && whole.root() == old.checkpoint.root {
             if let Some(proof) = self.further_proof(branch.from, &old, leaves[0]).await? {
-                batch.forks.push(proof.clone());
+                batch.append.forks.push(proof.clone());
                 let _ = self.events.send(Event::Forks(vec![proof]));
             }
 
-            batch.branches.push(BranchRow {
+            batch.repair.branches.push(BranchRow {
                 log,
                 from: branch.from,
                 checkpoint: old,
@@ -456,7 +461,7 @@ impl Sequencer {
 
         let is_seen =
             |e: &&VerifiedEntry| matches!(e.entry().map(|e| &e.body), Some(Body::Seen(_)));
-        batch.seen.extend(
+        batch.project.seen.extend(
             block
                 .entries()
                 .iter()
@@ -464,7 +469,7 @@ impl Sequencer {
                 .map(VerifiedEntry::reference),
         );
 
-        batch.switches.push(block);
+        batch.repair.switches.push(block);
         self.store.commit(batch).await?;
         self.wants.lock().expect("no panic holds it").switched(&log);
         tracing::warn!(log = %log, from = branch.from, "the branch that counts is the log now");

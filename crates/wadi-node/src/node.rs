@@ -30,7 +30,10 @@ use wadi_log::{
     Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId,
     Reference, Role, RootKey, SignedCheckpoint, Tip,
 };
-use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
+use wadi_store::{
+    AnchorState, Batch, Carried, LocalKey, LocalScope, LocalState, PeerRow, RefusalRow, Store,
+    StoreError,
+};
 
 /// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
@@ -38,9 +41,9 @@ const QUEUE_MAX: usize = 1_024;
 /// instead.
 const EVENTS_MAX: usize = 1_024;
 /// The local key that says which loss of the database's tail was told to the hub: scope and key.
-const LOSS_TOLD: (&str, &str) = ("excerpts", "loss_told");
+const LOSS_TOLD: (LocalScope, &str) = (LocalScope::Excerpts, "loss_told");
 /// The local key that says which version projected the records: scope and key.
-const PROJECTION: (&str, &str) = ("projection", "version");
+const PROJECTION: (LocalScope, &str) = (LocalScope::Projection, "version");
 /// What a record's projection holds; another number where it holds more or other things.
 const PROJECTION_VERSION: &str = "2";
 
@@ -343,7 +346,7 @@ impl Node {
     async fn introduce(&self, me: Enrolment) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         if !self.store.enrolments().await?.contains(&me) {
-            batch.enrolments.push(me);
+            batch.append.enrolments.push(me);
         }
 
         let loss = match self.store.anchor_state() {
@@ -353,25 +356,27 @@ impl Node {
         };
 
         let (scope, key) = LOSS_TOLD;
-        let told = self.store.local(scope, key).await?;
-        if self.me.role == Role::Crossing && (!batch.enrolments.is_empty() || told != loss) {
-            let local = |scope: &str, key: &str, value| LocalKey {
-                scope: scope.into(),
+        let told = self.store.local(&scope, key).await?;
+        if self.me.role == Role::Crossing && (!batch.append.enrolments.is_empty() || told != loss) {
+            let local = |scope: LocalScope, key: &str, value| LocalKey {
+                scope,
                 key: key.into(),
                 value,
             };
 
-            if !batch.enrolments.is_empty() || loss.is_some() {
+            if !batch.append.enrolments.is_empty() || loss.is_some() {
                 batch
                     .local
+                    .keys
                     .push(local(EXCERPT_LOST, ALL_EXCERPTS, String::new()));
             }
 
             match loss {
-                Some(loss) => batch.local.push(local(scope, key, loss)),
+                Some(loss) => batch.local.keys.push(local(scope, key, loss)),
                 None => batch
-                    .local_gone
-                    .extend(told.map(|_| (scope.to_string(), key.to_string()))),
+                    .local
+                    .keys_gone
+                    .extend(told.map(|_| (scope, key.to_string()))),
             }
         }
 
@@ -386,7 +391,7 @@ impl Node {
     /// which is now.
     async fn renew_projections(&self) -> Result<(), StoreError> {
         let (scope, key) = PROJECTION;
-        if self.store.local(scope, key).await?.as_deref() == Some(PROJECTION_VERSION) {
+        if self.store.local(&scope, key).await?.as_deref() == Some(PROJECTION_VERSION) {
             return Ok(());
         }
 
@@ -396,17 +401,17 @@ impl Node {
         }
 
         let version = LocalKey {
-            scope: scope.into(),
+            scope,
             key: key.into(),
             value: PROJECTION_VERSION.into(),
         };
 
         match self
             .store
-            .commit(Batch {
-                local: vec![version],
-                ..Batch::default()
-            })
+            .commit(Batch::from(LocalState {
+                keys: vec![version],
+                ..LocalState::default()
+            }))
             .await
         {
             // A full disk keeps nobody from starting: the next start projects once more.
@@ -543,7 +548,7 @@ impl Node {
     pub async fn set_local(
         &self,
         keys: Vec<LocalKey>,
-        gone: Vec<(String, String)>,
+        gone: Vec<(LocalScope, String)>,
     ) -> Result<(), NodeError> {
         self.ask(|reply| Command::Local(keys, gone, reply)).await
     }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{NodeId, RecordId, Reference};
 use wadi_reconcile::{Facts, Finding};
 use wadi_record::{Draft, Kind, SYSTEM_OFFICER};
-use wadi_store::LocalKey;
+use wadi_store::{LocalKey, LocalScope};
 
 /// Events of findings said on one record within an hour.
 pub(crate) const AN_HOUR: usize = 24;
@@ -29,7 +29,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// milliseconds.
 const AGAIN_MS: i64 = 60_000;
 /// Where records with something to say are kept.
-const KEPT: &str = "unpublished";
+const KEPT: LocalScope = LocalScope::Unpublished;
 /// The alarm, by what it is about.
 const ALARM: &str = "findings held back";
 
@@ -83,7 +83,7 @@ impl Unpublished {
     }
 
     /// Where it is kept.
-    pub(crate) fn scope() -> &'static str {
+    pub(crate) fn scope() -> LocalScope {
         KEPT
     }
 
@@ -100,8 +100,8 @@ impl Unpublished {
     }
 
     /// A record that is gone has nothing to say. The key to take away, where there is one.
-    pub(crate) fn forget(&mut self, id: RecordId) -> Option<(String, String)> {
-        self.0.remove(&id).map(|_| (KEPT.into(), id.to_string()))
+    pub(crate) fn forget(&mut self, id: RecordId) -> Option<(LocalScope, String)> {
+        self.0.remove(&id).map(|_| (KEPT, id.to_string()))
     }
 
     /// The keys to write, and those to take away, where it is known now what waits on a record.
@@ -109,12 +109,12 @@ impl Unpublished {
         &mut self,
         id: RecordId,
         waiting: Option<Waiting>,
-    ) -> Result<LocalKey, (String, String)> {
+    ) -> Result<LocalKey, (LocalScope, String)> {
         let key = id.to_string();
         match waiting {
             None => {
                 self.0.remove(&id);
-                Err((KEPT.into(), key))
+                Err((KEPT, key))
             }
             Some(w) => {
                 let value = json!({
@@ -122,7 +122,7 @@ impl Unpublished {
                 });
                 self.0.insert(id, w);
                 Ok(LocalKey {
-                    scope: KEPT.into(),
+                    scope: KEPT,
                     key,
                     value: value.to_string(),
                 })
@@ -191,7 +191,7 @@ impl Edition {
         node: &Node,
         unpublished: &mut Unpublished,
         failed: bool,
-    ) -> Option<Result<LocalKey, (String, String)>> {
+    ) -> Option<Result<LocalKey, (LocalScope, String)>> {
         let left = if failed {
             self.news.saturating_add(self.held_back)
         } else {
@@ -415,7 +415,7 @@ mod tests {
         assert_eq!(again.due(500), [RecordId([1; 32])]);
         assert_eq!(
             again.note(RecordId([1; 32]), None).unwrap_err(),
-            (KEPT.to_string(), key.key)
+            (KEPT, key.key)
         );
     }
 }

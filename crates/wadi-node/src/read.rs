@@ -338,7 +338,7 @@ impl Node {
 
         let lost = self
             .store
-            .local_all(EXCERPT_LOST)
+            .local_all(&EXCERPT_LOST)
             .await?
             .iter()
             .filter(|l| l.key != ALL_EXCERPTS)
@@ -356,7 +356,7 @@ impl Node {
             ));
         }
 
-        let set_aside = self.store.local_all(salvage::SCOPE).await?;
+        let set_aside = self.store.local_all(&salvage::SCOPE).await?;
         alarms.extend(set_aside.iter().filter_map(salvage::alarm));
         let integrity_alarms = alarms.len();
         alarms.extend(self.time.alarm());

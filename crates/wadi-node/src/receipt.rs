@@ -17,7 +17,7 @@ impl Node {
         let to = match to {
             Some(to) => self.member(to)?,
             None => {
-                let last = self.store.local(LOCAL_SCOPE, LAST_FROM).await?;
+                let last = self.store.local(&LOCAL_SCOPE, LAST_FROM).await?;
                 let why = "no bundle was taken in here yet: say for whom the receipt is";
                 self.member(&last.ok_or_else(|| BundleError::new("receipt_for_whom", why))?)?
             }

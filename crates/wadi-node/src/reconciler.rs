@@ -28,7 +28,10 @@ use wadi_reconcile::{
     Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
 };
 use wadi_record::{Kind, Policy};
-use wadi_store::{Batch, FindingFilter, FindingRow, LocalKey, RecordRow, Store, StoreError};
+use wadi_store::{
+    Batch, FindingFilter, FindingRow, LocalKey, LocalScope, LocalState, Projection, RecordRow,
+    Store, StoreError,
+};
 
 /// The reconciler's name among the tasks.
 pub(crate) const TASK: &str = "reconciler";
@@ -130,9 +133,9 @@ impl Reconciler {
 
     /// How far it had come, and what was left to say, when the node stopped.
     async fn recall(&mut self) -> Result<(), StoreError> {
-        let cursor = self.store.local("reconcile", "cursor").await?;
+        let cursor = self.store.local(&LocalScope::Reconcile, "cursor").await?;
         self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
-        self.unpublished = Unpublished::read(&self.store.local_all(Unpublished::scope()).await?);
+        self.unpublished = Unpublished::read(&self.store.local_all(&Unpublished::scope()).await?);
         if let Some(node) = self.node.upgrade() {
             self.alarm_of_failures(&node).await?;
         }
@@ -228,15 +231,21 @@ impl Reconciler {
         if let Some(cursor) = cursor {
             let value = cursor.to_string();
             let local = vec![LocalKey {
-                scope: "reconcile".into(),
+                scope: LocalScope::Reconcile,
                 key: "cursor".into(),
                 value,
             }];
 
             let batch = Batch {
                 at_ms: node.now_ms(),
-                gone_seen: Some(cursor),
-                local,
+                project: Projection {
+                    gone_seen: Some(cursor),
+                    ..Projection::default()
+                },
+                local: LocalState {
+                    keys: local,
+                    ..LocalState::default()
+                },
                 ..Batch::default()
             };
 
@@ -287,7 +296,11 @@ impl Reconciler {
             );
 
             let Some(anchor) = gathered.facts_of(id).cloned() else {
-                looked.batch.local_gone.extend(self.unpublished.forget(*id));
+                looked
+                    .batch
+                    .local
+                    .keys_gone
+                    .extend(self.unpublished.forget(*id));
                 continue;
             };
             let Parts {
@@ -352,8 +365,8 @@ impl Reconciler {
             }
 
             match edition.settle(node, &mut self.unpublished, failed) {
-                Some(Ok(key)) => looked.batch.local.push(key),
-                Some(Err(gone)) => looked.batch.local_gone.push(gone),
+                Some(Ok(key)) => looked.batch.local.keys.push(key),
+                Some(Err(gone)) => looked.batch.local.keys_gone.push(gone),
                 None => {}
             }
         }
@@ -564,7 +577,7 @@ fn keep(
 
         if !before.contains(&row) {
             looked.failures |= row.rule == RULE_FAILED.code;
-            looked.batch.findings.push(row);
+            looked.batch.findings.changed.push(row);
         }
     }
 
@@ -587,7 +600,7 @@ fn keep(
             });
         }
 
-        looked.batch.findings_gone.push(finding);
+        looked.batch.findings.gone.push(finding);
     }
 
     looked.editions.push(Edition::new(id, anchor, news, now_ms));

@@ -19,7 +19,7 @@ use wadi_log::{
     Role, VerifiedBlock,
 };
 use wadi_record::{HoldType, Passage, QuarantineHold};
-use wadi_store::{Batch, FindingFilter, FindingRow};
+use wadi_store::{Batch, FindingFilter, FindingRow, Projection};
 
 /// The seed of the keys of Traibeel's node.
 const TRB_SEED: u8 = 10;
@@ -391,10 +391,10 @@ async fn a_record_that_does_not_read_is_told_and_what_was_found_before_stands() 
     };
 
     hub.store
-        .commit(Batch {
+        .commit(Batch::from(Projection {
             records: vec![row],
-            ..Default::default()
-        })
+            ..Projection::default()
+        }))
         .await
         .unwrap();
 

@@ -13,18 +13,18 @@ use crate::{
     write::{Write, Written},
 };
 use wadi_log::{RecordId, Reference};
-use wadi_store::{Batch, LocalKey, StoreError};
+use wadi_store::{Batch, LocalKey, LocalScope, StoreError};
 
 /// Numbers that are remembered of each run of a device's counter. A repeat comes soon, when a cable
 /// was loose or a file was copied twice; a counter of four digits that begins anew meets none of
 /// its own old numbers.
 const NUMBERS_KEPT: u64 = 1_024;
 /// The newest number of a device.
-const NEWEST: &str = "device";
+const NEWEST: LocalScope = LocalScope::Device;
 /// What the numbers of devices stood for, each in the place of its remainder.
-const NUMBERS: &str = "device-number";
+const NUMBERS: LocalScope = LocalScope::DeviceNumber;
 /// How often an operator let a device's counter begin anew.
-const RUNS: &str = "device-session";
+const RUNS: LocalScope = LocalScope::DeviceSession;
 /// Parts the parts of a key: no name holds it, since none holds a control character.
 const PART: char = '\u{1f}';
 
@@ -64,7 +64,7 @@ impl Before {
 /// What is kept of a write once it has its entry.
 pub(crate) struct Marks {
     /// Scope, key, and what follows on record and entry in the value.
-    stands_for: Vec<(String, String, String)>,
+    stands_for: Vec<(LocalScope, String, String)>,
     newest: Option<LocalKey>,
     /// What looks wrong about the device's number.
     pub(crate) warning: Option<String>,
@@ -80,8 +80,8 @@ impl Marks {
             value: format!("{record} {entry} {rest}"),
         });
 
-        batch.local.extend(keys);
-        batch.local.extend(self.newest);
+        batch.local.keys.extend(keys);
+        batch.local.keys.extend(self.newest);
     }
 }
 
@@ -91,7 +91,7 @@ pub(crate) enum Sent {
     First(Marks),
 }
 
-fn unreadable(scope: &str, key: &str) -> NodeError {
+fn unreadable(scope: &LocalScope, key: &str) -> NodeError {
     NodeError::Store(StoreError::Database(format!(
         "local key {scope} {key} does not read"
     )))
@@ -144,7 +144,7 @@ impl Sequencer {
 
         let run = self.run_of(&g.batch, write).await?;
         let place = format!("{run}{PART}{}", write.device_seq % NUMBERS_KEPT);
-        let kept = self.stood_for(&g.batch, NUMBERS, &place).await?;
+        let kept = self.stood_for(&g.batch, &NUMBERS, &place).await?;
         if let Some(before) = kept.filter(|b| b.number == Some(write.device_seq)) {
             if before.is_other(&content) {
                 return Err(NodeError::NumberReused {
@@ -158,7 +158,7 @@ impl Sequencer {
         }
 
         let newest: u64 = self
-            .local_now(&g.batch, NEWEST, &run)
+            .local_now(&g.batch, &NEWEST, &run)
             .await?
             .and_then(|n| n.parse().ok())
             .unwrap_or(0);
@@ -171,16 +171,14 @@ impl Sequencer {
         }
 
         marks.newest = Some(LocalKey {
-            scope: NEWEST.into(),
+            scope: NEWEST,
             key: run,
             value: write.device_seq.to_string(),
         });
 
-        marks.stands_for.push((
-            NUMBERS.into(),
-            place,
-            format!("{content} {}", write.device_seq),
-        ));
+        marks
+            .stands_for
+            .push((NUMBERS, place, format!("{content} {}", write.device_seq)));
 
         Ok(Sent::First(marks))
     }
@@ -192,7 +190,7 @@ impl Sequencer {
             return Ok(format!("{}{PART}{}", write.device, write.device_session));
         }
 
-        let begun = self.local_now(batch, RUNS, &write.device).await?;
+        let begun = self.local_now(batch, &RUNS, &write.device).await?;
         Ok(begun.map_or_else(
             || write.device.clone(),
             |n| format!("{}{PART}{PART}{n}", write.device),
@@ -206,14 +204,14 @@ impl Sequencer {
         device: String,
     ) -> Result<u64, NodeError> {
         let begun: u64 = self
-            .local_now(&g.batch, RUNS, &device)
+            .local_now(&g.batch, &RUNS, &device)
             .await?
             .and_then(|n| n.parse().ok())
             .unwrap_or(0);
 
         let begun = begun.saturating_add(1);
-        g.batch.local.push(LocalKey {
-            scope: RUNS.into(),
+        g.batch.local.keys.push(LocalKey {
+            scope: RUNS,
             key: device,
             value: begun.to_string(),
         });
@@ -225,14 +223,15 @@ impl Sequencer {
     async fn local_now(
         &self,
         batch: &Batch,
-        scope: &str,
+        scope: &LocalScope,
         key: &str,
     ) -> Result<Option<String>, StoreError> {
         let pending = batch
             .local
+            .keys
             .iter()
             .rev()
-            .find(|l| l.scope == scope && l.key == key);
+            .find(|l| l.scope == *scope && l.key == key);
 
         match pending.or_else(|| self.local_in_flight(scope, key)) {
             Some(pending) => Ok(Some(pending.value.clone())),
@@ -243,7 +242,7 @@ impl Sequencer {
     async fn stood_for(
         &self,
         batch: &Batch,
-        scope: &str,
+        scope: &LocalScope,
         key: &str,
     ) -> Result<Option<Before>, NodeError> {
         let Some(value) = self.local_now(batch, scope, key).await? else {

@@ -19,7 +19,7 @@ use std::{
 };
 use wadi_log::{Crossing, Frontier, Hash, Lane, RecordId, Role, leaf_hash};
 use wadi_record::{Department, Kind, SYSTEM_OFFICER, SiteDay};
-use wadi_store::{LocalKey, RecordFilter};
+use wadi_store::{LocalKey, LocalScope, RecordFilter};
 
 /// How often the node's clock is read.
 const TICK: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const SITE_DAYS: u32 = 32;
 /// With so many entries waiting it is not known of which lanes they are.
 const WAITING_MAX: u32 = 4_096;
 /// Where what was said last is kept.
-const KEPT: &str = "replica";
+const KEPT: LocalScope = LocalScope::Replica;
 
 type Scope = (Lane, Crossing);
 
@@ -91,7 +91,7 @@ pub async fn run_replica_digests(node: Arc<Node>) {
 impl ReplicaDigests {
     /// As the node left it.
     pub(crate) async fn read(node: &Node) -> Result<Self, NodeError> {
-        let kept = node.store.local_all(KEPT).await?;
+        let kept = node.store.local_all(&KEPT).await?;
         let said = kept.iter().filter_map(|k| {
             let (lane, crossing) = k.key.split_once(' ')?;
             let scope: Scope = (lane.parse().ok()?, crossing.parse().ok()?);
@@ -254,7 +254,7 @@ impl ReplicaDigests {
                 let said = json!({"scope": scope, "entries": r.entries, "documents": r.documents, "states": r.states});
                 draft = draft.event("replica.digest", said);
                 kept.push(LocalKey {
-                    scope: KEPT.into(),
+                    scope: KEPT,
                     key: scope,
                     value,
                 });

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{Body, Difference, Enrolment, Lane, LogId, NodeId, ResyncOrder, Role, Tip};
-use wadi_store::Batch;
+use wadi_store::{Batch, LocalState};
 
 /// A plan older than that is made anew, milliseconds of the node's clock.
 const PLAN_AGE_MS_MAX: i64 = 24 * 3_600_000;
@@ -355,10 +355,10 @@ impl Node {
     /// Writes a resync down as it stands.
     pub(crate) async fn keep_resync(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
-        let batch = Batch {
+        let batch = Batch::from(LocalState {
             resyncs: vec![(resync.id.clone(), json)],
-            ..Batch::default()
-        };
+            ..LocalState::default()
+        });
 
         self.ask(|reply| crate::sequencer::Command::Mend(Box::new(batch), None, reply))
             .await

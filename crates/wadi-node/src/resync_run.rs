@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
-use wadi_store::Batch;
+use wadi_store::{Batch, Repair};
 
 /// How often a step looks again at what it waits for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -110,10 +110,10 @@ impl Runner {
                 };
                 if !self.healed && node.is_healed() {
                     // The loss is made good: from here on a later one is told from it.
-                    let batch = Batch {
+                    let batch = Batch::from(Repair {
                         healed: true,
-                        ..Batch::default()
-                    };
+                        ..Repair::default()
+                    });
 
                     self.healed = node
                         .ask(|reply| Command::Mend(Box::new(batch), None, reply))

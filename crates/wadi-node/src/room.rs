@@ -26,7 +26,7 @@ use tokio::{
     task::JoinHandle,
 };
 use wadi_log::Lane;
-use wadi_store::{Batch, StoreError};
+use wadi_store::{Batch, LocalState, StoreError};
 
 /// What a peer is told whose block there is no room for. It keeps the block and offers it to the
 /// next session.
@@ -451,10 +451,10 @@ async fn drop_carried(node: &Node) {
     let carried_done = ranges.into_iter().map(|(log, _, to)| (log, to)).collect();
     if let Err(error) = node
         .store
-        .commit(Batch {
+        .commit(Batch::from(LocalState {
             carried_done,
-            ..Batch::default()
-        })
+            ..LocalState::default()
+        }))
         .await
     {
         tracing::warn!(%error, "what is carried could not be dropped");

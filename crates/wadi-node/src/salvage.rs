@@ -25,10 +25,12 @@ use wadi_log::{
     Body, Checkpoint, Epoch, ForkProof, Lane, LogId, NodeId, Peaks, RecordId, Reference, Role,
     SignedCheckpoint, Tip,
 };
-use wadi_store::{AnchorState, CosignedHead, Found, LocalKey, Salvage, SetAside, StoreError};
+use wadi_store::{
+    AnchorState, CosignedHead, Found, LocalKey, LocalScope, Salvage, SetAside, StoreError,
+};
 
 /// The scope of the keys that tell of databases set aside.
-pub(crate) const SCOPE: &str = "set_aside";
+pub(crate) const SCOPE: LocalScope = LocalScope::SetAside;
 /// An old database up to that size is read at once, before the node answers; of a larger one only
 /// what is urgent.
 const AT_ONCE_BYTES: u64 = 512 * 1024 * 1024;
@@ -181,7 +183,7 @@ impl Node {
     }
 
     async fn begin(&self, aside: &SetAside) -> Result<Option<Reading>, NodeError> {
-        let known = self.store.local(SCOPE, &aside.name).await?;
+        let known = self.store.local(&SCOPE, &aside.name).await?;
         let dir = aside.dir.display().to_string();
         let report: Report = known
             .as_deref()
@@ -583,24 +585,31 @@ impl Node {
         while let Some(chunk) = chunks.recv().await {
             let mut keys = Vec::new();
             for key in chunk {
-                let wanted = match key.scope.as_str() {
-                    "token" => {
+                let wanted = match &key.scope {
+                    LocalScope::Token => {
                         tokens.push(key.clone());
                         false
                     }
-                    "token-revoked" => {
+                    LocalScope::TokenRevoked => {
                         revoked.insert(key.key.clone());
                         true
                     }
-                    "device" | "device-session" => self.is_further(&key).await?,
-                    "epoch" => self.is_own_epoch(&key).await?,
-                    "import" | "import-op" | "device-number" => {
-                        self.stands(&key, &mut r.keys_wait).await?
-                    }
-                    scope if scope.starts_with("idempotency/") => {
-                        self.stands(&key, &mut r.keys_wait).await?
-                    }
-                    _ => false,
+                    LocalScope::Device | LocalScope::DeviceSession => self.is_further(&key).await?,
+                    LocalScope::Epoch => self.is_own_epoch(&key).await?,
+                    LocalScope::Import
+                    | LocalScope::ImportOp
+                    | LocalScope::DeviceNumber
+                    | LocalScope::Idempotency(_) => self.stands(&key, &mut r.keys_wait).await?,
+                    LocalScope::Anchor
+                    | LocalScope::Bundle
+                    | LocalScope::ExcerptLost
+                    | LocalScope::Excerpts
+                    | LocalScope::Hub
+                    | LocalScope::Projection
+                    | LocalScope::Reconcile
+                    | LocalScope::Replica
+                    | LocalScope::SetAside
+                    | LocalScope::Unpublished => false,
                 };
 
                 if wanted {
@@ -619,10 +628,14 @@ impl Node {
         for token in tokens {
             let value = serde_json::from_str::<serde_json::Value>(&token.value);
             let reads = token.key.len() == 64 && value.is_ok_and(|v| v.is_object());
-            let known = self.store.local("token", &token.key).await?.is_some()
+            let known = self
+                .store
+                .local(&LocalScope::Token, &token.key)
+                .await?
+                .is_some()
                 || self
                     .store
-                    .local("token-revoked", &token.key)
+                    .local(&LocalScope::TokenRevoked, &token.key)
                     .await?
                     .is_some();
 
@@ -670,7 +683,7 @@ impl Node {
         if r.kept != r.report {
             let value = serde_json::to_string(&r.report).unwrap_or_default();
             let key = LocalKey {
-                scope: SCOPE.into(),
+                scope: SCOPE,
                 key: r.name.clone(),
                 value,
             };

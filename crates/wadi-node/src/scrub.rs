@@ -24,7 +24,7 @@ use wadi_log::{
     Body, Hash, Lane, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree,
     TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
-use wadi_store::{Batch, CosignedHead, LogRow, StoreError};
+use wadi_store::{Batch, CosignedHead, LocalScope, LogRow, Projection, Repair, StoreError};
 
 /// Rows read at once.
 pub(crate) const PAGE: u32 = 512;
@@ -291,7 +291,10 @@ impl Node {
     /// The rest is the first round's, at its own pace.
     pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
         let _alone = self.scrubbing.lock().await;
-        let last = self.store.local("epoch", &self.id().to_string()).await?;
+        let last = self
+            .store
+            .local(&LocalScope::Epoch, &self.id().to_string())
+            .await?;
         let switches = self.switches();
         for row in self.store.logs().await? {
             if row.log.node == self.id()
@@ -665,8 +668,14 @@ impl Node {
 
                 self.remake(
                     Batch {
-                        reindexed,
-                        about,
+                        project: Projection {
+                            about,
+                            ..Projection::default()
+                        },
+                        repair: Repair {
+                            reindexed,
+                            ..Repair::default()
+                        },
                         ..Batch::default()
                     },
                     Some(switches),
@@ -688,10 +697,10 @@ impl Node {
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
             self.remake(
-                Batch {
+                Batch::from(Projection {
                     seen: missing,
-                    ..Batch::default()
-                },
+                    ..Projection::default()
+                }),
                 Some(switches),
                 round.mend,
             )
@@ -762,11 +771,11 @@ impl Node {
         };
 
         self.remake(
-            Batch {
+            Batch::from(Repair {
                 checkpoints_gone: gone,
                 heads,
-                ..Batch::default()
-            },
+                ..Repair::default()
+            }),
             Some(switches),
             mend,
         )
@@ -815,10 +824,10 @@ impl Node {
 
         if !wrong.is_empty() {
             self.remake(
-                Batch {
+                Batch::from(Repair {
                     tree: wrong,
-                    ..Batch::default()
-                },
+                    ..Repair::default()
+                }),
                 Some(switches),
                 mend,
             )

@@ -15,7 +15,10 @@ use wadi_log::{
     Body, Cosignature, Enrolment, ForkProof, Hash, LogId, RecordId, Reference, SignedCheckpoint,
     VerifiedEntry,
 };
-use wadi_store::{Batch, BranchRow, CosignedHead, LocalKey, RawCosignature, RawLoose, StoreError};
+use wadi_store::{
+    Append, Batch, BranchRow, CosignedHead, LocalKey, LocalState, RawCosignature, RawLoose, Repair,
+    StoreError,
+};
 
 /// Bytes of a branch's entries read at once.
 const BRANCH_BYTES: usize = 1 << 20;
@@ -133,8 +136,14 @@ impl Node {
 
         self.remake(
             Batch {
-                enrolments_gone: gone,
-                enrolments,
+                append: Append {
+                    enrolments,
+                    ..Append::default()
+                },
+                repair: Repair {
+                    enrolments_gone: gone,
+                    ..Repair::default()
+                },
                 ..Batch::default()
             },
             None,
@@ -176,8 +185,14 @@ impl Node {
 
         self.remake(
             Batch {
-                forks_gone: gone,
-                forks,
+                append: Append {
+                    forks,
+                    ..Append::default()
+                },
+                repair: Repair {
+                    forks_gone: gone,
+                    ..Repair::default()
+                },
                 ..Batch::default()
             },
             None,
@@ -242,8 +257,14 @@ impl Node {
 
         tracing::error!(gone = gone.len(), "cosignatures were damaged");
         let batch = Batch {
-            cosignatures_gone: gone,
-            cosignatures: again,
+            append: Append {
+                cosignatures: again,
+                ..Append::default()
+            },
+            repair: Repair {
+                cosignatures_gone: gone,
+                ..Repair::default()
+            },
             ..Batch::default()
         };
 
@@ -385,7 +406,7 @@ impl Node {
         });
 
         let keys = records.iter().map(|id| LocalKey {
-            scope: EXCERPT_LOST.into(),
+            scope: EXCERPT_LOST,
             key: id.clone(),
             value: String::new(),
         });
@@ -393,8 +414,14 @@ impl Node {
         let local = keys.collect();
         self.remake(
             Batch {
-                entries_gone: gone,
-                local,
+                local: LocalState {
+                    keys: local,
+                    ..LocalState::default()
+                },
+                repair: Repair {
+                    entries_gone: gone,
+                    ..Repair::default()
+                },
                 ..Batch::default()
             },
             None,
@@ -452,10 +479,10 @@ impl Node {
         );
 
         self.remake(
-            Batch {
+            Batch::from(Repair {
                 branches_rotten: rotten,
-                ..Batch::default()
-            },
+                ..Repair::default()
+            }),
             Some(switches),
             mend,
         )

@@ -30,7 +30,9 @@ use wadi_log::{
     Lane, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, Tip, VerifiedEntry,
 };
 use wadi_record::Policy;
-use wadi_store::{AnchorState, Batch, Carried, LocalKey, PeerRow, RefusalRow, Store, StoreError};
+use wadi_store::{
+    AnchorState, Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, Store, StoreError,
+};
 use wadi_sync::{ExcerptEntry, Fetched};
 
 /// The sequencer's name among the tasks.
@@ -67,7 +69,7 @@ pub(crate) enum Command {
     Carry(Carried, oneshot::Sender<bool>),
     Refusal(RefusalRow),
     Peer(PeerRow),
-    Local(Vec<LocalKey>, Vec<(String, String)>, Reply<()>),
+    Local(Vec<LocalKey>, Vec<(LocalScope, String)>, Reply<()>),
     /// A device's counter begins anew.
     BeginAnew(String, Reply<u64>),
     At {
@@ -329,11 +331,14 @@ impl Sequencer {
             .into_iter()
             .filter(|log| of(&before, log) != of(&self.effective_len, log))
             .collect();
-        let last = self.store.local("epoch", &self.node().to_string()).await?;
+        let last = self
+            .store
+            .local(&LocalScope::Epoch, &self.node().to_string())
+            .await?;
         let last = match last {
             Some(last) => Some(last),
             // As versions wrote it that knew one node to a database.
-            None => self.store.local("epoch", "last").await?,
+            None => self.store.local(&LocalScope::Epoch, "last").await?,
         };
 
         self.last_epoch =

@@ -7,21 +7,21 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Common, Crossing, Lane, LogId, NodeId, Role, SignedCheckpoint};
-use wadi_store::{LocalKey, StoreError};
+use wadi_store::{LocalKey, LocalScope, StoreError};
 
 /// The local key of what is believed of the hub's time, and the one that older versions kept.
-const BELIEVED: (&str, &str) = ("hub", "claim");
-const BELIEVED_BEFORE: (&str, &str) = ("hub", "time_s");
+const BELIEVED: (LocalScope, &str) = (LocalScope::Hub, "claim");
+const BELIEVED_BEFORE: (LocalScope, &str) = (LocalScope::Hub, "time_s");
 
 impl Sequencer {
     /// What this node knew of the time when it stopped: what it believed of the hub's, and what it
     /// signed itself.
     pub(crate) async fn recall_time(&self) -> Result<(), StoreError> {
         let (scope, key) = BELIEVED;
-        let mut believed = self.store.local(scope, key).await?;
+        let mut believed = self.store.local(&scope, key).await?;
         if believed.is_none() {
             let (scope, key) = BELIEVED_BEFORE;
-            believed = self.store.local(scope, key).await?;
+            believed = self.store.local(&scope, key).await?;
         }
 
         self.time.recall(believed.as_deref());
@@ -82,8 +82,8 @@ impl Sequencer {
         ) && let Some(value) = self.time.remember()
         {
             let (scope, key) = BELIEVED;
-            g.batch.local.push(LocalKey {
-                scope: scope.into(),
+            g.batch.local.keys.push(LocalKey {
+                scope,
                 key: key.into(),
                 value,
             });

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use wadi_log::{Crossing, Hash, RecordId, Reference};
 use wadi_record::{Draft, RecordError};
+use wadi_store::LocalScope;
 
 /// The record that a write is about.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,7 +46,7 @@ pub struct Write {
     /// When it happened, where that differs from now, and where that is known from.
     pub happened: Option<(i64, String)>,
     /// The sender's key: the same key twice is one write. Scope and key.
-    pub key: Option<(String, String)>,
+    pub key: Option<(LocalScope, String)>,
     /// The hash of what the sender sent, without its key: the same key or number with another one
     /// is something else.
     pub content: Option<Hash>,

@@ -609,7 +609,8 @@ impl DumpReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AnchorFile, AnchorState, Batch, SqliteStore, Store};
+    use crate::prelude::*;
+    use crate::{AnchorFile, AnchorState, Append, Batch, SqliteStore};
     use wadi_log::{
         Body, Change, Common, Entry, Epoch, Lane, LogKey, Put, Value, VerifiedBlock, hex,
     };
@@ -662,9 +663,12 @@ mod tests {
 
         store
             .commit(Batch {
-                blocks,
                 own_heads,
-                ..Default::default()
+                append: Append {
+                    blocks,
+                    ..Append::default()
+                },
+                ..Batch::default()
             })
             .await
             .unwrap();

@@ -189,7 +189,8 @@ impl CopyReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Batch, SqliteStore, Store};
+    use crate::prelude::*;
+    use crate::{Append, Batch, Projection, SqliteStore};
     use wadi_log::{Body, Change, Common, Entry, Epoch, Lane, LogKey, Put, Value, VerifiedBlock};
 
     fn row(first: &Reference) -> RecordRow {
@@ -253,10 +254,16 @@ mod tests {
         let store = SqliteStore::open(dir.path(), key.node()).await.unwrap();
         let records = references[..39].iter().map(row).collect();
         let batch = Batch {
-            blocks: vec![block.clone()],
-            about,
-            records,
-            ..Default::default()
+            append: Append {
+                blocks: vec![block.clone()],
+                ..Append::default()
+            },
+            project: Projection {
+                about,
+                records,
+                ..Projection::default()
+            },
+            ..Batch::default()
         };
 
         store.commit(batch).await.unwrap();

@@ -5,7 +5,10 @@ use super::{
     DbRow, Engine,
     reads::{cell, damaged, record_id},
 };
-use crate::{BranchRow, CosignedHead, Mending, RawCosignature, RawEntry, RawLoose, StoreError};
+use crate::{
+    BranchRow, CosignedHead, EntrySource, RawCosignature, RawEntry, RawLoose, RepairSource,
+    StoreError,
+};
 use async_trait::async_trait;
 use sqlx::Row;
 use wadi_log::{Cosignature, Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
@@ -30,7 +33,7 @@ fn pair(row: &DbRow) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
 }
 
 #[async_trait]
-impl Mending for Engine {
+impl RepairSource for Engine {
     async fn raw_entries(
         &self,
         log: &LogId,
@@ -360,7 +363,7 @@ impl Mending for Engine {
                 leaf: *leaf,
             };
 
-            let Some(entry) = crate::Store::entry(self, &reference).await? else {
+            let Some(entry) = EntrySource::entry(self, &reference).await? else {
                 break;
             };
             bytes += entry.bytes().len();

@@ -18,7 +18,7 @@ mod reads;
 mod writes;
 
 use crate::{
-    Batch, StoreError,
+    Batch, LocalScope, StoreError,
     anchor::{self, Anchor, AnchorFile, AnchorState},
     defence,
     postgres_schema::MIGRATIONS,
@@ -557,9 +557,10 @@ async fn remember_loss(
         let mut tx = conn.begin().await?;
 
         sqlx::query(
-            "INSERT INTO local VALUES ('anchor', 'lost', $1) ON CONFLICT (scope, key) DO UPDATE SET value = $1",
+            "INSERT INTO local VALUES ($2, 'lost', $1) ON CONFLICT (scope, key) DO UPDATE SET value = $1",
         )
         .bind(format!("{held} {}", wadi_log::hex(&lost)))
+        .bind(LocalScope::Anchor.to_string())
         .execute(&mut *tx)
         .await?;
 
@@ -576,7 +577,8 @@ async fn remember_loss(
 
 async fn remembered_loss(conn: &mut PgConnection) -> Result<Option<AnchorState>, StoreError> {
     let lost: Option<String> =
-        sqlx::query_scalar("SELECT value FROM local WHERE scope = 'anchor' AND key = 'lost'")
+        sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = 'lost'")
+            .bind(LocalScope::Anchor.to_string())
             .fetch_optional(conn)
             .await?;
     let read = |text: &str| {

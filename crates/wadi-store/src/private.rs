@@ -126,7 +126,8 @@ fn close_below(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AnchorFile, SqliteStore, Store};
+    use crate::prelude::*;
+    use crate::{AnchorFile, SqliteStore};
     use wadi_log::LogKey;
 
     fn mode(path: &Path) -> u32 {

@@ -3,7 +3,10 @@
 //! JSON becomes rows) each of them names itself.
 
 use super::{DbRow, EACH, Engine};
-use crate::{AnchorState, Batch, Store, StoreError, defence, rows::*};
+use crate::{
+    AnchorState, Batch, EntrySource, FindingIndex, LocalKeys, LocalScope, LogStore, RecordIndex,
+    StoreError, defence, rows::*,
+};
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use std::collections::{BTreeMap, HashMap};
@@ -150,68 +153,7 @@ fn kept_checkpoint(row: &DbRow, log: &LogId) -> Option<SignedCheckpoint> {
 }
 
 #[async_trait]
-impl Store for Engine {
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.queue.commit(batch).await
-    }
-
-    fn anchor_state(&self) -> &AnchorState {
-        &self.anchor_state
-    }
-
-    fn node(&self) -> NodeId {
-        self.node
-    }
-
-    async fn logs(&self) -> Result<Vec<LogRow>, StoreError> {
-        let rows = sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs")
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(LogRow {
-                    log: log_of(row, 0)?,
-                    peaks: Peaks::from_parts(cell::<i64>(row, 1)? as u64, cell(row, 2)?)
-                        .map_err(damaged)?,
-                    checkpoint: SignedCheckpoint::from_bytes(cell(row, 3)?).map_err(damaged)?,
-                    grew_ms: cell(row, 4)?,
-                })
-            })
-            .collect()
-    }
-
-    async fn entries(
-        &self,
-        log: &LogId,
-        from: u64,
-        bytes_max: usize,
-    ) -> Result<Vec<StoredEntry>, StoreError> {
-        // Entries are at least some 40 bytes, mostly 200 to 400: this many rows are never far too
-        // many or too few.
-        let limit = (bytes_max / 64).clamp(1, 4096) as i64;
-        let rows = sqlx::query(
-            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 \
-             ORDER BY seq LIMIT $3",
-        )
-        .bind(&log.to_bytes()[..])
-        .bind(from as i64)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-
-        let (mut out, mut bytes) = (Vec::new(), 0);
-        for row in &rows {
-            let entry = stored_entry(row)?;
-            bytes += entry.entry.bytes().len();
-            if bytes > bytes_max && !out.is_empty() {
-                break;
-            }
-            out.push(entry);
-        }
-
-        Ok(out)
-    }
-
+impl EntrySource for Engine {
     async fn entry(&self, r: &Reference) -> Result<Option<VerifiedEntry>, StoreError> {
         let row = sqlx::query(
             "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3",
@@ -237,6 +179,28 @@ impl Store for Engine {
         Ok(rows.iter().filter_map(readable).collect())
     }
 
+    async fn entries_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, StoredEntry)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main, re.record FROM {EACH} \
+             JOIN record_entries re ON re.record = unhex(j.value ->> 0) \
+             JOIN entries e ON e.log = re.log AND e.seq = re.seq AND e.leaf = re.leaf"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+
+        let mut out = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id = RecordId::from_slice(cell(row, 6)?).map_err(damaged)?;
+            out.extend(readable(row).map(|entry| (id, entry)));
+        }
+
+        Ok(out)
+    }
+
     async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError> {
         let rows =
             sqlx::query("SELECT DISTINCT record FROM record_entries WHERE log = $1 AND seq >= $2")
@@ -248,55 +212,44 @@ impl Store for Engine {
         rows.iter().map(record_id).collect()
     }
 
-    async fn subtrees(
+    async fn records_waiting_for(
         &self,
-        log: &LogId,
-        wanted: &[Subtree],
-    ) -> Result<HashMap<Subtree, Hash>, StoreError> {
-        let mut out = HashMap::new();
-        for subtree in wanted {
-            if let std::collections::hash_map::Entry::Vacant(place) = out.entry(*subtree) {
-                place.insert(self.subtree(log, *subtree).await?);
+        entries: &[Reference],
+    ) -> Result<Vec<RecordId>, StoreError> {
+        let mut out = Vec::new();
+        for entry in entries {
+            let rows = sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing = $1")
+                .bind(&entry.to_bytes()[..])
+                .fetch_all(&self.readers)
+                .await?;
+            for row in &rows {
+                out.push(record_id(row)?);
             }
         }
 
         Ok(out)
     }
 
-    async fn checkpoints(
-        &self,
-        log: &LogId,
-        from: u64,
-    ) -> Result<Vec<SignedCheckpoint>, StoreError> {
+    async fn waiting_on(&self, log: &LogId, before: u64) -> Result<Vec<RecordId>, StoreError> {
+        // Encoded, references of one log ascend with their positions.
+        let at = |seq: u64| {
+            Reference {
+                log: *log,
+                seq,
+                leaf: Hash::default(),
+            }
+            .to_bytes()
+            .to_vec()
+        };
+
         let rows =
-            sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size > $2 ORDER BY size LIMIT 64")
-                .bind(&log.to_bytes()[..])
-                .bind(from as i64)
+            sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing >= $1 AND missing < $2")
+                .bind(at(0))
+                .bind(at(before))
                 .fetch_all(&self.readers)
                 .await?;
 
-        Ok(rows
-            .iter()
-            .filter_map(|r| kept_checkpoint(r, log))
-            .collect())
-    }
-
-    async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT checkpoint, cosignature FROM cosignatures WHERE $1 IS NULL OR log = $1",
-        )
-        .bind(log.map(|l| l.to_bytes().to_vec()))
-        .fetch_all(&self.readers)
-        .await?;
-
-        rows.iter()
-            .map(|r| {
-                Ok(CosignedHead {
-                    checkpoint: SignedCheckpoint::from_bytes(cell(r, 0)?).map_err(damaged)?,
-                    cosignature: Cosignature::from_slice(cell(r, 1)?).map_err(damaged)?,
-                })
-            })
-            .collect()
+        rows.iter().map(record_id).collect()
     }
 
     async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError> {
@@ -331,7 +284,10 @@ impl Store for Engine {
             .map(|r| ForkProof::from_bytes(cell(r, 0)?).map_err(damaged))
             .collect()
     }
+}
 
+#[async_trait]
+impl RecordIndex for Engine {
     async fn record(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
         let row = sqlx::query(AssertSqlSafe(format!(
             "SELECT {RECORD_COLUMNS} FROM records r WHERE r.id = $1"
@@ -343,12 +299,15 @@ impl Store for Engine {
         row.map(|r| record_row(&r)).transpose()
     }
 
-    async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM records WHERE printed = $1 LIMIT 16")
-            .bind(printed)
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(record_id).collect()
+    async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) ORDER BY r.id"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter().map(record_row).collect()
     }
 
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
@@ -392,6 +351,14 @@ impl Store for Engine {
         rows.iter().map(record_row).collect()
     }
 
+    async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM records WHERE printed = $1 LIMIT 16")
+            .bind(printed)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(record_id).collect()
+    }
+
     async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError> {
         let rows = sqlx::query("SELECT DISTINCT record FROM record_entries")
             .fetch_all(&self.readers)
@@ -415,17 +382,6 @@ impl Store for Engine {
         rows.iter()
             .map(|r| Ok((record_id(r)?, cell(r, 1)?)))
             .collect()
-    }
-
-    async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS} FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) ORDER BY r.id"
-        )))
-        .bind(id_list(ids))
-        .fetch_all(&self.readers)
-        .await?;
-
-        rows.iter().map(record_row).collect()
     }
 
     async fn terms_of(
@@ -459,28 +415,6 @@ impl Store for Engine {
 
         let term = |r: &DbRow| Ok((record_id(r)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
         Ok(rows.iter().filter_map(|r| read_or_skip(term(r))).collect())
-    }
-
-    async fn entries_of(
-        &self,
-        ids: &[RecordId],
-    ) -> Result<Vec<(RecordId, StoredEntry)>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main, re.record FROM {EACH} \
-             JOIN record_entries re ON re.record = unhex(j.value ->> 0) \
-             JOIN entries e ON e.log = re.log AND e.seq = re.seq AND e.leaf = re.leaf"
-        )))
-        .bind(id_list(ids))
-        .fetch_all(&self.readers)
-        .await?;
-
-        let mut out = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let id = RecordId::from_slice(cell(row, 6)?).map_err(damaged)?;
-            out.extend(readable(row).map(|entry| (id, entry)));
-        }
-
-        Ok(out)
     }
 
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError> {
@@ -533,28 +467,6 @@ impl Store for Engine {
             .collect())
     }
 
-    async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT subject, code, why, peer, at_ms, times FROM refusals ORDER BY at_ms DESC, id DESC LIMIT $1",
-        )
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await?;
-
-        let read = |r: &DbRow| {
-            Ok(RefusalRow {
-                subject: cell(r, 0)?,
-                code: cell(r, 1)?,
-                why: cell(r, 2)?,
-                peer: cell(r, 3)?,
-                at_ms: cell(r, 4)?,
-                times: cell::<i64>(r, 5)?.try_into().unwrap_or(0),
-            })
-        };
-
-        Ok(rows.iter().filter_map(|r| read_or_skip(read(r))).collect())
-    }
-
     async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError> {
         let rows = sqlx::query("SELECT record, log, seq, leaf, missing FROM waiting LIMIT $1")
             .bind(i64::from(limit))
@@ -579,46 +491,18 @@ impl Store for Engine {
             .collect()
     }
 
-    async fn waiting_on(&self, log: &LogId, before: u64) -> Result<Vec<RecordId>, StoreError> {
-        // Encoded, references of one log ascend with their positions.
-        let at = |seq: u64| {
-            Reference {
-                log: *log,
-                seq,
-                leaf: Hash::default(),
-            }
-            .to_bytes()
-            .to_vec()
-        };
-
+    async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError> {
         let rows =
-            sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing >= $1 AND missing < $2")
-                .bind(at(0))
-                .bind(at(before))
+            sqlx::query("SELECT record FROM terms WHERE what = 'handed_over' AND value = $1")
+                .bind(crossing)
                 .fetch_all(&self.readers)
                 .await?;
-
         rows.iter().map(record_id).collect()
     }
+}
 
-    async fn records_waiting_for(
-        &self,
-        entries: &[Reference],
-    ) -> Result<Vec<RecordId>, StoreError> {
-        let mut out = Vec::new();
-        for entry in entries {
-            let rows = sqlx::query("SELECT DISTINCT record FROM waiting WHERE missing = $1")
-                .bind(&entry.to_bytes()[..])
-                .fetch_all(&self.readers)
-                .await?;
-            for row in &rows {
-                out.push(record_id(row)?);
-            }
-        }
-
-        Ok(out)
-    }
-
+#[async_trait]
+impl FindingIndex for Engine {
     async fn finding(&self, id: &str) -> Result<Option<FindingRow>, StoreError> {
         let row = sqlx::query(AssertSqlSafe(format!(
             "SELECT {FINDING_COLUMNS} FROM findings f WHERE f.id = $1"
@@ -701,6 +585,35 @@ impl Store for Engine {
                 .await?;
         cell(&row, 0)
     }
+}
+
+#[async_trait]
+impl LocalKeys for Engine {
+    async fn local(&self, scope: &LocalScope, key: &str) -> Result<Option<String>, StoreError> {
+        let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
+            .bind(scope.to_string())
+            .bind(key.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(value)
+    }
+
+    async fn local_all(&self, scope: &LocalScope) -> Result<Vec<LocalKey>, StoreError> {
+        let rows = sqlx::query("SELECT key, value FROM local WHERE scope = $1 ORDER BY key")
+            .bind(scope.to_string())
+            .fetch_all(&self.readers)
+            .await?;
+
+        rows.iter()
+            .map(|r| {
+                Ok(LocalKey {
+                    scope: scope.clone(),
+                    key: cell(r, 0)?,
+                    value: cell(r, 1)?,
+                })
+            })
+            .collect()
+    }
 
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {
         let rows = sqlx::query("SELECT node, json FROM peers")
@@ -715,6 +628,28 @@ impl Store for Engine {
 
         // What is remembered of a peer saves bytes; without it everything is compared.
         Ok(rows.iter().filter_map(|r| read_or_skip(peer(r))).collect())
+    }
+
+    async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT subject, code, why, peer, at_ms, times FROM refusals ORDER BY at_ms DESC, id DESC LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+
+        let read = |r: &DbRow| {
+            Ok(RefusalRow {
+                subject: cell(r, 0)?,
+                code: cell(r, 1)?,
+                why: cell(r, 2)?,
+                peer: cell(r, 3)?,
+                at_ms: cell(r, 4)?,
+                times: cell::<i64>(r, 5)?.try_into().unwrap_or(0),
+            })
+        };
+
+        Ok(rows.iter().filter_map(|r| read_or_skip(read(r))).collect())
     }
 
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
@@ -740,47 +675,123 @@ impl Store for Engine {
             .await?;
         Ok(bytes)
     }
+}
+
+#[async_trait]
+impl LogStore for Engine {
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.queue.commit(batch).await
+    }
+
+    fn anchor_state(&self) -> &AnchorState {
+        &self.anchor_state
+    }
+
+    async fn logs(&self) -> Result<Vec<LogRow>, StoreError> {
+        let rows = sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LogRow {
+                    log: log_of(row, 0)?,
+                    peaks: Peaks::from_parts(cell::<i64>(row, 1)? as u64, cell(row, 2)?)
+                        .map_err(damaged)?,
+                    checkpoint: SignedCheckpoint::from_bytes(cell(row, 3)?).map_err(damaged)?,
+                    grew_ms: cell(row, 4)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn entries(
+        &self,
+        log: &LogId,
+        from: u64,
+        bytes_max: usize,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        // Entries are at least some 40 bytes, mostly 200 to 400: this many rows are never far too
+        // many or too few.
+        let limit = (bytes_max / 64).clamp(1, 4096) as i64;
+        let rows = sqlx::query(
+            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 \
+             ORDER BY seq LIMIT $3",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(from as i64)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+
+        let (mut out, mut bytes) = (Vec::new(), 0);
+        for row in &rows {
+            let entry = stored_entry(row)?;
+            bytes += entry.entry.bytes().len();
+            if bytes > bytes_max && !out.is_empty() {
+                break;
+            }
+            out.push(entry);
+        }
+
+        Ok(out)
+    }
+
+    async fn subtrees(
+        &self,
+        log: &LogId,
+        wanted: &[Subtree],
+    ) -> Result<HashMap<Subtree, Hash>, StoreError> {
+        let mut out = HashMap::new();
+        for subtree in wanted {
+            if let std::collections::hash_map::Entry::Vacant(place) = out.entry(*subtree) {
+                place.insert(self.subtree(log, *subtree).await?);
+            }
+        }
+
+        Ok(out)
+    }
+
+    async fn checkpoints(
+        &self,
+        log: &LogId,
+        from: u64,
+    ) -> Result<Vec<SignedCheckpoint>, StoreError> {
+        let rows =
+            sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size > $2 ORDER BY size LIMIT 64")
+                .bind(&log.to_bytes()[..])
+                .bind(from as i64)
+                .fetch_all(&self.readers)
+                .await?;
+
+        Ok(rows
+            .iter()
+            .filter_map(|r| kept_checkpoint(r, log))
+            .collect())
+    }
+
+    async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT checkpoint, cosignature FROM cosignatures WHERE $1 IS NULL OR log = $1",
+        )
+        .bind(log.map(|l| l.to_bytes().to_vec()))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter()
+            .map(|r| {
+                Ok(CosignedHead {
+                    checkpoint: SignedCheckpoint::from_bytes(cell(r, 0)?).map_err(damaged)?,
+                    cosignature: Cosignature::from_slice(cell(r, 1)?).map_err(damaged)?,
+                })
+            })
+            .collect()
+    }
 
     async fn loose_logs(&self) -> Result<Vec<LogId>, StoreError> {
         let rows = sqlx::query("SELECT DISTINCT log FROM entries WHERE main <> 1")
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|r| log_of(r, 0)).collect()
-    }
-
-    async fn local(&self, scope: &str, key: &str) -> Result<Option<String>, StoreError> {
-        let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
-            .bind(scope.to_string())
-            .bind(key.to_string())
-            .fetch_optional(&self.readers)
-            .await?;
-        Ok(value)
-    }
-
-    async fn local_all(&self, scope: &str) -> Result<Vec<LocalKey>, StoreError> {
-        let rows = sqlx::query("SELECT scope, key, value FROM local WHERE scope = $1 ORDER BY key")
-            .bind(scope)
-            .fetch_all(&self.readers)
-            .await?;
-
-        rows.iter()
-            .map(|r| {
-                Ok(LocalKey {
-                    scope: cell(r, 0)?,
-                    key: cell(r, 1)?,
-                    value: cell(r, 2)?,
-                })
-            })
-            .collect()
-    }
-
-    async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError> {
-        let rows =
-            sqlx::query("SELECT record FROM terms WHERE what = 'handed_over' AND value = $1")
-                .bind(crossing)
-                .fetch_all(&self.readers)
-                .await?;
-        rows.iter().map(record_id).collect()
     }
 
     async fn counts(&self) -> Result<StoreCounts, StoreError> {
@@ -807,6 +818,10 @@ impl Store for Engine {
         // write.
         self.readers.close().await;
         self.queue.close().await;
+    }
+
+    fn node(&self) -> NodeId {
+        self.node
     }
 }
 

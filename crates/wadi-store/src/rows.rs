@@ -1,5 +1,6 @@
 //! Rows: what stands in the tables, with their types back.
 
+use crate::LocalScope;
 use wadi_log::{
     Cosignature, Hash, LogId, NodeId, Peaks, RecordId, Reference, SignedCheckpoint, VerifiedEntry,
 };
@@ -313,8 +314,8 @@ pub struct Carried {
 /// A key that has a meaning on this node only.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LocalKey {
-    /// `idempotency`, `import`, `token`, …
-    pub scope: String,
+    /// What it is about.
+    pub scope: LocalScope,
     /// The key.
     pub key: String,
     /// What it stands for.

@@ -12,7 +12,7 @@
 //! Entries are indexed by where they lie, and read again when they are wanted. No bytes make any of
 //! this panic.
 
-use crate::{CosignedHead, LocalKey};
+use crate::{CosignedHead, LocalKey, LocalScope};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
@@ -397,7 +397,8 @@ impl Salvage {
         found
     }
 
-    /// Keys that have a meaning on this node alone, from the newest version of each page.
+    /// Keys that have a meaning on this node alone, from the newest version of each page; those of
+    /// a scope that this version does not know are left where they lie.
     pub fn local_keys(&self, mut take: impl FnMut(LocalKey)) {
         self.walk(&mut |cell: &Cell<'_>| {
             if cell.newest
@@ -567,7 +568,7 @@ impl Salvage {
             |row: &[u8], column: usize| String::from_utf8(layout.bytes(row, column)?.to_vec()).ok();
         let read = |row: &[u8]| {
             Some(LocalKey {
-                scope: text(row, 0)?,
+                scope: LocalScope::parse(&text(row, 0)?)?,
                 key: text(row, 1)?,
                 value: text(row, 2)?,
             })

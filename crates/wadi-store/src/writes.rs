@@ -20,10 +20,10 @@ const ENTRY_BYTES_LEAST: i64 = 2 * BLOCK_BYTES / BLOCK_ENTRIES_MAX as i64;
 pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     take_out(conn, batch).await?;
     switch_branches(conn, batch).await?;
-    write_blocks(conn, &batch.blocks, batch.at_ms).await?;
-    write_entries(conn, batch.loose.iter(), 2, batch.at_ms).await?;
+    write_blocks(conn, &batch.append.blocks, batch.at_ms).await?;
+    write_entries(conn, batch.append.loose.iter(), 2, batch.at_ms).await?;
 
-    for (log, from, to) in &batch.reindexed {
+    for (log, from, to) in &batch.repair.reindexed {
         for sql in [
             "DELETE FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3",
             "DELETE FROM seen WHERE log = $1 AND seq >= $2 AND seq < $3",
@@ -38,13 +38,14 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
 
     write_mended(conn, batch).await?;
     let mut rows = Rows::of(&tables::RECORD_ENTRIES);
-    for (record, entry) in batch.about.iter().collect::<BTreeSet<_>>() {
+    for (record, entry) in batch.project.about.iter().collect::<BTreeSet<_>>() {
         reference(rows.bytes(record.0), entry);
     }
 
     insert(conn, rows, "ON CONFLICT DO NOTHING").await?;
     let mut rows = Rows::of(&tables::SEEN);
     batch
+        .project
         .seen
         .iter()
         .collect::<BTreeSet<_>>()
@@ -55,6 +56,7 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
     write_cosignatures(conn, batch).await?;
     let mut rows = Rows::of(&tables::NODES);
     for e in batch
+        .append
         .enrolments
         .iter()
         .map(|e| (e.node(), e))
@@ -73,6 +75,7 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
 
     let mut rows = Rows::of(&tables::FORKS);
     for f in batch
+        .append
         .forks
         .iter()
         .map(|f| (f.log(), f))
@@ -98,7 +101,7 @@ pub(crate) async fn write_batch(conn: &mut DbConn, batch: &Batch) -> Result<(), 
 
 /// Takes out what rotted; what is to stand in its place is written after it.
 async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    for (log, seq, leaf) in &batch.entries_gone {
+    for (log, seq, leaf) in &batch.repair.entries_gone {
         sqlx::query("DELETE FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3 AND main <> 1")
             .bind(&log[..])
             .bind(*seq)
@@ -107,7 +110,7 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
             .await?;
     }
 
-    for (log, size) in &batch.checkpoints_gone {
+    for (log, size) in &batch.repair.checkpoints_gone {
         sqlx::query("DELETE FROM checkpoints WHERE log = $1 AND size = $2")
             .bind(log.to_bytes().to_vec())
             .bind(*size)
@@ -118,11 +121,11 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     for (sql, keys) in [
         (
             "DELETE FROM cosignatures WHERE log = $1 AND witness = $2",
-            &batch.cosignatures_gone,
+            &batch.repair.cosignatures_gone,
         ),
         (
             "DELETE FROM branches WHERE log = $1 AND leaf = $2",
-            &batch.branches_rotten,
+            &batch.repair.branches_rotten,
         ),
     ] {
         for (log, of) in keys {
@@ -135,8 +138,11 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     }
 
     for (sql, keys) in [
-        ("DELETE FROM nodes WHERE node = $1", &batch.enrolments_gone),
-        ("DELETE FROM forks WHERE log = $1", &batch.forks_gone),
+        (
+            "DELETE FROM nodes WHERE node = $1",
+            &batch.repair.enrolments_gone,
+        ),
+        ("DELETE FROM forks WHERE log = $1", &batch.repair.forks_gone),
     ] {
         for key in keys {
             sqlx::query(sql).bind(&key[..]).execute(&mut *conn).await?;
@@ -145,6 +151,7 @@ async fn take_out(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
 
     let mut rows = Rows::of(&tables::CHECKPOINTS);
     let heads: BTreeMap<_, _> = batch
+        .repair
         .heads
         .iter()
         .map(|c| ((c.checkpoint.log, c.checkpoint.size), c))
@@ -335,7 +342,7 @@ async fn write_blocks(
 /// What stood on a main branch from a fork on stands beside it, and the other branch takes its
 /// place.
 async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    for block in &batch.switches {
+    for block in &batch.repair.switches {
         let from = block.checkpoint().checkpoint.size - block.entries().len() as u64;
         // The last one makes the log end where the fork begins, so that the branch is appended like
         // any block.
@@ -353,8 +360,8 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
         }
     }
 
-    write_blocks(conn, &batch.switches, batch.at_ms).await?;
-    for (log, leaf) in &batch.branches_gone {
+    write_blocks(conn, &batch.repair.switches, batch.at_ms).await?;
+    for (log, leaf) in &batch.repair.branches_gone {
         sqlx::query("DELETE FROM branches WHERE log = $1 AND leaf = $2")
             .bind(log.to_bytes().to_vec())
             .bind(leaf.0.to_vec())
@@ -365,6 +372,7 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
     let mut rows = Rows::of(&tables::BRANCHES);
     let first = |b: &BranchRow| b.leaves.first().copied().unwrap_or_default();
     for b in batch
+        .repair
         .branches
         .iter()
         .map(|b| ((b.log, first(b)), b))
@@ -386,6 +394,7 @@ async fn switch_branches(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreEr
 
 async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mended: BTreeMap<Reference, &VerifiedEntry> = batch
+        .repair
         .mended
         .iter()
         .flat_map(|s| s.entries())
@@ -415,14 +424,14 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
 
     write_entries(
         conn,
-        batch.side.iter().flat_map(|s| s.entries()),
+        batch.repair.side.iter().flat_map(|s| s.entries()),
         0,
         batch.at_ms,
     )
     .await?;
 
     let mut rows = Rows::of(&tables::TREE);
-    for (log, subtree, hash) in &batch.tree {
+    for (log, subtree, hash) in &batch.repair.tree {
         rows.bytes(log.to_bytes())
             .int(i64::from(subtree.level))
             .int(subtree.index as i64)
@@ -436,7 +445,7 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
     )
     .await?;
 
-    for record in &batch.records_gone {
+    for record in &batch.repair.records_gone {
         for sql in [
             "DELETE FROM records WHERE id = $1",
             "DELETE FROM terms WHERE record = $1",
@@ -454,7 +463,7 @@ async fn write_mended(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError
 
 async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut longest = BTreeMap::new();
-    for c in &batch.cosignatures {
+    for c in &batch.append.cosignatures {
         let (size, time_s) = (
             c.checkpoint.checkpoint.size as i64,
             c.cosignature.time_s as i64,
@@ -489,6 +498,7 @@ async fn write_cosignatures(conn: &mut DbConn, batch: &Batch) -> Result<(), Stor
 /// Keeps checkpoints that a hub cosigned.
 async fn keep_heads(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let heads: BTreeMap<_, _> = batch
+        .append
         .kept_heads
         .iter()
         .map(|c| ((c.checkpoint.log, c.checkpoint.size), c))
@@ -509,7 +519,7 @@ async fn keep_heads(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
 /// first bounds the time of what stands below, and no later word moves that.
 async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut all = BTreeMap::new();
-    for c in &batch.cosignatures {
+    for c in &batch.append.cosignatures {
         let head = &c.checkpoint.checkpoint;
         all.insert((head.log, head.size, c.cosignature.witness), c);
     }
@@ -559,11 +569,11 @@ async fn write_cosigned(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
 }
 
 async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
-    if batch.records.is_empty() {
+    if batch.project.records.is_empty() {
         return Ok(());
     }
 
-    let count = batch.records.len() as i64;
+    let count = batch.project.records.len() as i64;
     let last: i64 = sqlx::query_scalar(
         "UPDATE meta SET value = value + $1 WHERE key = 'changed' RETURNING value",
     )
@@ -573,7 +583,7 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
 
     let mut rows = Rows::of(&tables::RECORDS);
     let mut cursors = BTreeMap::new();
-    for (n, r) in batch.records.iter().enumerate() {
+    for (n, r) in batch.project.records.iter().enumerate() {
         let cursor = last - count + n as i64 + 1;
         cursors.insert(r.id, cursor);
         rows.bytes(r.id.0)
@@ -597,7 +607,7 @@ async fn write_records(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
                     entries = excluded.entries, at_ms = excluded.at_ms, born_ms = excluded.born_ms, changed = excluded.changed";
 
     insert(conn, rows, conflict).await?;
-    let ids = hexes(batch.records.iter().map(|r| r.id.0));
+    let ids = hexes(batch.project.records.iter().map(|r| r.id.0));
     write_terms(conn, batch, &cursors, &ids).await?;
     sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM waiting WHERE record IN (SELECT unhex(j.value ->> 0) FROM {EACH})"
@@ -633,7 +643,7 @@ async fn write_terms(
         .collect::<Result<BTreeSet<Term>, _>>()?;
     let mut now: BTreeSet<Term> = BTreeSet::new();
 
-    for r in &batch.records {
+    for r in &batch.project.records {
         now.extend(
             r.terms
                 .iter()
@@ -690,7 +700,7 @@ async fn write_terms(
 
 async fn write_waiting(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     let mut waiting: BTreeMap<Reference, (RecordId, Option<Reference>)> = BTreeMap::new();
-    for r in &batch.records {
+    for r in &batch.project.records {
         waiting.extend(
             r.waiting
                 .iter()
@@ -700,6 +710,7 @@ async fn write_waiting(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErro
 
     waiting.extend(
         batch
+            .project
             .waiting
             .iter()
             .map(|w| (w.entry, (w.record, w.missing))),
@@ -720,6 +731,7 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
     let mut rows = Rows::of(&tables::FINDINGS);
     for f in batch
         .findings
+        .changed
         .iter()
         .map(|f| (&f.id, f))
         .collect::<BTreeMap<_, _>>()
@@ -746,8 +758,8 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
                     at_ms = excluded.at_ms, due_ms = excluded.due_ms, json = excluded.json";
 
     insert(conn, rows, conflict).await?;
-    if !batch.findings_gone.is_empty() {
-        let gone: Vec<[&String; 1]> = batch.findings_gone.iter().map(|id| [id]).collect();
+    if !batch.findings.gone.is_empty() {
+        let gone: Vec<[&String; 1]> = batch.findings.gone.iter().map(|id| [id]).collect();
         sqlx::query(AssertSqlSafe(format!(
             "DELETE FROM findings WHERE id IN (SELECT j.value ->> 0 FROM {EACH})"
         )))
@@ -756,7 +768,7 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
         .await?;
     }
 
-    if let Some(cursor) = batch.gone_seen {
+    if let Some(cursor) = batch.project.gone_seen {
         sqlx::query("DELETE FROM terms_gone WHERE changed <= $1")
             .bind(cursor)
             .execute(conn)
@@ -768,7 +780,7 @@ async fn write_findings(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreErr
 
 async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> {
     // One after the other: each repetition counts.
-    for r in &batch.refusals {
+    for r in &batch.local.refusals {
         let mut rows = Rows::of(&tables::REFUSALS);
         rows.text(&r.subject)
             .text(&r.code)
@@ -784,6 +796,7 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
 
     let mut rows = Rows::of(&tables::PEERS);
     for p in batch
+        .local
         .peers
         .iter()
         .map(|p| (p.node, p))
@@ -802,6 +815,7 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
 
     let mut rows = Rows::of(&tables::CARRIED);
     for c in batch
+        .local
         .carry
         .iter()
         .map(|c| ((c.log, c.from), c))
@@ -821,7 +835,7 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
     )
     .await?;
 
-    let done: BTreeMap<LogId, u64> = batch.carried_done.iter().copied().collect();
+    let done: BTreeMap<LogId, u64> = batch.local.carried_done.iter().copied().collect();
     if !done.is_empty() {
         let done: Vec<(String, u64)> = done
             .iter()
@@ -837,7 +851,7 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
         .await?;
     }
 
-    if batch.healed {
+    if batch.repair.healed {
         sqlx::query("DELETE FROM meta WHERE key IN ('lost_tail', 'lost_held')")
             .execute(&mut *conn)
             .await?;
@@ -845,6 +859,7 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
 
     let mut rows = Rows::of(&tables::RESYNCS);
     for (id, json) in batch
+        .local
         .resyncs
         .iter()
         .map(|(id, json)| (id, json))
@@ -863,12 +878,13 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
     let mut rows = Rows::of(&tables::LOCAL);
     for l in batch
         .local
+        .keys
         .iter()
         .map(|l| ((&l.scope, &l.key), l))
         .collect::<BTreeMap<_, _>>()
         .into_values()
     {
-        rows.text(&l.scope).text(&l.key).text(&l.value);
+        rows.text(l.scope.as_str()).text(&l.key).text(&l.value);
     }
 
     insert(
@@ -878,9 +894,9 @@ async fn write_rest(conn: &mut DbConn, batch: &Batch) -> Result<(), StoreError> 
     )
     .await?;
 
-    for (scope, key) in &batch.local_gone {
+    for (scope, key) in &batch.local.keys_gone {
         sqlx::query("DELETE FROM local WHERE scope = $1 AND key = $2")
-            .bind(scope)
+            .bind(scope.to_string())
             .bind(key)
             .execute(&mut *conn)
             .await?;

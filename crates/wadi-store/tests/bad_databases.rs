@@ -64,8 +64,11 @@ impl Site {
 
         Batch {
             at_ms: 1,
-            blocks: vec![block],
-            ..Default::default()
+            append: Append {
+                blocks: vec![block],
+                ..Append::default()
+            },
+            ..Batch::default()
         }
     }
 }
@@ -74,8 +77,11 @@ impl Site {
 fn again(batch: &Batch) -> Batch {
     Batch {
         at_ms: batch.at_ms,
-        blocks: batch.blocks.clone(),
-        ..Default::default()
+        append: Append {
+            blocks: batch.append.blocks.clone(),
+            ..Append::default()
+        },
+        ..Batch::default()
     }
 }
 

@@ -2,7 +2,8 @@
 //! block may have.
 
 use wadi_log::*;
-use wadi_store::{Batch, SqliteStore, Store};
+use wadi_store::prelude::*;
+use wadi_store::{Append, Batch, SqliteStore};
 
 fn key() -> LogKey {
     LogKey::from_seed(&[6; 32])
@@ -52,10 +53,10 @@ async fn a_log_of_the_shortest_entries_is_cut_into_blocks_that_a_peer_takes() {
         peaks = block.peaks().clone();
         entries += run.len() as u64;
         store
-            .commit(Batch {
+            .commit(Batch::from(Append {
                 blocks: vec![block],
-                ..Batch::default()
-            })
+                ..Append::default()
+            }))
             .await
             .unwrap();
     }

@@ -16,7 +16,8 @@ use std::{
     time::Instant,
 };
 use wadi_log::*;
-use wadi_store::{AnchorState, Batch, SqliteStore, Store, defence};
+use wadi_store::prelude::*;
+use wadi_store::{AnchorState, Append, Batch, SqliteStore, defence};
 
 const SECTOR: usize = 512;
 
@@ -82,9 +83,12 @@ fn child() {
 
             store
                 .commit(Batch {
-                    blocks: vec![block],
                     own_heads,
-                    ..Default::default()
+                    append: Append {
+                        blocks: vec![block],
+                        ..Append::default()
+                    },
+                    ..Batch::default()
                 })
                 .await
                 .unwrap();

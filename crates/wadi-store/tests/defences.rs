@@ -3,7 +3,8 @@
 
 use std::{path::Path, process::Command};
 use wadi_log::*;
-use wadi_store::{Anchor, AnchorFile, AnchorState, Batch, SqliteStore, Store, defence};
+use wadi_store::prelude::*;
+use wadi_store::{Anchor, AnchorFile, AnchorState, Append, Batch, SqliteStore, defence};
 
 fn key() -> LogKey {
     LogKey::from_seed(&[7; 32])
@@ -62,10 +63,10 @@ async fn spoil(dir: &Path) {
     let reference = block.entries()[0].reference();
 
     store
-        .commit(Batch {
+        .commit(Batch::from(Append {
             blocks: vec![block],
-            ..Default::default()
-        })
+            ..Append::default()
+        }))
         .await
         .unwrap();
 

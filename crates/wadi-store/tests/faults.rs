@@ -15,7 +15,8 @@ use std::{
 };
 use tempfile::TempDir;
 use wadi_log::*;
-use wadi_store::{AnchorState, Batch, SqliteStore, Store, defence};
+use wadi_store::prelude::*;
+use wadi_store::{AnchorState, Append, Batch, SqliteStore, defence};
 
 /// Commits of a child.
 const COMMITS: u32 = 24;
@@ -104,9 +105,12 @@ fn child() {
 
             match store
                 .commit(Batch {
-                    blocks: vec![block],
                     own_heads,
-                    ..Default::default()
+                    append: Append {
+                        blocks: vec![block],
+                        ..Append::default()
+                    },
+                    ..Batch::default()
                 })
                 .await
             {

@@ -118,9 +118,12 @@ impl Author {
 
         Batch {
             at_ms: 1,
-            blocks,
             own_heads,
-            ..Default::default()
+            append: Append {
+                blocks,
+                ..Append::default()
+            },
+            ..Batch::default()
         }
     }
 }
@@ -145,9 +148,9 @@ impl Image {
     }
 }
 
-fn local(scope: &str, key: &str, value: &str) -> LocalKey {
+fn local(scope: LocalScope, key: &str, value: &str) -> LocalKey {
     LocalKey {
-        scope: scope.into(),
+        scope,
         key: key.into(),
         value: value.into(),
     }
@@ -165,12 +168,15 @@ async fn image(r: &mut StdRng) -> Image {
         store.commit(own.batch(r, n)).await.unwrap();
     }
 
-    let blocks = other.batch(r, 2).blocks;
+    let blocks = other.batch(r, 2).append.blocks;
     store
         .commit(Batch {
             at_ms: 1,
-            blocks,
-            ..Default::default()
+            append: Append {
+                blocks,
+                ..Append::default()
+            },
+            ..Batch::default()
         })
         .await
         .unwrap();
@@ -179,24 +185,33 @@ async fn image(r: &mut StdRng) -> Image {
     let cosignature = LogKey::from_seed(&[9; 32]).cosign(&checkpoint.checkpoint, 20);
     let batch = Batch {
         at_ms: 1,
-        cosignatures: vec![CosignedHead {
-            checkpoint,
-            cosignature,
-        }],
-        enrolments: vec![enrolment("trb", &own.key), enrolment("trb-2", &other.key)],
-        local: vec![local("token", "k", "{}"), local("import", "gone", "v")],
-        ..Default::default()
+        append: Append {
+            cosignatures: vec![CosignedHead {
+                checkpoint,
+                cosignature,
+            }],
+            enrolments: vec![enrolment("trb", &own.key), enrolment("trb-2", &other.key)],
+            ..Append::default()
+        },
+        local: LocalState {
+            keys: vec![
+                local(LocalScope::Token, "k", "{}"),
+                local(LocalScope::Import, "gone", "v"),
+            ],
+            ..LocalState::default()
+        },
+        ..Batch::default()
     };
 
     store.commit(batch).await.unwrap();
     store.close().await;
     let store = SqliteStore::open(&stopped, own.key.node()).await.unwrap();
-    let local_gone = vec![("import".to_string(), "gone".to_string())];
-    let batch = Batch {
-        local: vec![local("import", "came", "v")],
-        local_gone,
-        ..Default::default()
-    };
+    let local_gone = vec![(LocalScope::Import, "gone".to_string())];
+    let batch = Batch::from(LocalState {
+        keys: vec![local(LocalScope::Import, "came", "v")],
+        keys_gone: local_gone,
+        ..LocalState::default()
+    });
 
     store.commit(batch).await.unwrap();
     let mut wal = Vec::new();
@@ -306,9 +321,12 @@ async fn everything_is_found_in_file_and_wal_whatever_became_of_the_first_page()
         keys.sort();
         keys.dedup();
 
-        let key = |scope: &str, key: &str| (scope.to_string(), key.to_string());
+        let key = |scope: LocalScope, key: &str| (scope, key.to_string());
         // What was forgotten since the file was written stays forgotten.
-        assert_eq!(keys, [key("import", "came"), key("token", "k")]);
+        assert_eq!(
+            keys,
+            [key(LocalScope::Import, "came"), key(LocalScope::Token, "k")]
+        );
 
         let sizes = salvage.survey();
         assert!(sizes[&image.own.log] >= image.own.entries.len() as u64);
@@ -563,11 +581,11 @@ async fn of_two_entries_at_one_position_that_one_is_taken_that_was_signed_for() 
     };
 
     let (mine, theirs) = (own.block(&entries[3..6]), thief.block(&entries[5..8]));
-    let batch = Batch {
+    let batch = Batch::from(Append {
         blocks: vec![first, mine],
         loose: theirs.entries().to_vec(),
-        ..Default::default()
-    };
+        ..Append::default()
+    });
 
     store.commit(batch).await.unwrap();
     store.close().await;
@@ -634,10 +652,10 @@ async fn what_does_not_read_is_set_aside_whole_and_the_anchor_tells_what_is_miss
         let enrolments = vec![enrolment("trb", &image.own.key)];
 
         store
-            .commit(Batch {
+            .commit(Batch::from(Append {
                 enrolments,
-                ..Default::default()
-            })
+                ..Append::default()
+            }))
             .await
             .unwrap();
 

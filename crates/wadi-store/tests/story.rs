@@ -116,9 +116,6 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
 
     let batch = Batch {
         at_ms: 1,
-        blocks: vec![first.clone(), second],
-        about: about.clone(),
-        records: rows,
         own_heads: vec![(
             trb.log,
             Tip {
@@ -126,20 +123,32 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
                 root: trb.peaks.root(),
             },
         )],
-        ..Default::default()
+        append: Append {
+            blocks: vec![first.clone(), second],
+            ..Append::default()
+        },
+        project: Projection {
+            about: about.clone(),
+            records: rows,
+            ..Projection::default()
+        },
+        ..Batch::default()
     };
 
     store.commit(batch).await.unwrap();
     // What does not follow is refused whole; what stands beside it in one group is not touched.
     let other = qam.block(0, 3);
-    let gap = Batch {
+    let gap = Batch::from(Append {
         blocks: vec![crossing(1, "TRB").block(0, 1)],
-        ..Default::default()
-    };
+        ..Append::default()
+    });
     let fits = Batch {
         at_ms: 2,
-        blocks: vec![other.clone()],
-        ..Default::default()
+        append: Append {
+            blocks: vec![other.clone()],
+            ..Append::default()
+        },
+        ..Batch::default()
     };
 
     let (refused, taken) = tokio::join!(store.commit(gap), store.commit(fits));
@@ -192,8 +201,11 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
     store
         .commit(Batch {
             at_ms: 3,
-            loose: loose.clone(),
-            ..Default::default()
+            append: Append {
+                loose: loose.clone(),
+                ..Append::default()
+            },
+            ..Batch::default()
         })
         .await
         .unwrap();
@@ -203,9 +215,12 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
     store
         .commit(Batch {
             at_ms: 4,
-            blocks: vec![late.clone()],
-            loose,
-            ..Default::default()
+            append: Append {
+                blocks: vec![late.clone()],
+                loose,
+                ..Append::default()
+            },
+            ..Batch::default()
         })
         .await
         .unwrap();
@@ -224,10 +239,10 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         }];
 
         store
-            .commit(Batch {
+            .commit(Batch::from(Append {
                 cosignatures,
-                ..Default::default()
-            })
+                ..Append::default()
+            }))
             .await
             .unwrap();
     }
@@ -275,10 +290,10 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
 
     let gone = holds.iter().map(|h| h.id).collect();
     store
-        .commit(Batch {
+        .commit(Batch::from(Projection {
             records: holds,
-            ..Batch::default()
-        })
+            ..Projection::default()
+        }))
         .await
         .unwrap();
 
@@ -305,10 +320,10 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     assert_eq!(store.detained(&[]).await.unwrap(), []);
 
     store
-        .commit(Batch {
+        .commit(Batch::from(Repair {
             records_gone: gone,
-            ..Batch::default()
-        })
+            ..Repair::default()
+        }))
         .await
         .unwrap();
 
@@ -436,10 +451,10 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
     ];
 
     store
-        .commit(Batch {
-            findings,
-            ..Default::default()
-        })
+        .commit(Batch::from(Findings {
+            changed: findings,
+            ..Findings::default()
+        }))
         .await
         .unwrap();
 
@@ -451,11 +466,10 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
     };
 
     store
-        .commit(Batch {
-            findings: vec![again],
-            findings_gone: gone,
-            ..Default::default()
-        })
+        .commit(Batch::from(Findings {
+            changed: vec![again],
+            gone: gone,
+        }))
         .await
         .unwrap();
 
@@ -519,7 +533,7 @@ async fn small_things(
     missing: Reference,
 ) {
     let local = |key: &str, value: &str| LocalKey {
-        scope: "import".into(),
+        scope: LocalScope::Import,
         key: key.into(),
         value: value.into(),
     };
@@ -535,49 +549,62 @@ async fn small_things(
 
     let node = trb.log.node;
     let batch = Batch {
-        local: vec![local("k", "1"), local("k", "2"), local("gone", "1")],
-        refusals: vec![refusal("one", 1), refusal("two", 2)],
-        peers: vec![
-            PeerRow {
-                node,
-                json: "1".into(),
-            },
-            PeerRow {
-                node,
-                json: "2".into(),
-            },
-        ],
-        carry: vec![Carried {
-            log: trb.log,
-            from: 0,
-            to: 5,
-            bytes: vec![1, 2],
-        }],
-        waiting: vec![Waiting {
-            record,
-            entry: Reference {
-                seq: 900,
-                ..missing
-            },
-            missing: Some(missing),
-        }],
-        ..Default::default()
+        project: Projection {
+            waiting: vec![Waiting {
+                record,
+                entry: Reference {
+                    seq: 900,
+                    ..missing
+                },
+                missing: Some(missing),
+            }],
+            ..Projection::default()
+        },
+        local: LocalState {
+            keys: vec![local("k", "1"), local("k", "2"), local("gone", "1")],
+            refusals: vec![refusal("one", 1), refusal("two", 2)],
+            peers: vec![
+                PeerRow {
+                    node,
+                    json: "1".into(),
+                },
+                PeerRow {
+                    node,
+                    json: "2".into(),
+                },
+            ],
+            carry: vec![Carried {
+                log: trb.log,
+                from: 0,
+                to: 5,
+                bytes: vec![1, 2],
+            }],
+            ..LocalState::default()
+        },
+        ..Batch::default()
     };
 
     store.commit(batch).await.unwrap();
-    let gone = vec![("import".to_string(), "gone".to_string())];
-    let batch = Batch {
-        local_gone: gone,
+    let gone = vec![(LocalScope::Import, "gone".to_string())];
+    let batch = Batch::from(LocalState {
+        keys_gone: gone,
         carried_done: vec![(trb.log, 4)],
-        ..Default::default()
-    };
+        ..LocalState::default()
+    });
 
     store.commit(batch).await.unwrap();
     assert_eq!(
-        store.local("import", "k").await.unwrap().as_deref(),
+        store
+            .local(&LocalScope::Import, "k")
+            .await
+            .unwrap()
+            .as_deref(),
         Some("2")
     );
-    assert_eq!(store.local_all("import").await.unwrap(), [local("k", "2")]);
+    assert_eq!(
+        store.local_all(&LocalScope::Import).await.unwrap(),
+        [local("k", "2")]
+    );
 
     let refused = store.refusals(10).await.unwrap();
     assert_eq!(
@@ -683,19 +710,19 @@ async fn a_large_block_goes_out_for_itself_whatever_stands_before_it() {
 
         if together {
             store
-                .commit(Batch {
+                .commit(Batch::from(Append {
                     blocks,
-                    ..Default::default()
-                })
+                    ..Append::default()
+                }))
                 .await
                 .unwrap();
         } else {
             for block in blocks {
                 store
-                    .commit(Batch {
+                    .commit(Batch::from(Append {
                         blocks: vec![block],
-                        ..Default::default()
-                    })
+                        ..Append::default()
+                    }))
                     .await
                     .unwrap();
             }
@@ -727,15 +754,15 @@ fn server(dir: &Path) -> TemporaryServer {
 
 fn note(n: u32) -> Batch {
     let local = vec![LocalKey {
-        scope: "n".into(),
+        scope: LocalScope::Device,
         key: n.to_string(),
         value: String::new(),
     }];
 
-    Batch {
-        local,
-        ..Default::default()
-    }
+    Batch::from(LocalState {
+        keys: local,
+        ..LocalState::default()
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -762,10 +789,10 @@ async fn the_story_on_postgres() {
     };
 
     store
-        .commit(Batch {
+        .commit(Batch::from(LocalState {
             refusals: vec![odd],
-            ..Default::default()
-        })
+            ..LocalState::default()
+        }))
         .await
         .unwrap();
 
@@ -880,7 +907,7 @@ async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
     out.push(format!(
         "{:?} {:?}",
         store.carried_ranges().await.unwrap(),
-        store.local_all("import").await.unwrap()
+        store.local_all(&LocalScope::Import).await.unwrap()
     ));
 
     out.push(format!(
@@ -928,7 +955,7 @@ async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
     assert_eq!(late.code(), "write_failed", "{late}");
 
     let keys: Vec<String> = second
-        .local_all("n")
+        .local_all(&LocalScope::Device)
         .await
         .unwrap()
         .into_iter()
@@ -955,8 +982,8 @@ async fn a_server_that_restarts_costs_time_and_nothing_else() {
     });
 
     for at_once in [false, true] {
-        let before = store.local_all("n").await.unwrap().len();
-        while store.local_all("n").await.unwrap().len() < before + 20 {
+        let before = store.local_all(&LocalScope::Device).await.unwrap().len();
+        while store.local_all(&LocalScope::Device).await.unwrap().len() < before + 20 {
             tokio::task::yield_now().await;
         }
 
@@ -965,13 +992,16 @@ async fn a_server_that_restarts_costs_time_and_nothing_else() {
             server.launch().unwrap();
         });
 
-        while store.local_all("n").await.is_err() {
+        while store.local_all(&LocalScope::Device).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     writer.await.unwrap();
-    assert_eq!(store.local_all("n").await.unwrap().len(), 300);
+    assert_eq!(
+        store.local_all(&LocalScope::Device).await.unwrap().len(),
+        300
+    );
     store.close().await;
 }
 
@@ -999,7 +1029,11 @@ async fn a_database_that_will_not_do_says_why() {
         "database_read_only"
     );
     assert!(
-        store.local_all("n").await.unwrap().is_empty(),
+        store
+            .local_all(&LocalScope::Device)
+            .await
+            .unwrap()
+            .is_empty(),
         "it can still be read"
     );
 

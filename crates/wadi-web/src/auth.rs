@@ -79,7 +79,7 @@ impl FromRequestParts<Arc<Node>> for Token {
 
         let kept = node
             .store()
-            .local("token", &hash_token(token))
+            .local(&wadi_store::LocalScope::Token, &hash_token(token))
             .await
             .map_err(wadi_node::NodeError::from)?;
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use wadi_log::{RecordId, Reference};
 use wadi_node::{Based, Node, Target, Write};
 use wadi_record::{Draft, Kind, RecordError, Value, mrz_warning, normalise_plate};
+use wadi_store::LocalScope;
 
 /// What is to be recorded.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -214,7 +215,7 @@ impl DraftBody {
             write.happened = Some((at, self.happened_source.unwrap_or_else(|| "paper".into())));
         }
 
-        write.key = key.map(|k| (format!("idempotency/{}", token.name), k));
+        write.key = key.map(|k| (LocalScope::Idempotency(token.name.clone()), k));
         Ok(write)
     }
 }

@@ -21,6 +21,7 @@ use std::{
 use wadi_log::{Hash, RecordId};
 use wadi_node::{Node, NodeError, Target, Write, Written};
 use wadi_record::mrz_warning;
+use wadi_store::LocalScope;
 
 /// Operations of one request at most.
 const LINES_MAX: usize = 20_000;
@@ -155,7 +156,7 @@ impl<'a> Run<'a> {
 
             self.warnings.insert(n, mrz);
             let mut write = draft.into_write(self.node, self.token, None, None).await?;
-            write.key = key.map(|k| ("import".to_string(), k));
+            write.key = key.map(|k| (LocalScope::Import, k));
             write.content = Some(content);
             return Ok(write);
         }
@@ -176,9 +177,9 @@ impl<'a> Run<'a> {
         write.key = match key {
             Some(key) if !is_new => {
                 self.last_edits.insert(id, n);
-                Some(("import-op".into(), key))
+                Some((LocalScope::ImportOp, key))
             }
-            _ => Some(("import".into(), id)),
+            _ => Some((LocalScope::Import, id)),
         };
 
         Ok(write)
@@ -359,7 +360,7 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
 
     let value = node
         .store()
-        .local("import", id)
+        .local(&LocalScope::Import, id)
         .await
         .map_err(NodeError::from)?;
 

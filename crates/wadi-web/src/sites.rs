@@ -15,7 +15,7 @@ use wadi_log::{
 };
 use wadi_node::{Node, NodeError, check_name};
 use wadi_record::{Department, Policy};
-use wadi_store::LocalKey;
+use wadi_store::{LocalKey, LocalScope};
 
 /// How this node and its peers stand.
 #[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, description = "status", body = Object)))]
@@ -91,7 +91,7 @@ pub(crate) async fn tokens(
     token.operator()?;
     let all = node
         .store()
-        .local_all("token")
+        .local_all(&LocalScope::Token)
         .await
         .map_err(NodeError::from)?;
 
@@ -126,7 +126,7 @@ pub(crate) async fn issue_token(
 
     let all = node
         .store()
-        .local_all("token")
+        .local_all(&LocalScope::Token)
         .await
         .map_err(NodeError::from)?;
 
@@ -144,7 +144,7 @@ pub(crate) async fn issue_token(
     let value = serde_json::to_string(&wanted).unwrap_or_default();
     node.set_local(
         vec![LocalKey {
-            scope: "token".into(),
+            scope: LocalScope::Token,
             key: hash_token(&text),
             value,
         }],
@@ -200,7 +200,7 @@ pub(crate) async fn revoke_token(
     token.operator()?;
     let all = node
         .store()
-        .local_all("token")
+        .local_all(&LocalScope::Token)
         .await
         .map_err(NodeError::from)?;
 
@@ -216,12 +216,12 @@ pub(crate) async fn revoke_token(
 
     // Should the database be damaged one day, an old page of it must not bring the token back.
     let revoked = LocalKey {
-        scope: "token-revoked".into(),
+        scope: LocalScope::TokenRevoked,
         key: found.key.clone(),
         value: name.clone(),
     };
 
-    node.set_local(vec![revoked], vec![("token".into(), found.key.clone())])
+    node.set_local(vec![revoked], vec![(LocalScope::Token, found.key.clone())])
         .await?;
     Ok(Json(json!({"revoked": name})))
 }

@@ -9,7 +9,8 @@ use std::{path::Path, sync::Arc, time::Instant};
 use wadi_log::{Crossing, Enrolment, LogKey, Role, RootKey, Scope};
 use wadi_node::{Node, NodeKeys, Start, SystemClock, Target, Write};
 use wadi_record::{Draft, Passage};
-use wadi_store::{SqliteStore, Store, TemporaryServer};
+use wadi_store::prelude::*;
+use wadi_store::{SqliteStore, TemporaryServer};
 
 #[derive(Subcommand)]
 pub enum BenchCommand {

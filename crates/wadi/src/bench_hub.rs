@@ -21,8 +21,9 @@ use wadi_log::{
 use wadi_node::{Arriving, Leaving, Node, run_link};
 use wadi_reconcile::{Dossier, Facts, reconcile};
 use wadi_record::{Author, Draft, Judge, JudgedChange, Passage, Record, state, terms};
+use wadi_store::prelude::*;
 use wadi_store::{
-    Batch, PostgresStore, RecordFilter, RecordRow, SqliteStore, Store, TemporaryServer,
+    Append, Batch, PostgresStore, Projection, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
 };
 use wadi_sync::{BlockDecoder, BlockEncoder, Message};
 
@@ -473,9 +474,15 @@ async fn stages(
         let records = records.next().unwrap_or_default();
         store
             .commit(Batch {
-                blocks: vec![block],
-                about,
-                records,
+                append: Append {
+                    blocks: vec![block],
+                    ..Append::default()
+                },
+                project: Projection {
+                    about,
+                    records,
+                    ..Projection::default()
+                },
                 ..Batch::default()
             })
             .await?;

@@ -29,7 +29,8 @@ use wadi_node::{
     Clock, Event, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start,
     Suspects, SystemClock, TaskEnd,
 };
-use wadi_store::{AnchorState, LocalKey, Looked, PostgresStore, SetAside, SqliteStore, Store};
+use wadi_store::prelude::*;
+use wadi_store::{AnchorState, LocalKey, LocalScope, Looked, PostgresStore, SetAside, SqliteStore};
 use wadi_web::{Limits, Token, TokenScope, hash_token, new_token, router, run_spool};
 
 /// Pause before a spool directory that could not be used is tried again.
@@ -272,7 +273,9 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
     let path = config.data.join("operator.token");
     if let Ok(text) = std::fs::read_to_string(&path)
         && matches!(
-            node.store().local("token", &hash_token(text.trim())).await,
+            node.store()
+                .local(&LocalScope::Token, &hash_token(text.trim()))
+                .await,
             Ok(Some(_))
         )
     {
@@ -288,7 +291,7 @@ async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
 
     node.set_local(
         vec![LocalKey {
-            scope: "token".into(),
+            scope: LocalScope::Token,
             key: hash_token(&token),
             value,
         }],
