@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use wadi_log::{RecordId, Role};
 use wadi_node::{Node, NodeError, Target, Write, Written};
 use wadi_record::Passage;
+use wadi_store::{EntrySource, LocalScope};
 
 type Answer = JoinHandle<Result<Written, NodeError>>;
 
@@ -65,7 +66,7 @@ fn truck(plate: &str) -> wadi_record::Draft {
 fn with_key(plate: &str) -> Write {
     let write = Write::by("OF-1", "PORT", Target::New(None), truck(plate));
     Write {
-        key: Some(("gate".into(), "K-1".into())),
+        key: Some((LocalScope::Idempotency("gate".into()), "K-1".into())),
         ..write
     }
 }

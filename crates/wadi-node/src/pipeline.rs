@@ -15,7 +15,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 use wadi_log::{Head, Lane, LogId, RecordId, VerifiedEntry};
-use wadi_store::{LocalKey, StoreError};
+use wadi_store::{LocalKey, LocalScope, StoreError};
 
 /// Commands that are received at once.
 const RECEIVED_MAX: usize = 256;
@@ -179,7 +179,7 @@ impl Sequencer {
         let overlay = Overlay {
             changes: std::mem::take(&mut commit.fresh),
             seen: std::mem::take(&mut self.pending_seen),
-            local: batch.local.clone(),
+            local: batch.local.keys.clone(),
         };
         let store = self.store.clone();
 
@@ -215,12 +215,12 @@ impl Sequencer {
     }
 
     /// What a local key holds once all that is sequenced is durable.
-    pub(crate) fn local_in_flight(&self, scope: &str, key: &str) -> Option<&LocalKey> {
+    pub(crate) fn local_in_flight(&self, scope: &LocalScope, key: &str) -> Option<&LocalKey> {
         let local = &self.in_flight.as_ref()?.overlay.local;
         local
             .iter()
             .rev()
-            .find(|l| l.scope == scope && l.key == key)
+            .find(|l| l.scope == *scope && l.key == key)
     }
 
     /// Changes of a record that are not durable yet.
