@@ -200,6 +200,13 @@ pub trait Store: Mending + Neighbours {
     async fn close(&self);
     /// The node this store belongs to, as its own keys say.
     fn node(&self) -> NodeId;
+
+    /// Where the entries held of these records lie: (record, the entry, whether it stands on the
+    /// branch of its log that is held). Their bytes are not read.
+    async fn entry_places(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, Reference, bool)>, StoreError>;
 }
 
 /// Which records belong together, and whose findings are due.
