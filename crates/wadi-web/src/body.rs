@@ -1,6 +1,6 @@
 //! Request bodies, and the workload's operations, as writes.
 
-use crate::{Problem, Token, TokenScope};
+use crate::{Problem, Token, TokenScope, problem::unprocessable};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
@@ -46,10 +46,6 @@ pub struct DraftBody {
     /// `person.N.document_check` tells how each check went.
     #[serde(default)]
     pub check_mrz: Vec<String>,
-}
-
-fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
 }
 
 fn value(field: &str, json: &Json) -> Result<Value, Problem> {
