@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use wadi_log::{RecordId, Role};
 use wadi_node::{Node, NodeError, Target, Write, Written};
 use wadi_record::Passage;
-use wadi_store::{EntrySource, LocalScope};
+use wadi_store::LocalScope;
 
 type Answer = JoinHandle<Result<Written, NodeError>>;
 

@@ -16,7 +16,10 @@ const NEVER: &[(&str, &[&str])] = &[
     ("wadi-store", &["quinn", "axum", "automerge"]),
     ("wadi-node", &["quinn", "axum", "sqlx"]),
     ("wadi-net", &["sqlx", "axum", "wadi-record"]),
-    ("wadi-web", &["sqlx", "quinn", "automerge", "prost"]),
+    (
+        "wadi-web",
+        &["wadi-store", "sqlx", "quinn", "automerge", "prost"],
+    ),
 ];
 /// What would let a clock or chance into the pure crates through the standard library.
 const PURE: &[&str] = &["wadi-log", "wadi-sync", "wadi-record", "wadi-reconcile"];

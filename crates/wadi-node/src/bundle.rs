@@ -174,15 +174,14 @@ impl Cosigned {
 
 impl Node {
     /// A member by its name or its id.
-    pub(crate) fn member(&self, text: &str) -> Result<Enrolment, BundleError> {
+    pub(crate) fn member(&self, text: &str) -> Result<Enrolment, NodeError> {
         let found = self.with_control(|c| match text.parse::<NodeId>() {
             Ok(id) => c.enrolment(&id).cloned(),
             Err(_) => c.by_name(&text.to_lowercase()).cloned(),
         });
 
-        found.ok_or_else(|| {
-            BundleError::new("unknown_node", format!("no node {text:?} is enrolled here"))
-        })
+        let unknown = || crate::BundleError::UnknownNode { name: text.into() };
+        Ok(found.ok_or_else(unknown)?)
     }
 
     /// Logs that a node carried here for others: it is owed the hub's cosignatures over them.

@@ -3,7 +3,7 @@
 
 use crate::{
     bundle::PartWriter,
-    error::NodeError,
+    error::{BundleError, NodeError},
     evidence::root_at,
     excerpt::{excerpt_bytes, excerpt_part},
     node::Node,
@@ -20,7 +20,7 @@ use wadi_log::{
 };
 use wadi_store::{CosignedHead, Store, StoreError};
 use wadi_sync::{
-    BUNDLE_BYTES_MAX, BundleError, Manifest, Message, Party, both_may_see, decode_plain, fits_frame,
+    BUNDLE_BYTES_MAX, Manifest, Message, Party, both_may_see, decode_plain, fits_frame,
 };
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
@@ -286,19 +286,17 @@ impl Node {
     ) -> Result<BundlePlanned, NodeError> {
         let to = self.member(to)?;
         if to.node() == self.id() {
-            return Err(BundleError::new(
-                "bundle_for_myself",
-                "this node needs no bundle from itself",
-            )
-            .into());
+            return Err(BundleError::ForMyself.into());
         }
 
         let split = split.unwrap_or(SPLIT_BYTES);
         if !(SPLIT_BYTES_MIN..=SPLIT_BYTES_MAX).contains(&split) {
-            let why = format!(
-                "{split} bytes a part: at least {SPLIT_BYTES_MIN}, at most {SPLIT_BYTES_MAX}"
-            );
-            return Err(BundleError::new("bad_split", why).into());
+            return Err(BundleError::BadSplit {
+                split,
+                min: SPLIT_BYTES_MIN,
+                max: SPLIT_BYTES_MAX,
+            }
+            .into());
         }
 
         let theirs = match receipt {
@@ -515,21 +513,15 @@ impl Node {
             let plans = self.bundles.lock().expect("no panic holds it");
             plans.iter().find(|p| p.said.bundle == bundle).cloned()
         };
-        let gone = || {
-            let why = format!(
-                "no bundle {bundle} is planned here: the last {PLANS_MAX} are known until the node stops"
-            );
-            BundleError::new("no_such_bundle", why)
+        let gone = || BundleError::NoSuchBundle {
+            bundle: bundle.into(),
+            kept: PLANS_MAX,
         };
 
         let plan = plan.ok_or_else(gone)?;
         let items = part.checked_sub(1).and_then(|n| plan.parts.get(n as usize));
-        let items = items.ok_or_else(|| {
-            BundleError::new(
-                "no_such_part",
-                format!("the bundle has parts 1 to {}", plan.said.parts),
-            )
-        })?;
+        let parts = plan.said.parts;
+        let items = items.ok_or(BundleError::NoSuchPart { parts })?;
 
         let mut out = PartWriter::new(&plan.to)?;
         let (members, forks) = self.preamble(&plan.to);
@@ -564,11 +556,11 @@ impl Node {
         let mut file = manifest.seal(&body, &self.keys.log_key).into_bytes();
         file.extend_from_slice(&body);
         if file.len() > BUNDLE_BYTES_MAX {
-            let why = format!(
-                "{} bytes; the limit of a part is {BUNDLE_BYTES_MAX}",
-                file.len()
-            );
-            return Err(BundleError::new("bundle_too_large", why).into());
+            return Err(BundleError::TooLarge {
+                bytes: file.len(),
+                max: BUNDLE_BYTES_MAX,
+            }
+            .into());
         }
 
         Ok(file)

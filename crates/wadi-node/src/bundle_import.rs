@@ -4,7 +4,7 @@
 
 use crate::{
     bundle::{CARRIED_LOGS_MAX, Cosigned, LAST_FROM, LOCAL_SCOPE, carried_key, open},
-    error::NodeError,
+    error::{BundleError, NodeError},
     hub_time::How,
     node::Node,
     sequencer::{BlockOutcome, Command},
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::oneshot;
 use wadi_log::{Block, Enrolment, LogId, RecordId, Reference, Role, leaf_hash};
 use wadi_store::{LocalKey, StoreError};
-use wadi_sync::{BundleError, ExcerptEntry, Frame, Manifest, Message, may_take};
+use wadi_sync::{ExcerptEntry, Frame, Manifest, Message, may_take};
 
 /// Blocks given to the sequencer and not yet durable: reading stops until they are.
 const INGESTING_MAX: usize = 32;
@@ -94,20 +94,17 @@ impl Node {
         let (manifest, seal, body) = Manifest::read(part)?;
         let maker = manifest.maker()?;
         if maker.verify(&self.keys.root).is_err() {
-            let why = format!(
-                "{} is not enrolled by this commission: nothing of it is taken",
-                manifest.from.name
-            );
-            return Err(BundleError::new("bundle_foreign", why).into());
+            let maker = manifest.from.name;
+            return Err(BundleError::Foreign { maker }.into());
         }
 
         seal.verify(&maker)?;
         if !manifest.to.is(&self.id()) {
-            let why = format!(
-                "the bundle is for {}, this is {}",
-                manifest.to.name, self.me.name
-            );
-            return Err(BundleError::new("bundle_not_for_me", why).into());
+            return Err(BundleError::NotForMe {
+                recipient: manifest.to.name,
+                me: self.me.name.clone(),
+            }
+            .into());
         }
 
         manifest.check_body(body)?;

@@ -1,7 +1,7 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    error::NodeError,
+    error::{NodeError, WriteError},
     excerpt::EXCERPT_LOST,
     node::Event,
     pipeline::Outcome,
@@ -888,10 +888,8 @@ impl Sequencer {
 
     async fn write_one(&mut self, g: &mut Commit, write: Write) -> Result<Written, NodeError> {
         if self.me.role == Role::Observer {
-            return Err(NodeError::ForeignCrossing(format!(
-                "{} is an observer: it writes nothing",
-                self.me.name
-            )));
+            let node = self.me.name.clone();
+            return Err(WriteError::Observer { node }.into());
         }
 
         write.check_names()?;
@@ -911,10 +909,12 @@ impl Sequencer {
 
                 if record.kind() != Some(kind) {
                     let is = record.kind().map_or("record", Kind::name);
-                    return Err(NodeError::Refused {
-                        code: "wrong_kind".into(),
-                        why: format!("{} is a {is}, the draft is of a {kind}", record.printed()),
-                    });
+                    return Err(WriteError::WrongKind {
+                        record: record.printed(),
+                        is,
+                        draft: kind,
+                    }
+                    .into());
                 }
 
                 (record.crossing(), Some(id))
@@ -924,9 +924,7 @@ impl Sequencer {
         if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing
         {
             let own = self.own_crossing();
-            return Err(NodeError::ForeignCrossing(format!(
-                "this node writes records of {own}; one of {crossing} is begun there or at the hub"
-            )));
+            return Err(WriteError::ForeignCrossing { own, crossing }.into());
         }
 
         let based_on = match (&write.based_on, record) {
@@ -1344,10 +1342,7 @@ fn runs(entries: &[Entry]) -> Vec<&[Entry]> {
 /// values.
 fn refusal(objection: Objection) -> NodeError {
     match objection {
-        Objection::Refused(refusal) => NodeError::Refused {
-            code: refusal.code.into(),
-            why: refusal.why,
-        },
+        Objection::Refused(refusal) => WriteError::Refused(refusal).into(),
         Objection::Waits(missing) => NodeError::UnknownEntry(missing.to_string()),
     }
 }

@@ -2,7 +2,7 @@
 //! written.
 
 use crate::{
-    error::NodeError,
+    error::{NodeError, WriteError},
     order_tests::{blocks, deliver, found_country},
     write::{Target, Write},
 };
@@ -46,7 +46,7 @@ async fn a_clerk_is_told_that_a_plate_is_not_his_to_change_and_a_registered_offi
         .await
         .unwrap_err();
     assert!(
-        matches!(&told, NodeError::Refused { code, why } if code == "guarded_field" && why.contains("plate")),
+        matches!(&told, NodeError::Write(WriteError::Refused(r)) if r.code == "guarded_field" && r.why.contains("plate")),
         "{told}"
     );
     assert_eq!(entries().await, 1, "nothing was written");

@@ -32,6 +32,7 @@ mod judging;
 mod known_time;
 mod life;
 mod link;
+mod lists;
 mod mend;
 mod node;
 #[cfg(test)]
@@ -51,6 +52,7 @@ mod repeats;
 mod replica_digest;
 mod resync;
 mod resync_run;
+mod resync_state;
 mod room;
 mod salvage;
 mod scrub;
@@ -59,24 +61,35 @@ mod sequencer;
 mod stretches;
 mod suspects;
 mod tasks;
+mod tokens;
 mod watermarks;
 mod write;
 
 pub use bundle_export::{BundlePlanned, LeftOut};
 pub use bundle_import::{BundleTaken, NotTaken, Waits};
 pub use clock::{Clock, SystemClock};
-pub use error::NodeError;
+pub use error::{
+    BundleError, ErrorClass, FindingError, NodeError, ResyncError, SetAsideWork, StalePlan,
+    WriteError,
+};
 pub use history::{History, HistoryLine, Knew};
 pub use known_time::KnownTime;
-pub use life::{FindingAct, FindingDone};
+pub use life::{FindingAct, FindingDone, PublishedFinding};
 pub use link::{Arriving, Leaving, run_late_link, run_link};
+pub use lists::{FindingCount, HeldLog, ListedRecord, Members};
 pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
 pub use quarantine::Quarantined;
 pub use read::{DETAINED, Safety, ScopeDigest, Status};
 pub use replica_digest::run_replica_digests;
-pub use resync::{PlannedLog, RangeProgress, Resync, ResyncState};
+pub use resync::{PlannedLog, RangeProgress, Resync, ResyncAct, ResyncState};
 pub use room::{BallastMove, DiskBudget, Look, RoomKeeper, RoomLevel, RoomPlan};
 pub use scrub::{Damage, ScrubPace, ScrubStatus};
 pub use suspects::{Suspect, Suspects, TaskEnd};
 pub use tasks::Tasks;
+pub use tokens::KeptToken;
+/// Rows as the store has them: plain data, for whoever asks a node.
+pub use wadi_store::{
+    ChangeRow, CompareRow, FindingFilter, FindingRow, RecordFilter, RecordRow, RefusalRow,
+    entries_digest,
+};
 pub use write::{Based, Target, Write, Written, check_name, is_hidden};

@@ -1,7 +1,7 @@
 //! What auditors do with a finding: each act is a signed event on its anchor record.
 
 use crate::{
-    error::NodeError,
+    error::{FindingError, NodeError},
     node::Node,
     reconciler::facts,
     write::{Target, Write, Written},
@@ -56,20 +56,13 @@ pub struct FindingDone {
     pub written: Written,
 }
 
-fn refuse<T>(code: &str, why: impl Into<String>) -> Result<T, NodeError> {
-    Err(NodeError::Refused {
-        code: code.into(),
-        why: why.into(),
-    })
-}
-
 /// The event of an act, or why it may not be.
 fn event(
     row: &FindingRow,
     life: &Json,
     act: &FindingAct,
     officer: &str,
-) -> Result<(&'static str, Json), NodeError> {
+) -> Result<(&'static str, Json), FindingError> {
     let (finding, evidence) = (row.id.as_str(), row.evidence.as_str());
     let of = |member: &str, what: &str| life[member][what].as_str().map(String::from);
     Ok(match act {
@@ -79,14 +72,12 @@ fn event(
         ),
         FindingAct::Propose { waive, reason } => {
             if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
-                return refuse(
-                    "already_decided",
-                    format!("it is {} already; undo that first", row.state),
-                );
+                let state = row.state.clone();
+                return Err(FindingError::AlreadyDecided { state });
             }
 
             if row.state == "PENDING_RESOLUTION" {
-                return refuse("already_proposed", "a proposal waits for its decision");
+                return Err(FindingError::AlreadyProposed);
             }
 
             let resolution = if *waive { "WAIVED" } else { "RESOLVED" };
@@ -95,23 +86,18 @@ fn event(
         }
         FindingAct::Decide { approve, reason } => {
             if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
-                return refuse(
-                    "already_decided",
-                    format!("it is {} already; undo that first", row.state),
-                );
+                let state = row.state.clone();
+                return Err(FindingError::AlreadyDecided { state });
             }
 
             let Some(proposal) =
                 of("proposal", "event").filter(|_| row.state == "PENDING_RESOLUTION")
             else {
-                return refuse(
-                    "nothing_proposed",
-                    "there is no proposal on the evidence as it now stands",
-                );
+                return Err(FindingError::NothingProposed);
             };
 
             if of("proposal", "officer").as_deref() == Some(officer) {
-                return refuse("own_proposal", "who decides is not who proposed");
+                return Err(FindingError::OwnProposal);
             }
 
             let decision = if *approve { "APPROVED" } else { "REJECTED" };
@@ -128,10 +114,7 @@ fn event(
                 .or_else(|| of("decision", "event"))
                 .or_else(|| of("proposal", "event"));
             let Some(undoes) = last else {
-                return refuse(
-                    "nothing_to_undo",
-                    "nothing was decided or proposed; name the event to undo",
-                );
+                return Err(FindingError::NothingToUndo);
             };
 
             (
@@ -142,9 +125,28 @@ fn event(
     })
 }
 
-/// What the hub published on one record, as far as a filter takes it: severity, time, and the
-/// finding as JSON.
-fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64, Json)>) {
+/// A finding that the hub published on a record held here.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PublishedFinding {
+    /// 1 is highest.
+    pub severity: u8,
+    /// When it was published, Unix milliseconds.
+    pub at_ms: i64,
+    /// Its id.
+    pub id: String,
+    /// The finding as JSON.
+    pub json: Json,
+}
+
+impl PublishedFinding {
+    /// Its place in lists.
+    fn place(&self) -> (u8, i64, &str) {
+        (self.severity, self.at_ms, &self.id)
+    }
+}
+
+/// What the hub published on one record, as far as a filter takes it.
+fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<PublishedFinding>) {
     let facts = facts(row);
     let mut latest: BTreeMap<&str, Fact<'_>> = BTreeMap::new();
     for said in facts
@@ -178,15 +180,23 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<(u8, i64,
             "at_ms": said.at_ms(), "state": life.state, "assignee": life.assignee, "life": life.json(),
         });
 
-        out.push((rule.map_or(u8::MAX, |r| r.severity), said.at_ms(), json));
+        out.push(PublishedFinding {
+            severity: rule.map_or(u8::MAX, |r| r.severity),
+            at_ms: said.at_ms(),
+            id: id.into(),
+            json,
+        });
     }
 }
 
 impl Node {
-    /// What the hub published on records held here, and what became of it: the most severe first,
-    /// of those the oldest.
-    pub async fn published_findings(&self, filter: &FindingFilter) -> Result<Vec<Json>, NodeError> {
-        let mut out: Vec<(u8, i64, Json)> = Vec::new();
+    /// What the hub published on records held here, and what became of it: how much of it the
+    /// filter takes, and a page of that, the most severe first, of those the oldest.
+    pub async fn published_findings(
+        &self,
+        filter: &FindingFilter,
+    ) -> Result<(usize, Vec<PublishedFinding>), NodeError> {
+        let mut out: Vec<PublishedFinding> = Vec::new();
         let mut after: Option<RecordId> = None;
         loop {
             // All of them, page by page: nobody's many records hide another's.
@@ -201,18 +211,20 @@ impl Node {
                 .for_each(|row| published_on(row, filter, &mut out));
         }
 
-        out.sort_by(|a, b| {
-            (a.0, a.1, a.2["finding"].as_str()).cmp(&(b.0, b.1, b.2["finding"].as_str()))
-        });
-        out.truncate(filter.limit as usize);
+        let count = out.len();
+        if let Some((severity, at_ms, id)) = &filter.after {
+            out.retain(|found| found.place() > (*severity, *at_ms, id.as_str()));
+        }
 
-        Ok(out.into_iter().map(|(_, _, json)| json).collect())
+        out.sort_by(|a, b| a.place().cmp(&b.place()));
+        out.truncate(filter.limit as usize);
+        Ok((count, out))
     }
 
     /// Has every record looked at afresh.
     pub fn recheck_findings(&self) -> Result<(), NodeError> {
         if self.me.role != Role::Hub {
-            return Err(NodeError::NotAHub("findings are found at the hub".into()));
+            return Err(FindingError::FoundAtHub.into());
         }
 
         self.recheck
@@ -231,16 +243,11 @@ impl Node {
         officer: &str,
     ) -> Result<FindingDone, NodeError> {
         if self.me.role != Role::Hub {
-            return Err(NodeError::NotAHub(
-                "findings are assigned and decided at the hub".into(),
-            ));
+            return Err(FindingError::DecidedAtHub.into());
         }
 
         let Some(row) = self.store.finding(id).await? else {
-            return refuse(
-                "no_such_finding",
-                format!("no finding {id}; it may have vanished as records came in"),
-            );
+            return Err(FindingError::NoSuchFinding { id: id.into() }.into());
         };
 
         let Some(anchor) = self.store.record(&row.anchor).await? else {

@@ -183,13 +183,7 @@ impl Node {
 
         me.verify(&keys.root)?;
         if keys.log_key.node() != me.node() {
-            return Err(NodeError::Refused {
-                code: "key_mismatch".into(),
-                why: format!(
-                    "the log key is not the one that the enrolment of {} names",
-                    me.name
-                ),
-            });
+            return Err(NodeError::KeyMismatch { node: me.name });
         }
 
         let control = Arc::new(RwLock::new(Control::new(keys.root)));

@@ -3,6 +3,7 @@
 use crate::{
     error::NodeError,
     excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
+    lists::Members,
     node::Node,
     salvage,
 };
@@ -157,30 +158,54 @@ impl Node {
 
     /// A row as JSON, as [`Self::record`] gives it.
     pub async fn record_json(&self, row: &RecordRow) -> Result<Json, NodeError> {
-        let all = self.records_json(std::slice::from_ref(row)).await?;
+        let all = self
+            .records_json(std::slice::from_ref(row), &Members::default())
+            .await?;
         all.into_iter()
             .next()
             .ok_or_else(|| NodeError::NoRecord(row.id.to_string()))
     }
 
-    /// Rows as JSON, in their order.
-    pub async fn records_json(&self, rows: &[RecordRow]) -> Result<Vec<Json>, NodeError> {
+    /// Rows as JSON, in their order. However many there are, their holds and their entries are
+    /// asked for once, and only where they are wanted.
+    pub(crate) async fn records_json(
+        &self,
+        rows: &[RecordRow],
+        members: &Members,
+    ) -> Result<Vec<Json>, NodeError> {
         let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
-        let mut held = self.held_by(&ids).await?;
+        let mut held = match members.has("flags") || members.has("detained_by") {
+            true => self.held_by(&ids).await?,
+            false => BTreeMap::new(),
+        };
+        let least = match members.has("safety") {
+            true => self.least_safety(&ids).await?,
+            false => BTreeMap::new(),
+        };
+
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
             let mut json: Json = serde_json::from_str(&row.json).unwrap_or_default();
             mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
-            let entries = self.store.record_entries(&row.id).await?;
-            let safety = entries
-                .iter()
-                .map(|e| self.safety_of(e))
-                .min()
-                .unwrap_or(Safety::LocalOnly);
-
-            json["safety"] = json!(safety);
+            json["safety"] = json!(least.get(&row.id).unwrap_or(&Safety::LocalOnly));
             json["changed"] = row.changed.into();
+            members.leave_in(&mut json);
             out.push(json);
+        }
+
+        Ok(out)
+    }
+
+    /// Where each of these records is safe: where its least safe entry is.
+    async fn least_safety(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Safety>, NodeError> {
+        let mut out: BTreeMap<RecordId, Safety> = BTreeMap::new();
+        for (id, entry, main) in self.store.entry_places(ids).await? {
+            let safety = self.safety_at(&entry, main);
+            let least = out.entry(id).or_insert(safety);
+            *least = safety.min(*least);
         }
 
         Ok(out)
@@ -234,17 +259,24 @@ impl Node {
     /// The same of a stored entry: one that stands on another branch than its log's has none of
     /// what was said of the log.
     pub(crate) fn safety_of(&self, stored: &StoredEntry) -> Safety {
-        match self.is_beside(stored) {
+        self.safety_at(&stored.entry.reference(), stored.main)
+    }
+
+    fn safety_at(&self, entry: &Reference, main: bool) -> Safety {
+        match self.is_beside_at(entry, main) {
             true if self.me.role == Role::Hub => Safety::AtHub,
             true => Safety::Carried,
-            false => self.safety(&stored.entry.reference()),
+            false => self.safety(entry),
         }
     }
 
     /// Whether an entry stands on another branch of a forked log than the one that is held as the
     /// log.
     pub(crate) fn is_beside(&self, stored: &StoredEntry) -> bool {
-        let r = stored.entry.reference();
+        self.is_beside_at(&stored.entry.reference(), stored.main)
+    }
+
+    fn is_beside_at(&self, r: &Reference, main: bool) -> bool {
         let held = self
             .frontier
             .read()
@@ -252,9 +284,7 @@ impl Node {
             .0
             .contains_key(&r.log);
 
-        !stored.main
-            && held
-            && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
+        !main && held && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
     }
 
     /// Whether a tail that was lost is held again in full.

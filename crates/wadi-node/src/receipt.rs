@@ -3,12 +3,12 @@
 
 use crate::{
     bundle::{LAST_FROM, LOCAL_SCOPE},
-    error::NodeError,
+    error::{BundleError, NodeError},
     node::Node,
     sequencer::Command,
 };
 use wadi_log::{Cosignature, Enrolment, Frontier, SignedCheckpoint};
-use wadi_sync::{BundleError, Party, Receipt, both_may_see};
+use wadi_sync::{Party, Receipt, both_may_see};
 
 impl Node {
     /// A receipt for a node: what this one holds of all that both may see, and what it has
@@ -18,17 +18,12 @@ impl Node {
             Some(to) => self.member(to)?,
             None => {
                 let last = self.store.local(&LOCAL_SCOPE, LAST_FROM).await?;
-                let why = "no bundle was taken in here yet: say for whom the receipt is";
-                self.member(&last.ok_or_else(|| BundleError::new("receipt_for_whom", why))?)?
+                self.member(&last.ok_or(BundleError::ReceiptForWhom)?)?
             }
         };
 
         if to.node() == self.id() {
-            return Err(BundleError::new(
-                "receipt_for_whom",
-                "this node needs no receipt from itself",
-            )
-            .into());
+            return Err(BundleError::ReceiptForMyself.into());
         }
 
         let carried = self.carried_by(&to.node()).await?;
@@ -64,20 +59,20 @@ impl Node {
     ) -> Result<Frontier, NodeError> {
         let (receipt, seal) = Receipt::read(text)?;
         if !receipt.by.is(&by.node()) {
-            let why = format!(
-                "the receipt is by {}, the bundle is for {}",
-                receipt.by.name, by.name
-            );
-            return Err(BundleError::new("receipt_not_theirs", why).into());
+            return Err(BundleError::ReceiptNotTheirs {
+                by: receipt.by.name,
+                recipient: by.name.clone(),
+            }
+            .into());
         }
 
         seal.verify(by)?;
         if !receipt.to.is(&self.id()) {
-            let why = format!(
-                "the receipt is for {}, this is {}",
-                receipt.to.name, self.me.name
-            );
-            return Err(BundleError::new("receipt_not_for_me", why).into());
+            return Err(BundleError::ReceiptNotForMe {
+                recipient: receipt.to.name,
+                me: self.me.name.clone(),
+            }
+            .into());
         }
 
         let (held, cosigned) = (receipt.held()?, receipt.cosignatures()?);

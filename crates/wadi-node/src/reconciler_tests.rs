@@ -329,7 +329,7 @@ async fn what_is_too_much_for_an_hour_is_said_in_the_next_ones_over_a_restart_to
             limit: 1_000,
             ..Default::default()
         };
-        hub.published_findings(&filter).await.unwrap().len()
+        hub.published_findings(&filter).await.unwrap().1.len()
     };
 
     assert!(published(&hub).await <= AN_HOUR);

@@ -8,7 +8,7 @@
 
 use crate::{
     commit::Commit,
-    error::NodeError,
+    error::{NodeError, WriteError},
     sequencer::Sequencer,
     write::{Write, Written},
 };
@@ -124,10 +124,8 @@ impl Sequencer {
             if let Some(before) = self.stood_for(&g.batch, scope, key).await? {
                 if before.is_other(&content) {
                     let entry = before.entry.to_string();
-                    return Err(NodeError::KeyReused {
-                        key: key.clone(),
-                        entry,
-                    });
+                    let key = key.clone();
+                    return Err(WriteError::KeyReused { key, entry }.into());
                 }
 
                 return self.as_before(g, before).await;
@@ -147,11 +145,12 @@ impl Sequencer {
         let kept = self.stood_for(&g.batch, &NUMBERS, &place).await?;
         if let Some(before) = kept.filter(|b| b.number == Some(write.device_seq)) {
             if before.is_other(&content) {
-                return Err(NodeError::NumberReused {
+                return Err(WriteError::NumberReused {
                     device: write.device.clone(),
                     number: write.device_seq,
                     entry: before.entry.to_string(),
-                });
+                }
+                .into());
             }
 
             return self.as_before(g, before).await;

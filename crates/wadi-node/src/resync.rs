@@ -6,7 +6,14 @@
 //! cut it goes on where it was. A hub orders one for a site by a signed entry; the site carries it
 //! out at its next contact and reports by an entry of its own.
 
-use crate::{error::NodeError, node::Node, repair_queue::joined, scrub::Round};
+pub use crate::resync_state::{ResyncAct, ResyncState};
+
+use crate::{
+    error::{NodeError, ResyncError, StalePlan},
+    node::Node,
+    repair_queue::joined,
+    scrub::Round,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
@@ -23,36 +30,6 @@ const RANGES_MAX: usize = 1_000;
 const LIST_MAX: usize = 200;
 /// Bytes of a reason, or of a name, at most.
 const TEXT_BYTES_MAX: usize = 2_000;
-
-/// Where a resync stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum ResyncState {
-    /// Everything is being read through and compared.
-    Planning,
-    Planned,
-    /// Ordered for another node, which has not reported yet.
-    Ordered,
-    Shipping,
-    Comparing,
-    Mending,
-    Verifying,
-    Paused,
-    Cancelled,
-    Done,
-    Failed,
-}
-
-impl ResyncState {
-    /// Whether it is being carried out here.
-    pub(crate) fn runs(self) -> bool {
-        matches!(
-            self,
-            Self::Shipping | Self::Comparing | Self::Mending | Self::Verifying
-        )
-    }
-}
 
 /// One log in a plan: what is held here and there, and why they differ.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -147,17 +124,11 @@ impl Node {
         check_length("by", by)?;
         let name = match peer {
             Some(name) => self.enrolled(name)?.name,
-            None => self.own_hub().ok_or_else(|| NodeError::Refused {
-                code: "no_hub".into(),
-                why: "no hub is enrolled here: name a peer".into(),
-            })?,
+            None => self.own_hub().ok_or(ResyncError::NoHub)?,
         };
 
         if name == self.me.name {
-            return Err(NodeError::Refused {
-                code: "resync_with_itself".into(),
-                why: format!("{name} is this node itself; name a peer, or a site to order it for"),
-            });
+            return Err(ResyncError::WithItself { node: name }.into());
         }
 
         let made_ms = self.now_ms();
@@ -334,12 +305,9 @@ impl Node {
 
     /// The enrolment of a name.
     fn enrolled(&self, name: &str) -> Result<Enrolment, NodeError> {
-        let unknown = || NodeError::Refused {
-            code: "unknown_peer".into(),
-            why: format!("no node {name:?} is enrolled here; `wadi status` names the peers"),
-        };
-        self.with_control(|c| c.by_name(name).cloned())
-            .ok_or_else(unknown)
+        let unknown = || ResyncError::UnknownPeer { name: name.into() };
+        let found = self.with_control(|c| c.by_name(name).cloned());
+        Ok(found.ok_or_else(unknown)?)
     }
 
     fn rate_of(&self, name: &str) -> Option<u64> {
@@ -391,10 +359,7 @@ impl Node {
             .find(|(key, _)| key == id)
             .and_then(|(_, json)| serde_json::from_str(json).ok());
 
-        found.ok_or_else(|| NodeError::Refused {
-            code: "no_such_resync".into(),
-            why: format!("no resync {id:?}; `wadi resync status` lists them"),
-        })
+        Ok(found.ok_or_else(|| ResyncError::NoSuchResync { id: id.into() })?)
     }
 
     /// Approves a plan and begins to carry it out.
@@ -403,10 +368,8 @@ impl Node {
         let _step = self.resync_step.lock().await;
         let mut plan = self.resync(id).await?;
         if plan.state != ResyncState::Planned {
-            return Err(NodeError::Refused {
-                code: "resync_not_planned".into(),
-                why: format!("{id} is {:?}; make a new plan", plan.state),
-            });
+            let (id, state) = (plan.id, plan.state);
+            return Err(ResyncError::NotPlanned { id, state }.into());
         }
 
         self.check_plan(&plan).await?;
@@ -421,15 +384,10 @@ impl Node {
     /// A plan is good as long as what it says still holds: logs only grew, and nothing that was
     /// whole is damaged.
     async fn check_plan(self: &Arc<Self>, plan: &Resync) -> Result<(), NodeError> {
-        let stale = |why: String| {
-            Err(NodeError::Refused {
-                code: "plan_stale".into(),
-                why: format!("{why}: make a new plan"),
-            })
-        };
+        let stale = |why| Err(ResyncError::PlanStale(why).into());
 
         if self.now_ms().saturating_sub(plan.made_ms) > PLAN_AGE_MS_MAX {
-            return stale("the plan is more than a day old".into());
+            return stale(StalePlan::TooOld);
         }
 
         let held = self.frontier_on_disk().await?;
@@ -441,17 +399,18 @@ impl Node {
                 .map_or(0, |(_, t)| t.size);
 
             if now < planned.mine {
-                return stale(format!(
-                    "{} held {} entries and holds {now}",
-                    planned.log, planned.mine
-                ));
+                return stale(StalePlan::Shrank {
+                    log: planned.log.clone(),
+                    planned: planned.mine,
+                    now,
+                });
             }
         }
 
         let forked: Vec<String> =
             self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
         if let Some(log) = forked.iter().find(|log| !plan.forked.contains(log)) {
-            return stale(format!("{log} was found forked since"));
+            return stale(StalePlan::Forked { log: log.clone() });
         }
 
         Ok(())
@@ -476,14 +435,9 @@ impl Node {
                 .cloned()
         });
 
-        let target = target.ok_or_else(|| NodeError::Refused {
-            code: "unknown_site".into(),
-            why: format!("no crossing's node {site:?} is enrolled here"),
-        })?;
+        let target = target.ok_or_else(|| ResyncError::UnknownSite { site: site.into() })?;
         if self.me.role != Role::Hub {
-            return Err(NodeError::NotAHub(
-                "only a hub orders a resync for another site".into(),
-            ));
+            return Err(ResyncError::OrderedByHub.into());
         }
 
         let made_ms = self.now_ms();
@@ -522,22 +476,20 @@ impl Node {
     }
 
     /// Pauses, resumes or cancels. What was already mended stays: each step is whole.
-    pub async fn steer_resync(&self, id: &str, act: &str) -> Result<Resync, NodeError> {
+    pub async fn steer_resync(&self, id: &str, act: ResyncAct) -> Result<Resync, NodeError> {
         let _step = self.resync_step.lock().await;
         let mut resync = self.resync(id).await?;
         resync.state = match (act, resync.state) {
-            ("pause", state) if state.runs() => ResyncState::Paused,
-            ("resume", ResyncState::Paused) => ResyncState::Shipping,
-            ("cancel", state)
+            (ResyncAct::Pause, state) if state.runs() => ResyncState::Paused,
+            (ResyncAct::Resume, ResyncState::Paused) => ResyncState::Shipping,
+            (ResyncAct::Cancel, state)
                 if state.runs() || matches!(state, ResyncState::Planned | ResyncState::Paused) =>
             {
                 ResyncState::Cancelled
             }
             (act, state) => {
-                return Err(NodeError::Refused {
-                    code: "resync_state".into(),
-                    why: format!("{id} is {state:?}: it cannot {act} now"),
-                });
+                let id = resync.id;
+                return Err(ResyncError::WrongState { id, state, act }.into());
             }
         };
 
@@ -616,20 +568,17 @@ pub(crate) fn unshipped(node: &Node, peer: NodeId) -> u64 {
 }
 
 /// What people say stands in entries, which have an end.
-fn check_length(what: &str, text: &str) -> Result<(), NodeError> {
+fn check_length(what: &'static str, text: &str) -> Result<(), NodeError> {
     if text.len() <= TEXT_BYTES_MAX {
         return Ok(());
     }
 
-    let why = format!(
-        "{what} has {} bytes; the limit is {TEXT_BYTES_MAX}",
-        text.len()
-    );
-
-    Err(NodeError::Refused {
-        code: "too_long".into(),
-        why,
-    })
+    Err(ResyncError::TooLong {
+        what,
+        bytes: text.len(),
+        max: TEXT_BYTES_MAX,
+    }
+    .into())
 }
 
 /// Lanes in words, for outcomes.

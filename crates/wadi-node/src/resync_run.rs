@@ -2,7 +2,7 @@
 //! step may be repeated, so that a power cut costs no more than the step it fell into.
 
 use crate::{
-    error::NodeError,
+    error::{NodeError, ResyncError},
     node::{Event, Node},
     resync::{RangeProgress, Resync, ResyncState, unshipped},
     scrub::Round,
@@ -544,12 +544,7 @@ impl Node {
         peer: &str,
         read_through: bool,
     ) -> Result<Value, NodeError> {
-        let dark = || NodeError::Refused {
-            code: "peer_dark".into(),
-            why: format!(
-                "{peer} is not in contact: nothing can be said about it but what was compared last"
-            ),
-        };
+        let dark = || ResyncError::PeerDark { peer: peer.into() };
 
         let id = self.connected(Some(peer)).ok_or_else(dark)?;
         let mut wrong_here = self
@@ -641,7 +636,10 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order_tests::{blocks, deliver, found_country};
+    use crate::{
+        ResyncAct,
+        order_tests::{blocks, deliver, found_country},
+    };
     use rand::{SeedableRng, rngs::StdRng};
 
     #[tokio::test(flavor = "multi_thread")]
@@ -721,7 +719,10 @@ mod tests {
         );
 
         assert_eq!(
-            trb.steer_resync("RS-0000", "resume").await.unwrap().state,
+            trb.steer_resync("RS-0000", ResyncAct::Resume)
+                .await
+                .unwrap()
+                .state,
             ResyncState::Shipping
         );
 

@@ -9,7 +9,7 @@
 
 use crate::{
     commit::Commit,
-    error::NodeError,
+    error::{NodeError, SetAsideWork},
     sequencer::{BlockOutcome, Command, Sequencer},
 };
 use serde::{Deserialize, Serialize};
@@ -335,7 +335,7 @@ impl Sequencer {
                 if !self.suspects.has_write(&write.digest()) {
                     return Some(Command::Write(write, reply));
                 }
-                let _ = reply.send(Err(set_aside_error("this very write")));
+                let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::Write)));
             }
             Command::At {
                 record,
@@ -352,27 +352,18 @@ impl Sequencer {
                     });
                 }
 
-                let _ = reply.send(Err(set_aside_error("reading the past of this record")));
+                let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::Past)));
             }
             Command::Account { record, reply } => {
                 if !self.suspects.has_record(&record) {
                     return Some(Command::Account { record, reply });
                 }
-                let _ = reply.send(Err(set_aside_error("reading the history of this record")));
+                let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::History)));
             }
             other => return Some(other),
         }
 
         None
-    }
-}
-
-fn set_aside_error(what: &str) -> NodeError {
-    NodeError::Refused {
-        code: SET_ASIDE.into(),
-        why: format!(
-            "{what} once ended this node's sequencer; it is set aside until the software is renewed, and nothing was written"
-        ),
     }
 }
 

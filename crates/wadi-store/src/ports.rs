@@ -42,6 +42,13 @@ pub trait EntrySource: Send + Sync + 'static {
         ids: &[RecordId],
     ) -> Result<Vec<(RecordId, StoredEntry)>, StoreError>;
 
+    /// Where the entries held of these records lie: (record, the entry, whether it stands on the
+    /// branch of its log that is held). Their bytes are not read.
+    async fn entry_places(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, Reference, bool)>, StoreError>;
+
     /// Records that a log speaks of from a position on.
     async fn records_of_log(&self, log: &LogId, from: u64) -> Result<Vec<RecordId>, StoreError>;
 

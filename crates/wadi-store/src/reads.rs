@@ -95,10 +95,74 @@ const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u8);
 const LOOKED_FOR: &str = "('plate', 'container', 'vin', 'document', 'goods')";
 
 const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, f.json";
-/// What a filter takes; its values are bound from $1 on.
-const FINDING_FILTER: &str = "($1 IS NULL OR f.rule = $1) AND ($2 IS NULL OR f.severity = $2) \
-     AND ($3 IS NULL OR f.crossing = $3) AND ($4 IS NULL OR f.phase = $4) AND ($5 IS NULL OR f.state = $5) \
-     AND ($6 IS NULL OR f.assignee = $6) AND ($7 IS NULL OR f.at_ms <= $7)";
+/// The conditions of a statement, and how many values they take.
+#[derive(Default)]
+struct Conditions {
+    all: Vec<String>,
+    values: usize,
+}
+
+impl Conditions {
+    /// Adds a condition where it is set; each `?` of it stands for a value.
+    fn add(&mut self, is_set: bool, condition: &str) {
+        if !is_set {
+            return;
+        }
+
+        let mut parts = condition.split('?');
+        let mut text = parts.next().unwrap_or_default().to_string();
+        for part in parts {
+            text += &self.next();
+            text += part;
+        }
+
+        self.all.push(text);
+    }
+
+    /// The place of the next value.
+    fn next(&mut self) -> String {
+        self.values += 1;
+        format!("${}", self.values)
+    }
+
+    fn clause(&self) -> String {
+        match self.all.is_empty() {
+            true => String::new(),
+            false => format!("WHERE {}", self.all.join(" AND ")),
+        }
+    }
+}
+
+/// What a filter takes; [`bind_finding_filter`] binds the values in this order.
+fn finding_conditions(f: &FindingFilter) -> Conditions {
+    let mut wanted = Conditions::default();
+    wanted.add(f.rule.is_some(), "f.rule = ?");
+    wanted.add(f.crossing.is_some(), "f.crossing = ?");
+    wanted.add(f.phase.is_some(), "f.phase = ?");
+    wanted.add(f.state.is_some(), "f.state = ?");
+    wanted.add(f.assignee.is_some(), "f.assignee = ?");
+    wanted.add(f.severity.is_some(), "f.severity = ?");
+    wanted.add(f.until_ms.is_some(), "f.at_ms <= ?");
+    wanted
+}
+
+type Db = <DbRow as Row>::Database;
+type Statement<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+/// Binds what [`finding_conditions`] names.
+fn bind_finding_filter<'q>(mut statement: Statement<'q>, f: &FindingFilter) -> Statement<'q> {
+    let texts = [&f.rule, &f.crossing, &f.phase, &f.state, &f.assignee];
+    for text in texts.into_iter().flatten() {
+        statement = statement.bind(text.clone());
+    }
+
+    let numbers = [f.severity.map(i64::from), f.until_ms];
+    for number in numbers.into_iter().flatten() {
+        statement = statement.bind(number);
+    }
+
+    statement
+}
 
 fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
     Ok(FindingRow {
@@ -177,6 +241,32 @@ impl EntrySource for Engine {
         .await?;
 
         Ok(rows.iter().filter_map(readable).collect())
+    }
+
+    async fn entry_places(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, Reference, bool)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT re.record, e.log, e.seq, e.leaf, e.main FROM {EACH} \
+             JOIN record_entries re ON re.record = unhex(j.value ->> 0) \
+             JOIN entries e ON e.log = re.log AND e.seq = re.seq AND e.leaf = re.leaf"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+
+        let place = |r: &DbRow| {
+            let entry = Reference {
+                log: log_of(r, 1)?,
+                seq: cell::<i64>(r, 2)? as u64,
+                leaf: Hash::from_slice(cell(r, 3)?).map_err(damaged)?,
+            };
+
+            Ok((record_id(r)?, entry, cell::<i64>(r, 4)? == 1))
+        };
+
+        Ok(rows.iter().filter_map(|r| read_or_skip(place(r))).collect())
     }
 
     async fn entries_of(
@@ -311,42 +401,70 @@ impl RecordIndex for Engine {
     }
 
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
+        // Only what is set stands in the statement: a condition that is always true keeps a planner
+        // from the index that the others have.
         let (what, value) = f.term.clone().unzip();
-        let order = if f.after.is_some() {
-            "r.id"
-        } else {
-            "r.changed DESC"
-        };
+        let lane = f.lane.map(i64::from);
+        let after = f.after.map(|id| id.0.to_vec());
+        let mut wanted = Conditions::default();
+        wanted.add(lane.is_some(), "r.lane = ?");
+        wanted.add(f.crossing.is_some(), "r.crossing = ?");
+        wanted.add(
+            f.state.is_some(),
+            "' ' || r.state || ' ' LIKE '% ' || ? || ' %'",
+        );
+        wanted.add(f.before.is_some(), "r.changed < ?");
+        wanted.add(
+            what.is_some(),
+            "EXISTS (SELECT 1 FROM terms t WHERE t.record = r.id AND t.what = ? AND t.value = ?)",
+        );
+        wanted.add(after.is_some(), "r.id > ?");
+        wanted.add(f.contested, "r.contested");
 
         // Few holds are open at once: it begins with them and not with all that was ever let in.
-        let detained = match f.detained {
-            true => format!(
-                "AND r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h JOIN terms l \
+        if f.detained {
+            wanted.add(true, &format!(
+                "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h JOIN terms l \
                  ON l.record = h.id AND l.what = 'link' WHERE h.lane = {HOLD_LANE} AND h.open \
                  UNION SELECT t.record FROM records h JOIN terms g ON g.record = h.id AND g.what = 'target' \
                  JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} WHERE h.lane = {HOLD_LANE} AND h.open)"
-            ),
-            false => String::new(),
-        };
+            ));
+        }
 
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS} FROM records r WHERE ($1 IS NULL OR r.lane = $1) AND ($2 IS NULL OR r.crossing = $2) \
-             AND ($3 IS NULL OR ' ' || r.state || ' ' LIKE '% ' || $3 || ' %') AND (NOT $4 OR r.contested) \
-             AND ($5 IS NULL OR r.changed < $5) \
-             AND ($6 IS NULL OR EXISTS (SELECT 1 FROM terms t WHERE t.record = r.id AND t.what = $6 AND t.value = $7)) \
-             AND ($9 IS NULL OR r.id > $9) {detained} ORDER BY {order} LIMIT $8"
-        )))
-        .bind(f.lane.map(i64::from))
-        .bind(f.crossing.as_deref())
-        .bind(f.state.as_deref())
-        .bind(f.contested)
-        .bind(f.before)
-        .bind(what)
-        .bind(value)
-        .bind(i64::from(f.limit))
-        .bind(f.after.map(|id| id.0.to_vec()))
-        .fetch_all(&self.readers)
-        .await?;
+        let order = match after {
+            Some(_) => "r.id",
+            None => "r.changed DESC",
+        };
+        let limit = wanted.next();
+        let mut query = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM records r {} ORDER BY {order} LIMIT {limit}",
+            wanted.clause()
+        )));
+
+        // In the order of the conditions.
+        if let Some(lane) = lane {
+            query = query.bind(lane);
+        }
+        for text in [f.crossing.as_deref(), f.state.as_deref()]
+            .into_iter()
+            .flatten()
+        {
+            query = query.bind(text);
+        }
+        if let Some(before) = f.before {
+            query = query.bind(before);
+        }
+        for text in [what, value].into_iter().flatten() {
+            query = query.bind(text);
+        }
+        if let Some(after) = after {
+            query = query.bind(after);
+        }
+
+        let rows = query
+            .bind(i64::from(f.limit))
+            .fetch_all(&self.readers)
+            .await?;
 
         rows.iter().map(record_row).collect()
     }
@@ -529,25 +647,23 @@ impl FindingIndex for Engine {
     }
 
     async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
-        let after = f.after.clone();
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {FINDING_COLUMNS} FROM findings f WHERE {FINDING_FILTER} \
-             AND ($8 IS NULL OR (f.severity, f.at_ms, f.id) > ($8, $9, $10)) \
-             ORDER BY f.severity, f.at_ms, f.id LIMIT $11"
-        )))
-        .bind(f.rule.clone())
-        .bind(f.severity.map(i64::from))
-        .bind(f.crossing.clone())
-        .bind(f.phase.clone())
-        .bind(f.state.clone())
-        .bind(f.assignee.clone())
-        .bind(f.until_ms)
-        .bind(after.as_ref().map(|a| i64::from(a.0)))
-        .bind(after.as_ref().map(|a| a.1))
-        .bind(after.map(|a| a.2))
-        .bind(i64::from(f.limit))
-        .fetch_all(&self.readers)
-        .await?;
+        let mut wanted = finding_conditions(f);
+        wanted.add(f.after.is_some(), "(f.severity, f.at_ms, f.id) > (?, ?, ?)");
+        let limit = wanted.next();
+        let statement = format!(
+            "SELECT {FINDING_COLUMNS} FROM findings f {} ORDER BY f.severity, f.at_ms, f.id LIMIT {limit}",
+            wanted.clause()
+        );
+
+        let mut query = bind_finding_filter(sqlx::query(AssertSqlSafe(statement)), f);
+        if let Some((severity, at_ms, id)) = f.after.clone() {
+            query = query.bind(i64::from(severity)).bind(at_ms).bind(id);
+        }
+
+        let rows = query
+            .bind(i64::from(f.limit))
+            .fetch_all(&self.readers)
+            .await?;
 
         Ok(rows
             .iter()
@@ -559,19 +675,15 @@ impl FindingIndex for Engine {
         &self,
         f: &FindingFilter,
     ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT f.rule, f.phase, f.state, count(*) FROM findings f WHERE {FINDING_FILTER} \
-             GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state"
-        )))
-        .bind(f.rule.clone())
-        .bind(f.severity.map(i64::from))
-        .bind(f.crossing.clone())
-        .bind(f.phase.clone())
-        .bind(f.state.clone())
-        .bind(f.assignee.clone())
-        .bind(f.until_ms)
-        .fetch_all(&self.readers)
-        .await?;
+        let statement = format!(
+            "SELECT f.rule, f.phase, f.state, count(*) FROM findings f {} \
+             GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state",
+            finding_conditions(f).clause()
+        );
+
+        let rows = bind_finding_filter(sqlx::query(AssertSqlSafe(statement)), f)
+            .fetch_all(&self.readers)
+            .await?;
 
         let count = |r: &DbRow| Ok((cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
         Ok(rows.iter().filter_map(|r| read_or_skip(count(r))).collect())

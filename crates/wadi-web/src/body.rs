@@ -1,15 +1,15 @@
 //! Request bodies, and the workload's operations, as writes.
 
-use crate::{Problem, Token, TokenScope};
+use crate::{Problem, Token, TokenScope, problem::unprocessable};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use wadi_log::{RecordId, Reference};
+use wadi_node::LocalScope;
 use wadi_node::{Based, Node, Target, Write};
 use wadi_record::{Draft, Kind, RecordError, Value, mrz_warning, normalise_plate};
-use wadi_store::LocalScope;
 
 /// What is to be recorded.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -47,10 +47,6 @@ pub struct DraftBody {
     /// `person.N.document_check` tells how each check went.
     #[serde(default)]
     pub check_mrz: Vec<String>,
-}
-
-fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
 }
 
 fn value(field: &str, json: &Json) -> Result<Value, Problem> {

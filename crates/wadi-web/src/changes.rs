@@ -10,8 +10,7 @@ use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use utoipa::IntoParams;
-use wadi_node::Node;
-use wadi_store::ChangeRow;
+use wadi_node::{ChangeRow, Node};
 
 /// From where on.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -22,7 +21,7 @@ pub struct ChangesQuery {
     after: Option<i64>,
 }
 
-/// Changes read from the store at once.
+/// Changes read at once.
 const PAGE: u32 = 200;
 
 /// Every record that changes, as it changes: `id` is the cursor, `data` the record. A record that
@@ -55,7 +54,7 @@ pub(crate) async fn changes(
                     return Some((Ok(event), (node, listener, after, page, place)));
                 }
 
-                match node.store().changes(after, PAGE).await {
+                match node.changes(after, PAGE).await {
                     Ok(rows) if !rows.is_empty() => page.extend(rows),
                     Ok(_) => {
                         // Woken by the next commit; looked at now and then all the same, should a

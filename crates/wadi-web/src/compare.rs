@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::IntoParams;
 use wadi_log::{Lane, LogId, RecordId, hex};
-use wadi_node::{Node, NodeError};
-use wadi_store::{CompareRow, entries_digest};
+use wadi_node::{CompareRow, Node, NodeError, entries_digest};
 
 /// Which page of records.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -84,10 +83,10 @@ pub(crate) async fn logs(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let rows = node.store().logs().await.map_err(NodeError::from)?;
-    let logs: Vec<Value> = rows
+    let held = node.held_logs().await?;
+    let logs: Vec<Value> = held
         .iter()
-        .map(|l| json!({"log": l.log.origin(), "size": l.peaks.size(), "root": l.peaks.root().to_string()}))
+        .map(|l| json!({"log": l.log.origin(), "size": l.size, "root": l.root.to_string()}))
         .collect();
 
     Ok(Json(

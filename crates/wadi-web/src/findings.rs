@@ -1,6 +1,8 @@
 //! Findings: lists with exact counts, and what auditors do with them.
 
-use crate::{Problem, Token, TokenScope, filters, limits, strict::Sent};
+use crate::{
+    Problem, Token, TokenScope, filters, limits, pages, problem::unprocessable, strict::Sent,
+};
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -11,8 +13,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::Role;
-use wadi_node::{FindingAct, Node, NodeError};
-use wadi_store::{FindingFilter, FindingRow};
+use wadi_node::{FindingAct, FindingFilter, FindingRow, Node};
 
 /// Findings that one request may assign.
 const BULK_MAX: usize = 500;
@@ -38,12 +39,9 @@ pub struct FindingQuery {
     older_than_h: Option<i64>,
     /// Only those after this cursor: `next_after` of the page before.
     after: Option<String>,
-    /// At most so many, 100 by default, 500 at most.
+    /// At most so many, 500 at most. Where it is left out, 100 or as many as fit in 50,000 bytes,
+    /// whichever are fewer.
     limit: Option<u32>,
-}
-
-fn unprocessable(code: &'static str, why: String) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
 }
 
 /// The states of a finding's life.
@@ -94,10 +92,8 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             };
 
             let bad = || {
-                unprocessable(
-                    "bad_cursor",
-                    format!("{text:?} is no cursor: give `next_after` as it came"),
-                )
+                let why = format!("{text:?} is no cursor: give `next_after` as it came");
+                unprocessable("bad_cursor", why)
             };
 
             Some(read().ok_or_else(bad)?)
@@ -127,7 +123,7 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             .older_than_h
             .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
         after,
-        limit: q.limit.unwrap_or(100).clamp(1, 500),
+        limit: pages::rows(q.limit),
     })
 }
 
@@ -147,39 +143,72 @@ pub(crate) async fn list(
     _token: Token,
     query: Result<Query<FindingQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let filter = filter(query?.0, &node)?;
+    let Query(query) = query?;
+    let limit = query.limit;
+    let filter = filter(query, &node)?;
     let _turn = limits::expensive().await?;
     if node.me().role != Role::Hub {
-        let findings = node.published_findings(&filter).await?;
-        return Ok(Json(
-            json!({"count": findings.len(), "counts": [], "findings": findings, "next_after": null}),
+        let (count, published) = node.published_findings(&filter).await?;
+        let listed = published
+            .into_iter()
+            .map(|p| (cursor(p.severity, p.at_ms, &p.id), p.json));
+        return Ok(page(
+            json!(count),
+            json!([]),
+            listed.collect(),
+            &filter,
+            limit,
         ));
     }
 
-    let rows = node
-        .store()
-        .findings(&filter)
-        .await
-        .map_err(NodeError::from)?;
-
-    let counts = node
-        .store()
-        .finding_counts(&filter)
-        .await
-        .map_err(NodeError::from)?;
-
-    let last = rows.last().filter(|_| rows.len() as u32 == filter.limit);
-    let next = last.map(|l| format!("{}.{}.{}", l.severity, l.at_ms, l.id));
-    let count: i64 = counts.iter().map(|c| c.3).sum();
-    let counts: Vec<Value> = counts
+    let rows = node.findings(&filter).await?;
+    let counts = node.finding_counts(&filter).await?;
+    let count: i64 = counts.iter().map(|c| c.count).sum();
+    let counts = counts
         .iter()
-        .map(|(rule, phase, state, n)| json!({"rule": rule, "phase": phase, "state": state, "count": n}))
-        .collect();
-    let findings: Vec<Value> = rows.iter().map(row_json).collect();
+        .map(|c| json!({"rule": c.rule, "phase": c.phase, "state": c.state, "count": c.count}));
+    let listed = rows
+        .iter()
+        .map(|row| (cursor(row.severity, row.at_ms, &row.id), row_json(row)));
 
-    Ok(Json(
-        json!({"count": count, "counts": counts, "findings": findings, "next_after": next}),
+    Ok(page(
+        json!(count),
+        counts.collect(),
+        listed.collect(),
+        &filter,
+        limit,
     ))
+}
+
+/// The cursor that leads on from a finding.
+fn cursor(severity: u8, at_ms: i64, id: &str) -> String {
+    format!("{severity}.{at_ms}.{id}")
+}
+
+/// The answer to a list: each finding comes with its cursor.
+fn page(
+    count: Value,
+    counts: Value,
+    listed: Vec<(String, Value)>,
+    filter: &FindingFilter,
+    limit: Option<u32>,
+) -> Json<Value> {
+    let longest = listed
+        .iter()
+        .map(|(cursor, _)| cursor)
+        .max_by_key(|c| c.len());
+    let mut answer =
+        json!({"count": count, "counts": counts, "findings": [], "next_after": longest});
+
+    let shown = pages::fitting(listed.iter().map(|(_, json)| json), &answer, limit);
+    let may_be_more = shown < listed.len() || listed.len() as u32 == filter.limit;
+    let (cursors, mut findings): (Vec<String>, Vec<Value>) = listed.into_iter().unzip();
+    findings.truncate(shown);
+
+    let last = shown.checked_sub(1).and_then(|at| cursors.get(at));
+    answer["next_after"] = json!(last.filter(|_| may_be_more));
+    answer["findings"] = findings.into();
+    Json(answer)
 }
 
 /// One finding.
@@ -190,12 +219,7 @@ pub(crate) async fn show(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let row = node.store().finding(&id).await.map_err(NodeError::from)?;
-    let row = row.ok_or_else(|| {
-        let why = format!("no finding {id}; it may have vanished as records came in");
-        Problem::new(StatusCode::NOT_FOUND, "no_such_finding", why)
-    })?;
-    Ok(Json(row_json(&row)))
+    Ok(Json(row_json(&node.finding(&id).await?)))
 }
 
 /// What an auditor does with a finding.
@@ -256,10 +280,9 @@ fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
             None,
         ) if department == "HUB" => Ok(officer.clone()),
         (TokenScope::Operator, Some(named)) if !named.is_empty() => Ok(named),
-        (TokenScope::Operator, _) => Err(unprocessable(
-            "no_officer",
-            "name the auditor: `officer`".into(),
-        )),
+        (TokenScope::Operator, _) => {
+            Err(unprocessable("no_officer", "name the auditor: `officer`"))
+        }
         _ => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "no_authority",

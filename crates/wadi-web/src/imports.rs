@@ -4,6 +4,7 @@
 use crate::{
     DraftBody, Problem, Token,
     body::operation_writes,
+    problem::unprocessable,
     records::{put_standing, written_json},
     strict::{content_hash, decode_text, parse_object, unread_body},
 };
@@ -19,9 +20,9 @@ use std::{
     sync::Arc,
 };
 use wadi_log::{Hash, RecordId};
-use wadi_node::{Node, NodeError, Target, Write, Written};
+use wadi_node::LocalScope;
+use wadi_node::{Node, Target, Write, Written};
 use wadi_record::mrz_warning;
-use wadi_store::LocalScope;
 
 /// Operations of one request at most.
 const LINES_MAX: usize = 20_000;
@@ -87,6 +88,8 @@ struct Run<'a> {
     /// The last line of each sender's id that edits a record.
     last_edits: HashMap<String, usize>,
     warnings: BTreeMap<usize, Vec<String>>,
+    /// Lines that were not taken.
+    bad: usize,
 }
 
 impl<'a> Run<'a> {
@@ -101,6 +104,7 @@ impl<'a> Run<'a> {
             records: BTreeMap::new(),
             last_edits: HashMap::new(),
             warnings: BTreeMap::new(),
+            bad: 0,
         }
     }
 
@@ -133,6 +137,7 @@ impl<'a> Run<'a> {
     }
 
     fn fail(&mut self, n: usize, problem: &Problem) {
+        self.bad += 1;
         self.results[n] =
             Some(json!({"line": n + 1, "code": problem.code, "detail": problem.detail}));
     }
@@ -232,7 +237,7 @@ impl<'a> Run<'a> {
             results.push(json);
         }
 
-        let bad = results.iter().filter(|r| r.get("code").is_some()).count();
+        let bad = self.bad;
         let repeated = results.iter().filter(|r| r["repeated"] == true).count();
         json!({"written": results.len() - bad - repeated, "repeated": repeated, "bad": bad, "lines": results})
     }
@@ -251,10 +256,6 @@ fn warn_if_overtaken(line: &mut Value) {
     if let Some(warnings) = line["warnings"].as_array_mut() {
         warnings.push(why.into());
     }
-}
-
-fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
 }
 
 /// The line's own key, where it has one.
@@ -358,14 +359,8 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
         ));
     }
 
-    let value = node
-        .store()
-        .local(&LocalScope::Import, id)
-        .await
-        .map_err(NodeError::from)?;
-
-    if let Some(record) = value.as_deref().and_then(|v| v.split(' ').next()) {
-        return Ok(node.find(record).await?);
+    if let Some(record) = node.imported_record(id).await? {
+        return Ok(record);
     }
 
     if id.len() == 64 || id.contains('-') {

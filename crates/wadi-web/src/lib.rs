@@ -16,6 +16,7 @@ mod findings;
 mod imports;
 mod limits;
 mod openapi;
+mod pages;
 mod problem;
 mod quarantine;
 mod records;

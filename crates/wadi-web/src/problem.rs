@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use wadi_node::NodeError;
+use wadi_node::{ErrorClass, NodeError};
 
 /// What went wrong: a stable code, the reason, and what to do where that is not plain.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -23,8 +23,11 @@ pub struct Problem {
     pub status: u16,
     /// A short title.
     pub title: String,
-    /// The reason.
+    /// The reason, and what to do about it.
     pub detail: String,
+    /// What to do about it alone, where the node knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 impl Problem {
@@ -36,6 +39,7 @@ impl Problem {
             title: code.replace('_', " "),
             status: status.as_u16(),
             detail: detail.into(),
+            remedy: None,
             code,
         }
     }
@@ -53,43 +57,31 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A problem with what was sent: it reads, and is wrong.
+pub(crate) fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
+}
+
+/// The HTTP status of each class of errors.
+fn status_of(class: ErrorClass) -> StatusCode {
+    match class {
+        ErrorClass::Malformed => StatusCode::BAD_REQUEST,
+        ErrorClass::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorClass::Forbidden => StatusCode::FORBIDDEN,
+        ErrorClass::NotFound => StatusCode::NOT_FOUND,
+        ErrorClass::Conflict => StatusCode::CONFLICT,
+        ErrorClass::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorClass::NoRoom => StatusCode::INSUFFICIENT_STORAGE,
+        ErrorClass::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// A node's error as a problem.
 pub fn problem_of(error: &NodeError) -> Problem {
-    let status = match error {
-        NodeError::Bundle(e) if e.code == "no_such_bundle" || e.code == "no_such_part" => {
-            StatusCode::NOT_FOUND
-        }
-        NodeError::Record(_)
-        | NodeError::UnknownEntry(_)
-        | NodeError::Bundle(_)
-        | NodeError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        NodeError::NumberReused { .. } => StatusCode::CONFLICT,
-        NodeError::NoRecord(_) => StatusCode::NOT_FOUND,
-        NodeError::Ambiguous { .. } | NodeError::Unproven(_) => StatusCode::CONFLICT,
-        NodeError::Refused { code, .. } if code == "no_such_finding" => StatusCode::NOT_FOUND,
-        NodeError::Refused { code, .. }
-            if [
-                "already_decided",
-                "already_proposed",
-                "nothing_proposed",
-                "nothing_to_undo",
-            ]
-            .contains(&code.as_str()) =>
-        {
-            StatusCode::CONFLICT
-        }
-        NodeError::ForeignCrossing(_) | NodeError::Refused { .. } | NodeError::NotAHub(_) => {
-            StatusCode::FORBIDDEN
-        }
-        NodeError::Busy | NodeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-        NodeError::Store(e) if e.code() == "disk_full" => StatusCode::INSUFFICIENT_STORAGE,
-        NodeError::Store(e) if e.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
-        NodeError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        NodeError::Log(e) if e.code() == "no_right" => StatusCode::FORBIDDEN,
-        _ => StatusCode::BAD_REQUEST,
-    };
-
-    Problem::new(status, error.code(), error.to_string())
+    Problem {
+        remedy: error.remedy().map(String::from),
+        ..Problem::new(status_of(error.class()), error.code(), error.to_string())
+    }
 }
 
 impl From<NodeError> for Problem {

@@ -1,6 +1,6 @@
 //! What does not count for a cut or a fork.
 
-use crate::{Problem, Token};
+use crate::{Problem, Token, pages};
 use axum::{
     Json,
     extract::{Query, State},
@@ -19,7 +19,8 @@ pub(crate) struct QuarantineQuery {
     after: Option<String>,
 }
 
-/// Changes past a cut, or on another branch of a forked log, that were not admitted.
+/// Changes past a cut, or on another branch of a forked log, that were not admitted: as many as fit
+/// in 50,000 bytes, and the cursor of the next.
 #[utoipa::path(get, path = "/v1/quarantine", tag = "sites",
     params(("log" = Option<String>, Query, description = "a log's origin"), ("after" = Option<String>, Query, description = "the last entry of the page before")),
     responses((status = 200, description = "entries in quarantine", body = Object)))]
@@ -31,6 +32,14 @@ pub(crate) async fn list(
     let (entries, more) = node
         .quarantined(query.log.as_deref(), query.after.as_deref())
         .await?;
-    let next = entries.last().filter(|_| more).map(|e| e.entry.clone());
-    Ok(Json(json!({"entries": entries, "next_after": next})))
+    let lines: Vec<Value> = entries.iter().map(|e| json!(e)).collect();
+    let longest = entries.iter().map(|e| &e.entry).max_by_key(|e| e.len());
+    let beside = json!({"entries": [], "next_after": longest});
+    let shown = pages::fitting(lines.iter(), &beside, None);
+    let last = entries.iter().take(shown).last();
+    let next = last
+        .filter(|_| more || shown < lines.len())
+        .map(|e| &e.entry);
+
+    Ok(Json(json!({"entries": lines[..shown], "next_after": next})))
 }

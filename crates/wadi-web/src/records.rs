@@ -1,7 +1,7 @@
 //! Records: list, show, create, append, history.
 
 use crate::{
-    DraftBody, Problem, Token, filters, limits,
+    DraftBody, Problem, Token, filters, limits, pages,
     strict::{Sent, content_hash},
 };
 use axum::{
@@ -14,9 +14,8 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 use wadi_log::RecordId;
-use wadi_node::{DETAINED, Node, NodeError, Written};
+use wadi_node::{DETAINED, Members, Node, NodeError, RecordFilter, Written};
 use wadi_record::{Kind, mrz_warning, normalise_plate, term};
-use wadi_store::RecordFilter;
 
 /// Which records to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -40,7 +39,11 @@ pub struct ListQuery {
     /// In the order of ids, those after this one (64 hexadecimal digits): for reading all, each
     /// exactly once.
     after: Option<String>,
-    /// At most so many, 100 by default, 500 at most.
+    /// Members of the records to show, comma between, as `id,state,safety`; all of them, where it
+    /// is left out.
+    fields: Option<String>,
+    /// At most so many, 500 at most. Where it is left out, 100 or as many as fit in 50,000 bytes,
+    /// whichever are fewer.
     limit: Option<u32>,
 }
 
@@ -53,7 +56,8 @@ pub struct AtQuery {
     at: Option<String>,
 }
 
-/// Records, those changed last first.
+/// Records, those changed last first. Where there may be more, `next_before` is what `before` of
+/// the next page is; in the order of ids, `next_after` is what `after` is.
 #[utoipa::path(get, path = "/v1/records", params(ListQuery), tag = "records",
     responses((status = 200, description = "a page of records", body = Object), (status = 422, body = Problem)))]
 pub(crate) async fn list(
@@ -99,22 +103,37 @@ pub(crate) async fn list(
             .map(|id| id.parse())
             .transpose()
             .map_err(NodeError::Log)?,
-        limit: q.limit.unwrap_or(100).clamp(1, 500),
+        limit: pages::rows(q.limit),
     };
 
+    let members = q.fields.as_deref().map(members).transpose()?;
     let _turn = limits::expensive().await?;
-    let rows = node
-        .store()
-        .records(&filter)
-        .await
-        .map_err(NodeError::from)?;
+    let mut listed = node
+        .list_records(&filter, &members.unwrap_or_default())
+        .await?;
 
-    let next = (rows.len() as u32 == filter.limit)
-        .then(|| rows.last().map(|r| r.changed))
-        .flatten();
-    let records = node.records_json(&rows).await?;
+    // The cursors as long as they can be.
+    let beside = json!({"records": [], "next_before": i64::MIN, "next_after": RecordId([0; 32]).to_string()});
+    let may_be_more = listed.len() as u32 == filter.limit;
+    let shown = pages::fitting(listed.iter().map(|r| &r.json), &beside, q.limit);
+    let is_cut = shown < listed.len();
+    listed.truncate(shown);
 
-    Ok(Json(json!({"records": records, "next_before": next})))
+    let last = listed.last().filter(|_| may_be_more || is_cut);
+    let mut answer = json!({"records": [], "next_before": last.map(|r| r.changed)});
+    if filter.after.is_some() {
+        answer["next_after"] = json!(last.map(|r| r.id.to_string()));
+    }
+
+    answer["records"] = listed.into_iter().map(|r| r.json).collect();
+    Ok(Json(answer))
+}
+
+/// The members of records that a list is to show.
+fn members(given: &str) -> Result<Members, Problem> {
+    let one = |name| filters::one("member of records", name, Members::NAMES);
+    let names: Vec<String> = given.split(',').map(one).collect::<Result<_, _>>()?;
+    Ok(Members::named(names.iter().map(String::as_str)))
 }
 
 /// One record; with `at`, as somebody saw it who had seen those entries, or as of a time.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::{Node, NodeError, Resync};
+use wadi_node::{Node, NodeError, Resync, ResyncAct};
 
 /// What is to be compared, or ordered.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,7 +56,7 @@ pub(crate) async fn list(
 
 /// One resync.
 #[utoipa::path(get, path = "/v1/resyncs/{id}", params(("id" = String, Path, description = "the resync's id")),
-    tag = "resyncs", responses((status = 200, description = "the resync", body = Object), (status = 404, body = Problem)))]
+    tag = "resyncs", responses((status = 200, description = "the resync", body = Object), (status = 403, description = "there is none of that id", body = Problem)))]
 pub(crate) async fn show(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -92,7 +92,7 @@ pub(crate) async fn plan(
 #[utoipa::path(post, path = "/v1/resyncs/{id}/{act}",
     params(("id" = String, Path, description = "the resync's id"), ("act" = String, Path, description = "run, pause, resume or cancel")),
     request_body = ResyncActBody, tag = "resyncs",
-    responses((status = 200, description = "the resync", body = Object), (status = 409, body = Problem)))]
+    responses((status = 200, description = "the resync", body = Object), (status = 403, description = "not as it stands", body = Problem)))]
 pub(crate) async fn act(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -103,16 +103,9 @@ pub(crate) async fn act(
     let by = body.said.by.unwrap_or(token.name);
     let resync = match act.as_str() {
         "run" => node.run_resync(&id, &by).await?,
-        "pause" | "resume" | "cancel" => node.steer_resync(&id, &act).await?,
         other => {
-            let why = format!(
-                "a resync does not {other}; run, pause, resume and cancel are what there is"
-            );
-            return Err(NodeError::Refused {
-                code: "unknown_act".into(),
-                why,
-            }
-            .into());
+            let act: ResyncAct = other.parse().map_err(NodeError::Resync)?;
+            node.steer_resync(&id, act).await?
         }
     };
 
@@ -132,7 +125,8 @@ pub(crate) struct VerifyQuery {
 #[utoipa::path(get, path = "/v1/verify/{peer}",
     params(("peer" = String, Path, description = "the peer's name"),
         ("quick" = Option<bool>, Query, description = "take the last scrub's word for this disk")),
-    tag = "resyncs", responses((status = 200, description = "what comparing came to", body = Object), (status = 409, body = Problem)))]
+    tag = "resyncs", responses((status = 200, description = "what comparing came to", body = Object),
+        (status = 403, description = "the peer is not in contact", body = Problem)))]
 pub(crate) async fn verify(
     State(node): State<Arc<Node>>,
     token: Token,

@@ -1,21 +1,20 @@
 //! The node itself: how it stands, its tokens, its health; and what operators of a hub say.
 
-use crate::{Problem, Token, TokenScope, hash_token, new_token, strict::Sent};
+use crate::{Problem, Token, TokenScope, hash_token, new_token, pages, strict::Sent};
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use wadi_log::{
     Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, Lane, OfficerEntry, PolicyEntry,
 };
-use wadi_node::{Node, NodeError, check_name};
+use wadi_node::{KeptToken, Node, check_name};
 use wadi_record::{Department, Policy};
-use wadi_store::{LocalKey, LocalScope};
 
 /// How this node and its peers stand.
 #[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, description = "status", body = Object)))]
@@ -27,17 +26,32 @@ pub(crate) async fn sites(
     Ok(Json(serde_json::to_value(status).unwrap_or_default()))
 }
 
-/// What was refused, and why.
-#[utoipa::path(get, path = "/v1/refusals", tag = "sites", responses((status = 200, description = "refusals", body = Object)))]
+/// How many refusals to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct RefusalQuery {
+    /// At most so many, 500 at most. Where it is left out, as many as fit in 50,000 bytes.
+    limit: Option<u32>,
+}
+
+/// What was refused, and why: the newest first.
+#[utoipa::path(get, path = "/v1/refusals", params(RefusalQuery), tag = "sites",
+    responses((status = 200, description = "refusals", body = Object)))]
 pub(crate) async fn refusals(
     State(node): State<Arc<Node>>,
     _token: Token,
+    query: Result<Query<RefusalQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let rows = node.store().refusals(500).await.map_err(NodeError::from)?;
-    let rows: Vec<Value> = rows
+    let Query(RefusalQuery { limit }) = query?;
+    let rows = node
+        .refusals(limit.unwrap_or(pages::ROWS_MAX).clamp(1, pages::ROWS_MAX))
+        .await?;
+    let mut rows: Vec<Value> = rows
         .iter()
         .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "peer": r.peer, "at_ms": r.at_ms, "times": r.times}))
         .collect();
+    rows.truncate(pages::fitting(rows.iter(), &json!({"refusals": []}), limit));
     Ok(Json(json!({"refusals": rows})))
 }
 
@@ -66,19 +80,19 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)))]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
-    let counts = node.store().counts().await;
+    let records = node.record_count().await;
     let down = |code: &str, why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why);
     if let Some((task, why)) = node.tasks().troubles().first_key_value() {
         return Err(down("task_in_trouble", format!("{task}: {why}")));
     }
 
-    let counts = counts.map_err(|e| down(e.code(), e.to_string()))?;
+    let records = records.map_err(|e| down(e.code(), e.to_string()))?;
     node.room()
         .check(Lane::Site)
-        .map_err(|e| down(&e.code(), e.to_string()))?;
+        .map_err(|e| down(e.code(), e.to_string()))?;
 
     Ok(Json(
-        json!({"status": "ready", "records": counts.records, "degraded": node.room().degraded()}),
+        json!({"status": "ready", "records": records, "degraded": node.room().degraded()}),
     ))
 }
 
@@ -89,15 +103,11 @@ pub(crate) async fn tokens(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let all = node
-        .store()
-        .local_all(&LocalScope::Token)
-        .await
-        .map_err(NodeError::from)?;
+    let all = node.kept_tokens().await?;
 
     let all: Vec<Value> = all
         .iter()
-        .filter_map(|t| serde_json::from_str(&t.value).ok())
+        .filter_map(|t| serde_json::from_str(&t.scope).ok())
         .collect();
 
     Ok(Json(json!({"tokens": all})))
@@ -124,14 +134,11 @@ pub(crate) async fn issue_token(
         department.parse::<Department>()?;
     }
 
-    let all = node
-        .store()
-        .local_all(&LocalScope::Token)
-        .await
-        .map_err(NodeError::from)?;
+    let all = node.kept_tokens().await?;
 
-    let taken =
-        |t: &LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == wanted.name);
+    let taken = |t: &KeptToken| {
+        serde_json::from_str::<Token>(&t.scope).is_ok_and(|t| t.name == wanted.name)
+    };
     if wanted.name.is_empty() || all.iter().any(taken) {
         let why = format!(
             "a token needs a name of its own; {:?} is taken or empty",
@@ -141,15 +148,10 @@ pub(crate) async fn issue_token(
     }
 
     let text = new_token(rand::random());
-    let value = serde_json::to_string(&wanted).unwrap_or_default();
-    node.set_local(
-        vec![LocalKey {
-            scope: LocalScope::Token,
-            key: hash_token(&text),
-            value,
-        }],
-        vec![],
-    )
+    node.keep_token(KeptToken {
+        hash: hash_token(&text),
+        scope: serde_json::to_string(&wanted).unwrap_or_default(),
+    })
     .await?;
 
     Ok((
@@ -198,14 +200,10 @@ pub(crate) async fn revoke_token(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let all = node
-        .store()
-        .local_all(&LocalScope::Token)
-        .await
-        .map_err(NodeError::from)?;
+    let all = node.kept_tokens().await?;
 
     let named =
-        |t: &&LocalKey| serde_json::from_str::<Token>(&t.value).is_ok_and(|t| t.name == name);
+        |t: &&KeptToken| serde_json::from_str::<Token>(&t.scope).is_ok_and(|t| t.name == name);
     let Some(found) = all.iter().find(named) else {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
@@ -214,15 +212,7 @@ pub(crate) async fn revoke_token(
         ));
     };
 
-    // Should the database be damaged one day, an old page of it must not bring the token back.
-    let revoked = LocalKey {
-        scope: LocalScope::TokenRevoked,
-        key: found.key.clone(),
-        value: name.clone(),
-    };
-
-    node.set_local(vec![revoked], vec![(LocalScope::Token, found.key.clone())])
-        .await?;
+    node.revoke_token(&found.hash, &name).await?;
     Ok(Json(json!({"revoked": name})))
 }
 

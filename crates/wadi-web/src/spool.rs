@@ -4,11 +4,11 @@
 
 use crate::{
     DraftBody, Problem, Token, TokenScope,
+    problem::unprocessable,
     records::{put_standing, written_json},
     settle::settle,
     strict::{content_hash, decode_text, parse_object},
 };
-use axum::http::StatusCode;
 use serde_json::{Map, Value};
 use std::{
     collections::HashMap,
@@ -186,10 +186,10 @@ async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -
 
     let map = match read(file).and_then(|bytes| parse(&bytes)) {
         Ok(map) => map,
-        Err(problem) if problem.code == "body_too_large" => return Taken::Bad(reason(&problem)),
+        Err(Unread::TooLarge(problem)) => return Taken::Bad(reason(&problem)),
         // Whoever writes it may still be at it.
-        Err(_) if quiet < GRACE => return Taken::Unfinished,
-        Err(problem) => {
+        Err(Unread::Broken(_)) if quiet < GRACE => return Taken::Unfinished,
+        Err(Unread::Broken(problem)) => {
             return Taken::Bad(format!(
                 "{}; write to another name and rename it to .json",
                 reason(&problem)
@@ -209,33 +209,43 @@ fn reason(problem: &Problem) -> String {
     format!("{}: {}", problem.code, problem.detail)
 }
 
-fn unprocessable(code: &str, why: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why)
+/// Why a file gives no draft.
+enum Unread {
+    /// However long its writer takes, it does not become smaller.
+    TooLarge(Problem),
+    /// It may become whole.
+    Broken(Problem),
+}
+
+impl From<Problem> for Unread {
+    fn from(problem: Problem) -> Self {
+        Self::Broken(problem)
+    }
 }
 
 /// The file's bytes, no more than may be: it may grow while it is read.
-fn read(file: &Path) -> Result<Vec<u8>, Problem> {
+fn read(file: &Path) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
     let opened =
         std::fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     opened.map_err(|e| unprocessable("unreadable", e.to_string()))?;
 
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(unprocessable(
+        return Err(Unread::TooLarge(unprocessable(
             "body_too_large",
             format!("more than the {FILE_BYTES_MAX} bytes that a file may have"),
-        ));
+        )));
     }
 
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(unprocessable("empty_file", "there is nothing in it"));
+        return Err(unprocessable("empty_file", "there is nothing in it").into());
     }
 
     Ok(bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
-    parse_object(&decode_text(bytes)?)
+fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Unread> {
+    Ok(parse_object(&decode_text(bytes)?)?)
 }
 
 /// The key of a file: its name, or the hash of one that is no plain text.

@@ -4,19 +4,19 @@
 //! 2.3): such a text is refused. Text is UTF-8, or UTF-16 that says so with its byte order mark; of
 //! anything else the refusal names what it looks like.
 
-use crate::Problem;
+use crate::{Problem, problem::unprocessable};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
 };
 use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
+    Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::Cell, fmt};
 use wadi_log::Hash;
 
 /// Beyond this a double does not hold every whole number.
@@ -24,17 +24,21 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A value in which no object names a member twice. A number with a zero fraction is a whole
 /// number.
-struct Strict(Value);
+#[derive(Clone, Copy)]
+struct Strict<'t> {
+    /// Set where an object does.
+    twice: &'t Cell<bool>,
+}
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +78,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Strict(value)) = seq.next_element()? {
+        while let Some(value) = seq.next_element_seed(self)? {
             list.push(value);
         }
         Ok(Value::Array(list))
@@ -84,12 +88,13 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             if map.contains_key(&name) {
+                self.twice.set(true);
                 return Err(serde::de::Error::custom(format_args!(
-                    "{DUPLICATE} {name:?}"
+                    "this object has twice the member {name:?}"
                 )));
             }
 
-            let Strict(value) = access.next_value()?;
+            let value = access.next_value_seed(self)?;
             map.insert(name, value);
         }
 
@@ -97,24 +102,20 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 }
 
-/// How the message about a member given twice begins.
-const DUPLICATE: &str = "this object has twice the member";
-
 /// Reads a JSON text.
 pub fn parse_json(text: &str) -> Result<Value, Problem> {
-    match serde_json::from_str::<Strict>(text) {
-        Ok(Strict(value)) => Ok(value),
-        Err(error) => {
-            let why = error.to_string();
-            let code = if why.starts_with(DUPLICATE) {
-                "duplicate_member"
-            } else {
-                "broken_json"
-            };
+    let twice = Cell::new(false);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = Strict { twice: &twice }.deserialize(&mut reader);
 
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, why))
-        }
-    }
+    read.and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| {
+            let code = match twice.get() {
+                true => "duplicate_member",
+                false => "broken_json",
+            };
+            unprocessable(code, error.to_string())
+        })
 }
 
 /// Reads a JSON object.
@@ -123,11 +124,7 @@ pub fn parse_object(text: &str) -> Result<Map<String, Value>, Problem> {
         Value::Object(map) => Ok(map),
         other => {
             let why = format!("expected an object, found {}", kind_of(&other));
-            Err(Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "broken_json",
-                why,
-            ))
+            Err(unprocessable("broken_json", why))
         }
     }
 }
@@ -182,7 +179,7 @@ fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
 }
 
 fn encoding(why: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_encoding", why)
+    unprocessable("bad_encoding", why)
 }
 
 /// The hash of JSON values: the same members in another order, or with other space between, have
