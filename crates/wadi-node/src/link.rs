@@ -6,11 +6,10 @@ mod fresh;
 
 use crate::{
     evidence::{given, known_root},
-    excerpt::{ALL_EXCERPTS, ALL_RECORDS, EXCERPT_LOST, excerpt_part},
+    excerpt::{ALL_EXCERPTS, EXCERPT_LOST, excerpt_part},
     hub_time::How,
     node::{Event, Node},
     questions::Questions,
-    room::DISK_LOW,
     sequencer::{BlockOutcome, Command},
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesOrdered};
@@ -30,8 +29,8 @@ use wadi_log::{
 };
 use wadi_store::{Carried, PeerRow, RecordFilter, StoreError};
 use wadi_sync::{
-    Answer, ExcerptEntry, Input, Message, Output, Query, Range, ScopeSum, Session, Snapshot,
-    TreeAsk,
+    Answer, ExcerptAmount, ExcerptEntry, Input, Message, Output, Query, Range, RefuseReason,
+    ScopeSum, Session, Snapshot, TreeAsk,
 };
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
@@ -287,7 +286,7 @@ async fn drive(
 
     link.remember().await;
     link.inputs
-        .push_back(Input::Start(Box::new(link.snapshot().await)));
+        .push_back(Input::Connected(Box::new(link.snapshot().await)));
 
     let mut tick = tokio::time::interval(TICK);
     let why = loop {
@@ -317,8 +316,8 @@ async fn drive(
                     node.note_peer(peer, |p| p.last_contact_ms = node.now_ms());
                     link.heard_now(&arriving).await;
                     link.inputs.push_back(match arriving {
-                        Arriving::Message(m) => Input::Received(m),
-                        Arriving::Frame(lane, bytes) => Input::Frame { lane, bytes },
+                        Arriving::Message(m) => Input::MessageReceived(m),
+                        Arriving::Frame(lane, bytes) => Input::FrameReceived { lane, bytes },
                     });
                 }
             },
@@ -456,13 +455,10 @@ impl Link<'_> {
         }
     }
 
-    /// What the configuration says of the link, bits a second; 0 where it says nothing.
-    fn provisioned_rate(&self) -> u64 {
+    /// What the configuration says of the link, bits a second.
+    fn provisioned_rate(&self) -> Option<u64> {
         let peers = self.node.peers.lock().expect("no panic holds it");
-        peers
-            .get(&self.peer)
-            .and_then(|p| p.rate_bits_s)
-            .unwrap_or(0)
+        peers.get(&self.peer).and_then(|p| p.rate_bits_s)
     }
 
     /// What was remembered of this peer: how much of which records it has acknowledged as excerpts.
@@ -541,7 +537,7 @@ impl Link<'_> {
 
     async fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send(message) => {
+            Output::SendMessage(message) => {
                 if self.out.send(Leaving::Message(message)).await.is_err() {
                     self.closed = Some("the connection ended".into());
                 }
@@ -551,7 +547,7 @@ impl Link<'_> {
                     self.closed = Some("the connection ended".into());
                 }
             }
-            Output::Ask(query) if Questions::is_one(&query) => {
+            Output::AskStore(query) if Questions::is_one(&query) => {
                 if !self.questions.put(query) {
                     let why = "the peer asks more than can be answered, and does not wait for what it asked";
                     let peer = self.peer.to_string();
@@ -561,8 +557,8 @@ impl Link<'_> {
                     self.closed = Some(why.into());
                 }
             }
-            Output::Ask(query) => self.look_up(query).await,
-            Output::Ingest(block) => {
+            Output::AskStore(query) => self.look_up(query).await,
+            Output::IngestBlock(block) => {
                 let (log, to) = (
                     block.checkpoint.checkpoint.log,
                     block.checkpoint.checkpoint.size,
@@ -600,7 +596,9 @@ impl Link<'_> {
                     }
                 }));
             }
-            Output::Learn(enrolments) => self.node.put(Command::Learn(enrolments, self.peer)).await,
+            Output::LearnMembers(enrolments) => {
+                self.node.put(Command::Learn(enrolments, self.peer)).await
+            }
             Output::TakeForks(proofs) => self.node.put(Command::Forks(proofs, self.peer)).await,
             Output::TakeCosignature {
                 checkpoint,
@@ -617,13 +615,10 @@ impl Link<'_> {
                 entries,
             } => self.take_excerpt(record, from, entries).await,
             // The hub has heard it: what it sends from here on begins anew.
-            Output::ExcerptAcked {
-                record: ALL_RECORDS,
-                ..
-            } if self.node.me.role != Role::Hub => {
+            Output::ExcerptAcked(ExcerptAmount::NothingOfAny) if self.node.me.role != Role::Hub => {
                 self.is_back(ALL_EXCERPTS).await;
             }
-            Output::ExcerptAcked { record, entries } => self.excerpt_acked(record, entries).await,
+            Output::ExcerptAcked(amount) => self.excerpt_acked(amount).await,
             Output::TakeStretches(fetched) => {
                 let (reply, taken) = oneshot::channel();
                 self.node
@@ -632,7 +627,7 @@ impl Link<'_> {
                 let _ = taken.await;
                 self.ask_wanted();
             }
-            Output::TreeTold { salt, hashes, .. } => {
+            Output::TreeHashesReceived { salt, hashes, .. } => {
                 if let Some((_, reply, bytes)) = self.tree.take_if(|(asked, ..)| *asked == salt) {
                     let back = hashes.len() as u64 + 90;
                     let _ = reply.send((hashes, bytes + back));
@@ -643,7 +638,7 @@ impl Link<'_> {
                     let _ = reply.send((differences, self.session.message_bytes() - before));
                 }
             }
-            Output::DigestsTold(sums) => {
+            Output::DigestsReceived(sums) => {
                 if let Some(reply) = self.digests.take() {
                     let _ = reply.send(sums);
                 }
@@ -653,9 +648,9 @@ impl Link<'_> {
                     .put(Command::HubTime(self.peer, time_s, How::Live))
                     .await
             }
-            Output::Remember(held) => self.alike = Some(*held),
+            Output::RememberFrontier(held) => self.alike = Some(*held),
             Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
-            Output::Refuse { subject, code, why } => {
+            Output::NoteRefusal { subject, code, why } => {
                 // Counted by peer: what a peer speaks of may be as many things as it invents.
                 let peer = self.peer.to_string();
                 let why = if subject == peer {
@@ -666,7 +661,7 @@ impl Link<'_> {
 
                 self.node.note_refusal(peer.clone(), code, why, peer).await;
             }
-            Output::Close { code, why } => {
+            Output::CloseConnection { code, why } => {
                 self.node
                     .note_refusal(
                         self.peer.to_string(),
@@ -684,7 +679,7 @@ impl Link<'_> {
     /// Answers the session out of the store.
     async fn look_up(&mut self, query: Query) {
         match self.answer(&query).await {
-            Ok(answer) => self.inputs.push_back(Input::Answered(query, answer)),
+            Ok(answer) => self.inputs.push_back(Input::StoreAnswered(query, answer)),
             // What was asked is asked again on the next connection.
             Err(error) => self.closed = Some(format!("the store does not answer: {error}")),
         }
@@ -720,7 +715,7 @@ impl Link<'_> {
                     self.told_cosigned.insert(log, tip.size);
                 }
 
-                Input::Committed {
+                Input::BlockCommitted {
                     log,
                     to,
                     tip,
@@ -728,13 +723,14 @@ impl Link<'_> {
                 }
             }
             Some(BlockOutcome::Refused { held, code }) => {
-                self.short_of_room |= code == DISK_LOW;
-                Input::NotTaken { log, held, code }
+                let reason = RefuseReason::from_code(&code);
+                self.short_of_room |= reason == RefuseReason::DiskLow;
+                Input::BlockRefused { log, held, reason }
             }
-            None => Input::NotTaken {
+            None => Input::BlockRefused {
                 log,
                 held: 0,
-                code: "stopping".into(),
+                reason: RefuseReason::Stopping,
             },
         });
     }
@@ -894,10 +890,10 @@ impl Link<'_> {
                     );
                 }
 
-                self.inputs.push_back(Input::Grew(tips));
+                self.inputs.push_back(Input::LogsGrew(tips));
             }
             Event::Refreshed(log) if self.shows(&log) => {
-                self.inputs.push_back(Input::Refreshed(log))
+                self.inputs.push_back(Input::HeadRefreshed(log))
             }
             Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
             Event::Forks(proofs) => {
@@ -937,7 +933,8 @@ impl Link<'_> {
                     .expect("no panic holds it")
                     .clone();
 
-                self.inputs.push_back(Input::Recompare(Box::new(frontier)));
+                self.inputs
+                    .push_back(Input::CompareAnew(Box::new(frontier)));
                 (self.excerpts_due, self.look_at_excerpts) = (None, true);
             }
             Event::Carried => self.look_at_carried = true,
@@ -954,7 +951,7 @@ impl Link<'_> {
             .clone();
 
         let tips: Vec<(LogId, Tip)> = frontier.0.into_iter().collect();
-        self.inputs.push_back(Input::Grew(tips));
+        self.inputs.push_back(Input::LogsGrew(tips));
         let (members, forks) = self.node.with_control(|c| {
             (
                 c.enrolments().cloned().collect::<Vec<_>>(),
@@ -986,7 +983,8 @@ impl Link<'_> {
         );
 
         if let Some((log, tip, ranges)) = wanted {
-            self.inputs.push_back(Input::Fetch { log, tip, ranges });
+            self.inputs
+                .push_back(Input::FetchEntries { log, tip, ranges });
         }
     }
 
@@ -1004,7 +1002,8 @@ impl Link<'_> {
         match ask {
             LinkAsk::Compare(frontier, reply) => {
                 self.comparing = Some((reply, self.session.message_bytes()));
-                self.inputs.push_back(Input::Recompare(Box::new(frontier)));
+                self.inputs
+                    .push_back(Input::CompareAnew(Box::new(frontier)));
             }
             LinkAsk::Digests(reply) => {
                 self.digests = Some(reply);
@@ -1228,10 +1227,11 @@ impl Link<'_> {
             .await;
 
         if taken.await.unwrap_or(false) {
-            self.inputs.push_back(Input::ExcerptTaken {
-                record,
-                entries: from.saturating_add(count),
-            });
+            self.inputs
+                .push_back(Input::ExcerptHeld(ExcerptAmount::Entries {
+                    record,
+                    entries: from.saturating_add(count),
+                }));
             self.is_back(&record.to_string()).await;
         } else {
             self.short_of_room |= !self.node.room.level().takes_excerpts();
@@ -1252,13 +1252,15 @@ impl Link<'_> {
             .await
             .unwrap_or_default();
 
-        let records = lost.iter().filter_map(|l| match l.key.as_str() {
-            ALL_EXCERPTS => Some(ALL_RECORDS),
-            id => id.parse().ok(),
+        let amounts = lost.iter().filter_map(|l| match l.key.as_str() {
+            ALL_EXCERPTS => Some(ExcerptAmount::NothingOfAny),
+            id => Some(ExcerptAmount::Entries {
+                record: id.parse().ok()?,
+                entries: 0,
+            }),
         });
 
-        self.inputs
-            .extend(records.map(|record| Input::ExcerptTaken { record, entries: 0 }));
+        self.inputs.extend(amounts.map(Input::ExcerptHeld));
     }
 
     /// Whether entries of a record handed over are gone here.
@@ -1283,32 +1285,36 @@ impl Link<'_> {
 
     /// The peer says how much of a record it holds. That is no more than it was sent, and of
     /// nothing else anything.
-    async fn excerpt_acked(&mut self, record: RecordId, entries: u32) {
-        let mut lost = true;
-        if record == ALL_RECORDS {
-            self.excerpts.clear();
-            self.excerpts_sent.clear();
-            self.excerpts_due = None;
-            self.inputs
-                .push_back(Input::ExcerptTaken { record, entries: 0 });
-        } else {
-            let before = self.excerpts.get(&record).copied();
-            let Some(most) = before.max(self.excerpts_sent.get(&record).copied()) else {
-                return;
-            };
-            let entries = entries.min(most);
-
-            self.excerpts.insert(record, entries);
-            lost = before.is_some_and(|before| entries < before);
-            if lost {
-                // It holds less than it did: what it lost is sent again.
-                self.excerpts_sent.remove(&record);
+    async fn excerpt_acked(&mut self, amount: ExcerptAmount) {
+        let lost = match amount {
+            ExcerptAmount::NothingOfAny => {
+                self.excerpts.clear();
+                self.excerpts_sent.clear();
+                self.excerpts_due = None;
+                self.inputs.push_back(Input::ExcerptHeld(amount));
+                true
             }
+            ExcerptAmount::Entries { record, entries } => {
+                let before = self.excerpts.get(&record).copied();
+                let Some(most) = before.max(self.excerpts_sent.get(&record).copied()) else {
+                    return;
+                };
+                let entries = entries.min(most);
 
-            if let Some(due) = &mut self.excerpts_due {
-                due.insert(record);
+                self.excerpts.insert(record, entries);
+                let lost = before.is_some_and(|before| entries < before);
+                if lost {
+                    // It holds less than it did: what it lost is sent again.
+                    self.excerpts_sent.remove(&record);
+                }
+
+                if let Some(due) = &mut self.excerpts_due {
+                    due.insert(record);
+                }
+
+                lost
             }
-        }
+        };
 
         (self.look_at_excerpts, self.unwritten) = (true, true);
         if lost {

@@ -28,7 +28,7 @@ impl Link<'_> {
         self.look_at_carried = new.len() == OFFERED_AT_ONCE;
         if !new.is_empty() {
             self.offered.extend(new.iter().copied());
-            self.inputs.push_back(Input::Carrying(new));
+            self.inputs.push_back(Input::OfferCarried(new));
         }
     }
 }

@@ -56,7 +56,7 @@ impl Link<'_> {
         } else if self.node.time.ask_due()
             && let Some(log) = self.own_head()
         {
-            self.inputs.push_back(Input::Refreshed(log));
+            self.inputs.push_back(Input::HeadRefreshed(log));
         }
     }
 
