@@ -186,24 +186,7 @@ async fn drive(
     late: bool,
 ) -> String {
     let mut events = node.listen();
-    let mut link = Link {
-        node: &node,
-        peer,
-        late,
-        session: Session::new(peer),
-        inputs: VecDeque::new(),
-        out,
-        ingesting: Ingesting::default(),
-        answers: Answers::default(),
-        requests: Requests::default(),
-        excerpts: Excerpts::default(),
-        hub_word: HubWord::new(&node, asked_for_by_owner(&node, peer)),
-        carrying: Carrying::default(),
-        memory: PeerMemory::new(Instant::now()),
-        cuts_due: node.me.role == Role::Hub,
-        ending: Ending::default(),
-    };
-
+    let mut link = Link::new(&node, peer, out, late);
     let (asks, mut asked) = mpsc::channel(4);
     node.links
         .lock()
@@ -305,7 +288,29 @@ impl Drop for Registered<'_> {
     }
 }
 
-impl Link<'_> {
+impl<'n> Link<'n> {
+    /// A link on which nothing was said yet.
+    fn new(node: &'n Arc<Node>, peer: NodeId, out: mpsc::Sender<Leaving>, late: bool) -> Self {
+        Self {
+            node,
+            peer,
+            late,
+            session: Session::new(peer),
+            inputs: VecDeque::new(),
+            out,
+            ingesting: Ingesting::default(),
+            answers: Answers::default(),
+            requests: Requests::default(),
+            excerpts: Excerpts::default(),
+            hub_word: HubWord::new(node, asked_for_by_owner(node, peer)),
+            carrying: Carrying::default(),
+            memory: PeerMemory::new(Instant::now()),
+            cuts_due: node.me.role == Role::Hub,
+            ending: Ending::default(),
+        }
+    }
+
+    /// What the session starts from.
     async fn snapshot(&self) -> Snapshot {
         let frontier = self
             .node
