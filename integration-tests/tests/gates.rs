@@ -460,14 +460,14 @@ async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) {
         digest: Hash([9; 32]),
         members: Hash([9; 32]),
         hub_time_s: 0,
-        remembers: Hash::default(),
-        rate_bits_s: 0,
+        remembers: None,
+        rate_bits_s: None,
     };
 
     to.send(Arriving::Message(hello)).await.unwrap();
     to.send(Arriving::Message(Message::Frontier {
         folded: Folded::default(),
-        told: Default::default(),
+        part: Default::default(),
     }))
     .await
     .unwrap();
@@ -548,7 +548,7 @@ async fn a_resync_ships_before_it_does_anything_else() {
 
     let nothing = || Message::Frontier {
         folded: Folded::default(),
-        told: Default::default(),
+        part: Default::default(),
     };
     let hello = Message::Hello {
         version: 1,
@@ -556,8 +556,8 @@ async fn a_resync_ships_before_it_does_anything_else() {
         digest: Hash([9; 32]),
         members: Hash([9; 32]),
         hub_time_s: 1,
-        remembers: Hash::default(),
-        rate_bits_s: 0,
+        remembers: None,
+        rate_bits_s: None,
     };
 
     to.send(Arriving::Message(hello)).await.unwrap();

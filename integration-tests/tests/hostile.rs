@@ -177,14 +177,14 @@ impl Wire {
             digest: Hash([9; 32]),
             members: Hash([9; 32]),
             hub_time_s: 0,
-            remembers: Hash::default(),
-            rate_bits_s: 0,
+            remembers: None,
+            rate_bits_s: None,
         };
 
         self.to.send(Arriving::Message(hello)).await.unwrap();
         let frontier = Message::Frontier {
             folded: Folded::default(),
-            told: Default::default(),
+            part: Default::default(),
         };
 
         self.to.send(Arriving::Message(frontier)).await.unwrap();
@@ -210,7 +210,8 @@ impl Wire {
                 .await
                 .expect("an answer");
             if let Some(Leaving::Message(Message::Ack { size, refused, .. })) = next {
-                return (size, refused);
+                let code = refused.map(|r| r.code().to_string());
+                return (size, code.unwrap_or_default());
             }
         }
     }
@@ -368,13 +369,13 @@ impl Clone {
         while let Some(input) = inputs.pop_front() {
             for output in self.session.handle(input) {
                 match output {
-                    Output::Send(m) => drop(self.wire.to.send(Arriving::Message(m)).await),
+                    Output::SendMessage(m) => drop(self.wire.to.send(Arriving::Message(m)).await),
                     Output::SendFrame { lane, bytes } => {
                         drop(self.wire.to.send(Arriving::Frame(lane, bytes)).await)
                     }
-                    Output::Ask(query) => {
+                    Output::AskStore(query) => {
                         let answer = self.answer(&query);
-                        inputs.push_back(Input::Answered(query, answer));
+                        inputs.push_back(Input::StoreAnswered(query, answer));
                     }
                     _ => {}
                 }
@@ -467,10 +468,10 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
         uncosigned: Default::default(),
         remembered: None,
         late: false,
-        rate_bits_s: 0,
+        rate_bits_s: None,
     };
 
-    clone.feed(Input::Start(Box::new(snapshot))).await;
+    clone.feed(Input::Connected(Box::new(snapshot))).await;
     let log = clone.branch.log;
     for _ in 0..200 {
         if hub.with_control(|c| c.cut_bound(&log).is_some()) {
@@ -479,7 +480,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
 
         let next = tokio::time::timeout(Duration::from_millis(200), clone.wire.from.recv()).await;
         if let Ok(Some(Leaving::Message(message))) = next {
-            clone.feed(Input::Received(message)).await;
+            clone.feed(Input::MessageReceived(message)).await;
         }
     }
 

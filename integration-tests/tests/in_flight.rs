@@ -6,7 +6,7 @@ use sqlx::{Connection, SqliteConnection};
 use std::{path::Path, sync::Arc};
 use tokio::task::JoinHandle;
 use wadi_log::{RecordId, Role};
-use wadi_node::{Node, NodeError, Target, Write, Written};
+use wadi_node::{Node, NodeError, Target, Write, WriteError, Written};
 use wadi_record::Passage;
 use wadi_store::LocalScope;
 
@@ -103,7 +103,7 @@ async fn what_is_not_durable_yet_is_known_to_the_next_write_and_to_nobody_else()
     let two = begin(&trb, on(known, "the second note"));
     let reused = answered(other).await;
     assert!(
-        matches!(reused, Err(NodeError::KeyReused { .. })),
+        matches!(reused, Err(NodeError::Write(WriteError::KeyReused { .. }))),
         "{reused:?}"
     );
 

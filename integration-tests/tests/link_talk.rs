@@ -223,13 +223,13 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         digest: Hash([9; 32]),
         members: Hash([9; 32]),
         hub_time_s: 0,
-        remembers: Hash::default(),
-        rate_bits_s: 0,
+        remembers: None,
+        rate_bits_s: None,
     };
 
     let frontier = Message::Frontier {
         folded: Folded::default(),
-        told: Default::default(),
+        part: Default::default(),
     };
     for message in [hello, frontier] {
         to.send(Arriving::Message(message)).await.unwrap();

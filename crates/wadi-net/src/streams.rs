@@ -158,7 +158,7 @@ async fn read_messages(
     while let Some(bytes) = read_frame(&mut stream, MESSAGE_BYTES_MAX).await? {
         let message = Message::decode(&bytes).map_err(|e| e.to_string())?;
         if let Message::Hello { rate_bits_s, .. } = &message {
-            rate.peer_told(*rate_bits_s);
+            rate.peer_told(rate_bits_s.unwrap_or(0));
         }
 
         if arriving.send(Arriving::Message(message)).await.is_err() {

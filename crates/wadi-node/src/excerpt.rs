@@ -13,8 +13,6 @@ pub(crate) const EXCERPT_LOST: LocalScope = LocalScope::ExcerptLost;
 /// The key that stands for all of them: this database may be younger than what the hub remembers of
 /// it.
 pub(crate) const ALL_EXCERPTS: &str = "*";
-/// The record that stands for all of them in an acknowledgement: no entry's hash is zero.
-pub(crate) const ALL_RECORDS: RecordId = RecordId([0; 32]);
 
 /// Bytes of an excerpt message at most.
 const EXCERPT_BYTES_MAX: usize = 128 * 1024;

@@ -89,7 +89,7 @@ pub use tasks::Tasks;
 pub use tokens::KeptToken;
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
-    ChangeRow, CompareRow, FindingFilter, FindingRow, RecordFilter, RecordRow, RefusalRow,
-    entries_digest,
+    ChangeRow, CompareRow, FindingFilter, FindingRow, LocalScope, RecordFilter, RecordRow,
+    RefusalRow, entries_digest,
 };
 pub use write::{Based, Target, Write, Written, check_name, is_hidden};

@@ -12,7 +12,7 @@ use wadi_log::{Hash, Subtree, TILE_LEVELS, proof};
 /// Bytes of a short hash.
 const SHORT_BYTES: usize = 3;
 /// Levels between two rounds: four parts a subtree are the fewest bytes for scattered differences.
-const STEP: u8 = 2;
+const STEP_LEVELS: u8 = 2;
 
 /// The first three bytes of SHA-256 over the salt (8 bytes, big endian) and the hash.
 pub fn short_hash(salt: u64, hash: &Hash) -> [u8; SHORT_BYTES] {
@@ -67,7 +67,7 @@ impl Bisect {
 
         let (mut out, mut room) = (Vec::new(), TREE_HASHES_MAX);
         for (level, indices) in self.open.iter().rev() {
-            let step = STEP.min(level - TILE_LEVELS);
+            let step = STEP_LEVELS.min(level - TILE_LEVELS);
             let indices: Vec<u64> = indices.iter().take(room >> step).copied().collect();
             room -= indices.len() << step;
 

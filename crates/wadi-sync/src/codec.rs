@@ -7,7 +7,7 @@ use wadi_log::{BLOCK_ENTRIES_MAX, Block, SignedCheckpoint};
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
 /// The codec's version, the first byte of every frame.
-const VERSION: u8 = 1;
+const CODEC_VERSION: u8 = 1;
 /// Bytes of a block frame at most.
 pub const BLOCK_FRAME_BYTES_MAX: usize = 96 * 1024;
 /// Bytes of a block before compression at most. An honest one has some 40 KiB: a run of 8 KiB and
@@ -15,11 +15,12 @@ pub const BLOCK_FRAME_BYTES_MAX: usize = 96 * 1024;
 /// compresses there.
 const BODY_BYTES_MAX: usize = BLOCK_FRAME_BYTES_MAX - 4 * 1024;
 /// Context of 1 MiB on either side.
-const WINDOW_LOG: u32 = 20;
-const LEVEL: i32 = 9;
+const WINDOW_LOG2: u32 = 20;
+/// What zstd spends on compressing.
+const ZSTD_LEVEL: i32 = 9;
 /// Tables of 128 Ki places: an encoder a lane and peer takes 1.2 MB in place of 11, for 0.6 % more
 /// bytes. A decoder does not notice.
-const TABLES_LOG: u32 = 17;
+const TABLES_LOG2: u32 = 17;
 /// The field of `BlockBody` that holds its entries.
 const ENTRIES_FIELD: u32 = 3;
 
@@ -35,11 +36,11 @@ fn broken(why: impl ToString) -> SyncError {
 impl BlockEncoder {
     /// A new context.
     pub fn new() -> Result<Self, SyncError> {
-        let mut encoder = Encoder::new(LEVEL).map_err(broken)?;
+        let mut encoder = Encoder::new(ZSTD_LEVEL).map_err(broken)?;
         for parameter in [
-            CParameter::WindowLog(WINDOW_LOG),
-            CParameter::HashLog(TABLES_LOG),
-            CParameter::ChainLog(TABLES_LOG),
+            CParameter::WindowLog(WINDOW_LOG2),
+            CParameter::HashLog(TABLES_LOG2),
+            CParameter::ChainLog(TABLES_LOG2),
         ] {
             encoder.set_parameter(parameter).map_err(broken)?;
         }
@@ -68,7 +69,7 @@ impl BlockEncoder {
         }
 
         out.truncate(at);
-        out.insert(0, VERSION);
+        out.insert(0, CODEC_VERSION);
         Ok(out)
     }
 }
@@ -79,7 +80,7 @@ impl BlockDecoder {
         let mut decoder = Decoder::new().map_err(broken)?;
         // The peer chooses the window; it must not choose how much memory this node spends.
         decoder
-            .set_parameter(DParameter::WindowLogMax(WINDOW_LOG))
+            .set_parameter(DParameter::WindowLogMax(WINDOW_LOG2))
             .map_err(broken)?;
         Ok(Self(decoder))
     }
@@ -87,9 +88,9 @@ impl BlockDecoder {
     /// Reads one frame. What it inflates to is bounded before anything of it is parsed.
     pub fn decode(&mut self, frame: &[u8]) -> Result<Block, SyncError> {
         let (version, data) = frame.split_first().ok_or_else(|| broken("empty frame"))?;
-        if *version != VERSION {
+        if *version != CODEC_VERSION {
             return Err(broken(format!(
-                "codec version {version}, this node knows {VERSION}"
+                "codec version {version}, this node knows {CODEC_VERSION}"
             )));
         }
 
@@ -281,7 +282,7 @@ mod tests {
         encoder.flush(&mut buffer).unwrap();
 
         let at = buffer.pos();
-        let frame = [&[VERSION], &out[..at]].concat();
+        let frame = [&[CODEC_VERSION], &out[..at]].concat();
         assert_eq!(
             BlockDecoder::new()
                 .unwrap()
@@ -297,9 +298,9 @@ mod tests {
 
     /// An encoder as it was before its tables were made smaller.
     fn with_default_tables() -> BlockEncoder {
-        let mut encoder = Encoder::new(LEVEL).unwrap();
+        let mut encoder = Encoder::new(ZSTD_LEVEL).unwrap();
         encoder
-            .set_parameter(CParameter::WindowLog(WINDOW_LOG))
+            .set_parameter(CParameter::WindowLog(WINDOW_LOG2))
             .unwrap();
         BlockEncoder(encoder)
     }
@@ -403,7 +404,7 @@ mod tests {
 
             encoder.flush(&mut buffer).unwrap();
             let at = buffer.pos();
-            let frame = [&[VERSION], &out[..at]].concat();
+            let frame = [&[CODEC_VERSION], &out[..at]].concat();
 
             let mut decoder = BlockDecoder::new().unwrap();
             let refused = decoder.decode(&frame).unwrap_err();

@@ -3,13 +3,13 @@
 use crate::{
     Session,
     message::Message,
-    session::{Output, Query, refuse},
+    session::{Output, Query, note_refusal},
 };
 use std::collections::BTreeMap;
 use wadi_log::{Branch, ForkProof, Hash, LogId};
 
-/// Sizes probed at once when a fork is searched out: each round divides what is left by nine.
-pub(crate) const PROBES: u64 = 8;
+/// Sizes probed in one round of a search: each round divides what is left by nine.
+pub(crate) const PROBES_PER_ROUND: u64 = 8;
 
 /// Bytes of the proofs in one message, about: whoever forks all their logs makes nobody's message
 /// too long.
@@ -18,15 +18,43 @@ const PROOFS_BYTES: usize = 64 * 1024;
 /// The search for the first position at which two holders differ.
 #[derive(Debug)]
 pub(crate) struct ForkSearch {
-    pub(crate) equal: u64,
-    pub(crate) differ: u64,
-    pub(crate) mine: Option<BTreeMap<u64, Hash>>,
-    pub(crate) theirs: Option<BTreeMap<u64, Hash>>,
-    pub(crate) my_branch: Option<Branch>,
-    pub(crate) their_branch: Option<Branch>,
+    /// The largest size at which both are known to be equal.
+    equal: u64,
+    /// The smallest size at which they are known to differ, or the peer's size.
+    differ: u64,
+    /// Roots of this round, as far as they have come.
+    mine: Option<BTreeMap<u64, Hash>>,
+    theirs: Option<BTreeMap<u64, Hash>>,
+    /// What proves the fork at `equal`, as far as it has come.
+    my_branch: Option<Branch>,
+    their_branch: Option<Branch>,
+}
+
+/// Whose answer it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Mine,
+    Theirs,
+}
+
+/// What a search comes to next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// The other half of the round is on its way.
+    Wait,
+    /// What the peer holds is a prefix of what is held here.
+    Prefix,
+    /// The peer does not answer what was asked.
+    Unproven,
+    /// Both are equal up to this position, and differ there.
+    ForkAt(u64),
+    /// Roots at these sizes tell more.
+    Probe(Vec<u64>),
 }
 
 impl ForkSearch {
+    /// A search below the peer's size. Where its root at that size is known, it is the first to be
+    /// compared.
     pub(crate) fn new(differ: u64, theirs: Option<BTreeMap<u64, Hash>>) -> Box<Self> {
         Box::new(Self {
             equal: 0,
@@ -37,123 +65,204 @@ impl ForkSearch {
             their_branch: None,
         })
     }
+
+    /// Roots came.
+    fn add_roots(&mut self, side: Side, roots: BTreeMap<u64, Hash>) {
+        match side {
+            Side::Mine => self.mine = Some(roots),
+            Side::Theirs => self.theirs = Some(roots),
+        }
+    }
+
+    /// A branch came; false where it was not asked for.
+    fn add_branch(&mut self, side: Side, at: u64, branch: Branch) -> bool {
+        if at != self.equal {
+            return false;
+        }
+
+        match side {
+            Side::Mine => self.my_branch = Some(branch),
+            Side::Theirs => self.their_branch = Some(branch),
+        }
+
+        true
+    }
+
+    /// One step: narrows the stretch between the largest size known equal and the smallest known to
+    /// differ.
+    fn advance(&mut self) -> Step {
+        match (self.mine.take(), self.theirs.take()) {
+            (Some(mine), Some(theirs)) => {
+                let compared = self.narrow(&mine, &theirs);
+                if self.equal == self.differ {
+                    return Step::Prefix;
+                }
+
+                if !compared {
+                    return Step::Unproven;
+                }
+            }
+            (None, None) => {}
+            (mine, theirs) => {
+                self.mine = mine;
+                self.theirs = theirs;
+                return Step::Wait;
+            }
+        }
+
+        if self.differ - self.equal == 1 {
+            Step::ForkAt(self.equal)
+        } else {
+            Step::Probe(self.probes())
+        }
+    }
+
+    /// Compares the roots of a round; false where there was none to compare.
+    fn narrow(&mut self, mine: &BTreeMap<u64, Hash>, theirs: &BTreeMap<u64, Hash>) -> bool {
+        let mut compared = false;
+        for (size, root) in theirs.range(self.equal + 1..=self.differ) {
+            match mine.get(size) {
+                Some(own) if own == root => {
+                    self.equal = *size;
+                    compared = true;
+                }
+                Some(_) => {
+                    self.differ = *size;
+                    return true;
+                }
+                None => {}
+            }
+        }
+
+        compared
+    }
+
+    /// Sizes that divide what is left.
+    fn probes(&self) -> Vec<u64> {
+        let span = self.differ - self.equal;
+        let mut sizes: Vec<u64> = (1..=PROBES_PER_ROUND)
+            .map(|n| self.equal + (span * n / (PROBES_PER_ROUND + 1)).max(n.min(span - 1)))
+            .collect();
+
+        sizes.retain(|s| *s > self.equal && *s < self.differ);
+        sizes.dedup();
+        sizes
+    }
+
+    /// The proof, once both branches are there.
+    fn proof(&self) -> Option<ForkProof> {
+        let mine = self.my_branch.clone()?;
+        let theirs = self.their_branch.clone()?;
+        Some(ForkProof::new(self.equal, mine, theirs))
+    }
 }
 
 impl Session {
     /// Sends the proofs of logs that the peer may see, in as many messages as they need.
     pub(crate) fn send_forks(&self, proofs: Vec<ForkProof>, out: &mut Vec<Output>) {
-        let (mut part, mut bytes) = (Vec::new(), 0);
+        let mut part = Vec::new();
+        let mut bytes = 0;
         for proof in proofs.into_iter().filter(|p| self.visible(&p.log())) {
             bytes += proof.to_bytes().len();
             part.push(proof);
             if bytes >= PROOFS_BYTES {
-                out.push(Output::Send(Message::ForkProofs(std::mem::take(&mut part))));
+                let full = std::mem::take(&mut part);
+                out.push(Output::SendMessage(Message::ForkProofs(full)));
                 bytes = 0;
             }
         }
 
         if !part.is_empty() {
-            out.push(Output::Send(Message::ForkProofs(part)));
+            out.push(Output::SendMessage(Message::ForkProofs(part)));
         }
     }
 
-    /// One step of the search: narrows the stretch between the largest size known equal and the
-    /// smallest known to differ.
-    pub(crate) fn fork_search(&mut self, log: LogId, out: &mut Vec<Output>) {
-        let Some(link) = self.logs.get_mut(&log) else {
+    /// Roots of a log came, from the store or from the peer: the search goes on, if there is one.
+    pub(crate) fn add_roots(
+        &mut self,
+        side: Side,
+        log: LogId,
+        roots: BTreeMap<u64, Hash>,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(search) = self.fork_search_of(&log) {
+            search.add_roots(side, roots);
+            self.advance_fork_search(log, out);
+        }
+    }
+
+    /// A branch of a log came, from the store or from the peer: with both, the fork is proven.
+    pub(crate) fn add_branch(
+        &mut self,
+        side: Side,
+        log: LogId,
+        at: u64,
+        branch: Branch,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(search) = self.fork_search_of(&log)
+            && search.add_branch(side, at, branch)
+            && let Some(proof) = search.proof()
+        {
+            self.logs.entry(log).or_default().fork_search = None;
+            out.push(Output::SendMessage(Message::ForkProofs(vec![
+                proof.clone(),
+            ])));
+            out.push(Output::TakeForks(vec![proof]));
+        }
+    }
+
+    fn fork_search_of(&mut self, log: &LogId) -> Option<&mut ForkSearch> {
+        self.logs.get_mut(log)?.fork_search.as_deref_mut()
+    }
+
+    /// One step of the search in a log.
+    pub(crate) fn advance_fork_search(&mut self, log: LogId, out: &mut Vec<Output>) {
+        let Some(search) = self.fork_search_of(&log) else {
             return;
         };
-        let Some(fork_search) = &mut link.fork_search else {
-            return;
-        };
+        let step = search.advance();
+        let link = self.logs.entry(log).or_default();
 
-        if let (Some(mine), Some(theirs)) = (&fork_search.mine, &fork_search.theirs) {
-            let mut compared = false;
-            let (mut equal, mut differ) = (fork_search.equal, fork_search.differ);
-            for (size, root) in theirs.range(equal + 1..=differ) {
-                match mine.get(size) {
-                    Some(own) if own == root => (equal, compared) = (*size, true),
-                    Some(_) => {
-                        (differ, compared) = (*size, true);
-                        break;
-                    }
-                    None => {}
-                }
-            }
-
-            (fork_search.equal, fork_search.differ) = (equal, differ);
-            (fork_search.mine, fork_search.theirs) = (None, None);
-            if fork_search.equal == fork_search.differ {
-                // What they hold is a prefix of what is held here.
+        match step {
+            Step::Wait => {}
+            Step::Prefix => {
                 link.fork_search = None;
                 link.checked = true;
                 self.pump(out);
-                return;
             }
-
-            if !compared {
-                // The peer does not answer what was asked: the log rests for this session.
+            Step::Unproven => {
+                // The log rests for this session.
                 link.fork_search = None;
                 link.stuck = true;
-                refuse(
+                note_refusal(
                     out,
                     log.origin(),
                     "fork_unproven",
                     "roots differ, and the peer does not show where",
                 );
-
-                return;
             }
-        } else if fork_search.mine.is_some() || fork_search.theirs.is_some() {
-            return; // the other half is on its way
-        }
-
-        link.stuck = true;
-        let (equal, differ) = (fork_search.equal, fork_search.differ);
-        if differ - equal == 1 {
-            out.push(Output::Send(Message::WantBranch { log, at: equal }));
-            out.push(Output::Ask(Query::Branch {
-                log,
-                at: equal,
-                for_peer: false,
-            }));
-
-            return;
-        }
-
-        let span = differ - equal;
-        let mut sizes: Vec<u64> = (1..=PROBES)
-            .map(|n| equal + (span * n / (PROBES + 1)).max(n.min(span - 1)))
-            .collect();
-
-        sizes.retain(|s| *s > equal && *s < differ);
-        sizes.dedup();
-        out.push(Output::Send(Message::Probe {
-            log,
-            sizes: sizes.clone(),
-        }));
-        out.push(Output::Ask(Query::Roots {
-            log,
-            sizes,
-            for_peer: false,
-        }));
-    }
-
-    pub(crate) fn prove(&mut self, log: LogId, out: &mut Vec<Output>) {
-        let Some(link) = self.logs.get_mut(&log) else {
-            return;
-        };
-        if let Some(ForkSearch {
-            my_branch: Some(_),
-            their_branch: Some(_),
-            ..
-        }) = link.fork_search.as_deref()
-            && let Some(fork_search) = link.fork_search.take()
-            && let (Some(mine), Some(theirs)) = (fork_search.my_branch, fork_search.their_branch)
-        {
-            let proof = ForkProof::new(fork_search.equal, mine, theirs);
-            out.push(Output::Send(Message::ForkProofs(vec![proof.clone()])));
-            out.push(Output::TakeForks(vec![proof]));
+            Step::ForkAt(at) => {
+                link.stuck = true;
+                out.push(Output::SendMessage(Message::WantBranch { log, at }));
+                out.push(Output::AskStore(Query::Branch {
+                    log,
+                    at,
+                    for_peer: false,
+                }));
+            }
+            Step::Probe(sizes) => {
+                link.stuck = true;
+                out.push(Output::SendMessage(Message::Probe {
+                    log,
+                    sizes: sizes.clone(),
+                }));
+                out.push(Output::AskStore(Query::Roots {
+                    log,
+                    sizes,
+                    for_peer: false,
+                }));
+            }
         }
     }
 }
@@ -235,12 +344,12 @@ mod tests {
             uncosigned: BTreeSet::new(),
             remembered: None,
             late: false,
-            rate_bits_s: 0,
+            rate_bits_s: None,
         };
 
         let mut told = 0;
-        for output in Session::new(peer.node()).handle(Input::Start(Box::new(start))) {
-            let Output::Send(message) = output else {
+        for output in Session::new(peer.node()).handle(Input::Connected(Box::new(start))) {
+            let Output::SendMessage(message) = output else {
                 continue;
             };
             assert!(message.encode().len() <= MESSAGE_BYTES_MAX);
@@ -251,5 +360,52 @@ mod tests {
         }
 
         assert_eq!(told, 1_000);
+    }
+
+    /// Roots of a log of so many entries that differs from another from `fork` on.
+    fn roots(sizes: &[u64], fork: u64, branch: u8) -> BTreeMap<u64, Hash> {
+        let root = |size: &u64| {
+            let mark = if *size > fork { branch } else { 0 };
+            (*size, Hash([mark; 32]))
+        };
+        sizes.iter().map(root).collect()
+    }
+
+    #[test]
+    fn a_fork_in_a_million_entries_is_found_in_seven_rounds() {
+        for fork in [0, 1, 499_999, 999_999] {
+            let mut search = ForkSearch::new(1_000_000, None);
+            let mut rounds = 0;
+            let at = loop {
+                match search.advance() {
+                    Step::Probe(sizes) => {
+                        rounds += 1;
+                        search.add_roots(Side::Theirs, roots(&sizes, fork, 1));
+                        assert_eq!(search.advance(), Step::Wait);
+                        search.add_roots(Side::Mine, roots(&sizes, fork, 2));
+                    }
+                    Step::ForkAt(at) => break at,
+                    other => panic!("{other:?}"),
+                }
+            };
+
+            assert_eq!(at, fork);
+            assert!(rounds <= 7, "{rounds} rounds");
+        }
+    }
+
+    #[test]
+    fn an_equal_root_ends_a_search_and_so_does_a_peer_that_answers_something_else() {
+        let theirs = roots(&[40], 100, 1);
+        let mut search = ForkSearch::new(40, Some(theirs.clone()));
+        assert_eq!(search.advance(), Step::Wait);
+        search.add_roots(Side::Mine, theirs);
+        assert_eq!(search.advance(), Step::Prefix);
+
+        let mut search = ForkSearch::new(40, None);
+        assert!(matches!(search.advance(), Step::Probe(_)));
+        search.add_roots(Side::Mine, roots(&[10, 20], 0, 1));
+        search.add_roots(Side::Theirs, BTreeMap::new());
+        assert_eq!(search.advance(), Step::Unproven);
     }
 }

@@ -1,9 +1,9 @@
 //! How entries travel: a session between two nodes, as a state machine without IO.
 //!
 //! A driver owns one [`Session`] per peer connection and runs this loop: hand every event in as an
-//! [`Input`], with the time; carry out the [`Output`]s in order; feed the answers of [`Query`]s
+//! [`Input`]; carry out the [`Output`]s in order; feed the answers of [`Query`]s
 //! back as inputs. The session never waits and never fails: what a peer does wrong ends in
-//! [`Output::Close`] or [`Output::Refuse`].
+//! [`Output::CloseConnection`] or [`Output::NoteRefusal`].
 //!
 //! 1. Both say `Hello`. Equal digests over what both may see end the exchange.
 //! 2. Otherwise both send their `Frontier`: sizes and roots of open logs, closed ones folded.
@@ -22,6 +22,7 @@ mod forks;
 mod frontiers;
 mod message;
 mod receipt;
+mod refuse_reason;
 pub mod seal;
 mod session;
 mod visible;
@@ -41,10 +42,11 @@ pub use codec::{
 };
 pub use frontiers::FrontierPart;
 pub use message::{
-    ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range, ScopeSum,
-    SyncError, TREE_HASHES_MAX, TreeAsk,
+    ExcerptAmount, ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range,
+    ScopeSum, SyncError, TREE_HASHES_MAX, TreeAsk,
 };
 pub use receipt::{HeldLog, RECEIPT_BYTES_MAX, Receipt, Witness};
+pub use refuse_reason::RefuseReason;
 pub use seal::Seal;
 pub use session::{Answer, Input, Output, Query, Session, Snapshot};
 pub use visible::{both_may_see, may_take};

@@ -238,10 +238,10 @@ impl World {
                 uncosigned: BTreeSet::new(),
                 remembered: self.remembered.get(&(me, peer)).cloned(),
                 late: false,
-                rate_bits_s: 0,
+                rate_bits_s: None,
             };
 
-            self.feed(me, peer, Input::Start(Box::new(snapshot)));
+            self.feed(me, peer, Input::Connected(Box::new(snapshot)));
         }
     }
 
@@ -259,7 +259,7 @@ impl World {
             };
             for output in end.session.handle(input) {
                 match output {
-                    Output::Send(m) => {
+                    Output::SendMessage(m) => {
                         // Over bytes, as on the wire.
                         let m = Message::decode(&m.encode()).unwrap();
                         if let Some(other) = self.ends.get_mut(&(peer, me)) {
@@ -271,7 +271,7 @@ impl World {
                             other.frames.entry(lane).or_default().push_back(bytes);
                         }
                     }
-                    Output::Ask(query) => {
+                    Output::AskStore(query) => {
                         let m = &self.members[me];
                         let answer = match &query {
                             Query::Block { log, from } => Answer::Block(m.block(log, *from)),
@@ -283,10 +283,10 @@ impl World {
                             | Query::Digests => Answer::Block(None),
                         };
 
-                        inputs.push_back(Input::Answered(query, answer));
+                        inputs.push_back(Input::StoreAnswered(query, answer));
                     }
-                    Output::Ingest(block) => inputs.extend(self.ingest(me, peer, block)),
-                    Output::Learn(all) => {
+                    Output::IngestBlock(block) => inputs.extend(self.ingest(me, peer, block)),
+                    Output::LearnMembers(all) => {
                         for e in all {
                             if self.members[me].control.enrol(e.clone()).unwrap() {
                                 let peers: Vec<usize> = self
@@ -302,8 +302,10 @@ impl World {
                             }
                         }
                     }
-                    Output::Remember(held) => drop(self.remembered.insert((me, peer), *held)),
-                    Output::Close { code, why } => panic!("{code}: {why}"),
+                    Output::RememberFrontier(held) => {
+                        drop(self.remembered.insert((me, peer), *held))
+                    }
+                    Output::CloseConnection { code, why } => panic!("{code}: {why}"),
                     _ => {}
                 }
             }
@@ -322,10 +324,10 @@ impl World {
         let to = block.checkpoint.checkpoint.size;
         let held = m.peaks.get(&log).cloned().unwrap_or_default();
         let refused = |code: &str| {
-            Some(Input::NotTaken {
+            Some(Input::BlockRefused {
                 log,
                 held: held.size(),
-                code: code.into(),
+                reason: RefuseReason::from_code(code),
             })
         };
 
@@ -367,10 +369,10 @@ impl World {
             .collect();
 
         for other in others {
-            self.feed(me, other, Input::Grew(vec![(log, tip)]));
+            self.feed(me, other, Input::LogsGrew(vec![(log, tip)]));
         }
 
-        Some(Input::Committed {
+        Some(Input::BlockCommitted {
             log,
             to,
             tip,
@@ -397,10 +399,10 @@ impl World {
         let (me, peer, lane) = ready[r.random_range(0..ready.len())];
         let end = self.ends.get_mut(&(me, peer)).unwrap();
         let input = match lane {
-            None => Input::Received(end.messages.pop_front().unwrap()),
+            None => Input::MessageReceived(end.messages.pop_front().unwrap()),
             Some(lane) => {
                 let bytes = end.frames.get_mut(&lane).unwrap().pop_front().unwrap();
-                Input::Frame { lane, bytes }
+                Input::FrameReceived { lane, bytes }
             }
         };
 
@@ -443,7 +445,7 @@ fn run(seed: u64) {
                         .collect();
 
                     for peer in peers {
-                        world.feed(who, peer, Input::Grew(vec![(log, tip)]));
+                        world.feed(who, peer, Input::LogsGrew(vec![(log, tip)]));
                     }
                 }
             }

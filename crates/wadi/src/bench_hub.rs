@@ -210,13 +210,13 @@ async fn feed(
             digest: Hash([9; 32]),
             members: Hash([9; 32]),
             hub_time_s: 0,
-            remembers: Hash::default(),
-            rate_bits_s: 0,
+            remembers: None,
+            rate_bits_s: None,
         };
 
         let frontier = Message::Frontier {
             folded: Folded::default(),
-            told: Default::default(),
+            part: Default::default(),
         };
         for message in [hello, frontier] {
             to.send(Arriving::Message(message))
@@ -258,10 +258,11 @@ async fn feed(
 
 async fn acknowledged(from: &mut mpsc::Receiver<Leaving>) -> Result<usize, Failure> {
     match from.recv().await {
-        Some(Leaving::Message(Message::Ack { refused, .. })) if refused.is_empty() => Ok(1),
-        Some(Leaving::Message(Message::Ack { refused, .. })) => {
-            Err(Failure::new("bench", format!("refused: {refused}")))
-        }
+        Some(Leaving::Message(Message::Ack { refused: None, .. })) => Ok(1),
+        Some(Leaving::Message(Message::Ack {
+            refused: Some(reason),
+            ..
+        })) => Err(Failure::new("bench", format!("refused: {reason}"))),
         Some(_) => Ok(0),
         None => Err(Failure::new("bench", "the link ended")),
     }

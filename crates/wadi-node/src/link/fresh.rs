@@ -9,7 +9,7 @@ use wadi_sync::{Input, Message};
 impl Link<'_> {
     /// What the peer signed just now says what its clock shows, a hub's the hub's time; and that it
     /// has seen the log's head.
-    pub(super) async fn heard_now(&self, arriving: &Arriving) {
+    pub(super) async fn hear_clock(&self, arriving: &Arriving) {
         let Arriving::Message(Message::Ack {
             log,
             cosignature: Some(cosignature),
@@ -36,10 +36,10 @@ impl Link<'_> {
 
     /// Whether a head that was signed anew is shown to this peer: to a hub, or by a node whose hub
     /// is dark to a neighbour.
-    pub(super) fn shows(&self, log: &LogId) -> bool {
+    pub(super) fn shows_head(&self, log: &LogId) -> bool {
         match self.session.peer().map(|p| p.role) {
             Some(Role::Hub) => log.node != self.peer,
-            Some(Role::Crossing) => self.carrying && log.node == self.node.id(),
+            Some(Role::Crossing) => self.carrying.to_peer && log.node == self.node.id(),
             _ => false,
         }
     }
@@ -56,7 +56,7 @@ impl Link<'_> {
         } else if self.node.time.ask_due()
             && let Some(log) = self.own_head()
         {
-            self.inputs.push_back(Input::Refreshed(log));
+            self.inputs.push_back(Input::HeadRefreshed(log));
         }
     }
 
@@ -80,7 +80,7 @@ impl Link<'_> {
     /// Tells a neighbour that asked the newest hub time that this node can show: a hub's
     /// cosignature of its own head.
     pub(super) async fn tell_time(&mut self) {
-        if !std::mem::take(&mut self.asked_time) {
+        if !std::mem::take(&mut self.hub_word.time_asked) {
             return;
         }
 
@@ -97,8 +97,8 @@ impl Link<'_> {
             return;
         };
 
-        if newest.cosignature.time_s > self.told_time_s {
-            self.told_time_s = newest.cosignature.time_s;
+        if Some(newest.cosignature.time_s) > self.hub_word.time_told_s {
+            self.hub_word.time_told_s = Some(newest.cosignature.time_s);
             let checkpoint = Box::new(newest.checkpoint);
             self.inputs.push_back(Input::TellCosigned {
                 checkpoint,

@@ -1,0 +1,134 @@
+//! What opens a session: who is there, and what both hold.
+
+use super::{
+    Message,
+    wire::{bad, lane_in},
+};
+use crate::{frontiers::FrontierPart, pb};
+use std::collections::BTreeMap;
+use wadi_log::{Enrolment, Epoch, Folded, Hash, LogError, LogId, NodeId, Tip};
+
+pub(super) fn hello_in(m: &pb::Hello) -> Result<Message, LogError> {
+    let remembers = if m.remembers.is_empty() {
+        None
+    } else {
+        Some(Hash::from_slice(&m.remembers)?)
+    };
+
+    Ok(Message::Hello {
+        version: m.version,
+        enrolment: Box::new(Enrolment::from_bytes(&m.enrolment)?),
+        digest: Hash::from_slice(&m.digest)?,
+        members: Hash::from_slice(&m.members)?,
+        hub_time_s: m.hub_time_s,
+        remembers,
+        rate_bits_s: Some(m.rate_bits_s).filter(|rate| *rate > 0),
+    })
+}
+
+pub(super) fn members_out(all: &[Enrolment]) -> pb::Members {
+    pb::Members {
+        enrolments: all.iter().map(Enrolment::to_bytes).collect(),
+    }
+}
+
+pub(super) fn members_in(m: &pb::Members) -> Result<Vec<Enrolment>, LogError> {
+    m.enrolments
+        .iter()
+        .map(|e| Enrolment::from_bytes(e))
+        .collect()
+}
+
+pub(super) fn unfold_out(nodes: &[NodeId]) -> pb::Unfold {
+    pb::Unfold {
+        nodes: nodes.iter().map(|n| n.0.to_vec()).collect(),
+    }
+}
+
+pub(super) fn unfold_in(m: &pb::Unfold) -> Result<Vec<NodeId>, LogError> {
+    m.nodes.iter().map(|n| NodeId::from_slice(n)).collect()
+}
+
+pub(super) fn frontier_out(folded: &Folded, part: FrontierPart) -> pb::Frontier {
+    let mut open: BTreeMap<NodeId, BTreeMap<Epoch, Vec<pb::TipOf>>> = BTreeMap::new();
+    for (log, tip) in &folded.open {
+        let epochs = open.entry(log.node).or_default();
+        epochs.entry(log.epoch).or_default().push(pb::TipOf {
+            lane: log.lane as u32,
+            crossing: log.crossing.to_string(),
+            size: tip.size,
+            root: tip.root.0.to_vec(),
+        });
+    }
+
+    // A node whose logs are all closed is named by their digest alone.
+    for node in folded.closed.keys() {
+        open.entry(*node).or_default();
+    }
+
+    let epoch_out = |(epoch, tips): (Epoch, Vec<pb::TipOf>)| pb::EpochTips {
+        epoch: epoch.0.to_vec(),
+        tips,
+    };
+    let node_out = |(node, epochs): (NodeId, BTreeMap<Epoch, Vec<pb::TipOf>>)| {
+        let closed = folded.closed.get(&node);
+        pb::NodeTips {
+            node: node.0.to_vec(),
+            epochs: epochs.into_iter().map(epoch_out).collect(),
+            closed: closed.map_or(0, |(count, _)| *count),
+            closed_digest: closed.map_or_else(Vec::new, |(_, digest)| digest.0.to_vec()),
+        }
+    };
+
+    pb::Frontier {
+        nodes: open.into_iter().map(node_out).collect(),
+        unfolded: part.unfolded,
+        since: part.since,
+        more: part.more,
+    }
+}
+
+pub(super) fn frontier_message_in(m: &pb::Frontier) -> Result<Message, LogError> {
+    Ok(Message::Frontier {
+        folded: frontier_in(m)?,
+        part: FrontierPart {
+            unfolded: m.unfolded,
+            since: m.since,
+            more: m.more,
+        },
+    })
+}
+
+fn frontier_in(f: &pb::Frontier) -> Result<Folded, LogError> {
+    let mut out = Folded::default();
+    for n in &f.nodes {
+        let node = NodeId::from_slice(&n.node)?;
+        if n.closed > 0 {
+            out.closed
+                .insert(node, (n.closed, Hash::from_slice(&n.closed_digest)?));
+        }
+
+        for e in &n.epochs {
+            let epoch = Epoch(e.epoch.clone().try_into().map_err(|_| bad("epoch"))?);
+            for t in &e.tips {
+                let lane = lane_in(t.lane)?;
+                let log = LogId {
+                    node,
+                    epoch,
+                    lane,
+                    crossing: t.crossing.parse()?,
+                };
+
+                out.open.insert(
+                    log,
+                    Tip {
+                        size: t.size,
+                        root: Hash::from_slice(&t.root)?,
+                    },
+                );
+            }
+        }
+    }
+
+    Ok(out)
+}

@@ -1,0 +1,204 @@
+//! Messages of this version and of earlier and later ones, and lists without number.
+
+use super::*;
+use wadi_log::{Epoch, LogKey, Role, Scope};
+
+/// `Hello` as versions before the link's rate knew it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct EarlierHello {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    enrolment: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    digest: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    members: Vec<u8>,
+    #[prost(int64, tag = "5")]
+    hub_time_s: i64,
+    #[prost(bytes = "vec", tag = "6")]
+    remembers: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct EarlierMessage {
+    #[prost(message, optional, tag = "1")]
+    hello: Option<EarlierHello>,
+}
+
+fn hello(rate_bits_s: Option<u64>) -> Message {
+    let key = LogKey::from_seed(&[2; 32]);
+    let enrolment = Enrolment {
+        name: "hub".into(),
+        role: Role::Hub,
+        crossing: Some(Crossing::HUB),
+        log_key: key.public(),
+        tls_key: [0; 32],
+        scope: Scope::all(),
+        serial: 1,
+        issued_s: 0,
+        root_signature: [0; 64],
+    };
+
+    Message::Hello {
+        version: 1,
+        enrolment: Box::new(enrolment),
+        digest: Hash([1; 32]),
+        members: Hash([2; 32]),
+        hub_time_s: 7,
+        remembers: Some(Hash([3; 32])),
+        rate_bits_s,
+    }
+}
+
+#[test]
+fn earlier_versions_read_a_hello_with_a_rate_and_are_read_without_one() {
+    let told = hello(Some(256_000)).encode();
+    assert_eq!(Message::decode(&told).unwrap(), hello(Some(256_000)));
+
+    let earlier = EarlierMessage::decode(&told[..]).expect("it skips what it does not know");
+    assert_eq!(
+        Message::decode(&earlier.encode_to_vec()).unwrap(),
+        hello(None)
+    );
+}
+
+#[test]
+fn lists_without_number_are_refused_before_they_are_decoded() {
+    use pb::message::Of;
+    let bytes = |of| pb::Message { of: Some(of) }.encode_to_vec();
+    let stretch = |n| pb::Stretch {
+        start: 0,
+        entries: vec![vec![]; n],
+        around: vec![],
+    };
+
+    let fetched = |stretches| {
+        bytes(Of::Fetched(pb::Fetched {
+            stretches,
+            ..Default::default()
+        }))
+    };
+
+    let excerpt = |n| {
+        let entries = vec![pb::ExcerptEntry::default(); n];
+        bytes(Of::Excerpt(pb::Excerpt {
+            entries,
+            ..Default::default()
+        }))
+    };
+
+    for (message, what) in [
+        (fetched(vec![stretch(100_000)]), "100000 entries fetched"),
+        (fetched(vec![stretch(1); 1_537]), "1537 entries fetched"),
+        (excerpt(513), "513 entries of an excerpt"),
+    ] {
+        let refused = Message::decode(&message).unwrap_err().to_string();
+        assert!(refused.contains(what), "{refused}");
+    }
+}
+
+/// `Ack` as versions before the numbers of reasons knew it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct EarlierAck {
+    #[prost(bytes = "vec", tag = "1")]
+    log: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    size: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    cosignature: Vec<u8>,
+    #[prost(string, tag = "4")]
+    refused: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct EarlierAckMessage {
+    #[prost(message, optional, tag = "5")]
+    ack: Option<EarlierAck>,
+}
+
+fn a_log() -> LogId {
+    LogId {
+        node: NodeId([1; 16]),
+        epoch: Epoch([2; 8]),
+        lane: Lane::Passage,
+        crossing: Crossing::HUB,
+    }
+}
+
+fn ack(refused: Option<RefuseReason>) -> Message {
+    Message::Ack {
+        log: a_log(),
+        size: 7,
+        cosignature: None,
+        refused,
+    }
+}
+
+#[test]
+fn earlier_versions_read_a_refusal_with_a_number_and_are_understood_without_one() {
+    for (reason, code) in [
+        (RefuseReason::Gap, "gap"),
+        (RefuseReason::Stopping, "stopping"),
+        (
+            RefuseReason::Database("database_slow".into()),
+            "database_slow",
+        ),
+        (RefuseReason::from_code("bad_signature"), "bad_signature"),
+    ] {
+        let said = ack(Some(reason));
+        assert_eq!(Message::decode(&said.encode()).unwrap(), said);
+
+        let earlier = EarlierAckMessage::decode(&said.encode()[..]).expect("it skips the number");
+        assert_eq!(earlier.ack.as_ref().unwrap().refused, code);
+        assert_eq!(Message::decode(&earlier.encode_to_vec()).unwrap(), said);
+    }
+
+    // What refuses nothing has the bytes that it always had.
+    let taken = ack(None).encode();
+    let earlier = EarlierAckMessage::decode(&taken[..]).unwrap();
+    assert_eq!(earlier.encode_to_vec(), taken);
+    assert_eq!(Message::decode(&taken).unwrap(), ack(None));
+}
+
+#[test]
+fn a_reason_of_a_later_version_keeps_its_number_and_comes_out_as_it_came_in() {
+    let later = pb::Message {
+        of: Some(pb::message::Of::Ack(pb::Ack {
+            log: a_log().to_bytes().to_vec(),
+            size: 7,
+            cosignature: vec![],
+            refused: "of_tomorrow".into(),
+            reason: 4_711,
+        })),
+    }
+    .encode_to_vec();
+
+    let read = Message::decode(&later).unwrap();
+    let reason = RefuseReason::Other {
+        code: "of_tomorrow".into(),
+        number: Some(4_711),
+    };
+    assert!(!reason.is_store_trouble(), "its log rests, and no other");
+    assert_eq!(read, ack(Some(reason)));
+    assert_eq!(read.encode(), later);
+}
+
+#[test]
+fn all_records_stand_on_the_wire_as_zeros() {
+    let all = Message::ExcerptAck(ExcerptAmount::NothingOfAny);
+    let wire = pb::Message {
+        of: Some(pb::message::Of::ExcerptAck(pb::ExcerptAck {
+            record: vec![0; 32],
+            entries: 0,
+        })),
+    };
+    assert_eq!(all.encode(), wire.encode_to_vec());
+    assert_eq!(Message::decode(&all.encode()).unwrap(), all);
+
+    let one = Message::ExcerptAck(ExcerptAmount::Entries {
+        record: RecordId([1; 32]),
+        entries: 3,
+    });
+    assert_eq!(Message::decode(&one.encode()).unwrap(), one);
+}

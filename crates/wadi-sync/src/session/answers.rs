@@ -1,0 +1,89 @@
+//! What the store answers.
+
+use super::{Answer, Output, Query, Session};
+use crate::{
+    forks::Side,
+    message::{Message, SCOPES_MAX, ScopeSum, SyncError},
+};
+use wadi_log::Tip;
+
+impl Session {
+    pub(super) fn use_answer(
+        &mut self,
+        query: Query,
+        answer: Answer,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
+        self.window.loaded(&query);
+        match (query, answer) {
+            (Query::Block { log, from }, Answer::Block(Some(block))) => {
+                self.send_due_block(log, from, block, out)?;
+                self.pump(out);
+            }
+            (Query::Block { log, from }, _) if from < self.own_tip(&log).size => {
+                self.rest_log(
+                    log,
+                    "unreadable",
+                    "the store does not give the next block of this log",
+                    out,
+                );
+                self.pump(out);
+            }
+            (Query::Carried { log, .. }, answer) => {
+                if let Answer::Block(Some(block)) = answer {
+                    self.send_block(log, block, out)?;
+                }
+                self.pump(out);
+            }
+            (Query::Roots { log, for_peer, .. }, Answer::Roots(roots)) => {
+                if for_peer {
+                    out.push(Output::SendMessage(Message::Roots { log, roots }));
+                } else {
+                    self.add_roots(Side::Mine, log, roots, out);
+                }
+            }
+            (Query::Branch { log, at, for_peer }, Answer::Branch(Some(branch))) => {
+                if for_peer {
+                    let branch = Box::new(branch);
+                    out.push(Output::SendMessage(Message::BranchAt { log, at, branch }));
+                } else {
+                    self.add_branch(Side::Mine, log, at, branch, out);
+                }
+            }
+            (Query::Stretches { .. }, Answer::Stretches(fetched)) => {
+                out.push(Output::SendMessage(Message::Fetched(fetched)));
+            }
+            (Query::Digests, Answer::Digests(sums)) => self.send_digests(sums, out),
+            (
+                Query::Tree {
+                    log,
+                    size,
+                    root,
+                    salt,
+                    ..
+                },
+                Answer::Tree(hashes),
+            ) => out.push(Output::SendMessage(Message::TreeIs {
+                log,
+                tip: Tip { size, root },
+                salt,
+                hashes,
+            })),
+            _ => {}
+        }
+
+        Ok(())
+    }
+
+    /// Of what the peer takes as a whole, and no more: a sum over part of a lane would equal
+    /// nothing.
+    fn send_digests(&self, sums: Vec<ScopeSum>, out: &mut Vec<Output>) {
+        let takes = |s: &ScopeSum| {
+            self.peer()
+                .is_some_and(|p| p.scope.takes(s.lane, s.crossing))
+        };
+
+        let sums = sums.into_iter().filter(takes).take(SCOPES_MAX).collect();
+        out.push(Output::SendMessage(Message::Digests(sums)));
+    }
+}

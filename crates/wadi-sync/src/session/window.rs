@@ -1,0 +1,217 @@
+//! What is on its way to the peer, and what is loaded next.
+
+use super::io::Query;
+use crate::{codec::BlockEncoder, message::SyncError};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use wadi_log::{Block, Lane, LogId, SignedCheckpoint};
+
+/// Compressed bytes in flight before the next block waits for an acknowledgement: about two
+/// bandwidth-delay products of the fastest link to expect (512 kbit/s, 600 ms).
+const WINDOW_BYTES: usize = 80 * 1024;
+/// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
+const URGENT_BYTES: usize = 32 * 1024;
+
+/// A block that was sent, and not answered.
+pub(crate) struct InFlight {
+    log: LogId,
+    /// Where it ended.
+    pub(crate) to: u64,
+    bytes: usize,
+    pub(crate) checkpoint: SignedCheckpoint,
+    /// Sent before the peer reported a gap: it will report one for this block too.
+    pub(crate) void: bool,
+}
+
+/// A log of which a block may be sent. The most urgent lane comes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct DueBlock {
+    /// Of the log; in front, as it decides the order.
+    pub(crate) lane: Lane,
+    pub(crate) log: LogId,
+    /// Where it begins.
+    pub(crate) from: u64,
+}
+
+/// The blocks in flight, the streams that they take, and what the store was asked for.
+#[derive(Default)]
+pub(crate) struct SendWindow {
+    loading: BTreeSet<Query>,
+    in_flight: Vec<InFlight>,
+    encoders: BTreeMap<Lane, BlockEncoder>,
+    sent_bytes: u64,
+}
+
+impl SendWindow {
+    /// Bytes of block frames handed out so far.
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.sent_bytes
+    }
+
+    /// Whether nothing is in flight, and nothing is loaded.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.in_flight.is_empty() && self.loading.is_empty()
+    }
+
+    /// Whether nothing is loaded and a block that is not urgent may be.
+    pub(crate) fn has_room_for_bulk(&self) -> bool {
+        self.loading.is_empty() && self.bytes_in_flight() < WINDOW_BYTES
+    }
+
+    /// Asks for a block by itself; false where it was asked for already.
+    pub(crate) fn load(&mut self, query: &Query) -> bool {
+        self.loading.insert(query.clone())
+    }
+
+    /// The store answered.
+    pub(crate) fn loaded(&mut self, query: &Query) {
+        self.loading.remove(query);
+    }
+
+    /// Chooses what to load of the logs that are due, the most urgent lane first, as long as the
+    /// window is open.
+    pub(crate) fn choose(&mut self, mut due: Vec<DueBlock>) -> Vec<DueBlock> {
+        due.sort();
+        let in_flight = self.bytes_in_flight();
+        let mut chosen = Vec::new();
+
+        for block in due {
+            let urgent = block.lane <= Lane::Hold;
+            let window = WINDOW_BYTES + if urgent { URGENT_BYTES } else { 0 };
+
+            // One block at a time is loaded: what is loaded later is fresher, and an urgent lane
+            // waits for one at most.
+            if in_flight >= window || self.loading.len() > usize::from(urgent) {
+                break;
+            }
+
+            if self.loads_block_of(&block.log) {
+                continue;
+            }
+
+            self.load(&Query::Block {
+                log: block.log,
+                from: block.from,
+            });
+            chosen.push(block);
+        }
+
+        chosen
+    }
+
+    /// Encodes a block for its lane's stream; it is in flight from here on.
+    pub(crate) fn send(&mut self, log: LogId, block: Block) -> Result<Vec<u8>, SyncError> {
+        let to = block.checkpoint.checkpoint.size;
+        let encoder = match self.encoders.entry(log.lane) {
+            Entry::Occupied(e) => e.into_mut(),
+            Entry::Vacant(e) => e.insert(BlockEncoder::new()?),
+        };
+        let frame = encoder.encode(&block)?;
+
+        self.sent_bytes += frame.len() as u64;
+        self.in_flight.push(InFlight {
+            log,
+            to,
+            bytes: frame.len(),
+            checkpoint: block.checkpoint,
+            void: false,
+        });
+
+        Ok(frame)
+    }
+
+    /// The block that an answer is for: every block is answered once, in the order of its log.
+    pub(crate) fn answered(&mut self, log: &LogId) -> Option<InFlight> {
+        let at = self.in_flight.iter().position(|f| f.log == *log)?;
+        Some(self.in_flight.remove(at))
+    }
+
+    /// What is in flight of a log comes to nothing: the peer lacks what stands before it.
+    pub(crate) fn void(&mut self, log: &LogId) {
+        for block in self.in_flight.iter_mut().filter(|f| f.log == *log) {
+            block.void = true;
+        }
+    }
+
+    fn bytes_in_flight(&self) -> usize {
+        self.in_flight.iter().map(|f| f.bytes).sum()
+    }
+
+    fn loads_block_of(&self, log: &LogId) -> bool {
+        self.loading
+            .iter()
+            .any(|q| matches!(q, Query::Block { log: l, .. } if l == log))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Checkpoint, Crossing, Epoch, Hash, LogKey};
+
+    fn log(lane: Lane, epoch: u8) -> LogId {
+        LogId {
+            node: LogKey::from_seed(&[3; 32]).node(),
+            epoch: Epoch([epoch; 8]),
+            lane,
+            crossing: Crossing::HUB,
+        }
+    }
+
+    fn due(lane: Lane, epoch: u8) -> DueBlock {
+        DueBlock {
+            lane,
+            log: log(lane, epoch),
+            from: 0,
+        }
+    }
+
+    /// A block of one entry that does not compress.
+    fn noise(log: LogId, bytes: usize) -> Block {
+        let words = (0..bytes as u64 / 32).flat_map(|n| wadi_log::leaf_hash(&n.to_be_bytes()).0);
+        Block {
+            from: 0,
+            entries: vec![words.collect()],
+            checkpoint: LogKey::from_seed(&[3; 32]).sign(Checkpoint {
+                log,
+                size: 1,
+                root: Hash([1; 32]),
+                hub_time_s: 0,
+                logs: vec![],
+            }),
+        }
+    }
+
+    #[test]
+    fn one_block_is_loaded_at_a_time_and_an_urgent_one_beside_it() {
+        let mut window = SendWindow::default();
+        let bulk = vec![due(Lane::Passage, 1), due(Lane::Passage, 2)];
+        assert_eq!(window.choose(bulk.clone()), [bulk[0]]);
+        assert!(window.choose(bulk.clone()).is_empty());
+
+        let mixed = [&bulk[..], &[due(Lane::Control, 1)]].concat();
+        assert_eq!(window.choose(mixed), [due(Lane::Control, 1)]);
+
+        window.loaded(&Query::Block {
+            log: bulk[0].log,
+            from: 0,
+        });
+        assert!(!window.is_empty(), "the urgent one is loaded still");
+    }
+
+    #[test]
+    fn bulk_stops_at_the_window_and_urgent_lanes_go_on() {
+        let mut window = SendWindow::default();
+        let bulk = log(Lane::Passage, 1);
+        while window.has_room_for_bulk() {
+            window.send(bulk, noise(bulk, 30 * 1024)).unwrap();
+        }
+
+        assert!(window.sent_bytes() as usize >= WINDOW_BYTES);
+        assert!(window.choose(vec![due(Lane::Passage, 2)]).is_empty());
+        assert_eq!(window.choose(vec![due(Lane::Hold, 1)]).len(), 1);
+
+        window.void(&bulk);
+        assert!(window.answered(&bulk).is_some_and(|f| f.void && f.to == 1));
+        assert!(window.answered(&log(Lane::Hold, 9)).is_none());
+    }
+}
