@@ -1,6 +1,7 @@
 //! R05: seen after the exit or before the entry.
 
-use crate::{Contradiction, Dossier, Rule, impossible_journey::PRESENCE, numbers::seconds_ms};
+use super::impossible_journey::PRESENCE;
+use crate::{Contradiction, Dossier, Rule, numbers::seconds_ms};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {

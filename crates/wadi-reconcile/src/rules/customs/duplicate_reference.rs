@@ -92,7 +92,8 @@ mod tests {
             let fields = json!({"declarant": by, "declarant_ref": "D1"});
             entry(id, fields, &[event("registered", at_ms, json!({}))])
         };
-        let (first, second) = (declared("E1", "A", 1).at("QAM"), declared("E2", "A", 9));
+        let first = declared("E1", "A", 1).at("QAM");
+        let second = declared("E2", "A", 9);
         assert_eq!(
             phases("R08", &dossier(second.clone(), vec![first.clone()], 8)),
             [Phase::Pending]

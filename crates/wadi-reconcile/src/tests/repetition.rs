@@ -1,6 +1,7 @@
 //! One cause, one finding: what somebody repeats is counted, and a decision on it stands.
 
 use crate::{causes::FINDINGS_MAX, tests::*, *};
+use serde_json::{Value as Json, json};
 
 fn refused(kind: &str, officer: &str, n: i64, code: &str) -> Json {
     let mut e = event(kind, n, json!({"holds": ["x"]}));
@@ -158,7 +159,8 @@ fn a_dossier_that_was_cut_says_so_in_its_findings_and_changes_none_of_them() {
     );
 
     let mut cut = whole.clone();
-    cut.cut.insert("passage".into(), Cut { taken: 64, of: 400 });
+    cut.cut
+        .insert("passage".into(), DossierCut { taken: 64, of: 400 });
     let one = |d: &Dossier| {
         reconcile(d)
             .into_iter()

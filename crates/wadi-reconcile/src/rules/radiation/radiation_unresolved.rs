@@ -12,7 +12,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 /// Adjudicated as naturally occurring.
-const NORM: i64 = 4;
+const NORM_CODE: i64 = 4;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -57,7 +57,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .any(|c| hs.starts_with(c.as_str()))
         };
 
-        if code == NORM && !codes.is_empty() && !codes.iter().any(is_norm) {
+        if code == NORM_CODE && !codes.is_empty() && !codes.iter().any(is_norm) {
             let found = Contradiction::new(
                 format!("innocent {}", judged.officer()),
                 judged.at_ms(),

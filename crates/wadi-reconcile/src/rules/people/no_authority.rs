@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 /// Codes of refusals that are about the actor, and not about the act.
-const CODES: [&str; 6] = [
+const REFUSAL_CODES: [&str; 6] = [
     "no_authority",
     "unregistered_officer",
     "revoked_officer",
@@ -54,7 +54,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 /// that says it.
 fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
     anchor.said().filter_map(|e| {
-        let (code, why) = e.refused().filter(|(code, _)| CODES.contains(code))?;
+        let (code, why) = e
+            .refused()
+            .filter(|(code, _)| REFUSAL_CODES.contains(code))?;
         let actor = if code == "unregistered_officer" {
             log_of(e.entry())
         } else {

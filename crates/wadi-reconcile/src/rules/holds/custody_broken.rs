@@ -2,7 +2,7 @@
 //! broken.
 
 use crate::{
-    Contradiction, Dossier, Rule,
+    Contradiction, Dossier, Fact, Facts, Rule,
     numbers::{hours_ms, total},
 };
 use serde_json::json;
@@ -22,21 +22,33 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     let mut out = Vec::new();
-    let printed = hold.printed();
-    if let Some(released_ms) = hold.last_ms("released")
-        && hold.has("store.in")
-        && !hold.has("store.out")
-        && !hold.is_open_hold()
-    {
-        let due_ms = released_ms.saturating_add(hours_ms(dossier.policy.store_out_h));
-        let text = format!("{printed} was released and never taken out of the store");
-        let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
-        out.push(
-            Contradiction::new("left", released_ms, text, evidence)
-                .until([hold.crossing()], due_ms),
-        );
+    out.extend(left_in_store(dossier));
+    out.extend(surplus(hold));
+    out.extend(warmed(dossier));
+    out
+}
+
+/// Released, and never taken out of the store.
+fn left_in_store(dossier: &Dossier) -> Option<Contradiction> {
+    let hold = &dossier.anchor;
+    let released_ms = hold.last_ms("released")?;
+    if !hold.has("store.in") || hold.has("store.out") || hold.is_open_hold() {
+        return None;
     }
 
+    let due_ms = released_ms.saturating_add(hours_ms(dossier.policy.store_out_h));
+    let text = format!(
+        "{} was released and never taken out of the store",
+        hold.printed()
+    );
+    let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
+
+    Some(Contradiction::new("left", released_ms, text, evidence).until([hold.crossing()], due_ms))
+}
+
+/// More went out of the store than came in.
+fn surplus(hold: &Facts) -> Vec<Contradiction> {
+    let mut out = Vec::new();
     for unit in ["quantity", "packages"] {
         let sum = |kind| {
             let all: Vec<Option<i64>> = hold.events(kind).map(|e| e.int(unit)).collect();
@@ -54,7 +66,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
 
         let at_ms = hold.last_ms("store.out").unwrap_or_default();
-        let text = format!("{printed}: {unit} {came} came into the store and {went} went out");
+        let text = format!(
+            "{}: {unit} {came} came into the store and {went} went out",
+            hold.printed()
+        );
         let found = Contradiction::new(
             format!("surplus {unit}"),
             at_ms,
@@ -65,40 +80,44 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         out.push(found.until([hold.crossing()], at_ms));
     }
 
+    out
+}
+
+/// Goods that came in cold and were warm later.
+fn warmed(dossier: &Dossier) -> Option<Contradiction> {
+    let hold = &dossier.anchor;
     let limit = f64::from(dossier.policy.cold_max_c);
+
     // A slot whose goods came in cold is a cooled one.
-    let cold = |e: &crate::Fact<'_>| e.number("temp_c").is_some_and(|t| t <= limit);
+    let cold = |e: &Fact<'_>| e.number("temp_c").is_some_and(|t| t <= limit);
     let cooled: BTreeSet<&str> = hold
         .events("store.in")
         .filter(cold)
         .filter_map(|e| e.text("slot"))
         .collect();
 
-    let warm = |e: &crate::Fact<'_>| {
+    let warm = |e: &Fact<'_>| {
         e.number("temp_c").is_some_and(|t| t > limit)
             && e.text("slot").is_some_and(|s| cooled.contains(s))
     };
-
-    if let Some(first) = hold
+    let first = hold
         .any(&["store.in", "store.temperature", "store.out"])
-        .find(warm)
-    {
-        let (slot, temp) = (
-            first.text("slot").unwrap_or_default(),
-            first.number("temp_c").unwrap_or_default(),
-        );
-        let text = format!("{printed}: {temp} °C in slot {slot}, {limit} °C allowed");
-        let evidence = json!({"event": first.entry(), "temp_c": temp, "limit_c": limit});
+        .find(warm)?;
 
-        out.push(Contradiction::new(
-            format!("warm {slot}"),
-            first.at_ms(),
-            text,
-            evidence,
-        ));
-    }
+    let slot = first.text("slot").unwrap_or_default();
+    let temp = first.number("temp_c").unwrap_or_default();
+    let text = format!(
+        "{}: {temp} °C in slot {slot}, {limit} °C allowed",
+        hold.printed()
+    );
+    let evidence = json!({"event": first.entry(), "temp_c": temp, "limit_c": limit});
 
-    out
+    Some(Contradiction::new(
+        format!("warm {slot}"),
+        first.at_ms(),
+        text,
+        evidence,
+    ))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a
 //! repeat.
 
-use crate::{Contradiction, Dossier, Rule, numbers::seconds_ms, sequence_back};
+use crate::{Contradiction, Dossier, Rule, asks::sequence_back, numbers::seconds_ms};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -100,7 +100,8 @@ fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
         .flatten();
     let beyond = all.filter(|r| r["by_ms"].as_i64().is_some_and(|by| by > doubt_ms));
     let found = beyond.map(|r| {
-        let (node, seconds) = (r["node"].as_str().unwrap_or_default(), r["by_ms"].as_i64().unwrap_or(0) / 1_000);
+        let node = r["node"].as_str().unwrap_or_default();
+        let seconds = r["by_ms"].as_i64().unwrap_or(0) / 1_000;
         let entry = r["entry"].as_str().unwrap_or_default();
         let text = format!("{node} says it wrote {seconds} s before what it had read was written: one clock is wrong");
         Contradiction::new(format!("clock {node}"), anchor.ended_ms(), text, r.clone())

@@ -1,6 +1,12 @@
 //! What the rules' own tests share: small records, and what a rule makes of them.
 
-use super::*;
+mod hostile;
+mod repetition;
+
+use crate::*;
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_record::Policy;
 
 /// A record; `more` overrides members of its projection.
 pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {

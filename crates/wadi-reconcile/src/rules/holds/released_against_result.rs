@@ -23,7 +23,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     releases.sort_by_key(|r| (r.at_ms(), r.id()));
-    let answers = Answers::of(hold);
+    let answers = ResultAnswers::of(hold);
     let recall_ms = hours_ms(dossier.policy.recall_h);
     let against = hold.said().filter(speaks_against).filter_map(|bad| {
         // The first release that it still speaks against.
@@ -46,12 +46,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 /// What answered a bad result: a better one of the same sample, or an adjudication that lets the
 /// goods go. Times ascend.
-struct Answers<'a> {
+struct ResultAnswers<'a> {
     amended: BTreeMap<Option<&'a str>, Vec<i64>>,
     adjudicated: Vec<i64>,
 }
 
-impl<'a> Answers<'a> {
+impl<'a> ResultAnswers<'a> {
     fn of(hold: &'a Facts) -> Self {
         let mut amended: BTreeMap<Option<&str>, Vec<i64>> = BTreeMap::new();
         for a in hold

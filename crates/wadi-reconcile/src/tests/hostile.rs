@@ -2,6 +2,7 @@
 //! itself.
 
 use crate::{contained::judge_each, tests::*, *};
+use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use wadi_record::EVENTS;
 

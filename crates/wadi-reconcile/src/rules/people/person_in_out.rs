@@ -11,7 +11,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 /// Letters of a document's hash that a sentence shows.
-const DOCUMENT_SHOWN: usize = 8;
+const DOCUMENT_SHOWN_CHARS: usize = 8;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -67,7 +67,7 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
         Contradiction::new(
             document,
             anchor.began_ms(),
-            format!("the holder of document {}… {text}", head(document, DOCUMENT_SHOWN)),
+            format!("the holder of document {}… {text}", head(document, DOCUMENT_SHOWN_CHARS)),
             json!({"document": document, "direction": direction, "other": other.map(Facts::printed)}),
         )
         // They may have gone by any crossing.
