@@ -76,7 +76,8 @@ impl Peaks {
 
     /// Appends a leaf; returns the perfect subtrees that it completed at levels to be kept.
     pub fn append(&mut self, leaf: Hash) -> Vec<(Subtree, Hash)> {
-        let (mut hash, mut kept) = (leaf, Vec::new());
+        let mut hash = leaf;
+        let mut kept = Vec::new();
         let mut level = 0;
         while self.size >> level & 1 == 1 {
             let left = self
@@ -135,7 +136,9 @@ pub mod proof {
     /// The ranges whose roots make the audit path of leaf `index` in a tree of `size` (RFC 6962,
     /// 2.1.1).
     pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range> {
-        let (mut lo, mut hi, mut out) = (0, size, Vec::new());
+        let mut lo = 0;
+        let mut hi = size;
+        let mut out = Vec::new();
         while hi - lo > 1 {
             let mid = lo + split(hi - lo);
             if index < mid {
@@ -158,7 +161,10 @@ pub mod proof {
             return Vec::new();
         }
 
-        let (mut lo, mut hi, mut whole, mut out) = (0, new, true, Vec::new());
+        let mut lo = 0;
+        let mut hi = new;
+        let mut whole = true;
+        let mut out = Vec::new();
         loop {
             if old == hi {
                 if !whole {
@@ -236,7 +242,9 @@ pub mod proof {
             return bad("the leaf lies outside the tree");
         }
 
-        let (mut f, mut s, mut root) = (index, size - 1, leaf);
+        let mut f = index;
+        let mut s = size - 1;
+        let mut root = leaf;
         for p in path {
             if s == 0 {
                 return bad("too long");
@@ -477,7 +485,8 @@ mod tests {
         #[test]
         fn kept_subtrees_have_the_roots_of_their_leaves(size in 1u64..5000) {
             let (leaves, _) = tree(size);
-            let (mut peaks, mut kept) = (Peaks::default(), vec![]);
+            let mut peaks = Peaks::default();
+            let mut kept = vec![];
             for leaf in &leaves {
                 kept.extend(peaks.append(*leaf));
             }
