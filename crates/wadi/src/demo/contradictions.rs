@@ -2,7 +2,7 @@
 //! demonstration's traffic runs: what the auditors are there to find.
 
 use super::traffic::container;
-use crate::{client::Client, failure::Failure};
+use crate::{cli::client::Client, failure::Failure};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
@@ -15,9 +15,9 @@ use std::{
 };
 
 /// Officers are registered at the hub, and that has to reach the crossings first.
-const BEFORE: Duration = Duration::from_secs(4);
+const REGISTRATION_PAUSE: Duration = Duration::from_secs(4);
 /// Times a story is told again whose last act was refused or did not get through.
-const ATTEMPTS: usize = 6;
+const ATTEMPTS_MAX: usize = 6;
 
 pub struct Contradictions {
     hub: Client,
@@ -27,7 +27,7 @@ pub struct Contradictions {
     random: RefCell<StdRng>,
 }
 
-type Told = Result<(), Failure>;
+type StoryEnd = Result<(), Failure>;
 
 impl Contradictions {
     pub fn new(hub: Client, trb: Client, qam: Client, seed: u64, stop: Arc<AtomicBool>) -> Self {
@@ -42,8 +42,8 @@ impl Contradictions {
 
     /// Tells all, one after the other, until done or stopped.
     pub fn run(self) {
-        std::thread::sleep(BEFORE);
-        let stories: [(&str, fn(&Self) -> Told); 30] = [
+        std::thread::sleep(REGISTRATION_PAUSE);
+        let stories: [(&str, fn(&Self) -> StoryEnd); 30] = [
             ("R01", Self::released_unseen_hold),
             ("R02", Self::passed_while_held),
             ("R03", Self::weight_mismatch),
@@ -77,7 +77,7 @@ impl Contradictions {
         ];
 
         for (rule, tell) in stories {
-            for _ in 0..ATTEMPTS {
+            for _ in 0..ATTEMPTS_MAX {
                 if self.stop.load(Ordering::Relaxed) {
                     return;
                 }
@@ -115,21 +115,21 @@ impl Contradictions {
         Ok(answer["id"].as_str().unwrap_or_default().to_string())
     }
 
-    fn say(&self, at: &Client, who: (&str, &str), id: &str, event: Value) -> Told {
+    fn post_event(&self, at: &Client, who: (&str, &str), id: &str, event: Value) -> StoryEnd {
         let body = json!({"officer": who.0, "department": who.1, "events": [event]});
         at.post(&format!("/v1/records/{id}/events"), &body)
             .map(drop)
     }
 
     /// The same of some hours ago, out of the paper book.
-    fn say_of(
+    fn post_past_event(
         &self,
         at: &Client,
         who: (&str, &str),
         id: &str,
         hours_ago: i64,
         event: Value,
-    ) -> Told {
+    ) -> StoryEnd {
         let now_ms = at.get("/v1/sites")?["now_ms"].as_i64().unwrap_or(0);
         let body = json!({
             "officer": who.0, "department": who.1, "events": [event], "happened_at_ms": now_ms - hours_ago * 3_600_000,
@@ -158,8 +158,8 @@ impl Contradictions {
         )
     }
 
-    fn leaves(&self, at: &Client, id: &str) -> Told {
-        self.say(
+    fn leaves(&self, at: &Client, id: &str) -> StoryEnd {
+        self.post_event(
             at,
             GATE,
             id,
@@ -182,7 +182,7 @@ impl Contradictions {
     }
 
     /// A hold on a passage, by agricultural quarantine; its id and that of its placement.
-    fn hold(&self, passage: &str, more: Value) -> Result<(String, String), Failure> {
+    fn place_hold(&self, passage: &str, more: Value) -> Result<(String, String), Failure> {
         let mut events = vec![
             json!({"type": "hold.placed", "type_of_hold": "AGRICULTURAL", "legal_basis": "Law 76/2012"}),
             json!({"type": "link", "record": passage, "why": "cargo"}),
@@ -214,19 +214,19 @@ impl Contradictions {
             "attested_by": "TRB-agr-2", "attester_department": "AGR",
         });
 
-        self.hold(
+        self.place_hold(
             passage,
             json!([{"type": "sample.taken", "sample": "S1"}, result]),
         )
     }
 
-    fn releases(&self, hold: &(String, String)) -> Told {
+    fn releases(&self, hold: &(String, String)) -> StoryEnd {
         let released =
             json!({"type": "released", "holds": [hold.1], "second_officer": "TRB-agr-2"});
-        self.say(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, released)
+        self.post_event(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, released)
     }
 
-    fn released_unseen_hold(&self) -> Told {
+    fn released_unseen_hold(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
         let hold = self.sampled(&truck)?;
         let passage = self.trb.get(&format!("/v1/records/{truck}"))?["record"].clone();
@@ -245,13 +245,13 @@ impl Contradictions {
         self.releases(&hold)
     }
 
-    fn passed_while_held(&self) -> Told {
+    fn passed_while_held(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
-        self.hold(&truck, json!([]))?;
+        self.place_hold(&truck, json!([]))?;
         self.leaves(&self.trb, &truck)
     }
 
-    fn weight_mismatch(&self) -> Told {
+    fn weight_mismatch(&self) -> StoryEnd {
         let container = self.container();
         let truck = self.truck(
             &self.trb,
@@ -262,24 +262,24 @@ impl Contradictions {
             "attester_department": "CUS",
         });
 
-        self.say(&self.trb, OPERATOR, &truck, weighed)?;
+        self.post_event(&self.trb, OPERATOR, &truck, weighed)?;
         self.entry(json!({"container.1": container, "goods.1.hs_code": "7214.20", "goods.1.gross_g": 20_000_000}))
             .map(drop)
     }
 
-    fn impossible_journey(&self) -> Told {
+    fn impossible_journey(&self) -> StoryEnd {
         let plate = json!({"vehicle.plate_raw": format!("32-A-{}", self.number())});
         self.truck(&self.qam, plate.clone())?;
         self.truck(&self.trb, plate).map(drop)
     }
 
-    fn presence_outside_stay(&self) -> Told {
+    fn presence_outside_stay(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
         self.leaves(&self.trb, &truck)?;
 
         // A quarter of an hour later, in the demonstration's time.
         std::thread::sleep(Duration::from_millis(400));
-        self.say(
+        self.post_event(
             &self.trb,
             OPERATOR,
             &truck,
@@ -287,9 +287,9 @@ impl Contradictions {
         )
     }
 
-    fn diversion_open(&self) -> Told {
+    fn diversion_open(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
-        self.say(
+        self.post_event(
             &self.trb,
             GATE,
             &truck,
@@ -297,7 +297,7 @@ impl Contradictions {
         )
     }
 
-    fn near_duplicate_vehicle(&self) -> Told {
+    fn near_duplicate_vehicle(&self) -> StoryEnd {
         let number = self.number();
         self.truck(
             &self.trb,
@@ -310,13 +310,13 @@ impl Contradictions {
         .map(drop)
     }
 
-    fn duplicate_reference(&self) -> Told {
+    fn duplicate_reference(&self) -> StoryEnd {
         let reference = json!({"declarant_ref": format!("D-{}", self.number())});
         self.entry(reference.clone())?;
         self.entry(reference).map(drop)
     }
 
-    fn seal_broken(&self) -> Told {
+    fn seal_broken(&self) -> StoryEnd {
         let truck = self.truck(
             &self.trb,
             json!({"purpose": "goods", "container.1": self.container()}),
@@ -324,21 +324,21 @@ impl Contradictions {
         self.leaves(&self.trb, &truck)
     }
 
-    fn result_overdue(&self) -> Told {
+    fn result_overdue(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
-        self.hold(&truck, json!([{"type": "sample.taken", "sample": "S1"}]))
+        self.place_hold(&truck, json!([{"type": "sample.taken", "sample": "S1"}]))
             .map(drop)
     }
 
-    fn released_against_result(&self) -> Told {
+    fn released_against_result(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
         let hold = self.sampled(&truck)?;
         self.releases(&hold)?;
         let amended = json!({"type": "result.amended", "sample": "S1", "result": "fruit fly", "outcome": "unsatisfactory"});
-        self.say(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, amended)
+        self.post_event(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, amended)
     }
 
-    fn radiation_unresolved(&self) -> Told {
+    fn radiation_unresolved(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
         let fields = json!({"type": "RADIOLOGICAL", "legal_basis": "Law 99/1980"});
         let events = json!([
@@ -351,7 +351,7 @@ impl Contradictions {
             .map(drop)
     }
 
-    fn contested_field(&self) -> Told {
+    fn contested_field(&self) -> StoryEnd {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
         let shown = self.trb.get(&format!("/v1/records/{id}"))?["heads"].clone();
         for (officer, code) in [("TRB-cus-1", "4011.20"), ("TRB-cus-2", "4012.11")] {
@@ -362,9 +362,9 @@ impl Contradictions {
         Ok(())
     }
 
-    fn money_against_state(&self) -> Told {
+    fn money_against_state(&self) -> StoryEnd {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
-        self.say(
+        self.post_event(
             &self.trb,
             CUSTOMS,
             &id,
@@ -372,20 +372,20 @@ impl Contradictions {
         )?;
 
         let paid = json!({"type": "paid", "amount_minor": 50_000, "currency": "IQD", "receipt": format!("M{}", self.number())});
-        self.say(&self.trb, CUSTOMS, &id, paid)
+        self.post_event(&self.trb, CUSTOMS, &id, paid)
     }
 
-    fn missing_counterpart(&self) -> Told {
+    fn missing_counterpart(&self) -> StoryEnd {
         self.entry(json!({"container.1": self.container()}))
             .map(drop)
     }
 
-    fn package_count(&self) -> Told {
+    fn package_count(&self) -> StoryEnd {
         self.entry(json!({"total_packages": 100, "goods.1.packages": 60, "goods.2.packages": 30}))
             .map(drop)
     }
 
-    fn certificate_missing(&self) -> Told {
+    fn certificate_missing(&self) -> StoryEnd {
         self.entry(json!({"goods.1.hs_code": "0803.90"}))?;
         // And one for more than its certificate covers.
         let covered = json!({
@@ -396,16 +396,16 @@ impl Contradictions {
         self.entry(covered).map(drop)
     }
 
-    fn custody_broken(&self) -> Told {
+    fn custody_broken(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
         let warm = json!([
             {"type": "store.in", "slot": "C4", "quantity": 12, "temp_c": 4.0},
             {"type": "store.temperature", "slot": "C4", "temp_c": 15.5},
         ]);
-        self.hold(&truck, warm).map(drop)
+        self.place_hold(&truck, warm).map(drop)
     }
 
-    fn lane_ignored(&self) -> Told {
+    fn lane_ignored(&self) -> StoryEnd {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
         for event in [
             json!({"type": "lane.assigned", "lane": "RED"}),
@@ -413,17 +413,17 @@ impl Contradictions {
             json!({"type": "paid", "amount_minor": 1_000, "currency": "IQD", "receipt": format!("L{}", self.number())}),
             json!({"type": "entry.released"}),
         ] {
-            self.say(&self.trb, CUSTOMS, &id, event)?;
+            self.post_event(&self.trb, CUSTOMS, &id, event)?;
         }
 
         Ok(())
     }
 
-    fn clock_or_sequence(&self) -> Told {
+    fn clock_or_sequence(&self) -> StoryEnd {
         let device = format!("portal-{}", self.number());
         for seq in [1, 2, 4, 4] {
             let truck = self.truck(&self.trb, json!({}))?;
-            self.say(
+            self.post_event(
                 &self.trb,
                 OPERATOR,
                 &truck,
@@ -434,7 +434,7 @@ impl Contradictions {
         Ok(())
     }
 
-    fn no_authority(&self) -> Told {
+    fn no_authority(&self) -> StoryEnd {
         let shift =
             |kind: &str| json!({"type": kind, "officer": "TRB-night-1", "department": "PORT"});
         let day = self.new_record(
@@ -445,13 +445,13 @@ impl Contradictions {
             json!([]),
         )?;
 
-        self.say_of(&self.trb, GATE, &day, 6, shift("shift.on"))?;
-        self.say_of(&self.trb, GATE, &day, 3, shift("shift.off"))?;
+        self.post_past_event(&self.trb, GATE, &day, 6, shift("shift.on"))?;
+        self.post_past_event(&self.trb, GATE, &day, 3, shift("shift.off"))?;
         let fields = json!({"direction": "in", "vehicle.plate_raw": format!("34-A-{}", self.number()), "purpose": "empty"});
         let came = json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]);
         let truck = self.new_record(&self.trb, ("TRB-night-1", "PORT"), "passage", fields, came)?;
 
-        self.say(
+        self.post_event(
             &self.trb,
             ("TRB-night-1", "PORT"),
             &truck,
@@ -459,24 +459,24 @@ impl Contradictions {
         )
     }
 
-    fn self_attested(&self) -> Told {
+    fn self_attested(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
         let weighed = json!({"type": "weighed", "scale": "S2", "gross_kg": 30_000, "attested_by": OPERATOR.0, "attester_department": "CUS"});
-        self.say(&self.trb, OPERATOR, &truck, weighed)
+        self.post_event(&self.trb, OPERATOR, &truck, weighed)
     }
 
-    fn calibration_expired(&self) -> Told {
+    fn calibration_expired(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
         let weighed = json!({"type": "weighed", "scale": "S9", "gross_kg": 30_000, "calibration_due": "2026-01-31"});
-        self.say(&self.trb, OPERATOR, &truck, weighed)
+        self.post_event(&self.trb, OPERATOR, &truck, weighed)
     }
 
-    fn check_digit(&self) -> Told {
+    fn check_digit(&self) -> StoryEnd {
         self.truck(&self.trb, json!({"container.1": "CSQU3054384"}))
             .map(drop)
     }
 
-    fn person_in_out(&self) -> Told {
+    fn person_in_out(&self) -> StoryEnd {
         let document = format!("{:064x}", self.number());
         for _ in 0..2 {
             let fields = json!({"direction": "in", "purpose": "passengers", "person.1.document_hash": document});
@@ -487,7 +487,7 @@ impl Contradictions {
         Ok(())
     }
 
-    fn inland_overdue(&self) -> Told {
+    fn inland_overdue(&self) -> StoryEnd {
         let container = self.container();
         let truck = self.truck(
             &self.trb,
@@ -498,7 +498,7 @@ impl Contradictions {
         self.leaves(&self.trb, &truck)
     }
 
-    fn transit_open(&self) -> Told {
+    fn transit_open(&self) -> StoryEnd {
         let reference = format!("TIR-{}", self.number());
         let truck = self.truck(
             &self.trb,
@@ -507,7 +507,7 @@ impl Contradictions {
         self.leaves(&self.trb, &truck)
     }
 
-    fn undervalued(&self) -> Told {
+    fn undervalued(&self) -> StoryEnd {
         for value in [9_800, 10_100, 10_000, 9_900, 10_200, 1_500] {
             let goods = json!({
                 "goods.1.hs_code": "8471.30", "goods.1.net_g": 100_000, "goods.1.statistical_value_minor": value * 100,
@@ -518,7 +518,7 @@ impl Contradictions {
         Ok(())
     }
 
-    fn replicas_differ(&self) -> Told {
+    fn replicas_differ(&self) -> StoryEnd {
         for (at, site, documents) in [(&self.trb, "TRB", "5a"), (&self.qam, "QAM", "5b")] {
             let digest = json!({"type": "replica.digest", "scope": "hold TRB", "entries": "e7", "documents": documents, "states": "57"});
             let officer = format!("{site}-it-1");
@@ -534,11 +534,11 @@ impl Contradictions {
         Ok(())
     }
 
-    fn override_outlier(&self) -> Told {
+    fn override_outlier(&self) -> StoryEnd {
         for _ in 0..6 {
             let truck = self.truck(&self.trb, json!({}))?;
             let forced = json!({"type": "gate.out", "gate": "G2", "reason": "camera down"});
-            self.say(&self.trb, ("TRB-gate-9", "PORT"), &truck, forced)?;
+            self.post_event(&self.trb, ("TRB-gate-9", "PORT"), &truck, forced)?;
         }
         Ok(())
     }

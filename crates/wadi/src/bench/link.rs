@@ -5,9 +5,9 @@
 //! userspace proxy between them, which counts each UDP payload that is offered to it.
 
 use crate::{
-    bench_pair::Pair,
+    bench::pair::BenchPair,
     failure::Failure,
-    links::{Link, Profile},
+    thin_link::{Profile, ThinLink},
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -20,11 +20,11 @@ use std::{
 const BASE_MAX: Duration = Duration::from_secs(600);
 const WORK_MAX: Duration = Duration::from_secs(600);
 /// The level at which the workload's plain JSON is compressed for comparison.
-const JSON_LEVEL: i32 = 19;
+const JSON_ZSTD_LEVEL: i32 = 19;
 /// What is said after both agree, acknowledgements and findings, is over by then.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE_PAUSE: Duration = Duration::from_secs(5);
 /// How often bytes are looked at while the first of them are waited for.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Args)]
 pub struct LinkArgs {
@@ -76,7 +76,7 @@ impl Workload {
         let all = [&self.site, &self.hub]
             .map(|lines| lines.join("\n") + "\n")
             .concat();
-        Ok(zstd::bulk::compress(all.as_bytes(), JSON_LEVEL)?.len())
+        Ok(zstd::bulk::compress(all.as_bytes(), JSON_ZSTD_LEVEL)?.len())
     }
 }
 
@@ -88,7 +88,7 @@ struct Offered {
 }
 
 impl Offered {
-    fn to(link: &Link) -> Self {
+    fn to(link: &ThinLink) -> Self {
         Self {
             up: link.up_bytes(),
             down: link.down_bytes(),
@@ -114,7 +114,7 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
     let dir = tempfile::tempdir()?;
     let fast = Profile::named("lan").expect("a known name");
     let rate_kbit_s = (profile.rate_bits_s / 1_000.0) as u64;
-    let pair = Pair::start(&program, dir.path(), fast, rate_kbit_s, args.seed).await?;
+    let pair = BenchPair::start(&program, dir.path(), fast, rate_kbit_s, args.seed).await?;
     let measured = measure(&pair, &workload, profile, args.seed).await;
 
     pair.stop().await;
@@ -128,7 +128,7 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
 }
 
 async fn measure(
-    pair: &Pair,
+    pair: &BenchPair,
     workload: &Workload,
     profile: Profile,
     seed: u64,
@@ -158,7 +158,7 @@ async fn measure(
     let block_bytes = pair.block_bytes().await?;
     let cpu_after = [pair.site.cpu_s(), pair.hub.cpu_s()];
 
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(SETTLE_PAUSE).await;
     pair.converged(WORK_MAX).await?;
     let settled = Offered::to(&pair.link);
     let idle_cold_bytes = idle_cold(pair).await?;
@@ -184,7 +184,7 @@ async fn measure(
 }
 
 /// Waits for the first answer of the hub.
-async fn contact(link: &Link, before: Offered) -> Result<Instant, Failure> {
+async fn contact(link: &ThinLink, before: Offered) -> Result<Instant, Failure> {
     let deadline = Instant::now() + WORK_MAX;
     while Offered::to(link).down == before.down {
         if Instant::now() > deadline {
@@ -194,7 +194,7 @@ async fn contact(link: &Link, before: Offered) -> Result<Instant, Failure> {
             ));
         }
 
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 
     Ok(Instant::now())
@@ -202,7 +202,7 @@ async fn contact(link: &Link, before: Offered) -> Result<Instant, Failure> {
 
 /// Bytes both ways of a connection that finds nothing new: what dialling costs while the link is
 /// down is not counted.
-async fn idle_cold(pair: &Pair) -> Result<u64, Failure> {
+async fn idle_cold(pair: &BenchPair) -> Result<u64, Failure> {
     pair.cut_link().await?;
     let before = pair.link.bytes();
     pair.link.set_up(true);

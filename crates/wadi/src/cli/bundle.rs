@@ -1,11 +1,13 @@
 //! `wadi bundle`: files for the stick in the truck, and receipts to carry back (docs/bundles.md).
 
 use crate::{
-    At,
-    client::Client,
-    commands::{percent, tell, text, time},
+    cli::{
+        NodeAt,
+        client::{Client, percent_encode},
+    },
     failure::{Exit, Failure},
     output,
+    print::{member_text, print_answer, utc_text_s},
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -39,7 +41,7 @@ pub enum BundleCommand {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Takes files in, in whichever order they are named; what was taken in before changes nothing.
     /// Exit code 3 where something waits for a part that is not there.
@@ -54,7 +56,7 @@ pub enum BundleCommand {
         #[arg(long, requires = "receipt_out")]
         force: bool,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Writes a receipt: what this node holds, for the sender to leave out next time.
     Receipt {
@@ -68,7 +70,7 @@ pub enum BundleCommand {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Shows what a file says of itself, which needs no key, and whether it is whole.
     Show {
@@ -87,7 +89,7 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
             force,
             at,
         } => {
-            let order = Order {
+            let order = BundleOrder {
                 to: &to,
                 since_receipt: since_receipt.as_deref(),
                 split,
@@ -113,12 +115,12 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
         } => {
             output::check_free(&output, force)?;
             let written = receipt(&Client::at(&at)?, to.as_deref(), &output)?;
-            tell(json, &written, |_| {
+            print_answer(json, &written, |_| {
                 format!("The receipt is in {}.", output.display())
             });
             Ok(Exit::Done)
         }
-        BundleCommand::Show { file } => show(&file, json),
+        BundleCommand::Show { file } => show_file(&file, json),
     }
 }
 
@@ -171,17 +173,17 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// What a bundle is to hold.
-struct Order<'a> {
+struct BundleOrder<'a> {
     to: &'a str,
     since_receipt: Option<&'a Path>,
     split: Option<u64>,
 }
 
 fn export(
-    order: &Order<'_>,
+    order: &BundleOrder<'_>,
     file: &Path,
     force: bool,
-    at: &At,
+    at: &NodeAt,
     json: bool,
 ) -> Result<Exit, Failure> {
     let split = order.split;
@@ -190,27 +192,13 @@ fn export(
     }
 
     let client = Client::at(at)?;
-    let receipt = match order.since_receipt {
-        Some(path) => {
-            let text = String::from_utf8(read(path, RECEIPT_BYTES_MAX)?);
-            Some(text.map_err(|_| {
-                Failure::new(
-                    "receipt_unreadable",
-                    format!("{}: not UTF-8", path.display()),
-                )
-            })?)
-        }
-        None => None,
-    };
-
+    let receipt = order.since_receipt.map(read_receipt).transpose()?;
     let body = json!({"for": order.to, "since_receipt": receipt, "split": split});
     let mut planned = client
         .post_patiently("/v1/bundles", &body)
         .map_err(judged)?;
-    let (id, parts) = (
-        text(&planned, "bundle"),
-        planned["parts"].as_u64().unwrap_or(0),
-    );
+    let id = member_text(&planned, "bundle");
+    let parts = planned["parts"].as_u64().unwrap_or(0);
 
     let mut files = Vec::new();
     for part in 1..=parts {
@@ -229,31 +217,7 @@ fn export(
 
     planned["files"] = files.into();
     let left_out = planned["left_out"].as_array().cloned().unwrap_or_default();
-    tell(json, &planned, |v| {
-        let mut out = format!(
-            "{} entries of {} logs, {} cosignatures and {} excerpts for {}, in",
-            v["entries"],
-            v["logs"],
-            v["cosignatures"],
-            v["excerpts"],
-            text(v, "for")
-        );
-
-        for f in v["files"].as_array().into_iter().flatten() {
-            out += &format!("\n  {} ({} bytes)", text(f, "file"), f["bytes"]);
-        }
-
-        for l in &left_out {
-            out += &format!(
-                "\nLEFT OUT: {}: {} [{}]",
-                text(l, "log"),
-                text(l, "why"),
-                text(l, "code")
-            );
-        }
-
-        out
-    });
+    print_answer(json, &planned, export_text);
 
     Ok(if left_out.is_empty() {
         Exit::Done
@@ -262,8 +226,43 @@ fn export(
     })
 }
 
+fn read_receipt(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(path, RECEIPT_BYTES_MAX)?).map_err(|_| {
+        Failure::new(
+            "receipt_unreadable",
+            format!("{}: not UTF-8", path.display()),
+        )
+    })
+}
+
+fn export_text(v: &Value) -> String {
+    let mut out = format!(
+        "{} entries of {} logs, {} cosignatures and {} excerpts for {}, in",
+        v["entries"],
+        v["logs"],
+        v["cosignatures"],
+        v["excerpts"],
+        member_text(v, "for")
+    );
+
+    for f in v["files"].as_array().into_iter().flatten() {
+        out += &format!("\n  {} ({} bytes)", member_text(f, "file"), f["bytes"]);
+    }
+
+    for l in v["left_out"].as_array().into_iter().flatten() {
+        out += &format!(
+            "\nLEFT OUT: {}: {} [{}]",
+            member_text(l, "log"),
+            member_text(l, "why"),
+            member_text(l, "code")
+        );
+    }
+
+    out
+}
+
 /// A file to be taken in, and what has become of it.
-struct Part {
+struct BundlePart {
     path: PathBuf,
     /// Whose, from when, which bundle and which part: what comes first is taken in first.
     place: (i64, String, u32),
@@ -272,7 +271,7 @@ struct Part {
     failure: Option<Failure>,
 }
 
-impl Part {
+impl BundlePart {
     fn of(path: &Path) -> Self {
         let none = (i64::MAX, String::new(), 0);
         let mut this = Self {
@@ -297,6 +296,22 @@ impl Part {
     /// Not taken in yet, or not as a whole.
     fn is_due(&self) -> bool {
         self.failure.is_none() && (self.said.is_null() || self.number("waits") > 0)
+    }
+
+    /// What the node said of it, with its name and why it was not taken in.
+    fn json(&self) -> Value {
+        let mut said = if self.said.is_object() {
+            self.said.clone()
+        } else {
+            json!({})
+        };
+
+        said["file"] = self.path.display().to_string().into();
+        if let Some(failure) = &self.failure {
+            put_failure(&mut said, failure);
+        }
+
+        said
     }
 
     fn number(&self, member: &str) -> u64 {
@@ -347,11 +362,11 @@ fn front(path: &Path) -> Result<Manifest, Failure> {
 fn import(
     files: &[PathBuf],
     receipt_out: Option<&Path>,
-    at: &At,
+    at: &NodeAt,
     json: bool,
 ) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
-    let mut parts: Vec<Part> = files.iter().map(|f| Part::of(f)).collect();
+    let mut parts: Vec<BundlePart> = files.iter().map(|f| BundlePart::of(f)).collect();
     parts.sort_by(|a, b| a.place.cmp(&b.place));
 
     let senders: BTreeSet<String> = parts
@@ -373,7 +388,7 @@ fn import(
             .map(|p| p.import(&client))
             .sum();
 
-        if new == 0 || !parts.iter().any(Part::is_due) {
+        if new == 0 || !parts.iter().any(BundlePart::is_due) {
             break;
         }
     }
@@ -383,23 +398,12 @@ fn import(
         "taken": sum("taken"), "already": sum("already"), "waits": sum("waits"), "refused": sum("refused"),
         "cosignatures": sum("cosignatures"), "excerpts": sum("excerpts"),
     });
-    let file = |p: &Part| {
-        let mut said = if p.said.is_object() {
-            p.said.clone()
-        } else {
-            json!({})
-        };
-
-        said["file"] = p.path.display().to_string().into();
-        if let Some(failure) = &p.failure {
-            put_failure(&mut said, failure);
-        }
-
-        said
-    };
-
-    value["files"] = parts.iter().map(file).collect::<Vec<_>>().into();
-    let failed: Vec<&Part> = parts.iter().filter(|p| p.failure.is_some()).collect();
+    value["files"] = parts
+        .iter()
+        .map(BundlePart::json)
+        .collect::<Vec<_>>()
+        .into();
+    let failed: Vec<&BundlePart> = parts.iter().filter(|p| p.failure.is_some()).collect();
     let mut exit = match (value["waits"].as_u64(), value["refused"].as_u64()) {
         (Some(0), Some(0)) => Exit::Done,
         _ => Exit::Open,
@@ -423,7 +427,7 @@ fn import(
         value["receipt"] = receipt(&client, sender, path)?["receipt"].clone();
     }
 
-    tell(json, &value, import_text);
+    print_answer(json, &value, import_text);
     Ok(exit)
 }
 
@@ -439,23 +443,26 @@ fn import_text(v: &Value) -> String {
             let part = "bring the part that has them, then this one again";
             out += &format!(
                 "\nWAITS: {}: entries {from} to {to} of {} wait for {held} to {from}: {part}",
-                text(file, "file"),
-                text(w, "log")
+                member_text(file, "file"),
+                member_text(w, "log")
             );
         }
 
         for r in file["not_taken"].as_array().into_iter().flatten() {
             out += &format!(
                 "\nNOT TAKEN: {}: {} [{}]",
-                text(file, "file"),
-                text(r, "subject"),
-                text(r, "code")
+                member_text(file, "file"),
+                member_text(r, "subject"),
+                member_text(r, "code")
             );
         }
     }
 
     if v["receipt"].is_string() {
-        out += &format!("\nThe receipt is in {}: carry it back.", text(v, "receipt"));
+        out += &format!(
+            "\nThe receipt is in {}: carry it back.",
+            member_text(v, "receipt")
+        );
     }
 
     out
@@ -464,14 +471,14 @@ fn import_text(v: &Value) -> String {
 /// Fetches a receipt and writes it.
 fn receipt(client: &Client, to: Option<&str>, file: &Path) -> Result<Value, Failure> {
     let query = to
-        .map(|to| format!("?for={}", percent(to)))
+        .map(|to| format!("?for={}", percent_encode(to)))
         .unwrap_or_default();
     let text = client.get_text(&format!("/v1/bundles/receipt{query}"))?;
     output::write(file, text.as_bytes())?;
     Ok(json!({"receipt": file.display().to_string(), "bytes": text.len()}))
 }
 
-fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
+fn show_file(file: &Path, json: bool) -> Result<Exit, Failure> {
     let bytes = read(file, BUNDLE_BYTES_MAX)?;
     let (manifest, seal, body) = Manifest::read(&bytes).map_err(failure)?;
 
@@ -492,17 +499,17 @@ fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
         }
     };
 
-    tell(json, &value, |v| {
+    print_answer(json, &value, |v| {
         let c = &v["counts"];
         let mut out = format!(
             "bundle {}, part {} of {}\nfrom {} for {}, made {}\n{} entries in {} blocks, {} cosignatures, {} excerpts, \
              {} enrolments, {} fork proofs; {} bytes",
-            text(v, "bundle"),
+            member_text(v, "bundle"),
             v["part"],
             v["parts"],
             manifest.from.name,
             manifest.to.name,
-            time(manifest.made_s.saturating_mul(1_000)),
+            utc_text_s(manifest.made_s),
             c["entries"],
             c["blocks"],
             c["cosignatures"],
@@ -518,7 +525,7 @@ fn show(file: &Path, json: bool) -> Result<Exit, Failure> {
         }
 
         match v["detail"].as_str() {
-            Some(why) => out + &format!("\nNOT WHOLE: {why} [{}]", text(v, "error")),
+            Some(why) => out + &format!("\nNOT WHOLE: {why} [{}]", member_text(v, "error")),
             None => out + "\nThe file is whole.",
         }
     });

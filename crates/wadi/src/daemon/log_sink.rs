@@ -17,7 +17,7 @@ use wadi_node::Node;
 /// Lines that wait to be written; more are dropped and counted.
 const LINES_MAX: usize = 8_192;
 /// How often it is looked whether lines were lost.
-const LOOK: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 type FilterHandle = reload::Handle<EnvFilter, Layered<FormatLayer, Registry>>;
 type FormatLayer = tracing_subscriber::fmt::Layer<
@@ -97,7 +97,7 @@ impl Log {
         async move {
             let mut heard = 0;
             loop {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(CHECK_INTERVAL).await;
                 let lines = lost
                     .load(Ordering::Relaxed)
                     .saturating_add(dropped.dropped_lines() as u64);

@@ -1,6 +1,10 @@
 //! The figures of `docs/performance.md`: each prints what it measured beside a floor measured in
 //! the same run.
 
+mod hub;
+mod link;
+mod pair;
+
 use crate::failure::{Exit, Failure};
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -39,7 +43,7 @@ pub enum BenchCommand {
     },
     /// A site and a hub that were apart for the common workload meet again over a thin link: bytes
     /// and seconds until both hold everything, cosigned.
-    Link(crate::bench_link::LinkArgs),
+    Link(link::LinkArgs),
 }
 
 pub(crate) struct Bench {
@@ -134,7 +138,7 @@ fn write(n: usize) -> Write {
 
 pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let value = match command {
-        BenchCommand::Link(args) => crate::bench_link::link(args).await?,
+        BenchCommand::Link(args) => link::link(args).await?,
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
         BenchCommand::Hub {
             store,
@@ -153,17 +157,14 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
                 }
             };
 
-            crate::bench_hub::hub(&Bench::new()?, records, contradictory, server.as_ref()).await?
+            hub::hub(&Bench::new()?, records, contradictory, server.as_ref()).await?
         }
     };
 
     if json {
         crate::print::print_line!("{value}");
     } else {
-        crate::print::print_line!(
-            "{}",
-            serde_json::to_string_pretty(&value).unwrap_or_default()
-        );
+        crate::print::print_line!("{}", crate::print::pretty(&value));
     }
 
     Ok(Exit::Done)

@@ -30,12 +30,12 @@ const SITES: [&str; 6] = ["WLD", "RAB", "MUN", "MAN", "TRB", "QAM"];
 /// Bytes of a block, as sites send them.
 const BLOCK_BYTES: usize = 8 * 1024;
 /// Blocks sent and not yet acknowledged.
-const WINDOW: usize = 8;
+const BLOCKS_IN_FLIGHT: usize = 8;
 /// Records that each stage alone is measured with.
 const STAGE_RECORDS: usize = 4_000;
 
 /// A site's key, and how far it has signed.
-struct Site {
+struct BenchSite {
     key: LogKey,
     enrolment: Enrolment,
     log: LogId,
@@ -70,7 +70,7 @@ fn edit(n: usize) -> Draft {
     Passage::on().text("seal.1", format!("JO{n:08}"))
 }
 
-impl Site {
+impl BenchSite {
     fn new(bench: &Bench, code: &str) -> Result<Self, Failure> {
         let crossing: Crossing = code.parse()?;
         let (key, enrolment) = bench.enrol(&code.to_lowercase(), Role::Crossing, crossing)?;
@@ -146,7 +146,9 @@ impl Site {
             )?);
         }
 
-        let (mut out, mut run, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut out = Vec::new();
+        let mut run = Vec::new();
+        let mut bytes = 0;
         for entry in entries {
             bytes += entry.encode()?.len();
             run.push(entry);
@@ -184,7 +186,7 @@ impl Site {
 
 /// Makes and encodes a site's frames; without a hub they are thrown away.
 async fn feed(
-    mut site: Site,
+    mut site: BenchSite,
     numbers: Vec<usize>,
     contradictory: bool,
     hub: Option<Arc<Node>>,
@@ -240,7 +242,7 @@ async fn feed(
                 .map_err(|_| failed("the link ended"))?;
             unacknowledged += 1;
 
-            while unacknowledged >= WINDOW {
+            while unacknowledged >= BLOCKS_IN_FLIGHT {
                 unacknowledged -= acknowledged(from).await?;
             }
         }
@@ -268,7 +270,7 @@ async fn acknowledged(from: &mut mpsc::Receiver<Leaving>) -> Result<usize, Failu
 
 /// All sites at once; the bytes of their frames.
 async fn feed_all(
-    sites: Vec<Site>,
+    sites: Vec<BenchSite>,
     records: usize,
     contradictory: bool,
     hub: Option<&Arc<Node>>,
@@ -296,7 +298,7 @@ pub(crate) async fn hub(
     let sites = || {
         SITES
             .iter()
-            .map(|code| Site::new(bench, code))
+            .map(|code| BenchSite::new(bench, code))
             .collect::<Result<Vec<_>, _>>()
     };
 
@@ -320,7 +322,8 @@ pub(crate) async fn hub(
         }
     };
 
-    let (cpu, started) = (cpu_s(), Instant::now());
+    let cpu = cpu_s();
+    let started = Instant::now();
     let bytes = feed_all(sites, records, contradictory, Some(&hub)).await?;
     let durable_s = started.elapsed().as_secs_f64();
     while !hub.store().changes(hub.reconciled(), 1).await?.is_empty() {
@@ -368,11 +371,44 @@ async fn stages(
     rows: Vec<RecordRow>,
     contradictory: bool,
 ) -> Result<Value, Failure> {
-    let mut site = Site::new(bench, "TRB")?;
+    let mut site = BenchSite::new(bench, "TRB")?;
     let numbers: Vec<usize> = (0..STAGE_RECORDS).collect();
-    let changes = (2 * STAGE_RECORDS) as f64;
-    let us = |began: Instant| (began.elapsed().as_secs_f64() * 1e7 / changes).round() / 10.0;
     let blocks = site.blocks(&numbers, contradictory)?;
+    let decode = decode_us(&blocks)?;
+
+    let began = Instant::now();
+    let verified = verify_blocks(blocks, &site)?;
+    let verify = us_per_change(began);
+
+    let changes = judged_changes(&verified, &site);
+    let began = Instant::now();
+    let records: Vec<Record> = changes
+        .into_iter()
+        .filter_map(|(id, rows)| Record::build(id, rows))
+        .collect();
+    let derive = us_per_change(began);
+
+    let project = project_us(&records)?;
+    let write = write_us(bench, &site, verified, &rows).await?;
+    let rules = rules_us(&rows);
+
+    Ok(json!({
+        "decode": decode,
+        "verify": verify,
+        "derive": derive,
+        "project": project,
+        "write_one_commit_a_block": write,
+        "rules": rules,
+    }))
+}
+
+/// Microseconds a change of a stage that began then, to a tenth.
+fn us_per_change(began: Instant) -> f64 {
+    let changes = (2 * STAGE_RECORDS) as f64;
+    (began.elapsed().as_secs_f64() * 1e7 / changes).round() / 10.0
+}
+
+fn decode_us(blocks: &[Block]) -> Result<f64, Failure> {
     let failed = |e: wadi_sync::SyncError| Failure::new("bench", e.to_string());
     let mut encoder = BlockEncoder::new().map_err(failed)?;
     let frames = blocks
@@ -387,30 +423,39 @@ async fn stages(
         decoder.decode(frame).map_err(failed)?;
     }
 
-    let decode = us(began);
-    let began = Instant::now();
-    let (mut peaks, mut verified) = (Peaks::default(), Vec::new());
+    Ok(us_per_change(began))
+}
+
+fn verify_blocks(blocks: Vec<Block>, site: &BenchSite) -> Result<Vec<VerifiedBlock>, Failure> {
+    let mut peaks = Peaks::default();
+    let mut verified = Vec::new();
     for block in blocks {
         let block = verify_block(block, &peaks, &site.enrolment)?;
         peaks = block.peaks().clone();
         verified.push(block);
     }
 
-    let verify = us(began);
+    Ok(verified)
+}
+
+/// The changes of each record, as a hub has them before it derives the record.
+fn judged_changes(
+    verified: &[VerifiedBlock],
+    site: &BenchSite,
+) -> BTreeMap<RecordId, Vec<JudgedChange>> {
     let author = Author {
         node: site.key.node(),
         name: "trb".into(),
         role: Role::Crossing,
         crossing: site.enrolment.crossing,
     };
-
     let judge = Judge {
         author,
         policy: Default::default(),
         officers: Default::default(),
     };
 
-    let mut said: BTreeMap<RecordId, Vec<JudgedChange>> = BTreeMap::new();
+    let mut out: BTreeMap<RecordId, Vec<JudgedChange>> = BTreeMap::new();
     for entry in verified.iter().flat_map(VerifiedBlock::entries) {
         let Some(Entry {
             common,
@@ -424,45 +469,50 @@ async fn stages(
         let id = change
             .record
             .unwrap_or_else(|| RecordId::of_first(&reference));
-        let (common, change, judge) = (common.clone(), change.clone(), judge.clone());
 
-        said.entry(id).or_default().push(JudgedChange {
+        out.entry(id).or_default().push(JudgedChange {
             reference,
-            common,
-            change,
+            common: common.clone(),
+            change: change.clone(),
             verdict: LogVerdict::Counts,
-            judge,
+            judge: judge.clone(),
         });
     }
 
-    let began = Instant::now();
-    let records: Vec<Record> = said
-        .into_iter()
-        .filter_map(|(id, rows)| Record::build(id, rows))
-        .collect();
-    let derive = us(began);
+    out
+}
+
+fn project_us(records: &[Record]) -> Result<f64, Failure> {
     let began = Instant::now();
     let mut bytes = 0;
-
-    for record in &records {
+    for record in records {
         bytes += state(record).line().len()
             + record.json().to_string().len()
             + terms(record).len()
             + record.digest().len();
     }
 
-    let project = us(began);
+    let project = us_per_change(began);
     if bytes == 0 || records.len() != STAGE_RECORDS {
         return Err(Failure::new("bench", "the stages measured nothing"));
     }
 
-    // The rows as the hub came to them, into an empty store: what of the time is the engine's.
+    Ok(project)
+}
+
+/// The rows as the hub came to them, into an empty store: what of the time is the engine's.
+async fn write_us(
+    bench: &Bench,
+    site: &BenchSite,
+    verified: Vec<VerifiedBlock>,
+    rows: &[RecordRow],
+) -> Result<f64, Failure> {
     let dir = bench.dir.path().join("stages");
     std::fs::create_dir_all(&dir)?;
     let store = SqliteStore::open(&dir, site.key.node()).await?;
+
     let began = Instant::now();
     let mut records = rows.chunks(64).map(<[RecordRow]>::to_vec);
-
     for block in verified {
         let about = block
             .entries()
@@ -481,8 +531,13 @@ async fn stages(
             .await?;
     }
 
-    let write = us(began);
+    let write = us_per_change(began);
     store.close().await;
+    Ok(write)
+}
+
+/// A record is looked at once for its two changes, at best.
+fn rules_us(rows: &[RecordRow]) -> f64 {
     let facts: Vec<Facts> = rows
         .iter()
         .map(|row| {
@@ -511,10 +566,5 @@ async fn stages(
         reconcile(&dossier);
     }
 
-    // A record is looked at once for its two changes, at best.
-    let rules = us(began);
-    Ok(json!({
-        "decode": decode, "verify": verify, "derive": derive, "project": project, "write_one_commit_a_block": write,
-        "rules": rules,
-    }))
+    us_per_change(began)
 }

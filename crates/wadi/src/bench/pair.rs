@@ -3,10 +3,10 @@
 
 use crate::{
     bench::{cpu_s_of, rss_bytes_of},
-    client::Client,
+    cli::client::Client,
     failure::Failure,
-    links::{Link, Profile},
     pki::{Ca, scope_of},
+    thin_link::{Profile, ThinLink},
 };
 use serde_json::Value;
 use std::{
@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 use wadi_log::{Crossing, Role};
 
 /// How often the two are asked how they stand: their answers take time of the processors, too.
-const POLL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Lines of an import that are sent in one request.
 const IMPORT_LINES: usize = 500;
 /// How long a process may take to start, and to stop.
@@ -36,19 +36,19 @@ pub struct Process {
 }
 
 /// Both, and the link between them.
-pub struct Pair {
+pub struct BenchPair {
     pub site: Process,
     pub hub: Process,
-    pub link: Link,
+    pub link: ThinLink,
 }
 
 /// Where a process listens.
-struct Place {
+struct ProcessAddresses {
     quic: SocketAddr,
     http: SocketAddr,
 }
 
-impl Place {
+impl ProcessAddresses {
     fn free() -> Result<Self, Failure> {
         let quic = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
         let http = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -56,7 +56,7 @@ impl Place {
     }
 }
 
-impl Pair {
+impl BenchPair {
     /// Starts both with fresh papers. The site dials the hub over a link that is like `profile`,
     /// and knows a rate of it.
     pub async fn start(
@@ -86,9 +86,9 @@ impl Pair {
             &[],
         )?;
 
-        let places = [Place::free()?, Place::free()?];
+        let places = [ProcessAddresses::free()?, ProcessAddresses::free()?];
         let [hub_place, site_place] = &places;
-        let link = Link::open(hub_place.quic, profile, seed).await?;
+        let link = ThinLink::open(hub_place.quic, profile, seed).await?;
         let peer = format!(
             "\n[[peer]]\nname = \"hub\"\naddress = \"{}\"\nrate_kbit_s = {rate_kbit_s}\n",
             link.address
@@ -138,7 +138,7 @@ impl Pair {
                 return Err(Failure::new("not_converged", why));
             }
 
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -148,7 +148,7 @@ impl Pair {
         for process in [&self.site, &self.hub] {
             let peer = if process.name == "hub" { "trb" } else { "hub" };
             while peer_of(&process.status().await?, peer)["connected"] == true {
-                tokio::time::sleep(POLL).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         }
 
@@ -206,7 +206,7 @@ impl Process {
         name: &'static str,
         dir: &Path,
         papers: &Path,
-        place: &Place,
+        place: &ProcessAddresses,
         peer: &str,
     ) -> Result<Self, Failure> {
         std::fs::create_dir_all(dir.join("log"))?;
@@ -263,7 +263,7 @@ impl Process {
                 ));
             }
 
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

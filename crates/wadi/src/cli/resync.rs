@@ -2,14 +2,15 @@
 //! replaces.
 
 use crate::{
-    At,
-    client::Client,
-    commands::{tell, text, time},
+    cli::{
+        NodeAt,
+        client::{Client, percent_encode},
+    },
     failure::{Exit, Failure},
-    output,
+    print::{self, member_text, print_answer, utc_text_s},
 };
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
+use comfy_table::Table;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub enum ResyncCommand {
         #[arg(long)]
         by: Option<String>,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Approves a plan and carries it out.
     Run {
@@ -43,31 +44,31 @@ pub enum ResyncCommand {
         #[arg(long)]
         no_wait: bool,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// How resyncs stand, or one with everything it found.
     Status {
         id: Option<String>,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Holds one up after the step it is in.
     Pause {
         id: String,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Goes on with one that was paused.
     Resume {
         id: String,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Ends one. What was mended already stays.
     Cancel {
         id: String,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Proves that this node and a peer hold the same, through a stated time. Exit code 3 where
     /// they do not.
@@ -80,12 +81,12 @@ pub enum ResyncCommand {
         #[arg(long)]
         quick: bool,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
 }
 
 /// States in which nothing more happens by itself.
-const AT_REST: [&str; 5] = ["planned", "paused", "cancelled", "done", "failed"];
+const STATES_AT_REST: [&str; 5] = ["planned", "paused", "cancelled", "done", "failed"];
 
 pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
     match command {
@@ -103,11 +104,11 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
             let plan = if ordering {
                 begun
             } else {
-                follow(&client, &text(&begun, "id"), json, &["planning"])?
+                follow(&client, &member_text(&begun, "id"), json, &["planning"])?
             };
 
-            tell(json, &plan, plan_text);
-            Ok(if text(&plan, "state") == "failed" {
+            print_answer(json, &plan, plan_text);
+            Ok(if member_text(&plan, "state") == "failed" {
                 Exit::Failed
             } else {
                 Exit::Done
@@ -122,7 +123,7 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
             let client = Client::at(&at)?;
             let begun = client.post(&format!("/v1/resyncs/{id}/run"), &json!({"by": by}))?;
             if no_wait {
-                tell(json, &begun, |_| {
+                print_answer(json, &begun, |_| {
                     format!("{id} runs; `wadi resync status {id}` tells how it goes")
                 });
                 return Ok(Exit::Done);
@@ -135,14 +136,14 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
                 &["shipping", "comparing", "mending", "verifying"],
             )?;
 
-            tell(json, &done, plan_text);
-            Ok(match text(&done, "state").as_str() {
+            print_answer(json, &done, plan_text);
+            Ok(match member_text(&done, "state").as_str() {
                 "done" => Exit::Done,
                 _ => Exit::Open,
             })
         }
         ResyncCommand::Status { id: Some(id), at } => {
-            tell(
+            print_answer(
                 json,
                 &Client::at(&at)?.get(&format!("/v1/resyncs/{id}"))?,
                 plan_text,
@@ -151,63 +152,59 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
         }
         ResyncCommand::Status { id: None, at } => {
             let all = Client::at(&at)?.get("/v1/resyncs")?;
-            tell(json, &all, list_text);
-            let open = |r: &Value| !AT_REST.contains(&text(r, "state").as_str());
+            print_answer(json, &all, list_text);
+            let open = |r: &Value| !STATES_AT_REST.contains(&member_text(r, "state").as_str());
             let any = all["resyncs"].as_array().into_iter().flatten().any(open);
             Ok(if any { Exit::Open } else { Exit::Done })
         }
         ResyncCommand::Pause { id, at } => steer(&at, &id, "pause", json),
         ResyncCommand::Resume { id, at } => steer(&at, &id, "resume", json),
         ResyncCommand::Cancel { id, at } => steer(&at, &id, "cancel", json),
-        ResyncCommand::Verify { peer, quick, at } => {
-            let path = format!(
-                "/v1/verify/{}?quick={quick}",
-                crate::commands::percent(&peer)
-            );
-            let found = Client::at(&at)?.get_slow(&path)?;
-
-            tell(json, &found, |v| {
-                let through = time(v["through_s"].as_i64().unwrap_or(0).saturating_mul(1_000));
-                if v["equal"] == true {
-                    format!(
-                        "EQUAL with {peer} through {through} (hub time): {} logs, {} scopes of records, {} bytes to compare",
-                        v["logs"], v["scopes"], v["bytes"]
-                    )
-                } else {
-                    format!(
-                        "NOT EQUAL with {peer}, compared at {through} (hub time): {} logs differ; records differ in {}; {} \
-                         entries, records or indexes are wrong on this disk",
-                        v["logs_differing"], v["scopes_differing"], v["wrong_here"]
-                    )
-                }
-            });
-
-            Ok(if found["equal"] == true {
-                Exit::Done
-            } else {
-                Exit::Open
-            })
-        }
+        ResyncCommand::Verify { peer, quick, at } => verify_with(&peer, quick, &at, json),
     }
 }
 
-fn steer(at: &At, id: &str, act: &str, json: bool) -> Result<Exit, Failure> {
+fn verify_with(peer: &str, quick: bool, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
+    let path = format!("/v1/verify/{}?quick={quick}", percent_encode(peer));
+    let found = Client::at(at)?.get_slow(&path)?;
+    print_answer(json, &found, |v| {
+        let through = utc_text_s(v["through_s"].as_i64().unwrap_or(0));
+        if v["equal"] == true {
+            format!(
+                "EQUAL with {peer} through {through} (hub time): {} logs, {} scopes of records, \
+                 {} bytes to compare",
+                v["logs"], v["scopes"], v["bytes"]
+            )
+        } else {
+            format!(
+                "NOT EQUAL with {peer}, compared at {through} (hub time): {} logs differ; records \
+                 differ in {}; {} entries, records or indexes are wrong on this disk",
+                v["logs_differing"], v["scopes_differing"], v["wrong_here"]
+            )
+        }
+    });
+
+    Ok(if found["equal"] == true {
+        Exit::Done
+    } else {
+        Exit::Open
+    })
+}
+
+fn steer(at: &NodeAt, id: &str, act: &str, json: bool) -> Result<Exit, Failure> {
     let done = Client::at(at)?.post(&format!("/v1/resyncs/{id}/{act}"), &json!({}))?;
-    tell(json, &done, |r| format!("{id} is {}", text(r, "state")));
+    print_answer(json, &done, |r| {
+        format!("{id} is {}", member_text(r, "state"))
+    });
     Ok(Exit::Done)
 }
 
 /// Shows how it goes until it leaves these states.
 fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Value, Failure> {
-    let bar = if quiet {
-        ProgressBar::hidden()
-    } else {
-        ProgressBar::new(0)
-    };
-
-    bar.set_style(
-        ProgressStyle::with_template("{spinner} {msg} {bar:30} {pos}/{len}  {elapsed}")
-            .expect("a fixed template"),
+    let bar = print::progress(
+        quiet,
+        Some(0),
+        "{spinner} {msg} {bar:30} {pos}/{len}  {elapsed}",
     );
 
     loop {
@@ -221,7 +218,7 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
         let resync = found
             .cloned()
             .ok_or_else(|| Failure::new("no_such_resync", format!("{id} is gone")))?;
-        let state = text(&resync, "state");
+        let state = member_text(&resync, "state");
         if !states.contains(&state.as_str()) {
             bar.finish_and_clear();
             return Ok(resync);
@@ -242,7 +239,7 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
 
         bar.set_length(of);
         bar.set_position(done);
-        let waits = text(&resync, "waits_for");
+        let waits = member_text(&resync, "waits_for");
         bar.set_message(if waits.is_empty() {
             state
         } else {
@@ -254,10 +251,10 @@ fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Val
 }
 
 fn list_text(all: &Value) -> String {
-    let mut table = output::table(["id", "state", "node", "with", "why", "waits for"]);
+    let mut table = print::table(["id", "state", "node", "with", "why", "waits for"]);
     for r in all["resyncs"].as_array().into_iter().flatten() {
-        table.add_row(output::row(
-            ["id", "state", "node", "peer", "reason", "waits_for"].map(|m| text(r, m)),
+        table.add_row(print::row(
+            ["id", "state", "node", "peer", "reason", "waits_for"].map(|m| member_text(r, m)),
         ));
     }
 
@@ -267,10 +264,10 @@ fn list_text(all: &Value) -> String {
 fn plan_text(r: &Value) -> String {
     let mut out = format!(
         "{}  {}  {} with {}",
-        text(r, "id"),
-        text(r, "state").to_uppercase(),
-        text(r, "node"),
-        text(r, "peer"),
+        member_text(r, "id"),
+        member_text(r, "state").to_uppercase(),
+        member_text(r, "node"),
+        member_text(r, "peer"),
     );
 
     // What was ordered has no plan, and of one that could not be made there is nothing to tell but
@@ -294,46 +291,8 @@ fn plan_text(r: &Value) -> String {
         ),
     };
 
-    let mut table = output::table(["log", "state", "here", "there", "entries", "ranges"]);
-    for log in r["logs"].as_array().into_iter().flatten() {
-        let ranges: Vec<String> = log["ranges"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .take(6)
-            .map(|pair| format!("{}..{}", pair[0], pair[1]))
-            .collect();
-
-        let kinds: Vec<&str> = log["kinds"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-
-        let state = if kinds.is_empty() {
-            text(log, "state")
-        } else {
-            kinds.join(" ")
-        };
-
-        let there = log["theirs"]
-            .as_u64()
-            .map_or_else(|| "unknown".into(), |n| n.to_string());
-        let cells = [
-            text(log, "log"),
-            state,
-            text(log, "mine"),
-            there,
-            text(log, "entries"),
-            ranges.join(" "),
-        ];
-
-        table.add_row(output::row(cells));
-    }
-
     if r["logs"].as_array().is_some_and(|l| !l.is_empty()) {
-        out += &format!("{table}\n");
+        out += &format!("{}\n", logs_table(r));
     }
 
     if !no_plan {
@@ -352,39 +311,77 @@ fn plan_text(r: &Value) -> String {
         );
     }
 
-    let outcome = &r["outcome"];
-    match text(r, "state").as_str() {
-        "planned" => {
-            out += &format!(
-                "Nothing was changed. Carry it out with: wadi resync run {}",
-                text(r, "id")
-            )
-        }
-        "failed" if outcome["why"].is_string() => out += &text(outcome, "why"),
-        "done" | "failed" => {
-            let through = time(
-                outcome["through_s"]
-                    .as_i64()
-                    .unwrap_or(0)
-                    .saturating_mul(1_000),
-            );
+    out + &outcome_text(r)
+}
 
+/// What became of a plan, or what comes next.
+fn outcome_text(r: &Value) -> String {
+    let outcome = &r["outcome"];
+    match member_text(r, "state").as_str() {
+        "planned" => format!(
+            "Nothing was changed. Carry it out with: wadi resync run {}",
+            member_text(r, "id")
+        ),
+        "failed" if outcome["why"].is_string() => member_text(outcome, "why"),
+        "done" | "failed" => {
+            let through = utc_text_s(outcome["through_s"].as_i64().unwrap_or(0));
             let equal = if outcome["equal"] == true {
                 "EQUAL"
             } else {
                 "NOT EQUAL"
             };
 
-            out += &format!(
-                "{equal} through {through} (hub time): {} damaged entries found, {} mended, {} that no peer holds",
+            format!(
+                "{equal} through {through} (hub time): {} damaged entries found, {} mended, {} \
+                 that no peer holds",
                 outcome["damaged"], outcome["mended"], outcome["unmended"]
-            );
+            )
         }
-        _ if !text(r, "waits_for").is_empty() => {
-            out += &format!("waits for {}", text(r, "waits_for"))
+        _ if !member_text(r, "waits_for").is_empty() => {
+            format!("waits for {}", member_text(r, "waits_for"))
         }
-        _ => {}
+        _ => String::new(),
+    }
+}
+
+fn logs_table(r: &Value) -> Table {
+    let mut table = print::table(["log", "state", "here", "there", "entries", "ranges"]);
+    for log in r["logs"].as_array().into_iter().flatten() {
+        let ranges: Vec<String> = log["ranges"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .take(6)
+            .map(|pair| format!("{}..{}", pair[0], pair[1]))
+            .collect();
+
+        let kinds: Vec<&str> = log["kinds"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+
+        let state = if kinds.is_empty() {
+            member_text(log, "state")
+        } else {
+            kinds.join(" ")
+        };
+
+        let there = log["theirs"]
+            .as_u64()
+            .map_or_else(|| "unknown".into(), |n| n.to_string());
+        let cells = [
+            member_text(log, "log"),
+            state,
+            member_text(log, "mine"),
+            there,
+            member_text(log, "entries"),
+            ranges.join(" "),
+        ];
+
+        table.add_row(print::row(cells));
     }
 
-    out
+    table
 }

@@ -1,11 +1,12 @@
 //! `wadi findings`: what contradicts what, and what auditors do about it.
 
 use crate::{
-    At,
-    client::Client,
-    commands::{tell, text},
+    cli::{
+        NodeAt,
+        client::{Client, percent_encode},
+    },
     failure::{Exit, Failure},
-    output,
+    print::{self, member_text, print_answer},
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -15,16 +16,16 @@ pub enum FindingsCommand {
     /// Lists findings, the most severe first. Exit code 3 where there is any.
     List {
         #[command(flatten)]
-        filter: Filter,
+        filter: FindingsFilter,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Shows one with its evidence and its life.
     Show {
         /// The finding's id.
         finding: String,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Gives findings to somebody.
     Assign {
@@ -35,7 +36,7 @@ pub enum FindingsCommand {
         #[arg(long)]
         to: String,
         #[command(flatten)]
-        who: Who,
+        who: AuditorArgs,
     },
     /// Proposes how one should be settled, on its evidence as it stands.
     Propose {
@@ -48,7 +49,7 @@ pub enum FindingsCommand {
         #[arg(long)]
         reason: String,
         #[command(flatten)]
-        who: Who,
+        who: AuditorArgs,
     },
     /// Decides a proposal; who decides is not who proposed.
     Decide {
@@ -64,7 +65,7 @@ pub enum FindingsCommand {
         #[arg(long, default_value = "")]
         reason: String,
         #[command(flatten)]
-        who: Who,
+        who: AuditorArgs,
     },
     /// Undoes a decision or a proposal: the last one, or the event given.
     Undo {
@@ -77,28 +78,28 @@ pub enum FindingsCommand {
         #[arg(long)]
         reason: String,
         #[command(flatten)]
-        who: Who,
+        who: AuditorArgs,
     },
     /// Has every record looked at afresh.
     Recheck {
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
 }
 
 /// Who speaks, and to which node.
 #[derive(Args)]
-pub struct Who {
+pub struct AuditorArgs {
     /// The auditor, where the token names nobody.
     #[arg(long)]
     officer: Option<String>,
     #[command(flatten)]
-    at: At,
+    at: NodeAt,
 }
 
 /// Which findings.
 #[derive(Args)]
-pub struct Filter {
+pub struct FindingsFilter {
     /// A rule's code, as R02.
     #[arg(long)]
     rule: Option<String>,
@@ -128,7 +129,7 @@ pub struct Filter {
     limit: u32,
 }
 
-impl Filter {
+impl FindingsFilter {
     fn query(&self) -> String {
         let number = |n: Option<i64>| n.map(|n| n.to_string());
         let parts = [
@@ -143,82 +144,31 @@ impl Filter {
             ("limit", Some(self.limit.to_string())),
         ];
 
-        let encode = |value: &str| -> String {
-            let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-            value
-                .bytes()
-                .map(|b| {
-                    if keep(b) {
-                        char::from(b).to_string()
-                    } else {
-                        format!("%{b:02X}")
-                    }
-                })
-                .collect()
-        };
-
-        let given = parts
-            .iter()
-            .filter_map(|(name, value)| Some(format!("{name}={}", encode(value.as_deref()?))));
+        let given = parts.iter().filter_map(|(name, value)| {
+            Some(format!("{name}={}", percent_encode(value.as_deref()?)))
+        });
 
         given.collect::<Vec<_>>().join("&")
     }
 }
 
 pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
-    let act = |who: Who, finding: &str, mut body: Value| {
-        body["officer"] = who.officer.clone().into();
-        let done = Client::at(&who.at)?.post(&format!("/v1/findings/{finding}/acts"), &body)?;
-        tell(json, &done, |v| {
-            format!(
-                "{}: written on {} as {}",
-                text(v, "finding"),
-                text(v, "record"),
-                text(v, "entry")
-            )
-        });
-
-        Ok(Exit::Done)
-    };
-
     match command {
         FindingsCommand::List { filter, at } => list(&filter, &at, json),
         FindingsCommand::Show { finding, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/findings/{finding}"))?;
-            tell(json, &value, |v| {
-                serde_json::to_string_pretty(v).unwrap_or_default()
-            });
+            print_answer(json, &value, print::pretty);
             Ok(Exit::Done)
         }
-        FindingsCommand::Assign { findings, to, who } => {
-            let body = json!({"findings": findings, "to": to, "officer": who.officer});
-            let done = Client::at(&who.at)?.post("/v1/findings/assign", &body)?;
-            let refused = done["refused"].as_array().cloned().unwrap_or_default();
-            tell(json, &done, |v| {
-                let mut out = format!(
-                    "{} assigned to {to}",
-                    v["assigned"].as_array().map_or(0, Vec::len)
-                );
-                for r in &refused {
-                    out += &format!("\n{} was not: {}", text(r, "finding"), text(r, "why"));
-                }
-
-                out
-            });
-
-            Ok(if refused.is_empty() {
-                Exit::Done
-            } else {
-                Exit::Failed
-            })
-        }
+        FindingsCommand::Assign { findings, to, who } => assign(&findings, &to, &who, json),
         FindingsCommand::Propose {
             finding,
             waive,
             reason,
             who,
-        } => act(
-            who,
+        } => post_act(
+            json,
+            &who,
             &finding,
             json!({"act": "propose", "waive": waive, "reason": reason}),
         ),
@@ -228,8 +178,9 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             reject: _,
             reason,
             who,
-        } => act(
-            who,
+        } => post_act(
+            json,
+            &who,
             &finding,
             json!({"act": "decide", "approve": approve, "reason": reason}),
         ),
@@ -238,29 +189,77 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             event,
             reason,
             who,
-        } => act(
-            who,
+        } => post_act(
+            json,
+            &who,
             &finding,
             json!({"act": "undo", "event": event, "reason": reason}),
         ),
         FindingsCommand::Recheck { at } => {
             let value = Client::at(&at)?.post("/v1/findings/recheck", &json!({}))?;
-            tell(json, &value, |_| "every record is looked at afresh".into());
+            print_answer(json, &value, |_| "every record is looked at afresh".into());
             Ok(Exit::Done)
         }
     }
 }
 
-fn list(filter: &Filter, at: &At, json: bool) -> Result<Exit, Failure> {
+fn post_act(
+    json: bool,
+    who: &AuditorArgs,
+    finding: &str,
+    mut body: Value,
+) -> Result<Exit, Failure> {
+    body["officer"] = who.officer.clone().into();
+    let done = Client::at(&who.at)?.post(&format!("/v1/findings/{finding}/acts"), &body)?;
+    print_answer(json, &done, |v| {
+        format!(
+            "{}: written on {} as {}",
+            member_text(v, "finding"),
+            member_text(v, "record"),
+            member_text(v, "entry")
+        )
+    });
+
+    Ok(Exit::Done)
+}
+
+fn assign(findings: &[String], to: &str, who: &AuditorArgs, json: bool) -> Result<Exit, Failure> {
+    let body = json!({"findings": findings, "to": to, "officer": who.officer});
+    let done = Client::at(&who.at)?.post("/v1/findings/assign", &body)?;
+    let refused = done["refused"].as_array().cloned().unwrap_or_default();
+    print_answer(json, &done, |v| {
+        let mut out = format!(
+            "{} assigned to {to}",
+            v["assigned"].as_array().map_or(0, Vec::len)
+        );
+        for r in &refused {
+            out += &format!(
+                "\n{} was not: {}",
+                member_text(r, "finding"),
+                member_text(r, "why")
+            );
+        }
+
+        out
+    });
+
+    Ok(if refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get(&format!("/v1/findings?{}", filter.query()))?;
-    tell(json, &value, |v| {
-        let mut table = output::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
+    print_answer(json, &value, |v| {
+        let mut table = print::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
             let columns = [
                 "finding", "rule", "severity", "phase", "state", "record", "text",
             ];
-            table.add_row(output::row(columns.map(|c| text(f, c))));
+            table.add_row(print::row(columns.map(|c| member_text(f, c))));
         }
 
         let shown = all.map_or(0, Vec::len);

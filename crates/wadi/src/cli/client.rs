@@ -1,6 +1,6 @@
 //! Talks to a running node over its HTTP API.
 
-use crate::{At, config::Config, failure::Failure};
+use crate::{cli::NodeAt, config::Config, failure::Failure};
 use serde_json::Value;
 use std::{
     sync::{Arc, RwLock},
@@ -9,7 +9,7 @@ use std::{
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// How long a node may take over what it does at a stretch, as a bundle's part.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+const LONG_REQUEST_MAX: Duration = Duration::from_secs(3_600);
 
 /// A problem's code and reason.
 fn problem(status: ureq::http::StatusCode, text: &str) -> Failure {
@@ -37,6 +37,19 @@ fn is_loopback(url: &str) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A text as it stands in a URL.
+pub(crate) fn percent_encode(text: &str) -> String {
+    text.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 /// A client with its token.
@@ -88,7 +101,7 @@ impl Client {
     }
 
     /// The node that the command line names.
-    pub fn at(at: &At) -> Result<Self, Failure> {
+    pub fn at(at: &NodeAt) -> Result<Self, Failure> {
         let config = Config::read(&at.config);
         let url = match (&at.url, &config) {
             (Some(url), _) => url.trim_end_matches('/').to_string(),
@@ -230,7 +243,7 @@ impl Client {
             .agent
             .post(format!("{}{path}", self.base))
             .config()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(LONG_REQUEST_MAX))
             .build();
 
         self.answer(
@@ -246,7 +259,7 @@ impl Client {
             .agent
             .get(format!("{}{path}", self.base))
             .config()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(LONG_REQUEST_MAX))
             .build();
 
         let sent = request.header("authorization", self.bearer()).call();
@@ -273,7 +286,7 @@ impl Client {
             .agent
             .post(format!("{}{path}", self.base))
             .config()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(LONG_REQUEST_MAX))
             .build();
 
         let request = request.header("content-type", "application/octet-stream");

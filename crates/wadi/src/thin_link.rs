@@ -22,30 +22,30 @@ const PACKET_BYTES_MAX: usize = 2048;
 const FLOWS_MAX: usize = 4096;
 
 /// One link: the dialling side sends to `address`, the proxy passes it on to the target and back.
-pub struct Link {
+pub struct ThinLink {
     pub address: SocketAddr,
     up: Arc<AtomicBool>,
-    there: Arc<Direction>,
-    back: Arc<Direction>,
+    there: Arc<LinkDirection>,
+    back: Arc<LinkDirection>,
 }
 
 /// One direction, shared by all flows: they wait in one queue.
-struct Direction {
+struct LinkDirection {
     way: Mutex<LinkWay>,
     up: Arc<AtomicBool>,
     bytes: AtomicU64,
-    arriving: mpsc::UnboundedSender<Arrival>,
+    arriving: mpsc::UnboundedSender<QueuedPacket>,
 }
 
 /// A packet on its way.
-struct Arrival {
+struct QueuedPacket {
     at: Instant,
     from: Arc<UdpSocket>,
     to: SocketAddr,
     packet: Vec<u8>,
 }
 
-impl Direction {
+impl LinkDirection {
     fn open(way: LinkWay, up: Arc<AtomicBool>) -> Arc<Self> {
         // What waits is bounded by the link's rate, queue and delay.
         let (arriving, arrivals) = mpsc::unbounded_channel();
@@ -69,7 +69,7 @@ impl Direction {
         let mut way = self.way.lock().expect("no panic holds it");
 
         if let Some(at) = way.send(Instant::now(), packet.len()) {
-            let _ = self.arriving.send(Arrival {
+            let _ = self.arriving.send(QueuedPacket {
                 at,
                 from: from.clone(),
                 to,
@@ -80,7 +80,7 @@ impl Direction {
 }
 
 /// Hands packets over when they are due. They are in order.
-async fn deliver(mut arrivals: mpsc::UnboundedReceiver<Arrival>, up: Arc<AtomicBool>) {
+async fn deliver(mut arrivals: mpsc::UnboundedReceiver<QueuedPacket>, up: Arc<AtomicBool>) {
     while let Some(arrival) = arrivals.recv().await {
         tokio::time::sleep_until(arrival.at.into()).await;
         if up.load(Ordering::Relaxed) {
@@ -89,14 +89,14 @@ async fn deliver(mut arrivals: mpsc::UnboundedReceiver<Arrival>, up: Arc<AtomicB
     }
 }
 
-impl Link {
+impl ThinLink {
     /// Opens a proxy towards a target.
     pub async fn open(target: SocketAddr, profile: Profile, seed: u64) -> io::Result<Self> {
         let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await?);
         let address = socket.local_addr()?;
         let up = Arc::new(AtomicBool::new(true));
-        let there = Direction::open(LinkWay::new(profile, seed ^ 0x5eed), up.clone());
-        let back = Direction::open(LinkWay::new(profile, seed ^ 0xbacc), up.clone());
+        let there = LinkDirection::open(LinkWay::new(profile, seed ^ 0x5eed), up.clone());
+        let back = LinkDirection::open(LinkWay::new(profile, seed ^ 0xbacc), up.clone());
 
         tokio::spawn(pass_on(socket, target, there.clone(), back.clone()));
         Ok(Self {
@@ -143,8 +143,8 @@ impl Link {
 async fn pass_on(
     socket: Arc<UdpSocket>,
     target: SocketAddr,
-    there: Arc<Direction>,
-    back: Arc<Direction>,
+    there: Arc<LinkDirection>,
+    back: Arc<LinkDirection>,
 ) {
     let mut flows: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut packet = vec![0; PACKET_BYTES_MAX];
@@ -175,7 +175,7 @@ async fn pass_back(
     flow: Arc<UdpSocket>,
     socket: Arc<UdpSocket>,
     to: SocketAddr,
-    back: Arc<Direction>,
+    back: Arc<LinkDirection>,
 ) {
     let mut packet = vec![0; PACKET_BYTES_MAX];
     loop {

@@ -1,11 +1,12 @@
 //! `wadi audit quarantine`: what does not count for a cut or a fork; and admitting it in bulk.
 
 use crate::{
-    At,
-    client::Client,
-    commands::{percent, tell, text, time},
+    cli::{
+        NodeAt,
+        client::{Client, percent_encode},
+    },
     failure::{Exit, Failure},
-    output,
+    print::{self, member_text, print_answer, utc_text},
 };
 use serde_json::{Value, json};
 
@@ -13,15 +14,19 @@ use serde_json::{Value, json};
 const ADMITTED_AT_ONCE: usize = 200;
 
 fn all(client: &Client, log: Option<&str>) -> Result<Vec<Value>, Failure> {
-    let (mut out, mut after) = (Vec::new(), String::new());
+    let mut out = Vec::new();
+    let mut after = String::new();
     loop {
-        let mut path = format!("/v1/quarantine?log={}", percent(log.unwrap_or_default()));
+        let mut path = format!(
+            "/v1/quarantine?log={}",
+            percent_encode(log.unwrap_or_default())
+        );
         if log.is_none() {
             path = "/v1/quarantine?".into();
         }
 
         if !after.is_empty() {
-            path += &format!("&after={}", percent(&after));
+            path += &format!("&after={}", percent_encode(&after));
         }
 
         let page = client.get(&path)?;
@@ -35,7 +40,7 @@ fn all(client: &Client, log: Option<&str>) -> Result<Vec<Value>, Failure> {
 }
 
 /// Lists what is in quarantine. Exit code 3 where there is any.
-pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
+pub fn list(log: Option<&str>, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let entries = all(&Client::at(at)?, log)?;
     let exit = if entries.is_empty() {
         Exit::Done
@@ -43,11 +48,11 @@ pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
         Exit::Open
     };
 
-    tell(
+    print_answer(
         json,
         &json!({"count": entries.len(), "entries": entries}),
         |v| {
-            let mut table = output::table(["entry", "why", "claimed", "who", "says"]);
+            let mut table = print::table(["entry", "why", "claimed", "who", "says"]);
             for e in v["entries"].as_array().into_iter().flatten() {
                 let words = |member: &str| {
                     let list = e[member]
@@ -58,11 +63,15 @@ pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
                     list.collect::<Vec<_>>().join(" ")
                 };
 
-                table.add_row(output::row([
-                    text(e, "entry"),
-                    text(e, "why"),
-                    time(e["claimed_ms"].as_i64().unwrap_or(0)),
-                    format!("{} {}", text(e, "officer"), text(e, "department")),
+                table.add_row(print::row([
+                    member_text(e, "entry"),
+                    member_text(e, "why"),
+                    utc_text(e["claimed_ms"].as_i64().unwrap_or(0)),
+                    format!(
+                        "{} {}",
+                        member_text(e, "officer"),
+                        member_text(e, "department")
+                    ),
                     format!("{} {}", words("events"), words("fields")),
                 ]));
             }
@@ -78,11 +87,11 @@ pub fn list(log: Option<&str>, at: &At, json: bool) -> Result<Exit, Failure> {
 }
 
 /// Admits everything of a log that is in quarantine, in as few entries as may be.
-pub fn admit_log(log: &str, reason: &str, at: &At, json: bool) -> Result<Exit, Failure> {
+pub fn admit_log(log: &str, reason: &str, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
     let entries: Vec<String> = all(&client, Some(log))?
         .iter()
-        .map(|e| text(e, "entry"))
+        .map(|e| member_text(e, "entry"))
         .collect();
 
     if entries.is_empty() {
@@ -99,7 +108,7 @@ pub fn admit_log(log: &str, reason: &str, at: &At, json: bool) -> Result<Exit, F
         )?;
     }
 
-    tell(json, &json!({"admitted": entries.len(), "log": log}), |v| {
+    print_answer(json, &json!({"admitted": entries.len(), "log": log}), |v| {
         format!("{} entries of {log} count now", v["admitted"])
     });
 
