@@ -126,7 +126,7 @@ pub mod proof {
     use std::collections::HashMap;
 
     /// Leaves `[start, end)` whose root is one element of a proof.
-    pub type Range = (u64, u64);
+    pub type LeafRange = (u64, u64);
 
     pub(crate) fn split(n: u64) -> u64 {
         debug_assert!(n > 1);
@@ -135,7 +135,7 @@ pub mod proof {
 
     /// The ranges whose roots make the audit path of leaf `index` in a tree of `size` (RFC 6962,
     /// 2.1.1).
-    pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range> {
+    pub fn inclusion_ranges(index: u64, size: u64) -> Vec<LeafRange> {
         let mut lo = 0;
         let mut hi = size;
         let mut out = Vec::new();
@@ -156,7 +156,7 @@ pub mod proof {
 
     /// The ranges whose roots make the consistency proof between `old` and `new` sizes (RFC 6962,
     /// 2.1.2).
-    pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range> {
+    pub fn consistency_ranges(old: u64, new: u64) -> Vec<LeafRange> {
         if old == 0 || old >= new {
             return Vec::new();
         }
@@ -189,7 +189,7 @@ pub mod proof {
     }
 
     /// The perfect subtrees that make up a range, from left to right.
-    pub fn subtrees(range: Range) -> Vec<Subtree> {
+    pub fn subtrees(range: LeafRange) -> Vec<Subtree> {
         let (mut at, end) = range;
         let mut out = Vec::new();
         while at < end {
@@ -213,10 +213,10 @@ pub mod proof {
 
     /// Roots of ranges, out of the hashes of their subtrees.
     pub fn assemble(
-        ranges: &[Range],
+        ranges: &[LeafRange],
         hashes: &HashMap<Subtree, Hash>,
     ) -> Result<Vec<Hash>, LogError> {
-        let root = |range: &Range| {
+        let root = |range: &LeafRange| {
             let parts: Option<Vec<Hash>> = subtrees(*range)
                 .iter()
                 .map(|s| hashes.get(s).copied())
@@ -422,7 +422,7 @@ mod tests {
         );
     }
 
-    fn path_of(leaves: &[Hash], ranges: &[proof::Range]) -> Vec<Hash> {
+    fn path_of(leaves: &[Hash], ranges: &[proof::LeafRange]) -> Vec<Hash> {
         let mut hashes = HashMap::new();
         for range in ranges {
             for s in proof::subtrees(*range) {

@@ -66,8 +66,8 @@ impl ControllerFactory for DelayTarget {
 #[derive(Clone, Debug)]
 struct WindowState {
     settings: DelayTarget,
-    /// As acknowledgements moved it. What counts is [`WindowState::bounded`]: the bounds move when the
-    /// peer tells its rate.
+    /// As acknowledgements moved it. What counts is [`WindowState::bounded`]: the bounds move when
+    /// the peer tells its rate.
     window: f64,
     mtu: f64,
     starting: bool,

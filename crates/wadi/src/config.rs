@@ -246,7 +246,8 @@ fn check_addresses(table: &toml::Table) -> Result<(), String> {
         if let Some(toml::Value::String(given)) = table.get(key)
             && given.parse::<SocketAddr>().is_err()
         {
-            let why = "an address of this machine and a port are needed, as 0.0.0.0:7700; names are not looked up";
+            let why = "an address of this machine and a port are needed, as 0.0.0.0:7700; names \
+                are not looked up";
             return Err(format!("{key} = {given:?}: {why}"));
         }
     }

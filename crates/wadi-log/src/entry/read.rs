@@ -23,7 +23,8 @@ pub(super) fn leading_version(bytes: &[u8]) -> Result<u32, LogError> {
     match *first {
         0 => Err(LogError::malformed("entry", "version 0")),
         1..=0x7f => Ok(u32::from(*first)),
-        _ => Ok(u32::MAX), // a multi-byte number: some later version, or a long spelling of 1 that version 1 refuses
+        // A multi-byte number: some later version, or a long spelling of 1 that version 1 refuses.
+        _ => Ok(u32::MAX),
     }
     .and_then(|v| {
         if v == u32::MAX {

@@ -313,9 +313,16 @@ fn event_of(r: &mut Chance) -> Json {
     }
 
     let mut e = json!({
-        "type": if r.below(3) == 0 { *r.of(&COMMON) } else { r.of(EVENTS).name }, "at_ms": r.of(&NUMBERS), "counts": r.below(4) > 0, "data": data,
-        "id": r.of(&TEXTS), "officer": r.of(&TEXTS), "entry": r.of(&TEXTS), "device": r.of(&TEXTS),
-        "device_seq": r.of(&[0, 1, 2, 11, u64::MAX - 1, u64::MAX]), "attested": r.below(2) == 0,
+        "type": if r.below(3) == 0 { *r.of(&COMMON) } else { r.of(EVENTS).name },
+        "at_ms": r.of(&NUMBERS),
+        "counts": r.below(4) > 0,
+        "data": data,
+        "id": r.of(&TEXTS),
+        "officer": r.of(&TEXTS),
+        "entry": r.of(&TEXTS),
+        "device": r.of(&TEXTS),
+        "device_seq": r.of(&[0, 1, 2, 11, u64::MAX - 1, u64::MAX]),
+        "attested": r.below(2) == 0,
     });
 
     if r.below(5) == 0 {
@@ -346,7 +353,13 @@ fn event_of(r: &mut Chance) -> Json {
 fn placement_of(r: &mut Chance) -> Json {
     let end = |r: &mut Chance| json!({"at_ms": r.of(&NUMBERS), "reopened_ms": value(r, 0)});
     let ends: Vec<Json> = (0..r.below(2)).map(|_| end(r)).collect();
-    json!({"id": r.of(&TEXTS), "entry": r.of(&TEXTS), "placed_ms": r.of(&NUMBERS), "open": r.below(2) == 0, "ends": ends})
+    json!({
+        "id": r.of(&TEXTS),
+        "entry": r.of(&TEXTS),
+        "placed_ms": r.of(&NUMBERS),
+        "open": r.below(2) == 0,
+        "ends": ends,
+    })
 }
 
 fn record(r: &mut Chance, id: &str) -> Facts {
@@ -396,7 +409,11 @@ fn record(r: &mut Chance, id: &str) -> Facts {
 /// Makes a record an entry of bananas at some price, so that there is a market.
 fn declare(r: &mut Chance, record: &mut Facts) {
     let price = *r.of(&NUMBERS);
-    let fields = json!({"goods.1.hs_code": "0803.90", "goods.1.net_g": 1_000, "goods.1.statistical_value_minor": price});
+    let fields = json!({
+        "goods.1.hs_code": "0803.90",
+        "goods.1.net_g": 1_000,
+        "goods.1.statistical_value_minor": price,
+    });
     *record = record
         .clone()
         .with("fields", fields)

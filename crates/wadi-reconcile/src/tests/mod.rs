@@ -11,8 +11,18 @@ use wadi_record::Policy;
 /// A record; `more` overrides members of its projection.
 pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {
     let mut json = json!({
-        "id": id, "kind": kind, "crossing": crossing, "state": "", "flags": [], "fields": {}, "contested": {}, "events": [],
-        "open_holds": [], "warnings": [], "time_reversals": [], "after_assessment": []
+        "id": id,
+        "kind": kind,
+        "crossing": crossing,
+        "state": "",
+        "flags": [],
+        "fields": {},
+        "contested": {},
+        "events": [],
+        "open_holds": [],
+        "warnings": [],
+        "time_reversals": [],
+        "after_assessment": [],
     });
 
     json.as_object_mut()
@@ -74,11 +84,23 @@ fn placement(placed: &Json, events: &[Json]) -> Json {
         all.filter(|at_ms| *at_ms >= since).min()
     };
 
-    let ends: Vec<Json> =
-        ends.map(|e| json!({"at_ms": e["at_ms"], "reopened_ms": recalled(e["at_ms"].as_i64().unwrap_or(0))})).collect();
+    let ends: Vec<Json> = ends
+        .map(|e| {
+            json!({
+                "at_ms": e["at_ms"],
+                "reopened_ms": recalled(e["at_ms"].as_i64().unwrap_or(0)),
+            })
+        })
+        .collect();
     let open = ends.iter().all(|e| !e["reopened_ms"].is_null());
 
-    json!({"id": placed["id"], "entry": placed["entry"], "placed_ms": placed["at_ms"], "open": open, "ends": ends})
+    json!({
+        "id": placed["id"],
+        "entry": placed["entry"],
+        "placed_ms": placed["at_ms"],
+        "open": open,
+        "ends": ends,
+    })
 }
 impl Facts {
     pub(crate) fn with(mut self, member: &str, value: Json) -> Self {
@@ -114,7 +136,12 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
 /// An event that counts, of a record's first officer, in an entry of its own.
 pub(crate) fn event(kind: &str, at_ms: i64, data: Json) -> Json {
     json!({
-        "type": kind, "at_ms": at_ms, "counts": true, "data": data, "id": format!("{kind}@{at_ms}"), "officer": "OF-1",
+        "type": kind,
+        "at_ms": at_ms,
+        "counts": true,
+        "data": data,
+        "id": format!("{kind}@{at_ms}"),
+        "officer": "OF-1",
         "entry": format!("entry {kind}@{at_ms}"),
     })
 }

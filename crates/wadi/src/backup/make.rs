@@ -63,15 +63,23 @@ pub(super) async fn make_backup(output: &Path, config: &Path, json: bool) -> Res
     let (manifest, report) = made.inspect_err(|_| paths.remove_unfinished())?;
     let value = json!({
         "file": paths.copy.display().to_string(),
-        "manifest": paths.manifest.display().to_string(), "node": manifest.name, "engine": manifest.engine,
-        "made_s": manifest.made_s, "commits": manifest.commits, "records": manifest.records,
-        "entries": manifest.entries, "logs": manifest.logs.len(), "signatures": report.signatures,
-        "bytes": manifest.bytes, "sha256": manifest.sha256,
+        "manifest": paths.manifest.display().to_string(),
+        "node": manifest.name,
+        "engine": manifest.engine,
+        "made_s": manifest.made_s,
+        "commits": manifest.commits,
+        "records": manifest.records,
+        "entries": manifest.entries,
+        "logs": manifest.logs.len(),
+        "signatures": report.signatures,
+        "bytes": manifest.bytes,
+        "sha256": manifest.sha256,
     });
 
     print_answer(json, &value, |_| {
         format!(
-            "{} holds {} records and {} entries of {} logs, through commit {}: every leaf, root and signature is right.\n\
+            "{} holds {} records and {} entries of {} logs, through commit {}: every leaf, root \
+             and signature is right.\n\
              Its manifest is {}; keep the two together, and the node's papers somewhere else.",
             paths.copy.display(),
             manifest.records,
@@ -258,7 +266,8 @@ pub(super) async fn fill_copy(
         return Err(violated(
             "entry_damaged",
             format!(
-                "the database itself is damaged, and a copy of it would be: {first}. No backup is kept; copy {whose} as it is before it is mended"
+                "the database itself is damaged, and a copy of it would be: {first}. No backup is \
+                 kept; copy {whose} as it is before it is mended"
             ),
         ));
     }

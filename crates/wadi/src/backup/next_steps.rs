@@ -18,18 +18,21 @@ pub(super) fn what_comes_next(
         names.join(", ")
     };
 
-    let at_once = "It can be written to at once: what it writes goes into logs of a new epoch, which continue nothing and fork nothing.";
+    let at_once = "It can be written to at once: what it writes goes into logs of a new epoch, \
+        which continue nothing and fork nothing.";
     let mut lines = Vec::new();
     let stands = match anchored {
         Some(anchored) if anchored > manifest.commits => {
             lines.push(format!(
-                "The anchor knows of {anchored} commits, the copy holds {}: it lacks {} that were acknowledged.",
+                "The anchor knows of {anchored} commits, the copy holds {}: it lacks {} that were \
+                 acknowledged.",
                 manifest.commits,
                 anchored - manifest.commits
             ));
 
             lines.push(format!(
-                "Start the node. It finds the database behind its anchor, raises the alarm that `wadi status` shows, and \
+                "Start the node. It finds the database behind its anchor, raises the alarm that \
+                 `wadi status` shows, and \
                  fetches its own entries back from {peers} as soon as it reaches them."
             ));
             lines.push(at_once.into());
@@ -43,21 +46,28 @@ pub(super) fn what_comes_next(
             lines.push(
                 "The anchor agrees with the copy: nothing that was acknowledged is missing.".into(),
             );
-            lines.push("Start the node. What it lacks of its peers, it fetches as after any time in the dark.".into());
+            lines.push(
+                "Start the node. What it lacks of its peers, it fetches as after any time \
+                in the dark."
+                    .into(),
+            );
             "agrees"
         }
         None => {
             lines.push(
-                "There is no anchor here that can be read: nobody can tell whether the copy holds all that was acknowledged."
+                "There is no anchor here that can be read: nobody can tell whether the copy holds \
+                 all that was acknowledged."
                     .into(),
             );
             lines.push(match config.database {
                 None => format!(
-                    "Start the node. It raises that as an alarm, fetches its own entries back from {peers}, and makes a new \
+                    "Start the node. It raises that as an alarm, fetches its own entries back \
+                     from {peers}, and makes a new \
                      anchor with its first commit; the alarm ends with the start after that."
                 ),
                 Some(_) => format!(
-                    "Start the hub. It makes a new anchor without an alarm, as a standby does at its first start, and \
+                    "Start the hub. It makes a new anchor without an alarm, as a standby does at \
+                     its first start, and \
                      fetches its own entries back from {peers}."
                 ),
             });
@@ -73,7 +83,8 @@ pub(super) fn what_comes_next(
 
     lines.extend(kept_line(done));
     lines.push(format!(
-        "Tokens are as they were at {made}: those revoked since are valid again and those issued since are unknown; look \
+        "Tokens are as they were at {made}: those revoked since are valid again and those issued \
+         since are unknown; look \
          at `wadi token list`. Keys of requests and imports and the counters of devices since then are forgotten: who \
          repeats a request from that time writes twice."
     ));

@@ -48,18 +48,21 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
             check_copy(&copy, &manifest, &papers.root, json).await?;
             let facts = wadi_store::fill_postgres(url, &copy).await?;
             if !agrees_with(&facts, &manifest) {
-                let why = "the database does not hold what the manifest says: drop it, and restore into another one";
+                let why = "the database does not hold what the manifest says: drop it, and \
+                    restore into another one";
                 return Err(violated("copy_changed", why));
             }
 
             ReplacedDatabase::default()
         }
         (None, BackupEngine::Postgres) => {
-            let why = "this is a copy of a database on PostgreSQL: name an empty one with database = \"postgres://…\"";
+            let why = "this is a copy of a database on PostgreSQL: name an empty one with \
+                database = \"postgres://…\"";
             return Err(Failure::usage("other_engine", why));
         }
         (Some(_), BackupEngine::Sqlite) => {
-            let why = "this is a copy of a database in a file: take `database` out of the configuration to restore it; \
+            let why = "this is a copy of a database in a file: take `database` out of the \
+                configuration to restore it; \
                        `wadi node move-store` takes it to PostgreSQL after that";
             return Err(Failure::usage("other_engine", why));
         }
@@ -67,10 +70,18 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
 
     let (stands, lines) = what_comes_next(&manifest, anchored, &config, &done);
     let value = json!({
-        "restored": copy.display().to_string(), "node": manifest.name, "made_s": manifest.made_s, "commits": manifest.commits,
-        "records": manifest.records, "entries": manifest.entries, "anchor": stands, "anchored": anchored,
-        "missing_commits": anchored.map(|a| a.saturating_sub(manifest.commits)), "kept": done.kept.as_ref().map(|kept| kept.display().to_string()),
-        "only_in_kept": done.only_in_kept, "next": lines,
+        "restored": copy.display().to_string(),
+        "node": manifest.name,
+        "made_s": manifest.made_s,
+        "commits": manifest.commits,
+        "records": manifest.records,
+        "entries": manifest.entries,
+        "anchor": stands,
+        "anchored": anchored,
+        "missing_commits": anchored.map(|a| a.saturating_sub(manifest.commits)),
+        "kept": done.kept.as_ref().map(|kept| kept.display().to_string()),
+        "only_in_kept": done.only_in_kept,
+        "next": lines,
     });
 
     print_answer(json, &value, |_| {
@@ -110,7 +121,8 @@ pub(super) async fn restore_file(
 ) -> Result<ReplacedDatabase, Failure> {
     let (data, coming) = (&config.data, config.data.join(COMING));
     if !data.join("node.sqlite").exists() && data.join("node.sqlite.moved").exists() {
-        let why = "the records were moved to PostgreSQL: name it in the configuration, or put node.sqlite.moved away";
+        let why = "the records were moved to PostgreSQL: name it in the configuration, or put \
+            node.sqlite.moved away";
         return Err(Failure::usage("database_moved", why));
     }
 
@@ -187,7 +199,8 @@ pub(super) async fn make_ready(
         };
 
         let why = format!(
-            "the present database can be read and is {} commits further than the backup{alone}. To restore all the same, \
+            "the present database can be read and is {} commits further than the backup{alone}. \
+             To restore all the same, \
              add --force-older; the present one is kept either way",
             commits - manifest.commits
         );

@@ -148,7 +148,8 @@ fn what_comes_next_is_told_by_the_anchor() {
     let manifest = manifest(&enrolled(&root, &key));
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("node.toml");
-    let text = "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n[[peer]]\nname = 'hub'\naddress = 'h:1'\n";
+    let text = "papers = 'p'\nlisten = '127.0.0.1:1'\nhttp = '127.0.0.1:2'\n[[peer]]\nname = \
+        'hub'\naddress = 'h:1'\n";
 
     fs::write(&path, text).unwrap();
     let config = Config::read(&path).unwrap();

@@ -27,14 +27,21 @@ pub(super) async fn verify_backup(
     hash_in_place(copy, &manifest, json)?;
     let report = check_copy(copy, &manifest, root, json).await?;
     let value = json!({
-        "valid": true, "node": manifest.name, "engine": manifest.engine, "made_s": manifest.made_s,
-        "commits": manifest.commits, "records": manifest.records, "logs": report.logs, "entries": report.entries,
+        "valid": true,
+        "node": manifest.name,
+        "engine": manifest.engine,
+        "made_s": manifest.made_s,
+        "commits": manifest.commits,
+        "records": manifest.records,
+        "logs": report.logs,
+        "entries": report.entries,
         "signatures": report.signatures,
     });
 
     print_answer(json, &value, |_| {
         format!(
-            "VALID: {} as of {}, commit {}: {} records, {} entries of {} logs; every leaf, root and signature is right.",
+            "VALID: {} as of {}, commit {}: {} records, {} entries of {} logs; every leaf, root \
+             and signature is right.",
             manifest.name,
             utc_text_s(manifest.made_s),
             manifest.commits,

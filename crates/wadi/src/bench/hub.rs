@@ -355,9 +355,12 @@ pub(crate) async fn hub(
     let changes = (2 * records) as f64;
 
     Ok(json!({
-        "store": if server.is_some() { "postgres" } else { "sqlite" }, "records": records,
-        "durable_per_s": (changes / durable_s).round(), "changes_per_s": (changes / seconds).round(),
-        "cpu_us_per_change": (cpu * 1e6 / changes).round(), "rss_bytes": rss,
+        "store": if server.is_some() { "postgres" } else { "sqlite" },
+        "records": records,
+        "durable_per_s": (changes / durable_s).round(),
+        "changes_per_s": (changes / seconds).round(),
+        "cpu_us_per_change": (cpu * 1e6 / changes).round(),
+        "rss_bytes": rss,
         "disk_bytes_per_change": (disk as f64 / changes).round(),
         "wire_bytes_per_change": (bytes as f64 / changes).round(),
         "findings": counts.findings,

@@ -236,8 +236,12 @@ async fn site(writes: usize, writers: usize) -> Result<Value, Failure> {
     let round = |x: f64| (x * 100.0).round() / 100.0;
 
     Ok(json!({
-        "bare_sqlite_inserts_per_s": round(bare), "one_writer_per_s": round(one), "writers": writers,
-        "many_writers_per_s": round(many), "one_writer_ratio": round(one / bare), "many_writers_ratio": round(many / bare),
+        "bare_sqlite_inserts_per_s": round(bare),
+        "one_writer_per_s": round(one),
+        "writers": writers,
+        "many_writers_per_s": round(many),
+        "one_writer_ratio": round(one / bare),
+        "many_writers_ratio": round(many / bare),
     }))
 }
 

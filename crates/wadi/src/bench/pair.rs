@@ -213,7 +213,8 @@ impl Process {
         // Only what every version knows, so that one can be measured beside another; all else as it
         // is by default.
         let config = format!(
-            "papers = {:?}\nlisten = \"{}\"\nhttp = \"{}\"\nballast_mib = 1\nroom_low_mib = 16\n{peer}",
+            "papers = {:?}\nlisten = \"{}\"\nhttp = \"{}\"\nballast_mib = 1\nroom_low_mib = \
+             16\n{peer}",
             papers.display().to_string(),
             place.quic,
             place.http

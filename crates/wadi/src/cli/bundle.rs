@@ -376,7 +376,8 @@ fn import(
         .collect();
 
     if receipt_out.is_some() && senders.len() > 1 {
-        let why = "the files are of several senders: take them in without --receipt-out, then `wadi bundle receipt --for`";
+        let why = "the files are of several senders: take them in without --receipt-out, then \
+            `wadi bundle receipt --for`";
         return Err(Failure::usage("receipt_for_whom", why));
     }
 
@@ -395,8 +396,12 @@ fn import(
 
     let sum = |member: &str| parts.iter().map(|p| p.number(member)).sum::<u64>();
     let mut value = json!({
-        "taken": sum("taken"), "already": sum("already"), "waits": sum("waits"), "refused": sum("refused"),
-        "cosignatures": sum("cosignatures"), "excerpts": sum("excerpts"),
+        "taken": sum("taken"),
+        "already": sum("already"),
+        "waits": sum("waits"),
+        "refused": sum("refused"),
+        "cosignatures": sum("cosignatures"),
+        "excerpts": sum("excerpts"),
     });
     value["files"] = parts
         .iter()
@@ -433,7 +438,8 @@ fn import(
 
 fn import_text(v: &Value) -> String {
     let mut out = format!(
-        "{} entries taken, {} were here before, {} wait, {} refused; {} cosignatures and {} excerpts are new",
+        "{} entries taken, {} were here before, {} wait, {} refused; {} cosignatures and {} \
+         excerpts are new",
         v["taken"], v["already"], v["waits"], v["refused"], v["cosignatures"], v["excerpts"]
     );
 
@@ -502,7 +508,8 @@ fn show_file(file: &Path, json: bool) -> Result<Exit, Failure> {
     print_answer(json, &value, |v| {
         let c = &v["counts"];
         let mut out = format!(
-            "bundle {}, part {} of {}\nfrom {} for {}, made {}\n{} entries in {} blocks, {} cosignatures, {} excerpts, \
+            "bundle {}, part {} of {}\nfrom {} for {}, made {}\n{} entries in {} blocks, {} \
+             cosignatures, {} excerpts, \
              {} enrolments, {} fork proofs; {} bytes",
             member_text(v, "bundle"),
             v["part"],

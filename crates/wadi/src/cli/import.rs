@@ -127,8 +127,13 @@ impl Imported {
     fn summary(&self) -> Value {
         let detained: Vec<&Value> = self.detained.values().collect();
         json!({
-            "written": self.written, "repeated": self.repeated, "bad": self.bad.len(), "bad_lines": self.bad,
-            "states": self.states, "warned_lines": self.warned, "detained": detained,
+            "written": self.written,
+            "repeated": self.repeated,
+            "bad": self.bad.len(),
+            "bad_lines": self.bad,
+            "states": self.states,
+            "warned_lines": self.warned,
+            "detained": detained,
         })
     }
 }

@@ -276,7 +276,8 @@ fn plan_text(r: &Value) -> String {
         r["order"].is_string() || (r["state"] == "failed" && r["outcome"]["why"].is_string());
     if r["state"] == "ordered" {
         return out
-            + "\nThe site carries it out at its next contact and reports; `wadi resync status` shows it.";
+            + "\nThe site carries it out at its next contact and reports; `wadi resync status` \
+                shows it.";
     }
 
     out += &match (no_plan, r["compared"] == true) {
@@ -286,7 +287,8 @@ fn plan_text(r: &Value) -> String {
             r["scrubbed_entries"], r["equal_logs"]
         ),
         (false, false) => format!(
-            "  ({} entries read)\nThe peer was not in contact: what it holds is unknown. Only this node's own disk was read.\n",
+            "  ({} entries read)\nThe peer was not in contact: what it holds is unknown. Only \
+             this node's own disk was read.\n",
             r["scrubbed_entries"]
         ),
     };
@@ -297,7 +299,8 @@ fn plan_text(r: &Value) -> String {
 
     if !no_plan {
         out += &format!(
-            "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} refused, {} records stood wrong\n",
+            "to send {} entries (about {} bytes), to fetch {} (about {} bytes){}; {} wait, {} \
+             refused, {} records stood wrong\n",
             r["send_entries"],
             r["send_bytes"],
             r["fetch_entries"].as_u64().unwrap_or(0) + r["damaged_entries"].as_u64().unwrap_or(0),

@@ -87,8 +87,15 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
             at,
         } => (
             at,
-            json!({"say": "officer", "officer": officer, "department": department, "crossing": crossing,
-                "supervisor": supervisor, "revoked": revoke, "name": name}),
+            json!({
+                "say": "officer",
+                "officer": officer,
+                "department": department,
+                "crossing": crossing,
+                "supervisor": supervisor,
+                "revoked": revoke,
+                "name": name,
+            }),
         ),
         SayCommand::Policy { file, at } => {
             let policy: Value = serde_json::from_str(&read(&file)?)

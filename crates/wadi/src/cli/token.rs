@@ -61,7 +61,8 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                 }
                 (None, None, None) => json!({"is": "reader"}),
                 _ => {
-                    let why = "give --officer and --department, or --device, or none of them to read only";
+                    let why = "give --officer and --department, or --device, or none of them to \
+                        read only";
                     return Err(Failure::usage("bad_token", why));
                 }
             };

@@ -142,7 +142,8 @@ async fn check_postgres(
 
 pub(super) fn lost_tail(anchored: u64, held: u64) -> String {
     format!(
-        "ALARM: the database was lost, restored or damaged: it holds {held} of {anchored} acknowledged commits; what is \
+        "ALARM: the database was lost, restored or damaged: it holds {held} of {anchored} \
+         acknowledged commits; what is \
          missing is fetched back from peers once the node runs"
     )
 }

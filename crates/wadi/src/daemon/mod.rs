@@ -114,13 +114,15 @@ fn certificate_alarm(ends_s: Option<i64>, now_s: i64) -> Option<String> {
     let left_s = ends_s?.saturating_sub(now_s);
     match left_s / 86_400 {
         _ if left_s <= 0 => Some(
-            "this node's certificate has expired: it hands in what it holds and takes nothing; renew it with \
+            "this node's certificate has expired: it hands in what it holds and takes nothing; \
+             renew it with \
              `wadi pki renew`"
                 .into(),
         ),
-        days if days < CERTIFICATE_DAYS => {
-            Some(format!("this node's certificate expires in {days} days; renew it with `wadi pki renew`"))
-        }
+        days if days < CERTIFICATE_DAYS => Some(format!(
+            "this node's certificate expires in {days} days; renew it with `wadi pki \
+                renew`"
+        )),
         _ => None,
     }
 }

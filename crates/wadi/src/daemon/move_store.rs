@@ -31,11 +31,17 @@ pub(super) async fn move_store(config: &Config, to: &str, json: bool) -> Result<
     if json {
         crate::print::print_line!(
             "{}",
-            serde_json::json!({"entries": moved.entries, "logs": moved.logs, "rows": moved.rows, "kept": moved.kept})
+            serde_json::json!({
+                "entries": moved.entries,
+                "logs": moved.logs,
+                "rows": moved.rows,
+                "kept": moved.kept,
+            })
         );
     } else {
         crate::print::print_line!(
-            "{} entries of {} logs are moved, every hash and root checked. Now put\n  database = \"{to}\"\ninto the \
+            "{} entries of {} logs are moved, every hash and root checked. Now put\n  database = \
+             \"{to}\"\ninto the \
              configuration and start the node; the old database is kept as {}.",
             moved.entries,
             moved.logs,

@@ -185,7 +185,8 @@ pub(super) async fn start_node(
 ) -> Result<Arc<Node>, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(clock(config, papers));
     let suspects = Suspects::read(&config.data).unwrap_or_else(|error| {
-        tracing::warn!(%error, "what earlier starts ended over does not read; nothing is set aside");
+        tracing::warn!(%error, "what earlier starts ended over does not read; nothing is set \
+            aside");
         Suspects::default()
     });
     let started = Node::start(Start {
@@ -243,7 +244,8 @@ pub(super) async fn verify_own(node: &Arc<Node>, config: &Config) -> Result<(), 
         // A full disk, or a server that is away: nothing is damaged by that, and holds are to be
         // recorded.
         Err(error) if error.is_passing() => {
-            tracing::error!(%error, "the node's own entries could not be verified; it is tried again soon");
+            tracing::error!(%error, "the node's own entries could not be verified; it is tried \
+                again soon");
             node.scrub_soon();
             Ok(())
         }

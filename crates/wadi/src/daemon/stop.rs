@@ -154,6 +154,7 @@ pub(super) fn take_clean_stop(data: &Path) -> bool {
 
 pub(super) fn leave_clean_stop(data: &Path) {
     if let Err(error) = std::fs::write(data.join(CLEAN_STOP_FILE), "") {
-        tracing::warn!(%error, "this stop cannot be told from one out of order; the next start verifies what it holds");
+        tracing::warn!(%error, "this stop cannot be told from one out of order; the next start \
+            verifies what it holds");
     }
 }

@@ -21,7 +21,8 @@ pub(super) async fn look_at_database(
     let looked = PostgresStore::look(url, &config.data).await?;
     let held = &looked.enrolments;
     if !held.is_empty() && !held.iter().any(|e| e.verify(&papers.root).is_ok()) {
-        let why = "the database holds the records of another commission: none of its nodes is enrolled under this root";
+        let why = "the database holds the records of another commission: none of its nodes is \
+            enrolled under this root";
         return Err(Failure::new("database_of_other_node", why));
     }
 
@@ -45,7 +46,8 @@ pub(super) async fn open_store(
         {
             Err(Failure::usage(
                 "database_moved",
-                "the records were moved to PostgreSQL: name it with database = \"postgres://…\" in the configuration",
+                "the records were moved to PostgreSQL: name it with database = \"postgres://…\" \
+                 in the configuration",
             ))
         }
         None => match set_aside_at {
@@ -105,7 +107,8 @@ pub(super) async fn open_or_stand_by(
 }
 
 pub(super) fn restore_unfinished() -> Failure {
-    let why = "a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost";
+    let why = "a restore was cut off: run `wadi restore` with the same file again, then start the \
+        node; nothing is lost";
     Failure::usage("restore_unfinished", why)
 }
 

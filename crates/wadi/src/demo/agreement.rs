@@ -91,7 +91,8 @@ fn differences(lane: &str, crossing: &str, held: &[(&str, &Value)], nodes: usize
     for (name, scope) in others {
         for digest in DIGESTS.into_iter().filter(|d| scope[d] != wanted[d]) {
             out.push(format!(
-                "{lane} of {crossing}: {digest} of {name} ({} entries, {} records) is not that of {first} ({} entries, {} records)",
+                "{lane} of {crossing}: {digest} of {name} ({} entries, {} records) is not that of \
+                 {first} ({} entries, {} records)",
                 scope["entries"], scope["records"], wanted["entries"], wanted["records"]
             ));
         }
@@ -190,8 +191,13 @@ mod tests {
 
     fn scope(lane: &str, crossing: &str, digest: &str) -> Value {
         json!({
-            "lane": lane, "crossing": crossing, "entries": 1, "records": 1, "entries_digest": digest,
-            "documents_digest": "d", "states_digest": "s",
+            "lane": lane,
+            "crossing": crossing,
+            "entries": 1,
+            "records": 1,
+            "entries_digest": digest,
+            "documents_digest": "d",
+            "states_digest": "s",
         })
     }
 
@@ -286,7 +292,8 @@ mod tests {
         let text = two.text("R10");
         assert_eq!(
             text,
-            "R10: 2 PENDING, the first until 2026-03-01 05:00:00, the last until 2026-03-01 06:00:00"
+            "R10: 2 PENDING, the first until 2026-03-01 05:00:00, the last until 2026-03-01 \
+             06:00:00"
         );
     }
 }

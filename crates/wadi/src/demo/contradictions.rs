@@ -110,7 +110,13 @@ impl Contradictions {
         fields: Value,
         events: Value,
     ) -> Result<String, Failure> {
-        let body = json!({"kind": kind, "officer": who.0, "department": who.1, "fields": fields, "events": events});
+        let body = json!({
+            "kind": kind,
+            "officer": who.0,
+            "department": who.1,
+            "fields": fields,
+            "events": events,
+        });
         let answer = at.post("/v1/records", &body)?;
         Ok(answer["id"].as_str().unwrap_or_default().to_string())
     }
@@ -132,7 +138,10 @@ impl Contradictions {
     ) -> StoryEnd {
         let now_ms = at.get("/v1/sites")?["now_ms"].as_i64().unwrap_or(0);
         let body = json!({
-            "officer": who.0, "department": who.1, "events": [event], "happened_at_ms": now_ms - hours_ago * 3_600_000,
+            "officer": who.0,
+            "department": who.1,
+            "events": [event],
+            "happened_at_ms": now_ms - hours_ago * 3_600_000,
             "happened_source": "paper",
         });
 
@@ -184,12 +193,20 @@ impl Contradictions {
     /// A hold on a passage, by agricultural quarantine; its id and that of its placement.
     fn place_hold(&self, passage: &str, more: Value) -> Result<(String, String), Failure> {
         let mut events = vec![
-            json!({"type": "hold.placed", "type_of_hold": "AGRICULTURAL", "legal_basis": "Law 76/2012"}),
+            json!({
+                "type": "hold.placed",
+                "type_of_hold": "AGRICULTURAL",
+                "legal_basis": "Law 76/2012",
+            }),
             json!({"type": "link", "record": passage, "why": "cargo"}),
         ];
 
         events.extend(more.as_array().cloned().unwrap_or_default());
-        let fields = json!({"type": "AGRICULTURAL", "legal_basis": "Law 76/2012", "certificate.ref": format!("PC-{}", self.number())});
+        let fields = json!({
+            "type": "AGRICULTURAL",
+            "legal_basis": "Law 76/2012",
+            "certificate.ref": format!("PC-{}", self.number()),
+        });
         let id = self.new_record(
             &self.trb,
             ("TRB-agr-1", "AGR"),
@@ -210,8 +227,13 @@ impl Contradictions {
 
     fn sampled(&self, passage: &str) -> Result<(String, String), Failure> {
         let result = json!({
-            "type": "result.issued", "sample": "S1", "result": "no pests", "outcome": "satisfactory", "lab": "L1",
-            "attested_by": "TRB-agr-2", "attester_department": "AGR",
+            "type": "result.issued",
+            "sample": "S1",
+            "result": "no pests",
+            "outcome": "satisfactory",
+            "lab": "L1",
+            "attested_by": "TRB-agr-2",
+            "attester_department": "AGR",
         });
 
         self.place_hold(
@@ -258,13 +280,21 @@ impl Contradictions {
             json!({"container.1": container, "seal.1": format!("JO{}", self.number())}),
         )?;
         let weighed = json!({
-            "type": "weighed", "scale": "S2", "gross_kg": 41_000, "tare_kg": 14_000, "attested_by": "TRB-cus-2",
+            "type": "weighed",
+            "scale": "S2",
+            "gross_kg": 41_000,
+            "tare_kg": 14_000,
+            "attested_by": "TRB-cus-2",
             "attester_department": "CUS",
         });
 
         self.post_event(&self.trb, OPERATOR, &truck, weighed)?;
-        self.entry(json!({"container.1": container, "goods.1.hs_code": "7214.20", "goods.1.gross_g": 20_000_000}))
-            .map(drop)
+        self.entry(json!({
+            "container.1": container,
+            "goods.1.hs_code": "7214.20",
+            "goods.1.gross_g": 20_000_000,
+        }))
+        .map(drop)
     }
 
     fn impossible_journey(&self) -> StoryEnd {
@@ -334,7 +364,12 @@ impl Contradictions {
         let truck = self.truck(&self.trb, json!({}))?;
         let hold = self.sampled(&truck)?;
         self.releases(&hold)?;
-        let amended = json!({"type": "result.amended", "sample": "S1", "result": "fruit fly", "outcome": "unsatisfactory"});
+        let amended = json!({
+            "type": "result.amended",
+            "sample": "S1",
+            "result": "fruit fly",
+            "outcome": "unsatisfactory",
+        });
         self.post_event(&self.trb, ("TRB-agr-1", "AGR"), &hold.0, amended)
     }
 
@@ -355,7 +390,12 @@ impl Contradictions {
         let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
         let shown = self.trb.get(&format!("/v1/records/{id}"))?["heads"].clone();
         for (officer, code) in [("TRB-cus-1", "4011.20"), ("TRB-cus-2", "4012.11")] {
-            let body = json!({"officer": officer, "department": "CUS", "fields": {"goods.1.hs_code": code}, "based_on": shown});
+            let body = json!({
+                "officer": officer,
+                "department": "CUS",
+                "fields": {"goods.1.hs_code": code},
+                "based_on": shown,
+            });
             self.trb.post(&format!("/v1/records/{id}/events"), &body)?;
         }
 
@@ -371,7 +411,12 @@ impl Contradictions {
             json!({"type": "assessed", "duty_minor": 500_000, "currency": "IQD"}),
         )?;
 
-        let paid = json!({"type": "paid", "amount_minor": 50_000, "currency": "IQD", "receipt": format!("M{}", self.number())});
+        let paid = json!({
+            "type": "paid",
+            "amount_minor": 50_000,
+            "currency": "IQD",
+            "receipt": format!("M{}", self.number()),
+        });
         self.post_event(&self.trb, CUSTOMS, &id, paid)
     }
 
@@ -410,7 +455,12 @@ impl Contradictions {
         for event in [
             json!({"type": "lane.assigned", "lane": "RED"}),
             json!({"type": "assessed", "duty_minor": 1_000, "currency": "IQD"}),
-            json!({"type": "paid", "amount_minor": 1_000, "currency": "IQD", "receipt": format!("L{}", self.number())}),
+            json!({
+                "type": "paid",
+                "amount_minor": 1_000,
+                "currency": "IQD",
+                "receipt": format!("L{}", self.number()),
+            }),
             json!({"type": "entry.released"}),
         ] {
             self.post_event(&self.trb, CUSTOMS, &id, event)?;
@@ -447,7 +497,11 @@ impl Contradictions {
 
         self.post_past_event(&self.trb, GATE, &day, 6, shift("shift.on"))?;
         self.post_past_event(&self.trb, GATE, &day, 3, shift("shift.off"))?;
-        let fields = json!({"direction": "in", "vehicle.plate_raw": format!("34-A-{}", self.number()), "purpose": "empty"});
+        let fields = json!({
+            "direction": "in",
+            "vehicle.plate_raw": format!("34-A-{}", self.number()),
+            "purpose": "empty",
+        });
         let came = json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]);
         let truck = self.new_record(&self.trb, ("TRB-night-1", "PORT"), "passage", fields, came)?;
 
@@ -461,13 +515,24 @@ impl Contradictions {
 
     fn self_attested(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
-        let weighed = json!({"type": "weighed", "scale": "S2", "gross_kg": 30_000, "attested_by": OPERATOR.0, "attester_department": "CUS"});
+        let weighed = json!({
+            "type": "weighed",
+            "scale": "S2",
+            "gross_kg": 30_000,
+            "attested_by": OPERATOR.0,
+            "attester_department": "CUS",
+        });
         self.post_event(&self.trb, OPERATOR, &truck, weighed)
     }
 
     fn calibration_expired(&self) -> StoryEnd {
         let truck = self.truck(&self.trb, json!({}))?;
-        let weighed = json!({"type": "weighed", "scale": "S9", "gross_kg": 30_000, "calibration_due": "2026-01-31"});
+        let weighed = json!({
+            "type": "weighed",
+            "scale": "S9",
+            "gross_kg": 30_000,
+            "calibration_due": "2026-01-31",
+        });
         self.post_event(&self.trb, OPERATOR, &truck, weighed)
     }
 
@@ -479,7 +544,11 @@ impl Contradictions {
     fn person_in_out(&self) -> StoryEnd {
         let document = format!("{:064x}", self.number());
         for _ in 0..2 {
-            let fields = json!({"direction": "in", "purpose": "passengers", "person.1.document_hash": document});
+            let fields = json!({
+                "direction": "in",
+                "purpose": "passengers",
+                "person.1.document_hash": document,
+            });
             let admitted = json!([{"type": "person.admitted", "document_hash": document}]);
             self.new_record(&self.trb, ("TRB-pas-1", "PAS"), "passage", fields, admitted)?;
         }
@@ -510,7 +579,9 @@ impl Contradictions {
     fn undervalued(&self) -> StoryEnd {
         for value in [9_800, 10_100, 10_000, 9_900, 10_200, 1_500] {
             let goods = json!({
-                "goods.1.hs_code": "8471.30", "goods.1.net_g": 100_000, "goods.1.statistical_value_minor": value * 100,
+                "goods.1.hs_code": "8471.30",
+                "goods.1.net_g": 100_000,
+                "goods.1.statistical_value_minor": value * 100,
             });
             self.entry(goods)?;
         }
@@ -520,7 +591,13 @@ impl Contradictions {
 
     fn replicas_differ(&self) -> StoryEnd {
         for (at, site, documents) in [(&self.trb, "TRB", "5a"), (&self.qam, "QAM", "5b")] {
-            let digest = json!({"type": "replica.digest", "scope": "hold TRB", "entries": "e7", "documents": documents, "states": "57"});
+            let digest = json!({
+                "type": "replica.digest",
+                "scope": "hold TRB",
+                "entries": "e7",
+                "documents": documents,
+                "states": "57",
+            });
             let officer = format!("{site}-it-1");
             self.new_record(
                 at,

@@ -155,7 +155,8 @@ async fn play(
     signals.traffic_has_ended();
     if !json {
         print_line!(
-            "\nTraffic ends, and links are healed; waiting until the nodes agree. Ctrl-C stops at once."
+            "\nTraffic ends, and links are healed; waiting until the nodes agree. Ctrl-C stops at \
+             once."
         );
     }
 

@@ -456,7 +456,13 @@ pub async fn register_officers(network: &DemoNetwork) -> Result<(), Failure> {
     let work = move || {
         for crossing in CROSSINGS {
             for (officer, department, supervisor) in traffic::officers(crossing) {
-                let body = json!({"say": "officer", "officer": officer, "department": department, "crossing": crossing, "supervisor": supervisor});
+                let body = json!({
+                    "say": "officer",
+                    "officer": officer,
+                    "department": department,
+                    "crossing": crossing,
+                    "supervisor": supervisor,
+                });
                 hub.post("/v1/control", &body)?;
             }
         }

@@ -141,22 +141,42 @@ fn in_json(network: &DemoNetwork, dir: &Path, ending: &Ending, started: Instant)
     };
     let node = |(name, status): &(String, Option<Value>)| {
         let s = status.clone().unwrap_or_default();
-        json!({"node": name, "records": s["records"], "entries": s["entries"], "digest": s["digest"], "unsent": s["unsent"], "refused": s["refused"]})
+        json!({
+            "node": name,
+            "records": s["records"],
+            "entries": s["entries"],
+            "digest": s["digest"],
+            "unsent": s["unsent"],
+            "refused": s["refused"],
+        })
     };
 
     let findings = judged.findings.iter();
     let findings =
         findings.map(|((rule, phase), n)| json!({"rule": rule, "phase": phase, "count": n}));
     let waiting = judged.pending.waiting.iter();
-    let waiting = waiting
-        .map(|(rule, d)| json!({"rule": rule, "count": d.count, "first_due_ms": d.first_ms, "last_due_ms": d.last_ms}));
+    let waiting = waiting.map(|(rule, d)| {
+        json!({
+            "rule": rule,
+            "count": d.count,
+            "first_due_ms": d.first_ms,
+            "last_due_ms": d.last_ms,
+        })
+    });
 
     json!({
-        "converged": judged.converged(), "seconds": started.elapsed().as_secs_f64(), "wire_bytes": network.wire_bytes(),
-        "nodes": judged.statuses.iter().map(node).collect::<Vec<_>>(), "findings": findings.collect::<Vec<_>>(),
-        "overdue": judged.pending.overdue, "deadlines": waiting.collect::<Vec<_>>(),
-        "disagreements": judged.disagreements, "written": judged.written, "refused": judged.refused,
-        "stopped_by": stopped, "dir": dir.display().to_string(),
+        "converged": judged.converged(),
+        "seconds": started.elapsed().as_secs_f64(),
+        "wire_bytes": network.wire_bytes(),
+        "nodes": judged.statuses.iter().map(node).collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+        "overdue": judged.pending.overdue,
+        "deadlines": waiting.collect::<Vec<_>>(),
+        "disagreements": judged.disagreements,
+        "written": judged.written,
+        "refused": judged.refused,
+        "stopped_by": stopped,
+        "dir": dir.display().to_string(),
     })
 }
 
@@ -187,7 +207,8 @@ fn in_words(network: &DemoNetwork, judged: &Judged, started: Instant) -> String 
         let digest = hub.and_then(|s| s["digest"].as_str()).unwrap_or_default();
         let digest: String = digest.chars().take(DIGEST_CHARS).collect();
 
-        out += "All nodes agree: every lane of every crossing has equal entries, documents and states wherever it is held,\n";
+        out += "All nodes agree: every lane of every crossing has equal entries, documents and \
+            states wherever it is held,\n";
         out += &format!("and the hub has everything. Holds and control, held by all: {digest}");
     } else {
         out += &format!("NOT CONVERGED after {} s:", judged.waited.as_secs());
@@ -212,7 +233,8 @@ pub fn where_to_look(network: &DemoNetwork, dir: &Path) -> String {
     let config = dir.join("hub/node.toml");
 
     format!(
-        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config {0}; or over HTTP at \
+        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config \
+         {0}; or over HTTP at \
          http://{1} (/openapi.json says how), with the token in {2}. Ctrl-C ends it.",
         config.display(),
         hub.http,
@@ -236,7 +258,8 @@ pub fn where_to_look_on(network: &DemoNetwork, dir: &Path, on_postgres: bool) ->
     let node = node.display();
 
     format!(
-        "Nothing runs any more. {} holds a directory for each node ({}), with its database and its log, log/node.log.\n\
+        "Nothing runs any more. {} holds a directory for each node ({}), with its database and \
+         its log, log/node.log.\n\
          To look at one, start it again and ask it:\n  \
          wadi node run --config {config} &\n  \
          wadi status --config {config}\n  \

@@ -193,11 +193,23 @@ impl Traffic {
         let body = json!({
             "kind": "passage",
             "fields": {
-                "direction": "in", "vehicle.plate_raw": plate, "vehicle.plate_country": country, "purpose": "goods",
-                "container.1": container, "seal.1": format!("JO{:07}", r.random_range(0..10_000_000)),
-                "goods.hs_code": GOODS[goods].0, "note": REMARKS[r.random_range(0..REMARKS.len())],
+                "direction": "in",
+                "vehicle.plate_raw": plate,
+                "vehicle.plate_country": country,
+                "purpose": "goods",
+                "container.1": container,
+                "seal.1": format!("JO{:07}", r.random_range(0..10_000_000)),
+                "goods.hs_code": GOODS[goods].0,
+                "note": REMARKS[r.random_range(0..REMARKS.len())],
             },
-            "events": [{"type": "gate.in", "gate": "G1", "direction": "in", "read": format!("ANPR-{}", r.random_range(1..9999))}],
+            "events": [
+                {
+                    "type": "gate.in",
+                    "gate": "G1",
+                    "direction": "in",
+                    "read": format!("ANPR-{}", r.random_range(1..9999)),
+                },
+            ],
         });
 
         let passage = loop {
@@ -454,9 +466,19 @@ impl Traffic {
 
         let body = json!({
             "kind": "hold",
-            "fields": {"type": hold_type, "legal_basis": "Law 76/2012", "commodity": GOODS[t.goods].2, "hs_code": GOODS[t.goods].0},
+            "fields": {
+                "type": hold_type,
+                "legal_basis": "Law 76/2012",
+                "commodity": GOODS[t.goods].2,
+                "hs_code": GOODS[t.goods].0,
+            },
             "events": [
-                {"type": "hold.placed", "type_of_hold": hold_type, "legal_basis": "Law 76/2012", "reason": "sampling"},
+                {
+                    "type": "hold.placed",
+                    "type_of_hold": hold_type,
+                    "legal_basis": "Law 76/2012",
+                    "reason": "sampling",
+                },
                 {"type": "link", "record": t.passage, "why": "cargo"},
                 {"type": "sample.taken", "sample": "S1", "test": "residues"},
             ],
@@ -500,8 +522,16 @@ impl Traffic {
     fn site_day(&self, day: &mut Option<String>, turn: u32, r: &mut StdRng) {
         match day.clone() {
             None => {
-                let shift = json!({"type": "shift.on", "officer": format!("{}-gate-1", self.crossing), "department": "PORT"});
-                let body = json!({"kind": "site-day", "fields": {"date": "2026-03-01"}, "events": [shift]});
+                let shift = json!({
+                    "type": "shift.on",
+                    "officer": format!("{}-gate-1", self.crossing),
+                    "department": "PORT",
+                });
+                let body = json!({
+                    "kind": "site-day",
+                    "fields": {"date": "2026-03-01"},
+                    "events": [shift],
+                });
                 *day = self
                     .post_as("gate-1", "PORT", "/v1/records", body)
                     .ok()
@@ -531,9 +561,18 @@ impl Traffic {
         }
 
         let body = json!({
-            "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
-            "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": format!("99A{:05}", r.random_range(0..100_000))},
-            "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
+            "kind": "hold",
+            "crossing": "TRB",
+            "officer": "HUB-1",
+            "department": "HUB",
+            "fields": {
+                "type": "SECURITY",
+                "legal_basis": "order 12",
+                "target.term": format!("99A{:05}", r.random_range(0..100_000)),
+            },
+            "events": [
+                {"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"},
+            ],
         });
 
         self.hub.post("/v1/records", &body).map(drop)

@@ -97,14 +97,16 @@ impl CaArgs {
         let passphrase = self.passphrase(true)?;
         let text = passphrase.expose_secret();
         if text.trim().is_empty() {
-            let why = "an empty passphrase protects nothing: whoever gets root.key.age would speak for the commission";
+            let why = "an empty passphrase protects nothing: whoever gets root.key.age would \
+                speak for the commission";
             return Err(Failure::usage("empty_passphrase", why));
         }
 
         let chars = text.chars().count();
         if chars < PASSPHRASE_CHARS {
             crate::print::print_error!(
-                "wadi: WARNING: this passphrase has {chars} characters, and can be guessed by whoever gets root.key.age; for \
+                "wadi: WARNING: this passphrase has {chars} characters, and can be guessed by \
+                 whoever gets root.key.age; for \
                  anything but a trial take several words, {PASSPHRASE_CHARS} characters or more"
             );
         }
@@ -207,7 +209,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             Ca::check_absent(&ca.dir)?;
             Ca::init(&ca.dir, &ca.new_passphrase()?, work_factor)?;
             let text = format!(
-                "The commission's root and CA are in {}. Keep root.key.age and the passphrase apart and offline.",
+                "The commission's root and CA are in {}. Keep root.key.age and the passphrase \
+                 apart and offline.",
                 ca.dir.display()
             );
 
@@ -225,7 +228,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?
                 .renew(&name, days.unwrap_or(NODE_DAYS))?;
             let text = format!(
-                "A new certificate is in {}: copy tls.pem into the papers on the node's machine, and restart the node.",
+                "A new certificate is in {}: copy tls.pem into the papers on the node's machine, \
+                 and restart the node.",
                 dir.display()
             );
 
@@ -238,7 +242,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
             let text = format!(
-                "{name} is on the list {}: copy it into every node's papers, and restart the nodes. At the hub, `wadi say cut \
+                "{name} is on the list {}: copy it into every node's papers, and restart the \
+                 nodes. At the hub, `wadi say cut \
                  {name}` ends what counts of it.",
                 path.display()
             );
@@ -301,7 +306,11 @@ fn issue(
     print_text_or_json(
         json,
         &text,
-        &json!({"name": name, "node": enrolment.node().to_string(), "papers": dir.display().to_string()}),
+        &json!({
+            "name": name,
+            "node": enrolment.node().to_string(),
+            "papers": dir.display().to_string(),
+        }),
     );
 
     Ok(())
@@ -319,7 +328,13 @@ fn list(ca: &CaArgs, json: bool) -> Result<(), Failure> {
     if json {
         let rows: Vec<_> = all
             .iter()
-            .map(|(name, e)| json!({"name": name, "role": e.role.name(), "node": e.node().to_string()}))
+            .map(|(name, e)| {
+                json!({
+                    "name": name,
+                    "role": e.role.name(),
+                    "node": e.node().to_string(),
+                })
+            })
             .collect();
         crate::print::print_line!("{}", json!({"nodes": rows}));
     }

@@ -43,7 +43,8 @@ impl Papers {
     /// Reads a directory that `wadi pki issue` wrote.
     pub fn read(dir: &Path) -> Result<Self, Failure> {
         if !dir.is_dir() {
-            let why = "no directory; `papers` of the configuration names the one that `wadi pki issue` made for this node";
+            let why = "no directory; `papers` of the configuration names the one that `wadi pki \
+                issue` made for this node";
             return Err(unreadable(dir, why));
         }
 

@@ -394,7 +394,12 @@ mod tests {
 
         // What the quarantine has told of the certificate counts, too; what it holds was declared
         // already.
-        let paper = json!({"certificate.ref": "C1", "certificate.net_g": 10_000_000, "quantity": 15, "unit": "TNE"});
+        let paper = json!({
+            "certificate.ref": "C1",
+            "certificate.net_g": 10_000_000,
+            "quantity": 15,
+            "unit": "TNE",
+        });
         assert_eq!(
             exceeded(first.clone(), vec![kept("H1", paper.clone(), 9)]),
             1
@@ -417,7 +422,12 @@ mod tests {
             "it never came in"
         );
 
-        let boxes = json!({"certificate.ref": "C1", "certificate.net_g": 10_000_000, "quantity": 90, "unit": "XBX"});
+        let boxes = json!({
+            "certificate.ref": "C1",
+            "certificate.net_g": 10_000_000,
+            "quantity": 90,
+            "unit": "XBX",
+        });
         assert_eq!(
             exceeded(kept("H1", boxes, 9), vec![]),
             0,

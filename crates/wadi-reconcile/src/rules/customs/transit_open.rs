@@ -35,7 +35,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     match exit {
         None => {
             let text = format!("{printed}: transit {reference} was not terminated");
-            let evidence = json!({"transit": reference, "left_ms": left_ms, "due_ms": due_ms, "exit": declared});
+            let evidence = json!({
+                "transit": reference,
+                "left_ms": left_ms,
+                "due_ms": due_ms,
+                "exit": declared,
+            });
             vec![Contradiction::new("open", left_ms, text, evidence).until(concerns, due_ms)]
         }
         // A diversion changes where it ends.

@@ -100,7 +100,10 @@ mod tests {
 
     fn declared(id: &str, value: i64) -> Facts {
         let fields = json!({
-            "goods.1.hs_code": "8517.13", "goods.1.net_g": 1_000, "goods.1.statistical_value_minor": value, "currency": "USD"
+            "goods.1.hs_code": "8517.13",
+            "goods.1.net_g": 1_000,
+            "goods.1.statistical_value_minor": value,
+            "currency": "USD",
         });
         entry(id, fields, &[])
     }

@@ -103,7 +103,10 @@ fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
         let node = r["node"].as_str().unwrap_or_default();
         let seconds = r["by_ms"].as_i64().unwrap_or(0) / 1_000;
         let entry = r["entry"].as_str().unwrap_or_default();
-        let text = format!("{node} says it wrote {seconds} s before what it had read was written: one clock is wrong");
+        let text = format!(
+            "{node} says it wrote {seconds} s before what it had read was written: \
+            one clock is wrong"
+        );
         Contradiction::new(format!("clock {node}"), anchor.ended_ms(), text, r.clone())
             .of_cause(json!({"node": node}))
             .each(entry)

@@ -1,4 +1,5 @@
-//! Rules that watch holds: who placed and lifted them, what was sampled, and what is kept in custody.
+//! Rules that watch holds: who placed and lifted them, what was sampled, and what is kept in
+//! custody.
 
 pub(super) mod custody_broken;
 pub(super) mod passed_while_held;

@@ -29,15 +29,35 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         // The first release that it still speaks against.
         let from_ms = bad.at_ms().saturating_sub(recall_ms);
         let first = releases.partition_point(|r| r.at_ms() < from_ms);
-        let released = releases.get(first).filter(|r| !answers.answered(&bad, r.at_ms()))?;
+        let released = releases
+            .get(first)
+            .filter(|r| !answers.answered(&bad, r.at_ms()))?;
         let found = Contradiction::new(
-            format!("{} {} {}", bad.kind(), bad.officer(), bad.text("sample").unwrap_or_default()),
+            format!(
+                "{} {} {}",
+                bad.kind(),
+                bad.officer(),
+                bad.text("sample").unwrap_or_default()
+            ),
             released.at_ms().max(bad.at_ms()),
-            format!("{} was released, and {} speaks against it", hold.printed(), bad.kind()),
-            json!({"release": released.entry(), "type": bad.kind(), "officer": bad.officer(), "sample": bad.text("sample")}),
+            format!(
+                "{} was released, and {} speaks against it",
+                hold.printed(),
+                bad.kind()
+            ),
+            json!({
+                "release": released.entry(),
+                "type": bad.kind(),
+                "officer": bad.officer(),
+                "sample": bad.text("sample"),
+            }),
         );
 
-        let basis = json!({"type": bad.kind(), "officer": bad.officer(), "sample": bad.text("sample")});
+        let basis = json!({
+            "type": bad.kind(),
+            "officer": bad.officer(),
+            "sample": bad.text("sample"),
+        });
         Some(found.of_cause(basis).each(bad.entry()))
     });
 

@@ -38,7 +38,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                         hold.printed(),
                         other.printed()
                     ),
-                    json!({"officer": released.officer(), "hold": other.printed(), "placed": placed}),
+                    json!({
+                        "officer": released.officer(),
+                        "hold": other.printed(),
+                        "placed": placed,
+                    }),
                 )
                 .each(released.entry())
                 // A release of the other hold may still be on its way.

@@ -71,7 +71,13 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
                 gap_ms / 60_000,
                 needed_ms / 60_000
             ),
-            json!({"what": same, "other": other.printed(), "here_ms": here_ms, "there_ms": there_ms, "km": km}),
+            json!({
+                "what": same,
+                "other": other.printed(),
+                "here_ms": here_ms,
+                "there_ms": there_ms,
+                "km": km,
+            }),
         )
     })
 }

@@ -1,4 +1,5 @@
-//! Rules that watch how trucks, goods and their seals move: between crossings, in and out, and inland.
+//! Rules that watch how trucks, goods and their seals move: between crossings, in
+//! and out, and inland.
 
 pub(super) mod diversion_open;
 pub(super) mod impossible_journey;

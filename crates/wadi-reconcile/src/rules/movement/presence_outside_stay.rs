@@ -34,12 +34,21 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     stray
         .map(|e| {
-            let when = if left_ms.is_some_and(|t| e.at_ms() > t) { "after it had left" } else { "before it had come" };
+            let when = if left_ms.is_some_and(|t| e.at_ms() > t) {
+                "after it had left"
+            } else {
+                "before it had come"
+            };
             Contradiction::new(
                 format!("{} {when}", e.kind()),
                 e.at_ms(),
                 format!("{} was {} {when}", passage.printed(), e.kind()),
-                json!({"type": e.kind(), "at_ms": e.at_ms(), "came_ms": came_ms, "left_ms": left_ms}),
+                json!({
+                    "type": e.kind(),
+                    "at_ms": e.at_ms(),
+                    "came_ms": came_ms,
+                    "left_ms": left_ms,
+                }),
             )
             .of_cause(json!({"type": e.kind(), "came_ms": came_ms, "left_ms": left_ms}))
             .each(e.entry())

@@ -67,8 +67,15 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
         Contradiction::new(
             document,
             anchor.began_ms(),
-            format!("the holder of document {}… {text}", head(document, DOCUMENT_SHOWN_CHARS)),
-            json!({"document": document, "direction": direction, "other": other.map(Facts::printed)}),
+            format!(
+                "the holder of document {}… {text}",
+                head(document, DOCUMENT_SHOWN_CHARS)
+            ),
+            json!({
+                "document": document,
+                "direction": direction,
+                "other": other.map(Facts::printed),
+            }),
         )
         // They may have gone by any crossing.
         .until(dossier.everywhere(), anchor.began_ms()),

@@ -57,7 +57,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                     peer.crossing(),
                     key(&own).0
                 ),
-                json!({"scope": key(&own).0, "entries": key(&own).1, "one": came_to(&own), "other": came_to(other)}),
+                json!({
+                    "scope": key(&own).0,
+                    "entries": key(&own).1,
+                    "one": came_to(&own),
+                    "other": came_to(other),
+                }),
             );
 
             out.push(found.each(own.entry()).each(other.entry()));

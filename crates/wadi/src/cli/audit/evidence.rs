@@ -20,7 +20,11 @@ pub(super) fn write_evidence(
 ) -> Result<Exit, Failure> {
     let text = Client::at(at)?.get_text(&format!("/v1/records/{record}/evidence"))?;
     output::write(file, text.as_bytes())?;
-    let value = json!({"file": file.display().to_string(), "bytes": text.len(), "lines": text.lines().count()});
+    let value = json!({
+        "file": file.display().to_string(),
+        "bytes": text.len(),
+        "lines": text.lines().count(),
+    });
     print_answer(json, &value, |v| {
         format!(
             "{} bytes in {}; check it with: wadi audit verify-evidence",
@@ -62,7 +66,10 @@ pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Ex
         .count();
 
     let value = json!({
-        "valid": true, "record": found.record.to_string(), "entries": found.statements.len(), "witnessed": witnessed,
+        "valid": true,
+        "record": found.record.to_string(),
+        "entries": found.statements.len(),
+        "witnessed": witnessed,
     });
     print_answer(json, &value, |_| {
         format!(

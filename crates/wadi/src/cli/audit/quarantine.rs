@@ -77,7 +77,8 @@ pub fn list(log: Option<&str>, at: &NodeAt, json: bool) -> Result<Exit, Failure>
             }
 
             format!(
-                "{table}\n{} entries do not count; `wadi say admit` lets single ones, or --log all of a log's",
+                "{table}\n{} entries do not count; `wadi say admit` lets single ones, or --log \
+                 all of a log's",
                 v["count"]
             )
         },

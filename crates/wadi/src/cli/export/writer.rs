@@ -190,10 +190,21 @@ mod tests {
     fn records(from: usize, to: usize) -> Vec<Value> {
         let record = |n: usize| {
             json!({
-                "id": format!("TRB-P-{n}"), "record": format!("{n:064x}"), "kind": "passage", "crossing": "TRB",
-                "state": "EXITED", "flags": ["CONTESTED"], "safety": "at_hub", "changed": n,
-                "fields": {"vehicle.plate": "22 أ \"1\",2", "lane": 3, "container.1": "MSKU1234565"},
-                "contested": {"transit.ref": [{"value": "T1"}, {"value": "T2"}]}, "events": [{"type": "gate.in"}],
+                "id": format!("TRB-P-{n}"),
+                "record": format!("{n:064x}"),
+                "kind": "passage",
+                "crossing": "TRB",
+                "state": "EXITED",
+                "flags": ["CONTESTED"],
+                "safety": "at_hub",
+                "changed": n,
+                "fields": {
+                    "vehicle.plate": "22 أ \"1\",2",
+                    "lane": 3,
+                    "container.1": "MSKU1234565",
+                },
+                "contested": {"transit.ref": [{"value": "T1"}, {"value": "T2"}]},
+                "events": [{"type": "gate.in"}],
             })
         };
 

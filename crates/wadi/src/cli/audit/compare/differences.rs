@@ -46,10 +46,20 @@ impl Differences {
 
     pub(super) fn counts(&self, a: &str, b: &str) -> Value {
         json!({
-            "equal": self.is_equal(), "a": a, "b": b, "records_a": self.records_a, "records_b": self.records_b,
-            "only_a": self.only_a, "only_b": self.only_b, "entries_differ": self.entries_differ,
-            "fields_differ": self.fields_differ, "states_differ": self.states_differ, "logs": self.logs,
-            "logs_differ": self.logs_differ, "forked": self.forked, "shown": self.shown.len(),
+            "equal": self.is_equal(),
+            "a": a,
+            "b": b,
+            "records_a": self.records_a,
+            "records_b": self.records_b,
+            "only_a": self.only_a,
+            "only_b": self.only_b,
+            "entries_differ": self.entries_differ,
+            "fields_differ": self.fields_differ,
+            "states_differ": self.states_differ,
+            "logs": self.logs,
+            "logs_differ": self.logs_differ,
+            "forked": self.forked,
+            "shown": self.shown.len(),
         })
     }
 
@@ -78,7 +88,8 @@ impl Differences {
         }
 
         out += &format!(
-            "only in A: {}   only in B: {}   other entries: {}   other fields or events: {}   other state: {}\n\
+            "only in A: {}   only in B: {}   other entries: {}   other fields or events: {}   \
+             other state: {}\n\
              logs that differ: {} of {}   forked: {}",
             self.only_a,
             self.only_b,

@@ -153,7 +153,8 @@ impl Holder {
 
         if !file.is_file() {
             let why = format!(
-                "{} is not there; name a node by its data directory, its node.toml (a hub on PostgreSQL, too) or its URL",
+                "{} is not there; name a node by its data directory, its node.toml (a hub on \
+                 PostgreSQL, too) or its URL",
                 file.display()
             );
             return Err(Failure::usage("no_database", why));

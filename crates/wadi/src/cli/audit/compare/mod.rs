@@ -228,7 +228,11 @@ mod tests {
     fn entries_fields_events_and_states_are_told_by_name() {
         let a = detail(
             &["e1", "e2"],
-            json!({"fields": {"note": "old", "lane": 3}, "contested": {}, "events": [{"id": "X", "type": "gate.in"}]}),
+            json!({
+                "fields": {"note": "old", "lane": 3},
+                "contested": {},
+                "events": [{"id": "X", "type": "gate.in"}],
+            }),
         );
         let b = detail(
             &["e1", "e3"],
@@ -278,8 +282,14 @@ mod tests {
     #[test]
     fn a_row_of_a_running_node_reads_and_a_strange_one_does_not() {
         let good = json!({
-            "record": "01".repeat(32), "id": "TRB-P-1", "lane": "passage", "crossing": "TRB", "state": "ADMITTED",
-            "document": "d", "entries": 2, "entries_digest": "x",
+            "record": "01".repeat(32),
+            "id": "TRB-P-1",
+            "lane": "passage",
+            "crossing": "TRB",
+            "state": "ADMITTED",
+            "document": "d",
+            "entries": 2,
+            "entries_digest": "x",
         });
         assert_eq!(
             ComparedRecord::of_json(&good),
