@@ -6,6 +6,7 @@
 
 mod agreement;
 mod contradictions;
+mod goods;
 mod network;
 mod parent;
 mod report;

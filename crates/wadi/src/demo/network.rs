@@ -1,7 +1,7 @@
 //! The demonstration's network: a CA, seven nodes as processes of their own, and the links between
 //! them.
 
-use super::{DemoArgs, ORIGIN_MS, parent, signals::Signals, traffic};
+use super::{DemoArgs, ORIGIN_MS, goods, parent, signals::Signals};
 use crate::{
     cli::client::Client,
     config::{ClockConfig, Config, PeerConfig},
@@ -455,7 +455,7 @@ pub async fn register_officers(network: &DemoNetwork) -> Result<(), Failure> {
     let hub = network.sites[0].client.with_token(&clients[0]);
     let work = move || {
         for crossing in CROSSINGS {
-            for (officer, department, supervisor) in traffic::officers(crossing) {
+            for (officer, department, supervisor) in goods::officers(crossing) {
                 let body = json!({
                     "say": "officer",
                     "officer": officer,
