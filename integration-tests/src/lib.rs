@@ -1,7 +1,10 @@
 //! Stories told to real processes: nodes under their own certificates, links that can be pulled,
 //! plugs too.
 
+mod cable;
 pub mod network;
+
+pub use cable::Cable;
 
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -11,10 +14,7 @@ use std::{
     net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -107,64 +107,6 @@ pub fn papers() -> &'static Path {
             dir
         })
         .path()
-}
-
-/// A link that can be pulled: a UDP proxy.
-pub struct Cable {
-    /// Where the dialling side sends to.
-    pub address: SocketAddr,
-    up: Arc<AtomicBool>,
-}
-
-impl Cable {
-    /// A cable to a node's address.
-    pub fn to(target: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        let address = socket.local_addr().expect("bound");
-        let up = Arc::new(AtomicBool::new(true));
-        let flag = up.clone();
-
-        std::thread::spawn(move || {
-            let mut flows: BTreeMap<SocketAddr, UdpSocket> = BTreeMap::new();
-            let mut packet = [0; 2048];
-            while let Ok((n, from)) = socket.recv_from(&mut packet) {
-                let flow = flows.entry(from).or_insert_with(|| {
-                    let flow = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-                    let (back, answers, flag) =
-                        (flow.try_clone(), socket.try_clone(), flag.clone());
-                    std::thread::spawn(move || {
-                        let (Ok(back), Ok(answers)) = (back, answers) else {
-                            return;
-                        };
-                        let mut packet = [0; 2048];
-                        while let Ok((n, _)) = back.recv_from(&mut packet) {
-                            if flag.load(Ordering::Relaxed) {
-                                let _ = answers.send_to(&packet[..n], from);
-                            }
-                        }
-                    });
-
-                    flow
-                });
-
-                if flag.load(Ordering::Relaxed) {
-                    let _ = flow.send_to(&packet[..n], target);
-                }
-            }
-        });
-
-        Self { address, up }
-    }
-
-    /// Pulls it.
-    pub fn pull(&self) {
-        self.up.store(false, Ordering::Relaxed);
-    }
-
-    /// Plugs it in again.
-    pub fn plug(&self) {
-        self.up.store(true, Ordering::Relaxed);
-    }
 }
 
 /// A node's process and how to talk to it.

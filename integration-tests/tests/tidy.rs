@@ -21,6 +21,35 @@ const NEVER: &[(&str, &[&str])] = &[
         &["wadi-store", "sqlx", "quinn", "automerge", "prost"],
     ),
 ];
+/// Lines of a source file at most: what can be read in one sitting.
+const FILE_LINES_MAX: usize = 600;
+/// Files that are longer, and why. A file that is no longer too long has no place here.
+const LONGER_FILES: &[(&str, &str)] = &[
+    ("crates/wadi-node/src/bundle_export.rs", "restructured next"),
+    ("crates/wadi-node/src/commit.rs", "restructured next"),
+    ("crates/wadi-node/src/known_time.rs", "restructured next"),
+    ("crates/wadi-node/src/link.rs", "restructured next"),
+    ("crates/wadi-node/src/node.rs", "restructured next"),
+    ("crates/wadi-node/src/reconciler.rs", "restructured next"),
+    ("crates/wadi-node/src/resync.rs", "restructured next"),
+    ("crates/wadi-node/src/resync_run.rs", "restructured next"),
+    ("crates/wadi-node/src/room.rs", "restructured next"),
+    ("crates/wadi-node/src/salvage.rs", "restructured next"),
+    ("crates/wadi-node/src/scrub.rs", "restructured next"),
+    ("crates/wadi-record/src/events.rs", "restructured next"),
+    ("crates/wadi-store/src/backup.rs", "restructured next"),
+    ("crates/wadi-store/src/postgres.rs", "restructured next"),
+    ("crates/wadi-store/src/reads.rs", "restructured next"),
+    ("crates/wadi-store/src/salvage.rs", "restructured next"),
+    ("crates/wadi-store/src/sqlite.rs", "restructured next"),
+    ("crates/wadi-store/src/writes.rs", "restructured next"),
+    ("crates/wadi-store/tests/salvage.rs", "restructured next"),
+    ("crates/wadi-store/tests/story.rs", "restructured next"),
+    ("crates/wadi-sync/src/bundle.rs", "restructured next"),
+    ("crates/wadi-sync/src/frontiers.rs", "restructured next"),
+    ("crates/wadi-sync/src/message.rs", "restructured next"),
+    ("crates/wadi-sync/src/session.rs", "restructured next"),
+];
 /// What would let a clock or chance into the pure crates through the standard library.
 const PURE: &[&str] = &["wadi-log", "wadi-sync", "wadi-record", "wadi-reconcile"];
 const IMPURE: &[&str] = &[
@@ -135,9 +164,27 @@ fn every_configuration_key_is_documented() {
 fn no_source_file_is_too_long_to_read_in_one_sitting() {
     let mut files = Vec::new();
     sources(&root().join("crates"), &mut files);
+    sources(&root().join("integration-tests"), &mut files);
+
+    let mut longer = BTreeSet::new();
     for (path, text) in files {
+        let path = path.strip_prefix(&format!("{}/", root().display()));
+        let path = path.expect("it lies below the root").to_string();
         let lines = text.lines().count();
-        assert!(lines <= 950, "{path} has {lines} lines");
+        if lines <= FILE_LINES_MAX {
+            continue;
+        }
+
+        let is_excepted = LONGER_FILES.iter().any(|(file, _)| *file == path);
+        assert!(is_excepted, "{path} has {lines} lines");
+        longer.insert(path);
+    }
+
+    for (file, why) in LONGER_FILES {
+        assert!(
+            longer.contains(*file),
+            "{file} is not too long any more ({why}): take it off the list"
+        );
     }
 }
 

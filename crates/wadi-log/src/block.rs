@@ -245,7 +245,8 @@ type Extended = (Vec<VerifiedEntry>, Peaks, Vec<(Subtree, Hash)>);
 
 fn extend(log: LogId, held: &Peaks, entries: Vec<Vec<u8>>) -> Result<Extended, LogError> {
     let mut peaks = held.clone();
-    let (mut out, mut kept) = (Vec::with_capacity(entries.len()), Vec::new());
+    let mut out = Vec::with_capacity(entries.len());
+    let mut kept = Vec::new();
     for bytes in entries {
         // The cap holds for whatever stands in a log: past it nothing is read, hashed or kept.
         if bytes.len() > crate::ENTRY_BYTES_MAX {

@@ -231,7 +231,8 @@ impl Control {
     pub fn learn_fork(&mut self, proof: ForkProof) -> bool {
         let log = proof.log();
         let rank = |p: &ForkProof| (p.at, p.one.leaf, p.other.leaf);
-        let (new, known) = (rank(&proof), self.forks.get(&log).map(rank));
+        let new = rank(&proof);
+        let known = self.forks.get(&log).map(rank);
         if known.is_some_and(|known| known < new) {
             return false;
         }

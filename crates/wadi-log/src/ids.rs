@@ -508,7 +508,9 @@ impl fmt::Debug for RecordId {
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 fn base32(bytes: &[u8]) -> String {
-    let (mut out, mut acc, mut bits) = (String::new(), 0u32, 0);
+    let mut out = String::new();
+    let mut acc = 0u32;
+    let mut bits = 0;
     for byte in bytes {
         acc = (acc << 8) | u32::from(*byte);
         bits += 8;

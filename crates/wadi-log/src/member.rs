@@ -137,7 +137,7 @@ pub struct Enrolment {
     pub root_signature: [u8; 64],
 }
 
-const CONTEXT: &[u8] = b"wadi.enrolment/v1\n";
+const ENROLMENT_CONTEXT: &[u8] = b"wadi.enrolment/v1\n";
 /// Names are short enough for a table and safe in a file name.
 const NAME_CHARS_MAX: usize = 24;
 
@@ -185,7 +185,7 @@ impl Enrolment {
     }
 
     fn signed_bytes(&self) -> Vec<u8> {
-        [CONTEXT, &self.statement()].concat()
+        [ENROLMENT_CONTEXT, &self.statement()].concat()
     }
 
     fn statement(&self) -> Vec<u8> {

@@ -76,7 +76,8 @@ impl Peaks {
 
     /// Appends a leaf; returns the perfect subtrees that it completed at levels to be kept.
     pub fn append(&mut self, leaf: Hash) -> Vec<(Subtree, Hash)> {
-        let (mut hash, mut kept) = (leaf, Vec::new());
+        let mut hash = leaf;
+        let mut kept = Vec::new();
         let mut level = 0;
         while self.size >> level & 1 == 1 {
             let left = self
@@ -125,7 +126,7 @@ pub mod proof {
     use std::collections::HashMap;
 
     /// Leaves `[start, end)` whose root is one element of a proof.
-    pub type Range = (u64, u64);
+    pub type LeafRange = (u64, u64);
 
     pub(crate) fn split(n: u64) -> u64 {
         debug_assert!(n > 1);
@@ -134,8 +135,10 @@ pub mod proof {
 
     /// The ranges whose roots make the audit path of leaf `index` in a tree of `size` (RFC 6962,
     /// 2.1.1).
-    pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range> {
-        let (mut lo, mut hi, mut out) = (0, size, Vec::new());
+    pub fn inclusion_ranges(index: u64, size: u64) -> Vec<LeafRange> {
+        let mut lo = 0;
+        let mut hi = size;
+        let mut out = Vec::new();
         while hi - lo > 1 {
             let mid = lo + split(hi - lo);
             if index < mid {
@@ -153,12 +156,15 @@ pub mod proof {
 
     /// The ranges whose roots make the consistency proof between `old` and `new` sizes (RFC 6962,
     /// 2.1.2).
-    pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range> {
+    pub fn consistency_ranges(old: u64, new: u64) -> Vec<LeafRange> {
         if old == 0 || old >= new {
             return Vec::new();
         }
 
-        let (mut lo, mut hi, mut whole, mut out) = (0, new, true, Vec::new());
+        let mut lo = 0;
+        let mut hi = new;
+        let mut whole = true;
+        let mut out = Vec::new();
         loop {
             if old == hi {
                 if !whole {
@@ -183,7 +189,7 @@ pub mod proof {
     }
 
     /// The perfect subtrees that make up a range, from left to right.
-    pub fn subtrees(range: Range) -> Vec<Subtree> {
+    pub fn subtrees(range: LeafRange) -> Vec<Subtree> {
         let (mut at, end) = range;
         let mut out = Vec::new();
         while at < end {
@@ -207,10 +213,10 @@ pub mod proof {
 
     /// Roots of ranges, out of the hashes of their subtrees.
     pub fn assemble(
-        ranges: &[Range],
+        ranges: &[LeafRange],
         hashes: &HashMap<Subtree, Hash>,
     ) -> Result<Vec<Hash>, LogError> {
-        let root = |range: &Range| {
+        let root = |range: &LeafRange| {
             let parts: Option<Vec<Hash>> = subtrees(*range)
                 .iter()
                 .map(|s| hashes.get(s).copied())
@@ -236,7 +242,9 @@ pub mod proof {
             return bad("the leaf lies outside the tree");
         }
 
-        let (mut f, mut s, mut root) = (index, size - 1, leaf);
+        let mut f = index;
+        let mut s = size - 1;
+        let mut root = leaf;
         for p in path {
             if s == 0 {
                 return bad("too long");
@@ -414,7 +422,7 @@ mod tests {
         );
     }
 
-    fn path_of(leaves: &[Hash], ranges: &[proof::Range]) -> Vec<Hash> {
+    fn path_of(leaves: &[Hash], ranges: &[proof::LeafRange]) -> Vec<Hash> {
         let mut hashes = HashMap::new();
         for range in ranges {
             for s in proof::subtrees(*range) {
@@ -477,7 +485,8 @@ mod tests {
         #[test]
         fn kept_subtrees_have_the_roots_of_their_leaves(size in 1u64..5000) {
             let (leaves, _) = tree(size);
-            let (mut peaks, mut kept) = (Peaks::default(), vec![]);
+            let mut peaks = Peaks::default();
+            let mut kept = vec![];
             for leaf in &leaves {
                 kept.extend(peaks.append(*leaf));
             }

@@ -296,7 +296,8 @@ pub fn note_key_id(name: &str, algorithm: u8, key: &[u8; 32]) -> [u8; 4] {
 pub fn parse_note(text: &str) -> Result<(&str, Vec<(&str, Vec<u8>)>), LogError> {
     let bad = |why: &str| LogError::malformed("note", why);
     let at = text.rfind("\n\n").ok_or_else(|| bad("no blank line"))?;
-    let (body, lines) = (&text[..=at], &text[at + 2..]);
+    let body = &text[..=at];
+    let lines = &text[at + 2..];
     let lines = lines
         .strip_suffix('\n')
         .ok_or_else(|| bad("no final newline"))?;
@@ -516,7 +517,8 @@ mod tests {
 
     #[test]
     fn a_seal_holds_for_its_context_its_bytes_and_its_key() {
-        let (key, stranger) = (LogKey::from_seed(&[5; 32]), LogKey::from_seed(&[6; 32]));
+        let key = LogKey::from_seed(&[5; 32]);
+        let stranger = LogKey::from_seed(&[6; 32]);
         let seal = key.seal("wadi.bundle/v1", b"text");
         verify_seal(&key.public(), "wadi.bundle/v1", b"text", &seal).unwrap();
         assert!(verify_seal(&key.public(), "wadi.receipt/v1", b"text", &seal).is_err());

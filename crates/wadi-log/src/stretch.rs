@@ -42,7 +42,7 @@ impl VerifiedStretch {
 /// The ranges of leaves whose roots prove the leaves `[from, to)` in a tree of `size`, from left to
 /// right: the largest subtrees of the tree that lie wholly outside. Nothing where the run is empty
 /// or does not lie in the tree.
-pub fn stretch_ranges((from, to): proof::Range, size: u64) -> Vec<proof::Range> {
+pub fn stretch_ranges((from, to): proof::LeafRange, size: u64) -> Vec<proof::LeafRange> {
     let mut out = Vec::new();
     if from >= to || to > size {
         return out;
@@ -81,7 +81,7 @@ fn root_around(from: u64, leaves: &[Hash], size: u64, around: &[Hash]) -> Result
 
     let mut around = around.iter().copied();
     fn root(
-        (lo, hi): proof::Range,
+        (lo, hi): proof::LeafRange,
         run: (u64, u64, &[Hash]),
         around: &mut impl Iterator<Item = Hash>,
     ) -> Result<Hash, LogError> {

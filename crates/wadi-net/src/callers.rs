@@ -22,15 +22,15 @@ const PROVEN_PER_ADDRESS_MAX: usize = 8;
 /// How long a handshake may take. A dialler gives up sooner.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Callers that quinn keeps before they are looked at, and bytes of what they sent.
-const WAITING_MAX: usize = 64;
+const WAITING_CALLERS_MAX: usize = 64;
 const WAITING_BYTES_MAX: u64 = 8 * 1024;
 
 /// Bounds what quinn itself keeps of callers.
 pub(crate) fn bound_incoming(server: &mut ServerConfig) {
     server
-        .max_incoming(WAITING_MAX)
+        .max_incoming(WAITING_CALLERS_MAX)
         .incoming_buffer_size(WAITING_BYTES_MAX)
-        .incoming_buffer_size_total(WAITING_MAX as u64 * WAITING_BYTES_MAX);
+        .incoming_buffer_size_total(WAITING_CALLERS_MAX as u64 * WAITING_BYTES_MAX);
 }
 
 /// Takes callers until the porch is stopped. What goes wrong with one ends that one's task. Returns
@@ -52,7 +52,7 @@ pub(crate) async fn take_callers(
         };
 
         let address = incoming.remote_address().ip();
-        match Slots::take(&slots, address, incoming.remote_address_validated()) {
+        match Slots::take_slot(&slots, address, incoming.remote_address_validated()) {
             Admission::Slot(slot) => {
                 tokio::spawn(shake_hands(porch.clone(), server.clone(), incoming, slot));
             }
@@ -98,10 +98,10 @@ async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Inco
 
 /// Handshakes going on.
 #[derive(Default)]
-struct Slots(Mutex<Taken>);
+struct Slots(Mutex<TakenSlots>);
 
 #[derive(Default)]
-struct Taken {
+struct TakenSlots {
     unproven: usize,
     proven: BTreeMap<IpAddr, usize>,
 }
@@ -124,7 +124,7 @@ struct Slot {
 }
 
 impl Slots {
-    fn take(slots: &Arc<Self>, address: IpAddr, proven: bool) -> Admission {
+    fn take_slot(slots: &Arc<Self>, address: IpAddr, proven: bool) -> Admission {
         let mut taken = slots.0.lock().expect("no panic holds it");
         if !proven && taken.unproven >= UNPROVEN_MAX {
             return Admission::Prove;
@@ -194,7 +194,7 @@ mod tests {
         let address = |n: u8| IpAddr::from([10, 0, 0, n]);
         let mut held = Vec::new();
         for n in 0..=255 {
-            match Slots::take(&slots, address(n), false) {
+            match Slots::take_slot(&slots, address(n), false) {
                 Admission::Slot(slot) => held.push(slot),
                 Admission::Prove => {}
                 Admission::Full => panic!("an unproven caller is asked to prove"),
@@ -205,13 +205,13 @@ mod tests {
 
         // One address takes no more than its part.
         let mut greedy = Vec::new();
-        while let Admission::Slot(slot) = Slots::take(&slots, address(7), true) {
+        while let Admission::Slot(slot) = Slots::take_slot(&slots, address(7), true) {
             greedy.push(slot);
         }
 
         assert_eq!(greedy.len(), PROVEN_PER_ADDRESS_MAX);
 
-        let honest = Slots::take(&slots, address(8), true);
+        let honest = Slots::take_slot(&slots, address(8), true);
         assert!(matches!(honest, Admission::Slot(_)));
 
         // All is given back.
@@ -225,7 +225,7 @@ mod tests {
         let slots = Arc::new(Slots::default());
         let address = |n: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n));
         let taken: Vec<Admission> = (0..100)
-            .map(|n| Slots::take(&slots, address(n), true))
+            .map(|n| Slots::take_slot(&slots, address(n), true))
             .collect();
         let let_in = taken
             .iter()

@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Initial window where the link's rate is not known, bytes: four packets.
-const INITIAL_WINDOW: f64 = 4_800.0;
+const INITIAL_WINDOW_BYTES: f64 = 4_800.0;
 /// The round trip taken for granted until one is measured: VSAT.
 const INITIAL_RTT: Duration = Duration::from_millis(700);
 /// The least window, in packets.
@@ -52,9 +52,9 @@ pub struct DelayTarget {
 
 impl ControllerFactory for DelayTarget {
     fn build(self: Arc<Self>, _now: Instant, mtu: u16) -> Box<dyn Controller> {
-        Box::new(State {
+        Box::new(WindowState {
             settings: (*self).clone(),
-            window: INITIAL_WINDOW,
+            window: INITIAL_WINDOW_BYTES,
             mtu: f64::from(mtu),
             starting: true,
             last_cut: None,
@@ -64,10 +64,10 @@ impl ControllerFactory for DelayTarget {
 }
 
 #[derive(Clone, Debug)]
-struct State {
+struct WindowState {
     settings: DelayTarget,
-    /// As acknowledgements moved it. What counts is [`State::bounded`]: the bounds move when the
-    /// peer tells its rate.
+    /// As acknowledgements moved it. What counts is [`WindowState::bounded`]: the bounds move when
+    /// the peer tells its rate.
     window: f64,
     mtu: f64,
     starting: bool,
@@ -75,7 +75,7 @@ struct State {
     min_rtt: Duration,
 }
 
-impl State {
+impl WindowState {
     /// The window within its bounds.
     fn bounded(&self) -> f64 {
         let least = PACKETS_MIN * self.mtu;
@@ -107,7 +107,7 @@ impl State {
     }
 }
 
-impl Controller for State {
+impl Controller for WindowState {
     fn on_ack(
         &mut self,
         now: Instant,

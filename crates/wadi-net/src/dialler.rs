@@ -4,7 +4,7 @@ use crate::{
     endpoint::PeerAddress,
     identity::server_name,
     link_rate::LinkRate,
-    porch::{EXPIRED, Porch},
+    porch::{EXPIRED_CODE, Porch},
 };
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, VarInt};
 use std::{
@@ -125,7 +125,8 @@ impl Dialler {
 
 /// Whether the peer closed a connection because this node's certificate has expired.
 fn says_expired(error: &ConnectionError) -> bool {
-    matches!(error, ConnectionError::ApplicationClosed(close) if close.error_code == VarInt::from_u32(EXPIRED))
+    let expired = VarInt::from_u32(EXPIRED_CODE);
+    matches!(error, ConnectionError::ApplicationClosed(close) if close.error_code == expired)
 }
 
 fn next_growth(growth: f64) -> f64 {

@@ -121,7 +121,7 @@ impl Network {
             network.stop.subscribe(),
         );
 
-        network.keep("the task that takes callers".into(), callers);
+        network.keep_task("the task that takes callers".into(), callers);
 
         for peer in config.peers.clone() {
             porch
@@ -139,14 +139,14 @@ impl Network {
                 redial: config.redial,
             };
 
-            network.keep(name, dialler.run(network.stop.subscribe()));
+            network.keep_task(name, dialler.run(network.stop.subscribe()));
         }
 
         Ok(network)
     }
 
     /// Runs a task that has to run as long as the porch, and tells when it does not.
-    fn keep(&self, name: String, task: impl Future<Output = String> + Send + 'static) {
+    fn keep_task(&self, name: String, task: impl Future<Output = String> + Send + 'static) {
         let (failed, stopped) = (self.failed.clone(), self.stop.subscribe());
         let watched = async move {
             let why = match tokio::spawn(task).await {
@@ -243,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_ends_by_itself_is_told_and_one_that_panics_is_too() {
         let network = idle_network();
-        network.keep("the task that takes callers".into(), async {
+        network.keep_task("the task that takes callers".into(), async {
             "the endpoint takes no more callers".into()
         });
 
@@ -254,7 +254,7 @@ mod tests {
         );
 
         let network = idle_network();
-        network.keep("the task that dials".into(), async { panic!("a bug") });
+        network.keep_task("the task that dials".into(), async { panic!("a bug") });
         assert!(network.failed().await.contains("panicked"));
     }
 
@@ -267,7 +267,7 @@ mod tests {
             "it was stopped".into()
         };
 
-        network.keep("the task that takes callers".into(), task);
+        network.keep_task("the task that takes callers".into(), task);
         let failed = network.failed();
         network.stop().await;
         assert!(

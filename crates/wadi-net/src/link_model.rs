@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn a_packet_takes_its_time_and_what_does_not_fit_the_queue_is_dropped() {
         let profile = LinkProfile::named("vsat-clear").unwrap();
-        let (mut way, now) = (LinkWay::new(profile, 1), Instant::now());
+        let mut way = LinkWay::new(profile, 1);
+        let now = Instant::now();
 
         // 32,000 bits at 256 kbit/s are 125 ms, and 300 ms on the way.
         let first = way.send(now, 3_972).unwrap();

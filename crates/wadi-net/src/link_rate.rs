@@ -8,18 +8,18 @@ use std::sync::{
 
 /// The least rate that is believed, bits a second: below it nothing would arrive before the idle
 /// timeout.
-const RATE_MIN: u64 = 8_000;
+const RATE_MIN_BITS_S: u64 = 8_000;
 /// The largest rate that is believed of a peer alone. A link that carries more does not need to be
 /// told.
-const TOLD_RATE_MAX: u64 = 8_000_000;
+const TOLD_RATE_MAX_BITS_S: u64 = 8_000_000;
 
 /// The rate of one connection's link. Its congestion controller reads it; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct LinkRate(Arc<Known>);
+pub struct LinkRate(Arc<KnownRates>);
 
 /// Bits a second; 0 for not known.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownRates {
     provisioned: AtomicU64,
     told: AtomicU64,
 }
@@ -35,7 +35,11 @@ impl LinkRate {
     /// This node has provisioned a rate, bits a second; 0 for not known. Whoever is called learns
     /// it with the caller's name.
     pub fn provision(&self, bits_s: u64) {
-        let believed = if bits_s == 0 { 0 } else { bits_s.max(RATE_MIN) };
+        let believed = if bits_s == 0 {
+            0
+        } else {
+            bits_s.max(RATE_MIN_BITS_S)
+        };
         self.0.provisioned.store(believed, Ordering::Relaxed);
     }
 
@@ -44,7 +48,7 @@ impl LinkRate {
         let believed = if bits_s == 0 {
             0
         } else {
-            bits_s.clamp(RATE_MIN, TOLD_RATE_MAX)
+            bits_s.clamp(RATE_MIN_BITS_S, TOLD_RATE_MAX_BITS_S)
         };
         self.0.told.store(believed, Ordering::Relaxed);
     }

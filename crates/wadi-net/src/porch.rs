@@ -22,10 +22,10 @@ use wadi_log::{NodeId, Role};
 use wadi_node::Node;
 
 /// The code of a connection that is closed because the other end's certificate has expired.
-pub(crate) const EXPIRED: u32 = 4;
+pub(crate) const EXPIRED_CODE: u32 = 4;
 
 /// How often it is looked whether one that is late still is.
-const LATE_AGAIN: Duration = Duration::from_secs(20);
+const LATE_RETRY_PAUSE: Duration = Duration::from_secs(20);
 
 /// The porch's inside.
 pub(crate) struct Porch {
@@ -119,7 +119,8 @@ impl Porch {
             _ => format!("{address}: {why} ({times} times in the last minutes)"),
         };
 
-        self.note("a caller".into(), "not_let_in", why).await;
+        self.note_refusal("a caller".into(), "not_let_in", why)
+            .await;
     }
 
     /// Counts a member that was turned away; it is noted now and then.
@@ -129,11 +130,11 @@ impl Porch {
             .count(format!("{peer} {code}"), Instant::now())
             .is_some()
         {
-            self.note(peer.to_string(), code, why).await;
+            self.note_refusal(peer.to_string(), code, why).await;
         }
     }
 
-    async fn note(&self, subject: String, code: &str, why: String) {
+    async fn note_refusal(&self, subject: String, code: &str, why: String) {
         tracing::warn!(subject, code, why, "a caller was not let in");
         self.node
             .note_refusal(subject, code.into(), why, String::new())
@@ -149,7 +150,8 @@ impl Porch {
         rate: LinkRate,
     ) -> Option<ConnectionError> {
         let caller = self.let_in(&connection, expected).await?;
-        let (peer, dialled) = (caller.peer, expected.is_some());
+        let peer = caller.peer;
+        let dialled = expected.is_some();
         if !self.board.admit(self.node.id(), peer, &connection, dialled) {
             return None;
         }
@@ -210,7 +212,7 @@ impl Porch {
 
         // One that this node dials is let in as it is, for that node to hand in what it holds.
         if expected.is_none() && !caller.late && self.has_expired(&caller) {
-            connection.close(VarInt::from_u32(EXPIRED), b"certificate expired");
+            connection.close(VarInt::from_u32(EXPIRED_CODE), b"certificate expired");
             let why =
                 format!("the certificate of {peer} has expired: renew it with `wadi pki renew`");
             self.refuse_member(peer, "certificate_expired", why).await;
@@ -232,7 +234,7 @@ impl Porch {
     /// ever then.
     async fn end_lateness(&self, caller: &Caller, connection: &Connection) -> String {
         while caller.late && self.has_expired(caller) {
-            tokio::time::sleep(LATE_AGAIN).await;
+            tokio::time::sleep(LATE_RETRY_PAUSE).await;
         }
 
         if caller.late {

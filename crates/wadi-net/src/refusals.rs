@@ -8,11 +8,11 @@ use std::{
 };
 
 /// The least time between two notes of one subject.
-const PAUSE: Duration = Duration::from_secs(60);
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Subjects counted apart at most; what comes beyond them is counted together.
 const SUBJECTS_MAX: usize = 256;
 /// What those are counted as.
-const OTHERS: &str = "others";
+const OTHER_SUBJECTS: &str = "others";
 
 /// Who was turned away, and how often since it was last noted.
 #[derive(Default)]
@@ -28,11 +28,15 @@ impl Refusals {
     pub(crate) fn count(&self, subject: String, now: Instant) -> Option<u64> {
         let mut counts = self.0.lock().expect("no panic holds it");
         if counts.len() >= SUBJECTS_MAX && !counts.contains_key(&subject) {
-            counts.retain(|_, counted| now.duration_since(counted.noted) < PAUSE);
+            counts.retain(|_, counted| now.duration_since(counted.noted) < TOLD_AGAIN_AFTER);
         }
 
         let apart = counts.len() < SUBJECTS_MAX || counts.contains_key(&subject);
-        let subject = if apart { subject } else { OTHERS.to_string() };
+        let subject = if apart {
+            subject
+        } else {
+            OTHER_SUBJECTS.to_string()
+        };
         let Some(counted) = counts.get_mut(&subject) else {
             counts.insert(
                 subject,
@@ -46,7 +50,7 @@ impl Refusals {
         };
 
         counted.since += 1;
-        if now.duration_since(counted.noted) < PAUSE {
+        if now.duration_since(counted.noted) < TOLD_AGAIN_AFTER {
             return None;
         }
 
@@ -61,7 +65,8 @@ mod tests {
 
     #[test]
     fn one_subject_is_noted_once_a_minute_with_how_many_there_were() {
-        let (refusals, start) = (Refusals::default(), Instant::now());
+        let refusals = Refusals::default();
+        let start = Instant::now();
         let at = |s| refusals.count("10.0.0.1".into(), start + Duration::from_secs(s));
         assert_eq!(at(0), Some(1));
         assert!((1..60).all(|s| at(s).is_none()));
@@ -71,7 +76,8 @@ mod tests {
 
     #[test]
     fn subjects_without_number_take_bounded_room_and_bounded_notes() {
-        let (refusals, start) = (Refusals::default(), Instant::now());
+        let refusals = Refusals::default();
+        let start = Instant::now();
         let noted = (0..20_000)
             .filter(|n| refusals.count(format!("stranger {n}"), start).is_some())
             .count();
@@ -80,7 +86,7 @@ mod tests {
 
         // A minute later there is room for others again.
         assert_eq!(
-            refusals.count("somebody else".into(), start + PAUSE),
+            refusals.count("somebody else".into(), start + TOLD_AGAIN_AFTER),
             Some(1)
         );
         assert!(refusals.0.lock().unwrap().len() <= 2);

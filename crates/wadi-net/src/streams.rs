@@ -10,7 +10,7 @@ use wadi_node::{Arriving, Leaving, Node, run_late_link, run_link};
 use wadi_sync::{BLOCK_FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message};
 
 /// Frames that wait between the streams and the link, each way.
-const WAITING_MAX: usize = 8;
+const WAITING_MESSAGES_MAX: usize = 8;
 /// Bytes that are given to quinn at once. It frees what it keeps to send again only when a whole
 /// piece is acknowledged: of one large piece it would keep all until its last byte is, and send
 /// nothing behind it meanwhile.
@@ -27,8 +27,8 @@ pub(crate) async fn run_connection(
     late: bool,
     rate: LinkRate,
 ) -> String {
-    let (arriving, incoming) = mpsc::channel(WAITING_MAX);
-    let (outgoing, leaving) = mpsc::channel(WAITING_MAX);
+    let (arriving, incoming) = mpsc::channel(WAITING_MESSAGES_MAX);
+    let (outgoing, leaving) = mpsc::channel(WAITING_MESSAGES_MAX);
     let streams = async {
         // Whoever dialled opens the message stream; a stream shows itself with its first bytes.
         let (send, recv) = if dialled {

@@ -5,7 +5,7 @@ use quinn::{IdleTimeout, TransportConfig, VarInt, congestion::CubicConfig};
 use std::{sync::Arc, time::Duration};
 
 /// The queueing delay aimed at; two packets where these take longer.
-const TARGET: Duration = Duration::from_millis(100);
+const TARGET_DELAY: Duration = Duration::from_millis(100);
 /// The round trip taken for granted until one is measured. A shorter guess would send the first
 /// flight twice.
 const INITIAL_RTT: Duration = Duration::from_millis(700);
@@ -42,7 +42,7 @@ impl Transport {
 
         if self.own_links {
             t.congestion_controller_factory(Arc::new(DelayTarget {
-                target: TARGET,
+                target: TARGET_DELAY,
                 rate: rate.clone(),
             }));
         } else {

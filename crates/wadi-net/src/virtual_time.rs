@@ -214,7 +214,8 @@ impl World {
 
     /// One round over a side's connection; whether there was anything to do.
     fn drive_connection(&mut self, at: usize) -> bool {
-        let (now, side) = (self.now, &mut self.sides[at]);
+        let now = self.now;
+        let side = &mut self.sides[at];
         let Some((handle, connection)) = &mut side.connection else {
             return false;
         };

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 use wadi_log::RecordId;
-use wadi_reconcile::{Ask, Cut, Facts, asks};
+use wadi_reconcile::{Ask, DossierCut, Facts, asks};
 use wadi_record::Policy;
 use wadi_store::{RecordRow, Store, StoreError, TermQuery};
 
@@ -64,7 +64,7 @@ struct Asked {
     /// Records whose dossiers it belongs, or belonged, to, beyond those.
     neighbours: BTreeSet<RecordId>,
     /// Where there were more than were taken.
-    cut: BTreeMap<&'static str, Cut>,
+    cut: BTreeMap<&'static str, DossierCut>,
     /// Somebody seems to fill the dossier.
     crowded: bool,
 }
@@ -88,7 +88,7 @@ pub(crate) struct Gathered {
 pub(crate) struct Parts {
     pub(crate) linked: Vec<Facts>,
     pub(crate) peers: Vec<Facts>,
-    pub(crate) cut: BTreeMap<String, Cut>,
+    pub(crate) cut: BTreeMap<String, DossierCut>,
     pub(crate) crowded: bool,
 }
 
@@ -327,7 +327,7 @@ impl Gathered {
 
         others.sort_unstable();
 
-        let mut taken: BTreeMap<&str, Cut> = BTreeMap::new();
+        let mut taken: BTreeMap<&str, DossierCut> = BTreeMap::new();
         let mut names: BTreeMap<&str, u64> = BTreeMap::new();
         for (place, other) in others
             .iter()
@@ -336,7 +336,9 @@ impl Gathered {
             let Some(facts) = self.facts.get(other) else {
                 continue;
             };
-            let of_kind = taken.entry(facts.kind()).or_insert(Cut { taken: 0, of: 0 });
+            let of_kind = taken
+                .entry(facts.kind())
+                .or_insert(DossierCut { taken: 0, of: 0 });
             let most = if facts.is_hold() {
                 HOLDS_MAX
             } else {
@@ -386,7 +388,7 @@ impl Gathered {
 
 impl Asked {
     fn note_cut(&mut self, kind: &'static str, taken: usize, of: usize) {
-        let known = self.cut.entry(kind).or_insert(Cut {
+        let known = self.cut.entry(kind).or_insert(DossierCut {
             taken: taken as u64,
             of: 0,
         });

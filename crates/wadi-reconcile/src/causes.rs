@@ -23,14 +23,17 @@ const EVIDENCE_LETTERS_MAX: usize = 300;
 const EVIDENCE_DEPTH_MAX: usize = 8;
 
 /// A contradiction as it becomes a finding.
-pub(crate) struct Told {
+pub(crate) struct JudgedContradiction {
     pub(crate) contradiction: Contradiction,
     pub(crate) phase: Phase,
     pub(crate) evidence_digest: String,
 }
 
 /// What a rule said of a dossier, one for each cause.
-pub(crate) fn one_for_each_cause(dossier: &Dossier, said: Vec<Contradiction>) -> Vec<Told> {
+pub(crate) fn one_for_each_cause(
+    dossier: &Dossier,
+    said: Vec<Contradiction>,
+) -> Vec<JudgedContradiction> {
     let mut causes: BTreeMap<String, Vec<Contradiction>> = BTreeMap::new();
     for contradiction in said {
         causes
@@ -39,12 +42,12 @@ pub(crate) fn one_for_each_cause(dossier: &Dossier, said: Vec<Contradiction>) ->
             .push(contradiction);
     }
 
-    let mut told: Vec<Told> = causes
+    let mut told: Vec<JudgedContradiction> = causes
         .into_values()
-        .filter_map(|all| one(dossier, all))
+        .filter_map(|all| merge_cause(dossier, all))
         .collect();
     if told.len() > FINDINGS_MAX {
-        told.sort_by(|a, b| place(a).cmp(&place(b)));
+        told.sort_by(|a, b| order_key(a).cmp(&order_key(b)));
         let rest = told.split_off(FINDINGS_MAX);
         told.extend(the_rest(dossier, &rest));
     }
@@ -52,18 +55,22 @@ pub(crate) fn one_for_each_cause(dossier: &Dossier, said: Vec<Contradiction>) ->
     told
 }
 
-fn place(told: &Told) -> (i64, &str) {
+fn order_key(told: &JudgedContradiction) -> (i64, &str) {
     (told.contradiction.at_ms, &told.contradiction.discriminator)
 }
 
 /// All contradictions of one cause as one. Of those that repeat, the ones count that nothing on its
 /// way can explain any more, where there are any: a repetition makes no firm finding wait again.
-fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
+fn merge_cause(dossier: &Dossier, all: Vec<Contradiction>) -> Option<JudgedContradiction> {
     let repeats = all.first()?.repeats();
     if !repeats {
         let contradiction = all.into_iter().next()?;
         let evidence_digest = short_hash(&[&contradiction.evidence.to_string()]);
-        return Some(shown(dossier, contradiction, evidence_digest));
+        return Some(bounded_contradiction(
+            dossier,
+            contradiction,
+            evidence_digest,
+        ));
     }
 
     let (firm, pending): (Vec<_>, Vec<_>) = all
@@ -80,6 +87,7 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         .collect();
 
     let events = ends(&distinct(&references));
+
     // Pending ones become firm with the one that waits the shortest.
     let at = these
         .iter()
@@ -87,9 +95,14 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         .min_by_key(|(n, c)| (c.through_ms, *n))
         .map_or(0, |(n, _)| n);
 
-    let waits = (these.get(at)?.concerns.clone(), these.get(at)?.through_ms);
+    let soonest = these.get(at)?;
+    let concerns = soonest.concerns.clone();
+    let through_ms = soonest.through_ms;
+
     let mut first = these.into_iter().next()?;
-    (first.concerns, first.through_ms) = waits;
+    first.concerns = concerns;
+    first.through_ms = through_ms;
+
     if count > 1 {
         first.text = format!(
             "{} (and {} more of this kind)",
@@ -105,7 +118,7 @@ fn one(dossier: &Dossier, all: Vec<Contradiction>) -> Option<Told> {
         evidence.insert("events".into(), events);
     }
 
-    Some(shown(dossier, first, evidence_digest))
+    Some(bounded_contradiction(dossier, first, evidence_digest))
 }
 
 /// In their order, each once.
@@ -118,7 +131,7 @@ fn distinct<'a>(all: &[&'a str]) -> Vec<Json> {
 }
 
 /// What there is beyond the findings that are told each for itself.
-fn the_rest(dossier: &Dossier, rest: &[Told]) -> Option<Told> {
+fn the_rest(dossier: &Dossier, rest: &[JudgedContradiction]) -> Option<JudgedContradiction> {
     let firm = rest.iter().any(|t| t.phase == Phase::Firm);
     let soonest = rest.iter().min_by_key(|t| t.contradiction.through_ms)?;
     let texts: Vec<Json> = rest
@@ -147,17 +160,25 @@ fn the_rest(dossier: &Dossier, rest: &[Told]) -> Option<Told> {
     };
 
     let evidence_digest = short_hash(&["the rest", &magnitude(count).to_string()]);
-    Some(shown(dossier, contradiction, evidence_digest))
+    Some(bounded_contradiction(
+        dossier,
+        contradiction,
+        evidence_digest,
+    ))
 }
 
 /// With a sentence and evidence of bounded length. What it rests on is in the digest, and on the
 /// records.
-fn shown(dossier: &Dossier, mut contradiction: Contradiction, evidence_digest: String) -> Told {
+fn bounded_contradiction(
+    dossier: &Dossier,
+    mut contradiction: Contradiction,
+    evidence_digest: String,
+) -> JudgedContradiction {
     let phase = dossier.phase(&contradiction);
     contradiction.text = bounded(&contradiction.text, TEXT_LETTERS_MAX);
     contradiction.evidence = bounded_json(&contradiction.evidence, EVIDENCE_DEPTH_MAX);
 
-    Told {
+    JudgedContradiction {
         contradiction,
         phase,
         evidence_digest,

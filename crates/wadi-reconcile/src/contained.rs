@@ -7,7 +7,7 @@
 
 use crate::{
     Contradiction, Dossier, Finding, Rule,
-    causes::{Told, one_for_each_cause},
+    causes::{JudgedContradiction, one_for_each_cause},
     life, short_hash,
 };
 use serde_json::json;
@@ -55,7 +55,7 @@ pub(crate) fn judge_each(rules: &'static [Rule], dossier: &Dossier) -> Vec<Findi
 
 fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) -> Vec<Finding> {
     let cut_sentence = dossier.cut_sentence();
-    let finding = |mut told: Told| {
+    let finding = |mut told: JudgedContradiction| {
         told.contradiction.text.push_str(&cut_sentence);
         let id = short_hash(&[
             rule.code,

@@ -122,7 +122,13 @@ impl Facts {
                 Json::Object(members)
             }
             _ => {
-                json!({"id": printed, "kind": kind, "crossing": crossing, "born_ms": born_ms, "unreadable": true})
+                json!({
+                    "id": printed,
+                    "kind": kind,
+                    "crossing": crossing,
+                    "born_ms": born_ms,
+                    "unreadable": true,
+                })
             }
         };
 

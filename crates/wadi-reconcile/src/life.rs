@@ -158,7 +158,12 @@ mod tests {
         );
 
         let decided = |officer, decision: &str| {
-            let data = json!({"finding": "f", "evidence": "e", "proposal": "finding.proposed@2", "decision": decision});
+            let data = json!({
+                "finding": "f",
+                "evidence": "e",
+                "proposal": "finding.proposed@2",
+                "decision": decision,
+            });
             by(officer, event("finding.decided", 3, data))
         };
         let approved = decided("AU-2", "APPROVED");

@@ -149,82 +149,12 @@ impl Config {
             .parse()
             .map_err(|e: toml::de::Error| bad(e.to_string()))?;
 
-        check_keys(&table, &KEYS, "").map_err(bad)?;
-        if let Some(toml::Value::Table(clock)) = table.get("clock") {
-            check_keys(clock, &CLOCK_KEYS, "clock.").map_err(bad)?;
-        }
-
-        for peer in table
-            .get("peer")
-            .and_then(toml::Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            if let toml::Value::Table(peer) = peer {
-                check_keys(peer, &PEER_KEYS, "peer.").map_err(bad)?;
-            }
-        }
-
-        for key in ["listen", "http"] {
-            if let Some(toml::Value::String(given)) = table.get(key)
-                && given.parse::<SocketAddr>().is_err()
-            {
-                let why = "an address of this machine and a port are needed, as 0.0.0.0:7700; names are not looked up";
-                return Err(bad(format!("{key} = {given:?}: {why}")));
-            }
-        }
-
+        check_all_keys(&table).map_err(bad)?;
+        check_addresses(&table).map_err(bad)?;
         let mut config: Self = table
             .try_into()
             .map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
-        if !config.http.ip().is_loopback() && !config.http_tls {
-            return Err(bad(format!(
-                "http = {} is not a loopback address: set http_tls = true",
-                config.http
-            )));
-        }
-
-        if config
-            .database
-            .as_deref()
-            .is_some_and(|url| !url.starts_with("postgres://"))
-        {
-            return Err(bad(
-                "database is a URL, postgres://user@host/name; leave it out for SQLite".into(),
-            ));
-        }
-
-        for (key, seconds, most) in [
-            ("redial_s", config.redial_s, 30.0),
-            ("idle_s", config.idle_s, 600.0),
-        ] {
-            if !(seconds > 0.0 && seconds <= most) {
-                return Err(bad(format!(
-                    "{key} = {seconds}: more than 0 and at most {most}"
-                )));
-            }
-        }
-
-        for (key, value, most) in [
-            ("scrub_hours", config.scrub_hours, 8_760.0),
-            ("scrub_mib_s", config.scrub_mib_s, 10_000.0),
-        ] {
-            if !(value > 0.0 && value <= most) {
-                return Err(bad(format!(
-                    "{key} = {value}: more than 0 and at most {most}"
-                )));
-            }
-        }
-
-        for (key, mib) in [
-            ("ballast_mib", config.ballast_mib),
-            ("room_low_mib", config.room_low_mib),
-        ] {
-            if mib > MIB_MAX {
-                return Err(bad(format!("{key} = {mib}: at most {MIB_MAX}")));
-            }
-        }
-
+        config.check_values().map_err(bad)?;
         let dir = path
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
@@ -240,6 +170,89 @@ impl Config {
         config.spool = config.spool.map(|s| dir.join(s));
         Ok(config)
     }
+
+    /// Values that no node could run with.
+    fn check_values(&self) -> Result<(), String> {
+        if !self.http.ip().is_loopback() && !self.http_tls {
+            return Err(format!(
+                "http = {} is not a loopback address: set http_tls = true",
+                self.http
+            ));
+        }
+
+        if self
+            .database
+            .as_deref()
+            .is_some_and(|url| !url.starts_with("postgres://"))
+        {
+            return Err(
+                "database is a URL, postgres://user@host/name; leave it out for SQLite".into(),
+            );
+        }
+
+        for (key, seconds, most) in [
+            ("redial_s", self.redial_s, 30.0),
+            ("idle_s", self.idle_s, 600.0),
+        ] {
+            if !(seconds > 0.0 && seconds <= most) {
+                return Err(format!("{key} = {seconds}: more than 0 and at most {most}"));
+            }
+        }
+
+        for (key, value, most) in [
+            ("scrub_hours", self.scrub_hours, 8_760.0),
+            ("scrub_mib_s", self.scrub_mib_s, 10_000.0),
+        ] {
+            if !(value > 0.0 && value <= most) {
+                return Err(format!("{key} = {value}: more than 0 and at most {most}"));
+            }
+        }
+
+        for (key, mib) in [
+            ("ballast_mib", self.ballast_mib),
+            ("room_low_mib", self.room_low_mib),
+        ] {
+            if mib > MIB_MAX {
+                return Err(format!("{key} = {mib}: at most {MIB_MAX}"));
+            }
+        }
+
+        Ok(())
+    }
+}
+
+fn check_all_keys(table: &toml::Table) -> Result<(), String> {
+    check_keys(table, &KEYS, "")?;
+    if let Some(toml::Value::Table(clock)) = table.get("clock") {
+        check_keys(clock, &CLOCK_KEYS, "clock.")?;
+    }
+
+    for peer in table
+        .get("peer")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        if let toml::Value::Table(peer) = peer {
+            check_keys(peer, &PEER_KEYS, "peer.")?;
+        }
+    }
+
+    Ok(())
+}
+
+fn check_addresses(table: &toml::Table) -> Result<(), String> {
+    for key in ["listen", "http"] {
+        if let Some(toml::Value::String(given)) = table.get(key)
+            && given.parse::<SocketAddr>().is_err()
+        {
+            let why = "an address of this machine and a port are needed, as 0.0.0.0:7700; names \
+                are not looked up";
+            return Err(format!("{key} = {given:?}: {why}"));
+        }
+    }
+
+    Ok(())
 }
 
 fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), String> {

@@ -8,34 +8,20 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-mod audit;
 mod backup;
 mod bench;
-mod bench_hub;
-mod bench_link;
-mod bench_pair;
-mod bundle;
-mod check;
-mod client;
-mod commands;
-mod compare;
+mod cli;
 mod config;
 mod daemon;
 mod demo;
-mod export;
 mod failure;
-mod findings;
-mod links;
-mod log_sink;
 mod output;
 mod pki;
 mod print;
-mod quarantine;
-mod resync;
-mod schema;
-mod tls;
+mod thin_link;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+use cli::{NodeAt, run_blocking};
 use failure::{Exit, Failure};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -46,25 +32,11 @@ struct Cli {
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
-}
-
-/// Which running node to talk to.
-#[derive(Args, Clone, Debug)]
-pub struct At {
-    /// The node's configuration; its directory holds the operator's token.
-    #[arg(long, default_value = "node.toml")]
-    config: PathBuf,
-    /// The node's HTTP address, where it is not the one in the configuration.
-    #[arg(long)]
-    url: Option<String>,
-    /// A bearer token, where it is not the operator's own of this machine.
-    #[arg(long, env = "WADI_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum CliCommand {
     /// The whole network on this machine: six crossings and the hub, traffic, and links that come
     /// and go.
     Demo(demo::DemoArgs),
@@ -81,7 +53,7 @@ enum Command {
     /// How a node and its peers stand.
     Status {
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
         /// Show it again every second.
         #[arg(long)]
         watch: bool,
@@ -89,42 +61,42 @@ enum Command {
     /// Records: new, set, event, show, history, list, at.
     Record {
         #[command(subcommand)]
-        command: commands::RecordCommand,
+        command: cli::record::RecordCommand,
     },
     /// Takes operations out of an NDJSON file; what was imported before is not written again.
     Import {
         /// The file, or - for standard input.
         file: PathBuf,
         #[command(flatten)]
-        at: At,
+        at: NodeAt,
     },
     /// Writes records as NDJSON, CSV or Parquet, with a trailer of row count, filter and digest.
-    Export(export::ExportArgs),
+    Export(cli::export::ExportArgs),
     /// Bundles, for the stick in the truck: export, import, receipt, show.
     Bundle {
         #[command(subcommand)]
-        command: bundle::BundleCommand,
+        command: cli::bundle::BundleCommand,
     },
     /// Findings: contradictions between records; list, show, assign, propose, decide, undo,
     /// recheck.
     Findings {
         #[command(subcommand)]
-        command: findings::FindingsCommand,
+        command: cli::findings::FindingsCommand,
     },
     /// Officers, policies, cuts and closures: what operators of a hub say.
     Say {
         #[command(subcommand)]
-        command: commands::SayCommand,
+        command: cli::say::SayCommand,
     },
     /// The forced resync: plan, run, status, pause, resume, cancel, verify.
     Resync {
         #[command(subcommand)]
-        command: resync::ResyncCommand,
+        command: cli::resync::ResyncCommand,
     },
     /// Proofs.
     Audit {
         #[command(subcommand)]
-        command: audit::AuditCommand,
+        command: cli::audit::AuditCommand,
     },
     /// Copies a node's database while the node runs, with a manifest under its seal; `backup
     /// verify` checks such a copy.
@@ -132,11 +104,11 @@ enum Command {
     /// Puts a backup in the place of a stopped node's database, which is kept.
     Restore(backup::RestoreArgs),
     /// The fields and events that records may have, who may set and say them, and their units.
-    Schema(schema::SchemaArgs),
+    Schema(cli::schema::SchemaArgs),
     /// Who may use the API.
     Token {
         #[command(subcommand)]
-        command: commands::TokenCommand,
+        command: cli::token::TokenCommand,
     },
     /// The figures of docs/performance.md.
     Bench {
@@ -148,13 +120,13 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return told_of_usage(&error),
+        Err(error) => return print_usage(&error),
     };
 
     // What is written here is for its own user, whatever the umask was: records, keys, tokens, and
     // copies of them.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    if matches!(cli.command, Command::Node { .. }) && !demo::die_with_demonstration() {
+    if matches!(cli.command, CliCommand::Node { .. }) && !demo::die_with_demonstration() {
         return ExitCode::from(1);
     }
 
@@ -189,7 +161,7 @@ fn main() -> ExitCode {
 }
 
 /// Help and versions, which were asked for, and command lines that do not read.
-fn told_of_usage(error: &clap::Error) -> ExitCode {
+fn print_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     // A script that asked for JSON reads this as it reads any other failure.
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
@@ -216,28 +188,34 @@ fn told_of_usage(error: &clap::Error) -> ExitCode {
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let json = cli.json;
     match cli.command {
-        Command::Demo(args) => demo::run(args, json).await,
-        Command::Pki { command } => pki::run(command, json),
-        Command::Node { command } => daemon::run(command, json).await,
-        Command::Audit { command } => audit::run(command, json).await,
-        Command::Backup(args) => backup::run(args, json).await,
-        Command::Restore(args) => backup::restore(args, json).await,
-        Command::Bench { command } => bench::run(command, json).await,
-        // The commands that talk to a running node block: they are nobody's but the user's.
-        other => tokio::task::spawn_blocking(move || match other {
-            Command::Status { at, watch } => commands::status(&at, watch, json),
-            Command::Record { command } => commands::record(command, json),
-            Command::Import { file, at } => commands::import(&at, &file, json),
-            Command::Export(args) => export::export(&args, json),
-            Command::Bundle { command } => bundle::run(command, json),
-            Command::Findings { command } => findings::run(command, json),
-            Command::Resync { command } => resync::run(command, json),
-            Command::Say { command } => commands::say(command, json),
-            Command::Token { command } => commands::token(command, json),
-            Command::Schema(args) => schema::run(&args, json),
-            _ => unreachable!("taken above"),
-        })
-        .await
-        .map_err(|e| Failure::new("panicked", e.to_string()))?,
+        CliCommand::Demo(args) => demo::run(args, json).await,
+        CliCommand::Pki { command } => pki::run(command, json),
+        CliCommand::Node { command } => daemon::run(command, json).await,
+        CliCommand::Status { at, watch } => {
+            run_blocking(move || cli::status::run(&at, watch, json)).await
+        }
+        CliCommand::Record { command } => {
+            run_blocking(move || cli::record::run(command, json)).await
+        }
+        CliCommand::Import { file, at } => {
+            run_blocking(move || cli::import::run(&at, &file, json)).await
+        }
+        CliCommand::Export(args) => run_blocking(move || cli::export::run(&args, json)).await,
+        CliCommand::Bundle { command } => {
+            run_blocking(move || cli::bundle::run(command, json)).await
+        }
+        CliCommand::Findings { command } => {
+            run_blocking(move || cli::findings::run(command, json)).await
+        }
+        CliCommand::Say { command } => run_blocking(move || cli::say::run(command, json)).await,
+        CliCommand::Resync { command } => {
+            run_blocking(move || cli::resync::run(command, json)).await
+        }
+        CliCommand::Audit { command } => cli::audit::run(command, json).await,
+        CliCommand::Backup(args) => backup::run(args, json).await,
+        CliCommand::Restore(args) => backup::restore(args, json).await,
+        CliCommand::Token { command } => run_blocking(move || cli::token::run(command, json)).await,
+        CliCommand::Bench { command } => bench::run(command, json).await,
+        CliCommand::Schema(args) => cli::schema::run(&args, json),
     }
 }

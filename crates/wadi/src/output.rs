@@ -1,26 +1,8 @@
-//! What commands leave behind: files that are written whole or not at all and over nothing else,
-//! and tables that fit the terminal.
+//! What commands leave behind: files that are written whole or not at all and over nothing else.
 
-use crate::{failure::Failure, print::shown};
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use wadi_store::private;
-
-/// A table as wide as the terminal at most. Where there is none, lines are as long as they are.
-pub fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
-    table
-}
-
-/// A row of texts, of which others may have written any: none of them moves the cursor or begins
-/// another row.
-pub fn row<const N: usize>(cells: [String; N]) -> [String; N] {
-    cells.map(|cell| shown(&cell).into_owned())
-}
 
 fn failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new("unwritable", format!("{}: {error}", path.display()))
@@ -95,16 +77,5 @@ mod tests {
         let null = Path::new("/dev/null");
         check_free(null, false).unwrap();
         write(null, b"gone").unwrap();
-    }
-
-    #[test]
-    fn a_text_of_somebody_elses_begins_no_row_and_moves_no_cursor() {
-        let mut table = table(["plate", "what"]);
-        table.add_row(row(["11-A-1\n99-B-9".into(), "\u{1b}[2J\u{202e}x".into()]));
-        let text = table.to_string();
-        assert!(
-            text.contains("11-A-1\\u{a}99-B-9") && text.contains("\\u{1b}[2J\\u{202e}x"),
-            "{text}"
-        );
     }
 }

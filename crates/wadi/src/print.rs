@@ -1,8 +1,12 @@
-//! What goes to a terminal: nothing of it moves the cursor, hides a word or ends the process.
+//! What goes to a terminal: answers, tables, times and units. Nothing of it moves the cursor, hides
+//! a word or ends the process.
 //!
 //! Texts of records were written by others. A control character among them is shown as an escape,
 //! and so is one that turns the direction of what stands around it: a plate reads as it was given.
 
+use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 use std::{
     borrow::Cow,
     fmt,
@@ -93,6 +97,87 @@ macro_rules! print_error {
 }
 pub(crate) use {print_error, print_line};
 
+/// Prints a command's answer: JSON for a script, its text for a person.
+pub(crate) fn print_answer(as_json: bool, answer: &Value, in_words: impl FnOnce(&Value) -> String) {
+    match as_json {
+        true => print_line!("{answer}"),
+        false => print_line!("{}", in_words(answer)),
+    }
+}
+
+/// JSON for a person.
+pub(crate) fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// A member as it is shown in a line or a cell.
+pub(crate) fn member_text(value: &Value, member: &str) -> String {
+    match &value[member] {
+        Value::String(s) => shown(s).into_owned(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// A Unix time in milliseconds, as UTC to the second.
+pub(crate) fn utc_text(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(
+        |_| ms.to_string(),
+        |t| t.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// A Unix time in seconds, as hubs tell it.
+pub(crate) fn utc_text_s(s: i64) -> String {
+    utc_text(s.saturating_mul(1_000))
+}
+
+/// A hub's time in seconds, or a dash where no hub said one.
+pub(crate) fn hub_time_text(s: Option<i64>) -> String {
+    s.map_or_else(|| "-".into(), utc_text_s)
+}
+
+/// A Unix time in seconds as it stands in a file's name.
+pub(crate) fn utc_file_stamp(s: i64) -> String {
+    jiff::Timestamp::from_second(s).map_or_else(
+        |_| s.to_string(),
+        |t| t.strftime("%Y%m%dT%H%M%SZ").to_string(),
+    )
+}
+
+/// Bytes in kilobytes of 1,024.
+pub(crate) fn kb_text(bytes: u64) -> String {
+    format!("{} KB", bytes / 1024)
+}
+
+/// A table as wide as the terminal at most. Where there is none, lines are as long as they are.
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table
+}
+
+/// A row of texts, of which others may have written any: none of them moves the cursor or begins
+/// another row.
+pub(crate) fn row<const N: usize>(cells: [String; N]) -> [String; N] {
+    cells.map(|cell| shown(&cell).into_owned())
+}
+
+/// How far something has come: a bar where its length is known, hidden where nobody looks.
+pub(crate) fn progress(quiet: bool, length: Option<u64>, template: &str) -> ProgressBar {
+    let bar = match (quiet, length) {
+        (true, _) => ProgressBar::hidden(),
+        (false, Some(length)) => ProgressBar::new(length),
+        (false, None) => ProgressBar::new_spinner(),
+    };
+
+    bar.set_style(ProgressStyle::with_template(template).expect("a fixed template"));
+    bar
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +196,17 @@ mod tests {
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&printed).unwrap(),
             json
+        );
+    }
+
+    #[test]
+    fn a_text_of_somebody_elses_begins_no_row_and_moves_no_cursor() {
+        let mut table = table(["plate", "what"]);
+        table.add_row(row(["11-A-1\n99-B-9".into(), "\u{1b}[2J\u{202e}x".into()]));
+        let text = table.to_string();
+        assert!(
+            text.contains("11-A-1\\u{a}99-B-9") && text.contains("\\u{1b}[2J\\u{202e}x"),
+            "{text}"
         );
     }
 

@@ -1,6 +1,9 @@
 //! Whether the nodes agree, and what keeps them from it.
 
-use crate::{client::Client, commands::time};
+use crate::{
+    cli::client::{Client, percent_encode},
+    print::utc_text,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +13,7 @@ pub type Statuses = [(String, Option<Value>)];
 /// What a lane of a crossing comes to must be equal wherever it is held.
 const DIGESTS: [&str; 3] = ["entries_digest", "documents_digest", "states_digest"];
 /// Findings that one request gives.
-const PAGE: usize = 500;
+const PAGE_FINDINGS: usize = 500;
 /// Pages that are read of them.
 const PAGES_MAX: usize = 20;
 
@@ -88,7 +91,8 @@ fn differences(lane: &str, crossing: &str, held: &[(&str, &Value)], nodes: usize
     for (name, scope) in others {
         for digest in DIGESTS.into_iter().filter(|d| scope[d] != wanted[d]) {
             out.push(format!(
-                "{lane} of {crossing}: {digest} of {name} ({} entries, {} records) is not that of {first} ({} entries, {} records)",
+                "{lane} of {crossing}: {digest} of {name} ({} entries, {} records) is not that of \
+                 {first} ({} entries, {} records)",
                 scope["entries"], scope["records"], wanted["entries"], wanted["records"]
             ));
         }
@@ -129,7 +133,9 @@ pub fn pending(hub: &Client) -> Pending {
     let mut out = Pending::default();
     let mut after = String::new();
     for _ in 0..PAGES_MAX {
-        let Ok(page) = hub.get(&format!("/v1/findings?phase=PENDING&limit={PAGE}{after}")) else {
+        let Ok(page) = hub.get(&format!(
+            "/v1/findings?phase=PENDING&limit={PAGE_FINDINGS}{after}"
+        )) else {
             break;
         };
         for finding in page["findings"].as_array().into_iter().flatten() {
@@ -148,7 +154,7 @@ pub fn pending(hub: &Client) -> Pending {
         }
 
         match page["next_after"].as_str() {
-            Some(next) => after = format!("&after={}", crate::commands::percent(next)),
+            Some(next) => after = format!("&after={}", percent_encode(next)),
             None => break,
         }
     }
@@ -166,12 +172,12 @@ impl Deadline {
         } = *self;
 
         match first_ms == last_ms {
-            true => format!("{rule}: {count} PENDING until {}", time(first_ms)),
+            true => format!("{rule}: {count} PENDING until {}", utc_text(first_ms)),
             false => {
                 format!(
                     "{rule}: {count} PENDING, the first until {}, the last until {}",
-                    time(first_ms),
-                    time(last_ms)
+                    utc_text(first_ms),
+                    utc_text(last_ms)
                 )
             }
         }
@@ -185,8 +191,13 @@ mod tests {
 
     fn scope(lane: &str, crossing: &str, digest: &str) -> Value {
         json!({
-            "lane": lane, "crossing": crossing, "entries": 1, "records": 1, "entries_digest": digest,
-            "documents_digest": "d", "states_digest": "s",
+            "lane": lane,
+            "crossing": crossing,
+            "entries": 1,
+            "records": 1,
+            "entries_digest": digest,
+            "documents_digest": "d",
+            "states_digest": "s",
         })
     }
 
@@ -281,7 +292,8 @@ mod tests {
         let text = two.text("R10");
         assert_eq!(
             text,
-            "R10: 2 PENDING, the first until 2026-03-01 05:00:00, the last until 2026-03-01 06:00:00"
+            "R10: 2 PENDING, the first until 2026-03-01 05:00:00, the last until 2026-03-01 \
+             06:00:00"
         );
     }
 }

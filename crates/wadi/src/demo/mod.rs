@@ -6,7 +6,7 @@
 
 mod agreement;
 mod contradictions;
-mod links;
+mod goods;
 mod network;
 mod parent;
 mod report;
@@ -18,10 +18,10 @@ pub use parent::die_with_demonstration;
 use crate::{
     failure::{Exit, Failure},
     print::print_line,
+    thin_link::Profile,
 };
 use clap::Args;
-use links::Profile;
-use network::{Network, register_officers};
+use network::{DemoNetwork, register_officers};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use report::{Ending, Judged};
 use signals::Signals;
@@ -41,11 +41,11 @@ use wadi_store::private;
 /// 2026-03-01T05:00:00Z, when the demonstration's day begins.
 const ORIGIN_MS: i64 = 1_772_341_200_000;
 /// How long nodes may take to agree once all links are healed.
-const HEAL: Duration = Duration::from_secs(25);
+const HEAL_MAX: Duration = Duration::from_secs(25);
 /// How often they are asked meanwhile.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The file that tells a demonstration's directory from others; it is locked while one runs in it.
-const MARK: &str = "demo";
+const MARK_FILE: &str = "demo";
 /// The node whose plug is pulled, how far into the demonstration (at most two minutes), and for how
 /// long.
 const KILLED: (&str, f64, Duration) = ("man", 0.4, Duration::from_secs(5));
@@ -110,13 +110,13 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
     }
 
     let started = Instant::now();
-    let mut network = Network::default();
+    let mut network = DemoNetwork::default();
     let ending = tokio::select! {
         ending = play(&mut network, &args, profile, &signals, json) => ending,
         signal = signals.to_stop() => Ok(Ending::Stopped(signal)),
     };
     if let Ok(ending) = &ending {
-        report::tell(&network, &args.dir, ending, started, json);
+        report::print_report(&network, &args.dir, ending, started, json);
     }
 
     network.stop(&signals).await;
@@ -137,7 +137,7 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
 
 /// The whole story. It can be dropped at any moment: whatever runs is in the network.
 async fn play(
-    network: &mut Network,
+    network: &mut DemoNetwork,
     args: &DemoArgs,
     profile: Profile,
     signals: &Signals,
@@ -156,7 +156,8 @@ async fn play(
     signals.traffic_has_ended();
     if !json {
         print_line!(
-            "\nTraffic ends, and links are healed; waiting until the nodes agree. Ctrl-C stops at once."
+            "\nTraffic ends, and links are healed; waiting until the nodes agree. Ctrl-C stops at \
+             once."
         );
     }
 
@@ -172,16 +173,16 @@ async fn play(
 }
 
 /// Asks the nodes until they agree, or for so long.
-async fn judge(network: &Network) -> Judged {
+async fn judge(network: &DemoNetwork) -> Judged {
     let healed = Instant::now();
     let mut judged = Judged::default();
-    while healed.elapsed() < HEAL {
+    while healed.elapsed() < HEAL_MAX {
         judged.statuses = network.statuses().await;
         judged.disagreements = agreement::disagreements(&judged.statuses);
         if judged.disagreements.is_empty() {
             break;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 
     judged.waited = healed.elapsed();
@@ -213,7 +214,7 @@ async fn judge(network: &Network) -> Judged {
 /// Makes the directory, or clears it of what another demonstration left. Another one that runs in
 /// it is left in peace.
 fn prepare_dir(dir: &Path) -> Result<File, Failure> {
-    let mark = dir.join(MARK);
+    let mark = dir.join(MARK_FILE);
     let in_use = |why: &str| {
         Failure::usage(
             "dir_in_use",
@@ -252,7 +253,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(network: &Network, args: &DemoArgs) -> Self {
+    fn start(network: &DemoNetwork, args: &DemoArgs) -> Self {
         let mut this = Self {
             threads: Vec::new(),
             stop: Arc::default(),
@@ -316,7 +317,7 @@ impl Drop for Running {
 /// Runs links and outages by schedule and shows the table, until the time is up or somebody ends
 /// it.
 async fn live(
-    network: &mut Network,
+    network: &mut DemoNetwork,
     args: &DemoArgs,
     signals: &Signals,
     json: bool,
@@ -371,7 +372,7 @@ struct Weather {
 }
 
 impl Weather {
-    fn new(network: &Network, seed: u64, started: Instant) -> Self {
+    fn new(network: &DemoNetwork, seed: u64, started: Instant) -> Self {
         let next = network.links.iter().map(|_| (started, false)).collect();
         Self {
             random: StdRng::seed_from_u64(seed ^ 0x11aa),
@@ -380,7 +381,7 @@ impl Weather {
         }
     }
 
-    fn change(&mut self, network: &Network) {
+    fn change(&mut self, network: &DemoNetwork) {
         let now = Instant::now();
         for ((from, to, link), (at, up)) in network.links.iter().zip(&mut self.next) {
             if now < *at {
@@ -427,7 +428,7 @@ impl Outage {
         }
     }
 
-    async fn run(&mut self, network: &mut Network, elapsed: Duration) -> Result<(), Failure> {
+    async fn run(&mut self, network: &mut DemoNetwork, elapsed: Duration) -> Result<(), Failure> {
         let Some(site) = network.site(KILLED.0) else {
             return Ok(());
         };

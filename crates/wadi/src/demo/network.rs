@@ -1,18 +1,13 @@
 //! The demonstration's network: a CA, seven nodes as processes of their own, and the links between
 //! them.
 
-use super::{
-    DemoArgs, ORIGIN_MS,
-    links::{Link, Profile},
-    parent,
-    signals::Signals,
-    traffic,
-};
+use super::{DemoArgs, ORIGIN_MS, goods, parent, signals::Signals};
 use crate::{
-    client::Client,
+    cli::client::Client,
     config::{ClockConfig, Config, PeerConfig},
     failure::Failure,
     pki::{Ca, scope_of},
+    thin_link::{Profile, ThinLink},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -42,18 +37,18 @@ const NEIGHBOURS: [(&str, &str); 4] = [
 /// Hours of domain time in a second: deadlines of days fall within a minute.
 pub const HOURS_PER_SECOND: f64 = 1.0;
 /// How long a node may take to start.
-const START: Duration = Duration::from_secs(30);
+const START_MAX: Duration = Duration::from_secs(30);
 /// How long nodes may take to stop in order; whoever still runs then is killed …
-const STOP: Duration = Duration::from_secs(10);
+const STOP_MAX: Duration = Duration::from_secs(10);
 /// … and how long where somebody asks for it a second time.
-const STOP_AT_ONCE: Duration = Duration::from_secs(1);
+const STOP_AT_ONCE_MAX: Duration = Duration::from_secs(1);
 /// How long a node may take over an answer, before it is told as silent.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// Lines of a node's log that are shown of one that does not start.
 const LOG_LINES: usize = 5;
 
 /// A node's process.
-pub struct Site {
+pub struct SiteProcess {
     pub name: String,
     pub dir: PathBuf,
     pub http: SocketAddr,
@@ -63,9 +58,9 @@ pub struct Site {
 
 /// Everything that runs, and that has to end with the demonstration.
 #[derive(Default)]
-pub struct Network {
-    pub sites: Vec<Site>,
-    pub links: Vec<(String, String, Link)>,
+pub struct DemoNetwork {
+    pub sites: Vec<SiteProcess>,
+    pub links: Vec<(String, String, ThinLink)>,
     /// A database server that is on its way, while the links and nodes are not there yet …
     starting: Option<JoinHandle<Result<TemporaryServer, StoreError>>>,
     /// … and one that runs. It stops after the nodes.
@@ -73,7 +68,7 @@ pub struct Network {
 }
 
 /// A node's place in the network.
-struct Place {
+struct SiteAddresses {
     listen: SocketAddr,
     http: SocketAddr,
     papers: PathBuf,
@@ -91,7 +86,7 @@ fn panicked(error: tokio::task::JoinError) -> Failure {
     Failure::new("panicked", error.to_string())
 }
 
-impl Network {
+impl DemoNetwork {
     /// Makes papers, links and configurations, and starts the hub's database server where it has
     /// one; no node runs yet.
     pub async fn build(&mut self, args: &DemoArgs, profile: Profile) -> Result<(), Failure> {
@@ -124,7 +119,7 @@ impl Network {
             private::write(&node_dir.join("node.toml"), text.as_bytes())?;
 
             let client = Client::new(format!("http://{}", place.http), "");
-            self.sites.push(Site {
+            self.sites.push(SiteProcess {
                 name,
                 dir: node_dir,
                 http: place.http,
@@ -139,7 +134,7 @@ impl Network {
     /// A link for each crossing to the hub, and between neighbours; whom each node dials.
     async fn open_links(
         &mut self,
-        places: &[(String, Place)],
+        places: &[(String, SiteAddresses)],
         profile: Profile,
         seed: u64,
     ) -> Result<BTreeMap<String, Vec<PeerConfig>>, Failure> {
@@ -159,7 +154,7 @@ impl Network {
             let Some((_, target)) = places.iter().find(|(name, _)| *name == to) else {
                 continue;
             };
-            let link = Link::open(target.listen, profile, seed.wrapping_add(n as u64)).await?;
+            let link = ThinLink::open(target.listen, profile, seed.wrapping_add(n as u64)).await?;
             let rate_kbit_s = Some((profile.rate_bits_s / 1000.0) as u64);
             let peer = PeerConfig {
                 name: to.clone(),
@@ -210,7 +205,7 @@ impl Network {
         Ok(())
     }
 
-    pub fn site(&mut self, name: &str) -> Option<&mut Site> {
+    pub fn site(&mut self, name: &str) -> Option<&mut SiteProcess> {
         self.sites.iter_mut().find(|s| s.name == name)
     }
 
@@ -261,13 +256,13 @@ impl Network {
     pub async fn stop(&mut self, signals: &Signals) {
         // All are told first and waited for after: each says goodbye to its peers.
         for site in &self.sites {
-            site.tell(Signal::TERM);
+            site.send_signal(Signal::TERM);
         }
 
         let patience = if signals.is_urgent() {
-            STOP_AT_ONCE
+            STOP_AT_ONCE_MAX
         } else {
-            STOP
+            STOP_MAX
         };
 
         tokio::select! {
@@ -294,7 +289,7 @@ impl Network {
     }
 }
 
-async fn gone(sites: &mut [Site]) {
+async fn gone(sites: &mut [SiteProcess]) {
     for site in sites {
         if let Some(child) = &mut site.child {
             let _ = child.wait().await;
@@ -303,7 +298,7 @@ async fn gone(sites: &mut [Site]) {
     }
 }
 
-impl Site {
+impl SiteProcess {
     /// Starts the process, in a process group of its own: Ctrl-C is for the demonstration, which
     /// stops its nodes in order.
     ///
@@ -315,7 +310,7 @@ impl Site {
         let child = Command::new(std::env::current_exe()?)
             .args(["node", "run", "--config"])
             .arg(self.dir.join("node.toml"))
-            .env(parent::PARENT, parent::this_process())
+            .env(parent::PARENT_VARIABLE, parent::this_process())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -335,7 +330,7 @@ impl Site {
     }
 
     async fn ready(&mut self) -> Result<(), Failure> {
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_MAX;
         while self.get("/readyz").await.is_none() {
             let why = match self.runs() {
                 false => "ends as it starts",
@@ -367,7 +362,7 @@ impl Site {
     fn get(&self, path: &'static str) -> impl Future<Output = Option<Value>> + use<> {
         let client = self.client.clone();
         let asked = tokio::task::spawn_blocking(move || client.get(path));
-        let in_time = tokio::time::timeout(ANSWER, asked);
+        let in_time = tokio::time::timeout(ANSWER_MAX, asked);
         async move { in_time.await.ok()?.ok()?.ok() }
     }
 
@@ -378,7 +373,7 @@ impl Site {
         }
     }
 
-    fn tell(&self, signal: Signal) {
+    fn send_signal(&self, signal: Signal) {
         let pid = self
             .child
             .as_ref()
@@ -392,7 +387,7 @@ impl Site {
 }
 
 /// The hub's place and the crossings', with fresh papers of a fresh CA.
-fn issue_papers(dir: &Path) -> Result<Vec<(String, Place)>, Failure> {
+fn issue_papers(dir: &Path) -> Result<Vec<(String, SiteAddresses)>, Failure> {
     let passphrase: String = format!("{:032x}", rand::random::<u128>());
     let ca = Ca::init(&dir.join("certs"), &passphrase.into(), Some(10))?;
     let names =
@@ -414,7 +409,7 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, Place)>, Failure> {
 
         places.push((
             name,
-            Place {
+            SiteAddresses {
                 listen: free_udp()?,
                 http: free_tcp()?,
                 papers,
@@ -425,7 +420,7 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, Place)>, Failure> {
     Ok(places)
 }
 
-fn configuration(place: &Place) -> Config {
+fn configuration(place: &SiteAddresses) -> Config {
     Config {
         data: ".".into(),
         database: None,
@@ -450,7 +445,7 @@ fn configuration(place: &Place) -> Config {
 
 /// The hub registers every crossing's officers, as a real one would before anybody may release
 /// anything.
-pub async fn register_officers(network: &Network) -> Result<(), Failure> {
+pub async fn register_officers(network: &DemoNetwork) -> Result<(), Failure> {
     let mut clients = Vec::new();
     for site in &network.sites {
         let token = std::fs::read_to_string(site.dir.join("operator.token"))?;
@@ -460,8 +455,14 @@ pub async fn register_officers(network: &Network) -> Result<(), Failure> {
     let hub = network.sites[0].client.with_token(&clients[0]);
     let work = move || {
         for crossing in CROSSINGS {
-            for (officer, department, supervisor) in traffic::officers(crossing) {
-                let body = json!({"say": "officer", "officer": officer, "department": department, "crossing": crossing, "supervisor": supervisor});
+            for (officer, department, supervisor) in goods::officers(crossing) {
+                let body = json!({
+                    "say": "officer",
+                    "officer": officer,
+                    "department": department,
+                    "crossing": crossing,
+                    "supervisor": supervisor,
+                });
                 hub.post("/v1/control", &body)?;
             }
         }

@@ -3,9 +3,9 @@
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
 /// The variable in a node's environment that names the process of its demonstration.
-pub const PARENT: &str = "WADI_DEMO_PARENT";
+pub const PARENT_VARIABLE: &str = "WADI_DEMO_PARENT";
 
-/// The value of [`PARENT`] for processes that this one starts.
+/// The value of [`PARENT_VARIABLE`] for processes that this one starts.
 pub fn this_process() -> String {
     getpid().as_raw_nonzero().to_string()
 }
@@ -16,7 +16,7 @@ pub fn this_process() -> String {
 ///
 /// False where the demonstration is gone already: then the process is to end.
 pub fn die_with_demonstration() -> bool {
-    let Ok(parent) = std::env::var(PARENT) else {
+    let Ok(parent) = std::env::var(PARENT_VARIABLE) else {
         return true;
     };
     if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {

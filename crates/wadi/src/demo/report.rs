@@ -4,10 +4,10 @@
 use super::{
     ORIGIN_MS,
     agreement::{Pending, Statuses},
-    network::{HOURS_PER_SECOND, Network},
+    network::{DemoNetwork, HOURS_PER_SECOND},
     signals::Signal,
 };
-use crate::{output, print::print_line};
+use crate::print::{self, kb_text, print_line, utc_text};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -48,7 +48,7 @@ impl Judged {
 }
 
 /// How the nodes stand.
-pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String {
+pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> String {
     let header = [
         "node",
         "hub link",
@@ -61,7 +61,7 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
         "findings",
     ];
 
-    let mut table = output::table(header);
+    let mut table = print::table(header);
     for (name, status) in statuses {
         let link = network
             .links
@@ -88,7 +88,7 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
         };
 
         let number = |k: &str| s[k].to_string();
-        let carries = format!("{} KB", s["carried_bytes"].as_i64().unwrap_or(0) / 1024);
+        let carries = kb_text(s["carried_bytes"].as_u64().unwrap_or(0));
         let cells = [
             name.clone(),
             link.into(),
@@ -105,17 +105,22 @@ pub fn table(network: &Network, statuses: &Statuses, started: Instant) -> String
     }
 
     let seconds = started.elapsed().as_secs_f64();
-    let domain =
-        crate::commands::time(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
+    let domain = utc_text(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
 
     format!(
-        "{seconds:.0} s, {domain} at the crossings, {} KB on the wire\n{table}",
-        network.wire_bytes() / 1024
+        "{seconds:.0} s, {domain} at the crossings, {} on the wire\n{table}",
+        kb_text(network.wire_bytes())
     )
 }
 
 /// The end of it, as one line of JSON or as text.
-pub fn tell(network: &Network, dir: &Path, ending: &Ending, started: Instant, json: bool) {
+pub fn print_report(
+    network: &DemoNetwork,
+    dir: &Path,
+    ending: &Ending,
+    started: Instant,
+    json: bool,
+) {
     match (ending, json) {
         (_, true) => print_line!("{}", in_json(network, dir, ending, started)),
         (Ending::Stopped(signal), false) => {
@@ -128,7 +133,7 @@ pub fn tell(network: &Network, dir: &Path, ending: &Ending, started: Instant, js
     }
 }
 
-fn in_json(network: &Network, dir: &Path, ending: &Ending, started: Instant) -> Value {
+fn in_json(network: &DemoNetwork, dir: &Path, ending: &Ending, started: Instant) -> Value {
     let none = Judged::default();
     let (judged, stopped) = match ending {
         Ending::Judged(judged) => (judged.as_ref(), None),
@@ -136,26 +141,46 @@ fn in_json(network: &Network, dir: &Path, ending: &Ending, started: Instant) -> 
     };
     let node = |(name, status): &(String, Option<Value>)| {
         let s = status.clone().unwrap_or_default();
-        json!({"node": name, "records": s["records"], "entries": s["entries"], "digest": s["digest"], "unsent": s["unsent"], "refused": s["refused"]})
+        json!({
+            "node": name,
+            "records": s["records"],
+            "entries": s["entries"],
+            "digest": s["digest"],
+            "unsent": s["unsent"],
+            "refused": s["refused"],
+        })
     };
 
     let findings = judged.findings.iter();
     let findings =
         findings.map(|((rule, phase), n)| json!({"rule": rule, "phase": phase, "count": n}));
     let waiting = judged.pending.waiting.iter();
-    let waiting = waiting
-        .map(|(rule, d)| json!({"rule": rule, "count": d.count, "first_due_ms": d.first_ms, "last_due_ms": d.last_ms}));
+    let waiting = waiting.map(|(rule, d)| {
+        json!({
+            "rule": rule,
+            "count": d.count,
+            "first_due_ms": d.first_ms,
+            "last_due_ms": d.last_ms,
+        })
+    });
 
     json!({
-        "converged": judged.converged(), "seconds": started.elapsed().as_secs_f64(), "wire_bytes": network.wire_bytes(),
-        "nodes": judged.statuses.iter().map(node).collect::<Vec<_>>(), "findings": findings.collect::<Vec<_>>(),
-        "overdue": judged.pending.overdue, "deadlines": waiting.collect::<Vec<_>>(),
-        "disagreements": judged.disagreements, "written": judged.written, "refused": judged.refused,
-        "stopped_by": stopped, "dir": dir.display().to_string(),
+        "converged": judged.converged(),
+        "seconds": started.elapsed().as_secs_f64(),
+        "wire_bytes": network.wire_bytes(),
+        "nodes": judged.statuses.iter().map(node).collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+        "overdue": judged.pending.overdue,
+        "deadlines": waiting.collect::<Vec<_>>(),
+        "disagreements": judged.disagreements,
+        "written": judged.written,
+        "refused": judged.refused,
+        "stopped_by": stopped,
+        "dir": dir.display().to_string(),
     })
 }
 
-fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
+fn in_words(network: &DemoNetwork, judged: &Judged, started: Instant) -> String {
     let mut out = table(network, &judged.statuses, started) + "\n";
     for ((rule, phase), n) in &judged.findings {
         out += &format!("finding {rule} {phase}: {n}\n");
@@ -182,7 +207,8 @@ fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
         let digest = hub.and_then(|s| s["digest"].as_str()).unwrap_or_default();
         let digest: String = digest.chars().take(DIGEST_CHARS).collect();
 
-        out += "All nodes agree: every lane of every crossing has equal entries, documents and states wherever it is held,\n";
+        out += "All nodes agree: every lane of every crossing has equal entries, documents and \
+            states wherever it is held,\n";
         out += &format!("and the hub has everything. Holds and control, held by all: {digest}");
     } else {
         out += &format!("NOT CONVERGED after {} s:", judged.waited.as_secs());
@@ -200,14 +226,15 @@ fn in_words(network: &Network, judged: &Judged, started: Instant) -> String {
 }
 
 /// How to look at a node that runs.
-pub fn where_to_look(network: &Network, dir: &Path) -> String {
+pub fn where_to_look(network: &DemoNetwork, dir: &Path) -> String {
     let Some(hub) = network.sites.first() else {
         return String::new();
     };
     let config = dir.join("hub/node.toml");
 
     format!(
-        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config {0}; or over HTTP at \
+        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config \
+         {0}; or over HTTP at \
          http://{1} (/openapi.json says how), with the token in {2}. Ctrl-C ends it.",
         config.display(),
         hub.http,
@@ -216,7 +243,7 @@ pub fn where_to_look(network: &Network, dir: &Path) -> String {
 }
 
 /// How to look at what is left, once nothing runs any more.
-pub fn where_to_look_on(network: &Network, dir: &Path, on_postgres: bool) -> String {
+pub fn where_to_look_on(network: &DemoNetwork, dir: &Path, on_postgres: bool) -> String {
     let names: Vec<&str> = network.sites.iter().map(|s| s.name.as_str()).collect();
     if names.is_empty() {
         return format!(
@@ -227,10 +254,12 @@ pub fn where_to_look_on(network: &Network, dir: &Path, on_postgres: bool) -> Str
 
     // A hub on PostgreSQL has lost its server.
     let node = dir.join(if on_postgres { "trb" } else { "hub" });
-    let (config, node) = (node.join("node.toml").display().to_string(), node.display());
+    let config = node.join("node.toml").display().to_string();
+    let node = node.display();
 
     format!(
-        "Nothing runs any more. {} holds a directory for each node ({}), with its database and its log, log/node.log.\n\
+        "Nothing runs any more. {} holds a directory for each node ({}), with its database and \
+         its log, log/node.log.\n\
          To look at one, start it again and ask it:\n  \
          wadi node run --config {config} &\n  \
          wadi status --config {config}\n  \

@@ -43,7 +43,7 @@ impl Signal {
 
 /// What was asked so far.
 #[derive(Clone, Copy, Default, Debug)]
-struct Asked {
+struct StopRequests {
     /// Let the traffic end, and see whether the nodes agree.
     to_end: bool,
     /// Stop, whatever is going on.
@@ -53,7 +53,7 @@ struct Asked {
 /// Listens to signals for as long as the process lives: none of them ends it by itself any more.
 #[derive(Clone)]
 pub struct Signals {
-    asked: watch::Receiver<Asked>,
+    asked: watch::Receiver<StopRequests>,
     endless: Arc<AtomicBool>,
 }
 
@@ -63,7 +63,7 @@ impl Signals {
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, asked) = watch::channel(Asked::default());
+        let (tell, asked) = watch::channel(StopRequests::default());
         let endless = Arc::new(AtomicBool::new(false));
         let this = Self {
             asked,

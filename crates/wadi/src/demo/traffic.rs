@@ -1,7 +1,10 @@
 //! Traffic of the demonstration: trucks, travellers, holds, laboratory results, entries, lookouts
 //! and site days, out of a seed; some of it contradictory, unless `--clean`.
 
-use crate::{client::Client, failure::Failure};
+use super::goods::{
+    COUNTRIES, GOODS, QUARANTINED_GOODS, REMARKS, TARE_KG, container, hold_department, plain,
+};
+use crate::{cli::client::Client, failure::Failure};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -12,31 +15,6 @@ use std::{
     },
     time::Duration,
 };
-
-/// HS code, name in English and Arabic, and what a kilogram is worth, minor units of a dinar.
-const GOODS: [(&str, &str, &str, i64); 8] = [
-    ("0803.90", "bananas", "موز", 900_000),
-    ("0207.14", "frozen poultry", "دواجن مجمدة", 2_600_000),
-    ("1006.30", "rice", "رز", 1_200_000),
-    ("2523.29", "cement", "أسمنت", 110_000),
-    ("3004.90", "medicines", "أدوية", 60_000_000),
-    ("4011.20", "tyres", "إطارات", 5_000_000),
-    ("7214.20", "steel bars", "حديد تسليح", 900_000),
-    ("8517.13", "telephones", "هواتف", 400_000_000),
-];
-/// Those of them that come with a phytosanitary or veterinary certificate, and may be sampled.
-const QUARANTINED: usize = 3;
-/// What an empty truck weighs, kilograms.
-const TARE_KG: i64 = 14_200;
-const REMARKS: [&str; 6] = [
-    "seal intact, documents complete",
-    "الختم سليم والأوراق كاملة",
-    "driver asked for a second weighing",
-    "السائق طلب وزنا ثانيا",
-    "refrigeration unit at four degrees",
-    "وحدة التبريد بدرجة أربعة",
-];
-const COUNTRIES: [&str; 6] = ["IQ", "JO", "SY", "IR", "SA", "TR"];
 
 /// One crossing's traffic.
 pub struct Traffic {
@@ -55,7 +33,7 @@ pub struct Traffic {
 struct Truck {
     passage: String,
     entry: Option<String>,
-    hold: Option<Hold>,
+    hold: Option<TruckHold>,
     plate: String,
     container: String,
     goods: usize,
@@ -66,7 +44,7 @@ struct Truck {
     runs_the_gate: bool,
 }
 
-struct Hold {
+struct TruckHold {
     id: String,
     placed: String,
     result: bool,
@@ -74,7 +52,7 @@ struct Hold {
 }
 
 impl Traffic {
-    fn say(
+    fn post_as(
         &self,
         officer: &str,
         department: &str,
@@ -106,7 +84,7 @@ impl Traffic {
         id: &str,
         event: Value,
     ) -> Result<Value, Failure> {
-        self.say(
+        self.post_as(
             officer,
             department,
             &format!("/v1/records/{id}/events"),
@@ -193,15 +171,27 @@ impl Traffic {
         let body = json!({
             "kind": "passage",
             "fields": {
-                "direction": "in", "vehicle.plate_raw": plate, "vehicle.plate_country": country, "purpose": "goods",
-                "container.1": container, "seal.1": format!("JO{:07}", r.random_range(0..10_000_000)),
-                "goods.hs_code": GOODS[goods].0, "note": REMARKS[r.random_range(0..REMARKS.len())],
+                "direction": "in",
+                "vehicle.plate_raw": plate,
+                "vehicle.plate_country": country,
+                "purpose": "goods",
+                "container.1": container,
+                "seal.1": format!("JO{:07}", r.random_range(0..10_000_000)),
+                "goods.hs_code": GOODS[goods].0,
+                "note": REMARKS[r.random_range(0..REMARKS.len())],
             },
-            "events": [{"type": "gate.in", "gate": "G1", "direction": "in", "read": format!("ANPR-{}", r.random_range(1..9999))}],
+            "events": [
+                {
+                    "type": "gate.in",
+                    "gate": "G1",
+                    "direction": "in",
+                    "read": format!("ANPR-{}", r.random_range(1..9999)),
+                },
+            ],
         });
 
         let passage = loop {
-            match self.say("gate-1", "PORT", "/v1/records", body.clone()) {
+            match self.post_as("gate-1", "PORT", "/v1/records", body.clone()) {
                 Ok(passage) => break passage,
                 Err(failure)
                     if failure.code == "unreachable" && !self.stop.load(Ordering::Relaxed) =>
@@ -231,95 +221,27 @@ impl Traffic {
         t.step += 1;
         let number = t.number;
         match t.step {
-            1 => {
-                let attester = format!("{}-cus-2", self.crossing);
-                let weighed = json!({
-                    "type": "weighed", "scale": "S1", "gross_kg": t.net_kg + TARE_KG, "tare_kg": TARE_KG,
-                    "ticket": format!("T{number}"), "calibration_due": "2026-12-31", "attested_by": attester, "attester_department": "CUS",
-                });
-                self.event("ops-1", "OPS", &t.passage, weighed)?;
-            }
-            2 => {
-                // A truck whose entry nobody makes is a finding, once its time is up.
-                if self.clean || r.random_bool(0.93) {
-                    let (hs, name, _, price) = GOODS[t.goods];
-                    let mut body = json!({
-                        "kind": "customs-entry",
-                        "fields": {
-                            "office": format!("{}01", self.crossing), "declaration_type": "IM4", "declarant": "Al-Rafidain Clearing",
-                            "declarant_ref": format!("{}-{number:08}", self.crossing),
-                            "container.1": t.container, "currency": "IQD", "invoice_minor": price * t.net_kg * (90 + i64::from(number % 20)) / 100,
-                            "vehicle.plate": plain(&t.plate), "goods.1.hs_code": hs, "goods.1.description": name,
-                            "goods.1.origin": "JO", "goods.1.gross_g": t.net_kg * 1000, "goods.1.packages": 10 + number % 900,
-                        },
-                        "events": [{"type": "registered", "registration_no": format!("R{number}")}],
-                    });
-
-                    if t.goods < QUARANTINED {
-                        body["fields"]["certificate.1"] = format!("PC-{number:08}").into();
-                    }
-
-                    let entry = self.say("cus-1", "CUS", "/v1/records", body)?;
-                    t.entry = entry["id"].as_str().map(String::from);
-                }
-            }
+            1 => self.weigh(t)?,
+            // A truck whose entry nobody makes is a finding, once its time is up.
+            2 if self.clean || r.random_bool(0.93) => self.declare(t)?,
+            2 => {}
             3 => {
                 if let Some(entry) = t.entry.clone() {
                     self.lane_and_value(t, &entry)?;
                 }
             }
             4 => {
-                if t.goods < QUARANTINED && r.random_bool(0.5) {
-                    self.hold(t)?;
+                if t.goods < QUARANTINED_GOODS && r.random_bool(0.5) {
+                    self.place_hold(t)?;
                 }
             }
-            5 => {
-                if let Some(hold) = &mut t.hold {
-                    let (dept, officer) = hold_department(t.goods);
-                    let attester = format!("{}-{}-2", self.crossing, officer);
-                    let result = json!({
-                        "type": "result.issued", "sample": "S1", "result": "no pests, no residues", "outcome": "satisfactory",
-                        "lab": "L1", "attested_by": attester, "attester_department": dept,
-                    });
-                    let id = hold.id.clone();
-                    let said = self.event(&format!("{officer}-1"), dept, &id, result);
-
-                    hold.result = said.is_ok();
-                }
-            }
+            5 => self.issue_result(t),
             6 => {
-                if let Some(hold) = &mut t.hold
-                    && !t.runs_the_gate
-                {
-                    let (dept, officer) = hold_department(t.goods);
-                    let second = format!("{}-{}-2", self.crossing, officer);
-                    let release = json!({"type": "released", "holds": [hold.placed], "second_officer": second});
-                    let id = hold.id.clone();
-
-                    // Refused while the registration of officers is still on its way: the goods
-                    // wait.
-                    hold.open = self
-                        .event(&format!("{officer}-1"), dept, &id, release)
-                        .is_err();
-
-                    if hold.open {
-                        t.step = if hold.result { 5 } else { 4 };
-                        return Ok(false);
-                    }
+                if !self.release_hold(t) {
+                    return Ok(false);
                 }
 
-                if let Some(entry) = t.entry.clone() {
-                    let paid = json!({"type": "paid", "amount_minor": 250_000, "currency": "IQD", "receipt": format!("P{number}")});
-                    self.event("cus-1", "CUS", &entry, paid)?;
-                    if let Err(failure) =
-                        self.event("cus-1", "CUS", &entry, json!({"type": "entry.released"}))
-                    {
-                        // Refused while the registration of officers is still on its way: the goods
-                        // wait.
-                        t.step -= 1;
-                        return Err(failure);
-                    }
-                }
+                self.release_entry(t)?;
             }
             7 => {
                 if t.hold.as_ref().is_none_or(|h| !h.open) {
@@ -327,31 +249,147 @@ impl Traffic {
                 }
             }
             8 if !self.clean && r.random_bool(0.08) && self.crossing == "TRB" => {
-                // The bridge at Traibeel is closed: on to Al-Qaem, and the record with it.
-                self.event(
-                    "gate-2",
-                    "PORT",
-                    &t.passage,
-                    json!({"type": "diverted", "to": "QAM", "reason": "bridge closed"}),
-                )?;
-
-                self.event(
-                    "gate-2",
-                    "PORT",
-                    &t.passage,
-                    json!({"type": "handed_over", "to": "QAM", "reason": "bridge closed"}),
-                )?;
-
+                self.divert(t)?;
                 return Ok(true);
             }
             _ => {
-                let out = json!({"type": "gate.out", "gate": "G2", "direction": "in", "read": format!("ANPR-{number}")});
+                let out = json!({
+                    "type": "gate.out",
+                    "gate": "G2",
+                    "direction": "in",
+                    "read": format!("ANPR-{number}"),
+                });
                 self.event("gate-2", "PORT", &t.passage, out)?;
                 return Ok(true);
             }
         }
 
         Ok(false)
+    }
+
+    fn weigh(&self, t: &Truck) -> Result<(), Failure> {
+        let weighed = json!({
+            "type": "weighed",
+            "scale": "S1",
+            "gross_kg": t.net_kg + TARE_KG,
+            "tare_kg": TARE_KG,
+            "ticket": format!("T{}", t.number),
+            "calibration_due": "2026-12-31",
+            "attested_by": format!("{}-cus-2", self.crossing),
+            "attester_department": "CUS",
+        });
+
+        self.event("ops-1", "OPS", &t.passage, weighed).map(drop)
+    }
+
+    /// Makes the truck's customs entry.
+    fn declare(&self, t: &mut Truck) -> Result<(), Failure> {
+        let number = t.number;
+        let (hs, name, _, price) = GOODS[t.goods];
+        let mut body = json!({
+            "kind": "customs-entry",
+            "fields": {
+                "office": format!("{}01", self.crossing),
+                "declaration_type": "IM4",
+                "declarant": "Al-Rafidain Clearing",
+                "declarant_ref": format!("{}-{number:08}", self.crossing),
+                "container.1": t.container,
+                "currency": "IQD",
+                "invoice_minor": price * t.net_kg * (90 + i64::from(number % 20)) / 100,
+                "vehicle.plate": plain(&t.plate),
+                "goods.1.hs_code": hs,
+                "goods.1.description": name,
+                "goods.1.origin": "JO",
+                "goods.1.gross_g": t.net_kg * 1000,
+                "goods.1.packages": 10 + number % 900,
+            },
+            "events": [{"type": "registered", "registration_no": format!("R{number}")}],
+        });
+
+        if t.goods < QUARANTINED_GOODS {
+            body["fields"]["certificate.1"] = format!("PC-{number:08}").into();
+        }
+
+        let entry = self.post_as("cus-1", "CUS", "/v1/records", body)?;
+        t.entry = entry["id"].as_str().map(String::from);
+        Ok(())
+    }
+
+    /// The laboratory's result on the truck's hold, where it has one.
+    fn issue_result(&self, t: &mut Truck) {
+        let Some(hold) = &mut t.hold else { return };
+        let (dept, officer) = hold_department(t.goods);
+        let result = json!({
+            "type": "result.issued",
+            "sample": "S1",
+            "result": "no pests, no residues",
+            "outcome": "satisfactory",
+            "lab": "L1",
+            "attested_by": format!("{}-{}-2", self.crossing, officer),
+            "attester_department": dept,
+        });
+
+        let said = self.event(&format!("{officer}-1"), dept, &hold.id, result);
+        hold.result = said.is_ok();
+    }
+
+    /// Lifts the truck's hold, unless it runs the gate; false where the goods have to wait.
+    fn release_hold(&self, t: &mut Truck) -> bool {
+        let Some(hold) = &mut t.hold else { return true };
+        if t.runs_the_gate {
+            return true;
+        }
+
+        let (dept, officer) = hold_department(t.goods);
+        let second = format!("{}-{}-2", self.crossing, officer);
+        let release = json!({"type": "released", "holds": [hold.placed], "second_officer": second});
+
+        // Refused while the registration of officers is still on its way: the goods wait.
+        hold.open = self
+            .event(&format!("{officer}-1"), dept, &hold.id, release)
+            .is_err();
+        if hold.open {
+            t.step = if hold.result { 5 } else { 4 };
+        }
+
+        !hold.open
+    }
+
+    /// The duty is paid and the entry released, where there is one.
+    fn release_entry(&self, t: &mut Truck) -> Result<(), Failure> {
+        let Some(entry) = t.entry.clone() else {
+            return Ok(());
+        };
+
+        let paid = json!({
+            "type": "paid",
+            "amount_minor": 250_000,
+            "currency": "IQD",
+            "receipt": format!("P{}", t.number),
+        });
+        self.event("cus-1", "CUS", &entry, paid)?;
+
+        let released = json!({"type": "entry.released"});
+        self.event("cus-1", "CUS", &entry, released)
+            .map(drop)
+            .inspect_err(|_| {
+                // Refused while the registration of officers is still on its way: the goods wait.
+                t.step -= 1;
+            })
+    }
+
+    /// The bridge at Traibeel is closed: on to Al-Qaem, and the record with it.
+    fn divert(&self, t: &Truck) -> Result<(), Failure> {
+        for kind in ["diverted", "handed_over"] {
+            self.event(
+                "gate-2",
+                "PORT",
+                &t.passage,
+                json!({"type": kind, "to": "QAM", "reason": "bridge closed"}),
+            )?;
+        }
+
+        Ok(())
     }
 
     fn lane_and_value(&self, t: &Truck, entry: &str) -> Result<(), Failure> {
@@ -380,7 +418,7 @@ impl Traffic {
                 ("cus-2", GOODS[(t.goods + 1) % GOODS.len()].0),
             ] {
                 let body = json!({"fields": {"goods.1.hs_code": code}, "based_on": shown});
-                self.say(officer, "CUS", &format!("/v1/records/{entry}/events"), body)?;
+                self.post_as(officer, "CUS", &format!("/v1/records/{entry}/events"), body)?;
             }
 
             return Ok(());
@@ -396,7 +434,7 @@ impl Traffic {
         Ok(())
     }
 
-    fn hold(&self, t: &mut Truck) -> Result<(), Failure> {
+    fn place_hold(&self, t: &mut Truck) -> Result<(), Failure> {
         let (dept, officer) = hold_department(t.goods);
         let hold_type = if dept == "VET" {
             "VETERINARY"
@@ -406,15 +444,25 @@ impl Traffic {
 
         let body = json!({
             "kind": "hold",
-            "fields": {"type": hold_type, "legal_basis": "Law 76/2012", "commodity": GOODS[t.goods].2, "hs_code": GOODS[t.goods].0},
+            "fields": {
+                "type": hold_type,
+                "legal_basis": "Law 76/2012",
+                "commodity": GOODS[t.goods].2,
+                "hs_code": GOODS[t.goods].0,
+            },
             "events": [
-                {"type": "hold.placed", "type_of_hold": hold_type, "legal_basis": "Law 76/2012", "reason": "sampling"},
+                {
+                    "type": "hold.placed",
+                    "type_of_hold": hold_type,
+                    "legal_basis": "Law 76/2012",
+                    "reason": "sampling",
+                },
                 {"type": "link", "record": t.passage, "why": "cargo"},
                 {"type": "sample.taken", "sample": "S1", "test": "residues"},
             ],
         });
 
-        let hold = self.say(&format!("{officer}-1"), dept, "/v1/records", body)?;
+        let hold = self.post_as(&format!("{officer}-1"), dept, "/v1/records", body)?;
         let id = hold["id"].as_str().unwrap_or_default().to_string();
         let shown = self.client.get(&format!("/v1/records/{id}"))?;
         let placed = shown["open_holds"][0]
@@ -422,7 +470,7 @@ impl Traffic {
             .unwrap_or_default()
             .to_string();
 
-        t.hold = Some(Hold {
+        t.hold = Some(TruckHold {
             id,
             placed,
             result: false,
@@ -446,16 +494,24 @@ impl Traffic {
             "events": [{"type": "person.admitted", "document_hash": document, "visa": "V1"}],
         });
 
-        self.say("pas-1", "PAS", "/v1/records", body).map(drop)
+        self.post_as("pas-1", "PAS", "/v1/records", body).map(drop)
     }
 
     fn site_day(&self, day: &mut Option<String>, turn: u32, r: &mut StdRng) {
         match day.clone() {
             None => {
-                let shift = json!({"type": "shift.on", "officer": format!("{}-gate-1", self.crossing), "department": "PORT"});
-                let body = json!({"kind": "site-day", "fields": {"date": "2026-03-01"}, "events": [shift]});
+                let shift = json!({
+                    "type": "shift.on",
+                    "officer": format!("{}-gate-1", self.crossing),
+                    "department": "PORT",
+                });
+                let body = json!({
+                    "kind": "site-day",
+                    "fields": {"date": "2026-03-01"},
+                    "events": [shift],
+                });
                 *day = self
-                    .say("gate-1", "PORT", "/v1/records", body)
+                    .post_as("gate-1", "PORT", "/v1/records", body)
                     .ok()
                     .and_then(|v| v["id"].as_str().map(String::from));
             }
@@ -483,64 +539,20 @@ impl Traffic {
         }
 
         let body = json!({
-            "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
-            "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": format!("99A{:05}", r.random_range(0..100_000))},
-            "events": [{"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"}],
+            "kind": "hold",
+            "crossing": "TRB",
+            "officer": "HUB-1",
+            "department": "HUB",
+            "fields": {
+                "type": "SECURITY",
+                "legal_basis": "order 12",
+                "target.term": format!("99A{:05}", r.random_range(0..100_000)),
+            },
+            "events": [
+                {"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"},
+            ],
         });
 
         self.hub.post("/v1/records", &body).map(drop)
     }
-}
-
-fn hold_department(goods: usize) -> (&'static str, &'static str) {
-    if goods == 1 {
-        ("VET", "vet")
-    } else {
-        ("AGR", "agr")
-    }
-}
-
-/// A plate as entries have it.
-fn plain(plate: &str) -> String {
-    wadi_record::normalise_plate(plate)
-}
-
-/// A container number with its ISO 6346 check digit.
-pub fn container(r: &mut StdRng) -> String {
-    const VALUES: [u32; 26] = [
-        10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 35,
-        36, 37, 38,
-    ];
-
-    let owner = ["MSCU", "MAEU", "CMAU", "HLXU"][r.random_range(0..4)];
-    let body = format!("{owner}{:06}", r.random_range(0..1_000_000));
-    let value = |c: char| {
-        c.to_digit(10)
-            .unwrap_or_else(|| VALUES[(c as u8 - b'A') as usize])
-    };
-    let sum: u32 = body.chars().enumerate().map(|(i, c)| value(c) << i).sum();
-
-    format!("{body}{}", sum % 11 % 10)
-}
-
-/// Officers of a crossing: number and department. Some are registered twice over, for second
-/// signatures.
-pub fn officers(crossing: &str) -> Vec<(String, &'static str, bool)> {
-    let all = [
-        ("gate-1", "PORT", false),
-        ("gate-2", "PORT", false),
-        ("ops-1", "OPS", false),
-        ("cus-1", "CUS", false),
-        ("cus-2", "CUS", true),
-        ("vet-1", "VET", false),
-        ("vet-2", "VET", true),
-        ("agr-1", "AGR", false),
-        ("agr-2", "AGR", true),
-        ("pas-1", "PAS", false),
-        ("rad-1", "RAD", false),
-    ];
-
-    all.iter()
-        .map(|(n, d, s)| (format!("{crossing}-{n}"), *d, *s))
-        .collect()
 }

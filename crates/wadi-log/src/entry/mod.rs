@@ -1,0 +1,380 @@
+//! Entries: canonical protobuf bytes of at most 32 KiB, and what they can say.
+
+mod encode;
+mod read;
+
+pub(crate) use read::canonical;
+
+use crate::{
+    Crossing, Epoch, Hash, LogError, LogId, NodeId, RecordId, Reference,
+    ids::Seq,
+    member::{Enrolment, RootKey},
+    pb,
+};
+use prost::Message;
+use read::{leading_version, limit};
+
+/// Bytes of an entry at most.
+pub const ENTRY_BYTES_MAX: usize = 32 * 1024;
+/// Puts of an entry at most.
+pub const PUTS_MAX: usize = 256;
+/// Bytes of a key at most.
+pub const KEY_BYTES_MAX: usize = 64;
+/// Bytes of a text value at most.
+pub const VALUE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of an event's JSON at most.
+pub const EVENT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of an officer, department, device or source name at most.
+const NAME_BYTES_MAX: usize = 64;
+/// Dependencies, heads or references of an entry at most; what does not fit goes into a further
+/// entry.
+const LIST_ITEMS_MAX: usize = 256;
+
+/// An entry: who says it, when by their own clock, and what.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// What every entry carries.
+    pub common: Common,
+    /// What this one says.
+    pub body: Body,
+}
+
+/// The part common to all entries. Empty text stands for none.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Common {
+    /// The author's clock as claimed, Unix milliseconds. Nothing is refused because it is wrong.
+    pub wall_ms: i64,
+    /// How far the author believes that clock may be off, in milliseconds.
+    pub doubt_ms: u64,
+    /// When it happened, where that differs from when it was entered (a paper backlog), Unix
+    /// milliseconds.
+    pub happened_ms: Option<i64>,
+    /// Where `happened_ms` comes from.
+    pub happened_source: String,
+    /// The officer who says it.
+    pub officer: String,
+    /// The department the officer acts for.
+    pub department: String,
+    /// The device that says it.
+    pub device: String,
+    /// The device's own counter; 0 where it has none.
+    pub device_seq: u64,
+}
+
+/// What an entry says.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Body {
+    Change(Change),
+    Boot(Boot),
+    Seen(Seen),
+    Enrolment(Enrolment),
+    Officer(OfficerEntry),
+    Policy(PolicyEntry),
+    Cut(Cut),
+    Admit(Admit),
+    Closure(Closure),
+    ResyncOrder(ResyncOrder),
+    ResyncReport(ResyncReport),
+    /// A kind of a newer version, kept verbatim.
+    Unknown {
+        kind: u32,
+        bytes: Vec<u8>,
+    },
+}
+
+/// Puts and events on one record.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Change {
+    /// The record; `None` where this entry is its first.
+    pub record: Option<RecordId>,
+    /// The record's entries that the author's screen showed, strictly ascending.
+    pub based_on: Vec<Reference>,
+    /// Values put into fields, keys strictly ascending.
+    pub puts: Vec<Put>,
+    /// Events, each a canonical JSON object (RFC 8785) with a `type`.
+    pub events: Vec<String>,
+}
+
+/// One value put into one field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Put {
+    /// The field.
+    pub key: String,
+    /// The value; null clears the field.
+    pub value: Value,
+}
+
+/// A field's value.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Value {
+    /// The field is cleared.
+    Null,
+    /// UTF-8 text.
+    Text(String),
+    /// A whole number; units stand in the field's name.
+    Int(i64),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// The last position of a log that somebody vouches for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Head {
+    /// The log.
+    pub log: LogId,
+    /// Entries.
+    pub size: Seq,
+    /// The root over them.
+    pub root: Hash,
+}
+
+/// The first control entry of an epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Boot {
+    /// The software's name and version.
+    pub software: String,
+    /// Heads of the node's previous epoch, ascending; the same node and one epoch in all of them.
+    pub previous: Vec<Head>,
+}
+
+/// Heads of control and hold logs that this node had taken in, those that moved since this log's
+/// last `Seen`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Ascending by log.
+    pub heads: Vec<Head>,
+}
+
+/// An officer's registration by the hub; a larger revision replaces a smaller one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfficerEntry {
+    /// The officer's service number.
+    pub officer: String,
+    /// The department.
+    pub department: String,
+    /// Where; `None` for every crossing.
+    pub crossing: Option<Crossing>,
+    /// Whether a supervisor.
+    pub supervisor: bool,
+    /// Larger replaces smaller.
+    pub revision: u64,
+    /// Whether the officer may act no longer.
+    pub revoked: bool,
+    /// The officer's name, for people.
+    pub name: String,
+}
+
+/// Authority, tolerances and deadlines, as JSON that `wadi-record` reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyEntry {
+    /// Larger replaces smaller.
+    pub revision: u64,
+    /// RFC 8785 JSON.
+    pub text: String,
+}
+
+/// What a cut is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CutTarget {
+    /// All logs of a node.
+    Node(NodeId),
+    /// One log.
+    Log(LogId),
+}
+
+/// The last that counts of a node or a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// For what.
+    pub target: CutTarget,
+    /// The last (size, root) that counts for each named log, ascending; unnamed logs of a cut node
+    /// count to 0.
+    pub heads: Vec<Head>,
+    /// Earlier cuts that this one replaces.
+    pub extends: Vec<Reference>,
+    /// Why, for people.
+    pub reason: String,
+    /// The commission's root signature, which a cut against a hub needs.
+    pub root_signature: Option<[u8; 64]>,
+}
+
+/// Single entries past a cut that count all the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Admit {
+    /// The entries, ascending.
+    pub entries: Vec<Reference>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A crossing has closed: nothing more is to come from it after that time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Closure {
+    /// The crossing.
+    pub crossing: Crossing,
+    /// Unix seconds of hub time.
+    pub closed_s: i64,
+    /// Why.
+    pub reason: String,
+}
+
+/// The hub orders a site to resync.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct ResyncOrder {
+    pub id: String,
+    pub crossing: Crossing,
+    pub reason: String,
+    pub approved_by: String,
+}
+
+/// What a resync found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct ResyncReport {
+    pub order: Reference,
+    pub text: String,
+}
+
+/// What bytes turned out to be.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reading {
+    /// An entry of this version.
+    Entry(Entry),
+    /// An entry of a later version: kept verbatim, counts for nothing until the software is
+    /// renewed.
+    Later {
+        /// The version it claims.
+        version: u32,
+    },
+}
+
+impl Entry {
+    /// The one encoding of this entry. Fails where a bound of the format is exceeded.
+    pub fn encode(&self) -> Result<Vec<u8>, LogError> {
+        let (kind, body) = self.body.encode();
+        let c = &self.common;
+        let bytes = pb::Entry {
+            version: 1,
+            kind,
+            wall_ms: c.wall_ms,
+            doubt_ms: c.doubt_ms,
+            happened_ms: c.happened_ms,
+            happened_source: c.happened_source.clone(),
+            officer: c.officer.clone(),
+            department: c.department.clone(),
+            device: c.device.clone(),
+            device_seq: c.device_seq,
+            body,
+        }
+        .encode_to_vec();
+
+        // Read back what was written: nothing leaves here that another node would refuse.
+        match Self::read(&bytes)? {
+            Reading::Entry(_) => Ok(bytes),
+            Reading::Later { .. } => unreachable!("version 1 was just written"),
+        }
+    }
+
+    /// Reads an entry's bytes. Refuses any other encoding of the same entry, and anything beyond
+    /// the format's bounds.
+    pub fn read(bytes: &[u8]) -> Result<Reading, LogError> {
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return Err(LogError::TooLarge {
+                bytes: bytes.len(),
+                max: ENTRY_BYTES_MAX,
+            });
+        }
+
+        let version = leading_version(bytes)?;
+        if version > 1 {
+            return Ok(Reading::Later { version });
+        }
+
+        let e: pb::Entry = canonical("entry", bytes)?;
+        for (what, text) in [
+            ("officer", &e.officer),
+            ("department", &e.department),
+            ("device", &e.device),
+            ("happened_source", &e.happened_source),
+        ] {
+            limit(what, text.len(), NAME_BYTES_MAX)?;
+        }
+
+        if e.happened_ms.is_none() && !e.happened_source.is_empty() {
+            return Err(LogError::malformed(
+                "entry",
+                "happened_source without happened_ms",
+            ));
+        }
+
+        let common = Common {
+            wall_ms: e.wall_ms,
+            doubt_ms: e.doubt_ms,
+            happened_ms: e.happened_ms,
+            happened_source: e.happened_source,
+            officer: e.officer,
+            department: e.department,
+            device: e.device,
+            device_seq: e.device_seq,
+        };
+
+        Ok(Reading::Entry(Self {
+            common,
+            body: Body::read(e.kind, e.body)?,
+        }))
+    }
+}
+
+impl Body {
+    /// The number that stands in the entry.
+    pub fn kind(&self) -> u32 {
+        match self {
+            Self::Change(_) => 1,
+            Self::Boot(_) => 2,
+            Self::Seen(_) => 3,
+            Self::Enrolment(_) => 4,
+            Self::Officer(_) => 5,
+            Self::Policy(_) => 6,
+            Self::Cut(_) => 7,
+            Self::Admit(_) => 8,
+            Self::Closure(_) => 9,
+            Self::ResyncOrder(_) => 10,
+            Self::ResyncReport(_) => 11,
+            Self::Unknown { kind, .. } => *kind,
+        }
+    }
+}
+
+impl Cut {
+    /// The bytes that the commission's root signs for a cut against a hub.
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = b"wadi.cut/v1\n".to_vec();
+        Self {
+            root_signature: None,
+            ..self.clone()
+        }
+        .to_pb()
+        .encode(&mut bytes)
+        .expect("a Vec grows");
+
+        bytes
+    }
+
+    /// Whether the commission's root signed this cut.
+    pub fn is_root_signed(&self, root: &RootKey) -> bool {
+        self.root_signature
+            .is_some_and(|s| root.verify(&self.signed_bytes(), &s).is_ok())
+    }
+}
+
+impl Boot {
+    /// The previous epoch, if it left anything.
+    pub fn previous_epoch(&self) -> Option<Epoch> {
+        self.previous.first().map(|h| h.log.epoch)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,105 @@
+//! What a rule sees: a record, the records one link away, and its cohorts.
+
+use crate::{Contradiction, Fact, Facts, Phase, numbers};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_record::Policy;
+
+/// A record with the records one link away, of any crossing, and with its cohorts.
+#[derive(Clone, Debug)]
+pub struct Dossier {
+    /// The record in question.
+    pub anchor: Facts,
+    /// Records that it names, or that name it, or that share a term.
+    pub linked: Vec<Facts>,
+    /// Records of its cohorts.
+    pub peers: Vec<Facts>,
+    /// Per crossing: received through that time, Unix milliseconds.
+    pub watermarks: BTreeMap<String, i64>,
+    /// Tolerances and deadlines.
+    pub policy: Policy,
+    /// Officers of this record who are revoked by now, and since when, by the hub's clock, Unix
+    /// milliseconds.
+    pub revoked: BTreeMap<String, i64>,
+    /// What the authors of decisions had taken in: (the deciding entry, an entry of another
+    /// record).
+    pub knew: BTreeSet<(String, String)>,
+    /// Of these kinds not all records were taken in: the rules saw the nearest ones.
+    pub cut: BTreeMap<String, DossierCut>,
+}
+
+/// How many records of a kind a dossier took, of how many there were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DossierCut {
+    /// So many were taken.
+    pub taken: u64,
+    /// Of so many.
+    pub of: u64,
+}
+
+impl Dossier {
+    /// Whether a finding that depends on these crossings up to a time is pending or firm.
+    pub(crate) fn phase(&self, contradiction: &Contradiction) -> Phase {
+        let received = |c: &String| {
+            self.watermarks
+                .get(c)
+                .is_some_and(|w| *w >= contradiction.through_ms)
+        };
+
+        if contradiction.concerns.iter().all(received) {
+            Phase::Firm
+        } else {
+            Phase::Pending
+        }
+    }
+
+    /// Linked records of a kind.
+    pub(crate) fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
+        self.linked.iter().filter(move |r| r.kind() == kind)
+    }
+
+    /// Linked passages or entries of the same journey: those that name each other or share a
+    /// container or a reference, and of those that only share a plate the ones within the time that
+    /// a counterpart has. A truck comes back.
+    pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
+        let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
+        let anchor = &self.anchor;
+        self.of(kind).filter(move |r| {
+            let containers = r.texts("container", "");
+            r.links().contains(&anchor.id.as_str())
+                || anchor.links().contains(&r.id.as_str())
+                || anchor
+                    .texts("container", "")
+                    .iter()
+                    .any(|c| containers.contains(c))
+                || anchor.field("transit.ref").is_some()
+                    && anchor.field("transit.ref") == r.field("transit.ref")
+                || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
+        })
+    }
+
+    /// Where it was cut: a sentence's end, empty for a whole one.
+    pub(crate) fn cut_sentence(&self) -> String {
+        if self.cut.is_empty() {
+            return String::new();
+        }
+
+        let kinds: Vec<String> = self
+            .cut
+            .iter()
+            .map(|(kind, cut)| format!("{} of {} records of kind {kind}", cut.taken, cut.of))
+            .collect();
+
+        format!(" [only {} were looked at]", kinds.join(" and "))
+    }
+
+    /// Every crossing of the country.
+    pub(crate) fn everywhere(&self) -> Vec<&str> {
+        self.watermarks.keys().map(String::as_str).collect()
+    }
+
+    /// Whether the author of a decision had taken in an entry of another record.
+    pub(crate) fn knew(&self, decision: Fact<'_>, of: &str) -> bool {
+        self.knew
+            .contains(&(decision.entry().to_string(), of.to_string()))
+    }
+}

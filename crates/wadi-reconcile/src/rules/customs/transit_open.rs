@@ -1,0 +1,105 @@
+//! R27: a transit that was not terminated.
+
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
+use serde_json::json;
+
+pub(crate) const RULE: Rule = Rule {
+    code: "R27",
+    name: "transit_open",
+    severity: 2,
+    judge,
+};
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let passage = &dossier.anchor;
+    let (Some(reference), Some("in")) = (passage.field("transit.ref"), passage.field("direction"))
+    else {
+        return Vec::new();
+    };
+    let Some(left_ms) = passage.last_ms("gate.out").filter(|_| passage.is_passage()) else {
+        return Vec::new();
+    };
+
+    let ends = |p: &&crate::Facts| {
+        p.field("transit.ref") == Some(reference)
+            && p.field("direction") == Some("out")
+            && p.has("gate.out")
+    };
+
+    let exit = dossier.of("passage").find(ends);
+    let declared = passage.field("declared_exit");
+    let printed = passage.printed();
+    let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.transit_h));
+    let concerns = declared.map_or_else(|| dossier.everywhere(), |to| vec![to]);
+
+    match exit {
+        None => {
+            let text = format!("{printed}: transit {reference} was not terminated");
+            let evidence = json!({
+                "transit": reference,
+                "left_ms": left_ms,
+                "due_ms": due_ms,
+                "exit": declared,
+            });
+            vec![Contradiction::new("open", left_ms, text, evidence).until(concerns, due_ms)]
+        }
+        // A diversion changes where it ends.
+        Some(out) if out.has("diverted") || passage.has("diverted") => Vec::new(),
+        Some(out) if declared.is_some_and(|to| to != out.crossing()) => {
+            let text = format!(
+                "{printed}: transit {reference} was to end at {}, and ended at {}",
+                declared.unwrap_or_default(),
+                out.crossing()
+            );
+
+            let evidence =
+                json!({"transit": reference, "exit": declared, "ended_at": out.crossing()});
+            vec![Contradiction::new(
+                "elsewhere",
+                out.ended_ms(),
+                text,
+                evidence,
+            )]
+        }
+        Some(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HOUR_MS, Phase, tests::*};
+
+    #[test]
+    fn a_transit_ends_where_it_said_it_would() {
+        let begun = passage(
+            "P1",
+            json!({"transit.ref": "T1", "direction": "in", "declared_exit": "QAM"}),
+            &[event("gate.out", 100, json!({}))],
+        );
+
+        let due = 100 + 240 * HOUR_MS;
+        assert_eq!(
+            phases("R27", &dossier(begun.clone(), vec![], due - 1)),
+            [Phase::Pending]
+        );
+        assert_eq!(
+            phases("R27", &dossier(begun.clone(), vec![], due)),
+            [Phase::Firm]
+        );
+
+        let ended = |at: &str| {
+            vec![
+                passage(
+                    "P2",
+                    json!({"transit.ref": "T1", "direction": "out"}),
+                    &[event("gate.out", 900, json!({}))],
+                )
+                .at(at),
+            ]
+        };
+
+        assert_eq!(firm("R27", begun.clone(), ended("QAM")), []);
+        assert_eq!(firm("R27", begun, ended("MUN")), [Phase::Firm]);
+    }
+}

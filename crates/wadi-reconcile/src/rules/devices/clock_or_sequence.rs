@@ -1,0 +1,210 @@
+//! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a
+//! repeat.
+
+use crate::{Contradiction, Dossier, Rule, asks::sequence_back, numbers::seconds_ms};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+pub(crate) const RULE: Rule = Rule {
+    code: "R20",
+    name: "clock_or_sequence",
+    severity: 2,
+    judge,
+};
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let mut out = clocks(dossier);
+    let anchor = &dossier.anchor;
+    let back = sequence_back(&dossier.policy);
+
+    // A device's name is its crossing's own.
+    let heard: BTreeSet<(&str, u64, &str)> = dossier
+        .peers
+        .iter()
+        .chain(&dossier.linked)
+        .chain([anchor])
+        .filter(|r| r.crossing() == anchor.crossing())
+        .flat_map(|r| r.said())
+        .filter(|e| e.device_seq() > 0)
+        .map(|e| (e.device(), e.device_seq(), e.entry()))
+        .collect();
+
+    let saying = |device, n| {
+        heard
+            .range((device, n, "")..)
+            .take_while(move |(d, s, _)| (*d, *s) == (device, n))
+    };
+
+    let knows = |device, n| saying(device, n).next().is_some();
+    for event in anchor.said().filter(|e| e.device_seq() > 0) {
+        let (device, n) = (event.device(), event.device_seq());
+        let before = n.saturating_sub(1);
+
+        // Of several with one number the first by its entry carries the finding.
+        let mut twins = saying(device, n).map(|(_, _, entry)| *entry);
+        if twins.next() == Some(event.entry())
+            && let Some(second) = twins.next()
+        {
+            let times = twins.count().saturating_add(2);
+            out.push(
+                Contradiction::new(
+                    format!("repeat {device}"),
+                    event.at_ms(),
+                    format!("{device} gave the number {n} {times} times"),
+                    json!({"device": device, "number": n, "entries": [event.entry(), second]}),
+                )
+                .of_cause(json!({"device": device}))
+                .each(event.entry()),
+            );
+        }
+
+        if n <= 1 || knows(device, before) {
+            continue;
+        }
+
+        // With none of those before it known, the device has only just begun, or counts anew.
+        if let Some(last) = (2..=back)
+            .filter_map(|b| n.checked_sub(b))
+            .filter(|m| *m > 0)
+            .find(|m| knows(device, *m))
+        {
+            let missing = match last.saturating_add(1) {
+                first if first == before => format!("{first} is"),
+                first => format!("{first} to {before} are"),
+            };
+
+            out.push(
+                Contradiction::new(
+                    format!("gap {device}"),
+                    event.at_ms(),
+                    format!("{device} gave the number {n}, and {missing} missing"),
+                    json!({"device": device, "missing": before}),
+                )
+                .of_cause(json!({"device": device}))
+                .each(event.entry())
+                .until([anchor.crossing()], event.at_ms()),
+            );
+        }
+    }
+
+    out
+}
+
+/// Somebody's clock stood before that of what was on the screen.
+fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+    let all = anchor.json["time_reversals"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let beyond = all.filter(|r| r["by_ms"].as_i64().is_some_and(|by| by > doubt_ms));
+    let found = beyond.map(|r| {
+        let node = r["node"].as_str().unwrap_or_default();
+        let seconds = r["by_ms"].as_i64().unwrap_or(0) / 1_000;
+        let entry = r["entry"].as_str().unwrap_or_default();
+        let text = format!(
+            "{node} says it wrote {seconds} s before what it had read was written: \
+            one clock is wrong"
+        );
+        Contradiction::new(format!("clock {node}"), anchor.ended_ms(), text, r.clone())
+            .of_cause(json!({"node": node}))
+            .each(entry)
+    });
+
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Facts, Phase, tests::*};
+
+    fn read(id: &str, n: u64) -> Facts {
+        let mut e = event("gate.read", n as i64, json!({}));
+        (e["device"], e["device_seq"], e["entry"]) =
+            ("G1".into(), n.into(), format!("entry of {id}").into());
+        passage(id, json!({}), &[e])
+    }
+
+    fn cohort(anchor: Facts, peers: Vec<Facts>, received_ms: i64) -> Dossier {
+        let mut d = dossier(anchor, vec![], received_ms);
+        d.peers = peers;
+        d
+    }
+
+    fn found(anchor: Facts, peers: Vec<Facts>, received_ms: i64) -> Vec<Phase> {
+        phases("R20", &cohort(anchor, peers, received_ms))
+    }
+
+    #[test]
+    fn a_number_that_is_missing_may_be_on_its_way_and_one_that_is_repeated_is_not() {
+        assert_eq!(
+            found(read("P2", 7), vec![read("P1", 5)], 6),
+            [Phase::Pending]
+        );
+        assert_eq!(found(read("P2", 7), vec![read("P1", 5)], 7), [Phase::Firm]);
+        assert_eq!(found(read("P2", 7), vec![read("P1", 6)], 7), []);
+        assert_eq!(
+            found(read("P2", 7), vec![], 7),
+            [],
+            "a device that has only just begun"
+        );
+
+        assert_eq!(found(read("P1", 7), vec![read("P2", 7)], 7), [Phase::Firm]);
+        assert_eq!(
+            found(read("P2", 7), vec![read("P1", 7)], 7),
+            [],
+            "the other one carries it"
+        );
+    }
+
+    #[test]
+    fn how_wide_a_gap_may_be_is_the_policys_to_say() {
+        let wide = |received_ms, sequence_back| {
+            let mut d = cohort(read("P2", 30), vec![read("P1", 5)], received_ms);
+            d.policy.sequence_back = sequence_back;
+            d
+        };
+
+        assert_eq!(
+            phases("R20", &wide(30, 10)),
+            [],
+            "24 numbers are missing: it counts anew"
+        );
+
+        assert_eq!(phases("R20", &wide(30, 24)), []);
+        assert_eq!(phases("R20", &wide(29, 25)), [Phase::Pending]);
+        assert_eq!(phases("R20", &wide(30, 25)), [Phase::Firm]);
+
+        let text = |d: &Dossier| crate::reconcile(d)[0].contradiction.text.clone();
+        assert_eq!(
+            text(&wide(30, 25)),
+            "G1 gave the number 30, and 6 to 29 are missing"
+        );
+        assert_eq!(
+            text(&cohort(read("P2", 7), vec![read("P1", 5)], 7)),
+            "G1 gave the number 7, and 6 is missing"
+        );
+        assert_eq!(
+            found(read("P2", 15), vec![read("P1", 5)], 15),
+            [Phase::Firm],
+            "nine, where it says nothing"
+        );
+
+        assert_eq!(found(read("P2", 16), vec![read("P1", 5)], 16), []);
+    }
+
+    #[test]
+    fn a_clock_that_stands_before_what_was_read_is_wrong() {
+        let by = |by_ms| {
+            passage("P1", json!({}), &[]).with(
+                "time_reversals",
+                json!([{"entry": "e", "node": "trb", "by_ms": by_ms}]),
+            )
+        };
+
+        assert_eq!(found(by(600_001), vec![], 0), [Phase::Firm]);
+        assert_eq!(found(by(600_000), vec![], 0), []);
+    }
+}

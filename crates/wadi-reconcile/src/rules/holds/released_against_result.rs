@@ -1,0 +1,183 @@
+//! R11: a result contradicts the release; a recall within sixty days.
+
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+pub(crate) const RULE: Rule = Rule {
+    code: "R11",
+    name: "released_against_result",
+    severity: 1,
+    judge,
+};
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let hold = &dossier.anchor;
+    if !hold.is_hold() {
+        return Vec::new();
+    }
+
+    let mut releases: Vec<Fact<'_>> = hold.events("released").collect();
+    if releases.is_empty() {
+        return Vec::new();
+    }
+
+    releases.sort_by_key(|r| (r.at_ms(), r.id()));
+    let answers = ResultAnswers::of(hold);
+    let recall_ms = hours_ms(dossier.policy.recall_h);
+    let against = hold.said().filter(speaks_against).filter_map(|bad| {
+        // The first release that it still speaks against.
+        let from_ms = bad.at_ms().saturating_sub(recall_ms);
+        let first = releases.partition_point(|r| r.at_ms() < from_ms);
+        let released = releases
+            .get(first)
+            .filter(|r| !answers.answered(&bad, r.at_ms()))?;
+        let found = Contradiction::new(
+            format!(
+                "{} {} {}",
+                bad.kind(),
+                bad.officer(),
+                bad.text("sample").unwrap_or_default()
+            ),
+            released.at_ms().max(bad.at_ms()),
+            format!(
+                "{} was released, and {} speaks against it",
+                hold.printed(),
+                bad.kind()
+            ),
+            json!({
+                "release": released.entry(),
+                "type": bad.kind(),
+                "officer": bad.officer(),
+                "sample": bad.text("sample"),
+            }),
+        );
+
+        let basis = json!({
+            "type": bad.kind(),
+            "officer": bad.officer(),
+            "sample": bad.text("sample"),
+        });
+        Some(found.of_cause(basis).each(bad.entry()))
+    });
+
+    against.collect()
+}
+
+/// What answered a bad result: a better one of the same sample, or an adjudication that lets the
+/// goods go. Times ascend.
+struct ResultAnswers<'a> {
+    amended: BTreeMap<Option<&'a str>, Vec<i64>>,
+    adjudicated: Vec<i64>,
+}
+
+impl<'a> ResultAnswers<'a> {
+    fn of(hold: &'a Facts) -> Self {
+        let mut amended: BTreeMap<Option<&str>, Vec<i64>> = BTreeMap::new();
+        for a in hold
+            .events("result.amended")
+            .filter(|a| a.text("outcome") == Some("satisfactory"))
+        {
+            amended.entry(a.text("sample")).or_default().push(a.at_ms());
+        }
+
+        for times in amended.values_mut() {
+            times.sort_unstable();
+        }
+
+        let better = hold
+            .events("rad.adjudicated")
+            .filter(|a| !speaks_against(a));
+        let mut adjudicated: Vec<i64> = better.map(|a| a.at_ms()).collect();
+
+        adjudicated.sort_unstable();
+        Self {
+            amended,
+            adjudicated,
+        }
+    }
+
+    /// Whether a bad result was answered before a release; a recall is answered by a release after
+    /// it.
+    fn answered(&self, bad: &Fact<'_>, released_ms: i64) -> bool {
+        let of = match bad.kind() {
+            "recalled" => return bad.at_ms() <= released_ms,
+            "rad.adjudicated" => Some(&self.adjudicated),
+            _ => self.amended.get(&bad.text("sample")),
+        };
+
+        of.and_then(|times| times.get(times.partition_point(|t| *t < bad.at_ms())))
+            .is_some_and(|t| *t <= released_ms)
+    }
+}
+
+fn speaks_against(e: &Fact<'_>) -> bool {
+    match e.kind() {
+        "recalled" => e.refused().is_none(),
+        "result.issued" | "result.amended" => {
+            e.refused().is_none() && e.text("outcome") == Some("unsatisfactory")
+        }
+        "rad.adjudicated" => {
+            e.refused().is_none() && e.int("code").is_some_and(|c| c <= 2 || c == 10)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HOUR_MS, Phase, tests::*};
+
+    fn found(events: &[serde_json::Value]) -> Vec<Phase> {
+        let mut all = vec![event("released", 100, json!({}))];
+        all.extend(events.iter().cloned());
+        firm("R11", hold("H1", json!({}), &all), vec![])
+    }
+
+    #[test]
+    fn a_second_adjudication_or_a_second_release_settles_it() {
+        let judged = |at, code| event("rad.adjudicated", at, json!({"code": code}));
+        assert_eq!(found(&[judged(50, 1)]), [Phase::Firm]);
+        assert_eq!(found(&[judged(50, 1), judged(60, 6)]), []);
+        assert_eq!(
+            found(&[event("recalled", 50, json!({}))]),
+            [],
+            "recalled, and released after that"
+        );
+    }
+
+    #[test]
+    fn a_bad_result_or_a_recall_contradicts_a_release() {
+        let result =
+            |kind, at, outcome: &str| event(kind, at, json!({"sample": "S1", "outcome": outcome}));
+        assert_eq!(
+            found(&[result("result.amended", 150, "unsatisfactory")]),
+            [Phase::Firm]
+        );
+        assert_eq!(found(&[result("result.issued", 50, "satisfactory")]), []);
+
+        let answered = [
+            result("result.issued", 50, "unsatisfactory"),
+            result("result.amended", 60, "satisfactory"),
+        ];
+        assert_eq!(found(&answered), [], "amended before the release");
+        assert_eq!(
+            found(&[event(
+                "recalled",
+                100 + 60 * 24 * HOUR_MS,
+                json!({"reason": "symptoms"})
+            )]),
+            [Phase::Firm]
+        );
+
+        assert_eq!(
+            found(&[event(
+                "recalled",
+                101 + 60 * 24 * HOUR_MS,
+                json!({"reason": "symptoms"})
+            )]),
+            []
+        );
+    }
+}

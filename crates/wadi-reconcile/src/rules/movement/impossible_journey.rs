@@ -1,0 +1,160 @@
+//! R04: one plate or container at two crossings sooner than the distance allows.
+
+use crate::{
+    Contradiction, Dossier, Facts, Rule,
+    numbers::{apart, hours_ms},
+};
+use serde_json::json;
+use wadi_record::normalise_plate;
+
+pub(crate) const RULE: Rule = Rule {
+    code: "R04",
+    name: "impossible_journey",
+    severity: 1,
+    judge,
+};
+
+/// Types of events that prove where a vehicle was.
+pub(crate) const PRESENCE: [&str; 10] = [
+    "gate.in",
+    "gate.out",
+    "gate.read",
+    "weighed",
+    "scanned",
+    "parked",
+    "sighted",
+    "fuelled",
+    "unloaded",
+    "reloaded",
+];
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    if !anchor.is_passage() {
+        return Vec::new();
+    }
+
+    let elsewhere = dossier
+        .of("passage")
+        .filter(|p| p.crossing() != anchor.crossing());
+
+    // Of the two records the later one carries the finding.
+    let earlier = elsewhere.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
+    earlier.filter_map(|p| check(dossier, p)).collect()
+}
+
+fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
+    let anchor = &dossier.anchor;
+    // Of a record that was handed over nobody can say at which crossing an event of it happened.
+    if anchor.flag("HANDED_OVER") || other.flag("HANDED_OVER") {
+        return None;
+    }
+
+    let same = shared(anchor, other)?;
+    let mut pair = [anchor.crossing(), other.crossing()];
+    pair.sort_unstable();
+
+    let km = *dossier.policy.distances_km.get(&pair.join("-"))?;
+    let needed_ms = hours_ms(km)
+        .checked_div(i64::from(dossier.policy.speed_kmh.max(1)))
+        .unwrap_or(i64::MAX);
+    let (gap_ms, here_ms, there_ms) = nearest(&times(anchor), &times(other))?;
+
+    (gap_ms < needed_ms).then(|| {
+        Contradiction::new(
+            other.id.clone(),
+            here_ms,
+            format!(
+                "{same} was at {} and at {} within {} minutes; the {km} km between them take {}",
+                other.crossing(),
+                anchor.crossing(),
+                gap_ms / 60_000,
+                needed_ms / 60_000
+            ),
+            json!({
+                "what": same,
+                "other": other.printed(),
+                "here_ms": here_ms,
+                "there_ms": there_ms,
+                "km": km,
+            }),
+        )
+    })
+}
+
+/// When a vehicle was there, by what proves it, ascending.
+fn times(p: &Facts) -> Vec<i64> {
+    let mut times: Vec<i64> = p.any(&PRESENCE).map(|e| e.at_ms()).collect();
+    times.sort_unstable();
+    times
+}
+
+/// Of all pairs of times, both ascending, the one that lies closest together: gap, one, other.
+fn nearest(here: &[i64], there: &[i64]) -> Option<(i64, i64, i64)> {
+    let gaps = here.iter().flat_map(|h| {
+        let after = there.partition_point(|t| t < h);
+        let before = after.checked_sub(1);
+        let neighbours = before
+            .into_iter()
+            .chain([after])
+            .filter_map(|n| there.get(n));
+
+        neighbours.map(move |t| (apart(*h, *t), *h, *t))
+    });
+
+    gaps.min()
+}
+
+fn shared(a: &Facts, b: &Facts) -> Option<String> {
+    let terms = |p: &Facts| -> Vec<String> {
+        let plates = ["vehicle.plate", "trailer.plate"]
+            .into_iter()
+            .filter_map(|f| p.field(f));
+        plates
+            .chain(p.texts("container", ""))
+            .map(normalise_plate)
+            .collect()
+    };
+
+    let theirs = terms(b);
+    terms(a).into_iter().find(|t| theirs.contains(t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, tests::*};
+
+    #[test]
+    fn the_closest_of_all_pairs_is_found_without_looking_at_all() {
+        assert_eq!(nearest(&[10, 50, 90], &[0, 58, 70]), Some((8, 50, 58)));
+        assert_eq!(
+            nearest(&[i64::MIN, i64::MAX], &[0]),
+            Some((i64::MAX, i64::MIN, 0))
+        );
+        assert_eq!(nearest(&[], &[0]), None);
+    }
+
+    fn found(minutes: i64, plate: &str, crossing: &str) -> Vec<Phase> {
+        let seen = |at_ms| [event("gate.in", at_ms, json!({}))];
+        let first = passage("P1", json!({"vehicle.plate": "22A1"}), &seen(0)).at(crossing);
+        firm(
+            "R04",
+            passage(
+                "P2",
+                json!({"vehicle.plate": plate}),
+                &seen(minutes * 60_000),
+            ),
+            vec![first],
+        )
+    }
+
+    #[test]
+    fn it_fires_when_a_truck_would_have_had_to_fly() {
+        // 260 km at 110 km/h take 141 minutes.
+        assert_eq!(found(140, "22A1", "QAM"), [Phase::Firm]);
+        assert_eq!(found(142, "22A1", "QAM"), []);
+        assert_eq!(found(140, "22A2", "QAM"), [], "another truck");
+        assert_eq!(found(1, "22A1", "WLD"), [], "no distance is laid down");
+    }
+}

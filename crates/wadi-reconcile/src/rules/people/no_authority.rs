@@ -1,0 +1,379 @@
+//! R21: an actor without authority, off shift or revoked.
+
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    numbers::{hours_ms, seconds_ms},
+};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) const RULE: Rule = Rule {
+    code: "R21",
+    name: "no_authority",
+    severity: 1,
+    judge,
+};
+
+/// Codes of refusals that are about the actor, and not about the act.
+const REFUSAL_CODES: [&str; 6] = [
+    "no_authority",
+    "unregistered_officer",
+    "revoked_officer",
+    "unknown_department",
+    "no_second_officer",
+    "unseen_hold",
+];
+/// Acts that need somebody on shift.
+const ON_SHIFT: [&str; 6] = [
+    "gate.in",
+    "gate.out",
+    "cleared",
+    "released",
+    "entry.released",
+    "handed_over",
+];
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let mut out: Vec<Contradiction> = refused(anchor).collect();
+    let shifts = Shifts::of(dossier);
+    out.extend(
+        anchor
+            .any(&ON_SHIFT)
+            .filter_map(|e| shifts.off_shift(dossier, e)),
+    );
+
+    out.extend(after_revocation(dossier));
+    out.extend(foreign(anchor));
+    out.extend(spent_twice(dossier));
+
+    out
+}
+
+/// Acts that were refused for their actor. Whoever invents a name for each act is told by the log
+/// that says it.
+fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
+    anchor.said().filter_map(|e| {
+        let (code, why) = e
+            .refused()
+            .filter(|(code, _)| REFUSAL_CODES.contains(code))?;
+        let actor = if code == "unregistered_officer" {
+            log_of(e.entry())
+        } else {
+            e.officer()
+        };
+
+        let text = format!(
+            "{} said {} on {}: {why}",
+            e.officer(),
+            e.kind(),
+            anchor.printed()
+        );
+
+        let evidence = json!({"type": e.kind(), "officer": e.officer(), "code": code});
+        let basis = json!({"type": e.kind(), "actor": actor, "code": code});
+        let found = Contradiction::new(
+            format!("{code} {} {actor}", e.kind()),
+            e.at_ms(),
+            text,
+            evidence,
+        );
+
+        Some(found.of_cause(basis).each(e.entry()))
+    })
+}
+
+/// The log that an entry stands in, out of its reference.
+fn log_of(entry: &str) -> &str {
+    entry.split_once('@').map_or(entry, |(log, _)| log)
+}
+
+/// The crossing had not heard of the revocation: the act stands, and is marked.
+fn after_revocation(dossier: &Dossier) -> impl Iterator<Item = Contradiction> {
+    let anchor = &dossier.anchor;
+    anchor.said().filter(Fact::counts).filter_map(move |e| {
+        let since_ms = *dossier
+            .revoked
+            .get(e.officer())
+            .filter(|since| e.at_ms() >= **since)?;
+        let text = format!(
+            "{} said {} on {} after being revoked",
+            e.officer(),
+            e.kind(),
+            anchor.printed()
+        );
+
+        let evidence = json!({"officer": e.officer(), "revoked_ms": since_ms});
+        Some(
+            Contradiction::new(
+                format!("revoked {}", e.officer()),
+                e.at_ms(),
+                text,
+                evidence,
+            )
+            .each(e.entry()),
+        )
+    })
+}
+
+/// Entries of a crossing to which the record was not handed over.
+fn foreign(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
+    let refused = anchor.json["refused"].as_array().into_iter().flatten();
+    refused
+        .filter(|r| r["code"] == "foreign_crossing")
+        .map(|r| {
+            let entry = r["entry"].as_str().unwrap_or_default();
+            let why = r["why"].as_str().unwrap_or_default();
+            let text = format!("an entry on {} does not count: {why}", anchor.printed());
+            let log = log_of(entry);
+            let found = Contradiction::new(
+                format!("foreign {log}"),
+                anchor.ended_ms(),
+                text,
+                json!({"log": log}),
+            );
+
+            found.each(entry)
+        })
+}
+
+/// Tokens that were spent on a hold.
+fn tokens(hold: &Facts) -> impl Iterator<Item = &str> {
+    hold.any(&["released", "token.spent"])
+        .filter_map(|e| e.text("token"))
+}
+
+/// A token lets one hold go, once.
+fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let own: BTreeSet<&str> = tokens(anchor).collect();
+    if own.is_empty() {
+        return Vec::new();
+    }
+
+    // Of two holds the later one carries the finding.
+    let earlier = dossier
+        .of("hold")
+        .filter(|h| (h.began_ms(), &h.id) < (anchor.began_ms(), &anchor.id));
+
+    earlier
+        .filter_map(|h| Some((h, tokens(h).find(|t| own.contains(t))?)))
+        .map(|(h, token)| {
+            let text = format!(
+                "a token spent on {} was spent on {} already",
+                anchor.printed(),
+                h.printed()
+            );
+
+            let evidence = json!({"token": token, "other": h.printed()});
+            Contradiction::new(
+                format!("token {token} {}", h.id),
+                anchor.ended_ms(),
+                text,
+                evidence,
+            )
+        })
+        .collect()
+}
+
+/// The shifts that the site days of the crossing tell, by officer, the oldest first.
+struct Shifts<'a>(BTreeMap<&'a str, Vec<Fact<'a>>>);
+
+impl<'a> Shifts<'a> {
+    fn of(dossier: &'a Dossier) -> Self {
+        let here = dossier.anchor.crossing();
+        let days = dossier.of("site-day").filter(|d| d.crossing() == here);
+        let mut by_officer: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
+        for shift in days.flat_map(|d| d.any(&["shift.on", "shift.off"])) {
+            by_officer
+                .entry(shift.text("officer").unwrap_or_default())
+                .or_default()
+                .push(shift);
+        }
+
+        for shifts in by_officer.values_mut() {
+            shifts.sort_by_key(Fact::at_ms);
+        }
+
+        Self(by_officer)
+    }
+
+    /// Of an officer whom none of the site days names nothing is known.
+    fn off_shift(&self, dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
+        let anchor = &dossier.anchor;
+        let shifts = self.0.get(act.officer())?;
+
+        // The clocks of the gate and of the shift book may differ a little.
+        let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+        // A shift that nobody ended is taken for one of so many hours.
+        let shift_ms = hours_ms(dossier.policy.shift_h);
+        let at_ms = act.at_ms();
+        let may_be = [
+            at_ms,
+            at_ms.saturating_sub(doubt_ms),
+            at_ms.saturating_add(doubt_ms),
+        ];
+
+        let on = may_be.into_iter().any(|at_ms| {
+            let last = shifts
+                .partition_point(|s| s.at_ms() <= at_ms)
+                .checked_sub(1)
+                .and_then(|n| shifts.get(n));
+
+            last.is_some_and(|s| {
+                s.kind() == "shift.on" && at_ms.saturating_sub(s.at_ms()) <= shift_ms
+            })
+        });
+
+        // Only where a shift of that very day is known: a day that nobody kept proves nothing.
+        let near_ms = shift_ms / 2;
+        let first = shifts.partition_point(|s| s.at_ms() < at_ms.saturating_sub(near_ms));
+        let kept = shifts
+            .get(first)
+            .is_some_and(|s| s.at_ms() <= at_ms.saturating_add(near_ms));
+
+        (kept && !on).then(|| {
+            Contradiction::new(
+                format!("off shift {} {}", act.kind(), act.officer()),
+                at_ms,
+                format!(
+                    "{} said {} on {} while off shift",
+                    act.officer(),
+                    act.kind(),
+                    anchor.printed()
+                ),
+                json!({"type": act.kind(), "officer": act.officer()}),
+            )
+            .each(act.entry())
+            .until([anchor.crossing()], at_ms)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HOUR_MS, Phase, tests::*};
+
+    #[test]
+    fn an_act_that_was_refused_for_its_actor_is_reported() {
+        let refused = |code: &str| {
+            let mut e = event("released", 5, json!({}));
+            e["counts"] = false.into();
+            e["refused"] = json!({"code": code, "why": "revoked in March"});
+            hold("H1", json!({}), &[e])
+        };
+
+        assert_eq!(
+            firm("R21", refused("revoked_officer"), vec![]),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            firm("R21", refused("no_attested_result"), vec![]),
+            [],
+            "the officer may, the evidence is missing"
+        );
+    }
+
+    #[test]
+    fn what_an_officer_said_after_being_revoked_stands_and_is_marked() {
+        let found = |since_ms| {
+            let mut d = dossier(
+                passage("P1", json!({}), &[event("weighed", 5, json!({}))]),
+                vec![],
+                0,
+            );
+
+            d.revoked.insert("OF-1".into(), since_ms);
+            phases("R21", &d)
+        };
+
+        assert_eq!(found(5), [Phase::Firm]);
+        assert_eq!(found(6), [], "said before");
+    }
+
+    #[test]
+    fn a_token_is_spent_once() {
+        let spent = |id, at, token: &str| {
+            hold(
+                id,
+                json!({}),
+                &[event("released", at, json!({"token": token}))],
+            )
+        };
+
+        assert_eq!(
+            firm("R21", spent("H2", 2, "T"), vec![spent("H1", 1, "T")]),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            firm("R21", spent("H2", 2, "T"), vec![spent("H1", 1, "U")]),
+            []
+        );
+    }
+
+    #[test]
+    fn an_officer_acts_on_shift_as_far_as_shifts_are_kept() {
+        let left = |at| passage("P1", json!({}), &[event("gate.out", at, json!({}))]);
+        let day = |from: i64, to: i64| {
+            let shift =
+                |kind, at| event(kind, at, json!({"officer": "OF-1", "department": "PORT"}));
+            let events = [shift("shift.on", from), shift("shift.off", to)];
+            vec![facts("S1", "site-day", "TRB", json!({"events": events}))]
+        };
+
+        assert_eq!(
+            firm("R21", left(3 * HOUR_MS), day(HOUR_MS, 2 * HOUR_MS)),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            phases(
+                "R21",
+                &dossier(left(3 * HOUR_MS), day(HOUR_MS, 2 * HOUR_MS), 0)
+            ),
+            [Phase::Pending]
+        );
+
+        assert_eq!(
+            firm("R21", left(3 * HOUR_MS), day(HOUR_MS, 4 * HOUR_MS)),
+            []
+        );
+        assert_eq!(
+            firm("R21", left(3 * HOUR_MS), vec![]),
+            [],
+            "nobody kept the day"
+        );
+    }
+    #[test]
+    fn how_long_a_shift_lasts_that_nobody_ended_is_the_policys_to_say() {
+        let found = |shift_h: u32, since_h: i64| {
+            let left = passage(
+                "P1",
+                json!({}),
+                &[event("gate.out", since_h * HOUR_MS, json!({}))],
+            );
+
+            let shift =
+                |kind, at| event(kind, at, json!({"officer": "OF-1", "department": "PORT"}));
+
+            // The book of the next day was kept, so that an officer whose shift is over is known to
+            // be off.
+            let next = shift("shift.on", (since_h + 1) * HOUR_MS);
+            let day = facts(
+                "S1",
+                "site-day",
+                "TRB",
+                json!({"events": [shift("shift.on", 0), next]}),
+            );
+
+            let mut d = dossier(left, vec![day], i64::MAX);
+            d.policy.shift_h = shift_h;
+            phases("R21", &d)
+        };
+
+        assert_eq!(found(24, 23), []);
+        assert_eq!(found(24, 25), [Phase::Firm]);
+        assert_eq!(found(36, 25), []);
+        assert_eq!(found(12, 13), [Phase::Firm]);
+    }
+}

@@ -1,0 +1,126 @@
+//! R25: a person out who never came in, or in twice.
+
+use crate::{Contradiction, Dossier, Facts, Rule, text::head};
+use serde_json::json;
+
+pub(crate) const RULE: Rule = Rule {
+    code: "R25",
+    name: "person_in_out",
+    severity: 3,
+    judge,
+};
+
+/// Letters of a document's hash that a sentence shows.
+const DOCUMENT_SHOWN_CHARS: usize = 8;
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    if !anchor.is_passage() || !passed(anchor) {
+        return Vec::new();
+    }
+
+    anchor
+        .texts("person", "document_hash")
+        .into_iter()
+        .filter_map(|d| check(dossier, d))
+        .collect()
+}
+
+/// Whether somebody really went through: not announced only, not turned back, not sent to another
+/// crossing.
+fn passed(p: &Facts) -> bool {
+    const NOT: [&str; 6] = [
+        "ANNOUNCED",
+        "VOID",
+        "TURNED_BACK",
+        "DIVERTED",
+        "ARRIVED_ELSEWHERE",
+        "ABANDONED",
+    ];
+
+    !NOT.contains(&p.state())
+}
+
+fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
+    let anchor = &dossier.anchor;
+    let real = |p: &&Facts| passed(p) && p.field("direction").is_some();
+    let same = dossier
+        .of("passage")
+        .filter(real)
+        .filter(|p| p.texts("person", "document_hash").contains(&document));
+    let before = same.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
+    let last = before.max_by_key(|p| (p.began_ms(), p.id.clone()));
+    let direction = anchor.field("direction")?;
+    let (text, other) = match (direction, last) {
+        ("in", Some(l)) if l.field("direction") == Some("in") => {
+            ("came in twice and never went out between", Some(l))
+        }
+        ("out", Some(l)) if l.field("direction") == Some("out") => {
+            ("went out twice and never came in between", Some(l))
+        }
+        // Whoever came in before the window of the dossier is not known here: a resident goes out
+        // first.
+        _ => return None,
+    };
+
+    Some(
+        Contradiction::new(
+            document,
+            anchor.began_ms(),
+            format!(
+                "the holder of document {}… {text}",
+                head(document, DOCUMENT_SHOWN_CHARS)
+            ),
+            json!({
+                "document": document,
+                "direction": direction,
+                "other": other.map(Facts::printed),
+            }),
+        )
+        // They may have gone by any crossing.
+        .until(dossier.everywhere(), anchor.began_ms()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, tests::*};
+
+    fn person(id: &str, direction: &str, at_ms: i64) -> Facts {
+        let fields = json!({"direction": direction, "person.1.document_hash": "ab12"});
+        passage(id, fields, &[event("person.admitted", at_ms, json!({}))])
+    }
+
+    #[test]
+    fn a_document_in_letters_of_many_bytes_is_a_document_like_any_other() {
+        let arabic = |id: &str, at_ms| {
+            let fields =
+                json!({"direction": "in", "person.1.document_hash": "aوثيقة-سفر-غير-صحيحة"});
+            passage(id, fields, &[event("person.admitted", at_ms, json!({}))])
+        };
+
+        assert_eq!(
+            firm("R25", arabic("P2", 9), vec![arabic("P1", 1)]),
+            [Phase::Firm]
+        );
+    }
+
+    #[test]
+    fn nobody_comes_in_twice_unless_a_dark_crossing_let_them_out() {
+        let twice = (person("P2", "in", 9), vec![person("P1", "in", 1)]);
+        assert_eq!(
+            phases("R25", &dossier(twice.0.clone(), twice.1.clone(), 8)),
+            [Phase::Pending]
+        );
+        assert_eq!(firm("R25", twice.0.clone(), twice.1.clone()), [Phase::Firm]);
+
+        let between = vec![person("P1", "in", 1), person("P3", "out", 5).at("QAM")];
+        assert_eq!(firm("R25", twice.0, between), []);
+        assert_eq!(
+            firm("R25", person("P1", "out", 5), vec![]),
+            [],
+            "a resident on the way out"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Rules that watch radiation portals.
+
+pub(super) mod radiation_unresolved;

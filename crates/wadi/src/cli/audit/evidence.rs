@@ -1,0 +1,132 @@
+//! `wadi audit evidence` and `wadi audit verify-evidence`: evidence files, made and checked.
+
+use super::root_key;
+use crate::{
+    cli::{NodeAt, client::Client},
+    failure::{Exit, Failure},
+    output,
+    print::{self, hub_time_text, print_answer, utc_text, utc_text_s},
+};
+use comfy_table::Table;
+use serde_json::{Value, json};
+use std::path::Path;
+use wadi_log::{EVIDENCE_BYTES_MAX, Statement};
+
+pub(super) fn write_evidence(
+    record: &str,
+    file: &Path,
+    at: &NodeAt,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let text = Client::at(at)?.get_text(&format!("/v1/records/{record}/evidence"))?;
+    output::write(file, text.as_bytes())?;
+    let value = json!({
+        "file": file.display().to_string(),
+        "bytes": text.len(),
+        "lines": text.lines().count(),
+    });
+    print_answer(json, &value, |v| {
+        format!(
+            "{} bytes in {}; check it with: wadi audit verify-evidence",
+            v["bytes"],
+            file.display()
+        )
+    });
+
+    Ok(Exit::Done)
+}
+
+pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure> {
+    let root = root_key(root)?;
+    let unreadable =
+        |e: std::io::Error| Failure::usage("unreadable", format!("{}: {e}", file.display()));
+    if std::fs::metadata(file).map_err(unreadable)?.len() > EVIDENCE_BYTES_MAX as u64 {
+        return Err(Failure::usage(
+            "too_large",
+            format!("{} is larger than evidence can be", file.display()),
+        ));
+    }
+
+    let found = match wadi_log::verify_evidence(&std::fs::read(file).map_err(unreadable)?, &root) {
+        Ok(found) => found,
+        Err(error) => {
+            print_answer(
+                json,
+                &json!({"valid": false, "code": error.code, "why": error.why}),
+                |_| format!("NOT VALID: {} [{}]", error.why, error.code),
+            );
+            return Ok(Exit::Integrity);
+        }
+    };
+
+    let witnessed = found
+        .statements
+        .iter()
+        .filter(|s| s.not_after_s.is_some())
+        .count();
+
+    let value = json!({
+        "valid": true,
+        "record": found.record.to_string(),
+        "entries": found.statements.len(),
+        "witnessed": witnessed,
+    });
+    print_answer(json, &value, |_| {
+        format!(
+            "{}\nVALID: {} ({}), {} entries, {witnessed} vouched for by a hub, {} forks; \
+             made by {} at {}",
+            statements_table(&found.statements),
+            found.printed,
+            found.record,
+            found.statements.len(),
+            found.forks,
+            found.made_by,
+            utc_text_s(found.made_s),
+        )
+    });
+
+    Ok(Exit::Done)
+}
+
+fn statements_table(statements: &[Statement]) -> Table {
+    let mut table = print::table(["claimed", "node", "who", "says", "not before", "not after"]);
+    for s in statements {
+        let c = &s.common;
+        table.add_row(print::row([
+            utc_text(c.happened_ms.unwrap_or(c.wall_ms)),
+            s.node.clone(),
+            format!("{} {}{}", c.officer, c.department, c.device),
+            says_text(s),
+            hub_time_text(s.not_before_s),
+            hub_time_text(s.not_after_s.map(|t| t as i64)),
+        ]));
+    }
+
+    table
+}
+
+/// The types of a statement's events, and the keys that it puts.
+fn says_text(statement: &Statement) -> String {
+    let event_type = |event: &String| {
+        let event: Value = serde_json::from_str(event).ok()?;
+        Some(event["type"].as_str()?.to_string())
+    };
+
+    let change = &statement.change;
+    let mut says = change
+        .events
+        .iter()
+        .filter_map(event_type)
+        .collect::<Vec<_>>()
+        .join(" ");
+    for put in &change.puts {
+        says += " ";
+        says += &put.key;
+    }
+
+    if !statement.counts {
+        says += " (quarantined)";
+    }
+
+    says
+}

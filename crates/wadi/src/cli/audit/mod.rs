@@ -1,0 +1,165 @@
+//! `wadi audit`: recomputes every leaf and root of a database and checks every signature, trusting
+//! nothing in it but the commission's root; makes evidence files, and checks them.
+
+mod compare;
+mod evidence;
+mod quarantine;
+mod verify;
+
+use crate::{
+    cli::{NodeAt, run_blocking},
+    failure::{Exit, Failure},
+    output,
+};
+use clap::Subcommand;
+use evidence::{verify_evidence, write_evidence};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use verify::{find_source, verify_source};
+use wadi_log::RootKey;
+
+pub(crate) use quarantine::admit_log;
+pub(crate) use verify::{check_database, check_dump};
+
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Recomputes every leaf and root, checks every signature, and names the first damaged entry.
+    Verify {
+        /// The node's directory, with `node.sqlite` in it, or a `node.toml` that names a PostgreSQL
+        /// database.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// The node's configuration, in place of its directory.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// A PostgreSQL database, as postgres://user@host/name.
+        #[arg(long)]
+        database: Option<String>,
+        /// The commission's root: a file with its public key.
+        #[arg(long)]
+        root: Option<PathBuf>,
+    },
+    /// Packs everything said of a record, with its proofs, into a file that verifies without this
+    /// network.
+    Evidence {
+        /// The record's id.
+        record: String,
+        /// The file to write.
+        #[arg(short, long)]
+        output: PathBuf,
+        /// Write over a file that is there.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Lists what does not count for a cut or a fork. Exit code 3 where there is any.
+    Quarantine {
+        /// A log's origin, as `status` names it; all, where it is left out.
+        #[arg(long)]
+        log: Option<String>,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Compares what two nodes hold, record by record and field by field. Exit code 3 where they
+    /// differ.
+    Compare(compare::CompareArgs),
+    /// Checks an evidence file against the commission's root alone (docs/evidence.md).
+    VerifyEvidence {
+        file: PathBuf,
+        /// The commission's root: a file with its public key.
+        #[arg(long)]
+        root: PathBuf,
+    },
+}
+
+/// Kinds of damage told one by one; more are counted.
+const DAMAGE_SHOWN_MAX: usize = 1_000;
+
+/// What was found wrong, in the order in which it was found.
+#[derive(Default)]
+pub(crate) struct AuditReport {
+    pub(crate) logs: u64,
+    pub(crate) entries: u64,
+    pub(crate) signatures: u64,
+    pub(crate) damaged: u64,
+    pub(crate) damage: Vec<String>,
+}
+
+impl AuditReport {
+    fn add_damage(&mut self, what: String) {
+        self.damaged += 1;
+        if self.damage.len() < DAMAGE_SHOWN_MAX {
+            self.damage.push(what);
+        }
+    }
+}
+
+pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
+    let (source, root) = match command {
+        AuditCommand::Verify {
+            dir,
+            config,
+            database,
+            root,
+        } => find_source(&dir, config.as_deref(), database, root)?,
+        AuditCommand::Evidence {
+            record,
+            output,
+            force,
+            at,
+        } => {
+            output::check_free(&output, force)?;
+            return run_blocking(move || write_evidence(&record, &output, &at, json)).await;
+        }
+        AuditCommand::Quarantine { log, at } => {
+            return run_blocking(move || quarantine::list(log.as_deref(), &at, json)).await;
+        }
+        AuditCommand::Compare(args) => return compare::run(args, json).await,
+        AuditCommand::VerifyEvidence { file, root } => return verify_evidence(&file, &root, json),
+    };
+
+    let report = verify_source(source, &root, json).await?;
+    let first = report.damage.first().cloned();
+    if json {
+        crate::print::print_line!(
+            "{}",
+            json!({"logs": report.logs, "entries": report.entries, "signatures": report.signatures,
+                "damaged": report.damaged, "first": first})
+        );
+    } else {
+        crate::print::print_line!(
+            "{} logs, {} entries, {} signatures checked",
+            report.logs,
+            report.entries,
+            report.signatures
+        );
+
+        for line in &report.damage {
+            crate::print::print_line!("DAMAGED: {line}");
+        }
+
+        let untold = report.damaged - report.damage.len() as u64;
+        if untold > 0 {
+            crate::print::print_line!("DAMAGED: {untold} more");
+        }
+
+        if first.is_none() {
+            crate::print::print_line!("Every leaf, root and signature is right.");
+        }
+    }
+
+    Ok(if first.is_some() {
+        Exit::Integrity
+    } else {
+        Exit::Done
+    })
+}
+
+pub(crate) fn root_key(path: &Path) -> Result<RootKey, Failure> {
+    let bad = |why: String| Failure::usage("no_root", format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    let key = wadi_log::unhex(text.trim()).and_then(|b| b.try_into().ok());
+    key.map(RootKey)
+        .ok_or_else(|| bad("expected 64 hexadecimal digits".into()))
+}

@@ -1,0 +1,279 @@
+//! `wadi findings`: what contradicts what, and what auditors do about it.
+
+use crate::{
+    cli::{
+        NodeAt,
+        client::{Client, percent_encode},
+    },
+    failure::{Exit, Failure},
+    print::{self, member_text, print_answer},
+};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+#[derive(Subcommand)]
+pub enum FindingsCommand {
+    /// Lists findings, the most severe first. Exit code 3 where there is any.
+    List {
+        #[command(flatten)]
+        filter: FindingsFilter,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Shows one with its evidence and its life.
+    Show {
+        /// The finding's id.
+        finding: String,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Gives findings to somebody.
+    Assign {
+        /// The findings' ids.
+        #[arg(required = true)]
+        findings: Vec<String>,
+        /// Who looks into them: a service number.
+        #[arg(long)]
+        to: String,
+        #[command(flatten)]
+        who: AuditorArgs,
+    },
+    /// Proposes how one should be settled, on its evidence as it stands.
+    Propose {
+        /// The finding's id.
+        finding: String,
+        /// Waive it, and do not resolve it.
+        #[arg(long)]
+        waive: bool,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        who: AuditorArgs,
+    },
+    /// Decides a proposal; who decides is not who proposed.
+    Decide {
+        /// The finding's id.
+        finding: String,
+        /// Approve the proposal.
+        #[arg(long, conflicts_with = "reject", required_unless_present = "reject")]
+        approve: bool,
+        /// Reject it.
+        #[arg(long)]
+        reject: bool,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        who: AuditorArgs,
+    },
+    /// Undoes a decision or a proposal: the last one, or the event given.
+    Undo {
+        /// The finding's id.
+        finding: String,
+        /// The event to undo, as `show` gives it.
+        #[arg(long)]
+        event: Option<String>,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        who: AuditorArgs,
+    },
+    /// Has every record looked at afresh.
+    Recheck {
+        #[command(flatten)]
+        at: NodeAt,
+    },
+}
+
+/// Who speaks, and to which node.
+#[derive(Args)]
+pub struct AuditorArgs {
+    /// The auditor, where the token names nobody.
+    #[arg(long)]
+    officer: Option<String>,
+    #[command(flatten)]
+    at: NodeAt,
+}
+
+/// Which findings.
+#[derive(Args)]
+pub struct FindingsFilter {
+    /// A rule's code, as R02.
+    #[arg(long)]
+    rule: Option<String>,
+    /// 1 is highest.
+    #[arg(long)]
+    severity: Option<u8>,
+    /// Crossing's code.
+    #[arg(long)]
+    crossing: Option<String>,
+    /// PENDING or FIRM.
+    #[arg(long)]
+    phase: Option<String>,
+    /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED.
+    #[arg(long)]
+    state: Option<String>,
+    /// Who looks into it.
+    #[arg(long)]
+    assignee: Option<String>,
+    /// Only what happened so many hours ago or more.
+    #[arg(long)]
+    older_than_h: Option<i64>,
+    /// The cursor of the next page, as the page before gives it.
+    #[arg(long)]
+    after: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+}
+
+impl FindingsFilter {
+    fn query(&self) -> String {
+        let number = |n: Option<i64>| n.map(|n| n.to_string());
+        let parts = [
+            ("rule", self.rule.clone()),
+            ("severity", number(self.severity.map(i64::from))),
+            ("crossing", self.crossing.clone()),
+            ("phase", self.phase.clone()),
+            ("state", self.state.clone()),
+            ("assignee", self.assignee.clone()),
+            ("older_than_h", number(self.older_than_h)),
+            ("after", self.after.clone()),
+            ("limit", Some(self.limit.to_string())),
+        ];
+
+        let given = parts.iter().filter_map(|(name, value)| {
+            Some(format!("{name}={}", percent_encode(value.as_deref()?)))
+        });
+
+        given.collect::<Vec<_>>().join("&")
+    }
+}
+
+pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
+    match command {
+        FindingsCommand::List { filter, at } => list(&filter, &at, json),
+        FindingsCommand::Show { finding, at } => {
+            let value = Client::at(&at)?.get(&format!("/v1/findings/{finding}"))?;
+            print_answer(json, &value, print::pretty);
+            Ok(Exit::Done)
+        }
+        FindingsCommand::Assign { findings, to, who } => assign(&findings, &to, &who, json),
+        FindingsCommand::Propose {
+            finding,
+            waive,
+            reason,
+            who,
+        } => post_act(
+            json,
+            &who,
+            &finding,
+            json!({"act": "propose", "waive": waive, "reason": reason}),
+        ),
+        FindingsCommand::Decide {
+            finding,
+            approve,
+            reject: _,
+            reason,
+            who,
+        } => post_act(
+            json,
+            &who,
+            &finding,
+            json!({"act": "decide", "approve": approve, "reason": reason}),
+        ),
+        FindingsCommand::Undo {
+            finding,
+            event,
+            reason,
+            who,
+        } => post_act(
+            json,
+            &who,
+            &finding,
+            json!({"act": "undo", "event": event, "reason": reason}),
+        ),
+        FindingsCommand::Recheck { at } => {
+            let value = Client::at(&at)?.post("/v1/findings/recheck", &json!({}))?;
+            print_answer(json, &value, |_| "every record is looked at afresh".into());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn post_act(
+    json: bool,
+    who: &AuditorArgs,
+    finding: &str,
+    mut body: Value,
+) -> Result<Exit, Failure> {
+    body["officer"] = who.officer.clone().into();
+    let done = Client::at(&who.at)?.post(&format!("/v1/findings/{finding}/acts"), &body)?;
+    print_answer(json, &done, |v| {
+        format!(
+            "{}: written on {} as {}",
+            member_text(v, "finding"),
+            member_text(v, "record"),
+            member_text(v, "entry")
+        )
+    });
+
+    Ok(Exit::Done)
+}
+
+fn assign(findings: &[String], to: &str, who: &AuditorArgs, json: bool) -> Result<Exit, Failure> {
+    let body = json!({"findings": findings, "to": to, "officer": who.officer});
+    let done = Client::at(&who.at)?.post("/v1/findings/assign", &body)?;
+    let refused = done["refused"].as_array().cloned().unwrap_or_default();
+    print_answer(json, &done, |v| {
+        let mut out = format!(
+            "{} assigned to {to}",
+            v["assigned"].as_array().map_or(0, Vec::len)
+        );
+        for r in &refused {
+            out += &format!(
+                "\n{} was not: {}",
+                member_text(r, "finding"),
+                member_text(r, "why")
+            );
+        }
+
+        out
+    });
+
+    Ok(if refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
+    let value = Client::at(at)?.get(&format!("/v1/findings?{}", filter.query()))?;
+    print_answer(json, &value, |v| {
+        let mut table = print::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
+        let all = v["findings"].as_array();
+        for f in all.into_iter().flatten() {
+            let columns = [
+                "finding", "rule", "severity", "phase", "state", "record", "text",
+            ];
+            table.add_row(print::row(columns.map(|c| member_text(f, c))));
+        }
+
+        let shown = all.map_or(0, Vec::len);
+        let mut out = format!("{table}\n{shown} of {} findings", v["count"]);
+        if let Some(next) = v["next_after"].as_str() {
+            out += &format!("; more with --after {next}");
+        }
+
+        out
+    });
+
+    Ok(if value["count"] == 0 {
+        Exit::Done
+    } else {
+        Exit::Open
+    })
+}

@@ -1,0 +1,173 @@
+//! A record's history: the graph of its entries, who set its fields, and what was known.
+
+use crate::print::{self, hub_time_text, member_text, shown, utc_text};
+use comfy_table::Table;
+use serde_json::Value;
+
+/// The graph of a record's entries, then who set its fields, then what was known at decisions.
+pub(super) fn history_text(history: &Value) -> String {
+    let numbered = NumberedEntries {
+        entries: history["entries"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .collect(),
+    };
+
+    let graph = graph_table(&numbered);
+    let fields = fields_table(&numbered, &history["fields"]);
+    format!("{graph}\n\n{fields}{}", knowledge_text(&numbered))
+}
+
+/// A history's entries in their order, which gives each the number under which it is shown.
+struct NumberedEntries<'a> {
+    entries: Vec<&'a Value>,
+}
+
+impl NumberedEntries<'_> {
+    fn number(&self, entry: &Value) -> String {
+        let at = self.entries.iter().position(|l| l["entry"] == *entry);
+        at.map_or_else(|| "?".to_string(), |n| (n + 1).to_string())
+    }
+
+    fn numbers(&self, list: &Value) -> String {
+        list.as_array()
+            .into_iter()
+            .flatten()
+            .map(|entry| self.number(entry))
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+}
+
+fn who_text(entry: &Value) -> String {
+    format!(
+        "{} {}{}",
+        member_text(entry, "officer"),
+        member_text(entry, "department"),
+        member_text(entry, "device")
+    )
+}
+
+/// What an entry says, and why it does not count, where it does not.
+fn says_text(entry: &Value) -> String {
+    let events: Vec<_> = entry["events"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|e| e["type"].as_str())
+        .map(shown)
+        .collect();
+    let puts: Vec<String> = entry["puts"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| format!("{}={v}", shown(k)))
+        .collect();
+
+    let mut says = format!("{} {}", events.join(" "), puts.join(" "));
+    if entry["stands"]["counts"] == false {
+        says += &format!("\nDOES NOT COUNT: {}", member_text(&entry["stands"], "why"));
+    }
+
+    says
+}
+
+fn graph_table(numbered: &NumberedEntries<'_>) -> Table {
+    let mut graph = print::table([
+        "#",
+        "builds on",
+        "claimed",
+        "hub time",
+        "node",
+        "who",
+        "says",
+        "safe",
+    ]);
+
+    for entry in &numbered.entries {
+        let at = entry["happened_ms"]
+            .as_i64()
+            .or(entry["claimed_ms"].as_i64())
+            .unwrap_or(0);
+        let between = format!(
+            "{}\n{}",
+            hub_time_text(entry["not_before_s"].as_i64()),
+            hub_time_text(entry["not_after_s"].as_i64())
+        );
+
+        graph.add_row([
+            numbered.number(&entry["entry"]),
+            numbered.numbers(&entry["based_on"]),
+            utc_text(at),
+            between,
+            member_text(entry, "node"),
+            who_text(entry),
+            says_text(entry),
+            member_text(entry, "safety"),
+        ]);
+    }
+
+    graph
+}
+
+fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
+    let mut table = print::table(["field", "#", "value", "who", "replaced", ""]);
+    for (name, settings) in fields.as_object().into_iter().flatten() {
+        for s in settings.as_array().into_iter().flatten() {
+            let replaced = s["replaced"].as_array().into_iter().flatten();
+            let replaced: Vec<String> = replaced
+                .map(|c| format!("#{} {}", numbered.number(&c["entry"]), c["value"]))
+                .collect();
+            let contested_by = numbered.numbers(&s["contested_by"]);
+            let stands = match s["stands"] == true {
+                true if contested_by.is_empty() => "stands".to_string(),
+                true => format!("CONTESTED by #{contested_by}"),
+                false => String::new(),
+            };
+
+            table.add_row([
+                shown(name).into_owned(),
+                numbered.number(&s["entry"]),
+                s["value"].to_string(),
+                who_text(s),
+                replaced.join("\n"),
+                stands,
+            ]);
+        }
+    }
+
+    table
+}
+
+/// What those who decided could have known.
+fn knowledge_text(numbered: &NumberedEntries<'_>) -> String {
+    let mut out = String::new();
+    for entry in numbered.entries.iter().filter(|l| l["knew"].is_object()) {
+        out += &format!(
+            "\n\n#{}: what {} could have known",
+            numbered.number(&entry["entry"]),
+            who_text(entry)
+        );
+
+        let not_shown = numbered.numbers(&entry["knew"]["not_shown"]);
+        if !not_shown.is_empty() {
+            out += &format!("\n  the screen did not show #{not_shown}");
+        }
+
+        for hold in entry["knew"]["holds"].as_array().into_iter().flatten() {
+            let known = if hold["taken_in"] == true {
+                "had reached this node"
+            } else {
+                "had NOT reached this node"
+            };
+            out += &format!("\n  hold {} {known}", member_text(hold, "hold"));
+        }
+
+        for (log, size) in entry["knew"]["control"].as_object().into_iter().flatten() {
+            out += &format!("\n  policies and officers through entry {size} of {log}");
+        }
+    }
+
+    out
+}

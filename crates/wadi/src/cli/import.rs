@@ -1,0 +1,184 @@
+//! `wadi import`: operations out of an NDJSON file, many in a request.
+
+use super::record::state_text;
+use crate::{
+    cli::{NodeAt, client::Client},
+    failure::{Exit, Failure},
+    print::{self, member_text, print_answer, shown},
+};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, io::Read, path::Path};
+
+/// Lines sent in one request: many share a commit, and a broken link costs no more than these.
+const IMPORT_LINES: usize = 500;
+
+pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
+    let client = Client::at(at)?;
+    let lines = read_lines(file)?;
+    let bar = print::progress(
+        json,
+        Some(lines.len() as u64),
+        "{bar:40} {pos}/{len} lines  {per_sec}  {eta} left",
+    );
+
+    let mut told = Imported::default();
+    for (n, part) in lines.chunks(IMPORT_LINES).enumerate() {
+        let answer = client.post_lines("/v1/imports", part.join(&b'\n'))?;
+        told.add_answer(&answer, n * IMPORT_LINES);
+        bar.inc(part.len() as u64);
+    }
+
+    bar.finish_and_clear();
+
+    for line in &told.bad {
+        print::print_error!(
+            "{}:{}: {} [{}]",
+            file.display(),
+            line["line"],
+            text_of(&line["detail"]),
+            text_of(&line["code"])
+        );
+    }
+
+    for line in &told.warned {
+        for warning in line["warnings"].as_array().into_iter().flatten() {
+            print::print_error!(
+                "{}:{}: look again: {}",
+                file.display(),
+                line["line"],
+                text_of(warning)
+            );
+        }
+    }
+
+    let exit = if told.bad.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Open
+    };
+
+    print_answer(json, &told.summary(), |summary| {
+        let detained = summary["detained"].as_array().map_or(0, Vec::len);
+        let mut out = format!(
+            "{} written, {} written before, {} bad",
+            summary["written"], summary["repeated"], summary["bad"]
+        );
+
+        if detained > 0 {
+            out += &format!("; {detained} DETAINED:");
+            for record in summary["detained"].as_array().into_iter().flatten() {
+                out += &format!("\n  {}  {}", member_text(record, "id"), state_text(record));
+            }
+        }
+
+        out
+    });
+
+    Ok(exit)
+}
+
+/// What became of the lines of an import.
+#[derive(Default)]
+struct Imported {
+    written: u64,
+    repeated: u64,
+    bad: Vec<Value>,
+    /// Lines with warnings.
+    warned: Vec<Value>,
+    /// Records that open holds detain, by id.
+    detained: BTreeMap<String, Value>,
+    /// How many lines left their record in which state.
+    states: BTreeMap<String, u64>,
+}
+
+impl Imported {
+    /// Takes in the answer to a request whose first line is that many lines into the file.
+    fn add_answer(&mut self, answer: &Value, before: usize) {
+        self.written += answer["written"].as_u64().unwrap_or(0);
+        self.repeated += answer["repeated"].as_u64().unwrap_or(0);
+        for line in answer["lines"].as_array().into_iter().flatten() {
+            let at = before + line["line"].as_u64().unwrap_or(0) as usize;
+            if line.get("code").is_some() {
+                self.bad
+                    .push(json!({"line": at, "code": line["code"], "detail": line["detail"]}));
+                continue;
+            }
+
+            if line["warnings"].as_array().is_some_and(|w| !w.is_empty()) {
+                self.warned
+                    .push(json!({"line": at, "id": line["id"], "warnings": line["warnings"]}));
+            }
+
+            if let Some(state) = line["state"].as_str() {
+                *self.states.entry(state.into()).or_default() += 1;
+            }
+
+            if line["detained_by"].is_array() {
+                let members = ["id", "state", "flags", "detained_by"];
+                let told: Map<String, Value> = members
+                    .map(|m| (m.to_string(), line[m].clone()))
+                    .into_iter()
+                    .collect();
+                self.detained.insert(text_of(&line["id"]), told.into());
+            }
+        }
+    }
+
+    fn summary(&self) -> Value {
+        let detained: Vec<&Value> = self.detained.values().collect();
+        json!({
+            "written": self.written,
+            "repeated": self.repeated,
+            "bad": self.bad.len(),
+            "bad_lines": self.bad,
+            "states": self.states,
+            "warned_lines": self.warned,
+            "detained": detained,
+        })
+    }
+}
+
+/// A file's lines, each edit with the key that it has by what stands before it in the whole file: a
+/// request holds a part of it alone. A file that says by its mark that it is UTF-16 is read as
+/// that; else each line is the node's to read.
+fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut bytes = Vec::new();
+    let read = match file == Path::new("-") {
+        true => std::io::stdin().read_to_end(&mut bytes),
+        false => std::fs::File::open(file).and_then(|mut f| f.read_to_end(&mut bytes)),
+    };
+
+    read.map_err(|e| Failure::usage("unreadable", format!("{}: {e}", file.display())))?;
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        let text = wadi_web::decode_text(&bytes)
+            .map_err(|p| Failure::usage(p.code, format!("{}: {}", file.display(), p.detail)))?;
+        bytes = text.into_owned().into_bytes();
+    }
+
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+
+    let mut keys = wadi_web::OperationKeys::default();
+    Ok(bytes
+        .split(|byte| *byte == b'\n')
+        .map(|line| with_key(line, &mut keys))
+        .collect())
+}
+
+/// A line with its key, where it is an edit that has none. What does not read is the node's to
+/// refuse.
+fn with_key(line: &[u8], keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
+    let mut keyed = || {
+        let text = std::str::from_utf8(line).ok()?;
+        let map = wadi_web::parse_object(text).ok()?;
+        let key = keys.next(&map).filter(|_| !map.contains_key("key"))?;
+        let (before, after) = text.split_once('{')?;
+        Some(format!("{before}{{\"key\":\"{key}\",{after}").into_bytes())
+    };
+
+    keyed().unwrap_or_else(|| line.to_vec())
+}
+
+fn text_of(value: &Value) -> String {
+    shown(value.as_str().unwrap_or_default()).into_owned()
+}

@@ -1,0 +1,41 @@
+//! The commands that talk to a running node or read what one left, a module a noun.
+
+pub(crate) mod audit;
+pub(crate) mod bundle;
+pub(crate) mod client;
+pub(crate) mod export;
+pub(crate) mod findings;
+mod history;
+pub(crate) mod import;
+pub(crate) mod record;
+pub(crate) mod resync;
+pub(crate) mod say;
+pub(crate) mod schema;
+pub(crate) mod status;
+pub(crate) mod token;
+
+use crate::failure::{Exit, Failure};
+use std::path::PathBuf;
+
+/// Which running node to talk to.
+#[derive(clap::Args, Clone, Debug)]
+pub struct NodeAt {
+    /// The node's configuration; its directory holds the operator's token.
+    #[arg(long, default_value = "node.toml")]
+    config: PathBuf,
+    /// The node's HTTP address, where it is not the one in the configuration.
+    #[arg(long)]
+    url: Option<String>,
+    /// A bearer token, where it is not the operator's own of this machine.
+    #[arg(long, env = "WADI_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+/// Runs a command that blocks, as those do that talk to a running node, off the runtime's threads.
+pub async fn run_blocking(
+    command: impl FnOnce() -> Result<Exit, Failure> + Send + 'static,
+) -> Result<Exit, Failure> {
+    tokio::task::spawn_blocking(command)
+        .await
+        .map_err(|e| Failure::new("panicked", e.to_string()))?
+}

@@ -1,0 +1,319 @@
+//! `wadi record`: records begun, changed, shown and listed.
+
+use super::history::history_text;
+use crate::{
+    cli::{
+        NodeAt,
+        client::{Client, percent_encode},
+    },
+    failure::{Exit, Failure},
+    print::{self, member_text, print_answer, shown},
+};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+/// Who speaks, where the operator writes for somebody.
+#[derive(Args, Clone, Debug)]
+pub struct SpeakerArgs {
+    /// The officer's service number.
+    #[arg(long)]
+    pub(super) officer: Option<String>,
+    /// The department's code.
+    #[arg(long)]
+    pub(super) department: Option<String>,
+}
+
+/// What is to be recorded.
+#[derive(Args, Clone, Debug)]
+pub struct ChangeArgs {
+    /// field=value; a value of null clears; repeat it.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// An event as JSON, as '{"type":"gate.in","gate":"G1","read":"R7"}'; repeat it.
+    #[arg(long = "event", value_name = "JSON")]
+    event: Vec<String>,
+    /// Entries that the screen showed, as `record show` names them; all that is held, where it is
+    /// left out.
+    #[arg(long)]
+    based_on: Vec<String>,
+    /// When it happened, as 2026-03-01T08:00:00Z, where that is not now.
+    #[arg(long)]
+    happened_at: Option<String>,
+    #[command(flatten)]
+    who: SpeakerArgs,
+}
+
+#[derive(Subcommand)]
+pub enum RecordCommand {
+    /// Begins a record.
+    New {
+        /// passage, hold, customs-entry or site-day.
+        kind: String,
+        #[command(flatten)]
+        what: ChangeArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Puts fields and says events on a record.
+    Set {
+        id: String,
+        #[command(flatten)]
+        what: ChangeArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Says one event: a type and member=value pairs.
+    Event {
+        id: String,
+        /// The event's type, as gate.out.
+        event_type: String,
+        /// member=value.
+        members: Vec<String>,
+        #[command(flatten)]
+        who: SpeakerArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Shows a record.
+    Show {
+        id: String,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Shows every entry of a record: who said what, when, and where it is safe.
+    History {
+        id: String,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Shows a record as of entries (comma between) or as of a Unix time in milliseconds.
+    At {
+        id: String,
+        as_of: String,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Lists records.
+    List {
+        #[arg(long)]
+        kind: Option<String>,
+        #[arg(long)]
+        crossing: Option<String>,
+        #[arg(long)]
+        state: Option<String>,
+        #[arg(long)]
+        plate: Option<String>,
+        #[arg(long)]
+        contested: bool,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+}
+
+fn value_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+fn pairs(all: &[String], numbers: bool) -> Result<Map<String, Value>, Failure> {
+    let mut out = Map::new();
+    for pair in all {
+        let (name, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not NAME=VALUE")))?;
+        let value = match value_of(text) {
+            v @ (Value::Null | Value::Bool(_)) => v,
+            v @ Value::Number(_) if numbers => v,
+            v @ (Value::Array(_) | Value::Object(_)) => v,
+            Value::String(s) => s.into(),
+            _ => text.into(),
+        };
+
+        out.insert(name.into(), value);
+    }
+
+    Ok(out)
+}
+
+fn put_who(body: &mut Value, who: &SpeakerArgs) {
+    if let Some(officer) = &who.officer {
+        body["officer"] = officer.as_str().into();
+    }
+    if let Some(department) = &who.department {
+        body["department"] = department.as_str().into();
+    }
+}
+
+fn body_of(what: &ChangeArgs) -> Result<Value, Failure> {
+    let events = what.event.iter().map(|e| {
+        serde_json::from_str::<Map<String, Value>>(e)
+            .map_err(|why| Failure::usage("broken_json", format!("{e}: {why}")))
+    });
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let mut fields = pairs(&what.set, true)?;
+
+    for (name, value) in &mut fields {
+        // Whether digits are a number or a text is the field's to say.
+        let kinds = wadi_record::Kind::ALL;
+        let is_text = !kinds
+            .iter()
+            .any(|k| wadi_record::known_field(*k, name).is_some_and(|row| row.value.is_number()));
+        if is_text && value.is_number() {
+            *value = value.to_string().into();
+        }
+    }
+
+    let mut body = json!({"fields": fields, "events": events});
+    if !what.based_on.is_empty() {
+        body["based_on"] = what.based_on.clone().into();
+    }
+
+    if let Some(at) = &what.happened_at {
+        let at: jiff::Timestamp = at
+            .parse()
+            .map_err(|e| Failure::usage("bad_time", format!("{at}: {e}")))?;
+        body["happened_at_ms"] = at.as_millisecond().into();
+    }
+
+    put_who(&mut body, &what.who);
+    Ok(body)
+}
+
+fn written_text(value: &Value) -> String {
+    let mut out = format!(
+        "{}  {}\n  entry {}",
+        member_text(value, "id"),
+        state_text(value),
+        member_text(value, "entry")
+    );
+
+    if value["repeated"] == true {
+        out += "\n  written before: nothing was written now";
+    }
+
+    for warning in value["warnings"].as_array().into_iter().flatten() {
+        out += &format!(
+            "\n  look again: {}",
+            shown(warning.as_str().unwrap_or_default())
+        );
+    }
+
+    out
+}
+
+/// A record's state and flags, and which holds detain it.
+pub(super) fn state_text(record: &Value) -> String {
+    let words = |member: &str| {
+        let all = record[member]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        all.map(shown).collect::<Vec<_>>().join(" ")
+    };
+
+    let mut out = format!("{} {}", member_text(record, "state"), words("flags"));
+    let holds = words("detained_by");
+    if !holds.is_empty() {
+        out += &format!(" by {holds}");
+    }
+
+    out.trim().to_string()
+}
+
+pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
+    match command {
+        RecordCommand::New { kind, what, at } => {
+            let mut body = body_of(&what)?;
+            body["kind"] = kind.into();
+            print_answer(
+                json,
+                &Client::at(&at)?.post("/v1/records", &body)?,
+                written_text,
+            );
+        }
+        RecordCommand::Set { id, what, at } => {
+            print_answer(
+                json,
+                &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body_of(&what)?)?,
+                written_text,
+            );
+        }
+        RecordCommand::Event {
+            id,
+            event_type,
+            members,
+            who,
+            at,
+        } => {
+            let mut event = pairs(&members, true)?;
+            event.insert("type".into(), event_type.into());
+            let mut body = json!({"events": [event]});
+            put_who(&mut body, &who);
+            print_answer(
+                json,
+                &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body)?,
+                written_text,
+            );
+        }
+        RecordCommand::Show { id, at } => print_answer(
+            json,
+            &Client::at(&at)?.get(&format!("/v1/records/{id}"))?,
+            print::pretty,
+        ),
+        RecordCommand::At { id, as_of, at } => {
+            print_answer(
+                json,
+                &Client::at(&at)?.get(&format!("/v1/records/{id}?at={as_of}"))?,
+                print::pretty,
+            );
+        }
+        RecordCommand::History { id, at } => {
+            let value = Client::at(&at)?.get(&format!("/v1/records/{id}/history"))?;
+            print_answer(json, &value, history_text);
+        }
+        RecordCommand::List {
+            kind,
+            crossing,
+            state,
+            plate,
+            contested,
+            limit,
+            at,
+        } => {
+            let filter = [
+                ("kind", kind),
+                ("crossing", crossing),
+                ("state", state),
+                ("plate", plate),
+            ];
+
+            let mut query = format!("/v1/records?limit={limit}&contested={contested}");
+            for (name, value) in filter {
+                if let Some(value) = value {
+                    query += &format!("&{name}={}", percent_encode(&value));
+                }
+            }
+
+            print_answer(json, &Client::at(&at)?.get(&query)?, list_text);
+        }
+    }
+
+    Ok(Exit::Done)
+}
+
+fn list_text(answer: &Value) -> String {
+    let mut table = print::table(["id", "state", "plate", "safe"]);
+    for r in answer["records"].as_array().into_iter().flatten() {
+        let plate = member_text(&r["fields"], "vehicle.plate_raw");
+        table.add_row([
+            member_text(r, "id"),
+            state_text(r),
+            plate,
+            member_text(r, "safety"),
+        ]);
+    }
+
+    table.to_string()
+}

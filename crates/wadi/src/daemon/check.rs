@@ -1,0 +1,149 @@
+//! `wadi node check`: everything that a start needs, looked at without a start.
+
+use super::{
+    certificate_alarm, peer_addresses,
+    store::{look_at_database, open_store},
+};
+use crate::{
+    config::Config,
+    failure::{Exit, Failure},
+    pki::Papers,
+};
+use serde_json::{Value, json};
+use wadi_store::AnchorState;
+
+/// Looks at everything that a start needs. A PostgreSQL database is only read, whoever writes to it
+/// meanwhile.
+pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
+    let papers = Papers::read(&config.papers)?;
+    let e = &papers.enrolment;
+    e.verify(&papers.root)?;
+    super::papers_check::papers_and_addresses(config, &papers)?;
+
+    let peers = peer_addresses(config, &papers)?;
+    let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers.len()});
+    let mut state = check_database(config, &papers, &mut found).await?;
+    state.notes.extend(certificate_alarm(
+        papers.identity.ends_s(),
+        jiff::Timestamp::now().as_second(),
+    ));
+    for note in &state.notes {
+        crate::print::print_error!("{note}");
+    }
+
+    if json {
+        crate::print::print_line!("{found}");
+    } else if state.exit == Exit::Done {
+        crate::print::print_line!(
+            "{} ({}, {}): configuration, papers and database are in order",
+            e.name,
+            e.role.name(),
+            e.node()
+        );
+    }
+
+    Ok(state.exit)
+}
+
+/// What there is to say of the database, and how the command ends for it.
+struct DatabaseState {
+    notes: Vec<String>,
+    exit: Exit,
+}
+
+impl DatabaseState {
+    fn add_violation(&mut self, note: String) {
+        self.exit = Exit::Integrity;
+        self.notes.push(note);
+    }
+}
+
+async fn check_database(
+    config: &Config,
+    papers: &Papers,
+    found: &mut Value,
+) -> Result<DatabaseState, Failure> {
+    let mut state = DatabaseState {
+        notes: Vec::new(),
+        exit: Exit::Done,
+    };
+
+    match &config.database {
+        Some(url) => check_postgres(url, config, papers, found, &mut state).await?,
+        None if config.data.join("node.sqlite").exists()
+            || wadi_store::restore_unfinished(&config.data) =>
+        {
+            let store = open_store(config, papers, None, || ()).await?;
+            match store.anchor_state() {
+                AnchorState::LostTail { anchored, held, .. } => {
+                    state.add_violation(lost_tail(*anchored, *held));
+                }
+                AnchorState::Unanchored => state.add_violation(
+                    "ALARM: the anchor file is missing: nobody can tell whether the database is \
+                     whole"
+                        .into(),
+                ),
+                _ => {}
+            }
+
+            store.close().await;
+        }
+        None => {
+            let anchored =
+                wadi_store::AnchorFile::read(&config.data.join("anchor"))?.map_or(0, |a| a.commits);
+            if anchored > 0 {
+                state.add_violation(lost_tail(anchored, 0));
+            }
+        }
+    }
+
+    Ok(state)
+}
+
+async fn check_postgres(
+    url: &str,
+    config: &Config,
+    papers: &Papers,
+    found: &mut Value,
+    state: &mut DatabaseState,
+) -> Result<(), Failure> {
+    let looked = look_at_database(url, config, papers).await?;
+    if looked.written_to {
+        state.notes.push(
+            "another daemon writes to this database; one started here would stand by".to_string(),
+        );
+    }
+
+    if looked.read_only {
+        state
+            .notes
+            .push("the database is read-only: records can be read, and nothing be written".into());
+    }
+
+    let anchor = match &looked.anchor {
+        AnchorState::LostTail { anchored, held, .. } => {
+            state.add_violation(lost_tail(*anchored, *held));
+            "lost_tail"
+        }
+        AnchorState::New => "new",
+        _ => "whole",
+    };
+
+    found["database"] = json!({
+        "store": "postgres",
+        "schema": looked.schema,
+        "commits": looked.commits,
+        "written_to": looked.written_to,
+        "read_only": looked.read_only,
+        "anchor": anchor,
+    });
+    Ok(())
+}
+
+pub(super) fn lost_tail(anchored: u64, held: u64) -> String {
+    format!(
+        "ALARM: the database was lost, restored or damaged: it holds {held} of {anchored} \
+         acknowledged commits; what is \
+         missing is fetched back from peers once the node runs"
+    )
+}

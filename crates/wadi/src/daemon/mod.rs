@@ -1,0 +1,128 @@
+//! The daemon: a node in the role its papers give.
+
+mod check;
+mod log_sink;
+mod move_store;
+mod papers_check;
+mod serve;
+mod stop;
+mod store;
+mod tls;
+
+use crate::{
+    config::Config,
+    failure::{Exit, Failure},
+    pki::Papers,
+};
+use check::check;
+use clap::Subcommand;
+use move_store::move_store;
+use serve::serve;
+use std::path::PathBuf;
+use wadi_net::PeerAddress;
+
+#[derive(Subcommand)]
+pub enum NodeCommand {
+    /// Runs the node until it is told to stop.
+    Run {
+        /// The configuration.
+        #[arg(long, default_value = "node.toml")]
+        config: PathBuf,
+    },
+    /// Takes a hub's records from SQLite to an empty PostgreSQL database, each entry checked; the
+    /// node must not run.
+    MoveStore {
+        /// The configuration.
+        #[arg(long, default_value = "node.toml")]
+        config: PathBuf,
+        /// The database, as postgres://user@host/name.
+        #[arg(long)]
+        to: String,
+    },
+    /// Checks configuration, papers and database, and starts nothing.
+    Check {
+        /// The configuration.
+        #[arg(long, default_value = "node.toml")]
+        config: PathBuf,
+    },
+}
+
+pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
+    match command {
+        NodeCommand::Run { config } => serve(Config::read(&config)?).await,
+        NodeCommand::MoveStore { config, to } => {
+            move_store(&Config::read(&config)?, &to, json).await
+        }
+        NodeCommand::Check { config } => check(&Config::read(&config)?, json).await,
+    }
+}
+
+fn peer_addresses(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, Failure> {
+    let find = |name: &str| {
+        papers
+            .known
+            .iter()
+            .find(|e| e.name == name)
+            .map(|e| e.node())
+    };
+
+    let peer = |p: &crate::config::PeerConfig| {
+        let node = find(&p.name).ok_or_else(|| {
+            let why = format!(
+                "peer {:?} is not among the enrolments in {}/known",
+                p.name,
+                config.papers.display()
+            );
+            Failure::usage("unknown_peer", why)
+        })?;
+
+        Ok(PeerAddress {
+            node,
+            address: p.address.clone(),
+            rate_bits_s: p.rate_kbit_s.map(|k| k * 1_000),
+        })
+    };
+
+    config.peer.iter().map(peer).collect()
+}
+
+/// The directory's lock, held as long as the file is open.
+pub(crate) fn lock(config: &Config) -> Result<std::fs::File, Failure> {
+    let path = config.data.join("lock");
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)?;
+
+    file.try_lock().map_err(|_| {
+        let why = format!(
+            "{}: another process runs this node; two of them would fork its logs",
+            path.display()
+        );
+        Failure::new("already_running", why)
+    })?;
+
+    Ok(file)
+}
+
+/// Days before its end from which a certificate is an alarm.
+const CERTIFICATE_DAYS: i64 = 30;
+
+/// What is to be said of a certificate that ends then, if anything.
+fn certificate_alarm(ends_s: Option<i64>, now_s: i64) -> Option<String> {
+    let left_s = ends_s?.saturating_sub(now_s);
+    match left_s / 86_400 {
+        _ if left_s <= 0 => Some(
+            "this node's certificate has expired: it hands in what it holds and takes nothing; \
+             renew it with \
+             `wadi pki renew`"
+                .into(),
+        ),
+        days if days < CERTIFICATE_DAYS => Some(format!(
+            "this node's certificate expires in {days} days; renew it with `wadi pki \
+                renew`"
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,368 @@
+//! `wadi node run`: the node with its network, HTTP, spool and watches, until it is told to stop.
+
+use super::{
+    certificate_alarm, lock, peer_addresses,
+    stop::{finish, take_clean_stop, until_stopped},
+    store::{mark_for_rebuild, open_or_stand_by},
+};
+use crate::{
+    config::Config,
+    daemon::log_sink::Log,
+    failure::{Exit, Failure},
+    pki::Papers,
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
+use tracing_subscriber::EnvFilter;
+use wadi_net::{Network, NetworkConfig, PeerAddress};
+use wadi_node::{
+    Clock, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, Suspects,
+    SystemClock,
+};
+use wadi_store::{LocalKey, LocalScope, SetAside, Store};
+use wadi_web::{Limits, Token, TokenScope, hash_token, new_token, router, run_spool};
+
+/// Pause before a spool directory that could not be used is tried again.
+pub(super) const SPOOL_PAUSE: Duration = Duration::from_secs(5);
+
+/// The operator of this machine proves that by reading a file that only they can read.
+pub(super) async fn operator_token(node: &Node, config: &Config) -> Result<(), Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = config.data.join("operator.token");
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && matches!(
+            node.store()
+                .local(&LocalScope::Token, &hash_token(text.trim()))
+                .await,
+            Ok(Some(_))
+        )
+    {
+        return Ok(());
+    }
+
+    let token = new_token(rand::random());
+    let kept = Token {
+        name: "operator".into(),
+        scope: TokenScope::Operator,
+    };
+    let value = serde_json::to_string(&kept).map_err(|e| Failure::new("token", e.to_string()))?;
+
+    node.set_local(
+        vec![LocalKey {
+            scope: LocalScope::Token,
+            key: hash_token(&token),
+            value,
+        }],
+        vec![],
+    )
+    .await?;
+
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)?;
+
+    std::io::Write::write_all(&mut file, format!("{token}\n").as_bytes())?;
+    Ok(())
+}
+
+pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))?;
+    let log = Log::start(filter);
+    std::fs::create_dir_all(config.data.join("log"))?;
+
+    let papers = Papers::read(&config.papers)?;
+    crate::pki::close_secrets(&config.papers);
+    let peers = peer_addresses(&config, &papers)?;
+
+    // Two processes on one database would sign two heads: the lock is held as long as this one
+    // lives.
+    let _lock = lock(&config)?;
+    let listener = listen_http(&config)?;
+    let verify_at_start = !take_clean_stop(&config.data);
+
+    let room = open_room(&config);
+    let store = open_or_stand_by(&config, &papers, &listener).await?;
+    let node = start_node(&config, &papers, store).await?;
+    let mut events = node.listen();
+
+    let mut helpers = Vec::new();
+    helpers.extend(keep_room(room, &node, &config, &log));
+    helpers.extend(node.spawn_watched("log", log.watch(node.clone())));
+    if config.database.is_none() {
+        take_back_set_aside(&node, &config).await?;
+    }
+
+    if verify_at_start {
+        verify_own(&node, &config).await?;
+    }
+
+    operator_token(&node, &config).await?;
+
+    let network = start_network(&node, &config, &papers, peers).await?;
+    node.tasks().report("links", network.failed());
+    helpers.extend(serve_http(&node, &config, &papers, listener)?);
+    helpers.extend(
+        config
+            .spool
+            .clone()
+            .and_then(|dir| node.spawn_watched("spool", keep_spool(node.clone(), dir))),
+    );
+
+    helpers.extend(node.spawn_watched(
+        "replica_digests",
+        wadi_node::run_replica_digests(node.clone()),
+    ));
+    helpers.extend(node.spawn_watched(
+        "certificate",
+        watch_certificate(node.clone(), papers.identity.ends_s()),
+    ));
+    tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
+
+    let stop = until_stopped(&node, &mut events, &config).await?;
+    tracing::info!("stopping");
+    node.tasks().stopping();
+    network.stop().await;
+    helpers.iter().for_each(JoinHandle::abort);
+
+    finish(&node, stop, &mut events, &config).await
+}
+
+fn open_room(config: &Config) -> RoomKeeper {
+    // A database server's disk is its own: there the ballast would keep nothing.
+    let ballast = if config.database.is_some() {
+        0
+    } else {
+        config.ballast_mib << 20
+    };
+
+    RoomKeeper::open(
+        &config.data,
+        RoomPlan {
+            ballast,
+            low: config.room_low_mib << 20,
+        },
+    )
+}
+
+/// Takes back what databases that were set aside hold; a stop meanwhile ends it.
+async fn take_back_set_aside(node: &Arc<Node>, config: &Config) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        () = node.take_back(SetAside::all(&config.data)) => Ok(()),
+        _ = terminate.recv() => {
+            node.stop().await;
+            let why = "stopped while it read a database that was set aside";
+            Err(Failure::new("stopped", why))
+        }
+    }
+}
+
+pub(super) fn listen_http(config: &Config) -> Result<std::net::TcpListener, Failure> {
+    let listener = std::net::TcpListener::bind(config.http).map_err(|e| {
+        Failure::new(
+            "cannot_listen",
+            format!(
+                "cannot listen on http {}: {e}; is another node running here?",
+                config.http
+            ),
+        )
+    })?;
+
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+pub(super) async fn start_node(
+    config: &Config,
+    papers: &Papers,
+    store: Arc<dyn Store>,
+) -> Result<Arc<Node>, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(clock(config, papers));
+    let suspects = Suspects::read(&config.data).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what earlier starts ended over does not read; nothing is set \
+            aside");
+        Suspects::default()
+    });
+    let started = Node::start(Start {
+        keys: NodeKeys {
+            log_key: papers.log_key.clone(),
+            root: papers.root,
+        },
+        me: papers.enrolment.clone(),
+        known: papers.known.clone(),
+        store,
+        clock,
+        scrub: ScrubPace {
+            every: Duration::from_secs_f64(config.scrub_hours * 3_600.0),
+            bytes_s: (config.scrub_mib_s * 1_048_576.0) as u64,
+        },
+        suspects,
+    })
+    .await;
+
+    if let Err(NodeError::Store(error)) = &started
+        && error.is_rot()
+    {
+        // It opens, and nothing can be made of it: the next start does not come this way again.
+        mark_for_rebuild(config, &error.to_string());
+    }
+
+    Ok(started?)
+}
+
+/// Keeps an eye on the disk. The software's own log is the first to be given up.
+pub(super) fn keep_room(
+    room: RoomKeeper,
+    node: &Arc<Node>,
+    config: &Config,
+    log: &Log,
+) -> Option<JoinHandle<()>> {
+    let usual = config.log.clone();
+    let set_filter = log.filter();
+    room.keep(node, move |level| {
+        let filter = match level {
+            RoomLevel::Fine => usual.as_str(),
+            RoomLevel::Low => "warn",
+            RoomLevel::Scarce | RoomLevel::Full => "error",
+        };
+        set_filter(EnvFilter::new(filter));
+    })
+}
+
+/// Verifies the node's own entries before anybody is answered, and before anything is shipped: what
+/// lies on the disk is what was acknowledged.
+pub(super) async fn verify_own(node: &Arc<Node>, config: &Config) -> Result<(), Failure> {
+    tracing::warn!("the last stop was not in order: the node's own entries are verified");
+    match node.verify_own().await {
+        Ok(()) => Ok(()),
+        // A full disk, or a server that is away: nothing is damaged by that, and holds are to be
+        // recorded.
+        Err(error) if error.is_passing() => {
+            tracing::error!(%error, "the node's own entries could not be verified; it is tried \
+                again soon");
+            node.scrub_soon();
+            Ok(())
+        }
+        Err(error) => {
+            mark_for_rebuild(config, &error.to_string());
+            Err(Failure {
+                exit: Exit::Integrity,
+                ..error.into()
+            })
+        }
+    }
+}
+
+pub(super) async fn start_network(
+    node: &Arc<Node>,
+    config: &Config,
+    papers: &Papers,
+    peers: Vec<PeerAddress>,
+) -> Result<Network, Failure> {
+    let network = NetworkConfig {
+        listen: config.listen,
+        identity: papers.identity.clone(),
+        peers,
+        redial: Duration::from_secs_f64(config.redial_s),
+        idle: Duration::from_secs_f64(config.idle_s),
+        own_links: config.own_links,
+    };
+
+    Ok(Network::start(node.clone(), network).await?)
+}
+
+pub(super) fn serve_http(
+    node: &Arc<Node>,
+    config: &Config,
+    papers: &Papers,
+    listener: std::net::TcpListener,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let app = router(node.clone());
+    let limits = Limits::default();
+    if config.http_tls {
+        let tls = super::tls::acceptor(&papers.identity)?;
+        return Ok(node.spawn_watched("http", async move {
+            wadi_web::serve(listener, app, limits, move |stream| {
+                let tls = tls.clone();
+                async move { tls.accept(stream).await }
+            })
+            .await
+        }));
+    }
+
+    Ok(node.spawn_watched(
+        "http",
+        wadi_web::serve(listener, app, limits, |stream| async { Ok(stream) }),
+    ))
+}
+
+/// Works off the spool directory. One that cannot be used, or a disk that is full, passes: it is
+/// looked at again, and until then whoever asks whether the node is ready hears of it.
+pub(super) async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
+    loop {
+        let mut run = std::pin::pin!(run_spool(node.clone(), dir.clone()));
+        let ended = match tokio::time::timeout(SPOOL_PAUSE, &mut run).await {
+            Ok(ended) => ended,
+            // It has worked for a while: it is in order.
+            Err(_) => {
+                node.tasks().trouble("spool", None);
+                run.await
+            }
+        };
+
+        if let Err(error) = ended {
+            tracing::error!(%error, "the spool directory cannot be used; it is tried again");
+            node.tasks().trouble(
+                "spool",
+                Some(format!("{} cannot be used: {error}", dir.display())),
+            );
+        }
+
+        tokio::time::sleep(SPOOL_PAUSE).await;
+    }
+}
+
+/// The clock that the configuration names. It is no earlier than the papers say that they were
+/// issued.
+pub(super) fn clock(config: &Config, papers: &Papers) -> SystemClock {
+    let clock = match &config.clock {
+        Some(c) => SystemClock::scaled(c.origin_ms, c.real_ms, c.scale),
+        None => SystemClock::real(),
+    };
+    let issued = papers
+        .known
+        .iter()
+        .chain([&papers.enrolment])
+        .map(|e| e.issued_s)
+        .max();
+
+    clock.not_before(issued.max(papers.identity.begins_s()).unwrap_or(0))
+}
+
+pub(super) async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
+    let mut said = false;
+    loop {
+        node.set_alarm(
+            "certificate",
+            certificate_alarm(ends_s, node.time().expiry_s()),
+        );
+
+        // A clock that is wrong is said in the log, too, once each time.
+        let wrong = node.time().alarm();
+        if let Some(alarm) = wrong.as_ref().filter(|_| !said) {
+            tracing::error!("{alarm}");
+        }
+
+        said = wrong.is_some();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}

@@ -1,3 +1,0 @@
-//! Links of the demonstration.
-
-pub use crate::links::{Link, Profile};

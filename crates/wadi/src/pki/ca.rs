@@ -1,0 +1,393 @@
+//! The opened CA: what makes, renews and revokes papers.
+
+use super::{NODE_DAYS, WORK_FACTOR_MAX, papers::read_enrolment, unreadable};
+use crate::failure::Failure;
+use age::secrecy::SecretString;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PKCS_ED25519, RevokedCertParams, SerialNumber,
+};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use wadi_log::{Crossing, Enrolment, LogKey, NodeId, Role, Scope, hex, unhex};
+use wadi_store::private;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Days that the CA's certificate is valid.
+const CA_DAYS: u32 = 20 * 365;
+/// Stands in the CA's directory from before its first file is written until after the last.
+const UNFINISHED_FILE: &str = "init.unfinished";
+/// The files of a CA.
+const CA_FILES: [&str; 4] = ["root.key.age", "ca.key.age", "ca.pem", "root.pub"];
+
+/// The opened CA.
+pub struct Ca {
+    dir: PathBuf,
+    root: LogKey,
+    ca_pem: String,
+    ca_key: KeyPair,
+}
+
+/// Writes a file whole or not at all, for its owner alone.
+fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", path.display()));
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    private::write(Path::new(&part), bytes.as_ref()).map_err(failed)?;
+    std::fs::rename(&part, path).map_err(failed)
+}
+
+fn seal(
+    secret: &str,
+    passphrase: &SecretString,
+    work_factor: Option<u8>,
+) -> Result<String, Failure> {
+    let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
+    if let Some(n) = work_factor {
+        recipient.set_work_factor(n);
+    }
+    age::encrypt_and_armor(&recipient, secret.as_bytes())
+        .map_err(|e| Failure::new("encrypt", e.to_string()))
+}
+
+fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
+    let armoured = std::fs::read_to_string(path).map_err(|e| {
+        Failure::usage(
+            "no_ca",
+            format!(
+                "{}: {e}; `wadi pki init` makes a CA, --dir names another",
+                path.display()
+            ),
+        )
+    })?;
+
+    let mut identity = age::scrypt::Identity::new(passphrase.clone());
+    identity.set_max_work_factor(WORK_FACTOR_MAX);
+    let bytes = age::decrypt(&identity, armoured.as_bytes()).map_err(|e| match e {
+        age::DecryptError::DecryptionFailed => Failure::new(
+            "wrong_passphrase",
+            "the passphrase does not open the CA's keys",
+        ),
+        other => unreadable(path, other),
+    })?;
+
+    String::from_utf8(bytes).map_err(|e| unreadable(path, e))
+}
+
+fn valid(params: &mut CertificateParams, days: u32) {
+    // A day back: a site's clock may lie behind.
+    params.not_before = (SystemTime::now() - DAY).into();
+    params.not_after = (SystemTime::now() + DAY * days).into();
+}
+
+impl Ca {
+    /// Whether a CA may be made in a directory: there is none, or the making of one was cut off,
+    /// which nobody can have used.
+    pub(super) fn check_absent(dir: &Path) -> Result<(), Failure> {
+        let begun = dir.join(UNFINISHED_FILE).exists();
+        match CA_FILES.iter().find(|name| dir.join(name).exists()) {
+            Some(name) if !begun => {
+                let why = format!(
+                    "{} holds a CA already ({name}); it is not overwritten",
+                    dir.display()
+                );
+                Err(Failure::usage("ca_exists", why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a new CA. `work_factor` is for demonstrations; else it is fitted to this machine.
+    pub fn init(
+        dir: &Path,
+        passphrase: &SecretString,
+        work_factor: Option<u8>,
+    ) -> Result<Self, Failure> {
+        Self::check_absent(dir)?;
+        private::create_dir_all(&dir.join("nodes")).map_err(|e| unreadable(dir, e))?;
+        let seed: [u8; 32] = rand::random();
+        let root = LogKey::from_seed(&seed);
+        let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
+        let ca_key = KeyPair::generate_for(&PKCS_ED25519).map_err(rc)?;
+        let mut params = CertificateParams::default();
+
+        params.distinguished_name = DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "wadi commission CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        valid(&mut params, CA_DAYS);
+
+        let ca_pem = params.self_signed(&ca_key).map_err(rc)?.pem();
+        let root_sealed = seal(&hex(&seed), passphrase, work_factor)?;
+        let ca_sealed = seal(&ca_key.serialize_pem(), passphrase, work_factor)?;
+
+        write(
+            &dir.join(UNFINISHED_FILE),
+            "wadi pki init was cut off here; run it again\n",
+        )?;
+        write(&dir.join("root.key.age"), root_sealed)?;
+        write(&dir.join("ca.key.age"), ca_sealed)?;
+        write(&dir.join("ca.pem"), &ca_pem)?;
+        write(&dir.join("root.pub"), hex(&root.public()) + "\n")?;
+        std::fs::remove_file(dir.join(UNFINISHED_FILE)).map_err(|e| unreadable(dir, e))?;
+
+        Ok(Self {
+            dir: dir.into(),
+            root,
+            ca_pem,
+            ca_key,
+        })
+    }
+
+    /// Opens a CA.
+    pub fn open(dir: &Path, passphrase: &SecretString) -> Result<Self, Failure> {
+        if dir.join(UNFINISHED_FILE).exists() {
+            let why = format!(
+                "the CA in {} was not made to its end: run `wadi pki init` again",
+                dir.display()
+            );
+            return Err(Failure::usage("init_unfinished", why));
+        }
+
+        let seed = unseal(&dir.join("root.key.age"), passphrase)?;
+        let seed: [u8; 32] = unhex(seed.trim())
+            .and_then(|s| s.try_into().ok())
+            .ok_or_else(|| unreadable(&dir.join("root.key.age"), "it holds no key"))?;
+        let ca_key = unseal(&dir.join("ca.key.age"), passphrase)?;
+        let ca_key =
+            KeyPair::from_pem(&ca_key).map_err(|e| unreadable(&dir.join("ca.key.age"), e))?;
+        let ca_pem = std::fs::read_to_string(dir.join("ca.pem"))
+            .map_err(|e| unreadable(&dir.join("ca.pem"), e))?;
+
+        Ok(Self {
+            dir: dir.into(),
+            root: LogKey::from_seed(&seed),
+            ca_pem,
+            ca_key,
+        })
+    }
+
+    fn certificate(
+        &self,
+        name: &str,
+        node: &NodeId,
+        hosts: &[String],
+        (key, days): (&KeyPair, u32),
+    ) -> Result<(String, Vec<u8>), Failure> {
+        let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
+        let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
+
+        // Peers go by the first name alone; the others are for HTTP.
+        let own = [
+            format!("{node}.node.wadi"),
+            "localhost".into(),
+            "127.0.0.1".into(),
+        ];
+
+        let names: Vec<String> = own
+            .into_iter()
+            .chain(hosts.iter().filter(|h| !h.is_empty()).cloned())
+            .collect();
+        let mut params = CertificateParams::new(names).map_err(rc)?;
+
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        params.serial_number = Some(SerialNumber::from(rand::random::<u64>() >> 1));
+        valid(&mut params, days);
+
+        let certificate = params.signed_by(key, &issuer).map_err(rc)?;
+        Ok((certificate.pem(), certificate.der().to_vec()))
+    }
+
+    /// Makes a node's papers; returns their directory and the enrolment.
+    pub fn issue(
+        &self,
+        name: &str,
+        role: Role,
+        crossing: Option<Crossing>,
+        scope: Scope,
+        hosts: &[String],
+    ) -> Result<(PathBuf, Enrolment), Failure> {
+        let dir = self.dir.join("nodes").join(name);
+        if dir.exists() {
+            let why = format!(
+                "{} exists: a node that is replaced gets another name",
+                dir.display()
+            );
+            return Err(Failure::usage("node_exists", why));
+        }
+
+        let seed: [u8; 32] = rand::random();
+        let log_key = LogKey::from_seed(&seed);
+        let key = KeyPair::generate_for(&PKCS_ED25519)
+            .map_err(|e| Failure::new("certificate", e.to_string()))?;
+        let (certificate, der) =
+            self.certificate(name, &log_key.node(), hosts, (&key, NODE_DAYS))?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs() as i64);
+
+        let enrolment = Enrolment {
+            name: name.into(),
+            role,
+            crossing,
+            log_key: log_key.public(),
+            tls_key: wadi_net::spki_hash(&der)?,
+            scope,
+            serial: now.max(0) as u64,
+            issued_s: now,
+            root_signature: [0; 64],
+        }
+        .issue(&self.root)
+        .map_err(|e| Failure::usage(e.code(), e.to_string()))?;
+
+        // Under a name that is no node's until all of it is there: half of a node's papers would be
+        // in everybody's way.
+        let part = self.dir.join("nodes").join(format!(".{name}"));
+        if part.exists() {
+            std::fs::remove_dir_all(&part)?;
+        }
+
+        private::create_dir_all(&part)?;
+        write(&part.join("log.key"), hex(&seed) + "\n")?;
+        write(&part.join("tls.key"), key.serialize_pem())?;
+        write(&part.join("tls.pem"), certificate)?;
+        write(&part.join("hosts"), hosts.join("\n"))?;
+        write(&part.join("ca.pem"), &self.ca_pem)?;
+        write(&part.join("root.pub"), hex(&self.root.public()) + "\n")?;
+
+        if self.dir.join("crl.pem").exists() {
+            write(
+                &part.join("crl.pem"),
+                std::fs::read(self.dir.join("crl.pem"))?,
+            )?;
+        }
+
+        write(&part.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
+        std::fs::rename(&part, &dir)?;
+        self.share()?;
+
+        Ok((dir, enrolment))
+    }
+
+    /// Gives every node's papers the enrolments of all: public, and what lets two nodes know each
+    /// other at first sight.
+    pub fn share(&self) -> Result<(), Failure> {
+        let nodes = nodes(&self.dir)?;
+        for (name, _) in &nodes {
+            let known = self.dir.join("nodes").join(name).join("known");
+            private::create_dir_all(&known)?;
+
+            // What was cut off here before is no enrolment, and would not read as one.
+            let entries = std::fs::read_dir(&known)?.filter_map(Result::ok);
+            let left = entries
+                .map(|e| e.path())
+                .filter(|p| p.extension().is_some_and(|e| e == "part"));
+
+            left.for_each(|path| drop(std::fs::remove_file(path)));
+            for (other, enrolment) in &nodes {
+                let path = known.join(other);
+                let text = hex(&enrolment.to_bytes()) + "\n";
+                if std::fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+                    write(&path, text)?;
+                }
+            }
+        }
+
+        Ok(())
+    }
+
+    pub(super) fn renew(&self, name: &str, days: u32) -> Result<PathBuf, Failure> {
+        let dir = self.dir.join("nodes").join(name);
+        let enrolment = read_enrolment(&dir.join("enrolment"))?;
+        let path = dir.join("tls.key");
+        let key = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+        let key = KeyPair::from_pem(&key).map_err(|e| unreadable(&path, e))?;
+        let hosts = std::fs::read_to_string(dir.join("hosts")).unwrap_or_default();
+        let hosts: Vec<String> = hosts.lines().map(String::from).collect();
+        let (certificate, _) = self.certificate(name, &enrolment.node(), &hosts, (&key, days))?;
+
+        write(&dir.join("tls.pem"), certificate)?;
+        Ok(dir)
+    }
+
+    pub(super) fn revoke(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.dir.join("nodes").join(name).join("tls.pem");
+        let pem = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+        let serial = serial_of(&pem).ok_or_else(|| unreadable(&path, "no certificate in it"))?;
+        let list = self.dir.join("revoked");
+        let mut revoked = std::fs::read_to_string(&list).unwrap_or_default();
+        if !revoked.lines().any(|l| l.starts_with(&hex(&serial))) {
+            revoked.push_str(&format!("{} {name}\n", hex(&serial)));
+            write(&list, &revoked)?;
+        }
+
+        let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
+        let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
+        let certs = revoked
+            .lines()
+            .filter_map(|l| unhex(l.split(' ').next()?))
+            .map(|serial| RevokedCertParams {
+                serial_number: SerialNumber::from_slice(&serial),
+                revocation_time: SystemTime::now().into(),
+                reason_code: None,
+                invalidity_date: None,
+            });
+
+        let crl = CertificateRevocationListParams {
+            this_update: (SystemTime::now() - DAY).into(),
+            next_update: (SystemTime::now() + DAY * 365).into(),
+            crl_number: SerialNumber::from(revoked.lines().count() as u64),
+            issuing_distribution_point: None,
+            revoked_certs: certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        }
+        .signed_by(&issuer)
+        .map_err(rc)?;
+
+        let path = self.dir.join("crl.pem");
+        let list = crl.pem().map_err(rc)?;
+        write(&path, &list)?;
+        for (node, _) in nodes(&self.dir)? {
+            write(&self.dir.join("nodes").join(node).join("crl.pem"), &list)?;
+        }
+
+        Ok(path)
+    }
+}
+
+fn serial_of(pem: &str) -> Option<Vec<u8>> {
+    wadi_net::serial_of(pem)
+}
+
+pub(super) fn nodes(dir: &Path) -> Result<Vec<(String, Enrolment)>, Failure> {
+    let path = dir.join("nodes");
+    let entries = std::fs::read_dir(&path).map_err(|e| {
+        Failure::usage(
+            "no_ca",
+            format!("{}: {e}; `wadi pki init` makes a CA", path.display()),
+        )
+    })?;
+
+    let mut out = Vec::new();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Papers that are being made, or were not made to their end.
+        if name.starts_with('.') {
+            continue;
+        }
+        out.push((name, read_enrolment(&entry.path().join("enrolment"))?));
+    }
+
+    out.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(out)
+}

@@ -1,0 +1,343 @@
+//! The commission's CA: a root that signs enrolments, a certificate authority for TLS, and papers
+//! for each node.
+//!
+//! Both keys lie encrypted under a passphrase (age, scrypt). What a node needs is one directory,
+//! its papers: copy it to the node's machine and nothing else.
+
+mod ca;
+mod papers;
+
+use crate::failure::{Exit, Failure};
+use age::secrecy::{ExposeSecret, SecretString};
+use ca::nodes;
+use clap::Subcommand;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use wadi_log::{Crossing, Grant, Lane, Role, Scope};
+
+pub use ca::Ca;
+pub use papers::{Papers, close_secrets, exposed_secrets};
+
+/// Days that a node's certificate is valid; a dark site must outlast them.
+const NODE_DAYS: u32 = 3 * 365;
+/// Characters of a passphrase below which whoever makes a root is warned.
+const PASSPHRASE_CHARS: usize = 12;
+/// scrypt cost of files accepted at most, as a power of two.
+const WORK_FACTOR_MAX: u8 = 22;
+
+#[derive(Subcommand)]
+pub enum PkiCommand {
+    /// Makes the root and the CA.
+    Init {
+        /// What opening the CA costs whoever guesses passphrases, as a power of two; fitted to this
+        /// machine where it is left out. Low ones are for trials.
+        #[arg(long, value_parser = clap::value_parser!(u8).range(10..=i64::from(WORK_FACTOR_MAX)))]
+        work_factor: Option<u8>,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Makes a node's keys, certificate and enrolment: its papers.
+    Issue {
+        /// The node's name: a-z, 0-9 and -.
+        name: String,
+        /// crossing, hub or observer.
+        #[arg(long, default_value = "crossing")]
+        role: String,
+        /// The crossing's code, as TRB.
+        #[arg(long)]
+        crossing: Option<String>,
+        /// For an observer: what it may take, as passage:TRB or hold:*; repeat it.
+        #[arg(long)]
+        grant: Vec<String>,
+        /// A host name or address under which its HTTP API is called, for `http_tls`; repeat it.
+        /// This machine's own (localhost, 127.0.0.1) is always there.
+        #[arg(long)]
+        host: Vec<String>,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Makes a new certificate for a node's key.
+    Renew {
+        /// The node's name.
+        name: String,
+        /// Days that it is valid; at most as many as usual.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(..=i64::from(NODE_DAYS)))]
+        days: Option<u32>,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Puts a node's certificate on the revocation list. Cut the node at the hub, too.
+    Revoke {
+        /// The node's name.
+        name: String,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Lists the nodes that have papers.
+    List {
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+}
+
+/// Where the CA lies and what opens it.
+#[derive(clap::Args, Clone, Debug)]
+pub struct CaArgs {
+    /// The CA's directory.
+    #[arg(long, default_value = "certs")]
+    pub dir: PathBuf,
+    /// A file that holds the passphrase; else WADI_PASSPHRASE, else it is asked for.
+    #[arg(long)]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+impl CaArgs {
+    /// The passphrase of a new root: never an empty one, and not a short one without a word.
+    fn new_passphrase(&self) -> Result<SecretString, Failure> {
+        let passphrase = self.passphrase(true)?;
+        let text = passphrase.expose_secret();
+        if text.trim().is_empty() {
+            let why = "an empty passphrase protects nothing: whoever gets root.key.age would \
+                speak for the commission";
+            return Err(Failure::usage("empty_passphrase", why));
+        }
+
+        let chars = text.chars().count();
+        if chars < PASSPHRASE_CHARS {
+            crate::print::print_error!(
+                "wadi: WARNING: this passphrase has {chars} characters, and can be guessed by \
+                 whoever gets root.key.age; for \
+                 anything but a trial take several words, {PASSPHRASE_CHARS} characters or more"
+            );
+        }
+
+        Ok(passphrase)
+    }
+
+    fn passphrase(&self, twice: bool) -> Result<SecretString, Failure> {
+        if let Some(file) = &self.passphrase_file {
+            let text = std::fs::read_to_string(file).map_err(|e| {
+                Failure::usage("passphrase_file", format!("{}: {e}", file.display()))
+            })?;
+            return Ok(text.trim_end_matches('\n').to_string().into());
+        }
+
+        if let Ok(text) = std::env::var("WADI_PASSPHRASE") {
+            return Ok(text.into());
+        }
+
+        let ask = |prompt: &str| {
+            rpassword::prompt_password(prompt).map_err(|e| {
+                let why = format!("no passphrase: {e}; use --passphrase-file or WADI_PASSPHRASE");
+                Failure::usage("no_passphrase", why)
+            })
+        };
+
+        let first = ask("Passphrase of the commission's root: ")?;
+        if twice && ask("Again: ")? != first {
+            return Err(Failure::usage(
+                "passphrase_differs",
+                "the two passphrases differ",
+            ));
+        }
+
+        Ok(first.into())
+    }
+}
+
+fn unreadable(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new("unreadable_papers", format!("{}: {why}", path.display()))
+}
+
+fn grant(text: &str) -> Result<Grant, Failure> {
+    let bad = || {
+        Failure::usage(
+            "bad_grant",
+            format!("{text:?}: a grant is LANE:CROSSING, as passage:TRB, or hold:*"),
+        )
+    };
+
+    let (lane, crossing) = text.split_once(':').ok_or_else(bad)?;
+    let lanes = if lane == "*" {
+        0x1f
+    } else {
+        lane.parse::<Lane>().map_err(|_| bad())?.bit()
+    };
+
+    let crossing = if crossing == "*" {
+        None
+    } else {
+        Some(crossing.parse().map_err(|_| bad())?)
+    };
+
+    Ok(Grant { lanes, crossing })
+}
+
+/// The scope of a role: a crossing's own, everything for a hub, its grants and the hub's control
+/// for an observer.
+pub fn scope_of(
+    role: Role,
+    crossing: Option<Crossing>,
+    grants: &[String],
+) -> Result<Scope, Failure> {
+    Ok(match (role, crossing) {
+        (Role::Hub, _) => Scope::all(),
+        (Role::Crossing, Some(c)) => Scope::of_crossing(c),
+        (Role::Crossing, None) => {
+            return Err(Failure::usage(
+                "no_crossing",
+                "a crossing's node needs --crossing",
+            ));
+        }
+        (Role::Observer, _) => {
+            let mut all = vec![Grant {
+                lanes: Lane::Control.bit(),
+                crossing: Some(Crossing::HUB),
+            }];
+            for text in grants {
+                all.push(grant(text)?);
+            }
+
+            Scope(all)
+        }
+    })
+}
+
+pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
+    match command {
+        PkiCommand::Init { work_factor, ca } => {
+            Ca::check_absent(&ca.dir)?;
+            Ca::init(&ca.dir, &ca.new_passphrase()?, work_factor)?;
+            let text = format!(
+                "The commission's root and CA are in {}. Keep root.key.age and the passphrase \
+                 apart and offline.",
+                ca.dir.display()
+            );
+
+            print_text_or_json(json, &text, &json!({"dir": ca.dir.display().to_string()}));
+        }
+        PkiCommand::Issue {
+            name,
+            role,
+            crossing,
+            grant,
+            host,
+            ca,
+        } => issue(&name, &role, crossing, &grant, &host, &ca, json)?,
+        PkiCommand::Renew { name, days, ca } => {
+            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?
+                .renew(&name, days.unwrap_or(NODE_DAYS))?;
+            let text = format!(
+                "A new certificate is in {}: copy tls.pem into the papers on the node's machine, \
+                 and restart the node.",
+                dir.display()
+            );
+
+            print_text_or_json(
+                json,
+                &text,
+                &json!({"name": name, "papers": dir.display().to_string()}),
+            );
+        }
+        PkiCommand::Revoke { name, ca } => {
+            let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
+            let text = format!(
+                "{name} is on the list {}: copy it into every node's papers, and restart the \
+                 nodes. At the hub, `wadi say cut \
+                 {name}` ends what counts of it.",
+                path.display()
+            );
+
+            print_text_or_json(
+                json,
+                &text,
+                &json!({"revoked": name, "crl": path.display().to_string()}),
+            );
+        }
+        PkiCommand::List { ca } => list(&ca, json)?,
+    }
+
+    Ok(Exit::Done)
+}
+
+fn print_text_or_json(json: bool, text: &str, value: &serde_json::Value) {
+    if json {
+        crate::print::print_line!("{value}");
+    } else {
+        crate::print::print_line!("{text}");
+    }
+}
+
+fn issue(
+    name: &str,
+    role: &str,
+    crossing: Option<String>,
+    grants: &[String],
+    hosts: &[String],
+    ca: &CaArgs,
+    json: bool,
+) -> Result<(), Failure> {
+    let role: Role = role
+        .parse()
+        .map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
+    let crossing =
+        match (role, crossing) {
+            (Role::Hub, _) => Some(Crossing::HUB),
+            (Role::Observer, _) => None,
+            (Role::Crossing, c) => {
+                let code = c.ok_or_else(|| {
+                    Failure::usage("no_crossing", "a crossing's node needs --crossing")
+                })?;
+                Some(code.parse().map_err(|e: wadi_log::LogError| {
+                    Failure::usage("bad_crossing", e.to_string())
+                })?)
+            }
+        };
+
+    let scope = scope_of(role, crossing, grants)?;
+    let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
+    let (dir, enrolment) = opened.issue(name, role, crossing, scope, hosts)?;
+    let text = format!(
+        "Papers of {name} ({}) are in {}: copy them to its machine.",
+        enrolment.node(),
+        dir.display()
+    );
+
+    print_text_or_json(
+        json,
+        &text,
+        &json!({
+            "name": name,
+            "node": enrolment.node().to_string(),
+            "papers": dir.display().to_string(),
+        }),
+    );
+
+    Ok(())
+}
+
+fn list(ca: &CaArgs, json: bool) -> Result<(), Failure> {
+    let all = nodes(&ca.dir)?;
+    for (name, e) in &all {
+        let crossing = e.crossing.map(|c| c.to_string()).unwrap_or_default();
+        if !json {
+            crate::print::print_line!("{name:<24} {:<9} {crossing:<4} {}", e.role.name(), e.node());
+        }
+    }
+
+    if json {
+        let rows: Vec<_> = all
+            .iter()
+            .map(|(name, e)| {
+                json!({
+                    "name": name,
+                    "role": e.role.name(),
+                    "node": e.node().to_string(),
+                })
+            })
+            .collect();
+        crate::print::print_line!("{}", json!({"nodes": rows}));
+    }
+
+    Ok(())
+}

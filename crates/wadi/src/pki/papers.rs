@@ -1,0 +1,95 @@
+//! A node's papers: what `wadi pki issue` writes and a node reads.
+
+use super::unreadable;
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+use wadi_log::{Enrolment, LogKey, RootKey, unhex};
+use wadi_store::private;
+
+/// A node's papers that are its own secret.
+const SECRET_FILES: [&str; 2] = ["log.key", "tls.key"];
+
+/// A node's papers, read.
+pub struct Papers {
+    /// Its log key.
+    pub log_key: LogKey,
+    /// The commission's root.
+    pub root: RootKey,
+    /// Its enrolment.
+    pub enrolment: Enrolment,
+    /// Enrolments of others.
+    pub known: Vec<Enrolment>,
+    /// For TLS.
+    pub identity: wadi_net::Identity,
+}
+
+/// The secret ones of a node's papers that others than their owner may read, each with its mode.
+pub fn exposed_secrets(dir: &Path) -> Vec<(PathBuf, u32)> {
+    let paths = SECRET_FILES.iter().map(|name| dir.join(name));
+    paths
+        .filter_map(|path| private::exposed(&path).map(|mode| (path, mode)))
+        .collect()
+}
+
+/// Takes the secret ones of a node's papers from others, where this process may, and says so in the
+/// log.
+pub fn close_secrets(dir: &Path) {
+    SECRET_FILES
+        .iter()
+        .for_each(|name| private::close(&dir.join(name)));
+}
+
+impl Papers {
+    /// Reads a directory that `wadi pki issue` wrote.
+    pub fn read(dir: &Path) -> Result<Self, Failure> {
+        if !dir.is_dir() {
+            let why = "no directory; `papers` of the configuration names the one that `wadi pki \
+                issue` made for this node";
+            return Err(unreadable(dir, why));
+        }
+
+        let text = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
+        };
+        let key = |name: &str| {
+            let bytes: Option<[u8; 32]> = unhex(text(name)?.trim()).and_then(|b| b.try_into().ok());
+            bytes.ok_or_else(|| unreadable(&dir.join(name), "expected 64 hexadecimal digits"))
+        };
+
+        let mut known = Vec::new();
+        for entry in std::fs::read_dir(dir.join("known"))
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+        {
+            // A copy that was cut off, and what editors and file managers leave.
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with(".part")
+            {
+                continue;
+            }
+            known.push(read_enrolment(&entry.path())?);
+        }
+
+        Ok(Self {
+            log_key: LogKey::from_seed(&key("log.key")?),
+            root: RootKey(key("root.pub")?),
+            enrolment: read_enrolment(&dir.join("enrolment"))?,
+            known,
+            identity: wadi_net::Identity {
+                ca_pem: text("ca.pem")?,
+                certificate_pem: text("tls.pem")?,
+                key_pem: text("tls.key")?,
+                crls_pem: text("crl.pem").into_iter().collect(),
+            },
+        })
+    }
+}
+
+/// Reads an encoded enrolment.
+pub fn read_enrolment(path: &Path) -> Result<Enrolment, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
+    let bytes = unhex(text.trim()).ok_or_else(|| unreadable(path, "not hexadecimal"))?;
+    Enrolment::from_bytes(&bytes).map_err(|e| unreadable(path, e))
+}
