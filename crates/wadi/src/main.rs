@@ -50,6 +50,8 @@ struct Cli {
 
 /// Which running node to talk to.
 #[derive(Args, Clone, Debug)]
+// Its group would have the name of the command `record at`, and clap takes a name once.
+#[group(skip)]
 pub struct At {
     /// The node's configuration; its directory holds the operator's token.
     #[arg(long, default_value = "node.toml")]
