@@ -197,7 +197,7 @@ fn names(bytes: &[u8]) {
     let _ = RecordId::check_printed(text);
 
     if let Ok(log) = LogId::from_origin(text) {
-        assert_eq!(log.origin(), text);
+        assert_eq!(LogId::from_origin(&log.origin()), Ok(log));
     }
 
     if let Ok(reference) = text.parse::<Reference>() {
