@@ -17,6 +17,7 @@ use wadi_sync::{
 /// A name, which its fuzz target has too, and what it does with bytes.
 pub type Decoder = (&'static str, fn(&[u8]));
 
+/// The list.
 pub const DECODERS: &[Decoder] = &[
     ("entry", entry),
     ("block", block),
