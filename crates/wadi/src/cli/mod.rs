@@ -19,6 +19,8 @@ use std::path::PathBuf;
 
 /// Which running node to talk to.
 #[derive(clap::Args, Clone, Debug)]
+// Its group would have a name of its own, and clap takes a name once.
+#[group(skip)]
 pub struct NodeAt {
     /// The node's configuration; its directory holds the operator's token.
     #[arg(long, default_value = "node.toml")]

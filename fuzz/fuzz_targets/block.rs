@@ -1,0 +1,8 @@
+//! `block` of `decoders.rs`: `cargo +nightly fuzz run block`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("block", bytes));

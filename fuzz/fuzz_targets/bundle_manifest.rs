@@ -1,0 +1,8 @@
+//! `bundle_manifest` of `decoders.rs`: `cargo +nightly fuzz run bundle_manifest`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("bundle_manifest", bytes));

@@ -1,0 +1,8 @@
+//! `enrolment` of `decoders.rs`: `cargo +nightly fuzz run enrolment`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("enrolment", bytes));

@@ -1,0 +1,8 @@
+//! `entry` of `decoders.rs`: `cargo +nightly fuzz run entry`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("entry", bytes));

@@ -1,0 +1,8 @@
+//! `message` of `decoders.rs`: `cargo +nightly fuzz run message`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("message", bytes));

@@ -1,0 +1,8 @@
+//! `names` of `decoders.rs`: `cargo +nightly fuzz run names`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("names", bytes));

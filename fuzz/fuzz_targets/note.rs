@@ -1,0 +1,8 @@
+//! `note` of `decoders.rs`: `cargo +nightly fuzz run note`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("note", bytes));

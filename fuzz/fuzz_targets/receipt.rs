@@ -1,0 +1,8 @@
+//! `receipt` of `decoders.rs`: `cargo +nightly fuzz run receipt`.
+
+#![no_main]
+
+#[path = "../decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::decode("receipt", bytes));
