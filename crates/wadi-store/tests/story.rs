@@ -321,7 +321,7 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
 
     store
         .commit(Batch::from(Repair {
-            records_gone: gone,
+            records_gone,
             ..Repair::default()
         }))
         .await
@@ -468,7 +468,7 @@ async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
     store
         .commit(Batch::from(Findings {
             changed: vec![again],
-            gone: gone,
+            gone,
         }))
         .await
         .unwrap();
@@ -587,7 +587,7 @@ async fn small_things(
     store.commit(batch).await.unwrap();
     let gone = vec![(LocalScope::Import, "gone".to_string())];
     let batch = Batch::from(LocalState {
-        keys_gone: gone,
+        keys_gone,
         carried_done: vec![(trb.log, 4)],
         ..LocalState::default()
     });

@@ -3,17 +3,13 @@
 use std::collections::BTreeSet;
 
 /// What a side task has to look at.
+#[derive(Default)]
 pub(super) enum Due<T> {
     /// Any of them: nothing is known of what was looked at.
+    #[default]
     Any,
     /// These, and no others.
     These(BTreeSet<T>),
-}
-
-impl<T> Default for Due<T> {
-    fn default() -> Self {
-        Self::Any
-    }
 }
 
 impl<T: Ord> Due<T> {

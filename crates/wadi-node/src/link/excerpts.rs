@@ -122,7 +122,7 @@ impl Link<'_> {
         if matches!(self.node.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
             let _ = self
                 .node
-                .set_local(vec![], vec![(EXCERPT_LOST.into(), key.into())])
+                .set_local(vec![], vec![(EXCERPT_LOST, key.into())])
                 .await;
         }
     }
