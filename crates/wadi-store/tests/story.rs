@@ -321,7 +321,7 @@ async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
 
     store
         .commit(Batch::from(Repair {
-            records_gone,
+            records_gone: gone,
             ..Repair::default()
         }))
         .await
@@ -587,7 +587,7 @@ async fn small_things(
     store.commit(batch).await.unwrap();
     let gone = vec![(LocalScope::Import, "gone".to_string())];
     let batch = Batch::from(LocalState {
-        keys_gone,
+        keys_gone: gone,
         carried_done: vec![(trb.log, 4)],
         ..LocalState::default()
     });

@@ -27,7 +27,8 @@ pub struct Problem {
     pub detail: String,
     /// What to do about it alone, where the node knows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub remedy: Option<&'static str>,
 }
 
 impl Problem {
@@ -79,7 +80,7 @@ fn status_of(class: ErrorClass) -> StatusCode {
 /// A node's error as a problem.
 pub fn problem_of(error: &NodeError) -> Problem {
     Problem {
-        remedy: error.remedy().map(String::from),
+        remedy: error.remedy(),
         ..Problem::new(status_of(error.class()), error.code(), error.to_string())
     }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn list(
     let longest = entries.iter().map(|e| &e.entry).max_by_key(|e| e.len());
     let beside = json!({"entries": [], "next_after": longest});
     let shown = pages::fitting(lines.iter(), &beside, None);
-    let last = entries.iter().take(shown).last();
+    let last = entries.iter().take(shown).next_back();
     let next = last
         .filter(|_| more || shown < lines.len())
         .map(|e| &e.entry);
