@@ -46,8 +46,9 @@ impl Command {
     /// in the overlay, or older than whatever is in flight.
     fn is_fast(&self, sequencer: &Sequencer) -> bool {
         match self {
+            // Where the head lies is looked up in the store.
+            Self::Cosigned(head, _) => !sequencer.grows_in_flight(&head.checkpoint.log),
             Self::Write(..)
-            | Self::Cosigned(..)
             | Self::HubTime(..)
             | Self::Refresh { .. }
             | Self::Carry(..)
@@ -212,6 +213,12 @@ impl Sequencer {
                 built_on_it.fail(&error);
             }
         }
+    }
+
+    /// Whether entries of a log are sequenced and not durable yet.
+    fn grows_in_flight(&self, log: &LogId) -> bool {
+        let flight = self.in_flight.as_ref();
+        flight.is_some_and(|flight| flight.commit.grown.contains_key(log))
     }
 
     /// What a local key holds once all that is sequenced is durable.
