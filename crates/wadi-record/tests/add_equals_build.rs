@@ -55,7 +55,7 @@ fn seeds() -> std::ops::Range<u64> {
     let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok());
     match seed {
         Some(seed) => seed..seed + 1,
-        None if std::env::var_os("WADI_LONG").is_some() => 0..1_000_000,
+        None if std::env::var("WADI_LONG").is_ok_and(|l| l == "1") => 0..1_000_000,
         None => 0..50_000,
     }
 }
