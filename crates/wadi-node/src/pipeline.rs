@@ -90,10 +90,12 @@ impl Sequencer {
                 None => is_closed = queue.recv_many(&mut received, received_max).await == 0,
             }
 
+            let unread = self.read_anew(&mut open).await.err();
             for command in received {
-                match command {
-                    Command::Stop(reply) => stop = Some(reply),
-                    other => self.work_off(other, &mut open).await,
+                match (command, &unread) {
+                    (Command::Stop(reply), _) => stop = Some(reply),
+                    (other, Some(error)) => other.refuse(error),
+                    (other, None) => self.work_off(other, &mut open).await,
                 }
 
                 if is_careful {
@@ -119,8 +121,10 @@ impl Sequencer {
 
     /// Takes one command into the commit that is being made.
     async fn work_off(&mut self, command: Command, open: &mut Option<Commit>) {
-        if self.stale && !self.read_anew(open).await {
-            let error = "the store could not be read after a write that failed";
+        if self.stale {
+            // A commit of this round failed, and the store did not read since: nothing is built on
+            // what is not known.
+            let error = "it could not be read after a write that failed";
             command.refuse(&StoreError::Database(error.into()));
             return;
         }
@@ -147,11 +151,16 @@ impl Sequencer {
         }
     }
 
-    /// Reads the store anew after a write that failed, before anything is built on it.
-    async fn read_anew(&mut self, open: &mut Option<Commit>) -> bool {
-        self.drain(open).await;
-        self.stale = self.load().await.is_err();
-        !self.stale
+    /// Reads the store anew, where it did not read after a write that failed: once for all that
+    /// was received meanwhile, for a store that is away takes its time to say so.
+    async fn read_anew(&mut self, open: &mut Option<Commit>) -> Outcome {
+        if self.stale {
+            self.drain(open).await;
+            self.load().await?;
+            self.stale = false;
+        }
+
+        Ok(())
     }
 
     /// Hands the commit that was made to the store. One that moves verdicts, or that has to be
