@@ -56,7 +56,7 @@ pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
 pub use policy::{Policy, SYSTEM_OFFICER};
-pub use project::{Terms, normalise_target, plate_shape, term, terms};
+pub use project::{Projection, Terms, normalise_target, plate_shape, term, terms};
 pub use record::{Objection, Record};
 #[doc(hidden)]
 pub use state::fold;

@@ -5,10 +5,10 @@ use crate::{
     authority::Refusal,
     check_digits, event_type,
     fields::normalise_plate,
-    held::{Placement, holds},
+    held::Placement,
     judged_change::{Claim, EventView, Field, JudgedChange, Verdict},
     record::Record,
-    state::state,
+    state::{Fold, State},
 };
 use serde_json::{Map, Value as Json, json};
 use wadi_log::Value;
@@ -92,11 +92,41 @@ impl EventView {
     }
 }
 
+/// All that is made of a record for lists, rules and screens, in one fold.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Projection {
+    /// What the record has come to.
+    pub state: State,
+    /// Whether some field is contested.
+    pub is_contested: bool,
+    /// The record as [`Record::json`] gives it.
+    pub json: Json,
+    /// What it is looked up and linked by.
+    pub terms: Terms,
+}
+
 impl Record {
+    /// All that is made of the record, in one fold.
+    pub fn projection(&self) -> Projection {
+        let fold = Fold::of(self);
+        let json = self.json_of(&fold);
+
+        Projection {
+            state: fold.state,
+            is_contested: !fold.contested.is_empty(),
+            json,
+            terms: terms(self),
+        }
+    }
+
     /// The record as JSON: fields settled and contested, events by the time they happened, state,
     /// heads, what waits and what was refused.
     pub fn json(&self) -> Json {
-        let state = state(self);
+        self.json_of(&Fold::of(self))
+    }
+
+    fn json_of(&self, fold: &Fold) -> Json {
+        let state = &fold.state;
         let (mut fields, mut contested, mut warnings) = (Map::new(), Map::new(), Vec::new());
         for name in self.field_names() {
             match self.field(&name) {
@@ -140,7 +170,7 @@ impl Record {
             "state": state.name,
             "flags": state.flags,
             "open_holds": state.open_holds,
-            "placements": holds(self).iter().map(Placement::json).collect::<Vec<_>>(),
+            "placements": fold.placements.iter().map(Placement::json).collect::<Vec<_>>(),
             "fields": fields,
             "contested": contested,
             "events": events.iter().map(|e| e.json()).collect::<Vec<_>>(),

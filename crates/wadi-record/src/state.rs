@@ -44,36 +44,61 @@ impl State {
 
 /// Folds a record's events.
 pub fn state(record: &Record) -> State {
-    fold(record).0
+    Fold::of(record).state
 }
 
 /// The same, with how often it was asked what an author had seen: for tests of what a fold costs.
 #[doc(hidden)]
 pub fn fold(record: &Record) -> (State, u64) {
-    let sight = Sight::of(record);
-    let mut state = State {
-        name: "OPEN",
-        flags: BTreeSet::new(),
-        open_holds: Vec::new(),
-    };
+    let fold = Fold::of(record);
+    (fold.state, fold.asked)
+}
 
-    match record.kind() {
-        Some(Kind::Passage) => passage(record, &sight, &mut state),
-        Some(Kind::QuarantineHold) => hold(record, &mut state),
-        Some(Kind::CustomsEntry) => entry(record, &sight, &mut state),
-        Some(Kind::SiteDay) => site_day(record, &mut state),
-        None => {}
+/// What folding a record comes to: its state, and what that rests on.
+pub(crate) struct Fold {
+    pub(crate) state: State,
+    /// All holds of the record; empty for what is no hold.
+    pub(crate) placements: Vec<Placement>,
+    /// Names of contested fields, ascending.
+    pub(crate) contested: Vec<String>,
+    /// How often it was asked what an author had seen.
+    asked: u64,
+}
+
+impl Fold {
+    pub(crate) fn of(record: &Record) -> Self {
+        let sight = Sight::of(record);
+        let placements = holds(record);
+        let contested = record.contested();
+        let mut state = State {
+            name: "OPEN",
+            flags: BTreeSet::new(),
+            open_holds: Vec::new(),
+        };
+
+        match record.kind() {
+            Some(Kind::Passage) => passage(record, &sight, &mut state),
+            Some(Kind::QuarantineHold) => hold(record, &placements, &mut state),
+            Some(Kind::CustomsEntry) => entry(record, &sight, &contested, &mut state),
+            Some(Kind::SiteDay) => site_day(record, &mut state),
+            None => {}
+        }
+
+        if !contested.is_empty() {
+            state.flags.insert("CONTESTED");
+        }
+
+        if record.events().any(|e| e.refusal.is_some()) || record.refused_puts().next().is_some() {
+            state.flags.insert("REFUSED_ACTS");
+        }
+
+        Self {
+            state,
+            placements,
+            contested,
+            asked: sight.asked(),
+        }
     }
-
-    if !record.contested().is_empty() {
-        state.flags.insert("CONTESTED");
-    }
-
-    if record.events().any(|e| e.refusal.is_some()) || record.refused_puts().next().is_some() {
-        state.flags.insert("REFUSED_ACTS");
-    }
-
-    (state, sight.asked())
 }
 
 /// Events that count in full, of some types.
@@ -221,8 +246,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-fn hold(record: &Record, state: &mut State) {
-    let placements = holds(record);
+fn hold(record: &Record, placements: &[Placement], state: &mut State) {
     let open: Vec<&Placement> = placements.iter().filter(|p| p.open).collect();
     state.open_holds = open.iter().map(|p| p.id.clone()).collect();
 
@@ -268,7 +292,7 @@ fn hold(record: &Record, state: &mut State) {
     }
 }
 
-fn entry(record: &Record, sight: &Sight<'_>, state: &mut State) {
+fn entry(record: &Record, sight: &Sight<'_>, contested: &[String], state: &mut State) {
     let has = |kind: &str| of(record, &[kind]).next().is_some();
     // Of several lanes the strictest holds, unless a supervisor who had seen it lowered it.
     let seen_lowering = sight.together(of(record, &["lane.lowered"]));
@@ -301,7 +325,7 @@ fn entry(record: &Record, sight: &Sight<'_>, state: &mut State) {
         "RELEASED"
     } else if has("paid") {
         "PAID"
-    } else if has("assessed") && !record.contested().iter().any(|n| record.is_legal(n)) {
+    } else if has("assessed") && !contested.iter().any(|n| record.is_legal(n)) {
         "ASSESSED"
     } else if has("registered") {
         "REGISTERED"

@@ -19,7 +19,10 @@ pub use columns::{
 pub use value_type::ValueType;
 
 use crate::Guarded;
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 /// Every type of event: first the services of a crossing point in the order of the commission's
 /// list, then the life of each kind of record.
@@ -48,12 +51,15 @@ pub(crate) fn guarding(fields: Guarded) -> impl Iterator<Item = &'static str> {
 /// Whether entries that say such an event are asked for while others are judged: for the fields
 /// that it guards, or by an event that may only be said after it.
 pub(crate) fn is_asked_for(event: &EventType) -> bool {
-    let is_condition = || {
-        let asks_for =
-            |e: &EventType| matches!(e.asks, Asks::Seen { event: n, .. } if n == event.name);
-        EVENTS.iter().any(asks_for)
-    };
-    event.guards != Guarded::Never || is_condition()
+    static CONDITIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let asked_for = |e: &EventType| match e.asks {
+            Asks::Seen { event, .. } => Some(event),
+            _ => None,
+        };
+        EVENTS.iter().filter_map(asked_for).collect()
+    });
+
+    event.guards != Guarded::Never || CONDITIONS.contains(event.name)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub use columns::{DeviceSets, FieldRow, FieldType, Guarded, SetBy};
 
 use crate::{Kind, RecordError, error::nearest};
 use columns::FieldType::{Country, Crossing, Currency, Digest, HsCode, Int, OneOf, Time};
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 use wadi_log::Value;
 
 /// Every field: those of a passage, of a hold, of a customs entry, and the others.
@@ -19,19 +20,32 @@ pub static FIELDS: &[FieldRow] = &table::joined();
 
 /// The row of a field, `N` standing for any number from 1 to 999.
 pub fn known_field(kind: Kind, name: &str) -> Option<&'static FieldRow> {
-    let general = general_name(name);
-    FIELDS
+    static BY_NAME: LazyLock<HashMap<&str, Vec<&FieldRow>>> = LazyLock::new(|| {
+        let mut by_name: HashMap<&str, Vec<&FieldRow>> = HashMap::new();
+        for row in FIELDS {
+            by_name.entry(row.name).or_default().push(row);
+        }
+        by_name
+    });
+
+    let of_name = BY_NAME.get(general_name(name).as_ref())?;
+    of_name
         .iter()
-        .find(|row| row.name == general && row.kinds.contains(&kind))
+        .find(|row| row.kinds.contains(&kind))
+        .copied()
 }
 
 /// A field's name as it stands in tables: each number from 1 to 999 as `N`.
-pub(crate) fn general_name(name: &str) -> String {
+pub(crate) fn general_name(name: &str) -> Cow<'_, str> {
+    if !name.split('.').any(is_ordinal) {
+        return name.into();
+    }
+
     let parts: Vec<&str> = name
         .split('.')
         .map(|p| if is_ordinal(p) { "N" } else { p })
         .collect();
-    parts.join(".")
+    parts.join(".").into()
 }
 
 fn is_ordinal(part: &str) -> bool {
