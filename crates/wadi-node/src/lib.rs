@@ -8,88 +8,56 @@
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]
 
-mod bundle;
-mod bundle_export;
-mod bundle_import;
-mod clock;
-mod commit;
-mod compare;
-mod compare_pages;
-mod dossiers;
-mod due;
-mod error;
-mod evidence;
-mod excerpt;
-#[cfg(test)]
-mod guarded_field_tests;
-mod history;
-mod holds_on;
-#[cfg(test)]
-mod hostile_order_tests;
-mod hub_time;
-mod ingest;
-mod judging;
-mod known_time;
-mod life;
-mod link;
-mod lists;
-mod mend;
+mod api;
+mod bundles;
+mod door;
+mod hub;
+mod ledger;
+mod links;
 mod node;
-#[cfg(test)]
-mod order_tests;
 mod pipeline;
-mod publishing;
-mod quarantine;
-mod questions;
-mod read;
-mod receipt;
-mod reconciler;
+mod records;
 #[cfg(test)]
-mod reconciler_tests;
-mod record_cache;
-mod repair_queue;
-mod repeats;
-mod replica_digest;
-mod resync;
-mod resync_run;
-mod resync_state;
-mod room;
-mod salvage;
-mod scrub;
-mod scrub_rest;
-mod sequencer;
-mod stretches;
-mod suspects;
-mod tasks;
-mod tokens;
-mod watermarks;
-mod write;
+mod tests;
+mod upkeep;
 
-pub use bundle_export::{BundlePlanned, LeftOut};
-pub use bundle_import::{BundleTaken, NotTaken, Waits};
-pub use clock::{Clock, SystemClock};
-pub use error::{
-    BundleError, ErrorClass, FindingError, NodeError, ResyncError, SetAsideWork, StalePlan,
-    WriteError,
+pub use api::{
+    history::{History, HistoryLine, Knew},
+    lists::{FindingCount, HeldLog, ListedRecord, Members},
+    read::{DETAINED, Safety, ScopeDigest, Status},
+    tokens::KeptToken,
 };
-pub use history::{History, HistoryLine, Knew};
-pub use known_time::KnownTime;
-pub use life::{FindingAct, FindingDone, PublishedFinding};
-pub use link::{Arriving, Leaving, run_late_link, run_link};
-pub use lists::{FindingCount, HeldLog, ListedRecord, Members};
-pub use node::{Event, Node, NodeKeys, PeerStatus, Start};
-pub use quarantine::Quarantined;
-pub use read::{DETAINED, Safety, ScopeDigest, Status};
-pub use replica_digest::run_replica_digests;
-pub use resync::{PlannedLog, RangeProgress, Resync, ResyncAct, ResyncState};
-pub use room::{BallastMove, DiskBudget, Look, RoomKeeper, RoomLevel, RoomPlan};
-pub use scrub::{Damage, ScrubPace, ScrubStatus};
-pub use suspects::{Suspect, Suspects, TaskEnd};
-pub use tasks::Tasks;
-pub use tokens::KeptToken;
+pub use bundles::{
+    export::{BundlePlanned, LeftOut},
+    import::{BundleTaken, NotTaken, Waits},
+};
+pub use door::{
+    NodeKeys,
+    clock::{Clock, SystemClock},
+    disk::{DiskBudget, Look, RoomLevel},
+    error::{
+        BundleError, ErrorClass, FindingError, NodeError, ResyncError, SetAsideWork, StalePlan,
+        WriteError,
+    },
+    event::Event,
+    known_time::KnownTime,
+    resync_state::{ResyncAct, ResyncState},
+    suspects::{Suspect, Suspects, TaskEnd},
+    tasks::Tasks,
+    write::{Based, Target, Write, Written, check_name, is_hidden},
+};
+pub use hub::life::{FindingAct, FindingDone, PublishedFinding};
+pub use links::{Arriving, Leaving, run_late_link, run_link};
+pub use node::{Node, PeerStatus, Start};
+pub use upkeep::{
+    quarantine::Quarantined,
+    replica_digest::run_replica_digests,
+    resync::{PlannedLog, RangeProgress, Resync},
+    room::{BallastMove, RoomKeeper, RoomPlan},
+    scrub::{Damage, ScrubPace, ScrubStatus},
+};
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
     ChangeRow, CompareRow, FindingFilter, FindingRow, LocalScope, RecordFilter, RecordRow,
     RefusalRow, entries_digest,
 };
-pub use write::{Based, Target, Write, Written, check_name, is_hidden};

@@ -1,22 +1,30 @@
 //! The node's handle: what porches and sessions call.
 
 use crate::{
-    bundle_export::Plan,
-    clock::Clock,
-    error::NodeError,
-    excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
-    known_time::KnownTime,
-    link::LinkAsk,
-    read::Digests,
-    reconciler::{self, Reconciler},
-    repair_queue::RepairQueue,
-    resync_run::{Orders, Runner},
-    room::DiskBudget,
-    scrub::{ScrubPace, ScrubStatus, Scrubber},
-    sequencer::{BlockOutcome, Command, Reply, Sequencer},
-    suspects::Suspects,
-    tasks::Tasks,
-    write::{Write, Written},
+    api::read::Digests,
+    bundles::export::Plan,
+    door::{
+        NodeKeys,
+        clock::Clock,
+        command::{BlockOutcome, Command, Reply},
+        disk::DiskBudget,
+        error::NodeError,
+        event::Event,
+        excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
+        known_time::KnownTime,
+        orders::Orders,
+        suspects::Suspects,
+        tasks::Tasks,
+        write::{Write, Written},
+    },
+    hub::reconciler::{self, Reconciler},
+    ledger::repair::RepairQueue,
+    links::LinkAsk,
+    pipeline::sequencer::Sequencer,
+    upkeep::{
+        resync_run::Runner,
+        scrub::{ScrubPace, ScrubStatus, Scrubber},
+    },
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -26,10 +34,7 @@ use std::{
     },
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
-use wadi_log::{
-    Block, Body, Control, Cosignature, Enrolment, ForkProof, Frontier, LogId, LogKey, NodeId,
-    Reference, Role, RootKey, SignedCheckpoint, Tip,
-};
+use wadi_log::{Block, Body, Control, Enrolment, ForkProof, Frontier, NodeId, Reference, Role};
 use wadi_store::{
     AnchorState, Batch, Carried, LocalKey, LocalScope, LocalState, PeerRow, RefusalRow, Store,
     StoreError,
@@ -47,15 +52,6 @@ const PROJECTION: (LocalScope, &str) = (LocalScope::Projection, "version");
 /// What a record's projection holds; another number where it holds more or other things.
 const PROJECTION_VERSION: &str = "2";
 
-/// A node's keys and papers.
-#[derive(Clone)]
-pub struct NodeKeys {
-    /// Signs checkpoints and cosignatures.
-    pub log_key: LogKey,
-    /// The commission's root.
-    pub root: RootKey,
-}
-
 /// What a node starts from.
 pub struct Start {
     /// Its keys.
@@ -72,31 +68,6 @@ pub struct Start {
     pub scrub: ScrubPace,
     /// What earlier starts ended over.
     pub suspects: Suspects,
-}
-
-/// What sessions and screens hear of.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub enum Event {
-    Grew(Vec<(LogId, Tip)>),
-    Refreshed(LogId),
-    Members(Vec<Enrolment>),
-    Forks(Vec<ForkProof>),
-    HubCosigned(Box<SignedCheckpoint>, Cosignature),
-    Carried,
-    Records,
-    /// All that was missing of a log is back, or another branch of it became the log.
-    Mended(LogId),
-    /// Entries of records handed over to this crossing are gone: the hub has to send them again.
-    ExcerptsLost,
-    /// There is more room on the disk than there was: what was refused for want of it can be asked
-    /// for again.
-    RoomAgain,
-    /// Writing failed in a way that only verifying at the next start can judge: the process has to
-    /// stop.
-    Failed(String),
-    /// The database does not read any more: it has to be set aside at the next start.
-    Broken(String),
 }
 
 /// How a peer stands, for status.

@@ -1,0 +1,224 @@
+//! A record's history: the graph of its entries with who, when and between which hub times, who set
+//! each field, and what an officer could have known at a decision.
+
+use crate::{
+    api::read::Safety,
+    door::{command::Command, error::NodeError},
+    node::Node,
+};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use wadi_log::{Body, LogId, NodeId, RecordId, Reference, Role};
+use wadi_store::RecordRow;
+
+/// One entry in a record's history.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct HistoryLine {
+    pub entry: String,
+    pub node: String,
+    pub officer: String,
+    pub department: String,
+    pub device: String,
+    pub claimed_ms: i64,
+    pub happened_ms: Option<i64>,
+    pub received_ms: i64,
+    /// Not before this hub time, Unix seconds: named by the checkpoint over it.
+    pub not_before_s: Option<i64>,
+    /// Not after this hub time, Unix seconds: cosigned by a hub.
+    pub not_after_s: Option<i64>,
+    pub safety: Safety,
+    /// Names of the nodes that cosigned a head over it.
+    pub witnessed: Vec<String>,
+    /// Whether it counts; the code and the reason where it does not.
+    pub stands: Json,
+    pub based_on: Vec<String>,
+    pub puts: BTreeMap<String, Json>,
+    pub events: Vec<Json>,
+    /// At a decision: what its author could have known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knew: Option<Knew>,
+}
+
+/// What the author of a decision could have known.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Knew {
+    /// Entries of this record that were made by others and that the screen did not show.
+    pub not_shown: Vec<String>,
+    /// Holds that concern the record: the hold, the entry that placed it, and whether it was taken
+    /// in at the node.
+    pub holds: Vec<Json>,
+    /// Control logs, and how far they had been taken in: policies, officers, cuts.
+    pub control: BTreeMap<String, u64>,
+}
+
+/// A record's history.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct History {
+    /// The record.
+    pub record: String,
+    /// Its entries, oldest claim first; `based_on` makes them a graph.
+    pub entries: Vec<HistoryLine>,
+    /// Of each field all that was put into it: by whom, what it replaced, whether it stands, who
+    /// contests it.
+    pub fields: Json,
+}
+
+impl Node {
+    /// A record's history.
+    pub async fn history(&self, id: &RecordId) -> Result<History, NodeError> {
+        let account = self
+            .ask(|reply| Command::Account { record: *id, reply })
+            .await?;
+        let row = self
+            .store
+            .record(id)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+
+        let placed: Vec<(String, Reference)> = self
+            .holds_on(&row)
+            .await?
+            .iter()
+            .flat_map(placements)
+            .collect();
+
+        let mut entries = Vec::new();
+        for stored in self.store.record_entries(id).await? {
+            let reference = stored.entry.reference();
+            let Some(entry) = stored.entry.entry() else {
+                continue;
+            };
+            let Body::Change(change) = &entry.body else {
+                continue;
+            };
+            let c = &entry.common;
+
+            // The hub's time that its author had heard when it signed the log without the entry:
+            // one named later may be of days after it.
+            let before = self
+                .store
+                .checkpoint_before(&reference.log, reference.seq)
+                .await?;
+            let beside = self.is_beside(&stored);
+            let mut cosigned = self.store.cosignatures(Some(&reference.log)).await?;
+
+            // What was said of the log was not said of another branch of it.
+            cosigned.retain(|c| !beside && c.checkpoint.checkpoint.size > reference.seq);
+            let by_hub = |w: &NodeId| self.with_control(|c| c.role(w) == Some(Role::Hub));
+            let first = self.first_cosigned(&reference).await?.filter(|_| !beside);
+            let first = first.map(|c| c.cosignature.time_s as i64);
+            let of_hubs = cosigned.iter().filter(|c| by_hub(&c.cosignature.witness));
+            let not_after_s = of_hubs
+                .map(|c| c.cosignature.time_s as i64)
+                .chain(first)
+                .min();
+
+            entries.push(HistoryLine {
+                entry: reference.to_string(),
+                node: self.name_of(&reference.log.node),
+                officer: c.officer.clone(),
+                department: c.department.clone(),
+                device: c.device.clone(),
+                claimed_ms: c.wall_ms,
+                happened_ms: c.happened_ms,
+                received_ms: stored.received_ms,
+                not_before_s: before
+                    .map(|c| c.checkpoint.hub_time_s)
+                    .filter(|t| *t > 0 && may_follow(*t, not_after_s)),
+                not_after_s,
+                safety: self.safety_of(&stored),
+                witnessed: cosigned
+                    .iter()
+                    .map(|c| self.name_of(&c.cosignature.witness))
+                    .collect(),
+                stands: account.stands.get(&reference).cloned().unwrap_or_default(),
+                based_on: change.based_on.iter().map(ToString::to_string).collect(),
+                puts: change
+                    .puts
+                    .iter()
+                    .map(|p| (p.key.clone(), put_json(&p.value)))
+                    .collect(),
+                events: change
+                    .events
+                    .iter()
+                    .map(|e| serde_json::from_str(e).unwrap_or_else(|_| e.as_str().into()))
+                    .collect(),
+                knew: account
+                    .decisions
+                    .get(&reference)
+                    .map(|(n, c)| knew(&reference, n, c, &placed)),
+            });
+        }
+
+        entries.sort_by_key(|l| {
+            (
+                l.happened_ms.unwrap_or(l.claimed_ms),
+                l.claimed_ms,
+                l.entry.clone(),
+            )
+        });
+
+        Ok(History {
+            record: id.to_string(),
+            entries,
+            fields: account.fields,
+        })
+    }
+
+    fn name_of(&self, node: &NodeId) -> String {
+        self.with_control(|c| {
+            c.enrolment(node)
+                .map_or_else(|| node.to_string(), |e| e.name.clone())
+        })
+    }
+}
+
+/// Whether a hub time that an author named can be so: nobody has heard of a time after the one at
+/// which a hub had the entry.
+fn may_follow(not_before_s: i64, not_after_s: Option<i64>) -> bool {
+    not_after_s.is_none_or(|not_after_s| not_before_s <= not_after_s)
+}
+
+/// The entries that placed a hold, with its printed id.
+fn placements(hold: &RecordRow) -> Vec<(String, Reference)> {
+    let json: Json = serde_json::from_str(&hold.json).unwrap_or_default();
+    let placements = json["placements"].as_array().into_iter().flatten();
+    placements
+        .filter_map(|p| Some((hold.printed.clone(), p["entry"].as_str()?.parse().ok()?)))
+        .collect()
+}
+
+fn knew(
+    decision: &Reference,
+    not_shown: &[Reference],
+    covered: &BTreeMap<LogId, u64>,
+    placed: &[(String, Reference)],
+) -> Knew {
+    // What its own node had said before, it knew.
+    let taken_in = |r: &Reference| {
+        r.log.node == decision.log.node || covered.get(&r.log).is_some_and(|n| *n > r.seq)
+    };
+    let control = covered
+        .iter()
+        .filter(|(l, _)| l.lane == wadi_log::Lane::Control);
+
+    Knew {
+        not_shown: not_shown.iter().map(ToString::to_string).collect(),
+        holds: placed
+            .iter()
+            .map(|(hold, entry)| json!({"hold": hold, "placed": entry.to_string(), "taken_in": taken_in(entry)}))
+            .collect(),
+        control: control.map(|(l, n)| (l.origin(), *n)).collect(),
+    }
+}
+
+fn put_json(value: &wadi_log::Value) -> Json {
+    match value {
+        wadi_log::Value::Null => Json::Null,
+        wadi_log::Value::Text(t) => t.as_str().into(),
+        wadi_log::Value::Int(i) => (*i).into(),
+        wadi_log::Value::Flag(b) => (*b).into(),
+    }
+}

@@ -1,0 +1,56 @@
+//! The API's tokens, as a node keeps them: by their hashes, and never away from this node.
+
+use crate::{door::error::NodeError, node::Node};
+use wadi_store::{LocalKey, LocalScope};
+
+const TOKENS: LocalScope = LocalScope::Token;
+/// Should the database be damaged one day, an old page of it must not bring a revoked token back.
+const REVOKED: LocalScope = LocalScope::TokenRevoked;
+
+/// A token as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptToken {
+    /// SHA-256 of the token, in hexadecimal.
+    pub hash: String,
+    /// What it may do, in its issuer's words.
+    pub scope: String,
+}
+
+impl Node {
+    /// What the token with that hash may do; nothing, where it is unknown or was revoked.
+    pub async fn kept_token(&self, hash: &str) -> Result<Option<String>, NodeError> {
+        Ok(self.store.local(&TOKENS, hash).await?)
+    }
+
+    /// All tokens.
+    pub async fn kept_tokens(&self) -> Result<Vec<KeptToken>, NodeError> {
+        let all = self.store.local_all(&TOKENS).await?;
+        let kept = all.into_iter().map(|row| KeptToken {
+            hash: row.key,
+            scope: row.value,
+        });
+
+        Ok(kept.collect())
+    }
+
+    /// Keeps a token. Durable when it returns.
+    pub async fn keep_token(&self, token: KeptToken) -> Result<(), NodeError> {
+        let row = LocalKey {
+            scope: TOKENS,
+            key: token.hash,
+            value: token.scope,
+        };
+        self.set_local(vec![row], vec![]).await
+    }
+
+    /// Forgets a token, and remembers under which name it was revoked. Durable when it returns.
+    pub async fn revoke_token(&self, hash: &str, name: &str) -> Result<(), NodeError> {
+        let revoked = LocalKey {
+            scope: REVOKED,
+            key: hash.into(),
+            value: name.into(),
+        };
+        let gone = vec![(TOKENS, hash.to_string())];
+        self.set_local(vec![revoked], gone).await
+    }
+}

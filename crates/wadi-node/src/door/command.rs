@@ -1,0 +1,156 @@
+//! What may be asked of the sequencer, and how it answers.
+
+use crate::{
+    door::{
+        error::NodeError,
+        suspects::Suspect,
+        write::{Write, Written},
+    },
+    ledger::hub_time::How,
+};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use tokio::sync::oneshot;
+use wadi_log::{
+    Block, Body, Cosignature, Enrolment, ForkProof, LogId, NodeId, RecordId, Reference,
+    SignedCheckpoint, Tip,
+};
+use wadi_store::{Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, StoreError};
+use wadi_sync::{ExcerptEntry, Fetched};
+
+/// Where an answer goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
+
+/// Something to be done at the sequencer.
+pub(crate) enum Command {
+    Write(Box<Write>, Reply<Written>),
+    Control(Vec<Body>, String, Reply<Vec<Reference>>),
+    Ingest(Block, NodeId, oneshot::Sender<BlockOutcome>),
+    Learn(Vec<Enrolment>, NodeId),
+    Forks(Vec<ForkProof>, NodeId),
+    Cosigned(Box<SignedCheckpoint>, Cosignature),
+    /// A hub said its time.
+    HubTime(NodeId, i64, How),
+    /// The control log's head is to be signed anew, with the newest hub time: where that is due, or
+    /// wherever there is a newer.
+    Refresh {
+        at_once: bool,
+    },
+    Excerpt {
+        record: RecordId,
+        entries: Vec<ExcerptEntry>,
+        peer: NodeId,
+        reply: oneshot::Sender<bool>,
+    },
+    Carry(Carried, oneshot::Sender<bool>),
+    Refusal(RefusalRow),
+    Peer(PeerRow),
+    Local(Vec<LocalKey>, Vec<(LocalScope, String)>, Reply<()>),
+    /// A device's counter begins anew.
+    BeginAnew(String, Reply<u64>),
+    At {
+        record: RecordId,
+        at: Vec<Reference>,
+        time_ms: Option<i64>,
+        reply: Reply<serde_json::Value>,
+    },
+    Account {
+        record: RecordId,
+        reply: Reply<Account>,
+    },
+    /// The past is known as far as a peer knows it: forks can be answered with cuts.
+    CutForks,
+    /// Entries that were asked for.
+    Stretches(Fetched, NodeId, oneshot::Sender<()>),
+    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. What was
+    /// read of logs is written while no other branch became its log since: so often had that been
+    /// before.
+    Mend(Box<Batch>, Option<u64>, Reply<()>),
+    /// Builds records afresh; answers how many stood differently, and with `mend` writes those.
+    Rederive {
+        ids: Vec<RecordId>,
+        mend: bool,
+        reply: Reply<u64>,
+    },
+    Stop(oneshot::Sender<()>),
+}
+
+impl Command {
+    /// Bytes of entries that it brings.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        match self {
+            Self::Ingest(block, ..) => block.entries.iter().map(Vec::len).sum(),
+            Self::Excerpt { entries, .. } => entries.iter().map(|e| e.bytes.len()).sum(),
+            _ => 0,
+        }
+    }
+
+    /// What is suspected, should the sequencer end over this.
+    pub(crate) fn suspect(&self) -> Option<Suspect> {
+        match self {
+            Self::Ingest(block, _, _) => {
+                let head = &block.checkpoint.checkpoint;
+                Some(Suspect::block(&head.log, block.from, head.size))
+            }
+            Self::Excerpt { record, .. } => Some(Suspect::Excerpt {
+                record: record.to_string(),
+            }),
+            Self::Write(write, _) => Some(Suspect::Write {
+                digest: write.digest(),
+            }),
+            Self::At { record, .. } | Self::Account { record, .. } => Some(Suspect::Record {
+                record: record.to_string(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Tells whoever waits that it was not done.
+    pub(crate) fn refuse(self, error: &StoreError) {
+        match self {
+            Self::Write(_, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Control(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Ingest(_, _, reply) => drop(reply.send(BlockOutcome::Refused {
+                held: 0,
+                code: error.code().into(),
+            })),
+            Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
+            Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::BeginAnew(_, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::At { reply, .. } => drop(reply.send(Err(error.clone().into()))),
+            Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
+            Self::Stop(reply) => drop(reply.send(())),
+            Self::Stretches(_, _, reply) => drop(reply.send(())),
+            Self::Mend(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
+            Self::Learn(..)
+            | Self::CutForks
+            | Self::Forks(..)
+            | Self::Cosigned(..)
+            | Self::HubTime(..)
+            | Self::Refresh { .. }
+            | Self::Refusal(_)
+            | Self::Peer(_) => {}
+        }
+    }
+}
+
+/// What became of a block.
+#[derive(Clone, Debug)]
+pub(crate) enum BlockOutcome {
+    Durable {
+        tip: Tip,
+        cosignature: Box<Cosignature>,
+    },
+    Refused {
+        held: u64,
+        code: String,
+    },
+}
+
+/// What only the sequencer can tell of a record.
+pub(crate) struct Account {
+    pub(crate) stands: BTreeMap<Reference, Json>,
+    pub(crate) fields: Json,
+    pub(crate) decisions: BTreeMap<Reference, (Vec<Reference>, BTreeMap<LogId, u64>)>,
+}

@@ -1,0 +1,629 @@
+//! What a node knows of the time: its clock, the hub's word, and what others show. Everything that
+//! a wrong clock could do harm with asks here.
+
+use crate::{
+    door::clock::Clock,
+    ledger::hub_time::{Claim, How, HubTime, Now, Others, OwnTime, TimeVerdict},
+};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use wadi_log::{LogId, NodeId};
+
+/// Clocks that differ by no more agree, seconds.
+const AGREE_S: i64 = 600;
+/// Seconds by the hub's time after which a site asks for it again, and names the newer one.
+const REFRESH_S: i64 = 30;
+/// The least pause between two of those.
+const REFRESH_PAUSE: Duration = Duration::from_secs(4);
+/// A hub that was heard before this start, longer ago than this, may well have been silent for so
+/// long.
+const LONG_S: i64 = 400 * 86_400;
+const DAY_S: i64 = 86_400;
+
+/// What a node knows of the time.
+pub struct KnownTime {
+    clock: Arc<dyn Clock>,
+    is_hub: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    others: Others,
+    hub: HubTime,
+    own: OwnTime,
+    /// The control log that is written to, the hub time that its head names, and when that was
+    /// signed.
+    named: Option<(LogId, i64, Instant)>,
+    /// Control logs whose heads were signed anew, and that no hub is known to have been shown
+    /// since.
+    unshown: BTreeSet<LogId>,
+    /// When the hub was last shown a head for its answer's sake.
+    shown: Option<(i64, Instant)>,
+    started_s: i64,
+}
+
+impl fmt::Debug for KnownTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownTime")
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
+}
+
+impl KnownTime {
+    /// What is known at a start.
+    pub(crate) fn new(clock: Arc<dyn Clock>, is_hub: bool) -> Self {
+        let this = Self {
+            clock,
+            is_hub,
+            state: Mutex::default(),
+        };
+
+        this.lock().started_s = this.now().steady_s;
+        this
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no panic holds it")
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            machine_s: self.clock.now_ms().div_euclid(1_000),
+            steady_s: self.clock.steady_ms().div_euclid(1_000),
+            floor_s: self.clock.floor_s(),
+            agree_s: (AGREE_S as f64 * self.clock.pace()) as i64,
+        }
+    }
+
+    /// What was believed of the hub's time at the last stop, as [`Self::remember`] wrote it down.
+    pub(crate) fn recall(&self, hub: Option<&str>) {
+        let mut words = hub.unwrap_or_default().split(' ');
+        let mut number = || words.next().and_then(|w| w.parse::<i64>().ok());
+        let time_s = number().filter(|t| *t > 0);
+        let machine_s = number().unwrap_or(0);
+        let witness = words.next().and_then(|w| w.parse().ok());
+        let claim = time_s.map(|time_s| Claim {
+            witness,
+            time_s,
+            machine_s,
+            steady_s: None,
+        });
+
+        self.lock().hub = HubTime::remembered(claim);
+    }
+
+    /// What is believed of the hub's time, to be written down: the time, this machine's then, and
+    /// who said it.
+    pub(crate) fn remember(&self) -> Option<String> {
+        let claim = self.lock().hub.believed()?;
+        let witness = claim.witness.map(|w| w.to_string()).unwrap_or_default();
+        Some(
+            format!("{} {} {witness}", claim.time_s, claim.machine_s)
+                .trim_end()
+                .into(),
+        )
+    }
+
+    /// The times that a hub signed before this start, and the latest that each other node did.
+    pub(crate) fn signed_before(&self, own: &[i64], others: &[i64]) {
+        let now = self.now();
+        let past = OwnTime::past(own, others, now);
+        if let Some(dropped) = own.iter().max().filter(|t| past.is_none_or(|p| p < **t)) {
+            tracing::error!(signed = %date(*dropped), "this hub signed a time that nobody bears out; it is not gone by");
+        }
+
+        let mut state = self.lock();
+        let before = state.own.signed_s();
+        state.own = OwnTime::after(past.max(before));
+    }
+
+    /// The time by all that is known, Unix seconds: a hub's own, and a site's clock where that can
+    /// be right.
+    pub fn now_s(&self) -> i64 {
+        let now = self.now();
+        let mut state = self.lock();
+        if self.is_hub {
+            let others = state.others.clone();
+            return state.own.read(&others, now);
+        }
+
+        if now.machine_can_be() {
+            now.machine_s
+        } else {
+            state.hub.estimate(now).unwrap_or(now.floor_s)
+        }
+    }
+
+    /// The time to cosign with, Unix seconds. A hub's never runs back.
+    pub(crate) fn signing_s(&self) -> u64 {
+        if !self.is_hub {
+            return self.now_s().max(0) as u64;
+        }
+
+        let now = self.now();
+        let mut state = self.lock();
+        let others = state.others.clone();
+
+        state.own.sign(&others, now).max(0) as u64
+    }
+
+    /// The same in milliseconds.
+    pub(crate) fn now_ms(&self) -> i64 {
+        let machine_ms = self.clock.now_ms();
+        let now_s = self.now_s();
+        if machine_ms.div_euclid(1_000) == now_s {
+            machine_ms
+        } else {
+            now_s.saturating_mul(1_000)
+        }
+    }
+
+    /// The newest time heard of a hub, Unix seconds; 0 for none.
+    pub fn heard_s(&self) -> i64 {
+        self.lock().hub.believed().map_or(0, |c| c.time_s)
+    }
+
+    /// The hub's time, Unix seconds: a hub's own, or the newest that was heard of one; 0 for none.
+    pub fn hub_time_s(&self) -> i64 {
+        if self.is_hub {
+            self.now_s()
+        } else {
+            self.heard_s()
+        }
+    }
+
+    /// The time by which papers are judged, Unix seconds. They have not expired while anything that
+    /// may be right says so: what a hub says never makes them expire where this machine's clock
+    /// does not.
+    pub fn expiry_s(&self) -> i64 {
+        let now = self.now();
+        let mut state = self.lock();
+        let known = if self.is_hub {
+            let others = state.others.clone();
+            Some(state.own.read(&others, now))
+        } else {
+            let heard = state.hub.believed();
+            let doubt = if heard.is_some_and(|c| c.steady_s.is_some()) {
+                now.agree_s
+            } else {
+                LONG_S
+            };
+
+            // Where the machine's clock can follow on what was heard, it is the better one.
+            state
+                .hub
+                .estimate(now)
+                .filter(|e| now.machine_s > e.saturating_add(doubt))
+        };
+
+        known
+            .map_or(now.machine_s, |known| known.min(now.machine_s))
+            .max(now.floor_s)
+    }
+
+    /// A hub said its time.
+    pub(crate) fn hear(&self, witness: NodeId, time_s: i64, how: How) -> TimeVerdict {
+        let now = self.now();
+        let mut state = self.lock();
+        let others = state.others.clone();
+        let verdict = state.hub.hear(witness, time_s, how, &others, now);
+
+        match verdict {
+            TimeVerdict::Corrected { was_s } => {
+                tracing::warn!(was = %date(was_s), now = %date(time_s), "a wrong hub time was taken before; it is forgotten");
+                // Whatever the head names now is not so: it is signed anew at once.
+                if let Some((_, named_s, _)) = &mut state.named {
+                    *named_s = 0;
+                }
+            }
+            TimeVerdict::TooEarly | TimeVerdict::TooLate | TimeVerdict::WentBack => {
+                tracing::warn!(hub = %witness, says = %date(time_s), why = refusal(verdict), "a hub's time is not believed");
+            }
+            TimeVerdict::Believed | TimeVerdict::Known => {}
+        }
+
+        verdict
+    }
+
+    /// A node signed just now, by its own clock.
+    pub(crate) fn shows(&self, node: NodeId, time_s: i64) {
+        let now = self.now();
+        self.lock().others.shows(node, time_s, now);
+    }
+
+    /// Whose word is gone by.
+    pub(crate) fn heard_of(&self) -> Option<NodeId> {
+        self.lock().hub.believed().and_then(|c| c.witness)
+    }
+
+    /// What a hub said that was cut since is not gone by.
+    pub(crate) fn forget(&self, witness: &NodeId) {
+        self.lock().hub.forget(witness);
+    }
+
+    /// The hub time that a head names, where it can be so; 0 where it lies after the head was taken
+    /// in, or after anything known: nobody has heard of a time to come, and such a head tells
+    /// nothing of how much was said by when.
+    pub(crate) fn named_s(&self, named_s: i64, taken_s: Option<i64>) -> i64 {
+        let now = self.now();
+        let most = match taken_s {
+            Some(taken_s) => taken_s,
+            None if self.is_hub => self.now_s(),
+            None => self.lock().hub.reach(now),
+        };
+
+        if named_s > most.saturating_add(now.agree_s) {
+            0
+        } else {
+            named_s.min(most)
+        }
+    }
+
+    /// Whether the control log's head has to be signed anew, with a newer hub time.
+    pub(crate) fn refresh_due(&self) -> bool {
+        let now = self.now();
+        let state = self.lock();
+        let Some(heard) = state.hub.believed() else {
+            return false;
+        };
+        let rests = |at: &Instant| at.elapsed() >= REFRESH_PAUSE;
+
+        // A process that starts again and again begins no log each time.
+        state.named.as_ref().map_or(
+            now.steady_s - state.started_s >= REFRESH_S,
+            |(_, named_s, at)| {
+                heard.time_s.saturating_sub(*named_s) >= REFRESH_S && (*named_s == 0 || rests(at))
+            },
+        )
+    }
+
+    /// Whether a newer hub time was heard than the one that the head names.
+    pub(crate) fn names_old(&self) -> bool {
+        let state = self.lock();
+        let heard_s = state.hub.believed().map_or(0, |c| c.time_s);
+        heard_s > state.named.map_or(0, |(_, named_s, _)| named_s)
+    }
+
+    /// The head of this node's control log names that hub time now.
+    pub(crate) fn signed_head(&self, log: LogId, named_s: i64) {
+        self.lock().named = Some((log, named_s, Instant::now()));
+    }
+
+    /// The control log that is written to.
+    pub(crate) fn head(&self) -> Option<LogId> {
+        self.lock().named.map(|(log, ..)| log)
+    }
+
+    /// A head was signed anew, and is to be shown to a hub.
+    pub(crate) fn to_show(&self, log: LogId) {
+        self.lock().unshown.insert(log);
+    }
+
+    /// A hub has seen a log's head.
+    pub(crate) fn is_shown(&self, log: &LogId) {
+        self.lock().unshown.remove(log);
+    }
+
+    /// Heads that no hub is known to have been shown.
+    pub(crate) fn unshown(&self) -> BTreeSet<LogId> {
+        self.lock().unshown.clone()
+    }
+
+    /// Whether the hub's time was not heard for so long that it has to be asked for; to be said
+    /// once, and then acted upon.
+    pub(crate) fn ask_due(&self) -> bool {
+        let now = self.now();
+        let mut state = self.lock();
+        let heard_s = state
+            .hub
+            .believed()
+            .and_then(|c| c.steady_s)
+            .unwrap_or(state.started_s);
+
+        let due = now.steady_s - heard_s >= REFRESH_S
+            && state.shown.is_none_or(|(s, at)| {
+                now.steady_s - s >= REFRESH_S && at.elapsed() >= REFRESH_PAUSE
+            });
+        if due {
+            state.shown = Some((now.steady_s, Instant::now()));
+        }
+
+        due
+    }
+
+    /// What is wrong with this machine's clock, or a hub's, and what to do about it.
+    pub fn alarm(&self) -> Option<String> {
+        let now = self.now();
+        let shows = date(now.machine_s);
+        let set = "set this machine's clock; nothing is lost meanwhile";
+        if !now.machine_can_be() {
+            let floor = date(now.floor_s);
+            let by = date(self.now_s());
+            return Some(format!(
+                "clock: this machine's clock shows {shows}, and its software and papers are of {floor}: it cannot be right; \
+                 the node goes by {by}; {set}"
+            ));
+        }
+
+        if self.is_hub {
+            self.hub_alarm(now, &shows, set)
+        } else {
+            self.site_alarm(now, &shows, set)
+        }
+    }
+
+    fn hub_alarm(&self, now: Now, shows: &str, set: &str) -> Option<String> {
+        let goes_by = self.now_s();
+        let signed = self.lock().own.signed_s().unwrap_or(goes_by);
+        if (now.machine_s - goes_by).abs() > now.agree_s {
+            let by = date(goes_by);
+            return Some(format!(
+                "clock: this hub's clock shows {shows}; by what it signed, by the time since and by other nodes' clocks it is \
+                 {by}, and the hub goes by that; {set}"
+            ));
+        }
+
+        (signed > goes_by + now.agree_s).then(|| {
+            let signed = date(signed);
+            format!("clock: this hub signed a time of {signed} before, and its clock shows {shows}; it signs that until then")
+        })
+    }
+
+    fn site_alarm(&self, now: Now, shows: &str, set: &str) -> Option<String> {
+        let state = self.lock();
+        if let Some((claim, verdict)) = state.hub.refused() {
+            let says = date(claim.time_s);
+            return Some(format!(
+                "clock: a hub says that it is {says}, this machine's clock shows {shows}: {}; it is not gone by",
+                refusal(verdict)
+            ));
+        }
+
+        let heard = state.hub.believed()?;
+        let hub_s = state.hub.estimate(now)?;
+        let doubt = if heard.steady_s.is_some() {
+            now.agree_s
+        } else {
+            LONG_S
+        };
+
+        let ahead = now.machine_s - hub_s;
+        let apart = span(ahead.abs());
+        let side = if ahead > doubt {
+            "ahead of"
+        } else if -ahead > now.agree_s {
+            "behind"
+        } else {
+            return None;
+        };
+
+        let hub = date(hub_s);
+        Some(format!(
+            "clock: this machine's clock shows {shows}, {apart} {side} the hub's last time, {hub}; {set}"
+        ))
+    }
+}
+
+/// Why a hub's time is not believed.
+fn refusal(verdict: TimeVerdict) -> &'static str {
+    match verdict {
+        TimeVerdict::TooEarly => "that lies before its papers were issued",
+        TimeVerdict::TooLate => "nothing else bears that out",
+        _ => "it said a later time before",
+    }
+}
+
+/// A time as people read it.
+fn date(time_s: i64) -> String {
+    let readable =
+        Timestamp::from_second(time_s).map(|t| t.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+    readable.unwrap_or_else(|_| format!("second {time_s}"))
+}
+
+/// A length of time as people say it.
+fn span(seconds: i64) -> String {
+    match seconds {
+        s if s >= 2 * 365 * DAY_S => format!("{} years", s / (365 * DAY_S)),
+        s if s >= 2 * DAY_S => format!("{} days", s / DAY_S),
+        s if s >= 7_200 => format!("{} hours", s / 3_600),
+        s => format!("{} minutes", s / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    const YEAR_S: i64 = 365 * DAY_S;
+    const TRUE_S: i64 = 1_780_272_000;
+    const HUB: NodeId = NodeId([1; 16]);
+
+    /// A clock and the steady one beside it, seconds.
+    #[derive(Default)]
+    struct Hand {
+        machine_s: AtomicI64,
+        steady_s: AtomicI64,
+    }
+
+    impl Clock for Hand {
+        fn now_ms(&self) -> i64 {
+            self.machine_s.load(Ordering::Relaxed) * 1_000
+        }
+
+        fn steady_ms(&self) -> i64 {
+            self.steady_s.load(Ordering::Relaxed) * 1_000
+        }
+
+        fn floor_s(&self) -> i64 {
+            TRUE_S - YEAR_S / 2
+        }
+    }
+
+    fn known(is_hub: bool, off_s: i64) -> (KnownTime, Arc<Hand>) {
+        let hand = Arc::new(Hand::default());
+        hand.machine_s.store(TRUE_S + off_s, Ordering::Relaxed);
+        (KnownTime::new(hand.clone(), is_hub), hand)
+    }
+
+    fn pass(hand: &Hand, seconds: i64) {
+        hand.machine_s.fetch_add(seconds, Ordering::Relaxed);
+        hand.steady_s.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn neither_clock_alone_makes_papers_expire() {
+        for years in -50..=50 {
+            let off_s = years * YEAR_S;
+            // A wrong hub before a right machine.
+            let (site, _) = known(false, 0);
+            site.hear(HUB, TRUE_S + off_s, How::Live);
+            assert!(site.expiry_s() <= TRUE_S, "a hub off by {years} years");
+
+            // A wrong machine that hears a right hub.
+            let (site, hand) = known(false, off_s);
+            for _ in 0..40 {
+                site.hear(
+                    HUB,
+                    TRUE_S + hand.steady_s.load(Ordering::Relaxed),
+                    How::Live,
+                );
+                pass(&hand, 30);
+            }
+
+            assert!(
+                site.expiry_s() <= TRUE_S + 1_800,
+                "a machine off by {years} years: {}",
+                date(site.expiry_s())
+            );
+
+            assert!(site.expiry_s() >= TRUE_S - YEAR_S / 2);
+            assert_eq!(
+                site.alarm().is_some(),
+                years != 0,
+                "{years}: {:?}",
+                site.alarm()
+            );
+        }
+    }
+
+    #[test]
+    fn papers_expire_where_the_machine_says_so_and_nothing_speaks_against_it() {
+        let (site, hand) = known(false, 0);
+        assert_eq!(site.expiry_s(), TRUE_S);
+
+        site.hear(HUB, TRUE_S, How::Live);
+        pass(&hand, 100 * DAY_S);
+        assert_eq!(
+            site.expiry_s(),
+            TRUE_S + 100 * DAY_S,
+            "the steady clock bears it out"
+        );
+
+        // After a restart in the dark.
+        let remembered = site.remember();
+        let (site, _) = known(false, 300 * DAY_S);
+        site.recall(remembered.as_deref());
+        assert_eq!(site.expiry_s(), TRUE_S + 300 * DAY_S);
+        assert_eq!(site.alarm(), None, "a long outage is no wrong clock");
+    }
+
+    #[test]
+    fn what_is_remembered_reads_back_and_whatever_does_not_read_is_nothing() {
+        let (site, _) = known(false, 0);
+        assert_eq!(site.remember(), None);
+
+        site.hear(HUB, TRUE_S, How::Live);
+        let text = site.remember().unwrap();
+        let (again, _) = known(false, 0);
+        again.recall(Some(&text));
+        assert_eq!((again.heard_s(), again.heard_of()), (TRUE_S, Some(HUB)));
+
+        // As older versions wrote it.
+        again.recall(Some("1780000000"));
+        assert_eq!((again.heard_s(), again.heard_of()), (1_780_000_000, None));
+
+        for rot in [
+            "",
+            " ",
+            "x",
+            "-5 1",
+            "99999999999999999999",
+            "1780000000 x y",
+        ] {
+            again.recall(Some(rot));
+            assert!([0, 1_780_000_000].contains(&again.heard_s()), "{rot:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_names_a_time_to_come_tells_nothing() {
+        let (hub, _) = known(true, 0);
+        assert_eq!(hub.named_s(TRUE_S - 50, Some(TRUE_S - 20)), TRUE_S - 50);
+        assert_eq!(hub.named_s(TRUE_S + 10 * YEAR_S, Some(TRUE_S - 20)), 0);
+        assert_eq!(
+            hub.named_s(TRUE_S - 10, Some(TRUE_S - 20)),
+            TRUE_S - 20,
+            "clocks that agree"
+        );
+
+        let (site, _) = known(false, 0);
+        assert_eq!(site.named_s(TRUE_S + 10 * YEAR_S, None), 0);
+    }
+
+    #[test]
+    fn the_hub_is_asked_and_named_about_every_thirty_seconds_and_at_once_after_a_correction() {
+        let (site, hand) = known(false, 0);
+        let log = LogId {
+            node: NodeId([2; 16]),
+            epoch: wadi_log::Epoch([0; 8]),
+            lane: wadi_log::Lane::Control,
+            crossing: wadi_log::Crossing::HUB,
+        };
+
+        assert!(!site.refresh_due() && !site.ask_due());
+
+        pass(&hand, REFRESH_S);
+        assert!(site.ask_due(), "nothing was heard");
+        assert!(!site.ask_due(), "it was asked just now");
+
+        site.hear(HUB, TRUE_S + REFRESH_S, How::Live);
+        assert!(site.refresh_due(), "no head names anything");
+
+        site.signed_head(log, TRUE_S + REFRESH_S);
+        assert!(!site.refresh_due() && !site.names_old());
+
+        site.hear(HUB, TRUE_S + REFRESH_S + 10, How::Live);
+        assert!(
+            !site.refresh_due() && site.names_old(),
+            "ten seconds are not worth it"
+        );
+
+        // A head that names what was wrong.
+        let (site, _) = known(false, 0);
+        site.recall(Some(&(TRUE_S + 10 * YEAR_S).to_string()));
+        site.signed_head(log, TRUE_S + 10 * YEAR_S);
+        assert!(!site.refresh_due());
+        assert_eq!(
+            site.hear(HUB, TRUE_S, How::Live),
+            TimeVerdict::Corrected {
+                was_s: TRUE_S + 10 * YEAR_S
+            }
+        );
+
+        assert!(site.refresh_due());
+    }
+
+    #[test]
+    fn lengths_of_time_are_said_as_people_do() {
+        let said: Vec<String> = [90, 7_200, 3 * DAY_S, 10 * YEAR_S].map(span).into();
+        assert_eq!(said, ["1 minutes", "2 hours", "3 days", "10 years"]);
+    }
+}

@@ -1,0 +1,8 @@
+//! What the hub alone does: reconciling, and the life of its findings.
+
+pub(crate) mod dossiers;
+pub(crate) mod due;
+pub(crate) mod holds_on;
+pub(crate) mod life;
+pub(crate) mod publishing;
+pub(crate) mod reconciler;

@@ -1,0 +1,589 @@
+//! Reconciling at the hub: it follows the records' changes, makes dossiers of what changed, and
+//! keeps the findings.
+//!
+//! A task of its own beside the sequencer. How far it has come is committed with the findings, so
+//! that a crash costs no record its look; a dossier is a pure function of the store, so looking
+//! twice changes nothing. Dossiers of many records are read together, by a bounded number of
+//! statements, and each is asked for once. It wakes when a record changed, when a crossing was
+//! heard further, and by itself now and then: time passes, and makes findings firm, without anybody
+//! writing anything.
+
+use crate::{
+    door::{error::NodeError, event::Event, suspects::Suspect},
+    hub::{
+        dossiers::{Gathered, Parts},
+        due,
+        publishing::{Edition, News, Unpublished, caused_by},
+    },
+    ledger::seen::{SeenIndex, seen_index},
+    node::Node,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, RwLock, Weak, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::Notify;
+use wadi_log::{Lane, LogId, RecordId, Reference};
+use wadi_reconcile::{
+    Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
+};
+use wadi_record::{Kind, Policy};
+use wadi_store::{
+    Batch, FindingFilter, FindingRow, LocalKey, LocalScope, LocalState, Projection, RecordRow,
+    Store, StoreError,
+};
+
+/// The reconciler's name among the tasks.
+pub(crate) const TASK: &str = "reconciler";
+/// Changes looked at together.
+const CHANGES: u32 = 256;
+/// Anchors whose dossiers are read together, and kept with one commit.
+const ANCHORS: usize = 256;
+
+/// Pause after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a time has passed that something waits for.
+const TICK: Duration = Duration::from_secs(5);
+/// Records with crowded dossiers that are remembered, to be counted.
+const CROWDED_MAX: usize = 1_024;
+/// The alarms, by what they are about.
+const CROWDED: &str = "dossiers cut";
+const FAILED: &str = "rules failed";
+/// The phase of a finding that was published and that something explained since.
+const WITHDRAWN: &str = "WITHDRAWN";
+
+pub(crate) struct Reconciler {
+    node: Weak<Node>,
+    store: Arc<dyn Store>,
+    watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
+    wake: Arc<Notify>,
+    cursor: i64,
+    /// Through which times crossings were heard when it was last looked at what waits for them.
+    heard: BTreeMap<String, i64>,
+    unpublished: Unpublished,
+    /// Records whose dossiers somebody seems to fill, by their printed ids.
+    crowded: BTreeMap<RecordId, String>,
+}
+
+/// What looking at some records came to.
+#[derive(Default)]
+struct Looked {
+    batch: Batch,
+    editions: Vec<Edition>,
+    /// Whether rules failed, or no longer do.
+    failures: bool,
+}
+
+impl Reconciler {
+    pub(crate) fn new(
+        node: &Arc<Node>,
+        watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self {
+            node: Arc::downgrade(node),
+            store: node.store.clone(),
+            watermarks,
+            wake,
+            cursor: 0,
+            heard: BTreeMap::new(),
+            unpublished: Unpublished::default(),
+            crowded: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        while let Err(error) = self.recall().await {
+            tracing::error!(%error, "the reconciler cannot read how far it has come");
+            tokio::time::sleep(PAUSE).await;
+        }
+
+        loop {
+            let Some(node) = self.node.upgrade() else {
+                return;
+            };
+            if !node.room.level().reconciles() {
+                // Findings can be made again when there is room.
+                drop(node);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+
+            match self.step(&node).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    node.reconciler_rests.fetch_add(1, Ordering::Relaxed);
+                    drop(node);
+                    let _ = tokio::time::timeout(TICK, self.wake.notified()).await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "reconciling failed; it is tried again");
+                    node.room.heard(&error);
+                    if let StoreError::Failed(why) = error {
+                        let _ = node.events.send(Event::Failed(why));
+                    }
+
+                    drop(node);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// How far it had come, and what was left to say, when the node stopped.
+    async fn recall(&mut self) -> Result<(), StoreError> {
+        let cursor = self.store.local(&LocalScope::Reconcile, "cursor").await?;
+        self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
+        self.unpublished = Unpublished::read(&self.store.local_all(&Unpublished::scope()).await?);
+        if let Some(node) = self.node.upgrade() {
+            self.alarm_of_failures(&node).await?;
+        }
+
+        Ok(())
+    }
+
+    /// Looks at the next changes, or at findings whose time has come. Returns whether there was
+    /// anything.
+    async fn step(&mut self, node: &Arc<Node>) -> Result<bool, StoreError> {
+        if node.recheck.swap(false, Ordering::Relaxed) {
+            self.cursor = 0;
+        }
+
+        let changes = self.store.changes(self.cursor, CHANGES).await?;
+        if let Some(last) = changes.last() {
+            let cursor = last.cursor;
+            let rows: Vec<RecordRow> = changes.into_iter().map(|c| c.record).collect();
+            self.look_around(node, rows, cursor).await?;
+            self.cursor = cursor;
+            node.reconciled.store(cursor, Ordering::Relaxed);
+            return Ok(true);
+        }
+
+        let heard = self.heard_now(node);
+        let mut due: BTreeSet<RecordId> = self.unpublished.due(node.now_ms()).into_iter().collect();
+        for (after_ms, through_ms) in due::passed(&self.heard, &heard) {
+            due.extend(self.store.findings_due(after_ms, through_ms).await?);
+        }
+
+        let due: Vec<RecordId> = due.into_iter().collect();
+        self.look(node, &due, Gathered::default(), None).await?;
+        self.heard = heard;
+
+        Ok(!due.is_empty())
+    }
+
+    /// Through which time each crossing is heard by now. The hub has all of its own words at any
+    /// time.
+    fn heard_now(&self, node: &Node) -> BTreeMap<String, i64> {
+        let mut heard = self.watermarks.read().expect("no panic holds it").clone();
+        let hub = heard.entry("HUB".into()).or_insert(i64::MIN);
+        *hub = node.time().now_ms().max(*hub);
+        heard
+    }
+
+    /// Looks at these records and at all whose dossiers they belong to.
+    async fn look_around(
+        &mut self,
+        node: &Arc<Node>,
+        rows: Vec<RecordRow>,
+        cursor: i64,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
+        let mut gathered = Gathered::default();
+        rows.iter().for_each(|row| gathered.know(row));
+        drop(rows);
+
+        let gone = self.store.terms_gone_of(&ids).await?;
+        gathered.ask(node, &ids, gone).await?;
+        let anchors: Vec<RecordId> = gathered.anchors().into_iter().collect();
+
+        self.look(node, &anchors, gathered, Some(cursor)).await
+    }
+
+    /// Makes the dossiers of these anchors and keeps what the rules find, and in the end the cursor
+    /// with it.
+    async fn look(
+        &mut self,
+        node: &Arc<Node>,
+        anchors: &[RecordId],
+        mut gathered: Gathered,
+        cursor: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let mut failures = false;
+        for part in anchors.chunks(ANCHORS) {
+            let unasked: Vec<RecordId> = part
+                .iter()
+                .filter(|id| !gathered.has(id))
+                .copied()
+                .collect();
+
+            gathered.ask(node, &unasked, Vec::new()).await?;
+            let mut looked = self.judge(node, part, &gathered).await?;
+            self.publish(node, &mut looked).await?;
+            failures |= looked.failures;
+
+            if !looked.batch.is_empty() {
+                self.store.commit(looked.batch).await?;
+            }
+        }
+
+        if let Some(cursor) = cursor {
+            let value = cursor.to_string();
+            let local = vec![LocalKey {
+                scope: LocalScope::Reconcile,
+                key: "cursor".into(),
+                value,
+            }];
+
+            let batch = Batch {
+                at_ms: node.now_ms(),
+                project: Projection {
+                    gone_seen: Some(cursor),
+                    ..Projection::default()
+                },
+                local: LocalState {
+                    keys: local,
+                    ..LocalState::default()
+                },
+                ..Batch::default()
+            };
+
+            self.store.commit(batch).await?;
+        }
+
+        if failures {
+            self.alarm_of_failures(node).await?;
+        }
+
+        Ok(())
+    }
+
+    /// What the rules find on these anchors.
+    async fn judge(
+        &mut self,
+        node: &Arc<Node>,
+        anchors: &[RecordId],
+        gathered: &Gathered,
+    ) -> Result<Looked, StoreError> {
+        let policy = node.policy_now();
+        let watermarks = self.heard_now(node);
+        let mut looked = Looked {
+            batch: Batch {
+                at_ms: node.now_ms(),
+                ..Batch::default()
+            },
+            ..Looked::default()
+        };
+
+        let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
+        for f in self.store.findings_of(anchors).await? {
+            before.entry(f.anchor).or_default().push(f);
+        }
+
+        for id in anchors {
+            // A look at this record once ended the reconciler: its findings stand as they are, and
+            // the alarm names it.
+            if node.suspects.has_record(id) {
+                continue;
+            }
+
+            node.tasks.at(
+                TASK,
+                vec![Suspect::Record {
+                    record: id.to_string(),
+                }],
+            );
+
+            let Some(anchor) = gathered.facts_of(id).cloned() else {
+                looked
+                    .batch
+                    .local
+                    .keys_gone
+                    .extend(self.unpublished.forget(*id));
+                continue;
+            };
+            let Parts {
+                linked,
+                peers,
+                cut,
+                crowded,
+            } = gathered.parts(id);
+
+            self.note_crowded(node, *id, &anchor, crowded);
+            let revoked = node.with_control(|c| {
+                let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
+                officers
+                    .into_iter()
+                    .filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?)))
+                    .collect()
+            });
+
+            let knew = self.knew(&anchor, &linked).await?;
+            let (policy, watermarks) = (policy.clone(), watermarks.clone());
+            let dossier = Dossier {
+                anchor,
+                linked,
+                peers,
+                watermarks,
+                policy,
+                revoked,
+                knew,
+                cut,
+            };
+
+            let before = before.remove(id).unwrap_or_default();
+            keep(*id, &dossier, before, node.now_ms(), &mut looked);
+        }
+
+        node.tasks.at(TASK, Vec::new());
+        Ok(looked)
+    }
+
+    /// First said, then kept: should the power fail in between, it is found said already.
+    async fn publish(&mut self, node: &Arc<Node>, looked: &mut Looked) -> Result<(), StoreError> {
+        let writes: Vec<_> = looked
+            .editions
+            .iter()
+            .flat_map(|e| e.writes.iter().cloned())
+            .collect();
+
+        let mut answers = node.write_all(writes).await.into_iter();
+        for edition in &looked.editions {
+            let mut failed = false;
+            for done in answers.by_ref().take(edition.writes.len()) {
+                match done {
+                    Ok(_) => {}
+                    // These records are looked at once more; what was said of them is found said.
+                    Err(NodeError::Store(error)) if error.is_passing() => return Err(error),
+                    Err(error) => {
+                        failed = true;
+                        let record = edition.record;
+                        tracing::warn!(%error, %record, "a finding could not be published; it is tried again");
+                    }
+                }
+            }
+
+            match edition.settle(node, &mut self.unpublished, failed) {
+                Some(Ok(key)) => looked.batch.local.keys.push(key),
+                Some(Err(gone)) => looked.batch.local.keys_gone.push(gone),
+                None => {}
+            }
+        }
+
+        Ok(())
+    }
+
+    /// Somebody fills the dossier of a record, or no longer does.
+    fn note_crowded(&mut self, node: &Node, id: RecordId, anchor: &Facts, crowded: bool) {
+        let known = self.crowded.contains_key(&id);
+        if known == crowded || crowded && self.crowded.len() >= CROWDED_MAX {
+            return;
+        }
+
+        match crowded {
+            true => drop(self.crowded.insert(id, anchor.printed().to_string())),
+            false => drop(self.crowded.remove(&id)),
+        }
+
+        let alarm = self.crowded.values().next().map(|first| {
+            let count = self.crowded.len();
+            format!(
+                "more records than anybody honest makes belong to {count} records, {first} among them; of those the rules \
+                 saw only the nearest, and all their open holds"
+            )
+        });
+
+        node.set_alarm(CROWDED, alarm);
+    }
+
+    /// Says, or stops saying, that rules failed on records.
+    async fn alarm_of_failures(&self, node: &Node) -> Result<(), StoreError> {
+        let rule = Some(RULE_FAILED.code.to_string());
+        let filter = FindingFilter {
+            rule,
+            limit: 1,
+            ..FindingFilter::default()
+        };
+
+        let count: i64 = self
+            .store
+            .finding_counts(&filter)
+            .await?
+            .iter()
+            .map(|(_, _, _, n)| *n)
+            .sum();
+
+        let first = self.store.findings(&filter).await?;
+        let alarm = first.first().map(|f| {
+            let record = f.anchor;
+            format!(
+                "rules failed on records {count} times, on {record} among them: see the findings of rule {}",
+                f.rule
+            )
+        });
+
+        node.set_alarm(FAILED, alarm);
+        Ok(())
+    }
+
+    /// Of a hold's releases: which placements of linked holds their authors had taken in.
+    async fn knew(
+        &self,
+        anchor: &Facts,
+        linked: &[Facts],
+    ) -> Result<BTreeSet<(String, String)>, StoreError> {
+        let mut out = BTreeSet::new();
+        if !anchor.is_hold() {
+            return Ok(out);
+        }
+
+        let placed: BTreeSet<Reference> = linked
+            .iter()
+            .filter(|h| h.is_hold())
+            .flat_map(|h| h.placements())
+            .filter_map(|entry| entry.parse().ok())
+            .collect();
+
+        let released: BTreeSet<Reference> = anchor
+            .events("released")
+            .filter_map(|e| e.entry().parse().ok())
+            .filter(|_| !placed.is_empty())
+            .collect();
+
+        let mut seen: Option<(LogId, SeenIndex)> = None;
+        for decision in released {
+            let index = match seen.take() {
+                Some((log, index)) if log == decision.log => index,
+                _ => seen_index(&*self.store, &decision.log).await?,
+            };
+
+            for other in &placed {
+                let covered = index.covered(decision.seq, &other.log) > other.seq;
+                // What its own node said before, it knew.
+                if covered || other.log.node == decision.log.node {
+                    out.insert((decision.to_string(), other.to_string()));
+                }
+            }
+
+            seen = Some((decision.log, index));
+        }
+
+        Ok(out)
+    }
+}
+
+/// A record as the rules see it.
+pub(crate) fn facts(row: &RecordRow) -> Facts {
+    let kind = Lane::from_u8(row.lane)
+        .ok()
+        .and_then(Kind::of_lane)
+        .map_or("", Kind::name);
+
+    Facts::read(
+        row.id.to_string(),
+        &row.printed,
+        kind,
+        &row.crossing,
+        &row.json,
+        row.born_ms,
+    )
+}
+
+/// What the rules find on one anchor: rows that changed, those that are gone, and what has to be
+/// said of it.
+fn keep(
+    id: RecordId,
+    dossier: &Dossier,
+    before: Vec<FindingRow>,
+    now_ms: i64,
+    looked: &mut Looked,
+) {
+    let anchor = &dossier.anchor;
+    let all = reconcile(dossier);
+    let mut news = Vec::new();
+    let mut gone: BTreeMap<String, &FindingRow> =
+        before.iter().map(|f| (f.id.clone(), f)).collect();
+
+    for found in &all {
+        gone.remove(&found.id);
+        let row = finding_row(id, anchor, found);
+        let said = found.life.published.as_ref();
+        let is_said =
+            said.is_some_and(|(phase, evidence)| *phase == row.phase && *evidence == row.evidence);
+
+        if found.phase == Phase::Firm && !is_said {
+            news.push(News {
+                severity: row.severity,
+                finding: row.id.clone(),
+                rule: row.rule.clone(),
+                phase: row.phase.clone(),
+                evidence: row.evidence.clone(),
+                text: found.contradiction.text.clone(),
+                caused_by: caused_by(found),
+            });
+        }
+
+        if !before.contains(&row) {
+            looked.failures |= row.rule == RULE_FAILED.code;
+            looked.batch.findings.changed.push(row);
+        }
+    }
+
+    // What a rule that failed found before stands, for nobody knows better.
+    for (finding, row) in gone
+        .into_iter()
+        .filter(|(_, row)| !stands_unjudged(dossier, &all, &row.rule))
+    {
+        looked.failures |= row.rule == RULE_FAILED.code;
+        let said = life(anchor, &finding, &row.evidence).published;
+        if let Some((_, evidence)) = said.filter(|(phase, _)| phase != WITHDRAWN) {
+            news.push(News {
+                severity: row.severity,
+                finding: finding.clone(),
+                rule: row.rule.clone(),
+                phase: WITHDRAWN.into(),
+                evidence,
+                text: "what has come since explains it".into(),
+                caused_by: None,
+            });
+        }
+
+        looked.batch.findings.gone.push(finding);
+    }
+
+    looked.editions.push(Edition::new(id, anchor, news, now_ms));
+}
+
+fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
+    FindingRow {
+        id: found.id.clone(),
+        rule: found.rule.code.into(),
+        severity: found.rule.severity,
+        phase: found.phase.name().into(),
+        state: found.life.state.into(),
+        crossing: facts.crossing().into(),
+        assignee: found.life.assignee.clone(),
+        anchor,
+        evidence: found.evidence_digest.clone(),
+        at_ms: found.contradiction.at_ms,
+        due_ms: found.contradiction.through_ms,
+        json: found.json(facts).to_string(),
+    }
+}
+
+impl Node {
+    /// The policy now in force.
+    pub(crate) fn policy_now(&self) -> Policy {
+        self.with_control(|c| {
+            c.policy(|_| u64::MAX)
+                .and_then(|(_, p)| Policy::read(&p.text).ok())
+        })
+        .unwrap_or_default()
+    }
+
+    /// A record's kind by its lane's number.
+    pub(crate) fn kind_of(row: &RecordRow) -> Option<Kind> {
+        Lane::from_u8(row.lane).ok().and_then(Kind::of_lane)
+    }
+}

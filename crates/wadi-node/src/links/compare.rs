@@ -1,0 +1,160 @@
+//! Comparing with a peer over the link that stands: frontiers read anew, trees level by level, and
+//! what the records come to.
+
+use crate::{links::LinkAsk, node::Node};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+use wadi_log::{Difference, Frontier, Hash, LogId, NodeId, Role, Subtree, Tip};
+use wadi_store::StoreError;
+use wadi_sync::{Bisect, ScopeSum};
+
+/// An answer that takes longer does not come: the link went down.
+const ANSWER_WAIT: Duration = Duration::from_secs(90);
+
+/// What comparing with a peer came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Compared {
+    /// What was read anew here.
+    pub(crate) mine: Frontier,
+    /// Logs that differ.
+    pub(crate) differences: BTreeMap<LogId, Difference>,
+    /// Bytes on the wire, both ways.
+    pub(crate) bytes: u64,
+}
+
+impl Node {
+    /// The frontier as the disk has it, not as memory does.
+    pub(crate) async fn frontier_on_disk(&self) -> Result<Frontier, StoreError> {
+        let rows = self.store.logs().await?;
+        Ok(Frontier(
+            rows.into_iter()
+                .map(|r| {
+                    (
+                        r.log,
+                        Tip {
+                            size: r.peaks.size(),
+                            root: r.peaks.root(),
+                        },
+                    )
+                })
+                .collect(),
+        ))
+    }
+
+    async fn ask_link<T>(
+        &self,
+        peer: NodeId,
+        ask: impl FnOnce(oneshot::Sender<T>) -> LinkAsk,
+    ) -> Option<T> {
+        let link = self
+            .links
+            .lock()
+            .expect("no panic holds it")
+            .get(&peer)
+            .cloned()?;
+
+        let (reply, answer) = oneshot::channel();
+        link.send(ask(reply)).await.ok()?;
+        tokio::time::timeout(ANSWER_WAIT, answer).await.ok()?.ok()
+    }
+
+    /// Compares everything that both may see once more; nothing where the peer is not connected, or
+    /// the link went down.
+    pub(crate) async fn compare(&self, peer: NodeId) -> Result<Option<Compared>, StoreError> {
+        let mine = self.frontier_on_disk().await?;
+        let asked = mine.clone();
+        let answer = self
+            .ask_link(peer, |reply| LinkAsk::Compare(asked, reply))
+            .await;
+
+        Ok(answer.map(|(differences, bytes)| Compared {
+            mine,
+            differences,
+            bytes,
+        }))
+    }
+
+    /// Where a tree as recomputed here differs from the one that a peer holds, and the bytes that
+    /// it took; nothing where the peer does not hold it.
+    pub(crate) async fn bisect(
+        self: &Arc<Self>,
+        peer: NodeId,
+        log: LogId,
+        tip: Tip,
+        own: &(dyn Fn(Subtree) -> Option<Hash> + Sync),
+    ) -> Option<(Vec<(u64, u64)>, u64)> {
+        let mut bisect = Bisect::new(tip.size, rand::random());
+        let mut bytes = 0;
+        loop {
+            let asks = bisect.ask();
+            if asks.is_empty() {
+                return Some((bisect.found(), bytes));
+            }
+
+            let (salt, asked) = (bisect.salt(), asks.clone());
+            let (hashes, cost) = self
+                .ask_link(peer, |reply| LinkAsk::Tree {
+                    log,
+                    tip,
+                    salt,
+                    asks: asked,
+                    reply,
+                })
+                .await?;
+
+            bytes += cost;
+            if !bisect.answer(&asks, &hashes, own) {
+                return None;
+            }
+        }
+    }
+
+    /// What a peer's records come to, of each lane and crossing that this node takes.
+    pub(crate) async fn digests_of(&self, peer: NodeId) -> Option<Vec<ScopeSum>> {
+        self.ask_link(peer, LinkAsk::Digests).await
+    }
+
+    /// What this node's records come to, of each lane and crossing that it takes.
+    pub(crate) async fn own_digests(&self) -> Vec<ScopeSum> {
+        let frontier = self.frontier.read().expect("no panic holds it").clone();
+        let scopes = self.scopes(&frontier, self.store.digests().await.unwrap_or_default());
+        let hash = |text: &str| {
+            wadi_log::unhex(text)
+                .and_then(|b| Hash::from_slice(&b).ok())
+                .unwrap_or_default()
+        };
+
+        let sum = |s: crate::ScopeDigest| {
+            Some(ScopeSum {
+                lane: s.lane.parse().ok()?,
+                crossing: s.crossing.parse().ok()?,
+                records: u64::try_from(s.records).unwrap_or(0),
+                entries: s.entries,
+                logs: hash(&s.entries_digest),
+                documents: hash(&s.documents_digest),
+                states: hash(&s.states_digest),
+            })
+        };
+
+        scopes.into_iter().filter_map(sum).collect()
+    }
+
+    /// The peer of that name that is connected, or the first hub that is.
+    pub(crate) fn connected(&self, name: Option<&str>) -> Option<NodeId> {
+        let links: Vec<NodeId> = self
+            .links
+            .lock()
+            .expect("no panic holds it")
+            .keys()
+            .copied()
+            .collect();
+
+        self.with_control(|c| {
+            links.into_iter().find(|id| match (name, c.enrolment(id)) {
+                (Some(name), Some(e)) => e.name == name,
+                (None, Some(e)) => e.role == Role::Hub,
+                (_, None) => false,
+            })
+        })
+    }
+}

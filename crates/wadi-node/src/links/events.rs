@@ -1,0 +1,130 @@
+//! What a link does when something happened on its node, and when time has passed.
+
+use super::{Due, Link};
+use crate::door::event::Event;
+use std::time::Instant;
+use wadi_log::{LogId, Role, Tip};
+use wadi_sync::Input;
+
+impl Link<'_> {
+    /// Something happened on this node.
+    pub(super) async fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Grew(tips) => {
+                let own = tips.iter().map(|(log, _)| *log);
+                self.hub_word.due.add(own.filter(|l| l.node == self.peer));
+                self.inputs.push_back(Input::LogsGrew(tips));
+            }
+            Event::Refreshed(log) if self.shows_head(&log) => {
+                self.inputs.push_back(Input::HeadRefreshed(log))
+            }
+            Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
+            Event::Forks(proofs) => {
+                self.cuts_due = self.node.me.role == Role::Hub;
+                self.inputs.push_back(Input::NewForks(proofs));
+            }
+            Event::HubCosigned(checkpoint, cosignature) => {
+                // What was carried of it is no more: there is room to offer for what is.
+                self.carrying.may_have_grown = true;
+                self.tell_cosigned(checkpoint, cosignature);
+            }
+            Event::Records => self.excerpts.may_have_grown = true,
+            Event::ExcerptsLost => self.excerpts.doubted = true,
+            Event::RoomAgain if self.ending.short_of_room => {
+                self.ending.closed = Some(
+                    "there is room on the disk again: what was refused is taken from anew".into(),
+                );
+            }
+            // Its log may have rested because of what was missing, and excerpts, too.
+            Event::Mended(_) => {
+                let frontier = self
+                    .node
+                    .frontier
+                    .read()
+                    .expect("no panic holds it")
+                    .clone();
+
+                self.inputs
+                    .push_back(Input::CompareAnew(Box::new(frontier)));
+                self.excerpts.due = Due::Any;
+                self.excerpts.may_have_grown = true;
+            }
+            Event::Carried => self.carrying.may_have_grown = true,
+            Event::Refreshed(_) | Event::RoomAgain | Event::Failed(_) | Event::Broken(_) => {}
+        }
+    }
+
+    /// Tells the session everything held, where events were lost.
+    pub(super) fn tell_all_held(&mut self) {
+        let frontier = self
+            .node
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .clone();
+
+        let tips: Vec<(LogId, Tip)> = frontier.0.into_iter().collect();
+        self.inputs.push_back(Input::LogsGrew(tips));
+        let (members, forks) = self.node.with_control(|c| {
+            (
+                c.enrolments().cloned().collect::<Vec<_>>(),
+                c.forks().values().cloned().collect::<Vec<_>>(),
+            )
+        });
+
+        self.inputs.push_back(Input::NewMembers(members));
+        self.inputs.push_back(Input::NewForks(forks));
+        self.excerpts.may_have_grown = true;
+        self.carrying.may_have_grown = true;
+        self.excerpts.doubted = true;
+        self.hub_word.due = Due::Any;
+    }
+
+    /// What time alone brings about: carrying, excerpts, what is written down.
+    pub(super) async fn on_tick(&mut self) {
+        let Some(peer) = self.session.peer().cloned() else {
+            return;
+        };
+
+        // A node that is cut while it is connected is captured: nothing more is said to it.
+        if self.node.with_control(|c| c.is_cut(&self.peer)) {
+            self.ending.closed = Some("the peer was cut".into());
+            return;
+        }
+
+        if self.memory.is_due_at(Instant::now()) {
+            self.write_memory().await;
+        }
+
+        if self.late {
+            return;
+        }
+
+        self.fetch_wanted();
+        if peer.role == Role::Hub {
+            self.ask_for_excerpts().await;
+        }
+
+        match (self.node.me.role, peer.role) {
+            (_, Role::Hub) => {
+                self.keep_fresh().await;
+                self.offer_carried().await;
+            }
+            (Role::Hub, Role::Crossing) => {
+                if let Some(crossing) = peer.crossing {
+                    self.send_excerpts(&crossing.to_string()).await;
+                }
+                self.tell_owner_cosigned().await;
+            }
+            (Role::Crossing, Role::Crossing) => {
+                self.ask_to_carry();
+                if self.carrying.to_peer {
+                    self.keep_fresh().await;
+                }
+                self.tell_owner_cosigned().await;
+                self.tell_time().await;
+            }
+            _ => {}
+        }
+    }
+}

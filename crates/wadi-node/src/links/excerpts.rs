@@ -1,0 +1,247 @@
+//! Excerpts on a link: what a hub sends of records handed over to the peer's crossing, and what this
+//! node keeps of those handed over to it.
+
+use super::{Due, Link};
+use crate::door::{
+    command::Command,
+    excerpt::{ALL_EXCERPTS, EXCERPT_LOST, excerpt_part},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::oneshot;
+use wadi_log::RecordId;
+use wadi_store::{RecordFilter, StoreError};
+use wadi_sync::{ExcerptAmount, ExcerptEntry, Input, Message};
+
+/// Records whose excerpts are proven in one look.
+const EXCERPTS_AT_ONCE: usize = 32;
+/// Changes of records read at once.
+const CHANGES_AT_ONCE: u32 = 512;
+
+/// How far excerpts have come with a peer.
+pub(super) struct Excerpts {
+    /// Entries of each record that the peer acknowledged.
+    pub(super) acked: BTreeMap<RecordId, u32>,
+    /// Entries of each record that it was sent.
+    sent: BTreeMap<RecordId, u32>,
+    /// Records whose excerpts may have grown.
+    pub(super) due: Due<RecordId>,
+    /// The change up to which that is known.
+    seen_change: i64,
+    /// Whether to look for what has grown.
+    pub(super) may_have_grown: bool,
+    /// Whether to look which excerpts the hub has to send again.
+    pub(super) doubted: bool,
+}
+
+impl Default for Excerpts {
+    fn default() -> Self {
+        Self {
+            acked: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            due: Due::Any,
+            seen_change: 0,
+            may_have_grown: true,
+            doubted: true,
+        }
+    }
+}
+
+impl Link<'_> {
+    pub(super) async fn keep_excerpt(
+        &mut self,
+        record: RecordId,
+        from: u32,
+        entries: Vec<ExcerptEntry>,
+    ) {
+        if from > 0 && self.is_excerpt_lost(&record).await {
+            // Sent before the hub heard what is gone here: what stands before it comes first, and
+            // then this once more.
+            return;
+        }
+
+        let count = entries.len() as u32;
+        let (reply, taken) = oneshot::channel();
+        self.node
+            .put(Command::Excerpt {
+                record,
+                entries,
+                peer: self.peer,
+                reply,
+            })
+            .await;
+
+        if taken.await.unwrap_or(false) {
+            self.inputs
+                .push_back(Input::ExcerptHeld(ExcerptAmount::Entries {
+                    record,
+                    entries: from.saturating_add(count),
+                }));
+            self.note_excerpt_back(&record.to_string()).await;
+        } else {
+            self.ending.short_of_room |= !self.node.room.level().takes_excerpts();
+        }
+    }
+
+    /// Tells the hub of which records handed over entries are gone here: as if none of them had
+    /// come yet.
+    pub(super) async fn ask_for_excerpts(&mut self) {
+        if !self.session.is_greeted() || !std::mem::take(&mut self.excerpts.doubted) {
+            return;
+        }
+
+        let lost = self
+            .node
+            .store
+            .local_all(&EXCERPT_LOST)
+            .await
+            .unwrap_or_default();
+
+        let amounts = lost.iter().filter_map(|l| match l.key.as_str() {
+            ALL_EXCERPTS => Some(ExcerptAmount::NothingOfAny),
+            id => Some(ExcerptAmount::Entries {
+                record: id.parse().ok()?,
+                entries: 0,
+            }),
+        });
+
+        self.inputs.extend(amounts.map(Input::ExcerptHeld));
+    }
+
+    /// Whether entries of a record handed over are gone here.
+    pub(super) async fn is_excerpt_lost(&self, record: &RecordId) -> bool {
+        for key in [ALL_EXCERPTS, record.to_string().as_str()] {
+            if matches!(self.node.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What was gone came again.
+    pub(super) async fn note_excerpt_back(&self, key: &str) {
+        if matches!(self.node.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
+            let _ = self
+                .node
+                .set_local(vec![], vec![(EXCERPT_LOST, key.into())])
+                .await;
+        }
+    }
+
+    /// The peer says how much of a record it holds. That is no more than it was sent, and of
+    /// nothing else anything.
+    pub(super) async fn excerpt_acked(&mut self, amount: ExcerptAmount) {
+        let lost = match amount {
+            ExcerptAmount::NothingOfAny => {
+                self.excerpts.acked.clear();
+                self.excerpts.sent.clear();
+                self.excerpts.due = Due::Any;
+                self.inputs.push_back(Input::ExcerptHeld(amount));
+                true
+            }
+            ExcerptAmount::Entries { record, entries } => {
+                let before = self.excerpts.acked.get(&record).copied();
+                let Some(most) = before.max(self.excerpts.sent.get(&record).copied()) else {
+                    return;
+                };
+                let entries = entries.min(most);
+
+                self.excerpts.acked.insert(record, entries);
+                let lost = before.is_some_and(|before| entries < before);
+                if lost {
+                    // It holds less than it did: what it lost is sent again.
+                    self.excerpts.sent.remove(&record);
+                }
+
+                self.excerpts.due.add([record]);
+
+                lost
+            }
+        };
+
+        self.excerpts.may_have_grown = true;
+        self.memory.unwritten = true;
+        if lost {
+            // The peer says it once.
+            self.write_memory().await;
+        }
+    }
+
+    /// Sends what has grown of the records handed over to the peer's crossing, a few at a time:
+    /// proving them takes its time, and the link has other things to do.
+    pub(super) async fn send_excerpts(&mut self, crossing: &str) {
+        if !self.excerpts.may_have_grown || self.find_excerpts(crossing).await.is_err() {
+            return;
+        }
+
+        for _ in 0..EXCERPTS_AT_ONCE {
+            let Some(record) = self.excerpts.due.pop_first() else {
+                break;
+            };
+            let Some(entries) = self.node.excerpt(&record).await else {
+                continue;
+            };
+            let acked = self.excerpts.acked.get(&record).copied().unwrap_or(0) as usize;
+            let sent = self.excerpts.sent.get(&record).copied().unwrap_or(0) as usize;
+            if entries.len() <= acked || sent > acked {
+                continue;
+            }
+
+            let part = entries[acked..][..excerpt_part(&entries[acked..])].to_vec();
+            self.excerpts
+                .sent
+                .insert(record, (acked + part.len()) as u32);
+
+            let message = Message::Excerpt {
+                record,
+                from: acked as u32,
+                entries: part,
+            };
+
+            self.inputs.push_back(Input::SendExcerpt(message));
+        }
+
+        self.excerpts.may_have_grown = !self.excerpts.due.is_empty();
+    }
+
+    /// Finds the records handed over to a crossing that changed since the last look, or all of them
+    /// at the first.
+    pub(super) async fn find_excerpts(&mut self, crossing: &str) -> Result<(), StoreError> {
+        let node = self.node;
+        let store = &node.store;
+        let Due::These(mut due) = std::mem::take(&mut self.excerpts.due) else {
+            let newest = store
+                .records(&RecordFilter {
+                    limit: 1,
+                    ..RecordFilter::default()
+                })
+                .await?;
+
+            self.excerpts.seen_change = newest.first().map_or(0, |r| r.changed);
+            self.excerpts.due =
+                Due::These(store.handed_over_to(crossing).await?.into_iter().collect());
+            return Ok(());
+        };
+
+        let (mut changed, mut seen) = (BTreeSet::new(), self.excerpts.seen_change);
+        loop {
+            let page = store.changes(seen, CHANGES_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            seen = last.cursor;
+            changed.extend(page.iter().map(|c| c.record.id));
+        }
+
+        if !changed.is_empty() {
+            due.extend(
+                store
+                    .handed_over_to(crossing)
+                    .await?
+                    .into_iter()
+                    .filter(|id| changed.contains(id)),
+            );
+        }
+
+        self.excerpts.due = Due::These(due);
+        self.excerpts.seen_change = seen;
+        Ok(())
+    }
+}

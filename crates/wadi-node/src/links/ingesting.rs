@@ -1,0 +1,116 @@
+//! Blocks of the peer's on their way to the disk.
+
+use super::Link;
+use crate::door::command::BlockOutcome;
+use futures_util::stream::FuturesOrdered;
+use std::collections::BTreeMap;
+use wadi_log::{Block, LogId, Role};
+use wadi_sync::{Input, RefuseReason};
+
+/// Blocks given to the sequencer and not yet durable, per session: reading stops until they are.
+const INGESTING_BLOCKS_MAX: usize = 32;
+/// Bytes of entries in them: a block of little bytes on the wire may inflate to a megabyte.
+const INGESTING_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+type IngestFuture = std::pin::Pin<Box<dyn Future<Output = IngestDone> + Send + Sync>>;
+
+/// What became of a block: its log, where it ends, its bytes.
+pub(super) struct IngestDone {
+    log: LogId,
+    to: u64,
+    bytes: usize,
+    outcome: Option<BlockOutcome>,
+}
+
+/// Blocks given to the sequencer, in the order in which they are answered.
+#[derive(Default)]
+pub(super) struct Ingesting {
+    pub(super) queue: FuturesOrdered<IngestFuture>,
+    /// Bytes of entries in them.
+    bytes: usize,
+    /// Where the last block of each log ended.
+    received: BTreeMap<LogId, u64>,
+}
+
+impl Link<'_> {
+    /// Gives a block to the sequencer.
+    pub(super) async fn ingest(&mut self, block: Block) {
+        let (log, to) = (
+            block.checkpoint.checkpoint.log,
+            block.checkpoint.checkpoint.size,
+        );
+
+        // Two peers may bring the same block; one peer that brings it twice in one session
+        // replays it.
+        let before = self.ingesting.received.entry(log).or_insert(0);
+        if to <= *before && !block.entries.is_empty() {
+            let why = format!(
+                "entries {}..{to} were sent a second time; nothing was written",
+                block.from
+            );
+            let peer = self.peer.to_string();
+            let why = format!("{}: {why}", log.origin());
+
+            self.node
+                .note_refusal(peer.clone(), "replayed_block".into(), why, peer)
+                .await;
+        }
+
+        *before = to.max(*before);
+        // A head that is shown once more asks for the time.
+        self.hub_word.time_asked |= block.entries.is_empty() && log.node == self.peer;
+        let bytes = block.entries.iter().map(Vec::len).sum();
+        self.ingesting.bytes = self.ingesting.bytes.saturating_add(bytes);
+
+        let done = self.node.ingest(block, self.peer).await;
+        self.ingesting.queue.push_back(Box::pin(async move {
+            IngestDone {
+                log,
+                to,
+                bytes,
+                outcome: done.await.ok(),
+            }
+        }));
+    }
+
+    pub(super) fn takes_more(&self) -> bool {
+        self.ingesting.queue.len() < INGESTING_BLOCKS_MAX
+            && self.ingesting.bytes < INGESTING_BYTES_MAX
+    }
+
+    pub(super) fn ingested(&mut self, done: IngestDone) {
+        let IngestDone {
+            log,
+            to,
+            bytes,
+            outcome,
+        } = done;
+
+        self.ingesting.bytes = self.ingesting.bytes.saturating_sub(bytes);
+        self.inputs.push_back(match outcome {
+            Some(BlockOutcome::Durable { tip, cosignature }) => {
+                // The acknowledgement says the cosignature: it need not be told once more.
+                if self.node.me.role == Role::Hub && log.node == self.peer && tip.size == to {
+                    self.hub_word.told.insert(log, tip.size);
+                }
+
+                Input::BlockCommitted {
+                    log,
+                    to,
+                    tip,
+                    cosignature: *cosignature,
+                }
+            }
+            Some(BlockOutcome::Refused { held, code }) => {
+                let reason = RefuseReason::from_code(&code);
+                self.ending.short_of_room |= reason == RefuseReason::DiskLow;
+                Input::BlockRefused { log, held, reason }
+            }
+            None => Input::BlockRefused {
+                log,
+                held: 0,
+                reason: RefuseReason::Stopping,
+            },
+        });
+    }
+}

@@ -1,0 +1,516 @@
+//! Drives one session: carries out what it asks for, against the store and the sequencer, and
+//! passes the rest to the porch.
+
+mod answers;
+mod carried;
+mod compare;
+mod compare_pages;
+mod due;
+mod events;
+mod excerpts;
+mod fresh;
+mod hub_word;
+mod ingesting;
+mod peer_memory;
+mod questions;
+mod requests;
+mod stretches;
+
+use crate::{
+    door::{command::Command, excerpt::ALL_EXCERPTS},
+    ledger::hub_time::How,
+    links::questions::Questions,
+    node::Node,
+};
+use answers::Answers;
+use carried::Carrying;
+use due::Due;
+use excerpts::Excerpts;
+use futures_util::{FutureExt, StreamExt};
+use hub_word::{HubWord, asked_for_by_owner};
+use ingesting::Ingesting;
+use peer_memory::PeerMemory;
+use requests::Requests;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
+use wadi_log::{Difference, Frontier, Lane, LogId, NodeId, Role, Tip};
+use wadi_sync::{
+    ExcerptAmount, Fetched, Input, Message, Output, ScopeSum, Session, Snapshot, TreeAsk,
+};
+
+/// How often a link looks at what time alone brings about: carrying, excerpts, status.
+const TICK_PERIOD: Duration = Duration::from_millis(500);
+
+/// What comes in from the peer.
+#[derive(Debug)]
+pub enum Arriving {
+    /// A message.
+    Message(Message),
+    /// A block frame on a lane's stream.
+    Frame(Lane, Vec<u8>),
+}
+
+/// What goes out to the peer.
+#[derive(Debug)]
+pub enum Leaving {
+    /// A message.
+    Message(Message),
+    /// A block frame on a lane's stream.
+    Frame(Lane, Vec<u8>),
+}
+
+/// What a link is asked to find out from its peer.
+#[derive(Debug)]
+pub(crate) enum LinkAsk {
+    /// Compare everything once more, from what was read anew; answers what differs, and the bytes
+    /// both ways.
+    Compare(
+        Frontier,
+        oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>,
+    ),
+    /// What the peer's records come to.
+    Digests(oneshot::Sender<Vec<ScopeSum>>),
+    /// Short hashes of a tree's subtrees, and the bytes both ways.
+    Tree {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        asks: Vec<TreeAsk>,
+        reply: oneshot::Sender<(Vec<u8>, u64)>,
+    },
+}
+
+/// One link: the loop around a session, and the tasks beside it, each with fields of its own.
+struct Link<'n> {
+    node: &'n Arc<Node>,
+    peer: NodeId,
+    /// The peer's certificate has expired.
+    late: bool,
+    session: Session,
+    /// What the session has to hear.
+    inputs: VecDeque<Input>,
+    out: mpsc::Sender<Leaving>,
+    ingesting: Ingesting,
+    answers: Answers,
+    requests: Requests,
+    excerpts: Excerpts,
+    hub_word: HubWord,
+    carrying: Carrying,
+    memory: PeerMemory,
+    /// Forks are known that may want a cut.
+    cuts_due: bool,
+    ending: Ending,
+}
+
+/// Why a link ends, or may.
+#[derive(Default)]
+struct Ending {
+    /// Why it ends now.
+    closed: Option<String>,
+    /// Something of this peer was refused for want of room: it is offered again to the next
+    /// session.
+    short_of_room: bool,
+}
+
+/// Runs a session with an authenticated peer until the connection ends or the session closes it.
+/// `tls_key` is the SHA-256 of the peer's certified key, which its enrolment has to name. Returns
+/// why it ended.
+pub async fn run_link(
+    node: Arc<Node>,
+    peer: NodeId,
+    tls_key: [u8; 32],
+    incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    contained(
+        drive(node.clone(), (peer, tls_key), incoming, out, false),
+        &node,
+        peer,
+    )
+    .await
+}
+
+/// The same with a peer whose certificate has expired: it hands in what its own logs hold, and is
+/// given nothing of others.
+pub async fn run_late_link(
+    node: Arc<Node>,
+    peer: NodeId,
+    tls_key: [u8; 32],
+    incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    let why = "its certificate has expired: it hands in what it holds and takes nothing until it is renewed";
+    node.note_refusal(
+        peer.to_string(),
+        "certificate_expired".into(),
+        why.into(),
+        String::new(),
+    )
+    .await;
+
+    contained(
+        drive(node.clone(), (peer, tls_key), incoming, out, true),
+        &node,
+        peer,
+    )
+    .await
+}
+
+/// A link that panics ends alone, and is told by name: whatever it was about came from its peer.
+async fn contained(link: impl Future<Output = String>, node: &Arc<Node>, peer: NodeId) -> String {
+    let panic = match AssertUnwindSafe(link).catch_unwind().await {
+        Ok(why) => return why,
+        Err(panic) => panic,
+    };
+
+    let why = format!(
+        "the link panicked: {}",
+        crate::door::tasks::panic_text(panic.as_ref())
+    );
+
+    node.note_peer(peer, |p| p.last_error = why.clone());
+    node.note_refusal(
+        peer.to_string(),
+        "link_panicked".into(),
+        why.clone(),
+        peer.to_string(),
+    )
+    .await;
+
+    why
+}
+
+async fn drive(
+    node: Arc<Node>,
+    (peer, tls_key): (NodeId, [u8; 32]),
+    mut incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+    late: bool,
+) -> String {
+    let mut events = node.listen();
+    let mut link = Link::new(&node, peer, out, late);
+    let (asks, mut asked) = mpsc::channel(4);
+    node.links
+        .lock()
+        .expect("no panic holds it")
+        .insert(peer, asks.clone());
+
+    let _registered = Registered {
+        node: &node,
+        peer,
+        asks,
+    };
+
+    link.recall_peer().await;
+    link.inputs
+        .push_back(Input::Connected(Box::new(link.snapshot().await)));
+
+    let mut tick = tokio::time::interval(TICK_PERIOD);
+    let why = loop {
+        link.run_inputs().await;
+        if let Some(why) = link.end_of(tls_key).await {
+            node.note_peer(peer, |p| p.last_error = why.clone());
+            break why;
+        }
+
+        let question_at = link.answers.questions.next_at(Instant::now());
+
+        // Each branch waits for one thing, and takes it out only when it is ready, so that a branch
+        // that is dropped because another was ready loses nothing:
+        // - `FuturesOrdered::next` borrows the queue; blocks that are not durable yet stay in it.
+        // - `recv` of an mpsc or a broadcast channel takes nothing before it returns.
+        // - `Interval::tick` keeps its next time; `until` holds a time and nothing else.
+        //
+        // A branch's body runs to its end before anything else of this link is polled, and no body
+        // waits for one of these futures. What happens meanwhile waits in its own channel: the
+        // sequencer answers each block into one of its own, and never waits for a link; the events
+        // that a slow link loses are told as `Lagged`. A body that sends waits for the peer to
+        // read.
+        tokio::select! {
+            biased;
+            Some(done) = link.ingesting.queue.next() => link.ingested(done),
+            arrived = incoming.recv(), if link.takes_more() => match arrived {
+                None => break "the connection ended".into(),
+                Some(arriving) => link.hear(arriving).await,
+            },
+            event = events.recv() => match event {
+                Ok(event) => link.handle_event(event).await,
+                // Too much happened while this link was slow: everything held is told instead.
+                Err(RecvError::Lagged(_)) => link.tell_all_held(),
+                Err(RecvError::Closed) => break "the node is stopping".into(),
+            },
+            Some(ask) = asked.recv() => link.start_request(ask),
+            _ = tick.tick() => link.on_tick().await,
+            // Last: whatever keeps records in step goes before what a peer wants to know.
+            () = until(question_at) => link.answer_question().await,
+        }
+
+        link.note_progress();
+    };
+
+    if link.memory.is_due() {
+        link.write_memory().await;
+    }
+
+    why
+}
+
+/// Waits until then; for ever where there is no such time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes the link off the node's list when it ends.
+struct Registered<'n> {
+    node: &'n Arc<Node>,
+    peer: NodeId,
+    asks: mpsc::Sender<LinkAsk>,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        let mut links = self.node.links.lock().expect("no panic holds it");
+        // Another link with the same peer may have taken the place.
+        if links
+            .get(&self.peer)
+            .is_some_and(|l| l.same_channel(&self.asks))
+        {
+            links.remove(&self.peer);
+        }
+
+        drop(links);
+        self.node
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .gone(self.peer);
+    }
+}
+
+impl<'n> Link<'n> {
+    /// A link on which nothing was said yet.
+    fn new(node: &'n Arc<Node>, peer: NodeId, out: mpsc::Sender<Leaving>, late: bool) -> Self {
+        Self {
+            node,
+            peer,
+            late,
+            session: Session::new(peer),
+            inputs: VecDeque::new(),
+            out,
+            ingesting: Ingesting::default(),
+            answers: Answers::default(),
+            requests: Requests::default(),
+            excerpts: Excerpts::default(),
+            hub_word: HubWord::new(node, asked_for_by_owner(node, peer)),
+            carrying: Carrying::default(),
+            memory: PeerMemory::new(Instant::now()),
+            cuts_due: node.me.role == Role::Hub,
+            ending: Ending::default(),
+        }
+    }
+
+    /// What the session starts from.
+    async fn snapshot(&self) -> Snapshot {
+        let frontier = self
+            .node
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .clone();
+
+        let control = self.node.control.read().expect("no panic holds it");
+        let held = |l: &LogId| frontier.0.get(l).map_or(0, |t| t.size);
+
+        // Only what a hub has cosigned to its end is folded: of those, two holders' digests are
+        // equal for good.
+        let closed = control.closed_logs(held).into_iter().filter(|l| {
+            control.cosigned(l).is_some_and(|t| t.size == held(l))
+                && l.node != self.node.id()
+                && l.node != self.peer
+        });
+
+        let hub_time_s = match self.node.me.role {
+            Role::Hub => self.node.time.now_s(),
+            _ => self.node.time.heard_s(),
+        };
+
+        Snapshot {
+            root: self.node.keys.root,
+            me: self.node.me.clone(),
+            members: control.enrolments().cloned().collect(),
+            closed: closed.collect(),
+            hub_time_s,
+            forks: control.forks().values().cloned().collect(),
+            uncosigned: frontier
+                .0
+                .iter()
+                .filter(|(l, t)| {
+                    l.node == self.node.id() && control.cosigned(l).is_none_or(|c| c.size < t.size)
+                })
+                .map(|(l, _)| *l)
+                .chain(
+                    self.node
+                        .time
+                        .unshown()
+                        .into_iter()
+                        .filter(|l| l.node != self.peer),
+                )
+                .collect(),
+            frontier: frontier.clone(),
+            remembered: self.memory.remembered.clone(),
+            late: self.late,
+            rate_bits_s: self.provisioned_rate(),
+        }
+    }
+
+    /// What the configuration says of the link, bits a second.
+    fn provisioned_rate(&self) -> Option<u64> {
+        let peers = self.node.peers.lock().expect("no panic holds it");
+        peers.get(&self.peer).and_then(|p| p.rate_bits_s)
+    }
+
+    /// Whether the link is over, and why; what forks ask of a hub is ordered on the way.
+    async fn end_of(&mut self, tls_key: [u8; 32]) -> Option<String> {
+        if self.cuts_due && self.session.knows_control() {
+            self.cuts_due = false;
+            self.node.put(Command::CutForks).await;
+        }
+
+        let other_key = self.session.peer().is_some_and(|p| p.tls_key != tls_key);
+        if other_key && self.session.is_greeted() {
+            self.ending.closed =
+                Some("the certificate's key is not the one that the peer's enrolment names".into());
+        }
+
+        self.ending.closed.take()
+    }
+
+    /// Something came from the peer.
+    async fn hear(&mut self, arriving: Arriving) {
+        let now_ms = self.node.now_ms();
+        self.node
+            .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
+        self.hear_clock(&arriving).await;
+        self.inputs.push_back(match arriving {
+            Arriving::Message(m) => Input::MessageReceived(m),
+            Arriving::Frame(lane, bytes) => Input::FrameReceived { lane, bytes },
+        });
+    }
+
+    /// Notes for the status how far the link has come.
+    fn note_progress(&self) {
+        self.node.note_peer(self.peer, |p| {
+            p.connected = true;
+            p.unsent = self.session.unsent();
+            p.sent_bytes = self.session.sent_bytes();
+            if p.unsent > 0 {
+                p.in_step = false;
+            }
+        });
+    }
+
+    /// Hands the session what it has to hear, and carries out what it asks for.
+    async fn run_inputs(&mut self) {
+        while let Some(input) = self.inputs.pop_front() {
+            for output in self.session.handle(input) {
+                self.carry_out(output).await;
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::SendMessage(message) => self.send(Leaving::Message(message)).await,
+            Output::SendFrame { lane, bytes } => self.send(Leaving::Frame(lane, bytes)).await,
+            Output::AskStore(query) if Questions::is_one(&query) => {
+                self.queue_question(query).await;
+            }
+            Output::AskStore(query) => self.answer_session(query).await,
+            Output::IngestBlock(block) => self.ingest(block).await,
+            Output::LearnMembers(enrolments) => {
+                self.node.put(Command::Learn(enrolments, self.peer)).await;
+            }
+            Output::TakeForks(proofs) => self.node.put(Command::Forks(proofs, self.peer)).await,
+            Output::TakeCosignature {
+                checkpoint,
+                cosignature,
+            } => {
+                self.node
+                    .put(Command::Cosigned(checkpoint, cosignature))
+                    .await;
+            }
+            Output::TakeCarried { block, bytes } => self.keep_carried(block, bytes).await,
+            Output::TakeExcerpt {
+                record,
+                from,
+                entries,
+            } => self.keep_excerpt(record, from, entries).await,
+            // The hub has heard it: what it sends from here on begins anew.
+            Output::ExcerptAcked(ExcerptAmount::NothingOfAny) if self.node.me.role != Role::Hub => {
+                self.note_excerpt_back(ALL_EXCERPTS).await;
+            }
+            Output::ExcerptAcked(amount) => self.excerpt_acked(amount).await,
+            Output::TakeStretches(fetched) => self.keep_stretches(fetched).await,
+            Output::TreeHashesReceived { salt, hashes, .. } => {
+                self.requests.tree_came(salt, hashes);
+            }
+            Output::Compared(differences) => {
+                let bytes = self.session.message_bytes();
+                self.requests.compared(differences, bytes);
+            }
+            Output::DigestsReceived(sums) => self.requests.digests_came(sums),
+            Output::HubTime(time_s) => {
+                self.node
+                    .put(Command::HubTime(self.peer, time_s, How::Live))
+                    .await;
+            }
+            Output::RememberFrontier(held) => self.memory.alike = Some(*held),
+            Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
+            Output::NoteRefusal { subject, code, why } => {
+                self.note_refusal(&subject, code, why).await;
+            }
+            Output::CloseConnection { code, why } => {
+                let peer = self.peer.to_string();
+                self.node
+                    .note_refusal(peer.clone(), code.into(), why.clone(), peer)
+                    .await;
+                self.ending.closed = Some(why);
+            }
+        }
+    }
+
+    async fn send(&mut self, leaving: Leaving) {
+        if self.out.send(leaving).await.is_err() {
+            self.ending.closed = Some("the connection ended".into());
+        }
+    }
+
+    /// Counted by peer: what a peer speaks of may be as many things as it invents.
+    async fn note_refusal(&self, subject: &str, code: String, why: String) {
+        let peer = self.peer.to_string();
+        let why = if subject == peer {
+            why
+        } else {
+            format!("{subject}: {why}")
+        };
+
+        self.node.note_refusal(peer.clone(), code, why, peer).await;
+    }
+
+    async fn keep_stretches(&mut self, fetched: Fetched) {
+        let (reply, taken) = oneshot::channel();
+        self.node
+            .put(Command::Stretches(fetched, self.peer, reply))
+            .await;
+        let _ = taken.await;
+        self.fetch_wanted();
+    }
+}

@@ -1,0 +1,62 @@
+//! What only the sequencer can tell of a record: how each entry stands, who set each field, and what
+//! was known at each decision.
+
+use crate::{
+    door::{command::Account, error::NodeError},
+    pipeline::{commit::Commit, sequencer::Sequencer},
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use wadi_log::RecordId;
+use wadi_record::{Verdict, is_decision};
+
+impl Sequencer {
+    pub(crate) async fn account(
+        &mut self,
+        g: &mut Commit,
+        record: RecordId,
+    ) -> Result<Account, NodeError> {
+        let record = self
+            .record(g, record)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+        let mut stands = BTreeMap::new();
+        let mut decisions = BTreeMap::new();
+
+        for (said, row) in record.rows() {
+            let told = match row {
+                Verdict::Counts => json!({"counts": true}),
+                Verdict::Refused(r) => json!({"counts": false, "code": r.code, "why": r.why}),
+                Verdict::Waits(_) => {
+                    json!({"counts": false, "code": "waits", "why": "something it builds on is not held"})
+                }
+            };
+
+            stands.insert(said.reference, told);
+        }
+
+        for put in record.refused_puts() {
+            if let Some(told) = stands.get_mut(&put.entry) {
+                told["refused_fields"][put.field.as_str()] =
+                    json!({"code": put.refusal.code, "why": put.refusal.why});
+            }
+        }
+
+        for event in record.events().filter(|e| is_decision(e.kind())) {
+            let not_shown = record.not_shown(&event.reference);
+            decisions.insert(event.reference, (not_shown, BTreeMap::new()));
+        }
+
+        let fields = record.blame_json();
+        for (reference, (_, covered)) in &mut decisions {
+            let seen = self.seen_index(&reference.log).await?;
+            *covered = seen.at(reference.seq);
+        }
+
+        Ok(Account {
+            stands,
+            fields,
+            decisions,
+        })
+    }
+}

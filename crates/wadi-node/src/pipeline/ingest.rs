@@ -1,0 +1,598 @@
+//! What comes from peers: blocks, excerpts, enrolments, fork proofs, cosignatures and the hub's
+//! time.
+
+use crate::door::proofs::{known_root, record_of};
+use crate::door::{command::BlockOutcome, event::Event};
+use crate::ledger::hub_time::How;
+use crate::pipeline::{
+    commit::Commit,
+    sequencer::{LogHead, Sequencer},
+};
+use wadi_log::{
+    Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId,
+    RecordId, Role, SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
+};
+use wadi_record::Verdict;
+use wadi_store::CosignedHead;
+use wadi_sync::ExcerptEntry;
+
+impl Sequencer {
+    pub(crate) async fn ingest(
+        &mut self,
+        g: &mut Commit,
+        mut block: Block,
+        peer: NodeId,
+    ) -> Result<BlockOutcome, BlockOutcome> {
+        let head = block.checkpoint.checkpoint.clone();
+        let log = head.log;
+        let held = self.held(&log);
+        let refused = |code: &str| BlockOutcome::Refused {
+            held,
+            code: code.into(),
+        };
+        let author = self
+            .control
+            .read()
+            .expect("no panic holds it")
+            .enrolment(&log.node)
+            .cloned();
+
+        let Some(author) = author else {
+            let why = format!("a block of node {}, which is not enrolled here", log.node);
+            // Counted by who brought it: the names of strangers are as many as anybody invents.
+            self.note(g, peer.to_string(), "not_enrolled", why, peer.to_string());
+            return Err(refused("not_enrolled"));
+        };
+
+        let peaks = self
+            .logs
+            .get(&log)
+            .map(|h| h.peaks.clone())
+            .unwrap_or_default();
+
+        let newer = self.names_newer(&block.checkpoint);
+        if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
+            // LogHead already: taking it again changes nothing. That it is the same, equal
+            // frontiers prove; another branch is the search for forks' to find.
+            let Some(mut checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone())
+            else {
+                return Err(refused("gap"));
+            };
+
+            // Of one head there may be two signatures, with an older and a newer hub time: the one
+            // that was offered is what the cosignature has to fit.
+            if (head.size, head.root) == (held, peaks.root())
+                && block.checkpoint.verify(&author.log_key).is_ok()
+            {
+                checkpoint = block.checkpoint.clone();
+            }
+
+            let tip = Tip {
+                size: held,
+                root: peaks.root(),
+            };
+
+            return Ok(BlockOutcome::Durable {
+                tip,
+                cosignature: Box::new(self.cosign(&checkpoint)),
+            });
+        }
+
+        if block.from < held {
+            // Its first part came another way; the root proves the rest on top of what is held.
+            block.entries.drain(..(held - block.from) as usize);
+            block.from = held;
+        }
+
+        let block = match verify_block(block, &peaks, &author) {
+            Ok(block) => block,
+            Err(error) => {
+                let code = error.code();
+                self.note(
+                    g,
+                    log.node.to_string(),
+                    code,
+                    format!("{}: {error}", log.origin()),
+                    peer.to_string(),
+                );
+
+                return Err(refused(if matches!(error, LogError::Gap { .. }) {
+                    "gap"
+                } else {
+                    code
+                }));
+            }
+        };
+
+        let spoken_of = block.entries().iter().filter_map(record_of).collect();
+        if let Err(error) = self.prefetch(g, spoken_of).await {
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
+        }
+
+        for entry in block.entries() {
+            if let Err(error) = self.take_entry(g, entry, peer).await {
+                let code = error.code();
+                g.broken = Some(error);
+                return Err(refused(code));
+            }
+        }
+
+        if log.node == self.node() && Some(log.epoch) == self.epoch && !block.entries().is_empty() {
+            // Nobody but this process writes in this epoch: somebody else has the key.
+            let why =
+                "somebody else has written in this node's present epoch: its key is in other hands"
+                    .to_string();
+            tracing::error!(log = %log, "{why}");
+            self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
+            self.epoch = None;
+        }
+
+        let tip = Tip {
+            size: block.peaks().size(),
+            root: block.peaks().root(),
+        };
+        let cosignature = self.cosign(block.checkpoint());
+        if self.me.role == Role::Hub {
+            g.batch.append.kept_heads.push(block.checkpoint().clone());
+        }
+
+        self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
+        self.logs.insert(
+            log,
+            LogHead {
+                peaks: block.peaks().clone(),
+                checkpoint: Some(block.checkpoint().clone()),
+            },
+        );
+
+        if block.entries().is_empty() && log.node != self.node() && self.me.role == Role::Crossing {
+            // A neighbour whose hub is dark signed its head anew: this node shows it to the hub.
+            self.time.to_show(log);
+            g.events.push(Event::Refreshed(log));
+        }
+
+        g.batch.append.blocks.push(block);
+        g.grown.insert(log, tip);
+        if log.lane == Lane::Control
+            && let Err(error) = self.retry_unjudged(g, log).await
+        {
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
+        }
+
+        self.move_watermark(g, &log.node);
+        g.verdicts_moved |= self
+            .control
+            .read()
+            .expect("no panic holds it")
+            .bound(&log)
+            .is_some();
+
+        Ok(BlockOutcome::Durable {
+            tip,
+            cosignature: Box::new(cosignature),
+        })
+    }
+
+    async fn take_entry(
+        &mut self,
+        g: &mut Commit,
+        verified: &VerifiedEntry,
+        peer: NodeId,
+    ) -> Result<(), wadi_store::StoreError> {
+        let reference = verified.reference();
+        // Counted by author: whoever writes a thousand such entries fills one row with them.
+        let author = reference.log.node.to_string();
+        let refuse = |sequencer: &Self, g: &mut Commit, e: &LogError| {
+            sequencer.note(
+                g,
+                author.clone(),
+                e.code(),
+                format!("{reference}: {e}"),
+                peer.to_string(),
+            );
+        };
+
+        let entry = match (verified.reading(), verified.entry()) {
+            (Err(error), _) => {
+                // Signed by its author, and no entry: it stands in the log, and counts for nothing.
+                refuse(self, g, error);
+                return Ok(());
+            }
+            (_, None) => {
+                let why = format!(
+                    "{reference}: an entry of a later version is kept until the software is renewed"
+                );
+                self.note(g, author.clone(), "later_version", why, peer.to_string());
+                return Ok(());
+            }
+            (_, Some(entry)) => entry,
+        };
+
+        let right = self
+            .control
+            .read()
+            .expect("no panic holds it")
+            .check_right(&reference.log, entry);
+
+        if let Err(error) = right {
+            refuse(self, g, &error);
+            return Ok(());
+        }
+
+        match &entry.body {
+            Body::Change(change) => {
+                let record = change
+                    .record
+                    .unwrap_or_else(|| RecordId::of_first(&reference));
+                self.add_change(g, verified, record).await?;
+            }
+            Body::Seen(seen) => {
+                self.take_seen(reference, &seen.heads).await?;
+                g.batch.project.seen.push(reference);
+            }
+            _ => self.learn_control(g, verified),
+        }
+
+        Ok(())
+    }
+
+    fn cosign(&self, checkpoint: &SignedCheckpoint) -> Cosignature {
+        self.keys
+            .log_key
+            .cosign(&checkpoint.checkpoint, self.time.signing_s())
+    }
+
+    fn learn_cosignature(
+        &mut self,
+        g: &mut Commit,
+        checkpoint: SignedCheckpoint,
+        cosignature: Cosignature,
+    ) {
+        let head = &checkpoint.checkpoint;
+        let tip = Tip {
+            size: head.size,
+            root: head.root,
+        };
+        let mut control = self.control.write().expect("no panic holds it");
+        if control.learn_cosigned(cosignature.witness, head.log, tip) {
+            g.verdicts_moved |= control.bound(&head.log).is_some();
+        }
+
+        drop(control);
+        if cosignature.witness == self.node() {
+            self.taken_s
+                .insert(checkpoint.checkpoint.log, cosignature.time_s as i64);
+        }
+
+        g.batch.append.cosignatures.push(CosignedHead {
+            checkpoint,
+            cosignature,
+        });
+    }
+
+    /// A cosignature of a checkpoint that this node signed, sent, carried or heard of.
+    pub(crate) async fn take_cosignature(
+        &mut self,
+        g: &mut Commit,
+        checkpoint: SignedCheckpoint,
+        cosignature: Cosignature,
+    ) {
+        let log = checkpoint.checkpoint.log;
+        let (author, witness) = {
+            let control = self.control.read().expect("no panic holds it");
+            (
+                control.enrolment(&log.node).cloned(),
+                control.enrolment(&cosignature.witness).cloned(),
+            )
+        };
+
+        let (Some(author), Some(witness)) = (author, witness) else {
+            return;
+        };
+        let checked = checkpoint
+            .verify(&author.log_key)
+            .and_then(|()| cosignature.verify(&checkpoint.checkpoint, &witness.log_key));
+        if let Err(error) = checked {
+            let why = format!("{}: {error}", log.origin());
+            self.note(g, log.node.to_string(), error.code(), why, witness.name);
+            return;
+        }
+
+        if witness.role == Role::Hub {
+            g.batch
+                .local
+                .carried_done
+                .push((log, checkpoint.checkpoint.size));
+            g.events.push(Event::HubCosigned(
+                Box::new(checkpoint.clone()),
+                cosignature,
+            ));
+            self.take_hub_time(g, cosignature.witness, cosignature.time_s as i64, How::Past);
+        }
+
+        if witness.role == Role::Hub && self.holds_head(&checkpoint).await {
+            g.batch.append.kept_heads.push(checkpoint.clone());
+        }
+
+        self.learn_cosignature(g, checkpoint, cosignature);
+    }
+
+    /// Whether a head is one of the log as it is held, and not of another branch.
+    async fn holds_head(&self, checkpoint: &SignedCheckpoint) -> bool {
+        let head = &checkpoint.checkpoint;
+        let Some(held) = self
+            .logs
+            .get(&head.log)
+            .filter(|held| head.size <= held.peaks.size())
+        else {
+            return false;
+        };
+
+        if head.size == held.peaks.size() {
+            return head.root == held.peaks.root();
+        }
+
+        let root = known_root(&*self.store, &head.log, head.size).await;
+        root.is_ok_and(|root| root == Some(head.root))
+    }
+
+    pub(crate) fn learn(&mut self, g: &mut Commit, enrolments: Vec<Enrolment>, peer: NodeId) {
+        for e in enrolments {
+            let name = e.name.clone();
+            let learned = self
+                .control
+                .write()
+                .expect("no panic holds it")
+                .enrol(e.clone());
+
+            match learned {
+                Ok(true) => {
+                    g.batch.append.enrolments.push(e.clone());
+                    g.events.push(Event::Members(vec![e]));
+                    g.verdicts_moved = true;
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    let why = format!("the enrolment of {name:?}: {error}");
+                    self.note(g, peer.to_string(), error.code(), why, peer.to_string());
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn take_forks(
+        &mut self,
+        g: &mut Commit,
+        proofs: Vec<ForkProof>,
+        peer: NodeId,
+    ) {
+        for proof in proofs
+            .into_iter()
+            .filter(|_| !wadi_store::defence::off("fork-proof"))
+        {
+            let log = proof.log();
+            let author = self
+                .control
+                .read()
+                .expect("no panic holds it")
+                .enrolment(&log.node)
+                .cloned();
+
+            let Some(author) = author else { continue };
+            if let Err(error) = proof.verify(&author) {
+                let why = format!("{}: {error}", log.origin());
+                self.note(g, log.node.to_string(), error.code(), why, peer.to_string());
+                continue;
+            }
+
+            let (before, known) = {
+                let mut control = self.control.write().expect("no panic holds it");
+                let before = control.forks().contains_key(&log);
+                let news = control.learn_fork(proof);
+                (before, control.forks().get(&log).filter(|_| news).cloned())
+            };
+
+            let Some(proof) = known else { continue };
+            if !before {
+                let why = format!(
+                    "{} signed two entries at position {}",
+                    author.name, proof.at
+                );
+
+                tracing::warn!(log = %log, at = proof.at, "a log is forked");
+                self.note(g, log.origin(), "forked", why, peer.to_string());
+
+                if log.node == self.node() {
+                    // Whoever else writes under this node's key, this process goes on in an epoch
+                    // of its own.
+                    self.epoch = None;
+                }
+            }
+
+            g.verdicts_moved = true;
+            g.forked.insert(log);
+            g.batch.append.forks.push(proof.clone());
+            g.events.push(Event::Forks(vec![proof]));
+        }
+    }
+
+    /// Cuts the logs whose fork is known and which no cut stands against. A hub does that when it
+    /// has compared with the peer and lacks no control entries that the peer has: one that comes
+    /// back empty hears of old forks before it hears of its own cuts, and would cut at the little
+    /// that it holds by then.
+    pub(crate) async fn cut_forks(&mut self, g: &mut Commit) {
+        let proofs: Vec<ForkProof> = self
+            .control
+            .read()
+            .expect("no panic holds it")
+            .forks()
+            .values()
+            .cloned()
+            .collect();
+
+        for proof in &proofs {
+            self.cut_fork(g, proof).await;
+        }
+    }
+
+    /// A hub answers a fork with a cut at what it has cosigned itself, and where that is less, at
+    /// the end of what both branches agree on. A hub's own log is for the root to cut.
+    async fn cut_fork(&mut self, g: &mut Commit, proof: &ForkProof) {
+        let log = &proof.log();
+        let (is_cut, of_hub) = {
+            let control = self.control.read().expect("no panic holds it");
+            (
+                control.cut_bound(log).is_some(),
+                control.role(&log.node) == Some(Role::Hub),
+            )
+        };
+
+        if self.me.role != Role::Hub || is_cut || of_hub || wadi_store::defence::off("cut") {
+            return;
+        }
+
+        let held = self.logs.get(log).map(|h| Tip {
+            size: h.peaks.size(),
+            root: h.peaks.root(),
+        });
+
+        // What it cosigned and lost since counts as what it holds.
+        let cosigned = self
+            .control
+            .read()
+            .expect("no panic holds it")
+            .cosigned_by(log, &self.node());
+
+        let longest = held
+            .into_iter()
+            .chain(cosigned)
+            .filter(|tip| tip.size > proof.at)
+            .max_by_key(|tip| tip.size);
+
+        let held = longest.map(|tip| Head {
+            log: *log,
+            size: tip.size,
+            root: tip.root,
+        });
+
+        let held = held.or_else(|| {
+            proof.agreed().map(|(size, root)| Head {
+                log: *log,
+                size,
+                root,
+            })
+        });
+
+        let cut = Cut {
+            target: CutTarget::Log(*log),
+            heads: held.into_iter().collect(),
+            extends: vec![],
+            reason: "the log was forked: the branch that this hub cosigned first counts".into(),
+            root_signature: None,
+        };
+
+        if let Err(error) = self.write_cut(g, cut).await {
+            tracing::error!(%error, "the cut of a forked log could not be written");
+        }
+    }
+
+    pub(crate) async fn take_excerpt(
+        &mut self,
+        g: &mut Commit,
+        record: RecordId,
+        entries: Vec<ExcerptEntry>,
+        peer: NodeId,
+    ) -> bool {
+        let mut verified = Vec::with_capacity(entries.len());
+        for e in entries {
+            let (author, hub) = {
+                let control = self.control.read().expect("no panic holds it");
+                (
+                    control.enrolment(&e.log.node).cloned(),
+                    control.enrolment(&e.cosignature.witness).cloned(),
+                )
+            };
+
+            let (Some(author), Some(hub)) = (author, hub) else {
+                return false;
+            };
+            match verify_excerpt(
+                (e.log, e.seq),
+                e.bytes,
+                &e.path,
+                &e.checkpoint,
+                &author,
+                (&e.cosignature, &hub),
+            ) {
+                Ok(entry) => verified.push(entry),
+                Err(error) => {
+                    let why = format!("an excerpt of {record}: {error}");
+                    self.note(g, peer.to_string(), error.code(), why, peer.to_string());
+                    return false;
+                }
+            }
+        }
+
+        // What the authors had taken in comes first: the changes are judged by it.
+        for entry in &verified {
+            if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
+                let reference = entry.reference();
+                if self.take_seen(reference, &seen.heads).await.is_err() {
+                    return false;
+                }
+                g.batch.project.seen.push(reference);
+            }
+        }
+
+        for entry in verified {
+            let reference = entry.reference();
+            let may = {
+                let control = self.control.read().expect("no panic holds it");
+                entry
+                    .entry()
+                    .is_some_and(|e| control.check_right(&reference.log, e).is_ok())
+            };
+
+            if may && let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
+                let id = c
+                    .record
+                    .unwrap_or_else(|| RecordId::of_first(&entry.reference()));
+
+                // An excerpt is of one record: anything else in it was not asked for.
+                if id != record {
+                    return false;
+                }
+
+                // What is held already is not written anew: what lies there may have rotted, and
+                // the scrub is to find it.
+                let added = match self.record(g, record).await {
+                    Ok(Some(held))
+                        if matches!(
+                            held.row(&reference),
+                            Some((_, Verdict::Counts | Verdict::Refused(_)))
+                        ) =>
+                    {
+                        g.batch.project.about.push((record, reference));
+                        Ok(())
+                    }
+                    Ok(_) => self.add_change(g, &entry, record).await,
+                    Err(error) => Err(error),
+                };
+
+                if let Err(error) = added {
+                    // Half of it is in the group already.
+                    g.broken = Some(error);
+                    return false;
+                }
+            }
+
+            g.batch.append.loose.push(entry);
+        }
+
+        true
+    }
+}

@@ -1,0 +1,268 @@
+//! The sequencer's loop: one commit becomes durable while the next one is made.
+//!
+//! What is sequenced and not yet durable is the [`Overlay`], which is asked before the store. What
+//! reads more of the store than the overlay answers for waits until nothing is in flight; so does
+//! whatever moves verdicts. Nobody is answered, and no frontier is published, before a commit is
+//! durable. Where one fails, the commit that was built on it fails with it.
+
+mod account;
+mod admit;
+pub(crate) mod commit;
+mod ingest;
+mod judging;
+mod mend;
+mod repeats;
+pub(crate) mod sequencer;
+mod set_aside;
+mod watermarks;
+
+use crate::{
+    door::command::Command,
+    pipeline::{
+        commit::Commit,
+        sequencer::{Sequencer, TASK},
+    },
+};
+use std::collections::HashMap;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{JoinError, JoinHandle},
+};
+use wadi_log::{Head, Lane, LogId, RecordId, VerifiedEntry};
+use wadi_store::{LocalKey, LocalScope, StoreError};
+
+/// Commands that are received at once.
+const RECEIVED_MAX: usize = 256;
+
+/// What became of a commit.
+pub(crate) type Outcome = Result<(), StoreError>;
+
+/// What is sequenced and not yet durable, as far as the next commit may ask for it.
+#[derive(Default)]
+pub(crate) struct Overlay {
+    /// Changes, by record.
+    pub(crate) changes: HashMap<RecordId, Vec<VerifiedEntry>>,
+    /// What the `Seen` entries of a log name, by position.
+    pub(crate) seen: HashMap<LogId, Vec<(u64, Vec<Head>)>>,
+    /// Local keys, the newest last.
+    pub(crate) local: Vec<LocalKey>,
+}
+
+/// A commit that the store is writing.
+pub(crate) struct InFlight {
+    durable: JoinHandle<Outcome>,
+    commit: Commit,
+    pub(crate) overlay: Overlay,
+}
+
+impl Command {
+    /// Whether it may be worked off while a commit is in flight: all that it asks for is in memory,
+    /// in the overlay, or older than whatever is in flight.
+    fn is_fast(&self, sequencer: &Sequencer) -> bool {
+        match self {
+            // Where the head lies is looked up in the store.
+            Self::Cosigned(head, _) => !sequencer.grows_in_flight(&head.checkpoint.log),
+            Self::Write(..)
+            | Self::HubTime(..)
+            | Self::Refresh { .. }
+            | Self::Carry(..)
+            | Self::Refusal(_)
+            | Self::Peer(_)
+            | Self::Local(..) => true,
+            // A control log's entries set off what waited for them, and a forked log's are of one
+            // branch or another: both are looked up in the store.
+            Self::Ingest(block, ..) => {
+                let log = &block.checkpoint.checkpoint.log;
+                log.lane != Lane::Control && !sequencer.is_forked(log)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Sequencer {
+    /// Works off commands until it is told to stop, or nobody is left to send any.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        // After an end over a whole commit, a second one is to name the one thing that it was.
+        let is_careful = self.suspects.careful(TASK);
+        let received_max = if is_careful { 1 } else { RECEIVED_MAX };
+        let mut open: Option<Commit> = None;
+        let mut stop: Option<oneshot::Sender<()>> = None;
+        let mut is_closed = false;
+
+        while stop.is_none() && !is_closed {
+            let mut received = Vec::new();
+            let has_room = open.as_ref().is_none_or(|commit| !commit.is_full());
+            match &mut self.in_flight {
+                // Both branches may be dropped half-way: a handle is asked again, and what is not
+                // received stays in the queue.
+                Some(flight) => tokio::select! {
+                    biased;
+                    ended = &mut flight.durable => self.land(outcome_of(ended), &mut open).await,
+                    n = queue.recv_many(&mut received, received_max), if has_room => is_closed = n == 0,
+                },
+                None => is_closed = queue.recv_many(&mut received, received_max).await == 0,
+            }
+
+            let unread = self.read_anew(&mut open).await.err();
+            for command in received {
+                match (command, &unread) {
+                    (Command::Stop(reply), _) => stop = Some(reply),
+                    (other, Some(error)) => other.refuse(error),
+                    (other, None) => self.work_off(other, &mut open).await,
+                }
+
+                if is_careful {
+                    self.launch(&mut open).await;
+                    self.drain(&mut open).await;
+                }
+            }
+
+            // While one is in flight, the next one grows.
+            if self.in_flight.is_none() {
+                self.launch(&mut open).await;
+            }
+        }
+
+        self.drain(&mut open).await;
+        self.launch(&mut open).await;
+        self.drain(&mut open).await;
+        self.store.close().await;
+        if let Some(reply) = stop {
+            let _ = reply.send(());
+        }
+    }
+
+    /// Takes one command into the commit that is being made.
+    async fn work_off(&mut self, command: Command, open: &mut Option<Commit>) {
+        if self.stale {
+            // A commit of this round failed, and the store did not read since: nothing is built on
+            // what is not known.
+            let error = "it could not be read after a write that failed";
+            command.refuse(&StoreError::Database(error.into()));
+            return;
+        }
+
+        let is_fast = command.is_fast(self);
+        if !is_fast {
+            self.drain(open).await;
+        }
+
+        let bytes = command.entry_bytes();
+        if open.is_none() {
+            *open = Some(self.new_commit());
+        }
+
+        if let Some(commit) = open.as_mut() {
+            commit.entry_bytes = commit.entry_bytes.saturating_add(bytes);
+            commit.is_exclusive |= !is_fast;
+            self.take(commit, command).await;
+        }
+
+        if open.as_ref().is_some_and(Commit::is_full) {
+            self.drain(open).await;
+            self.launch(open).await;
+        }
+    }
+
+    /// Reads the store anew, where it did not read after a write that failed: once for all that
+    /// was received meanwhile, for a store that is away takes its time to say so.
+    async fn read_anew(&mut self, open: &mut Option<Commit>) -> Outcome {
+        if self.stale {
+            self.drain(open).await;
+            self.load().await?;
+            self.stale = false;
+        }
+
+        Ok(())
+    }
+
+    /// Hands the commit that was made to the store. One that moves verdicts, or that has to be
+    /// followed up, is seen through before anything else is done.
+    async fn launch(&mut self, open: &mut Option<Commit>) {
+        debug_assert!(self.in_flight.is_none(), "commits become durable in order");
+        let Some(mut commit) = open.take() else {
+            return;
+        };
+
+        if !commit.is_plain() {
+            self.commit(commit).await;
+            return;
+        }
+
+        self.suspect(&mut commit);
+        let prepared = self.prepare(&mut commit).await;
+        if prepared.is_err() || commit.batch.is_empty() {
+            self.pending_seen.clear();
+            self.finish(commit, prepared).await;
+            return;
+        }
+
+        self.keep_records(&mut commit);
+        let batch = std::mem::take(&mut commit.batch);
+        let overlay = Overlay {
+            changes: std::mem::take(&mut commit.fresh),
+            seen: std::mem::take(&mut self.pending_seen),
+            local: batch.local.keys.clone(),
+        };
+        let store = self.store.clone();
+
+        self.in_flight = Some(InFlight {
+            durable: tokio::spawn(async move { store.commit(batch).await }),
+            commit,
+            overlay,
+        });
+    }
+
+    /// Waits until nothing is in flight.
+    pub(crate) async fn drain(&mut self, open: &mut Option<Commit>) {
+        if let Some(flight) = &mut self.in_flight {
+            let ended = (&mut flight.durable).await;
+            self.land(outcome_of(ended), open).await;
+        }
+    }
+
+    /// A commit is durable, or failed. In that case the one that was built on it fails as well.
+    async fn land(&mut self, outcome: Outcome, open: &mut Option<Commit>) {
+        let Some(flight) = self.in_flight.take() else {
+            return;
+        };
+        let failed = outcome.clone().err();
+
+        self.finish(flight.commit, outcome).await;
+        if let Some(error) = failed {
+            self.pending_seen.clear();
+            if let Some(built_on_it) = open.take() {
+                built_on_it.fail(&error);
+            }
+        }
+    }
+
+    /// Whether entries of a log are sequenced and not durable yet.
+    fn grows_in_flight(&self, log: &LogId) -> bool {
+        let flight = self.in_flight.as_ref();
+        flight.is_some_and(|flight| flight.commit.grown.contains_key(log))
+    }
+
+    /// What a local key holds once all that is sequenced is durable.
+    pub(crate) fn local_in_flight(&self, scope: &LocalScope, key: &str) -> Option<&LocalKey> {
+        let local = &self.in_flight.as_ref()?.overlay.local;
+        local
+            .iter()
+            .rev()
+            .find(|l| l.scope == *scope && l.key == key)
+    }
+
+    /// Changes of a record that are not durable yet.
+    pub(crate) fn changes_in_flight(&self, id: &RecordId) -> &[VerifiedEntry] {
+        let overlay = self.in_flight.as_ref().map(|flight| &flight.overlay);
+        overlay
+            .and_then(|overlay| overlay.changes.get(id))
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What came of the task that commits: should it end, nobody knows what the disk holds.
+fn outcome_of(ended: Result<Outcome, JoinError>) -> Outcome {
+    ended.unwrap_or_else(|error| Err(StoreError::Failed(format!("a commit ended: {error}"))))
+}

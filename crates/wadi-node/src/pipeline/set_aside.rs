@@ -1,0 +1,100 @@
+//! What an earlier start ended over is refused by name.
+
+use crate::{
+    door::{
+        command::{BlockOutcome, Command},
+        error::{NodeError, SetAsideWork},
+        suspects::SET_ASIDE,
+    },
+    pipeline::{commit::Commit, sequencer::Sequencer},
+};
+
+impl Sequencer {
+    /// Gives back what is to be worked off. What an earlier start ended over is refused by name,
+    /// and whoever waits is told.
+    pub(crate) fn set_aside(&self, g: &mut Commit, item: Command) -> Option<Command> {
+        if self.suspects.is_empty() {
+            return Some(item);
+        }
+
+        match item {
+            Command::Ingest(block, peer, reply) => {
+                let head = &block.checkpoint.checkpoint;
+                if !self.suspects.has_block(&head.log, block.from, head.size) {
+                    return Some(Command::Ingest(block, peer, reply));
+                }
+
+                let why = format!(
+                    "entries {}..{} of {} once ended this node's sequencer",
+                    block.from,
+                    head.size,
+                    head.log.origin()
+                );
+
+                self.note(
+                    g,
+                    head.log.node.to_string(),
+                    SET_ASIDE,
+                    why,
+                    peer.to_string(),
+                );
+
+                let _ = reply.send(BlockOutcome::Refused {
+                    held: self.held(&head.log),
+                    code: SET_ASIDE.into(),
+                });
+            }
+            Command::Excerpt {
+                record,
+                entries,
+                peer,
+                reply,
+            } => {
+                if !self.suspects.has_excerpt(&record) {
+                    return Some(Command::Excerpt {
+                        record,
+                        entries,
+                        peer,
+                        reply,
+                    });
+                }
+
+                let why = format!("an excerpt of {record} once ended this node's sequencer");
+                self.note(g, peer.to_string(), SET_ASIDE, why, peer.to_string());
+                let _ = reply.send(false);
+            }
+            Command::Write(write, reply) => {
+                if !self.suspects.has_write(&write.digest()) {
+                    return Some(Command::Write(write, reply));
+                }
+                let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::Write)));
+            }
+            Command::At {
+                record,
+                at,
+                time_ms,
+                reply,
+            } => {
+                if !self.suspects.has_record(&record) {
+                    return Some(Command::At {
+                        record,
+                        at,
+                        time_ms,
+                        reply,
+                    });
+                }
+
+                let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::Past)));
+            }
+            Command::Account { record, reply } => {
+                if !self.suspects.has_record(&record) {
+                    return Some(Command::Account { record, reply });
+                }
+                let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::History)));
+            }
+            other => return Some(other),
+        }
+
+        None
+    }
+}

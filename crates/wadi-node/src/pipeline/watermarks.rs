@@ -1,0 +1,270 @@
+//! How far each crossing has been received: a late truck is not a missing truck.
+
+use crate::{
+    ledger::hub_time::{How, TimeVerdict},
+    pipeline::{
+        commit::Commit,
+        sequencer::{LogHead, Sequencer},
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_log::{Common, Crossing, Lane, LogId, NodeId, Role, SignedCheckpoint};
+use wadi_store::{LocalKey, LocalScope, StoreError};
+
+/// The local key of what is believed of the hub's time, and the one that older versions kept.
+const BELIEVED: (LocalScope, &str) = (LocalScope::Hub, "claim");
+const BELIEVED_BEFORE: (LocalScope, &str) = (LocalScope::Hub, "time_s");
+
+impl Sequencer {
+    /// What this node knew of the time when it stopped: what it believed of the hub's, and what it
+    /// signed itself.
+    pub(crate) async fn recall_time(&self) -> Result<(), StoreError> {
+        let (scope, key) = BELIEVED;
+        let mut believed = self.store.local(&scope, key).await?;
+        if believed.is_none() {
+            let (scope, key) = BELIEVED_BEFORE;
+            believed = self.store.local(&scope, key).await?;
+        }
+
+        self.time.recall(believed.as_deref());
+        let mut own = Vec::new();
+        let mut others: BTreeMap<NodeId, i64> = BTreeMap::new();
+        for head in self.store.cosignatures(None).await? {
+            let signed_s = i64::try_from(head.cosignature.time_s).unwrap_or(i64::MAX);
+            if head.cosignature.witness == self.node() {
+                own.push(signed_s);
+            } else {
+                let latest = others.entry(head.cosignature.witness).or_insert(signed_s);
+                *latest = signed_s.max(*latest);
+            }
+        }
+
+        let others: Vec<i64> = others.into_values().collect();
+        self.time.signed_before(&own, &others);
+        if let Some(alarm) = self.time.alarm() {
+            tracing::error!("{alarm}");
+        }
+
+        Ok(())
+    }
+
+    /// A hub said its time: it is held against what else is known before anything goes by it.
+    pub(crate) fn take_hub_time(&mut self, g: &mut Commit, hub: NodeId, time_s: i64, how: How) {
+        let control = self.control.read().expect("no panic holds it");
+        let speaks =
+            control.role(&hub) == Some(Role::Hub) && !control.is_cut(&hub) && hub != self.node();
+        let cut = self.time.heard_of().filter(|heard| control.is_cut(heard));
+
+        drop(control);
+        if let Some(cut) = cut {
+            self.time.forget(&cut);
+        }
+
+        if !speaks {
+            return;
+        }
+
+        let verdict = self.time.hear(hub, time_s, how);
+        if let TimeVerdict::Corrected { was_s } = verdict {
+            let why = format!(
+                "{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is forgotten"
+            );
+            self.note(
+                g,
+                hub.to_string(),
+                "hub_time_corrected",
+                why,
+                hub.to_string(),
+            );
+        }
+
+        if matches!(
+            verdict,
+            TimeVerdict::Believed | TimeVerdict::Corrected { .. }
+        ) && let Some(value) = self.time.remember()
+        {
+            let (scope, key) = BELIEVED;
+            g.batch.local.keys.push(LocalKey {
+                scope,
+                key: key.into(),
+                value,
+            });
+        }
+
+        self.refresh_now(g, false);
+    }
+
+    /// Signs the control log's head anew where it names an old hub time. A crossing that has said
+    /// nothing since it started says that it did: otherwise nobody could tell its silence from a
+    /// dead link.
+    pub(crate) fn refresh_now(&mut self, g: &mut Commit, at_once: bool) {
+        let due = self.time.refresh_due() || at_once && self.time.names_old();
+        if self.me.role != Role::Crossing || !due {
+            return;
+        }
+
+        if self.epoch.is_none() {
+            if !self.room.level().captures(Lane::Control) {
+                return;
+            }
+
+            if let Err(error) = self.open_epoch(g) {
+                tracing::error!(%error, "the node's control log could not be opened");
+                return;
+            }
+        }
+
+        self.refresh(g);
+    }
+
+    /// What is common to entries written now. A hub's word is taken for the time by others; a
+    /// site's claim is what its machine shows.
+    pub(crate) fn common_now(&self) -> Common {
+        let wall_ms = if self.me.role == Role::Hub {
+            self.time.now_ms()
+        } else {
+            self.clock.now_ms()
+        };
+
+        Common {
+            wall_ms,
+            ..Common::default()
+        }
+    }
+
+    /// The hub time that the head held of a log names, as far as it tells anything.
+    fn heard_by(&self, log: &LogId, held: &LogHead) -> i64 {
+        let taken_s = self
+            .taken_s
+            .get(log)
+            .copied()
+            .filter(|_| self.me.role == Role::Hub);
+
+        held.checkpoint
+            .as_ref()
+            .map_or(0, |c| self.time.named_s(c.checkpoint.hub_time_s, taken_s))
+    }
+
+    /// Whether a head names a newer hub time than the one that is held.
+    pub(crate) fn names_newer(&self, head: &SignedCheckpoint) -> bool {
+        let log = head.checkpoint.log;
+        let Some(held) = self.logs.get(&log) else {
+            return true;
+        };
+        let newer = self.time.named_s(head.checkpoint.hub_time_s, None) > self.heard_by(&log, held);
+        held.checkpoint.as_ref().is_none_or(|c| newer && c != head)
+    }
+
+    /// How far each node has been received, in hub seconds, by what its control checkpoints name.
+    /// No checkpoint has heard of a later time than the one at which this hub took it: one that
+    /// says so tells nothing.
+    fn received_s(&self, node: &NodeId) -> i64 {
+        let control = self.control.read().expect("no panic holds it");
+        let boots = control.boots();
+        let complete = |log: &LogId| {
+            let ends = boots.get(log);
+            ends.is_none_or(|e| e.iter().all(|(l, size)| self.held(l) >= *size))
+        };
+        let time = |(log, held): (&LogId, &LogHead)| {
+            let head = &held.checkpoint.as_ref()?.checkpoint;
+            let listed = |(lane, crossing, size): &(Lane, Crossing, u64)| {
+                self.held(&LogId {
+                    lane: *lane,
+                    crossing: *crossing,
+                    ..*log
+                }) >= *size
+            };
+
+            (complete(log) && head.logs.iter().all(listed)).then(|| self.heard_by(log, held))
+        };
+
+        let own = self
+            .logs
+            .iter()
+            .filter(|(l, _)| l.node == *node && l.lane == Lane::Control);
+
+        own.filter_map(time).max().unwrap_or(0)
+    }
+
+    /// The watermark of every crossing: over all its nodes, or its closure.
+    pub(crate) fn find_watermarks(&mut self) -> &BTreeMap<String, i64> {
+        let nodes: Vec<(NodeId, String)> = {
+            let control = self.control.read().expect("no panic holds it");
+            let crossings = control
+                .enrolments()
+                .filter(|e| e.role == Role::Crossing && !control.is_cut(&e.node()));
+
+            crossings
+                .filter_map(|e| Some((e.node(), e.crossing?.to_string())))
+                .collect()
+        };
+
+        let mut out: BTreeMap<String, i64> = BTreeMap::new();
+        for (node, crossing) in nodes {
+            let received_ms = self.received_s(&node).saturating_mul(1_000);
+            let held = out.entry(crossing).or_insert(received_ms);
+            *held = (*held).min(received_ms);
+        }
+
+        let control = self.control.read().expect("no panic holds it");
+        // A closure stands for a crossing's nodes, also where all of them were cut.
+        let crossings: BTreeSet<Crossing> = control
+            .enrolments()
+            .filter(|e| e.role == Role::Crossing)
+            .filter_map(|e| e.crossing)
+            .collect();
+
+        for crossing in crossings {
+            if let Some(closed_s) = control.closed_s(crossing) {
+                let received_ms = out.entry(crossing.to_string()).or_insert(i64::MIN);
+                *received_ms = (*received_ms).max(closed_s.saturating_mul(1_000));
+            }
+        }
+
+        drop(control);
+        // The hub holds whatever it said itself.
+        out.insert("HUB".into(), self.time.now_ms());
+        self.latest_watermarks = out;
+        &self.latest_watermarks
+    }
+
+    /// A node's control log, or what it lists, has come further: findings that waited for it are
+    /// looked at again.
+    pub(crate) fn move_watermark(&mut self, g: &mut Commit, node: &NodeId) {
+        if self.me.role != Role::Hub {
+            return;
+        }
+
+        let crossing = {
+            let control = self.control.read().expect("no panic holds it");
+            control
+                .enrolment(node)
+                .and_then(|e| e.crossing)
+                .map(|c| c.to_string())
+        };
+
+        let Some(crossing) = crossing else { return };
+        let before = self.latest_watermarks.get(&crossing).copied();
+        let found = self.find_watermarks();
+        g.watermark_moved |= found.get(&crossing).copied() != before;
+        g.watermarks = Some(found.clone());
+    }
+
+    /// Entries that waited for entries of a control log are judged as far as those have come.
+    pub(crate) async fn retry_unjudged(
+        &mut self,
+        g: &mut Commit,
+        log: LogId,
+    ) -> Result<(), StoreError> {
+        let held = self.held(&log);
+        g.retry.extend(self.store.waiting_on(&log, held).await?);
+        let fresh = g
+            .unjudged
+            .iter()
+            .flat_map(|(id, all)| all.iter().map(|(_, missing)| (*id, *missing)));
+        let come = fresh.filter(|(_, missing)| missing.log == log && missing.seq < held);
+
+        g.retry.extend(come.map(|(id, _)| id).collect::<Vec<_>>());
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Materialised records.
+
+pub(crate) mod shelf;

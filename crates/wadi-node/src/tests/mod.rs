@@ -1,0 +1,6 @@
+//! Whole nodes in memory, told the same in many orders.
+
+pub(crate) mod guarded_field;
+pub(crate) mod hostile_order;
+pub(crate) mod order;
+pub(crate) mod reconciler;

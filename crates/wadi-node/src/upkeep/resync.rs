@@ -1,0 +1,587 @@
+//! The forced resync: planned, approved, run, verified. It first ships everything local, and never
+//! replaces.
+//!
+//! A plan really compares: everything held is read through, then compared with the peer, and
+//! nothing is changed. A run carries it out in steps, each of which may be repeated: after a power
+//! cut it goes on where it was. A hub orders one for a site by a signed entry; the site carries it
+//! out at its next contact and reports by an entry of its own.
+
+pub use crate::door::resync_state::{ResyncAct, ResyncState};
+
+use crate::{
+    door::error::{NodeError, ResyncError, StalePlan},
+    ledger::repair::joined,
+    node::Node,
+    upkeep::scrub::Round,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::{collections::BTreeMap, sync::Arc};
+use wadi_log::{Body, Difference, Enrolment, Lane, LogId, NodeId, ResyncOrder, Role, Tip};
+use wadi_store::{Batch, LocalState};
+
+/// A plan older than that is made anew, milliseconds of the node's clock.
+const PLAN_AGE_MS_MAX: i64 = 24 * 3_600_000;
+/// Bytes of an entry on the wire, as the common workload comes to (docs/performance.md).
+const ENTRY_WIRE_BYTES: u64 = 110;
+/// Ranges of one log that a plan names.
+const RANGES_MAX: usize = 1_000;
+/// Resyncs listed.
+const LIST_MAX: usize = 200;
+/// Bytes of a reason, or of a name, at most.
+const TEXT_BYTES_MAX: usize = 2_000;
+
+/// One log in a plan: what is held here and there, and why they differ.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PlannedLog {
+    /// The log's origin.
+    pub log: String,
+    /// `ahead`, `behind`, `forked`, `damaged`.
+    pub state: String,
+    /// Entries held here.
+    pub mine: u64,
+    /// Entries held by the peer; none where that was not compared.
+    pub theirs: Option<u64>,
+    /// Runs of entries concerned, from and to a position.
+    pub ranges: Vec<(u64, u64)>,
+    /// How many entries those are.
+    pub entries: u64,
+    /// For damage: missing, rotten or replaced entries.
+    pub kinds: Vec<String>,
+}
+
+/// How far one run of entries has come.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RangeProgress {
+    /// The log's origin.
+    pub log: String,
+    /// First position.
+    pub from: u64,
+    /// Position after the last.
+    pub to: u64,
+    /// Entries of it that are in place.
+    pub done: u64,
+}
+
+/// A resync: its plan, how far it has come, and what came of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Resync {
+    pub id: String,
+    pub state: ResyncState,
+    /// The node that carries it out.
+    pub node: String,
+    /// With whom it compares.
+    pub peer: String,
+    pub reason: String,
+    pub planned_by: String,
+    pub approved_by: String,
+    pub made_ms: i64,
+    pub changed_ms: i64,
+    /// The order's entry, where a hub gave one.
+    pub order: Option<String>,
+    /// Whether the peer was there to be compared with.
+    pub compared: bool,
+    pub scrubbed_entries: u64,
+    pub equal_logs: u64,
+    pub logs: Vec<PlannedLog>,
+    /// Logs that were known to be forked when it was planned, by origin: a fork proven since makes
+    /// the plan stale.
+    #[serde(default)]
+    pub forked: Vec<String>,
+    pub waiting: i64,
+    pub refused: i64,
+    /// Records that stood differently than their entries say.
+    pub rederived: u64,
+    pub send_entries: u64,
+    pub fetch_entries: u64,
+    pub damaged_entries: u64,
+    /// Bytes that comparing took, both ways.
+    pub compare_bytes: u64,
+    /// Bytes that the run will take, about.
+    pub send_bytes: u64,
+    pub fetch_bytes: u64,
+    /// How long they take at the link's provisioned rate; none where that is not known.
+    pub seconds: Option<f64>,
+    /// What it waits for, in words.
+    pub waits_for: String,
+    pub progress: Vec<RangeProgress>,
+    /// What was found at the end: equal or not, through which time, what could not be mended.
+    pub outcome: serde_json::Value,
+}
+
+impl Node {
+    /// Begins to compare with a peer (the hub, where none is named); what differs is written down,
+    /// and nothing else is changed. A disk of years takes its time: [`Self::resync`] tells when it
+    /// is planned.
+    pub async fn plan_resync(
+        self: &Arc<Self>,
+        peer: Option<&str>,
+        reason: &str,
+        by: &str,
+    ) -> Result<Resync, NodeError> {
+        check_length("reason", reason)?;
+        check_length("by", by)?;
+        let name = match peer {
+            Some(name) => self.enrolled(name)?.name,
+            None => self.own_hub().ok_or(ResyncError::NoHub)?,
+        };
+
+        if name == self.me.name {
+            return Err(ResyncError::WithItself { node: name }.into());
+        }
+
+        let made_ms = self.now_ms();
+        let id = format!(
+            "RS-{}-{}",
+            made_ms,
+            self.id().to_string().chars().take(6).collect::<String>()
+        );
+
+        let plan = Resync {
+            state: ResyncState::Planning,
+            node: self.me.name.clone(),
+            peer: name,
+            approved_by: String::new(),
+            ..Resync::begun(id, reason, by, made_ms, None)
+        };
+
+        self.keep_resync(&plan).await?;
+        let (node, mut drawn) = (self.clone(), plan.clone());
+        tokio::spawn(async move {
+            if let Err(error) = node.draw_plan(&mut drawn).await {
+                drawn.state = ResyncState::Failed;
+                drawn.outcome = json!({ "code": error.code(), "why": error.to_string() });
+            }
+
+            if let Err(error) = node.change_resync(&mut drawn).await {
+                tracing::error!(%error, "a plan could not be written down");
+            }
+        });
+
+        Ok(plan)
+    }
+
+    /// Reads everything through, compares, and says what differs.
+    async fn draw_plan(self: &Arc<Self>, plan: &mut Resync) -> Result<(), NodeError> {
+        // What is proven while the rest is read may not be in it any more, and makes the plan
+        // stale.
+        plan.forked = self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
+
+        let damage = self
+            .scrub(Round {
+                bytes_s: None,
+                mend: false,
+            })
+            .await?;
+
+        let scrubbed = self.scrub_status();
+        let compared = match self.connected(Some(&plan.peer)) {
+            Some(id) => self.compare(id).await?,
+            None => None,
+        };
+        let counts = self.store.counts().await?;
+
+        plan.compared = compared.is_some();
+        (plan.scrubbed_entries, plan.rederived) = (scrubbed.entries, scrubbed.rederived);
+        (plan.waiting, plan.refused) = (counts.waiting, counts.refused);
+        plan.compare_bytes = compared.as_ref().map_or(0, |c| c.bytes);
+
+        let mine = match &compared {
+            Some(c) => c.mine.clone(),
+            None => self.frontier_on_disk().await?,
+        };
+
+        for (log, all) in damage {
+            let theirs = compared
+                .as_ref()
+                .and_then(|c| match c.differences.get(&log) {
+                    Some(
+                        Difference::Ahead { theirs }
+                        | Difference::Behind { theirs }
+                        | Difference::Forked { theirs },
+                    ) => Some(theirs.size),
+                    None => mine.0.get(&log).map(|t| t.size),
+                });
+
+            let mut ranges = joined(all.iter().map(|(from, to, _)| (*from, *to)).collect());
+            let entries: u64 = ranges.iter().map(|(from, to)| to - from).sum();
+            ranges.truncate(RANGES_MAX);
+
+            let mut kinds: Vec<String> =
+                all.iter().map(|(_, _, kind)| (*kind).to_string()).collect();
+            kinds.sort();
+            kinds.dedup();
+            plan.damaged_entries += entries;
+            plan.logs.push(PlannedLog {
+                log: log.origin(),
+                state: "damaged".into(),
+                mine: mine.0.get(&log).map_or(0, |t| t.size),
+                theirs,
+                ranges,
+                entries,
+                kinds,
+            });
+        }
+
+        let forks = self.with_control(|c| {
+            c.forks()
+                .iter()
+                .map(|(l, f)| (*l, f.at))
+                .collect::<BTreeMap<_, _>>()
+        });
+
+        let differences = compared.map(|c| c.differences).unwrap_or_default();
+        if plan.compared {
+            plan.equal_logs = mine
+                .0
+                .keys()
+                .filter(|l| !differences.contains_key(l))
+                .count() as u64;
+        }
+
+        for (log, difference) in differences {
+            let held = mine.0.get(&log).map_or(0, |t: &Tip| t.size);
+            let (state, theirs, range) = match difference {
+                Difference::Ahead { theirs } => ("ahead", theirs.size, (theirs.size, held)),
+                Difference::Behind { theirs } => ("behind", theirs.size, (held, theirs.size)),
+                Difference::Forked { theirs } => (
+                    "forked",
+                    theirs.size,
+                    (forks.get(&log).copied().unwrap_or(0), held),
+                ),
+            };
+
+            let entries = range.1 - range.0;
+            match state {
+                "ahead" => plan.send_entries += entries,
+                "behind" => plan.fetch_entries += entries,
+                _ => {}
+            }
+
+            plan.logs.push(PlannedLog {
+                log: log.origin(),
+                state: state.into(),
+                mine: held,
+                theirs: Some(theirs),
+                ranges: vec![range],
+                entries,
+                kinds: vec![],
+            });
+        }
+
+        plan.send_bytes = plan.send_entries * ENTRY_WIRE_BYTES;
+        plan.fetch_bytes = (plan.fetch_entries + plan.damaged_entries) * ENTRY_WIRE_BYTES;
+        plan.seconds = self.rate_of(&plan.peer).map(|rate| {
+            // Both directions run at once; the longer one counts.
+            plan.send_bytes.max(plan.fetch_bytes) as f64 * 8.0 / rate as f64
+        });
+        plan.outcome = json!({ "through_s": self.time.hub_time_s() });
+        plan.state = ResyncState::Planned;
+
+        Ok(())
+    }
+
+    /// The hub's name: the one in contact, or one that this node knows as a peer, or any.
+    fn own_hub(&self) -> Option<String> {
+        let near: Vec<NodeId> = self
+            .peers
+            .lock()
+            .expect("no panic holds it")
+            .keys()
+            .copied()
+            .collect();
+
+        let connected = self.connected(None);
+        self.with_control(|c| {
+            let is_hub = |id: &NodeId| c.role(id) == Some(Role::Hub);
+            let any = || c.enrolments().map(Enrolment::node).find(is_hub);
+            let hub = connected
+                .or_else(|| near.into_iter().find(is_hub))
+                .or_else(any)?;
+            c.enrolment(&hub).map(|e| e.name.clone())
+        })
+    }
+
+    /// The enrolment of a name.
+    fn enrolled(&self, name: &str) -> Result<Enrolment, NodeError> {
+        let unknown = || ResyncError::UnknownPeer { name: name.into() };
+        let found = self.with_control(|c| c.by_name(name).cloned());
+        Ok(found.ok_or_else(unknown)?)
+    }
+
+    fn rate_of(&self, name: &str) -> Option<u64> {
+        let id = self.with_control(|c| c.by_name(name).map(Enrolment::node))?;
+        self.peers
+            .lock()
+            .expect("no panic holds it")
+            .get(&id)?
+            .rate_bits_s
+            .filter(|r| *r > 0)
+    }
+
+    /// Writes a resync down as it stands.
+    pub(crate) async fn keep_resync(&self, resync: &Resync) -> Result<(), NodeError> {
+        let json = serde_json::to_string(resync).unwrap_or_default();
+        let batch = Batch::from(LocalState {
+            resyncs: vec![(resync.id.clone(), json)],
+            ..LocalState::default()
+        });
+
+        self.ask(|reply| crate::door::command::Command::Mend(Box::new(batch), None, reply))
+            .await
+    }
+
+    /// The last resyncs, the newest first.
+    pub async fn resyncs(&self) -> Result<Vec<Resync>, NodeError> {
+        let mut all = self.all_resyncs().await?;
+        all.truncate(LIST_MAX);
+        Ok(all)
+    }
+
+    /// All resyncs, the newest first.
+    pub(crate) async fn all_resyncs(&self) -> Result<Vec<Resync>, NodeError> {
+        let rows = self.store.resyncs().await?;
+        let mut all: Vec<Resync> = rows
+            .iter()
+            .filter_map(|(_, json)| serde_json::from_str(json).ok())
+            .collect();
+
+        all.sort_by_key(|r| std::cmp::Reverse((r.made_ms, r.id.clone())));
+        Ok(all)
+    }
+
+    /// One resync, however long ago it was.
+    pub async fn resync(&self, id: &str) -> Result<Resync, NodeError> {
+        let rows = self.store.resyncs().await?;
+        let found = rows
+            .iter()
+            .find(|(key, _)| key == id)
+            .and_then(|(_, json)| serde_json::from_str(json).ok());
+
+        Ok(found.ok_or_else(|| ResyncError::NoSuchResync { id: id.into() })?)
+    }
+
+    /// Approves a plan and begins to carry it out.
+    pub async fn run_resync(self: &Arc<Self>, id: &str, by: &str) -> Result<Resync, NodeError> {
+        check_length("by", by)?;
+        let _step = self.resync_step.lock().await;
+        let mut plan = self.resync(id).await?;
+        if plan.state != ResyncState::Planned {
+            let (id, state) = (plan.id, plan.state);
+            return Err(ResyncError::NotPlanned { id, state }.into());
+        }
+
+        self.check_plan(&plan).await?;
+        plan.approved_by = by.into();
+        plan.state = ResyncState::Shipping;
+        self.change_resync(&mut plan).await?;
+        self.resync_wake.notify_one();
+
+        Ok(plan)
+    }
+
+    /// A plan is good as long as what it says still holds: logs only grew, and nothing that was
+    /// whole is damaged.
+    async fn check_plan(self: &Arc<Self>, plan: &Resync) -> Result<(), NodeError> {
+        let stale = |why| Err(ResyncError::PlanStale(why).into());
+
+        if self.now_ms().saturating_sub(plan.made_ms) > PLAN_AGE_MS_MAX {
+            return stale(StalePlan::TooOld);
+        }
+
+        let held = self.frontier_on_disk().await?;
+        for planned in &plan.logs {
+            let now = held
+                .0
+                .iter()
+                .find(|(l, _)| l.origin() == planned.log)
+                .map_or(0, |(_, t)| t.size);
+
+            if now < planned.mine {
+                return stale(StalePlan::Shrank {
+                    log: planned.log.clone(),
+                    planned: planned.mine,
+                    now,
+                });
+            }
+        }
+
+        let forked: Vec<String> =
+            self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
+        if let Some(log) = forked.iter().find(|log| !plan.forked.contains(log)) {
+            return stale(StalePlan::Forked { log: log.clone() });
+        }
+
+        Ok(())
+    }
+
+    /// Orders a resync for a site: an entry of this hub's, which the site carries out at its next
+    /// contact.
+    pub async fn order_resync(
+        &self,
+        site: &str,
+        reason: &str,
+        by: &str,
+    ) -> Result<Resync, NodeError> {
+        check_length("reason", reason)?;
+        check_length("by", by)?;
+        let crossing = site.to_uppercase().parse().ok();
+        let target = self.with_control(|c| {
+            let mut all = c
+                .enrolments()
+                .filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
+            all.find(|e| e.name == site || (crossing.is_some() && e.crossing == crossing))
+                .cloned()
+        });
+
+        let target = target.ok_or_else(|| ResyncError::UnknownSite { site: site.into() })?;
+        if self.me.role != Role::Hub {
+            return Err(ResyncError::OrderedByHub.into());
+        }
+
+        let made_ms = self.now_ms();
+        let id = format!(
+            "RS-{}-{}",
+            made_ms,
+            self.id().to_string().chars().take(6).collect::<String>()
+        );
+
+        let order = ResyncOrder {
+            id: id.clone(),
+            crossing: target.crossing.unwrap_or(wadi_log::Crossing::HUB),
+            reason: reason.into(),
+            approved_by: by.into(),
+        };
+
+        let written = self
+            .write_control(vec![Body::ResyncOrder(order)], by)
+            .await?;
+        let order = written.first().map(ToString::to_string);
+        let resync = Resync {
+            state: ResyncState::Ordered,
+            node: target.name,
+            peer: self.me.name.clone(),
+            waits_for: "the site's next contact, and its report".into(),
+            ..Resync::begun(id, reason, by, made_ms, order)
+        };
+
+        self.keep_resync(&resync).await?;
+        Ok(resync)
+    }
+
+    pub(crate) async fn change_resync(&self, resync: &mut Resync) -> Result<(), NodeError> {
+        resync.changed_ms = self.now_ms();
+        self.keep_resync(resync).await
+    }
+
+    /// Pauses, resumes or cancels. What was already mended stays: each step is whole.
+    pub async fn steer_resync(&self, id: &str, act: ResyncAct) -> Result<Resync, NodeError> {
+        let _step = self.resync_step.lock().await;
+        let mut resync = self.resync(id).await?;
+        resync.state = match (act, resync.state) {
+            (ResyncAct::Pause, state) if state.runs() => ResyncState::Paused,
+            (ResyncAct::Resume, ResyncState::Paused) => ResyncState::Shipping,
+            (ResyncAct::Cancel, state)
+                if state.runs() || matches!(state, ResyncState::Planned | ResyncState::Paused) =>
+            {
+                ResyncState::Cancelled
+            }
+            (act, state) => {
+                let id = resync.id;
+                return Err(ResyncError::WrongState { id, state, act }.into());
+            }
+        };
+
+        self.change_resync(&mut resync).await?;
+        self.resync_wake.notify_one();
+        Ok(resync)
+    }
+}
+
+impl Resync {
+    /// One that was ordered or approved, and has no plan of its own yet.
+    pub(crate) fn begun(
+        id: String,
+        reason: &str,
+        by: &str,
+        made_ms: i64,
+        order: Option<String>,
+    ) -> Self {
+        Self {
+            id,
+            state: ResyncState::Shipping,
+            node: String::new(),
+            peer: String::new(),
+            reason: reason.into(),
+            planned_by: by.into(),
+            approved_by: by.into(),
+            made_ms,
+            changed_ms: made_ms,
+            order,
+            compared: false,
+            scrubbed_entries: 0,
+            equal_logs: 0,
+            logs: vec![],
+            forked: vec![],
+            waiting: 0,
+            refused: 0,
+            rederived: 0,
+            send_entries: 0,
+            fetch_entries: 0,
+            damaged_entries: 0,
+            compare_bytes: 0,
+            send_bytes: 0,
+            fetch_bytes: 0,
+            seconds: None,
+            waits_for: String::new(),
+            progress: vec![],
+            outcome: json!(null),
+        }
+    }
+}
+
+/// Own logs and what of them a hub has cosigned: nothing local is shipped before the two are equal.
+pub(crate) fn unshipped(node: &Node, peer: NodeId) -> u64 {
+    let frontier = node.frontier.read().expect("no panic holds it").clone();
+    let to_hub = node.with_control(|c| c.role(&peer) == Some(Role::Hub));
+    if node.me.role == Role::Hub || !to_hub {
+        // What the peer lacks of what it may take.
+        return node
+            .peers
+            .lock()
+            .expect("no panic holds it")
+            .get(&peer)
+            .map_or(u64::MAX, |p| p.unsent);
+    }
+
+    let own = frontier.0.iter().filter(|(l, _)| l.node == node.id());
+    node.with_control(|c| {
+        // Of a forked log no hub takes what stands on the branch that does not count; it asks for
+        // that itself.
+        let own = own.filter(|(l, _)| !c.forks().contains_key(*l));
+        // The control log's head is signed anew with each contact: its entries count, not its
+        // newest signature.
+        own.map(|(l, t)| t.size.saturating_sub(c.cosigned(l).map_or(0, |t| t.size)))
+            .sum::<u64>()
+    })
+}
+
+/// What people say stands in entries, which have an end.
+fn check_length(what: &'static str, text: &str) -> Result<(), NodeError> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Ok(());
+    }
+
+    Err(ResyncError::TooLong {
+        what,
+        bytes: text.len(),
+        max: TEXT_BYTES_MAX,
+    }
+    .into())
+}
+
+/// Lanes in words, for outcomes.
+pub(crate) fn lane_name(lane: Lane) -> String {
+    lane.to_string()
+}

@@ -1,0 +1,721 @@
+//! Carries resyncs out, one step after the other: ships, compares, mends, verifies, reports. Each
+//! step may be repeated, so that a power cut costs no more than the step it fell into.
+
+use crate::{
+    door::{
+        command::Command,
+        error::{NodeError, ResyncError},
+        event::Event,
+        orders::Orders,
+    },
+    node::Node,
+    upkeep::{
+        resync::{RangeProgress, Resync, ResyncState, unshipped},
+        scrub::Round,
+    },
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
+use wadi_store::{Batch, Repair};
+
+/// How often a step looks again at what it waits for.
+const LOOK: Duration = Duration::from_millis(500);
+/// Looks without progress after which what no peer holds is given up, and told.
+const IDLE_LOOKS_MAX: u32 = 240;
+/// Looks without progress after which shipping mends what may hold it up.
+const SHIP_LOOKS: u32 = 10;
+/// So many at most, where that did not help: comparing costs a frontier each way.
+const SHIP_LOOKS_MAX: u32 = 600;
+/// How often it is looked whether a peer that is dark is in contact.
+const DARK_LOOK: Duration = Duration::from_secs(5);
+/// Lanes and crossings that differ named in an outcome at most, and characters of the reason: a
+/// report is an entry.
+const NAMED_MAX: usize = 200;
+const REASON_CHARS: usize = 500;
+/// Looks for which verifying waits that both sides come to rest.
+const REST_LOOKS_MAX: u32 = 120;
+
+/// Whether a node is one of the crossing that an order is for: nobody else's report answers it.
+fn is_there(node: &Node, by: &NodeId, order: &ResyncOrder) -> bool {
+    node.with_control(|c| {
+        c.enrolment(by)
+            .is_some_and(|e| e.role == Role::Crossing && e.crossing == Some(order.crossing))
+    })
+}
+
+pub(crate) struct Runner {
+    node: Weak<Node>,
+    healed: bool,
+    orders: Arc<Mutex<Orders>>,
+    /// How many orders and reports there were when they were last looked at.
+    heard: Mutex<Option<(usize, usize)>>,
+}
+
+impl Runner {
+    pub(crate) fn new(node: &Arc<Node>) -> Self {
+        Self {
+            node: Arc::downgrade(node),
+            healed: false,
+            orders: node.orders.clone(),
+            heard: Mutex::default(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let Some(wake) = self.node.upgrade().map(|n| n.resync_wake.clone()) else {
+            return;
+        };
+        if let Some(node) = self.node.upgrade() {
+            // A plan that a power cut fell into says nothing.
+            for mut plan in node.all_resyncs().await.unwrap_or_default() {
+                if plan.state == ResyncState::Planning {
+                    plan.state = ResyncState::Failed;
+                    plan.outcome =
+                        json!({ "why": "the node stopped while it was planned: make a new plan" });
+                    let _ = node.change_resync(&mut plan).await;
+                }
+            }
+        }
+
+        // Nothing is read while there is nothing to do: until somebody wakes it, or an order or a
+        // report comes.
+        let mut pause = Some(LOOK);
+        loop {
+            {
+                let Some(node) = self.node.upgrade() else {
+                    return;
+                };
+                if !self.healed && node.is_healed() {
+                    // The loss is made good: from here on a later one is told from it.
+                    let batch = Batch::from(Repair {
+                        healed: true,
+                        ..Repair::default()
+                    });
+
+                    self.healed = node
+                        .ask(|reply| Command::Mend(Box::new(batch), None, reply))
+                        .await
+                        .is_ok();
+                }
+
+                if pause.is_some() || self.hears() {
+                    pause = self.round(&node).await.unwrap_or_else(|error| {
+                        tracing::warn!(%error, "a resync waits");
+                        Some(LOOK)
+                    });
+                }
+            }
+
+            tokio::select! {
+                () = wake.notified() => pause = Some(LOOK),
+                () = tokio::time::sleep(pause.unwrap_or(LOOK)) => {}
+            }
+        }
+    }
+
+    fn count(&self) -> (usize, usize) {
+        let held = self.orders.lock().expect("no panic holds it");
+        (
+            held.orders.len(),
+            held.reports.values().map(BTreeMap::len).sum(),
+        )
+    }
+
+    /// Whether orders or reports came since they were last looked at.
+    fn hears(&self) -> bool {
+        *self.heard.lock().expect("no panic holds it") != Some(self.count())
+    }
+
+    /// One look; how long to pause before the next, where there is anything left to do.
+    async fn round(&self, node: &Arc<Node>) -> Result<Option<Duration>, NodeError> {
+        self.take_orders(node).await?;
+        let all = node.all_resyncs().await?;
+
+        // One at a time, the oldest first of those whose peers are in contact: one that is dark for
+        // days holds up no other.
+        let mut running: Vec<Resync> = all
+            .into_iter()
+            .rev()
+            .filter(|r| r.state.runs() && r.node == node.me.name)
+            .collect();
+
+        if running.is_empty() {
+            return Ok(None);
+        }
+
+        let in_contact = |r: &Resync| node.connected(Some(&r.peer)).is_some();
+        let at = running.iter().position(in_contact).unwrap_or(0);
+        let next = running.swap_remove(at);
+        let pause = if in_contact(&next) { LOOK } else { DARK_LOOK };
+
+        self.carry_out(node, next).await?;
+        Ok(Some(pause))
+    }
+
+    /// Orders for this crossing that it has not begun yet, and reports on orders that this hub
+    /// gave.
+    async fn take_orders(&self, node: &Arc<Node>) -> Result<(), NodeError> {
+        if !self.hears() {
+            return Ok(());
+        }
+
+        let heard = self.count();
+        let (orders, reports) = {
+            let held = self.orders.lock().expect("no panic holds it");
+            (held.orders.clone(), held.reports.clone())
+        };
+        let known = if orders.is_empty() {
+            Vec::new()
+        } else {
+            node.all_resyncs().await?
+        };
+
+        for (at, order) in orders {
+            // What a hub said past its own cut orders nothing.
+            if !node.with_control(|c| c.fact_counts(&at)) {
+                continue;
+            }
+
+            let told = reports
+                .get(&at)
+                .into_iter()
+                .flatten()
+                .find(|told| is_there(node, told.0, &order));
+
+            let reported = reports
+                .get(&at)
+                .is_some_and(|by| by.contains_key(&node.id()));
+            let row = known.iter().find(|r| r.id == order.id);
+            let for_me = node.me.role == Role::Crossing && node.me.crossing == Some(order.crossing);
+
+            if for_me && row.is_none() && !reported {
+                tracing::warn!(order = %order.id, by = %order.approved_by, "the hub orders a resync");
+                let hub = node
+                    .with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone()))
+                    .unwrap_or_default();
+                let made_ms = node.now_ms();
+                let begun = Resync::begun(
+                    order.id,
+                    &order.reason,
+                    &order.approved_by,
+                    made_ms,
+                    Some(at.to_string()),
+                );
+
+                node.keep_resync(&Resync {
+                    node: node.me.name.clone(),
+                    peer: hub,
+                    ..begun
+                })
+                .await?;
+            } else if let (Some(row), Some((reporter, text))) = (row, told)
+                && row.state == ResyncState::Ordered
+            {
+                let mut done = row.clone();
+                done.node = node
+                    .with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
+
+                let told: Value = serde_json::from_str(text).unwrap_or_default();
+                let failed = told["equal"] != true;
+                done.state = if failed {
+                    ResyncState::Failed
+                } else {
+                    ResyncState::Done
+                };
+
+                done.waits_for = String::new();
+                done.outcome = told;
+                node.change_resync(&mut done).await?;
+            }
+        }
+
+        *self.heard.lock().expect("no panic holds it") = Some(heard);
+        Ok(())
+    }
+
+    /// One resync from the step it stands at to its end, or until it is paused or cancelled.
+    async fn carry_out(&self, node: &Arc<Node>, mut r: Resync) -> Result<(), NodeError> {
+        let ships_first = !wadi_store::defence::off("ship-before-resync");
+        if r.state == ResyncState::Shipping && ships_first && !self.ship(node, &mut r).await? {
+            return Ok(());
+        }
+
+        if r.state == ResyncState::Shipping {
+            self.step(node, &mut r, ResyncState::Comparing, "").await?;
+        }
+
+        if r.state == ResyncState::Comparing {
+            let Some(peer) = self.contact(node, &mut r).await? else {
+                return Ok(());
+            };
+            let Some(compared) = node.compare(peer).await? else {
+                return Ok(());
+            };
+
+            r.compared = true;
+            r.compare_bytes += compared.bytes;
+            self.step(node, &mut r, ResyncState::Mending, "").await?;
+        }
+
+        if r.state == ResyncState::Mending && !self.mend(node, &mut r).await? {
+            return Ok(());
+        }
+
+        if r.state == ResyncState::Verifying {
+            return self.verify_and_report(node, &mut r).await;
+        }
+
+        Ok(())
+    }
+
+    /// Waits until everything local is at the peer. Returns false when that is not in contact, or
+    /// when it was paused or cancelled meanwhile.
+    async fn ship(&self, node: &Arc<Node>, r: &mut Resync) -> Result<bool, NodeError> {
+        let (mut before, mut idle, mut patience, mut mended) = (u64::MAX, 0, SHIP_LOOKS, false);
+        loop {
+            let Some(peer) = node.connected(Some(&r.peer)) else {
+                let what = "nothing is compared before everything local is there";
+                self.still(node, r, &format!("{} to be in contact; {what}", r.peer))
+                    .await?;
+                return Ok(false);
+            };
+
+            let left = unshipped(node, peer);
+            if left == 0 {
+                return Ok(true);
+            }
+
+            if left < before {
+                (idle, patience) = (0, SHIP_LOOKS);
+            } else {
+                idle += 1;
+            }
+
+            before = left;
+            if idle >= patience && left < u64::MAX {
+                // What cannot be shipped may stand behind damage of its own log. Mending takes
+                // nothing away, so it may go first; after it the logs that rested are offered
+                // again.
+                (idle, patience) = (0, (2 * patience).min(SHIP_LOOKS_MAX));
+                if !std::mem::replace(&mut mended, true) {
+                    node.scrub(Round {
+                        bytes_s: None,
+                        mend: true,
+                    })
+                    .await?;
+                }
+
+                let _ = node.compare(peer).await?;
+            }
+
+            let waits_for = match left {
+                u64::MAX => format!("{} to say what it holds", r.peer),
+                n => format!("{n} entries of this node that {} does not hold yet", r.peer),
+            };
+            if !self.still(node, r, &waits_for).await? {
+                return Ok(false);
+            }
+
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn contact(&self, node: &Arc<Node>, r: &mut Resync) -> Result<Option<NodeId>, NodeError> {
+        let peer = node.connected(Some(&r.peer));
+        if peer.is_none() {
+            self.still(node, r, &format!("{} to be in contact", r.peer))
+                .await?;
+        }
+        Ok(peer)
+    }
+
+    /// Reads everything through, has what is damaged fetched back, and waits until it is there.
+    async fn mend(&self, node: &Arc<Node>, r: &mut Resync) -> Result<bool, NodeError> {
+        let damage = node
+            .scrub(Round {
+                bytes_s: None,
+                mend: true,
+            })
+            .await?;
+
+        let found = node.scrub_status();
+        (r.scrubbed_entries, r.rederived) = (found.entries, r.rederived.max(found.rederived));
+        if r.progress.is_empty() {
+            let runs = damage
+                .iter()
+                .flat_map(|(log, all)| all.iter().map(move |(from, to, _)| (log, *from, *to)));
+            r.progress = runs
+                .map(|(log, from, to)| RangeProgress {
+                    log: log.origin(),
+                    from,
+                    to,
+                    done: 0,
+                })
+                .collect();
+
+            r.damaged_entries = r.progress.iter().map(|p| p.to - p.from).sum();
+        }
+
+        let (mut idle, mut before) = (0, u64::MAX);
+        loop {
+            let missing = node.wants.lock().expect("no panic holds it").missing();
+            for p in &mut r.progress {
+                let ranges = missing
+                    .iter()
+                    .filter(|(l, _)| l.origin() == p.log)
+                    .flat_map(|(_, all)| all);
+                let left: u64 = ranges
+                    .map(|(a, b)| (*b).min(p.to).saturating_sub((*a).max(p.from)))
+                    .sum();
+
+                p.done = (p.to - p.from).saturating_sub(left);
+            }
+
+            let left: u64 = missing.values().flatten().map(|(from, to)| to - from).sum();
+            if left == 0 {
+                break;
+            }
+
+            idle = if left < before { 0 } else { idle + 1 };
+            before = left;
+            if idle > IDLE_LOOKS_MAX && node.connected(Some(&r.peer)).is_some() {
+                r.outcome =
+                    json!({ "unmended": left, "why": "no peer in contact holds these entries" });
+                break;
+            }
+
+            if !self
+                .still(node, r, &format!("{left} damaged entries to come back"))
+                .await?
+            {
+                return Ok(false);
+            }
+
+            tokio::time::sleep(LOOK).await;
+        }
+
+        self.step(node, r, ResyncState::Verifying, "").await?;
+        Ok(true)
+    }
+
+    async fn verify_and_report(&self, node: &Arc<Node>, r: &mut Resync) -> Result<(), NodeError> {
+        let Some(_) = self.contact(node, r).await? else {
+            return Ok(());
+        };
+        let mut verified = Value::Null;
+
+        for _ in 0..REST_LOOKS_MAX {
+            verified = node.verify_with(&r.peer, false).await?;
+            if verified["equal"] == true {
+                break;
+            }
+
+            if !self.still(node, r, "both sides to come to rest").await? {
+                return Ok(());
+            }
+
+            tokio::time::sleep(LOOK).await;
+        }
+
+        let unmended = r.outcome["unmended"].as_u64().unwrap_or(0);
+        let mut outcome = verified;
+        outcome["resync"] = r.id.as_str().into();
+        outcome["reason"] = r
+            .reason
+            .chars()
+            .take(REASON_CHARS)
+            .collect::<String>()
+            .into();
+
+        outcome["planned_by"] = r.planned_by.as_str().into();
+        outcome["approved_by"] = r.approved_by.as_str().into();
+        outcome["damaged"] = r.damaged_entries.into();
+        outcome["mended"] = r.damaged_entries.saturating_sub(unmended).into();
+        outcome["unmended"] = unmended.into();
+        outcome["rederived"] = r.rederived.into();
+        if unmended > 0 {
+            outcome["equal"] = false.into();
+        }
+
+        let order = r.order.as_deref().and_then(|o| o.parse().ok());
+        // What an operator ordered on the spot has no order's entry: the report names none.
+        let none = Reference {
+            log: node.own_report_log(),
+            seq: 0,
+            leaf: Default::default(),
+        };
+
+        let text = serde_json_canonicalizer::to_string(&outcome).unwrap_or_default();
+        let report = ResyncReport {
+            order: order.unwrap_or(none),
+            text,
+        };
+
+        node.write_control(vec![Body::ResyncReport(report)], &r.approved_by)
+            .await?;
+        r.outcome = outcome;
+
+        let state = if r.outcome["equal"] == true {
+            ResyncState::Done
+        } else {
+            ResyncState::Failed
+        };
+
+        self.step(node, r, state, "").await?;
+        let _ = node.events.send(Event::Records);
+        Ok(())
+    }
+
+    /// Goes on to a step, unless somebody paused or cancelled meanwhile.
+    async fn step(
+        &self,
+        node: &Arc<Node>,
+        r: &mut Resync,
+        to: ResyncState,
+        waits_for: &str,
+    ) -> Result<(), NodeError> {
+        let _step = node.resync_step.lock().await;
+        let now = node.resync(&r.id).await?.state;
+        if now.runs() {
+            r.state = to;
+            r.waits_for = waits_for.into();
+            node.change_resync(r).await?;
+        } else {
+            r.state = now;
+        }
+
+        Ok(())
+    }
+
+    /// Notes what is waited for; false when somebody paused or cancelled it.
+    async fn still(
+        &self,
+        node: &Arc<Node>,
+        r: &mut Resync,
+        waits_for: &str,
+    ) -> Result<bool, NodeError> {
+        // While one waits, the reports of others and orders are heard.
+        self.take_orders(node).await?;
+        let _step = node.resync_step.lock().await;
+        let kept = node.resync(&r.id).await?;
+        if !kept.state.runs() {
+            r.state = kept.state;
+            return Ok(false);
+        }
+
+        if kept.waits_for != waits_for || kept.progress != r.progress {
+            r.waits_for = waits_for.into();
+            node.change_resync(r).await?;
+        }
+
+        Ok(true)
+    }
+}
+
+impl Node {
+    /// Whether this node and a peer in contact hold the same of all that both take: logs by size
+    /// and root, documents and states by digest, through the newest hub time known. Reading
+    /// everything through first makes it a proof: without that it is as good as the last scrub.
+    pub async fn verify_with(
+        self: &Arc<Self>,
+        peer: &str,
+        read_through: bool,
+    ) -> Result<Value, NodeError> {
+        let dark = || ResyncError::PeerDark { peer: peer.into() };
+
+        let id = self.connected(Some(peer)).ok_or_else(dark)?;
+        let mut wrong_here = self
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .missing_count();
+
+        if read_through {
+            self.scrub(Round {
+                bytes_s: None,
+                mend: false,
+            })
+            .await?;
+
+            let found = self.scrub_status();
+            wrong_here = wrong_here.max(found.damaged) + found.rederived + found.remade;
+        }
+
+        let compared = self.compare(id).await?.ok_or_else(dark)?;
+        let theirs = self.digests_of(id).await.ok_or_else(dark)?;
+        let mine = self.own_digests().await;
+        let they_take = self.with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
+        let mut differing = Vec::new();
+        let mut scopes = 0;
+
+        for own in mine.iter().filter(|s| {
+            they_take
+                .as_ref()
+                .is_some_and(|t| t.takes(s.lane, s.crossing))
+        }) {
+            let their = theirs
+                .iter()
+                .find(|t| (t.lane, t.crossing) == (own.lane, own.crossing));
+            scopes += 1;
+
+            let none = own.entries == 0 && their.is_none();
+            if !none && their != Some(own) {
+                differing.push(format!(
+                    "{}/{}",
+                    crate::upkeep::resync::lane_name(own.lane),
+                    own.crossing
+                ));
+            }
+        }
+
+        let missing_here = |t: &&wadi_sync::ScopeSum| {
+            !mine
+                .iter()
+                .any(|s| (s.lane, s.crossing) == (t.lane, t.crossing))
+        };
+
+        differing.extend(
+            theirs
+                .iter()
+                .filter(missing_here)
+                .map(|t| format!("{}/{}", t.lane, t.crossing)),
+        );
+
+        let own_time = self.time.hub_time_s();
+        let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
+        differing.truncate(NAMED_MAX);
+
+        Ok(json!({
+            "peer": peer,
+            "equal": equal,
+            "through_s": own_time,
+            "logs": compared.mine.0.len(),
+            "logs_differing": compared.differences.len(),
+            "scopes": scopes,
+            "scopes_differing": differing,
+            "wrong_here": wrong_here,
+            "read_through": read_through,
+            "bytes": compared.bytes,
+        }))
+    }
+
+    /// The log that a report without an order names: this node's own, at no position of it.
+    fn own_report_log(&self) -> wadi_log::LogId {
+        wadi_log::LogId {
+            node: self.id(),
+            epoch: wadi_log::Epoch([0; 8]),
+            lane: wadi_log::Lane::Control,
+            crossing: self.me.crossing.unwrap_or(wadi_log::Crossing::HUB),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ResyncAct,
+        tests::order::{blocks, deliver, found_country},
+    };
+    use rand::{SeedableRng, rngs::StdRng};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_a_sites_resync_that_site_reports_and_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (country, sites) = found_country(dir.path()).await;
+        let hub = country.node(dir.path(), 2, "hub").await;
+        let ordered = hub.order_resync("TRB", "outage", "OP-1").await.unwrap();
+        let order: Reference = ordered.order.as_deref().unwrap().parse().unwrap();
+        let (mut taken, mut r) = (BTreeMap::new(), StdRng::seed_from_u64(1));
+
+        for (at, state) in [
+            (1, ResyncState::Ordered),
+            (2, ResyncState::Ordered),
+            (0, ResyncState::Done),
+        ] {
+            let report = ResyncReport {
+                order,
+                text: r#"{"equal":true}"#.into(),
+            };
+
+            sites[at]
+                .write_control(vec![Body::ResyncReport(report)], "OP-1")
+                .await
+                .unwrap();
+
+            let mut logs = BTreeMap::new();
+            blocks(&sites[at], &mut taken, &mut logs).await;
+            deliver(&hub, &logs, &mut r, false).await;
+            tokio::time::sleep(3 * LOOK).await;
+
+            let now = hub.resync(&ordered.id).await.unwrap().state;
+            assert_eq!(
+                now,
+                state,
+                "{} speaks of Traibeel's resync",
+                sites[at].me().name
+            );
+        }
+
+        hub.stop().await;
+        for site in sites {
+            site.stop().await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_old_resync_is_found_behind_many_newer_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_country, sites) = found_country(dir.path()).await;
+        let trb = &sites[0];
+        for n in 0..220 {
+            let state = if n == 0 {
+                ResyncState::Paused
+            } else {
+                ResyncState::Cancelled
+            };
+
+            let begun = Resync::begun(format!("RS-{n:04}"), "outage", "OP-1", n, None);
+            trb.keep_resync(&Resync {
+                state,
+                node: "trb".into(),
+                peer: "hub".into(),
+                ..begun
+            })
+            .await
+            .unwrap();
+        }
+
+        assert!(
+            trb.resyncs()
+                .await
+                .unwrap()
+                .iter()
+                .all(|r| r.id != "RS-0000"),
+            "the list ends before it"
+        );
+
+        assert_eq!(
+            trb.steer_resync("RS-0000", ResyncAct::Resume)
+                .await
+                .unwrap()
+                .state,
+            ResyncState::Shipping
+        );
+
+        let waits = async || trb.resync("RS-0000").await.unwrap().waits_for;
+        for _ in 0..100 {
+            if waits().await.contains("in contact") {
+                break;
+            }
+            tokio::time::sleep(LOOK / 5).await;
+        }
+
+        assert!(waits().await.contains("in contact"), "it is carried out");
+    }
+}
