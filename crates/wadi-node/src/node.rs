@@ -21,6 +21,7 @@ use crate::{
     ledger::repair::RepairQueue,
     links::LinkAsk,
     pipeline::sequencer::Sequencer,
+    records::projections::Projections,
     upkeep::{
         resync_run::Runner,
         scrub::{ScrubPace, ScrubStatus, Scrubber},
@@ -137,6 +138,8 @@ pub struct Node {
     pub(crate) room: Arc<DiskBudget>,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) suspects: Arc<Suspects>,
+    /// What the rules are to read of the records that were written last.
+    pub(crate) projections: Arc<Projections>,
 }
 
 impl Node {
@@ -170,6 +173,7 @@ impl Node {
         let scrub_now: Arc<Notify> = Arc::default();
         let tasks: Arc<Tasks> = Arc::default();
         let suspects = Arc::new(suspects);
+        let projections: Arc<Projections> = Arc::default();
         let mut sequencer = Sequencer {
             store: store.clone(),
             keys: keys.clone(),
@@ -182,6 +186,7 @@ impl Node {
             logs: BTreeMap::new(),
             effective_len: Default::default(),
             records: Default::default(),
+            projections: projections.clone(),
             seen: Sequencer::new_seen(),
             policies: Default::default(),
             default_policy: Arc::default(),
@@ -258,6 +263,7 @@ impl Node {
             room,
             tasks,
             suspects,
+            projections,
             me: me.clone(),
         });
 

@@ -117,20 +117,26 @@ impl Facts {
         born_ms: i64,
     ) -> Self {
         let json = match serde_json::from_str(text) {
-            Ok(Json::Object(mut members)) => {
-                members.insert("born_ms".into(), born_ms.into());
-                Json::Object(members)
-            }
+            Ok(json @ Json::Object(_)) => json,
             _ => {
                 json!({
                     "id": printed,
                     "kind": kind,
                     "crossing": crossing,
-                    "born_ms": born_ms,
                     "unreadable": true,
                 })
             }
         };
+
+        Self::of(id, json, born_ms)
+    }
+
+    /// A record out of its projection as `Record::json` gives it. `born_ms` is when it first
+    /// happened, as claimed, Unix milliseconds.
+    pub fn of(id: String, mut json: Json, born_ms: i64) -> Self {
+        if let Some(members) = json.as_object_mut() {
+            members.insert("born_ms".into(), born_ms.into());
+        }
 
         Self {
             id,

@@ -107,6 +107,9 @@ pub trait RecordIndex: Send + Sync + 'static {
     /// Records changed after a cursor, in the order of their change.
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError>;
 
+    /// Which records those are: the cursor of each change and its record, in order.
+    async fn changed(&self, after: i64, limit: u32) -> Result<Vec<(i64, RecordId)>, StoreError>;
+
     /// Per lane and crossing: records, and a digest over their documents, and one over their
     /// states.
     async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError>;

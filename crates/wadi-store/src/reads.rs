@@ -554,6 +554,20 @@ impl RecordIndex for Engine {
             .collect()
     }
 
+    async fn changed(&self, after: i64, limit: u32) -> Result<Vec<(i64, RecordId)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.id, r.changed FROM records r WHERE r.changed > $1 ORDER BY r.changed LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter()
+            .map(|r| Ok((cell(r, 1)?, record_id(r)?)))
+            .collect()
+    }
+
     async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError> {
         use sha2::{Digest, Sha256};
         let rows = sqlx::query(

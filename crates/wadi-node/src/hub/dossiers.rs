@@ -12,8 +12,8 @@ use std::{
 };
 use wadi_log::RecordId;
 use wadi_reconcile::{Ask, DossierCut, Facts, asks};
-use wadi_record::Policy;
-use wadi_store::{RecordRow, Store, StoreError, TermQuery};
+use wadi_record::{Policy, Terms};
+use wadi_store::{Store, StoreError, TermQuery};
 
 /// Records of one kind that share one term with another, of which those nearest in time are taken.
 const PER_TERM: u32 = 64;
@@ -82,6 +82,8 @@ struct Place {
 pub(crate) struct Gathered {
     asked: HashMap<RecordId, Asked>,
     facts: HashMap<RecordId, Facts>,
+    /// Terms of records that came from memory; those of others are read where they are asked for.
+    terms: HashMap<RecordId, Arc<Terms>>,
 }
 
 /// The other records of one dossier.
@@ -149,7 +151,7 @@ impl Gathered {
         }
 
         let store = node.store.clone();
-        self.read(&store, ids.iter().copied()).await?;
+        self.read(node, ids.iter().copied()).await?;
         let policy = node.policy_now();
         let questions = self.questions(&store, &policy, ids, gone).await?;
 
@@ -189,7 +191,7 @@ impl Gathered {
             .copied()
             .collect();
 
-        self.read(&store, wanted).await
+        self.read(node, wanted).await
     }
 
     /// What these records' terms ask for, and what terms that they had asked for.
@@ -200,9 +202,17 @@ impl Gathered {
         ids: &[RecordId],
         gone: Vec<(RecordId, String, String, i64)>,
     ) -> Result<Questions, StoreError> {
-        let mut terms: HashMap<RecordId, Vec<(String, String)>> = HashMap::new();
-        for (id, what, value) in store.terms_of(ids).await? {
-            terms.entry(id).or_default().push((what, value));
+        let unread: Vec<RecordId> = ids
+            .iter()
+            .filter(|id| !self.terms.contains_key(id))
+            .copied()
+            .collect();
+
+        let mut terms: HashMap<RecordId, Terms> = HashMap::new();
+        if !unread.is_empty() {
+            for (id, what, value) in store.terms_of(&unread).await? {
+                terms.entry(id).or_default().push((what, value));
+            }
         }
 
         let mut before: HashMap<RecordId, BTreeMap<i64, Vec<(String, String)>>> = HashMap::new();
@@ -231,12 +241,9 @@ impl Gathered {
                 asked,
             };
 
-            asker.ask(
-                &mut questions,
-                born_ms,
-                &terms.remove(id).unwrap_or_default(),
-                false,
-            );
+            let read = terms.remove(id).unwrap_or_default();
+            let own = self.terms.get(id).map_or(&read, |known| known);
+            asker.ask(&mut questions, born_ms, own, false);
 
             for (born_ms, own) in before.remove(id).unwrap_or_default() {
                 asker.ask(&mut questions, born_ms, &own, true);
@@ -277,28 +284,35 @@ impl Gathered {
         }
     }
 
-    /// Reads the records that are not known yet.
+    /// Takes in the records that are not known yet: those written last out of memory, the others
+    /// out of the store.
     async fn read(
         &mut self,
-        store: &Arc<dyn Store>,
+        node: &Node,
         ids: impl IntoIterator<Item = RecordId>,
     ) -> Result<(), StoreError> {
-        let missing: Vec<RecordId> = ids
-            .into_iter()
-            .filter(|id| !self.facts.contains_key(id))
-            .collect();
+        let mut missing: Vec<RecordId> = Vec::new();
+        for id in ids {
+            if self.facts.contains_key(&id) {
+                continue;
+            }
+
+            match node.projections.get(&id) {
+                Some(projected) => {
+                    self.facts.insert(id, projected.facts);
+                    self.terms.insert(id, projected.terms);
+                }
+                None => missing.push(id),
+            }
+        }
+
         for part in missing.chunks(ROWS) {
-            for row in store.records_by_id(part).await? {
-                self.know(&row);
+            for row in node.store.records_by_id(part).await? {
+                self.facts.insert(row.id, facts(&row));
             }
         }
 
         Ok(())
-    }
-
-    /// Takes in a record's row as it now stands.
-    pub(crate) fn know(&mut self, row: &RecordRow) {
-        self.facts.insert(row.id, facts(row));
     }
 
     /// The other records of a record's dossier, each kind by itself up to what a dossier takes.

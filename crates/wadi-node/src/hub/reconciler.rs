@@ -30,8 +30,7 @@ use wadi_reconcile::{
 };
 use wadi_record::{Kind, Policy};
 use wadi_store::{
-    Batch, FindingFilter, FindingRow, LocalKey, LocalScope, LocalState, Projection, RecordRow,
-    Store, StoreError,
+    Batch, FindingFilter, FindingRow, LocalKey, LocalScope, RecordRow, Store, StoreError,
 };
 
 /// The reconciler's name among the tasks.
@@ -150,11 +149,10 @@ impl Reconciler {
             self.cursor = 0;
         }
 
-        let changes = self.store.changes(self.cursor, CHANGES).await?;
-        if let Some(last) = changes.last() {
-            let cursor = last.cursor;
-            let rows: Vec<RecordRow> = changes.into_iter().map(|c| c.record).collect();
-            self.look_around(node, rows, cursor).await?;
+        let changed = self.store.changed(self.cursor, CHANGES).await?;
+        if let Some((cursor, _)) = changed.last().copied() {
+            let ids: Vec<RecordId> = changed.into_iter().map(|(_, id)| id).collect();
+            self.look_around(node, &ids, cursor).await?;
             self.cursor = cursor;
             node.reconciled.store(cursor, Ordering::Relaxed);
             return Ok(true);
@@ -186,16 +184,12 @@ impl Reconciler {
     async fn look_around(
         &mut self,
         node: &Arc<Node>,
-        rows: Vec<RecordRow>,
+        ids: &[RecordId],
         cursor: i64,
     ) -> Result<(), StoreError> {
-        let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
         let mut gathered = Gathered::default();
-        rows.iter().for_each(|row| gathered.know(row));
-        drop(rows);
-
-        let gone = self.store.terms_gone_of(&ids).await?;
-        gathered.ask(node, &ids, gone).await?;
+        let gone = self.store.terms_gone_of(ids).await?;
+        gathered.ask(node, ids, gone).await?;
         let anchors: Vec<RecordId> = gathered.anchors().into_iter().collect();
 
         self.look(node, &anchors, gathered, Some(cursor)).await
@@ -211,7 +205,10 @@ impl Reconciler {
         cursor: Option<i64>,
     ) -> Result<(), StoreError> {
         let mut failures = false;
-        for part in anchors.chunks(ANCHORS) {
+        let mut parts = anchors.chunks(ANCHORS).peekable();
+        let mut is_kept = cursor.is_none();
+
+        while let Some(part) = parts.next() {
             let unasked: Vec<RecordId> = part
                 .iter()
                 .filter(|id| !gathered.has(id))
@@ -223,32 +220,25 @@ impl Reconciler {
             self.publish(node, &mut looked).await?;
             failures |= looked.failures;
 
+            // Only the last part has all that was changed behind it.
+            if parts.peek().is_none()
+                && let Some(cursor) = cursor
+            {
+                keep_cursor(&mut looked.batch, cursor);
+                is_kept = true;
+            }
+
             if !looked.batch.is_empty() {
                 self.store.commit(looked.batch).await?;
             }
         }
 
-        if let Some(cursor) = cursor {
-            let value = cursor.to_string();
-            let local = vec![LocalKey {
-                scope: LocalScope::Reconcile,
-                key: "cursor".into(),
-                value,
-            }];
-
-            let batch = Batch {
+        if let Some(cursor) = cursor.filter(|_| !is_kept) {
+            let mut batch = Batch {
                 at_ms: node.now_ms(),
-                project: Projection {
-                    gone_seen: Some(cursor),
-                    ..Projection::default()
-                },
-                local: LocalState {
-                    keys: local,
-                    ..LocalState::default()
-                },
                 ..Batch::default()
             };
-
+            keep_cursor(&mut batch, cursor);
             self.store.commit(batch).await?;
         }
 
@@ -471,6 +461,16 @@ impl Reconciler {
 
         Ok(out)
     }
+}
+
+/// How far the changes were looked at. Terms that went before are asked for no more.
+fn keep_cursor(batch: &mut Batch, cursor: i64) {
+    batch.project.gone_seen = Some(cursor);
+    batch.local.keys.push(LocalKey {
+        scope: LocalScope::Reconcile,
+        key: "cursor".into(),
+        value: cursor.to_string(),
+    });
 }
 
 /// A record as the rules see it.

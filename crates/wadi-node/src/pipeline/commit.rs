@@ -10,22 +10,24 @@ use crate::{
         write::{Based, Target, Write, Written},
     },
     pipeline::{
-        Outcome,
+        Outcome, outcome_of,
         repeats::Sent,
         sequencer::{LogHead, Sequencer, TASK},
     },
+    records::projections::Projected,
 };
+use serde_json::Value as Json;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
 };
+use tokio::task::JoinHandle;
 use wadi_log::{
     BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId,
     OfficerEntry, Peaks, RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{
-    Kind, Objection, Record, Verdict, is_decision, is_guarded, state, terms, warnings,
-};
+use wadi_reconcile::Facts;
+use wadi_record::{Kind, Objection, Record, Verdict, is_decision, is_guarded, warnings};
 use wadi_store::{
     AnchorState, Batch, CosignedHead, LocalKey, LocalScope, RecordRow, RefusalRow, StoreError,
     Waiting,
@@ -80,6 +82,8 @@ pub(crate) struct Commit {
     pub(crate) is_exclusive: bool,
     /// Through which time each crossing is received once this is durable.
     pub(crate) watermarks: Option<BTreeMap<String, i64>>,
+    /// What the rules are to read of the records in it once this is durable; at a hub.
+    projected: Vec<(RecordId, Projected)>,
 }
 
 impl Commit {
@@ -109,6 +113,7 @@ impl Commit {
             entry_bytes: 0,
             is_exclusive: false,
             watermarks: None,
+            projected: Vec::new(),
         }
     }
 
@@ -295,7 +300,7 @@ impl Sequencer {
         };
         let outcome = match outcome {
             Ok(()) if g.batch.is_empty() => Ok(()),
-            Ok(()) => self.store.commit(std::mem::take(&mut g.batch)).await,
+            Ok(()) => outcome_of(self.hand_to_store(&mut g).await),
             Err(error) => Err(error),
         };
 
@@ -305,6 +310,18 @@ impl Sequencer {
         }
 
         self.finish(g, outcome).await;
+    }
+
+    /// Hands a commit's batch to the store: from here on nobody knows which projections of its
+    /// records the store holds, until it is durable.
+    pub(crate) fn hand_to_store(&self, g: &mut Commit) -> JoinHandle<Outcome> {
+        let batch = std::mem::take(&mut g.batch);
+        let written = batch.project.records.iter().map(|row| row.id);
+        let gone = batch.repair.records_gone.iter().copied();
+        self.projections.withdraw(written.chain(gone));
+
+        let store = self.store.clone();
+        tokio::spawn(async move { store.commit(batch).await })
     }
 
     /// What is suspected, should the sequencer end over this commit.
@@ -329,6 +346,7 @@ impl Sequencer {
         let grown: Vec<LogId> = g.grown.keys().copied().collect();
         match &outcome {
             Ok(()) => {
+                self.projections.publish(g.projected.drain(..));
                 if !g.grown.is_empty() {
                     self.extend_frontier(&g.grown);
                     let grown = std::mem::take(&mut g.grown);
@@ -532,7 +550,7 @@ impl Sequencer {
                 .into_iter()
                 .map(|(_, what, value)| (what, value));
 
-            let now = g.records.get(&id).map(project);
+            let now = g.records.get(&id).map(|record| project(record).0);
             // An entry that is on its way back may be gone from the index, too. Until then what
             // stands is the last that anybody can read of it.
             let fewer =
@@ -602,7 +620,16 @@ impl Sequencer {
         for id in touched {
             let unjudged = g.unjudged.get(&id).cloned().unwrap_or_default();
             if let Some(record) = g.records.get(&id) {
-                let mut row = project(record);
+                let (mut row, json) = project(record);
+                if self.me.role == Role::Hub {
+                    let projected = Projected {
+                        facts: Facts::of(id.to_string(), json, row.born_ms),
+                        terms: Arc::new(row.terms.clone()),
+                        letters: row.json.len(),
+                    };
+                    g.projected.push((id, projected));
+                }
+
                 row.waiting.extend(
                     unjudged
                         .iter()
@@ -1352,9 +1379,9 @@ fn refusal(objection: Objection) -> NodeError {
     }
 }
 
-/// A record's row.
-fn project(record: &Record) -> RecordRow {
-    let state = state(record);
+/// A record's row, and the projection of which its text is.
+fn project(record: &Record) -> (RecordRow, Json) {
+    let made = record.projection();
     let waiting = record.rows().filter_map(|(said, row)| match row {
         Verdict::Waits(missing) => {
             Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX)))
@@ -1362,29 +1389,25 @@ fn project(record: &Record) -> RecordRow {
         _ => None,
     });
 
-    RecordRow {
+    let waiting = waiting.collect();
+    let happened_ms = || record.rows().map(|(said, _)| said.at_ms());
+    let row = RecordRow {
         id: record.id(),
         printed: record.printed(),
         lane: record.lane() as u8,
         crossing: record.crossing().to_string(),
-        open: state.is_open(),
-        contested: !record.contested().is_empty(),
-        state: state.line(),
-        json: record.json().to_string(),
+        open: made.state.is_open(),
+        contested: made.is_contested,
+        state: made.state.line(),
+        json: made.json.to_string(),
         digest: Hash(record.digest()),
         entries: record.rows().count() as u32,
-        at_ms: record
-            .rows()
-            .map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms))
-            .max()
-            .unwrap_or(0),
-        born_ms: record
-            .rows()
-            .map(|(s, _)| s.common.happened_ms.unwrap_or(s.common.wall_ms))
-            .min()
-            .unwrap_or(0),
-        terms: terms(record),
-        waiting: waiting.collect(),
+        at_ms: happened_ms().max().unwrap_or(0),
+        born_ms: happened_ms().min().unwrap_or(0),
+        terms: made.terms,
+        waiting,
         changed: 0,
-    }
+    };
+
+    (row, made.json)
 }

@@ -199,16 +199,14 @@ impl Sequencer {
         }
 
         self.keep_records(&mut commit);
-        let batch = std::mem::take(&mut commit.batch);
         let overlay = Overlay {
             changes: std::mem::take(&mut commit.fresh),
             seen: std::mem::take(&mut self.pending_seen),
-            local: batch.local.keys.clone(),
+            local: commit.batch.local.keys.clone(),
         };
-        let store = self.store.clone();
 
         self.in_flight = Some(InFlight {
-            durable: tokio::spawn(async move { store.commit(batch).await }),
+            durable: self.hand_to_store(&mut commit),
             commit,
             overlay,
         });
@@ -263,6 +261,6 @@ impl Sequencer {
 }
 
 /// What came of the task that commits: should it end, nobody knows what the disk holds.
-fn outcome_of(ended: Result<Outcome, JoinError>) -> Outcome {
+pub(crate) fn outcome_of(ended: Result<Outcome, JoinError>) -> Outcome {
     ended.unwrap_or_else(|error| Err(StoreError::Failed(format!("a commit ended: {error}"))))
 }

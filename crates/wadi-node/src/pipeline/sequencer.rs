@@ -8,7 +8,7 @@ use crate::{
     },
     ledger::{repair::RepairQueue, seen::SeenIndex},
     pipeline::InFlight,
-    records::shelf::RecordCache,
+    records::{projections::Projections, shelf::RecordCache},
 };
 use lru::LruCache;
 use std::{
@@ -51,6 +51,8 @@ pub(crate) struct Sequencer {
     pub(crate) logs: BTreeMap<LogId, LogHead>,
     pub(crate) effective_len: HashMap<LogId, u64>,
     pub(crate) records: RecordCache,
+    /// What the rules are to read of the records that were written last.
+    pub(crate) projections: Arc<Projections>,
     pub(crate) seen: LruCache<LogId, Arc<SeenIndex>>,
     pub(crate) policies: HashMap<Reference, Arc<Policy>>,
     pub(crate) default_policy: Arc<Policy>,
@@ -172,6 +174,7 @@ impl Sequencer {
 
         *self.control.write().expect("no panic holds it") = control;
         self.records.clear();
+        self.projections.clear();
         self.seen.clear();
 
         let before = std::mem::take(&mut self.effective_len);

@@ -1,3 +1,4 @@
 //! Materialised records.
 
+pub(crate) mod projections;
 pub(crate) mod shelf;
