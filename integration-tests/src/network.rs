@@ -165,11 +165,11 @@ impl Country {
                 SqliteStore::open_or_set_aside(dir, self.member(name).node(), &stamp).await?;
             let error = match self.start_on(name, store.clone()).await {
                 Ok(node) => {
-                    node.take_back(SetAside::all(dir)).await;
+                    node.salvager().take_back(SetAside::all(dir)).await;
                     let verified = if clean {
                         Ok(())
                     } else {
-                        node.verify_own().await
+                        node.scrub().verify_own().await
                     };
 
                     let Err(error) = verified else {
@@ -218,7 +218,9 @@ pub fn connect(a: &Arc<Node>, b: &Arc<Node>) -> Wire {
     let (b_out, from_b) = mpsc::channel(64);
     let end = |node: &Arc<Node>, peer: &Arc<Node>, incoming, out| {
         let (node, peer, tls_key) = (node.clone(), peer.id(), peer.me().tls_key);
-        tokio::spawn(async move { drop(run_link(node, peer, tls_key, incoming, out).await) })
+        tokio::spawn(async move {
+            drop(run_link(node.door().clone(), peer, tls_key, incoming, out).await)
+        })
     };
 
     Wire(vec![

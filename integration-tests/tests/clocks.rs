@@ -283,6 +283,7 @@ async fn safe(hub: &Arc<Node>, site: &Arc<Node>, plate: &str) -> wadi_log::Recor
     let id = passage(site, plate).await;
     until("the hub has cosigned it", async || {
         let lines = site
+            .reads()
             .history(&id)
             .await
             .map(|h| h.entries)
@@ -290,7 +291,7 @@ async fn safe(hub: &Arc<Node>, site: &Arc<Node>, plate: &str) -> wadi_log::Recor
 
         !lines.is_empty()
             && lines.iter().all(|l| l.not_after_s.is_some())
-            && hub.record(&id).await.is_ok()
+            && hub.reads().record(&id).await.is_ok()
     })
     .await;
 
@@ -298,7 +299,8 @@ async fn safe(hub: &Arc<Node>, site: &Arc<Node>, plate: &str) -> wadi_log::Recor
 }
 
 async fn bounds(node: &Arc<Node>, id: &wadi_log::RecordId) -> Vec<(Option<i64>, Option<i64>)> {
-    node.history(id)
+    node.reads()
+        .history(id)
         .await
         .unwrap()
         .entries

@@ -155,7 +155,7 @@ fn connect(node: &Arc<Node>, peer: &Enrolment) -> Wire {
     let (to, incoming) = mpsc::channel(64);
     let (out, from) = mpsc::channel(64);
     tokio::spawn(run_link(
-        node.clone(),
+        node.door().clone(),
         peer.node(),
         peer.tls_key,
         incoming,
@@ -569,7 +569,7 @@ async fn a_resync_is_ordered_by_a_hub_alone() {
     })
     .await;
     assert!(
-        hub.resyncs().await.unwrap().is_empty(),
+        hub.resyncs().list().await.unwrap().is_empty(),
         "and nobody carries it out"
     );
 

@@ -114,7 +114,7 @@ async fn what_is_not_durable_yet_is_known_to_the_next_write_and_to_nobody_else()
             "nobody is answered before it is durable"
         );
     }
-    let fields = trb.record(&known).await.expect("a record")["fields"].clone();
+    let fields = trb.reads().record(&known).await.expect("a record")["fields"].clone();
     assert!(
         fields["note"].is_null(),
         "nobody sees what is not kept: {fields}"
@@ -130,7 +130,7 @@ async fn what_is_not_durable_yet_is_known_to_the_next_write_and_to_nobody_else()
     answered(one).await.expect("written");
     answered(two).await.expect("written");
 
-    let record = trb.record(&known).await.expect("a record");
+    let record = trb.reads().record(&known).await.expect("a record");
     assert_eq!(
         record["fields"]["note"], "the second note",
         "it was written after the first"
@@ -168,7 +168,7 @@ async fn a_commit_that_fails_takes_with_it_what_was_built_on_it() {
     let again = trb.write(with_key("11-A-2")).await.expect("written");
     assert!(!again.repeated, "nothing was kept of the first");
     trb.write(on(known, "another note")).await.expect("written");
-    let record = trb.record(&known).await.expect("a record");
+    let record = trb.reads().record(&known).await.expect("a record");
     assert_eq!(record["fields"]["note"], "another note");
     assert_eq!(
         trb.store()

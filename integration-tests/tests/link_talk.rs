@@ -27,7 +27,9 @@ impl HeardLink {
         let (b_out, from_b) = mpsc::channel(64);
         for (node, peer, incoming, out) in [(a, b, a_in, a_out), (b, a, b_in, b_out)] {
             let (node, peer_id, tls_key) = (node.clone(), peer.id(), peer.me().tls_key);
-            tasks.spawn(async move { drop(run_link(node, peer_id, tls_key, incoming, out).await) });
+            tasks.spawn(async move {
+                drop(run_link(node.door().clone(), peer_id, tls_key, incoming, out).await)
+            });
         }
 
         tasks.spawn(pass_on(from_a, to_b, heard.clone()));
@@ -210,7 +212,7 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
     let (out, mut from) = mpsc::channel(64);
 
     tokio::spawn(run_link(
-        hub.clone(),
+        hub.door().clone(),
         trb.node(),
         trb.tls_key,
         incoming,

@@ -54,8 +54,8 @@ pub(crate) async fn run_connection(
 
     let link = async {
         match late {
-            true => run_late_link(node.clone(), peer, tls_key, incoming, outgoing).await,
-            false => run_link(node.clone(), peer, tls_key, incoming, outgoing).await,
+            true => run_late_link(node.door().clone(), peer, tls_key, incoming, outgoing).await,
+            false => run_link(node.door().clone(), peer, tls_key, incoming, outgoing).await,
         }
     };
 

@@ -22,17 +22,20 @@ mod tests;
 mod upkeep;
 
 pub use api::{
+    Reads,
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},
-    read::{DETAINED, Safety, ScopeDigest, Status},
-    tokens::KeptToken,
+    quarantine::Quarantined,
+    read::{DETAINED, Safety, Status},
+    tokens::{KeptToken, Tokens},
 };
 pub use bundles::{
+    Bundles,
     export::{BundlePlanned, LeftOut},
     import::{BundleTaken, NotTaken, Waits},
 };
 pub use door::{
-    NodeKeys,
+    Door, NodeKeys,
     clock::{Clock, SystemClock},
     disk::{DiskBudget, Look, RoomLevel},
     error::{
@@ -42,19 +45,21 @@ pub use door::{
     event::Event,
     known_time::KnownTime,
     resync_state::{ResyncAct, ResyncState},
+    scopes::ScopeDigest,
+    status::{Damage, PeerStatus, ScrubStatus},
     suspects::{Suspect, Suspects, TaskEnd},
     tasks::Tasks,
     write::{Based, Target, Write, Written, check_name, is_hidden},
 };
-pub use hub::life::{FindingAct, FindingDone, PublishedFinding};
+pub use hub::life::{FindingAct, FindingDone, Findings, PublishedFinding};
 pub use links::{Arriving, Leaving, run_late_link, run_link};
-pub use node::{Node, PeerStatus, Start};
+pub use node::{Node, Start};
 pub use upkeep::{
-    quarantine::Quarantined,
     replica_digest::run_replica_digests,
-    resync::{PlannedLog, RangeProgress, Resync},
+    resync::{PlannedLog, RangeProgress, Resync, Resyncs},
     room::{BallastMove, RoomKeeper, RoomPlan},
-    scrub::{Damage, ScrubPace, ScrubStatus},
+    salvage::Salvager,
+    scrub::{Scrub, ScrubPace},
 };
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{

@@ -77,7 +77,7 @@ impl FromRequestParts<Arc<Node>> for Token {
                 denied("send Authorization: Bearer TOKEN; `wadi token issue` makes one")
             })?;
 
-        let kept = node.kept_token(&hash_token(token)).await?;
+        let kept = node.tokens().scope_of(&hash_token(token)).await?;
         let kept = kept.ok_or_else(|| denied("the token is unknown here, or was revoked"))?;
         serde_json::from_str(&kept).map_err(|_| denied("the token does not read"))
     }

@@ -56,7 +56,8 @@ pub(crate) async fn plan(
     token.operator()?;
     let body = body.said;
     let planned = node
-        .plan_bundle(&body.to, body.since_receipt.as_deref(), body.split)
+        .bundles()
+        .plan(&body.to, body.since_receipt.as_deref(), body.split)
         .await?;
     Ok((StatusCode::CREATED, Json(json!(planned))))
 }
@@ -76,7 +77,7 @@ pub(crate) async fn part(
     let part = part.parse().unwrap_or(0);
     Ok((
         [(CONTENT_TYPE, "application/octet-stream")],
-        node.bundle_part(&id, part).await?,
+        node.bundles().part(&id, part).await?,
     ))
 }
 
@@ -100,7 +101,7 @@ pub(crate) async fn import(
         )
     })?;
 
-    Ok(Json(json!(node.import_bundle(&body).await?)))
+    Ok(Json(json!(node.bundles().import(&body).await?)))
 }
 
 /// A receipt: what this node holds, for a node that sent it bundles.
@@ -116,6 +117,6 @@ pub(crate) async fn receipt(
     let Query(query) = query?;
     Ok((
         [(CONTENT_TYPE, "application/json")],
-        node.receipt(query.to.as_deref()).await?,
+        node.bundles().receipt(query.to.as_deref()).await?,
     ))
 }

@@ -54,7 +54,7 @@ pub(crate) async fn changes(
                     return Some((Ok(event), (node, listener, after, page, place)));
                 }
 
-                match node.changes(after, PAGE).await {
+                match node.reads().changes(after, PAGE).await {
                     Ok(rows) if !rows.is_empty() => page.extend(rows),
                     Ok(_) => {
                         // Woken by the next commit; looked at now and then all the same, should a

@@ -64,6 +64,7 @@ pub(crate) async fn page(
 
     let _turn = limits::expensive().await?;
     let rows = node
+        .reads()
         .compare_page(
             after.unwrap_or(RecordId([0; 32])),
             q.limit.unwrap_or(500).clamp(1, 500),
@@ -83,7 +84,7 @@ pub(crate) async fn logs(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let held = node.held_logs().await?;
+    let held = node.reads().held_logs().await?;
     let logs: Vec<Value> = held
         .iter()
         .map(|l| json!({"log": l.log.origin(), "size": l.size, "root": l.root.to_string()}))
@@ -115,7 +116,11 @@ pub(crate) async fn root(
         )
     };
 
-    let root = node.log_root(&log, q.size).await?.ok_or_else(none)?;
+    let root = node
+        .reads()
+        .log_root(&log, q.size)
+        .await?
+        .ok_or_else(none)?;
     Ok(Json(
         json!({"log": q.log, "size": q.size, "root": root.to_string()}),
     ))
@@ -131,8 +136,8 @@ pub(crate) async fn record(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let id = node.find(&id).await?;
-    let (record, entries) = node.compare_record(&id).await?;
+    let id = node.reads().find(&id).await?;
+    let (record, entries) = node.reads().compare_record(&id).await?;
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
     Ok(Json(json!({"record": record, "entries": entries})))
 }

@@ -148,7 +148,7 @@ pub(crate) async fn list(
     let filter = filter(query, &node)?;
     let _turn = limits::expensive().await?;
     if node.me().role != Role::Hub {
-        let (count, published) = node.published_findings(&filter).await?;
+        let (count, published) = node.findings().published(&filter).await?;
         let listed = published
             .into_iter()
             .map(|p| (cursor(p.severity, p.at_ms, &p.id), p.json));
@@ -161,8 +161,8 @@ pub(crate) async fn list(
         ));
     }
 
-    let rows = node.findings(&filter).await?;
-    let counts = node.finding_counts(&filter).await?;
+    let rows = node.reads().findings(&filter).await?;
+    let counts = node.reads().finding_counts(&filter).await?;
     let count: i64 = counts.iter().map(|c| c.count).sum();
     let counts = counts
         .iter()
@@ -219,7 +219,7 @@ pub(crate) async fn show(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(row_json(&node.finding(&id).await?)))
+    Ok(Json(row_json(&node.reads().finding(&id).await?)))
 }
 
 /// What an auditor does with a finding.
@@ -323,7 +323,7 @@ pub(crate) async fn act(
     };
 
     let officer = auditor(&token, officer)?;
-    let done = node.act_on_finding(&id, act, &officer).await?;
+    let done = node.findings().act(&id, act, &officer).await?;
     let written = json!({"finding": done.finding, "record": done.written.printed, "entry": done.written.entry.to_string()});
 
     Ok((StatusCode::CREATED, Json(written)))
@@ -364,7 +364,8 @@ pub(crate) async fn assign(
     let (mut assigned, mut refused) = (Vec::new(), Vec::new());
     for id in body.findings {
         match node
-            .act_on_finding(
+            .findings()
+            .act(
                 &id,
                 FindingAct::Assign {
                     to: body.to.clone(),
@@ -392,6 +393,6 @@ pub(crate) async fn recheck(
     token: Token,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
-    node.recheck_findings()?;
+    node.findings().recheck()?;
     Ok((StatusCode::ACCEPTED, Json(json!({"recheck": "begun"}))))
 }

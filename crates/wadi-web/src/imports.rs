@@ -359,12 +359,12 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
         ));
     }
 
-    if let Some(record) = node.imported_record(id).await? {
+    if let Some(record) = node.reads().imported_record(id).await? {
         return Ok(record);
     }
 
     if id.len() == 64 || id.contains('-') {
-        return Ok(node.find(id).await?);
+        return Ok(node.reads().find(id).await?);
     }
 
     let why = format!(

@@ -30,6 +30,7 @@ pub(crate) async fn list(
     Query(query): Query<QuarantineQuery>,
 ) -> Result<Json<Value>, Problem> {
     let (entries, more) = node
+        .reads()
         .quarantined(query.log.as_deref(), query.after.as_deref())
         .await?;
     let lines: Vec<Value> = entries.iter().map(|e| json!(e)).collect();

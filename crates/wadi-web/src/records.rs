@@ -109,6 +109,7 @@ pub(crate) async fn list(
     let members = q.fields.as_deref().map(members).transpose()?;
     let _turn = limits::expensive().await?;
     let mut listed = node
+        .reads()
         .list_records(&filter, &members.unwrap_or_default())
         .await?;
 
@@ -146,13 +147,13 @@ pub(crate) async fn show(
     query: Result<Query<AtQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(q) = query?;
-    let id = node.find(&id).await?;
+    let id = node.reads().find(&id).await?;
     let Some(at) = q.at else {
-        return Ok(Json(node.record(&id).await?));
+        return Ok(Json(node.reads().record(&id).await?));
     };
     let _turn = limits::expensive().await?;
     if let Ok(time_ms) = at.parse() {
-        return Ok(Json(node.record_at(&id, &[], Some(time_ms)).await?));
+        return Ok(Json(node.reads().record_at(&id, &[], Some(time_ms)).await?));
     }
 
     let entries: Result<Vec<_>, _> = at.split(',').map(str::parse).collect();
@@ -165,7 +166,9 @@ pub(crate) async fn show(
     };
 
     Ok(Json(
-        node.record_at(&id, &entries.map_err(bad)?, None).await?,
+        node.reads()
+            .record_at(&id, &entries.map_err(bad)?, None)
+            .await?,
     ))
 }
 
@@ -179,9 +182,9 @@ pub(crate) async fn history(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let id = node.find(&id).await?;
+    let id = node.reads().find(&id).await?;
     let _turn = limits::expensive().await?;
-    Ok(Json(json!(node.history(&id).await?)))
+    Ok(Json(json!(node.reads().history(&id).await?)))
 }
 
 /// Everything said of a record with its proofs, in a file that verifies without this network
@@ -194,11 +197,11 @@ pub(crate) async fn evidence(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
-    let id = node.find(&id).await?;
+    let id = node.reads().find(&id).await?;
     let _turn = limits::expensive().await?;
     Ok((
         [(CONTENT_TYPE, "application/x-ndjson")],
-        node.evidence(&id).await?,
+        node.reads().evidence(&id).await?,
     ))
 }
 
@@ -265,7 +268,7 @@ pub(crate) fn written_json(w: &Written, more: Vec<String>) -> Value {
 pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Value)]) {
     let ids: BTreeSet<RecordId> = answers.iter().map(|(id, _)| *id).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
-    let standings = match node.standings(&ids).await {
+    let standings = match node.reads().standings(&ids).await {
         Ok(standings) => standings,
         Err(error) => {
             tracing::warn!(%error, "what was written could not be read back for its answer");
@@ -312,6 +315,6 @@ pub(crate) async fn append(
     headers: HeaderMap,
     body: Sent<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let on = node.find_kind(&id).await?;
+    let on = node.reads().find_kind(&id).await?;
     write(&node, &token, &headers, body, Some(on)).await
 }

@@ -50,7 +50,7 @@ pub(crate) async fn list(
     _token: Token,
 ) -> Result<Json<Value>, Problem> {
     Ok(Json(
-        json!({"resyncs": node.resyncs().await?, "scrub": node.scrub_status()}),
+        json!({"resyncs": node.resyncs().list().await?, "scrub": node.scrub_status()}),
     ))
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn show(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(told(&node.resync(&id).await?))
+    Ok(told(&node.resyncs().get(&id).await?))
 }
 
 /// Begins a plan, which compares and changes nothing; or, with a site, orders a resync for it.
@@ -78,9 +78,10 @@ pub(crate) async fn plan(
     let body = body.said;
     let by = body.by.unwrap_or(token.name);
     let resync = match &body.site {
-        Some(site) => node.order_resync(site, &body.reason, &by).await?,
+        Some(site) => node.resyncs().order(site, &body.reason, &by).await?,
         None => {
-            node.plan_resync(body.peer.as_deref(), &body.reason, &by)
+            node.resyncs()
+                .plan(body.peer.as_deref(), &body.reason, &by)
                 .await?
         }
     };
@@ -102,10 +103,10 @@ pub(crate) async fn act(
     token.operator()?;
     let by = body.said.by.unwrap_or(token.name);
     let resync = match act.as_str() {
-        "run" => node.run_resync(&id, &by).await?,
+        "run" => node.resyncs().run(&id, &by).await?,
         other => {
             let act: ResyncAct = other.parse().map_err(NodeError::Resync)?;
-            node.steer_resync(&id, act).await?
+            node.resyncs().steer(&id, act).await?
         }
     };
 
@@ -134,5 +135,5 @@ pub(crate) async fn verify(
     Query(query): Query<VerifyQuery>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    Ok(Json(node.verify_with(&peer, !query.quick).await?))
+    Ok(Json(node.resyncs().verify_with(&peer, !query.quick).await?))
 }

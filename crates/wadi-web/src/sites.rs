@@ -45,6 +45,7 @@ pub(crate) async fn refusals(
 ) -> Result<Json<Value>, Problem> {
     let Query(RefusalQuery { limit }) = query?;
     let rows = node
+        .reads()
         .refusals(limit.unwrap_or(pages::ROWS_MAX).clamp(1, pages::ROWS_MAX))
         .await?;
     let mut rows: Vec<Value> = rows
@@ -80,7 +81,7 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)))]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
-    let records = node.record_count().await;
+    let records = node.reads().record_count().await;
     let down = |code: &str, why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why);
     if let Some((task, why)) = node.tasks().troubles().first_key_value() {
         return Err(down("task_in_trouble", format!("{task}: {why}")));
@@ -103,7 +104,7 @@ pub(crate) async fn tokens(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let all = node.kept_tokens().await?;
+    let all = node.tokens().all().await?;
 
     let all: Vec<Value> = all
         .iter()
@@ -134,7 +135,7 @@ pub(crate) async fn issue_token(
         department.parse::<Department>()?;
     }
 
-    let all = node.kept_tokens().await?;
+    let all = node.tokens().all().await?;
 
     let taken = |t: &KeptToken| {
         serde_json::from_str::<Token>(&t.scope).is_ok_and(|t| t.name == wanted.name)
@@ -148,11 +149,12 @@ pub(crate) async fn issue_token(
     }
 
     let text = new_token(rand::random());
-    node.keep_token(KeptToken {
-        hash: hash_token(&text),
-        scope: serde_json::to_string(&wanted).unwrap_or_default(),
-    })
-    .await?;
+    node.tokens()
+        .keep(KeptToken {
+            hash: hash_token(&text),
+            scope: serde_json::to_string(&wanted).unwrap_or_default(),
+        })
+        .await?;
 
     Ok((
         StatusCode::CREATED,
@@ -200,7 +202,7 @@ pub(crate) async fn revoke_token(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let all = node.kept_tokens().await?;
+    let all = node.tokens().all().await?;
 
     let named =
         |t: &&KeptToken| serde_json::from_str::<Token>(&t.scope).is_ok_and(|t| t.name == name);
@@ -212,7 +214,7 @@ pub(crate) async fn revoke_token(
         ));
     };
 
-    node.revoke_token(&found.hash, &name).await?;
+    node.tokens().revoke(&found.hash, &name).await?;
     Ok(Json(json!({"revoked": name})))
 }
 

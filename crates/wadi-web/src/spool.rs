@@ -279,7 +279,7 @@ async fn write(
 
     let on = match record {
         None => None,
-        Some(id) => Some(node.find_kind(&id).await?),
+        Some(id) => Some(node.reads().find_kind(&id).await?),
     };
 
     let token = Token {

@@ -86,7 +86,7 @@ impl Reader {
             scope: serde_json::to_string(&token).unwrap(),
         };
 
-        node.keep_token(kept).await.unwrap();
+        node.tokens().keep(kept).await.unwrap();
         Self {
             app: router(node.clone()),
         }

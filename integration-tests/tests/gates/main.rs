@@ -319,6 +319,7 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
         // The ghosts are there to be shown; one that is admitted counts at every node, and the rest
         // do not.
         let (quarantined, _) = nodes[0]
+            .reads()
             .quarantined(Some(&row.log.origin()), None)
             .await
             .unwrap();
@@ -341,6 +342,7 @@ async fn forks_come_to_the_same_documents_whatever_each_node_saw_first() {
         until("all count what was admitted", async || {
             for node in nodes.iter().filter(|n| n.me().scope.takes_log(&row.log)) {
                 let (rest, _) = node
+                    .reads()
                     .quarantined(Some(&row.log.origin()), None)
                     .await
                     .unwrap();
@@ -417,7 +419,7 @@ async fn a_resync_ships_before_it_does_anything_else() {
     let (to, incoming) = mpsc::channel(64);
     let (out, mut from) = mpsc::channel(64);
     let link = tokio::spawn(run_link(
-        trb.clone(),
+        trb.door().clone(),
         hub.node(),
         hub.tls_key,
         incoming,
@@ -450,19 +452,20 @@ async fn a_resync_ships_before_it_does_anything_else() {
     });
 
     let plan = trb
-        .plan_resync(None, "after the outage", "OP-1")
+        .resyncs()
+        .plan(None, "after the outage", "OP-1")
         .await
         .unwrap();
 
     until("it is planned", async || {
-        trb.resync(&plan.id).await.unwrap().state == ResyncState::Planned
+        trb.resyncs().get(&plan.id).await.unwrap().state == ResyncState::Planned
     })
     .await;
-    trb.run_resync(&plan.id, "OP-2").await.unwrap();
+    trb.resyncs().run(&plan.id, "OP-2").await.unwrap();
 
     let mut told = false;
     for _ in 0..120 {
-        let now = trb.resync(&plan.id).await.unwrap();
+        let now = trb.resyncs().get(&plan.id).await.unwrap();
         assert_eq!(
             now.state,
             ResyncState::Shipping,
@@ -504,12 +507,13 @@ async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
     .await;
 
     let plan = hub
-        .plan_resync(Some("trb"), "a look", "OP-1")
+        .resyncs()
+        .plan(Some("trb"), "a look", "OP-1")
         .await
         .unwrap();
 
     until("it is planned", async || {
-        hub.resync(&plan.id).await.unwrap().state == ResyncState::Planned
+        hub.resyncs().get(&plan.id).await.unwrap().state == ResyncState::Planned
     })
     .await;
 
@@ -543,10 +547,10 @@ async fn a_plan_that_the_world_has_moved_on_from_is_not_run() {
     })
     .await;
 
-    let stale = hub.run_resync(&plan.id, "OP-2").await.unwrap_err();
+    let stale = hub.resyncs().run(&plan.id, "OP-2").await.unwrap_err();
     assert_eq!(stale.code(), "plan_stale", "{stale}");
     assert_eq!(
-        hub.resync(&plan.id).await.unwrap().state,
+        hub.resyncs().get(&plan.id).await.unwrap().state,
         ResyncState::Planned,
         "and nothing was begun"
     );

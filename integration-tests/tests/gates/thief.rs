@@ -90,7 +90,13 @@ pub(crate) async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) 
     let me = country.member("trb");
     let (to, incoming) = mpsc::channel(64);
     let (out, mut from) = mpsc::channel(64);
-    let link = tokio::spawn(run_link(node.clone(), me.node(), me.tls_key, incoming, out));
+    let link = tokio::spawn(run_link(
+        node.door().clone(),
+        me.node(),
+        me.tls_key,
+        incoming,
+        out,
+    ));
     let hello = Message::Hello {
         version: 1,
         enrolment: Box::new(me.clone()),

@@ -334,6 +334,7 @@ async fn what_rotted_is_never_taken_for_what_was_said() {
     conn.close().await.expect("closed");
     let trb = country.start("trb").await;
     let shown = trb
+        .reads()
         .record_at(&first.record, &[], Some(i64::MAX))
         .await
         .expect("the record")

@@ -1,17 +1,11 @@
 //! Packs everything said of one record, with its proofs, into a file that an outsider can check
 //! (`docs/evidence.md`).
 
-use crate::{
-    door::{
-        error::NodeError,
-        proofs::{given, root_at},
-    },
-    node::Node,
-};
+use crate::{api::Reads, door::error::NodeError};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
-    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogState, LogVerdict, NodeId,
-    RecordId, Reference, Role, SignedCheckpoint, VerifiedEntry, proof,
+    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogVerdict, NodeId, RecordId,
+    Reference, Role, SignedCheckpoint, VerifiedEntry,
 };
 use wadi_record::people;
 use wadi_store::{CosignedHead, StoreError};
@@ -28,31 +22,17 @@ struct Packed {
 
 type Witnessed = (SignedCheckpoint, BTreeMap<NodeId, Cosignature>);
 
-impl Node {
-    /// The audit path of a position in a log of some size.
-    pub(crate) async fn path(
-        &self,
-        log: &LogId,
-        at: u64,
-        size: u64,
-    ) -> Result<Option<Vec<Hash>>, StoreError> {
-        let ranges = proof::inclusion_ranges(at, size);
-        let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
-        let Some(parts) = given(self.store.subtrees(log, &wanted).await)? else {
-            return Ok(None);
-        };
-        Ok(proof::assemble(&ranges, &parts).ok())
-    }
-
+impl Reads {
     /// The evidence file of a record, under this node's seal.
     pub async fn evidence(&self, id: &RecordId) -> Result<String, NodeError> {
         let row = self
+            .door
             .store
             .record(id)
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
 
-        let stored = self.store.record_entries(id).await?;
+        let stored = self.door.store.record_entries(id).await?;
         let mut wanted: BTreeMap<Reference, (VerifiedEntry, EvidenceRole)> = BTreeMap::new();
         let mut officers = BTreeSet::new();
         for s in &stored {
@@ -79,8 +59,8 @@ impl Node {
             }
         }
 
-        for reference in self.with_control(|c| c.bearing(&officers, &record)) {
-            if let Some(entry) = self.store.entry(&reference).await? {
+        for reference in self.door.with_control(|c| c.bearing(&officers, &record)) {
+            if let Some(entry) = self.door.store.entry(&reference).await? {
                 wanted.insert(reference, (entry, EvidenceRole::Control));
             }
         }
@@ -99,48 +79,17 @@ impl Node {
         let logs: BTreeSet<LogId> = packed.iter().map(|p| p.entry.reference().log).collect();
         let mut counts_to = BTreeMap::new();
         for log in logs {
-            counts_to.insert(log, self.counts_to(&log).await?);
+            counts_to.insert(log, self.door.counts_to(&log).await?);
         }
 
         Ok(self.write_evidence(id, &row.printed, &checkpoints, &packed, &counts_to))
-    }
-
-    /// How many entries count of a log as held here.
-    pub(crate) async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
-        let Some(bound) = self.with_control(|c| c.bound(log)) else {
-            return Ok(u64::MAX);
-        };
-        let size = self
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .0
-            .get(log)
-            .map_or(0, |t| t.size);
-
-        let reached = bound.size > 0 && bound.size <= size;
-        let root_at_bound = if reached {
-            root_at(&*self.store, log, bound.size).await?
-        } else {
-            None
-        };
-
-        Ok(self.with_control(|c| {
-            c.counts_to(
-                log,
-                LogState {
-                    size,
-                    root_at_bound,
-                },
-            )
-        }))
     }
 
     /// The last `Seen` entries that named each log its author had taken in before an entry, and no
     /// more of them.
     async fn taken_in(&self, before: &Reference) -> Result<Vec<VerifiedEntry>, NodeError> {
         let (mut out, mut named) = (Vec::new(), BTreeSet::new());
-        let mut all = self.store.seen(&before.log).await?;
+        let mut all = self.door.store.seen(&before.log).await?;
         all.retain(|s| s.reference().seq < before.seq);
         all.sort_by_key(|s| std::cmp::Reverse(s.reference().seq));
 
@@ -169,7 +118,8 @@ impl Node {
         let log = &reference.log;
         let mut over: Vec<(SignedCheckpoint, Option<Cosignature>)> = Vec::new();
         over.extend(
-            self.store
+            self.door
+                .store
                 .checkpoints(log, reference.seq)
                 .await?
                 .into_iter()
@@ -177,9 +127,10 @@ impl Node {
                 .map(|c| (c, None)),
         );
 
-        for head in self.store.cosignatures(Some(log)).await? {
-            let by_hub =
-                self.with_control(|c| c.role(&head.cosignature.witness) == Some(Role::Hub));
+        for head in self.door.store.cosignatures(Some(log)).await? {
+            let by_hub = self
+                .door
+                .with_control(|c| c.role(&head.cosignature.witness) == Some(Role::Hub));
             if by_hub && head.checkpoint.checkpoint.size > reference.seq {
                 over.push((head.checkpoint, Some(head.cosignature)));
             }
@@ -207,7 +158,7 @@ impl Node {
                 .extend(cosignature.map(|c| (c.witness, c)));
 
             if !out.contains_key(&place) {
-                let path = self.path(log, reference.seq, size).await?;
+                let path = self.door.path(log, reference.seq, size).await?;
                 out.insert(
                     place,
                     path.ok_or_else(|| NodeError::Unproven(reference.to_string()))?,
@@ -216,7 +167,11 @@ impl Node {
         }
 
         // It proves nothing of the entry but that its author had heard that hub time before.
-        if let Some(before) = self.store.checkpoint_before(log, reference.seq).await?
+        if let Some(before) = self
+            .door
+            .store
+            .checkpoint_before(log, reference.seq)
+            .await?
             && before.checkpoint.hub_time_s != 0
             && !checkpoints.iter().any(|(c, _)| *c == before)
         {
@@ -236,11 +191,12 @@ impl Node {
         reference: &Reference,
     ) -> Result<Option<CosignedHead>, StoreError> {
         let over = self
+            .door
             .store
             .cosigned_over(&reference.log, reference.seq, COSIGNED_LOOKED_AT)
             .await?;
         let by_hub = |c: &CosignedHead| {
-            self.with_control(|control| {
+            self.door.with_control(|control| {
                 let witness = control
                     .enrolment(&c.cosignature.witness)
                     .filter(|e| e.role == Role::Hub);
@@ -263,11 +219,11 @@ impl Node {
         packed: &[Packed],
         counts_to: &BTreeMap<LogId, u64>,
     ) -> String {
-        let mut file = EvidenceWriter::new(id, printed, &self.id(), self.time.now_s());
-        let mut members: BTreeSet<NodeId> = [self.id()].into();
+        let mut file = EvidenceWriter::new(id, printed, &self.door.id(), self.door.time.now_s());
+        let mut members: BTreeSet<NodeId> = [self.door.id()].into();
         members.extend(checkpoints.iter().map(|(c, _)| c.checkpoint.log.node));
         members.extend(checkpoints.iter().flat_map(|(_, by)| by.keys()));
-        self.with_control(|control| {
+        self.door.with_control(|control| {
             members
                 .iter()
                 .filter_map(|m| control.enrolment(m))
@@ -299,6 +255,6 @@ impl Node {
                 .for_each(|(_, fork)| file.fork(fork));
         });
 
-        file.seal(&self.keys.log_key)
+        file.seal(&self.door.keys.log_key)
     }
 }

@@ -2,9 +2,8 @@
 //! each field, and what an officer could have known at a decision.
 
 use crate::{
-    api::read::Safety,
+    api::{Reads, read::Safety},
     door::{command::Command, error::NodeError},
-    node::Node,
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -65,13 +64,15 @@ pub struct History {
     pub fields: Json,
 }
 
-impl Node {
+impl Reads {
     /// A record's history.
     pub async fn history(&self, id: &RecordId) -> Result<History, NodeError> {
         let account = self
+            .door
             .ask(|reply| Command::Account { record: *id, reply })
             .await?;
         let row = self
+            .door
             .store
             .record(id)
             .await?
@@ -85,7 +86,7 @@ impl Node {
             .collect();
 
         let mut entries = Vec::new();
-        for stored in self.store.record_entries(id).await? {
+        for stored in self.door.store.record_entries(id).await? {
             let reference = stored.entry.reference();
             let Some(entry) = stored.entry.entry() else {
                 continue;
@@ -98,15 +99,16 @@ impl Node {
             // The hub's time that its author had heard when it signed the log without the entry:
             // one named later may be of days after it.
             let before = self
+                .door
                 .store
                 .checkpoint_before(&reference.log, reference.seq)
                 .await?;
             let beside = self.is_beside(&stored);
-            let mut cosigned = self.store.cosignatures(Some(&reference.log)).await?;
+            let mut cosigned = self.door.store.cosignatures(Some(&reference.log)).await?;
 
             // What was said of the log was not said of another branch of it.
             cosigned.retain(|c| !beside && c.checkpoint.checkpoint.size > reference.seq);
-            let by_hub = |w: &NodeId| self.with_control(|c| c.role(w) == Some(Role::Hub));
+            let by_hub = |w: &NodeId| self.door.with_control(|c| c.role(w) == Some(Role::Hub));
             let first = self.first_cosigned(&reference).await?.filter(|_| !beside);
             let first = first.map(|c| c.cosignature.time_s as i64);
             let of_hubs = cosigned.iter().filter(|c| by_hub(&c.cosignature.witness));
@@ -117,7 +119,7 @@ impl Node {
 
             entries.push(HistoryLine {
                 entry: reference.to_string(),
-                node: self.name_of(&reference.log.node),
+                node: self.door.name_of(&reference.log.node),
                 officer: c.officer.clone(),
                 department: c.department.clone(),
                 device: c.device.clone(),
@@ -131,7 +133,7 @@ impl Node {
                 safety: self.safety_of(&stored),
                 witnessed: cosigned
                     .iter()
-                    .map(|c| self.name_of(&c.cosignature.witness))
+                    .map(|c| self.door.name_of(&c.cosignature.witness))
                     .collect(),
                 stands: account.stands.get(&reference).cloned().unwrap_or_default(),
                 based_on: change.based_on.iter().map(ToString::to_string).collect(),
@@ -164,13 +166,6 @@ impl Node {
             record: id.to_string(),
             entries,
             fields: account.fields,
-        })
-    }
-
-    fn name_of(&self, node: &NodeId) -> String {
-        self.with_control(|c| {
-            c.enrolment(node)
-                .map_or_else(|| node.to_string(), |e| e.name.clone())
         })
     }
 }

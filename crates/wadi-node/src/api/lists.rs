@@ -1,8 +1,8 @@
 //! What the API lists. Each page is a fixed number of statements, however many rows it has.
 
 use crate::{
+    api::Reads,
     door::error::{FindingError, NodeError},
-    node::Node,
 };
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -99,14 +99,14 @@ pub struct HeldLog {
     pub root: Hash,
 }
 
-impl Node {
+impl Reads {
     /// A page of records.
     pub async fn list_records(
         &self,
         filter: &RecordFilter,
         members: &Members,
     ) -> Result<Vec<ListedRecord>, NodeError> {
-        let rows = self.store.records(filter).await?;
+        let rows = self.door.store.records(filter).await?;
         let all = self.records_json(&rows, members).await?;
         let listed = rows.iter().zip(all).map(|(row, json)| ListedRecord {
             id: row.id,
@@ -119,7 +119,7 @@ impl Node {
 
     /// A page of findings: a hub's own.
     pub async fn findings(&self, filter: &FindingFilter) -> Result<Vec<FindingRow>, NodeError> {
-        Ok(self.store.findings(filter).await?)
+        Ok(self.door.store.findings(filter).await?)
     }
 
     /// How many findings a filter takes, whatever its cursor and its limit.
@@ -127,7 +127,7 @@ impl Node {
         &self,
         filter: &FindingFilter,
     ) -> Result<Vec<FindingCount>, NodeError> {
-        let counts = self.store.finding_counts(filter).await?;
+        let counts = self.door.store.finding_counts(filter).await?;
         let named = |(rule, phase, state, count)| FindingCount {
             rule,
             phase,
@@ -141,22 +141,22 @@ impl Node {
     /// One finding.
     pub async fn finding(&self, id: &str) -> Result<FindingRow, NodeError> {
         let gone = || FindingError::NoSuchFinding { id: id.into() };
-        Ok(self.store.finding(id).await?.ok_or_else(gone)?)
+        Ok(self.door.store.finding(id).await?.ok_or_else(gone)?)
     }
 
     /// What was refused, the newest first.
     pub async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, NodeError> {
-        Ok(self.store.refusals(limit).await?)
+        Ok(self.door.store.refusals(limit).await?)
     }
 
     /// Records changed after a cursor, in the order of their change.
     pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, NodeError> {
-        Ok(self.store.changes(after, limit).await?)
+        Ok(self.door.store.changes(after, limit).await?)
     }
 
     /// The logs that are held here.
     pub async fn held_logs(&self) -> Result<Vec<HeldLog>, NodeError> {
-        let rows = self.store.logs().await?;
+        let rows = self.door.store.logs().await?;
         let held = rows.iter().map(|row| HeldLog {
             log: row.log,
             size: row.peaks.size(),
@@ -168,12 +168,12 @@ impl Node {
 
     /// How many records are held: it is answered as long as the store is.
     pub async fn record_count(&self) -> Result<i64, NodeError> {
-        Ok(self.store.counts().await?.records)
+        Ok(self.door.store.counts().await?.records)
     }
 
     /// The record that a sender's key began in an import here.
     pub async fn imported_record(&self, key: &str) -> Result<Option<RecordId>, NodeError> {
-        let kept = self.store.local(&IMPORTED, key).await?;
+        let kept = self.door.store.local(&IMPORTED, key).await?;
         match kept.as_deref().and_then(|value| value.split(' ').next()) {
             Some(record) => Ok(Some(self.find(record).await?)),
             None => Ok(None),

@@ -1,7 +1,30 @@
-//! What porches and commands read of a node.
+//! What porches and commands read of a node: nothing here changes a record.
 
+pub(crate) mod compare_pages;
 pub(crate) mod evidence;
 pub(crate) mod history;
+mod holds_on;
 pub(crate) mod lists;
+pub(crate) mod quarantine;
 pub(crate) mod read;
 pub(crate) mod tokens;
+
+use crate::door::{Door, scopes::Digests};
+use std::sync::{Arc, Mutex};
+
+/// What people and programs read of a node.
+pub struct Reads {
+    door: Arc<Door>,
+    /// What the records came to when status was last asked for, and of which newest change and how
+    /// many records.
+    digests: Mutex<Option<((i64, i64), Vec<Digests>)>>,
+}
+
+impl Reads {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self {
+            door,
+            digests: Mutex::default(),
+        }
+    }
+}

@@ -1,25 +1,21 @@
 //! What people and programs read.
 
 use crate::{
-    api::lists::Members,
+    api::{Reads, lists::Members},
     door::{
         error::NodeError,
         excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
+        losses::{self, lacks},
+        scopes::{Digests, ScopeDigest},
+        status::ScrubStatus,
     },
-    node::Node,
-    upkeep::salvage,
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use wadi_log::{
-    Crossing, CutTarget, Frontier, Hash, Lane, LogId, NodeId, RecordId, Reference, Role,
-};
+use wadi_log::{CutTarget, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
 use wadi_store::{AnchorState, RecordFilter, RecordRow, StoredEntry};
-
-/// Of a lane of a crossing: its records, and digests over their documents and over their states.
-pub(crate) type Digests = (u8, String, i64, Hash, Hash);
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
@@ -53,25 +49,6 @@ fn mark_detained(record: &mut Json, holds: Vec<String>) {
     }
 
     record["detained_by"] = holds.into();
-}
-
-/// What a node holds of one lane of one crossing.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct ScopeDigest {
-    /// The lane.
-    pub lane: String,
-    /// The crossing.
-    pub crossing: String,
-    /// Records.
-    pub records: i64,
-    /// Entries.
-    pub entries: u64,
-    /// Digest over the logs' sizes and roots.
-    pub entries_digest: String,
-    /// Digest over the documents.
-    pub documents_digest: String,
-    /// Digest over the states.
-    pub states_digest: String,
 }
 
 /// How a node stands.
@@ -108,7 +85,7 @@ pub struct Status {
     pub degraded: Option<Json>,
     pub digest: String,
     /// How far everything held was read through, and what was found.
-    pub scrub: crate::ScrubStatus,
+    pub scrub: ScrubStatus,
     pub scopes: Vec<ScopeDigest>,
     pub peers: Vec<Json>,
     pub forks: Vec<String>,
@@ -117,7 +94,7 @@ pub struct Status {
     pub last_refused: Vec<Json>,
 }
 
-impl Node {
+impl Reads {
     /// A record's id from its printed or full form.
     pub async fn find(&self, text: &str) -> Result<RecordId, NodeError> {
         if let Ok(id) = text.parse() {
@@ -127,7 +104,7 @@ impl Node {
         let text = text.to_uppercase();
         RecordId::check_printed(&text)?;
 
-        match self.store.records_printed(&text).await?.as_slice() {
+        match self.door.store.records_printed(&text).await?.as_slice() {
             [] => Err(NodeError::NoRecord(text)),
             [one] => Ok(*one),
             many => Err(NodeError::Ambiguous {
@@ -140,7 +117,7 @@ impl Node {
     /// A record's id and kind, from its printed or full form.
     pub async fn find_kind(&self, text: &str) -> Result<(RecordId, Kind), NodeError> {
         let id = self.find(text).await?;
-        let row = self.store.record(&id).await?;
+        let row = self.door.store.record(&id).await?;
         let kind = row
             .and_then(|r| Lane::from_u8(r.lane).ok())
             .and_then(Kind::of_lane);
@@ -151,6 +128,7 @@ impl Node {
     /// is open.
     pub async fn record(&self, id: &RecordId) -> Result<Json, NodeError> {
         let row = self
+            .door
             .store
             .record(id)
             .await?
@@ -204,7 +182,7 @@ impl Node {
         ids: &[RecordId],
     ) -> Result<BTreeMap<RecordId, Safety>, NodeError> {
         let mut out: BTreeMap<RecordId, Safety> = BTreeMap::new();
-        for (id, entry, main) in self.store.entry_places(ids).await? {
+        for (id, entry, main) in self.door.store.entry_places(ids).await? {
             let safety = self.safety_at(&entry, main);
             let least = out.entry(id).or_insert(safety);
             *least = safety.min(*least);
@@ -217,7 +195,7 @@ impl Node {
     pub async fn standings(&self, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Json>, NodeError> {
         let mut held = self.held_by(ids).await?;
         let mut out = BTreeMap::new();
-        for row in self.store.records_by_id(ids).await? {
+        for row in self.door.store.records_by_id(ids).await? {
             let whole: Json = serde_json::from_str(&row.json).unwrap_or_default();
             let mut json =
                 json!({"state": whole["state"], "flags": whole["flags"], "heads": whole["heads"]});
@@ -234,7 +212,7 @@ impl Node {
         ids: &[RecordId],
     ) -> Result<BTreeMap<RecordId, Vec<String>>, NodeError> {
         let mut held: BTreeMap<RecordId, Vec<String>> = BTreeMap::new();
-        for (id, hold) in self.store.detained(ids).await? {
+        for (id, hold) in self.door.store.detained(ids).await? {
             held.entry(id).or_default().push(hold);
         }
         Ok(held)
@@ -242,15 +220,15 @@ impl Node {
 
     /// Where one entry is safe.
     pub fn safety(&self, entry: &Reference) -> Safety {
-        let control = self.control.read().expect("no panic holds it");
+        let control = self.door.control.read().expect("no panic holds it");
         let at_hub = control
             .cosigned(&entry.log)
             .is_some_and(|tip| entry.seq < tip.size);
 
-        if at_hub || self.me.role == Role::Hub {
+        if at_hub || self.door.me.role == Role::Hub {
             Safety::AtHub
-        } else if entry.log.node != self.id()
-            || control.witnessed(&entry.log, &self.id()) > entry.seq
+        } else if entry.log.node != self.door.id()
+            || control.witnessed(&entry.log, &self.door.id()) > entry.seq
         {
             Safety::Carried
         } else {
@@ -266,7 +244,7 @@ impl Node {
 
     fn safety_at(&self, entry: &Reference, main: bool) -> Safety {
         match self.is_beside_at(entry, main) {
-            true if self.me.role == Role::Hub => Safety::AtHub,
+            true if self.door.me.role == Role::Hub => Safety::AtHub,
             true => Safety::Carried,
             false => self.safety(entry),
         }
@@ -280,23 +258,18 @@ impl Node {
 
     fn is_beside_at(&self, r: &Reference, main: bool) -> bool {
         let held = self
+            .door
             .frontier
             .read()
             .expect("no panic holds it")
             .0
             .contains_key(&r.log);
 
-        !main && held && self.with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
-    }
-
-    /// Whether a tail that was lost is held again in full.
-    pub(crate) fn is_healed(&self) -> bool {
-        let frontier = self.frontier.read().expect("no panic holds it");
-        match self.store.anchor_state() {
-            AnchorState::LostTail { heads, .. } if heads.is_empty() => self.compared(),
-            AnchorState::LostTail { heads, .. } => !lacks(heads, &frontier),
-            _ => false,
-        }
+        !main
+            && held
+            && self
+                .door
+                .with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
     }
 
     /// A record as of entries of it, or as of a time by its authors' clocks.
@@ -307,24 +280,30 @@ impl Node {
         time_ms: Option<i64>,
     ) -> Result<Json, NodeError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.put(crate::door::command::Command::At {
-            record: *id,
-            at: at.to_vec(),
-            time_ms,
-            reply,
-        })
-        .await;
+        self.door
+            .put(crate::door::command::Command::At {
+                record: *id,
+                at: at.to_vec(),
+                time_ms,
+                reply,
+            })
+            .await;
 
         answer.await.map_err(|_| NodeError::Stopping)?
     }
 
     /// How the node stands.
     pub async fn status(&self) -> Result<Status, NodeError> {
-        let counts = self.store.counts().await?;
-        let frontier = self.frontier.read().expect("no panic holds it").clone();
-        let own = frontier.0.iter().filter(|(l, _)| l.node == self.id());
+        let counts = self.door.store.counts().await?;
+        let frontier = self
+            .door
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .clone();
+        let own = frontier.0.iter().filter(|(l, _)| l.node == self.door.id());
         let unsent: BTreeMap<LogId, u64> = {
-            let control = self.control.read().expect("no panic holds it");
+            let control = self.door.control.read().expect("no panic holds it");
             let cosigned = |l: &LogId| control.cosigned(l).map_or(0, |t| t.size);
             own.map(|(l, t)| (*l, t.size.saturating_sub(cosigned(l))))
                 .filter(|(_, n)| *n > 0)
@@ -334,7 +313,7 @@ impl Node {
         let mut oldest = None;
         for (log, count) in &unsent {
             let from = frontier.0[log].size - count;
-            let first = match self.store.entries(log, from, 1).await {
+            let first = match self.door.store.entries(log, from, 1).await {
                 // That it is damaged is an alarm, which nobody would see if status ended here.
                 Err(error) if error.is_rot() => continue,
                 found => found?,
@@ -346,17 +325,18 @@ impl Node {
         }
 
         let mut alarms = Vec::new();
-        match self.store.anchor_state() {
+        match self.door.store.anchor_state() {
             // Until everything that the anchor vouched for is held again.
-            AnchorState::LostTail { anchored, held, heads } if lacks(heads, &frontier) || heads.is_empty() && !self.compared() => alarms.push(format!(
+            AnchorState::LostTail { anchored, held, heads } if lacks(heads, &frontier) || heads.is_empty() && !self.door.compared() => alarms.push(format!(
                 "the database was restored or damaged: it held {held} of {anchored} acknowledged commits; what is missing is fetched back from peers"
             )),
             AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
             _ => {}
         }
 
-        let scrub = self.scrub_status();
+        let scrub = self.door.scrub_status();
         let missing = self
+            .door
             .wants
             .lock()
             .expect("no panic holds it")
@@ -369,6 +349,7 @@ impl Node {
         }
 
         let lost = self
+            .door
             .store
             .local_all(&EXCERPT_LOST)
             .await?
@@ -388,19 +369,20 @@ impl Node {
             ));
         }
 
-        let set_aside = self.store.local_all(&salvage::SCOPE).await?;
-        alarms.extend(set_aside.iter().filter_map(salvage::alarm));
+        let set_aside = self.door.store.local_all(&losses::SCOPE).await?;
+        alarms.extend(set_aside.iter().filter_map(losses::alarm));
         let integrity_alarms = alarms.len();
-        alarms.extend(self.time.alarm());
+        alarms.extend(self.door.time.alarm());
         alarms.extend(
-            self.alarms
+            self.door
+                .alarms
                 .lock()
                 .expect("no panic holds it")
                 .values()
                 .cloned(),
         );
 
-        let degraded = self.room.degraded();
+        let degraded = self.door.room.degraded();
         alarms.extend(
             degraded
                 .iter()
@@ -408,7 +390,9 @@ impl Node {
                 .map(String::from),
         );
 
-        let scopes = self.scopes(&frontier, self.digests_now(counts.records).await?);
+        let scopes = self
+            .door
+            .scopes(&frontier, self.digests_now(counts.records).await?);
         let shared: Vec<&ScopeDigest> = scopes
             .iter()
             .filter(|s| s.lane == "control" || s.lane == "hold")
@@ -423,10 +407,10 @@ impl Node {
             peaks.append(wadi_log::leaf_hash(line.as_bytes()));
         }
 
-        let mut peers = self.peers.lock().expect("no panic holds it").clone();
-        if self.me.role == Role::Hub {
+        let mut peers = self.door.peers.lock().expect("no panic holds it").clone();
+        if self.door.me.role == Role::Hub {
             // A site that has not been heard since this start is dark, and not absent.
-            let known = self.with_control(|c| {
+            let known = self.door.with_control(|c| {
                 let sites = c
                     .enrolments()
                     .filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
@@ -439,20 +423,25 @@ impl Node {
         }
 
         let name = |n: &NodeId| {
-            self.with_control(|c| {
+            self.door.with_control(|c| {
                 c.enrolment(n)
                     .map_or_else(|| n.to_string(), |e| e.name.clone())
             })
         };
 
-        let watermarks = self.watermarks.read().expect("no panic holds it").clone();
+        let watermarks = self
+            .door
+            .watermarks
+            .read()
+            .expect("no panic holds it")
+            .clone();
         let status = Status {
-            node: self.me.name.clone(),
-            id: self.id().to_string(),
-            role: self.me.role.name().into(),
-            crossing: self.me.crossing.map(|c| c.to_string()).unwrap_or_default(),
-            now_ms: self.now_ms(),
-            hub_time_s: self.time.hub_time_s(),
+            node: self.door.me.name.clone(),
+            id: self.door.id().to_string(),
+            role: self.door.me.role.name().into(),
+            crossing: self.door.me.crossing.map(|c| c.to_string()).unwrap_or_default(),
+            now_ms: self.door.now_ms(),
+            hub_time_s: self.door.time.hub_time_s(),
             records: counts.records,
             entries: counts.entries,
             waiting: counts.waiting,
@@ -462,7 +451,7 @@ impl Node {
             watermarks,
             carried_bytes: counts.carried_bytes,
             unsent: unsent.values().sum(),
-            oldest_unsent_ms: oldest.map(|o| self.now_ms() - o),
+            oldest_unsent_ms: oldest.map(|o| self.door.now_ms() - o),
             alarms,
             integrity_alarms,
             degraded,
@@ -479,15 +468,15 @@ impl Node {
                     })
                 })
                 .collect(),
-            forks: self.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
-            cuts: self.with_control(|c| {
+            forks: self.door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
+            cuts: self.door.with_control(|c| {
                 let of = |target: &CutTarget| match target {
                     CutTarget::Node(node) => c.enrolment(node).map_or_else(|| node.to_string(), |e| e.name.clone()),
                     CutTarget::Log(log) => log.origin(),
                 };
                 c.cuts().map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason)).collect()
             }),
-            last_refused: self
+            last_refused: self.door
                 .store
                 .refusals(10)
                 .await?
@@ -504,14 +493,15 @@ impl Node {
     /// Pending findings whose time is past by more than what a quiet link needs to say that there
     /// was nothing.
     async fn overdue(&self) -> Result<i64, NodeError> {
-        if self.me.role != Role::Hub {
+        if self.door.me.role != Role::Hub {
             return Ok(0);
         }
 
-        let grace_ms = OVERDUE_MS.max((OVERDUE_FAST_MS as f64 * self.clock.pace()) as i64);
+        let grace_ms = OVERDUE_MS.max((OVERDUE_FAST_MS as f64 * self.door.clock.pace()) as i64);
         Ok(self
+            .door
             .store
-            .findings_overdue(self.time.now_ms().saturating_sub(grace_ms))
+            .findings_overdue(self.door.time.now_ms().saturating_sub(grace_ms))
             .await?)
     }
 
@@ -519,6 +509,7 @@ impl Node {
     /// all of them.
     async fn digests_now(&self, records: i64) -> Result<Vec<Digests>, NodeError> {
         let newest = self
+            .door
             .store
             .records(&RecordFilter {
                 limit: 1,
@@ -532,58 +523,8 @@ impl Node {
             return Ok(digests);
         }
 
-        let digests = self.store.digests().await?;
+        let digests = self.door.store.digests().await?;
         *self.digests.lock().expect("no panic holds it") = Some((of, digests.clone()));
         Ok(digests)
     }
-
-    pub(crate) fn scopes(&self, frontier: &Frontier, digests: Vec<Digests>) -> Vec<ScopeDigest> {
-        let mut out: BTreeMap<(Lane, Crossing), ScopeDigest> = BTreeMap::new();
-        let mut logs: BTreeMap<(Lane, Crossing), Frontier> = BTreeMap::new();
-        for (log, tip) in frontier
-            .0
-            .iter()
-            .filter(|(l, _)| self.me.scope.takes_log(l))
-        {
-            logs.entry((log.lane, log.crossing))
-                .or_default()
-                .0
-                .insert(*log, *tip);
-        }
-
-        let none = Hash::default().to_string();
-        for ((lane, crossing), part) in logs {
-            let digest = ScopeDigest {
-                lane: lane.to_string(),
-                crossing: crossing.to_string(),
-                records: 0,
-                entries: part.0.values().map(|t| t.size).sum(),
-                entries_digest: part.digest().to_string(),
-                documents_digest: none.clone(),
-                states_digest: none.clone(),
-            };
-
-            out.insert((lane, crossing), digest);
-        }
-
-        for (lane, crossing, records, documents, states) in digests {
-            let Ok(key) = Lane::from_u8(lane).and_then(|l| Ok((l, crossing.parse::<Crossing>()?)))
-            else {
-                continue;
-            };
-            if let Some(scope) = out.get_mut(&key) {
-                scope.records = records;
-                scope.documents_digest = documents.to_string();
-                scope.states_digest = states.to_string();
-            }
-        }
-
-        out.into_values().collect()
-    }
-}
-
-pub(crate) fn lacks(heads: &[(LogId, wadi_log::Tip)], frontier: &Frontier) -> bool {
-    heads
-        .iter()
-        .any(|(log, tip)| frontier.0.get(log).is_none_or(|held| held.size < tip.size))
 }

@@ -1,6 +1,7 @@
 //! The API's tokens, as a node keeps them: by their hashes, and never away from this node.
 
-use crate::{door::error::NodeError, node::Node};
+use crate::door::{Door, error::NodeError};
+use std::sync::Arc;
 use wadi_store::{LocalKey, LocalScope};
 
 const TOKENS: LocalScope = LocalScope::Token;
@@ -16,15 +17,24 @@ pub struct KeptToken {
     pub scope: String,
 }
 
-impl Node {
+/// The tokens that this node keeps.
+pub struct Tokens {
+    door: Arc<Door>,
+}
+
+impl Tokens {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self { door }
+    }
+
     /// What the token with that hash may do; nothing, where it is unknown or was revoked.
-    pub async fn kept_token(&self, hash: &str) -> Result<Option<String>, NodeError> {
-        Ok(self.store.local(&TOKENS, hash).await?)
+    pub async fn scope_of(&self, hash: &str) -> Result<Option<String>, NodeError> {
+        Ok(self.door.store.local(&TOKENS, hash).await?)
     }
 
     /// All tokens.
-    pub async fn kept_tokens(&self) -> Result<Vec<KeptToken>, NodeError> {
-        let all = self.store.local_all(&TOKENS).await?;
+    pub async fn all(&self) -> Result<Vec<KeptToken>, NodeError> {
+        let all = self.door.store.local_all(&TOKENS).await?;
         let kept = all.into_iter().map(|row| KeptToken {
             hash: row.key,
             scope: row.value,
@@ -34,23 +44,23 @@ impl Node {
     }
 
     /// Keeps a token. Durable when it returns.
-    pub async fn keep_token(&self, token: KeptToken) -> Result<(), NodeError> {
+    pub async fn keep(&self, token: KeptToken) -> Result<(), NodeError> {
         let row = LocalKey {
             scope: TOKENS,
             key: token.hash,
             value: token.scope,
         };
-        self.set_local(vec![row], vec![]).await
+        self.door.set_local(vec![row], vec![]).await
     }
 
     /// Forgets a token, and remembers under which name it was revoked. Durable when it returns.
-    pub async fn revoke_token(&self, hash: &str, name: &str) -> Result<(), NodeError> {
+    pub async fn revoke(&self, hash: &str, name: &str) -> Result<(), NodeError> {
         let revoked = LocalKey {
             scope: REVOKED,
             key: hash.into(),
             value: name.into(),
         };
         let gone = vec![(TOKENS, hash.to_string())];
-        self.set_local(vec![revoked], gone).await
+        self.door.set_local(vec![revoked], gone).await
     }
 }

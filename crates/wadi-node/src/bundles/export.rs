@@ -2,14 +2,13 @@
 //! time. Nothing of what is exported is moved, marked or deleted.
 
 use crate::{
-    bundles::parts::PartWriter,
+    bundles::{Bundles, parts::PartWriter},
     door::{
         command::Command,
         error::{BundleError, NodeError},
         excerpt::{excerpt_bytes, excerpt_part},
         proofs::root_at,
     },
-    node::Node,
 };
 use serde::Serialize;
 use std::{
@@ -276,18 +275,18 @@ fn block_bytes(block: &Block) -> usize {
     block.entries.iter().map(|e| e.len() + 4).sum()
 }
 
-impl Node {
+impl Bundles {
     /// Plans a bundle for a node: everything that it may take, or with a receipt of its what it
-    /// lacks by that. Its parts are made by [`Node::bundle_part`]. `split` is how many bytes a part
+    /// lacks by that. Its parts are made by [`Bundles::part`]. `split` is how many bytes a part
     /// may have.
-    pub async fn plan_bundle(
+    pub async fn plan(
         &self,
         to: &str,
         receipt: Option<&str>,
         split: Option<u64>,
     ) -> Result<BundlePlanned, NodeError> {
         let to = self.member(to)?;
-        if to.node() == self.id() {
+        if to.node() == self.door.id() {
             return Err(BundleError::ForMyself.into());
         }
 
@@ -307,8 +306,8 @@ impl Node {
         };
 
         // The head that goes in names the newest hub time.
-        self.put(Command::Refresh { at_once: true }).await;
-        self.set_local(vec![], vec![]).await?;
+        self.door.put(Command::Refresh { at_once: true }).await;
+        self.door.set_local(vec![], vec![]).await?;
         let (members, forks) = self.preamble(&to);
         let preamble = members.iter().map(|e| e.to_bytes().len()).sum::<usize>()
             + forks.iter().map(|f| f.to_bytes().len()).sum::<usize>();
@@ -335,13 +334,13 @@ impl Node {
         said.parts = packer.parts.len() as u32;
 
         let plan = Plan {
-            made_s: self.time.now_s(),
+            made_s: self.door.time.now_s(),
             to,
             parts: packer.parts,
             said: said.clone(),
         };
 
-        let mut plans = self.bundles.lock().expect("no panic holds it");
+        let mut plans = self.plans.lock().expect("no panic holds it");
         while plans.len() >= PLANS_MAX {
             plans.pop_front();
         }
@@ -353,11 +352,11 @@ impl Node {
     /// What every part begins with, so that each can be taken in for itself: who is who, and whose
     /// logs are forked.
     fn preamble(&self, to: &Enrolment) -> (Vec<Enrolment>, Vec<ForkProof>) {
-        self.with_control(|c| {
+        self.door.with_control(|c| {
             let forks = c
                 .forks()
                 .iter()
-                .filter(|(log, _)| both_may_see(&self.me, to, log));
+                .filter(|(log, _)| both_may_see(&self.door.me, to, log));
 
             (
                 c.enrolments().cloned().collect(),
@@ -374,16 +373,22 @@ impl Node {
         packer: &mut Packer,
         said: &mut BundlePlanned,
     ) -> Result<(), NodeError> {
-        let frontier = self.frontier.read().expect("no panic holds it").clone();
-        let closed =
-            self.with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
-        let unshown = self.time.unshown();
+        let frontier = self
+            .door
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .clone();
+        let closed = self
+            .door
+            .with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
+        let unshown = self.door.time.unshown();
         let mut due: Vec<(Lane, LogId, u64, u64, bool)> = Vec::new();
 
         for (log, mine) in frontier
             .0
             .iter()
-            .filter(|(log, _)| both_may_see(&self.me, to, log))
+            .filter(|(log, _)| both_may_see(&self.door.me, to, log))
         {
             let Some(held) = theirs.0.get(log).filter(|t| t.size > 0) else {
                 due.push((log.lane, *log, 0, mine.size, false));
@@ -396,11 +401,11 @@ impl Node {
             let root = if held.size == mine.size {
                 Some(mine.root)
             } else {
-                root_at(&*self.store, log, held.size).await?
+                root_at(&*self.door.store, log, held.size).await?
             };
 
             if root == Some(held.root) {
-                let signed_anew = log.node == self.id() || unshown.contains(log);
+                let signed_anew = log.node == self.door.id() || unshown.contains(log);
                 let head = held.size == mine.size && log.lane == Lane::Control && signed_anew;
                 if held.size < mine.size || head && !closed.contains(log) {
                     due.push((log.lane, *log, held.size, mine.size, false));
@@ -411,13 +416,14 @@ impl Node {
                     to.name
                 );
 
-                self.note_refusal(
-                    log.origin(),
-                    "fork_unproven".into(),
-                    why.clone(),
-                    to.name.clone(),
-                )
-                .await;
+                self.door
+                    .note_refusal(
+                        log.origin(),
+                        "fork_unproven".into(),
+                        why.clone(),
+                        to.name.clone(),
+                    )
+                    .await;
 
                 said.left_out.push(LeftOut {
                     log: log.origin(),
@@ -428,7 +434,7 @@ impl Node {
         }
 
         if to.role == Role::Hub {
-            let carried = self.store.carried_ranges().await?.into_iter();
+            let carried = self.door.store.carried_ranges().await?.into_iter();
             let lacked =
                 carried.filter(|(log, _, end)| theirs.0.get(log).is_none_or(|t| t.size < *end));
             due.extend(lacked.map(|(log, from, end)| (log.lane, log, from, end, true)));
@@ -439,6 +445,7 @@ impl Node {
         for (_, log, from, end, carried) in due {
             if carried {
                 let bytes = self
+                    .door
                     .store
                     .carried_block(&log, from)
                     .await?
@@ -450,7 +457,7 @@ impl Node {
                 packer.put(Item::Head(log), 0);
                 continue;
             } else {
-                let mut blocks = Blocks::new(&*self.store, log, from, end);
+                let mut blocks = Blocks::new(&*self.door.store, log, from, end);
                 while let Some(block) = blocks.read().await? {
                     said.entries += block.entries.len() as u64;
                     let run = Item::Run {
@@ -490,13 +497,18 @@ impl Node {
         packer: &mut Packer,
         said: &mut BundlePlanned,
     ) -> Result<(), NodeError> {
-        let (Role::Hub, Role::Crossing, Some(crossing)) = (self.me.role, to.role, to.crossing)
+        let (Role::Hub, Role::Crossing, Some(crossing)) = (self.door.me.role, to.role, to.crossing)
         else {
             return Ok(());
         };
 
-        for record in self.store.handed_over_to(&crossing.to_string()).await? {
-            let entries = self.excerpt(&record).await.unwrap_or_default();
+        for record in self
+            .door
+            .store
+            .handed_over_to(&crossing.to_string())
+            .await?
+        {
+            let entries = self.door.excerpt(&record).await.unwrap_or_default();
             if !entries.is_empty() {
                 said.excerpts += 1;
                 packer.put(
@@ -510,9 +522,9 @@ impl Node {
     }
 
     /// Makes one part of a bundle that was planned, from 1: a file's bytes.
-    pub async fn bundle_part(&self, bundle: &str, part: u32) -> Result<Vec<u8>, NodeError> {
+    pub async fn part(&self, bundle: &str, part: u32) -> Result<Vec<u8>, NodeError> {
         let plan = {
-            let plans = self.bundles.lock().expect("no panic holds it");
+            let plans = self.plans.lock().expect("no panic holds it");
             plans.iter().find(|p| p.said.bundle == bundle).cloned()
         };
         let gone = || BundleError::NoSuchBundle {
@@ -545,8 +557,8 @@ impl Node {
             bundle: bundle.into(),
             part,
             parts: plan.said.parts,
-            from: Party::of(&self.me),
-            enrolment: wadi_log::hex(&self.me.to_bytes()),
+            from: Party::of(&self.door.me),
+            enrolment: wadi_log::hex(&self.door.me.to_bytes()),
             to: Party::of(&plan.to),
             made_s: plan.made_s,
             logs,
@@ -555,7 +567,7 @@ impl Node {
             sha256: String::new(),
         };
 
-        let mut file = manifest.seal(&body, &self.keys.log_key).into_bytes();
+        let mut file = manifest.seal(&body, &self.door.keys.log_key).into_bytes();
         file.extend_from_slice(&body);
         if file.len() > BUNDLE_BYTES_MAX {
             return Err(BundleError::TooLarge {
@@ -578,21 +590,28 @@ impl Node {
                 })?;
             }
             Item::Run { log, from, to } => {
-                let mut blocks = Blocks::new(&*self.store, *log, *from, *to);
+                let mut blocks = Blocks::new(&*self.door.store, *log, *from, *to);
                 while let Some(block) = blocks.read().await? {
                     out.block(&block, false)?;
                 }
             }
             Item::Carried { log, from } => {
                 // Gone since, where the hub's cosignature came another way.
-                if let Some(bytes) = self.store.carried_block(log, *from).await?
+                if let Some(bytes) = self.door.store.carried_block(log, *from).await?
                     && let Ok(block) = decode_plain(&bytes)
                 {
                     out.block(&block, true)?;
                 }
             }
             Item::Head(log) => {
-                if let Some(row) = self.store.logs().await?.into_iter().find(|r| r.log == *log) {
+                if let Some(row) = self
+                    .door
+                    .store
+                    .logs()
+                    .await?
+                    .into_iter()
+                    .find(|r| r.log == *log)
+                {
                     let from = row.checkpoint.checkpoint.size;
                     out.block(
                         &Block {
@@ -605,7 +624,7 @@ impl Node {
                 }
             }
             Item::Excerpt(record) => {
-                let entries = self.excerpt(record).await.unwrap_or_default();
+                let entries = self.door.excerpt(record).await.unwrap_or_default();
                 let mut from = 0;
                 while from < entries.len() {
                     let some = entries[from..][..excerpt_part(&entries[from..])].to_vec();

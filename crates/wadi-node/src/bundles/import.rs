@@ -3,13 +3,16 @@
 //! on what is held waits for the part that brings it.
 
 use crate::{
-    bundles::parts::{CARRIED_LOGS_MAX, Cosigned, LAST_FROM, LOCAL_SCOPE, carried_key, open},
+    bundles::{
+        Bundles,
+        parts::{CARRIED_LOGS_MAX, Cosigned, LAST_FROM, LOCAL_SCOPE, carried_key, open},
+    },
     door::{
+        Door,
         command::{BlockOutcome, Command},
         error::{BundleError, NodeError},
     },
     ledger::hub_time::How,
-    node::Node,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -76,7 +79,7 @@ pub struct BundleTaken {
 
 /// One part on its way in.
 struct Taking<'n> {
-    node: &'n Node,
+    door: &'n Door,
     from: &'n Enrolment,
     /// How far each log is held, or will be when the sequencer has done what it was given.
     reach: BTreeMap<LogId, u64>,
@@ -88,32 +91,33 @@ struct Taking<'n> {
     said: BundleTaken,
 }
 
-impl Node {
+impl Bundles {
     /// Takes in one part of a bundle. What was taken is durable when it returns. An error means
     /// that nothing was, unless it is the store's, or the part's maker sealed a body that breaks
     /// off. Importing it again is always safe.
-    pub async fn import_bundle(&self, part: &[u8]) -> Result<BundleTaken, NodeError> {
+    pub async fn import(&self, part: &[u8]) -> Result<BundleTaken, NodeError> {
         let (manifest, seal, body) = Manifest::read(part)?;
         let maker = manifest.maker()?;
-        if maker.verify(&self.keys.root).is_err() {
+        if maker.verify(&self.door.keys.root).is_err() {
             let maker = manifest.from.name;
             return Err(BundleError::Foreign { maker }.into());
         }
 
         seal.verify(&maker)?;
-        if !manifest.to.is(&self.id()) {
+        if !manifest.to.is(&self.door.id()) {
             return Err(BundleError::NotForMe {
                 recipient: manifest.to.name,
-                me: self.me.name.clone(),
+                me: self.door.me.name.clone(),
             }
             .into());
         }
 
         manifest.check_body(body)?;
-        let mut frames = open(body, &self.keys.log_key)?;
+        let mut frames = open(body, &self.door.keys.log_key)?;
 
         // From here on every byte is one that an enrolled node sealed for this one.
-        self.put(Command::Learn(vec![maker.clone()], maker.node()))
+        self.door
+            .put(Command::Learn(vec![maker.clone()], maker.node()))
             .await;
         let said = BundleTaken {
             bundle: manifest.bundle.clone(),
@@ -124,7 +128,7 @@ impl Node {
         };
 
         let mut taking = Taking {
-            node: self,
+            door: &self.door,
             from: &maker,
             reach: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -162,8 +166,12 @@ impl Node {
         maker: &Enrolment,
     ) -> Result<(), NodeError> {
         let id = maker.node();
-        if self.with_control(|c| c.role(&id) == Some(Role::Hub) && !c.is_cut(&id)) {
-            self.put(Command::HubTime(id, manifest.made_s, How::Past))
+        if self
+            .door
+            .with_control(|c| c.role(&id) == Some(Role::Hub) && !c.is_cut(&id))
+        {
+            self.door
+                .put(Command::HubTime(id, manifest.made_s, How::Past))
                 .await;
         }
 
@@ -182,6 +190,7 @@ impl Node {
         let carried = (carried_key(&id), lines.join("\n"));
         for (key, value) in [last, carried] {
             let held = self
+                .door
                 .store
                 .local(&LOCAL_SCOPE, &key)
                 .await?
@@ -196,7 +205,7 @@ impl Node {
             }
         }
 
-        self.set_local(keys, vec![]).await
+        self.door.set_local(keys, vec![]).await
     }
 }
 
@@ -205,9 +214,9 @@ impl Taking<'_> {
         let peer = self.from.node();
         match frame {
             Frame::Block(block) => self.block(block).await?,
-            Frame::Message(Message::Members(all)) => self.node.put(Command::Learn(all, peer)).await,
+            Frame::Message(Message::Members(all)) => self.door.put(Command::Learn(all, peer)).await,
             Frame::Message(Message::ForkProofs(all)) => {
-                self.node.put(Command::Forks(all, peer)).await
+                self.door.put(Command::Forks(all, peer)).await
             }
             Frame::Message(Message::Cosigned {
                 checkpoint,
@@ -215,7 +224,7 @@ impl Taking<'_> {
             }) => {
                 if self.cosigned.is_news(&checkpoint, &cosignature) {
                     self.said.cosignatures += 1;
-                    self.node
+                    self.door
                         .put(Command::Cosigned(checkpoint, cosignature))
                         .await;
                 }
@@ -243,10 +252,10 @@ impl Taking<'_> {
             return Ok(());
         }
 
-        if !may_take(&self.node.me, &log) {
+        if !may_take(&self.door.me, &log) {
             let why = "the bundle holds a log that this node may not take".to_string();
             let peer = self.from.node().to_string();
-            self.node
+            self.door
                 .note_refusal(log.origin(), "outside_grant".into(), why, peer)
                 .await;
             self.stop(log, "outside_grant", count);
@@ -256,7 +265,7 @@ impl Taking<'_> {
         let reach = match self.reach.get(&log) {
             Some(reach) => *reach,
             None => self
-                .node
+                .door
                 .frontier
                 .read()
                 .expect("no panic holds it")
@@ -288,7 +297,7 @@ impl Taking<'_> {
 
         if to == reach {
             let held = self
-                .node
+                .door
                 .frontier
                 .read()
                 .expect("no panic holds it")
@@ -303,7 +312,7 @@ impl Taking<'_> {
                 );
                 let peer = self.from.node().to_string();
 
-                self.node
+                self.door
                     .note_refusal(log.origin(), "fork_unproven".into(), why, peer)
                     .await;
                 self.stop(log, "fork_unproven", 0);
@@ -319,7 +328,7 @@ impl Taking<'_> {
         }
 
         self.reach.insert(log, to);
-        let done = self.node.ingest(block, self.from.node()).await;
+        let done = self.door.ingest(block, self.from.node()).await;
         self.ingesting.push_back((log, reach, to, done));
         if self.ingesting.len() >= INGESTING_MAX {
             self.settle().await?;
@@ -369,7 +378,7 @@ impl Taking<'_> {
                 leaf: leaf_hash(&e.bytes),
             };
 
-            if self.node.store.entry(&reference).await?.is_none() {
+            if self.door.store.entry(&reference).await?.is_none() {
                 new.push(e);
             }
         }
@@ -381,7 +390,7 @@ impl Taking<'_> {
 
         let (reply, taken) = oneshot::channel();
         let peer = self.from.node();
-        self.node
+        self.door
             .put(Command::Excerpt {
                 record,
                 entries: new,

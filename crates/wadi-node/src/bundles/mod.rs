@@ -2,5 +2,28 @@
 
 pub(crate) mod export;
 pub(crate) mod import;
-pub(crate) mod parts;
-pub(crate) mod receipt;
+mod parts;
+mod receipt;
+
+use crate::door::Door;
+use export::Plan;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+/// Makes bundles, takes them in, and writes receipts.
+pub struct Bundles {
+    door: Arc<Door>,
+    /// The last plans, whose parts may be asked for.
+    plans: Mutex<VecDeque<Arc<Plan>>>,
+}
+
+impl Bundles {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self {
+            door,
+            plans: Mutex::default(),
+        }
+    }
+}

@@ -6,7 +6,7 @@
 //! key that the birational map makes of it, so that whoever knows an enrolment can address a
 //! bundle, and no second key has to be enrolled or kept.
 
-use crate::{door::error::NodeError, node::Node};
+use crate::{bundles::Bundles, door::error::NodeError};
 use age::stream::{StreamReader, StreamWriter};
 use bech32::{Bech32, Hrp};
 use std::{
@@ -172,21 +172,22 @@ impl Cosigned {
     }
 }
 
-impl Node {
+impl Bundles {
     /// A member by its name or its id.
     pub(crate) fn member(&self, text: &str) -> Result<Enrolment, NodeError> {
-        let found = self.with_control(|c| match text.parse::<NodeId>() {
+        let found = self.door.with_control(|c| match text.parse::<NodeId>() {
             Ok(id) => c.enrolment(&id).cloned(),
             Err(_) => c.by_name(&text.to_lowercase()).cloned(),
         });
 
-        let unknown = || crate::BundleError::UnknownNode { name: text.into() };
+        let unknown = || BundleError::UnknownNode { name: text.into() };
         Ok(found.ok_or_else(unknown)?)
     }
 
     /// Logs that a node carried here for others: it is owed the hub's cosignatures over them.
     pub(crate) async fn carried_by(&self, node: &NodeId) -> Result<BTreeSet<LogId>, NodeError> {
         let text = self
+            .door
             .store
             .local(&LOCAL_SCOPE, &carried_key(node))
             .await?
@@ -207,9 +208,9 @@ impl Node {
     ) -> Result<Vec<CosignedHead>, NodeError> {
         let (id, carried) = (to.node(), self.carried_by(&to.node()).await?);
         let concerns = |log: &LogId| {
-            log.node == id || carried.contains(log) || (all && both_may_see(&self.me, to, log))
+            log.node == id || carried.contains(log) || (all && both_may_see(&self.door.me, to, log))
         };
-        let mut heads = self.store.cosignatures(None).await?;
+        let mut heads = self.door.store.cosignatures(None).await?;
 
         heads.retain(|h| h.cosignature.witness != id && concerns(&h.checkpoint.checkpoint.log));
         heads.sort_by_key(|h| {
@@ -225,7 +226,7 @@ impl Node {
 
     /// What is cosigned of everything, to tell news.
     pub(crate) async fn cosigned(&self) -> Result<Cosigned, NodeError> {
-        let heads = self.store.cosignatures(None).await?;
+        let heads = self.door.store.cosignatures(None).await?;
         let place = |h: &CosignedHead| {
             let head = &h.checkpoint.checkpoint;
             (

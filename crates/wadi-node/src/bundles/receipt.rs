@@ -2,36 +2,43 @@
 //! sender.
 
 use crate::{
-    bundles::parts::{LAST_FROM, LOCAL_SCOPE},
+    bundles::{
+        Bundles,
+        parts::{LAST_FROM, LOCAL_SCOPE},
+    },
     door::{
         command::Command,
         error::{BundleError, NodeError},
     },
-    node::Node,
 };
 use wadi_log::{Cosignature, Enrolment, Frontier, SignedCheckpoint};
 use wadi_sync::{Party, Receipt, both_may_see};
 
-impl Node {
+impl Bundles {
     /// A receipt for a node: what this one holds of all that both may see, and what it has
     /// cosigned. Without a name it is for the node whose bundle came last.
     pub async fn receipt(&self, to: Option<&str>) -> Result<String, NodeError> {
         let to = match to {
             Some(to) => self.member(to)?,
             None => {
-                let last = self.store.local(&LOCAL_SCOPE, LAST_FROM).await?;
+                let last = self.door.store.local(&LOCAL_SCOPE, LAST_FROM).await?;
                 self.member(&last.ok_or(BundleError::ReceiptForWhom)?)?
             }
         };
 
-        if to.node() == self.id() {
+        if to.node() == self.door.id() {
             return Err(BundleError::ReceiptForMyself.into());
         }
 
         let carried = self.carried_by(&to.node()).await?;
-        let mut held: Frontier = self.frontier.read().expect("no panic holds it").clone();
+        let mut held: Frontier = self
+            .door
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .clone();
         held.0.retain(|log, tip| {
-            tip.size > 0 && (both_may_see(&self.me, &to, log) || carried.contains(log))
+            tip.size > 0 && (both_may_see(&self.door.me, &to, log) || carried.contains(log))
         });
 
         let heads = self.cosigned_for(&to, false).await?;
@@ -39,16 +46,16 @@ impl Node {
             .into_iter()
             .map(|h| (h.checkpoint, h.cosignature))
             .collect();
-        let made_s = self.time.now_s();
+        let made_s = self.door.time.now_s();
         let receipt = Receipt::new(
-            Party::of(&self.me),
+            Party::of(&self.door.me),
             Party::of(&to),
             made_s,
             &held,
             &cosigned,
         );
 
-        Ok(receipt.seal(&self.keys.log_key))
+        Ok(receipt.seal(&self.door.keys.log_key))
     }
 
     /// Checks a receipt and takes in the cosignatures it carries; returns what its maker holds. A
@@ -69,10 +76,10 @@ impl Node {
         }
 
         seal.verify(by)?;
-        if !receipt.to.is(&self.id()) {
+        if !receipt.to.is(&self.door.id()) {
             return Err(BundleError::ReceiptNotForMe {
                 recipient: receipt.to.name,
-                me: self.me.name.clone(),
+                me: self.door.me.name.clone(),
             }
             .into());
         }
@@ -81,13 +88,14 @@ impl Node {
         let known = self.cosigned().await?;
         for (checkpoint, cosignature) in cosigned {
             if known.is_news(&checkpoint, &cosignature) {
-                self.put(Command::Cosigned(Box::new(checkpoint), cosignature))
+                self.door
+                    .put(Command::Cosigned(Box::new(checkpoint), cosignature))
                     .await;
             }
         }
 
         // What was put before is durable when this is answered.
-        self.set_local(vec![], vec![]).await?;
+        self.door.set_local(vec![], vec![]).await?;
         Ok(held)
     }
 }

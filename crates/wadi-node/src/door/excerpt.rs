@@ -1,7 +1,7 @@
 //! Excerpts: one record's entries with proofs, for the crossing that it was handed over to.
 //! Sessions and bundles carry them.
 
-use crate::node::Node;
+use crate::door::Door;
 use std::collections::BTreeSet;
 use wadi_log::{Body, LogId, RecordId};
 use wadi_store::LocalScope;
@@ -34,7 +34,7 @@ pub(crate) fn excerpt_bytes(entry: &ExcerptEntry) -> usize {
     entry.bytes.len() + PROOF_BYTES
 }
 
-impl Node {
+impl Door {
     /// A record's entries, each proven against a head that this hub has cosigned, with the `Seen`
     /// entries they are judged by, in the order in which they came.
     pub(crate) async fn excerpt(&self, record: &RecordId) -> Option<Vec<ExcerptEntry>> {

@@ -1,4 +1,8 @@
 //! The one way in, and what all wings share.
+//!
+//! Whoever wants something changed sends a [`command::Command`] through the [`Door`] and waits for
+//! the answer; whoever only reads, reads what the sequencer published, or the store. What two wings
+//! have in common lies here, so that none of them needs another.
 
 pub(crate) mod clock;
 pub(crate) mod command;
@@ -6,15 +10,47 @@ pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod excerpt;
+mod introduce;
 pub(crate) mod known_time;
+pub(crate) mod losses;
 pub(crate) mod orders;
+pub(crate) mod peers;
+pub(crate) mod projections;
 pub(crate) mod proofs;
 pub(crate) mod resync_state;
+pub(crate) mod scopes;
+pub(crate) mod status;
 pub(crate) mod suspects;
 pub(crate) mod tasks;
 pub(crate) mod write;
 
-use wadi_log::{LogKey, RootKey};
+use crate::ledger::repair::RepairQueue;
+use clock::Clock;
+use command::{BlockOutcome, Command, Reply};
+use disk::DiskBudget;
+use error::NodeError;
+use event::Event;
+use known_time::KnownTime;
+use orders::Orders;
+use peers::LinkAsk;
+use projections::Projections;
+use status::{PeerStatus, ScrubStatus};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+};
+use suspects::Suspects;
+use tasks::Tasks;
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use wadi_log::{
+    Block, Body, Control, Enrolment, Frontier, Lane, LogKey, NodeId, Reference, RootKey,
+};
+use wadi_record::Policy;
+use wadi_store::{Carried, LocalKey, LocalScope, PeerRow, RefusalRow, Store, StoreError};
+use write::{Write, Written};
 
 /// A node's keys and papers.
 #[derive(Clone)]
@@ -23,4 +59,273 @@ pub struct NodeKeys {
     pub log_key: LogKey,
     /// The commission's root.
     pub root: RootKey,
+}
+
+/// The one way in. It sends commands to the sequencer, and holds what every wing may read.
+pub struct Door {
+    pub(crate) queue: mpsc::Sender<Command>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) control: Arc<RwLock<Control>>,
+    pub(crate) frontier: Arc<RwLock<Frontier>>,
+    pub(crate) time: Arc<KnownTime>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) me: Enrolment,
+    pub(crate) keys: NodeKeys,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How each peer stands.
+    pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    /// What links are asked to find out, by peer.
+    pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
+    /// Alarms of the porches and the daemon, by what they are about.
+    pub(crate) alarms: Mutex<BTreeMap<&'static str, String>>,
+    /// Orders of resyncs, as the control logs have them.
+    pub(crate) orders: Arc<Mutex<Orders>>,
+    /// What this node lacks and peers may hold.
+    pub(crate) wants: Arc<Mutex<RepairQueue>>,
+    /// How the scrub stands.
+    pub(crate) scrub: Mutex<ScrubStatus>,
+    /// Has everything read through soon.
+    pub(crate) scrub_now: Arc<Notify>,
+    /// Wakes the reconciler.
+    pub(crate) reconcile: Arc<Notify>,
+    /// Every record is to be looked at afresh by the reconciler.
+    pub(crate) recheck: Arc<AtomicBool>,
+    /// Through which time each crossing is received, Unix milliseconds.
+    pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
+    /// The cursor of the newest change that was reconciled.
+    pub(crate) reconciled: AtomicI64,
+    /// How often the reconciler found nothing left to look at.
+    pub(crate) reconciler_rests: AtomicU64,
+    pub(crate) room: Arc<DiskBudget>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) suspects: Arc<Suspects>,
+    /// What the rules are to read of the records that were written last.
+    pub(crate) projections: Arc<Projections>,
+}
+
+impl Door {
+    /// The node's id.
+    pub fn id(&self) -> NodeId {
+        self.me.node()
+    }
+
+    /// The node's own enrolment.
+    pub fn me(&self) -> &Enrolment {
+        &self.me
+    }
+
+    /// A node's name, or its id where it is not known.
+    pub(crate) fn name_of(&self, id: &NodeId) -> String {
+        self.with_control(|c| {
+            c.enrolment(id)
+                .map_or_else(|| id.to_string(), |e| e.name.clone())
+        })
+    }
+
+    /// The node's clock, Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// What is known of the time; it moves as the hub is heard.
+    pub fn time(&self) -> &Arc<KnownTime> {
+        &self.time
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// A listener for what happens from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Reads control facts.
+    pub fn with_control<T>(&self, read: impl FnOnce(&Control) -> T) -> T {
+        read(&self.control.read().expect("no panic holds it"))
+    }
+
+    /// The policy now in force.
+    pub(crate) fn policy_now(&self) -> Policy {
+        self.with_control(|c| {
+            c.policy(|_| u64::MAX)
+                .and_then(|(_, p)| Policy::read(&p.text).ok())
+        })
+        .unwrap_or_default()
+    }
+
+    /// The heads held of a node's logs, ascending: where a cut would fall.
+    pub fn heads_of(&self, node: &NodeId) -> Vec<wadi_log::Head> {
+        let frontier = self.frontier.read().expect("no panic holds it");
+        let own = frontier
+            .0
+            .iter()
+            .filter(|(l, t)| l.node == *node && t.size > 0);
+
+        own.map(|(l, t)| wadi_log::Head {
+            log: *l,
+            size: t.size,
+            root: t.root,
+        })
+        .collect()
+    }
+
+    /// How this node stands for room on its disk.
+    pub fn room(&self) -> &DiskBudget {
+        &self.room
+    }
+
+    /// The tasks that this node lives by.
+    pub fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
+    }
+
+    /// What earlier starts ended over.
+    pub fn suspects(&self) -> &Suspects {
+        &self.suspects
+    }
+
+    /// Runs a task whose end ends the process; nothing where it is left off, because it ended again
+    /// and again.
+    pub fn spawn_watched<T: Send + 'static>(
+        &self,
+        task: &'static str,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<tokio::task::JoinHandle<()>> {
+        if let Some(why) = self.suspects.left_off(task) {
+            tracing::error!(task, why, "a task is left off");
+            self.set_alarm("left_off", Some(why.clone()));
+            self.tasks.trouble(task, Some(why));
+            return None;
+        }
+
+        Some(self.tasks.spawn(task, work))
+    }
+
+    pub(crate) async fn put(&self, work: Command) {
+        let _ = self.queue.send(work).await;
+    }
+
+    pub(crate) async fn ask<T>(
+        &self,
+        work: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .send(work(reply))
+            .await
+            .map_err(|_| NodeError::Stopping)?;
+        answer.await.map_err(|_| NodeError::Stopping)?
+    }
+
+    /// Writes; durable, with its anchor, when it returns. A hold that found the disk full is written again in the room that the ballast gave
+    /// up.
+    pub async fn write(&self, write: Write) -> Result<Written, NodeError> {
+        let again = (write.draft.kind.lane() == Lane::Hold).then(|| write.clone());
+        let done = self
+            .ask(|reply| Command::Write(Box::new(write), reply))
+            .await;
+        let full = matches!(done, Err(NodeError::Store(StoreError::Full(_))));
+
+        if let Some(write) = again.filter(|_| full)
+            && self.room.make_way().await
+        {
+            return self
+                .ask(|reply| Command::Write(Box::new(write), reply))
+                .await;
+        }
+
+        done
+    }
+
+    /// Writes many at once, each for itself, in order; many share a commit.
+    pub async fn write_all(&self, writes: Vec<Write>) -> Vec<Result<Written, NodeError>> {
+        let mut answers = Vec::with_capacity(writes.len());
+        for write in writes {
+            let (reply, answer) = oneshot::channel();
+            let sent = self
+                .queue
+                .send(Command::Write(Box::new(write), reply))
+                .await;
+            answers.push((sent, answer));
+        }
+
+        let mut out = Vec::with_capacity(answers.len());
+        for (sent, answer) in answers {
+            out.push(match sent {
+                Ok(()) => answer.await.unwrap_or(Err(NodeError::Stopping)),
+                Err(_) => Err(NodeError::Stopping),
+            });
+        }
+
+        out
+    }
+
+    /// Writes control entries into this node's own control log; most kinds are a hub's alone.
+    pub async fn write_control(
+        &self,
+        bodies: Vec<Body>,
+        officer: &str,
+    ) -> Result<Vec<Reference>, NodeError> {
+        self.ask(|reply| Command::Control(bodies, officer.into(), reply))
+            .await
+    }
+
+    pub(crate) async fn ingest(
+        &self,
+        block: Block,
+        peer: NodeId,
+    ) -> oneshot::Receiver<BlockOutcome> {
+        let (reply, answer) = oneshot::channel();
+        self.put(Command::Ingest(block, peer, reply)).await;
+        answer
+    }
+
+    pub(crate) async fn carry(&self, carried: Carried) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.put(Command::Carry(carried, reply)).await;
+        answer.await.unwrap_or(false)
+    }
+
+    /// Notes something refused, to be shown.
+    pub async fn note_refusal(&self, subject: String, code: String, why: String, peer: String) {
+        let at_ms = self.now_ms();
+        self.put(Command::Refusal(RefusalRow {
+            subject,
+            code,
+            why,
+            peer,
+            at_ms,
+            times: 1,
+        }))
+        .await;
+    }
+
+    /// Remembers something of a peer.
+    pub(crate) async fn remember_peer(&self, row: PeerRow) {
+        self.put(Command::Peer(row)).await;
+    }
+
+    /// Writes local keys, durably: they never leave this node.
+    pub async fn set_local(
+        &self,
+        keys: Vec<LocalKey>,
+        gone: Vec<(LocalScope, String)>,
+    ) -> Result<(), NodeError> {
+        self.ask(|reply| Command::Local(keys, gone, reply)).await
+    }
+
+    /// Lets a device's counter begin anew: no number that it gives from now on was given before.
+    /// How often that was done.
+    pub async fn begin_anew(&self, device: &str) -> Result<u64, NodeError> {
+        self.ask(|reply| Command::BeginAnew(device.into(), reply))
+            .await
+    }
+
+    /// The cursor of the newest change that was reconciled, with all before it.
+    pub fn reconciled(&self) -> i64 {
+        self.reconciled.load(Ordering::Relaxed)
+    }
 }

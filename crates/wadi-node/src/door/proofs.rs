@@ -1,7 +1,8 @@
 //! What the store gives of a log's tree, and which record an entry speaks of.
 
-use wadi_log::{Body, Hash, LogId, Peaks, RecordId, VerifiedEntry, proof};
-use wadi_store::{Store, StoreError};
+use crate::door::Door;
+use wadi_log::{Body, Hash, LogId, LogState, Peaks, RecordId, VerifiedEntry, proof};
+use wadi_store::{CosignedHead, Store, StoreError};
 
 /// What the store gives of something, or nothing where it will not; an error where it may in a
 /// moment, so that nobody takes a database which is away for one that does not hold it.
@@ -69,5 +70,65 @@ pub(crate) fn record_of(entry: &VerifiedEntry) -> Option<RecordId> {
                 .unwrap_or_else(|| RecordId::of_first(&entry.reference())),
         ),
         _ => None,
+    }
+}
+
+impl Door {
+    /// The audit path of a position in a log of some size.
+    pub(crate) async fn path(
+        &self,
+        log: &LogId,
+        at: u64,
+        size: u64,
+    ) -> Result<Option<Vec<Hash>>, StoreError> {
+        let ranges = proof::inclusion_ranges(at, size);
+        let wanted: Vec<_> = ranges.iter().flat_map(|r| proof::subtrees(*r)).collect();
+        let Some(parts) = given(self.store.subtrees(log, &wanted).await)? else {
+            return Ok(None);
+        };
+        Ok(proof::assemble(&ranges, &parts).ok())
+    }
+
+    /// How many entries count of a log as held here.
+    pub(crate) async fn counts_to(&self, log: &LogId) -> Result<u64, StoreError> {
+        let Some(bound) = self.with_control(|c| c.bound(log)) else {
+            return Ok(u64::MAX);
+        };
+        let size = self
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .0
+            .get(log)
+            .map_or(0, |t| t.size);
+
+        let reached = bound.size > 0 && bound.size <= size;
+        let root_at_bound = if reached {
+            root_at(&*self.store, log, bound.size).await?
+        } else {
+            None
+        };
+
+        Ok(self.with_control(|c| {
+            c.counts_to(
+                log,
+                LogState {
+                    size,
+                    root_at_bound,
+                },
+            )
+        }))
+    }
+
+    /// Whether author and witness are enrolled here, and signed it.
+    pub(crate) fn is_signed(&self, c: &CosignedHead) -> bool {
+        let head = &c.checkpoint.checkpoint;
+        self.with_control(|control| {
+            let author = control
+                .enrolment(&head.log.node)
+                .is_some_and(|e| c.checkpoint.verify(&e.log_key).is_ok());
+            let witness = control.enrolment(&c.cosignature.witness);
+            author && witness.is_some_and(|e| c.cosignature.verify(head, &e.log_key).is_ok())
+        })
     }
 }

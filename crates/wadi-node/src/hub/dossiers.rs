@@ -5,7 +5,7 @@
 //! of everything else those nearest in time are taken, and where there are more, the dossier says
 //! so.
 
-use crate::{hub::reconciler::facts, node::Node};
+use crate::{door::Door, hub::reconciler::facts};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -142,7 +142,7 @@ impl Gathered {
     /// neighbours.
     pub(crate) async fn ask(
         &mut self,
-        node: &Node,
+        node: &Door,
         ids: &[RecordId],
         gone: Vec<(RecordId, String, String, i64)>,
     ) -> Result<(), StoreError> {
@@ -288,7 +288,7 @@ impl Gathered {
     /// out of the store.
     async fn read(
         &mut self,
-        node: &Node,
+        node: &Door,
         ids: impl IntoIterator<Item = RecordId>,
     ) -> Result<(), StoreError> {
         let mut missing: Vec<RecordId> = Vec::new();

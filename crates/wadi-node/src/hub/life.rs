@@ -2,17 +2,17 @@
 
 use crate::{
     door::{
+        Door,
         error::{FindingError, NodeError},
         write::{Target, Write, Written},
     },
     hub::reconciler::facts,
-    node::Node,
 };
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
-use wadi_log::{RecordId, Role};
+use std::{collections::BTreeMap, sync::Arc};
+use wadi_log::{Lane, RecordId, Role};
 use wadi_reconcile::{Fact, RULE_FAILED, RULES};
-use wadi_record::Draft;
+use wadi_record::{Draft, Kind};
 use wadi_store::{FindingFilter, FindingRow, RecordRow};
 
 /// Records with published findings that are read together.
@@ -191,10 +191,24 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
     }
 }
 
-impl Node {
+/// A record's kind by its lane's number.
+fn kind_of(row: &RecordRow) -> Option<Kind> {
+    Lane::from_u8(row.lane).ok().and_then(Kind::of_lane)
+}
+
+/// What becomes of findings, by the hand of auditors.
+pub struct Findings {
+    door: Arc<Door>,
+}
+
+impl Findings {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self { door }
+    }
+
     /// What the hub published on records held here, and what became of it: how much of it the
     /// filter takes, and a page of that, the most severe first, of those the oldest.
-    pub async fn published_findings(
+    pub async fn published(
         &self,
         filter: &FindingFilter,
     ) -> Result<(usize, Vec<PublishedFinding>), NodeError> {
@@ -203,6 +217,7 @@ impl Node {
         loop {
             // All of them, page by page: nobody's many records hide another's.
             let page = self
+                .door
                 .store
                 .by_term("finding", "published", after.as_ref(), PAGE)
                 .await?;
@@ -224,38 +239,39 @@ impl Node {
     }
 
     /// Has every record looked at afresh.
-    pub fn recheck_findings(&self) -> Result<(), NodeError> {
-        if self.me.role != Role::Hub {
+    pub fn recheck(&self) -> Result<(), NodeError> {
+        if self.door.me.role != Role::Hub {
             return Err(FindingError::FoundAtHub.into());
         }
 
-        self.recheck
+        self.door
+            .recheck
             .store(true, std::sync::atomic::Ordering::Relaxed);
-        self.reconcile.notify_one();
+        self.door.reconcile.notify_one();
 
         Ok(())
     }
 
     /// Does something with a finding, in an officer's name. Durable when it returns; the finding's
     /// row follows as soon as the reconciler has seen the entry.
-    pub async fn act_on_finding(
+    pub async fn act(
         &self,
         id: &str,
         act: FindingAct,
         officer: &str,
     ) -> Result<FindingDone, NodeError> {
-        if self.me.role != Role::Hub {
+        if self.door.me.role != Role::Hub {
             return Err(FindingError::DecidedAtHub.into());
         }
 
-        let Some(row) = self.store.finding(id).await? else {
+        let Some(row) = self.door.store.finding(id).await? else {
             return Err(FindingError::NoSuchFinding { id: id.into() }.into());
         };
 
-        let Some(anchor) = self.store.record(&row.anchor).await? else {
+        let Some(anchor) = self.door.store.record(&row.anchor).await? else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
         };
-        let Some(kind) = Self::kind_of(&anchor) else {
+        let Some(kind) = kind_of(&anchor) else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
         };
 
@@ -269,6 +285,7 @@ impl Node {
         let (kind_of_event, data) = event(&row, &life.json(), &act, officer)?;
         let draft = Draft::new(kind).event(kind_of_event, data);
         let written = self
+            .door
             .write(Write::by(officer, "HUB", Target::On(row.anchor), draft))
             .await?;
 

@@ -2,7 +2,6 @@
 
 pub(crate) mod dossiers;
 pub(crate) mod due;
-pub(crate) mod holds_on;
 pub(crate) mod life;
 pub(crate) mod publishing;
 pub(crate) mod reconciler;

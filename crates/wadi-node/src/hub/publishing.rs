@@ -6,9 +6,9 @@
 //! his name in an alarm. Nothing is lost: what was not said is due until it was, over restarts,
 //! too.
 
-use crate::{
-    door::write::{Target, Write},
-    node::Node,
+use crate::door::{
+    Door,
+    write::{Target, Write},
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +131,7 @@ impl Unpublished {
     }
 
     /// Says, or stops saying, that findings are held back.
-    fn alarm(&self, node: &Node) {
+    fn alarm(&self, node: &Door) {
         let count: usize = self.0.values().map(|w| w.count).sum();
         let most = self.0.values().max_by_key(|w| w.count);
         let alarm = most.map(|w| {
@@ -188,7 +188,7 @@ impl Edition {
     /// Notes what is left to say once it was tried; `failed`: not all of this was taken.
     pub(crate) fn settle(
         &self,
-        node: &Node,
+        node: &Door,
         unpublished: &mut Unpublished,
         failed: bool,
     ) -> Option<Result<LocalKey, (LocalScope, String)>> {
@@ -211,7 +211,7 @@ impl Edition {
 
         let caused_by = self.caused_by.map_or_else(
             || "nobody in particular".to_string(),
-            |id| node.node_name(&id),
+            |id| node.name_of(&id),
         );
         let waiting = Waiting {
             again_ms,
@@ -223,16 +223,6 @@ impl Edition {
         let noted = unpublished.note(self.record, (left > 0).then_some(waiting));
         unpublished.alarm(node);
         Some(noted)
-    }
-}
-
-impl Node {
-    /// A node's name, or its id where it is not known.
-    fn node_name(&self, id: &NodeId) -> String {
-        self.with_control(|c| {
-            c.enrolment(id)
-                .map_or_else(|| id.to_string(), |e| e.name.clone())
-        })
     }
 }
 

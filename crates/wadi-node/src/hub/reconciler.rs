@@ -9,14 +9,13 @@
 //! writing anything.
 
 use crate::{
-    door::{error::NodeError, event::Event, suspects::Suspect},
+    door::{Door, error::NodeError, event::Event, suspects::Suspect},
     hub::{
         dossiers::{Gathered, Parts},
         due,
         publishing::{Edition, News, Unpublished, caused_by},
     },
     ledger::seen::{SeenIndex, seen_index},
-    node::Node,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -28,7 +27,7 @@ use wadi_log::{Lane, LogId, RecordId, Reference};
 use wadi_reconcile::{
     Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
 };
-use wadi_record::{Kind, Policy};
+use wadi_record::Kind;
 use wadi_store::{
     Batch, FindingFilter, FindingRow, LocalKey, LocalScope, RecordRow, Store, StoreError,
 };
@@ -53,7 +52,7 @@ const FAILED: &str = "rules failed";
 const WITHDRAWN: &str = "WITHDRAWN";
 
 pub(crate) struct Reconciler {
-    node: Weak<Node>,
+    node: Weak<Door>,
     store: Arc<dyn Store>,
     watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     wake: Arc<Notify>,
@@ -76,7 +75,7 @@ struct Looked {
 
 impl Reconciler {
     pub(crate) fn new(
-        node: &Arc<Node>,
+        node: &Arc<Door>,
         watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
         wake: Arc<Notify>,
     ) -> Self {
@@ -144,7 +143,7 @@ impl Reconciler {
 
     /// Looks at the next changes, or at findings whose time has come. Returns whether there was
     /// anything.
-    async fn step(&mut self, node: &Arc<Node>) -> Result<bool, StoreError> {
+    async fn step(&mut self, node: &Arc<Door>) -> Result<bool, StoreError> {
         if node.recheck.swap(false, Ordering::Relaxed) {
             self.cursor = 0;
         }
@@ -173,7 +172,7 @@ impl Reconciler {
 
     /// Through which time each crossing is heard by now. The hub has all of its own words at any
     /// time.
-    fn heard_now(&self, node: &Node) -> BTreeMap<String, i64> {
+    fn heard_now(&self, node: &Door) -> BTreeMap<String, i64> {
         let mut heard = self.watermarks.read().expect("no panic holds it").clone();
         let hub = heard.entry("HUB".into()).or_insert(i64::MIN);
         *hub = node.time().now_ms().max(*hub);
@@ -183,7 +182,7 @@ impl Reconciler {
     /// Looks at these records and at all whose dossiers they belong to.
     async fn look_around(
         &mut self,
-        node: &Arc<Node>,
+        node: &Arc<Door>,
         ids: &[RecordId],
         cursor: i64,
     ) -> Result<(), StoreError> {
@@ -199,7 +198,7 @@ impl Reconciler {
     /// with it.
     async fn look(
         &mut self,
-        node: &Arc<Node>,
+        node: &Arc<Door>,
         anchors: &[RecordId],
         mut gathered: Gathered,
         cursor: Option<i64>,
@@ -252,7 +251,7 @@ impl Reconciler {
     /// What the rules find on these anchors.
     async fn judge(
         &mut self,
-        node: &Arc<Node>,
+        node: &Arc<Door>,
         anchors: &[RecordId],
         gathered: &Gathered,
     ) -> Result<Looked, StoreError> {
@@ -331,7 +330,7 @@ impl Reconciler {
     }
 
     /// First said, then kept: should the power fail in between, it is found said already.
-    async fn publish(&mut self, node: &Arc<Node>, looked: &mut Looked) -> Result<(), StoreError> {
+    async fn publish(&mut self, node: &Arc<Door>, looked: &mut Looked) -> Result<(), StoreError> {
         let writes: Vec<_> = looked
             .editions
             .iter()
@@ -365,7 +364,7 @@ impl Reconciler {
     }
 
     /// Somebody fills the dossier of a record, or no longer does.
-    fn note_crowded(&mut self, node: &Node, id: RecordId, anchor: &Facts, crowded: bool) {
+    fn note_crowded(&mut self, node: &Door, id: RecordId, anchor: &Facts, crowded: bool) {
         let known = self.crowded.contains_key(&id);
         if known == crowded || crowded && self.crowded.len() >= CROWDED_MAX {
             return;
@@ -388,7 +387,7 @@ impl Reconciler {
     }
 
     /// Says, or stops saying, that rules failed on records.
-    async fn alarm_of_failures(&self, node: &Node) -> Result<(), StoreError> {
+    async fn alarm_of_failures(&self, node: &Door) -> Result<(), StoreError> {
         let rule = Some(RULE_FAILED.code.to_string());
         let filter = FindingFilter {
             rule,
@@ -569,21 +568,5 @@ fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
         at_ms: found.contradiction.at_ms,
         due_ms: found.contradiction.through_ms,
         json: found.json(facts).to_string(),
-    }
-}
-
-impl Node {
-    /// The policy now in force.
-    pub(crate) fn policy_now(&self) -> Policy {
-        self.with_control(|c| {
-            c.policy(|_| u64::MAX)
-                .and_then(|(_, p)| Policy::read(&p.text).ok())
-        })
-        .unwrap_or_default()
-    }
-
-    /// A record's kind by its lane's number.
-    pub(crate) fn kind_of(row: &RecordRow) -> Option<Kind> {
-        Lane::from_u8(row.lane).ok().and_then(Kind::of_lane)
     }
 }

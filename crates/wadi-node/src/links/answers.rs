@@ -3,7 +3,10 @@
 use super::Link;
 use crate::{
     door::proofs::{given, known_root},
-    links::questions::Questions,
+    links::{
+        questions::Questions,
+        stretches::{short_hashes, stretches},
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -34,7 +37,7 @@ impl Link<'_> {
 
         let why = "the peer asks more than can be answered, and does not wait for what it asked";
         let peer = self.peer.to_string();
-        self.node
+        self.door
             .note_refusal(peer.clone(), "too_many_questions".into(), why.into(), peer)
             .await;
         self.ending.closed = Some(why.into());
@@ -68,20 +71,20 @@ impl Link<'_> {
                 Answer::Block(given(self.read_block(log, *from).await)?.flatten())
             }
             Query::Carried { log, from } => {
-                let found = given(self.node.store.carried_block(log, *from).await)?.flatten();
+                let found = given(self.door.store.carried_block(log, *from).await)?.flatten();
                 Answer::Block(found.and_then(|bytes| wadi_sync::decode_plain(&bytes).ok()))
             }
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();
                 for size in sizes.iter().filter(|s| **s > 0) {
-                    if let Some(root) = known_root(&*self.node.store, log, *size).await? {
+                    if let Some(root) = known_root(&*self.door.store, log, *size).await? {
                         roots.insert(*size, root);
                     } else if self.held(log) >= *size
                         && !self.answers.scrubbed.swap(true, Ordering::Relaxed)
                     {
                         // It is held and does not read: what is damaged keeps the log from being
                         // sent until it is mended.
-                        self.node.scrub_soon();
+                        self.door.scrub_soon();
                     }
                 }
 
@@ -100,9 +103,9 @@ impl Link<'_> {
                     size: *size,
                     root: *root,
                 };
-                Answer::Stretches(self.node.stretches(*log, tip, ranges).await)
+                Answer::Stretches(stretches(self.door, *log, tip, ranges).await)
             }
-            Query::Digests => Answer::Digests(self.node.own_digests().await),
+            Query::Digests => Answer::Digests(self.door.own_digests().await),
             Query::Tree {
                 log,
                 size,
@@ -114,7 +117,7 @@ impl Link<'_> {
                     size: *size,
                     root: *root,
                 };
-                Answer::Tree(self.node.short_hashes(log, tip, *salt, parts).await)
+                Answer::Tree(short_hashes(self.door, log, tip, *salt, parts).await)
             }
         })
     }
@@ -127,7 +130,7 @@ impl Link<'_> {
         from: u64,
     ) -> Result<Option<Block>, StoreError> {
         let held = self
-            .node
+            .door
             .frontier
             .read()
             .expect("no panic holds it")
@@ -139,7 +142,7 @@ impl Link<'_> {
         if from >= held {
             // The head signed anew, with a newer hub time: it stands with the log.
             let row = self
-                .node
+                .door
                 .store
                 .logs()
                 .await?
@@ -156,8 +159,8 @@ impl Link<'_> {
             }));
         }
 
-        let checkpoints = self.node.store.checkpoints(log, from).await?;
-        let mut entries = self.node.store.entries(log, from, BLOCK_BYTES).await?;
+        let checkpoints = self.door.store.checkpoints(log, from).await?;
+        let mut entries = self.door.store.entries(log, from, BLOCK_BYTES).await?;
         let within = from + entries.len().min(BLOCK_ENTRIES_MAX) as u64;
         let fits = |c: &&wadi_log::SignedCheckpoint| c.checkpoint.size <= within;
         let Some(checkpoint) = checkpoints
@@ -173,7 +176,7 @@ impl Link<'_> {
         let count = (checkpoint.checkpoint.size - from) as usize;
         while entries.len() < count {
             let next = from + entries.len() as u64;
-            let more = self.node.store.entries(log, next, 8 * BLOCK_BYTES).await?;
+            let more = self.door.store.entries(log, next, 8 * BLOCK_BYTES).await?;
             if more.is_empty() {
                 return Ok(None);
             }
@@ -198,14 +201,14 @@ impl Link<'_> {
         log: &LogId,
         at: u64,
     ) -> Result<Option<Branch>, StoreError> {
-        let rows = self.node.store.logs().await?;
+        let rows = self.door.store.logs().await?;
         let Some(row) = rows.into_iter().find(|r| r.log == *log) else {
             return Ok(None);
         };
         let size = row.checkpoint.checkpoint.size;
-        let first = self.node.store.entries(log, at, 1).await?;
+        let first = self.door.store.entries(log, at, 1).await?;
         let leaf = first.first().map(|e| e.entry.reference().leaf);
-        let path = self.node.path(log, at, size).await?;
+        let path = self.door.path(log, at, size).await?;
 
         Ok(leaf.zip(path).map(|(leaf, path)| Branch {
             checkpoint: row.checkpoint,
@@ -215,7 +218,7 @@ impl Link<'_> {
     }
 
     pub(super) fn held(&self, log: &LogId) -> u64 {
-        self.node
+        self.door
             .frontier
             .read()
             .expect("no panic holds it")

@@ -42,7 +42,7 @@ impl Link<'_> {
             return;
         }
 
-        let Ok(carried) = self.node.store.carried_ranges().await else {
+        let Ok(carried) = self.door.store.carried_ranges().await else {
             self.carrying.may_have_grown = true;
             return;
         };
@@ -64,9 +64,9 @@ impl Link<'_> {
     /// While no hub is connected, a neighbour is given what the hub lacks of this node's own logs.
     pub(super) fn ask_to_carry(&mut self) {
         let hub_is_up = {
-            let peers = self.node.peers.lock().expect("no panic holds it");
+            let peers = self.door.peers.lock().expect("no panic holds it");
             peers.iter().any(|(id, p)| {
-                p.connected && self.node.with_control(|c| c.role(id) == Some(Role::Hub))
+                p.connected && self.door.with_control(|c| c.role(id) == Some(Role::Hub))
             })
         };
 
@@ -80,14 +80,14 @@ impl Link<'_> {
 
         self.carrying.to_peer = true;
         let frontier = self
-            .node
+            .door
             .frontier
             .read()
             .expect("no panic holds it")
             .clone();
 
-        let from = self.node.with_control(|c| {
-            let own = frontier.0.keys().filter(|l| l.node == self.node.id());
+        let from = self.door.with_control(|c| {
+            let own = frontier.0.keys().filter(|l| l.node == self.door.id());
             own.map(|l| (*l, c.cosigned(l).map_or(0, |t| t.size)))
                 .collect::<BTreeMap<_, _>>()
         });
@@ -103,15 +103,15 @@ impl Link<'_> {
     }
 
     pub(super) async fn keep_carried(&mut self, block: Block, bytes: Vec<u8>) {
-        if !self.node.room.level().carries() {
+        if !self.door.room.level().carries() {
             self.ending.short_of_room = true;
             return;
         }
 
         let head = &block.checkpoint.checkpoint;
-        let counts = self.node.store.counts().await.unwrap_or_default();
+        let counts = self.door.store.counts().await.unwrap_or_default();
         let known = self
-            .node
+            .door
             .with_control(|c| c.enrolment(&head.log.node).map(|e| e.log_key));
         let signed = known.is_some_and(|key| block.checkpoint.verify(&key).is_ok());
         if !signed || counts.carried_bytes + bytes.len() as i64 > CARRIED_BYTES_MAX {
@@ -126,7 +126,7 @@ impl Link<'_> {
             bytes,
         };
 
-        if self.node.carry(carried).await {
+        if self.door.carry(carried).await {
             self.inputs.push_back(Input::CarriedStored {
                 log: head.log,
                 to: head.size,

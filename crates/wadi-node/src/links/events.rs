@@ -20,7 +20,7 @@ impl Link<'_> {
             }
             Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
             Event::Forks(proofs) => {
-                self.cuts_due = self.node.me.role == Role::Hub;
+                self.cuts_due = self.door.me.role == Role::Hub;
                 self.inputs.push_back(Input::NewForks(proofs));
             }
             Event::HubCosigned(checkpoint, cosignature) => {
@@ -38,7 +38,7 @@ impl Link<'_> {
             // Its log may have rested because of what was missing, and excerpts, too.
             Event::Mended(_) => {
                 let frontier = self
-                    .node
+                    .door
                     .frontier
                     .read()
                     .expect("no panic holds it")
@@ -57,7 +57,7 @@ impl Link<'_> {
     /// Tells the session everything held, where events were lost.
     pub(super) fn tell_all_held(&mut self) {
         let frontier = self
-            .node
+            .door
             .frontier
             .read()
             .expect("no panic holds it")
@@ -65,7 +65,7 @@ impl Link<'_> {
 
         let tips: Vec<(LogId, Tip)> = frontier.0.into_iter().collect();
         self.inputs.push_back(Input::LogsGrew(tips));
-        let (members, forks) = self.node.with_control(|c| {
+        let (members, forks) = self.door.with_control(|c| {
             (
                 c.enrolments().cloned().collect::<Vec<_>>(),
                 c.forks().values().cloned().collect::<Vec<_>>(),
@@ -87,7 +87,7 @@ impl Link<'_> {
         };
 
         // A node that is cut while it is connected is captured: nothing more is said to it.
-        if self.node.with_control(|c| c.is_cut(&self.peer)) {
+        if self.door.with_control(|c| c.is_cut(&self.peer)) {
             self.ending.closed = Some("the peer was cut".into());
             return;
         }
@@ -105,7 +105,7 @@ impl Link<'_> {
             self.ask_for_excerpts().await;
         }
 
-        match (self.node.me.role, peer.role) {
+        match (self.door.me.role, peer.role) {
             (_, Role::Hub) => {
                 self.keep_fresh().await;
                 self.offer_carried().await;

@@ -61,7 +61,7 @@ impl Link<'_> {
 
         let count = entries.len() as u32;
         let (reply, taken) = oneshot::channel();
-        self.node
+        self.door
             .put(Command::Excerpt {
                 record,
                 entries,
@@ -78,7 +78,7 @@ impl Link<'_> {
                 }));
             self.note_excerpt_back(&record.to_string()).await;
         } else {
-            self.ending.short_of_room |= !self.node.room.level().takes_excerpts();
+            self.ending.short_of_room |= !self.door.room.level().takes_excerpts();
         }
     }
 
@@ -90,7 +90,7 @@ impl Link<'_> {
         }
 
         let lost = self
-            .node
+            .door
             .store
             .local_all(&EXCERPT_LOST)
             .await
@@ -110,7 +110,7 @@ impl Link<'_> {
     /// Whether entries of a record handed over are gone here.
     pub(super) async fn is_excerpt_lost(&self, record: &RecordId) -> bool {
         for key in [ALL_EXCERPTS, record.to_string().as_str()] {
-            if matches!(self.node.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
+            if matches!(self.door.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
                 return true;
             }
         }
@@ -119,9 +119,9 @@ impl Link<'_> {
 
     /// What was gone came again.
     pub(super) async fn note_excerpt_back(&self, key: &str) {
-        if matches!(self.node.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
+        if matches!(self.door.store.local(&EXCERPT_LOST, key).await, Ok(Some(_))) {
             let _ = self
-                .node
+                .door
                 .set_local(vec![], vec![(EXCERPT_LOST, key.into())])
                 .await;
         }
@@ -177,7 +177,7 @@ impl Link<'_> {
             let Some(record) = self.excerpts.due.pop_first() else {
                 break;
             };
-            let Some(entries) = self.node.excerpt(&record).await else {
+            let Some(entries) = self.door.excerpt(&record).await else {
                 continue;
             };
             let acked = self.excerpts.acked.get(&record).copied().unwrap_or(0) as usize;
@@ -206,7 +206,7 @@ impl Link<'_> {
     /// Finds the records handed over to a crossing that changed since the last look, or all of them
     /// at the first.
     pub(super) async fn find_excerpts(&mut self, crossing: &str) -> Result<(), StoreError> {
-        let node = self.node;
+        let node = self.door;
         let store = &node.store;
         let Due::These(mut due) = std::mem::take(&mut self.excerpts.due) else {
             let newest = store

@@ -24,11 +24,11 @@ impl Link<'_> {
         }
 
         let time_s = i64::try_from(cosignature.time_s).unwrap_or(i64::MAX);
-        self.node.time.shows(self.peer, time_s);
+        self.door.time.shows(self.peer, time_s);
 
         if self.session.peer().is_some_and(|p| p.role == Role::Hub) {
-            self.node.time.is_shown(log);
-            self.node
+            self.door.time.is_shown(log);
+            self.door
                 .put(Command::HubTime(self.peer, time_s, How::Live))
                 .await;
         }
@@ -39,7 +39,7 @@ impl Link<'_> {
     pub(super) fn shows_head(&self, log: &LogId) -> bool {
         match self.session.peer().map(|p| p.role) {
             Some(Role::Hub) => log.node != self.peer,
-            Some(Role::Crossing) => self.carrying.to_peer && log.node == self.node.id(),
+            Some(Role::Crossing) => self.carrying.to_peer && log.node == self.door.id(),
             _ => false,
         }
     }
@@ -47,13 +47,13 @@ impl Link<'_> {
     /// Keeps the hub's watermark of a quiet crossing moving: names the newest hub time heard, and
     /// where none was heard for a while, shows the head as it is, for the answer says the time.
     pub(super) async fn keep_fresh(&mut self) {
-        if self.node.me.role != Role::Crossing || !self.session.is_idle() {
+        if self.door.me.role != Role::Crossing || !self.session.is_idle() {
             return;
         }
 
-        if self.node.time.refresh_due() {
-            self.node.put(Command::Refresh { at_once: false }).await;
-        } else if self.node.time.ask_due()
+        if self.door.time.refresh_due() {
+            self.door.put(Command::Refresh { at_once: false }).await;
+        } else if self.door.time.ask_due()
             && let Some(log) = self.own_head()
         {
             self.inputs.push_back(Input::HeadRefreshed(log));
@@ -62,9 +62,9 @@ impl Link<'_> {
 
     /// The own control log that is written to, or one from before this start.
     fn own_head(&self) -> Option<LogId> {
-        let before = |log: &&LogId| log.node == self.node.id() && log.lane == Lane::Control;
+        let before = |log: &&LogId| log.node == self.door.id() && log.lane == Lane::Control;
         let held = || {
-            self.node
+            self.door
                 .frontier
                 .read()
                 .expect("no panic holds it")
@@ -74,7 +74,7 @@ impl Link<'_> {
                 .copied()
         };
 
-        self.node.time.head().or_else(held)
+        self.door.time.head().or_else(held)
     }
 
     /// Tells a neighbour that asked the newest hub time that this node can show: a hub's
@@ -85,11 +85,11 @@ impl Link<'_> {
         }
 
         let Some(head) = self.own_head() else { return };
-        let Ok(all) = self.node.store.cosignatures(Some(&head)).await else {
+        let Ok(all) = self.door.store.cosignatures(Some(&head)).await else {
             return;
         };
         let of_hubs = all.into_iter().filter(|c| {
-            self.node
+            self.door
                 .with_control(|k| k.role(&c.cosignature.witness) == Some(Role::Hub))
         });
 

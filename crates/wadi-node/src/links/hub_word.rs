@@ -1,7 +1,7 @@
 //! What a peer is told of hubs' cosignatures: of its own logs, and as the hub's time.
 
 use super::{Due, Link};
-use crate::node::Node;
+use crate::door::Door;
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Cosignature, LogId, NodeId, Role, SignedCheckpoint};
 use wadi_sync::Input;
@@ -26,8 +26,8 @@ pub(super) struct HubWord {
 
 impl HubWord {
     /// What the peer is known to have heard when the link begins.
-    pub(super) fn new(node: &Node, told: BTreeMap<LogId, u64>) -> Self {
-        let due = match node.me.role {
+    pub(super) fn new(door: &Door, told: BTreeMap<LogId, u64>) -> Self {
+        let due = match door.me.role {
             Role::Hub => Due::These(BTreeSet::new()),
             _ => Due::Any,
         };
@@ -44,12 +44,12 @@ impl HubWord {
 
 /// What a hub need not tell of the peer's logs: their owner asks for the cosignatures that it
 /// misses when it connects.
-pub(super) fn asked_for_by_owner(node: &Node, peer: NodeId) -> BTreeMap<LogId, u64> {
-    if node.me.role != Role::Hub {
+pub(super) fn asked_for_by_owner(door: &Door, peer: NodeId) -> BTreeMap<LogId, u64> {
+    if door.me.role != Role::Hub {
         return BTreeMap::new();
     }
 
-    let frontier = node.frontier.read().expect("no panic holds it");
+    let frontier = door.frontier.read().expect("no panic holds it");
     frontier
         .0
         .iter()
@@ -69,13 +69,13 @@ impl Link<'_> {
         };
 
         match std::mem::take(&mut self.hub_word.due) {
-            Due::Any => match self.node.store.cosignatures(None).await {
+            Due::Any => match self.door.store.cosignatures(None).await {
                 Ok(found) => all = found,
                 Err(_) => return,
             },
             Due::These(logs) => {
                 for log in &logs {
-                    let Ok(found) = self.node.store.cosignatures(Some(log)).await else {
+                    let Ok(found) = self.door.store.cosignatures(Some(log)).await else {
                         return;
                     };
                     all.extend(found);
@@ -87,7 +87,7 @@ impl Link<'_> {
         for c in all {
             let head = &c.checkpoint.checkpoint;
             let by_hub = self
-                .node
+                .door
                 .with_control(|k| k.role(&c.cosignature.witness) == Some(Role::Hub));
             let told = self.hub_word.told.get(&head.log).copied().unwrap_or(0);
 

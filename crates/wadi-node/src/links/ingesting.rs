@@ -51,7 +51,7 @@ impl Link<'_> {
             let peer = self.peer.to_string();
             let why = format!("{}: {why}", log.origin());
 
-            self.node
+            self.door
                 .note_refusal(peer.clone(), "replayed_block".into(), why, peer)
                 .await;
         }
@@ -62,7 +62,7 @@ impl Link<'_> {
         let bytes = block.entries.iter().map(Vec::len).sum();
         self.ingesting.bytes = self.ingesting.bytes.saturating_add(bytes);
 
-        let done = self.node.ingest(block, self.peer).await;
+        let done = self.door.ingest(block, self.peer).await;
         self.ingesting.queue.push_back(Box::pin(async move {
             IngestDone {
                 log,
@@ -90,7 +90,7 @@ impl Link<'_> {
         self.inputs.push_back(match outcome {
             Some(BlockOutcome::Durable { tip, cosignature }) => {
                 // The acknowledgement says the cosignature: it need not be told once more.
-                if self.node.me.role == Role::Hub && log.node == self.peer && tip.size == to {
+                if self.door.me.role == Role::Hub && log.node == self.peer && tip.size == to {
                     self.hub_word.told.insert(log, tip.size);
                 }
 

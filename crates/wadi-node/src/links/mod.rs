@@ -3,8 +3,6 @@
 
 mod answers;
 mod carried;
-mod compare;
-mod compare_pages;
 mod due;
 mod events;
 mod excerpts;
@@ -17,10 +15,9 @@ mod requests;
 mod stretches;
 
 use crate::{
-    door::{command::Command, excerpt::ALL_EXCERPTS},
+    door::{Door, command::Command, excerpt::ALL_EXCERPTS, peers::LinkAsk},
     ledger::hub_time::How,
     links::questions::Questions,
-    node::Node,
 };
 use answers::Answers;
 use carried::Carrying;
@@ -32,16 +29,14 @@ use ingesting::Ingesting;
 use peer_memory::PeerMemory;
 use requests::Requests;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
-use wadi_log::{Difference, Frontier, Lane, LogId, NodeId, Role, Tip};
-use wadi_sync::{
-    ExcerptAmount, Fetched, Input, Message, Output, ScopeSum, Session, Snapshot, TreeAsk,
-};
+use wadi_log::{Lane, LogId, NodeId, Role};
+use wadi_sync::{ExcerptAmount, Fetched, Input, Message, Output, Session, Snapshot};
 
 /// How often a link looks at what time alone brings about: carrying, excerpts, status.
 const TICK_PERIOD: Duration = Duration::from_millis(500);
@@ -64,30 +59,9 @@ pub enum Leaving {
     Frame(Lane, Vec<u8>),
 }
 
-/// What a link is asked to find out from its peer.
-#[derive(Debug)]
-pub(crate) enum LinkAsk {
-    /// Compare everything once more, from what was read anew; answers what differs, and the bytes
-    /// both ways.
-    Compare(
-        Frontier,
-        oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>,
-    ),
-    /// What the peer's records come to.
-    Digests(oneshot::Sender<Vec<ScopeSum>>),
-    /// Short hashes of a tree's subtrees, and the bytes both ways.
-    Tree {
-        log: LogId,
-        tip: Tip,
-        salt: u64,
-        asks: Vec<TreeAsk>,
-        reply: oneshot::Sender<(Vec<u8>, u64)>,
-    },
-}
-
 /// One link: the loop around a session, and the tasks beside it, each with fields of its own.
 struct Link<'n> {
-    node: &'n Arc<Node>,
+    door: &'n Arc<Door>,
     peer: NodeId,
     /// The peer's certificate has expired.
     late: bool,
@@ -121,15 +95,15 @@ struct Ending {
 /// `tls_key` is the SHA-256 of the peer's certified key, which its enrolment has to name. Returns
 /// why it ended.
 pub async fn run_link(
-    node: Arc<Node>,
+    door: Arc<Door>,
     peer: NodeId,
     tls_key: [u8; 32],
     incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
 ) -> String {
     contained(
-        drive(node.clone(), (peer, tls_key), incoming, out, false),
-        &node,
+        drive(door.clone(), (peer, tls_key), incoming, out, false),
+        &door,
         peer,
     )
     .await
@@ -138,14 +112,14 @@ pub async fn run_link(
 /// The same with a peer whose certificate has expired: it hands in what its own logs hold, and is
 /// given nothing of others.
 pub async fn run_late_link(
-    node: Arc<Node>,
+    door: Arc<Door>,
     peer: NodeId,
     tls_key: [u8; 32],
     incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
 ) -> String {
     let why = "its certificate has expired: it hands in what it holds and takes nothing until it is renewed";
-    node.note_refusal(
+    door.note_refusal(
         peer.to_string(),
         "certificate_expired".into(),
         why.into(),
@@ -154,15 +128,15 @@ pub async fn run_late_link(
     .await;
 
     contained(
-        drive(node.clone(), (peer, tls_key), incoming, out, true),
-        &node,
+        drive(door.clone(), (peer, tls_key), incoming, out, true),
+        &door,
         peer,
     )
     .await
 }
 
 /// A link that panics ends alone, and is told by name: whatever it was about came from its peer.
-async fn contained(link: impl Future<Output = String>, node: &Arc<Node>, peer: NodeId) -> String {
+async fn contained(link: impl Future<Output = String>, door: &Arc<Door>, peer: NodeId) -> String {
     let panic = match AssertUnwindSafe(link).catch_unwind().await {
         Ok(why) => return why,
         Err(panic) => panic,
@@ -173,8 +147,8 @@ async fn contained(link: impl Future<Output = String>, node: &Arc<Node>, peer: N
         crate::door::tasks::panic_text(panic.as_ref())
     );
 
-    node.note_peer(peer, |p| p.last_error = why.clone());
-    node.note_refusal(
+    door.note_peer(peer, |p| p.last_error = why.clone());
+    door.note_refusal(
         peer.to_string(),
         "link_panicked".into(),
         why.clone(),
@@ -186,22 +160,22 @@ async fn contained(link: impl Future<Output = String>, node: &Arc<Node>, peer: N
 }
 
 async fn drive(
-    node: Arc<Node>,
+    door: Arc<Door>,
     (peer, tls_key): (NodeId, [u8; 32]),
     mut incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
     late: bool,
 ) -> String {
-    let mut events = node.listen();
-    let mut link = Link::new(&node, peer, out, late);
+    let mut events = door.listen();
+    let mut link = Link::new(&door, peer, out, late);
     let (asks, mut asked) = mpsc::channel(4);
-    node.links
+    door.links
         .lock()
         .expect("no panic holds it")
         .insert(peer, asks.clone());
 
     let _registered = Registered {
-        node: &node,
+        door: &door,
         peer,
         asks,
     };
@@ -214,7 +188,7 @@ async fn drive(
     let why = loop {
         link.run_inputs().await;
         if let Some(why) = link.end_of(tls_key).await {
-            node.note_peer(peer, |p| p.last_error = why.clone());
+            door.note_peer(peer, |p| p.last_error = why.clone());
             break why;
         }
 
@@ -270,14 +244,14 @@ async fn until(at: Option<Instant>) {
 
 /// Takes the link off the node's list when it ends.
 struct Registered<'n> {
-    node: &'n Arc<Node>,
+    door: &'n Arc<Door>,
     peer: NodeId,
     asks: mpsc::Sender<LinkAsk>,
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        let mut links = self.node.links.lock().expect("no panic holds it");
+        let mut links = self.door.links.lock().expect("no panic holds it");
         // Another link with the same peer may have taken the place.
         if links
             .get(&self.peer)
@@ -287,7 +261,7 @@ impl Drop for Registered<'_> {
         }
 
         drop(links);
-        self.node
+        self.door
             .wants
             .lock()
             .expect("no panic holds it")
@@ -297,9 +271,9 @@ impl Drop for Registered<'_> {
 
 impl<'n> Link<'n> {
     /// A link on which nothing was said yet.
-    fn new(node: &'n Arc<Node>, peer: NodeId, out: mpsc::Sender<Leaving>, late: bool) -> Self {
+    fn new(door: &'n Arc<Door>, peer: NodeId, out: mpsc::Sender<Leaving>, late: bool) -> Self {
         Self {
-            node,
+            door,
             peer,
             late,
             session: Session::new(peer),
@@ -309,10 +283,10 @@ impl<'n> Link<'n> {
             answers: Answers::default(),
             requests: Requests::default(),
             excerpts: Excerpts::default(),
-            hub_word: HubWord::new(node, asked_for_by_owner(node, peer)),
+            hub_word: HubWord::new(door, asked_for_by_owner(door, peer)),
             carrying: Carrying::default(),
             memory: PeerMemory::new(Instant::now()),
-            cuts_due: node.me.role == Role::Hub,
+            cuts_due: door.me.role == Role::Hub,
             ending: Ending::default(),
         }
     }
@@ -320,31 +294,31 @@ impl<'n> Link<'n> {
     /// What the session starts from.
     async fn snapshot(&self) -> Snapshot {
         let frontier = self
-            .node
+            .door
             .frontier
             .read()
             .expect("no panic holds it")
             .clone();
 
-        let control = self.node.control.read().expect("no panic holds it");
+        let control = self.door.control.read().expect("no panic holds it");
         let held = |l: &LogId| frontier.0.get(l).map_or(0, |t| t.size);
 
         // Only what a hub has cosigned to its end is folded: of those, two holders' digests are
         // equal for good.
         let closed = control.closed_logs(held).into_iter().filter(|l| {
             control.cosigned(l).is_some_and(|t| t.size == held(l))
-                && l.node != self.node.id()
+                && l.node != self.door.id()
                 && l.node != self.peer
         });
 
-        let hub_time_s = match self.node.me.role {
-            Role::Hub => self.node.time.now_s(),
-            _ => self.node.time.heard_s(),
+        let hub_time_s = match self.door.me.role {
+            Role::Hub => self.door.time.now_s(),
+            _ => self.door.time.heard_s(),
         };
 
         Snapshot {
-            root: self.node.keys.root,
-            me: self.node.me.clone(),
+            root: self.door.keys.root,
+            me: self.door.me.clone(),
             members: control.enrolments().cloned().collect(),
             closed: closed.collect(),
             hub_time_s,
@@ -353,11 +327,11 @@ impl<'n> Link<'n> {
                 .0
                 .iter()
                 .filter(|(l, t)| {
-                    l.node == self.node.id() && control.cosigned(l).is_none_or(|c| c.size < t.size)
+                    l.node == self.door.id() && control.cosigned(l).is_none_or(|c| c.size < t.size)
                 })
                 .map(|(l, _)| *l)
                 .chain(
-                    self.node
+                    self.door
                         .time
                         .unshown()
                         .into_iter()
@@ -373,7 +347,7 @@ impl<'n> Link<'n> {
 
     /// What the configuration says of the link, bits a second.
     fn provisioned_rate(&self) -> Option<u64> {
-        let peers = self.node.peers.lock().expect("no panic holds it");
+        let peers = self.door.peers.lock().expect("no panic holds it");
         peers.get(&self.peer).and_then(|p| p.rate_bits_s)
     }
 
@@ -381,7 +355,7 @@ impl<'n> Link<'n> {
     async fn end_of(&mut self, tls_key: [u8; 32]) -> Option<String> {
         if self.cuts_due && self.session.knows_control() {
             self.cuts_due = false;
-            self.node.put(Command::CutForks).await;
+            self.door.put(Command::CutForks).await;
         }
 
         let other_key = self.session.peer().is_some_and(|p| p.tls_key != tls_key);
@@ -395,8 +369,8 @@ impl<'n> Link<'n> {
 
     /// Something came from the peer.
     async fn hear(&mut self, arriving: Arriving) {
-        let now_ms = self.node.now_ms();
-        self.node
+        let now_ms = self.door.now_ms();
+        self.door
             .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
         self.hear_clock(&arriving).await;
         self.inputs.push_back(match arriving {
@@ -407,7 +381,7 @@ impl<'n> Link<'n> {
 
     /// Notes for the status how far the link has come.
     fn note_progress(&self) {
-        self.node.note_peer(self.peer, |p| {
+        self.door.note_peer(self.peer, |p| {
             p.connected = true;
             p.unsent = self.session.unsent();
             p.sent_bytes = self.session.sent_bytes();
@@ -436,14 +410,14 @@ impl<'n> Link<'n> {
             Output::AskStore(query) => self.answer_session(query).await,
             Output::IngestBlock(block) => self.ingest(block).await,
             Output::LearnMembers(enrolments) => {
-                self.node.put(Command::Learn(enrolments, self.peer)).await;
+                self.door.put(Command::Learn(enrolments, self.peer)).await;
             }
-            Output::TakeForks(proofs) => self.node.put(Command::Forks(proofs, self.peer)).await,
+            Output::TakeForks(proofs) => self.door.put(Command::Forks(proofs, self.peer)).await,
             Output::TakeCosignature {
                 checkpoint,
                 cosignature,
             } => {
-                self.node
+                self.door
                     .put(Command::Cosigned(checkpoint, cosignature))
                     .await;
             }
@@ -454,7 +428,7 @@ impl<'n> Link<'n> {
                 entries,
             } => self.keep_excerpt(record, from, entries).await,
             // The hub has heard it: what it sends from here on begins anew.
-            Output::ExcerptAcked(ExcerptAmount::NothingOfAny) if self.node.me.role != Role::Hub => {
+            Output::ExcerptAcked(ExcerptAmount::NothingOfAny) if self.door.me.role != Role::Hub => {
                 self.note_excerpt_back(ALL_EXCERPTS).await;
             }
             Output::ExcerptAcked(amount) => self.excerpt_acked(amount).await,
@@ -468,18 +442,18 @@ impl<'n> Link<'n> {
             }
             Output::DigestsReceived(sums) => self.requests.digests_came(sums),
             Output::HubTime(time_s) => {
-                self.node
+                self.door
                     .put(Command::HubTime(self.peer, time_s, How::Live))
                     .await;
             }
             Output::RememberFrontier(held) => self.memory.alike = Some(*held),
-            Output::InStep => self.node.note_peer(self.peer, |p| p.in_step = true),
+            Output::InStep => self.door.note_peer(self.peer, |p| p.in_step = true),
             Output::NoteRefusal { subject, code, why } => {
                 self.note_refusal(&subject, code, why).await;
             }
             Output::CloseConnection { code, why } => {
                 let peer = self.peer.to_string();
-                self.node
+                self.door
                     .note_refusal(peer.clone(), code.into(), why.clone(), peer)
                     .await;
                 self.ending.closed = Some(why);
@@ -502,12 +476,12 @@ impl<'n> Link<'n> {
             format!("{subject}: {why}")
         };
 
-        self.node.note_refusal(peer.clone(), code, why, peer).await;
+        self.door.note_refusal(peer.clone(), code, why, peer).await;
     }
 
     async fn keep_stretches(&mut self, fetched: Fetched) {
         let (reply, taken) = oneshot::channel();
-        self.node
+        self.door
             .put(Command::Stretches(fetched, self.peer, reply))
             .await;
         let _ = taken.await;

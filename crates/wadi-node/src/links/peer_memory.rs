@@ -47,7 +47,7 @@ impl PeerMemory {
 impl Link<'_> {
     /// What was remembered of this peer: how much of which records it has acknowledged as excerpts.
     pub(super) async fn recall_peer(&mut self) {
-        let Ok(rows) = self.node.store.peers().await else {
+        let Ok(rows) = self.door.store.peers().await else {
             return;
         };
         let row = rows.into_iter().find(|r| r.node == self.peer);
@@ -105,7 +105,7 @@ impl Link<'_> {
             serde_json::json!({ "excerpts": known, "alike": alike, "cosigned_s": cosigned_s })
                 .to_string();
 
-        self.node
+        self.door
             .remember_peer(PeerRow {
                 node: self.peer,
                 json,

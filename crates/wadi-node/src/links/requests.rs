@@ -106,7 +106,7 @@ impl Link<'_> {
             return;
         }
 
-        let wanted = self.node.wants.lock().expect("no panic holds it").ask(
+        let wanted = self.door.wants.lock().expect("no panic holds it").ask(
             self.peer,
             |log| self.session.visible(log),
             std::time::Instant::now(),

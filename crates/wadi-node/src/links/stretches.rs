@@ -1,8 +1,8 @@
 //! Answers peers who lost entries, or hold another branch: stretches of a tree with the hashes
 //! around them.
 
-use crate::{door::proofs::root_at, node::Node};
-use std::{collections::HashMap, sync::Arc};
+use crate::door::{Door, proofs::root_at};
+use std::collections::HashMap;
 use wadi_log::{
     BLOCK_ENTRIES_MAX, Hash, LogId, Peaks, Stretch, Subtree, Tip, node_hash, proof, stretch_ranges,
 };
@@ -161,89 +161,81 @@ impl Held {
     }
 }
 
-impl Node {
-    /// Entries of a tree of a log, as far as they are held and fit into one answer.
-    pub(crate) async fn stretches(
-        self: &Arc<Self>,
-        log: LogId,
-        tip: Tip,
-        ranges: &[(u64, u64)],
-    ) -> Fetched {
-        let mut out = Fetched {
-            log,
-            tip,
-            stretches: vec![],
-            absent: vec![],
-        };
+/// Entries of a tree of a log, as far as they are held and fit into one answer.
+pub(crate) async fn stretches(door: &Door, log: LogId, tip: Tip, ranges: &[(u64, u64)]) -> Fetched {
+    let mut out = Fetched {
+        log,
+        tip,
+        stretches: vec![],
+        absent: vec![],
+    };
 
-        let Some(held) = Held::find(&*self.store, &log, tip).await else {
-            out.absent = ranges.to_vec();
-            return out;
-        };
-        let mut room = ANSWER_BYTES;
+    let Some(held) = Held::find(&*door.store, &log, tip).await else {
+        out.absent = ranges.to_vec();
+        return out;
+    };
+    let mut room = ANSWER_BYTES;
 
-        for (from, to) in ranges
-            .iter()
-            .map(|(from, to)| (*from, (*to).min(tip.size)))
-            .filter(|(from, to)| from < to)
+    for (from, to) in ranges
+        .iter()
+        .map(|(from, to)| (*from, (*to).min(tip.size)))
+        .filter(|(from, to)| from < to)
+    {
+        let to = to.min(from.saturating_add((room / ENTRY_COST).max(1) as u64));
+        match held
+            .stretch(&*door.store, &log, tip.size, (from, to), room)
+            .await
         {
-            let to = to.min(from.saturating_add((room / ENTRY_COST).max(1) as u64));
-            match held
-                .stretch(&*self.store, &log, tip.size, (from, to), room)
-                .await
-            {
-                None => out.absent.push((from, to)),
-                Some(stretch) => {
-                    room = room.saturating_sub(
-                        stretch
-                            .entries
-                            .iter()
-                            .map(|e| e.len().max(ENTRY_COST))
-                            .sum(),
-                    );
+            None => out.absent.push((from, to)),
+            Some(stretch) => {
+                room = room.saturating_sub(
+                    stretch
+                        .entries
+                        .iter()
+                        .map(|e| e.len().max(ENTRY_COST))
+                        .sum(),
+                );
 
-                    out.stretches.push(stretch);
-                }
-            }
-
-            if room == 0 {
-                break;
+                out.stretches.push(stretch);
             }
         }
 
-        out
-    }
-
-    /// Short hashes of subtrees of a tree of a log; none where that tree is not held.
-    pub(crate) async fn short_hashes(
-        &self,
-        log: &LogId,
-        tip: Tip,
-        salt: u64,
-        parts: &[Subtree],
-    ) -> Vec<u8> {
-        let Some(held) = Held::find(&*self.store, log, tip).await else {
-            return vec![];
-        };
-        let inside = |s: &Subtree| {
-            s.level < 64 && (u128::from(s.index) + 1) << s.level <= u128::from(tip.size)
-        };
-        if !parts.iter().all(inside) {
-            return vec![];
+        if room == 0 {
+            break;
         }
-
-        let Some(hashes) = held.subtrees(&*self.store, log, parts).await else {
-            return vec![];
-        };
-
-        parts
-            .iter()
-            .flat_map(|p| {
-                hashes
-                    .get(p)
-                    .map(|h| short_hash(salt, h))
-                    .unwrap_or_default()
-            })
-            .collect()
     }
+
+    out
+}
+
+/// Short hashes of subtrees of a tree of a log; none where that tree is not held.
+pub(crate) async fn short_hashes(
+    door: &Door,
+    log: &LogId,
+    tip: Tip,
+    salt: u64,
+    parts: &[Subtree],
+) -> Vec<u8> {
+    let Some(held) = Held::find(&*door.store, log, tip).await else {
+        return vec![];
+    };
+    let inside =
+        |s: &Subtree| s.level < 64 && (u128::from(s.index) + 1) << s.level <= u128::from(tip.size);
+    if !parts.iter().all(inside) {
+        return vec![];
+    }
+
+    let Some(hashes) = held.subtrees(&*door.store, log, parts).await else {
+        return vec![];
+    };
+
+    parts
+        .iter()
+        .flat_map(|p| {
+            hashes
+                .get(p)
+                .map(|h| short_hash(salt, h))
+                .unwrap_or_default()
+        })
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
+    door::projections::Projected,
     door::{
         command::{BlockOutcome, Command},
         error::{NodeError, WriteError},
@@ -14,7 +15,6 @@ use crate::{
         repeats::Sent,
         sequencer::{LogHead, Sequencer, TASK},
     },
-    records::projections::Projected,
 };
 use serde_json::Value as Json;
 use std::{

@@ -4,11 +4,11 @@
 use crate::{
     door::{
         NodeKeys, clock::Clock, disk::DiskBudget, event::Event, known_time::KnownTime,
-        orders::Orders, suspects::Suspects, tasks::Tasks,
+        orders::Orders, projections::Projections, suspects::Suspects, tasks::Tasks,
     },
     ledger::{repair::RepairQueue, seen::SeenIndex},
     pipeline::InFlight,
-    records::{projections::Projections, shelf::RecordCache},
+    records::shelf::RecordCache,
 };
 use lru::LruCache;
 use std::{

@@ -1,4 +1,3 @@
 //! Materialised records.
 
-pub(crate) mod projections;
 pub(crate) mod shelf;

@@ -53,7 +53,7 @@ async fn a_clerk_is_told_that_a_plate_is_not_his_to_change_and_a_registered_offi
     );
     assert_eq!(entries().await, 1, "nothing was written");
     assert_eq!(
-        trb.record(&record).await.unwrap()["fields"]["vehicle.plate"],
+        trb.reads().record(&record).await.unwrap()["fields"]["vehicle.plate"],
         "11A1"
     );
 
@@ -70,7 +70,7 @@ async fn a_clerk_is_told_that_a_plate_is_not_his_to_change_and_a_registered_offi
         .await
         .unwrap();
 
-    let json = trb.record(&record).await.unwrap();
+    let json = trb.reads().record(&record).await.unwrap();
     assert_eq!(json["fields"]["vehicle.plate"], "11A7");
     assert_eq!(json["refused_fields"].as_array().map(Vec::len), Some(0));
 

@@ -160,7 +160,7 @@ async fn one_open_hold_is_found_among_four_hundred_records_that_name_the_truck()
     );
 
     for node in [&hub, trb] {
-        let record = node.record(&truck).await.unwrap();
+        let record = node.reads().record(&truck).await.unwrap();
         assert!(
             record["flags"]
                 .as_array()
@@ -329,7 +329,7 @@ async fn what_is_too_much_for_an_hour_is_said_in_the_next_ones_over_a_restart_to
             limit: 1_000,
             ..Default::default()
         };
-        hub.published_findings(&filter).await.unwrap().1.len()
+        hub.findings().published(&filter).await.unwrap().1.len()
     };
 
     assert!(published(&hub).await <= AN_HOUR);

@@ -1,7 +1,6 @@
 //! What keeps a node sound without anybody asking: scrubs, resyncs, what is read back, room on the
 //! disk.
 
-pub(crate) mod quarantine;
 pub(crate) mod replica_digest;
 pub(crate) mod resync;
 pub(crate) mod resync_run;

@@ -6,12 +6,10 @@
 //! is still half-way is not spoken of. It speaks at most once a day of its own clock, and only of
 //! what changed since; of the lane of site days, where it says so, never.
 
-use crate::{
-    door::{
-        error::NodeError,
-        write::{Target, Write},
-    },
-    node::Node,
+use crate::door::{
+    Door,
+    error::NodeError,
+    write::{Target, Write},
 };
 use serde_json::json;
 use std::{
@@ -64,13 +62,13 @@ pub(crate) struct ReplicaDigests {
 }
 
 /// Speaks of a node's records until the future is dropped. An observer says nothing, for as long.
-pub async fn run_replica_digests(node: Arc<Node>) {
-    if node.me.role == Role::Observer {
+pub async fn run_replica_digests(door: Arc<Door>) {
+    if door.me.role == Role::Observer {
         return std::future::pending().await;
     }
 
     let mut digests = loop {
-        match ReplicaDigests::read(&node).await {
+        match ReplicaDigests::read(&door).await {
             Ok(digests) => break digests,
             Err(error) => {
                 tracing::error!(%error, "what was said of the records last does not read")
@@ -82,8 +80,8 @@ pub async fn run_replica_digests(node: Arc<Node>) {
 
     loop {
         tokio::time::sleep(TICK).await;
-        if digests.is_time(node.now_ms())
-            && let Err(error) = digests.look(&node).await
+        if digests.is_time(door.now_ms())
+            && let Err(error) = digests.look(&door).await
         {
             tracing::warn!(%error, "nothing could be said of the records");
         }
@@ -92,8 +90,8 @@ pub async fn run_replica_digests(node: Arc<Node>) {
 
 impl ReplicaDigests {
     /// As the node left it.
-    pub(crate) async fn read(node: &Node) -> Result<Self, NodeError> {
-        let kept = node.store.local_all(&KEPT).await?;
+    pub(crate) async fn read(door: &Door) -> Result<Self, NodeError> {
+        let kept = door.store.local_all(&KEPT).await?;
         let said = kept.iter().filter_map(|k| {
             let (lane, crossing) = k.key.split_once(' ')?;
             let scope: Scope = (lane.parse().ok()?, crossing.parse().ok()?);
@@ -128,17 +126,17 @@ impl ReplicaDigests {
     }
 
     /// Looks once, and says what there is to say. Returns how many digests were said.
-    pub(crate) async fn look(&mut self, node: &Node) -> Result<usize, NodeError> {
-        let now_ms = node.now_ms();
+    pub(crate) async fn look(&mut self, door: &Door) -> Result<usize, NodeError> {
+        let now_ms = door.now_ms();
         self.looked_ms = Some(now_ms);
         let day = now_ms.div_euclid(DAY_MS);
         let mut rested = Vec::new();
         let mut before = std::mem::take(&mut self.resting);
-        if !in_step(node) {
+        if !in_step(door) {
             return Ok(0);
         }
 
-        let waiting = node.store.waiting(WAITING_MAX).await?;
+        let waiting = door.store.waiting(WAITING_MAX).await?;
         let too_many = waiting.len() >= WAITING_MAX as usize;
         let alarm = || {
             format!(
@@ -146,7 +144,7 @@ impl ReplicaDigests {
             )
         };
 
-        node.set_alarm("replica digests", too_many.then(alarm));
+        door.set_alarm("replica digests", too_many.then(alarm));
         if too_many {
             return Ok(0);
         }
@@ -156,7 +154,7 @@ impl ReplicaDigests {
             .map(|w| (w.entry.log.lane, w.entry.log.crossing))
             .collect();
 
-        for (scope, entries) in entries(node) {
+        for (scope, entries) in entries(door) {
             let done = self.said.get(&scope).is_some_and(|(last, _)| *last == day);
             if done || waiting.contains(&scope) {
                 continue;
@@ -179,7 +177,7 @@ impl ReplicaDigests {
         }
 
         let mut read: BTreeMap<Scope, (String, String)> = BTreeMap::new();
-        for (lane, crossing, _, documents, states) in node.store.digests().await? {
+        for (lane, crossing, _, documents, states) in door.store.digests().await? {
             if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
                 read.insert(
                     (lane, crossing),
@@ -216,14 +214,14 @@ impl ReplicaDigests {
             }
         }
 
-        self.say(node, day, &news).await?;
+        self.say(door, day, &news).await?;
         Ok(news.len())
     }
 
     /// Says it on the node's own site day.
     async fn say(
         &mut self,
-        node: &Node,
+        door: &Door,
         day: i64,
         news: &[(Scope, Reading)],
     ) -> Result<(), NodeError> {
@@ -235,8 +233,8 @@ impl ReplicaDigests {
             |_| format!("day {day}"),
             |t| t.strftime("%Y-%m-%d").to_string(),
         );
-        let mut site_day = site_day(node, &date).await?;
-        let department = if node.me.role == Role::Hub {
+        let mut site_day = site_day(door, &date).await?;
+        let department = if door.me.role == Role::Hub {
             Department::Hub
         } else {
             Department::It
@@ -266,12 +264,12 @@ impl ReplicaDigests {
             }
 
             let target = site_day.map_or(Target::New(None), Target::On);
-            let written = node
+            let written = door
                 .write(Write::by(SYSTEM_OFFICER, department.code(), target, draft))
                 .await?;
 
             site_day = Some(written.record);
-            node.set_local(kept, vec![]).await?;
+            door.set_local(kept, vec![]).await?;
         }
 
         Ok(())
@@ -280,19 +278,19 @@ impl ReplicaDigests {
 
 /// Whether others hold what this node holds: a crossing's, while it and a hub have nothing left to
 /// tell each other.
-fn in_step(node: &Node) -> bool {
-    if node.me.role == Role::Hub {
+fn in_step(door: &Door) -> bool {
+    if door.me.role == Role::Hub {
         return true;
     }
 
-    let hubs = node.with_control(|c| {
+    let hubs = door.with_control(|c| {
         c.enrolments()
             .filter(|e| e.role == Role::Hub)
             .map(wadi_log::Enrolment::node)
             .collect::<BTreeSet<_>>()
     });
 
-    let peers = node.peers.lock().expect("no panic holds it");
+    let peers = door.peers.lock().expect("no panic holds it");
     peers
         .iter()
         .any(|(id, p)| hubs.contains(id) && p.connected && p.in_step && p.unsent == 0)
@@ -301,13 +299,13 @@ fn in_step(node: &Node) -> bool {
 /// Of each scope that has records of trucks, goods and people: a digest over all that its documents
 /// are made of, which is its logs and the cuts and admissions. Nothing of a scope with a forked
 /// log: its holders hold different branches.
-fn entries(node: &Node) -> BTreeMap<Scope, String> {
-    let frontier = node.frontier.read().expect("no panic holds it").clone();
+fn entries(door: &Door) -> BTreeMap<Scope, String> {
+    let frontier = door.frontier.read().expect("no panic holds it").clone();
     let mut scopes: BTreeMap<Scope, Frontier> = BTreeMap::new();
     for (log, tip) in frontier
         .0
         .iter()
-        .filter(|(l, _)| node.me.scope.takes_log(l))
+        .filter(|(l, _)| door.me.scope.takes_log(l))
     {
         if Kind::of_lane(log.lane).is_some_and(|kind| kind != Kind::SiteDay) {
             scopes
@@ -318,7 +316,7 @@ fn entries(node: &Node) -> BTreeMap<Scope, String> {
         }
     }
 
-    node.with_control(|c| {
+    door.with_control(|c| {
         for log in c.forks().keys() {
             scopes.remove(&(log.lane, log.crossing));
         }
@@ -336,8 +334,8 @@ fn entries(node: &Node) -> BTreeMap<Scope, String> {
 }
 
 /// The node's own site day of a date, where somebody began it.
-async fn site_day(node: &Node, date: &str) -> Result<Option<RecordId>, NodeError> {
-    let own = node.me.crossing.unwrap_or(Crossing::HUB).to_string();
+async fn site_day(door: &Door, date: &str) -> Result<Option<RecordId>, NodeError> {
+    let own = door.me.crossing.unwrap_or(Crossing::HUB).to_string();
     let filter = RecordFilter {
         lane: Some(Lane::Site as u8),
         crossing: Some(own),
@@ -345,7 +343,7 @@ async fn site_day(node: &Node, date: &str) -> Result<Option<RecordId>, NodeError
         ..RecordFilter::default()
     };
 
-    let rows = node.store.records(&filter).await?;
+    let rows = door.store.records(&filter).await?;
     let is_it = |json: &str| {
         let json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
         json["fields"]["date"] == date
@@ -357,6 +355,7 @@ async fn site_day(node: &Node, date: &str) -> Result<Option<RecordId>, NodeError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::Node;
     use crate::tests::order::{Country, MINUTE, blocks, deliver, found, found_country, looked};
     use rand::{SeedableRng, rngs::StdRng};
     use serde_json::Value as Json;

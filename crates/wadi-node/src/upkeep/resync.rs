@@ -9,14 +9,17 @@
 pub use crate::door::resync_state::{ResyncAct, ResyncState};
 
 use crate::{
-    door::error::{NodeError, ResyncError, StalePlan},
+    door::{
+        Door,
+        error::{NodeError, ResyncError, StalePlan},
+    },
     ledger::repair::joined,
-    node::Node,
-    upkeep::scrub::Round,
+    upkeep::scrub::{Round, Scrub},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::Notify;
 use wadi_log::{Body, Difference, Enrolment, Lane, LogId, NodeId, ResyncOrder, Role, Tip};
 use wadi_store::{Batch, LocalState};
 
@@ -110,11 +113,29 @@ pub struct Resync {
     pub outcome: serde_json::Value,
 }
 
-impl Node {
+/// Plans, orders and steers resyncs.
+pub struct Resyncs {
+    pub(crate) door: Arc<Door>,
+    pub(crate) scrub: Arc<Scrub>,
+    /// Who changes a resync's state has it alone.
+    pub(crate) step: tokio::sync::Mutex<()>,
+    pub(crate) wake: Arc<Notify>,
+}
+
+impl Resyncs {
+    pub(crate) fn new(door: Arc<Door>, scrub: Arc<Scrub>) -> Self {
+        Self {
+            door,
+            scrub,
+            step: tokio::sync::Mutex::new(()),
+            wake: Arc::default(),
+        }
+    }
+
     /// Begins to compare with a peer (the hub, where none is named); what differs is written down,
-    /// and nothing else is changed. A disk of years takes its time: [`Self::resync`] tells when it
+    /// and nothing else is changed. A disk of years takes its time: [`Self::get`] tells when it
     /// is planned.
-    pub async fn plan_resync(
+    pub async fn plan(
         self: &Arc<Self>,
         peer: Option<&str>,
         reason: &str,
@@ -127,34 +148,39 @@ impl Node {
             None => self.own_hub().ok_or(ResyncError::NoHub)?,
         };
 
-        if name == self.me.name {
+        if name == self.door.me.name {
             return Err(ResyncError::WithItself { node: name }.into());
         }
 
-        let made_ms = self.now_ms();
+        let made_ms = self.door.now_ms();
         let id = format!(
             "RS-{}-{}",
             made_ms,
-            self.id().to_string().chars().take(6).collect::<String>()
+            self.door
+                .id()
+                .to_string()
+                .chars()
+                .take(6)
+                .collect::<String>()
         );
 
         let plan = Resync {
             state: ResyncState::Planning,
-            node: self.me.name.clone(),
+            node: self.door.me.name.clone(),
             peer: name,
             approved_by: String::new(),
             ..Resync::begun(id, reason, by, made_ms, None)
         };
 
-        self.keep_resync(&plan).await?;
-        let (node, mut drawn) = (self.clone(), plan.clone());
+        self.keep(&plan).await?;
+        let (resyncs, mut drawn) = (self.clone(), plan.clone());
         tokio::spawn(async move {
-            if let Err(error) = node.draw_plan(&mut drawn).await {
+            if let Err(error) = resyncs.draw_plan(&mut drawn).await {
                 drawn.state = ResyncState::Failed;
                 drawn.outcome = json!({ "code": error.code(), "why": error.to_string() });
             }
 
-            if let Err(error) = node.change_resync(&mut drawn).await {
+            if let Err(error) = resyncs.change(&mut drawn).await {
                 tracing::error!(%error, "a plan could not be written down");
             }
         });
@@ -163,24 +189,27 @@ impl Node {
     }
 
     /// Reads everything through, compares, and says what differs.
-    async fn draw_plan(self: &Arc<Self>, plan: &mut Resync) -> Result<(), NodeError> {
+    async fn draw_plan(&self, plan: &mut Resync) -> Result<(), NodeError> {
         // What is proven while the rest is read may not be in it any more, and makes the plan
         // stale.
-        plan.forked = self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
+        plan.forked = self
+            .door
+            .with_control(|c| c.forks().keys().map(LogId::origin).collect());
 
         let damage = self
-            .scrub(Round {
+            .scrub
+            .run(Round {
                 bytes_s: None,
                 mend: false,
             })
             .await?;
 
-        let scrubbed = self.scrub_status();
-        let compared = match self.connected(Some(&plan.peer)) {
-            Some(id) => self.compare(id).await?,
+        let scrubbed = self.door.scrub_status();
+        let compared = match self.door.connected(Some(&plan.peer)) {
+            Some(id) => self.door.compare(id).await?,
             None => None,
         };
-        let counts = self.store.counts().await?;
+        let counts = self.door.store.counts().await?;
 
         plan.compared = compared.is_some();
         (plan.scrubbed_entries, plan.rederived) = (scrubbed.entries, scrubbed.rederived);
@@ -189,7 +218,7 @@ impl Node {
 
         let mine = match &compared {
             Some(c) => c.mine.clone(),
-            None => self.frontier_on_disk().await?,
+            None => self.door.frontier_on_disk().await?,
         };
 
         for (log, all) in damage {
@@ -224,7 +253,7 @@ impl Node {
             });
         }
 
-        let forks = self.with_control(|c| {
+        let forks = self.door.with_control(|c| {
             c.forks()
                 .iter()
                 .map(|(l, f)| (*l, f.at))
@@ -276,7 +305,7 @@ impl Node {
             // Both directions run at once; the longer one counts.
             plan.send_bytes.max(plan.fetch_bytes) as f64 * 8.0 / rate as f64
         });
-        plan.outcome = json!({ "through_s": self.time.hub_time_s() });
+        plan.outcome = json!({ "through_s": self.door.time.hub_time_s() });
         plan.state = ResyncState::Planned;
 
         Ok(())
@@ -285,6 +314,7 @@ impl Node {
     /// The hub's name: the one in contact, or one that this node knows as a peer, or any.
     fn own_hub(&self) -> Option<String> {
         let near: Vec<NodeId> = self
+            .door
             .peers
             .lock()
             .expect("no panic holds it")
@@ -292,8 +322,8 @@ impl Node {
             .copied()
             .collect();
 
-        let connected = self.connected(None);
-        self.with_control(|c| {
+        let connected = self.door.connected(None);
+        self.door.with_control(|c| {
             let is_hub = |id: &NodeId| c.role(id) == Some(Role::Hub);
             let any = || c.enrolments().map(Enrolment::node).find(is_hub);
             let hub = connected
@@ -306,13 +336,16 @@ impl Node {
     /// The enrolment of a name.
     fn enrolled(&self, name: &str) -> Result<Enrolment, NodeError> {
         let unknown = || ResyncError::UnknownPeer { name: name.into() };
-        let found = self.with_control(|c| c.by_name(name).cloned());
+        let found = self.door.with_control(|c| c.by_name(name).cloned());
         Ok(found.ok_or_else(unknown)?)
     }
 
     fn rate_of(&self, name: &str) -> Option<u64> {
-        let id = self.with_control(|c| c.by_name(name).map(Enrolment::node))?;
-        self.peers
+        let id = self
+            .door
+            .with_control(|c| c.by_name(name).map(Enrolment::node))?;
+        self.door
+            .peers
             .lock()
             .expect("no panic holds it")
             .get(&id)?
@@ -321,27 +354,28 @@ impl Node {
     }
 
     /// Writes a resync down as it stands.
-    pub(crate) async fn keep_resync(&self, resync: &Resync) -> Result<(), NodeError> {
+    pub(crate) async fn keep(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
         let batch = Batch::from(LocalState {
             resyncs: vec![(resync.id.clone(), json)],
             ..LocalState::default()
         });
 
-        self.ask(|reply| crate::door::command::Command::Mend(Box::new(batch), None, reply))
+        self.door
+            .ask(|reply| crate::door::command::Command::Mend(Box::new(batch), None, reply))
             .await
     }
 
     /// The last resyncs, the newest first.
-    pub async fn resyncs(&self) -> Result<Vec<Resync>, NodeError> {
-        let mut all = self.all_resyncs().await?;
+    pub async fn list(&self) -> Result<Vec<Resync>, NodeError> {
+        let mut all = self.all().await?;
         all.truncate(LIST_MAX);
         Ok(all)
     }
 
     /// All resyncs, the newest first.
-    pub(crate) async fn all_resyncs(&self) -> Result<Vec<Resync>, NodeError> {
-        let rows = self.store.resyncs().await?;
+    pub(crate) async fn all(&self) -> Result<Vec<Resync>, NodeError> {
+        let rows = self.door.store.resyncs().await?;
         let mut all: Vec<Resync> = rows
             .iter()
             .filter_map(|(_, json)| serde_json::from_str(json).ok())
@@ -352,8 +386,8 @@ impl Node {
     }
 
     /// One resync, however long ago it was.
-    pub async fn resync(&self, id: &str) -> Result<Resync, NodeError> {
-        let rows = self.store.resyncs().await?;
+    pub async fn get(&self, id: &str) -> Result<Resync, NodeError> {
+        let rows = self.door.store.resyncs().await?;
         let found = rows
             .iter()
             .find(|(key, _)| key == id)
@@ -363,10 +397,10 @@ impl Node {
     }
 
     /// Approves a plan and begins to carry it out.
-    pub async fn run_resync(self: &Arc<Self>, id: &str, by: &str) -> Result<Resync, NodeError> {
+    pub async fn run(&self, id: &str, by: &str) -> Result<Resync, NodeError> {
         check_length("by", by)?;
-        let _step = self.resync_step.lock().await;
-        let mut plan = self.resync(id).await?;
+        let _step = self.step.lock().await;
+        let mut plan = self.get(id).await?;
         if plan.state != ResyncState::Planned {
             let (id, state) = (plan.id, plan.state);
             return Err(ResyncError::NotPlanned { id, state }.into());
@@ -375,22 +409,22 @@ impl Node {
         self.check_plan(&plan).await?;
         plan.approved_by = by.into();
         plan.state = ResyncState::Shipping;
-        self.change_resync(&mut plan).await?;
-        self.resync_wake.notify_one();
+        self.change(&mut plan).await?;
+        self.wake.notify_one();
 
         Ok(plan)
     }
 
     /// A plan is good as long as what it says still holds: logs only grew, and nothing that was
     /// whole is damaged.
-    async fn check_plan(self: &Arc<Self>, plan: &Resync) -> Result<(), NodeError> {
+    async fn check_plan(&self, plan: &Resync) -> Result<(), NodeError> {
         let stale = |why| Err(ResyncError::PlanStale(why).into());
 
-        if self.now_ms().saturating_sub(plan.made_ms) > PLAN_AGE_MS_MAX {
+        if self.door.now_ms().saturating_sub(plan.made_ms) > PLAN_AGE_MS_MAX {
             return stale(StalePlan::TooOld);
         }
 
-        let held = self.frontier_on_disk().await?;
+        let held = self.door.frontier_on_disk().await?;
         for planned in &plan.logs {
             let now = held
                 .0
@@ -407,8 +441,9 @@ impl Node {
             }
         }
 
-        let forked: Vec<String> =
-            self.with_control(|c| c.forks().keys().map(LogId::origin).collect());
+        let forked: Vec<String> = self
+            .door
+            .with_control(|c| c.forks().keys().map(LogId::origin).collect());
         if let Some(log) = forked.iter().find(|log| !plan.forked.contains(log)) {
             return stale(StalePlan::Forked { log: log.clone() });
         }
@@ -418,16 +453,11 @@ impl Node {
 
     /// Orders a resync for a site: an entry of this hub's, which the site carries out at its next
     /// contact.
-    pub async fn order_resync(
-        &self,
-        site: &str,
-        reason: &str,
-        by: &str,
-    ) -> Result<Resync, NodeError> {
+    pub async fn order(&self, site: &str, reason: &str, by: &str) -> Result<Resync, NodeError> {
         check_length("reason", reason)?;
         check_length("by", by)?;
         let crossing = site.to_uppercase().parse().ok();
-        let target = self.with_control(|c| {
+        let target = self.door.with_control(|c| {
             let mut all = c
                 .enrolments()
                 .filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
@@ -436,15 +466,20 @@ impl Node {
         });
 
         let target = target.ok_or_else(|| ResyncError::UnknownSite { site: site.into() })?;
-        if self.me.role != Role::Hub {
+        if self.door.me.role != Role::Hub {
             return Err(ResyncError::OrderedByHub.into());
         }
 
-        let made_ms = self.now_ms();
+        let made_ms = self.door.now_ms();
         let id = format!(
             "RS-{}-{}",
             made_ms,
-            self.id().to_string().chars().take(6).collect::<String>()
+            self.door
+                .id()
+                .to_string()
+                .chars()
+                .take(6)
+                .collect::<String>()
         );
 
         let order = ResyncOrder {
@@ -455,30 +490,31 @@ impl Node {
         };
 
         let written = self
+            .door
             .write_control(vec![Body::ResyncOrder(order)], by)
             .await?;
         let order = written.first().map(ToString::to_string);
         let resync = Resync {
             state: ResyncState::Ordered,
             node: target.name,
-            peer: self.me.name.clone(),
+            peer: self.door.me.name.clone(),
             waits_for: "the site's next contact, and its report".into(),
             ..Resync::begun(id, reason, by, made_ms, order)
         };
 
-        self.keep_resync(&resync).await?;
+        self.keep(&resync).await?;
         Ok(resync)
     }
 
-    pub(crate) async fn change_resync(&self, resync: &mut Resync) -> Result<(), NodeError> {
-        resync.changed_ms = self.now_ms();
-        self.keep_resync(resync).await
+    pub(crate) async fn change(&self, resync: &mut Resync) -> Result<(), NodeError> {
+        resync.changed_ms = self.door.now_ms();
+        self.keep(resync).await
     }
 
     /// Pauses, resumes or cancels. What was already mended stays: each step is whole.
-    pub async fn steer_resync(&self, id: &str, act: ResyncAct) -> Result<Resync, NodeError> {
-        let _step = self.resync_step.lock().await;
-        let mut resync = self.resync(id).await?;
+    pub async fn steer(&self, id: &str, act: ResyncAct) -> Result<Resync, NodeError> {
+        let _step = self.step.lock().await;
+        let mut resync = self.get(id).await?;
         resync.state = match (act, resync.state) {
             (ResyncAct::Pause, state) if state.runs() => ResyncState::Paused,
             (ResyncAct::Resume, ResyncState::Paused) => ResyncState::Shipping,
@@ -493,8 +529,8 @@ impl Node {
             }
         };
 
-        self.change_resync(&mut resync).await?;
-        self.resync_wake.notify_one();
+        self.change(&mut resync).await?;
+        self.wake.notify_one();
         Ok(resync)
     }
 }
@@ -542,12 +578,12 @@ impl Resync {
 }
 
 /// Own logs and what of them a hub has cosigned: nothing local is shipped before the two are equal.
-pub(crate) fn unshipped(node: &Node, peer: NodeId) -> u64 {
-    let frontier = node.frontier.read().expect("no panic holds it").clone();
-    let to_hub = node.with_control(|c| c.role(&peer) == Some(Role::Hub));
-    if node.me.role == Role::Hub || !to_hub {
+pub(crate) fn unshipped(door: &Door, peer: NodeId) -> u64 {
+    let frontier = door.frontier.read().expect("no panic holds it").clone();
+    let to_hub = door.with_control(|c| c.role(&peer) == Some(Role::Hub));
+    if door.me.role == Role::Hub || !to_hub {
         // What the peer lacks of what it may take.
-        return node
+        return door
             .peers
             .lock()
             .expect("no panic holds it")
@@ -555,8 +591,8 @@ pub(crate) fn unshipped(node: &Node, peer: NodeId) -> u64 {
             .map_or(u64::MAX, |p| p.unsent);
     }
 
-    let own = frontier.0.iter().filter(|(l, _)| l.node == node.id());
-    node.with_control(|c| {
+    let own = frontier.0.iter().filter(|(l, _)| l.node == door.id());
+    door.with_control(|c| {
         // Of a forked log no hub takes what stands on the branch that does not count; it asks for
         // that itself.
         let own = own.filter(|(l, _)| !c.forks().contains_key(*l));

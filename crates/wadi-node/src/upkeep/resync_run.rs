@@ -3,14 +3,14 @@
 
 use crate::{
     door::{
+        Door,
         command::Command,
         error::{NodeError, ResyncError},
         event::Event,
         orders::Orders,
     },
-    node::Node,
     upkeep::{
-        resync::{RangeProgress, Resync, ResyncState, unshipped},
+        resync::{RangeProgress, Resync, ResyncState, Resyncs, unshipped},
         scrub::Round,
     },
 };
@@ -20,6 +20,7 @@ use std::{
     sync::{Arc, Mutex, Weak},
     time::Duration,
 };
+use tokio::sync::Notify;
 use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
 use wadi_store::{Batch, Repair};
 
@@ -41,15 +42,16 @@ const REASON_CHARS: usize = 500;
 const REST_LOOKS_MAX: u32 = 120;
 
 /// Whether a node is one of the crossing that an order is for: nobody else's report answers it.
-fn is_there(node: &Node, by: &NodeId, order: &ResyncOrder) -> bool {
-    node.with_control(|c| {
+fn is_there(door: &Door, by: &NodeId, order: &ResyncOrder) -> bool {
+    door.with_control(|c| {
         c.enrolment(by)
             .is_some_and(|e| e.role == Role::Crossing && e.crossing == Some(order.crossing))
     })
 }
 
 pub(crate) struct Runner {
-    node: Weak<Node>,
+    resyncs: Weak<Resyncs>,
+    wake: Arc<Notify>,
     healed: bool,
     orders: Arc<Mutex<Orders>>,
     /// How many orders and reports there were when they were last looked at.
@@ -57,27 +59,25 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn new(node: &Arc<Node>) -> Self {
+    pub(crate) fn new(resyncs: &Arc<Resyncs>) -> Self {
         Self {
-            node: Arc::downgrade(node),
+            resyncs: Arc::downgrade(resyncs),
+            wake: resyncs.wake.clone(),
             healed: false,
-            orders: node.orders.clone(),
+            orders: resyncs.door.orders.clone(),
             heard: Mutex::default(),
         }
     }
 
     pub(crate) async fn run(mut self) {
-        let Some(wake) = self.node.upgrade().map(|n| n.resync_wake.clone()) else {
-            return;
-        };
-        if let Some(node) = self.node.upgrade() {
+        if let Some(resyncs) = self.resyncs.upgrade() {
             // A plan that a power cut fell into says nothing.
-            for mut plan in node.all_resyncs().await.unwrap_or_default() {
+            for mut plan in resyncs.all().await.unwrap_or_default() {
                 if plan.state == ResyncState::Planning {
                     plan.state = ResyncState::Failed;
                     plan.outcome =
                         json!({ "why": "the node stopped while it was planned: make a new plan" });
-                    let _ = node.change_resync(&mut plan).await;
+                    let _ = resyncs.change(&mut plan).await;
                 }
             }
         }
@@ -87,24 +87,25 @@ impl Runner {
         let mut pause = Some(LOOK);
         loop {
             {
-                let Some(node) = self.node.upgrade() else {
+                let Some(resyncs) = self.resyncs.upgrade() else {
                     return;
                 };
-                if !self.healed && node.is_healed() {
+                if !self.healed && resyncs.door.is_healed() {
                     // The loss is made good: from here on a later one is told from it.
                     let batch = Batch::from(Repair {
                         healed: true,
                         ..Repair::default()
                     });
 
-                    self.healed = node
+                    self.healed = resyncs
+                        .door
                         .ask(|reply| Command::Mend(Box::new(batch), None, reply))
                         .await
                         .is_ok();
                 }
 
                 if pause.is_some() || self.hears() {
-                    pause = self.round(&node).await.unwrap_or_else(|error| {
+                    pause = self.round(&resyncs).await.unwrap_or_else(|error| {
                         tracing::warn!(%error, "a resync waits");
                         Some(LOOK)
                     });
@@ -112,7 +113,7 @@ impl Runner {
             }
 
             tokio::select! {
-                () = wake.notified() => pause = Some(LOOK),
+                () = self.wake.notified() => pause = Some(LOOK),
                 () = tokio::time::sleep(pause.unwrap_or(LOOK)) => {}
             }
         }
@@ -132,34 +133,34 @@ impl Runner {
     }
 
     /// One look; how long to pause before the next, where there is anything left to do.
-    async fn round(&self, node: &Arc<Node>) -> Result<Option<Duration>, NodeError> {
-        self.take_orders(node).await?;
-        let all = node.all_resyncs().await?;
+    async fn round(&self, resyncs: &Resyncs) -> Result<Option<Duration>, NodeError> {
+        self.take_orders(resyncs).await?;
+        let all = resyncs.all().await?;
 
         // One at a time, the oldest first of those whose peers are in contact: one that is dark for
         // days holds up no other.
         let mut running: Vec<Resync> = all
             .into_iter()
             .rev()
-            .filter(|r| r.state.runs() && r.node == node.me.name)
+            .filter(|r| r.state.runs() && r.node == resyncs.door.me.name)
             .collect();
 
         if running.is_empty() {
             return Ok(None);
         }
 
-        let in_contact = |r: &Resync| node.connected(Some(&r.peer)).is_some();
+        let in_contact = |r: &Resync| resyncs.door.connected(Some(&r.peer)).is_some();
         let at = running.iter().position(in_contact).unwrap_or(0);
         let next = running.swap_remove(at);
         let pause = if in_contact(&next) { LOOK } else { DARK_LOOK };
 
-        self.carry_out(node, next).await?;
+        self.carry_out(resyncs, next).await?;
         Ok(Some(pause))
     }
 
     /// Orders for this crossing that it has not begun yet, and reports on orders that this hub
     /// gave.
-    async fn take_orders(&self, node: &Arc<Node>) -> Result<(), NodeError> {
+    async fn take_orders(&self, resyncs: &Resyncs) -> Result<(), NodeError> {
         if !self.hears() {
             return Ok(());
         }
@@ -172,12 +173,12 @@ impl Runner {
         let known = if orders.is_empty() {
             Vec::new()
         } else {
-            node.all_resyncs().await?
+            resyncs.all().await?
         };
 
         for (at, order) in orders {
             // What a hub said past its own cut orders nothing.
-            if !node.with_control(|c| c.fact_counts(&at)) {
+            if !resyncs.door.with_control(|c| c.fact_counts(&at)) {
                 continue;
             }
 
@@ -185,20 +186,22 @@ impl Runner {
                 .get(&at)
                 .into_iter()
                 .flatten()
-                .find(|told| is_there(node, told.0, &order));
+                .find(|told| is_there(&resyncs.door, told.0, &order));
 
             let reported = reports
                 .get(&at)
-                .is_some_and(|by| by.contains_key(&node.id()));
+                .is_some_and(|by| by.contains_key(&resyncs.door.id()));
             let row = known.iter().find(|r| r.id == order.id);
-            let for_me = node.me.role == Role::Crossing && node.me.crossing == Some(order.crossing);
+            let for_me = resyncs.door.me.role == Role::Crossing
+                && resyncs.door.me.crossing == Some(order.crossing);
 
             if for_me && row.is_none() && !reported {
                 tracing::warn!(order = %order.id, by = %order.approved_by, "the hub orders a resync");
-                let hub = node
+                let hub = resyncs
+                    .door
                     .with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone()))
                     .unwrap_or_default();
-                let made_ms = node.now_ms();
+                let made_ms = resyncs.door.now_ms();
                 let begun = Resync::begun(
                     order.id,
                     &order.reason,
@@ -207,17 +210,19 @@ impl Runner {
                     Some(at.to_string()),
                 );
 
-                node.keep_resync(&Resync {
-                    node: node.me.name.clone(),
-                    peer: hub,
-                    ..begun
-                })
-                .await?;
+                resyncs
+                    .keep(&Resync {
+                        node: resyncs.door.me.name.clone(),
+                        peer: hub,
+                        ..begun
+                    })
+                    .await?;
             } else if let (Some(row), Some((reporter, text))) = (row, told)
                 && row.state == ResyncState::Ordered
             {
                 let mut done = row.clone();
-                done.node = node
+                done.node = resyncs
+                    .door
                     .with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
 
                 let told: Value = serde_json::from_str(text).unwrap_or_default();
@@ -230,7 +235,7 @@ impl Runner {
 
                 done.waits_for = String::new();
                 done.outcome = told;
-                node.change_resync(&mut done).await?;
+                resyncs.change(&mut done).await?;
             }
         }
 
@@ -239,35 +244,36 @@ impl Runner {
     }
 
     /// One resync from the step it stands at to its end, or until it is paused or cancelled.
-    async fn carry_out(&self, node: &Arc<Node>, mut r: Resync) -> Result<(), NodeError> {
+    async fn carry_out(&self, resyncs: &Resyncs, mut r: Resync) -> Result<(), NodeError> {
         let ships_first = !wadi_store::defence::off("ship-before-resync");
-        if r.state == ResyncState::Shipping && ships_first && !self.ship(node, &mut r).await? {
+        if r.state == ResyncState::Shipping && ships_first && !self.ship(resyncs, &mut r).await? {
             return Ok(());
         }
 
         if r.state == ResyncState::Shipping {
-            self.step(node, &mut r, ResyncState::Comparing, "").await?;
+            self.step(resyncs, &mut r, ResyncState::Comparing, "")
+                .await?;
         }
 
         if r.state == ResyncState::Comparing {
-            let Some(peer) = self.contact(node, &mut r).await? else {
+            let Some(peer) = self.contact(resyncs, &mut r).await? else {
                 return Ok(());
             };
-            let Some(compared) = node.compare(peer).await? else {
+            let Some(compared) = resyncs.door.compare(peer).await? else {
                 return Ok(());
             };
 
             r.compared = true;
             r.compare_bytes += compared.bytes;
-            self.step(node, &mut r, ResyncState::Mending, "").await?;
+            self.step(resyncs, &mut r, ResyncState::Mending, "").await?;
         }
 
-        if r.state == ResyncState::Mending && !self.mend(node, &mut r).await? {
+        if r.state == ResyncState::Mending && !self.mend(resyncs, &mut r).await? {
             return Ok(());
         }
 
         if r.state == ResyncState::Verifying {
-            return self.verify_and_report(node, &mut r).await;
+            return self.verify_and_report(resyncs, &mut r).await;
         }
 
         Ok(())
@@ -275,17 +281,17 @@ impl Runner {
 
     /// Waits until everything local is at the peer. Returns false when that is not in contact, or
     /// when it was paused or cancelled meanwhile.
-    async fn ship(&self, node: &Arc<Node>, r: &mut Resync) -> Result<bool, NodeError> {
+    async fn ship(&self, resyncs: &Resyncs, r: &mut Resync) -> Result<bool, NodeError> {
         let (mut before, mut idle, mut patience, mut mended) = (u64::MAX, 0, SHIP_LOOKS, false);
         loop {
-            let Some(peer) = node.connected(Some(&r.peer)) else {
+            let Some(peer) = resyncs.door.connected(Some(&r.peer)) else {
                 let what = "nothing is compared before everything local is there";
-                self.still(node, r, &format!("{} to be in contact; {what}", r.peer))
+                self.still(resyncs, r, &format!("{} to be in contact; {what}", r.peer))
                     .await?;
                 return Ok(false);
             };
 
-            let left = unshipped(node, peer);
+            let left = unshipped(&resyncs.door, peer);
             if left == 0 {
                 return Ok(true);
             }
@@ -303,21 +309,23 @@ impl Runner {
                 // again.
                 (idle, patience) = (0, (2 * patience).min(SHIP_LOOKS_MAX));
                 if !std::mem::replace(&mut mended, true) {
-                    node.scrub(Round {
-                        bytes_s: None,
-                        mend: true,
-                    })
-                    .await?;
+                    resyncs
+                        .scrub
+                        .run(Round {
+                            bytes_s: None,
+                            mend: true,
+                        })
+                        .await?;
                 }
 
-                let _ = node.compare(peer).await?;
+                let _ = resyncs.door.compare(peer).await?;
             }
 
             let waits_for = match left {
                 u64::MAX => format!("{} to say what it holds", r.peer),
                 n => format!("{n} entries of this node that {} does not hold yet", r.peer),
             };
-            if !self.still(node, r, &waits_for).await? {
+            if !self.still(resyncs, r, &waits_for).await? {
                 return Ok(false);
             }
 
@@ -325,25 +333,30 @@ impl Runner {
         }
     }
 
-    async fn contact(&self, node: &Arc<Node>, r: &mut Resync) -> Result<Option<NodeId>, NodeError> {
-        let peer = node.connected(Some(&r.peer));
+    async fn contact(
+        &self,
+        resyncs: &Resyncs,
+        r: &mut Resync,
+    ) -> Result<Option<NodeId>, NodeError> {
+        let peer = resyncs.door.connected(Some(&r.peer));
         if peer.is_none() {
-            self.still(node, r, &format!("{} to be in contact", r.peer))
+            self.still(resyncs, r, &format!("{} to be in contact", r.peer))
                 .await?;
         }
         Ok(peer)
     }
 
     /// Reads everything through, has what is damaged fetched back, and waits until it is there.
-    async fn mend(&self, node: &Arc<Node>, r: &mut Resync) -> Result<bool, NodeError> {
-        let damage = node
-            .scrub(Round {
+    async fn mend(&self, resyncs: &Resyncs, r: &mut Resync) -> Result<bool, NodeError> {
+        let damage = resyncs
+            .scrub
+            .run(Round {
                 bytes_s: None,
                 mend: true,
             })
             .await?;
 
-        let found = node.scrub_status();
+        let found = resyncs.door.scrub_status();
         (r.scrubbed_entries, r.rederived) = (found.entries, r.rederived.max(found.rederived));
         if r.progress.is_empty() {
             let runs = damage
@@ -363,7 +376,12 @@ impl Runner {
 
         let (mut idle, mut before) = (0, u64::MAX);
         loop {
-            let missing = node.wants.lock().expect("no panic holds it").missing();
+            let missing = resyncs
+                .door
+                .wants
+                .lock()
+                .expect("no panic holds it")
+                .missing();
             for p in &mut r.progress {
                 let ranges = missing
                     .iter()
@@ -383,14 +401,14 @@ impl Runner {
 
             idle = if left < before { 0 } else { idle + 1 };
             before = left;
-            if idle > IDLE_LOOKS_MAX && node.connected(Some(&r.peer)).is_some() {
+            if idle > IDLE_LOOKS_MAX && resyncs.door.connected(Some(&r.peer)).is_some() {
                 r.outcome =
                     json!({ "unmended": left, "why": "no peer in contact holds these entries" });
                 break;
             }
 
             if !self
-                .still(node, r, &format!("{left} damaged entries to come back"))
+                .still(resyncs, r, &format!("{left} damaged entries to come back"))
                 .await?
             {
                 return Ok(false);
@@ -399,23 +417,23 @@ impl Runner {
             tokio::time::sleep(LOOK).await;
         }
 
-        self.step(node, r, ResyncState::Verifying, "").await?;
+        self.step(resyncs, r, ResyncState::Verifying, "").await?;
         Ok(true)
     }
 
-    async fn verify_and_report(&self, node: &Arc<Node>, r: &mut Resync) -> Result<(), NodeError> {
-        let Some(_) = self.contact(node, r).await? else {
+    async fn verify_and_report(&self, resyncs: &Resyncs, r: &mut Resync) -> Result<(), NodeError> {
+        let Some(_) = self.contact(resyncs, r).await? else {
             return Ok(());
         };
         let mut verified = Value::Null;
 
         for _ in 0..REST_LOOKS_MAX {
-            verified = node.verify_with(&r.peer, false).await?;
+            verified = resyncs.verify_with(&r.peer, false).await?;
             if verified["equal"] == true {
                 break;
             }
 
-            if !self.still(node, r, "both sides to come to rest").await? {
+            if !self.still(resyncs, r, "both sides to come to rest").await? {
                 return Ok(());
             }
 
@@ -445,7 +463,7 @@ impl Runner {
         let order = r.order.as_deref().and_then(|o| o.parse().ok());
         // What an operator ordered on the spot has no order's entry: the report names none.
         let none = Reference {
-            log: node.own_report_log(),
+            log: resyncs.own_report_log(),
             seq: 0,
             leaf: Default::default(),
         };
@@ -456,7 +474,9 @@ impl Runner {
             text,
         };
 
-        node.write_control(vec![Body::ResyncReport(report)], &r.approved_by)
+        resyncs
+            .door
+            .write_control(vec![Body::ResyncReport(report)], &r.approved_by)
             .await?;
         r.outcome = outcome;
 
@@ -466,25 +486,25 @@ impl Runner {
             ResyncState::Failed
         };
 
-        self.step(node, r, state, "").await?;
-        let _ = node.events.send(Event::Records);
+        self.step(resyncs, r, state, "").await?;
+        let _ = resyncs.door.events.send(Event::Records);
         Ok(())
     }
 
     /// Goes on to a step, unless somebody paused or cancelled meanwhile.
     async fn step(
         &self,
-        node: &Arc<Node>,
+        resyncs: &Resyncs,
         r: &mut Resync,
         to: ResyncState,
         waits_for: &str,
     ) -> Result<(), NodeError> {
-        let _step = node.resync_step.lock().await;
-        let now = node.resync(&r.id).await?.state;
+        let _step = resyncs.step.lock().await;
+        let now = resyncs.get(&r.id).await?.state;
         if now.runs() {
             r.state = to;
             r.waits_for = waits_for.into();
-            node.change_resync(r).await?;
+            resyncs.change(r).await?;
         } else {
             r.state = now;
         }
@@ -495,14 +515,14 @@ impl Runner {
     /// Notes what is waited for; false when somebody paused or cancelled it.
     async fn still(
         &self,
-        node: &Arc<Node>,
+        resyncs: &Resyncs,
         r: &mut Resync,
         waits_for: &str,
     ) -> Result<bool, NodeError> {
         // While one waits, the reports of others and orders are heard.
-        self.take_orders(node).await?;
-        let _step = node.resync_step.lock().await;
-        let kept = node.resync(&r.id).await?;
+        self.take_orders(resyncs).await?;
+        let _step = resyncs.step.lock().await;
+        let kept = resyncs.get(&r.id).await?;
         if !kept.state.runs() {
             r.state = kept.state;
             return Ok(false);
@@ -510,46 +530,46 @@ impl Runner {
 
         if kept.waits_for != waits_for || kept.progress != r.progress {
             r.waits_for = waits_for.into();
-            node.change_resync(r).await?;
+            resyncs.change(r).await?;
         }
 
         Ok(true)
     }
 }
 
-impl Node {
+impl Resyncs {
     /// Whether this node and a peer in contact hold the same of all that both take: logs by size
     /// and root, documents and states by digest, through the newest hub time known. Reading
     /// everything through first makes it a proof: without that it is as good as the last scrub.
-    pub async fn verify_with(
-        self: &Arc<Self>,
-        peer: &str,
-        read_through: bool,
-    ) -> Result<Value, NodeError> {
+    pub async fn verify_with(&self, peer: &str, read_through: bool) -> Result<Value, NodeError> {
         let dark = || ResyncError::PeerDark { peer: peer.into() };
 
-        let id = self.connected(Some(peer)).ok_or_else(dark)?;
+        let id = self.door.connected(Some(peer)).ok_or_else(dark)?;
         let mut wrong_here = self
+            .door
             .wants
             .lock()
             .expect("no panic holds it")
             .missing_count();
 
         if read_through {
-            self.scrub(Round {
-                bytes_s: None,
-                mend: false,
-            })
-            .await?;
+            self.scrub
+                .run(Round {
+                    bytes_s: None,
+                    mend: false,
+                })
+                .await?;
 
-            let found = self.scrub_status();
+            let found = self.door.scrub_status();
             wrong_here = wrong_here.max(found.damaged) + found.rederived + found.remade;
         }
 
-        let compared = self.compare(id).await?.ok_or_else(dark)?;
-        let theirs = self.digests_of(id).await.ok_or_else(dark)?;
-        let mine = self.own_digests().await;
-        let they_take = self.with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
+        let compared = self.door.compare(id).await?.ok_or_else(dark)?;
+        let theirs = self.door.digests_of(id).await.ok_or_else(dark)?;
+        let mine = self.door.own_digests().await;
+        let they_take = self
+            .door
+            .with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
         let mut differing = Vec::new();
         let mut scopes = 0;
 
@@ -586,7 +606,7 @@ impl Node {
                 .map(|t| format!("{}/{}", t.lane, t.crossing)),
         );
 
-        let own_time = self.time.hub_time_s();
+        let own_time = self.door.time.hub_time_s();
         let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
         differing.truncate(NAMED_MAX);
 
@@ -607,10 +627,10 @@ impl Node {
     /// The log that a report without an order names: this node's own, at no position of it.
     fn own_report_log(&self) -> wadi_log::LogId {
         wadi_log::LogId {
-            node: self.id(),
+            node: self.door.id(),
             epoch: wadi_log::Epoch([0; 8]),
             lane: wadi_log::Lane::Control,
-            crossing: self.me.crossing.unwrap_or(wadi_log::Crossing::HUB),
+            crossing: self.door.me.crossing.unwrap_or(wadi_log::Crossing::HUB),
         }
     }
 }
@@ -629,7 +649,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (country, sites) = found_country(dir.path()).await;
         let hub = country.node(dir.path(), 2, "hub").await;
-        let ordered = hub.order_resync("TRB", "outage", "OP-1").await.unwrap();
+        let ordered = hub.resyncs().order("TRB", "outage", "OP-1").await.unwrap();
         let order: Reference = ordered.order.as_deref().unwrap().parse().unwrap();
         let (mut taken, mut r) = (BTreeMap::new(), StdRng::seed_from_u64(1));
 
@@ -653,7 +673,7 @@ mod tests {
             deliver(&hub, &logs, &mut r, false).await;
             tokio::time::sleep(3 * LOOK).await;
 
-            let now = hub.resync(&ordered.id).await.unwrap().state;
+            let now = hub.resyncs().get(&ordered.id).await.unwrap().state;
             assert_eq!(
                 now,
                 state,
@@ -681,18 +701,20 @@ mod tests {
             };
 
             let begun = Resync::begun(format!("RS-{n:04}"), "outage", "OP-1", n, None);
-            trb.keep_resync(&Resync {
-                state,
-                node: "trb".into(),
-                peer: "hub".into(),
-                ..begun
-            })
-            .await
-            .unwrap();
+            trb.resyncs()
+                .keep(&Resync {
+                    state,
+                    node: "trb".into(),
+                    peer: "hub".into(),
+                    ..begun
+                })
+                .await
+                .unwrap();
         }
 
         assert!(
             trb.resyncs()
+                .list()
                 .await
                 .unwrap()
                 .iter()
@@ -701,14 +723,15 @@ mod tests {
         );
 
         assert_eq!(
-            trb.steer_resync("RS-0000", ResyncAct::Resume)
+            trb.resyncs()
+                .steer("RS-0000", ResyncAct::Resume)
                 .await
                 .unwrap()
                 .state,
             ResyncState::Shipping
         );
 
-        let waits = async || trb.resync("RS-0000").await.unwrap().waits_for;
+        let waits = async || trb.resyncs().get("RS-0000").await.unwrap().waits_for;
         for _ in 0..100 {
             if waits().await.contains("in contact") {
                 break;

@@ -6,15 +6,10 @@
 //! the room that the ballast gives up. What there is no room for is refused before anything of it
 //! is built: a peer keeps it and offers it again, an officer is told.
 
-use crate::{
-    door::{
-        command::Command,
-        disk::{DiskBudget, Look, RoomLevel},
-        error::NodeError,
-        event::Event,
-        write::{Write, Written},
-    },
-    node::Node,
+use crate::door::{
+    Door,
+    disk::{Look, RoomLevel},
+    event::Event,
 };
 use rustix::{fs::FallocateFlags, io::Errno};
 use std::{
@@ -25,7 +20,6 @@ use std::{
     time::Duration,
 };
 use tokio::task::JoinHandle;
-use wadi_log::Lane;
 use wadi_store::{Batch, LocalState, StoreError};
 
 /// How often the disk is looked at.
@@ -142,25 +136,25 @@ impl RoomKeeper {
         self.level
     }
 
-    /// Goes on looking for a running node, until the task is aborted. `on_level` hears of each new
+    /// Goes on looking for a running door, until the task is aborted. `on_level` hears of each new
     /// level.
     pub fn keep(
         self,
-        node: &Arc<Node>,
+        door: &Arc<Door>,
         on_level: impl Fn(RoomLevel) + Send + 'static,
     ) -> Option<JoinHandle<()>> {
-        self.settle(node, &on_level);
-        node.spawn_watched("room", self.run(node.clone(), on_level))
+        self.settle(door, &on_level);
+        door.spawn_watched("room", self.run(door.clone(), on_level))
     }
 
-    async fn run(mut self, node: Arc<Node>, on_level: impl Fn(RoomLevel) + Send + 'static) {
+    async fn run(mut self, door: Arc<Door>, on_level: impl Fn(RoomLevel) + Send + 'static) {
         loop {
             if self.level >= RoomLevel::Scarce {
-                drop_carried(&node).await;
+                drop_carried(&door).await;
             }
 
-            let _ = tokio::time::timeout(LOOK, node.room.asked.notified()).await;
-            let hit_full = node.room.hit_full();
+            let _ = tokio::time::timeout(LOOK, door.room.asked.notified()).await;
+            let hit_full = door.room.hit_full();
             let looked = tokio::task::spawn_blocking(move || {
                 self.look(hit_full);
                 self
@@ -170,7 +164,7 @@ impl RoomKeeper {
                 Err(_) => return,
             }
 
-            self.settle(&node, &on_level);
+            self.settle(&door, &on_level);
         }
     }
 
@@ -210,9 +204,9 @@ impl RoomKeeper {
     }
 
     /// Tells the node's parts what was found.
-    fn settle(&self, node: &Node, on_level: &impl Fn(RoomLevel)) {
+    fn settle(&self, door: &Door, on_level: &impl Fn(RoomLevel)) {
         let (before, now) = (
-            node.room.settle(&self.dir, self.found, self.level),
+            door.room.settle(&self.dir, self.found, self.level),
             self.level,
         );
         let free_mib = self.found.free >> 20;
@@ -233,16 +227,16 @@ impl RoomKeeper {
                 "there is more room on the disk again"
             );
 
-            let _ = node.events.send(Event::RoomAgain);
-            node.reconcile.notify_one();
+            let _ = door.events.send(Event::RoomAgain);
+            door.reconcile.notify_one();
         }
     }
 }
 
 /// Drops what is carried: the owners have it still, for a carrier's acknowledgement never counts as
 /// the hub's.
-async fn drop_carried(node: &Node) {
-    let Ok(ranges) = node.store.carried_ranges().await else {
+async fn drop_carried(door: &Door) {
+    let Ok(ranges) = door.store.carried_ranges().await else {
         return;
     };
     if ranges.is_empty() {
@@ -250,7 +244,7 @@ async fn drop_carried(node: &Node) {
     }
 
     let carried_done = ranges.into_iter().map(|(log, _, to)| (log, to)).collect();
-    if let Err(error) = node
+    if let Err(error) = door
         .store
         .commit(Batch::from(LocalState {
             carried_done,
@@ -260,7 +254,7 @@ async fn drop_carried(node: &Node) {
     {
         tracing::warn!(%error, "what is carried could not be dropped");
         if let StoreError::Failed(why) = error {
-            let _ = node.events.send(Event::Failed(why));
+            let _ = door.events.send(Event::Failed(why));
         }
     }
 }
@@ -325,36 +319,10 @@ fn release_ballast(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-impl Node {
-    /// How this node stands for room on its disk.
-    pub fn room(&self) -> &DiskBudget {
-        &self.room
-    }
-
-    /// Writes; a hold that found the disk full is written again in the room that the ballast gave
-    /// up.
-    pub(crate) async fn write_in_room(&self, write: Write) -> Result<Written, NodeError> {
-        let again = (write.draft.kind.lane() == Lane::Hold).then(|| write.clone());
-        let done = self
-            .ask(|reply| Command::Write(Box::new(write), reply))
-            .await;
-        let full = matches!(done, Err(NodeError::Store(StoreError::Full(_))));
-
-        if let Some(write) = again.filter(|_| full)
-            && self.room.make_way().await
-        {
-            return self
-                .ask(|reply| Command::Write(Box::new(write), reply))
-                .await;
-        }
-
-        done
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wadi_log::Lane;
 
     const MIB: u64 = 1 << 20;
     const PLAN: RoomPlan = RoomPlan {

@@ -7,15 +7,12 @@
 //! peer has brought it. All of that is a key of this node, from which status tells it, until
 //! everything is held again; a start before that reads the old database once more.
 
-use crate::{
-    api::read::lacks,
-    door::{
-        command::{BlockOutcome, Command},
-        error::NodeError,
-    },
-    node::Node,
+use crate::door::{
+    Door,
+    command::{BlockOutcome, Command},
+    error::NodeError,
+    losses::{Report, SCOPE, lacks},
 };
-use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     path::PathBuf,
@@ -24,15 +21,11 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 use wadi_log::{
-    Body, Checkpoint, Epoch, ForkProof, Lane, LogId, NodeId, Peaks, RecordId, Reference, Role,
+    Body, Checkpoint, Epoch, ForkProof, Lane, LogId, Peaks, RecordId, Reference, Role,
     SignedCheckpoint, Tip,
 };
-use wadi_store::{
-    AnchorState, CosignedHead, Found, LocalKey, LocalScope, Salvage, SetAside, StoreError,
-};
+use wadi_store::{AnchorState, Found, LocalKey, LocalScope, Salvage, SetAside, StoreError};
 
-/// The scope of the keys that tell of databases set aside.
-pub(crate) const SCOPE: LocalScope = LocalScope::SetAside;
 /// An old database up to that size is read at once, before the node answers; of a larger one only
 /// what is urgent.
 const AT_ONCE_BYTES: u64 = 512 * 1024 * 1024;
@@ -46,31 +39,6 @@ const IN_FLIGHT: usize = 64;
 const KEYS_AT_ONCE: usize = 256;
 /// How often it is looked whether what was missing has come.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// What became of a database that was set aside.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Report {
-    dir: String,
-    why: String,
-    /// Parts in which it is read, and how many of them were.
-    parts: usize,
-    parts_read: usize,
-    pages: u64,
-    unreadable_pages: u64,
-    /// What was taken back.
-    entries: u64,
-    logs: usize,
-    cosignatures: u64,
-    enrolments: u64,
-    local: u64,
-    /// Positions of this node's own logs that it is known to have written and does not hold.
-    missing: u64,
-    /// Entries among what was found that wait for such.
-    left: u64,
-    /// Everything is held again.
-    healed: bool,
-}
 
 /// An old database on its way back.
 struct Reading {
@@ -88,45 +56,6 @@ struct Reading {
     keys_wait: bool,
 }
 
-/// What status shows of a database that was set aside, until everything is held again.
-pub(crate) fn alarm(row: &LocalKey) -> Option<String> {
-    let report: Report = serde_json::from_str(&row.value).unwrap_or_default();
-    if report.healed {
-        return None;
-    }
-
-    let Report {
-        dir,
-        why,
-        entries,
-        logs,
-        parts,
-        parts_read,
-        missing,
-        left,
-        ..
-    } = report;
-
-    let mut text = format!(
-        "the database was set aside as {dir} ({why}); {entries} entries of {logs} logs were read back"
-    );
-    if parts_read < parts {
-        text += &format!(", {parts_read} of {parts} parts are read");
-    }
-
-    if missing > 0 {
-        text += &format!("; {missing} positions of this node's own logs are missing");
-    }
-
-    if left > 0 {
-        text += &format!(", {left} entries that were read wait for them");
-    }
-
-    Some(
-        text + "; peers bring what is missing, and until this node is in step with them something may be",
-    )
-}
-
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, NodeError> {
@@ -142,7 +71,16 @@ fn entry_of(value: &str) -> Option<Reference> {
     parts.next()?.parse().ok()
 }
 
-impl Node {
+/// Takes back what databases that were set aside still tell.
+pub struct Salvager {
+    door: Arc<Door>,
+}
+
+impl Salvager {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self { door }
+    }
+
     /// Takes back what databases that were set aside still tell, before anybody writes: the first
     /// write names where this node's last epoch ended. Of a large one the bulk follows in the
     /// background.
@@ -175,17 +113,8 @@ impl Node {
         }
     }
 
-    /// Whether a peer was found to hold the same since this start: a hub, or at a hub any.
-    pub(crate) fn compared(&self) -> bool {
-        let peers = self.peers.lock().expect("no panic holds it");
-        let counts = |id: &NodeId| {
-            self.me.role == Role::Hub || self.with_control(|c| c.role(id)) == Some(Role::Hub)
-        };
-        peers.iter().any(|(id, peer)| peer.in_step && counts(id))
-    }
-
     async fn begin(&self, aside: &SetAside) -> Result<Option<Reading>, NodeError> {
-        let known = self.store.local(&SCOPE, &aside.name).await?;
+        let known = self.door.store.local(&SCOPE, &aside.name).await?;
         let dir = aside.dir.display().to_string();
         let report: Report = known
             .as_deref()
@@ -197,7 +126,8 @@ impl Node {
 
         if known.is_none() {
             let why = format!("{}; it was set aside, and a new one was begun", aside.why);
-            self.note_refusal(dir.clone(), "database_set_aside".into(), why, String::new())
+            self.door
+                .note_refusal(dir.clone(), "database_set_aside".into(), why, String::new())
                 .await;
         }
 
@@ -240,7 +170,7 @@ impl Node {
         r.rest = rest;
         self.keep(r).await?;
 
-        let (of, me) = (salvage.clone(), self.id());
+        let (of, me) = (salvage.clone(), self.door.id());
         let found =
             blocking(move || of.scan(&|log: &LogId| log.node == me || first.contains(log))).await?;
         (r.report.pages, r.report.unreadable_pages) = (found.pages, found.unreadable_pages);
@@ -264,8 +194,9 @@ impl Node {
         bytes: u64,
         sizes: BTreeMap<LogId, u64>,
     ) -> (BTreeSet<LogId>, Vec<BTreeSet<LogId>>) {
-        let urgent =
-            |log: &LogId| bytes <= AT_ONCE_BYTES || log.node == self.id() || log.lane <= Lane::Hold;
+        let urgent = |log: &LogId| {
+            bytes <= AT_ONCE_BYTES || log.node == self.door.id() || log.lane <= Lane::Hold
+        };
         let (mut first, mut rest, mut part, mut entries) =
             (BTreeSet::new(), Vec::new(), BTreeSet::new(), 0);
 
@@ -302,34 +233,37 @@ impl Node {
             .enrolments
             .values()
             .flatten()
-            .filter(|e| e.verify(&self.keys.root).is_ok());
+            .filter(|e| e.verify(&self.door.keys.root).is_ok());
 
         let enrolments: Vec<_> = signed.cloned().collect();
         r.report.enrolments = enrolments.len() as u64;
-        self.put(Command::Learn(enrolments, self.id())).await;
+        self.door
+            .put(Command::Learn(enrolments, self.door.id()))
+            .await;
 
         // Nothing to write: an answer says that what was put before it is done.
-        self.set_local(vec![], vec![]).await?;
+        self.door.set_local(vec![], vec![]).await?;
         let mut found = Arc::new(found);
         r.report.entries += self.place(salvage, &mut found, &mut r.grown).await?;
         r.report.logs = r.grown.len();
 
         for all in found.cosignatures.values() {
-            if let Some(c) = all.iter().find(|c| self.is_signed(c)) {
+            if let Some(c) = all.iter().find(|c| self.door.is_signed(c)) {
                 r.report.cosignatures += 1;
-                self.put(Command::Cosigned(
-                    Box::new(c.checkpoint.clone()),
-                    c.cosignature,
-                ))
-                .await;
+                self.door
+                    .put(Command::Cosigned(
+                        Box::new(c.checkpoint.clone()),
+                        c.cosignature,
+                    ))
+                    .await;
             }
         }
 
         // A hub answers a fork that it learns of with a cut at what it holds, which may be nothing
         // yet: it hears of forks from its own cuts, which are back by now, and from peers.
-        if self.me.role != Role::Hub {
+        if self.door.me.role != Role::Hub {
             let proven = |p: &&ForkProof| {
-                self.with_control(|c| {
+                self.door.with_control(|c| {
                     c.enrolment(&p.log().node)
                         .is_some_and(|author| p.verify(author).is_ok())
                 })
@@ -343,22 +277,10 @@ impl Node {
                 .cloned()
                 .collect();
 
-            self.put(Command::Forks(proofs, self.id())).await;
+            self.door.put(Command::Forks(proofs, self.door.id())).await;
         }
 
         Ok(found)
-    }
-
-    /// Whether author and witness are enrolled here, and signed it.
-    pub(crate) fn is_signed(&self, c: &CosignedHead) -> bool {
-        let head = &c.checkpoint.checkpoint;
-        self.with_control(|control| {
-            let author = control
-                .enrolment(&head.log.node)
-                .is_some_and(|e| c.checkpoint.verify(&e.log_key).is_ok());
-            let witness = control.enrolment(&c.cosignature.witness);
-            author && witness.is_some_and(|e| c.cosignature.verify(head, &e.log_key).is_ok())
-        })
     }
 
     /// Puts entries into their places, on top of what is held, until no more of them find one.
@@ -376,12 +298,12 @@ impl Node {
                 self.sign_anew(found, &vouched);
             }
 
-            let rows = self.store.logs().await?;
+            let rows = self.door.store.logs().await?;
             let held: BTreeMap<LogId, Peaks> =
                 rows.into_iter().map(|row| (row.log, row.peaks)).collect();
             let mut logs: Vec<LogId> = found.logs.keys().copied().collect();
 
-            logs.sort_by_key(|log| (log.lane, log.node != self.id(), *log));
+            logs.sort_by_key(|log| (log.lane, log.node != self.door.id(), *log));
             let mut taken = 0;
             for log in logs {
                 let peaks = held.get(&log).cloned().unwrap_or_default();
@@ -389,11 +311,13 @@ impl Node {
                     .logs
                     .get(&log)
                     .is_some_and(|of| of.entries.contains_key(&peaks.size()));
-                if !goes_on || !(self.me.scope.takes_log(&log) || log.node == self.id()) {
+                if !goes_on || !(self.door.me.scope.takes_log(&log) || log.node == self.door.id()) {
                     continue;
                 }
 
-                let Some(author) = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key))
+                let Some(author) = self
+                    .door
+                    .with_control(|c| c.enrolment(&log.node).map(|e| e.log_key))
                 else {
                     continue;
                 };
@@ -440,7 +364,7 @@ impl Node {
             let more = block.is_some();
             if let Some(block) = block {
                 let count = block.entries.len() as u64;
-                answers.push_back((count, self.ingest(block, self.id()).await));
+                answers.push_back((count, self.door.ingest(block, self.door.id()).await));
             }
 
             while answers.len() > IN_FLIGHT || !more && !answers.is_empty() {
@@ -469,17 +393,22 @@ impl Node {
     /// Heads that this node has signed, whether or not a checkpoint is left of them: those of the
     /// anchor, and those that its boots name.
     async fn vouched(&self) -> Result<Vec<(LogId, Tip)>, NodeError> {
-        let mut out = match self.store.anchor_state() {
+        let mut out = match self.door.store.anchor_state() {
             AnchorState::LostTail { heads, .. } => heads.clone(),
             _ => Vec::new(),
         };
 
-        for row in self.store.logs().await? {
-            if row.log.node != self.id() || row.log.lane != Lane::Control {
+        for row in self.door.store.logs().await? {
+            if row.log.node != self.door.id() || row.log.lane != Lane::Control {
                 continue;
             }
 
-            let first = self.store.entries(&row.log, 0, 1).await.unwrap_or_default();
+            let first = self
+                .door
+                .store
+                .entries(&row.log, 0, 1)
+                .await
+                .unwrap_or_default();
             if let Some(Body::Boot(boot)) =
                 first.first().and_then(|e| e.entry.entry()).map(|e| &e.body)
             {
@@ -495,7 +424,7 @@ impl Node {
             }
         }
 
-        out.retain(|(log, _)| log.node == self.id());
+        out.retain(|(log, _)| log.node == self.door.id());
         Ok(out)
     }
 
@@ -506,7 +435,7 @@ impl Node {
             };
             let all = of.checkpoints.entry(tip.size).or_default();
             let is_it = |c: &SignedCheckpoint| {
-                c.checkpoint.root == tip.root && c.verify(&self.me.log_key).is_ok()
+                c.checkpoint.root == tip.root && c.verify(&self.door.me.log_key).is_ok()
             };
 
             if !all.iter().any(is_it) {
@@ -518,7 +447,7 @@ impl Node {
                     logs: Vec::new(),
                 };
 
-                all.push(self.keys.log_key.sign(head));
+                all.push(self.door.keys.log_key.sign(head));
             }
         }
     }
@@ -531,9 +460,15 @@ impl Node {
             *end = (*end).max(tip.size);
         }
 
-        for (log, of) in r.own.logs.iter().filter(|(log, _)| log.node == self.id()) {
-            let signed =
-                |all: &[SignedCheckpoint]| all.iter().any(|c| c.verify(&self.me.log_key).is_ok());
+        for (log, of) in r
+            .own
+            .logs
+            .iter()
+            .filter(|(log, _)| log.node == self.door.id())
+        {
+            let signed = |all: &[SignedCheckpoint]| {
+                all.iter().any(|c| c.verify(&self.door.me.log_key).is_ok())
+            };
             let last = of
                 .checkpoints
                 .iter()
@@ -545,7 +480,12 @@ impl Node {
             *end = (*end).max(last);
         }
 
-        let frontier = self.frontier.read().expect("no panic holds it").clone();
+        let frontier = self
+            .door
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .clone();
         (r.report.missing, r.report.left) = (0, 0);
         for (log, end) in ends {
             let held = frontier.0.get(&log).map_or(0, |tip| tip.size);
@@ -621,7 +561,7 @@ impl Node {
 
             r.report.local += keys.len() as u64;
             if !keys.is_empty() {
-                self.set_local(keys, vec![]).await?;
+                self.door.set_local(keys, vec![]).await?;
             }
         }
 
@@ -631,11 +571,13 @@ impl Node {
             let value = serde_json::from_str::<serde_json::Value>(&token.value);
             let reads = token.key.len() == 64 && value.is_ok_and(|v| v.is_object());
             let known = self
+                .door
                 .store
                 .local(&LocalScope::Token, &token.key)
                 .await?
                 .is_some()
                 || self
+                    .door
                     .store
                     .local(&LocalScope::TokenRevoked, &token.key)
                     .await?
@@ -647,14 +589,14 @@ impl Node {
         }
 
         r.report.local += keys.len() as u64;
-        self.set_local(keys, vec![]).await
+        self.door.set_local(keys, vec![]).await
     }
 
     async fn is_further(&self, key: &LocalKey) -> Result<bool, NodeError> {
         let Ok(seq) = key.value.parse::<u64>() else {
             return Ok(false);
         };
-        let known = self.store.local(&key.scope, &key.key).await?;
+        let known = self.door.store.local(&key.scope, &key.key).await?;
 
         Ok(known
             .and_then(|k| k.parse().ok())
@@ -662,8 +604,8 @@ impl Node {
     }
 
     async fn is_own_epoch(&self, key: &LocalKey) -> Result<bool, NodeError> {
-        let own = key.key == self.id().to_string() && key.value.parse::<Epoch>().is_ok();
-        Ok(own && self.store.local(&key.scope, &key.key).await?.is_none())
+        let own = key.key == self.door.id().to_string() && key.value.parse::<Epoch>().is_ok();
+        Ok(own && self.door.store.local(&key.scope, &key.key).await?.is_none())
     }
 
     /// Whether the entry that a sender's key stands for is held, and nothing was written under that
@@ -672,11 +614,16 @@ impl Node {
         let Some(entry) = entry_of(&key.value) else {
             return Ok(false);
         };
-        if self.store.local(&key.scope, &key.key).await?.is_some() {
+        if self.door.store.local(&key.scope, &key.key).await?.is_some() {
             return Ok(false);
         }
 
-        let held = self.store.entry(&entry).await.is_ok_and(|e| e.is_some());
+        let held = self
+            .door
+            .store
+            .entry(&entry)
+            .await
+            .is_ok_and(|e| e.is_some());
         *waits |= !held;
         Ok(held)
     }
@@ -690,7 +637,7 @@ impl Node {
                 value,
             };
 
-            self.set_local(vec![key], vec![]).await?;
+            self.door.set_local(vec![key], vec![]).await?;
             r.kept = r.report.clone();
         }
 
@@ -719,17 +666,18 @@ impl Node {
         }
 
         self.measure(r).await?;
-        let anchored = match self.store.anchor_state() {
-            AnchorState::LostTail { heads, .. } => {
-                !lacks(heads, &self.frontier.read().expect("no panic holds it"))
-            }
+        let anchored = match self.door.store.anchor_state() {
+            AnchorState::LostTail { heads, .. } => !lacks(
+                heads,
+                &self.door.frontier.read().expect("no panic holds it"),
+            ),
             _ => true,
         };
 
         if r.report.missing == 0
             && r.report.parts_read == r.report.parts
             && anchored
-            && self.compared()
+            && self.door.compared()
         {
             if std::mem::take(&mut r.keys_wait) {
                 self.take_keys(r, &salvage).await?;
@@ -747,11 +695,13 @@ impl Node {
 }
 
 /// Reads what is left of old databases, and goes on until everything is held again.
-async fn follow(node: Weak<Node>, mut readings: Vec<Reading>) {
+async fn follow(salvager: Weak<Salvager>, mut readings: Vec<Reading>) {
     for r in &mut readings {
         while let Some(part) = r.rest.pop() {
-            let Some(node) = node.upgrade() else { return };
-            match node.read_part(r, part).await {
+            let Some(salvager) = salvager.upgrade() else {
+                return;
+            };
+            match salvager.read_part(r, part).await {
                 Err(NodeError::Stopping) => return,
                 Err(error) => {
                     tracing::error!(%error, "a part of a database that was set aside does not read")
@@ -763,9 +713,11 @@ async fn follow(node: Weak<Node>, mut readings: Vec<Reading>) {
 
     while !readings.is_empty() {
         tokio::time::sleep(LOOK).await;
-        let Some(node) = node.upgrade() else { return };
+        let Some(salvager) = salvager.upgrade() else {
+            return;
+        };
         for r in &mut readings {
-            match node.go_on(r).await {
+            match salvager.go_on(r).await {
                 Err(NodeError::Stopping) => return,
                 Err(error) => {
                     tracing::warn!(%error, "what a database held that was set aside could not be looked at")

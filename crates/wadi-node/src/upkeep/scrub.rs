@@ -7,14 +7,22 @@
 //! more ends the process: at the next start the database is set aside.
 
 use crate::{
-    door::{command::Command, error::NodeError, event::Event, proofs::record_of},
+    door::{
+        Door,
+        command::Command,
+        error::NodeError,
+        event::Event,
+        proofs::record_of,
+        status::{Damage, ScrubStatus},
+    },
     ledger::repair::{Why, joined},
-    node::Node,
 };
-use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, broadcast::error::RecvError};
@@ -49,44 +57,6 @@ impl Default for ScrubPace {
     }
 }
 
-/// What is wrong with a run of entries.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Damage {
-    /// The log.
-    pub log: String,
-    /// First position.
-    pub from: u64,
-    /// Position after the last.
-    pub to: u64,
-    /// `missing`, `rotten` or `replaced`.
-    pub kind: &'static str,
-}
-
-/// How the scrub stands.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
-pub struct ScrubStatus {
-    /// Whether a round is under way.
-    pub running: bool,
-    /// When the round began, the node's clock, Unix milliseconds; 0 for never.
-    pub began_ms: i64,
-    /// When the last whole round ended; 0 for never.
-    pub ended_ms: i64,
-    /// Entries read in this round.
-    pub entries: u64,
-    /// Entries to read in this round.
-    pub of: u64,
-    /// Entries found missing, rotten or replaced in this round.
-    pub damaged: u64,
-    /// Where, the first fifty runs.
-    pub damage: Vec<Damage>,
-    /// Kept hashes and index rows made again in this round.
-    pub remade: u64,
-    /// Records that stood differently than their entries say, and were built again.
-    pub rederived: u64,
-    /// What the engine finds wrong with its pages.
-    pub structure: Vec<String>,
-}
-
 /// How a round goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Round {
@@ -110,23 +80,23 @@ struct Walked {
 }
 
 pub(crate) struct Scrubber {
-    node: Weak<Node>,
+    scrub: Weak<Scrub>,
     pace: ScrubPace,
     now: Arc<Notify>,
 }
 
 impl Scrubber {
-    pub(crate) fn new(node: &Arc<Node>, pace: ScrubPace) -> Self {
+    pub(crate) fn new(scrub: &Arc<Scrub>, pace: ScrubPace) -> Self {
         Self {
-            node: Arc::downgrade(node),
+            scrub: Arc::downgrade(scrub),
             pace,
-            now: node.scrub_now.clone(),
+            now: scrub.door.scrub_now.clone(),
         }
     }
 
     pub(crate) async fn run(self) {
-        let mut events = match self.node.upgrade() {
-            Some(node) => node.listen(),
+        let mut events = match self.scrub.upgrade() {
+            Some(scrub) => scrub.door.listen(),
             None => return,
         };
 
@@ -136,24 +106,24 @@ impl Scrubber {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {
-                    let Some(node) = self.node.upgrade() else { return };
+                    let Some(scrub) = self.scrub.upgrade() else { return };
                     due = Instant::now() + self.pace.every;
-                    let _ = node.scrub(Round { bytes_s: Some(self.pace.bytes_s), mend: true }).await;
+                    let _ = scrub.run(Round { bytes_s: Some(self.pace.bytes_s), mend: true }).await;
                 }
                 () = self.now.notified() => {
-                    let Some(node) = self.node.upgrade() else { return };
+                    let Some(scrub) = self.scrub.upgrade() else { return };
                     due = Instant::now() + self.pace.every;
-                    let _ = node.scrub(Round { bytes_s: None, mend: true }).await;
+                    let _ = scrub.run(Round { bytes_s: None, mend: true }).await;
                 }
                 event = events.recv() => match event {
                     // What is derived from entries that came back is made again at once.
                     Ok(Event::Mended(log)) => {
-                        let Some(node) = self.node.upgrade() else { return };
-                        node.scrub_again(Some(log), self.pace).await;
+                        let Some(scrub) = self.scrub.upgrade() else { return };
+                        scrub.scrub_again(Some(log), self.pace).await;
                     }
                     Err(RecvError::Lagged(_)) => {
-                        let Some(node) = self.node.upgrade() else { return };
-                        node.scrub_again(None, self.pace).await;
+                        let Some(scrub) = self.scrub.upgrade() else { return };
+                        scrub.scrub_again(None, self.pace).await;
                     }
                     Ok(_) => {}
                     Err(RecvError::Closed) => return,
@@ -163,24 +133,32 @@ impl Scrubber {
     }
 }
 
-impl Node {
-    /// How the scrub stands.
-    pub fn scrub_status(&self) -> ScrubStatus {
-        self.scrub.lock().expect("no panic holds it").clone()
-    }
+/// Reads everything held through.
+pub struct Scrub {
+    pub(crate) door: Arc<Door>,
+    /// One round at a time.
+    alone: tokio::sync::Mutex<()>,
+    /// Records may have been made while entries were missing: they are made again when all are
+    /// back.
+    rederive_due: AtomicBool,
+}
 
-    /// Has everything read through soon, as fast as the disk gives it.
-    pub fn scrub_soon(&self) {
-        self.scrub_now.notify_one();
+impl Scrub {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self {
+            door,
+            alone: tokio::sync::Mutex::new(()),
+            rederive_due: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn note_scrub(&self, change: impl FnOnce(&mut ScrubStatus)) {
-        change(&mut self.scrub.lock().expect("no panic holds it"));
+        change(&mut self.door.scrub.lock().expect("no panic holds it"));
     }
 
     /// Reads everything through; returns what was found. One round at a time.
-    pub(crate) async fn scrub(self: &Arc<Self>, round: Round) -> Result<DamageOf, StoreError> {
-        let _alone = self.scrubbing.lock().await;
+    pub(crate) async fn run(&self, round: Round) -> Result<DamageOf, StoreError> {
+        let _alone = self.alone.lock().await;
         let outcome = self.scrub_round(round).await;
         self.note_scrub(|s| s.running = false);
 
@@ -188,7 +166,7 @@ impl Node {
             // A page that does not read is not repaired by reading on.
             Err(error @ (StoreError::Malformed(_) | StoreError::Damaged { .. })) => {
                 self.note_scrub(|s| s.structure.push(error.to_string()));
-                let _ = self.events.send(Event::Broken(error.to_string()));
+                let _ = self.door.events.send(Event::Broken(error.to_string()));
                 Err(error)
             }
             Err(error) => {
@@ -200,11 +178,11 @@ impl Node {
         }
     }
 
-    async fn scrub_round(self: &Arc<Self>, round: Round) -> Result<DamageOf, StoreError> {
+    async fn scrub_round(&self, round: Round) -> Result<DamageOf, StoreError> {
         let mut switches = self.switches();
-        let logs = self.store.logs().await?;
+        let logs = self.door.store.logs().await?;
         let of = logs.iter().map(|l| l.peaks.size()).sum();
-        let began_ms = self.now_ms();
+        let began_ms = self.door.now_ms();
 
         self.note_scrub(|s| {
             *s = ScrubStatus {
@@ -216,7 +194,7 @@ impl Node {
             }
         });
 
-        let structure = self.store.structure().await?;
+        let structure = self.door.store.structure().await?;
         if let Some(first) = structure.first().cloned() {
             self.note_scrub(|s| s.structure = structure);
             return Err(StoreError::Malformed(format!(
@@ -235,6 +213,7 @@ impl Node {
                 // what it is now.
                 switches = self.switches();
                 logs = self
+                    .door
                     .store
                     .logs()
                     .await?
@@ -262,9 +241,9 @@ impl Node {
             self.rederive_all(round).await?;
         }
 
-        let ended_ms = self.now_ms();
+        let ended_ms = self.door.now_ms();
         self.note_scrub(|s| s.ended_ms = ended_ms);
-        let found = self.scrub_status();
+        let found = self.door.scrub_status();
         if found.damaged > 0 || found.rederived > 0 || found.remade > 0 {
             tracing::warn!(
                 damaged = found.damaged,
@@ -273,11 +252,11 @@ impl Node {
                 "the scrub found rot"
             );
 
-            if round.mend && self.me.role == Role::Hub {
+            if round.mend && self.door.me.role == Role::Hub {
                 // Findings follow from the records: they are found again, and what differs is put
                 // right.
-                self.recheck.store(true, Ordering::Relaxed);
-                self.reconcile.notify_one();
+                self.door.recheck.store(true, Ordering::Relaxed);
+                self.door.reconcile.notify_one();
             }
         }
 
@@ -287,15 +266,16 @@ impl Node {
     /// After a stop that was not in order: reads through what this node wrote in its last epoch,
     /// where a failed write or a power cut could have left something, before anybody relies on it.
     /// The rest is the first round's, at its own pace.
-    pub async fn verify_own(self: &Arc<Self>) -> Result<(), StoreError> {
-        let _alone = self.scrubbing.lock().await;
+    pub async fn verify_own(&self) -> Result<(), StoreError> {
+        let _alone = self.alone.lock().await;
         let last = self
+            .door
             .store
-            .local(&LocalScope::Epoch, &self.id().to_string())
+            .local(&LocalScope::Epoch, &self.door.id().to_string())
             .await?;
         let switches = self.switches();
-        for row in self.store.logs().await? {
-            if row.log.node == self.id()
+        for row in self.door.store.logs().await? {
+            if row.log.node == self.door.id()
                 && last
                     .as_ref()
                     .is_none_or(|l| *l == row.log.epoch.to_string())
@@ -317,8 +297,8 @@ impl Node {
 
     /// One log once more, after entries of it came back or another branch became it; and once all
     /// are back, what may have been made without them.
-    async fn scrub_again(self: &Arc<Self>, log: Option<LogId>, pace: ScrubPace) {
-        let _alone = self.scrubbing.lock().await;
+    async fn scrub_again(&self, log: Option<LogId>, pace: ScrubPace) {
+        let _alone = self.alone.lock().await;
         if let Some(log) = log
             && let Err(error) = self.read_again(log).await
         {
@@ -327,6 +307,7 @@ impl Node {
         }
 
         let all_back = self
+            .door
             .wants
             .lock()
             .expect("no panic holds it")
@@ -347,7 +328,7 @@ impl Node {
 
     /// A log, and the records that hang on it: its own, which its `Seen` entries judge, and where
     /// it is a control log all.
-    async fn read_again(self: &Arc<Self>, log: LogId) -> Result<(), StoreError> {
+    async fn read_again(&self, log: LogId) -> Result<(), StoreError> {
         let (round, switches) = (
             Round {
                 bytes_s: None,
@@ -356,7 +337,7 @@ impl Node {
             self.switches(),
         );
 
-        let rows = self.store.logs().await?;
+        let rows = self.door.store.logs().await?;
         if let Some(row) = rows.into_iter().find(|r| r.log == log) {
             self.scrub_log(&row, switches, round).await?;
         }
@@ -369,7 +350,7 @@ impl Node {
         match log.lane {
             Lane::Control => self.rederive_all(round).await,
             _ => {
-                self.rederive(self.store.records_of_log(&log, 0).await?, round)
+                self.rederive(self.door.store.records_of_log(&log, 0).await?, round)
                     .await
             }
         }
@@ -378,7 +359,7 @@ impl Node {
     /// Whether control entries are missing: by what is left nobody can judge what was said on
     /// records.
     fn judges_blindly(&self, damage: &DamageOf) -> bool {
-        let missing = self.wants.lock().expect("no panic holds it").missing();
+        let missing = self.door.wants.lock().expect("no panic holds it").missing();
         damage
             .keys()
             .chain(missing.keys())
@@ -386,19 +367,25 @@ impl Node {
     }
 
     pub(crate) fn switches(&self) -> u64 {
-        self.wants.lock().expect("no panic holds it").switches()
+        self.door
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .switches()
     }
 
     /// One log; `switches` is how often another branch had become its log before the row was read.
     async fn scrub_log(
-        self: &Arc<Self>,
+        &self,
         row: &LogRow,
         switches: u64,
         round: Round,
     ) -> Result<Vec<(u64, u64, &'static str)>, StoreError> {
         let log = row.log;
         let walked = self.walk(row, switches, round).await?;
-        let author = self.with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
+        let author = self
+            .door
+            .with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
         let head = &row.checkpoint.checkpoint;
 
         // Of an author whose enrolment is not back yet nobody can say.
@@ -415,7 +402,7 @@ impl Node {
                 .await?;
         }
 
-        if self.store.goes_on(&log).await? {
+        if self.door.store.goes_on(&log).await? {
             // An earlier head came back: what was written after it lies there, and can be read from
             // its pages.
             return Err(StoreError::Damaged {
@@ -484,14 +471,15 @@ impl Node {
         let why = format!(
             "{count} entries are missing or do not have their hash; they are fetched back from peers"
         );
-        self.note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
+        self.door
+            .note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
             .await;
 
         // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it,
         // in the whole one.
         let cosigned = self.cosigned_head(&row.checkpoint).await?;
         let through = cosigned.as_ref().map_or(0, |c| c.checkpoint.size);
-        let mut wants = self.wants.lock().expect("no panic holds it");
+        let mut wants = self.door.wants.lock().expect("no panic holds it");
         if wants.switches() != switches {
             return Ok(Vec::new());
         }
@@ -522,8 +510,8 @@ impl Node {
         held: &SignedCheckpoint,
     ) -> Result<Option<SignedCheckpoint>, StoreError> {
         let log = held.checkpoint.log;
-        let cosigned = self.store.cosignatures(Some(&log)).await?;
-        Ok(self.with_control(|control| {
+        let cosigned = self.door.store.cosignatures(Some(&log)).await?;
+        Ok(self.door.with_control(|control| {
             let by_hub = |c: &CosignedHead| {
                 let size = c.checkpoint.checkpoint.size;
                 size <= held.checkpoint.size
@@ -541,12 +529,7 @@ impl Node {
     }
 
     /// Reads a log as it lies there.
-    async fn walk(
-        self: &Arc<Self>,
-        row: &LogRow,
-        switches: u64,
-        round: Round,
-    ) -> Result<Walked, StoreError> {
+    async fn walk(&self, row: &LogRow, switches: u64, round: Round) -> Result<Walked, StoreError> {
         let (log, size) = (row.log, row.peaks.size());
         let mut out = Walked {
             damage: vec![],
@@ -561,7 +544,7 @@ impl Node {
         let mut seen: BTreeSet<Reference> = BTreeSet::new();
         let mut at = 0;
         while at < size {
-            let mut page = self.store.raw_entries(&log, at, PAGE).await?;
+            let mut page = self.door.store.raw_entries(&log, at, PAGE).await?;
             page.retain(|e| e.seq >= at && e.seq < size);
             let end = page.last().map_or(size, |last| last.seq + 1);
             let (from, mut bytes) = (at, 0u64);
@@ -597,9 +580,9 @@ impl Node {
                     out.damage.push((raw.seq, at, "rotten"));
                     out.whole &= stored.is_some();
                 } else if let Ok(entry) = VerifiedEntry::recheck(reference, raw.bytes) {
-                    let may = entry
-                        .entry()
-                        .is_some_and(|e| self.with_control(|c| c.check_right(&log, e).is_ok()));
+                    let may = entry.entry().is_some_and(|e| {
+                        self.door.with_control(|c| c.check_right(&log, e).is_ok())
+                    });
                     if let Some(record) = record_of(&entry) {
                         if may {
                             expected.insert((record, raw.seq, raw.leaf.clone()));
@@ -629,6 +612,7 @@ impl Node {
             }
 
             let lies: BTreeSet<(RecordId, u64, Vec<u8>)> = self
+                .door
                 .store
                 .index(&log, from, end)
                 .await?
@@ -638,7 +622,8 @@ impl Node {
             // An entry that is rotten keeps its place in the index: it comes back.
             let damaged = |seq: &u64| out.damage.iter().any(|(a, b, _)| a <= seq && seq < b);
             let side = |seq: &u64| {
-                self.with_control(|c| c.forks().get(&log).is_some_and(|f| f.at <= *seq))
+                self.door
+                    .with_control(|c| c.forks().get(&log).is_some_and(|f| f.at <= *seq))
             };
             let stays = |row: &&(RecordId, u64, Vec<u8>)| {
                 possible.contains(*row) || damaged(&row.1) || side(&row.1)
@@ -686,7 +671,7 @@ impl Node {
             pause(bytes, round.bytes_s).await;
         }
 
-        let held: BTreeSet<Reference> = match self.store.seen(&log).await {
+        let held: BTreeSet<Reference> = match self.door.store.seen(&log).await {
             Ok(held) => held.iter().map(VerifiedEntry::reference).collect(),
             Err(StoreError::Damaged { .. }) => seen.clone(), // it is rotten, and on the list already
             Err(error) => return Err(error),
@@ -723,7 +708,8 @@ impl Node {
             return Ok(());
         }
 
-        self.ask(|reply| Command::Mend(Box::new(batch), switches, reply))
+        self.door
+            .ask(|reply| Command::Mend(Box::new(batch), switches, reply))
             .await
             .map_err(of_desk)
     }
@@ -740,7 +726,7 @@ impl Node {
         let (log, size) = (row.log, row.peaks.size());
         let (mut gone, mut head_kept, mut from) = (Vec::new(), false, Some(i64::MIN));
         while let Some(at) = from {
-            let page = self.store.raw_checkpoints(&log, at, PAGE).await?;
+            let page = self.door.store.raw_checkpoints(&log, at, PAGE).await?;
             from = page.last().and_then(|(last, _)| last.checked_add(1));
             for (place, bytes) in page {
                 let right = SignedCheckpoint::from_bytes(&bytes).ok().filter(|signed| {
@@ -781,7 +767,7 @@ impl Node {
 
         if mend {
             // A block that ended at one of them may have been refused: the log is offered anew.
-            let _ = self.events.send(Event::Mended(log));
+            let _ = self.door.events.send(Event::Mended(log));
         }
 
         Ok(())
@@ -808,7 +794,7 @@ impl Node {
             let mut lies: HashMap<u64, Vec<u8>> = HashMap::new();
             let mut from = 0;
             loop {
-                let page = self.store.raw_tree(&log, level, from, 4_096).await?;
+                let page = self.door.store.raw_tree(&log, level, from, 4_096).await?;
                 let Some((last, _)) = page.last() else { break };
                 from = last.saturating_add(1);
                 lies.extend(page);
@@ -837,10 +823,10 @@ impl Node {
 
     /// All records built afresh from their entries, and those that nothing speaks of taken out.
     async fn rederive_all(&self, round: Round) -> Result<(), StoreError> {
-        let mut ids: BTreeSet<RecordId> = self.store.record_ids().await?.into_iter().collect();
+        let mut ids: BTreeSet<RecordId> = self.door.store.record_ids().await?.into_iter().collect();
         let mut after = Some(RecordId([0; 32]));
         while let Some(from) = after {
-            let page = self.store.record_rows(&from, PAGE).await?;
+            let page = self.door.store.record_rows(&from, PAGE).await?;
             after = page.last().copied();
             ids.extend(page);
         }
@@ -851,6 +837,7 @@ impl Node {
     async fn rederive(&self, ids: Vec<RecordId>, round: Round) -> Result<(), StoreError> {
         for part in ids.chunks(RECORDS) {
             let done = self
+                .door
                 .ask(|reply| Command::Rederive {
                     ids: part.to_vec(),
                     mend: round.mend,
@@ -868,12 +855,13 @@ impl Node {
 
     /// Where a log that was replaced here differs from what a peer holds, in runs of 64 entries.
     async fn find_replaced(
-        self: &Arc<Self>,
+        &self,
         log: LogId,
         tip: wadi_log::Tip,
         own: &Walked,
     ) -> Option<Vec<(u64, u64)>> {
         let peers: Vec<_> = self
+            .door
             .links
             .lock()
             .expect("no panic holds it")
@@ -882,7 +870,7 @@ impl Node {
             .collect();
 
         for peer in peers {
-            if let Some((found, _)) = self.bisect(peer, log, tip, &|s| own.hash(s)).await
+            if let Some((found, _)) = self.door.bisect(peer, log, tip, &|s| own.hash(s)).await
                 && !found.is_empty()
             {
                 return Some(found);

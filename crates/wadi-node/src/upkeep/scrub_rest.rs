@@ -9,9 +9,9 @@ use crate::{
         event::Event,
         excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
         proofs::{peaks_at, record_of},
+        status::Damage,
     },
-    node::Node,
-    upkeep::scrub::{Damage, NAMED_MAX, PAGE, Round},
+    upkeep::scrub::{NAMED_MAX, PAGE, Round, Scrub},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
@@ -102,7 +102,7 @@ impl About {
     }
 }
 
-impl Node {
+impl Scrub {
     /// Reads what else is held through.
     pub(crate) async fn scrub_rest(&self, round: Round) -> Result<(), StoreError> {
         self.scrub_members(round.mend).await?;
@@ -115,9 +115,11 @@ impl Node {
     /// Enrolments: those learned from papers and peers are known, whatever became of their rows.
     async fn scrub_members(&self, mend: bool) -> Result<(), StoreError> {
         let (mut right, mut gone) = (BTreeSet::new(), Vec::new());
-        for (key, bytes) in self.store.raw_enrolments().await? {
+        for (key, bytes) in self.door.store.raw_enrolments().await? {
             let read = Enrolment::from_bytes(&bytes).ok();
-            match read.filter(|e| e.node().0[..] == key[..] && e.verify(&self.keys.root).is_ok()) {
+            match read
+                .filter(|e| e.node().0[..] == key[..] && e.verify(&self.door.keys.root).is_ok())
+            {
                 Some(e) => {
                     right.insert(e.node());
                 }
@@ -130,7 +132,7 @@ impl Node {
         }
 
         tracing::error!(gone = gone.len(), "enrolments were damaged");
-        let enrolments = self.with_control(|c| {
+        let enrolments = self.door.with_control(|c| {
             c.enrolments()
                 .filter(|e| !right.contains(&e.node()))
                 .cloned()
@@ -158,14 +160,14 @@ impl Node {
     /// Fork proofs: peers show theirs at every contact.
     async fn scrub_forks(&self, mend: bool) -> Result<(), StoreError> {
         let stands = |proof: &ForkProof| {
-            self.with_control(|c| {
+            self.door.with_control(|c| {
                 c.enrolment(&proof.log().node)
                     .is_none_or(|author| proof.verify(author).is_ok())
             })
         };
 
         let (mut right, mut gone) = (BTreeSet::new(), Vec::new());
-        for (key, bytes) in self.store.raw_forks().await? {
+        for (key, bytes) in self.door.store.raw_forks().await? {
             let read = ForkProof::from_bytes(&bytes).ok();
             match read.filter(|proof| proof.log().to_bytes()[..] == key[..] && stands(proof)) {
                 Some(proof) => {
@@ -180,7 +182,9 @@ impl Node {
         }
 
         tracing::error!(gone = gone.len(), "fork proofs were damaged");
-        let known: Vec<ForkProof> = self.with_control(|c| c.forks().values().cloned().collect());
+        let known: Vec<ForkProof> = self
+            .door
+            .with_control(|c| c.forks().values().cloned().collect());
         let forks = known
             .into_iter()
             .filter(|proof| !right.contains(&proof.log()) && stands(proof))
@@ -208,6 +212,7 @@ impl Node {
     /// logs.
     async fn scrub_cosignatures(&self, mend: bool) -> Result<(), StoreError> {
         let heads: BTreeMap<LogId, SignedCheckpoint> = self
+            .door
             .store
             .logs()
             .await?
@@ -218,14 +223,18 @@ impl Node {
         let (mut gone, mut again, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         let mut after: Option<RawCosignature> = None;
         loop {
-            let page = self.store.raw_cosignatures(after.as_ref(), PAGE).await?;
+            let page = self
+                .door
+                .store
+                .raw_cosignatures(after.as_ref(), PAGE)
+                .await?;
             let Some(last) = page.last().cloned() else {
                 break;
             };
 
             for row in page {
                 let read = cosigned_head(&row);
-                let signed = read.as_ref().is_some_and(|c| self.is_signed(c));
+                let signed = read.as_ref().is_some_and(|c| self.door.is_signed(c));
                 let in_place = read.as_ref().is_some_and(|c| in_its_place(&row, c));
 
                 // Of whoever is not enrolled here nobody can say what was signed.
@@ -238,12 +247,12 @@ impl Node {
                 } else if let Ok(log) = LogId::from_slice(&row.log) {
                     let head = heads
                         .get(&log)
-                        .filter(|_| self.with_control(|c| !c.forks().contains_key(&log)));
+                        .filter(|_| self.door.with_control(|c| !c.forks().contains_key(&log)));
                     match head {
-                        Some(head) if row.witness[..] == self.id().0[..] => {
+                        Some(head) if row.witness[..] == self.door.id().0[..] => {
                             again.push(self.cosign(head))
                         }
-                        Some(_) if log.node == self.id() => asked.push(log),
+                        Some(_) if log.node == self.door.id() => asked.push(log),
                         _ => {}
                     }
                 }
@@ -273,7 +282,7 @@ impl Node {
 
         self.remake(batch, None, mend).await?;
         for log in asked.into_iter().filter(|_| mend) {
-            let _ = self.events.send(Event::Refreshed(log));
+            let _ = self.door.events.send(Event::Refreshed(log));
         }
 
         Ok(())
@@ -281,16 +290,17 @@ impl Node {
 
     fn knows_both(&self, c: &CosignedHead) -> bool {
         let author = c.checkpoint.checkpoint.log.node;
-        self.with_control(|k| {
+        self.door.with_control(|k| {
             k.enrolment(&author).is_some() && k.enrolment(&c.cosignature.witness).is_some()
         })
     }
 
     fn cosign(&self, head: &SignedCheckpoint) -> CosignedHead {
         let cosignature = self
+            .door
             .keys
             .log_key
-            .cosign(&head.checkpoint, self.time.signing_s());
+            .cosign(&head.checkpoint, self.door.time.signing_s());
 
         CosignedHead {
             checkpoint: head.clone(),
@@ -302,6 +312,7 @@ impl Node {
     /// there: the hub sends the record's entries again.
     async fn scrub_excerpts(&self, mend: bool) -> Result<(), StoreError> {
         let held: BTreeSet<LogId> = self
+            .door
             .frontier
             .read()
             .expect("no panic holds it")
@@ -314,7 +325,7 @@ impl Node {
         let mut around: Option<About> = None;
         let mut after: Option<RawLoose> = None;
         loop {
-            let page = self.store.raw_loose(after.as_ref(), PAGE).await?;
+            let page = self.door.store.raw_loose(after.as_ref(), PAGE).await?;
             let Some(last) = page.last().cloned() else {
                 break;
             };
@@ -363,20 +374,27 @@ impl Node {
             after = Some(last);
         }
 
-        lost.records
-            .extend(self.store.dangling().await?.iter().map(RecordId::to_string));
+        lost.records.extend(
+            self.door
+                .store
+                .dangling()
+                .await?
+                .iter()
+                .map(RecordId::to_string),
+        );
         self.have_excerpts_sent(lost, mend).await
     }
 
     async fn about(&self, log: LogId) -> Result<About, StoreError> {
         let index = self
+            .door
             .store
             .index(&log, 0, i64::MAX as u64)
             .await?
             .into_iter()
             .collect();
 
-        let seen = match self.store.seen(&log).await {
+        let seen = match self.door.store.seen(&log).await {
             Ok(seen) => Some(seen.iter().map(VerifiedEntry::reference).collect()),
             Err(StoreError::Damaged { .. }) => None,
             Err(error) => return Err(error),
@@ -438,15 +456,16 @@ impl Node {
                 records.len()
             );
 
-            self.note_refusal(
-                "excerpts".into(),
-                "entry_damaged".into(),
-                why,
-                String::new(),
-            )
-            .await;
+            self.door
+                .note_refusal(
+                    "excerpts".into(),
+                    "entry_damaged".into(),
+                    why,
+                    String::new(),
+                )
+                .await;
 
-            let _ = self.events.send(Event::ExcerptsLost);
+            let _ = self.door.events.send(Event::ExcerptsLost);
         }
 
         Ok(())
@@ -455,7 +474,7 @@ impl Node {
     /// Other branches of forked logs: one that is not whole is asked for once more.
     async fn scrub_branches(&self, mend: bool) -> Result<(), StoreError> {
         let (mut rotten, switches) = (Vec::new(), self.switches());
-        for (log, leaf, read) in self.store.raw_branches().await? {
+        for (log, leaf, read) in self.door.store.raw_branches().await? {
             let whole = match &read {
                 Some(branch) if branch.log.to_bytes()[..] == log[..] => {
                     branch
@@ -494,13 +513,15 @@ impl Node {
 
     async fn is_whole(&self, branch: &BranchRow) -> Result<bool, StoreError> {
         let (head, count) = (&branch.checkpoint.checkpoint, branch.leaves.len() as u64);
-        let author = self.with_control(|c| c.enrolment(&branch.log.node).map(|e| e.log_key));
+        let author = self
+            .door
+            .with_control(|c| c.enrolment(&branch.log.node).map(|e| e.log_key));
         let signed = author.is_none_or(|key| branch.checkpoint.verify(&key).is_ok());
         if !signed || head.log != branch.log || branch.from.checked_add(count) != Some(head.size) {
             return Ok(false);
         }
 
-        if let Some(mut peaks) = peaks_at(&*self.store, &branch.log, branch.from).await {
+        if let Some(mut peaks) = peaks_at(&*self.door.store, &branch.log, branch.from).await {
             branch
                 .leaves
                 .iter()
@@ -513,6 +534,7 @@ impl Node {
         let mut read = 0;
         while read < count {
             match self
+                .door
                 .store
                 .branch_entries(branch, branch.from + read, BRANCH_BYTES)
                 .await

@@ -199,7 +199,7 @@ async fn feed(
         let (to, incoming) = mpsc::channel(64);
         let (out, from) = mpsc::channel(64);
         tokio::spawn(run_link(
-            hub,
+            hub.door().clone(),
             site.key.node(),
             site.enrolment.tls_key,
             incoming,

@@ -118,7 +118,7 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
 
     helpers.extend(node.spawn_watched(
         "replica_digests",
-        wadi_node::run_replica_digests(node.clone()),
+        wadi_node::run_replica_digests(node.door().clone()),
     ));
     helpers.extend(node.spawn_watched(
         "certificate",
@@ -156,7 +156,7 @@ fn open_room(config: &Config) -> RoomKeeper {
 async fn take_back_set_aside(node: &Arc<Node>, config: &Config) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        () = node.take_back(SetAside::all(&config.data)) => Ok(()),
+        () = node.salvager().take_back(SetAside::all(&config.data)) => Ok(()),
         _ = terminate.recv() => {
             node.stop().await;
             let why = "stopped while it read a database that was set aside";
@@ -227,7 +227,7 @@ pub(super) fn keep_room(
 ) -> Option<JoinHandle<()>> {
     let usual = config.log.clone();
     let set_filter = log.filter();
-    room.keep(node, move |level| {
+    room.keep(node.door(), move |level| {
         let filter = match level {
             RoomLevel::Fine => usual.as_str(),
             RoomLevel::Low => "warn",
@@ -241,7 +241,7 @@ pub(super) fn keep_room(
 /// lies on the disk is what was acknowledged.
 pub(super) async fn verify_own(node: &Arc<Node>, config: &Config) -> Result<(), Failure> {
     tracing::warn!("the last stop was not in order: the node's own entries are verified");
-    match node.verify_own().await {
+    match node.scrub().verify_own().await {
         Ok(()) => Ok(()),
         // A full disk, or a server that is away: nothing is damaged by that, and holds are to be
         // recorded.

@@ -1,8 +1,8 @@
 //! What does not count for a cut or a fork: kept, shown, and admitted one by one or in bulk.
 
 use crate::{
+    api::Reads,
     door::{error::NodeError, proofs::record_of},
-    node::Node,
 };
 use serde::Serialize;
 use wadi_log::{LogId, LogVerdict, VerifiedEntry};
@@ -59,7 +59,7 @@ fn line(entry: &VerifiedEntry, why: &'static str) -> Option<Quarantined> {
     })
 }
 
-impl Node {
+impl Reads {
     /// Changes that do not count for a cut or a fork and were not admitted, of one log or of all,
     /// after an entry; and whether there are more.
     pub async fn quarantined(
@@ -67,17 +67,22 @@ impl Node {
         log: Option<&str>,
         after: Option<&str>,
     ) -> Result<(Vec<Quarantined>, bool), NodeError> {
-        let frontier = self.frontier.read().expect("no panic holds it").clone();
+        let frontier = self
+            .door
+            .frontier
+            .read()
+            .expect("no panic holds it")
+            .clone();
         let mut logs: Vec<LogId> = frontier.0.keys().copied().collect();
         logs.retain(|l| log.is_none_or(|wanted| l.origin() == wanted || l.to_string() == wanted));
-        logs.retain(|l| self.with_control(|c| c.bound(l).is_some()));
+        logs.retain(|l| self.door.with_control(|c| c.bound(l).is_some()));
 
         let (mut out, mut skip) = (Vec::new(), after.is_some());
         for log in logs {
-            let counts_to = self.counts_to(&log).await?;
+            let counts_to = self.door.counts_to(&log).await?;
             let mut from = counts_to;
             while from < frontier.0[&log].size {
-                let page = self.store.entries(&log, from, PAGE_BYTES).await?;
+                let page = self.door.store.entries(&log, from, PAGE_BYTES).await?;
                 let Some(last) = page.last() else { break };
                 from = last.entry.reference().seq + 1;
 
@@ -93,10 +98,14 @@ impl Node {
                 }
             }
 
-            for branch in self.store.branches(Some(&log)).await? {
+            for branch in self.door.store.branches(Some(&log)).await? {
                 let mut from = branch.from;
                 loop {
-                    let page = self.store.branch_entries(&branch, from, PAGE_BYTES).await?;
+                    let page = self
+                        .door
+                        .store
+                        .branch_entries(&branch, from, PAGE_BYTES)
+                        .await?;
                     let Some(last) = page.last() else { break };
                     from = last.reference().seq + 1;
                     for entry in &page {
@@ -131,7 +140,7 @@ impl Node {
         }
 
         let quarantined =
-            self.with_control(|c| c.verdict(&reference, counts_to)) == LogVerdict::Quarantined;
+            self.door.with_control(|c| c.verdict(&reference, counts_to)) == LogVerdict::Quarantined;
 
         if quarantined && out.len() <= NAMED_MAX {
             out.extend(line(entry, why));

@@ -2,15 +2,15 @@
 //! and roots of logs.
 
 use crate::{
+    api::Reads,
     door::{error::NodeError, proofs::root_at},
-    node::Node,
 };
 use serde_json::Value as Json;
 use std::collections::HashMap;
 use wadi_log::{Hash, LogId, RecordId, Reference};
 use wadi_store::{CompareRow, RecordFilter};
 
-impl Node {
+impl Reads {
     /// Records after an id, in the order of their ids, each with the entries held of it.
     pub async fn compare_page(
         &self,
@@ -23,10 +23,10 @@ impl Node {
             ..RecordFilter::default()
         };
 
-        let rows = self.store.records(&filter).await?;
+        let rows = self.door.store.records(&filter).await?;
         let ids: Vec<RecordId> = rows.iter().map(|r| r.id).collect();
         let mut held: HashMap<RecordId, Vec<Reference>> = HashMap::new();
-        for (id, stored) in self.store.entries_of(&ids).await? {
+        for (id, stored) in self.door.store.entries_of(&ids).await? {
             held.entry(id).or_default().push(stored.entry.reference());
         }
 
@@ -42,12 +42,14 @@ impl Node {
     /// entries held of it.
     pub async fn compare_record(&self, id: &RecordId) -> Result<(Json, Vec<Reference>), NodeError> {
         let row = self
+            .door
             .store
             .record(id)
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
 
         let mut entries: Vec<Reference> = self
+            .door
             .store
             .record_entries(id)
             .await?
@@ -61,6 +63,6 @@ impl Node {
 
     /// The root of a log's first `size` entries, where so many are held.
     pub async fn log_root(&self, log: &LogId, size: u64) -> Result<Option<Hash>, NodeError> {
-        Ok(root_at(&*self.store, log, size).await?)
+        Ok(root_at(&*self.door.store, log, size).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! Holds on a record: asked for by themselves, so that nothing else that names the record can push
 //! a hold out of sight.
 
-use crate::{door::error::NodeError, node::Node};
+use crate::{api::Reads, door::error::NodeError};
 use wadi_log::{Lane, RecordId};
 use wadi_store::RecordRow;
 
@@ -11,7 +11,7 @@ const LOOKED_FOR: [&str; 5] = ["plate", "container", "vin", "document", "goods"]
 /// honest ever places.
 const HOLDS_MAX: u32 = 4_096;
 
-impl Node {
+impl Reads {
     /// Holds that name a passage or an entry, or are lookouts for something it carries, released
     /// ones among them.
     pub(crate) async fn holds_on(&self, row: &RecordRow) -> Result<Vec<RecordRow>, NodeError> {
@@ -19,7 +19,7 @@ impl Node {
             return Ok(Vec::new());
         }
 
-        let carried = self.store.terms_of(&[row.id]).await?;
+        let carried = self.door.store.terms_of(&[row.id]).await?;
         let looked_for = carried
             .into_iter()
             .filter(|(_, what, _)| LOOKED_FOR.contains(&what.as_str()));
@@ -31,11 +31,11 @@ impl Node {
         terms.sort_unstable();
         terms.dedup();
 
-        let hits = self.store.holds(&terms, HOLDS_MAX).await?;
+        let hits = self.door.store.holds(&terms, HOLDS_MAX).await?;
         let mut ids: Vec<RecordId> = hits.into_iter().map(|h| h.record).collect();
         ids.sort_unstable();
         ids.dedup();
 
-        Ok(self.store.records_by_id(&ids).await?)
+        Ok(self.door.store.records_by_id(&ids).await?)
     }
 }

@@ -1,15 +1,36 @@
 //! Comparing with a peer over the link that stands: frontiers read anew, trees level by level, and
 //! what the records come to.
 
-use crate::{links::LinkAsk, node::Node};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use crate::door::Door;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::oneshot;
 use wadi_log::{Difference, Frontier, Hash, LogId, NodeId, Role, Subtree, Tip};
 use wadi_store::StoreError;
-use wadi_sync::{Bisect, ScopeSum};
+use wadi_sync::{Bisect, ScopeSum, TreeAsk};
 
 /// An answer that takes longer does not come: the link went down.
 const ANSWER_WAIT: Duration = Duration::from_secs(90);
+
+/// What a link is asked to find out from its peer.
+#[derive(Debug)]
+pub(crate) enum LinkAsk {
+    /// Compare everything once more, from what was read anew; answers what differs, and the bytes
+    /// both ways.
+    Compare(
+        Frontier,
+        oneshot::Sender<(BTreeMap<LogId, Difference>, u64)>,
+    ),
+    /// What the peer's records come to.
+    Digests(oneshot::Sender<Vec<ScopeSum>>),
+    /// Short hashes of a tree's subtrees, and the bytes both ways.
+    Tree {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        asks: Vec<TreeAsk>,
+        reply: oneshot::Sender<(Vec<u8>, u64)>,
+    },
+}
 
 /// What comparing with a peer came to.
 #[derive(Clone, Debug)]
@@ -22,7 +43,7 @@ pub(crate) struct Compared {
     pub(crate) bytes: u64,
 }
 
-impl Node {
+impl Door {
     /// The frontier as the disk has it, not as memory does.
     pub(crate) async fn frontier_on_disk(&self) -> Result<Frontier, StoreError> {
         let rows = self.store.logs().await?;
@@ -77,7 +98,7 @@ impl Node {
     /// Where a tree as recomputed here differs from the one that a peer holds, and the bytes that
     /// it took; nothing where the peer does not hold it.
     pub(crate) async fn bisect(
-        self: &Arc<Self>,
+        &self,
         peer: NodeId,
         log: LogId,
         tip: Tip,
@@ -112,31 +133,6 @@ impl Node {
     /// What a peer's records come to, of each lane and crossing that this node takes.
     pub(crate) async fn digests_of(&self, peer: NodeId) -> Option<Vec<ScopeSum>> {
         self.ask_link(peer, LinkAsk::Digests).await
-    }
-
-    /// What this node's records come to, of each lane and crossing that it takes.
-    pub(crate) async fn own_digests(&self) -> Vec<ScopeSum> {
-        let frontier = self.frontier.read().expect("no panic holds it").clone();
-        let scopes = self.scopes(&frontier, self.store.digests().await.unwrap_or_default());
-        let hash = |text: &str| {
-            wadi_log::unhex(text)
-                .and_then(|b| Hash::from_slice(&b).ok())
-                .unwrap_or_default()
-        };
-
-        let sum = |s: crate::ScopeDigest| {
-            Some(ScopeSum {
-                lane: s.lane.parse().ok()?,
-                crossing: s.crossing.parse().ok()?,
-                records: u64::try_from(s.records).unwrap_or(0),
-                entries: s.entries,
-                logs: hash(&s.entries_digest),
-                documents: hash(&s.documents_digest),
-                states: hash(&s.states_digest),
-            })
-        };
-
-        scopes.into_iter().filter_map(sum).collect()
     }
 
     /// The peer of that name that is connected, or the first hub that is.
