@@ -149,6 +149,37 @@ impl StoreError {
     }
 }
 
+/// What an extended result code of SQLite's means, whichever library met it.
+fn by_sqlite_code(code: u32, text: String) -> StoreError {
+    match (code, code & 0xff) {
+        // SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS: the disk answers,
+        // and the file is cut off or rotten. A start that only tries again would end there for
+        // ever.
+        (522 | 8202 | 8458, _) => StoreError::Malformed(text),
+        (_, 13) => StoreError::Full(text),
+        // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
+        (_, 10) => StoreError::Failed(text),
+        // SQLITE_CORRUPT and SQLITE_NOTADB; and SQLITE_ERROR, which statements that are always the
+        // same come to where a table is not what it should be.
+        (_, 1 | 11 | 26) => StoreError::Malformed(text),
+        _ => StoreError::Database(text),
+    }
+}
+
+/// What a state of PostgreSQL's means (PostgreSQL, appendix A).
+fn by_sqlstate(code: &str, text: String) -> StoreError {
+    match code {
+        // A statement's time is up, or a lock's.
+        "57014" | "55P03" => StoreError::Slow(text),
+        "53100" => StoreError::Full(text),
+        // It has all the sessions that it may have.
+        "53300" => StoreError::Down(text),
+        "25006" => StoreError::ReadOnly(text),
+        _ if code.starts_with("08") || code.starts_with("57") => StoreError::Down(text),
+        _ => StoreError::Database(text),
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let text = error.to_string();
@@ -169,31 +200,32 @@ impl From<sqlx::Error> for StoreError {
                 .unwrap_or_default(),
         };
 
-        // PostgreSQL's SQLSTATE has five characters (PostgreSQL, appendix A); SQLite's extended
-        // codes have fewer.
-        match (code.len(), &code[..code.len().min(2)]) {
-            (5, "08") => Self::Down(text),
-            // A statement's time is up, or a lock's.
-            (5, _) if code == "57014" || code == "55P03" => Self::Slow(text),
-            (5, "57") => Self::Down(text),
-            (5, _) if code == "53100" => Self::Full(text),
-            // It has all the sessions that it may have.
-            (5, _) if code == "53300" => Self::Down(text),
-            (5, _) if code == "25006" => Self::ReadOnly(text),
-            (5, _) => Self::Database(text),
-            // SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS: the disk
-            // answers, and the file is cut off or rotten. A start that only tries again would end
-            // there for ever.
-            _ if matches!(code.as_ref(), "522" | "8202" | "8458") => Self::Malformed(text),
-            _ => match code.parse::<u32>().map(|c| c & 0xff) {
-                Ok(13) => Self::Full(text),
-                // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
-                Ok(10) => Self::Failed(text),
-                // SQLITE_CORRUPT and SQLITE_NOTADB; and SQLITE_ERROR, which statements that are
-                // always the same come to where a table is not what it should be.
-                Ok(1 | 11 | 26) => Self::Malformed(text),
-                _ => Self::Database(text),
-            },
+        // A state of PostgreSQL's has five characters; SQLite's extended codes have fewer.
+        match code.parse::<u32>() {
+            _ if code.len() == 5 => by_sqlstate(&code, text),
+            Ok(code) => by_sqlite_code(code, text),
+            Err(_) => Self::Database(text),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error;
+
+        let text = error.to_string();
+        match &error {
+            Error::SqliteFailure(failure, _) => {
+                let code = failure.extended_code;
+                by_sqlite_code(code.unsigned_abs(), format!("(code: {code}) {text}"))
+            }
+            // A cell that is not what its column holds.
+            Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::QueryReturnedNoRows
+            | Error::Utf8Error(..) => Self::Malformed(text),
+            _ => Self::Database(text),
         }
     }
 }

@@ -28,6 +28,7 @@ mod set_aside;
 mod sqlite;
 mod tables;
 mod temporary;
+mod writes;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
 pub use audit::{

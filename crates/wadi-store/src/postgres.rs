@@ -14,8 +14,6 @@ mod mends;
 mod neighbours;
 #[path = "reads.rs"]
 mod reads;
-#[path = "writes.rs"]
-mod writes;
 
 use crate::{
     Batch, LocalScope, StoreError,
@@ -24,11 +22,13 @@ use crate::{
     postgres_schema::MIGRATIONS,
     queue::{GroupWriter, Progress, Queue},
     tables::{Cells, Of, Rows},
+    writes::{Answer, Arg, Cell, Known, WriteConnection, write_batch, write_counters},
 };
 use async_trait::async_trait;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row,
-    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+    AssertSqlSafe, Column, ConnectOptions, Connection, PgConnection, PgPool, Postgres, Row,
+    TypeInfo,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{
     path::Path,
@@ -37,7 +37,6 @@ use std::{
     time::{Duration, Instant},
 };
 use wadi_log::{Enrolment, LogId, NodeId, Tip};
-use writes::write_batch;
 
 type Engine = PostgresStore;
 type DbRow = PgRow;
@@ -67,7 +66,7 @@ const WRITE_TIMEOUT: &str = "120000";
 pub(crate) async fn insert(
     conn: &mut DbConn,
     rows: Rows,
-    conflict: &'static str,
+    conflict: &str,
 ) -> Result<(), StoreError> {
     if rows.len() == 0 {
         return Ok(());
@@ -260,6 +259,7 @@ impl PostgresStore {
 
         let queue = Queue::start(Writer {
             conn: Some(conn),
+            known: Known::default(),
             options: writing,
             patience,
             read_only: false,
@@ -604,9 +604,121 @@ pub(crate) async fn meta(conn: &mut PgConnection, key: &str) -> Result<i64, Stor
         .await?)
 }
 
+/// A cell as its column has it; a type that no column of the tables has is no cell.
+fn answer_cell(row: &PgRow, at: usize) -> Result<Cell, StoreError> {
+    Ok(match row.column(at).type_info().name() {
+        "BYTEA" => Cell::Bytes(row.try_get(at)?),
+        "INT8" => Cell::Int(row.try_get(at)?),
+        "TEXT" => Cell::Text(row.try_get(at)?),
+        _ => Cell::Other,
+    })
+}
+
+type Statement<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+fn bound<'q>(sql: &str, args: &[Arg<'_>]) -> Statement<'q> {
+    let mut statement = sqlx::query(AssertSqlSafe(sql.to_string()));
+    for arg in args {
+        statement = match arg {
+            Arg::Bytes(bytes) => statement.bind(*bytes),
+            Arg::Int(number) => statement.bind(*number),
+            Arg::Text(text) => statement.bind(*text),
+        };
+    }
+
+    statement
+}
+
+/// The session inside a transaction, and what is known of the tables behind it.
+struct WriterSession<'c> {
+    conn: &'c mut PgConnection,
+    known: &'c mut Known,
+}
+
+#[async_trait]
+impl WriteConnection for WriterSession<'_> {
+    fn each(&self) -> &'static str {
+        EACH
+    }
+
+    async fn execute(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        let done = bound(sql, args).execute(&mut *self.conn).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn rows(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Answer>, StoreError> {
+        let rows = bound(sql, args).fetch_all(&mut *self.conn).await?;
+        let Some(first) = rows.first() else {
+            return Ok(Vec::new());
+        };
+
+        let names: Arc<[String]> = first.columns().iter().map(|c| c.name().into()).collect();
+        let answer = |row: &PgRow| {
+            let cells = (0..names.len()).map(|at| answer_cell(row, at));
+            Ok(Answer::new(names.clone(), cells.collect::<Result<_, _>>()?))
+        };
+
+        rows.iter().map(answer).collect()
+    }
+
+    async fn insert(&mut self, rows: Rows, conflict: &str) -> Result<(), StoreError> {
+        insert(self.conn, rows, conflict).await
+    }
+
+    fn known(&mut self) -> &mut Known {
+        self.known
+    }
+}
+
+/// Writes a group in one transaction. `sent` is what became of each batch, once nothing but COMMIT
+/// is left.
+async fn write_group(
+    conn: &mut PgConnection,
+    known: &mut Known,
+    group: &[Box<Batch>],
+    commits: u64,
+    sent: &mut Option<Vec<Result<(), StoreError>>>,
+) -> Result<(), StoreError> {
+    let mut tx = conn.begin().await?;
+    let mut each = Vec::with_capacity(group.len());
+
+    for batch in group {
+        let before = known.clone();
+        let mut part = tx.begin().await?;
+        let mut session = WriterSession {
+            conn: &mut part,
+            known,
+        };
+
+        match write_batch(&mut session, batch).await {
+            Ok(()) => {
+                part.commit().await?;
+                each.push(Ok(()));
+            }
+            Err(error @ StoreError::Conflict(_)) => {
+                *known = Known::undone_to(&before);
+                part.rollback().await?;
+                each.push(Err(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+
+    let mut session = WriterSession {
+        conn: &mut tx,
+        known,
+    };
+    write_counters(&mut session, commits).await?;
+    *sent = Some(each);
+    tx.commit().await?;
+
+    Ok(())
+}
+
 /// The one session that writes; none while the server is away.
 struct Writer {
     conn: Option<PgConnection>,
+    known: Known,
     options: PgConnectOptions,
     patience: Duration,
     /// The last statement was refused because the session may only read.
@@ -629,7 +741,7 @@ impl Writer {
         &mut self,
         group: &[Box<Batch>],
     ) -> Result<Vec<Result<(), StoreError>>, Trouble> {
-        let commits = self.progress.commits as i64 + 1;
+        let commits = self.progress.commits + 1;
         let Some(conn) = &mut self.conn else {
             return Err(Trouble::Broken(
                 StoreError::Down("no connection".into()),
@@ -637,43 +749,19 @@ impl Writer {
             ));
         };
 
-        let mut each = Vec::with_capacity(group.len());
-        let mut complete = false;
-        let done = async {
-            let mut tx = conn.begin().await?;
-            for batch in group {
-                let mut part = tx.begin().await?;
-                match write_batch(&mut part, batch).await {
-                    Ok(()) => {
-                        part.commit().await?;
-                        each.push(Ok(()));
-                    }
-                    Err(error @ StoreError::Conflict(_)) => {
-                        part.rollback().await?;
-                        each.push(Err(error));
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-
-            sqlx::query("UPDATE meta SET value = $1 WHERE key = 'commits'")
-                .bind(commits)
-                .execute(&mut *tx)
-                .await?;
-            complete = true;
-            tx.commit().await?;
-
-            Ok::<_, StoreError>(())
+        let mut sent = None;
+        let done = write_group(conn, &mut self.known, group, commits, &mut sent).await;
+        if done.is_err() {
+            self.known = Known::default();
         }
-        .await;
 
-        match done {
-            Ok(()) => Ok(each),
+        match (done, sent) {
+            (Ok(()), each) => Ok(each.unwrap_or_default()),
             // Once COMMIT was sent, the counter alone tells whether it arrived, whatever the server
             // said last: where the disk of its own log is full it ends with those words.
-            Err(error) if complete => Err(Trouble::Broken(error, Some(each))),
-            Err(error @ StoreError::Down(_)) => Err(Trouble::Broken(error, None)),
-            Err(error) => {
+            (Err(error), Some(each)) => Err(Trouble::Broken(error, Some(each))),
+            (Err(error @ StoreError::Down(_)), None) => Err(Trouble::Broken(error, None)),
+            (Err(error), None) => {
                 self.read_only = matches!(error, StoreError::ReadOnly(_));
                 Err(Trouble::Undone(error))
             }

@@ -1,4 +1,4 @@
-//! The one task that writes: batches that wait are grouped into one commit.
+//! The one task or thread that writes: batches that wait are grouped into one commit.
 
 use crate::{
     Batch, StoreError,
@@ -6,7 +6,7 @@ use crate::{
     defence,
 };
 use async_trait::async_trait;
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 use wadi_log::{LogId, Tip};
 
@@ -36,19 +36,33 @@ pub(crate) trait GroupWriter: Send + Sized + 'static {
     async fn close(self);
 }
 
-/// The sending half, and the task.
+/// The sending half. The writer ends when it is closed, or when nobody can send any more.
 pub(crate) struct Queue {
     jobs: mpsc::Sender<Job>,
-    task: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Queue {
+    /// Starts a writer that waits for its answers, as a task.
     pub(crate) fn start(writer: impl GroupWriter) -> Self {
         let (jobs, received) = mpsc::channel(QUEUE_MAX);
-        Self {
-            jobs,
-            task: Mutex::new(Some(tokio::spawn(run(writer, received)))),
-        }
+        tokio::spawn(run(writer, received));
+        Self { jobs }
+    }
+
+    /// Starts a writer that works where it stands, on a thread of its own: a group is handed over
+    /// once, and answered once.
+    pub(crate) fn start_on_thread(writer: impl GroupWriter) -> Result<Self, StoreError> {
+        let failed = |e: std::io::Error| StoreError::Failed(format!("no thread to write on: {e}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(failed)?;
+
+        let (jobs, received) = mpsc::channel(QUEUE_MAX);
+        std::thread::Builder::new()
+            .name("wadi-writer".into())
+            .spawn(move || runtime.block_on(run(writer, received)))
+            .map_err(failed)?;
+        Ok(Self { jobs })
     }
 
     /// Waits its turn. Whoever drops this future does not undo the write: it stands or falls with
@@ -66,11 +80,6 @@ impl Queue {
         let (reply, done) = oneshot::channel();
         if self.jobs.send(Job::Close(reply)).await.is_ok() {
             let _ = done.await;
-        }
-
-        let task = self.task.lock().expect("no panic holds it").take();
-        if let Some(task) = task {
-            let _ = task.await;
         }
     }
 }

@@ -1,30 +1,28 @@
-//! The store on SQLite: WAL, synchronous FULL, one writer task that groups waiting batches into one
-//! commit.
+//! The store on SQLite: WAL, synchronous FULL, one writer on a thread of its own that groups waiting
+//! batches into one commit.
 //!
 //! SQLite reports neither rotten pages nor a torn WAL tail by itself: entries are checked against
 //! their leaf hash on every read, and the anchor tells a lost tail.
 
-#[path = "audit_reads.rs"]
+#[path = "../audit_reads.rs"]
 mod audit_reads;
-#[path = "mends.rs"]
+#[path = "../mends.rs"]
 mod mends;
-#[path = "neighbours.rs"]
+#[path = "../neighbours.rs"]
 mod neighbours;
-#[path = "reads.rs"]
+#[path = "../reads.rs"]
 mod reads;
-#[path = "writes.rs"]
-mod writes;
+mod writer;
 
 use crate::{
-    Batch, StoreError,
+    StoreError,
     anchor::{self, Anchor, AnchorFile, AnchorState},
     defence, private,
-    queue::{GroupWriter, Progress, Queue},
+    queue::{Progress, Queue},
     readable::check_readable,
     schema::MIGRATIONS,
-    tables::{self, Cells, Rows},
+    tables,
 };
-use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool,
@@ -32,9 +30,9 @@ use sqlx::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use std::{fs::File, os::unix::fs::FileExt, path::Path, sync::Arc, time::Duration};
+use std::{fmt::Display, fs::File, os::unix::fs::FileExt, path::Path, sync::Arc, time::Duration};
 use wadi_log::{NodeId, hex};
-use writes::write_batch;
+use writer::{STATEMENTS, Writer};
 
 type Engine = SqliteStore;
 type DbRow = SqliteRow;
@@ -42,55 +40,8 @@ type DbConn = SqliteConnection;
 /// A list of lists as rows `j`, each with its `value`.
 const EACH: &str = "json_each($1) AS j";
 
-/// WAL frames after which they are moved into the database file.
-const WAL_FRAMES: i64 = 2_000;
-
-/// Statements kept prepared: a handful for each table.
-const STATEMENTS: usize = 256;
-/// Rows that one statement may insert: few numbers, so that few statements are prepared.
-const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
-
-/// Rows into their table, as few statements as may be.
-async fn insert(conn: &mut DbConn, rows: Rows, conflict: &'static str) -> Result<(), StoreError> {
-    let (mut at, total) = (0, rows.len());
-    let width = rows.cells.len();
-    while at < total {
-        let count = ROWS_AT_ONCE
-            .into_iter()
-            .find(|n| *n <= total - at)
-            .unwrap_or(1);
-        let mut sql = format!(
-            "INSERT INTO {} ({}) VALUES ",
-            rows.table.name,
-            rows.table.names()
-        );
-
-        for n in 0..count {
-            sql += if n == 0 { "(?" } else { ", (?" };
-            (1..width).for_each(|_| sql += ", ?");
-            sql.push(')');
-        }
-
-        sql.push(' ');
-        sql += conflict;
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for row in at..at + count {
-            for column in &rows.cells {
-                query = match column {
-                    Cells::Bytes(cells) => query.bind(cells[row].as_deref()),
-                    Cells::Int(cells) => query.bind(cells[row]),
-                    Cells::Text(cells) => query.bind(&cells[row]),
-                    Cells::Flag(cells) => query.bind(cells[row]),
-                };
-            }
-        }
-
-        query.execute(&mut *conn).await?;
-        at += count;
-    }
-
-    Ok(())
-}
+/// How long a statement waits for whoever else has the database.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// A store in a file.
 pub struct SqliteStore {
@@ -106,17 +57,6 @@ impl SqliteStore {
     /// Opens or creates `node.sqlite` and `anchor` in a directory, for the node of that id.
     pub async fn open(dir: &Path, node: NodeId) -> Result<Arc<Self>, StoreError> {
         let path = dir.join("node.sqlite");
-        let open_error = |e: sqlx::Error| {
-            let why = e.to_string();
-            match StoreError::from(e) {
-                malformed @ StoreError::Malformed(_) => malformed,
-                _ => StoreError::Open {
-                    path: path.display().to_string(),
-                    why,
-                },
-            }
-        };
-
         let existed = path.exists();
         private::close_all(dir);
         check_header(&path)?;
@@ -139,20 +79,17 @@ impl SqliteStore {
             } else {
                 SqliteSynchronous::Full
             })
-            .busy_timeout(Duration::from_secs(10))
-            // The writer moves the WAL itself (`move_wal`).
+            .busy_timeout(BUSY)
+            // The writer moves the WAL itself (`Writer::move_wal`).
             .pragma("wal_autocheckpoint", "0")
             // A rotten page is found when it is read, and not when something has been made of it.
             .pragma("cell_size_check", "ON")
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
 
-        // What a batch's undoing needs stays in memory: another disk, of temporary files, may be
-        // full.
-        let writing = options.clone().pragma("temp_store", "MEMORY");
-        let mut conn = SqliteConnection::connect_with(&writing)
+        let mut conn = SqliteConnection::connect_with(&options)
             .await
-            .map_err(open_error)?;
+            .map_err(open_error(&path))?;
 
         check_library(&mut conn).await?;
         migrate(&mut conn).await?;
@@ -182,7 +119,7 @@ impl SqliteStore {
             .max_lifetime(None)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
-            .map_err(open_error)?;
+            .map_err(open_error(&path))?;
 
         let progress = Progress {
             file,
@@ -190,11 +127,11 @@ impl SqliteStore {
             heads: anchored_heads.into_iter().collect(),
         };
 
-        let queue = Queue::start(Writer {
-            conn,
-            options: writing,
-            progress,
-        });
+        // The first connection goes when the writer's is there: the last one to leave would move
+        // the WAL.
+        let writer = Writer::open(&path, progress).map_err(open_error(&path))?;
+        conn.close().await.map_err(open_error(&path))?;
+        let queue = Queue::start_on_thread(writer)?;
 
         Ok(Arc::new(Self {
             node,
@@ -233,6 +170,20 @@ impl SqliteStore {
         }
 
         Ok(found)
+    }
+}
+
+/// What opening a database says where it failed: damage is named as such.
+fn open_error<E: Display + Into<StoreError>>(path: &Path) -> impl Fn(E) -> StoreError {
+    move |error| {
+        let why = error.to_string();
+        match error.into() {
+            malformed @ StoreError::Malformed(_) => malformed,
+            _ => StoreError::Open {
+                path: path.display().to_string(),
+                why,
+            },
+        }
     }
 }
 
@@ -304,7 +255,7 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreE
         .filename(path)
         .create_if_missing(false)
         .read_only(true)
-        .busy_timeout(Duration::from_secs(10))
+        .busy_timeout(BUSY)
         .disable_statement_logging();
 
     let mut conn = SqliteConnection::connect_with(&options)
@@ -556,94 +507,4 @@ pub(crate) async fn meta(conn: &mut SqliteConnection, key: &str) -> Result<i64, 
         .bind(key)
         .fetch_one(conn)
         .await?)
-}
-
-struct Writer {
-    conn: SqliteConnection,
-    options: SqliteConnectOptions,
-    progress: Progress,
-}
-
-impl Writer {
-    /// Moves the WAL into the database file once it is long. Left to do so by itself, SQLite keeps
-    /// to itself that a sync of the database file failed, and syncs again with the next commit: the
-    /// second sync says yes to pages that the first one lost. The group is durable by now: only a
-    /// failure that puts all in doubt is told.
-    async fn move_wal(&mut self) -> Result<(), StoreError> {
-        match self.try_move_wal().await {
-            Err(failed @ StoreError::Failed(_)) => Err(failed),
-            Err(error) => {
-                tracing::warn!(%error, "the WAL could not be moved into the database file; it grows until it can");
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-
-    async fn try_move_wal(&mut self) -> Result<(), StoreError> {
-        let (_, frames, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(NOOP)")
-            .fetch_one(&mut self.conn)
-            .await?;
-        if frames >= defence::wal_frames(WAL_FRAMES) {
-            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
-                .execute(&mut self.conn)
-                .await?;
-        }
-
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl GroupWriter for Writer {
-    async fn write(
-        &mut self,
-        group: &[Box<Batch>],
-    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let mut tx = self.conn.begin_with("BEGIN IMMEDIATE").await?;
-        let mut each = Vec::with_capacity(group.len());
-        for batch in group {
-            let mut part = tx.begin().await?;
-            match write_batch(&mut part, batch).await {
-                Ok(()) => {
-                    part.commit().await?;
-                    each.push(Ok(()));
-                }
-                Err(error @ (StoreError::Failed(_) | StoreError::Full(_))) => return Err(error),
-                Err(error) => {
-                    part.rollback().await?;
-                    each.push(Err(error));
-                }
-            }
-        }
-
-        sqlx::query("UPDATE meta SET value = ?1 WHERE key = 'commits'")
-            .bind(self.progress.commits as i64 + 1)
-            .execute(&mut *tx)
-            .await?;
-
-        // A failed COMMIT may have reached the disk or not: only verifying tells. ENOSPC while the
-        // WAL grows is the one that SQLite undoes whole.
-        tx.commit().await.map_err(|e| match StoreError::from(e) {
-            full @ StoreError::Full(_) => full,
-            other => StoreError::Failed(other.to_string()),
-        })?;
-        self.progress.advance(group, &each)?;
-        self.move_wal().await?;
-
-        Ok(each)
-    }
-
-    async fn reopen(&mut self) -> Result<(), StoreError> {
-        // A statement that failed may have left the connection inside a transaction that SQLite has
-        // undone: a new connection knows where it stands.
-        self.conn = SqliteConnection::connect_with(&self.options)
-            .await
-            .map_err(|e| StoreError::Failed(e.to_string()))?;
-        Ok(())
-    }
-
-    async fn close(self) {
-        let _ = self.conn.close().await;
-    }
 }

@@ -1,0 +1,308 @@
+//! The one connection that writes, on a thread of its own: whatever a group of batches needs of
+//! SQLite happens there, one call after the other.
+
+use crate::{
+    Batch, StoreError, defence,
+    queue::{GroupWriter, Progress},
+    tables::{Cells, Rows},
+    writes::{Answer, Arg, Cell, Known, WriteConnection, write_batch, write_counters},
+};
+use async_trait::async_trait;
+use rusqlite::{CachedStatement, Connection, OpenFlags, types::ValueRef};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// WAL frames after which they are moved into the database file.
+const WAL_FRAMES: i64 = 2_000;
+
+/// Statements kept prepared: a handful for each table.
+pub(super) const STATEMENTS: usize = 256;
+/// Rows that one statement may insert: few numbers, so that few statements are prepared.
+const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+/// The places of values in a statement. SQLite numbers them as it meets them.
+const PLACES: [&str; 4] = ["$1", "$2", "$3", "$4"];
+
+thread_local! {
+    /// Frames in the WAL after this thread's last commit.
+    static FRAMES: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
+}
+
+/// The connection, and what is known of the tables behind it.
+struct WriterConnection {
+    conn: Connection,
+    known: Known,
+}
+
+impl WriterConnection {
+    fn open(path: &Path) -> Result<Self, rusqlite::Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.busy_timeout(super::BUSY)?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+
+        let synchronous = if defence::off("db-fsync") {
+            "OFF"
+        } else {
+            "FULL"
+        };
+        // What a batch's undoing needs stays in memory: another disk, of temporary files, may be
+        // full. A rotten page is found when it is read, and not when something has been made of it.
+        // The writer moves the WAL itself (`move_wal`).
+        conn.execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+             PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; \
+             PRAGMA wal_autocheckpoint = 0;"
+        ))?;
+        conn.wal_hook(Some(|_, frames| {
+            FRAMES.set(i64::from(frames));
+            Ok(())
+        }));
+
+        Ok(Self {
+            conn,
+            known: Known::default(),
+        })
+    }
+
+    /// Begins, ends, or goes back to a point.
+    fn control(&mut self, sql: &str) -> Result<(), rusqlite::Error> {
+        self.conn.prepare_cached(sql)?.raw_execute()?;
+        Ok(())
+    }
+
+    /// Undoes the transaction, where SQLite has not done so by itself.
+    fn undo(&mut self) -> Result<(), rusqlite::Error> {
+        self.known = Known::default();
+        if self.conn.is_autocommit() {
+            return Ok(());
+        }
+        self.control("ROLLBACK")
+    }
+
+    fn bound(&self, sql: &str, args: &[Arg<'_>]) -> Result<CachedStatement<'_>, rusqlite::Error> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        for (place, arg) in PLACES.iter().zip(args) {
+            let Some(at) = statement.parameter_index(place)? else {
+                continue;
+            };
+            match arg {
+                Arg::Bytes(bytes) => statement.raw_bind_parameter(at, bytes)?,
+                Arg::Int(number) => statement.raw_bind_parameter(at, number)?,
+                Arg::Text(text) => statement.raw_bind_parameter(at, text)?,
+            }
+        }
+
+        Ok(statement)
+    }
+
+    fn read(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Answer>, rusqlite::Error> {
+        let mut statement = self.bound(sql, args)?;
+        let names: Arc<[String]> = statement
+            .column_names()
+            .into_iter()
+            .map(String::from)
+            .collect();
+
+        let mut found = Vec::new();
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            let cells = (0..names.len()).map(|at| Ok(cell(row.get_ref(at)?)));
+            let cells = cells.collect::<Result<_, rusqlite::Error>>()?;
+            found.push(Answer::new(names.clone(), cells));
+        }
+
+        Ok(found)
+    }
+
+    fn put(&self, rows: &Rows, conflict: &str) -> Result<(), rusqlite::Error> {
+        let (mut from, total) = (0, rows.len());
+        while from < total {
+            let count = ROWS_AT_ONCE
+                .into_iter()
+                .find(|n| *n <= total - from)
+                .unwrap_or(1);
+
+            let sql = insert_sql(rows, count, conflict);
+            let mut statement = self.conn.prepare_cached(&sql)?;
+            let mut place = 0;
+            for row in from..from + count {
+                for column in &rows.cells {
+                    place += 1;
+                    match column {
+                        Cells::Bytes(cells) => {
+                            statement.raw_bind_parameter(place, cells[row].as_deref())?;
+                        }
+                        Cells::Int(cells) => statement.raw_bind_parameter(place, cells[row])?,
+                        Cells::Text(cells) => {
+                            statement.raw_bind_parameter(place, cells[row].as_str())?;
+                        }
+                        Cells::Flag(cells) => statement.raw_bind_parameter(place, cells[row])?,
+                    }
+                }
+            }
+
+            statement.raw_execute()?;
+            from += count;
+        }
+
+        Ok(())
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
+        ValueRef::Integer(number) => Cell::Int(number),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Cell::Text(text.to_string()),
+            Err(_) => Cell::Other,
+        },
+        ValueRef::Null | ValueRef::Real(_) => Cell::Other,
+    }
+}
+
+/// A statement that inserts so many rows.
+fn insert_sql(rows: &Rows, count: usize, conflict: &str) -> String {
+    let places = vec!["?"; rows.cells.len()].join(", ");
+    let places = vec![format!("({places})"); count].join(", ");
+    let (table, names) = (rows.table.name, rows.table.names());
+
+    format!("INSERT INTO {table} ({names}) VALUES {places} {conflict}")
+}
+
+#[async_trait]
+impl WriteConnection for WriterConnection {
+    fn each(&self) -> &'static str {
+        super::EACH
+    }
+
+    async fn execute(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        let changed = self.bound(sql, args)?.raw_execute()?;
+        Ok(changed as u64)
+    }
+
+    async fn rows(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Answer>, StoreError> {
+        Ok(self.read(sql, args)?)
+    }
+
+    async fn insert(&mut self, rows: Rows, conflict: &str) -> Result<(), StoreError> {
+        Ok(self.put(&rows, conflict)?)
+    }
+
+    fn known(&mut self) -> &mut Known {
+        &mut self.known
+    }
+}
+
+/// Writes groups of batches.
+pub(super) struct Writer {
+    path: PathBuf,
+    conn: WriterConnection,
+    progress: Progress,
+}
+
+impl Writer {
+    pub(super) fn open(path: &Path, progress: Progress) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            path: path.into(),
+            conn: WriterConnection::open(path)?,
+            progress,
+        })
+    }
+
+    /// Writes a batch so that it can be undone alone.
+    async fn write_part(&mut self, batch: &Batch) -> Result<Result<(), StoreError>, StoreError> {
+        let before = self.conn.known.clone();
+        self.conn.control("SAVEPOINT batch")?;
+
+        let outcome = write_batch(&mut self.conn, batch).await;
+        if let Err(error @ (StoreError::Failed(_) | StoreError::Full(_))) = outcome {
+            return Err(error);
+        }
+        if outcome.is_err() {
+            self.conn.known = Known::undone_to(&before);
+            self.conn.control("ROLLBACK TO batch")?;
+        }
+
+        self.conn.control("RELEASE batch")?;
+        Ok(outcome)
+    }
+
+    /// Moves the WAL into the database file once it is long. Left to do so by itself, SQLite keeps
+    /// to itself that a sync of the database file failed, and syncs again with the next commit: the
+    /// second sync says yes to pages that the first one lost. The group is durable by now: only a
+    /// failure that puts all in doubt is told.
+    fn move_wal(&mut self) -> Result<(), StoreError> {
+        if FRAMES.get() < defence::wal_frames(WAL_FRAMES) {
+            return Ok(());
+        }
+
+        let moved = self
+            .conn
+            .read("PRAGMA wal_checkpoint(PASSIVE)", &[])
+            .map_err(StoreError::from);
+        match moved {
+            Err(failed @ StoreError::Failed(_)) => Err(failed),
+            Err(error) => {
+                tracing::warn!(%error, "the WAL could not be moved into the database file; it grows until it can");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl GroupWriter for Writer {
+    async fn write(
+        &mut self,
+        group: &[Box<Batch>],
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        self.conn.control("BEGIN IMMEDIATE")?;
+        let mut each = Vec::with_capacity(group.len());
+        match group {
+            [batch] => match write_batch(&mut self.conn, batch).await {
+                Ok(()) => each.push(Ok(())),
+                Err(error @ (StoreError::Failed(_) | StoreError::Full(_))) => return Err(error),
+                Err(error) => {
+                    self.conn.undo()?;
+                    return Ok(vec![Err(error)]);
+                }
+            },
+            several => {
+                for batch in several {
+                    each.push(self.write_part(batch).await?);
+                }
+            }
+        }
+
+        write_counters(&mut self.conn, self.progress.commits + 1).await?;
+
+        // A failed COMMIT may have reached the disk or not: only verifying tells. ENOSPC while the
+        // WAL grows is the one that SQLite undoes whole.
+        self.conn
+            .control("COMMIT")
+            .map_err(|e| match StoreError::from(e) {
+                full @ StoreError::Full(_) => full,
+                other => StoreError::Failed(other.to_string()),
+            })?;
+        self.progress.advance(group, &each)?;
+        self.move_wal()?;
+
+        Ok(each)
+    }
+
+    async fn reopen(&mut self) -> Result<(), StoreError> {
+        // A statement that failed may have left the connection inside a transaction that SQLite has
+        // undone: a new connection knows where it stands.
+        self.conn =
+            WriterConnection::open(&self.path).map_err(|e| StoreError::Failed(e.to_string()))?;
+        Ok(())
+    }
+
+    async fn close(self) {
+        let _ = self.conn.conn.close();
+    }
+}

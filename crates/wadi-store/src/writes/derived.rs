@@ -1,0 +1,312 @@
+//! Records, their terms, what waits, and findings: what follows from entries.
+
+use super::{Arg, WriteConnection, hexes, json_list, last_of_each, reference};
+use crate::{
+    Batch, StoreError,
+    tables::{self, Rows},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_log::{RecordId, Reference};
+
+/// Which record each entry is about, and entries of a kind.
+pub(super) async fn write_index(
+    conn: &mut dyn WriteConnection,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    let mut rows = Rows::of(&tables::RECORD_ENTRIES);
+    for (record, entry) in batch.project.about.iter().collect::<BTreeSet<_>>() {
+        reference(rows.bytes(record.0), entry);
+    }
+
+    conn.insert(rows, "ON CONFLICT DO NOTHING").await?;
+
+    let mut rows = Rows::of(&tables::SEEN);
+    for entry in batch.project.seen.iter().collect::<BTreeSet<_>>() {
+        reference(&mut rows, entry);
+    }
+
+    conn.insert(rows, "ON CONFLICT DO NOTHING").await
+}
+
+pub(super) async fn write_records(
+    conn: &mut dyn WriteConnection,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    if batch.project.records.is_empty() {
+        return Ok(());
+    }
+
+    let mut cursor = newest_change(conn).await?;
+    let mut rows = Rows::of(&tables::RECORDS);
+    for r in &batch.project.records {
+        cursor += 1;
+        rows.bytes(r.id.0)
+            .text(&r.printed)
+            .int(i64::from(r.lane))
+            .text(&r.crossing)
+            .text(&r.state);
+
+        rows.flag(r.open)
+            .flag(r.contested)
+            .text(&r.json)
+            .bytes(r.digest.0)
+            .int(i64::from(r.entries));
+
+        rows.int(r.at_ms).int(r.born_ms).int(cursor);
+    }
+
+    conn.known().changed = Some(cursor);
+    let conflict = "ON CONFLICT (id) DO UPDATE SET printed = excluded.printed, lane = excluded.lane, \
+                    crossing = excluded.crossing, state = excluded.state, open = excluded.open, \
+                    contested = excluded.contested, json = excluded.json, digest = excluded.digest, \
+                    entries = excluded.entries, at_ms = excluded.at_ms, born_ms = excluded.born_ms, changed = excluded.changed";
+    conn.insert(rows, conflict).await?;
+
+    let ids = hexes(batch.project.records.iter().map(|r| r.id.0));
+    write_terms(conn, batch, cursor, &ids).await?;
+    if !anything_waits(conn).await? {
+        return Ok(());
+    }
+
+    let sql = format!(
+        "DELETE FROM waiting WHERE record IN (SELECT unhex(j.value ->> 0) FROM {})",
+        conn.each()
+    );
+    if conn.execute(&sql, &[Arg::Text(&ids)]).await? > 0 {
+        conn.known().waiting = None;
+    }
+
+    Ok(())
+}
+
+/// The cursor of the newest change; that of a transaction's own is in no table yet.
+async fn newest_change(conn: &mut dyn WriteConnection) -> Result<i64, StoreError> {
+    if let Some(changed) = conn.known().changed {
+        return Ok(changed);
+    }
+
+    let mut rows = conn
+        .rows("SELECT value FROM meta WHERE key = 'changed'", &[])
+        .await?;
+    match rows.first_mut() {
+        Some(row) => row.int("value"),
+        None => Err(StoreError::Malformed("it has no cursor of changes".into())),
+    }
+}
+
+/// Whether any entry waits for another: mostly none does.
+async fn anything_waits(conn: &mut dyn WriteConnection) -> Result<bool, StoreError> {
+    if let Some(known) = conn.known().waiting {
+        return Ok(known);
+    }
+
+    let found = conn.rows("SELECT log FROM waiting LIMIT 1", &[]).await?;
+    let any = !found.is_empty();
+    conn.known().waiting = Some(any);
+    Ok(any)
+}
+
+/// Whether any term that went is remembered.
+async fn any_term_gone(conn: &mut dyn WriteConnection) -> Result<bool, StoreError> {
+    if let Some(known) = conn.known().terms_gone {
+        return Ok(known);
+    }
+
+    let found = conn
+        .rows("SELECT record FROM terms_gone LIMIT 1", &[])
+        .await?;
+    let any = !found.is_empty();
+    conn.known().terms_gone = Some(any);
+    Ok(any)
+}
+
+/// A term of a record, with the time it was born.
+type Term = (Vec<u8>, String, String, i64);
+
+/// Terms seldom change: what is there is read, and only the difference is written. A hub remembers
+/// what went until it has looked at the records that were held together by it.
+async fn write_terms(
+    conn: &mut dyn WriteConnection,
+    batch: &Batch,
+    last_cursor: i64,
+    ids: &str,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT t.record, t.what, t.value, t.born_ms FROM {} \
+         JOIN terms t ON t.record = unhex(j.value ->> 0)",
+        conn.each()
+    );
+    let mut held: BTreeSet<Term> = BTreeSet::new();
+    for mut row in conn.rows(&sql, &[Arg::Text(ids)]).await? {
+        held.insert((
+            row.bytes("record")?,
+            row.text("what")?,
+            row.text("value")?,
+            row.int("born_ms")?,
+        ));
+    }
+
+    let mut now: BTreeSet<Term> = BTreeSet::new();
+    for r in &batch.project.records {
+        now.extend(
+            r.terms
+                .iter()
+                .map(|(what, value)| (r.id.0.to_vec(), what.clone(), value.clone(), r.born_ms)),
+        );
+    }
+
+    let mut rows = Rows::of(&tables::TERMS);
+    for (record, what, value, born_ms) in now.difference(&held) {
+        rows.bytes(&record[..]).text(what).text(value).int(*born_ms);
+    }
+
+    conn.insert(rows, "ON CONFLICT DO NOTHING").await?;
+    let mut gone = Rows::of(&tables::TERMS_GONE);
+    for (record, what, value, born_ms) in held.difference(&now) {
+        let sql =
+            "DELETE FROM terms WHERE what = $1 AND value = $2 AND born_ms = $3 AND record = $4";
+        let term = [
+            Arg::Text(what),
+            Arg::Text(value),
+            Arg::Int(*born_ms),
+            Arg::Bytes(record),
+        ];
+        conn.execute(sql, &term).await?;
+
+        gone.bytes(&record[..])
+            .text(what)
+            .text(value)
+            .int(*born_ms)
+            .int(0);
+    }
+
+    if batch.remember_gone {
+        remember_gone(conn, batch, last_cursor, gone).await?;
+    }
+
+    Ok(())
+}
+
+/// Whatever went of a record, now and earlier, belongs to its newest change.
+async fn remember_gone(
+    conn: &mut dyn WriteConnection,
+    batch: &Batch,
+    last_cursor: i64,
+    gone: Rows,
+) -> Result<(), StoreError> {
+    if gone.len() > 0 {
+        conn.known().terms_gone = Some(true);
+        conn.insert(gone, "ON CONFLICT DO NOTHING").await?;
+    }
+    if !any_term_gone(conn).await? {
+        return Ok(());
+    }
+
+    let first_cursor = last_cursor - batch.project.records.len() as i64 + 1;
+    let cursors: BTreeMap<RecordId, i64> = batch
+        .project
+        .records
+        .iter()
+        .zip(first_cursor..)
+        .map(|(r, cursor)| (r.id, cursor))
+        .collect();
+    let cursors: Vec<(String, i64)> = cursors
+        .into_iter()
+        .map(|(id, cursor)| (id.to_string(), cursor))
+        .collect();
+
+    let sql = format!(
+        "UPDATE terms_gone SET changed = c.cursor FROM (SELECT unhex(j.value ->> 0) AS record, \
+         CAST(j.value ->> 1 AS BIGINT) AS cursor FROM {}) AS c WHERE terms_gone.record = c.record",
+        conn.each()
+    );
+    conn.execute(&sql, &[Arg::Text(&json_list(&cursors))])
+        .await?;
+
+    Ok(())
+}
+
+pub(super) async fn write_waiting(
+    conn: &mut dyn WriteConnection,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    let mut waiting: BTreeMap<Reference, (RecordId, Option<Reference>)> = BTreeMap::new();
+    for r in &batch.project.records {
+        waiting.extend(
+            r.waiting
+                .iter()
+                .map(|(entry, missing)| (*entry, (r.id, *missing))),
+        );
+    }
+
+    waiting.extend(
+        batch
+            .project
+            .waiting
+            .iter()
+            .map(|w| (w.entry, (w.record, w.missing))),
+    );
+
+    if waiting.is_empty() {
+        return Ok(());
+    }
+
+    let mut rows = Rows::of(&tables::WAITING);
+    for (entry, (record, missing)) in waiting {
+        reference(&mut rows, &entry);
+        rows.bytes(record.0)
+            .bytes_or_none(missing.map(|m| m.to_bytes().to_vec()));
+    }
+
+    conn.known().waiting = Some(true);
+    let conflict = "ON CONFLICT (log, seq, leaf) DO UPDATE SET record = excluded.record, missing = excluded.missing";
+    conn.insert(rows, conflict).await
+}
+
+pub(super) async fn write_findings(
+    conn: &mut dyn WriteConnection,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    let mut rows = Rows::of(&tables::FINDINGS);
+    for f in last_of_each(&batch.findings.changed, |f| &f.id) {
+        rows.text(&f.id)
+            .text(&f.rule)
+            .int(i64::from(f.severity))
+            .text(&f.phase)
+            .text(&f.state)
+            .text(&f.crossing);
+
+        rows.text(&f.assignee)
+            .bytes(f.anchor.0)
+            .text(&f.evidence)
+            .int(f.at_ms)
+            .int(f.due_ms)
+            .text(&f.json);
+    }
+
+    let conflict = "ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, severity = excluded.severity, \
+                    phase = excluded.phase, state = excluded.state, crossing = excluded.crossing, \
+                    assignee = excluded.assignee, anchor = excluded.anchor, evidence = excluded.evidence, \
+                    at_ms = excluded.at_ms, due_ms = excluded.due_ms, json = excluded.json";
+    conn.insert(rows, conflict).await?;
+
+    if !batch.findings.gone.is_empty() {
+        let gone: Vec<[&String; 1]> = batch.findings.gone.iter().map(|id| [id]).collect();
+        let sql = format!(
+            "DELETE FROM findings WHERE id IN (SELECT j.value ->> 0 FROM {})",
+            conn.each()
+        );
+        conn.execute(&sql, &[Arg::Text(&json_list(&gone))]).await?;
+    }
+
+    if let Some(cursor) = batch.project.gone_seen
+        && any_term_gone(conn).await?
+    {
+        let sql = "DELETE FROM terms_gone WHERE changed <= $1";
+        if conn.execute(sql, &[Arg::Int(cursor)]).await? > 0 {
+            conn.known().terms_gone = None;
+        }
+    }
+
+    Ok(())
+}
