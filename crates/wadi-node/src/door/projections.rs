@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn id(n: u8) -> RecordId {
-        RecordId([n; 16])
+        RecordId([n; 32])
     }
 
     #[test]
