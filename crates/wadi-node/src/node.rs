@@ -276,7 +276,7 @@ impl Node {
     pub async fn stop(&self) {
         self.door.tasks.stopping();
         let others = std::mem::take(&mut *self.others.lock().expect("no panic holds it"));
-        for task in others {
+        for task in others.into_iter().rev() {
             // What it was at is begun again from its cursor at the next start.
             task.abort();
             let _ = task.await;

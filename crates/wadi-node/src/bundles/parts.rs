@@ -180,7 +180,7 @@ impl Bundles {
             Err(_) => c.by_name(&text.to_lowercase()).cloned(),
         });
 
-        let unknown = || BundleError::UnknownNode { name: text.into() };
+        let unknown = || crate::door::error::BundleError::UnknownNode { name: text.into() };
         Ok(found.ok_or_else(unknown)?)
     }
 
