@@ -7,6 +7,7 @@
 use crate::{
     Body, Crossing, Cut, CutTarget, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId,
     NodeId, OfficerEntry, PolicyEntry, Reference, Role, RootKey, entry::Closure, frontier::Tip,
+    shared::Shared,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,25 +57,25 @@ struct CutHeld {
     content: Hash,
 }
 
-/// The control facts held.
+/// The control facts held. A copy costs little, and shares what neither changes.
 #[derive(Clone, Debug)]
 pub struct Control {
     root: RootKey,
-    enrolments: BTreeMap<NodeId, Enrolment>,
-    cuts: BTreeMap<Reference, CutHeld>,
+    enrolments: Shared<BTreeMap<NodeId, Enrolment>>,
+    cuts: Shared<BTreeMap<Reference, CutHeld>>,
     /// Those of them that extend others, and those that the root signed: few, and asked for with
     /// each of all the others.
-    extending: BTreeSet<Reference>,
-    by_root: BTreeSet<Reference>,
-    admitted: BTreeMap<Reference, BTreeSet<Reference>>,
-    officers: BTreeMap<String, BTreeMap<Reference, OfficerEntry>>,
-    revoked_ms: BTreeMap<String, i64>,
-    policies: BTreeMap<Reference, PolicyEntry>,
-    closures: BTreeMap<Reference, Closure>,
-    forks: BTreeMap<LogId, ForkProof>,
-    cosigned: BTreeMap<LogId, BTreeMap<NodeId, Tip>>,
-    standing: BTreeMap<LogId, u64>,
-    boots: BTreeMap<LogId, BTreeMap<LogId, u64>>,
+    extending: Shared<BTreeSet<Reference>>,
+    by_root: Shared<BTreeSet<Reference>>,
+    admitted: Shared<BTreeMap<Reference, BTreeSet<Reference>>>,
+    officers: Shared<BTreeMap<String, BTreeMap<Reference, OfficerEntry>>>,
+    revoked_ms: Shared<BTreeMap<String, i64>>,
+    policies: Shared<BTreeMap<Reference, PolicyEntry>>,
+    closures: Shared<BTreeMap<Reference, Closure>>,
+    forks: Shared<BTreeMap<LogId, ForkProof>>,
+    cosigned: Shared<BTreeMap<LogId, Shared<BTreeMap<NodeId, Tip>>>>,
+    standing: Shared<BTreeMap<LogId, u64>>,
+    boots: Shared<BTreeMap<LogId, BTreeMap<LogId, u64>>>,
 }
 
 impl Control {
@@ -82,19 +83,19 @@ impl Control {
     pub fn new(root: RootKey) -> Self {
         Self {
             root,
-            enrolments: BTreeMap::new(),
-            cuts: BTreeMap::new(),
-            extending: BTreeSet::new(),
-            by_root: BTreeSet::new(),
-            admitted: BTreeMap::new(),
-            officers: BTreeMap::new(),
-            revoked_ms: BTreeMap::new(),
-            policies: BTreeMap::new(),
-            closures: BTreeMap::new(),
-            forks: BTreeMap::new(),
-            cosigned: BTreeMap::new(),
-            standing: BTreeMap::new(),
-            boots: BTreeMap::new(),
+            enrolments: Shared::default(),
+            cuts: Shared::default(),
+            extending: Shared::default(),
+            by_root: Shared::default(),
+            admitted: Shared::default(),
+            officers: Shared::default(),
+            revoked_ms: Shared::default(),
+            policies: Shared::default(),
+            closures: Shared::default(),
+            forks: Shared::default(),
+            cosigned: Shared::default(),
+            standing: Shared::default(),
+            boots: Shared::default(),
         }
     }
 
@@ -250,12 +251,10 @@ impl Control {
     /// Takes in a head that a node has cosigned; the longest of each witness is kept. Whether the
     /// witness is a hub is asked when it matters.
     pub fn learn_cosigned(&mut self, witness: NodeId, log: LogId, tip: Tip) -> bool {
-        let by = self.cosigned.entry(log).or_default();
-        let longer = by
-            .get(&witness)
-            .is_none_or(|old| (old.size, old.root) < (tip.size, tip.root));
+        let known = self.cosigned_by(&log, &witness);
+        let longer = known.is_none_or(|old| (old.size, old.root) < (tip.size, tip.root));
         if longer {
-            by.insert(witness, tip);
+            self.cosigned.entry(log).or_default().insert(witness, tip);
         }
 
         longer
@@ -309,7 +308,7 @@ impl Control {
 
     /// How far any witness but `owner` itself has cosigned a log.
     pub fn witnessed(&self, log: &LogId, owner: &NodeId) -> u64 {
-        let by = self.cosigned.get(log).into_iter().flatten();
+        let by = self.cosigned.get(log).into_iter().flat_map(|by| by.iter());
         by.filter(|(witness, _)| *witness != owner)
             .map(|(_, tip)| tip.size)
             .max()

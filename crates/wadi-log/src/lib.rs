@@ -19,6 +19,7 @@ mod ids;
 mod member;
 mod merkle;
 mod note;
+mod shared;
 mod stretch;
 
 #[allow(missing_docs, clippy::all)]

@@ -12,7 +12,7 @@ use crate::{
         life::Findings,
         reconciler::{self, Reconciler},
     },
-    ledger::repair::RepairQueue,
+    ledger::{Ledger, repair::RepairQueue},
     pipeline::sequencer::Sequencer,
     upkeep::{
         resync::Resyncs,
@@ -22,18 +22,17 @@ use crate::{
     },
 };
 use std::{
-    collections::BTreeMap,
     ops::Deref,
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU64},
     },
 };
 use tokio::{
-    sync::{Notify, broadcast, mpsc, oneshot},
+    sync::{Notify, broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
 };
-use wadi_log::{Control, Enrolment, ForkProof, Frontier, Role};
+use wadi_log::{Enrolment, ForkProof, Role};
 use wadi_store::Store;
 
 /// Things that may wait for the sequencer; more, and their senders wait.
@@ -102,11 +101,10 @@ impl Node {
             return Err(NodeError::KeyMismatch { node: me.name });
         }
 
-        let control = Arc::new(RwLock::new(Control::new(keys.root)));
-        let frontier = Arc::new(RwLock::new(Frontier::default()));
+        let mut ledger = Ledger::new(keys.root, me.clone());
+        let (publish, views) = watch::channel(ledger.snapshot());
         let time = Arc::new(KnownTime::new(clock.clone(), me.role == Role::Hub));
         let (events, _) = broadcast::channel(EVENTS_MAX);
-        let watermarks = Arc::new(RwLock::new(BTreeMap::new()));
         let reconcile = Arc::new(Notify::new());
         let recheck = Arc::new(AtomicBool::new(false));
         let wants = Arc::new(Mutex::new(RepairQueue::default()));
@@ -121,26 +119,17 @@ impl Node {
             keys: keys.clone(),
             me: me.clone(),
             clock: clock.clone(),
-            control: control.clone(),
-            frontier: frontier.clone(),
+            ledger,
+            views: publish,
             time: time.clone(),
             events: events.clone(),
-            logs: BTreeMap::new(),
-            effective_len: Default::default(),
             records: Default::default(),
             projections: projections.clone(),
-            seen: Sequencer::new_seen(),
-            policies: Default::default(),
-            default_policy: Arc::default(),
-            epoch: None,
-            last_epoch: None,
-            watermarks: watermarks.clone(),
             reconcile: reconcile.clone(),
             recheck: recheck.clone(),
             room: room.clone(),
             stale: false,
             last_ms: 0,
-            taken_s: Default::default(),
             wants: wants.clone(),
             orders: orders.clone(),
             side: Default::default(),
@@ -149,17 +138,17 @@ impl Node {
             suspects: suspects.clone(),
             in_flight: None,
             pending_seen: Default::default(),
-            latest_watermarks: Default::default(),
         };
 
         sequencer.load().await?;
         sequencer.recall_time().await?;
-        *watermarks.write().expect("no panic holds it") = sequencer.find_watermarks().clone();
+        sequencer.find_watermarks();
+        let view = sequencer.ledger.snapshot();
+        sequencer.publish(view);
 
         let proofs: Vec<ForkProof> = sequencer
-            .control
-            .read()
-            .expect("no panic holds it")
+            .ledger
+            .control()
             .forks()
             .values()
             .cloned()
@@ -174,8 +163,7 @@ impl Node {
         let door = Arc::new(Door {
             queue,
             store,
-            control,
-            frontier,
+            views: views.clone(),
             time,
             events,
             me: me.clone(),
@@ -190,13 +178,14 @@ impl Node {
             scrub_now,
             reconcile: reconcile.clone(),
             recheck,
-            watermarks: watermarks.clone(),
             reconciled: AtomicI64::new(0),
             reconciler_rests: AtomicU64::new(0),
             room,
             tasks,
             suspects,
             projections,
+            #[cfg(test)]
+            heard_in_tests: Mutex::default(),
         });
 
         door.introduce(me).await?;
@@ -209,7 +198,7 @@ impl Node {
         others.extend(door.spawn_watched("scrubber", Scrubber::new(&scrub, pace).run()));
         others.extend(door.spawn_watched("resyncs", Runner::new(&resyncs).run()));
         if door.me.role == Role::Hub {
-            let task = Reconciler::new(&door, watermarks, reconcile).run();
+            let task = Reconciler::new(&door, reconcile).run();
             others.extend(door.spawn_watched(reconciler::TASK, task));
         }
 

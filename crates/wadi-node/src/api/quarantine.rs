@@ -67,12 +67,7 @@ impl Reads {
         log: Option<&str>,
         after: Option<&str>,
     ) -> Result<(Vec<Quarantined>, bool), NodeError> {
-        let frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let frontier = self.door.frontier();
         let mut logs: Vec<LogId> = frontier.0.keys().copied().collect();
         logs.retain(|l| log.is_none_or(|wanted| l.origin() == wanted || l.to_string() == wanted));
         logs.retain(|l| self.door.with_control(|c| c.bound(l).is_some()));

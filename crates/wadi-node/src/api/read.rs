@@ -220,7 +220,7 @@ impl Reads {
 
     /// Where one entry is safe.
     pub fn safety(&self, entry: &Reference) -> Safety {
-        let control = self.door.control.read().expect("no panic holds it");
+        let control = self.door.view().control.clone();
         let at_hub = control
             .cosigned(&entry.log)
             .is_some_and(|tip| entry.seq < tip.size);
@@ -257,13 +257,7 @@ impl Reads {
     }
 
     fn is_beside_at(&self, r: &Reference, main: bool) -> bool {
-        let held = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .0
-            .contains_key(&r.log);
+        let held = self.door.frontier().0.contains_key(&r.log);
 
         !main
             && held
@@ -295,15 +289,10 @@ impl Reads {
     /// How the node stands.
     pub async fn status(&self) -> Result<Status, NodeError> {
         let counts = self.door.store.counts().await?;
-        let frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let frontier = self.door.frontier();
         let own = frontier.0.iter().filter(|(l, _)| l.node == self.door.id());
         let unsent: BTreeMap<LogId, u64> = {
-            let control = self.door.control.read().expect("no panic holds it");
+            let control = self.door.view().control.clone();
             let cosigned = |l: &LogId| control.cosigned(l).map_or(0, |t| t.size);
             own.map(|(l, t)| (*l, t.size.saturating_sub(cosigned(l))))
                 .filter(|(_, n)| *n > 0)
@@ -429,12 +418,7 @@ impl Reads {
             })
         };
 
-        let watermarks = self
-            .door
-            .watermarks
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let watermarks = self.door.view().watermarks.as_ref().clone();
         let status = Status {
             node: self.door.me.name.clone(),
             id: self.door.id().to_string(),

@@ -373,12 +373,7 @@ impl Bundles {
         packer: &mut Packer,
         said: &mut BundlePlanned,
     ) -> Result<(), NodeError> {
-        let frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let frontier = self.door.frontier();
         let closed = self
             .door
             .with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));

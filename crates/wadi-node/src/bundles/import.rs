@@ -264,14 +264,7 @@ impl Taking<'_> {
 
         let reach = match self.reach.get(&log) {
             Some(reach) => *reach,
-            None => self
-                .door
-                .frontier
-                .read()
-                .expect("no panic holds it")
-                .0
-                .get(&log)
-                .map_or(0, |t| t.size),
+            None => self.door.frontier().0.get(&log).map_or(0, |t| t.size),
         };
 
         if from > reach {
@@ -296,14 +289,7 @@ impl Taking<'_> {
         }
 
         if to == reach {
-            let held = self
-                .door
-                .frontier
-                .read()
-                .expect("no panic holds it")
-                .0
-                .get(&log)
-                .copied();
+            let held = self.door.frontier().0.get(&log).copied();
 
             if held.is_some_and(|t| t.size == to && t.root != block.checkpoint.checkpoint.root) {
                 let why = format!(

@@ -31,12 +31,7 @@ impl Bundles {
         }
 
         let carried = self.carried_by(&to.node()).await?;
-        let mut held: Frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let mut held: Frontier = self.door.frontier().as_ref().clone();
         held.0.retain(|log, tip| {
             tip.size > 0 && (both_may_see(&self.door.me, &to, log) || carried.contains(log))
         });

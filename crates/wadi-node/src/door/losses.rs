@@ -91,7 +91,7 @@ impl Door {
 
     /// Whether a tail that was lost is held again in full.
     pub(crate) fn is_healed(&self) -> bool {
-        let frontier = self.frontier.read().expect("no panic holds it");
+        let frontier = self.frontier();
         match self.store.anchor_state() {
             AnchorState::LostTail { heads, .. } if heads.is_empty() => self.compared(),
             AnchorState::LostTail { heads, .. } => !lacks(heads, &frontier),

@@ -24,7 +24,7 @@ pub(crate) mod suspects;
 pub(crate) mod tasks;
 pub(crate) mod write;
 
-use crate::ledger::repair::RepairQueue;
+use crate::ledger::{repair::RepairQueue, view::LedgerView};
 use clock::Clock;
 use command::{BlockOutcome, Command, Reply};
 use disk::DiskBudget;
@@ -38,13 +38,13 @@ use status::{PeerStatus, ScrubStatus};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 use suspects::Suspects;
 use tasks::Tasks;
-use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use wadi_log::{
     Block, Body, Control, Enrolment, Frontier, Lane, LogKey, NodeId, Reference, RootKey,
 };
@@ -65,8 +65,8 @@ pub struct NodeKeys {
 pub struct Door {
     pub(crate) queue: mpsc::Sender<Command>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) control: Arc<RwLock<Control>>,
-    pub(crate) frontier: Arc<RwLock<Frontier>>,
+    /// What is known of logs, as far as it is durable.
+    pub(crate) views: watch::Receiver<Arc<LedgerView>>,
     pub(crate) time: Arc<KnownTime>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) me: Enrolment,
@@ -90,8 +90,6 @@ pub struct Door {
     pub(crate) reconcile: Arc<Notify>,
     /// Every record is to be looked at afresh by the reconciler.
     pub(crate) recheck: Arc<AtomicBool>,
-    /// Through which time each crossing is received, Unix milliseconds.
-    pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     /// The cursor of the newest change that was reconciled.
     pub(crate) reconciled: AtomicI64,
     /// How often the reconciler found nothing left to look at.
@@ -101,6 +99,9 @@ pub struct Door {
     pub(crate) suspects: Arc<Suspects>,
     /// What the rules are to read of the records that were written last.
     pub(crate) projections: Arc<Projections>,
+    /// Through which times crossings are heard whatever they signed: a test's word.
+    #[cfg(test)]
+    pub(crate) heard_in_tests: Mutex<BTreeMap<String, i64>>,
 }
 
 impl Door {
@@ -142,9 +143,19 @@ impl Door {
         self.events.subscribe()
     }
 
+    /// What is known of logs, as far as it is durable. It stays what it is while it is looked at.
+    pub fn view(&self) -> Arc<LedgerView> {
+        self.views.borrow().clone()
+    }
+
     /// Reads control facts.
     pub fn with_control<T>(&self, read: impl FnOnce(&Control) -> T) -> T {
-        read(&self.control.read().expect("no panic holds it"))
+        read(&self.view().control)
+    }
+
+    /// How far each log has come.
+    pub(crate) fn frontier(&self) -> Arc<Frontier> {
+        self.view().frontier.clone()
     }
 
     /// The policy now in force.
@@ -158,7 +169,7 @@ impl Door {
 
     /// The heads held of a node's logs, ascending: where a cut would fall.
     pub fn heads_of(&self, node: &NodeId) -> Vec<wadi_log::Head> {
-        let frontier = self.frontier.read().expect("no panic holds it");
+        let frontier = self.frontier();
         let own = frontier
             .0
             .iter()

@@ -94,13 +94,7 @@ impl Door {
         let Some(bound) = self.with_control(|c| c.bound(log)) else {
             return Ok(u64::MAX);
         };
-        let size = self
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .0
-            .get(log)
-            .map_or(0, |t| t.size);
+        let size = self.frontier().0.get(log).map_or(0, |t| t.size);
 
         let reached = bound.size > 0 && bound.size <= size;
         let root_at_bound = if reached {

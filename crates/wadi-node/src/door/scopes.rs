@@ -31,7 +31,7 @@ pub struct ScopeDigest {
 impl Door {
     /// What this node's records come to, of each lane and crossing that it takes.
     pub(crate) async fn own_digests(&self) -> Vec<ScopeSum> {
-        let frontier = self.frontier.read().expect("no panic holds it").clone();
+        let frontier = self.frontier();
         let scopes = self.scopes(&frontier, self.store.digests().await.unwrap_or_default());
         let hash = |text: &str| {
             wadi_log::unhex(text)

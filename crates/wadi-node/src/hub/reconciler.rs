@@ -19,7 +19,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, RwLock, Weak, atomic::Ordering},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -54,7 +54,6 @@ const WITHDRAWN: &str = "WITHDRAWN";
 pub(crate) struct Reconciler {
     node: Weak<Door>,
     store: Arc<dyn Store>,
-    watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     wake: Arc<Notify>,
     cursor: i64,
     /// Through which times crossings were heard when it was last looked at what waits for them.
@@ -74,15 +73,10 @@ struct Looked {
 }
 
 impl Reconciler {
-    pub(crate) fn new(
-        node: &Arc<Door>,
-        watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
-        wake: Arc<Notify>,
-    ) -> Self {
+    pub(crate) fn new(node: &Arc<Door>, wake: Arc<Notify>) -> Self {
         Self {
             node: Arc::downgrade(node),
             store: node.store.clone(),
-            watermarks,
             wake,
             cursor: 0,
             heard: BTreeMap::new(),
@@ -173,7 +167,14 @@ impl Reconciler {
     /// Through which time each crossing is heard by now. The hub has all of its own words at any
     /// time.
     fn heard_now(&self, node: &Door) -> BTreeMap<String, i64> {
-        let mut heard = self.watermarks.read().expect("no panic holds it").clone();
+        let mut heard = node.view().watermarks.as_ref().clone();
+        #[cfg(test)]
+        heard.extend(
+            node.heard_in_tests
+                .lock()
+                .expect("no panic holds it")
+                .clone(),
+        );
         let hub = heard.entry("HUB".into()).or_insert(i64::MIN);
         *hub = node.time().now_ms().max(*hub);
         heard

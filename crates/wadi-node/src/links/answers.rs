@@ -129,14 +129,7 @@ impl Link<'_> {
         log: &LogId,
         from: u64,
     ) -> Result<Option<Block>, StoreError> {
-        let held = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .0
-            .get(log)
-            .map(|tip| tip.size);
+        let held = self.door.frontier().0.get(log).map(|tip| tip.size);
 
         let Some(held) = held else { return Ok(None) };
         if from >= held {
@@ -218,12 +211,6 @@ impl Link<'_> {
     }
 
     pub(super) fn held(&self, log: &LogId) -> u64 {
-        self.door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .0
-            .get(log)
-            .map_or(0, |t| t.size)
+        self.door.frontier().0.get(log).map_or(0, |t| t.size)
     }
 }

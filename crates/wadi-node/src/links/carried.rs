@@ -79,12 +79,7 @@ impl Link<'_> {
         }
 
         self.carrying.to_peer = true;
-        let frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let frontier = self.door.frontier();
 
         let from = self.door.with_control(|c| {
             let own = frontier.0.keys().filter(|l| l.node == self.door.id());

@@ -37,15 +37,10 @@ impl Link<'_> {
             }
             // Its log may have rested because of what was missing, and excerpts, too.
             Event::Mended(_) => {
-                let frontier = self
-                    .door
-                    .frontier
-                    .read()
-                    .expect("no panic holds it")
-                    .clone();
+                let frontier = self.door.frontier();
 
                 self.inputs
-                    .push_back(Input::CompareAnew(Box::new(frontier)));
+                    .push_back(Input::CompareAnew(Box::new(frontier.as_ref().clone())));
                 self.excerpts.due = Due::Any;
                 self.excerpts.may_have_grown = true;
             }
@@ -56,14 +51,9 @@ impl Link<'_> {
 
     /// Tells the session everything held, where events were lost.
     pub(super) fn tell_all_held(&mut self) {
-        let frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let frontier = self.door.frontier();
 
-        let tips: Vec<(LogId, Tip)> = frontier.0.into_iter().collect();
+        let tips: Vec<(LogId, Tip)> = frontier.0.iter().map(|(log, tip)| (*log, *tip)).collect();
         self.inputs.push_back(Input::LogsGrew(tips));
         let (members, forks) = self.door.with_control(|c| {
             (

@@ -63,16 +63,7 @@ impl Link<'_> {
     /// The own control log that is written to, or one from before this start.
     fn own_head(&self) -> Option<LogId> {
         let before = |log: &&LogId| log.node == self.door.id() && log.lane == Lane::Control;
-        let held = || {
-            self.door
-                .frontier
-                .read()
-                .expect("no panic holds it")
-                .0
-                .keys()
-                .find(before)
-                .copied()
-        };
+        let held = || self.door.frontier().0.keys().find(before).copied();
 
         self.door.time.head().or_else(held)
     }

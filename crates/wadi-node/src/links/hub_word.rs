@@ -49,7 +49,7 @@ pub(super) fn asked_for_by_owner(door: &Door, peer: NodeId) -> BTreeMap<LogId, u
         return BTreeMap::new();
     }
 
-    let frontier = door.frontier.read().expect("no panic holds it");
+    let frontier = door.frontier();
     frontier
         .0
         .iter()

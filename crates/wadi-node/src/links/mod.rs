@@ -293,14 +293,9 @@ impl<'n> Link<'n> {
 
     /// What the session starts from.
     async fn snapshot(&self) -> Snapshot {
-        let frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let frontier = self.door.frontier();
 
-        let control = self.door.control.read().expect("no panic holds it");
+        let control = self.door.view().control.clone();
         let held = |l: &LogId| frontier.0.get(l).map_or(0, |t| t.size);
 
         // Only what a hub has cosigned to its end is folded: of those, two holders' digests are
@@ -338,7 +333,7 @@ impl<'n> Link<'n> {
                         .filter(|l| l.node != self.peer),
                 )
                 .collect(),
-            frontier: frontier.clone(),
+            frontier: frontier.as_ref().clone(),
             remembered: self.memory.remembered.clone(),
             late: self.late,
             rate_bits_s: self.provisioned_rate(),

@@ -26,7 +26,7 @@ impl Sequencer {
             },
             Command::Ingest(block, peer, reply) => {
                 let log = block.checkpoint.checkpoint.log;
-                let own = log.node == self.node();
+                let own = log.node == self.ledger.node();
                 let room = if own {
                     level.captures(log.lane)
                 } else {
@@ -38,7 +38,7 @@ impl Sequencer {
                 }
 
                 let _ = reply.send(BlockOutcome::Refused {
-                    held: self.held(&log),
+                    held: self.ledger.held(&log),
                     code: DISK_LOW.into(),
                 });
 

@@ -10,10 +10,11 @@ use crate::{
         suspects::Suspect,
         write::{Based, Target, Write, Written},
     },
+    ledger::view::LedgerView,
     pipeline::{
         Outcome, outcome_of,
         repeats::Sent,
-        sequencer::{LogHead, Sequencer, TASK},
+        sequencer::{Sequencer, TASK},
     },
 };
 use serde_json::Value as Json;
@@ -23,8 +24,8 @@ use std::{
 };
 use tokio::task::JoinHandle;
 use wadi_log::{
-    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Head, Lane, LogId,
-    OfficerEntry, Peaks, RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
+    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Hash, Lane, LogId, OfficerEntry,
+    Peaks, RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
 use wadi_reconcile::Facts;
 use wadi_record::{Kind, Objection, Record, Verdict, is_decision, is_guarded, warnings};
@@ -80,8 +81,8 @@ pub(crate) struct Commit {
     pub(crate) entry_bytes: usize,
     /// Something in it reads or changes more of the store than may be in flight beside it.
     pub(crate) is_exclusive: bool,
-    /// Through which time each crossing is received once this is durable.
-    pub(crate) watermarks: Option<BTreeMap<String, i64>>,
+    /// What is known of logs once this is durable.
+    view: Option<Arc<LedgerView>>,
     /// What the rules are to read of the records in it once this is durable; at a hub.
     projected: Vec<(RecordId, Projected)>,
 }
@@ -112,7 +113,7 @@ impl Commit {
             suspects: Vec::new(),
             entry_bytes: 0,
             is_exclusive: false,
-            watermarks: None,
+            view: None,
             projected: Vec::new(),
         }
     }
@@ -197,7 +198,7 @@ impl Sequencer {
             }
             Command::Ingest(block, peer, reply) => {
                 let log = block.checkpoint.checkpoint.log;
-                let held = self.held(&log);
+                let held = self.ledger.held(&log);
                 match self.ingest(g, block, peer).await {
                     Ok(done) => g.done.push(Box::new(move |r| {
                         let refused = |e: StoreError| BlockOutcome::Refused {
@@ -310,6 +311,10 @@ impl Sequencer {
         }
 
         self.finish(g, outcome).await;
+
+        // What was counted anew after it is durable as well: nothing is sequenced beyond it.
+        let view = self.ledger.snapshot();
+        self.publish(view);
     }
 
     /// Hands a commit's batch to the store: from here on nobody knows which projections of its
@@ -347,14 +352,13 @@ impl Sequencer {
         match &outcome {
             Ok(()) => {
                 self.projections.publish(g.projected.drain(..));
-                if !g.grown.is_empty() {
-                    self.extend_frontier(&g.grown);
-                    let grown = std::mem::take(&mut g.grown);
-                    g.events.push(Event::Grew(grown.into_iter().collect()));
+                if let Some(view) = g.view.take() {
+                    self.publish(view);
                 }
 
-                if let Some(watermarks) = g.watermarks.take() {
-                    *self.watermarks.write().expect("no panic holds it") = watermarks;
+                if !g.grown.is_empty() {
+                    let grown = std::mem::take(&mut g.grown);
+                    g.events.push(Event::Grew(grown.into_iter().collect()));
                 }
 
                 if !g.touched.is_empty() {
@@ -364,7 +368,7 @@ impl Sequencer {
             Err(error) => {
                 tracing::error!(code = error.code(), %error, "commit failed; reading the store anew");
                 // Memory is ahead of the disk: nothing of this group may be built upon.
-                self.epoch = None;
+                self.ledger.end_epoch();
                 self.room.heard(error);
                 match error {
                     StoreError::Failed(why) => {
@@ -484,7 +488,7 @@ impl Sequencer {
 
         otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         let proofs: Vec<_> = {
-            let control = self.control.read().expect("no panic holds it");
+            let control = self.ledger.control();
             switched
                 .iter()
                 .filter_map(|log| control.forks().get(log).cloned())
@@ -616,6 +620,7 @@ impl Sequencer {
         }
 
         self.sign(g)?;
+        g.view = Some(self.ledger.snapshot());
         let touched: Vec<RecordId> = g.touched.iter().copied().collect();
         for id in touched {
             let unjudged = g.unjudged.get(&id).cloned().unwrap_or_default();
@@ -682,16 +687,13 @@ impl Sequencer {
     fn sign(&mut self, g: &mut Commit) -> Result<(), StoreError> {
         let hub_time_s = self.time.heard_s();
         if g.refresh
-            && let Some(epoch) = self.epoch
+            && let Some(epoch) = self.ledger.epoch()
         {
-            let log = self.own_log(epoch, Lane::Control, self.own_crossing());
+            let log = self
+                .ledger
+                .own_log(epoch, Lane::Control, self.ledger.own_crossing());
             g.pending.entry(log).or_default();
-            let peaks = self
-                .logs
-                .get(&log)
-                .map(|h| h.peaks.clone())
-                .unwrap_or_default();
-
+            let peaks = self.ledger.peaks(&log);
             g.own_start.entry(log).or_insert(peaks);
             self.time.to_show(log);
             g.events.push(Event::Refreshed(log));
@@ -699,12 +701,8 @@ impl Sequencer {
 
         for (log, entries) in std::mem::take(&mut g.pending) {
             let mut peaks = g.own_start.remove(&log).unwrap_or_default();
-            let sizes = self.logs.iter().filter(|(l, _)| l.lane != Lane::Control);
-            let mine = sizes.filter(|(l, _)| l.node == log.node && l.epoch == log.epoch);
-            let list: Vec<_> = match log.lane {
-                Lane::Control => mine
-                    .map(|(l, h)| (l.lane, l.crossing, h.peaks.size()))
-                    .collect(),
+            let list = match log.lane {
+                Lane::Control => self.ledger.lists(&log),
                 _ => Vec::new(),
             };
 
@@ -742,9 +740,8 @@ impl Sequencer {
                     .log_key
                     .cosign(&checkpoint.checkpoint, self.time.signing_s());
 
-                self.control
-                    .write()
-                    .expect("no panic holds it")
+                self.ledger
+                    .control_mut()
                     .learn_cosigned(cosignature.witness, log, tip);
                 g.batch.append.kept_heads.push(checkpoint.clone());
                 g.batch.append.cosignatures.push(CosignedHead {
@@ -753,7 +750,7 @@ impl Sequencer {
                 });
             }
 
-            self.logs.insert(log, LogHead { peaks, checkpoint });
+            self.ledger.set_head(log, peaks, checkpoint);
             g.batch.own_heads.push((log, tip));
             g.grown.insert(log, tip);
         }
@@ -769,20 +766,11 @@ impl Sequencer {
         entry: Entry,
     ) -> Result<VerifiedEntry, NodeError> {
         let bytes = entry.encode()?;
-        let held = self.logs.entry(log).or_insert_with(|| LogHead {
-            peaks: Peaks::default(),
-            checkpoint: None,
-        });
+        g.own_start
+            .entry(log)
+            .or_insert_with(|| self.ledger.peaks(&log));
 
-        g.own_start.entry(log).or_insert_with(|| held.peaks.clone());
-        let leaf = wadi_log::leaf_hash(&bytes);
-        let reference = Reference {
-            log,
-            seq: held.peaks.size(),
-            leaf,
-        };
-
-        held.peaks.append(leaf);
+        let reference = self.ledger.author(log, &bytes);
         g.pending.entry(log).or_default().push(entry);
         Ok(VerifiedEntry::recheck(reference, bytes)?)
     }
@@ -790,82 +778,48 @@ impl Sequencer {
     /// The epoch of this start; the first write opens it with a `Boot` that names where the last
     /// one ended.
     pub(crate) fn open_epoch(&mut self, g: &mut Commit) -> Result<Epoch, NodeError> {
-        if let Some(epoch) = self.epoch {
+        if let Some(epoch) = self.ledger.epoch() {
             return Ok(epoch);
         }
 
-        let epoch = match self.last_epoch {
+        let epoch = match self.ledger.last_epoch() {
             Some(last) if wadi_store::defence::off("new-epoch") => last,
             _ => Epoch(rand::random()),
         };
 
-        self.epoch = Some(epoch);
-        let node = self.node();
-        let last = self.last_epoch;
-        let ended = self
-            .logs
-            .iter()
-            .filter(|(l, h)| l.node == node && Some(l.epoch) == last && h.peaks.size() > 0);
-        let mut ends: BTreeMap<LogId, Tip> = ended
-            .map(|(l, h)| {
-                (
-                    *l,
-                    Tip {
-                        size: h.peaks.size(),
-                        root: h.peaks.root(),
-                    },
-                )
-            })
-            .collect();
+        // What was lost was said all the same: nobody is to think that this is all there was.
+        let lost = match self.store.anchor_state() {
+            AnchorState::LostTail { heads, .. } => heads.clone(),
+            _ => Vec::new(),
+        };
 
-        if let AnchorState::LostTail { heads, .. } = self.store.anchor_state() {
-            // What was lost was said all the same: nobody is to think that this is all there was.
-            for (log, tip) in heads
-                .iter()
-                .filter(|(l, _)| l.node == node && Some(l.epoch) == last)
-            {
-                let end = ends.entry(*log).or_insert(*tip);
-                *end = if end.size < tip.size { *tip } else { *end };
-            }
-        }
-
-        let previous: Vec<Head> = ends
-            .into_iter()
-            .map(|(log, tip)| Head {
-                log,
-                size: tip.size,
-                root: tip.root,
-            })
-            .take(SEEN_HEADS_MAX)
-            .collect();
+        let mut previous = self.ledger.ends_of_last_epoch(&lost);
+        previous.truncate(SEEN_HEADS_MAX);
+        self.ledger.begin_epoch(epoch);
 
         let boot = Boot {
             software: format!("wadi {}", env!("CARGO_PKG_VERSION")),
             previous,
         };
-        let log = self.own_log(epoch, Lane::Control, self.own_crossing());
+        let log = self
+            .ledger
+            .own_log(epoch, Lane::Control, self.ledger.own_crossing());
         let entry = Entry {
             common: self.common_now(),
             body: Body::Boot(boot),
         };
 
-        let control = self.control.clone();
         let verified = self.append(g, log, entry)?;
         if let Some(entry) = verified.entry() {
-            control
-                .write()
-                .expect("no panic holds it")
-                .learn(verified.reference(), entry);
+            self.ledger.control_mut().learn(verified.reference(), entry);
         }
 
-        let value = epoch.to_string();
         g.batch.local.keys.push(LocalKey {
             scope: LocalScope::Epoch,
-            key: node.to_string(),
-            value,
+            key: self.ledger.node().to_string(),
+            value: epoch.to_string(),
         });
 
-        self.last_epoch = Some(epoch);
         Ok(epoch)
     }
 
@@ -877,29 +831,8 @@ impl Sequencer {
         log: LogId,
         holds: bool,
     ) -> Result<(), NodeError> {
-        let moved: Vec<Head> = {
-            let seen = self.seen_index(&log).await?;
-            let covered = |l: &LogId| seen.covered(u64::MAX, l);
-            let control = self.control.read().expect("no panic holds it");
-            let counts = |l: &LogId| match l.lane {
-                Lane::Control => control.role(&l.node) == Some(Role::Hub),
-                Lane::Hold => holds,
-                _ => false,
-            };
-
-            let moved = self
-                .logs
-                .iter()
-                .filter(|(l, h)| **l != log && counts(l) && h.peaks.size() > covered(l));
-
-            moved
-                .map(|(l, h)| Head {
-                    log: *l,
-                    size: h.peaks.size(),
-                    root: h.peaks.root(),
-                })
-                .collect()
-        };
+        let seen = self.seen_index(&log).await?;
+        let moved = self.ledger.unseen(&log, &seen, holds);
 
         for heads in moved.chunks(SEEN_HEADS_MAX) {
             let seen = Seen {
@@ -932,7 +865,7 @@ impl Sequencer {
         let (puts, events) = write.draft.check()?;
         let kind = write.draft.kind;
         let (crossing, record) = match write.target {
-            Target::New(crossing) => (crossing.unwrap_or(self.own_crossing()), None),
+            Target::New(crossing) => (crossing.unwrap_or(self.ledger.own_crossing()), None),
             Target::On(id) => {
                 let record = self
                     .record(g, id)
@@ -955,7 +888,7 @@ impl Sequencer {
 
         if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing
         {
-            let own = self.own_crossing();
+            let own = self.ledger.own_crossing();
             return Err(WriteError::ForeignCrossing { own, crossing }.into());
         }
 
@@ -984,7 +917,7 @@ impl Sequencer {
         };
 
         let epoch = self.open_epoch(g)?;
-        let log = self.own_log(epoch, kind.lane(), crossing);
+        let log = self.ledger.own_log(epoch, kind.lane(), crossing);
 
         // Who sets a field on which something rests has to be registered, and so it is judged like
         // an event.
@@ -1031,7 +964,7 @@ impl Sequencer {
         wadi_store::defence::trip("write", &bytes);
         let reference = Reference {
             log,
-            seq: self.held(&log),
+            seq: self.ledger.held(&log),
             leaf: wadi_log::leaf_hash(&bytes),
         };
 
@@ -1082,7 +1015,9 @@ impl Sequencer {
         officer: String,
     ) -> Result<Vec<Reference>, NodeError> {
         let epoch = self.open_epoch(g)?;
-        let log = self.own_log(epoch, Lane::Control, self.own_crossing());
+        let log = self
+            .ledger
+            .own_log(epoch, Lane::Control, self.ledger.own_crossing());
         let department = if self.me.role == Role::Hub { "HUB" } else { "" };
         let common = Common {
             officer,
@@ -1100,10 +1035,7 @@ impl Sequencer {
 
         for entry in &entries {
             entry.encode()?;
-            self.control
-                .read()
-                .expect("no panic holds it")
-                .check_right(&log, entry)?;
+            self.ledger.control().check_right(&log, entry)?;
         }
 
         let mut out = Vec::new();
@@ -1131,11 +1063,7 @@ impl Sequencer {
         let Some(entry) = verified.entry() else {
             return;
         };
-        let moved = self
-            .control
-            .write()
-            .expect("no panic holds it")
-            .learn(verified.reference(), entry);
+        let moved = self.ledger.control_mut().learn(verified.reference(), entry);
 
         g.verdicts_moved |= moved
             && matches!(
@@ -1162,7 +1090,7 @@ impl Sequencer {
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {
-                self.effective_len.remove(&r.log);
+                self.ledger.uncount_log(&r.log);
             }
         }
 

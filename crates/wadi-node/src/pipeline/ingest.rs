@@ -4,10 +4,7 @@
 use crate::door::proofs::{known_root, record_of};
 use crate::door::{command::BlockOutcome, event::Event};
 use crate::ledger::hub_time::How;
-use crate::pipeline::{
-    commit::Commit,
-    sequencer::{LogHead, Sequencer},
-};
+use crate::pipeline::{commit::Commit, sequencer::Sequencer};
 use wadi_log::{
     Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId,
     RecordId, Role, SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
@@ -25,17 +22,12 @@ impl Sequencer {
     ) -> Result<BlockOutcome, BlockOutcome> {
         let head = block.checkpoint.checkpoint.clone();
         let log = head.log;
-        let held = self.held(&log);
+        let held = self.ledger.held(&log);
         let refused = |code: &str| BlockOutcome::Refused {
             held,
             code: code.into(),
         };
-        let author = self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .enrolment(&log.node)
-            .cloned();
+        let author = self.ledger.control().enrolment(&log.node).cloned();
 
         let Some(author) = author else {
             let why = format!("a block of node {}, which is not enrolled here", log.node);
@@ -44,17 +36,13 @@ impl Sequencer {
             return Err(refused("not_enrolled"));
         };
 
-        let peaks = self
-            .logs
-            .get(&log)
-            .map(|h| h.peaks.clone())
-            .unwrap_or_default();
+        let peaks = self.ledger.peaks(&log);
 
         let newer = self.names_newer(&block.checkpoint);
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
             // LogHead already: taking it again changes nothing. That it is the same, equal
             // frontiers prove; another branch is the search for forks' to find.
-            let Some(mut checkpoint) = self.logs.get(&log).and_then(|h| h.checkpoint.clone())
+            let Some(mut checkpoint) = self.ledger.head(&log).and_then(|h| h.checkpoint.clone())
             else {
                 return Err(refused("gap"));
             };
@@ -119,14 +107,17 @@ impl Sequencer {
             }
         }
 
-        if log.node == self.node() && Some(log.epoch) == self.epoch && !block.entries().is_empty() {
+        if log.node == self.ledger.node()
+            && Some(log.epoch) == self.ledger.epoch()
+            && !block.entries().is_empty()
+        {
             // Nobody but this process writes in this epoch: somebody else has the key.
             let why =
                 "somebody else has written in this node's present epoch: its key is in other hands"
                     .to_string();
             tracing::error!(log = %log, "{why}");
             self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
-            self.epoch = None;
+            self.ledger.end_epoch();
         }
 
         let tip = Tip {
@@ -139,15 +130,12 @@ impl Sequencer {
         }
 
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
-        self.logs.insert(
-            log,
-            LogHead {
-                peaks: block.peaks().clone(),
-                checkpoint: Some(block.checkpoint().clone()),
-            },
-        );
+        self.ledger.extend(&block);
 
-        if block.entries().is_empty() && log.node != self.node() && self.me.role == Role::Crossing {
+        if block.entries().is_empty()
+            && log.node != self.ledger.node()
+            && self.me.role == Role::Crossing
+        {
             // A neighbour whose hub is dark signed its head anew: this node shows it to the hub.
             self.time.to_show(log);
             g.events.push(Event::Refreshed(log));
@@ -164,12 +152,7 @@ impl Sequencer {
         }
 
         self.move_watermark(g, &log.node);
-        g.verdicts_moved |= self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .bound(&log)
-            .is_some();
+        g.verdicts_moved |= self.ledger.control().bound(&log).is_some();
 
         Ok(BlockOutcome::Durable {
             tip,
@@ -212,11 +195,7 @@ impl Sequencer {
             (_, Some(entry)) => entry,
         };
 
-        let right = self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .check_right(&reference.log, entry);
+        let right = self.ledger.control().check_right(&reference.log, entry);
 
         if let Err(error) = right {
             refuse(self, g, &error);
@@ -257,16 +236,10 @@ impl Sequencer {
             size: head.size,
             root: head.root,
         };
-        let mut control = self.control.write().expect("no panic holds it");
-        if control.learn_cosigned(cosignature.witness, head.log, tip) {
-            g.verdicts_moved |= control.bound(&head.log).is_some();
-        }
-
-        drop(control);
-        if cosignature.witness == self.node() {
-            self.taken_s
-                .insert(checkpoint.checkpoint.log, cosignature.time_s as i64);
-        }
+        let at_s = i64::try_from(cosignature.time_s).unwrap_or(i64::MAX);
+        g.verdicts_moved |= self
+            .ledger
+            .learn_cosigned(cosignature.witness, head.log, tip, at_s);
 
         g.batch.append.cosignatures.push(CosignedHead {
             checkpoint,
@@ -283,7 +256,7 @@ impl Sequencer {
     ) {
         let log = checkpoint.checkpoint.log;
         let (author, witness) = {
-            let control = self.control.read().expect("no panic holds it");
+            let control = self.ledger.control();
             (
                 control.enrolment(&log.node).cloned(),
                 control.enrolment(&cosignature.witness).cloned(),
@@ -325,8 +298,8 @@ impl Sequencer {
     async fn holds_head(&self, checkpoint: &SignedCheckpoint) -> bool {
         let head = &checkpoint.checkpoint;
         let Some(held) = self
-            .logs
-            .get(&head.log)
+            .ledger
+            .head(&head.log)
             .filter(|held| head.size <= held.peaks.size())
         else {
             return false;
@@ -343,11 +316,7 @@ impl Sequencer {
     pub(crate) fn learn(&mut self, g: &mut Commit, enrolments: Vec<Enrolment>, peer: NodeId) {
         for e in enrolments {
             let name = e.name.clone();
-            let learned = self
-                .control
-                .write()
-                .expect("no panic holds it")
-                .enrol(e.clone());
+            let learned = self.ledger.control_mut().enrol(e.clone());
 
             match learned {
                 Ok(true) => {
@@ -375,12 +344,7 @@ impl Sequencer {
             .filter(|_| !wadi_store::defence::off("fork-proof"))
         {
             let log = proof.log();
-            let author = self
-                .control
-                .read()
-                .expect("no panic holds it")
-                .enrolment(&log.node)
-                .cloned();
+            let author = self.ledger.control().enrolment(&log.node).cloned();
 
             let Some(author) = author else { continue };
             if let Err(error) = proof.verify(&author) {
@@ -390,7 +354,7 @@ impl Sequencer {
             }
 
             let (before, known) = {
-                let mut control = self.control.write().expect("no panic holds it");
+                let control = self.ledger.control_mut();
                 let before = control.forks().contains_key(&log);
                 let news = control.learn_fork(proof);
                 (before, control.forks().get(&log).filter(|_| news).cloned())
@@ -406,10 +370,10 @@ impl Sequencer {
                 tracing::warn!(log = %log, at = proof.at, "a log is forked");
                 self.note(g, log.origin(), "forked", why, peer.to_string());
 
-                if log.node == self.node() {
+                if log.node == self.ledger.node() {
                     // Whoever else writes under this node's key, this process goes on in an epoch
                     // of its own.
-                    self.epoch = None;
+                    self.ledger.end_epoch();
                 }
             }
 
@@ -425,14 +389,7 @@ impl Sequencer {
     /// back empty hears of old forks before it hears of its own cuts, and would cut at the little
     /// that it holds by then.
     pub(crate) async fn cut_forks(&mut self, g: &mut Commit) {
-        let proofs: Vec<ForkProof> = self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .forks()
-            .values()
-            .cloned()
-            .collect();
+        let proofs: Vec<ForkProof> = self.ledger.control().forks().values().cloned().collect();
 
         for proof in &proofs {
             self.cut_fork(g, proof).await;
@@ -444,7 +401,7 @@ impl Sequencer {
     async fn cut_fork(&mut self, g: &mut Commit, proof: &ForkProof) {
         let log = &proof.log();
         let (is_cut, of_hub) = {
-            let control = self.control.read().expect("no panic holds it");
+            let control = self.ledger.control();
             (
                 control.cut_bound(log).is_some(),
                 control.role(&log.node) == Some(Role::Hub),
@@ -455,17 +412,13 @@ impl Sequencer {
             return;
         }
 
-        let held = self.logs.get(log).map(|h| Tip {
+        let held = self.ledger.head(log).map(|h| Tip {
             size: h.peaks.size(),
             root: h.peaks.root(),
         });
 
         // What it cosigned and lost since counts as what it holds.
-        let cosigned = self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .cosigned_by(log, &self.node());
+        let cosigned = self.ledger.control().cosigned_by(log, &self.ledger.node());
 
         let longest = held
             .into_iter()
@@ -510,7 +463,7 @@ impl Sequencer {
         let mut verified = Vec::with_capacity(entries.len());
         for e in entries {
             let (author, hub) = {
-                let control = self.control.read().expect("no panic holds it");
+                let control = self.ledger.control();
                 (
                     control.enrolment(&e.log.node).cloned(),
                     control.enrolment(&e.cosignature.witness).cloned(),
@@ -551,7 +504,7 @@ impl Sequencer {
         for entry in verified {
             let reference = entry.reference();
             let may = {
-                let control = self.control.read().expect("no panic holds it");
+                let control = self.ledger.control();
                 entry
                     .entry()
                     .is_some_and(|e| control.check_right(&reference.log, e).is_ok())

@@ -70,12 +70,7 @@ impl Sequencer {
         let Some((signed, why, mut again)) = wanted else {
             return;
         };
-        let author = self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .enrolment(&log.node)
-            .cloned();
+        let author = self.ledger.control().enrolment(&log.node).cloned();
 
         let Some(author) = author else { return };
         let (mut came, mut wrong) = (Vec::new(), false);
@@ -176,7 +171,7 @@ impl Sequencer {
     ) -> Result<(), StoreError> {
         let reference = entry.reference();
         let may = {
-            let control = self.control.read().expect("no panic holds it");
+            let control = self.ledger.control();
             entry
                 .entry()
                 .is_some_and(|e| control.check_right(&reference.log, e).is_ok())
@@ -213,7 +208,7 @@ impl Sequencer {
             (Some(record), Why::Branch { .. }) => self.add_change(g, entry, record).await?,
             (None, Why::Mend) if matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) => {
                 g.batch.project.seen.push(reference);
-                self.seen.pop(&reference.log);
+                self.ledger.forget_seen(&reference.log);
             }
             // A control entry that was rotten is read again with the log; one of another branch
             // says nothing.
@@ -226,14 +221,14 @@ impl Sequencer {
     /// Puts the branches of a fork that are not held here on the list of what is wanted.
     pub(crate) async fn want_branches(&mut self, proof: &ForkProof) -> Result<(), StoreError> {
         let log = proof.log();
-        if !self.me.scope.takes_log(&log) && log.node != self.node() {
+        if !self.me.scope.takes_log(&log) && log.node != self.ledger.node() {
             return Ok(());
         }
 
         let held = self.store.branches(Some(&log)).await?;
         for branch in [&proof.one, &proof.other] {
             let head = &branch.checkpoint.checkpoint;
-            let main = match self.held(&log) {
+            let main = match self.ledger.held(&log) {
                 size if size >= head.size => {
                     root_at(&*self.store, &log, head.size).await? == Some(head.root)
                 }
@@ -266,7 +261,7 @@ impl Sequencer {
     /// Whether a branch and the log agree as far as both go: then it is the log's beginning, or
     /// what the log grows to.
     async fn is_of_the_log(&self, branch: &BranchRow) -> bool {
-        let held = self.held(&branch.log);
+        let held = self.ledger.held(&branch.log);
         if held <= branch.from {
             return false;
         }
@@ -302,14 +297,13 @@ impl Sequencer {
     /// Whether an entry stands on another branch than the one that is held as its log.
     pub(crate) async fn is_side(&self, reference: &Reference) -> Result<bool, StoreError> {
         let at = self
-            .control
-            .read()
-            .expect("no panic holds it")
+            .ledger
+            .control()
             .forks()
             .get(&reference.log)
             .map(|f| f.at);
 
-        if at.is_none_or(|at| reference.seq < at) || !self.logs.contains_key(&reference.log) {
+        if at.is_none_or(|at| reference.seq < at) || self.ledger.head(&reference.log).is_none() {
             return Ok(false);
         }
 
@@ -327,7 +321,7 @@ impl Sequencer {
         for branch in self.store.branches(None).await? {
             let log = branch.log;
             let (bound, first) = {
-                let control = self.control.read().expect("no panic holds it");
+                let control = self.ledger.control();
                 (
                     control.cut_bound(&log),
                     control.forks().get(&log).map(|f| f.one.leaf),
@@ -367,16 +361,11 @@ impl Sequencer {
 
     async fn switch(&mut self, branch: &BranchRow, at_fork: &Peaks) -> Result<bool, StoreError> {
         let log = branch.log;
-        let author = self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .enrolment(&log.node)
-            .cloned();
+        let author = self.ledger.control().enrolment(&log.node).cloned();
 
         let (Some(author), Some(old)) = (
             author,
-            self.logs.get(&log).and_then(|h| h.checkpoint.clone()),
+            self.ledger.head(&log).and_then(|h| h.checkpoint.clone()),
         ) else {
             return Ok(false);
         };
@@ -467,7 +456,7 @@ impl Sequencer {
             return Ok(None);
         };
 
-        let mut control = self.control.write().expect("no panic holds it");
+        let control = self.ledger.control_mut();
         let Some(known) = control.forks().get(&head.log).filter(|f| f.at == at) else {
             return Ok(None);
         };
@@ -496,7 +485,7 @@ impl Sequencer {
         verdicts_moved: bool,
     ) -> Result<Vec<LogId>, StoreError> {
         let proofs: Vec<ForkProof> = {
-            let control = self.control.read().expect("no panic holds it");
+            let control = self.ledger.control();
             control
                 .forks()
                 .values()
@@ -509,12 +498,7 @@ impl Sequencer {
             self.want_branches(proof).await?;
         }
 
-        let any_fork = !self
-            .control
-            .read()
-            .expect("no panic holds it")
-            .forks()
-            .is_empty();
+        let any_fork = !self.ledger.control().forks().is_empty();
 
         if any_fork && verdicts_moved {
             return self.switch_branches().await;

@@ -73,7 +73,7 @@ impl Command {
             // branch or another: both are looked up in the store.
             Self::Ingest(block, ..) => {
                 let log = &block.checkpoint.checkpoint.log;
-                log.lane != Lane::Control && !sequencer.is_forked(log)
+                log.lane != Lane::Control && !sequencer.ledger.is_forked(log)
             }
             _ => false,
         }

@@ -6,66 +6,43 @@ use crate::{
         NodeKeys, clock::Clock, disk::DiskBudget, event::Event, known_time::KnownTime,
         orders::Orders, projections::Projections, suspects::Suspects, tasks::Tasks,
     },
-    ledger::{repair::RepairQueue, seen::SeenIndex},
+    ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
     pipeline::InFlight,
     records::shelf::RecordCache,
 };
-use lru::LruCache;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    num::NonZeroUsize,
-    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
-use tokio::sync::{Notify, broadcast};
-use wadi_log::{
-    Control, Crossing, Enrolment, Epoch, Frontier, Hash, Head, Lane, LogId, NodeId, Peaks,
-    Reference, SignedCheckpoint, Tip, VerifiedEntry,
-};
-use wadi_record::Policy;
+use tokio::sync::{Notify, broadcast, watch};
+use wadi_log::{Control, Enrolment, Hash, Head, Lane, LogId, Reference, Tip, VerifiedEntry};
 use wadi_store::{AnchorState, Batch, LocalScope, Store, StoreError};
 
 /// The sequencer's name among the tasks.
 pub(crate) const TASK: &str = "sequencer";
 
-/// Logs whose `Seen` entries are kept in memory.
-const SEEN_MAX: usize = 4_096;
 /// Control entries read at once.
 const LOAD_ROWS: u32 = 512;
-
-/// A log as held.
-#[derive(Clone, Debug)]
-pub(crate) struct LogHead {
-    pub(crate) peaks: Peaks,
-    pub(crate) checkpoint: Option<SignedCheckpoint>,
-}
 
 pub(crate) struct Sequencer {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: NodeKeys,
     pub(crate) me: Enrolment,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) control: Arc<RwLock<Control>>,
-    pub(crate) frontier: Arc<RwLock<Frontier>>,
+    /// What is known of logs, with all that is sequenced and not yet durable.
+    pub(crate) ledger: Ledger,
+    /// What everybody else reads of logs.
+    pub(crate) views: watch::Sender<Arc<LedgerView>>,
     pub(crate) time: Arc<KnownTime>,
     pub(crate) events: broadcast::Sender<Event>,
-    pub(crate) logs: BTreeMap<LogId, LogHead>,
-    pub(crate) effective_len: HashMap<LogId, u64>,
     pub(crate) records: RecordCache,
     /// What the rules are to read of the records that were written last.
     pub(crate) projections: Arc<Projections>,
-    pub(crate) seen: LruCache<LogId, Arc<SeenIndex>>,
-    pub(crate) policies: HashMap<Reference, Arc<Policy>>,
-    pub(crate) default_policy: Arc<Policy>,
-    pub(crate) epoch: Option<Epoch>,
-    pub(crate) last_epoch: Option<Epoch>,
-    pub(crate) watermarks: Arc<RwLock<BTreeMap<String, i64>>>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) room: Arc<DiskBudget>,
     pub(crate) stale: bool,
     pub(crate) last_ms: i64,
-    /// When this node cosigned the head that it holds of a log, Unix seconds.
-    pub(crate) taken_s: HashMap<LogId, i64>,
     pub(crate) wants: Arc<Mutex<RepairQueue>>,
     pub(crate) orders: Arc<Mutex<Orders>>,
     /// Entries of other branches that this group brought and that the store does not hold yet.
@@ -79,39 +56,16 @@ pub(crate) struct Sequencer {
     pub(crate) in_flight: Option<InFlight>,
     /// What the `Seen` entries of the commit in the making name, by log and position.
     pub(crate) pending_seen: HashMap<LogId, Vec<(u64, Vec<Head>)>>,
-    /// The watermarks as they will be when all that is sequenced is durable.
-    pub(crate) latest_watermarks: BTreeMap<String, i64>,
 }
 
 impl Sequencer {
-    pub(crate) fn node(&self) -> NodeId {
-        self.me.node()
-    }
-
-    pub(crate) fn held(&self, log: &LogId) -> u64 {
-        self.logs.get(log).map_or(0, |h| h.peaks.size())
-    }
-
-    pub(crate) fn own_crossing(&self) -> Crossing {
-        self.me.crossing.unwrap_or(Crossing::HUB)
-    }
-
-    pub(crate) fn own_log(&self, epoch: Epoch, lane: Lane, crossing: Crossing) -> LogId {
-        LogId {
-            node: self.node(),
-            epoch,
-            lane,
-            crossing,
-        }
-    }
-
     /// Reads logs, enrolments, control entries, forks and cosignatures out of the store: at the
     /// start, after a commit that failed and left memory ahead of the disk, and where control
     /// entries or whole branches came to stand otherwise. Returns the logs of which more or less
     /// counts than was known.
     pub(crate) async fn load(&mut self) -> Result<Vec<LogId>, StoreError> {
         // Everybody goes by what was known until all of it is read.
-        let mut control = Control::new(*self.control.read().expect("no panic holds it").root());
+        let mut control = Control::new(*self.ledger.control().root());
         for e in self
             .store
             .enrolments()
@@ -123,19 +77,17 @@ impl Sequencer {
         }
 
         let rows = self.store.logs().await?;
+        let mut cosigned_s = HashMap::new();
         for c in self.store.cosignatures(None).await? {
             let head = &c.checkpoint.checkpoint;
-            control.learn_cosigned(
-                c.cosignature.witness,
-                head.log,
-                Tip {
-                    size: head.size,
-                    root: head.root,
-                },
-            );
+            let tip = Tip {
+                size: head.size,
+                root: head.root,
+            };
 
-            if c.cosignature.witness == self.node() {
-                self.taken_s.insert(head.log, c.cosignature.time_s as i64);
+            control.learn_cosigned(c.cosignature.witness, head.log, tip);
+            if c.cosignature.witness == self.ledger.node() {
+                cosigned_s.insert(head.log, c.cosignature.time_s as i64);
             }
         }
 
@@ -160,43 +112,30 @@ impl Sequencer {
             self.load_control(log, *size, &mut control).await?;
         }
 
-        self.logs.clear();
-        for row in rows {
+        let heads = rows.into_iter().map(|row| {
             self.last_ms = self.last_ms.max(row.grew_ms);
-            self.logs.insert(
-                row.log,
-                LogHead {
-                    peaks: row.peaks,
-                    checkpoint: Some(row.checkpoint),
-                },
-            );
-        }
+            let head = LogHead {
+                peaks: row.peaks,
+                checkpoint: Some(row.checkpoint),
+            };
+            (row.log, head)
+        });
 
-        *self.control.write().expect("no panic holds it") = control;
+        self.ledger.reload(control, heads, cosigned_s);
         self.records.clear();
         self.projections.clear();
-        self.seen.clear();
 
-        let before = std::mem::take(&mut self.effective_len);
-        self.publish_frontier();
+        let before = self.ledger.uncount();
         self.recount().await?;
+        let moved = self.ledger.moved_since(&before);
+        self.find_watermarks();
 
-        let all: BTreeSet<LogId> = before
-            .keys()
-            .chain(self.effective_len.keys())
-            .copied()
-            .collect();
+        let view = self.ledger.snapshot();
+        self.publish(view);
 
-        let of = |effective_len: &HashMap<LogId, u64>, log: &LogId| {
-            effective_len.get(log).copied().unwrap_or(u64::MAX)
-        };
-        let moved = all
-            .into_iter()
-            .filter(|log| of(&before, log) != of(&self.effective_len, log))
-            .collect();
         let last = self
             .store
-            .local(&LocalScope::Epoch, &self.node().to_string())
+            .local(&LocalScope::Epoch, &self.ledger.node().to_string())
             .await?;
         let last = match last {
             Some(last) => Some(last),
@@ -204,13 +143,13 @@ impl Sequencer {
             None => self.store.local(&LocalScope::Epoch, "last").await?,
         };
 
-        self.last_epoch =
-            last.and_then(|text| text.parse().ok())
-                .or_else(|| match self.store.anchor_state() {
-                    // A database that was begun anew knows of none; the anchor does.
-                    AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
-                    _ => None,
-                });
+        let last = last.and_then(|text| text.parse().ok());
+        let last = last.or_else(|| match self.store.anchor_state() {
+            // A database that was begun anew knows of none; the anchor does.
+            AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
+            _ => None,
+        });
+        self.ledger.recall_epoch(last);
 
         Ok(moved)
     }
@@ -259,40 +198,9 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Publishes how far logs have come with a commit that is durable.
-    pub(crate) fn extend_frontier(&self, grown: &BTreeMap<LogId, Tip>) {
-        let mut frontier = self.frontier.write().expect("no panic holds it");
-        frontier
-            .0
-            .extend(grown.iter().map(|(log, tip)| (*log, *tip)));
-    }
-
-    /// Whether two branches of a log are known.
-    pub(crate) fn is_forked(&self, log: &LogId) -> bool {
-        let control = self.control.read().expect("no panic holds it");
-        control.forks().contains_key(log)
-    }
-
-    fn publish_frontier(&self) {
-        let tips = self
-            .logs
-            .iter()
-            .map(|(l, h)| {
-                (
-                    *l,
-                    Tip {
-                        size: h.peaks.size(),
-                        root: h.peaks.root(),
-                    },
-                )
-            })
-            .collect();
-
-        *self.frontier.write().expect("no panic holds it") = Frontier(tips);
-    }
-
-    pub(crate) fn new_seen() -> LruCache<LogId, Arc<SeenIndex>> {
-        LruCache::new(NonZeroUsize::new(SEEN_MAX).expect("not zero"))
+    /// Lets everybody read what is known of logs now that it is durable.
+    pub(crate) fn publish(&self, view: Arc<LedgerView>) {
+        self.views.send_replace(view);
     }
 
     pub(crate) fn new_batch(&mut self) -> Batch {

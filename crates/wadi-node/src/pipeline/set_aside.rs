@@ -40,7 +40,7 @@ impl Sequencer {
                 );
 
                 let _ = reply.send(BlockOutcome::Refused {
-                    held: self.held(&head.log),
+                    held: self.ledger.held(&head.log),
                     code: SET_ASIDE.into(),
                 });
             }

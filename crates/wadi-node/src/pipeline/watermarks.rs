@@ -1,14 +1,15 @@
-//! How far each crossing has been received: a late truck is not a missing truck.
+//! What the sequencer hears of the hub's time, and how far each crossing has been received.
 
 use crate::{
-    ledger::hub_time::{How, TimeVerdict},
-    pipeline::{
-        commit::Commit,
-        sequencer::{LogHead, Sequencer},
+    door::known_time::KnownTime,
+    ledger::{
+        LogHead,
+        hub_time::{How, TimeVerdict},
     },
+    pipeline::{commit::Commit, sequencer::Sequencer},
 };
-use std::collections::{BTreeMap, BTreeSet};
-use wadi_log::{Common, Crossing, Lane, LogId, NodeId, Role, SignedCheckpoint};
+use std::collections::BTreeMap;
+use wadi_log::{Common, Lane, LogId, NodeId, Role, SignedCheckpoint};
 use wadi_store::{LocalKey, LocalScope, StoreError};
 
 /// The local key of what is believed of the hub's time, and the one that older versions kept.
@@ -31,7 +32,7 @@ impl Sequencer {
         let mut others: BTreeMap<NodeId, i64> = BTreeMap::new();
         for head in self.store.cosignatures(None).await? {
             let signed_s = i64::try_from(head.cosignature.time_s).unwrap_or(i64::MAX);
-            if head.cosignature.witness == self.node() {
+            if head.cosignature.witness == self.ledger.node() {
                 own.push(signed_s);
             } else {
                 let latest = others.entry(head.cosignature.witness).or_insert(signed_s);
@@ -50,12 +51,12 @@ impl Sequencer {
 
     /// A hub said its time: it is held against what else is known before anything goes by it.
     pub(crate) fn take_hub_time(&mut self, g: &mut Commit, hub: NodeId, time_s: i64, how: How) {
-        let control = self.control.read().expect("no panic holds it");
-        let speaks =
-            control.role(&hub) == Some(Role::Hub) && !control.is_cut(&hub) && hub != self.node();
+        let control = self.ledger.control();
+        let speaks = control.role(&hub) == Some(Role::Hub)
+            && !control.is_cut(&hub)
+            && hub != self.ledger.node();
         let cut = self.time.heard_of().filter(|heard| control.is_cut(heard));
 
-        drop(control);
         if let Some(cut) = cut {
             self.time.forget(&cut);
         }
@@ -103,7 +104,7 @@ impl Sequencer {
             return;
         }
 
-        if self.epoch.is_none() {
+        if self.ledger.epoch().is_none() {
             if !self.room.level().captures(Lane::Control) {
                 return;
             }
@@ -132,100 +133,34 @@ impl Sequencer {
         }
     }
 
-    /// The hub time that the head held of a log names, as far as it tells anything.
+    /// The hub time that the head held of a log names, as far as it tells anything. No head has
+    /// heard of a later time than the one at which this hub took it: one that says so tells nothing.
     fn heard_by(&self, log: &LogId, held: &LogHead) -> i64 {
-        let taken_s = self
-            .taken_s
-            .get(log)
-            .copied()
+        let cosigned_s = self
+            .ledger
+            .cosigned_s(log)
             .filter(|_| self.me.role == Role::Hub);
-
-        held.checkpoint
-            .as_ref()
-            .map_or(0, |c| self.time.named_s(c.checkpoint.hub_time_s, taken_s))
+        heard_s(&self.time, cosigned_s, held)
     }
 
     /// Whether a head names a newer hub time than the one that is held.
     pub(crate) fn names_newer(&self, head: &SignedCheckpoint) -> bool {
         let log = head.checkpoint.log;
-        let Some(held) = self.logs.get(&log) else {
+        let Some(held) = self.ledger.head(&log) else {
             return true;
         };
         let newer = self.time.named_s(head.checkpoint.hub_time_s, None) > self.heard_by(&log, held);
         held.checkpoint.as_ref().is_none_or(|c| newer && c != head)
     }
 
-    /// How far each node has been received, in hub seconds, by what its control checkpoints name.
-    /// No checkpoint has heard of a later time than the one at which this hub took it: one that
-    /// says so tells nothing.
-    fn received_s(&self, node: &NodeId) -> i64 {
-        let control = self.control.read().expect("no panic holds it");
-        let boots = control.boots();
-        let complete = |log: &LogId| {
-            let ends = boots.get(log);
-            ends.is_none_or(|e| e.iter().all(|(l, size)| self.held(l) >= *size))
-        };
-        let time = |(log, held): (&LogId, &LogHead)| {
-            let head = &held.checkpoint.as_ref()?.checkpoint;
-            let listed = |(lane, crossing, size): &(Lane, Crossing, u64)| {
-                self.held(&LogId {
-                    lane: *lane,
-                    crossing: *crossing,
-                    ..*log
-                }) >= *size
-            };
-
-            (complete(log) && head.logs.iter().all(listed)).then(|| self.heard_by(log, held))
+    /// Finds through which time each crossing is received.
+    pub(crate) fn find_watermarks(&mut self) {
+        let (time, role) = (self.time.clone(), self.me.role);
+        let heard = |held: &LogHead, cosigned_s: Option<i64>| {
+            heard_s(&time, cosigned_s.filter(|_| role == Role::Hub), held)
         };
 
-        let own = self
-            .logs
-            .iter()
-            .filter(|(l, _)| l.node == *node && l.lane == Lane::Control);
-
-        own.filter_map(time).max().unwrap_or(0)
-    }
-
-    /// The watermark of every crossing: over all its nodes, or its closure.
-    pub(crate) fn find_watermarks(&mut self) -> &BTreeMap<String, i64> {
-        let nodes: Vec<(NodeId, String)> = {
-            let control = self.control.read().expect("no panic holds it");
-            let crossings = control
-                .enrolments()
-                .filter(|e| e.role == Role::Crossing && !control.is_cut(&e.node()));
-
-            crossings
-                .filter_map(|e| Some((e.node(), e.crossing?.to_string())))
-                .collect()
-        };
-
-        let mut out: BTreeMap<String, i64> = BTreeMap::new();
-        for (node, crossing) in nodes {
-            let received_ms = self.received_s(&node).saturating_mul(1_000);
-            let held = out.entry(crossing).or_insert(received_ms);
-            *held = (*held).min(received_ms);
-        }
-
-        let control = self.control.read().expect("no panic holds it");
-        // A closure stands for a crossing's nodes, also where all of them were cut.
-        let crossings: BTreeSet<Crossing> = control
-            .enrolments()
-            .filter(|e| e.role == Role::Crossing)
-            .filter_map(|e| e.crossing)
-            .collect();
-
-        for crossing in crossings {
-            if let Some(closed_s) = control.closed_s(crossing) {
-                let received_ms = out.entry(crossing.to_string()).or_insert(i64::MIN);
-                *received_ms = (*received_ms).max(closed_s.saturating_mul(1_000));
-            }
-        }
-
-        drop(control);
-        // The hub holds whatever it said itself.
-        out.insert("HUB".into(), self.time.now_ms());
-        self.latest_watermarks = out;
-        &self.latest_watermarks
+        self.ledger.find_watermarks(time.now_ms(), heard);
     }
 
     /// A node's control log, or what it lists, has come further: findings that waited for it are
@@ -235,19 +170,13 @@ impl Sequencer {
             return;
         }
 
-        let crossing = {
-            let control = self.control.read().expect("no panic holds it");
-            control
-                .enrolment(node)
-                .and_then(|e| e.crossing)
-                .map(|c| c.to_string())
+        let crossing = self.ledger.enrolment(node).and_then(|e| e.crossing);
+        let Some(crossing) = crossing.map(|c| c.to_string()) else {
+            return;
         };
-
-        let Some(crossing) = crossing else { return };
-        let before = self.latest_watermarks.get(&crossing).copied();
-        let found = self.find_watermarks();
-        g.watermark_moved |= found.get(&crossing).copied() != before;
-        g.watermarks = Some(found.clone());
+        let before = self.ledger.watermark(&crossing);
+        self.find_watermarks();
+        g.watermark_moved |= self.ledger.watermark(&crossing) != before;
     }
 
     /// Entries that waited for entries of a control log are judged as far as those have come.
@@ -256,7 +185,7 @@ impl Sequencer {
         g: &mut Commit,
         log: LogId,
     ) -> Result<(), StoreError> {
-        let held = self.held(&log);
+        let held = self.ledger.held(&log);
         g.retry.extend(self.store.waiting_on(&log, held).await?);
         let fresh = g
             .unjudged
@@ -267,4 +196,11 @@ impl Sequencer {
         g.retry.extend(come.map(|(id, _)| id).collect::<Vec<_>>());
         Ok(())
     }
+}
+
+/// The hub time that a head names, in seconds, as far as it tells anything.
+fn heard_s(time: &KnownTime, cosigned_s: Option<i64>, held: &LogHead) -> i64 {
+    held.checkpoint
+        .as_ref()
+        .map_or(0, |c| time.named_s(c.checkpoint.hub_time_s, cosigned_s))
 }

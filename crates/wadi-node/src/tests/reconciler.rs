@@ -82,13 +82,8 @@ async fn write_many(
 
 /// Every crossing is heard through any time.
 fn hear_all(hub: &Node) {
-    for crossing in ["TRB", "QAM", "MAN"] {
-        hub.watermarks
-            .write()
-            .unwrap()
-            .insert(crossing.into(), i64::MAX);
-    }
-
+    let crossings = ["TRB", "QAM", "MAN"].map(String::from);
+    *hub.heard_in_tests.lock().unwrap() = crossings.map(|c| (c, i64::MAX)).into();
     hub.reconcile.notify_one();
 }
 
@@ -227,7 +222,7 @@ fn forged(
 
 /// How many entries a hub has written into logs of holds.
 fn said_on_holds(hub: &Node) -> u64 {
-    let frontier = hub.frontier.read().unwrap();
+    let frontier = hub.frontier();
     let own = frontier
         .0
         .iter()

@@ -300,7 +300,7 @@ fn in_step(door: &Door) -> bool {
 /// are made of, which is its logs and the cuts and admissions. Nothing of a scope with a forked
 /// log: its holders hold different branches.
 fn entries(door: &Door) -> BTreeMap<Scope, String> {
-    let frontier = door.frontier.read().expect("no panic holds it").clone();
+    let frontier = door.frontier();
     let mut scopes: BTreeMap<Scope, Frontier> = BTreeMap::new();
     for (log, tip) in frontier
         .0

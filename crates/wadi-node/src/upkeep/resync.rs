@@ -579,7 +579,7 @@ impl Resync {
 
 /// Own logs and what of them a hub has cosigned: nothing local is shipped before the two are equal.
 pub(crate) fn unshipped(door: &Door, peer: NodeId) -> u64 {
-    let frontier = door.frontier.read().expect("no panic holds it").clone();
+    let frontier = door.frontier();
     let to_hub = door.with_control(|c| c.role(&peer) == Some(Role::Hub));
     if door.me.role == Role::Hub || !to_hub {
         // What the peer lacks of what it may take.

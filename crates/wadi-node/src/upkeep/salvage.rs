@@ -480,12 +480,7 @@ impl Salvager {
             *end = (*end).max(last);
         }
 
-        let frontier = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .clone();
+        let frontier = self.door.frontier();
         (r.report.missing, r.report.left) = (0, 0);
         for (log, end) in ends {
             let held = frontier.0.get(&log).map_or(0, |tip| tip.size);
@@ -667,10 +662,7 @@ impl Salvager {
 
         self.measure(r).await?;
         let anchored = match self.door.store.anchor_state() {
-            AnchorState::LostTail { heads, .. } => !lacks(
-                heads,
-                &self.door.frontier.read().expect("no panic holds it"),
-            ),
+            AnchorState::LostTail { heads, .. } => !lacks(heads, &self.door.frontier()),
             _ => true,
         };
 

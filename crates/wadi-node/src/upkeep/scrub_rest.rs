@@ -311,15 +311,7 @@ impl Scrub {
     /// Entries beside logs, and of records handed over those that the index names and that are not
     /// there: the hub sends the record's entries again.
     async fn scrub_excerpts(&self, mend: bool) -> Result<(), StoreError> {
-        let held: BTreeSet<LogId> = self
-            .door
-            .frontier
-            .read()
-            .expect("no panic holds it")
-            .0
-            .keys()
-            .copied()
-            .collect();
+        let held: BTreeSet<LogId> = self.door.frontier().0.keys().copied().collect();
 
         let mut lost = Lost::default();
         let mut around: Option<About> = None;

@@ -1,0 +1,18 @@
+//! What everybody but the sequencer reads of logs.
+
+use std::{collections::BTreeMap, sync::Arc};
+use wadi_log::{Control, Frontier};
+
+/// What was known of logs when a commit was handed to the store. It never changes, and is published
+/// once that commit is durable: nobody sees what is not kept.
+#[derive(Clone, Debug)]
+pub struct LedgerView {
+    /// Which of all views it is: a later one has a larger number.
+    pub generation: u64,
+    /// Control facts.
+    pub control: Arc<Control>,
+    /// How far each log has come.
+    pub frontier: Arc<Frontier>,
+    /// Through which time each crossing is received, Unix milliseconds.
+    pub watermarks: Arc<BTreeMap<String, i64>>,
+}
