@@ -56,7 +56,8 @@ pub use links::{Arriving, Leaving, run_late_link, run_link};
 pub use node::{Node, Start};
 pub use upkeep::{
     replica_digest::run_replica_digests,
-    resync::{PlannedLog, RangeProgress, Resync, Resyncs},
+    resync::Resyncs,
+    resync_row::{PlannedLog, RangeProgress, Resync},
     room::{BallastMove, RoomKeeper, RoomPlan},
     salvage::Salvager,
     scrub::{Scrub, ScrubPace},

@@ -3,6 +3,7 @@
 
 pub(crate) mod replica_digest;
 pub(crate) mod resync;
+pub(crate) mod resync_row;
 pub(crate) mod resync_run;
 pub(crate) mod room;
 pub(crate) mod salvage;

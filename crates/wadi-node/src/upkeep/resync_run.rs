@@ -8,9 +8,11 @@ use crate::{
         error::{NodeError, ResyncError},
         event::Event,
         orders::Orders,
+        resync_state::ResyncState,
     },
     upkeep::{
-        resync::{RangeProgress, Resync, ResyncState, Resyncs, unshipped},
+        resync::{Resyncs, unshipped},
+        resync_row::{RangeProgress, Resync},
         scrub::Round,
     },
 };
