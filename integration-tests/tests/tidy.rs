@@ -30,27 +30,7 @@ const FILE_LINES_MAX: usize = 600;
 /// Files that are longer, and why. A file that is no longer too long has no place here.
 const LONGER_FILES: &[(&str, &str)] = &[
     (
-        "crates/wadi-node/src/bundles/export.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
         "crates/wadi-node/src/pipeline/commit.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-node/src/door/known_time.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-node/src/upkeep/resync_run.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-node/src/upkeep/salvage.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-node/src/upkeep/scrub.rs",
         "holds more than one concern, and is still to be parted",
     ),
     (
