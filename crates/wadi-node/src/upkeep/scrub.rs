@@ -367,7 +367,7 @@ impl Scrub {
         self.door
             .ask(|reply| Command::Mend(Box::new(batch), switches, reply))
             .await
-            .map_err(of_desk)
+            .map_err(of_sequencer)
     }
 
     /// All records built afresh from their entries, and those that nothing speaks of taken out.
@@ -394,7 +394,7 @@ impl Scrub {
                 })
                 .await;
 
-            let count = done.map_err(of_desk)?;
+            let count = done.map_err(of_sequencer)?;
             self.note_scrub(|s| s.rederived += count);
             pause(part.len() as u64 * 2_048, round.bytes_s).await;
         }
@@ -405,7 +405,7 @@ impl Scrub {
 
 /// Why the sequencer did not do it: what passes is nobody's damage. A damaged entry may be that of
 /// anything in the same commit: it is on its way back, and no reason to give up the database.
-fn of_desk(error: NodeError) -> StoreError {
+fn of_sequencer(error: NodeError) -> StoreError {
     match error {
         NodeError::Store(error)
             if error.is_passing() || matches!(error, StoreError::Malformed(_)) =>
