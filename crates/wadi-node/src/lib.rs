@@ -1,9 +1,44 @@
-//! The hall of the house: every road of a node meets in `commit.rs`.
+//! The hall of the house: one door, and behind it the rooms in which a node works.
 //!
 //! A [`Node`] takes writes from officers and devices, blocks from peers, and control facts from the
-//! hub's operators, all through one queue of bounded length. Its sequencer works them off in
-//! groups: each group becomes one batch, one commit, one signature for each log it touched. Reads
-//! go to the store directly.
+//! hub's operators, all as commands through its [`Door`], one queue of bounded length. The pipeline
+//! works them off: each group becomes one batch, one commit, one signature for each log it touched.
+//! Whoever only reads asks the store, or what the pipeline has published.
+//!
+//! # The rooms
+//!
+//! ```text
+//! node.rs                               starts and stops; leads to each part, and decides nothing
+//!   api/ bundles/ hub/ links/ upkeep/   the wings
+//!   pipeline/                           works commands off; the one that gives positions
+//!     records/                          records as they were built last
+//!       door/                           the one way in, and all that two wings share
+//!         ledger/                       what is known of logs
+//! ```
+//!
+//! - `ledger`: plain types: the hub's time as it is judged, what authors had seen, what is to be
+//!   repaired.
+//! - `door`: [`Door`], commands and events, errors, tasks, suspects, the disk's budget, the clock
+//!   and what is known of the time, the boards that status reads, and what is asked of peers.
+//! - `records`: the shelf of records, bounded by bytes.
+//! - `pipeline`: sequencing, judging, committing; forks, cuts and mends.
+//! - `links`: one session with one peer, and its side tasks.
+//! - `bundles`: what is carried by hand, and receipts.
+//! - `hub`: reconciling and the life of findings.
+//! - `upkeep`: scrub, resync, databases that were set aside, replicas, room on the disk.
+//! - `api`: what porches and commands read.
+//!
+//! # The rules of the road
+//!
+//! - A room imports itself and what lies below it. No wing imports another, and neither the pipeline
+//!   nor a wing imports the other: what two of them need moves down to `door`. The records lie above
+//!   the door: what builds them may ask it, and nothing in the door asks for a record.
+//! - Only the pipeline's sequencer gives positions and changes what is known; everybody else sends
+//!   it a command.
+//! - A fact is visible only when it is durable: frontier, watermarks and answers follow the commit.
+//! - Every point at which a task may be dropped is safe.
+//!
+//! `integration-tests/tests/tidy.rs` reads every import and holds the first of them.
 
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]
@@ -56,7 +91,8 @@ pub use links::{Arriving, Leaving, run_late_link, run_link};
 pub use node::{Node, Start};
 pub use upkeep::{
     replica_digest::run_replica_digests,
-    resync::{PlannedLog, RangeProgress, Resync, Resyncs},
+    resync::Resyncs,
+    resync_row::{PlannedLog, RangeProgress, Resync},
     room::{BallastMove, RoomKeeper, RoomPlan},
     salvage::Salvager,
     scrub::{Scrub, ScrubPace},

@@ -74,7 +74,7 @@ pub struct Node {
     others: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Whatever the door lets in goes in at the node: to write, to listen, to ask who one is.
+/// A node can do what its door can: write, listen, say who it is.
 impl Deref for Node {
     type Target = Door;
 
@@ -216,7 +216,7 @@ impl Node {
         }))
     }
 
-    /// The one way in, for whoever outlives no node.
+    /// The one way in, for tasks that need nothing else of the node.
     pub fn door(&self) -> &Arc<Door> {
         &self.door
     }

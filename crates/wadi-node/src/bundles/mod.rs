@@ -1,5 +1,6 @@
 //! Bundles: what is carried by hand where no link reaches, and the receipts that answer it.
 
+mod blocks;
 pub(crate) mod export;
 pub(crate) mod import;
 mod parts;

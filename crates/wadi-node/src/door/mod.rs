@@ -63,12 +63,17 @@ pub struct NodeKeys {
 
 /// The one way in. It sends commands to the sequencer, and holds what every wing may read.
 pub struct Door {
+    /// What the sequencer works off, in order.
     pub(crate) queue: mpsc::Sender<Command>,
+    /// For reading: the pipeline writes.
     pub(crate) store: Arc<dyn Store>,
     /// What is known of logs, as far as it is durable.
     pub(crate) views: watch::Receiver<Arc<LedgerView>>,
+    /// What is known of the hub's time.
     pub(crate) time: Arc<KnownTime>,
+    /// What happens, for whoever listens.
     pub(crate) events: broadcast::Sender<Event>,
+    /// The node's own enrolment.
     pub(crate) me: Enrolment,
     pub(crate) keys: NodeKeys,
     pub(crate) clock: Arc<dyn Clock>,
@@ -94,8 +99,11 @@ pub struct Door {
     pub(crate) reconciled: AtomicI64,
     /// How often the reconciler found nothing left to look at.
     pub(crate) reconciler_rests: AtomicU64,
+    /// What there is room for on the disk.
     pub(crate) room: Arc<DiskBudget>,
+    /// The tasks that this node lives by.
     pub(crate) tasks: Arc<Tasks>,
+    /// What earlier starts ended over.
     pub(crate) suspects: Arc<Suspects>,
     /// What the rules are to read of the records that were written last.
     pub(crate) projections: Arc<Projections>,
@@ -215,10 +223,12 @@ impl Door {
         Some(self.tasks.spawn(task, work))
     }
 
+    /// Sends a command; waits for nothing but a place in the queue.
     pub(crate) async fn put(&self, work: Command) {
         let _ = self.queue.send(work).await;
     }
 
+    /// Sends a command and waits for its answer.
     pub(crate) async fn ask<T>(
         &self,
         work: impl FnOnce(Reply<T>) -> Command,
@@ -231,8 +241,8 @@ impl Door {
         answer.await.map_err(|_| NodeError::Stopping)?
     }
 
-    /// Writes; durable, with its anchor, when it returns. A hold that found the disk full is written again in the room that the ballast gave
-    /// up.
+    /// Writes; durable, with its anchor, when it returns. A hold that found the disk full is
+    /// written again in the room that the ballast gave up.
     pub async fn write(&self, write: Write) -> Result<Written, NodeError> {
         let again = (write.draft.kind.lane() == Lane::Hold).then(|| write.clone());
         let done = self
@@ -284,6 +294,7 @@ impl Door {
             .await
     }
 
+    /// Hands over a block that a peer sent; the answer comes when it is durable, or refused.
     pub(crate) async fn ingest(
         &self,
         block: Block,
@@ -294,6 +305,7 @@ impl Door {
         answer
     }
 
+    /// Keeps a block for its owner. Whether it is kept.
     pub(crate) async fn carry(&self, carried: Carried) -> bool {
         let (reply, answer) = oneshot::channel();
         self.put(Command::Carry(carried, reply)).await;

@@ -131,7 +131,7 @@ impl Unpublished {
     }
 
     /// Says, or stops saying, that findings are held back.
-    fn alarm(&self, node: &Door) {
+    fn alarm(&self, door: &Door) {
         let count: usize = self.0.values().map(|w| w.count).sum();
         let most = self.0.values().max_by_key(|w| w.count);
         let alarm = most.map(|w| {
@@ -144,7 +144,7 @@ impl Unpublished {
             )
         });
 
-        node.set_alarm(ALARM, alarm);
+        door.set_alarm(ALARM, alarm);
     }
 }
 
@@ -188,7 +188,7 @@ impl Edition {
     /// Notes what is left to say once it was tried; `failed`: not all of this was taken.
     pub(crate) fn settle(
         &self,
-        node: &Door,
+        door: &Door,
         unpublished: &mut Unpublished,
         failed: bool,
     ) -> Option<Result<LocalKey, (LocalScope, String)>> {
@@ -202,7 +202,7 @@ impl Edition {
             return None;
         }
 
-        let now_ms = node.now_ms();
+        let now_ms = door.now_ms();
         let again_ms = if failed {
             now_ms.saturating_add(AGAIN_MS)
         } else {
@@ -211,7 +211,7 @@ impl Edition {
 
         let caused_by = self.caused_by.map_or_else(
             || "nobody in particular".to_string(),
-            |id| node.name_of(&id),
+            |id| door.name_of(&id),
         );
         let waiting = Waiting {
             again_ms,
@@ -221,7 +221,7 @@ impl Edition {
         };
 
         let noted = unpublished.note(self.record, (left > 0).then_some(waiting));
-        unpublished.alarm(node);
+        unpublished.alarm(door);
         Some(noted)
     }
 }

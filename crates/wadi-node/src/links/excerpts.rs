@@ -206,8 +206,8 @@ impl Link<'_> {
     /// Finds the records handed over to a crossing that changed since the last look, or all of them
     /// at the first.
     pub(super) async fn find_excerpts(&mut self, crossing: &str) -> Result<(), StoreError> {
-        let node = self.door;
-        let store = &node.store;
+        let door = self.door;
+        let store = &door.store;
         let Due::These(mut due) = std::mem::take(&mut self.excerpts.due) else {
             let newest = store
                 .records(&RecordFilter {

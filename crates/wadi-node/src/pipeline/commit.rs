@@ -1,12 +1,12 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    door::projections::Projected,
     door::{
         command::{BlockOutcome, Command},
         error::{NodeError, WriteError},
         event::Event,
         excerpt::EXCERPT_LOST,
+        projections::Projected,
         suspects::Suspect,
         write::{Based, Target, Write, Written},
     },

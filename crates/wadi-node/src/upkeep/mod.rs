@@ -3,8 +3,14 @@
 
 pub(crate) mod replica_digest;
 pub(crate) mod resync;
+mod resync_orders;
+pub(crate) mod resync_row;
 pub(crate) mod resync_run;
+mod resync_verify;
 pub(crate) mod room;
 pub(crate) mod salvage;
+mod salvage_keys;
+mod salvage_place;
 pub(crate) mod scrub;
-pub(crate) mod scrub_rest;
+mod scrub_log;
+mod scrub_rest;

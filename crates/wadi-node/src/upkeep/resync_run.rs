@@ -3,25 +3,21 @@
 
 use crate::{
     door::{
-        Door,
-        command::Command,
-        error::{NodeError, ResyncError},
-        event::Event,
-        orders::Orders,
+        command::Command, error::NodeError, event::Event, orders::Orders, resync_state::ResyncState,
     },
     upkeep::{
-        resync::{RangeProgress, Resync, ResyncState, Resyncs, unshipped},
+        resync::{Resyncs, unshipped},
+        resync_row::{RangeProgress, Resync},
         scrub::Round,
     },
 };
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 use tokio::sync::Notify;
-use wadi_log::{Body, NodeId, Reference, ResyncOrder, ResyncReport, Role};
+use wadi_log::{Body, NodeId, Reference, ResyncReport};
 use wadi_store::{Batch, Repair};
 
 /// How often a step looks again at what it waits for.
@@ -34,28 +30,18 @@ const SHIP_LOOKS: u32 = 10;
 const SHIP_LOOKS_MAX: u32 = 600;
 /// How often it is looked whether a peer that is dark is in contact.
 const DARK_LOOK: Duration = Duration::from_secs(5);
-/// Lanes and crossings that differ named in an outcome at most, and characters of the reason: a
-/// report is an entry.
-const NAMED_MAX: usize = 200;
+
 const REASON_CHARS: usize = 500;
 /// Looks for which verifying waits that both sides come to rest.
 const REST_LOOKS_MAX: u32 = 120;
 
-/// Whether a node is one of the crossing that an order is for: nobody else's report answers it.
-fn is_there(door: &Door, by: &NodeId, order: &ResyncOrder) -> bool {
-    door.with_control(|c| {
-        c.enrolment(by)
-            .is_some_and(|e| e.role == Role::Crossing && e.crossing == Some(order.crossing))
-    })
-}
-
 pub(crate) struct Runner {
-    resyncs: Weak<Resyncs>,
-    wake: Arc<Notify>,
-    healed: bool,
-    orders: Arc<Mutex<Orders>>,
+    pub(super) resyncs: Weak<Resyncs>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) healed: bool,
+    pub(super) orders: Arc<Mutex<Orders>>,
     /// How many orders and reports there were when they were last looked at.
-    heard: Mutex<Option<(usize, usize)>>,
+    pub(super) heard: Mutex<Option<(usize, usize)>>,
 }
 
 impl Runner {
@@ -119,19 +105,6 @@ impl Runner {
         }
     }
 
-    fn count(&self) -> (usize, usize) {
-        let held = self.orders.lock().expect("no panic holds it");
-        (
-            held.orders.len(),
-            held.reports.values().map(BTreeMap::len).sum(),
-        )
-    }
-
-    /// Whether orders or reports came since they were last looked at.
-    fn hears(&self) -> bool {
-        *self.heard.lock().expect("no panic holds it") != Some(self.count())
-    }
-
     /// One look; how long to pause before the next, where there is anything left to do.
     async fn round(&self, resyncs: &Resyncs) -> Result<Option<Duration>, NodeError> {
         self.take_orders(resyncs).await?;
@@ -156,91 +129,6 @@ impl Runner {
 
         self.carry_out(resyncs, next).await?;
         Ok(Some(pause))
-    }
-
-    /// Orders for this crossing that it has not begun yet, and reports on orders that this hub
-    /// gave.
-    async fn take_orders(&self, resyncs: &Resyncs) -> Result<(), NodeError> {
-        if !self.hears() {
-            return Ok(());
-        }
-
-        let heard = self.count();
-        let (orders, reports) = {
-            let held = self.orders.lock().expect("no panic holds it");
-            (held.orders.clone(), held.reports.clone())
-        };
-        let known = if orders.is_empty() {
-            Vec::new()
-        } else {
-            resyncs.all().await?
-        };
-
-        for (at, order) in orders {
-            // What a hub said past its own cut orders nothing.
-            if !resyncs.door.with_control(|c| c.fact_counts(&at)) {
-                continue;
-            }
-
-            let told = reports
-                .get(&at)
-                .into_iter()
-                .flatten()
-                .find(|told| is_there(&resyncs.door, told.0, &order));
-
-            let reported = reports
-                .get(&at)
-                .is_some_and(|by| by.contains_key(&resyncs.door.id()));
-            let row = known.iter().find(|r| r.id == order.id);
-            let for_me = resyncs.door.me.role == Role::Crossing
-                && resyncs.door.me.crossing == Some(order.crossing);
-
-            if for_me && row.is_none() && !reported {
-                tracing::warn!(order = %order.id, by = %order.approved_by, "the hub orders a resync");
-                let hub = resyncs
-                    .door
-                    .with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone()))
-                    .unwrap_or_default();
-                let made_ms = resyncs.door.now_ms();
-                let begun = Resync::begun(
-                    order.id,
-                    &order.reason,
-                    &order.approved_by,
-                    made_ms,
-                    Some(at.to_string()),
-                );
-
-                resyncs
-                    .keep(&Resync {
-                        node: resyncs.door.me.name.clone(),
-                        peer: hub,
-                        ..begun
-                    })
-                    .await?;
-            } else if let (Some(row), Some((reporter, text))) = (row, told)
-                && row.state == ResyncState::Ordered
-            {
-                let mut done = row.clone();
-                done.node = resyncs
-                    .door
-                    .with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
-
-                let told: Value = serde_json::from_str(text).unwrap_or_default();
-                let failed = told["equal"] != true;
-                done.state = if failed {
-                    ResyncState::Failed
-                } else {
-                    ResyncState::Done
-                };
-
-                done.waits_for = String::new();
-                done.outcome = told;
-                resyncs.change(&mut done).await?;
-            }
-        }
-
-        *self.heard.lock().expect("no panic holds it") = Some(heard);
-        Ok(())
     }
 
     /// One resync from the step it stands at to its end, or until it is paused or cancelled.
@@ -537,104 +425,6 @@ impl Runner {
     }
 }
 
-impl Resyncs {
-    /// Whether this node and a peer in contact hold the same of all that both take: logs by size
-    /// and root, documents and states by digest, through the newest hub time known. Reading
-    /// everything through first makes it a proof: without that it is as good as the last scrub.
-    pub async fn verify_with(&self, peer: &str, read_through: bool) -> Result<Value, NodeError> {
-        let dark = || ResyncError::PeerDark { peer: peer.into() };
-
-        let id = self.door.connected(Some(peer)).ok_or_else(dark)?;
-        let mut wrong_here = self
-            .door
-            .wants
-            .lock()
-            .expect("no panic holds it")
-            .missing_count();
-
-        if read_through {
-            self.scrub
-                .run(Round {
-                    bytes_s: None,
-                    mend: false,
-                })
-                .await?;
-
-            let found = self.door.scrub_status();
-            wrong_here = wrong_here.max(found.damaged) + found.rederived + found.remade;
-        }
-
-        let compared = self.door.compare(id).await?.ok_or_else(dark)?;
-        let theirs = self.door.digests_of(id).await.ok_or_else(dark)?;
-        let mine = self.door.own_digests().await;
-        let they_take = self
-            .door
-            .with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
-        let mut differing = Vec::new();
-        let mut scopes = 0;
-
-        for own in mine.iter().filter(|s| {
-            they_take
-                .as_ref()
-                .is_some_and(|t| t.takes(s.lane, s.crossing))
-        }) {
-            let their = theirs
-                .iter()
-                .find(|t| (t.lane, t.crossing) == (own.lane, own.crossing));
-            scopes += 1;
-
-            let none = own.entries == 0 && their.is_none();
-            if !none && their != Some(own) {
-                differing.push(format!(
-                    "{}/{}",
-                    crate::upkeep::resync::lane_name(own.lane),
-                    own.crossing
-                ));
-            }
-        }
-
-        let missing_here = |t: &&wadi_sync::ScopeSum| {
-            !mine
-                .iter()
-                .any(|s| (s.lane, s.crossing) == (t.lane, t.crossing))
-        };
-
-        differing.extend(
-            theirs
-                .iter()
-                .filter(missing_here)
-                .map(|t| format!("{}/{}", t.lane, t.crossing)),
-        );
-
-        let own_time = self.door.time.hub_time_s();
-        let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
-        differing.truncate(NAMED_MAX);
-
-        Ok(json!({
-            "peer": peer,
-            "equal": equal,
-            "through_s": own_time,
-            "logs": compared.mine.0.len(),
-            "logs_differing": compared.differences.len(),
-            "scopes": scopes,
-            "scopes_differing": differing,
-            "wrong_here": wrong_here,
-            "read_through": read_through,
-            "bytes": compared.bytes,
-        }))
-    }
-
-    /// The log that a report without an order names: this node's own, at no position of it.
-    fn own_report_log(&self) -> wadi_log::LogId {
-        wadi_log::LogId {
-            node: self.door.id(),
-            epoch: wadi_log::Epoch([0; 8]),
-            lane: wadi_log::Lane::Control,
-            crossing: self.door.me.crossing.unwrap_or(wadi_log::Crossing::HUB),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -643,6 +433,7 @@ mod tests {
         tests::order::{blocks, deliver, found_country},
     };
     use rand::{SeedableRng, rngs::StdRng};
+    use std::collections::BTreeMap;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn of_a_sites_resync_that_site_reports_and_nobody_else() {

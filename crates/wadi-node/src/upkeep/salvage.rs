@@ -9,51 +9,42 @@
 
 use crate::door::{
     Door,
-    command::{BlockOutcome, Command},
+    command::Command,
     error::NodeError,
     losses::{Report, SCOPE, lacks},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Weak},
     time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
-use wadi_log::{
-    Body, Checkpoint, Epoch, ForkProof, Lane, LogId, Peaks, RecordId, Reference, Role,
-    SignedCheckpoint, Tip,
-};
-use wadi_store::{AnchorState, Found, LocalKey, LocalScope, Salvage, SetAside, StoreError};
+use wadi_log::{ForkProof, Lane, LogId, Role, SignedCheckpoint};
+use wadi_store::{AnchorState, Found, LocalKey, Salvage, SetAside, StoreError};
 
 /// An old database up to that size is read at once, before the node answers; of a larger one only
 /// what is urgent.
 const AT_ONCE_BYTES: u64 = 512 * 1024 * 1024;
 /// Entries of a part of a larger one, at most: about 100 bytes of memory each.
 const PART_ENTRIES: u64 = 500_000;
-/// Blocks read ahead of the sequencer.
-const BLOCKS_AHEAD: usize = 16;
-/// Blocks at the sequencer at once, to share commits.
-const IN_FLIGHT: usize = 64;
-/// Keys looked at together.
-const KEYS_AT_ONCE: usize = 256;
+
 /// How often it is looked whether what was missing has come.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// An old database on its way back.
-struct Reading {
-    name: String,
-    path: PathBuf,
-    report: Report,
-    kept: Report,
-    salvage: Option<Arc<Salvage>>,
+pub(super) struct Reading {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) report: Report,
+    pub(super) kept: Report,
+    pub(super) salvage: Option<Arc<Salvage>>,
     /// What was found of this node's own logs.
-    own: Arc<Found>,
+    pub(super) own: Arc<Found>,
     /// Logs that are read later, part by part.
-    rest: Vec<BTreeSet<LogId>>,
-    grown: BTreeSet<LogId>,
+    pub(super) rest: Vec<BTreeSet<LogId>>,
+    pub(super) grown: BTreeSet<LogId>,
     /// Whether keys were left out because what they stand for is not held.
-    keys_wait: bool,
+    pub(super) keys_wait: bool,
 }
 
 async fn blocking<T: Send + 'static>(
@@ -64,16 +55,9 @@ async fn blocking<T: Send + 'static>(
         .map_err(|_| NodeError::Stopping)
 }
 
-/// The entry that a sender's key stands for.
-fn entry_of(value: &str) -> Option<Reference> {
-    let mut parts = value.split(' ');
-    parts.next()?.parse::<RecordId>().ok()?;
-    parts.next()?.parse().ok()
-}
-
 /// Takes back what databases that were set aside still tell.
 pub struct Salvager {
-    door: Arc<Door>,
+    pub(super) door: Arc<Door>,
 }
 
 impl Salvager {
@@ -283,175 +267,6 @@ impl Salvager {
         Ok(found)
     }
 
-    /// Puts entries into their places, on top of what is held, until no more of them find one.
-    /// Returns how many did.
-    async fn place(
-        &self,
-        salvage: &Arc<Salvage>,
-        found: &mut Arc<Found>,
-        grown: &mut BTreeSet<LogId>,
-    ) -> Result<u64, NodeError> {
-        let mut all = 0;
-        loop {
-            let vouched = self.vouched().await?;
-            if let Some(found) = Arc::get_mut(found) {
-                self.sign_anew(found, &vouched);
-            }
-
-            let rows = self.door.store.logs().await?;
-            let held: BTreeMap<LogId, Peaks> =
-                rows.into_iter().map(|row| (row.log, row.peaks)).collect();
-            let mut logs: Vec<LogId> = found.logs.keys().copied().collect();
-
-            logs.sort_by_key(|log| (log.lane, log.node != self.door.id(), *log));
-            let mut taken = 0;
-            for log in logs {
-                let peaks = held.get(&log).cloned().unwrap_or_default();
-                let goes_on = found
-                    .logs
-                    .get(&log)
-                    .is_some_and(|of| of.entries.contains_key(&peaks.size()));
-                if !goes_on || !(self.door.me.scope.takes_log(&log) || log.node == self.door.id()) {
-                    continue;
-                }
-
-                let Some(author) = self
-                    .door
-                    .with_control(|c| c.enrolment(&log.node).map(|e| e.log_key))
-                else {
-                    continue;
-                };
-                let count = self
-                    .place_log(salvage.clone(), Arc::clone(found), log, peaks, author)
-                    .await?;
-
-                if count > 0 {
-                    grown.insert(log);
-                    taken += count;
-                }
-            }
-
-            if taken == 0 {
-                return Ok(all);
-            }
-
-            all += taken;
-        }
-    }
-
-    async fn place_log(
-        &self,
-        salvage: Arc<Salvage>,
-        found: Arc<Found>,
-        log: LogId,
-        held: Peaks,
-        author: [u8; 32],
-    ) -> Result<u64, NodeError> {
-        let (send, mut blocks) = mpsc::channel(BLOCKS_AHEAD);
-        let reader = tokio::task::spawn_blocking(move || {
-            let proven = |c: &SignedCheckpoint| c.verify(&author).is_ok();
-            for block in found.blocks(&salvage, &log, &held, proven) {
-                if send.blocking_send(block).is_err() {
-                    return;
-                }
-            }
-        });
-
-        let (mut taken, mut refused) = (0, false);
-        let mut answers: VecDeque<(u64, oneshot::Receiver<BlockOutcome>)> = VecDeque::new();
-        loop {
-            let block = if refused { None } else { blocks.recv().await };
-            let more = block.is_some();
-            if let Some(block) = block {
-                let count = block.entries.len() as u64;
-                answers.push_back((count, self.door.ingest(block, self.door.id()).await));
-            }
-
-            while answers.len() > IN_FLIGHT || !more && !answers.is_empty() {
-                let Some((count, answer)) = answers.pop_front() else {
-                    break;
-                };
-                match answer.await.map_err(|_| NodeError::Stopping)? {
-                    BlockOutcome::Durable { .. } => taken += count,
-                    BlockOutcome::Refused { code, .. } => {
-                        tracing::warn!(log = %log, code, "a block of a database that was set aside is refused");
-                        refused = true;
-                    }
-                }
-            }
-
-            if !more {
-                break;
-            }
-        }
-
-        drop(blocks);
-        let _ = reader.await;
-        Ok(taken)
-    }
-
-    /// Heads that this node has signed, whether or not a checkpoint is left of them: those of the
-    /// anchor, and those that its boots name.
-    async fn vouched(&self) -> Result<Vec<(LogId, Tip)>, NodeError> {
-        let mut out = match self.door.store.anchor_state() {
-            AnchorState::LostTail { heads, .. } => heads.clone(),
-            _ => Vec::new(),
-        };
-
-        for row in self.door.store.logs().await? {
-            if row.log.node != self.door.id() || row.log.lane != Lane::Control {
-                continue;
-            }
-
-            let first = self
-                .door
-                .store
-                .entries(&row.log, 0, 1)
-                .await
-                .unwrap_or_default();
-            if let Some(Body::Boot(boot)) =
-                first.first().and_then(|e| e.entry.entry()).map(|e| &e.body)
-            {
-                out.extend(boot.previous.iter().map(|h| {
-                    (
-                        h.log,
-                        Tip {
-                            size: h.size,
-                            root: h.root,
-                        },
-                    )
-                }));
-            }
-        }
-
-        out.retain(|(log, _)| log.node == self.door.id());
-        Ok(out)
-    }
-
-    fn sign_anew(&self, found: &mut Found, vouched: &[(LogId, Tip)]) {
-        for (log, tip) in vouched {
-            let Some(of) = found.logs.get_mut(log) else {
-                continue;
-            };
-            let all = of.checkpoints.entry(tip.size).or_default();
-            let is_it = |c: &SignedCheckpoint| {
-                c.checkpoint.root == tip.root && c.verify(&self.door.me.log_key).is_ok()
-            };
-
-            if !all.iter().any(is_it) {
-                let head = Checkpoint {
-                    log: *log,
-                    size: tip.size,
-                    root: tip.root,
-                    hub_time_s: 0,
-                    logs: Vec::new(),
-                };
-
-                all.push(self.door.keys.log_key.sign(head));
-            }
-        }
-    }
-
     /// What is still missing of this node's own logs, and how much of what was found waits for it.
     async fn measure(&self, r: &mut Reading) -> Result<(), NodeError> {
         let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
@@ -498,129 +313,6 @@ impl Salvager {
 
         r.report.logs = r.grown.len();
         Ok(())
-    }
-
-    /// Takes back the keys that have a meaning on this node alone: tokens that were not revoked,
-    /// how far devices have counted, and senders' keys whose entries are held. What was said since
-    /// then stands.
-    async fn take_keys(&self, r: &mut Reading, salvage: &Arc<Salvage>) -> Result<(), NodeError> {
-        let (send, mut chunks) = mpsc::channel::<Vec<LocalKey>>(4);
-        let of = salvage.clone();
-        let reader = tokio::task::spawn_blocking(move || {
-            let mut chunk = Vec::new();
-            of.local_keys(|key| {
-                chunk.push(key);
-                if chunk.len() == KEYS_AT_ONCE {
-                    let _ = send.blocking_send(std::mem::take(&mut chunk));
-                }
-            });
-
-            let _ = send.blocking_send(chunk);
-        });
-
-        let (mut tokens, mut revoked) = (Vec::new(), BTreeSet::new());
-        while let Some(chunk) = chunks.recv().await {
-            let mut keys = Vec::new();
-            for key in chunk {
-                let wanted = match &key.scope {
-                    LocalScope::Token => {
-                        tokens.push(key.clone());
-                        false
-                    }
-                    LocalScope::TokenRevoked => {
-                        revoked.insert(key.key.clone());
-                        true
-                    }
-                    LocalScope::Device | LocalScope::DeviceSession => self.is_further(&key).await?,
-                    LocalScope::Epoch => self.is_own_epoch(&key).await?,
-                    LocalScope::Import
-                    | LocalScope::ImportOp
-                    | LocalScope::DeviceNumber
-                    | LocalScope::Idempotency(_) => self.stands(&key, &mut r.keys_wait).await?,
-                    LocalScope::Anchor
-                    | LocalScope::Bundle
-                    | LocalScope::ExcerptLost
-                    | LocalScope::Excerpts
-                    | LocalScope::Hub
-                    | LocalScope::Projection
-                    | LocalScope::Reconcile
-                    | LocalScope::Replica
-                    | LocalScope::SetAside
-                    | LocalScope::Unpublished => false,
-                };
-
-                if wanted {
-                    keys.push(key);
-                }
-            }
-
-            r.report.local += keys.len() as u64;
-            if !keys.is_empty() {
-                self.door.set_local(keys, vec![]).await?;
-            }
-        }
-
-        let _ = reader.await;
-        let mut keys = Vec::new();
-        for token in tokens {
-            let value = serde_json::from_str::<serde_json::Value>(&token.value);
-            let reads = token.key.len() == 64 && value.is_ok_and(|v| v.is_object());
-            let known = self
-                .door
-                .store
-                .local(&LocalScope::Token, &token.key)
-                .await?
-                .is_some()
-                || self
-                    .door
-                    .store
-                    .local(&LocalScope::TokenRevoked, &token.key)
-                    .await?
-                    .is_some();
-
-            if reads && !known && !revoked.contains(&token.key) {
-                keys.push(token);
-            }
-        }
-
-        r.report.local += keys.len() as u64;
-        self.door.set_local(keys, vec![]).await
-    }
-
-    async fn is_further(&self, key: &LocalKey) -> Result<bool, NodeError> {
-        let Ok(seq) = key.value.parse::<u64>() else {
-            return Ok(false);
-        };
-        let known = self.door.store.local(&key.scope, &key.key).await?;
-
-        Ok(known
-            .and_then(|k| k.parse().ok())
-            .is_none_or(|known: u64| known < seq))
-    }
-
-    async fn is_own_epoch(&self, key: &LocalKey) -> Result<bool, NodeError> {
-        let own = key.key == self.door.id().to_string() && key.value.parse::<Epoch>().is_ok();
-        Ok(own && self.door.store.local(&key.scope, &key.key).await?.is_none())
-    }
-
-    /// Whether the entry that a sender's key stands for is held, and nothing was written under that
-    /// key since.
-    async fn stands(&self, key: &LocalKey, waits: &mut bool) -> Result<bool, NodeError> {
-        let Some(entry) = entry_of(&key.value) else {
-            return Ok(false);
-        };
-        if self.door.store.local(&key.scope, &key.key).await?.is_some() {
-            return Ok(false);
-        }
-
-        let held = self
-            .door
-            .store
-            .entry(&entry)
-            .await
-            .is_ok_and(|e| e.is_some());
-        *waits |= !held;
-        Ok(held)
     }
 
     async fn keep(&self, r: &mut Reading) -> Result<(), NodeError> {

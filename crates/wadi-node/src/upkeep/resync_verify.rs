@@ -1,0 +1,109 @@
+//! Whether this node and a peer hold the same.
+
+use crate::{
+    door::error::{NodeError, ResyncError},
+    upkeep::{resync::Resyncs, scrub::Round},
+};
+use serde_json::{Value, json};
+
+/// Lanes and crossings that differ named in an outcome at most, and characters of the reason: a
+/// report is an entry.
+const NAMED_MAX: usize = 200;
+
+impl Resyncs {
+    /// Whether this node and a peer in contact hold the same of all that both take: logs by size
+    /// and root, documents and states by digest, through the newest hub time known. Reading
+    /// everything through first makes it a proof: without that it is as good as the last scrub.
+    pub async fn verify_with(&self, peer: &str, read_through: bool) -> Result<Value, NodeError> {
+        let dark = || ResyncError::PeerDark { peer: peer.into() };
+
+        let id = self.door.connected(Some(peer)).ok_or_else(dark)?;
+        let mut wrong_here = self
+            .door
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .missing_count();
+
+        if read_through {
+            self.scrub
+                .run(Round {
+                    bytes_s: None,
+                    mend: false,
+                })
+                .await?;
+
+            let found = self.door.scrub_status();
+            wrong_here = wrong_here.max(found.damaged) + found.rederived + found.remade;
+        }
+
+        let compared = self.door.compare(id).await?.ok_or_else(dark)?;
+        let theirs = self.door.digests_of(id).await.ok_or_else(dark)?;
+        let mine = self.door.own_digests().await;
+        let they_take = self
+            .door
+            .with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
+        let mut differing = Vec::new();
+        let mut scopes = 0;
+
+        for own in mine.iter().filter(|s| {
+            they_take
+                .as_ref()
+                .is_some_and(|t| t.takes(s.lane, s.crossing))
+        }) {
+            let their = theirs
+                .iter()
+                .find(|t| (t.lane, t.crossing) == (own.lane, own.crossing));
+            scopes += 1;
+
+            let none = own.entries == 0 && their.is_none();
+            if !none && their != Some(own) {
+                differing.push(format!(
+                    "{}/{}",
+                    crate::upkeep::resync::lane_name(own.lane),
+                    own.crossing
+                ));
+            }
+        }
+
+        let missing_here = |t: &&wadi_sync::ScopeSum| {
+            !mine
+                .iter()
+                .any(|s| (s.lane, s.crossing) == (t.lane, t.crossing))
+        };
+
+        differing.extend(
+            theirs
+                .iter()
+                .filter(missing_here)
+                .map(|t| format!("{}/{}", t.lane, t.crossing)),
+        );
+
+        let own_time = self.door.time.hub_time_s();
+        let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
+        differing.truncate(NAMED_MAX);
+
+        Ok(json!({
+            "peer": peer,
+            "equal": equal,
+            "through_s": own_time,
+            "logs": compared.mine.0.len(),
+            "logs_differing": compared.differences.len(),
+            "scopes": scopes,
+            "scopes_differing": differing,
+            "wrong_here": wrong_here,
+            "read_through": read_through,
+            "bytes": compared.bytes,
+        }))
+    }
+
+    /// The log that a report without an order names: this node's own, at no position of it.
+    pub(super) fn own_report_log(&self) -> wadi_log::LogId {
+        wadi_log::LogId {
+            node: self.door.id(),
+            epoch: wadi_log::Epoch([0; 8]),
+            lane: wadi_log::Lane::Control,
+            crossing: self.door.me.crossing.unwrap_or(wadi_log::Crossing::HUB),
+        }
+    }
+}

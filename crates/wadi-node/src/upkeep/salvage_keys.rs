@@ -1,0 +1,149 @@
+//! Keys of a database that was set aside which have a meaning on this node alone.
+
+use crate::{
+    door::error::NodeError,
+    upkeep::salvage::{Reading, Salvager},
+};
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::sync::mpsc;
+use wadi_log::{Epoch, RecordId, Reference};
+use wadi_store::{LocalKey, LocalScope, Salvage};
+
+/// Keys looked at together.
+const KEYS_AT_ONCE: usize = 256;
+
+/// The entry that a sender's key stands for.
+fn entry_of(value: &str) -> Option<Reference> {
+    let mut parts = value.split(' ');
+    parts.next()?.parse::<RecordId>().ok()?;
+    parts.next()?.parse().ok()
+}
+
+impl Salvager {
+    /// Takes back the keys that have a meaning on this node alone: tokens that were not revoked,
+    /// how far devices have counted, and senders' keys whose entries are held. What was said since
+    /// then stands.
+    pub(super) async fn take_keys(
+        &self,
+        r: &mut Reading,
+        salvage: &Arc<Salvage>,
+    ) -> Result<(), NodeError> {
+        let (send, mut chunks) = mpsc::channel::<Vec<LocalKey>>(4);
+        let of = salvage.clone();
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut chunk = Vec::new();
+            of.local_keys(|key| {
+                chunk.push(key);
+                if chunk.len() == KEYS_AT_ONCE {
+                    let _ = send.blocking_send(std::mem::take(&mut chunk));
+                }
+            });
+
+            let _ = send.blocking_send(chunk);
+        });
+
+        let (mut tokens, mut revoked) = (Vec::new(), BTreeSet::new());
+        while let Some(chunk) = chunks.recv().await {
+            let mut keys = Vec::new();
+            for key in chunk {
+                let wanted = match &key.scope {
+                    LocalScope::Token => {
+                        tokens.push(key.clone());
+                        false
+                    }
+                    LocalScope::TokenRevoked => {
+                        revoked.insert(key.key.clone());
+                        true
+                    }
+                    LocalScope::Device | LocalScope::DeviceSession => self.is_further(&key).await?,
+                    LocalScope::Epoch => self.is_own_epoch(&key).await?,
+                    LocalScope::Import
+                    | LocalScope::ImportOp
+                    | LocalScope::DeviceNumber
+                    | LocalScope::Idempotency(_) => self.stands(&key, &mut r.keys_wait).await?,
+                    LocalScope::Anchor
+                    | LocalScope::Bundle
+                    | LocalScope::ExcerptLost
+                    | LocalScope::Excerpts
+                    | LocalScope::Hub
+                    | LocalScope::Projection
+                    | LocalScope::Reconcile
+                    | LocalScope::Replica
+                    | LocalScope::SetAside
+                    | LocalScope::Unpublished => false,
+                };
+
+                if wanted {
+                    keys.push(key);
+                }
+            }
+
+            r.report.local += keys.len() as u64;
+            if !keys.is_empty() {
+                self.door.set_local(keys, vec![]).await?;
+            }
+        }
+
+        let _ = reader.await;
+        let mut keys = Vec::new();
+        for token in tokens {
+            let value = serde_json::from_str::<serde_json::Value>(&token.value);
+            let reads = token.key.len() == 64 && value.is_ok_and(|v| v.is_object());
+            let known = self
+                .door
+                .store
+                .local(&LocalScope::Token, &token.key)
+                .await?
+                .is_some()
+                || self
+                    .door
+                    .store
+                    .local(&LocalScope::TokenRevoked, &token.key)
+                    .await?
+                    .is_some();
+
+            if reads && !known && !revoked.contains(&token.key) {
+                keys.push(token);
+            }
+        }
+
+        r.report.local += keys.len() as u64;
+        self.door.set_local(keys, vec![]).await
+    }
+
+    async fn is_further(&self, key: &LocalKey) -> Result<bool, NodeError> {
+        let Ok(seq) = key.value.parse::<u64>() else {
+            return Ok(false);
+        };
+        let known = self.door.store.local(&key.scope, &key.key).await?;
+
+        Ok(known
+            .and_then(|k| k.parse().ok())
+            .is_none_or(|known: u64| known < seq))
+    }
+
+    async fn is_own_epoch(&self, key: &LocalKey) -> Result<bool, NodeError> {
+        let own = key.key == self.door.id().to_string() && key.value.parse::<Epoch>().is_ok();
+        Ok(own && self.door.store.local(&key.scope, &key.key).await?.is_none())
+    }
+
+    /// Whether the entry that a sender's key stands for is held, and nothing was written under that
+    /// key since.
+    async fn stands(&self, key: &LocalKey, waits: &mut bool) -> Result<bool, NodeError> {
+        let Some(entry) = entry_of(&key.value) else {
+            return Ok(false);
+        };
+        if self.door.store.local(&key.scope, &key.key).await?.is_some() {
+            return Ok(false);
+        }
+
+        let held = self
+            .door
+            .store
+            .entry(&entry)
+            .await
+            .is_ok_and(|e| e.is_some());
+        *waits |= !held;
+        Ok(held)
+    }
+}
