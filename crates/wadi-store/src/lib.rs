@@ -13,6 +13,7 @@ mod batch;
 mod compare;
 pub mod defence;
 mod error;
+mod lists;
 mod local_scope;
 mod move_store;
 mod ports;

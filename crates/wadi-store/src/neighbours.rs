@@ -3,8 +3,9 @@
 
 use super::{
     DbRow, EACH, Engine,
-    reads::{RECORD_COLUMNS, cell, json_list, record_id, record_row},
+    reads::{cell, json_list, record_id, record_row},
 };
+use crate::lists::RECORD_COLUMNS;
 use crate::{HoldHit, Neighbours, RecordRow, StoreError, TermHit, TermQuery};
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
@@ -121,11 +122,12 @@ impl Neighbours for Engine {
     ) -> Result<Vec<RecordRow>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {RECORD_COLUMNS} FROM terms t JOIN records r ON r.id = t.record WHERE t.what = $1 AND t.value = $2 \
-             AND ($3 IS NULL OR t.record > $3) ORDER BY r.id LIMIT $4"
+             AND t.record > $3 ORDER BY r.id LIMIT $4"
         )))
         .bind(what)
         .bind(value)
-        .bind(after.map(|id| id.0.to_vec()))
+        // Nothing stands before the empty id.
+        .bind(after.map_or(Vec::new(), |id| id.0.to_vec()))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;

@@ -5,13 +5,17 @@
 use super::{DbRow, EACH, Engine};
 use crate::{
     AnchorState, Batch, EntrySource, FindingIndex, LocalKeys, LocalScope, LogStore, RecordIndex,
-    StoreError, defence, rows::*,
+    StoreError, defence,
+    lists::{
+        self, FINDING_COLUMNS, HELD_LANES, HOLD_LANE, LOOKED_FOR, Listing, RECORD_COLUMNS, Value,
+    },
+    rows::*,
 };
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::{
-    Cosignature, Enrolment, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference,
+    Cosignature, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks, RecordId, Reference,
     SignedCheckpoint, Subtree, TILE_LEVELS, VerifiedEntry, leaf_hash, node_hash,
 };
 
@@ -88,77 +92,17 @@ fn id_list(ids: &[RecordId]) -> String {
     json_list(&ids.iter().map(|id| [id.to_string()]).collect::<Vec<_>>())
 }
 
-/// The lane of holds, and those of what can be held.
-const HOLD_LANE: u8 = Lane::Hold as u8;
-const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u8);
-/// Terms that a lookout may look for.
-const LOOKED_FOR: &str = "('plate', 'container', 'vin', 'document', 'goods')";
-
-const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, f.json";
-/// The conditions of a statement, and how many values they take.
-#[derive(Default)]
-struct Conditions {
-    all: Vec<String>,
-    values: usize,
-}
-
-impl Conditions {
-    /// Adds a condition where it is set; each `?` of it stands for a value.
-    fn add(&mut self, is_set: bool, condition: &str) {
-        if !is_set {
-            return;
-        }
-
-        let mut parts = condition.split('?');
-        let mut text = parts.next().unwrap_or_default().to_string();
-        for part in parts {
-            text += &self.next();
-            text += part;
-        }
-
-        self.all.push(text);
-    }
-
-    /// The place of the next value.
-    fn next(&mut self) -> String {
-        self.values += 1;
-        format!("${}", self.values)
-    }
-
-    fn clause(&self) -> String {
-        match self.all.is_empty() {
-            true => String::new(),
-            false => format!("WHERE {}", self.all.join(" AND ")),
-        }
-    }
-}
-
-/// What a filter takes; [`bind_finding_filter`] binds the values in this order.
-fn finding_conditions(f: &FindingFilter) -> Conditions {
-    let mut wanted = Conditions::default();
-    wanted.add(f.rule.is_some(), "f.rule = ?");
-    wanted.add(f.crossing.is_some(), "f.crossing = ?");
-    wanted.add(f.phase.is_some(), "f.phase = ?");
-    wanted.add(f.state.is_some(), "f.state = ?");
-    wanted.add(f.assignee.is_some(), "f.assignee = ?");
-    wanted.add(f.severity.is_some(), "f.severity = ?");
-    wanted.add(f.until_ms.is_some(), "f.at_ms <= ?");
-    wanted
-}
-
 type Db = <DbRow as Row>::Database;
-type Statement<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
-/// Binds what [`finding_conditions`] names.
-fn bind_finding_filter<'q>(mut statement: Statement<'q>, f: &FindingFilter) -> Statement<'q> {
-    let texts = [&f.rule, &f.crossing, &f.phase, &f.state, &f.assignee];
-    for text in texts.into_iter().flatten() {
-        statement = statement.bind(text.clone());
-    }
-
-    let numbers = [f.severity.map(i64::from), f.until_ms];
-    for number in numbers.into_iter().flatten() {
-        statement = statement.bind(number);
+/// A listing's statement with its values.
+fn bound<'q>(listing: Listing) -> sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments> {
+    let mut statement = sqlx::query(AssertSqlSafe(listing.sql));
+    for value in listing.values {
+        statement = match value {
+            Value::Int(number) => statement.bind(number),
+            Value::Text(text) => statement.bind(text),
+            Value::Bytes(bytes) => statement.bind(bytes),
+        };
     }
 
     statement
@@ -180,8 +124,6 @@ fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
         json: cell(r, 11)?,
     })
 }
-
-pub(super) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, r.contested, r.json, r.digest, r.entries, r.at_ms, r.changed, r.born_ms";
 
 pub(super) fn record_row(row: &DbRow) -> Result<RecordRow, StoreError> {
     Ok(RecordRow {
@@ -401,71 +343,7 @@ impl RecordIndex for Engine {
     }
 
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
-        // Only what is set stands in the statement: a condition that is always true keeps a planner
-        // from the index that the others have.
-        let (what, value) = f.term.clone().unzip();
-        let lane = f.lane.map(i64::from);
-        let after = f.after.map(|id| id.0.to_vec());
-        let mut wanted = Conditions::default();
-        wanted.add(lane.is_some(), "r.lane = ?");
-        wanted.add(f.crossing.is_some(), "r.crossing = ?");
-        wanted.add(
-            f.state.is_some(),
-            "' ' || r.state || ' ' LIKE '% ' || ? || ' %'",
-        );
-        wanted.add(f.before.is_some(), "r.changed < ?");
-        wanted.add(
-            what.is_some(),
-            "EXISTS (SELECT 1 FROM terms t WHERE t.record = r.id AND t.what = ? AND t.value = ?)",
-        );
-        wanted.add(after.is_some(), "r.id > ?");
-        wanted.add(f.contested, "r.contested");
-
-        // Few holds are open at once: it begins with them and not with all that was ever let in.
-        if f.detained {
-            wanted.add(true, &format!(
-                "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h JOIN terms l \
-                 ON l.record = h.id AND l.what = 'link' WHERE h.lane = {HOLD_LANE} AND h.open \
-                 UNION SELECT t.record FROM records h JOIN terms g ON g.record = h.id AND g.what = 'target' \
-                 JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} WHERE h.lane = {HOLD_LANE} AND h.open)"
-            ));
-        }
-
-        let order = match after {
-            Some(_) => "r.id",
-            None => "r.changed DESC",
-        };
-        let limit = wanted.next();
-        let mut query = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS} FROM records r {} ORDER BY {order} LIMIT {limit}",
-            wanted.clause()
-        )));
-
-        // In the order of the conditions.
-        if let Some(lane) = lane {
-            query = query.bind(lane);
-        }
-        for text in [f.crossing.as_deref(), f.state.as_deref()]
-            .into_iter()
-            .flatten()
-        {
-            query = query.bind(text);
-        }
-        if let Some(before) = f.before {
-            query = query.bind(before);
-        }
-        for text in [what, value].into_iter().flatten() {
-            query = query.bind(text);
-        }
-        if let Some(after) = after {
-            query = query.bind(after);
-        }
-
-        let rows = query
-            .bind(i64::from(f.limit))
-            .fetch_all(&self.readers)
-            .await?;
-
+        let rows = bound(lists::records(f)).fetch_all(&self.readers).await?;
         rows.iter().map(record_row).collect()
     }
 
@@ -647,24 +525,7 @@ impl FindingIndex for Engine {
     }
 
     async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
-        let mut wanted = finding_conditions(f);
-        wanted.add(f.after.is_some(), "(f.severity, f.at_ms, f.id) > (?, ?, ?)");
-        let limit = wanted.next();
-        let statement = format!(
-            "SELECT {FINDING_COLUMNS} FROM findings f {} ORDER BY f.severity, f.at_ms, f.id LIMIT {limit}",
-            wanted.clause()
-        );
-
-        let mut query = bind_finding_filter(sqlx::query(AssertSqlSafe(statement)), f);
-        if let Some((severity, at_ms, id)) = f.after.clone() {
-            query = query.bind(i64::from(severity)).bind(at_ms).bind(id);
-        }
-
-        let rows = query
-            .bind(i64::from(f.limit))
-            .fetch_all(&self.readers)
-            .await?;
-
+        let rows = bound(lists::findings(f)).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
             .filter_map(|r| read_or_skip(finding_row(r)))
@@ -675,16 +536,8 @@ impl FindingIndex for Engine {
         &self,
         f: &FindingFilter,
     ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
-        let statement = format!(
-            "SELECT f.rule, f.phase, f.state, count(*) FROM findings f {} \
-             GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state",
-            finding_conditions(f).clause()
-        );
-
-        let rows = bind_finding_filter(sqlx::query(AssertSqlSafe(statement)), f)
-            .fetch_all(&self.readers)
-            .await?;
-
+        let listing = bound(lists::finding_counts(f));
+        let rows = listing.fetch_all(&self.readers).await?;
         let count = |r: &DbRow| Ok((cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?));
         Ok(rows.iter().filter_map(|r| read_or_skip(count(r))).collect())
     }
@@ -882,13 +735,14 @@ impl LogStore for Engine {
     }
 
     async fn cosignatures(&self, log: Option<&LogId>) -> Result<Vec<CosignedHead>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT checkpoint, cosignature FROM cosignatures WHERE $1 IS NULL OR log = $1",
-        )
-        .bind(log.map(|l| l.to_bytes().to_vec()))
-        .fetch_all(&self.readers)
-        .await?;
+        let all = "SELECT checkpoint, cosignature FROM cosignatures";
+        let of_log = "SELECT checkpoint, cosignature FROM cosignatures WHERE log = $1";
+        let query = match log {
+            Some(log) => sqlx::query(of_log).bind(log.to_bytes().to_vec()),
+            None => sqlx::query(all),
+        };
 
+        let rows = query.fetch_all(&self.readers).await?;
         rows.iter()
             .map(|r| {
                 Ok(CosignedHead {
