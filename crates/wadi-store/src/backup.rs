@@ -7,7 +7,7 @@
 use crate::{
     AuditLog, AuditReader, REBUILD_MARKER, StoreError,
     audit::{odd, tips},
-    postgres, postgres_schema, private, schema, sqlite, temporary,
+    postgres, private, sqlite, temporary,
 };
 use sqlx::{
     ConnectOptions, Connection, PgConnection, Row, SqliteConnection, postgres::PgConnectOptions,
@@ -56,9 +56,9 @@ pub struct CopyFacts {
 /// The newest schema that this version knows, of a database in a file or on PostgreSQL.
 pub fn known_schema(on_postgres: bool) -> i64 {
     if on_postgres {
-        postgres_schema::MIGRATIONS.len() as i64
+        postgres::MIGRATIONS.len() as i64
     } else {
-        schema::MIGRATIONS.len() as i64
+        sqlite::MIGRATIONS.len() as i64
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
     wanted.add_int("r.lane = ?", f.lane.map(i64::from));
     wanted.add_text("r.crossing = ?", f.crossing.as_ref());
     wanted.add_text(
-        "' ' || r.state || ' ' LIKE '% ' || ? || ' %'",
+        "instr(' ' || r.state || ' ', ' ' || ? || ' ') > 0",
         f.state.as_ref(),
     );
     wanted.add_int("r.changed < ?", f.before);
@@ -189,7 +189,7 @@ pub(crate) fn finding_counts(f: &FindingFilter) -> Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::MIGRATIONS;
+    use crate::sqlite::MIGRATIONS;
     use wadi_log::RecordId;
 
     fn database() -> rusqlite::Connection {

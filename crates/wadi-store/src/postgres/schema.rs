@@ -109,6 +109,8 @@ CREATE OR REPLACE FUNCTION unhex(TEXT) RETURNS BYTEA LANGUAGE sql IMMUTABLE STRI
 DROP INDEX records_changed;
 DROP INDEX records_lane;
 CREATE INDEX records_list ON records (changed, lane, crossing, state, contested, id);
+-- SQLite's name for what PostgreSQL calls strpos.
+CREATE FUNCTION instr(TEXT, TEXT) RETURNS INTEGER LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT strpos($1, $2) $$;
 DROP INDEX findings_order;
 CREATE INDEX findings_list ON findings (severity, at_ms, id, rule, phase, state, crossing, assignee);
 ",

@@ -3,16 +3,17 @@
 
 use super::{
     DbRow, EACH, Engine,
-    reads::{cell, json_list, record_id, record_row},
+    cells::{cell, json_list, record_id, record_row},
 };
-use crate::lists::RECORD_COLUMNS;
-use crate::{HoldHit, Neighbours, RecordRow, StoreError, TermHit, TermQuery};
+use crate::{
+    HoldHit, Neighbours, RecordRow, StoreError, TermHit, TermQuery, lists::RECORD_COLUMNS,
+};
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use wadi_log::{Lane, RecordId};
 
-fn count(row: &DbRow, at: usize) -> Result<u64, StoreError> {
-    Ok(u64::try_from(cell::<i64>(row, at)?).unwrap_or(0))
+fn count(row: &DbRow, column: &str) -> Result<u64, StoreError> {
+    Ok(u64::try_from(cell::<i64>(row, column)?).unwrap_or(0))
 }
 
 #[async_trait]
@@ -56,13 +57,13 @@ impl Neighbours for Engine {
         .await?;
 
         let hit = |r: &DbRow| {
-            let asker = cell::<i64>(r, 0)? as usize;
-            let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
+            let asker = cell::<i64>(r, "asker")? as usize;
+            let record = record_id(r, "record")?;
             Ok(TermHit {
                 asker,
                 record,
-                place: count(r, 2)?,
-                of: count(r, 3)?,
+                place: count(r, "place")?,
+                of: count(r, "of_all")?,
             })
         };
 
@@ -100,13 +101,13 @@ impl Neighbours for Engine {
         .await?;
 
         let hit = |r: &DbRow| {
-            let asker = cell::<i64>(r, 0)? as usize;
-            let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
+            let asker = cell::<i64>(r, "asker")? as usize;
+            let record = record_id(r, "record")?;
             Ok(HoldHit {
                 asker,
                 record,
-                open: cell(r, 2)?,
-                of: count(r, 3)?,
+                open: cell(r, "open")?,
+                of: count(r, "of_all")?,
             })
         };
 
@@ -148,6 +149,6 @@ impl Neighbours for Engine {
         .fetch_all(&self.readers)
         .await?;
 
-        rows.iter().map(record_id).collect()
+        rows.iter().map(|r| record_id(r, "anchor")).collect()
     }
 }
