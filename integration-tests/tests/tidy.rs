@@ -61,38 +61,6 @@ const LONGER_FILES: &[(&str, &str)] = &[
         "crates/wadi-node/src/scrub.rs",
         "holds more than one concern, and is still to be parted",
     ),
-    (
-        "crates/wadi-store/src/backup.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-store/src/postgres.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-store/src/reads.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-store/src/salvage.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-store/src/sqlite.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-store/src/writes.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-store/tests/salvage.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
-    (
-        "crates/wadi-store/tests/story.rs",
-        "holds more than one concern, and is still to be parted",
-    ),
 ];
 /// What would let a clock or chance into the pure crates through the standard library.
 const PURE: &[&str] = &["wadi-log", "wadi-sync", "wadi-record", "wadi-reconcile"];
