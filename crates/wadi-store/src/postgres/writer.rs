@@ -234,6 +234,8 @@ impl Writer {
     /// stops.
     async fn connect(&mut self) -> Result<(), StoreError> {
         self.conn = None;
+        // Another daemon may have written since.
+        self.known = Known::default();
         let mut conn = session(&self.options, CONNECT.min(self.patience)).await?;
         check_server(&mut conn).await?;
         if !take_lock(&mut conn).await? {
@@ -265,6 +267,7 @@ impl Writer {
         }
 
         check_server(&mut fresh).await?;
+        self.known = Known::default();
         if let Some(mut old) = self.conn.take() {
             let _ = sqlx::query("SELECT pg_advisory_unlock($1)")
                 .bind(WRITER_LOCK)
