@@ -424,50 +424,21 @@ impl Repair {
     }
 }
 
-impl From<Append> for Batch {
-    fn from(append: Append) -> Self {
-        Self {
-            append,
-            ..Self::default()
-        }
-    }
+/// A batch of one part alone.
+macro_rules! batch_of {
+    ($($part:ident: $of:ident),+) => {
+        $(impl From<$of> for Batch {
+            fn from($part: $of) -> Self {
+                Self {
+                    $part,
+                    ..Self::default()
+                }
+            }
+        })+
+    };
 }
 
-impl From<Projection> for Batch {
-    fn from(project: Projection) -> Self {
-        Self {
-            project,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<Findings> for Batch {
-    fn from(findings: Findings) -> Self {
-        Self {
-            findings,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<LocalState> for Batch {
-    fn from(local: LocalState) -> Self {
-        Self {
-            local,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<Repair> for Batch {
-    fn from(repair: Repair) -> Self {
-        Self {
-            repair,
-            ..Self::default()
-        }
-    }
-}
+batch_of!(append: Append, project: Projection, findings: Findings, local: LocalState, repair: Repair);
 
 #[cfg(test)]
 mod tests {

@@ -229,3 +229,96 @@ impl From<rusqlite::Error> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+    use std::path::Path;
+
+    /// What both libraries say of the last of these statements; those before it go well.
+    async fn both(path: &Path, statements: &[&'static str]) -> [StoreError; 2] {
+        let (last, before) = statements.split_last().unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .disable_statement_logging();
+
+        let through_sqlx = async {
+            let mut conn = sqlx::SqliteConnection::connect_with(&options).await?;
+            for sql in before {
+                conn.execute(*sql).await?;
+            }
+            conn.execute(*last).await.map(|_| ())
+        }
+        .await;
+
+        let through_rusqlite = || {
+            let conn = rusqlite::Connection::open(path)?;
+            conn.execute_batch(&statements.join(";"))
+        };
+
+        [
+            through_sqlx.unwrap_err().into(),
+            through_rusqlite().unwrap_err().into(),
+        ]
+    }
+
+    #[tokio::test]
+    async fn an_error_of_sqlite_means_the_same_through_both_libraries() {
+        let dir = tempfile::tempdir().unwrap();
+        let garbage = dir.path().join("garbage");
+        std::fs::write(&garbage, "this is no database, and never was one").unwrap();
+        let fresh = |name: &str| dir.path().join(name);
+
+        let no_table = both(&fresh("a"), &["SELECT * FROM nowhere"]).await;
+        let full = [
+            "DROP TABLE IF EXISTS t",
+            "CREATE TABLE t (x)",
+            "PRAGMA max_page_count = 2",
+            "INSERT INTO t VALUES (zeroblob(100000))",
+        ];
+        let full = both(&fresh("b"), &full).await;
+        let twice = [
+            "DROP TABLE IF EXISTS t",
+            "CREATE TABLE t (x UNIQUE)",
+            "INSERT INTO t VALUES (1), (1)",
+        ];
+        let twice = both(&fresh("c"), &twice).await;
+        let no_database = both(&garbage, &["SELECT * FROM sqlite_schema"]).await;
+        let read_only = ["PRAGMA query_only = 1", "CREATE TABLE t (x)"];
+        let read_only = both(&fresh("d"), &read_only).await;
+
+        for error in no_table.iter().chain(&no_database) {
+            assert!(matches!(error, StoreError::Malformed(_)), "{error:?}");
+        }
+        for error in &full {
+            assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+        }
+        for error in twice.iter().chain(&read_only) {
+            assert!(matches!(error, StoreError::Database(_)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn rot_is_told_from_a_disk_that_fails() {
+        let of = |code: i32| {
+            let failure = rusqlite::ffi::Error::new(code);
+            StoreError::from(rusqlite::Error::SqliteFailure(failure, None))
+        };
+
+        // CORRUPT, CORRUPT_INDEX, NOTADB, IOERR_SHORT_READ, IOERR_DATA, IOERR_CORRUPTFS.
+        for code in [11, 779, 26, 522, 8202, 8458] {
+            assert!(matches!(of(code), StoreError::Malformed(_)), "{code}");
+        }
+        // IOERR, and those of reading, writing and syncing.
+        for code in [10, 266, 778, 1034] {
+            assert!(matches!(of(code), StoreError::Failed(_)), "{code}");
+        }
+        assert!(matches!(of(13), StoreError::Full(_)));
+        // BUSY, and BUSY_SNAPSHOT.
+        for code in [5, 517] {
+            assert!(matches!(of(code), StoreError::Database(_)), "{code}");
+        }
+    }
+}

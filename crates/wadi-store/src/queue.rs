@@ -52,16 +52,17 @@ impl Queue {
     /// Starts a writer that works where it stands, on a thread of its own: a group is handed over
     /// once, and answered once.
     pub(crate) fn start_on_thread(writer: impl GroupWriter) -> Result<Self, StoreError> {
-        let failed = |e: std::io::Error| StoreError::Failed(format!("no thread to write on: {e}"));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .map_err(failed)?;
-
         let (jobs, received) = mpsc::channel(QUEUE_MAX);
-        std::thread::Builder::new()
-            .name("wadi-writer".into())
-            .spawn(move || runtime.block_on(run(writer, received)))
-            .map_err(failed)?;
+        let work = move || match tokio::runtime::Builder::new_current_thread().build() {
+            Ok(runtime) => runtime.block_on(run(writer, received)),
+            // Whoever writes is told that the store is closed.
+            Err(error) => tracing::error!(%error, "the thread that writes could not begin"),
+        };
+
+        let named = std::thread::Builder::new().name("wadi-writer".into());
+        named
+            .spawn(work)
+            .map_err(|e| StoreError::Failed(format!("no thread to write on: {e}")))?;
         Ok(Self { jobs })
     }
 

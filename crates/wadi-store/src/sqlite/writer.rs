@@ -53,7 +53,8 @@ impl WriterConnection {
         conn.execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
              PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; \
-             PRAGMA wal_autocheckpoint = 0;"
+             PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -{};",
+            super::WRITER_CACHE_KIB
         ))?;
         conn.wal_hook(Some(|_, frames| {
             FRAMES.set(i64::from(frames));

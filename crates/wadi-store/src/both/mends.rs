@@ -3,7 +3,7 @@
 
 use super::{
     DbRow, Engine,
-    reads::{cell, damaged, record_id},
+    cells::{cell, damaged, record_id},
 };
 use crate::{
     BranchRow, CosignedHead, EntrySource, RawCosignature, RawEntry, RawLoose, RepairSource,
@@ -15,21 +15,17 @@ use wadi_log::{Cosignature, Hash, LogId, RecordId, Reference, SignedCheckpoint, 
 
 /// log, start, checkpoint, leaves; nothing where it does not read.
 fn branch_row(row: &DbRow) -> Option<BranchRow> {
-    let leaves: Vec<u8> = cell(row, 3).ok()?;
+    let leaves: Vec<u8> = cell(row, "leaves").ok()?;
     Some(BranchRow {
-        log: LogId::from_slice(cell(row, 0).ok()?).ok()?,
-        from: u64::try_from(cell::<i64>(row, 1).ok()?).ok()?,
-        checkpoint: SignedCheckpoint::from_bytes(cell(row, 2).ok()?).ok()?,
+        log: LogId::from_slice(cell(row, "log").ok()?).ok()?,
+        from: u64::try_from(cell::<i64>(row, "start").ok()?).ok()?,
+        checkpoint: SignedCheckpoint::from_bytes(cell(row, "checkpoint").ok()?).ok()?,
         leaves: leaves
             .chunks(32)
             .map(Hash::from_slice)
             .collect::<Result<_, _>>()
             .ok()?,
     })
-}
-
-fn pair(row: &DbRow) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
-    Ok((cell(row, 0)?, cell(row, 1)?))
 }
 
 #[async_trait]
@@ -52,9 +48,11 @@ impl RepairSource for Engine {
         // A cell of the wrong type is rot, too: it reads as nothing, and nothing has no leaf's
         // hash.
         let raw = |r: &DbRow| RawEntry {
-            seq: r.try_get::<i64, _>(0).map_or(u64::MAX, |seq| seq as u64),
-            leaf: r.try_get(1).unwrap_or_default(),
-            bytes: r.try_get(2).unwrap_or_default(),
+            seq: r
+                .try_get::<i64, _>("seq")
+                .map_or(u64::MAX, |seq| seq as u64),
+            leaf: r.try_get("leaf").unwrap_or_default(),
+            bytes: r.try_get("bytes").unwrap_or_default(),
         };
 
         Ok(rows.iter().map(raw).collect())
@@ -78,8 +76,9 @@ impl RepairSource for Engine {
 
         let raw = |r: &DbRow| {
             (
-                r.try_get::<i64, _>(0).map_or(u64::MAX, |idx| idx as u64),
-                r.try_get(1).unwrap_or_default(),
+                r.try_get::<i64, _>("idx")
+                    .map_or(u64::MAX, |idx| idx as u64),
+                r.try_get("hash").unwrap_or_default(),
             )
         };
 
@@ -98,7 +97,7 @@ impl RepairSource for Engine {
                 .fetch_optional(&self.readers)
                 .await?;
 
-        row.map(|r| SignedCheckpoint::from_bytes(cell(&r, 0)?).map_err(damaged))
+        row.map(|r| SignedCheckpoint::from_bytes(cell(&r, "signed")?).map_err(damaged))
             .transpose()
     }
 
@@ -120,8 +119,8 @@ impl RepairSource for Engine {
 
         let read = |r: &DbRow| {
             Ok(CosignedHead {
-                checkpoint: SignedCheckpoint::from_bytes(cell(r, 0)?).map_err(damaged)?,
-                cosignature: Cosignature::from_slice(cell(r, 1)?).map_err(damaged)?,
+                checkpoint: SignedCheckpoint::from_bytes(cell(r, "signed")?).map_err(damaged)?,
+                cosignature: Cosignature::from_slice(cell(r, "cosignature")?).map_err(damaged)?,
             })
         };
 
@@ -143,12 +142,13 @@ impl RepairSource for Engine {
                 .await?;
 
         let read = |r: &DbRow| {
-            let record: Vec<u8> = r.try_get(0).unwrap_or_default();
+            let record: Vec<u8> = r.try_get("record").unwrap_or_default();
             let record = RecordId::from_slice(&record).unwrap_or(RecordId([0; 32]));
             (
                 record,
-                r.try_get::<i64, _>(1).map_or(u64::MAX, |seq| seq as u64),
-                r.try_get(2).unwrap_or_default(),
+                r.try_get::<i64, _>("seq")
+                    .map_or(u64::MAX, |seq| seq as u64),
+                r.try_get("leaf").unwrap_or_default(),
             )
         };
 
@@ -184,7 +184,7 @@ impl RepairSource for Engine {
                 .await?;
 
         rows.iter()
-            .map(|r| Ok((cell(r, 0)?, cell(r, 1)?)))
+            .map(|r| Ok((cell(r, "size")?, cell(r, "signed")?)))
             .collect()
     }
 
@@ -209,12 +209,12 @@ impl RepairSource for Engine {
 
         let read = |r: &DbRow| {
             Ok(RawCosignature {
-                log: cell(r, 0)?,
-                witness: cell(r, 1)?,
-                size: cell(r, 2)?,
-                time_s: cell(r, 3)?,
-                checkpoint: cell(r, 4)?,
-                cosignature: cell(r, 5)?,
+                log: cell(r, "log")?,
+                witness: cell(r, "witness")?,
+                size: cell(r, "size")?,
+                time_s: cell(r, "time_s")?,
+                checkpoint: cell(r, "checkpoint")?,
+                cosignature: cell(r, "cosignature")?,
             })
         };
 
@@ -225,14 +225,18 @@ impl RepairSource for Engine {
         let rows = sqlx::query("SELECT node, enrolment FROM nodes")
             .fetch_all(&self.readers)
             .await?;
-        rows.iter().map(pair).collect()
+        rows.iter()
+            .map(|r| Ok((cell(r, "node")?, cell(r, "enrolment")?)))
+            .collect()
     }
 
     async fn raw_forks(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
         let rows = sqlx::query("SELECT log, proof FROM forks")
             .fetch_all(&self.readers)
             .await?;
-        rows.iter().map(pair).collect()
+        rows.iter()
+            .map(|r| Ok((cell(r, "log")?, cell(r, "proof")?)))
+            .collect()
     }
 
     async fn raw_branches(&self) -> Result<Vec<(Vec<u8>, Vec<u8>, Option<BranchRow>)>, StoreError> {
@@ -240,7 +244,7 @@ impl RepairSource for Engine {
             .fetch_all(&self.readers)
             .await?;
         rows.iter()
-            .map(|r| Ok((cell(r, 0)?, cell(r, 4)?, branch_row(r))))
+            .map(|r| Ok((cell(r, "log")?, cell(r, "leaf")?, branch_row(r))))
             .collect()
     }
 
@@ -265,13 +269,12 @@ impl RepairSource for Engine {
         .await?;
 
         let read = |r: &DbRow| {
-            let (log, seq, leaf, bytes) = (cell(r, 0)?, cell(r, 1)?, cell(r, 2)?, cell(r, 3)?);
             Ok(RawLoose {
-                log,
-                seq,
-                leaf,
-                bytes,
-                excerpt: cell::<i64>(r, 4)? == 2,
+                log: cell(r, "log")?,
+                seq: cell(r, "seq")?,
+                leaf: cell(r, "leaf")?,
+                bytes: cell(r, "bytes")?,
+                excerpt: cell::<i64>(r, "main")? == 2,
             })
         };
 
@@ -286,7 +289,7 @@ impl RepairSource for Engine {
         .fetch_all(&self.readers)
         .await?;
 
-        rows.iter().map(record_id).collect()
+        rows.iter().map(|r| record_id(r, "record")).collect()
     }
 
     async fn places(&self, record: &RecordId) -> Result<Vec<(LogId, u64)>, StoreError> {
@@ -295,8 +298,8 @@ impl RepairSource for Engine {
             .fetch_all(&self.readers)
             .await?;
         let place = |r: &DbRow| {
-            let log = LogId::from_slice(cell(r, 0).ok()?).ok()?;
-            Some((log, u64::try_from(cell::<i64>(r, 1).ok()?).ok()?))
+            let log = LogId::from_slice(cell(r, "log").ok()?).ok()?;
+            Some((log, u64::try_from(cell::<i64>(r, "seq").ok()?).ok()?))
         };
 
         Ok(rows.iter().filter_map(place).collect())
@@ -312,7 +315,7 @@ impl RepairSource for Engine {
             .bind(i64::from(rows_max))
             .fetch_all(&self.readers)
             .await?;
-        rows.iter().map(record_id).collect()
+        rows.iter().map(|r| record_id(r, "id")).collect()
     }
 
     async fn is_main(&self, r: &Reference) -> Result<Option<bool>, StoreError> {
@@ -329,12 +332,17 @@ impl RepairSource for Engine {
     }
 
     async fn branches(&self, log: Option<&LogId>) -> Result<Vec<BranchRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT log, start, checkpoint, leaves FROM branches WHERE $1 IS NULL OR log = $1 ORDER BY log, leaf",
-        )
-        .bind(log.map(|l| l.to_bytes().to_vec()))
-        .fetch_all(&self.readers)
-        .await?;
+        let query = match log {
+            Some(log) => sqlx::query(
+                "SELECT log, start, checkpoint, leaves FROM branches WHERE log = $1 ORDER BY log, leaf",
+            )
+            .bind(log.to_bytes().to_vec()),
+            None => sqlx::query(
+                "SELECT log, start, checkpoint, leaves FROM branches ORDER BY log, leaf",
+            ),
+        };
+
+        let rows = query.fetch_all(&self.readers).await?;
 
         // One that is rotten is none: it is asked for again.
         let read = |row: &DbRow| {
@@ -389,7 +397,7 @@ impl RepairSource for Engine {
         // One that does not read is one that was never planned: a plan can be made anew.
         Ok(rows
             .iter()
-            .filter_map(|r| Some((cell(r, 0).ok()?, cell(r, 1).ok()?)))
+            .filter_map(|r| Some((cell(r, "id").ok()?, cell(r, "json").ok()?)))
             .collect())
     }
 }

@@ -1,25 +1,24 @@
 //! What an audit reads, once for both engines: compiled as a part of `sqlite.rs` and as a part of
 //! `postgres.rs`.
 
-use super::{DbConn, DbRow};
+use super::{DbConn, DbRow, cells::cell};
 use crate::{
     StoreError,
     audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader},
 };
 use async_trait::async_trait;
-use sqlx::Row;
 use wadi_log::LogId;
 
 /// Rows of a page: of entries, at most some 16 MB.
 const PAGE: i64 = 500;
 
-fn entry(row: &DbRow) -> AuditEntry {
-    AuditEntry {
-        log: row.get(0),
-        seq: row.get::<i64, _>(1) as u64,
-        leaf: row.get(2),
-        bytes: row.get(3),
-    }
+fn entry(row: &DbRow) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        log: cell(row, "log")?,
+        seq: cell::<i64>(row, "seq")? as u64,
+        leaf: cell(row, "leaf")?,
+        bytes: cell(row, "bytes")?,
+    })
 }
 
 /// Positions and sizes as the tables hold them.
@@ -33,7 +32,9 @@ impl AuditReader for DbConn {
         let rows = sqlx::query("SELECT node, enrolment FROM nodes ORDER BY node")
             .fetch_all(&mut *self)
             .await?;
-        Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
+        rows.iter()
+            .map(|r| Ok((cell(r, "node")?, cell(r, "enrolment")?)))
+            .collect()
     }
 
     async fn logs(&mut self, after: Option<&AuditLog>) -> Result<Vec<AuditLog>, StoreError> {
@@ -47,14 +48,16 @@ impl AuditReader for DbConn {
         .fetch_all(&mut *self)
         .await?;
 
-        let read = |r: &DbRow| AuditLog {
-            log: r.get(0),
-            size: r.get::<i64, _>(1) as u64,
-            peaks: r.get(2),
-            checkpoint: r.get(3),
+        let read = |r: &DbRow| {
+            Ok(AuditLog {
+                log: cell(r, "log")?,
+                size: cell::<i64>(r, "size")? as u64,
+                peaks: cell(r, "peaks")?,
+                checkpoint: cell(r, "checkpoint")?,
+            })
         };
 
-        Ok(rows.iter().map(read).collect())
+        rows.iter().map(read).collect()
     }
 
     async fn entries(&mut self, log: &LogId, from: u64) -> Result<Vec<AuditEntry>, StoreError> {
@@ -68,7 +71,7 @@ impl AuditReader for DbConn {
         .fetch_all(&mut *self)
         .await?;
 
-        Ok(rows.iter().map(entry).collect())
+        rows.iter().map(entry).collect()
     }
 
     async fn loose_entries(
@@ -90,7 +93,7 @@ impl AuditReader for DbConn {
         .fetch_all(&mut *self)
         .await?;
 
-        Ok(rows.iter().map(entry).collect())
+        rows.iter().map(entry).collect()
     }
 
     async fn checkpoints(
@@ -109,7 +112,7 @@ impl AuditReader for DbConn {
         .fetch_all(&mut *self)
         .await?;
 
-        Ok(rows.iter().map(|r| r.get(0)).collect())
+        rows.iter().map(|r| cell(r, "signed")).collect()
     }
 
     async fn cosignatures(
@@ -129,13 +132,15 @@ impl AuditReader for DbConn {
         .fetch_all(&mut *self)
         .await?;
 
-        let read = |r: &DbRow| AuditCosignature {
-            log: r.get(0),
-            witness: r.get(1),
-            checkpoint: r.get(2),
-            cosignature: r.get(3),
+        let read = |r: &DbRow| {
+            Ok(AuditCosignature {
+                log: cell(r, "log")?,
+                witness: cell(r, "witness")?,
+                checkpoint: cell(r, "checkpoint")?,
+                cosignature: cell(r, "cosignature")?,
+            })
         };
 
-        Ok(rows.iter().map(read).collect())
+        rows.iter().map(read).collect()
     }
 }

@@ -104,4 +104,14 @@ CREATE INDEX records_open ON records (lane) WHERE open;
 CREATE OR REPLACE FUNCTION unhex(TEXT) RETURNS BYTEA LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
     $$ SELECT CASE WHEN $1 ~ '^([0-9a-fA-F]{2})*$' THEN decode($1, 'hex') END $$;
 ",
+    "
+-- As SQLite's: lists walk one index that holds all they filter by, and read the rows of their page alone.
+DROP INDEX records_changed;
+DROP INDEX records_lane;
+CREATE INDEX records_list ON records (changed, lane, crossing, state, contested, id);
+-- SQLite's name for what PostgreSQL calls strpos.
+CREATE FUNCTION instr(TEXT, TEXT) RETURNS INTEGER LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT strpos($1, $2) $$;
+DROP INDEX findings_order;
+CREATE INDEX findings_list ON findings (severity, at_ms, id, rule, phase, state, crossing, assignee);
+",
 ];

@@ -3,15 +3,17 @@
 
 use super::{
     DbRow, EACH, Engine,
-    reads::{RECORD_COLUMNS, cell, json_list, record_id, record_row},
+    cells::{cell, json_list, record_id, record_row},
 };
-use crate::{HoldHit, Neighbours, RecordRow, StoreError, TermHit, TermQuery};
+use crate::{
+    HoldHit, Neighbours, RecordRow, StoreError, TermHit, TermQuery, lists::RECORD_COLUMNS,
+};
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use wadi_log::{Lane, RecordId};
 
-fn count(row: &DbRow, at: usize) -> Result<u64, StoreError> {
-    Ok(u64::try_from(cell::<i64>(row, at)?).unwrap_or(0))
+fn count(row: &DbRow, column: &str) -> Result<u64, StoreError> {
+    Ok(u64::try_from(cell::<i64>(row, column)?).unwrap_or(0))
 }
 
 #[async_trait]
@@ -55,13 +57,13 @@ impl Neighbours for Engine {
         .await?;
 
         let hit = |r: &DbRow| {
-            let asker = cell::<i64>(r, 0)? as usize;
-            let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
+            let asker = cell::<i64>(r, "asker")? as usize;
+            let record = record_id(r, "record")?;
             Ok(TermHit {
                 asker,
                 record,
-                place: count(r, 2)?,
-                of: count(r, 3)?,
+                place: count(r, "place")?,
+                of: count(r, "of_all")?,
             })
         };
 
@@ -99,13 +101,13 @@ impl Neighbours for Engine {
         .await?;
 
         let hit = |r: &DbRow| {
-            let asker = cell::<i64>(r, 0)? as usize;
-            let record = RecordId::from_slice(cell(r, 1)?).map_err(super::reads::damaged)?;
+            let asker = cell::<i64>(r, "asker")? as usize;
+            let record = record_id(r, "record")?;
             Ok(HoldHit {
                 asker,
                 record,
-                open: cell(r, 2)?,
-                of: count(r, 3)?,
+                open: cell(r, "open")?,
+                of: count(r, "of_all")?,
             })
         };
 
@@ -121,11 +123,12 @@ impl Neighbours for Engine {
     ) -> Result<Vec<RecordRow>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {RECORD_COLUMNS} FROM terms t JOIN records r ON r.id = t.record WHERE t.what = $1 AND t.value = $2 \
-             AND ($3 IS NULL OR t.record > $3) ORDER BY r.id LIMIT $4"
+             AND t.record > $3 ORDER BY r.id LIMIT $4"
         )))
         .bind(what)
         .bind(value)
-        .bind(after.map(|id| id.0.to_vec()))
+        // Nothing stands before the empty id.
+        .bind(after.map_or(Vec::new(), |id| id.0.to_vec()))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
@@ -146,6 +149,6 @@ impl Neighbours for Engine {
         .fetch_all(&self.readers)
         .await?;
 
-        rows.iter().map(record_id).collect()
+        rows.iter().map(|r| record_id(r, "anchor")).collect()
     }
 }

@@ -1,0 +1,93 @@
+//! Findings of the reconciler.
+
+use super::{
+    DbRow, EACH, Engine,
+    cells::{bound, cell, id_list, read_or_skip, record_id},
+};
+use crate::{
+    FindingFilter, FindingIndex, FindingRow, StoreError,
+    lists::{self, FINDING_COLUMNS},
+};
+use async_trait::async_trait;
+use sqlx::AssertSqlSafe;
+use wadi_log::RecordId;
+
+fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
+    Ok(FindingRow {
+        id: cell(r, "id")?,
+        rule: cell(r, "rule")?,
+        severity: cell::<i64>(r, "severity")? as u8,
+        phase: cell(r, "phase")?,
+        state: cell(r, "state")?,
+        crossing: cell(r, "crossing")?,
+        assignee: cell(r, "assignee")?,
+        anchor: record_id(r, "anchor")?,
+        evidence: cell(r, "evidence")?,
+        at_ms: cell(r, "at_ms")?,
+        due_ms: cell(r, "due_ms")?,
+        json: cell(r, "json")?,
+    })
+}
+
+#[async_trait]
+impl FindingIndex for Engine {
+    async fn finding(&self, id: &str) -> Result<Option<FindingRow>, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {FINDING_COLUMNS} FROM findings f WHERE f.id = $1"
+        )))
+        .bind(id.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+
+        row.map(|r| finding_row(&r)).transpose()
+    }
+
+    async fn findings_of(&self, anchors: &[RecordId]) -> Result<Vec<FindingRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {FINDING_COLUMNS} FROM {EACH} JOIN findings f ON f.anchor = unhex(j.value ->> 0) ORDER BY f.id"
+        )))
+        .bind(id_list(anchors))
+        .fetch_all(&self.readers)
+        .await?;
+
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(finding_row(r)))
+            .collect())
+    }
+
+    async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
+        let rows = bound(lists::findings(f)).fetch_all(&self.readers).await?;
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(finding_row(r)))
+            .collect())
+    }
+
+    async fn finding_counts(
+        &self,
+        f: &FindingFilter,
+    ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
+        let listing = bound(lists::finding_counts(f));
+        let rows = listing.fetch_all(&self.readers).await?;
+        let count = |r: &DbRow| {
+            Ok((
+                cell(r, "rule")?,
+                cell(r, "phase")?,
+                cell(r, "state")?,
+                cell(r, "count")?,
+            ))
+        };
+        Ok(rows.iter().filter_map(|r| read_or_skip(count(r))).collect())
+    }
+
+    async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) AS count FROM findings WHERE phase = 'PENDING' AND due_ms <= $1",
+        )
+        .bind(through_ms)
+        .fetch_one(&self.readers)
+        .await?;
+        cell(&row, "count")
+    }
+}

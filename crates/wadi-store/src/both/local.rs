@@ -1,0 +1,99 @@
+//! What has a meaning on this node alone.
+
+use super::{
+    DbRow, Engine,
+    cells::{cell, damaged, log_of, read_or_skip},
+};
+use crate::{LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError};
+use async_trait::async_trait;
+use wadi_log::{LogId, NodeId};
+
+#[async_trait]
+impl LocalKeys for Engine {
+    async fn local(&self, scope: &LocalScope, key: &str) -> Result<Option<String>, StoreError> {
+        let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
+            .bind(scope.to_string())
+            .bind(key.to_string())
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(value)
+    }
+
+    async fn local_all(&self, scope: &LocalScope) -> Result<Vec<LocalKey>, StoreError> {
+        let rows = sqlx::query("SELECT key, value FROM local WHERE scope = $1 ORDER BY key")
+            .bind(scope.to_string())
+            .fetch_all(&self.readers)
+            .await?;
+
+        rows.iter()
+            .map(|r| {
+                Ok(LocalKey {
+                    scope: scope.clone(),
+                    key: cell(r, "key")?,
+                    value: cell(r, "value")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {
+        let rows = sqlx::query("SELECT node, json FROM peers")
+            .fetch_all(&self.readers)
+            .await?;
+        let peer = |r: &DbRow| {
+            Ok(PeerRow {
+                node: NodeId::from_slice(cell(r, "node")?).map_err(damaged)?,
+                json: cell(r, "json")?,
+            })
+        };
+
+        // What is remembered of a peer saves bytes; without it everything is compared.
+        Ok(rows.iter().filter_map(|r| read_or_skip(peer(r))).collect())
+    }
+
+    async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT subject, code, why, peer, at_ms, times FROM refusals ORDER BY at_ms DESC, id DESC LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+
+        let read = |r: &DbRow| {
+            Ok(RefusalRow {
+                subject: cell(r, "subject")?,
+                code: cell(r, "code")?,
+                why: cell(r, "why")?,
+                peer: cell(r, "peer")?,
+                at_ms: cell(r, "at_ms")?,
+                times: cell::<i64>(r, "times")?.try_into().unwrap_or(0),
+            })
+        };
+
+        Ok(rows.iter().filter_map(|r| read_or_skip(read(r))).collect())
+    }
+
+    async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
+        let rows = sqlx::query("SELECT log, start, size FROM carried ORDER BY log, start")
+            .fetch_all(&self.readers)
+            .await?;
+        let range = |r: &DbRow| {
+            Ok((
+                log_of(r, "log")?,
+                cell::<i64>(r, "start")? as u64,
+                cell::<i64>(r, "size")? as u64,
+            ))
+        };
+
+        rows.iter().map(range).collect()
+    }
+
+    async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
+            .bind(log.to_bytes().to_vec())
+            .bind(from as i64)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,216 @@
+//! Records as they were derived.
+
+use super::{
+    DbRow, EACH, Engine,
+    cells::{bound, cell, damaged, id_list, log_of, read_or_skip, record_id, record_row},
+};
+use crate::{
+    ChangeRow, RecordFilter, RecordIndex, RecordRow, StoreError, Waiting,
+    lists::{self, HELD_LANES, HOLD_LANE, LOOKED_FOR, RECORD_COLUMNS},
+};
+use async_trait::async_trait;
+use sqlx::AssertSqlSafe;
+use std::collections::BTreeMap;
+use wadi_log::{Hash, RecordId, Reference};
+
+#[async_trait]
+impl RecordIndex for Engine {
+    async fn record(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM records r WHERE r.id = $1"
+        )))
+        .bind(&id.0[..])
+        .fetch_optional(&self.readers)
+        .await?;
+
+        row.map(|r| record_row(&r)).transpose()
+    }
+
+    async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) ORDER BY r.id"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter().map(record_row).collect()
+    }
+
+    async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = bound(lists::records(f)).fetch_all(&self.readers).await?;
+        rows.iter().map(record_row).collect()
+    }
+
+    async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM records WHERE printed = $1 LIMIT 16")
+            .bind(printed)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|r| record_id(r, "id")).collect()
+    }
+
+    async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT record FROM record_entries")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|r| record_id(r, "record")).collect()
+    }
+
+    async fn detained(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT DISTINCT q.record, h.printed FROM (SELECT r.id AS record, l.record AS hold FROM {EACH} \
+             JOIN records r ON r.id = unhex(j.value ->> 0) JOIN terms l ON l.what = 'link' AND l.value = j.value ->> 0 \
+             UNION ALL SELECT t.record, g.record FROM {EACH} JOIN terms t ON t.record = unhex(j.value ->> 0) \
+             AND t.what IN {LOOKED_FOR} JOIN terms g ON g.what = 'target' AND g.value = t.value) AS q \
+             JOIN records h ON h.id = q.hold AND h.lane = {HOLD_LANE} AND h.open \
+             JOIN records r ON r.id = q.record AND r.lane IN {HELD_LANES:?} ORDER BY q.record, h.printed"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter()
+            .map(|r| Ok((record_id(r, "record")?, cell(r, "printed")?)))
+            .collect()
+    }
+
+    async fn terms_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, String, String)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT t.record, t.what, t.value FROM {EACH} JOIN terms t ON t.record = unhex(j.value ->> 0) \
+             ORDER BY t.record, t.what, t.value"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter()
+            .map(|r| Ok((record_id(r, "record")?, cell(r, "what")?, cell(r, "value")?)))
+            .collect()
+    }
+
+    async fn terms_gone_of(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, String, String, i64)>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT t.record, t.what, t.value, t.born_ms FROM {EACH} JOIN terms_gone t ON t.record = unhex(j.value ->> 0) \
+             ORDER BY t.record, t.what, t.value, t.born_ms"
+        )))
+        .bind(id_list(ids))
+        .fetch_all(&self.readers)
+        .await?;
+
+        let term = |r: &DbRow| {
+            Ok((
+                record_id(r, "record")?,
+                cell(r, "what")?,
+                cell(r, "value")?,
+                cell(r, "born_ms")?,
+            ))
+        };
+        Ok(rows.iter().filter_map(|r| read_or_skip(term(r))).collect())
+    }
+
+    async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {RECORD_COLUMNS} FROM records r WHERE r.changed > $1 ORDER BY r.changed LIMIT $2"
+        )))
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter()
+            .map(|r| {
+                record_row(r).map(|record| ChangeRow {
+                    cursor: record.changed,
+                    record,
+                })
+            })
+            .collect()
+    }
+
+    async fn changed(&self, after: i64, limit: u32) -> Result<Vec<(i64, RecordId)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.id, r.changed FROM records r WHERE r.changed > $1 ORDER BY r.changed LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+
+        let change = |r: &DbRow| Ok((cell(r, "changed")?, record_id(r, "id")?));
+        rows.iter().map(change).collect()
+    }
+
+    async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError> {
+        use sha2::{Digest, Sha256};
+        let rows = sqlx::query(
+            "SELECT lane, crossing, id, digest, state FROM records ORDER BY lane, crossing, id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+
+        let mut out: BTreeMap<(u8, String), (i64, Sha256, Sha256)> = BTreeMap::new();
+        for row in &rows {
+            let key = (
+                cell::<i64>(row, "lane")? as u8,
+                cell::<String>(row, "crossing")?,
+            );
+            let (count, documents, states) =
+                out.entry(key).or_insert((0, Sha256::new(), Sha256::new()));
+            *count += 1;
+
+            let (id, digest, state): (Vec<u8>, Vec<u8>, String) =
+                (cell(row, "id")?, cell(row, "digest")?, cell(row, "state")?);
+            documents.update(&id);
+            documents.update(&digest);
+            states.update(&id);
+            states.update(state.as_bytes());
+            states.update([0]);
+        }
+
+        let hash = |h: Sha256| Hash(h.finalize().into());
+        Ok(out
+            .into_iter()
+            .map(|((lane, crossing), (n, d, s))| (lane, crossing, n, hash(d), hash(s)))
+            .collect())
+    }
+
+    async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+        let rows = sqlx::query("SELECT record, log, seq, leaf, missing FROM waiting LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+
+        rows.iter()
+            .map(|r| {
+                let missing: Option<Vec<u8>> = cell(r, "missing")?;
+                Ok(Waiting {
+                    record: record_id(r, "record")?,
+                    entry: Reference {
+                        log: log_of(r, "log")?,
+                        seq: cell::<i64>(r, "seq")? as u64,
+                        leaf: Hash::from_slice(cell(r, "leaf")?).map_err(damaged)?,
+                    },
+                    missing: missing
+                        .map(|m| Reference::from_slice(&m).map_err(damaged))
+                        .transpose()?,
+                })
+            })
+            .collect()
+    }
+
+    async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError> {
+        let rows =
+            sqlx::query("SELECT record FROM terms WHERE what = 'handed_over' AND value = $1")
+                .bind(crossing)
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter().map(|r| record_id(r, "record")).collect()
+    }
+}

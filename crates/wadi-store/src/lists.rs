@@ -1,0 +1,367 @@
+//! The statements of lists, built from the filters that are set, once for both engines.
+//!
+//! A page is found first, by one index that holds all that is asked; only then are its rows read.
+//! So a filter that few rows pass costs a walk over narrow keys and not over whole rows.
+
+use crate::{FindingFilter, RecordFilter};
+use wadi_log::Lane;
+
+/// The lane of holds, and those of what can be held.
+pub(crate) const HOLD_LANE: u8 = Lane::Hold as u8;
+pub(crate) const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u8);
+/// Terms that a lookout may look for.
+pub(crate) const LOOKED_FOR: &str = "('plate', 'container', 'vin', 'document', 'goods')";
+
+pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, r.contested, r.json, r.digest, r.entries, r.at_ms, r.changed, r.born_ms";
+pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, f.json";
+
+/// A value for one of a statement's places.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Value {
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// A statement, and the values for its places in their order.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Listing {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value>,
+}
+
+/// The conditions of a statement, and their values. A condition that is always true stands in none:
+/// it would keep a planner from the index that the others have.
+#[derive(Default)]
+struct Conditions {
+    all: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds a condition; each `?` of it stands for one of the values.
+    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+        let mut parts = condition.split('?');
+        let mut text = parts.next().unwrap_or_default().to_string();
+
+        for (part, value) in parts.zip(values) {
+            text += &self.place(value);
+            text += part;
+        }
+
+        self.all.push(text);
+    }
+
+    fn add_int(&mut self, condition: &str, value: Option<i64>) {
+        if let Some(value) = value {
+            self.add(condition, [Value::Int(value)]);
+        }
+    }
+
+    fn add_text(&mut self, condition: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.add(condition, [Value::Text(value.clone())]);
+        }
+    }
+
+    /// The place of a value.
+    fn place(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    fn clause(&self) -> String {
+        match self.all.is_empty() {
+            true => String::new(),
+            false => format!("WHERE {}", self.all.join(" AND ")),
+        }
+    }
+}
+
+/// A page of records.
+pub(crate) fn records(f: &RecordFilter) -> Listing {
+    let mut wanted = Conditions::default();
+    wanted.add_int("r.lane = ?", f.lane.map(i64::from));
+    wanted.add_text("r.crossing = ?", f.crossing.as_ref());
+    wanted.add_text(
+        "instr(' ' || r.state || ' ', ' ' || ? || ' ') > 0",
+        f.state.as_ref(),
+    );
+    wanted.add_int("r.changed < ?", f.before);
+
+    if let Some((what, value)) = &f.term {
+        wanted.add(
+            "r.id IN (SELECT t.record FROM terms t WHERE t.what = ? AND t.value = ?)",
+            [Value::Text(what.clone()), Value::Text(value.clone())],
+        );
+    }
+    if let Some(after) = f.after {
+        wanted.add("r.id > ?", [Value::Bytes(after.0.to_vec())]);
+    }
+    if f.contested {
+        wanted.add("r.contested", []);
+    }
+    if f.detained {
+        wanted.add(&detained(), []);
+    }
+
+    let order = match f.after {
+        Some(_) => "r.id",
+        // Few records have a term, and few are detained: they are sorted. With the sign, no planner
+        // walks all that was ever changed to find them in their order.
+        None if f.term.is_some() || f.detained => "+r.changed DESC",
+        None => "r.changed DESC",
+    };
+
+    let clause = wanted.clause();
+    let limit = wanted.place(Value::Int(i64::from(f.limit)));
+    Listing {
+        sql: format!(
+            "SELECT {RECORD_COLUMNS} FROM \
+             (SELECT r.id FROM records r {clause} ORDER BY {order} LIMIT {limit}) AS page \
+             JOIN records r ON r.id = page.id ORDER BY {order}"
+        ),
+        values: wanted.values,
+    }
+}
+
+/// Few holds are open at once: it begins with them and not with all that was ever let in.
+fn detained() -> String {
+    format!(
+        "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h JOIN terms l \
+         ON l.record = h.id AND l.what = 'link' WHERE h.lane = {HOLD_LANE} AND h.open \
+         UNION SELECT t.record FROM records h JOIN terms g ON g.record = h.id AND g.what = 'target' \
+         JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} WHERE h.lane = {HOLD_LANE} AND h.open)"
+    )
+}
+
+/// What a filter of findings takes.
+fn of_findings(f: &FindingFilter) -> Conditions {
+    let mut wanted = Conditions::default();
+    wanted.add_text("f.rule = ?", f.rule.as_ref());
+    wanted.add_text("f.crossing = ?", f.crossing.as_ref());
+    wanted.add_text("f.phase = ?", f.phase.as_ref());
+    wanted.add_text("f.state = ?", f.state.as_ref());
+    wanted.add_text("f.assignee = ?", f.assignee.as_ref());
+    wanted.add_int("f.severity = ?", f.severity.map(i64::from));
+    wanted.add_int("f.at_ms <= ?", f.until_ms);
+    wanted
+}
+
+/// A page of findings.
+pub(crate) fn findings(f: &FindingFilter) -> Listing {
+    const ORDER: &str = "f.severity, f.at_ms, f.id";
+    let mut wanted = of_findings(f);
+    if let Some((severity, at_ms, id)) = &f.after {
+        let last = [
+            Value::Int(i64::from(*severity)),
+            Value::Int(*at_ms),
+            Value::Text(id.clone()),
+        ];
+        wanted.add(&format!("({ORDER}) > (?, ?, ?)"), last);
+    }
+
+    let clause = wanted.clause();
+    let limit = wanted.place(Value::Int(i64::from(f.limit)));
+    Listing {
+        sql: format!(
+            "SELECT {FINDING_COLUMNS} FROM \
+             (SELECT f.id FROM findings f {clause} ORDER BY {ORDER} LIMIT {limit}) AS page \
+             JOIN findings f ON f.id = page.id ORDER BY {ORDER}"
+        ),
+        values: wanted.values,
+    }
+}
+
+/// How many findings there are, by rule, phase and state.
+pub(crate) fn finding_counts(f: &FindingFilter) -> Listing {
+    let wanted = of_findings(f);
+    Listing {
+        sql: format!(
+            "SELECT f.rule, f.phase, f.state, count(*) AS count FROM findings f {} \
+             GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state",
+            wanted.clause()
+        ),
+        values: wanted.values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::MIGRATIONS;
+    use wadi_log::RecordId;
+
+    fn database() -> rusqlite::Connection {
+        let conn = rusqlite::Connection::open_in_memory().unwrap();
+        for sql in MIGRATIONS {
+            conn.execute_batch(sql).unwrap();
+        }
+        conn
+    }
+
+    /// How SQLite means to answer, a line for each step.
+    fn plan(conn: &rusqlite::Connection, listing: &Listing) -> Vec<String> {
+        let sql = format!("EXPLAIN QUERY PLAN {}", listing.sql);
+        let mut statement = conn.prepare(&sql).unwrap();
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get("detail").unwrap());
+        }
+
+        steps
+    }
+
+    /// No whole rows are walked over, and nothing is sorted but where few rows are.
+    fn assert_narrow(steps: &[String], of_few: bool) {
+        for step in steps {
+            let walks_rows =
+                step.starts_with("SCAN") && !step.contains("INDEX") && !step.ends_with("page");
+            assert!(!walks_rows, "{steps:#?}");
+            let sorts = step.contains("TEMP B-TREE FOR ORDER BY");
+            assert!(of_few || !sorts || step_after_page(steps), "{steps:#?}");
+        }
+    }
+
+    /// Whether what is sorted is the page, once it was found.
+    fn step_after_page(steps: &[String]) -> bool {
+        let sorts = steps
+            .iter()
+            .filter(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
+        sorts.count() == 1 && steps.last().is_some_and(|s| s.contains("TEMP B-TREE"))
+    }
+
+    #[test]
+    fn every_filter_of_records_has_its_index() {
+        let conn = database();
+        let any = RecordFilter {
+            limit: 50,
+            ..RecordFilter::default()
+        };
+        let walked = [
+            any.clone(),
+            RecordFilter {
+                lane: Some(1),
+                ..any.clone()
+            },
+            RecordFilter {
+                crossing: Some("TRB".into()),
+                ..any.clone()
+            },
+            RecordFilter {
+                state: Some("ADMITTED".into()),
+                ..any.clone()
+            },
+            RecordFilter {
+                contested: true,
+                ..any.clone()
+            },
+            RecordFilter {
+                before: Some(7),
+                ..any.clone()
+            },
+        ];
+        for filter in &walked {
+            let steps = plan(&conn, &records(filter));
+            assert_narrow(&steps, false);
+            let by_list = steps.iter().any(|s| s.contains("records_list"));
+            assert!(by_list, "{filter:?}: {steps:#?}");
+        }
+
+        let few = [
+            RecordFilter {
+                term: Some(("plate".into(), "X".into())),
+                ..any.clone()
+            },
+            RecordFilter {
+                detained: true,
+                ..any.clone()
+            },
+        ];
+        for filter in &few {
+            let steps = plan(&conn, &records(filter));
+            assert_narrow(&steps, true);
+            let walks = steps.iter().any(|s| s.contains("records_list"));
+            assert!(!walks, "{filter:?}: {steps:#?}");
+        }
+
+        let after = RecordFilter {
+            after: Some(RecordId([0; 32])),
+            ..any
+        };
+        assert_narrow(&plan(&conn, &records(&after)), false);
+    }
+
+    #[test]
+    fn every_filter_of_findings_is_answered_by_one_index() {
+        let conn = database();
+        let any = FindingFilter {
+            limit: 50,
+            ..FindingFilter::default()
+        };
+        let text = || Some("x".to_string());
+        let filters = [
+            any.clone(),
+            FindingFilter {
+                rule: text(),
+                ..any.clone()
+            },
+            FindingFilter {
+                severity: Some(1),
+                ..any.clone()
+            },
+            FindingFilter {
+                crossing: text(),
+                ..any.clone()
+            },
+            FindingFilter {
+                phase: text(),
+                ..any.clone()
+            },
+            FindingFilter {
+                state: text(),
+                ..any.clone()
+            },
+            FindingFilter {
+                assignee: text(),
+                ..any.clone()
+            },
+            FindingFilter {
+                until_ms: Some(5),
+                ..any.clone()
+            },
+            FindingFilter {
+                after: Some((1, 2, "x".into())),
+                ..any.clone()
+            },
+        ];
+
+        for filter in &filters {
+            let steps = plan(&conn, &findings(filter));
+            assert_narrow(&steps, false);
+            let counted = plan(&conn, &finding_counts(filter));
+            for steps in [steps, counted] {
+                let covered = steps
+                    .iter()
+                    .any(|s| s.contains("COVERING INDEX findings_list"));
+                assert!(covered, "{filter:?}: {steps:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_callers_say_stands_among_the_values_alone() {
+        let said = "x' OR 1 = 1 --";
+        let listing = records(&RecordFilter {
+            state: Some(said.into()),
+            term: Some((said.into(), said.into())),
+            limit: 9,
+            ..RecordFilter::default()
+        });
+
+        assert!(!listing.sql.contains(said));
+        assert_eq!(listing.values.len(), 4);
+        assert!(listing.sql.contains("LIMIT $4"));
+    }
+}

@@ -1,0 +1,235 @@
+//! Sessions with a server, and what a database has to be before anything is done with it.
+
+use super::schema::MIGRATIONS;
+use crate::StoreError;
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use std::{str::FromStr, time::Duration};
+
+/// Names the writer's lock among the database's advisory locks: "wadi" in ASCII.
+pub(super) const WRITER_LOCK: i64 = 0x7761_6469;
+/// A server that takes a connection and says nothing is given up after so long.
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+/// The least version: MERGE-free SQL, `unhex` as a function, hash partitions; 15 is what Debian's
+/// stable brings.
+const VERSION_MIN: i32 = 150_000;
+/// A read that takes longer is given up, milliseconds.
+pub(super) const READ_TIMEOUT: &str = "30000";
+/// A write that takes longer is given up and undone, milliseconds.
+pub(super) const WRITE_TIMEOUT: &str = "120000";
+
+pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(open_error(url))?;
+    // What the URL itself sets, as `options[statement_timeout]=5000`, holds: somebody knows the
+    // server better.
+    let said = options.get_options().unwrap_or_default().to_string();
+    let ours = [
+        ("statement_timeout", timeout),
+        // A daemon whose machine went away without a word must not hold the lock for hours.
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "2"),
+        ("tcp_keepalives_count", "3"),
+    ];
+
+    let ours = ours.into_iter().filter(|(name, _)| !said.contains(*name));
+    Ok(options
+        .application_name("wadi")
+        .options(ours)
+        .disable_statement_logging())
+}
+
+pub(super) fn open_error(url: &str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+    move |e| StoreError::Open {
+        path: hide_password(url),
+        why: e.to_string(),
+    }
+}
+
+/// A session, made within a time.
+pub(super) async fn session(
+    options: &PgConnectOptions,
+    within: Duration,
+) -> Result<PgConnection, sqlx::Error> {
+    match tokio::time::timeout(within, PgConnection::connect_with(options)).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let why = format!("no answer within {within:?}");
+            Err(sqlx::Error::Io(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                why,
+            )))
+        }
+    }
+}
+
+/// A URL for people: without its password.
+pub(crate) fn hide_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.into(),
+    }
+}
+
+/// An empty database that no daemon writes to, with its tables made, for filling it. The lock is
+/// this session's.
+pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> {
+    // Filling it takes as long as it takes: the statements are bounded by their rows.
+    let mut conn = session(&options(url, "0")?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
+    check_server(&mut conn).await?;
+    if !take_lock(&mut conn).await? {
+        return Err(StoreError::Conflict(
+            "a daemon writes to that database: name an empty one".into(),
+        ));
+    }
+
+    migrate(&mut conn).await?;
+    if meta(&mut conn, "commits").await? != 0 {
+        return Err(StoreError::Conflict(
+            "that database holds a node's records already: name an empty one".into(),
+        ));
+    }
+
+    Ok(conn)
+}
+
+/// A session for dumping a database that a daemon may write to meanwhile, and the server's major
+/// version.
+pub(crate) async fn open_to_dump(url: &str) -> Result<(PgConnection, u32), StoreError> {
+    // Counting what a large database holds takes as long as it takes.
+    let mut conn = session(&options(url, "0")?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
+
+    // While a dump reads by this session's snapshot, the session itself says nothing.
+    sqlx::query("SET idle_in_transaction_session_timeout = 0")
+        .execute(&mut conn)
+        .await?;
+
+    let major = server_major(&mut conn).await?;
+    Ok((conn, major))
+}
+
+/// A database without a table, and the server's major version. No daemon begins to write to it
+/// while this session lives.
+pub(crate) async fn open_empty(url: &str) -> Result<(PgConnection, u32), StoreError> {
+    let mut conn = session(&options(url, "0")?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
+    check_server(&mut conn).await?;
+
+    let tables: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))",
+    )
+    .fetch_one(&mut conn)
+    .await?;
+
+    if tables || !take_lock(&mut conn).await? {
+        return Err(StoreError::NotEmpty(hide_password(url)));
+    }
+
+    let major = server_major(&mut conn).await?;
+    Ok((conn, major))
+}
+
+async fn server_major(conn: &mut PgConnection) -> Result<u32, StoreError> {
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+        .fetch_one(conn)
+        .await?;
+    Ok(version.unsigned_abs() / 10_000)
+}
+
+/// A session that reads, and sees the database as it stands at this moment whatever is written
+/// meanwhile.
+pub(crate) async fn open_to_read(url: &str) -> Result<PgConnection, StoreError> {
+    let mut conn = session(&options(url, READ_TIMEOUT)?, CONNECT)
+        .await
+        .map_err(open_error(url))?;
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .execute(&mut conn)
+        .await?;
+    Ok(conn)
+}
+
+/// The same for an audit: a database that holds no node's records is none to audit.
+pub(crate) async fn open_to_audit(url: &str) -> Result<PgConnection, StoreError> {
+    let mut conn = open_to_read(url).await?;
+    match schema(&mut conn).await? {
+        Some(_) => Ok(conn),
+        None => Err(StoreError::Open {
+            path: hide_password(url),
+            why: "it holds no node's records".into(),
+        }),
+    }
+}
+
+pub(super) async fn check_server(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+        .fetch_one(&mut *conn)
+        .await?;
+    if version < VERSION_MIN {
+        return Err(StoreError::ServerTooOld {
+            found: format!("{}.{}", version / 10_000, version % 10_000),
+        });
+    }
+
+    let (fsync, commit): (String, String) =
+        sqlx::query_as("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+            .fetch_one(conn)
+            .await?;
+    if fsync == "off" || commit == "off" {
+        return Err(StoreError::Unsafe(format!(
+            "fsync is {fsync} and synchronous_commit is {commit}"
+        )));
+    }
+
+    Ok(())
+}
+
+pub(super) async fn take_lock(conn: &mut PgConnection) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+        .bind(WRITER_LOCK)
+        .fetch_one(conn)
+        .await?)
+}
+
+/// The schema of a database; none where nothing was ever stored in it. One of a newer version is
+/// not read.
+pub(crate) async fn schema(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let fresh: bool = sqlx::query_scalar("SELECT to_regclass('meta') IS NULL")
+        .fetch_one(&mut *conn)
+        .await?;
+    if fresh {
+        return Ok(None);
+    }
+
+    let found = meta(conn, "schema").await?;
+    if found > known {
+        Err(StoreError::NewerSchema { found, known })
+    } else {
+        Ok(Some(found))
+    }
+}
+
+pub(super) async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let found = schema(conn).await?.unwrap_or(0);
+    for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
+        let mut tx = conn.begin().await?;
+        sqlx::raw_sql(*sql).execute(&mut *tx).await?;
+        sqlx::query("UPDATE meta SET value = $1 WHERE key = 'schema'")
+            .bind(n as i64 + 1)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+    }
+
+    Ok(())
+}
+
+pub(crate) async fn meta(conn: &mut PgConnection, key: &str) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
+        .bind(key)
+        .fetch_one(conn)
+        .await?)
+}

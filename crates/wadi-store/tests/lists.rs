@@ -1,0 +1,298 @@
+//! Lists of very many records: each filter, and several together, gives what looking at all rows
+//! gives, on both engines. `WADI_LONG=1` draws 100,000 and prints how long each page takes.
+
+use sqlx::{Connection, PgConnection};
+use std::{path::Path, sync::Arc, time::Instant};
+use wadi_log::{Hash, LogKey, RecordId};
+use wadi_store::{
+    Batch, FindingFilter, FindingRow, Findings, PostgresStore, Projection, RecordFilter, RecordRow,
+    SqliteStore, TemporaryServer,
+};
+
+/// Records that a batch writes.
+const AT_ONCE: usize = 500;
+/// Rows of a page.
+const PAGE: u32 = 50;
+
+fn records() -> usize {
+    match std::env::var("WADI_LONG") {
+        Ok(long) if long == "1" => 100_000,
+        _ => 2_000,
+    }
+}
+
+/// Of every so many, one is rare: the last one drawn first, so that a walk from the newest change
+/// has to go through all.
+fn one_of<'a>(n: usize, common: &[&'a str], rare: &'a str) -> &'a str {
+    match n {
+        0..10 => rare,
+        _ => common[n % common.len()],
+    }
+}
+
+fn record(n: usize) -> RecordRow {
+    let mut id = [0; 32];
+    // Ids are hashes: they do not ascend with the changes.
+    id[..8].copy_from_slice(&(n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    let state = one_of(
+        n,
+        &["ADMITTED", "EXITED", "EXITED CHECK_OPEN"],
+        "ADMITTED RED",
+    );
+
+    RecordRow {
+        id: RecordId(id),
+        printed: format!("P-{n}"),
+        lane: if n < 10 { 4 } else { 1 + (n % 2) as u8 },
+        crossing: one_of(n, &["TRB", "KLX", "NOR"], "HUB").into(),
+        state: state.into(),
+        open: false,
+        contested: n < 10,
+        json: "x".repeat(1_200),
+        digest: Hash(id),
+        entries: 1,
+        at_ms: n as i64,
+        born_ms: n as i64,
+        terms: vec![("plate".into(), format!("KA {}", n / 3))],
+        waiting: Vec::new(),
+        changed: 0,
+    }
+}
+
+fn finding(n: usize, anchor: RecordId) -> FindingRow {
+    FindingRow {
+        id: format!("F-{n}"),
+        rule: one_of(n, &["R01", "R02"], "R30").into(),
+        severity: 1 + (n % 4) as u8,
+        phase: one_of(n, &["FIRM"], "PENDING").into(),
+        state: one_of(n, &["OPEN", "CLOSED"], "WAIVED").into(),
+        crossing: one_of(n, &["TRB", "KLX"], "HUB").into(),
+        assignee: one_of(n, &[""], "ann").into(),
+        anchor,
+        evidence: "e".repeat(100),
+        // The rare ones are the last of their severity.
+        at_ms: (records() - n) as i64,
+        due_ms: n as i64,
+        json: "x".repeat(800),
+    }
+}
+
+async fn fill(store: &dyn wadi_store::Store) -> (Vec<RecordRow>, Vec<FindingRow>) {
+    let records: Vec<RecordRow> = (0..records()).map(record).collect();
+    let findings: Vec<FindingRow> = records
+        .iter()
+        .enumerate()
+        .map(|(n, r)| finding(n, r.id))
+        .collect();
+
+    for (some, found) in records.chunks(AT_ONCE).zip(findings.chunks(AT_ONCE)) {
+        let batch = Batch {
+            findings: Findings {
+                changed: found.to_vec(),
+                ..Findings::default()
+            },
+            project: Projection {
+                records: some.to_vec(),
+                ..Projection::default()
+            },
+            ..Batch::default()
+        };
+        store.commit(batch).await.unwrap();
+    }
+
+    (records, findings)
+}
+
+fn filters() -> Vec<RecordFilter> {
+    let any = RecordFilter {
+        limit: PAGE,
+        ..RecordFilter::default()
+    };
+    let of = |set: fn(&mut RecordFilter)| {
+        let mut filter = any.clone();
+        set(&mut filter);
+        filter
+    };
+
+    vec![
+        of(|_| {}),
+        of(|f| f.lane = Some(1)),
+        of(|f| f.lane = Some(4)),
+        of(|f| f.crossing = Some("TRB".into())),
+        of(|f| f.crossing = Some("HUB".into())),
+        of(|f| f.state = Some("EXITED".into())),
+        of(|f| f.state = Some("CHECK_OPEN".into())),
+        of(|f| f.state = Some("RED".into())),
+        of(|f| f.contested = true),
+        of(|f| f.before = Some(100)),
+        of(|f| f.term = Some(("plate".into(), "KA 7".into()))),
+        of(|f| f.detained = true),
+        of(|f| f.after = Some(RecordId([0; 32]))),
+        of(|f| {
+            f.lane = Some(2);
+            f.crossing = Some("NOR".into());
+            f.state = Some("CHECK_OPEN".into());
+        }),
+        of(|f| {
+            f.lane = Some(2);
+            f.term = Some(("plate".into(), "KA 7".into()));
+        }),
+    ]
+}
+
+/// What looking at all rows gives.
+fn by_hand(f: &RecordFilter, all: &[RecordRow]) -> Vec<RecordId> {
+    let passes = |(n, r): &(usize, &RecordRow)| {
+        let changed = *n as i64 + 1;
+        f.lane.is_none_or(|lane| r.lane == lane)
+            && f.crossing.as_ref().is_none_or(|c| r.crossing == *c)
+            && f.state
+                .as_ref()
+                .is_none_or(|s| r.state.split(' ').any(|word| word == s))
+            && f.term.as_ref().is_none_or(|t| r.terms.contains(t))
+            && f.before.is_none_or(|before| changed < before)
+            && f.after.is_none_or(|after| r.id > after)
+            && (r.contested || !f.contested)
+            && !f.detained
+    };
+
+    let mut ids: Vec<RecordId> = all
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(passes)
+        .map(|(_, r)| r.id)
+        .collect();
+    if f.after.is_some() {
+        ids.sort();
+    }
+    ids.truncate(f.limit as usize);
+    ids
+}
+
+fn finding_filters() -> Vec<FindingFilter> {
+    let any = FindingFilter {
+        limit: PAGE,
+        ..FindingFilter::default()
+    };
+    let of = |set: fn(&mut FindingFilter)| {
+        let mut filter = any.clone();
+        set(&mut filter);
+        filter
+    };
+
+    vec![
+        of(|_| {}),
+        of(|f| f.rule = Some("R30".into())),
+        of(|f| f.severity = Some(3)),
+        of(|f| f.crossing = Some("HUB".into())),
+        of(|f| f.phase = Some("PENDING".into())),
+        of(|f| f.state = Some("WAIVED".into())),
+        of(|f| f.assignee = Some("ann".into())),
+        of(|f| f.until_ms = Some(40)),
+        of(|f| {
+            f.after = Some((2, 9, "F-9".into()));
+            f.rule = Some("R02".into());
+        }),
+    ]
+}
+
+fn findings_by_hand(f: &FindingFilter, all: &[FindingRow]) -> Vec<String> {
+    let order = |r: &FindingRow| (r.severity, r.at_ms, r.id.clone());
+    let passes = |r: &&FindingRow| {
+        f.rule.as_ref().is_none_or(|rule| r.rule == *rule)
+            && f.severity.is_none_or(|severity| r.severity == severity)
+            && f.crossing.as_ref().is_none_or(|c| r.crossing == *c)
+            && f.phase.as_ref().is_none_or(|phase| r.phase == *phase)
+            && f.state.as_ref().is_none_or(|state| r.state == *state)
+            && f.assignee.as_ref().is_none_or(|a| r.assignee == *a)
+            && f.until_ms.is_none_or(|until| r.at_ms <= until)
+            && f.after.as_ref().is_none_or(|after| order(r) > *after)
+    };
+
+    let mut found: Vec<&FindingRow> = all.iter().filter(passes).collect();
+    found.sort_by_key(|r| order(r));
+    found.truncate(f.limit as usize);
+    found.into_iter().map(|r| r.id.clone()).collect()
+}
+
+async fn every_list(
+    engine: &str,
+    store: &dyn wadi_store::Store,
+    (records, findings): (Vec<RecordRow>, Vec<FindingRow>),
+) {
+    for filter in filters() {
+        // Once for the cache, once for the clock.
+        store.records(&filter).await.unwrap();
+        let begun = Instant::now();
+        let page = store.records(&filter).await.unwrap();
+        println!(
+            "{engine} {:?} {} of {filter:?}",
+            begun.elapsed(),
+            page.len()
+        );
+
+        let ids: Vec<RecordId> = page.iter().map(|r| r.id).collect();
+        assert_eq!(ids, by_hand(&filter, &records), "{engine} {filter:?}");
+    }
+
+    for filter in finding_filters() {
+        store.findings(&filter).await.unwrap();
+        let begun = Instant::now();
+        let page = store.findings(&filter).await.unwrap();
+        println!(
+            "{engine} {:?} {} of {filter:?}",
+            begun.elapsed(),
+            page.len()
+        );
+
+        let ids: Vec<String> = page.into_iter().map(|r| r.id).collect();
+        assert_eq!(
+            ids,
+            findings_by_hand(&filter, &findings),
+            "{engine} {filter:?}"
+        );
+
+        let begun = Instant::now();
+        let counts = store.finding_counts(&filter).await.unwrap();
+        println!("{engine} {:?} counted {}", begun.elapsed(), counts.len());
+    }
+
+    store.close().await;
+}
+
+fn node() -> wadi_log::NodeId {
+    LogKey::from_seed(&[9; 32]).node()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_what_looking_at_all_rows_gives_on_sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<SqliteStore> = SqliteStore::open(dir.path(), node()).await.unwrap();
+    let filled = fill(store.as_ref()).await;
+    every_list("sqlite", store.as_ref(), filled).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_what_looking_at_all_rows_gives_on_postgres() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(dir.path());
+    let url = server.create("lists").unwrap();
+    let store = PostgresStore::open(&url, dir.path(), node(), || {})
+        .await
+        .unwrap();
+    let filled = fill(store.as_ref()).await;
+
+    // The server does so by itself, some time after so many rows.
+    let mut conn = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("VACUUM ANALYZE")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    every_list("postgres", store.as_ref(), filled).await;
+}
+
+fn server(dir: &Path) -> TemporaryServer {
+    TemporaryServer::start(&dir.join("pg"))
+        .expect("PostgreSQL is installed: ./scripts/test installs it")
+}

@@ -1,0 +1,266 @@
+//! The part of the story about records, what is detained, and findings.
+
+use super::*;
+
+/// What open holds name, or look out for, is found by that: of all that is held, and of what is
+/// asked about.
+pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
+    let ids: Vec<RecordId> = about.iter().map(|(id, _)| *id).collect();
+    let named = ids[1].to_string();
+    let hold = |seed: u8, open: bool, terms: &[(&str, &str)]| RecordRow {
+        id: RecordId([seed; 32]),
+        printed: format!("TRB-H-{seed}"),
+        lane: Lane::Hold as u8,
+        open,
+        ..row(&about[0].1, 0, terms)
+    };
+
+    let holds = vec![
+        hold(201, true, &[("link", &named)]),
+        hold(202, true, &[("target", "11A1")]),
+        hold(
+            203,
+            false,
+            &[("link", &ids[0].to_string()), ("target", "C1")],
+        ),
+        // What another wrote into a link is text.
+        hold(204, true, &[("link", "zz"), ("target", "none")]),
+    ];
+
+    let gone = holds.iter().map(|h| h.id).collect();
+    store
+        .commit(Batch::from(Projection {
+            records: holds,
+            ..Projection::default()
+        }))
+        .await
+        .unwrap();
+
+    let looked_for = store.by_term("plate", "11A1", None, 10).await.unwrap();
+    let listed = store
+        .records(&RecordFilter {
+            detained: true,
+            limit: 50,
+            ..RecordFilter::default()
+        })
+        .await
+        .unwrap();
+
+    let listed: std::collections::BTreeSet<RecordId> = listed.iter().map(|r| r.id).collect();
+    let wanted = looked_for.iter().map(|r| r.id).chain([ids[1]]).collect();
+    assert_eq!(listed, wanted);
+
+    let of_one = store.detained(&ids[1..2]).await.unwrap();
+    let by: Vec<&str> = of_one.iter().map(|(_, hold)| hold.as_str()).collect();
+    assert!(
+        by.contains(&"TRB-H-201") && !by.contains(&"TRB-H-203"),
+        "{by:?}"
+    );
+    assert_eq!(store.detained(&[]).await.unwrap(), []);
+
+    store
+        .commit(Batch::from(Repair {
+            records_gone: gone,
+            ..Repair::default()
+        }))
+        .await
+        .unwrap();
+
+    assert!(store.detained(&ids).await.unwrap().is_empty());
+}
+
+pub(super) async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
+    let ids: Vec<RecordId> = about.iter().map(|(id, _)| *id).collect();
+    assert_eq!(
+        store.record_entries(&ids[2]).await.unwrap()[0]
+            .entry
+            .reference(),
+        about[2].1
+    );
+
+    assert_eq!(store.entries_of(&ids).await.unwrap().len(), 5);
+    assert_eq!(store.records_by_id(&ids[..2]).await.unwrap().len(), 2);
+    assert_eq!(store.terms_of(&ids[..2]).await.unwrap().len(), 4);
+    assert_eq!(
+        store.by_term("plate", "11A1", None, 3).await.unwrap().len(),
+        3
+    );
+    assert_eq!(store.record_ids().await.unwrap().len(), 5);
+
+    let printed = store.record(&ids[1]).await.unwrap().unwrap().printed;
+    assert_eq!(store.records_printed(&printed).await.unwrap(), [ids[1]]);
+
+    // Those nearest in time first, each asker for itself, within its time and up to its limit.
+    let ask = |asker, value: &str, between_ms| TermQuery {
+        asker,
+        what: "plate".into(),
+        value: value.into(),
+        between_ms,
+        by_kind: false,
+        most: 2,
+    };
+
+    let asked = [
+        ask(0, "11A1", (900, 3_100)),
+        ask(1, "11A1", (-100, 100)),
+        ask(2, "none", (0, 9_999)),
+    ];
+
+    for by_kind in [false, true] {
+        let asked = asked.clone().map(|q| TermQuery { by_kind, ..q });
+        let found = store.near(&asked).await.unwrap();
+        let hits: Vec<(usize, RecordId, u64, u64)> = found
+            .iter()
+            .map(|h| (h.asker, h.record, h.place, h.of))
+            .collect();
+        let wanted = [(0, ids[2], 1, 3), (0, ids[1], 2, 3), (1, ids[0], 1, 1)];
+        assert_eq!(
+            hits, wanted,
+            "nearest to the middle of what was asked, and how many there were"
+        );
+    }
+
+    let filter = |state: &str, limit| RecordFilter {
+        lane: Some(Lane::Passage as u8),
+        crossing: Some("TRB".into()),
+        state: Some(state.into()),
+        term: Some(("container".into(), "C1".into())),
+        contested: true,
+        detained: false,
+        before: None,
+        after: None,
+        limit,
+    };
+
+    let page = store.records(&filter("CONTESTED", 2)).await.unwrap();
+    let next = RecordFilter {
+        before: Some(page[1].changed),
+        ..filter("ADMITTED", 10)
+    };
+    assert_eq!(
+        (page.len(), store.records(&next).await.unwrap().len()),
+        (2, 3)
+    );
+    assert!(
+        store
+            .records(&filter("EXITED", 10))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    // For reading them all they come in the order of their ids, page after page.
+    let (mut all, mut after) = (Vec::new(), RecordId([0; 32]));
+    loop {
+        let page = RecordFilter {
+            after: Some(after),
+            limit: 2,
+            ..RecordFilter::default()
+        };
+
+        let page = store.records(&page).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        all.extend(page.into_iter().map(|r| r.id));
+    }
+
+    assert!(all.len() == 5 && all.is_sorted());
+
+    let changes = store.changes(2, 10).await.unwrap();
+    assert_eq!(
+        changes.iter().map(|c| c.cursor).collect::<Vec<_>>(),
+        [3, 4, 5]
+    );
+
+    let digests = store.digests().await.unwrap();
+    assert_eq!(
+        digests
+            .iter()
+            .map(|d| (d.1.as_str(), d.2))
+            .collect::<Vec<_>>(),
+        [("TRB", 5)]
+    );
+}
+
+pub(super) async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
+    let findings = vec![
+        finding("a", anchor, 1, "FIRM", 200),
+        finding("b", anchor, 1, "PENDING", 100),
+        finding("c", anchor, 3, "FIRM", 50),
+    ];
+
+    store
+        .commit(Batch::from(Findings {
+            changed: findings,
+            ..Findings::default()
+        }))
+        .await
+        .unwrap();
+
+    let gone = vec!["c".to_string()];
+    let again = FindingRow {
+        state: "ASSIGNED".into(),
+        assignee: "AU-1".into(),
+        ..finding("a", anchor, 1, "FIRM", 200)
+    };
+
+    store
+        .commit(Batch::from(Findings {
+            changed: vec![again],
+            gone,
+        }))
+        .await
+        .unwrap();
+
+    let all = store
+        .findings(&FindingFilter {
+            limit: 10,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(
+        all.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(),
+        ["b", "a"],
+        "the oldest first"
+    );
+
+    let after = FindingFilter {
+        after: Some((1, 100, "b".into())),
+        limit: 10,
+        ..Default::default()
+    };
+
+    assert_eq!(store.findings(&after).await.unwrap().len(), 1);
+
+    let mine = FindingFilter {
+        assignee: Some("AU-1".into()),
+        until_ms: Some(200),
+        limit: 10,
+        ..Default::default()
+    };
+
+    assert_eq!(store.findings(&mine).await.unwrap().len(), 1);
+
+    let counts = store
+        .finding_counts(&FindingFilter::default())
+        .await
+        .unwrap();
+    let count =
+        |phase: &str, state: &str| ("R02".to_string(), phase.to_string(), state.to_string(), 1);
+    assert_eq!(
+        counts,
+        [count("FIRM", "ASSIGNED"), count("PENDING", "OPEN")]
+    );
+    assert_eq!(store.findings_due(i64::MIN, 109).await.unwrap(), []);
+    assert_eq!(store.findings_due(109, 110).await.unwrap(), [anchor]);
+    assert_eq!(
+        store.findings_due(110, i64::MAX).await.unwrap(),
+        [],
+        "that time has passed before"
+    );
+
+    assert_eq!(store.findings_of(&[anchor]).await.unwrap().len(), 2);
+    assert_eq!(store.finding("a").await.unwrap().unwrap().assignee, "AU-1");
+}
