@@ -62,9 +62,9 @@ pub(crate) enum Command {
     CutForks,
     /// Entries that were asked for.
     Stretches(Fetched, NodeId, oneshot::Sender<()>),
-    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. What was
-    /// read of logs is written while no other branch became its log since: so often had that been
-    /// before.
+    /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. The
+    /// number is how often another branch had become a log when the logs were read: where that
+    /// happened once more since, nothing is written.
     Mend(Box<Batch>, Option<u64>, Reply<()>),
     /// Builds records afresh; answers how many stood differently, and with `mend` writes those.
     Rederive {
