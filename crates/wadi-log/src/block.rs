@@ -67,6 +67,27 @@ impl VerifiedEntry {
         }
     }
 
+    /// An own entry in the place where it is about to stand: encoded and hashed once, and read back
+    /// as everybody else will read it.
+    ///
+    /// # Errors
+    ///
+    /// What [`Entry::encode`] and [`Entry::read`] say of it.
+    pub fn author(log: LogId, seq: u64, entry: &Entry) -> Result<Self, LogError> {
+        let bytes = entry.encode()?;
+        let reference = Reference {
+            log,
+            seq,
+            leaf: leaf_hash(&bytes),
+        };
+
+        Ok(Self {
+            reference,
+            reading: Ok(Entry::read(&bytes)?),
+            bytes,
+        })
+    }
+
     /// An entry read back from a store: its bytes must still hash to the leaf that was proven when
     /// they came in.
     pub fn recheck(reference: Reference, bytes: Vec<u8>) -> Result<Self, LogError> {
@@ -119,8 +140,8 @@ impl VerifiedBlock {
         &self.kept
     }
 
-    /// Appends this node's own entries and signs the new head. An empty run signs the head anew,
-    /// with a newer hub time.
+    /// Makes entries of this node's own and seals them: [`VerifiedEntry::author`] for each, then
+    /// [`Self::seal`].
     pub fn author(
         key: &LogKey,
         log: LogId,
@@ -129,11 +150,38 @@ impl VerifiedBlock {
         hub_time_s: i64,
         logs: Vec<(Lane, Crossing, u64)>,
     ) -> Result<Self, LogError> {
-        let encoded = entries
-            .iter()
-            .map(Entry::encode)
+        let entries = (held.size()..)
+            .zip(entries)
+            .map(|(seq, entry)| VerifiedEntry::author(log, seq, entry))
             .collect::<Result<Vec<_>, _>>()?;
-        let (entries, peaks, kept) = extend(log, held, encoded)?;
+
+        Self::seal(key, log, held, entries, hub_time_s, logs)
+    }
+
+    /// Appends this node's own entries and signs the new head. An empty run signs the head anew,
+    /// with a newer hub time.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Mismatch`] where an entry was made for another place than the next one.
+    pub fn seal(
+        key: &LogKey,
+        log: LogId,
+        held: &Peaks,
+        entries: Vec<VerifiedEntry>,
+        hub_time_s: i64,
+        logs: Vec<(Lane, Crossing, u64)>,
+    ) -> Result<Self, LogError> {
+        let mut peaks = held.clone();
+        let mut kept = Vec::new();
+        for entry in &entries {
+            let at = entry.reference();
+            if (at.log, at.seq) != (log, peaks.size()) {
+                return Err(LogError::Mismatch { what: "own entry" });
+            }
+            kept.extend(peaks.append(at.leaf));
+        }
+
         let head = Checkpoint {
             log,
             size: peaks.size(),

@@ -340,9 +340,9 @@ impl Taking<'_> {
         };
         match done.await.map_err(|_| NodeError::Stopping)? {
             BlockOutcome::Durable { .. } => self.said.taken += to - reach,
-            BlockOutcome::Refused { code, .. } => match of_store(&code) {
+            BlockOutcome::Refused { reason, .. } => match of_store(reason.code()) {
                 Some(error) => return Err(error.into()),
-                None => self.stop(log, &code, to - reach),
+                None => self.stop(log, reason.code(), to - reach),
             },
         }
 

@@ -16,7 +16,7 @@ use wadi_log::{
     SignedCheckpoint, Tip,
 };
 use wadi_store::{Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, StoreError};
-use wadi_sync::{ExcerptEntry, Fetched};
+use wadi_sync::{ExcerptEntry, Fetched, RefuseReason};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
@@ -112,7 +112,7 @@ impl Command {
             Self::Control(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Ingest(_, _, reply) => drop(reply.send(BlockOutcome::Refused {
                 held: 0,
-                code: error.code().into(),
+                reason: RefuseReason::from_code(error.code()),
             })),
             Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
             Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
@@ -144,7 +144,7 @@ pub(crate) enum BlockOutcome {
     },
     Refused {
         held: u64,
-        code: String,
+        reason: RefuseReason,
     },
 }
 

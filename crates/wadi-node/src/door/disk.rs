@@ -15,9 +15,6 @@ use tokio::sync::{Notify, watch};
 use wadi_log::Lane;
 use wadi_store::StoreError;
 
-/// What a peer is told whose block there is no room for. It keeps the block and offers it to the
-/// next session.
-pub(crate) const DISK_LOW: &str = "disk_low";
 /// A write that found the disk full makes it count as full for so long, whatever it says of itself.
 const HIT: Duration = Duration::from_secs(10);
 

@@ -22,7 +22,7 @@ use std::{
 use view::LedgerView;
 use wadi_log::{
     Bound, Control, Crossing, Enrolment, Epoch, Frontier, Hash, Head, Lane, LogId, LogState,
-    NodeId, Peaks, Reference, Role, RootKey, SignedCheckpoint, Tip, VerifiedBlock, leaf_hash,
+    NodeId, Peaks, Reference, Role, RootKey, SignedCheckpoint, Tip, VerifiedBlock, VerifiedEntry,
 };
 use wadi_record::Policy;
 
@@ -197,17 +197,11 @@ impl Ledger {
 
     /// Puts an own entry at the end of an own log. The head is signed, and set, with its group;
     /// until then nobody sees it.
-    pub(crate) fn author(&mut self, log: LogId, bytes: &[u8]) -> Reference {
-        let head = self.heads.entry(log).or_default();
-        let leaf = leaf_hash(bytes);
-        let reference = Reference {
-            log,
-            seq: head.peaks.size(),
-            leaf,
-        };
-
-        head.peaks.append(leaf);
-        reference
+    pub(crate) fn append(&mut self, own: &VerifiedEntry) {
+        let at = own.reference();
+        let head = self.heads.entry(at.log).or_default();
+        debug_assert_eq!(head.peaks.size(), at.seq, "it was made for this place");
+        head.peaks.append(at.leaf);
     }
 
     /// Begins with what the store holds: what was known of logs before is forgotten.

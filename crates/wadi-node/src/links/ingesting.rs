@@ -101,8 +101,7 @@ impl Link<'_> {
                     cosignature: *cosignature,
                 }
             }
-            Some(BlockOutcome::Refused { held, code }) => {
-                let reason = RefuseReason::from_code(&code);
+            Some(BlockOutcome::Refused { held, reason }) => {
                 self.ending.short_of_room |= reason == RefuseReason::DiskLow;
                 Input::BlockRefused { log, held, reason }
             }

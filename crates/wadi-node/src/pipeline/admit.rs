@@ -3,10 +3,11 @@
 use crate::{
     door::{
         command::{BlockOutcome, Command},
-        disk::{DISK_LOW, RoomLevel},
+        disk::RoomLevel,
     },
     pipeline::sequencer::Sequencer,
 };
+use wadi_sync::RefuseReason;
 
 impl Sequencer {
     /// Answers what there is no room for, before anything of it is built; returns the rest.
@@ -39,7 +40,7 @@ impl Sequencer {
 
                 let _ = reply.send(BlockOutcome::Refused {
                     held: self.ledger.held(&log),
-                    code: DISK_LOW.into(),
+                    reason: RefuseReason::DiskLow,
                 });
 
                 None

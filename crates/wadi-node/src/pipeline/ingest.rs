@@ -11,7 +11,7 @@ use wadi_log::{
 };
 use wadi_record::Verdict;
 use wadi_store::CosignedHead;
-use wadi_sync::ExcerptEntry;
+use wadi_sync::{ExcerptEntry, RefuseReason};
 
 impl Sequencer {
     pub(crate) async fn ingest(
@@ -25,7 +25,7 @@ impl Sequencer {
         let held = self.ledger.held(&log);
         let refused = |code: &str| BlockOutcome::Refused {
             held,
-            code: code.into(),
+            reason: RefuseReason::from_code(code),
         };
         let author = self.ledger.control().enrolment(&log.node).cloned();
 

@@ -7,7 +7,10 @@
 
 mod account;
 mod admit;
+mod author;
+mod carry_out;
 pub(crate) mod commit;
+mod derive;
 mod ingest;
 mod judging;
 mod mend;
@@ -156,7 +159,7 @@ impl Sequencer {
         if let Some(commit) = open.as_mut() {
             commit.entry_bytes = commit.entry_bytes.saturating_add(bytes);
             commit.is_exclusive |= !is_fast;
-            self.take(commit, command).await;
+            self.carry_out(commit, command).await;
         }
 
         if open.as_ref().is_some_and(Commit::is_full) {

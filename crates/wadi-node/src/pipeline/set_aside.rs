@@ -8,6 +8,7 @@ use crate::{
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
+use wadi_sync::RefuseReason;
 
 impl Sequencer {
     /// Gives back what is to be worked off. What an earlier start ended over is refused by name,
@@ -41,7 +42,7 @@ impl Sequencer {
 
                 let _ = reply.send(BlockOutcome::Refused {
                     held: self.ledger.held(&head.log),
-                    code: SET_ASIDE.into(),
+                    reason: RefuseReason::from_code(SET_ASIDE),
                 });
             }
             Command::Excerpt {

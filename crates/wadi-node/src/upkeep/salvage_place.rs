@@ -108,8 +108,8 @@ impl Salvager {
                 };
                 match answer.await.map_err(|_| NodeError::Stopping)? {
                     BlockOutcome::Durable { .. } => taken += count,
-                    BlockOutcome::Refused { code, .. } => {
-                        tracing::warn!(log = %log, code, "a block of a database that was set aside is refused");
+                    BlockOutcome::Refused { reason, .. } => {
+                        tracing::warn!(log = %log, code = reason.code(), "a block of a database that was set aside is refused");
                         refused = true;
                     }
                 }

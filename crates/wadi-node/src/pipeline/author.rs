@@ -1,0 +1,480 @@
+//! What this node says itself: writes are judged, appended to its own logs, and signed by group.
+
+use crate::{
+    door::{
+        error::{NodeError, WriteError},
+        event::Event,
+        write::{Based, Target, Write, Written},
+    },
+    pipeline::{commit::Commit, repeats::Sent, sequencer::Sequencer},
+};
+use std::sync::atomic::Ordering;
+use wadi_log::{
+    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
+    RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
+};
+use wadi_record::{Kind, Objection, Record, is_decision, is_guarded, warnings};
+use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
+
+/// Own entries are signed at about this spacing, so that blocks can end there.
+const RUN_BYTES: usize = 8 * 1024;
+/// Heads that one `Seen` names.
+const SEEN_HEADS_MAX: usize = 200;
+
+impl Sequencer {
+    /// Signs the entries written in this group, a run of about 8 KiB at a time.
+    pub(super) fn sign(&mut self, g: &mut Commit) -> Result<(), StoreError> {
+        let hub_time_s = self.time.heard_s();
+        if g.refresh
+            && let Some(epoch) = self.ledger.epoch()
+        {
+            let log = self
+                .ledger
+                .own_log(epoch, Lane::Control, self.ledger.own_crossing());
+            g.pending.entry(log).or_default();
+            let peaks = self.ledger.peaks(&log);
+            g.own_start.entry(log).or_insert(peaks);
+            self.time.to_show(log);
+            g.events.push(Event::Refreshed(log));
+        }
+
+        for (log, entries) in std::mem::take(&mut g.pending) {
+            let mut peaks = g.own_start.remove(&log).unwrap_or_default();
+            let list = match log.lane {
+                Lane::Control => self.ledger.lists(&log),
+                _ => Vec::new(),
+            };
+
+            for run in runs(entries) {
+                let block = VerifiedBlock::seal(
+                    &self.keys.log_key,
+                    log,
+                    &peaks,
+                    run,
+                    hub_time_s,
+                    list.clone(),
+                )
+                .map_err(|e| StoreError::Conflict(e.to_string()))?;
+
+                peaks = block.peaks().clone();
+                g.batch.append.blocks.push(block);
+            }
+
+            if log.lane == Lane::Control {
+                self.time.signed_head(log, hub_time_s);
+            }
+
+            let tip = Tip {
+                size: peaks.size(),
+                root: peaks.root(),
+            };
+            let checkpoint = g.batch.append.blocks.last().map(|b| b.checkpoint().clone());
+
+            if let Some(checkpoint) = &checkpoint
+                && self.me.role == Role::Hub
+            {
+                // A hub stores its own logs as it stores everybody's: its cosignature says so.
+                let cosignature = self
+                    .keys
+                    .log_key
+                    .cosign(&checkpoint.checkpoint, self.time.signing_s());
+
+                self.ledger
+                    .control_mut()
+                    .learn_cosigned(cosignature.witness, log, tip);
+                g.batch.append.kept_heads.push(checkpoint.clone());
+                g.batch.append.cosignatures.push(CosignedHead {
+                    checkpoint: checkpoint.clone(),
+                    cosignature,
+                });
+            }
+
+            self.ledger.set_head(log, peaks, checkpoint);
+            g.batch.own_heads.push((log, tip));
+            g.grown.insert(log, tip);
+        }
+
+        Ok(())
+    }
+
+    /// Makes an own entry and puts it at the end of its log; it is signed when the group is.
+    fn append(
+        &mut self,
+        g: &mut Commit,
+        log: LogId,
+        entry: &Entry,
+    ) -> Result<VerifiedEntry, NodeError> {
+        let own = VerifiedEntry::author(log, self.ledger.held(&log), entry)?;
+        self.append_made(g, own.clone());
+
+        Ok(own)
+    }
+
+    /// Puts an own entry that was made for the end of its log there.
+    fn append_made(&mut self, g: &mut Commit, own: VerifiedEntry) {
+        let log = own.reference().log;
+        g.own_start
+            .entry(log)
+            .or_insert_with(|| self.ledger.peaks(&log));
+
+        self.ledger.append(&own);
+        g.pending.entry(log).or_default().push(own);
+    }
+
+    /// The epoch of this start; the first write opens it with a `Boot` that names where the last
+    /// one ended.
+    pub(crate) fn open_epoch(&mut self, g: &mut Commit) -> Result<Epoch, NodeError> {
+        if let Some(epoch) = self.ledger.epoch() {
+            return Ok(epoch);
+        }
+
+        let epoch = match self.ledger.last_epoch() {
+            Some(last) if wadi_store::defence::off("new-epoch") => last,
+            _ => Epoch(rand::random()),
+        };
+
+        // What was lost was said all the same: nobody is to think that this is all there was.
+        let lost = match self.store.anchor_state() {
+            AnchorState::LostTail { heads, .. } => heads.clone(),
+            _ => Vec::new(),
+        };
+
+        let mut previous = self.ledger.ends_of_last_epoch(&lost);
+        previous.truncate(SEEN_HEADS_MAX);
+        self.ledger.begin_epoch(epoch);
+
+        let boot = Boot {
+            software: format!("wadi {}", env!("CARGO_PKG_VERSION")),
+            previous,
+        };
+        let log = self
+            .ledger
+            .own_log(epoch, Lane::Control, self.ledger.own_crossing());
+        let entry = Entry {
+            common: self.common_now(),
+            body: Body::Boot(boot),
+        };
+
+        let verified = self.append(g, log, &entry)?;
+        if let Some(entry) = verified.entry() {
+            self.ledger.control_mut().learn(verified.reference(), entry);
+        }
+
+        g.batch.local.keys.push(LocalKey {
+            scope: LocalScope::Epoch,
+            key: self.ledger.node().to_string(),
+            value: epoch.to_string(),
+        });
+
+        Ok(epoch)
+    }
+
+    /// Writes down which control heads, and before a decision which holds, this node has taken in,
+    /// where they moved.
+    async fn write_seen(
+        &mut self,
+        g: &mut Commit,
+        log: LogId,
+        holds: bool,
+    ) -> Result<(), NodeError> {
+        let seen = self.seen_index(&log).await?;
+        let moved = self.ledger.unseen(&log, &seen, holds);
+
+        for heads in moved.chunks(SEEN_HEADS_MAX) {
+            let seen = Seen {
+                heads: heads.to_vec(),
+            };
+            let entry = Entry {
+                common: self.common_now(),
+                body: Body::Seen(seen),
+            };
+            let written = self.append(g, log, &entry)?.reference();
+
+            g.batch.project.seen.push(written);
+            self.take_seen(written, heads).await?;
+        }
+
+        Ok(())
+    }
+
+    pub(super) async fn write_one(
+        &mut self,
+        g: &mut Commit,
+        write: Write,
+    ) -> Result<Written, NodeError> {
+        if self.me.role == Role::Observer {
+            let node = self.me.name.clone();
+            return Err(WriteError::Observer { node }.into());
+        }
+
+        write.check_names()?;
+        let mut marks = match self.sent_before(g, &write).await? {
+            Sent::Before(written) => return Ok(*written),
+            Sent::First(marks) => marks,
+        };
+        let (puts, events) = write.draft.check()?;
+        let kind = write.draft.kind;
+        let (crossing, record) = match write.target {
+            Target::New(crossing) => (crossing.unwrap_or(self.ledger.own_crossing()), None),
+            Target::On(id) => {
+                let record = self
+                    .record(g, id)
+                    .await?
+                    .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+
+                if record.kind() != Some(kind) {
+                    let is = record.kind().map_or("record", Kind::name);
+                    return Err(WriteError::WrongKind {
+                        record: record.printed(),
+                        is,
+                        draft: kind,
+                    }
+                    .into());
+                }
+
+                (record.crossing(), Some(id))
+            }
+        };
+
+        if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing
+        {
+            let own = self.ledger.own_crossing();
+            return Err(WriteError::ForeignCrossing { own, crossing }.into());
+        }
+
+        let based_on = match (&write.based_on, record) {
+            (_, None) => Vec::new(),
+            (Based::Heads, Some(id)) => self
+                .record(g, id)
+                .await?
+                .map(|b| b.heads())
+                .unwrap_or_default(),
+            (Based::Entries(given), Some(id)) => {
+                let record = self
+                    .record(g, id)
+                    .await?
+                    .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+                if let Some(unknown) = given.iter().find(|r| record.row(r).is_none()) {
+                    return Err(NodeError::UnknownEntry(unknown.to_string()));
+                }
+
+                let mut given = given.clone();
+                given.sort();
+                given.dedup();
+
+                given
+            }
+        };
+
+        let epoch = self.open_epoch(g)?;
+        let log = self.ledger.own_log(epoch, kind.lane(), crossing);
+
+        // Who sets a field on which something rests has to be registered, and so it is judged like
+        // an event.
+        let is_judged = !events.is_empty() || puts.iter().any(|p| is_guarded(kind, &p.key));
+        if is_judged && !write.officer.is_empty() {
+            let decides = write
+                .draft
+                .events
+                .iter()
+                .filter_map(|e| e.get("type")?.as_str())
+                .any(is_decision);
+
+            self.write_seen(g, log, decides).await?;
+        }
+
+        let mut looks_wrong: Vec<String> = puts
+            .iter()
+            .filter_map(|p| warnings(&p.key, &p.value))
+            .collect();
+        let ahead = write.time_warning(self.clock.now_ms());
+        let common = Common {
+            officer: write.officer,
+            department: write.department,
+            device: write.device,
+            device_seq: write.device_seq,
+            happened_ms: write.happened.as_ref().map(|(at, _)| *at),
+            happened_source: write.happened.map(|(_, source)| source).unwrap_or_default(),
+            ..self.common_now()
+        };
+
+        let entry = Entry {
+            common,
+            body: Body::Change(Change {
+                record,
+                based_on,
+                puts,
+                events,
+            }),
+        };
+
+        // Judge before it is appended: what would not count is told to whoever says it, and leaves
+        // no trace.
+        let own = VerifiedEntry::author(log, self.ledger.held(&log), &entry)?;
+        wadi_store::defence::trip("write", own.bytes());
+        let reference = own.reference();
+
+        let id = record.unwrap_or_else(|| RecordId::of_first(&reference));
+        let said = self
+            .said(&own)
+            .await?
+            .map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
+
+        match g.records.get_mut(&id) {
+            Some(record) => match record.objection_to(&said) {
+                Some(objection) => return Err(refusal(objection)),
+                None => record.add(said),
+            },
+            None => {
+                let record = Record::build(id, [said]).expect("one row");
+                if let Some(objection) = record.objection(&reference) {
+                    return Err(refusal(objection));
+                }
+                g.records.insert(id, record);
+            }
+        }
+
+        self.append_made(g, own.clone());
+        g.batch.project.about.push((id, reference));
+        g.fresh.entry(id).or_default().push(own);
+        g.touched.insert(id);
+
+        let printed = g.records[&id].printed();
+        looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
+        marks.keep(&mut g.batch, id, reference);
+
+        Ok(Written {
+            record: id,
+            printed,
+            entry: reference,
+            repeated: false,
+            warnings: looks_wrong,
+        })
+    }
+
+    pub(super) async fn write_control(
+        &mut self,
+        g: &mut Commit,
+        bodies: Vec<Body>,
+        officer: String,
+    ) -> Result<Vec<Reference>, NodeError> {
+        let epoch = self.open_epoch(g)?;
+        let log = self
+            .ledger
+            .own_log(epoch, Lane::Control, self.ledger.own_crossing());
+        let department = if self.me.role == Role::Hub { "HUB" } else { "" };
+        let common = Common {
+            officer,
+            department: department.into(),
+            ..self.common_now()
+        };
+
+        // All are made and judged before any is appended.
+        let mut made = Vec::with_capacity(bodies.len());
+        for (seq, body) in (self.ledger.held(&log)..).zip(bodies) {
+            let common = common.clone();
+            let entry = Entry { common, body };
+
+            self.ledger.control().check_right(&log, &entry)?;
+            made.push(VerifiedEntry::author(log, seq, &entry)?);
+        }
+
+        let mut out = Vec::new();
+        for own in made {
+            out.push(own.reference());
+            self.append_made(g, own.clone());
+            self.learn_control(g, &own);
+        }
+
+        Ok(out)
+    }
+
+    pub(crate) async fn write_cut(
+        &mut self,
+        g: &mut Commit,
+        cut: wadi_log::Cut,
+    ) -> Result<(), NodeError> {
+        self.write_control(g, vec![Body::Cut(cut)], String::new())
+            .await
+            .map(drop)
+    }
+
+    /// Takes a control entry into what is known.
+    pub(crate) fn learn_control(&mut self, g: &mut Commit, verified: &VerifiedEntry) {
+        let Some(entry) = verified.entry() else {
+            return;
+        };
+        let moved = self.ledger.control_mut().learn(verified.reference(), entry);
+
+        g.verdicts_moved |= moved
+            && matches!(
+                entry.body,
+                Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_)
+            );
+
+        // Tolerances moved, or an officer is revoked: what was found before is looked at afresh.
+        if moved
+            && matches!(
+                &entry.body,
+                Body::Policy(_) | Body::Officer(OfficerEntry { revoked: true, .. })
+            )
+        {
+            self.recheck.store(true, Ordering::Relaxed);
+            self.reconcile.notify_one();
+        }
+
+        self.orders
+            .lock()
+            .expect("no panic holds it")
+            .learn(verified.reference(), &entry.body);
+
+        if let Body::Admit(admit) = &entry.body {
+            // An admission moves single entries, not the bound of their log.
+            for r in &admit.entries {
+                self.ledger.uncount_log(&r.log);
+            }
+        }
+
+        if moved && let Body::Enrolment(e) = &entry.body {
+            g.batch.append.enrolments.push(e.clone());
+            g.events.push(Event::Members(vec![e.clone()]));
+        }
+    }
+
+    /// Signs the head of the control log anew at the end of this group, so that the hub learns how
+    /// far it has heard us.
+    pub(crate) fn refresh(&self, g: &mut Commit) {
+        g.refresh = true;
+    }
+}
+
+/// Own entries in the runs that are signed, each about as large as a block; one empty run where
+/// there are none.
+fn runs(entries: Vec<VerifiedEntry>) -> Vec<Vec<VerifiedEntry>> {
+    let mut out = vec![Vec::new()];
+    let mut bytes = 0;
+    for entry in entries {
+        let size = entry.bytes().len();
+        let run = out.last().map_or(0, Vec::len);
+        if bytes > 0 && bytes + size > RUN_BYTES || run == BLOCK_ENTRIES_MAX {
+            out.push(Vec::new());
+            bytes = 0;
+        }
+
+        bytes += size;
+        if let Some(run) = out.last_mut() {
+            run.push(entry);
+        }
+    }
+
+    out
+}
+
+/// What whoever writes is told of an entry that would not count, or not with all its events and
+/// values.
+fn refusal(objection: Objection) -> NodeError {
+    match objection {
+        Objection::Refused(refusal) => WriteError::Refused(refusal).into(),
+        Objection::Waits(missing) => NodeError::UnknownEntry(missing.to_string()),
+    }
+}

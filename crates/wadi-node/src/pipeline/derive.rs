@@ -1,0 +1,310 @@
+//! Records, made of their entries: out of memory, the store, and what a commit brings.
+
+use crate::{
+    door::{error::NodeError, excerpt::EXCERPT_LOST},
+    pipeline::{
+        commit::Commit,
+        sequencer::{Sequencer, TASK},
+    },
+};
+use serde_json::Value as Json;
+use std::collections::{BTreeSet, HashSet};
+use wadi_log::{Body, Hash, RecordId, Reference, VerifiedEntry};
+use wadi_record::{Record, Verdict};
+use wadi_store::{RecordRow, StoreError};
+
+impl Sequencer {
+    /// Builds records afresh and writes those that stood differently, or should not stand at all.
+    /// One of which an entry is on its way back stands as it was made when all of it was there.
+    pub(super) async fn rederive(
+        &mut self,
+        g: &mut Commit,
+        ids: Vec<RecordId>,
+        mend: bool,
+    ) -> Result<u64, StoreError> {
+        let mut count = 0;
+        let before = g.touched.clone();
+        let missing = self.wants.lock().expect("no panic holds it").missing();
+        let lost: BTreeSet<String> = self
+            .store
+            .local_all(&EXCERPT_LOST)
+            .await?
+            .into_iter()
+            .map(|l| l.key)
+            .collect();
+
+        for id in ids.into_iter().filter(|id| !before.contains(id)) {
+            if self.is_damaged(&id, &missing, &lost).await? {
+                continue;
+            }
+
+            self.records.pop(&id);
+            g.records.remove(&id);
+            match self.build(g, id).await {
+                // What it is judged by is on its way back.
+                Err(StoreError::Damaged { .. }) => {
+                    g.records.remove(&id);
+                    g.unjudged.remove(&id);
+                    continue;
+                }
+                built => built?,
+            }
+
+            // A row that does not read stands differently, too.
+            let stood = match self.store.record(&id).await {
+                Err(error) if error.is_rot() => Some(None),
+                stood => stood?.map(Some),
+            };
+            let terms = self
+                .store
+                .terms_of(&[id])
+                .await?
+                .into_iter()
+                .map(|(_, what, value)| (what, value));
+
+            let now = g.records.get(&id).map(|record| project(record).0);
+            // An entry that is on its way back may be gone from the index, too. Until then what
+            // stands is the last that anybody can read of it.
+            let fewer =
+                |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
+            if !missing.is_empty()
+                && stood
+                    .as_ref()
+                    .is_some_and(|stood| stood.as_ref().is_some_and(fewer))
+            {
+                g.records.remove(&id);
+                g.unjudged.remove(&id);
+                continue;
+            }
+
+            let as_it_stood = |stood: RecordRow, now: &RecordRow| RecordRow {
+                changed: now.changed,
+                waiting: now.waiting.clone(),
+                terms: terms.collect::<BTreeSet<_>>().into_iter().collect(),
+                ..stood
+            };
+
+            let is_right = match (stood, now) {
+                (None, None) => true,
+                (Some(Some(stood)), Some(mut now)) => {
+                    now.terms = now
+                        .terms
+                        .into_iter()
+                        .collect::<BTreeSet<_>>()
+                        .into_iter()
+                        .collect();
+
+                    as_it_stood(stood, &now) == now
+                }
+                (Some(_), None) => {
+                    if mend {
+                        g.batch.repair.records_gone.push(id);
+                    }
+                    count += 1;
+                    true
+                }
+                (None | Some(None), Some(_)) => false,
+            };
+
+            count += u64::from(!is_right);
+            if is_right || !mend {
+                g.records.remove(&id);
+                g.unjudged.remove(&id);
+            } else {
+                g.touched.insert(id);
+            }
+        }
+
+        Ok(count)
+    }
+
+    /// A record's record: of this group, of memory, or out of the store.
+    pub(crate) async fn record<'g>(
+        &mut self,
+        g: &'g mut Commit,
+        id: RecordId,
+    ) -> Result<Option<&'g mut Record>, StoreError> {
+        if !g.records.contains_key(&id) {
+            match self.records.pop(&id) {
+                Some(record) => drop(g.records.insert(id, record)),
+                None => self.build(g, id).await?,
+            }
+        }
+
+        Ok(g.records.get_mut(&id))
+    }
+
+    pub(super) async fn record_at(
+        &mut self,
+        g: &mut Commit,
+        record: RecordId,
+        at: &[Reference],
+        time_ms: Option<i64>,
+    ) -> Result<serde_json::Value, NodeError> {
+        let record = self
+            .record(g, record)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+        if let Some(unknown) = at.iter().find(|r| record.row(r).is_none()) {
+            return Err(NodeError::UnknownEntry(unknown.to_string()));
+        }
+
+        let then = match time_ms {
+            Some(time_ms) => record.at_time(time_ms),
+            None => record.as_of(at),
+        };
+        let nothing = || NodeError::NoRecord(format!("{} at that time", record.printed()));
+
+        then.map(|b| b.json()).ok_or_else(nothing)
+    }
+
+    /// Reads what the store holds of these records at once, for building those that memory does not
+    /// have. A record that this group has touched is not read again: what was read holds until the
+    /// group is committed.
+    pub(crate) async fn prefetch(
+        &self,
+        g: &mut Commit,
+        ids: BTreeSet<RecordId>,
+    ) -> Result<(), StoreError> {
+        let unknown = |id: &RecordId| {
+            !g.records.contains_key(id)
+                && !self.records.contains(id)
+                && self.changes_in_flight(id).is_empty()
+                && !g.prefetched.contains_key(id)
+                && !g.touched.contains(id)
+        };
+
+        let ids: Vec<RecordId> = ids.into_iter().filter(unknown).collect();
+        if ids.len() < 2 {
+            return Ok(());
+        }
+
+        g.prefetched.extend(ids.iter().map(|id| (*id, Vec::new())));
+        for (id, stored) in self.store.entries_of(&ids).await? {
+            g.prefetched.entry(id).or_default().push(stored.entry);
+        }
+
+        Ok(())
+    }
+
+    /// Builds a record from the store and from what this group brought.
+    async fn build(&mut self, g: &mut Commit, id: RecordId) -> Result<(), StoreError> {
+        let mut entries = match g.prefetched.remove(&id) {
+            Some(entries) => entries,
+            None => self
+                .store
+                .record_entries(&id)
+                .await?
+                .into_iter()
+                .map(|s| s.entry)
+                .collect(),
+        };
+
+        let stored: HashSet<Reference> = match self.changes_in_flight(&id) {
+            [] => HashSet::new(),
+            _ => entries.iter().map(VerifiedEntry::reference).collect(),
+        };
+
+        let in_flight = self.changes_in_flight(&id).iter();
+        // The commit may have become durable between the two.
+        entries.extend(
+            in_flight
+                .filter(|e| !stored.contains(&e.reference()))
+                .cloned(),
+        );
+        entries.extend(g.fresh.get(&id).into_iter().flatten().cloned());
+        let mut rows = Vec::with_capacity(entries.len());
+        g.unjudged.remove(&id);
+        for entry in &entries {
+            if !matches!(entry.entry().map(|e| &e.body), Some(Body::Change(_))) {
+                continue;
+            }
+
+            match self.said(entry).await? {
+                Ok(said) => rows.push(said),
+                Err(missing) => g
+                    .unjudged
+                    .entry(id)
+                    .or_default()
+                    .push((entry.reference(), missing)),
+            }
+        }
+
+        if let Some(record) = Record::build(id, rows) {
+            g.records.insert(id, record);
+        }
+
+        Ok(())
+    }
+
+    /// Builds a record afresh: verdicts on its entries, or what they are judged by, have moved.
+    pub(crate) async fn rebuild(&mut self, g: &mut Commit, id: RecordId) -> Result<(), StoreError> {
+        self.records.pop(&id);
+        g.records.remove(&id);
+        g.touched.insert(id);
+        self.build(g, id).await
+    }
+
+    /// Adds one change of a peer to its record.
+    pub(crate) async fn add_change(
+        &mut self,
+        g: &mut Commit,
+        entry: &VerifiedEntry,
+        record: RecordId,
+    ) -> Result<(), StoreError> {
+        let reference = entry.reference();
+        wadi_store::defence::trip(TASK, entry.bytes());
+        g.batch.project.about.push((record, reference));
+        g.touched.insert(record);
+
+        let known = self.record(g, record).await?.is_some();
+        g.fresh.entry(record).or_default().push(entry.clone());
+        match self.said(entry).await? {
+            Err(missing) => g
+                .unjudged
+                .entry(record)
+                .or_default()
+                .push((reference, missing)),
+            Ok(said) if known => g.records.get_mut(&record).expect("known").add(said),
+            Ok(said) => {
+                let built = Record::build(record, [said]).expect("one row");
+                g.records.insert(record, built);
+            }
+        }
+
+        Ok(())
+    }
+}
+
+/// A record's row, and the projection of which its text is.
+pub(super) fn project(record: &Record) -> (RecordRow, Json) {
+    let made = record.projection();
+    let waiting = record.rows().filter_map(|(said, row)| match row {
+        Verdict::Waits(missing) => {
+            Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX)))
+        }
+        _ => None,
+    });
+
+    let waiting = waiting.collect();
+    let happened_ms = || record.rows().map(|(said, _)| said.at_ms());
+    let row = RecordRow {
+        id: record.id(),
+        printed: record.printed(),
+        lane: record.lane() as u8,
+        crossing: record.crossing().to_string(),
+        open: made.state.is_open(),
+        contested: made.is_contested,
+        state: made.state.line(),
+        json: made.json.to_string(),
+        digest: Hash(record.digest()),
+        entries: record.rows().count() as u32,
+        at_ms: happened_ms().max().unwrap_or(0),
+        born_ms: happened_ms().min().unwrap_or(0),
+        terms: made.terms,
+        waiting,
+        changed: 0,
+    };
+
+    (row, made.json)
+}
