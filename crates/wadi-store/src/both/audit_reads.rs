@@ -1,5 +1,4 @@
-//! What an audit reads, once for both engines: compiled as a part of `sqlite.rs` and as a part of
-//! `postgres.rs`.
+//! What an audit reads, as it lies there.
 
 use super::{DbConn, DbRow, cells::cell};
 use crate::{

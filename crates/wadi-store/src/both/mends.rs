@@ -1,4 +1,4 @@
-//! Reads for mending, once for both engines: what lies there unchecked, and the other branches of
+//! Reads for mending: what lies there unchecked, and the other branches of
 //! forked logs.
 
 use super::{

@@ -1,4 +1,4 @@
-//! Which records belong together, once for both engines: those that share a term, by kind and near
+//! Which records belong together: those that share a term, by kind and near
 //! a time; holds, whenever they were placed; and whose findings are due.
 
 use super::{
