@@ -46,6 +46,9 @@ pub(crate) enum Command {
     Refusal(RefusalRow),
     Peer(PeerRow),
     Local(Vec<LocalKey>, Vec<(LocalScope, String)>, Reply<()>),
+    /// Rows that a wing made: findings, cursors, and what the node keeps of itself. They ride on
+    /// the next commit.
+    Keep(Box<Batch>, Reply<()>),
     /// A device's counter begins anew.
     BeginAnew(String, Reply<u64>),
     At {
@@ -115,13 +118,14 @@ impl Command {
                 reason: RefuseReason::from_code(error.code()),
             })),
             Self::Excerpt { reply, .. } | Self::Carry(_, reply) => drop(reply.send(false)),
-            Self::Local(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
+            Self::Local(_, _, reply) | Self::Keep(_, reply) | Self::Mend(_, _, reply) => {
+                drop(reply.send(Err(error.clone().into())))
+            }
             Self::BeginAnew(_, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::At { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
             Self::Stretches(_, _, reply) => drop(reply.send(())),
-            Self::Mend(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
             | Self::CutForks

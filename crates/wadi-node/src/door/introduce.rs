@@ -54,10 +54,7 @@ impl Door {
             }
         }
 
-        if !batch.is_empty() {
-            self.store.commit(batch).await?;
-        }
-
+        self.keep(batch).await?;
         self.renew_projections().await
     }
 
@@ -81,8 +78,7 @@ impl Door {
         };
 
         match self
-            .store
-            .commit(Batch::from(LocalState {
+            .keep(Batch::from(LocalState {
                 keys: vec![version],
                 ..LocalState::default()
             }))

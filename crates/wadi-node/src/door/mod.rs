@@ -49,7 +49,7 @@ use wadi_log::{
     Block, Body, Control, Enrolment, Frontier, Lane, LogKey, NodeId, Reference, RootKey,
 };
 use wadi_record::Policy;
-use wadi_store::{Carried, LocalKey, LocalScope, PeerRow, RefusalRow, Store, StoreError};
+use wadi_store::{Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, Store, StoreError};
 use write::{Write, Written};
 
 /// A node's keys and papers.
@@ -259,6 +259,23 @@ impl Door {
         }
 
         done
+    }
+
+    /// Writes rows that a wing made, with the next commit; durable when it returns.
+    pub(crate) async fn keep(&self, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+
+        match self
+            .ask(|reply| Command::Keep(Box::new(batch), reply))
+            .await
+        {
+            Err(NodeError::Store(error)) => Err(error),
+            // Nothing else is said of rows: the sequencer is stopping.
+            Err(_) => Err(StoreError::Closed),
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Writes many at once, each for itself, in order; many share a commit.

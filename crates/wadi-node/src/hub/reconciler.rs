@@ -228,9 +228,7 @@ impl Reconciler {
                 is_kept = true;
             }
 
-            if !looked.batch.is_empty() {
-                self.store.commit(looked.batch).await?;
-            }
+            node.keep(looked.batch).await?;
         }
 
         if let Some(cursor) = cursor.filter(|_| !is_kept) {
@@ -239,7 +237,7 @@ impl Reconciler {
                 ..Batch::default()
             };
             keep_cursor(&mut batch, cursor);
-            self.store.commit(batch).await?;
+            node.keep(batch).await?;
         }
 
         if failures {

@@ -89,6 +89,10 @@ impl Sequencer {
                 g.batch.local.keys_gone.extend(gone);
                 g.answer(reply, Ok(()));
             }
+            Command::Keep(batch, reply) => {
+                g.batch.merge(*batch);
+                g.answer(reply, Ok(()));
+            }
             Command::BeginAnew(device, reply) => {
                 let begun = self.begin_anew(g, device).await;
                 g.answer(reply, begun);

@@ -160,7 +160,10 @@ impl Sequencer {
         };
         let outcome = match outcome {
             Ok(()) if g.batch.is_empty() => Ok(()),
-            Ok(()) => outcome_of(self.hand_to_store(&mut g).await),
+            Ok(()) => {
+                let batch = std::mem::take(&mut g.batch);
+                outcome_of(self.hand_to_store(batch).await)
+            }
             Err(error) => Err(error),
         };
 
@@ -176,10 +179,9 @@ impl Sequencer {
         self.publish(view);
     }
 
-    /// Hands a commit's batch to the store: from here on nobody knows which projections of its
-    /// records the store holds, until it is durable.
-    pub(crate) fn hand_to_store(&self, g: &mut Commit) -> JoinHandle<Outcome> {
-        let batch = std::mem::take(&mut g.batch);
+    /// Hands a batch to the store: the one place that does. From here on nobody knows which
+    /// projections of its records the store holds, until it is durable.
+    pub(crate) fn hand_to_store(&self, batch: Batch) -> JoinHandle<Outcome> {
         let written = batch.project.records.iter().map(|row| row.id);
         let gone = batch.repair.records_gone.iter().copied();
         self.projections.withdraw(written.chain(gone));

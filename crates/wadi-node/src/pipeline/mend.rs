@@ -7,7 +7,7 @@ use crate::{
         proofs::{given, peaks_at, record_of, root_at},
     },
     ledger::repair::Why,
-    pipeline::{commit::Commit, sequencer::Sequencer},
+    pipeline::{commit::Commit, outcome_of, sequencer::Sequencer},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -431,7 +431,7 @@ impl Sequencer {
         );
 
         batch.repair.switches.push(block);
-        self.store.commit(batch).await?;
+        outcome_of(self.hand_to_store(batch).await)?;
         self.wants.lock().expect("no panic holds it").switched(&log);
         tracing::warn!(log = %log, from = branch.from, "the branch that counts is the log now");
 

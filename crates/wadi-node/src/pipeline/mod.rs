@@ -71,7 +71,8 @@ impl Command {
             | Self::Carry(..)
             | Self::Refusal(_)
             | Self::Peer(_)
-            | Self::Local(..) => true,
+            | Self::Local(..)
+            | Self::Keep(..) => true,
             // A control log's entries set off what waited for them, and a forked log's are of one
             // branch or another: both are looked up in the store.
             Self::Ingest(block, ..) => {
@@ -207,9 +208,10 @@ impl Sequencer {
             seen: std::mem::take(&mut self.pending_seen),
             local: commit.batch.local.keys.clone(),
         };
+        let batch = std::mem::take(&mut commit.batch);
 
         self.in_flight = Some(InFlight {
-            durable: self.hand_to_store(&mut commit),
+            durable: self.hand_to_store(batch),
             commit,
             overlay,
         });

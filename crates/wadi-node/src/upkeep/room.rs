@@ -245,8 +245,7 @@ async fn drop_carried(door: &Door) {
 
     let carried_done = ranges.into_iter().map(|(log, _, to)| (log, to)).collect();
     if let Err(error) = door
-        .store
-        .commit(Batch::from(LocalState {
+        .keep(Batch::from(LocalState {
             carried_done,
             ..LocalState::default()
         }))
