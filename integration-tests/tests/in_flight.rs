@@ -3,7 +3,11 @@
 
 use integration_tests::{PATIENCE, network::*};
 use sqlx::{Connection, SqliteConnection};
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::task::JoinHandle;
 use wadi_log::{RecordId, Role};
 use wadi_node::{Node, NodeError, Target, Write, WriteError, Written};
@@ -178,5 +182,60 @@ async fn a_commit_that_fails_takes_with_it_what_was_built_on_it() {
             .len(),
         2
     );
+    trb.stop().await;
+}
+
+/// Commits that a database holds.
+async fn commits(dir: &Path) -> i64 {
+    let path = format!("sqlite://{}", dir.join("node.sqlite").display());
+    let mut conn = SqliteConnection::connect(&path)
+        .await
+        .expect("the database opens");
+    let held = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'commits'")
+        .fetch_one(&mut conn)
+        .await
+        .expect("it counts its commits");
+    conn.close().await.expect("closed");
+    held
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_waits_for_rides_on_the_next_commit() {
+    let country = Country::of(&[("trb", Role::Crossing, "TRB")]);
+    let trb = country.start("trb").await;
+    let dir = country.dir_of("trb");
+    let write = || Write::by("OF-1", "PORT", Target::New(None), truck("11-A-1"));
+    trb.write(write()).await.expect("written");
+
+    let (before, began) = (commits(&dir).await, Instant::now());
+    for n in 0..20 {
+        let subject = format!("stranger {n}");
+        trb.note_refusal(subject, "odd".into(), "it was odd".into(), "trb".into())
+            .await;
+        // Whatever is written by itself is written by the time that this is read.
+        commits(&dir).await;
+    }
+    trb.write(write()).await.expect("written");
+
+    // One that is begun waits for a quarter of a second at most, and the write waits for none.
+    let most = 2 + began.elapsed().as_millis() as i64 / 250;
+    let made = commits(&dir).await - before;
+    assert!((1..=most).contains(&made), "{made} commits, {most} at most");
+    let told = trb.store().refusals(100).await.expect("refusals").len();
+    assert_eq!(told, 20, "all of them came with the write at the latest");
+
+    // Without company it is written all the same.
+    trb.note_refusal(
+        "last".into(),
+        "odd".into(),
+        "it was odd".into(),
+        "trb".into(),
+    )
+    .await;
+    let deadline = Instant::now() + PATIENCE;
+    while trb.store().refusals(100).await.expect("refusals").len() < 21 {
+        assert!(Instant::now() < deadline, "the last one is never written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     trb.stop().await;
 }

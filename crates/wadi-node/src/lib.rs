@@ -16,7 +16,8 @@
 //!         ledger/                       what is known of logs
 //! ```
 //!
-//! - `ledger`: plain types: the hub's time as it is judged, what authors had seen, what is to be
+//! - `ledger`: plain types without locks, tasks or clocks: the ledger itself, the views of it that
+//!   everybody reads, what entries are judged by, the hub's time as it is judged, what is to be
 //!   repaired.
 //! - `door`: [`Door`], commands and events, errors, tasks, suspects, the disk's budget, the clock
 //!   and what is known of the time, the boards that status reads, and what is asked of peers.
@@ -35,10 +36,12 @@
 //!   the door: what builds them may ask it, and nothing in the door asks for a record.
 //! - Only the pipeline's sequencer gives positions and changes what is known; everybody else sends
 //!   it a command.
-//! - A fact is visible only when it is durable: frontier, watermarks and answers follow the commit.
+//! - A fact is visible only when it is durable: views of the ledger and answers follow the commit.
+//! - One place hands batches to the store.
 //! - Every point at which a task may be dropped is safe.
 //!
-//! `integration-tests/tests/tidy.rs` reads every import and holds the first of them.
+//! `integration-tests/tests/tidy.rs` reads every import and every call of the store, and holds the
+//! first and the last but one.
 
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]

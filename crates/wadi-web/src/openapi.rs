@@ -8,6 +8,7 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
+use serde_json::{Map, Value as Json, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -121,8 +122,61 @@ fn describe(status: &str, answer: &mut Response) {
 struct Document;
 
 pub(crate) async fn document() -> impl IntoResponse {
-    let json = Document::openapi().to_pretty_json().unwrap_or_default();
+    let json = serde_json::to_string_pretty(&whole()).unwrap_or_default();
     ([(header::CONTENT_TYPE, "application/json")], json)
+}
+
+/// The routes, and every event and field as the tables have them: `event.TYPE`, and `fields.KIND`
+/// for each kind of record.
+fn whole() -> Json {
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let tables = wadi_record::schema::json();
+    let rows = |table: &str| tables[table].as_object().cloned().unwrap_or_default();
+
+    let mut types = Vec::new();
+    let schemas = &mut document["components"]["schemas"];
+    for (name, event) in rows("events") {
+        types.push(json!({"$ref": format!("#/components/schemas/event.{name}")}));
+        schemas[format!("event.{name}")] = event;
+    }
+    for (kind, fields) in rows("fields") {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        schemas[format!("fields.{kind}")] = fields_schema(&fields);
+    }
+
+    schemas["Event"] = json!({
+        "description": "One event of a record, of one of these types.",
+        "oneOf": types,
+    });
+
+    let events = &mut schemas["DraftBody"]["properties"]["events"];
+    events["items"] = json!({"$ref": "#/components/schemas/Event"});
+
+    document
+}
+
+/// The fields of a kind of record. `N` in a name stands for any number from 1 to 999.
+fn fields_schema(fields: &Map<String, Json>) -> Json {
+    let (mut named, mut numbered) = (Map::new(), Map::new());
+    for (name, field) in fields {
+        if name.split('.').any(|part| part == "N") {
+            let parts = name.split('.').map(|part| match part {
+                "N" => "[1-9][0-9]{0,2}",
+                part => part,
+            });
+            let pattern = parts.collect::<Vec<_>>().join("\\.");
+            numbered.insert(format!("^{pattern}$"), field.clone());
+        } else {
+            named.insert(name.clone(), field.clone());
+        }
+    }
+
+    json!({
+        "type": "object",
+        "properties": named,
+        "patternProperties": numbered,
+        "additionalProperties": false,
+    })
 }
 
 #[cfg(test)]
@@ -143,8 +197,31 @@ mod tests {
     }
 
     #[test]
+    fn every_event_and_field_is_described() {
+        let document = whole();
+        let schemas = &document["components"]["schemas"];
+        for event in wadi_record::EVENTS {
+            let described = &schemas[format!("event.{}", event.name)];
+            assert_eq!(described["properties"]["type"]["const"], event.name);
+        }
+
+        for field in wadi_record::FIELDS {
+            for kind in field.kinds {
+                let of_kind = &schemas[format!("fields.{}", kind.name())];
+                let pattern = format!("^{}$", field.name.replace('.', "\\."))
+                    .replace("\\.N", "\\.[1-9][0-9]{0,2}");
+                let described = [
+                    &of_kind["properties"][field.name],
+                    &of_kind["patternProperties"][pattern],
+                ];
+                assert!(described.iter().any(|d| d.is_object()), "{}", field.name);
+            }
+        }
+    }
+
+    #[test]
     fn operations_have_names_of_their_own_and_references_lead_somewhere() {
-        let text = Document::openapi().to_json().unwrap();
+        let text = serde_json::to_string(&whole()).unwrap();
         if let Some(file) = std::env::var_os("WADI_OPENAPI_OUT") {
             std::fs::write(file, &text).unwrap();
         }

@@ -18,11 +18,11 @@ use crate::{
     ledger::seen::{SeenIndex, seen_index},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 use wadi_log::{Lane, LogId, RecordId, Reference};
 use wadi_reconcile::{
     Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
@@ -55,12 +55,26 @@ pub(crate) struct Reconciler {
     node: Weak<Door>,
     store: Arc<dyn Store>,
     wake: Arc<Notify>,
+    /// Through which change it has looked.
     cursor: i64,
+    /// Through which change what it found is durable.
+    kept_cursor: i64,
+    /// What it found last, on its way to the disk while it looks further.
+    pending: Option<Pending>,
     /// Through which times crossings were heard when it was last looked at what waits for them.
     heard: BTreeMap<String, i64>,
     unpublished: Unpublished,
     /// Records whose dossiers somebody seems to fill, by their printed ids.
     crowded: BTreeMap<RecordId, String>,
+}
+
+/// What was found on some anchors, and is not durable yet.
+struct Pending {
+    /// Whoever looks at one of these asks what was found on it before, and waits.
+    anchors: HashSet<RecordId>,
+    /// The cursor that is kept with it.
+    cursor: Option<i64>,
+    kept: JoinHandle<Result<(), StoreError>>,
 }
 
 /// What looking at some records came to.
@@ -79,6 +93,8 @@ impl Reconciler {
             store: node.store.clone(),
             wake,
             cursor: 0,
+            kept_cursor: 0,
+            pending: None,
             heard: BTreeMap::new(),
             unpublished: Unpublished::default(),
             crowded: BTreeMap::new(),
@@ -127,6 +143,7 @@ impl Reconciler {
     async fn recall(&mut self) -> Result<(), StoreError> {
         let cursor = self.store.local(&LocalScope::Reconcile, "cursor").await?;
         self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
+        self.kept_cursor = self.cursor;
         self.unpublished = Unpublished::read(&self.store.local_all(&Unpublished::scope()).await?);
         if let Some(node) = self.node.upgrade() {
             self.alarm_of_failures(&node).await?;
@@ -139,7 +156,9 @@ impl Reconciler {
     /// anything.
     async fn step(&mut self, node: &Arc<Door>) -> Result<bool, StoreError> {
         if node.recheck.swap(false, Ordering::Relaxed) {
+            self.land(node).await?;
             self.cursor = 0;
+            self.kept_cursor = 0;
         }
 
         let changed = self.store.changed(self.cursor, CHANGES).await?;
@@ -147,9 +166,10 @@ impl Reconciler {
             let ids: Vec<RecordId> = changed.into_iter().map(|(_, id)| id).collect();
             self.look_around(node, &ids, cursor).await?;
             self.cursor = cursor;
-            node.reconciled.store(cursor, Ordering::Relaxed);
             return Ok(true);
         }
+
+        self.land(node).await?;
 
         let heard = self.heard_now(node);
         let mut due: BTreeSet<RecordId> = self.unpublished.due(node.now_ms()).into_iter().collect();
@@ -159,6 +179,7 @@ impl Reconciler {
 
         let due: Vec<RecordId> = due.into_iter().collect();
         self.look(node, &due, Gathered::default(), None).await?;
+        self.land(node).await?;
         self.heard = heard;
 
         Ok(!due.is_empty())
@@ -216,34 +237,78 @@ impl Reconciler {
                 .collect();
 
             gathered.ask(node, &unasked, Vec::new()).await?;
+            let is_pending = |p: &Pending| part.iter().any(|id| p.anchors.contains(id));
+            if self.pending.as_ref().is_some_and(is_pending) {
+                self.land(node).await?;
+            }
+
             let mut looked = self.judge(node, part, &gathered).await?;
             self.publish(node, &mut looked).await?;
             failures |= looked.failures;
 
             // Only the last part has all that was changed behind it.
-            if parts.peek().is_none()
-                && let Some(cursor) = cursor
-            {
-                keep_cursor(&mut looked.batch, cursor);
-                is_kept = true;
-            }
-
-            node.keep(looked.batch).await?;
+            let cursor = cursor.filter(|_| parts.peek().is_none());
+            is_kept |= cursor.is_some();
+            self.keep(node, looked.batch, part, cursor).await?;
         }
 
         if let Some(cursor) = cursor.filter(|_| !is_kept) {
-            let mut batch = Batch {
+            let batch = Batch {
                 at_ms: node.now_ms(),
                 ..Batch::default()
             };
-            keep_cursor(&mut batch, cursor);
-            node.keep(batch).await?;
+            self.keep(node, batch, &[], Some(cursor)).await?;
         }
 
         if failures {
+            self.land(node).await?;
             self.alarm_of_failures(node).await?;
         }
 
+        Ok(())
+    }
+
+    /// Hands what was found to the sequencer once what was found before it is durable, and looks
+    /// further meanwhile.
+    async fn keep(
+        &mut self,
+        node: &Arc<Door>,
+        mut batch: Batch,
+        anchors: &[RecordId],
+        cursor: Option<i64>,
+    ) -> Result<(), StoreError> {
+        self.land(node).await?;
+        if let Some(cursor) = cursor {
+            keep_cursor(&mut batch, cursor);
+        }
+
+        let door = node.clone();
+        self.pending = Some(Pending {
+            anchors: anchors.iter().copied().collect(),
+            cursor,
+            kept: tokio::spawn(async move { door.keep(batch).await }),
+        });
+        Ok(())
+    }
+
+    /// Waits until what was found last is durable. Where it failed, the changes since the last
+    /// cursor that was kept are looked at once more.
+    async fn land(&mut self, node: &Door) -> Result<(), StoreError> {
+        let Some(pending) = self.pending.take() else {
+            return Ok(());
+        };
+        let kept = pending.kept.await;
+        if let Err(error) =
+            kept.unwrap_or_else(|end| Err(StoreError::Failed(format!("a commit ended: {end}"))))
+        {
+            self.cursor = self.kept_cursor;
+            return Err(error);
+        }
+
+        if let Some(cursor) = pending.cursor {
+            self.kept_cursor = cursor;
+            node.reconciled.store(cursor, Ordering::Relaxed);
+        }
         Ok(())
     }
 

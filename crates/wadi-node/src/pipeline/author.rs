@@ -478,3 +478,53 @@ fn refusal(objection: Objection) -> NodeError {
         Objection::Waits(missing) => NodeError::UnknownEntry(missing.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::NodeId;
+
+    fn own(seq: u64, letters: usize) -> VerifiedEntry {
+        let log = LogId {
+            node: NodeId([1; 16]),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Control,
+            crossing: wadi_log::Crossing::HUB,
+        };
+        let boot = Boot {
+            software: "w".repeat(letters),
+            previous: vec![],
+        };
+        let entry = Entry {
+            common: Common::default(),
+            body: Body::Boot(boot),
+        };
+
+        VerifiedEntry::author(log, seq, &entry).unwrap()
+    }
+
+    fn lengths(entries: Vec<VerifiedEntry>) -> Vec<usize> {
+        runs(entries).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_run_is_about_a_block_and_a_large_entry_is_one_for_itself() {
+        assert_eq!(lengths(vec![]), [0], "an empty run signs the head anew");
+        assert_eq!(lengths((0..5).map(|n| own(n, 10)).collect()), [5]);
+        assert_eq!(
+            lengths(vec![own(0, 5_000), own(1, 5_000), own(2, 10)]),
+            [1, 2]
+        );
+        assert_eq!(lengths(vec![own(0, 20_000), own(1, 10)]), [1, 1]);
+    }
+
+    #[test]
+    fn no_run_has_more_entries_than_a_block_takes() {
+        let count = BLOCK_ENTRIES_MAX as u64 + 3;
+        let all = runs((0..count).map(|n| own(n, 1)).collect());
+        assert!(all.iter().all(|run| run.len() <= BLOCK_ENTRIES_MAX));
+
+        let seqs: Vec<u64> = all.iter().flatten().map(|e| e.reference().seq).collect();
+        assert!(seqs.into_iter().eq(0..count), "in order, and each once");
+    }
+}

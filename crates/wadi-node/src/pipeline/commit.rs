@@ -14,7 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 use wadi_log::{LogId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
 use wadi_reconcile::Facts;
 use wadi_record::Record;
@@ -64,6 +64,10 @@ pub(crate) struct Commit {
     pub(crate) entry_bytes: usize,
     /// Something in it reads or changes more of the store than may be in flight beside it.
     pub(crate) is_exclusive: bool,
+    /// When the first command went into it.
+    pub(super) begun: Instant,
+    /// Whether somebody waits for it, or it has to be seen through at once.
+    pub(super) is_awaited: bool,
     /// What is known of logs once this is durable.
     pub(super) view: Option<Arc<LedgerView>>,
     /// What the rules are to read of the records in it once this is durable; at a hub.
@@ -96,6 +100,8 @@ impl Commit {
             suspects: Vec::new(),
             entry_bytes: 0,
             is_exclusive: false,
+            begun: Instant::now(),
+            is_awaited: false,
             view: None,
             projected: Vec::new(),
         }
@@ -457,5 +463,53 @@ impl Sequencer {
             at_ms,
             times: 1,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn only_a_commit_that_leaves_nothing_to_follow_up_is_written_beside_the_next() {
+        let plain = || Commit::new(Batch::default());
+        assert!(plain().is_plain());
+
+        let follow_ups: [fn(&mut Commit); 7] = [
+            |g| g.verdicts_moved = true,
+            |g| g.reload = true,
+            |g| g.is_exclusive = true,
+            |g| g.broken = Some(StoreError::Closed),
+            |g| g.retry.extend([RecordId([1; 32])]),
+            |g| g.later.extend([RecordId([1; 32])]),
+            |g| g.entry_bytes = GROUP_BYTES_MAX + 1,
+        ];
+        let (last, others) = follow_ups.split_last().unwrap();
+        for change in others {
+            let mut commit = plain();
+            change(&mut commit);
+            assert!(!commit.is_plain());
+        }
+
+        let mut full = plain();
+        last(&mut full);
+        assert!(full.is_full() && full.is_plain());
+    }
+
+    #[test]
+    fn whoever_built_on_a_commit_that_failed_is_told() {
+        let mut commit = Commit::new(Batch::default());
+        let told = Arc::new(AtomicU32::new(0));
+        for _ in 0..3 {
+            let told = told.clone();
+            commit.done.push(Box::new(move |outcome| {
+                assert!(matches!(outcome, Err(StoreError::Closed)));
+                told.fetch_add(1, Ordering::Relaxed);
+            }));
+        }
+
+        commit.fail(&StoreError::Closed);
+        assert_eq!(told.load(Ordering::Relaxed), 3);
     }
 }

@@ -26,16 +26,20 @@ use crate::{
         sequencer::{Sequencer, TASK},
     },
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinError, JoinHandle},
+    time::{Instant, sleep_until},
 };
 use wadi_log::{Head, Lane, LogId, RecordId, VerifiedEntry};
 use wadi_store::{LocalKey, LocalScope, StoreError};
 
 /// Commands that are received at once.
 const RECEIVED_MAX: usize = 256;
+
+/// So long what nobody waits for waits for company: a commit costs two syncs.
+const RIDE: Duration = Duration::from_millis(250);
 
 /// What became of a commit.
 pub(crate) type Outcome = Result<(), StoreError>;
@@ -82,6 +86,15 @@ impl Command {
             _ => false,
         }
     }
+
+    /// Whether nobody waits for it: a cosignature, a refusal, what a hub or a peer said. It rides on
+    /// the next commit.
+    fn may_ride(&self) -> bool {
+        matches!(
+            self,
+            Self::Cosigned(..) | Self::HubTime(..) | Self::Refusal(_) | Self::Peer(_)
+        )
+    }
 }
 
 impl Sequencer {
@@ -105,7 +118,13 @@ impl Sequencer {
                     ended = &mut flight.durable => self.land(outcome_of(ended), &mut open).await,
                     n = queue.recv_many(&mut received, received_max), if has_room => is_closed = n == 0,
                 },
-                None => is_closed = queue.recv_many(&mut received, received_max).await == 0,
+                None => {
+                    let due = open.as_ref().map(|commit| commit.begun + RIDE);
+                    tokio::select! {
+                        n = queue.recv_many(&mut received, received_max) => is_closed = n == 0,
+                        () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                    }
+                }
             }
 
             let unread = self.read_anew(&mut open).await.err();
@@ -123,7 +142,10 @@ impl Sequencer {
             }
 
             // While one is in flight, the next one grows.
-            if self.in_flight.is_none() {
+            let is_due = |commit: &Commit| {
+                commit.is_awaited || commit.is_full() || commit.begun.elapsed() >= RIDE
+            };
+            if self.in_flight.is_none() && open.as_ref().is_some_and(is_due) {
                 self.launch(&mut open).await;
             }
         }
@@ -153,6 +175,7 @@ impl Sequencer {
         }
 
         let bytes = command.entry_bytes();
+        let may_ride = command.may_ride();
         if open.is_none() {
             *open = Some(self.new_commit());
         }
@@ -161,6 +184,7 @@ impl Sequencer {
             commit.entry_bytes = commit.entry_bytes.saturating_add(bytes);
             commit.is_exclusive |= !is_fast;
             self.carry_out(commit, command).await;
+            commit.is_awaited |= !may_ride || commit.refresh || !commit.is_plain();
         }
 
         if open.as_ref().is_some_and(Commit::is_full) {

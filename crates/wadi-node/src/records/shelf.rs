@@ -60,3 +60,97 @@ impl RecordCache {
         self.bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use wadi_log::{
+        Change, Common, Crossing, Epoch, Hash, Lane, LogId, LogVerdict, NodeId, Put, Reference,
+        Role, Value,
+    };
+    use wadi_record::{Author, Judge, JudgedChange};
+
+    /// A record of one entry with a note of that many letters.
+    fn record(seq: u64, letters: usize) -> (RecordId, Record) {
+        let node = NodeId([1; 16]);
+        let reference = Reference {
+            log: LogId {
+                node,
+                epoch: Epoch([1; 8]),
+                lane: Lane::Passage,
+                crossing: Crossing::HUB,
+            },
+            seq,
+            leaf: Hash([seq as u8; 32]),
+        };
+        let note = Put {
+            key: "note".into(),
+            value: Value::Text("n".repeat(letters)),
+        };
+        let author = Author {
+            node,
+            name: "hub".into(),
+            role: Role::Hub,
+            crossing: None,
+        };
+
+        let id = RecordId::of_first(&reference);
+        let judged = JudgedChange {
+            reference,
+            common: Common::default(),
+            change: Change {
+                record: None,
+                based_on: vec![],
+                puts: vec![note],
+                events: vec![],
+            },
+            verdict: LogVerdict::Counts,
+            judge: Judge {
+                author,
+                policy: Arc::default(),
+                officers: Arc::default(),
+            },
+        };
+        (id, Record::build(id, [judged]).unwrap())
+    }
+
+    #[test]
+    fn what_was_looked_at_longest_ago_makes_room() {
+        let (first, one) = record(1, 10);
+        let mut shelf = RecordCache::of(one.weight() * 5 / 2);
+        shelf.put(first, one);
+        let (second, two) = record(2, 10);
+        shelf.put(second, two);
+
+        // Looked at once more, the first one is the newest.
+        let one = shelf.pop(&first).unwrap();
+        shelf.put(first, one);
+        let (third, three) = record(3, 10);
+        shelf.put(third, three);
+
+        let kept = [first, second, third].map(|id| shelf.contains(&id));
+        assert_eq!(kept, [true, false, true]);
+    }
+
+    #[test]
+    fn a_heavy_record_stays_and_counts_once() {
+        let (light, one) = record(1, 10);
+        let mut shelf = RecordCache::of(one.weight() * 2);
+        shelf.put(light, one);
+
+        let (heavy, huge) = record(2, 30_000);
+        shelf.put(heavy, huge);
+        assert!(shelf.contains(&heavy) && !shelf.contains(&light));
+
+        let (_, again) = record(2, 30_000);
+        let weight = again.weight();
+        shelf.put(heavy, again);
+        assert_eq!(shelf.bytes, weight);
+
+        assert!(shelf.pop(&heavy).is_some() && shelf.pop(&heavy).is_none());
+        assert_eq!(shelf.bytes, 0);
+        shelf.clear();
+        assert!(!shelf.contains(&heavy));
+    }
+}
