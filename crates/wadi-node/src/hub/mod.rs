@@ -2,6 +2,7 @@
 
 pub(crate) mod dossiers;
 pub(crate) mod due;
+mod found;
 pub(crate) mod life;
 pub(crate) mod publishing;
 pub(crate) mod reconciler;

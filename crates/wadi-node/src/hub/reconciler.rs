@@ -13,7 +13,8 @@ use crate::{
     hub::{
         dossiers::{Gathered, Parts},
         due,
-        publishing::{Edition, News, Unpublished, caused_by},
+        found::{self, Looked},
+        publishing::Unpublished,
     },
     ledger::seen::{SeenIndex, seen_index},
 };
@@ -24,9 +25,7 @@ use std::{
 };
 use tokio::{sync::Notify, task::JoinHandle};
 use wadi_log::{Lane, LogId, RecordId, Reference};
-use wadi_reconcile::{
-    Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
-};
+use wadi_reconcile::{Dossier, Facts, RULE_FAILED};
 use wadi_record::Kind;
 use wadi_store::{
     Batch, FindingFilter, FindingRow, LocalKey, LocalScope, RecordRow, Store, StoreError,
@@ -48,8 +47,6 @@ const CROWDED_MAX: usize = 1_024;
 /// The alarms, by what they are about.
 const CROWDED: &str = "dossiers cut";
 const FAILED: &str = "rules failed";
-/// The phase of a finding that was published and that something explained since.
-const WITHDRAWN: &str = "WITHDRAWN";
 
 pub(crate) struct Reconciler {
     node: Weak<Door>,
@@ -75,15 +72,6 @@ struct Pending {
     /// The cursor that is kept with it.
     cursor: Option<i64>,
     kept: JoinHandle<Result<(), StoreError>>,
-}
-
-/// What looking at some records came to.
-#[derive(Default)]
-struct Looked {
-    batch: Batch,
-    editions: Vec<Edition>,
-    /// Whether rules failed, or no longer do.
-    failures: bool,
 }
 
 impl Reconciler {
@@ -386,7 +374,7 @@ impl Reconciler {
             };
 
             let before = before.remove(id).unwrap_or_default();
-            keep(*id, &dossier, before, node.now_ms(), &mut looked);
+            found::take(*id, &dossier, before, node.now_ms(), &mut looked);
         }
 
         node.tasks.at(TASK, Vec::new());
@@ -551,86 +539,4 @@ pub(crate) fn facts(row: &RecordRow) -> Facts {
         &row.json,
         row.born_ms,
     )
-}
-
-/// What the rules find on one anchor: rows that changed, those that are gone, and what has to be
-/// said of it.
-fn keep(
-    id: RecordId,
-    dossier: &Dossier,
-    before: Vec<FindingRow>,
-    now_ms: i64,
-    looked: &mut Looked,
-) {
-    let anchor = &dossier.anchor;
-    let all = reconcile(dossier);
-    let mut news = Vec::new();
-    let mut gone: BTreeMap<String, &FindingRow> =
-        before.iter().map(|f| (f.id.clone(), f)).collect();
-
-    for found in &all {
-        gone.remove(&found.id);
-        let row = finding_row(id, anchor, found);
-        let said = found.life.published.as_ref();
-        let is_said =
-            said.is_some_and(|(phase, evidence)| *phase == row.phase && *evidence == row.evidence);
-
-        if found.phase == Phase::Firm && !is_said {
-            news.push(News {
-                severity: row.severity,
-                finding: row.id.clone(),
-                rule: row.rule.clone(),
-                phase: row.phase.clone(),
-                evidence: row.evidence.clone(),
-                text: found.contradiction.text.clone(),
-                caused_by: caused_by(found),
-            });
-        }
-
-        if !before.contains(&row) {
-            looked.failures |= row.rule == RULE_FAILED.code;
-            looked.batch.findings.changed.push(row);
-        }
-    }
-
-    // What a rule that failed found before stands, for nobody knows better.
-    for (finding, row) in gone
-        .into_iter()
-        .filter(|(_, row)| !stands_unjudged(dossier, &all, &row.rule))
-    {
-        looked.failures |= row.rule == RULE_FAILED.code;
-        let said = life(anchor, &finding, &row.evidence).published;
-        if let Some((_, evidence)) = said.filter(|(phase, _)| phase != WITHDRAWN) {
-            news.push(News {
-                severity: row.severity,
-                finding: finding.clone(),
-                rule: row.rule.clone(),
-                phase: WITHDRAWN.into(),
-                evidence,
-                text: "what has come since explains it".into(),
-                caused_by: None,
-            });
-        }
-
-        looked.batch.findings.gone.push(finding);
-    }
-
-    looked.editions.push(Edition::new(id, anchor, news, now_ms));
-}
-
-fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
-    FindingRow {
-        id: found.id.clone(),
-        rule: found.rule.code.into(),
-        severity: found.rule.severity,
-        phase: found.phase.name().into(),
-        state: found.life.state.into(),
-        crossing: facts.crossing().into(),
-        assignee: found.life.assignee.clone(),
-        anchor,
-        evidence: found.evidence_digest.clone(),
-        at_ms: found.contradiction.at_ms,
-        due_ms: found.contradiction.through_ms,
-        json: found.json(facts).to_string(),
-    }
 }

@@ -4,8 +4,8 @@ use crate::ledger::{Ledger, LogHead, seen::SeenIndex};
 use std::time::{Duration, Instant};
 use wadi_log::{
     Body, Boot, Change, Common, Crossing, Cut, CutTarget, Enrolment, Entry, Epoch, Head, Lane,
-    LogId, LogKey, LogVerdict, PolicyEntry, Reference, Role, RootKey, Scope, Tip, VerifiedBlock,
-    VerifiedEntry,
+    LogId, LogKey, LogVerdict, PolicyEntry, Put, Reference, Role, RootKey, Scope, Tip, Value,
+    VerifiedBlock, VerifiedEntry,
 };
 use wadi_record::Policy;
 
@@ -71,12 +71,17 @@ fn common(wall_ms: i64) -> Common {
 }
 
 fn change(note: i64) -> Entry {
+    let put = Put {
+        key: "note".into(),
+        value: Value::Int(note),
+    };
+
     Entry {
         common: common(note),
         body: Body::Change(Change {
             record: None,
             based_on: vec![],
-            puts: vec![],
+            puts: vec![put],
             events: vec![],
         }),
     }

@@ -488,16 +488,21 @@ mod tests {
         let log = LogId {
             node: NodeId([1; 16]),
             epoch: Epoch([1; 8]),
-            lane: Lane::Control,
+            lane: Lane::Passage,
             crossing: wadi_log::Crossing::HUB,
         };
-        let boot = Boot {
-            software: "w".repeat(letters),
-            previous: vec![],
+        let put = wadi_log::Put {
+            key: "note".into(),
+            value: wadi_log::Value::Text("n".repeat(letters)),
         };
         let entry = Entry {
             common: Common::default(),
-            body: Body::Boot(boot),
+            body: Body::Change(Change {
+                record: None,
+                based_on: vec![],
+                puts: vec![put],
+                events: vec![],
+            }),
         };
 
         VerifiedEntry::author(log, seq, &entry).unwrap()
@@ -515,7 +520,7 @@ mod tests {
             lengths(vec![own(0, 5_000), own(1, 5_000), own(2, 10)]),
             [1, 2]
         );
-        assert_eq!(lengths(vec![own(0, 20_000), own(1, 10)]), [1, 1]);
+        assert_eq!(lengths(vec![own(0, 16_000), own(1, 10)]), [1, 1]);
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! What the rules find on one record, beside what they found before: rows to be written, rows to go,
+//! and what has to be said of it.
+
+use crate::hub::publishing::{Edition, News, caused_by};
+use std::collections::BTreeMap;
+use wadi_log::RecordId;
+use wadi_reconcile::{
+    Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
+};
+use wadi_store::{Batch, FindingRow};
+
+/// The phase of a finding that was published and that something explained since.
+const WITHDRAWN: &str = "WITHDRAWN";
+
+/// What looking at some records came to.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) batch: Batch,
+    pub(super) editions: Vec<Edition>,
+    /// Whether rules failed, or no longer do.
+    pub(super) failures: bool,
+}
+
+/// What the rules find on one anchor: rows that changed, those that are gone, and what has to be
+/// said of it.
+pub(super) fn take(
+    id: RecordId,
+    dossier: &Dossier,
+    before: Vec<FindingRow>,
+    now_ms: i64,
+    looked: &mut Looked,
+) {
+    let anchor = &dossier.anchor;
+    let all = reconcile(dossier);
+    let mut news = Vec::new();
+    let mut gone: BTreeMap<String, &FindingRow> =
+        before.iter().map(|f| (f.id.clone(), f)).collect();
+
+    for found in &all {
+        gone.remove(&found.id);
+        let row = finding_row(id, anchor, found);
+        let said = found.life.published.as_ref();
+        let is_said =
+            said.is_some_and(|(phase, evidence)| *phase == row.phase && *evidence == row.evidence);
+
+        if found.phase == Phase::Firm && !is_said {
+            news.push(News {
+                severity: row.severity,
+                finding: row.id.clone(),
+                rule: row.rule.clone(),
+                phase: row.phase.clone(),
+                evidence: row.evidence.clone(),
+                text: found.contradiction.text.clone(),
+                caused_by: caused_by(found),
+            });
+        }
+
+        if !before.contains(&row) {
+            looked.failures |= row.rule == RULE_FAILED.code;
+            looked.batch.findings.changed.push(row);
+        }
+    }
+
+    // What a rule that failed found before stands, for nobody knows better.
+    for (finding, row) in gone
+        .into_iter()
+        .filter(|(_, row)| !stands_unjudged(dossier, &all, &row.rule))
+    {
+        looked.failures |= row.rule == RULE_FAILED.code;
+        let said = life(anchor, &finding, &row.evidence).published;
+        if let Some((_, evidence)) = said.filter(|(phase, _)| phase != WITHDRAWN) {
+            news.push(News {
+                severity: row.severity,
+                finding: finding.clone(),
+                rule: row.rule.clone(),
+                phase: WITHDRAWN.into(),
+                evidence,
+                text: "what has come since explains it".into(),
+                caused_by: None,
+            });
+        }
+
+        looked.batch.findings.gone.push(finding);
+    }
+
+    looked.editions.push(Edition::new(id, anchor, news, now_ms));
+}
+
+fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
+    FindingRow {
+        id: found.id.clone(),
+        rule: found.rule.code.into(),
+        severity: found.rule.severity,
+        phase: found.phase.name().into(),
+        state: found.life.state.into(),
+        crossing: facts.crossing().into(),
+        assignee: found.life.assignee.clone(),
+        anchor,
+        evidence: found.evidence_digest.clone(),
+        at_ms: found.contradiction.at_ms,
+        due_ms: found.contradiction.through_ms,
+        json: found.json(facts).to_string(),
+    }
+}
