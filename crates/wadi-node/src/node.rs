@@ -5,8 +5,8 @@ use crate::{
     bundles::Bundles,
     door::{
         Door, NodeKeys, clock::Clock, command::Command, disk::DiskBudget, error::NodeError,
-        known_time::KnownTime, orders::Orders, projections::Projections, suspects::Suspects,
-        tasks::Tasks,
+        known_time::KnownTime, orders::Orders, projections::Projections, shared_terms::SharedTerms,
+        suspects::Suspects, tasks::Tasks,
     },
     hub::{
         life::Findings,
@@ -114,6 +114,7 @@ impl Node {
         let tasks: Arc<Tasks> = Arc::default();
         let suspects = Arc::new(suspects);
         let projections: Arc<Projections> = Arc::default();
+        let shared_terms: Arc<SharedTerms> = Arc::default();
         let mut sequencer = Sequencer {
             store: store.clone(),
             keys: keys.clone(),
@@ -125,6 +126,7 @@ impl Node {
             events: events.clone(),
             records: Default::default(),
             projections: projections.clone(),
+            shared_terms: shared_terms.clone(),
             reconcile: reconcile.clone(),
             recheck: recheck.clone(),
             room: room.clone(),
@@ -184,6 +186,7 @@ impl Node {
             tasks,
             suspects,
             projections,
+            shared_terms,
             #[cfg(test)]
             heard_in_tests: Mutex::default(),
         });

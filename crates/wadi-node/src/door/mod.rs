@@ -19,6 +19,7 @@ pub(crate) mod projections;
 pub(crate) mod proofs;
 pub(crate) mod resync_state;
 pub(crate) mod scopes;
+pub(crate) mod shared_terms;
 pub(crate) mod status;
 pub(crate) mod suspects;
 pub(crate) mod tasks;
@@ -34,6 +35,7 @@ use known_time::KnownTime;
 use orders::Orders;
 use peers::LinkAsk;
 use projections::Projections;
+use shared_terms::SharedTerms;
 use status::{PeerStatus, ScrubStatus};
 use std::{
     collections::BTreeMap,
@@ -107,6 +109,8 @@ pub struct Door {
     pub(crate) suspects: Arc<Suspects>,
     /// What the rules are to read of the records that were written last.
     pub(crate) projections: Arc<Projections>,
+    /// Which terms more than one record has; at a hub.
+    pub(crate) shared_terms: Arc<SharedTerms>,
     /// Through which times crossings are heard whatever they signed: a test's word.
     #[cfg(test)]
     pub(crate) heard_in_tests: Mutex<BTreeMap<String, i64>>,

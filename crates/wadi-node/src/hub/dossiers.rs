@@ -5,7 +5,10 @@
 //! of everything else those nearest in time are taken, and where there are more, the dossier says
 //! so.
 
-use crate::{door::Door, hub::reconciler::facts};
+use crate::{
+    door::{Door, shared_terms::SharedTerms},
+    hub::reconciler::facts,
+};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -13,7 +16,7 @@ use std::{
 use wadi_log::RecordId;
 use wadi_reconcile::{Ask, DossierCut, Facts, asks};
 use wadi_record::{Policy, Terms};
-use wadi_store::{Store, StoreError, TermQuery};
+use wadi_store::{StoreError, TermQuery};
 
 /// Records of one kind that share one term with another, of which those nearest in time are taken.
 const PER_TERM: u32 = 64;
@@ -153,7 +156,7 @@ impl Gathered {
         let store = node.store.clone();
         self.read(node, ids.iter().copied()).await?;
         let policy = node.policy_now();
-        let questions = self.questions(&store, &policy, ids, gone).await?;
+        let questions = self.questions(node, &policy, ids, gone).await?;
 
         for hit in store.near(&questions.near).await? {
             let Some(purpose) = questions.purposes.get(hit.asker) else {
@@ -197,7 +200,7 @@ impl Gathered {
     /// What these records' terms ask for, and what terms that they had asked for.
     async fn questions(
         &mut self,
-        store: &Arc<dyn Store>,
+        node: &Door,
         policy: &Policy,
         ids: &[RecordId],
         gone: Vec<(RecordId, String, String, i64)>,
@@ -210,7 +213,7 @@ impl Gathered {
 
         let mut terms: HashMap<RecordId, Terms> = HashMap::new();
         if !unread.is_empty() {
-            for (id, what, value) in store.terms_of(&unread).await? {
+            for (id, what, value) in node.store.terms_of(&unread).await? {
                 terms.entry(id).or_default().push((what, value));
             }
         }
@@ -236,6 +239,7 @@ impl Gathered {
             let born_ms = facts.json["born_ms"].as_i64().unwrap_or(0);
             let mut asker = Asker {
                 id: *id,
+                shared_terms: &node.shared_terms,
                 is_hold: facts.is_hold(),
                 policy,
                 asked,
@@ -449,6 +453,7 @@ impl Asked {
 /// A record that asks.
 struct Asker<'a> {
     id: RecordId,
+    shared_terms: &'a SharedTerms,
     is_hold: bool,
     policy: &'a Policy,
     asked: &'a mut Asked,
@@ -475,7 +480,17 @@ impl Asker<'_> {
         for ask in asks(&self.id.to_string(), terms, self.policy) {
             if ask.cohort {
                 cohort_asks = cohort_asks.saturating_add(1);
-            } else if HOLDING.contains(&ask.what) {
+            }
+
+            // Nobody else has it: nobody would answer.
+            if !self
+                .shared_terms
+                .may_be_shared(&self.id, ask.what, &ask.value)
+            {
+                continue;
+            }
+
+            if !ask.cohort && HOLDING.contains(&ask.what) {
                 questions
                     .holds
                     .entry((ask.what, ask.value.clone()))

@@ -35,6 +35,8 @@ use wadi_store::{
 pub(crate) const TASK: &str = "reconciler";
 /// Changes looked at together.
 const CHANGES: u32 = 256;
+/// Records whose terms are taken in together.
+const TERMS_OF: u32 = 1_024;
 /// Anchors whose dossiers are read together, and kept with one commit.
 const ANCHORS: usize = 256;
 
@@ -56,6 +58,8 @@ pub(crate) struct Reconciler {
     cursor: i64,
     /// Through which change what it found is durable.
     kept_cursor: i64,
+    /// Through which change the terms of records are taken in; none once all are.
+    terms_cursor: Option<i64>,
     /// What it found last, on its way to the disk while it looks further.
     pending: Option<Pending>,
     /// Through which times crossings were heard when it was last looked at what waits for them.
@@ -82,6 +86,7 @@ impl Reconciler {
             wake,
             cursor: 0,
             kept_cursor: 0,
+            terms_cursor: Some(0),
             pending: None,
             heard: BTreeMap::new(),
             unpublished: Unpublished::default(),
@@ -149,6 +154,7 @@ impl Reconciler {
             self.kept_cursor = 0;
         }
 
+        let is_reading = self.take_terms(node).await?;
         let changed = self.store.changed(self.cursor, CHANGES).await?;
         if let Some((cursor, _)) = changed.last().copied() {
             let ids: Vec<RecordId> = changed.into_iter().map(|(_, id)| id).collect();
@@ -170,7 +176,42 @@ impl Reconciler {
         self.land(node).await?;
         self.heard = heard;
 
-        Ok(!due.is_empty())
+        Ok(is_reading || !due.is_empty())
+    }
+
+    /// Takes in the terms of the next records that were written before this start. Returns whether
+    /// there are more.
+    async fn take_terms(&mut self, node: &Door) -> Result<bool, StoreError> {
+        let Some(cursor) = self.terms_cursor else {
+            return Ok(false);
+        };
+        self.terms_cursor = match self.read_terms(node, cursor).await {
+            Ok(Some(further)) => Some(further),
+            Ok(None) => {
+                node.shared_terms.is_whole_now();
+                None
+            }
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => {
+                // It only saves questions: without it all of them are asked.
+                tracing::warn!(%error, "the terms held do not read; each is asked for");
+                None
+            }
+        };
+
+        Ok(self.terms_cursor.is_some())
+    }
+
+    /// Reads the terms of records that changed after a cursor. The next cursor, or none at the end:
+    /// a record that changes meanwhile is taken in where it is written.
+    async fn read_terms(&self, node: &Door, cursor: i64) -> Result<Option<i64>, StoreError> {
+        let records = self.store.changed(cursor, TERMS_OF).await?;
+        let ids: Vec<RecordId> = records.iter().map(|(_, id)| *id).collect();
+        for (id, what, value) in self.store.terms_of(&ids).await? {
+            node.shared_terms.add(&id, &[(what, value)]);
+        }
+
+        Ok(records.last().map(|(cursor, _)| *cursor))
     }
 
     /// Through which time each crossing is heard by now. The hub has all of its own words at any

@@ -191,6 +191,10 @@ impl Sequencer {
         let written = batch.project.records.iter().map(|row| row.id);
         let gone = batch.repair.records_gone.iter().copied();
         self.projections.withdraw(written.chain(gone));
+        if self.me.role == Role::Hub {
+            let rows = batch.project.records.iter();
+            rows.for_each(|row| self.shared_terms.add(&row.id, &row.terms));
+        }
 
         let store = self.store.clone();
         tokio::spawn(async move { store.commit(batch).await })

@@ -4,7 +4,8 @@
 use crate::{
     door::{
         NodeKeys, clock::Clock, disk::DiskBudget, event::Event, known_time::KnownTime,
-        orders::Orders, projections::Projections, suspects::Suspects, tasks::Tasks,
+        orders::Orders, projections::Projections, shared_terms::SharedTerms, suspects::Suspects,
+        tasks::Tasks,
     },
     ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
     pipeline::InFlight,
@@ -38,6 +39,8 @@ pub(crate) struct Sequencer {
     pub(crate) records: RecordCache,
     /// What the rules are to read of the records that were written last.
     pub(crate) projections: Arc<Projections>,
+    /// Which terms more than one record has; at a hub.
+    pub(crate) shared_terms: Arc<SharedTerms>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) room: Arc<DiskBudget>,
