@@ -46,8 +46,8 @@ pub(crate) enum Command {
     Refusal(RefusalRow),
     Peer(PeerRow),
     Local(Vec<LocalKey>, Vec<(LocalScope, String)>, Reply<()>),
-    /// Rows that a wing made: findings, cursors, and what the node keeps of itself. They ride on
-    /// the next commit.
+    /// Rows that a wing made: findings, cursors, and what the node keeps of itself. They are
+    /// written apart from commits, so that no write fails with them.
     Keep(Box<Batch>, Reply<()>),
     /// A device's counter begins anew.
     BeginAnew(String, Reply<u64>),

@@ -265,7 +265,7 @@ impl Door {
         done
     }
 
-    /// Writes rows that a wing made, with the next commit; durable when it returns.
+    /// Writes rows that a wing made; durable when it returns.
     pub(crate) async fn keep(&self, batch: Batch) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());

@@ -148,8 +148,9 @@ impl Reconciler {
     /// Looks at the next changes, or at findings whose time has come. Returns whether there was
     /// anything.
     async fn step(&mut self, node: &Arc<Door>) -> Result<bool, StoreError> {
-        if node.recheck.swap(false, Ordering::Relaxed) {
+        if node.recheck.load(Ordering::Relaxed) {
             self.land(node).await?;
+            node.recheck.store(false, Ordering::Relaxed);
             self.cursor = 0;
             self.kept_cursor = 0;
         }

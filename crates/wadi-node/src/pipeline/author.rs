@@ -8,7 +8,6 @@ use crate::{
     },
     pipeline::{commit::Commit, repeats::Sent, sequencer::Sequencer},
 };
-use std::sync::atomic::Ordering;
 use wadi_log::{
     BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
     RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
@@ -419,8 +418,7 @@ impl Sequencer {
                 Body::Policy(_) | Body::Officer(OfficerEntry { revoked: true, .. })
             )
         {
-            self.recheck.store(true, Ordering::Relaxed);
-            self.reconcile.notify_one();
+            g.recheck = true;
         }
 
         self.orders

@@ -9,6 +9,7 @@ use crate::{
     },
     pipeline::{
         commit::Commit,
+        outcome_of,
         sequencer::{Sequencer, TASK},
     },
 };
@@ -89,10 +90,7 @@ impl Sequencer {
                 g.batch.local.keys_gone.extend(gone);
                 g.answer(reply, Ok(()));
             }
-            Command::Keep(batch, reply) => {
-                g.batch.merge(*batch);
-                g.answer(reply, Ok(()));
-            }
+            Command::Keep(batch, reply) => self.keep(*batch, reply),
             Command::BeginAnew(device, reply) => {
                 let begun = self.begin_anew(g, device).await;
                 g.answer(reply, begun);
@@ -126,6 +124,16 @@ impl Sequencer {
                 let _ = reply.send(());
             }
         }
+    }
+
+    /// Writes rows that a wing made, apart from the commit in the making: they can be made again, and
+    /// no write fails with them.
+    fn keep(&self, batch: Batch, reply: Reply<()>) {
+        let durable = self.hand_to_store(batch);
+        tokio::spawn(async move {
+            let outcome = outcome_of(durable.await);
+            let _ = reply.send(outcome.map_err(Into::into));
+        });
     }
 
     async fn ingest_block(

@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 use tokio::{task::JoinHandle, time::Instant};
 use wadi_log::{LogId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
@@ -68,6 +68,8 @@ pub(crate) struct Commit {
     pub(super) begun: Instant,
     /// Whether somebody waits for it, or it has to be seen through at once.
     pub(super) is_awaited: bool,
+    /// Whether all records are to be looked at afresh, by what is known once this is durable.
+    pub(super) recheck: bool,
     /// What is known of logs once this is durable.
     pub(super) view: Option<Arc<LedgerView>>,
     /// What the rules are to read of the records in it once this is durable; at a hub.
@@ -102,6 +104,7 @@ impl Commit {
             is_exclusive: false,
             begun: Instant::now(),
             is_awaited: false,
+            recheck: false,
             view: None,
             projected: Vec::new(),
         }
@@ -147,7 +150,8 @@ impl Commit {
         self.forked
             .extend(rotten.filter_map(|(log, _)| LogId::from_slice(log).ok()));
 
-        self.batch.merge(mended);
+        // The commit has a time of its own, which no other one has.
+        self.batch.merge(Batch { at_ms: 0, ..mended });
     }
 }
 
@@ -158,7 +162,8 @@ impl Sequencer {
 
     /// Signs what was written, projects what was touched, commits, and sees it through, while
     /// nothing else is made or written.
-    pub(crate) async fn commit(&mut self, mut g: Commit) {
+    /// Returns whether it is durable.
+    pub(crate) async fn commit(&mut self, mut g: Commit) -> bool {
         self.suspect(&mut g);
         let outcome = match g.broken.take() {
             Some(error) => Err(error),
@@ -178,11 +183,17 @@ impl Sequencer {
             self.keep_records(&mut g);
         }
 
+        let is_durable = outcome.is_ok();
         self.finish(g, outcome).await;
 
-        // What was counted anew after it is durable as well: nothing is sequenced beyond it.
-        let view = self.ledger.snapshot();
-        self.publish(view);
+        // What was counted anew after it belongs to what is durable: nothing is sequenced beyond
+        // it, unless the ledger is ahead of a store that does not read.
+        if !self.stale {
+            let view = self.ledger.snapshot();
+            self.publish(view);
+        }
+
+        is_durable
     }
 
     /// Hands a batch to the store: the one place that does. From here on nobody knows which
@@ -225,6 +236,12 @@ impl Sequencer {
                 self.projections.publish(g.projected.drain(..));
                 if let Some(view) = g.view.take() {
                     self.publish(view);
+                }
+
+                // Only now does whoever looks go by the new policy.
+                if g.recheck {
+                    self.recheck.store(true, Ordering::Relaxed);
+                    self.reconcile.notify_one();
                 }
 
                 if !g.grown.is_empty() {
@@ -299,11 +316,8 @@ impl Sequencer {
             after.verdicts_moved = true;
             match self.move_verdicts(&mut after).await {
                 Ok(true) => {
-                    Box::pin(self.commit(Commit {
-                        verdicts_moved: false,
-                        ..after
-                    }))
-                    .await
+                    after.verdicts_moved = false;
+                    self.follow_up(after).await;
                 }
                 Ok(false) => {}
                 Err(error) => {
@@ -334,7 +348,14 @@ impl Sequencer {
                 }
             }
 
-            Box::pin(self.commit(after)).await;
+            self.follow_up(after).await;
+        }
+    }
+
+    /// Commits what a durable commit left to be built again. Where that fails, a scrub does it.
+    async fn follow_up(&mut self, after: Commit) {
+        if !Box::pin(self.commit(after)).await {
+            self.scrub_now.notify_one();
         }
     }
 

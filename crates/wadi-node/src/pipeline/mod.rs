@@ -87,12 +87,16 @@ impl Command {
         }
     }
 
-    /// Whether nobody waits for it: a cosignature, a refusal, what a hub or a peer said. It rides on
-    /// the next commit.
+    /// Whether nobody waits for the commit that it goes into: a cosignature, a refusal, what a hub or
+    /// a peer said. It rides on the next one.
     fn may_ride(&self) -> bool {
         matches!(
             self,
-            Self::Cosigned(..) | Self::HubTime(..) | Self::Refusal(_) | Self::Peer(_)
+            Self::Cosigned(..)
+                | Self::HubTime(..)
+                | Self::Refusal(_)
+                | Self::Peer(_)
+                | Self::Keep(..)
         )
     }
 }
@@ -172,6 +176,11 @@ impl Sequencer {
         let is_fast = command.is_fast(self);
         if !is_fast {
             self.drain(open).await;
+            if self.stale {
+                let error = "it could not be read after a write that failed";
+                command.refuse(&StoreError::Database(error.into()));
+                return;
+            }
         }
 
         let bytes = command.entry_bytes();

@@ -203,6 +203,10 @@ impl Sequencer {
 
     /// Lets everybody read what is known of logs now that it is durable.
     pub(crate) fn publish(&self, view: Arc<LedgerView>) {
+        debug_assert!(
+            view.generation > self.views.borrow().generation,
+            "never back"
+        );
         self.views.send_replace(view);
     }
 

@@ -95,7 +95,9 @@ impl SqliteStore {
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
 
-        let mut conn = SqliteConnection::connect_with(&options)
+        // What a migration's undoing needs stays in memory: another disk may be full.
+        let migrating = options.clone().pragma("temp_store", "MEMORY");
+        let mut conn = SqliteConnection::connect_with(&migrating)
             .await
             .map_err(open_error(&path))?;
 

@@ -222,7 +222,12 @@ impl Writer {
         if let Err(error @ (StoreError::Failed(_) | StoreError::Full(_))) = outcome {
             return Err(error);
         }
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
+            // SQLite undid the whole transaction by itself: there is no point to go back to.
+            if self.conn.conn.is_autocommit() {
+                return Err(error.clone());
+            }
+
             self.conn.known = Known::undone_to(&before);
             self.conn.control("ROLLBACK TO batch")?;
         }
