@@ -8,6 +8,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    num::NonZeroU64,
     sync::{Mutex, MutexGuard},
 };
 use wadi_log::RecordId;
@@ -33,11 +34,15 @@ struct Known {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holder {
-    One(u64),
+    One(NonZeroU64),
     Many,
 }
 
 impl SharedTerms {
+    fn hash_of(&self, record: &RecordId) -> NonZeroU64 {
+        NonZeroU64::MIN | self.keys.hash_one(record)
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().expect("no panic holds it")
     }
@@ -48,7 +53,7 @@ impl SharedTerms {
         record: &RecordId,
         terms: impl IntoIterator<Item = &'t (String, String)>,
     ) {
-        let record = self.keys.hash_one(record);
+        let record = self.hash_of(record);
         let mut known = self.known();
         for (what, value) in terms {
             let term = self.keys.hash_one((what.as_str(), value.as_str()));
@@ -78,7 +83,7 @@ impl SharedTerms {
 
         match known.by_term.get(&term) {
             None => known.is_full,
-            Some(Holder::One(holder)) => *holder != self.keys.hash_one(record),
+            Some(Holder::One(holder)) => *holder != self.hash_of(record),
             Some(Holder::Many) => true,
         }
     }
@@ -94,6 +99,11 @@ mod tests {
 
     fn plate(value: &str) -> Vec<(String, String)> {
         vec![("plate".into(), value.into())]
+    }
+
+    #[test]
+    fn a_term_takes_two_words() {
+        assert_eq!(size_of::<(u64, Holder)>(), 16);
     }
 
     #[test]

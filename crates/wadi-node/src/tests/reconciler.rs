@@ -15,10 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 use wadi_log::{
-    Block, Body, Change, Common, Crossing, Entry, Epoch, Lane, LogId, LogKey, Peaks, RecordId,
-    Role, VerifiedBlock,
+    Block, Body, Change, Common, Crossing, Entry, Epoch, Lane, LogId, LogKey, Peaks, PolicyEntry,
+    RecordId, Role, VerifiedBlock,
 };
-use wadi_record::{HoldType, Passage, QuarantineHold};
+use wadi_record::{HoldType, Passage, Policy, QuarantineHold};
 use wadi_store::{Batch, FindingFilter, FindingRow, Projection};
 
 /// The seed of the keys of Traibeel's node.
@@ -486,4 +486,41 @@ async fn a_watermark_that_moves_makes_firm_what_waited_for_it_and_nothing_else_i
 
     hear_all(&hub);
     until("a firm one", async || phases(&hub).await == ["FIRM"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_policy_is_gone_by_as_soon_as_it_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let hub = country.node(dir.path(), 2, "hub").await;
+    let mut taken = BTreeMap::new();
+
+    let hold = QuarantineHold::place(HoldType::Customs, "order 4");
+    write(&sites[0], "CUS", Target::New(None), hold).await;
+    hear(&hub, &sites[0], &mut taken).await;
+    let due = async || of_rule(&hub, "R10").await[0].due_ms;
+    let (by_default, default_h) = (due().await, Policy::default().hold_deadline_h);
+
+    // Nothing but the policy changes, and the reconciler has nothing else to do.
+    for (revision, hours) in (1..).zip([5, 50, 6, 40]) {
+        let policy = Policy {
+            hold_deadline_h: hours,
+            ..Policy::default()
+        };
+        let body = Body::Policy(PolicyEntry {
+            revision,
+            text: policy.text(),
+        });
+        hub.write_control(vec![body], "AU-1").await.unwrap();
+
+        let sooner_ms = i64::from(default_h - hours) * 60 * MINUTE;
+        until("the new deadline", async || {
+            due().await == by_default - sooner_ms
+        })
+        .await;
+    }
+
+    for node in sites.iter().chain([&hub]) {
+        node.stop().await;
+    }
 }
