@@ -197,23 +197,36 @@ fn open_error<E: Display + Into<StoreError>>(path: &Path) -> impl Fn(E) -> Store
     }
 }
 
+fn not_opened(path: &Path, error: &sqlx::Error) -> StoreError {
+    StoreError::Open {
+        path: path.display().to_string(),
+        why: error.to_string(),
+    }
+}
+
+/// How a database that is there already is opened: nothing is created.
+fn there(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .disable_statement_logging()
+}
+
+async fn connect(
+    path: &Path,
+    options: SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    SqliteConnection::connect_with(&options)
+        .await
+        .map_err(|e| not_opened(path, &e))
+}
+
 /// The database of a node that does not run, for moving it: nothing is created.
 pub(crate) async fn open_to_move(
     path: &Path,
     node: NodeId,
 ) -> Result<SqliteConnection, StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open {
-        path: path.display().to_string(),
-        why: e.to_string(),
-    };
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .disable_statement_logging();
-
-    let mut conn = SqliteConnection::connect_with(&options)
-        .await
-        .map_err(open_error)?;
+    let mut conn = connect(path, there(path)).await?;
     check_library(&mut conn).await?;
     migrate(&mut conn).await?;
     check_node(&mut conn, node).await?;
@@ -224,23 +237,12 @@ pub(crate) async fn open_to_move(
 /// A database for an audit: nothing is created or written, and what a daemon writes meanwhile is
 /// not seen.
 pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open {
-        path: path.display().to_string(),
-        why: e.to_string(),
-    };
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .disable_statement_logging();
-
-    let mut conn = SqliteConnection::connect_with(&options)
-        .await
-        .map_err(open_error)?;
+    let mut conn = connect(path, there(path)).await?;
     let known = MIGRATIONS.len() as i64;
     let found: i64 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(&mut conn)
         .await
-        .map_err(open_error)?;
+        .map_err(|e| not_opened(path, &e))?;
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
@@ -257,20 +259,8 @@ pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, Store
 /// byte of the file changes, not even where what lies in its WAL could be moved into it. What a
 /// daemon writes meanwhile is seen.
 pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let open_error = |e: sqlx::Error| StoreError::Open {
-        path: path.display().to_string(),
-        why: e.to_string(),
-    };
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .read_only(true)
-        .busy_timeout(BUSY)
-        .disable_statement_logging();
-
-    let mut conn = SqliteConnection::connect_with(&options)
-        .await
-        .map_err(open_error)?;
+    let options = there(path).read_only(true).busy_timeout(BUSY);
+    let mut conn = connect(path, options).await?;
     schema(&mut conn).await?;
 
     Ok(conn)
