@@ -166,20 +166,14 @@ impl Sequencer {
     /// Takes one command into the commit that is being made.
     async fn work_off(&mut self, command: Command, open: &mut Option<Commit>) {
         if self.stale {
-            // A commit of this round failed, and the store did not read since: nothing is built on
-            // what is not known.
-            let error = "it could not be read after a write that failed";
-            command.refuse(&StoreError::Database(error.into()));
-            return;
+            return refuse_unread(command);
         }
 
         let is_fast = command.is_fast(self);
         if !is_fast {
             self.drain(open).await;
             if self.stale {
-                let error = "it could not be read after a write that failed";
-                command.refuse(&StoreError::Database(error.into()));
-                return;
+                return refuse_unread(command);
             }
         }
 
@@ -296,6 +290,12 @@ impl Sequencer {
             .and_then(|overlay| overlay.changes.get(id))
             .map_or(&[], Vec::as_slice)
     }
+}
+
+/// A commit failed, and the store did not read since: nothing is built on what is not known.
+fn refuse_unread(command: Command) {
+    let error = "it could not be read after a write that failed";
+    command.refuse(&StoreError::Database(error.into()));
 }
 
 /// What came of the task that commits: should it end, nobody knows what the disk holds.

@@ -54,6 +54,12 @@ impl Resyncs {
         }
     }
 
+    /// The id of a resync that is begun now, at that time by this node's clock, Unix milliseconds.
+    fn new_id(&self, made_ms: i64) -> String {
+        let node: String = self.door.id().to_string().chars().take(6).collect();
+        format!("RS-{made_ms}-{node}")
+    }
+
     /// Begins to compare with a peer (the hub, where none is named); what differs is written down,
     /// and nothing else is changed. A disk of years takes its time: [`Self::get`] tells when it
     /// is planned.
@@ -75,16 +81,7 @@ impl Resyncs {
         }
 
         let made_ms = self.door.now_ms();
-        let id = format!(
-            "RS-{}-{}",
-            made_ms,
-            self.door
-                .id()
-                .to_string()
-                .chars()
-                .take(6)
-                .collect::<String>()
-        );
+        let id = self.new_id(made_ms);
 
         let plan = Resync {
             state: ResyncState::Planning,
@@ -393,16 +390,7 @@ impl Resyncs {
         }
 
         let made_ms = self.door.now_ms();
-        let id = format!(
-            "RS-{}-{}",
-            made_ms,
-            self.door
-                .id()
-                .to_string()
-                .chars()
-                .take(6)
-                .collect::<String>()
-        );
+        let id = self.new_id(made_ms);
 
         let order = ResyncOrder {
             id: id.clone(),
