@@ -63,6 +63,24 @@ pub struct NodeKeys {
     pub root: RootKey,
 }
 
+/// Rows that a wing handed in; nothing to wait for where there were none.
+pub(crate) struct HandedIn(Option<oneshot::Receiver<Result<(), NodeError>>>);
+
+impl HandedIn {
+    /// Waits until they are durable.
+    pub(crate) async fn durable(self) -> Result<(), StoreError> {
+        let Some(answer) = self.0 else {
+            return Ok(());
+        };
+        match answer.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(NodeError::Store(error))) => Err(error),
+            // Nothing else is said of rows: the sequencer is stopping.
+            Ok(Err(_)) | Err(_) => Err(StoreError::Closed),
+        }
+    }
+}
+
 /// The one way in. It sends commands to the sequencer, and holds what every wing may read.
 pub struct Door {
     /// What the sequencer works off, in order.
@@ -267,19 +285,18 @@ impl Door {
 
     /// Writes rows that a wing made; durable when it returns.
     pub(crate) async fn keep(&self, batch: Batch) -> Result<(), StoreError> {
+        self.hand_in(batch).await.durable().await
+    }
+
+    /// Hands in rows that a wing made, which may go on while they are written.
+    pub(crate) async fn hand_in(&self, batch: Batch) -> HandedIn {
         if batch.is_empty() {
-            return Ok(());
+            return HandedIn(None);
         }
 
-        match self
-            .ask(|reply| Command::Keep(Box::new(batch), reply))
-            .await
-        {
-            Err(NodeError::Store(error)) => Err(error),
-            // Nothing else is said of rows: the sequencer is stopping.
-            Err(_) => Err(StoreError::Closed),
-            Ok(()) => Ok(()),
-        }
+        let (reply, answer) = oneshot::channel();
+        self.put(Command::Keep(Box::new(batch), reply)).await;
+        HandedIn(Some(answer))
     }
 
     /// Writes many at once, each for itself, in order; many share a commit.

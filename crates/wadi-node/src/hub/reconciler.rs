@@ -9,7 +9,7 @@
 //! writing anything.
 
 use crate::{
-    door::{Door, error::NodeError, event::Event, suspects::Suspect},
+    door::{Door, HandedIn, error::NodeError, event::Event, suspects::Suspect},
     hub::{
         dossiers::{Gathered, Parts},
         due,
@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::sync::Notify;
 use wadi_log::{Lane, LogId, RecordId, Reference};
 use wadi_reconcile::{Dossier, Facts, RULE_FAILED};
 use wadi_record::Kind;
@@ -75,7 +75,7 @@ struct Pending {
     anchors: HashSet<RecordId>,
     /// The cursor that is kept with it.
     cursor: Option<i64>,
-    kept: JoinHandle<Result<(), StoreError>>,
+    rows: HandedIn,
 }
 
 impl Reconciler {
@@ -312,11 +312,10 @@ impl Reconciler {
             keep_cursor(&mut batch, cursor);
         }
 
-        let door = node.clone();
         self.pending = Some(Pending {
             anchors: anchors.iter().copied().collect(),
             cursor,
-            kept: tokio::spawn(async move { door.keep(batch).await }),
+            rows: node.hand_in(batch).await,
         });
         Ok(())
     }
@@ -327,10 +326,7 @@ impl Reconciler {
         let Some(pending) = self.pending.take() else {
             return Ok(());
         };
-        let kept = pending.kept.await;
-        if let Err(error) =
-            kept.unwrap_or_else(|end| Err(StoreError::Failed(format!("a commit ended: {end}"))))
-        {
+        if let Err(error) = pending.rows.durable().await {
             self.cursor = self.kept_cursor;
             return Err(error);
         }
