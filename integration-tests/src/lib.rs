@@ -3,6 +3,7 @@
 
 mod cable;
 pub mod network;
+mod ports;
 
 pub use cable::Cable;
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    net::{SocketAddr, UdpSocket},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Mutex, OnceLock},
@@ -125,12 +126,6 @@ pub struct World {
     sites: BTreeMap<String, Site>,
 }
 
-fn free_tcp() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port")
-}
-
 impl Default for World {
     fn default() -> Self {
         Self {
@@ -166,10 +161,7 @@ impl World {
     fn place(&mut self, name: &str, papers: &Path, peers: &[(&str, SocketAddr)], more: &str) {
         let dir = self.dir.path().join(name);
         std::fs::create_dir_all(&dir).expect("a directory");
-        let listen = UdpSocket::bind("127.0.0.1:0")
-            .and_then(|s| s.local_addr())
-            .expect("a free port");
-        let http = free_tcp();
+        let (listen, http) = (ports::reserve_address(), ports::reserve_address());
 
         // Many nodes share this machine's disk.
         let room = if more.contains("ballast_mib") {

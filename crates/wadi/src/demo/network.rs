@@ -74,14 +74,6 @@ struct SiteAddresses {
     papers: PathBuf,
 }
 
-fn free_udp() -> Result<SocketAddr, Failure> {
-    Ok(std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-fn free_tcp() -> Result<SocketAddr, Failure> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
 fn panicked(error: tokio::task::JoinError) -> Failure {
     Failure::new("panicked", error.to_string())
 }
@@ -393,6 +385,8 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, SiteAddresses)>, Failure> {
     let names =
         std::iter::once("hub".to_string()).chain(CROSSINGS.iter().map(|c| c.to_lowercase()));
 
+    // The ports are held until all are chosen: one that is let go may be given out again.
+    let mut held = Vec::new();
     let mut places = Vec::new();
     for name in names {
         let (role, crossing) = match name.as_str() {
@@ -407,14 +401,18 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, SiteAddresses)>, Failure> {
             &[],
         )?;
 
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0")?;
+
         places.push((
             name,
             SiteAddresses {
-                listen: free_udp()?,
-                http: free_tcp()?,
+                listen: udp.local_addr()?,
+                http: tcp.local_addr()?,
                 papers,
             },
         ));
+        held.push((udp, tcp));
     }
 
     Ok(places)
