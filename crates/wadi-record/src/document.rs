@@ -7,9 +7,10 @@
 //! the log's previous counting entry, which Automerge asks of every actor; the predecessors do not,
 //! so that a second officer at one node contests what the first put unseen.
 //!
-//! Which operations are visible where is kept here, by field, and the Automerge document itself is
-//! made when somebody asks for it: applying a change to one costs Automerge a walk over all that it
-//! holds, and what an entry follows is known here anyhow. Tests hold the two equal.
+//! Which operations are visible where is kept here, by field. The changes and the Automerge document
+//! of them are made when somebody asks for it: encoding a change costs more than all else that is
+//! done with an entry, applying one costs Automerge a walk over all that it holds, and what an entry
+//! follows is known here anyhow. Tests hold the two equal.
 
 use crate::ancestry::Past;
 use automerge::{
@@ -38,9 +39,15 @@ pub(crate) struct Document {
     heads: BTreeSet<u32>,
 }
 
+/// Names an entry together with all that its change follows: who knows it knows the change.
+type Link = [u8; 32];
+
+/// The bytes of an Automerge actor.
+type Actor = [u8; 32];
+
 struct Applied {
-    hash: ChangeHash,
-    actor: ActorId,
+    link: Link,
+    actor: Actor,
     last_op: u64,
     /// The entry and all that its change follows in the document.
     past: Past,
@@ -118,9 +125,20 @@ pub(crate) struct Derived<'a> {
     pub(crate) events: Vec<(String, &'a str)>,
 }
 
-fn actor(log: &LogId) -> ActorId {
-    let hash: [u8; 32] = Sha256::digest(log.to_bytes()).into();
-    ActorId::from(&hash[..])
+/// Where an applied entry's change stands in the document: what the change is encoded from,
+/// besides the entry.
+pub(crate) struct Place {
+    number: u32,
+    seq: u64,
+    start_op: u64,
+    /// The entries that the change depends on, the log's previous one among them.
+    parents: BTreeSet<u32>,
+    /// Of each put, the puts into its field that it replaces.
+    replaced: Vec<Vec<usize>>,
+}
+
+fn actor(log: &LogId) -> Actor {
+    Sha256::digest(log.to_bytes()).into()
 }
 
 fn scalar(value: &Value) -> ScalarValue {
@@ -152,9 +170,9 @@ fn operation(key: &str, value: ScalarValue, pred: Vec<OpId>) -> Op {
 }
 
 impl Document {
-    /// Applies an entry whose dependencies, as they are to be read, are all applied. Returns the
-    /// change derived from it. After a panic the document may be half changed: it is thrown away.
-    pub(crate) fn apply(&mut self, entry: Derived<'_>) -> Change {
+    /// Applies an entry whose dependencies, as they are to be read, are all applied. After a panic
+    /// the document may be half changed: it is thrown away.
+    pub(crate) fn apply(&mut self, entry: &Derived<'_>) -> Place {
         let own = self
             .logs
             .get(&entry.reference.log)
@@ -170,69 +188,43 @@ impl Document {
 
         let start_op = last_ops.max().unwrap_or(0) + 1;
 
-        let mut operations = Vec::with_capacity(entry.puts.len() + entry.events.len());
-        let mut puts = Vec::with_capacity(entry.puts.len());
-        for (ordinal, key, value) in &entry.puts {
-            let replaced = self
-                .fields
-                .get(*key)
-                .map(|f| f.visible_at(&seen))
-                .unwrap_or_default();
+        let mut replaced_puts = Vec::with_capacity(entry.puts.len());
+        for (n, (ordinal, key, _)) in entry.puts.iter().enumerate() {
+            let field = match self.fields.get_mut(*key) {
+                Some(field) => field,
+                None => self.fields.entry((*key).to_string()).or_default(),
+            };
 
-            let counter = start_op + operations.len() as u64;
-            operations.push(operation(key, scalar(value), self.op_ids(key, &replaced)));
-            puts.push((
-                *key,
-                Put {
-                    entry: entry.number,
-                    ordinal: *ordinal,
-                    counter,
-                    replaced,
-                },
-            ));
-        }
+            let replaced = field.visible_at(&seen);
+            field.add(Put {
+                entry: entry.number,
+                ordinal: *ordinal,
+                counter: start_op + n as u64,
+                replaced: replaced.clone(),
+            });
+            replaced_puts.push(replaced);
 
-        // Nothing else can be put under an event's key, which is derived from its entry's hash.
-        for (key, text) in &entry.events {
-            operations.push(operation(key, ScalarValue::Str((*text).into()), Vec::new()));
-        }
-
-        let last_op = start_op + operations.len() as u64 - 1;
-
-        let parents: BTreeSet<u32> = entry.based_on.iter().chain(&own).copied().collect();
-        let mut deps: Vec<ChangeHash> = parents.iter().map(|n| self.applied[n].hash).collect();
-        deps.sort();
-
-        let actor = actor(&entry.reference.log);
-        let log = self.logs.entry(entry.reference.log).or_default();
-        let change: Change = ExpandedChange {
-            author: None,
-            operations,
-            actor_id: actor.clone(),
-            hash: None,
-            seq: log.len() as u64 + 1,
-            start_op: NonZeroU64::new(start_op).expect("at least 1"),
-            time: 0,
-            message: None,
-            deps,
-            extra_bytes: vec![],
-        }
-        .into();
-
-        let hash = change.hash();
-
-        log.push((entry.reference, entry.number));
-        for (key, put) in puts {
-            let field = self.fields.entry(key.to_string()).or_default();
-            field.add(put);
-            if field.visible.len() > 1 && !self.forked.contains(key) {
-                self.forked.insert(key.to_string());
+            if field.visible.len() > 1 && !self.forked.contains(*key) {
+                self.forked.insert((*key).to_string());
             }
         }
 
-        if let Some(own) = own {
-            seen.unite(&self.applied[&own].past);
-        }
+        let operations = (entry.puts.len() + entry.events.len()) as u64;
+        let parents: BTreeSet<u32> = entry.based_on.iter().chain(&own).copied().collect();
+        let link = self.link(entry, own);
+
+        let log = self.logs.entry(entry.reference.log).or_default();
+        log.push((entry.reference, entry.number));
+        let seq = log.len() as u64;
+
+        let actor = match own {
+            Some(own) => {
+                let own = &self.applied[&own];
+                seen.unite(&own.past);
+                own.actor
+            }
+            None => actor(&entry.reference.log),
+        };
 
         seen.insert(entry.number);
         for parent in &parents {
@@ -243,14 +235,84 @@ impl Document {
         self.applied.insert(
             entry.number,
             Applied {
-                hash,
+                link,
                 actor,
-                last_op,
+                last_op: start_op + operations - 1,
                 past: seen,
             },
         );
 
-        change
+        Place {
+            number: entry.number,
+            seq,
+            start_op,
+            parents,
+            replaced: replaced_puts,
+        }
+    }
+
+    /// Names an entry, which of its puts count, and what they are put on top of. The change follows
+    /// from these: the entry's leaf says what it puts, and the links of what it follows say the same
+    /// of everything before.
+    fn link(&self, entry: &Derived<'_>, own: Option<u32>) -> Link {
+        let mut hasher = Sha256::new_with_prefix(b"wadi derived change 1");
+        hasher.update(entry.reference.to_bytes());
+
+        hasher.update((entry.puts.len() as u64).to_be_bytes());
+        for (ordinal, _, _) in &entry.puts {
+            hasher.update((*ordinal as u64).to_be_bytes());
+        }
+
+        let mut based_on: Vec<&Link> = entry
+            .based_on
+            .iter()
+            .map(|n| &self.applied[n].link)
+            .collect();
+        based_on.sort_unstable();
+        hasher.update((based_on.len() as u64).to_be_bytes());
+        based_on.iter().for_each(|link| hasher.update(link));
+
+        if let Some(own) = own {
+            hasher.update(self.applied[&own].link);
+        }
+
+        hasher.finalize().into()
+    }
+
+    /// The Automerge change of an entry that was applied, where the hashes of those that it depends
+    /// on are known.
+    fn change(
+        &self,
+        entry: &Derived<'_>,
+        place: &Place,
+        hashes: &HashMap<u32, ChangeHash>,
+    ) -> Change {
+        let mut operations = Vec::with_capacity(entry.puts.len() + entry.events.len());
+        for ((_, key, value), replaced) in entry.puts.iter().zip(&place.replaced) {
+            operations.push(operation(key, scalar(value), self.op_ids(key, replaced)));
+        }
+
+        // Nothing else can be put under an event's key, which is derived from its entry's hash.
+        for (key, text) in &entry.events {
+            operations.push(operation(key, ScalarValue::Str((*text).into()), Vec::new()));
+        }
+
+        let mut deps: Vec<ChangeHash> = place.parents.iter().map(|n| hashes[n]).collect();
+        deps.sort();
+
+        ExpandedChange {
+            author: None,
+            operations,
+            actor_id: ActorId::from(&self.applied[&place.number].actor[..]),
+            hash: None,
+            seq: place.seq,
+            start_op: NonZeroU64::new(place.start_op).expect("at least 1"),
+            time: 0,
+            message: None,
+            deps,
+            extra_bytes: vec![],
+        }
+        .into()
     }
 
     fn op_ids(&self, key: &str, puts: &[usize]) -> Vec<OpId> {
@@ -258,9 +320,10 @@ impl Document {
             return Vec::new();
         };
         let id = |n: &usize| {
+            let put = &field.puts[*n];
             OpId(
-                field.puts[*n].counter,
-                self.applied[&field.puts[*n].entry].actor.clone(),
+                put.counter,
+                ActorId::from(&self.applied[&put.entry].actor[..]),
             )
         };
 
@@ -351,22 +414,44 @@ impl Document {
         self.heads.iter().copied()
     }
 
-    /// SHA-256 over the document's heads: equal documents have equal digests.
+    /// SHA-256 over the links of the document's heads: documents of equal changes have equal
+    /// digests.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        digest_of(self.heads.iter().map(|n| self.applied[n].hash).collect())
+        let mut heads: Vec<&Link> = self.heads.iter().map(|n| &self.applied[n].link).collect();
+        heads.sort_unstable();
+
+        let mut hasher = Sha256::new();
+        heads.iter().for_each(|link| hasher.update(link));
+        hasher.finalize().into()
     }
 }
 
-fn digest_of(mut heads: Vec<ChangeHash>) -> [u8; 32] {
-    heads.sort();
-    let mut hasher = Sha256::new();
-    heads.iter().for_each(|h| hasher.update(h.0));
-    hasher.finalize().into()
+/// A document, with the Automerge changes of all that was applied to it.
+#[derive(Default)]
+pub(crate) struct Exported {
+    document: Document,
+    hashes: HashMap<u32, ChangeHash>,
+    changes: Vec<Change>,
 }
 
-/// The document of these changes as any Automerge tool opens it; the changes themselves, which such
-/// a tool reads as well, should Automerge fail on them.
-pub(crate) fn saved(changes: Vec<Change>) -> Vec<u8> {
+impl Exported {
+    /// Applies an entry whose dependencies are all applied.
+    pub(crate) fn apply(&mut self, entry: &Derived<'_>) {
+        let place = self.document.apply(entry);
+        let change = self.document.change(entry, &place, &self.hashes);
+
+        self.hashes.insert(place.number, change.hash());
+        self.changes.push(change);
+    }
+
+    /// The document as any Automerge tool opens it; the changes themselves, which such a tool reads
+    /// as well, should Automerge fail on them.
+    pub(crate) fn save(self) -> Vec<u8> {
+        saved(self.changes)
+    }
+}
+
+fn saved(changes: Vec<Change>) -> Vec<u8> {
     let raw = changes
         .iter()
         .flat_map(|c| c.raw_bytes().iter().copied())
@@ -388,8 +473,8 @@ pub(crate) fn saved(changes: Vec<Change>) -> Vec<u8> {
 pub struct Saved {
     /// Of every key all concurrent values, in Automerge's order.
     pub values: BTreeMap<String, Vec<Value>>,
-    /// SHA-256 over its heads.
-    pub digest: [u8; 32],
+    /// The hashes of its heads, ascending.
+    pub heads: Vec<[u8; 32]>,
 }
 
 /// Reads a saved document with Automerge.
@@ -403,8 +488,11 @@ pub fn read_saved(document: &[u8]) -> Option<Saved> {
         )
     };
 
+    let mut heads: Vec<[u8; 32]> = doc.get_heads().into_iter().map(|hash| hash.0).collect();
+    heads.sort_unstable();
+
     Some(Saved {
         values: doc.keys(ROOT).map(plain_values).collect(),
-        digest: digest_of(doc.get_heads()),
+        heads,
     })
 }

@@ -8,7 +8,7 @@ use crate::{
     Kind,
     ancestry::Past,
     authority::{Refusal, is_attested, judge},
-    document::{Derived, Document, Put, saved},
+    document::{Derived, Document, Exported, Put},
     event_index::Events,
     field_rights,
     graph::{Circle, OWN_LATER, leans_on_own_later, plan},
@@ -67,7 +67,7 @@ pub(crate) struct Settled {
     last: HashMap<LogId, (u64, Hash)>,
     /// Entries that wait, by each entry that they lack.
     waiting_for: HashMap<Reference, BTreeSet<Reference>>,
-    /// Entries on which Automerge failed.
+    /// Entries on which the document failed.
     failed: BTreeSet<Reference>,
     /// Entries judged since the record was last built afresh.
     pub(crate) judged: u64,
@@ -402,11 +402,11 @@ impl Settled {
         refused: &[RefusedPut],
     ) -> Result<(), Broken> {
         let derived = derived(said, number, view, refused);
-        // The derived change is well formed by construction; should Automerge fail on it all the
-        // same, this record alone shows it. What is half changed then is not used: whoever gets the
-        // error throws all of it away.
+        // An entry is well formed by construction; should the document fail on it all the same, this
+        // record alone shows it. What is half changed then is not used: whoever gets the error throws
+        // all of it away.
         let document = &mut self.document;
-        match catch_unwind(AssertUnwindSafe(|| document.apply(derived))) {
+        match catch_unwind(AssertUnwindSafe(|| document.apply(&derived))) {
             Ok(_) => Ok(()),
             Err(_) => Err(Broken(said.reference)),
         }
@@ -414,8 +414,7 @@ impl Settled {
 
     /// The document as any Automerge tool opens it.
     pub(crate) fn save(&self, rows: &Rows) -> Vec<u8> {
-        let mut document = Document::default();
-        let mut changes = Vec::new();
+        let mut exported = Exported::default();
         for (number, reference) in self.order.iter().enumerate() {
             if self.row(reference) != Some(&Verdict::Counts) {
                 continue;
@@ -429,10 +428,10 @@ impl Settled {
                 .unwrap_or_default();
 
             let view = self.author_view(said, false);
-            changes.push(document.apply(derived(said, number as u32, &view, refused)));
+            exported.apply(&derived(said, number as u32, &view, refused));
         }
 
-        saved(changes)
+        exported.save()
     }
 
     /// Dependencies as they are read: one that does not count stands for its log's last counting

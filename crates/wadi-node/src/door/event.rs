@@ -1,6 +1,9 @@
 //! What happens in a node, for whoever listens.
 
-use wadi_log::{Cosignature, Enrolment, ForkProof, LogId, SignedCheckpoint, Tip};
+use std::sync::Arc;
+use wadi_log::{
+    Cosignature, Crossing, Enrolment, ForkProof, LogId, RecordId, SignedCheckpoint, Tip,
+};
 
 /// What sessions and screens hear of.
 #[derive(Clone, Debug)]
@@ -12,7 +15,11 @@ pub enum Event {
     Forks(Vec<ForkProof>),
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
-    Records,
+    /// Records changed. At a hub, those among them that are handed over, each with a crossing that it
+    /// is handed over to.
+    Records(Arc<[(Crossing, RecordId)]>),
+    /// Whatever is said of records may have changed.
+    RecordsAnew,
     /// All that was missing of a log is back, or another branch of it became the log.
     Mended(LogId),
     /// Entries of records handed over to this crossing are gone: the hub has to send them again.

@@ -7,6 +7,9 @@ use wadi_log::{Body, LogId, RecordId};
 use wadi_store::LocalScope;
 use wadi_sync::ExcerptEntry;
 
+/// The term of records that are handed over; its value is the crossing they are handed over to.
+pub(crate) const HANDED_OVER: &str = "handed_over";
+
 /// The scope of the keys that name records handed over to this crossing of which entries are gone
 /// from this disk, until the hub has sent them again.
 pub(crate) const EXCERPT_LOST: LocalScope = LocalScope::ExcerptLost;

@@ -28,7 +28,8 @@ impl Link<'_> {
                 self.carrying.may_have_grown = true;
                 self.tell_cosigned(checkpoint, cosignature);
             }
-            Event::Records => self.excerpts.may_have_grown = true,
+            Event::Records(handed_over) => self.note_handed_over(&handed_over),
+            Event::RecordsAnew => self.find_excerpts_anew(),
             Event::ExcerptsLost => self.excerpts.doubted = true,
             Event::RoomAgain if self.ending.short_of_room => {
                 self.ending.closed = Some(
@@ -41,8 +42,7 @@ impl Link<'_> {
 
                 self.inputs
                     .push_back(Input::CompareAnew(Box::new(frontier.as_ref().clone())));
-                self.excerpts.due = Due::Any;
-                self.excerpts.may_have_grown = true;
+                self.find_excerpts_anew();
             }
             Event::Carried => self.carrying.may_have_grown = true,
             Event::Refreshed(_) | Event::RoomAgain | Event::Failed(_) | Event::Broken(_) => {}
@@ -64,7 +64,7 @@ impl Link<'_> {
 
         self.inputs.push_back(Input::NewMembers(members));
         self.inputs.push_back(Input::NewForks(forks));
-        self.excerpts.may_have_grown = true;
+        self.find_excerpts_anew();
         self.carrying.may_have_grown = true;
         self.excerpts.doubted = true;
         self.hub_word.due = Due::Any;

@@ -6,16 +6,14 @@ use crate::door::{
     command::Command,
     excerpt::{ALL_EXCERPTS, EXCERPT_LOST, excerpt_part},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tokio::sync::oneshot;
-use wadi_log::RecordId;
-use wadi_store::{RecordFilter, StoreError};
+use wadi_log::{Crossing, RecordId};
+use wadi_store::StoreError;
 use wadi_sync::{ExcerptAmount, ExcerptEntry, Input, Message};
 
 /// Records whose excerpts are proven in one look.
 const EXCERPTS_AT_ONCE: usize = 32;
-/// Changes of records read at once.
-const CHANGES_AT_ONCE: u32 = 512;
 
 /// How far excerpts have come with a peer.
 pub(super) struct Excerpts {
@@ -25,8 +23,6 @@ pub(super) struct Excerpts {
     sent: BTreeMap<RecordId, u32>,
     /// Records whose excerpts may have grown.
     pub(super) due: Due<RecordId>,
-    /// The change up to which that is known.
-    seen_change: i64,
     /// Whether to look for what has grown.
     pub(super) may_have_grown: bool,
     /// Whether to look which excerpts the hub has to send again.
@@ -39,7 +35,6 @@ impl Default for Excerpts {
             acked: BTreeMap::new(),
             sent: BTreeMap::new(),
             due: Due::Any,
-            seen_change: 0,
             may_have_grown: true,
             doubted: true,
         }
@@ -203,45 +198,34 @@ impl Link<'_> {
         self.excerpts.may_have_grown = !self.excerpts.due.is_empty();
     }
 
-    /// Finds the records handed over to a crossing that changed since the last look, or all of them
-    /// at the first.
-    pub(super) async fn find_excerpts(&mut self, crossing: &str) -> Result<(), StoreError> {
-        let door = self.door;
-        let store = &door.store;
-        let Due::These(mut due) = std::mem::take(&mut self.excerpts.due) else {
-            let newest = store
-                .records(&RecordFilter {
-                    limit: 1,
-                    ..RecordFilter::default()
-                })
-                .await?;
+    /// Notes which of the records that changed are handed over to the peer's crossing.
+    pub(super) fn note_handed_over(&mut self, handed_over: &[(Crossing, RecordId)]) {
+        let peers = self.session.peer().and_then(|peer| peer.crossing);
+        let own: Vec<RecordId> = handed_over
+            .iter()
+            .filter(|(crossing, _)| Some(*crossing) == peers)
+            .map(|(_, record)| *record)
+            .collect();
 
-            self.excerpts.seen_change = newest.first().map_or(0, |r| r.changed);
-            self.excerpts.due =
-                Due::These(store.handed_over_to(crossing).await?.into_iter().collect());
-            return Ok(());
-        };
+        if !own.is_empty() {
+            self.excerpts.due.add(own);
+            self.excerpts.may_have_grown = true;
+        }
+    }
 
-        let (mut changed, mut seen) = (BTreeSet::new(), self.excerpts.seen_change);
-        loop {
-            let page = store.changes(seen, CHANGES_AT_ONCE).await?;
-            let Some(last) = page.last() else { break };
-            seen = last.cursor;
-            changed.extend(page.iter().map(|c| c.record.id));
+    /// Has all records handed over to the peer's crossing looked at.
+    pub(super) fn find_excerpts_anew(&mut self) {
+        self.excerpts.due = Due::Any;
+        self.excerpts.may_have_grown = true;
+    }
+
+    /// Finds all records handed over to a crossing, where it is not known which of them changed.
+    async fn find_excerpts(&mut self, crossing: &str) -> Result<(), StoreError> {
+        if matches!(self.excerpts.due, Due::Any) {
+            let all = self.door.store.handed_over_to(crossing).await?;
+            self.excerpts.due = Due::These(all.into_iter().collect());
         }
 
-        if !changed.is_empty() {
-            due.extend(
-                store
-                    .handed_over_to(crossing)
-                    .await?
-                    .into_iter()
-                    .filter(|id| changed.contains(id)),
-            );
-        }
-
-        self.excerpts.due = Due::These(due);
-        self.excerpts.seen_change = seen;
         Ok(())
     }
 }

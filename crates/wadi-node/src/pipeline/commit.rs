@@ -4,9 +4,8 @@ use crate::{
     door::{event::Event, projections::Projected, suspects::Suspect},
     ledger::view::LedgerView,
     pipeline::{
-        Outcome,
-        derive::project,
-        outcome_of,
+        Outcome, outcome_of,
+        projecting::Touched,
         sequencer::{Sequencer, TASK},
     },
 };
@@ -15,10 +14,9 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 use tokio::{task::JoinHandle, time::Instant};
-use wadi_log::{LogId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
-use wadi_reconcile::Facts;
+use wadi_log::{Crossing, LogId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
 use wadi_record::Record;
-use wadi_store::{Batch, RefusalRow, StoreError, Waiting};
+use wadi_store::{Batch, RefusalRow, StoreError};
 
 /// Records touched by one commit, beyond which the rest of a group waits for the next.
 pub(super) const TOUCHED_MAX: usize = 1_500;
@@ -39,7 +37,7 @@ pub(crate) struct Commit {
     /// What the store holds of records that this group is about to touch.
     pub(super) prefetched: HashMap<RecordId, Vec<VerifiedEntry>>,
     pub(crate) unjudged: HashMap<RecordId, Vec<(Reference, Reference)>>,
-    pub(crate) touched: BTreeSet<RecordId>,
+    pub(crate) touched: Touched,
     pub(crate) retry: BTreeSet<RecordId>,
     /// Records that are built again by further commits: a log may be of more than memory holds at
     /// once.
@@ -74,6 +72,8 @@ pub(crate) struct Commit {
     pub(super) view: Option<Arc<LedgerView>>,
     /// What the rules are to read of the records in it once this is durable; at a hub.
     pub(super) projected: Vec<(RecordId, Projected)>,
+    /// Records in it that are handed over, each with a crossing that it is handed over to; at a hub.
+    pub(super) handed_over: Vec<(Crossing, RecordId)>,
 }
 
 impl Commit {
@@ -86,7 +86,7 @@ impl Commit {
             fresh: HashMap::new(),
             prefetched: HashMap::new(),
             unjudged: HashMap::new(),
-            touched: BTreeSet::new(),
+            touched: Touched::default(),
             retry: BTreeSet::new(),
             later: BTreeSet::new(),
             verdicts_moved: false,
@@ -107,6 +107,7 @@ impl Commit {
             recheck: false,
             view: None,
             projected: Vec::new(),
+            handed_over: Vec::new(),
         }
     }
 
@@ -250,7 +251,8 @@ impl Sequencer {
                 }
 
                 if !g.touched.is_empty() {
-                    g.events.push(Event::Records);
+                    let handed_over = std::mem::take(&mut g.handed_over);
+                    g.events.push(Event::Records(handed_over.into()));
                 }
             }
             Err(error) => {
@@ -409,36 +411,7 @@ impl Sequencer {
 
         self.sign(g)?;
         g.view = Some(self.ledger.snapshot());
-        let touched: Vec<RecordId> = g.touched.iter().copied().collect();
-        for id in touched {
-            let unjudged = g.unjudged.get(&id).cloned().unwrap_or_default();
-            if let Some(record) = g.records.get(&id) {
-                let (mut row, json) = project(record);
-                if self.me.role == Role::Hub {
-                    let projected = Projected {
-                        facts: Facts::of(id.to_string(), json, row.born_ms),
-                        terms: Arc::new(row.terms.clone()),
-                        letters: row.json.len(),
-                    };
-                    g.projected.push((id, projected));
-                }
-
-                row.waiting.extend(
-                    unjudged
-                        .iter()
-                        .map(|(entry, missing)| (*entry, Some(*missing))),
-                );
-
-                g.batch.project.records.push(row);
-            } else {
-                let waiting = unjudged.iter().map(|(entry, missing)| Waiting {
-                    record: id,
-                    entry: *entry,
-                    missing: Some(*missing),
-                });
-                g.batch.project.waiting.extend(waiting);
-            }
-        }
+        self.project_touched(g);
 
         Ok(())
     }

@@ -4,13 +4,13 @@ use crate::{
     door::{error::NodeError, excerpt::EXCERPT_LOST},
     pipeline::{
         commit::Commit,
+        projecting::project,
         sequencer::{Sequencer, TASK},
     },
 };
-use serde_json::Value as Json;
 use std::collections::{BTreeSet, HashSet};
-use wadi_log::{Body, Hash, RecordId, Reference, VerifiedEntry};
-use wadi_record::{Record, Verdict};
+use wadi_log::{Body, RecordId, Reference, VerifiedEntry};
+use wadi_record::Record;
 use wadi_store::{RecordRow, StoreError};
 
 impl Sequencer {
@@ -23,7 +23,7 @@ impl Sequencer {
         mend: bool,
     ) -> Result<u64, StoreError> {
         let mut count = 0;
-        let before = g.touched.clone();
+        let before: HashSet<RecordId> = g.touched.ids().into_iter().collect();
         let missing = self.wants.lock().expect("no panic holds it").missing();
         let lost: BTreeSet<String> = self
             .store
@@ -274,37 +274,4 @@ impl Sequencer {
 
         Ok(())
     }
-}
-
-/// A record's row, and the projection of which its text is.
-pub(super) fn project(record: &Record) -> (RecordRow, Json) {
-    let made = record.projection();
-    let waiting = record.rows().filter_map(|(said, row)| match row {
-        Verdict::Waits(missing) => {
-            Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX)))
-        }
-        _ => None,
-    });
-
-    let waiting = waiting.collect();
-    let happened_ms = || record.rows().map(|(said, _)| said.at_ms());
-    let row = RecordRow {
-        id: record.id(),
-        printed: record.printed(),
-        lane: record.lane() as u8,
-        crossing: record.crossing().to_string(),
-        open: made.state.is_open(),
-        contested: made.is_contested,
-        state: made.state.line(),
-        json: made.json.to_string(),
-        digest: Hash(record.digest()),
-        entries: record.rows().count() as u32,
-        at_ms: happened_ms().max().unwrap_or(0),
-        born_ms: happened_ms().min().unwrap_or(0),
-        terms: made.terms,
-        waiting,
-        changed: 0,
-    };
-
-    (row, made.json)
 }

@@ -14,6 +14,7 @@ mod derive;
 mod ingest;
 mod judging;
 mod mend;
+mod projecting;
 mod repeats;
 pub(crate) mod sequencer;
 mod set_aside;
@@ -114,6 +115,7 @@ impl Sequencer {
         while stop.is_none() && !is_closed {
             let mut received = Vec::new();
             let has_room = open.as_ref().is_none_or(|commit| !commit.is_full());
+            let has_unprojected = |commit: &Commit| !commit.touched.are_projected();
             match &mut self.in_flight {
                 // Both branches may be dropped half-way: a handle is asked again, and what is not
                 // received stays in the queue.
@@ -121,6 +123,15 @@ impl Sequencer {
                     biased;
                     ended = &mut flight.durable => self.land(outcome_of(ended), &mut open).await,
                     n = queue.recv_many(&mut received, received_max), if has_room => is_closed = n == 0,
+                    // Nothing else is to be done: it needs nothing but the records.
+                    () = std::future::ready(()), if open.as_ref().is_some_and(has_unprojected) => {
+                        if let Some(commit) = &mut open {
+                            self.project_ahead(commit);
+                        }
+
+                        // Whoever shares this thread has a turn between two helpings.
+                        tokio::task::yield_now().await;
+                    }
                 },
                 None => {
                     let due = open.as_ref().map(|commit| commit.begun + RIDE);

@@ -375,7 +375,7 @@ impl Runner {
         };
 
         self.step(resyncs, r, state, "").await?;
-        let _ = resyncs.door.events.send(Event::Records);
+        let _ = resyncs.door.events.send(Event::RecordsAnew);
         Ok(())
     }
 
