@@ -1,5 +1,8 @@
-//! The house's tables: what a crate must never import, and which room of `wadi-node` may import
-//! which.
+//! The house's tables: what a crate must never import, which room of `wadi-node` may import which,
+//! and how names and lines are kept (`tidy/words.rs`).
+
+#[path = "tidy/words.rs"]
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

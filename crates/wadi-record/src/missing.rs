@@ -29,7 +29,7 @@ impl Record {
 
     /// The same of every entry that waits, each walked once.
     pub(crate) fn all_missing(&self) -> BTreeMap<Reference, BTreeSet<Reference>> {
-        let mut known = Known::default();
+        let mut known = MissingEntries::default();
         let waiting: Vec<Reference> = self
             .rows
             .keys()
@@ -49,7 +49,7 @@ impl Record {
     }
 
     /// Depth first and without recursion, for lines of waiting entries are long.
-    fn find_missing(&self, of: Reference, known: &mut Known) {
+    fn find_missing(&self, of: Reference, known: &mut MissingEntries) {
         let mut walk: Vec<(Reference, usize)> = vec![(of, 0)];
         while let Some((r, edge)) = walk.pop() {
             if edge == 0 {
@@ -82,13 +82,13 @@ impl Record {
 
 /// Missing entries, numbered, and which of them each waiting entry lacks.
 #[derive(Default)]
-struct Known {
+struct MissingEntries {
     names: Vec<Reference>,
     numbers: HashMap<Reference, u32>,
     lacks: HashMap<Reference, Past>,
 }
 
-impl Known {
+impl MissingEntries {
     fn name(&mut self, missing: Reference) {
         let next = self.names.len() as u32;
         let number = *self.numbers.entry(missing).or_insert(next);

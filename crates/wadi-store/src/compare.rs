@@ -190,7 +190,7 @@ impl CopyReader {
 mod tests {
     use super::*;
     use crate::prelude::*;
-    use crate::{Append, Batch, Projection, SqliteStore};
+    use crate::{Append, Batch, ProjectedRows, SqliteStore};
     use wadi_log::{Body, Change, Common, Entry, Epoch, Lane, LogKey, Put, Value, VerifiedBlock};
 
     fn row(first: &Reference) -> RecordRow {
@@ -258,10 +258,10 @@ mod tests {
                 blocks: vec![block.clone()],
                 ..Append::default()
             },
-            project: Projection {
+            project: ProjectedRows {
                 about,
                 records,
-                ..Projection::default()
+                ..ProjectedRows::default()
             },
             ..Batch::default()
         };

@@ -1,7 +1,7 @@
 //! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them
 //! in, and gives receipts.
 
-use crate::{Problem, Token, strict::Sent};
+use crate::{Problem, Token, strict::StrictBody};
 use axum::{
     Json,
     body::Bytes,
@@ -51,7 +51,7 @@ pub struct ReceiptQuery {
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<BundleBody>,
+    body: StrictBody<BundleBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let body = body.said;

@@ -1,7 +1,7 @@
 //! Findings: lists with exact counts, and what auditors do with them.
 
 use crate::{
-    Problem, Token, TokenScope, filters, limits, pages, problem::unprocessable, strict::Sent,
+    Problem, Token, TokenScope, filters, limits, pages, problem::unprocessable, strict::StrictBody,
 };
 use axum::{
     Json,
@@ -301,7 +301,7 @@ pub(crate) async fn act(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(id): Path<String>,
-    body: Sent<ActBody>,
+    body: StrictBody<ActBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (act, officer) = match body.said {
         ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer),
@@ -349,7 +349,7 @@ pub struct AssignBody {
 pub(crate) async fn assign(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<AssignBody>,
+    body: StrictBody<AssignBody>,
 ) -> Result<Json<Value>, Problem> {
     let body = body.said;
     if body.findings.len() > BULK_MAX {

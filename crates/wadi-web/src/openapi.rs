@@ -62,9 +62,9 @@ impl Modify for Names {
 
 /// Says of each answer what it is, as the standard asks for, and of problems that they are
 /// problems.
-struct Answers;
+struct AnswerTexts;
 
-impl Modify for Answers {
+impl Modify for AnswerTexts {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
             let operations = [
@@ -116,10 +116,10 @@ fn describe(status: &str, answer: &mut Response) {
         sites::issue_token, sites::revoke_token, sites::control, sites::device_anew
     ),
     components(schemas(Problem, DraftBody, Token)),
-    modifiers(&Bearer, &Names, &Answers),
+    modifiers(&Bearer, &Names, &AnswerTexts),
     security(("bearer" = []))
 )]
-struct Document;
+struct ApiDocument;
 
 pub(crate) async fn document() -> impl IntoResponse {
     let json = serde_json::to_string_pretty(&whole()).unwrap_or_default();
@@ -129,7 +129,7 @@ pub(crate) async fn document() -> impl IntoResponse {
 /// The routes, and every event and field as the tables have them: `event.TYPE`, and `fields.KIND`
 /// for each kind of record.
 fn whole() -> Json {
-    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let mut document = serde_json::to_value(ApiDocument::openapi()).unwrap_or_default();
     let tables = wadi_record::schema::json();
     let rows = |table: &str| tables[table].as_object().cloned().unwrap_or_default();
 

@@ -2,7 +2,7 @@
 
 use crate::{
     DraftBody, Problem, Token, filters, limits, pages,
-    strict::{Sent, content_hash},
+    strict::{StrictBody, content_hash},
 };
 use axum::{
     Json,
@@ -226,7 +226,7 @@ async fn write(
     node: &Node,
     token: &Token,
     headers: &HeaderMap,
-    body: Sent<DraftBody>,
+    body: StrictBody<DraftBody>,
     on: Option<(RecordId, Kind)>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = idempotency_key(headers)?;
@@ -297,7 +297,7 @@ pub(crate) async fn create(
     State(node): State<Arc<Node>>,
     token: Token,
     headers: HeaderMap,
-    body: Sent<DraftBody>,
+    body: StrictBody<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     write(&node, &token, &headers, body, None).await
 }
@@ -313,7 +313,7 @@ pub(crate) async fn append(
     token: Token,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Sent<DraftBody>,
+    body: StrictBody<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let on = node.reads().find_kind(&id).await?;
     write(&node, &token, &headers, body, Some(on)).await

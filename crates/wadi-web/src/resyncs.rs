@@ -1,6 +1,6 @@
 //! Resyncs: planned, approved, steered, verified; at a hub, ordered for a site.
 
-use crate::{Problem, Token, strict::Sent};
+use crate::{Problem, Token, strict::StrictBody};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -72,7 +72,7 @@ pub(crate) async fn show(
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<ResyncBody>,
+    body: StrictBody<ResyncBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let body = body.said;
@@ -98,7 +98,7 @@ pub(crate) async fn act(
     State(node): State<Arc<Node>>,
     token: Token,
     Path((id, act)): Path<(String, String)>,
-    body: Sent<ResyncActBody>,
+    body: StrictBody<ResyncActBody>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
     let by = body.said.by.unwrap_or(token.name);

@@ -1,6 +1,6 @@
 //! The node itself: how it stands, its tokens, its health; and what operators of a hub say.
 
-use crate::{Problem, Token, TokenScope, hash_token, new_token, pages, strict::Sent};
+use crate::{Problem, Token, TokenScope, hash_token, new_token, pages, strict::StrictBody};
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -120,7 +120,7 @@ pub(crate) async fn tokens(
 pub(crate) async fn issue_token(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<Token>,
+    body: StrictBody<Token>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let wanted = body.said;
@@ -176,7 +176,7 @@ pub struct AnewBody {
 pub(crate) async fn device_anew(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<AnewBody>,
+    body: StrictBody<AnewBody>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
     let device = body.said.device;
@@ -258,7 +258,7 @@ pub enum ControlBody {
 pub(crate) async fn control(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<ControlBody>,
+    body: StrictBody<ControlBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let said = control_entry(&node, body.said)?;

@@ -58,11 +58,11 @@ struct Spool {
     node: Arc<Node>,
     dir: PathBuf,
     /// The files that lie in the directory and could not be settled at the first look.
-    seen: HashMap<OsString, Seen>,
+    seen: HashMap<OsString, SeenFile>,
 }
 
 /// A file as it was when it last changed.
-struct Seen {
+struct SeenFile {
     length: u64,
     modified: Option<SystemTime>,
     since: Instant,
@@ -139,7 +139,7 @@ impl Spool {
 
     /// For how long a file has not changed, as far as this process knows.
     fn quiet_for(&mut self, name: &OsString, meta: &Metadata) -> Duration {
-        let now = Seen {
+        let now = SeenFile {
             length: meta.len(),
             modified: meta.modified().ok(),
             since: Instant::now(),

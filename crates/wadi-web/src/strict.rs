@@ -232,14 +232,14 @@ fn feed(hasher: &mut Sha256, value: &Value) {
 
 /// A request's body as JSON, read strictly.
 #[derive(Debug)]
-pub(crate) struct Sent<T> {
+pub(crate) struct StrictBody<T> {
     /// What it says.
     pub(crate) said: T,
     /// The same as it was sent.
     pub(crate) sent: Value,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {

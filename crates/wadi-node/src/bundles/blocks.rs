@@ -13,7 +13,7 @@ const BLOCK_BYTES_MAX: usize = 3 * wadi_log::ENTRY_BYTES_MAX;
 const READ_BYTES: usize = 16 * BLOCK_BYTES;
 
 /// Reads a log from a position on, block by block.
-pub(super) struct Blocks<'s> {
+pub(super) struct BlockReader<'s> {
     store: &'s dyn Store,
     log: LogId,
     pub(super) at: u64,
@@ -22,7 +22,7 @@ pub(super) struct Blocks<'s> {
     entries: VecDeque<Vec<u8>>,
 }
 
-impl<'s> Blocks<'s> {
+impl<'s> BlockReader<'s> {
     pub(super) fn new(store: &'s dyn Store, log: LogId, from: u64, to: u64) -> Self {
         Self {
             store,

@@ -60,7 +60,7 @@ const CARRIED: [&str; 5] = ["link", "plate", "container", "vin", "document"];
 #[derive(Default)]
 struct Asked {
     /// Linked records: what it names itself, and those nearest in time.
-    linked: BTreeMap<RecordId, Place>,
+    linked: BTreeMap<RecordId, TermPlace>,
     /// Holds on it, or beside it, and whether each is open.
     holds: BTreeMap<RecordId, bool>,
     peers: BTreeSet<RecordId>,
@@ -75,7 +75,7 @@ struct Asked {
 /// Where a linked record stands among those of its kind that share its term, and how many those
 /// are; 0 where it is named.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct TermPlace {
     place: u64,
     of: u64,
 }
@@ -109,7 +109,7 @@ struct Purpose {
 
 /// The questions of many records.
 #[derive(Default)]
-struct Questions {
+struct DossierQuestions {
     near: Vec<TermQuery>,
     purposes: Vec<Purpose>,
     /// Terms of holds, each asked once, and who asks, and whether by a term that is gone.
@@ -204,7 +204,7 @@ impl Gathered {
         policy: &Policy,
         ids: &[RecordId],
         gone: Vec<(RecordId, String, String, i64)>,
-    ) -> Result<Questions, StoreError> {
+    ) -> Result<DossierQuestions, StoreError> {
         let unread: Vec<RecordId> = ids
             .iter()
             .filter(|id| !self.terms.contains_key(id))
@@ -228,7 +228,7 @@ impl Gathered {
                 .push((what, value));
         }
 
-        let mut questions = Questions::default();
+        let mut questions = DossierQuestions::default();
         for id in ids {
             let Some(facts) = self.facts.get(id) else {
                 continue;
@@ -337,7 +337,7 @@ impl Gathered {
             .cloned()
             .collect();
 
-        let mut others: Vec<(Place, RecordId)> = asked
+        let mut others: Vec<(TermPlace, RecordId)> = asked
             .linked
             .iter()
             .map(|(id, place)| (*place, *id))
@@ -426,8 +426,8 @@ impl Asked {
                 of
             };
 
-            let known = self.linked.entry(record).or_insert(Place { place, of });
-            *known = Place {
+            let known = self.linked.entry(record).or_insert(TermPlace { place, of });
+            *known = TermPlace {
                 place: place.min(known.place),
                 of: of.max(known.of),
             };
@@ -462,7 +462,7 @@ struct Asker<'a> {
 impl Asker<'_> {
     fn ask(
         &mut self,
-        questions: &mut Questions,
+        questions: &mut DossierQuestions,
         born_ms: i64,
         terms: &[(String, String)],
         gone: bool,
@@ -510,7 +510,7 @@ impl Asker<'_> {
     }
 
     /// What the record names itself belongs into its dossier, whenever it was.
-    fn name(&mut self, questions: &mut Questions, terms: &[(String, String)], gone: bool) {
+    fn name(&mut self, questions: &mut DossierQuestions, terms: &[(String, String)], gone: bool) {
         let mut named: Vec<RecordId> = terms
             .iter()
             .filter(|(what, _)| what == "link")
@@ -531,11 +531,17 @@ impl Asker<'_> {
             questions.named.extend(named.iter().copied());
             self.asked
                 .linked
-                .extend(named.into_iter().map(|id| (id, Place::default())));
+                .extend(named.into_iter().map(|id| (id, TermPlace::default())));
         }
     }
 
-    fn near(&mut self, questions: &mut Questions, ask: Ask, between_ms: (i64, i64), gone: bool) {
+    fn near(
+        &mut self,
+        questions: &mut DossierQuestions,
+        ask: Ask,
+        between_ms: (i64, i64),
+        gone: bool,
+    ) {
         let by_kind = !ask.cohort && !NEAREST_OF_ALL.contains(&ask.what);
         let most = match ask.what {
             what if self.is_hold && CARRIED.contains(&what) => HELD_PER_TERM,

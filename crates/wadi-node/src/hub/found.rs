@@ -14,7 +14,7 @@ const WITHDRAWN: &str = "WITHDRAWN";
 
 /// What looking at some records came to.
 #[derive(Default)]
-pub(super) struct Looked {
+pub(super) struct DossierFindings {
     pub(super) batch: Batch,
     pub(super) editions: Vec<Edition>,
     /// Whether rules failed, or no longer do.
@@ -28,7 +28,7 @@ pub(super) fn take(
     dossier: &Dossier,
     before: Vec<FindingRow>,
     now_ms: i64,
-    looked: &mut Looked,
+    looked: &mut DossierFindings,
 ) {
     let anchor = &dossier.anchor;
     let all = reconcile(dossier);

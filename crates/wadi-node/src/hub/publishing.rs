@@ -47,11 +47,11 @@ pub(crate) struct News {
 
 /// Records with something to say that had to wait.
 #[derive(Default)]
-pub(crate) struct Unpublished(BTreeMap<RecordId, Waiting>);
+pub(crate) struct Unpublished(BTreeMap<RecordId, RestingRecord>);
 
 /// What waits on one record.
 #[derive(Clone, PartialEq, Debug)]
-struct Waiting {
+struct RestingRecord {
     /// When there is room again, by the node's clock, Unix milliseconds.
     again_ms: i64,
     count: usize,
@@ -69,7 +69,7 @@ impl Unpublished {
             let count = json["count"]
                 .as_u64()
                 .and_then(|n| usize::try_from(n).ok())?;
-            let waiting = Waiting {
+            let waiting = RestingRecord {
                 again_ms: json["again_ms"].as_i64()?,
                 count,
                 printed: text("record"),
@@ -91,7 +91,7 @@ impl Unpublished {
     /// longer than an hour.
     pub(crate) fn due(&self, now_ms: i64) -> Vec<RecordId> {
         let is_due =
-            |w: &Waiting| w.again_ms <= now_ms || w.again_ms > now_ms.saturating_add(HOUR_MS);
+            |w: &RestingRecord| w.again_ms <= now_ms || w.again_ms > now_ms.saturating_add(HOUR_MS);
         self.0
             .iter()
             .filter(|(_, w)| is_due(w))
@@ -108,7 +108,7 @@ impl Unpublished {
     fn note(
         &mut self,
         id: RecordId,
-        waiting: Option<Waiting>,
+        waiting: Option<RestingRecord>,
     ) -> Result<LocalKey, (LocalScope, String)> {
         let key = id.to_string();
         match waiting {
@@ -213,7 +213,7 @@ impl Edition {
             || "nobody in particular".to_string(),
             |id| door.name_of(&id),
         );
-        let waiting = Waiting {
+        let waiting = RestingRecord {
             again_ms,
             count: left,
             printed: self.printed.clone(),
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn what_waits_is_known_after_a_restart() {
         let mut unpublished = Unpublished::default();
-        let waiting = Waiting {
+        let waiting = RestingRecord {
             again_ms: 500,
             count: 7,
             printed: "TRB-P-1".into(),

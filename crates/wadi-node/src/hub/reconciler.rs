@@ -13,7 +13,7 @@ use crate::{
     hub::{
         dossiers::{Gathered, Parts},
         due,
-        found::{self, Looked},
+        found::{self, DossierFindings},
         publishing::Unpublished,
     },
     ledger::seen::{SeenIndex, seen_index},
@@ -344,15 +344,15 @@ impl Reconciler {
         node: &Arc<Door>,
         anchors: &[RecordId],
         gathered: &Gathered,
-    ) -> Result<Looked, StoreError> {
+    ) -> Result<DossierFindings, StoreError> {
         let policy = node.policy_now();
         let watermarks = self.heard_now(node);
-        let mut looked = Looked {
+        let mut looked = DossierFindings {
             batch: Batch {
                 at_ms: node.now_ms(),
                 ..Batch::default()
             },
-            ..Looked::default()
+            ..DossierFindings::default()
         };
 
         let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
@@ -420,7 +420,11 @@ impl Reconciler {
     }
 
     /// First said, then kept: should the power fail in between, it is found said already.
-    async fn publish(&mut self, node: &Arc<Door>, looked: &mut Looked) -> Result<(), StoreError> {
+    async fn publish(
+        &mut self,
+        node: &Arc<Door>,
+        looked: &mut DossierFindings,
+    ) -> Result<(), StoreError> {
         let writes: Vec<_> = looked
             .editions
             .iter()

@@ -20,7 +20,7 @@ use crate::{
     links::questions::Questions,
 };
 use answers::Answers;
-use carried::Carrying;
+use carried::LinkCarrying;
 use due::Due;
 use excerpts::Excerpts;
 use futures_util::{FutureExt, StreamExt};
@@ -74,16 +74,16 @@ struct Link<'n> {
     requests: Requests,
     excerpts: Excerpts,
     hub_word: HubWord,
-    carrying: Carrying,
+    carrying: LinkCarrying,
     memory: PeerMemory,
     /// Forks are known that may want a cut.
     cuts_due: bool,
-    ending: Ending,
+    ending: LinkEnding,
 }
 
 /// Why a link ends, or may.
 #[derive(Default)]
-struct Ending {
+struct LinkEnding {
     /// Why it ends now.
     closed: Option<String>,
     /// Something of this peer was refused for want of room: it is offered again to the next
@@ -284,10 +284,10 @@ impl<'n> Link<'n> {
             requests: Requests::default(),
             excerpts: Excerpts::default(),
             hub_word: HubWord::new(door, asked_for_by_owner(door, peer)),
-            carrying: Carrying::default(),
+            carrying: LinkCarrying::default(),
             memory: PeerMemory::new(Instant::now()),
             cuts_due: door.me.role == Role::Hub,
-            ending: Ending::default(),
+            ending: LinkEnding::default(),
         }
     }
 

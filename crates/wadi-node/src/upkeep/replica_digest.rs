@@ -35,11 +35,11 @@ const WAITING_MAX: u32 = 4_096;
 /// Where what was said last is kept.
 const KEPT: LocalScope = LocalScope::Replica;
 
-type Scope = (Lane, Crossing);
+type DigestScope = (Lane, Crossing);
 
 /// What was held of a scope, and what it came to.
 #[derive(Clone, PartialEq, Debug)]
-struct Reading {
+struct ScopeDigests {
     entries: String,
     documents: String,
     states: String,
@@ -56,8 +56,8 @@ struct Rest {
 #[derive(Default)]
 pub(crate) struct ReplicaDigests {
     /// What was said last, and the last day on which that was looked into.
-    said: BTreeMap<Scope, (i64, Reading)>,
-    resting: BTreeMap<Scope, Rest>,
+    said: BTreeMap<DigestScope, (i64, ScopeDigests)>,
+    resting: BTreeMap<DigestScope, Rest>,
     looked_ms: Option<i64>,
 }
 
@@ -94,7 +94,7 @@ impl ReplicaDigests {
         let kept = door.store.local_all(&KEPT).await?;
         let said = kept.iter().filter_map(|k| {
             let (lane, crossing) = k.key.split_once(' ')?;
-            let scope: Scope = (lane.parse().ok()?, crossing.parse().ok()?);
+            let scope: DigestScope = (lane.parse().ok()?, crossing.parse().ok()?);
             let mut words = k.value.split(' ');
             let day: i64 = words.next()?.parse().ok()?;
             let [entries, documents, states] =
@@ -104,7 +104,7 @@ impl ReplicaDigests {
                 scope,
                 (
                     day,
-                    Reading {
+                    ScopeDigests {
                         entries,
                         documents,
                         states,
@@ -149,7 +149,7 @@ impl ReplicaDigests {
             return Ok(0);
         }
 
-        let waiting: BTreeSet<Scope> = waiting
+        let waiting: BTreeSet<DigestScope> = waiting
             .iter()
             .map(|w| (w.entry.log.lane, w.entry.log.crossing))
             .collect();
@@ -176,7 +176,7 @@ impl ReplicaDigests {
             return Ok(0);
         }
 
-        let mut read: BTreeMap<Scope, (String, String)> = BTreeMap::new();
+        let mut read: BTreeMap<DigestScope, (String, String)> = BTreeMap::new();
         for (lane, crossing, _, documents, states) in door.store.digests().await? {
             if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
                 read.insert(
@@ -202,7 +202,7 @@ impl ReplicaDigests {
                 continue;
             }
 
-            let reading = Reading {
+            let reading = ScopeDigests {
                 entries: rest.entries,
                 documents: now.0,
                 states: now.1,
@@ -223,7 +223,7 @@ impl ReplicaDigests {
         &mut self,
         door: &Door,
         day: i64,
-        news: &[(Scope, Reading)],
+        news: &[(DigestScope, ScopeDigests)],
     ) -> Result<(), NodeError> {
         if news.is_empty() {
             return Ok(());
@@ -299,9 +299,9 @@ fn in_step(door: &Door) -> bool {
 /// Of each scope that has records of trucks, goods and people: a digest over all that its documents
 /// are made of, which is its logs and the cuts and admissions. Nothing of a scope with a forked
 /// log: its holders hold different branches.
-fn entries(door: &Door) -> BTreeMap<Scope, String> {
+fn entries(door: &Door) -> BTreeMap<DigestScope, String> {
     let frontier = door.frontier();
-    let mut scopes: BTreeMap<Scope, Frontier> = BTreeMap::new();
+    let mut scopes: BTreeMap<DigestScope, Frontier> = BTreeMap::new();
     for (log, tip) in frontier
         .0
         .iter()

@@ -32,7 +32,7 @@ const PART_ENTRIES: u64 = 500_000;
 const LOOK: Duration = Duration::from_secs(2);
 
 /// An old database on its way back.
-pub(super) struct Reading {
+pub(super) struct OldDatabase {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) report: Report,
@@ -97,7 +97,7 @@ impl Salvager {
         }
     }
 
-    async fn begin(&self, aside: &SetAside) -> Result<Option<Reading>, NodeError> {
+    async fn begin(&self, aside: &SetAside) -> Result<Option<OldDatabase>, NodeError> {
         let known = self.door.store.local(&SCOPE, &aside.name).await?;
         let dir = aside.dir.display().to_string();
         let report: Report = known
@@ -121,7 +121,7 @@ impl Salvager {
             ..report
         };
 
-        Ok(Some(Reading {
+        Ok(Some(OldDatabase {
             name: aside.name.clone(),
             path: aside.database(),
             report,
@@ -135,7 +135,7 @@ impl Salvager {
     }
 
     /// Reads an old database: all of a small one, the urgent part of a large one.
-    async fn read_back(&self, r: &mut Reading) -> Result<(), NodeError> {
+    async fn read_back(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         self.keep(r).await?;
         let path = r.path.clone();
         let opened = blocking(move || Salvage::open(&path)).await?;
@@ -209,7 +209,7 @@ impl Salvager {
     /// Takes what was found: members first, then the logs, then what was said about them.
     async fn take(
         &self,
-        r: &mut Reading,
+        r: &mut OldDatabase,
         salvage: &Arc<Salvage>,
         found: Found,
     ) -> Result<Arc<Found>, NodeError> {
@@ -268,7 +268,7 @@ impl Salvager {
     }
 
     /// What is still missing of this node's own logs, and how much of what was found waits for it.
-    async fn measure(&self, r: &mut Reading) -> Result<(), NodeError> {
+    async fn measure(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
         for (log, tip) in self.vouched().await? {
             let end = ends.entry(log).or_insert(0);
@@ -315,7 +315,7 @@ impl Salvager {
         Ok(())
     }
 
-    async fn keep(&self, r: &mut Reading) -> Result<(), NodeError> {
+    async fn keep(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         if r.kept != r.report {
             let value = serde_json::to_string(&r.report).unwrap_or_default();
             let key = LocalKey {
@@ -331,7 +331,7 @@ impl Salvager {
         Ok(())
     }
 
-    async fn read_part(&self, r: &mut Reading, part: BTreeSet<LogId>) -> Result<(), NodeError> {
+    async fn read_part(&self, r: &mut OldDatabase, part: BTreeSet<LogId>) -> Result<(), NodeError> {
         let Some(salvage) = r.salvage.clone() else {
             return Ok(());
         };
@@ -344,7 +344,7 @@ impl Salvager {
     }
 
     /// Looks whether what was missing has come, and whether by now everything is held again.
-    async fn go_on(&self, r: &mut Reading) -> Result<(), NodeError> {
+    async fn go_on(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         let Some(salvage) = r.salvage.clone() else {
             return Ok(());
         };
@@ -379,7 +379,7 @@ impl Salvager {
 }
 
 /// Reads what is left of old databases, and goes on until everything is held again.
-async fn follow(salvager: Weak<Salvager>, mut readings: Vec<Reading>) {
+async fn follow(salvager: Weak<Salvager>, mut readings: Vec<OldDatabase>) {
     for r in &mut readings {
         while let Some(part) = r.rest.pop() {
             let Some(salvager) = salvager.upgrade() else {

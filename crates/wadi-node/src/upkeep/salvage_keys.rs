@@ -2,7 +2,7 @@
 
 use crate::{
     door::error::NodeError,
-    upkeep::salvage::{Reading, Salvager},
+    upkeep::salvage::{OldDatabase, Salvager},
 };
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ impl Salvager {
     /// then stands.
     pub(super) async fn take_keys(
         &self,
-        r: &mut Reading,
+        r: &mut OldDatabase,
         salvage: &Arc<Salvage>,
     ) -> Result<(), NodeError> {
         let (send, mut chunks) = mpsc::channel::<Vec<LocalKey>>(4);

@@ -11,7 +11,7 @@ use wadi_log::{
     Body, Hash, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS,
     VerifiedEntry, leaf_hash, node_hash,
 };
-use wadi_store::{Batch, CosignedHead, LogRow, Projection, Repair, StoreError};
+use wadi_store::{Batch, CosignedHead, LogRow, ProjectedRows, Repair, StoreError};
 
 /// What one log came to.
 struct Walked {
@@ -301,9 +301,9 @@ impl Scrub {
 
                 self.remake(
                     Batch {
-                        project: Projection {
+                        project: ProjectedRows {
                             about,
-                            ..Projection::default()
+                            ..ProjectedRows::default()
                         },
                         repair: Repair {
                             reindexed,
@@ -330,9 +330,9 @@ impl Scrub {
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
             self.remake(
-                Batch::from(Projection {
+                Batch::from(ProjectedRows {
                     seen: missing,
-                    ..Projection::default()
+                    ..ProjectedRows::default()
                 }),
                 Some(switches),
                 round.mend,

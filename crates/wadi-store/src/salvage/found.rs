@@ -1,9 +1,9 @@
 //! What was found, log by log, and the blocks that can be made of it.
 
 use super::{
-    Cell, Place, Salvage,
+    PageCell, Place, Salvage,
     layout::{
-        Kind::{Blob, Int},
+        CellKind::{Blob, Int},
         Layout,
     },
 };
@@ -53,7 +53,7 @@ impl Found {
     pub(super) fn take(
         &mut self,
         salvage: &Salvage,
-        cell: &Cell<'_>,
+        cell: &PageCell<'_>,
         wanted: &dyn Fn(&LogId) -> bool,
     ) -> Option<()> {
         let local = salvage.local(cell.page, cell.at)?;
@@ -127,7 +127,7 @@ impl Found {
     fn entry(
         &mut self,
         salvage: &Salvage,
-        cell: &Cell<'_>,
+        cell: &PageCell<'_>,
         row: &Layout,
         local: &[u8],
         log: LogId,
@@ -165,7 +165,7 @@ impl Found {
     fn checkpoint(
         &mut self,
         salvage: &Salvage,
-        cell: &Cell<'_>,
+        cell: &PageCell<'_>,
         row: &Layout,
         column: usize,
         wanted: &dyn Fn(&LogId) -> bool,

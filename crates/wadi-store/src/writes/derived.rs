@@ -121,7 +121,7 @@ async fn any_term_gone(conn: &mut dyn WriteConnection) -> Result<bool, StoreErro
 }
 
 /// A term of a record, with the time it was born.
-type Term = (Vec<u8>, String, String, i64);
+type TermRow = (Vec<u8>, String, String, i64);
 
 /// Terms seldom change: what is there is read, and only the difference is written. A hub remembers
 /// what went until it has looked at the records that were held together by it.
@@ -136,7 +136,7 @@ async fn write_terms(
          JOIN terms t ON t.record = unhex(j.value ->> 0)",
         conn.each()
     );
-    let mut held: BTreeSet<Term> = BTreeSet::new();
+    let mut held: BTreeSet<TermRow> = BTreeSet::new();
     for mut row in conn.rows(&sql, &[Arg::Text(ids)]).await? {
         held.insert((
             row.bytes("record")?,
@@ -146,7 +146,7 @@ async fn write_terms(
         ));
     }
 
-    let mut now: BTreeSet<Term> = BTreeSet::new();
+    let mut now: BTreeSet<TermRow> = BTreeSet::new();
     for r in &batch.project.records {
         now.extend(
             r.terms

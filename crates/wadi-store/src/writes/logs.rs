@@ -37,7 +37,7 @@ pub(super) async fn write_entries<'a>(
 }
 
 /// How far a log goes: its size, and the bytes since the last checkpoint that is kept.
-type End = (u64, i64);
+type LogEnd = (u64, i64);
 
 /// What blocks add to their logs.
 struct Growth<'a> {
@@ -54,7 +54,7 @@ impl<'a> Growth<'a> {
     /// Each block must begin where its log ends.
     fn of(
         blocks: &'a [VerifiedBlock],
-        mut ends: BTreeMap<Vec<u8>, End>,
+        mut ends: BTreeMap<Vec<u8>, LogEnd>,
     ) -> Result<Self, StoreError> {
         let mut growth = Self {
             tree: Rows::of(&tables::TREE),
@@ -77,8 +77,8 @@ impl<'a> Growth<'a> {
         &mut self,
         log: &[u8],
         block: &'a VerifiedBlock,
-        (size, mut unkept): End,
-    ) -> Result<End, StoreError> {
+        (size, mut unkept): LogEnd,
+    ) -> Result<LogEnd, StoreError> {
         let head = &block.checkpoint().checkpoint;
         let from = head.size - block.entries().len() as u64;
         if size != from {
@@ -196,7 +196,7 @@ pub(super) async fn write_blocks(
 async fn ends(
     conn: &mut dyn WriteConnection,
     blocks: &[VerifiedBlock],
-) -> Result<BTreeMap<Vec<u8>, End>, StoreError> {
+) -> Result<BTreeMap<Vec<u8>, LogEnd>, StoreError> {
     let logs: BTreeSet<LogId> = blocks.iter().map(|b| b.log()).collect();
     let logs = hexes(logs.iter().map(LogId::to_bytes));
     let sql = format!(

@@ -17,7 +17,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
-use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, FRONT_BYTES_MAX, Manifest, RECEIPT_BYTES_MAX};
+use wadi_sync::{BUNDLE_BYTES_MAX, BundleFileError, FRONT_BYTES_MAX, Manifest, RECEIPT_BYTES_MAX};
 
 #[derive(Subcommand)]
 pub enum BundleCommand {
@@ -137,7 +137,7 @@ fn judged(failure: Failure) -> Failure {
     }
 }
 
-fn failure(error: BundleError) -> Failure {
+fn failure(error: BundleFileError) -> Failure {
     judged(Failure::new(error.code, error.why))
 }
 

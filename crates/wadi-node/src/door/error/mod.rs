@@ -160,8 +160,8 @@ impl NodeError {
     }
 }
 
-impl From<wadi_sync::BundleError> for NodeError {
-    fn from(error: wadi_sync::BundleError) -> Self {
+impl From<wadi_sync::BundleFileError> for NodeError {
+    fn from(error: wadi_sync::BundleFileError) -> Self {
         Self::Bundle(error.into())
     }
 }
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_lies_beneath_an_error_stays_with_it() {
-        let beneath = wadi_sync::BundleError::new("bundle_cut", "cut short");
+        let beneath = wadi_sync::BundleFileError::new("bundle_cut", "cut short");
         let error = BundleError::from(beneath);
         assert_eq!(error.to_string(), "cut short");
         assert_eq!(NodeError::from(error).code(), "bundle_cut");
