@@ -61,7 +61,7 @@ impl Record {
 
             let based_on = &self.rows[&r].change.based_on;
             if let Some(before) = edge.checked_sub(1).map(|n| based_on[n]) {
-                known.take(&r, &before);
+                known.take_in(&r, &before);
             }
 
             let Some(next) = based_on.get(edge) else {
@@ -74,7 +74,7 @@ impl Record {
                     walk.push((*next, 0));
                 }
             } else {
-                known.name(*next);
+                known.name_missing(*next);
             }
         }
     }
@@ -89,7 +89,7 @@ struct MissingEntries {
 }
 
 impl MissingEntries {
-    fn name(&mut self, missing: Reference) {
+    fn name_missing(&mut self, missing: Reference) {
         let next = self.names.len() as u32;
         let number = *self.numbers.entry(missing).or_insert(next);
         if number == next {
@@ -98,7 +98,7 @@ impl MissingEntries {
     }
 
     /// Adds to what an entry lacks what one that it is based on lacks, or is.
-    fn take(&mut self, entry: &Reference, before: &Reference) {
+    fn take_in(&mut self, entry: &Reference, before: &Reference) {
         let mut lacks = self.lacks.get(entry).cloned().unwrap_or_default();
         if let Some(number) = self.numbers.get(before) {
             lacks.insert(*number);

@@ -78,7 +78,7 @@ impl Fold {
 
         match record.kind() {
             Some(Kind::Passage) => passage(record, &sight, &mut state),
-            Some(Kind::QuarantineHold) => hold(record, &placements, &mut state),
+            Some(Kind::QuarantineHold) => hold_state(record, &placements, &mut state),
             Some(Kind::CustomsEntry) => entry(record, &sight, &contested, &mut state),
             Some(Kind::SiteDay) => site_day(record, &mut state),
             None => {}
@@ -246,7 +246,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-fn hold(record: &Record, placements: &[Placement], state: &mut State) {
+fn hold_state(record: &Record, placements: &[Placement], state: &mut State) {
     let open: Vec<&Placement> = placements.iter().filter(|p| p.open).collect();
     state.open_holds = open.iter().map(|p| p.id.clone()).collect();
 

@@ -146,7 +146,7 @@ impl DraftBody {
             if event.get("type").is_some_and(|t| t == "link")
                 && let Some(text) = event.get("record").and_then(Json::as_str)
             {
-                let id = node.reads().find(text).await?;
+                let id = node.reads().find_record(text).await?;
                 event.insert("record".into(), id.to_string().into());
             }
 

@@ -136,7 +136,7 @@ pub(crate) async fn record(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let (record, entries) = node.reads().compare_record(&id).await?;
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
     Ok(Json(json!({"record": record, "entries": entries})))

@@ -52,7 +52,7 @@ pub(crate) async fn import(
 
     let mut run = Run::new(&node, &token, lines.len());
     for (n, line) in lines.iter().enumerate() {
-        run.take(n, line).await;
+        run.take_line(n, line).await;
     }
 
     run.flush().await;
@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn take(&mut self, n: usize, line: &[u8]) {
+    async fn take_line(&mut self, n: usize, line: &[u8]) {
         let read = decode_text(line).and_then(|text| match text.trim() {
             "" => Ok(None),
             text => parse_object(text).map(Some),
@@ -127,7 +127,7 @@ impl<'a> Run<'a> {
         // Counted whatever becomes of the line, as by a client that reckons the keys of a whole
         // file before it sends it.
         let key = self.keys.next(&map);
-        match self.prepare(n, map, key).await {
+        match self.prepare_line(n, map, key).await {
             Ok(write) => {
                 self.begun.extend(sender);
                 self.pending.push((n, write));
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
             Some(json!({"line": n + 1, "code": problem.code, "detail": problem.detail}));
     }
 
-    async fn prepare(
+    async fn prepare_line(
         &mut self,
         n: usize,
         mut map: Map<String, Value>,
@@ -364,7 +364,7 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
     }
 
     if id.len() == 64 || id.contains('-') {
-        return Ok(node.reads().find(id).await?);
+        return Ok(node.reads().find_record(id).await?);
     }
 
     let why = format!(

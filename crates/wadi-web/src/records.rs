@@ -147,7 +147,7 @@ pub(crate) async fn show(
     query: Result<Query<AtQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(q) = query?;
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let Some(at) = q.at else {
         return Ok(Json(node.reads().record(&id).await?));
     };
@@ -182,7 +182,7 @@ pub(crate) async fn history(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive().await?;
     Ok(Json(json!(node.reads().history(&id).await?)))
 }
@@ -197,7 +197,7 @@ pub(crate) async fn evidence(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive().await?;
     Ok((
         [(CONTENT_TYPE, "application/x-ndjson")],
@@ -222,7 +222,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Writes, and answers with what the record has come to.
-async fn write(
+async fn write_draft(
     node: &Node,
     token: &Token,
     headers: &HeaderMap,
@@ -299,7 +299,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: StrictBody<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    write(&node, &token, &headers, body, None).await
+    write_draft(&node, &token, &headers, body, None).await
 }
 
 /// Puts fields and says events on a record. Durable when it answers.
@@ -316,5 +316,5 @@ pub(crate) async fn append(
     body: StrictBody<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let on = node.reads().find_kind(&id).await?;
-    write(&node, &token, &headers, body, Some(on)).await
+    write_draft(&node, &token, &headers, body, Some(on)).await
 }

@@ -187,14 +187,14 @@ fn encoding(why: &str) -> Problem {
 pub fn content_hash(values: &[&Value]) -> Hash {
     let mut hasher = Sha256::new();
     for value in values {
-        feed(&mut hasher, value);
+        feed_value(&mut hasher, value);
     }
     Hash(hasher.finalize().into())
 }
 
 /// Each value begins with a letter for its kind, and what has a length with its length: no two
 /// values feed the same bytes.
-fn feed(hasher: &mut Sha256, value: &Value) {
+fn feed_value(hasher: &mut Sha256, value: &Value) {
     let sized = |hasher: &mut Sha256, kind: u8, length: usize| {
         hasher.update([kind]);
         hasher.update((length as u64).to_be_bytes());
@@ -214,7 +214,7 @@ fn feed(hasher: &mut Sha256, value: &Value) {
         }
         Value::Array(list) => {
             sized(hasher, b'l', list.len());
-            list.iter().for_each(|each| feed(hasher, each));
+            list.iter().for_each(|each| feed_value(hasher, each));
         }
         Value::Object(map) => {
             sized(hasher, b'o', map.len());
@@ -224,7 +224,7 @@ fn feed(hasher: &mut Sha256, value: &Value) {
             for (name, each) in members {
                 sized(hasher, b's', name.len());
                 hasher.update(name);
-                feed(hasher, each);
+                feed_value(hasher, each);
             }
         }
     }

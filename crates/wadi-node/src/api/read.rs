@@ -96,7 +96,7 @@ pub struct Status {
 
 impl Reads {
     /// A record's id from its printed or full form.
-    pub async fn find(&self, text: &str) -> Result<RecordId, NodeError> {
+    pub async fn find_record(&self, text: &str) -> Result<RecordId, NodeError> {
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
@@ -116,7 +116,7 @@ impl Reads {
 
     /// A record's id and kind, from its printed or full form.
     pub async fn find_kind(&self, text: &str) -> Result<(RecordId, Kind), NodeError> {
-        let id = self.find(text).await?;
+        let id = self.find_record(text).await?;
         let row = self.door.store.record(&id).await?;
         let kind = row
             .and_then(|r| Lane::from_u8(r.lane).ok())

@@ -334,7 +334,7 @@ impl Bundles {
                 continue;
             } else {
                 let mut blocks = BlockReader::new(&*self.door.store, log, from, end);
-                while let Some(block) = blocks.read().await? {
+                while let Some(block) = blocks.next_block().await? {
                     said.entries += block.entries.len() as u64;
                     let run = PlanItem::Run {
                         log,
@@ -467,7 +467,7 @@ impl Bundles {
             }
             PlanItem::Run { log, from, to } => {
                 let mut blocks = BlockReader::new(&*self.door.store, *log, *from, *to);
-                while let Some(block) = blocks.read().await? {
+                while let Some(block) = blocks.next_block().await? {
                     out.block(&block, false)?;
                 }
             }

@@ -317,7 +317,7 @@ impl Taking<'_> {
         let done = self.door.ingest(block, self.from.node()).await;
         self.ingesting.push_back((log, reach, to, done));
         if self.ingesting.len() >= INGESTING_MAX {
-            self.settle().await?;
+            self.settle_oldest().await?;
         }
 
         Ok(())
@@ -334,7 +334,7 @@ impl Taking<'_> {
     }
 
     /// Waits for the block that was given to the sequencer first.
-    async fn settle(&mut self) -> Result<(), NodeError> {
+    async fn settle_oldest(&mut self) -> Result<(), NodeError> {
         let Some((log, reach, to, done)) = self.ingesting.pop_front() else {
             return Ok(());
         };
@@ -402,7 +402,7 @@ impl Taking<'_> {
 
     async fn finish(mut self) -> Result<BundleTaken, NodeError> {
         while !self.ingesting.is_empty() {
-            self.settle().await?;
+            self.settle_oldest().await?;
         }
         let waiting = std::mem::take(&mut self.waiting);
         self.said.waiting = waiting.into_values().take(NAMED_MAX).collect();

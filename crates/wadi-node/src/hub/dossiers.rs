@@ -143,7 +143,7 @@ impl Gathered {
 
     /// Asks for the dossiers of these records; those that they belonged to by terms since gone are
     /// neighbours.
-    pub(crate) async fn ask(
+    pub(crate) async fn ask_for(
         &mut self,
         node: &Door,
         ids: &[RecordId],
@@ -154,7 +154,7 @@ impl Gathered {
         }
 
         let store = node.store.clone();
-        self.read(node, ids.iter().copied()).await?;
+        self.read_records(node, ids.iter().copied()).await?;
         let policy = node.policy_now();
         let questions = self.questions(node, &policy, ids, gone).await?;
 
@@ -185,7 +185,7 @@ impl Gathered {
             }
         }
 
-        self.bound(ids);
+        self.bound_holds(ids);
         let wanted: BTreeSet<RecordId> = ids
             .iter()
             .filter_map(|id| self.asked.get(id))
@@ -194,7 +194,7 @@ impl Gathered {
             .copied()
             .collect();
 
-        self.read(node, wanted).await
+        self.read_records(node, wanted).await
     }
 
     /// What these records' terms ask for, and what terms that they had asked for.
@@ -247,10 +247,10 @@ impl Gathered {
 
             let read = terms.remove(id).unwrap_or_default();
             let own = self.terms.get(id).map_or(&read, |known| known);
-            asker.ask(&mut questions, born_ms, own, false);
+            asker.ask_of_terms(&mut questions, born_ms, own, false);
 
             for (born_ms, own) in before.remove(id).unwrap_or_default() {
-                asker.ask(&mut questions, born_ms, &own, true);
+                asker.ask_of_terms(&mut questions, born_ms, &own, true);
             }
         }
 
@@ -258,7 +258,7 @@ impl Gathered {
     }
 
     /// Takes no more holds than a dossier has room for, the open ones first.
-    fn bound(&mut self, ids: &[RecordId]) {
+    fn bound_holds(&mut self, ids: &[RecordId]) {
         for id in ids {
             let is_hold = self.facts.get(id).is_some_and(Facts::is_hold);
             let most = if is_hold { OTHER_HOLDS_MAX } else { HOLDS_MAX };
@@ -290,7 +290,7 @@ impl Gathered {
 
     /// Takes in the records that are not known yet: those written last out of memory, the others
     /// out of the store.
-    async fn read(
+    async fn read_records(
         &mut self,
         node: &Door,
         ids: impl IntoIterator<Item = RecordId>,
@@ -460,14 +460,14 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn ask(
+    fn ask_of_terms(
         &mut self,
         questions: &mut DossierQuestions,
         born_ms: i64,
         terms: &[(String, String)],
         gone: bool,
     ) {
-        self.name(questions, terms, gone);
+        self.name_linked(questions, terms, gone);
         // What an author claims: anything at all.
         let born_ms = born_ms.clamp(-TIME_MS_MAX, TIME_MS_MAX);
         let window_ms = i64::from(self.policy.dossier_window_h).saturating_mul(3_600_000);
@@ -499,7 +499,7 @@ impl Asker<'_> {
             }
 
             if cohort_asks <= COHORT_ASKS_MAX {
-                self.near(questions, ask, between_ms, gone);
+                self.ask_near(questions, ask, between_ms, gone);
             }
         }
 
@@ -510,7 +510,12 @@ impl Asker<'_> {
     }
 
     /// What the record names itself belongs into its dossier, whenever it was.
-    fn name(&mut self, questions: &mut DossierQuestions, terms: &[(String, String)], gone: bool) {
+    fn name_linked(
+        &mut self,
+        questions: &mut DossierQuestions,
+        terms: &[(String, String)],
+        gone: bool,
+    ) {
         let mut named: Vec<RecordId> = terms
             .iter()
             .filter(|(what, _)| what == "link")
@@ -535,7 +540,7 @@ impl Asker<'_> {
         }
     }
 
-    fn near(
+    fn ask_near(
         &mut self,
         questions: &mut DossierQuestions,
         ask: Ask,

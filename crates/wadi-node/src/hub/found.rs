@@ -23,7 +23,7 @@ pub(super) struct DossierFindings {
 
 /// What the rules find on one anchor: rows that changed, those that are gone, and what has to be
 /// said of it.
-pub(super) fn take(
+pub(super) fn compare_with_before(
     id: RecordId,
     dossier: &Dossier,
     before: Vec<FindingRow>,

@@ -186,7 +186,7 @@ impl Edition {
     }
 
     /// Notes what is left to say once it was tried; `failed`: not all of this was taken.
-    pub(crate) fn settle(
+    pub(crate) fn note_left(
         &self,
         door: &Door,
         unpublished: &mut Unpublished,

@@ -102,7 +102,7 @@ pub async fn run_link(
     out: mpsc::Sender<Leaving>,
 ) -> String {
     contained(
-        drive(door.clone(), (peer, tls_key), incoming, out, false),
+        drive_link(door.clone(), (peer, tls_key), incoming, out, false),
         &door,
         peer,
     )
@@ -128,7 +128,7 @@ pub async fn run_late_link(
     .await;
 
     contained(
-        drive(door.clone(), (peer, tls_key), incoming, out, true),
+        drive_link(door.clone(), (peer, tls_key), incoming, out, true),
         &door,
         peer,
     )
@@ -159,7 +159,7 @@ async fn contained(link: impl Future<Output = String>, door: &Arc<Door>, peer: N
     why
 }
 
-async fn drive(
+async fn drive_link(
     door: Arc<Door>,
     (peer, tls_key): (NodeId, [u8; 32]),
     mut incoming: mpsc::Receiver<Arriving>,
@@ -210,7 +210,7 @@ async fn drive(
             Some(done) = link.ingesting.queue.next() => link.ingested(done),
             arrived = incoming.recv(), if link.takes_more() => match arrived {
                 None => break "the connection ended".into(),
-                Some(arriving) => link.hear(arriving).await,
+                Some(arriving) => link.hear_peer(arriving).await,
             },
             event = events.recv() => match event {
                 Ok(event) => link.handle_event(event).await,
@@ -363,7 +363,7 @@ impl<'n> Link<'n> {
     }
 
     /// Something came from the peer.
-    async fn hear(&mut self, arriving: Arriving) {
+    async fn hear_peer(&mut self, arriving: Arriving) {
         let now_ms = self.door.now_ms();
         self.door
             .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
@@ -397,8 +397,8 @@ impl<'n> Link<'n> {
 
     async fn carry_out(&mut self, output: Output) {
         match output {
-            Output::SendMessage(message) => self.send(Leaving::Message(message)).await,
-            Output::SendFrame { lane, bytes } => self.send(Leaving::Frame(lane, bytes)).await,
+            Output::SendMessage(message) => self.send_peer(Leaving::Message(message)).await,
+            Output::SendFrame { lane, bytes } => self.send_peer(Leaving::Frame(lane, bytes)).await,
             Output::AskStore(query) if Questions::is_one(&query) => {
                 self.queue_question(query).await;
             }
@@ -456,7 +456,7 @@ impl<'n> Link<'n> {
         }
     }
 
-    async fn send(&mut self, leaving: Leaving) {
+    async fn send_peer(&mut self, leaving: Leaving) {
         if self.out.send(leaving).await.is_err() {
             self.ending.closed = Some("the connection ended".into());
         }

@@ -81,7 +81,7 @@ pub async fn run_replica_digests(door: Arc<Door>) {
     loop {
         tokio::time::sleep(TICK).await;
         if digests.is_time(door.now_ms())
-            && let Err(error) = digests.look(&door).await
+            && let Err(error) = digests.look_at_replicas(&door).await
         {
             tracing::warn!(%error, "nothing could be said of the records");
         }
@@ -126,7 +126,7 @@ impl ReplicaDigests {
     }
 
     /// Looks once, and says what there is to say. Returns how many digests were said.
-    pub(crate) async fn look(&mut self, door: &Door) -> Result<usize, NodeError> {
+    pub(crate) async fn look_at_replicas(&mut self, door: &Door) -> Result<usize, NodeError> {
         let now_ms = door.now_ms();
         self.looked_ms = Some(now_ms);
         let day = now_ms.div_euclid(DAY_MS);
@@ -214,12 +214,12 @@ impl ReplicaDigests {
             }
         }
 
-        self.say(door, day, &news).await?;
+        self.say_news(door, day, &news).await?;
         Ok(news.len())
     }
 
     /// Says it on the node's own site day.
-    async fn say(
+    async fn say_news(
         &mut self,
         door: &Door,
         day: i64,
@@ -368,7 +368,7 @@ mod tests {
         let mut said = 0;
         for _ in 0..3 {
             country.clock.0.fetch_add(10 * MINUTE, Ordering::Relaxed);
-            said += digests.look(node).await.unwrap();
+            said += digests.look_at_replicas(node).await.unwrap();
         }
         said
     }
@@ -527,7 +527,7 @@ mod tests {
         for n in 0..6 {
             truck(trb, &format!("11-A-{n}")).await;
             country.clock.0.fetch_add(10 * MINUTE, Ordering::Relaxed);
-            assert_eq!(digests.look(trb).await.unwrap(), 0);
+            assert_eq!(digests.look_at_replicas(trb).await.unwrap(), 0);
         }
 
         trb.note_peer(hub, |p| p.unsent = 1);

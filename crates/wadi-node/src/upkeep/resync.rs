@@ -91,7 +91,7 @@ impl Resyncs {
             ..Resync::begun(id, reason, by, made_ms, None)
         };
 
-        self.keep(&plan).await?;
+        self.keep_row(&plan).await?;
         let (resyncs, mut drawn) = (self.clone(), plan.clone());
         tokio::spawn(async move {
             if let Err(error) = resyncs.draw_plan(&mut drawn).await {
@@ -273,7 +273,7 @@ impl Resyncs {
     }
 
     /// Writes a resync down as it stands.
-    pub(crate) async fn keep(&self, resync: &Resync) -> Result<(), NodeError> {
+    pub(crate) async fn keep_row(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
         let batch = Batch::from(LocalState {
             resyncs: vec![(resync.id.clone(), json)],
@@ -412,13 +412,13 @@ impl Resyncs {
             ..Resync::begun(id, reason, by, made_ms, order)
         };
 
-        self.keep(&resync).await?;
+        self.keep_row(&resync).await?;
         Ok(resync)
     }
 
     pub(crate) async fn change(&self, resync: &mut Resync) -> Result<(), NodeError> {
         resync.changed_ms = self.door.now_ms();
-        self.keep(resync).await
+        self.keep_row(resync).await
     }
 
     /// Pauses, resumes or cancels. What was already mended stays: each step is whole.

@@ -83,7 +83,7 @@ impl Runner {
                 );
 
                 resyncs
-                    .keep(&Resync {
+                    .keep_row(&Resync {
                         node: resyncs.door.me.name.clone(),
                         peer: hub,
                         ..begun

@@ -93,7 +93,7 @@ impl Salvager {
         }
 
         if !readings.is_empty() {
-            tokio::spawn(follow(Arc::downgrade(self), readings));
+            tokio::spawn(follow_databases(Arc::downgrade(self), readings));
         }
     }
 
@@ -136,7 +136,7 @@ impl Salvager {
 
     /// Reads an old database: all of a small one, the urgent part of a large one.
     async fn read_back(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
-        self.keep(r).await?;
+        self.keep_report(r).await?;
         let path = r.path.clone();
         let opened = blocking(move || Salvage::open(&path)).await?;
         let failed = |e: std::io::Error| StoreError::Open {
@@ -152,14 +152,14 @@ impl Salvager {
 
         (r.report.parts, r.report.parts_read) = (rest.len() + 1, 0);
         r.rest = rest;
-        self.keep(r).await?;
+        self.keep_report(r).await?;
 
         let (of, me) = (salvage.clone(), self.door.id());
         let found =
             blocking(move || of.scan(&|log: &LogId| log.node == me || first.contains(log))).await?;
         (r.report.pages, r.report.unreadable_pages) = (found.pages, found.unreadable_pages);
 
-        let mut found = self.take(r, &salvage, found).await?;
+        let mut found = self.take_found(r, &salvage, found).await?;
         if let Some(found) = Arc::get_mut(&mut found) {
             found.logs.retain(|log, _| log.node == me);
         }
@@ -167,9 +167,9 @@ impl Salvager {
         r.own = found;
         self.take_keys(r, &salvage).await?;
         r.report.parts_read = 1;
-        self.measure(r).await?;
+        self.measure_left(r).await?;
 
-        self.keep(r).await
+        self.keep_report(r).await
     }
 
     /// Which logs are read first, and those of each later part.
@@ -207,7 +207,7 @@ impl Salvager {
     }
 
     /// Takes what was found: members first, then the logs, then what was said about them.
-    async fn take(
+    async fn take_found(
         &self,
         r: &mut OldDatabase,
         salvage: &Arc<Salvage>,
@@ -268,7 +268,7 @@ impl Salvager {
     }
 
     /// What is still missing of this node's own logs, and how much of what was found waits for it.
-    async fn measure(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
+    async fn measure_left(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
         for (log, tip) in self.vouched().await? {
             let end = ends.entry(log).or_insert(0);
@@ -315,7 +315,7 @@ impl Salvager {
         Ok(())
     }
 
-    async fn keep(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
+    async fn keep_report(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         if r.kept != r.report {
             let value = serde_json::to_string(&r.report).unwrap_or_default();
             let key = LocalKey {
@@ -338,9 +338,9 @@ impl Salvager {
         let of = salvage.clone();
         let found = blocking(move || of.scan(&|log: &LogId| part.contains(log))).await?;
 
-        self.take(r, &salvage, found).await?;
+        self.take_found(r, &salvage, found).await?;
         r.report.parts_read += 1;
-        self.keep(r).await
+        self.keep_report(r).await
     }
 
     /// Looks whether what was missing has come, and whether by now everything is held again.
@@ -352,7 +352,7 @@ impl Salvager {
             r.report.entries += self.place(&salvage, &mut r.own, &mut r.grown).await?;
         }
 
-        self.measure(r).await?;
+        self.measure_left(r).await?;
         let anchored = match self.door.store.anchor_state() {
             AnchorState::LostTail { heads, .. } => !lacks(heads, &self.door.frontier()),
             _ => true,
@@ -374,12 +374,12 @@ impl Salvager {
             );
         }
 
-        self.keep(r).await
+        self.keep_report(r).await
     }
 }
 
 /// Reads what is left of old databases, and goes on until everything is held again.
-async fn follow(salvager: Weak<Salvager>, mut readings: Vec<OldDatabase>) {
+async fn follow_databases(salvager: Weak<Salvager>, mut readings: Vec<OldDatabase>) {
     for r in &mut readings {
         while let Some(part) = r.rest.pop() {
             let Some(salvager) = salvager.upgrade() else {

@@ -32,7 +32,7 @@ impl Scrub {
         round: Round,
     ) -> Result<Vec<(u64, u64, &'static str)>, StoreError> {
         let log = row.log;
-        let walked = self.walk(row, switches, round).await?;
+        let walked = self.walk_log(row, switches, round).await?;
         let author = self
             .door
             .with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
@@ -179,7 +179,12 @@ impl Scrub {
     }
 
     /// Reads a log as it lies there.
-    async fn walk(&self, row: &LogRow, switches: u64, round: Round) -> Result<Walked, StoreError> {
+    async fn walk_log(
+        &self,
+        row: &LogRow,
+        switches: u64,
+        round: Round,
+    ) -> Result<Walked, StoreError> {
         let (log, size) = (row.log, row.peaks.size());
         let mut out = Walked {
             damage: vec![],

@@ -50,7 +50,7 @@ pub struct Found {
 
 impl Found {
     /// Takes a cell for what its shape says, where what it holds bears that out.
-    pub(super) fn take(
+    pub(super) fn take_cell(
         &mut self,
         salvage: &Salvage,
         cell: &PageCell<'_>,
@@ -86,7 +86,7 @@ impl Found {
                 };
 
                 let (head, _) = salvage.first(cell, read)?;
-                self.keep(head.checkpoint.clone(), wanted);
+                self.keep_checkpoint(head.checkpoint.clone(), wanted);
                 let key = (head.checkpoint.checkpoint.log, head.cosignature.witness);
                 let all = self.cosignatures.entry(key).or_default();
 
@@ -173,11 +173,11 @@ impl Found {
         if let Some((signed, _)) = salvage.first(cell, |r| {
             SignedCheckpoint::from_bytes(row.bytes(r, column)?).ok()
         }) {
-            self.keep(signed, wanted);
+            self.keep_checkpoint(signed, wanted);
         }
     }
 
-    fn keep(&mut self, signed: SignedCheckpoint, wanted: &dyn Fn(&LogId) -> bool) {
+    fn keep_checkpoint(&mut self, signed: SignedCheckpoint, wanted: &dyn Fn(&LogId) -> bool) {
         let head = &signed.checkpoint;
         if wanted(&head.log) {
             let of = self.logs.entry(head.log).or_default();

@@ -153,7 +153,7 @@ impl Salvage {
     /// About how many entries there are of each log: for reading a large database in parts.
     pub fn survey(&self) -> BTreeMap<LogId, u64> {
         let mut out = BTreeMap::new();
-        self.walk(&mut |cell: &PageCell<'_>| {
+        self.walk_cells(&mut |cell: &PageCell<'_>| {
             if cell.newest
                 && let Some(local) = self.local(cell.page, cell.at)
                 && let Some(row) = Layout::of(local.bytes).filter(Layout::is_entry)
@@ -170,8 +170,8 @@ impl Salvage {
     /// is signed.
     pub fn scan(&self, wanted: &dyn Fn(&LogId) -> bool) -> Found {
         let mut found = Found::default();
-        let (pages, unreadable) = self.walk(&mut |cell: &PageCell<'_>| {
-            let _ = found.take(self, cell, wanted);
+        let (pages, unreadable) = self.walk_cells(&mut |cell: &PageCell<'_>| {
+            let _ = found.take_cell(self, cell, wanted);
         });
         (found.pages, found.unreadable_pages) = (pages, unreadable);
         found
@@ -180,7 +180,7 @@ impl Salvage {
     /// Keys that have a meaning on this node alone, from the newest version of each page; those of
     /// a scope that this version does not know are left where they lie.
     pub fn local_keys(&self, mut take: impl FnMut(LocalKey)) {
-        self.walk(&mut |cell: &PageCell<'_>| {
+        self.walk_cells(&mut |cell: &PageCell<'_>| {
             if cell.newest
                 && let Some(key) = self.local_key(cell)
             {
@@ -204,7 +204,7 @@ impl Salvage {
 
     /// Visits every cell of every index page; returns how many pages there were, and how many of
     /// them hold nothing.
-    fn walk(&self, visit: &mut dyn FnMut(&PageCell<'_>)) -> (u64, u64) {
+    fn walk_cells(&self, visit: &mut dyn FnMut(&PageCell<'_>)) -> (u64, u64) {
         let (mut pages, mut unreadable) = (0, 0);
         let mut buffer = vec![0; self.page];
         let mut look = |file: &File, source: u8, offset: u64, view: View, newest: bool| {

@@ -151,7 +151,7 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Failure {
 }
 
 /// A file's bytes, where it is no larger than it can be.
-fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+fn read_file(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let length = std::fs::metadata(path)
         .map_err(|e| unreadable(path, e))?
         .len();
@@ -227,7 +227,7 @@ fn export(
 }
 
 fn read_receipt(path: &Path) -> Result<String, Failure> {
-    String::from_utf8(read(path, RECEIPT_BYTES_MAX)?).map_err(|_| {
+    String::from_utf8(read_file(path, RECEIPT_BYTES_MAX)?).map_err(|_| {
         Failure::new(
             "receipt_unreadable",
             format!("{}: not UTF-8", path.display()),
@@ -321,7 +321,7 @@ impl BundlePart {
     /// Hands it to the node; returns how many entries were new.
     fn import(&mut self, client: &Client) -> u64 {
         let before = self.number("taken");
-        let bytes = match read(&self.path, BUNDLE_BYTES_MAX) {
+        let bytes = match read_file(&self.path, BUNDLE_BYTES_MAX) {
             Ok(bytes) => bytes,
             Err(failure) => {
                 self.failure = Some(failure);
@@ -485,7 +485,7 @@ fn receipt(client: &Client, to: Option<&str>, file: &Path) -> Result<Value, Fail
 }
 
 fn show_file(file: &Path, json: bool) -> Result<Exit, Failure> {
-    let bytes = read(file, BUNDLE_BYTES_MAX)?;
+    let bytes = read_file(file, BUNDLE_BYTES_MAX)?;
     let (manifest, seal, body) = Manifest::read(&bytes).map_err(failure)?;
 
     // Under whose root the maker is enrolled, only a node can say.

@@ -160,7 +160,9 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             print_answer(json, &value, print::pretty);
             Ok(Exit::Done)
         }
-        FindingsCommand::Assign { findings, to, who } => assign(&findings, &to, &who, json),
+        FindingsCommand::Assign { findings, to, who } => {
+            assign_findings(&findings, &to, &who, json)
+        }
         FindingsCommand::Propose {
             finding,
             waive,
@@ -223,7 +225,12 @@ fn post_act(
     Ok(Exit::Done)
 }
 
-fn assign(findings: &[String], to: &str, who: &AuditorArgs, json: bool) -> Result<Exit, Failure> {
+fn assign_findings(
+    findings: &[String],
+    to: &str,
+    who: &AuditorArgs,
+    json: bool,
+) -> Result<Exit, Failure> {
     let body = json!({"findings": findings, "to": to, "officer": who.officer});
     let done = Client::at(&who.at)?.post("/v1/findings/assign", &body)?;
     let refused = done["refused"].as_array().cloned().unwrap_or_default();

@@ -103,7 +103,7 @@ impl Traffic {
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
             if trucks.len() < 6 || r.random_bool(0.15) {
-                trucks.extend(self.arrive(&mut r));
+                trucks.extend(self.truck_arrives(&mut r));
             }
 
             if turn % 7 == 3 {
@@ -138,7 +138,7 @@ impl Traffic {
     /// truck has left.
     fn step(&self, truck: &mut Truck, r: &mut StdRng) -> bool {
         let before = truck.step;
-        match self.advance(truck, r) {
+        match self.advance_truck(truck, r) {
             Ok(done) => done,
             Err(failure) => {
                 if failure.code == "unreachable" {
@@ -150,7 +150,7 @@ impl Traffic {
         }
     }
 
-    fn arrive(&self, r: &mut StdRng) -> Option<Truck> {
+    fn truck_arrives(&self, r: &mut StdRng) -> Option<Truck> {
         let goods = r.random_range(0..GOODS.len());
         let country = COUNTRIES[r.random_range(0..COUNTRIES.len())];
         let plate = if r.random_bool(0.3) {
@@ -217,13 +217,13 @@ impl Traffic {
     }
 
     /// One step of a truck's way; true when it has left.
-    fn advance(&self, t: &mut Truck, r: &mut StdRng) -> Result<bool, Failure> {
+    fn advance_truck(&self, t: &mut Truck, r: &mut StdRng) -> Result<bool, Failure> {
         t.step += 1;
         let number = t.number;
         match t.step {
-            1 => self.weigh(t)?,
+            1 => self.weigh_truck(t)?,
             // A truck whose entry nobody makes is a finding, once its time is up.
-            2 if self.clean || r.random_bool(0.93) => self.declare(t)?,
+            2 if self.clean || r.random_bool(0.93) => self.declare_goods(t)?,
             2 => {}
             3 => {
                 if let Some(entry) = t.entry.clone() {
@@ -267,7 +267,7 @@ impl Traffic {
         Ok(false)
     }
 
-    fn weigh(&self, t: &Truck) -> Result<(), Failure> {
+    fn weigh_truck(&self, t: &Truck) -> Result<(), Failure> {
         let weighed = json!({
             "type": "weighed",
             "scale": "S1",
@@ -283,7 +283,7 @@ impl Traffic {
     }
 
     /// Makes the truck's customs entry.
-    fn declare(&self, t: &mut Truck) -> Result<(), Failure> {
+    fn declare_goods(&self, t: &mut Truck) -> Result<(), Failure> {
         let number = t.number;
         let (hs, name, _, price) = GOODS[t.goods];
         let mut body = json!({
