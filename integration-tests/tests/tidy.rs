@@ -476,7 +476,10 @@ fn wrong_imports_are_found_by_file_and_path() {
             fn of<'a>(at: &'a str) -> &'a str { at }
             use crate::{door::{Door, write::{self, Write as Written}}, ledger::*};
             #[cfg(test)]
-            mod tests { use crate::{node::Node, links::Link}; fn it() { if true { crate::api::x(); } } }
+            mod tests {
+                use crate::{node::Node, links::Link};
+                fn it() { if true { crate::api::x(); } }
+            }
             "##,
         ),
         ("node.rs", "use crate::{hub::life, door::Door};"),

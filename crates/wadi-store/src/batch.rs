@@ -438,7 +438,13 @@ macro_rules! batch_of {
     };
 }
 
-batch_of!(append: Append, project: ProjectedRows, findings: FindingChanges, local: LocalState, repair: Repair);
+batch_of!(
+    append: Append,
+    project: ProjectedRows,
+    findings: FindingChanges,
+    local: LocalState,
+    repair: Repair
+);
 
 #[cfg(test)]
 mod tests {
@@ -503,10 +509,18 @@ mod tests {
             append.loose = vec![entry.clone()];
             project.about = vec![(RecordId([1; 32]), reference())];
             project.seen = vec![reference()];
-            project.waiting = vec![Waiting { record: RecordId([1; 32]), entry: reference(), missing: None }];
+            project.waiting = vec![Waiting {
+                record: RecordId([1; 32]),
+                entry: reference(),
+                missing: None,
+            }];
             project.gone_seen = Some(0);
             findings.gone = vec!["finding".into()];
-            local.keys = vec![LocalKey { scope: LocalScope::Token, key: "k".into(), value: "v".into() }];
+            local.keys = vec![LocalKey {
+                scope: LocalScope::Token,
+                key: "k".into(),
+                value: "v".into(),
+            }];
             local.keys_gone = vec![(LocalScope::Token, "k".into())];
             local.refusals = vec![refusal()];
             local.peers = vec![PeerRow { node: NodeId([1; 16]), json: "{}".into() }];

@@ -97,7 +97,8 @@ impl CopyReader {
         limit: u32,
     ) -> Result<Vec<CompareRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, printed, lane, crossing, state, digest FROM records WHERE id > ?1 ORDER BY id LIMIT ?2",
+            "SELECT id, printed, lane, crossing, state, digest FROM records WHERE id > ?1 \
+             ORDER BY id LIMIT ?2",
         )
         .bind(&after.0[..])
         .bind(i64::from(limit))
@@ -153,7 +154,8 @@ impl CopyReader {
         let Some(json) = json else { return Ok(None) };
         let rows = sqlx::query(
             "SELECT e.log, e.seq, e.leaf, e.bytes FROM record_entries r \
-             JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf WHERE r.record = ?1",
+             JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf \
+             WHERE r.record = ?1",
         )
         .bind(&id.0[..])
         .fetch_all(&mut self.0)

@@ -12,8 +12,12 @@ pub(crate) const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u
 /// Terms that a lookout may look for.
 pub(crate) const LOOKED_FOR: &str = "('plate', 'container', 'vin', 'document', 'goods')";
 
-pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, r.contested, r.json, r.digest, r.entries, r.at_ms, r.changed, r.born_ms";
-pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, f.json";
+pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, \
+                                         r.contested, r.json, r.digest, r.entries, r.at_ms, \
+                                         r.changed, r.born_ms";
+pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, \
+                                          f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, \
+                                          f.json";
 
 /// A value for one of a statement's places.
 #[derive(Clone, PartialEq, Debug)]
@@ -137,10 +141,12 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
 /// Few holds are open at once: it begins with them and not with all that was ever let in.
 fn detained() -> String {
     format!(
-        "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h JOIN terms l \
-         ON l.record = h.id AND l.what = 'link' WHERE h.lane = {HOLD_LANE} AND h.open \
-         UNION SELECT t.record FROM records h JOIN terms g ON g.record = h.id AND g.what = 'target' \
-         JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} WHERE h.lane = {HOLD_LANE} AND h.open)"
+        "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h \
+         JOIN terms l ON l.record = h.id AND l.what = 'link' \
+         WHERE h.lane = {HOLD_LANE} AND h.open UNION SELECT t.record FROM records h \
+         JOIN terms g ON g.record = h.id AND g.what = 'target' \
+         JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} \
+         WHERE h.lane = {HOLD_LANE} AND h.open)",
     )
 }
 

@@ -59,7 +59,8 @@ pub async fn move_store(
         .is_some_and(|a| a.commits > commits as u64)
         || sqlite::lost_tail(&mut source).await?
     {
-        let why = "the database lacks what it acknowledged: run the node until it has fetched its tail back, then move it";
+        let why = "the database lacks what it acknowledged: run the node until it has fetched its \
+                   tail back, then move it";
         return Err(StoreError::Conflict(why.into()));
     }
 

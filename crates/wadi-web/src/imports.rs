@@ -30,9 +30,16 @@ const LINES_MAX: usize = 20_000;
 const STANDINGS: usize = 500;
 
 /// Takes NDJSON: operations of the common workload, or drafts with a `key`. Answers line by line.
-#[utoipa::path(post, path = "/v1/imports", request_body(content = String, content_type = "application/x-ndjson"),
-    tag = "records", responses((status = 200, description = "what became of each line", body = Object),
-        (status = 413, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/imports",
+    request_body(content = String, content_type = "application/x-ndjson"),
+    tag = "records",
+    responses(
+        (status = 200, description = "what became of each line", body = Object),
+        (status = 413, body = Problem),
+    ),
+)]
 pub(crate) async fn import(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -239,7 +246,12 @@ impl<'a> Run<'a> {
 
         let bad = self.bad;
         let repeated = results.iter().filter(|r| r["repeated"] == true).count();
-        json!({"written": results.len() - bad - repeated, "repeated": repeated, "bad": bad, "lines": results})
+        json!({
+            "written": results.len() - bad - repeated,
+            "repeated": repeated,
+            "bad": bad,
+            "lines": results,
+        })
     }
 }
 
@@ -250,7 +262,8 @@ fn warn_if_overtaken(line: &mut Value) {
         return;
     }
 
-    let why = "this edit was imported before, and the record was changed since: it is not written again; where it is meant \
+    let why = "this edit was imported before, and the record was changed since: it is not written \
+               again; where it is meant \
                anew give the line a `key` of its own";
 
     if let Some(warnings) = line["warnings"].as_array_mut() {
@@ -368,7 +381,8 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
     }
 
     let why = format!(
-        "{id:?} was not imported here before; import the line that begins it first, or map it (docs/import.md)"
+        "{id:?} was not imported here before; import the line that begins it first, or map it \
+         (docs/import.md)",
     );
 
     Err(Problem::new(

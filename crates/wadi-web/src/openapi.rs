@@ -108,11 +108,14 @@ fn describe(status: &str, answer: &mut Response) {
 #[openapi(
     info(title = "wadi", description = "Records of border crossings, kept in step."),
     paths(
-        records::list, records::create, records::show, records::append, records::history, records::evidence,
-        changes::changes, compare::page, compare::logs, compare::root, compare::record,
+        records::list, records::create, records::show, records::append, records::history,
+        records::evidence, changes::changes,
+        compare::page, compare::logs, compare::root, compare::record,
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
-        imports::import, quarantine::list, resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify, sites::sites, findings::list, findings::show,
-        findings::act, findings::assign, findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
+        imports::import, quarantine::list,
+        resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
+        sites::sites, findings::list, findings::show, findings::act, findings::assign,
+        findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
         sites::issue_token, sites::revoke_token, sites::control, sites::device_anew
     ),
     components(schemas(Problem, DraftBody, Token)),

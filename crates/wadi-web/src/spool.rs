@@ -129,7 +129,11 @@ impl Spool {
         match settle_file(&file, &self.dir.join(sub), suffix, &told) {
             Ok(()) => drop(self.seen.remove(&name)),
             Err(error) => {
-                tracing::error!(file = %file.display(), %error, "a spooled file could not be moved to {sub}/");
+                tracing::error!(
+                    file = %file.display(),
+                    %error,
+                    "a spooled file could not be moved to {sub}/",
+                );
                 if let Some(seen) = self.seen.get_mut(&name) {
                     seen.stuck = Some((Instant::now(), format!("to {sub}/: {error}")));
                 }

@@ -168,14 +168,17 @@ pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
-    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| {
-        let at = error.valid_up_to();
-        let byte = bytes.get(at).copied().unwrap_or_default();
-        encoding(&format!(
-            "this is not UTF-8: byte {} is 0x{byte:02X}, as in text of Windows-1256 or another code page; send UTF-8",
-            at + 1
-        ))
-    })
+    std::str::from_utf8(bytes)
+        .map(Cow::Borrowed)
+        .map_err(|error| {
+            let at = error.valid_up_to();
+            let byte = bytes.get(at).copied().unwrap_or_default();
+            encoding(&format!(
+                "this is not UTF-8: byte {} is 0x{byte:02X}, as in text of Windows-1256 or another \
+                 code page; send UTF-8",
+                at + 1,
+            ))
+        })
 }
 
 fn encoding(why: &str) -> Problem {

@@ -203,7 +203,13 @@ fn knew(
         not_shown: not_shown.iter().map(ToString::to_string).collect(),
         holds: placed
             .iter()
-            .map(|(hold, entry)| json!({"hold": hold, "placed": entry.to_string(), "taken_in": taken_in(entry)}))
+            .map(|(hold, entry)| {
+                json!({
+                    "hold": hold,
+                    "placed": entry.to_string(),
+                    "taken_in": taken_in(entry),
+                })
+            })
             .collect(),
         control: control.map(|(l, n)| (l.origin(), *n)).collect(),
     }

@@ -316,10 +316,21 @@ impl Reads {
         let mut alarms = Vec::new();
         match self.door.store.anchor_state() {
             // Until everything that the anchor vouched for is held again.
-            AnchorState::LostTail { anchored, held, heads } if lacks(heads, &frontier) || heads.is_empty() && !self.door.compared() => alarms.push(format!(
-                "the database was restored or damaged: it held {held} of {anchored} acknowledged commits; what is missing is fetched back from peers"
-            )),
-            AnchorState::Unanchored => alarms.push("the anchor file is missing: nobody can tell whether the database is whole".into()),
+            AnchorState::LostTail {
+                anchored,
+                held,
+                heads,
+            } if lacks(heads, &frontier) || heads.is_empty() && !self.door.compared() => {
+                alarms.push(format!(
+                    "the database was restored or damaged: it held {held} of {anchored} \
+                     acknowledged commits; what is missing is fetched back from peers",
+                ));
+            }
+            AnchorState::Unanchored => {
+                let why = "the anchor file is missing: nobody can tell whether the database is \
+                           whole";
+                alarms.push(why.into());
+            }
             _ => {}
         }
 
@@ -333,7 +344,8 @@ impl Reads {
 
         if missing > 0 {
             alarms.push(format!(
-                "{missing} entries are damaged or missing on this disk; they are fetched back from peers"
+                "{missing} entries are damaged or missing on this disk; they are fetched back from \
+                 peers",
             ));
         }
 
@@ -348,7 +360,8 @@ impl Reads {
 
         if lost > 0 {
             alarms.push(format!(
-                "entries of {lost} records handed over to this crossing are damaged; the hub sends them again"
+                "entries of {lost} records handed over to this crossing are damaged; the hub sends \
+                 them again",
             ));
         }
 
@@ -423,7 +436,12 @@ impl Reads {
             node: self.door.me.name.clone(),
             id: self.door.id().to_string(),
             role: self.door.me.role.name().into(),
-            crossing: self.door.me.crossing.map(|c| c.to_string()).unwrap_or_default(),
+            crossing: self
+                .door
+                .me
+                .crossing
+                .map(|c| c.to_string())
+                .unwrap_or_default(),
             now_ms: self.door.now_ms(),
             hub_time_s: self.door.time.hub_time_s(),
             records: counts.records,
@@ -446,28 +464,46 @@ impl Reads {
                 .iter()
                 .map(|(id, p)| {
                     json!({
-                        "node": name(id), "connected": p.connected, "last_contact_ms": p.last_contact_ms,
-                        "unsent": p.unsent, "in_step": p.in_step, "sent_bytes": p.sent_bytes, "rtt_ms": p.rtt_ms,
+                        "node": name(id),
+                        "connected": p.connected,
+                        "last_contact_ms": p.last_contact_ms,
+                        "unsent": p.unsent,
+                        "in_step": p.in_step,
+                        "sent_bytes": p.sent_bytes,
+                        "rtt_ms": p.rtt_ms,
                         "last_error": p.last_error,
                     })
                 })
                 .collect(),
-            forks: self.door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
+            forks: self
+                .door
+                .with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.door.with_control(|c| {
                 let of = |target: &CutTarget| match target {
-                    CutTarget::Node(node) => c.enrolment(node).map_or_else(|| node.to_string(), |e| e.name.clone()),
+                    CutTarget::Node(node) => c
+                        .enrolment(node)
+                        .map_or_else(|| node.to_string(), |e| e.name.clone()),
                     CutTarget::Log(log) => log.origin(),
                 };
-                c.cuts().map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason)).collect()
+                c.cuts()
+                    .map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason))
+                    .collect()
             }),
-            last_refused: self.door
+            last_refused: self
+                .door
                 .store
                 .refusals(10)
                 .await?
                 .iter()
-                .map(
-                    |r| json!({"subject": r.subject, "code": r.code, "why": r.why, "at_ms": r.at_ms, "times": r.times}),
-                )
+                .map(|r| {
+                    json!({
+                        "subject": r.subject,
+                        "code": r.code,
+                        "why": r.why,
+                        "at_ms": r.at_ms,
+                        "times": r.times,
+                    })
+                })
                 .collect(),
         };
 

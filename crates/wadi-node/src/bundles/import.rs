@@ -149,7 +149,13 @@ impl Bundles {
 
         let said = taking.finish().await?;
         self.remember_bundle(&manifest, &maker).await?;
-        tracing::info!(from = %maker.name, part = said.part, parts = said.parts, entries = said.taken, "took a bundle");
+        tracing::info!(
+            from = %maker.name,
+            part = said.part,
+            parts = said.parts,
+            entries = said.taken,
+            "took a bundle",
+        );
 
         match broken {
             Some(error) => Err(error.into()),

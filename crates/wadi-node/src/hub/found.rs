@@ -1,5 +1,5 @@
-//! What the rules find on one record, beside what they found before: rows to be written, rows to go,
-//! and what has to be said of it.
+//! What the rules find on one record, beside what they found before: rows to be written, rows to
+//! go, and what has to be said of it.
 
 use crate::hub::publishing::{Edition, News, caused_by};
 use std::collections::BTreeMap;

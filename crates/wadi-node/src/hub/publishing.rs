@@ -118,7 +118,10 @@ impl Unpublished {
             }
             Some(w) => {
                 let value = json!({
-                    "again_ms": w.again_ms, "count": w.count, "record": w.printed, "caused_by": w.caused_by,
+                    "again_ms": w.again_ms,
+                    "count": w.count,
+                    "record": w.printed,
+                    "caused_by": w.caused_by,
                 });
                 self.0.insert(id, w);
                 Ok(LocalKey {
@@ -136,11 +139,12 @@ impl Unpublished {
         let most = self.0.values().max_by_key(|w| w.count);
         let alarm = most.map(|w| {
             format!(
-                "{count} findings on {} records wait to be published, {} of them on {}, caused by {}: too many at once",
+                "{count} findings on {} records wait to be published, {} of them on {}, caused by \
+                 {}: too many at once",
                 self.0.len(),
                 w.count,
                 w.printed,
-                w.caused_by
+                w.caused_by,
             )
         });
 
@@ -309,7 +313,14 @@ mod tests {
     use super::*;
 
     fn anchor(said_ms: &[i64]) -> Facts {
-        let said = |at: &i64| json!({"type": "finding", "at_ms": at, "counts": true, "data": {"finding": "f"}});
+        let said = |at: &i64| {
+            json!({
+                "type": "finding",
+                "at_ms": at,
+                "counts": true,
+                "data": {"finding": "f"},
+            })
+        };
         let events: Vec<Json> = said_ms.iter().map(said).collect();
         let text = json!({"id": "TRB-P-1", "kind": "passage", "crossing": "TRB", "events": events})
             .to_string();

@@ -442,7 +442,11 @@ impl Reconciler {
                     Err(error) => {
                         failed = true;
                         let record = edition.record;
-                        tracing::warn!(%error, %record, "a finding could not be published; it is tried again");
+                        tracing::warn!(
+                            %error,
+                            %record,
+                            "a finding could not be published; it is tried again",
+                        );
                     }
                 }
             }
@@ -472,8 +476,8 @@ impl Reconciler {
         let alarm = self.crowded.values().next().map(|first| {
             let count = self.crowded.len();
             format!(
-                "more records than anybody honest makes belong to {count} records, {first} among them; of those the rules \
-                 saw only the nearest, and all their open holds"
+                "more records than anybody honest makes belong to {count} records, {first} among \
+                 them; of those the rules saw only the nearest, and all their open holds",
             )
         });
 
@@ -501,8 +505,9 @@ impl Reconciler {
         let alarm = first.first().map(|f| {
             let record = f.anchor;
             format!(
-                "rules failed on records {count} times, on {record} among them: see the findings of rule {}",
-                f.rule
+                "rules failed on records {count} times, on {record} among them: see the findings \
+                 of rule {}",
+                f.rule,
             )
         });
 

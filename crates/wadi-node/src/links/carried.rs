@@ -1,5 +1,5 @@
-//! Carrying on a link: what is offered to a hub of what is kept for others, what a neighbour is given
-//! while no hub can be reached, and what it gives.
+//! Carrying on a link: what is offered to a hub of what is kept for others, what a neighbour is
+//! given while no hub can be reached, and what it gives.
 
 use super::Link;
 use std::collections::{BTreeMap, BTreeSet};

@@ -118,7 +118,8 @@ pub async fn run_late_link(
     incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
 ) -> String {
-    let why = "its certificate has expired: it hands in what it holds and takes nothing until it is renewed";
+    let why = "its certificate has expired: it hands in what it holds and takes nothing until it \
+               is renewed";
     door.note_refusal(
         peer.to_string(),
         "certificate_expired".into(),

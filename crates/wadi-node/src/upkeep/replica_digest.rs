@@ -140,7 +140,8 @@ impl ReplicaDigests {
         let too_many = waiting.len() >= WAITING_MAX as usize;
         let alarm = || {
             format!(
-                "{WAITING_MAX} entries and more wait for others: until they are fewer, this node says of no record what it holds"
+                "{WAITING_MAX} entries and more wait for others: until they are fewer, this node \
+                 says of no record what it holds",
             )
         };
 
@@ -251,7 +252,12 @@ impl ReplicaDigests {
             for ((lane, crossing), r) in part {
                 let scope = format!("{lane} {crossing}");
                 let value = format!("{day} {} {} {}", r.entries, r.documents, r.states);
-                let said = json!({"scope": scope, "entries": r.entries, "documents": r.documents, "states": r.states});
+                let said = json!({
+                    "scope": scope,
+                    "entries": r.entries,
+                    "documents": r.documents,
+                    "states": r.states,
+                });
                 draft = draft.event("replica.digest", said);
                 kept.push(LocalKey {
                     scope: KEPT,

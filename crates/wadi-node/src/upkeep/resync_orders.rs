@@ -68,7 +68,11 @@ impl Runner {
                 && resyncs.door.me.crossing == Some(order.crossing);
 
             if for_me && row.is_none() && !reported {
-                tracing::warn!(order = %order.id, by = %order.approved_by, "the hub orders a resync");
+                tracing::warn!(
+                    order = %order.id,
+                    by = %order.approved_by,
+                    "the hub orders a resync",
+                );
                 let hub = resyncs
                     .door
                     .with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone()))

@@ -173,7 +173,11 @@ impl RoomKeeper {
         let free = match free_bytes(&self.dir) {
             Ok(free) => free,
             Err(error) => {
-                tracing::warn!(%error, dir = %self.dir.display(), "the disk does not say how much room it has");
+                tracing::warn!(
+                    %error,
+                    dir = %self.dir.display(),
+                    "the disk does not say how much room it has",
+                );
                 return;
             }
         };
@@ -193,7 +197,11 @@ impl RoomKeeper {
         };
 
         if let Err(error) = moved {
-            tracing::warn!(%error, ballast = %path.display(), "the ballast could not be laid or given up");
+            tracing::warn!(
+                %error,
+                ballast = %path.display(),
+                "the ballast could not be laid or given up",
+            );
         }
 
         self.found = Look {

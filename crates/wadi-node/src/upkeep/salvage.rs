@@ -75,17 +75,28 @@ impl Salvager {
                 Ok(Some(reading)) => reading,
                 Ok(None) => continue,
                 Err(error) => {
-                    tracing::error!(%error, dir = %aside.dir.display(), "a database that was set aside is not read");
+                    tracing::error!(
+                        %error,
+                        dir = %aside.dir.display(),
+                        "a database that was set aside is not read",
+                    );
                     continue;
                 }
             };
 
             match self.read_back(&mut reading).await {
                 Ok(()) => {
-                    tracing::warn!(report = ?reading.report, "read back from a database that was set aside")
+                    tracing::warn!(
+                        report = ?reading.report,
+                        "read back from a database that was set aside",
+                    )
                 }
                 Err(error) => {
-                    tracing::error!(%error, dir = %aside.dir.display(), "a database that was set aside does not read");
+                    tracing::error!(
+                        %error,
+                        dir = %aside.dir.display(),
+                        "a database that was set aside does not read",
+                    );
                 }
             }
 
@@ -404,7 +415,10 @@ async fn follow_databases(salvager: Weak<Salvager>, mut readings: Vec<OldDatabas
             match salvager.go_on(r).await {
                 Err(NodeError::Stopping) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "what a database held that was set aside could not be looked at")
+                    tracing::warn!(
+                        %error,
+                        "what a database held that was set aside could not be looked at",
+                    )
                 }
                 Ok(()) => {}
             }

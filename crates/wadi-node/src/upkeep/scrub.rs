@@ -297,7 +297,10 @@ impl Scrub {
                 mend: true,
             };
             if let Err(error) = self.rederive_all(round).await {
-                tracing::warn!(%error, "records could not be made again from entries that came back");
+                tracing::warn!(
+                    %error,
+                    "records could not be made again from entries that came back",
+                );
                 self.rederive_due.store(true, Ordering::Relaxed);
             }
         }

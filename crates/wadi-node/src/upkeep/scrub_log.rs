@@ -100,7 +100,11 @@ impl Scrub {
         }
 
         let count: u64 = ranges.iter().map(|(from, to)| to - from).sum();
-        tracing::error!(log = %log, entries = count, "entries are damaged; they are asked for at the peers");
+        tracing::error!(
+            log = %log,
+            entries = count,
+            "entries are damaged; they are asked for at the peers",
+        );
         self.note_scrub(|s| {
             s.damaged += count;
             let room = NAMED_MAX.saturating_sub(s.damage.len());
@@ -119,7 +123,8 @@ impl Scrub {
         }
 
         let why = format!(
-            "{count} entries are missing or do not have their hash; they are fetched back from peers"
+            "{count} entries are missing or do not have their hash; they are fetched back from \
+             peers",
         );
         self.door
             .note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
@@ -328,7 +333,8 @@ impl Scrub {
 
         let held: BTreeSet<Reference> = match self.door.store.seen(&log).await {
             Ok(held) => held.iter().map(VerifiedEntry::reference).collect(),
-            Err(StoreError::Damaged { .. }) => seen.clone(), // it is rotten, and on the list already
+            // It is rotten, and on the list already.
+            Err(StoreError::Damaged { .. }) => seen.clone(),
             Err(error) => return Err(error),
         };
 

@@ -11,8 +11,8 @@ use std::{fs::File, path::Path};
 use wadi_log::{LogId, NodeId, Tip};
 
 /// Entries on whichever branch, and records: the same text for both engines.
-pub(super) const COUNTS: &str = "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) + \
-     (SELECT count(*) FROM entries WHERE main <> 1), (SELECT count(*) FROM records)";
+pub(super) const COUNTS: &str = "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) \
+     + (SELECT count(*) FROM entries WHERE main <> 1), (SELECT count(*) FROM records)";
 
 /// A database in a file, opened for reading alone: a copy, or a node's own while it lies there.
 pub struct CopyReader(pub(crate) SqliteConnection);

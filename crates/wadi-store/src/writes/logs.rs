@@ -173,8 +173,9 @@ pub(super) async fn write_blocks(
 
     // What a cosignature is kept over stays as it was signed then; the newest head stands with the
     // log.
-    let conflict = "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed WHERE NOT EXISTS \
-                    (SELECT 1 FROM cosigned c WHERE c.log = checkpoints.log AND c.size = checkpoints.size)";
+    let conflict = "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed \
+                    WHERE NOT EXISTS (SELECT 1 FROM cosigned c WHERE c.log = checkpoints.log \
+                    AND c.size = checkpoints.size)";
     conn.insert(rows, conflict).await?;
 
     let mut rows = Rows::of(&tables::LOGS);
@@ -188,7 +189,8 @@ pub(super) async fn write_blocks(
     }
 
     let conflict = "ON CONFLICT (log) DO UPDATE SET size = excluded.size, peaks = excluded.peaks, \
-                    checkpoint = excluded.checkpoint, unkept_bytes = excluded.unkept_bytes, grew_ms = excluded.grew_ms";
+                    checkpoint = excluded.checkpoint, unkept_bytes = excluded.unkept_bytes, \
+                    grew_ms = excluded.grew_ms";
     conn.insert(rows, conflict).await
 }
 
@@ -262,9 +264,11 @@ pub(super) async fn write_cosignatures(
             .bytes(c.cosignature.to_bytes());
     }
 
-    let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, time_s = excluded.time_s, \
-                    checkpoint = excluded.checkpoint, cosignature = excluded.cosignature \
-                    WHERE (excluded.size, excluded.time_s) > (cosignatures.size, cosignatures.time_s)";
+    let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, \
+                    time_s = excluded.time_s, checkpoint = excluded.checkpoint, \
+                    cosignature = excluded.cosignature \
+                    WHERE (excluded.size, excluded.time_s) > \
+                    (cosignatures.size, cosignatures.time_s)";
     conn.insert(rows, conflict).await?;
     keep_heads(conn, batch).await?;
 

@@ -1,5 +1,5 @@
-//! The frames of a body: what sessions say in messages, blocks in one stream of the block codec, and
-//! an end that counts them.
+//! The frames of a body: what sessions say in messages, blocks in one stream of the block codec,
+//! and an end that counts them.
 
 use super::{BUNDLE_BYTES_MAX, BundleFileError, unreadable};
 use crate::{
