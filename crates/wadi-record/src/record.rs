@@ -37,8 +37,8 @@ pub struct Record {
 pub enum Objection {
     /// It, one of its events or one of its values is refused.
     Refused(Refusal),
-    /// It waits for that entry.
-    Waits(Reference),
+    /// It waits for that entry; none where that is the record's first one, which has not come.
+    Waits(Option<Reference>),
 }
 
 impl Record {

@@ -66,7 +66,7 @@ pub(crate) struct Settled {
     /// The last place of each log that is settled.
     last: HashMap<LogId, (u64, Hash)>,
     /// Entries that wait, by each entry that they lack.
-    waiting_for: HashMap<Reference, BTreeSet<Reference>>,
+    waiting_for: HashMap<Option<Reference>, BTreeSet<Reference>>,
     /// Entries on which Automerge failed.
     failed: BTreeSet<Reference>,
     /// Entries judged since the record was last built afresh.
@@ -175,7 +175,7 @@ impl Settled {
                 return false;
             }
 
-            for waiting in self.waiting_for.remove(&next).unwrap_or_default() {
+            for waiting in self.waiting_for.remove(&Some(next)).unwrap_or_default() {
                 let said = &rows[&waiting];
                 if said.change.based_on.iter().all(|d| self.is_settled(d)) {
                     free.insert(waiting);
@@ -215,18 +215,11 @@ impl Settled {
         Kind::of_lane(self.lane)
     }
 
-    /// What an entry lacks that waits.
-    pub(crate) fn lacking(&self, said: &JudgedChange) -> Reference {
-        // Nobody knows the reference of a first entry that has not come; the record's id stands for
-        // it.
-        let unknown = Reference {
-            leaf: Hash(self.id.0),
-            seq: u64::MAX,
-            ..said.reference
-        };
-
+    /// What an entry lacks that waits; none where that is the record's first entry, of which nobody
+    /// knows the reference before it comes.
+    pub(crate) fn lacking(&self, said: &JudgedChange) -> Option<Reference> {
         let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d));
-        lacking.next().copied().unwrap_or(unknown)
+        lacking.next().copied()
     }
 
     fn wait(&mut self, said: &JudgedChange) {
