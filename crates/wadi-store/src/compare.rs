@@ -60,15 +60,15 @@ pub fn entries_digest(entries: &[Reference]) -> Hash {
     Hash(digest.finalize().into())
 }
 
-/// log, seq, leaf and bytes from a column on; nothing where the bytes do not have their hash: a
-/// damaged entry is not held.
-fn reference(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<Reference>, StoreError> {
-    let leaf = Hash::from_slice(row.get(at + 2)).map_err(odd("leaf"))?;
-    let log = LogId::from_slice(row.get(at)).map_err(odd("log"))?;
-    let bytes: &[u8] = row.get(at + 3);
+/// The entry of a row of log, seq, leaf and bytes; nothing where the bytes do not have their hash:
+/// a damaged entry is not held.
+fn reference(row: &sqlx::sqlite::SqliteRow) -> Result<Option<Reference>, StoreError> {
+    let leaf = Hash::from_slice(row.get("leaf")).map_err(odd("leaf"))?;
+    let log = LogId::from_slice(row.get("log")).map_err(odd("log"))?;
+    let bytes: &[u8] = row.get("bytes");
     let reference = Reference {
         log,
-        seq: row.get::<i64, _>(at + 1) as u64,
+        seq: row.get::<i64, _>("seq") as u64,
         leaf,
     };
 
@@ -108,12 +108,12 @@ impl CopyReader {
         let mut out = Vec::with_capacity(rows.len());
         for row in &rows {
             out.push(CompareRow {
-                id: RecordId::from_slice(row.get(0)).map_err(odd("record"))?,
-                printed: row.get(1),
-                lane: row.get::<i64, _>(2) as u8,
-                crossing: row.get(3),
-                state: row.get(4),
-                document: Hash::from_slice(row.get(5)).map_err(odd("digest"))?,
+                id: RecordId::from_slice(row.get("id")).map_err(odd("record"))?,
+                printed: row.get("printed"),
+                lane: row.get::<i64, _>("lane") as u8,
+                crossing: row.get("crossing"),
+                state: row.get("state"),
+                document: Hash::from_slice(row.get("digest")).map_err(odd("digest"))?,
                 entries: Vec::new(),
             });
         }
@@ -131,10 +131,10 @@ impl CopyReader {
         .fetch(&mut self.0);
 
         while let Some(row) = entries.try_next().await? {
-            let id = RecordId::from_slice(row.get(0)).map_err(odd("record"))?;
+            let id = RecordId::from_slice(row.get("record")).map_err(odd("record"))?;
             // An entry may be held of a record that is none yet: its first entry has not come.
             if let Ok(at) = out.binary_search_by_key(&id, |r| r.id) {
-                out[at].entries.extend(reference(&row, 1)?);
+                out[at].entries.extend(reference(&row)?);
             }
         }
 
@@ -163,7 +163,7 @@ impl CopyReader {
 
         let mut entries = Vec::with_capacity(rows.len());
         for row in &rows {
-            entries.extend(reference(row, 0)?);
+            entries.extend(reference(row)?);
         }
 
         entries.sort();
@@ -181,7 +181,7 @@ impl CopyReader {
 
         let mut peaks = Peaks::default();
         while let Some(row) = leaves.try_next().await? {
-            peaks.append(Hash::from_slice(row.get(0)).map_err(odd("leaf"))?);
+            peaks.append(Hash::from_slice(row.get("leaf")).map_err(odd("leaf"))?);
         }
 
         Ok((peaks.size() == size).then(|| peaks.root()))
