@@ -314,7 +314,8 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
         .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
         .unwrap_err();
     assert_eq!(
-        gone["code"], "no_such_resync",
+        (&gone["code"], &gone["status"]),
+        (&json!("no_such_resync"), &json!(404)),
         "the old copy does not know it; {logs} logs differed"
     );
 

@@ -67,7 +67,7 @@ pub(crate) async fn list(
     tag = "resyncs",
     responses(
         (status = 200, description = "the resync", body = Object),
-        (status = 403, description = "there is none of that id", body = Problem),
+        (status = 404, description = "there is none of that id", body = Problem),
     ),
 )]
 pub(crate) async fn show(
@@ -115,6 +115,7 @@ pub(crate) async fn plan(
     responses(
         (status = 200, description = "the resync", body = Object),
         (status = 403, description = "not as it stands", body = Problem),
+        (status = 404, description = "there is none of that id", body = Problem),
     ),
 )]
 pub(crate) async fn act(
@@ -156,7 +157,8 @@ pub(crate) struct VerifyQuery {
     tag = "resyncs",
     responses(
         (status = 200, description = "what comparing came to", body = Object),
-        (status = 403, description = "the peer is not in contact", body = Problem),
+        (status = 403, body = Problem),
+        (status = 503, description = "the peer is not in contact", body = Problem),
     ),
 )]
 pub(crate) async fn verify(

@@ -174,7 +174,7 @@ mod tests {
     /// What callers were told before there were types for it: code, class and text are promises.
     #[test]
     fn each_error_keeps_its_code_its_class_and_its_words() {
-        use ErrorClass::{Conflict, Forbidden, Invalid, NotFound};
+        use ErrorClass::{Conflict, Forbidden, Invalid, NotFound, Unavailable};
         let id = || "RS-1".to_string();
         let cases: Vec<(NodeError, &str, ErrorClass, &str)> = vec![
             (
@@ -228,6 +228,18 @@ mod tests {
                 "unknown_act",
                 Forbidden,
                 "a resync does not dance; run, pause, resume and cancel are what there is",
+            ),
+            (
+                ResyncError::NoSuchResync { id: "R-1".into() }.into(),
+                "no_such_resync",
+                NotFound,
+                "no resync \"R-1\"; `wadi resync status` lists them",
+            ),
+            (
+                ResyncError::PeerDark { peer: "hub".into() }.into(),
+                "peer_dark",
+                Unavailable,
+                "hub is not in contact: nothing can be said about it but what was compared last",
             ),
             (
                 WriteError::KeyReused {
