@@ -28,8 +28,8 @@ use std::{
 /// list, then the life of each kind of record.
 pub static EVENTS: &[EventType] = &table::joined();
 
-/// The lanes of a customs entry, the least strict first.
-pub(crate) const LANES: [&str; 4] = ["GREEN", "BLUE", "YELLOW", "RED"];
+/// The channels of a customs entry, the least strict first. On the wire a channel is a `lane`.
+pub(crate) const CHANNELS: [&str; 4] = ["GREEN", "BLUE", "YELLOW", "RED"];
 const OUTCOMES: [&str; 3] = [SATISFACTORY, "unsatisfactory", "inconclusive"];
 /// The one outcome of a laboratory that does not speak against a release.
 pub(crate) const SATISFACTORY: &str = "satisfactory";

@@ -227,7 +227,7 @@ impl Traffic {
             2 => {}
             3 => {
                 if let Some(entry) = t.entry.clone() {
-                    self.lane_and_value(t, &entry)?;
+                    self.channel_and_value(t, &entry)?;
                 }
             }
             4 => {
@@ -392,16 +392,16 @@ impl Traffic {
         Ok(())
     }
 
-    fn lane_and_value(&self, t: &Truck, entry: &str) -> Result<(), Failure> {
-        let lane = ["GREEN", "GREEN", "YELLOW", "RED"][t.number as usize % 4];
+    fn channel_and_value(&self, t: &Truck, entry: &str) -> Result<(), Failure> {
+        let channel = ["GREEN", "GREEN", "YELLOW", "RED"][t.number as usize % 4];
         self.event(
             "cus-1",
             "CUS",
             entry,
-            json!({"type": "lane.assigned", "lane": lane}),
+            json!({"type": "lane.assigned", "lane": channel}),
         )?;
 
-        if lane == "RED" {
+        if channel == "RED" {
             self.event(
                 "cus-2",
                 "CUS",
