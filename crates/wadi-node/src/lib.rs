@@ -64,7 +64,8 @@ pub use api::{
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     quarantine::Quarantined,
-    read::{DETAINED, Safety, Status},
+    read::{DETAINED, Safety},
+    status::Status,
     tokens::{KeptToken, Tokens},
 };
 pub use bundles::{

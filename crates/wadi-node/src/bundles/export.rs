@@ -90,6 +90,10 @@ enum PlanItem {
     Excerpt(RecordId),
 }
 
+/// A run of a log that is due: its lane, the log, from where to where, and whether it is carried
+/// here for another node. In this order the urgent lanes come first.
+type DueRun = (Lane, LogId, u64, u64, bool);
+
 /// What goes into which part.
 pub(crate) struct BundlePlan {
     to: Enrolment,
@@ -254,61 +258,7 @@ impl Bundles {
         packer: &mut Packer,
         said: &mut BundlePlanned,
     ) -> Result<(), NodeError> {
-        let frontier = self.door.frontier();
-        let closed = self
-            .door
-            .with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
-        let unshown = self.door.time.unshown();
-        let mut due: Vec<(Lane, LogId, u64, u64, bool)> = Vec::new();
-
-        for (log, mine) in frontier
-            .0
-            .iter()
-            .filter(|(log, _)| both_may_see(&self.door.me, to, log))
-        {
-            let Some(held) = theirs.0.get(log).filter(|t| t.size > 0) else {
-                due.push((log.lane, *log, 0, mine.size, false));
-                continue;
-            };
-            if held.size > mine.size {
-                continue;
-            }
-
-            let root = if held.size == mine.size {
-                Some(mine.root)
-            } else {
-                root_at(&*self.door.store, log, held.size).await?
-            };
-
-            if root == Some(held.root) {
-                let signed_anew = log.node == self.door.id() || unshown.contains(log);
-                let head = held.size == mine.size && log.lane == Lane::Control && signed_anew;
-                if held.size < mine.size || head && !closed.contains(log) {
-                    due.push((log.lane, *log, held.size, mine.size, false));
-                }
-            } else {
-                let why = format!(
-                    "{} holds another branch of this log than this node: let them connect",
-                    to.name
-                );
-
-                self.door
-                    .note_refusal(
-                        log.origin(),
-                        "fork_unproven".into(),
-                        why.clone(),
-                        to.name.clone(),
-                    )
-                    .await;
-
-                said.left_out.push(LeftOut {
-                    log: log.origin(),
-                    code: "fork_unproven".into(),
-                    why,
-                });
-            }
-        }
-
+        let mut due = self.due_logs(to, theirs, said).await?;
         if to.role == Role::Hub {
             let carried = self.door.store.carried_ranges().await?.into_iter();
             let lacked =
@@ -364,6 +314,71 @@ impl Bundles {
 
         said.logs = logs.len() as u64;
         Ok(())
+    }
+
+    /// Runs of logs held here that the other node lacks, and heads that it has not seen.
+    async fn due_logs(
+        &self,
+        to: &Enrolment,
+        theirs: &Frontier,
+        said: &mut BundlePlanned,
+    ) -> Result<Vec<DueRun>, NodeError> {
+        let frontier = self.door.frontier();
+        let closed = self
+            .door
+            .with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
+        let unshown = self.door.time.unshown();
+        let mut due: Vec<DueRun> = Vec::new();
+
+        for (log, mine) in frontier
+            .0
+            .iter()
+            .filter(|(log, _)| both_may_see(&self.door.me, to, log))
+        {
+            let Some(held) = theirs.0.get(log).filter(|t| t.size > 0) else {
+                due.push((log.lane, *log, 0, mine.size, false));
+                continue;
+            };
+            if held.size > mine.size {
+                continue;
+            }
+
+            let root = if held.size == mine.size {
+                Some(mine.root)
+            } else {
+                root_at(&*self.door.store, log, held.size).await?
+            };
+
+            if root == Some(held.root) {
+                let signed_anew = log.node == self.door.id() || unshown.contains(log);
+                let head = held.size == mine.size && log.lane == Lane::Control && signed_anew;
+                if held.size < mine.size || head && !closed.contains(log) {
+                    due.push((log.lane, *log, held.size, mine.size, false));
+                }
+            } else {
+                let why = format!(
+                    "{} holds another branch of this log than this node: let them connect",
+                    to.name
+                );
+
+                self.door
+                    .note_refusal(
+                        log.origin(),
+                        "fork_unproven".into(),
+                        why.clone(),
+                        to.name.clone(),
+                    )
+                    .await;
+
+                said.left_out.push(LeftOut {
+                    log: log.origin(),
+                    code: "fork_unproven".into(),
+                    why,
+                });
+            }
+        }
+
+        Ok(due)
     }
 
     /// Records handed over to the crossing that the bundle is for, as only a hub can prove them.

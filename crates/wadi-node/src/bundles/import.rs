@@ -311,7 +311,7 @@ impl Taking<'_> {
                 return Ok(());
             }
 
-            // LogHead to its end: its head may have been signed anew since, with a newer hub time.
+            // Held to its end: its head may have been signed anew since, with a newer hub time.
             block = Block {
                 from: to,
                 entries: Vec::new(),
@@ -429,4 +429,17 @@ fn of_store(code: &str) -> Option<StoreError> {
         "store_closed" => StoreError::Closed,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_store_said_ends_an_import() {
+        for code in ["disk_full", "write_failed", "database_down", "store_closed"] {
+            assert_eq!(of_store(code).map(|e| e.code()), Some(code));
+        }
+        assert!(of_store("outside_grant").is_none());
+    }
 }

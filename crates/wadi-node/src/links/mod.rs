@@ -400,10 +400,12 @@ impl<'n> Link<'n> {
         match output {
             Output::SendMessage(message) => self.send_peer(Leaving::Message(message)).await,
             Output::SendFrame { lane, bytes } => self.send_peer(Leaving::Frame(lane, bytes)).await,
+
             Output::AskStore(query) if Questions::is_one(&query) => {
                 self.queue_question(query).await;
             }
             Output::AskStore(query) => self.answer_session(query).await,
+
             Output::IngestBlock(block) => self.ingest(block).await,
             Output::LearnMembers(enrolments) => {
                 self.door.put(Command::Learn(enrolments, self.peer)).await;
@@ -417,6 +419,7 @@ impl<'n> Link<'n> {
                     .put(Command::Cosigned(checkpoint, cosignature))
                     .await;
             }
+
             Output::TakeCarried { block, bytes } => self.keep_carried(block, bytes).await,
             Output::TakeExcerpt {
                 record,
@@ -428,6 +431,7 @@ impl<'n> Link<'n> {
                 self.note_excerpt_back(ALL_EXCERPTS).await;
             }
             Output::ExcerptAcked(amount) => self.excerpt_acked(amount).await,
+
             Output::TakeStretches(fetched) => self.keep_stretches(fetched).await,
             Output::TreeHashesReceived { salt, hashes, .. } => {
                 self.requests.tree_came(salt, hashes);
@@ -437,6 +441,7 @@ impl<'n> Link<'n> {
                 self.requests.compared(differences, bytes);
             }
             Output::DigestsReceived(sums) => self.requests.digests_came(sums),
+
             Output::HubTime(time_s) => {
                 self.door
                     .put(Command::HubTime(self.peer, time_s, How::Live))
@@ -444,6 +449,7 @@ impl<'n> Link<'n> {
             }
             Output::RememberFrontier(held) => self.memory.alike = Some(*held),
             Output::InStep => self.door.note_peer(self.peer, |p| p.in_step = true),
+
             Output::NoteRefusal { subject, code, why } => {
                 self.note_refusal(&subject, code, why).await;
             }

@@ -177,16 +177,7 @@ impl ReplicaDigests {
             return Ok(0);
         }
 
-        let mut read: BTreeMap<DigestScope, (String, String)> = BTreeMap::new();
-        for (lane, crossing, _, documents, states) in door.store.digests().await? {
-            if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
-                read.insert(
-                    (lane, crossing),
-                    (documents.to_string(), states.to_string()),
-                );
-            }
-        }
-
+        let mut read = documents_and_states(door).await?;
         let mut news = Vec::new();
         for (scope, rest) in rested {
             let nothing = || (Hash::default().to_string(), Hash::default().to_string());
@@ -300,6 +291,23 @@ fn in_step(door: &Door) -> bool {
     peers
         .iter()
         .any(|(id, p)| hubs.contains(id) && p.connected && p.in_step && p.unsent == 0)
+}
+
+/// Digests of the documents and of the states of each scope, as they are now.
+async fn documents_and_states(
+    door: &Door,
+) -> Result<BTreeMap<DigestScope, (String, String)>, NodeError> {
+    let mut read: BTreeMap<DigestScope, (String, String)> = BTreeMap::new();
+    for (lane, crossing, _, documents, states) in door.store.digests().await? {
+        if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
+            read.insert(
+                (lane, crossing),
+                (documents.to_string(), states.to_string()),
+            );
+        }
+    }
+
+    Ok(read)
 }
 
 /// Of each scope that has records of trucks, goods and people: a digest over all that its documents

@@ -130,13 +130,25 @@ impl Scrub {
             .note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
             .await;
 
+        let asked = self.ask_peers(row, ranges, switches).await?;
+        Ok(if asked { named } else { Vec::new() })
+    }
+
+    /// Asks the peers for ranges of a log. Returns whether that was possible: not where another
+    /// branch became its log since.
+    async fn ask_peers(
+        &self,
+        row: &LogRow,
+        ranges: Vec<(u64, u64)>,
+        switches: u64,
+    ) -> Result<bool, StoreError> {
         // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it,
         // in the whole one.
         let cosigned = self.cosigned_head(&row.checkpoint).await?;
         let through = cosigned.as_ref().map_or(0, |c| c.checkpoint.size);
         let mut wants = self.door.wants.lock().expect("no panic holds it");
         if wants.switches() != switches {
-            return Ok(Vec::new());
+            return Ok(false);
         }
 
         let ranges = joined(ranges);
@@ -155,7 +167,7 @@ impl Scrub {
 
         wants.add(row.checkpoint.clone(), Why::Mend, &past);
         drop(wants);
-        Ok(named)
+        Ok(true)
     }
 
     /// The longest head of a log that a hub has cosigned, up to what is held; none of a forked log,
@@ -515,4 +527,21 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
         row = row.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
     }
     row[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perfect_tree_has_the_root_that_its_log_has() {
+        let leaves: Vec<Hash> = (0..8u8).map(|n| leaf_hash(&[n])).collect();
+        for size in [1, 2, 4, 8] {
+            let mut peaks = Peaks::default();
+            for leaf in &leaves[..size] {
+                peaks.append(*leaf);
+            }
+            assert_eq!(perfect_root(&leaves[..size]), peaks.root(), "of {size}");
+        }
+    }
 }

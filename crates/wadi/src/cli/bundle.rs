@@ -96,6 +96,7 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
             };
             export(&order, &output, force, &at, json)
         }
+
         BundleCommand::Import {
             files,
             receipt_out,
@@ -105,8 +106,10 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
             receipt_out
                 .iter()
                 .try_for_each(|path| output::check_free(path, force))?;
+
             import(&files, receipt_out.as_deref(), &at, json)
         }
+
         BundleCommand::Receipt {
             output,
             to,
@@ -115,11 +118,13 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
         } => {
             output::check_free(&output, force)?;
             let written = receipt(&Client::at(&at)?, to.as_deref(), &output)?;
+
             print_answer(json, &written, |_| {
                 format!("The receipt is in {}.", output.display())
             });
             Ok(Exit::Done)
         }
+
         BundleCommand::Show { file } => show_file(&file, json),
     }
 }

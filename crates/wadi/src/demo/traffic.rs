@@ -499,37 +499,37 @@ impl Traffic {
 
     fn site_day(&self, day: &mut Option<String>, turn: u32, r: &mut StdRng) {
         match day.clone() {
-            None => {
-                let shift = json!({
-                    "type": "shift.on",
-                    "officer": format!("{}-gate-1", self.crossing),
-                    "department": "PORT",
-                });
-                let body = json!({
-                    "kind": "site-day",
-                    "fields": {"date": "2026-03-01"},
-                    "events": [shift],
-                });
-                *day = self
-                    .post_as("gate-1", "PORT", "/v1/records", body)
-                    .ok()
-                    .and_then(|v| v["id"].as_str().map(String::from));
-            }
-            Some(id) if turn.is_multiple_of(3) => {
-                let minutes = r.random_range(5..240);
-                let lost =
-                    json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
-                if self.event("ops-1", "OPS", &id, lost).is_ok() {
-                    let _ = self.event(
-                        "ops-1",
-                        "OPS",
-                        &id,
-                        json!({"type": "power.back", "source": "grid"}),
-                    );
-                }
-            }
+            None => *day = self.begin_site_day(),
+            Some(id) if turn.is_multiple_of(3) => self.lose_power(&id, r),
             // The hub looks for a plate at every crossing, now and then.
             Some(_) => drop(self.lookout(r)),
+        }
+    }
+
+    /// The site day's id, where it was taken.
+    fn begin_site_day(&self) -> Option<String> {
+        let shift = json!({
+            "type": "shift.on",
+            "officer": format!("{}-gate-1", self.crossing),
+            "department": "PORT",
+        });
+        let body = json!({
+            "kind": "site-day",
+            "fields": {"date": "2026-03-01"},
+            "events": [shift],
+        });
+
+        let begun = self.post_as("gate-1", "PORT", "/v1/records", body).ok()?;
+        begun["id"].as_str().map(String::from)
+    }
+
+    fn lose_power(&self, day: &str, r: &mut StdRng) {
+        let minutes = r.random_range(5..240);
+        let lost = json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
+
+        if self.event("ops-1", "OPS", day, lost).is_ok() {
+            let back = json!({"type": "power.back", "source": "grid"});
+            let _ = self.event("ops-1", "OPS", day, back);
         }
     }
 
