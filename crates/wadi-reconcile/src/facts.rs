@@ -3,7 +3,7 @@
 use crate::numbers::total;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use wadi_record::{EventType, event_type, held_at, held_now};
+use wadi_record::{held_at, held_now};
 
 /// A record as a rule sees it: its projection.
 #[derive(Clone, Debug)]
@@ -276,10 +276,10 @@ impl Facts {
     /// does not know is none of them.
     pub(crate) fn of_types<'a>(
         &'a self,
-        says: impl Fn(&EventType) -> bool + 'a,
+        says: impl Fn(&wadi_record::EventType) -> bool + 'a,
     ) -> impl Iterator<Item = Fact<'a>> {
         self.said()
-            .filter(move |e| e.counts() && event_type(e.kind()).is_some_and(&says))
+            .filter(move |e| e.counts() && wadi_record::event_type(e.kind()).is_some_and(&says))
     }
 
     /// Whether an event of that type counts.

@@ -31,8 +31,7 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
         return match vin_info::Vin::try_new(&number) {
             Ok(vin) if vin.is_checksum_valid() || !has_check_digit(&number) => None,
             Ok(_) => Some(format!(
-                "{text}: its check digit does not agree (ISO 3779, as used in North America and \
-                 China)",
+                "{text}: its check digit does not agree (ISO 3779, as used in North America and China)"
             )),
             Err(_) => Some(format!("{text}: not a valid ISO 3779 vehicle number")),
         };
@@ -158,8 +157,7 @@ mod tests {
         assert_eq!(warnings("person.2.document_check", &text("passed")), None);
         assert_eq!(warnings("person.2.document_type", &text("failed")), None);
 
-        let specimen = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
-                        L898902C36UTO7408122F1204159ZE184226B<<<<<10";
+        let specimen = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";
         assert_eq!(mrz_warning(specimen), None);
         assert!(mrz_warning(&specimen.replace("7408122", "7408123")).is_some());
         assert!(mrz_warning("P<UTO").is_some());

@@ -31,16 +31,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn no_value_breaks_a_check_or_a_projection(
-        (kind, field) in field_name(),
-        text in any_text(),
-        number: i64,
-    ) {
+    fn no_value_breaks_a_check_or_a_projection((kind, field) in field_name(), text in any_text(), number: i64) {
         for value in [Value::Text(text.clone()), Value::Int(number)] {
             let _ = (check_put(kind, &field, &value), warnings(&field, &value));
         }
-        let _ = (mrz_warning(&text), normalise_target(&text), term(&text));
-        let _ = plate_shape(&normalise_plate(&text));
+        let _ = (mrz_warning(&text), normalise_target(&text), plate_shape(&normalise_plate(&text)), term(&text));
         let _ = (Policy::read(&text), text.parse::<Kind>(), text.parse::<Department>());
 
         // What a newer version takes is not checked here, and merged and shown all the same.
@@ -63,11 +58,7 @@ proptest! {
         let Some(kind) = Kind::of_lane(lane) else { return Ok(()) };
         let mut members = json!({"type": EVENTS[event].name});
         for (n, member) in EVENTS[event].members.iter().enumerate() {
-            members[member.name] = if n % 2 == 0 {
-                Json::from(text.as_str())
-            } else {
-                Json::from(number)
-            };
+            members[member.name] = if n % 2 == 0 { Json::from(text.as_str()) } else { Json::from(number) };
         }
         let _ = check_event(kind, members.as_object().unwrap());
 
@@ -76,13 +67,11 @@ proptest! {
         first.change.events = vec![serde_json_canonicalizer::to_string(&members).unwrap(), text];
         first.common.wall_ms = times.0;
         let id = RecordId::of_first(&first.reference);
-        let draft = Draft::new(kind).text("note", "m");
-        let mut second = site.say("of-port", Some(id), &[first.reference], draft);
+        let mut second = site.say("of-port", Some(id), &[first.reference], Draft::new(kind).text("note", "m"));
         second.common.wall_ms = times.1;
         second.change.events = first.change.events.clone();
         let record = build(&[&first, &second]);
         let json = record.json();
-        let _ = (record.blame_json(), terms(&record), state(&record).line());
-        let _ = (held_at(&json, number), held_now(&json));
+        let _ = (record.blame_json(), terms(&record), state(&record).line(), held_at(&json, number), held_now(&json));
     }
 }
