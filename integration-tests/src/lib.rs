@@ -171,8 +171,9 @@ impl World {
         };
 
         let mut text = format!(
-            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s = 0.3\nidle_s = 3.0\n{room}{more}\n",
-            papers
+            "papers = {:?}\nlisten = \"{listen}\"\nhttp = \"{http}\"\nspool = \"spool\"\nredial_s \
+             = 0.3\nidle_s = 3.0\n{room}{more}\n",
+            papers,
         );
         for (peer, address) in peers {
             text += &format!("[[peer]]\nname = {peer:?}\naddress = \"{address}\"\n");

@@ -281,7 +281,8 @@ pub async fn entries_on_disk(dir: &Path, of: NodeId) -> Vec<(Vec<u8>, i64, Vec<u
         .await
         .expect("the database opens");
     let rows = sqlx::query_as(
-        "SELECT log, seq, leaf, bytes FROM entries WHERE substr(log, 1, 16) = ?1 AND main = 1 ORDER BY log, seq",
+        "SELECT log, seq, leaf, bytes FROM entries WHERE substr(log, 1, 16) = ?1 AND main = 1 \
+         ORDER BY log, seq",
     )
     .bind(of.0.to_vec())
     .fetch_all(&mut conn)
@@ -314,8 +315,14 @@ pub fn tell_gate(
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "GATE {}",
-        serde_json::json!({"name": name, "tried": tried, "lost": lost, "undetected": undetected, "exits": exits,
-            "seconds": (seconds * 10.0).round() / 10.0})
+        serde_json::json!({
+            "name": name,
+            "tried": tried,
+            "lost": lost,
+            "undetected": undetected,
+            "exits": exits,
+            "seconds": (seconds * 10.0).round() / 10.0,
+        })
     );
 }
 

@@ -72,7 +72,12 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
     // A device says readings with its own counter; the same again is a repeat, another reading
     // under its number is refused, and what only an officer may say it may not.
     let scale = issue(trb, "scale", json!({"is": "device", "device": "scale-1"}));
-    let weigh = |seq: u64| json!({"device_seq": seq, "events": [{"type": "weighed", "scale": "S1", "gross_kg": 31_000, "device_seq": seq}]});
+    let weigh = |seq: u64| {
+        json!({
+            "device_seq": seq,
+            "events": [{"type": "weighed", "scale": "S1", "gross_kg": 31_000, "device_seq": seq}],
+        })
+    };
     let path = format!("/v1/records/{id}/events");
     trb.post_as(&scale, None, &path, &weigh(7)).unwrap();
     assert_eq!(
@@ -251,7 +256,8 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
     world.start("trb", &[("hub", world.site("hub").listen)]);
 
     let (trb, hub) = (world.site("trb"), world.site("hub"));
-    let right = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";
+    let right = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
+                     L898902C36UTO7408122F1204159ZE184226B<<<<<10";
     let wrong = right.replace("7408122", "7408123");
     let wrong = wrong.as_str();
     let body = |zones: &[&str]| {
@@ -291,7 +297,10 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
     // Read again, by somebody who has the record before them: it agrees now, and nothing is left to
     // find.
     let again = json!({
-        "officer": "OF-2", "department": "PAS", "check_mrz": [right], "fields": {"person.10.document_hash": "c".repeat(64)},
+        "officer": "OF-2",
+        "department": "PAS",
+        "check_mrz": [right],
+        "fields": {"person.10.document_hash": "c".repeat(64)},
     });
     trb.post(&format!("/v1/records/{id}/events"), &again)
         .unwrap();

@@ -16,7 +16,14 @@ fn the_api_says_what_is_wrong_and_what_to_do() {
     let mut world = World::default();
     world.start("trb", &[]);
     let trb = world.site("trb");
-    let passage = |fields: Value| json!({"kind": "passage", "officer": "OF-1", "department": "PORT", "fields": fields});
+    let passage = |fields: Value| {
+        json!({
+            "kind": "passage",
+            "officer": "OF-1",
+            "department": "PORT",
+            "fields": fields,
+        })
+    };
     let post = |body: Value| trb.post("/v1/records", &body);
     assert_eq!(
         code(trb.post_text("/v1/records", "{\"kind\": ")),
@@ -93,7 +100,13 @@ fn the_same_key_twice_is_one_write() {
 
     assert!(issued["token"].as_str().unwrap().starts_with("wadi_"));
 
-    let line = json!({"kind": "passage", "key": "K1", "officer": "O", "department": "PORT", "fields": {"direction": "in"}});
+    let line = json!({
+        "kind": "passage",
+        "key": "K1",
+        "officer": "O",
+        "department": "PORT",
+        "fields": {"direction": "in"},
+    });
     let text = format!("{line}\n");
     let first = trb.post_text("/v1/imports", &text).unwrap();
     let again = trb.post_text("/v1/imports", &text).unwrap();
@@ -111,7 +124,14 @@ fn broken_json_in_line_7_of_10_costs_that_line_alone() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let mut lines: Vec<String> = (0..10)
-        .map(|n| json!({"op": "new", "id": format!("k{n}"), "set": {"plate": format!("11-{n:05}"), "gross_kg": 9000 + n, "status": "weighed"}}).to_string())
+        .map(|n| {
+            json!({
+                "op": "new",
+                "id": format!("k{n}"),
+                "set": {"plate": format!("11-{n:05}"), "gross_kg": 9000 + n, "status": "weighed"},
+            })
+            .to_string()
+        })
         .collect();
 
     lines[6] = "{\"op\": \"new\", \"id\": ".into();
@@ -140,7 +160,14 @@ fn broken_json_in_line_7_of_10_costs_that_line_alone() {
 
     // Mended and sent again, only the mended line is written.
     lines[6] = json!({"op": "new", "id": "k6", "set": {"plate": "11-00006"}}).to_string();
-    lines.push(json!({"op": "set", "id": "k3", "set": {"tare_kg": 8000, "note": "second axle", "cleared_at": "2026-03-01T10:00:00Z"}}).to_string());
+    lines.push(
+        json!({
+            "op": "set",
+            "id": "k3",
+            "set": {"tare_kg": 8000, "note": "second axle", "cleared_at": "2026-03-01T10:00:00Z"},
+        })
+        .to_string(),
+    );
     std::fs::write(&file, lines.join("\n")).unwrap();
 
     let output = run(&trb.dir, &["--json", "import", "ops.jsonl"]);
@@ -160,12 +187,23 @@ fn a_spool_keeps_the_good_and_explains_the_bad() {
     let spool = trb.dir.join("spool");
 
     world.wait("the spool is open", || spool.join("bad").exists());
-    let good = json!({"kind": "passage", "officer": "O", "department": "PORT", "fields": {"direction": "in"}});
+    let good = json!({
+        "kind": "passage",
+        "officer": "O",
+        "department": "PORT",
+        "fields": {"direction": "in"},
+    });
     std::fs::write(spool.join("a.json"), good.to_string()).unwrap();
     std::fs::write(spool.join("half.json"), "{\"kind\": \"pass").unwrap();
     std::fs::write(
         spool.join("wrong.json"),
-        json!({"kind": "passage", "officer": "O", "department": "PORT", "fields": {"colour": "red"}}).to_string(),
+        json!({
+            "kind": "passage",
+            "officer": "O",
+            "department": "PORT",
+            "fields": {"colour": "red"},
+        })
+        .to_string(),
     )
     .unwrap();
 

@@ -106,7 +106,10 @@ fn set_aside(site: &Site) -> Vec<(String, Vec<String>)> {
 }
 
 fn written_under_a_key(site: &Site, token: &str, key: &str) -> Value {
-    let body = json!({"kind": "passage", "fields": {"direction": "in", "vehicle.plate_raw": "99-K-00001"}});
+    let body = json!({
+        "kind": "passage",
+        "fields": {"direction": "in", "vehicle.plate_raw": "99-K-00001"},
+    });
     site.post_as(token, Some(key), "/v1/records", &body)
         .unwrap()["id"]
         .clone()

@@ -35,8 +35,13 @@ impl Admin {
 
 fn trucks(site: &Site, from: u32, count: u32) {
     let line = |n: u32| {
-        json!({"id": format!("K{n}"), "plate": format!("33-B-{n:05}"), "direction": "in", "officer": "OF-1"})
-            .to_string()
+        json!({
+            "id": format!("K{n}"),
+            "plate": format!("33-B-{n:05}"),
+            "direction": "in",
+            "officer": "OF-1",
+        })
+        .to_string()
     };
     let lines: Vec<String> = (from..from + count).map(line).collect();
     assert_eq!(

@@ -425,6 +425,7 @@ fn good(name: &str) -> Vec<Vec<u8>> {
         "entry" => entries().iter().map(|e| e.encode().unwrap()).collect(),
         "block" => vec![encode_plain(&block())],
         "block_frame" => vec![BlockEncoder::new().unwrap().encode(&block()).unwrap()],
+
         "checkpoint" => vec![
             control_head().to_bytes(),
             authored().checkpoint().to_bytes(),
@@ -436,11 +437,13 @@ fn good(name: &str) -> Vec<Vec<u8>> {
         "cosignature" => vec![cosignature().to_bytes()],
         "enrolment" => vec![author().to_bytes()],
         "fork_proof" => vec![fork_proof().to_bytes()],
+
         "message" => messages().iter().map(Message::encode).collect(),
         "bundle_manifest" => vec![bundle()],
         "bundle_body" => vec![bundle_body()],
         "receipt" => vec![receipt().into_bytes()],
         "evidence" => vec![evidence().into_bytes()],
+
         "names" => [
             key().node().to_string(),
             log(Lane::Hold).origin(),
@@ -463,6 +466,7 @@ fn spoil(r: &mut StdRng, bytes: &mut Vec<u8>, other: &[u8]) {
     for _ in 0..r.random_range(1..=4) {
         let at = r.random_range(0..=bytes.len());
         let end = r.random_range(at..=bytes.len());
+
         match r.random_range(0..8) {
             0 if at < bytes.len() => bytes[at] ^= 1 << r.random_range(0..8),
             1 if at < bytes.len() => bytes[at] = EDGES[r.random_range(0..EDGES.len())],

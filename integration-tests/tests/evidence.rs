@@ -85,7 +85,14 @@ impl File {
             .sign(format!("wadi.evidence/v1\n{sha256}\n").as_bytes())
             .to_bytes();
         let by = wadi_log::NodeId::of_key(&key.verifying_key().to_bytes()).to_string();
-        let seal = json!({"seal": {"by": by, "lines": lines.len(), "sha256": sha256, "signature": STANDARD.encode(signature)}});
+        let seal = json!({
+            "seal": {
+                "by": by,
+                "lines": lines.len(),
+                "sha256": sha256,
+                "signature": STANDARD.encode(signature),
+            },
+        });
 
         format!("{body}{seal}\n")
     }

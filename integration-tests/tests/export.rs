@@ -35,9 +35,21 @@ struct Pages {
 fn page(records: usize) -> String {
     let record = |n: usize| {
         json!({
-            "id": format!("TRB-P-{n}"), "record": format!("{n:064x}"), "kind": "passage", "crossing": "TRB",
-            "state": "ADMITTED", "flags": [], "safety": "at_hub", "changed": n, "contested": {}, "events": [],
-            "fields": {"direction": "in", "vehicle.plate_raw": format!("22 A {n}"), "note": format!("{n} ").repeat(60)},
+            "id": format!("TRB-P-{n}"),
+            "record": format!("{n:064x}"),
+            "kind": "passage",
+            "crossing": "TRB",
+            "state": "ADMITTED",
+            "flags": [],
+            "safety": "at_hub",
+            "changed": n,
+            "contested": {},
+            "events": [],
+            "fields": {
+                "direction": "in",
+                "vehicle.plate_raw": format!("22 A {n}"),
+                "note": format!("{n} ").repeat(60),
+            },
         })
     };
 

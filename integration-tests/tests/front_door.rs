@@ -42,8 +42,13 @@ fn whoever_writes_is_told_what_it_came_to() {
                 .is_some_and(|holds| !holds.is_empty())
     };
 
-    let body = json!({"kind": "passage", "officer": "OF-1", "department": "PORT",
-        "fields": {"direction": "in", "vehicle.plate_raw": "11 A 1"}, "events": [{"type": "gate.in", "gate": "G", "read": "R"}]});
+    let body = json!({
+        "kind": "passage",
+        "officer": "OF-1",
+        "department": "PORT",
+        "fields": {"direction": "in", "vehicle.plate_raw": "11 A 1"},
+        "events": [{"type": "gate.in", "gate": "G", "read": "R"}],
+    });
     let written = trb.post("/v1/records", &body).unwrap();
     assert!(
         is_detained(&written) && written["state"] == "ADMITTED",
@@ -179,7 +184,14 @@ fn others_words_neither_move_the_cursor_nor_reckon_in_a_spreadsheet() {
     let mut world = World::default();
     world.start("trb", &[]);
     let trb = world.site("trb");
-    let by = |officer: &str| json!({"kind": "passage", "officer": officer, "department": "PORT", "fields": {"direction": "in"}});
+    let by = |officer: &str| {
+        json!({
+            "kind": "passage",
+            "officer": officer,
+            "department": "PORT",
+            "fields": {"direction": "in"},
+        })
+    };
 
     for name in [
         "OF\n3\u{1b}[2J",
@@ -391,8 +403,13 @@ fn what_was_said_of_a_time_to_come_or_of_masses_that_disagree_is_looked_at() {
     let mut world = World::default();
     world.start("trb", &[]);
     let trb = world.site("trb");
-    let mut body = json!({"kind": "passage", "officer": "OF-1", "department": "PORT", "fields": {"direction": "in"},
-        "happened_at_ms": 2_909_260_800_000_i64});
+    let mut body = json!({
+        "kind": "passage",
+        "officer": "OF-1",
+        "department": "PORT",
+        "fields": {"direction": "in"},
+        "happened_at_ms": 2_909_260_800_000_i64,
+    });
     let written = trb.post("/v1/records", &body).unwrap();
     assert!(
         written["warnings"][0].as_str().unwrap().contains("clock"),
@@ -406,7 +423,8 @@ fn what_was_said_of_a_time_to_come_or_of_masses_that_disagree_is_looked_at() {
     );
 
     let weigh = |weighed: &str| {
-        let text = r#"{"kind":"passage","officer":"O","department":"OPS","fields":{"direction":"in"},"events":[{"type":"weighed","scale":"S",WEIGHED}]}"#;
+        let text = r#"{"kind":"passage","officer":"O","department":"OPS",
+            "fields":{"direction":"in"},"events":[{"type":"weighed","scale":"S",WEIGHED}]}"#;
         trb.post_text("/v1/records", &text.replace("WEIGHED", weighed))
     };
 

@@ -138,14 +138,20 @@ fn level(site: &Site) -> String {
 
 fn passage(note: &str) -> Value {
     json!({
-        "kind": "passage", "officer": "OF-1", "department": "PORT", "fields": {"direction": "in", "note": note},
+        "kind": "passage",
+        "officer": "OF-1",
+        "department": "PORT",
+        "fields": {"direction": "in", "note": note},
         "events": [{"type": "gate.in", "gate": "G1", "read": "R1"}],
     })
 }
 
 fn quarantine() -> Value {
     json!({
-        "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
+        "kind": "hold",
+        "officer": "OF-1",
+        "department": "VET",
+        "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     })
 }

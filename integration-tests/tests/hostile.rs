@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use wadi_log::*;
 use wadi_node::{Arriving, Leaving, Node, NodeKeys, Start, SystemClock, run_link};
 use wadi_store::SqliteStore;
-use wadi_sync::{Answer, BlockEncoder, Input, Message, Output, Query, Session, Snapshot};
+use wadi_sync::{BlockEncoder, Input, Message, Output, Query, QueryAnswer, Session, Snapshot};
 
 struct Commission {
     root: LogKey,
@@ -383,7 +383,7 @@ impl Clone {
         }
     }
 
-    fn answer(&self, query: &Query) -> Answer {
+    fn answer(&self, query: &Query) -> QueryAnswer {
         let leaves: Vec<Hash> = self
             .branch
             .blocks
@@ -401,10 +401,10 @@ impl Clone {
 
         match query {
             Query::Block { from, .. } => {
-                Answer::Block(self.branch.blocks.get(*from as usize).cloned())
+                QueryAnswer::Block(self.branch.blocks.get(*from as usize).cloned())
             }
             Query::Roots { sizes, .. } => {
-                Answer::Roots(sizes.iter().map(|s| (*s, root(0, *s))).collect())
+                QueryAnswer::Roots(sizes.iter().map(|s| (*s, root(0, *s))).collect())
             }
             Query::Branch { at, .. } => {
                 let size = self.branch.peaks.size();
@@ -414,7 +414,7 @@ impl Clone {
                     .collect();
                 let checkpoint = self.branch.blocks.last().unwrap().checkpoint.clone();
 
-                Answer::Branch(Some(Branch {
+                QueryAnswer::Branch(Some(Branch {
                     checkpoint,
                     leaf: leaves[*at as usize],
                     path,
@@ -423,7 +423,7 @@ impl Clone {
             Query::Carried { .. }
             | Query::Stretches { .. }
             | Query::Tree { .. }
-            | Query::Digests => Answer::Block(None),
+            | Query::Digests => QueryAnswer::Block(None),
         }
     }
 }

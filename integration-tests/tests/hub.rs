@@ -8,8 +8,13 @@ use wadi_store::TemporaryServer;
 fn operations(from: u32, count: u32) -> String {
     let line = |n: u32| {
         json!({
-            "id": format!("K{n}"), "plate": format!("22-A-{n:05}"), "direction": "in", "status": "arrived",
-            "gross_kg": 31_000, "tare_kg": 14_000, "officer": "OF-1"
+            "id": format!("K{n}"),
+            "plate": format!("22-A-{n:05}"),
+            "direction": "in",
+            "status": "arrived",
+            "gross_kg": 31_000,
+            "tare_kg": 14_000,
+            "officer": "OF-1",
         })
     };
 
@@ -236,7 +241,13 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
 
     let id = trb.truck("22-A-00001");
     let weighed = |id: &str, by: &str| {
-        let e = json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000, "attested_by": by, "attester_department": "CUS"});
+        let e = json!({
+            "type": "weighed",
+            "scale": "S1",
+            "gross_kg": 31_000,
+            "attested_by": by,
+            "attester_department": "CUS",
+        });
         trb.say(id, "OPS", e).unwrap()
     };
 

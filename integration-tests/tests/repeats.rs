@@ -22,7 +22,12 @@ fn device(site: &Site, name: &str) -> String {
 
 fn weighing(number: u64, gross_kg: u64) -> Value {
     let weighed = json!({"type": "weighed", "scale": "S", "gross_kg": gross_kg});
-    json!({"kind": "passage", "device_seq": number, "fields": {"direction": "in"}, "events": [weighed]})
+    json!({
+        "kind": "passage",
+        "device_seq": number,
+        "fields": {"direction": "in"},
+        "events": [weighed],
+    })
 }
 
 fn import(site: &Site, lines: &[Value]) -> Value {
@@ -153,7 +158,14 @@ fn a_key_stands_for_what_it_was_given_with() {
     let mut world = World::default();
     world.start("trb", &[]);
     let trb = world.site("trb");
-    let passage = |plate: &str| json!({"kind": "passage", "officer": "OF-1", "department": "PORT", "fields": {"direction": "in", "vehicle.plate_raw": plate}});
+    let passage = |plate: &str| {
+        json!({
+            "kind": "passage",
+            "officer": "OF-1",
+            "department": "PORT",
+            "fields": {"direction": "in", "vehicle.plate_raw": plate},
+        })
+    };
     let post =
         |key: &str, path: &str, body: &Value| trb.post_as(&trb.token(), Some(key), path, body);
     let first = post("k1", "/v1/records", &passage("11-A-1")).unwrap();
@@ -171,7 +183,11 @@ fn a_key_stands_for_what_it_was_given_with() {
     assert!(other["detail"].as_str().unwrap().contains("k1"), "{other}");
 
     // The same words on another record are something else, too.
-    let remark = json!({"officer": "OF-1", "department": "PORT", "events": [{"type": "remark", "text": "t"}]});
+    let remark = json!({
+        "officer": "OF-1",
+        "department": "PORT",
+        "events": [{"type": "remark", "text": "t"}],
+    });
     let path = |id: &Value| format!("/v1/records/{}/events", id.as_str().unwrap());
     let second = post("k2", "/v1/records", &passage("33-C-3")).unwrap();
     post("k3", &path(&first["id"]), &remark).unwrap();
@@ -241,7 +257,15 @@ fn lines_of_an_import_are_each_what_they_are() {
     );
 
     // A draft's key that comes again with something else.
-    let draft = |direction: &str| json!({"kind": "passage", "key": "D-1", "officer": "O", "department": "PORT", "fields": {"direction": direction}});
+    let draft = |direction: &str| {
+        json!({
+            "kind": "passage",
+            "key": "D-1",
+            "officer": "O",
+            "department": "PORT",
+            "fields": {"direction": direction},
+        })
+    };
     let twice = import(trb, &[draft("in"), draft("out"), draft("in")]);
     assert_eq!(
         (counted(&twice), &twice["bad_lines"][0]["line"]),
@@ -284,8 +308,12 @@ fn bytes_that_are_no_text_cost_their_line_and_other_encodings_are_read_or_named(
     world.start("trb", &[]);
     let trb = world.site("trb");
     let line = |n: u32| {
-        json!({"op": "new", "id": format!("B-{n}"), "set": {"plate": format!("11-A-{n}"), "direction": "in"}})
-            .to_string()
+        json!({
+            "op": "new",
+            "id": format!("B-{n}"),
+            "set": {"plate": format!("11-A-{n}"), "direction": "in"},
+        })
+        .to_string()
     };
     let mut bytes = Vec::new();
 
@@ -322,7 +350,8 @@ fn bytes_that_are_no_text_cost_their_line_and_other_encodings_are_read_or_named(
         ((1, 0, 1), &json!("duplicate_member"))
     );
 
-    let field = r#"{"kind":"passage","officer":"O","department":"PORT","fields":{"direction":"in","direction":"out"}}"#;
+    let field = r#"{"kind":"passage","officer":"O","department":"PORT",
+        "fields":{"direction":"in","direction":"out"}}"#;
     assert_eq!(
         code(trb.post_text("/v1/records", field)),
         "duplicate_member"

@@ -49,7 +49,10 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     trb.truck("88-H-00001");
     let hold = json!({
-        "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
+        "kind": "hold",
+        "officer": "OF-1",
+        "department": "VET",
+        "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
 
@@ -99,7 +102,11 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
     otherwise["type"] = "replica.digest".into();
 
     let day = json!({
-        "kind": "site-day", "officer": "OF-2", "department": "IT", "fields": {"date": "2026-03-01"}, "events": [otherwise],
+        "kind": "site-day",
+        "officer": "OF-2",
+        "department": "IT",
+        "fields": {"date": "2026-03-01"},
+        "events": [otherwise],
     });
     trb.post("/v1/records", &day).unwrap();
     world.wait("the hub finds it", || !findings(hub).is_empty());

@@ -60,7 +60,8 @@ const ROT: [&str; 6] = [
     "DELETE FROM entries WHERE seq BETWEEN 40 AND 44 AND substr(log, 25, 1) = x'03' AND main = 1",
     "UPDATE tree SET hash = randomblob(32)",
     "DELETE FROM record_entries WHERE seq = 12",
-    "UPDATE records SET json = replace(json, '11-A-00003', '99-Z-99999') WHERE json LIKE '%11-A-00003%'",
+    "UPDATE records SET json = replace(json, '11-A-00003', '99-Z-99999') \
+     WHERE json LIKE '%11-A-00003%'",
     "DELETE FROM terms WHERE value = '11A00005'",
 ];
 
@@ -202,7 +203,8 @@ fn a_hub_orders_a_resync_and_the_dark_site_carries_it_out_at_its_next_contact() 
     on_disk(
         &qam.dir,
         &[
-            "DELETE FROM entries WHERE seq BETWEEN 10 AND 12 AND substr(log, 25, 1) = x'03' AND main = 1",
+            "DELETE FROM entries WHERE seq BETWEEN 10 AND 12 AND substr(log, 25, 1) = x'03' \
+             AND main = 1",
         ],
     );
 
@@ -312,7 +314,8 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
         .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
         .unwrap_err();
     assert_eq!(
-        gone["code"], "no_such_resync",
+        (&gone["code"], &gone["status"]),
+        (&json!("no_such_resync"), &json!(404)),
         "the old copy does not know it; {logs} logs differed"
     );
 
@@ -366,8 +369,15 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
     let trb = world.site("trb");
     let body: String = (0..120)
         .map(|n| {
-            json!({"id": format!("K{n}"), "plate": format!("22-A-{n:05}"), "direction": "in", "status": "arrived",
-                "gross_kg": 31_000, "tare_kg": 14_000, "officer": "OF-1"})
+            json!({
+                "id": format!("K{n}"),
+                "plate": format!("22-A-{n:05}"),
+                "direction": "in",
+                "status": "arrived",
+                "gross_kg": 31_000,
+                "tare_kg": 14_000,
+                "officer": "OF-1",
+            })
             .to_string()
                 + "\n"
         })
@@ -384,7 +394,8 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
         &trb.dir,
         &[
             "DELETE FROM entries WHERE seq % 7 = 3 AND substr(log, 25, 1) = x'03' AND main = 1",
-            "UPDATE entries SET bytes = CAST(substr(bytes, 1, 40) || x'00' || substr(bytes, 42) AS BLOB) \
+            "UPDATE entries SET bytes = CAST(substr(bytes, 1, 40) || x'00' || substr(bytes, \
+             42) AS BLOB) \
              WHERE seq % 11 = 5 AND substr(log, 25, 1) = x'03' AND main = 1",
         ],
     );

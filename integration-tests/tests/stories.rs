@@ -105,7 +105,8 @@ fn flip_a_byte_of_an_entry(dir: &std::path::Path) {
         let path = format!("sqlite://{}", dir.join("node.sqlite").display());
         let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
         let row: (Vec<u8>, Vec<u8>) = sqlx::query_as(
-            "SELECT log, bytes FROM entries WHERE seq = 7 AND length(bytes) > 100 AND substr(log, 25, 1) = x'03'",
+            "SELECT log, bytes FROM entries WHERE seq = 7 AND length(bytes) > 100 AND substr(log, \
+             25, 1) = x'03'",
         )
         .fetch_one(&mut conn)
         .await
@@ -168,13 +169,21 @@ fn an_observer_gets_its_grant_and_no_byte_more() {
 
     let trb = world.site("trb");
     let passage = trb.truck("44-D-00001");
-    let entry = json!({"kind": "customs-entry", "officer": "OF-1", "department": "CUS", "fields": {"declarant": "A", "declarant_ref": "1"}});
+    let entry = json!({
+        "kind": "customs-entry",
+        "officer": "OF-1",
+        "department": "CUS",
+        "fields": {"declarant": "A", "declarant_ref": "1"},
+    });
     let entry = trb.post("/v1/records", &entry).unwrap()["id"]
         .as_str()
         .unwrap()
         .to_string();
     let hold = json!({
-        "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
+        "kind": "hold",
+        "officer": "OF-1",
+        "department": "VET",
+        "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
 
@@ -205,7 +214,13 @@ fn an_observer_gets_its_grant_and_no_byte_more() {
     );
 
     // It writes nothing.
-    let body = json!({"kind": "passage", "officer": "X", "department": "PORT", "crossing": "TRB", "fields": {"direction": "in"}});
+    let body = json!({
+        "kind": "passage",
+        "officer": "X",
+        "department": "PORT",
+        "crossing": "TRB",
+        "fields": {"direction": "in"},
+    });
     assert_eq!(
         army.post("/v1/records", &body).unwrap_err()["code"],
         "foreign_crossing"
@@ -402,7 +417,10 @@ fn a_paper_backlog_is_placed_by_when_it_happened() {
     let day_ms = 86_400_000i64;
     let now = trb.get("/v1/sites").unwrap()["now_ms"].as_i64().unwrap();
     let body = json!({
-        "officer": "OF-1", "department": "OPS", "happened_at_ms": now - day_ms, "happened_source": "paper",
+        "officer": "OF-1",
+        "department": "OPS",
+        "happened_at_ms": now - day_ms,
+        "happened_source": "paper",
         "events": [{"type": "weighed", "scale": "S1", "gross_kg": 30_000}],
     });
 

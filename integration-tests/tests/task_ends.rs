@@ -15,7 +15,10 @@ fn tripped() -> Vec<(&'static str, OsString)> {
 
 fn hold(site: &Site) -> String {
     let body = json!({
-        "kind": "hold", "officer": "OF-1", "department": "VET", "fields": {"type": "VETERINARY", "legal_basis": "law"},
+        "kind": "hold",
+        "officer": "OF-1",
+        "department": "VET",
+        "fields": {"type": "VETERINARY", "legal_basis": "law"},
         "events": [{"type": "hold.placed", "type_of_hold": "VETERINARY", "legal_basis": "law"}],
     });
 
@@ -131,7 +134,12 @@ fn a_write_that_ends_the_sites_own_desk_is_refused_by_name_after_it() {
     world.wait("the site is ready", || trb.get("/readyz").is_ok());
     let kept = trb.truck("11-A-00001");
 
-    let body = json!({"kind": "passage", "officer": "OF-1", "department": "PORT", "fields": {"direction": "in", "note": POISON}});
+    let body = json!({
+        "kind": "passage",
+        "officer": "OF-1",
+        "department": "PORT",
+        "fields": {"direction": "in", "note": POISON},
+    });
     assert!(trb.post("/v1/records", &body).is_err());
     assert_eq!(trb.ended(), Some(1));
 
@@ -158,7 +166,12 @@ fn a_log_whose_reader_is_gone_or_does_not_read_stops_nobody() {
     trb.truck("11-A-00001");
     std::fs::write(trb.dir.join("spool/bad.json"), "{bad").unwrap();
 
-    let draft = json!({"kind": "passage", "device": "SC-9", "device_seq": 1, "fields": {"direction": "in"}});
+    let draft = json!({
+        "kind": "passage",
+        "device": "SC-9",
+        "device_seq": 1,
+        "fields": {"direction": "in"},
+    });
     std::fs::write(trb.dir.join("spool/good.json"), draft.to_string()).unwrap();
     world.wait("the spool is worked off", || {
         trb.dir.join("spool/done/good.json").exists()

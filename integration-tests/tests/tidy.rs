@@ -1,5 +1,8 @@
-//! The house's tables: what a crate must never import, and which room of `wadi-node` may import
-//! which.
+//! The house's tables: what a crate must never import, which room of `wadi-node` may import which,
+//! and how names and lines are kept (`tidy/words.rs`).
+
+#[path = "tidy/words.rs"]
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -473,7 +476,10 @@ fn wrong_imports_are_found_by_file_and_path() {
             fn of<'a>(at: &'a str) -> &'a str { at }
             use crate::{door::{Door, write::{self, Write as Written}}, ledger::*};
             #[cfg(test)]
-            mod tests { use crate::{node::Node, links::Link}; fn it() { if true { crate::api::x(); } } }
+            mod tests {
+                use crate::{node::Node, links::Link};
+                fn it() { if true { crate::api::x(); } }
+            }
             "##,
         ),
         ("node.rs", "use crate::{hub::life, door::Door};"),

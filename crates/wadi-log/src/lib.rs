@@ -38,7 +38,7 @@ pub use entry::{
 };
 pub use error::LogError;
 pub use evidence::{
-    EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceRole, EvidenceWriter, Statement,
+    EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceRole, EvidenceWriter, ProvenStatement,
     verify_evidence,
 };
 pub use fork::{Branch, ForkProof};

@@ -444,8 +444,11 @@ mod tests {
     // example).
     #[test]
     fn the_published_signed_note_verifies() {
-        let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\
-                    \n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+        let text = "If you think cryptography is the answer to your problem,\nthen you don't know \
+                    what your problem is.\n\
+                    \n— PeterNeumann \
+                    x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6\
+                    KE6RyyBwJnAM=\n";
         let key = STANDARD
             .decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
             .unwrap();

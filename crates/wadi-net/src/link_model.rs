@@ -27,42 +27,27 @@ impl LinkProfile {
 
     /// A profile by name.
     pub fn named(name: &str) -> Option<Self> {
-        let ms = Duration::from_millis;
         Some(match name {
             // Loopback with a little of everything, so that a minute shows days.
-            "brisk" => Self {
-                delay: ms(20),
-                rate_bits_s: 8e6,
-                loss: 0.01,
-                queue: ms(500),
-            },
+            "brisk" => Self::of(20, 8e6, 0.01, 500),
+
             // The link to expect: VSAT, with the rain and without.
-            "vsat" => Self {
-                delay: ms(300),
-                rate_bits_s: 256e3,
-                loss: 0.05,
-                queue: ms(1000),
-            },
-            "vsat-clear" => Self {
-                delay: ms(300),
-                rate_bits_s: 256e3,
-                loss: 0.0,
-                queue: ms(1000),
-            },
-            "vsat-64k" => Self {
-                delay: ms(300),
-                rate_bits_s: 64e3,
-                loss: 0.05,
-                queue: ms(1000),
-            },
-            "lan" => Self {
-                delay: ms(0),
-                rate_bits_s: 1e9,
-                loss: 0.0,
-                queue: ms(200),
-            },
+            "vsat" => Self::of(300, 256e3, 0.05, 1000),
+            "vsat-clear" => Self::of(300, 256e3, 0.0, 1000),
+            "vsat-64k" => Self::of(300, 64e3, 0.05, 1000),
+
+            "lan" => Self::of(0, 1e9, 0.0, 200),
             _ => return None,
         })
+    }
+
+    const fn of(delay_ms: u64, rate_bits_s: f64, loss: f64, queue_ms: u64) -> Self {
+        Self {
+            delay: Duration::from_millis(delay_ms),
+            rate_bits_s,
+            loss,
+            queue: Duration::from_millis(queue_ms),
+        }
     }
 }
 

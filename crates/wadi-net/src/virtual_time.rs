@@ -25,7 +25,7 @@ pub(crate) const HUB: usize = 1;
 /// A packet that arrives: when, in which order, and what.
 type Arrival = Reverse<(Instant, u64, Vec<u8>)>;
 
-struct Side {
+struct SimulatedEnd {
     endpoint: Endpoint,
     address: SocketAddr,
     connection: Option<(ConnectionHandle, Connection)>,
@@ -44,7 +44,7 @@ struct Side {
 /// The two, and the link between them.
 pub(crate) struct World {
     now: Instant,
-    sides: [Side; 2],
+    sides: [SimulatedEnd; 2],
     ways: [LinkWay; 2],
     sent: u64,
 }
@@ -62,7 +62,7 @@ impl World {
         let side = |n: u8, server: Option<Arc<ServerConfig>>| {
             let mut config = EndpointConfig::default();
             config.rng_seed(Some([n; 32]));
-            Side {
+            SimulatedEnd {
                 endpoint: Endpoint::new(Arc::new(config), server, true, None),
                 address: SocketAddr::from(([10, 0, 0, n], 4433)),
                 connection: None,
@@ -94,7 +94,7 @@ impl World {
 
         world.sides[SITE].connection = Some(dialled);
         world.run_until(Duration::from_secs(60), |world| {
-            let shaken = |side: &Side| {
+            let shaken = |side: &SimulatedEnd| {
                 side.connection
                     .as_ref()
                     .is_some_and(|(_, c)| !c.is_handshaking())
@@ -261,7 +261,7 @@ impl World {
     }
 }
 
-impl Side {
+impl SimulatedEnd {
     /// Writes what there is room for, and reads what came.
     fn use_streams(&mut self) {
         let Some((_, connection)) = &mut self.connection else {

@@ -31,9 +31,9 @@
 //!
 //! # The rules of the road
 //!
-//! - A room imports itself and what lies below it. No wing imports another, and neither the pipeline
-//!   nor a wing imports the other: what two of them need moves down to `door`. The records lie above
-//!   the door: what builds them may ask it, and nothing in the door asks for a record.
+//! - A room imports itself and what lies below it. No wing imports another, and neither the
+//!   pipeline nor a wing imports the other: what two of them need moves down to `door`. The records
+//!   lie above the door: what builds them may ask it, and nothing in the door asks for a record.
 //! - Only the pipeline's sequencer gives positions and changes what is known; everybody else sends
 //!   it a command.
 //! - A fact is visible only when it is durable: views of the ledger and answers follow the commit.
@@ -64,7 +64,8 @@ pub use api::{
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     quarantine::Quarantined,
-    read::{DETAINED, Safety, Status},
+    read::{DETAINED, Safety},
+    status::Status,
     tokens::{KeptToken, Tokens},
 };
 pub use bundles::{

@@ -1,7 +1,7 @@
 //! A node's handle: it starts and stops the parts, and leads to each of them.
 
 use crate::{
-    api::{Reads, read::Status, tokens::Tokens},
+    api::{Reads, status::Status, tokens::Tokens},
     bundles::Bundles,
     door::{
         Door, NodeKeys, clock::Clock, command::Command, disk::DiskBudget, error::NodeError,

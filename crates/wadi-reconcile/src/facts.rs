@@ -272,6 +272,16 @@ impl Facts {
             .filter(move |e| e.counts() && kinds.contains(&e.kind()))
     }
 
+    /// Events that count, of types of which the table of events says so. A type that this version
+    /// does not know is none of them.
+    pub(crate) fn of_types<'a>(
+        &'a self,
+        says: impl Fn(&wadi_record::EventType) -> bool + 'a,
+    ) -> impl Iterator<Item = Fact<'a>> {
+        self.said()
+            .filter(move |e| e.counts() && wadi_record::event_type(e.kind()).is_some_and(&says))
+    }
+
     /// Whether an event of that type counts.
     pub fn has(&self, kind: &str) -> bool {
         self.said().any(|e| e.counts() && e.kind() == kind)

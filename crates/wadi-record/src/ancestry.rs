@@ -11,15 +11,15 @@ use std::sync::{Arc, LazyLock};
 const WORDS: usize = 8;
 const BITS: u32 = 64 * WORDS as u32;
 
-type Block = [u64; WORDS];
+type BitBlock = [u64; WORDS];
 
 /// The block of which nothing is in the set, shared by all sets.
-static NOTHING: LazyLock<Arc<Block>> = LazyLock::new(|| Arc::new([0; WORDS]));
+static NOTHING: LazyLock<Arc<BitBlock>> = LazyLock::new(|| Arc::new([0; WORDS]));
 
 /// A set of settled entries.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Past {
-    blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<BitBlock>>,
 }
 
 fn place(number: u32) -> (usize, usize, u64) {
@@ -28,7 +28,7 @@ fn place(number: u32) -> (usize, usize, u64) {
     (block, word, 1 << (number % 64))
 }
 
-fn covers(all: &Block, part: &Block) -> bool {
+fn covers(all: &BitBlock, part: &BitBlock) -> bool {
     all.iter().zip(part).all(|(a, p)| a & p == *p)
 }
 
@@ -150,7 +150,7 @@ mod tests {
             kept.push(line.clone());
         }
 
-        let mut blocks: Vec<*const Block> = kept
+        let mut blocks: Vec<*const BitBlock> = kept
             .iter()
             .flat_map(|p| p.blocks.iter().map(Arc::as_ptr))
             .collect();

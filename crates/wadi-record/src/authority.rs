@@ -6,11 +6,11 @@
 
 use crate::{
     Asks, Department, EventType, Gives, HoldType, Policy, Revoked, Right,
-    event_index::{Evidence, Owned, begun_hold, owned},
+    event_index::{EvidenceKind, Owned, begun_hold, owned},
     event_type,
     events::SATISFACTORY,
     judged_change::{EventView, JudgedChange},
-    settle::{AuthorView, Rows, Settled},
+    settle::{AuthorView, HeldChanges, Settled},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -76,7 +76,7 @@ fn refuse(code: &'static str, why: impl Into<String>) -> Result<(), Refusal> {
 /// order of arrival.
 pub(crate) fn judge(
     record: &Settled,
-    rows: &Rows,
+    rows: &HeldChanges,
     said: &JudgedChange,
     view: &AuthorView,
     event: &EventView,
@@ -357,13 +357,13 @@ fn result_allows(
 
     let is_carried = |evidence| record.events.is_carried(evidence, &view.shown);
     let is_allowed = match hold {
-        Some(HoldType::Radiological) => is_carried(Evidence::Adjudicated),
-        Some(HoldType::Security | HoldType::Customs) => is_carried(Evidence::Searched),
+        Some(HoldType::Radiological) => is_carried(EvidenceKind::Adjudicated),
+        Some(HoldType::Security | HoldType::Customs) => is_carried(EvidenceKind::Searched),
         Some(of) => {
             let owners = Department::ALL
                 .into_iter()
                 .filter(|d| judge.policy.owns(*d, of));
-            owners.map(Evidence::Tested).any(is_carried)
+            owners.map(EvidenceKind::Tested).any(is_carried)
         }
         None => false,
     };

@@ -23,7 +23,7 @@ pub(crate) struct Owned {
 
 /// What kind of evidence carries a release.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Evidence {
+pub(crate) enum EvidenceKind {
     /// An adjudication of a radiation alarm.
     Adjudicated,
     /// A search, or a dog.
@@ -64,7 +64,7 @@ pub(crate) struct Events {
     counting: HashMap<(&'static str, String), Past>,
     placed: BTreeMap<Owned, Past>,
     against: Vec<Against>,
-    evidence: HashMap<Evidence, Past>,
+    evidence: HashMap<EvidenceKind, Past>,
 }
 
 /// The type of the hold that an event begins, where it begins one: a placement, or a machine's
@@ -170,9 +170,9 @@ impl Events {
         }
 
         let carries = match given(view) {
-            Gives::Adjudication => Some(Evidence::Adjudicated),
-            Gives::Search | Gives::AllClear => Some(Evidence::Searched),
-            Gives::Result | Gives::Amendment => view.department.map(Evidence::Tested),
+            Gives::Adjudication => Some(EvidenceKind::Adjudicated),
+            Gives::Search | Gives::AllClear => Some(EvidenceKind::Searched),
+            Gives::Result | Gives::Amendment => view.department.map(EvidenceKind::Tested),
             Gives::Indication | Gives::Nothing => None,
         };
 
@@ -248,7 +248,7 @@ impl Events {
     }
 
     /// Whether these entries hold attested evidence of that kind for a release.
-    pub(crate) fn is_carried(&self, evidence: Evidence, within: &Past) -> bool {
+    pub(crate) fn is_carried(&self, evidence: EvidenceKind, within: &Past) -> bool {
         self.evidence
             .get(&evidence)
             .is_some_and(|entries| entries.meets(within))

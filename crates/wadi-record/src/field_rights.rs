@@ -24,7 +24,7 @@ use crate::{
     events::guarding,
     fields::known_field,
     judged_change::{EventView, JudgedChange, RefusedPut},
-    settle::{AuthorView, Rows, Settled},
+    settle::{AuthorView, HeldChanges, Settled},
 };
 use wadi_log::{Put, Role, Value};
 
@@ -43,7 +43,7 @@ pub fn is_guarded(kind: Kind, field: &str) -> bool {
 /// The puts of an entry that its author had no right to. Its own events are given as judged.
 pub(crate) fn refused_puts(
     record: &Settled,
-    rows: &Rows,
+    rows: &HeldChanges,
     said: &JudgedChange,
     view: &AuthorView,
     events: &[EventView],
@@ -67,7 +67,7 @@ pub(crate) fn refused_puts(
         .causal_past(&said.reference.log, &view.based_on);
     known.unite(&view.shown);
 
-    let act = Act {
+    let act = FieldAct {
         record,
         rows,
         said,
@@ -90,9 +90,9 @@ pub(crate) fn refused_puts(
 }
 
 /// An entry that sets guarded fields.
-struct Act<'a> {
+struct FieldAct<'a> {
     record: &'a Settled,
-    rows: &'a Rows,
+    rows: &'a HeldChanges,
     said: &'a JudgedChange,
     /// What its author had seen, and what its log had said before.
     known: Past,
@@ -106,7 +106,7 @@ fn refuse(why: String) -> Result<(), Refusal> {
     })
 }
 
-impl Act<'_> {
+impl FieldAct<'_> {
     fn judge(&self, put: &Put, row: &FieldRow) -> Result<(), Refusal> {
         let stood = self.values(&put.key);
         let holds_nothing = stood.iter().all(|v| **v == Value::Null);

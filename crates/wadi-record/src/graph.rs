@@ -36,7 +36,7 @@ pub(crate) fn leans_on_own_later(said: &JudgedChange, first: &Reference) -> bool
     own != *first && (is_later(first) || said.change.based_on.iter().any(is_later))
 }
 
-struct Node<'a> {
+struct ChangeNode<'a> {
     said: &'a JudgedChange,
     circle: Option<Circle>,
     is_ready: bool,
@@ -79,8 +79,11 @@ pub(crate) fn plan<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Refe
     }
 }
 
-fn nodes<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Reference) -> Vec<Node<'a>> {
-    let node = |said: &'a JudgedChange| Node {
+fn nodes<'a>(
+    rows: &'a BTreeMap<Reference, JudgedChange>,
+    first: &Reference,
+) -> Vec<ChangeNode<'a>> {
+    let node = |said: &'a JudgedChange| ChangeNode {
         said,
         circle: leans_on_own_later(said, first).then_some(OWN_LATER),
         is_ready: false,
@@ -93,7 +96,11 @@ fn nodes<'a>(rows: &'a BTreeMap<Reference, JudgedChange>, first: &Reference) -> 
 
 /// Finds the entries whose dependencies, and theirs, are all held. What is refused for its place
 /// needs nothing.
-fn mark_ready(nodes: &mut [Node<'_>], rows: &BTreeMap<Reference, JudgedChange>, first: &Reference) {
+fn mark_ready(
+    nodes: &mut [ChangeNode<'_>],
+    rows: &BTreeMap<Reference, JudgedChange>,
+    first: &Reference,
+) {
     let numbers: HashMap<Reference, usize> =
         rows.keys().enumerate().map(|(n, r)| (*r, n)).collect();
     let mut lacking = vec![0; nodes.len()];
@@ -130,7 +137,7 @@ fn mark_ready(nodes: &mut [Node<'_>], rows: &BTreeMap<Reference, JudgedChange>, 
 }
 
 /// Lets each entry follow the one before it in its log that counts so far.
-fn chain_logs(nodes: &mut [Node<'_>], first: &Reference) {
+fn chain_logs(nodes: &mut [ChangeNode<'_>], first: &Reference) {
     let mut previous: Option<usize> = None;
     let mut log = None;
 
@@ -153,7 +160,7 @@ fn chain_logs(nodes: &mut [Node<'_>], first: &Reference) {
 }
 
 /// Orders the ready entries. Those in a circle, and what follows them, are left out.
-fn topological(nodes: &[Node<'_>], first_at: usize) -> Vec<usize> {
+fn topological(nodes: &[ChangeNode<'_>], first_at: usize) -> Vec<usize> {
     let mut before: Vec<usize> = nodes
         .iter()
         .map(|n| n.needs.len() + usize::from(n.previous.is_some()))
@@ -185,7 +192,7 @@ fn topological(nodes: &[Node<'_>], first_at: usize) -> Vec<usize> {
 /// since an entry is named by its hash, and the places of a log make none either. So every circle
 /// has an entry that is based on one of the circle and that its own log carries on within the
 /// circle: it cannot have been written where it stands.
-fn open_circles(nodes: &mut [Node<'_>]) {
+fn open_circles(nodes: &mut [ChangeNode<'_>]) {
     let of = components(nodes);
     let mut goes_on = vec![false; nodes.len()];
     for (n, node) in nodes.iter().enumerate() {
@@ -206,7 +213,7 @@ fn open_circles(nodes: &mut [Node<'_>]) {
 
 /// The strongly connected component of each entry, after Tarjan, without recursion: circles may be
 /// long.
-fn components(nodes: &[Node<'_>]) -> Vec<usize> {
+fn components(nodes: &[ChangeNode<'_>]) -> Vec<usize> {
     const NEW: usize = usize::MAX;
     let mut index = vec![NEW; nodes.len()];
     let mut low = vec![0; nodes.len()];

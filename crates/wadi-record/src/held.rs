@@ -257,7 +257,11 @@ impl Placement {
     pub fn json(&self) -> Json {
         let end = |e: &End| {
             json!({
-                "id": e.id, "entry": e.entry.to_string(), "type": e.kind, "at_ms": e.at_ms, "reopened_ms": e.reopened_ms,
+                "id": e.id,
+                "entry": e.entry.to_string(),
+                "type": e.kind,
+                "at_ms": e.at_ms,
+                "reopened_ms": e.reopened_ms,
             })
         };
 

@@ -36,8 +36,9 @@ pub enum Verdict {
     Counts,
     /// It is kept and does not count.
     Refused(Refusal),
-    /// Something it builds on is not held yet.
-    Waits(Reference),
+    /// Something it builds on is not held yet: that entry, or the record's first one, which has no
+    /// reference before it comes.
+    Waits(Option<Reference>),
 }
 
 /// A value of a field and who put it.

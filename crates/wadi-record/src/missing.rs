@@ -29,7 +29,7 @@ impl Record {
 
     /// The same of every entry that waits, each walked once.
     pub(crate) fn all_missing(&self) -> BTreeMap<Reference, BTreeSet<Reference>> {
-        let mut known = Known::default();
+        let mut known = MissingEntries::default();
         let waiting: Vec<Reference> = self
             .rows
             .keys()
@@ -49,7 +49,7 @@ impl Record {
     }
 
     /// Depth first and without recursion, for lines of waiting entries are long.
-    fn find_missing(&self, of: Reference, known: &mut Known) {
+    fn find_missing(&self, of: Reference, known: &mut MissingEntries) {
         let mut walk: Vec<(Reference, usize)> = vec![(of, 0)];
         while let Some((r, edge)) = walk.pop() {
             if edge == 0 {
@@ -61,7 +61,7 @@ impl Record {
 
             let based_on = &self.rows[&r].change.based_on;
             if let Some(before) = edge.checked_sub(1).map(|n| based_on[n]) {
-                known.take(&r, &before);
+                known.take_in(&r, &before);
             }
 
             let Some(next) = based_on.get(edge) else {
@@ -74,7 +74,7 @@ impl Record {
                     walk.push((*next, 0));
                 }
             } else {
-                known.name(*next);
+                known.name_missing(*next);
             }
         }
     }
@@ -82,14 +82,14 @@ impl Record {
 
 /// Missing entries, numbered, and which of them each waiting entry lacks.
 #[derive(Default)]
-struct Known {
+struct MissingEntries {
     names: Vec<Reference>,
     numbers: HashMap<Reference, u32>,
     lacks: HashMap<Reference, Past>,
 }
 
-impl Known {
-    fn name(&mut self, missing: Reference) {
+impl MissingEntries {
+    fn name_missing(&mut self, missing: Reference) {
         let next = self.names.len() as u32;
         let number = *self.numbers.entry(missing).or_insert(next);
         if number == next {
@@ -98,7 +98,7 @@ impl Known {
     }
 
     /// Adds to what an entry lacks what one that it is based on lacks, or is.
-    fn take(&mut self, entry: &Reference, before: &Reference) {
+    fn take_in(&mut self, entry: &Reference, before: &Reference) {
         let mut lacks = self.lacks.get(entry).cloned().unwrap_or_default();
         if let Some(number) = self.numbers.get(before) {
             lacks.insert(*number);

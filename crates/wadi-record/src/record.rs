@@ -17,7 +17,7 @@ use crate::{
     document::Put,
     graph::{OWN_LATER, leans_on_own_later},
     judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict},
-    settle::{Rows, Settled},
+    settle::{HeldChanges, Settled},
 };
 use std::{collections::BTreeSet, sync::OnceLock};
 use wadi_log::{Crossing, Lane, RecordId, Reference, Value};
@@ -25,7 +25,7 @@ use wadi_log::{Crossing, Lane, RecordId, Reference, Value};
 /// One record.
 pub struct Record {
     pub(crate) id: RecordId,
-    pub(crate) rows: Rows,
+    pub(crate) rows: HeldChanges,
     /// What the rows come to; empty from an addition that moves it until the next look.
     settled: OnceLock<Settled>,
     /// Entries judged in what was thrown away.
@@ -37,15 +37,15 @@ pub struct Record {
 pub enum Objection {
     /// It, one of its events or one of its values is refused.
     Refused(Refusal),
-    /// It waits for that entry.
-    Waits(Reference),
+    /// It waits for that entry; none where that is the record's first one, which has not come.
+    Waits(Option<Reference>),
 }
 
 impl Record {
     /// Builds a record from all entries held of it. Crossing and lane are those of the log of its
     /// first entry; where that has not come, those of the smallest row.
     pub fn build(id: RecordId, rows: impl IntoIterator<Item = JudgedChange>) -> Option<Self> {
-        let rows: Rows = rows.into_iter().map(|r| (r.reference, r)).collect();
+        let rows: HeldChanges = rows.into_iter().map(|r| (r.reference, r)).collect();
         let is_empty = rows.is_empty();
         (!is_empty).then(|| Self {
             id,

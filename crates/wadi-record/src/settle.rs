@@ -23,7 +23,7 @@ use std::{
 use wadi_log::{Crossing, Hash, Lane, LogId, LogVerdict, RecordId, Reference, Role, Value};
 
 /// All entries held of a record.
-pub(crate) type Rows = BTreeMap<Reference, JudgedChange>;
+pub(crate) type HeldChanges = BTreeMap<Reference, JudgedChange>;
 
 /// What the author of an entry had on the screen.
 pub(crate) struct AuthorView {
@@ -66,7 +66,7 @@ pub(crate) struct Settled {
     /// The last place of each log that is settled.
     last: HashMap<LogId, (u64, Hash)>,
     /// Entries that wait, by each entry that they lack.
-    waiting_for: HashMap<Reference, BTreeSet<Reference>>,
+    waiting_for: HashMap<Option<Reference>, BTreeSet<Reference>>,
     /// Entries on which the document failed.
     failed: BTreeSet<Reference>,
     /// Entries judged since the record was last built afresh.
@@ -81,7 +81,7 @@ fn is_first(said: &JudgedChange, id: &RecordId) -> bool {
 impl Settled {
     /// Settles all entries from nothing. Crossing and lane are those of the log of the first entry;
     /// where that has not come, those of the smallest entry. There is at least one.
-    pub(crate) fn of(id: RecordId, rows: &Rows) -> Self {
+    pub(crate) fn of(id: RecordId, rows: &HeldChanges) -> Self {
         let first = rows
             .values()
             .find(|s| is_first(s, &id))
@@ -102,7 +102,7 @@ impl Settled {
         }
     }
 
-    fn empty(id: RecordId, first: Option<Reference>, rows: &Rows) -> Self {
+    fn empty(id: RecordId, first: Option<Reference>, rows: &HeldChanges) -> Self {
         let named_by = first
             .or_else(|| rows.keys().next().copied())
             .expect("a record has at least one entry");
@@ -124,7 +124,7 @@ impl Settled {
         }
     }
 
-    fn settle_all(&mut self, rows: &Rows) -> Result<(), Broken> {
+    fn settle_all(&mut self, rows: &HeldChanges) -> Result<(), Broken> {
         let Some(first) = self.first else {
             rows.values().for_each(|said| self.wait(said));
             return Ok(());
@@ -142,7 +142,7 @@ impl Settled {
     /// Settles an entry just added, and what waited for it. Returns whether that was possible:
     /// where it, or what waited, comes before entries that are settled already, the record has to
     /// be settled afresh.
-    pub(crate) fn follow(&mut self, rows: &Rows, added: &Reference) -> bool {
+    pub(crate) fn follow(&mut self, rows: &HeldChanges, added: &Reference) -> bool {
         let said = &rows[added];
         let Some(first) = self.first else {
             if is_first(said, &self.id) {
@@ -175,7 +175,7 @@ impl Settled {
                 return false;
             }
 
-            for waiting in self.waiting_for.remove(&next).unwrap_or_default() {
+            for waiting in self.waiting_for.remove(&Some(next)).unwrap_or_default() {
                 let said = &rows[&waiting];
                 if said.change.based_on.iter().all(|d| self.is_settled(d)) {
                     free.insert(waiting);
@@ -215,18 +215,11 @@ impl Settled {
         Kind::of_lane(self.lane)
     }
 
-    /// What an entry lacks that waits.
-    pub(crate) fn lacking(&self, said: &JudgedChange) -> Reference {
-        // Nobody knows the reference of a first entry that has not come; the record's id stands for
-        // it.
-        let unknown = Reference {
-            leaf: Hash(self.id.0),
-            seq: u64::MAX,
-            ..said.reference
-        };
-
+    /// What an entry lacks that waits; none where that is the record's first entry, of which nobody
+    /// knows the reference before it comes.
+    pub(crate) fn lacking(&self, said: &JudgedChange) -> Option<Reference> {
         let mut lacking = said.change.based_on.iter().filter(|d| !self.is_settled(d));
-        lacking.next().copied().unwrap_or(unknown)
+        lacking.next().copied()
     }
 
     fn wait(&mut self, said: &JudgedChange) {
@@ -247,7 +240,7 @@ impl Settled {
     /// Settles one entry after all that it rests on.
     fn settle(
         &mut self,
-        rows: &Rows,
+        rows: &HeldChanges,
         said: &JudgedChange,
         circle: Option<Circle>,
     ) -> Result<(), Broken> {
@@ -315,7 +308,7 @@ impl Settled {
     /// Judges an entry by what it rests on. Changes nothing.
     pub(crate) fn weigh(
         &self,
-        rows: &Rows,
+        rows: &HeldChanges,
         said: &JudgedChange,
         view: &AuthorView,
         circle: Option<Circle>,
@@ -413,7 +406,7 @@ impl Settled {
     }
 
     /// The document as any Automerge tool opens it.
-    pub(crate) fn save(&self, rows: &Rows) -> Vec<u8> {
+    pub(crate) fn save(&self, rows: &HeldChanges) -> Vec<u8> {
         let mut exported = Exported::default();
         for (number, reference) in self.order.iter().enumerate() {
             if self.row(reference) != Some(&Verdict::Counts) {
@@ -450,12 +443,12 @@ impl Settled {
     }
 
     /// The value that a put is of.
-    pub(crate) fn value<'a>(&self, rows: &'a Rows, put: &Put) -> &'a Value {
+    pub(crate) fn value<'a>(&self, rows: &'a HeldChanges, put: &Put) -> &'a Value {
         &rows[self.entry(put.entry)].change.puts[put.ordinal].value
     }
 
     /// Whether a legal field was contested on the author's view.
-    pub(crate) fn shows_contested(&self, rows: &Rows, view: &AuthorView) -> bool {
+    pub(crate) fn shows_contested(&self, rows: &HeldChanges, view: &AuthorView) -> bool {
         *view.contested.get_or_init(|| {
             let legal = self.document.forked().filter(|name| self.is_legal(name));
             legal
@@ -478,7 +471,7 @@ impl Settled {
 
     fn judged_events(
         &self,
-        rows: &Rows,
+        rows: &HeldChanges,
         said: &JudgedChange,
         view: &AuthorView,
         quarantined: bool,

@@ -13,7 +13,7 @@ pub(crate) struct Sight<'a> {
 }
 
 /// All that the authors of some events had seen together.
-pub(crate) struct Seen {
+pub(crate) struct SeenTogether {
     entries: Past,
     /// Of entries that say such an event, the last of them: who says two things in one entry knew
     /// of the first.
@@ -56,8 +56,8 @@ impl<'a> Sight<'a> {
     }
 
     /// What the authors of these events had seen together.
-    pub(crate) fn together<'e>(&self, events: impl Iterator<Item = &'e EventView>) -> Seen {
-        let mut seen = Seen {
+    pub(crate) fn together<'e>(&self, events: impl Iterator<Item = &'e EventView>) -> SeenTogether {
+        let mut seen = SeenTogether {
             entries: Past::default(),
             last_of: HashMap::new(),
         };
@@ -71,7 +71,7 @@ impl<'a> Sight<'a> {
     }
 
     /// Whether one of them had seen this event.
-    pub(crate) fn is_among(&self, event: &EventView, seen: &Seen) -> bool {
+    pub(crate) fn is_among(&self, event: &EventView, seen: &SeenTogether) -> bool {
         seen.entries.contains(self.number(event))
             || seen
                 .last_of

@@ -6,7 +6,7 @@
 
 use crate::{
     Effect, EventType, Kind, event_type,
-    events::LANES,
+    events::CHANNELS,
     held::{Placement, UNPLACED, holds},
     judged_change::EventView,
     record::Record,
@@ -78,7 +78,7 @@ impl Fold {
 
         match record.kind() {
             Some(Kind::Passage) => passage(record, &sight, &mut state),
-            Some(Kind::QuarantineHold) => hold(record, &placements, &mut state),
+            Some(Kind::QuarantineHold) => hold_state(record, &placements, &mut state),
             Some(Kind::CustomsEntry) => entry(record, &sight, &contested, &mut state),
             Some(Kind::SiteDay) => site_day(record, &mut state),
             None => {}
@@ -246,7 +246,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-fn hold(record: &Record, placements: &[Placement], state: &mut State) {
+fn hold_state(record: &Record, placements: &[Placement], state: &mut State) {
     let open: Vec<&Placement> = placements.iter().filter(|p| p.open).collect();
     state.open_holds = open.iter().map(|p| p.id.clone()).collect();
 
@@ -294,15 +294,15 @@ fn hold(record: &Record, placements: &[Placement], state: &mut State) {
 
 fn entry(record: &Record, sight: &Sight<'_>, contested: &[String], state: &mut State) {
     let has = |kind: &str| of(record, &[kind]).next().is_some();
-    // Of several lanes the strictest holds, unless a supervisor who had seen it lowered it.
+    // Of several channels the strictest holds, unless a supervisor who had seen it lowered it.
     let seen_lowering = sight.together(of(record, &["lane.lowered"]));
-    let rank = |e: &EventView| LANES.iter().position(|l| Some(*l) == e.text("lane"));
+    let rank = |e: &EventView| CHANNELS.iter().position(|l| Some(*l) == e.text("lane"));
     let standing = restricting(record, &["lane.assigned", "lane.lowered"])
         .filter(|assigned| !sight.is_among(assigned, &seen_lowering))
         .filter_map(rank)
         .max();
     if let Some(rank) = standing {
-        state.flags.insert(LANES[rank]);
+        state.flags.insert(CHANNELS[rank]);
     }
 
     let answered: BTreeSet<&str> = of(record, &["query.answered"])

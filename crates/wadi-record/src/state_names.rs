@@ -74,7 +74,7 @@ mod tests {
             .skip(1)
             .step_by(2)
             .filter(is_name)
-            .chain(crate::events::LANES)
+            .chain(crate::events::CHANNELS)
             .collect();
 
         let listed: BTreeSet<&str> = STATE_NAMES.iter().copied().collect();

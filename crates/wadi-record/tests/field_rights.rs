@@ -309,7 +309,12 @@ fn a_hold_that_a_machines_alarm_began_is_adjudicated_and_released() {
 
     assert_eq!(state(&begun).open_holds, [first.reference.event_id(0)]);
 
-    let members = json!({"code": 4, "isotopes": ["K-40"], "attested_by": "of-rad-2", "attester_department": "RAD"});
+    let members = json!({
+        "code": 4,
+        "isotopes": ["K-40"],
+        "attested_by": "of-rad-2",
+        "attester_department": "RAD",
+    });
     let adjudicated = QuarantineHold::on().event("rad.adjudicated", members);
     let adjudicated = trb.say("of-rad", Some(id), &[first.reference], adjudicated);
     let release = QuarantineHold::release(&state(&begun).open_holds, "of-rad-2");
@@ -367,8 +372,13 @@ fn one_function_tells_what_is_held_now_and_then() {
     let id = RecordId::of_first(&first.reference);
     let placed = first.reference.event_id(0);
     let result = |kind: &str, outcome: &str| {
-        let members = json!({"sample": "S1", "result": "r", "outcome": outcome, "attested_by": "of-vet-2",
-            "attester_department": "VET"});
+        let members = json!({
+            "sample": "S1",
+            "result": "r",
+            "outcome": outcome,
+            "attested_by": "of-vet-2",
+            "attester_department": "VET",
+        });
         QuarantineHold::on().event(kind, members)
     };
 

@@ -27,7 +27,13 @@ fn vet_hold() -> (Desk, Desk, JudgedChange, RecordId, String) {
 fn good_result() -> Draft {
     QuarantineHold::on().event(
         "result.issued",
-        json!({"sample": "S1", "result": "no FMD", "outcome": "satisfactory", "attested_by": "of-vet-2", "attester_department": "VET"}),
+        json!({
+            "sample": "S1",
+            "result": "no FMD",
+            "outcome": "satisfactory",
+            "attested_by": "of-vet-2",
+            "attester_department": "VET",
+        }),
     )
 }
 
@@ -225,9 +231,10 @@ fn a_handed_over_record_takes_the_other_crossings_acts_and_no_others() {
     );
 
     let record = build(&[&first, &early]);
-    assert!(
-        matches!(record.row(&early.reference).unwrap().1, Verdict::Refused(r) if r.code == "foreign_crossing")
-    );
+    assert!(matches!(
+        record.row(&early.reference).unwrap().1,
+        Verdict::Refused(r) if r.code == "foreign_crossing"
+    ));
     assert_eq!(state(&record).name, "ANNOUNCED");
 
     let over = trb.say(

@@ -28,9 +28,9 @@ pub struct Batch {
     /// What is added to logs and to what is known of them.
     pub append: Append,
     /// What is derived from entries.
-    pub project: Projection,
+    pub project: ProjectedRows,
     /// What the reconciler found.
-    pub findings: Findings,
+    pub findings: FindingChanges,
     /// What has a meaning on this node alone.
     pub local: LocalState,
     /// What puts right what rotted or was lost, and which branch of a forked log counts.
@@ -57,7 +57,7 @@ pub struct Append {
 
 /// What is derived from entries.
 #[derive(Default, Debug)]
-pub struct Projection {
+pub struct ProjectedRows {
     /// Which record each new entry is about.
     pub about: Vec<(RecordId, Reference)>,
     /// `Seen` entries among the new ones.
@@ -72,7 +72,7 @@ pub struct Projection {
 
 /// What the reconciler found.
 #[derive(Default, Debug)]
-pub struct Findings {
+pub struct FindingChanges {
     /// Changed findings.
     pub changed: Vec<FindingRow>,
     /// Findings that vanished, by their ids.
@@ -115,7 +115,7 @@ pub struct Repair {
     /// Kept hashes of subtrees that were missing or rotten.
     pub tree: Vec<(LogId, Subtree, Hash)>,
     /// Runs of logs, from and to a position, whose index by record is made anew: what this batch
-    /// says of them in [`Projection::about`] and [`Projection::seen`] is all there is.
+    /// says of them in [`ProjectedRows::about`] and [`ProjectedRows::seen`] is all there is.
     pub reindexed: Vec<(LogId, u64, u64)>,
     /// Records that no entry speaks of: rot put them there.
     pub records_gone: Vec<RecordId>,
@@ -230,7 +230,7 @@ impl Append {
     }
 }
 
-impl Projection {
+impl ProjectedRows {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         let Self {
@@ -266,7 +266,7 @@ impl Projection {
     }
 }
 
-impl Findings {
+impl FindingChanges {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         let Self { changed, gone } = self;
@@ -438,7 +438,13 @@ macro_rules! batch_of {
     };
 }
 
-batch_of!(append: Append, project: Projection, findings: Findings, local: LocalState, repair: Repair);
+batch_of!(
+    append: Append,
+    project: ProjectedRows,
+    findings: FindingChanges,
+    local: LocalState,
+    repair: Repair
+);
 
 #[cfg(test)]
 mod tests {
@@ -503,10 +509,18 @@ mod tests {
             append.loose = vec![entry.clone()];
             project.about = vec![(RecordId([1; 32]), reference())];
             project.seen = vec![reference()];
-            project.waiting = vec![Waiting { record: RecordId([1; 32]), entry: reference(), missing: None }];
+            project.waiting = vec![Waiting {
+                record: RecordId([1; 32]),
+                entry: reference(),
+                missing: None,
+            }];
             project.gone_seen = Some(0);
             findings.gone = vec!["finding".into()];
-            local.keys = vec![LocalKey { scope: LocalScope::Token, key: "k".into(), value: "v".into() }];
+            local.keys = vec![LocalKey {
+                scope: LocalScope::Token,
+                key: "k".into(),
+                value: "v".into(),
+            }];
             local.keys_gone = vec![(LocalScope::Token, "k".into())];
             local.refusals = vec![refusal()];
             local.peers = vec![PeerRow { node: NodeId([1; 16]), json: "{}".into() }];
@@ -544,14 +558,14 @@ mod tests {
     fn the_later_clock_and_cursor_count() {
         let mut batch = Batch {
             at_ms: 5,
-            ..Batch::from(Projection {
+            ..Batch::from(ProjectedRows {
                 gone_seen: Some(9),
-                ..Projection::default()
+                ..ProjectedRows::default()
             })
         };
-        batch.merge(Batch::from(Projection {
+        batch.merge(Batch::from(ProjectedRows {
             gone_seen: Some(4),
-            ..Projection::default()
+            ..ProjectedRows::default()
         }));
 
         assert_eq!((batch.at_ms, batch.project.gone_seen), (5, Some(9)));

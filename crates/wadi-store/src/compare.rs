@@ -60,15 +60,15 @@ pub fn entries_digest(entries: &[Reference]) -> Hash {
     Hash(digest.finalize().into())
 }
 
-/// log, seq, leaf and bytes from a column on; nothing where the bytes do not have their hash: a
-/// damaged entry is not held.
-fn reference(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<Reference>, StoreError> {
-    let leaf = Hash::from_slice(row.get(at + 2)).map_err(odd("leaf"))?;
-    let log = LogId::from_slice(row.get(at)).map_err(odd("log"))?;
-    let bytes: &[u8] = row.get(at + 3);
+/// The entry of a row of log, seq, leaf and bytes; nothing where the bytes do not have their hash:
+/// a damaged entry is not held.
+fn reference(row: &sqlx::sqlite::SqliteRow) -> Result<Option<Reference>, StoreError> {
+    let leaf = Hash::from_slice(row.get("leaf")).map_err(odd("leaf"))?;
+    let log = LogId::from_slice(row.get("log")).map_err(odd("log"))?;
+    let bytes: &[u8] = row.get("bytes");
     let reference = Reference {
         log,
-        seq: row.get::<i64, _>(at + 1) as u64,
+        seq: row.get::<i64, _>("seq") as u64,
         leaf,
     };
 
@@ -97,7 +97,8 @@ impl CopyReader {
         limit: u32,
     ) -> Result<Vec<CompareRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, printed, lane, crossing, state, digest FROM records WHERE id > ?1 ORDER BY id LIMIT ?2",
+            "SELECT id, printed, lane, crossing, state, digest FROM records WHERE id > ?1 \
+             ORDER BY id LIMIT ?2",
         )
         .bind(&after.0[..])
         .bind(i64::from(limit))
@@ -107,12 +108,12 @@ impl CopyReader {
         let mut out = Vec::with_capacity(rows.len());
         for row in &rows {
             out.push(CompareRow {
-                id: RecordId::from_slice(row.get(0)).map_err(odd("record"))?,
-                printed: row.get(1),
-                lane: row.get::<i64, _>(2) as u8,
-                crossing: row.get(3),
-                state: row.get(4),
-                document: Hash::from_slice(row.get(5)).map_err(odd("digest"))?,
+                id: RecordId::from_slice(row.get("id")).map_err(odd("record"))?,
+                printed: row.get("printed"),
+                lane: row.get::<i64, _>("lane") as u8,
+                crossing: row.get("crossing"),
+                state: row.get("state"),
+                document: Hash::from_slice(row.get("digest")).map_err(odd("digest"))?,
                 entries: Vec::new(),
             });
         }
@@ -130,10 +131,10 @@ impl CopyReader {
         .fetch(&mut self.0);
 
         while let Some(row) = entries.try_next().await? {
-            let id = RecordId::from_slice(row.get(0)).map_err(odd("record"))?;
+            let id = RecordId::from_slice(row.get("record")).map_err(odd("record"))?;
             // An entry may be held of a record that is none yet: its first entry has not come.
             if let Ok(at) = out.binary_search_by_key(&id, |r| r.id) {
-                out[at].entries.extend(reference(&row, 1)?);
+                out[at].entries.extend(reference(&row)?);
             }
         }
 
@@ -153,7 +154,8 @@ impl CopyReader {
         let Some(json) = json else { return Ok(None) };
         let rows = sqlx::query(
             "SELECT e.log, e.seq, e.leaf, e.bytes FROM record_entries r \
-             JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf WHERE r.record = ?1",
+             JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf \
+             WHERE r.record = ?1",
         )
         .bind(&id.0[..])
         .fetch_all(&mut self.0)
@@ -161,7 +163,7 @@ impl CopyReader {
 
         let mut entries = Vec::with_capacity(rows.len());
         for row in &rows {
-            entries.extend(reference(row, 0)?);
+            entries.extend(reference(row)?);
         }
 
         entries.sort();
@@ -179,7 +181,7 @@ impl CopyReader {
 
         let mut peaks = Peaks::default();
         while let Some(row) = leaves.try_next().await? {
-            peaks.append(Hash::from_slice(row.get(0)).map_err(odd("leaf"))?);
+            peaks.append(Hash::from_slice(row.get("leaf")).map_err(odd("leaf"))?);
         }
 
         Ok((peaks.size() == size).then(|| peaks.root()))
@@ -190,7 +192,7 @@ impl CopyReader {
 mod tests {
     use super::*;
     use crate::prelude::*;
-    use crate::{Append, Batch, Projection, SqliteStore};
+    use crate::{Append, Batch, ProjectedRows, SqliteStore};
     use wadi_log::{Body, Change, Common, Entry, Epoch, Lane, LogKey, Put, Value, VerifiedBlock};
 
     fn row(first: &Reference) -> RecordRow {
@@ -258,10 +260,10 @@ mod tests {
                 blocks: vec![block.clone()],
                 ..Append::default()
             },
-            project: Projection {
+            project: ProjectedRows {
                 about,
                 records,
-                ..Projection::default()
+                ..ProjectedRows::default()
             },
             ..Batch::default()
         };

@@ -8,7 +8,8 @@ use thiserror::Error;
 pub enum StoreError {
     /// The database was written by a newer version. It was not touched.
     #[error(
-        "the database has schema {found}, this version knows {known}: run the newer wadi, or restore a backup made by this one"
+        "the database has schema {found}, this version knows {known}: run the newer wadi, or \
+         restore a backup made by this one"
     )]
     NewerSchema {
         /// Its schema.
@@ -18,7 +19,8 @@ pub enum StoreError {
     },
     /// The linked SQLite has a bug that corrupts databases.
     #[error(
-        "SQLite {found} is linked; 3.51.3 or newer is needed (older ones can corrupt a WAL on reset)"
+        "SQLite {found} is linked; 3.51.3 or newer is needed (older ones can corrupt a WAL on \
+         reset)"
     )]
     LibraryTooOld {
         /// Its version.
@@ -59,7 +61,8 @@ pub enum StoreError {
     Malformed(String),
     /// The database server does not answer.
     #[error(
-        "the database does not answer: {0}; writes wait a minute for it, then fail and can be repeated"
+        "the database does not answer: {0}; writes wait a minute for it, then fail and can be \
+         repeated"
     )]
     Down(String),
     /// A statement took too long and was undone.
@@ -79,7 +82,8 @@ pub enum StoreError {
     Unsafe(String),
     /// A program of PostgreSQL's that is needed is not there.
     #[error(
-        "{tool} is not installed: it comes with PostgreSQL's client programs; on Debian: apt-get install postgresql-client"
+        "{tool} is not installed: it comes with PostgreSQL's client programs; on Debian: apt-get \
+         install postgresql-client"
     )]
     ToolMissing {
         /// The program.

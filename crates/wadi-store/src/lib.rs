@@ -36,7 +36,7 @@ pub use backup::{
     COMING, CopyFacts, CopyReader, DumpAudit, audit_dump, copy_sqlite, dump_postgres,
     fill_postgres, known_schema, put_in_place, restore_unfinished,
 };
-pub use batch::{Append, Batch, Findings, LocalState, Projection, Repair};
+pub use batch::{Append, Batch, FindingChanges, LocalState, ProjectedRows, Repair};
 pub use compare::{CompareRow, entries_digest};
 pub use error::StoreError;
 pub use local_scope::LocalScope;

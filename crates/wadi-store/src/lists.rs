@@ -12,12 +12,16 @@ pub(crate) const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u
 /// Terms that a lookout may look for.
 pub(crate) const LOOKED_FOR: &str = "('plate', 'container', 'vin', 'document', 'goods')";
 
-pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, r.contested, r.json, r.digest, r.entries, r.at_ms, r.changed, r.born_ms";
-pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, f.json";
+pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, \
+                                         r.contested, r.json, r.digest, r.entries, r.at_ms, \
+                                         r.changed, r.born_ms";
+pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, \
+                                          f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, \
+                                          f.json";
 
 /// A value for one of a statement's places.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Value {
+pub(crate) enum BoundValue {
     Int(i64),
     Text(String),
     Bytes(Vec<u8>),
@@ -27,7 +31,7 @@ pub(crate) enum Value {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Listing {
     pub(crate) sql: String,
-    pub(crate) values: Vec<Value>,
+    pub(crate) values: Vec<BoundValue>,
 }
 
 /// The conditions of a statement, and their values. A condition that is always true stands in none:
@@ -35,12 +39,12 @@ pub(crate) struct Listing {
 #[derive(Default)]
 struct Conditions {
     all: Vec<String>,
-    values: Vec<Value>,
+    values: Vec<BoundValue>,
 }
 
 impl Conditions {
     /// Adds a condition; each `?` of it stands for one of the values.
-    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = BoundValue>) {
         let mut parts = condition.split('?');
         let mut text = parts.next().unwrap_or_default().to_string();
 
@@ -54,18 +58,18 @@ impl Conditions {
 
     fn add_int(&mut self, condition: &str, value: Option<i64>) {
         if let Some(value) = value {
-            self.add(condition, [Value::Int(value)]);
+            self.add(condition, [BoundValue::Int(value)]);
         }
     }
 
     fn add_text(&mut self, condition: &str, value: Option<&String>) {
         if let Some(value) = value {
-            self.add(condition, [Value::Text(value.clone())]);
+            self.add(condition, [BoundValue::Text(value.clone())]);
         }
     }
 
     /// The place of a value.
-    fn place(&mut self, value: Value) -> String {
+    fn place(&mut self, value: BoundValue) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
     }
@@ -87,7 +91,10 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
         // One word among several. Most rows do not have its letters, and cost no text put together.
         wanted.add(
             "instr(r.state, ?) > 0 AND instr(' ' || r.state || ' ', ' ' || ? || ' ') > 0",
-            [Value::Text(state.clone()), Value::Text(state.clone())],
+            [
+                BoundValue::Text(state.clone()),
+                BoundValue::Text(state.clone()),
+            ],
         );
     }
     wanted.add_int("r.changed < ?", f.before);
@@ -95,11 +102,14 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
     if let Some((what, value)) = &f.term {
         wanted.add(
             "r.id IN (SELECT t.record FROM terms t WHERE t.what = ? AND t.value = ?)",
-            [Value::Text(what.clone()), Value::Text(value.clone())],
+            [
+                BoundValue::Text(what.clone()),
+                BoundValue::Text(value.clone()),
+            ],
         );
     }
     if let Some(after) = f.after {
-        wanted.add("r.id > ?", [Value::Bytes(after.0.to_vec())]);
+        wanted.add("r.id > ?", [BoundValue::Bytes(after.0.to_vec())]);
     }
     if f.contested {
         wanted.add("r.contested", []);
@@ -117,7 +127,7 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
     };
 
     let clause = wanted.clause();
-    let limit = wanted.place(Value::Int(i64::from(f.limit)));
+    let limit = wanted.place(BoundValue::Int(i64::from(f.limit)));
     Listing {
         sql: format!(
             "SELECT {RECORD_COLUMNS} FROM \
@@ -131,10 +141,12 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
 /// Few holds are open at once: it begins with them and not with all that was ever let in.
 fn detained() -> String {
     format!(
-        "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h JOIN terms l \
-         ON l.record = h.id AND l.what = 'link' WHERE h.lane = {HOLD_LANE} AND h.open \
-         UNION SELECT t.record FROM records h JOIN terms g ON g.record = h.id AND g.what = 'target' \
-         JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} WHERE h.lane = {HOLD_LANE} AND h.open)"
+        "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h \
+         JOIN terms l ON l.record = h.id AND l.what = 'link' \
+         WHERE h.lane = {HOLD_LANE} AND h.open UNION SELECT t.record FROM records h \
+         JOIN terms g ON g.record = h.id AND g.what = 'target' \
+         JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} \
+         WHERE h.lane = {HOLD_LANE} AND h.open)",
     )
 }
 
@@ -157,15 +169,15 @@ pub(crate) fn findings(f: &FindingFilter) -> Listing {
     let mut wanted = of_findings(f);
     if let Some((severity, at_ms, id)) = &f.after {
         let last = [
-            Value::Int(i64::from(*severity)),
-            Value::Int(*at_ms),
-            Value::Text(id.clone()),
+            BoundValue::Int(i64::from(*severity)),
+            BoundValue::Int(*at_ms),
+            BoundValue::Text(id.clone()),
         ];
         wanted.add(&format!("({ORDER}) > (?, ?, ?)"), last);
     }
 
     let clause = wanted.clause();
-    let limit = wanted.place(Value::Int(i64::from(f.limit)));
+    let limit = wanted.place(BoundValue::Int(i64::from(f.limit)));
     Listing {
         sql: format!(
             "SELECT {FINDING_COLUMNS} FROM \

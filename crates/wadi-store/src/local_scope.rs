@@ -9,8 +9,8 @@ macro_rules! local_scopes {
     ($($(#[$doc:meta])* $scope:ident = $text:literal;)*) => {
         /// What a local key is about. Its text is a part of the disk format.
         ///
-        /// A scope that a newer version wrote is none of these: its keys stay as they lie there, and
-        /// nobody reads them.
+        /// A scope that a newer version wrote is none of these: its keys stay as they lie there,
+        /// and nobody reads them.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum LocalScope {
             $($(#[$doc])* $scope,)*
@@ -31,7 +31,9 @@ macro_rules! local_scopes {
             pub fn parse(text: &str) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$scope),)*
-                    _ => text.strip_prefix(IDEMPOTENCY).map(|token| Self::Idempotency(token.into())),
+                    _ => text
+                        .strip_prefix(IDEMPOTENCY)
+                        .map(|token| Self::Idempotency(token.into())),
                 }
             }
         }

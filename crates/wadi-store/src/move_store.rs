@@ -59,7 +59,8 @@ pub async fn move_store(
         .is_some_and(|a| a.commits > commits as u64)
         || sqlite::lost_tail(&mut source).await?
     {
-        let why = "the database lacks what it acknowledged: run the node until it has fetched its tail back, then move it";
+        let why = "the database lacks what it acknowledged: run the node until it has fetched its \
+                   tail back, then move it";
         return Err(StoreError::Conflict(why.into()));
     }
 
@@ -162,10 +163,10 @@ async fn copy(
 
 fn check_entry(row: &SqliteRow) -> Result<(), StoreError> {
     let (log, seq, leaf, bytes): (Vec<u8>, i64, Vec<u8>, Vec<u8>) = (
-        row.try_get(0)?,
-        row.try_get(1)?,
-        row.try_get(2)?,
-        row.try_get(3)?,
+        row.try_get("log")?,
+        row.try_get("seq")?,
+        row.try_get("leaf")?,
+        row.try_get("bytes")?,
     );
 
     if leaf_hash(&bytes).0[..] == leaf[..] {
@@ -188,16 +189,17 @@ async fn check_logs(target: &mut PgConnection) -> Result<u64, StoreError> {
         .await?;
 
     for row in &logs {
-        let log: Vec<u8> = row.get(0);
-        let recorded = Peaks::from_parts(row.get::<i64, _>(1) as u64, row.get(2)).map_err(odd)?;
-        let signed = SignedCheckpoint::from_bytes(row.get(3)).map_err(odd)?;
+        let log: Vec<u8> = row.get("log");
+        let size = row.get::<i64, _>("size") as u64;
+        let recorded = Peaks::from_parts(size, row.get("peaks")).map_err(odd)?;
+        let signed = SignedCheckpoint::from_bytes(row.get("checkpoint")).map_err(odd)?;
         let mut peaks = Peaks::default();
         let mut stream =
             sqlx::query("SELECT leaf FROM entries WHERE log = $1 AND main = 1 ORDER BY seq")
                 .bind(&log)
                 .fetch(&mut *target);
         while let Some(entry) = stream.try_next().await? {
-            peaks.append(Hash::from_slice(entry.get(0)).map_err(odd)?);
+            peaks.append(Hash::from_slice(entry.get("leaf")).map_err(odd)?);
         }
 
         if peaks != recorded || peaks.root() != signed.checkpoint.root {

@@ -86,10 +86,19 @@ pub fn close(path: &Path) {
     let closed = fs::set_permissions(path, fs::Permissions::from_mode(mode & !OTHERS));
     match closed {
         Ok(()) => {
-            tracing::warn!(path = %path.display(), was = format!("{mode:o}"), "others could read this: its mode is set right");
+            tracing::warn!(
+                path = %path.display(),
+                was = format!("{mode:o}"),
+                "others could read this: its mode is set right",
+            );
         }
         Err(error) => {
-            tracing::error!(path = %path.display(), mode = format!("{mode:o}"), %error, "others can read this: chmod go= it");
+            tracing::error!(
+                path = %path.display(),
+                mode = format!("{mode:o}"),
+                %error,
+                "others can read this: chmod go= it",
+            );
         }
     }
 }

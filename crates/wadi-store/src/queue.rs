@@ -13,10 +13,10 @@ use wadi_log::{LogId, Tip};
 /// Batches that may wait for the writer; more, and their senders wait.
 const QUEUE_MAX: usize = 64;
 
-type Outcome = Result<(), StoreError>;
+type GroupOutcome = Result<(), StoreError>;
 
 enum Job {
-    Commit(Box<Batch>, oneshot::Sender<Outcome>),
+    Commit(Box<Batch>, oneshot::Sender<GroupOutcome>),
     Close(oneshot::Sender<()>),
 }
 
@@ -26,7 +26,7 @@ pub(crate) trait GroupWriter: Send + Sized + 'static {
     /// Writes a group in one transaction, durably, and the anchor after it. A batch that does not
     /// fit is undone alone, and says so; an error means that nothing of the group was written,
     /// except [`StoreError::Failed`].
-    async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<Outcome>, StoreError>;
+    async fn write(&mut self, group: &[Box<Batch>]) -> Result<Vec<GroupOutcome>, StoreError>;
 
     /// After a group that was not written: makes sure that the next one starts outside any
     /// transaction.
@@ -68,7 +68,7 @@ impl Queue {
 
     /// Waits its turn. Whoever drops this future does not undo the write: it stands or falls with
     /// its group.
-    pub(crate) async fn commit(&self, batch: Batch) -> Outcome {
+    pub(crate) async fn commit(&self, batch: Batch) -> GroupOutcome {
         let (reply, answer) = oneshot::channel();
         self.jobs
             .send(Job::Commit(Box::new(batch), reply))
@@ -156,7 +156,7 @@ impl Progress {
     pub(crate) fn advance(
         &mut self,
         group: &[Box<Batch>],
-        each: &[Outcome],
+        each: &[GroupOutcome],
     ) -> Result<(), StoreError> {
         self.commits += 1;
         let written = || {

@@ -108,7 +108,11 @@ impl SqliteStore {
                 why.trim(),
             )?;
 
-            tracing::error!(%why, dir = %place.display(), "the database was found damaged: it is set aside, and a new one is begun");
+            tracing::error!(
+                %why,
+                dir = %place.display(),
+                "the database was found damaged: it is set aside, and a new one is begun",
+            );
             return Self::open(dir, node).await;
         }
 
@@ -139,7 +143,11 @@ impl SqliteStore {
 
         until_closed(dir).await?;
         let place = set_aside(dir, stamp, &[DATABASE, WAL, WAL_BEFORE, INDEX], &why)?;
-        tracing::error!(%why, dir = %place.display(), "the database does not open: it is set aside, and a new one is begun");
+        tracing::error!(
+            %why,
+            dir = %place.display(),
+            "the database does not open: it is set aside, and a new one is begun",
+        );
 
         Self::open(dir, node).await
     }
@@ -187,7 +195,9 @@ fn is_orphan(dir: &Path) -> bool {
 
 /// Whether the WAL is what it was when it was copied.
 fn is_same(dir: &Path) -> bool {
-    matches!((fs::read(dir.join(WAL)), fs::read(dir.join(WAL_BEFORE))), (Ok(now), Ok(before)) if now == before)
+    let now = fs::read(dir.join(WAL));
+    let before = fs::read(dir.join(WAL_BEFORE));
+    matches!((now, before), (Ok(now), Ok(before)) if now == before)
 }
 
 /// Copies the WAL, durably. Without room for that the node starts all the same.

@@ -21,7 +21,10 @@ pub(crate) struct Table {
 
 macro_rules! tables {
     ($($constant:ident = $name:literal: $($column:ident $of:ident),+;)+) => {
-        $(pub(crate) const $constant: Table = Table { name: $name, columns: &[$((stringify!($column), $of)),+] };)+
+        $(pub(crate) const $constant: Table = Table {
+            name: $name,
+            columns: &[$((stringify!($column), $of)),+],
+        };)+
         /// All tables but `meta`, which each engine fills in its own way.
         pub(crate) const TABLES: &[&Table] = &[$(&$constant),+];
     };
@@ -29,23 +32,25 @@ macro_rules! tables {
 
 tables! {
     NODES = "nodes": node Bytes, enrolment Bytes;
-    LOGS = "logs": log Bytes, size Int, peaks Bytes, checkpoint Bytes, unkept_bytes Int, grew_ms Int;
+    LOGS = "logs": log Bytes, size Int, peaks Bytes, checkpoint Bytes, unkept_bytes Int,
+        grew_ms Int;
     ENTRIES = "entries": log Bytes, seq Int, leaf Bytes, bytes Bytes, main Int, received_ms Int;
     TREE = "tree": log Bytes, level Int, idx Int, hash Bytes;
     CHECKPOINTS = "checkpoints": log Bytes, size Int, signed Bytes, kept Int;
-    COSIGNATURES = "cosignatures": log Bytes, witness Bytes, size Int, time_s Int, checkpoint Bytes, cosignature Bytes;
+    COSIGNATURES = "cosignatures": log Bytes, witness Bytes, size Int, time_s Int, checkpoint Bytes,
+        cosignature Bytes;
     COSIGNED = "cosigned": log Bytes, size Int, witness Bytes, cosignature Bytes;
     SEEN = "seen": log Bytes, seq Int, leaf Bytes;
     FORKS = "forks": log Bytes, proof Bytes;
     RECORD_ENTRIES = "record_entries": record Bytes, log Bytes, seq Int, leaf Bytes;
-    RECORDS = "records": id Bytes, printed Text, lane Int, crossing Text, state Text, open Flag, contested Flag,
-        json Text, digest Bytes, entries Int, at_ms Int, born_ms Int, changed Int;
+    RECORDS = "records": id Bytes, printed Text, lane Int, crossing Text, state Text, open Flag,
+        contested Flag, json Text, digest Bytes, entries Int, at_ms Int, born_ms Int, changed Int;
     TERMS = "terms": record Bytes, what Text, value Text, born_ms Int;
     TERMS_GONE = "terms_gone": record Bytes, what Text, value Text, born_ms Int, changed Int;
     WAITING = "waiting": log Bytes, seq Int, leaf Bytes, record Bytes, missing Bytes;
     REFUSALS = "refusals": subject Text, code Text, why Text, peer Text, at_ms Int, times Int;
-    FINDINGS = "findings": id Text, rule Text, severity Int, phase Text, state Text, crossing Text, assignee Text,
-        anchor Bytes, evidence Text, at_ms Int, due_ms Int, json Text;
+    FINDINGS = "findings": id Text, rule Text, severity Int, phase Text, state Text, crossing Text,
+        assignee Text, anchor Bytes, evidence Text, at_ms Int, due_ms Int, json Text;
     PEERS = "peers": node Bytes, json Text;
     CARRIED = "carried": log Bytes, start Int, size Int, bytes Bytes;
     LOCAL = "local": scope Text, key Text, value Text;

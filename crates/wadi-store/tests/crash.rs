@@ -400,28 +400,49 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
         let honest = sweep(&ops, &[], if long { 10_000 } else { 500 }, &mut r).await;
         println!("honest disk: {honest:?}");
         assert!(honest.images > 300);
-        assert_eq!(honest.lost, 0, "an acknowledged entry was lost; WADI_SEED={seed}");
+        assert_eq!(
+            honest.lost, 0,
+            "an acknowledged entry was lost; WADI_SEED={seed}"
+        );
         assert_eq!(honest.false_alarms, 0, "WADI_SEED={seed}");
 
-        let moved = if defence::SWITCHABLE { without_defences(long, &mut r).await } else { 0 };
+        let moved = if defence::SWITCHABLE {
+            without_defences(long, &mut r).await
+        } else {
+            0
+        };
         // A disk that lies about the database's syncs loses entries, and the anchor tells each
         // time.
         let lying = sweep(&ops, &["node.sqlite"], 150, &mut r).await;
         println!("database not synced: {lying:?}");
-        assert!(lying.lost > 0, "leaving out the database's sync has to be noticed");
-        assert_eq!(lying.detected, lying.lost, "the anchor tells every lost tail; WADI_SEED={seed}");
+        assert!(
+            lying.lost > 0,
+            "leaving out the database's sync has to be noticed"
+        );
+        assert_eq!(
+            lying.detected, lying.lost,
+            "the anchor tells every lost tail; \
+             WADI_SEED={seed}"
+        );
 
         // Without the anchor's sync as well, some losses stay untold.
         let blind = sweep(&ops, &["node.sqlite", "anchor"], 150, &mut r).await;
         println!("neither synced: {blind:?}");
-        assert!(blind.detected < blind.lost, "leaving out the anchor's sync has to be noticed");
+        assert!(
+            blind.detected < blind.lost,
+            "leaving out the anchor's sync has to be noticed"
+        );
 
         // For `scripts/prove`: what an honest disk lost, and what was lost on a lying one and not
         // told.
         let seconds = (began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
         let gate = serde_json::json!({
-            "name": "crash_sweep", "tried": honest.images + moved + lying.images, "lost": honest.lost,
-            "undetected": lying.lost - lying.detected, "exits": 0, "seconds": seconds,
+            "name": "crash_sweep",
+            "tried": honest.images + moved + lying.images,
+            "lost": honest.lost,
+            "undetected": lying.lost - lying.detected,
+            "exits": 0,
+            "seconds": seconds,
         });
 
         println!("GATE {gate}");

@@ -426,8 +426,12 @@ fn whatever_call_fails_nothing_is_acknowledged_that_is_not_kept() {
     // For `scripts/prove`.
     let seconds = (began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
     let gate = serde_json::json!({
-        "name": "faults", "tried": found.runs, "lost": found.lost, "undetected": found.went_on + found.untold,
-        "exits": found.unopened, "seconds": seconds,
+        "name": "faults",
+        "tried": found.runs,
+        "lost": found.lost,
+        "undetected": found.went_on + found.untold,
+        "exits": found.unopened,
+        "seconds": seconds,
     });
 
     println!("GATE {gate}");

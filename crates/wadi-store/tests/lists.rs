@@ -5,8 +5,8 @@ use sqlx::{Connection, PgConnection};
 use std::{path::Path, sync::Arc, time::Instant};
 use wadi_log::{Hash, LogKey, RecordId};
 use wadi_store::{
-    Batch, FindingFilter, FindingRow, Findings, PostgresStore, Projection, RecordFilter, RecordRow,
-    SqliteStore, TemporaryServer,
+    Batch, FindingChanges, FindingFilter, FindingRow, PostgresStore, ProjectedRows, RecordFilter,
+    RecordRow, SqliteStore, TemporaryServer,
 };
 
 /// Records that a batch writes.
@@ -87,13 +87,13 @@ async fn fill(store: &dyn wadi_store::Store) -> (Vec<RecordRow>, Vec<FindingRow>
 
     for (some, found) in records.chunks(AT_ONCE).zip(findings.chunks(AT_ONCE)) {
         let batch = Batch {
-            findings: Findings {
+            findings: FindingChanges {
                 changed: found.to_vec(),
-                ..Findings::default()
+                ..FindingChanges::default()
             },
-            project: Projection {
+            project: ProjectedRows {
                 records: some.to_vec(),
-                ..Projection::default()
+                ..ProjectedRows::default()
             },
             ..Batch::default()
         };

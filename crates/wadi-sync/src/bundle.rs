@@ -10,13 +10,13 @@ pub(crate) mod tests;
 
 pub use frames::{Frame, FrameReader, FrameWriter};
 
-use crate::seal::{self, Kind, Seal};
+use crate::seal::{self, Seal, SealKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wadi_log::{Enrolment, LogError, LogId, LogKey, NodeId, hex, unhex};
 
-const KIND: Kind = Kind {
+const KIND: SealKind = SealKind {
     name: "bundle",
     format: "wadi.bundle/v1",
     unreadable: "bundle_unreadable",
@@ -30,14 +30,14 @@ pub const FRONT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Why a bundle or a receipt is not taken, or not made. Nothing of it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{why}")]
-pub struct BundleError {
+pub struct BundleFileError {
     /// A stable code.
     pub code: &'static str,
     /// The reason.
     pub why: String,
 }
 
-impl BundleError {
+impl BundleFileError {
     /// An error.
     pub fn new(code: &'static str, why: impl ToString) -> Self {
         Self {
@@ -47,12 +47,12 @@ impl BundleError {
     }
 }
 
-fn unreadable(why: impl ToString) -> BundleError {
-    BundleError::new(KIND.unreadable, why)
+fn unreadable(why: impl ToString) -> BundleFileError {
+    BundleFileError::new(KIND.unreadable, why)
 }
 
-fn changed(why: impl ToString) -> BundleError {
-    BundleError::new(KIND.changed, why)
+fn changed(why: impl ToString) -> BundleFileError {
+    BundleFileError::new(KIND.changed, why)
 }
 
 /// A node in a manifest or a receipt.
@@ -159,11 +159,11 @@ impl Manifest {
 
     /// Reads the front of a part; the rest of it is the body. Who made it is known when the seal is
     /// checked.
-    pub fn read(part: &[u8]) -> Result<(Self, Seal, &[u8]), BundleError> {
+    pub fn read(part: &[u8]) -> Result<(Self, Seal, &[u8]), BundleFileError> {
         let Some(end) = part.iter().take(FRONT_BYTES_MAX).position(|b| *b == b'\n') else {
             let begun =
                 part.len() < FRONT_BYTES_MAX && part.starts_with(b"{\"format\":\"wadi.bundle/");
-            let cut = BundleError::new(
+            let cut = BundleFileError::new(
                 "bundle_cut",
                 "the file ends within its manifest: copy it again",
             );
@@ -193,12 +193,12 @@ impl Manifest {
 
     /// Its maker's enrolment, as the manifest shows it; the commission's root has to have signed
     /// it.
-    pub fn maker(&self) -> Result<Enrolment, BundleError> {
+    pub fn maker(&self) -> Result<Enrolment, BundleFileError> {
         let bytes = unhex(&self.enrolment)
             .ok_or_else(|| unreadable("its maker's enrolment is not hexadecimal"))?;
         let maker = Enrolment::from_bytes(&bytes).map_err(unreadable)?;
         if !self.from.is(&maker.node()) {
-            return Err(BundleError::new(
+            return Err(BundleFileError::new(
                 "bundle_foreign",
                 "the enrolment shown is not its maker's",
             ));
@@ -208,14 +208,14 @@ impl Manifest {
     }
 
     /// Checks that the body is the one that was sealed.
-    pub fn check_body(&self, body: &[u8]) -> Result<(), BundleError> {
+    pub fn check_body(&self, body: &[u8]) -> Result<(), BundleFileError> {
         let there = body.len() as u64;
         if there < self.bytes {
             let why = format!(
                 "{there} of {} bytes are there: the file was cut short, copy it again",
                 self.bytes
             );
-            return Err(BundleError::new("bundle_cut", why));
+            return Err(BundleFileError::new("bundle_cut", why));
         }
 
         if there > self.bytes {

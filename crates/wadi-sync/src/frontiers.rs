@@ -5,7 +5,7 @@ mod exchange;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use exchange::{FrontierExchange, PeerMemory};
+pub(crate) use exchange::{FrontierExchange, FrontierMemory};
 
 use crate::{
     Session,

@@ -34,7 +34,7 @@ pub(crate) mod pb {
 
 pub use bisect::{Bisect, short_hash};
 pub use bundle::{
-    BUNDLE_BYTES_MAX, BundleError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter,
+    BUNDLE_BYTES_MAX, BundleFileError, Counts, FRONT_BYTES_MAX, Frame, FrameReader, FrameWriter,
     LogRange, Manifest, Party,
 };
 pub use codec::{
@@ -45,8 +45,8 @@ pub use message::{
     ExcerptAmount, ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range,
     ScopeSum, SyncError, TREE_HASHES_MAX, TreeAsk,
 };
-pub use receipt::{HeldLog, RECEIPT_BYTES_MAX, Receipt, Witness};
+pub use receipt::{RECEIPT_BYTES_MAX, Receipt, ReceiptLog, Witness};
 pub use refuse_reason::RefuseReason;
 pub use seal::Seal;
-pub use session::{Answer, Input, Output, Query, Session, Snapshot};
+pub use session::{Input, Output, Query, QueryAnswer, Session, Snapshot};
 pub use visible::{both_may_see, may_take};

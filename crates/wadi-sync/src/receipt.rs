@@ -1,15 +1,15 @@
 //! Receipts: what a bundle's recipient holds, in its own words and under its seal.
 
 use crate::{
-    BundleError, Party,
-    seal::{self, Kind, Seal},
+    BundleFileError, Party,
+    seal::{self, Seal, SealKind},
 };
 use serde::{Deserialize, Serialize};
 use wadi_log::{
     Cosignature, Frontier, Hash, LogError, LogId, LogKey, SignedCheckpoint, Tip, hex, unhex,
 };
 
-const KIND: Kind = Kind {
+const KIND: SealKind = SealKind {
     name: "receipt",
     format: "wadi.receipt/v1",
     unreadable: "receipt_unreadable",
@@ -22,7 +22,7 @@ pub const RECEIPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A log, and how much of it is held.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HeldLog {
+pub struct ReceiptLog {
     /// The log's origin.
     pub log: String,
     /// Entries.
@@ -55,7 +55,7 @@ pub struct Receipt {
     /// When, by its maker's clock, Unix seconds.
     pub made_s: i64,
     /// The logs held.
-    pub logs: Vec<HeldLog>,
+    pub logs: Vec<ReceiptLog>,
     /// Cosignatures that the reader may not have heard of.
     pub cosigned: Vec<Witness>,
 }
@@ -69,7 +69,7 @@ impl Receipt {
         held: &Frontier,
         cosigned: &[(SignedCheckpoint, Cosignature)],
     ) -> Self {
-        let log = |(log, tip): (&LogId, &Tip)| HeldLog {
+        let log = |(log, tip): (&LogId, &Tip)| ReceiptLog {
             log: log.origin(),
             size: tip.size,
             root: tip.root.to_string(),
@@ -96,7 +96,7 @@ impl Receipt {
     }
 
     /// Reads a receipt. Who made it is known when its seal is checked.
-    pub fn read(text: &str) -> Result<(Self, Seal), BundleError> {
+    pub fn read(text: &str) -> Result<(Self, Seal), BundleFileError> {
         if text.len() > RECEIPT_BYTES_MAX {
             return Err(unreadable(format!(
                 "{} bytes; the limit is {RECEIPT_BYTES_MAX}",
@@ -108,8 +108,8 @@ impl Receipt {
     }
 
     /// What its maker holds.
-    pub fn held(&self) -> Result<Frontier, BundleError> {
-        let tip = |l: &HeldLog| {
+    pub fn held(&self) -> Result<Frontier, BundleFileError> {
+        let tip = |l: &ReceiptLog| {
             Ok((
                 LogId::from_origin(&l.log)?,
                 Tip {
@@ -124,7 +124,7 @@ impl Receipt {
     }
 
     /// The cosignatures in it; whether they hold is for whoever takes them to check.
-    pub fn cosignatures(&self) -> Result<Vec<(SignedCheckpoint, Cosignature)>, BundleError> {
+    pub fn cosignatures(&self) -> Result<Vec<(SignedCheckpoint, Cosignature)>, BundleFileError> {
         let read = |w: &Witness| {
             let checkpoint = SignedCheckpoint::from_bytes(&bytes(&w.checkpoint)?)?;
             Ok((
@@ -141,8 +141,8 @@ impl Receipt {
     }
 }
 
-fn unreadable(why: String) -> BundleError {
-    BundleError {
+fn unreadable(why: String) -> BundleFileError {
+    BundleFileError {
         code: KIND.unreadable,
         why,
     }

@@ -1,7 +1,7 @@
 //! Statements on one line of JSON, each under the seal of the node that made it: manifests of
 //! bundles and of backups, and receipts.
 
-use crate::BundleError;
+use crate::BundleFileError;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wadi_log::{Enrolment, LogKey, hex, unhex};
 
@@ -10,7 +10,7 @@ use wadi_log::{Enrolment, LogKey, hex, unhex};
 const MARK: &str = ",\"signature\":\"";
 
 /// A kind of statement, and the codes of what can be wrong with one.
-pub struct Kind {
+pub struct SealKind {
     /// Its name, for people.
     pub name: &'static str,
     /// Its format with its version; the seal's context, too.
@@ -36,7 +36,7 @@ pub struct Seal {
 
 impl Seal {
     /// Checks that this node made it, and that nobody changed what it says.
-    pub fn verify(&self, by: &Enrolment) -> Result<(), BundleError> {
+    pub fn verify(&self, by: &Enrolment) -> Result<(), BundleFileError> {
         by.verify_seal(self.format, self.text.as_bytes(), &self.signature)
             .map_err(|_| {
                 let why = format!(
@@ -44,7 +44,7 @@ impl Seal {
                     self.name, by.name
                 );
 
-                BundleError {
+                BundleFileError {
                     code: self.changed,
                     why,
                 }
@@ -53,7 +53,7 @@ impl Seal {
 }
 
 /// The statement with its seal, on one line.
-pub fn write(kind: &Kind, said: &impl Serialize, key: &LogKey) -> String {
+pub fn write(kind: &SealKind, said: &impl Serialize, key: &LogKey) -> String {
     let text = serde_json::to_string(said).expect("text and numbers serialise");
     let signature = hex(&key.seal(kind.format, text.as_bytes()));
     let open = text.strip_suffix('}').expect("an object ends in a brace");
@@ -61,13 +61,16 @@ pub fn write(kind: &Kind, said: &impl Serialize, key: &LogKey) -> String {
 }
 
 /// Reads a line, the line feed at its end left out. Who made it is known when the seal is checked.
-pub fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), BundleError> {
+pub fn read<T: DeserializeOwned>(
+    kind: &SealKind,
+    line: &str,
+) -> Result<(T, Seal), BundleFileError> {
     #[derive(Deserialize)]
     struct Format {
         format: String,
     }
 
-    let unreadable = |why: String| BundleError {
+    let unreadable = |why: String| BundleFileError {
         code: kind.unreadable,
         why,
     };
@@ -88,7 +91,7 @@ pub fn read<T: DeserializeOwned>(kind: &Kind, line: &str) -> Result<(T, Seal), B
             kind.name, found.format, kind.format
         );
 
-        return Err(BundleError {
+        return Err(BundleFileError {
             code: kind.version,
             why,
         });

@@ -1,10 +1,10 @@
 //! The session: one per peer connection, symmetrical, without IO.
 //!
 //! [`Session`] is what its parts share: who the peer is, what is held, and how far the session has
-//! come ([`Phase`]). Each part owns what it needs: what is known of a log at the peer
+//! come ([`SessionPhase`]). Each part owns what it needs: what is known of a log at the peer
 //! ([`PeerLog`]), what is in flight ([`SendWindow`]), what a neighbour keeps for the hub
 //! ([`Carrying`]), the telling of frontiers ([`FrontierExchange`]), what is remembered of the last
-//! contact ([`PeerMemory`]), and logs whose author is not known yet ([`UnknownAuthors`]).
+//! contact ([`FrontierMemory`]), and logs whose author is not known yet ([`UnknownAuthors`]).
 
 mod answers;
 mod carrying;
@@ -16,19 +16,19 @@ mod receive;
 mod sending;
 mod window;
 
-pub use io::{Answer, Input, Output, Query, Snapshot};
+pub use io::{Input, Output, Query, QueryAnswer, Snapshot};
 pub(crate) use peer_log::PeerLog;
 
 use crate::{
     codec::BlockDecoder,
-    frontiers::{FrontierExchange, PeerMemory},
+    frontiers::{FrontierExchange, FrontierMemory},
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
     visible::{both_may_see, may_take},
 };
 use carrying::Carrying;
 use members::{UnknownAuthors, members_digest};
-use phase::Phase;
+use phase::SessionPhase;
 use std::collections::BTreeMap;
 use wadi_log::{
     Cosignature, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, Scope, Tip,
@@ -57,12 +57,12 @@ struct OwnHello {
 pub struct Session {
     peer_node: NodeId,
     peer: Option<Enrolment>,
-    pub(crate) phase: Phase,
+    pub(crate) phase: SessionPhase,
     pub(crate) start: Option<Snapshot>,
     own_hello: OwnHello,
     pub(crate) logs: BTreeMap<LogId, PeerLog>,
     pub(crate) exchange: FrontierExchange,
-    pub(crate) memory: PeerMemory,
+    pub(crate) memory: FrontierMemory,
     window: SendWindow,
     decoders: BTreeMap<Lane, BlockDecoder>,
     carrying: Carrying,
@@ -76,12 +76,12 @@ impl Session {
         Self {
             peer_node,
             peer: None,
-            phase: Phase::New,
+            phase: SessionPhase::New,
             start: None,
             own_hello: OwnHello::default(),
             logs: BTreeMap::new(),
             exchange: FrontierExchange::default(),
-            memory: PeerMemory::default(),
+            memory: FrontierMemory::default(),
             window: SendWindow::default(),
             decoders: BTreeMap::new(),
             carrying: Carrying::default(),

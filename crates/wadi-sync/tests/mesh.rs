@@ -274,13 +274,15 @@ impl World {
                     Output::AskStore(query) => {
                         let m = &self.members[me];
                         let answer = match &query {
-                            Query::Block { log, from } => Answer::Block(m.block(log, *from)),
-                            Query::Roots { log, sizes, .. } => Answer::Roots(m.roots(log, sizes)),
-                            Query::Branch { .. } => Answer::Branch(None),
+                            Query::Block { log, from } => QueryAnswer::Block(m.block(log, *from)),
+                            Query::Roots { log, sizes, .. } => {
+                                QueryAnswer::Roots(m.roots(log, sizes))
+                            }
+                            Query::Branch { .. } => QueryAnswer::Branch(None),
                             Query::Carried { .. }
                             | Query::Stretches { .. }
                             | Query::Tree { .. }
-                            | Query::Digests => Answer::Block(None),
+                            | Query::Digests => QueryAnswer::Block(None),
                         };
 
                         inputs.push_back(Input::StoreAnswered(query, answer));

@@ -102,7 +102,7 @@ impl DraftBody {
 
     /// The write that this body asks for, about a new record or one that exists.
     pub async fn into_write(
-        self,
+        mut self,
         node: &Node,
         token: &Token,
         on: Option<(RecordId, Kind)>,
@@ -123,6 +123,28 @@ impl DraftBody {
             }
         };
 
+        let draft = self.take_draft(node, kind).await?;
+        let mut write = Write::by("", "", target, draft);
+        self.set_speaker(&mut write, &token.scope)?;
+
+        if let Some(entries) = self.based_on {
+            let parse = |e: &String| {
+                e.parse::<Reference>()
+                    .map_err(|why| unprocessable("bad_reference", why.to_string()))
+            };
+            write.based_on = Based::Entries(entries.iter().map(parse).collect::<Result<_, _>>()?);
+        }
+
+        if let Some(at) = self.happened_at_ms {
+            write.happened = Some((at, self.happened_source.unwrap_or_else(|| "paper".into())));
+        }
+
+        write.key = key.map(|k| (LocalScope::Idempotency(token.name.clone()), k));
+        Ok(write)
+    }
+
+    /// The fields and events of this body.
+    async fn take_draft(&mut self, node: &Node, kind: Kind) -> Result<Draft, Problem> {
         let mut draft = Draft::new(kind);
         for (field, json) in &self.fields {
             draft.fields.insert(field.clone(), value(field, json)?);
@@ -141,20 +163,24 @@ impl DraftBody {
             draft.fields.entry(check).or_insert(outcome);
         }
 
-        for mut event in self.events {
+        for mut event in std::mem::take(&mut self.events) {
             // Links are kept by the full id: the printed tail is for people.
             if event.get("type").is_some_and(|t| t == "link")
                 && let Some(text) = event.get("record").and_then(Json::as_str)
             {
-                let id = node.reads().find(text).await?;
+                let id = node.reads().find_record(text).await?;
                 event.insert("record".into(), id.to_string().into());
             }
 
             draft.events.push(event);
         }
 
-        let mut write = Write::by("", "", target, draft);
-        match &token.scope {
+        Ok(draft)
+    }
+
+    /// Says in a write who speaks, as the token allows.
+    fn set_speaker(&self, write: &mut Write, scope: &TokenScope) -> Result<(), Problem> {
+        match scope {
             TokenScope::Reader => {
                 return Err(Problem::new(
                     StatusCode::FORBIDDEN,
@@ -185,11 +211,11 @@ impl DraftBody {
 
                 write.device = device.clone();
                 write.device_seq = seq;
-                write.device_session = self.device_session.unwrap_or_default();
+                write.device_session = self.device_session.clone().unwrap_or_default();
             }
             TokenScope::Operator => {
-                write.officer = self.officer.unwrap_or_default();
-                write.department = self.department.unwrap_or_default();
+                write.officer = self.officer.clone().unwrap_or_default();
+                write.department = self.department.clone().unwrap_or_default();
                 if write.officer.is_empty() || write.department.is_empty() {
                     return Err(unprocessable(
                         "officer_missing",
@@ -199,20 +225,7 @@ impl DraftBody {
             }
         }
 
-        if let Some(entries) = self.based_on {
-            let parse = |e: &String| {
-                e.parse::<Reference>()
-                    .map_err(|why| unprocessable("bad_reference", why.to_string()))
-            };
-            write.based_on = Based::Entries(entries.iter().map(parse).collect::<Result<_, _>>()?);
-        }
-
-        if let Some(at) = self.happened_at_ms {
-            write.happened = Some((at, self.happened_source.unwrap_or_else(|| "paper".into())));
-        }
-
-        write.key = key.map(|k| (LocalScope::Idempotency(token.name.clone()), k));
-        Ok(write)
+        Ok(())
     }
 }
 

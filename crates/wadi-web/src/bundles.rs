@@ -1,7 +1,7 @@
 //! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them
 //! in, and gives receipts.
 
-use crate::{Problem, Token, strict::Sent};
+use crate::{Problem, Token, strict::StrictBody};
 use axum::{
     Json,
     body::Bytes,
@@ -45,13 +45,21 @@ pub struct ReceiptQuery {
 }
 
 /// Plans a bundle for a node. Its parts are fetched one by one; nothing is deleted here.
-#[utoipa::path(post, path = "/v1/bundles", request_body = BundleBody, tag = "bundles",
-    responses((status = 201, description = "the bundle's id, and how many parts it has", body = Object),
-        (status = 403, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/bundles",
+    request_body = BundleBody,
+    tag = "bundles",
+    responses(
+        (status = 201, description = "the bundle's id, and how many parts it has", body = Object),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<BundleBody>,
+    body: StrictBody<BundleBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let body = body.said;
@@ -63,10 +71,24 @@ pub(crate) async fn plan(
 }
 
 /// One part of a bundle that was planned: a file (`docs/bundles.md`).
-#[utoipa::path(get, path = "/v1/bundles/{id}/parts/{part}", tag = "bundles",
-    params(("id" = String, Path, description = "the bundle's id"), ("part" = u32, Path, description = "from 1")),
-    responses((status = 200, description = "the file", content_type = "application/octet-stream", body = String),
-        (status = 404, description = "not planned here, or long ago", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/bundles/{id}/parts/{part}",
+    tag = "bundles",
+    params(
+        ("id" = String, Path, description = "the bundle's id"),
+        ("part" = u32, Path, description = "from 1"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "the file",
+            content_type = "application/octet-stream",
+            body = String,
+        ),
+        (status = 404, description = "not planned here, or long ago", body = Problem),
+    ),
+)]
 pub(crate) async fn part(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -82,10 +104,21 @@ pub(crate) async fn part(
 }
 
 /// Takes in one part. Durable when it answers; the same part again changes nothing.
-#[utoipa::path(post, path = "/v1/bundles/import", tag = "bundles",
+#[utoipa::path(
+    post,
+    path = "/v1/bundles/import",
+    tag = "bundles",
     request_body(content = String, content_type = "application/octet-stream"),
-    responses((status = 200, description = "what was taken, what waits, and what was not taken", body = Object),
-        (status = 413, body = Problem), (status = 422, description = "not for this node, cut short, changed …", body = Problem)))]
+    responses(
+        (
+            status = 200,
+            description = "what was taken, what waits, and what was not taken",
+            body = Object,
+        ),
+        (status = 413, body = Problem),
+        (status = 422, description = "not for this node, cut short, changed …", body = Problem),
+    ),
+)]
 pub(crate) async fn import(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -105,9 +138,21 @@ pub(crate) async fn import(
 }
 
 /// A receipt: what this node holds, for a node that sent it bundles.
-#[utoipa::path(get, path = "/v1/bundles/receipt", params(ReceiptQuery), tag = "bundles",
-    responses((status = 200, description = "the receipt, on one line", content_type = "application/json", body = String),
-        (status = 422, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/bundles/receipt",
+    params(ReceiptQuery),
+    tag = "bundles",
+    responses(
+        (
+            status = 200,
+            description = "the receipt, on one line",
+            content_type = "application/json",
+            body = String,
+        ),
+        (status = 422, body = Problem),
+    ),
+)]
 pub(crate) async fn receipt(
     State(node): State<Arc<Node>>,
     token: Token,

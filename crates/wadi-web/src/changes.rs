@@ -26,8 +26,20 @@ const PAGE: u32 = 200;
 
 /// Every record that changes, as it changes: `id` is the cursor, `data` the record. A record that
 /// changed several times while nobody listened is told once, as it is now.
-#[utoipa::path(get, path = "/v1/changes", params(ChangesQuery), tag = "records",
-    responses((status = 200, description = "server-sent events", content_type = "text/event-stream", body = String)))]
+#[utoipa::path(
+    get,
+    path = "/v1/changes",
+    params(ChangesQuery),
+    tag = "records",
+    responses(
+        (
+            status = 200,
+            description = "server-sent events",
+            content_type = "text/event-stream",
+            body = String,
+        ),
+    ),
+)]
 pub(crate) async fn changes(
     State(node): State<Arc<Node>>,
     _token: Token,

@@ -38,16 +38,29 @@ pub struct RootQuery {
 
 fn row_json(row: &CompareRow) -> Value {
     json!({
-        "record": row.id.to_string(), "id": row.printed, "lane": Lane::from_u8(row.lane).map_or("", Lane::name),
-        "crossing": row.crossing, "state": row.state, "document": row.document.to_string(),
-        "entries": row.entries.len(), "entries_digest": entries_digest(&row.entries).to_string(),
+        "record": row.id.to_string(),
+        "id": row.printed,
+        "lane": Lane::from_u8(row.lane).map_or("", Lane::name),
+        "crossing": row.crossing,
+        "state": row.state,
+        "document": row.document.to_string(),
+        "entries": row.entries.len(),
+        "entries_digest": entries_digest(&row.entries).to_string(),
     })
 }
 
 /// Records in the order of their ids: state, digest of the document, digest over the entries held.
 /// For the operator.
-#[utoipa::path(get, path = "/v1/compare", params(CompareQuery), tag = "compare",
-    responses((status = 200, description = "a page of records", body = Object), (status = 403, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/compare",
+    params(CompareQuery),
+    tag = "compare",
+    responses(
+        (status = 200, description = "a page of records", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
 pub(crate) async fn page(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -77,8 +90,15 @@ pub(crate) async fn page(
 }
 
 /// Whose node this is, and size and root of every log that it holds. For the operator.
-#[utoipa::path(get, path = "/v1/compare/logs", tag = "compare",
-    responses((status = 200, description = "the logs", body = Object), (status = 403, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/compare/logs",
+    tag = "compare",
+    responses(
+        (status = 200, description = "the logs", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
 pub(crate) async fn logs(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -97,9 +117,17 @@ pub(crate) async fn logs(
 
 /// The root of a log's first entries: whether two holders of unequal parts of it hold the same log.
 /// For the operator.
-#[utoipa::path(get, path = "/v1/compare/root", params(RootQuery), tag = "compare",
-    responses((status = 200, description = "the root", body = Object), (status = 403, body = Problem),
-        (status = 404, description = "so much of it is not held", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/compare/root",
+    params(RootQuery),
+    tag = "compare",
+    responses(
+        (status = 200, description = "the root", body = Object),
+        (status = 403, body = Problem),
+        (status = 404, description = "so much of it is not held", body = Problem),
+    ),
+)]
 pub(crate) async fn root(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -127,16 +155,24 @@ pub(crate) async fn root(
 }
 
 /// One record as every holder of its entries has it, and the entries held of it. For the operator.
-#[utoipa::path(get, path = "/v1/compare/{id}", params(("id" = String, Path, description = "full id")), tag = "compare",
-    responses((status = 200, description = "the record", body = Object), (status = 403, body = Problem),
-        (status = 404, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/compare/{id}",
+    params(("id" = String, Path, description = "full id")),
+    tag = "compare",
+    responses(
+        (status = 200, description = "the record", body = Object),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
 pub(crate) async fn record(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let (record, entries) = node.reads().compare_record(&id).await?;
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
     Ok(Json(json!({"record": record, "entries": entries})))

@@ -1,7 +1,7 @@
 //! Findings: lists with exact counts, and what auditors do with them.
 
 use crate::{
-    Problem, Token, TokenScope, filters, limits, pages, problem::unprocessable, strict::Sent,
+    Problem, Token, TokenScope, filters, limits, pages, problem::unprocessable, strict::StrictBody,
 };
 use axum::{
     Json,
@@ -136,8 +136,16 @@ fn row_json(row: &FindingRow) -> Value {
 
 /// Findings: contradictions between records. At the hub all, with exact counts; at a site what the
 /// hub published on its records.
-#[utoipa::path(get, path = "/v1/findings", params(FindingQuery), tag = "findings",
-    responses((status = 200, description = "a page of findings", body = Object), (status = 422, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/findings",
+    params(FindingQuery),
+    tag = "findings",
+    responses(
+        (status = 200, description = "a page of findings", body = Object),
+        (status = 422, body = Problem),
+    ),
+)]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -212,8 +220,16 @@ fn page(
 }
 
 /// One finding.
-#[utoipa::path(get, path = "/v1/findings/{id}", params(("id" = String, Path, description = "the finding's id")),
-    tag = "findings", responses((status = 200, description = "the finding", body = Object), (status = 404, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/findings/{id}",
+    params(("id" = String, Path, description = "the finding's id")),
+    tag = "findings",
+    responses(
+        (status = 200, description = "the finding", body = Object),
+        (status = 404, body = Problem),
+    ),
+)]
 pub(crate) async fn show(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -293,15 +309,24 @@ fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
 
 /// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it
 /// answers.
-#[utoipa::path(post, path = "/v1/findings/{id}/acts", request_body = ActBody, tag = "findings",
+#[utoipa::path(
+    post,
+    path = "/v1/findings/{id}/acts",
+    request_body = ActBody,
+    tag = "findings",
     params(("id" = String, Path, description = "the finding's id")),
-    responses((status = 201, description = "written", body = Object), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem)))]
+    responses(
+        (status = 201, description = "written", body = Object),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+    ),
+)]
 pub(crate) async fn act(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(id): Path<String>,
-    body: Sent<ActBody>,
+    body: StrictBody<ActBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (act, officer) = match body.said {
         ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer),
@@ -324,7 +349,11 @@ pub(crate) async fn act(
 
     let officer = auditor(&token, officer)?;
     let done = node.findings().act(&id, act, &officer).await?;
-    let written = json!({"finding": done.finding, "record": done.written.printed, "entry": done.written.entry.to_string()});
+    let written = json!({
+        "finding": done.finding,
+        "record": done.written.printed,
+        "entry": done.written.entry.to_string(),
+    });
 
     Ok((StatusCode::CREATED, Json(written)))
 }
@@ -343,13 +372,21 @@ pub struct AssignBody {
 }
 
 /// Assigns many; each for itself, and each that could not be is named with its reason.
-#[utoipa::path(post, path = "/v1/findings/assign", request_body = AssignBody, tag = "findings",
-    responses((status = 200, description = "assigned and refused", body = Object), (status = 403, body = Problem),
-        (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/findings/assign",
+    request_body = AssignBody,
+    tag = "findings",
+    responses(
+        (status = 200, description = "assigned and refused", body = Object),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub(crate) async fn assign(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<AssignBody>,
+    body: StrictBody<AssignBody>,
 ) -> Result<Json<Value>, Problem> {
     let body = body.said;
     if body.findings.len() > BULK_MAX {
@@ -386,8 +423,12 @@ pub(crate) async fn assign(
 
 /// Looks at every record afresh. The findings come out the same; should they not, that is a defect
 /// worth a report.
-#[utoipa::path(post, path = "/v1/findings/recheck", tag = "findings",
-    responses((status = 202, description = "begun", body = Object), (status = 403, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/findings/recheck",
+    tag = "findings",
+    responses((status = 202, description = "begun", body = Object), (status = 403, body = Problem)),
+)]
 pub(crate) async fn recheck(
     State(node): State<Arc<Node>>,
     token: Token,

@@ -30,9 +30,16 @@ const LINES_MAX: usize = 20_000;
 const STANDINGS: usize = 500;
 
 /// Takes NDJSON: operations of the common workload, or drafts with a `key`. Answers line by line.
-#[utoipa::path(post, path = "/v1/imports", request_body(content = String, content_type = "application/x-ndjson"),
-    tag = "records", responses((status = 200, description = "what became of each line", body = Object),
-        (status = 413, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/imports",
+    request_body(content = String, content_type = "application/x-ndjson"),
+    tag = "records",
+    responses(
+        (status = 200, description = "what became of each line", body = Object),
+        (status = 413, body = Problem),
+    ),
+)]
 pub(crate) async fn import(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -52,7 +59,7 @@ pub(crate) async fn import(
 
     let mut run = Run::new(&node, &token, lines.len());
     for (n, line) in lines.iter().enumerate() {
-        run.take(n, line).await;
+        run.take_line(n, line).await;
     }
 
     run.flush().await;
@@ -108,7 +115,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn take(&mut self, n: usize, line: &[u8]) {
+    async fn take_line(&mut self, n: usize, line: &[u8]) {
         let read = decode_text(line).and_then(|text| match text.trim() {
             "" => Ok(None),
             text => parse_object(text).map(Some),
@@ -127,7 +134,7 @@ impl<'a> Run<'a> {
         // Counted whatever becomes of the line, as by a client that reckons the keys of a whole
         // file before it sends it.
         let key = self.keys.next(&map);
-        match self.prepare(n, map, key).await {
+        match self.prepare_line(n, map, key).await {
             Ok(write) => {
                 self.begun.extend(sender);
                 self.pending.push((n, write));
@@ -142,7 +149,7 @@ impl<'a> Run<'a> {
             Some(json!({"line": n + 1, "code": problem.code, "detail": problem.detail}));
     }
 
-    async fn prepare(
+    async fn prepare_line(
         &mut self,
         n: usize,
         mut map: Map<String, Value>,
@@ -239,7 +246,12 @@ impl<'a> Run<'a> {
 
         let bad = self.bad;
         let repeated = results.iter().filter(|r| r["repeated"] == true).count();
-        json!({"written": results.len() - bad - repeated, "repeated": repeated, "bad": bad, "lines": results})
+        json!({
+            "written": results.len() - bad - repeated,
+            "repeated": repeated,
+            "bad": bad,
+            "lines": results,
+        })
     }
 }
 
@@ -250,7 +262,8 @@ fn warn_if_overtaken(line: &mut Value) {
         return;
     }
 
-    let why = "this edit was imported before, and the record was changed since: it is not written again; where it is meant \
+    let why = "this edit was imported before, and the record was changed since: it is not written \
+               again; where it is meant \
                anew give the line a `key` of its own";
 
     if let Some(warnings) = line["warnings"].as_array_mut() {
@@ -364,11 +377,12 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
     }
 
     if id.len() == 64 || id.contains('-') {
-        return Ok(node.reads().find(id).await?);
+        return Ok(node.reads().find_record(id).await?);
     }
 
     let why = format!(
-        "{id:?} was not imported here before; import the line that begins it first, or map it (docs/import.md)"
+        "{id:?} was not imported here before; import the line that begins it first, or map it \
+         (docs/import.md)",
     );
 
     Err(Problem::new(

@@ -62,9 +62,9 @@ impl Modify for Names {
 
 /// Says of each answer what it is, as the standard asks for, and of problems that they are
 /// problems.
-struct Answers;
+struct AnswerTexts;
 
-impl Modify for Answers {
+impl Modify for AnswerTexts {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
             let operations = [
@@ -108,18 +108,21 @@ fn describe(status: &str, answer: &mut Response) {
 #[openapi(
     info(title = "wadi", description = "Records of border crossings, kept in step."),
     paths(
-        records::list, records::create, records::show, records::append, records::history, records::evidence,
-        changes::changes, compare::page, compare::logs, compare::root, compare::record,
+        records::list, records::create, records::show, records::append, records::history,
+        records::evidence, changes::changes,
+        compare::page, compare::logs, compare::root, compare::record,
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
-        imports::import, quarantine::list, resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify, sites::sites, findings::list, findings::show,
-        findings::act, findings::assign, findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
+        imports::import, quarantine::list,
+        resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
+        sites::sites, findings::list, findings::show, findings::act, findings::assign,
+        findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
         sites::issue_token, sites::revoke_token, sites::control, sites::device_anew
     ),
     components(schemas(Problem, DraftBody, Token)),
-    modifiers(&Bearer, &Names, &Answers),
+    modifiers(&Bearer, &Names, &AnswerTexts),
     security(("bearer" = []))
 )]
-struct Document;
+struct ApiDocument;
 
 pub(crate) async fn document() -> impl IntoResponse {
     let json = serde_json::to_string_pretty(&whole()).unwrap_or_default();
@@ -129,7 +132,7 @@ pub(crate) async fn document() -> impl IntoResponse {
 /// The routes, and every event and field as the tables have them: `event.TYPE`, and `fields.KIND`
 /// for each kind of record.
 fn whole() -> Json {
-    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let mut document = serde_json::to_value(ApiDocument::openapi()).unwrap_or_default();
     let tables = wadi_record::schema::json();
     let rows = |table: &str| tables[table].as_object().cloned().unwrap_or_default();
 

@@ -104,7 +104,8 @@ impl From<QueryRejection> for Problem {
 }
 
 pub(crate) async fn standing_by() -> Problem {
-    let why = "this daemon stands by: another one writes to the database, and this one takes over when it stops";
+    let why = "this daemon stands by: another one writes to the database, and this one takes over \
+               when it stops";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "standing_by", why)
 }
 

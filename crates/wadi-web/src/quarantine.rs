@@ -21,9 +21,16 @@ pub(crate) struct QuarantineQuery {
 
 /// Changes past a cut, or on another branch of a forked log, that were not admitted: as many as fit
 /// in 50,000 bytes, and the cursor of the next.
-#[utoipa::path(get, path = "/v1/quarantine", tag = "sites",
-    params(("log" = Option<String>, Query, description = "a log's origin"), ("after" = Option<String>, Query, description = "the last entry of the page before")),
-    responses((status = 200, description = "entries in quarantine", body = Object)))]
+#[utoipa::path(
+    get,
+    path = "/v1/quarantine",
+    tag = "sites",
+    params(
+        ("log" = Option<String>, Query, description = "a log's origin"),
+        ("after" = Option<String>, Query, description = "the last entry of the page before"),
+    ),
+    responses((status = 200, description = "entries in quarantine", body = Object)),
+)]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
     _token: Token,

@@ -2,7 +2,7 @@
 
 use crate::{
     DraftBody, Problem, Token, filters, limits, pages,
-    strict::{Sent, content_hash},
+    strict::{StrictBody, content_hash},
 };
 use axum::{
     Json,
@@ -58,8 +58,16 @@ pub struct AtQuery {
 
 /// Records, those changed last first. Where there may be more, `next_before` is what `before` of
 /// the next page is; in the order of ids, `next_after` is what `after` is.
-#[utoipa::path(get, path = "/v1/records", params(ListQuery), tag = "records",
-    responses((status = 200, description = "a page of records", body = Object), (status = 422, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/records",
+    params(ListQuery),
+    tag = "records",
+    responses(
+        (status = 200, description = "a page of records", body = Object),
+        (status = 422, body = Problem),
+    ),
+)]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -114,7 +122,11 @@ pub(crate) async fn list(
         .await?;
 
     // The cursors as long as they can be.
-    let beside = json!({"records": [], "next_before": i64::MIN, "next_after": RecordId([0; 32]).to_string()});
+    let beside = json!({
+        "records": [],
+        "next_before": i64::MIN,
+        "next_after": RecordId([0; 32]).to_string(),
+    });
     let may_be_more = listed.len() as u32 == filter.limit;
     let shown = pages::fitting(listed.iter().map(|r| &r.json), &beside, q.limit);
     let is_cut = shown < listed.len();
@@ -138,8 +150,16 @@ fn members(given: &str) -> Result<Members, Problem> {
 }
 
 /// One record; with `at`, as somebody saw it who had seen those entries, or as of a time.
-#[utoipa::path(get, path = "/v1/records/{id}", params(("id" = String, Path, description = "printed or full id"), AtQuery),
-    tag = "records", responses((status = 200, description = "the record", body = Object), (status = 404, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/records/{id}",
+    params(("id" = String, Path, description = "printed or full id"), AtQuery),
+    tag = "records",
+    responses(
+        (status = 200, description = "the record", body = Object),
+        (status = 404, body = Problem),
+    ),
+)]
 pub(crate) async fn show(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -147,7 +167,7 @@ pub(crate) async fn show(
     query: Result<Query<AtQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(q) = query?;
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let Some(at) = q.at else {
         return Ok(Json(node.reads().record(&id).await?));
     };
@@ -175,29 +195,50 @@ pub(crate) async fn show(
 /// All entries of a record: who said what, when by their clock, between which hub times, who
 /// witnessed it and whether it counts; of each field who set it, what that replaced and who
 /// contests it; at each decision what its author could have known.
-#[utoipa::path(get, path = "/v1/records/{id}/history", params(("id" = String, Path, description = "printed or full id")),
-    tag = "records", responses((status = 200, description = "the history", body = Object), (status = 404, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/records/{id}/history",
+    params(("id" = String, Path, description = "printed or full id")),
+    tag = "records",
+    responses(
+        (status = 200, description = "the history", body = Object),
+        (status = 404, body = Problem),
+    ),
+)]
 pub(crate) async fn history(
     State(node): State<Arc<Node>>,
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive().await?;
     Ok(Json(json!(node.reads().history(&id).await?)))
 }
 
 /// Everything said of a record with its proofs, in a file that verifies without this network
 /// (`docs/evidence.md`).
-#[utoipa::path(get, path = "/v1/records/{id}/evidence", params(("id" = String, Path, description = "printed or full id")),
-    tag = "records", responses((status = 200, description = "the file", content_type = "application/x-ndjson", body = String),
-        (status = 404, body = Problem), (status = 409, description = "held here without its log", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/records/{id}/evidence",
+    params(("id" = String, Path, description = "printed or full id")),
+    tag = "records",
+    responses(
+        (
+            status = 200,
+            description = "the file",
+            content_type = "application/x-ndjson",
+            body = String,
+        ),
+        (status = 404, body = Problem),
+        (status = 409, description = "held here without its log", body = Problem),
+    ),
+)]
 pub(crate) async fn evidence(
     State(node): State<Arc<Node>>,
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
-    let id = node.reads().find(&id).await?;
+    let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive().await?;
     Ok((
         [(CONTENT_TYPE, "application/x-ndjson")],
@@ -222,11 +263,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// Writes, and answers with what the record has come to.
-async fn write(
+async fn write_draft(
     node: &Node,
     token: &Token,
     headers: &HeaderMap,
-    body: Sent<DraftBody>,
+    body: StrictBody<DraftBody>,
     on: Option<(RecordId, Kind)>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = idempotency_key(headers)?;
@@ -258,7 +299,10 @@ async fn write(
 pub(crate) fn written_json(w: &Written, more: Vec<String>) -> Value {
     let warnings: Vec<&String> = w.warnings.iter().chain(&more).collect();
     json!({
-        "id": w.printed, "record": w.record.to_string(), "entry": w.entry.to_string(), "repeated": w.repeated,
+        "id": w.printed,
+        "record": w.record.to_string(),
+        "entry": w.entry.to_string(),
+        "repeated": w.repeated,
         "warnings": warnings,
     })
 }
@@ -289,32 +333,62 @@ pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Val
 }
 
 /// Begins a record. Durable when it answers.
-#[utoipa::path(post, path = "/v1/records", request_body = DraftBody, tag = "records",
-    params(("Idempotency-Key" = Option<String>, Header, description = "the same key twice is one write")),
-    responses((status = 201, description = "written", body = Object), (status = 200, description = "written before", body = Object),
-        (status = 403, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/records",
+    request_body = DraftBody,
+    tag = "records",
+    params(
+        (
+            "Idempotency-Key" = Option<String>,
+            Header,
+            description = "the same key twice is one write",
+        ),
+    ),
+    responses(
+        (status = 201, description = "written", body = Object),
+        (status = 200, description = "written before", body = Object),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub(crate) async fn create(
     State(node): State<Arc<Node>>,
     token: Token,
     headers: HeaderMap,
-    body: Sent<DraftBody>,
+    body: StrictBody<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    write(&node, &token, &headers, body, None).await
+    write_draft(&node, &token, &headers, body, None).await
 }
 
 /// Puts fields and says events on a record. Durable when it answers.
-#[utoipa::path(post, path = "/v1/records/{id}/events", request_body = DraftBody, tag = "records",
-    params(("id" = String, Path, description = "printed or full id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "the same key twice is one write")),
-    responses((status = 201, description = "written", body = Object), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/records/{id}/events",
+    request_body = DraftBody,
+    tag = "records",
+    params(
+        ("id" = String, Path, description = "printed or full id"),
+        (
+            "Idempotency-Key" = Option<String>,
+            Header,
+            description = "the same key twice is one write",
+        ),
+    ),
+    responses(
+        (status = 201, description = "written", body = Object),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub(crate) async fn append(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Sent<DraftBody>,
+    body: StrictBody<DraftBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let on = node.reads().find_kind(&id).await?;
-    write(&node, &token, &headers, body, Some(on)).await
+    write_draft(&node, &token, &headers, body, Some(on)).await
 }

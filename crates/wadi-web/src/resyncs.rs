@@ -1,6 +1,6 @@
 //! Resyncs: planned, approved, steered, verified; at a hub, ordered for a site.
 
-use crate::{Problem, Token, strict::Sent};
+use crate::{Problem, Token, strict::StrictBody};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -44,7 +44,12 @@ fn told(resync: &Resync) -> Json<Value> {
 }
 
 /// Resyncs, the newest first.
-#[utoipa::path(get, path = "/v1/resyncs", tag = "resyncs", responses((status = 200, description = "resyncs", body = Object)))]
+#[utoipa::path(
+    get,
+    path = "/v1/resyncs",
+    tag = "resyncs",
+    responses((status = 200, description = "resyncs", body = Object)),
+)]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -55,8 +60,16 @@ pub(crate) async fn list(
 }
 
 /// One resync.
-#[utoipa::path(get, path = "/v1/resyncs/{id}", params(("id" = String, Path, description = "the resync's id")),
-    tag = "resyncs", responses((status = 200, description = "the resync", body = Object), (status = 403, description = "there is none of that id", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/resyncs/{id}",
+    params(("id" = String, Path, description = "the resync's id")),
+    tag = "resyncs",
+    responses(
+        (status = 200, description = "the resync", body = Object),
+        (status = 404, description = "there is none of that id", body = Problem),
+    ),
+)]
 pub(crate) async fn show(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -72,7 +85,7 @@ pub(crate) async fn show(
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<ResyncBody>,
+    body: StrictBody<ResyncBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let body = body.said;
@@ -90,15 +103,26 @@ pub(crate) async fn plan(
 }
 
 /// `run` approves a plan and carries it out; `pause`, `resume` and `cancel` steer it.
-#[utoipa::path(post, path = "/v1/resyncs/{id}/{act}",
-    params(("id" = String, Path, description = "the resync's id"), ("act" = String, Path, description = "run, pause, resume or cancel")),
-    request_body = ResyncActBody, tag = "resyncs",
-    responses((status = 200, description = "the resync", body = Object), (status = 403, description = "not as it stands", body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/resyncs/{id}/{act}",
+    params(
+        ("id" = String, Path, description = "the resync's id"),
+        ("act" = String, Path, description = "run, pause, resume or cancel"),
+    ),
+    request_body = ResyncActBody,
+    tag = "resyncs",
+    responses(
+        (status = 200, description = "the resync", body = Object),
+        (status = 403, description = "not as it stands", body = Problem),
+        (status = 404, description = "there is none of that id", body = Problem),
+    ),
+)]
 pub(crate) async fn act(
     State(node): State<Arc<Node>>,
     token: Token,
     Path((id, act)): Path<(String, String)>,
-    body: Sent<ResyncActBody>,
+    body: StrictBody<ResyncActBody>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
     let by = body.said.by.unwrap_or(token.name);
@@ -123,11 +147,20 @@ pub(crate) struct VerifyQuery {
 }
 
 /// Whether this node and a peer in contact hold the same, by digest, through a stated time.
-#[utoipa::path(get, path = "/v1/verify/{peer}",
-    params(("peer" = String, Path, description = "the peer's name"),
-        ("quick" = Option<bool>, Query, description = "take the last scrub's word for this disk")),
-    tag = "resyncs", responses((status = 200, description = "what comparing came to", body = Object),
-        (status = 403, description = "the peer is not in contact", body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/v1/verify/{peer}",
+    params(
+        ("peer" = String, Path, description = "the peer's name"),
+        ("quick" = Option<bool>, Query, description = "take the last scrub's word for this disk"),
+    ),
+    tag = "resyncs",
+    responses(
+        (status = 200, description = "what comparing came to", body = Object),
+        (status = 403, body = Problem),
+        (status = 503, description = "the peer is not in contact", body = Problem),
+    ),
+)]
 pub(crate) async fn verify(
     State(node): State<Arc<Node>>,
     token: Token,

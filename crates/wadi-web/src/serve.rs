@@ -214,7 +214,7 @@ where
         async move {
             let request = request.map(|body| Body::new(Patient::new(body, &limits)));
             let answer = app.oneshot(request).await?;
-            Ok::<_, Infallible>(answer.map(|body| Answer { body, turn }))
+            Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, turn }))
         }
     });
 
@@ -246,12 +246,12 @@ impl Drop for Turn {
 }
 
 /// An answer's body, which says as it goes out that it does.
-struct Answer {
+struct AnswerBody {
     body: Body,
     turn: Turn,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for AnswerBody {
     type Data = axum::body::Bytes;
     type Error = axum::Error;
 

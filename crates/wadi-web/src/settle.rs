@@ -22,7 +22,7 @@ const TRIED_MAX: u32 = 10_000;
 /// Moves a file into a directory, and writes beside it, under its name there and this suffix, what
 /// is told of it. The text is written first: should the power fail in between, the file is looked
 /// at again.
-pub(crate) fn settle(file: &Path, into: &Path, suffix: &str, told: &str) -> io::Result<()> {
+pub(crate) fn settle_file(file: &Path, into: &Path, suffix: &str, told: &str) -> io::Result<()> {
     let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let stem = fitting(name);
 
@@ -132,7 +132,7 @@ mod tests {
         for text in ["one", "two"] {
             let file = dir.path().join("c.json");
             std::fs::write(&file, text).unwrap();
-            settle(&file, &done, ".answer", &format!("of {text}")).unwrap();
+            settle_file(&file, &done, ".answer", &format!("of {text}")).unwrap();
         }
 
         assert_eq!(
@@ -171,7 +171,7 @@ mod tests {
         ] {
             let file = dir.path().join(&name);
             std::fs::write(&file, "{").unwrap();
-            settle(&file, &bad, ".reason", "broken").unwrap();
+            settle_file(&file, &bad, ".reason", "broken").unwrap();
             assert!(!file.exists());
         }
 
@@ -184,7 +184,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let bad = dir.path().join("bad");
         std::fs::create_dir(&bad).unwrap();
-        assert!(settle(&dir.path().join("gone.json"), &bad, ".reason", "why").is_err());
+        assert!(settle_file(&dir.path().join("gone.json"), &bad, ".reason", "why").is_err());
         assert!(names(&bad).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! The node itself: how it stands, its tokens, its health; and what operators of a hub say.
 
-use crate::{Problem, Token, TokenScope, hash_token, new_token, pages, strict::Sent};
+use crate::{Problem, Token, TokenScope, hash_token, new_token, pages, strict::StrictBody};
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -17,7 +17,12 @@ use wadi_node::{KeptToken, Node, check_name};
 use wadi_record::{Department, Policy};
 
 /// How this node and its peers stand.
-#[utoipa::path(get, path = "/v1/sites", tag = "sites", responses((status = 200, description = "status", body = Object)))]
+#[utoipa::path(
+    get,
+    path = "/v1/sites",
+    tag = "sites",
+    responses((status = 200, description = "status", body = Object)),
+)]
 pub(crate) async fn sites(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -50,7 +55,16 @@ pub(crate) async fn refusals(
         .await?;
     let mut rows: Vec<Value> = rows
         .iter()
-        .map(|r| json!({"subject": r.subject, "code": r.code, "why": r.why, "peer": r.peer, "at_ms": r.at_ms, "times": r.times}))
+        .map(|r| {
+            json!({
+                "subject": r.subject,
+                "code": r.code,
+                "why": r.why,
+                "peer": r.peer,
+                "at_ms": r.at_ms,
+                "times": r.times,
+            })
+        })
         .collect();
     rows.truncate(pages::fitting(rows.iter(), &json!({"refusals": []}), limit));
     Ok(Json(json!({"refusals": rows})))
@@ -58,7 +72,12 @@ pub(crate) async fn refusals(
 
 /// Alive: the process answers. `degraded` says what is given up for want of room on the disk,
 /// `troubles` which tasks cannot work, and why.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "alive", body = Object)))]
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "health",
+    responses((status = 200, description = "alive", body = Object)),
+)]
 pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
     let degraded = node.room().degraded();
     let troubles = node.tasks().troubles();
@@ -78,8 +97,12 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
 
 /// Ready: every task that the node lives by can work, the store answers, and takes more than holds.
 /// `degraded` says what is given up for want of room on the disk.
-#[utoipa::path(get, path = "/readyz", tag = "health",
-    responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "health",
+    responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)),
+)]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
     let records = node.reads().record_count().await;
     let down = |code: &str, why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why);
@@ -98,7 +121,12 @@ pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>,
 }
 
 /// The tokens known here, without the tokens themselves.
-#[utoipa::path(get, path = "/v1/tokens", tag = "tokens", responses((status = 200, description = "tokens", body = Object)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tokens",
+    tag = "tokens",
+    responses((status = 200, description = "tokens", body = Object)),
+)]
 pub(crate) async fn tokens(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -115,12 +143,20 @@ pub(crate) async fn tokens(
 }
 
 /// Issues a token; it is shown this once.
-#[utoipa::path(post, path = "/v1/tokens", request_body = Token, tag = "tokens",
-    responses((status = 201, description = "the token", body = Object), (status = 403, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tokens",
+    request_body = Token,
+    tag = "tokens",
+    responses(
+        (status = 201, description = "the token", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
 pub(crate) async fn issue_token(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<Token>,
+    body: StrictBody<Token>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let wanted = body.said;
@@ -171,12 +207,20 @@ pub struct AnewBody {
 }
 
 /// Lets a device's counter begin anew: numbers that it gives from now on were never given before.
-#[utoipa::path(post, path = "/v1/devices/anew", request_body = AnewBody, tag = "tokens",
-    responses((status = 200, description = "how often that was done", body = Object), (status = 403, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/devices/anew",
+    request_body = AnewBody,
+    tag = "tokens",
+    responses(
+        (status = 200, description = "how often that was done", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
 pub(crate) async fn device_anew(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<AnewBody>,
+    body: StrictBody<AnewBody>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
     let device = body.said.device;
@@ -194,8 +238,16 @@ pub(crate) async fn device_anew(
 }
 
 /// Revokes a token by its name.
-#[utoipa::path(delete, path = "/v1/tokens/{name}", params(("name" = String, Path, description = "the token's name")),
-    tag = "tokens", responses((status = 200, description = "revoked", body = Object), (status = 404, body = Problem)))]
+#[utoipa::path(
+    delete,
+    path = "/v1/tokens/{name}",
+    params(("name" = String, Path, description = "the token's name")),
+    tag = "tokens",
+    responses(
+        (status = 200, description = "revoked", body = Object),
+        (status = 404, body = Problem),
+    ),
+)]
 pub(crate) async fn revoke_token(
     State(node): State<Arc<Node>>,
     token: Token,
@@ -253,12 +305,20 @@ pub enum ControlBody {
 }
 
 /// Writes a control fact into the hub's own control log.
-#[utoipa::path(post, path = "/v1/control", request_body = ControlBody, tag = "sites",
-    responses((status = 201, description = "written", body = Object), (status = 403, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/control",
+    request_body = ControlBody,
+    tag = "sites",
+    responses(
+        (status = 201, description = "written", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
 pub(crate) async fn control(
     State(node): State<Arc<Node>>,
     token: Token,
-    body: Sent<ControlBody>,
+    body: StrictBody<ControlBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let said = control_entry(&node, body.said)?;

@@ -6,7 +6,7 @@ use crate::{
     DraftBody, Problem, Token, TokenScope,
     problem::unprocessable,
     records::{put_standing, written_json},
-    settle::settle,
+    settle::settle_file,
     strict::{content_hash, decode_text, parse_object},
 };
 use serde_json::{Map, Value};
@@ -49,7 +49,7 @@ pub async fn run_spool(node: Arc<Node>, dir: PathBuf) -> io::Result<()> {
         for sub in ["done", "bad"] {
             std::fs::create_dir_all(spool.dir.join(sub))?;
         }
-        spool.look().await?;
+        spool.look_through().await?;
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -58,11 +58,11 @@ struct Spool {
     node: Arc<Node>,
     dir: PathBuf,
     /// The files that lie in the directory and could not be settled at the first look.
-    seen: HashMap<OsString, Seen>,
+    seen: HashMap<OsString, SeenFile>,
 }
 
 /// A file as it was when it last changed.
-struct Seen {
+struct SeenFile {
     length: u64,
     modified: Option<SystemTime>,
     since: Instant,
@@ -78,7 +78,7 @@ enum Taken {
 }
 
 impl Spool {
-    async fn look(&mut self) -> io::Result<()> {
+    async fn look_through(&mut self) -> io::Result<()> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.dir)? {
             // One that vanished meanwhile is nobody's trouble.
@@ -117,7 +117,7 @@ impl Spool {
             return;
         }
 
-        let (sub, suffix, told) = match take(&self.node, &file, &meta, quiet).await {
+        let (sub, suffix, told) = match take_file(&self.node, &file, &meta, quiet).await {
             Taken::Unfinished => return,
             Taken::Written(answer) => ("done", ".answer", answer),
             Taken::Bad(why) => {
@@ -126,10 +126,14 @@ impl Spool {
             }
         };
 
-        match settle(&file, &self.dir.join(sub), suffix, &told) {
+        match settle_file(&file, &self.dir.join(sub), suffix, &told) {
             Ok(()) => drop(self.seen.remove(&name)),
             Err(error) => {
-                tracing::error!(file = %file.display(), %error, "a spooled file could not be moved to {sub}/");
+                tracing::error!(
+                    file = %file.display(),
+                    %error,
+                    "a spooled file could not be moved to {sub}/",
+                );
                 if let Some(seen) = self.seen.get_mut(&name) {
                     seen.stuck = Some((Instant::now(), format!("to {sub}/: {error}")));
                 }
@@ -139,7 +143,7 @@ impl Spool {
 
     /// For how long a file has not changed, as far as this process knows.
     fn quiet_for(&mut self, name: &OsString, meta: &Metadata) -> Duration {
-        let now = Seen {
+        let now = SeenFile {
             length: meta.len(),
             modified: meta.modified().ok(),
             since: Instant::now(),
@@ -177,14 +181,14 @@ impl Spool {
     }
 }
 
-async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -> Taken {
+async fn take_file(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -> Taken {
     if !meta.is_file() {
         return Taken::Bad(
             "not_a_file: only files are read, no links, directories or pipes".into(),
         );
     }
 
-    let map = match read(file).and_then(|bytes| parse(&bytes)) {
+    let map = match read_file(file).and_then(|bytes| parse(&bytes)) {
         Ok(map) => map,
         Err(Unread::TooLarge(problem)) => return Taken::Bad(reason(&problem)),
         // Whoever writes it may still be at it.
@@ -198,7 +202,7 @@ async fn take(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -
     };
 
     // A file's name is its key: a power cut between writing and moving makes no second entry.
-    match write(node, map, key_of(file)).await {
+    match write_draft(node, map, key_of(file)).await {
         Ok(answer) => Taken::Written(answer),
         Err(problem) if problem.status >= 500 => Taken::Unfinished,
         Err(problem) => Taken::Bad(reason(&problem)),
@@ -224,7 +228,7 @@ impl From<Problem> for Unread {
 }
 
 /// The file's bytes, no more than may be: it may grow while it is read.
-fn read(file: &Path) -> Result<Vec<u8>, Unread> {
+fn read_file(file: &Path) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
     let opened =
         std::fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
@@ -258,7 +262,7 @@ fn key_of(file: &Path) -> String {
 }
 
 /// Writes what a file says; what it came to, as JSON.
-async fn write(
+async fn write_draft(
     node: &Arc<Node>,
     mut map: Map<String, Value>,
     key: String,

@@ -168,14 +168,17 @@ pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
-    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| {
-        let at = error.valid_up_to();
-        let byte = bytes.get(at).copied().unwrap_or_default();
-        encoding(&format!(
-            "this is not UTF-8: byte {} is 0x{byte:02X}, as in text of Windows-1256 or another code page; send UTF-8",
-            at + 1
-        ))
-    })
+    std::str::from_utf8(bytes)
+        .map(Cow::Borrowed)
+        .map_err(|error| {
+            let at = error.valid_up_to();
+            let byte = bytes.get(at).copied().unwrap_or_default();
+            encoding(&format!(
+                "this is not UTF-8: byte {} is 0x{byte:02X}, as in text of Windows-1256 or another \
+                 code page; send UTF-8",
+                at + 1,
+            ))
+        })
 }
 
 fn encoding(why: &str) -> Problem {
@@ -187,14 +190,14 @@ fn encoding(why: &str) -> Problem {
 pub fn content_hash(values: &[&Value]) -> Hash {
     let mut hasher = Sha256::new();
     for value in values {
-        feed(&mut hasher, value);
+        feed_value(&mut hasher, value);
     }
     Hash(hasher.finalize().into())
 }
 
 /// Each value begins with a letter for its kind, and what has a length with its length: no two
 /// values feed the same bytes.
-fn feed(hasher: &mut Sha256, value: &Value) {
+fn feed_value(hasher: &mut Sha256, value: &Value) {
     let sized = |hasher: &mut Sha256, kind: u8, length: usize| {
         hasher.update([kind]);
         hasher.update((length as u64).to_be_bytes());
@@ -214,7 +217,7 @@ fn feed(hasher: &mut Sha256, value: &Value) {
         }
         Value::Array(list) => {
             sized(hasher, b'l', list.len());
-            list.iter().for_each(|each| feed(hasher, each));
+            list.iter().for_each(|each| feed_value(hasher, each));
         }
         Value::Object(map) => {
             sized(hasher, b'o', map.len());
@@ -224,7 +227,7 @@ fn feed(hasher: &mut Sha256, value: &Value) {
             for (name, each) in members {
                 sized(hasher, b's', name.len());
                 hasher.update(name);
-                feed(hasher, each);
+                feed_value(hasher, each);
             }
         }
     }
@@ -232,14 +235,14 @@ fn feed(hasher: &mut Sha256, value: &Value) {
 
 /// A request's body as JSON, read strictly.
 #[derive(Debug)]
-pub(crate) struct Sent<T> {
+pub(crate) struct StrictBody<T> {
     /// What it says.
     pub(crate) said: T,
     /// The same as it was sent.
     pub(crate) sent: Value,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {

@@ -191,12 +191,14 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         CliCommand::Demo(args) => demo::run(args, json).await,
         CliCommand::Pki { command } => pki::run(command, json),
         CliCommand::Node { command } => daemon::run(command, json).await,
+
         CliCommand::Status { at, watch } => {
             run_blocking(move || cli::status::run(&at, watch, json)).await
         }
         CliCommand::Record { command } => {
             run_blocking(move || cli::record::run(command, json)).await
         }
+
         CliCommand::Import { file, at } => {
             run_blocking(move || cli::import::run(&at, &file, json)).await
         }
@@ -204,6 +206,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         CliCommand::Bundle { command } => {
             run_blocking(move || cli::bundle::run(command, json)).await
         }
+
         CliCommand::Findings { command } => {
             run_blocking(move || cli::findings::run(command, json)).await
         }
@@ -211,10 +214,12 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         CliCommand::Resync { command } => {
             run_blocking(move || cli::resync::run(command, json)).await
         }
+
         CliCommand::Audit { command } => cli::audit::run(command, json).await,
         CliCommand::Backup(args) => backup::run(args, json).await,
         CliCommand::Restore(args) => backup::restore(args, json).await,
         CliCommand::Token { command } => run_blocking(move || cli::token::run(command, json)).await,
+
         CliCommand::Bench { command } => bench::run(command, json).await,
         CliCommand::Schema(args) => cli::schema::run(&args, json),
     }

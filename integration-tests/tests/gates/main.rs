@@ -124,7 +124,8 @@ async fn a_backup_of_any_age_is_restored_without_fork_or_loss() {
         lost += u64::from(forks > 0 || !whole.iter().all(|p| now.contains(p)));
         assert_eq!(
             lost, 0,
-            "WADI_SEED={seed}; a copy was restored: {behind}, with its anchor: {knows}; forks: {forks}"
+            "WADI_SEED={seed}; a copy was restored: {behind}, with its anchor: {knows}; forks: \
+             {forks}"
         );
         assert_eq!(undetected, 0, "WADI_SEED={seed}");
 

@@ -83,7 +83,8 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     let dir = setup.country.dir().join("dark");
     copy_dir(&image.dir, &dir);
 
-    let flipped = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 50) || x'ff' || substr(bytes, 52) AS BLOB) \
+    let flipped = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 50) || x'ff' || substr(bytes, \
+                   52) AS BLOB) \
                    WHERE seq IN (3, 7) AND substr(log, 25, 1) = x'03' AND main = 1";
     let mut damaged = on_disk(&dir, flipped).await;
     damaged += on_disk(
@@ -93,8 +94,10 @@ async fn in_the_dark_damage_is_told_and_what_is_whole_stays_until_a_peer_brings_
     .await;
 
     // A handed-over record's entry, too, which stands in no log that is held here.
-    let beside = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 20) || x'ff' || substr(bytes, 22) AS BLOB) \
-                  WHERE (log, seq) = (SELECT log, seq FROM entries WHERE main = 2 ORDER BY log, seq DESC LIMIT 1)";
+    let beside = "UPDATE entries SET bytes = CAST(substr(bytes, 1, 20) || x'ff' || substr(bytes, \
+                  22) AS BLOB) \
+                  WHERE (log, seq) = (SELECT log, seq FROM entries WHERE main = 2 \
+                  ORDER BY log, seq DESC LIMIT 1)";
     let excerpts = on_disk(&dir, beside).await;
     assert!(damaged >= 6 && excerpts == 1, "{damaged} and {excerpts}");
 
@@ -238,7 +241,8 @@ async fn a_record_that_rotted_is_told_though_its_entries_come_again() {
     let dir = setup.country.dir().join("again");
     copy_dir(&image.dir, &dir);
 
-    let rotten = "UPDATE records SET json = replace(json, 'the bridge is closed', 'the bridge is rotten') \
+    let rotten = "UPDATE records SET json = replace(json, 'the bridge is closed', \
+                  'the bridge is rotten') \
                   WHERE crossing = 'QAM' AND lane = 3";
     assert_eq!(on_disk(&dir, rotten).await, 1);
 

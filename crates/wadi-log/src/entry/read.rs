@@ -125,37 +125,52 @@ impl Body {
     pub(super) fn read(kind: u32, bytes: Vec<u8>) -> Result<Self, LogError> {
         Ok(match kind {
             0 => return Err(LogError::malformed("entry", "kind 0")),
+
             1 => Self::Change(Change::read(&bytes)?),
             2 => Self::Boot(Boot::read(&bytes)?),
             3 => Self::Seen(Seen::read(&bytes)?),
             4 => Self::Enrolment(Enrolment::from_pb(&canonical("enrolment", &bytes)?)?),
             5 => Self::Officer(OfficerEntry::read(&bytes)?),
-            6 => {
-                let p: pb::Policy = canonical("policy", &bytes)?;
-                Self::Policy(PolicyEntry {
-                    revision: p.revision,
-                    text: p.text,
-                })
-            }
+            6 => Self::Policy(PolicyEntry::read(&bytes)?),
+
             7 => Self::Cut(Cut::from_pb(canonical("cut", &bytes)?)?),
-            8 => {
-                let a: pb::Admit = canonical("admit", &bytes)?;
-                Self::Admit(Admit {
-                    entries: refs_in("admitted entries", &a.entries)?,
-                    reason: a.reason,
-                })
-            }
-            9 => {
-                let c: pb::Closure = canonical("closure", &bytes)?;
-                Self::Closure(Closure {
-                    crossing: c.crossing.parse()?,
-                    closed_s: c.closed_s,
-                    reason: c.reason,
-                })
-            }
+            8 => Self::Admit(Admit::read(&bytes)?),
+            9 => Self::Closure(Closure::read(&bytes)?),
             10 => Self::ResyncOrder(ResyncOrder::read(&bytes)?),
             11 => Self::ResyncReport(ResyncReport::read(&bytes)?),
+
             _ => Self::Unknown { kind, bytes },
+        })
+    }
+}
+
+impl PolicyEntry {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let p: pb::Policy = canonical("policy", bytes)?;
+        Ok(Self {
+            revision: p.revision,
+            text: p.text,
+        })
+    }
+}
+
+impl Admit {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let a: pb::Admit = canonical("admit", bytes)?;
+        Ok(Self {
+            entries: refs_in("admitted entries", &a.entries)?,
+            reason: a.reason,
+        })
+    }
+}
+
+impl Closure {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let c: pb::Closure = canonical("closure", bytes)?;
+        Ok(Self {
+            crossing: c.crossing.parse()?,
+            closed_s: c.closed_s,
+            reason: c.reason,
         })
     }
 }

@@ -126,7 +126,9 @@ fn bounds_are_told_by_name() {
 
 proptest! {
     #[test]
-    fn whatever_reads_is_the_one_encoding(flips in proptest::collection::vec((0usize..400, any::<u8>()), 1..6)) {
+    fn whatever_reads_is_the_one_encoding(
+        flips in proptest::collection::vec((0usize..400, any::<u8>()), 1..6),
+    ) {
         let mut bytes = entry().encode().unwrap();
         for (at, with) in flips {
             let at = at % bytes.len();
@@ -140,6 +142,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = Entry::read(&bytes);
-        let _ = Entry::read(&[&[0x08, 0x01, 0x10, 0x07, 0x5a, bytes.len().min(120) as u8], &bytes[..]].concat());
+        let head = [0x08, 0x01, 0x10, 0x07, 0x5a, bytes.len().min(120) as u8];
+        let _ = Entry::read(&[&head, &bytes[..]].concat());
     }
 }

@@ -203,7 +203,7 @@ impl EvidenceWriter {
 
 /// One statement about the record, proven.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Statement {
+pub struct ProvenStatement {
     /// Where it stands.
     pub reference: Reference,
     /// The name of the node that signed it.
@@ -233,7 +233,7 @@ pub struct Evidence {
     /// When, by its clock, Unix seconds.
     pub made_s: i64,
     /// What was said of the record, in the order of the file.
-    pub statements: Vec<Statement>,
+    pub statements: Vec<ProvenStatement>,
     /// Control entries in the file.
     pub control: usize,
     /// Proofs that a log was forked.

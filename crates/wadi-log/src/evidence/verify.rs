@@ -2,7 +2,7 @@
 
 use super::{
     EVIDENCE_BYTES_MAX, EVIDENCE_VERSION, EntryLine, Evidence, EvidenceError, EvidenceRole,
-    HeaderLine, LINES_MAX, Line, Proven, SealLine, Statement, bad, sealed_text,
+    HeaderLine, LINES_MAX, Line, Proven, ProvenStatement, SealLine, bad, sealed_text,
 };
 use crate::{
     Body, Checkpoint, Cosignature, ENTRY_BYTES_MAX, Enrolment, Entry, Hash, LogId, NodeId, Reading,
@@ -85,7 +85,7 @@ fn statements(
     entries: &[EntryOf<'_>],
     checkpoints: &[Proven],
     members: &BTreeMap<NodeId, Enrolment>,
-) -> Result<Vec<Statement>, EvidenceError> {
+) -> Result<Vec<ProvenStatement>, EvidenceError> {
     let mut statements = Vec::new();
     let mut firsts = 0;
     for (line, reference, bytes) in entries {
@@ -121,7 +121,7 @@ fn statements(
         let may_be = |named_s: &i64| {
             not_after_s.is_none_or(|end_s| u64::try_from(*named_s).is_ok_and(|s| s <= end_s))
         };
-        statements.push(Statement {
+        statements.push(ProvenStatement {
             reference: *reference,
             node: members[&reference.log.node].name.clone(),
             common,
@@ -146,7 +146,7 @@ fn statements(
 }
 
 /// No entry builds on one that is not there.
-fn check_complete(statements: &[Statement]) -> Result<(), EvidenceError> {
+fn check_complete(statements: &[ProvenStatement]) -> Result<(), EvidenceError> {
     let there: BTreeSet<Reference> = statements.iter().map(|s| s.reference).collect();
     for statement in statements {
         if let Some(missing) = statement

@@ -3,13 +3,16 @@
 
 use crate::{
     api::{Reads, read::Safety},
-    door::{command::Command, error::NodeError},
+    door::{
+        command::{Account, Command},
+        error::NodeError,
+    },
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use wadi_log::{Body, LogId, NodeId, RecordId, Reference, Role};
-use wadi_store::RecordRow;
+use wadi_store::{RecordRow, StoredEntry};
 
 /// One entry in a record's history.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -87,71 +90,7 @@ impl Reads {
 
         let mut entries = Vec::new();
         for stored in self.door.store.record_entries(id).await? {
-            let reference = stored.entry.reference();
-            let Some(entry) = stored.entry.entry() else {
-                continue;
-            };
-            let Body::Change(change) = &entry.body else {
-                continue;
-            };
-            let c = &entry.common;
-
-            // The hub's time that its author had heard when it signed the log without the entry:
-            // one named later may be of days after it.
-            let before = self
-                .door
-                .store
-                .checkpoint_before(&reference.log, reference.seq)
-                .await?;
-            let beside = self.is_beside(&stored);
-            let mut cosigned = self.door.store.cosignatures(Some(&reference.log)).await?;
-
-            // What was said of the log was not said of another branch of it.
-            cosigned.retain(|c| !beside && c.checkpoint.checkpoint.size > reference.seq);
-            let by_hub = |w: &NodeId| self.door.with_control(|c| c.role(w) == Some(Role::Hub));
-            let first = self.first_cosigned(&reference).await?.filter(|_| !beside);
-            let first = first.map(|c| c.cosignature.time_s as i64);
-            let of_hubs = cosigned.iter().filter(|c| by_hub(&c.cosignature.witness));
-            let not_after_s = of_hubs
-                .map(|c| c.cosignature.time_s as i64)
-                .chain(first)
-                .min();
-
-            entries.push(HistoryLine {
-                entry: reference.to_string(),
-                node: self.door.name_of(&reference.log.node),
-                officer: c.officer.clone(),
-                department: c.department.clone(),
-                device: c.device.clone(),
-                claimed_ms: c.wall_ms,
-                happened_ms: c.happened_ms,
-                received_ms: stored.received_ms,
-                not_before_s: before
-                    .map(|c| c.checkpoint.hub_time_s)
-                    .filter(|t| *t > 0 && may_follow(*t, not_after_s)),
-                not_after_s,
-                safety: self.safety_of(&stored),
-                witnessed: cosigned
-                    .iter()
-                    .map(|c| self.door.name_of(&c.cosignature.witness))
-                    .collect(),
-                stands: account.stands.get(&reference).cloned().unwrap_or_default(),
-                based_on: change.based_on.iter().map(ToString::to_string).collect(),
-                puts: change
-                    .puts
-                    .iter()
-                    .map(|p| (p.key.clone(), put_json(&p.value)))
-                    .collect(),
-                events: change
-                    .events
-                    .iter()
-                    .map(|e| serde_json::from_str(e).unwrap_or_else(|_| e.as_str().into()))
-                    .collect(),
-                knew: account
-                    .decisions
-                    .get(&reference)
-                    .map(|(n, c)| knew(&reference, n, c, &placed)),
-            });
+            entries.extend(self.history_line(&stored, &account, &placed).await?);
         }
 
         entries.sort_by_key(|l| {
@@ -167,6 +106,80 @@ impl Reads {
             entries,
             fields: account.fields,
         })
+    }
+
+    /// What is told of one entry; nothing where it is none of a record.
+    async fn history_line(
+        &self,
+        stored: &StoredEntry,
+        account: &Account,
+        placed: &[(String, Reference)],
+    ) -> Result<Option<HistoryLine>, NodeError> {
+        let reference = stored.entry.reference();
+        let Some(entry) = stored.entry.entry() else {
+            return Ok(None);
+        };
+        let Body::Change(change) = &entry.body else {
+            return Ok(None);
+        };
+        let c = &entry.common;
+
+        // The hub's time that its author had heard when it signed the log without the entry: one
+        // named later may be of days after it.
+        let before = self
+            .door
+            .store
+            .checkpoint_before(&reference.log, reference.seq)
+            .await?;
+        let beside = self.is_beside(stored);
+        let mut cosigned = self.door.store.cosignatures(Some(&reference.log)).await?;
+
+        // What was said of the log was not said of another branch of it.
+        cosigned.retain(|c| !beside && c.checkpoint.checkpoint.size > reference.seq);
+        let by_hub = |w: &NodeId| self.door.with_control(|c| c.role(w) == Some(Role::Hub));
+        let first = self.first_cosigned(&reference).await?.filter(|_| !beside);
+        let first = first.map(|c| c.cosignature.time_s as i64);
+        let of_hubs = cosigned.iter().filter(|c| by_hub(&c.cosignature.witness));
+        let not_after_s = of_hubs
+            .map(|c| c.cosignature.time_s as i64)
+            .chain(first)
+            .min();
+
+        Ok(Some(HistoryLine {
+            entry: reference.to_string(),
+            node: self.door.name_of(&reference.log.node),
+            officer: c.officer.clone(),
+            department: c.department.clone(),
+            device: c.device.clone(),
+            claimed_ms: c.wall_ms,
+            happened_ms: c.happened_ms,
+            received_ms: stored.received_ms,
+            not_before_s: before
+                .map(|c| c.checkpoint.hub_time_s)
+                .filter(|t| *t > 0 && may_follow(*t, not_after_s)),
+            not_after_s,
+            safety: self.safety_of(stored),
+            witnessed: cosigned
+                .iter()
+                .map(|c| self.door.name_of(&c.cosignature.witness))
+                .collect(),
+            stands: account.stands.get(&reference).cloned().unwrap_or_default(),
+            based_on: change.based_on.iter().map(ToString::to_string).collect(),
+            puts: change
+                .puts
+                .iter()
+                .map(|p| (p.key.clone(), put_json(&p.value)))
+                .collect(),
+            events: change
+                .events
+                .iter()
+                .map(|e| serde_json::from_str(e).unwrap_or_else(|_| e.as_str().into()))
+                .collect(),
+            knew: account
+                .decisions
+                .get(&reference)
+                .map(|(n, c)| knew(&reference, n, c, placed)),
+        }))
     }
 }
 
@@ -203,7 +216,13 @@ fn knew(
         not_shown: not_shown.iter().map(ToString::to_string).collect(),
         holds: placed
             .iter()
-            .map(|(hold, entry)| json!({"hold": hold, "placed": entry.to_string(), "taken_in": taken_in(entry)}))
+            .map(|(hold, entry)| {
+                json!({
+                    "hold": hold,
+                    "placed": entry.to_string(),
+                    "taken_in": taken_in(entry),
+                })
+            })
             .collect(),
         control: control.map(|(l, n)| (l.origin(), *n)).collect(),
     }
@@ -215,5 +234,67 @@ fn put_json(value: &wadi_log::Value) -> Json {
         wadi_log::Value::Text(t) => t.as_str().into(),
         wadi_log::Value::Int(i) => (*i).into(),
         wadi_log::Value::Flag(b) => (*b).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Crossing, Epoch, Lane};
+
+    fn at(node: u8, lane: Lane, seq: u64) -> Reference {
+        let log = LogId {
+            node: NodeId([node; 16]),
+            epoch: Epoch([1; 8]),
+            lane,
+            crossing: Crossing::HUB,
+        };
+        Reference {
+            log,
+            seq,
+            leaf: Default::default(),
+        }
+    }
+
+    #[test]
+    fn no_entry_is_of_after_the_time_at_which_a_hub_had_it() {
+        assert!(may_follow(10, None));
+        assert!(may_follow(10, Some(10)));
+        assert!(!may_follow(11, Some(10)));
+    }
+
+    #[test]
+    fn an_officer_knew_of_holds_taken_in_and_of_those_of_the_own_node() {
+        let decision = at(1, Lane::Hold, 9);
+        let heard = at(2, Lane::Hold, 4);
+        let control = at(3, Lane::Control, 0);
+        let covered = BTreeMap::from([(heard.log, 5), (control.log, 8)]);
+        let placed = [
+            ("own".to_string(), at(1, Lane::Hold, 2)),
+            ("heard".to_string(), heard),
+            ("later".to_string(), at(2, Lane::Hold, 5)),
+        ];
+
+        let knew = knew(&decision, &[], &covered, &placed);
+        let taken_in: Vec<&Json> = knew.holds.iter().map(|h| &h["taken_in"]).collect();
+        assert_eq!(taken_in, [&json!(true), &json!(true), &json!(false)]);
+        assert_eq!(
+            knew.control,
+            BTreeMap::from([(control.log.origin(), 8)]),
+            "holds are told of one by one"
+        );
+    }
+
+    #[test]
+    fn values_are_shown_as_json_has_them() {
+        use wadi_log::Value;
+        let shown = [
+            Value::Null,
+            Value::Text("a".into()),
+            Value::Int(-1),
+            Value::Flag(true),
+        ]
+        .map(|value| put_json(&value));
+        assert_eq!(shown, [Json::Null, json!("a"), json!(-1), json!(true)]);
     }
 }

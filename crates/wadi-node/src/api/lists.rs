@@ -175,7 +175,7 @@ impl Reads {
     pub async fn imported_record(&self, key: &str) -> Result<Option<RecordId>, NodeError> {
         let kept = self.door.store.local(&IMPORTED, key).await?;
         match kept.as_deref().and_then(|value| value.split(' ').next()) {
-            Some(record) => Ok(Some(self.find(record).await?)),
+            Some(record) => Ok(Some(self.find_record(record).await?)),
             None => Ok(None),
         }
     }

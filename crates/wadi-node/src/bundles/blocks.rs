@@ -13,7 +13,7 @@ const BLOCK_BYTES_MAX: usize = 3 * wadi_log::ENTRY_BYTES_MAX;
 const READ_BYTES: usize = 16 * BLOCK_BYTES;
 
 /// Reads a log from a position on, block by block.
-pub(super) struct Blocks<'s> {
+pub(super) struct BlockReader<'s> {
     store: &'s dyn Store,
     log: LogId,
     pub(super) at: u64,
@@ -22,7 +22,7 @@ pub(super) struct Blocks<'s> {
     entries: VecDeque<Vec<u8>>,
 }
 
-impl<'s> Blocks<'s> {
+impl<'s> BlockReader<'s> {
     pub(super) fn new(store: &'s dyn Store, log: LogId, from: u64, to: u64) -> Self {
         Self {
             store,
@@ -41,13 +41,14 @@ impl<'s> Blocks<'s> {
 
     /// The next block: to the last checkpoint within about 8 KiB, or else to the first. Nothing at
     /// the end, and where the store does not give what it should.
-    pub(super) async fn read(&mut self) -> Result<Option<Block>, StoreError> {
+    pub(super) async fn next_block(&mut self) -> Result<Option<Block>, StoreError> {
         if self.at >= self.to {
             return Ok(None);
         }
 
-        while self.entries.iter().map(Vec::len).sum::<usize>() < BLOCK_BYTES && self.fill().await? {
-        }
+        while self.entries.iter().map(Vec::len).sum::<usize>() < BLOCK_BYTES
+            && self.read_entries().await?
+        {}
         let mut bytes = 0;
         let within = self.entries.iter().take(BLOCK_ENTRIES_MAX).take_while(|e| {
             bytes += e.len();
@@ -73,7 +74,7 @@ impl<'s> Blocks<'s> {
 
         while self.entries.len() < count {
             if self.entries.iter().map(Vec::len).sum::<usize>() > BLOCK_BYTES_MAX
-                || !self.fill().await?
+                || !self.read_entries().await?
             {
                 return Ok(None);
             }
@@ -99,7 +100,7 @@ impl<'s> Blocks<'s> {
     }
 
     /// Reads on; whether anything came.
-    pub(super) async fn fill(&mut self) -> Result<bool, StoreError> {
+    pub(super) async fn read_entries(&mut self) -> Result<bool, StoreError> {
         let next = self.at + self.entries.len() as u64;
         match self.store.entries(&self.log, next, READ_BYTES).await {
             Ok(more) => {

@@ -4,7 +4,7 @@
 use crate::{
     bundles::{
         Bundles,
-        blocks::{Blocks, block_bytes},
+        blocks::{BlockReader, block_bytes},
         parts::PartWriter,
     },
     door::{
@@ -74,7 +74,7 @@ pub struct BundlePlanned {
 }
 
 /// One piece of a plan.
-enum Item {
+enum PlanItem {
     Cosigned(Box<CosignedHead>),
     Run {
         log: LogId,
@@ -90,17 +90,21 @@ enum Item {
     Excerpt(RecordId),
 }
 
+/// A run of a log that is due: its lane, the log, from where to where, and whether it is carried
+/// here for another node. In this order the urgent lanes come first.
+type DueRun = (Lane, LogId, u64, u64, bool);
+
 /// What goes into which part.
-pub(crate) struct Plan {
+pub(crate) struct BundlePlan {
     to: Enrolment,
     made_s: i64,
-    parts: Vec<Vec<Item>>,
+    parts: Vec<Vec<PlanItem>>,
     said: BundlePlanned,
 }
 
 /// Fills parts, in order, none beyond what it may have unless one piece alone is larger.
 struct Packer {
-    parts: Vec<Vec<Item>>,
+    parts: Vec<Vec<PlanItem>>,
     bytes: usize,
     ranges: usize,
     /// What every part begins with.
@@ -120,13 +124,13 @@ impl Packer {
         }
     }
 
-    fn put(&mut self, item: Item, bytes: usize) {
+    fn put(&mut self, item: PlanItem, bytes: usize) {
         let bytes = bytes + FRAME_BYTES;
         let part = self.parts.last().expect("there is always one");
         let follows = match (part.last(), &item) {
             (
-                Some(Item::Run { log, to, .. }),
-                Item::Run {
+                Some(PlanItem::Run { log, to, .. }),
+                PlanItem::Run {
                     log: next, from, ..
                 },
             ) => log == next && to == from,
@@ -139,8 +143,8 @@ impl Packer {
             self.parts.push(Vec::new());
             (self.bytes, self.ranges) = (self.preamble, 0);
         } else if follows
-            && let Some(Item::Run { to, .. }) = self.parts.last_mut().and_then(|p| p.last_mut())
-            && let Item::Run { to: end, .. } = item
+            && let Some(PlanItem::Run { to, .. }) = self.parts.last_mut().and_then(|p| p.last_mut())
+            && let PlanItem::Run { to: end, .. } = item
         {
             self.bytes += bytes;
             *to = end;
@@ -207,14 +211,14 @@ impl Bundles {
         for head in self.cosigned_for(&to, true).await? {
             let bytes = head.checkpoint.to_bytes().len() + head.cosignature.to_bytes().len();
             said.cosignatures += 1;
-            packer.put(Item::Cosigned(Box::new(head)), bytes);
+            packer.put(PlanItem::Cosigned(Box::new(head)), bytes);
         }
 
         self.plan_logs(&to, &theirs, &mut packer, &mut said).await?;
         self.plan_excerpts(&to, &mut packer, &mut said).await?;
         said.parts = packer.parts.len() as u32;
 
-        let plan = Plan {
+        let plan = BundlePlan {
             made_s: self.door.time.now_s(),
             to,
             parts: packer.parts,
@@ -254,12 +258,77 @@ impl Bundles {
         packer: &mut Packer,
         said: &mut BundlePlanned,
     ) -> Result<(), NodeError> {
+        let mut due = self.due_logs(to, theirs, said).await?;
+        if to.role == Role::Hub {
+            let carried = self.door.store.carried_ranges().await?.into_iter();
+            let lacked =
+                carried.filter(|(log, _, end)| theirs.0.get(log).is_none_or(|t| t.size < *end));
+            due.extend(lacked.map(|(log, from, end)| (log.lane, log, from, end, true)));
+        }
+
+        due.sort();
+        let mut logs = BTreeSet::new();
+        for (_, log, from, end, carried) in due {
+            if carried {
+                let bytes = self
+                    .door
+                    .store
+                    .carried_block(&log, from)
+                    .await?
+                    .map_or(0, |b| b.len());
+
+                said.entries += end - from;
+                packer.put(PlanItem::Carried { log, from }, bytes);
+            } else if from == end {
+                packer.put(PlanItem::Head(log), 0);
+                continue;
+            } else {
+                let mut blocks = BlockReader::new(&*self.door.store, log, from, end);
+                while let Some(block) = blocks.next_block().await? {
+                    said.entries += block.entries.len() as u64;
+                    let run = PlanItem::Run {
+                        log,
+                        from: block.from,
+                        to: block.checkpoint.checkpoint.size,
+                    };
+
+                    packer.put(run, block_bytes(&block));
+                }
+
+                if blocks.is_stuck() {
+                    let why = format!(
+                        "the store does not give this log's entries from {} on",
+                        blocks.at
+                    );
+
+                    said.left_out.push(LeftOut {
+                        log: log.origin(),
+                        code: "unreadable".into(),
+                        why,
+                    });
+                }
+            }
+
+            logs.insert(log);
+        }
+
+        said.logs = logs.len() as u64;
+        Ok(())
+    }
+
+    /// Runs of logs held here that the other node lacks, and heads that it has not seen.
+    async fn due_logs(
+        &self,
+        to: &Enrolment,
+        theirs: &Frontier,
+        said: &mut BundlePlanned,
+    ) -> Result<Vec<DueRun>, NodeError> {
         let frontier = self.door.frontier();
         let closed = self
             .door
             .with_control(|c| c.closed_logs(|log| frontier.0.get(log).map_or(0, |t| t.size)));
         let unshown = self.door.time.unshown();
-        let mut due: Vec<(Lane, LogId, u64, u64, bool)> = Vec::new();
+        let mut due: Vec<DueRun> = Vec::new();
 
         for (log, mine) in frontier
             .0
@@ -309,61 +378,7 @@ impl Bundles {
             }
         }
 
-        if to.role == Role::Hub {
-            let carried = self.door.store.carried_ranges().await?.into_iter();
-            let lacked =
-                carried.filter(|(log, _, end)| theirs.0.get(log).is_none_or(|t| t.size < *end));
-            due.extend(lacked.map(|(log, from, end)| (log.lane, log, from, end, true)));
-        }
-
-        due.sort();
-        let mut logs = BTreeSet::new();
-        for (_, log, from, end, carried) in due {
-            if carried {
-                let bytes = self
-                    .door
-                    .store
-                    .carried_block(&log, from)
-                    .await?
-                    .map_or(0, |b| b.len());
-
-                said.entries += end - from;
-                packer.put(Item::Carried { log, from }, bytes);
-            } else if from == end {
-                packer.put(Item::Head(log), 0);
-                continue;
-            } else {
-                let mut blocks = Blocks::new(&*self.door.store, log, from, end);
-                while let Some(block) = blocks.read().await? {
-                    said.entries += block.entries.len() as u64;
-                    let run = Item::Run {
-                        log,
-                        from: block.from,
-                        to: block.checkpoint.checkpoint.size,
-                    };
-
-                    packer.put(run, block_bytes(&block));
-                }
-
-                if blocks.is_stuck() {
-                    let why = format!(
-                        "the store does not give this log's entries from {} on",
-                        blocks.at
-                    );
-
-                    said.left_out.push(LeftOut {
-                        log: log.origin(),
-                        code: "unreadable".into(),
-                        why,
-                    });
-                }
-            }
-
-            logs.insert(log);
-        }
-
-        said.logs = logs.len() as u64;
-        Ok(())
+        Ok(due)
     }
 
     /// Records handed over to the crossing that the bundle is for, as only a hub can prove them.
@@ -388,7 +403,7 @@ impl Bundles {
             if !entries.is_empty() {
                 said.excerpts += 1;
                 packer.put(
-                    Item::Excerpt(record),
+                    PlanItem::Excerpt(record),
                     entries.iter().map(excerpt_bytes).sum(),
                 );
             }
@@ -456,22 +471,22 @@ impl Bundles {
         Ok(file)
     }
 
-    async fn write_item(&self, out: &mut PartWriter, item: &Item) -> Result<(), NodeError> {
+    async fn write_item(&self, out: &mut PartWriter, item: &PlanItem) -> Result<(), NodeError> {
         match item {
-            Item::Cosigned(head) => {
+            PlanItem::Cosigned(head) => {
                 let checkpoint = Box::new(head.checkpoint.clone());
                 out.message(&Message::Cosigned {
                     checkpoint,
                     cosignature: head.cosignature,
                 })?;
             }
-            Item::Run { log, from, to } => {
-                let mut blocks = Blocks::new(&*self.door.store, *log, *from, *to);
-                while let Some(block) = blocks.read().await? {
+            PlanItem::Run { log, from, to } => {
+                let mut blocks = BlockReader::new(&*self.door.store, *log, *from, *to);
+                while let Some(block) = blocks.next_block().await? {
                     out.block(&block, false)?;
                 }
             }
-            Item::Carried { log, from } => {
+            PlanItem::Carried { log, from } => {
                 // Gone since, where the hub's cosignature came another way.
                 if let Some(bytes) = self.door.store.carried_block(log, *from).await?
                     && let Ok(block) = decode_plain(&bytes)
@@ -479,7 +494,7 @@ impl Bundles {
                     out.block(&block, true)?;
                 }
             }
-            Item::Head(log) => {
+            PlanItem::Head(log) => {
                 if let Some(row) = self
                     .door
                     .store
@@ -499,7 +514,7 @@ impl Bundles {
                     )?;
                 }
             }
-            Item::Excerpt(record) => {
+            PlanItem::Excerpt(record) => {
                 let entries = self.door.excerpt(record).await.unwrap_or_default();
                 let mut from = 0;
                 while from < entries.len() {
@@ -525,9 +540,9 @@ mod tests {
     use super::*;
     use wadi_log::{Crossing, Epoch, NodeId};
 
-    fn run(n: u8, from: u64, to: u64) -> Item {
+    fn run(n: u8, from: u64, to: u64) -> PlanItem {
         let crossing = Crossing::HUB;
-        Item::Run {
+        PlanItem::Run {
             log: LogId {
                 node: NodeId([n; 16]),
                 epoch: Epoch([0; 8]),
@@ -554,7 +569,7 @@ mod tests {
             .iter()
             .map(|part| {
                 let ranges = part.iter().filter_map(|item| match item {
-                    Item::Run { log, from, to } => Some((log.node.0[0], *from, *to)),
+                    PlanItem::Run { log, from, to } => Some((log.node.0[0], *from, *to)),
                     _ => None,
                 });
                 ranges.collect::<Vec<_>>()

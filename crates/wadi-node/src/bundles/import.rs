@@ -149,7 +149,13 @@ impl Bundles {
 
         let said = taking.finish().await?;
         self.remember_bundle(&manifest, &maker).await?;
-        tracing::info!(from = %maker.name, part = said.part, parts = said.parts, entries = said.taken, "took a bundle");
+        tracing::info!(
+            from = %maker.name,
+            part = said.part,
+            parts = said.parts,
+            entries = said.taken,
+            "took a bundle",
+        );
 
         match broken {
             Some(error) => Err(error.into()),
@@ -305,7 +311,7 @@ impl Taking<'_> {
                 return Ok(());
             }
 
-            // LogHead to its end: its head may have been signed anew since, with a newer hub time.
+            // Held to its end: its head may have been signed anew since, with a newer hub time.
             block = Block {
                 from: to,
                 entries: Vec::new(),
@@ -317,7 +323,7 @@ impl Taking<'_> {
         let done = self.door.ingest(block, self.from.node()).await;
         self.ingesting.push_back((log, reach, to, done));
         if self.ingesting.len() >= INGESTING_MAX {
-            self.settle().await?;
+            self.settle_oldest().await?;
         }
 
         Ok(())
@@ -334,7 +340,7 @@ impl Taking<'_> {
     }
 
     /// Waits for the block that was given to the sequencer first.
-    async fn settle(&mut self) -> Result<(), NodeError> {
+    async fn settle_oldest(&mut self) -> Result<(), NodeError> {
         let Some((log, reach, to, done)) = self.ingesting.pop_front() else {
             return Ok(());
         };
@@ -402,7 +408,7 @@ impl Taking<'_> {
 
     async fn finish(mut self) -> Result<BundleTaken, NodeError> {
         while !self.ingesting.is_empty() {
-            self.settle().await?;
+            self.settle_oldest().await?;
         }
         let waiting = std::mem::take(&mut self.waiting);
         self.said.waiting = waiting.into_values().take(NAMED_MAX).collect();
@@ -423,4 +429,17 @@ fn of_store(code: &str) -> Option<StoreError> {
         "store_closed" => StoreError::Closed,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_store_said_ends_an_import() {
+        for code in ["disk_full", "write_failed", "database_down", "store_closed"] {
+            assert_eq!(of_store(code).map(|e| e.code()), Some(code));
+        }
+        assert!(of_store("outside_grant").is_none());
+    }
 }

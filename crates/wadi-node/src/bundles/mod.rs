@@ -7,7 +7,7 @@ mod parts;
 mod receipt;
 
 use crate::door::Door;
-use export::Plan;
+use export::BundlePlan;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -17,7 +17,7 @@ use std::{
 pub struct Bundles {
     door: Arc<Door>,
     /// The last plans, whose parts may be asked for.
-    plans: Mutex<VecDeque<Arc<Plan>>>,
+    plans: Mutex<VecDeque<Arc<BundlePlan>>>,
 }
 
 impl Bundles {

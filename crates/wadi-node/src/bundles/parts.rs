@@ -16,7 +16,9 @@ use std::{
 };
 use wadi_log::{Block, Cosignature, Enrolment, LogId, LogKey, NodeId, SignedCheckpoint};
 use wadi_store::{CosignedHead, LocalScope};
-use wadi_sync::{BundleError, Counts, FrameReader, FrameWriter, LogRange, Message, both_may_see};
+use wadi_sync::{
+    BundleFileError, Counts, FrameReader, FrameWriter, LogRange, Message, both_may_see,
+};
 
 /// Local keys of bundles stand under this scope.
 pub(crate) const LOCAL_SCOPE: LocalScope = LocalScope::Bundle;
@@ -35,9 +37,9 @@ pub(crate) fn carried_key(node: &NodeId) -> String {
 }
 
 /// The recipient that a node is.
-fn recipient(node: &Enrolment) -> Result<age::x25519::Recipient, BundleError> {
+fn recipient(node: &Enrolment) -> Result<age::x25519::Recipient, BundleFileError> {
     let failed = |why: &dyn Display| {
-        BundleError::new(
+        BundleFileError::new(
             "bundle_recipient",
             format!("nothing can be encrypted to {}: {why}", node.name),
         )
@@ -49,9 +51,9 @@ fn recipient(node: &Enrolment) -> Result<age::x25519::Recipient, BundleError> {
 }
 
 /// The identity that opens what is encrypted to the owner of a log key.
-fn identity(key: &LogKey) -> Result<age::x25519::Identity, BundleError> {
+fn identity(key: &LogKey) -> Result<age::x25519::Identity, BundleFileError> {
     let failed = |why: &dyn Display| {
-        BundleError::new("bundle_unreadable", format!("this node's key: {why}"))
+        BundleFileError::new("bundle_unreadable", format!("this node's key: {why}"))
     };
     let text =
         bech32::encode_upper::<Bech32>(SECRET, &key.x25519_secret()).map_err(|e| failed(&e))?;
@@ -62,9 +64,9 @@ fn identity(key: &LogKey) -> Result<age::x25519::Identity, BundleError> {
 pub(crate) fn open<'b>(
     body: &'b [u8],
     key: &LogKey,
-) -> Result<FrameReader<StreamReader<&'b [u8]>>, BundleError> {
+) -> Result<FrameReader<StreamReader<&'b [u8]>>, BundleFileError> {
     let failed = |e: age::DecryptError| {
-        BundleError::new(
+        BundleFileError::new(
             "bundle_unreadable",
             format!("its body does not open with this node's key: {e}"),
         )
@@ -87,12 +89,12 @@ pub(crate) struct PartWriter {
     counts: Counts,
 }
 
-fn unwritten(why: impl ToString) -> BundleError {
-    BundleError::new("bundle_unwritten", why)
+fn unwritten(why: impl ToString) -> BundleFileError {
+    BundleFileError::new("bundle_unwritten", why)
 }
 
 impl PartWriter {
-    pub(crate) fn new(to: &Enrolment) -> Result<Self, BundleError> {
+    pub(crate) fn new(to: &Enrolment) -> Result<Self, BundleFileError> {
         let recipient = recipient(to)?;
         let recipients = std::iter::once(&recipient as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(recipients).map_err(unwritten)?;
@@ -107,7 +109,7 @@ impl PartWriter {
         })
     }
 
-    pub(crate) fn message(&mut self, message: &Message) -> Result<(), BundleError> {
+    pub(crate) fn message(&mut self, message: &Message) -> Result<(), BundleFileError> {
         match message {
             Message::Members(all) => self.counts.enrolments += all.len() as u64,
             Message::ForkProofs(all) => self.counts.forks += all.len() as u64,
@@ -120,7 +122,7 @@ impl PartWriter {
         self.out.write_all(&frame).map_err(unwritten)
     }
 
-    pub(crate) fn block(&mut self, block: &Block, carried: bool) -> Result<(), BundleError> {
+    pub(crate) fn block(&mut self, block: &Block, carried: bool) -> Result<(), BundleFileError> {
         let (log, from, to) = (
             block.checkpoint.checkpoint.log.origin(),
             block.from,
@@ -147,7 +149,7 @@ impl PartWriter {
     }
 
     /// The encrypted body, and what is in it.
-    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<LogRange>, Counts), BundleError> {
+    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<LogRange>, Counts), BundleFileError> {
         let Self {
             mut out,
             frames,

@@ -3,7 +3,7 @@
 
 use crate::{
     door::clock::Clock,
-    ledger::hub_time::{Claim, How, HubTime, Now, Others, OwnTime, TimeVerdict},
+    ledger::hub_time::{How, HubTime, Now, Others, OwnTime, TimeClaim, TimeVerdict},
 };
 use jiff::Timestamp;
 use std::{
@@ -29,11 +29,11 @@ const DAY_S: i64 = 86_400;
 pub struct KnownTime {
     clock: Arc<dyn Clock>,
     is_hub: bool,
-    state: Mutex<State>,
+    state: Mutex<TimeState>,
 }
 
 #[derive(Default)]
-struct State {
+struct TimeState {
     others: Others,
     hub: HubTime,
     own: OwnTime,
@@ -69,7 +69,7 @@ impl KnownTime {
         this
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, TimeState> {
         self.state.lock().expect("no panic holds it")
     }
 
@@ -89,7 +89,7 @@ impl KnownTime {
         let time_s = number().filter(|t| *t > 0);
         let machine_s = number().unwrap_or(0);
         let witness = words.next().and_then(|w| w.parse().ok());
-        let claim = time_s.map(|time_s| Claim {
+        let claim = time_s.map(|time_s| TimeClaim {
             witness,
             time_s,
             machine_s,

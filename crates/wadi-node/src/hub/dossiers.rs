@@ -60,7 +60,7 @@ const CARRIED: [&str; 5] = ["link", "plate", "container", "vin", "document"];
 #[derive(Default)]
 struct Asked {
     /// Linked records: what it names itself, and those nearest in time.
-    linked: BTreeMap<RecordId, Place>,
+    linked: BTreeMap<RecordId, TermPlace>,
     /// Holds on it, or beside it, and whether each is open.
     holds: BTreeMap<RecordId, bool>,
     peers: BTreeSet<RecordId>,
@@ -75,7 +75,7 @@ struct Asked {
 /// Where a linked record stands among those of its kind that share its term, and how many those
 /// are; 0 where it is named.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct TermPlace {
     place: u64,
     of: u64,
 }
@@ -109,7 +109,7 @@ struct Purpose {
 
 /// The questions of many records.
 #[derive(Default)]
-struct Questions {
+struct DossierQuestions {
     near: Vec<TermQuery>,
     purposes: Vec<Purpose>,
     /// Terms of holds, each asked once, and who asks, and whether by a term that is gone.
@@ -143,7 +143,7 @@ impl Gathered {
 
     /// Asks for the dossiers of these records; those that they belonged to by terms since gone are
     /// neighbours.
-    pub(crate) async fn ask(
+    pub(crate) async fn ask_for(
         &mut self,
         node: &Door,
         ids: &[RecordId],
@@ -154,7 +154,7 @@ impl Gathered {
         }
 
         let store = node.store.clone();
-        self.read(node, ids.iter().copied()).await?;
+        self.read_records(node, ids.iter().copied()).await?;
         let policy = node.policy_now();
         let questions = self.questions(node, &policy, ids, gone).await?;
 
@@ -185,7 +185,7 @@ impl Gathered {
             }
         }
 
-        self.bound(ids);
+        self.bound_holds(ids);
         let wanted: BTreeSet<RecordId> = ids
             .iter()
             .filter_map(|id| self.asked.get(id))
@@ -194,7 +194,7 @@ impl Gathered {
             .copied()
             .collect();
 
-        self.read(node, wanted).await
+        self.read_records(node, wanted).await
     }
 
     /// What these records' terms ask for, and what terms that they had asked for.
@@ -204,7 +204,7 @@ impl Gathered {
         policy: &Policy,
         ids: &[RecordId],
         gone: Vec<(RecordId, String, String, i64)>,
-    ) -> Result<Questions, StoreError> {
+    ) -> Result<DossierQuestions, StoreError> {
         let unread: Vec<RecordId> = ids
             .iter()
             .filter(|id| !self.terms.contains_key(id))
@@ -228,7 +228,7 @@ impl Gathered {
                 .push((what, value));
         }
 
-        let mut questions = Questions::default();
+        let mut questions = DossierQuestions::default();
         for id in ids {
             let Some(facts) = self.facts.get(id) else {
                 continue;
@@ -247,10 +247,10 @@ impl Gathered {
 
             let read = terms.remove(id).unwrap_or_default();
             let own = self.terms.get(id).map_or(&read, |known| known);
-            asker.ask(&mut questions, born_ms, own, false);
+            asker.ask_of_terms(&mut questions, born_ms, own, false);
 
             for (born_ms, own) in before.remove(id).unwrap_or_default() {
-                asker.ask(&mut questions, born_ms, &own, true);
+                asker.ask_of_terms(&mut questions, born_ms, &own, true);
             }
         }
 
@@ -258,7 +258,7 @@ impl Gathered {
     }
 
     /// Takes no more holds than a dossier has room for, the open ones first.
-    fn bound(&mut self, ids: &[RecordId]) {
+    fn bound_holds(&mut self, ids: &[RecordId]) {
         for id in ids {
             let is_hold = self.facts.get(id).is_some_and(Facts::is_hold);
             let most = if is_hold { OTHER_HOLDS_MAX } else { HOLDS_MAX };
@@ -290,7 +290,7 @@ impl Gathered {
 
     /// Takes in the records that are not known yet: those written last out of memory, the others
     /// out of the store.
-    async fn read(
+    async fn read_records(
         &mut self,
         node: &Door,
         ids: impl IntoIterator<Item = RecordId>,
@@ -337,7 +337,7 @@ impl Gathered {
             .cloned()
             .collect();
 
-        let mut others: Vec<(Place, RecordId)> = asked
+        let mut others: Vec<(TermPlace, RecordId)> = asked
             .linked
             .iter()
             .map(|(id, place)| (*place, *id))
@@ -426,8 +426,8 @@ impl Asked {
                 of
             };
 
-            let known = self.linked.entry(record).or_insert(Place { place, of });
-            *known = Place {
+            let known = self.linked.entry(record).or_insert(TermPlace { place, of });
+            *known = TermPlace {
                 place: place.min(known.place),
                 of: of.max(known.of),
             };
@@ -460,14 +460,14 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn ask(
+    fn ask_of_terms(
         &mut self,
-        questions: &mut Questions,
+        questions: &mut DossierQuestions,
         born_ms: i64,
         terms: &[(String, String)],
         gone: bool,
     ) {
-        self.name(questions, terms, gone);
+        self.name_linked(questions, terms, gone);
         // What an author claims: anything at all.
         let born_ms = born_ms.clamp(-TIME_MS_MAX, TIME_MS_MAX);
         let window_ms = i64::from(self.policy.dossier_window_h).saturating_mul(3_600_000);
@@ -499,7 +499,7 @@ impl Asker<'_> {
             }
 
             if cohort_asks <= COHORT_ASKS_MAX {
-                self.near(questions, ask, between_ms, gone);
+                self.ask_near(questions, ask, between_ms, gone);
             }
         }
 
@@ -510,7 +510,12 @@ impl Asker<'_> {
     }
 
     /// What the record names itself belongs into its dossier, whenever it was.
-    fn name(&mut self, questions: &mut Questions, terms: &[(String, String)], gone: bool) {
+    fn name_linked(
+        &mut self,
+        questions: &mut DossierQuestions,
+        terms: &[(String, String)],
+        gone: bool,
+    ) {
         let mut named: Vec<RecordId> = terms
             .iter()
             .filter(|(what, _)| what == "link")
@@ -531,11 +536,17 @@ impl Asker<'_> {
             questions.named.extend(named.iter().copied());
             self.asked
                 .linked
-                .extend(named.into_iter().map(|id| (id, Place::default())));
+                .extend(named.into_iter().map(|id| (id, TermPlace::default())));
         }
     }
 
-    fn near(&mut self, questions: &mut Questions, ask: Ask, between_ms: (i64, i64), gone: bool) {
+    fn ask_near(
+        &mut self,
+        questions: &mut DossierQuestions,
+        ask: Ask,
+        between_ms: (i64, i64),
+        gone: bool,
+    ) {
         let by_kind = !ask.cohort && !NEAREST_OF_ALL.contains(&ask.what);
         let most = match ask.what {
             what if self.is_hold && CARRIED.contains(&what) => HELD_PER_TERM,

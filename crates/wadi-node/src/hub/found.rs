@@ -1,5 +1,5 @@
-//! What the rules find on one record, beside what they found before: rows to be written, rows to go,
-//! and what has to be said of it.
+//! What the rules find on one record, beside what they found before: rows to be written, rows to
+//! go, and what has to be said of it.
 
 use crate::hub::publishing::{Edition, News, caused_by};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ const WITHDRAWN: &str = "WITHDRAWN";
 
 /// What looking at some records came to.
 #[derive(Default)]
-pub(super) struct Looked {
+pub(super) struct DossierFindings {
     pub(super) batch: Batch,
     pub(super) editions: Vec<Edition>,
     /// Whether rules failed, or no longer do.
@@ -23,12 +23,12 @@ pub(super) struct Looked {
 
 /// What the rules find on one anchor: rows that changed, those that are gone, and what has to be
 /// said of it.
-pub(super) fn take(
+pub(super) fn compare_with_before(
     id: RecordId,
     dossier: &Dossier,
     before: Vec<FindingRow>,
     now_ms: i64,
-    looked: &mut Looked,
+    looked: &mut DossierFindings,
 ) {
     let anchor = &dossier.anchor;
     let all = reconcile(dossier);

@@ -83,7 +83,12 @@ fn event(
             }
 
             let resolution = if *waive { "WAIVED" } else { "RESOLVED" };
-            let data = json!({"finding": finding, "evidence": evidence, "resolution": resolution, "reason": reason});
+            let data = json!({
+                "finding": finding,
+                "evidence": evidence,
+                "resolution": resolution,
+                "reason": reason,
+            });
             ("finding.proposed", data)
         }
         FindingAct::Decide { approve, reason } => {
@@ -103,7 +108,12 @@ fn event(
             }
 
             let decision = if *approve { "APPROVED" } else { "REJECTED" };
-            let mut data = json!({"finding": finding, "evidence": evidence, "proposal": proposal, "decision": decision});
+            let mut data = json!({
+                "finding": finding,
+                "evidence": evidence,
+                "proposal": proposal,
+                "decision": decision,
+            });
             if !reason.is_empty() {
                 data["reason"] = reason.as_str().into();
             }
@@ -177,9 +187,17 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
             .chain([&RULE_FAILED])
             .find(|r| r.code == text("rule"));
         let json = json!({
-            "finding": id, "rule": text("rule"), "phase": text("phase"), "record": row.printed,
-            "crossing": row.crossing, "text": text("text"), "evidence_digest": text("evidence"),
-            "at_ms": said.at_ms(), "state": life.state, "assignee": life.assignee, "life": life.json(),
+            "finding": id,
+            "rule": text("rule"),
+            "phase": text("phase"),
+            "record": row.printed,
+            "crossing": row.crossing,
+            "text": text("text"),
+            "evidence_digest": text("evidence"),
+            "at_ms": said.at_ms(),
+            "state": life.state,
+            "assignee": life.assignee,
+            "life": life.json(),
         });
 
         out.push(PublishedFinding {

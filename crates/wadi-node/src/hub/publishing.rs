@@ -47,11 +47,11 @@ pub(crate) struct News {
 
 /// Records with something to say that had to wait.
 #[derive(Default)]
-pub(crate) struct Unpublished(BTreeMap<RecordId, Waiting>);
+pub(crate) struct Unpublished(BTreeMap<RecordId, RestingRecord>);
 
 /// What waits on one record.
 #[derive(Clone, PartialEq, Debug)]
-struct Waiting {
+struct RestingRecord {
     /// When there is room again, by the node's clock, Unix milliseconds.
     again_ms: i64,
     count: usize,
@@ -69,7 +69,7 @@ impl Unpublished {
             let count = json["count"]
                 .as_u64()
                 .and_then(|n| usize::try_from(n).ok())?;
-            let waiting = Waiting {
+            let waiting = RestingRecord {
                 again_ms: json["again_ms"].as_i64()?,
                 count,
                 printed: text("record"),
@@ -91,7 +91,7 @@ impl Unpublished {
     /// longer than an hour.
     pub(crate) fn due(&self, now_ms: i64) -> Vec<RecordId> {
         let is_due =
-            |w: &Waiting| w.again_ms <= now_ms || w.again_ms > now_ms.saturating_add(HOUR_MS);
+            |w: &RestingRecord| w.again_ms <= now_ms || w.again_ms > now_ms.saturating_add(HOUR_MS);
         self.0
             .iter()
             .filter(|(_, w)| is_due(w))
@@ -108,7 +108,7 @@ impl Unpublished {
     fn note(
         &mut self,
         id: RecordId,
-        waiting: Option<Waiting>,
+        waiting: Option<RestingRecord>,
     ) -> Result<LocalKey, (LocalScope, String)> {
         let key = id.to_string();
         match waiting {
@@ -118,7 +118,10 @@ impl Unpublished {
             }
             Some(w) => {
                 let value = json!({
-                    "again_ms": w.again_ms, "count": w.count, "record": w.printed, "caused_by": w.caused_by,
+                    "again_ms": w.again_ms,
+                    "count": w.count,
+                    "record": w.printed,
+                    "caused_by": w.caused_by,
                 });
                 self.0.insert(id, w);
                 Ok(LocalKey {
@@ -136,11 +139,12 @@ impl Unpublished {
         let most = self.0.values().max_by_key(|w| w.count);
         let alarm = most.map(|w| {
             format!(
-                "{count} findings on {} records wait to be published, {} of them on {}, caused by {}: too many at once",
+                "{count} findings on {} records wait to be published, {} of them on {}, caused by \
+                 {}: too many at once",
                 self.0.len(),
                 w.count,
                 w.printed,
-                w.caused_by
+                w.caused_by,
             )
         });
 
@@ -186,7 +190,7 @@ impl Edition {
     }
 
     /// Notes what is left to say once it was tried; `failed`: not all of this was taken.
-    pub(crate) fn settle(
+    pub(crate) fn note_left(
         &self,
         door: &Door,
         unpublished: &mut Unpublished,
@@ -213,7 +217,7 @@ impl Edition {
             || "nobody in particular".to_string(),
             |id| door.name_of(&id),
         );
-        let waiting = Waiting {
+        let waiting = RestingRecord {
             again_ms,
             count: left,
             printed: self.printed.clone(),
@@ -309,7 +313,14 @@ mod tests {
     use super::*;
 
     fn anchor(said_ms: &[i64]) -> Facts {
-        let said = |at: &i64| json!({"type": "finding", "at_ms": at, "counts": true, "data": {"finding": "f"}});
+        let said = |at: &i64| {
+            json!({
+                "type": "finding",
+                "at_ms": at,
+                "counts": true,
+                "data": {"finding": "f"},
+            })
+        };
         let events: Vec<Json> = said_ms.iter().map(said).collect();
         let text = json!({"id": "TRB-P-1", "kind": "passage", "crossing": "TRB", "events": events})
             .to_string();
@@ -389,7 +400,7 @@ mod tests {
     #[test]
     fn what_waits_is_known_after_a_restart() {
         let mut unpublished = Unpublished::default();
-        let waiting = Waiting {
+        let waiting = RestingRecord {
             again_ms: 500,
             count: 7,
             printed: "TRB-P-1".into(),

@@ -13,7 +13,7 @@ use crate::{
     hub::{
         dossiers::{Gathered, Parts},
         due,
-        found::{self, Looked},
+        found::{self, DossierFindings},
         publishing::Unpublished,
     },
     ledger::seen::{SeenIndex, seen_index},
@@ -95,7 +95,7 @@ impl Reconciler {
     }
 
     pub(crate) async fn run(mut self) {
-        while let Err(error) = self.recall().await {
+        while let Err(error) = self.recall_cursor().await {
             tracing::error!(%error, "the reconciler cannot read how far it has come");
             tokio::time::sleep(PAUSE).await;
         }
@@ -133,7 +133,7 @@ impl Reconciler {
     }
 
     /// How far it had come, and what was left to say, when the node stopped.
-    async fn recall(&mut self) -> Result<(), StoreError> {
+    async fn recall_cursor(&mut self) -> Result<(), StoreError> {
         let cursor = self.store.local(&LocalScope::Reconcile, "cursor").await?;
         self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
         self.kept_cursor = self.cursor;
@@ -149,7 +149,7 @@ impl Reconciler {
     /// anything.
     async fn step(&mut self, node: &Arc<Door>) -> Result<bool, StoreError> {
         if node.recheck.load(Ordering::Relaxed) {
-            self.land(node).await?;
+            self.land_pending(node).await?;
             node.recheck.store(false, Ordering::Relaxed);
             self.cursor = 0;
             self.kept_cursor = 0;
@@ -164,7 +164,7 @@ impl Reconciler {
             return Ok(true);
         }
 
-        self.land(node).await?;
+        self.land_pending(node).await?;
 
         let heard = self.heard_now(node);
         let mut due: BTreeSet<RecordId> = self.unpublished.due(node.now_ms()).into_iter().collect();
@@ -173,8 +173,8 @@ impl Reconciler {
         }
 
         let due: Vec<RecordId> = due.into_iter().collect();
-        self.look(node, &due, Gathered::default(), None).await?;
-        self.land(node).await?;
+        self.look_at(node, &due, Gathered::default(), None).await?;
+        self.land_pending(node).await?;
         self.heard = heard;
 
         Ok(is_reading || !due.is_empty())
@@ -240,15 +240,15 @@ impl Reconciler {
     ) -> Result<(), StoreError> {
         let mut gathered = Gathered::default();
         let gone = self.store.terms_gone_of(ids).await?;
-        gathered.ask(node, ids, gone).await?;
+        gathered.ask_for(node, ids, gone).await?;
         let anchors: Vec<RecordId> = gathered.anchors().into_iter().collect();
 
-        self.look(node, &anchors, gathered, Some(cursor)).await
+        self.look_at(node, &anchors, gathered, Some(cursor)).await
     }
 
     /// Makes the dossiers of these anchors and keeps what the rules find, and in the end the cursor
     /// with it.
-    async fn look(
+    async fn look_at(
         &mut self,
         node: &Arc<Door>,
         anchors: &[RecordId],
@@ -266,20 +266,20 @@ impl Reconciler {
                 .copied()
                 .collect();
 
-            gathered.ask(node, &unasked, Vec::new()).await?;
+            gathered.ask_for(node, &unasked, Vec::new()).await?;
             let is_pending = |p: &Pending| part.iter().any(|id| p.anchors.contains(id));
             if self.pending.as_ref().is_some_and(is_pending) {
-                self.land(node).await?;
+                self.land_pending(node).await?;
             }
 
-            let mut looked = self.judge(node, part, &gathered).await?;
-            self.publish(node, &mut looked).await?;
+            let mut looked = self.judge_anchors(node, part, &gathered).await?;
+            self.publish_findings(node, &mut looked).await?;
             failures |= looked.failures;
 
             // Only the last part has all that was changed behind it.
             let cursor = cursor.filter(|_| parts.peek().is_none());
             is_kept |= cursor.is_some();
-            self.keep(node, looked.batch, part, cursor).await?;
+            self.keep_findings(node, looked.batch, part, cursor).await?;
         }
 
         if let Some(cursor) = cursor.filter(|_| !is_kept) {
@@ -287,11 +287,11 @@ impl Reconciler {
                 at_ms: node.now_ms(),
                 ..Batch::default()
             };
-            self.keep(node, batch, &[], Some(cursor)).await?;
+            self.keep_findings(node, batch, &[], Some(cursor)).await?;
         }
 
         if failures {
-            self.land(node).await?;
+            self.land_pending(node).await?;
             self.alarm_of_failures(node).await?;
         }
 
@@ -300,14 +300,14 @@ impl Reconciler {
 
     /// Hands what was found to the sequencer once what was found before it is durable, and looks
     /// further meanwhile.
-    async fn keep(
+    async fn keep_findings(
         &mut self,
         node: &Arc<Door>,
         mut batch: Batch,
         anchors: &[RecordId],
         cursor: Option<i64>,
     ) -> Result<(), StoreError> {
-        self.land(node).await?;
+        self.land_pending(node).await?;
         if let Some(cursor) = cursor {
             keep_cursor(&mut batch, cursor);
         }
@@ -322,7 +322,7 @@ impl Reconciler {
 
     /// Waits until what was found last is durable. Where it failed, the changes since the last
     /// cursor that was kept are looked at once more.
-    async fn land(&mut self, node: &Door) -> Result<(), StoreError> {
+    async fn land_pending(&mut self, node: &Door) -> Result<(), StoreError> {
         let Some(pending) = self.pending.take() else {
             return Ok(());
         };
@@ -339,20 +339,20 @@ impl Reconciler {
     }
 
     /// What the rules find on these anchors.
-    async fn judge(
+    async fn judge_anchors(
         &mut self,
         node: &Arc<Door>,
         anchors: &[RecordId],
         gathered: &Gathered,
-    ) -> Result<Looked, StoreError> {
+    ) -> Result<DossierFindings, StoreError> {
         let policy = node.policy_now();
         let watermarks = self.heard_now(node);
-        let mut looked = Looked {
+        let mut looked = DossierFindings {
             batch: Batch {
                 at_ms: node.now_ms(),
                 ..Batch::default()
             },
-            ..Looked::default()
+            ..DossierFindings::default()
         };
 
         let mut before: HashMap<RecordId, Vec<FindingRow>> = HashMap::new();
@@ -412,7 +412,7 @@ impl Reconciler {
             };
 
             let before = before.remove(id).unwrap_or_default();
-            found::take(*id, &dossier, before, node.now_ms(), &mut looked);
+            found::compare_with_before(*id, &dossier, before, node.now_ms(), &mut looked);
         }
 
         node.tasks.at(TASK, Vec::new());
@@ -420,7 +420,11 @@ impl Reconciler {
     }
 
     /// First said, then kept: should the power fail in between, it is found said already.
-    async fn publish(&mut self, node: &Arc<Door>, looked: &mut Looked) -> Result<(), StoreError> {
+    async fn publish_findings(
+        &mut self,
+        node: &Arc<Door>,
+        looked: &mut DossierFindings,
+    ) -> Result<(), StoreError> {
         let writes: Vec<_> = looked
             .editions
             .iter()
@@ -438,12 +442,16 @@ impl Reconciler {
                     Err(error) => {
                         failed = true;
                         let record = edition.record;
-                        tracing::warn!(%error, %record, "a finding could not be published; it is tried again");
+                        tracing::warn!(
+                            %error,
+                            %record,
+                            "a finding could not be published; it is tried again",
+                        );
                     }
                 }
             }
 
-            match edition.settle(node, &mut self.unpublished, failed) {
+            match edition.note_left(node, &mut self.unpublished, failed) {
                 Some(Ok(key)) => looked.batch.local.keys.push(key),
                 Some(Err(gone)) => looked.batch.local.keys_gone.push(gone),
                 None => {}
@@ -468,8 +476,8 @@ impl Reconciler {
         let alarm = self.crowded.values().next().map(|first| {
             let count = self.crowded.len();
             format!(
-                "more records than anybody honest makes belong to {count} records, {first} among them; of those the rules \
-                 saw only the nearest, and all their open holds"
+                "more records than anybody honest makes belong to {count} records, {first} among \
+                 them; of those the rules saw only the nearest, and all their open holds",
             )
         });
 
@@ -497,8 +505,9 @@ impl Reconciler {
         let alarm = first.first().map(|f| {
             let record = f.anchor;
             format!(
-                "rules failed on records {count} times, on {record} among them: see the findings of rule {}",
-                f.rule
+                "rules failed on records {count} times, on {record} among them: see the findings \
+                 of rule {}",
+                f.rule,
             )
         });
 

@@ -82,7 +82,7 @@ pub enum How {
 
 /// A time that a hub said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Claim {
+pub struct TimeClaim {
     /// Who said it; nobody, where an older version wrote it down.
     pub witness: Option<NodeId>,
     /// What, Unix seconds.
@@ -116,16 +116,16 @@ pub enum TimeVerdict {
 /// What a site believes of its hubs' time.
 #[derive(Clone, Debug, Default)]
 pub struct HubTime {
-    believed: Option<Claim>,
+    believed: Option<TimeClaim>,
     /// A claim against all others, as it was first heard in a row.
-    standing: Option<Claim>,
+    standing: Option<TimeClaim>,
     /// The last claim that was not believed, and what was found of it.
-    refused: Option<(Claim, TimeVerdict)>,
+    refused: Option<(TimeClaim, TimeVerdict)>,
 }
 
 impl HubTime {
     /// What was believed at the last stop.
-    pub fn remembered(believed: Option<Claim>) -> Self {
+    pub fn remembered(believed: Option<TimeClaim>) -> Self {
         Self {
             believed,
             ..Self::default()
@@ -133,18 +133,18 @@ impl HubTime {
     }
 
     /// The newest hub time that is believed.
-    pub fn believed(&self) -> Option<Claim> {
+    pub fn believed(&self) -> Option<TimeClaim> {
         self.believed
     }
 
     /// The last claim that was not believed since one was.
-    pub fn refused(&self) -> Option<(Claim, TimeVerdict)> {
+    pub fn refused(&self) -> Option<(TimeClaim, TimeVerdict)> {
         self.refused
     }
 
     /// What the hub's clock shows by now: what it said, and the time since.
     pub fn estimate(&self, now: Now) -> Option<i64> {
-        let since = |c: &Claim| c.steady_s.map_or(0, |s| (now.steady_s - s).max(0));
+        let since = |c: &TimeClaim| c.steady_s.map_or(0, |s| (now.steady_s - s).max(0));
         self.believed.map(|c| c.time_s.saturating_add(since(&c)))
     }
 
@@ -174,7 +174,7 @@ impl HubTime {
         now: Now,
     ) -> TimeVerdict {
         let steady_s = Some(now.steady_s);
-        let claim = Claim {
+        let claim = TimeClaim {
             witness: Some(witness),
             time_s,
             machine_s: now.machine_s,
@@ -196,7 +196,7 @@ impl HubTime {
         verdict
     }
 
-    fn judge(&mut self, claim: Claim, how: How, others: &Others, now: Now) -> TimeVerdict {
+    fn judge(&mut self, claim: TimeClaim, how: How, others: &Others, now: Now) -> TimeVerdict {
         let time_s = claim.time_s;
         // Papers are issued on another machine, whose clock may lie a little ahead.
         if time_s < now.floor_s - DAY_S {
@@ -214,7 +214,7 @@ impl HubTime {
     }
 
     /// Whether a time ahead of all that is known may be right all the same.
-    fn may_be(&mut self, claim: Claim, how: How, others: &Others, now: Now) -> bool {
+    fn may_be(&mut self, claim: TimeClaim, how: How, others: &Others, now: Now) -> bool {
         let known = self.estimate(now);
         let ahead = claim.time_s.saturating_sub(self.reach(now));
         if others.bear_out(claim.time_s, claim.witness, now) {
@@ -235,7 +235,13 @@ impl HubTime {
     }
 
     /// A hub says less than was believed.
-    fn look_back(&mut self, claim: Claim, before: Claim, how: How, now: Now) -> TimeVerdict {
+    fn look_back(
+        &mut self,
+        claim: TimeClaim,
+        before: TimeClaim,
+        how: How,
+        now: Now,
+    ) -> TimeVerdict {
         let back = now.agree(claim.time_s, before.time_s);
         if how == How::Past || back {
             return TimeVerdict::Known;
@@ -268,7 +274,7 @@ impl HubTime {
     }
 
     /// For how long a claim has stood against all others.
-    fn stands_s(&mut self, claim: Claim, now: Now) -> i64 {
+    fn stands_s(&mut self, claim: TimeClaim, now: Now) -> i64 {
         let first = self.standing.filter(|first| {
             let since = now.steady_s - first.steady_s.unwrap_or(now.steady_s);
             first.witness == claim.witness

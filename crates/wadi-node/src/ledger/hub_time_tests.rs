@@ -137,7 +137,7 @@ fn what_was_taken_before_and_is_wrong_is_forgotten_once_a_right_hub_is_heard() {
         for taken in errors().into_iter().filter(|t| *t > AGREE_S) {
             let time_s = TRUE_S + taken;
             // As older versions wrote it down.
-            let claim = Claim {
+            let claim = TimeClaim {
                 witness: None,
                 time_s,
                 machine_s: 0,
@@ -180,7 +180,7 @@ fn what_was_taken_before_and_is_wrong_is_forgotten_once_a_right_hub_is_heard() {
 
 #[test]
 fn a_correction_says_what_was_believed() {
-    let claim = Claim {
+    let claim = TimeClaim {
         witness: Some(HUB),
         time_s: TRUE_S + 10 * YEAR_S,
         machine_s: TRUE_S,

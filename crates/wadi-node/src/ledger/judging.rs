@@ -127,3 +127,19 @@ fn author(control: &Control, node: &NodeId) -> Author {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{LogKey, RootKey};
+
+    #[test]
+    fn an_author_whose_enrolment_is_gone_may_do_nothing() {
+        let control = Control::new(RootKey(LogKey::from_seed(&[9; 32]).public()));
+        let gone = NodeId([7; 16]);
+        let author = author(&control, &gone);
+
+        assert_eq!(author.name, gone.to_string());
+        assert_eq!((author.role, author.crossing), (Role::Observer, None));
+    }
+}

@@ -1,5 +1,5 @@
-//! What is known of logs: plain types, without locks, tasks or clocks. Only `seen` reads a store, to
-//! find what an author had taken in.
+//! What is known of logs: plain types, without locks, tasks or clocks. Only `seen` reads a store,
+//! to find what an author had taken in.
 //!
 //! The [`Ledger`] is the sequencer's alone, and ahead of the disk while a commit is written. What
 //! everybody else reads is a [`view::LedgerView`], published once what it tells is durable.

@@ -322,4 +322,51 @@ mod tests {
         );
         assert!(wants.get(&log(Lane::Passage), &Hash([2; 32])).is_some());
     }
+
+    #[test]
+    fn ranges_that_touch_are_one_and_what_came_leaves_holes() {
+        let mixed = vec![(5, 7), (1, 3), (3, 4), (9, 9), (6, 10)];
+        assert_eq!(joined(mixed), [(1, 4), (5, 10)]);
+        assert_eq!(joined(Vec::new()), []);
+
+        let ranges = [(0, 10), (20, 30)];
+        assert_eq!(without(&ranges, (5, 25)), [(0, 5), (25, 30)]);
+        assert_eq!(without(&ranges, (10, 20)), ranges);
+        assert_eq!(without(&ranges, (0, 30)), []);
+        assert_eq!(count(&ranges), 20);
+    }
+
+    #[test]
+    fn a_branch_keeps_its_leaves_until_all_of_them_are_there() {
+        let key = LogKey::from_seed(&[3; 32]);
+        let log = LogId {
+            node: key.node(),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        };
+        let root = Hash([2; 32]);
+        let signed = key.sign(Checkpoint {
+            log,
+            size: 9,
+            root,
+            hub_time_s: 0,
+            logs: vec![],
+        });
+
+        let mut wants = RepairQueue::default();
+        let (peer, now) = (NodeId([1; 16]), Instant::now());
+        wants.add(signed, Why::Branch { at: 7 }, &[(7, 9)]);
+        assert!(wants.missing().is_empty() && wants.missing_count() == 0);
+
+        let leaf = |n| Hash([n; 32]);
+        let mut came = |from, leaf| {
+            let came = [(from, from + 1, vec![leaf])];
+            wants.answered((log, root), peer, &came, false, now)
+        };
+        assert!(came(8, leaf(8)).is_none());
+        let whole = came(7, leaf(7)).unwrap();
+        assert_eq!(whole.leaves, BTreeMap::from([(7, leaf(7)), (8, leaf(8))]));
+        assert!(wants.get(&log, &root).is_none());
+    }
 }

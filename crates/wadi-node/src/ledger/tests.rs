@@ -1,7 +1,11 @@
 //! Stories of the ledger alone: no disk, no clock, no task.
 
 use crate::ledger::{Ledger, LogHead, seen::SeenIndex};
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use wadi_log::{
     Body, Boot, Change, Common, Crossing, Cut, CutTarget, Enrolment, Entry, Epoch, Head, Lane,
     LogId, LogKey, LogVerdict, PolicyEntry, Put, Reference, Role, RootKey, Scope, Tip, Value,
@@ -381,4 +385,121 @@ fn whatever_order_logs_come_in_the_same_is_known_of_each() {
         assert_eq!(ledger.snapshot().frontier, known.frontier);
         orders += 1;
     }
+}
+
+#[test]
+fn an_epoch_that_ended_is_remembered_as_the_last() {
+    let mut ledger = ledger_of(TREBIL);
+    let (one, two) = (Epoch([1; 8]), Epoch([2; 8]));
+    assert_eq!((ledger.epoch(), ledger.last_epoch()), (None, None));
+
+    ledger.recall_epoch(Some(one));
+    assert_eq!((ledger.epoch(), ledger.last_epoch()), (None, Some(one)));
+
+    ledger.begin_epoch(two);
+    assert_eq!(
+        (ledger.epoch(), ledger.last_epoch()),
+        (Some(two), Some(two))
+    );
+
+    ledger.end_epoch();
+    assert_eq!((ledger.epoch(), ledger.last_epoch()), (None, Some(two)));
+}
+
+#[test]
+fn a_control_head_lists_the_other_logs_of_its_own_epoch() {
+    let mut ledger = ledger_of(HUB);
+    let grown = [
+        (log_of(TREBIL, 1, Lane::Hold), 1),
+        (log_of(TREBIL, 1, Lane::Passage), 2),
+        (log_of(TREBIL, 2, Lane::Passage), 3),
+        (log_of(QAIM, 1, Lane::Passage), 4),
+    ];
+    for (log, entries) in grown {
+        let seed = if log.node == key(QAIM).node() {
+            QAIM
+        } else {
+            TREBIL
+        };
+        let changes: Vec<Entry> = (0..entries).map(change).collect();
+        let grown = block(&ledger, seed, log, &changes);
+        ledger.extend(&grown);
+    }
+
+    let trebil = log_of(TREBIL, 1, Lane::Hold).crossing;
+    let mut listed = ledger.lists(&log_of(TREBIL, 1, Lane::Control));
+    listed.sort();
+    assert_eq!(
+        listed,
+        [(Lane::Hold, trebil, 1), (Lane::Passage, trebil, 2)]
+    );
+}
+
+#[test]
+fn a_log_that_nothing_bounds_counts_whole_and_is_named_where_that_is_news() {
+    let mut ledger = ledger_of(HUB);
+    let log = log_of(TREBIL, 1, Lane::Passage);
+    assert!(!ledger.has_cuts() && ledger.bound(&log).is_none());
+    assert!(!ledger.recount(&log, None));
+
+    let counted = |size| HashMap::from([(log, size)]);
+    assert_eq!(ledger.moved_since(&counted(3)), [log]);
+    assert!(ledger.moved_since(&counted(u64::MAX)).is_empty());
+}
+
+#[test]
+fn what_a_seen_names_is_added_where_its_log_is_known_and_no_copy_moves() {
+    let mut ledger = ledger_of(HUB);
+    let (log, other) = (
+        log_of(TREBIL, 1, Lane::Control),
+        log_of(HUB, 1, Lane::Control),
+    );
+    let at = Reference {
+        log,
+        seq: 3,
+        leaf: Default::default(),
+    };
+    let heads = [Head {
+        log: other,
+        size: 5,
+        root: Default::default(),
+    }];
+
+    ledger.add_seen(&at, &heads);
+    assert!(ledger.seen(&log).is_none());
+
+    ledger.know_seen(log, Arc::new(SeenIndex::default()));
+    let copy = ledger.seen(&log).unwrap();
+    ledger.add_seen(&at, &heads);
+    assert_eq!(copy.covered(4, &other), 0);
+    assert_eq!(ledger.seen(&log).unwrap().covered(4, &other), 5);
+
+    ledger.forget_seen(&log);
+    assert!(ledger.seen(&log).is_none());
+}
+
+#[test]
+fn a_reload_forgets_what_the_store_does_not_hold() {
+    let mut ledger = ledger_of(HUB);
+    let lost = log_of(TREBIL, 1, Lane::Passage);
+    let kept = log_of(QAIM, 1, Lane::Passage);
+    let grown = block(&ledger, TREBIL, lost, &[change(1)]);
+    ledger.extend(&grown);
+    ledger.know_seen(lost, Arc::new(SeenIndex::default()));
+
+    let stored = block(&ledger, QAIM, kept, &[change(2), change(3)]);
+    let mut read = ledger_of(HUB);
+    read.extend(&stored);
+    let head = read.head(&kept).unwrap().clone();
+    ledger.reload(
+        read.control().clone(),
+        [(kept, head)],
+        HashMap::from([(kept, 9)]),
+    );
+
+    assert_eq!((ledger.held(&lost), ledger.held(&kept)), (0, 2));
+    assert!(ledger.seen(&lost).is_none());
+    assert_eq!(ledger.cosigned_s(&kept), Some(9));
+    let frontier = ledger.snapshot().frontier.clone();
+    assert_eq!(frontier.0.keys().collect::<Vec<_>>(), [&kept]);
 }

@@ -14,7 +14,7 @@ use std::{
 };
 use wadi_log::{BLOCK_ENTRIES_MAX, Block, Branch, LogId, Tip};
 use wadi_store::StoreError;
-use wadi_sync::{Answer, Input, Query};
+use wadi_sync::{Input, Query, QueryAnswer};
 
 /// Bytes of a block: about 8 KiB, ending at a checkpoint.
 const BLOCK_BYTES: usize = 8 * 1024;
@@ -65,14 +65,14 @@ impl Link<'_> {
     }
 
     /// An answer out of the store; an error where the store may give it in a moment, and not now.
-    pub(super) async fn read_answer(&self, query: &Query) -> Result<Answer, StoreError> {
+    pub(super) async fn read_answer(&self, query: &Query) -> Result<QueryAnswer, StoreError> {
         Ok(match query {
             Query::Block { log, from } => {
-                Answer::Block(given(self.read_block(log, *from).await)?.flatten())
+                QueryAnswer::Block(given(self.read_block(log, *from).await)?.flatten())
             }
             Query::Carried { log, from } => {
                 let found = given(self.door.store.carried_block(log, *from).await)?.flatten();
-                Answer::Block(found.and_then(|bytes| wadi_sync::decode_plain(&bytes).ok()))
+                QueryAnswer::Block(found.and_then(|bytes| wadi_sync::decode_plain(&bytes).ok()))
             }
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();
@@ -88,10 +88,10 @@ impl Link<'_> {
                     }
                 }
 
-                Answer::Roots(roots)
+                QueryAnswer::Roots(roots)
             }
             Query::Branch { log, at, .. } => {
-                Answer::Branch(given(self.read_branch(log, *at).await)?.flatten())
+                QueryAnswer::Branch(given(self.read_branch(log, *at).await)?.flatten())
             }
             Query::Stretches {
                 log,
@@ -103,9 +103,9 @@ impl Link<'_> {
                     size: *size,
                     root: *root,
                 };
-                Answer::Stretches(stretches(self.door, *log, tip, ranges).await)
+                QueryAnswer::Stretches(stretches(self.door, *log, tip, ranges).await)
             }
-            Query::Digests => Answer::Digests(self.door.own_digests().await),
+            Query::Digests => QueryAnswer::Digests(self.door.own_digests().await),
             Query::Tree {
                 log,
                 size,
@@ -117,7 +117,7 @@ impl Link<'_> {
                     size: *size,
                     root: *root,
                 };
-                Answer::Tree(short_hashes(self.door, log, tip, *salt, parts).await)
+                QueryAnswer::Tree(short_hashes(self.door, log, tip, *salt, parts).await)
             }
         })
     }

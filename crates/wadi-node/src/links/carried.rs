@@ -1,5 +1,5 @@
-//! Carrying on a link: what is offered to a hub of what is kept for others, what a neighbour is given
-//! while no hub can be reached, and what it gives.
+//! Carrying on a link: what is offered to a hub of what is kept for others, what a neighbour is
+//! given while no hub can be reached, and what it gives.
 
 use super::Link;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ const OFFERED_AT_ONCE: usize = 1_024;
 const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// A link's part in carrying.
-pub(super) struct Carrying {
+pub(super) struct LinkCarrying {
     /// The peer is given own logs, as no hub can be reached.
     pub(super) to_peer: bool,
     /// Which own logs it is given.
@@ -24,7 +24,7 @@ pub(super) struct Carrying {
     pub(super) may_have_grown: bool,
 }
 
-impl Default for Carrying {
+impl Default for LinkCarrying {
     fn default() -> Self {
         Self {
             to_peer: false,

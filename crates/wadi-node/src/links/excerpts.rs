@@ -1,5 +1,5 @@
-//! Excerpts on a link: what a hub sends of records handed over to the peer's crossing, and what this
-//! node keeps of those handed over to it.
+//! Excerpts on a link: what a hub sends of records handed over to the peer's crossing, and what
+//! this node keeps of those handed over to it.
 
 use super::{Due, Link};
 use crate::door::{

@@ -20,7 +20,7 @@ use crate::{
     links::questions::Questions,
 };
 use answers::Answers;
-use carried::Carrying;
+use carried::LinkCarrying;
 use due::Due;
 use excerpts::Excerpts;
 use futures_util::{FutureExt, StreamExt};
@@ -74,16 +74,16 @@ struct Link<'n> {
     requests: Requests,
     excerpts: Excerpts,
     hub_word: HubWord,
-    carrying: Carrying,
+    carrying: LinkCarrying,
     memory: PeerMemory,
     /// Forks are known that may want a cut.
     cuts_due: bool,
-    ending: Ending,
+    ending: LinkEnding,
 }
 
 /// Why a link ends, or may.
 #[derive(Default)]
-struct Ending {
+struct LinkEnding {
     /// Why it ends now.
     closed: Option<String>,
     /// Something of this peer was refused for want of room: it is offered again to the next
@@ -102,7 +102,7 @@ pub async fn run_link(
     out: mpsc::Sender<Leaving>,
 ) -> String {
     contained(
-        drive(door.clone(), (peer, tls_key), incoming, out, false),
+        drive_link(door.clone(), (peer, tls_key), incoming, out, false),
         &door,
         peer,
     )
@@ -118,7 +118,8 @@ pub async fn run_late_link(
     incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
 ) -> String {
-    let why = "its certificate has expired: it hands in what it holds and takes nothing until it is renewed";
+    let why = "its certificate has expired: it hands in what it holds and takes nothing until it \
+               is renewed";
     door.note_refusal(
         peer.to_string(),
         "certificate_expired".into(),
@@ -128,7 +129,7 @@ pub async fn run_late_link(
     .await;
 
     contained(
-        drive(door.clone(), (peer, tls_key), incoming, out, true),
+        drive_link(door.clone(), (peer, tls_key), incoming, out, true),
         &door,
         peer,
     )
@@ -159,7 +160,7 @@ async fn contained(link: impl Future<Output = String>, door: &Arc<Door>, peer: N
     why
 }
 
-async fn drive(
+async fn drive_link(
     door: Arc<Door>,
     (peer, tls_key): (NodeId, [u8; 32]),
     mut incoming: mpsc::Receiver<Arriving>,
@@ -210,7 +211,7 @@ async fn drive(
             Some(done) = link.ingesting.queue.next() => link.ingested(done),
             arrived = incoming.recv(), if link.takes_more() => match arrived {
                 None => break "the connection ended".into(),
-                Some(arriving) => link.hear(arriving).await,
+                Some(arriving) => link.hear_peer(arriving).await,
             },
             event = events.recv() => match event {
                 Ok(event) => link.handle_event(event).await,
@@ -284,10 +285,10 @@ impl<'n> Link<'n> {
             requests: Requests::default(),
             excerpts: Excerpts::default(),
             hub_word: HubWord::new(door, asked_for_by_owner(door, peer)),
-            carrying: Carrying::default(),
+            carrying: LinkCarrying::default(),
             memory: PeerMemory::new(Instant::now()),
             cuts_due: door.me.role == Role::Hub,
-            ending: Ending::default(),
+            ending: LinkEnding::default(),
         }
     }
 
@@ -363,7 +364,7 @@ impl<'n> Link<'n> {
     }
 
     /// Something came from the peer.
-    async fn hear(&mut self, arriving: Arriving) {
+    async fn hear_peer(&mut self, arriving: Arriving) {
         let now_ms = self.door.now_ms();
         self.door
             .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
@@ -397,12 +398,14 @@ impl<'n> Link<'n> {
 
     async fn carry_out(&mut self, output: Output) {
         match output {
-            Output::SendMessage(message) => self.send(Leaving::Message(message)).await,
-            Output::SendFrame { lane, bytes } => self.send(Leaving::Frame(lane, bytes)).await,
+            Output::SendMessage(message) => self.send_peer(Leaving::Message(message)).await,
+            Output::SendFrame { lane, bytes } => self.send_peer(Leaving::Frame(lane, bytes)).await,
+
             Output::AskStore(query) if Questions::is_one(&query) => {
                 self.queue_question(query).await;
             }
             Output::AskStore(query) => self.answer_session(query).await,
+
             Output::IngestBlock(block) => self.ingest(block).await,
             Output::LearnMembers(enrolments) => {
                 self.door.put(Command::Learn(enrolments, self.peer)).await;
@@ -416,6 +419,7 @@ impl<'n> Link<'n> {
                     .put(Command::Cosigned(checkpoint, cosignature))
                     .await;
             }
+
             Output::TakeCarried { block, bytes } => self.keep_carried(block, bytes).await,
             Output::TakeExcerpt {
                 record,
@@ -427,6 +431,7 @@ impl<'n> Link<'n> {
                 self.note_excerpt_back(ALL_EXCERPTS).await;
             }
             Output::ExcerptAcked(amount) => self.excerpt_acked(amount).await,
+
             Output::TakeStretches(fetched) => self.keep_stretches(fetched).await,
             Output::TreeHashesReceived { salt, hashes, .. } => {
                 self.requests.tree_came(salt, hashes);
@@ -436,6 +441,7 @@ impl<'n> Link<'n> {
                 self.requests.compared(differences, bytes);
             }
             Output::DigestsReceived(sums) => self.requests.digests_came(sums),
+
             Output::HubTime(time_s) => {
                 self.door
                     .put(Command::HubTime(self.peer, time_s, How::Live))
@@ -443,6 +449,7 @@ impl<'n> Link<'n> {
             }
             Output::RememberFrontier(held) => self.memory.alike = Some(*held),
             Output::InStep => self.door.note_peer(self.peer, |p| p.in_step = true),
+
             Output::NoteRefusal { subject, code, why } => {
                 self.note_refusal(&subject, code, why).await;
             }
@@ -456,7 +463,7 @@ impl<'n> Link<'n> {
         }
     }
 
-    async fn send(&mut self, leaving: Leaving) {
+    async fn send_peer(&mut self, leaving: Leaving) {
         if self.out.send(leaving).await.is_err() {
             self.ending.closed = Some("the connection ended".into());
         }

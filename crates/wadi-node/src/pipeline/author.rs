@@ -473,7 +473,10 @@ fn runs(entries: Vec<VerifiedEntry>) -> Vec<Vec<VerifiedEntry>> {
 fn refusal(objection: Objection) -> NodeError {
     match objection {
         Objection::Refused(refusal) => WriteError::Refused(refusal).into(),
-        Objection::Waits(missing) => NodeError::UnknownEntry(missing.to_string()),
+        Objection::Waits(missing) => NodeError::UnknownEntry(missing.map_or_else(
+            || "the record's first entry".into(),
+            |missing| missing.to_string(),
+        )),
     }
 }
 

@@ -134,9 +134,7 @@ impl Sequencer {
 pub(super) fn project(record: &Record) -> (RecordRow, Json) {
     let made = record.projection();
     let waiting = record.rows().filter_map(|(said, row)| match row {
-        Verdict::Waits(missing) => {
-            Some((said.reference, Some(*missing).filter(|m| m.seq != u64::MAX)))
-        }
+        Verdict::Waits(missing) => Some((said.reference, *missing)),
         _ => None,
     });
 

@@ -48,7 +48,11 @@ async fn a_clerk_is_told_that_a_plate_is_not_his_to_change_and_a_registered_offi
         .await
         .unwrap_err();
     assert!(
-        matches!(&told, NodeError::Write(WriteError::Refused(r)) if r.code == "guarded_field" && r.why.contains("plate")),
+        matches!(
+            &told,
+            NodeError::Write(WriteError::Refused(r))
+                if r.code == "guarded_field" && r.why.contains("plate")
+        ),
         "{told}"
     );
     assert_eq!(entries().await, 1, "nothing was written");

@@ -237,7 +237,11 @@ async fn work(
                 (Target::New(None), draft, "CUS")
             }
             (7, _, Some(id)) => {
-                let sample = json!({"sample": format!("L{}", r.random_range(0..4)), "seal": "B1", "to": "LAB"});
+                let sample = json!({
+                    "sample": format!("L{}", r.random_range(0..4)),
+                    "seal": "B1",
+                    "to": "LAB",
+                });
                 (
                     Target::On(id),
                     QuarantineHold::on().event("sample.taken", sample),

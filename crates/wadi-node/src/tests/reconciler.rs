@@ -19,7 +19,7 @@ use wadi_log::{
     RecordId, Role, VerifiedBlock,
 };
 use wadi_record::{HoldType, Passage, Policy, QuarantineHold};
-use wadi_store::{Batch, FindingFilter, FindingRow, Projection};
+use wadi_store::{Batch, FindingFilter, FindingRow, ProjectedRows};
 
 /// The seed of the keys of Traibeel's node.
 const TRB_SEED: u8 = 10;
@@ -386,9 +386,9 @@ async fn a_record_that_does_not_read_is_told_and_what_was_found_before_stands() 
     };
 
     hub.store
-        .commit(Batch::from(Projection {
+        .commit(Batch::from(ProjectedRows {
             records: vec![row],
-            ..Projection::default()
+            ..ProjectedRows::default()
         }))
         .await
         .unwrap();

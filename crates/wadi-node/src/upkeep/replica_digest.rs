@@ -35,11 +35,11 @@ const WAITING_MAX: u32 = 4_096;
 /// Where what was said last is kept.
 const KEPT: LocalScope = LocalScope::Replica;
 
-type Scope = (Lane, Crossing);
+type DigestScope = (Lane, Crossing);
 
 /// What was held of a scope, and what it came to.
 #[derive(Clone, PartialEq, Debug)]
-struct Reading {
+struct ScopeDigests {
     entries: String,
     documents: String,
     states: String,
@@ -56,8 +56,8 @@ struct Rest {
 #[derive(Default)]
 pub(crate) struct ReplicaDigests {
     /// What was said last, and the last day on which that was looked into.
-    said: BTreeMap<Scope, (i64, Reading)>,
-    resting: BTreeMap<Scope, Rest>,
+    said: BTreeMap<DigestScope, (i64, ScopeDigests)>,
+    resting: BTreeMap<DigestScope, Rest>,
     looked_ms: Option<i64>,
 }
 
@@ -81,7 +81,7 @@ pub async fn run_replica_digests(door: Arc<Door>) {
     loop {
         tokio::time::sleep(TICK).await;
         if digests.is_time(door.now_ms())
-            && let Err(error) = digests.look(&door).await
+            && let Err(error) = digests.look_at_replicas(&door).await
         {
             tracing::warn!(%error, "nothing could be said of the records");
         }
@@ -94,7 +94,7 @@ impl ReplicaDigests {
         let kept = door.store.local_all(&KEPT).await?;
         let said = kept.iter().filter_map(|k| {
             let (lane, crossing) = k.key.split_once(' ')?;
-            let scope: Scope = (lane.parse().ok()?, crossing.parse().ok()?);
+            let scope: DigestScope = (lane.parse().ok()?, crossing.parse().ok()?);
             let mut words = k.value.split(' ');
             let day: i64 = words.next()?.parse().ok()?;
             let [entries, documents, states] =
@@ -104,7 +104,7 @@ impl ReplicaDigests {
                 scope,
                 (
                     day,
-                    Reading {
+                    ScopeDigests {
                         entries,
                         documents,
                         states,
@@ -126,7 +126,7 @@ impl ReplicaDigests {
     }
 
     /// Looks once, and says what there is to say. Returns how many digests were said.
-    pub(crate) async fn look(&mut self, door: &Door) -> Result<usize, NodeError> {
+    pub(crate) async fn look_at_replicas(&mut self, door: &Door) -> Result<usize, NodeError> {
         let now_ms = door.now_ms();
         self.looked_ms = Some(now_ms);
         let day = now_ms.div_euclid(DAY_MS);
@@ -140,7 +140,8 @@ impl ReplicaDigests {
         let too_many = waiting.len() >= WAITING_MAX as usize;
         let alarm = || {
             format!(
-                "{WAITING_MAX} entries and more wait for others: until they are fewer, this node says of no record what it holds"
+                "{WAITING_MAX} entries and more wait for others: until they are fewer, this node \
+                 says of no record what it holds",
             )
         };
 
@@ -149,7 +150,7 @@ impl ReplicaDigests {
             return Ok(0);
         }
 
-        let waiting: BTreeSet<Scope> = waiting
+        let waiting: BTreeSet<DigestScope> = waiting
             .iter()
             .map(|w| (w.entry.log.lane, w.entry.log.crossing))
             .collect();
@@ -176,16 +177,7 @@ impl ReplicaDigests {
             return Ok(0);
         }
 
-        let mut read: BTreeMap<Scope, (String, String)> = BTreeMap::new();
-        for (lane, crossing, _, documents, states) in door.store.digests().await? {
-            if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
-                read.insert(
-                    (lane, crossing),
-                    (documents.to_string(), states.to_string()),
-                );
-            }
-        }
-
+        let mut read = documents_and_states(door).await?;
         let mut news = Vec::new();
         for (scope, rest) in rested {
             let nothing = || (Hash::default().to_string(), Hash::default().to_string());
@@ -202,7 +194,7 @@ impl ReplicaDigests {
                 continue;
             }
 
-            let reading = Reading {
+            let reading = ScopeDigests {
                 entries: rest.entries,
                 documents: now.0,
                 states: now.1,
@@ -214,16 +206,16 @@ impl ReplicaDigests {
             }
         }
 
-        self.say(door, day, &news).await?;
+        self.say_news(door, day, &news).await?;
         Ok(news.len())
     }
 
     /// Says it on the node's own site day.
-    async fn say(
+    async fn say_news(
         &mut self,
         door: &Door,
         day: i64,
-        news: &[(Scope, Reading)],
+        news: &[(DigestScope, ScopeDigests)],
     ) -> Result<(), NodeError> {
         if news.is_empty() {
             return Ok(());
@@ -251,7 +243,12 @@ impl ReplicaDigests {
             for ((lane, crossing), r) in part {
                 let scope = format!("{lane} {crossing}");
                 let value = format!("{day} {} {} {}", r.entries, r.documents, r.states);
-                let said = json!({"scope": scope, "entries": r.entries, "documents": r.documents, "states": r.states});
+                let said = json!({
+                    "scope": scope,
+                    "entries": r.entries,
+                    "documents": r.documents,
+                    "states": r.states,
+                });
                 draft = draft.event("replica.digest", said);
                 kept.push(LocalKey {
                     scope: KEPT,
@@ -296,12 +293,29 @@ fn in_step(door: &Door) -> bool {
         .any(|(id, p)| hubs.contains(id) && p.connected && p.in_step && p.unsent == 0)
 }
 
+/// Digests of the documents and of the states of each scope, as they are now.
+async fn documents_and_states(
+    door: &Door,
+) -> Result<BTreeMap<DigestScope, (String, String)>, NodeError> {
+    let mut read: BTreeMap<DigestScope, (String, String)> = BTreeMap::new();
+    for (lane, crossing, _, documents, states) in door.store.digests().await? {
+        if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
+            read.insert(
+                (lane, crossing),
+                (documents.to_string(), states.to_string()),
+            );
+        }
+    }
+
+    Ok(read)
+}
+
 /// Of each scope that has records of trucks, goods and people: a digest over all that its documents
 /// are made of, which is its logs and the cuts and admissions. Nothing of a scope with a forked
 /// log: its holders hold different branches.
-fn entries(door: &Door) -> BTreeMap<Scope, String> {
+fn entries(door: &Door) -> BTreeMap<DigestScope, String> {
     let frontier = door.frontier();
-    let mut scopes: BTreeMap<Scope, Frontier> = BTreeMap::new();
+    let mut scopes: BTreeMap<DigestScope, Frontier> = BTreeMap::new();
     for (log, tip) in frontier
         .0
         .iter()
@@ -368,7 +382,7 @@ mod tests {
         let mut said = 0;
         for _ in 0..3 {
             country.clock.0.fetch_add(10 * MINUTE, Ordering::Relaxed);
-            said += digests.look(node).await.unwrap();
+            said += digests.look_at_replicas(node).await.unwrap();
         }
         said
     }
@@ -527,7 +541,7 @@ mod tests {
         for n in 0..6 {
             truck(trb, &format!("11-A-{n}")).await;
             country.clock.0.fetch_add(10 * MINUTE, Ordering::Relaxed);
-            assert_eq!(digests.look(trb).await.unwrap(), 0);
+            assert_eq!(digests.look_at_replicas(trb).await.unwrap(), 0);
         }
 
         trb.note_peer(hub, |p| p.unsent = 1);

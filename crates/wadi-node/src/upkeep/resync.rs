@@ -10,18 +10,21 @@ use crate::{
     door::{
         Door,
         error::{NodeError, ResyncError, StalePlan},
+        peers::Compared,
         resync_state::{ResyncAct, ResyncState},
     },
     ledger::repair::joined,
     upkeep::{
         resync_row::{PlannedLog, Resync},
-        scrub::{Round, Scrub},
+        scrub::{DamageOf, Round, Scrub},
     },
 };
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::Notify;
-use wadi_log::{Body, Difference, Enrolment, Lane, LogId, NodeId, ResyncOrder, Role, Tip};
+use wadi_log::{
+    Body, Difference, Enrolment, Frontier, Lane, LogId, NodeId, ResyncOrder, Role, Tip,
+};
 use wadi_store::{Batch, LocalState};
 
 /// A plan older than that is made anew, milliseconds of the node's clock.
@@ -91,7 +94,7 @@ impl Resyncs {
             ..Resync::begun(id, reason, by, made_ms, None)
         };
 
-        self.keep(&plan).await?;
+        self.keep_row(&plan).await?;
         let (resyncs, mut drawn) = (self.clone(), plan.clone());
         tokio::spawn(async move {
             if let Err(error) = resyncs.draw_plan(&mut drawn).await {
@@ -140,38 +143,23 @@ impl Resyncs {
             None => self.door.frontier_on_disk().await?,
         };
 
-        for (log, all) in damage {
-            let theirs = compared
-                .as_ref()
-                .and_then(|c| match c.differences.get(&log) {
-                    Some(
-                        Difference::Ahead { theirs }
-                        | Difference::Behind { theirs }
-                        | Difference::Forked { theirs },
-                    ) => Some(theirs.size),
-                    None => mine.0.get(&log).map(|t| t.size),
-                });
+        plan_damage(plan, damage, &mine, compared.as_ref());
+        self.plan_differences(plan, &mine, compared);
 
-            let mut ranges = joined(all.iter().map(|(from, to, _)| (*from, *to)).collect());
-            let entries: u64 = ranges.iter().map(|(from, to)| to - from).sum();
-            ranges.truncate(RANGES_MAX);
+        plan.send_bytes = plan.send_entries * ENTRY_WIRE_BYTES;
+        plan.fetch_bytes = (plan.fetch_entries + plan.damaged_entries) * ENTRY_WIRE_BYTES;
+        plan.seconds = self.rate_of(&plan.peer).map(|rate| {
+            // Both directions run at once; the longer one counts.
+            plan.send_bytes.max(plan.fetch_bytes) as f64 * 8.0 / rate as f64
+        });
+        plan.outcome = json!({ "through_s": self.door.time.hub_time_s() });
+        plan.state = ResyncState::Planned;
 
-            let mut kinds: Vec<String> =
-                all.iter().map(|(_, _, kind)| (*kind).to_string()).collect();
-            kinds.sort();
-            kinds.dedup();
-            plan.damaged_entries += entries;
-            plan.logs.push(PlannedLog {
-                log: log.origin(),
-                state: "damaged".into(),
-                mine: mine.0.get(&log).map_or(0, |t| t.size),
-                theirs,
-                ranges,
-                entries,
-                kinds,
-            });
-        }
+        Ok(())
+    }
 
+    /// What differs between this node's logs and the peer's.
+    fn plan_differences(&self, plan: &mut Resync, mine: &Frontier, compared: Option<Compared>) {
         let forks = self.door.with_control(|c| {
             c.forks()
                 .iter()
@@ -217,17 +205,6 @@ impl Resyncs {
                 kinds: vec![],
             });
         }
-
-        plan.send_bytes = plan.send_entries * ENTRY_WIRE_BYTES;
-        plan.fetch_bytes = (plan.fetch_entries + plan.damaged_entries) * ENTRY_WIRE_BYTES;
-        plan.seconds = self.rate_of(&plan.peer).map(|rate| {
-            // Both directions run at once; the longer one counts.
-            plan.send_bytes.max(plan.fetch_bytes) as f64 * 8.0 / rate as f64
-        });
-        plan.outcome = json!({ "through_s": self.door.time.hub_time_s() });
-        plan.state = ResyncState::Planned;
-
-        Ok(())
     }
 
     /// The hub's name: the one in contact, or one that this node knows as a peer, or any.
@@ -273,7 +250,7 @@ impl Resyncs {
     }
 
     /// Writes a resync down as it stands.
-    pub(crate) async fn keep(&self, resync: &Resync) -> Result<(), NodeError> {
+    pub(crate) async fn keep_row(&self, resync: &Resync) -> Result<(), NodeError> {
         let json = serde_json::to_string(resync).unwrap_or_default();
         let batch = Batch::from(LocalState {
             resyncs: vec![(resync.id.clone(), json)],
@@ -412,13 +389,13 @@ impl Resyncs {
             ..Resync::begun(id, reason, by, made_ms, order)
         };
 
-        self.keep(&resync).await?;
+        self.keep_row(&resync).await?;
         Ok(resync)
     }
 
     pub(crate) async fn change(&self, resync: &mut Resync) -> Result<(), NodeError> {
         resync.changed_ms = self.door.now_ms();
-        self.keep(resync).await
+        self.keep_row(resync).await
     }
 
     /// Pauses, resumes or cancels. What was already mended stays: each step is whole.
@@ -488,4 +465,75 @@ fn check_length(what: &'static str, text: &str) -> Result<(), NodeError> {
 /// Lanes in words, for outcomes.
 pub(crate) fn lane_name(lane: Lane) -> String {
     lane.to_string()
+}
+
+/// What is damaged here of each log, and what the peer holds of it.
+fn plan_damage(plan: &mut Resync, damage: DamageOf, mine: &Frontier, compared: Option<&Compared>) {
+    for (log, all) in damage {
+        let theirs = compared.and_then(|c| match c.differences.get(&log) {
+            Some(
+                Difference::Ahead { theirs }
+                | Difference::Behind { theirs }
+                | Difference::Forked { theirs },
+            ) => Some(theirs.size),
+            None => mine.0.get(&log).map(|t| t.size),
+        });
+
+        let mut ranges = joined(all.iter().map(|(from, to, _)| (*from, *to)).collect());
+        let entries: u64 = ranges.iter().map(|(from, to)| to - from).sum();
+        ranges.truncate(RANGES_MAX);
+
+        let mut kinds: Vec<String> = all.iter().map(|(_, _, kind)| (*kind).to_string()).collect();
+        kinds.sort();
+        kinds.dedup();
+        plan.damaged_entries += entries;
+        plan.logs.push(PlannedLog {
+            log: log.origin(),
+            state: "damaged".into(),
+            mine: mine.0.get(&log).map_or(0, |t| t.size),
+            theirs,
+            ranges,
+            entries,
+            kinds,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_no_entry_holds_is_refused_with_its_length() {
+        assert!(check_length("the reason", &"x".repeat(TEXT_BYTES_MAX)).is_ok());
+
+        let refused = check_length("the reason", &"é".repeat(TEXT_BYTES_MAX)).unwrap_err();
+        assert_eq!(refused.code(), "too_long");
+        assert!(refused.to_string().contains("4000"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_damaged_is_planned_once_for_each_entry() {
+        let log = LogId {
+            node: NodeId([1; 16]),
+            epoch: wadi_log::Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: wadi_log::Crossing::HUB,
+        };
+        let tip = |size| Tip {
+            size,
+            root: wadi_log::Hash::default(),
+        };
+        let mine = Frontier(BTreeMap::from([(log, tip(20))]));
+        let found = vec![(3, 5, "rotten"), (4, 8, "missing"), (12, 13, "rotten")];
+        let mut plan = Resync::begun("R-1".into(), "test", "OP-1", 0, None);
+
+        plan_damage(&mut plan, DamageOf::from([(log, found)]), &mine, None);
+
+        let planned = &plan.logs[0];
+        assert_eq!(planned.ranges, [(3, 8), (12, 13)]);
+        assert_eq!((planned.entries, plan.damaged_entries), (6, 6));
+        assert_eq!(planned.kinds, ["missing", "rotten"]);
+        assert_eq!((planned.mine, planned.theirs), (20, None));
+    }
 }

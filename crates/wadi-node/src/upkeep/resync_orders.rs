@@ -6,7 +6,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
-use wadi_log::{NodeId, ResyncOrder, Role};
+use wadi_log::{NodeId, Reference, ResyncOrder, Role};
 
 /// Whether a node is one of the crossing that an order is for: nobody else's report answers it.
 fn is_there(door: &Door, by: &NodeId, order: &ResyncOrder) -> bool {
@@ -68,50 +68,75 @@ impl Runner {
                 && resyncs.door.me.crossing == Some(order.crossing);
 
             if for_me && row.is_none() && !reported {
-                tracing::warn!(order = %order.id, by = %order.approved_by, "the hub orders a resync");
-                let hub = resyncs
-                    .door
-                    .with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone()))
-                    .unwrap_or_default();
-                let made_ms = resyncs.door.now_ms();
-                let begun = Resync::begun(
-                    order.id,
-                    &order.reason,
-                    &order.approved_by,
-                    made_ms,
-                    Some(at.to_string()),
-                );
-
-                resyncs
-                    .keep(&Resync {
-                        node: resyncs.door.me.name.clone(),
-                        peer: hub,
-                        ..begun
-                    })
-                    .await?;
+                begin_ordered(resyncs, &at, order).await?;
             } else if let (Some(row), Some((reporter, text))) = (row, told)
                 && row.state == ResyncState::Ordered
             {
-                let mut done = row.clone();
-                done.node = resyncs
-                    .door
-                    .with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
-
-                let told: Value = serde_json::from_str(text).unwrap_or_default();
-                let failed = told["equal"] != true;
-                done.state = if failed {
-                    ResyncState::Failed
-                } else {
-                    ResyncState::Done
-                };
-
-                done.waits_for = String::new();
-                done.outcome = told;
-                resyncs.change(&mut done).await?;
+                end_ordered(resyncs, row, reporter, text).await?;
             }
         }
 
         *self.heard.lock().expect("no panic holds it") = Some(heard);
         Ok(())
     }
+}
+
+/// Begins, on the node that it is for, what a hub ordered.
+async fn begin_ordered(
+    resyncs: &Resyncs,
+    at: &Reference,
+    order: ResyncOrder,
+) -> Result<(), NodeError> {
+    tracing::warn!(
+        order = %order.id,
+        by = %order.approved_by,
+        "the hub orders a resync",
+    );
+
+    let hub = resyncs
+        .door
+        .with_control(|c| c.enrolment(&at.log.node).map(|e| e.name.clone()))
+        .unwrap_or_default();
+
+    let made_ms = resyncs.door.now_ms();
+    let begun = Resync::begun(
+        order.id,
+        &order.reason,
+        &order.approved_by,
+        made_ms,
+        Some(at.to_string()),
+    );
+
+    resyncs
+        .keep_row(&Resync {
+            node: resyncs.door.me.name.clone(),
+            peer: hub,
+            ..begun
+        })
+        .await
+}
+
+/// Notes, on the hub that ordered it, what a node reported.
+async fn end_ordered(
+    resyncs: &Resyncs,
+    row: &Resync,
+    reporter: &NodeId,
+    text: &str,
+) -> Result<(), NodeError> {
+    let mut done = row.clone();
+    done.node = resyncs
+        .door
+        .with_control(|c| c.enrolment(reporter).map_or(done.node, |e| e.name.clone()));
+
+    let told: Value = serde_json::from_str(text).unwrap_or_default();
+    let failed = told["equal"] != true;
+    done.state = if failed {
+        ResyncState::Failed
+    } else {
+        ResyncState::Done
+    };
+
+    done.waits_for = String::new();
+    done.outcome = told;
+    resyncs.change(&mut done).await
 }

@@ -103,6 +103,7 @@ impl Resync {
             made_ms,
             changed_ms: made_ms,
             order,
+
             compared: false,
             scrubbed_entries: 0,
             equal_logs: 0,
@@ -111,6 +112,7 @@ impl Resync {
             waiting: 0,
             refused: 0,
             rederived: 0,
+
             send_entries: 0,
             fetch_entries: 0,
             damaged_entries: 0,
@@ -118,6 +120,7 @@ impl Resync {
             send_bytes: 0,
             fetch_bytes: 0,
             seconds: None,
+
             waits_for: String::new(),
             progress: vec![],
             outcome: json!(null),

@@ -493,7 +493,7 @@ mod tests {
 
             let begun = Resync::begun(format!("RS-{n:04}"), "outage", "OP-1", n, None);
             trb.resyncs()
-                .keep(&Resync {
+                .keep_row(&Resync {
                     state,
                     node: "trb".into(),
                     peer: "hub".into(),

@@ -127,7 +127,7 @@ impl RoomKeeper {
             found: Look::default(),
         };
 
-        keeper.look(false);
+        keeper.measure_disk(false);
         keeper
     }
 
@@ -143,7 +143,7 @@ impl RoomKeeper {
         door: &Arc<Door>,
         on_level: impl Fn(RoomLevel) + Send + 'static,
     ) -> Option<JoinHandle<()>> {
-        self.settle(door, &on_level);
+        self.tell_level(door, &on_level);
         door.spawn_watched("room", self.run(door.clone(), on_level))
     }
 
@@ -156,7 +156,7 @@ impl RoomKeeper {
             let _ = tokio::time::timeout(LOOK, door.room.asked.notified()).await;
             let hit_full = door.room.hit_full();
             let looked = tokio::task::spawn_blocking(move || {
-                self.look(hit_full);
+                self.measure_disk(hit_full);
                 self
             });
             match looked.await {
@@ -164,16 +164,20 @@ impl RoomKeeper {
                 Err(_) => return,
             }
 
-            self.settle(&door, &on_level);
+            self.tell_level(&door, &on_level);
         }
     }
 
     /// Looks at the disk, and moves the ballast as the level asks.
-    fn look(&mut self, hit_full: bool) {
+    fn measure_disk(&mut self, hit_full: bool) {
         let free = match free_bytes(&self.dir) {
             Ok(free) => free,
             Err(error) => {
-                tracing::warn!(%error, dir = %self.dir.display(), "the disk does not say how much room it has");
+                tracing::warn!(
+                    %error,
+                    dir = %self.dir.display(),
+                    "the disk does not say how much room it has",
+                );
                 return;
             }
         };
@@ -193,7 +197,11 @@ impl RoomKeeper {
         };
 
         if let Err(error) = moved {
-            tracing::warn!(%error, ballast = %path.display(), "the ballast could not be laid or given up");
+            tracing::warn!(
+                %error,
+                ballast = %path.display(),
+                "the ballast could not be laid or given up",
+            );
         }
 
         self.found = Look {
@@ -204,7 +212,7 @@ impl RoomKeeper {
     }
 
     /// Tells the node's parts what was found.
-    fn settle(&self, door: &Door, on_level: &impl Fn(RoomLevel)) {
+    fn tell_level(&self, door: &Door, on_level: &impl Fn(RoomLevel)) {
         let (before, now) = (
             door.room.settle(&self.dir, self.found, self.level),
             self.level,
@@ -282,7 +290,7 @@ fn lay_ballast(path: &Path, bytes: u64) -> io::Result<()> {
     let laid = match bytes {
         0 => Ok(()),
         _ => match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(&file, bytes),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill_with_noise(&file, bytes),
             done => done.map_err(io::Error::from),
         },
     };
@@ -296,7 +304,7 @@ fn lay_ballast(path: &Path, bytes: u64) -> io::Result<()> {
 }
 
 /// Writes bytes that no file system can make smaller.
-fn fill(mut file: &File, bytes: u64) -> io::Result<()> {
+fn fill_with_noise(mut file: &File, bytes: u64) -> io::Result<()> {
     use std::io::Write;
     file.set_len(0)?;
     let mut noise = vec![0u8; CHUNK];
@@ -428,7 +436,7 @@ mod tests {
         release_ballast(&path).unwrap();
         assert_eq!(ballast_bytes(&path), 0);
 
-        fill(
+        fill_with_noise(
             &OpenOptions::new().write(true).open(&path).unwrap(),
             MIB + 5,
         )
@@ -456,10 +464,10 @@ mod tests {
             (RoomLevel::Fine, MIB)
         );
 
-        keeper.look(true);
+        keeper.measure_disk(true);
         assert_eq!((keeper.level(), ballast_bytes(&path)), (RoomLevel::Full, 0));
 
-        keeper.look(false);
+        keeper.measure_disk(false);
         assert_eq!(
             (keeper.level(), ballast_bytes(&path)),
             (RoomLevel::Fine, MIB)

@@ -32,7 +32,7 @@ const PART_ENTRIES: u64 = 500_000;
 const LOOK: Duration = Duration::from_secs(2);
 
 /// An old database on its way back.
-pub(super) struct Reading {
+pub(super) struct OldDatabase {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) report: Report,
@@ -75,17 +75,28 @@ impl Salvager {
                 Ok(Some(reading)) => reading,
                 Ok(None) => continue,
                 Err(error) => {
-                    tracing::error!(%error, dir = %aside.dir.display(), "a database that was set aside is not read");
+                    tracing::error!(
+                        %error,
+                        dir = %aside.dir.display(),
+                        "a database that was set aside is not read",
+                    );
                     continue;
                 }
             };
 
             match self.read_back(&mut reading).await {
                 Ok(()) => {
-                    tracing::warn!(report = ?reading.report, "read back from a database that was set aside")
+                    tracing::warn!(
+                        report = ?reading.report,
+                        "read back from a database that was set aside",
+                    )
                 }
                 Err(error) => {
-                    tracing::error!(%error, dir = %aside.dir.display(), "a database that was set aside does not read");
+                    tracing::error!(
+                        %error,
+                        dir = %aside.dir.display(),
+                        "a database that was set aside does not read",
+                    );
                 }
             }
 
@@ -93,11 +104,11 @@ impl Salvager {
         }
 
         if !readings.is_empty() {
-            tokio::spawn(follow(Arc::downgrade(self), readings));
+            tokio::spawn(follow_databases(Arc::downgrade(self), readings));
         }
     }
 
-    async fn begin(&self, aside: &SetAside) -> Result<Option<Reading>, NodeError> {
+    async fn begin(&self, aside: &SetAside) -> Result<Option<OldDatabase>, NodeError> {
         let known = self.door.store.local(&SCOPE, &aside.name).await?;
         let dir = aside.dir.display().to_string();
         let report: Report = known
@@ -121,7 +132,7 @@ impl Salvager {
             ..report
         };
 
-        Ok(Some(Reading {
+        Ok(Some(OldDatabase {
             name: aside.name.clone(),
             path: aside.database(),
             report,
@@ -135,8 +146,8 @@ impl Salvager {
     }
 
     /// Reads an old database: all of a small one, the urgent part of a large one.
-    async fn read_back(&self, r: &mut Reading) -> Result<(), NodeError> {
-        self.keep(r).await?;
+    async fn read_back(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
+        self.keep_report(r).await?;
         let path = r.path.clone();
         let opened = blocking(move || Salvage::open(&path)).await?;
         let failed = |e: std::io::Error| StoreError::Open {
@@ -152,14 +163,14 @@ impl Salvager {
 
         (r.report.parts, r.report.parts_read) = (rest.len() + 1, 0);
         r.rest = rest;
-        self.keep(r).await?;
+        self.keep_report(r).await?;
 
         let (of, me) = (salvage.clone(), self.door.id());
         let found =
             blocking(move || of.scan(&|log: &LogId| log.node == me || first.contains(log))).await?;
         (r.report.pages, r.report.unreadable_pages) = (found.pages, found.unreadable_pages);
 
-        let mut found = self.take(r, &salvage, found).await?;
+        let mut found = self.take_found(r, &salvage, found).await?;
         if let Some(found) = Arc::get_mut(&mut found) {
             found.logs.retain(|log, _| log.node == me);
         }
@@ -167,9 +178,9 @@ impl Salvager {
         r.own = found;
         self.take_keys(r, &salvage).await?;
         r.report.parts_read = 1;
-        self.measure(r).await?;
+        self.measure_left(r).await?;
 
-        self.keep(r).await
+        self.keep_report(r).await
     }
 
     /// Which logs are read first, and those of each later part.
@@ -207,9 +218,9 @@ impl Salvager {
     }
 
     /// Takes what was found: members first, then the logs, then what was said about them.
-    async fn take(
+    async fn take_found(
         &self,
-        r: &mut Reading,
+        r: &mut OldDatabase,
         salvage: &Arc<Salvage>,
         found: Found,
     ) -> Result<Arc<Found>, NodeError> {
@@ -268,7 +279,7 @@ impl Salvager {
     }
 
     /// What is still missing of this node's own logs, and how much of what was found waits for it.
-    async fn measure(&self, r: &mut Reading) -> Result<(), NodeError> {
+    async fn measure_left(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
         for (log, tip) in self.vouched().await? {
             let end = ends.entry(log).or_insert(0);
@@ -315,7 +326,7 @@ impl Salvager {
         Ok(())
     }
 
-    async fn keep(&self, r: &mut Reading) -> Result<(), NodeError> {
+    async fn keep_report(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         if r.kept != r.report {
             let value = serde_json::to_string(&r.report).unwrap_or_default();
             let key = LocalKey {
@@ -331,20 +342,20 @@ impl Salvager {
         Ok(())
     }
 
-    async fn read_part(&self, r: &mut Reading, part: BTreeSet<LogId>) -> Result<(), NodeError> {
+    async fn read_part(&self, r: &mut OldDatabase, part: BTreeSet<LogId>) -> Result<(), NodeError> {
         let Some(salvage) = r.salvage.clone() else {
             return Ok(());
         };
         let of = salvage.clone();
         let found = blocking(move || of.scan(&|log: &LogId| part.contains(log))).await?;
 
-        self.take(r, &salvage, found).await?;
+        self.take_found(r, &salvage, found).await?;
         r.report.parts_read += 1;
-        self.keep(r).await
+        self.keep_report(r).await
     }
 
     /// Looks whether what was missing has come, and whether by now everything is held again.
-    async fn go_on(&self, r: &mut Reading) -> Result<(), NodeError> {
+    async fn go_on(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         let Some(salvage) = r.salvage.clone() else {
             return Ok(());
         };
@@ -352,7 +363,7 @@ impl Salvager {
             r.report.entries += self.place(&salvage, &mut r.own, &mut r.grown).await?;
         }
 
-        self.measure(r).await?;
+        self.measure_left(r).await?;
         let anchored = match self.door.store.anchor_state() {
             AnchorState::LostTail { heads, .. } => !lacks(heads, &self.door.frontier()),
             _ => true,
@@ -374,12 +385,12 @@ impl Salvager {
             );
         }
 
-        self.keep(r).await
+        self.keep_report(r).await
     }
 }
 
 /// Reads what is left of old databases, and goes on until everything is held again.
-async fn follow(salvager: Weak<Salvager>, mut readings: Vec<Reading>) {
+async fn follow_databases(salvager: Weak<Salvager>, mut readings: Vec<OldDatabase>) {
     for r in &mut readings {
         while let Some(part) = r.rest.pop() {
             let Some(salvager) = salvager.upgrade() else {
@@ -404,7 +415,10 @@ async fn follow(salvager: Weak<Salvager>, mut readings: Vec<Reading>) {
             match salvager.go_on(r).await {
                 Err(NodeError::Stopping) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "what a database held that was set aside could not be looked at")
+                    tracing::warn!(
+                        %error,
+                        "what a database held that was set aside could not be looked at",
+                    )
                 }
                 Ok(()) => {}
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     door::error::NodeError,
-    upkeep::salvage::{Reading, Salvager},
+    upkeep::salvage::{OldDatabase, Salvager},
 };
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ impl Salvager {
     /// then stands.
     pub(super) async fn take_keys(
         &self,
-        r: &mut Reading,
+        r: &mut OldDatabase,
         salvage: &Arc<Salvage>,
     ) -> Result<(), NodeError> {
         let (send, mut chunks) = mpsc::channel::<Vec<LocalKey>>(4);
@@ -85,24 +85,26 @@ impl Salvager {
         }
 
         let _ = reader.await;
+        self.take_tokens(r, tokens, &revoked).await
+    }
+
+    /// Takes back the tokens that were not revoked, there or here.
+    async fn take_tokens(
+        &self,
+        r: &mut OldDatabase,
+        tokens: Vec<LocalKey>,
+        revoked: &BTreeSet<String>,
+    ) -> Result<(), NodeError> {
+        let store = &self.door.store;
         let mut keys = Vec::new();
         for token in tokens {
             let value = serde_json::from_str::<serde_json::Value>(&token.value);
             let reads = token.key.len() == 64 && value.is_ok_and(|v| v.is_object());
-            let known = self
-                .door
-                .store
-                .local(&LocalScope::Token, &token.key)
-                .await?
-                .is_some()
-                || self
-                    .door
-                    .store
-                    .local(&LocalScope::TokenRevoked, &token.key)
-                    .await?
-                    .is_some();
+            let held = store.local(&LocalScope::Token, &token.key).await?;
+            let gone = store.local(&LocalScope::TokenRevoked, &token.key).await?;
 
-            if reads && !known && !revoked.contains(&token.key) {
+            let is_known = held.is_some() || gone.is_some();
+            if reads && !is_known && !revoked.contains(&token.key) {
                 keys.push(token);
             }
         }
@@ -145,5 +147,37 @@ impl Salvager {
             .is_ok_and(|e| e.is_some());
         *waits |= !held;
         Ok(held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Crossing, Lane, LogId, NodeId};
+
+    #[test]
+    fn a_senders_key_names_its_record_and_then_its_entry() {
+        let log = LogId {
+            node: NodeId([1; 16]),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: Crossing::HUB,
+        };
+        let entry = Reference {
+            log,
+            seq: 7,
+            leaf: Default::default(),
+        };
+        let record = RecordId([2; 32]);
+
+        assert_eq!(entry_of(&format!("{record} {entry}")), Some(entry));
+        assert_eq!(entry_of(&format!("{record} {entry} more")), Some(entry));
+        for odd in [
+            format!("{entry} {record}"),
+            record.to_string(),
+            String::new(),
+        ] {
+            assert_eq!(entry_of(&odd), None, "{odd}");
+        }
     }
 }

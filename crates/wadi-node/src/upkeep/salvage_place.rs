@@ -109,7 +109,11 @@ impl Salvager {
                 match answer.await.map_err(|_| NodeError::Stopping)? {
                     BlockOutcome::Durable { .. } => taken += count,
                     BlockOutcome::Refused { reason, .. } => {
-                        tracing::warn!(log = %log, code = reason.code(), "a block of a database that was set aside is refused");
+                        tracing::warn!(
+                            log = %log,
+                            code = reason.code(),
+                            "a block of a database that was set aside is refused",
+                        );
                         refused = true;
                     }
                 }

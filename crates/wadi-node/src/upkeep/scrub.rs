@@ -155,10 +155,15 @@ impl Scrub {
         }
     }
 
+    async fn logs_by_id(&self) -> Result<BTreeMap<LogId, LogRow>, StoreError> {
+        let logs = self.door.store.logs().await?;
+        Ok(logs.into_iter().map(|row| (row.log, row)).collect())
+    }
+
     async fn scrub_round(&self, round: Round) -> Result<DamageOf, StoreError> {
         let mut switches = self.switches();
-        let logs = self.door.store.logs().await?;
-        let of = logs.iter().map(|l| l.peaks.size()).sum();
+        let mut logs = self.logs_by_id().await?;
+        let of = logs.values().map(|l| l.peaks.size()).sum();
         let began_ms = self.door.now_ms();
 
         self.note_scrub(|s| {
@@ -180,8 +185,6 @@ impl Scrub {
         }
 
         let mut damage = DamageOf::new();
-        let mut logs: BTreeMap<LogId, LogRow> =
-            logs.into_iter().map(|row| (row.log, row)).collect();
         let all: Vec<LogId> = logs.keys().copied().collect();
 
         for log in all {
@@ -189,14 +192,7 @@ impl Scrub {
                 // Another branch became its log since the rows were read: each is read through as
                 // what it is now.
                 switches = self.switches();
-                logs = self
-                    .door
-                    .store
-                    .logs()
-                    .await?
-                    .into_iter()
-                    .map(|row| (row.log, row))
-                    .collect();
+                logs = self.logs_by_id().await?;
             }
 
             let Some(row) = logs.remove(&log) else {
@@ -297,7 +293,10 @@ impl Scrub {
                 mend: true,
             };
             if let Err(error) = self.rederive_all(round).await {
-                tracing::warn!(%error, "records could not be made again from entries that came back");
+                tracing::warn!(
+                    %error,
+                    "records could not be made again from entries that came back",
+                );
                 self.rederive_due.store(true, Ordering::Relaxed);
             }
         }

@@ -11,7 +11,7 @@ use wadi_log::{
     Body, Hash, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS,
     VerifiedEntry, leaf_hash, node_hash,
 };
-use wadi_store::{Batch, CosignedHead, LogRow, Projection, Repair, StoreError};
+use wadi_store::{Batch, CosignedHead, LogRow, ProjectedRows, Repair, StoreError};
 
 /// What one log came to.
 struct Walked {
@@ -32,7 +32,7 @@ impl Scrub {
         round: Round,
     ) -> Result<Vec<(u64, u64, &'static str)>, StoreError> {
         let log = row.log;
-        let walked = self.walk(row, switches, round).await?;
+        let walked = self.walk_log(row, switches, round).await?;
         let author = self
             .door
             .with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
@@ -100,7 +100,11 @@ impl Scrub {
         }
 
         let count: u64 = ranges.iter().map(|(from, to)| to - from).sum();
-        tracing::error!(log = %log, entries = count, "entries are damaged; they are asked for at the peers");
+        tracing::error!(
+            log = %log,
+            entries = count,
+            "entries are damaged; they are asked for at the peers",
+        );
         self.note_scrub(|s| {
             s.damaged += count;
             let room = NAMED_MAX.saturating_sub(s.damage.len());
@@ -119,19 +123,32 @@ impl Scrub {
         }
 
         let why = format!(
-            "{count} entries are missing or do not have their hash; they are fetched back from peers"
+            "{count} entries are missing or do not have their hash; they are fetched back from \
+             peers",
         );
         self.door
             .note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
             .await;
 
+        let asked = self.ask_peers(row, ranges, switches).await?;
+        Ok(if asked { named } else { Vec::new() })
+    }
+
+    /// Asks the peers for ranges of a log. Returns whether that was possible: not where another
+    /// branch became its log since.
+    async fn ask_peers(
+        &self,
+        row: &LogRow,
+        ranges: Vec<(u64, u64)>,
+        switches: u64,
+    ) -> Result<bool, StoreError> {
         // Asked for in the tree that a hub cosigned, which it holds for certain; what lies past it,
         // in the whole one.
         let cosigned = self.cosigned_head(&row.checkpoint).await?;
         let through = cosigned.as_ref().map_or(0, |c| c.checkpoint.size);
         let mut wants = self.door.wants.lock().expect("no panic holds it");
         if wants.switches() != switches {
-            return Ok(Vec::new());
+            return Ok(false);
         }
 
         let ranges = joined(ranges);
@@ -150,7 +167,7 @@ impl Scrub {
 
         wants.add(row.checkpoint.clone(), Why::Mend, &past);
         drop(wants);
-        Ok(named)
+        Ok(true)
     }
 
     /// The longest head of a log that a hub has cosigned, up to what is held; none of a forked log,
@@ -179,7 +196,12 @@ impl Scrub {
     }
 
     /// Reads a log as it lies there.
-    async fn walk(&self, row: &LogRow, switches: u64, round: Round) -> Result<Walked, StoreError> {
+    async fn walk_log(
+        &self,
+        row: &LogRow,
+        switches: u64,
+        round: Round,
+    ) -> Result<Walked, StoreError> {
         let (log, size) = (row.log, row.peaks.size());
         let mut out = Walked {
             damage: vec![],
@@ -301,9 +323,9 @@ impl Scrub {
 
                 self.remake(
                     Batch {
-                        project: Projection {
+                        project: ProjectedRows {
                             about,
-                            ..Projection::default()
+                            ..ProjectedRows::default()
                         },
                         repair: Repair {
                             reindexed,
@@ -323,16 +345,17 @@ impl Scrub {
 
         let held: BTreeSet<Reference> = match self.door.store.seen(&log).await {
             Ok(held) => held.iter().map(VerifiedEntry::reference).collect(),
-            Err(StoreError::Damaged { .. }) => seen.clone(), // it is rotten, and on the list already
+            // It is rotten, and on the list already.
+            Err(StoreError::Damaged { .. }) => seen.clone(),
             Err(error) => return Err(error),
         };
 
         let missing: Vec<Reference> = seen.difference(&held).copied().collect();
         if !missing.is_empty() {
             self.remake(
-                Batch::from(Projection {
+                Batch::from(ProjectedRows {
                     seen: missing,
-                    ..Projection::default()
+                    ..ProjectedRows::default()
                 }),
                 Some(switches),
                 round.mend,
@@ -504,4 +527,21 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
         row = row.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
     }
     row[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perfect_tree_has_the_root_that_its_log_has() {
+        let leaves: Vec<Hash> = (0..8u8).map(|n| leaf_hash(&[n])).collect();
+        for size in [1, 2, 4, 8] {
+            let mut peaks = Peaks::default();
+            for leaf in &leaves[..size] {
+                peaks.append(*leaf);
+            }
+            assert_eq!(perfect_root(&leaves[..size]), peaks.root(), "of {size}");
+        }
+    }
 }

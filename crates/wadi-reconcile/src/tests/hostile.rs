@@ -378,10 +378,17 @@ fn record(r: &mut Chance, id: &str) -> Facts {
 
     let events: Vec<Json> = (0..r.below(14)).map(|_| event_of(r)).collect();
     let mut json = json!({
-        "fields": fields, "events": events, "state": r.of(&STATES), "flags": [r.of(&FLAGS)], "born_ms": r.of(&NUMBERS),
+        "fields": fields,
+        "events": events,
+        "state": r.of(&STATES),
+        "flags": [r.of(&FLAGS)],
+        "born_ms": r.of(&NUMBERS),
         "placements": (0..r.below(3)).map(|_| placement_of(r)).collect::<Vec<_>>(),
-        "contested": {*r.of(&FIELDS): [{"value": value(r, 1), "at_ms": r.of(&NUMBERS)}, value(r, 1)]},
-        "warnings": [r.of(&TEXTS)], "after_assessment": ["goods.1.net_g", r.of(&TEXTS)],
+        "contested": {
+            *r.of(&FIELDS): [{"value": value(r, 1), "at_ms": r.of(&NUMBERS)}, value(r, 1)],
+        },
+        "warnings": [r.of(&TEXTS)],
+        "after_assessment": ["goods.1.net_g", r.of(&TEXTS)],
         "time_reversals": [{"entry": r.of(&TEXTS), "node": r.of(&TEXTS), "by_ms": r.of(&NUMBERS)}],
         "refused": [{"entry": r.of(&TEXTS), "code": "foreign_crossing", "why": r.of(&TEXTS)}],
     });

@@ -36,6 +36,10 @@ pub struct EventType {
     pub guards: Guarded,
     /// Whether it shows a passage to be under way.
     pub under_way: bool,
+    /// Whether it proves that a vehicle was where it is said.
+    pub proves_presence: bool,
+    /// Whether its officer has to be on shift.
+    pub needs_shift: bool,
     /// Its members, besides `type`.
     pub members: &'static [Member],
     /// What holds of several members together.

@@ -28,8 +28,8 @@ use std::{
 /// list, then the life of each kind of record.
 pub static EVENTS: &[EventType] = &table::joined();
 
-/// The lanes of a customs entry, the least strict first.
-pub(crate) const LANES: [&str; 4] = ["GREEN", "BLUE", "YELLOW", "RED"];
+/// The channels of a customs entry, the least strict first. On the wire a channel is a `lane`.
+pub(crate) const CHANNELS: [&str; 4] = ["GREEN", "BLUE", "YELLOW", "RED"];
 const OUTCOMES: [&str; 3] = [SATISFACTORY, "unsatisfactory", "inconclusive"];
 /// The one outcome of a laboratory that does not speak against a release.
 pub(crate) const SATISFACTORY: &str = "satisfactory";
@@ -111,7 +111,14 @@ mod tests {
 
         assert_eq!(text, r#"{"gross_kg":31240,"scale":"S1","type":"weighed"}"#);
 
-        let whole = json!({"type": "weighed", "scale": "S", "gross_kg": 40, "tare_kg": 10, "net_kg": 30, "calibration_due": "2020-11-24"});
+        let whole = json!({
+            "type": "weighed",
+            "scale": "S",
+            "gross_kg": 40,
+            "tare_kg": 10,
+            "net_kg": 30,
+            "calibration_due": "2020-11-24",
+        });
         check(P, whole).unwrap();
 
         for (kind, event, code) in [
@@ -135,7 +142,13 @@ mod tests {
             (P, json!({"type": "diverted", "to": "nowhere"}), "bad_value"),
             (
                 P,
-                json!({"type": "weighed", "scale": "S", "gross_kg": 40, "tare_kg": 10, "net_kg": 20}),
+                json!({
+                    "type": "weighed",
+                    "scale": "S",
+                    "gross_kg": 40,
+                    "tare_kg": 10,
+                    "net_kg": 20,
+                }),
                 "bad_value",
             ),
             (

@@ -318,8 +318,13 @@ fn event(c: &mut Choices<'_>, lane: Lane, places: &[Place]) -> String {
                 "unsatisfactory"
             };
 
-            let attested = json!({"sample": "S", "result": "r", "outcome": outcome, "attested_by": "of-vet-2",
-                "attester_department": "VET"});
+            let attested = json!({
+                "sample": "S",
+                "result": "r",
+                "outcome": outcome,
+                "attested_by": "of-vet-2",
+                "attester_department": "VET",
+            });
             with(c.of(&["result.issued", "result.amended"]), attested)
         }
         (Lane::Customs, 3 | 4) => with("assessed", json!({"currency": "IQD", "duty_minor": 4})),

@@ -11,8 +11,9 @@ use std::{fs::File, path::Path};
 use wadi_log::{LogId, NodeId, Tip};
 
 /// Entries on whichever branch, and records: the same text for both engines.
-pub(super) const COUNTS: &str = "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) + \
-     (SELECT count(*) FROM entries WHERE main <> 1), (SELECT count(*) FROM records)";
+pub(super) const COUNTS: &str = "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) \
+     + (SELECT count(*) FROM entries WHERE main <> 1) AS entries, \
+     (SELECT count(*) FROM records) AS records";
 
 /// A database in a file, opened for reading alone: a copy, or a node's own while it lies there.
 pub struct CopyReader(pub(crate) SqliteConnection);
@@ -49,8 +50,8 @@ impl CopyReader {
         let commits = sqlite::meta(&mut self.0, "commits").await? as u64;
         let counts = sqlx::query(COUNTS).fetch_one(&mut self.0).await?;
         let (entries, records) = (
-            counts.get::<i64, _>(0) as u64,
-            counts.get::<i64, _>(1) as u64,
+            counts.get::<i64, _>("entries") as u64,
+            counts.get::<i64, _>("records") as u64,
         );
 
         let logs = self.logs().await?;

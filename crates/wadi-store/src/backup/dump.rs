@@ -18,8 +18,8 @@ pub(super) async fn postgres_facts(conn: &mut PgConnection) -> Result<CopyFacts,
     let commits = postgres::meta(conn, "commits").await? as u64;
     let counts = sqlx::query(COUNTS).fetch_one(&mut *conn).await?;
     let (entries, records) = (
-        counts.get::<i64, _>(0) as u64,
-        counts.get::<i64, _>(1) as u64,
+        counts.get::<i64, _>("entries") as u64,
+        counts.get::<i64, _>("records") as u64,
     );
 
     let logs = tips(conn).await?;

@@ -82,7 +82,8 @@ impl AuditReader for DbConn {
             None => (Vec::new(), 0, Vec::new()),
         };
         let rows = sqlx::query(
-            "SELECT log, seq, leaf, bytes FROM entries WHERE main <> 1 AND (log, seq, leaf) > ($1, $2, $3) \
+            "SELECT log, seq, leaf, bytes FROM entries \
+             WHERE main <> 1 AND (log, seq, leaf) > ($1, $2, $3) \
              ORDER BY log, seq, leaf LIMIT $4",
         )
         .bind(log)
@@ -102,7 +103,8 @@ impl AuditReader for DbConn {
         through: u64,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = sqlx::query(
-            "SELECT signed FROM checkpoints WHERE log = $1 AND size > $2 AND size <= $3 ORDER BY size LIMIT $4",
+            "SELECT signed FROM checkpoints WHERE log = $1 AND size > $2 AND size <= $3 \
+             ORDER BY size LIMIT $4",
         )
         .bind(log.to_bytes().to_vec())
         .bind(column(beyond))
@@ -122,7 +124,8 @@ impl AuditReader for DbConn {
             .map(|a| (a.log.clone(), a.witness.clone()))
             .unwrap_or_default();
         let rows = sqlx::query(
-            "SELECT log, witness, checkpoint, cosignature FROM cosignatures WHERE (log, witness) > ($1, $2) \
+            "SELECT log, witness, checkpoint, cosignature FROM cosignatures \
+             WHERE (log, witness) > ($1, $2) \
              ORDER BY log, witness LIMIT $3",
         )
         .bind(log)

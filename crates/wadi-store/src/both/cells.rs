@@ -3,7 +3,7 @@
 use super::DbRow;
 use crate::{
     RecordRow, StoreError, StoredEntry, defence,
-    lists::{Listing, Value},
+    lists::{BoundValue, Listing},
 };
 use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use wadi_log::{Hash, LogId, RecordId, Reference, VerifiedEntry, leaf_hash};
@@ -114,9 +114,9 @@ pub(super) fn bound<'q>(
     let mut statement = sqlx::query(AssertSqlSafe(listing.sql));
     for value in listing.values {
         statement = match value {
-            Value::Int(number) => statement.bind(number),
-            Value::Text(text) => statement.bind(text),
-            Value::Bytes(bytes) => statement.bind(bytes),
+            BoundValue::Int(number) => statement.bind(number),
+            BoundValue::Text(text) => statement.bind(text),
+            BoundValue::Bytes(bytes) => statement.bind(bytes),
         };
     }
 

@@ -13,7 +13,8 @@ use wadi_log::{Enrolment, ForkProof, Hash, LogId, RecordId, Reference, VerifiedE
 impl EntrySource for Engine {
     async fn entry(&self, r: &Reference) -> Result<Option<VerifiedEntry>, StoreError> {
         let row = sqlx::query(
-            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq = $2 AND leaf = $3",
+            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries \
+             WHERE log = $1 AND seq = $2 AND leaf = $3",
         )
         .bind(&r.log.to_bytes()[..])
         .bind(r.seq as i64)
@@ -27,7 +28,8 @@ impl EntrySource for Engine {
     async fn record_entries(&self, record: &RecordId) -> Result<Vec<StoredEntry>, StoreError> {
         let rows = sqlx::query(
             "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main FROM record_entries r \
-             JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf WHERE r.record = $1",
+             JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf \
+             WHERE r.record = $1",
         )
         .bind(&record.0[..])
         .fetch_all(&self.readers)
@@ -138,7 +140,8 @@ impl EntrySource for Engine {
     async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError> {
         let rows = sqlx::query(
             "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main FROM seen s \
-             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf WHERE s.log = $1 AND e.main <> 0 \
+             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf \
+             WHERE s.log = $1 AND e.main <> 0 \
              ORDER BY s.seq",
         )
         .bind(&log.to_bytes()[..])

@@ -44,7 +44,8 @@ impl FindingIndex for Engine {
 
     async fn findings_of(&self, anchors: &[RecordId]) -> Result<Vec<FindingRow>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {FINDING_COLUMNS} FROM {EACH} JOIN findings f ON f.anchor = unhex(j.value ->> 0) ORDER BY f.id"
+            "SELECT {FINDING_COLUMNS} FROM {EACH} \
+             JOIN findings f ON f.anchor = unhex(j.value ->> 0) ORDER BY f.id",
         )))
         .bind(id_list(anchors))
         .fetch_all(&self.readers)

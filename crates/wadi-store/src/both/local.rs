@@ -53,7 +53,8 @@ impl LocalKeys for Engine {
 
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT subject, code, why, peer, at_ms, times FROM refusals ORDER BY at_ms DESC, id DESC LIMIT $1",
+            "SELECT subject, code, why, peer, at_ms, times FROM refusals \
+             ORDER BY at_ms DESC, id DESC LIMIT $1",
         )
         .bind(i64::from(limit))
         .fetch_all(&self.readers)

@@ -60,7 +60,8 @@ impl LogStore for Engine {
         // many or too few.
         let limit = (bytes_max / 64).clamp(1, 4096) as i64;
         let rows = sqlx::query(
-            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 \
+            "SELECT log, seq, leaf, bytes, received_ms, main FROM entries \
+             WHERE log = $1 AND seq >= $2 AND main = 1 \
              ORDER BY seq LIMIT $3",
         )
         .bind(&log.to_bytes()[..])
@@ -102,12 +103,14 @@ impl LogStore for Engine {
         log: &LogId,
         from: u64,
     ) -> Result<Vec<SignedCheckpoint>, StoreError> {
-        let rows =
-            sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size > $2 ORDER BY size LIMIT 64")
-                .bind(&log.to_bytes()[..])
-                .bind(from as i64)
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT size, signed FROM checkpoints WHERE log = $1 AND size > $2 \
+             ORDER BY size LIMIT 64",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(from as i64)
+        .fetch_all(&self.readers)
+        .await?;
 
         Ok(rows
             .iter()
@@ -149,7 +152,8 @@ impl LogStore for Engine {
              (SELECT count(*) FROM entries WHERE main <> 1) AS entries, \
              (SELECT count(*) FROM records) AS records, (SELECT count(*) FROM waiting) AS waiting, \
              (SELECT CAST(coalesce(sum(times), 0) AS BIGINT) FROM refusals) AS refused, \
-             (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM carried) AS carried_bytes, \
+             (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM carried) \
+             AS carried_bytes, \
              (SELECT count(*) FROM findings) AS findings",
         )
         .fetch_one(&self.readers)
@@ -195,9 +199,11 @@ impl Engine {
         let up = wanted.level - base;
         let (first, count) = (wanted.index << up, 1i64 << up);
         let sql = if base == 0 {
-            "SELECT leaf AS hash FROM entries WHERE log = $1 AND seq >= $2 AND seq < $3 AND main = 1 AND $4 = 0 ORDER BY seq"
+            "SELECT leaf AS hash FROM entries \
+             WHERE log = $1 AND seq >= $2 AND seq < $3 AND main = 1 AND $4 = 0 ORDER BY seq"
         } else {
-            "SELECT hash FROM tree WHERE log = $1 AND idx >= $2 AND idx < $3 AND level = $4 ORDER BY idx"
+            "SELECT hash FROM tree WHERE log = $1 AND idx >= $2 AND idx < $3 AND level = $4 \
+             ORDER BY idx"
         };
 
         let rows = sqlx::query(sql)

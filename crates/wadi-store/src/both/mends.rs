@@ -37,7 +37,8 @@ impl RepairSource for Engine {
         rows_max: u32,
     ) -> Result<Vec<RawEntry>, StoreError> {
         let rows = sqlx::query(
-            "SELECT seq, leaf, bytes FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 ORDER BY seq LIMIT $3",
+            "SELECT seq, leaf, bytes FROM entries WHERE log = $1 AND seq >= $2 AND main = 1 \
+             ORDER BY seq LIMIT $3",
         )
         .bind(&log.to_bytes()[..])
         .bind(from as i64)
@@ -65,14 +66,16 @@ impl RepairSource for Engine {
         from: u64,
         rows_max: u32,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT idx, hash FROM tree WHERE log = $1 AND level = $2 AND idx >= $3 ORDER BY idx LIMIT $4")
-                .bind(&log.to_bytes()[..])
-                .bind(i64::from(level))
-                .bind(from as i64)
-                .bind(i64::from(rows_max))
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT idx, hash FROM tree WHERE log = $1 AND level = $2 AND idx >= $3 \
+             ORDER BY idx LIMIT $4",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(i64::from(level))
+        .bind(from as i64)
+        .bind(i64::from(rows_max))
+        .fetch_all(&self.readers)
+        .await?;
 
         let raw = |r: &DbRow| {
             (
@@ -90,12 +93,14 @@ impl RepairSource for Engine {
         log: &LogId,
         seq: u64,
     ) -> Result<Option<SignedCheckpoint>, StoreError> {
-        let row =
-            sqlx::query("SELECT signed FROM checkpoints WHERE log = $1 AND size <= $2 ORDER BY size DESC LIMIT 1")
-                .bind(&log.to_bytes()[..])
-                .bind(seq as i64)
-                .fetch_optional(&self.readers)
-                .await?;
+        let row = sqlx::query(
+            "SELECT signed FROM checkpoints WHERE log = $1 AND size <= $2 \
+             ORDER BY size DESC LIMIT 1",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(seq as i64)
+        .fetch_optional(&self.readers)
+        .await?;
 
         row.map(|r| SignedCheckpoint::from_bytes(cell(&r, "signed")?).map_err(damaged))
             .transpose()
@@ -108,7 +113,8 @@ impl RepairSource for Engine {
         rows_max: u32,
     ) -> Result<Vec<CosignedHead>, StoreError> {
         let rows = sqlx::query(
-            "SELECT k.signed, c.cosignature FROM cosigned c JOIN checkpoints k ON k.log = c.log AND k.size = c.size \
+            "SELECT k.signed, c.cosignature FROM cosigned c \
+             JOIN checkpoints k ON k.log = c.log AND k.size = c.size \
              WHERE c.log = $1 AND c.size > $2 ORDER BY c.size LIMIT $3",
         )
         .bind(&log.to_bytes()[..])
@@ -133,13 +139,15 @@ impl RepairSource for Engine {
         from: u64,
         to: u64,
     ) -> Result<Vec<(RecordId, u64, Vec<u8>)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT record, seq, leaf FROM record_entries WHERE log = $1 AND seq >= $2 AND seq < $3")
-                .bind(&log.to_bytes()[..])
-                .bind(from as i64)
-                .bind(to.min(i64::MAX as u64) as i64)
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT record, seq, leaf FROM record_entries \
+             WHERE log = $1 AND seq >= $2 AND seq < $3",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(from as i64)
+        .bind(to.min(i64::MAX as u64) as i64)
+        .fetch_all(&self.readers)
+        .await?;
 
         let read = |r: &DbRow| {
             let record: Vec<u8> = r.try_get("record").unwrap_or_default();
@@ -159,7 +167,8 @@ impl RepairSource for Engine {
         // One statement, and so one moment: a log that grows meanwhile does not look as if it had
         // lost its head.
         let found = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM logs l JOIN entries e ON e.log = l.log AND e.seq = l.size \
+            "SELECT EXISTS (SELECT 1 FROM logs l \
+             JOIN entries e ON e.log = l.log AND e.seq = l.size \
              WHERE l.log = $1 AND e.main = 1)",
         )
         .bind(log.to_bytes().to_vec())
@@ -175,13 +184,15 @@ impl RepairSource for Engine {
         from: i64,
         rows_max: u32,
     ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT size, signed FROM checkpoints WHERE log = $1 AND size >= $2 ORDER BY size LIMIT $3")
-                .bind(log.to_bytes().to_vec())
-                .bind(from)
-                .bind(i64::from(rows_max))
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT size, signed FROM checkpoints WHERE log = $1 AND size >= $2 \
+             ORDER BY size LIMIT $3",
+        )
+        .bind(log.to_bytes().to_vec())
+        .bind(from)
+        .bind(i64::from(rows_max))
+        .fetch_all(&self.readers)
+        .await?;
 
         rows.iter()
             .map(|r| Ok((cell(r, "size")?, cell(r, "signed")?)))
@@ -258,7 +269,8 @@ impl RepairSource for Engine {
             None => (Vec::new(), 0, Vec::new()),
         };
         let rows = sqlx::query(
-            "SELECT log, seq, leaf, bytes, main FROM entries WHERE main <> 1 AND (log, seq, leaf) > ($1, $2, $3) \
+            "SELECT log, seq, leaf, bytes, main FROM entries \
+             WHERE main <> 1 AND (log, seq, leaf) > ($1, $2, $3) \
              ORDER BY log, seq, leaf LIMIT $4",
         )
         .bind(log)
@@ -283,8 +295,9 @@ impl RepairSource for Engine {
 
     async fn dangling(&self) -> Result<Vec<RecordId>, StoreError> {
         let rows = sqlx::query(
-            "SELECT DISTINCT r.record FROM record_entries r WHERE r.log NOT IN (SELECT log FROM logs) AND NOT EXISTS \
-             (SELECT 1 FROM entries e WHERE e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf)",
+            "SELECT DISTINCT r.record FROM record_entries r WHERE r.log NOT IN (SELECT log \
+             FROM logs) AND NOT EXISTS (SELECT 1 FROM entries e \
+             WHERE e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf)",
         )
         .fetch_all(&self.readers)
         .await?;
@@ -334,7 +347,8 @@ impl RepairSource for Engine {
     async fn branches(&self, log: Option<&LogId>) -> Result<Vec<BranchRow>, StoreError> {
         let query = match log {
             Some(log) => sqlx::query(
-                "SELECT log, start, checkpoint, leaves FROM branches WHERE log = $1 ORDER BY log, leaf",
+                "SELECT log, start, checkpoint, leaves FROM branches WHERE log = $1 \
+                 ORDER BY log, leaf",
             )
             .bind(log.to_bytes().to_vec()),
             None => sqlx::query(

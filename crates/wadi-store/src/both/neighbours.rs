@@ -45,12 +45,14 @@ impl Neighbours for Engine {
              row_number() OVER (PARTITION BY w.asker, k.lane \
              ORDER BY abs(t.born_ms - (w.lo + w.hi) / 2), t.record) AS place, \
              count(*) OVER (PARTITION BY w.asker, k.lane) AS of_all \
-             FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, j.value ->> 2 AS value, \
-             CAST(j.value ->> 3 AS BIGINT) AS lo, CAST(j.value ->> 4 AS BIGINT) AS hi, \
-             CAST(j.value ->> 5 AS BIGINT) AS by_kind, CAST(j.value ->> 6 AS BIGINT) AS most FROM {EACH}) AS w \
-             JOIN terms t ON t.what = w.what AND t.value = w.value AND t.born_ms BETWEEN w.lo AND w.hi \
+             FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, \
+             j.value ->> 2 AS value, CAST(j.value ->> 3 AS BIGINT) AS lo, \
+             CAST(j.value ->> 4 AS BIGINT) AS hi, CAST(j.value ->> 5 AS BIGINT) AS by_kind, \
+             CAST(j.value ->> 6 AS BIGINT) AS most FROM {EACH}) AS w \
+             JOIN terms t ON t.what = w.what AND t.value = w.value \
+             AND t.born_ms BETWEEN w.lo AND w.hi \
              LEFT JOIN records k ON k.id = CASE WHEN w.by_kind = 1 THEN t.record END) AS q \
-             WHERE q.place <= q.most ORDER BY q.asker, q.place, q.record"
+             WHERE q.place <= q.most ORDER BY q.asker, q.place, q.record",
         )))
         .bind(json_list(&asked))
         .fetch_all(&self.readers)
@@ -87,12 +89,12 @@ impl Neighbours for Engine {
 
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT q.asker, q.record, q.open, q.of_all FROM (SELECT w.asker, t.record, k.open, \
-             row_number() OVER (PARTITION BY w.asker ORDER BY k.open DESC, t.born_ms DESC, t.record) AS place, \
-             count(*) OVER (PARTITION BY w.asker) AS of_all \
-             FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, j.value ->> 2 AS value FROM {EACH}) AS w \
-             JOIN terms t ON t.what = w.what AND t.value = w.value \
-             JOIN records k ON k.id = t.record WHERE k.lane = $2) AS q \
-             WHERE q.place <= $3 ORDER BY q.asker, q.place"
+             row_number() OVER (PARTITION BY w.asker ORDER BY k.open DESC, t.born_ms DESC, \
+             t.record) AS place, count(*) OVER (PARTITION BY w.asker) AS of_all \
+             FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, \
+             j.value ->> 2 AS value FROM {EACH}) AS w JOIN terms t ON t.what = w.what \
+             AND t.value = w.value JOIN records k ON k.id = t.record WHERE k.lane = $2) AS q \
+             WHERE q.place <= $3 ORDER BY q.asker, q.place",
         )))
         .bind(json_list(&asked))
         .bind(i64::from(Lane::Hold as u8))
@@ -122,8 +124,8 @@ impl Neighbours for Engine {
         limit: u32,
     ) -> Result<Vec<RecordRow>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS} FROM terms t JOIN records r ON r.id = t.record WHERE t.what = $1 AND t.value = $2 \
-             AND t.record > $3 ORDER BY r.id LIMIT $4"
+            "SELECT {RECORD_COLUMNS} FROM terms t JOIN records r ON r.id = t.record \
+             WHERE t.what = $1 AND t.value = $2 AND t.record > $3 ORDER BY r.id LIMIT $4",
         )))
         .bind(what)
         .bind(value)
@@ -142,7 +144,8 @@ impl Neighbours for Engine {
         through_ms: i64,
     ) -> Result<Vec<RecordId>, StoreError> {
         let rows = sqlx::query(
-            "SELECT DISTINCT anchor FROM findings WHERE phase = 'PENDING' AND due_ms > $1 AND due_ms <= $2",
+            "SELECT DISTINCT anchor FROM findings \
+             WHERE phase = 'PENDING' AND due_ms > $1 AND due_ms <= $2",
         )
         .bind(after_ms)
         .bind(through_ms)

@@ -28,7 +28,8 @@ impl RecordIndex for Engine {
 
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS} FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) ORDER BY r.id"
+            "SELECT {RECORD_COLUMNS} FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) \
+             ORDER BY r.id",
         )))
         .bind(id_list(ids))
         .fetch_all(&self.readers)
@@ -59,12 +60,15 @@ impl RecordIndex for Engine {
 
     async fn detained(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT DISTINCT q.record, h.printed FROM (SELECT r.id AS record, l.record AS hold FROM {EACH} \
-             JOIN records r ON r.id = unhex(j.value ->> 0) JOIN terms l ON l.what = 'link' AND l.value = j.value ->> 0 \
-             UNION ALL SELECT t.record, g.record FROM {EACH} JOIN terms t ON t.record = unhex(j.value ->> 0) \
-             AND t.what IN {LOOKED_FOR} JOIN terms g ON g.what = 'target' AND g.value = t.value) AS q \
+            "SELECT DISTINCT q.record, h.printed FROM (SELECT r.id AS record, l.record AS hold \
+             FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) \
+             JOIN terms l ON l.what = 'link' AND l.value = j.value ->> 0 \
+             UNION ALL SELECT t.record, g.record FROM {EACH} \
+             JOIN terms t ON t.record = unhex(j.value ->> 0) AND t.what IN {LOOKED_FOR} \
+             JOIN terms g ON g.what = 'target' AND g.value = t.value) AS q \
              JOIN records h ON h.id = q.hold AND h.lane = {HOLD_LANE} AND h.open \
-             JOIN records r ON r.id = q.record AND r.lane IN {HELD_LANES:?} ORDER BY q.record, h.printed"
+             JOIN records r ON r.id = q.record AND r.lane IN {HELD_LANES:?} \
+             ORDER BY q.record, h.printed",
         )))
         .bind(id_list(ids))
         .fetch_all(&self.readers)
@@ -80,8 +84,8 @@ impl RecordIndex for Engine {
         ids: &[RecordId],
     ) -> Result<Vec<(RecordId, String, String)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT t.record, t.what, t.value FROM {EACH} JOIN terms t ON t.record = unhex(j.value ->> 0) \
-             ORDER BY t.record, t.what, t.value"
+            "SELECT t.record, t.what, t.value FROM {EACH} \
+             JOIN terms t ON t.record = unhex(j.value ->> 0) ORDER BY t.record, t.what, t.value",
         )))
         .bind(id_list(ids))
         .fetch_all(&self.readers)
@@ -97,8 +101,9 @@ impl RecordIndex for Engine {
         ids: &[RecordId],
     ) -> Result<Vec<(RecordId, String, String, i64)>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT t.record, t.what, t.value, t.born_ms FROM {EACH} JOIN terms_gone t ON t.record = unhex(j.value ->> 0) \
-             ORDER BY t.record, t.what, t.value, t.born_ms"
+            "SELECT t.record, t.what, t.value, t.born_ms FROM {EACH} \
+             JOIN terms_gone t ON t.record = unhex(j.value ->> 0) \
+             ORDER BY t.record, t.what, t.value, t.born_ms",
         )))
         .bind(id_list(ids))
         .fetch_all(&self.readers)
@@ -117,7 +122,8 @@ impl RecordIndex for Engine {
 
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {RECORD_COLUMNS} FROM records r WHERE r.changed > $1 ORDER BY r.changed LIMIT $2"
+            "SELECT {RECORD_COLUMNS} FROM records r WHERE r.changed > $1 \
+             ORDER BY r.changed LIMIT $2",
         )))
         .bind(after)
         .bind(i64::from(limit))
@@ -136,7 +142,8 @@ impl RecordIndex for Engine {
 
     async fn changed(&self, after: i64, limit: u32) -> Result<Vec<(i64, RecordId)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT r.id, r.changed FROM records r WHERE r.changed > $1 ORDER BY r.changed LIMIT $2",
+            "SELECT r.id, r.changed FROM records r WHERE r.changed > $1 \
+             ORDER BY r.changed LIMIT $2",
         )
         .bind(after)
         .bind(i64::from(limit))

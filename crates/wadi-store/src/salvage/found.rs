@@ -1,9 +1,9 @@
 //! What was found, log by log, and the blocks that can be made of it.
 
 use super::{
-    Cell, Place, Salvage,
+    PageCell, Place, Salvage,
     layout::{
-        Kind::{Blob, Int},
+        CellKind::{Blob, Int},
         Layout,
     },
 };
@@ -50,10 +50,10 @@ pub struct Found {
 
 impl Found {
     /// Takes a cell for what its shape says, where what it holds bears that out.
-    pub(super) fn take(
+    pub(super) fn take_cell(
         &mut self,
         salvage: &Salvage,
-        cell: &Cell<'_>,
+        cell: &PageCell<'_>,
         wanted: &dyn Fn(&LogId) -> bool,
     ) -> Option<()> {
         let local = salvage.local(cell.page, cell.at)?;
@@ -86,7 +86,7 @@ impl Found {
                 };
 
                 let (head, _) = salvage.first(cell, read)?;
-                self.keep(head.checkpoint.clone(), wanted);
+                self.keep_checkpoint(head.checkpoint.clone(), wanted);
                 let key = (head.checkpoint.checkpoint.log, head.cosignature.witness);
                 let all = self.cosignatures.entry(key).or_default();
 
@@ -127,7 +127,7 @@ impl Found {
     fn entry(
         &mut self,
         salvage: &Salvage,
-        cell: &Cell<'_>,
+        cell: &PageCell<'_>,
         row: &Layout,
         local: &[u8],
         log: LogId,
@@ -165,7 +165,7 @@ impl Found {
     fn checkpoint(
         &mut self,
         salvage: &Salvage,
-        cell: &Cell<'_>,
+        cell: &PageCell<'_>,
         row: &Layout,
         column: usize,
         wanted: &dyn Fn(&LogId) -> bool,
@@ -173,11 +173,11 @@ impl Found {
         if let Some((signed, _)) = salvage.first(cell, |r| {
             SignedCheckpoint::from_bytes(row.bytes(r, column)?).ok()
         }) {
-            self.keep(signed, wanted);
+            self.keep_checkpoint(signed, wanted);
         }
     }
 
-    fn keep(&mut self, signed: SignedCheckpoint, wanted: &dyn Fn(&LogId) -> bool) {
+    fn keep_checkpoint(&mut self, signed: SignedCheckpoint, wanted: &dyn Fn(&LogId) -> bool) {
         let head = &signed.checkpoint;
         if wanted(&head.log) {
             let of = self.logs.entry(head.log).or_default();

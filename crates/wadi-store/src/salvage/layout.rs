@@ -1,14 +1,14 @@
 //! What a row is, by the kinds of its columns.
 
 use super::{ROW_BYTES_MAX, pages::varint};
-use Kind::{Blob, Int, Text};
+use CellKind::{Blob, Int, Text};
 use wadi_log::LogId;
 
 /// Columns at most of a row that is looked for.
 pub(super) const COLUMNS_MAX: usize = 6;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum CellKind {
     Int,
     Text,
     Blob(usize),
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 
 /// A row's columns: what they are, and where in the row they stand.
 pub(super) struct Layout {
-    pub(super) kinds: Vec<Kind>,
+    pub(super) kinds: Vec<CellKind>,
     pub(super) spans: Vec<(u64, usize, usize)>,
 }
 
@@ -51,7 +51,7 @@ impl Layout {
 
             kinds.push(match serial {
                 1..=6 | 8 | 9 => Int,
-                0 | 7 => Kind::Other,
+                0 | 7 => CellKind::Other,
                 _ if serial.is_multiple_of(2) => Blob(bytes),
                 _ => Text,
             });

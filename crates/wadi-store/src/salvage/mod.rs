@@ -20,7 +20,7 @@ mod wal;
 pub use found::{Blocks, Found, FoundLog};
 
 use crate::{LocalKey, LocalScope};
-use layout::{Kind::Text, Layout};
+use layout::{CellKind::Text, Layout};
 use pages::{cells, existing, fill, page_sizes, u32_at, varint};
 use std::{
     collections::BTreeMap,
@@ -82,7 +82,7 @@ pub struct Salvage {
 }
 
 /// A cell of an index page.
-struct Cell<'p> {
+struct PageCell<'p> {
     page: &'p [u8],
     at: usize,
     source: u8,
@@ -91,7 +91,7 @@ struct Cell<'p> {
     newest: bool,
 }
 
-impl Cell<'_> {
+impl PageCell<'_> {
     fn place(&self, view: View) -> Place {
         Place {
             source: self.source,
@@ -153,7 +153,7 @@ impl Salvage {
     /// About how many entries there are of each log: for reading a large database in parts.
     pub fn survey(&self) -> BTreeMap<LogId, u64> {
         let mut out = BTreeMap::new();
-        self.walk(&mut |cell: &Cell<'_>| {
+        self.walk_cells(&mut |cell: &PageCell<'_>| {
             if cell.newest
                 && let Some(local) = self.local(cell.page, cell.at)
                 && let Some(row) = Layout::of(local.bytes).filter(Layout::is_entry)
@@ -170,8 +170,8 @@ impl Salvage {
     /// is signed.
     pub fn scan(&self, wanted: &dyn Fn(&LogId) -> bool) -> Found {
         let mut found = Found::default();
-        let (pages, unreadable) = self.walk(&mut |cell: &Cell<'_>| {
-            let _ = found.take(self, cell, wanted);
+        let (pages, unreadable) = self.walk_cells(&mut |cell: &PageCell<'_>| {
+            let _ = found.take_cell(self, cell, wanted);
         });
         (found.pages, found.unreadable_pages) = (pages, unreadable);
         found
@@ -180,7 +180,7 @@ impl Salvage {
     /// Keys that have a meaning on this node alone, from the newest version of each page; those of
     /// a scope that this version does not know are left where they lie.
     pub fn local_keys(&self, mut take: impl FnMut(LocalKey)) {
-        self.walk(&mut |cell: &Cell<'_>| {
+        self.walk_cells(&mut |cell: &PageCell<'_>| {
             if cell.newest
                 && let Some(key) = self.local_key(cell)
             {
@@ -204,7 +204,7 @@ impl Salvage {
 
     /// Visits every cell of every index page; returns how many pages there were, and how many of
     /// them hold nothing.
-    fn walk(&self, visit: &mut dyn FnMut(&Cell<'_>)) -> (u64, u64) {
+    fn walk_cells(&self, visit: &mut dyn FnMut(&PageCell<'_>)) -> (u64, u64) {
         let (mut pages, mut unreadable) = (0, 0);
         let mut buffer = vec![0; self.page];
         let mut look = |file: &File, source: u8, offset: u64, view: View, newest: bool| {
@@ -217,7 +217,7 @@ impl Salvage {
             }
 
             for at in cells(page) {
-                visit(&Cell {
+                visit(&PageCell {
                     page,
                     at,
                     source,
@@ -324,7 +324,11 @@ impl Salvage {
     }
 
     /// What the first version of a row comes to that comes to anything, and that version.
-    fn first<T>(&self, cell: &Cell<'_>, read: impl Fn(&[u8]) -> Option<T>) -> Option<(T, View)> {
+    fn first<T>(
+        &self,
+        cell: &PageCell<'_>,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Option<(T, View)> {
         let newest = (0..self.wals.len()).map(|wal| View::newest(wal as u8));
         for view in [cell.view].into_iter().chain(newest).chain([View::FILE]) {
             if let Some(row) = self.row(cell.page, cell.at, view)
@@ -337,7 +341,7 @@ impl Salvage {
         None
     }
 
-    fn local_key(&self, cell: &Cell<'_>) -> Option<LocalKey> {
+    fn local_key(&self, cell: &PageCell<'_>) -> Option<LocalKey> {
         let local = self.local(cell.page, cell.at)?;
         let layout = Layout::of(local.bytes)?;
         if layout.kinds[..] != [Text; 3] {

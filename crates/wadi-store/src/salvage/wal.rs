@@ -11,7 +11,7 @@ pub(super) const FRAME_HEADER: u64 = 24;
 
 /// A page in a WAL.
 #[derive(Clone, Copy)]
-pub(super) struct Frame {
+pub(super) struct WalFrame {
     pub(super) number: u32,
     pub(super) commits: bool,
     /// The last frame of its transaction.
@@ -22,7 +22,7 @@ pub(super) struct Frame {
 
 pub(super) struct Wal {
     pub(super) file: File,
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: Vec<WalFrame>,
     /// The frames of each page, the newest last.
     pub(super) versions: HashMap<u32, Vec<u32>>,
 }
@@ -43,7 +43,7 @@ impl Wal {
             let mut bytes = [0; FRAME_HEADER as usize];
             let _ = fill(&file, WAL_HEADER + u64::from(n) * stride, &mut bytes);
             salts.push([u32_at(&bytes, 8), u32_at(&bytes, 12)]);
-            frames.push(Frame {
+            frames.push(WalFrame {
                 number: u32_at(&bytes, 0),
                 commits: u32_at(&bytes, 4) != 0,
                 end: n,

@@ -56,10 +56,11 @@ pub(super) async fn write_records(
     }
 
     conn.known().changed = Some(cursor);
-    let conflict = "ON CONFLICT (id) DO UPDATE SET printed = excluded.printed, lane = excluded.lane, \
-                    crossing = excluded.crossing, state = excluded.state, open = excluded.open, \
-                    contested = excluded.contested, json = excluded.json, digest = excluded.digest, \
-                    entries = excluded.entries, at_ms = excluded.at_ms, born_ms = excluded.born_ms, changed = excluded.changed";
+    let conflict = "ON CONFLICT (id) DO UPDATE SET printed = excluded.printed, \
+                    lane = excluded.lane, crossing = excluded.crossing, state = excluded.state, \
+                    open = excluded.open, contested = excluded.contested, json = excluded.json, \
+                    digest = excluded.digest, entries = excluded.entries, at_ms = excluded.at_ms, \
+                    born_ms = excluded.born_ms, changed = excluded.changed";
     conn.insert(rows, conflict).await?;
 
     let ids = hexes(batch.project.records.iter().map(|r| r.id.0));
@@ -121,7 +122,7 @@ async fn any_term_gone(conn: &mut dyn WriteConnection) -> Result<bool, StoreErro
 }
 
 /// A term of a record, with the time it was born.
-type Term = (Vec<u8>, String, String, i64);
+type TermRow = (Vec<u8>, String, String, i64);
 
 /// Terms seldom change: what is there is read, and only the difference is written. A hub remembers
 /// what went until it has looked at the records that were held together by it.
@@ -136,7 +137,7 @@ async fn write_terms(
          JOIN terms t ON t.record = unhex(j.value ->> 0)",
         conn.each()
     );
-    let mut held: BTreeSet<Term> = BTreeSet::new();
+    let mut held: BTreeSet<TermRow> = BTreeSet::new();
     for mut row in conn.rows(&sql, &[Arg::Text(ids)]).await? {
         held.insert((
             row.bytes("record")?,
@@ -146,7 +147,7 @@ async fn write_terms(
         ));
     }
 
-    let mut now: BTreeSet<Term> = BTreeSet::new();
+    let mut now: BTreeSet<TermRow> = BTreeSet::new();
     for r in &batch.project.records {
         now.extend(
             r.terms
@@ -259,7 +260,8 @@ pub(super) async fn write_waiting(
     }
 
     conn.known().waiting = Some(true);
-    let conflict = "ON CONFLICT (log, seq, leaf) DO UPDATE SET record = excluded.record, missing = excluded.missing";
+    let conflict = "ON CONFLICT (log, seq, leaf) DO UPDATE SET record = excluded.record, \
+                    missing = excluded.missing";
     conn.insert(rows, conflict).await
 }
 
@@ -284,9 +286,10 @@ pub(super) async fn write_findings(
             .text(&f.json);
     }
 
-    let conflict = "ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, severity = excluded.severity, \
-                    phase = excluded.phase, state = excluded.state, crossing = excluded.crossing, \
-                    assignee = excluded.assignee, anchor = excluded.anchor, evidence = excluded.evidence, \
+    let conflict = "ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, \
+                    severity = excluded.severity, phase = excluded.phase, state = excluded.state, \
+                    crossing = excluded.crossing, assignee = excluded.assignee, \
+                    anchor = excluded.anchor, evidence = excluded.evidence, \
                     at_ms = excluded.at_ms, due_ms = excluded.due_ms, json = excluded.json";
     conn.insert(rows, conflict).await?;
 

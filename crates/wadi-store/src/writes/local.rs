@@ -63,8 +63,9 @@ async fn write_refusals(conn: &mut dyn WriteConnection, batch: &Batch) -> Result
             .int(r.at_ms)
             .int(r.times.try_into().unwrap_or(i64::MAX));
 
-        let conflict = "ON CONFLICT (subject, code) DO UPDATE SET why = excluded.why, peer = excluded.peer, \
-                        at_ms = excluded.at_ms, times = refusals.times + excluded.times";
+        let conflict = "ON CONFLICT (subject, code) DO UPDATE SET why = excluded.why, \
+                        peer = excluded.peer, at_ms = excluded.at_ms, \
+                        times = refusals.times + excluded.times";
         conn.insert(rows, conflict).await?;
     }
 
@@ -94,9 +95,10 @@ async fn write_carried(conn: &mut dyn WriteConnection, batch: &Batch) -> Result<
         .map(|(log, size)| (hex(&log.to_bytes()), *size))
         .collect();
     let sql = format!(
-        "DELETE FROM carried WHERE EXISTS (SELECT 1 FROM {} WHERE unhex(j.value ->> 0) = carried.log \
+        "DELETE FROM carried WHERE EXISTS (SELECT 1 FROM {} \
+         WHERE unhex(j.value ->> 0) = carried.log \
          AND CAST(j.value ->> 1 AS BIGINT) >= carried.size)",
-        conn.each()
+        conn.each(),
     );
     conn.execute(&sql, &[Arg::Text(&json_list(&done))]).await?;
 

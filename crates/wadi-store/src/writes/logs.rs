@@ -37,7 +37,7 @@ pub(super) async fn write_entries<'a>(
 }
 
 /// How far a log goes: its size, and the bytes since the last checkpoint that is kept.
-type End = (u64, i64);
+type LogEnd = (u64, i64);
 
 /// What blocks add to their logs.
 struct Growth<'a> {
@@ -54,7 +54,7 @@ impl<'a> Growth<'a> {
     /// Each block must begin where its log ends.
     fn of(
         blocks: &'a [VerifiedBlock],
-        mut ends: BTreeMap<Vec<u8>, End>,
+        mut ends: BTreeMap<Vec<u8>, LogEnd>,
     ) -> Result<Self, StoreError> {
         let mut growth = Self {
             tree: Rows::of(&tables::TREE),
@@ -77,8 +77,8 @@ impl<'a> Growth<'a> {
         &mut self,
         log: &[u8],
         block: &'a VerifiedBlock,
-        (size, mut unkept): End,
-    ) -> Result<End, StoreError> {
+        (size, mut unkept): LogEnd,
+    ) -> Result<LogEnd, StoreError> {
         let head = &block.checkpoint().checkpoint;
         let from = head.size - block.entries().len() as u64;
         if size != from {
@@ -173,8 +173,9 @@ pub(super) async fn write_blocks(
 
     // What a cosignature is kept over stays as it was signed then; the newest head stands with the
     // log.
-    let conflict = "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed WHERE NOT EXISTS \
-                    (SELECT 1 FROM cosigned c WHERE c.log = checkpoints.log AND c.size = checkpoints.size)";
+    let conflict = "ON CONFLICT (log, size) DO UPDATE SET signed = excluded.signed \
+                    WHERE NOT EXISTS (SELECT 1 FROM cosigned c WHERE c.log = checkpoints.log \
+                    AND c.size = checkpoints.size)";
     conn.insert(rows, conflict).await?;
 
     let mut rows = Rows::of(&tables::LOGS);
@@ -188,7 +189,8 @@ pub(super) async fn write_blocks(
     }
 
     let conflict = "ON CONFLICT (log) DO UPDATE SET size = excluded.size, peaks = excluded.peaks, \
-                    checkpoint = excluded.checkpoint, unkept_bytes = excluded.unkept_bytes, grew_ms = excluded.grew_ms";
+                    checkpoint = excluded.checkpoint, unkept_bytes = excluded.unkept_bytes, \
+                    grew_ms = excluded.grew_ms";
     conn.insert(rows, conflict).await
 }
 
@@ -196,7 +198,7 @@ pub(super) async fn write_blocks(
 async fn ends(
     conn: &mut dyn WriteConnection,
     blocks: &[VerifiedBlock],
-) -> Result<BTreeMap<Vec<u8>, End>, StoreError> {
+) -> Result<BTreeMap<Vec<u8>, LogEnd>, StoreError> {
     let logs: BTreeSet<LogId> = blocks.iter().map(|b| b.log()).collect();
     let logs = hexes(logs.iter().map(LogId::to_bytes));
     let sql = format!(
@@ -262,9 +264,11 @@ pub(super) async fn write_cosignatures(
             .bytes(c.cosignature.to_bytes());
     }
 
-    let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, time_s = excluded.time_s, \
-                    checkpoint = excluded.checkpoint, cosignature = excluded.cosignature \
-                    WHERE (excluded.size, excluded.time_s) > (cosignatures.size, cosignatures.time_s)";
+    let conflict = "ON CONFLICT (log, witness) DO UPDATE SET size = excluded.size, \
+                    time_s = excluded.time_s, checkpoint = excluded.checkpoint, \
+                    cosignature = excluded.cosignature \
+                    WHERE (excluded.size, excluded.time_s) > \
+                    (cosignatures.size, cosignatures.time_s)";
     conn.insert(rows, conflict).await?;
     keep_heads(conn, batch).await?;
 

@@ -106,7 +106,8 @@ pub(super) async fn switch_branches(
             .bytes(leaves);
     }
 
-    let conflict = "ON CONFLICT (log, leaf) DO UPDATE SET start = excluded.start, checkpoint = excluded.checkpoint, \
+    let conflict = "ON CONFLICT (log, leaf) DO UPDATE SET start = excluded.start, \
+                    checkpoint = excluded.checkpoint, \
                     leaves = excluded.leaves";
     conn.insert(rows, conflict).await
 }

@@ -29,9 +29,9 @@ pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Referen
 
     let gone = holds.iter().map(|h| h.id).collect();
     store
-        .commit(Batch::from(Projection {
+        .commit(Batch::from(ProjectedRows {
             records: holds,
-            ..Projection::default()
+            ..ProjectedRows::default()
         }))
         .await
         .unwrap();
@@ -190,9 +190,9 @@ pub(super) async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
     ];
 
     store
-        .commit(Batch::from(Findings {
+        .commit(Batch::from(FindingChanges {
             changed: findings,
-            ..Findings::default()
+            ..FindingChanges::default()
         }))
         .await
         .unwrap();
@@ -205,7 +205,7 @@ pub(super) async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
     };
 
     store
-        .commit(Batch::from(Findings {
+        .commit(Batch::from(FindingChanges {
             changed: vec![again],
             gone,
         }))

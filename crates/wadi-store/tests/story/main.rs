@@ -131,10 +131,10 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
             blocks: vec![first.clone(), second],
             ..Append::default()
         },
-        project: Projection {
+        project: ProjectedRows {
             about: about.clone(),
             records: rows,
-            ..Projection::default()
+            ..ProjectedRows::default()
         },
         ..Batch::default()
     };
@@ -290,7 +290,7 @@ async fn small_things(
 
     let node = trb.log.node;
     let batch = Batch {
-        project: Projection {
+        project: ProjectedRows {
             waiting: vec![Waiting {
                 record,
                 entry: Reference {
@@ -299,7 +299,7 @@ async fn small_things(
                 },
                 missing: Some(missing),
             }],
-            ..Projection::default()
+            ..ProjectedRows::default()
         },
         local: LocalState {
             keys: vec![local("k", "1"), local("k", "2"), local("gone", "1")],

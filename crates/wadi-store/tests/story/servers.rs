@@ -205,7 +205,8 @@ async fn a_standby_waits_and_takes_over_and_the_first_does_not_come_back() {
 
     // The first one's session is cut off, as by a network that parted: the standby has the lock
     // before it is back.
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks \
+               WHERE locktype = 'advisory' AND granted";
     let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
         .await
         .unwrap();

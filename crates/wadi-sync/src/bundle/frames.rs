@@ -1,7 +1,7 @@
-//! The frames of a body: what sessions say in messages, blocks in one stream of the block codec, and
-//! an end that counts them.
+//! The frames of a body: what sessions say in messages, blocks in one stream of the block codec,
+//! and an end that counts them.
 
-use super::{BUNDLE_BYTES_MAX, BundleError, unreadable};
+use super::{BUNDLE_BYTES_MAX, BundleFileError, unreadable};
 use crate::{
     codec::{BlockDecoder, BlockEncoder},
     message::{MESSAGE_BYTES_MAX, Message, SyncError},
@@ -81,7 +81,7 @@ pub struct FrameReader<R> {
 
 impl<R: Read> FrameReader<R> {
     /// Reads a decrypted body.
-    pub fn new(from: R) -> Result<Self, BundleError> {
+    pub fn new(from: R) -> Result<Self, BundleFileError> {
         let decoder = BlockDecoder::new().map_err(unreadable)?;
         Ok(Self {
             from,
@@ -93,7 +93,7 @@ impl<R: Read> FrameReader<R> {
     }
 
     /// The next frame; nothing behind the last, if all that were written have come.
-    pub fn read(&mut self) -> Result<Option<Frame>, BundleError> {
+    pub fn read(&mut self) -> Result<Option<Frame>, BundleFileError> {
         if self.ended {
             return Ok(None);
         }
@@ -139,7 +139,7 @@ impl<R: Read> FrameReader<R> {
         Ok(Some(frame))
     }
 
-    fn end(&mut self, payload: &[u8]) -> Result<Option<Frame>, BundleError> {
+    fn end(&mut self, payload: &[u8]) -> Result<Option<Frame>, BundleFileError> {
         if payload != self.frames.to_be_bytes() {
             return Err(unreadable(format!(
                 "{} frames have come, and the end counts others",

@@ -91,7 +91,7 @@ fn manifest(from: &LogKey, to: &LogKey) -> Manifest {
 }
 
 /// What becomes of a part, as an importer would read it.
-fn take(part: &[u8]) -> Result<Manifest, BundleError> {
+fn take(part: &[u8]) -> Result<Manifest, BundleFileError> {
     let (manifest, seal, body) = Manifest::read(part)?;
     seal.verify(&manifest.maker()?)?;
     manifest.check_body(body)?;
@@ -250,7 +250,7 @@ fn frames_come_back_in_order_and_what_is_missing_or_too_much_is_told() {
         }
 
         assert!(reader.read()?.is_none());
-        Ok::<_, BundleError>(out)
+        Ok::<_, BundleFileError>(out)
     };
 
     let body = [written.concat(), end.clone()].concat();

@@ -180,14 +180,14 @@ impl PartialFrontier {
 
 /// What each end remembers of what both held alike.
 #[derive(Debug, Default)]
-pub(crate) struct PeerMemory {
+pub(crate) struct FrontierMemory {
     /// The digest of what the peer remembers.
     peer_remembers: Option<Hash>,
     /// The digest of what was last given to be remembered here.
     given: Option<Hash>,
 }
 
-impl PeerMemory {
+impl FrontierMemory {
     /// The peer says what it remembers, or that it remembers nothing.
     pub(crate) fn note_peers(&mut self, digest: Option<Hash>) {
         self.peer_remembers = digest;
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_same_past_is_given_to_be_remembered_once() {
-        let mut memory = PeerMemory::default();
+        let mut memory = FrontierMemory::default();
         let past = Frontier(BTreeMap::from([(log(1), tip(3))]));
         assert!(!memory.is_news(&Frontier::default()));
         assert!(memory.is_news(&past) && !memory.is_news(&past));

@@ -1,6 +1,6 @@
 //! What the store answers.
 
-use super::{Answer, Output, Query, Session};
+use super::{Output, Query, QueryAnswer, Session};
 use crate::{
     forks::Side,
     message::{Message, SCOPES_MAX, ScopeSum, SyncError},
@@ -11,12 +11,12 @@ impl Session {
     pub(super) fn use_answer(
         &mut self,
         query: Query,
-        answer: Answer,
+        answer: QueryAnswer,
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
         self.window.loaded(&query);
         match (query, answer) {
-            (Query::Block { log, from }, Answer::Block(Some(block))) => {
+            (Query::Block { log, from }, QueryAnswer::Block(Some(block))) => {
                 self.send_due_block(log, from, block, out)?;
                 self.pump(out);
             }
@@ -30,19 +30,19 @@ impl Session {
                 self.pump(out);
             }
             (Query::Carried { log, .. }, answer) => {
-                if let Answer::Block(Some(block)) = answer {
+                if let QueryAnswer::Block(Some(block)) = answer {
                     self.send_block(log, block, out)?;
                 }
                 self.pump(out);
             }
-            (Query::Roots { log, for_peer, .. }, Answer::Roots(roots)) => {
+            (Query::Roots { log, for_peer, .. }, QueryAnswer::Roots(roots)) => {
                 if for_peer {
                     out.push(Output::SendMessage(Message::Roots { log, roots }));
                 } else {
                     self.add_roots(Side::Mine, log, roots, out);
                 }
             }
-            (Query::Branch { log, at, for_peer }, Answer::Branch(Some(branch))) => {
+            (Query::Branch { log, at, for_peer }, QueryAnswer::Branch(Some(branch))) => {
                 if for_peer {
                     let branch = Box::new(branch);
                     out.push(Output::SendMessage(Message::BranchAt { log, at, branch }));
@@ -50,10 +50,10 @@ impl Session {
                     self.add_branch(Side::Mine, log, at, branch, out);
                 }
             }
-            (Query::Stretches { .. }, Answer::Stretches(fetched)) => {
+            (Query::Stretches { .. }, QueryAnswer::Stretches(fetched)) => {
                 out.push(Output::SendMessage(Message::Fetched(fetched)));
             }
-            (Query::Digests, Answer::Digests(sums)) => self.send_digests(sums, out),
+            (Query::Digests, QueryAnswer::Digests(sums)) => self.send_digests(sums, out),
             (
                 Query::Tree {
                     log,
@@ -62,7 +62,7 @@ impl Session {
                     salt,
                     ..
                 },
-                Answer::Tree(hashes),
+                QueryAnswer::Tree(hashes),
             ) => out.push(Output::SendMessage(Message::TreeIs {
                 log,
                 tip: Tip { size, root },

@@ -49,7 +49,7 @@ pub enum Input {
     /// A block frame came on a lane's stream.
     FrameReceived { lane: Lane, bytes: Vec<u8> },
     /// A query was answered.
-    StoreAnswered(Query, Answer),
+    StoreAnswered(Query, QueryAnswer),
     /// A block that this session handed out is durable.
     /// `to` is where it ended; `tip` is what is held by now, which others may have brought further.
     BlockCommitted {
@@ -145,7 +145,7 @@ pub enum Query {
 /// Its answer; none where the store does not hold what was asked for.
 #[derive(Debug)]
 #[allow(missing_docs)]
-pub enum Answer {
+pub enum QueryAnswer {
     Block(Option<Block>),
     Roots(BTreeMap<u64, Hash>),
     Branch(Option<Branch>),

@@ -2,7 +2,7 @@
 
 /// The phase of a session. It only moves forward, one step at a time or to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Phase {
+pub(crate) enum SessionPhase {
     /// The connection is not up yet.
     New,
     /// This node said Hello, and waits for the peer's.
@@ -18,7 +18,7 @@ pub(crate) enum Phase {
     },
 }
 
-impl Phase {
+impl SessionPhase {
     /// The connection is up.
     pub(crate) fn start(&mut self) {
         if *self == Self::New {
@@ -73,11 +73,11 @@ mod tests {
 
     #[test]
     fn a_phase_never_goes_back() {
-        let mut phase = Phase::New;
+        let mut phase = SessionPhase::New;
         phase.start();
-        assert!(phase == Phase::Greeting && !phase.is_greeted());
+        assert!(phase == SessionPhase::Greeting && !phase.is_greeted());
         phase.greet();
-        assert!(phase == Phase::Comparing && phase.is_greeted());
+        assert!(phase == SessionPhase::Comparing && phase.is_greeted());
         phase.run();
         phase.greet();
         phase.start();
@@ -87,7 +87,7 @@ mod tests {
         phase.run();
         assert!(phase.is_closed() && phase.is_greeted());
 
-        let mut stranger = Phase::Greeting;
+        let mut stranger = SessionPhase::Greeting;
         stranger.close();
         assert!(!stranger.is_greeted());
     }

@@ -12,7 +12,7 @@ const WINDOW_BYTES: usize = 80 * 1024;
 const URGENT_BYTES: usize = 32 * 1024;
 
 /// A block that was sent, and not answered.
-pub(crate) struct InFlight {
+pub(crate) struct SentBlock {
     log: LogId,
     /// Where it ended.
     pub(crate) to: u64,
@@ -36,7 +36,7 @@ pub(crate) struct DueBlock {
 #[derive(Default)]
 pub(crate) struct SendWindow {
     loading: BTreeSet<Query>,
-    in_flight: Vec<InFlight>,
+    in_flight: Vec<SentBlock>,
     encoders: BTreeMap<Lane, BlockEncoder>,
     sent_bytes: u64,
 }
@@ -108,7 +108,7 @@ impl SendWindow {
         let frame = encoder.encode(&block)?;
 
         self.sent_bytes += frame.len() as u64;
-        self.in_flight.push(InFlight {
+        self.in_flight.push(SentBlock {
             log,
             to,
             bytes: frame.len(),
@@ -120,7 +120,7 @@ impl SendWindow {
     }
 
     /// The block that an answer is for: every block is answered once, in the order of its log.
-    pub(crate) fn answered(&mut self, log: &LogId) -> Option<InFlight> {
+    pub(crate) fn answered(&mut self, log: &LogId) -> Option<SentBlock> {
         let at = self.in_flight.iter().position(|f| f.log == *log)?;
         Some(self.in_flight.remove(at))
     }

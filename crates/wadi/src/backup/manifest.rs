@@ -7,12 +7,12 @@ use std::{fs, path::Path};
 use wadi_log::{Enrolment, LogId, NodeId, RootKey, Tip, unhex};
 use wadi_store::{CopyFacts, StoreError, known_schema};
 use wadi_sync::{
-    BundleError,
-    seal::{self, Kind, Seal},
+    BundleFileError,
+    seal::{self, Seal, SealKind},
 };
 
 /// A manifest is a statement under its node's seal, as a bundle's is.
-pub(super) const MANIFEST_KIND: Kind = Kind {
+pub(super) const MANIFEST_KIND: SealKind = SealKind {
     name: "manifest",
     format: "wadi.backup/v1",
     unreadable: "manifest_tampered",
@@ -95,7 +95,7 @@ pub(super) fn read_manifest(
         return Err(tampered("it is larger than a manifest can be".into()));
     }
 
-    let judged = |e: BundleError| match e.code == MANIFEST_KIND.version {
+    let judged = |e: BundleFileError| match e.code == MANIFEST_KIND.version {
         true => Failure::new(e.code, e.why),
         false => tampered(e.why),
     };

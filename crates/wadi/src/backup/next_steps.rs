@@ -84,9 +84,9 @@ pub(super) fn what_comes_next(
     lines.extend(kept_line(done));
     lines.push(format!(
         "Tokens are as they were at {made}: those revoked since are valid again and those issued \
-         since are unknown; look \
-         at `wadi token list`. Keys of requests and imports and the counters of devices since then are forgotten: who \
-         repeats a request from that time writes twice."
+         since are unknown; look at `wadi token list`. Keys of requests and imports and the \
+         counters of devices since then are forgotten: who repeats a request from that time writes \
+         twice.",
     ));
 
     (stands, lines)

@@ -23,7 +23,8 @@ use wadi_reconcile::{Dossier, Facts, reconcile};
 use wadi_record::{Author, Draft, Judge, JudgedChange, Passage, Record, state, terms};
 use wadi_store::prelude::*;
 use wadi_store::{
-    Append, Batch, PostgresStore, Projection, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
+    Append, Batch, PostgresStore, ProjectedRows, RecordFilter, RecordRow, SqliteStore,
+    TemporaryServer,
 };
 use wadi_sync::{BlockDecoder, BlockEncoder, Message};
 
@@ -532,10 +533,10 @@ async fn write_us(
                     blocks: vec![block],
                     ..Append::default()
                 },
-                project: Projection {
+                project: ProjectedRows {
                     about,
                     records,
-                    ..Projection::default()
+                    ..ProjectedRows::default()
                 },
                 ..Batch::default()
             })

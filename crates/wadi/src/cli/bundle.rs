@@ -17,7 +17,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
-use wadi_sync::{BUNDLE_BYTES_MAX, BundleError, FRONT_BYTES_MAX, Manifest, RECEIPT_BYTES_MAX};
+use wadi_sync::{BUNDLE_BYTES_MAX, BundleFileError, FRONT_BYTES_MAX, Manifest, RECEIPT_BYTES_MAX};
 
 #[derive(Subcommand)]
 pub enum BundleCommand {
@@ -96,6 +96,7 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
             };
             export(&order, &output, force, &at, json)
         }
+
         BundleCommand::Import {
             files,
             receipt_out,
@@ -105,8 +106,10 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
             receipt_out
                 .iter()
                 .try_for_each(|path| output::check_free(path, force))?;
+
             import(&files, receipt_out.as_deref(), &at, json)
         }
+
         BundleCommand::Receipt {
             output,
             to,
@@ -115,11 +118,13 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
         } => {
             output::check_free(&output, force)?;
             let written = receipt(&Client::at(&at)?, to.as_deref(), &output)?;
+
             print_answer(json, &written, |_| {
                 format!("The receipt is in {}.", output.display())
             });
             Ok(Exit::Done)
         }
+
         BundleCommand::Show { file } => show_file(&file, json),
     }
 }
@@ -137,7 +142,7 @@ fn judged(failure: Failure) -> Failure {
     }
 }
 
-fn failure(error: BundleError) -> Failure {
+fn failure(error: BundleFileError) -> Failure {
     judged(Failure::new(error.code, error.why))
 }
 
@@ -151,7 +156,7 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Failure {
 }
 
 /// A file's bytes, where it is no larger than it can be.
-fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+fn read_file(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let length = std::fs::metadata(path)
         .map_err(|e| unreadable(path, e))?
         .len();
@@ -227,7 +232,7 @@ fn export(
 }
 
 fn read_receipt(path: &Path) -> Result<String, Failure> {
-    String::from_utf8(read(path, RECEIPT_BYTES_MAX)?).map_err(|_| {
+    String::from_utf8(read_file(path, RECEIPT_BYTES_MAX)?).map_err(|_| {
         Failure::new(
             "receipt_unreadable",
             format!("{}: not UTF-8", path.display()),
@@ -321,7 +326,7 @@ impl BundlePart {
     /// Hands it to the node; returns how many entries were new.
     fn import(&mut self, client: &Client) -> u64 {
         let before = self.number("taken");
-        let bytes = match read(&self.path, BUNDLE_BYTES_MAX) {
+        let bytes = match read_file(&self.path, BUNDLE_BYTES_MAX) {
             Ok(bytes) => bytes,
             Err(failure) => {
                 self.failure = Some(failure);
@@ -485,7 +490,7 @@ fn receipt(client: &Client, to: Option<&str>, file: &Path) -> Result<Value, Fail
 }
 
 fn show_file(file: &Path, json: bool) -> Result<Exit, Failure> {
-    let bytes = read(file, BUNDLE_BYTES_MAX)?;
+    let bytes = read_file(file, BUNDLE_BYTES_MAX)?;
     let (manifest, seal, body) = Manifest::read(&bytes).map_err(failure)?;
 
     // Under whose root the maker is enrolled, only a node can say.

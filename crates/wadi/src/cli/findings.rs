@@ -160,41 +160,39 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             print_answer(json, &value, print::pretty);
             Ok(Exit::Done)
         }
-        FindingsCommand::Assign { findings, to, who } => assign(&findings, &to, &who, json),
+
+        FindingsCommand::Assign { findings, to, who } => {
+            assign_findings(&findings, &to, &who, json)
+        }
         FindingsCommand::Propose {
             finding,
             waive,
             reason,
             who,
-        } => post_act(
-            json,
-            &who,
-            &finding,
-            json!({"act": "propose", "waive": waive, "reason": reason}),
-        ),
+        } => {
+            let act = json!({"act": "propose", "waive": waive, "reason": reason});
+            post_act(json, &who, &finding, act)
+        }
         FindingsCommand::Decide {
             finding,
             approve,
             reject: _,
             reason,
             who,
-        } => post_act(
-            json,
-            &who,
-            &finding,
-            json!({"act": "decide", "approve": approve, "reason": reason}),
-        ),
+        } => {
+            let act = json!({"act": "decide", "approve": approve, "reason": reason});
+            post_act(json, &who, &finding, act)
+        }
         FindingsCommand::Undo {
             finding,
             event,
             reason,
             who,
-        } => post_act(
-            json,
-            &who,
-            &finding,
-            json!({"act": "undo", "event": event, "reason": reason}),
-        ),
+        } => {
+            let act = json!({"act": "undo", "event": event, "reason": reason});
+            post_act(json, &who, &finding, act)
+        }
+
         FindingsCommand::Recheck { at } => {
             let value = Client::at(&at)?.post("/v1/findings/recheck", &json!({}))?;
             print_answer(json, &value, |_| "every record is looked at afresh".into());
@@ -223,7 +221,12 @@ fn post_act(
     Ok(Exit::Done)
 }
 
-fn assign(findings: &[String], to: &str, who: &AuditorArgs, json: bool) -> Result<Exit, Failure> {
+fn assign_findings(
+    findings: &[String],
+    to: &str,
+    who: &AuditorArgs,
+    json: bool,
+) -> Result<Exit, Failure> {
     let body = json!({"findings": findings, "to": to, "officer": who.officer});
     let done = Client::at(&who.at)?.post("/v1/findings/assign", &body)?;
     let refused = done["refused"].as_array().cloned().unwrap_or_default();

@@ -104,7 +104,7 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
             let plan = if ordering {
                 begun
             } else {
-                follow(&client, &member_text(&begun, "id"), json, &["planning"])?
+                follow_resync(&client, &member_text(&begun, "id"), json, &["planning"])?
             };
 
             print_answer(json, &plan, plan_text);
@@ -129,7 +129,7 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
                 return Ok(Exit::Done);
             }
 
-            let done = follow(
+            let done = follow_resync(
                 &client,
                 &id,
                 json,
@@ -157,9 +157,9 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
             let any = all["resyncs"].as_array().into_iter().flatten().any(open);
             Ok(if any { Exit::Open } else { Exit::Done })
         }
-        ResyncCommand::Pause { id, at } => steer(&at, &id, "pause", json),
-        ResyncCommand::Resume { id, at } => steer(&at, &id, "resume", json),
-        ResyncCommand::Cancel { id, at } => steer(&at, &id, "cancel", json),
+        ResyncCommand::Pause { id, at } => steer_resync(&at, &id, "pause", json),
+        ResyncCommand::Resume { id, at } => steer_resync(&at, &id, "resume", json),
+        ResyncCommand::Cancel { id, at } => steer_resync(&at, &id, "cancel", json),
         ResyncCommand::Verify { peer, quick, at } => verify_with(&peer, quick, &at, json),
     }
 }
@@ -191,7 +191,7 @@ fn verify_with(peer: &str, quick: bool, at: &NodeAt, json: bool) -> Result<Exit,
     })
 }
 
-fn steer(at: &NodeAt, id: &str, act: &str, json: bool) -> Result<Exit, Failure> {
+fn steer_resync(at: &NodeAt, id: &str, act: &str, json: bool) -> Result<Exit, Failure> {
     let done = Client::at(at)?.post(&format!("/v1/resyncs/{id}/{act}"), &json!({}))?;
     print_answer(json, &done, |r| {
         format!("{id} is {}", member_text(r, "state"))
@@ -200,7 +200,12 @@ fn steer(at: &NodeAt, id: &str, act: &str, json: bool) -> Result<Exit, Failure> 
 }
 
 /// Shows how it goes until it leaves these states.
-fn follow(client: &Client, id: &str, quiet: bool, states: &[&str]) -> Result<Value, Failure> {
+fn follow_resync(
+    client: &Client,
+    id: &str,
+    quiet: bool,
+    states: &[&str],
+) -> Result<Value, Failure> {
     let bar = print::progress(
         quiet,
         Some(0),

@@ -19,7 +19,7 @@ const PAGES_MAX: usize = 20;
 
 /// Findings that wait for their time, told of as the hub stood at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Pending {
+pub struct PendingFindings {
     /// How many are past their time: the hub should have heard by then whatever could explain them.
     pub overdue: u64,
     /// Of those that wait, by rule: how many, and when the first and the last of them are due, Unix
@@ -129,8 +129,8 @@ pub fn overdue(statuses: &Statuses) -> Option<u64> {
 
 /// What is PENDING at the hub, with the times that it waits for. To be called off the runtime's
 /// threads.
-pub fn pending(hub: &Client) -> Pending {
-    let mut out = Pending::default();
+pub fn pending(hub: &Client) -> PendingFindings {
+    let mut out = PendingFindings::default();
     let mut after = String::new();
     for _ in 0..PAGES_MAX {
         let Ok(page) = hub.get(&format!(

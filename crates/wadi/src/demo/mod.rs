@@ -163,7 +163,7 @@ async fn play(
 
     let (written, refused) = traffic.end().await?;
     network.heal()?;
-    let judged = judge(network).await;
+    let judged = judge_network(network).await;
 
     Ok(Ending::Judged(Box::new(Judged {
         written,
@@ -173,7 +173,7 @@ async fn play(
 }
 
 /// Asks the nodes until they agree, or for so long.
-async fn judge(network: &DemoNetwork) -> Judged {
+async fn judge_network(network: &DemoNetwork) -> Judged {
     let healed = Instant::now();
     let mut judged = Judged::default();
     while healed.elapsed() < HEAL_MAX {

@@ -3,7 +3,7 @@
 
 use super::{
     ORIGIN_MS,
-    agreement::{Pending, Statuses},
+    agreement::{PendingFindings, Statuses},
     network::{DemoNetwork, HOURS_PER_SECOND},
     signals::Signal,
 };
@@ -34,7 +34,7 @@ pub struct Judged {
     pub statuses: Vec<(String, Option<Value>)>,
     pub disagreements: Vec<String>,
     pub waited: Duration,
-    pub pending: Pending,
+    pub pending: PendingFindings,
     /// Findings by rule and phase.
     pub findings: BTreeMap<(String, String), u64>,
     pub written: u64,

@@ -103,7 +103,7 @@ impl Traffic {
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
             if trucks.len() < 6 || r.random_bool(0.15) {
-                trucks.extend(self.arrive(&mut r));
+                trucks.extend(self.truck_arrives(&mut r));
             }
 
             if turn % 7 == 3 {
@@ -138,7 +138,7 @@ impl Traffic {
     /// truck has left.
     fn step(&self, truck: &mut Truck, r: &mut StdRng) -> bool {
         let before = truck.step;
-        match self.advance(truck, r) {
+        match self.advance_truck(truck, r) {
             Ok(done) => done,
             Err(failure) => {
                 if failure.code == "unreachable" {
@@ -150,7 +150,7 @@ impl Traffic {
         }
     }
 
-    fn arrive(&self, r: &mut StdRng) -> Option<Truck> {
+    fn truck_arrives(&self, r: &mut StdRng) -> Option<Truck> {
         let goods = r.random_range(0..GOODS.len());
         let country = COUNTRIES[r.random_range(0..COUNTRIES.len())];
         let plate = if r.random_bool(0.3) {
@@ -217,17 +217,17 @@ impl Traffic {
     }
 
     /// One step of a truck's way; true when it has left.
-    fn advance(&self, t: &mut Truck, r: &mut StdRng) -> Result<bool, Failure> {
+    fn advance_truck(&self, t: &mut Truck, r: &mut StdRng) -> Result<bool, Failure> {
         t.step += 1;
         let number = t.number;
         match t.step {
-            1 => self.weigh(t)?,
+            1 => self.weigh_truck(t)?,
             // A truck whose entry nobody makes is a finding, once its time is up.
-            2 if self.clean || r.random_bool(0.93) => self.declare(t)?,
+            2 if self.clean || r.random_bool(0.93) => self.declare_goods(t)?,
             2 => {}
             3 => {
                 if let Some(entry) = t.entry.clone() {
-                    self.lane_and_value(t, &entry)?;
+                    self.channel_and_value(t, &entry)?;
                 }
             }
             4 => {
@@ -267,7 +267,7 @@ impl Traffic {
         Ok(false)
     }
 
-    fn weigh(&self, t: &Truck) -> Result<(), Failure> {
+    fn weigh_truck(&self, t: &Truck) -> Result<(), Failure> {
         let weighed = json!({
             "type": "weighed",
             "scale": "S1",
@@ -283,7 +283,7 @@ impl Traffic {
     }
 
     /// Makes the truck's customs entry.
-    fn declare(&self, t: &mut Truck) -> Result<(), Failure> {
+    fn declare_goods(&self, t: &mut Truck) -> Result<(), Failure> {
         let number = t.number;
         let (hs, name, _, price) = GOODS[t.goods];
         let mut body = json!({
@@ -392,16 +392,16 @@ impl Traffic {
         Ok(())
     }
 
-    fn lane_and_value(&self, t: &Truck, entry: &str) -> Result<(), Failure> {
-        let lane = ["GREEN", "GREEN", "YELLOW", "RED"][t.number as usize % 4];
+    fn channel_and_value(&self, t: &Truck, entry: &str) -> Result<(), Failure> {
+        let channel = ["GREEN", "GREEN", "YELLOW", "RED"][t.number as usize % 4];
         self.event(
             "cus-1",
             "CUS",
             entry,
-            json!({"type": "lane.assigned", "lane": lane}),
+            json!({"type": "lane.assigned", "lane": channel}),
         )?;
 
-        if lane == "RED" {
+        if channel == "RED" {
             self.event(
                 "cus-2",
                 "CUS",
@@ -499,37 +499,37 @@ impl Traffic {
 
     fn site_day(&self, day: &mut Option<String>, turn: u32, r: &mut StdRng) {
         match day.clone() {
-            None => {
-                let shift = json!({
-                    "type": "shift.on",
-                    "officer": format!("{}-gate-1", self.crossing),
-                    "department": "PORT",
-                });
-                let body = json!({
-                    "kind": "site-day",
-                    "fields": {"date": "2026-03-01"},
-                    "events": [shift],
-                });
-                *day = self
-                    .post_as("gate-1", "PORT", "/v1/records", body)
-                    .ok()
-                    .and_then(|v| v["id"].as_str().map(String::from));
-            }
-            Some(id) if turn.is_multiple_of(3) => {
-                let minutes = r.random_range(5..240);
-                let lost =
-                    json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
-                if self.event("ops-1", "OPS", &id, lost).is_ok() {
-                    let _ = self.event(
-                        "ops-1",
-                        "OPS",
-                        &id,
-                        json!({"type": "power.back", "source": "grid"}),
-                    );
-                }
-            }
+            None => *day = self.begin_site_day(),
+            Some(id) if turn.is_multiple_of(3) => self.lose_power(&id, r),
             // The hub looks for a plate at every crossing, now and then.
             Some(_) => drop(self.lookout(r)),
+        }
+    }
+
+    /// The site day's id, where it was taken.
+    fn begin_site_day(&self) -> Option<String> {
+        let shift = json!({
+            "type": "shift.on",
+            "officer": format!("{}-gate-1", self.crossing),
+            "department": "PORT",
+        });
+        let body = json!({
+            "kind": "site-day",
+            "fields": {"date": "2026-03-01"},
+            "events": [shift],
+        });
+
+        let begun = self.post_as("gate-1", "PORT", "/v1/records", body).ok()?;
+        begun["id"].as_str().map(String::from)
+    }
+
+    fn lose_power(&self, day: &str, r: &mut StdRng) {
+        let minutes = r.random_range(5..240);
+        let lost = json!({"type": "power.lost", "source": "grid", "battery_minutes": minutes});
+
+        if self.event("ops-1", "OPS", day, lost).is_ok() {
+            let back = json!({"type": "power.back", "source": "grid"});
+            let _ = self.event("ops-1", "OPS", day, back);
         }
     }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 pub enum BundleError {
     /// The file itself is wrong.
     #[error(transparent)]
-    File(#[from] wadi_sync::BundleError),
+    File(#[from] wadi_sync::BundleFileError),
     /// No node of that name or id is enrolled.
     #[error("no node {name:?} is enrolled here")]
     UnknownNode {

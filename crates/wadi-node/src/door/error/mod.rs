@@ -160,8 +160,8 @@ impl NodeError {
     }
 }
 
-impl From<wadi_sync::BundleError> for NodeError {
-    fn from(error: wadi_sync::BundleError) -> Self {
+impl From<wadi_sync::BundleFileError> for NodeError {
+    fn from(error: wadi_sync::BundleFileError) -> Self {
         Self::Bundle(error.into())
     }
 }
@@ -174,7 +174,7 @@ mod tests {
     /// What callers were told before there were types for it: code, class and text are promises.
     #[test]
     fn each_error_keeps_its_code_its_class_and_its_words() {
-        use ErrorClass::{Conflict, Forbidden, Invalid, NotFound};
+        use ErrorClass::{Conflict, Forbidden, Invalid, NotFound, Unavailable};
         let id = || "RS-1".to_string();
         let cases: Vec<(NodeError, &str, ErrorClass, &str)> = vec![
             (
@@ -230,6 +230,18 @@ mod tests {
                 "a resync does not dance; run, pause, resume and cancel are what there is",
             ),
             (
+                ResyncError::NoSuchResync { id: "R-1".into() }.into(),
+                "no_such_resync",
+                NotFound,
+                "no resync \"R-1\"; `wadi resync status` lists them",
+            ),
+            (
+                ResyncError::PeerDark { peer: "hub".into() }.into(),
+                "peer_dark",
+                Unavailable,
+                "hub is not in contact: nothing can be said about it but what was compared last",
+            ),
+            (
                 WriteError::KeyReused {
                     key: "k".into(),
                     entry: "E".into(),
@@ -270,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_lies_beneath_an_error_stays_with_it() {
-        let beneath = wadi_sync::BundleError::new("bundle_cut", "cut short");
+        let beneath = wadi_sync::BundleFileError::new("bundle_cut", "cut short");
         let error = BundleError::from(beneath);
         assert_eq!(error.to_string(), "cut short");
         assert_eq!(NodeError::from(error).code(), "bundle_cut");

@@ -133,9 +133,14 @@ impl ResyncError {
         }
     }
 
-    /// What kind of trouble it is. All of it is refused alike, which programs rely on.
+    /// What kind of trouble it is: what is not there is not found, a peer that is dark may be back
+    /// in a moment, and all else is refused alike, which programs rely on.
     pub fn class(&self) -> ErrorClass {
-        ErrorClass::Forbidden
+        match self {
+            Self::NoSuchResync { .. } => ErrorClass::NotFound,
+            Self::PeerDark { .. } => ErrorClass::Unavailable,
+            _ => ErrorClass::Forbidden,
+        }
     }
 
     /// What can be done about it.

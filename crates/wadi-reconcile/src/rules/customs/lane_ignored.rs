@@ -1,5 +1,5 @@
-//! R19: released from the red lane without inspection; a lane lowered without reason or by somebody
-//! who may not.
+//! R19: released from the red channel without inspection; a channel lowered without reason or by
+//! somebody who may not.
 
 use crate::{Contradiction, Dossier, Rule};
 use serde_json::json;

@@ -14,20 +14,6 @@ pub(crate) const RULE: Rule = Rule {
     judge,
 };
 
-/// Types of events that prove where a vehicle was.
-pub(crate) const PRESENCE: [&str; 10] = [
-    "gate.in",
-    "gate.out",
-    "gate.read",
-    "weighed",
-    "scanned",
-    "parked",
-    "sighted",
-    "fuelled",
-    "unloaded",
-    "reloaded",
-];
-
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     if !anchor.is_passage() {
@@ -84,7 +70,10 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
 
 /// When a vehicle was there, by what proves it, ascending.
 fn times(p: &Facts) -> Vec<i64> {
-    let mut times: Vec<i64> = p.any(&PRESENCE).map(|e| e.at_ms()).collect();
+    let mut times: Vec<i64> = p
+        .of_types(|t| t.proves_presence)
+        .map(|e| e.at_ms())
+        .collect();
     times.sort_unstable();
     times
 }

@@ -1,6 +1,5 @@
 //! R05: seen after the exit or before the entry.
 
-use super::impossible_journey::PRESENCE;
 use crate::{Contradiction, Dossier, Rule, numbers::seconds_ms};
 use serde_json::json;
 
@@ -25,7 +24,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .last_ms("gate.out")
         .filter(|out| passage.last_ms("gate.in").is_none_or(|i| i <= *out));
     let stray = passage
-        .any(&PRESENCE)
+        .of_types(|t| t.proves_presence)
         .filter(|e| !matches!(e.kind(), "gate.in" | "gate.out" | "gate.read"))
         .filter(|e| {
             left_ms.is_some_and(|t| e.at_ms() > t.saturating_add(doubt_ms))

@@ -23,15 +23,6 @@ const REFUSAL_CODES: [&str; 6] = [
     "no_second_officer",
     "unseen_hold",
 ];
-/// Acts that need somebody on shift.
-const ON_SHIFT: [&str; 6] = [
-    "gate.in",
-    "gate.out",
-    "cleared",
-    "released",
-    "entry.released",
-    "handed_over",
-];
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -39,7 +30,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let shifts = Shifts::of(dossier);
     out.extend(
         anchor
-            .any(&ON_SHIFT)
+            .of_types(|t| t.needs_shift)
             .filter_map(|e| shifts.off_shift(dossier, e)),
     );
 

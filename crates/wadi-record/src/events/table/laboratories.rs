@@ -18,6 +18,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Alarm(HoldType::Radiological),
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             optional("occupancy", Text),
             optional("gamma", Number(Reading)),
@@ -44,6 +46,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             optional("sample", Text),
             optional("isotopes", Texts),
@@ -78,6 +82,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("sample", Text),
             optional("subject", Text),
@@ -102,6 +108,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("sample", Text),
             optional("subject", Text),
@@ -132,6 +140,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("sample", Text),
             optional("method", Text),
@@ -160,6 +170,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[optional("seal_before", Text), optional("reason", Text)],
         together: Together::Free,
         terms: &[],
@@ -179,6 +191,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             optional("seal_before", Text),
             optional("seal_after", Text),
@@ -204,6 +218,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Alarm(HoldType::Security),
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("dog", Text),
             required("handler", Text),
@@ -227,6 +243,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[required("dog", Text), required("handler", Text)],
         together: Together::Free,
         terms: &[ACTS],

@@ -18,6 +18,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Passing,
         under_way: false,
+        proves_presence: true,
+        needs_shift: true,
         members: &[
             required("gate", Text),
             optional("direction", Text),
@@ -44,6 +46,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Passing,
         under_way: false,
+        proves_presence: true,
+        needs_shift: true,
         members: &[
             required("gate", Text),
             optional("direction", Text),
@@ -75,6 +79,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Passing,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             optional("gate", Text),
             optional("direction", Text),
@@ -99,6 +105,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: true,
+        needs_shift: false,
         members: &[
             optional("plate_raw", Text),
             optional("container", Text),
@@ -125,6 +133,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: true,
+        needs_shift: false,
         members: &[
             optional("gross_kg", Int(Kilograms)),
             optional("tare_kg", Int(Kilograms)),
@@ -154,6 +164,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[required("weighing", Text), required("reason", Text)],
         together: Together::Free,
         terms: &[],
@@ -173,6 +185,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::AlarmIf("anomaly", HoldType::Customs),
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: true,
+        needs_shift: false,
         members: &[
             required("image_sha256", Text),
             optional("image_bytes", Int(Bytes)),

@@ -18,6 +18,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("slot", Text),
             optional("quantity", Int(OfRecord)),
@@ -43,6 +45,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("slot", Text),
             optional("quantity", Int(OfRecord)),
@@ -68,6 +72,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("slot", Text),
             required("temp_c", Number(Celsius)),
@@ -92,6 +98,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: false,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             required("slot", Text),
             required("packages", Int(Pieces)),
@@ -115,6 +123,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: true,
+        needs_shift: false,
         members: &[required("bay", Text)],
         together: Together::Free,
         terms: &[],
@@ -134,6 +144,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: false,
+        needs_shift: false,
         members: &[required("bay", Text)],
         together: Together::Free,
         terms: &[],
@@ -153,6 +165,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: true,
+        needs_shift: false,
         members: &[
             required("camera", Text),
             optional("clip_sha256", Text),
@@ -179,6 +193,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: true,
+        needs_shift: false,
         members: &[
             optional("order", Text),
             optional("seals", Texts),
@@ -202,6 +218,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: true,
+        needs_shift: false,
         members: &[
             optional("order", Text),
             optional("seals", Texts),
@@ -225,6 +243,8 @@ pub(super) const ROWS: &[EventType] = &[
         begins: Begins::Nothing,
         guards: Guarded::Never,
         under_way: true,
+        proves_presence: false,
+        needs_shift: false,
         members: &[
             optional("order", Text),
             optional("seals", Texts),

@@ -10,7 +10,7 @@ use crate::{
 use comfy_table::Table;
 use serde_json::{Value, json};
 use std::path::Path;
-use wadi_log::{EVIDENCE_BYTES_MAX, Statement};
+use wadi_log::{EVIDENCE_BYTES_MAX, ProvenStatement};
 
 pub(super) fn write_evidence(
     record: &str,
@@ -88,7 +88,7 @@ pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Ex
     Ok(Exit::Done)
 }
 
-fn statements_table(statements: &[Statement]) -> Table {
+fn statements_table(statements: &[ProvenStatement]) -> Table {
     let mut table = print::table(["claimed", "node", "who", "says", "not before", "not after"]);
     for s in statements {
         let c = &s.common;
@@ -106,7 +106,7 @@ fn statements_table(statements: &[Statement]) -> Table {
 }
 
 /// The types of a statement's events, and the keys that it puts.
-fn says_text(statement: &Statement) -> String {
+fn says_text(statement: &ProvenStatement) -> String {
     let event_type = |event: &String| {
         let event: Value = serde_json::from_str(event).ok()?;
         Some(event["type"].as_str()?.to_string())

@@ -1,6 +1,6 @@
 //! In what two nodes differ: counted, and the first of it shown with its values.
 
-use super::holder::{ComparedRecord, Holder, RecordDetail};
+use super::holder::{ComparedNode, ComparedRecord, RecordDetail};
 use crate::print;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,7 @@ impl Differences {
         })
     }
 
-    pub(super) fn text(&self, a: &Holder, b: &Holder) -> String {
+    pub(super) fn text(&self, a: &ComparedNode, b: &ComparedNode) -> String {
         let mut out = format!(
             "A is {} ({}): {} records. B is {} ({}): {} records. Compared is what both may take.\n",
             a.name, a.named, self.records_a, b.name, b.named, self.records_b

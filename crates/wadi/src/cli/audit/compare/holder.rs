@@ -82,7 +82,7 @@ pub(super) enum HolderSide {
 }
 
 /// One of the two nodes.
-pub(super) struct Holder {
+pub(super) struct ComparedNode {
     pub(super) named: String,
     pub(super) name: String,
     pub(super) scope: Scope,
@@ -121,7 +121,7 @@ pub(super) fn tip_of(log: &Value) -> Option<(LogId, Tip)> {
     ))
 }
 
-impl Holder {
+impl ComparedNode {
     pub(super) async fn open(
         named: &str,
         token: Option<&str>,

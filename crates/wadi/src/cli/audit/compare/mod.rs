@@ -11,7 +11,7 @@ use crate::{
 };
 use clap::Args;
 use differences::{Differences, differences, held, line};
-use holder::{BothScopes, ComparedRecord, Holder};
+use holder::{BothScopes, ComparedNode, ComparedRecord};
 use indicatif::ProgressBar;
 use serde_json::Value;
 use std::{cmp::Ordering, collections::BTreeSet, path::PathBuf};
@@ -40,8 +40,8 @@ pub struct CompareArgs {
 }
 
 pub async fn run(args: CompareArgs, json: bool) -> Result<Exit, Failure> {
-    let mut a = Holder::open(&args.a, args.token_a.as_deref(), &args.config).await?;
-    let mut b = Holder::open(&args.b, args.token_b.as_deref(), &args.config).await?;
+    let mut a = ComparedNode::open(&args.a, args.token_a.as_deref(), &args.config).await?;
+    let mut b = ComparedNode::open(&args.b, args.token_b.as_deref(), &args.config).await?;
     let both = BothScopes(a.scope.clone(), b.scope.clone());
     let mut found = Differences {
         limit: args.limit,
@@ -71,8 +71,8 @@ pub async fn run(args: CompareArgs, json: bool) -> Result<Exit, Failure> {
 }
 
 async fn compare_logs(
-    a: &mut Holder,
-    b: &mut Holder,
+    a: &mut ComparedNode,
+    b: &mut ComparedNode,
     both: &BothScopes,
     found: &mut Differences,
 ) -> Result<(), Failure> {
@@ -119,8 +119,8 @@ async fn compare_logs(
 }
 
 async fn compare_records(
-    a: &mut Holder,
-    b: &mut Holder,
+    a: &mut ComparedNode,
+    b: &mut ComparedNode,
     both: &BothScopes,
     found: &mut Differences,
     bar: &ProgressBar,
@@ -176,8 +176,8 @@ async fn compare_records(
 }
 
 async fn compare_two(
-    a: &mut Holder,
-    b: &mut Holder,
+    a: &mut ComparedNode,
+    b: &mut ComparedNode,
     one: &ComparedRecord,
     other: &ComparedRecord,
     found: &mut Differences,

@@ -1,0 +1,377 @@
+//! How a node stands: what it holds, what it lacks, and what asks for somebody.
+
+use crate::{
+    api::Reads,
+    door::{
+        error::NodeError,
+        excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
+        losses::{self, lacks},
+        scopes::{Digests, ScopeDigest},
+        status::ScrubStatus,
+    },
+};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use wadi_log::{CutTarget, Frontier, Hash, LogId, NodeId, Peaks, Role, leaf_hash};
+use wadi_store::{AnchorState, RecordFilter};
+
+/// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
+/// that runs fast, whose pace it cannot keep, of real ones.
+const OVERDUE_MS: i64 = 60_000;
+const OVERDUE_FAST_MS: i64 = 10_000;
+
+/// Refusals that are shown, the newest ones.
+const REFUSALS_SHOWN: u32 = 10;
+
+/// How a node stands.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Status {
+    pub node: String,
+    pub id: String,
+    pub role: String,
+    pub crossing: String,
+    pub now_ms: i64,
+    pub hub_time_s: i64,
+    pub records: i64,
+    pub entries: i64,
+    pub waiting: i64,
+    pub refused: i64,
+    pub findings: i64,
+    /// Pending findings whose time is past by the hub's: what they wait for has not been heard. A
+    /// hub's alone.
+    pub overdue: i64,
+    /// Through which time each crossing is received, Unix milliseconds. A hub's alone.
+    pub watermarks: BTreeMap<String, i64>,
+    pub carried_bytes: i64,
+    /// Entries of this node's own logs that no hub has cosigned.
+    pub unsent: u64,
+    /// Age of the oldest of those, milliseconds; none where all are safe.
+    pub oldest_unsent_ms: Option<i64>,
+    /// Alarms: what is degraded, and why.
+    pub alarms: Vec<String>,
+    /// How many of the alarms put in doubt what is kept; the others ask for somebody's attention.
+    pub integrity_alarms: usize,
+    /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is.
+    /// It is an alarm, too.
+    pub degraded: Option<Json>,
+    pub digest: String,
+    /// How far everything held was read through, and what was found.
+    pub scrub: ScrubStatus,
+    pub scopes: Vec<ScopeDigest>,
+    pub peers: Vec<Json>,
+    pub forks: Vec<String>,
+    pub cuts: Vec<String>,
+    /// What was refused last: subject, code and reason.
+    pub last_refused: Vec<Json>,
+}
+
+impl Reads {
+    /// How the node stands.
+    pub async fn status(&self) -> Result<Status, NodeError> {
+        let door = &self.door;
+        let counts = door.store.counts().await?;
+        let frontier = door.frontier();
+        let unsent = self.unsent(&frontier);
+        let oldest_ms = self.oldest_unsent_ms(&unsent, &frontier).await?;
+
+        let mut alarms = self.integrity_alarms(&frontier).await?;
+        let integrity_alarms = alarms.len();
+        alarms.extend(door.time.alarm());
+        let others = door.alarms.lock().expect("no panic holds it").clone();
+        alarms.extend(others.into_values());
+
+        let degraded = door.room.degraded();
+        alarms.extend(
+            degraded
+                .iter()
+                .filter_map(|d| d["why"].as_str())
+                .map(String::from),
+        );
+
+        let digests = self.digests_now(counts.records).await?;
+        let scopes = door.scopes(&frontier, digests);
+        let refusals = door.store.refusals(REFUSALS_SHOWN).await?;
+
+        Ok(Status {
+            node: door.me.name.clone(),
+            id: door.id().to_string(),
+            role: door.me.role.name().into(),
+            crossing: door.me.crossing.map(|c| c.to_string()).unwrap_or_default(),
+            now_ms: door.now_ms(),
+            hub_time_s: door.time.hub_time_s(),
+            records: counts.records,
+            entries: counts.entries,
+            waiting: counts.waiting,
+            refused: counts.refused,
+            findings: counts.findings,
+            overdue: self.overdue().await?,
+            watermarks: door.view().watermarks.as_ref().clone(),
+            carried_bytes: counts.carried_bytes,
+            unsent: unsent.values().sum(),
+            oldest_unsent_ms: oldest_ms.map(|o| door.now_ms() - o),
+            alarms,
+            integrity_alarms,
+            degraded,
+            digest: digest_of(&scopes).to_string(),
+            scrub: door.scrub_status(),
+            scopes,
+            peers: self.peers_json(),
+            forks: door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
+            cuts: self.cut_texts(),
+            last_refused: refusals
+                .iter()
+                .map(|r| {
+                    json!({
+                        "subject": r.subject,
+                        "code": r.code,
+                        "why": r.why,
+                        "at_ms": r.at_ms,
+                        "times": r.times,
+                    })
+                })
+                .collect(),
+        })
+    }
+
+    /// Entries of each own log that no hub has cosigned.
+    fn unsent(&self, frontier: &Frontier) -> BTreeMap<LogId, u64> {
+        let control = self.door.view().control.clone();
+        let cosigned = |l: &LogId| control.cosigned(l).map_or(0, |t| t.size);
+        let own = frontier.0.iter().filter(|(l, _)| l.node == self.door.id());
+
+        own.map(|(l, t)| (*l, t.size.saturating_sub(cosigned(l))))
+            .filter(|(_, n)| *n > 0)
+            .collect()
+    }
+
+    /// When the oldest of those was written, Unix milliseconds.
+    async fn oldest_unsent_ms(
+        &self,
+        unsent: &BTreeMap<LogId, u64>,
+        frontier: &Frontier,
+    ) -> Result<Option<i64>, NodeError> {
+        let mut oldest = None;
+        for (log, count) in unsent {
+            let from = frontier.0[log].size - count;
+            let first = match self.door.store.entries(log, from, 1).await {
+                // That it is damaged is an alarm, which nobody would see if status ended here.
+                Err(error) if error.is_rot() => continue,
+                found => found?,
+            };
+
+            if let Some(first) = first.first() {
+                oldest = Some(oldest.map_or(first.received_ms, |o: i64| o.min(first.received_ms)));
+            }
+        }
+
+        Ok(oldest)
+    }
+
+    /// Alarms that put in doubt what is kept.
+    async fn integrity_alarms(&self, frontier: &Frontier) -> Result<Vec<String>, NodeError> {
+        let mut alarms: Vec<String> = self.anchor_alarm(frontier).into_iter().collect();
+        let missing = self
+            .door
+            .wants
+            .lock()
+            .expect("no panic holds it")
+            .missing_count();
+
+        if missing > 0 {
+            alarms.push(format!(
+                "{missing} entries are damaged or missing on this disk; they are fetched back from \
+                 peers",
+            ));
+        }
+
+        let lost = self.door.store.local_all(&EXCERPT_LOST).await?;
+        let lost = lost.iter().filter(|l| l.key != ALL_EXCERPTS).count();
+        if lost > 0 {
+            alarms.push(format!(
+                "entries of {lost} records handed over to this crossing are damaged; the hub sends \
+                 them again",
+            ));
+        }
+
+        if let Some(first) = self.door.scrub_status().structure.first() {
+            alarms.push(format!(
+                "the database is damaged and is set aside at the next start: {first}"
+            ));
+        }
+
+        let set_aside = self.door.store.local_all(&losses::SCOPE).await?;
+        alarms.extend(set_aside.iter().filter_map(losses::alarm));
+        Ok(alarms)
+    }
+
+    /// What the anchor says against the database, until everything that it vouched for is held
+    /// again.
+    fn anchor_alarm(&self, frontier: &Frontier) -> Option<String> {
+        match self.door.store.anchor_state() {
+            AnchorState::LostTail {
+                anchored,
+                held,
+                heads,
+            } if lacks(heads, frontier) || heads.is_empty() && !self.door.compared() => {
+                Some(format!(
+                    "the database was restored or damaged: it held {held} of {anchored} \
+                     acknowledged commits; what is missing is fetched back from peers",
+                ))
+            }
+            AnchorState::Unanchored => Some(
+                "the anchor file is missing: nobody can tell whether the database is whole".into(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// How each peer stands. A site that a hub has not heard since this start is dark, and not
+    /// absent.
+    fn peers_json(&self) -> Vec<Json> {
+        let mut peers = self.door.peers.lock().expect("no panic holds it").clone();
+        if self.door.me.role == Role::Hub {
+            let known = self.door.with_control(|c| {
+                let sites = c
+                    .enrolments()
+                    .filter(|e| e.role == Role::Crossing && !c.is_cut(&e.node()));
+                sites.map(|e| e.node()).collect::<Vec<_>>()
+            });
+
+            for id in known {
+                peers.entry(id).or_default();
+            }
+        }
+
+        let name = |n: &NodeId| {
+            self.door.with_control(|c| {
+                c.enrolment(n)
+                    .map_or_else(|| n.to_string(), |e| e.name.clone())
+            })
+        };
+
+        peers
+            .iter()
+            .map(|(id, p)| {
+                json!({
+                    "node": name(id),
+                    "connected": p.connected,
+                    "last_contact_ms": p.last_contact_ms,
+                    "unsent": p.unsent,
+                    "in_step": p.in_step,
+                    "sent_bytes": p.sent_bytes,
+                    "rtt_ms": p.rtt_ms,
+                    "last_error": p.last_error,
+                })
+            })
+            .collect()
+    }
+
+    /// What was cut, and why.
+    fn cut_texts(&self) -> Vec<String> {
+        self.door.with_control(|c| {
+            let of = |target: &CutTarget| match target {
+                CutTarget::Node(node) => c
+                    .enrolment(node)
+                    .map_or_else(|| node.to_string(), |e| e.name.clone()),
+                CutTarget::Log(log) => log.origin(),
+            };
+
+            c.cuts()
+                .map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason))
+                .collect()
+        })
+    }
+
+    /// Pending findings whose time is past by more than what a quiet link needs to say that there
+    /// was nothing.
+    async fn overdue(&self) -> Result<i64, NodeError> {
+        if self.door.me.role != Role::Hub {
+            return Ok(0);
+        }
+
+        let grace_ms = OVERDUE_MS.max((OVERDUE_FAST_MS as f64 * self.door.clock.pace()) as i64);
+        Ok(self
+            .door
+            .store
+            .findings_overdue(self.door.time.now_ms().saturating_sub(grace_ms))
+            .await?)
+    }
+
+    /// What the records come to, read anew where any has changed since: each reading goes through
+    /// all of them.
+    async fn digests_now(&self, records: i64) -> Result<Vec<Digests>, NodeError> {
+        let newest = self
+            .door
+            .store
+            .records(&RecordFilter {
+                limit: 1,
+                ..RecordFilter::default()
+            })
+            .await?;
+
+        let of = (newest.first().map_or(0, |r| r.changed), records);
+        let kept = self.digests.lock().expect("no panic holds it").clone();
+        if let Some((_, digests)) = kept.filter(|(kept_of, _)| *kept_of == of) {
+            return Ok(digests);
+        }
+
+        let digests = self.door.store.digests().await?;
+        *self.digests.lock().expect("no panic holds it") = Some((of, digests.clone()));
+        Ok(digests)
+    }
+}
+
+/// One digest over the scopes that every node holds.
+fn digest_of(scopes: &[ScopeDigest]) -> Hash {
+    let mut peaks = Peaks::default();
+    let shared = scopes
+        .iter()
+        .filter(|s| s.lane == "control" || s.lane == "hold");
+
+    for s in shared {
+        let line = format!(
+            "{} {} {} {} {}",
+            s.lane, s.crossing, s.entries_digest, s.documents_digest, s.states_digest
+        );
+        peaks.append(leaf_hash(line.as_bytes()));
+    }
+
+    peaks.root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(lane: &str, states: &str) -> ScopeDigest {
+        ScopeDigest {
+            lane: lane.into(),
+            crossing: "TRB".into(),
+            records: 1,
+            entries: 1,
+            entries_digest: String::new(),
+            documents_digest: String::new(),
+            states_digest: states.into(),
+        }
+    }
+
+    #[test]
+    fn only_what_every_node_holds_is_in_its_digest() {
+        let of = |scopes: &[ScopeDigest]| digest_of(scopes);
+        let shared = [scope("control", "a"), scope("hold", "b")];
+        let more = [
+            scope("control", "a"),
+            scope("passage", "c"),
+            scope("hold", "b"),
+        ];
+        assert_eq!(of(&shared), of(&more));
+
+        assert_ne!(
+            of(&shared),
+            of(&[scope("control", "a"), scope("hold", "x")])
+        );
+        assert_ne!(of(&shared), of(&[]));
+    }
+}
