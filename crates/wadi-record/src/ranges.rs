@@ -13,13 +13,12 @@ impl Unit {
     /// no lorry weighs a thousand tonnes, nothing is colder than it can be.
     fn possible(self) -> [f64; 2] {
         match self {
-            Self::Reading => [f64::NEG_INFINITY, f64::INFINITY],
+            Self::Reading | Self::Ordinal => [f64::NEG_INFINITY, f64::INFINITY],
             Self::Kilograms | Self::Litres => [0.0, 1e6],
             Self::Grams => [0.0, 1e13],
             Self::Pieces => [0.0, 1e9],
             Self::Celsius => [-273.15, 1e3],
-            Self::Ordinal
-            | Self::OfRecord
+            Self::OfRecord
             | Self::Bytes
             | Self::Minutes
             | Self::MicrosievertsPerHour
@@ -37,9 +36,8 @@ impl Unit {
             Self::Celsius => [-60.0, 70.0],
             Self::MicrosievertsPerHour => [0.0, 1e6],
             Self::MinorUnits => [0.0, 1e15],
-            Self::Ordinal | Self::OfRecord | Self::Reading | Self::Bytes | Self::Minutes => {
-                self.possible()
-            }
+            Self::Ordinal => [0.0, f64::INFINITY],
+            Self::OfRecord | Self::Reading | Self::Bytes | Self::Minutes => self.possible(),
         }
     }
 
@@ -111,6 +109,12 @@ mod tests {
         assert_eq!(Unit::Celsius.impossible(-18.0), None);
         assert!(Unit::Celsius.impossible(-300.0).is_some());
         assert_eq!(Unit::Reading.impossible(-1e9), None, "a device's own scale");
+        assert_eq!(
+            Unit::Ordinal.impossible(-3.0),
+            None,
+            "a label, whoever gives it"
+        );
+        assert!(Unit::Ordinal.unlikely(-3.0).is_some());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use super::country::country_doubt;
 use mrz::{Checks, Format, MrzData, MrzDate, MrzError, ParseOptions};
+use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
 
 /// How many lines a zone has, and how long each is.
@@ -106,14 +107,10 @@ impl Zone {
                 .push(format!("the document expired on {}", data.date_of_expiry));
         }
 
-        let codes = [
-            ("issued by", &data.issuing_country),
-            ("nationality", &data.nationality),
-        ];
-        for (what, code) in codes {
-            self.doubts
-                .extend(country_doubt(code).map(|why| format!("{what} {why}")));
-        }
+        // Who issued it and whose citizen the holder is: one code, mostly.
+        let codes = BTreeSet::from([&data.issuing_country, &data.nationality]);
+        self.doubts
+            .extend(codes.into_iter().filter_map(|code| country_doubt(code)));
     }
 }
 

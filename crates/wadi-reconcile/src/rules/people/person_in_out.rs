@@ -78,7 +78,7 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
             anchor.began_ms(),
             format!(
                 "the holder of document {}… {text}",
-                head(document, DOCUMENT_SHOWN_CHARS)
+                head(&normalise_document(document), DOCUMENT_SHOWN_CHARS)
             ),
             json!({
                 "document": document,

@@ -175,11 +175,14 @@ fn what_is_out_of_date_or_of_no_state_is_told_and_fails_nothing() {
 
     let nowhere = TD3.join("\n").replace("P<UTO", "P<QQQ");
     assert!(
-        told(&nowhere).contains("issued by QQQ"),
+        told(&nowhere).contains("QQQ: neither"),
         "{}",
         told(&nowhere)
     );
     assert!(!read(&nowhere).failed());
+
+    let specimen = TD3.join("\n");
+    assert_eq!(read(&specimen).warnings().count(), 1, "{}", told(&specimen));
 
     let iraqi = TD3.join("\n").replace("UTO", "IRQ");
     assert_eq!(told(&iraqi), "");
