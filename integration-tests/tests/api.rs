@@ -250,6 +250,129 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
 }
 
 #[test]
+fn what_is_written_otherwise_is_found_held_and_contradicted_all_the_same() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+
+    let (trb, hub) = (world.site("trb"), world.site("hub"));
+    let new =
+        |kind: &str, department: &str, fields: serde_json::Value, event: serde_json::Value| {
+            let body = json!({
+                "kind": kind, "officer": "OF-7", "department": department,
+                "fields": fields, "events": [event],
+            });
+            trb.post("/v1/records", &body).unwrap()
+        };
+
+    let lookout = |term: &str| {
+        let fields = json!({"type": "SECURITY", "legal_basis": "order 12", "target.term": term});
+        let placed = json!({
+            "type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12",
+        });
+        new("hold", "SEC", fields, placed)
+    };
+
+    for term in ["23 ه 78804", "0803+EC", &"ab".repeat(32), "CSQU3054383"] {
+        lookout(term);
+    }
+
+    // As cameras, scanners, brokers and clerks write them.
+    for (fields, is_held) in [
+        (json!({"vehicle.plate_raw": "۲۳ هـ ٧٨٨٠٤"}), true),
+        (json!({"vehicle.plate_raw": "23 ت 78804"}), false),
+        (
+            json!({"goods.hs_code": "0803.90.10", "goods.origin": "EC"}),
+            true,
+        ),
+        (
+            json!({"goods.hs_code": "0804.30.00", "goods.origin": "EC"}),
+            false,
+        ),
+        (
+            json!({"person.1.document_hash": format!("sha256:{}", "AB".repeat(32))}),
+            true,
+        ),
+        (json!({"container.1": "csqu 305438/3"}), true),
+    ] {
+        let told = new(
+            "passage",
+            "PORT",
+            fields.clone(),
+            json!({"type": "gate.in", "gate": "G1", "read": "R1"}),
+        );
+        let flags = told["flags"].as_array().cloned().unwrap_or_default();
+        assert_eq!(
+            flags.contains(&json!("DETAINED")),
+            is_held,
+            "{fields}: {told}"
+        );
+
+        let record = trb.record(told["id"].as_str().unwrap()).unwrap();
+        for (name, raw) in fields.as_object().unwrap() {
+            assert_eq!(&record["fields"][name], raw, "it is kept as it was said");
+        }
+    }
+
+    let listed = trb.get("/v1/records?container=CSQU-305438-3").unwrap();
+    assert_eq!(
+        listed["records"].as_array().map(Vec::len),
+        Some(1),
+        "{listed}"
+    );
+
+    // One reference in two entries, and the hub finds it.
+    let declared = |reference: &str| {
+        let fields = json!({"declarant": "D", "declarant_ref": reference});
+        new(
+            "customs-entry",
+            "CUS",
+            fields,
+            json!({"type": "registered", "registration_no": "N"}),
+        )
+    };
+    declared("103/2026");
+    declared("\u{200F}١٠٣-٢٠٢٦ ");
+    world.wait("the hub finds it", || {
+        hub.get("/v1/findings?rule=R08")
+            .is_ok_and(|f| f["findings"].as_array().is_some_and(|all| all.len() == 1))
+    });
+}
+
+#[test]
+fn a_visa_is_checked_with_the_passport_that_it_lies_beside() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+
+    let passport = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\rL898902C36UTO7408122F3012040<<<<<<<<<<<<<<08";
+    let visa =
+        "V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<L8988901C4XXX4009078F96121096ZE184226B<<<<<<";
+    let wrong_visa = visa.replace("4009078", "4009079");
+
+    for (zones, check) in [
+        (vec![passport, visa], "passed"),
+        (vec![passport, &wrong_visa], "failed"),
+        (
+            vec![&passport.replace("7408122", "7408123"), visa],
+            "failed",
+        ),
+    ] {
+        let body = json!({
+            "kind": "passage", "officer": "OF-2", "department": "PAS", "check_mrz": zones,
+            "fields": {"direction": "in", "person.1.document_hash": "a".repeat(64)},
+        });
+
+        let told = trb.post("/v1/records", &body).unwrap();
+        let record = trb.record(told["id"].as_str().unwrap()).unwrap();
+        assert_eq!(
+            record["fields"]["person.1.document_check"], check,
+            "{zones:?}: {told}"
+        );
+    }
+}
+
+#[test]
 fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
     let mut world = World::default();
     world.start("hub", &[]);

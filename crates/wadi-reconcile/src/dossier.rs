@@ -64,15 +64,10 @@ impl Dossier {
         let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
         let anchor = &self.anchor;
         self.of(kind).filter(move |r| {
-            let containers = r.texts("container", "");
             r.links().contains(&anchor.id.as_str())
                 || anchor.links().contains(&r.id.as_str())
-                || anchor
-                    .texts("container", "")
-                    .iter()
-                    .any(|c| containers.contains(c))
-                || anchor.field("transit.ref").is_some()
-                    && anchor.field("transit.ref") == r.field("transit.ref")
+                || anchor.shares_container(r)
+                || anchor.shares(r, "transit.ref")
                 || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
         })
     }

@@ -3,7 +3,7 @@
 use crate::numbers::total;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use wadi_record::{held_at, held_now};
+use wadi_record::{field_term, goods_terms, held_at, held_now};
 
 /// A record as a rule sees it: its projection.
 #[derive(Clone, Debug)]
@@ -198,6 +198,50 @@ impl Facts {
     /// A settled field's text.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.json["fields"][name].as_str()
+    }
+
+    /// Whether a settled field of both says the same, however it is written.
+    pub(crate) fn shares(&self, other: &Facts, name: &str) -> bool {
+        let form = |facts: &Facts| field_term(name, facts.field(name)?);
+        form(self).is_some_and(|own| Some(own) == form(other))
+    }
+
+    /// Whether one of the settled fields `PREFIX.N` says the same as a text, however it is written.
+    pub(crate) fn has_among(&self, prefix: &str, text: &str) -> bool {
+        let form = |text: &str| field_term(&format!("{prefix}.1"), text);
+        let Some(wanted) = form(text) else {
+            return false;
+        };
+
+        let own = self.texts(prefix, "");
+        own.into_iter()
+            .any(|own| form(own).as_ref() == Some(&wanted))
+    }
+
+    /// Whether a container of this record is one of another.
+    pub(crate) fn shares_container(&self, other: &Facts) -> bool {
+        let own = self.texts("container", "");
+        own.into_iter().any(|own| other.has_among("container", own))
+    }
+
+    /// Whether the record carries what a lookout seeks, given in its normal form: a plate,
+    /// container, vehicle or document, or goods of an origin.
+    pub(crate) fn carries(&self, target: &str) -> bool {
+        const SOUGHT: [&str; 4] = ["plate", "container", "vin", "document"];
+        let fields = self.json["fields"].as_object().into_iter().flatten();
+
+        fields
+            .filter_map(|(name, value)| Some((name, value.as_str()?)))
+            .any(|(name, text)| {
+                if name.ends_with("hs_code") {
+                    let origin = self.field(&name.replace("hs_code", "origin"));
+                    return origin
+                        .is_some_and(|o| goods_terms(text, o).iter().any(|goods| goods == target));
+                }
+
+                field_term(name, text)
+                    .is_some_and(|(what, value)| SOUGHT.contains(&what) && value == target)
+            })
     }
 
     /// A settled field's whole number.

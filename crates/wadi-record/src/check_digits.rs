@@ -1,9 +1,10 @@
 //! Check digits as warnings. What an officer saw is recorded as seen; a wrong digit is shown beside
 //! it.
 //!
-//! A traveller's machine-readable zone is read and checked where it is captured and never stored: a
-//! record tells only that its check failed, in `person.N.document_check`.
+//! A traveller's machine-readable zone is read and checked where it is captured and never stored
+//! (`normal/zone.rs`): a record tells only that its check failed, in `person.N.document_check`.
 
+use crate::normal::normalise_plate;
 use wadi_log::Value;
 
 /// What looks wrong about a value, in a sentence; nothing where it looks right or has no check
@@ -13,7 +14,7 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
         return None;
     };
     if key.starts_with("container.") {
-        let number = squeezed(text);
+        let number = normalise_plate(text);
         if is_loading_unit(&number) {
             return None;
         }
@@ -27,7 +28,7 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
     }
 
     if key == "vehicle.vin" {
-        let number = squeezed(text);
+        let number = normalise_plate(text);
         return match vin_info::Vin::try_new(&number) {
             Ok(vin) if vin.is_checksum_valid() || !has_check_digit(&number) => None,
             Ok(_) => Some(format!(
@@ -48,14 +49,6 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
     }
 
     None
-}
-
-/// A number as it is checked: people write it in small letters, and in groups.
-fn squeezed(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .flat_map(char::to_uppercase)
-        .collect()
 }
 
 /// Whether the ninth place of a vehicle number is a check digit: it has to be in North America (1
@@ -93,29 +86,6 @@ fn is_loading_unit(number: &str) -> bool {
         .sum();
 
     sum % 11 % 10 == value(bytes[10])
-}
-
-/// What looks wrong about a machine-readable zone (ICAO 9303, lines parted by newlines), in a
-/// sentence. The zone itself is never stored; its hash is.
-pub fn mrz_warning(zone: &str) -> Option<String> {
-    let lines: Vec<&str> = zone
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
-
-    let read = match lines[..] {
-        [a, b, c] => mrz::parse_td1(a, b, c),
-        [a, b] if a.len() == 36 => mrz::parse_td2(a, b),
-        [a, b] => mrz::parse_td3(a, b),
-        _ => return Some("a machine-readable zone has two or three lines".into()),
-    };
-
-    match read {
-        Ok(data) if data.checks.all_valid() => None,
-        Ok(_) => Some("a check digit of the machine-readable zone does not agree".into()),
-        Err(e) => Some(format!("the machine-readable zone does not read: {e}")),
-    }
 }
 
 #[cfg(test)]
@@ -156,10 +126,5 @@ mod tests {
 
         assert_eq!(warnings("person.2.document_check", &text("passed")), None);
         assert_eq!(warnings("person.2.document_type", &text("failed")), None);
-
-        let specimen = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10";
-        assert_eq!(mrz_warning(specimen), None);
-        assert!(mrz_warning(&specimen.replace("7408122", "7408123")).is_some());
-        assert!(mrz_warning("P<UTO").is_some());
     }
 }

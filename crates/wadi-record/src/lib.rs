@@ -14,6 +14,7 @@ mod authority;
 mod blame;
 mod check_digits;
 mod document;
+mod doubts;
 mod drafts;
 mod error;
 mod event_index;
@@ -25,8 +26,10 @@ mod held;
 mod judged_change;
 mod kinds;
 mod missing;
+mod normal;
 mod policy;
 mod project;
+mod ranges;
 mod record;
 pub mod schema;
 mod settle;
@@ -38,7 +41,7 @@ mod weight;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
 pub use blame::Setting;
-pub use check_digits::{mrz_warning, warnings};
+pub use check_digits::warnings;
 #[doc(hidden)]
 pub use document::{Saved, read_saved};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
@@ -48,15 +51,17 @@ pub use events::{
     TermValue, Together, ValueType, check_event, event_type,
 };
 pub use field_rights::is_guarded;
-pub use fields::{
-    DeviceSets, FIELDS, FieldRow, FieldType, Guarded, SetBy, check_put, known_field,
-    normalise_plate,
-};
+pub use fields::{DeviceSets, FIELDS, FieldRow, FieldType, Guarded, SetBy, check_put, known_field};
 pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
+pub use normal::{
+    Zone, field_term, goods_terms, lies_under, normalise_country, normalise_document,
+    normalise_hs_code, normalise_plate, normalise_reference, normalise_target, plate_shape,
+    zones_failed,
+};
 pub use policy::{Policy, SYSTEM_OFFICER};
-pub use project::{Projection, Terms, normalise_target, plate_shape, term, terms};
+pub use project::{Projection, Terms, term, terms};
 pub use record::{Objection, Record};
 #[doc(hidden)]
 pub use state::fold;

@@ -4,9 +4,9 @@ use crate::{
     Kind, TermValue,
     authority::Refusal,
     check_digits, event_type,
-    fields::normalise_plate,
     held::Placement,
     judged_change::{Claim, EventView, Field, JudgedChange, Verdict},
+    normal::{field_term, goods_terms, normalise_hs_code, plate_shape},
     record::Record,
     state::{Fold, State},
 };
@@ -248,38 +248,6 @@ pub fn term(value: &str) -> String {
     value.to_string()
 }
 
-/// What a lookout looks for, as terms have it: a plate, container, vehicle number or document, or
-/// `HS+ORIGIN`.
-pub fn normalise_target(text: &str) -> String {
-    match text.split_once('+') {
-        Some((code, origin)) => {
-            let code: String = code.chars().filter(char::is_ascii_digit).collect();
-            format!("{code}+{}", origin.trim().to_uppercase())
-        }
-        // A document's hash is written in small letters.
-        None if text.len() == 64 && text.bytes().all(|c| c.is_ascii_hexdigit()) => {
-            text.to_lowercase()
-        }
-        None => normalise_plate(text),
-    }
-}
-
-/// A plate with the letters and digits that cameras and clerks take for each other made one: two
-/// plates of one shape may be one plate misread.
-pub fn plate_shape(plate: &str) -> String {
-    let same = |c| match c {
-        'O' | 'D' | 'Q' => '0',
-        'I' | 'L' => '1',
-        'Z' => '2',
-        'S' => '5',
-        'G' => '6',
-        'B' => '8',
-        c => c,
-    };
-
-    plate.chars().map(same).collect()
-}
-
 /// The value of a term that an event's row names. Empty where the event has none.
 fn term_value(value: TermValue, event: &EventView) -> String {
     let text = |member: &str| event.text(member).unwrap_or_default();
@@ -302,50 +270,34 @@ pub fn terms(record: &Record) -> Terms {
         }
     };
 
-    let mut goods: Vec<(String, Vec<String>)> = Vec::new();
     for name in record.field_names() {
-        let what = match name.as_str() {
-            "vehicle.plate" | "vehicle.plate_raw" | "trailer.plate" => "plate",
-            "vehicle.vin" => "vin",
-            "transit.ref" => "transit",
-            "declarant_ref" => "declarant_ref",
-            "target.term" => "target",
-            "certificate.ref" => "certificate",
-            n if n.starts_with("container.") => "container",
-            n if n.starts_with("seal.") => "seal",
-            n if n.starts_with("certificate.") => "certificate",
-            n if n.starts_with("person.") && n.ends_with(".document_hash") => "document",
-            n if n.ends_with("hs_code") => {
-                goods.push((name.replace("hs_code", "origin"), record.texts(&name)));
-                continue;
+        if name.ends_with("hs_code") {
+            let origins = record.texts(&name.replace("hs_code", "origin"));
+            for code in record.texts(&name) {
+                for origin in &origins {
+                    for goods in goods_terms(&code, origin) {
+                        put("goods", goods);
+                    }
+                }
+
+                if record.kind() == Some(Kind::CustomsEntry) {
+                    put("hs", normalise_hs_code(&code));
+                }
             }
-            _ => continue,
-        };
+
+            continue;
+        }
 
         for text in record.texts(&name) {
-            match what {
-                "plate" => {
-                    let plate = normalise_plate(&text);
-                    put("plate_shape", plate_shape(&plate));
-                    put("plate", plate);
-                }
-                "container" | "vin" | "seal" => put(what, normalise_plate(&text)),
-                "target" => put(what, normalise_target(&text)),
-                _ => put(what, text),
-            }
-        }
-    }
+            let Some((what, value)) = field_term(&name, &text) else {
+                continue;
+            };
 
-    for (origin, codes) in goods {
-        for code in codes {
-            let code: String = code.chars().filter(char::is_ascii_digit).collect();
-            for origin in record.texts(&origin) {
-                put("goods", format!("{code}+{origin}"));
+            if what == "plate" {
+                put("plate_shape", plate_shape(&value));
             }
 
-            if record.kind() == Some(Kind::CustomsEntry) {
-                put("hs", code);
-            }
+            put(what, value);
         }
     }
 

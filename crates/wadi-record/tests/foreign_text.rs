@@ -35,7 +35,20 @@ proptest! {
         for value in [Value::Text(text.clone()), Value::Int(number)] {
             let _ = (check_put(kind, &field, &value), warnings(&field, &value));
         }
-        let _ = (mrz_warning(&text), normalise_target(&text), plate_shape(&normalise_plate(&text)), term(&text));
+        let forms = [
+            normalise_plate, normalise_reference, normalise_document, normalise_hs_code, normalise_country,
+            normalise_target,
+        ];
+        for form in forms {
+            prop_assert_eq!(form(&form(&text)), form(&text));
+        }
+        for now_ms in [number, i64::MAX] {
+            let zone = Zone::read(&text, now_ms);
+            prop_assert!(!zone.failed() || zone.warnings().next().is_some());
+        }
+        let doubts = Draft::new(kind).text(&field, text.as_str()).doubts();
+        prop_assert!(doubts.len() <= 1);
+        let _ = (goods_terms(&text, &text), plate_shape(&normalise_plate(&text)), term(&text));
         let _ = (Policy::read(&text), text.parse::<Kind>(), text.parse::<Department>());
 
         // What a newer version takes is not checked here, and merged and shown all the same.
@@ -60,7 +73,9 @@ proptest! {
         for (n, member) in EVENTS[event].members.iter().enumerate() {
             members[member.name] = if n % 2 == 0 { Json::from(text.as_str()) } else { Json::from(number) };
         }
-        let _ = check_event(kind, members.as_object().unwrap());
+        let members_of = members.as_object().unwrap();
+        let draft = Draft { kind, fields: Default::default(), events: vec![members_of.clone()] };
+        let _ = (check_event(kind, members_of), draft.doubts());
 
         let mut site = desk(1, "TRB", Role::Crossing, lane, "TRB");
         let mut first = site.say("of-port", None, &[], Draft::new(kind).text("note", "n"));

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use wadi_log::{RecordId, Reference};
 use wadi_node::LocalScope;
 use wadi_node::{Based, Node, Target, Write};
-use wadi_record::{Draft, Kind, RecordError, Value, mrz_warning, normalise_plate};
+use wadi_record::{Draft, Kind, RecordError, Value, Zone, normalise_plate, zones_failed};
 
 /// What is to be recorded.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -44,7 +44,8 @@ pub struct DraftBody {
     pub department: Option<String>,
     /// Machine-readable zones (ICAO 9303) to be checked; they are not stored. Where there are as
     /// many as travellers whose `person.N.document_hash` the body gives, in the order of N,
-    /// `person.N.document_check` tells how each check went.
+    /// `person.N.document_check` tells how each check went. A visa's zone follows the one of the
+    /// document that it lies beside, and is of the same traveller.
     #[serde(default)]
     pub check_mrz: Vec<String>,
 }
@@ -63,9 +64,8 @@ fn value(field: &str, json: &Json) -> Result<Value, Problem> {
 }
 
 impl DraftBody {
-    /// How the check of each traveller's machine-readable zone went, as fields. Which zone is whose
-    /// can only be told where there is one for each document.
-    fn document_checks(&self) -> Vec<(String, Value)> {
+    /// The travellers whose documents the body gives, by their numbers, ascending.
+    fn travellers(&self) -> Vec<u32> {
         let traveller = |field: &str| -> Option<u32> {
             field
                 .strip_prefix("person.")?
@@ -76,25 +76,49 @@ impl DraftBody {
 
         let given = self.fields.iter().filter(|(_, hash)| hash.is_string());
         let mut travellers: Vec<u32> = given.filter_map(|(field, _)| traveller(field)).collect();
-        if travellers.len() != self.check_mrz.len() {
-            return Vec::new();
+        travellers.sort_unstable();
+
+        travellers
+    }
+
+    /// The machine-readable zones, checked.
+    fn zones(&self, node: &Node) -> Vec<Zone> {
+        let now_ms = node.now_ms();
+        self.check_mrz
+            .iter()
+            .map(|zone| Zone::read(zone, now_ms))
+            .collect()
+    }
+
+    /// What looks wrong about the machine-readable zones, and whether it is told of nobody because
+    /// nobody can tell whose they are.
+    pub(crate) fn zone_warnings(&self, node: &Node) -> Vec<String> {
+        let zones = self.zones(node);
+        let many = zones.len() > 1;
+        let mut out = Vec::new();
+        for (n, zone) in zones.iter().enumerate() {
+            out.extend(zone.warnings().map(|why| match many {
+                true => format!("zone {}: {why}", n + 1),
+                false => why.to_string(),
+            }));
         }
 
-        travellers.sort_unstable();
-        let outcome = |zone: &String| {
-            if mrz_warning(zone).is_none() {
-                "passed"
-            } else {
-                "failed"
-            }
-        };
+        out.extend(zones_failed(self.travellers().len(), &zones).err());
+        out
+    }
 
-        let checked = travellers.iter().zip(&self.check_mrz);
+    /// How the check of each traveller's machine-readable zones went, as fields.
+    fn document_checks(&self, node: &Node) -> Vec<(String, Value)> {
+        let travellers = self.travellers();
+        let failed = zones_failed(travellers.len(), &self.zones(node)).unwrap_or_default();
+
+        let checked = travellers.iter().zip(failed);
         checked
-            .map(|(n, zone)| {
+            .map(|(n, failed)| {
+                let outcome = if failed { "failed" } else { "passed" };
                 (
                     format!("person.{n}.document_check"),
-                    Value::Text(outcome(zone).into()),
+                    Value::Text(outcome.into()),
                 )
             })
             .collect()
@@ -159,7 +183,7 @@ impl DraftBody {
                 .insert("vehicle.plate".into(), Value::Text(normalise_plate(raw)));
         }
 
-        for (check, outcome) in self.document_checks() {
+        for (check, outcome) in self.document_checks(node) {
             draft.fields.entry(check).or_insert(outcome);
         }
 

@@ -22,7 +22,6 @@ use std::{
 use wadi_log::{Hash, RecordId};
 use wadi_node::LocalScope;
 use wadi_node::{Node, Target, Write, Written};
-use wadi_record::mrz_warning;
 
 /// Operations of one request at most.
 const LINES_MAX: usize = 20_000;
@@ -160,12 +159,7 @@ impl<'a> Run<'a> {
             let content = content_hash(&[&Value::Object(map.clone())]);
             let key = take_key(&mut map)?;
             let draft: DraftBody = serde_json::from_value(Value::Object(map)).map_err(broken)?;
-            let mrz: Vec<String> = draft
-                .check_mrz
-                .iter()
-                .filter_map(|zone| mrz_warning(zone))
-                .collect();
-
+            let mrz = draft.zone_warnings(self.node);
             self.warnings.insert(n, mrz);
             let mut write = draft.into_write(self.node, self.token, None, None).await?;
             write.key = key.map(|k| (LocalScope::Import, k));

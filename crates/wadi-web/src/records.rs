@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 use wadi_log::RecordId;
 use wadi_node::{DETAINED, Members, Node, NodeError, RecordFilter, Written};
-use wadi_record::{Kind, mrz_warning, normalise_plate, term};
+use wadi_record::{Kind, normalise_plate, term};
 
 /// Which records to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -271,12 +271,7 @@ async fn write_draft(
     on: Option<(RecordId, Kind)>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = idempotency_key(headers)?;
-    let mrz: Vec<String> = body
-        .said
-        .check_mrz
-        .iter()
-        .filter_map(|zone| mrz_warning(zone))
-        .collect();
+    let mrz = body.said.zone_warnings(node);
 
     let record = on.map(|(id, _)| id.to_string());
     let content = content_hash(&[&body.sent, &json!(record), &json!(token.scope)]);

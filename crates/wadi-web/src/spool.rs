@@ -21,7 +21,6 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use wadi_node::Node;
-use wadi_record::mrz_warning;
 
 /// How often the directory is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -275,11 +274,7 @@ async fn write_draft(
     };
     let body: DraftBody = serde_json::from_value(Value::Object(map))
         .map_err(|e| unprocessable("bad_body", e.to_string()))?;
-    let mrz: Vec<String> = body
-        .check_mrz
-        .iter()
-        .filter_map(|zone| mrz_warning(zone))
-        .collect();
+    let mrz = body.zone_warnings(node);
 
     let on = match record {
         None => None,

@@ -285,6 +285,7 @@ impl Sequencer {
         let mut looks_wrong: Vec<String> = puts
             .iter()
             .filter_map(|p| warnings(&p.key, &p.value))
+            .chain(write.draft.doubts())
             .collect();
         let ahead = write.time_warning(self.clock.now_ms());
         let common = Common {

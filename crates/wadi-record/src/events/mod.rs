@@ -17,6 +17,7 @@ pub use columns::{
     Together,
 };
 pub use value_type::ValueType;
+pub(crate) use value_type::is_day;
 
 use crate::Guarded;
 use std::{

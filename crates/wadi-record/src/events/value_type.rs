@@ -1,6 +1,6 @@
 //! What a member of an event holds.
 
-use crate::{HoldType, Unit};
+use crate::{HoldType, Unit, ranges::impossible_time};
 use serde_json::Value;
 
 /// What a member of an event holds.
@@ -78,6 +78,14 @@ impl ValueType {
                 text.parse::<wadi_log::Crossing>().is_ok(),
                 "is not a crossing's code".into(),
             ),
+            Self::Int(unit) | Self::Number(unit) => {
+                return value.as_f64().and_then(|number| unit.impossible(number));
+            }
+            Self::Ints(unit) => {
+                let mut all = value.as_array()?.iter().filter_map(Value::as_f64);
+                return all.find_map(|number| unit.impossible(number));
+            }
+            Self::Time => return value.as_i64().and_then(impossible_time),
             Self::TypeOfHold => (
                 HoldType::from_name(text).is_some(),
                 "is no type of hold".into(),
@@ -90,7 +98,7 @@ impl ValueType {
 }
 
 /// Rules compare days as text: no other way of writing one will do.
-fn is_day(text: &str) -> bool {
+pub(crate) fn is_day(text: &str) -> bool {
     text.len() == 10
         && text.bytes().all(|c| c.is_ascii_digit() || c == b'-')
         && text.parse::<jiff::civil::Date>().is_ok()

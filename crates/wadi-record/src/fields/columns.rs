@@ -39,14 +39,20 @@ pub enum FieldType {
     OneOf(&'static [&'static str]),
     /// Two letters, ISO 3166.
     Country,
+    /// The state or organisation that a travel document names: ISO 3166, or ICAO Doc 9303.
+    Nationality,
+    /// A day, as `2026-03-01`.
+    Day,
     /// Three letters, ISO 4217.
     Currency,
-    /// A Harmonized System code: 4 to 12 digits, dots allowed.
+    /// A Harmonized System code: 4 to 12 digits in pairs, dots allowed.
     HsCode,
     /// A crossing's code.
     Crossing,
     /// SHA-256 in hexadecimal.
     Digest,
+    /// What a lookout seeks.
+    Lookout,
 }
 
 /// From when on a field is guarded.

@@ -16,7 +16,8 @@ Made from the tables in `crates/wadi-record/src/fields/table/` and
 
 A record has fields, which are set and set again, and events, which are said once. Names are
 dotted, `N` stands for a number from 1 to 999, and null clears a field. A field or an event of a
-newer version is kept and merged, and lets nothing go here.
+newer version is kept and merged, and lets nothing go here. What is compared is the normal form of
+a value, and what is refused or warned of is listed with it: [normal-forms.md](normal-forms.md).
 
 Departments are those of the default policy. The policy in force may name others for an event. The
 commission, HUB, may say every event from a hub's node, as long as it has what else the row asks.

@@ -171,10 +171,13 @@ fn field_json(field: &FieldRow) -> Json {
             json!({"enum": values})
         }
         FieldType::Country => text("^[A-Z]{2}$"),
+        FieldType::Nationality => text("^[A-Z]{1,3}<{0,2}$"),
+        FieldType::Day => json!({"type": ["string", "null"], "format": "date"}),
         FieldType::Currency => text("^[A-Z]{3}$"),
-        FieldType::HsCode => text("^[0-9.]+$"),
-        FieldType::Crossing => json!({"type": ["string", "null"], "minLength": 1}),
-        FieldType::Digest => text("^[0-9A-Fa-f]{64}$"),
+        // Codes and hashes are taken in digits of any script, and grouped.
+        FieldType::HsCode | FieldType::Digest | FieldType::Lookout | FieldType::Crossing => {
+            json!({"type": ["string", "null"], "minLength": 1})
+        }
     };
 
     out["description"] = field.meaning.into();

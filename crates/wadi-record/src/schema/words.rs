@@ -31,10 +31,13 @@ pub fn field_holds(field: &FieldRow) -> String {
         FieldType::Time => time().into(),
         FieldType::OneOf(list) => list.join(", "),
         FieldType::Country => "country, ISO 3166, two letters".into(),
+        FieldType::Nationality => "country or organisation, ISO 3166 or ICAO 9303".into(),
+        FieldType::Day => "day, as 2026-03-01".into(),
         FieldType::Currency => "currency, ISO 4217".into(),
-        FieldType::HsCode => "HS code, 4 to 12 digits".into(),
+        FieldType::HsCode => "HS code, 4 to 12 digits in pairs".into(),
         FieldType::Crossing => "code of a crossing".into(),
         FieldType::Digest => "SHA-256, hexadecimal".into(),
+        FieldType::Lookout => "text that something can match".into(),
     }
 }
 

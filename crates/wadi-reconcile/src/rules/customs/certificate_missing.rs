@@ -3,7 +3,8 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use wadi_record::{lies_under, normalise_reference};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R17",
@@ -24,18 +25,31 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         Vec::new()
     };
 
-    let references: BTreeSet<&str> = certificates(anchor)
-        .into_iter()
-        .map(|(reference, _)| reference)
-        .collect();
-
     out.extend(
-        references
+        named_once(certificates(anchor).into_iter().map(|(c, _)| c))
             .into_iter()
             .filter_map(|reference| exceeded(dossier, reference)),
     );
 
     out
+}
+
+/// References, each once however often and however it is written.
+fn named_once<'a>(references: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut by_form = BTreeMap::new();
+    for reference in references {
+        by_form
+            .entry(normalise_reference(reference))
+            .or_insert(reference);
+    }
+
+    by_form.into_values().collect()
+}
+
+/// Whether two references are one certificate's. One of signs alone is the same only as itself.
+fn is_same(one: &str, other: &str) -> bool {
+    let form = normalise_reference(one);
+    one == other || !form.is_empty() && form == normalise_reference(other)
 }
 
 /// Whether a record uses up the certificates that it names: an entry that was not cancelled, a hold
@@ -54,7 +68,7 @@ fn needs(dossier: &Dossier, code: &str) -> bool {
         .policy
         .certificate_chapters
         .iter()
-        .any(|c| code.starts_with(c.as_str()))
+        .any(|c| lies_under(code, c))
 }
 
 fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
@@ -95,10 +109,13 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
     let earlier = others.filter(|o| (o.began_ms(), &o.id) < (entry.began_ms(), &entry.id));
 
     // Of all that used it before the last one is named.
-    for reference in &own {
-        let used = earlier
-            .clone()
-            .filter(|o| o.texts("certificate", "").contains(reference));
+    for reference in named_once(own.into_iter()) {
+        let names = |o: &&Facts| {
+            o.texts("certificate", "")
+                .iter()
+                .any(|c| is_same(c, reference))
+        };
+        let used = earlier.clone().filter(names);
         if let Some(other) = used.max_by_key(|o| (o.began_ms(), o.id.clone())) {
             out.push(
                 Contradiction::new(
@@ -142,11 +159,7 @@ fn certificates(r: &Facts) -> Vec<(&str, Option<i64>)> {
 /// their gross mass where no net mass is told. Of several certificates nobody can tell which covers
 /// what.
 fn declared_g(dossier: &Dossier, entry: &Facts) -> Option<i64> {
-    let references: BTreeSet<&str> = certificates(entry)
-        .into_iter()
-        .map(|(reference, _)| reference)
-        .collect();
-    if references.len() != 1 {
+    if named_once(certificates(entry).into_iter().map(|(c, _)| c)).len() != 1 {
         return None;
     }
 
@@ -182,7 +195,8 @@ fn held_g(hold: &Facts) -> Option<i64> {
 /// All that was declared or held under one certificate against what it covers.
 fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
-    let names = |r: &&Facts| stands(r) && certificates(r).iter().any(|(c, _)| *c == reference);
+    let names =
+        |r: &&Facts| stands(r) && certificates(r).iter().any(|(c, _)| is_same(c, reference));
     let using: Vec<&Facts> = dossier
         .linked
         .iter()
@@ -202,7 +216,7 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     let told = using
         .iter()
         .flat_map(|r| certificates(r))
-        .filter(|(c, _)| *c == reference);
+        .filter(|(c, _)| is_same(c, reference));
     let covers = told.filter_map(|(_, covers)| covers).min()?;
     let declared = using
         .iter()
@@ -274,6 +288,12 @@ mod tests {
             "telephones need none"
         );
 
+        assert_eq!(
+            firm("R17", declared("E1", "80390", None, 0), vec![]),
+            [Phase::Firm],
+            "of chapter 08, whose zero was lost"
+        );
+
         let shown = hold("H1", json!({"certificate.ref": "C1"}), &[]);
         assert_eq!(
             firm("R17", bare, vec![shown]),
@@ -295,8 +315,22 @@ mod tests {
         );
 
         assert_eq!(
-            firm("R17", declared("E2", "0803.90", Some("C2"), 2), vec![first]),
+            firm(
+                "R17",
+                declared("E2", "0803.90", Some("C2"), 2),
+                vec![first.clone()]
+            ),
             []
+        );
+
+        assert_eq!(
+            firm(
+                "R17",
+                declared("E2", "0803.90", Some("c-1 "), 2),
+                vec![first]
+            ),
+            [Phase::Firm],
+            "the same one, written otherwise"
         );
     }
 

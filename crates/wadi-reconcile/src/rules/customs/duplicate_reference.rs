@@ -2,6 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
+use wadi_record::normalise_reference;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R08",
@@ -48,34 +49,32 @@ fn found(anchor: &Facts, other: &Facts, (what, value): (&str, String)) -> Contra
     )
 }
 
-fn shared<'a>(a: &'a Facts, b: &'a Facts) -> Vec<(&'static str, String)> {
+/// What both entries name, as the first of them writes it.
+fn shared(a: &Facts, b: &Facts) -> Vec<(&'static str, String)> {
     let mut out = Vec::new();
-    if a.field("declarant_ref").is_some()
-        && a.field("declarant_ref") == b.field("declarant_ref")
-        && a.field("declarant") == b.field("declarant")
-    {
-        out.push((
+    let declarant = |e: &Facts| e.field("declarant").map(normalise_reference);
+    let mut put = |what, text: &str| out.push((what, text.to_string()));
+
+    if a.shares(b, "declarant_ref") && declarant(a) == declarant(b) {
+        put(
             "declarant reference",
-            a.field("declarant_ref").unwrap_or_default().to_string(),
-        ));
+            a.field("declarant_ref").unwrap_or_default(),
+        );
     }
 
-    if a.field("transit.ref").is_some() && a.field("transit.ref") == b.field("transit.ref") {
-        out.push((
+    if a.shares(b, "transit.ref") {
+        put(
             "transit reference",
-            a.field("transit.ref").unwrap_or_default().to_string(),
-        ));
+            a.field("transit.ref").unwrap_or_default(),
+        );
     }
 
     // A container comes back with other goods once the entry before has left.
     let left = |e: &Facts| matches!(e.state(), "RELEASED" | "EXITED");
     if !left(a) && !left(b) {
-        let theirs = b.texts("container", "");
-        let both = a
-            .texts("container", "")
-            .into_iter()
-            .filter(|c| theirs.contains(c));
-        out.extend(both.map(|c| ("container", c.to_string())));
+        let own = a.texts("container", "").into_iter();
+        own.filter(|c| b.has_among("container", c))
+            .for_each(|c| put("container", c));
     }
 
     out
@@ -120,6 +119,39 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_written_otherwise_is_the_same_one() {
+        let declared = |id, by: &str, reference: &str, at_ms| {
+            let fields = json!({"declarant": by, "declarant_ref": reference});
+            entry(id, fields, &[event("registered", at_ms, json!({}))])
+        };
+
+        for (by, reference) in [
+            ("D ", "103-2026"),
+            ("d", "\u{200F}١٠٣/٢٠٢٦"),
+            ("D", "103 / 2026 "),
+        ] {
+            let second = declared("E2", by, reference, 9);
+            let first = declared("E1", "D", "103/2026", 1);
+            assert_eq!(
+                firm("R08", second, vec![first]),
+                [Phase::Firm],
+                "{reference}"
+            );
+        }
+
+        let second = declared("E2", "D", "10/32026", 9);
+        let first = declared("E1", "D", "103/2026", 1);
+        assert_eq!(firm("R08", second, vec![first]), [], "another number");
+
+        let signs = |id, at_ms| declared(id, "D", "--", at_ms);
+        assert_eq!(
+            firm("R08", signs("E2", 9), vec![signs("E1", 1)]),
+            [],
+            "it says nothing"
+        );
+    }
+
+    #[test]
     fn a_container_may_come_back_after_it_has_left() {
         let with = |id, at_ms| {
             entry(
@@ -133,6 +165,9 @@ mod tests {
             firm("R08", with("E2", 9), vec![with("E1", 1)]),
             [Phase::Firm]
         );
+
+        let grouped = entry("E1", json!({"container.2": "c-1"}), &[]);
+        assert_eq!(firm("R08", with("E2", 9), vec![grouped]), [Phase::Firm]);
         assert_eq!(
             firm("R08", with("E2", 9), vec![with("E1", 1).state_is("EXITED")]),
             []

@@ -21,9 +21,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     };
 
     let ends = |p: &&crate::Facts| {
-        p.field("transit.ref") == Some(reference)
-            && p.field("direction") == Some("out")
-            && p.has("gate.out")
+        passage.shares(p, "transit.ref") && p.field("direction") == Some("out") && p.has("gate.out")
     };
 
     let exit = dossier.of("passage").find(ends);
@@ -100,6 +98,17 @@ mod tests {
         };
 
         assert_eq!(firm("R27", begun.clone(), ended("QAM")), []);
-        assert_eq!(firm("R27", begun, ended("MUN")), [Phase::Firm]);
+        assert_eq!(firm("R27", begun.clone(), ended("MUN")), [Phase::Firm]);
+
+        let written = passage(
+            "P2",
+            json!({"transit.ref": "t-1\u{200F}", "direction": "out"}),
+            &[event("gate.out", 900, json!({}))],
+        );
+        assert_eq!(
+            firm("R27", begun, vec![written.at("QAM")]),
+            [],
+            "its end, written otherwise"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
+use wadi_record::normalise_hs_code;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R28",
@@ -15,13 +16,7 @@ fn values(entry: &Facts) -> Vec<(String, String, f64)> {
     let fields = entry.json["fields"].as_object();
     let codes = fields.into_iter().flatten().filter_map(|(name, code)| {
         let item = name.strip_suffix(".hs_code")?;
-        Some((
-            item,
-            code.as_str()?
-                .chars()
-                .filter(char::is_ascii_digit)
-                .collect::<String>(),
-        ))
+        Some((item, normalise_hs_code(code.as_str()?)))
     });
 
     let only = entry.texts("goods", "hs_code").len() == 1;

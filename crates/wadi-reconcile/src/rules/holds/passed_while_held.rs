@@ -2,7 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
-use wadi_record::{normalise_plate, normalise_target};
+use wadi_record::normalise_target;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R02",
@@ -24,30 +24,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .collect()
 }
 
-/// Whether a hold names the passage, by its id or by a lookout's term that is its plate, trailer,
-/// container or vehicle.
+/// Whether a hold names the passage, by its id or by a lookout's term for something that it carries.
 fn holds(hold: &Facts, passage: &Facts) -> bool {
-    let named = hold.links().contains(&passage.id.as_str());
-    named
-        || hold.field("target.term").is_some_and(|term| {
-            let term = normalise_target(term);
-            let single = [
-                "vehicle.plate",
-                "vehicle.plate_raw",
-                "trailer.plate",
-                "vehicle.vin",
-            ];
+    let target = hold.field("target.term").map(normalise_target);
 
-            let own = single
-                .iter()
-                .filter_map(|f| passage.field(f))
-                .chain(passage.texts("container", ""));
-
-            own.map(normalise_plate).any(|value| value == term)
-                || passage
-                    .texts("person", "document_hash")
-                    .contains(&term.as_str())
-        })
+    hold.links().contains(&passage.id.as_str())
+        || target.is_some_and(|target| passage.carries(&target))
 }
 
 fn check(dossier: &Dossier, hold: &Facts) -> Option<Contradiction> {
@@ -159,14 +141,32 @@ mod tests {
         };
         let left = passage(
             "P1",
-            json!({"trailer.plate": "22 A 123"}),
+            json!({
+                "trailer.plate": "22 A 123", "container.1": "CSQU 305438-3",
+                "goods.hs_code": "0803.9010", "goods.origin": "EC",
+                "person.1.document_hash": "AB".repeat(32), "note": "22 A 124",
+            }),
             &[event("gate.out", 5, json!({}))],
         );
 
-        assert_eq!(
-            firm("R02", left.clone(), vec![lookout("22-A-123")]),
-            [Phase::Firm]
-        );
-        assert_eq!(firm("R02", left, vec![lookout("22-A-124")]), []);
+        let hash = format!("sha256:{}", "ab".repeat(32));
+        for term in [
+            "22-A-123",
+            "٢٢ A ١٢٣",
+            "csqu3054383",
+            "0803+EC",
+            "080390+ECU",
+            &hash,
+        ] {
+            assert_eq!(
+                firm("R02", left.clone(), vec![lookout(term)]),
+                [Phase::Firm],
+                "{term}"
+            );
+        }
+
+        for term in ["22-A-124", "CSQU3054384", "0804+EC", "0803+CO", "--", ""] {
+            assert_eq!(firm("R02", left.clone(), vec![lookout(term)]), [], "{term}");
+        }
     }
 }

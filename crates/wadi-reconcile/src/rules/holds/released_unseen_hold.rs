@@ -2,7 +2,6 @@
 
 use crate::{Contradiction, Dossier, Fact, Facts, Rule};
 use serde_json::json;
-use wadi_record::normalise_target;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R01",
@@ -67,10 +66,7 @@ fn unseen<'a>(dossier: &Dossier, released: Fact<'_>, other: &'a Facts) -> Option
 
 fn shares_target(a: &Facts, b: &Facts) -> bool {
     let theirs = b.links();
-    a.links().iter().any(|l| theirs.contains(l))
-        || a.field("target.term").is_some()
-            && a.field("target.term").map(normalise_target)
-                == b.field("target.term").map(normalise_target)
+    a.links().iter().any(|l| theirs.contains(l)) || a.shares(b, "target.term")
 }
 
 #[cfg(test)]

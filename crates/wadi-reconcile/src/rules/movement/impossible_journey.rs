@@ -102,6 +102,7 @@ fn shared(a: &Facts, b: &Facts) -> Option<String> {
         plates
             .chain(p.texts("container", ""))
             .map(normalise_plate)
+            .filter(|term| !term.is_empty())
             .collect()
     };
 

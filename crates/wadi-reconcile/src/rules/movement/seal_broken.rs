@@ -52,7 +52,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let found = broken.chain(searched.map(|e| (e, e.text("seal_before").into_iter().collect())));
 
     for (event, on_it) in found {
-        let strange: Vec<&str> = on_it.into_iter().filter(|s| !seals.contains(s)).collect();
+        let strange: Vec<&str> = on_it
+            .into_iter()
+            .filter(|s| !passage.has_among("seal", s))
+            .collect();
         if !strange.is_empty() && !seals.is_empty() && !resealed {
             out.push(
                 Contradiction::new(
@@ -89,13 +92,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 /// A seal closes one door once.
 fn reused(passage: &Facts, seals: &BTreeSet<&str>, other: &Facts) -> Option<Contradiction> {
-    let theirs = other.texts("seal", "");
-    let same: Vec<&&str> = seals.iter().filter(|s| theirs.contains(s)).collect();
-    let one_container = passage
-        .texts("container", "")
-        .iter()
-        .any(|c| other.texts("container", "").contains(c));
-    let seal = same.first().filter(|_| !one_container)?;
+    let mut same = seals.iter().filter(|s| other.has_among("seal", s));
+    let seal = same.next().filter(|_| !passage.shares_container(other))?;
 
     Some(Contradiction::new(
         format!("reused {seal}"),
@@ -151,6 +149,15 @@ mod tests {
             firm("R09", laden("P1", "C1", Some("S1"), &opened("S1")), vec![]),
             []
         );
+        assert_eq!(
+            firm(
+                "R09",
+                laden("P1", "C1", Some("S1"), &opened("s-1 ")),
+                vec![]
+            ),
+            [],
+            "the same seal, written otherwise"
+        );
 
         let came = |id, container, at| {
             laden(
@@ -164,6 +171,11 @@ mod tests {
         assert_eq!(
             firm("R09", came("P2", "C2", 2), vec![came("P1", "C1", 1)]),
             [Phase::Firm]
+        );
+        assert_eq!(
+            firm("R09", came("P2", "c 1", 2), vec![came("P1", "C1", 1)]),
+            [],
+            "the same container, written otherwise"
         );
         assert_eq!(
             firm("R09", came("P2", "C1", 2), vec![came("P1", "C1", 1)]),

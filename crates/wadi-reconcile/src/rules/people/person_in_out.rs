@@ -2,6 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule, text::head};
 use serde_json::json;
+use wadi_record::normalise_document;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R25",
@@ -41,13 +42,21 @@ fn passed(p: &Facts) -> bool {
     !NOT.contains(&p.state())
 }
 
+/// Whether somebody of a passage has the document.
+fn is_held_by(document: &str, p: &Facts) -> bool {
+    let form = normalise_document(document);
+    let theirs = p.texts("person", "document_hash").into_iter();
+
+    !form.is_empty() && theirs.map(normalise_document).any(|other| other == form)
+}
+
 fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
     let real = |p: &&Facts| passed(p) && p.field("direction").is_some();
     let same = dossier
         .of("passage")
         .filter(real)
-        .filter(|p| p.texts("person", "document_hash").contains(&document));
+        .filter(|p| is_held_by(document, p));
     let before = same.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
     let last = before.max_by_key(|p| (p.began_ms(), p.id.clone()));
     let direction = anchor.field("direction")?;
@@ -69,7 +78,7 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
             anchor.began_ms(),
             format!(
                 "the holder of document {}… {text}",
-                head(document, DOCUMENT_SHOWN_CHARS)
+                head(&normalise_document(document), DOCUMENT_SHOWN_CHARS)
             ),
             json!({
                 "document": document,
@@ -104,6 +113,19 @@ mod tests {
             firm("R25", arabic("P2", 9), vec![arabic("P1", 1)]),
             [Phase::Firm]
         );
+    }
+
+    #[test]
+    fn hexadecimal_digits_have_no_case() {
+        let with = |id: &str, hash: String, at_ms| {
+            let fields = json!({"direction": "in", "person.1.document_hash": hash});
+            passage(id, fields, &[event("person.admitted", at_ms, json!({}))])
+        };
+
+        let small = with("P1", "ab".repeat(32), 1);
+        let large = with("P2", format!("sha256:{}", "AB".repeat(32)), 9);
+        assert_eq!(firm("R25", large, vec![small.clone()]), [Phase::Firm]);
+        assert_eq!(firm("R25", with("P2", "AC".repeat(32), 9), vec![small]), []);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
 use serde_json::json;
+use wadi_record::lies_under;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R12",
@@ -54,7 +55,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .policy
                 .norm_chapters
                 .iter()
-                .any(|c| hs.starts_with(c.as_str()))
+                .any(|c| lies_under(hs, c))
         };
 
         if code == NORM_CODE && !codes.is_empty() && !codes.iter().any(is_norm) {

@@ -107,7 +107,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         name: "target.term",
         meaning: "What a lookout seeks: plate, container, VIN, document hash, or HS code+origin.",
         kinds: &[QuarantineHold],
-        value: Text,
+        value: Lookout,
         legal: true,
         guarded: Guarded::Placement,
         set_by: SetBy::HoldOwner,

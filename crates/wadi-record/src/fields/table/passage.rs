@@ -105,7 +105,7 @@ pub(super) const ROWS: &[FieldRow] = &[
     },
     FieldRow {
         name: "person.N.document_check",
-        meaning: "What the check digits of the document's machine-readable zone came to.",
+        meaning: "What the check of the document's machine-readable zone came to, and of visas beside it.",
         kinds: &[Passage],
         value: OneOf(&["passed", "failed"]),
         legal: false,
@@ -117,7 +117,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         name: "person.N.nationality",
         meaning: "The traveller's nationality.",
         kinds: &[Passage],
-        value: Country,
+        value: Nationality,
         legal: true,
         guarded: Guarded::Never,
         set_by: SetBy::Anybody,

@@ -27,7 +27,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         name: "date",
         meaning: "The day, as 2026-03-01.",
         kinds: &[SiteDay],
-        value: Text,
+        value: Day,
         legal: true,
         guarded: Guarded::Never,
         set_by: SetBy::Anybody,

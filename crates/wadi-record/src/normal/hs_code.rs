@@ -1,0 +1,180 @@
+//! Codes of the Harmonized System.
+
+use super::letters::folded;
+
+/// The shortest and the longest code that goods can have: a heading, and the tariffs of the Gulf.
+const DIGITS_MIN: usize = 4;
+const DIGITS_MAX: usize = 12;
+/// The last chapter of the nomenclature; countries put what they like into 98 and 99.
+const CHAPTER_MAX: u8 = 97;
+/// The chapter that the nomenclature keeps for later.
+const CHAPTER_RESERVED: u8 = 77;
+
+/// A code for comparing: its digits. A spreadsheet takes `080390` for a number and gives `80390`
+/// back: as no code has an odd number of digits, the zero that was lost is put back.
+pub fn normalise_hs_code(raw: &str) -> String {
+    let digits: String = folded(raw).chars().filter(char::is_ascii_digit).collect();
+    if digits.len() % 2 == 1 && !digits.starts_with('0') && digits.len() < DIGITS_MAX {
+        return format!("0{digits}");
+    }
+
+    digits
+}
+
+/// The code and all that it lies under, the chapter first.
+pub(super) fn headings(code: &str) -> impl Iterator<Item = &str> {
+    let whole = code.len();
+    let above = (2..whole).step_by(2).take(DIGITS_MAX / 2);
+    above.chain([whole]).filter_map(|n| code.get(..n))
+}
+
+/// Whether goods of a code lie under a chapter or a heading.
+pub fn lies_under(code: &str, heading: &str) -> bool {
+    let heading: String = folded(heading)
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    !heading.is_empty() && normalise_hs_code(code).starts_with(&heading)
+}
+
+/// Why this is no code of goods. A code of `digits_min` digits is long enough.
+fn wrong(raw: &str, digits_min: usize) -> Option<String> {
+    let folded = folded(raw);
+    let text = folded.trim();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let parts = || text.split(|c: char| !c.is_alphanumeric());
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
+
+    if !parts().all(is_digits) {
+        return Some(format!(
+            "{raw:?} is not an HS code: digits, and single dots or blanks between groups of them"
+        ));
+    }
+
+    if digits.len() % 2 == 1 {
+        let n = digits.len();
+        let lost = if digits.starts_with('0') {
+            "one is missing or too many".to_string()
+        } else {
+            format!("the leading zero was lost (0{digits}?), or one is missing or too many")
+        };
+        return Some(format!(
+            "{raw:?} is not an HS code: {n} digits, an odd number; {lost}"
+        ));
+    }
+
+    if !(digits_min..=DIGITS_MAX).contains(&digits.len()) {
+        return Some(format!(
+            "{raw:?} is not an HS code: {digits_min} to {DIGITS_MAX} digits, chapter 01 to 97"
+        ));
+    }
+
+    let chapter = pair(&digits, 0).unwrap_or(0);
+    (!(1..=CHAPTER_MAX).contains(&chapter)).then(|| {
+        format!("{raw:?} is not an HS code: there is no chapter {chapter:02}, but 01 to 97")
+    })
+}
+
+/// The number that a pair of digits of a code makes.
+fn pair(digits: &str, from: usize) -> Option<u8> {
+    digits.get(from..from + 2)?.parse().ok()
+}
+
+/// What is strange about a code that could be one, in a sentence.
+pub(crate) fn hs_doubt(raw: &str) -> Option<String> {
+    let digits = normalise_hs_code(raw);
+    if pair(&digits, 0) == Some(CHAPTER_RESERVED) {
+        return Some(format!("{raw}: chapter 77 of the HS is empty"));
+    }
+
+    (pair(&digits, 2) == Some(0)).then(|| format!("{raw}: no chapter of the HS has a heading 00"))
+}
+
+/// Why this is no code that goods can have.
+pub(crate) fn wrong_hs_code(raw: &str) -> Option<String> {
+    wrong(raw, DIGITS_MIN)
+}
+
+/// Why this is no code that a lookout can name: a chapter will do.
+pub(super) fn wrong_heading(raw: &str) -> Option<String> {
+    wrong(raw, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_has_pairs_of_digits_and_says_why_it_is_none() {
+        for right in [
+            "0803",
+            "080390",
+            "0803.90",
+            "0803 90",
+            "08.03.90",
+            "0803.9010",
+            "0803-90-10",
+            "0803 90 100 0",
+            "080390100000",
+            " 0803.90\u{200F}",
+            "٠٨٠٣٩٠",
+            "９７０１",
+        ] {
+            assert_eq!(wrong_hs_code(right), None, "{right}");
+        }
+
+        for (code, why) in [
+            ("80390", "leading zero was lost (080390?)"),
+            ("8039010", "leading zero was lost (08039010?)"),
+            ("0803900", "one is missing or too many"),
+            ("803", "leading zero"),
+            ("080..390", "single dots"),
+            ("....0803", "single dots"),
+            ("0803.", "single dots"),
+            ("0803O0", "single dots"),
+            ("", "single dots"),
+            ("08", "4 to 12 digits"),
+            ("08039010000000", "4 to 12 digits"),
+            ("9903.90", "no chapter 99"),
+            ("0003.90", "no chapter 00"),
+        ] {
+            let told = wrong_hs_code(code).unwrap_or_default();
+            assert!(told.contains(why), "{code}: {told}");
+        }
+
+        assert_eq!(wrong_heading("08"), None, "a lookout may name a chapter");
+    }
+
+    #[test]
+    fn a_heading_that_nobody_has_is_strange() {
+        assert_eq!(hs_doubt("0803.90"), None);
+        assert!(hs_doubt("0800.90").is_some());
+        assert!(hs_doubt("7701.10").is_some());
+        assert_eq!(wrong_hs_code("7701.10"), None);
+    }
+
+    #[test]
+    fn a_lost_zero_is_put_back_and_signs_say_nothing() {
+        assert_eq!(normalise_hs_code("80390"), "080390");
+        assert_eq!(normalise_hs_code("8039010"), "08039010");
+        assert_eq!(normalise_hs_code("0803.90"), "080390");
+        assert_eq!(normalise_hs_code("٠٨٠٣ ٩٠"), "080390");
+        assert_eq!(
+            normalise_hs_code("0803900"),
+            "0803900",
+            "nobody knows which it was"
+        );
+        assert_eq!(normalise_hs_code(&normalise_hs_code("80390")), "080390");
+    }
+
+    #[test]
+    fn a_code_lies_under_its_headings() {
+        let under = |code| headings(code).collect::<Vec<_>>();
+        assert_eq!(under("08039010"), ["08", "0803", "080390", "08039010"]);
+        assert_eq!(under("0803900"), ["08", "0803", "080390", "0803900"]);
+        assert_eq!(under("08"), ["08"]);
+
+        assert!(lies_under("0803.90", "08") && lies_under("80390", "0803.9"));
+        assert!(!lies_under("0803.90", "80") && !lies_under("0803.90", ""));
+    }
+}

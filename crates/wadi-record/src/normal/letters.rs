@@ -1,0 +1,209 @@
+//! Letters and digits: one for all the ways in which one of them can be written.
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+/// Stands for a blank of any width.
+pub(super) const BLANK: char = ' ';
+/// Stands for any visible sign that is neither a letter nor a digit.
+pub(super) const SIGN: char = '-';
+
+/// The text in capital letters, Western digits, [`BLANK`]s and [`SIGN`]s alone.
+///
+/// Compatibility forms are taken apart (NFKD): ligatures, presentation forms, full-width and raised
+/// characters. Marks, tatweel and whatever nobody sees are left out. Letters that keyboards and
+/// printed plates put for each other are made one.
+pub(super) fn folded(raw: &str) -> String {
+    if raw.is_ascii() {
+        let upper = raw.chars().map(|c| c.to_ascii_uppercase());
+        return upper.filter_map(folded_char).collect();
+    }
+
+    // A capital letter may have to be taken apart again.
+    let upper: String = raw.nfkd().flat_map(char::to_uppercase).collect();
+    upper.nfkd().filter_map(folded_char).collect()
+}
+
+fn folded_char(c: char) -> Option<char> {
+    if c.is_whitespace() {
+        return Some(BLANK);
+    }
+
+    if is_unseen(c) {
+        return None;
+    }
+
+    if let Some(digit) = western_digit(c) {
+        return Some(digit);
+    }
+
+    let letter = arabic_letter(c).or_else(|| latin_twin(c)).unwrap_or(c);
+    Some(if letter.is_alphanumeric() {
+        letter
+    } else {
+        SIGN
+    })
+}
+
+/// What changes nothing that is read: marks, tatweel and other letters that only carry or lengthen,
+/// control and direction characters, and those that take no room.
+fn is_unseen(c: char) -> bool {
+    // Unicode's Default_Ignorable_Code_Point, as far as it is no mark, and the controls.
+    let takes_no_room = matches!(c,
+        '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E0FFF}');
+
+    // Tatweel, the high hamza, small waw and yeh, and the apostrophes of transcriptions.
+    let carries = matches!(
+        c,
+        '\u{640}' | '\u{674}' | '\u{6E5}' | '\u{6E6}' | '\u{2B9}'..='\u{2FF}'
+    );
+
+    takes_no_room || carries || c.is_control() || is_combining_mark(c)
+}
+
+/// Arabic letters as Arabic, Persian and Kurdish keyboards write them for each other. What a hamza
+/// or a madda sits on has lost it already. Letters of their own, as پ, چ, ژ and گ, stay: a plate of
+/// the police is none of a citizen.
+fn arabic_letter(c: char) -> Option<char> {
+    Some(match c {
+        'ٱ' | 'ٲ' | 'ٳ' => 'ا',
+        'ى' | 'ی' | 'ې' | 'ۍ' | 'ێ' | 'ے' => 'ي',
+        'ک' | 'ڪ' | 'ګ' => 'ك',
+        'ة' | 'ە' | 'ھ' | 'ہ' | 'ۃ' => 'ه',
+        'ۆ' | 'ۇ' | 'ۋ' => 'و',
+        'ڕ' => 'ر',
+        'ڵ' => 'ل',
+        _ => return None,
+    })
+}
+
+/// The Latin capital that a Greek or Cyrillic one looks like. Greek and Russian plates have these
+/// letters alone, so that they can be read everywhere (Vienna Convention on Road Traffic, annex 2).
+pub(super) fn latin_twin(c: char) -> Option<char> {
+    Some(match c {
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'С' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Н' | 'Η' => 'H',
+        'І' | 'Ι' => 'I',
+        'Ј' => 'J',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Ν' => 'N',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'Ѕ' => 'S',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'У' | 'Υ' => 'Y',
+        'Ζ' => 'Z',
+        _ => return None,
+    })
+}
+
+/// The zeros of Unicode's rows of decimal digits; the nine others follow each. Rows that NFKD takes
+/// apart are not among them.
+const ZEROS: [u32; 67] = [
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6,
+    0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
+    0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0x104A0,
+    0x10D30, 0x10D40, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650,
+    0x116C0, 0x116D0, 0x116DA, 0x11730, 0x118E0, 0x11950, 0x11BF0, 0x11C50, 0x11D50, 0x11DA0,
+    0x11F50, 0x16130, 0x16A60, 0x16AC0, 0x16B50, 0x16D70, 0x1E140, 0x1E2F0, 0x1E4F0, 0x1E5F1,
+    0x1E950,
+];
+
+/// A decimal digit of any script as a Western one.
+fn western_digit(c: char) -> Option<char> {
+    let code = u32::from(c);
+    let before = ZEROS.partition_point(|zero| *zero <= code);
+    let zero = ZEROS[before.checked_sub(1)?];
+
+    char::from_digit(code - zero, 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn digits_of_every_script_are_one() {
+        assert!(ZEROS.is_sorted());
+        for zero in ZEROS {
+            let row: String = (zero..zero + 10).filter_map(char::from_u32).collect();
+            assert!(row.chars().all(char::is_numeric), "{zero:x}");
+            assert_eq!(folded(&row), "0123456789", "{zero:x}");
+        }
+
+        for row in ["０１２３４５６７８９", "⁰¹²³⁴⁵⁶⁷⁸⁹", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗"]
+        {
+            assert_eq!(folded(row), "0123456789");
+        }
+    }
+
+    #[test]
+    fn what_keyboards_put_for_each_other_is_one_letter() {
+        for (one, other) in [
+            ("كرمانشاه", "کرمانشاه"),
+            ("علي", "علی"),
+            ("علي", "على"),
+            ("أربيل", "اربيل"),
+            ("إيران", "ایران"),
+            ("آمد", "امد"),
+            ("ٱلموصل", "الموصل"),
+            ("البصرة", "البصره"),
+            ("سلێمانی", "سليماني"),
+            ("کوردستان", "كۆردستان"),
+            ("ھەولێر", "هەولير"),
+            ("دهۆک", "دهوك"),
+            ("مسؤول", "مسوول"),
+            ("ﻻ", "لا"),
+            ("ﺏ", "ب"),
+            ("بـــغداد", "بغداد"),
+            ("بَغْدَاد", "بغداد"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+
+        for (one, other) in [
+            ("ب", "ت"),
+            ("ب", "پ"),
+            ("ز", "ژ"),
+            ("ك", "گ"),
+            ("ج", "چ"),
+            ("س", "ش"),
+        ] {
+            assert_ne!(folded(one), folded(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn whatever_nobody_sees_is_left_out() {
+        for unseen in [
+            '\u{200F}', '\u{200E}', '\u{202B}', '\u{2067}', '\u{2069}', '\u{61C}', '\u{200B}',
+            '\u{200C}', '\u{200D}', '\u{FEFF}', '\u{AD}', '\u{FE0F}', '\u{3164}', '\u{0}',
+        ] {
+            assert_eq!(folded(&format!("1{unseen}A")), "1A", "{unseen:?}");
+        }
+
+        assert_eq!(folded("1\u{A0}A\u{3000}2\u{2009}"), "1 A 2 ");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_folded_stays_as_it_is(raw in any::<String>()) {
+            let once = folded(&raw);
+            prop_assert_eq!(folded(&once), once);
+        }
+
+        #[test]
+        fn every_character_is_folded_once_and_for_all(c in any::<char>()) {
+            let once = folded(&c.to_string());
+            prop_assert_eq!(folded(&once), once);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a lookout seeks.
+
+use super::{
+    country::{is_nationality, normalise_country},
+    digest::is_digest,
+    hs_code::{normalise_hs_code, wrong_heading},
+    normalise_document,
+    plate::normalise_plate,
+};
+
+/// A code and an origin, as `0803+EC`, whatever plus sign stands between them.
+fn goods(text: &str) -> Option<(&str, &str)> {
+    text.split_once(['+', '\u{FF0B}', '\u{FE62}'])
+}
+
+/// What a lookout seeks, as terms have it: a plate, container, vehicle number or document, or
+/// `HS+ORIGIN`.
+pub fn normalise_target(text: &str) -> String {
+    match goods(text) {
+        Some((code, origin)) => goods_term(&normalise_hs_code(code), &normalise_country(origin)),
+        None => normalise_document(text),
+    }
+}
+
+/// Goods of a code and an origin as terms have them.
+pub(super) fn goods_term(code: &str, origin: &str) -> String {
+    format!("{code}+{origin}")
+}
+
+/// Why nothing can be found by this, which its author would never notice.
+pub(crate) fn wrong_target(text: &str) -> Option<String> {
+    if let Some((code, origin)) = goods(text) {
+        if !is_nationality(&normalise_country(origin)) {
+            return Some(format!(
+                "{text:?}: after the plus stands the country of origin, as in 0803+EC"
+            ));
+        }
+
+        return wrong_heading(code);
+    }
+
+    (!is_digest(text) && normalise_plate(text).is_empty())
+        .then(|| format!("{text:?} holds neither a letter nor a digit: nothing matches it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookout_is_one_however_it_is_written() {
+        assert_eq!(normalise_target("22-a/12 345"), "22A12345");
+        assert_eq!(normalise_target("0803.90 + ec"), "080390+EC");
+        assert_eq!(normalise_target("٠٨٠٣٩٠＋ECU"), "080390+EC");
+        assert_eq!(normalise_target("80390+EC"), "080390+EC");
+
+        let hash = "AB".repeat(32);
+        assert_eq!(
+            normalise_target(&format!("sha256:{hash}")),
+            hash.to_lowercase()
+        );
+    }
+
+    #[test]
+    fn one_that_nothing_could_match_is_no_lookout() {
+        for right in ["22 A 1", "0803+EC", "08+EC", "CSQU3054383", "٢٢ أ ١"] {
+            assert_eq!(wrong_target(right), None, "{right}");
+        }
+
+        for wrong in [
+            "--",
+            "\u{200F}",
+            "80390+EC",
+            "0803+",
+            "0803+Ecuador",
+            "+EC",
+            "plate+EC",
+        ] {
+            assert!(wrong_target(wrong).is_some(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Normal forms: what is written otherwise and means the same is made one, here and nowhere else.
+//!
+//! A document keeps what was said, as it was said. Terms, lookouts, searches and rules compare
+//! normal forms. The rules are told to people in `docs/normal-forms.md`; a change of one changes the
+//! terms of records that are stored, so the projection's version has to be raised with it.
+//!
+//! Every form is a pure function of the text, takes any text, and changes nothing that is in its
+//! normal form already. What is left empty says nothing, and matches nothing.
+
+mod country;
+mod digest;
+mod hs_code;
+mod letters;
+mod lookout;
+mod plate;
+mod reference;
+mod terms;
+mod zone;
+
+pub use country::{country_doubt, normalise_country};
+pub use digest::{is_digest, normalise_document};
+pub(crate) use hs_code::{hs_doubt, wrong_hs_code};
+pub use hs_code::{lies_under, normalise_hs_code};
+pub use lookout::normalise_target;
+pub(crate) use lookout::wrong_target;
+pub(crate) use plate::mixed_alphabets;
+pub use plate::{normalise_plate, plate_shape};
+pub use reference::normalise_reference;
+pub use terms::{field_term, goods_terms};
+pub use zone::{Zone, zones_failed};

@@ -1,0 +1,139 @@
+//! Numbers that stand on things: of plates, containers, vehicles and seals.
+
+use super::letters::{folded, latin_twin};
+use unicode_normalization::UnicodeNormalization;
+
+/// A plate, or the number of a container, a vehicle or a seal, for comparing: capital letters and
+/// digits alone. Blanks, hyphens, slashes and dots only group them.
+pub fn normalise_plate(raw: &str) -> String {
+    folded(raw)
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .collect()
+}
+
+/// A plate with the letters and digits that cameras and clerks take for each other made one: two
+/// plates of one shape may be one plate misread.
+pub fn plate_shape(plate: &str) -> String {
+    let same = |c| match c {
+        'O' | 'D' | 'Q' => '0',
+        'I' | 'L' => '1',
+        'Z' => '2',
+        'S' => '5',
+        'G' => '6',
+        'B' => '8',
+        c => c,
+    };
+
+    plate.chars().map(same).collect()
+}
+
+/// A letter of a text in Latin letters that is none of them, and only looks so. No office issues
+/// such a plate: somebody hides one, or a keyboard was switched in between.
+pub(crate) fn mixed_alphabets(raw: &str) -> Option<char> {
+    let upper = || raw.nfkd().flat_map(char::to_uppercase);
+    let twin = upper().find(|c| latin_twin(*c).is_some())?;
+
+    upper().any(|c| c.is_ascii_uppercase()).then_some(twin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn one_plate_is_one_however_it_is_written() {
+        for (one, other) in [
+            ("٢٢ أ ١٢٣٤٥", "22-أ-12345"),
+            ("23 ه 78804", "23 هـ 78804"),
+            ("23 ب 78803", "23 ﺏ 78803"),
+            ("23 لا 78809", "23 ﻻ 78809"),
+            ("ايران 11 78805", "ایران ۱۱ ۷۸۸۰۵"),
+            ("23 ك 78806", "23 ک 78806"),
+            ("23A78807", "２３Ａ７８８０７"),
+            ("23 ب 78810", "23 بَ 78810"),
+            ("23A78811", "२३A78811"),
+            ("23a/788.12", "23-A-78812"),
+            ("23A78813", "\u{2067}23\u{200F}A78813\u{2069}"),
+            ("A123BC77", "А123ВС77"),
+            ("MÜ-A 1", "MU A1"),
+        ] {
+            assert_eq!(
+                normalise_plate(one),
+                normalise_plate(other),
+                "{one} {other}"
+            );
+        }
+
+        assert_eq!(normalise_plate("CSQU 305438-3"), "CSQU3054383");
+        assert_eq!(normalise_plate("csqu305438/3"), "CSQU3054383");
+    }
+
+    #[test]
+    fn another_plate_is_another() {
+        for (one, other) in [
+            ("23 ب 78820", "23 ت 78820"),
+            ("23A78820", "23A78821"),
+            ("11 پ 1", "11 ب 1"),
+            ("11O123", "110123"),
+        ] {
+            assert_ne!(
+                normalise_plate(one),
+                normalise_plate(other),
+                "{one} {other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_letter_of_another_alphabet_among_latin_ones_is_seen() {
+        assert_eq!(
+            mixed_alphabets("А123BC77"),
+            Some('А'),
+            "the first is Cyrillic"
+        );
+        assert_eq!(mixed_alphabets("А123ВС77"), None, "a Russian plate");
+        assert_eq!(mixed_alphabets("22 A 12345"), None);
+        assert_eq!(mixed_alphabets("٢٢ أ ١٢٣٤٥"), None);
+    }
+
+    /// Ways of writing one character of a plate.
+    fn otherwise(c: char, how: u8) -> String {
+        match (c, how % 8) {
+            ('0'..='9', 0) => char::from_u32(0x660 + c as u32 - '0' as u32)
+                .into_iter()
+                .collect(),
+            ('0'..='9', 1) => char::from_u32(0x6F0 + c as u32 - '0' as u32)
+                .into_iter()
+                .collect(),
+            ('0'..='9' | 'A'..='Z', 2) => char::from_u32(c as u32 + 0xFEE0).into_iter().collect(),
+            (c, 3) => c.to_lowercase().collect(),
+            (c, 4) => format!("{c}\u{200F}"),
+            (c, 5) => format!(" {c}"),
+            (c, 6) => format!("{c}-"),
+            (c, _) => c.to_string(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn writing_a_plate_otherwise_never_changes_it(
+            written in proptest::collection::vec(("[A-Z0-9ابتسهوى]", any::<u8>()), 1..12)
+        ) {
+            let plain: String = written.iter().map(|(c, _)| c.as_str()).collect();
+            let other: String = written
+                .iter()
+                .flat_map(|(c, how)| c.chars().map(|c| otherwise(c, *how)))
+                .collect();
+
+            prop_assert_eq!(normalise_plate(&plain), normalise_plate(&other));
+        }
+
+        #[test]
+        fn a_normal_plate_stays_as_it_is(raw in any::<String>()) {
+            let once = normalise_plate(&raw);
+            prop_assert_eq!(normalise_plate(&once), once);
+        }
+    }
+}

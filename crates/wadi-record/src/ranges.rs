@@ -1,0 +1,128 @@
+//! What numbers and times can be, and what they hardly ever are. Impossible ones are refused before
+//! anything is written; unlikely ones are written, and whoever writes them is told.
+
+use crate::Unit;
+
+/// 1970 and the end of the year 9999, Unix milliseconds.
+const TIME_POSSIBLE_MS: [i64; 2] = [0, 253_402_300_799_999];
+/// 2000 and 2100, Unix milliseconds. Seconds given for milliseconds lie before.
+const TIME_USUAL_MS: [i64; 2] = [946_684_800_000, 4_102_444_800_000];
+
+impl Unit {
+    /// The least and the most that a number of this unit can be: no count, mass or sum is negative,
+    /// no lorry weighs a thousand tonnes, nothing is colder than it can be.
+    fn possible(self) -> [f64; 2] {
+        match self {
+            Self::Reading | Self::Ordinal => [f64::NEG_INFINITY, f64::INFINITY],
+            Self::Kilograms | Self::Litres => [0.0, 1e6],
+            Self::Grams => [0.0, 1e13],
+            Self::Pieces => [0.0, 1e9],
+            Self::Celsius => [-273.15, 1e3],
+            Self::OfRecord
+            | Self::Bytes
+            | Self::Minutes
+            | Self::MicrosievertsPerHour
+            | Self::MinorUnits => [0.0, f64::INFINITY],
+        }
+    }
+
+    /// Between these nobody asks.
+    fn usual(self) -> [f64; 2] {
+        match self {
+            Self::Kilograms => [0.0, 150_000.0],
+            Self::Grams => [0.0, 1e10],
+            Self::Litres => [0.0, 3_000.0],
+            Self::Pieces => [0.0, 1e6],
+            Self::Celsius => [-60.0, 70.0],
+            Self::MicrosievertsPerHour => [0.0, 1e6],
+            Self::MinorUnits => [0.0, 1e15],
+            Self::Ordinal => [0.0, f64::INFINITY],
+            Self::OfRecord | Self::Reading | Self::Bytes | Self::Minutes => self.possible(),
+        }
+    }
+
+    /// Why no number of this unit can be that.
+    pub(crate) fn impossible(self, number: f64) -> Option<String> {
+        let [least, most] = self.possible();
+        beyond(number, [least, most]).then(|| {
+            if number < least && least == 0.0 {
+                return format!("{number} is less than nothing ({})", self.name());
+            }
+            format!(
+                "{number} is out of all range ({least} to {most} {})",
+                self.name()
+            )
+        })
+    }
+
+    /// Why a number of this unit is hardly ever that.
+    pub(crate) fn unlikely(self, number: f64) -> Option<String> {
+        let [least, most] = self.usual();
+        beyond(number, [least, most])
+            .then(|| format!("{number} {} is unusual ({least} to {most})", self.name()))
+    }
+}
+
+fn beyond(number: f64, [least, most]: [f64; 2]) -> bool {
+    number < least || number > most
+}
+
+/// Why nothing has that time, Unix milliseconds.
+pub(crate) fn impossible_time(ms: i64) -> Option<String> {
+    let [from, to] = TIME_POSSIBLE_MS;
+    (!(from..=to).contains(&ms))
+        .then(|| format!("{ms} is no time between 1970 and 9999 (Unix time in milliseconds)"))
+}
+
+/// Why hardly anything has that time, Unix milliseconds.
+pub(crate) fn unlikely_time(ms: i64) -> Option<String> {
+    let [from, to] = TIME_USUAL_MS;
+    (!(from..=to).contains(&ms)).then(|| {
+        let shown = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+        format!("{ms} is {shown}; times are Unix times in milliseconds")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mass_or_sum_is_less_than_nothing_and_no_lorry_weighs_a_thousand_tonnes() {
+        for unit in [
+            Unit::Kilograms,
+            Unit::Grams,
+            Unit::Pieces,
+            Unit::MinorUnits,
+            Unit::Litres,
+        ] {
+            assert!(unit.impossible(-1.0).is_some(), "{unit:?}");
+            assert_eq!(unit.impossible(0.0), None, "{unit:?}");
+        }
+
+        assert!(Unit::Kilograms.impossible(1_000_001.0).is_some());
+        assert_eq!(Unit::Kilograms.unlikely(44_000.0), None);
+        assert!(
+            Unit::Kilograms.unlikely(440_000.0).is_some(),
+            "a zero too many"
+        );
+        assert_eq!(Unit::Celsius.impossible(-18.0), None);
+        assert!(Unit::Celsius.impossible(-300.0).is_some());
+        assert_eq!(Unit::Reading.impossible(-1e9), None, "a device's own scale");
+        assert_eq!(
+            Unit::Ordinal.impossible(-3.0),
+            None,
+            "a label, whoever gives it"
+        );
+        assert!(Unit::Ordinal.unlikely(-3.0).is_some());
+    }
+
+    #[test]
+    fn seconds_are_not_milliseconds() {
+        assert!(unlikely_time(1_772_323_200).is_some());
+        assert_eq!(unlikely_time(1_772_323_200_000), None);
+        assert!(impossible_time(-1).is_some());
+        assert!(impossible_time(i64::MAX).is_some());
+        assert_eq!(impossible_time(1), None);
+    }
+}
