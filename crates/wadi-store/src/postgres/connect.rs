@@ -37,6 +37,22 @@ pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, Stor
         .disable_statement_logging())
 }
 
+/// For sessions of a daemon, whose statements find their rows by keys. The server keeps a statement's
+/// plan from when its tables were small, and would read all of them for a few rows once they have
+/// grown, or begin with a table that was empty. So indexes are used from the beginning, and tables are
+/// joined in the order in which a statement names them, the keys first.
+pub(super) fn by_index(options: PgConnectOptions) -> PgConnectOptions {
+    let said = options.get_options().unwrap_or_default().to_string();
+    let ours = [
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("join_collapse_limit", "1"),
+    ];
+
+    options.options(ours.into_iter().filter(|(name, _)| !said.contains(*name)))
+}
+
 pub(super) fn open_error(url: &str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
     move |e| StoreError::Open {
         path: hide_password(url),
@@ -232,4 +248,43 @@ pub(crate) async fn meta(conn: &mut PgConnection, key: &str) -> Result<i64, Stor
         .bind(key)
         .fetch_one(conn)
         .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{postgres::EACH, temporary::TemporaryServer};
+    use sqlx::AssertSqlSafe;
+
+    /// The plan that a server makes while the tables are empty is the one it keeps.
+    #[tokio::test]
+    async fn entries_of_records_are_found_by_keys_even_where_the_plan_is_made_of_empty_tables() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
+        let url = server.create("wadi").unwrap();
+
+        let ours = by_index(options(&url, READ_TIMEOUT).unwrap());
+        let mut conn = session(&ours, CONNECT).await.unwrap();
+        migrate(&mut conn).await.unwrap();
+
+        let each = EACH.replace("$1", "'[]'");
+        let sql = format!(
+            "EXPLAIN SELECT e.bytes FROM {each} \
+             JOIN record_entries re ON re.record = unhex(j.value ->> 0) \
+             JOIN entries e ON e.log = re.log AND e.seq = re.seq AND e.leaf = re.leaf"
+        );
+        let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        let places: Vec<usize> = ["json_array_elements", "on record_entries", "on entries"]
+            .map(|part| plan.iter().position(|line| line.contains(part)).unwrap())
+            .to_vec();
+
+        assert!(places.is_sorted(), "{plan:#?}");
+        assert!(
+            plan.iter().all(|line| !line.contains("Seq Scan") && !line.contains("Hash")),
+            "{plan:#?}"
+        );
+    }
 }

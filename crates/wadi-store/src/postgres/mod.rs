@@ -28,7 +28,7 @@ use crate::{
     writes::Known,
 };
 use connect::{
-    CONNECT, READ_TIMEOUT, WRITE_TIMEOUT, check_server, migrate, open_error, options, session,
+    CONNECT, READ_TIMEOUT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options, session,
     take_lock,
 };
 use look::remember_loss;
@@ -93,7 +93,7 @@ impl PostgresStore {
         on_wait: impl FnOnce() + Send,
     ) -> Result<Arc<Self>, StoreError> {
         crate::private::close_all(dir);
-        let writing = options(url, WRITE_TIMEOUT)?;
+        let writing = by_index(options(url, WRITE_TIMEOUT)?);
         let mut conn = session(&writing, CONNECT.min(patience))
             .await
             .map_err(open_error(url))?;
@@ -146,7 +146,7 @@ impl PostgresStore {
         let readers = PgPoolOptions::new()
             .max_connections(6)
             .acquire_timeout(CONNECT)
-            .connect_with(options(url, READ_TIMEOUT)?)
+            .connect_with(by_index(options(url, READ_TIMEOUT)?))
             .await
             .map_err(open_error(url))?;
 
