@@ -67,7 +67,9 @@ fn whoever_writes_is_told_what_it_came_to() {
         json!({"op": "new", "id": "I-1", "set": {"plate": "11A1", "direction": "in"}}).to_string();
     std::fs::write(trb.dir.join("i.ndjson"), format!("{line}\n")).unwrap();
 
-    let imported = run_json(&trb.dir, &["import", "i.ndjson"]);
+    let output = run(&trb.dir, &["--json", "import", "i.ndjson"]);
+    assert_eq!(output.status.code(), Some(5), "what is detained is told");
+    let imported: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(is_detained(&imported["detained"][0]), "{imported}");
     assert_eq!(imported["states"]["ANNOUNCED"], 1);
 
@@ -87,6 +89,11 @@ fn whoever_writes_is_told_what_it_came_to() {
     );
 
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.status.code(), Some(5), "{text}");
+    assert!(
+        text.starts_with(&format!("*** DETAINED by {other_hold}")),
+        "{text}"
+    );
     assert!(
         text.contains("IN_PROCESS DETAINED") && text.contains(&other_hold),
         "{text}"

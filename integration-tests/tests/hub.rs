@@ -217,11 +217,21 @@ fn find(hub: &Site, rule: &str) -> Option<Value> {
     all["findings"].as_array()?.first().cloned()
 }
 
-fn act(hub: &Site, finding: &Value, act: Value) -> Result<Value, Value> {
-    hub.post(
-        &format!("/v1/findings/{}/acts", finding["finding"].as_str().unwrap()),
-        &act,
-    )
+/// An auditor's own token.
+fn auditor(at: &Site, officer: &str) -> String {
+    let scope = json!({"is": "officer", "officer": officer, "department": "HUB"});
+    let body = json!({"name": officer, "scope": scope, "person": format!("Auditor {officer}")});
+    let issued = at.post("/v1/tokens", &body).unwrap();
+    issued["token"].as_str().unwrap().to_string()
+}
+
+fn acts_on(finding: &Value) -> String {
+    format!("/v1/findings/{}/acts", finding["finding"].as_str().unwrap())
+}
+
+/// What an auditor does, with their own token.
+fn act(at: &Site, token: &str, finding: &Value, act: Value) -> Result<Value, Value> {
+    at.post_as(token, None, &acts_on(finding), &act)
 }
 
 #[test]
@@ -277,32 +287,37 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     );
 
     world.wait("it is assigned", || state("ASSIGNED"));
-    let decide = |who: &str| json!({"act": "decide", "approve": true, "officer": who});
+    let decide = || json!({"act": "decide", "approve": true});
+    let [first, second, unregistered] = ["AU-1", "AU-2", "AU-9"].map(|who| auditor(hub, who));
     assert_eq!(
-        act(hub, &finding, decide("AU-2")).unwrap_err()["code"],
+        act(hub, &second, &finding, decide()).unwrap_err()["code"],
         "nothing_proposed"
     );
 
-    act(
-        hub,
-        &finding,
-        json!({"act": "propose", "waive": true, "reason": "training", "officer": "AU-1"}),
-    )
-    .unwrap();
+    let proposal = json!({"act": "propose", "waive": true, "reason": "training"});
+    act(hub, &first, &finding, proposal).unwrap();
+
+    // Whoever has this machine is not two persons by naming them.
+    let mut posing = decide();
+    posing["officer"] = "AU-2".into();
+    assert_eq!(
+        hub.post(&acts_on(&finding), &posing).unwrap_err()["code"],
+        "own_token_needed"
+    );
 
     // Who decides is not who proposed, and is an auditor whom the hub registered.
     assert_eq!(
-        act(hub, &finding, decide("AU-1")).unwrap_err()["code"],
+        act(hub, &first, &finding, decide()).unwrap_err()["code"],
         "own_proposal"
     );
     assert_eq!(
-        act(hub, &finding, decide("AU-9")).unwrap_err()["code"],
+        act(hub, &unregistered, &finding, decide()).unwrap_err()["code"],
         "unregistered_officer"
     );
 
-    act(hub, &finding, decide("AU-2")).unwrap();
+    act(hub, &second, &finding, decide()).unwrap();
     assert_eq!(
-        act(hub, &finding, decide("AU-2")).unwrap_err()["code"],
+        act(hub, &second, &finding, decide()).unwrap_err()["code"],
         "already_decided"
     );
 
@@ -310,18 +325,14 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     world.wait("the site hears of it", || {
         trb.get("/v1/findings").unwrap_or_default()["findings"][0]["state"] == "WAIVED"
     });
-    act(
-        hub,
-        &finding,
-        json!({"act": "undo", "reason": "wrong one", "officer": "AU-2"}),
-    )
-    .unwrap();
+    let undo = json!({"act": "undo", "reason": "wrong one"});
+    act(hub, &second, &finding, undo).unwrap();
 
     world.wait("it waits for its decision again", || {
         state("PENDING_RESOLUTION")
     });
     assert_eq!(
-        act(trb, &finding, decide("AU-2")).unwrap_err()["code"],
+        act(trb, &auditor(trb, "AU-2"), &finding, decide()).unwrap_err()["code"],
         "not_a_hub"
     );
 

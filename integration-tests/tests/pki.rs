@@ -143,7 +143,7 @@ fn pki(dir: &std::path::Path, passphrase: &str, arguments: &[&str]) -> (Option<i
 }
 
 #[test]
-fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
+fn an_empty_passphrase_is_refused_and_a_short_one_is_too_unless_forced() {
     let dir = tempfile::tempdir().unwrap();
     for empty in ["", " ", "\t \n"] {
         let (exit, told) = pki(dir.path(), empty, &["init", "--work-factor", "10"]);
@@ -171,6 +171,15 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_warned_of() {
     );
 
     let (exit, told) = pki(dir.path(), "trial", &["init", "--work-factor", "10"]);
+    assert_eq!(
+        (exit, told.contains("[short_passphrase]")),
+        (Some(2), true),
+        "{told}"
+    );
+    assert!(!dir.path().join("certs").exists(), "nothing is begun");
+
+    let forced = ["init", "--work-factor", "10", "--force"];
+    let (exit, told) = pki(dir.path(), "trial", &forced);
     assert_eq!(
         (
             exit,

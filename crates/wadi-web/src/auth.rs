@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::Node;
+use wadi_node::{KeptToken, Node};
+
+/// How often the use of a token is written down: more often would be a write for each read.
+const USE_NOTED_MS: i64 = 3_600_000;
 
 /// What a token's bearer may say.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
@@ -41,6 +44,21 @@ pub struct Token {
     pub name: String,
     /// What its bearer may say.
     pub scope: TokenScope,
+    /// The person who bears it; empty where it is a machine's, or the machine's own operator's.
+    #[serde(default)]
+    pub person: String,
+    /// When it was issued, Unix milliseconds by this node's clock; 0 where that is not known.
+    #[serde(default)]
+    pub created_ms: i64,
+    /// When it ends, Unix milliseconds by this node's clock; never, where it is left out.
+    #[serde(default)]
+    pub expires_ms: Option<i64>,
+    /// When it was last used, to the hour, Unix milliseconds by this node's clock.
+    #[serde(default)]
+    pub last_used_ms: Option<i64>,
+    /// Under what it is kept, so that those who stay connected can be told that it was revoked.
+    #[serde(skip)]
+    hash: String,
 }
 
 /// The key under which a token is kept: SHA-256 in hexadecimal.
@@ -77,13 +95,116 @@ impl FromRequestParts<Arc<Node>> for Token {
                 denied("send Authorization: Bearer TOKEN; `wadi token issue` makes one")
             })?;
 
-        let kept = node.tokens().scope_of(&hash_token(token)).await?;
+        let hash = hash_token(token);
+        let kept = node.tokens().scope_of(&hash).await?;
         let kept = kept.ok_or_else(|| denied("the token is unknown here, or was revoked"))?;
-        serde_json::from_str(&kept).map_err(|_| denied("the token does not read"))
+        let mut token: Self =
+            serde_json::from_str(&kept).map_err(|_| denied("the token does not read"))?;
+        token.hash = hash;
+
+        let now_ms = node.now_ms();
+        if token.has_expired(now_ms) {
+            return Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "token_expired",
+                format!(
+                    "the token {:?} has expired; have another one issued",
+                    token.name
+                ),
+            ));
+        }
+
+        token.note_use(node, now_ms);
+        Ok(token)
     }
 }
 
 impl Token {
+    /// A token that nobody in person bears, and that does not end.
+    pub fn new(name: impl Into<String>, scope: TokenScope) -> Self {
+        Self {
+            name: name.into(),
+            scope,
+            person: String::new(),
+            created_ms: 0,
+            expires_ms: None,
+            last_used_ms: None,
+            hash: String::new(),
+        }
+    }
+
+    fn has_expired(&self, now_ms: i64) -> bool {
+        self.expires_ms.is_some_and(|end| end <= now_ms)
+    }
+
+    /// Whether it still may do anything: it is known, and has not ended.
+    pub(crate) async fn still_holds(&self, node: &Node) -> bool {
+        !self.has_expired(node.now_ms())
+            && matches!(node.tokens().scope_of(&self.hash).await, Ok(Some(_)))
+    }
+
+    /// Notes that it was used. Nobody waits for that, and a full disk or a database that is away
+    /// takes the note alone.
+    fn note_use(&self, node: &Arc<Node>, now_ms: i64) {
+        let long_ago = self
+            .last_used_ms
+            .is_none_or(|last| now_ms.saturating_sub(last) >= USE_NOTED_MS);
+        if !node.tokens().note_use(&self.hash, now_ms, USE_NOTED_MS) || !long_ago {
+            return;
+        }
+
+        let used = Self {
+            last_used_ms: Some(now_ms),
+            ..self.clone()
+        };
+        let node = node.clone();
+        tokio::spawn(async move {
+            let kept = KeptToken {
+                hash: used.hash.clone(),
+                scope: serde_json::to_string(&used).unwrap_or_default(),
+            };
+            if let Err(error) = node.tokens().renew(kept).await {
+                tracing::debug!(%error, "the use of a token was not noted");
+            }
+        });
+    }
+
+    /// Who speaks, as acts that are signed carry it: the person, else the officer, else the token.
+    pub(crate) fn who(&self) -> String {
+        match &self.scope {
+            _ if !self.person.is_empty() => self.person.clone(),
+            TokenScope::Officer { officer, .. } => officer.clone(),
+            _ => self.name.clone(),
+        }
+    }
+
+    /// The same, where the request may say for whom it speaks. One whose token names a person
+    /// speaks for nobody else.
+    pub(crate) fn who_or(&self, named: Option<String>) -> Result<String, Problem> {
+        let own = self.who();
+        match named.filter(|named| !named.is_empty()) {
+            Some(named) if !self.person.is_empty() && named != own => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "other_person",
+                format!("the token is {own}'s, who cannot speak as {named}"),
+            )),
+            Some(named) => Ok(named),
+            None => Ok(own),
+        }
+    }
+
+    /// Refuses devices: what concerns people is none of theirs.
+    pub(crate) fn no_device(&self) -> Result<(), Problem> {
+        match self.scope {
+            TokenScope::Device { .. } => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "not_for_devices",
+                "a device's token does not read that",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses all but the operator.
     pub(crate) fn operator(&self) -> Result<(), Problem> {
         match self.scope {

@@ -67,6 +67,7 @@ pub(crate) async fn plan(
         .bundles()
         .plan(&body.to, body.since_receipt.as_deref(), body.split)
         .await?;
+    tracing::info!(who = token.who(), to = body.to, "a bundle is made");
     Ok((StatusCode::CREATED, Json(json!(planned))))
 }
 
@@ -134,7 +135,13 @@ pub(crate) async fn import(
         )
     })?;
 
-    Ok(Json(json!(node.bundles().import(&body).await?)))
+    let taken = node.bundles().import(&body).await?;
+    tracing::info!(
+        who = token.who(),
+        bytes = body.len(),
+        "a bundle's part was taken in"
+    );
+    Ok(Json(json!(taken)))
 }
 
 /// A receipt: what this node holds, for a node that sent it bundles.

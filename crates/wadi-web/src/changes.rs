@@ -4,13 +4,14 @@ use crate::{Problem, Token, limits};
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
-    response::sse::{Event, KeepAlive, Sse},
+    response::sse::{self, KeepAlive, Sse},
 };
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use tokio::sync::{SemaphorePermit, broadcast, watch};
 use utoipa::IntoParams;
-use wadi_node::{ChangeRow, Node};
+use wadi_node::{ChangeRow, Event, Node};
 
 /// From where on.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -19,6 +20,15 @@ use wadi_node::{ChangeRow, Node};
 pub struct ChangesQuery {
     /// The cursor of the last change seen; `Last-Event-ID` does the same.
     after: Option<i64>,
+}
+
+/// One who follows the changes.
+struct Follower {
+    node: Arc<Node>,
+    token: Token,
+    listener: broadcast::Receiver<Event>,
+    revocations: watch::Receiver<u64>,
+    _place: SemaphorePermit<'static>,
 }
 
 /// Changes read at once.
@@ -42,36 +52,50 @@ const PAGE: u32 = 200;
 )]
 pub(crate) async fn changes(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     headers: HeaderMap,
     query: Result<Query<ChangesQuery>, QueryRejection>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let Query(q) = query?;
     let last = headers
         .get("last-event-id")
         .and_then(|h| h.to_str().ok()?.parse().ok());
     let after = q.after.or(last).unwrap_or(0);
-    let place = limits::follower()?;
-    let listener = node.listen();
+    let follower = Follower {
+        revocations: node.tokens().revocations(),
+        listener: node.listen(),
+        node,
+        token,
+        _place: limits::follower()?,
+    };
     let stream = unfold(
-        (node, listener, after, VecDeque::<ChangeRow>::new(), place),
-        |(node, mut listener, mut after, mut page, place)| async move {
+        (follower, after, VecDeque::<ChangeRow>::new()),
+        |(mut follower, mut after, mut page)| async move {
             loop {
+                // Whoever lost the right to read since loses the stream, and within a page, too.
+                if !follower.token.still_holds(&follower.node).await {
+                    return None;
+                }
+
                 if let Some(change) = page.pop_front() {
                     after = change.cursor;
-                    let event = Event::default()
+                    let event = sse::Event::default()
                         .id(after.to_string())
                         .event("record")
                         .data(change.record.json);
-                    return Some((Ok(event), (node, listener, after, page, place)));
+                    return Some((Ok(event), (follower, after, page)));
                 }
 
-                match node.reads().changes(after, PAGE).await {
+                match follower.node.reads().changes(after, PAGE).await {
                     Ok(rows) if !rows.is_empty() => page.extend(rows),
                     Ok(_) => {
                         // Woken by the next commit; looked at now and then all the same, should a
                         // wake-up be missed.
-                        let _ = tokio::time::timeout(Duration::from_secs(5), listener.recv()).await;
+                        tokio::select! {
+                            _ = follower.listener.recv() => {}
+                            _ = follower.revocations.changed() => {}
+                            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+                        }
                     }
                     Err(_) => return None,
                 }

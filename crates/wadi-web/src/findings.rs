@@ -307,6 +307,21 @@ fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
     }
 }
 
+/// The auditor who settles findings, by their own token alone: who proposes and who decides are two
+/// persons, and whoever holds this machine is not both of them.
+fn settling_auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
+    if token.scope == TokenScope::Operator {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "own_token_needed",
+            "findings are settled by auditors with tokens of their own: `wadi token issue NAME \
+             --officer AU-1 --department HUB`, and the command with --token",
+        ));
+    }
+
+    auditor(token, named)
+}
+
 /// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it
 /// answers.
 #[utoipa::path(
@@ -347,7 +362,10 @@ pub(crate) async fn act(
         } => (FindingAct::Undo { event, reason }, officer),
     };
 
-    let officer = auditor(&token, officer)?;
+    let officer = match &act {
+        FindingAct::Assign { .. } => auditor(&token, officer)?,
+        _ => settling_auditor(&token, officer)?,
+    };
     let done = node.findings().act(&id, act, &officer).await?;
     let written = json!({
         "finding": done.finding,

@@ -11,8 +11,10 @@ mod body;
 mod bundles;
 mod changes;
 mod compare;
+mod control;
 mod filters;
 mod findings;
+mod foresee;
 mod imports;
 mod limits;
 mod openapi;
@@ -26,6 +28,7 @@ mod settle;
 mod sites;
 mod spool;
 mod strict;
+mod tokens;
 
 pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
@@ -94,13 +97,16 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
         .route("/v1/verify/{peer}", get(resyncs::verify))
         .route("/v1/refusals", get(sites::refusals))
-        .route("/v1/tokens", get(sites::tokens).post(sites::issue_token))
+        .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
         .route(
             "/v1/tokens/{name}",
-            axum::routing::delete(sites::revoke_token),
+            axum::routing::delete(tokens::revoke_token),
         )
-        .route("/v1/devices/anew", post(sites::device_anew))
-        .route("/v1/control", post(sites::control))
+        .route("/v1/devices/anew", post(tokens::device_anew))
+        .route("/v1/control", post(control::control))
+        .route("/v1/policy", get(control::policy))
+        .route("/v1/officers", get(control::officers))
+        .route("/v1/members", get(control::members))
         .route("/healthz", get(sites::healthz))
         .route("/readyz", get(sites::readyz))
         .route("/openapi.json", get(openapi::document))

@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, findings, imports, quarantine, records,
-    resyncs, sites,
+    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, quarantine,
+    records, resyncs, sites, tokens,
 };
 use axum::{
     http::{StatusCode, header},
@@ -115,8 +115,9 @@ fn describe(status: &str, answer: &mut Response) {
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
         sites::sites, findings::list, findings::show, findings::act, findings::assign,
-        findings::recheck, sites::refusals, sites::healthz, sites::readyz, sites::tokens,
-        sites::issue_token, sites::revoke_token, sites::control, sites::device_anew
+        findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
+        tokens::issue_token, tokens::revoke_token, tokens::device_anew, control::control,
+        control::policy, control::officers, control::members
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts),

@@ -89,7 +89,7 @@ pub(crate) async fn plan(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let body = body.said;
-    let by = body.by.unwrap_or(token.name);
+    let by = token.who_or(body.by.clone())?;
     let resync = match &body.site {
         Some(site) => node.resyncs().order(site, &body.reason, &by).await?,
         None => {
@@ -125,7 +125,7 @@ pub(crate) async fn act(
     body: StrictBody<ResyncActBody>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let by = body.said.by.unwrap_or(token.name);
+    let by = token.who_or(body.said.by)?;
     let resync = match act.as_str() {
         "run" => node.resyncs().run(&id, &by).await?,
         other => {

@@ -281,10 +281,7 @@ async fn write_draft(
         Some(id) => Some(node.reads().find_kind(&id).await?),
     };
 
-    let token = Token {
-        name: "spool".into(),
-        scope,
-    };
+    let token = Token::new("spool", scope);
     let mut write = body.into_write(node, &token, on, Some(key)).await?;
 
     write.content = Some(content);

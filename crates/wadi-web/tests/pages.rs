@@ -77,10 +77,7 @@ struct Reader {
 
 impl Reader {
     async fn of(node: &Arc<Node>) -> Self {
-        let token = Token {
-            name: "reader".into(),
-            scope: TokenScope::Reader,
-        };
+        let token = Token::new("reader", TokenScope::Reader);
         let kept = KeptToken {
             hash: hash_token("secret"),
             scope: serde_json::to_string(&token).unwrap(),

@@ -16,6 +16,8 @@ pub enum Exit {
     Open = 3,
     /// Integrity is violated.
     Integrity = 4,
+    /// Done, and a record that was written to is detained.
+    Detained = 5,
     /// Cut short: the terminal was closed. This and the next two are 128 and the signal's number,
     /// as shells have it.
     HungUp = 129,

@@ -63,7 +63,8 @@ enum CliCommand {
         #[command(subcommand)]
         command: cli::record::RecordCommand,
     },
-    /// Takes operations out of an NDJSON file; what was imported before is not written again.
+    /// Takes operations out of an NDJSON file; what was imported before is not written again. Exit
+    /// code 3 where lines were bad, else 5 where a record that was written to is detained.
     Import {
         /// The file, or - for standard input.
         file: PathBuf,
@@ -87,6 +88,21 @@ enum CliCommand {
     Say {
         #[command(subcommand)]
         command: cli::say::SayCommand,
+    },
+    /// The policy in force: show, diff, set.
+    Policy {
+        #[command(subcommand)]
+        command: cli::policy::PolicyCommand,
+    },
+    /// The officers whom the hub registered.
+    Officers {
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// The nodes that are enrolled: role, crossing, and whether each is cut, forked or closed.
+    Members {
+        #[command(flatten)]
+        at: NodeAt,
     },
     /// The forced resync: plan, run, status, pause, resume, cancel, verify.
     Resync {
@@ -211,6 +227,15 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             run_blocking(move || cli::findings::run(command, json)).await
         }
         CliCommand::Say { command } => run_blocking(move || cli::say::run(command, json)).await,
+        CliCommand::Policy { command } => {
+            run_blocking(move || cli::policy::run(command, json)).await
+        }
+        CliCommand::Officers { at } => {
+            run_blocking(move || cli::people::list_officers(&at, json)).await
+        }
+        CliCommand::Members { at } => {
+            run_blocking(move || cli::people::list_members(&at, json)).await
+        }
         CliCommand::Resync { command } => {
             run_blocking(move || cli::resync::run(command, json)).await
         }

@@ -90,7 +90,8 @@ pub enum FindingsCommand {
 /// Who speaks, and to which node.
 #[derive(Args)]
 pub struct AuditorArgs {
-    /// The auditor, where the token names nobody.
+    /// The auditor, where the token names nobody; for `assign` alone. Who proposes, decides or
+    /// undoes does it with a token of their own.
     #[arg(long)]
     officer: Option<String>,
     #[command(flatten)]

@@ -51,10 +51,12 @@ pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
         }
     }
 
-    let exit = if told.bad.is_empty() {
-        Exit::Done
-    } else {
+    let exit = if !told.bad.is_empty() {
         Exit::Open
+    } else if !told.detained.is_empty() {
+        Exit::Detained
+    } else {
+        Exit::Done
     };
 
     print_answer(json, &told.summary(), |summary| {

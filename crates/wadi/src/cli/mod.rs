@@ -3,10 +3,13 @@
 pub(crate) mod audit;
 pub(crate) mod bundle;
 pub(crate) mod client;
+mod confirm;
 pub(crate) mod export;
 pub(crate) mod findings;
 mod history;
 pub(crate) mod import;
+pub(crate) mod people;
+pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod resync;
 pub(crate) mod say;

@@ -45,7 +45,7 @@ pub struct ChangeArgs {
 
 #[derive(Subcommand)]
 pub enum RecordCommand {
-    /// Begins a record.
+    /// Begins a record. Exit code 5 where an open hold detains it.
     New {
         /// passage, hold, customs-entry or site-day.
         kind: String,
@@ -54,7 +54,7 @@ pub enum RecordCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Puts fields and says events on a record.
+    /// Puts fields and says events on a record. Exit code 5 where an open hold detains it.
     Set {
         id: String,
         #[command(flatten)]
@@ -62,7 +62,8 @@ pub enum RecordCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Says one event: a type and member=value pairs.
+    /// Says one event: a type and member=value pairs. Exit code 5 where an open hold detains the
+    /// record.
     Event {
         id: String,
         /// The event's type, as gate.out.
@@ -99,6 +100,7 @@ pub enum RecordCommand {
         kind: Option<String>,
         #[arg(long)]
         crossing: Option<String>,
+        /// A state or a flag, as EXITED, CONTESTED or DETAINED.
         #[arg(long)]
         state: Option<String>,
         #[arg(long)]
@@ -188,6 +190,15 @@ fn written_text(value: &Value) -> String {
         member_text(value, "entry")
     );
 
+    if is_detained(value) {
+        let holds = value["detained_by"].as_array().into_iter().flatten();
+        let holds: Vec<_> = holds.filter_map(Value::as_str).map(shown).collect();
+        out = format!(
+            "*** DETAINED by {}: it must not leave before that is released ***\n{out}",
+            holds.join(" ")
+        );
+    }
+
     if value["repeated"] == true {
         out += "\n  written before: nothing was written now";
     }
@@ -222,23 +233,35 @@ pub(super) fn state_text(record: &Value) -> String {
     out.trim().to_string()
 }
 
+/// Whether an open hold detains a record.
+pub(super) fn is_detained(record: &Value) -> bool {
+    record["detained_by"]
+        .as_array()
+        .is_some_and(|holds| !holds.is_empty())
+}
+
+/// Writes, and says what the record came to. One that is detained is told of by the exit code too:
+/// whoever opens the barrier by a script has to hear of it.
+fn write(at: &NodeAt, path: &str, body: &Value, json: bool) -> Result<Exit, Failure> {
+    let written = Client::at(at)?.post(path, body)?;
+    print_answer(json, &written, written_text);
+
+    Ok(match is_detained(&written) {
+        true => Exit::Detained,
+        false => Exit::Done,
+    })
+}
+
 pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         RecordCommand::New { kind, what, at } => {
             let mut body = body_of(&what)?;
             body["kind"] = kind.into();
-            print_answer(
-                json,
-                &Client::at(&at)?.post("/v1/records", &body)?,
-                written_text,
-            );
+            return write(&at, "/v1/records", &body, json);
         }
         RecordCommand::Set { id, what, at } => {
-            print_answer(
-                json,
-                &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body_of(&what)?)?,
-                written_text,
-            );
+            let path = format!("/v1/records/{id}/events");
+            return write(&at, &path, &body_of(&what)?, json);
         }
         RecordCommand::Event {
             id,
@@ -251,11 +274,7 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
             event.insert("type".into(), event_type.into());
             let mut body = json!({"events": [event]});
             put_who(&mut body, &who);
-            print_answer(
-                json,
-                &Client::at(&at)?.post(&format!("/v1/records/{id}/events"), &body)?,
-                written_text,
-            );
+            return write(&at, &format!("/v1/records/{id}/events"), &body, json);
         }
         RecordCommand::Show { id, at } => print_answer(
             json,

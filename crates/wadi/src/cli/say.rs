@@ -1,13 +1,15 @@
 //! `wadi say`: officers, policies, cuts and closures, as operators of a hub have them.
 
+use super::{
+    confirm::{ConfirmArgs, say_control},
+    policy::{read, read_policy},
+};
 use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
-    print::print_answer,
 };
 use clap::Subcommand;
-use serde_json::{Value, json};
-use std::path::Path;
+use serde_json::json;
 
 #[derive(Subcommand)]
 pub enum SayCommand {
@@ -26,9 +28,12 @@ pub enum SayCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Sets the policy out of a JSON file; what it leaves out takes its default.
+    /// Sets values of the policy out of a JSON file; what it leaves out stays as it is. `wadi policy`
+    /// shows it, compares and sets single values.
     Policy {
         file: std::path::PathBuf,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -44,6 +49,8 @@ pub enum SayCommand {
         #[arg(long, default_value = "revoked")]
         reason: String,
         #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
         at: NodeAt,
     },
     /// Lets entries past a cut, or on another branch of a forked log, count: single ones, or all of
@@ -58,6 +65,8 @@ pub enum SayCommand {
         #[arg(long)]
         reason: String,
         #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
         at: NodeAt,
     },
     /// Declares a crossing closed since a Unix time in seconds.
@@ -67,16 +76,14 @@ pub enum SayCommand {
         #[arg(long)]
         reason: String,
         #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
         at: NodeAt,
     },
 }
 
 pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path)
-            .map_err(|e| Failure::usage("unreadable", format!("{}: {e}", path.display())))
-    };
-    let (at, body) = match command {
+    let (at, confirm, body) = match command {
         SayCommand::Officer {
             officer,
             department,
@@ -87,6 +94,7 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
             at,
         } => (
             at,
+            ConfirmArgs::unasked(),
             json!({
                 "say": "officer",
                 "officer": officer,
@@ -97,51 +105,57 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
                 "name": name,
             }),
         ),
-        SayCommand::Policy { file, at } => {
-            let policy: Value = serde_json::from_str(&read(&file)?)
-                .map_err(|e| Failure::usage("broken_json", format!("{}: {e}", file.display())))?;
-            (at, json!({"say": "policy", "policy": policy}))
+        SayCommand::Policy { file, confirm, at } => {
+            let policy = read_policy(&file)?;
+            (at, confirm, json!({"say": "policy", "policy": policy}))
         }
         SayCommand::Enrol { file, at } => (
             at,
+            ConfirmArgs::unasked(),
             json!({"say": "enrol", "enrolment": read(&file)?.trim()}),
         ),
-        SayCommand::Cut { node, reason, at } => (
+        SayCommand::Cut {
+            node,
+            reason,
+            confirm,
             at,
+        } => (
+            at,
+            confirm,
             json!({"say": "cut_node", "node": node, "reason": reason}),
         ),
         SayCommand::Admit {
             log: Some(log),
             reason,
+            confirm,
             at,
             ..
         } => {
-            return super::audit::admit_log(&log, &reason, &at, json);
+            return super::audit::admit_log(&log, &reason, &confirm, &at, json);
         }
         SayCommand::Admit {
             entries,
             reason,
+            confirm,
             at,
             ..
         } => (
             at,
+            confirm,
             json!({"say": "admit", "entries": entries, "reason": reason}),
         ),
         SayCommand::Closure {
             crossing,
             closed_s,
             reason,
+            confirm,
             at,
         } => (
             at,
+            confirm,
             json!({"say": "closure", "crossing": crossing, "closed_s": closed_s, "reason": reason}),
         ),
     };
 
-    let value = Client::at(&at)?.post("/v1/control", &body)?;
-    print_answer(json, &value, |v| {
-        format!("said: {}", v["entries"][0].as_str().unwrap_or_default())
-    });
-
-    Ok(Exit::Done)
+    say_control(&Client::at(&at)?, &body, &confirm, json)
 }

@@ -7,25 +7,35 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{member_text, print_answer},
+    print::{self, member_text, print_answer, utc_text},
 };
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[derive(Subcommand)]
 pub enum TokenCommand {
-    /// Issues a token: --officer and --department, or --device, or neither to read only.
+    /// Issues a token: --officer and --department, or --device, or --operator, or none of them to
+    /// read only.
     Issue {
         /// A name for it.
         name: String,
         #[arg(long)]
         device: Option<String>,
+        /// A second operator of this machine, in person: what they say at a hub carries their name.
+        #[arg(long, requires = "person")]
+        operator: bool,
+        /// The person who bears it.
+        #[arg(long)]
+        person: Option<String>,
+        /// Days until it ends; it does not, where they are left out.
+        #[arg(long)]
+        days: Option<u32>,
         #[command(flatten)]
         who: SpeakerArgs,
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Lists tokens.
+    /// Lists tokens: whose each is, what it may say, when it was issued and last used, when it ends.
     List {
         #[command(flatten)]
         at: NodeAt,
@@ -38,7 +48,7 @@ pub enum TokenCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Revokes a token.
+    /// Revokes a token, and ends what is followed with it.
     Revoke {
         name: String,
         #[command(flatten)]
@@ -46,29 +56,63 @@ pub enum TokenCommand {
     },
 }
 
+fn list_text(answer: &Value) -> String {
+    let mut table = print::table(["token", "person", "may", "issued", "last used", "ends"]);
+
+    for t in answer["tokens"].as_array().into_iter().flatten() {
+        let scope = &t["scope"];
+        let words = ["is", "officer", "department", "device"].map(|m| member_text(scope, m));
+        let may = words.iter().filter(|w| !w.is_empty()).cloned();
+        let time = |member: &str, none: &str| match t[member].as_i64() {
+            None | Some(0) => none.to_string(),
+            Some(ms) => utc_text(ms),
+        };
+
+        table.add_row([
+            member_text(t, "name"),
+            member_text(t, "person"),
+            may.collect::<Vec<_>>().join(" "),
+            time("created_ms", "-"),
+            time("last_used_ms", "-"),
+            time("expires_ms", "never"),
+        ]);
+    }
+
+    table.to_string()
+}
+
 pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         TokenCommand::Issue {
             name,
             device,
+            operator,
+            person,
+            days,
             who,
             at,
         } => {
-            let scope = match (device, who.officer, who.department) {
-                (Some(device), None, None) => json!({"is": "device", "device": device}),
-                (None, Some(officer), Some(department)) => {
+            let scope = match (device, who.officer, who.department, operator) {
+                (Some(device), None, None, false) => json!({"is": "device", "device": device}),
+                (None, Some(officer), Some(department), false) => {
                     json!({"is": "officer", "officer": officer, "department": department})
                 }
-                (None, None, None) => json!({"is": "reader"}),
+                (None, None, None, true) => json!({"is": "operator"}),
+                (None, None, None, false) => json!({"is": "reader"}),
                 _ => {
-                    let why = "give --officer and --department, or --device, or none of them to \
-                        read only";
+                    let why = "give --officer and --department, or --device, or --operator, or \
+                        none of them to read only";
                     return Err(Failure::usage("bad_token", why));
                 }
             };
 
-            let value =
-                Client::at(&at)?.post("/v1/tokens", &json!({"name": name, "scope": scope}))?;
+            let body = json!({
+                "name": name,
+                "scope": scope,
+                "person": person.unwrap_or_default(),
+                "days": days,
+            });
+            let value = Client::at(&at)?.post("/v1/tokens", &body)?;
             print_answer(json, &value, |v| {
                 format!(
                     "{}\nIt is shown this once.",
@@ -78,12 +122,7 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
         }
         TokenCommand::List { at } => {
             let value = Client::at(&at)?.get("/v1/tokens")?;
-            print_answer(json, &value, |v| {
-                let rows = v["tokens"].as_array().into_iter().flatten();
-                rows.map(|t| format!("{:<24} {}", member_text(t, "name"), t["scope"]))
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            });
+            print_answer(json, &value, list_text);
         }
         TokenCommand::Anew { device, at } => {
             let value = Client::at(&at)?.post("/v1/devices/anew", &json!({"device": device}))?;

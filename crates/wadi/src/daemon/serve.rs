@@ -44,10 +44,7 @@ pub(super) async fn operator_token(node: &Node, config: &Config) -> Result<(), F
     }
 
     let token = new_token(rand::random());
-    let kept = Token {
-        name: "operator".into(),
-        scope: TokenScope::Operator,
-    };
+    let kept = Token::new("operator", TokenScope::Operator);
     let value = serde_json::to_string(&kept).map_err(|e| Failure::new("token", e.to_string()))?;
 
     node.set_local(

@@ -20,7 +20,7 @@ pub use papers::{Papers, close_secrets, exposed_secrets};
 
 /// Days that a node's certificate is valid; a dark site must outlast them.
 const NODE_DAYS: u32 = 3 * 365;
-/// Characters of a passphrase below which whoever makes a root is warned.
+/// Characters of a passphrase below which no root is made, unless that is forced.
 const PASSPHRASE_CHARS: usize = 12;
 /// scrypt cost of files accepted at most, as a power of two.
 const WORK_FACTOR_MAX: u8 = 22;
@@ -33,6 +33,9 @@ pub enum PkiCommand {
         /// machine where it is left out. Low ones are for trials.
         #[arg(long, value_parser = clap::value_parser!(u8).range(10..=i64::from(WORK_FACTOR_MAX)))]
         work_factor: Option<u8>,
+        /// Take a short passphrase, for a trial.
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         ca: CaArgs,
     },
@@ -92,8 +95,8 @@ pub struct CaArgs {
 }
 
 impl CaArgs {
-    /// The passphrase of a new root: never an empty one, and not a short one without a word.
-    fn new_passphrase(&self) -> Result<SecretString, Failure> {
+    /// The passphrase of a new root: never an empty one, and a short one by force alone.
+    fn new_passphrase(&self, force: bool) -> Result<SecretString, Failure> {
         let passphrase = self.passphrase(true)?;
         let text = passphrase.expose_secret();
         if text.trim().is_empty() {
@@ -103,6 +106,15 @@ impl CaArgs {
         }
 
         let chars = text.chars().count();
+        if chars < PASSPHRASE_CHARS && !force {
+            let why = format!(
+                "this passphrase has {chars} characters, and can be guessed by whoever gets \
+                 root.key.age: take several words, {PASSPHRASE_CHARS} characters or more, or for \
+                 a trial --force"
+            );
+            return Err(Failure::usage("short_passphrase", why));
+        }
+
         if chars < PASSPHRASE_CHARS {
             crate::print::print_error!(
                 "wadi: WARNING: this passphrase has {chars} characters, and can be guessed by \
@@ -205,9 +217,13 @@ pub fn scope_of(
 
 pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
     match command {
-        PkiCommand::Init { work_factor, ca } => {
+        PkiCommand::Init {
+            work_factor,
+            force,
+            ca,
+        } => {
             Ca::check_absent(&ca.dir)?;
-            Ca::init(&ca.dir, &ca.new_passphrase()?, work_factor)?;
+            Ca::init(&ca.dir, &ca.new_passphrase(force)?, work_factor)?;
             let text = format!(
                 "The commission's root and CA are in {}. Keep root.key.age and the passphrase \
                  apart and offline.",

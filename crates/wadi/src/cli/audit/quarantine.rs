@@ -4,11 +4,13 @@ use crate::{
     cli::{
         NodeAt,
         client::{Client, percent_encode},
+        confirm::{ConfirmArgs, effect_text},
     },
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, utc_text},
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Entries that one admission names: it stays below the limit of an entry.
 const ADMITTED_AT_ONCE: usize = 200;
@@ -88,12 +90,16 @@ pub fn list(log: Option<&str>, at: &NodeAt, json: bool) -> Result<Exit, Failure>
 }
 
 /// Admits everything of a log that is in quarantine, in as few entries as may be.
-pub fn admit_log(log: &str, reason: &str, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
+pub fn admit_log(
+    log: &str,
+    reason: &str,
+    confirm: &ConfirmArgs,
+    at: &NodeAt,
+    json: bool,
+) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
-    let entries: Vec<String> = all(&client, Some(log))?
-        .iter()
-        .map(|e| member_text(e, "entry"))
-        .collect();
+    let held = all(&client, Some(log))?;
+    let entries: Vec<String> = held.iter().map(|e| member_text(e, "entry")).collect();
 
     if entries.is_empty() {
         return Err(Failure::new(
@@ -102,6 +108,19 @@ pub fn admit_log(log: &str, reason: &str, at: &NodeAt, json: bool) -> Result<Exi
         ));
     }
 
+    let records: BTreeSet<String> = held.iter().map(|e| member_text(e, "record")).collect();
+    let effect = json!({
+        "change": "admission",
+        "entries_that_begin_to_count": entries.len(),
+        "records_that_change": records,
+    });
+    if confirm.dry_run {
+        let told = json!({"dry_run": true, "would": effect});
+        print_answer(json, &told, |v| effect_text(&v["would"]));
+        return Ok(Exit::Done);
+    }
+
+    confirm.ask(|| Ok(effect_text(&effect)))?;
     for part in entries.chunks(ADMITTED_AT_ONCE) {
         client.post(
             "/v1/control",

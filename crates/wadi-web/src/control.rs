@@ -1,0 +1,299 @@
+//! What operators of a hub say in its control log, what that would change, and who and what is in
+//! force by it.
+
+use crate::{Problem, Token, foresee::foresee_control, strict::StrictBody};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, PolicyEntry};
+use wadi_node::{Node, check_name};
+use wadi_record::{Department, Policy};
+
+/// A control fact that an operator of the hub says.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "say", deny_unknown_fields)]
+#[allow(missing_docs)]
+pub enum ControlBody {
+    Officer {
+        officer: String,
+        department: String,
+        crossing: Option<String>,
+        #[serde(default)]
+        supervisor: bool,
+        #[serde(default)]
+        revoked: bool,
+        #[serde(default)]
+        name: String,
+    },
+    /// Values of a policy: what it leaves out stays as it is. In members that are objects one
+    /// can be set alone; null takes one away, or gives a value back its default.
+    Policy { policy: Value },
+    /// An enrolment that the root signed, in hexadecimal.
+    Enrol { enrolment: String },
+    /// Cuts a node at what this hub holds of it.
+    CutNode { node: String, reason: String },
+    /// Lets single entries past a cut count.
+    Admit {
+        entries: Vec<String>,
+        reason: String,
+    },
+    Closure {
+        crossing: String,
+        closed_s: i64,
+        reason: String,
+    },
+}
+
+/// Whether something is only asked about.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ControlQuery {
+    /// Write nothing, and answer with what it would change.
+    dry_run: bool,
+}
+
+/// Writes a control fact into the hub's own control log, in the name of the person whose token it
+/// is; or, asked for a dry run, says what it would change.
+#[utoipa::path(
+    post,
+    path = "/v1/control",
+    params(ControlQuery),
+    request_body = ControlBody,
+    tag = "sites",
+    responses(
+        (status = 201, description = "written", body = Object),
+        (status = 200, description = "a dry run: what it would change", body = Object),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
+pub(crate) async fn control(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    query: Result<Query<ControlQuery>, QueryRejection>,
+    body: StrictBody<ControlBody>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    let Query(query) = query?;
+    let said = control_entry(&node, body.said)?;
+    if query.dry_run {
+        let changes = foresee_control(&node, &said).await?;
+        return Ok((
+            StatusCode::OK,
+            Json(json!({"dry_run": true, "would": changes})),
+        ));
+    }
+
+    let written = node.write_control(vec![said], &token.who()).await?;
+    let entries: Vec<String> = written.iter().map(ToString::to_string).collect();
+    Ok((StatusCode::CREATED, Json(json!({"entries": entries}))))
+}
+
+fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
+    let bad = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_control", why);
+    let crossing = |c: &str| c.parse().map_err(|e| bad(format!("{e}")));
+    Ok(match body {
+        ControlBody::Officer {
+            officer,
+            department,
+            crossing: at,
+            supervisor,
+            revoked,
+            name,
+        } => {
+            check_name("officer", &officer)?;
+            check_name("name", &name)?;
+            department.parse::<Department>()?;
+
+            let known = node.with_control(|c| {
+                c.officers()
+                    .filter(|o| o.officer == officer)
+                    .map(|o| o.revision)
+                    .max()
+            });
+
+            Body::Officer(OfficerEntry {
+                officer,
+                department,
+                crossing: at.as_deref().map(crossing).transpose()?,
+                supervisor,
+                revision: known.unwrap_or(0) + 1,
+                revoked,
+                name,
+            })
+        }
+        ControlBody::Policy { policy } => {
+            if !policy.is_object() {
+                return Err(bad("policy: an object of values is needed".into()));
+            }
+            let (revision, in_force) = policy_in_force(node);
+            let mut text = serde_json::to_value(&in_force).unwrap_or_default();
+            merge_patch(&mut text, policy);
+
+            let policy: Policy = serde_json::from_value(text).map_err(|e| bad(e.to_string()))?;
+            Body::Policy(PolicyEntry {
+                revision: revision + 1,
+                text: policy.text(),
+            })
+        }
+        ControlBody::Enrol { enrolment } => {
+            let bytes = wadi_log::unhex(&enrolment)
+                .ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
+            Body::Enrolment(Enrolment::from_bytes(&bytes).map_err(|e| bad(e.to_string()))?)
+        }
+        ControlBody::CutNode { node: name, reason } => {
+            let found = node.with_control(|c| c.by_name(&name).map(Enrolment::node));
+            let id = found.ok_or_else(|| bad(format!("no node {name:?} is enrolled")))?;
+            let heads: Vec<Head> = node.heads_of(&id);
+
+            Body::Cut(Cut {
+                target: CutTarget::Node(id),
+                heads,
+                extends: vec![],
+                reason,
+                root_signature: None,
+            })
+        }
+        ControlBody::Admit { entries, reason } => {
+            let mut entries: Vec<_> = entries
+                .iter()
+                .map(|e| e.parse())
+                .collect::<Result<_, _>>()
+                .map_err(|e: wadi_log::LogError| bad(e.to_string()))?;
+
+            entries.sort();
+            Body::Admit(Admit { entries, reason })
+        }
+        ControlBody::Closure {
+            crossing: c,
+            closed_s,
+            reason,
+        } => Body::Closure(Closure {
+            crossing: crossing(&c)?,
+            closed_s,
+            reason,
+        }),
+    })
+}
+
+/// The newest policy, and its revision: 0 where the hub said none yet, and all are defaults.
+pub(crate) fn policy_in_force(node: &Node) -> (u64, Policy) {
+    node.with_control(|c| {
+        let newest = c.policy(|_| u64::MAX);
+        newest.map_or_else(
+            || (0, Policy::default()),
+            |(_, p)| (p.revision, Policy::read(&p.text).unwrap_or_default()),
+        )
+    })
+}
+
+/// Puts members over others as RFC 7396 has it.
+fn merge_patch(into: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *into = patch;
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+
+    let Some(members) = into.as_object_mut() else {
+        return;
+    };
+    for (name, value) in patch {
+        match value {
+            Value::Null => drop(members.remove(&name)),
+            value => merge_patch(members.entry(name).or_insert(Value::Null), value),
+        }
+    }
+}
+
+/// The policy in force, whole, and the defaults beside it.
+#[utoipa::path(
+    get,
+    path = "/v1/policy",
+    tag = "sites",
+    responses((status = 200, description = "the policy", body = Object)),
+)]
+pub(crate) async fn policy(State(node): State<Arc<Node>>, _token: Token) -> Json<Value> {
+    let (revision, policy) = policy_in_force(&node);
+    Json(json!({"revision": revision, "policy": policy, "default": Policy::default()}))
+}
+
+/// The officers whom a hub registered, those whose registration ended among them.
+#[utoipa::path(
+    get,
+    path = "/v1/officers",
+    tag = "sites",
+    responses(
+        (status = 200, description = "officers", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
+pub(crate) async fn officers(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
+    let officers: Vec<Value> = node.with_control(|c| c.officers().map(officer_json).collect());
+    Ok(Json(json!({"officers": officers})))
+}
+
+pub(crate) fn officer_json(o: &OfficerEntry) -> Value {
+    json!({
+        "officer": o.officer,
+        "department": o.department,
+        "crossing": o.crossing.map(|c| c.to_string()),
+        "supervisor": o.supervisor,
+        "revoked": o.revoked,
+        "name": o.name,
+        "revision": o.revision,
+    })
+}
+
+/// The members of the network: every node that is enrolled, and how it stands.
+#[utoipa::path(
+    get,
+    path = "/v1/members",
+    tag = "sites",
+    responses((status = 200, description = "members", body = Object)),
+)]
+pub(crate) async fn members(State(node): State<Arc<Node>>, _token: Token) -> Json<Value> {
+    let members: Vec<Value> = node.with_control(|c| {
+        let member = |e: &Enrolment| {
+            let id = e.node();
+            json!({
+                "node": e.name,
+                "id": id.to_string(),
+                "role": e.role.name(),
+                "crossing": e.crossing.map(|c| c.to_string()),
+                "issued_s": e.issued_s,
+                "cut": c.is_cut(&id),
+                "forked": c.forks().keys().any(|log| log.node == id),
+                "closed_s": e.crossing.and_then(|crossing| c.closed_s(crossing)),
+            })
+        };
+        c.enrolments().map(member).collect()
+    });
+
+    Json(json!({"members": members}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_patch_leaves_out_stays_and_null_takes_away() {
+        let mut policy = json!({"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]});
+        merge_patch(&mut policy, json!({"b": {"x": null, "z": 3}, "c": [3]}));
+        assert_eq!(policy, json!({"a": 1, "b": {"y": 2, "z": 3}, "c": [3]}));
+    }
+}

@@ -1,0 +1,216 @@
+//! What a control fact would change, before anybody says it: an admission or a cut cannot be taken
+//! back.
+
+use crate::{
+    Problem,
+    control::{officer_json, policy_in_force},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, Role};
+use wadi_node::{FindingFilter, Node};
+use wadi_record::Policy;
+
+/// What it would change.
+pub(crate) async fn foresee_control(node: &Node, body: &Body) -> Result<Value, Problem> {
+    Ok(match body {
+        Body::Officer(officer) => officer_change(node, officer),
+        Body::Policy(policy) => {
+            let (_, in_force) = policy_in_force(node);
+            policy_changes(&in_force, &Policy::read(&policy.text).unwrap_or_default())
+        }
+        Body::Enrolment(enrolment) => enrolment_change(node, enrolment),
+        Body::Cut(cut) => cut_effect(node, cut),
+        Body::Admit(admit) => admission_effect(node, admit).await?,
+        Body::Closure(closure) => closure_effect(node, closure).await?,
+        _ => Value::Null,
+    })
+}
+
+fn officer_change(node: &Node, to: &OfficerEntry) -> Value {
+    let from = node.with_control(|c| {
+        let known = c.officers().find(|o| o.officer == to.officer);
+        known.map(officer_json)
+    });
+    json!({"change": "officer", "from": from, "to": officer_json(to)})
+}
+
+/// Which values of one policy another one has otherwise. Of members that are objects each is
+/// told alone.
+fn policy_changes(from: &Policy, to: &Policy) -> Value {
+    let values = |policy: &Policy| serde_json::to_value(policy).unwrap_or_default();
+    let mut changes = Vec::new();
+    differences("", &values(from), &values(to), &mut changes);
+
+    json!({
+        "change": "policy",
+        "values": changes,
+        "from_when": "for what is said by those who have heard it; what was said before stays \
+            judged as it was",
+    })
+}
+
+fn differences(at: &str, from: &Value, to: &Value, out: &mut Vec<Value>) {
+    if from == to {
+        return;
+    }
+
+    let (Value::Object(old), Value::Object(new)) = (from, to) else {
+        out.push(json!({"key": at, "from": from, "to": to}));
+        return;
+    };
+
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let key = match at {
+            "" => name.clone(),
+            at => format!("{at}.{name}"),
+        };
+        let value = |members: &serde_json::Map<String, Value>| {
+            members.get(name).cloned().unwrap_or(Value::Null)
+        };
+        differences(&key, &value(old), &value(new), out);
+    }
+}
+
+fn enrolment_change(node: &Node, to: &Enrolment) -> Value {
+    let known = node.with_control(|c| c.enrolment(&to.node()).map(|e| e.serial));
+    json!({
+        "change": "enrolment",
+        "node": to.name,
+        "role": to.role.name(),
+        "crossing": to.crossing.map(|c| c.to_string()),
+        "replaces_serial": known,
+        "serial": to.serial,
+    })
+}
+
+/// What this hub holds of a node goes on counting; what it hears of it later does not.
+fn cut_effect(node: &Node, cut: &Cut) -> Value {
+    let CutTarget::Node(id) = &cut.target else {
+        return Value::Null;
+    };
+
+    let (name, is_hub, was_cut) = node.with_control(|c| {
+        let known = c.enrolment(id);
+        (
+            known.map(|e| e.name.clone()),
+            known.is_some_and(|e| e.role == Role::Hub),
+            c.is_cut(id),
+        )
+    });
+    let logs = node.with_control(|c| {
+        let log = |head: &Head| {
+            json!({
+                "log": head.log.origin(),
+                "lane": head.log.lane.name(),
+                "counts_to": head.size,
+                "forked": c.forks().contains_key(&head.log),
+            })
+        };
+        cut.heads.iter().map(log).collect::<Vec<_>>()
+    });
+    let kept: u64 = cut.heads.iter().map(|head| head.size).sum();
+
+    json!({
+        "change": "cut",
+        "node": name,
+        "is_hub": is_hub,
+        "cut_before": was_cut,
+        "entries_that_count_on": kept,
+        "entries_that_stop_counting": "every one that this hub does not hold by now: what the \
+            node has not sent yet, and all that it writes later",
+        "logs": logs,
+    })
+}
+
+/// Which of the entries are in quarantine here, so that they would begin to count, and which are
+/// not.
+async fn admission_effect(node: &Node, admit: &Admit) -> Result<Value, Problem> {
+    let mut asked: BTreeSet<String> = admit.entries.iter().map(ToString::to_string).collect();
+    let logs: BTreeSet<String> = admit.entries.iter().map(|e| e.log.origin()).collect();
+    let (mut begin, mut records) = (Vec::new(), BTreeSet::new());
+
+    for log in logs {
+        let mut after: Option<String> = None;
+        loop {
+            let (page, more) = node
+                .reads()
+                .quarantined(Some(&log), after.as_deref())
+                .await?;
+            after = page.last().map(|found| found.entry.clone());
+
+            for found in page {
+                if asked.remove(&found.entry) {
+                    records.extend(found.record.clone());
+                    begin.push(found);
+                }
+            }
+
+            if !more || asked.is_empty() {
+                break;
+            }
+        }
+    }
+
+    Ok(json!({
+        "change": "admission",
+        "entries_that_begin_to_count": begin.len(),
+        "records_that_change": records,
+        "entries": begin,
+        "not_in_quarantine_here": asked,
+    }))
+}
+
+/// A crossing that is closed explains nothing any more: what waited for its word becomes firm.
+async fn closure_effect(node: &Node, closure: &Closure) -> Result<Value, Problem> {
+    let filter = FindingFilter {
+        crossing: Some(closure.crossing.to_string()),
+        phase: Some("PENDING".into()),
+        ..FindingFilter::default()
+    };
+    let pending = node.reads().finding_counts(&filter).await?;
+    let pending: i64 = pending.iter().map(|c| c.count).sum();
+
+    let (nodes, before) = node.with_control(|c| {
+        let there = c
+            .enrolments()
+            .filter(|e| e.crossing == Some(closure.crossing));
+        let nodes: Vec<String> = there.map(|e| e.name.clone()).collect();
+        (nodes, c.closed_s(closure.crossing))
+    });
+
+    Ok(json!({
+        "change": "closure",
+        "crossing": closure.crossing.to_string(),
+        "closed_s": closure.closed_s,
+        "closed_before_s": before,
+        "nodes": nodes,
+        "pending_findings_there": pending,
+        "entries_that_stop_counting": 0,
+        "what": "its silence counts as its word from then on: findings that wait for it become \
+            firm",
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_that_changes_is_named_and_no_other() {
+        let from = Policy::default();
+        let mut to = from.clone();
+        to.hold_deadline_h = 5;
+        to.distances_km.insert("QAM-TRB".into(), 1);
+
+        let changes = policy_changes(&from, &to)["values"].clone();
+        assert_eq!(
+            changes,
+            json!([
+                {"key": "distances_km.QAM-TRB", "from": 260, "to": 1},
+                {"key": "hold_deadline_h", "from": 72, "to": 5},
+            ])
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! Tokens, and devices' counters: who may use the API here, issued and revoked by the operator.
+
+use crate::{
+    Problem, Token, TokenScope, hash_token, new_token, problem::unprocessable, strict::StrictBody,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use wadi_node::{KeptToken, Node, check_name};
+use wadi_record::Department;
+
+/// Days that a token may last at most: ten years.
+const DAYS_MAX: u32 = 3_650;
+
+/// The tokens known here, without the tokens themselves.
+#[utoipa::path(
+    get,
+    path = "/v1/tokens",
+    tag = "tokens",
+    responses((status = 200, description = "tokens", body = Object)),
+)]
+pub(crate) async fn tokens(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    Ok(Json(json!({"tokens": kept_tokens(&node).await?})))
+}
+
+/// Which token is to be issued.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenBody {
+    /// The token's name, for people.
+    name: String,
+    /// What its bearer may say.
+    scope: TokenScope,
+    /// The person who bears it.
+    #[serde(default)]
+    person: String,
+    /// Days until it ends; it does not, where they are left out.
+    #[serde(default)]
+    days: Option<u32>,
+}
+
+/// Issues a token; it is shown this once.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens",
+    request_body = TokenBody,
+    tag = "tokens",
+    responses(
+        (status = 201, description = "the token", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
+pub(crate) async fn issue_token(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: StrictBody<TokenBody>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    let wanted = body.said;
+    check_name("name", &wanted.name)?;
+    match &wanted.scope {
+        TokenScope::Officer { officer, .. } => check_name("officer", officer)?,
+        TokenScope::Device { device } => check_name("device", device)?,
+        TokenScope::Operator | TokenScope::Reader => {}
+    }
+
+    if let TokenScope::Officer { department, .. } = &wanted.scope {
+        department.parse::<Department>()?;
+    }
+
+    check_name("person", &wanted.person)?;
+    if wanted
+        .days
+        .is_some_and(|days| !(1..=DAYS_MAX).contains(&days))
+    {
+        let why = format!("days: from 1 to {DAYS_MAX}");
+        return Err(unprocessable("bad_value", why));
+    }
+
+    let now_ms = node.now_ms();
+    let mut issued = Token::new(wanted.name, wanted.scope);
+    issued.person = wanted.person;
+    issued.created_ms = now_ms;
+    issued.expires_ms = wanted
+        .days
+        .map(|days| now_ms.saturating_add(i64::from(days) * 86_400_000));
+
+    let all = kept_tokens(&node).await?;
+    if issued.name.is_empty() || all.iter().any(|t| t.name == issued.name) {
+        let why = format!(
+            "a token needs a name of its own; {:?} is taken or empty",
+            issued.name
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, "token_name", why));
+    }
+
+    check_one_person(&issued, &all)?;
+    let text = new_token(rand::random());
+    node.tokens()
+        .keep(KeptToken {
+            hash: hash_token(&text),
+            scope: serde_json::to_string(&issued).unwrap_or_default(),
+        })
+        .await?;
+
+    Ok((
+        StatusCode::CREATED,
+        Json(json!({
+            "token": text,
+            "name": issued.name,
+            "person": issued.person,
+            "expires_ms": issued.expires_ms,
+        })),
+    ))
+}
+
+async fn kept_tokens(node: &Node) -> Result<Vec<Token>, Problem> {
+    let all = node.tokens().all().await?;
+    let read = all
+        .iter()
+        .filter_map(|t| serde_json::from_str(&t.scope).ok());
+    Ok(read.collect())
+}
+
+/// Refuses a second service number for one person, and a second person for one number: who
+/// proposes and who decides would be told apart by tokens that one person bears.
+fn check_one_person(issued: &Token, all: &[Token]) -> Result<(), Problem> {
+    let officer_of = |token: &Token| match &token.scope {
+        TokenScope::Officer { officer, .. } => Some(officer.clone()),
+        _ => None,
+    };
+    let Some(officer) = officer_of(issued) else {
+        return Ok(());
+    };
+
+    for other in all.iter().filter(|t| !t.person.is_empty()) {
+        let Some(number) = officer_of(other) else {
+            continue;
+        };
+        if (number == officer) != (other.person == issued.person) && !issued.person.is_empty() {
+            let why = format!(
+                "the token {:?} is of {} as {number}: a person has one service number, and a \
+                 number is one person's; revoke that one first",
+                other.name, other.person
+            );
+            return Err(Problem::new(StatusCode::CONFLICT, "other_person", why));
+        }
+    }
+
+    Ok(())
+}
+
+/// The device whose counter is to begin anew.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnewBody {
+    /// Its name.
+    device: String,
+}
+
+/// Lets a device's counter begin anew: numbers that it gives from now on were never given before.
+#[utoipa::path(
+    post,
+    path = "/v1/devices/anew",
+    request_body = AnewBody,
+    tag = "tokens",
+    responses(
+        (status = 200, description = "how often that was done", body = Object),
+        (status = 403, body = Problem),
+    ),
+)]
+pub(crate) async fn device_anew(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: StrictBody<AnewBody>,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    let device = body.said.device;
+    check_name("device", &device)?;
+    if device.is_empty() {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_value",
+            "device: is empty",
+        ));
+    }
+
+    let runs = node.begin_anew(&device).await?;
+    Ok(Json(json!({"device": device, "begun_anew": runs})))
+}
+
+/// Revokes a token by its name.
+#[utoipa::path(
+    delete,
+    path = "/v1/tokens/{name}",
+    params(("name" = String, Path, description = "the token's name")),
+    tag = "tokens",
+    responses(
+        (status = 200, description = "revoked", body = Object),
+        (status = 404, body = Problem),
+    ),
+)]
+pub(crate) async fn revoke_token(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    token.operator()?;
+    let all = node.tokens().all().await?;
+
+    let named =
+        |t: &&KeptToken| serde_json::from_str::<Token>(&t.scope).is_ok_and(|t| t.name == name);
+    let Some(found) = all.iter().find(named) else {
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "no_such_token",
+            format!("no token {name:?}"),
+        ));
+    };
+
+    node.tokens().revoke(&found.hash, &name).await?;
+    Ok(Json(json!({"revoked": name})))
+}

@@ -1,0 +1,57 @@
+//! `wadi officers` and `wadi members`: whom the hub registered, and which nodes are enrolled.
+
+use crate::{
+    cli::{NodeAt, client::Client},
+    failure::{Exit, Failure},
+    print::{self, member_text, print_answer, utc_text_s},
+};
+
+pub fn list_officers(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
+    let value = Client::at(at)?.get("/v1/officers")?;
+    print_answer(json, &value, |v| {
+        let mut table =
+            print::table(["officer", "department", "crossing", "rank", "name", "state"]);
+        for o in v["officers"].as_array().into_iter().flatten() {
+            let rank = if o["supervisor"] == true {
+                "supervisor"
+            } else {
+                ""
+            };
+            let state = if o["revoked"] == true { "revoked" } else { "" };
+            table.add_row([
+                member_text(o, "officer"),
+                member_text(o, "department"),
+                member_text(o, "crossing"),
+                rank.into(),
+                member_text(o, "name"),
+                state.into(),
+            ]);
+        }
+
+        table.to_string()
+    });
+
+    Ok(Exit::Done)
+}
+
+pub fn list_members(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
+    let value = Client::at(at)?.get("/v1/members")?;
+    print_answer(json, &value, |v| {
+        let mut table = print::table(["node", "role", "crossing", "enrolled", "state"]);
+        for m in v["members"].as_array().into_iter().flatten() {
+            let flags = ["cut", "forked"].into_iter().filter(|f| m[*f] == true);
+            let closed = m["closed_s"].is_i64().then_some("closed");
+            table.add_row([
+                member_text(m, "node"),
+                member_text(m, "role"),
+                member_text(m, "crossing"),
+                utc_text_s(m["issued_s"].as_i64().unwrap_or(0)),
+                flags.chain(closed).collect::<Vec<_>>().join(" "),
+            ]);
+        }
+
+        table.to_string()
+    });
+
+    Ok(Exit::Done)
+}

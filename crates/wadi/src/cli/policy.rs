@@ -1,0 +1,137 @@
+//! `wadi policy`: what is in force, what a file would change, and single values set.
+
+use super::confirm::{ConfirmArgs, effect_text, say_control};
+use crate::{
+    cli::{NodeAt, client::Client},
+    failure::{Exit, Failure},
+    print::{self, print_answer},
+};
+use clap::Subcommand;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+#[derive(Subcommand)]
+pub enum PolicyCommand {
+    /// Shows the policy in force, whole.
+    Show {
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Shows what a file would change of it, or what of it is not the default.
+    Diff {
+        /// The file; the defaults, where it is left out.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// At a hub: sets single values; all others stay as they are.
+    Set {
+        /// KEY=VALUE, the value as JSON, as hold_deadline_h=48 or distances_km.QAM-TRB=260; null
+        /// gives the default back.
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        pairs: Vec<String>,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+}
+
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|e| Failure::usage("unreadable", format!("{}: {e}", path.display())))
+}
+
+pub(super) fn read_policy(path: &Path) -> Result<Value, Failure> {
+    serde_json::from_str(&read(path)?)
+        .map_err(|e| Failure::usage("broken_json", format!("{}: {e}", path.display())))
+}
+
+/// The values that pairs set. What stands behind the first dot is a member of the value before it:
+/// names of events have dots themselves.
+fn values_of(pairs: &[String]) -> Result<Value, Failure> {
+    let mut out = Map::new();
+    for pair in pairs {
+        let (key, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not KEY=VALUE")))?;
+        let value: Value = serde_json::from_str(text).map_err(|e| {
+            Failure::usage("broken_json", format!("{key}: {text:?} is no JSON: {e}"))
+        })?;
+
+        match key.split_once('.') {
+            None => drop(out.insert(key.into(), value)),
+            Some((whole, member)) => {
+                let whole = out.entry(whole).or_insert_with(|| json!({}));
+                if let Some(members) = whole.as_object_mut() {
+                    members.insert(member.into(), value);
+                }
+            }
+        }
+    }
+
+    Ok(out.into())
+}
+
+pub fn run(command: PolicyCommand, json: bool) -> Result<Exit, Failure> {
+    match command {
+        PolicyCommand::Show { at } => {
+            let value = Client::at(&at)?.get("/v1/policy")?;
+            print_answer(json, &value, |v| {
+                let policy = print::pretty(&v["policy"]);
+                match v["revision"].as_u64() {
+                    Some(0) | None => format!("{policy}\nthe defaults: no hub said a policy yet"),
+                    Some(revision) => format!("{policy}\nrevision {revision}"),
+                }
+            });
+        }
+        PolicyCommand::Diff {
+            file: Some(file),
+            at,
+        } => {
+            let body = json!({"say": "policy", "policy": read_policy(&file)?});
+            let value = Client::at(&at)?.post("/v1/control?dry_run=true", &body)?;
+            print_answer(json, &value, |v| effect_text(&v["would"]));
+        }
+        PolicyCommand::Diff { file: None, at } => {
+            let value = Client::at(&at)?.get("/v1/policy")?;
+            let of = |which: &str| value[which].as_object().cloned().unwrap_or_default();
+            let (policy, default) = (of("policy"), of("default"));
+            let other = policy
+                .iter()
+                .filter(|(key, v)| default.get(*key) != Some(v));
+            let other: Map<String, Value> =
+                other.map(|(key, v)| (key.clone(), v.clone())).collect();
+
+            print_answer(json, &json!({"not_default": other}), |v| {
+                print::pretty(&v["not_default"])
+            });
+        }
+        PolicyCommand::Set { pairs, confirm, at } => {
+            let body = json!({"say": "policy", "policy": values_of(&pairs)?});
+            return say_control(&Client::at(&at)?, &body, &confirm, json);
+        }
+    }
+
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_set_alone_and_a_member_of_one_too() {
+        let pairs = [
+            "hold_deadline_h=48",
+            "acts.gate.out=[\"PORT\"]",
+            "peers_min=null",
+        ];
+        let pairs = pairs.map(String::from);
+        assert_eq!(
+            values_of(&pairs).unwrap(),
+            json!({"hold_deadline_h": 48, "acts": {"gate.out": ["PORT"]}, "peers_min": null})
+        );
+        assert!(values_of(&["hold_deadline_h".into()]).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! Operators: whose token said what, and what an act would change before it is said.
+
+use integration_tests::{PATIENCE, Site, World, run, run_json};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+fn issue(site: &Site, body: Value) -> String {
+    let issued = site.post("/v1/tokens", &body).unwrap();
+    issued["token"].as_str().unwrap().to_string()
+}
+
+/// Reads under a token: the status, and the answer's end where it goes on until it is ended.
+fn read_as(site: &Site, token: &str, path: &str) -> (u16, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
+    let request = agent.get(format!("{}{path}", site.url()));
+    let mut answer = request
+        .header("authorization", format!("Bearer {token}"))
+        .call()
+        .unwrap();
+
+    let status = answer.status().as_u16();
+    let text = answer.body_mut().read_to_string().unwrap_or_default();
+    (status, text)
+}
+
+#[test]
+fn a_token_is_a_persons_ends_by_itself_and_takes_its_streams_along_when_it_is_revoked() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+
+    let gate = json!({"is": "officer", "officer": "OF-9", "department": "PORT"});
+    let zaid = json!({"name": "zaid", "scope": gate, "person": "Zaid", "days": 30});
+    let token = issue(trb, zaid);
+    assert_eq!(read_as(trb, &token, "/v1/records").0, 200);
+
+    // A number is one person's, and a person has one.
+    let other_number = json!({"is": "officer", "officer": "OF-8", "department": "PORT"});
+    for (name, scope, person) in [("two", other_number, "Zaid"), ("three", gate, "Omar")] {
+        let second = json!({"name": name, "scope": scope, "person": person});
+        let refused = trb.post("/v1/tokens", &second).unwrap_err();
+        assert_eq!(refused["code"], "other_person", "{refused}");
+    }
+
+    let kept = || {
+        let listed = trb.get("/v1/tokens").unwrap();
+        let all = listed["tokens"].as_array().unwrap();
+        all.iter().find(|t| t["name"] == "zaid").unwrap().clone()
+    };
+    world.wait("its use is noted", || kept()["last_used_ms"].is_i64());
+    let kept = kept();
+    let day = 86_400_000;
+    let (created, ends) = (kept["created_ms"].as_i64(), kept["expires_ms"].as_i64());
+    assert_eq!(ends, created.map(|ms| ms + 30 * day), "{kept}");
+    assert_eq!(kept["person"], "Zaid");
+
+    let listed = run(&trb.dir, &["token", "list"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("officer OF-9 PORT"), "{listed}");
+
+    // The stream goes on until the token is revoked, and not until somebody writes.
+    let ended = std::thread::scope(|scope| {
+        let stream = scope.spawn(|| {
+            let (status, _) = read_as(trb, &token, "/v1/changes");
+            (status, Instant::now())
+        });
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(!stream.is_finished(), "a stream ended by itself");
+
+        trb.delete("/v1/tokens/zaid").unwrap();
+        let revoked = Instant::now();
+        let (status, ended) = stream.join().unwrap();
+        assert_eq!(status, 200);
+        ended.saturating_duration_since(revoked)
+    });
+    assert!(ended < Duration::from_secs(4), "{ended:?}");
+    assert_eq!(read_as(trb, &token, "/v1/records").0, 401);
+}
+
+#[test]
+fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub = world.site("hub").listen;
+    world.start("trb", &[("hub", hub)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    trb.truck("11-A-1");
+    world.settle(&["hub", "trb"]);
+
+    let layla = json!({"name": "layla", "scope": {"is": "operator"}, "person": "Layla"});
+    let layla = issue(hub, layla);
+
+    // One value is set, and the others stay.
+    let said =
+        |pair: &str, more: &[&str]| run_json(&hub.dir, &[&["policy", "set", pair], more].concat());
+    said("hold_deadline_h=48", &[]);
+    let dry = said("distances_km.QAM-TRB=261", &["--dry-run"]);
+    assert_eq!(
+        dry["would"]["values"],
+        json!([{"key": "distances_km.QAM-TRB", "from": 260, "to": 261}])
+    );
+    said("distances_km.QAM-TRB=261", &[]);
+
+    std::fs::write(hub.dir.join("policy.json"), r#"{"recall_h": 7}"#).unwrap();
+    let diff = run_json(&hub.dir, &["policy", "diff", "policy.json"]);
+    assert_eq!(diff["would"]["values"][0]["key"], "recall_h", "{diff}");
+    run_json(&hub.dir, &["say", "policy", "policy.json"]);
+
+    let shown = run_json(&hub.dir, &["policy", "show"]);
+    let policy = &shown["policy"];
+    assert_eq!(
+        (
+            &shown["revision"],
+            &policy["hold_deadline_h"],
+            &policy["recall_h"]
+        ),
+        (&json!(3), &json!(48), &json!(7))
+    );
+    let distances = json!({"MAN-MUN": 78, "MUN-TRB": 629, "QAM-TRB": 261});
+    assert_eq!(policy["distances_km"], distances);
+
+    // A cut is shown, not made; then made, and told of.
+    let cut = ["say", "cut", "trb", "--reason", "overrun"];
+    let dry = run_json(&hub.dir, &[&cut[..], &["--dry-run"]].concat());
+    assert_eq!(dry["would"]["node"], "trb");
+    assert!(
+        dry["would"]["entries_that_count_on"].as_u64().unwrap() > 0,
+        "{dry}"
+    );
+    let is_cut = || {
+        let members = run_json(&hub.dir, &["members"]);
+        let all = members["members"].as_array().unwrap().clone();
+        all.iter().any(|m| m["node"] == "trb" && m["cut"] == true)
+    };
+    assert!(!is_cut(), "a dry run cuts nothing");
+
+    let body = json!({"say": "cut_node", "node": "trb", "reason": "overrun"});
+    hub.post_as(&layla, None, "/v1/control", &body).unwrap();
+    assert!(is_cut());
+
+    let closure = [
+        "say",
+        "closure",
+        "TRB",
+        "1700000000",
+        "--reason",
+        "flood",
+        "--dry-run",
+    ];
+    let dry = run_json(&hub.dir, &closure);
+    assert_eq!(dry["would"]["nodes"], json!(["trb"]), "{dry}");
+    assert_eq!(dry["would"]["closed_before_s"], Value::Null);
+
+    // Nobody speaks as another one.
+    let body = json!({"site": "TRB", "reason": "r", "by": "Omar"});
+    let refused = hub.post_as(&layla, None, "/v1/resyncs", &body).unwrap_err();
+    assert_eq!(refused["code"], "other_person");
+
+    run_json(
+        &hub.dir,
+        &["say", "officer", "OF-1", "PORT", "--name", "Zaid"],
+    );
+    let officers = run_json(&hub.dir, &["officers"]);
+    assert_eq!(officers["officers"][0]["officer"], "OF-1", "{officers}");
+}
