@@ -40,13 +40,13 @@ pub(crate) struct Document {
 }
 
 /// Names an entry together with all that its change follows: who knows it knows the change.
-type Link = [u8; 32];
+type ChangeName = [u8; 32];
 
 /// The bytes of an Automerge actor.
 type Actor = [u8; 32];
 
 struct Applied {
-    link: Link,
+    name: ChangeName,
     actor: Actor,
     last_op: u64,
     /// The entry and all that its change follows in the document.
@@ -127,7 +127,7 @@ pub(crate) struct Derived<'a> {
 
 /// Where an applied entry's change stands in the document: what the change is encoded from,
 /// besides the entry.
-pub(crate) struct Place {
+pub(crate) struct ChangePlace {
     number: u32,
     seq: u64,
     start_op: u64,
@@ -172,7 +172,7 @@ fn operation(key: &str, value: ScalarValue, pred: Vec<OpId>) -> Op {
 impl Document {
     /// Applies an entry whose dependencies, as they are to be read, are all applied. After a panic
     /// the document may be half changed: it is thrown away.
-    pub(crate) fn apply(&mut self, entry: &Derived<'_>) -> Place {
+    pub(crate) fn apply(&mut self, entry: &Derived<'_>) -> ChangePlace {
         let own = self
             .logs
             .get(&entry.reference.log)
@@ -211,7 +211,7 @@ impl Document {
 
         let operations = (entry.puts.len() + entry.events.len()) as u64;
         let parents: BTreeSet<u32> = entry.based_on.iter().chain(&own).copied().collect();
-        let link = self.link(entry, own);
+        let name = self.change_name(entry, own);
 
         let log = self.logs.entry(entry.reference.log).or_default();
         log.push((entry.reference, entry.number));
@@ -235,14 +235,14 @@ impl Document {
         self.applied.insert(
             entry.number,
             Applied {
-                link,
+                name,
                 actor,
                 last_op: start_op + operations - 1,
                 past: seen,
             },
         );
 
-        Place {
+        ChangePlace {
             number: entry.number,
             seq,
             start_op,
@@ -252,9 +252,9 @@ impl Document {
     }
 
     /// Names an entry, which of its puts count, and what they are put on top of. The change follows
-    /// from these: the entry's leaf says what it puts, and the links of what it follows say the same
+    /// from these: the entry's leaf says what it puts, and the names of what it follows say the same
     /// of everything before.
-    fn link(&self, entry: &Derived<'_>, own: Option<u32>) -> Link {
+    fn change_name(&self, entry: &Derived<'_>, own: Option<u32>) -> ChangeName {
         let mut hasher = Sha256::new_with_prefix(b"wadi derived change 1");
         hasher.update(entry.reference.to_bytes());
 
@@ -263,17 +263,17 @@ impl Document {
             hasher.update((*ordinal as u64).to_be_bytes());
         }
 
-        let mut based_on: Vec<&Link> = entry
+        let mut based_on: Vec<&ChangeName> = entry
             .based_on
             .iter()
-            .map(|n| &self.applied[n].link)
+            .map(|n| &self.applied[n].name)
             .collect();
         based_on.sort_unstable();
         hasher.update((based_on.len() as u64).to_be_bytes());
-        based_on.iter().for_each(|link| hasher.update(link));
+        based_on.iter().for_each(|name| hasher.update(name));
 
         if let Some(own) = own {
-            hasher.update(self.applied[&own].link);
+            hasher.update(self.applied[&own].name);
         }
 
         hasher.finalize().into()
@@ -284,7 +284,7 @@ impl Document {
     fn change(
         &self,
         entry: &Derived<'_>,
-        place: &Place,
+        place: &ChangePlace,
         hashes: &HashMap<u32, ChangeHash>,
     ) -> Change {
         let mut operations = Vec::with_capacity(entry.puts.len() + entry.events.len());
@@ -414,14 +414,15 @@ impl Document {
         self.heads.iter().copied()
     }
 
-    /// SHA-256 over the links of the document's heads: documents of equal changes have equal
+    /// SHA-256 over the names of the changes of the document's heads: documents of equal changes have equal
     /// digests.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let mut heads: Vec<&Link> = self.heads.iter().map(|n| &self.applied[n].link).collect();
+        let mut heads: Vec<&ChangeName> =
+            self.heads.iter().map(|n| &self.applied[n].name).collect();
         heads.sort_unstable();
 
         let mut hasher = Sha256::new();
-        heads.iter().for_each(|link| hasher.update(link));
+        heads.iter().for_each(|name| hasher.update(name));
         hasher.finalize().into()
     }
 }

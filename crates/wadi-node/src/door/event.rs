@@ -15,8 +15,8 @@ pub enum Event {
     Forks(Vec<ForkProof>),
     HubCosigned(Box<SignedCheckpoint>, Cosignature),
     Carried,
-    /// Records changed. At a hub, those among them that are handed over, each with a crossing that it
-    /// is handed over to.
+    /// Records changed. At a hub, those among them that are handed over, each with a crossing that
+    /// it is handed over to.
     Records(Arc<[(Crossing, RecordId)]>),
     /// Whatever is said of records may have changed.
     RecordsAnew,

@@ -260,7 +260,8 @@ mod tests {
     #[tokio::test]
     async fn entries_of_records_are_found_by_keys_even_where_the_plan_is_made_of_empty_tables() {
         let dir = tempfile::tempdir().unwrap();
-        let server = TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
+        let server =
+            TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
         let url = server.create("wadi").unwrap();
 
         let ours = by_index(options(&url, READ_TIMEOUT).unwrap());
@@ -283,7 +284,8 @@ mod tests {
 
         assert!(places.is_sorted(), "{plan:#?}");
         assert!(
-            plan.iter().all(|line| !line.contains("Seq Scan") && !line.contains("Hash")),
+            plan.iter()
+                .all(|line| !line.contains("Seq Scan") && !line.contains("Hash")),
             "{plan:#?}"
         );
     }

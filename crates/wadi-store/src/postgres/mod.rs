@@ -28,8 +28,8 @@ use crate::{
     writes::Known,
 };
 use connect::{
-    CONNECT, READ_TIMEOUT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options, session,
-    take_lock,
+    CONNECT, READ_TIMEOUT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options,
+    session, take_lock,
 };
 use look::remember_loss;
 use sqlx::{
