@@ -2,7 +2,7 @@
 
 use crate::numbers::total;
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use wadi_record::{field_term, goods_terms, held_at, held_now};
 
 /// A record as a rule sees it: its projection.
@@ -41,6 +41,11 @@ impl<'a> Fact<'a> {
     /// The officer.
     pub fn officer(&self) -> &'a str {
         self.top("officer")
+    }
+
+    /// The department; empty for none.
+    pub fn department(&self) -> &'a str {
+        self.top("department")
     }
 
     /// The device; empty for none.
@@ -84,6 +89,11 @@ impl<'a> Fact<'a> {
         self.0["data"][member].as_str()
     }
 
+    /// Whether a member is true.
+    pub(crate) fn flag(&self, member: &str) -> bool {
+        self.0["data"][member] == true
+    }
+
     /// A member's whole number.
     pub fn int(&self, member: &str) -> Option<i64> {
         self.0["data"][member].as_i64()
@@ -103,6 +113,12 @@ impl<'a> Fact<'a> {
             .filter_map(Json::as_str)
             .collect()
     }
+}
+
+/// The id of an act, and the names of what it lacks.
+fn lacking(line: &Json) -> Option<(&str, Vec<&str>)> {
+    let lacks = line["lacks"].as_array()?.iter().filter_map(Json::as_str);
+    Some((line["id"].as_str()?, lacks.collect()))
 }
 
 impl Facts {
@@ -324,6 +340,16 @@ impl Facts {
     ) -> impl Iterator<Item = Fact<'a>> {
         self.said()
             .filter(move |e| e.counts() && wadi_record::event_type(e.kind()).is_some_and(&says))
+    }
+
+    /// Acts of legal weight that lack what they need, as the fold of states has them, each with the
+    /// names of what it lacks.
+    pub(crate) fn unfounded(&self) -> impl Iterator<Item = (Fact<'_>, Vec<&str>)> {
+        let lines = self.json["unfounded"].as_array().into_iter().flatten();
+        let by_id: BTreeMap<&str, Vec<&str>> = lines.filter_map(lacking).collect();
+
+        self.said()
+            .filter_map(move |e| Some((e, by_id.get(e.id())?.clone())))
     }
 
     /// Whether an event of that type counts.

@@ -38,6 +38,10 @@ impl Past {
         self.blocks.get(block).is_some_and(|b| b[word] & bit != 0)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.numbers().next().is_none()
+    }
+
     pub(crate) fn insert(&mut self, number: u32) {
         let (block, word, bit) = place(number);
 

@@ -21,6 +21,7 @@ mod event_index;
 mod events;
 mod field_rights;
 mod fields;
+mod forms;
 mod graph;
 mod held;
 mod judged_change;
@@ -52,6 +53,7 @@ pub use events::{
 };
 pub use field_rights::is_guarded;
 pub use fields::{DeviceSets, FIELDS, FieldRow, FieldType, Guarded, SetBy, check_put, known_field};
+pub use forms::Lack;
 pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};

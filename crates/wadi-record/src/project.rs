@@ -4,6 +4,7 @@ use crate::{
     Kind, TermValue,
     authority::Refusal,
     check_digits, event_type,
+    forms::Unfounded,
     held::Placement,
     judged_change::{Claim, EventView, Field, JudgedChange, Verdict},
     normal::{field_term, goods_terms, normalise_hs_code, plate_shape},
@@ -11,6 +12,7 @@ use crate::{
     state::{Fold, State},
 };
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
 use wadi_log::Value;
 
 /// What records are looked up and linked by: (what, value), ascending.
@@ -125,7 +127,7 @@ impl Record {
         self.json_of(&Fold::of(self))
     }
 
-    fn json_of(&self, fold: &Fold) -> Json {
+    fn json_of(&self, fold: &Fold<'_>) -> Json {
         let state = &fold.state;
         let (mut fields, mut contested, mut warnings) = (Map::new(), Map::new(), Vec::new());
         for name in self.field_names() {
@@ -171,7 +173,9 @@ impl Record {
             "flags": state.flags,
             "open_holds": state.open_holds,
             "placements": fold.placements.iter().map(Placement::json).collect::<Vec<_>>(),
+            "unfounded": fold.unfounded.iter().map(Unfounded::json).collect::<Vec<_>>(),
             "fields": fields,
+            "seals": self.seals(),
             "contested": contested,
             "events": events.iter().map(|e| e.json()).collect::<Vec<_>>(),
             "heads": self.heads().iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -182,6 +186,19 @@ impl Record {
             "time_reversals": self.time_reversals(),
             "after_assessment": self.after_assessment(),
         })
+    }
+
+    /// Every seal that was ever recorded and counted, also where another took its place.
+    fn seals(&self) -> BTreeSet<&str> {
+        let document = &self.now().document;
+        let fields = document.field_names().filter(|n| n.starts_with("seal."));
+        let puts = fields.flat_map(|name| document.puts(name));
+        let texts = puts.filter_map(|(put, _)| match self.value(put) {
+            Value::Text(seal) => Some(seal.as_str()),
+            _ => None,
+        });
+
+        texts.take(SEALS_MAX).collect()
     }
 
     /// Values that were put without the right to, with who put them and why they do not count.
@@ -235,6 +252,8 @@ impl Record {
     }
 }
 
+/// Seals of one record that are remembered: more than any load ever had.
+const SEALS_MAX: usize = 256;
 /// Clocks that differ by less are not worth a line, milliseconds.
 const REVERSAL_MS: i64 = 60_000;
 /// Bytes of a term as it is looked up; a longer one is looked up by its hash.

@@ -5,8 +5,12 @@
 //! release.
 
 use crate::{
-    Effect, EventType, Kind, event_type,
+    Department, Effect, EventType, Kind,
+    ancestry::Past,
+    event_index::is_alarm,
+    event_type,
     events::CHANNELS,
+    forms::{Lack, Unfounded, unassessed, unfounded},
     held::{Placement, UNPLACED, holds},
     judged_change::EventView,
     record::Record,
@@ -55,8 +59,10 @@ pub fn fold(record: &Record) -> (State, u64) {
 }
 
 /// What folding a record comes to: its state, and what that rests on.
-pub(crate) struct Fold {
+pub(crate) struct Fold<'a> {
     pub(crate) state: State,
+    /// Acts of legal weight that lack what they need.
+    pub(crate) unfounded: Vec<Unfounded<'a>>,
     /// All holds of the record; empty for what is no hold.
     pub(crate) placements: Vec<Placement>,
     /// Names of contested fields, ascending.
@@ -65,11 +71,12 @@ pub(crate) struct Fold {
     asked: u64,
 }
 
-impl Fold {
-    pub(crate) fn of(record: &Record) -> Self {
+impl<'a> Fold<'a> {
+    pub(crate) fn of(record: &'a Record) -> Self {
         let sight = Sight::of(record);
         let placements = holds(record);
         let contested = record.contested();
+        let unfounded = unfounded(record, &sight);
         let mut state = State {
             name: "OPEN",
             flags: BTreeSet::new(),
@@ -84,6 +91,8 @@ impl Fold {
             None => {}
         }
 
+        state.flags.extend(unfounded.iter().filter_map(flag_of));
+
         if !contested.is_empty() {
             state.flags.insert("CONTESTED");
         }
@@ -94,10 +103,23 @@ impl Fold {
 
         Self {
             state,
+            unfounded,
             placements,
             contested,
             asked: sight.asked(),
         }
+    }
+}
+
+/// The flag of an act that lacks what it needs.
+fn flag_of(act: &Unfounded<'_>) -> Option<&'static str> {
+    match act.event.kind() {
+        // A hold may have looked into it: that stands on another record.
+        "gate.out" if act.lacks == [Lack::CheckOfAnomaly] => None,
+        "gate.out" | "entry.exited" => Some("FORCED_EXIT"),
+        "paid" => Some("PAID_UNDULY"),
+        "entry.released" => Some("RELEASED_UNDULY"),
+        _ => None,
     }
 }
 
@@ -145,6 +167,10 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
         state.flags.insert("CHECK_OPEN");
     }
 
+    if !checks.is_looked_into(sight, |_| true) {
+        state.flags.insert("ANOMALY");
+    }
+
     let cleared = has("cleared") && !is_check_open;
     let diverted_to: BTreeSet<Option<&str>> =
         of(record, &["diverted"]).map(|e| e.text("to")).collect();
@@ -161,9 +187,6 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
     state.name = if voided && !out {
         "VOID"
     } else if out {
-        if !checks.let_all_out_orderly(record, sight) {
-            state.flags.insert("FORCED_EXIT");
-        }
         "EXITED"
     } else if restricting(record, &["turned_back"]).next().is_some() {
         "TURNED_BACK"
@@ -193,13 +216,15 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
 }
 
 /// The checks that departments opened on a passage, and what closed each.
-struct Checks<'a> {
+pub(crate) struct Checks<'a> {
     opened: Vec<&'a EventView>,
+    /// What a scanner found strange.
+    anomalies: Vec<&'a EventView>,
     closed_by: HashMap<&'a str, Vec<&'a EventView>>,
 }
 
 impl<'a> Checks<'a> {
-    fn of(record: &'a Record) -> Self {
+    pub(crate) fn of(record: &'a Record) -> Self {
         let mut closed_by: HashMap<&str, Vec<&EventView>> = HashMap::new();
         for closed in of(record, &["check.closed"]) {
             if let Some(check) = closed.text("check") {
@@ -209,6 +234,9 @@ impl<'a> Checks<'a> {
 
         Self {
             opened: restricting(record, &["check.opened"]).collect(),
+            anomalies: restricting(record, &["scanned"])
+                .filter(|e| is_alarm(e))
+                .collect(),
             closed_by,
         }
     }
@@ -221,28 +249,51 @@ impl<'a> Checks<'a> {
             .collect()
     }
 
-    /// Whether all who let it out had seen it cleared, and no check open.
-    fn let_all_out_orderly(&self, record: &Record, sight: &Sight<'_>) -> bool {
-        let clearing = sight.entries(of(record, &["cleared"]));
-        let saw_cleared = |out: &EventView| {
-            let mut said_with_it = record
-                .now()
-                .events
-                .of(&out.reference)
-                .filter(|e| e.ordinal < out.ordinal);
-
-            sight.shown(out).meets(&clearing)
-                || said_with_it.any(|e| e.kind() == "cleared" && e.counts())
+    /// Whether customs or security looked into each anomaly that is among those wanted: with a check
+    /// opened by somebody who had seen it.
+    fn is_looked_into(&self, sight: &Sight<'_>, is_wanted: impl Fn(&EventView) -> bool) -> bool {
+        let by_owner = |o: &&&EventView| {
+            matches!(
+                o.department,
+                Some(Department::Cus | Department::Sec | Department::Hub)
+            )
         };
+        let seen = sight.together(self.opened.iter().filter(by_owner).copied());
+        let wanted = self.anomalies.iter().filter(|a| is_wanted(a));
+        wanted.into_iter().all(|a| sight.is_among(a, &seen))
+    }
 
-        let saw_open = |out: &EventView| {
-            self.opened.iter().any(|o| {
-                let closed = self.closed_by.get(o.id.as_str()).into_iter().flatten();
-                sight.saw(out, o) && !closed.into_iter().any(|c| sight.saw(out, c))
-            })
-        };
+    /// What somebody who let it out had not seen, or had seen open.
+    pub(crate) fn lacking(
+        &self,
+        record: &Record,
+        sight: &Sight<'_>,
+        out: &EventView,
+        clearing: &Past,
+    ) -> Option<Lack> {
+        let mut said_with_it = record
+            .now()
+            .events
+            .of(&out.reference)
+            .filter(|e| e.ordinal < out.ordinal);
+        let saw_cleared = sight.shown(out).meets(clearing)
+            || said_with_it.any(|e| e.kind() == "cleared" && e.counts());
 
-        of(record, &["gate.out"]).all(|out| saw_cleared(out) && !saw_open(out))
+        if !saw_cleared {
+            return Some(Lack::Clearance);
+        }
+
+        let saw_open = self.opened.iter().any(|o| {
+            let closed = self.closed_by.get(o.id.as_str()).into_iter().flatten();
+            sight.saw(out, o) && !closed.into_iter().any(|c| sight.saw(out, c))
+        });
+
+        if saw_open {
+            return Some(Lack::ClosedCheck);
+        }
+
+        let is_looked_into = self.is_looked_into(sight, |a| sight.saw(out, a));
+        (!is_looked_into).then_some(Lack::CheckOfAnomaly)
     }
 }
 
@@ -317,6 +368,11 @@ fn entry(record: &Record, sight: &Sight<'_>, contested: &[String], state: &mut S
         state.flags.insert("CANCEL_REQUESTED");
     }
 
+    // A change that nobody has assessed opens the assessment again.
+    let is_assessed = has("assessed")
+        && !contested.iter().any(|n| record.is_legal(n))
+        && unassessed(record, sight).is_empty();
+
     state.name = if has("cancelled") && !has("paid") {
         "CANCELLED"
     } else if has("entry.exited") {
@@ -325,7 +381,7 @@ fn entry(record: &Record, sight: &Sight<'_>, contested: &[String], state: &mut S
         "RELEASED"
     } else if has("paid") {
         "PAID"
-    } else if has("assessed") && !contested.iter().any(|n| record.is_legal(n)) {
+    } else if is_assessed {
         "ASSESSED"
     } else if has("registered") {
         "REGISTERED"

@@ -202,11 +202,13 @@ fn cancelled_while_paid_is_both() {
         json!({"amount_minor": 5, "currency": "IQD", "receipt": "R1"}),
     );
 
-    let paid = man.say("of-cus", Some(id), &[first.reference], paid);
+    let assessed = CustomsEntry::assess(5, "IQD");
+    let assessed = man.say("of-cus", Some(id), &[first.reference], assessed);
+    let paid = man.say("of-cus", Some(id), &[assessed.reference], paid);
     let cancel = CustomsEntry::on().event("cancel.requested", json!({"reason": "withdrawn"}));
     let cancel = hub.say("of-cus", Some(id), &[first.reference], cancel);
     assert_eq!(
-        state(&build(&[&first, &paid, &cancel])).line(),
+        state(&build(&[&first, &assessed, &paid, &cancel])).line(),
         "PAID CANCEL_REQUESTED"
     );
 }

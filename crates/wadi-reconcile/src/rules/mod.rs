@@ -45,4 +45,5 @@ pub const RULES: &[Rule] = &[
     customs::undervalued::RULE,
     replicas::replicas_differ::RULE,
     people::override_outlier::RULE,
+    movement::left_uncleared::RULE,
 ];

@@ -178,9 +178,9 @@ fn identity_stays_when_the_evidence_changes() {
 }
 
 #[test]
-fn there_are_thirty_rules_in_order() {
+fn there_are_thirty_one_rules_in_order() {
     let codes: Vec<String> = RULES.iter().map(|r| r.code.to_string()).collect();
-    let wanted: Vec<String> = (1..=30).map(|n| format!("R{n:02}")).collect();
+    let wanted: Vec<String> = (1..=31).map(|n| format!("R{n:02}")).collect();
     assert_eq!(codes, wanted);
 }
 

@@ -9,3 +9,5 @@ pub(super) const IDENTITY: SetBy = SetBy::Officers(&[Port, Cus, Sec, Hub]);
 pub(super) const TRAVELLER: SetBy = SetBy::Officers(&[Pas, Hub]);
 /// Officers who may change what an assessment rests on.
 pub(super) const CUSTOMS: SetBy = SetBy::Officers(&[Cus, Hub]);
+/// Officers who may put another seal in the place of one that is recorded.
+pub(super) const SEALS: SetBy = SetBy::Officers(&[Cus, Sec, Hub]);

@@ -245,7 +245,13 @@ impl Traffic {
             }
             7 => {
                 if t.hold.as_ref().is_none_or(|h| !h.open) {
-                    let _ = self.event("gate-2", "PORT", &t.passage, json!({"type": "cleared"}));
+                    let cleared = json!({"type": "cleared"});
+                    let answer = self.event("gate-2", "PORT", &t.passage, cleared);
+
+                    // Refused while the registration of officers is on its way: the truck waits.
+                    if answer.is_err() {
+                        t.step -= 1;
+                    }
                 }
             }
             8 if !self.clean && r.random_bool(0.08) && self.crossing == "TRB" => {

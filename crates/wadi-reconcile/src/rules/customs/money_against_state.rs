@@ -1,10 +1,12 @@
-//! R14: paid and cancelled; released and unpaid; paid another sum than assessed.
+//! R14: paid and cancelled; released and unpaid; paid another sum than assessed; paid or released
+//! without an assessment, over a contested field or an open question, or under an open hold.
 
 use crate::{
-    Contradiction, Dossier, Rule,
+    Contradiction, Dossier, Facts, Rule,
     numbers::{hours_ms, total},
 };
 use serde_json::json;
+use wadi_record::Lack;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R14",
@@ -87,7 +89,77 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         found("unpaid", at_ms, format!("{printed} was released unpaid"));
     }
 
+    out.extend(unduly(entry));
+    out.extend(under_hold(dossier));
     out
+}
+
+/// Money taken, or goods let go, by somebody who had seen no assessment of them, or had seen what
+/// speaks against it. Nothing on its way changes what was seen.
+fn unduly(entry: &Facts) -> impl Iterator<Item = Contradiction> {
+    let forms = entry
+        .unfounded()
+        .filter(|(act, _)| matches!(act.kind(), "paid" | "entry.released"));
+
+    forms.map(|(act, lacks)| {
+        let done = match act.kind() {
+            "paid" => "took money for",
+            _ => "released",
+        };
+        let because =
+            |(lack, why): (Lack, &'static str)| lacks.contains(&lack.name()).then_some(why);
+        let why: Vec<&str> = [
+            (Lack::Assessment, "which was not assessed as it stood"),
+            (Lack::SettledFields, "of which a legal field was contested"),
+            (Lack::Answer, "on which a question was open"),
+        ]
+        .into_iter()
+        .filter_map(because)
+        .collect();
+
+        let text = format!(
+            "{} {done} {}, {}",
+            act.officer(),
+            entry.printed(),
+            why.join(", ")
+        );
+        let evidence = json!({"type": act.kind(), "officer": act.officer(), "lacks": lacks});
+        Contradiction::new(
+            format!("{} {} {}", act.kind(), lacks.join(" "), act.officer()),
+            act.at_ms(),
+            text,
+            evidence.clone(),
+        )
+        .of_cause(evidence)
+        .each(act.entry())
+    })
+}
+
+/// Goods let go while a hold that names their entry was open.
+fn under_hold<'a>(dossier: &'a Dossier) -> impl Iterator<Item = Contradiction> + 'a {
+    let entry = &dossier.anchor;
+    let holds = dossier
+        .of("hold")
+        .filter(|hold| hold.links().contains(&entry.id.as_str()));
+
+    holds.filter_map(|hold| {
+        let released = entry.events("entry.released");
+        let at_ms = released
+            .map(|e| e.at_ms())
+            .filter(|t| hold.was_open_at(*t))
+            .min()?;
+
+        let text = format!(
+            "{} was released while hold {} on it was open",
+            entry.printed(),
+            hold.printed()
+        );
+        let evidence = json!({"hold": hold.printed(), "released_ms": at_ms});
+        let found = Contradiction::new(format!("hold {}", hold.id), at_ms, text, evidence);
+
+        // The hold's own release may still be on its way.
+        Some(found.until([hold.crossing(), entry.crossing(), "HUB"], at_ms))
+    })
 }
 
 #[cfg(test)]
@@ -156,5 +228,60 @@ mod tests {
             [Phase::Pending],
             "the receipt may be on its way"
         );
+    }
+
+    #[test]
+    fn whoever_takes_money_or_lets_goods_go_has_seen_an_assessment() {
+        let events = [
+            event("assessed", 1, json!({"duty_minor": 5, "currency": "IQD"})),
+            event(
+                "paid",
+                2,
+                json!({"amount_minor": 5, "currency": "IQD", "receipt": "R"}),
+            ),
+            event("entry.released", 9, json!({})),
+        ];
+        let with = |unfounded: serde_json::Value| {
+            firm(
+                "R14",
+                entry("E1", json!({}), &events).with("unfounded", unfounded),
+                vec![],
+            )
+        };
+
+        assert_eq!(with(json!([])), []);
+        for (id, lack) in [
+            ("paid@2", Lack::Assessment),
+            ("entry.released@9", Lack::Assessment),
+            ("entry.released@9", Lack::SettledFields),
+            ("entry.released@9", Lack::Answer),
+        ] {
+            assert_eq!(
+                with(json!([{"id": id, "lacks": [lack.name()]}])),
+                [Phase::Firm],
+                "{id} {lack:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn goods_under_a_hold_are_not_released() {
+        let events = [
+            event("assessed", 1, json!({"duty_minor": 0, "currency": "IQD"})),
+            event("entry.released", 9, json!({})),
+        ];
+        let with = |names: &str, released_ms: i64| {
+            let held = [
+                event("link", 2, json!({"record": names})),
+                event("hold.placed", 2, json!({})),
+                event("released", released_ms, json!({"holds": ["hold.placed@2"]})),
+            ];
+            let held = hold("H1", json!({}), &held).at("QAM");
+            dossier(entry("E1", json!({}), &events), vec![held], 8)
+        };
+
+        assert_eq!(phases("R14", &with("E1", 20)), [Phase::Pending]);
+        assert_eq!(phases("R14", &with("E1", 8)), [], "let go before");
+        assert_eq!(phases("R14", &with("E2", 20)), [], "another entry's");
     }
 }

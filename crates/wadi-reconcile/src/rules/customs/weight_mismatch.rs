@@ -20,6 +20,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         "passage" => spread(dossier, anchor).into_iter().collect(),
         "customs-entry" => declared(dossier)
             .into_iter()
+            .chain(weighed_itself(dossier))
+            .chain(spread(dossier, anchor))
             .chain(changed_after(anchor))
             .collect(),
         _ => Vec::new(),
@@ -101,6 +103,34 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
     })
 }
 
+/// The entry against the latest attested weighing that stands on it, and on no truck.
+fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
+    let entry = &dossier.anchor;
+    let declared_kg = entry.sum("goods", "gross_g")? / 1_000;
+    let (weighing, net) = valid(entry)
+        .filter(Fact::attested)
+        .filter_map(|w| Some((w, net_kg(&w)?)))
+        .last()?;
+
+    beyond(declared_kg, net, dossier.policy.weight_permille).then(|| {
+        let at_ms = weighing.at_ms();
+        Contradiction::new(
+            "declared itself",
+            at_ms,
+            format!(
+                "{declared_kg} kg declared, {net} kg weighed for {}",
+                entry.printed()
+            ),
+            json!({
+                "declared_kg": declared_kg,
+                "weighed_kg": net,
+                "weighings": [weighing.entry()],
+            }),
+        )
+        .until([entry.crossing()], at_ms.max(entry.ended_ms()))
+    })
+}
+
 /// Weighings that customs has not disputed.
 fn valid(truck: &Facts) -> impl Iterator<Item = Fact<'_>> {
     truck.events("weighed").filter(|w| {
@@ -110,9 +140,9 @@ fn valid(truck: &Facts) -> impl Iterator<Item = Fact<'_>> {
     })
 }
 
-fn spread(dossier: &Dossier, passage: &Facts) -> Option<Contradiction> {
+fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
     // A truck that was unloaded between weighs less by right.
-    if passage
+    if weighed
         .any(&["unloaded", "reloaded", "transhipped"])
         .next()
         .is_some()
@@ -121,9 +151,9 @@ fn spread(dossier: &Dossier, passage: &Facts) -> Option<Contradiction> {
     }
 
     let permille = dossier.policy.weight_permille;
-    let tares: Vec<i64> = valid(passage).filter_map(|w| w.int("tare_kg")).collect();
+    let tares: Vec<i64> = valid(weighed).filter_map(|w| w.int("tare_kg")).collect();
     let empty = |gross: &i64| tares.iter().any(|t| !beyond(*t, *gross, permille));
-    let gross: Vec<i64> = valid(passage)
+    let gross: Vec<i64> = valid(weighed)
         .filter_map(|w| w.int("gross_kg"))
         .filter(|g| !empty(g))
         .collect();
@@ -132,10 +162,10 @@ fn spread(dossier: &Dossier, passage: &Facts) -> Option<Contradiction> {
     beyond(least, most, permille).then(|| {
         Contradiction::new(
             "spread",
-            passage.last_ms("weighed").unwrap_or_default(),
+            weighed.last_ms("weighed").unwrap_or_default(),
             format!(
                 "{} was weighed {} times, from {least} to {most} kg",
-                passage.printed(),
+                weighed.printed(),
                 gross.len()
             ),
             json!({"gross_kg": gross}),
@@ -255,5 +285,25 @@ mod tests {
             |field: &str| entry("E1", json!({}), &[]).with("after_assessment", json!([field]));
         assert_eq!(firm("R03", late("goods.1.net_g"), vec![]), [Phase::Firm]);
         assert_eq!(firm("R03", late("goods.1.origin"), vec![]), []);
+    }
+
+    #[test]
+    fn weighings_of_an_entry_are_compared_with_it_and_with_each_other() {
+        let goods = |weighings: &[serde_json::Value]| {
+            entry("E1", json!({"goods.1.gross_g": 20_000_000}), weighings)
+        };
+        let found = |weighings: &[serde_json::Value]| firm("R03", goods(weighings), vec![]);
+
+        assert_eq!(found(&[weighed(5, 31_000, true)]), [Phase::Firm]);
+        assert_eq!(found(&[weighed(5, 30_500, true)]), []);
+        assert_eq!(found(&[weighed(5, 31_000, false)]), [], "unattested");
+        assert_eq!(
+            found(&[weighed(5, 33_000, false), weighed(6, 30_000, true)]),
+            [Phase::Firm],
+            "they spread"
+        );
+
+        let disputed = event("weighing.disputed", 7, json!({"weighing": "weighed@5"}));
+        assert_eq!(found(&[weighed(5, 31_000, true), disputed]), []);
     }
 }

@@ -1,4 +1,4 @@
-//! R02: a truck left while a hold on it was open.
+//! R02: a truck left while a hold on it, or on the customs entry of what it carries, was open.
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
@@ -12,16 +12,41 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
-    let passage = &dossier.anchor;
-    if !passage.is_passage() {
+    let anchor = &dossier.anchor;
+    if anchor.is_customs_entry() {
+        return carrying(dossier).collect();
+    }
+
+    if !anchor.is_passage() {
         return Vec::new();
     }
 
     dossier
         .of("hold")
-        .filter(|h| holds(h, passage))
-        .filter_map(|h| check(dossier, h))
+        .filter(|h| holds(h, anchor))
+        .filter_map(|h| check(anchor, h))
         .collect()
+}
+
+/// A hold on an entry holds the trucks that carry it. The finding stands on the entry, since a
+/// passage does not know the holds of its entries; a hold that names the truck, too, is told there.
+fn carrying(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
+    let entry = &dossier.anchor;
+    let on_entry = dossier
+        .of("hold")
+        .filter(|h| h.links().contains(&entry.id.as_str()));
+
+    on_entry.flat_map(move |hold| {
+        let trucks = dossier.journey("passage").filter(|t| !holds(hold, t));
+        trucks.filter_map(move |truck| {
+            let found = check(truck, hold)?;
+            Some(Contradiction {
+                discriminator: format!("{} {}", hold.id, truck.id),
+                text: format!("{} of the goods of {}", found.text, entry.printed()),
+                ..found
+            })
+        })
+    })
 }
 
 /// Whether a hold names the passage, by its id or by a lookout's term for something that it carries.
@@ -32,8 +57,7 @@ fn holds(hold: &Facts, passage: &Facts) -> bool {
         || target.is_some_and(|target| passage.carries(&target))
 }
 
-fn check(dossier: &Dossier, hold: &Facts) -> Option<Contradiction> {
-    let passage = &dossier.anchor;
+fn check(passage: &Facts, hold: &Facts) -> Option<Contradiction> {
     // Of several exits the first that passed the hold.
     let left_ms = passage
         .events("gate.out")
@@ -168,5 +192,47 @@ mod tests {
         for term in ["22-A-124", "CSQU3054384", "0804+EC", "0803+CO", "--", ""] {
             assert_eq!(firm("R02", left.clone(), vec![lookout(term)]), [], "{term}");
         }
+    }
+
+    #[test]
+    fn a_hold_on_an_entry_holds_the_truck_that_carries_it() {
+        let truck = |container: &str| {
+            let left = [event("gate.out", 500, json!({}))];
+            passage("P1", json!({"container.1": container}), &left)
+        };
+        let held = |released_ms: i64, more: &[serde_json::Value]| {
+            let events = [
+                event("hold.placed", 100, json!({})),
+                event("link", 100, json!({"record": "E1"})),
+                event(
+                    "released",
+                    released_ms,
+                    json!({"holds": ["hold.placed@100"]}),
+                ),
+            ];
+            hold("H1", json!({}), &[&events, more].concat())
+        };
+        let goods = || entry("E1", json!({"container.1": "CSQU3054383"}), &[]);
+
+        let found = |truck, hold| firm("R02", goods(), vec![truck, hold]);
+        assert_eq!(found(truck("CSQU 305438-3"), held(900, &[])), [Phase::Firm]);
+        assert_eq!(found(truck("CSQU3054383"), held(499, &[])), []);
+
+        let names_both = [event("link", 101, json!({"record": "P1"}))];
+        assert_eq!(
+            found(truck("CSQU3054383"), held(900, &names_both)),
+            [],
+            "it is told on the truck, once"
+        );
+
+        let other_day = truck("MSKU1234565").with(
+            "events",
+            json!([event("gate.out", 90 * 24 * crate::HOUR_MS, json!({}))]),
+        );
+        assert_eq!(
+            found(other_day, held(i64::MAX, &[])),
+            [],
+            "a truck of another journey"
+        );
     }
 }

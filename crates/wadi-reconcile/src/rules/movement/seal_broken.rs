@@ -1,8 +1,9 @@
 //! R09: a missing, changed or reused seal.
 
-use crate::{Contradiction, Dossier, Facts, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule};
 use serde_json::json;
 use std::collections::BTreeSet;
+use wadi_record::field_term;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R09",
@@ -44,19 +45,15 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     let broken = passage.events("unloaded").map(|e| (e, e.texts("seals")));
-    let searched = dossier
-        .linked
-        .iter()
-        .filter(|r| r.is_hold() || r.is_customs_entry());
-    let searched = searched.flat_map(|r| r.any(&["search.opened", "search.found"]));
-    let found = broken.chain(searched.map(|e| (e, e.text("seal_before").into_iter().collect())));
+    let searched = searches(dossier).map(|e| (e, e.text("seal_before").into_iter().collect()));
 
-    for (event, on_it) in found {
+    for (event, on_it) in broken.chain(searched) {
+        let lawful = seals_by(dossier, event);
         let strange: Vec<&str> = on_it
             .into_iter()
-            .filter(|s| !passage.has_among("seal", s))
+            .filter(|s| !lawful.iter().any(|known| is_same(known, s)))
             .collect();
-        if !strange.is_empty() && !seals.is_empty() && !resealed {
+        if !strange.is_empty() && !lawful.is_empty() {
             out.push(
                 Contradiction::new(
                     format!("found {}", strange.join(" ")),
@@ -66,7 +63,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                         strange.join(", "),
                         passage.printed()
                     ),
-                    json!({"found": strange, "recorded": seals}),
+                    json!({"found": strange, "recorded": lawful}),
                 )
                 .each(event.entry())
                 .until([passage.crossing()], event.at_ms()),
@@ -88,6 +85,43 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     );
 
     out
+}
+
+fn searches(dossier: &Dossier) -> impl Iterator<Item = Fact<'_>> {
+    let searched = dossier
+        .linked
+        .iter()
+        .filter(|r| r.is_hold() || r.is_customs_entry());
+    searched.flat_map(|r| r.any(&["search.opened", "search.found"]))
+}
+
+/// The seals that were put on the load by right before an event: those recorded on the passage, now
+/// or before, those that a search put in the place of what it opened, and those under which customs
+/// had the goods loaded again. What the operator says of seals after a reloading proves nothing.
+fn seals_by<'a>(dossier: &'a Dossier, event: Fact<'_>) -> BTreeSet<&'a str> {
+    let passage = &dossier.anchor;
+    let is_before = |e: &Fact<'_>| e.at_ms() <= event.at_ms() && e.id() != event.id();
+
+    let recorded = passage.texts("seal", "").into_iter();
+    let earlier = passage.json["seals"].as_array().into_iter().flatten();
+    let searched = searches(dossier)
+        .filter(is_before)
+        .filter_map(|e| e.text("seal_after"));
+    let reloaded = passage
+        .any(&["reloaded", "transhipped"])
+        .filter(|e| e.department() == "CUS" && is_before(e))
+        .flat_map(|e| e.texts("seals"));
+
+    recorded
+        .chain(earlier.filter_map(|s| s.as_str()))
+        .chain(searched)
+        .chain(reloaded)
+        .collect()
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let form = |text: &str| field_term("seal.1", text);
+    form(one).is_some_and(|one| Some(one) == form(other))
 }
 
 /// A seal closes one door once.
@@ -181,6 +215,66 @@ mod tests {
             firm("R09", came("P2", "C1", 2), vec![came("P1", "C1", 1)]),
             [],
             "the same container goes on"
+        );
+    }
+
+    #[test]
+    fn a_lawful_search_puts_a_new_seal_in_the_place_of_the_one_it_opened() {
+        let unloaded = |seal: &str| {
+            [event(
+                "unloaded",
+                50,
+                json!({"seals": [seal], "packages": 1}),
+            )]
+        };
+        let searched = |at_ms: i64, before: &str, after: &str| {
+            let found = json!({"seal_before": before, "seal_after": after, "findings": "none"});
+            let link = event("link", 1, json!({"record": "P1"}));
+            vec![hold(
+                "H1",
+                json!({}),
+                &[link, event("search.found", at_ms, found)],
+            )]
+        };
+        let truck = |seal: &str| laden("P1", "C1", Some("S1"), &unloaded(seal));
+
+        assert_eq!(firm("R09", truck("S2"), searched(9, "S1", "S2")), []);
+        assert_eq!(
+            firm("R09", truck("S3"), searched(9, "S1", "S2")),
+            [Phase::Firm],
+            "a third seal"
+        );
+        assert_eq!(
+            firm("R09", truck("S2"), searched(60, "S1", "S2")),
+            [Phase::Firm],
+            "it was on before the search"
+        );
+        assert_eq!(
+            firm("R09", truck("S2"), searched(9, "S7", "S2")),
+            [Phase::Firm],
+            "the search itself found another seal"
+        );
+
+        // The field names the new seal since: the one that it came with is remembered.
+        let renamed = laden("P1", "C1", Some("S2"), &unloaded("S2")).with("seals", json!(["S1"]));
+        assert_eq!(firm("R09", renamed, searched(9, "S1", "S2")), []);
+    }
+
+    #[test]
+    fn goods_loaded_again_are_under_the_seals_that_customs_names() {
+        let events = |department: &str| {
+            let mut again = event("reloaded", 5, json!({"seals": ["S2"], "packages": 1}));
+            again["department"] = json!(department);
+            let unloaded = event("unloaded", 50, json!({"seals": ["S2"], "packages": 1}));
+            [again, unloaded]
+        };
+
+        let by = |department| laden("P1", "C1", Some("S1"), &events(department));
+        assert_eq!(firm("R09", by("CUS"), vec![]), []);
+        assert_eq!(
+            firm("R09", by("OPS"), vec![]),
+            [Phase::Firm],
+            "the operator alone puts on no seal"
         );
     }
 }

@@ -79,9 +79,9 @@ pub(super) const ROWS: &[FieldRow] = &[
         kinds: &[Passage],
         value: Text,
         legal: true,
-        guarded: Guarded::Never,
-        set_by: SetBy::Anybody,
-        device: DeviceSets::Always,
+        guarded: Guarded::Passing,
+        set_by: SEALS,
+        device: DeviceSets::UntilGuarded,
     },
     FieldRow {
         name: "person.N.document_hash",

@@ -44,7 +44,7 @@ impl Contradictions {
     /// Tells all, one after the other, until done or stopped.
     pub fn run(self) {
         std::thread::sleep(REGISTRATION_PAUSE);
-        let stories: [(&str, fn(&Self) -> StoryEnd); 30] = [
+        let stories: [(&str, fn(&Self) -> StoryEnd); 31] = [
             ("R01", Self::released_unseen_hold),
             ("R02", Self::passed_while_held),
             ("R03", Self::weight_mismatch),
@@ -75,6 +75,7 @@ impl Contradictions {
             ("R28", Self::undervalued),
             ("R29", Self::replicas_differ),
             ("R30", Self::override_outlier),
+            ("R31", Self::left_uncleared),
         ];
 
         for (rule, tell) in stories {
@@ -464,6 +465,13 @@ impl Contradictions {
             self.post_event(&self.trb, ("TRB-gate-9", "PORT"), &truck, forced)?;
         }
         Ok(())
+    }
+
+    fn left_uncleared(&self) -> StoryEnd {
+        let truck = self.truck(&self.trb, json!({}))?;
+        let check = json!({"type": "check.opened", "check": "documents"});
+        self.post_event(&self.trb, CUSTOMS, &truck, check)?;
+        self.leaves(&self.trb, &truck)
     }
 }
 

@@ -1,0 +1,306 @@
+//! Acts of legal weight that lack what they need: said all the same they are kept and count, for a
+//! truck that left has left and money that was paid was paid. They are flagged, whoever says them
+//! is told, and rules report them.
+//!
+//! The fold of states and the rules of reconciliation ask here. What an act lacks is judged by what
+//! its author had seen; what speaks against it counts from what its own log had said before, too, so
+//! that nobody gets around it by being based on an old screen.
+
+use crate::{
+    Guarded, Kind,
+    ancestry::Past,
+    events::guarding,
+    fields::known_field,
+    judged_change::{EventView, Verdict},
+    record::Record,
+    sight::Sight,
+    state::Checks,
+};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use wadi_log::{LogId, Reference};
+
+/// Acts of one record that are told each for itself. More of them tell nothing more.
+const UNFOUNDED_MAX: usize = 100;
+
+/// What an act lacks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Lack {
+    /// An assessment, seen by whoever takes money or lets goods go; or it was opened again by a
+    /// change that nobody has assessed.
+    Assessment,
+    /// The settling of legal fields that were contested.
+    SettledFields,
+    /// The answer to a question of customs.
+    Answer,
+    /// The release of the entry.
+    Release,
+    /// The clearing of the passage.
+    Clearance,
+    /// The closing of a check.
+    ClosedCheck,
+    /// A look into what a scanner found strange.
+    CheckOfAnomaly,
+}
+
+impl Lack {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Assessment => "assessment",
+            Self::SettledFields => "settled fields",
+            Self::Answer => "answer",
+            Self::Release => "release",
+            Self::Clearance => "clearance",
+            Self::ClosedCheck => "closed check",
+            Self::CheckOfAnomaly => "check of an anomaly",
+        }
+    }
+}
+
+/// An act that counts, and what it lacks.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Unfounded<'a> {
+    pub(crate) event: &'a EventView,
+    pub(crate) lacks: Vec<Lack>,
+}
+
+impl Unfounded<'_> {
+    /// The act as it stands in the record's projection.
+    pub(crate) fn json(&self) -> Json {
+        json!({
+            "id": self.event.id,
+            "lacks": self.lacks.iter().map(|l| l.name()).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// All such acts of a record, in the order of its events.
+pub(crate) fn unfounded<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'a>> {
+    match record.kind() {
+        Some(Kind::Passage) => unfounded_exits(record, sight),
+        Some(Kind::CustomsEntry) => Declaration::of(record, sight).unfounded(),
+        _ => Vec::new(),
+    }
+}
+
+fn unfounded_exits<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'a>> {
+    let checks = Checks::of(record);
+    let exits = record
+        .events()
+        .filter(|e| e.kind() == "gate.out" && e.counts());
+
+    let clearing = sight.entries(
+        record
+            .events()
+            .filter(|e| e.kind() == "cleared" && e.counts()),
+    );
+
+    let exits = exits.filter_map(|event| {
+        let lacks = checks.lacking(record, sight, event, &clearing)?;
+        Some(Unfounded {
+            event,
+            lacks: vec![lacks],
+        })
+    });
+
+    exits.take(UNFOUNDED_MAX).collect()
+}
+
+/// What a customs entry's acts of legal weight rest on.
+struct Declaration<'a, 'r> {
+    record: &'a Record,
+    sight: &'r Sight<'r>,
+    /// Entries with an assessment, and with a release, that count.
+    assessed: Past,
+    released: Past,
+    /// Entries with a present value that an assessment would rest on and that nobody has assessed.
+    unassessed: Past,
+    /// Questions, and the entries that answer each.
+    queries: Vec<(&'a EventView, Past)>,
+}
+
+/// What the author of an entry had seen of an assessment and of what speaks against it.
+struct Screen {
+    assessed: bool,
+    released: bool,
+    /// A change after the last assessment.
+    changed: bool,
+    contested: bool,
+    /// A question that nobody had answered.
+    asked: bool,
+}
+
+impl<'a, 'r> Declaration<'a, 'r> {
+    fn of(record: &'a Record, sight: &'r Sight<'_>) -> Declaration<'a, 'r> {
+        let counting = |kind: &'static str| {
+            record
+                .events()
+                .filter(move |e| e.kind() == kind && e.counts())
+        };
+
+        let mut answers: HashMap<&str, Past> = HashMap::new();
+        for answer in counting("query.answered") {
+            if let Some(query) = answer.text("query") {
+                answers
+                    .entry(query)
+                    .or_default()
+                    .insert(sight.number(answer));
+            }
+        }
+
+        let queries = record
+            .events()
+            .filter(|e| e.kind() == "queried" && e.restricts());
+        let queries = queries.map(|q| (q, answers.remove(q.id.as_str()).unwrap_or_default()));
+
+        Declaration {
+            record,
+            sight,
+            assessed: sight.entries(counting("assessed")),
+            released: sight.entries(counting("entry.released")),
+            unassessed: unassessed(record, sight),
+            queries: queries.collect(),
+        }
+    }
+
+    fn unfounded(&self) -> Vec<Unfounded<'a>> {
+        const FORMS: [&str; 3] = ["paid", "entry.released", "entry.exited"];
+
+        let mut by_entry: BTreeMap<Reference, Vec<&'a EventView>> = BTreeMap::new();
+        let forms = |e: &&EventView| FORMS.contains(&e.kind()) && e.counts();
+        for event in self.record.events().filter(forms) {
+            by_entry.entry(event.reference).or_default().push(event);
+        }
+
+        let mut out = Vec::new();
+        let mut own: HashMap<LogId, Past> = HashMap::new();
+        if by_entry.is_empty() {
+            return out;
+        }
+
+        // Rows stand in the order of their logs, so that what each log had said before grows along.
+        for (said, verdict) in self.record.rows() {
+            let now = self.record.now();
+            let reference = &said.reference;
+            let (Some(number), Some(shown)) = (now.number(reference), now.shown(reference)) else {
+                continue;
+            };
+
+            let known = own.entry(reference.log).or_default();
+            known.unite(shown);
+            if let Some(forms) = by_entry.get(reference) {
+                let screen = self.screen(shown, known);
+                let found = forms.iter().map(|event| Unfounded {
+                    event,
+                    lacks: self.lacking(event, &screen),
+                });
+                out.extend(found.filter(|act| !act.lacks.is_empty()));
+            }
+
+            if out.len() >= UNFOUNDED_MAX {
+                break;
+            }
+
+            if *verdict == Verdict::Counts {
+                known.insert(number);
+            }
+        }
+
+        out.truncate(UNFOUNDED_MAX);
+        out
+    }
+
+    /// What somebody had seen who had these entries on the screen, and whose log knew of those.
+    fn screen(&self, shown: &Past, known: &Past) -> Screen {
+        let is_open = |(query, answers): &(&EventView, Past)| {
+            known.contains(self.sight.number(query)) && !answers.meets(known)
+        };
+
+        Screen {
+            assessed: shown.meets(&self.assessed),
+            released: shown.meets(&self.released),
+            changed: known.meets(&self.unassessed),
+            contested: self.knew_contested(known),
+            asked: self.queries.iter().any(is_open),
+        }
+    }
+
+    fn lacking(&self, event: &EventView, screen: &Screen) -> Vec<Lack> {
+        let said_before = |kind: &str| {
+            let mut with_it = self.record.now().events.of(&event.reference);
+            with_it.any(|e| e.ordinal < event.ordinal && e.kind() == kind && e.counts())
+        };
+
+        if event.kind() == "entry.exited" {
+            let is_released = screen.released || said_before("entry.released");
+            return if is_released {
+                Vec::new()
+            } else {
+                vec![Lack::Release]
+            };
+        }
+
+        let is_assessed = (screen.assessed || said_before("assessed")) && !screen.changed;
+        // Money may be taken while a question is open; goods stay.
+        let is_asked =
+            event.kind() == "entry.released" && screen.asked && !said_before("query.answered");
+
+        [
+            (!is_assessed, Lack::Assessment),
+            (screen.contested, Lack::SettledFields),
+            (is_asked, Lack::Answer),
+        ]
+        .into_iter()
+        .filter_map(|(is_lacking, lack)| is_lacking.then_some(lack))
+        .collect()
+    }
+
+    fn knew_contested(&self, known: &Past) -> bool {
+        let document = &self.record.now().document;
+        let legal = document.forked().filter(|name| self.record.is_legal(name));
+
+        legal
+            .map(|name| document.claims_within(name, known))
+            .any(|claims| {
+                let mut values = claims.into_iter().map(|put| self.record.value(put));
+                values
+                    .next()
+                    .is_some_and(|first| values.any(|v| v != first))
+            })
+    }
+}
+
+/// Entries with a present value that an assessment rests on, put by somebody whom no assessor had
+/// seen: once there was an assessment, they open it again.
+pub(crate) fn unassessed(record: &Record, sight: &Sight<'_>) -> Past {
+    let is_assessment =
+        |e: &&EventView| guarding(Guarded::Assessment).any(|k| k == e.kind()) && e.counts();
+    let assessments = || record.events().filter(is_assessment);
+    let mut out = Past::default();
+    if assessments().next().is_none() {
+        return out;
+    }
+
+    let mut seen = sight.entries(assessments());
+    let assessing: BTreeSet<Reference> = assessments().map(|e| e.reference).collect();
+    for reference in &assessing {
+        if let Some(shown) = record.now().shown(reference) {
+            seen.unite(shown);
+        }
+    }
+
+    let rests_on = |name: &&String| {
+        let row = record.kind().and_then(|kind| known_field(kind, name));
+        row.is_some_and(|row| row.guarded == Guarded::Assessment)
+    };
+    let document = &record.now().document;
+    for name in document.field_names().filter(rests_on) {
+        let claims = document.claims(name).into_iter();
+        claims
+            .filter(|put| !seen.contains(put.entry))
+            .for_each(|put| out.insert(put.entry));
+    }
+
+    out
+}
