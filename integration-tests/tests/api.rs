@@ -345,7 +345,8 @@ fn a_visa_is_checked_with_the_passport_that_it_lies_beside() {
     world.start("trb", &[]);
     let trb = world.site("trb");
 
-    let passport = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\rL898902C36UTO7408122F3012040<<<<<<<<<<<<<<08";
+    let passport = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\r\
+                    L898902C36UTO7408122F3012040<<<<<<<<<<<<<<08";
     let visa =
         "V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<L8988901C4XXX4009078F96121096ZE184226B<<<<<<";
     let wrong_visa = visa.replace("4009078", "4009079");

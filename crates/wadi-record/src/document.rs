@@ -7,10 +7,10 @@
 //! the log's previous counting entry, which Automerge asks of every actor; the predecessors do not,
 //! so that a second officer at one node contests what the first put unseen.
 //!
-//! Which operations are visible where is kept here, by field. The changes and the Automerge document
-//! of them are made when somebody asks for it: encoding a change costs more than all else that is
-//! done with an entry, applying one costs Automerge a walk over all that it holds, and what an entry
-//! follows is known here anyhow. Tests hold the two equal.
+//! Which operations are visible where is kept here, by field. The changes and the Automerge
+//! document of them are made when somebody asks for it: encoding a change costs more than all else
+//! that is done with an entry, applying one costs Automerge a walk over all that it holds, and what
+//! an entry follows is known here anyhow. Tests hold the two equal.
 
 use crate::ancestry::Past;
 use automerge::{
@@ -252,8 +252,8 @@ impl Document {
     }
 
     /// Names an entry, which of its puts count, and what they are put on top of. The change follows
-    /// from these: the entry's leaf says what it puts, and the names of what it follows say the same
-    /// of everything before.
+    /// from these: the entry's leaf says what it puts, and the names of what it follows say the
+    /// same of everything before.
     fn change_name(&self, entry: &Derived<'_>, own: Option<u32>) -> ChangeName {
         let mut hasher = Sha256::new_with_prefix(b"wadi derived change 1");
         hasher.update(entry.reference.to_bytes());
@@ -414,8 +414,8 @@ impl Document {
         self.heads.iter().copied()
     }
 
-    /// SHA-256 over the names of the changes of the document's heads: documents of equal changes have equal
-    /// digests.
+    /// SHA-256 over the names of the changes of the document's heads: documents of equal changes
+    /// have equal digests.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut heads: Vec<&ChangeName> =
             self.heads.iter().map(|n| &self.applied[n].name).collect();

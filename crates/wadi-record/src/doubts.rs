@@ -1,5 +1,5 @@
-//! What is strange about a draft: nothing that would keep it from being recorded, and whoever writes
-//! it is told at once.
+//! What is strange about a draft: nothing that would keep it from being recorded, and whoever
+//! writes it is told at once.
 
 use crate::{
     Draft, FieldType, ValueType, event_type,

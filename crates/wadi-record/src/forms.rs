@@ -3,8 +3,8 @@
 //! is told, and rules report them.
 //!
 //! The fold of states and the rules of reconciliation ask here. What an act lacks is judged by what
-//! its author had seen; what speaks against it counts from what its own log had said before, too, so
-//! that nobody gets around it by being based on an old screen.
+//! its author had seen; what speaks against it counts from what its own log had said before, too,
+//! so that nobody gets around it by being based on an old screen.
 
 use crate::{
     Guarded, Kind,

@@ -395,9 +395,9 @@ impl Settled {
         refused: &[RefusedPut],
     ) -> Result<(), Broken> {
         let derived = derived(said, number, view, refused);
-        // An entry is well formed by construction; should the document fail on it all the same, this
-        // record alone shows it. What is half changed then is not used: whoever gets the error throws
-        // all of it away.
+        // An entry is well formed by construction; should the document fail on it all the same,
+        // this record alone shows it. What is half changed then is not used: whoever gets the error
+        // throws all of it away.
         let document = &mut self.document;
         match catch_unwind(AssertUnwindSafe(|| document.apply(&derived))) {
             Ok(_) => Ok(()),

@@ -249,8 +249,8 @@ impl<'a> Checks<'a> {
             .collect()
     }
 
-    /// Whether customs or security looked into each anomaly that is among those wanted: with a check
-    /// opened by somebody who had seen it.
+    /// Whether customs or security looked into each anomaly that is among those wanted: with a
+    /// check opened by somebody who had seen it.
     fn is_looked_into(&self, sight: &Sight<'_>, is_wanted: impl Fn(&EventView) -> bool) -> bool {
         let by_owner = |o: &&&EventView| {
             matches!(

@@ -1,9 +1,9 @@
 //! Which terms more than one record has. A hub asks the store who else has a term only where
 //! somebody else can: of most plates, seals and containers there is one record.
 //!
-//! What is known here never says too little: terms are taken in before they are written, and none is
-//! taken out. Until all that the store holds is taken in, and of terms that there was no room for,
-//! it says that they may be shared.
+//! What is known here never says too little: terms are taken in before they are written, and none
+//! is taken out. Until all that the store holds is taken in, and of terms that there was no room
+//! for, it says that they may be shared.
 
 use std::{
     collections::HashMap,

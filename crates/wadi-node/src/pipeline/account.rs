@@ -1,5 +1,5 @@
-//! What only the sequencer can tell of a record: how each entry stands, who set each field, and what
-//! was known at each decision.
+//! What only the sequencer can tell of a record: how each entry stands, who set each field, and
+//! what was known at each decision.
 
 use crate::{
     door::{command::Account, error::NodeError},

@@ -126,8 +126,8 @@ impl Sequencer {
         }
     }
 
-    /// Writes rows that a wing made, apart from the commit in the making: they can be made again, and
-    /// no write fails with them.
+    /// Writes rows that a wing made, apart from the commit in the making: they can be made again,
+    /// and no write fails with them.
     fn keep(&self, batch: Batch, reply: Reply<()>) {
         let durable = self.hand_to_store(batch);
         tokio::spawn(async move {

@@ -72,7 +72,8 @@ pub(crate) struct Commit {
     pub(super) view: Option<Arc<LedgerView>>,
     /// What the rules are to read of the records in it once this is durable; at a hub.
     pub(super) projected: Vec<(RecordId, Projected)>,
-    /// Records in it that are handed over, each with a crossing that it is handed over to; at a hub.
+    /// Records in it that are handed over, each with a crossing that it is handed over to; at a
+    /// hub.
     pub(super) handed_over: Vec<(Crossing, RecordId)>,
 }
 
@@ -116,8 +117,8 @@ impl Commit {
         self.records.len() > TOUCHED_MAX || self.entry_bytes > GROUP_BYTES_MAX
     }
 
-    /// Whether it neither reads more of the store than is durable nor leaves anything to be followed
-    /// up: then the next commit may be made while this one is written.
+    /// Whether it neither reads more of the store than is durable nor leaves anything to be
+    /// followed up: then the next commit may be made while this one is written.
     pub(crate) fn is_plain(&self) -> bool {
         let follows_up = self.verdicts_moved
             || self.reload

@@ -88,8 +88,8 @@ impl Command {
         }
     }
 
-    /// Whether nobody waits for the commit that it goes into: a cosignature, a refusal, what a hub or
-    /// a peer said. It rides on the next one.
+    /// Whether nobody waits for the commit that it goes into: a cosignature, a refusal, what a hub
+    /// or a peer said. It rides on the next one.
     fn may_ride(&self) -> bool {
         matches!(
             self,

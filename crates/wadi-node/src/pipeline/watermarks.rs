@@ -134,7 +134,8 @@ impl Sequencer {
     }
 
     /// The hub time that the head held of a log names, as far as it tells anything. No head has
-    /// heard of a later time than the one at which this hub took it: one that says so tells nothing.
+    /// heard of a later time than the one at which this hub took it: one that says so tells
+    /// nothing.
     fn heard_by(&self, log: &LogId, held: &LogHead) -> i64 {
         let cosigned_s = self
             .ledger

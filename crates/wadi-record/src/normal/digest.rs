@@ -13,8 +13,8 @@ pub fn is_digest(raw: &str) -> bool {
     digits(raw).is_some()
 }
 
-/// A document's hash for comparing: 64 hexadecimal digits in small letters. What is none is compared
-/// as a plate.
+/// A document's hash for comparing: 64 hexadecimal digits in small letters. What is none is
+/// compared as a plate.
 pub fn normalise_document(raw: &str) -> String {
     digits(raw).unwrap_or_else(|| normalise_plate(raw))
 }

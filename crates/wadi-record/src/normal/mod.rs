@@ -1,8 +1,8 @@
 //! Normal forms: what is written otherwise and means the same is made one, here and nowhere else.
 //!
 //! A document keeps what was said, as it was said. Terms, lookouts, searches and rules compare
-//! normal forms. The rules are told to people in `docs/normal-forms.md`; a change of one changes the
-//! terms of records that are stored, so the projection's version has to be raised with it.
+//! normal forms. The rules are told to people in `docs/normal-forms.md`; a change of one changes
+//! the terms of records that are stored, so the projection's version has to be raised with it.
 //!
 //! Every form is a pure function of the text, takes any text, and changes nothing that is in its
 //! normal form already. What is left empty says nothing, and matches nothing.

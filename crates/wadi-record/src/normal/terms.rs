@@ -10,8 +10,8 @@ use super::{
 };
 
 /// The term of a field's text: what it is looked up as, and its normal form. Nothing for a field
-/// that nobody looks for, and for a text that says nothing. Codes of goods go with their origin, see
-/// [`goods_terms`].
+/// that nobody looks for, and for a text that says nothing. Codes of goods go with their origin,
+/// see [`goods_terms`].
 pub fn field_term(field: &str, text: &str) -> Option<(&'static str, String)> {
     let (what, form): (_, fn(&str) -> String) = match field {
         "vehicle.plate" | "vehicle.plate_raw" | "trailer.plate" => ("plate", normalise_plate),

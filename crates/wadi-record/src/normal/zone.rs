@@ -235,8 +235,8 @@ fn rows(text: &str, chevrons: &str, blank: &str) -> Vec<String> {
     rows.filter(|row| !row.chars().all(|c| c == '<')).collect()
 }
 
-/// The rows as lines of a document: as they are, or, where they were broken elsewhere or not at all,
-/// cut anew.
+/// The rows as lines of a document: as they are, or, where they were broken elsewhere or not at
+/// all, cut anew.
 fn shaped(rows: &[String]) -> Option<Vec<String>> {
     let is_shape = |(lines, chars): &(usize, usize)| {
         rows.len() == *lines && rows.iter().all(|row| row.chars().count() == *chars)

@@ -37,10 +37,10 @@ pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, Stor
         .disable_statement_logging())
 }
 
-/// For sessions of a daemon, whose statements find their rows by keys. The server keeps a statement's
-/// plan from when its tables were small, and would read all of them for a few rows once they have
-/// grown, or begin with a table that was empty. So indexes are used from the beginning, and tables are
-/// joined in the order in which a statement names them, the keys first.
+/// For sessions of a daemon, whose statements find their rows by keys. The server keeps a
+/// statement's plan from when its tables were small, and would read all of them for a few rows once
+/// they have grown, or begin with a table that was empty. So indexes are used from the beginning,
+/// and tables are joined in the order in which a statement names them, the keys first.
 pub(super) fn by_index(options: PgConnectOptions) -> PgConnectOptions {
     let said = options.get_options().unwrap_or_default().to_string();
     let ours = [

@@ -1,5 +1,5 @@
-//! The store on SQLite: WAL, synchronous FULL, one writer on a thread of its own that groups waiting
-//! batches into one commit.
+//! The store on SQLite: WAL, synchronous FULL, one writer on a thread of its own that groups
+//! waiting batches into one commit.
 //!
 //! SQLite reports neither rotten pages nor a torn WAL tail by itself: entries are checked against
 //! their leaf hash on every read, and the anchor tells a lost tail.

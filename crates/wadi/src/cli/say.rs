@@ -28,8 +28,8 @@ pub enum SayCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Sets values of the policy out of a JSON file; what it leaves out stays as it is. `wadi policy`
-    /// shows it, compares and sets single values.
+    /// Sets values of the policy out of a JSON file; what it leaves out stays as it is. `wadi
+    /// policy` shows it, compares and sets single values.
     Policy {
         file: std::path::PathBuf,
         #[command(flatten)]

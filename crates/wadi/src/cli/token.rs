@@ -35,7 +35,8 @@ pub enum TokenCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Lists tokens: whose each is, what it may say, when it was issued and last used, when it ends.
+    /// Lists tokens: whose each is, what it may say, when it was issued and last used, when it
+    /// ends.
     List {
         #[command(flatten)]
         at: NodeAt,

@@ -49,7 +49,8 @@ fn carrying(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
     })
 }
 
-/// Whether a hold names the passage, by its id or by a lookout's term for something that it carries.
+/// Whether a hold names the passage, by its id or by a lookout's term for something that it
+/// carries.
 fn holds(hold: &Facts, passage: &Facts) -> bool {
     let target = hold.field("target.term").map(normalise_target);
 

@@ -105,7 +105,8 @@ pub(super) const ROWS: &[FieldRow] = &[
     },
     FieldRow {
         name: "person.N.document_check",
-        meaning: "What the check of the document's machine-readable zone came to, and of visas beside it.",
+        meaning: "What the check of the document's machine-readable zone came to, and of visas \
+                  beside it.",
         kinds: &[Passage],
         value: OneOf(&["passed", "failed"]),
         legal: false,

@@ -3,8 +3,8 @@ use super::*;
 /// 2026-03-01.
 const NOW_MS: i64 = 1_772_323_200_000;
 
-// The specimens of ICAO Doc 9303, parts 4 to 7, with days of expiry that lie ahead where a test needs
-// them.
+// The specimens of ICAO Doc 9303, parts 4 to 7, with days of expiry that lie ahead where a test
+// needs them.
 const TD3: [&str; 2] = [
     "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
     "L898902C36UTO7408122F3012040<<<<<<<<<<<<<<08",
