@@ -365,6 +365,16 @@ impl Site {
         }
     }
 
+    /// A file that it serves.
+    pub fn bytes(&self, path: &str) -> Vec<u8> {
+        let mut response = ureq::get(format!("http://{}{path}", self.http))
+            .header("authorization", format!("Bearer {}", self.token()))
+            .call()
+            .expect("a file");
+
+        response.body_mut().read_to_vec().expect("it comes whole")
+    }
+
     /// The first `count` server-sent events of a stream, as their data.
     pub fn listen(&self, path: &str, count: usize) -> Vec<Value> {
         use std::io::{BufRead, BufReader};

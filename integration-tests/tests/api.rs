@@ -37,6 +37,14 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
     let history = trb.get(&format!("/v1/records/{id}/history")).unwrap();
     assert_eq!(history["entries"][0]["officer"], "OF-9");
 
+    // The record as a document that any Automerge tool opens.
+    let document = trb.bytes(&format!("/v1/records/{id}/document"));
+    let saved = wadi_record::read_saved(&document).expect("Automerge reads it");
+    assert_eq!(
+        saved.values["direction"],
+        [wadi_log::Value::Text("in".into())]
+    );
+
     let mut posing = body.clone();
     posing["officer"] = "OF-1".into();
     assert_eq!(
@@ -129,6 +137,7 @@ fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
         "/v1/records/{id}",
         "/v1/records/{id}/events",
         "/v1/records/{id}/history",
+        "/v1/records/{id}/document",
         "/v1/changes",
         "/v1/sites",
     ] {

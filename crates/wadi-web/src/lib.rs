@@ -79,6 +79,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/records/{id}", get(records::show))
         .route("/v1/records/{id}/events", post(records::append))
         .route("/v1/records/{id}/history", get(records::history))
+        .route("/v1/records/{id}/document", get(records::document))
         .route("/v1/records/{id}/evidence", get(records::evidence))
         .route("/v1/changes", get(changes::changes))
         .route("/v1/compare", get(compare::page))

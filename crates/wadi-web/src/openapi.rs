@@ -109,6 +109,7 @@ fn describe(status: &str, answer: &mut Response) {
     info(title = "wadi", description = "Records of border crossings, kept in step."),
     paths(
         records::list, records::create, records::show, records::append, records::history,
+        records::document,
         records::evidence, changes::changes,
         compare::page, compare::logs, compare::root, compare::record,
         bundles::plan, bundles::part, bundles::import, bundles::receipt,

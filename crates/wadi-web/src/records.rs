@@ -215,6 +215,37 @@ pub(crate) async fn history(
     Ok(Json(json!(node.reads().history(&id).await?)))
 }
 
+/// A record's document in Automerge's format, with every change since its first entry: any tool
+/// that reads Automerge opens it. Nodes that hold the same give equal documents.
+#[utoipa::path(
+    get,
+    path = "/v1/records/{id}/document",
+    params(("id" = String, Path, description = "printed or full id")),
+    tag = "records",
+    responses(
+        (
+            status = 200,
+            description = "the document",
+            content_type = "application/octet-stream",
+            body = String,
+        ),
+        (status = 404, body = Problem),
+    ),
+)]
+pub(crate) async fn document(
+    State(node): State<Arc<Node>>,
+    _token: Token,
+    Path(id): Path<String>,
+) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), Problem> {
+    let id = node.reads().find_record(&id).await?;
+    let _turn = limits::expensive().await?;
+
+    Ok((
+        [(CONTENT_TYPE, "application/octet-stream")],
+        node.reads().document(&id).await?,
+    ))
+}
+
 /// Everything said of a record with its proofs, in a file that verifies without this network
 /// (`docs/evidence.md`).
 #[utoipa::path(

@@ -212,6 +212,16 @@ impl Reads {
                 .with_control(|c| c.forks().get(&r.log).is_some_and(|f| f.at <= r.seq))
     }
 
+    /// A record's document as any Automerge tool opens it.
+    pub async fn document(&self, id: &RecordId) -> Result<Vec<u8>, NodeError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.door
+            .put(crate::door::command::Command::Document { record: *id, reply })
+            .await;
+
+        answer.await.map_err(|_| NodeError::Stopping)?
+    }
+
     /// A record as of entries of it, or as of a time by its authors' clocks.
     pub async fn record_at(
         &self,

@@ -61,6 +61,11 @@ pub(crate) enum Command {
         record: RecordId,
         reply: Reply<Account>,
     },
+    /// The record's document as any Automerge tool opens it.
+    Document {
+        record: RecordId,
+        reply: Reply<Vec<u8>>,
+    },
     /// The past is known as far as a peer knows it: forks can be answered with cuts.
     CutForks,
     /// Entries that were asked for.
@@ -101,7 +106,9 @@ impl Command {
             Self::Write(write, _) => Some(Suspect::Write {
                 digest: write.digest(),
             }),
-            Self::At { record, .. } | Self::Account { record, .. } => Some(Suspect::Record {
+            Self::At { record, .. }
+            | Self::Account { record, .. }
+            | Self::Document { record, .. } => Some(Suspect::Record {
                 record: record.to_string(),
             }),
             _ => None,
@@ -124,6 +131,7 @@ impl Command {
             Self::BeginAnew(_, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::At { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Account { reply, .. } => drop(reply.send(Err(error.clone().into()))),
+            Self::Document { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
             Self::Stretches(_, _, reply) => drop(reply.send(())),
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),

@@ -106,6 +106,9 @@ impl Sequencer {
             Command::Account { record, reply } => {
                 let _ = reply.send(self.account(g, record).await);
             }
+            Command::Document { record, reply } => {
+                let _ = reply.send(self.document_of(g, record).await);
+            }
             Command::CutForks => self.cut_forks(g).await,
             Command::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;

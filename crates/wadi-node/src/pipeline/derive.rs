@@ -158,6 +158,18 @@ impl Sequencer {
         then.map(|b| b.json()).ok_or_else(nothing)
     }
 
+    /// The record's document, saved by Automerge.
+    pub(super) async fn document_of(
+        &mut self,
+        g: &mut Commit,
+        record: RecordId,
+    ) -> Result<Vec<u8>, NodeError> {
+        let held = self.record(g, record).await?;
+        let held = held.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+
+        Ok(held.save())
+    }
+
     /// Reads what the store holds of these records at once, for building those that memory does not
     /// have. A record that this group has touched is not read again: what was read holds until the
     /// group is committed.

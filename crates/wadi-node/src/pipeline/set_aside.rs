@@ -93,6 +93,12 @@ impl Sequencer {
                 }
                 let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::History)));
             }
+            Command::Document { record, reply } => {
+                if !self.suspects.has_record(&record) {
+                    return Some(Command::Document { record, reply });
+                }
+                let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::History)));
+            }
             other => return Some(other),
         }
 
