@@ -21,7 +21,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 23] = [
         "id",
         "record",
         "kind",
@@ -31,6 +31,8 @@ impl Members {
         "detained_by",
         "open_holds",
         "placements",
+        "unfounded",
+        "seals",
         "fields",
         "contested",
         "events",
