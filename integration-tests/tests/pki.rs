@@ -170,7 +170,7 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_too_unless_forced() {
         "{told}"
     );
 
-    let (exit, told) = pki(dir.path(), "trial", &["init", "--work-factor", "10"]);
+    let (exit, told) = pki(dir.path(), "trial", &["init", "--work-factor", "15"]);
     assert_eq!(
         (exit, told.contains("[short_passphrase]")),
         (Some(2), true),
@@ -178,7 +178,12 @@ fn an_empty_passphrase_is_refused_and_a_short_one_is_too_unless_forced() {
     );
     assert!(!dir.path().join("certs").exists(), "nothing is begun");
 
-    let forced = ["init", "--work-factor", "10", "--force"];
+    // A low work factor makes a trial as well: it warns, and goes on.
+    let trial = ["init", "--work-factor", "10", "--dir", "trial"];
+    let (exit, told) = pki(dir.path(), "trial", &trial);
+    assert_eq!((exit, told.contains("WARNING")), (Some(0), true), "{told}");
+
+    let forced = ["init", "--work-factor", "15", "--force"];
     let (exit, told) = pki(dir.path(), "trial", &forced);
     assert_eq!(
         (

@@ -22,6 +22,9 @@ pub use papers::{Papers, close_secrets, exposed_secrets};
 const NODE_DAYS: u32 = 3 * 365;
 /// Characters of a passphrase below which no root is made, unless that is forced.
 const PASSPHRASE_CHARS: usize = 12;
+/// Whoever asks for a scrypt cost of no more than this makes a trial: the passphrase guards nothing
+/// anyhow.
+const WORK_FACTOR_TRIAL: u8 = 14;
 /// scrypt cost of files accepted at most, as a power of two.
 const WORK_FACTOR_MAX: u8 = 22;
 
@@ -95,8 +98,8 @@ pub struct CaArgs {
 }
 
 impl CaArgs {
-    /// The passphrase of a new root: never an empty one, and a short one by force alone.
-    fn new_passphrase(&self, force: bool) -> Result<SecretString, Failure> {
+    /// The passphrase of a new root: never an empty one, and a short one for a trial alone.
+    fn new_passphrase(&self, is_trial: bool) -> Result<SecretString, Failure> {
         let passphrase = self.passphrase(true)?;
         let text = passphrase.expose_secret();
         if text.trim().is_empty() {
@@ -106,7 +109,7 @@ impl CaArgs {
         }
 
         let chars = text.chars().count();
-        if chars < PASSPHRASE_CHARS && !force {
+        if chars < PASSPHRASE_CHARS && !is_trial {
             let why = format!(
                 "this passphrase has {chars} characters, and can be guessed by whoever gets \
                  root.key.age: take several words, {PASSPHRASE_CHARS} characters or more, or for \
@@ -223,7 +226,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             ca,
         } => {
             Ca::check_absent(&ca.dir)?;
-            Ca::init(&ca.dir, &ca.new_passphrase(force)?, work_factor)?;
+            let is_trial = force || work_factor.is_some_and(|n| n <= WORK_FACTOR_TRIAL);
+            Ca::init(&ca.dir, &ca.new_passphrase(is_trial)?, work_factor)?;
             let text = format!(
                 "The commission's root and CA are in {}. Keep root.key.age and the passphrase \
                  apart and offline.",
