@@ -125,18 +125,6 @@ pub(crate) struct Derived<'a> {
     pub(crate) events: Vec<(String, &'a str)>,
 }
 
-/// Where an applied entry's change stands in the document: what the change is encoded from,
-/// besides the entry.
-pub(crate) struct ChangePlace {
-    number: u32,
-    seq: u64,
-    start_op: u64,
-    /// The entries that the change depends on, the log's previous one among them.
-    parents: BTreeSet<u32>,
-    /// Of each put, the puts into its field that it replaces.
-    replaced: Vec<Vec<usize>>,
-}
-
 fn actor(log: &LogId) -> Actor {
     Sha256::digest(log.to_bytes()).into()
 }
@@ -172,13 +160,8 @@ fn operation(key: &str, value: ScalarValue, pred: Vec<OpId>) -> Op {
 impl Document {
     /// Applies an entry whose dependencies, as they are to be read, are all applied. After a panic
     /// the document may be half changed: it is thrown away.
-    pub(crate) fn apply(&mut self, entry: &Derived<'_>) -> ChangePlace {
-        let own = self
-            .logs
-            .get(&entry.reference.log)
-            .and_then(|l| l.last())
-            .map(|(_, n)| *n);
-
+    pub(crate) fn apply(&mut self, entry: &Derived<'_>) {
+        let own = self.last_of(&entry.reference.log);
         let mut seen = self.past_of(entry.based_on);
         let last_ops = entry
             .based_on
@@ -188,7 +171,6 @@ impl Document {
 
         let start_op = last_ops.max().unwrap_or(0) + 1;
 
-        let mut replaced_puts = Vec::with_capacity(entry.puts.len());
         for (n, (ordinal, key, _)) in entry.puts.iter().enumerate() {
             let field = match self.fields.get_mut(*key) {
                 Some(field) => field,
@@ -200,9 +182,8 @@ impl Document {
                 entry: entry.number,
                 ordinal: *ordinal,
                 counter: start_op + n as u64,
-                replaced: replaced.clone(),
+                replaced,
             });
-            replaced_puts.push(replaced);
 
             if field.visible.len() > 1 && !self.forked.contains(*key) {
                 self.forked.insert((*key).to_string());
@@ -210,12 +191,10 @@ impl Document {
         }
 
         let operations = (entry.puts.len() + entry.events.len()) as u64;
-        let parents: BTreeSet<u32> = entry.based_on.iter().chain(&own).copied().collect();
         let name = self.change_name(entry, own);
 
         let log = self.logs.entry(entry.reference.log).or_default();
         log.push((entry.reference, entry.number));
-        let seq = log.len() as u64;
 
         let actor = match own {
             Some(own) => {
@@ -227,7 +206,7 @@ impl Document {
         };
 
         seen.insert(entry.number);
-        for parent in &parents {
+        for parent in entry.based_on.iter().chain(&own) {
             self.heads.remove(parent);
         }
 
@@ -241,14 +220,11 @@ impl Document {
                 past: seen,
             },
         );
+    }
 
-        ChangePlace {
-            number: entry.number,
-            seq,
-            start_op,
-            parents,
-            replaced: replaced_puts,
-        }
+    /// The last applied entry of a log.
+    fn last_of(&self, log: &LogId) -> Option<u32> {
+        self.logs.get(log)?.last().map(|(_, number)| *number)
     }
 
     /// Names an entry, which of its puts count, and what they are put on top of. The change follows
@@ -279,16 +255,13 @@ impl Document {
         hasher.finalize().into()
     }
 
-    /// The Automerge change of an entry that was applied, where the hashes of those that it depends
-    /// on are known.
-    fn change(
-        &self,
-        entry: &Derived<'_>,
-        place: &ChangePlace,
-        hashes: &HashMap<u32, ChangeHash>,
-    ) -> Change {
+    /// The Automerge change of the entry that was applied last, where the hashes of those that it
+    /// depends on are known.
+    fn change(&self, entry: &Derived<'_>, hashes: &HashMap<u32, ChangeHash>) -> Change {
         let mut operations = Vec::with_capacity(entry.puts.len() + entry.events.len());
-        for ((_, key, value), replaced) in entry.puts.iter().zip(&place.replaced) {
+        for (_, key, value) in &entry.puts {
+            let field = &self.fields[*key];
+            let replaced = &field.puts[field.by_entry[&entry.number]].replaced;
             operations.push(operation(key, scalar(value), self.op_ids(key, replaced)));
         }
 
@@ -297,16 +270,21 @@ impl Document {
             operations.push(operation(key, ScalarValue::Str((*text).into()), Vec::new()));
         }
 
-        let mut deps: Vec<ChangeHash> = place.parents.iter().map(|n| hashes[n]).collect();
+        let log = &self.logs[&entry.reference.log];
+        let own = log.iter().rev().nth(1).map(|(_, number)| *number);
+        let parents: BTreeSet<u32> = entry.based_on.iter().chain(&own).copied().collect();
+        let mut deps: Vec<ChangeHash> = parents.iter().map(|n| hashes[n]).collect();
         deps.sort();
 
+        let applied = &self.applied[&entry.number];
+        let start_op = applied.last_op + 1 - operations.len() as u64;
         ExpandedChange {
             author: None,
             operations,
-            actor_id: ActorId::from(&self.applied[&place.number].actor[..]),
+            actor_id: ActorId::from(&applied.actor[..]),
             hash: None,
-            seq: place.seq,
-            start_op: NonZeroU64::new(place.start_op).expect("at least 1"),
+            seq: log.len() as u64,
+            start_op: NonZeroU64::new(start_op).expect("at least 1"),
             time: 0,
             message: None,
             deps,
@@ -343,8 +321,8 @@ impl Document {
     /// before, and all theirs.
     pub(crate) fn causal_past(&self, log: &LogId, based_on: &[u32]) -> Past {
         let mut out = self.past_of(based_on);
-        if let Some((_, own)) = self.logs.get(log).and_then(|l| l.last()) {
-            out.unite(&self.applied[own].past);
+        if let Some(own) = self.last_of(log) {
+            out.unite(&self.applied[&own].past);
         }
         out
     }
@@ -438,10 +416,10 @@ pub(crate) struct Exported {
 impl Exported {
     /// Applies an entry whose dependencies are all applied.
     pub(crate) fn apply(&mut self, entry: &Derived<'_>) {
-        let place = self.document.apply(entry);
-        let change = self.document.change(entry, &place, &self.hashes);
+        self.document.apply(entry);
+        let change = self.document.change(entry, &self.hashes);
 
-        self.hashes.insert(place.number, change.hash());
+        self.hashes.insert(entry.number, change.hash());
         self.changes.push(change);
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{Reads, lists::Members},
-    door::error::NodeError,
+    door::{command::Command, error::NodeError},
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -214,12 +214,10 @@ impl Reads {
 
     /// A record's document as any Automerge tool opens it.
     pub async fn document(&self, id: &RecordId) -> Result<Vec<u8>, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
+        let record = *id;
         self.door
-            .put(crate::door::command::Command::Document { record: *id, reply })
-            .await;
-
-        answer.await.map_err(|_| NodeError::Stopping)?
+            .ask(|reply| Command::Document { record, reply })
+            .await
     }
 
     /// A record as of entries of it, or as of a time by its authors' clocks.
@@ -229,17 +227,14 @@ impl Reads {
         at: &[Reference],
         time_ms: Option<i64>,
     ) -> Result<Json, NodeError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        self.door
-            .put(crate::door::command::Command::At {
-                record: *id,
-                at: at.to_vec(),
-                time_ms,
-                reply,
-            })
-            .await;
-
-        answer.await.map_err(|_| NodeError::Stopping)?
+        let (record, at) = (*id, at.to_vec());
+        let asked = |reply| Command::At {
+            record,
+            at,
+            time_ms,
+            reply,
+        };
+        self.door.ask(asked).await
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     ledger::view::LedgerView,
     pipeline::{
         Outcome, outcome_of,
-        projecting::Touched,
+        projecting::{Touched, handed_over},
         sequencer::{Sequencer, TASK},
     },
 };
@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 use tokio::{task::JoinHandle, time::Instant};
-use wadi_log::{Crossing, LogId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
+use wadi_log::{LogId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
 use wadi_record::Record;
 use wadi_store::{Batch, RefusalRow, StoreError};
 
@@ -72,9 +72,6 @@ pub(crate) struct Commit {
     pub(super) view: Option<Arc<LedgerView>>,
     /// What the rules are to read of the records in it once this is durable; at a hub.
     pub(super) projected: Vec<(RecordId, Projected)>,
-    /// Records in it that are handed over, each with a crossing that it is handed over to; at a
-    /// hub.
-    pub(super) handed_over: Vec<(Crossing, RecordId)>,
 }
 
 impl Commit {
@@ -108,7 +105,6 @@ impl Commit {
             recheck: false,
             view: None,
             projected: Vec::new(),
-            handed_over: Vec::new(),
         }
     }
 
@@ -235,6 +231,7 @@ impl Sequencer {
         let grown: Vec<LogId> = g.grown.keys().copied().collect();
         match &outcome {
             Ok(()) => {
+                let handed_over = handed_over(&g.projected);
                 self.projections.publish(g.projected.drain(..));
                 if let Some(view) = g.view.take() {
                     self.publish(view);
@@ -252,8 +249,7 @@ impl Sequencer {
                 }
 
                 if !g.touched.is_empty() {
-                    let handed_over = std::mem::take(&mut g.handed_over);
-                    g.events.push(Event::Records(handed_over.into()));
+                    g.events.push(Event::Records(handed_over));
                 }
             }
             Err(error) => {

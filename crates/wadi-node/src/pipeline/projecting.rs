@@ -16,7 +16,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
-use wadi_log::{Hash, RecordId, Role};
+use wadi_log::{Crossing, Hash, RecordId, Role};
 use wadi_reconcile::Facts;
 use wadi_record::{Record, Verdict};
 use wadi_store::{RecordRow, Waiting};
@@ -116,9 +116,6 @@ impl Sequencer {
             };
 
             if let Some(projected) = projected {
-                let to = row.terms.iter().filter(|(what, _)| what == HANDED_OVER);
-                let to = to.filter_map(|(_, crossing)| crossing.parse().ok());
-                g.handed_over.extend(to.map(|crossing| (crossing, id)));
                 g.projected.push((id, projected));
             }
 
@@ -128,6 +125,21 @@ impl Sequencer {
             g.batch.project.records.push(row);
         }
     }
+}
+
+/// Which of these records are handed over, each with a crossing that it is handed over to.
+pub(super) fn handed_over(projected: &[(RecordId, Projected)]) -> Arc<[(Crossing, RecordId)]> {
+    let of = |(id, projected): &(RecordId, Projected)| {
+        let to = projected
+            .terms
+            .iter()
+            .filter(|(what, _)| what == HANDED_OVER);
+        let to = to.filter_map(|(_, crossing)| crossing.parse().ok());
+
+        to.map(|crossing| (crossing, *id)).collect::<Vec<_>>()
+    };
+
+    projected.iter().flat_map(of).collect()
 }
 
 /// A record's row, and the projection of which its text is.

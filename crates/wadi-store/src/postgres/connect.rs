@@ -19,9 +19,6 @@ pub(super) const WRITE_TIMEOUT: &str = "120000";
 
 pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(open_error(url))?;
-    // What the URL itself sets, as `options[statement_timeout]=5000`, holds: somebody knows the
-    // server better.
-    let said = options.get_options().unwrap_or_default().to_string();
     let ours = [
         ("statement_timeout", timeout),
         // A daemon whose machine went away without a word must not hold the lock for hours.
@@ -30,11 +27,17 @@ pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, Stor
         ("tcp_keepalives_count", "3"),
     ];
 
-    let ours = ours.into_iter().filter(|(name, _)| !said.contains(*name));
-    Ok(options
-        .application_name("wadi")
-        .options(ours)
-        .disable_statement_logging())
+    let options = options.application_name("wadi").disable_statement_logging();
+    Ok(unless_said(options, &ours))
+}
+
+/// Sets what the URL itself does not, as `options[statement_timeout]=5000` does: somebody knows the
+/// server better.
+fn unless_said(options: PgConnectOptions, ours: &[(&str, &str)]) -> PgConnectOptions {
+    let said = options.get_options().unwrap_or_default().to_string();
+    let unsaid = ours.iter().filter(|(name, _)| !said.contains(*name));
+
+    options.options(unsaid.copied())
 }
 
 /// For sessions of a daemon, whose statements find their rows by keys. The server keeps a
@@ -42,7 +45,6 @@ pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, Stor
 /// they have grown, or begin with a table that was empty. So indexes are used from the beginning,
 /// and tables are joined in the order in which a statement names them, the keys first.
 pub(super) fn by_index(options: PgConnectOptions) -> PgConnectOptions {
-    let said = options.get_options().unwrap_or_default().to_string();
     let ours = [
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
@@ -50,7 +52,7 @@ pub(super) fn by_index(options: PgConnectOptions) -> PgConnectOptions {
         ("join_collapse_limit", "1"),
     ];
 
-    options.options(ours.into_iter().filter(|(name, _)| !said.contains(*name)))
+    unless_said(options, &ours)
 }
 
 pub(super) fn open_error(url: &str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
