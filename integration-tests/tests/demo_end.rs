@@ -26,9 +26,18 @@ struct Demo {
 }
 
 fn wait(what: &str, holds: impl Fn() -> bool) {
+    wait_or_tell(what, holds, String::new);
+}
+
+/// The same; where it does not come, the test ends with what is told of it.
+fn wait_or_tell(what: &str, holds: impl Fn() -> bool, told: impl Fn() -> String) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for: {what}");
+        assert!(
+            Instant::now() < deadline,
+            "waited {PATIENCE:?} for: {what}\n{}",
+            told()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -120,7 +129,11 @@ impl Demo {
 
     /// Waits until there is traffic: until the officers are registered and the table was shown.
     fn until_it_is_on(&self) {
-        wait("traffic runs", || self.said().contains("at the crossings"));
+        wait_or_tell(
+            "traffic runs",
+            || self.said().contains("at the crossings"),
+            || self.said(),
+        );
         let answers = |node: &str| {
             self.address(node, "http")
                 .is_some_and(|a| TcpStream::connect(a).is_ok())

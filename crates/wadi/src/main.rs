@@ -17,6 +17,7 @@ mod demo;
 mod failure;
 mod output;
 mod pki;
+mod ports;
 mod print;
 mod thin_link;
 

@@ -6,6 +6,7 @@ use crate::{
     cli::client::Client,
     failure::Failure,
     pki::{Ca, scope_of},
+    ports::free_addresses,
     thin_link::{Profile, ThinLink},
 };
 use serde_json::Value;
@@ -48,14 +49,6 @@ struct ProcessAddresses {
     http: SocketAddr,
 }
 
-impl ProcessAddresses {
-    fn free() -> Result<Self, Failure> {
-        let quic = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-        let http = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        Ok(Self { quic, http })
-    }
-}
-
 impl BenchPair {
     /// Starts both with fresh papers. The site dials the hub over a link that is like `profile`,
     /// and knows a rate of it.
@@ -86,7 +79,11 @@ impl BenchPair {
             &[],
         )?;
 
-        let places = [ProcessAddresses::free()?, ProcessAddresses::free()?];
+        let free = free_addresses(4)?;
+        let places = [0, 2].map(|n| ProcessAddresses {
+            quic: free[n],
+            http: free[n + 1],
+        });
         let [hub_place, site_place] = &places;
         let link = ThinLink::open(hub_place.quic, profile, seed).await?;
         let peer = format!(

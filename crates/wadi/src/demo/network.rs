@@ -7,6 +7,7 @@ use crate::{
     config::{ClockConfig, Config, PeerConfig},
     failure::Failure,
     pki::{Ca, scope_of},
+    ports::free_addresses,
     thin_link::{Profile, ThinLink},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -385,8 +386,7 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, SiteAddresses)>, Failure> {
     let names =
         std::iter::once("hub".to_string()).chain(CROSSINGS.iter().map(|c| c.to_lowercase()));
 
-    // The ports are held until all are chosen: one that is let go may be given out again.
-    let mut held = Vec::new();
+    let mut free = free_addresses(2 * (1 + CROSSINGS.len()))?.into_iter();
     let mut places = Vec::new();
     for name in names {
         let (role, crossing) = match name.as_str() {
@@ -401,18 +401,16 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, SiteAddresses)>, Failure> {
             &[],
         )?;
 
-        let udp = std::net::UdpSocket::bind("127.0.0.1:0")?;
-        let tcp = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let mut address = || free.next().expect("as many as nodes need");
 
         places.push((
             name,
             SiteAddresses {
-                listen: udp.local_addr()?,
-                http: tcp.local_addr()?,
+                listen: address(),
+                http: address(),
                 papers,
             },
         ));
-        held.push((udp, tcp));
     }
 
     Ok(places)
