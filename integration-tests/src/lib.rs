@@ -110,6 +110,25 @@ pub fn papers() -> &'static Path {
         .path()
 }
 
+/// Lines for an import: loaded trucks that arrive, with ids and plates of these numbers.
+pub fn operations(from: u32, count: u32) -> String {
+    let line = |n: u32| {
+        json!({
+            "id": format!("K{n}"),
+            "plate": format!("22-A-{n:05}"),
+            "direction": "in",
+            "status": "arrived",
+            "gross_kg": 31_000,
+            "tare_kg": 14_000,
+            "officer": "OF-1",
+        })
+    };
+
+    (from..from + count)
+        .map(|n| line(n).to_string() + "\n")
+        .collect()
+}
+
 /// A node's process and how to talk to it.
 pub struct Site {
     /// Its directory.

@@ -1,27 +1,9 @@
 //! The hub as auditors and operators know it: on PostgreSQL, with a standby, with findings that
 //! live.
 
-use integration_tests::{Cable, SITES, Site, World, run, run_json};
+use integration_tests::{Cable, SITES, Site, World, operations, run, run_json};
 use serde_json::{Value, json};
 use wadi_store::TemporaryServer;
-
-fn operations(from: u32, count: u32) -> String {
-    let line = |n: u32| {
-        json!({
-            "id": format!("K{n}"),
-            "plate": format!("22-A-{n:05}"),
-            "direction": "in",
-            "status": "arrived",
-            "gross_kg": 31_000,
-            "tare_kg": 14_000,
-            "officer": "OF-1",
-        })
-    };
-
-    (from..from + count)
-        .map(|n| line(n).to_string() + "\n")
-        .collect()
-}
 
 fn records(site: &Site) -> i64 {
     site.get("/v1/sites")

@@ -2,29 +2,44 @@
 
 use integration_tests::{PATIENCE, Site, World, run, run_json};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    io::{BufRead, BufReader},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
 
 fn issue(site: &Site, body: Value) -> String {
     let issued = site.post("/v1/tokens", &body).unwrap();
     issued["token"].as_str().unwrap().to_string()
 }
 
-/// Reads under a token: the status, and the answer's end where it goes on until it is ended.
-fn read_as(site: &Site, token: &str, path: &str) -> (u16, String) {
+/// An answer to somebody who reads under a token.
+fn answer_to(site: &Site, token: &str, path: &str) -> ureq::http::Response<ureq::Body> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(PATIENCE))
         .build()
         .into();
     let request = agent.get(format!("{}{path}", site.url()));
-    let mut answer = request
+    request
         .header("authorization", format!("Bearer {token}"))
         .call()
-        .unwrap();
+        .unwrap()
+}
 
+/// The status of what is read under a token, and its text.
+fn read_as(site: &Site, token: &str, path: &str) -> (u16, String) {
+    let mut answer = answer_to(site, token, path);
     let status = answer.status().as_u16();
     let text = answer.body_mut().read_to_string().unwrap_or_default();
     (status, text)
+}
+
+/// The stream of changes under a token.
+fn follow(site: &Site, token: &str) -> impl BufRead {
+    let answer = answer_to(site, token, "/v1/changes");
+    assert_eq!(answer.status().as_u16(), 200);
+    BufReader::new(answer.into_body().into_reader())
 }
 
 #[test]
@@ -63,19 +78,24 @@ fn a_token_is_a_persons_ends_by_itself_and_takes_its_streams_along_when_it_is_re
     assert!(listed.contains("officer OF-9 PORT"), "{listed}");
 
     // The stream goes on until the token is revoked, and not until somebody writes.
+    trb.truck("11-A-1");
     let ended = std::thread::scope(|scope| {
-        let stream = scope.spawn(|| {
-            let (status, _) = read_as(trb, &token, "/v1/changes");
-            (status, Instant::now())
+        let token = &token;
+        let (began, begun) = mpsc::channel();
+        let stream = scope.spawn(move || {
+            let mut lines = follow(trb, token).lines().map_while(Result::ok);
+            lines.find(|line| line.starts_with("data: ")).unwrap();
+            began.send(()).unwrap();
+
+            lines.for_each(drop);
+            Instant::now()
         });
-        std::thread::sleep(Duration::from_secs(1));
+        begun.recv_timeout(PATIENCE).expect("the stream begins");
         assert!(!stream.is_finished(), "a stream ended by itself");
 
         trb.delete("/v1/tokens/zaid").unwrap();
         let revoked = Instant::now();
-        let (status, ended) = stream.join().unwrap();
-        assert_eq!(status, 200);
-        ended.saturating_duration_since(revoked)
+        stream.join().unwrap().saturating_duration_since(revoked)
     });
     assert!(ended < Duration::from_secs(4), "{ended:?}");
     assert_eq!(read_as(trb, &token, "/v1/records").0, 401);

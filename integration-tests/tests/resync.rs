@@ -367,21 +367,7 @@ fn a_resync_that_is_cut_at_any_point_ends_byte_equal() {
     world.start("hub", &[]);
     world.start("trb", &[("hub", world.site("hub").listen)]);
     let trb = world.site("trb");
-    let body: String = (0..120)
-        .map(|n| {
-            json!({
-                "id": format!("K{n}"),
-                "plate": format!("22-A-{n:05}"),
-                "direction": "in",
-                "status": "arrived",
-                "gross_kg": 31_000,
-                "tare_kg": 14_000,
-                "officer": "OF-1",
-            })
-            .to_string()
-                + "\n"
-        })
-        .collect();
+    let body = integration_tests::operations(0, 120);
 
     trb.post_text("/v1/imports", &body).unwrap();
     world.settle(&["hub", "trb"]);

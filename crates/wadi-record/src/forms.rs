@@ -14,7 +14,7 @@ use crate::{
     judged_change::{EventView, Verdict},
     record::Record,
     sight::Sight,
-    state::Checks,
+    state::{Checks, counted, restricting},
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -79,23 +79,19 @@ impl Unfounded<'_> {
 pub(crate) fn unfounded<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'a>> {
     match record.kind() {
         Some(Kind::Passage) => unfounded_exits(record, sight),
-        Some(Kind::CustomsEntry) => Declaration::of(record, sight).unfounded(),
+        Some(Kind::CustomsEntry) => unfounded_forms(record, sight),
         _ => Vec::new(),
     }
 }
 
 fn unfounded_exits<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'a>> {
+    let mut exits = counted(record, &["gate.out"]).peekable();
+    if exits.peek().is_none() {
+        return Vec::new();
+    }
+
     let checks = Checks::of(record);
-    let exits = record
-        .events()
-        .filter(|e| e.kind() == "gate.out" && e.counts());
-
-    let clearing = sight.entries(
-        record
-            .events()
-            .filter(|e| e.kind() == "cleared" && e.counts()),
-    );
-
+    let clearing = sight.entries(counted(record, &["cleared"]));
     let exits = exits.filter_map(|event| {
         let lacks = checks.lacking(record, sight, event, &clearing)?;
         Some(Unfounded {
@@ -105,6 +101,20 @@ fn unfounded_exits<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'
     });
 
     exits.take(UNFOUNDED_MAX).collect()
+}
+
+fn unfounded_forms<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'a>> {
+    let mut by_entry: BTreeMap<Reference, Vec<&EventView>> = BTreeMap::new();
+    for event in counted(record, &["paid", "entry.released", "entry.exited"]) {
+        by_entry.entry(event.reference).or_default().push(event);
+    }
+
+    // Most entries were neither paid nor let go yet.
+    if by_entry.is_empty() {
+        return Vec::new();
+    }
+
+    Declaration::of(record, sight).unfounded(&by_entry)
 }
 
 /// What a customs entry's acts of legal weight rest on.
@@ -133,14 +143,8 @@ struct Screen {
 
 impl<'a, 'r> Declaration<'a, 'r> {
     fn of(record: &'a Record, sight: &'r Sight<'_>) -> Declaration<'a, 'r> {
-        let counting = |kind: &'static str| {
-            record
-                .events()
-                .filter(move |e| e.kind() == kind && e.counts())
-        };
-
         let mut answers: HashMap<&str, Past> = HashMap::new();
-        for answer in counting("query.answered") {
+        for answer in counted(record, &["query.answered"]) {
             if let Some(query) = answer.text("query") {
                 answers
                     .entry(query)
@@ -149,35 +153,23 @@ impl<'a, 'r> Declaration<'a, 'r> {
             }
         }
 
-        let queries = record
-            .events()
-            .filter(|e| e.kind() == "queried" && e.restricts());
+        let queries = restricting(record, &["queried"]);
         let queries = queries.map(|q| (q, answers.remove(q.id.as_str()).unwrap_or_default()));
 
         Declaration {
             record,
             sight,
-            assessed: sight.entries(counting("assessed")),
-            released: sight.entries(counting("entry.released")),
+            assessed: sight.entries(counted(record, &["assessed"])),
+            released: sight.entries(counted(record, &["entry.released"])),
             unassessed: unassessed(record, sight),
             queries: queries.collect(),
         }
     }
 
-    fn unfounded(&self) -> Vec<Unfounded<'a>> {
-        const FORMS: [&str; 3] = ["paid", "entry.released", "entry.exited"];
-
-        let mut by_entry: BTreeMap<Reference, Vec<&'a EventView>> = BTreeMap::new();
-        let forms = |e: &&EventView| FORMS.contains(&e.kind()) && e.counts();
-        for event in self.record.events().filter(forms) {
-            by_entry.entry(event.reference).or_default().push(event);
-        }
-
+    /// Those of these acts that lack something.
+    fn unfounded(&self, by_entry: &BTreeMap<Reference, Vec<&'a EventView>>) -> Vec<Unfounded<'a>> {
         let mut out = Vec::new();
         let mut own: HashMap<LogId, Past> = HashMap::new();
-        if by_entry.is_empty() {
-            return out;
-        }
 
         // Rows stand in the order of their logs, so that what each log had said before grows along.
         for (said, verdict) in self.record.rows() {

@@ -124,14 +124,20 @@ fn flag_of(act: &Unfounded<'_>) -> Option<&'static str> {
 }
 
 /// Events that count in full, of some types.
-fn of<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
+pub(crate) fn counted<'a>(
+    record: &'a Record,
+    kinds: &'a [&str],
+) -> impl Iterator<Item = &'a EventView> {
     record
         .events()
         .filter(move |e| kinds.contains(&e.kind()) && e.counts())
 }
 
 /// Events of some types that count where they restrict: those past a cut among them.
-fn restricting<'a>(record: &'a Record, kinds: &'a [&str]) -> impl Iterator<Item = &'a EventView> {
+pub(crate) fn restricting<'a>(
+    record: &'a Record,
+    kinds: &'a [&str],
+) -> impl Iterator<Item = &'a EventView> {
     debug_assert!(
         kinds.iter().all(|k| restricts(k)),
         "{kinds:?} do not restrict"
@@ -160,7 +166,7 @@ fn counting(
 }
 
 fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
-    let has = |kind: &str| of(record, &[kind]).next().is_some();
+    let has = |kind: &str| counted(record, &[kind]).next().is_some();
     let checks = Checks::of(record);
     let is_check_open = !checks.open().is_empty();
     if is_check_open {
@@ -172,13 +178,14 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
     }
 
     let cleared = has("cleared") && !is_check_open;
-    let diverted_to: BTreeSet<Option<&str>> =
-        of(record, &["diverted"]).map(|e| e.text("to")).collect();
+    let diverted_to: BTreeSet<Option<&str>> = counted(record, &["diverted"])
+        .map(|e| e.text("to"))
+        .collect();
 
     // A truck may go out by one gate and come back: the later of the two, by what its author had
     // seen, tells.
-    let seen_coming_in = sight.together(of(record, &["gate.in"]));
-    let out = of(record, &["gate.out"]).any(|o| !sight.is_among(o, &seen_coming_in));
+    let seen_coming_in = sight.together(counted(record, &["gate.in"]));
+    let out = counted(record, &["gate.out"]).any(|o| !sight.is_among(o, &seen_coming_in));
     let voided = has("voided");
     if voided && out {
         state.flags.insert("VOIDED_AFTER_EXIT");
@@ -226,7 +233,7 @@ pub(crate) struct Checks<'a> {
 impl<'a> Checks<'a> {
     pub(crate) fn of(record: &'a Record) -> Self {
         let mut closed_by: HashMap<&str, Vec<&EventView>> = HashMap::new();
-        for closed in of(record, &["check.closed"]) {
+        for closed in counted(record, &["check.closed"]) {
             if let Some(check) = closed.text("check") {
                 closed_by.entry(check).or_default().push(closed);
             }
@@ -301,7 +308,7 @@ fn hold_state(record: &Record, placements: &[Placement], state: &mut State) {
     let open: Vec<&Placement> = placements.iter().filter(|p| p.open).collect();
     state.open_holds = open.iter().map(|p| p.id.clone()).collect();
 
-    let has = |kind: &str| of(record, &[kind]).next().is_some();
+    let has = |kind: &str| counted(record, &[kind]).next().is_some();
     state.name = if open.is_empty() {
         match counting(record, |t| t.effect == Effect::Ends)
             .last()
@@ -344,9 +351,9 @@ fn hold_state(record: &Record, placements: &[Placement], state: &mut State) {
 }
 
 fn entry(record: &Record, sight: &Sight<'_>, contested: &[String], state: &mut State) {
-    let has = |kind: &str| of(record, &[kind]).next().is_some();
+    let has = |kind: &str| counted(record, &[kind]).next().is_some();
     // Of several channels the strictest holds, unless a supervisor who had seen it lowered it.
-    let seen_lowering = sight.together(of(record, &["lane.lowered"]));
+    let seen_lowering = sight.together(counted(record, &["lane.lowered"]));
     let rank = |e: &EventView| CHANNELS.iter().position(|l| Some(*l) == e.text("lane"));
     let standing = restricting(record, &["lane.assigned", "lane.lowered"])
         .filter(|assigned| !sight.is_among(assigned, &seen_lowering))
@@ -356,7 +363,7 @@ fn entry(record: &Record, sight: &Sight<'_>, contested: &[String], state: &mut S
         state.flags.insert(CHANNELS[rank]);
     }
 
-    let answered: BTreeSet<&str> = of(record, &["query.answered"])
+    let answered: BTreeSet<&str> = counted(record, &["query.answered"])
         .filter_map(|a| a.text("query"))
         .collect();
     let open_query = restricting(record, &["queried"]).any(|q| !answered.contains(q.id.as_str()));
@@ -399,7 +406,7 @@ fn site_day(record: &Record, state: &mut State) {
         ("power.lost", "power.back", "POWER_LOST"),
         ("link.down", "link.up", "LINK_DOWN"),
     ] {
-        let back = of(record, &[up]).count();
+        let back = counted(record, &[up]).count();
         if restricting(record, &[down]).count() > back {
             state.flags.insert(flag);
         }

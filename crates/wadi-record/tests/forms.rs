@@ -2,7 +2,7 @@
 
 mod desk;
 
-use desk::{build, desk};
+use desk::{Desk, build, desk};
 use serde_json::json;
 use wadi_log::*;
 use wadi_record::*;
@@ -29,6 +29,16 @@ fn one(kind: &str, lack: Lack) -> Vec<(String, Vec<String>)> {
     vec![(kind.into(), vec![lack.name().into()])]
 }
 
+/// An entry that is declared, and the desk of those who go on with it.
+fn declared() -> (Desk, JudgedChange, RecordId) {
+    let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
+    let draft = CustomsEntry::store("Agent", "A-1").int("invoice_minor", 500);
+    let first = man.say("of-cus", None, &[], draft);
+    let id = RecordId::of_first(&first.reference);
+
+    (man, first, id)
+}
+
 fn paid() -> Draft {
     let members = json!({"amount_minor": 500, "currency": "IQD", "receipt": "R1"});
     CustomsEntry::on().event("paid", members)
@@ -40,10 +50,7 @@ fn released() -> Draft {
 
 #[test]
 fn money_and_goods_wait_for_an_assessment() {
-    let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
-    let declared = CustomsEntry::store("Agent", "A-1").int("invoice_minor", 500);
-    let first = man.say("of-cus", None, &[], declared);
-    let id = RecordId::of_first(&first.reference);
+    let (mut man, first, id) = declared();
     let mut say =
         |based_on: &JudgedChange, draft| man.say("of-cus", Some(id), &[based_on.reference], draft);
 
@@ -76,10 +83,7 @@ fn money_and_goods_wait_for_an_assessment() {
 
 #[test]
 fn a_change_after_the_assessment_opens_it_again() {
-    let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
-    let declared = CustomsEntry::store("Agent", "A-1").int("invoice_minor", 500);
-    let first = man.say("of-cus", None, &[], declared);
-    let id = RecordId::of_first(&first.reference);
+    let (mut man, first, id) = declared();
     let mut say =
         |based_on: &JudgedChange, draft| man.say("of-cus", Some(id), &[based_on.reference], draft);
 

@@ -133,7 +133,7 @@ impl Token {
         }
     }
 
-    fn has_expired(&self, now_ms: i64) -> bool {
+    pub(crate) fn has_expired(&self, now_ms: i64) -> bool {
         self.expires_ms.is_some_and(|end| end <= now_ms)
     }
 

@@ -17,7 +17,8 @@ use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use wadi_node::Node;
 
-type File<T> = ([(HeaderName, &'static str); 1], T);
+/// A file that is served, with its content type.
+pub(crate) type File<T> = ([(HeaderName, &'static str); 1], T);
 
 /// Which bundle is to be made.
 #[derive(Debug, Deserialize, ToSchema)]

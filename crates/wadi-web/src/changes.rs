@@ -33,6 +33,21 @@ struct Follower {
 
 /// Changes read at once.
 const PAGE: u32 = 200;
+/// How often a follower looks by itself, should a wake-up be missed.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Follower {
+    /// Whether it may read on. Its token is read where one was revoked since, and not for each
+    /// change.
+    async fn may_follow(&mut self) -> bool {
+        if !self.revocations.has_changed().unwrap_or(true) {
+            return !self.token.has_expired(self.node.now_ms());
+        }
+
+        self.revocations.mark_unchanged();
+        self.token.still_holds(&self.node).await
+    }
+}
 
 /// Every record that changes, as it changes: `id` is the cursor, `data` the record. A record that
 /// changed several times while nobody listened is told once, as it is now.
@@ -61,19 +76,21 @@ pub(crate) async fn changes(
         .get("last-event-id")
         .and_then(|h| h.to_str().ok()?.parse().ok());
     let after = q.after.or(last).unwrap_or(0);
-    let follower = Follower {
+    let mut follower = Follower {
         revocations: node.tokens().revocations(),
         listener: node.listen(),
         node,
         token,
         _place: limits::follower()?,
     };
+    // A token that was revoked before it listened is read at the first look.
+    follower.revocations.mark_changed();
     let stream = unfold(
         (follower, after, VecDeque::<ChangeRow>::new()),
         |(mut follower, mut after, mut page)| async move {
             loop {
                 // Whoever lost the right to read since loses the stream, and within a page, too.
-                if !follower.token.still_holds(&follower.node).await {
+                if !follower.may_follow().await {
                     return None;
                 }
 
@@ -93,8 +110,11 @@ pub(crate) async fn changes(
                         // wake-up be missed.
                         tokio::select! {
                             _ = follower.listener.recv() => {}
-                            _ = follower.revocations.changed() => {}
-                            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+                            // Waiting for it counts as having seen it.
+                            _ = follower.revocations.changed() => {
+                                follower.revocations.mark_changed();
+                            }
+                            () = tokio::time::sleep(LOOK_AGAIN) => {}
                         }
                     }
                     Err(_) => return None,

@@ -1,13 +1,15 @@
 //! Records: list, show, create, append, history.
 
 use crate::{
-    DraftBody, Problem, Token, filters, limits, pages,
+    DraftBody, Problem, Token,
+    bundles::File,
+    filters, limits, pages,
     strict::{StrictBody, content_hash},
 };
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -236,7 +238,7 @@ pub(crate) async fn document(
     State(node): State<Arc<Node>>,
     _token: Token,
     Path(id): Path<String>,
-) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), Problem> {
+) -> Result<File<Vec<u8>>, Problem> {
     let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive().await?;
 
@@ -268,7 +270,7 @@ pub(crate) async fn evidence(
     State(node): State<Arc<Node>>,
     _token: Token,
     Path(id): Path<String>,
-) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+) -> Result<File<String>, Problem> {
     let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive().await?;
     Ok((
