@@ -9,8 +9,8 @@ use std::fs::File;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Mutex;
 
-/// Below the kernel's own range (`net.ipv4.ip_local_port_range`, 32768 and up by default), and above
-/// the ports of demonstrations and benches.
+/// Below the kernel's own range (`net.ipv4.ip_local_port_range`, 32768 and up by default), and
+/// above the ports of demonstrations and benches.
 const PORTS: std::ops::Range<u16> = 18_000..32_000;
 
 /// The locks that this process holds, and where it looks next.
