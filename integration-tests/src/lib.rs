@@ -414,7 +414,15 @@ impl Site {
         data.take(count).collect()
     }
 
-    fn send(&self, method: &str, path: &str, body: Option<&str>) -> Result<Value, Value> {
+    fn succeed(&self, method: &str, path: &str, body: Option<&str>) -> Result<Value, Value> {
+        match self.send(method, path, body) {
+            (Some(200..300), value) => Ok(value),
+            (_, value) => Err(value),
+        }
+    }
+
+    /// Status and body of an answer; no status where there is no answer.
+    fn send(&self, method: &str, path: &str, body: Option<&str>) -> (Option<u16>, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(20)))
@@ -441,36 +449,70 @@ impl Site {
             }
         };
 
-        let mut response =
-            sent.map_err(|e| json!({"code": "unreachable", "detail": e.to_string()}))?;
-        let text = response.body_mut().read_to_string().unwrap_or_default();
-        let value: Value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+        match sent {
+            Ok(mut response) => {
+                let text = response.body_mut().read_to_string().unwrap_or_default();
+                let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+                (Some(response.status().as_u16()), value)
+            }
+            Err(e) => (
+                None,
+                json!({"code": "unreachable", "detail": e.to_string()}),
+            ),
+        }
+    }
 
-        if response.status().is_success() {
-            Ok(value)
-        } else {
-            Err(value)
+    /// Status and body of a request as the operator. Text goes to imports as it is.
+    pub fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let text = body.map(|body| match body {
+            Value::Null => String::new(),
+            Value::String(lines) => lines.clone(),
+            other => other.to_string(),
+        });
+        let (status, answer) = self.send(method, path, text.as_deref());
+        (status.unwrap_or(0), answer)
+    }
+
+    /// POST of a file as the operator; a problem is the error.
+    pub fn post_bytes(&self, path: &str, bytes: &[u8]) -> Result<Value, Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .into();
+        let mut response = agent
+            .post(format!("{}{path}", self.url()))
+            .header("authorization", format!("Bearer {}", self.token()))
+            .header("content-type", "application/octet-stream")
+            .send(bytes)
+            .expect("an answer");
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+
+        match response.status().is_success() {
+            true => Ok(value),
+            false => Err(value),
         }
     }
 
     /// GET as the operator; a problem is the error.
     pub fn get(&self, path: &str) -> Result<Value, Value> {
-        self.send("GET", path, None)
+        self.succeed("GET", path, None)
     }
 
     /// POST as the operator.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, Value> {
-        self.send("POST", path, Some(&body.to_string()))
+        self.succeed("POST", path, Some(&body.to_string()))
     }
 
     /// DELETE as the operator.
     pub fn delete(&self, path: &str) -> Result<Value, Value> {
-        self.send("DELETE", path, None)
+        self.succeed("DELETE", path, None)
     }
 
     /// POST of raw text.
     pub fn post_text(&self, path: &str, body: &str) -> Result<Value, Value> {
-        self.send("POST", path, Some(body))
+        self.succeed("POST", path, Some(body))
     }
 
     /// Begins a passage at the gate; its printed id.

@@ -1,7 +1,11 @@
 //! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them
 //! in, and gives receipts.
 
-use crate::{Problem, Token, strict::StrictBody};
+use crate::{
+    Problem, Token,
+    answers::{BundleAnswer, BundleTakenAnswer, ReceiptAnswer},
+    strict::StrictBody,
+};
 use axum::{
     Json,
     body::Bytes,
@@ -52,7 +56,7 @@ pub struct ReceiptQuery {
     request_body = BundleBody,
     tag = "bundles",
     responses(
-        (status = 201, description = "the bundle's id, and how many parts it has", body = Object),
+        (status = 201, description = "the bundle's id, and how many parts it has", body = BundleAnswer),
         (status = 403, body = Problem),
         (status = 422, body = Problem),
     ),
@@ -115,7 +119,7 @@ pub(crate) async fn part(
         (
             status = 200,
             description = "what was taken, what waits, and what was not taken",
-            body = Object,
+            body = BundleTakenAnswer,
         ),
         (status = 413, body = Problem),
         (status = 422, description = "not for this node, cut short, changed …", body = Problem),
@@ -155,8 +159,7 @@ pub(crate) async fn import(
         (
             status = 200,
             description = "the receipt, on one line",
-            content_type = "application/json",
-            body = String,
+            body = ReceiptAnswer,
         ),
         (status = 422, body = Problem),
     ),

@@ -1,7 +1,11 @@
 //! What `wadi audit compare` reads of a running node: its logs, and its records in the order of
 //! their ids.
 
-use crate::{Problem, Token, limits};
+use crate::{
+    Problem, Token,
+    answers::{ComparePageAnswer, CompareRecordAnswer, LogRootAnswer, LogsAnswer},
+    limits, pages,
+};
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -22,6 +26,7 @@ pub struct CompareQuery {
     /// Those after this id (64 hexadecimal digits): the last one of the page before.
     after: Option<String>,
     /// At most so many; 500 by default and at most.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
@@ -57,7 +62,7 @@ fn row_json(row: &CompareRow) -> Value {
     params(CompareQuery),
     tag = "compare",
     responses(
-        (status = 200, description = "a page of records", body = Object),
+        (status = 200, description = "a page of records", body = ComparePageAnswer),
         (status = 403, body = Problem),
     ),
 )]
@@ -75,13 +80,11 @@ pub(crate) async fn page(
         .transpose()
         .map_err(NodeError::Log)?;
 
+    let limit = pages::rows_or(q.limit, pages::ROWS_MAX)?;
     let _turn = limits::expensive().await?;
     let rows = node
         .reads()
-        .compare_page(
-            after.unwrap_or(RecordId([0; 32])),
-            q.limit.unwrap_or(500).clamp(1, 500),
-        )
+        .compare_page(after.unwrap_or(RecordId([0; 32])), limit)
         .await?;
 
     Ok(Json(
@@ -95,7 +98,7 @@ pub(crate) async fn page(
     path = "/v1/compare/logs",
     tag = "compare",
     responses(
-        (status = 200, description = "the logs", body = Object),
+        (status = 200, description = "the logs", body = LogsAnswer),
         (status = 403, body = Problem),
     ),
 )]
@@ -123,7 +126,7 @@ pub(crate) async fn logs(
     params(RootQuery),
     tag = "compare",
     responses(
-        (status = 200, description = "the root", body = Object),
+        (status = 200, description = "the root", body = LogRootAnswer),
         (status = 403, body = Problem),
         (status = 404, description = "so much of it is not held", body = Problem),
     ),
@@ -161,7 +164,7 @@ pub(crate) async fn root(
     params(("id" = String, Path, description = "full id")),
     tag = "compare",
     responses(
-        (status = 200, description = "the record", body = Object),
+        (status = 200, description = "the record", body = CompareRecordAnswer),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
     ),

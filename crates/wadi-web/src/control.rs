@@ -1,7 +1,12 @@
 //! What operators of a hub say in its control log, what that would change, and who and what is in
 //! force by it.
 
-use crate::{Problem, Token, foresee::foresee_control, strict::StrictBody};
+use crate::{
+    Problem, Token,
+    answers::{ControlAnswer, MembersAnswer, OfficersAnswer, PolicyAnswer},
+    foresee::foresee_control,
+    strict::StrictBody,
+};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -68,8 +73,8 @@ pub struct ControlQuery {
     request_body = ControlBody,
     tag = "sites",
     responses(
-        (status = 201, description = "written", body = Object),
-        (status = 200, description = "a dry run: what it would change", body = Object),
+        (status = 201, description = "written", body = ControlAnswer),
+        (status = 200, description = "a dry run: what it would change", body = ControlAnswer),
         (status = 403, body = Problem),
         (status = 422, body = Problem),
     ),
@@ -220,7 +225,7 @@ fn merge_patch(into: &mut Value, patch: Value) {
     get,
     path = "/v1/policy",
     tag = "sites",
-    responses((status = 200, description = "the policy", body = Object)),
+    responses((status = 200, description = "the policy", body = PolicyAnswer)),
 )]
 pub(crate) async fn policy(State(node): State<Arc<Node>>, _token: Token) -> Json<Value> {
     let (revision, policy) = policy_in_force(&node);
@@ -233,7 +238,7 @@ pub(crate) async fn policy(State(node): State<Arc<Node>>, _token: Token) -> Json
     path = "/v1/officers",
     tag = "sites",
     responses(
-        (status = 200, description = "officers", body = Object),
+        (status = 200, description = "officers", body = OfficersAnswer),
         (status = 403, body = Problem),
     ),
 )]
@@ -263,7 +268,7 @@ pub(crate) fn officer_json(o: &OfficerEntry) -> Value {
     get,
     path = "/v1/members",
     tag = "sites",
-    responses((status = 200, description = "members", body = Object)),
+    responses((status = 200, description = "members", body = MembersAnswer)),
 )]
 pub(crate) async fn members(State(node): State<Arc<Node>>, _token: Token) -> Json<Value> {
     let members: Vec<Value> = node.with_control(|c| {

@@ -1,7 +1,11 @@
 //! Findings: lists with exact counts, and what auditors do with them.
 
 use crate::{
-    Problem, Token, TokenScope, filters, limits, pages, problem::unprocessable, strict::StrictBody,
+    Problem, Token, TokenScope,
+    answers::{AssignedAnswer, FindingActAnswer, FindingAnswer, FindingPageAnswer, RecheckAnswer},
+    filters, limits, pages,
+    problem::unprocessable,
+    strict::StrictBody,
 };
 use axum::{
     Json,
@@ -26,6 +30,7 @@ pub struct FindingQuery {
     /// A rule's code, as R02.
     rule: Option<String>,
     /// 1 is highest.
+    #[param(minimum = 1, maximum = 3)]
     severity: Option<u8>,
     /// Crossing's code.
     crossing: Option<String>,
@@ -41,6 +46,7 @@ pub struct FindingQuery {
     after: Option<String>,
     /// At most so many, 500 at most. Where it is left out, 100 or as many as fit in 50,000 bytes,
     /// whichever are fewer.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
@@ -123,7 +129,7 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             .older_than_h
             .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
         after,
-        limit: pages::rows(q.limit),
+        limit: pages::rows(q.limit)?,
     })
 }
 
@@ -142,7 +148,7 @@ fn row_json(row: &FindingRow) -> Value {
     params(FindingQuery),
     tag = "findings",
     responses(
-        (status = 200, description = "a page of findings", body = Object),
+        (status = 200, description = "a page of findings", body = FindingPageAnswer),
         (status = 422, body = Problem),
     ),
 )]
@@ -219,14 +225,14 @@ fn page(
     Json(answer)
 }
 
-/// One finding.
+/// One finding: at the hub as it stands, at a site as the hub published it.
 #[utoipa::path(
     get,
     path = "/v1/findings/{id}",
     params(("id" = String, Path, description = "the finding's id")),
     tag = "findings",
     responses(
-        (status = 200, description = "the finding", body = Object),
+        (status = 200, description = "the finding", body = FindingAnswer),
         (status = 404, body = Problem),
     ),
 )]
@@ -235,6 +241,10 @@ pub(crate) async fn show(
     _token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    if node.me().role != Role::Hub {
+        return Ok(Json(node.findings().published_one(&id).await?));
+    }
+
     Ok(Json(row_json(&node.reads().finding(&id).await?)))
 }
 
@@ -331,7 +341,7 @@ fn settling_auditor(token: &Token, named: Option<String>) -> Result<String, Prob
     tag = "findings",
     params(("id" = String, Path, description = "the finding's id")),
     responses(
-        (status = 201, description = "written", body = Object),
+        (status = 201, description = "written", body = FindingActAnswer),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
         (status = 409, body = Problem),
@@ -396,7 +406,7 @@ pub struct AssignBody {
     request_body = AssignBody,
     tag = "findings",
     responses(
-        (status = 200, description = "assigned and refused", body = Object),
+        (status = 200, description = "assigned and refused", body = AssignedAnswer),
         (status = 403, body = Problem),
         (status = 422, body = Problem),
     ),
@@ -445,7 +455,7 @@ pub(crate) async fn assign(
     post,
     path = "/v1/findings/recheck",
     tag = "findings",
-    responses((status = 202, description = "begun", body = Object), (status = 403, body = Problem)),
+    responses((status = 202, description = "begun", body = RecheckAnswer), (status = 403, body = Problem)),
 )]
 pub(crate) async fn recheck(
     State(node): State<Arc<Node>>,

@@ -3,6 +3,7 @@
 
 use crate::{
     DraftBody, Problem, Token,
+    answers::ImportAnswer,
     body::operation_writes,
     problem::unprocessable,
     records::{put_standing, written_json},
@@ -32,10 +33,10 @@ const STANDINGS: usize = 500;
 #[utoipa::path(
     post,
     path = "/v1/imports",
-    request_body(content = String, content_type = "application/x-ndjson"),
+    request_body(content = Value, content_type = "application/x-ndjson"),
     tag = "records",
     responses(
-        (status = 200, description = "what became of each line", body = Object),
+        (status = 200, description = "what became of each line", body = ImportAnswer),
         (status = 413, body = Problem),
     ),
 )]
@@ -46,6 +47,11 @@ pub(crate) async fn import(
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
     let body = body.map_err(unread_body)?;
+    if body.is_empty() {
+        let why = "there is nothing in it: send a line of JSON for each operation";
+        return Err(unprocessable("empty_body", why));
+    }
+
     let lines = lines_of(&body)?;
     if lines.len() > LINES_MAX {
         let why = format!("{} lines; the limit is {LINES_MAX} a request", lines.len());

@@ -6,6 +6,7 @@
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]
 
+mod answers;
 mod auth;
 mod body;
 mod bundles;
@@ -41,6 +42,7 @@ pub use strict::{decode_text, parse_object};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware::map_response,
     routing::{get, post},
 };
 use std::sync::Arc;
@@ -116,4 +118,5 @@ pub fn router(node: Arc<Node>) -> Router {
         .with_state(node)
         .merge(imports)
         .merge(bundles)
+        .layer(map_response(problem::every_error_is_a_problem))
 }

@@ -12,7 +12,8 @@ use serde_json::{Map, Value as Json, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        RefOr, Response,
+        ContentBuilder, PathItem, Ref, RefOr, Response, ResponseBuilder,
+        path::Operation,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -36,15 +37,7 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
-            let operations = [
-                &mut path.get,
-                &mut path.post,
-                &mut path.put,
-                &mut path.patch,
-                &mut path.delete,
-            ];
-
-            for operation in operations.into_iter().flatten() {
+            for operation in operations_of(path) {
                 let tag = operation
                     .tags
                     .iter()
@@ -67,15 +60,7 @@ struct AnswerTexts;
 impl Modify for AnswerTexts {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
-            let operations = [
-                &mut path.get,
-                &mut path.post,
-                &mut path.put,
-                &mut path.patch,
-                &mut path.delete,
-            ];
-
-            for operation in operations.into_iter().flatten() {
+            for operation in operations_of(path) {
                 for (status, answer) in &mut operation.responses.responses {
                     if let RefOr::T(answer) = answer {
                         describe(status, answer);
@@ -84,6 +69,52 @@ impl Modify for AnswerTexts {
             }
         }
     }
+}
+
+/// What every operation has in common: who asks without a token that holds is told so, and whatever
+/// else goes wrong is a problem, too. Those of health ask for no token.
+struct CommonAnswers;
+
+impl Modify for CommonAnswers {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for path in api.paths.paths.values_mut() {
+            for operation in operations_of(path) {
+                let is_open = operation.tags.iter().flatten().any(|tag| tag == "health");
+                let answers = &mut operation.responses.responses;
+                if is_open {
+                    operation.security = Some(Vec::new());
+                } else {
+                    let unauthorised = problem_answer("no token that is known here, or that holds");
+                    answers.insert("401".into(), unauthorised);
+                }
+
+                let other = problem_answer("anything else that goes wrong: its `code` says what");
+                answers.insert("default".into(), other);
+            }
+        }
+    }
+}
+
+fn problem_answer(description: &str) -> RefOr<Response> {
+    let schema = Ref::from_schema_name("Problem");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let answer = ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content);
+    RefOr::T(answer.build())
+}
+
+/// The operations of a path.
+fn operations_of(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let operations = [
+        &mut path.get,
+        &mut path.post,
+        &mut path.put,
+        &mut path.patch,
+        &mut path.delete,
+    ];
+
+    operations.into_iter().flatten()
 }
 
 fn describe(status: &str, answer: &mut Response) {
@@ -121,7 +152,7 @@ fn describe(status: &str, answer: &mut Response) {
         control::policy, control::officers, control::members
     ),
     components(schemas(Problem, DraftBody, Token)),
-    modifiers(&Bearer, &Names, &AnswerTexts),
+    modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),
     security(("bearer" = []))
 )]
 struct ApiDocument;

@@ -1,6 +1,7 @@
 //! How much one answer lists: where its caller names no limit, as much as a weak line carries in a
 //! moment.
 
+use crate::{Problem, problem::unprocessable};
 use serde_json::Value;
 
 /// Bytes of a list's answer at most, where its caller names no limit.
@@ -10,9 +11,21 @@ pub(crate) const PAGE_ROWS: u32 = 100;
 /// Rows of an answer at most, whatever its caller names.
 pub(crate) const ROWS_MAX: u32 = 500;
 
-/// Rows to read for a caller who named this limit.
-pub(crate) fn rows(limit: Option<u32>) -> u32 {
-    limit.unwrap_or(PAGE_ROWS).clamp(1, ROWS_MAX)
+/// Rows to read for a caller who named this limit. One who asks for more than there can be in an
+/// answer is told so, and does not take a part for the whole.
+pub(crate) fn rows(limit: Option<u32>) -> Result<u32, Problem> {
+    rows_or(limit, PAGE_ROWS)
+}
+
+/// The same, with another number of rows where no limit is named.
+pub(crate) fn rows_or(limit: Option<u32>, rows: u32) -> Result<u32, Problem> {
+    let limit = limit.unwrap_or(rows);
+    if (1..=ROWS_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+
+    let why = format!("limit: {limit} is not from 1 to {ROWS_MAX}; the cursor leads to the rest");
+    Err(unprocessable("bad_limit", why))
 }
 
 /// How many of these rows go into an answer beside what else it says: all, where its caller named

@@ -10,6 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wadi_node::{ErrorClass, NodeError};
 
+/// The media type of problems (RFC 9457).
+const PROBLEM_JSON: &str = "application/problem+json";
+/// Bytes of the framework's own words that a problem passes on.
+const WORDS_BYTES_MAX: usize = 4_096;
+
 /// What went wrong: a stable code, the reason, and what to do where that is not plain.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -49,12 +54,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            Json(self),
-        )
-            .into_response()
+        (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], Json(self)).into_response()
     }
 }
 
@@ -107,6 +107,39 @@ pub(crate) async fn standing_by() -> Problem {
     let why = "this daemon stands by: another one writes to the database, and this one takes over \
                when it stops";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "standing_by", why)
+}
+
+/// What the framework answers by itself, in plain words or none, as a problem like all others: a
+/// method that a route does not have, a path that is no text.
+pub(crate) async fn every_error_is_a_problem(answer: Response) -> Response {
+    let status = answer.status();
+    let is_told = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == PROBLEM_JSON);
+    if is_told || !(status.is_client_error() || status.is_server_error()) {
+        return answer;
+    }
+
+    let (parts, body) = answer.into_parts();
+    let words = axum::body::to_bytes(body, WORDS_BYTES_MAX).await;
+    let words = words.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let title = status.canonical_reason().unwrap_or("error").to_lowercase();
+    let detail = words.ok().filter(|words| !words.is_empty());
+    let problem = Problem::new(
+        status,
+        title.replace([' ', '-'], "_"),
+        detail.unwrap_or(title),
+    );
+
+    let mut told = problem.into_response();
+    for (name, value) in &parts.headers {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            told.headers_mut().insert(name, value.clone());
+        }
+    }
+
+    told
 }
 
 pub(crate) async fn not_found(uri: Uri) -> Problem {

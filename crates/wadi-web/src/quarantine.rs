@@ -1,9 +1,9 @@
 //! What does not count for a cut or a fork.
 
-use crate::{Problem, Token, pages};
+use crate::{Problem, Token, answers::QuarantineAnswer, pages};
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use wadi_node::Node;
 
 /// Which entries.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct QuarantineQuery {
     /// A log's origin; all logs, where it is left out.
     log: Option<String>,
@@ -29,13 +30,14 @@ pub(crate) struct QuarantineQuery {
         ("log" = Option<String>, Query, description = "a log's origin"),
         ("after" = Option<String>, Query, description = "the last entry of the page before"),
     ),
-    responses((status = 200, description = "entries in quarantine", body = Object)),
+    responses((status = 200, description = "entries in quarantine", body = QuarantineAnswer)),
 )]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
     _token: Token,
-    Query(query): Query<QuarantineQuery>,
+    query: Result<Query<QuarantineQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(query) = query?;
     let (entries, more) = node
         .reads()
         .quarantined(query.log.as_deref(), query.after.as_deref())

@@ -2,6 +2,7 @@
 
 use crate::{
     DraftBody, Problem, Token,
+    answers::{HistoryAnswer, RecordAnswer, RecordPageAnswer, WrittenAnswer},
     bundles::File,
     filters, limits, pages,
     strict::{StrictBody, content_hash},
@@ -46,6 +47,7 @@ pub struct ListQuery {
     fields: Option<String>,
     /// At most so many, 500 at most. Where it is left out, 100 or as many as fit in 50,000 bytes,
     /// whichever are fewer.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
@@ -66,7 +68,7 @@ pub struct AtQuery {
     params(ListQuery),
     tag = "records",
     responses(
-        (status = 200, description = "a page of records", body = Object),
+        (status = 200, description = "a page of records", body = RecordPageAnswer),
         (status = 422, body = Problem),
     ),
 )]
@@ -113,7 +115,7 @@ pub(crate) async fn list(
             .map(|id| id.parse())
             .transpose()
             .map_err(NodeError::Log)?,
-        limit: pages::rows(q.limit),
+        limit: pages::rows(q.limit)?,
     };
 
     let members = q.fields.as_deref().map(members).transpose()?;
@@ -158,7 +160,7 @@ fn members(given: &str) -> Result<Members, Problem> {
     params(("id" = String, Path, description = "printed or full id"), AtQuery),
     tag = "records",
     responses(
-        (status = 200, description = "the record", body = Object),
+        (status = 200, description = "the record", body = RecordAnswer),
         (status = 404, body = Problem),
     ),
 )]
@@ -203,7 +205,7 @@ pub(crate) async fn show(
     params(("id" = String, Path, description = "printed or full id")),
     tag = "records",
     responses(
-        (status = 200, description = "the history", body = Object),
+        (status = 200, description = "the history", body = HistoryAnswer),
         (status = 404, body = Problem),
     ),
 )]
@@ -374,8 +376,8 @@ pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Val
         ),
     ),
     responses(
-        (status = 201, description = "written", body = Object),
-        (status = 200, description = "written before", body = Object),
+        (status = 201, description = "written", body = WrittenAnswer),
+        (status = 200, description = "written before", body = WrittenAnswer),
         (status = 403, body = Problem),
         (status = 422, body = Problem),
     ),
@@ -404,7 +406,7 @@ pub(crate) async fn create(
         ),
     ),
     responses(
-        (status = 201, description = "written", body = Object),
+        (status = 201, description = "written", body = WrittenAnswer),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
         (status = 422, body = Problem),

@@ -1,9 +1,13 @@
 //! Resyncs: planned, approved, steered, verified; at a hub, ordered for a site.
 
-use crate::{Problem, Token, strict::StrictBody};
+use crate::{
+    Problem, Token,
+    answers::{ResyncAnswer, ResyncsAnswer, VerifyAnswer},
+    strict::StrictBody,
+};
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use serde::Deserialize;
@@ -48,7 +52,7 @@ fn told(resync: &Resync) -> Json<Value> {
     get,
     path = "/v1/resyncs",
     tag = "resyncs",
-    responses((status = 200, description = "resyncs", body = Object)),
+    responses((status = 200, description = "resyncs", body = ResyncsAnswer)),
 )]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
@@ -66,7 +70,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "the resync's id")),
     tag = "resyncs",
     responses(
-        (status = 200, description = "the resync", body = Object),
+        (status = 200, description = "the resync", body = ResyncAnswer),
         (status = 404, description = "there is none of that id", body = Problem),
     ),
 )]
@@ -80,7 +84,7 @@ pub(crate) async fn show(
 
 /// Begins a plan, which compares and changes nothing; or, with a site, orders a resync for it.
 #[utoipa::path(post, path = "/v1/resyncs", request_body = ResyncBody, tag = "resyncs",
-    responses((status = 202, description = "the plan in the making, or the order", body = Object),
+    responses((status = 202, description = "the plan in the making, or the order", body = ResyncAnswer),
         (status = 403, body = Problem)))]
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
@@ -113,7 +117,7 @@ pub(crate) async fn plan(
     request_body = ResyncActBody,
     tag = "resyncs",
     responses(
-        (status = 200, description = "the resync", body = Object),
+        (status = 200, description = "the resync", body = ResyncAnswer),
         (status = 403, description = "not as it stands", body = Problem),
         (status = 404, description = "there is none of that id", body = Problem),
     ),
@@ -139,6 +143,7 @@ pub(crate) async fn act(
 
 /// How thoroughly to verify.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct VerifyQuery {
     /// Take the last scrub's word for what lies on this disk, in place of reading everything
     /// through.
@@ -156,7 +161,7 @@ pub(crate) struct VerifyQuery {
     ),
     tag = "resyncs",
     responses(
-        (status = 200, description = "what comparing came to", body = Object),
+        (status = 200, description = "what comparing came to", body = VerifyAnswer),
         (status = 403, body = Problem),
         (status = 503, description = "the peer is not in contact", body = Problem),
     ),
@@ -165,8 +170,9 @@ pub(crate) async fn verify(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(peer): Path<String>,
-    Query(query): Query<VerifyQuery>,
+    query: Result<Query<VerifyQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
+    let Query(query) = query?;
     Ok(Json(node.resyncs().verify_with(&peer, !query.quick).await?))
 }

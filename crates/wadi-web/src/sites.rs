@@ -1,6 +1,10 @@
 //! The node itself: how it stands, what it refused, its health.
 
-use crate::{Problem, Token, pages};
+use crate::{
+    Problem, Token,
+    answers::{HealthAnswer, ReadyAnswer, RefusalsAnswer, SitesAnswer},
+    pages,
+};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -18,7 +22,7 @@ use wadi_node::Node;
     get,
     path = "/v1/sites",
     tag = "sites",
-    responses((status = 200, description = "status", body = Object)),
+    responses((status = 200, description = "status", body = SitesAnswer)),
 )]
 pub(crate) async fn sites(
     State(node): State<Arc<Node>>,
@@ -34,12 +38,13 @@ pub(crate) async fn sites(
 #[into_params(parameter_in = Query)]
 pub struct RefusalQuery {
     /// At most so many, 500 at most. Where it is left out, as many as fit in 50,000 bytes.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
 /// What was refused, and why: the newest first.
 #[utoipa::path(get, path = "/v1/refusals", params(RefusalQuery), tag = "sites",
-    responses((status = 200, description = "refusals", body = Object)))]
+    responses((status = 200, description = "refusals", body = RefusalsAnswer)))]
 pub(crate) async fn refusals(
     State(node): State<Arc<Node>>,
     _token: Token,
@@ -48,7 +53,7 @@ pub(crate) async fn refusals(
     let Query(RefusalQuery { limit }) = query?;
     let rows = node
         .reads()
-        .refusals(limit.unwrap_or(pages::ROWS_MAX).clamp(1, pages::ROWS_MAX))
+        .refusals(pages::rows_or(limit, pages::ROWS_MAX)?)
         .await?;
     let mut rows: Vec<Value> = rows
         .iter()
@@ -73,7 +78,7 @@ pub(crate) async fn refusals(
     get,
     path = "/healthz",
     tag = "health",
-    responses((status = 200, description = "alive", body = Object)),
+    responses((status = 200, description = "alive", body = HealthAnswer)),
 )]
 pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
     let degraded = node.room().degraded();
@@ -98,7 +103,7 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
     get,
     path = "/readyz",
     tag = "health",
-    responses((status = 200, description = "ready", body = Object), (status = 503, body = Problem)),
+    responses((status = 200, description = "ready", body = ReadyAnswer), (status = 503, body = Problem)),
 )]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
     let records = node.reads().record_count().await;

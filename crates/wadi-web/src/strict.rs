@@ -269,6 +269,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictBody<T> {
                 _ => problem,
             })?;
 
+        // A list would be read as the members in their order.
+        if !sent.is_object() {
+            let why = "the body is not an object of named members";
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "bad_body",
+                why,
+            ));
+        }
+
         let said = serde_json::from_value(sent.clone()).map_err(|e| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", e.to_string())
         })?;

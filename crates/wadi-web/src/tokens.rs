@@ -1,7 +1,11 @@
 //! Tokens, and devices' counters: who may use the API here, issued and revoked by the operator.
 
 use crate::{
-    Problem, Token, TokenScope, hash_token, new_token, problem::unprocessable, strict::StrictBody,
+    Problem, Token, TokenScope,
+    answers::{DeviceAnewAnswer, IssuedTokenAnswer, RevokedTokenAnswer, TokensAnswer},
+    hash_token, new_token,
+    problem::unprocessable,
+    strict::StrictBody,
 };
 use axum::{
     Json,
@@ -23,7 +27,7 @@ const DAYS_MAX: u32 = 3_650;
     get,
     path = "/v1/tokens",
     tag = "tokens",
-    responses((status = 200, description = "tokens", body = Object)),
+    responses((status = 200, description = "tokens", body = TokensAnswer)),
 )]
 pub(crate) async fn tokens(
     State(node): State<Arc<Node>>,
@@ -56,7 +60,7 @@ pub struct TokenBody {
     request_body = TokenBody,
     tag = "tokens",
     responses(
-        (status = 201, description = "the token", body = Object),
+        (status = 201, description = "the token", body = IssuedTokenAnswer),
         (status = 403, body = Problem),
     ),
 )]
@@ -175,7 +179,7 @@ pub struct AnewBody {
     request_body = AnewBody,
     tag = "tokens",
     responses(
-        (status = 200, description = "how often that was done", body = Object),
+        (status = 200, description = "how often that was done", body = DeviceAnewAnswer),
         (status = 403, body = Problem),
     ),
 )]
@@ -206,7 +210,7 @@ pub(crate) async fn device_anew(
     params(("name" = String, Path, description = "the token's name")),
     tag = "tokens",
     responses(
-        (status = 200, description = "revoked", body = Object),
+        (status = 200, description = "revoked", body = RevokedTokenAnswer),
         (status = 404, body = Problem),
     ),
 )]
@@ -227,6 +231,14 @@ pub(crate) async fn revoke_token(
             format!("no token {name:?}"),
         ));
     };
+
+    if token.name == name {
+        let why = format!(
+            "{name:?} is the token that asks: revoked by itself it would leave nobody to issue \
+             another; revoke it with another operator's"
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, "own_token", why));
+    }
 
     node.tokens().revoke(&found.hash, &name).await?;
     Ok(Json(json!({"revoked": name})))

@@ -189,6 +189,8 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
         let json = json!({
             "finding": id,
             "rule": text("rule"),
+            "name": rule.map(|r| r.name),
+            "severity": rule.map(|r| r.severity),
             "phase": text("phase"),
             "record": row.printed,
             "crossing": row.crossing,
@@ -254,6 +256,19 @@ impl Findings {
         out.sort_by(|a, b| a.place().cmp(&b.place()));
         out.truncate(filter.limit as usize);
         Ok((count, out))
+    }
+
+    /// One of them, as JSON.
+    pub async fn published_one(&self, id: &str) -> Result<Json, NodeError> {
+        let all = FindingFilter {
+            limit: u32::MAX,
+            ..FindingFilter::default()
+        };
+        let (_, published) = self.published(&all).await?;
+        let found = published.into_iter().find(|found| found.id == id);
+        let gone = || FindingError::NoSuchFinding { id: id.into() };
+
+        Ok(found.ok_or_else(gone)?.json)
     }
 
     /// Has every record looked at afresh.

@@ -230,7 +230,7 @@ impl Resyncs {
     }
 
     /// The enrolment of a name.
-    fn enrolled(&self, name: &str) -> Result<Enrolment, NodeError> {
+    pub(super) fn enrolled(&self, name: &str) -> Result<Enrolment, NodeError> {
         let unknown = || ResyncError::UnknownPeer { name: name.into() };
         let found = self.door.with_control(|c| c.by_name(name).cloned());
         Ok(found.ok_or_else(unknown)?)

@@ -17,6 +17,7 @@ impl Resyncs {
     pub async fn verify_with(&self, peer: &str, read_through: bool) -> Result<Value, NodeError> {
         let dark = || ResyncError::PeerDark { peer: peer.into() };
 
+        self.enrolled(peer)?;
         let id = self.door.connected(Some(peer)).ok_or_else(dark)?;
         let mut wrong_here = self
             .door

@@ -137,7 +137,7 @@ impl ResyncError {
     /// in a moment, and all else is refused alike, which programs rely on.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NoSuchResync { .. } => ErrorClass::NotFound,
+            Self::NoSuchResync { .. } | Self::UnknownPeer { .. } => ErrorClass::NotFound,
             Self::PeerDark { .. } => ErrorClass::Unavailable,
             _ => ErrorClass::Forbidden,
         }

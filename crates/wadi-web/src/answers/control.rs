@@ -1,0 +1,142 @@
+//! What is in force: policy, officers, members, tokens.
+
+use crate::Token;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// What a control fact came to: its entries, or, of a dry run, what it would change.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ControlAnswer {
+    /// The entries that were written.
+    entries: Option<Vec<String>>,
+    /// Whether it was only asked about.
+    dry_run: Option<bool>,
+    /// What it would change.
+    would: Option<Value>,
+}
+
+/// The policy in force.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct PolicyAnswer {
+    /// Its revision; 0 where the hub said none yet.
+    revision: u64,
+    /// The policy, whole.
+    policy: Value,
+    /// What it is by default.
+    default: Value,
+}
+
+/// Officers.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct OfficersAnswer {
+    /// Those whom a hub registered.
+    officers: Vec<OfficerAnswer>,
+}
+
+/// An officer whom a hub registered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct OfficerAnswer {
+    /// The service number.
+    officer: String,
+    /// The department's code.
+    department: String,
+    /// The crossing; null where it is none alone.
+    #[schema(required = true)]
+    crossing: Option<String>,
+    /// Whether they may do what needs a supervisor.
+    supervisor: bool,
+    /// Whether the registration has ended.
+    revoked: bool,
+    /// The name.
+    name: String,
+    /// How often it was changed.
+    revision: u64,
+}
+
+/// The members of the network.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct MembersAnswer {
+    /// Every node that is enrolled.
+    members: Vec<MemberAnswer>,
+}
+
+/// A node that is enrolled.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct MemberAnswer {
+    /// Its name.
+    node: String,
+    /// Its id.
+    id: String,
+    /// hub, crossing or observer.
+    role: String,
+    /// Its crossing.
+    #[schema(required = true)]
+    crossing: Option<String>,
+    /// When its enrolment was issued, Unix seconds.
+    issued_s: i64,
+    /// Whether it was cut.
+    cut: bool,
+    /// Whether one of its logs was forked.
+    forked: bool,
+    /// When its crossing was closed, Unix seconds.
+    #[schema(required = true)]
+    closed_s: Option<i64>,
+}
+
+/// Tokens.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct TokensAnswer {
+    /// The tokens known here, without the tokens themselves.
+    tokens: Vec<Token>,
+}
+
+/// A token that was issued.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct IssuedTokenAnswer {
+    /// The token: it is shown this once.
+    token: String,
+    /// Its name.
+    name: String,
+    /// The person who bears it.
+    person: String,
+    /// When it ends, Unix milliseconds; null where it does not.
+    #[schema(required = true)]
+    expires_ms: Option<i64>,
+}
+
+/// A token that was revoked.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RevokedTokenAnswer {
+    /// Its name.
+    revoked: String,
+}
+
+/// A device whose counter begins anew.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct DeviceAnewAnswer {
+    /// The device.
+    device: String,
+    /// How often that was done.
+    begun_anew: u64,
+}

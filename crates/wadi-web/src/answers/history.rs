@@ -1,0 +1,132 @@
+//! A record's history.
+
+use super::ClaimAnswer;
+use crate::answers::records::RefusalReasonAnswer;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A record's history.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct HistoryAnswer {
+    /// The record's full id.
+    record: String,
+    /// Its entries, oldest claim first; `based_on` makes them a graph.
+    entries: Vec<HistoryLineAnswer>,
+    /// Of each field all that was put into it, the oldest claim first.
+    fields: BTreeMap<String, Vec<SettingAnswer>>,
+}
+
+/// One entry in a record's history.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct HistoryLineAnswer {
+    /// The entry.
+    entry: String,
+    /// The node that wrote it.
+    node: String,
+    /// The officer.
+    officer: String,
+    /// The department's code.
+    department: String,
+    /// The device that said it.
+    device: String,
+    /// When, Unix milliseconds by its author's clock.
+    claimed_ms: i64,
+    /// When it happened, where that was told apart, Unix milliseconds.
+    #[schema(required = true)]
+    happened_ms: Option<i64>,
+    /// When this node took it in, Unix milliseconds.
+    received_ms: i64,
+    /// Not before this hub time, Unix seconds: named by the checkpoint over it.
+    #[schema(required = true)]
+    not_before_s: Option<i64>,
+    /// Not after this hub time, Unix seconds: cosigned by a hub.
+    #[schema(required = true)]
+    not_after_s: Option<i64>,
+    /// local_only, carried or at_hub.
+    safety: String,
+    /// The nodes that cosigned a head over it.
+    witnessed: Vec<String>,
+    /// Whether it counts, and why not.
+    stands: EntryStandsAnswer,
+    /// The entries that its author's screen showed.
+    based_on: Vec<String>,
+    /// The values that it puts, by field.
+    puts: BTreeMap<String, Value>,
+    /// The events that it says.
+    events: Vec<Value>,
+    /// At a decision: what its author could have known.
+    knew: Option<KnewAnswer>,
+}
+
+/// Whether an entry counts.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct EntryStandsAnswer {
+    /// Whether it does.
+    counts: bool,
+    /// Why not: a stable code.
+    code: Option<String>,
+    /// Why not, in words.
+    why: Option<String>,
+    /// The fields whose values do not count, though the entry does.
+    refused_fields: Option<BTreeMap<String, RefusalReasonAnswer>>,
+}
+
+/// What the author of a decision could have known.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct KnewAnswer {
+    /// Entries of this record that were made by others and that the screen did not show.
+    not_shown: Vec<String>,
+    /// Holds that concern the record.
+    holds: Vec<KnownHoldAnswer>,
+    /// Control logs, and how far they had been taken in: policies, officers, cuts.
+    control: BTreeMap<String, u64>,
+}
+
+/// A hold that concerned a record at a decision.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct KnownHoldAnswer {
+    /// The hold.
+    hold: String,
+    /// The entry that placed it.
+    placed: String,
+    /// Whether the deciding node had taken that in.
+    taken_in: bool,
+}
+
+/// One value that was put into a field.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct SettingAnswer {
+    /// Text, a whole number, a flag or null.
+    value: Value,
+    /// The officer.
+    officer: String,
+    /// The department's code.
+    #[schema(required = true)]
+    department: Option<String>,
+    /// When, Unix milliseconds by its author's clock.
+    at_ms: i64,
+    /// The entry.
+    entry: String,
+    /// What it took the place of.
+    replaced: Vec<ClaimAnswer>,
+    /// Whether it stands now.
+    stands: bool,
+    /// Entries whose values stand beside it and differ.
+    contested_by: Vec<String>,
+    /// Why it does not count.
+    refused: Option<RefusalReasonAnswer>,
+}

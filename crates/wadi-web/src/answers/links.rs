@@ -1,0 +1,367 @@
+//! Resyncs, bundles, and what comparing two nodes needs.
+
+use super::{RecordAnswer, ScrubAnswer};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Resyncs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ResyncsAnswer {
+    /// The newest first.
+    resyncs: Vec<ResyncAnswer>,
+    /// How far everything held was read through.
+    scrub: ScrubAnswer,
+}
+
+/// A resync: its plan, how far it has come, and what came of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ResyncAnswer {
+    /// Its id.
+    id: String,
+    /// planning, planned, ordered, shipping, comparing, mending, verifying, paused, cancelled,
+    /// done or failed.
+    state: String,
+    /// The node that carries it out.
+    node: String,
+    /// With whom it compares.
+    peer: String,
+    /// Why.
+    reason: String,
+    /// Who planned it.
+    planned_by: String,
+    /// Who approved it.
+    approved_by: String,
+    /// When it was made, Unix milliseconds.
+    made_ms: i64,
+    /// When it last changed, Unix milliseconds.
+    changed_ms: i64,
+    /// The order's entry, where a hub gave one.
+    #[schema(required = true)]
+    order: Option<String>,
+    /// Whether the peer was there to be compared with.
+    compared: bool,
+    /// Entries that were read through.
+    scrubbed_entries: u64,
+    /// Logs that are alike.
+    equal_logs: u64,
+    /// Logs that are not.
+    logs: Vec<ResyncLogAnswer>,
+    /// Logs known to be forked when it was planned, by origin.
+    forked: Vec<String>,
+    /// Entries that wait for others.
+    waiting: i64,
+    /// Refusals kept.
+    refused: i64,
+    /// Records that stood otherwise than their entries say.
+    rederived: u64,
+    /// Entries to send.
+    send_entries: u64,
+    /// Entries to fetch.
+    fetch_entries: u64,
+    /// Entries that are damaged.
+    damaged_entries: u64,
+    /// Bytes that comparing took, both ways.
+    compare_bytes: u64,
+    /// Bytes to send, about.
+    send_bytes: u64,
+    /// Bytes to fetch, about.
+    fetch_bytes: u64,
+    /// Seconds that they take at the link's provisioned rate; null where that is not known.
+    #[schema(required = true)]
+    seconds: Option<f64>,
+    /// What it waits for, in words.
+    waits_for: String,
+    /// How far each run of entries has come.
+    progress: Vec<ResyncProgressAnswer>,
+    /// What was found at the end.
+    outcome: Value,
+}
+
+/// One log in a plan.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ResyncLogAnswer {
+    /// The log's origin.
+    log: String,
+    /// ahead, behind, forked or damaged.
+    state: String,
+    /// Entries held here.
+    mine: u64,
+    /// Entries held by the peer; null where that was not compared.
+    #[schema(required = true)]
+    theirs: Option<u64>,
+    /// Runs of entries concerned: from a position, to a position.
+    ranges: Vec<[u64; 2]>,
+    /// How many entries those are.
+    entries: u64,
+    /// For damage: missing, rotten or replaced entries.
+    kinds: Vec<String>,
+}
+
+/// How far one run of entries has come.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ResyncProgressAnswer {
+    /// The log's origin.
+    log: String,
+    /// First position.
+    from: u64,
+    /// Position after the last.
+    to: u64,
+    /// Entries of it that are in place.
+    done: u64,
+}
+
+/// Whether this node and a peer hold the same.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct VerifyAnswer {
+    /// The peer.
+    peer: String,
+    /// Whether they do.
+    equal: bool,
+    /// Through when, hub time, Unix seconds.
+    through_s: i64,
+    /// Logs compared.
+    logs: u64,
+    /// Logs that differ.
+    logs_differing: u64,
+    /// Lanes of crossings compared.
+    scopes: u64,
+    /// Those that differ.
+    scopes_differing: Vec<String>,
+    /// Entries and records that are wrong on this disk.
+    wrong_here: u64,
+    /// Whether this disk was read through for it.
+    read_through: bool,
+    /// Bytes that comparing took, both ways.
+    bytes: u64,
+}
+
+/// A bundle that was planned.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct BundleAnswer {
+    /// Its id.
+    bundle: String,
+    /// The node that is to read it.
+    #[serde(rename = "for")]
+    to: String,
+    /// Its parts, from 1 on.
+    parts: u32,
+    /// Entries in it.
+    entries: u64,
+    /// Logs in it.
+    logs: u64,
+    /// Cosignatures in it.
+    cosignatures: u64,
+    /// Records handed over, in it.
+    excerpts: u64,
+    /// Logs that are not in it, and why.
+    left_out: Vec<LeftOutAnswer>,
+}
+
+/// A log that is not in a bundle.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct LeftOutAnswer {
+    /// The log's origin.
+    log: String,
+    /// The stable code.
+    code: String,
+    /// The reason.
+    why: String,
+}
+
+/// What became of a part of a bundle.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct BundleTakenAnswer {
+    /// The bundle's id.
+    bundle: String,
+    /// The part.
+    part: u32,
+    /// How many there are.
+    parts: u32,
+    /// The node that made it.
+    from: String,
+    /// Entries that are held now.
+    taken: u64,
+    /// Entries that were held before.
+    already: u64,
+    /// Entries that wait for what lies before them.
+    waits: u64,
+    /// Entries that were refused.
+    refused: u64,
+    /// Cosignatures taken in.
+    cosignatures: u64,
+    /// Records handed over, taken in.
+    excerpts: u64,
+    /// What waits.
+    waiting: Vec<BundleWaitsAnswer>,
+    /// What was not taken.
+    not_taken: Vec<NotTakenAnswer>,
+}
+
+/// Entries that wait for what lies before them.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct BundleWaitsAnswer {
+    /// The log's origin.
+    log: String,
+    /// Entries held of it.
+    held: u64,
+    /// From this position on.
+    from: u64,
+    /// To this one.
+    to: u64,
+}
+
+/// Something that was not taken in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct NotTakenAnswer {
+    /// What.
+    subject: String,
+    /// The stable code.
+    code: String,
+}
+
+/// A receipt: what a node holds.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ReceiptAnswer {
+    /// Always wadi.receipt/v1.
+    format: String,
+    /// Who holds it.
+    by: PartyAnswer,
+    /// For whom it is.
+    #[serde(rename = "for")]
+    to: PartyAnswer,
+    /// When it was made, hub time, Unix seconds.
+    made_s: i64,
+    /// The logs, each with its size and root.
+    logs: Vec<HeldLogAnswer>,
+    /// Cosignatures that the reader may not have heard of.
+    cosigned: Vec<WitnessAnswer>,
+    /// Its maker's signature over all that stands before it, in hexadecimal.
+    signature: String,
+}
+
+/// A checkpoint and a cosignature over it, both encoded, in hexadecimal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct WitnessAnswer {
+    /// The checkpoint.
+    checkpoint: String,
+    /// The cosignature.
+    cosignature: String,
+}
+
+/// A node that made a receipt, or for which it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct PartyAnswer {
+    /// Its id.
+    node: String,
+    /// Its name.
+    name: String,
+}
+
+/// A log as it is held.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct HeldLogAnswer {
+    /// The log's origin.
+    log: String,
+    /// Its entries.
+    size: u64,
+    /// Its root.
+    root: String,
+}
+
+/// The logs that a node holds.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct LogsAnswer {
+    /// The node's name.
+    node: String,
+    /// Its enrolment, in hexadecimal.
+    enrolment: String,
+    /// The logs.
+    logs: Vec<HeldLogAnswer>,
+}
+
+/// A page of records in the order of their ids.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ComparePageAnswer {
+    /// The records.
+    records: Vec<CompareLineAnswer>,
+}
+
+/// What a record comes to here.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct CompareLineAnswer {
+    /// The full id.
+    record: String,
+    /// The id for people.
+    id: String,
+    /// The lane.
+    lane: String,
+    /// The crossing.
+    crossing: String,
+    /// The state.
+    state: String,
+    /// The digest of its document.
+    document: String,
+    /// Entries held of it.
+    entries: u64,
+    /// The digest over those.
+    entries_digest: String,
+}
+
+/// One record as every holder of its entries has it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct CompareRecordAnswer {
+    /// The record.
+    record: RecordAnswer,
+    /// The entries held of it.
+    entries: Vec<String>,
+}
+
+/// The root of a log's first entries.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct LogRootAnswer {
+    /// The log's origin.
+    log: String,
+    /// How many entries.
+    size: u64,
+    /// Their root.
+    root: String,
+}

@@ -1,0 +1,19 @@
+//! What the API answers, as its description has it.
+//!
+//! Answers are made where they are told, out of the node's own types and of records' JSON; these
+//! types describe them to whoever writes a client, member by member. A test holds real answers of a
+//! hub and a site against the description, so that neither goes its own way.
+
+mod control;
+mod findings;
+mod history;
+mod links;
+mod records;
+mod sites;
+
+pub(crate) use control::*;
+pub(crate) use findings::*;
+pub(crate) use history::*;
+pub(crate) use links::*;
+pub(crate) use records::*;
+pub(crate) use sites::*;

@@ -1,0 +1,349 @@
+//! Records, and what became of writes.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A page of records.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RecordPageAnswer {
+    /// The records.
+    records: Vec<RecordAnswer>,
+    /// What `before` of the next page is; null where there is none.
+    next_before: Option<i64>,
+    /// What `after` of the next page is, where the page is in the order of ids.
+    next_after: Option<String>,
+}
+
+/// A record as it stands. A list that asks for some members alone leaves out the others.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RecordAnswer {
+    /// The id for people, as TRB-P-1NAZ630PAYKST.
+    id: Option<String>,
+    /// The full id: 64 hexadecimal digits.
+    record: Option<String>,
+    /// passage, hold, customs-entry or site-day.
+    kind: Option<String>,
+    /// The crossing's code.
+    crossing: Option<String>,
+    /// What it has come to.
+    state: Option<String>,
+    /// What else is to be known of it, as DETAINED or CONTESTED.
+    flags: Option<Vec<String>>,
+    /// The printed ids of the open holds that detain it; left out where none does.
+    detained_by: Option<Vec<String>>,
+    /// The open holds that its own events began.
+    open_holds: Option<Vec<String>>,
+    /// How a hold was placed, by whom, and what ended it.
+    placements: Option<Vec<PlacementAnswer>>,
+    /// Events that count and that lack what they rest on.
+    unfounded: Option<Vec<UnfoundedAnswer>>,
+    /// Every seal that was ever recorded and counts.
+    seals: Option<Vec<String>>,
+    /// The settled values, by field.
+    fields: Option<BTreeMap<String, Value>>,
+    /// The contested values, by field: each with who set it.
+    contested: Option<BTreeMap<String, Vec<ClaimAnswer>>>,
+    /// The events, in the order in which they happened.
+    events: Option<Vec<RecordEventAnswer>>,
+    /// The newest entries, which no other is based on.
+    heads: Option<Vec<String>>,
+    /// What looks wrong, as a check digit.
+    warnings: Option<Vec<String>>,
+    /// Entries that do not count, and why.
+    refused: Option<Vec<RefusedEntryAnswer>>,
+    /// Values that were put without the right to.
+    refused_fields: Option<Vec<RefusedFieldAnswer>>,
+    /// Entries that wait for others which are not held.
+    waiting: Option<Vec<WaitingEntryAnswer>>,
+    /// Entries whose authors' clocks stood before those of what they are based on.
+    time_reversals: Option<Vec<TimeReversalAnswer>>,
+    /// Fields of legal weight that were set after the assessment.
+    after_assessment: Option<Vec<String>>,
+    /// local_only, carried or at_hub: where its least safe entry is.
+    safety: Option<String>,
+    /// The cursor of its last change on this node.
+    changed: Option<i64>,
+}
+
+/// How a hold was placed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct PlacementAnswer {
+    /// The event that placed it.
+    id: String,
+    /// Its entry.
+    #[schema(required = true)]
+    entry: Option<String>,
+    /// The type of hold.
+    #[serde(rename = "type")]
+    #[schema(required = true)]
+    of: Option<String>,
+    /// Whose it is: a department's code.
+    #[schema(required = true)]
+    department: Option<String>,
+    /// When it was placed, Unix milliseconds.
+    placed_ms: i64,
+    /// Whether it is open.
+    open: bool,
+    /// The events that ended it.
+    ends: Vec<HoldEndAnswer>,
+}
+
+/// What ended a hold.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct HoldEndAnswer {
+    /// The event.
+    id: String,
+    /// Its entry.
+    entry: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    of: String,
+    /// When, Unix milliseconds.
+    at_ms: i64,
+    /// When the hold was opened again after it, Unix milliseconds.
+    #[schema(required = true)]
+    reopened_ms: Option<i64>,
+}
+
+/// An event that lacks what it rests on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct UnfoundedAnswer {
+    /// The event.
+    id: String,
+    /// What it lacks.
+    lacks: Vec<String>,
+}
+
+/// A value with who set it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ClaimAnswer {
+    /// Text, a whole number, a flag or null.
+    value: Value,
+    /// The officer.
+    officer: String,
+    /// The department's code.
+    #[schema(required = true)]
+    department: Option<String>,
+    /// When, Unix milliseconds by its author's clock.
+    at_ms: i64,
+    /// The entry.
+    entry: String,
+}
+
+/// A value that was put without the right to.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RefusedFieldAnswer {
+    /// The field.
+    field: String,
+    /// Why it does not count: a stable code.
+    code: String,
+    /// Why, in words.
+    why: String,
+    /// The value.
+    value: Value,
+    /// The officer.
+    officer: String,
+    /// The department's code.
+    #[schema(required = true)]
+    department: Option<String>,
+    /// When, Unix milliseconds by its author's clock.
+    at_ms: i64,
+    /// The entry.
+    entry: String,
+}
+
+/// Why something does not count.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RefusalReasonAnswer {
+    /// The stable code.
+    code: String,
+    /// The reason, in words.
+    why: String,
+}
+
+/// An event of a record.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RecordEventAnswer {
+    /// Its id.
+    id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    #[schema(required = true)]
+    of: Option<String>,
+    /// Whether this version knows the type.
+    known: bool,
+    /// The text as it came, where it does not read.
+    text: Option<String>,
+    /// Its members.
+    data: BTreeMap<String, Value>,
+    /// The officer.
+    officer: String,
+    /// The department's code.
+    #[schema(required = true)]
+    department: Option<String>,
+    /// The device that said it.
+    device: Option<String>,
+    /// The device's own number.
+    device_seq: Option<u64>,
+    /// Whether a second person attests it.
+    attested: Option<bool>,
+    /// When it happened, Unix milliseconds.
+    at_ms: i64,
+    /// When it was entered, Unix milliseconds by its author's clock.
+    entered_ms: i64,
+    /// The entry.
+    entry: String,
+    /// Whether it counts.
+    counts: bool,
+    /// Why it does not.
+    refused: Option<RefusalReasonAnswer>,
+    /// Whether it lies past a cut, or on another branch of a forked log.
+    quarantined: Option<bool>,
+}
+
+/// An entry that does not count.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RefusedEntryAnswer {
+    /// The entry.
+    entry: String,
+    /// The stable code.
+    code: String,
+    /// The reason, in words.
+    why: String,
+}
+
+/// An entry that waits.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct WaitingEntryAnswer {
+    /// The entry.
+    entry: String,
+    /// The entries that it waits for.
+    #[serde(rename = "for")]
+    missing: Vec<String>,
+}
+
+/// An entry whose author's clock stood before that of what it is based on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct TimeReversalAnswer {
+    /// The entry.
+    entry: String,
+    /// The node that wrote it.
+    node: String,
+    /// By how much, milliseconds.
+    by_ms: i64,
+}
+
+/// What a write came to.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct WrittenAnswer {
+    /// The record's id for people.
+    id: String,
+    /// The record's full id.
+    record: String,
+    /// The entry.
+    entry: String,
+    /// Whether it was written before, under the same key or number.
+    repeated: bool,
+    /// What looks wrong about it.
+    warnings: Vec<String>,
+    /// What the record has come to.
+    state: Option<String>,
+    /// The record's flags.
+    flags: Option<Vec<String>>,
+    /// The open holds that detain the record; left out where none does.
+    detained_by: Option<Vec<String>>,
+    /// The record's newest entries.
+    heads: Option<Vec<String>>,
+}
+
+/// What became of an import.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ImportAnswer {
+    /// Lines that were written.
+    written: u64,
+    /// Lines that had been written before.
+    repeated: u64,
+    /// Lines that were not taken.
+    bad: u64,
+    /// Each line that holds something.
+    lines: Vec<ImportLineAnswer>,
+}
+
+/// What became of one line.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+pub(crate) enum ImportLineAnswer {
+    /// It was not taken.
+    Bad(BadLineAnswer),
+    /// It was written, now or before.
+    Written(WrittenLineAnswer),
+}
+
+/// A line that was not taken.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct BadLineAnswer {
+    /// Its number, from 1.
+    line: u64,
+    /// The stable code.
+    code: String,
+    /// The reason, and what to do about it.
+    detail: String,
+}
+
+/// A line that was written.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct WrittenLineAnswer {
+    /// Its number, from 1.
+    line: u64,
+    /// The record's id for people.
+    id: String,
+    /// The record's full id.
+    record: String,
+    /// The entry.
+    entry: String,
+    /// Whether it was written before.
+    repeated: bool,
+    /// What looks wrong about it.
+    warnings: Vec<String>,
+    /// What the record has come to.
+    state: Option<String>,
+    /// The record's flags.
+    flags: Option<Vec<String>>,
+    /// The open holds that detain the record; left out where none does.
+    detained_by: Option<Vec<String>>,
+}

@@ -1,0 +1,266 @@
+//! How a node stands.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// How a node and its peers stand.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct SitesAnswer {
+    /// The node's name.
+    node: String,
+    /// Its id.
+    id: String,
+    /// hub, crossing or observer.
+    role: String,
+    /// Its crossing; empty where it has none.
+    crossing: String,
+    /// Its clock, Unix milliseconds.
+    now_ms: i64,
+    /// The newest hub time that it has heard, Unix seconds.
+    hub_time_s: i64,
+    /// Records held.
+    records: u64,
+    /// Entries held.
+    entries: u64,
+    /// Entries that wait for others.
+    waiting: u64,
+    /// Refusals kept.
+    refused: u64,
+    /// Findings.
+    findings: u64,
+    /// Pending findings whose time is past. A hub's alone.
+    overdue: u64,
+    /// Through which time each crossing is received, Unix milliseconds. A hub's alone.
+    watermarks: BTreeMap<String, i64>,
+    /// Bytes carried for others.
+    carried_bytes: u64,
+    /// Entries of this node's own logs that no hub has cosigned.
+    unsent: u64,
+    /// Age of the oldest of those, milliseconds; null where all are safe.
+    #[schema(required = true)]
+    oldest_unsent_ms: Option<i64>,
+    /// What is degraded, and why.
+    alarms: Vec<String>,
+    /// How many of the alarms put in doubt what is kept.
+    integrity_alarms: u64,
+    /// What is given up for want of room on the disk.
+    #[schema(required = true)]
+    degraded: Option<DegradedAnswer>,
+    /// The digest over what every node holds.
+    digest: String,
+    /// How far everything held was read through.
+    scrub: ScrubAnswer,
+    /// What is held of each lane of each crossing.
+    scopes: Vec<ScopeAnswer>,
+    /// How each peer stands.
+    peers: Vec<PeerAnswer>,
+    /// The logs that were forked, by origin.
+    forks: Vec<String>,
+    /// What was cut, and why.
+    cuts: Vec<String>,
+    /// What was refused last.
+    last_refused: Vec<LastRefusedAnswer>,
+}
+
+/// What is given up for want of room on the disk.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct DegradedAnswer {
+    /// How far it has come.
+    level: String,
+    /// Why.
+    why: String,
+    /// Bytes that are free.
+    free_bytes: u64,
+    /// Bytes kept back for such a day.
+    ballast_bytes: u64,
+}
+
+/// How far everything held was read through, and what was found.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ScrubAnswer {
+    /// Whether it is under way.
+    running: bool,
+    /// When it began, Unix milliseconds.
+    began_ms: i64,
+    /// When it ended, Unix milliseconds.
+    ended_ms: i64,
+    /// Entries read.
+    entries: u64,
+    /// Entries held when it began.
+    of: u64,
+    /// Entries that are damaged or missing.
+    damaged: u64,
+    /// Where those lie.
+    damage: Vec<Value>,
+    /// Hashes of trees that were made again.
+    remade: u64,
+    /// Records that stood otherwise than their entries say.
+    rederived: u64,
+    /// What is wrong with the database itself.
+    structure: Vec<String>,
+}
+
+/// What is held of a lane of a crossing.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ScopeAnswer {
+    /// The lane.
+    lane: String,
+    /// The crossing.
+    crossing: String,
+    /// Records.
+    records: u64,
+    /// Entries.
+    entries: u64,
+    /// Digest over the logs' sizes and roots.
+    entries_digest: String,
+    /// Digest over the documents.
+    documents_digest: String,
+    /// Digest over the states.
+    states_digest: String,
+}
+
+/// How a peer stands.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct PeerAnswer {
+    /// Its name.
+    node: String,
+    /// Whether it is in contact.
+    connected: bool,
+    /// When it last was, Unix milliseconds; 0 where never.
+    last_contact_ms: i64,
+    /// Entries that it lacks, as far as is known.
+    unsent: u64,
+    /// Whether both hold the same.
+    in_step: bool,
+    /// Bytes of blocks sent to it.
+    sent_bytes: u64,
+    /// The time there and back, milliseconds.
+    rtt_ms: u64,
+    /// What went wrong last.
+    last_error: String,
+}
+
+/// Something that was refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct LastRefusedAnswer {
+    /// What was.
+    subject: String,
+    /// The stable code.
+    code: String,
+    /// The reason.
+    why: String,
+    /// When last, Unix milliseconds.
+    at_ms: i64,
+    /// How often.
+    times: u64,
+}
+
+/// Refusals.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RefusalsAnswer {
+    /// The newest first.
+    refusals: Vec<RefusalLineAnswer>,
+}
+
+/// Something that was refused, and whose it was.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct RefusalLineAnswer {
+    /// What was.
+    subject: String,
+    /// The stable code.
+    code: String,
+    /// The reason.
+    why: String,
+    /// Who gave it.
+    peer: String,
+    /// When last, Unix milliseconds.
+    at_ms: i64,
+    /// How often.
+    times: u64,
+}
+
+/// Entries in quarantine.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct QuarantineAnswer {
+    /// The entries.
+    entries: Vec<QuarantinedAnswer>,
+    /// What `after` of the next page is; null where there is none.
+    #[schema(required = true)]
+    next_after: Option<String>,
+}
+
+/// An entry that does not count.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct QuarantinedAnswer {
+    /// The entry.
+    entry: String,
+    /// Its log's origin.
+    log: String,
+    /// Why.
+    why: String,
+    /// The record.
+    #[schema(required = true)]
+    record: Option<String>,
+    /// Its kind.
+    #[schema(required = true)]
+    kind: Option<String>,
+    /// The officer.
+    officer: String,
+    /// The department's code.
+    department: String,
+    /// When, Unix milliseconds by its author's clock.
+    claimed_ms: i64,
+    /// The types of its events.
+    events: Vec<String>,
+    /// The fields that it puts.
+    fields: Vec<String>,
+}
+
+/// That the process answers.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct HealthAnswer {
+    /// ok or degraded.
+    status: String,
+    /// What is given up for want of room on the disk.
+    degraded: Option<DegradedAnswer>,
+    /// Tasks that cannot work, and why.
+    troubles: Option<BTreeMap<String, String>>,
+}
+
+/// That the node can work.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ReadyAnswer {
+    /// Always `ready`.
+    status: String,
+    /// Records held.
+    records: u64,
+    /// What is given up for want of room on the disk.
+    #[schema(required = true)]
+    degraded: Option<DegradedAnswer>,
+}
