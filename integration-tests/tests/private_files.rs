@@ -293,6 +293,19 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
     configure("hub.example:7700", free);
     wrong("bad_configuration", "listen = \"hub.example:7700\"");
 
+    // A peer of the other family: a socket of one address sends to its own alone.
+    let peer = |listen: &str, address: &str| {
+        configure(listen, free);
+        let file = dir.path().join("node.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let peer = format!("[[peer]]\nname = \"hub\"\naddress = {address:?}\n");
+        std::fs::write(file, text + &peer).unwrap();
+    };
+    peer("0.0.0.0:0", "[::1]:7700");
+    wrong("cannot_reach", "listen on [::]");
+    peer("[::]:0", "127.0.0.1:7700");
+    assert_eq!(check().0, Some(0));
+
     // A node that runs is in its own way, and that is no error.
     let mut world = World::default();
     world.start("trb", &[]);

@@ -1,6 +1,7 @@
 //! Dials one peer, again and again.
 
 use crate::{
+    addresses::Turns,
     endpoint::PeerAddress,
     identity::server_name,
     link_rate::LinkRate,
@@ -8,8 +9,9 @@ use crate::{
 };
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, VarInt};
 use std::{
+    net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -34,6 +36,10 @@ pub(crate) struct Dialler {
     /// own clock may be wrong.
     pub(crate) late_next: AtomicBool,
     pub(crate) peer: PeerAddress,
+    /// Where this node listens, and so sends from.
+    pub(crate) listen: SocketAddr,
+    /// Which of the peer's addresses is dialled.
+    pub(crate) turns: Mutex<Turns>,
     /// Pause between two attempts, before jitter.
     pub(crate) redial: Duration,
 }
@@ -83,6 +89,7 @@ impl Dialler {
             Err(_) => format!("no answer within {} s", ATTEMPT_MAX.as_secs()),
         };
 
+        self.turns.lock().expect("no panic holds it").pass_on();
         self.porch
             .node
             .note_peer(self.peer.node, |p| p.last_error = why);
@@ -91,12 +98,15 @@ impl Dialler {
     }
 
     async fn dial(&self, rate: &LinkRate) -> Result<Connection, String> {
-        let mut addresses = tokio::net::lookup_host(&self.peer.address)
+        let found: Vec<SocketAddr> = tokio::net::lookup_host(&self.peer.address)
             .await
-            .map_err(|e| e.to_string())?;
-        let address = addresses
-            .next()
-            .ok_or("the peer's address does not resolve")?;
+            .map_err(|e| e.to_string())?
+            .collect();
+        let address = self
+            .turns
+            .lock()
+            .expect("no panic holds it")
+            .next(self.listen, &found)?;
 
         let is_late = self.late_next.load(Ordering::Relaxed);
         let mut config = if is_late {
@@ -118,7 +128,7 @@ impl Dialler {
             // again.
             self.late_next
                 .store(says_expired(&error), Ordering::Relaxed);
-            error.to_string()
+            format!("{address}: {error}")
         })
     }
 }

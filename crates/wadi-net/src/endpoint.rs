@@ -136,6 +136,8 @@ impl Network {
                 late: quinn::ClientConfig::new(late.clone()),
                 late_next: AtomicBool::new(false),
                 peer,
+                listen: config.listen,
+                turns: Mutex::default(),
                 redial: config.redial,
             };
 

@@ -5,6 +5,7 @@
 //! a revocation), no MTU discovery, small windows, a short idle timeout with quick redial, and a
 //! congestion controller that follows the queue's delay and not single losses.
 
+mod addresses;
 mod callers;
 mod congestion;
 mod dialler;
@@ -22,6 +23,7 @@ mod two_way_tests;
 #[cfg(test)]
 mod virtual_time;
 
+pub use addresses::{can_send, unreachable_from};
 pub use congestion::DelayTarget;
 pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress};
 pub use identity::{Identity, peer_of, serial_of, spki_hash};

@@ -2,7 +2,7 @@
 //! together and are this node's alone, and whether the addresses can be listened on.
 
 use crate::{
-    config::Config,
+    config::{Config, PeerConfig},
     failure::Failure,
     pki::{Papers, exposed_secrets},
 };
@@ -16,16 +16,18 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use std::{
     fs::File,
-    net::{TcpListener, UdpSocket},
+    net::{SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
     path::Path,
     sync::Arc,
 };
+use wadi_net::unreachable_from;
 
 /// Everything that is wrong, told at once: nobody wants to mend one thing to hear of the next.
 pub fn papers_and_addresses(config: &Config, papers: &Papers) -> Result<(), Failure> {
     let mut wrong = secrets(&config.papers);
     wrong.extend(keys(config, papers));
     wrong.extend(certificate(config, papers).err());
+    wrong.extend(peers(config));
     if !runs(config) {
         wrong.extend(addresses(config));
     }
@@ -141,6 +143,19 @@ fn certificate(config: &Config, papers: &Papers) -> Result<(), Failure> {
 /// Whether this node runs: then its addresses are in use, by itself.
 fn runs(config: &Config) -> bool {
     File::open(config.data.join("lock")).is_ok_and(|lock| lock.try_lock().is_err())
+}
+
+/// Peers whose addresses are of a family that this node's socket does not send to. A name that does
+/// not resolve at the moment may do so later: the link may be down.
+fn peers(config: &Config) -> Vec<Failure> {
+    let of = |peer: &PeerConfig| {
+        let found: Vec<SocketAddr> = peer.address.to_socket_addrs().ok()?.collect();
+        let why = unreachable_from(config.listen, &found)?;
+        let why = format!("peer {}, {}: {why}", peer.name, peer.address);
+        Some(Failure::usage("cannot_reach", why))
+    };
+
+    config.peer.iter().filter_map(of).collect()
 }
 
 /// Addresses that cannot be listened on.
