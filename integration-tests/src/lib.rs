@@ -2,6 +2,7 @@
 //! plugs too.
 
 mod cable;
+mod exchange;
 pub mod network;
 mod ports;
 
@@ -396,6 +397,11 @@ impl Site {
 
     /// The first `count` server-sent events of a stream, as their data.
     pub fn listen(&self, path: &str, count: usize) -> Vec<Value> {
+        self.listen_as(&self.token(), path, count)
+    }
+
+    /// The same under another token.
+    pub fn listen_as(&self, token: &str, path: &str, count: usize) -> Vec<Value> {
         use std::io::{BufRead, BufReader};
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
@@ -403,7 +409,7 @@ impl Site {
             .into();
         let request = agent
             .get(format!("http://{}{path}", self.http))
-            .header("authorization", format!("Bearer {}", self.token()));
+            .header("authorization", format!("Bearer {token}"));
 
         let mut response = request.call().expect("a stream");
         let lines = BufReader::new(response.body_mut().as_reader())
@@ -459,39 +465,6 @@ impl Site {
                 None,
                 json!({"code": "unreachable", "detail": e.to_string()}),
             ),
-        }
-    }
-
-    /// Status and body of a request as the operator. Text goes to imports as it is.
-    pub fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let text = body.map(|body| match body {
-            Value::Null => String::new(),
-            Value::String(lines) => lines.clone(),
-            other => other.to_string(),
-        });
-        let (status, answer) = self.send(method, path, text.as_deref());
-        (status.unwrap_or(0), answer)
-    }
-
-    /// POST of a file as the operator; a problem is the error.
-    pub fn post_bytes(&self, path: &str, bytes: &[u8]) -> Result<Value, Value> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
-            .build()
-            .into();
-        let mut response = agent
-            .post(format!("{}{path}", self.url()))
-            .header("authorization", format!("Bearer {}", self.token()))
-            .header("content-type", "application/octet-stream")
-            .send(bytes)
-            .expect("an answer");
-        let text = response.body_mut().read_to_string().unwrap_or_default();
-        let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
-
-        match response.status().is_success() {
-            true => Ok(value),
-            false => Err(value),
         }
     }
 

@@ -75,6 +75,7 @@ impl<'a> Asker<'a> {
             "/v1/refusals",
             "/v1/tokens",
             "/v1/policy",
+            "/v1/reads",
             "/v1/officers",
             "/v1/members",
             "/v1/compare",

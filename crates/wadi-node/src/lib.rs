@@ -66,7 +66,7 @@ pub use api::{
     quarantine::Quarantined,
     read::{DETAINED, Safety},
     status::Status,
-    tokens::{KeptToken, Tokens},
+    tokens::{KeptToken, SensitiveReads, Tokens},
 };
 pub use bundles::{
     Bundles,

@@ -31,6 +31,7 @@ mod normal;
 mod policy;
 mod project;
 mod ranges;
+mod reading;
 mod record;
 pub mod schema;
 mod settle;
@@ -64,6 +65,9 @@ pub use normal::{
 };
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Projection, Terms, term, terms};
+pub use reading::{
+    LOOKOUT_FIELD, PERSONS_READ_BY, identifies_person, reads_lookout, tells_of_person,
+};
 pub use record::{Objection, Record};
 #[doc(hidden)]
 pub use state::fold;

@@ -1,7 +1,7 @@
 //! Who is speaking: bearer tokens that carry an officer and a department, a device, or the operator
 //! of this machine.
 
-use crate::Problem;
+use crate::{Problem, reading::ReadGrant};
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, header, request::Parts},
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::{KeptToken, Node};
+use wadi_node::Node;
 
 /// How often the use of a token is written down: more often would be a write for each read.
 const USE_NOTED_MS: i64 = 3_600_000;
@@ -53,6 +53,15 @@ pub struct Token {
     /// When it ends, Unix milliseconds by this node's clock; never, where it is left out.
     #[serde(default)]
     pub expires_ms: Option<i64>,
+    /// What it reads, where that was narrowed or granted.
+    #[serde(default)]
+    pub reads: Option<ReadGrant>,
+    /// Records in which it was shown who a traveller is.
+    #[serde(default)]
+    pub persons_read: u64,
+    /// Records in which it was shown what a lookout seeks.
+    #[serde(default)]
+    pub lookouts_read: u64,
     /// When it was last used, to the hour, Unix milliseconds by this node's clock.
     #[serde(default)]
     pub last_used_ms: Option<i64>,
@@ -128,9 +137,17 @@ impl Token {
             person: String::new(),
             created_ms: 0,
             expires_ms: None,
+            reads: None,
+            persons_read: 0,
+            lookouts_read: 0,
             last_used_ms: None,
             hash: String::new(),
         }
+    }
+
+    /// Under what it is kept.
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
     }
 
     pub(crate) fn has_expired(&self, now_ms: i64) -> bool {
@@ -153,17 +170,16 @@ impl Token {
             return;
         }
 
-        let used = Self {
-            last_used_ms: Some(now_ms),
-            ..self.clone()
-        };
-        let node = node.clone();
+        let (node, hash) = (node.clone(), self.hash.clone());
         tokio::spawn(async move {
-            let kept = KeptToken {
-                hash: used.hash.clone(),
-                scope: serde_json::to_string(&used).unwrap_or_default(),
+            let note = |kept: String| match serde_json::from_str::<Self>(&kept) {
+                Ok(mut token) => {
+                    token.last_used_ms = Some(now_ms);
+                    serde_json::to_string(&token).unwrap_or(kept)
+                }
+                Err(_) => kept,
             };
-            if let Err(error) = node.tokens().renew(kept).await {
+            if let Err(error) = node.tokens().change(&hash, note).await {
                 tracing::debug!(%error, "the use of a token was not noted");
             }
         });

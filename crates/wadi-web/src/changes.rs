@@ -8,6 +8,7 @@ use axum::{
 };
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
+use serde_json::Value;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::{SemaphorePermit, broadcast, watch};
 use utoipa::IntoParams;
@@ -47,6 +48,13 @@ impl Follower {
         self.revocations.mark_unchanged();
         self.token.still_holds(&self.node).await
     }
+
+    /// A record as this follower reads it; nothing where it does not.
+    fn shown(&self, record: &str) -> Option<String> {
+        let mut record: Value = serde_json::from_str(record).ok()?;
+        let reading = self.token.reading(&self.node).ok()?;
+        reading.show_record(&mut record).then(|| record.to_string())
+    }
 }
 
 /// Every record that changes, as it changes: `id` is the cursor, `data` the record. A record that
@@ -76,6 +84,8 @@ pub(crate) async fn changes(
         .get("last-event-id")
         .and_then(|h| h.to_str().ok()?.parse().ok());
     let after = q.after.or(last).unwrap_or(0);
+    // A device is refused here, and not by a stream that says nothing.
+    token.reading(&node)?;
     let mut follower = Follower {
         revocations: node.tokens().revocations(),
         listener: node.listen(),
@@ -96,10 +106,14 @@ pub(crate) async fn changes(
 
                 if let Some(change) = page.pop_front() {
                     after = change.cursor;
+                    let Some(record) = follower.shown(&change.record.json) else {
+                        continue;
+                    };
+
                     let event = sse::Event::default()
                         .id(after.to_string())
                         .event("record")
-                        .data(change.record.json);
+                        .data(record);
                     return Some((Ok(event), (follower, after, page)));
                 }
 

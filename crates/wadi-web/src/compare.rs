@@ -177,6 +177,7 @@ pub(crate) async fn record(
     token.operator()?;
     let id = node.reads().find_record(&id).await?;
     let (record, entries) = node.reads().compare_record(&id).await?;
+    token.reading(&node)?.show_whole(&record)?;
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
     Ok(Json(json!({"record": record, "entries": entries})))
 }

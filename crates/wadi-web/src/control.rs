@@ -227,9 +227,14 @@ fn merge_patch(into: &mut Value, patch: Value) {
     tag = "sites",
     responses((status = 200, description = "the policy", body = PolicyAnswer)),
 )]
-pub(crate) async fn policy(State(node): State<Arc<Node>>, _token: Token) -> Json<Value> {
+pub(crate) async fn policy(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
     let (revision, policy) = policy_in_force(&node);
-    Json(json!({"revision": revision, "policy": policy, "default": Policy::default()}))
+    let answer = json!({"revision": revision, "policy": policy, "default": Policy::default()});
+    Ok(Json(answer))
 }
 
 /// The officers whom a hub registered, those whose registration ended among them.
@@ -270,7 +275,11 @@ pub(crate) fn officer_json(o: &OfficerEntry) -> Value {
     tag = "sites",
     responses((status = 200, description = "members", body = MembersAnswer)),
 )]
-pub(crate) async fn members(State(node): State<Arc<Node>>, _token: Token) -> Json<Value> {
+pub(crate) async fn members(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
     let members: Vec<Value> = node.with_control(|c| {
         let member = |e: &Enrolment| {
             let id = e.node();
@@ -288,7 +297,7 @@ pub(crate) async fn members(State(node): State<Arc<Node>>, _token: Token) -> Jso
         c.enrolments().map(member).collect()
     });
 
-    Json(json!({"members": members}))
+    Ok(Json(json!({"members": members})))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::{
     answers::{AssignedAnswer, FindingActAnswer, FindingAnswer, FindingPageAnswer, RecheckAnswer},
     filters, limits, pages,
     problem::unprocessable,
+    reading::ReadRight,
     strict::StrictBody,
 };
 use axum::{
@@ -154,10 +155,12 @@ fn row_json(row: &FindingRow) -> Value {
 )]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     query: Result<Query<FindingQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
+    let reading = token.reading(&node)?;
+    reading.all_kinds()?;
     let limit = query.limit;
     let filter = filter(query, &node)?;
     let _turn = limits::expensive().await?;
@@ -169,7 +172,7 @@ pub(crate) async fn list(
         return Ok(page(
             json!(count),
             json!([]),
-            listed.collect(),
+            readable(&reading, listed.collect()),
             &filter,
             limit,
         ));
@@ -188,10 +191,18 @@ pub(crate) async fn list(
     Ok(page(
         json!(count),
         counts.collect(),
-        listed.collect(),
+        readable(&reading, listed.collect()),
         &filter,
         limit,
     ))
+}
+
+/// Findings with their cursors, without what is not read of them.
+fn readable(reading: &ReadRight<'_>, mut listed: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    for (_, finding) in &mut listed {
+        reading.show_finding(finding);
+    }
+    listed
 }
 
 /// The cursor that leads on from a finding.
@@ -238,14 +249,18 @@ fn page(
 )]
 pub(crate) async fn show(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    if node.me().role != Role::Hub {
-        return Ok(Json(node.findings().published_one(&id).await?));
-    }
+    let reading = token.reading(&node)?;
+    reading.all_kinds()?;
+    let mut finding = match node.me().role {
+        Role::Hub => row_json(&node.reads().finding(&id).await?),
+        _ => node.findings().published_one(&id).await?,
+    };
 
-    Ok(Json(row_json(&node.reads().finding(&id).await?)))
+    reading.show_finding(&mut finding);
+    Ok(Json(finding))
 }
 
 /// What an auditor does with a finding.

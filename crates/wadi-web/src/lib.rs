@@ -22,6 +22,7 @@ mod openapi;
 mod pages;
 mod problem;
 mod quarantine;
+mod reading;
 mod records;
 mod resyncs;
 mod serve;
@@ -35,6 +36,7 @@ pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
 pub use imports::OperationKeys;
 pub use problem::{Problem, problem_of};
+pub use reading::ReadGrant;
 pub use serve::{Limits, serve};
 pub use spool::run_spool;
 pub use strict::{decode_text, parse_object};
@@ -100,6 +102,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
         .route("/v1/verify/{peer}", get(resyncs::verify))
         .route("/v1/refusals", get(sites::refusals))
+        .route("/v1/reads", get(tokens::reads))
         .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
         .route(
             "/v1/tokens/{name}",

@@ -34,9 +34,10 @@ pub(crate) struct QuarantineQuery {
 )]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     query: Result<Query<QuarantineQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
     let Query(query) = query?;
     let (entries, more) = node
         .reads()

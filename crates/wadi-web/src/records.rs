@@ -74,10 +74,11 @@ pub struct AtQuery {
 )]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(q) = query?;
+    let reading = token.reading(&node)?;
     let term = match (q.plate, q.container) {
         (Some(_), Some(_)) => return Err(filters::one_of("plate", "container")),
         (Some(plate), None) => Some(("plate".to_string(), term(&normalise_plate(&plate)))),
@@ -87,12 +88,8 @@ pub(crate) async fn list(
         (None, None) => None,
     };
 
-    let lane = q
-        .kind
-        .as_deref()
-        .map(filters::kind)
-        .transpose()?
-        .map(|k| k.lane() as u8);
+    let kind = q.kind.as_deref().map(filters::kind).transpose()?;
+    let lane = reading.kind(kind)?.map(|k| k.lane() as u8);
 
     let state = q
         .state
@@ -124,6 +121,10 @@ pub(crate) async fn list(
         .reads()
         .list_records(&filter, &members.unwrap_or_default())
         .await?;
+
+    for one in &mut listed {
+        reading.show_record(&mut one.json);
+    }
 
     // The cursors as long as they can be.
     let beside = json!({
@@ -166,18 +167,29 @@ fn members(given: &str) -> Result<Members, Problem> {
 )]
 pub(crate) async fn show(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     Path(id): Path<String>,
     query: Result<Query<AtQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(q) = query?;
+    let reading = token.reading(&node)?;
     let id = node.reads().find_record(&id).await?;
-    let Some(at) = q.at else {
-        return Ok(Json(node.reads().record(&id).await?));
+    let mut record = match q.at {
+        None => node.reads().record(&id).await?,
+        Some(at) => record_at(&node, &id, &at).await?,
     };
+
+    match reading.show_record(&mut record) {
+        true => Ok(Json(record)),
+        false => Err(reading.not_readable()),
+    }
+}
+
+/// A record as somebody saw it who had seen those entries, or as of a time.
+async fn record_at(node: &Node, id: &RecordId, at: &str) -> Result<Value, Problem> {
     let _turn = limits::expensive().await?;
     if let Ok(time_ms) = at.parse() {
-        return Ok(Json(node.reads().record_at(&id, &[], Some(time_ms)).await?));
+        return Ok(node.reads().record_at(id, &[], Some(time_ms)).await?);
     }
 
     let entries: Result<Vec<_>, _> = at.split(',').map(str::parse).collect();
@@ -189,11 +201,10 @@ pub(crate) async fn show(
         )
     };
 
-    Ok(Json(
-        node.reads()
-            .record_at(&id, &entries.map_err(bad)?, None)
-            .await?,
-    ))
+    Ok(node
+        .reads()
+        .record_at(id, &entries.map_err(bad)?, None)
+        .await?)
 }
 
 /// All entries of a record: who said what, when by their clock, between which hub times, who
@@ -211,12 +222,26 @@ pub(crate) async fn show(
 )]
 pub(crate) async fn history(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    let reading = token.reading(&node)?;
     let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive().await?;
-    Ok(Json(json!(node.reads().history(&id).await?)))
+
+    let mut history = json!(node.reads().history(&id).await?);
+    let record = node.reads().record(&id).await?;
+    reading.show_history(&mut history, &record)?;
+    Ok(Json(history))
+}
+
+/// The id of a record that is to be given whole, with all that was ever said of it.
+async fn whole_record(node: &Arc<Node>, token: &Token, id: &str) -> Result<RecordId, Problem> {
+    let reading = token.reading(node)?;
+    let id = node.reads().find_record(id).await?;
+    let record = node.reads().record(&id).await?;
+    reading.show_whole(&record)?;
+    Ok(id)
 }
 
 /// A record's document in Automerge's format, with every change since its first entry: any tool
@@ -238,10 +263,10 @@ pub(crate) async fn history(
 )]
 pub(crate) async fn document(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     Path(id): Path<String>,
 ) -> Result<File<Vec<u8>>, Problem> {
-    let id = node.reads().find_record(&id).await?;
+    let id = whole_record(&node, &token, &id).await?;
     let _turn = limits::expensive().await?;
 
     Ok((
@@ -270,10 +295,10 @@ pub(crate) async fn document(
 )]
 pub(crate) async fn evidence(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     Path(id): Path<String>,
 ) -> Result<File<String>, Problem> {
-    let id = node.reads().find_record(&id).await?;
+    let id = whole_record(&node, &token, &id).await?;
     let _turn = limits::expensive().await?;
     Ok((
         [(CONTENT_TYPE, "application/x-ndjson")],

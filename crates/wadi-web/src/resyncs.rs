@@ -56,8 +56,9 @@ fn told(resync: &Resync) -> Json<Value> {
 )]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
 ) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
     Ok(Json(
         json!({"resyncs": node.resyncs().list().await?, "scrub": node.scrub_status()}),
     ))
@@ -76,9 +77,10 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn show(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
     Ok(told(&node.resyncs().get(&id).await?))
 }
 

@@ -26,8 +26,9 @@ use wadi_node::Node;
 )]
 pub(crate) async fn sites(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
 ) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
     let status = node.status().await?;
     Ok(Json(serde_json::to_value(status).unwrap_or_default()))
 }
@@ -47,9 +48,10 @@ pub struct RefusalQuery {
     responses((status = 200, description = "refusals", body = RefusalsAnswer)))]
 pub(crate) async fn refusals(
     State(node): State<Arc<Node>>,
-    _token: Token,
+    token: Token,
     query: Result<Query<RefusalQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
     let Query(RefusalQuery { limit }) = query?;
     let rows = node
         .reads()

@@ -2,9 +2,12 @@
 
 use crate::{
     Problem, Token, TokenScope,
-    answers::{DeviceAnewAnswer, IssuedTokenAnswer, RevokedTokenAnswer, TokensAnswer},
+    answers::{
+        DeviceAnewAnswer, IssuedTokenAnswer, RevokedTokenAnswer, TokenReadsAnswer, TokensAnswer,
+    },
     hash_token, new_token,
     problem::unprocessable,
+    reading::ReadGrant,
     strict::StrictBody,
 };
 use axum::{
@@ -37,6 +40,48 @@ pub(crate) async fn tokens(
     Ok(Json(json!({"tokens": kept_tokens(&node).await?})))
 }
 
+/// How often each token was shown who a traveller is, and what a lookout seeks: for the commission's
+/// auditors and the operator. Each record counts as often as it was shown.
+#[utoipa::path(
+    get,
+    path = "/v1/reads",
+    tag = "tokens",
+    responses(
+        (status = 200, description = "reads by token", body = TokenReadsAnswer),
+        (status = 403, body = Problem),
+    ),
+)]
+pub(crate) async fn reads(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
+    let is_auditor = matches!(
+        &token.scope,
+        TokenScope::Officer { department, .. } if department == Department::Hub.code()
+    );
+    if !is_auditor {
+        token.operator()?;
+    }
+
+    let mut lines = Vec::new();
+    for kept in node.tokens().all().await? {
+        let Ok(read) = serde_json::from_str::<Token>(&kept.scope) else {
+            continue;
+        };
+        let waiting = node.tokens().reads_waiting(&kept.hash);
+        lines.push(json!({
+            "token": read.name,
+            "person": read.person,
+            "scope": read.scope,
+            "persons": read.persons_read.saturating_add(waiting.persons),
+            "lookouts": read.lookouts_read.saturating_add(waiting.lookouts),
+            "last_used_ms": read.last_used_ms,
+        }));
+    }
+
+    Ok(Json(json!({"reads": lines})))
+}
+
 /// Which token is to be issued.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +93,9 @@ pub struct TokenBody {
     /// The person who bears it.
     #[serde(default)]
     person: String,
+    /// What it reads, where that is narrowed, or granted to a token that only reads.
+    #[serde(default)]
+    reads: Option<ReadGrant>,
     /// Days until it ends; it does not, where they are left out.
     #[serde(default)]
     days: Option<u32>,
@@ -83,6 +131,10 @@ pub(crate) async fn issue_token(
     }
 
     check_name("person", &wanted.person)?;
+    if let Some(reads) = &wanted.reads {
+        reads.check()?;
+    }
+
     if wanted
         .days
         .is_some_and(|days| !(1..=DAYS_MAX).contains(&days))
@@ -94,6 +146,7 @@ pub(crate) async fn issue_token(
     let now_ms = node.now_ms();
     let mut issued = Token::new(wanted.name, wanted.scope);
     issued.person = wanted.person;
+    issued.reads = wanted.reads;
     issued.created_ms = now_ms;
     issued.expires_ms = wanted
         .days

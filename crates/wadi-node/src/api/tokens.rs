@@ -28,7 +28,18 @@ pub struct Tokens {
     changing: tokio::sync::Mutex<()>,
     /// By hash, when a use was last noted, Unix milliseconds. No longer than the tokens are many.
     used: Mutex<BTreeMap<String, i64>>,
+    /// By hash, reads that are not written down yet, and when some last were, Unix milliseconds.
+    reads: Mutex<BTreeMap<String, (SensitiveReads, i64)>>,
     revocations: watch::Sender<u64>,
+}
+
+/// Reads of what not everybody may read, in records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SensitiveReads {
+    /// Of what tells who a traveller is.
+    pub persons: u64,
+    /// Of what a lookout seeks.
+    pub lookouts: u64,
 }
 
 impl Tokens {
@@ -37,6 +48,7 @@ impl Tokens {
             door,
             changing: tokio::sync::Mutex::default(),
             used: Mutex::default(),
+            reads: Mutex::default(),
             revocations: watch::Sender::new(0),
         }
     }
@@ -60,13 +72,53 @@ impl Tokens {
         }
     }
 
-    /// Writes a token that is there anew; one that was revoked meanwhile stays away.
-    pub async fn renew(&self, token: KeptToken) -> Result<(), NodeError> {
-        let _changing = self.changing.lock().await;
-        match self.scope_of(&token.hash).await? {
-            Some(_) => self.put(token).await,
-            None => Ok(()),
+    /// Counts reads with a token. What is to be written down by now: more often than every so many
+    /// milliseconds would be a write for each read.
+    pub fn count_reads(
+        &self,
+        hash: &str,
+        more: SensitiveReads,
+        now_ms: i64,
+        every_ms: i64,
+    ) -> Option<SensitiveReads> {
+        let mut reads = self.reads.lock().expect("no panic holds it");
+        let (waiting, written_ms) = reads.entry(hash.to_string()).or_default();
+        waiting.persons = waiting.persons.saturating_add(more.persons);
+        waiting.lookouts = waiting.lookouts.saturating_add(more.lookouts);
+
+        // A clock that was set back counts from there.
+        if (0..every_ms).contains(&now_ms.saturating_sub(*written_ms)) {
+            return None;
         }
+
+        *written_ms = now_ms;
+        Some(std::mem::take(waiting))
+    }
+
+    /// Reads with a token that are not written down yet.
+    pub fn reads_waiting(&self, hash: &str) -> SensitiveReads {
+        let reads = self.reads.lock().expect("no panic holds it");
+        reads
+            .get(hash)
+            .map_or_else(Default::default, |(waiting, _)| *waiting)
+    }
+
+    /// Changes a token that is there; one that was revoked meanwhile stays away.
+    pub async fn change(
+        &self,
+        hash: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> Result<(), NodeError> {
+        let _changing = self.changing.lock().await;
+        let Some(scope) = self.scope_of(hash).await? else {
+            return Ok(());
+        };
+
+        let kept = KeptToken {
+            hash: hash.into(),
+            scope: change(scope),
+        };
+        self.put(kept).await
     }
 
     async fn put(&self, token: KeptToken) -> Result<(), NodeError> {
@@ -112,6 +164,7 @@ impl Tokens {
         self.door.set_local(vec![revoked], gone).await?;
 
         self.used.lock().expect("no panic holds it").remove(hash);
+        self.reads.lock().expect("no panic holds it").remove(hash);
         self.revocations.send_modify(|count| *count += 1);
         Ok(())
     }

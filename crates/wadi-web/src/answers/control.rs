@@ -1,6 +1,6 @@
 //! What is in force: policy, officers, members, tokens.
 
-use crate::Token;
+use crate::{Token, TokenScope};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -103,6 +103,35 @@ pub(crate) struct MemberAnswer {
 pub(crate) struct TokensAnswer {
     /// The tokens known here, without the tokens themselves.
     tokens: Vec<Token>,
+}
+
+/// What tokens were shown.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct TokenReadsAnswer {
+    /// Each token.
+    reads: Vec<TokenReadsLineAnswer>,
+}
+
+/// How often one token was shown what not everybody reads.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct TokenReadsLineAnswer {
+    /// The token's name.
+    token: String,
+    /// The person who bears it.
+    person: String,
+    /// What its bearer may say.
+    scope: TokenScope,
+    /// Records in which it was shown who a traveller is.
+    persons: u64,
+    /// Records in which it was shown what a lookout seeks.
+    lookouts: u64,
+    /// When it was last used, to the hour, Unix milliseconds.
+    #[schema(required = true)]
+    last_used_ms: Option<i64>,
 }
 
 /// A token that was issued.

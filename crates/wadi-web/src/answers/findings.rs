@@ -67,6 +67,8 @@ pub(crate) struct FindingAnswer {
     state: String,
     /// Who looks into it.
     assignee: String,
+    /// What was taken out because the token does not read it.
+    withheld: Option<Vec<String>>,
     /// What people have made of it.
     life: FindingLifeAnswer,
     /// What must be received before it is firm; null once it is. A hub's alone.

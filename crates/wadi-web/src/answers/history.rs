@@ -18,6 +18,8 @@ pub(crate) struct HistoryAnswer {
     entries: Vec<HistoryLineAnswer>,
     /// Of each field all that was put into it, the oldest claim first.
     fields: BTreeMap<String, Vec<SettingAnswer>>,
+    /// What was taken out because the token does not read it.
+    withheld: Option<Vec<String>>,
 }
 
 /// One entry in a record's history.

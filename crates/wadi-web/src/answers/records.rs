@@ -65,6 +65,8 @@ pub(crate) struct RecordAnswer {
     time_reversals: Option<Vec<TimeReversalAnswer>>,
     /// Fields of legal weight that were set after the assessment.
     after_assessment: Option<Vec<String>>,
+    /// What was taken out because the token does not read it.
+    withheld: Option<Vec<String>>,
     /// local_only, carried or at_hub: where its least safe entry is.
     safety: Option<String>,
     /// The cursor of its last change on this node.

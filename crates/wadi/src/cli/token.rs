@@ -9,8 +9,29 @@ use crate::{
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, utc_text},
 };
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+
+/// What a token reads. Without any of these an officer's reads what the department does, and one
+/// that only reads neither travellers nor lookouts.
+#[derive(Args)]
+pub struct ReadArgs {
+    /// Kinds of records that it reads, comma between; all, where it is left out.
+    #[arg(long, value_delimiter = ',')]
+    kinds: Vec<String>,
+    /// It reads who travellers are.
+    #[arg(long)]
+    persons: bool,
+    /// It reads what lookouts seek.
+    #[arg(long)]
+    lookouts: bool,
+}
+
+impl ReadArgs {
+    fn is_given(&self) -> bool {
+        !self.kinds.is_empty() || self.persons || self.lookouts
+    }
+}
 
 #[derive(Subcommand)]
 pub enum TokenCommand {
@@ -31,6 +52,8 @@ pub enum TokenCommand {
         #[arg(long)]
         days: Option<u32>,
         #[command(flatten)]
+        reads: ReadArgs,
+        #[command(flatten)]
         who: SpeakerArgs,
         #[command(flatten)]
         at: NodeAt,
@@ -38,6 +61,11 @@ pub enum TokenCommand {
     /// Lists tokens: whose each is, what it may say, when it was issued and last used, when it
     /// ends.
     List {
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// How often each token was shown who a traveller is, and what a lookout seeks.
+    Reads {
         #[command(flatten)]
         at: NodeAt,
     },
@@ -82,6 +110,22 @@ fn list_text(answer: &Value) -> String {
     table.to_string()
 }
 
+fn reads_text(answer: &Value) -> String {
+    let mut table = print::table(["token", "person", "travellers", "lookouts", "last used"]);
+    for line in answer["reads"].as_array().into_iter().flatten() {
+        let last = line["last_used_ms"].as_i64().map_or("-".into(), utc_text);
+        table.add_row([
+            member_text(line, "token"),
+            member_text(line, "person"),
+            member_text(line, "persons"),
+            member_text(line, "lookouts"),
+            last,
+        ]);
+    }
+
+    table.to_string()
+}
+
 pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         TokenCommand::Issue {
@@ -90,6 +134,7 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
             operator,
             person,
             days,
+            reads,
             who,
             at,
         } => {
@@ -107,8 +152,16 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                 }
             };
 
+            let grant = reads.is_given().then(|| {
+                json!({
+                    "kinds": reads.kinds,
+                    "persons": reads.persons,
+                    "lookouts": reads.lookouts,
+                })
+            });
             let body = json!({
                 "name": name,
+                "reads": grant,
                 "scope": scope,
                 "person": person.unwrap_or_default(),
                 "days": days,
@@ -124,6 +177,10 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
         TokenCommand::List { at } => {
             let value = Client::at(&at)?.get("/v1/tokens")?;
             print_answer(json, &value, list_text);
+        }
+        TokenCommand::Reads { at } => {
+            let value = Client::at(&at)?.get("/v1/reads")?;
+            print_answer(json, &value, reads_text);
         }
         TokenCommand::Anew { device, at } => {
             let value = Client::at(&at)?.post("/v1/devices/anew", &json!({"device": device}))?;

@@ -1,0 +1,432 @@
+//! Who may read what: who a traveller is, what somebody is looking for, and which kinds of records.
+//!
+//! What a token does not read is taken out of what it is shown, and named there (`withheld`), so
+//! that nobody takes a gap for nothing. Each record in which it was shown is counted by token, and
+//! auditors see the counts.
+
+use crate::{Problem, Token, TokenScope, control::policy_in_force};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::BTreeSet,
+    sync::Arc,
+};
+use utoipa::ToSchema;
+use wadi_node::{Node, SensitiveReads};
+use wadi_record::{
+    Department, HoldType, Kind, LOOKOUT_FIELD, PERSONS_READ_BY, Policy, identifies_person,
+    reads_lookout, tells_of_person,
+};
+
+/// How often counts of reads are written down: a power cut loses the last ones.
+const READS_WRITTEN_MS: i64 = 10_000;
+
+/// What a token reads, where its issuer narrowed or granted it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReadGrant {
+    /// Kinds of records; all, where none is named.
+    pub kinds: BTreeSet<String>,
+    /// What tells who a traveller is. An officer reads it only where the department does.
+    pub persons: bool,
+    /// What lookouts seek. An officer reads only those that the department owns.
+    pub lookouts: bool,
+}
+
+impl ReadGrant {
+    /// Refuses kinds that do not exist.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        for kind in &self.kinds {
+            crate::filters::kind(kind)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whose lookouts are read.
+enum Lookouts {
+    All,
+    Of(Department),
+    None,
+}
+
+/// What one request may read, and what of it was shown.
+pub(crate) struct ReadRight<'n> {
+    node: &'n Arc<Node>,
+    token: &'n Token,
+    /// The kinds; all, where it is nothing.
+    kinds: Option<BTreeSet<Kind>>,
+    persons: bool,
+    lookouts: Lookouts,
+    policy: OnceCell<Policy>,
+    shown: Cell<SensitiveReads>,
+}
+
+impl Token {
+    /// What this token reads. A device reads nothing but the answers to what it says.
+    pub(crate) fn reading<'n>(&'n self, node: &'n Arc<Node>) -> Result<ReadRight<'n>, Problem> {
+        let grant = self.reads.as_ref();
+        let (persons, lookouts) = match &self.scope {
+            TokenScope::Device { .. } => {
+                return Err(forbidden(
+                    "not_for_devices",
+                    "a device's token reads nothing but the answers to what it says",
+                ));
+            }
+            TokenScope::Operator => (
+                grant.is_none_or(|g| g.persons),
+                match grant.is_none_or(|g| g.lookouts) {
+                    true => Lookouts::All,
+                    false => Lookouts::None,
+                },
+            ),
+            TokenScope::Officer { department, .. } => {
+                let department = department.parse::<Department>().ok();
+                let reads_persons = department.is_some_and(|d| PERSONS_READ_BY.contains(&d));
+                let lookouts = department.filter(|_| grant.is_none_or(|g| g.lookouts));
+                (
+                    reads_persons && grant.is_none_or(|g| g.persons),
+                    lookouts.map_or(Lookouts::None, Lookouts::Of),
+                )
+            }
+            TokenScope::Reader => (
+                grant.is_some_and(|g| g.persons),
+                match grant.is_some_and(|g| g.lookouts) {
+                    true => Lookouts::All,
+                    false => Lookouts::None,
+                },
+            ),
+        };
+
+        let named = grant.map(|g| &g.kinds).filter(|kinds| !kinds.is_empty());
+        let kinds = named.map(|kinds| kinds.iter().filter_map(|k| k.parse().ok()).collect());
+
+        Ok(ReadRight {
+            node,
+            token: self,
+            kinds,
+            persons,
+            lookouts,
+            policy: OnceCell::new(),
+            shown: Cell::default(),
+        })
+    }
+}
+
+fn forbidden(code: &str, why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, code, why)
+}
+
+impl ReadRight<'_> {
+    /// The kind that a list is of: the one that was asked for, or the only one that is read.
+    pub(crate) fn kind(&self, asked: Option<Kind>) -> Result<Option<Kind>, Problem> {
+        let Some(kinds) = &self.kinds else {
+            return Ok(asked);
+        };
+
+        match (asked, kinds.first()) {
+            (Some(kind), _) => self.check_kind(kind).map(|()| Some(kind)),
+            (None, Some(only)) if kinds.len() == 1 => Ok(Some(*only)),
+            (None, _) => Err(self.not_readable()),
+        }
+    }
+
+    /// Refuses a kind that is not read.
+    pub(crate) fn check_kind(&self, kind: Kind) -> Result<(), Problem> {
+        match self.reads_kind(kind) {
+            true => Ok(()),
+            false => Err(self.not_readable()),
+        }
+    }
+
+    /// The problem with a record of a kind that is not read.
+    pub(crate) fn not_readable(&self) -> Problem {
+        forbidden("not_readable", self.kinds_text())
+    }
+
+    fn reads_kind(&self, kind: Kind) -> bool {
+        self.kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind))
+    }
+
+    fn kinds_text(&self) -> String {
+        let kinds = self.kinds.iter().flatten().map(|kind| kind.name());
+        let kinds: Vec<&str> = kinds.collect();
+        format!("this token reads {} alone; name one", kinds.join(", "))
+    }
+
+    /// Refuses what is about records of every kind.
+    pub(crate) fn all_kinds(&self) -> Result<(), Problem> {
+        match &self.kinds {
+            None => Ok(()),
+            Some(_) => Err(self.not_readable()),
+        }
+    }
+
+    /// Takes out of a record what is not read, and names it. Whether the record is read at all.
+    pub(crate) fn show_record(&self, record: &mut Value) -> bool {
+        let kind = record["kind"].as_str().and_then(|k| k.parse::<Kind>().ok());
+        if kind.is_some_and(|kind| !self.reads_kind(kind)) {
+            return false;
+        }
+
+        let lookout = self.reads_lookout_of(record);
+        let mut tally = Tally::of(self.persons, lookout);
+        for member in ["fields", "contested"] {
+            tally.take_named(record[member].as_object_mut());
+        }
+        tally.take_listed(record["refused_fields"].as_array_mut());
+        for event in record["events"].as_array_mut().into_iter().flatten() {
+            tally.take_event(event, "data");
+        }
+
+        self.tell(record, tally);
+        true
+    }
+
+    /// The same of a history, beside its record as it stands.
+    pub(crate) fn show_history(&self, history: &mut Value, record: &Value) -> Result<(), Problem> {
+        if let Some(kind) = record["kind"].as_str().and_then(|k| k.parse().ok()) {
+            self.check_kind(kind)?;
+        }
+
+        let mut tally = Tally::of(self.persons, self.reads_lookout_of(record));
+        tally.take_named(history["fields"].as_object_mut());
+        for line in history["entries"].as_array_mut().into_iter().flatten() {
+            tally.take_named(line["puts"].as_object_mut());
+            for event in line["events"].as_array_mut().into_iter().flatten() {
+                tally.take_raw_event(event);
+            }
+        }
+
+        self.tell(history, tally);
+        Ok(())
+    }
+
+    /// Refuses what can only be given whole, where a part of it is not read.
+    pub(crate) fn show_whole(&self, record: &Value) -> Result<(), Problem> {
+        let mut copy = record.clone();
+        let is_read = self.show_record(&mut copy);
+        if is_read && copy["withheld"].is_null() {
+            return Ok(());
+        }
+
+        let why = "it is given whole or not at all, and holds what this token does not read";
+        Err(forbidden("withheld", why))
+    }
+
+    /// Takes out of a finding which document it is about.
+    pub(crate) fn show_finding(&self, finding: &mut Value) {
+        let document = finding["evidence"]["document"].as_str().map(String::from);
+        let tells = document.is_some()
+            || PERSON_RULES.contains(&finding["rule"].as_str().unwrap_or_default());
+        if !tells {
+            return;
+        }
+
+        let mut tally = Tally::of(self.persons, true);
+        if self.persons {
+            tally.persons_shown = true;
+        } else {
+            if let Some(evidence) = finding["evidence"].as_object_mut() {
+                evidence.remove("document");
+            }
+            finding["text"] = "what it says of a traveller is withheld".into();
+            tally.withheld.insert("text".into());
+        }
+
+        self.tell(finding, tally);
+    }
+
+    /// Whether what the lookout seeks is read, if the record is one.
+    fn reads_lookout_of(&self, record: &Value) -> bool {
+        match self.lookouts {
+            Lookouts::All => true,
+            Lookouts::None => false,
+            Lookouts::Of(department) => {
+                let hold = record["fields"]["type"]
+                    .as_str()
+                    .and_then(HoldType::from_name);
+                let policy = self.policy.get_or_init(|| policy_in_force(self.node).1);
+                reads_lookout(department, hold, policy)
+            }
+        }
+    }
+
+    fn tell(&self, told: &mut Value, tally: Tally) {
+        let mut shown = self.shown.get();
+        shown.persons += u64::from(tally.persons_shown);
+        shown.lookouts += u64::from(tally.lookout_shown);
+        self.shown.set(shown);
+
+        if !tally.withheld.is_empty() {
+            told["withheld"] = json!(tally.withheld);
+        }
+    }
+}
+
+/// Rules whose findings are about a traveller.
+const PERSON_RULES: &[&str] = &["R25"];
+
+impl Drop for ReadRight<'_> {
+    /// Counts what was shown. Nobody waits for the note.
+    fn drop(&mut self) {
+        let shown = self.shown.get();
+        if shown != SensitiveReads::default() {
+            self.token.count_reads(self.node, shown);
+        }
+    }
+}
+
+/// What is taken out of one answer, and what is left in it.
+struct Tally {
+    persons: bool,
+    lookout: bool,
+    withheld: BTreeSet<String>,
+    persons_shown: bool,
+    lookout_shown: bool,
+}
+
+impl Tally {
+    fn of(persons: bool, lookout: bool) -> Self {
+        Self {
+            persons,
+            lookout,
+            withheld: BTreeSet::new(),
+            persons_shown: false,
+            lookout_shown: false,
+        }
+    }
+
+    /// Whether a field stays, as far as it is one that not everybody reads.
+    fn keeps(&mut self, field: &str) -> bool {
+        let (is_read, shown) = if identifies_person(field) {
+            (self.persons, &mut self.persons_shown)
+        } else if field == LOOKOUT_FIELD {
+            (self.lookout, &mut self.lookout_shown)
+        } else {
+            return true;
+        };
+
+        *shown |= is_read;
+        if !is_read {
+            self.withheld.insert(field.to_string());
+        }
+        is_read
+    }
+
+    fn take_named(&mut self, members: Option<&mut Map<String, Value>>) {
+        if let Some(members) = members {
+            members.retain(|name, _| self.keeps(name));
+        }
+    }
+
+    fn take_listed(&mut self, lines: Option<&mut Vec<Value>>) {
+        if let Some(lines) = lines {
+            lines.retain(|line| self.keeps(line["field"].as_str().unwrap_or_default()));
+        }
+    }
+
+    /// Whether an event's members stay.
+    fn keeps_event(&mut self, event: &Value) -> bool {
+        let name = event["type"].as_str().unwrap_or_default();
+        if !tells_of_person(name) {
+            return true;
+        }
+
+        self.persons_shown |= self.persons;
+        if !self.persons {
+            self.withheld.insert(name.to_string());
+        }
+        self.persons
+    }
+
+    fn take_event(&mut self, event: &mut Value, member: &str) {
+        if !self.keeps_event(event) {
+            event[member] = json!({});
+        }
+    }
+
+    /// An event as it was said: its members stand beside its type.
+    fn take_raw_event(&mut self, event: &mut Value) {
+        if !self.keeps_event(event) {
+            *event = json!({"type": event["type"]});
+        }
+    }
+}
+
+impl Token {
+    /// Counts records in which it read what not everybody may. Written down now and then.
+    fn count_reads(&self, node: &Arc<Node>, shown: SensitiveReads) {
+        let due = node
+            .tokens()
+            .count_reads(self.hash(), shown, node.now_ms(), READS_WRITTEN_MS);
+        let Some(due) = due else { return };
+
+        let (node, hash) = (node.clone(), self.hash().to_string());
+        tokio::spawn(async move {
+            let add = |kept: String| match serde_json::from_str::<Self>(&kept) {
+                Ok(mut token) => {
+                    token.persons_read = token.persons_read.saturating_add(due.persons);
+                    token.lookouts_read = token.lookouts_read.saturating_add(due.lookouts);
+                    serde_json::to_string(&token).unwrap_or(kept)
+                }
+                Err(_) => kept,
+            };
+            if let Err(error) = node.tokens().change(&hash, add).await {
+                tracing::warn!(%error, ?due, "reads with a token were not written down");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_read_is_taken_out_and_named() {
+        let mut tally = Tally::of(false, false);
+        let mut record = json!({
+            "fields": {"person.1.document_hash": "ab", "target.term": "22A1", "note": "n"},
+            "refused_fields": [{"field": "person.2.nationality", "value": "IQ"}],
+            "events": [
+                {"type": "stayed", "data": {"document_hash": "ab"}},
+                {"type": "parked", "data": {"bay": "1"}},
+            ],
+        });
+        tally.take_named(record["fields"].as_object_mut());
+        tally.take_listed(record["refused_fields"].as_array_mut());
+        for event in record["events"].as_array_mut().unwrap() {
+            tally.take_event(event, "data");
+        }
+
+        let left = json!({
+            "fields": {"note": "n"},
+            "refused_fields": [],
+            "events": [{"type": "stayed", "data": {}}, {"type": "parked", "data": {"bay": "1"}}],
+        });
+        assert_eq!(record, left);
+        let withheld = [
+            "person.1.document_hash",
+            "person.2.nationality",
+            "stayed",
+            "target.term",
+        ];
+        assert!(tally.withheld.iter().eq(withheld));
+        assert!(!tally.persons_shown && !tally.lookout_shown);
+    }
+
+    #[test]
+    fn what_is_read_is_left_and_counted() {
+        let mut tally = Tally::of(true, true);
+        let mut fields = json!({"person.1.nationality": "IQ", "target.term": "22A1"});
+        let before = fields.clone();
+        tally.take_named(fields.as_object_mut());
+        assert_eq!(fields, before);
+        assert!(tally.persons_shown && tally.lookout_shown);
+    }
+}

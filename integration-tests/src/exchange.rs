@@ -1,0 +1,60 @@
+//! Requests to a node under other tokens, and with whatever they answer.
+
+use crate::Site;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+impl Site {
+    /// Status and body of a request as the operator. Text goes to imports as it is.
+    pub fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let text = body.map(|body| match body {
+            Value::Null => String::new(),
+            Value::String(lines) => lines.clone(),
+            other => other.to_string(),
+        });
+        let (status, answer) = self.send(method, path, text.as_deref());
+        (status.unwrap_or(0), answer)
+    }
+
+    /// POST of a file as the operator; a problem is the error.
+    pub fn post_bytes(&self, path: &str, bytes: &[u8]) -> Result<Value, Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .into();
+        let mut response = agent
+            .post(format!("{}{path}", self.url()))
+            .header("authorization", format!("Bearer {}", self.token()))
+            .header("content-type", "application/octet-stream")
+            .send(bytes)
+            .expect("an answer");
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+
+        match response.status().is_success() {
+            true => Ok(value),
+            false => Err(value),
+        }
+    }
+
+    /// GET under another token; a problem is the error.
+    pub fn get_as(&self, token: &str, path: &str) -> Result<Value, Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut response = agent
+            .get(format!("http://{}{path}", self.http))
+            .header("authorization", format!("Bearer {token}"))
+            .call()
+            .map_err(|e| json!({"code": e.to_string()}))?;
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+
+        match response.status().is_success() {
+            true => Ok(value),
+            false => Err(value),
+        }
+    }
+}

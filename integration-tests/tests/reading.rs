@@ -1,0 +1,222 @@
+//! Who reads what: a traveller's papers, what somebody is looking for, and which kinds of records.
+
+use integration_tests::{Site, World};
+use serde_json::{Value, json};
+
+const HASH: &str = "abababababababababababababababababababababababababababababababab";
+
+/// Issues a token; what it reads may be named.
+fn issue(site: &Site, name: &str, scope: Value, reads: Value) -> String {
+    let body = json!({"name": name, "scope": scope, "reads": reads});
+    let answer = site.post("/v1/tokens", &body).expect("a token");
+    answer["token"].as_str().expect("text").to_string()
+}
+
+fn officer(site: &Site, department: &str) -> String {
+    let number = format!("OF-{department}");
+    let scope = json!({"is": "officer", "officer": number, "department": department});
+    issue(site, department, scope, Value::Null)
+}
+
+fn withheld(answer: &Value) -> Vec<&str> {
+    let names = answer["withheld"].as_array();
+    names
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+fn code(answer: Result<Value, Value>) -> String {
+    let problem = answer.expect_err("refused");
+    problem["code"].as_str().expect("a code").to_string()
+}
+
+/// A bus with a traveller, and a lookout for a plate.
+fn record_both(trb: &Site) -> (String, String) {
+    let bus = json!({
+        "kind": "passage", "officer": "OF-PAS", "department": "PAS",
+        "fields": {
+            "direction": "in",
+            "vehicle.plate": "11A00042",
+            "person.1.document_hash": HASH,
+            "person.1.nationality": "IRQ",
+        },
+        "events": [{"type": "person.admitted", "document_hash": HASH}],
+    });
+    let lookout = json!({
+        "kind": "hold", "officer": "OF-SEC", "department": "SEC",
+        "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
+    });
+
+    let id = |body: &Value| {
+        let written = trb.post("/v1/records", body).expect("written");
+        written["record"].as_str().expect("an id").to_string()
+    };
+    (id(&bus), id(&lookout))
+}
+
+#[test]
+fn a_traveller_and_a_lookout_are_shown_to_those_who_have_to_know() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let (bus, lookout) = record_both(trb);
+    let path = |id: &str| format!("/v1/records/{id}");
+
+    // A gate's clerk sees the bus and not who sits in it; the passport office sees both.
+    let (port, passports) = (officer(trb, "PORT"), officer(trb, "PAS"));
+    let seen = trb.get_as(&port, &path(&bus)).expect("the bus");
+    assert_eq!(
+        seen["fields"],
+        json!({"direction": "in", "vehicle.plate": "11A00042"})
+    );
+    assert_eq!(seen["events"][0]["data"], json!({}));
+    let names = [
+        "person.1.document_hash",
+        "person.1.nationality",
+        "person.admitted",
+    ];
+    assert_eq!(withheld(&seen), names);
+    let seen = trb.get_as(&passports, &path(&bus)).expect("the bus");
+    assert_eq!(seen["fields"]["person.1.document_hash"], HASH);
+    assert_eq!(withheld(&seen), [""; 0]);
+
+    // What a lookout seeks is its owners' to read; that there is one, everybody's.
+    let (customs, security) = (officer(trb, "CUS"), officer(trb, "SEC"));
+    let seen = trb.get_as(&customs, &path(&lookout)).expect("the hold");
+    assert_eq!(withheld(&seen), ["target.term"]);
+    assert_eq!(seen["fields"]["legal_basis"], "order 12");
+    let seen = trb.get_as(&security, &path(&lookout)).expect("the hold");
+    assert_eq!(seen["fields"]["target.term"], "77B00042");
+
+    // By no other way either: lists, the history, the stream, the whole document and its proofs.
+    for list in ["/v1/records", "/v1/records?fields=fields"] {
+        let page = trb.get_as(&port, list).expect("a list").to_string();
+        assert!(!page.contains(HASH) && !page.contains("77B00042"), "{page}");
+    }
+    for id in [&bus, &lookout] {
+        let history = trb.get_as(&port, &format!("{}/history", path(id)));
+        let history = history.expect("a history").to_string();
+        assert!(
+            !history.contains(HASH) && !history.contains("77B00042"),
+            "{history}"
+        );
+        assert!(history.contains("withheld"), "{history}");
+        for whole in ["document", "evidence"] {
+            let asked = trb.get_as(&port, &format!("{}/{whole}", path(id)));
+            assert_eq!(code(asked), "withheld");
+        }
+    }
+    let heard = json!(trb.listen_as(&port, "/v1/changes", 2)).to_string();
+    assert!(
+        !heard.contains(HASH) && !heard.contains("77B00042"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn a_token_reads_what_its_issuer_named_and_a_machine_nothing() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let (bus, lookout) = record_both(trb);
+    let reader = json!({"is": "reader"});
+    let bus_path = format!("/v1/records/{bus}");
+
+    let plain = issue(trb, "screen", reader.clone(), Value::Null);
+    let seen = trb.get_as(&plain, &bus_path).expect("the bus");
+    assert!(
+        !withheld(&seen).is_empty(),
+        "who names nothing reads no traveller"
+    );
+
+    let granted = json!({"persons": true, "kinds": ["passage"]});
+    let health = issue(trb, "health", reader.clone(), granted);
+    let seen = trb.get_as(&health, &bus_path).expect("the bus");
+    assert_eq!(seen["fields"]["person.1.nationality"], "IRQ");
+    let hold_path = format!("/v1/records/{lookout}");
+    assert_eq!(code(trb.get_as(&health, &hold_path)), "not_readable");
+    assert_eq!(
+        code(trb.get_as(&health, "/v1/records?kind=hold")),
+        "not_readable"
+    );
+    assert_eq!(code(trb.get_as(&health, "/v1/findings")), "not_readable");
+    let page = trb.get_as(&health, "/v1/records").expect("passages");
+    assert_eq!(page["records"].as_array().expect("records").len(), 1);
+    let heard = trb.listen_as(&health, "/v1/changes", 1);
+    assert_eq!(heard[0]["record"], json!(bus));
+
+    // An officer's token can be narrowed, and not widened.
+    let narrow = |name: &str, department: &str, reads: Value| {
+        let scope = json!({"is": "officer", "officer": name, "department": department});
+        issue(trb, name, scope, reads)
+    };
+    let narrowed = narrow("OF-7", "PAS", json!({"persons": false}));
+    let seen = trb.get_as(&narrowed, &bus_path).expect("the bus");
+    assert!(!withheld(&seen).is_empty());
+    let widened = narrow("OF-8", "PORT", json!({"persons": true, "lookouts": true}));
+    let seen = trb.get_as(&widened, &bus_path).expect("the bus");
+    assert!(!withheld(&seen).is_empty());
+
+    // A scale says what it weighs, hears what that came to, and reads nothing.
+    let scale = json!({"is": "device", "device": "S1"});
+    let scale = issue(trb, "scale", scale, Value::Null);
+    for path in [
+        "/v1/records",
+        &bus_path,
+        "/v1/findings",
+        "/v1/sites",
+        "/v1/members",
+    ] {
+        assert_eq!(code(trb.get_as(&scale, path)), "not_for_devices", "{path}");
+    }
+    let weighed = json!({
+        "device_seq": 1,
+        "events": [{"type": "weighed", "scale": "S1", "gross_kg": 31_000, "device_seq": 1}],
+    });
+    let events = format!("{bus_path}/events");
+    trb.post_as(&scale, None, &events, &weighed)
+        .expect("it is weighed");
+
+    let body = json!({"name": "x", "scope": reader, "reads": {"kinds": ["lorry"]}});
+    assert_eq!(code(trb.post("/v1/tokens", &body)), "unknown_value");
+}
+
+#[test]
+fn auditors_see_how_often_each_token_was_shown_what_is_not_everybodys() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let (bus, lookout) = record_both(trb);
+    let (passports, security) = (officer(trb, "PAS"), officer(trb, "SEC"));
+    let (auditor, clerk) = (officer(trb, "HUB"), officer(trb, "PORT"));
+
+    let times = |token: &str, id: &str, times: usize| {
+        for _ in 0..times {
+            trb.get_as(token, &format!("/v1/records/{id}"))
+                .expect("a record");
+        }
+    };
+    times(&passports, &bus, 3);
+    times(&passports, &lookout, 2);
+    times(&security, &lookout, 2);
+    times(&clerk, &bus, 5);
+
+    let counted = |name: &str| {
+        let reads = trb.get_as(&auditor, "/v1/reads").expect("reads");
+        let lines = reads["reads"].as_array().expect("lines").clone();
+        let line = lines.into_iter().find(|line| line["token"] == name);
+        let line = line.expect("a line");
+        (line["persons"].as_u64(), line["lookouts"].as_u64())
+    };
+    // What is on its way to the disk is counted as soon as it is there.
+    world.wait("reads are counted", || counted("PAS") == (Some(3), Some(0)));
+    world.wait("reads are counted", || counted("SEC") == (Some(0), Some(2)));
+    assert_eq!(
+        counted("PORT"),
+        (Some(0), Some(0)),
+        "nothing was shown to it"
+    );
+    assert_eq!(code(trb.get_as(&clerk, "/v1/reads")), "operator_only");
+}
