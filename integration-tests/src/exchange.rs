@@ -57,4 +57,37 @@ impl Site {
             false => Err(value),
         }
     }
+
+    /// A request under another token, with a key that makes it one write however often it is sent.
+    pub fn post_as(
+        &self,
+        token: &str,
+        key: Option<&str>,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Value> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut request = agent
+            .post(format!("http://{}{path}", self.http))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+
+        let mut response = request
+            .send(body.to_string())
+            .map_err(|e| json!({"code": e.to_string()}))?;
+        let value = serde_json::from_str(&response.body_mut().read_to_string().unwrap_or_default())
+            .unwrap_or_default();
+
+        if response.status().is_success() {
+            Ok(value)
+        } else {
+            Err(value)
+        }
+    }
 }

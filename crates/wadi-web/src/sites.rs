@@ -105,7 +105,10 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
     get,
     path = "/readyz",
     tag = "health",
-    responses((status = 200, description = "ready", body = ReadyAnswer), (status = 503, body = Problem)),
+    responses(
+        (status = 200, description = "ready", body = ReadyAnswer),
+        (status = 503, body = Problem),
+    ),
 )]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
     let records = node.reads().record_count().await;
