@@ -14,8 +14,8 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi")
 }
 
-/// Python with what `openapi/requirements.txt` names; `scripts/test` installs it, and says so by the
-/// variable. Without it these tests are left out, and say so.
+/// Python with what `openapi/requirements.txt` names. `scripts/test` installs it, and says so by
+/// the variable; without it these tests are left out, and say so.
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("WADI_OPENAPI_PYTHON").map(PathBuf::from);
     if python.is_none() {
@@ -87,8 +87,8 @@ impl<'a> Asker<'a> {
         }
 
         let listed = self.get("/v1/records", "/v1/records?limit=500");
-        let in_order = "/v1/records?after=0000000000000000000000000000000000000000000000000000000000000000&limit=1";
-        self.get("/v1/records", in_order);
+        let in_order = format!("/v1/records?after={}&limit=1", "0".repeat(64));
+        self.get("/v1/records", &in_order);
         self.get("/v1/records", "/v1/records?fields=id,state&limit=2");
         self.get("/v1/records", "/v1/records?kind=lorry");
         for record in listed["records"].as_array().expect("records") {

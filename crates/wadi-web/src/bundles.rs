@@ -56,7 +56,11 @@ pub struct ReceiptQuery {
     request_body = BundleBody,
     tag = "bundles",
     responses(
-        (status = 201, description = "the bundle's id, and how many parts it has", body = BundleAnswer),
+        (
+            status = 201,
+            description = "the bundle's id, and how many parts it has",
+            body = BundleAnswer,
+        ),
         (status = 403, body = Problem),
         (status = 422, body = Problem),
     ),

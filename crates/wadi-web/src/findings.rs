@@ -470,7 +470,10 @@ pub(crate) async fn assign(
     post,
     path = "/v1/findings/recheck",
     tag = "findings",
-    responses((status = 202, description = "begun", body = RecheckAnswer), (status = 403, body = Problem)),
+    responses(
+        (status = 202, description = "begun", body = RecheckAnswer),
+        (status = 403, body = Problem),
+    ),
 )]
 pub(crate) async fn recheck(
     State(node): State<Arc<Node>>,

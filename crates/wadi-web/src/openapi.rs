@@ -147,7 +147,8 @@ fn describe(status: &str, answer: &mut Response) {
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
         sites::sites, findings::list, findings::show, findings::act, findings::assign,
-        findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens, tokens::reads,
+        findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
+        tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew, control::control,
         control::policy, control::officers, control::members
     ),

@@ -85,9 +85,16 @@ pub(crate) async fn show(
 }
 
 /// Begins a plan, which compares and changes nothing; or, with a site, orders a resync for it.
-#[utoipa::path(post, path = "/v1/resyncs", request_body = ResyncBody, tag = "resyncs",
-    responses((status = 202, description = "the plan in the making, or the order", body = ResyncAnswer),
-        (status = 403, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/v1/resyncs",
+    request_body = ResyncBody,
+    tag = "resyncs",
+    responses(
+        (status = 202, description = "the plan in the making, or the order", body = ResyncAnswer),
+        (status = 403, body = Problem),
+    ),
+)]
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,

@@ -40,8 +40,8 @@ pub(crate) async fn tokens(
     Ok(Json(json!({"tokens": kept_tokens(&node).await?})))
 }
 
-/// How often each token was shown who a traveller is, and what a lookout seeks: for the commission's
-/// auditors and the operator. Each record counts as often as it was shown.
+/// How often each token was shown who a traveller is, and what a lookout seeks: for the auditors of
+/// the commission and the operator. Each record counts as often as it was shown.
 #[utoipa::path(
     get,
     path = "/v1/reads",
