@@ -147,7 +147,7 @@ fn record_everything(asker: &mut Asker<'_>) {
     let hold = json!({
         "kind": "hold",
         "fields": {"type": "CUSTOMS", "legal_basis": "art. 12"},
-        "events": [{"type": "placed"}, {"type": "link", "record": id}],
+        "events": [{"type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "art. 12"}, {"type": "link", "record": id}],
     });
     asker.post("/v1/records", "/v1/records", &by("CUS", hold));
 

@@ -12,6 +12,7 @@ pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod resync;
+mod said;
 pub(crate) mod say;
 pub(crate) mod schema;
 pub(crate) mod status;

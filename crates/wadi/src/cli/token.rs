@@ -7,7 +7,7 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, utc_text},
+    print::{self, member_text, print_answer, time_text},
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ fn list_text(answer: &Value) -> String {
         let may = words.iter().filter(|w| !w.is_empty()).cloned();
         let time = |member: &str, none: &str| match t[member].as_i64() {
             None | Some(0) => none.to_string(),
-            Some(ms) => utc_text(ms),
+            Some(ms) => time_text(ms),
         };
 
         table.add_row([
@@ -113,7 +113,7 @@ fn list_text(answer: &Value) -> String {
 fn reads_text(answer: &Value) -> String {
     let mut table = print::table(["token", "person", "travellers", "lookouts", "last used"]);
     for line in answer["reads"].as_array().into_iter().flatten() {
-        let last = line["last_used_ms"].as_i64().map_or("-".into(), utc_text);
+        let last = line["last_used_ms"].as_i64().map_or("-".into(), time_text);
         table.add_row([
             member_text(line, "token"),
             member_text(line, "person"),

@@ -7,7 +7,7 @@ use super::{
     network::{DemoNetwork, HOURS_PER_SECOND},
     signals::Signal,
 };
-use crate::print::{self, kb_text, print_line, utc_text};
+use crate::print::{self, kb_text, print_line, time_text};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -105,7 +105,7 @@ pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> St
     }
 
     let seconds = started.elapsed().as_secs_f64();
-    let domain = utc_text(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
+    let domain = time_text(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
 
     format!(
         "{seconds:.0} s, {domain} at the crossings, {} on the wire\n{table}",
