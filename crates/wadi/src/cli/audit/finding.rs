@@ -1,4 +1,4 @@
-//! `wadi audit evidence FINDING`: the finding, and an evidence file of each record that it rests on.
+//! `wadi audit evidence FINDING`: the finding, and an evidence file of each record it rests on.
 
 use crate::{
     cli::{NodeAt, client::Client},
