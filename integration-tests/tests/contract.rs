@@ -144,10 +144,13 @@ fn record_everything(asker: &mut Asker<'_>) {
     ));
     say(by("PORT", json!({"events": [{"type": "no.such"}]})));
 
+    let placed = json!({
+        "type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "art. 12",
+    });
     let hold = json!({
         "kind": "hold",
         "fields": {"type": "CUSTOMS", "legal_basis": "art. 12"},
-        "events": [{"type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "art. 12"}, {"type": "link", "record": id}],
+        "events": [placed, {"type": "link", "record": id}],
     });
     asker.post("/v1/records", "/v1/records", &by("CUS", hold));
 

@@ -13,10 +13,13 @@ fn a_finding_is_packed_with_every_record_that_it_rests_on() {
 
     // A truck leaves while a hold on it is open.
     let truck = trb.truck("11-A-00042");
+    let placed = json!({
+        "type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "art. 12",
+    });
     let hold = json!({
         "kind": "hold", "officer": "OF-CUS", "department": "CUS",
         "fields": {"type": "CUSTOMS", "legal_basis": "art. 12"},
-        "events": [{"type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "art. 12"}, {"type": "link", "record": truck}],
+        "events": [placed, {"type": "link", "record": truck}],
     });
     let hold = trb.post("/v1/records", &hold).expect("a hold");
     let out = json!({
