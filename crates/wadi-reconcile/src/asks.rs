@@ -47,7 +47,8 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
         };
 
         match what.as_str() {
-            "target" => ["plate", "container", "document", "vin", "goods"]
+            "was" => ask("target", value, false),
+            "target" => ["plate", "container", "document", "vin", "goods", "was"]
                 .into_iter()
                 .for_each(|w| ask(w, value, false)),
             "goods" => ask("target", value, false),

@@ -151,7 +151,8 @@ pub(crate) async fn tell(node: &Node, from: usize, count: usize) {
             .map(|(n, id)| (Target::On(*id), draft(from + n)))
             .collect();
 
-        write_all(node, "PORT", all).await;
+        let department = if edit == 0 { "CUS" } else { "PORT" };
+        write_all(node, department, all).await;
     }
 
     // Longer than a page: its entry and its record lie on overflow pages.

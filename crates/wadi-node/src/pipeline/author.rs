@@ -9,10 +9,10 @@ use crate::{
     pipeline::{commit::Commit, repeats::Sent, sequencer::Sequencer},
 };
 use wadi_log::{
-    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
+    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry, Put,
     RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Kind, Objection, Record, is_decision, is_guarded, warnings};
+use wadi_record::{Kind, Objection, Record, is_decision, is_matched, warnings};
 use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -268,10 +268,8 @@ impl Sequencer {
         let epoch = self.open_epoch(g)?;
         let log = self.ledger.own_log(epoch, kind.lane(), crossing);
 
-        // Who sets a field on which something rests has to be registered, and so it is judged like
-        // an event.
-        let is_judged = !events.is_empty() || puts.iter().any(|p| is_guarded(kind, &p.key));
-        if is_judged && !write.officer.is_empty() {
+        // Every put is judged like an event: by the policy and the officers known here.
+        if !write.officer.is_empty() {
             let decides = write
                 .draft
                 .events
@@ -320,8 +318,9 @@ impl Sequencer {
             .await?
             .map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
 
+        let is_matched = self.is_matched(g, id, &said.change.puts).await?;
         match g.records.get_mut(&id) {
-            Some(record) => match record.objection_to(&said) {
+            Some(record) => match record.objection_to(&said, is_matched) {
                 Some(objection) => return Err(refusal(objection)),
                 None => record.add(said),
             },
@@ -340,6 +339,7 @@ impl Sequencer {
         g.touched.insert(id);
 
         let printed = g.records[&id].printed();
+        looks_wrong.extend(change_warnings(&g.records[&id], &reference, is_matched));
         looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
         marks.keep(&mut g.batch, id, reference);
 
@@ -350,6 +350,25 @@ impl Sequencer {
             repeated: false,
             warnings: looks_wrong,
         })
+    }
+
+    /// Whether these puts would change what a link or a lookout of another record rests on, as far
+    /// as this node knows.
+    async fn is_matched(&self, g: &Commit, id: RecordId, puts: &[Put]) -> Result<bool, StoreError> {
+        let Some(record) = g.records.get(&id) else {
+            return Ok(false);
+        };
+        let Some(kind) = record.kind() else {
+            return Ok(false);
+        };
+
+        let is_change = |put: &Put| is_matched(kind, &put.key) && record.field(&put.key).is_some();
+        if !puts.iter().any(is_change) {
+            return Ok(false);
+        }
+
+        let linked = self.store.by_term("link", &id.to_string(), None, 1).await?;
+        Ok(!linked.is_empty() || !self.store.detained(&[id]).await?.is_empty())
     }
 
     pub(super) async fn write_control(
@@ -479,6 +498,20 @@ fn refusal(objection: Objection) -> NodeError {
             |missing| missing.to_string(),
         )),
     }
+}
+
+/// What whoever changed something is told that a decision rests on.
+fn change_warnings(record: &Record, entry: &Reference, is_matched: bool) -> Vec<String> {
+    let own = record.changed_puts().filter(|put| put.entry == *entry);
+    let rested = own.filter_map(|put| {
+        let after = put.after.or(is_matched.then_some("a link or a lookout"))?;
+        Some(format!(
+            "{}: changed after {after} rested on it; that is a finding (R32)",
+            put.field
+        ))
+    });
+
+    rested.collect()
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ impl BenchSite {
 
         for (n, first) in numbers.iter().zip(firsts) {
             entries.push(self.entry(
-                "PORT",
+                "CUS",
                 &edit(*n),
                 Some(RecordId::of_first(&first)),
                 vec![first],

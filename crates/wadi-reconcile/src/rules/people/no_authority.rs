@@ -26,7 +26,7 @@ const REFUSAL_CODES: [&str; 6] = [
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let mut out: Vec<Contradiction> = refused(anchor).collect();
+    let mut out: Vec<Contradiction> = refused(anchor).chain(refused_fields(anchor)).collect();
     let shifts = Shifts::of(dossier);
     out.extend(
         anchor
@@ -71,6 +71,36 @@ fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
         );
 
         Some(found.of_cause(basis).each(e.entry()))
+    })
+}
+
+/// Values that somebody put without the right to. An honest node does not write them at all.
+fn refused_fields(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
+    let all = anchor.json["refused_fields"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    all.map(|put| {
+        let text = |member: &str| put[member].as_str().unwrap_or_default();
+        let (code, entry) = (text("code"), text("entry"));
+        let (officer, field) = (text("officer"), text("field"));
+        let actor = if officer.is_empty() {
+            log_of(entry)
+        } else {
+            officer
+        };
+        let said = format!(
+            "{actor} set {field} of {}: {}",
+            anchor.printed(),
+            text("why")
+        );
+        let evidence = json!({"field": field, "officer": officer, "code": code});
+        let basis = json!({"actor": actor, "code": code});
+        let at_ms = put["at_ms"].as_i64().unwrap_or_default();
+
+        Contradiction::new(format!("{code} fields {actor}"), at_ms, said, evidence)
+            .of_cause(basis)
+            .each(entry)
     })
 }
 
