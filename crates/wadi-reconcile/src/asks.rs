@@ -55,6 +55,7 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             "link" => ask("link", value, false),
             "declarant_ref" => ask("declarant_ref", value, false),
             "transit" => ask("transit", value, false),
+            "day" => ask("day", value, false),
             "seal" => ask("seal", value, false),
             "certificate" => ask("certificate", value, false),
             "token" => ask("token", value, false),

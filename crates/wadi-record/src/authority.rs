@@ -9,6 +9,7 @@ use crate::{
     event_index::{EvidenceKind, Owned, begun_hold, owned},
     event_type,
     events::SATISFACTORY,
+    held::UNPLACED,
     judged_change::{EventView, JudgedChange},
     settle::{AuthorView, HeldChanges, Settled},
 };
@@ -139,6 +140,7 @@ pub(crate) fn judge(
 
     let act = Act {
         record,
+        rows,
         said,
         view,
         event,
@@ -162,6 +164,7 @@ pub(crate) fn judge(
 /// An event of an entry, and the department whose right to say it is judged.
 struct Act<'a> {
     record: &'a Settled,
+    rows: &'a HeldChanges,
     said: &'a JudgedChange,
     view: &'a AuthorView,
     event: &'a EventView,
@@ -210,7 +213,8 @@ impl Act<'_> {
 
     /// Whether the author had seen a hold on the record, and this is true of all that it had seen.
     fn all_seen(&self, is_true: impl Fn(Owned) -> bool) -> bool {
-        let seen = self.record.events.placed_within(&self.view.shown);
+        let mut seen = self.record.events.placed_within(&self.view.shown);
+        seen.extend(self.record.unplaced(self.rows, &self.view.shown));
         !seen.is_empty() && seen.into_iter().all(is_true)
     }
 
@@ -292,6 +296,7 @@ pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> b
 fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
     let Act {
         record,
+        rows,
         said,
         view,
         event,
@@ -318,7 +323,12 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
             .events
             .by_id(id)
             .filter(|p| p.places && view.shown.contains(p.entry));
-        let Some(placed) = placed.map(|p| owned(&p.view)) else {
+        let unplaced = || {
+            record
+                .unplaced(rows, &view.shown)
+                .filter(|_| id == UNPLACED)
+        };
+        let Some(placed) = placed.map(|p| owned(&p.view)).or_else(unplaced) else {
             return refuse(
                 "unseen_hold",
                 format!("hold {id} was not in what the officer had seen"),

@@ -342,6 +342,12 @@ pub fn terms(record: &Record) -> Terms {
             continue;
         }
 
+        if name == "date" {
+            let days = record.texts(&name).into_iter();
+            days.for_each(|day| put("day", format!("{} {day}", record.crossing())));
+            continue;
+        }
+
         for text in record.texts(&name) {
             let Some((what, value)) = field_term(&name, &text) else {
                 continue;

@@ -44,8 +44,8 @@ pub fn markdown() -> String {
         of_kind.for_each(|field| field_line(&mut out, field));
     }
 
-    out += "\nA legal field that is contested blocks an assessment. Who may set each field, and say \
-            each event,\nstands in [authority.md](authority.md).\n";
+    out += "\nA legal field that is contested blocks an assessment. Who may set each field, and \
+            say each event,\nstands in [authority.md](authority.md).\n";
     guarded_fields(&mut out);
 
     out += EVENTS_HEAD;
