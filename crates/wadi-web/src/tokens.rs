@@ -86,6 +86,13 @@ pub(crate) async fn issue_token(
     }
 
     check_name("person", &wanted.person)?;
+    if wanted.scope == TokenScope::Operator && wanted.person.is_empty() {
+        return Err(unprocessable(
+            "person_missing",
+            "an operator's token names its person: what is said with it at a hub carries that name",
+        ));
+    }
+
     if wanted
         .days
         .is_some_and(|days| !(1..=DAYS_MAX).contains(&days))
