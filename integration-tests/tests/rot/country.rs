@@ -108,7 +108,11 @@ pub(crate) async fn write_all(
     department: &str,
     drafts: Vec<(Target, Draft)>,
 ) -> Vec<RecordId> {
-    let officer = if department == "PORT" { "OF-1" } else { "OF-2" };
+    let officer = match department {
+        "PORT" => "OF-1",
+        "VET" => "OF-2",
+        _ => "OF-3",
+    };
     let writes = drafts
         .into_iter()
         .map(|(target, draft)| Write::by(officer, department, target, draft))
