@@ -252,9 +252,9 @@ fn take_ends(
 }
 
 impl Settled {
-    /// Who owns what is held of a hold whose first entry places nothing, as far as somebody knew who
-    /// had seen these entries: the department of its type, like any other, and where no type is
-    /// settled those who end a hold of security.
+    /// Who owns what is held of a hold whose first entry places nothing, as far as somebody knew
+    /// who had seen these entries: the department of its type, like any other, and where no type
+    /// is settled those who end a hold of security.
     pub(crate) fn unplaced(&self, rows: &HeldChanges, shown: &Past) -> Option<Owned> {
         let first = self
             .first

@@ -40,7 +40,7 @@ mod state_names;
 mod unit;
 mod weight;
 
-pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
+pub use authority::{Author, Judge, Officer, Refusal, is_decision, people, tokens_named};
 pub use blame::Setting;
 pub use check_digits::warnings;
 #[doc(hidden)]

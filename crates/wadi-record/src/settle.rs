@@ -52,7 +52,7 @@ struct Standing {
 
 /// A record's entries, settled.
 pub(crate) struct Settled {
-    id: RecordId,
+    pub(crate) id: RecordId,
     pub(crate) crossing: Crossing,
     pub(crate) lane: Lane,
     pub(crate) first: Option<Reference>,

@@ -6,13 +6,13 @@ use crate::{
         event::Event,
         write::{Based, Target, Write, Written},
     },
-    pipeline::{commit::Commit, repeats::Sent, sequencer::Sequencer},
+    pipeline::{commit::Commit, repeats::Sent, rested_on::change_warnings, sequencer::Sequencer},
 };
 use wadi_log::{
-    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry, Put,
+    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
     RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Kind, Objection, Record, is_decision, is_matched, warnings};
+use wadi_record::{Kind, Objection, Record, is_decision, warnings};
 use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -280,6 +280,7 @@ impl Sequencer {
             self.write_seen(g, log, decides).await?;
         }
 
+        self.check_unspent(g, &events).await?;
         let mut looks_wrong: Vec<String> = puts
             .iter()
             .filter_map(|p| warnings(&p.key, &p.value))
@@ -350,25 +351,6 @@ impl Sequencer {
             repeated: false,
             warnings: looks_wrong,
         })
-    }
-
-    /// Whether these puts would change what a link or a lookout of another record rests on, as far
-    /// as this node knows.
-    async fn is_matched(&self, g: &Commit, id: RecordId, puts: &[Put]) -> Result<bool, StoreError> {
-        let Some(record) = g.records.get(&id) else {
-            return Ok(false);
-        };
-        let Some(kind) = record.kind() else {
-            return Ok(false);
-        };
-
-        let is_change = |put: &Put| is_matched(kind, &put.key) && record.field(&put.key).is_some();
-        if !puts.iter().any(is_change) {
-            return Ok(false);
-        }
-
-        let linked = self.store.by_term("link", &id.to_string(), None, 1).await?;
-        Ok(!linked.is_empty() || !self.store.detained(&[id]).await?.is_empty())
     }
 
     pub(super) async fn write_control(
@@ -490,7 +472,7 @@ fn runs(entries: Vec<VerifiedEntry>) -> Vec<Vec<VerifiedEntry>> {
 
 /// What whoever writes is told of an entry that would not count, or not with all its events and
 /// values.
-fn refusal(objection: Objection) -> NodeError {
+pub(super) fn refusal(objection: Objection) -> NodeError {
     match objection {
         Objection::Refused(refusal) => WriteError::Refused(refusal).into(),
         Objection::Waits(missing) => NodeError::UnknownEntry(missing.map_or_else(
@@ -498,20 +480,6 @@ fn refusal(objection: Objection) -> NodeError {
             |missing| missing.to_string(),
         )),
     }
-}
-
-/// What whoever changed something is told that a decision rests on.
-fn change_warnings(record: &Record, entry: &Reference, is_matched: bool) -> Vec<String> {
-    let own = record.changed_puts().filter(|put| put.entry == *entry);
-    let rested = own.filter_map(|put| {
-        let after = put.after.or(is_matched.then_some("a link or a lookout"))?;
-        Some(format!(
-            "{}: changed after {after} rested on it; that is a finding (R32)",
-            put.field
-        ))
-    });
-
-    rested.collect()
 }
 
 #[cfg(test)]

@@ -35,13 +35,16 @@ A token is issued on one node by its operator (`wadi token issue`), and holds th
 | officer | as the officer and department that it names, what these may | all but what is the \
 operator's |
 | device | as its device alone, the events and fields that it was enrolled for; where none were \
-named, those that a device may at all | the same, and no officers |
+named, those that a device may at all | the same, but officers and \
+tokens for releases |
 | operator | for whichever officer and department it names in the request, what these may; at a \
 hub the acts of its operator (officers, policies, cuts, admissions, closures) | everything |
 | reader | nothing | as an officer |
 
 Findings are assigned, proposed and decided by auditors with officers' tokens of department HUB; who
-proposed does not decide. What an operator of a hub says is signed with the person of its token.
+proposed does not decide. What an operator of a hub says is signed with the person of its token. A
+hub's operator issues tokens for releases while dark (`wadi release-token`): each lets one hold of
+SECURITY, or of the commission's, go at a site, once.
 ";
 
 /// The page as it stands in `docs/authority.md`.

@@ -10,6 +10,8 @@ use wadi_record::*;
 /// A network in which entries are made by hand, without keys: the record does not look at proofs.
 pub struct Desk {
     pub author: Author,
+    /// Tokens for releases that the node holds.
+    pub tokens: BTreeMap<String, ReleaseToken>,
     log: LogId,
     seq: u64,
 }
@@ -24,6 +26,7 @@ pub fn desk(n: u8, crossing: &str, role: Role, lane: Lane, of: &str) -> Desk {
             role,
             crossing: crossing.parse().ok(),
         },
+        tokens: BTreeMap::new(),
         log: LogId {
             node,
             epoch: Epoch([n; 8]),
@@ -129,6 +132,7 @@ impl Desk {
             author: self.author.clone(),
             policy: Arc::new(Policy::default()),
             officers: Arc::new(officers.collect::<BTreeMap<_, _>>()),
+            tokens: Arc::new(self.tokens.clone()),
         };
 
         JudgedChange {

@@ -459,6 +459,7 @@ fn judged_changes(
         author,
         policy: Default::default(),
         officers: Default::default(),
+        tokens: Default::default(),
     };
 
     let mut out: BTreeMap<RecordId, Vec<JudgedChange>> = BTreeMap::new();

@@ -15,13 +15,17 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 /// Codes of refusals that are about the actor, and not about the act.
-const REFUSAL_CODES: [&str; 6] = [
+const REFUSAL_CODES: [&str; 10] = [
     "no_authority",
     "unregistered_officer",
     "revoked_officer",
     "unknown_department",
     "no_second_officer",
     "unseen_hold",
+    "token_unknown",
+    "token_foreign",
+    "token_expired",
+    "token_spent",
 ];
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -172,6 +176,16 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
+    let all: Vec<&str> = tokens(anchor).collect();
+    let again = own
+        .iter()
+        .filter(|t| all.iter().filter(|o| o == t).count() > 1);
+    let again = again.map(|token| {
+        let text = format!("a token was spent twice on {}", anchor.printed());
+        let evidence = json!({"token": token, "other": anchor.printed()});
+        Contradiction::new(format!("token {token}"), anchor.ended_ms(), text, evidence)
+    });
+
     // Of two holds the later one carries the finding.
     let earlier = dossier
         .of("hold")
@@ -194,6 +208,7 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
                 evidence,
             )
         })
+        .chain(again)
         .collect()
 }
 
@@ -331,6 +346,21 @@ mod tests {
             firm("R21", spent("H2", 2, "T"), vec![spent("H1", 1, "U")]),
             []
         );
+
+        let releases = |other: &str| {
+            let one = event("released", 1, json!({"token": "T"}));
+            hold(
+                "H1",
+                json!({}),
+                &[one, event("released", 2, json!({"token": other}))],
+            )
+        };
+        assert_eq!(
+            firm("R21", releases("T"), vec![]),
+            [Phase::Firm],
+            "twice on one hold"
+        );
+        assert_eq!(firm("R21", releases("U"), vec![]), []);
     }
 
     #[test]
