@@ -103,9 +103,10 @@ fn who_let_a_truck_in_does_not_change_what_it_is_known_by() {
     // Whoever writes it is told, and nothing is written.
     let record = build(&[&first, &admitted]);
     let before = view(&record);
-    assert!(
-        matches!(record.objection_to(&puts[0], false), Some(Objection::Refused(r)) if r.code == GUARDED)
-    );
+    assert!(matches!(
+        record.objection_to(&puts[0], false),
+        Some(Objection::Refused(r)) if r.code == GUARDED
+    ));
     assert_eq!(record.objection_to(&puts[2], false), None);
     assert_eq!(view(&record), before);
 }
