@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
             Target::On(imported(self.node, &id).await?)
         };
 
-        // A line holds plates, seals and masses: customs is the department that may say all of them.
+        // A line holds plates, seals and masses: customs is the one that may say all of them.
         let mut write = Write::by(&officer, "CUS", target, draft);
         write.content = Some(content);
 
