@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 #[derive(Subcommand)]
 pub enum ReleaseTokenCommand {
-    /// Issues one, at a hub: a single release, by an officer at a site, of a hold that else only the
-    /// hub lets go.
+    /// Issues one, at a hub: a single release, by an officer at a site, of a hold that else only
+    /// the hub lets go.
     Issue {
         /// A type of hold, as SECURITY, or the id of one hold.
         scope: String,
