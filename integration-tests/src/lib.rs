@@ -475,7 +475,7 @@ impl Site {
         self.post(&format!("/v1/records/{id}/events"), &body)
     }
 
-    /// Puts a field.
+    /// Puts a field, as somebody of the gate, or of customs where it is a seal.
     pub fn set(
         &self,
         id: &str,
@@ -483,7 +483,12 @@ impl Site {
         value: Value,
         based_on: Option<&Value>,
     ) -> Result<Value, Value> {
-        let mut body = json!({"officer": "OF-1", "department": "PORT", "fields": {field: value}});
+        let (officer, department) = match field.starts_with("seal.") {
+            true => ("OF-C", "CUS"),
+            false => ("OF-1", "PORT"),
+        };
+        let fields = json!({field: value});
+        let mut body = json!({"officer": officer, "department": department, "fields": fields});
         if let Some(entries) = based_on {
             body["based_on"] = entries.clone();
         }

@@ -113,6 +113,47 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
         trb.post_as(&scale, None, &path, &open).unwrap_err()["code"],
         "no_authority"
     );
+    let exit = json!({"device_seq": 11, "fields": {"declared_exit": "TRB"}});
+    assert_eq!(
+        trb.post_as(&scale, None, &path, &exit).unwrap_err()["code"],
+        "no_authority"
+    );
+}
+
+#[test]
+fn a_device_says_what_it_was_enrolled_for_and_nothing_else() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let id = trb.truck("11-A-00001");
+    let path = format!("/v1/records/{id}/events");
+
+    let scale = json!({
+        "is": "device", "device": "scale-1", "events": ["weighed"], "fields": ["container.N"],
+    });
+    let scale = issue(trb, "scale", scale);
+    let said = |seq: u64, event: Value| json!({"device_seq": seq, "events": [event]});
+    let set =
+        |seq: u64, field: &str, value: Value| json!({"device_seq": seq, "fields": {field: value}});
+    let read = json!({"type": "gate.read", "device": "scale-1", "device_seq": 2});
+    let weighed = json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000});
+
+    let say = |body| trb.post_as(&scale, None, &path, &body);
+    say(said(1, weighed)).unwrap();
+    assert_eq!(say(said(2, read)).unwrap_err()["code"], "not_enrolled");
+    say(set(3, "container.1", json!("CSQU3054383"))).unwrap();
+    let note = set(4, "note", json!("n"));
+    assert_eq!(say(note).unwrap_err()["code"], "not_enrolled");
+
+    // Nobody enrols a device for what none may, or for what there is not.
+    for scope in [
+        json!({"is": "device", "device": "d", "events": ["released"]}),
+        json!({"is": "device", "device": "d", "fields": ["target.term"]}),
+        json!({"is": "device", "device": "d", "events": ["wieghed"]}),
+    ] {
+        let refused = trb.post("/v1/tokens", &json!({"name": "d", "scope": scope}));
+        assert_eq!(refused.unwrap_err()["code"], "bad_value");
+    }
 }
 
 #[test]

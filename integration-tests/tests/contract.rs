@@ -249,6 +249,11 @@ fn every_answer_is_as_it_is_described() {
         json!({"say": "officer", "officer": "OF-9", "department": "CUS", "supervisor": true});
     at_hub.post("/v1/control", "/v1/control", &officer);
     at_hub.post("/v1/control", "/v1/control?dry_run=true", &officer);
+    let release = json!({
+        "scope": "SECURITY", "department": "SEC", "hours": 24, "reason": "an outage is planned",
+    });
+    at_hub.post("/v1/release-tokens", "/v1/release-tokens", &release);
+    at_hub.get("/v1/release-tokens", "/v1/release-tokens");
     let cut = json!({"say": "cut_node", "node": "trb", "reason": "overrun"});
     at_hub.post("/v1/control", "/v1/control?dry_run=true", &cut);
 

@@ -17,8 +17,8 @@ use std::{
 use wadi_log::{
     Admit, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature, Cut,
     CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash, Head,
-    Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ResyncOrder,
-    ResyncReport, Seen, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
+    Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ReleaseToken,
+    ResyncOrder, ResyncReport, Seen, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
 };
 use wadi_sync::{
     BlockEncoder, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
@@ -120,6 +120,14 @@ fn entries() -> Vec<Entry> {
         Body::ResyncReport(ResyncReport {
             order: reference(0),
             text: "{}".into(),
+        }),
+        Body::ReleaseToken(ReleaseToken {
+            crossing: "TRB".parse().ok(),
+            department: "SEC".into(),
+            officer: "OF-9".into(),
+            scope: "SECURITY".into(),
+            expires_s: 1_767_225_600,
+            reason: "the line is cut for a day".into(),
         }),
     ];
 

@@ -96,7 +96,7 @@ pub use node::{Node, Start};
 pub use upkeep::{
     replica_digest::run_replica_digests,
     resync::Resyncs,
-    resync_row::{PlannedLog, RangeProgress, Resync},
+    resync_row::{PlannedLog, RangeProgress, Resync, Steering},
     room::{BallastMove, RoomKeeper, RoomPlan},
     salvage::Salvager,
     scrub::{Scrub, ScrubPace},

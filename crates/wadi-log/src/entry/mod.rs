@@ -76,6 +76,7 @@ pub enum Body {
     Closure(Closure),
     ResyncOrder(ResyncOrder),
     ResyncReport(ResyncReport),
+    ReleaseToken(ReleaseToken),
     /// A kind of a newer version, kept verbatim.
     Unknown {
         kind: u32,
@@ -219,6 +220,24 @@ pub struct Closure {
     pub reason: String,
 }
 
+/// The hub lets one hold of the commission's or of security be released at a site, once, should
+/// the site be dark by then. Its id is the hash of its entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReleaseToken {
+    /// At which crossing; `None` for any.
+    pub crossing: Option<Crossing>,
+    /// Whose officers may spend it.
+    pub department: String,
+    /// The one officer who may; empty for any of the department.
+    pub officer: String,
+    /// What it lets go: a hold of this type, or the hold of this id.
+    pub scope: String,
+    /// When it ends, Unix seconds of hub time.
+    pub expires_s: i64,
+    /// Why.
+    pub reason: String,
+}
+
 /// The hub orders a site to resync.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -342,6 +361,7 @@ impl Body {
             Self::Closure(_) => 9,
             Self::ResyncOrder(_) => 10,
             Self::ResyncReport(_) => 11,
+            Self::ReleaseToken(_) => 12,
             Self::Unknown { kind, .. } => *kind,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{
     Admit, Body, Boot, Change, Closure, Cut, CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX,
-    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, ResyncOrder,
-    ResyncReport, Seen, VALUE_BYTES_MAX, Value,
+    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, ReleaseToken,
+    ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX, Value,
 };
 use crate::{
     Crossing, Hash, Lane, LogError, LogId, NodeId, RecordId, Reference, member::Enrolment, pb,
@@ -138,6 +138,7 @@ impl Body {
             9 => Self::Closure(Closure::read(&bytes)?),
             10 => Self::ResyncOrder(ResyncOrder::read(&bytes)?),
             11 => Self::ResyncReport(ResyncReport::read(&bytes)?),
+            12 => Self::ReleaseToken(ReleaseToken::read(&bytes)?),
 
             _ => Self::Unknown { kind, bytes },
         })
@@ -171,6 +172,28 @@ impl Closure {
             crossing: c.crossing.parse()?,
             closed_s: c.closed_s,
             reason: c.reason,
+        })
+    }
+}
+
+impl ReleaseToken {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let t: pb::ReleaseToken = canonical("release token", bytes)?;
+        for (what, text) in [
+            ("department", &t.department),
+            ("officer", &t.officer),
+            ("scope", &t.scope),
+        ] {
+            limit(what, text.len(), NAME_BYTES_MAX)?;
+        }
+
+        Ok(Self {
+            crossing: crossing_or_all(&t.crossing)?,
+            department: t.department,
+            officer: t.officer,
+            scope: t.scope,
+            expires_s: t.expires_s,
+            reason: t.reason,
         })
     }
 }

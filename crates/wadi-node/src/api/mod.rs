@@ -7,6 +7,7 @@ mod holds_on;
 pub(crate) mod lists;
 pub(crate) mod quarantine;
 pub(crate) mod read;
+mod release_tokens;
 pub(crate) mod status;
 pub(crate) mod tokens;
 

@@ -101,7 +101,7 @@ impl Reads {
     ) -> Result<Vec<Json>, NodeError> {
         let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
         let mut held = match members.has("flags") || members.has("detained_by") {
-            true => self.held_by(&ids).await?,
+            true => self.held_by(rows).await?,
             false => BTreeMap::new(),
         };
         let least = match members.has("safety") {
@@ -139,9 +139,10 @@ impl Reads {
 
     /// State, flags, open holds and heads of records as they stand now, for the answers to writes.
     pub async fn standings(&self, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Json>, NodeError> {
-        let mut held = self.held_by(ids).await?;
+        let rows = self.door.store.records_by_id(ids).await?;
+        let mut held = self.held_by(&rows).await?;
         let mut out = BTreeMap::new();
-        for row in self.door.store.records_by_id(ids).await? {
+        for row in rows {
             let whole: Json = serde_json::from_str(&row.json).unwrap_or_default();
             let mut json =
                 json!({"state": whole["state"], "flags": whole["flags"], "heads": whole["heads"]});
@@ -150,18 +151,6 @@ impl Reads {
         }
 
         Ok(out)
-    }
-
-    /// The printed ids of open holds that name these records, or look out for what they carry.
-    async fn held_by(
-        &self,
-        ids: &[RecordId],
-    ) -> Result<BTreeMap<RecordId, Vec<String>>, NodeError> {
-        let mut held: BTreeMap<RecordId, Vec<String>> = BTreeMap::new();
-        for (id, hold) in self.door.store.detained(ids).await? {
-            held.entry(id).or_default().push(hold);
-        }
-        Ok(held)
     }
 
     /// Where one entry is safe.

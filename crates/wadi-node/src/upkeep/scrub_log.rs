@@ -362,6 +362,7 @@ pub(super) fn perfect_root(hashes: &[Hash]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wadi_log::{Peaks, leaf_hash};
 
     #[test]
     fn a_perfect_tree_has_the_root_that_its_log_has() {

@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod record;
+pub(crate) mod release_token;
 pub(crate) mod resync;
 mod said;
 pub(crate) mod say;
