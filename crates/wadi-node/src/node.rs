@@ -13,6 +13,7 @@ use crate::{
         reconciler::{self, Reconciler},
     },
     ledger::{Ledger, repair::RepairQueue},
+    links,
     pipeline::sequencer::Sequencer,
     upkeep::{
         resync::Resyncs,
@@ -172,6 +173,7 @@ impl Node {
             keys,
             clock,
             peers: Mutex::default(),
+            hub_holdings: Default::default(),
             links: Mutex::default(),
             alarms: Mutex::default(),
             orders,
@@ -191,6 +193,7 @@ impl Node {
             heard_in_tests: Mutex::default(),
         });
 
+        links::recall_hubs(&door).await;
         door.introduce(me).await?;
         door.put(Command::Learn(known, door.id())).await;
         door.set_alarm("set_aside", door.suspects.alarm());

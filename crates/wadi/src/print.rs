@@ -127,6 +127,11 @@ pub(crate) fn utc_text(ms: i64) -> String {
     )
 }
 
+/// Through which time a crossing is heard, Unix milliseconds, as UTC; none where it never was.
+pub(crate) fn heard_through_text(ms: i64) -> Option<String> {
+    (ms > 0).then(|| utc_text(ms))
+}
+
 /// A Unix time in seconds, as hubs tell it.
 pub(crate) fn utc_text_s(s: i64) -> String {
     utc_text(s.saturating_mul(1_000))

@@ -254,14 +254,16 @@ impl Reads {
         peers
             .iter()
             .map(|(id, p)| {
+                // What a dark peer lacks, and whether it is in step, nobody knows.
+                let seen = |value: Json| if p.connected { value } else { Json::Null };
                 json!({
                     "node": name(id),
                     "connected": p.connected,
                     "last_contact_ms": p.last_contact_ms,
-                    "unsent": p.unsent,
-                    "in_step": p.in_step,
+                    "unsent": seen(p.unsent.into()),
+                    "in_step": seen(p.in_step.into()),
                     "sent_bytes": p.sent_bytes,
-                    "rtt_ms": p.rtt_ms,
+                    "rtt_ms": seen(p.rtt_ms.into()),
                     "last_error": p.last_error,
                 })
             })

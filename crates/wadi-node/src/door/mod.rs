@@ -10,6 +10,7 @@ pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod excerpt;
+pub(crate) mod hub_holdings;
 mod introduce;
 pub(crate) mod known_time;
 pub(crate) mod losses;
@@ -31,6 +32,7 @@ use command::{BlockOutcome, Command, Reply};
 use disk::DiskBudget;
 use error::NodeError;
 use event::Event;
+use hub_holdings::HubHoldings;
 use known_time::KnownTime;
 use orders::Orders;
 use peers::LinkAsk;
@@ -99,6 +101,8 @@ pub struct Door {
     pub(crate) clock: Arc<dyn Clock>,
     /// How each peer stands.
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    /// What hubs hold of others' logs, as they said.
+    pub(crate) hub_holdings: HubHoldings,
     /// What links are asked to find out, by peer.
     pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
     /// Alarms of the porches and the daemon, by what they are about.
