@@ -1,7 +1,7 @@
 //! A node's handle: it starts and stops the parts, and leads to each of them.
 
 use crate::{
-    api::{Reads, status::Status, tokens::Tokens},
+    api::{Reads, cursors::Cursors, status::Status, tokens::Tokens},
     bundles::Bundles,
     door::{
         Door, NodeKeys, clock::Clock, command::Command, disk::DiskBudget, error::NodeError,
@@ -198,6 +198,7 @@ impl Node {
         door.put(Command::Learn(known, door.id())).await;
         door.set_alarm("set_aside", door.suspects.alarm());
 
+        let cursors = Cursors::start(&door).await?;
         let scrub = Arc::new(Scrub::new(door.clone()));
         let resyncs = Arc::new(Resyncs::new(door.clone(), scrub.clone()));
         let mut others = Vec::new();
@@ -209,7 +210,7 @@ impl Node {
         }
 
         Ok(Arc::new(Self {
-            reads: Reads::new(door.clone()),
+            reads: Reads::new(door.clone(), cursors),
             tokens: Tokens::new(door.clone()),
             bundles: Bundles::new(door.clone()),
             findings: Findings::new(door.clone()),
