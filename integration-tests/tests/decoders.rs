@@ -15,9 +15,9 @@ use std::{
     path::Path,
 };
 use wadi_log::{
-    Admit, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature, Cut,
-    CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash, Head,
-    Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ResyncOrder,
+    Admit, AlarmEntry, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature,
+    Cut, CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash,
+    Head, Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ResyncOrder,
     ResyncReport, Seen, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
 };
 use wadi_sync::{
@@ -120,6 +120,12 @@ fn entries() -> Vec<Entry> {
         Body::ResyncReport(ResyncReport {
             order: reference(0),
             text: "{}".into(),
+        }),
+        Body::Alarm(AlarmEntry {
+            about: "clock".into(),
+            text: "this machine's clock cannot be right".into(),
+            at_ms: 1_767_225_600_000,
+            turn: 3,
         }),
     ];
 

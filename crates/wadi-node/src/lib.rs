@@ -61,6 +61,7 @@ mod upkeep;
 
 pub use api::{
     Reads,
+    alarms::Alarm,
     cursors::CursorGone,
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},

@@ -33,8 +33,8 @@ struct Follower {
 }
 
 /// What to do where a cursor is gone.
-const BEGIN_ANEW: &str = "follow `/v1/changes` without a cursor: it gives every record as it is now, \
-                          and goes on from there; take each in the place of what you hold of it";
+const BEGIN_ANEW: &str = "follow `/v1/changes` without a cursor: it gives every record as it is \
+                          now, and goes on from there; take each in the place of what you hold";
 /// Changes read at once.
 const PAGE: u32 = 200;
 /// How often a follower looks by itself, should a wake-up be missed.
@@ -53,8 +53,8 @@ impl Follower {
     }
 }
 
-/// The change to go on after. A browser that lost its stream repeats the address that it began with,
-/// and says in the header what it has seen since.
+/// The change to go on after. A browser that lost its stream repeats the address that it began
+/// with, and says in the header what it has seen since.
 async fn after_of(node: &Node, headers: &HeaderMap, query: Option<String>) -> Result<i64, Problem> {
     let last = headers
         .get("last-event-id")

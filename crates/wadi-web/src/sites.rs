@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 use wadi_log::Lane;
 use wadi_node::Node;
@@ -68,7 +68,8 @@ pub(crate) async fn refusals(
 }
 
 /// Alive: the process answers. `degraded` says what is given up for want of room on the disk,
-/// `troubles` which tasks cannot work, and why.
+/// `troubles` which tasks cannot work, and why; `alarms` what asks for somebody, by what it is
+/// about: the rest stands in `/v1/sites`.
 #[utoipa::path(
     get,
     path = "/healthz",
@@ -78,13 +79,20 @@ pub(crate) async fn refusals(
 pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
     let degraded = node.room().degraded();
     let troubles = node.tasks().troubles();
-    let status = if degraded.is_some() || !troubles.is_empty() {
-        "degraded"
-    } else {
-        "ok"
+    let mut alarms: BTreeSet<&str> = match node.reads().alarms().await {
+        Ok(all) => all.iter().map(|alarm| alarm.about).collect(),
+        Err(_) => ["store"].into(),
     };
+    alarms.extend(troubles.keys());
+    let is_well = degraded.is_none() && alarms.is_empty();
+    let status = if is_well { "ok" } else { "degraded" };
 
-    Json(json!({"status": status, "degraded": degraded, "troubles": troubles}))
+    Json(json!({
+        "status": status,
+        "degraded": degraded,
+        "troubles": troubles,
+        "alarms": alarms,
+    }))
 }
 
 /// A standby's: alive, and no more.

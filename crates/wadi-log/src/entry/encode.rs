@@ -63,6 +63,13 @@ impl Body {
                 text: r.text.clone(),
             }
             .encode_to_vec(),
+            Self::Alarm(a) => pb::Alarm {
+                about: a.about.clone(),
+                text: a.text.clone(),
+                at_ms: a.at_ms,
+                turn: a.turn,
+            }
+            .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 

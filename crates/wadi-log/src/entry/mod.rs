@@ -76,6 +76,7 @@ pub enum Body {
     Closure(Closure),
     ResyncOrder(ResyncOrder),
     ResyncReport(ResyncReport),
+    Alarm(AlarmEntry),
     /// A kind of a newer version, kept verbatim.
     Unknown {
         kind: u32,
@@ -237,6 +238,24 @@ pub struct ResyncReport {
     pub text: String,
 }
 
+/// Bytes of an alarm's text.
+pub const ALARM_BYTES_MAX: usize = 1_000;
+/// Bytes of the word for what it is about.
+pub const ALARM_ABOUT_BYTES_MAX: usize = 40;
+
+/// A node asks for somebody, or does no longer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AlarmEntry {
+    /// What it is about: one word of a to z and underscores, at most [`ALARM_ABOUT_BYTES_MAX`] bytes.
+    pub about: String,
+    /// Why, and what to do, at most [`ALARM_BYTES_MAX`] bytes; empty where it has ended.
+    pub text: String,
+    /// Since when, by the node, Unix milliseconds.
+    pub at_ms: i64,
+    /// The node's words of this, counted from 1: the highest holds, whatever clocks show.
+    pub turn: u64,
+}
+
 /// What bytes turned out to be.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reading {
@@ -342,6 +361,7 @@ impl Body {
             Self::Closure(_) => 9,
             Self::ResyncOrder(_) => 10,
             Self::ResyncReport(_) => 11,
+            Self::Alarm(_) => 12,
             Self::Unknown { kind, .. } => *kind,
         }
     }

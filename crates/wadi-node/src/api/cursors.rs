@@ -37,8 +37,8 @@ impl CursorGone {
         match self {
             Self::Unread => "this is no cursor that the feed of changes gave",
             Self::OtherStore => {
-                "this cursor is of a store that was restored or filled anew since, or of too long ago: \
-                 changes may have been missed"
+                "this cursor is of a store that was restored or filled anew since, or of too long \
+                 ago: changes may have been missed"
             }
         }
     }
@@ -86,7 +86,7 @@ impl Cursors {
         };
         let gone = gone.into_iter().map(|name| (LocalScope::Cursor, name));
         if let Err(error) = door.set_local(vec![key], gone.collect()).await {
-            tracing::warn!(%error, "whoever follows the changes has to begin anew after this start");
+            tracing::warn!(%error, "cursors of this start are not known after it");
         }
 
         Ok(cursors)

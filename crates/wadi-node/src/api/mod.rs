@@ -1,5 +1,6 @@
 //! What porches and commands read of a node: nothing here changes a record.
 
+pub(crate) mod alarms;
 pub(crate) mod compare_pages;
 pub(crate) mod cursors;
 pub(crate) mod evidence;

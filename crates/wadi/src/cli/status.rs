@@ -67,6 +67,17 @@ fn status_text(v: &Value) -> String {
         out += &format!("ALARM: {}\n", shown(alarm.as_str().unwrap_or_default()));
     }
 
+    for peer in v["peers"].as_array().into_iter().flatten() {
+        for alarm in peer["alarms"].as_array().into_iter().flatten() {
+            out += &format!(
+                "ALARM at {}, since {}: {}\n",
+                member_text(peer, "node"),
+                print::utc_text(alarm["since_ms"].as_i64().unwrap_or(0)),
+                member_text(alarm, "text")
+            );
+        }
+    }
+
     for fork in v["forks"].as_array().into_iter().flatten() {
         out += &format!("FORKED: {}\n", shown(fork.as_str().unwrap_or_default()));
     }
