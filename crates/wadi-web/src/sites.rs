@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use utoipa::IntoParams;
 use wadi_log::Lane;
 use wadi_node::Node;
@@ -100,6 +100,9 @@ pub(crate) async fn standby_healthz() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
+/// How long the sequencer may take to answer before the node counts as not ready.
+const SEQUENCER_MAX: Duration = Duration::from_secs(5);
+
 /// Ready: every task that the node lives by can work, the store answers, and takes more than holds.
 /// `degraded` says what is given up for want of room on the disk.
 #[utoipa::path(
@@ -116,6 +119,15 @@ pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>,
     }
 
     let records = records.map_err(|e| down(e.code(), e.to_string()))?;
+    if !node.door().answers_within(SEQUENCER_MAX).await {
+        let why = format!(
+            "nothing could be written for {} s: another program locks the database, its disk is \
+             slow, or a commit takes long; `/v1/sites` and the log say more",
+            SEQUENCER_MAX.as_secs()
+        );
+        return Err(down("cannot_write", why));
+    }
+
     node.room()
         .check(Lane::Site)
         .map_err(|e| down(e.code(), e.to_string()))?;

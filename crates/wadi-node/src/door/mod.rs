@@ -45,6 +45,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use suspects::Suspects;
 use tasks::Tasks;
@@ -380,6 +381,13 @@ impl Door {
         gone: Vec<(LocalScope, String)>,
     ) -> Result<(), NodeError> {
         self.ask(|reply| Command::Local(keys, gone, reply)).await
+    }
+
+    /// Whether the sequencer works off commands and its commits come to an end: it answers within
+    /// that time. Nothing is written.
+    pub async fn answers_within(&self, time: Duration) -> bool {
+        let asked = self.set_local(vec![], vec![]);
+        matches!(tokio::time::timeout(time, asked).await, Ok(Ok(())))
     }
 
     /// Lets a device's counter begin anew: no number that it gives from now on was given before.
