@@ -127,22 +127,34 @@ fn whoever_follows_a_store_that_was_restored_or_filled_anew_is_told_to_begin_ane
     let seen = |count| hub.follow("/v1/changes", None, count).unwrap();
     let early = seen(1)[0].0.clone();
 
-    // A start as it was goes on: nobody missed anything.
-    hub.stop();
+    // A snapshot of the machine is taken while it runs and is quiet; the same life goes on.
     let copy = world.dir().join("copy");
     integration_tests::network::copy_dir(&hub.dir, &copy);
-    world.boot("hub");
+    let cursor = format!("/v1/changes?after={early}");
     trb.truck("11-A-00002");
     world.settle(&["hub", "trb"]);
-    let cursor = format!("/v1/changes?after={early}");
     let late = hub.follow(&cursor, None, 1).unwrap()[0].0.clone();
 
-    // The whole directory is put back as it was, anchor and all, and other changes take the numbers.
+    // A start as it was keeps cursors: nobody missed anything.
     hub.stop();
-    integration_tests::network::copy_dir(&copy, &hub.dir);
-    let _ = std::fs::remove_file(hub.dir.join("node.sqlite-wal"));
     world.boot("hub");
     trb.truck("11-A-00003");
+    world.settle(&["hub", "trb"]);
+    assert_eq!(hub.follow(&cursor, Some(&late), 1).unwrap().len(), 1);
+
+    // The machine is put back as it was, anchor and all: other changes take the numbers.
+    hub.kill();
+    for name in [
+        "node.sqlite",
+        "node.sqlite-wal",
+        "node.sqlite-shm",
+        "anchor",
+        "clean",
+    ] {
+        let _ = std::fs::remove_file(hub.dir.join(name));
+    }
+    integration_tests::network::copy_dir(&copy, &hub.dir);
+    world.boot("hub");
     world.settle(&["hub", "trb"]);
     let gone = hub.follow("/v1/changes", Some(&late), 1).unwrap_err();
     assert_eq!(gone["code"], "cursor_gone", "{gone}");

@@ -246,7 +246,8 @@ pub const ALARM_ABOUT_BYTES_MAX: usize = 40;
 /// A node asks for somebody, or does no longer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AlarmEntry {
-    /// What it is about: one word of a to z and underscores, at most [`ALARM_ABOUT_BYTES_MAX`] bytes.
+    /// What it is about: one word of a to z and underscores, at most [`ALARM_ABOUT_BYTES_MAX`]
+    /// bytes.
     pub about: String,
     /// Why, and what to do, at most [`ALARM_BYTES_MAX`] bytes; empty where it has ended.
     pub text: String,

@@ -88,10 +88,6 @@ impl Link<'_> {
 
         self.mend_cosigned().await;
         if self.late {
-            // Whoever may only hand in still says how far it was heard.
-            if peer.role == Role::Hub {
-                self.keep_fresh().await;
-            }
             return;
         }
 

@@ -119,8 +119,8 @@ pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> St
     )
 }
 
-/// Through which time a node's crossing is heard, as the hub tells it; while the hub does not answer,
-/// nobody knows.
+/// Through which time a node's crossing is heard, as the hub tells it; while the hub does not
+/// answer, nobody knows.
 fn heard_through(marks: Option<&Value>, node: &Value) -> String {
     let crossing = node["crossing"].as_str().unwrap_or_default();
     match marks.map(|marks| &marks[crossing]) {
