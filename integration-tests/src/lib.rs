@@ -3,6 +3,7 @@
 
 mod cable;
 mod exchange;
+mod feed;
 pub mod network;
 mod ports;
 
@@ -360,31 +361,6 @@ impl Site {
             .expect("a file");
 
         response.body_mut().read_to_vec().expect("it comes whole")
-    }
-
-    /// The first `count` server-sent events of a stream, as their data.
-    pub fn listen(&self, path: &str, count: usize) -> Vec<Value> {
-        self.listen_as(&self.token(), path, count)
-    }
-
-    /// The same under another token.
-    pub fn listen_as(&self, token: &str, path: &str, count: usize) -> Vec<Value> {
-        use std::io::{BufRead, BufReader};
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
-        let request = agent
-            .get(format!("http://{}{path}", self.http))
-            .header("authorization", format!("Bearer {token}"));
-
-        let mut response = request.call().expect("a stream");
-        let lines = BufReader::new(response.body_mut().as_reader())
-            .lines()
-            .map_while(Result::ok);
-        let data = lines.filter_map(|l| serde_json::from_str(l.strip_prefix("data: ")?).ok());
-
-        data.take(count).collect()
     }
 
     fn succeed(&self, method: &str, path: &str, body: Option<&str>) -> Result<Value, Value> {

@@ -15,9 +15,9 @@ use std::{
     path::Path,
 };
 use wadi_log::{
-    Admit, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature, Cut,
-    CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash, Head,
-    Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ReleaseToken,
+    Admit, AlarmEntry, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature,
+    Cut, CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash,
+    Head, Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ReleaseToken,
     ResyncOrder, ResyncReport, Seen, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
 };
 use wadi_sync::{
@@ -128,6 +128,12 @@ fn entries() -> Vec<Entry> {
             scope: "SECURITY".into(),
             expires_s: 1_767_225_600,
             reason: "the line is cut for a day".into(),
+        }),
+        Body::Alarm(AlarmEntry {
+            about: "clock".into(),
+            text: "this machine's clock cannot be right".into(),
+            at_ms: 1_767_225_600_000,
+            turn: 3,
         }),
     ];
 

@@ -61,6 +61,8 @@ mod upkeep;
 
 pub use api::{
     Reads,
+    alarms::Alarm,
+    cursors::CursorGone,
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     quarantine::Quarantined,

@@ -145,6 +145,11 @@ fn time_text_in(ms: i64, zone: &TimeZone) -> String {
     format!("{} ({utc})", here.strftime("%Y-%m-%d %H:%M:%S %:z"))
 }
 
+/// Through which time a crossing is heard, Unix milliseconds, as UTC; none where it never was.
+pub(crate) fn heard_through_text(ms: i64) -> Option<String> {
+    (ms > 0).then(|| time_text(ms))
+}
+
 /// A Unix time in seconds, as hubs tell it.
 pub(crate) fn time_text_s(s: i64) -> String {
     time_text(s.saturating_mul(1_000))

@@ -72,6 +72,13 @@ impl Body {
                 reason: t.reason.clone(),
             }
             .encode_to_vec(),
+            Self::Alarm(a) => pb::Alarm {
+                about: a.about.clone(),
+                text: a.text.clone(),
+                at_ms: a.at_ms,
+                turn: a.turn,
+            }
+            .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 

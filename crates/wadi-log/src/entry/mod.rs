@@ -77,6 +77,7 @@ pub enum Body {
     ResyncOrder(ResyncOrder),
     ResyncReport(ResyncReport),
     ReleaseToken(ReleaseToken),
+    Alarm(AlarmEntry),
     /// A kind of a newer version, kept verbatim.
     Unknown {
         kind: u32,
@@ -256,6 +257,25 @@ pub struct ResyncReport {
     pub text: String,
 }
 
+/// Bytes of an alarm's text.
+pub const ALARM_BYTES_MAX: usize = 1_000;
+/// Bytes of the word for what it is about.
+pub const ALARM_ABOUT_BYTES_MAX: usize = 40;
+
+/// A node asks for somebody, or does no longer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AlarmEntry {
+    /// What it is about: one word of a to z and underscores, at most [`ALARM_ABOUT_BYTES_MAX`]
+    /// bytes.
+    pub about: String,
+    /// Why, and what to do, at most [`ALARM_BYTES_MAX`] bytes; empty where it has ended.
+    pub text: String,
+    /// Since when, by the node, Unix milliseconds.
+    pub at_ms: i64,
+    /// The node's words of this, counted from 1: the highest holds, whatever clocks show.
+    pub turn: u64,
+}
+
 /// What bytes turned out to be.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reading {
@@ -362,6 +382,7 @@ impl Body {
             Self::ResyncOrder(_) => 10,
             Self::ResyncReport(_) => 11,
             Self::ReleaseToken(_) => 12,
+            Self::Alarm(_) => 13,
             Self::Unknown { kind, .. } => *kind,
         }
     }

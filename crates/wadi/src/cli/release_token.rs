@@ -3,7 +3,7 @@
 use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, utc_text_s},
+    print::{self, member_text, print_answer, time_text_s},
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn list_text(answer: &Value) -> String {
             at,
             member_text(t, "department"),
             member_text(t, "officer"),
-            utc_text_s(t["expires_s"].as_i64().unwrap_or(0)),
+            time_text_s(t["expires_s"].as_i64().unwrap_or(0)),
             spent.join(" "),
             member_text(t, "reason"),
         ]);
