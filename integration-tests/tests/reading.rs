@@ -35,13 +35,16 @@ fn code(answer: Result<Value, Value>) -> String {
 /// A bus with a traveller, and a lookout for a plate.
 fn record_both(trb: &Site) -> (String, String) {
     let bus = json!({
-        "kind": "passage", "officer": "OF-PAS", "department": "PAS",
+        "kind": "passage", "officer": "OF-PORT", "department": "PORT",
         "fields": {
             "direction": "in",
             "vehicle.plate": "11A00042",
             "person.1.document_hash": HASH,
             "person.1.nationality": "IRQ",
         },
+    });
+    let admitted = json!({
+        "officer": "OF-PAS", "department": "PAS",
         "events": [{"type": "person.admitted", "document_hash": HASH}],
     });
     let lookout = json!({
@@ -53,7 +56,10 @@ fn record_both(trb: &Site) -> (String, String) {
         let written = trb.post("/v1/records", body).expect("written");
         written["record"].as_str().expect("an id").to_string()
     };
-    (id(&bus), id(&lookout))
+    let (bus, lookout) = (id(&bus), id(&lookout));
+    trb.post(&format!("/v1/records/{bus}/events"), &admitted)
+        .expect("the traveller is admitted");
+    (bus, lookout)
 }
 
 #[test]

@@ -41,7 +41,8 @@ operator's, travellers and lookouts by department |
 named, those that a device may at all | nothing but the answers to what it says |
 | operator | for whichever officer and department it names in the request, what these may; at a \
 hub the acts of its operator (officers, policies, cuts, admissions, closures) | everything |
-| reader | nothing | all but what is the operator's, travellers and lookouts where its issuer named them |
+| reader | nothing | all but what is the operator's, travellers and lookouts where its issuer \
+named them |
 
 Findings are assigned, proposed and decided by auditors with officers' tokens of department HUB; who
 proposed does not decide. What an operator of a hub says is signed with the person of its token. A
