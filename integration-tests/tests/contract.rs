@@ -299,6 +299,19 @@ fn every_answer_is_as_it_is_described() {
     let all: Vec<Value> = at_site.answers.into_iter().chain(at_hub.answers).collect();
     std::fs::write(&answers, Value::from(all).to_string()).expect("written");
 
+    assert!(
+        document["openapi"]
+            .as_str()
+            .expect("a version")
+            .starts_with("3.1")
+    );
+    let valid = Command::new(&python)
+        .args(["-m", "openapi_spec_validator"])
+        .arg(&file)
+        .output()
+        .expect("python runs");
+    assert_succeeds(&valid);
+
     let checked = Command::new(&python)
         .arg(scripts().join("conformance.py"))
         .args([&file, &answers])

@@ -474,25 +474,30 @@ pub(crate) fn is_attested(e: &EventView, judge: &Judge) -> bool {
 pub fn people(common: &wadi_log::Common, events: &[String]) -> BTreeSet<String> {
     let mut out = BTreeSet::from([common.officer.clone()]);
     for event in events {
-        if let Ok(serde_json::Value::Object(members)) = serde_json::from_str(event) {
-            let named = ["second_officer", "attested_by"]
-                .into_iter()
-                .filter_map(|m| members.get(m)?.as_str());
-            out.extend(named.map(String::from));
-        }
+        out.extend(texts_named(event, &["second_officer", "attested_by"]));
     }
 
     out.remove("");
     out
 }
 
+/// The texts of these members of an event. One that names none of them is not read: an event that
+/// counts is canonical JSON, where a member's name stands as it is.
+fn texts_named(event: &str, members: &[&str]) -> Vec<String> {
+    if !members.iter().any(|member| event.contains(member)) {
+        return Vec::new();
+    }
+    let Ok(serde_json::Value::Object(said)) = serde_json::from_str(event) else {
+        return Vec::new();
+    };
+
+    let named = members.iter().filter_map(|m| said.get(*m)?.as_str());
+    named.map(String::from).collect()
+}
+
 /// The tokens for releases that events name: whoever judges them needs those.
 pub fn tokens_named(events: &[String]) -> BTreeSet<String> {
-    let named = events.iter().filter_map(|event| {
-        let members: serde_json::Value = serde_json::from_str(event).ok()?;
-        members.get("token")?.as_str().map(String::from)
-    });
-
+    let named = events.iter().flat_map(|event| texts_named(event, &["token"]));
     named.collect()
 }
 
