@@ -10,10 +10,18 @@ use std::{
 };
 use wadi_words::{Group, Language, every_text};
 
-/// What a code follows, and under which folder of `crates/` that is one. A star skips an argument
-/// in which neither a text nor a parenthesis stands.
+/// What a code follows, and under which folder of `crates/` that is one. Each star skips an
+/// argument.
 const GIVERS: &[(&str, &str)] = &[
     ("", "Problem::new(*"),
+    ("wadi-web/src", "forbidden("),
+    ("wadi-web/src/strict.rs", "true =>"),
+    ("wadi/src", "violated("),
+    ("", "note_refusal(*"),
+    ("", "note_refusal(**"),
+    ("wadi-net/src", "refuse_member(*"),
+    ("wadi-node/src/pipeline", "note(**"),
+    ("wadi-node/src/bundles", "stop(*"),
     ("", "unprocessable("),
     ("", "Failure::new("),
     ("", "Failure::usage("),
@@ -96,10 +104,8 @@ fn literal(text: &str) -> Option<&str> {
 
 /// The codes behind each place where a giver stands.
 fn given_by<'a>(text: &'a str, giver: &str) -> Vec<&'a str> {
-    let (word, skips) = match giver.strip_suffix('*') {
-        Some(word) => (word, true),
-        None => (giver, false),
-    };
+    let word = giver.trim_end_matches('*');
+    let skipped = giver.len() - word.len();
 
     text.match_indices(word)
         .filter(|(at, _)| {
@@ -109,10 +115,7 @@ fn given_by<'a>(text: &'a str, giver: &str) -> Vec<&'a str> {
         })
         .filter_map(|(at, _)| {
             let after = &text[at + word.len()..];
-            let after = match skips {
-                true => after.split_once(',').map(|(_, rest)| rest)?,
-                false => after,
-            };
+            let after = after.splitn(skipped + 1, ',').nth(skipped)?;
             literal(after)
         })
         .collect()
