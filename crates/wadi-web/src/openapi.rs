@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, quarantine,
-    records, resyncs, sites, tokens,
+    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
+    quarantine, records, resyncs, sites, tokens,
 };
 use axum::{
     http::{StatusCode, header},
@@ -150,7 +150,7 @@ fn describe(status: &str, answer: &mut Response) {
         findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew, control::control,
-        control::policy, control::officers, control::members
+        control::policy, control::officers, control::members, language::words
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),
