@@ -25,7 +25,13 @@ const NEVER: &[(&str, &[&str])] = &[
     ("wadi-net", &["sqlx", "axum", "wadi-record"]),
     (
         "wadi-words",
-        &["tokio", "serde_json", "wadi-log", "wadi-record", "wadi-node"],
+        &[
+            "tokio",
+            "serde_json",
+            "wadi-log",
+            "wadi-record",
+            "wadi-node",
+        ],
     ),
     (
         "wadi-web",

@@ -4,6 +4,12 @@ use wadi_reconcile::{Phase, RULE_FAILED, RULES};
 use wadi_record::{Department, EVENTS, FIELDS, HoldType, Kind, STATE_NAMES};
 use wadi_words::{Group, Language, every_text};
 
+/// Whether a character is not seen and moves what stands beside it.
+fn turns_the_line(c: char) -> bool {
+    let is_mark = matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}');
+    c.is_control() || is_mark || matches!(c, '\u{202A}'..='\u{202E}')
+}
+
 fn is_arabic(c: char) -> bool {
     matches!(c, '\u{0620}'..='\u{064A}')
 }
@@ -137,10 +143,7 @@ fn nothing_in_a_text_is_hidden() {
         for (group, texts) in every_text(language) {
             for (name, text) in texts {
                 let all = format!("{}{}", text.title, text.text.unwrap_or_default());
-                let hidden = all.chars().find(|c| {
-                    c.is_control()
-                        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{FEFF}')
-                });
+                let hidden = all.chars().find(|c| turns_the_line(*c));
                 assert_eq!(hidden, None, "{group:?} {name}: {all:?}");
             }
         }
