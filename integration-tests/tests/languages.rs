@@ -119,9 +119,12 @@ fn an_officer_is_refused_and_reads_why_in_arabic() {
     assert_eq!(arabic.status.code(), english.status.code());
 
     // A script reads what it always read, whatever the language.
-    let as_json = [&["--json"], &arguments[..]].concat();
-    let scripts = ["ar_IQ.UTF-8", "C"].map(|l| text(&run_in(l, trb, &as_json).stdout));
-    assert_eq!(scripts[0], scripts[1]);
+    let show = ["record", "show", &truck];
+    for arguments in [&arguments[..], &["record", "list"], &show] {
+        let as_json = [&["--json"], arguments].concat();
+        let scripts = ["ar_IQ.UTF-8", "C"].map(|l| text(&run_in(l, trb, &as_json).stdout));
+        assert_eq!(scripts[0], scripts[1], "{arguments:?}");
+    }
 
     // Lists and records show codes, and their texts beside them.
     let list = text(&run_in("ar_IQ.UTF-8", trb, &["record", "list"]).stdout);
@@ -172,6 +175,13 @@ fn an_auditor_reads_a_findings_rule_in_arabic() {
     let shown = text(&run_in("ar_IQ.UTF-8", hub, &["findings", "show", &finding]).stdout);
     let rule = "R22 (شاهد على نفسه)\nمن قام بالإجراء هو نفسه المصادق عليه";
     assert!(shown.starts_with(rule), "{shown}");
+
+    let as_json = run_in(
+        "ar_IQ.UTF-8",
+        hub,
+        &["--json", "findings", "show", &finding],
+    );
+    assert!(as_json.stdout.starts_with(b"{"), "{as_json:?}");
 
     let english = text(&run_in("C", hub, &["findings", "show", &finding]).stdout);
     assert!(english.starts_with('{'), "{english}");
