@@ -21,14 +21,16 @@ const WORDS_BYTES_MAX: usize = 4_096;
 pub struct Problem {
     /// `https://wadi.example/problems/` and the code.
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Box<str>,
     /// The stable code.
     #[schema(example = "unknown_field")]
     pub code: String,
     /// The HTTP status.
     pub status: u16,
     /// A short title, in the language that `Accept-Language` asks for.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// The reason, and what to do about it.
     pub detail: String,
     /// What to do about it alone, where the node knows.
@@ -37,7 +39,8 @@ pub struct Problem {
     pub remedy: Option<&'static str>,
     /// What people do about such a problem, in the language that `Accept-Language` asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub help: Option<Box<str>>,
 }
 
 impl Problem {
@@ -45,8 +48,8 @@ impl Problem {
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
         let code = code.into();
         Self {
-            kind: format!("https://wadi.example/problems/{code}"),
-            title: code.replace('_', " "),
+            kind: format!("https://wadi.example/problems/{code}").into(),
+            title: code.replace('_', " ").into(),
             help: None,
             status: status.as_u16(),
             detail: detail.into(),
@@ -59,10 +62,10 @@ impl Problem {
     pub(crate) fn in_words(mut self, language: Language) -> Self {
         let title = language.problem_title(&self.code);
         if title != self.code {
-            self.title = title;
+            self.title = title.into();
         }
 
-        self.help = language.problem_help(&self.code);
+        self.help = language.problem_help(&self.code).map(Box::from);
         self
     }
 }
