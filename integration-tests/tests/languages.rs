@@ -1,4 +1,5 @@
-//! An officer and an auditor who read Arabic are told in Arabic, and programs what they always were.
+//! An officer and an auditor who read Arabic are told in Arabic, and programs what they always
+//! were.
 
 use integration_tests::{PATIENCE, Site, World, run, wadi};
 use serde_json::{Value, json};
@@ -206,7 +207,8 @@ fn an_auditor_reads_a_findings_rule_in_arabic() {
         "left through a gate"
     );
 
-    let device = json!({"name": "anpr", "scope": {"is": "device", "device": "ANPR-1", "department": "PORT"}});
+    let scope = json!({"is": "device", "device": "ANPR-1", "department": "PORT"});
+    let device = json!({"name": "anpr", "scope": scope});
     let issued = trb.post("/v1/tokens", &device).expect("a token");
     let refused = trb.get_as(issued["token"].as_str().expect("a token"), "/v1/words");
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Every stable code of a problem that the sources can give has a text in both languages.
 //!
-//! The codes are read out of the sources: what stands where a code is given. A new way of giving one
-//! is a line in [`GIVERS`].
+//! The codes are read out of the sources: what stands where a code is given. A new way of giving
+//! one is a line in [`GIVERS`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},

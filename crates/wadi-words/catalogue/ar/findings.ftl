@@ -1,6 +1,6 @@
 # حال الملاحظات الرقابية.
 
-phase-PENDING = معلّقة: قد يفسّرها ما لم يصل بعد
+phase-PENDING = معلّقة
 phase-FIRM = ثابتة
 finding_state-OPEN = مفتوحة
 finding_state-ASSIGNED = مُسندة إلى مدقق

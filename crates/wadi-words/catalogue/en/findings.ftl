@@ -1,6 +1,6 @@
 # How findings stand.
 
-phase-PENDING = pending: something on its way may explain it
+phase-PENDING = pending
 phase-FIRM = firm
 finding_state-OPEN = open
 finding_state-ASSIGNED = assigned

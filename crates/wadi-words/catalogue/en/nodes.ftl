@@ -1,7 +1,7 @@
 # Where entries are kept, and what asks for somebody's attention at a node.
 
 safety-local_only = on this node alone
-safety-carried = at another node, not yet at the hub
+safety-carried = carried by another node
 safety-at_hub = at the hub
 alarm-left_off = a task is left off after it failed
 alarm-set_aside = work that once ended this node is set aside
