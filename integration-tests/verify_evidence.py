@@ -181,6 +181,7 @@ STATEMENT = {1: ("name", str), 2: ("role", int), 3: ("crossing", str), 4: ("log_
 SPOKEN = {1: ("version", int), 2: ("kind", int), 3: ("wall_ms", int), 5: ("happened_ms", int), 7: ("officer", str),
           8: ("department", str), 9: ("device", str), 11: ("body", bytes)}
 CHANGE = {1: ("record", bytes), 2: ("based_on", [bytes]), 3: ("puts", [bytes]), 4: ("events", [str])}
+PUT = {1: ("key", str), 2: ("value", bytes)}
 BASED_ON = {1: ("log", bytes), 2: ("seq", int), 3: ("leaf", bytes)}
 
 
@@ -380,13 +381,25 @@ def reference(entry):
     return log_id + entry["seq"].to_bytes(8, "big") + leaf_hash(entry["bytes"])
 
 
+def read_put(put):
+    """The field and the value that is put into it: None, text, a whole number or a flag."""
+    put, value = decode(put, PUT), None
+    for field, content in protobuf_fields(put["value"]):
+        if field == 2:
+            value = content.decode("utf-8")
+        elif field == 3:
+            value = (content >> 1) ^ -(content & 1)
+        elif field in (1, 4):
+            value = None if field == 1 else content != 0
+    return put["key"], value
+
+
 def read_change(entry):
     """What was spoken, and the change of the record in it."""
     spoken = decode(entry["bytes"], SPOKEN)
     require(spoken["version"] == 1 and spoken["kind"] == 1, "not a change")
     change = decode(spoken["body"], CHANGE)
-    for put in change["puts"]:
-        list(protobuf_fields(put))
+    change["puts"] = [read_put(put) for put in change["puts"]]
     based_on = []
     for base in change["based_on"]:
         base = decode(base, BASED_ON)
@@ -400,7 +413,8 @@ def read_change(entry):
 
 
 def verify(data, root_key):
-    """The record's id and, of each entry of it, the node, what was spoken, not before and not after; or NotValid."""
+    """The record's id and, of each entry of it, the node, what was spoken, what it says, not before and not after;
+    or NotValid."""
     with check("malformed"):
         lines = read_lines(data)
         require(lines, "there is no line")
@@ -470,7 +484,7 @@ def verify(data, root_key):
                 require(all(base in spoken_of for base in change["based_on"]), "it builds on an entry that is missing")
 
     rows = []
-    for entry_reference, (spoken, _) in spoken_of.items():
+    for entry_reference, (spoken, change) in spoken_of.items():
         _, entry, proving = proven[entry_reference]
         # What its author had signed, with the hub's time that it had heard by then, before the entry stood there.
         before = [at for at in checkpoints if at.origin == entry["log"] and at.size <= entry["seq"]]
@@ -478,7 +492,9 @@ def verify(data, root_key):
         named = (at.hub_time for at in before if at.hub_time is not None)
         # Nobody has heard of a time after the one at which a hub had the entry.
         not_before = max((time for time in named if not_after is None or time <= not_after), default=None)
-        rows.append((nodes[entry_reference[:16]], spoken, not_before, not_after))
+        name = f"{entry['log']}@{entry['seq']}:{entry_reference[-32:].hex()}"
+        said = {"entry": name, "events": change["events"], "puts": dict(change["puts"]), "counts": entry["counts"]}
+        rows.append((nodes[entry_reference[:16]], spoken, said, not_before, not_after))
     return header["record"].hex(), rows
 
 
@@ -504,12 +520,20 @@ def time_text(seconds, milliseconds=None):
     return time + ("Z" if milliseconds is None else f".{milliseconds:03d}Z")
 
 
+def says_text(said):
+    """Events with their members, values by field, and whether it counts."""
+    words = list(said["events"]) + [f"{field} = {json.dumps(value)}" for field, value in said["puts"].items()]
+    if not said["counts"]:
+        words.append("DOES NOT COUNT: in quarantine")
+    return printable("; ".join(words))
+
+
 def print_table(rows):
-    table = [("NODE", "OFFICER", "DEPARTMENT", "DEVICE", "CLAIMED TIME", "NOT BEFORE", "NOT AFTER", "WITNESSED")]
-    for node, spoken, not_before, not_after in rows:
+    table = [("NODE", "OFFICER", "DEPARTMENT", "DEVICE", "CLAIMED TIME", "NOT BEFORE", "NOT AFTER", "WITNESSED", "SAYS")]
+    for node, spoken, words, not_before, not_after in rows:
         said = [printable(words) for words in (node.name, spoken["officer"], spoken["department"], spoken["device"])]
         table.append((*said, time_text(spoken["wall_ms"] // 1000, spoken["wall_ms"] % 1000), time_text(not_before),
-                      time_text(not_after), "no" if not_after is None else "yes"))
+                      time_text(not_after), "no" if not_after is None else "yes", says_text(words)))
     widths = [max(map(len, column)) for column in zip(*table)]
     for cells in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
@@ -548,9 +572,11 @@ def main():
         else:
             print(f"NOT VALID: {verdict.code}: {why}")
         return 4
-    witnessed = sum(not_after is not None for _, _, _, not_after in rows)
+    witnessed = sum(not_after is not None for *_, not_after in rows)
     if arguments.json:
-        result = {"valid": True, "record": record, "entries": len(rows), "witnessed": witnessed}
+        statements = [said for _, _, said, _, _ in rows]
+        result = {"valid": True, "record": record, "entries": len(rows), "witnessed": witnessed,
+                  "statements": statements}
         print(json.dumps(result, separators=(",", ":")))
     else:
         print_table(rows)

@@ -3,6 +3,7 @@
 
 mod cable;
 mod exchange;
+mod feed;
 pub mod network;
 mod ports;
 
@@ -363,31 +364,6 @@ impl Site {
         response.body_mut().read_to_vec().expect("it comes whole")
     }
 
-    /// The first `count` server-sent events of a stream, as their data.
-    pub fn listen(&self, path: &str, count: usize) -> Vec<Value> {
-        self.listen_as(&self.token(), path, count)
-    }
-
-    /// The same under another token.
-    pub fn listen_as(&self, token: &str, path: &str, count: usize) -> Vec<Value> {
-        use std::io::{BufRead, BufReader};
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
-        let request = agent
-            .get(format!("http://{}{path}", self.http))
-            .header("authorization", format!("Bearer {token}"));
-
-        let mut response = request.call().expect("a stream");
-        let lines = BufReader::new(response.body_mut().as_reader())
-            .lines()
-            .map_while(Result::ok);
-        let data = lines.filter_map(|l| serde_json::from_str(l.strip_prefix("data: ")?).ok());
-
-        data.take(count).collect()
-    }
-
     fn succeed(&self, method: &str, path: &str, body: Option<&str>) -> Result<Value, Value> {
         match self.send(method, path, body) {
             (Some(200..300), value) => Ok(value),
@@ -476,7 +452,7 @@ impl Site {
         self.post(&format!("/v1/records/{id}/events"), &body)
     }
 
-    /// Puts a field.
+    /// Puts a field, as somebody of the gate, or of customs where it is a seal.
     pub fn set(
         &self,
         id: &str,
@@ -484,7 +460,12 @@ impl Site {
         value: Value,
         based_on: Option<&Value>,
     ) -> Result<Value, Value> {
-        let mut body = json!({"officer": "OF-1", "department": "PORT", "fields": {field: value}});
+        let (officer, department) = match field.starts_with("seal.") {
+            true => ("OF-C", "CUS"),
+            false => ("OF-1", "PORT"),
+        };
+        let fields = json!({field: value});
+        let mut body = json!({"officer": officer, "department": department, "fields": fields});
         if let Some(entries) = based_on {
             body["based_on"] = entries.clone();
         }

@@ -113,6 +113,108 @@ fn a_token_says_who_speaks_and_a_key_makes_one_write_of_many() {
         trb.post_as(&scale, None, &path, &open).unwrap_err()["code"],
         "no_authority"
     );
+    let exit = json!({"device_seq": 11, "fields": {"declared_exit": "TRB"}});
+    assert_eq!(
+        trb.post_as(&scale, None, &path, &exit).unwrap_err()["code"],
+        "no_authority"
+    );
+}
+
+#[test]
+fn a_device_says_what_it_was_enrolled_for_and_nothing_else() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let id = trb.truck("11-A-00001");
+    let path = format!("/v1/records/{id}/events");
+
+    let scale = json!({
+        "is": "device", "device": "scale-1", "events": ["weighed"], "fields": ["container.N"],
+    });
+    let scale = issue(trb, "scale", scale);
+    let said = |seq: u64, event: Value| json!({"device_seq": seq, "events": [event]});
+    let set =
+        |seq: u64, field: &str, value: Value| json!({"device_seq": seq, "fields": {field: value}});
+    let read = json!({"type": "gate.read", "device": "scale-1", "device_seq": 2});
+    let weighed = json!({"type": "weighed", "scale": "S1", "gross_kg": 31_000});
+
+    let say = |body| trb.post_as(&scale, None, &path, &body);
+    say(said(1, weighed)).unwrap();
+    assert_eq!(say(said(2, read)).unwrap_err()["code"], "not_enrolled");
+    say(set(3, "container.1", json!("CSQU3054383"))).unwrap();
+    let note = set(4, "note", json!("n"));
+    assert_eq!(say(note).unwrap_err()["code"], "not_enrolled");
+
+    // Nobody enrols a device for what none may, or for what there is not.
+    for scope in [
+        json!({"is": "device", "device": "d", "events": ["released"]}),
+        json!({"is": "device", "device": "d", "fields": ["target.term"]}),
+        json!({"is": "device", "device": "d", "events": ["wieghed"]}),
+    ] {
+        let refused = trb.post("/v1/tokens", &json!({"name": "d", "scope": scope}));
+        assert_eq!(refused.unwrap_err()["code"], "bad_value");
+    }
+}
+
+#[test]
+fn whoever_follows_a_store_that_was_restored_or_filled_anew_is_told_to_begin_anew() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let hub = world.site("hub");
+    let trb = world.site("trb");
+    let first = trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+    let seen = |count| hub.follow("/v1/changes", None, count).unwrap();
+    let early = seen(1)[0].0.clone();
+
+    // A snapshot of the machine is taken while it runs and is quiet; the same life goes on.
+    let copy = world.dir().join("copy");
+    integration_tests::network::copy_dir(&hub.dir, &copy);
+    let cursor = format!("/v1/changes?after={early}");
+    trb.truck("11-A-00002");
+    world.settle(&["hub", "trb"]);
+    let late = hub.follow(&cursor, None, 1).unwrap()[0].0.clone();
+
+    // A start as it was keeps cursors: nobody missed anything.
+    hub.stop();
+    world.boot("hub");
+    trb.truck("11-A-00003");
+    world.settle(&["hub", "trb"]);
+    assert_eq!(hub.follow(&cursor, Some(&late), 1).unwrap().len(), 1);
+
+    // The machine is put back as it was, anchor and all: other changes take the numbers.
+    hub.kill();
+    for name in [
+        "node.sqlite",
+        "node.sqlite-wal",
+        "node.sqlite-shm",
+        "anchor",
+        "clean",
+    ] {
+        let _ = std::fs::remove_file(hub.dir.join(name));
+    }
+    integration_tests::network::copy_dir(&copy, &hub.dir);
+    world.boot("hub");
+    world.settle(&["hub", "trb"]);
+    let gone = hub.follow("/v1/changes", Some(&late), 1).unwrap_err();
+    assert_eq!(gone["code"], "cursor_gone", "{gone}");
+    assert_eq!(
+        hub.follow(&cursor, None, 2).unwrap().len(),
+        2,
+        "what both have seen"
+    );
+
+    // A database that is lost is filled anew from the site: no cursor of before is good.
+    hub.stop();
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm"] {
+        let _ = std::fs::remove_file(hub.dir.join(name));
+    }
+    world.boot("hub");
+    world.wait("it is filled anew", || hub.record(&first).is_ok());
+    let gone = hub.follow("/v1/changes", Some(&early), 1).unwrap_err();
+    assert_eq!(gone["code"], "cursor_gone", "{gone}");
+    assert_eq!(seen(3).len(), 3, "a beginning anew gives everything");
 }
 
 #[test]
@@ -125,9 +227,39 @@ fn changes_stream_from_a_cursor_and_the_document_is_openapi_3_1() {
     let told: Vec<&str> = heard.iter().map(|v| v["id"].as_str().unwrap()).collect();
     assert_eq!(told, ids.iter().map(String::as_str).collect::<Vec<_>>());
 
-    let cursor = trb.record(&ids[1]).unwrap()["changed"].as_i64().unwrap();
-    let later = trb.listen(&format!("/v1/changes?after={cursor}"), 1);
+    let heard = trb.follow("/v1/changes?after=0", None, 3).unwrap();
+    let later = trb.listen(&format!("/v1/changes?after={}", heard[1].0), 1);
     assert_eq!(later[0]["id"], ids[2].as_str());
+
+    // What was seen last wins over where the stream began.
+    let began = format!("/v1/changes?after={}", heard[0].0);
+    let later = trb.follow(&began, Some(&heard[1].0), 1).unwrap();
+    assert_eq!(later[0].1["id"], ids[2].as_str());
+
+    for unknown in [
+        "7",
+        "x",
+        "-1",
+        "00ff00ff00ff00ff-1",
+        &format!("{}0", heard[2].0),
+    ] {
+        for (path, last) in [
+            (format!("/v1/changes?after={unknown}"), None),
+            ("/v1/changes".into(), Some(unknown)),
+        ] {
+            let problem = trb.follow(&path, last, 1).unwrap_err();
+            assert_eq!(
+                (&problem["status"], &problem["code"]),
+                (&json!(410), &json!("cursor_gone"))
+            );
+            assert!(
+                problem["remedy"]
+                    .as_str()
+                    .unwrap()
+                    .contains("without a cursor")
+            );
+        }
+    }
 
     let document = trb.get("/openapi.json").unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));

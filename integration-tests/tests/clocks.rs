@@ -186,11 +186,9 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_what_it_signed_and_locks_nobody_
         let hub = world.site("hub");
         assert!(alarms(hub).contains("clock: "), "{}", alarms(hub));
 
-        let healthy = hub.get("/healthz").unwrap_or_default().to_string();
-        assert!(
-            healthy.contains("clock: ") || alarms(hub).contains("clock: "),
-            "{healthy}"
-        );
+        let health = hub.get("/healthz").unwrap();
+        assert_eq!(health["status"], "degraded", "{health}");
+        assert_eq!(health["alarms"], json!(["clock"]), "{health}");
     }
 
     restart_off_by(&world, "hub", 0);
@@ -204,6 +202,41 @@ fn a_hub_that_starts_with_a_wrong_clock_goes_by_what_it_signed_and_locks_nobody_
     );
 
     assert_eq!(brackets(hub, &first), before);
+}
+
+#[test]
+fn an_alarm_of_a_site_is_in_its_health_its_log_and_at_the_hub_until_it_ends() {
+    let world = two_nodes();
+    hands_in(&world, "11-A-00001");
+    restart_off_by(&world, "trb", TEN_YEARS_S);
+
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let told = || {
+        let peers = hub.get("/v1/sites").unwrap_or_default()["peers"].clone();
+        let of = |p: &Value| p["node"] == "trb";
+        let found = peers.as_array().and_then(|all| all.iter().find(|p| of(p)));
+        found.map(|p| p["alarms"].clone()).unwrap_or_default()
+    };
+    world.wait("the hub shows the site's alarm", || {
+        told()[0]["about"] == "clock"
+    });
+    assert!(told()[0]["text"].to_string().contains("10 years ahead"));
+    let shown = integration_tests::run(&hub.dir, &["status"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("ALARM at trb, since "), "{shown}");
+
+    let health = trb.get("/healthz").unwrap();
+    assert_eq!(health["alarms"], json!(["clock"]), "{health}");
+    let log = std::fs::read_to_string(trb.dir.join("stderr.log")).unwrap();
+    assert_eq!(log.matches("ALARM: clock: ").count(), 1, "{log}");
+
+    // Somebody sets the clock: what an earlier start told is ended.
+    restart_off_by(&world, "trb", 0);
+    world.wait("the hub shows it no longer", || {
+        told().as_array().is_some_and(Vec::is_empty)
+    });
+    let health = world.site("trb").get("/healthz").unwrap();
+    assert_eq!(health["status"], "ok", "{health}");
 }
 
 #[test]

@@ -145,10 +145,13 @@ fn record_everything(asker: &mut Asker<'_>) {
     ));
     say(by("PORT", json!({"events": [{"type": "no.such"}]})));
 
+    let placed = json!({
+        "type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "art. 12",
+    });
     let hold = json!({
         "kind": "hold",
         "fields": {"type": "CUSTOMS", "legal_basis": "art. 12"},
-        "events": [{"type": "placed"}, {"type": "link", "record": id}],
+        "events": [placed, {"type": "link", "record": id}],
     });
     asker.post("/v1/records", "/v1/records", &by("CUS", hold));
 
@@ -247,6 +250,11 @@ fn every_answer_is_as_it_is_described() {
         json!({"say": "officer", "officer": "OF-9", "department": "CUS", "supervisor": true});
     at_hub.post("/v1/control", "/v1/control", &officer);
     at_hub.post("/v1/control", "/v1/control?dry_run=true", &officer);
+    let release = json!({
+        "scope": "SECURITY", "department": "SEC", "hours": 24, "reason": "an outage is planned",
+    });
+    at_hub.post("/v1/release-tokens", "/v1/release-tokens", &release);
+    at_hub.get("/v1/release-tokens", "/v1/release-tokens");
     let cut = json!({"say": "cut_node", "node": "trb", "reason": "overrun"});
     at_hub.post("/v1/control", "/v1/control?dry_run=true", &cut);
 

@@ -15,10 +15,10 @@ use std::{
     path::Path,
 };
 use wadi_log::{
-    Admit, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature, Cut,
-    CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash, Head,
-    Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ResyncOrder,
-    ResyncReport, Seen, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
+    Admit, AlarmEntry, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature,
+    Cut, CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash,
+    Head, Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ReleaseToken,
+    ResyncOrder, ResyncReport, Seen, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
 };
 use wadi_sync::{
     BlockEncoder, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
@@ -120,6 +120,20 @@ fn entries() -> Vec<Entry> {
         Body::ResyncReport(ResyncReport {
             order: reference(0),
             text: "{}".into(),
+        }),
+        Body::ReleaseToken(ReleaseToken {
+            crossing: "TRB".parse().ok(),
+            department: "SEC".into(),
+            officer: "OF-9".into(),
+            scope: "SECURITY".into(),
+            expires_s: 1_767_225_600,
+            reason: "the line is cut for a day".into(),
+        }),
+        Body::Alarm(AlarmEntry {
+            about: "clock".into(),
+            text: "this machine's clock cannot be right".into(),
+            at_ms: 1_767_225_600_000,
+            turn: 3,
         }),
     ];
 

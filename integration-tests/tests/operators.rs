@@ -111,6 +111,9 @@ fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
     trb.truck("11-A-1");
     world.settle(&["hub", "trb"]);
 
+    let nobody = json!({"name": "nobody", "scope": {"is": "operator"}});
+    let refused = hub.post("/v1/tokens", &nobody).unwrap_err();
+    assert_eq!(refused["code"], "person_missing");
     let layla = json!({"name": "layla", "scope": {"is": "operator"}, "person": "Layla"});
     let layla = issue(hub, layla);
 

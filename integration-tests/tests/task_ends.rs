@@ -193,3 +193,77 @@ fn a_log_whose_reader_is_gone_or_does_not_read_stops_nobody() {
     drop(unread);
     assert!(!trb.has_ended());
 }
+
+#[test]
+fn a_spool_that_cannot_be_used_is_an_alarm_and_not_ready_until_it_can() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let spool = trb.dir.join("spool");
+    std::fs::remove_dir_all(&spool).unwrap();
+    std::fs::write(&spool, "a file in its place").unwrap();
+    world.wait("whoever asks hears of it", || {
+        let refused = trb.get("/readyz").err();
+        refused.is_some_and(|p| p["detail"].to_string().contains("spool"))
+    });
+
+    let health = trb.get("/healthz").unwrap();
+    assert_eq!(health["alarms"], json!(["spool"]), "{health}");
+    let status = trb.get("/v1/sites").unwrap();
+    assert!(
+        status["alarms"].to_string().contains("cannot be used"),
+        "{status}"
+    );
+
+    std::fs::remove_file(&spool).unwrap();
+    world.wait("it is in order again", || {
+        let health = trb.get("/healthz").unwrap_or_default();
+        trb.get("/readyz").is_ok() && health["status"] == "ok"
+    });
+}
+
+#[test]
+fn a_node_whose_database_another_program_has_is_not_ready_and_ready_again_after_it() {
+    use sqlx::Connection;
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    trb.truck("11-A-00001");
+
+    let path = format!("sqlite://{}", trb.dir.join("node.sqlite").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let lock = runtime.block_on(async {
+        let mut lock = sqlx::SqliteConnection::connect(&path).await.unwrap();
+        let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await;
+        begun.unwrap();
+        lock
+    });
+
+    // Something has to be written for anybody to notice.
+    let writes = std::thread::spawn({
+        let (url, token) = (trb.url(), trb.token());
+        move || {
+            let draft = json!({"kind": "passage", "officer": "OF-1", "department": "PORT",
+                "fields": {"direction": "in"}});
+            let agent: ureq::Agent = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .build()
+                .into();
+            let sent = agent
+                .post(format!("{url}/v1/records"))
+                .header("authorization", format!("Bearer {token}"))
+                .header("content-type", "application/json")
+                .send(draft.to_string());
+            sent.map(|answer| answer.status().as_u16())
+        }
+    });
+    world.wait("whoever asks hears that nothing can be written", || {
+        trb.get("/readyz")
+            .is_err_and(|p| p["code"] == "cannot_write")
+    });
+
+    runtime.block_on(lock.close()).unwrap();
+    world.wait("it is ready again", || trb.get("/readyz").is_ok());
+    let answered = writes.join().unwrap().unwrap();
+    assert!(answered == 201 || answered == 503, "{answered}");
+}

@@ -4,9 +4,13 @@
 //! whether it counts. The answer depends on which control entries, fork proofs and hub cosignatures
 //! are held, never on when they came.
 
+mod bearing;
+
 use crate::{
     Body, Crossing, Cut, CutTarget, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId,
-    NodeId, OfficerEntry, PolicyEntry, Reference, Role, RootKey, entry::Closure, frontier::Tip,
+    NodeId, OfficerEntry, PolicyEntry, Reference, Role, RootKey,
+    entry::{Closure, ReleaseToken},
+    frontier::Tip,
     shared::Shared,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +76,7 @@ pub struct Control {
     revoked_ms: Shared<BTreeMap<String, i64>>,
     policies: Shared<BTreeMap<Reference, PolicyEntry>>,
     closures: Shared<BTreeMap<Reference, Closure>>,
+    tokens: Shared<BTreeMap<Reference, ReleaseToken>>,
     forks: Shared<BTreeMap<LogId, ForkProof>>,
     cosigned: Shared<BTreeMap<LogId, Shared<BTreeMap<NodeId, Tip>>>>,
     standing: Shared<BTreeMap<LogId, u64>>,
@@ -92,6 +97,7 @@ impl Control {
             revoked_ms: Shared::default(),
             policies: Shared::default(),
             closures: Shared::default(),
+            tokens: Shared::default(),
             forks: Shared::default(),
             cosigned: Shared::default(),
             standing: Shared::default(),
@@ -143,7 +149,7 @@ impl Control {
             Body::Boot(b) if b.previous.iter().any(|h| h.log.node != log.node) => {
                 no("a boot names another node's logs".into())
             }
-            Body::Boot(_) | Body::ResyncReport(_) => Ok(()),
+            Body::Boot(_) | Body::ResyncReport(_) | Body::Alarm(_) => Ok(()),
             Body::Enrolment(e) => e.verify(&self.root).and(match author.role {
                 Role::Hub => Ok(()),
                 _ => no(format!("{} is no hub: it enrols nobody", author.name)),
@@ -214,6 +220,7 @@ impl Control {
                 .insert(reference, a.entries.iter().copied().collect())
                 .is_none(),
             Body::Closure(c) => self.closures.insert(reference, c.clone()).is_none(),
+            Body::ReleaseToken(t) => self.tokens.insert(reference, t.clone()).is_none(),
             // A boot is the first entry of its epoch, and speaks of another one.
             Body::Boot(b)
                 if reference.seq == 0 && b.previous_epoch() != Some(reference.log.epoch) =>
@@ -523,46 +530,6 @@ impl Control {
             .get(officer)
             .copied()
             .filter(|_| newest.revoked)
-    }
-
-    /// The control entries by which what was said of records is judged: all policies, the
-    /// registrations of these people, and the cuts, admissions and closures that bear on these
-    /// entries. A closure bears on its crossing's logs.
-    pub fn bearing(
-        &self,
-        people: &BTreeSet<String>,
-        entries: &BTreeSet<Reference>,
-    ) -> BTreeSet<Reference> {
-        let mut out: BTreeSet<Reference> = self.policies.keys().copied().collect();
-        out.extend(
-            people
-                .iter()
-                .filter_map(|p| self.officers.get(p))
-                .flat_map(|all| all.keys().copied()),
-        );
-
-        let cuts = self
-            .cuts
-            .iter()
-            .filter(|(_, c)| entries.iter().any(|e| bound_of(&c.cut, &e.log).is_some()));
-
-        out.extend(cuts.map(|(r, _)| *r));
-        out.extend(
-            self.admitted
-                .iter()
-                .filter(|(_, set)| !set.is_disjoint(entries))
-                .map(|(r, _)| *r),
-        );
-
-        let closed = |c: &Closure| entries.iter().any(|e| e.log.crossing == c.crossing);
-        out.extend(
-            self.closures
-                .iter()
-                .filter(|(_, c)| closed(c))
-                .map(|(r, _)| *r),
-        );
-
-        out
     }
 
     /// All officers' newest registrations.

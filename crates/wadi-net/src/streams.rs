@@ -3,7 +3,7 @@
 
 use crate::link_rate::LinkRate;
 use quinn::{Connection, RecvStream, SendStream};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use wadi_log::{Lane, NodeId};
 use wadi_node::{Arriving, Leaving, Node, run_late_link, run_link};
@@ -17,6 +17,9 @@ const WAITING_MESSAGES_MAX: usize = 8;
 pub(crate) const PIECE_BYTES: usize = 2 * 1024;
 /// Messages are small and answer each other: they go before all blocks.
 const MESSAGE_PRIORITY: i32 = 100;
+
+/// How long a link whose connection ended may take to come to its own end.
+const LINK_END_MAX: Duration = Duration::from_secs(5);
 
 /// Runs a link over one connection; returns why it ended.
 pub(crate) async fn run_connection(
@@ -47,7 +50,7 @@ pub(crate) async fn run_connection(
 
     let sample = async {
         loop {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
             node.note_peer(peer, |p| p.rtt_ms = connection.rtt().as_millis() as u64);
         }
     };
@@ -59,9 +62,14 @@ pub(crate) async fn run_connection(
         }
     };
 
+    tokio::pin!(link);
     let why = tokio::select! {
-        why = link => why,
-        ended = streams => ended.err().unwrap_or_else(|| "the peer closed its streams".into()),
+        why = &mut link => why,
+        ended = streams => {
+            // Nothing comes any more: the link ends in order, and writes down what it remembers.
+            let _ = tokio::time::timeout(LINK_END_MAX, &mut link).await;
+            ended.err().unwrap_or_else(|| "the peer closed its streams".into())
+        }
         () = sample => unreachable!("it samples for ever"),
     };
 

@@ -61,6 +61,8 @@ mod upkeep;
 
 pub use api::{
     Reads,
+    alarms::Alarm,
+    cursors::CursorGone,
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     quarantine::Quarantined,
@@ -96,7 +98,7 @@ pub use node::{Node, Start};
 pub use upkeep::{
     replica_digest::run_replica_digests,
     resync::Resyncs,
-    resync_row::{PlannedLog, RangeProgress, Resync},
+    resync_row::{PlannedLog, RangeProgress, Resync, Steering},
     room::{BallastMove, RoomKeeper, RoomPlan},
     salvage::Salvager,
     scrub::{Scrub, ScrubPace},

@@ -1,7 +1,7 @@
 //! A node's handle: it starts and stops the parts, and leads to each of them.
 
 use crate::{
-    api::{Reads, status::Status, tokens::Tokens},
+    api::{Reads, cursors::Cursors, status::Status, tokens::Tokens},
     bundles::Bundles,
     door::{
         Door, NodeKeys, clock::Clock, command::Command, disk::DiskBudget, error::NodeError,
@@ -13,6 +13,7 @@ use crate::{
         reconciler::{self, Reconciler},
     },
     ledger::{Ledger, repair::RepairQueue},
+    links,
     pipeline::sequencer::Sequencer,
     upkeep::{
         resync::Resyncs,
@@ -172,6 +173,7 @@ impl Node {
             keys,
             clock,
             peers: Mutex::default(),
+            hub_holdings: Default::default(),
             links: Mutex::default(),
             alarms: Mutex::default(),
             orders,
@@ -191,10 +193,12 @@ impl Node {
             heard_in_tests: Mutex::default(),
         });
 
+        links::recall_hubs(&door).await;
         door.introduce(me).await?;
         door.put(Command::Learn(known, door.id())).await;
         door.set_alarm("set_aside", door.suspects.alarm());
 
+        let cursors = Cursors::start(&door).await?;
         let scrub = Arc::new(Scrub::new(door.clone()));
         let resyncs = Arc::new(Resyncs::new(door.clone(), scrub.clone()));
         let mut others = Vec::new();
@@ -206,7 +210,7 @@ impl Node {
         }
 
         Ok(Arc::new(Self {
-            reads: Reads::new(door.clone()),
+            reads: Reads::new(door.clone(), cursors),
             tokens: Tokens::new(door.clone()),
             bundles: Bundles::new(door.clone()),
             findings: Findings::new(door.clone()),

@@ -47,13 +47,15 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
         };
 
         match what.as_str() {
-            "target" => ["plate", "container", "document", "vin", "goods"]
+            "was" => ask("target", value, false),
+            "target" => ["plate", "container", "document", "vin", "goods", "was"]
                 .into_iter()
                 .for_each(|w| ask(w, value, false)),
             "goods" => ask("target", value, false),
             "link" => ask("link", value, false),
             "declarant_ref" => ask("declarant_ref", value, false),
             "transit" => ask("transit", value, false),
+            "day" => ask("day", value, false),
             "seal" => ask("seal", value, false),
             "certificate" => ask("certificate", value, false),
             "token" => ask("token", value, false),

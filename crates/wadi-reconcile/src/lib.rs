@@ -1,4 +1,4 @@
-//! What contradicts what: thirty-one rules, pure and one file each (`rules/`).
+//! What contradicts what: thirty-two rules, pure and one file each (`rules/`).
 //!
 //! A [`Dossier`] is a record with the records one link away, and with its cohorts: records of its
 //! device, HS code, plate neighbourhood, officer or replica. A rule looks at one and returns

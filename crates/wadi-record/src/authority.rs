@@ -9,6 +9,7 @@ use crate::{
     event_index::{EvidenceKind, Owned, begun_hold, owned},
     event_type,
     events::SATISFACTORY,
+    held::UNPLACED,
     judged_change::{EventView, JudgedChange},
     settle::{AuthorView, HeldChanges, Settled},
 };
@@ -16,7 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use wadi_log::{Crossing, NodeId, Role};
+use wadi_log::{Crossing, NodeId, ReleaseToken, Role};
 
 /// The node that wrote an entry, as its enrolment has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,6 +55,8 @@ pub struct Judge {
     pub policy: Arc<Policy>,
     /// Registrations, then in force, of the officers whom the entry names.
     pub officers: Arc<BTreeMap<String, Officer>>,
+    /// Tokens for releases that its events name and that its author had taken in, by their ids.
+    pub tokens: Arc<BTreeMap<String, ReleaseToken>>,
 }
 
 /// Why an act is kept but does not count.
@@ -139,6 +142,7 @@ pub(crate) fn judge(
 
     let act = Act {
         record,
+        rows,
         said,
         view,
         event,
@@ -162,6 +166,7 @@ pub(crate) fn judge(
 /// An event of an entry, and the department whose right to say it is judged.
 struct Act<'a> {
     record: &'a Settled,
+    rows: &'a HeldChanges,
     said: &'a JudgedChange,
     view: &'a AuthorView,
     event: &'a EventView,
@@ -210,7 +215,8 @@ impl Act<'_> {
 
     /// Whether the author had seen a hold on the record, and this is true of all that it had seen.
     fn all_seen(&self, is_true: impl Fn(Owned) -> bool) -> bool {
-        let seen = self.record.events.placed_within(&self.view.shown);
+        let mut seen = self.record.events.placed_within(&self.view.shown);
+        seen.extend(self.record.unplaced(self.rows, &self.view.shown));
         !seen.is_empty() && seen.into_iter().all(is_true)
     }
 
@@ -292,6 +298,7 @@ pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> b
 fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
     let Act {
         record,
+        rows,
         said,
         view,
         event,
@@ -304,6 +311,8 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
     }
 
     registered(judge, second, None)?;
+    let token = event.text("token");
+    let token = token.map(|id| spendable(act, id)).transpose()?;
     let named: BTreeSet<&str> = event.texts("holds").into_iter().collect();
     if named.is_empty() {
         return refuse(
@@ -318,14 +327,20 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
             .events
             .by_id(id)
             .filter(|p| p.places && view.shown.contains(p.entry));
-        let Some(placed) = placed.map(|p| owned(&p.view)) else {
+        let unplaced = || {
+            record
+                .unplaced(rows, &view.shown)
+                .filter(|_| id == UNPLACED)
+        };
+        let Some(placed) = placed.map(|p| owned(&p.view)).or_else(unplaced) else {
             return refuse(
                 "unseen_hold",
                 format!("hold {id} was not in what the officer had seen"),
             );
         };
 
-        if !may_end(placed, judge, department) {
+        let by_token = token.is_some_and(|t| covers(t, record, placed));
+        if !may_end(placed, judge, department) && !by_token {
             return refuse(
                 "no_authority",
                 format!("{department} may not release hold {id} here"),
@@ -342,6 +357,41 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
     }
 
     Ok(())
+}
+
+/// The token that a release spends, where this author may: it had it, it is for this crossing and
+/// officer, it has not ended, and was not spent on this record before.
+fn spendable<'a>(act: &Act<'a>, id: &str) -> Result<&'a ReleaseToken, Refusal> {
+    let (common, judge) = (&act.said.common, &act.said.judge);
+    let no = |code, why: String| Err(Refusal { code, why });
+    let Some(token) = judge.tokens.get(id) else {
+        let why = format!("no token {id} of the hub's is held here");
+        return no("token_unknown", why);
+    };
+
+    let is_here = token.crossing.is_none() || token.crossing == judge.author.crossing;
+    let is_his = token.officer.is_empty() || token.officer == common.officer;
+    if !is_here || !is_his || token.department != act.department.code() {
+        let why = format!("token {id} is for another crossing, department or officer");
+        return no("token_foreign", why);
+    }
+
+    if common.wall_ms >= token.expires_s.saturating_mul(1_000) {
+        return no("token_expired", format!("token {id} has expired"));
+    }
+
+    let mut spent = act.record.events.releases(&act.view.shown);
+    if spent.any(|release| release.text("token") == Some(id)) {
+        return no("token_spent", format!("token {id} was spent before"));
+    }
+
+    Ok(token)
+}
+
+/// Whether a token lets a hold of a record go.
+fn covers(token: &ReleaseToken, record: &Settled, placed: Owned) -> bool {
+    token.scope == record.id.to_string()
+        || placed.hold.is_some_and(|hold| token.scope == hold.name())
 }
 
 /// Whether the evidence that the officer had seen, and somebody attested, allows a release.
@@ -434,6 +484,16 @@ pub fn people(common: &wadi_log::Common, events: &[String]) -> BTreeSet<String> 
 
     out.remove("");
     out
+}
+
+/// The tokens for releases that events name: whoever judges them needs those.
+pub fn tokens_named(events: &[String]) -> BTreeSet<String> {
+    let named = events.iter().filter_map(|event| {
+        let members: serde_json::Value = serde_json::from_str(event).ok()?;
+        members.get("token")?.as_str().map(String::from)
+    });
+
+    named.collect()
 }
 
 /// Whether an event is a decision: before one, a node writes down which holds it had taken in.

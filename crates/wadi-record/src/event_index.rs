@@ -206,6 +206,13 @@ impl Events {
         of.map(|(_, n)| &self.told[*n].view)
     }
 
+    /// Releases that count among these entries.
+    pub(crate) fn releases<'a>(&'a self, within: &'a Past) -> impl Iterator<Item = &'a EventView> {
+        let counts = |t: &&Told| t.view.kind() == "released" && t.view.counts();
+        let all = self.told.iter().filter(counts);
+        all.filter(|t| within.contains(t.entry)).map(|t| &t.view)
+    }
+
     pub(crate) fn by_id(&self, id: &str) -> Option<&Told> {
         self.by_id.get(id).map(|n| &self.told[*n])
     }

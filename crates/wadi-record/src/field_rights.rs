@@ -1,21 +1,23 @@
-//! Who may set a field on which something rests. The table of fields says it; what it guards is
-//! refused to everybody whom it does not name.
+//! Who may set a field. The table of fields says it: nobody whom it does not name.
 //!
-//! Such a field weighs as much as an event: a clerk who clears the plate of a truck that is looked
-//! for lets it go. A value put without the right is kept and shown as refused, and does not count.
-//! What rests on a field in other records cannot be known from its own; so a field is guarded as
-//! soon as something may: the fields of a passage once it came through a gate, was checked, linked
-//! or handed on, those of a hold from its beginning, and those of a customs entry once it is
-//! assessed.
+//! A field on which something rests weighs as much as an event: a clerk who clears the plate of a
+//! truck that is looked for lets it go. A value put without the right is kept and shown as refused,
+//! and does not count. What rests on a field in other records cannot be known from its own; so a
+//! field is guarded as soon as something may: the fields of a passage once it came through a gate,
+//! was checked, linked or handed on, those of a hold from its beginning, and those of a customs
+//! entry once it is assessed.
 //!
-//! Before that, anybody may set them: a camera that reads a plate, a clerk whom the hub has not
-//! registered. And a field that holds nothing yet may still be captured afterwards, where that only
-//! adds to what is found: of a passage.
+//! Before that, officers set it whom the hub need not have registered, and the devices that the
+//! table lets. Afterwards registered ones do, and of what a decision rests on those alone who may
+//! say why. And a field of a passage that holds nothing yet may still be captured afterwards, where
+//! that only adds to what is found.
 //!
 //! Judged by what the author had seen and by what its own log had said before, so that nobody gets
-//! around it by being based on an old screen.
+//! around it by being based on an old screen. A change that is permitted all the same after a
+//! decision rested on the field is kept as a [`ChangedPut`], for whoever looks into it.
 
 use crate::{
+    ChangedBy,
     Department::{self, Hub, Sec},
     DeviceSets, FieldRow, Guarded, HoldType, Kind, SetBy,
     ancestry::Past,
@@ -23,120 +25,326 @@ use crate::{
     event_index::{Owned, begun_hold, is_alarm, is_placement},
     events::guarding,
     fields::known_field,
-    judged_change::{EventView, JudgedChange, RefusedPut},
+    judged_change::{ChangedPut, EventView, JudgedChange, RefusedPut},
+    normal::{field_term, normalise_hs_code},
     settle::{AuthorView, HeldChanges, Settled},
 };
+use std::cell::OnceCell;
 use wadi_log::{Put, Role, Value};
 
-/// The code of a refusal by this table.
+/// The code of a refusal to change a field that is guarded.
 const GUARDED_FIELD: &str = "guarded_field";
+/// The code of a refusal of somebody whom the table does not name at all.
+const NO_AUTHORITY: &str = "no_authority";
+/// The event that says why a field is changed on which something rests.
+pub(crate) const CORRECTION: &str = "fields.corrected";
 
 fn guarded_row(kind: Kind, field: &str) -> Option<&'static FieldRow> {
     known_field(kind, field).filter(|row| row.guarded != Guarded::Never)
 }
 
-/// Whether a field is one that something may come to rest on, so that who sets it is judged.
+/// Whether a field is one that something may come to rest on, so that who sets it is judged more
+/// strictly from then on.
 pub fn is_guarded(kind: Kind, field: &str) -> bool {
     guarded_row(kind, field).is_some()
 }
 
-/// The puts of an entry that its author had no right to. Its own events are given as judged.
-pub(crate) fn refused_puts(
+/// Whether a field is one that a lookout or a link may match, and who changes it then says why.
+pub fn is_matched(kind: Kind, field: &str) -> bool {
+    known_field(kind, field)
+        .is_some_and(|row| matches!(row.changed_by, ChangedBy::UntilMatched(..)))
+}
+
+/// What the puts of an entry come to.
+#[derive(Default)]
+pub(crate) struct JudgedPuts {
+    /// Those that its author had no right to.
+    pub(crate) refused: Vec<RefusedPut>,
+    /// Those that changed what a decision rests on, or may rest on in another record.
+    pub(crate) changed: Vec<ChangedPut>,
+}
+
+/// Judges the puts of an entry. Its own events are given as judged. `is_matched` tells that a link
+/// or a lookout of another record rests on what this record is known by.
+pub(crate) fn judge_puts(
     record: &Settled,
     rows: &HeldChanges,
     said: &JudgedChange,
     view: &AuthorView,
     events: &[EventView],
-) -> Vec<RefusedPut> {
+    is_matched: bool,
+) -> JudgedPuts {
+    let mut out = JudgedPuts::default();
     let Some(kind) = record.kind() else {
-        return Vec::new();
+        return out;
     };
-    let guarded = said
-        .change
-        .puts
-        .iter()
-        .filter_map(|put| Some((put, guarded_row(kind, &put.key)?)));
-
-    let guarded: Vec<(&Put, &FieldRow)> = guarded.collect();
-    if guarded.is_empty() {
-        return Vec::new();
-    }
-
-    let mut known = record
-        .document
-        .causal_past(&said.reference.log, &view.based_on);
-    known.unite(&view.shown);
 
     let act = FieldAct {
         record,
         rows,
         said,
-        known,
+        view,
+        known: OnceCell::new(),
         events,
+        is_matched,
     };
 
-    let refused = |(put, row): (&Put, &FieldRow)| {
-        let refusal = act.judge(put, row).err()?;
-        let entry = said.reference;
-        Some(RefusedPut {
-            entry,
-            field: put.key.clone(),
-            value: put.value.clone(),
-            refusal,
-        })
-    };
+    for put in &said.change.puts {
+        // A field of a newer version: what it needs is not known here.
+        let Some(row) = known_field(kind, &put.key) else {
+            continue;
+        };
 
-    guarded.into_iter().filter_map(refused).collect()
+        match act.judge(put, row) {
+            Ok(changed) => out.changed.extend(changed),
+            Err(refusal) => out.refused.push(RefusedPut {
+                entry: said.reference,
+                field: put.key.clone(),
+                value: put.value.clone(),
+                refusal,
+            }),
+        }
+    }
+
+    out
 }
 
-/// An entry that sets guarded fields.
+/// Whether two values of a field say the same, however they are written.
+fn say_the_same(field: &str, one: &Value, other: &Value) -> bool {
+    let (Value::Text(a), Value::Text(b)) = (one, other) else {
+        return one == other;
+    };
+
+    if field.ends_with("hs_code") {
+        return normalise_hs_code(a) == normalise_hs_code(b);
+    }
+    let form = |text: &str| field_term(field, text);
+    a == b || form(a).is_some() && form(a) == form(b)
+}
+
+/// An entry that sets fields.
 struct FieldAct<'a> {
     record: &'a Settled,
     rows: &'a HeldChanges,
     said: &'a JudgedChange,
-    /// What its author had seen, and what its log had said before.
-    known: Past,
+    view: &'a AuthorView,
+    known: OnceCell<Past>,
     events: &'a [EventView],
+    is_matched: bool,
 }
 
-fn refuse(why: String) -> Result<(), Refusal> {
-    Err(Refusal {
-        code: GUARDED_FIELD,
-        why,
-    })
+fn refuse(code: &'static str, why: String) -> Result<(), Refusal> {
+    Err(Refusal { code, why })
+}
+
+fn names_of(departments: &[Department]) -> String {
+    let names: Vec<&str> = departments.iter().map(|d| d.code()).collect();
+    names.join(", ")
 }
 
 impl FieldAct<'_> {
-    fn judge(&self, put: &Put, row: &FieldRow) -> Result<(), Refusal> {
+    /// What its author had seen, and what its log had said before.
+    fn known(&self) -> &Past {
+        self.known.get_or_init(|| {
+            let based_on = &self.view.based_on;
+            let document = &self.record.document;
+            let mut known = document.causal_past(&self.said.reference.log, based_on);
+            known.unite(&self.view.shown);
+            known
+        })
+    }
+
+    /// The change that a put is, where it is permitted and something rests on the field.
+    fn judge(&self, put: &Put, row: &FieldRow) -> Result<Option<ChangedPut>, Refusal> {
         let stood = self.values(&put.key);
         let holds_nothing = stood.iter().all(|v| **v == Value::Null);
         let holds_the_same = !stood.is_empty() && stood.iter().all(|v| **v == put.value);
+
+        // It changes nothing, and is nobody's to refuse.
+        if holds_the_same {
+            return Ok(None);
+        }
+
         let was_said =
-            || guarding(row.guarded).any(|e| self.record.events.any_said(e, &self.known));
+            || guarding(row.guarded).any(|e| self.record.events.any_said(e, self.known()));
         let is_guarded = match row.guarded {
             Guarded::Never => false,
-            Guarded::Passing => !holds_nothing && was_said(),
+            Guarded::Passing => !holds_nothing && (self.is_matched || was_said()),
             Guarded::Placement => true,
             Guarded::Assessment => was_said(),
         };
 
-        if !is_guarded || holds_the_same {
+        self.may_put(put, row, is_guarded)?;
+        if holds_nothing || stood.iter().all(|v| say_the_same(&put.key, v, &put.value)) {
+            return Ok(None);
+        }
+
+        Ok(self.change(put, row, &stood))
+    }
+
+    fn may_put(&self, put: &Put, row: &FieldRow, is_guarded: bool) -> Result<(), Refusal> {
+        let begins = self.record.first == Some(self.said.reference);
+        if row.set_by == SetBy::HoldOwner && begins {
+            return self.by_who_begins(put, row);
+        }
+
+        if self.is_device() {
+            return self.by_device(put, row, is_guarded);
+        }
+
+        match (row.set_by, row.changed_by) {
+            (SetBy::Departments(list), _) if !is_guarded => self.by_department(put, row, list),
+            (_, ChangedBy::UntilMatched(_, supervised)) if self.is_matched_by_now() => {
+                self.by_who_may_say_why(put, supervised)
+            }
+            (_, ChangedBy::Officers(list) | ChangedBy::UntilMatched(list, _)) => {
+                self.by_officer_of(put, list).map(drop)
+            }
+            (_, ChangedBy::Supervisors(list)) => {
+                self.by_officer_of(put, list)?;
+                self.by_supervisor(put)?;
+                self.with_reason(put)
+            }
+            (_, ChangedBy::HoldOwner) => self.by_owner_of_hold(put),
+            (_, ChangedBy::HoldOwnerWithReason) => {
+                self.by_owner_of_hold(put)?;
+                self.with_reason(put)
+            }
+            (_, ChangedBy::Setters) => {
+                let why = format!("{} is set by nobody", put.key);
+                refuse(NO_AUTHORITY, why)
+            }
+        }
+    }
+
+    fn is_device(&self) -> bool {
+        let common = &self.said.common;
+        common.officer.is_empty() && common.department.is_empty() && !common.device.is_empty()
+    }
+
+    fn by_device(&self, put: &Put, row: &FieldRow, is_guarded: bool) -> Result<(), Refusal> {
+        let is_registered = || self.record.events.any_said("registered", self.known());
+        let may = match row.device {
+            DeviceSets::Always => true,
+            DeviceSets::UntilGuarded => !is_guarded,
+            DeviceSets::UntilRegistered => !is_guarded && !is_registered(),
+            DeviceSets::WithAlarm | DeviceSets::Never => false,
+        };
+
+        if may {
             return Ok(());
         }
 
-        match row.set_by {
-            SetBy::Anybody => Ok(()),
-            SetBy::Officers(departments) => self.by_officer_of(put, departments),
-            SetBy::HoldOwner if self.record.first == Some(self.said.reference) => {
-                self.by_who_begins(put, row)
+        let code = if is_guarded {
+            GUARDED_FIELD
+        } else {
+            NO_AUTHORITY
+        };
+        let why = format!("a device cannot set {} here: an officer has to", put.key);
+        refuse(code, why)
+    }
+
+    /// Somebody of these departments, or of those that the policy names, registered or not; an
+    /// officer of another one is not of this.
+    fn by_department(&self, put: &Put, row: &FieldRow, list: &[Department]) -> Result<(), Refusal> {
+        let common = &self.said.common;
+        let judge = &self.said.judge;
+        let kind = self.record.kind();
+        let named = kind.and_then(|kind| judge.policy.setters(kind, row.name));
+        let list = named.unwrap_or(list);
+
+        let Some(department) = self.department().filter(|d| list.contains(d)) else {
+            let who = match common.department.as_str() {
+                "" => "nobody's department",
+                department => department,
+            };
+            let why = format!("{who} may not set {}: {} may", put.key, names_of(list));
+            return refuse(NO_AUTHORITY, why);
+        };
+
+        match judge.officers.get(&common.officer) {
+            Some(o) if o.revoked || o.department != Some(department) => {
+                let officer = &common.officer;
+                let why = format!("{officer} is not an officer of {department}, or no longer");
+                refuse(NO_AUTHORITY, why)
             }
-            SetBy::HoldOwner => self.by_owner_of_hold(put),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether a link, here or in another record, or a lookout rests on what the record is known
+    /// by.
+    fn is_matched_by_now(&self) -> bool {
+        self.is_matched || self.record.events.any_said("link", self.known())
+    }
+
+    fn by_who_may_say_why(&self, put: &Put, supervised: Department) -> Result<(), Refusal> {
+        let department = self.by_officer_of(put, &[Sec, Hub, supervised])?;
+        if department == supervised {
+            self.by_supervisor(put)?;
+        }
+
+        self.with_reason(put)
+    }
+
+    fn by_supervisor(&self, put: &Put) -> Result<(), Refusal> {
+        let officer = self.said.judge.officers.get(&self.said.common.officer);
+        if officer.is_some_and(|o| o.supervisor) || !self.said.judge.policy.registered_officers {
+            return Ok(());
+        }
+
+        let why = format!(
+            "a decision rests on {} by now: only a supervisor may change it",
+            put.key
+        );
+        refuse(GUARDED_FIELD, why)
+    }
+
+    /// Who changes what a decision rests on says why, in the same entry.
+    fn with_reason(&self, put: &Put) -> Result<(), Refusal> {
+        let says_why = |e: &EventView| e.kind() == CORRECTION && e.counts();
+        if self.events.iter().any(says_why) {
+            return Ok(());
+        }
+
+        let why = format!(
+            "a decision rests on {} by now: say why it is changed, with the event {CORRECTION} \
+             and its reason beside it",
+            put.key
+        );
+        refuse(GUARDED_FIELD, why)
+    }
+
+    /// What a permitted put changed, where a decision that is seen here rests on the field, or one
+    /// of another record may.
+    fn change(&self, put: &Put, row: &FieldRow, stood: &[&Value]) -> Option<ChangedPut> {
+        let events = &self.record.events;
+        let counts = |kind: &'static str| events.any_counts(kind, self.known()).then_some(kind);
+        let is_first = self.record.first == Some(self.said.reference);
+
+        let after = match row.changed_by {
+            ChangedBy::UntilMatched(..) => {
+                let is_linked = || events.any_said("link", self.known()).then_some("link");
+                counts("cleared").or_else(is_linked)
+            }
+            ChangedBy::Supervisors(_) => Some(counts("assessed")?),
+            ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason if !is_first => {
+                Some(counts("released")?)
+            }
+            _ => return None,
+        };
+
+        Some(ChangedPut {
+            entry: self.said.reference,
+            field: put.key.clone(),
+            before: stood.iter().map(|v| (*v).clone()).collect(),
+            after,
+        })
     }
 
     /// All values that the field held as far as the author, or its log, knew.
     fn values(&self, field: &str) -> Vec<&Value> {
-        let puts = self.record.document.claims_within(field, &self.known);
+        let puts = self.record.document.claims_within(field, self.known());
         puts.into_iter()
             .map(|put| self.record.value(self.rows, put))
             .collect()
@@ -148,19 +356,17 @@ impl FieldAct<'_> {
         (department != Hub || self.said.judge.author.role == Role::Hub).then_some(department)
     }
 
-    fn by_officer_of(&self, put: &Put, departments: &[Department]) -> Result<(), Refusal> {
-        let names = departments
-            .iter()
-            .map(|d| d.code())
-            .collect::<Vec<_>>()
-            .join(", ");
-
-        match self.department().filter(|d| departments.contains(d)) {
-            Some(department) => self.registered(put, department),
-            None => refuse(format!(
-                "{} rests on more than this record by now: only {names} may change it",
-                put.key
-            )),
+    fn by_officer_of(&self, put: &Put, list: &[Department]) -> Result<Department, Refusal> {
+        match self.department().filter(|d| list.contains(d)) {
+            Some(department) => self.registered(put, department).map(|()| department),
+            None => Err(Refusal {
+                code: GUARDED_FIELD,
+                why: format!(
+                    "{} rests on more than this record by now: only {} may change it",
+                    put.key,
+                    names_of(list)
+                ),
+            }),
         }
     }
 
@@ -168,14 +374,17 @@ impl FieldAct<'_> {
         let officer = &self.said.common.officer;
         match registered(&self.said.judge, officer, Some(department)) {
             Ok(()) if !officer.is_empty() => Ok(()),
-            Ok(()) => refuse(format!(
-                "{} is set by an officer, and none is named",
-                put.key
-            )),
-            Err(refusal) => refuse(format!(
-                "{} is set by a registered officer only: {}",
-                put.key, refusal.why
-            )),
+            Ok(()) => refuse(
+                GUARDED_FIELD,
+                format!("{} is set by an officer, and none is named", put.key),
+            ),
+            Err(refusal) => refuse(
+                GUARDED_FIELD,
+                format!(
+                    "{} is set by a registered officer only: {}",
+                    put.key, refusal.why
+                ),
+            ),
         }
     }
 
@@ -197,10 +406,10 @@ impl FieldAct<'_> {
         }
 
         let Some(department) = self.department() else {
-            return refuse(format!(
-                "{} is set by the department that owns the hold",
-                put.key
-            ));
+            return refuse(
+                GUARDED_FIELD,
+                format!("{} is set by the department that owns the hold", put.key),
+            );
         };
 
         let placed = self
@@ -226,29 +435,35 @@ impl FieldAct<'_> {
         };
 
         match types.iter().find(|t| !policy.owns(department, **t)) {
-            Some(hold) => refuse(format!(
-                "{department} does not own {} holds and may not set {}",
-                hold.name(),
-                put.key
-            )),
-            None if types.is_empty() && !owns_one() => refuse(format!(
-                "{department} owns no type of hold and may not set {}",
-                put.key
-            )),
+            Some(hold) => refuse(
+                GUARDED_FIELD,
+                format!(
+                    "{department} does not own {} holds and may not set {}",
+                    hold.name(),
+                    put.key
+                ),
+            ),
+            None if types.is_empty() && !owns_one() => refuse(
+                GUARDED_FIELD,
+                format!(
+                    "{department} owns no type of hold and may not set {}",
+                    put.key
+                ),
+            ),
             None => Ok(()),
         }
     }
 
     fn by_owner_of_hold(&self, put: &Put) -> Result<(), Refusal> {
         let Some(department) = self.department() else {
-            return refuse(format!(
-                "{} is set by the department that owns the hold",
-                put.key
-            ));
+            return refuse(
+                GUARDED_FIELD,
+                format!("{} is set by the department that owns the hold", put.key),
+            );
         };
 
         let judge = &self.said.judge;
-        let mut holds = self.record.events.placed_within(&self.known);
+        let mut holds = self.record.events.placed_within(self.known());
         let claimed = self.values("type").into_iter().filter_map(hold_type);
         holds.extend(claimed.map(|hold| Owned {
             by_commission: false,
@@ -272,10 +487,13 @@ impl FieldAct<'_> {
         let owns_all = holds.iter().all(|hold| owns(*hold, judge, department));
 
         if holds.is_empty() && !owns_one || !owns_all {
-            return refuse(format!(
-                "{department} does not own this hold and may not set {}",
-                put.key
-            ));
+            return refuse(
+                GUARDED_FIELD,
+                format!(
+                    "{department} does not own this hold and may not set {}",
+                    put.key
+                ),
+            );
         }
 
         self.registered(put, department)

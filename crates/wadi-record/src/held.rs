@@ -5,13 +5,19 @@
 //! and [`held_now`] and [`held_at`] read it there.
 
 use crate::{
-    Department, Effect, EventType, HoldType, Kind, Right, ancestry::Past,
-    authority::speaks_against, event_index::begun_hold, event_type, judged_change::EventView,
-    record::Record, sight::Sight,
+    Department, Effect, EventType, HoldType, Kind, Right,
+    ancestry::Past,
+    authority::speaks_against,
+    event_index::{Owned, begun_hold},
+    event_type,
+    judged_change::EventView,
+    record::Record,
+    settle::{HeldChanges, Settled},
+    sight::Sight,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use wadi_log::Reference;
+use wadi_log::{Reference, Value};
 
 /// The id of the hold of a record whose first entry does not count, or has not come: it restricts
 /// all the same.
@@ -102,7 +108,8 @@ fn placement(event: &EventView) -> Placement {
     }
 }
 
-/// A hold whose first placement does not count, or has not come. Any end of the goods ends it.
+/// A hold whose first placement does not count, or has not come. It is of the type that its field
+/// tells, and let go like any other by a release that names it; any end of the goods ends it.
 fn unplaced(record: &Record, ends: &[&EventView]) -> Placement {
     let earliest = ends.iter().min_by_key(|e| (e.at_ms, e.reference));
     let placed_ms = match record.first().and_then(|first| record.row(&first)) {
@@ -117,7 +124,9 @@ fn unplaced(record: &Record, ends: &[&EventView]) -> Placement {
     Placement {
         id: UNPLACED.into(),
         entry: record.first(),
-        hold: None,
+        hold: record
+            .text("type")
+            .and_then(|name| HoldType::from_name(&name)),
         department: None,
         placed_ms,
         open: ends.is_empty(),
@@ -239,6 +248,36 @@ fn take_ends(
 
         still_held = Past::default();
         left.keys().for_each(|number| still_held.insert(*number));
+    }
+}
+
+impl Settled {
+    /// Who owns what is held of a hold whose first entry places nothing, as far as somebody knew
+    /// who had seen these entries: the department of its type, like any other, and where no type
+    /// is settled those who end a hold of security.
+    pub(crate) fn unplaced(&self, rows: &HeldChanges, shown: &Past) -> Option<Owned> {
+        let first = self
+            .first
+            .filter(|_| self.kind() == Some(Kind::QuarantineHold))?;
+        let number = self.number(&first).filter(|n| shown.contains(*n))?;
+        let mut begun = Past::default();
+        begun.insert(number);
+        if !self.events.placed_within(&begun).is_empty() {
+            return None;
+        }
+
+        let types = self.document.claims_within("type", shown);
+        let mut types = types.into_iter().map(|put| match self.value(rows, put) {
+            Value::Text(name) => HoldType::from_name(name),
+            _ => None,
+        });
+        let hold = types.next().flatten();
+        let is_settled = types.all(|other| other == hold);
+
+        Some(Owned {
+            by_commission: rows[&first].common.department == Department::Hub.code(),
+            hold: hold.filter(|_| is_settled).or(Some(HoldType::Security)),
+        })
     }
 }
 

@@ -112,6 +112,21 @@ pub struct RefusedPut {
     pub refusal: Refusal,
 }
 
+/// A value that somebody was permitted to put in the place of another one, after a decision rested
+/// on the field, or where one of another record may rest on it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ChangedPut {
+    /// The entry that put it.
+    pub entry: Reference,
+    /// The field.
+    pub field: String,
+    /// What it held, as far as the author or its log knew.
+    pub before: Vec<Value>,
+    /// The type of the event that its author knew of and that rests on the field; none where only
+    /// another record may.
+    pub after: Option<&'static str>,
+}
+
 impl EventView {
     #[cfg(test)]
     pub(crate) fn for_test(kind: &str) -> Self {

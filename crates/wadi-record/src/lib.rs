@@ -41,7 +41,7 @@ mod state_names;
 mod unit;
 mod weight;
 
-pub use authority::{Author, Judge, Officer, Refusal, is_decision, people};
+pub use authority::{Author, Judge, Officer, Refusal, is_decision, people, tokens_named};
 pub use blame::Setting;
 pub use check_digits::warnings;
 #[doc(hidden)]
@@ -52,11 +52,13 @@ pub use events::{
     Asks, Begins, Departments, EVENTS, Effect, EventType, Gives, Member, Revoked, Right, Term,
     TermValue, Together, ValueType, check_event, event_type,
 };
-pub use field_rights::is_guarded;
-pub use fields::{DeviceSets, FIELDS, FieldRow, FieldType, Guarded, SetBy, check_put, known_field};
+pub use field_rights::{is_guarded, is_matched};
+pub use fields::{
+    ChangedBy, DeviceSets, FIELDS, FieldRow, FieldType, Guarded, SetBy, check_put, known_field,
+};
 pub use forms::Lack;
 pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
-pub use judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
+pub use judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
     Zone, field_term, goods_terms, lies_under, normalise_country, normalise_document,

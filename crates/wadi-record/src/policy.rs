@@ -1,6 +1,6 @@
 //! The policy: authority, tolerances and deadlines, as the hub signed them.
 
-use crate::{Department, Departments, EVENTS, EventType, HoldType, event_type};
+use crate::{Department, Departments, EVENTS, EventType, FIELDS, HoldType, Kind, event_type};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,6 +14,9 @@ pub const SYSTEM_OFFICER: &str = "system";
 pub struct Policy {
     /// Departments that may say each type of event.
     pub acts: BTreeMap<String, Vec<Department>>,
+    /// Departments that may set a field, where those are others than the table's: by the kind of
+    /// record and the field's name in the table, as `passage seal.N`.
+    pub fields: BTreeMap<String, Vec<Department>>,
     /// The departments that own each type of hold.
     pub hold_owners: BTreeMap<HoldType, Vec<Department>>,
     /// Hours until a hold without a result is overdue.
@@ -91,6 +94,7 @@ impl Default for Policy {
 
         Self {
             acts,
+            fields: BTreeMap::new(),
             hold_owners,
             hold_deadline_h: 72,
             recall_h: 60 * 24,
@@ -143,6 +147,33 @@ impl Policy {
             Some(departments) => departments.contains(&department),
             None => event_type(event).is_none_or(|t| t.departments.may(department)),
         }
+    }
+
+    /// The departments that may set a field, named as in the table, where the policy names any.
+    pub fn setters(&self, kind: Kind, field: &str) -> Option<&[Department]> {
+        if self.fields.is_empty() {
+            return None;
+        }
+
+        self.fields
+            .get(&format!("{kind} {field}"))
+            .map(Vec::as_slice)
+    }
+
+    /// Names of events and fields that this version's tables do not have: whoever writes a policy
+    /// is told of a slip of the pen, which would change nothing.
+    pub fn unknown_names(&self) -> Vec<&str> {
+        let is_event = |name: &&String| event_type(name).is_some();
+        let is_field = |name: &&String| {
+            FIELDS.iter().any(|row| {
+                let mut kinds = row.kinds.iter();
+                kinds.any(|kind| format!("{kind} {}", row.name) == ***name)
+            })
+        };
+
+        let events = self.acts.keys().filter(|name| !is_event(name));
+        let fields = self.fields.keys().filter(|name| !is_field(name));
+        events.chain(fields).map(String::as_str).collect()
     }
 
     /// Whether a department owns that type of hold. The commission owns every hold.

@@ -4,9 +4,10 @@ use crate::{
     Kind, TermValue,
     authority::Refusal,
     check_digits, event_type,
+    field_rights::CORRECTION,
     forms::Unfounded,
     held::Placement,
-    judged_change::{Claim, EventView, Field, JudgedChange, Verdict},
+    judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Verdict},
     normal::{field_term, goods_terms, normalise_hs_code, plate_shape},
     record::Record,
     state::{Fold, State},
@@ -185,6 +186,7 @@ impl Record {
             "waiting": waiting,
             "time_reversals": self.time_reversals(),
             "after_assessment": self.after_assessment(),
+            "changed_after": self.changed_after(),
         })
     }
 
@@ -212,6 +214,37 @@ impl Record {
         };
 
         self.refused_puts().map(line).collect()
+    }
+
+    /// What fields held before somebody changed them after a decision rested on them, or where one
+    /// of another record may: with who changed them, what rested on them and the reason given.
+    fn changed_after(&self) -> Vec<Json> {
+        let line = |put: &ChangedPut| {
+            let (said, _) = self.row(&put.entry)?;
+            let own = &mut said.change.puts.iter();
+            let value = own.find(|p| p.key == put.field)?.value.clone();
+            let events = self.now().events.of(&put.entry);
+            let reason = events
+                .filter(|e| e.counts() && e.kind() == CORRECTION)
+                .find_map(|e| e.text("reason"));
+
+            let mut line = self.claim(value, put.entry).json();
+            line["field"] = put.field.as_str().into();
+            line["before"] = put.before.iter().map(value_json).collect();
+            line["after"] = put.after.into();
+            line["reason"] = reason.into();
+            Some(line)
+        };
+
+        self.told_changes().filter_map(line).collect()
+    }
+
+    /// Of all changes those that are told each for itself: those after a decision first, and of
+    /// each kind the earliest.
+    fn told_changes(&self) -> impl Iterator<Item = &ChangedPut> {
+        let mut all: Vec<&ChangedPut> = self.changed_puts().collect();
+        all.sort_by_key(|put| put.after.is_none());
+        all.into_iter().take(CHANGES_MAX)
     }
 
     /// Entries whose authors' clocks stood before those of what they are based on.
@@ -254,6 +287,8 @@ impl Record {
 
 /// Seals of one record that are remembered: more than any load ever had.
 const SEALS_MAX: usize = 256;
+/// Changes of one record that are told each for itself. More of them tell nothing more.
+const CHANGES_MAX: usize = 100;
 /// Clocks that differ by less are not worth a line, milliseconds.
 const REVERSAL_MS: i64 = 60_000;
 /// Bytes of a term as it is looked up; a longer one is looked up by its hash.
@@ -307,6 +342,12 @@ pub fn terms(record: &Record) -> Terms {
             continue;
         }
 
+        if name == "date" {
+            let days = record.texts(&name).into_iter();
+            days.for_each(|day| put("day", format!("{} {day}", record.crossing())));
+            continue;
+        }
+
         for text in record.texts(&name) {
             let Some((what, value)) = field_term(&name, &text) else {
                 continue;
@@ -318,6 +359,15 @@ pub fn terms(record: &Record) -> Terms {
 
             put(what, value);
         }
+    }
+
+    // By what it was known before a change, a record is found by who had rested on that.
+    for change in record.told_changes() {
+        let texts = change.before.iter().filter_map(|value| match value {
+            Value::Text(text) => field_term(&change.field, text),
+            _ => None,
+        });
+        texts.for_each(|(_, before)| put("was", before));
     }
 
     for event in record.events().filter(|e| e.restricts()) {

@@ -18,7 +18,7 @@ pub const LOOKOUT_FIELD: &str = "target.term";
 
 /// Events whose members tell of a traveller: where they slept, by whom they were received, what
 /// ails them.
-const PERSON_EVENTS: &[&str] = &["person.admitted", "stayed", "vip.arrived", "referred"];
+pub(crate) const PERSON_EVENTS: &[&str] = &["person.admitted", "stayed", "vip.arrived", "referred"];
 
 /// Whether a field tells who a traveller is.
 pub fn identifies_person(field: &str) -> bool {

@@ -16,7 +16,7 @@ use crate::{
     authority::Refusal,
     document::Put,
     graph::{OWN_LATER, leans_on_own_later},
-    judged_change::{Claim, EventView, Field, JudgedChange, RefusedPut, Verdict},
+    judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict},
     settle::{HeldChanges, Settled},
 };
 use std::{collections::BTreeSet, sync::OnceLock};
@@ -110,8 +110,9 @@ impl Record {
         event.or_else(put).map(Objection::Refused)
     }
 
-    /// Why an entry would not count in full, were it added now. Changes nothing.
-    pub fn objection_to(&self, said: &JudgedChange) -> Option<Objection> {
+    /// Why an entry would not count in full, were it added now. Changes nothing. `is_matched` tells
+    /// that a link or a lookout of another record rests on what this one is known by.
+    pub fn objection_to(&self, said: &JudgedChange, is_matched: bool) -> Option<Objection> {
         let settled = self.now();
         let Some(first) = settled.first else {
             return Some(Objection::Waits(settled.lacking(said)));
@@ -122,13 +123,13 @@ impl Record {
         }
 
         let view = settled.author_view(said, circle.is_some());
-        let weighed = settled.weigh(&self.rows, said, &view, circle);
+        let weighed = settled.weigh(&self.rows, said, &view, circle, is_matched);
         if let Verdict::Refused(refusal) = weighed.row {
             return Some(Objection::Refused(refusal));
         }
 
         let event = weighed.events.into_iter().find_map(|e| e.refusal);
-        let put = weighed.refused_puts.into_iter().next().map(|p| p.refusal);
+        let put = weighed.puts.refused.into_iter().next().map(|p| p.refusal);
         event.or(put).map(Objection::Refused)
     }
 
@@ -216,6 +217,12 @@ impl Record {
     /// Values that were put without the right to, by entry. They are kept and do not count.
     pub fn refused_puts(&self) -> impl Iterator<Item = &RefusedPut> {
         self.now().refused_puts.values().flatten()
+    }
+
+    /// Values that were put, with the right to, in the place of others after a decision rested on
+    /// their fields, or where one of another record may, by entry.
+    pub fn changed_puts(&self) -> impl Iterator<Item = &ChangedPut> {
+        self.now().changed_puts.values().flatten()
     }
 
     /// Names of fields that were ever put, ascending; cleared ones among them.

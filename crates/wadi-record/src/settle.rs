@@ -10,9 +10,9 @@ use crate::{
     authority::{Refusal, is_attested, judge},
     document::{Derived, Document, Exported, Put},
     event_index::Events,
-    field_rights,
+    field_rights::{JudgedPuts, judge_puts},
     graph::{Circle, OWN_LATER, leans_on_own_later, plan},
-    judged_change::{EventView, JudgedChange, RefusedPut, Verdict},
+    judged_change::{ChangedPut, EventView, JudgedChange, RefusedPut, Verdict},
 };
 use serde_json::{Map, Value as Json};
 use std::{
@@ -38,7 +38,7 @@ pub(crate) struct AuthorView {
 pub(crate) struct Weighed {
     pub(crate) row: Verdict,
     pub(crate) events: Vec<EventView>,
-    pub(crate) refused_puts: Vec<RefusedPut>,
+    pub(crate) puts: JudgedPuts,
 }
 
 /// Something broke the document while this entry was applied.
@@ -52,13 +52,14 @@ struct Standing {
 
 /// A record's entries, settled.
 pub(crate) struct Settled {
-    id: RecordId,
+    pub(crate) id: RecordId,
     pub(crate) crossing: Crossing,
     pub(crate) lane: Lane,
     pub(crate) first: Option<Reference>,
     pub(crate) document: Document,
     pub(crate) events: Events,
     pub(crate) refused_puts: BTreeMap<Reference, Vec<RefusedPut>>,
+    pub(crate) changed_puts: BTreeMap<Reference, Vec<ChangedPut>>,
     standing: HashMap<Reference, Standing>,
     /// Settled entries by their numbers, and what the author of each had seen.
     order: Vec<Reference>,
@@ -114,6 +115,7 @@ impl Settled {
             document: Document::default(),
             events: Events::default(),
             refused_puts: BTreeMap::new(),
+            changed_puts: BTreeMap::new(),
             standing: HashMap::new(),
             order: Vec::new(),
             shown: Vec::new(),
@@ -247,12 +249,12 @@ impl Settled {
         let reference = said.reference;
         let number = u32::try_from(self.order.len()).expect("a record has fewer than 2^32 entries");
         let view = self.author_view(said, circle.is_some());
-        let weighed = self.weigh(rows, said, &view, circle);
+        let weighed = self.weigh(rows, said, &view, circle, false);
 
         self.judged += 1;
 
         if weighed.row == Verdict::Counts {
-            self.apply(said, number, &view, &weighed.refused_puts)?;
+            self.apply(said, number, &view, &weighed.puts.refused)?;
         }
 
         self.events.take(
@@ -262,8 +264,13 @@ impl Settled {
             weighed.events,
         );
 
-        if !weighed.refused_puts.is_empty() {
-            self.refused_puts.insert(reference, weighed.refused_puts);
+        let JudgedPuts { refused, changed } = weighed.puts;
+        if !refused.is_empty() {
+            self.refused_puts.insert(reference, refused);
+        }
+
+        if !changed.is_empty() {
+            self.changed_puts.insert(reference, changed);
         }
 
         let last = self
@@ -305,13 +312,16 @@ impl Settled {
         }
     }
 
-    /// Judges an entry by what it rests on. Changes nothing.
+    /// Judges an entry by what it rests on. Changes nothing. `is_matched` tells whoever writes now
+    /// that another record rests on what this one is known by; of what is held already it tells
+    /// nothing, since that is judged by this record alone.
     pub(crate) fn weigh(
         &self,
         rows: &HeldChanges,
         said: &JudgedChange,
         view: &AuthorView,
         circle: Option<Circle>,
+        is_matched: bool,
     ) -> Weighed {
         let refused = |code, why: &str, events| Weighed {
             row: Verdict::Refused(Refusal {
@@ -319,7 +329,7 @@ impl Settled {
                 why: why.into(),
             }),
             events,
-            refused_puts: Vec::new(),
+            puts: JudgedPuts::default(),
         };
 
         let restricting = || self.judged_events(rows, said, view, true);
@@ -359,20 +369,16 @@ impl Settled {
         }
 
         let events = self.judged_events(rows, said, view, false);
-        let refused_puts = field_rights::refused_puts(self, rows, said, view, &events);
+        let puts = judge_puts(self, rows, said, view, &events, is_matched);
         let says_nothing = events.is_empty()
-            && !refused_puts.is_empty()
-            && refused_puts.len() == said.change.puts.len();
-        let row = match refused_puts.first() {
+            && !puts.refused.is_empty()
+            && puts.refused.len() == said.change.puts.len();
+        let row = match puts.refused.first() {
             Some(put) if says_nothing => Verdict::Refused(put.refusal.clone()),
             _ => Verdict::Counts,
         };
 
-        Weighed {
-            row,
-            events,
-            refused_puts,
-        }
+        Weighed { row, events, puts }
     }
 
     fn may_write(&self, said: &JudgedChange, view: &AuthorView) -> bool {

@@ -97,6 +97,10 @@ impl<'a> Fold<'a> {
             state.flags.insert("CONTESTED");
         }
 
+        if record.changed_puts().any(|put| put.after.is_some()) {
+            state.flags.insert("CHANGED_AFTER");
+        }
+
         if record.events().any(|e| e.refusal.is_some()) || record.refused_puts().next().is_some() {
             state.flags.insert("REFUSED_ACTS");
         }

@@ -6,6 +6,7 @@ pub const STATE_NAMES: &[&str] = &[
     "OPEN",
     "CONTESTED",
     "REFUSED_ACTS",
+    "CHANGED_AFTER",
     // Passages.
     "ANNOUNCED",
     "ADMITTED",

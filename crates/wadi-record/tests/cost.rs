@@ -43,6 +43,7 @@ fn judge() -> Judge {
         author,
         policy: Arc::new(Policy::default()),
         officers: Arc::new(officers),
+        tokens: Default::default(),
     }
 }
 

@@ -3,39 +3,12 @@
 
 mod desk;
 
-use desk::{Desk, build, desk, view};
+use desk::{because, build, desk, refused, truck, view};
 use serde_json::json;
 use wadi_log::*;
 use wadi_record::*;
 
 const GUARDED: &str = "guarded_field";
-
-/// What became of one put: the code under which it was refused, if it was.
-fn refused(record: &Record, entry: &JudgedChange) -> Vec<&'static str> {
-    record
-        .refused_puts()
-        .filter(|p| p.entry == entry.reference)
-        .map(|p| p.refusal.code)
-        .collect()
-}
-
-/// A truck that a camera read and a clerk let in, whom nobody has registered.
-fn truck(trb: &mut Desk) -> (JudgedChange, JudgedChange, RecordId) {
-    let first = trb.device(
-        "ANPR-1",
-        None,
-        &[],
-        Passage::announce("in").plate("11-A-12345", "IQ"),
-    );
-
-    let id = RecordId::of_first(&first.reference);
-    let gate_in = Passage::on()
-        .gate_in("G1", "R1")
-        .text("container.1", "CSQU3054383");
-    let admitted = trb.say("stranger", Some(id), &[first.reference], gate_in);
-
-    (first, admitted, id)
-}
 
 #[test]
 fn a_camera_and_a_clerk_capture_a_truck_as_ever() {
@@ -130,10 +103,11 @@ fn who_let_a_truck_in_does_not_change_what_it_is_known_by() {
     // Whoever writes it is told, and nothing is written.
     let record = build(&[&first, &admitted]);
     let before = view(&record);
-    assert!(
-        matches!(record.objection_to(&puts[0]), Some(Objection::Refused(r)) if r.code == GUARDED)
-    );
-    assert_eq!(record.objection_to(&puts[2]), None);
+    assert!(matches!(
+        record.objection_to(&puts[0], false),
+        Some(Objection::Refused(r)) if r.code == GUARDED
+    ));
+    assert_eq!(record.objection_to(&puts[2], false), None);
     assert_eq!(view(&record), before);
 }
 
@@ -194,7 +168,8 @@ fn a_hold_is_described_by_its_owner() {
     );
 
     let shown = [first.reference];
-    let away = || QuarantineHold::on().clear("target.term");
+    let unsaid = || QuarantineHold::on().clear("target.term");
+    let away = || because(unsaid(), "the order was withdrawn");
     let acts = [
         (qam.say("stranger", Some(id), &shown, away()), false),
         (qam.say("of-port", Some(id), &shown, away()), false),
@@ -220,6 +195,7 @@ fn a_hold_is_described_by_its_owner() {
             ),
             false,
         ),
+        (qam.say("of-sec", Some(id), &shown, unsaid()), false),
         (qam.say("of-sec", Some(id), &shown, away()), true),
         (hub.say("of-hub", Some(id), &shown, away()), true),
     ];
@@ -246,7 +222,7 @@ fn a_hold_is_described_by_its_owner() {
 }
 
 #[test]
-fn what_was_assessed_is_changed_by_customs_officers_alone() {
+fn what_was_assessed_is_changed_by_supervisors_of_customs_who_say_why() {
     let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
     let declared = CustomsEntry::store("Agent", "A-1")
         .text("goods.1.hs_code", "0803.90")
@@ -271,16 +247,18 @@ fn what_was_assessed_is_changed_by_customs_officers_alone() {
     let rows = [&first, &corrected, &assessed];
     assert_eq!(build(&rows).refused_puts().count(), 0);
 
-    let cheaper = || {
+    let unsaid = || {
         CustomsEntry::on()
             .int("invoice_minor", 1)
             .text("goods.2.hs_code", "0207.14")
     };
+    let cheaper = || because(unsaid(), "another invoice was handed in");
 
     for (who, counts) in [
         (("clerk", "CUS", ""), false),
         (("", "", "IMPORT-1"), false),
-        (("of-cus", "CUS", ""), true),
+        (("of-cus", "CUS", ""), false),
+        (("of-cus-2", "CUS", ""), true),
     ] {
         let act = man.say_as(who, Some(id), &[assessed.reference], cheaper());
         let record = build(&[rows[0], rows[1], rows[2], &act]);
@@ -290,6 +268,10 @@ fn what_was_assessed_is_changed_by_customs_officers_alone() {
             Some(Field::Settled(Value::Int(if counts { 1 } else { 600 })))
         );
     }
+
+    let silent = man.say("of-cus-2", Some(id), &[assessed.reference], unsaid());
+    let record = build(&[rows[0], rows[1], rows[2], &silent]);
+    assert_eq!(refused(&record, &silent), [GUARDED; 2], "it says no reason");
 }
 
 #[test]

@@ -48,6 +48,11 @@ fn released() -> Draft {
     CustomsEntry::on().event("entry.released", json!({}))
 }
 
+/// A change of what an assessment rests on, with its reason.
+fn corrected(draft: Draft) -> Draft {
+    draft.event("fields.corrected", json!({"reason": "a slip of the pen"}))
+}
+
 #[test]
 fn money_and_goods_wait_for_an_assessment() {
     let (mut man, first, id) = declared();
@@ -84,8 +89,9 @@ fn money_and_goods_wait_for_an_assessment() {
 #[test]
 fn a_change_after_the_assessment_opens_it_again() {
     let (mut man, first, id) = declared();
-    let mut say =
-        |based_on: &JudgedChange, draft| man.say("of-cus", Some(id), &[based_on.reference], draft);
+    let mut say = |based_on: &JudgedChange, draft| {
+        man.say("of-cus-2", Some(id), &[based_on.reference], draft)
+    };
 
     let assessed = say(&first, CustomsEntry::assess(500, "IQD"));
     assert_eq!(state(&build(&[&first, &assessed])).name, "ASSESSED");
@@ -96,7 +102,7 @@ fn a_change_after_the_assessment_opens_it_again() {
         CustomsEntry::on().text("consignee", "Another"),
         CustomsEntry::on().text("goods.1.origin", "TR"),
     ] {
-        let changed = say(&assessed, change);
+        let changed = say(&assessed, corrected(change));
         assert_ne!(
             state(&build(&[&first, &assessed, &changed])).name,
             "ASSESSED"
@@ -136,8 +142,8 @@ fn nothing_is_let_go_over_a_contested_field_or_an_open_question() {
         CustomsEntry::assess(500, "IQD"),
     );
 
-    let code = |code: &str| CustomsEntry::on().text("goods.1.hs_code", code);
-    let here = man.say("of-cus", Some(id), &[assessed.reference], code("4011.20"));
+    let code = |code: &str| corrected(CustomsEntry::on().text("goods.1.hs_code", code));
+    let here = man.say("of-cus-2", Some(id), &[assessed.reference], code("4011.20"));
     let there = hub.say("of-hub", Some(id), &[assessed.reference], code("4012.11"));
     let both = [here.reference, there.reference];
     let gone = man.say("of-cus", Some(id), &both, released());

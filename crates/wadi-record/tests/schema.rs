@@ -89,3 +89,17 @@ fn the_page_is_what_the_tables_say() {
         "docs/records.md is not what the tables say: wadi schema --markdown > docs/records.md"
     );
 }
+
+#[test]
+fn the_page_of_rights_is_what_the_tables_say_and_names_every_row() {
+    let page = include_str!("../../../docs/authority.md");
+    assert!(
+        page == schema::authority(),
+        "docs/authority.md is not what the tables say: wadi schema --authority > docs/authority.md"
+    );
+
+    let names = EVENTS.iter().map(|e| e.name);
+    for name in names.chain(FIELDS.iter().map(|f| f.name)) {
+        assert!(page.contains(&format!("`{name}`")), "{name} is missing");
+    }
+}

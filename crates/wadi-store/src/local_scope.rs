@@ -48,6 +48,8 @@ local_scopes! {
     Anchor = "anchor";
     /// Bundles: whose came last, and which logs somebody carries.
     Bundle = "bundle";
+    /// The lives of a store: after which change each began.
+    Cursor = "cursor";
     /// The newest number of a device.
     Device = "device";
     /// What the numbers of devices stood for.

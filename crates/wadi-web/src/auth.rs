@@ -30,11 +30,30 @@ pub enum TokenScope {
     Device {
         /// The device's name.
         device: String,
+        /// The events that it was enrolled for; those that a device may say at all, where they are
+        /// left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        events: Option<Vec<String>>,
+        /// The fields that it was enrolled for, `N` for any number; those that a device may set at
+        /// all, where they are left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fields: Option<Vec<String>>,
     },
     /// The operator of this machine: may name any officer and department, and issue tokens.
     Operator,
     /// May read and nothing else.
     Reader,
+}
+
+impl TokenScope {
+    /// A device that may say and set what a device may at all.
+    pub fn device(name: impl Into<String>) -> Self {
+        Self::Device {
+            device: name.into(),
+            events: None,
+            fields: None,
+        }
+    }
 }
 
 /// A token as kept: never the token itself, only its hash.

@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 use wadi_log::{RecordId, Reference};
 use wadi_node::LocalScope;
 use wadi_node::{Based, Node, Target, Write};
-use wadi_record::{Draft, Kind, RecordError, Value, Zone, normalise_plate, zones_failed};
+use wadi_record::{
+    Draft, Kind, RecordError, Value, Zone, known_field, normalise_plate, zones_failed,
+};
 
 /// What is to be recorded.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -225,7 +227,12 @@ impl DraftBody {
 
                 (write.officer, write.department) = (officer.clone(), department.clone());
             }
-            TokenScope::Device { device } => {
+            TokenScope::Device {
+                device,
+                events,
+                fields,
+            } => {
+                check_enrolment(&write.draft, device, events.as_deref(), fields.as_deref())?;
                 let Some(seq) = self.device_seq.filter(|seq| *seq > 0) else {
                     return Err(unprocessable(
                         "device_seq_missing",
@@ -250,6 +257,36 @@ impl DraftBody {
         }
 
         Ok(())
+    }
+}
+
+/// Refuses what a device says or sets beyond what it was enrolled for. Where it was enrolled for
+/// nothing by name the tables judge it.
+fn check_enrolment(
+    draft: &Draft,
+    device: &str,
+    events: Option<&[String]>,
+    fields: Option<&[String]>,
+) -> Result<(), Problem> {
+    let is_listed = |list: Option<&[String]>, name: &str| {
+        list.is_none_or(|names| names.iter().any(|n| n == name))
+    };
+    let refuse = |name: &str| {
+        let why = format!("{device} was not enrolled for {name}; `wadi token list` shows for what");
+        Err(Problem::new(StatusCode::FORBIDDEN, "not_enrolled", why))
+    };
+
+    let said = draft.events.iter().filter_map(|e| e.get("type")?.as_str());
+    if let Some(event) = said.into_iter().find(|name| !is_listed(events, name)) {
+        return refuse(event);
+    }
+
+    // A name that the table does not have is told of as one when the draft is checked.
+    let general = |name: &String| known_field(draft.kind, name).map(|row| row.name);
+    let mut set = draft.fields.keys().filter_map(general);
+    match set.find(|name| !is_listed(fields, name)) {
+        Some(field) => refuse(field),
+        None => Ok(()),
     }
 }
 

@@ -77,7 +77,9 @@ pub(crate) async fn plan(
         .plan(&body.to, body.since_receipt.as_deref(), body.split)
         .await?;
     tracing::info!(who = token.who(), to = body.to, "a bundle is made");
-    Ok((StatusCode::CREATED, Json(json!(planned))))
+    let mut answer = json!(planned);
+    answer["by"] = token.who().into();
+    Ok((StatusCode::CREATED, Json(answer)))
 }
 
 /// One part of a bundle that was planned: a file (`docs/bundles.md`).
@@ -150,7 +152,9 @@ pub(crate) async fn import(
         bytes = body.len(),
         "a bundle's part was taken in"
     );
-    Ok(Json(json!(taken)))
+    let mut answer = json!(taken);
+    answer["by"] = token.who().into();
+    Ok(Json(answer))
 }
 
 /// A receipt: what this node holds, for a node that sent it bundles.

@@ -3,7 +3,7 @@
 use crate::{Problem, Token, limits};
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::sse::{self, KeepAlive, Sse},
 };
 use futures_util::stream::{Stream, unfold};
@@ -19,8 +19,9 @@ use wadi_node::{ChangeRow, Event, Node};
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct ChangesQuery {
-    /// The cursor of the last change seen; `Last-Event-ID` does the same.
-    after: Option<i64>,
+    /// The cursor of the last change seen, as the stream gave it; none, or 0, from the beginning.
+    /// `Last-Event-ID` does the same, and wins: it is what was seen last.
+    after: Option<String>,
 }
 
 /// One who follows the changes.
@@ -32,6 +33,9 @@ struct Follower {
     _place: SemaphorePermit<'static>,
 }
 
+/// What to do where a cursor is gone.
+const BEGIN_ANEW: &str = "follow `/v1/changes` without a cursor: it gives every record as it is \
+                          now, and goes on from there; take each in the place of what you hold";
 /// Changes read at once.
 const PAGE: u32 = 200;
 /// How often a follower looks by itself, should a wake-up be missed.
@@ -57,6 +61,28 @@ impl Follower {
     }
 }
 
+/// The change to go on after. A browser that lost its stream repeats the address that it began
+/// with, and says in the header what it has seen since.
+async fn after_of(node: &Node, headers: &HeaderMap, query: Option<String>) -> Result<i64, Problem> {
+    let last = headers
+        .get("last-event-id")
+        .map(|h| String::from_utf8_lossy(h.as_bytes()));
+    let last = last.filter(|text| !text.is_empty()).map(String::from);
+    let Some(cursor) = last.or(query) else {
+        return Ok(0);
+    };
+
+    let found = node.reads().cursor_after(&cursor).await?;
+    found.map_err(|gone| Problem {
+        remedy: Some(BEGIN_ANEW),
+        ..Problem::new(
+            StatusCode::GONE,
+            "cursor_gone",
+            format!("{}; {BEGIN_ANEW}", gone.why()),
+        )
+    })
+}
+
 /// Every record that changes, as it changes: `id` is the cursor, `data` the record. A record that
 /// changed several times while nobody listened is told once, as it is now.
 #[utoipa::path(
@@ -71,6 +97,11 @@ impl Follower {
             content_type = "text/event-stream",
             body = String,
         ),
+        (
+            status = 410,
+            description = "the cursor is of a store that is no more: begin anew, without one",
+            body = Problem,
+        ),
     ),
 )]
 pub(crate) async fn changes(
@@ -80,10 +111,7 @@ pub(crate) async fn changes(
     query: Result<Query<ChangesQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let Query(q) = query?;
-    let last = headers
-        .get("last-event-id")
-        .and_then(|h| h.to_str().ok()?.parse().ok());
-    let after = q.after.or(last).unwrap_or(0);
+    let after = after_of(&node, &headers, q.after).await?;
     // A device is refused here, and not by a stream that says nothing.
     token.reading(&node)?;
     let mut follower = Follower {
@@ -111,7 +139,7 @@ pub(crate) async fn changes(
                     };
 
                     let event = sse::Event::default()
-                        .id(after.to_string())
+                        .id(follower.node.reads().cursor_text(after))
                         .event("record")
                         .data(record);
                     return Some((Ok(event), (follower, after, page)));

@@ -143,6 +143,14 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             merge_patch(&mut text, policy);
 
             let policy: Policy = serde_json::from_value(text).map_err(|e| bad(e.to_string()))?;
+            let unknown = policy.unknown_names();
+            if !unknown.is_empty() {
+                let names = unknown.join(", ");
+                return Err(bad(format!(
+                    "policy: no event or field {names}; `wadi schema` lists them"
+                )));
+            }
+
             Body::Policy(PolicyEntry {
                 revision: revision + 1,
                 text: policy.text(),

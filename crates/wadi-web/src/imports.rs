@@ -182,7 +182,8 @@ impl<'a> Run<'a> {
             Target::On(imported(self.node, &id).await?)
         };
 
-        let mut write = Write::by(&officer, "OPS", target, draft);
+        // A line holds plates, seals and masses: customs is the one that may say all of them.
+        let mut write = Write::by(&officer, "CUS", target, draft);
         write.content = Some(content);
 
         // A device-less backlog: the import itself is the source of what it says.

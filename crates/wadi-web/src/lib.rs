@@ -25,6 +25,7 @@ mod problem;
 mod quarantine;
 mod reading;
 mod records;
+mod release_tokens;
 mod resyncs;
 mod serve;
 mod settle;
@@ -111,6 +112,10 @@ pub fn router(node: Arc<Node>) -> Router {
             axum::routing::delete(tokens::revoke_token),
         )
         .route("/v1/devices/anew", post(tokens::device_anew))
+        .route(
+            "/v1/release-tokens",
+            get(release_tokens::release_tokens).post(release_tokens::issue_release_token),
+        )
         .route("/v1/control", post(control::control))
         .route("/v1/policy", get(control::policy))
         .route("/v1/officers", get(control::officers))

@@ -2,7 +2,7 @@
 
 use crate::{
     DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
-    quarantine, records, resyncs, sites, tokens,
+    quarantine, records, release_tokens, resyncs, sites, tokens,
 };
 use axum::{
     http::{StatusCode, header},
@@ -149,7 +149,8 @@ fn describe(status: &str, answer: &mut Response) {
         sites::sites, findings::list, findings::show, findings::act, findings::assign,
         findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
         tokens::reads,
-        tokens::issue_token, tokens::revoke_token, tokens::device_anew, control::control,
+        tokens::issue_token, tokens::revoke_token, tokens::device_anew,
+        release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
         control::policy, control::officers, control::members, language::words
     ),
     components(schemas(Problem, DraftBody, Token)),

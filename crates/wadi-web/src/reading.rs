@@ -178,7 +178,9 @@ impl ReadRight<'_> {
         for member in ["fields", "contested"] {
             tally.take_named(record[member].as_object_mut());
         }
-        tally.take_listed(record["refused_fields"].as_array_mut());
+        for member in ["refused_fields", "changed_after"] {
+            tally.take_listed(record[member].as_array_mut());
+        }
         for event in record["events"].as_array_mut().into_iter().flatten() {
             tally.take_event(event, "data");
         }

@@ -143,7 +143,7 @@ pub(crate) async fn act(
         "run" => node.resyncs().run(&id, &by).await?,
         other => {
             let act: ResyncAct = other.parse().map_err(NodeError::Resync)?;
-            node.resyncs().steer(&id, act).await?
+            node.resyncs().steer(&id, act, &by).await?
         }
     };
 

@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use utoipa::IntoParams;
 use wadi_log::Lane;
 use wadi_node::Node;
@@ -75,7 +75,8 @@ pub(crate) async fn refusals(
 }
 
 /// Alive: the process answers. `degraded` says what is given up for want of room on the disk,
-/// `troubles` which tasks cannot work, and why.
+/// `troubles` which tasks cannot work, and why; `alarms` what asks for somebody, by what it is
+/// about: the rest stands in `/v1/sites`.
 #[utoipa::path(
     get,
     path = "/healthz",
@@ -85,19 +86,29 @@ pub(crate) async fn refusals(
 pub(crate) async fn healthz(State(node): State<Arc<Node>>) -> Json<Value> {
     let degraded = node.room().degraded();
     let troubles = node.tasks().troubles();
-    let status = if degraded.is_some() || !troubles.is_empty() {
-        "degraded"
-    } else {
-        "ok"
+    let mut alarms: BTreeSet<&str> = match node.reads().alarms().await {
+        Ok(all) => all.iter().map(|alarm| alarm.about).collect(),
+        Err(_) => ["store"].into(),
     };
+    alarms.extend(troubles.keys());
+    let is_well = degraded.is_none() && alarms.is_empty();
+    let status = if is_well { "ok" } else { "degraded" };
 
-    Json(json!({"status": status, "degraded": degraded, "troubles": troubles}))
+    Json(json!({
+        "status": status,
+        "degraded": degraded,
+        "troubles": troubles,
+        "alarms": alarms,
+    }))
 }
 
 /// A standby's: alive, and no more.
 pub(crate) async fn standby_healthz() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
+
+/// How long the sequencer may take to answer before the node counts as not ready.
+const SEQUENCER_MAX: Duration = Duration::from_secs(5);
 
 /// Ready: every task that the node lives by can work, the store answers, and takes more than holds.
 /// `degraded` says what is given up for want of room on the disk.
@@ -118,6 +129,15 @@ pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>,
     }
 
     let records = records.map_err(|e| down(e.code(), e.to_string()))?;
+    if !node.door().answers_within(SEQUENCER_MAX).await {
+        let why = format!(
+            "nothing could be written for {} s: another program locks the database, its disk is \
+             slow, or a commit takes long; `/v1/sites` and the log say more",
+            SEQUENCER_MAX.as_secs()
+        );
+        return Err(down("cannot_write", why));
+    }
+
     node.room()
         .check(Lane::Site)
         .map_err(|e| down(e.code(), e.to_string()))?;

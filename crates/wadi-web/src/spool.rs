@@ -8,6 +8,7 @@ use crate::{
     records::{put_standing, written_json},
     settle::settle_file,
     strict::{content_hash, decode_text, parse_object},
+    tokens::scope_of_device,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -269,7 +270,7 @@ async fn write_draft(
     let content = content_hash(&[&Value::Object(map.clone())]);
     let record = take_text(&mut map, "record")?;
     let scope = match take_text(&mut map, "device")? {
-        Some(device) => TokenScope::Device { device },
+        Some(device) => scope_of_device(node, &device).await?,
         None => TokenScope::Operator,
     };
     let body: DraftBody = serde_json::from_value(Value::Object(map))

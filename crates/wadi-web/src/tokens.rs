@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_node::{KeptToken, Node, check_name};
-use wadi_record::Department;
+use wadi_record::{Department, FIELDS, event_type};
 
 /// Days that a token may last at most: ten years.
 const DAYS_MAX: u32 = 3_650;
@@ -122,7 +122,14 @@ pub(crate) async fn issue_token(
     check_name("name", &wanted.name)?;
     match &wanted.scope {
         TokenScope::Officer { officer, .. } => check_name("officer", officer)?,
-        TokenScope::Device { device } => check_name("device", device)?,
+        TokenScope::Device {
+            device,
+            events,
+            fields,
+        } => {
+            check_name("device", device)?;
+            check_device_lists(events.as_deref(), fields.as_deref())?;
+        }
         TokenScope::Operator | TokenScope::Reader => {}
     }
 
@@ -133,6 +140,13 @@ pub(crate) async fn issue_token(
     check_name("person", &wanted.person)?;
     if let Some(reads) = &wanted.reads {
         reads.check()?;
+    }
+
+    if wanted.scope == TokenScope::Operator && wanted.person.is_empty() {
+        return Err(unprocessable(
+            "person_missing",
+            "an operator's token names its person: what is said with it at a hub carries that name",
+        ));
     }
 
     if wanted
@@ -179,6 +193,32 @@ pub(crate) async fn issue_token(
             "expires_ms": issued.expires_ms,
         })),
     ))
+}
+
+/// Refuses to enrol a device for what no device may, or for what there is not.
+fn check_device_lists(events: Option<&[String]>, fields: Option<&[String]>) -> Result<(), Problem> {
+    let is_event = |name: &&String| event_type(name).is_some_and(|t| t.by_device);
+    let is_field = |name: &&String| FIELDS.iter().any(|f| f.name == **name && f.by_device());
+
+    let wrong_event = events.into_iter().flatten().find(|name| !is_event(name));
+    let wrong_field = fields.into_iter().flatten().find(|name| !is_field(name));
+    match wrong_event.or(wrong_field) {
+        Some(name) => Err(unprocessable(
+            "bad_value",
+            format!("{name}: no device may say or set that; docs/authority.md lists what one may"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What a device may say by the token that it was issued here; what any device may, where it has
+/// none.
+pub(crate) async fn scope_of_device(node: &Node, device: &str) -> Result<TokenScope, Problem> {
+    let is_its =
+        |scope: &TokenScope| matches!(scope, TokenScope::Device { device: d, .. } if d == device);
+    let all = kept_tokens(node).await?;
+    let own = all.into_iter().map(|t| t.scope).find(is_its);
+    Ok(own.unwrap_or_else(|| TokenScope::device(device)))
 }
 
 async fn kept_tokens(node: &Node) -> Result<Vec<Token>, Problem> {

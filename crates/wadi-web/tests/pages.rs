@@ -184,3 +184,33 @@ async fn pages_of_two_thousand_records_are_short_and_lead_through_all_of_them() 
 
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_ends_by_the_nodes_clock_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = site(dir.path()).await;
+    let reader = Reader::of(&node).await;
+
+    for (expires_ms, status) in [
+        (Some(Noon.now_ms() + 1), 200),
+        (None, 200),
+        (Some(Noon.now_ms()), 401),
+        (Some(Noon.now_ms() - 1), 401),
+    ] {
+        let mut token = Token::new("reader", TokenScope::Reader);
+        token.expires_ms = expires_ms;
+        let kept = KeptToken {
+            hash: hash_token("secret"),
+            scope: serde_json::to_string(&token).unwrap(),
+        };
+        node.tokens().keep(kept).await.unwrap();
+
+        let (found, _, answer) = reader.get("/v1/records").await;
+        assert_eq!(found, status, "{answer}");
+        if status == 401 {
+            assert_eq!(answer["code"], "token_expired");
+        }
+    }
+
+    node.stop().await;
+}

@@ -116,6 +116,11 @@ enum CliCommand {
         #[command(subcommand)]
         command: cli::audit::AuditCommand,
     },
+    /// Tokens for releases while dark: single, and only for what the hub named.
+    ReleaseToken {
+        #[command(subcommand)]
+        command: cli::release_token::ReleaseTokenCommand,
+    },
     /// Copies a node's database while the node runs, with a manifest under its seal; `backup
     /// verify` checks such a copy.
     Backup(backup::BackupArgs),
@@ -245,6 +250,9 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         CliCommand::Audit { command } => cli::audit::run(command, json).await,
         CliCommand::Backup(args) => backup::run(args, json).await,
         CliCommand::Restore(args) => backup::restore(args, json).await,
+        CliCommand::ReleaseToken { command } => {
+            run_blocking(move || cli::release_token::run(command, json)).await
+        }
         CliCommand::Token { command } => run_blocking(move || cli::token::run(command, json)).await,
 
         CliCommand::Bench { command } => bench::run(command, json).await,

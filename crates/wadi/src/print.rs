@@ -6,11 +6,13 @@
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use std::{
     borrow::Cow,
     fmt,
     io::{self, Write},
+    sync::LazyLock,
 };
 use wadi_node::is_hidden;
 
@@ -119,22 +121,43 @@ pub(crate) fn member_text(value: &Value, member: &str) -> String {
     }
 }
 
-/// A Unix time in milliseconds, as UTC to the second.
-pub(crate) fn utc_text(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(
-        |_| ms.to_string(),
-        |t| t.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    )
+/// A Unix time in milliseconds, to the second: in the zone of this machine, or the one that `TZ`
+/// names, with UTC beside it. Where the zone is UTC it stands once.
+pub(crate) fn time_text(ms: i64) -> String {
+    static ZONE: LazyLock<TimeZone> = LazyLock::new(TimeZone::system);
+    time_text_in(ms, &ZONE)
+}
+
+fn time_text_in(ms: i64, zone: &TimeZone) -> String {
+    let Ok(time) = jiff::Timestamp::from_millisecond(ms) else {
+        return ms.to_string();
+    };
+    let here = time.to_zoned(zone.clone());
+    if here.offset().is_zero() {
+        return time.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    }
+
+    // The day of UTC where it is another one.
+    let utc = match here.date() == time.to_zoned(TimeZone::UTC).date() {
+        true => time.strftime("%H:%M:%SZ"),
+        false => time.strftime("%Y-%m-%d %H:%M:%SZ"),
+    };
+    format!("{} ({utc})", here.strftime("%Y-%m-%d %H:%M:%S %:z"))
+}
+
+/// Through which time a crossing is heard, Unix milliseconds, as UTC; none where it never was.
+pub(crate) fn heard_through_text(ms: i64) -> Option<String> {
+    (ms > 0).then(|| time_text(ms))
 }
 
 /// A Unix time in seconds, as hubs tell it.
-pub(crate) fn utc_text_s(s: i64) -> String {
-    utc_text(s.saturating_mul(1_000))
+pub(crate) fn time_text_s(s: i64) -> String {
+    time_text(s.saturating_mul(1_000))
 }
 
 /// A hub's time in seconds, or a dash where no hub said one.
 pub(crate) fn hub_time_text(s: Option<i64>) -> String {
-    s.map_or_else(|| "-".into(), utc_text_s)
+    s.map_or_else(|| "-".into(), time_text_s)
 }
 
 /// A Unix time in seconds as it stands in a file's name.
@@ -182,6 +205,24 @@ pub(crate) fn progress(quiet: bool, length: Option<u64>, template: &str) -> Prog
 mod tests {
     use super::*;
     use std::path::Path;
+
+    #[test]
+    fn a_time_stands_in_the_zone_of_the_place_with_utc_beside_it() {
+        let baghdad = TimeZone::fixed(jiff::tz::offset(3));
+        let afternoon_ms = 1_795_694_711_000;
+        let in_zone = |ms, zone: &TimeZone| time_text_in(ms, zone);
+        assert_eq!(
+            in_zone(afternoon_ms, &baghdad),
+            "2026-11-26 15:05:11 +03:00 (12:05:11Z)"
+        );
+        let night_ms = afternoon_ms + 10 * 3_600_000;
+        assert_eq!(
+            in_zone(night_ms, &baghdad),
+            "2026-11-27 01:05:11 +03:00 (2026-11-26 22:05:11Z)"
+        );
+        assert_eq!(in_zone(afternoon_ms, &TimeZone::UTC), "2026-11-26 12:05:11");
+        assert_eq!(in_zone(i64::MAX, &baghdad), i64::MAX.to_string());
+    }
 
     #[test]
     fn what_would_move_the_cursor_or_turn_a_line_is_seen_as_what_it_is() {

@@ -108,7 +108,11 @@ pub(crate) async fn write_all(
     department: &str,
     drafts: Vec<(Target, Draft)>,
 ) -> Vec<RecordId> {
-    let officer = if department == "PORT" { "OF-1" } else { "OF-2" };
+    let officer = match department {
+        "PORT" => "OF-1",
+        "VET" => "OF-2",
+        _ => "OF-3",
+    };
     let writes = drafts
         .into_iter()
         .map(|(target, draft)| Write::by(officer, department, target, draft))
@@ -151,7 +155,8 @@ pub(crate) async fn tell(node: &Node, from: usize, count: usize) {
             .map(|(n, id)| (Target::On(*id), draft(from + n)))
             .collect();
 
-        write_all(node, "PORT", all).await;
+        let department = if edit == 0 { "CUS" } else { "PORT" };
+        write_all(node, department, all).await;
     }
 
     // Longer than a page: its entry and its record lie on overflow pages.

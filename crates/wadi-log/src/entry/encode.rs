@@ -63,6 +63,22 @@ impl Body {
                 text: r.text.clone(),
             }
             .encode_to_vec(),
+            Self::ReleaseToken(t) => pb::ReleaseToken {
+                crossing: t.crossing.map_or("*".into(), |c| c.to_string()),
+                department: t.department.clone(),
+                officer: t.officer.clone(),
+                scope: t.scope.clone(),
+                expires_s: t.expires_s,
+                reason: t.reason.clone(),
+            }
+            .encode_to_vec(),
+            Self::Alarm(a) => pb::Alarm {
+                about: a.about.clone(),
+                text: a.text.clone(),
+                at_ms: a.at_ms,
+                turn: a.turn,
+            }
+            .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 

@@ -76,6 +76,8 @@ pub enum Body {
     Closure(Closure),
     ResyncOrder(ResyncOrder),
     ResyncReport(ResyncReport),
+    ReleaseToken(ReleaseToken),
+    Alarm(AlarmEntry),
     /// A kind of a newer version, kept verbatim.
     Unknown {
         kind: u32,
@@ -219,6 +221,24 @@ pub struct Closure {
     pub reason: String,
 }
 
+/// The hub lets one hold of the commission's or of security be released at a site, once, should
+/// the site be dark by then. Its id is the hash of its entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReleaseToken {
+    /// At which crossing; `None` for any.
+    pub crossing: Option<Crossing>,
+    /// Whose officers may spend it.
+    pub department: String,
+    /// The one officer who may; empty for any of the department.
+    pub officer: String,
+    /// What it lets go: a hold of this type, or the hold of this id.
+    pub scope: String,
+    /// When it ends, Unix seconds of hub time.
+    pub expires_s: i64,
+    /// Why.
+    pub reason: String,
+}
+
 /// The hub orders a site to resync.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -235,6 +255,25 @@ pub struct ResyncOrder {
 pub struct ResyncReport {
     pub order: Reference,
     pub text: String,
+}
+
+/// Bytes of an alarm's text.
+pub const ALARM_BYTES_MAX: usize = 1_000;
+/// Bytes of the word for what it is about.
+pub const ALARM_ABOUT_BYTES_MAX: usize = 40;
+
+/// A node asks for somebody, or does no longer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AlarmEntry {
+    /// What it is about: one word of a to z and underscores, at most [`ALARM_ABOUT_BYTES_MAX`]
+    /// bytes.
+    pub about: String,
+    /// Why, and what to do, at most [`ALARM_BYTES_MAX`] bytes; empty where it has ended.
+    pub text: String,
+    /// Since when, by the node, Unix milliseconds.
+    pub at_ms: i64,
+    /// The node's words of this, counted from 1: the highest holds, whatever clocks show.
+    pub turn: u64,
 }
 
 /// What bytes turned out to be.
@@ -342,6 +381,8 @@ impl Body {
             Self::Closure(_) => 9,
             Self::ResyncOrder(_) => 10,
             Self::ResyncReport(_) => 11,
+            Self::ReleaseToken(_) => 12,
+            Self::Alarm(_) => 13,
             Self::Unknown { kind, .. } => *kind,
         }
     }

@@ -1,9 +1,10 @@
 //! Reads the parts of an entry, and refuses what has another encoding or goes beyond a bound.
 
 use super::{
-    Admit, Body, Boot, Change, Closure, Cut, CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX,
-    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, ResyncOrder,
-    ResyncReport, Seen, VALUE_BYTES_MAX, Value,
+    ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, Change, Closure, Cut,
+    CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX, LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry,
+    PUTS_MAX, PolicyEntry, Put, ReleaseToken, ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX,
+    Value,
 };
 use crate::{
     Crossing, Hash, Lane, LogError, LogId, NodeId, RecordId, Reference, member::Enrolment, pb,
@@ -138,6 +139,8 @@ impl Body {
             9 => Self::Closure(Closure::read(&bytes)?),
             10 => Self::ResyncOrder(ResyncOrder::read(&bytes)?),
             11 => Self::ResyncReport(ResyncReport::read(&bytes)?),
+            12 => Self::ReleaseToken(ReleaseToken::read(&bytes)?),
+            13 => Self::Alarm(AlarmEntry::read(&bytes)?),
 
             _ => Self::Unknown { kind, bytes },
         })
@@ -171,6 +174,28 @@ impl Closure {
             crossing: c.crossing.parse()?,
             closed_s: c.closed_s,
             reason: c.reason,
+        })
+    }
+}
+
+impl ReleaseToken {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let t: pb::ReleaseToken = canonical("release token", bytes)?;
+        for (what, text) in [
+            ("department", &t.department),
+            ("officer", &t.officer),
+            ("scope", &t.scope),
+        ] {
+            limit(what, text.len(), NAME_BYTES_MAX)?;
+        }
+
+        Ok(Self {
+            crossing: crossing_or_all(&t.crossing)?,
+            department: t.department,
+            officer: t.officer,
+            scope: t.scope,
+            expires_s: t.expires_s,
+            reason: t.reason,
         })
     }
 }
@@ -255,6 +280,31 @@ impl ResyncReport {
         Ok(Self {
             order: ref_in(&order)?,
             text: r.text,
+        })
+    }
+}
+
+impl AlarmEntry {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let a: pb::Alarm = canonical("alarm", bytes)?;
+        let is_word = |c: u8| c.is_ascii_lowercase() || c == b'_';
+        let is_named =
+            (1..=ALARM_ABOUT_BYTES_MAX).contains(&a.about.len()) && a.about.bytes().all(is_word);
+        if !is_named || a.text.len() > ALARM_BYTES_MAX {
+            return Err(LogError::malformed(
+                "alarm",
+                format!(
+                    "it is about one word of a to z and underscores, and its text of at most \
+                     {ALARM_BYTES_MAX} bytes"
+                ),
+            ));
+        }
+
+        Ok(Self {
+            about: a.about,
+            text: a.text,
+            at_ms: a.at_ms,
+            turn: a.turn,
         })
     }
 }

@@ -21,7 +21,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "id",
         "record",
         "kind",
@@ -43,6 +43,7 @@ impl Members {
         "waiting",
         "time_reversals",
         "after_assessment",
+        "changed_after",
         "safety",
         "changed",
     ];

@@ -7,7 +7,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use wadi_log::{Lane, RecordId, Reference, Role};
+use wadi_log::{Lane, NodeId, RecordId, Reference, Role};
 use wadi_record::Kind;
 use wadi_store::{RecordRow, StoredEntry};
 
@@ -19,7 +19,7 @@ pub enum Safety {
     LocalOnly,
     /// At another node too, which is no hub.
     Carried,
-    /// At a hub, by its own cosignature.
+    /// At a hub, by its own word: a cosignature, its own log, or what it held when in step.
     AtHub,
 }
 
@@ -101,7 +101,7 @@ impl Reads {
     ) -> Result<Vec<Json>, NodeError> {
         let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
         let mut held = match members.has("flags") || members.has("detained_by") {
-            true => self.held_by(&ids).await?,
+            true => self.held_by(rows).await?,
             false => BTreeMap::new(),
         };
         let least = match members.has("safety") {
@@ -139,9 +139,10 @@ impl Reads {
 
     /// State, flags, open holds and heads of records as they stand now, for the answers to writes.
     pub async fn standings(&self, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Json>, NodeError> {
-        let mut held = self.held_by(ids).await?;
+        let rows = self.door.store.records_by_id(ids).await?;
+        let mut held = self.held_by(&rows).await?;
         let mut out = BTreeMap::new();
-        for row in self.door.store.records_by_id(ids).await? {
+        for row in rows {
             let whole: Json = serde_json::from_str(&row.json).unwrap_or_default();
             let mut json =
                 json!({"state": whole["state"], "flags": whole["flags"], "heads": whole["heads"]});
@@ -152,30 +153,20 @@ impl Reads {
         Ok(out)
     }
 
-    /// The printed ids of open holds that name these records, or look out for what they carry.
-    async fn held_by(
-        &self,
-        ids: &[RecordId],
-    ) -> Result<BTreeMap<RecordId, Vec<String>>, NodeError> {
-        let mut held: BTreeMap<RecordId, Vec<String>> = BTreeMap::new();
-        for (id, hold) in self.door.store.detained(ids).await? {
-            held.entry(id).or_default().push(hold);
-        }
-        Ok(held)
-    }
-
-    /// Where one entry is safe.
+    /// Where one entry is safe. What a hub wrote itself is at the hub; of what others wrote, it is
+    /// said so by the hub's cosignature or by what it held when it was last in step.
     pub fn safety(&self, entry: &Reference) -> Safety {
         let control = self.door.view().control.clone();
-        let at_hub = control
+        let (author, is_own) = (entry.log.node, entry.log.node == self.door.id());
+        let is_hub = |n: &NodeId| control.role(n) == Some(Role::Hub) && !control.is_cut(n);
+        let is_cosigned = control
             .cosigned(&entry.log)
             .is_some_and(|tip| entry.seq < tip.size);
+        let is_told = !is_own && self.door.hub_holdings.hold(&entry.log, entry.seq, is_hub);
 
-        if at_hub || self.door.me.role == Role::Hub {
+        if is_cosigned || is_told || is_hub(&author) || self.door.me.role == Role::Hub {
             Safety::AtHub
-        } else if entry.log.node != self.door.id()
-            || control.witnessed(&entry.log, &self.door.id()) > entry.seq
-        {
+        } else if !is_own || control.witnessed(&entry.log, &self.door.id()) > entry.seq {
             Safety::Carried
         } else {
             Safety::LocalOnly
@@ -189,9 +180,12 @@ impl Reads {
     }
 
     fn safety_at(&self, entry: &Reference, main: bool) -> Safety {
+        // An entry of a log that is not held came in a record handed over, under a hub's signature.
+        let is_handed_over = !main && !self.door.frontier().0.contains_key(&entry.log);
         match self.is_beside_at(entry, main) {
             true if self.door.me.role == Role::Hub => Safety::AtHub,
             true => Safety::Carried,
+            false if is_handed_over => Safety::AtHub,
             false => self.safety(entry),
         }
     }

@@ -1,11 +1,9 @@
 //! How a node stands: what it holds, what it lacks, and what asks for somebody.
 
 use crate::{
-    api::Reads,
+    api::{Reads, alarms::INTEGRITY},
     door::{
         error::NodeError,
-        excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
-        losses::{self, lacks},
         scopes::{Digests, ScopeDigest},
         status::ScrubStatus,
     },
@@ -14,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use wadi_log::{CutTarget, Frontier, Hash, LogId, NodeId, Peaks, Role, leaf_hash};
-use wadi_store::{AnchorState, RecordFilter};
+use wadi_store::RecordFilter;
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
@@ -76,19 +74,9 @@ impl Reads {
         let unsent = self.unsent(&frontier);
         let oldest_ms = self.oldest_unsent_ms(&unsent, &frontier).await?;
 
-        let mut alarms = self.integrity_alarms(&frontier).await?;
-        let integrity_alarms = alarms.len();
-        alarms.extend(door.time.alarm());
-        let others = door.alarms.lock().expect("no panic holds it").clone();
-        alarms.extend(others.into_values());
-
+        let alarms = self.alarms().await?;
+        let integrity_alarms = alarms.iter().filter(|a| a.about == INTEGRITY).count();
         let degraded = door.room.degraded();
-        alarms.extend(
-            degraded
-                .iter()
-                .filter_map(|d| d["why"].as_str())
-                .map(String::from),
-        );
 
         let digests = self.digests_now(counts.records).await?;
         let scopes = door.scopes(&frontier, digests);
@@ -111,7 +99,7 @@ impl Reads {
             carried_bytes: counts.carried_bytes,
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest_ms.map(|o| door.now_ms() - o),
-            alarms,
+            alarms: alarms.into_iter().map(|alarm| alarm.text).collect(),
             integrity_alarms,
             degraded,
             digest: digest_of(&scopes).to_string(),
@@ -169,64 +157,6 @@ impl Reads {
         Ok(oldest)
     }
 
-    /// Alarms that put in doubt what is kept.
-    async fn integrity_alarms(&self, frontier: &Frontier) -> Result<Vec<String>, NodeError> {
-        let mut alarms: Vec<String> = self.anchor_alarm(frontier).into_iter().collect();
-        let missing = self
-            .door
-            .wants
-            .lock()
-            .expect("no panic holds it")
-            .missing_count();
-
-        if missing > 0 {
-            alarms.push(format!(
-                "{missing} entries are damaged or missing on this disk; they are fetched back from \
-                 peers",
-            ));
-        }
-
-        let lost = self.door.store.local_all(&EXCERPT_LOST).await?;
-        let lost = lost.iter().filter(|l| l.key != ALL_EXCERPTS).count();
-        if lost > 0 {
-            alarms.push(format!(
-                "entries of {lost} records handed over to this crossing are damaged; the hub sends \
-                 them again",
-            ));
-        }
-
-        if let Some(first) = self.door.scrub_status().structure.first() {
-            alarms.push(format!(
-                "the database is damaged and is set aside at the next start: {first}"
-            ));
-        }
-
-        let set_aside = self.door.store.local_all(&losses::SCOPE).await?;
-        alarms.extend(set_aside.iter().filter_map(losses::alarm));
-        Ok(alarms)
-    }
-
-    /// What the anchor says against the database, until everything that it vouched for is held
-    /// again.
-    fn anchor_alarm(&self, frontier: &Frontier) -> Option<String> {
-        match self.door.store.anchor_state() {
-            AnchorState::LostTail {
-                anchored,
-                held,
-                heads,
-            } if lacks(heads, frontier) || heads.is_empty() && !self.door.compared() => {
-                Some(format!(
-                    "the database was restored or damaged: it held {held} of {anchored} \
-                     acknowledged commits; what is missing is fetched back from peers",
-                ))
-            }
-            AnchorState::Unanchored => Some(
-                "the anchor file is missing: nobody can tell whether the database is whole".into(),
-            ),
-            _ => None,
-        }
-    }
-
     /// How each peer stands. A site that a hub has not heard since this start is dark, and not
     /// absent.
     fn peers_json(&self) -> Vec<Json> {
@@ -254,15 +184,18 @@ impl Reads {
         peers
             .iter()
             .map(|(id, p)| {
+                // What a dark peer lacks, and whether it is in step, nobody knows.
+                let seen = |value: Json| if p.connected { value } else { Json::Null };
                 json!({
                     "node": name(id),
                     "connected": p.connected,
                     "last_contact_ms": p.last_contact_ms,
-                    "unsent": p.unsent,
-                    "in_step": p.in_step,
+                    "unsent": seen(p.unsent.into()),
+                    "in_step": seen(p.in_step.into()),
                     "sent_bytes": p.sent_bytes,
-                    "rtt_ms": p.rtt_ms,
+                    "rtt_ms": seen(p.rtt_ms.into()),
                     "last_error": p.last_error,
+                    "alarms": self.told_by(id),
                 })
             })
             .collect()

@@ -10,6 +10,7 @@ pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod excerpt;
+pub(crate) mod hub_holdings;
 mod introduce;
 pub(crate) mod known_time;
 pub(crate) mod losses;
@@ -31,6 +32,7 @@ use command::{BlockOutcome, Command, Reply};
 use disk::DiskBudget;
 use error::NodeError;
 use event::Event;
+use hub_holdings::HubHoldings;
 use known_time::KnownTime;
 use orders::Orders;
 use peers::LinkAsk;
@@ -43,6 +45,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use suspects::Suspects;
 use tasks::Tasks;
@@ -99,6 +102,8 @@ pub struct Door {
     pub(crate) clock: Arc<dyn Clock>,
     /// How each peer stands.
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    /// What hubs hold of others' logs, as they said.
+    pub(crate) hub_holdings: HubHoldings,
     /// What links are asked to find out, by peer.
     pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
     /// Alarms of the porches and the daemon, by what they are about.
@@ -376,6 +381,13 @@ impl Door {
         gone: Vec<(LocalScope, String)>,
     ) -> Result<(), NodeError> {
         self.ask(|reply| Command::Local(keys, gone, reply)).await
+    }
+
+    /// Whether the sequencer works off commands and its commits come to an end: it answers within
+    /// that time. Nothing is written.
+    pub async fn answers_within(&self, time: Duration) -> bool {
+        let asked = self.set_local(vec![], vec![]);
+        matches!(tokio::time::timeout(time, asked).await, Ok(Ok(())))
     }
 
     /// Lets a device's counter begin anew: no number that it gives from now on was given before.

@@ -1,14 +1,20 @@
-//! Orders of resyncs and the reports that answer them, as the control logs have them.
+//! What the control logs have that is about no record: orders of resyncs and the reports that
+//! answer them, and alarms of nodes.
 
 use std::collections::BTreeMap;
-use wadi_log::{Body, NodeId, Reference, ResyncOrder};
+use wadi_log::{AlarmEntry, Body, NodeId, Reference, ResyncOrder};
 
-/// Orders and reports as the control logs have them.
+/// Alarms that are remembered of one node: it may be about as many things as it invents.
+const ALARMS_MAX: usize = 32;
+
+/// Orders, reports and alarms as the control logs have them.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     pub(crate) orders: BTreeMap<Reference, ResyncOrder>,
     /// By order: who reported, and what.
     pub(crate) reports: BTreeMap<Reference, BTreeMap<NodeId, String>>,
+    /// By node and what it is about: what was said last of it, and where.
+    alarms: BTreeMap<NodeId, BTreeMap<String, (Reference, AlarmEntry)>>,
 }
 
 impl Orders {
@@ -22,7 +28,104 @@ impl Orders {
                 .or_default()
                 .insert(at.log.node, report.text.clone())
                 .is_none(),
+            Body::Alarm(alarm) => self.learn_alarm(at, alarm),
             _ => false,
         }
+    }
+
+    /// The last word of a node counts, by its own counting, in whatever order they come.
+    fn learn_alarm(&mut self, at: Reference, alarm: &AlarmEntry) -> bool {
+        let of_node = self.alarms.entry(at.log.node).or_default();
+        if of_node.len() >= ALARMS_MAX && !of_node.contains_key(&alarm.about) {
+            return false;
+        }
+
+        let rank = |at: &Reference, alarm: &AlarmEntry| (alarm.turn, *at);
+        let held = of_node.get(&alarm.about);
+        let is_newer = held.is_none_or(|(held_at, held)| rank(held_at, held) < rank(&at, alarm));
+        if is_newer {
+            of_node.insert(alarm.about.clone(), (at, alarm.clone()));
+        }
+
+        is_newer
+    }
+
+    /// How often a node spoke of an alarm, by its own counting.
+    pub(crate) fn turns_of(&self, node: &NodeId, about: &str) -> u64 {
+        let alarm = self.alarms.get(node).and_then(|all| all.get(about));
+        alarm.map_or(0, |(_, alarm)| alarm.turn)
+    }
+
+    /// Alarms of a node that have not ended, by what they are about.
+    pub(crate) fn alarms_of(&self, node: &NodeId) -> Vec<AlarmEntry> {
+        let all = self.alarms.get(node).into_iter().flat_map(BTreeMap::values);
+        all.map(|(_, alarm)| alarm)
+            .filter(|alarm| !alarm.text.is_empty())
+            .cloned()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Crossing, Epoch, Hash, Lane, LogId};
+
+    fn at(epoch: u8, seq: u64) -> Reference {
+        let log = LogId {
+            node: NodeId([1; 16]),
+            epoch: Epoch([epoch; 8]),
+            lane: Lane::Control,
+            crossing: Crossing::HUB,
+        };
+        let leaf = Hash::default();
+        Reference { log, seq, leaf }
+    }
+
+    fn alarm(about: &str, text: &str, turn: u64) -> Body {
+        Body::Alarm(AlarmEntry {
+            about: about.into(),
+            text: text.into(),
+            at_ms: 1_000 - turn as i64,
+            turn,
+        })
+    }
+
+    #[test]
+    fn the_last_word_of_an_alarm_counts_in_whatever_order_it_comes() {
+        let said = [
+            (at(1, 3), alarm("clock", "it shows 1970", 1)),
+            // Set right, it shows an earlier time than before.
+            (at(1, 4), alarm("clock", "", 2)),
+            (at(9, 5), alarm("spool", "stuck", 1)),
+            (at(2, 1), alarm("spool", "", 2)),
+            (at(2, 2), alarm("disk", "low", 1)),
+        ];
+        for turned in [false, true] {
+            let mut orders = Orders::default();
+            let mut said = said.clone();
+            if turned {
+                said.reverse();
+            }
+            for (reference, body) in &said {
+                orders.learn(*reference, body);
+            }
+
+            let node = NodeId([1; 16]);
+            let left = orders.alarms_of(&node);
+            let left: Vec<&str> = left.iter().map(|a| a.text.as_str()).collect();
+            assert_eq!(left, ["low"]);
+            assert_eq!(orders.turns_of(&node, "spool"), 2);
+            assert_eq!(orders.turns_of(&node, "nothing"), 0);
+        }
+    }
+
+    #[test]
+    fn a_node_that_invents_alarms_takes_bounded_room() {
+        let mut orders = Orders::default();
+        for n in 0..1_000_u64 {
+            orders.learn(at(1, n), &alarm(&format!("a{n}"), "x", 1));
+        }
+        assert_eq!(orders.alarms_of(&NodeId([1; 16])).len(), ALARMS_MAX);
     }
 }

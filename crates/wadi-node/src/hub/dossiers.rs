@@ -54,7 +54,7 @@ const HOLDING: [&str; 2] = ["link", "target"];
 /// another officer's acts.
 const NEAREST_OF_ALL: [&str; 3] = ["shift", "acts", "goods"];
 /// What a hold may hold by.
-const CARRIED: [&str; 5] = ["link", "plate", "container", "vin", "document"];
+const CARRIED: [&str; 6] = ["link", "plate", "container", "vin", "document", "was"];
 
 /// What one record's dossier is made of.
 #[derive(Default)]

@@ -4,7 +4,7 @@
 use crate::ledger::{Ledger, seen::SeenIndex};
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{Body, Control, Lane, LogState, NodeId, Reference, Role, VerifiedEntry};
-use wadi_record::{Author, Judge, JudgedChange, Officer, Policy, people};
+use wadi_record::{Author, Judge, JudgedChange, Officer, Policy, people, tokens_named};
 
 impl Ledger {
     /// A change with everything it is judged by. `seen` is what its log's author had taken in;
@@ -77,6 +77,12 @@ impl Ledger {
                 Some((name, officer))
             });
 
+        let tokens = tokens_named(&change.events).into_iter();
+        let tokens = tokens.filter_map(|id| {
+            let token = control.release_token(&id, covers)?.clone();
+            Some((id, token))
+        });
+
         Ok(JudgedChange {
             reference,
             common: parsed.common.clone(),
@@ -86,6 +92,7 @@ impl Ledger {
                 author: author(control, &reference.log.node),
                 policy,
                 officers: Arc::new(officers.collect::<BTreeMap<_, _>>()),
+                tokens: Arc::new(tokens.collect::<BTreeMap<_, _>>()),
             },
         })
     }

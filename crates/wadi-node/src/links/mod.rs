@@ -13,6 +13,7 @@ mod peer_memory;
 mod questions;
 mod requests;
 mod stretches;
+mod unlearned;
 
 use crate::{
     door::{Door, command::Command, excerpt::ALL_EXCERPTS, peers::LinkAsk},
@@ -27,6 +28,7 @@ use futures_util::{FutureExt, StreamExt};
 use hub_word::{HubWord, asked_for_by_owner};
 use ingesting::Ingesting;
 use peer_memory::PeerMemory;
+pub(crate) use peer_memory::recall_hubs;
 use requests::Requests;
 use std::{
     collections::VecDeque,
@@ -35,6 +37,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
+use unlearned::Unlearned;
 use wadi_log::{Lane, LogId, NodeId, Role};
 use wadi_sync::{ExcerptAmount, Fetched, Input, Message, Output, Session, Snapshot};
 
@@ -76,6 +79,7 @@ struct Link<'n> {
     hub_word: HubWord,
     carrying: LinkCarrying,
     memory: PeerMemory,
+    unlearned: Unlearned,
     /// Forks are known that may want a cut.
     cuts_due: bool,
     ending: LinkEnding,
@@ -287,6 +291,7 @@ impl<'n> Link<'n> {
             hub_word: HubWord::new(door, asked_for_by_owner(door, peer)),
             carrying: LinkCarrying::default(),
             memory: PeerMemory::new(Instant::now()),
+            unlearned: Unlearned::new(Instant::now()),
             cuts_due: door.me.role == Role::Hub,
             ending: LinkEnding::default(),
         }
@@ -414,11 +419,7 @@ impl<'n> Link<'n> {
             Output::TakeCosignature {
                 checkpoint,
                 cosignature,
-            } => {
-                self.door
-                    .put(Command::Cosigned(checkpoint, cosignature))
-                    .await;
-            }
+            } => self.take_cosigned(checkpoint, cosignature).await,
 
             Output::TakeCarried { block, bytes } => self.keep_carried(block, bytes).await,
             Output::TakeExcerpt {
@@ -447,7 +448,12 @@ impl<'n> Link<'n> {
                     .put(Command::HubTime(self.peer, time_s, How::Live))
                     .await;
             }
-            Output::RememberFrontier(held) => self.memory.alike = Some(*held),
+            Output::RememberFrontier(held) => {
+                if self.session.peer().is_some_and(|p| p.role == Role::Hub) {
+                    self.door.hub_holdings.are_alike(self.peer, &held);
+                }
+                self.memory.alike = Some(*held);
+            }
             Output::InStep => self.door.note_peer(self.peer, |p| p.in_step = true),
 
             Output::NoteRefusal { subject, code, why } => {

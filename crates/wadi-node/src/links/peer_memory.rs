@@ -1,8 +1,9 @@
 //! What is remembered of a peer until the next contact.
 
 use super::Link;
+use crate::door::Door;
 use std::time::{Duration, Instant};
-use wadi_log::{Frontier, LogId, Tip};
+use wadi_log::{Frontier, LogId, Role, Tip};
 use wadi_store::PeerRow;
 
 /// The least pause between two writings of what both hold alike; a link that ends in order writes
@@ -44,6 +45,34 @@ impl PeerMemory {
     }
 }
 
+/// What a hub and this node held alike when they were last in step, as it was written down before
+/// this start. Where the store does not say, nothing is known of it until the next contact.
+pub(crate) async fn recall_hubs(door: &Door) {
+    let rows = door.store.peers().await.unwrap_or_default();
+    for row in rows {
+        let is_hub = door.with_control(|c| c.role(&row.node) == Some(Role::Hub));
+        let json = serde_json::from_str(&row.json).unwrap_or_default();
+        if is_hub && let Some(held) = alike(&json) {
+            door.hub_holdings.are_alike(row.node, &held);
+        }
+    }
+}
+
+/// What both held alike, as a peer's row says. Whatever of it does not read makes the whole of it
+/// nothing: the digest over it would be another one.
+fn alike(row: &serde_json::Value) -> Option<Frontier> {
+    let read = |row: &serde_json::Value| {
+        let log = LogId::from_slice(&wadi_log::unhex(row[0].as_str()?)?).ok()?;
+        let root = wadi_log::Hash::from_slice(&wadi_log::unhex(row[2].as_str()?)?).ok()?;
+        let size = row[1].as_u64()?;
+        Some((log, Tip { size, root }))
+    };
+
+    let rows = row["alike"].as_array().filter(|rows| !rows.is_empty())?;
+    let held = rows.iter().map(read).collect::<Option<_>>()?;
+    Some(Frontier(held))
+}
+
 impl Link<'_> {
     /// What was remembered of this peer: how much of which records it has acknowledged as excerpts.
     pub(super) async fn recall_peer(&mut self) {
@@ -61,24 +90,7 @@ impl Link<'_> {
         }
 
         self.hub_word.newest_told_s = json["cosigned_s"].as_u64().filter(|s| *s > 0);
-        let read = |row: &serde_json::Value| {
-            let log = LogId::from_slice(&wadi_log::unhex(row[0].as_str()?)?).ok()?;
-            let root = wadi_log::Hash::from_slice(&wadi_log::unhex(row[2].as_str()?)?).ok()?;
-            Some((
-                log,
-                Tip {
-                    size: row[1].as_u64()?,
-                    root,
-                },
-            ))
-        };
-
-        // Whatever of it does not read makes the whole of it nothing: the digest over it would be
-        // another one.
-        let rows = json["alike"].as_array().filter(|rows| !rows.is_empty());
-        self.memory.remembered = rows
-            .and_then(|rows| rows.iter().map(read).collect::<Option<_>>())
-            .map(Frontier);
+        self.memory.remembered = alike(&json);
     }
 
     /// Writes down what is remembered of the peer until the next contact.

@@ -6,13 +6,13 @@ use crate::{
         event::Event,
         write::{Based, Target, Write, Written},
     },
-    pipeline::{commit::Commit, repeats::Sent, sequencer::Sequencer},
+    pipeline::{commit::Commit, repeats::Sent, rested_on::change_warnings, sequencer::Sequencer},
 };
 use wadi_log::{
     BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
     RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Kind, Objection, Record, is_decision, is_guarded, warnings};
+use wadi_record::{Kind, Objection, Record, is_decision, warnings};
 use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -268,10 +268,8 @@ impl Sequencer {
         let epoch = self.open_epoch(g)?;
         let log = self.ledger.own_log(epoch, kind.lane(), crossing);
 
-        // Who sets a field on which something rests has to be registered, and so it is judged like
-        // an event.
-        let is_judged = !events.is_empty() || puts.iter().any(|p| is_guarded(kind, &p.key));
-        if is_judged && !write.officer.is_empty() {
+        // Every put is judged like an event: by the policy and the officers known here.
+        if !write.officer.is_empty() {
             let decides = write
                 .draft
                 .events
@@ -282,6 +280,7 @@ impl Sequencer {
             self.write_seen(g, log, decides).await?;
         }
 
+        self.check_unspent(g, &events).await?;
         let mut looks_wrong: Vec<String> = puts
             .iter()
             .filter_map(|p| warnings(&p.key, &p.value))
@@ -320,8 +319,9 @@ impl Sequencer {
             .await?
             .map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
 
+        let is_matched = self.is_matched(g, id, &said.change.puts).await?;
         match g.records.get_mut(&id) {
-            Some(record) => match record.objection_to(&said) {
+            Some(record) => match record.objection_to(&said, is_matched) {
                 Some(objection) => return Err(refusal(objection)),
                 None => record.add(said),
             },
@@ -340,6 +340,7 @@ impl Sequencer {
         g.touched.insert(id);
 
         let printed = g.records[&id].printed();
+        looks_wrong.extend(change_warnings(&g.records[&id], &reference, is_matched));
         looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
         marks.keep(&mut g.batch, id, reference);
 
@@ -471,7 +472,7 @@ fn runs(entries: Vec<VerifiedEntry>) -> Vec<Vec<VerifiedEntry>> {
 
 /// What whoever writes is told of an entry that would not count, or not with all its events and
 /// values.
-fn refusal(objection: Objection) -> NodeError {
+pub(super) fn refusal(objection: Objection) -> NodeError {
     match objection {
         Objection::Refused(refusal) => WriteError::Refused(refusal).into(),
         Objection::Waits(missing) => NodeError::UnknownEntry(missing.map_or_else(

@@ -16,6 +16,7 @@ mod judging;
 mod mend;
 mod projecting;
 mod repeats;
+mod rested_on;
 pub(crate) mod sequencer;
 mod set_aside;
 mod watermarks;

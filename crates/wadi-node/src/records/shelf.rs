@@ -110,6 +110,7 @@ mod tests {
                 author,
                 policy: Arc::default(),
                 officers: Arc::default(),
+                tokens: Default::default(),
             },
         };
         (id, Record::build(id, [judged]).unwrap())

@@ -201,7 +201,7 @@ async fn work(
                 }
 
                 if r.random_range(0..3) == 0 {
-                    draft = draft.text("seal.1", format!("S{}", r.random_range(0..8)));
+                    draft = draft.text("transit.ref", format!("T{}", r.random_range(0..8)));
                 }
 
                 (Target::New(None), draft, "PORT")
@@ -249,12 +249,8 @@ async fn work(
                 )
             }
             (8, Some(id), _) => {
-                let seal = json!({"seal": format!("S{}", r.random_range(0..8))});
-                (
-                    Target::On(id),
-                    Passage::on().event("seal.affixed", seal),
-                    "CUS",
-                )
+                let seal = format!("S{}", r.random_range(0..8));
+                (Target::On(id), Passage::on().text("seal.1", seal), "CUS")
             }
             _ => {
                 let draft = Draft::new(Kind::CustomsEntry)

@@ -14,3 +14,4 @@ mod salvage_place;
 pub(crate) mod scrub;
 mod scrub_log;
 mod scrub_rest;
+mod scrub_walk;

@@ -15,7 +15,7 @@ use crate::{
     },
     ledger::repair::joined,
     upkeep::{
-        resync_row::{PlannedLog, Resync},
+        resync_row::{PlannedLog, Resync, Steering},
         scrub::{DamageOf, Round, Scrub},
     },
 };
@@ -35,6 +35,8 @@ const ENTRY_WIRE_BYTES: u64 = 110;
 const RANGES_MAX: usize = 1_000;
 /// Resyncs listed.
 const LIST_MAX: usize = 200;
+/// Acts by which somebody steered a resync that are remembered.
+const STEERINGS_MAX: usize = 32;
 /// Bytes of a reason, or of a name, at most.
 const TEXT_BYTES_MAX: usize = 2_000;
 
@@ -399,7 +401,8 @@ impl Resyncs {
     }
 
     /// Pauses, resumes or cancels. What was already mended stays: each step is whole.
-    pub async fn steer(&self, id: &str, act: ResyncAct) -> Result<Resync, NodeError> {
+    pub async fn steer(&self, id: &str, act: ResyncAct, by: &str) -> Result<Resync, NodeError> {
+        check_length("by", by)?;
         let _step = self.step.lock().await;
         let mut resync = self.get(id).await?;
         resync.state = match (act, resync.state) {
@@ -415,6 +418,14 @@ impl Resyncs {
                 return Err(ResyncError::WrongState { id, state, act }.into());
             }
         };
+
+        resync.steered.push(Steering {
+            act: act.to_string(),
+            by: by.into(),
+            at_ms: self.door.clock.now_ms(),
+        });
+        let beyond = resync.steered.len().saturating_sub(STEERINGS_MAX);
+        resync.steered.drain(..beyond);
 
         self.change(&mut resync).await?;
         self.wake.notify_one();

@@ -23,6 +23,17 @@ pub struct PlannedLog {
     pub kinds: Vec<String>,
 }
 
+/// Somebody held a resync up, let it go on, or ended it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Steering {
+    /// `pause`, `resume` or `cancel`.
+    pub act: String,
+    /// Who.
+    pub by: String,
+    /// When, Unix milliseconds by this node's clock.
+    pub at_ms: i64,
+}
+
 /// How far one run of entries has come.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct RangeProgress {
@@ -79,6 +90,9 @@ pub struct Resync {
     /// What it waits for, in words.
     pub waits_for: String,
     pub progress: Vec<RangeProgress>,
+    /// Who steered it, the last ones.
+    #[serde(default)]
+    pub steered: Vec<Steering>,
     /// What was found at the end: equal or not, through which time, what could not be mended.
     pub outcome: serde_json::Value,
 }
@@ -104,6 +118,7 @@ impl Resync {
             changed_ms: made_ms,
             order,
 
+            steered: vec![],
             compared: false,
             scrubbed_entries: 0,
             equal_logs: 0,

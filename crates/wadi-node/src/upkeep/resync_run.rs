@@ -515,7 +515,7 @@ mod tests {
 
         assert_eq!(
             trb.resyncs()
-                .steer("RS-0000", ResyncAct::Resume)
+                .steer("RS-0000", ResyncAct::Resume, "OP-1")
                 .await
                 .unwrap()
                 .state,

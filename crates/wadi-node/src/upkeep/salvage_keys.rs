@@ -63,6 +63,7 @@ impl Salvager {
                     | LocalScope::Idempotency(_) => self.stands(&key, &mut r.keys_wait).await?,
                     LocalScope::Anchor
                     | LocalScope::Bundle
+                    | LocalScope::Cursor
                     | LocalScope::ExcerptLost
                     | LocalScope::Excerpts
                     | LocalScope::Hub

@@ -2,26 +2,16 @@
 //! signed.
 
 use crate::{
-    door::{event::Event, proofs::record_of, status::Damage},
+    door::{event::Event, status::Damage},
     ledger::repair::{Why, joined},
-    upkeep::scrub::{NAMED_MAX, PAGE, Round, Scrub, pause},
+    upkeep::{
+        scrub::{NAMED_MAX, PAGE, Round, Scrub},
+        scrub_walk::{DamagedRun, Walked},
+    },
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use wadi_log::{
-    Body, Hash, LogId, Peaks, RecordId, Reference, Role, SignedCheckpoint, Subtree, TILE_LEVELS,
-    VerifiedEntry, leaf_hash, node_hash,
-};
-use wadi_store::{Batch, CosignedHead, LogRow, ProjectedRows, Repair, StoreError};
-
-/// What one log came to.
-struct Walked {
-    damage: Vec<(u64, u64, &'static str)>,
-    tiles: Vec<Hash>,
-    tail: Vec<Hash>,
-    kept: Vec<(Subtree, Hash)>,
-    whole: bool,
-    root_fits: bool,
-}
+use std::collections::{BTreeMap, HashMap};
+use wadi_log::{Hash, LogId, Role, SignedCheckpoint, Subtree, TILE_LEVELS, node_hash};
+use wadi_store::{Batch, CosignedHead, LogRow, Repair, StoreError};
 
 impl Scrub {
     /// One log; `switches` is how often another branch had become its log before the row was read.
@@ -30,60 +20,11 @@ impl Scrub {
         row: &LogRow,
         switches: u64,
         round: Round,
-    ) -> Result<Vec<(u64, u64, &'static str)>, StoreError> {
+    ) -> Result<Vec<DamagedRun>, StoreError> {
         let log = row.log;
         let walked = self.walk_log(row, switches, round).await?;
-        let author = self
-            .door
-            .with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
-        let head = &row.checkpoint.checkpoint;
-
-        // Of an author whose enrolment is not back yet nobody can say.
-        let signed = author.is_none_or(|key| row.checkpoint.verify(&key).is_ok());
-        if !signed || (head.size, head.root) != (row.peaks.size(), row.peaks.root()) {
-            // Nothing in this database says what the log should be: the row itself is rotten.
-            return Err(StoreError::Damaged {
-                entry: format!("the head of {log}"),
-            });
-        }
-
-        if let Some(key) = author {
-            self.mend_checkpoints(row, &key, switches, round.mend)
-                .await?;
-        }
-
-        if self.door.store.goes_on(&log).await? {
-            // An earlier head came back: what was written after it lies there, and can be read from
-            // its pages.
-            return Err(StoreError::Damaged {
-                entry: format!("the head of {log}, which is not the last one"),
-            });
-        }
-
-        let mut ranges: Vec<(u64, u64)> = walked
-            .damage
-            .iter()
-            .map(|(from, to, _)| (*from, *to))
-            .collect();
-
-        let mut named = walked.damage.clone();
-        if walked.whole && !walked.root_fits && ranges.is_empty() {
-            // Bytes and hashes fit each other and not what was signed: somebody replaced them.
-            // Peers tell where.
-            let tip = wadi_log::Tip {
-                size: row.peaks.size(),
-                root: row.peaks.root(),
-            };
-
-            ranges = self
-                .find_replaced(log, tip, &walked)
-                .await
-                .unwrap_or_else(|| vec![(0, tip.size)]);
-            named = ranges
-                .iter()
-                .map(|(from, to)| (*from, *to, "replaced"))
-                .collect();
-        }
+        self.check_head(row, switches, round.mend).await?;
+        let (ranges, named) = self.damage_of(row, &walked).await;
 
         if self.switches() != switches {
             // What was read may be of two branches, and is of none: the log is read once more when
@@ -99,25 +40,7 @@ impl Scrub {
             return Ok(named);
         }
 
-        let count: u64 = ranges.iter().map(|(from, to)| to - from).sum();
-        tracing::error!(
-            log = %log,
-            entries = count,
-            "entries are damaged; they are asked for at the peers",
-        );
-        self.note_scrub(|s| {
-            s.damaged += count;
-            let room = NAMED_MAX.saturating_sub(s.damage.len());
-            let of = |(from, to, kind): &(u64, u64, &'static str)| Damage {
-                log: log.to_string(),
-                from: *from,
-                to: *to,
-                kind,
-            };
-
-            s.damage.extend(named.iter().take(room).map(of));
-        });
-
+        let count = self.tell_damage(&log, &ranges, &named);
         if !round.mend {
             return Ok(named);
         }
@@ -132,6 +55,86 @@ impl Scrub {
 
         let asked = self.ask_peers(row, ranges, switches).await?;
         Ok(if asked { named } else { Vec::new() })
+    }
+
+    /// Holds a log's row against what its author signed.
+    async fn check_head(&self, row: &LogRow, switches: u64, mend: bool) -> Result<(), StoreError> {
+        let log = row.log;
+        let author = self
+            .door
+            .with_control(|c| c.enrolment(&log.node).map(|e| e.log_key));
+        let head = &row.checkpoint.checkpoint;
+
+        // Of an author whose enrolment is not back yet nobody can say.
+        let signed = author.is_none_or(|key| row.checkpoint.verify(&key).is_ok());
+        if !signed || (head.size, head.root) != (row.peaks.size(), row.peaks.root()) {
+            // Nothing in this database says what the log should be: the row itself is rotten.
+            return Err(StoreError::Damaged {
+                entry: format!("the head of {log}"),
+            });
+        }
+
+        if let Some(key) = author {
+            self.mend_checkpoints(row, &key, switches, mend).await?;
+        }
+
+        if self.door.store.goes_on(&log).await? {
+            // An earlier head came back: what was written after it lies there, and can be read from
+            // its pages.
+            return Err(StoreError::Damaged {
+                entry: format!("the head of {log}, which is not the last one"),
+            });
+        }
+
+        Ok(())
+    }
+
+    /// The places whose entries are to be fetched back, and what is wrong with them.
+    async fn damage_of(&self, row: &LogRow, walked: &Walked) -> (Vec<(u64, u64)>, Vec<DamagedRun>) {
+        let found = walked.damage.iter().map(|(from, to, _)| (*from, *to));
+        let ranges: Vec<(u64, u64)> = found.collect();
+        if !walked.whole || walked.root_fits || !ranges.is_empty() {
+            return (ranges, walked.damage.clone());
+        }
+
+        // Bytes and hashes fit each other and not what was signed: somebody replaced them. Peers
+        // tell where.
+        let tip = wadi_log::Tip {
+            size: row.peaks.size(),
+            root: row.peaks.root(),
+        };
+        let ranges = self
+            .find_replaced(row.log, tip, walked)
+            .await
+            .unwrap_or_else(|| vec![(0, tip.size)]);
+        let named = ranges.iter().map(|(from, to)| (*from, *to, "replaced"));
+
+        let named = named.collect();
+        (ranges, named)
+    }
+
+    /// Tells of damaged entries in log and status; how many they are.
+    fn tell_damage(&self, log: &LogId, ranges: &[(u64, u64)], named: &[DamagedRun]) -> u64 {
+        let count: u64 = ranges.iter().map(|(from, to)| to - from).sum();
+        tracing::error!(
+            log = %log,
+            entries = count,
+            "entries are damaged; they are asked for at the peers",
+        );
+        self.note_scrub(|s| {
+            s.damaged += count;
+            let room = NAMED_MAX.saturating_sub(s.damage.len());
+            let of = |(from, to, kind): &DamagedRun| Damage {
+                log: log.to_string(),
+                from: *from,
+                to: *to,
+                kind,
+            };
+
+            s.damage.extend(named.iter().take(room).map(of));
+        });
+
+        count
     }
 
     /// Asks the peers for ranges of a log. Returns whether that was possible: not where another
@@ -193,179 +196,6 @@ impl Scrub {
 
             signed.max_by_key(|c| c.checkpoint.size)
         }))
-    }
-
-    /// Reads a log as it lies there.
-    async fn walk_log(
-        &self,
-        row: &LogRow,
-        switches: u64,
-        round: Round,
-    ) -> Result<Walked, StoreError> {
-        let (log, size) = (row.log, row.peaks.size());
-        let mut out = Walked {
-            damage: vec![],
-            tiles: vec![],
-            tail: vec![],
-            kept: vec![],
-            whole: true,
-            root_fits: false,
-        };
-
-        let mut peaks = Peaks::default();
-        let mut seen: BTreeSet<Reference> = BTreeSet::new();
-        let mut at = 0;
-        while at < size {
-            let mut page = self.door.store.raw_entries(&log, at, PAGE).await?;
-            page.retain(|e| e.seq >= at && e.seq < size);
-            let end = page.last().map_or(size, |last| last.seq + 1);
-            let (from, mut bytes) = (at, 0u64);
-
-            // What has to stand in the index; and what may, though its author had no right to say
-            // it when it came, or has none by now.
-            let mut expected: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
-            let mut possible: BTreeSet<(RecordId, u64, Vec<u8>)> = BTreeSet::new();
-            for raw in page {
-                if raw.seq < at {
-                    // A second entry in one place: the one that does not belong there goes when the
-                    // other comes once more.
-                    out.damage.push((raw.seq, raw.seq + 1, "replaced"));
-                    continue;
-                }
-
-                if raw.seq > at {
-                    out.damage.push((at, raw.seq, "missing"));
-                    out.whole = false;
-                }
-
-                at = raw.seq + 1;
-                bytes += raw.bytes.len() as u64;
-                let stored = Hash::from_slice(&raw.leaf).ok();
-                let leaf = leaf_hash(&raw.bytes);
-                let reference = Reference {
-                    log,
-                    seq: raw.seq,
-                    leaf,
-                };
-
-                if stored != Some(leaf) {
-                    out.damage.push((raw.seq, at, "rotten"));
-                    out.whole &= stored.is_some();
-                } else if let Ok(entry) = VerifiedEntry::recheck(reference, raw.bytes) {
-                    let may = entry.entry().is_some_and(|e| {
-                        self.door.with_control(|c| c.check_right(&log, e).is_ok())
-                    });
-                    if let Some(record) = record_of(&entry) {
-                        if may {
-                            expected.insert((record, raw.seq, raw.leaf.clone()));
-                        }
-                        possible.insert((record, raw.seq, raw.leaf));
-                    } else if may && matches!(entry.entry().map(|e| &e.body), Some(Body::Seen(_))) {
-                        seen.insert(reference);
-                    }
-                }
-
-                if out.whole {
-                    let leaf = stored.unwrap_or(leaf);
-                    out.tail.push(leaf);
-                    if out.tail.len() == 1 << TILE_LEVELS {
-                        out.tiles.push(perfect_root(&out.tail));
-                        out.tail.clear();
-                    }
-
-                    out.kept.extend(peaks.append(leaf));
-                }
-            }
-
-            if end == size && at < size {
-                out.damage.push((at, size, "missing"));
-                out.whole = false;
-                at = size;
-            }
-
-            let lies: BTreeSet<(RecordId, u64, Vec<u8>)> = self
-                .door
-                .store
-                .index(&log, from, end)
-                .await?
-                .into_iter()
-                .collect();
-
-            // An entry that is rotten keeps its place in the index: it comes back.
-            let damaged = |seq: &u64| out.damage.iter().any(|(a, b, _)| a <= seq && seq < b);
-            let side = |seq: &u64| {
-                self.door
-                    .with_control(|c| c.forks().get(&log).is_some_and(|f| f.at <= *seq))
-            };
-            let stays = |row: &&(RecordId, u64, Vec<u8>)| {
-                possible.contains(*row) || damaged(&row.1) || side(&row.1)
-            };
-            let odd = !lies.iter().all(|row| stays(&row));
-
-            if odd || !expected.is_subset(&lies) {
-                let reindexed = if odd { vec![(log, from, end)] } else { vec![] };
-                let row = |(record, seq, leaf): &(RecordId, u64, Vec<u8>)| {
-                    Some((
-                        *record,
-                        Reference {
-                            log,
-                            seq: *seq,
-                            leaf: Hash::from_slice(leaf).ok()?,
-                        },
-                    ))
-                };
-
-                let about = expected
-                    .iter()
-                    .chain(lies.iter().filter(stays))
-                    .filter_map(row)
-                    .collect();
-
-                self.remake(
-                    Batch {
-                        project: ProjectedRows {
-                            about,
-                            ..ProjectedRows::default()
-                        },
-                        repair: Repair {
-                            reindexed,
-                            ..Repair::default()
-                        },
-                        ..Batch::default()
-                    },
-                    Some(switches),
-                    round.mend,
-                )
-                .await?;
-            }
-
-            self.note_scrub(|s| s.entries += end - from);
-            pause(bytes, round.bytes_s).await;
-        }
-
-        let held: BTreeSet<Reference> = match self.door.store.seen(&log).await {
-            Ok(held) => held.iter().map(VerifiedEntry::reference).collect(),
-            // It is rotten, and on the list already.
-            Err(StoreError::Damaged { .. }) => seen.clone(),
-            Err(error) => return Err(error),
-        };
-
-        let missing: Vec<Reference> = seen.difference(&held).copied().collect();
-        if !missing.is_empty() {
-            self.remake(
-                Batch::from(ProjectedRows {
-                    seen: missing,
-                    ..ProjectedRows::default()
-                }),
-                Some(switches),
-                round.mend,
-            )
-            .await?;
-        }
-
-        out.root_fits =
-            out.whole && peaks == row.peaks && peaks.root() == row.checkpoint.checkpoint.root;
-        Ok(out)
     }
 
     /// Kept checkpoints that their author did not sign go, and the head's is kept. Blocks may end
@@ -521,7 +351,7 @@ impl Walked {
 }
 
 /// The root over a power of two of hashes.
-fn perfect_root(hashes: &[Hash]) -> Hash {
+pub(super) fn perfect_root(hashes: &[Hash]) -> Hash {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
         row = row.chunks(2).map(|c| node_hash(&c[0], &c[1])).collect();
@@ -532,6 +362,7 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wadi_log::{Peaks, leaf_hash};
 
     #[test]
     fn a_perfect_tree_has_the_root_that_its_log_has() {

@@ -46,4 +46,5 @@ pub const RULES: &[Rule] = &[
     replicas::replicas_differ::RULE,
     people::override_outlier::RULE,
     movement::left_uncleared::RULE,
+    people::changed_after::RULE,
 ];

@@ -23,6 +23,7 @@ pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {
         "warnings": [],
         "time_reversals": [],
         "after_assessment": [],
+        "changed_after": [],
     });
 
     json.as_object_mut()
@@ -178,9 +179,9 @@ fn identity_stays_when_the_evidence_changes() {
 }
 
 #[test]
-fn there_are_thirty_one_rules_in_order() {
+fn there_are_thirty_two_rules_in_order() {
     let codes: Vec<String> = RULES.iter().map(|r| r.code.to_string()).collect();
-    let wanted: Vec<String> = (1..=31).map(|n| format!("R{n:02}")).collect();
+    let wanted: Vec<String> = (1..=32).map(|n| format!("R{n:02}")).collect();
     assert_eq!(codes, wanted);
 }
 
@@ -194,6 +195,7 @@ fn whoever_asks_is_asked() {
 
     for (a, b) in [
         (vec![("plate", "1")], vec![("target", "1")]),
+        (vec![("was", "1")], vec![("target", "1")]),
         (vec![("goods", "080390+EC")], vec![("target", "080390+EC")]),
         (vec![("acts", "OF-1")], vec![("shift", "OF-1")]),
         (vec![("device_seq", "S1#7")], vec![("device_seq", "S1#9")]),

@@ -35,6 +35,10 @@ const OUTCOMES: [&str; 3] = [SATISFACTORY, "unsatisfactory", "inconclusive"];
 /// The one outcome of a laboratory that does not speak against a release.
 pub(crate) const SATISFACTORY: &str = "satisfactory";
 
+/// Decisions that rest on fields of their record, besides those that guard them; and the one after
+/// which a declarant's import is over.
+const RESTED_ON: [&str; 3] = ["cleared", "released", "registered"];
+
 /// The type of that name.
 pub fn event_type(name: &str) -> Option<&'static EventType> {
     static BY_NAME: LazyLock<HashMap<&str, &EventType>> =
@@ -50,7 +54,7 @@ pub(crate) fn guarding(fields: Guarded) -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether entries that say such an event are asked for while others are judged: for the fields
-/// that it guards, or by an event that may only be said after it.
+/// that it guards, for what is changed after it, or by an event that may only be said after it.
 pub(crate) fn is_asked_for(event: &EventType) -> bool {
     static CONDITIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let asked_for = |e: &EventType| match e.asks {
@@ -60,7 +64,9 @@ pub(crate) fn is_asked_for(event: &EventType) -> bool {
         EVENTS.iter().filter_map(asked_for).collect()
     });
 
-    event.guards != Guarded::Never || CONDITIONS.contains(event.name)
+    event.guards != Guarded::Never
+        || RESTED_ON.contains(&event.name)
+        || CONDITIONS.contains(event.name)
 }
 
 #[cfg(test)]

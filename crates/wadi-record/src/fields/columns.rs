@@ -18,12 +18,14 @@ pub struct FieldRow {
     pub value: FieldType,
     /// Whether it is legal: contested, it blocks an assessment.
     pub legal: bool,
-    /// From when on it is guarded.
-    pub guarded: Guarded,
-    /// Who may set it once it is guarded.
+    /// Who may set it.
     pub set_by: SetBy,
     /// When a device may set it.
     pub device: DeviceSets,
+    /// From when on it is guarded.
+    pub guarded: Guarded,
+    /// Who may change it once it is guarded.
+    pub changed_by: ChangedBy,
 }
 
 /// What a field holds.
@@ -69,16 +71,33 @@ pub enum Guarded {
     Assessment,
 }
 
-/// Who may set a field once it is guarded.
+/// Who may set a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SetBy {
-    /// Whoever writes the record: it is never guarded.
-    Anybody,
+    /// These departments, unless the policy in force names others. Their officers need not be
+    /// registered.
+    Departments(&'static [Department]),
+    /// The department that owns the type of the hold, with the hold's first entry, or the machine
+    /// with whose alarm the hold begins.
+    HoldOwner,
+}
+
+/// Who may change a field once it is guarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChangedBy {
+    /// Whoever may set it: it is never guarded.
+    Setters,
     /// Registered officers of these departments.
     Officers(&'static [Department]),
-    /// With the hold's first entry the department that owns its type, or a machine's alarm;
-    /// afterwards its registered officers.
+    /// Registered officers of these departments. Once a link or a lookout rests on it, officers of
+    /// security or the commission and supervisors of the other department alone, who say why.
+    UntilMatched(&'static [Department], Department),
+    /// Registered supervisors of these departments, who say why.
+    Supervisors(&'static [Department]),
+    /// Registered officers of the department that owns the hold.
     HoldOwner,
+    /// The same, who say why.
+    HoldOwnerWithReason,
 }
 
 /// When a device may set a field.
@@ -88,6 +107,8 @@ pub enum DeviceSets {
     Always,
     /// As long as it is not guarded.
     UntilGuarded,
+    /// As long as the customs entry is not registered: a declarant's import.
+    UntilRegistered,
     /// Together with the alarm that a hold begins with.
     WithAlarm,
     /// Never.
@@ -102,24 +123,51 @@ impl FieldType {
 }
 
 impl FieldRow {
+    /// Whether its row lets a device set it at some time.
+    pub const fn by_device(&self) -> bool {
+        !matches!(self.device, DeviceSets::Never)
+    }
+
     /// The row, whose columns do not speak against each other. Called while the table is compiled.
     pub(super) const fn checked(self) -> Self {
         assert!(!self.kinds.is_empty(), "a field stands on a record");
 
+        match self.set_by {
+            SetBy::Departments(list) => assert!(!list.is_empty(), "somebody may set a field"),
+            SetBy::HoldOwner => assert!(
+                matches!(self.guarded, Guarded::Placement),
+                "a hold's owner is known from the hold's beginning"
+            ),
+        }
+
         let fits = match self.guarded {
             Guarded::Never => {
-                matches!(self.set_by, SetBy::Anybody) && matches!(self.device, DeviceSets::Always)
+                matches!(self.changed_by, ChangedBy::Setters)
+                    && !matches!(
+                        self.device,
+                        DeviceSets::UntilGuarded | DeviceSets::WithAlarm
+                    )
             }
-            Guarded::Passing | Guarded::Assessment => {
-                matches!(self.set_by, SetBy::Officers(_))
-                    && matches!(self.device, DeviceSets::UntilGuarded)
+            Guarded::Passing => {
+                matches!(
+                    self.changed_by,
+                    ChangedBy::Officers(_) | ChangedBy::UntilMatched(..)
+                ) && matches!(self.device, DeviceSets::UntilGuarded | DeviceSets::Never)
+            }
+            Guarded::Assessment => {
+                matches!(self.changed_by, ChangedBy::Supervisors(_))
+                    && matches!(self.device, DeviceSets::UntilRegistered | DeviceSets::Never)
             }
             Guarded::Placement => {
                 matches!(self.set_by, SetBy::HoldOwner)
+                    && matches!(
+                        self.changed_by,
+                        ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason
+                    )
                     && matches!(self.device, DeviceSets::WithAlarm | DeviceSets::Never)
             }
         };
-        assert!(fits, "who may set a field fits what it is guarded from");
+        assert!(fits, "who may change a field fits what it is guarded from");
 
         self
     }

@@ -8,7 +8,7 @@ mod columns;
 mod row;
 mod table;
 
-pub use columns::{DeviceSets, FieldRow, FieldType, Guarded, SetBy};
+pub use columns::{ChangedBy, DeviceSets, FieldRow, FieldType, Guarded, SetBy};
 
 use crate::{
     Kind, RecordError,

@@ -1,6 +1,6 @@
 //! The page that tells both tables to people: `docs/records.md`.
 
-use super::{effect_name, field_holds, field_setters, guarded_from, member_holds, speakers};
+use super::{effect_name, field_changers, field_holds, guarded_from, member_holds, speakers};
 use crate::{EVENTS, Effect, EventType, FIELDS, FieldRow, Guarded, Kind, Together};
 use std::fmt::Write;
 
@@ -44,8 +44,8 @@ pub fn markdown() -> String {
         of_kind.for_each(|field| field_line(&mut out, field));
     }
 
-    out += "\nA legal field that is contested blocks an assessment. Any field that is not listed \
-            next is set by anybody.\n";
+    out += "\nA legal field that is contested blocks an assessment. Who may set each field, and \
+            say each event,\nstands in [authority.md](authority.md).\n";
     guarded_fields(&mut out);
 
     out += EVENTS_HEAD;
@@ -70,12 +70,13 @@ fn field_line(out: &mut String, field: &FieldRow) {
 /// One line for all fields of a kind that are guarded alike.
 fn guarded_fields(out: &mut String) {
     *out += "\n## Guarded fields\n\nSee [fields.md](fields.md) for how it is judged.\n\n\
-             | record | fields | guarded | who may set them then |\n|---|---|---|---|\n";
+             | record | fields | guarded | who may change them then |\n|---|---|---|---|\n";
 
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
     let guarded = FIELDS.iter().filter(|f| f.guarded != Guarded::Never);
     for (kind, field) in guarded.flat_map(|f| f.kinds.iter().map(move |kind| (kind, f))) {
-        let rights = format!("{} | {}", guarded_from(field.guarded), field_setters(field));
+        let changers = field_changers(field).unwrap_or_default();
+        let rights = format!("{} | {changers}", guarded_from(field.guarded));
         let key = format!("{kind} | {{}} | {rights}");
         let name = format!("`{}`", field.name);
 

@@ -1,10 +1,12 @@
 //! The tables of events and fields for others: as JSON, as Markdown, and looked up by a name.
 
+mod authority;
 mod markdown;
 mod words;
 
+pub use authority::authority;
 pub use markdown::markdown;
-pub use words::{field_holds, field_setters, guarded_from, member_holds, speakers};
+pub use words::{field_changers, field_holds, field_setters, guarded_from, member_holds, speakers};
 
 use crate::{
     Departments, EVENTS, Effect, EventType, FIELDS, FieldRow, FieldType, Kind, Member, RecordError,
@@ -185,9 +187,11 @@ fn field_json(field: &FieldRow) -> Json {
     out["x-legal"] = field.legal.into();
     out["x-guarded"] = guarded_from(field.guarded).into();
     out["x-set-by"] = field_setters(field).into();
+    out["x-changed-by"] = json!(field_changers(field));
+    out["x-device"] = field.by_device().into();
     out["x-departments"] = match field.set_by {
-        SetBy::Officers(list) => json!(list),
-        SetBy::Anybody | SetBy::HoldOwner => Json::Null,
+        SetBy::Departments(list) => json!(list),
+        SetBy::HoldOwner => Json::Null,
     };
 
     if field.name.split('.').any(|part| part == "N") {

@@ -1,8 +1,8 @@
 //! What the columns of the tables say, in words.
 
 use crate::{
-    Asks, Department, Departments, DeviceSets, EventType, FieldRow, FieldType, Guarded, Member,
-    Revoked, Right, SetBy, Unit, ValueType, events::guarding,
+    Asks, ChangedBy, Department, Departments, DeviceSets, EventType, FieldRow, FieldType, Guarded,
+    Member, Revoked, Right, SetBy, Unit, ValueType, events::guarding,
 };
 
 /// What a member holds, with its unit.
@@ -124,26 +124,46 @@ pub fn guarded_from(guarded: Guarded) -> String {
     }
 }
 
-/// Who may set a field: always, or once it is guarded, and when a device may.
+/// Who may set a field before it is guarded, and when a device may.
 pub fn field_setters(field: &FieldRow) -> String {
     let who = match field.set_by {
-        SetBy::Anybody => "anybody".into(),
-        SetBy::Officers(list) => format!("registered officers of {}", codes(list)),
+        SetBy::Departments(list) if list.len() == Department::ALL.len() => "any department".into(),
+        SetBy::Departments(list) => codes(list),
         SetBy::HoldOwner => {
-            "with the first entry the department that owns the type of hold; afterwards its \
-             registered officers. Of a hold of the commission those of HUB and SEC at the hub"
-                .into()
+            "the department that owns the type of hold, with the hold's first entry".into()
         }
     };
 
     let device = match field.device {
         DeviceSets::Always => "a device, too",
-        DeviceSets::UntilGuarded => "a device until then",
+        DeviceSets::UntilGuarded => "a device until it is guarded",
+        DeviceSets::UntilRegistered => "a declarant's import until the entry is registered",
         DeviceSets::WithAlarm => "a device with the alarm that begins the hold",
         DeviceSets::Never => "no device",
     };
 
     format!("{who}; {device}")
+}
+
+/// Who may change a field once it is guarded; nothing where it never is.
+pub fn field_changers(field: &FieldRow) -> Option<String> {
+    const OWNERS: &str = "registered officers of the department that owns the hold, and of a hold \
+                          of the commission those of HUB and SEC at the hub";
+
+    Some(match field.changed_by {
+        ChangedBy::Setters => return None,
+        ChangedBy::Officers(list) => format!("registered officers of {}", codes(list)),
+        ChangedBy::UntilMatched(list, supervised) => format!(
+            "registered officers of {}; once a link or a lookout matched it, those of SEC and HUB \
+             and supervisors of {supervised}, who say why",
+            codes(list)
+        ),
+        ChangedBy::Supervisors(list) => {
+            format!("registered supervisors of {}, who say why", codes(list))
+        }
+        ChangedBy::HoldOwner => OWNERS.into(),
+        ChangedBy::HoldOwnerWithReason => format!("{OWNERS}, who say why"),
+    })
 }
 
 fn codes(departments: &[Department]) -> String {

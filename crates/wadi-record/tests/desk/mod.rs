@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::*;
 use wadi_record::*;
@@ -9,6 +10,8 @@ use wadi_record::*;
 /// A network in which entries are made by hand, without keys: the record does not look at proofs.
 pub struct Desk {
     pub author: Author,
+    /// Tokens for releases that the node holds.
+    pub tokens: BTreeMap<String, ReleaseToken>,
     log: LogId,
     seq: u64,
 }
@@ -23,6 +26,7 @@ pub fn desk(n: u8, crossing: &str, role: Role, lane: Lane, of: &str) -> Desk {
             role,
             crossing: crossing.parse().ok(),
         },
+        tokens: BTreeMap::new(),
         log: LogId {
             node,
             epoch: Epoch([n; 8]),
@@ -128,6 +132,7 @@ impl Desk {
             author: self.author.clone(),
             policy: Arc::new(Policy::default()),
             officers: Arc::new(officers.collect::<BTreeMap<_, _>>()),
+            tokens: Arc::new(self.tokens.clone()),
         };
 
         JudgedChange {
@@ -160,4 +165,42 @@ pub fn build(rows: &[&JudgedChange]) -> Record {
     );
 
     Record::build(id, rows.iter().map(|r| (*r).clone())).unwrap()
+}
+
+/// What became of one put: the code under which it was refused, if it was.
+pub fn refused(record: &Record, entry: &JudgedChange) -> Vec<&'static str> {
+    record
+        .refused_puts()
+        .filter(|p| p.entry == entry.reference)
+        .map(|p| p.refusal.code)
+        .collect()
+}
+
+/// The same, with the reason why it changes what a decision rests on.
+pub fn because(draft: Draft, reason: &str) -> Draft {
+    draft.event("fields.corrected", json!({"reason": reason}))
+}
+
+/// Which fields an entry changed, and after what.
+pub fn changed(record: &Record, entry: &JudgedChange) -> Vec<(String, Option<&'static str>)> {
+    let all = record.changed_puts().filter(|p| p.entry == entry.reference);
+    all.map(|p| (p.field.clone(), p.after)).collect()
+}
+
+/// A truck that a camera read and a clerk let in, whom nobody has registered.
+pub fn truck(trb: &mut Desk) -> (JudgedChange, JudgedChange, RecordId) {
+    let first = trb.device(
+        "ANPR-1",
+        None,
+        &[],
+        Passage::announce("in").plate("11-A-12345", "IQ"),
+    );
+
+    let id = RecordId::of_first(&first.reference);
+    let gate_in = Passage::on()
+        .gate_in("G1", "R1")
+        .text("container.1", "CSQU3054383");
+    let admitted = trb.say("stranger", Some(id), &[first.reference], gate_in);
+
+    (first, admitted, id)
 }

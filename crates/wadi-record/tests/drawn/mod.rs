@@ -378,6 +378,7 @@ fn judges() -> [Judge; 2] {
         author: author.clone(),
         policy: policy.clone(),
         officers: registered(skip),
+        tokens: Default::default(),
     })
 }
 

@@ -150,6 +150,50 @@ pub(crate) struct IssuedTokenAnswer {
     expires_ms: Option<i64>,
 }
 
+/// Tokens for releases while dark.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ReleaseTokensAnswer {
+    /// Those that end last first.
+    release_tokens: Vec<ReleaseTokenAnswer>,
+}
+
+/// A token for a release while dark.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ReleaseTokenAnswer {
+    /// Its id.
+    token: String,
+    /// The crossing where it may be spent; null where that is any.
+    #[schema(required = true)]
+    crossing: Option<String>,
+    /// The department whose officers may spend it.
+    department: String,
+    /// The one officer who may; empty where any of the department may.
+    officer: String,
+    /// A type of hold, or the full id of one hold.
+    scope: String,
+    /// When it ends, hub time, Unix seconds.
+    expires_s: i64,
+    /// Why it was issued.
+    reason: String,
+    /// The holds that it was spent on.
+    spent_on: Vec<String>,
+}
+
+/// A token for a release that was issued.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct IssuedReleaseTokenAnswer {
+    /// Its id.
+    token: String,
+    /// When it ends, hub time, Unix seconds.
+    expires_s: i64,
+}
+
 /// A token that was revoked.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

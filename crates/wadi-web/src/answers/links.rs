@@ -78,8 +78,23 @@ pub(crate) struct ResyncAnswer {
     waits_for: String,
     /// How far each run of entries has come.
     progress: Vec<ResyncProgressAnswer>,
+    /// Who held it up, let it go on or ended it, the last ones.
+    steered: Vec<ResyncSteeredAnswer>,
     /// What was found at the end.
     outcome: Value,
+}
+
+/// Somebody steered a resync.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ResyncSteeredAnswer {
+    /// pause, resume or cancel.
+    act: String,
+    /// Who.
+    by: String,
+    /// When, Unix milliseconds.
+    at_ms: i64,
 }
 
 /// One log in a plan.
@@ -166,6 +181,8 @@ pub(crate) struct BundleAnswer {
     cosignatures: u64,
     /// Records handed over, in it.
     excerpts: u64,
+    /// Who had it made.
+    by: String,
     /// Logs that are not in it, and why.
     left_out: Vec<LeftOutAnswer>,
 }
@@ -196,6 +213,8 @@ pub(crate) struct BundleTakenAnswer {
     parts: u32,
     /// The node that made it.
     from: String,
+    /// Who had it taken in.
+    by: String,
     /// Entries that are held now.
     taken: u64,
     /// Entries that were held before.

@@ -63,6 +63,8 @@ pub(crate) struct RecordAnswer {
     waiting: Option<Vec<WaitingEntryAnswer>>,
     /// Entries whose authors' clocks stood before those of what they are based on.
     time_reversals: Option<Vec<TimeReversalAnswer>>,
+    /// Values that were changed after something rested on them.
+    changed_after: Option<Vec<ChangedAfterAnswer>>,
     /// Fields of legal weight that were set after the assessment.
     after_assessment: Option<Vec<String>>,
     /// What was taken out because the token does not read it.
@@ -157,6 +159,34 @@ pub(crate) struct RefusedFieldAnswer {
     code: String,
     /// Why, in words.
     why: String,
+    /// The value.
+    value: Value,
+    /// The officer.
+    officer: String,
+    /// The department's code.
+    #[schema(required = true)]
+    department: Option<String>,
+    /// When, Unix milliseconds by its author's clock.
+    at_ms: i64,
+    /// The entry.
+    entry: String,
+}
+
+/// A value that was changed after something rested on it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct ChangedAfterAnswer {
+    /// The field.
+    field: String,
+    /// What it held before.
+    before: Vec<Value>,
+    /// The decision that rested on it; null where one of another record may have.
+    #[schema(required = true)]
+    after: Option<String>,
+    /// The reason that was given.
+    #[schema(required = true)]
+    reason: Option<String>,
     /// The value.
     value: Value,
     /// The officer.

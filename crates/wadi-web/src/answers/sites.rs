@@ -140,16 +140,34 @@ pub(crate) struct PeerAnswer {
     connected: bool,
     /// When it last was, Unix milliseconds; 0 where never.
     last_contact_ms: i64,
-    /// Entries that it lacks, as far as is known.
-    unsent: u64,
-    /// Whether both hold the same.
-    in_step: bool,
+    /// Entries that it lacks; null while it is dark, for nobody knows.
+    #[schema(required = true)]
+    unsent: Option<u64>,
+    /// Whether both hold the same; null while it is dark.
+    #[schema(required = true)]
+    in_step: Option<bool>,
     /// Bytes of blocks sent to it.
     sent_bytes: u64,
-    /// The time there and back, milliseconds.
-    rtt_ms: u64,
+    /// The time there and back, milliseconds; null while it is dark.
+    #[schema(required = true)]
+    rtt_ms: Option<u64>,
     /// What went wrong last.
     last_error: String,
+    /// What asks for somebody there, as it told in its control log; a hub's alone.
+    alarms: Vec<PeerAlarmAnswer>,
+}
+
+/// Something that asks for somebody at another node.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct PeerAlarmAnswer {
+    /// What it is about.
+    about: String,
+    /// Why, and what to do.
+    text: String,
+    /// Since when, Unix milliseconds.
+    since_ms: i64,
 }
 
 /// Something that was refused.
@@ -249,6 +267,8 @@ pub(crate) struct HealthAnswer {
     degraded: Option<DegradedAnswer>,
     /// Tasks that cannot work, and why.
     troubles: Option<BTreeMap<String, String>>,
+    /// What asks for somebody, by what it is about.
+    alarms: Option<Vec<String>>,
 }
 
 /// That the node can work.

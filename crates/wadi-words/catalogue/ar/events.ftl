@@ -74,6 +74,7 @@ event-cancel-requested = طلب إلغاء البيان
 event-cancelled = إلغاء البيان
 event-link = ربط بسجل آخر
 event-handed_over = إحالة إلى منفذ آخر
+event-fields-corrected = تصحيح حقول مع ذكر السبب
 event-remark = ملاحظة
 event-finding = ملاحظة رقابية: رصد تعارض أو سحبه
 event-finding-assigned = إسناد ملاحظة رقابية

@@ -97,3 +97,5 @@ problem-no_workload = حمل القياس غير موجود
 problem-bad_program = البرنامج لا يعمل
 problem-no_output = لم يُذكر موضع الكتابة
     .help = يُذكر ملف أو مجلد بالخيار -o.
+problem-not_a_directory = هذا ليس مجلداً
+    .help = يُذكر مجلد.

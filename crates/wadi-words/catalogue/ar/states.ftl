@@ -6,6 +6,7 @@
 state-OPEN = مفتوح
 state-CONTESTED = متنازع على قيمه
 state-REFUSED_ACTS = فيه إجراءات مرفوضة
+state-CHANGED_AFTER = عُدّل بعد اتخاذ قرار
 state-DETAINED = موقوف بموجب حجز قائم
 
 # العبور.

@@ -74,6 +74,7 @@ event-cancel-requested = cancellation was asked for
 event-cancelled = the entry was cancelled
 event-link = belongs with another record
 event-handed_over = another crossing may write from now on
+event-fields-corrected = fields were corrected, with a reason
 event-remark = a remark
 event-finding = the rules found or withdrew a contradiction
 event-finding-assigned = a finding was assigned

@@ -97,3 +97,5 @@ problem-no_workload = No such workload
 problem-bad_program = The program does not run
 problem-no_output = Nowhere to write to
     .help = Name a file or a directory with -o.
+problem-not_a_directory = It is no directory
+    .help = Name a directory.

@@ -91,3 +91,7 @@ problem-withheld = Something in it is withheld
     .help = Ask somebody whose token reads all of it.
 problem-duplicate_member = A member is given twice
     .help = Give each member once.
+problem-cursor_gone = Place in the changes is gone
+    .help = Read the list anew, and follow the changes from there.
+problem-person_missing = Person missing
+    .help = Name the person whose token it is.

@@ -77,3 +77,5 @@ problem-nothing_to_undo = Nothing to undo
     .help = Name the event to undo, as the finding shows it.
 problem-not_a_hub = Only at the hub
     .help = Do it at the hub of the commission.
+problem-token_spent = Release token was spent
+    .help = A token releases one hold, once. Ask the hub for another one.

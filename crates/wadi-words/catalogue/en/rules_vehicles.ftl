@@ -36,3 +36,5 @@ rule-R30 = Unusually many overrides
     .text = One officer let more vehicles out by force or without a device's read than is ordinary.
 rule-R31 = Left uncleared
     .text = A vehicle or goods were let out by an officer who had not seen them cleared or released, or with a check or an anomaly still open.
+rule-R32 = Changed after a decision
+    .text = What a decision rests on was changed after the decision was made.

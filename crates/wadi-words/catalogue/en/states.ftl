@@ -6,6 +6,7 @@
 state-OPEN = open
 state-CONTESTED = contested
 state-REFUSED_ACTS = has refused acts
+state-CHANGED_AFTER = changed after a decision
 state-DETAINED = detained by an open hold
 
 # Passages.

@@ -1,7 +1,7 @@
 //! What a node and its people have to expect after a restore.
 
 use super::{manifest::BackupManifest, restore::ReplacedDatabase};
-use crate::{config::Config, print::utc_text_s};
+use crate::{config::Config, print::time_text_s};
 
 /// How the anchor stands to the copy, and what the node and its people have to expect.
 pub(super) fn what_comes_next(
@@ -10,7 +10,7 @@ pub(super) fn what_comes_next(
     config: &Config,
     done: &ReplacedDatabase,
 ) -> (&'static str, Vec<String>) {
-    let made = utc_text_s(manifest.made_s);
+    let made = time_text_s(manifest.made_s);
     let names: Vec<&str> = config.peer.iter().map(|p| p.name.as_str()).collect();
     let peers = if names.is_empty() {
         "the peers that dial it".to_string()

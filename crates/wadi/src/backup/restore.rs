@@ -13,7 +13,7 @@ use crate::{
     daemon::lock,
     failure::{Exit, Failure},
     pki::Papers,
-    print::{print_answer, utc_file_stamp, utc_text_s},
+    print::{print_answer, time_text_s, utc_file_stamp},
 };
 use serde_json::json;
 use std::{
@@ -91,7 +91,7 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
             .collect::<Vec<_>>()
             .join("\n");
 
-        let made = utc_text_s(manifest.made_s);
+        let made = time_text_s(manifest.made_s);
         format!(
             "{} is restored as of {made}, commit {}. What comes next:\n{lines}",
             manifest.name, manifest.commits

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cli::audit::{AuditReport, check_database, check_dump},
     failure::{Exit, Failure},
-    print::{print_answer, utc_text_s},
+    print::{print_answer, time_text_s},
 };
 use serde_json::json;
 use std::{
@@ -43,7 +43,7 @@ pub(super) async fn verify_backup(
             "VALID: {} as of {}, commit {}: {} records, {} entries of {} logs; every leaf, root \
              and signature is right.",
             manifest.name,
-            utc_text_s(manifest.made_s),
+            time_text_s(manifest.made_s),
             manifest.commits,
             manifest.records,
             report.entries,

@@ -141,7 +141,7 @@ impl BenchSite {
 
         for (n, first) in numbers.iter().zip(firsts) {
             entries.push(self.entry(
-                "PORT",
+                "CUS",
                 &edit(*n),
                 Some(RecordId::of_first(&first)),
                 vec![first],
@@ -459,6 +459,7 @@ fn judged_changes(
         author,
         policy: Default::default(),
         officers: Default::default(),
+        tokens: Default::default(),
     };
 
     let mut out: BTreeMap<RecordId, Vec<JudgedChange>> = BTreeMap::new();

@@ -7,7 +7,7 @@ use crate::{
     },
     failure::{Exit, Failure},
     output,
-    print::{member_text, print_answer, utc_text_s},
+    print::{member_text, print_answer, time_text_s},
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -521,7 +521,7 @@ fn show_file(file: &Path, json: bool) -> Result<Exit, Failure> {
             v["parts"],
             manifest.from.name,
             manifest.to.name,
-            utc_text_s(manifest.made_s),
+            time_text_s(manifest.made_s),
             c["entries"],
             c["blocks"],
             c["cosignatures"],

@@ -1,6 +1,7 @@
 //! A record's history: the graph of its entries, who set its fields, and what was known.
 
-use crate::print::{self, hub_time_text, member_text, shown, utc_text};
+use super::said::{entered_later, event_words, field_value_text, put_words};
+use crate::print::{self, hub_time_text, member_text, shown, time_text};
 use comfy_table::Table;
 use serde_json::Value;
 
@@ -49,28 +50,30 @@ fn who_text(entry: &Value) -> String {
     )
 }
 
-/// What an entry says, and why it does not count, where it does not.
+/// What an entry says, how late it was entered, and why it does not count, where it does not.
 fn says_text(entry: &Value) -> String {
-    let events: Vec<_> = entry["events"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|e| e["type"].as_str())
-        .map(shown)
-        .collect();
-    let puts: Vec<String> = entry["puts"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(k, v)| format!("{}={v}", shown(k)))
+    let events = entry["events"].as_array().into_iter().flatten();
+    let mut lines: Vec<String> = events
+        .map(|event| match event.as_object() {
+            Some(members) => event_words(members),
+            None => shown(&event.to_string()).into_owned(),
+        })
         .collect();
 
-    let mut says = format!("{} {}", events.join(" "), puts.join(" "));
+    let puts = entry["puts"].as_object().into_iter().flatten();
+    lines.extend(puts.map(|(field, value)| put_words(field, value)));
+    lines.extend(entered_later(
+        entry["happened_ms"].as_i64(),
+        entry["claimed_ms"].as_i64().unwrap_or(0),
+    ));
     if entry["stands"]["counts"] == false {
-        says += &format!("\nDOES NOT COUNT: {}", member_text(&entry["stands"], "why"));
+        lines.push(format!(
+            "DOES NOT COUNT: {}",
+            member_text(&entry["stands"], "why")
+        ));
     }
 
-    says
+    lines.join("\n")
 }
 
 fn graph_table(numbered: &NumberedEntries<'_>) -> Table {
@@ -99,7 +102,7 @@ fn graph_table(numbered: &NumberedEntries<'_>) -> Table {
         graph.add_row([
             numbered.number(&entry["entry"]),
             numbered.numbers(&entry["based_on"]),
-            utc_text(at),
+            time_text(at),
             between,
             member_text(entry, "node"),
             who_text(entry),
@@ -117,7 +120,10 @@ fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
         for s in settings.as_array().into_iter().flatten() {
             let replaced = s["replaced"].as_array().into_iter().flatten();
             let replaced: Vec<String> = replaced
-                .map(|c| format!("#{} {}", numbered.number(&c["entry"]), c["value"]))
+                .map(|c| {
+                    let value = field_value_text(name, &c["value"]);
+                    format!("#{} {value}", numbered.number(&c["entry"]))
+                })
                 .collect();
             let contested_by = numbered.numbers(&s["contested_by"]);
             let stands = match s["stands"] == true {
@@ -129,7 +135,7 @@ fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
             table.add_row([
                 shown(name).into_owned(),
                 numbered.number(&s["entry"]),
-                s["value"].to_string(),
+                field_value_text(name, &s["value"]),
                 who_text(s),
                 replaced.join("\n"),
                 stands,

@@ -3,7 +3,7 @@
 use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, utc_text_s},
+    print::{self, member_text, print_answer, time_text_s},
 };
 
 pub fn list_officers(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
@@ -45,7 +45,7 @@ pub fn list_members(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
                 member_text(m, "node"),
                 member_text(m, "role"),
                 member_text(m, "crossing"),
-                utc_text_s(m["issued_s"].as_i64().unwrap_or(0)),
+                time_text_s(m["issued_s"].as_i64().unwrap_or(0)),
                 flags.chain(closed).collect::<Vec<_>>().join(" "),
             ]);
         }

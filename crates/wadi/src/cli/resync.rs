@@ -7,7 +7,7 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, utc_text_s},
+    print::{self, member_text, print_answer, time_text_s},
 };
 use clap::Subcommand;
 use comfy_table::Table;
@@ -168,7 +168,7 @@ fn verify_with(peer: &str, quick: bool, at: &NodeAt, json: bool) -> Result<Exit,
     let path = format!("/v1/verify/{}?quick={quick}", percent_encode(peer));
     let found = Client::at(at)?.get_slow(&path)?;
     print_answer(json, &found, |v| {
-        let through = utc_text_s(v["through_s"].as_i64().unwrap_or(0));
+        let through = time_text_s(v["through_s"].as_i64().unwrap_or(0));
         if v["equal"] == true {
             format!(
                 "EQUAL with {peer} through {through} (hub time): {} logs, {} scopes of records, \
@@ -332,7 +332,7 @@ fn outcome_text(r: &Value) -> String {
         ),
         "failed" if outcome["why"].is_string() => member_text(outcome, "why"),
         "done" | "failed" => {
-            let through = utc_text_s(outcome["through_s"].as_i64().unwrap_or(0));
+            let through = time_text_s(outcome["through_s"].as_i64().unwrap_or(0));
             let equal = if outcome["equal"] == true {
                 "EQUAL"
             } else {

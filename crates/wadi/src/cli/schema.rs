@@ -9,8 +9,8 @@ use serde_json::json;
 use wadi_record::{
     EventType, FieldRow, Kind,
     schema::{
-        Selection, effect_name, field_holds, field_setters, guarded_from, markdown, member_holds,
-        speakers,
+        Selection, authority, effect_name, field_changers, field_holds, field_setters,
+        guarded_from, markdown, member_holds, speakers,
     },
 };
 
@@ -21,11 +21,17 @@ pub struct SchemaArgs {
     /// The page docs/records.md.
     #[arg(long, conflicts_with = "name")]
     markdown: bool,
+    /// The page docs/authority.md: who may say and set what.
+    #[arg(long, conflicts_with_all = ["name", "markdown"])]
+    authority: bool,
 }
 
 pub fn run(args: &SchemaArgs, json: bool) -> Result<Exit, Failure> {
-    if args.markdown {
-        let page = markdown();
+    if args.markdown || args.authority {
+        let page = match args.authority {
+            true => authority(),
+            false => markdown(),
+        };
         match json {
             true => print::print_line!("{}", json!({"markdown": page})),
             false => print::print_line!("{}", page.trim_end()),
@@ -102,15 +108,24 @@ fn members_table(event: &EventType) -> String {
 }
 
 fn fields_table(fields: &[&FieldRow]) -> String {
-    let mut out = table(["field", "what it is", "on", "holds", "guarded", "set by"]);
+    let mut out = table([
+        "field",
+        "what it is",
+        "on",
+        "holds",
+        "set by",
+        "guarded",
+        "then changed by",
+    ]);
     for field in fields {
         out.add_row([
             field.name.to_string(),
             field.meaning.into(),
             names(field.kinds),
             field_holds(field),
-            guarded_from(field.guarded),
             field_setters(field),
+            guarded_from(field.guarded),
+            field_changers(field).unwrap_or_default(),
         ]);
     }
 
@@ -134,6 +149,7 @@ mod tests {
         let args = |name: &str| SchemaArgs {
             name: Some(name.into()),
             markdown: false,
+            authority: false,
         };
 
         let error = run(&args("hold.plced"), false).unwrap_err();

@@ -67,6 +67,17 @@ fn status_text(v: &Value) -> String {
         out += &format!("ALARM: {}\n", shown(alarm.as_str().unwrap_or_default()));
     }
 
+    for peer in v["peers"].as_array().into_iter().flatten() {
+        for alarm in peer["alarms"].as_array().into_iter().flatten() {
+            out += &format!(
+                "ALARM at {}, since {}: {}\n",
+                member_text(peer, "node"),
+                print::time_text(alarm["since_ms"].as_i64().unwrap_or(0)),
+                member_text(alarm, "text")
+            );
+        }
+    }
+
     for fork in v["forks"].as_array().into_iter().flatten() {
         out += &format!("FORKED: {}\n", shown(fork.as_str().unwrap_or_default()));
     }
@@ -84,7 +95,28 @@ fn status_text(v: &Value) -> String {
         );
     }
 
-    out + &peers_table(v).to_string()
+    out += &peers_table(v).to_string();
+    match watermark_table(v) {
+        Some(table) => format!("{out}\n{table}"),
+        None => out,
+    }
+}
+
+/// Through which time each crossing is heard; a hub's alone.
+fn watermark_table(v: &Value) -> Option<Table> {
+    let marks = v["watermarks"].as_object().filter(|all| !all.is_empty())?;
+    let now_ms = v["hub_time_s"].as_i64().unwrap_or(0).saturating_mul(1_000);
+    let mut table = print::table(["crossing", "heard through", "behind"]);
+    for (crossing, through) in marks.iter().filter(|(crossing, _)| *crossing != "HUB") {
+        let through_ms = through.as_i64().unwrap_or(0);
+        let (through, behind) = match print::heard_through_text(through_ms) {
+            Some(text) => (text, format!("{} s", (now_ms - through_ms).max(0) / 1000)),
+            None => ("never".into(), String::new()),
+        };
+        table.add_row([shown(crossing).into_owned(), through, behind]);
+    }
+
+    Some(table)
 }
 
 fn peers_table(v: &Value) -> Table {
@@ -116,16 +148,61 @@ fn peers_table(v: &Value) -> Table {
         };
 
         let link = if up { "up" } else { "down" };
+        let known = |member: &str| match &p[member] {
+            Value::Null => "unknown".into(),
+            _ => member_text(p, member),
+        };
         table.add_row([
             member_text(p, "node"),
             link.into(),
             ago,
             lacks,
-            member_text(p, "in_step"),
-            member_text(p, "rtt_ms"),
+            known("in_step"),
+            known("rtt_ms"),
             member_text(p, "last_error"),
         ]);
     }
 
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_not_known_of_a_dark_peer_is_unknown_and_each_crossing_shows_how_far_it_is_heard() {
+        let status = json!({
+            "node": "hub",
+            "role": "hub",
+            "now_ms": 1_772_341_260_000_i64,
+            "hub_time_s": 1_772_341_260,
+            "watermarks": {"HUB": 1_772_341_260_000_i64, "QAM": 0, "TRB": 1_772_341_200_000_i64},
+            "peers": [{
+                "node": "trb",
+                "connected": false,
+                "last_contact_ms": 1_772_341_200_000_i64,
+                "unsent": null,
+                "in_step": null,
+                "rtt_ms": null,
+                "last_error": "",
+            }],
+        });
+
+        let text = status_text(&status);
+        let row = |word: &str| {
+            let line = text
+                .lines()
+                .find(|line| line.trim_start().starts_with(word));
+            line.unwrap_or_else(|| panic!("{word}: {text}")).to_string()
+        };
+        assert_eq!(row("trb").matches("unknown").count(), 3, "{text}");
+        assert!(row("TRB").contains("2026-03-01 05:00:00") && row("TRB").contains("60 s"));
+        assert!(row("QAM").contains("never"));
+        assert!(
+            !text.contains("HUB "),
+            "a hub's own time is no news: {text}"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, utc_text},
+    print::{self, member_text, print_answer, time_text},
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -42,6 +42,13 @@ pub enum TokenCommand {
         name: String,
         #[arg(long)]
         device: Option<String>,
+        /// With --device: the events that it may say, comma between; those that a device may at
+        /// all, where they are left out.
+        #[arg(long, value_delimiter = ',', requires = "device")]
+        events: Option<Vec<String>>,
+        /// With --device: the fields that it may set, comma between, `N` for any number.
+        #[arg(long, value_delimiter = ',', requires = "device")]
+        fields: Option<Vec<String>>,
         /// A second operator of this machine, in person: what they say at a hub carries their name.
         #[arg(long, requires = "person")]
         operator: bool,
@@ -91,10 +98,14 @@ fn list_text(answer: &Value) -> String {
     for t in answer["tokens"].as_array().into_iter().flatten() {
         let scope = &t["scope"];
         let words = ["is", "officer", "department", "device"].map(|m| member_text(scope, m));
-        let may = words.iter().filter(|w| !w.is_empty()).cloned();
+        let listed = ["events", "fields"]
+            .into_iter()
+            .flat_map(|m| scope[m].as_array());
+        let listed = listed.flatten().filter_map(Value::as_str).map(String::from);
+        let may = words.into_iter().filter(|w| !w.is_empty()).chain(listed);
         let time = |member: &str, none: &str| match t[member].as_i64() {
             None | Some(0) => none.to_string(),
-            Some(ms) => utc_text(ms),
+            Some(ms) => time_text(ms),
         };
 
         table.add_row([
@@ -113,7 +124,7 @@ fn list_text(answer: &Value) -> String {
 fn reads_text(answer: &Value) -> String {
     let mut table = print::table(["token", "person", "travellers", "lookouts", "last used"]);
     for line in answer["reads"].as_array().into_iter().flatten() {
-        let last = line["last_used_ms"].as_i64().map_or("-".into(), utc_text);
+        let last = line["last_used_ms"].as_i64().map_or("-".into(), time_text);
         table.add_row([
             member_text(line, "token"),
             member_text(line, "person"),
@@ -131,6 +142,8 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
         TokenCommand::Issue {
             name,
             device,
+            events,
+            fields,
             operator,
             person,
             days,
@@ -139,7 +152,12 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
             at,
         } => {
             let scope = match (device, who.officer, who.department, operator) {
-                (Some(device), None, None, false) => json!({"is": "device", "device": device}),
+                (Some(device), None, None, false) => json!({
+                    "is": "device",
+                    "device": device,
+                    "events": events,
+                    "fields": fields,
+                }),
                 (None, Some(officer), Some(department), false) => {
                     json!({"is": "officer", "officer": officer, "department": department})
                 }

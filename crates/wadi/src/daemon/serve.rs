@@ -121,6 +121,7 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
         "certificate",
         watch_certificate(node.clone(), papers.identity.ends_s()),
     ));
+    helpers.extend(node.spawn_watched("alarms", tell_alarms(node.clone())));
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
 
     let stop = until_stopped(&node, &mut events, &config).await?;
@@ -345,21 +346,17 @@ pub(super) fn clock(config: &Config, papers: &Papers) -> SystemClock {
     clock.not_before(issued.max(papers.identity.begins_s()).unwrap_or(0))
 }
 
+/// Says in the log, and to the hub, what asks for somebody.
+async fn tell_alarms(node: Arc<Node>) {
+    node.reads().tell_alarms().await;
+}
+
 pub(super) async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
-    let mut said = false;
     loop {
         node.set_alarm(
             "certificate",
             certificate_alarm(ends_s, node.time().expiry_s()),
         );
-
-        // A clock that is wrong is said in the log, too, once each time.
-        let wrong = node.time().alarm();
-        if let Some(alarm) = wrong.as_ref().filter(|_| !said) {
-            tracing::error!("{alarm}");
-        }
-
-        said = wrong.is_some();
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::client::{Client, percent_encode},
-    print::utc_text,
+    print::time_text,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,12 +172,12 @@ impl Deadline {
         } = *self;
 
         match first_ms == last_ms {
-            true => format!("{rule}: {count} PENDING until {}", utc_text(first_ms)),
+            true => format!("{rule}: {count} PENDING until {}", time_text(first_ms)),
             false => {
                 format!(
                     "{rule}: {count} PENDING, the first until {}, the last until {}",
-                    utc_text(first_ms),
-                    utc_text(last_ms)
+                    time_text(first_ms),
+                    time_text(last_ms)
                 )
             }
         }

@@ -7,7 +7,7 @@ use super::{
     network::{DemoNetwork, HOURS_PER_SECOND},
     signals::Signal,
 };
-use crate::print::{self, kb_text, print_line, utc_text};
+use crate::print::{self, kb_text, print_line, time_text};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -55,6 +55,7 @@ pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> St
         "records",
         "unsent",
         "last contact",
+        "heard through",
         "waiting",
         "carries",
         "refused",
@@ -62,6 +63,8 @@ pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> St
     ];
 
     let mut table = print::table(header);
+    let hub = statuses.iter().find(|(name, _)| name == "hub");
+    let marks = hub.and_then(|(_, status)| Some(status.as_ref()?["watermarks"].clone()));
     for (name, status) in statuses {
         let link = network
             .links
@@ -87,6 +90,8 @@ pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> St
             format!("{minutes} min ago")
         };
 
+        let through = heard_through(marks.as_ref(), s);
+
         let number = |k: &str| s[k].to_string();
         let carries = kb_text(s["carried_bytes"].as_u64().unwrap_or(0));
         let cells = [
@@ -95,6 +100,7 @@ pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> St
             number("records"),
             number("unsent"),
             ago,
+            through,
             number("waiting"),
             carries,
             number("refused"),
@@ -105,12 +111,24 @@ pub fn table(network: &DemoNetwork, statuses: &Statuses, started: Instant) -> St
     }
 
     let seconds = started.elapsed().as_secs_f64();
-    let domain = utc_text(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
+    let domain = time_text(ORIGIN_MS + (seconds * HOURS_PER_SECOND * 3_600_000.0) as i64);
 
     format!(
         "{seconds:.0} s, {domain} at the crossings, {} on the wire\n{table}",
         kb_text(network.wire_bytes())
     )
+}
+
+/// Through which time a node's crossing is heard, as the hub tells it; while the hub does not
+/// answer, nobody knows.
+fn heard_through(marks: Option<&Value>, node: &Value) -> String {
+    let crossing = node["crossing"].as_str().unwrap_or_default();
+    match marks.map(|marks| &marks[crossing]) {
+        None => "unknown".into(),
+        Some(Value::Null) => String::new(),
+        Some(through) => print::heard_through_text(through.as_i64().unwrap_or(0))
+            .unwrap_or_else(|| "never".into()),
+    }
 }
 
 /// The end of it, as one line of JSON or as text.
@@ -164,6 +182,9 @@ fn in_json(network: &DemoNetwork, dir: &Path, ending: &Ending, started: Instant)
         })
     });
 
+    let hub = judged.statuses.iter().find(|(name, _)| name == "hub");
+    let watermarks = hub.and_then(|(_, status)| Some(status.as_ref()?["watermarks"].clone()));
+
     json!({
         "converged": judged.converged(),
         "seconds": started.elapsed().as_secs_f64(),
@@ -171,6 +192,7 @@ fn in_json(network: &DemoNetwork, dir: &Path, ending: &Ending, started: Instant)
         "nodes": judged.statuses.iter().map(node).collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
         "overdue": judged.pending.overdue,
+        "watermarks": watermarks,
         "deadlines": waiting.collect::<Vec<_>>(),
         "disagreements": judged.disagreements,
         "written": judged.written,
@@ -269,4 +291,19 @@ pub fn where_to_look_on(network: &DemoNetwork, dir: &Path, on_postgres: bool) ->
         names.join(", "),
         dir.join("certs/root.pub").display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_says_through_which_time_each_crossing_is_heard() {
+        let marks = json!({"TRB": 1_772_341_200_000_i64, "QAM": 0});
+        let of = |crossing: &str| heard_through(Some(&marks), &json!({"crossing": crossing}));
+        assert_eq!(of("TRB"), "2026-03-01 05:00:00");
+        assert_eq!(of("QAM"), "never");
+        assert_eq!(of("XXX"), "");
+        assert_eq!(heard_through(None, &json!({"crossing": "TRB"})), "unknown");
+    }
 }

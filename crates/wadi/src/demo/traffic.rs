@@ -176,7 +176,6 @@ impl Traffic {
                 "vehicle.plate_country": country,
                 "purpose": "goods",
                 "container.1": container,
-                "seal.1": format!("JO{:07}", r.random_range(0..10_000_000)),
                 "goods.hs_code": GOODS[goods].0,
                 "note": REMARKS[r.random_range(0..REMARKS.len())],
             },
@@ -221,7 +220,10 @@ impl Traffic {
         t.step += 1;
         let number = t.number;
         match t.step {
-            1 => self.weigh_truck(t)?,
+            1 => {
+                self.read_seal(t)?;
+                self.weigh_truck(t)?;
+            }
             // A truck whose entry nobody makes is a finding, once its time is up.
             2 if self.clean || r.random_bool(0.93) => self.declare_goods(t)?,
             2 => {}
@@ -286,6 +288,13 @@ impl Traffic {
         });
 
         self.event("ops-1", "OPS", &t.passage, weighed).map(drop)
+    }
+
+    /// Customs reads the truck's seal.
+    fn read_seal(&self, t: &Truck) -> Result<(), Failure> {
+        let seal = json!({"fields": {"seal.1": format!("JO{:08}", t.number)}});
+        let path = format!("/v1/records/{}/events", t.passage);
+        self.post_as("cus-1", "CUS", &path, seal).map(drop)
     }
 
     /// Makes the truck's customs entry.

@@ -1,8 +1,9 @@
-//! R08: one declarant reference, transit reference or container in two live entries.
+//! R08: one declarant reference, transit reference or container in two live entries; one day of a
+//! crossing kept twice.
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
-use wadi_record::normalise_reference;
+use wadi_record::{SYSTEM_OFFICER, normalise_reference};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R08",
@@ -17,6 +18,10 @@ fn is_live(entry: &Facts) -> bool {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
+    if is_kept_day(anchor) {
+        return kept_twice(dossier).collect();
+    }
+
     if !is_live(anchor) {
         return Vec::new();
     }
@@ -29,6 +34,32 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .flat_map(|o| shared(anchor, o).into_iter().map(move |s| (o, s)))
         .map(|(o, s)| found(anchor, o, s))
         .collect()
+}
+
+/// Whether it is a day that people keep: of what a node alone said on a day of its own there may be
+/// one more.
+fn is_kept_day(day: &Facts) -> bool {
+    let mut said = day.said().peekable();
+    day.kind() == "site-day"
+        && (said.peek().is_none() || said.any(|e| e.officer() != SYSTEM_OFFICER))
+}
+
+/// Of two the later one carries the finding.
+fn kept_twice(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
+    let anchor = &dossier.anchor;
+    let date = |day: &Facts| day.field("date").map(String::from);
+    let others = dossier.of("site-day").filter(move |other| {
+        is_kept_day(other)
+            && other.crossing() == anchor.crossing()
+            && date(anchor).is_some()
+            && date(other) == date(anchor)
+            && (other.began_ms(), &other.id) < (anchor.began_ms(), &anchor.id)
+    });
+
+    others.map(|other| {
+        let day = anchor.field("date").unwrap_or_default().to_string();
+        found(anchor, other, ("the day", day))
+    })
 }
 
 fn found(anchor: &Facts, other: &Facts, (what, value): (&str, String)) -> Contradiction {
@@ -84,6 +115,33 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(&'static str, String)> {
 mod tests {
     use super::*;
     use crate::{Phase, tests::*};
+
+    #[test]
+    fn a_day_that_people_keep_twice_at_one_crossing_is_found() {
+        let day = |id: &str, date: &str, officer: &str, at_ms: i64| {
+            let mut shift = event("shift.on", at_ms, json!({"officer": "OF-1"}));
+            shift["officer"] = officer.into();
+            let more = json!({"fields": {"date": date}, "events": [shift]});
+            facts(id, "site-day", "TRB", more)
+        };
+        let first = || day("S1", "2026-03-01", "OF-1", 1);
+        let second = || day("S2", "2026-03-01", "OF-2", 9);
+        assert_eq!(firm("R08", second(), vec![first()]), [Phase::Firm]);
+        assert_eq!(
+            firm("R08", first(), vec![second()]),
+            [],
+            "one of the two carries it"
+        );
+
+        let silent = [
+            day("S1", "2026-03-02", "OF-1", 1),
+            first().at("QAM"),
+            day("S1", "2026-03-01", SYSTEM_OFFICER, 1),
+        ];
+        for other in silent {
+            assert_eq!(firm("R08", second(), vec![other]), []);
+        }
+    }
 
     #[test]
     fn two_live_entries_with_one_reference_are_found_and_a_cancellation_on_its_way_is_waited_for() {

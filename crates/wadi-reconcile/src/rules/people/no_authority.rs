@@ -15,18 +15,22 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 /// Codes of refusals that are about the actor, and not about the act.
-const REFUSAL_CODES: [&str; 6] = [
+const REFUSAL_CODES: [&str; 10] = [
     "no_authority",
     "unregistered_officer",
     "revoked_officer",
     "unknown_department",
     "no_second_officer",
     "unseen_hold",
+    "token_unknown",
+    "token_foreign",
+    "token_expired",
+    "token_spent",
 ];
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let mut out: Vec<Contradiction> = refused(anchor).collect();
+    let mut out: Vec<Contradiction> = refused(anchor).chain(refused_fields(anchor)).collect();
     let shifts = Shifts::of(dossier);
     out.extend(
         anchor
@@ -71,6 +75,36 @@ fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
         );
 
         Some(found.of_cause(basis).each(e.entry()))
+    })
+}
+
+/// Values that somebody put without the right to. An honest node does not write them at all.
+fn refused_fields(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
+    let all = anchor.json["refused_fields"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    all.map(|put| {
+        let text = |member: &str| put[member].as_str().unwrap_or_default();
+        let (code, entry) = (text("code"), text("entry"));
+        let (officer, field) = (text("officer"), text("field"));
+        let actor = if officer.is_empty() {
+            log_of(entry)
+        } else {
+            officer
+        };
+        let said = format!(
+            "{actor} set {field} of {}: {}",
+            anchor.printed(),
+            text("why")
+        );
+        let evidence = json!({"field": field, "officer": officer, "code": code});
+        let basis = json!({"actor": actor, "code": code});
+        let at_ms = put["at_ms"].as_i64().unwrap_or_default();
+
+        Contradiction::new(format!("{code} fields {actor}"), at_ms, said, evidence)
+            .of_cause(basis)
+            .each(entry)
     })
 }
 
@@ -142,6 +176,16 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
+    let all: Vec<&str> = tokens(anchor).collect();
+    let again = own
+        .iter()
+        .filter(|t| all.iter().filter(|o| o == t).count() > 1);
+    let again = again.map(|token| {
+        let text = format!("a token was spent twice on {}", anchor.printed());
+        let evidence = json!({"token": token, "other": anchor.printed()});
+        Contradiction::new(format!("token {token}"), anchor.ended_ms(), text, evidence)
+    });
+
     // Of two holds the later one carries the finding.
     let earlier = dossier
         .of("hold")
@@ -164,6 +208,7 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
                 evidence,
             )
         })
+        .chain(again)
         .collect()
 }
 
@@ -301,6 +346,21 @@ mod tests {
             firm("R21", spent("H2", 2, "T"), vec![spent("H1", 1, "U")]),
             []
         );
+
+        let releases = |other: &str| {
+            let one = event("released", 1, json!({"token": "T"}));
+            hold(
+                "H1",
+                json!({}),
+                &[one, event("released", 2, json!({"token": other}))],
+            )
+        };
+        assert_eq!(
+            firm("R21", releases("T"), vec![]),
+            [Phase::Firm],
+            "twice on one hold"
+        );
+        assert_eq!(firm("R21", releases("U"), vec![]), []);
     }
 
     #[test]

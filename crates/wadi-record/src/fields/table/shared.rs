@@ -4,24 +4,15 @@ use crate::fields::row::*;
 
 pub(super) const ROWS: &[FieldRow] = &[
     FieldRow {
-        name: "transit.ref",
-        meaning: "The transit document: a TIR carnet or a movement reference number.",
-        kinds: &[Passage, CustomsEntry],
-        value: Text,
-        legal: true,
-        guarded: Guarded::Never,
-        set_by: SetBy::Anybody,
-        device: DeviceSets::Always,
-    },
-    FieldRow {
         name: "note",
         meaning: "A remark.",
         kinds: &[Passage, QuarantineHold, CustomsEntry, SiteDay],
         value: Text,
         legal: false,
-        guarded: Guarded::Never,
-        set_by: SetBy::Anybody,
+        set_by: EVERYBODY,
         device: DeviceSets::Always,
+        guarded: Guarded::Never,
+        changed_by: ChangedBy::Setters,
     },
     FieldRow {
         name: "date",
@@ -29,8 +20,9 @@ pub(super) const ROWS: &[FieldRow] = &[
         kinds: &[SiteDay],
         value: Day,
         legal: true,
-        guarded: Guarded::Never,
-        set_by: SetBy::Anybody,
+        set_by: SITE,
         device: DeviceSets::Always,
+        guarded: Guarded::Never,
+        changed_by: ChangedBy::Setters,
     },
 ];

@@ -2,13 +2,17 @@
 
 use super::root_key;
 use crate::{
-    cli::{NodeAt, client::Client},
+    cli::{
+        NodeAt,
+        client::Client,
+        said::{entered_later, event_words, put_words},
+    },
     failure::{Exit, Failure},
     output,
-    print::{self, hub_time_text, print_answer, utc_text, utc_text_s},
+    print::{self, hub_time_text, print_answer, shown, time_text, time_text_s},
 };
 use comfy_table::Table;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use wadi_log::{EVIDENCE_BYTES_MAX, ProvenStatement};
 
@@ -70,6 +74,7 @@ pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Ex
         "record": found.record.to_string(),
         "entries": found.statements.len(),
         "witnessed": witnessed,
+        "statements": found.statements.iter().map(statement_json).collect::<Vec<_>>(),
     });
     print_answer(json, &value, |_| {
         format!(
@@ -81,7 +86,7 @@ pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Ex
             found.statements.len(),
             found.forks,
             found.made_by,
-            utc_text_s(found.made_s),
+            time_text_s(found.made_s),
         )
     });
 
@@ -93,7 +98,7 @@ fn statements_table(statements: &[ProvenStatement]) -> Table {
     for s in statements {
         let c = &s.common;
         table.add_row(print::row([
-            utc_text(c.happened_ms.unwrap_or(c.wall_ms)),
+            time_text(c.happened_ms.unwrap_or(c.wall_ms)),
             s.node.clone(),
             format!("{} {}{}", c.officer, c.department, c.device),
             says_text(s),
@@ -105,28 +110,51 @@ fn statements_table(statements: &[ProvenStatement]) -> Table {
     table
 }
 
-/// The types of a statement's events, and the keys that it puts.
+/// What a statement says, word for word.
+fn statement_json(statement: &ProvenStatement) -> Value {
+    let puts = statement.change.puts.iter();
+    let puts: Map<String, Value> = puts
+        .map(|put| (put.key.clone(), put_json(&put.value)))
+        .collect();
+
+    json!({
+        "entry": statement.reference.to_string(),
+        "events": statement.change.events,
+        "puts": puts,
+        "counts": statement.counts,
+    })
+}
+
+fn put_json(value: &wadi_log::Value) -> Value {
+    match value {
+        wadi_log::Value::Null => Value::Null,
+        wadi_log::Value::Text(text) => text.as_str().into(),
+        wadi_log::Value::Int(number) => (*number).into(),
+        wadi_log::Value::Flag(flag) => (*flag).into(),
+    }
+}
+
+/// What a statement says: its events with their members, the values that it puts.
 fn says_text(statement: &ProvenStatement) -> String {
-    let event_type = |event: &String| {
-        let event: Value = serde_json::from_str(event).ok()?;
-        Some(event["type"].as_str()?.to_string())
+    let change = &statement.change;
+    let event = |text: &String| match serde_json::from_str(text) {
+        Ok(Value::Object(members)) => event_words(&members),
+        _ => shown(text).into_owned(),
     };
 
-    let change = &statement.change;
-    let mut says = change
-        .events
-        .iter()
-        .filter_map(event_type)
-        .collect::<Vec<_>>()
-        .join(" ");
-    for put in &change.puts {
-        says += " ";
-        says += &put.key;
-    }
+    let mut lines: Vec<String> = change.events.iter().map(event).collect();
+    lines.extend(
+        change
+            .puts
+            .iter()
+            .map(|put| put_words(&put.key, &put_json(&put.value))),
+    );
 
+    let common = &statement.common;
+    lines.extend(entered_later(common.happened_ms, common.wall_ms));
     if !statement.counts {
-        says += " (quarantined)";
+        lines.push("DOES NOT COUNT: in quarantine".into());
     }
 
-    says
+    lines.join("\n")
 }

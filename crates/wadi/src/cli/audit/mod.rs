@@ -3,6 +3,7 @@
 
 mod compare;
 mod evidence;
+mod finding;
 mod quarantine;
 mod verify;
 
@@ -13,6 +14,7 @@ use crate::{
 };
 use clap::Subcommand;
 use evidence::{verify_evidence, write_evidence};
+use finding::{is_finding, pack_finding};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use verify::{find_source, verify_source};
@@ -40,11 +42,12 @@ pub enum AuditCommand {
         root: Option<PathBuf>,
     },
     /// Packs everything said of a record, with its proofs, into a file that verifies without this
-    /// network.
+    /// network; of a finding, a directory with the finding and such a file of each record that it
+    /// rests on.
     Evidence {
-        /// The record's id.
-        record: String,
-        /// The file to write.
+        /// The record's id, or the finding's.
+        id: String,
+        /// The file to write; of a finding, the directory.
         #[arg(short, long)]
         output: PathBuf,
         /// Write over a file that is there.
@@ -104,13 +107,18 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
             root,
         } => find_source(&dir, config.as_deref(), database, root)?,
         AuditCommand::Evidence {
-            record,
+            id,
             output,
             force,
             at,
         } => {
+            if is_finding(&id) {
+                let pack = move || pack_finding(&id, &output, force, &at, json);
+                return run_blocking(pack).await;
+            }
+
             output::check_free(&output, force)?;
-            return run_blocking(move || write_evidence(&record, &output, &at, json)).await;
+            return run_blocking(move || write_evidence(&id, &output, &at, json)).await;
         }
         AuditCommand::Quarantine { log, at } => {
             return run_blocking(move || quarantine::list(log.as_deref(), &at, json)).await;

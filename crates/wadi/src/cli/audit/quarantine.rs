@@ -7,7 +7,7 @@ use crate::{
         confirm::{ConfirmArgs, effect_text},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, utc_text},
+    print::{self, member_text, print_answer, time_text},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -68,7 +68,7 @@ pub fn list(log: Option<&str>, at: &NodeAt, json: bool) -> Result<Exit, Failure>
                 table.add_row(print::row([
                     member_text(e, "entry"),
                     member_text(e, "why"),
-                    utc_text(e["claimed_ms"].as_i64().unwrap_or(0)),
+                    time_text(e["claimed_ms"].as_i64().unwrap_or(0)),
                     format!(
                         "{} {}",
                         member_text(e, "officer"),

@@ -44,7 +44,7 @@ impl Contradictions {
     /// Tells all, one after the other, until done or stopped.
     pub fn run(self) {
         std::thread::sleep(REGISTRATION_PAUSE);
-        let stories: [(&str, fn(&Self) -> StoryEnd); 31] = [
+        let stories: [(&str, fn(&Self) -> StoryEnd); 32] = [
             ("R01", Self::released_unseen_hold),
             ("R02", Self::passed_while_held),
             ("R03", Self::weight_mismatch),
@@ -76,6 +76,7 @@ impl Contradictions {
             ("R29", Self::replicas_differ),
             ("R30", Self::override_outlier),
             ("R31", Self::left_uncleared),
+            ("R32", Self::changed_after),
         ];
 
         for (rule, tell) in stories {
@@ -472,6 +473,23 @@ impl Contradictions {
         let check = json!({"type": "check.opened", "check": "documents"});
         self.post_event(&self.trb, CUSTOMS, &truck, check)?;
         self.leaves(&self.trb, &truck)
+    }
+
+    fn changed_after(&self) -> StoryEnd {
+        let id = self.entry(json!({"goods.1.hs_code": "4011.20", "goods.1.origin": "CN"}))?;
+        let assessed = json!({"type": "assessed", "duty_minor": 500_000, "currency": "IQD"});
+        self.post_event(&self.trb, CUSTOMS, &id, assessed)?;
+
+        let reason = json!({"type": "fields.corrected", "reason": "another certificate of origin"});
+        let body = json!({
+            "officer": "TRB-cus-2",
+            "department": "CUS",
+            "fields": {"goods.1.origin": "JO"},
+            "events": [reason],
+        });
+        self.trb
+            .post(&format!("/v1/records/{id}/events"), &body)
+            .map(drop)
     }
 }
 

@@ -76,17 +76,24 @@ impl Contradictions {
             "direction": "in", "purpose": "passengers", "vehicle.plate_country": "JO",
             "vehicle.plate_raw": format!("31-A-{}", self.number()),
         });
+        let mut seal = None;
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), fields) {
             all.extend(more);
+            seal = all.remove("seal.1");
         }
 
-        self.new_record(
-            at,
-            GATE,
-            "passage",
-            all,
-            json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]),
-        )
+        let came = json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]);
+        let id = self.new_record(at, GATE, "passage", all, came)?;
+
+        // Seals are read by customs.
+        if let Some(seal) = seal {
+            let (officer, department) = CUSTOMS;
+            let fields = json!({"seal.1": seal});
+            let body = json!({"officer": officer, "department": department, "fields": fields});
+            at.post(&format!("/v1/records/{id}/events"), &body)?;
+        }
+
+        Ok(id)
     }
 
     pub(super) fn leaves(&self, at: &Client, id: &str) -> StoryEnd {

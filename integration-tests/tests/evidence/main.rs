@@ -2,14 +2,19 @@
 //! docs/evidence.md alone. Both have to agree, on the good file and on every one that somebody
 //! tampered with, the hub's own operators included.
 
+mod file;
+mod finding;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::SigningKey;
+use file::File;
 use integration_tests::{Cable, World, papers, run, run_json};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn hex(bytes: &[u8]) -> String {
     wadi_log::hex(bytes)
@@ -39,7 +44,7 @@ fn verdicts(dir: &Path, text: &[u8], root: &Path) -> [(bool, String, u64, u64); 
         .output()
         .unwrap();
 
-    [ours, theirs].map(|output| {
+    let both = [ours, theirs].map(|output| {
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         let last: Value = serde_json::from_str(text.lines().last().unwrap_or_default())
@@ -51,65 +56,22 @@ fn verdicts(dir: &Path, text: &[u8], root: &Path) -> [(bool, String, u64, u64); 
             "{text}{errors}"
         );
 
+        let mut statements = last["statements"].as_array().cloned().unwrap_or_default();
+        statements.sort_by_key(|said| said["entry"].to_string());
+
         let code = last["code"].as_str().unwrap_or_default().to_string();
+        let number = |member: &str| last[member].as_u64().unwrap_or(0);
         (
-            valid,
-            code,
-            last["entries"].as_u64().unwrap_or(0),
-            last["witnessed"].as_u64().unwrap_or(0),
+            (valid, code, number("entries"), number("witnessed")),
+            statements,
         )
-    })
-}
+    });
 
-/// A file's lines, to be tampered with, and sealed again by whoever has a key.
-#[derive(Clone)]
-struct File(Vec<Value>);
-
-impl File {
-    fn read(text: &str) -> Self {
-        Self(
-            text.lines()
-                .map(|l| serde_json::from_str(l).unwrap())
-                .collect(),
-        )
-    }
-
-    fn text(&self) -> String {
-        self.0.iter().map(|l| format!("{l}\n")).collect()
-    }
-
-    fn sealed(&self, key: &SigningKey) -> String {
-        let lines = &self.0[..self.0.len() - 1];
-        let body: String = lines.iter().map(|l| format!("{l}\n")).collect();
-        let sha256 = hex(&Sha256::digest(body.as_bytes()));
-        let signature = key
-            .sign(format!("wadi.evidence/v1\n{sha256}\n").as_bytes())
-            .to_bytes();
-        let by = wadi_log::NodeId::of_key(&key.verifying_key().to_bytes()).to_string();
-        let seal = json!({
-            "seal": {
-                "by": by,
-                "lines": lines.len(),
-                "sha256": sha256,
-                "signature": STANDARD.encode(signature),
-            },
-        });
-
-        format!("{body}{seal}\n")
-    }
-
-    fn all(&self, member: &str) -> Vec<usize> {
-        (0..self.0.len())
-            .filter(|n| self.0[*n].get(member).is_some())
-            .collect()
-    }
-
-    fn of_record(&self) -> Vec<usize> {
-        self.all("entry")
-            .into_iter()
-            .filter(|n| self.0[*n]["entry"]["role"] == "record")
-            .collect()
-    }
+    // They read the same words in it, too: events, values, and what does not count.
+    let [(ours, our_words), (theirs, their_words)] = both;
+    assert_eq!(our_words, their_words);
+    assert_eq!(our_words.len() as u64, ours.2);
+    [ours, theirs]
 }
 
 #[test]

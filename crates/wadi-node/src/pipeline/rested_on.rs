@@ -1,0 +1,85 @@
+//! What a write would change, or spend, that other records rest on, as far as this node knows: the
+//! record alone does not tell.
+
+use crate::{
+    door::error::NodeError,
+    pipeline::{author::refusal, commit::Commit, sequencer::Sequencer},
+};
+use wadi_log::{Put, RecordId, Reference};
+use wadi_record::{Objection, Record, Refusal, is_matched, term, tokens_named};
+use wadi_store::StoreError;
+
+impl Sequencer {
+    /// Refuses a token for a release that was spent before, or has ended by the hub's time, as far
+    /// as this node knows.
+    pub(super) async fn check_unspent(
+        &self,
+        g: &Commit,
+        events: &[String],
+    ) -> Result<(), NodeError> {
+        let heard_s = self.time.heard_s();
+        for id in tokens_named(events) {
+            let spends = |record: &Record| {
+                let mut events = record.events().filter(|e| e.restricts());
+                events.any(|e| e.text("token") == Some(&id))
+            };
+            let known = self.store.by_term("token", &term(&id), None, 1).await?;
+            if !known.is_empty() || g.records.values().any(spends) {
+                let why = format!("token {id} was spent before");
+                return Err(refusal(Objection::Refused(Refusal {
+                    code: "token_spent",
+                    why,
+                })));
+            }
+
+            let held = self.ledger.control().release_token(&id, |_| u64::MAX);
+            if held.is_some_and(|token| token.expires_s <= heard_s) {
+                let why = format!("token {id} has expired by the hub's time");
+                return Err(refusal(Objection::Refused(Refusal {
+                    code: "token_expired",
+                    why,
+                })));
+            }
+        }
+
+        Ok(())
+    }
+
+    /// Whether these puts would change what a link or a lookout of another record rests on, as far
+    /// as this node knows.
+    pub(super) async fn is_matched(
+        &self,
+        g: &Commit,
+        id: RecordId,
+        puts: &[Put],
+    ) -> Result<bool, StoreError> {
+        let Some(record) = g.records.get(&id) else {
+            return Ok(false);
+        };
+        let Some(kind) = record.kind() else {
+            return Ok(false);
+        };
+
+        let is_change = |put: &Put| is_matched(kind, &put.key) && record.field(&put.key).is_some();
+        if !puts.iter().any(is_change) {
+            return Ok(false);
+        }
+
+        let linked = self.store.by_term("link", &id.to_string(), None, 1).await?;
+        Ok(!linked.is_empty() || !self.store.detained(&[id]).await?.is_empty())
+    }
+}
+
+/// What whoever changed something is told that a decision rests on.
+pub(super) fn change_warnings(record: &Record, entry: &Reference, is_matched: bool) -> Vec<String> {
+    let own = record.changed_puts().filter(|put| put.entry == *entry);
+    let rested = own.filter_map(|put| {
+        let after = put.after.or(is_matched.then_some("a link or a lookout"))?;
+        Some(format!(
+            "{}: changed after {after} rested on it; that is a finding (R32)",
+            put.field
+        ))
+    });
+
+    rested.collect()
+}

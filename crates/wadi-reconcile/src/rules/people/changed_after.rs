@@ -1,0 +1,256 @@
+//! R32: a field was changed by somebody who may, after a decision rested on it: an assessment, a
+//! release, a clearing, a link, or a lookout that had matched what it held.
+
+use crate::{Contradiction, Dossier, Facts, Rule};
+use serde_json::{Value as Json, json};
+use wadi_record::{field_term, normalise_target};
+
+pub(crate) const RULE: Rule = Rule {
+    code: "R32",
+    name: "changed_after",
+    severity: 1,
+    judge,
+};
+
+fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let all = anchor.json["changed_after"]
+        .as_array()
+        .into_iter()
+        .flatten();
+
+    all.map(FieldChange)
+        .filter(|change| !is_mass_of_assessment(anchor, change))
+        .filter_map(|change| found(dossier, change))
+        .collect()
+}
+
+/// A change of a field, as the record's projection tells it.
+#[derive(Clone, Copy)]
+struct FieldChange<'a>(&'a Json);
+
+impl<'a> FieldChange<'a> {
+    fn text(self, member: &str) -> &'a str {
+        self.0[member].as_str().unwrap_or_default()
+    }
+
+    fn at_ms(self) -> i64 {
+        self.0["at_ms"].as_i64().unwrap_or(0)
+    }
+
+    /// What the field held before, as lookouts are compared with it.
+    fn held_before(self) -> impl Iterator<Item = String> + 'a {
+        let field = self.text("field");
+        let before = self.0["before"].as_array().into_iter().flatten();
+        before
+            .filter_map(Json::as_str)
+            .filter_map(move |text| Some(field_term(field, text)?.1))
+    }
+}
+
+/// What rested on a field of the record.
+struct Ground {
+    /// Its name, which tells it from others of one officer.
+    name: String,
+    /// The same in a sentence.
+    words: String,
+    /// Crossings that may yet tell otherwise.
+    concerns: Vec<String>,
+}
+
+/// A mass that was changed after the assessment is told by R03.
+fn is_mass_of_assessment(anchor: &Facts, change: &FieldChange<'_>) -> bool {
+    let field = change.text("field");
+    let mut told = anchor.json["after_assessment"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    field.ends_with("_g") && told.any(|f| f == field)
+}
+
+fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
+    let anchor = &dossier.anchor;
+    let ground = own_ground(change).or_else(|| matched(dossier, change))?;
+    let (officer, field) = (change.text("officer"), change.text("field"));
+    let why = match change.text("reason") {
+        "" => "no reason was given".into(),
+        reason => format!("the reason given: {reason}"),
+    };
+
+    let text = format!(
+        "{officer} changed {field} of {} from {} to {} {}; {why}",
+        anchor.printed(),
+        change.0["before"],
+        change.0["value"],
+        ground.words,
+    );
+    let evidence = json!({
+        "officer": officer,
+        "field": field,
+        "before": change.0["before"],
+        "value": change.0["value"],
+        "after": ground.name,
+    });
+
+    let basis = json!({"officer": officer, "after": ground.name});
+    let name = format!("{} {officer}", ground.name);
+    let found = Contradiction::new(name, change.at_ms(), text, evidence)
+        .of_cause(basis)
+        .each(change.text("entry"));
+
+    let concerns = ground.concerns.iter().map(String::as_str);
+    Some(found.until(concerns, change.at_ms()))
+}
+
+/// What its author knew of rests on it, in the record itself: nothing on its way changes that.
+fn own_ground(change: FieldChange<'_>) -> Option<Ground> {
+    let after = change.text("after");
+    let words = match after {
+        "" => return None,
+        "assessed" => "after the assessment",
+        "released" => "after the release",
+        "cleared" => "after it was cleared",
+        _ => "after it was linked",
+    };
+
+    Some(Ground {
+        name: after.into(),
+        words: words.into(),
+        concerns: Vec::new(),
+    })
+}
+
+/// Another record rested on it: an open hold or a customs entry that named it, or a lookout for
+/// what it was known by.
+fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
+    let anchor = &dossier.anchor;
+    let at_ms = change.at_ms();
+    let named = |other: &Facts| {
+        let mut links = other.events("link");
+        links.any(|l| l.text("record") == Some(anchor.id.as_str()) && l.at_ms() <= at_ms)
+    };
+    let looked_out = |hold: &Facts| {
+        let target = hold.field("target.term").map(normalise_target);
+        target.is_some_and(|target| change.held_before().any(|before| before == target))
+    };
+
+    let holds = dossier.of("hold").filter(|h| h.was_open_at(at_ms));
+    let hold = holds.into_iter().find(|h| looked_out(h) || named(h));
+    let mut entries = dossier.of("customs-entry");
+    let entry = || entries.find(|e| e.state() != "CANCELLED" && named(e));
+    let other = hold.or_else(entry)?;
+
+    let what = if other.is_hold() {
+        "hold"
+    } else {
+        "customs entry"
+    };
+    Some(Ground {
+        name: other.id.clone(),
+        words: format!("while {what} {} rested on it", other.printed()),
+        // Its release, or when it was said, may still be on its way.
+        concerns: [other.crossing(), anchor.crossing(), "HUB"]
+            .map(String::from)
+            .to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, tests::*};
+
+    fn change(field: &str, before: &str, at_ms: i64, after: Option<&str>) -> Json {
+        json!({
+            "field": field,
+            "before": [before],
+            "value": "99Z1",
+            "officer": "OF-1",
+            "department": "PORT",
+            "at_ms": at_ms,
+            "entry": format!("entry@{at_ms}"),
+            "after": after,
+            "reason": null,
+        })
+    }
+
+    fn truck(changes: &[Json]) -> Facts {
+        passage("P1", json!({"vehicle.plate": "99Z1"}), &[]).with("changed_after", json!(changes))
+    }
+
+    fn lookout(term: &str, placed_ms: i64, more: &[Json]) -> Facts {
+        let placed = event("hold.placed", placed_ms, json!({}));
+        let events = [&[placed], more].concat();
+        hold("H1", json!({"target.term": term}), &events)
+    }
+
+    #[test]
+    fn what_rested_on_it_in_the_record_is_enough() {
+        for after in ["cleared", "link"] {
+            let changed = truck(&[change("vehicle.plate", "11A1", 5, Some(after))]);
+            assert_eq!(
+                firm("R32", changed.clone(), vec![]),
+                [Phase::Firm],
+                "{after}"
+            );
+            assert_eq!(phases("R32", &dossier(changed, vec![], 0)), [Phase::Firm]);
+        }
+
+        let goods = |field: &str| {
+            let changes = json!([change(field, "1", 5, Some("assessed"))]);
+            entry("E1", json!({}), &[]).with("changed_after", changes)
+        };
+        assert_eq!(firm("R32", goods("goods.1.hs_code"), vec![]), [Phase::Firm]);
+
+        let mass = goods("goods.1.net_g").with("after_assessment", json!(["goods.1.net_g"]));
+        assert_eq!(firm("R32", mass, vec![]), [], "R03 tells it");
+        assert_eq!(firm("R32", truck(&[]), vec![]), []);
+    }
+
+    #[test]
+    fn changes_by_one_officer_for_one_cause_are_one_finding() {
+        let changes: Vec<Json> = (0..9)
+            .map(|n| change("vehicle.plate", "11A1", n, Some("cleared")))
+            .collect();
+        assert_eq!(firm("R32", truck(&changes), vec![]).len(), 1);
+    }
+
+    #[test]
+    fn a_lookout_that_had_matched_tells_of_the_plate_that_was_changed_away() {
+        let changed = || truck(&[change("vehicle.plate", "11-A-1", 50, None)]);
+        let found = |hold: Facts| firm("R32", changed(), vec![hold]);
+        assert_eq!(found(lookout("11 A 1", 10, &[])), [Phase::Firm]);
+
+        let waits = dossier(changed(), vec![lookout("11A1", 10, &[])], 49);
+        assert_eq!(
+            phases("R32", &waits),
+            [Phase::Pending],
+            "a release may be on its way"
+        );
+
+        assert_eq!(found(lookout("11A2", 10, &[])), [], "it looked for another");
+        assert_eq!(found(lookout("11A1", 60, &[])), [], "it was placed later");
+        let released = event("released", 40, json!({"holds": ["hold.placed@10"]}));
+        assert_eq!(found(lookout("11A1", 10, &[released])), [], "it was over");
+        assert_eq!(
+            firm("R32", changed(), vec![]),
+            [],
+            "a misread plate, and nothing rests on it"
+        );
+    }
+
+    #[test]
+    fn what_names_the_truck_rests_on_it_from_then_on() {
+        let changed = || truck(&[change("container.1", "CSQU3054383", 50, None)]);
+        let linked = |at_ms: i64| event("link", at_ms, json!({"record": "P1"}));
+        let goods = |at_ms| entry("E1", json!({}), &[linked(at_ms)]);
+        assert_eq!(firm("R32", changed(), vec![goods(40)]), [Phase::Firm]);
+        assert_eq!(
+            firm("R32", changed(), vec![goods(51)]),
+            [],
+            "linked afterwards"
+        );
+        let cancelled = goods(40).state_is("CANCELLED");
+        assert_eq!(firm("R32", changed(), vec![cancelled]), []);
+    }
+}

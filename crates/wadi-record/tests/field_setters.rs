@@ -1,0 +1,192 @@
+//! Stories of who may set a field at all, and of what is changed after a decision rested on it.
+
+mod desk;
+
+use desk::{because, build, changed, desk, refused, truck};
+use serde_json::json;
+use wadi_log::*;
+use wadi_record::*;
+
+const GUARDED: &str = "guarded_field";
+
+#[test]
+fn nobody_sets_a_field_whom_its_row_does_not_name() {
+    const FOREIGN: &str = "no_authority";
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let first = trb.say("stranger", None, &[], Passage::announce("in"));
+    let id = RecordId::of_first(&first.reference);
+    let shown = [first.reference];
+    let mut put = |who: (&str, &str, &str), field: &str, value: &str| {
+        let said = trb.say_as(who, Some(id), &shown, Passage::on().text(field, value));
+        refused(&build(&[&first, &said]), &said)
+    };
+
+    assert_eq!(put(("clerk", "PORT", ""), "seal.1", "S1"), [FOREIGN]);
+    assert_eq!(put(("clerk", "CUS", ""), "seal.1", "S1"), [""; 0]);
+    assert_eq!(
+        put(("clerk", "VET", ""), "vehicle.plate", "11A1"),
+        [FOREIGN]
+    );
+    assert_eq!(put(("clerk", "OPS", ""), "vehicle.plate", "11A1"), [""; 0]);
+    assert_eq!(put(("clerk", "", ""), "vehicle.plate", "11A1"), [FOREIGN]);
+    assert_eq!(put(("clerk", "NAVY", ""), "note", "n"), [FOREIGN]);
+    assert_eq!(put(("clerk", "K9", ""), "note", "n"), [""; 0]);
+
+    // An officer of one department does not set the fields of another one by saying so.
+    assert_eq!(put(("of-vet", "CUS", ""), "seal.1", "S1"), [FOREIGN]);
+    // The commission speaks from its own node.
+    assert_eq!(put(("of-hub", "HUB", ""), "seal.1", "S1"), [FOREIGN]);
+
+    assert_eq!(put(("", "", "ANPR-1"), "vehicle.plate", "11A1"), [""; 0]);
+    assert_eq!(put(("", "", "ANPR-1"), "declared_exit", "TRB"), [FOREIGN]);
+    assert_eq!(put(("", "", "ANPR-1"), "goods.hs_code", "0803"), [FOREIGN]);
+
+    // What the record holds already is nobody's to refuse.
+    assert_eq!(put(("clerk", "VET", ""), "direction", "in"), [""; 0]);
+    assert_eq!(put(("clerk", "VET", ""), "direction", "out"), [FOREIGN]);
+}
+
+#[test]
+fn a_policy_may_name_others_for_a_field() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let mut first = trb.say(
+        "stranger",
+        None,
+        &[],
+        Passage::announce("in").text("seal.1", "S1"),
+    );
+    assert_eq!(refused(&build(&[&first]), &first), ["no_authority"]);
+
+    let mut policy = Policy::default();
+    let seals = ("passage seal.N".to_string(), vec![Department::Port]);
+    policy.fields.extend([seals]);
+    assert_eq!(policy.unknown_names(), [""; 0]);
+    first.judge.policy = policy.clone().into();
+    assert_eq!(refused(&build(&[&first]), &first), [""; 0]);
+
+    policy.fields.insert("passage seal.1".into(), vec![]);
+    policy.acts.insert("gate.inn".into(), vec![]);
+    assert_eq!(policy.unknown_names(), ["gate.inn", "passage seal.1"]);
+}
+
+#[test]
+fn a_declarants_import_ends_with_the_registration() {
+    let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
+    let import = ("", "", "IMPORT-1");
+    let first = man.say_as(import, None, &[], CustomsEntry::store("Agent", "A-1"));
+    let id = RecordId::of_first(&first.reference);
+    let more = || CustomsEntry::on().int("invoice_minor", 600);
+    let early = man.say_as(import, Some(id), &[first.reference], more());
+    assert_eq!(refused(&build(&[&first, &early]), &early), [""; 0]);
+
+    let registered = CustomsEntry::on().event("registered", json!({"registration_no": "N"}));
+    let registered = man.say("of-cus", Some(id), &[first.reference], registered);
+    let late = man.say_as(import, Some(id), &[registered.reference], more());
+    let by_customs = man.say("of-cus", Some(id), &[registered.reference], more());
+    let record = build(&[&first, &registered, &late]);
+    assert_eq!(refused(&record, &late), ["no_authority"]);
+    let record = build(&[&first, &registered, &by_customs]);
+    assert_eq!(refused(&record, &by_customs), [""; 0]);
+}
+
+#[test]
+fn what_a_link_rests_on_is_changed_by_those_who_may_say_why() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, admitted, id) = truck(&mut trb);
+    let linked = Passage::on().link("aa", "carries it");
+    let linked = trb.say("of-cus", Some(id), &[admitted.reference], linked);
+    let rows = [&first, &admitted, &linked];
+    let other = || Passage::on().text("vehicle.plate", "99Z1");
+    let said = || because(other(), "misread");
+
+    for (officer, draft, counts) in [
+        ("of-port", other(), false),
+        ("of-port", said(), false),
+        ("of-cus", said(), false),
+        ("of-cus-2", other(), false),
+        ("of-cus-2", said(), true),
+        ("of-sec", said(), true),
+    ] {
+        let act = trb.say(officer, Some(id), &[linked.reference], draft);
+        let record = build(&[rows[0], rows[1], rows[2], &act]);
+        assert_eq!(refused(&record, &act).is_empty(), counts, "{officer}");
+
+        let left_a_trace = changed(&record, &act) == [("vehicle.plate".into(), Some("link"))];
+        assert_eq!(left_a_trace, counts, "{officer}");
+        assert_eq!(state(&record).flags.contains("CHANGED_AFTER"), counts);
+    }
+
+    // Where the link stands on another record, whoever writes is told by the node that holds it.
+    let record = build(&[&first, &admitted]);
+    let by_port = trb.say("of-port", Some(id), &[admitted.reference], other());
+    assert_eq!(record.objection_to(&by_port, false), None);
+    assert!(matches!(
+        record.objection_to(&by_port, true),
+        Some(Objection::Refused(r)) if r.code == GUARDED
+    ));
+}
+
+#[test]
+fn a_change_after_a_decision_is_told_with_what_was_there_and_a_correction_before_is_not() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, admitted, id) = truck(&mut trb);
+    let other = |plate: &str| Passage::on().text("vehicle.plate", plate);
+    let misread = trb.say(
+        "of-port",
+        Some(id),
+        &[admitted.reference],
+        other("11A12346"),
+    );
+    let cleared = Passage::on().event("cleared", json!({}));
+    let cleared = trb.say("of-port", Some(id), &[misread.reference], cleared);
+    let rows = [&first, &admitted, &misread, &cleared];
+    let record = build(&rows);
+    assert_eq!(state(&record).name, "CLEARED");
+    assert!(!state(&record).flags.contains("CHANGED_AFTER"));
+    assert!(terms(&record).contains(&("was".into(), "11A12345".into())));
+
+    let after = trb.say("of-port", Some(id), &[cleared.reference], other("99Z1"));
+    let written_otherwise = other("11 a 12346");
+    let same = trb.say("of-port", Some(id), &[cleared.reference], written_otherwise);
+    let record = build(&[rows[0], rows[1], rows[2], rows[3], &after]);
+    let told = record.json()["changed_after"][0].clone();
+    let said = json!([told["field"], told["before"], told["value"], told["after"]]);
+    assert_eq!(
+        said,
+        json!(["vehicle.plate", ["11A12346"], "99Z1", "cleared"])
+    );
+    assert!(state(&record).flags.contains("CHANGED_AFTER"));
+
+    let record = build(&[rows[0], rows[1], rows[2], rows[3], &same]);
+    assert_eq!(changed(&record, &same), [], "it says the same");
+}
+
+#[test]
+fn goods_of_a_hold_that_change_after_its_release_are_told() {
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
+    let placed = QuarantineHold::place(HoldType::Veterinary, "law").text("origin", "TR");
+    let first = qam.say("of-vet", None, &[], placed);
+    let id = RecordId::of_first(&first.reference);
+    let members = json!({
+        "sample": "S1",
+        "result": "r",
+        "outcome": "satisfactory",
+        "attested_by": "of-vet-2",
+        "attester_department": "VET",
+    });
+    let result = QuarantineHold::on().event("result.issued", members);
+    let result = qam.say("of-vet", Some(id), &[first.reference], result);
+    let origin = || QuarantineHold::on().text("origin", "SY");
+    let before = qam.say("of-vet", Some(id), &[result.reference], origin());
+    assert_eq!(changed(&build(&[&first, &result, &before]), &before), []);
+
+    let release = QuarantineHold::release(&[first.reference.event_id(0)], "of-vet-2");
+    let released = qam.say("of-vet", Some(id), &[result.reference], release);
+    let after = qam.say("of-vet", Some(id), &[released.reference], origin());
+    let record = build(&[&first, &result, &released, &after]);
+    assert_eq!(state(&record).name, "RELEASED");
+    assert_eq!(
+        changed(&record, &after),
+        [("origin".into(), Some("released"))]
+    );
+}

@@ -1,0 +1,110 @@
+//! Tokens for releases while dark: a hub issues them before an outage, and a site that is dark by
+//! then spends one on a hold that only the hub could let go.
+
+use crate::{
+    Problem, Token,
+    answers::{IssuedReleaseTokenAnswer, ReleaseTokensAnswer},
+    problem::unprocessable,
+    strict::StrictBody,
+};
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use wadi_log::{Body, ReleaseToken};
+use wadi_node::{Node, check_name};
+use wadi_record::{Department, HoldType};
+
+/// Hours that a token may hold at most: a month.
+const HOURS_MAX: u32 = 31 * 24;
+
+/// Which release is to be allowed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseTokenBody {
+    /// A type of hold, as SECURITY, or the id of one hold.
+    scope: String,
+    /// The department whose officers may spend it.
+    department: String,
+    /// The one officer who may.
+    #[serde(default)]
+    officer: String,
+    /// The crossing where it may be spent; at any, where it is left out.
+    #[serde(default)]
+    crossing: Option<String>,
+    /// Hours from now until it ends, by the hub's time.
+    hours: u32,
+    /// Why.
+    reason: String,
+}
+
+/// The tokens for releases that this node holds, and what each was spent on.
+#[utoipa::path(
+    get,
+    path = "/v1/release-tokens",
+    tag = "tokens",
+    responses((status = 200, description = "tokens for releases", body = ReleaseTokensAnswer)),
+)]
+pub(crate) async fn release_tokens(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
+    let all = node.reads().release_tokens().await?;
+    Ok(Json(json!({"release_tokens": all})))
+}
+
+/// Issues one, at a hub: an entry of its control log, which every site takes in.
+#[utoipa::path(
+    post,
+    path = "/v1/release-tokens",
+    request_body = ReleaseTokenBody,
+    tag = "tokens",
+    responses(
+        (status = 201, description = "the token's id", body = IssuedReleaseTokenAnswer),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
+pub(crate) async fn issue_release_token(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: StrictBody<ReleaseTokenBody>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.operator()?;
+    let wanted = body.said;
+    let bad = |why: String| unprocessable("bad_value", why);
+    check_name("officer", &wanted.officer)?;
+    let department: Department = wanted.department.parse()?;
+    let crossing = wanted.crossing.as_deref().map(str::parse).transpose();
+    let crossing = crossing.map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;
+
+    if !(1..=HOURS_MAX).contains(&wanted.hours) {
+        return Err(bad(format!("hours: from 1 to {HOURS_MAX}")));
+    }
+    if wanted.reason.trim().is_empty() {
+        return Err(bad("reason: say why".into()));
+    }
+
+    let scope = match HoldType::from_name(&wanted.scope) {
+        Some(hold) => hold.name().to_string(),
+        None => node.reads().find_record(&wanted.scope).await?.to_string(),
+    };
+    let expires_s = node.now_ms() / 1_000 + i64::from(wanted.hours) * 3_600;
+    let issued = Body::ReleaseToken(ReleaseToken {
+        crossing,
+        department: department.code().into(),
+        officer: wanted.officer,
+        scope,
+        expires_s,
+        reason: wanted.reason,
+    });
+
+    let written = node.write_control(vec![issued], &token.who()).await?;
+    let id = written.first().map(|entry| entry.leaf.to_string());
+    Ok((
+        StatusCode::CREATED,
+        Json(json!({"token": id, "expires_s": expires_s})),
+    ))
+}

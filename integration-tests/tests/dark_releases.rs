@@ -1,0 +1,98 @@
+//! A token for a release while dark, as a hub issues it and sites spend it.
+
+use integration_tests::{Cable, Site, World, run_json};
+use serde_json::{Value, json};
+
+/// A hold of security at a site, searched: nothing was found. Its id and its placement's.
+fn searched(site: &Site) -> (String, Value) {
+    let placed = json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order"});
+    let hold = json!({
+        "kind": "hold", "officer": "OF-7", "department": "SEC", "events": [placed],
+        "fields": {"type": "SECURITY", "legal_basis": "order"},
+    });
+    let id = site.post("/v1/records", &hold).unwrap()["id"].clone();
+    let id = id.as_str().unwrap().to_string();
+    let found = json!({"type": "search.found", "findings": "nothing"});
+    say(site, &id, found).unwrap();
+
+    let placement = site.record(&id).unwrap()["open_holds"][0].clone();
+    (id, placement)
+}
+
+fn say(site: &Site, id: &str, event: Value) -> Result<Value, Value> {
+    let body = json!({"officer": "OF-7", "department": "SEC", "events": [event]});
+    site.post(&format!("/v1/records/{id}/events"), &body)
+}
+
+fn release(site: &Site, (id, placement): &(String, Value), token: &str) -> Result<Value, Value> {
+    let release = json!({
+        "type": "released", "holds": [placement], "second_officer": "OF-8", "token": token,
+    });
+    say(site, id, release)
+}
+
+#[test]
+fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_found() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub_at = world.site("hub").listen;
+    let (to_trb, to_qam) = (Cable::to(hub_at), Cable::to(hub_at));
+    world.start("trb", &[("hub", to_trb.address)]);
+    world.start("qam", &[("hub", to_qam.address)]);
+    let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
+
+    for officer in ["OF-7", "OF-8"] {
+        let officer = json!({"say": "officer", "officer": officer, "department": "SEC"});
+        hub.post("/v1/control", &officer).unwrap();
+    }
+    let issued = [
+        "release-token",
+        "issue",
+        "SECURITY",
+        "--department",
+        "SEC",
+        "--reason",
+        "storm",
+    ];
+    let token = run_json(&hub.dir, &issued)["token"].clone();
+    let token = token.as_str().unwrap();
+
+    // A site issues none, and what is asked for wrongly is told.
+    let wanted = json!({
+        "scope": "SECURITY", "department": "SEC", "hours": 9, "reason": "storm",
+    });
+    assert!(trb.post("/v1/release-tokens", &wanted).is_err());
+    let mut endless = wanted.clone();
+    endless["hours"] = json!(100_000);
+    let refused = hub.post("/v1/release-tokens", &endless).unwrap_err();
+    assert_eq!(refused["code"], "bad_value");
+
+    let shown = |site: &Site| site.get("/v1/release-tokens").unwrap()["release_tokens"].clone();
+    for site in [trb, qam] {
+        world.wait("the token has come", || shown(site)[0]["token"] == token);
+    }
+
+    to_trb.pull();
+    to_qam.pull();
+
+    let at_trb = searched(trb);
+    let unknown = release(trb, &at_trb, &"0".repeat(64)).unwrap_err();
+    assert_eq!(unknown["code"], "token_unknown");
+    release(trb, &at_trb, token).unwrap();
+    assert_eq!(trb.record(&at_trb.0).unwrap()["state"], "RELEASED");
+    assert_eq!(shown(trb)[0]["spent_on"], json!([at_trb.0]));
+
+    // Here it is known to be spent; the other site, as dark, cannot know.
+    let again = release(trb, &searched(trb), token).unwrap_err();
+    assert_eq!(again["code"], "token_spent");
+    release(qam, &searched(qam), token).unwrap();
+
+    to_trb.plug();
+    to_qam.plug();
+    world.wait("the hub finds that it was spent twice", || {
+        let all = hub.get("/v1/findings?rule=R21").unwrap();
+        let all = all["findings"].as_array().unwrap().clone();
+        all.iter()
+            .any(|f| f["text"].as_str().unwrap().contains("spent on"))
+    });
+}
