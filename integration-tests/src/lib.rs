@@ -48,6 +48,7 @@ pub fn run(dir: &Path, arguments: &[&str]) -> Output {
         .current_dir(dir)
         .args(arguments)
         .env("WADI_PASSPHRASE", "correct horse")
+        .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .output();
 

@@ -78,6 +78,7 @@ impl<'a> Asker<'a> {
             "/v1/reads",
             "/v1/officers",
             "/v1/members",
+            "/v1/words",
             "/v1/compare",
             "/v1/compare/logs",
             "/healthz",

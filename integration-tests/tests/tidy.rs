@@ -24,6 +24,16 @@ const NEVER: &[(&str, &[&str])] = &[
     ("wadi-node", &["quinn", "axum", "sqlx"]),
     ("wadi-net", &["sqlx", "axum", "wadi-record"]),
     (
+        "wadi-words",
+        &[
+            "tokio",
+            "serde_json",
+            "wadi-log",
+            "wadi-record",
+            "wadi-node",
+        ],
+    ),
+    (
         "wadi-web",
         &["wadi-store", "sqlx", "quinn", "automerge", "prost"],
     ),

@@ -17,6 +17,7 @@ mod filters;
 mod findings;
 mod foresee;
 mod imports;
+mod language;
 mod limits;
 mod openapi;
 mod pages;
@@ -45,7 +46,7 @@ pub use strict::{decode_text, parse_object};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::map_response,
+    middleware::{from_fn, map_response},
     routing::{get, post},
 };
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub fn standby_router() -> Router {
     Router::new()
         .route("/healthz", get(sites::standby_healthz))
         .fallback(problem::standing_by)
+        .layer(from_fn(language::problems_in_words))
 }
 
 /// The one table of routes.
@@ -118,6 +120,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/policy", get(control::policy))
         .route("/v1/officers", get(control::officers))
         .route("/v1/members", get(control::members))
+        .route("/v1/words", get(language::words))
         .route("/healthz", get(sites::healthz))
         .route("/readyz", get(sites::readyz))
         .route("/openapi.json", get(openapi::document))
@@ -127,4 +130,5 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(imports)
         .merge(bundles)
         .layer(map_response(problem::every_error_is_a_problem))
+        .layer(from_fn(language::problems_in_words))
 }

@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, quarantine,
-    records, release_tokens, resyncs, sites, tokens,
+    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
+    quarantine, records, release_tokens, resyncs, sites, tokens,
 };
 use axum::{
     http::{StatusCode, header},
@@ -151,7 +151,7 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
-        control::policy, control::officers, control::members
+        control::policy, control::officers, control::members, language::words
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

@@ -9,6 +9,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use wadi_node::{ErrorClass, NodeError};
+use wadi_words::Language;
 
 /// The media type of problems (RFC 9457).
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -20,20 +21,26 @@ const WORDS_BYTES_MAX: usize = 4_096;
 pub struct Problem {
     /// `https://wadi.example/problems/` and the code.
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Box<str>,
     /// The stable code.
     #[schema(example = "unknown_field")]
     pub code: String,
     /// The HTTP status.
     pub status: u16,
-    /// A short title.
-    pub title: String,
+    /// A short title, in the language that `Accept-Language` asks for.
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// The reason, and what to do about it.
     pub detail: String,
     /// What to do about it alone, where the node knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub remedy: Option<&'static str>,
+    /// What people do about such a problem, in the language that `Accept-Language` asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub help: Option<Box<str>>,
 }
 
 impl Problem {
@@ -41,20 +48,36 @@ impl Problem {
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
         let code = code.into();
         Self {
-            kind: format!("https://wadi.example/problems/{code}"),
-            title: code.replace('_', " "),
+            kind: format!("https://wadi.example/problems/{code}").into(),
+            title: code.replace('_', " ").into(),
+            help: None,
             status: status.as_u16(),
             detail: detail.into(),
             remedy: None,
             code,
         }
     }
+
+    /// The same in the words of a language. A code that no catalogue has keeps its title.
+    pub(crate) fn in_words(mut self, language: Language) -> Self {
+        let title = language.problem_title(&self.code);
+        if title != self.code {
+            self.title = title.into();
+        }
+
+        self.help = language.problem_help(&self.code).map(Box::from);
+        self
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], Json(self)).into_response()
+        let told = [(header::CONTENT_TYPE, PROBLEM_JSON)];
+        let mut answer = (status, told, Json(&self)).into_response();
+        // What tells it in the language of whoever asked takes it from here.
+        answer.extensions_mut().insert(self);
+        answer
     }
 }
 

@@ -20,6 +20,7 @@ mod pki;
 mod ports;
 mod print;
 mod thin_link;
+mod words;
 
 use clap::{Parser, Subcommand};
 use cli::{NodeAt, run_blocking};
@@ -170,7 +171,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
-            crate::print::print_error!("wadi: {failure}");
+            crate::print::print_error!("wadi: {}", words::failure_text(&failure));
             if json {
                 // Standard output may be what failed.
                 let told = serde_json::json!({"error": failure.code, "detail": failure.why});

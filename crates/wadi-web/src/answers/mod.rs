@@ -10,6 +10,7 @@ mod history;
 mod links;
 mod records;
 mod sites;
+mod words;
 
 pub(crate) use control::*;
 pub(crate) use findings::*;
@@ -17,3 +18,4 @@ pub(crate) use history::*;
 pub(crate) use links::*;
 pub(crate) use records::*;
 pub(crate) use sites::*;
+pub(crate) use words::*;

@@ -6,10 +6,12 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer},
+    print::{self, member_text, print_answer, print_line},
+    words,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use wadi_words::Group;
 
 #[derive(Subcommand)]
 pub enum FindingsCommand {
@@ -158,6 +160,10 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
         FindingsCommand::List { filter, at } => list(&filter, &at, json),
         FindingsCommand::Show { finding, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/findings/{finding}"))?;
+            if let Some(text) = words::finding_text(&value).filter(|_| !json) {
+                print_line!("{text}");
+            }
+
             print_answer(json, &value, print::pretty);
             Ok(Exit::Done)
         }
@@ -260,10 +266,16 @@ fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failur
         let mut table = print::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
-            let columns = [
-                "finding", "rule", "severity", "phase", "state", "record", "text",
-            ];
-            table.add_row(print::row(columns.map(|c| member_text(f, c))));
+            let word = |group, member| words::beside(group, &member_text(f, member));
+            table.add_row(print::row([
+                member_text(f, "finding"),
+                word(Group::Rule, "rule"),
+                member_text(f, "severity"),
+                word(Group::Phase, "phase"),
+                word(Group::FindingState, "state"),
+                member_text(f, "record"),
+                member_text(f, "text"),
+            ]));
         }
 
         let shown = all.map_or(0, Vec::len);

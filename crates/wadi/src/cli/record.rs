@@ -7,10 +7,12 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, shown},
+    print::{self, member_text, print_answer, print_line, shown},
+    words,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
+use wadi_words::Group;
 
 /// Who speaks, where the operator writes for somebody.
 #[derive(Args, Clone, Debug)]
@@ -215,7 +217,7 @@ fn written_text(value: &Value) -> String {
 
 /// A record's state and flags, and which holds detain it.
 pub(super) fn state_text(record: &Value) -> String {
-    let words = |member: &str| {
+    let names = |member: &str| {
         let all = record[member]
             .as_array()
             .into_iter()
@@ -224,8 +226,15 @@ pub(super) fn state_text(record: &Value) -> String {
         all.map(shown).collect::<Vec<_>>().join(" ")
     };
 
-    let mut out = format!("{} {}", member_text(record, "state"), words("flags"));
-    let holds = words("detained_by");
+    let flags = record["flags"].as_array().into_iter().flatten();
+    let flags: Vec<_> = flags
+        .filter_map(Value::as_str)
+        .map(|flag| words::beside(Group::State, flag))
+        .collect();
+
+    let state = words::beside(Group::State, &member_text(record, "state"));
+    let mut out = format!("{state} {}", flags.join(" "));
+    let holds = names("detained_by");
     if !holds.is_empty() {
         out += &format!(" by {holds}");
     }
@@ -276,11 +285,14 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
             put_who(&mut body, &who);
             return write(&at, &format!("/v1/records/{id}/events"), &body, json);
         }
-        RecordCommand::Show { id, at } => print_answer(
-            json,
-            &Client::at(&at)?.get(&format!("/v1/records/{id}"))?,
-            print::pretty,
-        ),
+        RecordCommand::Show { id, at } => {
+            let record = Client::at(&at)?.get(&format!("/v1/records/{id}"))?;
+            if let Some(text) = words::record_text(&record).filter(|_| !json) {
+                print_line!("{text}");
+            }
+
+            print_answer(json, &record, print::pretty);
+        }
         RecordCommand::At { id, as_of, at } => {
             print_answer(
                 json,
@@ -330,7 +342,7 @@ fn list_text(answer: &Value) -> String {
             member_text(r, "id"),
             state_text(r),
             plate,
-            member_text(r, "safety"),
+            words::beside(Group::Safety, &member_text(r, "safety")),
         ]);
     }
 

@@ -1,0 +1,30 @@
+# What the rules find in customs entries, holds and laboratories. Their pages are in docs/rules.md.
+
+rule-R01 = Released with another hold unseen
+    .text = A hold was released by an officer who could not know of another hold that was open on the same target.
+rule-R03 = Weights do not agree
+    .text = The masses declared on a customs entry, the weighings of its vehicles, or several weighings of one of them differ by more than the tolerance; or a mass was changed after the assessment.
+rule-R08 = Reference used twice
+    .text = Two customs entries that are both alive share a declarant's reference, a transit reference or a container.
+rule-R10 = Result overdue
+    .text = A hold is open, and it, or a sample taken for it, has no result by its deadline.
+rule-R11 = Released against a result
+    .text = A hold was released although an unsatisfactory result, an adjudication or a recall speaks against it.
+rule-R12 = Radiation unresolved
+    .text = A radiation alarm was not adjudicated in time, was explained by natural radioactivity that the goods do not have, or a real alarm had no complete secondary inspection.
+rule-R14 = Money against the state
+    .text = What was paid on a customs entry does not agree with its assessment, its release or its cancellation; or it was paid or released by somebody who had not seen what that rests on.
+rule-R16 = Package counts do not agree
+    .text = The numbers of packages that were declared, unloaded, loaded again, stored or counted differ.
+rule-R17 = Certificate missing or used up
+    .text = Goods that need a quarantine certificate have none, one certificate serves two entries, or more goes by it than it covers.
+rule-R18 = Custody broken
+    .text = Goods of a released hold were left in the store, more came out than went in, or cooled goods became too warm.
+rule-R19 = Lane of control ignored
+    .text = A customs entry in the red lane was released uninspected, or its lane was lowered without the right or without a reason.
+rule-R26 = Overdue inland
+    .text = Goods went inland, and their customs entry was neither released nor cancelled in time.
+rule-R27 = Transit open
+    .text = Goods in transit did not leave in time, or left by another crossing than the declared one.
+rule-R28 = Undervalued
+    .text = The declared value of a kilogram is far below what others declare for the same HS code.

@@ -1,0 +1,18 @@
+//! What people read, in their language: the names of states, kinds, events, fields, departments and
+//! rules, and what went wrong with what to do about it.
+//!
+//! The texts lie in `catalogue/`, a folder for each language, as Project Fluent writes them. The
+//! codes that programs rely on are never translated: a text stands beside its code. A name that no
+//! catalogue has reads as it is written.
+
+#![warn(missing_docs)]
+#![deny(clippy::string_slice)]
+
+mod catalogue;
+mod group;
+mod language;
+mod lookups;
+
+pub use catalogue::{Text, every_text};
+pub use group::Group;
+pub use language::Language;

@@ -1,0 +1,230 @@
+//! Every stable code of a problem that the sources can give has a text in both languages.
+//!
+//! The codes are read out of the sources: what stands where a code is given. A new way of giving
+//! one is a line in [`GIVERS`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+use wadi_words::{Group, Language, every_text};
+
+/// What a code follows, and under which folder of `crates/` that is one. Each star skips an
+/// argument.
+const GIVERS: &[(&str, &str)] = &[
+    ("", "Problem::new(*"),
+    ("wadi-web/src", "forbidden("),
+    ("wadi-web/src/strict.rs", "true =>"),
+    ("wadi/src", "violated("),
+    ("", "note_refusal(*"),
+    ("", "note_refusal(**"),
+    ("wadi-net/src", "refuse_member(*"),
+    ("wadi-node/src/pipeline", "note(**"),
+    ("wadi-node/src/bundles", "stop(*"),
+    ("", "unprocessable("),
+    ("", "Failure::new("),
+    ("", "Failure::usage("),
+    ("", "FileError::new("),
+    ("", "unreadable:"),
+    ("", "version:"),
+    ("", "changed:"),
+    ("", "const GUARDED_FIELD: &str ="),
+    ("", "const SET_ASIDE: &str ="),
+    ("wadi-record/src", "refuse("),
+    ("wadi-record/src", "refused("),
+    ("wadi-record/src", "code:"),
+    ("wadi-node/src", "refused("),
+    ("wadi-node/src", "code:"),
+    ("wadi-log/src/evidence", "bad("),
+];
+
+/// Given by no literal of that kind: by the framework, for whoever answers no problem, by clap.
+const ELSEWHERE: &[&str] = &[
+    "bad_request",
+    "http_error",
+    "io",
+    "method_not_allowed",
+    "not_found",
+    "task_in_trouble",
+    "usage",
+];
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("crates/")
+        .into()
+}
+
+fn sources(dir: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name == "tests" || name.ends_with("tests.rs") || name == "wadi-words" {
+            continue;
+        }
+
+        if path.is_dir() {
+            sources(&path, out);
+        } else if name.ends_with(".rs") {
+            out.push(path);
+        }
+    }
+}
+
+/// A source without the tests in it.
+fn without_tests(text: &str) -> &str {
+    let mut from = 0;
+    while let Some(at) = text[from..].find("#[cfg(test)]").map(|at| at + from) {
+        let after = text[at..].trim_start_matches("#[cfg(test)]").trim_start();
+        let line = after.lines().next().unwrap_or_default();
+        if line.contains("mod ") && line.ends_with('{') {
+            return &text[..at];
+        }
+        from = at + 1;
+    }
+
+    text
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() > 1
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// The code that a text begins with, as a literal.
+fn literal(text: &str) -> Option<&str> {
+    let (code, _) = text.trim_start().strip_prefix('"')?.split_once('"')?;
+    is_code(code).then_some(code)
+}
+
+/// The codes behind each place where a giver stands.
+fn given_by<'a>(text: &'a str, giver: &str) -> Vec<&'a str> {
+    let word = giver.trim_end_matches('*');
+    let skipped = giver.len() - word.len();
+
+    text.match_indices(word)
+        .filter(|(at, _)| {
+            let before = text[..*at].chars().next_back();
+            !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                || word.starts_with("FileError")
+        })
+        .filter_map(|(at, _)| {
+            let after = &text[at + word.len()..];
+            let after = after.splitn(skipped + 1, ',').nth(skipped)?;
+            literal(after)
+        })
+        .collect()
+}
+
+/// The literals in every `fn code(&self)`.
+fn in_tables(text: &str) -> Vec<&str> {
+    text.match_indices("fn code(&self)")
+        .flat_map(|(at, _)| {
+            let body = &text[at..];
+            let body = &body[..body.find("\n    }").unwrap_or(body.len())];
+            body.split('"').skip(1).step_by(2).filter(|c| is_code(c))
+        })
+        .collect()
+}
+
+/// Every code, and a file that gives it.
+fn every_code() -> BTreeMap<String, PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(crates()).expect("crates/") {
+        let src = entry.expect("a crate").path().join("src");
+        if src.is_dir() && !src.starts_with(env!("CARGO_MANIFEST_DIR")) {
+            sources(&src, &mut files);
+        }
+    }
+
+    let mut codes = BTreeMap::new();
+    for path in files {
+        let whole = fs::read_to_string(&path).expect("a source");
+        let text = without_tests(&whole);
+        let givers = GIVERS
+            .iter()
+            .filter(|(under, _)| path.starts_with(crates().join(under)));
+
+        let given = givers.flat_map(|(_, giver)| given_by(text, giver));
+        for code in given.chain(in_tables(text)) {
+            codes
+                .entry(code.to_string())
+                .or_insert_with(|| path.clone());
+        }
+    }
+
+    codes
+}
+
+#[test]
+fn every_code_has_a_text_in_both_languages() {
+    let codes = every_code();
+    assert!(codes.len() > 200, "only {} codes were found", codes.len());
+
+    for language in Language::ALL {
+        let missing: Vec<_> = codes
+            .iter()
+            .filter(|(code, _)| !language.has(Group::Problem, code))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "crates/wadi-words/catalogue/{}/problems_*.ftl say nothing of {missing:#?}",
+            language.tag()
+        );
+    }
+}
+
+#[test]
+fn nothing_is_said_of_codes_that_no_source_gives() {
+    let codes = every_code();
+    let given: BTreeSet<&str> = codes
+        .keys()
+        .map(String::as_str)
+        .chain(ELSEWHERE.iter().copied())
+        .collect();
+
+    let stale: Vec<_> = every_text(Language::English)
+        .remove(&Group::Problem)
+        .expect("problems")
+        .into_keys()
+        .filter(|code| !given.contains(code.as_str()))
+        .collect();
+    assert!(stale.is_empty(), "no source gives {stale:?}");
+}
+
+#[test]
+fn codes_are_found_in_each_way_in_which_they_are_given() {
+    let source = r#"
+        Problem::new(StatusCode::CONFLICT, "one", why);
+        Problem::new(
+            status,
+            "two",
+        );
+        unprocessable("three", why); Failure::usage(
+            "four", why);
+        refuse_all("not_a_giver");
+        pub fn code(&self) -> &'static str {
+        match self {
+            Self::A => "five",
+            Self::B | Self::C => "six",
+        }
+    }
+        #[cfg(test)]
+        mod tests;
+        unprocessable("seven", why);
+        #[cfg(test)]
+        mod more {
+            unprocessable("of_a_test", why);
+        }
+    "#;
+    let text = without_tests(source);
+    let given = GIVERS.iter().flat_map(|(_, giver)| given_by(text, giver));
+    let found: BTreeSet<&str> = given.chain(in_tables(text)).collect();
+    let all = ["one", "two", "three", "four", "five", "six", "seven"];
+    assert_eq!(found, BTreeSet::from(all));
+}

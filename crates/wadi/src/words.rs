@@ -1,0 +1,148 @@
+//! What people read on a terminal, in the language of their environment (`LC_ALL`, `LC_MESSAGES`,
+//! `LANG`). Codes stay, and a text stands beside its code. In English nothing is added: the codes
+//! are English, and scripts read what they always read. `--json` is never translated.
+
+use crate::{failure::Failure, print::shown};
+use serde_json::Value;
+use std::sync::OnceLock;
+use wadi_words::{Group, Language};
+
+/// The language of whoever runs this process.
+fn language() -> Language {
+    static LANGUAGE: OnceLock<Language> = OnceLock::new();
+    *LANGUAGE.get_or_init(Language::of_environment)
+}
+
+/// A code with its text beside it; the code alone in English, and where nothing is said of it.
+pub(crate) fn beside(group: Group, code: &str) -> String {
+    beside_in(language(), group, code)
+}
+
+fn beside_in(language: Language, group: Group, code: &str) -> String {
+    match language != Language::English && language.has(group, code) {
+        true => format!("{} ({})", shown(code), language.title(group, code)),
+        false => shown(code).into_owned(),
+    }
+}
+
+/// How a failure is told on standard error: in English its reason and its code, in another language
+/// what it is called and what to do before them.
+pub(crate) fn failure_text(failure: &Failure) -> String {
+    failure_text_in(language(), failure)
+}
+
+fn failure_text_in(language: Language, failure: &Failure) -> String {
+    if language == Language::English || !language.has(Group::Problem, &failure.code) {
+        return failure.to_string();
+    }
+
+    let help = language.problem_help(&failure.code);
+    let help = help.map(|help| format!("\n  {help}")).unwrap_or_default();
+    format!(
+        "{} [{}]{help}\n  {}",
+        language.problem_title(&failure.code),
+        failure.code,
+        failure.why
+    )
+}
+
+/// What a record came to, before its JSON is printed for a person; nothing in English.
+pub(crate) fn record_text(record: &Value) -> Option<String> {
+    record_text_in(language(), record)
+}
+
+fn record_text_in(language: Language, record: &Value) -> Option<String> {
+    if language == Language::English {
+        return None;
+    }
+
+    let word = |group, member: &str| {
+        let code = record[member].as_str()?;
+        Some(beside_in(language, group, code))
+    };
+    let flags = record["flags"].as_array().into_iter().flatten();
+    let flags = flags
+        .filter_map(Value::as_str)
+        .map(|flag| beside_in(language, Group::State, flag));
+
+    let all: Vec<String> = [
+        word(Group::Kind, "kind"),
+        word(Group::State, "state"),
+        word(Group::Safety, "safety"),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(flags)
+    .collect();
+    Some(all.join("\n")).filter(|text| !text.is_empty())
+}
+
+/// What a finding is about, before its JSON is printed for a person; nothing in English.
+pub(crate) fn finding_text(finding: &Value) -> Option<String> {
+    finding_text_in(language(), finding)
+}
+
+fn finding_text_in(language: Language, finding: &Value) -> Option<String> {
+    if language == Language::English {
+        return None;
+    }
+
+    let rule = finding["rule"].as_str().unwrap_or_default();
+    let phase = finding["phase"].as_str().unwrap_or_default();
+    let state = finding["life"]["state"]
+        .as_str()
+        .or(finding["state"].as_str())
+        .unwrap_or_default();
+    let all = [
+        beside_in(language, Group::Rule, rule),
+        language.more(Group::Rule, rule).unwrap_or_default(),
+        beside_in(language, Group::Phase, phase),
+        beside_in(language, Group::FindingState, state),
+    ];
+
+    let said = all.into_iter().filter(|text| !text.is_empty());
+    Some(said.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Language::{Arabic, English};
+    use serde_json::json;
+
+    #[test]
+    fn english_is_what_it_was_before_there_were_languages() {
+        let failure = Failure::new("unseen_hold", "hold X was not seen");
+        assert_eq!(failure_text_in(English, &failure), failure.to_string());
+        assert_eq!(beside_in(English, Group::State, "EXITED"), "EXITED");
+        assert_eq!(record_text_in(English, &json!({"state": "EXITED"})), None);
+        assert_eq!(finding_text_in(English, &json!({"rule": "R02"})), None);
+    }
+
+    #[test]
+    fn an_arabic_speaker_reads_a_failure_with_its_code_and_its_reason() {
+        let failure = Failure::new("unseen_hold", "hold X was not seen");
+        let told = failure_text_in(Arabic, &failure);
+        let mut lines = told.lines();
+        assert_eq!(lines.next(), Some("حجز لم يُطلع عليه [unseen_hold]"));
+        assert!(lines.next().unwrap().contains("يُفتح السجل من جديد"));
+        assert_eq!(lines.next(), Some("  hold X was not seen"));
+
+        let unknown = Failure::new("of_tomorrow", "why");
+        assert_eq!(failure_text_in(Arabic, &unknown), "why [of_tomorrow]");
+    }
+
+    #[test]
+    fn a_code_keeps_its_place_and_a_hostile_one_turns_nothing() {
+        let exited = beside_in(Arabic, Group::State, "EXITED");
+        assert_eq!(exited, "EXITED (خرج من المنفذ)");
+        assert_eq!(beside_in(Arabic, Group::State, "X\u{202e}Y"), "X\\u{202e}Y");
+
+        let record = json!({"kind": "passage", "state": "EXITED", "flags": ["DETAINED", "NEW"]});
+        let told = record_text_in(Arabic, &record).unwrap();
+        assert_eq!(
+            told,
+            "passage (عبور)\nEXITED (خرج من المنفذ)\nDETAINED (موقوف بموجب حجز قائم)\nNEW"
+        );
+    }
+}

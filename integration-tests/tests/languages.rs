@@ -1,0 +1,218 @@
+//! An officer and an auditor who read Arabic are told in Arabic, and programs what they always
+//! were.
+
+use integration_tests::{PATIENCE, Site, World, run, wadi};
+use serde_json::{Value, json};
+use std::process::{Command, Output, Stdio};
+
+/// Runs a wadi command in a language, as the environment says it.
+fn run_in(language: &str, site: &Site, arguments: &[&str]) -> Output {
+    let output = Command::new(wadi())
+        .current_dir(&site.dir)
+        .args(arguments)
+        .env_remove("LC_ALL")
+        .env_remove("LC_MESSAGES")
+        .env("LANG", language)
+        .stdin(Stdio::null())
+        .output();
+    output.expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// What a node answers to an event, or to a question where there is none, in a language.
+struct Told {
+    content_language: String,
+    vary: String,
+    body: Value,
+}
+
+fn tell(site: &Site, accepts: Option<&str>, path: &str, body: Option<&Value>) -> Told {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
+    let (url, bearer) = (
+        format!("{}{path}", site.url()),
+        format!("Bearer {}", site.token()),
+    );
+
+    let language = accepts.unwrap_or_default();
+    let mut answer = match body {
+        Some(body) => {
+            let request = agent.post(url).header("authorization", bearer);
+            let request = request.header("content-type", "application/json");
+            request
+                .header("accept-language", language)
+                .send(body.to_string())
+        }
+        None => {
+            let request = agent.get(url).header("authorization", bearer);
+            request.header("accept-language", language).call()
+        }
+    }
+    .expect("an answer");
+
+    let header = |name: &str| {
+        let value = answer.headers().get(name);
+        value.map_or(String::new(), |v| text(v.as_bytes()))
+    };
+    let (content_language, vary) = (header("content-language"), header("vary"));
+    let body = answer.body_mut().read_to_string().expect("a body");
+    Told {
+        content_language,
+        vary,
+        body: serde_json::from_str(&body).expect("JSON"),
+    }
+}
+
+#[test]
+fn an_officer_is_refused_and_reads_why_in_arabic() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let truck = trb.truck("٢٢ أ ١٢٣٤٥");
+
+    // Customs let nothing out through a gate: that is the crossing directorate's to say.
+    let path = format!("/v1/records/{truck}/events");
+    let event = json!({"type": "gate.out", "gate": "G1", "read": "R9"});
+    let body = json!({"officer": "OF-3", "department": "CUS", "events": [event]});
+    let arabic = tell(trb, Some("ar-IQ, ar;q=0.9, en;q=0.5"), &path, Some(&body));
+    assert_eq!(
+        (arabic.content_language.as_str(), arabic.vary.as_str()),
+        ("ar", "accept-language")
+    );
+    assert_eq!(arabic.body["title"], "لا صلاحية لهذا الإجراء");
+    let help = arabic.body["help"].as_str().expect("help");
+    assert!(help.contains("الدائرة"), "{help}");
+
+    // What programs go by is the same in every language.
+    let english = tell(trb, None, &path, Some(&body));
+    assert_eq!(english.content_language, "en");
+    assert_eq!(english.body["title"], "No authority for this");
+    for member in ["type", "code", "status", "detail"] {
+        assert_eq!(arabic.body[member], english.body[member], "{member}");
+    }
+
+    // The same at the terminal: in Arabic what it is called and what to do, then the reason.
+    let said = ["record", "event", &truck, "gate.out", "gate=G1", "read=R9"];
+    let by = ["--officer", "OF-3", "--department", "CUS"];
+    let arguments = [&said[..], &by[..]].concat();
+    let arabic = run_in("ar_IQ.UTF-8", trb, &arguments);
+    let told = text(&arabic.stderr);
+    assert!(
+        told.starts_with("wadi: لا صلاحية لهذا الإجراء [no_authority]\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("الدائرة") && told.contains("CUS may not say gate.out"),
+        "{told}"
+    );
+
+    let english = run_in("C", trb, &arguments);
+    assert_eq!(
+        text(&english.stderr),
+        "wadi: CUS may not say gate.out [no_authority]\n"
+    );
+    assert_eq!(arabic.status.code(), english.status.code());
+
+    // A script reads what it always read, whatever the language.
+    let show = ["record", "show", &truck];
+    for arguments in [&arguments[..], &["record", "list"], &show] {
+        let as_json = [&["--json"], arguments].concat();
+        let scripts = ["ar_IQ.UTF-8", "C"].map(|l| text(&run_in(l, trb, &as_json).stdout));
+        assert_eq!(scripts[0], scripts[1], "{arguments:?}");
+    }
+
+    // Lists and records show codes, and their texts beside them.
+    let list = text(&run_in("ar_IQ.UTF-8", trb, &["record", "list"]).stdout);
+    assert!(list.contains("ADMITTED (دخل المنفذ)"), "{list}");
+    assert!(list.contains("local_only (في هذه العقدة وحدها)"), "{list}");
+    let shown = text(&run_in("ar_IQ.UTF-8", trb, &["record", "show", &truck]).stdout);
+    assert!(
+        shown.starts_with("passage (عبور)\nADMITTED (دخل المنفذ)\n"),
+        "{shown}"
+    );
+
+    for language in ["C", "POSIX", "en_GB.UTF-8", ""] {
+        for arguments in [&["record", "list"][..], &["record", "show", &truck]] {
+            let told = run_in(language, trb, arguments).stdout;
+            let as_ever = run(&trb.dir, arguments).stdout;
+            assert_eq!(text(&told), text(&as_ever), "LANG={language}");
+            assert!(!text(&told).contains("دخل"), "LANG={language}");
+        }
+    }
+}
+
+#[test]
+fn an_auditor_reads_a_findings_rule_in_arabic() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+
+    let truck = trb.truck("22-A-00001");
+    let weighed = json!({
+        "type": "weighed", "scale": "S1", "gross_kg": 31_000, "device_seq": 1,
+        "attested_by": "OF-1", "attester_department": "CUS",
+    });
+    trb.say(&truck, "CUS", weighed).expect("written");
+
+    let found = || {
+        let all = hub.get("/v1/findings?rule=R22").unwrap_or_default();
+        all["findings"][0]["finding"].as_str().map(String::from)
+    };
+    world.wait("the hub finds it", || found().is_some());
+    let finding = found().expect("found");
+
+    let list = text(&run_in("ar_IQ.UTF-8", hub, &["findings", "list"]).stdout);
+    for word in ["R22 (شاهد على نفسه)", "FIRM (ثابتة)", "OPEN (مفتوحة)"] {
+        assert!(list.contains(word), "{word}: {list}");
+    }
+
+    let shown = text(&run_in("ar_IQ.UTF-8", hub, &["findings", "show", &finding]).stdout);
+    let rule = "R22 (شاهد على نفسه)\nمن قام بالإجراء هو نفسه المصادق عليه";
+    assert!(shown.starts_with(rule), "{shown}");
+
+    let as_json = run_in(
+        "ar_IQ.UTF-8",
+        hub,
+        &["--json", "findings", "show", &finding],
+    );
+    assert!(as_json.stdout.starts_with(b"{"), "{as_json:?}");
+
+    let english = text(&run_in("C", hub, &["findings", "show", &finding]).stdout);
+    assert!(english.starts_with('{'), "{english}");
+    serde_json::from_str::<Value>(&english).expect("as ever, JSON alone");
+
+    // A screen asks for all words at once.
+    let words = tell(hub, Some("ar"), "/v1/words", None);
+    assert_eq!(
+        (words.content_language.as_str(), words.vary.as_str()),
+        ("ar", "accept-language")
+    );
+    assert_eq!(words.body["direction"], "rtl");
+    assert_eq!(words.body["words"]["rule"]["R22"]["title"], "شاهد على نفسه");
+    assert_eq!(
+        words.body["words"]["department"]["VET"]["title"],
+        "الحجر البيطري"
+    );
+    let english = tell(hub, Some("fr"), "/v1/words", None);
+    assert_eq!(english.body["language"], "en");
+    assert_eq!(
+        english.body["words"]["event"]["gate.out"]["title"],
+        "left through a gate"
+    );
+
+    let scope = json!({"is": "device", "device": "ANPR-1", "department": "PORT"});
+    let device = json!({"name": "anpr", "scope": scope});
+    let issued = trb.post("/v1/tokens", &device).expect("a token");
+    let refused = trb.get_as(issued["token"].as_str().expect("a token"), "/v1/words");
+    assert_eq!(
+        refused.expect_err("a device reads nothing")["code"],
+        "not_for_devices"
+    );
+}
