@@ -234,6 +234,11 @@ pub(super) async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
     let found = schema(conn).await?.unwrap_or(0);
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let mut tx = conn.begin().await?;
+        // An index over ten years of records takes longer than any write may: given up half-way it
+        // would be begun anew at each start, for ever.
+        sqlx::query("SET LOCAL statement_timeout = 0")
+            .execute(&mut *tx)
+            .await?;
         sqlx::raw_sql(*sql).execute(&mut *tx).await?;
         sqlx::query("UPDATE meta SET value = $1 WHERE key = 'schema'")
             .bind(n as i64 + 1)
