@@ -215,13 +215,13 @@ fn contested_fields_cost_no_entry_a_second_look() {
             m.say(
                 1 + (n % 5) as u8,
                 vec![first],
-                m.draft().text("seal.1", n.to_string()),
+                m.draft().text("container.1", n.to_string()),
             )
         })
         .collect();
 
     assert_eq!(judged_by_adding(&mut record, contesting), MANY as u64);
-    assert_eq!(record.contested(), ["seal.1"]);
+    assert_eq!(record.contested(), ["container.1"]);
 }
 
 #[test]
