@@ -2,11 +2,11 @@
 //! record alone does not tell.
 
 use crate::{
-    door::error::NodeError,
+    door::{error::NodeError, hold_terms::hold_terms},
     pipeline::{author::refusal, commit::Commit, sequencer::Sequencer},
 };
 use wadi_log::{Put, RecordId, Reference};
-use wadi_record::{Objection, Record, Refusal, is_matched, term, tokens_named};
+use wadi_record::{Objection, Policy, Record, Refusal, is_matched, term, tokens_named};
 use wadi_store::StoreError;
 
 impl Sequencer {
@@ -66,7 +66,14 @@ impl Sequencer {
         }
 
         let linked = self.store.by_term("link", &id.to_string(), None, 1).await?;
-        Ok(!linked.is_empty() || !self.store.detained(&[id]).await?.is_empty())
+        if !linked.is_empty() {
+            return Ok(true);
+        }
+
+        // What is held through an entry alone is matched by none.
+        let terms = hold_terms(&Policy::default());
+        let held = self.store.detained(&[id], &terms).await?;
+        Ok(held.iter().any(|line| line.through.is_none()))
     }
 }
 
