@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Terms that a lookout may look for.
 pub const SOUGHT: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
-/// Times further from 1970 than this are taken for this, milliseconds: 31,000 years.
+/// Times further from 1970 than this are near none, milliseconds: 31,000 years.
 const CARRIAGE_TIME_MS_MAX: i64 = 1_000_000_000_000_000;
 
 /// Milliseconds of an hour.
@@ -98,15 +98,16 @@ impl KnownBy {
             return false;
         }
 
-        let about_ms = entry
-            .born_ms
-            .clamp(-CARRIAGE_TIME_MS_MAX, CARRIAGE_TIME_MS_MAX);
+        let is_told =
+            |of: &KnownBy| of.born_ms.unsigned_abs() <= CARRIAGE_TIME_MS_MAX.unsigned_abs();
+        let apart_ms = entry.born_ms.abs_diff(self.born_ms);
         let shares = |term: &CarriedTerm| {
-            let is_near = about_ms.abs_diff(self.born_ms) <= term.within_ms.unsigned_abs();
+            let is_near = apart_ms <= term.within_ms.unsigned_abs();
+            let mut values = entry.values(term.what);
             is_near
-                && entry
-                    .values(term.what)
-                    .any(|value| self.has(term.what, value))
+                && is_told(entry)
+                && is_told(self)
+                && values.any(|value| self.has(term.what, value))
         };
 
         entry.links_to(self) || self.links_to(entry) || carried_terms(policy).iter().any(shares)

@@ -187,6 +187,7 @@ impl Record {
             "time_reversals": self.time_reversals(),
             "after_assessment": self.after_assessment(),
             "changed_after": self.changed_after(),
+            "changed_after_count": self.changed_puts().count(),
         })
     }
 

@@ -12,7 +12,7 @@ pub(crate) const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u
 /// The lane of customs entries, and that of the passages that carry their goods.
 const ENTRY_LANE: u8 = Lane::Customs as u8;
 const PASSAGE_LANE: u8 = Lane::Passage as u8;
-/// Times further from 1970 are taken for this, milliseconds, so that no sum leaves its range.
+/// Times further from 1970 are near none, milliseconds: no sum leaves its range.
 const TIME_MS_MAX: i64 = 1_000_000_000_000_000;
 
 pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, \
@@ -147,13 +147,14 @@ fn name_list(names: impl Iterator<Item = &'static str>) -> String {
     format!("({})", quoted.join(", "))
 }
 
-/// Whether a term `p` of a passage and the same term `e` of an entry are near enough in time.
-fn near_in_time(terms: &HoldTerms) -> String {
+/// Whether a term that is at hand and the same term of another record are near enough in time. With
+/// the sign, no planner takes the bounds of all times for those that the index is asked for.
+fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
     let about = format!(
-        "CASE WHEN e.born_ms > {TIME_MS_MAX} THEN {TIME_MS_MAX} \
-         WHEN e.born_ms < -{TIME_MS_MAX} THEN -{TIME_MS_MAX} ELSE e.born_ms END"
+        "CASE WHEN {at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         THEN {at_hand}.born_ms ELSE 0 END"
     );
-    let mut within = String::from("CASE e.what");
+    let mut within = format!("CASE {at_hand}.what");
     for term in &terms.carried {
         within += &format!(" WHEN '{}' THEN {}", term.what, term.within_ms);
     }
@@ -161,8 +162,11 @@ fn near_in_time(terms: &HoldTerms) -> String {
 
     let carried = name_list(terms.carried.iter().map(|term| term.what));
     format!(
-        "e.what IN {carried} AND p.what = e.what AND p.value = e.value \
-         AND p.born_ms BETWEEN {about} - {within} AND {about} + {within}"
+        "{at_hand}.what IN {carried} AND {other}.what = {at_hand}.what \
+         AND {other}.value = {at_hand}.value \
+         AND {other}.born_ms BETWEEN {about} - {within} AND {about} + {within} \
+         AND +{at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         AND +{other}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX}"
     )
 }
 
@@ -172,7 +176,7 @@ fn near_in_time(terms: &HoldTerms) -> String {
 /// which walk all terms.
 fn detained(terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
-    let near = near_in_time(terms);
+    let near = near_in_time(terms, 'e', 'p');
     format!(
         "r.lane IN {HELD_LANES:?} AND r.id IN (WITH named AS (\
          SELECT unhex(l.value) AS id FROM records h CROSS JOIN terms l \
@@ -198,7 +202,7 @@ fn detained(terms: &HoldTerms) -> String {
 /// entry: the same as [`detained`], begun with the records.
 pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
-    let near = near_in_time(terms);
+    let near = near_in_time(terms, 'p', 'e');
     format!(
         "WITH asked AS (SELECT r.id, r.lane, j.value ->> 0 AS text FROM {each} \
          CROSS JOIN records r WHERE r.id = unhex(j.value ->> 0) AND r.lane IN {HELD_LANES:?}), \

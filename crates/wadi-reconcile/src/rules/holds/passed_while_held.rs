@@ -241,4 +241,36 @@ mod tests {
             "a truck of another journey"
         );
     }
+
+    #[test]
+    fn a_lookout_for_the_goods_of_an_entry_holds_its_truck() {
+        let left = [event("gate.out", 500, json!({}))];
+        let truck = passage("P1", json!({"container.1": "CSQU3054383"}), &left);
+        let placed = [event("hold.placed", 100, json!({}))];
+        let lookout = |term: &str| hold("H1", json!({"target.term": term}), &placed);
+        let goods = json!({"container.1": "CSQU3054383", "goods.1.hs_code": "08039010",
+            "goods.1.origin": "EC"});
+        let found = |term| {
+            firm(
+                "R02",
+                entry("E1", goods.clone(), &[]),
+                vec![truck.clone(), lookout(term)],
+            )
+        };
+        assert_eq!(found("0803+EC"), [Phase::Firm]);
+        assert_eq!(found("0803+CO"), []);
+        assert_eq!(found("CSQU3054383"), [], "it is told on the truck, once");
+    }
+
+    #[test]
+    fn a_plate_that_is_contested_may_be_the_one_that_is_looked_for() {
+        let left = [event("gate.out", 500, json!({}))];
+        let claims = json!({"vehicle.plate": [{"value": "11A1"}, {"value": "22B2"}]});
+        let truck = passage("P1", json!({}), &left).with("contested", claims);
+        let placed = [event("hold.placed", 100, json!({}))];
+        let lookout = |term: &str| hold("H1", json!({"target.term": term}), &placed);
+        let found = |term| firm("R02", truck.clone(), vec![lookout(term)]);
+        assert_eq!(found("22-B-2"), [Phase::Firm]);
+        assert_eq!(found("33-C-3"), []);
+    }
 }
