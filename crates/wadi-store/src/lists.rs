@@ -178,17 +178,17 @@ fn detained(terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'e', 'p');
     format!(
-        "r.lane IN {HELD_LANES:?} AND r.id IN (WITH named AS (\
+        "r.lane IN {HELD_LANES:?} AND r.id IN (WITH named AS MATERIALIZED (\
          SELECT unhex(l.value) AS id FROM records h CROSS JOIN terms l \
          WHERE h.lane = {HOLD_LANE} AND h.open \
          AND l.record = h.id AND l.what = 'link' AND l.value = lower(l.value) \
          UNION SELECT t.record FROM records h CROSS JOIN terms g CROSS JOIN terms t \
          WHERE h.lane = {HOLD_LANE} AND h.open AND g.record = h.id AND g.what = 'target' \
          AND t.what IN {sought} AND t.value = g.value), \
-         entries AS (SELECT k.id FROM named CROSS JOIN records k \
+         entries AS MATERIALIZED (SELECT k.id FROM named CROSS JOIN records k \
          WHERE k.id = named.id AND k.lane = {ENTRY_LANE}), \
-         carrying AS (SELECT p.record AS id FROM entries n CROSS JOIN terms e CROSS JOIN terms p \
-         WHERE e.record = n.id AND {near} \
+         carrying AS MATERIALIZED (SELECT p.record AS id FROM entries n CROSS JOIN terms e \
+         CROSS JOIN terms p WHERE e.record = n.id AND {near} \
          UNION SELECT unhex(l.value) FROM entries n CROSS JOIN terms l \
          WHERE l.record = n.id AND l.what = 'link' AND l.value = lower(l.value) \
          UNION SELECT l.record FROM entries n CROSS JOIN terms l \
@@ -204,9 +204,9 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'p', 'e');
     format!(
-        "WITH asked AS (SELECT r.id, r.lane, j.value ->> 0 AS text FROM {each} \
+        "WITH asked AS MATERIALIZED (SELECT r.id, r.lane, j.value ->> 0 AS text FROM {each} \
          CROSS JOIN records r WHERE r.id = unhex(j.value ->> 0) AND r.lane IN {HELD_LANES:?}), \
-         via AS (SELECT id AS record, id AS entry, text FROM asked \
+         via AS MATERIALIZED (SELECT id AS record, id AS entry, text FROM asked \
          UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms p \
          CROSS JOIN terms e CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} \
          AND p.record = a.id AND {near} AND k.id = e.record AND k.lane = {ENTRY_LANE} \
@@ -217,8 +217,8 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
          UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms l \
          CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.what = 'link' \
          AND l.value = a.text AND k.id = l.record AND k.lane = {ENTRY_LANE}), \
-         found AS (SELECT v.record, v.entry, h.id AS hold FROM via v CROSS JOIN terms l \
-         CROSS JOIN records h WHERE l.what = 'link' AND l.value = v.text \
+         found AS MATERIALIZED (SELECT v.record, v.entry, h.id AS hold FROM via v \
+         CROSS JOIN terms l CROSS JOIN records h WHERE l.what = 'link' AND l.value = v.text \
          AND h.id = l.record AND h.lane = {HOLD_LANE} AND h.open \
          UNION SELECT v.record, v.entry, h.id FROM via v CROSS JOIN terms t \
          CROSS JOIN terms g CROSS JOIN records h WHERE t.record = v.entry AND t.what IN {sought} \

@@ -12,8 +12,8 @@ use wadi_store::{HoldTerms, RecordRow};
 /// honest ever places.
 const HOLDS_MAX: u32 = 4_096;
 
-/// What is told of a hold to whoever asks what it holds: who asked for it, why, and since when. What
-/// a lookout seeks is not in it.
+/// What is told of a hold to whoever asks what it holds: who asked for it, why, and since when.
+/// What a lookout seeks is not in it.
 fn described(row: &RecordRow) -> Json {
     let whole: Json = serde_json::from_str(&row.json).unwrap_or_default();
     let placements = whole["placements"].as_array().into_iter().flatten();
