@@ -117,7 +117,7 @@ fn drawn(draw: &mut StdRng, earlier: &[RecordId], is_truck: bool) -> Write {
             .text(&format!("{goods}.hs_code"), "08039010")
             .text(&format!("{goods}.origin"), "EC");
     }
-    if draw.random_bool(0.2) && !earlier.is_empty() {
+    if draw.random_bool(0.5) && !earlier.is_empty() {
         let other = earlier[draw.random_range(0..earlier.len())];
         draft = draft.link(&other.to_string(), "belongs to it");
     }
@@ -201,7 +201,7 @@ async fn the_rule_the_records_and_the_board_agree_on_what_is_held() {
             ids.push(trb.write(write).await.unwrap().record);
         }
 
-        for n in 0..4 {
+        for n in 0..8 {
             let hold = QuarantineHold::place(HoldType::Customs, "order 7");
             let hold = match n {
                 0 => hold.text("target.term", PLATES[draw.random_range(0..4)]),

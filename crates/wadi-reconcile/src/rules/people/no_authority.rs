@@ -324,9 +324,15 @@ mod tests {
 
         assert_eq!(found(json!([])), 0);
         assert_eq!(found(json!([put("OF-1", "vehicle.plate", "e1")])), 1);
-        let two = json!([put("OF-1", "vehicle.plate", "e1"), put("OF-1", "seal.1", "e2")]);
+        let two = json!([
+            put("OF-1", "vehicle.plate", "e1"),
+            put("OF-1", "seal.1", "e2")
+        ]);
         assert_eq!(found(two), 1);
-        let others = json!([put("OF-1", "vehicle.plate", "e1"), put("OF-2", "seal.1", "e2")]);
+        let others = json!([
+            put("OF-1", "vehicle.plate", "e1"),
+            put("OF-2", "seal.1", "e2")
+        ]);
         assert_eq!(found(others), 2);
     }
 
