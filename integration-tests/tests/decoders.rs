@@ -72,8 +72,6 @@ fn entries() -> Vec<Entry> {
         events: vec![r#"{"gate":"G1","read":"R1","type":"gate.in"}"#.into()],
     };
 
-    let (order, text) = (reference(0), "{}".into());
-    let report = ResyncReport { order, text };
     let bodies = [
         Body::Change(change),
         Body::Boot(Boot {
@@ -119,7 +117,10 @@ fn entries() -> Vec<Entry> {
             reason: "after the outage".into(),
             approved_by: "HUB-1".into(),
         }),
-        Body::ResyncReport(report),
+        Body::ResyncReport(ResyncReport {
+            order: reference(0),
+            text: "{}".into(),
+        }),
         Body::ReleaseToken(ReleaseToken {
             crossing: "TRB".parse().ok(),
             department: "SEC".into(),
