@@ -301,11 +301,11 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
         "{record}"
     );
 
-    assert_eq!(record["detained_by"][0], hold.as_str());
+    assert_eq!(record["detained_by"][0]["hold"], hold.as_str());
 
     // The same through the command line, as an operator would.
     let shown = run_json(&trb.dir, &["record", "show", &id]);
-    assert_eq!(shown["detained_by"][0], hold.as_str());
+    assert_eq!(shown["detained_by"][0]["hold"], hold.as_str());
 
     let written = run_json(
         &trb.dir,

@@ -96,3 +96,43 @@ fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_f
             .any(|f| f["text"].as_str().unwrap().contains("spent on"))
     });
 }
+
+#[test]
+fn of_many_releases_at_once_one_spends_the_token() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub_at = world.site("hub").listen;
+    world.start("trb", &[("hub", hub_at)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    for officer in ["OF-7", "OF-8"] {
+        let officer = json!({"say": "officer", "officer": officer, "department": "SEC"});
+        hub.post("/v1/control", &officer).unwrap();
+    }
+
+    // Often enough that some stand in a commit that the disk is still writing.
+    for _ in 0..6 {
+        let wanted =
+            json!({"scope": "SECURITY", "department": "SEC", "hours": 9, "reason": "storm"});
+        let token = hub.post("/v1/release-tokens", &wanted).unwrap()["token"].clone();
+        world.wait("the token has come", || {
+            let all = trb.get("/v1/release-tokens").unwrap()["release_tokens"].clone();
+            all.as_array().unwrap().iter().any(|t| t["token"] == token)
+        });
+
+        let holds: Vec<(String, Value)> = (0..6).map(|_| searched(trb)).collect();
+        let spent = std::thread::scope(|s| {
+            let token = token.as_str().unwrap();
+            let asked: Vec<_> = holds
+                .iter()
+                .map(|hold| s.spawn(move || release(trb, hold, token)))
+                .collect();
+            let answers = asked.into_iter().map(|a| a.join().unwrap());
+            let (done, refused): (Vec<_>, Vec<_>) = answers.partition(Result::is_ok);
+            for refused in refused {
+                assert_eq!(refused.unwrap_err()["code"], "token_spent");
+            }
+            done.len()
+        });
+        assert_eq!(spent, 1, "a token lets one hold go");
+    }
+}

@@ -59,7 +59,7 @@ fn whoever_writes_is_told_what_it_came_to() {
     let other_hold = lookout(trb, "22-B-2");
     let noted = trb.set(&free, "note", json!("n"), None).unwrap();
     assert!(
-        is_detained(&noted) && noted["detained_by"] == json!([other_hold]),
+        is_detained(&noted) && noted["detained_by"][0]["hold"] == other_hold.as_str(),
         "{noted}"
     );
 
@@ -90,10 +90,9 @@ fn whoever_writes_is_told_what_it_came_to() {
 
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     assert_eq!(said.status.code(), Some(5), "{text}");
-    assert!(
-        text.starts_with(&format!("*** DETAINED by {other_hold}")),
-        "{text}"
-    );
+    let told = format!("*** DETAINED by {other_hold} (SECURITY of SEC, L, since ");
+    assert!(text.starts_with(&told), "{text}");
+    assert!(!text.contains("22B2"), "what is sought is not told: {text}");
     assert!(
         text.contains("IN_PROCESS DETAINED") && text.contains(&other_hold),
         "{text}"
@@ -133,6 +132,59 @@ fn whoever_writes_is_told_what_it_came_to() {
 
     let at_hand = trb.record(&other).unwrap();
     assert!(is_detained(&at_hand), "{at_hand}");
+}
+
+#[test]
+fn a_truck_whose_goods_are_held_stands_on_the_board_with_who_asked_for_it() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let post = |kind: &str, department: &str, fields: Value, events: Value| {
+        let body = json!({"kind": kind, "officer": "OF-1", "department": department,
+            "fields": fields, "events": events});
+        let written = trb.post("/v1/records", &body).unwrap();
+        written["id"].as_str().unwrap().to_string()
+    };
+
+    let came = json!([{"type": "gate.in", "gate": "G", "read": "R"}]);
+    let fields = json!({"direction": "in", "vehicle.plate_raw": "55-E-5",
+        "container.1": "CSQU 305438-3"});
+    let truck = post("passage", "PORT", fields, came);
+    let goods = json!({"container.1": "CSQU3054383"});
+    let entry = post("customs-entry", "CUS", goods, json!([]));
+    let placed = json!([
+        {"type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "order 12"},
+        {"type": "link", "record": trb.record(&entry).unwrap()["record"]},
+    ]);
+    let fields = json!({"type": "CUSTOMS", "legal_basis": "order 12"});
+    let hold = post("hold", "CUS", fields, placed);
+
+    // Both are on the board, and an export of it has both.
+    let board = trb.get("/v1/records?state=DETAINED").unwrap();
+    let board = board["records"].as_array().unwrap();
+    let listed = |id: &str| board.iter().find(|r| r["id"] == id);
+    assert_eq!(board.len(), 2, "{board:?}");
+    let placed_ms = listed(&entry).unwrap()["detained_by"][0]["placed_ms"].clone();
+    assert!(placed_ms.is_i64());
+    let told = json!({"hold": hold, "type": "CUSTOMS", "department": "CUS",
+        "legal_basis": "order 12", "placed_ms": placed_ms});
+    assert_eq!(listed(&entry).unwrap()["detained_by"], json!([told]));
+    let mut through = told.clone();
+    through["through"] = entry.as_str().into();
+    assert_eq!(listed(&truck).unwrap()["detained_by"], json!([through]));
+
+    let at_prompt = run_json(&trb.dir, &["record", "list", "--state", "DETAINED"]);
+    assert_eq!(at_prompt["records"].as_array().unwrap().len(), 2);
+
+    let event = ["record", "event", &truck, "parked", "bay=B1"];
+    let who = ["--officer", "O", "--department", "PORT"];
+    let said = run(&trb.dir, &[&event[..], &who[..]].concat());
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.status.code(), Some(5), "{text}");
+    let loud = format!("*** DETAINED by {hold} (CUSTOMS of CUS, order 12, since ");
+    assert!(text.starts_with(&loud), "{text}");
+    let way = format!(") through {entry}\n*** it must not leave");
+    assert!(text.contains(&way), "{text}");
 }
 
 #[test]

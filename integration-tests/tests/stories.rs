@@ -1,7 +1,7 @@
 //! Sites, links and people, told to real processes over real QUIC.
 
 use integration_tests::{Cable, World, papers, run, run_json};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn two_crossings_and_the_hub_agree_after_each_wrote_alone() {
@@ -520,6 +520,32 @@ fn the_demonstration_ends_with_all_nodes_in_agreement() {
     );
     assert_eq!(value["converged"], true, "{value}");
     assert_eq!(value["nodes"].as_array().unwrap().len(), 7);
+
+    // It shows what defends, and the alarm of a node that lost what it knows itself by.
+    let shown = value["shown"].as_array().unwrap();
+    for scene in ["a field was refused", "a token for the dark was spent"] {
+        let is_shown = |s: &Value| s.as_str().unwrap().starts_with(scene);
+        assert!(shown.iter().any(is_shown), "{scene}: {value}");
+    }
+    let alarm = &value["alarms"][0];
+    assert_eq!(
+        (&alarm["site"], &alarm["about"]),
+        (&json!("man"), &json!("integrity"))
+    );
+    assert!(
+        alarm["text"].as_str().unwrap().contains("anchor"),
+        "{alarm}"
+    );
+
+    // What is PENDING has its time ahead, and is named with it.
+    assert_eq!(value["overdue"], 0);
+    let findings = value["findings"].as_array().unwrap();
+    let pending = findings.iter().filter(|f| f["phase"] == "PENDING");
+    let pending: std::collections::BTreeSet<Option<&str>> =
+        pending.map(|f| f["rule"].as_str()).collect();
+    let deadlines = value["deadlines"].as_array().unwrap();
+    let named = deadlines.iter().map(|d| d["rule"].as_str()).collect();
+    assert_eq!(pending, named, "{value}");
 
     for node in value["nodes"].as_array().unwrap() {
         assert_eq!(node["digest"], value["nodes"][0]["digest"]);

@@ -105,6 +105,6 @@ pub use upkeep::{
 };
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
-    ChangeRow, CompareRow, FindingFilter, FindingRow, LocalScope, RecordFilter, RecordRow,
-    RefusalRow, entries_digest,
+    ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter,
+    RecordRow, RefusalRow, entries_digest,
 };

@@ -3,7 +3,7 @@
 use crate::numbers::total;
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::Arc};
-use wadi_record::{field_term, goods_terms, held_at, held_now};
+use wadi_record::{KnownBy, field_term, held_at, held_now};
 
 /// A record as a rule sees it: its projection.
 #[derive(Clone, Debug)]
@@ -240,24 +240,11 @@ impl Facts {
         own.into_iter().any(|own| other.has_among("container", own))
     }
 
-    /// Whether the record carries what a lookout seeks, given in its normal form: a plate,
-    /// container, vehicle or document, or goods of an origin.
-    pub(crate) fn carries(&self, target: &str) -> bool {
-        const SOUGHT: [&str; 4] = ["plate", "container", "vin", "document"];
-        let fields = self.json["fields"].as_object().into_iter().flatten();
-
-        fields
-            .filter_map(|(name, value)| Some((name, value.as_str()?)))
-            .any(|(name, text)| {
-                if name.ends_with("hs_code") {
-                    let origin = self.field(&name.replace("hs_code", "origin"));
-                    return origin
-                        .is_some_and(|o| goods_terms(text, o).iter().any(|goods| goods == target));
-                }
-
-                field_term(name, text)
-                    .is_some_and(|(what, value)| SOUGHT.contains(&what) && value == target)
-            })
+    /// What holds know the record by.
+    pub(crate) fn known_by(&self) -> KnownBy {
+        let born_ms = self.json["born_ms"].as_i64();
+        let born_ms = born_ms.unwrap_or_else(|| self.began_ms());
+        KnownBy::of(&self.id, born_ms, &self.json)
     }
 
     /// A settled field's whole number.

@@ -497,7 +497,9 @@ fn texts_named(event: &str, members: &[&str]) -> Vec<String> {
 
 /// The tokens for releases that events name: whoever judges them needs those.
 pub fn tokens_named(events: &[String]) -> BTreeSet<String> {
-    let named = events.iter().flat_map(|event| texts_named(event, &["token"]));
+    let named = events
+        .iter()
+        .flat_map(|event| texts_named(event, &["token"]));
     named.collect()
 }
 

@@ -12,6 +12,7 @@
 mod ancestry;
 mod authority;
 mod blame;
+mod carriage;
 mod check_digits;
 mod document;
 mod doubts;
@@ -43,6 +44,7 @@ mod weight;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people, tokens_named};
 pub use blame::Setting;
+pub use carriage::{CarriedTerm, KnownBy, SOUGHT, carried_terms};
 pub use check_digits::warnings;
 #[doc(hidden)]
 pub use document::{Saved, read_saved};

@@ -13,7 +13,7 @@ use crate::{
     state::{Fold, State},
 };
 use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::Value;
 
 /// What records are looked up and linked by: (what, value), ascending.
@@ -187,6 +187,7 @@ impl Record {
             "time_reversals": self.time_reversals(),
             "after_assessment": self.after_assessment(),
             "changed_after": self.changed_after(),
+            "changed_after_count": self.changed_puts().count(),
         })
     }
 
@@ -315,6 +316,27 @@ fn term_value(value: TermValue, event: &EventView) -> String {
     }
 }
 
+/// The terms that the texts of fields make by themselves, in their normal forms.
+pub(crate) fn terms_of_texts<T: AsRef<str>>(
+    texts: &BTreeMap<&str, Vec<T>>,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let terms_of = |(name, values): (&&str, &Vec<T>)| -> Vec<(&'static str, String)> {
+        let values = values.iter().map(AsRef::as_ref);
+        if !name.ends_with("hs_code") {
+            return values.filter_map(|text| field_term(name, text)).collect();
+        }
+
+        let origins = texts.get(name.replace("hs_code", "origin").as_str());
+        let goods = values.flat_map(|code| {
+            let origins = origins.into_iter().flatten();
+            origins.flat_map(move |origin| goods_terms(code, origin.as_ref()))
+        });
+        goods.map(|goods| ("goods", goods)).collect()
+    };
+
+    texts.iter().flat_map(terms_of)
+}
+
 /// The terms of a record, contested values included: what may be meant is found.
 pub fn terms(record: &Record) -> Terms {
     let mut out = Vec::new();
@@ -324,41 +346,28 @@ pub fn terms(record: &Record) -> Terms {
         }
     };
 
-    for name in record.field_names() {
-        if name.ends_with("hs_code") {
-            let origins = record.texts(&name.replace("hs_code", "origin"));
-            for code in record.texts(&name) {
-                for origin in &origins {
-                    for goods in goods_terms(&code, origin) {
-                        put("goods", goods);
-                    }
-                }
+    let names = record.field_names();
+    let texts: BTreeMap<&str, Vec<String>> = names
+        .iter()
+        .map(|name| (name.as_str(), record.texts(name)))
+        .collect();
 
-                if record.kind() == Some(Kind::CustomsEntry) {
-                    put("hs", normalise_hs_code(&code));
-                }
-            }
-
-            continue;
+    for (what, value) in terms_of_texts(&texts) {
+        if what == "plate" {
+            put("plate_shape", plate_shape(&value));
         }
 
-        if name == "date" {
-            let days = record.texts(&name).into_iter();
-            days.for_each(|day| put("day", format!("{} {day}", record.crossing())));
-            continue;
-        }
+        put(what, value);
+    }
 
-        for text in record.texts(&name) {
-            let Some((what, value)) = field_term(&name, &text) else {
-                continue;
-            };
+    for (name, texts) in &texts {
+        let codes = texts
+            .iter()
+            .filter(|_| name.ends_with("hs_code") && record.kind() == Some(Kind::CustomsEntry));
+        codes.for_each(|code| put("hs", normalise_hs_code(code)));
 
-            if what == "plate" {
-                put("plate_shape", plate_shape(&value));
-            }
-
-            put(what, value);
-        }
+        let days = texts.iter().filter(|_| *name == "date");
+        days.for_each(|day| put("day", format!("{} {day}", record.crossing())));
     }
 
     // By what it was known before a change, a record is found by who had rested on that.

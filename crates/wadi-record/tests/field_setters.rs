@@ -162,6 +162,26 @@ fn a_change_after_a_decision_is_told_with_what_was_there_and_a_correction_before
 }
 
 #[test]
+fn changes_beyond_those_that_are_told_are_counted() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, admitted, id) = truck(&mut trb);
+    let cleared = Passage::on().event("cleared", json!({}));
+    let cleared = trb.say("of-port", Some(id), &[admitted.reference], cleared);
+    let mut all = vec![first, admitted, cleared];
+    for n in 0..120 {
+        let plate = Passage::on().text("vehicle.plate", format!("22B{n}"));
+        let based_on = all.last().unwrap().reference;
+        all.push(trb.say("of-port", Some(id), &[based_on], plate));
+    }
+
+    let record = build(&all.iter().collect::<Vec<_>>());
+    let json = record.json();
+    assert_eq!(json["changed_after"].as_array().unwrap().len(), 100);
+    assert_eq!(json["changed_after_count"], record.changed_puts().count());
+    assert_eq!(json["changed_after_count"], 120);
+}
+
+#[test]
 fn goods_of_a_hold_that_change_after_its_release_are_told() {
     let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
     let placed = QuarantineHold::place(HoldType::Veterinary, "law").text("origin", "TR");

@@ -46,9 +46,9 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BranchRow, Carried, ChangeRow, CosignedHead, FindingFilter, FindingRow, HoldHit, LocalKey,
-    LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow,
-    StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention, FindingFilter,
+    FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
+    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

@@ -3,14 +3,17 @@
 //! A page is found first, by one index that holds all that is asked; only then are its rows read.
 //! So a filter that few rows pass costs a walk over narrow keys and not over whole rows.
 
-use crate::{FindingFilter, RecordFilter};
+use crate::{FindingFilter, HoldTerms, RecordFilter};
 use wadi_log::Lane;
 
 /// The lane of holds, and those of what can be held.
 pub(crate) const HOLD_LANE: u8 = Lane::Hold as u8;
 pub(crate) const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u8);
-/// Terms that a lookout may look for.
-pub(crate) const LOOKED_FOR: &str = "('plate', 'container', 'vin', 'document', 'goods')";
+/// The lane of customs entries, and that of the passages that carry their goods.
+const ENTRY_LANE: u8 = Lane::Customs as u8;
+const PASSAGE_LANE: u8 = Lane::Passage as u8;
+/// Times further from 1970 are near none, milliseconds: no sum leaves its range.
+const TIME_MS_MAX: i64 = 1_000_000_000_000_000;
 
 pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, \
                                          r.contested, r.json, r.digest, r.entries, r.at_ms, \
@@ -114,15 +117,15 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
     if f.contested {
         wanted.add("r.contested", []);
     }
-    if f.detained {
-        wanted.add(&detained(), []);
+    if let Some(terms) = &f.detained {
+        wanted.add(&detained(terms), []);
     }
 
     let order = match f.after {
         Some(_) => "r.id",
         // Few records have a term, and few are detained: they are sorted. With the sign, no planner
         // walks all that was ever changed to find them in their order.
-        None if f.term.is_some() || f.detained => "+r.changed DESC",
+        None if f.term.is_some() || f.detained.is_some() => "+r.changed DESC",
         None => "r.changed DESC",
     };
 
@@ -138,15 +141,92 @@ pub(crate) fn records(f: &RecordFilter) -> Listing {
     }
 }
 
-/// Few holds are open at once: it begins with them and not with all that was ever let in.
-fn detained() -> String {
+/// Names as a list of SQL's. They are the program's own, none is a caller's.
+fn name_list(names: impl Iterator<Item = &'static str>) -> String {
+    let quoted: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    format!("({})", quoted.join(", "))
+}
+
+/// Whether a term that is at hand and the same term of another record are near enough in time. With
+/// the sign, no planner takes the bounds of all times for those that the index is asked for.
+fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
+    let about = format!(
+        "CASE WHEN {at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         THEN {at_hand}.born_ms ELSE 0 END"
+    );
+    let mut within = format!("CASE {at_hand}.what");
+    for term in &terms.carried {
+        within += &format!(" WHEN '{}' THEN {}", term.what, term.within_ms);
+    }
+    within += " END";
+
+    let carried = name_list(terms.carried.iter().map(|term| term.what));
     format!(
-        "r.lane IN {HELD_LANES:?} AND r.id IN (SELECT unhex(l.value) FROM records h \
-         JOIN terms l ON l.record = h.id AND l.what = 'link' \
-         WHERE h.lane = {HOLD_LANE} AND h.open UNION SELECT t.record FROM records h \
-         JOIN terms g ON g.record = h.id AND g.what = 'target' \
-         JOIN terms t ON t.value = g.value AND t.what IN {LOOKED_FOR} \
-         WHERE h.lane = {HOLD_LANE} AND h.open)",
+        "{at_hand}.what IN {carried} AND {other}.what = {at_hand}.what \
+         AND {other}.value = {at_hand}.value \
+         AND {other}.born_ms BETWEEN {about} - {within} AND {about} + {within} \
+         AND +{at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         AND +{other}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX}"
+    )
+}
+
+/// Few holds are open at once: it begins with them and not with all that was ever let in. From
+/// them it goes to what they name or look out for, and from entries to the passages that carry
+/// their goods. The order of its joins is the one written: a planner without figures takes others,
+/// which walk all terms.
+fn detained(terms: &HoldTerms) -> String {
+    let sought = name_list(terms.sought.iter().copied());
+    let near = near_in_time(terms, 'e', 'p');
+    format!(
+        "r.lane IN {HELD_LANES:?} AND r.id IN (WITH named AS MATERIALIZED (\
+         SELECT unhex(l.value) AS id FROM records h CROSS JOIN terms l \
+         WHERE h.lane = {HOLD_LANE} AND h.open \
+         AND l.record = h.id AND l.what = 'link' AND l.value = lower(l.value) \
+         UNION SELECT t.record FROM records h CROSS JOIN terms g CROSS JOIN terms t \
+         WHERE h.lane = {HOLD_LANE} AND h.open AND g.record = h.id AND g.what = 'target' \
+         AND t.what IN {sought} AND t.value = g.value), \
+         entries AS MATERIALIZED (SELECT k.id FROM named CROSS JOIN records k \
+         WHERE k.id = named.id AND k.lane = {ENTRY_LANE}), \
+         carrying AS MATERIALIZED (SELECT p.record AS id FROM entries n CROSS JOIN terms e \
+         CROSS JOIN terms p WHERE e.record = n.id AND {near} \
+         UNION SELECT unhex(l.value) FROM entries n CROSS JOIN terms l \
+         WHERE l.record = n.id AND l.what = 'link' AND l.value = lower(l.value) \
+         UNION SELECT l.record FROM entries n CROSS JOIN terms l \
+         WHERE l.what = 'link' AND l.value = lower(hex(n.id))) \
+         SELECT named.id FROM named UNION SELECT k.id FROM carrying CROSS JOIN records k \
+         WHERE k.id = carrying.id AND k.lane = {PASSAGE_LANE})",
+    )
+}
+
+/// The open holds that hold each of the records that `each` gives by their ids, and through which
+/// entry: the same as [`detained`], begun with the records.
+pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
+    let sought = name_list(terms.sought.iter().copied());
+    let near = near_in_time(terms, 'p', 'e');
+    format!(
+        "WITH asked AS MATERIALIZED (SELECT r.id, r.lane, j.value ->> 0 AS text FROM {each} \
+         CROSS JOIN records r WHERE r.id = unhex(j.value ->> 0) AND r.lane IN {HELD_LANES:?}), \
+         via AS MATERIALIZED (SELECT id AS record, id AS entry, text FROM asked \
+         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms p \
+         CROSS JOIN terms e CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} \
+         AND p.record = a.id AND {near} AND k.id = e.record AND k.lane = {ENTRY_LANE} \
+         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms l \
+         CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.record = a.id \
+         AND l.what = 'link' AND l.value = lower(l.value) \
+         AND k.id = unhex(l.value) AND k.lane = {ENTRY_LANE} \
+         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms l \
+         CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.what = 'link' \
+         AND l.value = a.text AND k.id = l.record AND k.lane = {ENTRY_LANE}), \
+         found AS MATERIALIZED (SELECT v.record, v.entry, h.id AS hold FROM via v \
+         CROSS JOIN terms l CROSS JOIN records h WHERE l.what = 'link' AND l.value = v.text \
+         AND h.id = l.record AND h.lane = {HOLD_LANE} AND h.open \
+         UNION SELECT v.record, v.entry, h.id FROM via v CROSS JOIN terms t \
+         CROSS JOIN terms g CROSS JOIN records h WHERE t.record = v.entry AND t.what IN {sought} \
+         AND g.what = 'target' AND g.value = t.value \
+         AND h.id = g.record AND h.lane = {HOLD_LANE} AND h.open) \
+         SELECT f.record, f.hold, CASE WHEN f.entry <> f.record THEN k.printed END AS through \
+         FROM found f CROSS JOIN records k WHERE k.id = f.entry \
+         ORDER BY f.record, f.hold, f.entry <> f.record, k.printed",
     )
 }
 
@@ -204,7 +284,7 @@ pub(crate) fn finding_counts(f: &FindingFilter) -> Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::MIGRATIONS;
+    use crate::{CarriedWithin, sqlite::MIGRATIONS};
     use wadi_log::RecordId;
 
     fn database() -> rusqlite::Connection {
@@ -213,6 +293,17 @@ mod tests {
             conn.execute_batch(sql).unwrap();
         }
         conn
+    }
+
+    fn hold_terms() -> HoldTerms {
+        let term = |what| CarriedWithin {
+            what,
+            within_ms: 1_000,
+        };
+        HoldTerms {
+            sought: vec!["plate", "goods"],
+            carried: vec![term("container"), term("plate")],
+        }
     }
 
     /// How SQLite means to answer, a line for each step.
@@ -231,12 +322,22 @@ mod tests {
     /// No whole rows are walked over, and nothing is sorted but where few rows are.
     fn assert_narrow(steps: &[String], of_few: bool) {
         for step in steps {
-            let walks_rows =
-                step.starts_with("SCAN") && !step.contains("INDEX") && !step.ends_with("page");
+            // The page, and what was gathered from open holds: few rows, which are in memory.
+            let of_few_rows = ["page", "named", "carrying", "a", "v", "f", "n", "asked"]
+                .iter()
+                .any(|name| step.ends_with(&format!(" {name}")));
+            let walks_rows = step.starts_with("SCAN") && !step.contains("INDEX") && !of_few_rows;
             assert!(!walks_rows, "{steps:#?}");
             let sorts = step.contains("TEMP B-TREE FOR ORDER BY");
             assert!(of_few || !sorts || step_after_page(steps), "{steps:#?}");
         }
+    }
+
+    /// No step looks through all terms of a name.
+    fn assert_by_terms(steps: &[String]) {
+        let is_wide =
+            |step: &&String| step.ends_with("PRIMARY KEY (what=?)") || step.contains("AUTOMATIC");
+        assert_eq!(steps.iter().find(is_wide), None, "{steps:#?}");
     }
 
     /// Whether what is sorted is the page, once it was found.
@@ -290,13 +391,14 @@ mod tests {
                 ..any.clone()
             },
             RecordFilter {
-                detained: true,
+                detained: Some(hold_terms()),
                 ..any.clone()
             },
         ];
         for filter in &few {
             let steps = plan(&conn, &records(filter));
             assert_narrow(&steps, true);
+            assert_by_terms(&steps);
             let walks = steps.iter().any(|s| s.contains("records_list"));
             assert!(!walks, "{filter:?}: {steps:#?}");
         }
@@ -306,6 +408,19 @@ mod tests {
             ..any
         };
         assert_narrow(&plan(&conn, &records(&after)), false);
+    }
+
+    #[test]
+    fn holds_on_records_are_found_by_their_terms() {
+        let conn = database();
+        let listing = Listing {
+            sql: holds_on("json_each($1) AS j", &hold_terms()),
+            values: Vec::new(),
+        };
+
+        let steps = plan(&conn, &listing);
+        assert_narrow(&steps, true);
+        assert_by_terms(&steps);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The ports of a store, by who asks: each is a trait, and [`Store`] is all of them.
 
 use crate::{
-    AnchorState, Batch, BranchRow, ChangeRow, CosignedHead, FindingFilter, FindingRow, HoldHit,
-    LocalKey, LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter,
-    RecordRow, RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
+    AnchorState, Batch, BranchRow, ChangeRow, CosignedHead, Detention, FindingFilter, FindingRow,
+    HoldHit, HoldTerms, LocalKey, LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
+    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery,
+    Waiting,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -87,9 +88,13 @@ pub trait RecordIndex: Send + Sync + 'static {
     /// Ids of all records, for rebuilding.
     async fn record_ids(&self) -> Result<Vec<RecordId>, StoreError>;
 
-    /// Which of these passages and entries open holds name, or look out for: (record, the hold's
-    /// printed id).
-    async fn detained(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String)>, StoreError>;
+    /// The open holds that hold these passages and entries, each hold of a record once: by record
+    /// and hold, ascending. One that holds a record itself is not told through an entry, too.
+    async fn detained(
+        &self,
+        ids: &[RecordId],
+        terms: &HoldTerms,
+    ) -> Result<Vec<Detention>, StoreError>;
 
     /// The terms of these records: (record, what, value).
     async fn terms_of(

@@ -139,6 +139,36 @@ pub struct ChangeRow {
     pub record: RecordRow,
 }
 
+/// By which terms open holds hold records, besides by their links. The names are the program's own:
+/// they stand in statements as they are.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HoldTerms {
+    /// Terms that a lookout may look for.
+    pub sought: Vec<&'static str>,
+    /// Terms that a customs entry shares with the passages that carry its goods.
+    pub carried: Vec<CarriedWithin>,
+}
+
+/// A term that a customs entry shares with the passages that carry its goods.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CarriedWithin {
+    /// Its name.
+    pub what: &'static str,
+    /// Only where both records were born within so many milliseconds; at most 10^15.
+    pub within_ms: i64,
+}
+
+/// An open hold that holds a record.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Detention {
+    /// What is held: a passage, or a customs entry.
+    pub record: RecordId,
+    /// The hold.
+    pub hold: RecordId,
+    /// The printed id of the customs entry through which it is held; none where it is held itself.
+    pub through: Option<String>,
+}
+
 /// Which records to list.
 #[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
@@ -152,8 +182,8 @@ pub struct RecordFilter {
     pub term: Option<(String, String)>,
     /// Only contested ones.
     pub contested: bool,
-    /// Only those that an open hold names, or looks out for.
-    pub detained: bool,
+    /// Only those that open holds hold, by these terms.
+    pub detained: Option<HoldTerms>,
     /// Only changes before this cursor.
     pub before: Option<i64>,
     /// Those after this id, in the order of their ids in place of the newest change first: each

@@ -2,11 +2,12 @@
 //! gives, on both engines. `WADI_LONG=1` draws 100,000 and prints how long each page takes.
 
 use sqlx::{Connection, PgConnection};
+use std::collections::BTreeSet;
 use std::{path::Path, sync::Arc, time::Instant};
-use wadi_log::{Hash, LogKey, RecordId};
+use wadi_log::{Hash, Lane, LogKey, RecordId};
 use wadi_store::{
-    Batch, FindingChanges, FindingFilter, FindingRow, PostgresStore, ProjectedRows, RecordFilter,
-    RecordRow, SqliteStore, TemporaryServer,
+    Batch, CarriedWithin, FindingChanges, FindingFilter, FindingRow, HoldTerms, PostgresStore,
+    ProjectedRows, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
 };
 
 /// Records that a batch writes.
@@ -30,10 +31,108 @@ fn one_of<'a>(n: usize, common: &[&'a str], rare: &'a str) -> &'a str {
     }
 }
 
-fn record(n: usize) -> RecordRow {
+fn id(n: usize) -> RecordId {
     let mut id = [0; 32];
     // Ids are hashes: they do not ascend with the changes.
     id[..8].copy_from_slice(&(n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    RecordId(id)
+}
+
+/// What a record is known by. Four in a row share a container, three a plate; some name another.
+fn terms(n: usize) -> Vec<(String, String)> {
+    let mut terms = vec![
+        ("plate".to_string(), format!("KA {}", n / 3)),
+        ("container".to_string(), format!("C {}", n / 4 % 400)),
+    ];
+    if n % 50 == 0 {
+        terms.push(("link".into(), id(n + 7).to_string()));
+    }
+    if n % 50 == 1 {
+        terms.push(("goods".into(), format!("{}+EC", n / 50 % 20)));
+    }
+
+    terms
+}
+
+/// Holds on some of these records, every other one released, and what they name or look out for.
+fn holds() -> Vec<RecordRow> {
+    let hold = |n: usize| {
+        let term = match n % 4 {
+            0 => ("link", id(100 + n * 11).to_string()),
+            1 => ("target", format!("KA {}", 60 + n)),
+            2 => ("target", format!("{}+EC", n % 20)),
+            // Whatever somebody wrote.
+            _ => ("link", id(100 + n).to_string().to_uppercase()),
+        };
+        RecordRow {
+            lane: Lane::Hold as u8,
+            open: n / 4 % 2 == 0,
+            terms: vec![(term.0.into(), term.1)],
+            ..record(records() + n)
+        }
+    };
+
+    (0..160).map(hold).collect()
+}
+
+fn hold_terms() -> HoldTerms {
+    HoldTerms {
+        sought: vec!["plate", "goods"],
+        carried: vec![
+            CarriedWithin {
+                what: "container",
+                within_ms: 300,
+            },
+            CarriedWithin {
+                what: "plate",
+                within_ms: 1,
+            },
+        ],
+    }
+}
+
+fn has(r: &RecordRow, what: &str, value: &str) -> bool {
+    r.terms.iter().any(|(w, v)| w == what && v == value)
+}
+
+/// Whether a hold names a record, or looks out for it.
+fn is_named(hold: &RecordRow, r: &RecordRow) -> bool {
+    let mut terms = hold.terms.iter();
+    terms.any(|(what, value)| match what.as_str() {
+        "link" => *value == r.id.to_string(),
+        _ => has(r, "plate", value) || has(r, "goods", value),
+    })
+}
+
+/// Whether a passage carries the goods of an entry.
+fn is_carried(entry: &RecordRow, passage: &RecordRow) -> bool {
+    let shares = |term: &CarriedWithin| {
+        let mut own = entry.terms.iter().filter(|(what, _)| what == term.what);
+        own.any(|(what, value)| has(passage, what, value))
+            && (entry.born_ms - passage.born_ms).abs() <= term.within_ms
+    };
+
+    has(entry, "link", &passage.id.to_string())
+        || has(passage, "link", &entry.id.to_string())
+        || hold_terms().carried.iter().any(shares)
+}
+
+/// What open holds hold, by looking at all rows.
+fn detained_by_hand(all: &[RecordRow]) -> BTreeSet<RecordId> {
+    let of = |lane: Lane| all.iter().filter(move |r| r.lane == lane as u8);
+    let holds: Vec<&RecordRow> = of(Lane::Hold).filter(|h| h.open).collect();
+    let named = |r: &&RecordRow| holds.iter().any(|hold| is_named(hold, r));
+    let entries: Vec<&RecordRow> = of(Lane::Customs).filter(named).collect();
+
+    let is_held = |r: &&RecordRow| named(r) || entries.iter().any(|entry| is_carried(entry, r));
+    let passages = of(Lane::Passage).filter(is_held);
+    passages
+        .chain(entries.iter().copied())
+        .map(|r| r.id)
+        .collect()
+}
+
+fn record(n: usize) -> RecordRow {
     let state = one_of(
         n,
         &["ADMITTED", "EXITED", "EXITED CHECK_OPEN"],
@@ -41,19 +140,19 @@ fn record(n: usize) -> RecordRow {
     );
 
     RecordRow {
-        id: RecordId(id),
+        id: id(n),
         printed: format!("P-{n}"),
-        lane: if n < 10 { 4 } else { 1 + (n % 2) as u8 },
+        lane: if n < 10 { 4 } else { 2 + (n % 2) as u8 },
         crossing: one_of(n, &["TRB", "KLX", "NOR"], "HUB").into(),
         state: state.into(),
         open: false,
         contested: n < 10,
         json: "x".repeat(1_200),
-        digest: Hash(id),
+        digest: Hash(id(n).0),
         entries: 1,
         at_ms: n as i64,
         born_ms: n as i64,
-        terms: vec![("plate".into(), format!("KA {}", n / 3))],
+        terms: terms(n),
         waiting: Vec::new(),
         changed: 0,
     }
@@ -78,14 +177,18 @@ fn finding(n: usize, anchor: RecordId) -> FindingRow {
 }
 
 async fn fill(store: &dyn wadi_store::Store) -> (Vec<RecordRow>, Vec<FindingRow>) {
-    let records: Vec<RecordRow> = (0..records()).map(record).collect();
+    let mut records: Vec<RecordRow> = (0..records()).map(record).collect();
     let findings: Vec<FindingRow> = records
         .iter()
         .enumerate()
         .map(|(n, r)| finding(n, r.id))
         .collect();
 
-    for (some, found) in records.chunks(AT_ONCE).zip(findings.chunks(AT_ONCE)) {
+    records.extend(holds());
+    for (some, found) in records
+        .chunks(AT_ONCE)
+        .zip(findings.chunks(AT_ONCE).chain([&[][..]]))
+    {
         let batch = Batch {
             findings: FindingChanges {
                 changed: found.to_vec(),
@@ -126,7 +229,12 @@ fn filters() -> Vec<RecordFilter> {
         of(|f| f.contested = true),
         of(|f| f.before = Some(100)),
         of(|f| f.term = Some(("plate".into(), "KA 7".into()))),
-        of(|f| f.detained = true),
+        of(|f| f.detained = Some(hold_terms())),
+        of(|f| {
+            f.detained = Some(hold_terms());
+            f.lane = Some(Lane::Passage as u8);
+            f.before = Some(1_500);
+        }),
         of(|f| f.after = Some(RecordId([0; 32]))),
         of(|f| {
             f.lane = Some(2);
@@ -142,6 +250,7 @@ fn filters() -> Vec<RecordFilter> {
 
 /// What looking at all rows gives.
 fn by_hand(f: &RecordFilter, all: &[RecordRow]) -> Vec<RecordId> {
+    let detained = f.detained.as_ref().map(|_| detained_by_hand(all));
     let passes = |(n, r): &(usize, &RecordRow)| {
         let changed = *n as i64 + 1;
         f.lane.is_none_or(|lane| r.lane == lane)
@@ -153,7 +262,7 @@ fn by_hand(f: &RecordFilter, all: &[RecordRow]) -> Vec<RecordId> {
             && f.before.is_none_or(|before| changed < before)
             && f.after.is_none_or(|after| r.id > after)
             && (r.contested || !f.contested)
-            && !f.detained
+            && detained.as_ref().is_none_or(|ids| ids.contains(&r.id))
     };
 
     let mut ids: Vec<RecordId> = all
@@ -216,6 +325,46 @@ fn findings_by_hand(f: &FindingFilter, all: &[FindingRow]) -> Vec<String> {
     found.into_iter().map(|r| r.id.clone()).collect()
 }
 
+/// Asked of each record, the same are held as those that are listed, and by what holds them.
+async fn every_hold(engine: &str, store: &dyn wadi_store::Store, all: &[RecordRow]) {
+    let asked: Vec<RecordId> = all.iter().take(2_000).map(|r| r.id).collect();
+    let begun = Instant::now();
+    let held = store.detained(&asked, &hold_terms()).await.unwrap();
+    println!("{engine} {:?} holds on {}", begun.elapsed(), asked.len());
+
+    let by_id = |id: &RecordId| all.iter().find(|r| r.id == *id).unwrap();
+    let mut itself = 0;
+    for line in &held {
+        let (r, hold) = (by_id(&line.record), by_id(&line.hold));
+        assert!(hold.open, "{engine} {line:?}");
+        let Some(printed) = &line.through else {
+            itself += 1;
+            assert!(is_named(hold, r), "{engine} {line:?}");
+            continue;
+        };
+
+        let entry = all.iter().find(|r| r.printed == *printed).unwrap();
+        assert!(!is_named(hold, r), "{engine} {line:?}");
+        assert!(
+            is_named(hold, entry) && is_carried(entry, r),
+            "{engine} {line:?}"
+        );
+    }
+
+    let ids: BTreeSet<RecordId> = held.iter().map(|line| line.record).collect();
+    let mut wanted = detained_by_hand(all);
+    wanted.retain(|id| asked.contains(id));
+    assert_eq!(ids, wanted, "{engine}");
+    assert!(itself > 10 && held.len() - itself > 10, "{engine}");
+
+    let begun = Instant::now();
+    store
+        .detained(&asked[1_000..1_001], &hold_terms())
+        .await
+        .unwrap();
+    println!("{engine} {:?} holds on one", begun.elapsed());
+}
+
 async fn every_list(
     engine: &str,
     store: &dyn wadi_store::Store,
@@ -235,6 +384,8 @@ async fn every_list(
         let ids: Vec<RecordId> = page.iter().map(|r| r.id).collect();
         assert_eq!(ids, by_hand(&filter, &records), "{engine} {filter:?}");
     }
+
+    every_hold(engine, store, &records).await;
 
     for filter in finding_filters() {
         store.findings(&filter).await.unwrap();

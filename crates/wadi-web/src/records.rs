@@ -105,7 +105,7 @@ pub(crate) async fn list(
         state: state.filter(|_| !detained),
         term,
         contested: q.contested.unwrap_or(false),
-        detained,
+        detained: detained.then(|| node.reads().hold_terms()),
         before: q.before,
         after: q
             .after

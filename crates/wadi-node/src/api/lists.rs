@@ -21,7 +21,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 25] = [
         "id",
         "record",
         "kind",
@@ -44,6 +44,7 @@ impl Members {
         "time_reversals",
         "after_assessment",
         "changed_after",
+        "changed_after_count",
         "safety",
         "changed",
     ];

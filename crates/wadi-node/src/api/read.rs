@@ -28,7 +28,7 @@ pub enum Safety {
 pub const DETAINED: &str = "DETAINED";
 
 /// Says of a record that it is detained, and by which holds.
-fn mark_detained(record: &mut Json, holds: Vec<String>) {
+fn mark_detained(record: &mut Json, holds: Vec<Json>) {
     if holds.is_empty() {
         return;
     }
@@ -242,10 +242,10 @@ mod tests {
         mark_detained(&mut record, Vec::new());
         assert_eq!(record, json!({"flags": ["RED"]}));
 
-        mark_detained(&mut record, vec!["TRB-H-1".into()]);
+        mark_detained(&mut record, vec![json!({"hold": "TRB-H-1"})]);
         assert_eq!(
             record,
-            json!({"flags": ["RED", DETAINED], "detained_by": ["TRB-H-1"]})
+            json!({"flags": ["RED", DETAINED], "detained_by": [{"hold": "TRB-H-1"}]})
         );
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod excerpt;
+pub(crate) mod hold_terms;
 pub(crate) mod hub_holdings;
 mod introduce;
 pub(crate) mod known_time;

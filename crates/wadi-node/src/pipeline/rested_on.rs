@@ -2,11 +2,11 @@
 //! record alone does not tell.
 
 use crate::{
-    door::error::NodeError,
+    door::{error::NodeError, hold_terms::hold_terms},
     pipeline::{author::refusal, commit::Commit, sequencer::Sequencer},
 };
-use wadi_log::{Put, RecordId, Reference};
-use wadi_record::{Objection, Record, Refusal, is_matched, term, tokens_named};
+use wadi_log::{Body, Put, RecordId, Reference};
+use wadi_record::{Objection, Policy, Record, Refusal, is_matched, term, tokens_named};
 use wadi_store::StoreError;
 
 impl Sequencer {
@@ -24,7 +24,9 @@ impl Sequencer {
                 events.any(|e| e.text("token") == Some(&id))
             };
             let known = self.store.by_term("token", &term(&id), None, 1).await?;
-            if !known.is_empty() || g.records.values().any(spends) {
+            let is_spent =
+                !known.is_empty() || self.is_named_in_flight(&id) || g.records.values().any(spends);
+            if is_spent {
                 let why = format!("token {id} was spent before");
                 return Err(refusal(Objection::Refused(Refusal {
                     code: "token_spent",
@@ -43,6 +45,21 @@ impl Sequencer {
         }
 
         Ok(())
+    }
+
+    /// Whether what is sequenced and not durable yet names a token: the store does not tell of it
+    /// yet, and the commit in the making no longer.
+    fn is_named_in_flight(&self, token: &str) -> bool {
+        let Some(flight) = &self.in_flight else {
+            return false;
+        };
+
+        let changes = flight.overlay.changes.values().flatten();
+        let mut events = changes.filter_map(|said| match &said.entry()?.body {
+            Body::Change(change) => Some(&change.events),
+            _ => None,
+        });
+        events.any(|events| tokens_named(events).contains(token))
     }
 
     /// Whether these puts would change what a link or a lookout of another record rests on, as far
@@ -66,7 +83,14 @@ impl Sequencer {
         }
 
         let linked = self.store.by_term("link", &id.to_string(), None, 1).await?;
-        Ok(!linked.is_empty() || !self.store.detained(&[id]).await?.is_empty())
+        if !linked.is_empty() {
+            return Ok(true);
+        }
+
+        // What is held through an entry alone is matched by none.
+        let terms = hold_terms(&Policy::default());
+        let held = self.store.detained(&[id], &terms).await?;
+        Ok(held.iter().any(|line| line.through.is_none()))
     }
 }
 

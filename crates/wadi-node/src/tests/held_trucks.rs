@@ -1,22 +1,36 @@
 //! A hold on a customs entry holds the truck that carries its goods: it shows as detained, and
 //! whoever lets it out is told.
 
+use crate::hub::reconciler::facts;
 use crate::{
-    door::write::{Target, Write},
+    door::write::{Based, Target, Write},
     node::Node,
     tests::order::found_country,
 };
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use wadi_log::RecordId;
-use wadi_record::{CustomsEntry, Draft, HoldType, Passage, QuarantineHold};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_log::{RecordId, Reference};
+use wadi_reconcile::{Dossier, Facts, reconcile};
+use wadi_record::{CustomsEntry, Draft, HoldType, Passage, Policy, QuarantineHold};
+use wadi_store::{RecordFilter, RecordRow};
 
 async fn say(site: &Node, department: &str, target: Target, draft: Draft) -> RecordId {
     let write = Write::by("OF-1", department, target, draft);
     site.write(write).await.unwrap().record
 }
 
+/// The printed ids of the holds that detain it; null for none.
 async fn detained_by(site: &Node, truck: &RecordId) -> Value {
-    site.reads().record(truck).await.unwrap()["detained_by"].clone()
+    let record = site.reads().record(truck).await.unwrap();
+    holds_of(&record["detained_by"])
+}
+
+fn holds_of(detained_by: &Value) -> Value {
+    match detained_by.as_array() {
+        Some(all) => all.iter().map(|one| one["hold"].clone()).collect(),
+        None => Value::Null,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,11 +76,181 @@ async fn a_truck_is_detained_by_a_hold_on_the_entry_of_what_it_carries() {
     let out = Passage::on().gate_out("G2", "R2");
     say(trb, "PORT", Target::On(carrying), out).await;
     let standings = trb.reads().standings(&[carrying]).await.unwrap();
-    assert_eq!(standings[&carrying]["detained_by"], json!([printed]));
+    assert_eq!(
+        holds_of(&standings[&carrying]["detained_by"]),
+        json!([printed])
+    );
     let flags = standings[&carrying]["flags"].as_array().unwrap();
     assert!(flags.contains(&json!("DETAINED")));
 
     for node in &sites {
         node.stop().await;
     }
+}
+
+const DAY_MS: i64 = 86_400_000;
+/// Drawn terms are few, so that records share them.
+const PLATES: [&str; 4] = ["11-A-1", "22-B-2", "33-C-3", "44-D-4"];
+const CONTAINERS: [&str; 4] = ["CSQU3054383", "MSKU1234565", "TGHU1234567", "csqu 305438-3"];
+
+/// A truck, or the entry of goods, of a drawn day.
+fn drawn(draw: &mut StdRng, earlier: &[RecordId], is_truck: bool) -> Write {
+    let plate = PLATES[draw.random_range(0..PLATES.len())];
+    let container = CONTAINERS[draw.random_range(0..CONTAINERS.len())];
+    let at_ms = 1_772_341_200_000 + draw.random_range(0..90) * DAY_MS;
+    let mut draft = if is_truck {
+        Passage::announce("in").plate(plate, "IQ")
+    } else {
+        CustomsEntry::store("Agent", "A-1").text("vehicle.plate", plate)
+    };
+
+    if draw.random_bool(0.3) {
+        draft = draft.text("container.1", container);
+    }
+    if draw.random_bool(0.3) {
+        let reference = format!("T {}", draw.random_range(0..6));
+        draft = draft.text("transit.ref", &reference);
+    }
+    if draw.random_bool(0.3) {
+        let goods = if is_truck { "goods" } else { "goods.1" };
+        draft = draft
+            .text(&format!("{goods}.hs_code"), "08039010")
+            .text(&format!("{goods}.origin"), "EC");
+    }
+    if draw.random_bool(0.5) && !earlier.is_empty() {
+        let other = earlier[draw.random_range(0..earlier.len())];
+        draft = draft.link(&other.to_string(), "belongs to it");
+    }
+
+    let department = if is_truck { "PORT" } else { "CUS" };
+    let write = Write::by("OF-1", department, Target::New(None), draft);
+    Write {
+        happened: Some((at_ms, "test".into())),
+        ..write
+    }
+}
+
+/// What R02 finds of trucks that all left today: the truck, and the hold.
+fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
+    let now_ms = i64::MAX / 2;
+    let as_left = |row: &RecordRow| {
+        let mut of = facts(row);
+        let left = json!({"type": "gate.out", "id": "out", "entry": "out", "counts": true,
+            "at_ms": now_ms, "data": {}});
+        let json = std::sync::Arc::make_mut(&mut of.json);
+        json["events"].as_array_mut().unwrap().push(left);
+        of
+    };
+    let all: Vec<Facts> = rows.iter().map(as_left).collect();
+
+    let mut found = BTreeSet::new();
+    for anchor in &all {
+        let others = all.iter().filter(|other| other.id != anchor.id);
+        let dossier = Dossier {
+            anchor: anchor.clone(),
+            linked: others.cloned().collect(),
+            peers: Vec::new(),
+            watermarks: BTreeMap::new(),
+            policy: Policy::default(),
+            revoked: BTreeMap::new(),
+            knew: BTreeSet::new(),
+            cut: BTreeMap::new(),
+        };
+        for finding in reconcile(&dossier).iter().filter(|f| f.rule.code == "R02") {
+            let hold = finding.contradiction.evidence["hold"]
+                .as_str()
+                .unwrap()
+                .to_string();
+            let truck = finding
+                .contradiction
+                .text
+                .split(' ')
+                .next()
+                .unwrap()
+                .to_string();
+            found.insert((truck, hold));
+        }
+    }
+
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rule_the_records_and_the_board_agree_on_what_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let mut through_entries = 0;
+
+    for seed in 0..3 {
+        let mut draw = StdRng::seed_from_u64(seed);
+        // Two say the plate of one truck, and neither knows of the other.
+        let first = Passage::announce("in").text("note", "seen from afar");
+        let mut ids = vec![say(trb, "PORT", Target::New(None), first).await];
+        let based_on = trb.store.record_entries(&ids[0]).await.unwrap();
+        let based_on: Vec<Reference> = based_on.iter().map(|e| e.entry.reference()).collect();
+        for plate in ["55-E-5", PLATES[seed as usize]] {
+            let draft = Passage::on().text("vehicle.plate_raw", plate);
+            let write = Write::by("OF-1", "PORT", Target::On(ids[0]), draft);
+            let based_on = Based::Entries(based_on.clone());
+            trb.write(Write { based_on, ..write }).await.unwrap();
+        }
+
+        for n in 0..24 {
+            let write = drawn(&mut draw, &ids, n % 2 == 0);
+            ids.push(trb.write(write).await.unwrap().record);
+        }
+
+        for n in 0..8 {
+            let hold = QuarantineHold::place(HoldType::Customs, "order 7");
+            let hold = match n {
+                0 => hold.text("target.term", PLATES[draw.random_range(0..4)]),
+                1 => hold.text("target.term", CONTAINERS[draw.random_range(0..4)]),
+                2 if seed == 1 => hold.text("target.term", "0803+EC"),
+                _ => hold.link(&ids[draw.random_range(0..ids.len())].to_string(), "it"),
+            };
+            say(trb, "CUS", Target::New(None), hold).await;
+        }
+
+        through_entries += compare(trb).await;
+    }
+
+    assert!(through_entries > 10, "{through_entries} through an entry");
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
+/// Compares them, and says how many trucks are held through an entry.
+async fn compare(site: &Node) -> usize {
+    let reads = site.reads();
+    let all = |detained| RecordFilter {
+        detained,
+        limit: 1_000,
+        ..RecordFilter::default()
+    };
+    let rows = site.store.records(&all(None)).await.unwrap();
+    let (mut at_records, mut through, mut held) = (BTreeSet::new(), 0, BTreeSet::new());
+    for row in &rows {
+        let record = reads.record_json(row).await.unwrap();
+        for one in record["detained_by"].as_array().into_iter().flatten() {
+            held.insert(row.id);
+            through += usize::from(one["through"].is_string());
+            if record["kind"] == "passage" {
+                let hold = one["hold"].as_str().unwrap().to_string();
+                at_records.insert((row.printed.clone(), hold));
+            }
+        }
+    }
+
+    let listed = all(Some(reads.hold_terms()));
+    let board = site.store.records(&listed).await.unwrap();
+    let board: BTreeSet<RecordId> = board.iter().map(|row| row.id).collect();
+    assert_eq!(board, held, "the board, and each record");
+    assert_eq!(
+        found_by_rule(&rows),
+        at_records,
+        "the rule, and each record"
+    );
+    through
 }

@@ -5,8 +5,8 @@ use super::{
     cells::{bound, cell, damaged, id_list, log_of, read_or_skip, record_id, record_row},
 };
 use crate::{
-    ChangeRow, RecordFilter, RecordIndex, RecordRow, StoreError, Waiting,
-    lists::{self, HELD_LANES, HOLD_LANE, LOOKED_FOR, RECORD_COLUMNS},
+    ChangeRow, Detention, HoldTerms, RecordFilter, RecordIndex, RecordRow, StoreError, Waiting,
+    lists::{self, RECORD_COLUMNS},
 };
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
@@ -58,25 +58,32 @@ impl RecordIndex for Engine {
         rows.iter().map(|r| record_id(r, "record")).collect()
     }
 
-    async fn detained(&self, ids: &[RecordId]) -> Result<Vec<(RecordId, String)>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT DISTINCT q.record, h.printed FROM (SELECT r.id AS record, l.record AS hold \
-             FROM {EACH} JOIN records r ON r.id = unhex(j.value ->> 0) \
-             JOIN terms l ON l.what = 'link' AND l.value = j.value ->> 0 \
-             UNION ALL SELECT t.record, g.record FROM {EACH} \
-             JOIN terms t ON t.record = unhex(j.value ->> 0) AND t.what IN {LOOKED_FOR} \
-             JOIN terms g ON g.what = 'target' AND g.value = t.value) AS q \
-             JOIN records h ON h.id = q.hold AND h.lane = {HOLD_LANE} AND h.open \
-             JOIN records r ON r.id = q.record AND r.lane IN {HELD_LANES:?} \
-             ORDER BY q.record, h.printed",
-        )))
-        .bind(id_list(ids))
-        .fetch_all(&self.readers)
-        .await?;
+    async fn detained(
+        &self,
+        ids: &[RecordId],
+        terms: &HoldTerms,
+    ) -> Result<Vec<Detention>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
 
-        rows.iter()
-            .map(|r| Ok((record_id(r, "record")?, cell(r, "printed")?)))
-            .collect()
+        let rows = sqlx::query(AssertSqlSafe(lists::holds_on(EACH, terms)))
+            .bind(id_list(ids))
+            .fetch_all(&self.readers)
+            .await?;
+
+        let mut held = Vec::with_capacity(rows.len());
+        for row in &rows {
+            held.push(Detention {
+                record: record_id(row, "record")?,
+                hold: record_id(row, "hold")?,
+                through: cell(row, "through")?,
+            });
+        }
+
+        // Of each hold the first line: itself before through an entry.
+        held.dedup_by_key(|line| (line.record, line.hold));
+        Ok(held)
     }
 
     async fn terms_of(

@@ -114,4 +114,8 @@ CREATE FUNCTION instr(TEXT, TEXT) RETURNS INTEGER LANGUAGE sql IMMUTABLE STRICT 
 DROP INDEX findings_order;
 CREATE INDEX findings_list ON findings (severity, at_ms, id, rule, phase, state, crossing, assignee);
 ",
+    "
+-- As SQLite's.
+CREATE FUNCTION hex(BYTEA) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT upper(encode($1, 'hex')) $$;
+",
 ];

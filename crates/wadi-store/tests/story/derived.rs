@@ -7,6 +7,14 @@ use super::*;
 pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
     let ids: Vec<RecordId> = about.iter().map(|(id, _)| *id).collect();
     let named = ids[1].to_string();
+    let container = CarriedWithin {
+        what: "container",
+        within_ms: 1_000,
+    };
+    let terms = HoldTerms {
+        sought: vec!["plate", "container"],
+        carried: vec![container],
+    };
     let hold = |seed: u8, open: bool, terms: &[(&str, &str)]| RecordRow {
         id: RecordId([seed; 32]),
         printed: format!("TRB-H-{seed}"),
@@ -39,7 +47,7 @@ pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Referen
     let looked_for = store.by_term("plate", "11A1", None, 10).await.unwrap();
     let listed = store
         .records(&RecordFilter {
-            detained: true,
+            detained: Some(terms.clone()),
             limit: 50,
             ..RecordFilter::default()
         })
@@ -50,13 +58,13 @@ pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Referen
     let wanted = looked_for.iter().map(|r| r.id).chain([ids[1]]).collect();
     assert_eq!(listed, wanted);
 
-    let of_one = store.detained(&ids[1..2]).await.unwrap();
-    let by: Vec<&str> = of_one.iter().map(|(_, hold)| hold.as_str()).collect();
+    let of_one = store.detained(&ids[1..2], &terms).await.unwrap();
+    let by: Vec<RecordId> = of_one.iter().map(|line| line.hold).collect();
     assert!(
-        by.contains(&"TRB-H-201") && !by.contains(&"TRB-H-203"),
+        by.contains(&RecordId([201; 32])) && !by.contains(&RecordId([203; 32])),
         "{by:?}"
     );
-    assert_eq!(store.detained(&[]).await.unwrap(), []);
+    assert_eq!(store.detained(&[], &terms).await.unwrap(), []);
 
     store
         .commit(Batch::from(Repair {
@@ -66,7 +74,7 @@ pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Referen
         .await
         .unwrap();
 
-    assert!(store.detained(&ids).await.unwrap().is_empty());
+    assert!(store.detained(&ids, &terms).await.unwrap().is_empty());
 }
 
 pub(super) async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Reference)]) {
@@ -126,7 +134,7 @@ pub(super) async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Referenc
         state: Some(state.into()),
         term: Some(("container".into(), "C1".into())),
         contested: true,
-        detained: false,
+        detained: None,
         before: None,
         after: None,
         limit,

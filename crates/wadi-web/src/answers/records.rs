@@ -35,8 +35,8 @@ pub(crate) struct RecordAnswer {
     state: Option<String>,
     /// What else is to be known of it, as DETAINED or CONTESTED.
     flags: Option<Vec<String>>,
-    /// The printed ids of the open holds that detain it; left out where none does.
-    detained_by: Option<Vec<String>>,
+    /// The open holds that detain it; left out where none does.
+    detained_by: Option<Vec<DetentionAnswer>>,
     /// The open holds that its own events began.
     open_holds: Option<Vec<String>>,
     /// How a hold was placed, by whom, and what ended it.
@@ -63,8 +63,11 @@ pub(crate) struct RecordAnswer {
     waiting: Option<Vec<WaitingEntryAnswer>>,
     /// Entries whose authors' clocks stood before those of what they are based on.
     time_reversals: Option<Vec<TimeReversalAnswer>>,
-    /// Values that were changed after something rested on them.
+    /// Values that were changed after something rested on them: the first hundred, those after a
+    /// decision first.
     changed_after: Option<Vec<ChangedAfterAnswer>>,
+    /// How many such changes there are in all.
+    changed_after_count: Option<u64>,
     /// Fields of legal weight that were set after the assessment.
     after_assessment: Option<Vec<String>>,
     /// What was taken out because the token does not read it.
@@ -73,6 +76,32 @@ pub(crate) struct RecordAnswer {
     safety: Option<String>,
     /// The cursor of its last change on this node.
     changed: Option<i64>,
+}
+
+/// An open hold that detains a record: who asked for it, why, and since when. What a lookout seeks
+/// is not told here.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(crate) struct DetentionAnswer {
+    /// The hold's id for people.
+    hold: String,
+    /// The type of hold; null for one that this version does not know.
+    #[serde(rename = "type")]
+    #[schema(required = true)]
+    of: Option<String>,
+    /// The department that placed it; null for a machine.
+    #[schema(required = true)]
+    department: Option<String>,
+    /// The order or the law that it rests on; null where none is settled.
+    #[schema(required = true)]
+    legal_basis: Option<String>,
+    /// When it was placed, as claimed, Unix milliseconds.
+    #[schema(required = true)]
+    placed_ms: Option<i64>,
+    /// The customs entry through which it holds a passage; left out where it holds the record
+    /// itself.
+    through: Option<String>,
 }
 
 /// How a hold was placed.
@@ -311,7 +340,7 @@ pub(crate) struct WrittenAnswer {
     /// The record's flags.
     flags: Option<Vec<String>>,
     /// The open holds that detain the record; left out where none does.
-    detained_by: Option<Vec<String>>,
+    detained_by: Option<Vec<DetentionAnswer>>,
     /// The record's newest entries.
     heads: Option<Vec<String>>,
 }
@@ -377,5 +406,5 @@ pub(crate) struct WrittenLineAnswer {
     /// The record's flags.
     flags: Option<Vec<String>>,
     /// The open holds that detain the record; left out where none does.
-    detained_by: Option<Vec<String>>,
+    detained_by: Option<Vec<DetentionAnswer>>,
 }

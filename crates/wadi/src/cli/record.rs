@@ -193,12 +193,11 @@ fn written_text(value: &Value) -> String {
     );
 
     if is_detained(value) {
-        let holds = value["detained_by"].as_array().into_iter().flatten();
-        let holds: Vec<_> = holds.filter_map(Value::as_str).map(shown).collect();
-        out = format!(
-            "*** DETAINED by {}: it must not leave before that is released ***\n{out}",
-            holds.join(" ")
-        );
+        let told: Vec<String> = detentions(value)
+            .map(|hold| format!("*** DETAINED by {}", detention_text(hold)))
+            .collect();
+        let told = told.join("\n");
+        out = format!("{told}\n*** it must not leave before that is released ***\n{out}");
     }
 
     if value["repeated"] == true {
@@ -217,15 +216,6 @@ fn written_text(value: &Value) -> String {
 
 /// A record's state and flags, and which holds detain it.
 pub(super) fn state_text(record: &Value) -> String {
-    let names = |member: &str| {
-        let all = record[member]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
-        all.map(shown).collect::<Vec<_>>().join(" ")
-    };
-
     let flags = record["flags"].as_array().into_iter().flatten();
     let flags: Vec<_> = flags
         .filter_map(Value::as_str)
@@ -234,12 +224,41 @@ pub(super) fn state_text(record: &Value) -> String {
 
     let state = words::beside(Group::State, &member_text(record, "state"));
     let mut out = format!("{state} {}", flags.join(" "));
-    let holds = names("detained_by");
+    let holds: Vec<String> = detentions(record)
+        .map(|hold| member_text(hold, "hold"))
+        .collect();
     if !holds.is_empty() {
-        out += &format!(" by {holds}");
+        out += &format!(" by {}", holds.join(" "));
     }
 
     out.trim().to_string()
+}
+
+fn detentions(record: &Value) -> impl Iterator<Item = &Value> {
+    record["detained_by"].as_array().into_iter().flatten()
+}
+
+/// Which hold detains a record, who asked for it, why, since when, and through which entry.
+fn detention_text(hold: &Value) -> String {
+    let or = |member: &str, other: &str| match hold[member].as_str() {
+        Some(text) if !text.is_empty() => shown(text).into_owned(),
+        _ => other.to_string(),
+    };
+
+    let since = hold["placed_ms"].as_i64();
+    let since = since.map_or("a time unknown".into(), print::time_text);
+    let mut out = format!(
+        "{} ({} of {}, {}, since {since})",
+        or("hold", "a hold"),
+        or("type", "of a type unknown here"),
+        or("department", "a machine"),
+        or("legal_basis", "no legal basis"),
+    );
+    if hold["through"].is_string() {
+        out += &format!(" through {}", or("through", ""));
+    }
+
+    out
 }
 
 /// Whether an open hold detains a record.

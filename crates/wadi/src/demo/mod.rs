@@ -30,7 +30,7 @@ use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -46,6 +46,8 @@ const HEAL_MAX: Duration = Duration::from_secs(25);
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The file that tells a demonstration's directory from others; it is locked while one runs in it.
 const MARK_FILE: &str = "demo";
+/// The file by which a node knows whether its database is whole.
+const ANCHOR_FILE: &str = "anchor";
 /// The node whose plug is pulled, how far into the demonstration (at most two minutes), and for how
 /// long.
 const KILLED: (&str, f64, Duration) = ("man", 0.4, Duration::from_secs(5));
@@ -161,6 +163,7 @@ async fn play(
         );
     }
 
+    let scenes = traffic.scenes.clone();
     let (written, refused) = traffic.end().await?;
     network.heal()?;
     let judged = judge_network(network).await;
@@ -168,18 +171,20 @@ async fn play(
     Ok(Ending::Judged(Box::new(Judged {
         written,
         refused,
+        scenes: scenes.lock().expect("no panic holds it").clone(),
         ..judged
     })))
 }
 
-/// Asks the nodes until they agree, or for so long.
+/// Asks the nodes until they agree and the hub was told the alarm, or for so long.
 async fn judge_network(network: &DemoNetwork) -> Judged {
     let healed = Instant::now();
     let mut judged = Judged::default();
     while healed.elapsed() < HEAL_MAX {
         judged.statuses = network.statuses().await;
         judged.disagreements = agreement::disagreements(&judged.statuses);
-        if judged.disagreements.is_empty() {
+        let is_told = !network.lost_anchor || !report::alarms(&judged.statuses).is_empty();
+        if judged.disagreements.is_empty() && is_told {
             break;
         }
         tokio::time::sleep(POLL_INTERVAL).await;
@@ -250,6 +255,8 @@ struct Running {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
+    /// What was shown besides contradictions, a sentence each.
+    scenes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Running {
@@ -259,6 +266,7 @@ impl Running {
             stop: Arc::default(),
             written: Arc::default(),
             refused: Arc::default(),
+            scenes: Arc::default(),
         };
 
         let Some(hub) = network.client("hub") else {
@@ -283,8 +291,14 @@ impl Running {
         if !args.clean
             && let (Some(trb), Some(qam)) = (network.client("trb"), network.client("qam"))
         {
-            let told =
-                contradictions::Contradictions::new(hub, trb, qam, args.seed, this.stop.clone());
+            let told = contradictions::Contradictions::new(
+                hub,
+                trb,
+                qam,
+                args.seed,
+                this.stop.clone(),
+                this.scenes.clone(),
+            );
             this.threads.push(std::thread::spawn(move || told.run()));
         }
 
@@ -439,7 +453,15 @@ impl Outage {
 
         if self.killed && !self.revived && elapsed >= self.at + KILLED.2 {
             self.revived = true;
+            // Whoever pulled the plug took the file along by which a node knows that it lost
+            // nothing: that is an alarm, and the hub hears of it.
+            std::fs::remove_file(site.dir.join(ANCHOR_FILE)).or_else(|error| {
+                (error.kind() == std::io::ErrorKind::NotFound)
+                    .then_some(())
+                    .ok_or(error)
+            })?;
             site.start()?;
+            network.lost_anchor = true;
         }
 
         Ok(())

@@ -66,6 +66,8 @@ pub struct DemoNetwork {
     starting: Option<JoinHandle<Result<TemporaryServer, StoreError>>>,
     /// … and one that runs. It stops after the nodes.
     server: Option<TemporaryServer>,
+    /// Whether a node was started without its anchor: it has something to tell the hub.
+    pub lost_anchor: bool,
 }
 
 /// A node's place in the network.

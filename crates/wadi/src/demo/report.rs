@@ -39,6 +39,8 @@ pub struct Judged {
     pub findings: BTreeMap<(String, String), u64>,
     pub written: u64,
     pub refused: u64,
+    /// What was shown besides contradictions, a sentence each.
+    pub scenes: Vec<String>,
 }
 
 impl Judged {
@@ -131,6 +133,26 @@ fn heard_through(marks: Option<&Value>, node: &Value) -> String {
     }
 }
 
+/// The alarms of all sites, as they were told to the hub: of which site, about what, and the text.
+pub fn alarms(statuses: &Statuses) -> Vec<Value> {
+    let hub = statuses.iter().find(|(name, _)| name == "hub");
+    let status = hub.and_then(|(_, status)| status.as_ref());
+    let peers = status.and_then(|s| s["peers"].as_array());
+    let told = peers.into_iter().flatten().flat_map(|peer| {
+        let alarms = peer["alarms"].as_array().into_iter().flatten();
+        alarms.map(|alarm| {
+            json!({
+                "site": peer["node"],
+                "about": alarm["about"],
+                "text": alarm["text"],
+                "since_ms": alarm["since_ms"],
+            })
+        })
+    });
+
+    told.collect()
+}
+
 /// The end of it, as one line of JSON or as text.
 pub fn print_report(
     network: &DemoNetwork,
@@ -197,6 +219,8 @@ fn in_json(network: &DemoNetwork, dir: &Path, ending: &Ending, started: Instant)
         "disagreements": judged.disagreements,
         "written": judged.written,
         "refused": judged.refused,
+        "shown": judged.scenes,
+        "alarms": alarms(&judged.statuses),
         "stopped_by": stopped,
         "dir": dir.display().to_string(),
     })
@@ -204,6 +228,20 @@ fn in_json(network: &DemoNetwork, dir: &Path, ending: &Ending, started: Instant)
 
 fn in_words(network: &DemoNetwork, judged: &Judged, started: Instant) -> String {
     let mut out = table(network, &judged.statuses, started) + "\n";
+    for scene in &judged.scenes {
+        out += &format!("shown: {scene}\n");
+    }
+
+    for alarm in alarms(&judged.statuses) {
+        let text = |member: &str| print::member_text(&alarm, member);
+        out += &format!(
+            "ALARM at {}: {}: {}\n",
+            text("site"),
+            text("about"),
+            text("text")
+        );
+    }
+
     for ((rule, phase), n) in &judged.findings {
         out += &format!("finding {rule} {phase}: {n}\n");
     }

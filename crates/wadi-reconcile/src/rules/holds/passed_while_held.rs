@@ -2,7 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::json;
-use wadi_record::normalise_target;
+use wadi_record::KnownBy;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R02",
@@ -14,48 +14,53 @@ pub(crate) const RULE: Rule = Rule {
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     if anchor.is_customs_entry() {
-        return carrying(dossier).collect();
+        return carrying(dossier);
     }
 
     if !anchor.is_passage() {
         return Vec::new();
     }
 
+    let passage = anchor.known_by();
     dossier
         .of("hold")
-        .filter(|h| holds(h, anchor))
-        .filter_map(|h| check(anchor, h))
+        .filter(|hold| passage.is_named_by(&hold.known_by()))
+        .filter_map(|hold| check(anchor, hold))
         .collect()
 }
 
 /// A hold on an entry holds the trucks that carry it. The finding stands on the entry, since a
 /// passage does not know the holds of its entries; a hold that names the truck, too, is told there.
-fn carrying(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
-    let entry = &dossier.anchor;
-    let on_entry = dossier
-        .of("hold")
-        .filter(|h| h.links().contains(&entry.id.as_str()));
+fn carrying(dossier: &Dossier) -> Vec<Contradiction> {
+    let goods = &dossier.anchor;
+    let entry = goods.known_by();
+    let trucks: Vec<(&Facts, KnownBy)> = dossier
+        .of("passage")
+        .map(|truck| (truck, truck.known_by()))
+        .filter(|(_, known)| known.carries(&entry, &dossier.policy))
+        .collect();
 
-    on_entry.flat_map(move |hold| {
-        let trucks = dossier.journey("passage").filter(|t| !holds(hold, t));
-        trucks.filter_map(move |truck| {
-            let found = check(truck, hold)?;
-            Some(Contradiction {
+    let mut all = Vec::new();
+    for hold in dossier.of("hold") {
+        let held = hold.known_by();
+        if !entry.is_named_by(&held) {
+            continue;
+        }
+
+        for (truck, known) in &trucks {
+            if known.is_named_by(&held) {
+                continue;
+            }
+
+            all.extend(check(truck, hold).map(|found| Contradiction {
                 discriminator: format!("{} {}", hold.id, truck.id),
-                text: format!("{} of the goods of {}", found.text, entry.printed()),
+                text: format!("{} of the goods of {}", found.text, goods.printed()),
                 ..found
-            })
-        })
-    })
-}
+            }));
+        }
+    }
 
-/// Whether a hold names the passage, by its id or by a lookout's term for something that it
-/// carries.
-fn holds(hold: &Facts, passage: &Facts) -> bool {
-    let target = hold.field("target.term").map(normalise_target);
-
-    hold.links().contains(&passage.id.as_str())
-        || target.is_some_and(|target| passage.carries(&target))
+    all
 }
 
 fn check(passage: &Facts, hold: &Facts) -> Option<Contradiction> {
@@ -235,5 +240,37 @@ mod tests {
             [],
             "a truck of another journey"
         );
+    }
+
+    #[test]
+    fn a_lookout_for_the_goods_of_an_entry_holds_its_truck() {
+        let left = [event("gate.out", 500, json!({}))];
+        let truck = passage("P1", json!({"container.1": "CSQU3054383"}), &left);
+        let placed = [event("hold.placed", 100, json!({}))];
+        let lookout = |term: &str| hold("H1", json!({"target.term": term}), &placed);
+        let goods = json!({"container.1": "CSQU3054383", "goods.1.hs_code": "08039010",
+            "goods.1.origin": "EC"});
+        let found = |term| {
+            firm(
+                "R02",
+                entry("E1", goods.clone(), &[]),
+                vec![truck.clone(), lookout(term)],
+            )
+        };
+        assert_eq!(found("0803+EC"), [Phase::Firm]);
+        assert_eq!(found("0803+CO"), []);
+        assert_eq!(found("CSQU3054383"), [], "it is told on the truck, once");
+    }
+
+    #[test]
+    fn a_plate_that_is_contested_may_be_the_one_that_is_looked_for() {
+        let left = [event("gate.out", 500, json!({}))];
+        let claims = json!({"vehicle.plate": [{"value": "11A1"}, {"value": "22B2"}]});
+        let truck = passage("P1", json!({}), &left).with("contested", claims);
+        let placed = [event("hold.placed", 100, json!({}))];
+        let lookout = |term: &str| hold("H1", json!({"target.term": term}), &placed);
+        let found = |term| firm("R02", truck.clone(), vec![lookout(term)]);
+        assert_eq!(found("22-B-2"), [Phase::Firm]);
+        assert_eq!(found("33-C-3"), []);
     }
 }

@@ -77,20 +77,25 @@ fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
         reason => format!("the reason given: {reason}"),
     };
 
-    let text = format!(
+    let mut text = format!(
         "{officer} changed {field} of {} from {} to {} {}; {why}",
         anchor.printed(),
         change.0["before"],
         change.0["value"],
         ground.words,
     );
-    let evidence = json!({
+    let mut evidence = json!({
         "officer": officer,
         "field": field,
         "before": change.0["before"],
         "value": change.0["value"],
         "after": ground.name,
     });
+
+    if let Some(in_all) = untold(anchor) {
+        text += &format!("; the record has {in_all} such changes, and not all are told");
+        evidence["changes_in_all"] = in_all.into();
+    }
 
     let basis = json!({"officer": officer, "after": ground.name});
     let name = format!("{} {officer}", ground.name);
@@ -100,6 +105,13 @@ fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
 
     let concerns = ground.concerns.iter().map(String::as_str);
     Some(found.until(concerns, change.at_ms()))
+}
+
+/// How many changes there are in all, where a record has more than it tells each for itself.
+fn untold(anchor: &Facts) -> Option<u64> {
+    let told = anchor.json["changed_after"].as_array().map_or(0, Vec::len);
+    let in_all = anchor.json["changed_after_count"].as_u64()?;
+    (in_all > told as u64).then_some(in_all)
 }
 
 /// What its author knew of rests on it, in the record itself: nothing on its way changes that.
@@ -158,7 +170,7 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{Phase, reconcile, tests::*};
 
     fn change(field: &str, before: &str, at_ms: i64, after: Option<&str>) -> Json {
         json!({
@@ -213,6 +225,28 @@ mod tests {
             .map(|n| change("vehicle.plate", "11A1", n, Some("cleared")))
             .collect();
         assert_eq!(firm("R32", truck(&changes), vec![]).len(), 1);
+    }
+
+    #[test]
+    fn changes_beyond_those_told_are_counted() {
+        let changes = [change("vehicle.plate", "11A1", 1, Some("cleared"))];
+        let found = |in_all: u64| {
+            let truck = truck(&changes).with("changed_after_count", in_all.into());
+            let all = reconcile(&dossier(truck, vec![], 0));
+            let found = all.into_iter().find(|f| f.rule.code == "R32").unwrap();
+            found.contradiction
+        };
+
+        let all_told = found(1);
+        assert_eq!(all_told.evidence["changes_in_all"], Json::Null);
+        assert!(!all_told.text.contains("such changes"));
+        let more = found(250);
+        assert_eq!(more.evidence["changes_in_all"], 250);
+        assert!(
+            more.text.contains("the record has 250 such changes"),
+            "{}",
+            more.text
+        );
     }
 
     #[test]

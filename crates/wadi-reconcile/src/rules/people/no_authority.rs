@@ -312,6 +312,31 @@ mod tests {
     }
 
     #[test]
+    fn values_that_were_put_without_the_right_are_one_finding_for_each_who_put_them() {
+        let put = |officer: &str, field: &str, entry: &str| {
+            json!({"officer": officer, "field": field, "entry": entry, "code": "no_authority",
+                "why": "OPS may not", "at_ms": 5})
+        };
+        let found = |puts: serde_json::Value| {
+            let truck = passage("P1", json!({}), &[]).with("refused_fields", puts);
+            firm("R21", truck, vec![]).len()
+        };
+
+        assert_eq!(found(json!([])), 0);
+        assert_eq!(found(json!([put("OF-1", "vehicle.plate", "e1")])), 1);
+        let two = json!([
+            put("OF-1", "vehicle.plate", "e1"),
+            put("OF-1", "seal.1", "e2")
+        ]);
+        assert_eq!(found(two), 1);
+        let others = json!([
+            put("OF-1", "vehicle.plate", "e1"),
+            put("OF-2", "seal.1", "e2")
+        ]);
+        assert_eq!(found(others), 2);
+    }
+
+    #[test]
     fn what_an_officer_said_after_being_revoked_stands_and_is_marked() {
         let found = |since_ms| {
             let mut d = dossier(

@@ -2,6 +2,7 @@
 //! demonstration's traffic runs: what the auditors are there to find.
 
 mod posts;
+mod scenes;
 
 use crate::{cli::client::Client, failure::Failure};
 use rand::{SeedableRng, rngs::StdRng};
@@ -9,7 +10,7 @@ use serde_json::json;
 use std::{
     cell::RefCell,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -26,25 +27,40 @@ pub struct Contradictions {
     qam: Client,
     stop: Arc<AtomicBool>,
     random: RefCell<StdRng>,
+    /// The token for a release while dark, once it is issued.
+    token: RefCell<Option<String>>,
+    /// What was shown, a sentence each.
+    scenes: Arc<Mutex<Vec<String>>>,
 }
 
 type StoryEnd = Result<(), Failure>;
 
 impl Contradictions {
-    pub fn new(hub: Client, trb: Client, qam: Client, seed: u64, stop: Arc<AtomicBool>) -> Self {
+    pub fn new(
+        hub: Client,
+        trb: Client,
+        qam: Client,
+        seed: u64,
+        stop: Arc<AtomicBool>,
+        scenes: Arc<Mutex<Vec<String>>>,
+    ) -> Self {
         Self {
             hub,
             trb,
             qam,
             stop,
             random: RefCell::new(StdRng::seed_from_u64(seed ^ 0xc0de)),
+            token: RefCell::default(),
+            scenes,
         }
     }
 
-    /// Tells all, one after the other, until done or stopped.
+    /// Shows what defends, then tells all, one after the other, until done or stopped.
     pub fn run(self) {
         std::thread::sleep(REGISTRATION_PAUSE);
-        let stories: [(&str, fn(&Self) -> StoryEnd); 32] = [
+        let stories: [(&str, fn(&Self) -> StoryEnd); 34] = [
+            ("field", Self::refused_field),
+            ("token", Self::dark_release),
             ("R01", Self::released_unseen_hold),
             ("R02", Self::passed_while_held),
             ("R03", Self::weight_mismatch),
