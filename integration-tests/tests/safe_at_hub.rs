@@ -16,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{sync::mpsc, task::JoinSet};
-use wadi_log::{Branch, Checkpoint, Epoch, ForkProof, Lane, LogId, LogKey, Peaks, Role, leaf_hash};
+use wadi_log::{
+    Branch, Checkpoint, Cut, CutTarget, Epoch, ForkProof, Lane, LogId, LogKey, Peaks, Role,
+    leaf_hash,
+};
 use wadi_node::{Arriving, Leaving, Node, Target, Write, run_link};
 use wadi_record::Passage;
 use wadi_sync::Message;
@@ -299,4 +302,54 @@ async fn a_member_and_a_fork_that_a_peer_told_while_the_database_was_locked_are_
     })
     .await;
     assert!(began.elapsed() < ASKED_AGAIN, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn two_machines_under_one_key_are_an_alarm_there_and_at_the_hub_until_the_node_is_cut() {
+    let members = [
+        ("hub", Role::Hub, "HUB"),
+        ("trb", Role::Crossing, "TRB"),
+        ("qam", Role::Crossing, "QAM"),
+    ];
+    let country = Country::of(&members);
+    let (hub, qam) = (country.start("hub").await, country.start("qam").await);
+    let trb = country.start("trb").await;
+    let of_clone = async |node: &Node| {
+        let alarms = node.reads().alarms().await.unwrap();
+        let found = alarms.into_iter().find(|a| a.about == "clone");
+        found.map(|a| a.text).unwrap_or_default()
+    };
+    assert_eq!(of_clone(&qam).await, "");
+
+    let proof = forked(&country.key("qam"));
+    let bend = move |message| match message {
+        hello @ Message::Hello { .. } => vec![hello, Message::ForkProofs(vec![proof.clone()])],
+        other => vec![other],
+    };
+    let _link = bent_link(&hub, &qam, bend);
+    let _other = connect(&hub, &trb);
+    until("both tell of it", async || {
+        of_clone(&qam).await.contains("qam") && of_clone(&hub).await.contains("qam")
+    })
+    .await;
+    until("the neighbour knows of the fork", async || {
+        trb.with_control(|c| !c.forks().is_empty())
+    })
+    .await;
+    assert_eq!(of_clone(&trb).await, "", "it is nobody's to mend there");
+
+    let cut = Cut {
+        target: CutTarget::Node(qam.id()),
+        heads: hub.heads_of(&qam.id()),
+        extends: vec![],
+        reason: "its key was stolen".into(),
+        root_signature: None,
+    };
+    hub.write_control(vec![Body::Cut(cut)], "AU-1")
+        .await
+        .unwrap();
+    until("the hub has seen to it", async || {
+        of_clone(&hub).await.is_empty()
+    })
+    .await;
 }

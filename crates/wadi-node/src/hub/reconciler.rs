@@ -399,6 +399,7 @@ impl Reconciler {
             });
 
             let knew = self.knew(&anchor, &linked).await?;
+            let clock_doubts = node.clock_doubts.of_record(id, |n| node.name_of(n));
             let (policy, watermarks) = (policy.clone(), watermarks.clone());
             let dossier = Dossier {
                 anchor,
@@ -408,6 +409,7 @@ impl Reconciler {
                 policy,
                 revoked,
                 knew,
+                clock_doubts,
                 cut,
             };
 
