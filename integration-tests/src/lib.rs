@@ -48,6 +48,7 @@ pub fn run(dir: &Path, arguments: &[&str]) -> Output {
         .current_dir(dir)
         .args(arguments)
         .env("WADI_PASSPHRASE", "correct horse")
+        .env_remove("COLUMNS")
         .stdin(Stdio::null())
         .output();
 

@@ -189,7 +189,7 @@ const TRIED: &[&[&str]] = &[
 ];
 
 #[test]
-fn a_reader_who_goes_ends_nothing_in_a_panic_and_a_full_disk_is_told() {
+fn output_fits_its_reader_who_may_go_at_any_time_and_a_full_disk_is_told() {
     let mut world = World::default();
     world.start("hub", &[]);
     let hub = world.site("hub");
@@ -207,6 +207,22 @@ fn a_reader_who_goes_ends_nothing_in_a_panic_and_a_full_disk_is_told() {
             let told = String::from_utf8_lossy(&gone.stderr).into_owned();
             assert!(gone.status.code().is_some(), "{command:?} {gone:?}");
             assert!(!told.contains("panicked"), "{command:?} {told}");
+        }
+    }
+
+    for columns in ["30", "80"] {
+        for command in [&["schema"][..], &["members"], &["record", "list"]] {
+            let mut tried = Command::new(integration_tests::wadi());
+            tried
+                .current_dir(&hub.dir)
+                .args(command)
+                .env("COLUMNS", columns);
+            let printed = tried.stdin(Stdio::null()).output().unwrap().stdout;
+            let widest = String::from_utf8(printed).unwrap();
+            let widest = widest.lines().max_by_key(|line| line.chars().count());
+            let widest = widest.unwrap_or_default();
+            let fits = widest.chars().count() <= columns.parse().unwrap();
+            assert!(fits, "{command:?} in {columns} columns: {widest}");
         }
     }
 

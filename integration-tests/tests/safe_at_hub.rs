@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use wadi_log::{
-    Branch, Checkpoint, Cut, CutTarget, Epoch, ForkProof, Lane, LogId, LogKey, Peaks, Role,
+    Body, Branch, Checkpoint, Cut, CutTarget, Epoch, ForkProof, Lane, LogId, LogKey, Peaks, Role,
     leaf_hash,
 };
 use wadi_node::{Arriving, Leaving, Node, Target, Write, run_link};

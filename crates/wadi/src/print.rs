@@ -186,13 +186,26 @@ pub(crate) fn kb_text(bytes: u64) -> String {
     format!("{} KB", bytes / 1024)
 }
 
-/// A table as wide as the terminal at most. Where there is none, lines are as long as they are.
+/// Columns that a table is squeezed into at the least.
+const COLUMNS_MIN: u16 = 20;
+
+/// How wide the reader is, where the variable `COLUMNS` says it.
+fn told_columns() -> Option<u16> {
+    let told = std::env::var("COLUMNS").ok()?.parse().ok()?;
+    (told > 0).then(|| COLUMNS_MIN.max(told))
+}
+
+/// A table as wide as the terminal, or as `COLUMNS` says, at most. Where neither is there, lines
+/// are as long as they are.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
+    if let Some(columns) = told_columns() {
+        table.set_width(columns);
+    }
     table
 }
 
