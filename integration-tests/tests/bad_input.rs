@@ -328,11 +328,12 @@ fn a_line_longer_than_any_request_costs_that_line_alone_and_a_long_file_comes_in
         json!({"op": "new", "id": id, "set": {"direction": "in", "note": note}}).to_string()
     };
 
-    // Ten megabytes in lines of eight kilobytes, and nine in one where a line break is missing.
+    // Lines of twenty kilobytes, five hundred of which no request takes, and one of nine megabytes
+    // where a line break is missing.
     let mut lines: Vec<String> = (0..1_200).map(|n| new(&format!("L{n}"), "")).collect();
     lines
         .iter_mut()
-        .for_each(|line| *line += &" ".repeat(8_192));
+        .for_each(|line| *line += &" ".repeat(20_000));
     lines[700] = new("L700", &"x".repeat(9 * 1024 * 1024));
     let file = world.dir().join("long.ndjson");
     std::fs::write(&file, lines.join("\n")).unwrap();

@@ -399,7 +399,6 @@ impl Reconciler {
             });
 
             let knew = self.knew(&anchor, &linked).await?;
-            let clock_doubts = node.clock_doubts.of_record(id, |n| node.name_of(n));
             let (policy, watermarks) = (policy.clone(), watermarks.clone());
             let dossier = Dossier {
                 anchor,
@@ -409,7 +408,7 @@ impl Reconciler {
                 policy,
                 revoked,
                 knew,
-                clock_doubts,
+                clock_doubts: node.clock_doubts.of_record(id, |n| node.name_of(n)),
                 cut,
             };
 
