@@ -106,10 +106,10 @@ impl Doubtful {
 
 /// Those that are durable.
 #[derive(Default)]
-pub(crate) struct ClockDoubts(Mutex<Board>);
+pub(crate) struct ClockDoubts(Mutex<DoubtBoard>);
 
 #[derive(Default)]
-struct Board {
+struct DoubtBoard {
     by_record: HashMap<RecordId, BTreeMap<Reference, Doubtful>>,
     of_node: HashMap<NodeId, usize>,
 }

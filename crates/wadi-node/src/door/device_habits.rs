@@ -43,10 +43,10 @@ impl Habit {
 
 /// All devices that gave readings since this start.
 #[derive(Default)]
-pub(crate) struct DeviceHabits(Mutex<Counted>);
+pub(crate) struct DeviceHabits(Mutex<DeviceCounts>);
 
 #[derive(Default)]
-struct Counted {
+struct DeviceCounts {
     /// Writes of officers and devices that are durable, since this start.
     written: u64,
     devices: BTreeMap<String, Habit>,
@@ -90,7 +90,7 @@ impl DeviceHabits {
     }
 }
 
-impl Counted {
+impl DeviceCounts {
     fn take_reading(&mut self, device: &str, steady_ms: i64) {
         let written = self.written;
         if !self.devices.contains_key(device) && self.devices.len() >= DEVICES_MAX {
