@@ -49,6 +49,7 @@ pub fn run(dir: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .env("WADI_PASSPHRASE", "correct horse")
         .env("LC_ALL", "C")
+        .env_remove("COLUMNS")
         .stdin(Stdio::null())
         .output();
 

@@ -119,6 +119,19 @@ impl Country {
             .unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
+    /// Starts a member whose papers name these members alone.
+    pub async fn start_knowing(&self, name: &str, names: &[&str]) -> Arc<Node> {
+        let known = names.iter().map(|name| self.member(name).clone());
+        let of_few = Self {
+            root: LogKey::from_seed(&[1; 32]),
+            members: known.collect(),
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        };
+
+        let started = of_few.start_in(name, &self.dir_of(name)).await;
+        started.unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
     async fn start_on(&self, name: &str, store: Arc<SqliteStore>) -> Result<Arc<Node>, NodeError> {
         self.start_by(name, store, Arc::new(SystemClock::real()))
             .await

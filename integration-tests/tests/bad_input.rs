@@ -318,3 +318,33 @@ fn papers_passphrases_and_databases_that_do_not_fit_are_told_apart() {
     assert_eq!(value["error"], "wrong_passphrase");
     assert!(!papers().join("certs/nodes/late").exists());
 }
+
+#[test]
+fn a_line_longer_than_any_request_costs_that_line_alone_and_a_long_file_comes_in_parts() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let new = |id: &str, note: &str| {
+        json!({"op": "new", "id": id, "set": {"direction": "in", "note": note}}).to_string()
+    };
+
+    // Lines of twenty kilobytes, five hundred of which no request takes, and one of nine megabytes
+    // where a line break is missing.
+    let mut lines: Vec<String> = (0..1_200).map(|n| new(&format!("L{n}"), "")).collect();
+    lines
+        .iter_mut()
+        .for_each(|line| *line += &" ".repeat(20_000));
+    lines[700] = new("L700", &"x".repeat(9 * 1024 * 1024));
+    let file = world.dir().join("long.ndjson");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+
+    let imported = integration_tests::run(&trb.dir, &["import", file.to_str().unwrap(), "--json"]);
+    assert_eq!(imported.status.code(), Some(3), "{imported:?}");
+    let told: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    assert_eq!((&told["written"], &told["bad"]), (&json!(1_199), &json!(1)));
+    let bad = &told["bad_lines"][0];
+    assert_eq!(
+        (&bad["line"], &bad["code"]),
+        (&json!(701), &json!("line_too_long"))
+    );
+}

@@ -166,3 +166,76 @@ fn tables_are_as_they_were() {
     let empty = shown(&world.site("trb").dir, &["findings", "list"]);
     hold(&snapshots().join("tables/findings-list-empty.txt"), &empty);
 }
+
+/// Every command that ends by itself, as a daemon's directory lets it be tried.
+const TRIED: &[&[&str]] = &[
+    &["status"],
+    &["record", "list"],
+    &["findings", "list"],
+    &["policy", "show"],
+    &["officers"],
+    &["members"],
+    &["schema"],
+    &["token", "list"],
+    &["resync", "status"],
+    &["audit", "quarantine"],
+    &["audit", "verify", "--config", "node.toml"],
+    &["export"],
+    &["node", "check"],
+    &["import", "/dev/null"],
+    &["record", "show", "nothing"],
+    &["release-token", "list"],
+    &["nonsense"],
+];
+
+#[test]
+fn output_fits_its_reader_who_may_go_at_any_time_and_a_full_disk_is_told() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub = world.site("hub");
+    hub.truck("11-A-00001");
+
+    for command in TRIED {
+        for json in [&[][..], &["--json"]] {
+            let mut tried = Command::new(integration_tests::wadi());
+            tried.current_dir(&hub.dir).args(*command).args(json);
+            tried.stdin(Stdio::null()).stderr(Stdio::piped());
+
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let gone = tried.stdout(writer).output().unwrap();
+            let told = String::from_utf8_lossy(&gone.stderr).into_owned();
+            assert!(gone.status.code().is_some(), "{command:?} {gone:?}");
+            assert!(!told.contains("panicked"), "{command:?} {told}");
+        }
+    }
+
+    for columns in ["30", "80"] {
+        for command in [&["schema"][..], &["members"], &["record", "list"]] {
+            let mut tried = Command::new(integration_tests::wadi());
+            tried
+                .current_dir(&hub.dir)
+                .args(command)
+                .env("COLUMNS", columns);
+            let printed = tried.stdin(Stdio::null()).output().unwrap().stdout;
+            let widest = String::from_utf8(printed).unwrap();
+            let widest = widest.lines().max_by_key(|line| line.chars().count());
+            let widest = widest.unwrap_or_default();
+            let fits = widest.chars().count() <= columns.parse().unwrap();
+            assert!(fits, "{command:?} in {columns} columns: {widest}");
+        }
+    }
+
+    for command in [&["schema"][..], &["policy", "show", "--json"], &["status"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut tried = Command::new(integration_tests::wadi());
+        tried
+            .current_dir(&hub.dir)
+            .args(command)
+            .stdin(Stdio::null());
+        let lost = tried.stdout(full.unwrap()).output().unwrap();
+        let told = String::from_utf8_lossy(&lost.stderr).into_owned();
+        assert_eq!(lost.status.code(), Some(1), "{command:?} {told}");
+        assert!(told.contains("[unwritable]"), "{command:?} {told}");
+    }
+}

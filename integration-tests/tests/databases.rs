@@ -5,7 +5,11 @@
 use integration_tests::{Site, World, papers, run, run_json};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use std::{path::Path, process::Output, time::Duration};
+use std::{
+    path::Path,
+    process::Output,
+    time::{Duration, Instant},
+};
 use tokio::runtime::Runtime;
 use wadi_store::TemporaryServer;
 
@@ -183,6 +187,40 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
 
     let officers = ["OF-2", "OF-3", "OF-4"].map(|o| register(hub, o).is_ok());
     assert_eq!(officers, [true; 3]);
+}
+
+#[test]
+fn one_locked_table_costs_its_own_readers_an_answer_and_holds_up_nobody_else() {
+    let mut world = World::default();
+    let server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
+    let url = server.create("wadi").unwrap();
+    world.prepare("hub", &[], &format!("database = {url:?}"));
+    world.boot("hub");
+    let hub = world.site("hub");
+    hub.truck("11-A-00001");
+
+    let mut other = Admin::at(&url);
+    other.run("BEGIN; LOCK TABLE findings IN ACCESS EXCLUSIVE MODE");
+    let answers: Vec<(String, u64)> = std::thread::scope(|scope| {
+        let ask = || problem(hub.get("/v1/findings"));
+        let asked: Vec<_> = (0..12).map(|_| scope.spawn(ask)).collect();
+
+        let began = Instant::now();
+        let records = hub.get("/v1/records").expect("another table is read");
+        assert_eq!(records["records"].as_array().map(Vec::len), Some(1));
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            began.elapsed()
+        );
+        asked.into_iter().map(|a| a.join().unwrap()).collect()
+    });
+    for answer in answers {
+        assert_eq!(answer, ("database_slow".to_string(), 503));
+    }
+
+    other.run("ROLLBACK");
+    hub.get("/v1/findings").expect("nobody holds it any more");
 }
 
 #[test]

@@ -3,14 +3,15 @@
 
 use integration_tests::{
     Cable, Site, World,
-    network::{Country, until},
+    network::{Country, connect, until},
     run_json,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use wadi_log::Role;
-use wadi_node::{Arriving, Leaving, run_late_link, run_link};
+use wadi_log::{Lane, Role};
+use wadi_node::{Arriving, Leaving, Node, Target, Write, run_late_link, run_link};
+use wadi_record::Passage;
 
 /// Within so long of contact, what a quiet crossing did is firm.
 const FIRM_WITHIN: Duration = Duration::from_secs(60);
@@ -236,4 +237,53 @@ async fn pass_on(mut from: mpsc::Receiver<Leaving>, to: mpsc::Sender<Arriving>) 
             return;
         }
     }
+}
+
+#[tokio::test]
+async fn a_head_that_was_signed_anew_while_dark_is_shown_to_the_hub_at_the_next_contact() {
+    let country = Country::of(&[("hub", Role::Hub, "HUB"), ("trb", Role::Crossing, "TRB")]);
+    let (hub, trb) = (country.start("hub").await, country.start("trb").await);
+    let wire = connect(&hub, &trb);
+    let draft = Passage::announce("in").plate("11-A-00001", "IQ");
+    let write = Write::by("OF-1", "PORT", Target::New(None), draft);
+    let id = trb.write(write).await.unwrap().record;
+    let safe = async || trb.status().await.unwrap().unsent == 0;
+    until("the hub holds it", async || {
+        hub.reads().record(&id).await.is_ok() && safe().await
+    })
+    .await;
+
+    // The hub says a later time than the head names; then the link is cut.
+    let named_s = async |node: &Node| {
+        let logs = node.store().logs().await.unwrap();
+        let own = logs.iter().filter(|l| l.log.node == trb.id());
+        let control = own.filter(|l| l.log.lane == Lane::Control);
+        control.map(|l| l.checkpoint.checkpoint.hub_time_s).max()
+    };
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let truck = Passage::announce("in").plate("11-A-00002", "IQ");
+    let write = Write::by("OF-1", "PORT", Target::New(None), truck);
+    trb.write(write).await.unwrap();
+    until("the second is safe, too", safe).await;
+    drop(wire);
+
+    // A bundle is planned, which begins with signing the head anew.
+    let before = named_s(&trb).await;
+    trb.bundles().plan("hub", None, None).await.unwrap();
+    until("the head names the later time", async || {
+        named_s(&trb).await > before
+    })
+    .await;
+    let named = named_s(&trb).await;
+    assert!(named_s(&hub).await < named);
+
+    // Half a minute later it would be shown anyway.
+    let began = Instant::now();
+    let _wire = connect(&hub, &trb);
+    until("the hub has it", async || named_s(&hub).await >= named).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
 }

@@ -16,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{sync::mpsc, task::JoinSet};
-use wadi_log::Role;
+use wadi_log::{
+    Body, Branch, Checkpoint, Cut, CutTarget, Epoch, ForkProof, Lane, LogId, LogKey, Peaks, Role,
+    leaf_hash,
+};
 use wadi_node::{Arriving, Leaving, Node, Target, Write, run_link};
 use wadi_record::Passage;
 use wadi_sync::Message;
@@ -109,7 +112,7 @@ fn what_the_hub_and_other_crossings_say_is_at_the_hub_also_while_it_is_dark() {
 fn bent_link(
     a: &Arc<Node>,
     b: &Arc<Node>,
-    bend: impl Fn(Message) -> Message + Send + 'static,
+    bend: impl Fn(Message) -> Vec<Message> + Send + 'static,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let (to_a, a_in) = mpsc::channel(64);
@@ -122,22 +125,24 @@ fn bent_link(
     }
 
     tasks.spawn(pass_on(from_a, to_b, bend));
-    tasks.spawn(pass_on(from_b, to_a, |message| message));
+    tasks.spawn(pass_on(from_b, to_a, |message| vec![message]));
     tasks
 }
 
 async fn pass_on(
     mut from: mpsc::Receiver<Leaving>,
     to: mpsc::Sender<Arriving>,
-    bend: impl Fn(Message) -> Message,
+    bend: impl Fn(Message) -> Vec<Message>,
 ) {
     while let Some(leaving) = from.recv().await {
         let arriving = match leaving {
-            Leaving::Message(message) => Arriving::Message(bend(message)),
-            Leaving::Frame(lane, bytes) => Arriving::Frame(lane, bytes),
+            Leaving::Message(message) => bend(message).into_iter().map(Arriving::Message).collect(),
+            Leaving::Frame(lane, bytes) => vec![Arriving::Frame(lane, bytes)],
         };
-        if to.send(arriving).await.is_err() {
-            return;
+        for arriving in arriving {
+            if to.send(arriving).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -165,13 +170,13 @@ async fn a_cosignature_lost_on_the_wire_is_asked_for_again_on_the_link_that_stan
             size,
             cosignature: Some(_),
             refused,
-        } if counted.fetch_add(1, Ordering::Relaxed) < 2 => Message::Ack {
+        } if counted.fetch_add(1, Ordering::Relaxed) < 2 => vec![Message::Ack {
             log,
             size,
             cosignature: None,
             refused,
-        },
-        other => other,
+        }],
+        other => vec![other],
     };
     let _link = bent_link(&hub, &trb, bend);
 
@@ -234,4 +239,110 @@ async fn a_cosignature_that_a_neighbour_told_while_the_database_was_locked_is_no
     })
     .await;
     assert!(began.elapsed() < ASKED_AGAIN, "{:?}", began.elapsed());
+}
+
+/// Two entries that one node signed as the first of one log.
+fn forked(key: &LogKey) -> ForkProof {
+    let branch = |text: &[u8]| {
+        let mut peaks = Peaks::default();
+        peaks.append(leaf_hash(text));
+        let checkpoint = Checkpoint {
+            log: LogId {
+                node: key.node(),
+                epoch: Epoch([1; 8]),
+                lane: Lane::Passage,
+                crossing: "QAM".parse().unwrap(),
+            },
+            size: 1,
+            root: peaks.root(),
+            hub_time_s: 0,
+            logs: Vec::new(),
+        };
+        Branch {
+            checkpoint: key.sign(checkpoint),
+            leaf: leaf_hash(text),
+            path: Vec::new(),
+        }
+    };
+    ForkProof::new(0, branch(b"a truck"), branch(b"a ghost"))
+}
+
+#[tokio::test]
+async fn a_member_and_a_fork_that_a_peer_told_while_the_database_was_locked_are_not_lost() {
+    let members = [
+        ("hub", Role::Hub, "HUB"),
+        ("trb", Role::Crossing, "TRB"),
+        ("qam", Role::Crossing, "QAM"),
+    ];
+    let country = Country::of(&members);
+    let hub = country.start("hub").await;
+    let trb = country.start_knowing("trb", &["hub", "trb"]).await;
+    let (qam, proof) = (country.member("qam").node(), forked(&country.key("qam")));
+    let log = proof.log();
+
+    // The hub tells of the new crossing, and that its key was stolen.
+    let lock = locked(&country.dir_of("trb")).await;
+    let bend = move |message| match message {
+        Message::Members(all) => vec![
+            Message::Members(all),
+            Message::ForkProofs(vec![proof.clone()]),
+        ],
+        other => vec![other],
+    };
+    let _link = bent_link(&hub, &trb, bend);
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    let knows_member = || trb.with_control(|c| c.enrolment(&qam).is_some());
+    let knows_fork = || trb.with_control(|c| c.forks().contains_key(&log));
+    assert!(!knows_member() && !knows_fork());
+    lock.close().await.unwrap();
+
+    let began = Instant::now();
+    until("the site knows both", async || {
+        knows_member() && knows_fork()
+    })
+    .await;
+    assert!(began.elapsed() < ASKED_AGAIN, "{:?}", began.elapsed());
+
+    // That is for the hub and for the crossing itself to see to.
+    let alarms = trb.reads().alarms().await.unwrap();
+    assert!(alarms.iter().all(|a| a.about != "clone"), "{alarms:?}");
+}
+
+#[tokio::test]
+async fn two_machines_under_one_key_are_an_alarm_there_and_at_the_hub_until_the_node_is_cut() {
+    let members = [("hub", Role::Hub, "HUB"), ("qam", Role::Crossing, "QAM")];
+    let country = Country::of(&members);
+    let (hub, qam) = (country.start("hub").await, country.start("qam").await);
+    let of_clone = async |node: &Node| {
+        let alarms = node.reads().alarms().await.unwrap();
+        let found = alarms.into_iter().find(|a| a.about == "clone");
+        found.map(|a| a.text).unwrap_or_default()
+    };
+    assert_eq!(of_clone(&qam).await, "");
+
+    let proof = forked(&country.key("qam"));
+    let bend = move |message| match message {
+        hello @ Message::Hello { .. } => vec![hello, Message::ForkProofs(vec![proof.clone()])],
+        other => vec![other],
+    };
+    let _link = bent_link(&hub, &qam, bend);
+    until("both tell of it", async || {
+        of_clone(&qam).await.contains("qam") && of_clone(&hub).await.contains("qam")
+    })
+    .await;
+
+    let cut = Cut {
+        target: CutTarget::Node(qam.id()),
+        heads: hub.heads_of(&qam.id()),
+        extends: vec![],
+        reason: "its key was stolen".into(),
+        root_signature: None,
+    };
+    hub.write_control(vec![Body::Cut(cut)], "AU-1")
+        .await
+        .unwrap();
+    until("the hub has seen to it", async || {
+        of_clone(&hub).await.is_empty()
+    })
+    .await;
 }

@@ -115,18 +115,24 @@ impl Control {
         enrolment.verify(&self.root)?;
         let node = enrolment.node();
 
+        if self.has_enrolment(&enrolment) {
+            return Ok(false);
+        }
+
+        self.enrolments.insert(node, enrolment);
+        Ok(true)
+    }
+
+    /// Whether an enrolment, or one that holds in its place, was taken in.
+    pub fn has_enrolment(&self, enrolment: &Enrolment) -> bool {
         // Of two enrolments of a node the larger serial holds, and of equal ones the smaller bytes:
         // any order, one result.
         let newer = |old: &Enrolment| {
             (enrolment.serial, std::cmp::Reverse(enrolment.to_bytes()))
                 > (old.serial, std::cmp::Reverse(old.to_bytes()))
         };
-        if self.enrolments.get(&node).is_none_or(newer) {
-            self.enrolments.insert(node, enrolment);
-            return Ok(true);
-        }
-
-        Ok(false)
+        let held = self.enrolments.get(&enrolment.node());
+        held.is_some_and(|old| !newer(old))
     }
 
     /// Whether a node may say that in that log, from the entry's own bytes and the enrolments
@@ -253,6 +259,17 @@ impl Control {
 
         self.forks.insert(log, proof);
         true
+    }
+
+    /// Whether all that a fork proof shows was taken in.
+    pub fn has_fork(&self, proof: &ForkProof) -> bool {
+        let rank = |p: &ForkProof| (p.at, p.one.leaf, p.other.leaf);
+        let held = self.forks.get(&proof.log());
+        held.is_some_and(|held| match rank(held).cmp(&rank(proof)) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Equal => !held.clone().take_longer(proof),
+            std::cmp::Ordering::Greater => false,
+        })
     }
 
     /// Takes in a head that a node has cosigned; the longest of each witness is kept. Whether the

@@ -4,9 +4,19 @@ use crate::{
     api::{Reads, cursors::Cursors, status::Status, tokens::Tokens},
     bundles::Bundles,
     door::{
-        Door, NodeKeys, clock::Clock, command::Command, disk::DiskBudget, error::NodeError,
-        known_time::KnownTime, orders::Orders, projections::Projections, shared_terms::SharedTerms,
-        suspects::Suspects, tasks::Tasks,
+        Door, NodeKeys,
+        clock::Clock,
+        clock_doubts::{self, ClockDoubts},
+        command::Command,
+        device_habits::DeviceHabits,
+        disk::DiskBudget,
+        error::NodeError,
+        known_time::KnownTime,
+        orders::Orders,
+        projections::Projections,
+        shared_terms::SharedTerms,
+        suspects::Suspects,
+        tasks::Tasks,
     },
     hub::{
         life::Findings,
@@ -116,6 +126,9 @@ impl Node {
         let suspects = Arc::new(suspects);
         let projections: Arc<Projections> = Arc::default();
         let shared_terms: Arc<SharedTerms> = Arc::default();
+        let clock_doubts: Arc<ClockDoubts> = Arc::default();
+        clock_doubts.recall(&store.local_all(&clock_doubts::SCOPE).await?);
+        let device_habits: Arc<DeviceHabits> = Arc::default();
         let mut sequencer = Sequencer {
             store: store.clone(),
             keys: keys.clone(),
@@ -128,6 +141,9 @@ impl Node {
             records: Default::default(),
             projections: projections.clone(),
             shared_terms: shared_terms.clone(),
+            clock_doubts: clock_doubts.clone(),
+            device_habits: device_habits.clone(),
+            clock_doubt: None,
             reconcile: reconcile.clone(),
             recheck: recheck.clone(),
             room: room.clone(),
@@ -189,6 +205,8 @@ impl Node {
             suspects,
             projections,
             shared_terms,
+            clock_doubts,
+            device_habits,
             #[cfg(test)]
             heard_in_tests: Mutex::default(),
         });

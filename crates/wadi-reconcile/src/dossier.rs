@@ -23,8 +23,47 @@ pub struct Dossier {
     /// What the authors of decisions had taken in: (the deciding entry, an entry of another
     /// record).
     pub knew: BTreeSet<(String, String)>,
+    /// Entries of this record that say a time which their hub's word does not allow.
+    pub clock_doubts: Vec<ClockDoubt>,
     /// Of these kinds not all records were taken in: the rules saw the nearest ones.
     pub cut: BTreeMap<String, DossierCut>,
+}
+
+/// A time that an entry says, beside the hub times between which its node wrote it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClockDoubt {
+    /// The entry.
+    pub entry: String,
+    /// The name of the node that wrote it.
+    pub node: String,
+    /// The time, Unix milliseconds.
+    pub said_ms: i64,
+    /// It is when something happened, and not when the entry was written.
+    pub happened: bool,
+    /// The newest hub time that the node had named before, Unix milliseconds; none where it had
+    /// named none.
+    pub after_ms: Option<i64>,
+    /// When a hub first had the entry, by its own clock, Unix milliseconds.
+    pub before_ms: i64,
+}
+
+impl ClockDoubt {
+    /// By how much the time lies after the hub had the entry, or, negative, before the hub time
+    /// that its node had named, milliseconds. What happened long before it was written down is
+    /// nothing: somebody entered a form.
+    pub fn outside_ms(&self) -> i64 {
+        let ahead_ms = self.said_ms.saturating_sub(self.before_ms);
+        let behind_ms = self
+            .after_ms
+            .filter(|_| !self.happened)
+            .map_or(0, |after_ms| after_ms.saturating_sub(self.said_ms));
+
+        if ahead_ms > 0 {
+            ahead_ms
+        } else {
+            behind_ms.max(0).saturating_neg()
+        }
+    }
 }
 
 /// How many records of a kind a dossier took, of how many there were.

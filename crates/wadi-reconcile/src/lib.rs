@@ -25,7 +25,7 @@ mod text;
 
 pub use asks::{Ask, asks};
 pub use contained::{RULE_FAILED, stands_unjudged};
-pub use dossier::{Dossier, DossierCut};
+pub use dossier::{ClockDoubt, Dossier, DossierCut};
 pub use facts::{Fact, Facts};
 pub use finding::{Contradiction, Finding, Phase, Rule};
 pub use life::{Life, life};

@@ -22,6 +22,14 @@ pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.s
                                           f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, \
                                           f.json";
 
+/// A condition that no row meets.
+const NOTHING: &str = "1 = 0";
+
+/// Whether no row can hold a text: PostgreSQL keeps no NUL, and takes none in a question.
+pub(crate) fn is_no_text(text: &str) -> bool {
+    text.contains('\0')
+}
+
 /// A value for one of a statement's places.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum BoundValue {
@@ -48,6 +56,13 @@ struct Conditions {
 impl Conditions {
     /// Adds a condition; each `?` of it stands for one of the values.
     fn add(&mut self, condition: &str, values: impl IntoIterator<Item = BoundValue>) {
+        let values: Vec<BoundValue> = values.into_iter().collect();
+        let is_no_text = |v: &BoundValue| matches!(v, BoundValue::Text(text) if is_no_text(text));
+        if values.iter().any(is_no_text) {
+            self.all.push(NOTHING.into());
+            return;
+        }
+
         let mut parts = condition.split('?');
         let mut text = parts.next().unwrap_or_default().to_string();
 

@@ -48,6 +48,8 @@ local_scopes! {
     Anchor = "anchor";
     /// Bundles: whose came last, and which logs somebody carries.
     Bundle = "bundle";
+    /// Entries whose times the hub's word does not allow; at a hub.
+    ClockDoubt = "clock-doubt";
     /// The lives of a store: after which change each began.
     Cursor = "cursor";
     /// The newest number of a device.

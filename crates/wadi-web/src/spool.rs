@@ -30,6 +30,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a file that could not be moved is left alone.
 const STUCK: Duration = Duration::from_secs(30);
+/// Files that may wait without a word.
+const WAITING_MAX: usize = 200;
+/// For so long they may become more.
+const GROWS_FOR: Duration = Duration::from_secs(60);
 /// Bytes of a file at most.
 const FILE_BYTES_MAX: u64 = crate::BODY_BYTES_MAX as u64;
 /// The alarm's subject.
@@ -43,6 +47,7 @@ pub async fn run_spool(node: Arc<Node>, dir: PathBuf) -> io::Result<()> {
         node,
         dir,
         seen: HashMap::new(),
+        backlog: Backlog::default(),
     };
 
     loop {
@@ -59,6 +64,33 @@ struct Spool {
     dir: PathBuf,
     /// The files that lie in the directory and could not be settled at the first look.
     seen: HashMap<OsString, SeenFile>,
+    backlog: Backlog,
+}
+
+/// How many files wait, and since when they have not become fewer.
+#[derive(Default)]
+struct Backlog {
+    least: Option<(usize, Instant)>,
+}
+
+impl Backlog {
+    /// Takes in how many files wait now. Whether too many have for too long.
+    fn grows(&mut self, waiting: usize, now: Instant) -> bool {
+        let since = match self.least {
+            Some((least, since)) if waiting >= least => since,
+            _ => {
+                self.least = Some((waiting, now));
+                now
+            }
+        };
+
+        if waiting <= WAITING_MAX {
+            self.least = None;
+            return false;
+        }
+
+        now.duration_since(since) >= GROWS_FOR
+    }
 }
 
 /// A file as it was when it last changed.
@@ -89,6 +121,10 @@ impl Spool {
             }
         }
 
+        let waiting = names.len();
+        let grows = self.backlog.grows(waiting, Instant::now());
+        self.tell_alarm(grows.then_some(waiting));
+
         names.sort();
         self.seen
             .retain(|name, _| names.binary_search(name).is_ok());
@@ -97,7 +133,7 @@ impl Spool {
             self.settle_one(name).await;
         }
 
-        self.tell_stuck();
+        self.tell_alarm(grows.then_some(waiting));
         Ok(())
     }
 
@@ -160,8 +196,8 @@ impl Spool {
         seen.since.elapsed()
     }
 
-    /// Raises the alarm for files that cannot be moved, or ends it.
-    fn tell_stuck(&self) {
+    /// Raises the alarm for files that cannot be moved, or for more and more of them, or ends it.
+    fn tell_alarm(&self, growing: Option<usize>) {
         let stuck = self
             .seen
             .iter()
@@ -177,7 +213,14 @@ impl Spool {
             )
         });
 
-        self.node.set_alarm(ALARM, alarm);
+        let growing = growing.map(|waiting| {
+            format!(
+                "{waiting} files wait in the spool, and they do not become fewer: what fills it is \
+                 faster than this node writes, or nothing can be written"
+            )
+        });
+
+        self.node.set_alarm(ALARM, alarm.or(growing));
     }
 }
 
@@ -302,5 +345,27 @@ fn take_text(map: &mut Map<String, Value>, member: &str) -> Result<Option<String
             "bad_body",
             format!("{member}: expected text, found {other}"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spool_that_does_not_become_emptier_is_told_and_one_that_is_worked_off_is_not() {
+        let began = Instant::now();
+        let later = began + GROWS_FOR;
+        let mut backlog = Backlog::default();
+        assert!(!backlog.grows(5_000, began), "a backlog was dropped there");
+        assert!(!backlog.grows(4_000, later), "it is worked off");
+        assert!(!backlog.grows(4_100, later + GROWS_FOR / 2));
+        assert!(backlog.grows(4_000, later + GROWS_FOR));
+
+        assert!(!backlog.grows(WAITING_MAX, later + GROWS_FOR));
+        assert!(
+            !backlog.grows(WAITING_MAX + 1, later + GROWS_FOR * 2),
+            "anew"
+        );
     }
 }

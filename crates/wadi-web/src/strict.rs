@@ -303,12 +303,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Why a body was not read to its end.
 pub(crate) fn unread_body(error: BytesRejection) -> Problem {
-    let code = if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        "body_too_large"
-    } else {
-        "bad_body"
-    };
-    Problem::new(error.status(), code, error.body_text())
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let why = "the body is longer than this route takes: send it in parts, an import in fewer \
+                   lines";
+        return Problem::new(error.status(), "body_too_large", why);
+    }
+    Problem::new(error.status(), "bad_body", error.body_text())
 }
 
 #[cfg(test)]

@@ -169,6 +169,10 @@ fn main() -> ExitCode {
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
 
     match outcome {
+        Ok(_) if let Some(why) = print::unwritten() => {
+            crate::print::print_error!("wadi: standard output: {why} [unwritable]");
+            ExitCode::from(Exit::Failed as u8)
+        }
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
             crate::print::print_error!("wadi: {}", words::failure_text(&failure));

@@ -12,7 +12,7 @@ use std::{
     borrow::Cow,
     fmt,
     io::{self, Write},
-    sync::LazyLock,
+    sync::{LazyLock, OnceLock},
 };
 use wadi_node::is_hidden;
 
@@ -66,6 +66,14 @@ fn escape(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
     out.into()
 }
 
+/// Why something could not be written to standard output.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Why something of what was printed is lost: a disk was full. A reader who went lost nothing.
+pub(crate) fn unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
+}
+
 /// Writes a line, or several, to standard output. Whoever reads may have read enough, as `head`
 /// has: that ends nothing here.
 pub(crate) fn line(text: fmt::Arguments<'_>) {
@@ -76,7 +84,12 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
         shown_lines(&text)
     };
 
-    let _ = writeln!(io::stdout(), "{shown}");
+    let mut out = io::stdout();
+    if let Err(error) = writeln!(out, "{shown}").and_then(|()| out.flush())
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = UNWRITTEN.set(error.to_string());
+    }
 }
 
 /// Clears the terminal.
@@ -173,13 +186,26 @@ pub(crate) fn kb_text(bytes: u64) -> String {
     format!("{} KB", bytes / 1024)
 }
 
-/// A table as wide as the terminal at most. Where there is none, lines are as long as they are.
+/// Columns that a table is squeezed into at the least.
+const COLUMNS_MIN: u16 = 20;
+
+/// How wide the reader is, where the variable `COLUMNS` says it.
+fn told_columns() -> Option<u16> {
+    let told = std::env::var("COLUMNS").ok()?.parse().ok()?;
+    (told > 0).then(|| COLUMNS_MIN.max(told))
+}
+
+/// A table as wide as the terminal, or as `COLUMNS` says, at most. Where neither is there, lines
+/// are as long as they are.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
+    if let Some(columns) = told_columns() {
+        table.set_width(columns);
+    }
     table
 }
 

@@ -14,7 +14,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
-use wadi_log::{ALARM_BYTES_MAX, AlarmEntry, Body, Frontier, NodeId, Role};
+use wadi_log::{
+    ALARM_BYTES_MAX, AlarmEntry, Body, Branch, ForkProof, Frontier, LogId, NodeId, Role,
+};
 use wadi_store::AnchorState;
 
 /// About what is kept: it is in doubt.
@@ -25,6 +27,9 @@ const LOOK_PERIOD: Duration = Duration::from_secs(5);
 /// The least time from one telling of an alarm to its next rise: one that comes and goes is told
 /// now and then.
 const RISES_AGAIN: Duration = Duration::from_secs(600);
+/// For so long after a fork its alarm stands, seconds of the hub's time: somebody looks within a
+/// week.
+const CLONE_STANDS_S: i64 = 7 * 86_400;
 /// The least time from its rise to its end.
 const ENDS_AFTER: Duration = Duration::from_secs(30);
 
@@ -112,7 +117,10 @@ impl Reads {
         let of = |about| move |text| Alarm { about, text };
         let mut alarms: Vec<Alarm> = in_doubt.into_iter().map(of(INTEGRITY)).collect();
 
+        alarms.extend(self.clone_alarm().map(of("clone")));
         alarms.extend(door.time.alarm().map(of("clock")));
+        let silent = door.device_habits.alarm(door.clock.steady_ms());
+        alarms.extend(silent.map(of("device")));
         let others = door.alarms.lock().expect("no panic holds it").clone();
         alarms.extend(others.into_iter().map(|(about, text)| of(about)(text)));
 
@@ -192,6 +200,36 @@ impl Reads {
         alarms
             .map(|a| json!({"about": a.about, "text": a.text, "since_ms": a.at_ms}))
             .collect()
+    }
+
+    /// What is to be told of forks: of this node's own logs, at a hub of anybody's. A fork is known
+    /// for ever; its alarm stands for a week by the hub's time, or until the node is cut.
+    fn clone_alarm(&self) -> Option<String> {
+        let door = &self.door;
+        let hub_time_s = door.time.hub_time_s();
+        let named_s = |proof: &ForkProof| {
+            let of = |branch: &Branch| branch.checkpoint.checkpoint.hub_time_s;
+            of(&proof.one).max(of(&proof.other)).min(hub_time_s)
+        };
+        let concerns = |log: &LogId| log.node == door.id() || door.me.role == Role::Hub;
+
+        let control = door.view().control.clone();
+        let forks = control.forks().iter();
+        let fresh = forks.filter(|(log, proof)| {
+            let is_old = hub_time_s.saturating_sub(named_s(proof)) > CLONE_STANDS_S;
+            let is_told = named_s(proof) > 0;
+            concerns(log) && !control.is_cut(&log.node) && !(is_told && is_old)
+        });
+        let names: BTreeSet<String> = fresh.map(|(log, _)| door.name_of(&log.node)).collect();
+
+        (!names.is_empty()).then(|| {
+            let names: Vec<String> = names.into_iter().collect();
+            format!(
+                "two machines wrote under the key of {}: a disk was copied, a snapshot was put \
+                 back, or the key was stolen; find out which, and cut the node where it was stolen",
+                names.join(", ")
+            )
+        })
     }
 
     /// Alarms that put in doubt what is kept.

@@ -338,6 +338,34 @@ impl KnownTime {
         due
     }
 
+    /// What is told to whoever writes while this machine's clock lies outside what the hub says by
+    /// more than the doubt, seconds: the hub finds the entry's time wrong.
+    pub(crate) fn clock_warning(&self, doubt_s: i64) -> Option<String> {
+        if self.is_hub {
+            return None;
+        }
+
+        let now = self.now();
+        let state = self.lock();
+        let heard = state.hub.believed()?;
+        let hub_s = state.hub.estimate(now)?;
+
+        // What was heard before this start says nothing of how late it may be by now.
+        let ahead_s = now.machine_s.saturating_sub(hub_s);
+        let is_ahead = heard.steady_s.is_some() && ahead_s > doubt_s;
+        let is_behind = ahead_s < doubt_s.saturating_neg();
+        let side = match (is_ahead, is_behind) {
+            (true, _) => "ahead of",
+            (_, true) => "behind",
+            _ => return None,
+        };
+        let apart = span(ahead_s.saturating_abs());
+        Some(format!(
+            "this node's clock is {apart} {side} the hub's: the entry is kept, and the hub reports \
+             its time (R20)"
+        ))
+    }
+
     /// What is wrong with this machine's clock, or a hub's, and what to do about it.
     pub fn alarm(&self) -> Option<String> {
         let now = self.now();

@@ -187,3 +187,115 @@ fn lengths_of_time_are_said_as_people_do() {
     let said: Vec<String> = [90, 7_200, 3 * DAY_S, 10 * YEAR_S].map(span).into();
     assert_eq!(said, ["1 minutes", "2 hours", "3 days", "10 years"]);
 }
+
+fn control_log() -> LogId {
+    LogId {
+        node: HUB,
+        epoch: wadi_log::Epoch([0; 8]),
+        lane: wadi_log::Lane::Control,
+        crossing: wadi_log::Crossing::HUB,
+    }
+}
+
+#[test]
+fn a_site_that_starts_in_1970_goes_by_its_papers_and_says_so() {
+    let (site, hand) = known(false, -50 * YEAR_S);
+    assert_eq!(site.now_s(), hand.floor_s());
+    assert!(site.alarm().unwrap().contains("it cannot be right"));
+    site.hear(HUB, TRUE_S, How::Live);
+    assert_eq!(site.now_s(), TRUE_S);
+}
+
+#[test]
+fn a_hub_whose_clock_jumps_says_so_and_nobodys_papers_expire_by_its_own_word() {
+    let (hub, hand) = known(true, 0);
+    assert_eq!(hub.now_s(), TRUE_S);
+    hand.machine_s.fetch_add(-100 * DAY_S, Ordering::Relaxed);
+    assert_eq!(hub.now_s(), TRUE_S);
+    assert!(hub.alarm().unwrap().contains("the hub goes by that"));
+    assert_eq!(hub.expiry_s(), TRUE_S - 100 * DAY_S);
+}
+
+#[test]
+fn what_a_hub_signed_ahead_of_its_clock_is_told_and_is_never_gone_back_on() {
+    let (hub, _) = known(true, 0);
+    hub.signed_before(&[TRUE_S + 7_200], &[]);
+    hub.shows(NodeId([3; 16]), TRUE_S);
+    assert_eq!(hub.now_s(), TRUE_S, "others bear its clock out");
+    assert_eq!(hub.signing_s() as i64, TRUE_S + 7_200);
+    let told = hub.alarm().unwrap();
+    assert!(told.contains("it signs that until then"), "{told}");
+
+    // The store is read anew after a commit that failed.
+    hub.signed_before(&[], &[]);
+    assert_eq!(hub.signing_s() as i64, TRUE_S + 7_200);
+}
+
+#[test]
+fn a_hub_takes_no_heads_word_for_a_time_after_its_own() {
+    let (hub, _) = known(true, 0);
+    assert_eq!(hub.named_s(TRUE_S + 300, None), TRUE_S);
+}
+
+#[test]
+fn a_hub_that_is_not_believed_and_a_clock_that_runs_behind_are_told() {
+    let (site, hand) = known(false, 0);
+    site.hear(HUB, TRUE_S + 3 * YEAR_S, How::Live);
+    assert!(
+        site.alarm()
+            .unwrap()
+            .contains("nothing else bears that out")
+    );
+    site.hear(HUB, TRUE_S, How::Live);
+    assert_eq!(site.alarm(), None);
+    assert_eq!(site.clock_warning(600), None);
+
+    hand.machine_s.fetch_add(-7_200, Ordering::Relaxed);
+    assert!(site.alarm().unwrap().contains("2 hours behind"));
+    assert!(site.clock_warning(600).unwrap().contains("2 hours behind"));
+    assert_eq!(site.clock_warning(7_200), None, "the policy's doubt");
+}
+
+#[test]
+fn a_head_is_signed_anew_for_a_time_half_a_minute_newer_and_not_at_every_start_or_word() {
+    let (site, hand) = known(false, 0);
+    site.hear(HUB, TRUE_S, How::Live);
+    assert!(!site.refresh_due(), "it has only just started");
+    pass(&hand, REFRESH_S);
+    assert!(site.refresh_due());
+
+    site.signed_head(control_log(), TRUE_S);
+    site.hear(HUB, TRUE_S + REFRESH_S, How::Live);
+    assert!(!site.refresh_due(), "it was signed this moment");
+    let long_ago = Instant::now().checked_sub(REFRESH_PAUSE).unwrap();
+    site.lock().named = Some((control_log(), TRUE_S, long_ago));
+    assert!(site.refresh_due());
+    site.lock().named = Some((control_log(), TRUE_S + 1, long_ago));
+    assert!(!site.refresh_due());
+}
+
+#[test]
+fn a_head_that_was_signed_anew_is_to_be_shown_until_a_hub_has_seen_it() {
+    let (site, _) = known(false, 0);
+    site.to_show(control_log());
+    assert_eq!(site.unshown(), [control_log()].into());
+    site.is_shown(&control_log());
+    assert!(site.unshown().is_empty());
+}
+
+#[test]
+fn a_writer_is_warned_of_a_clock_ahead_only_of_a_hub_that_was_heard_since_this_start() {
+    let (site, hand) = known(false, 0);
+    site.hear(HUB, TRUE_S, How::Live);
+    hand.machine_s.fetch_add(7_200, Ordering::Relaxed);
+    assert!(site.clock_warning(600).unwrap().contains("2 hours ahead"));
+
+    let (later, hand) = known(false, 0);
+    later.recall(site.remember().as_deref());
+    hand.machine_s.fetch_add(7 * DAY_S, Ordering::Relaxed);
+    assert_eq!(later.clock_warning(600), None, "it was dark for a week");
+    let (hub, hand) = known(true, 0);
+    hub.hear(HUB, TRUE_S, How::Live);
+    hand.machine_s.fetch_add(-7_200, Ordering::Relaxed);
+    assert_eq!(hub.clock_warning(600), None, "it is its own witness");
+}

@@ -5,7 +5,9 @@
 //! have in common lies here, so that none of them needs another.
 
 pub(crate) mod clock;
+pub(crate) mod clock_doubts;
 pub(crate) mod command;
+pub(crate) mod device_habits;
 pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod event;
@@ -29,7 +31,9 @@ pub(crate) mod write;
 
 use crate::ledger::{repair::RepairQueue, view::LedgerView};
 use clock::Clock;
+use clock_doubts::ClockDoubts;
 use command::{BlockOutcome, Command, Reply};
+use device_habits::DeviceHabits;
 use disk::DiskBudget;
 use error::NodeError;
 use event::Event;
@@ -135,6 +139,10 @@ pub struct Door {
     pub(crate) projections: Arc<Projections>,
     /// Which terms more than one record has; at a hub.
     pub(crate) shared_terms: Arc<SharedTerms>,
+    /// Entries whose times the hub's word does not allow; at a hub.
+    pub(crate) clock_doubts: Arc<ClockDoubts>,
+    /// How often each device gives readings.
+    pub(crate) device_habits: Arc<DeviceHabits>,
     /// Through which times crossings are heard whatever they signed: a test's word.
     #[cfg(test)]
     pub(crate) heard_in_tests: Mutex<BTreeMap<String, i64>>,

@@ -52,9 +52,6 @@ pub struct Write {
     pub content: Option<Hash>,
 }
 
-/// By so much clocks of devices and screens may be ahead of the node's without a word,
-/// milliseconds.
-const CLOCK_DOUBT_MS: i64 = 600_000;
 /// Characters that a name of an officer, device or key may have.
 const NAME_CHARS_MAX: usize = 128;
 
@@ -97,10 +94,10 @@ impl Write {
     }
 
     /// What looks wrong about the time at which it is said to have happened.
-    pub(crate) fn time_warning(&self, now_ms: i64) -> Option<String> {
+    pub(crate) fn time_warning(&self, now_ms: i64, doubt_ms: i64) -> Option<String> {
         let (at_ms, _) = self.happened.as_ref()?;
         let ahead_ms = at_ms.saturating_sub(now_ms);
-        (ahead_ms > CLOCK_DOUBT_MS).then(|| {
+        (ahead_ms > doubt_ms).then(|| {
             format!(
                 "it is said to have happened {} min after this node's clock has it now",
                 ahead_ms / 60_000

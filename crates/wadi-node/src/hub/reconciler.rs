@@ -408,6 +408,7 @@ impl Reconciler {
                 policy,
                 revoked,
                 knew,
+                clock_doubts: node.clock_doubts.of_record(id, |n| node.name_of(n)),
                 cut,
             };
 

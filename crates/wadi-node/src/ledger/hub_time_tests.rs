@@ -372,3 +372,153 @@ fn the_past_that_counts_leaves_out_what_a_clock_that_jumped_signed() {
     );
     assert_eq!(OwnTime::past(&[], &others, now(0, 0)), None);
 }
+
+/// A site that hears a hub say a time that far from the true one, again every half minute, and what
+/// it finds of each.
+fn hears(site: &mut HubTime, off_s: i64, machine_off_s: i64, until_s: i64) -> Vec<TimeVerdict> {
+    let others = Others::default();
+    (0..=until_s / ASKED_S)
+        .map(|n| {
+            let at = now(machine_off_s, n * ASKED_S);
+            site.hear(HUB, TRUE_S + off_s + n * ASKED_S, How::Live, &others, at)
+        })
+        .collect()
+}
+
+#[test]
+fn nothing_before_the_papers_is_believed_but_for_the_day_by_which_issuers_differ() {
+    let others = Others::default();
+    let mut hear = |time_s| HubTime::default().hear(HUB, time_s, How::Live, &others, now(0, 0));
+    assert_eq!(hear(FLOOR_S - DAY_S - 1), TimeVerdict::TooEarly);
+    assert_eq!(hear(FLOOR_S - DAY_S), TimeVerdict::Believed);
+}
+
+#[test]
+fn a_site_whose_own_clock_cannot_be_right_takes_the_hubs_word_within_bounds() {
+    let nineteen_seventy = FLOOR_S - TRUE_S - 50 * YEAR_S;
+    let first = |site: &mut HubTime, off_s| hears(site, off_s, nineteen_seventy, 0)[0];
+    assert_eq!(first(&mut HubTime::default(), 0), TimeVerdict::Believed);
+    let far = FLOOR_S - TRUE_S + AGREE_S + FAR_S;
+    assert_eq!(first(&mut HubTime::default(), far), TimeVerdict::Believed);
+    assert_eq!(
+        first(&mut HubTime::default(), far + 1),
+        TimeVerdict::TooLate
+    );
+
+    // Once a hub was heard, the next word may lie a year ahead, and no more.
+    let mut site = HubTime::default();
+    first(&mut site, 0);
+    assert_eq!(first(&mut site, AGREE_S + NEAR_S + 1), TimeVerdict::TooLate);
+    assert_eq!(first(&mut site, AGREE_S + NEAR_S), TimeVerdict::Believed);
+}
+
+#[test]
+fn what_lies_years_ahead_has_to_stand_for_ten_minutes_and_beyond_ten_years_stands_for_nothing() {
+    let said = hears(&mut HubTime::default(), 3 * YEAR_S, 0, STANDS_FAR_S);
+    let (last, before) = said.split_last().unwrap();
+    assert!(before.iter().all(|v| *v == TimeVerdict::TooLate));
+    assert_eq!(*last, TimeVerdict::Believed);
+
+    let never = hears(&mut HubTime::default(), 11 * YEAR_S, 0, 4 * STANDS_FAR_S);
+    assert!(never.iter().all(|v| *v == TimeVerdict::TooLate));
+}
+
+#[test]
+fn a_claim_stands_by_one_hub_saying_one_thing_and_begins_anew_when_that_was_cut() {
+    let others = Others::default();
+    let a_year = TRUE_S + YEAR_S;
+    let hear = |site: &mut HubTime, hub, time_s, at| {
+        site.hear(hub, time_s, How::Live, &others, now(0, at))
+    };
+
+    let mut site = HubTime::default();
+    hear(&mut site, HUB, a_year, 0);
+    let by_another = hear(&mut site, OTHER_HUB, a_year + STANDS_S, STANDS_S);
+    assert_eq!(by_another, TimeVerdict::TooLate);
+
+    let mut site = HubTime::default();
+    hear(&mut site, HUB, a_year, 0);
+    let another = hear(&mut site, HUB, a_year - 100 * DAY_S, STANDS_S);
+    assert_eq!(another, TimeVerdict::TooLate);
+
+    let mut site = HubTime::default();
+    hear(&mut site, HUB, a_year, 0);
+    site.forget(&HUB);
+    let anew = hear(&mut site, HUB, a_year + STANDS_S, STANDS_S);
+    assert_eq!(anew, TimeVerdict::TooLate);
+    let later = hear(&mut site, HUB, a_year + 2 * STANDS_S, 2 * STANDS_S);
+    assert_eq!(later, TimeVerdict::Believed);
+}
+
+#[test]
+fn a_hub_that_says_less_than_it_said_has_to_stand_by_it_unless_the_machines_clock_bears_it_out() {
+    // Some seconds back are nothing.
+    let mut site = HubTime::default();
+    hears(&mut site, 0, 0, 0);
+    assert_eq!(hears(&mut site, -60, 0, 0), [TimeVerdict::Known]);
+
+    // This machine's clock agrees with what was said before: only the hub's word moved.
+    let said = hears(&mut site, -DAY_S, 0, STANDS_FAR_S);
+    let (last, before) = said.split_last().unwrap();
+    assert!(before.iter().all(|v| *v == TimeVerdict::WentBack));
+    assert_eq!(*last, TimeVerdict::Corrected { was_s: TRUE_S });
+
+    // A machine's clock that cannot be right bears nothing out.
+    let nineteen_seventy = FLOOR_S - TRUE_S - 50 * YEAR_S;
+    let mut site = HubTime::default();
+    hears(&mut site, 0, nineteen_seventy, 0);
+    let said = hears(&mut site, -7_200, nineteen_seventy, STANDS_S);
+    assert_eq!(said[0], TimeVerdict::WentBack);
+    assert_eq!(said.last(), Some(&TimeVerdict::Corrected { was_s: TRUE_S }));
+}
+
+#[test]
+fn clocks_of_others_take_bounded_room() {
+    let mut others = Others::default();
+    let node = |n: usize| {
+        let mut id = [9; 16];
+        id[..8].copy_from_slice(&n.to_be_bytes());
+        NodeId(id)
+    };
+    (0..=OTHERS_MAX).for_each(|n| others.shows(node(n), TRUE_S, now(0, 0)));
+    assert_eq!(others.0.len(), OTHERS_MAX);
+    others.shows(node(0), TRUE_S + 5, now(0, 5));
+    assert_eq!(others.0[&node(0)], (TRUE_S + 5, 5), "who is known is heard");
+}
+
+#[test]
+fn a_hub_that_was_off_for_long_follows_its_clock_where_others_bear_it_out_and_that_can_be() {
+    let off_since = TRUE_S - OFF_S - DAY_S;
+    let alone = OwnTime::after(Some(off_since)).read(&Others::default(), now(0, 0));
+    assert_eq!(alone, off_since);
+
+    let mut others = Others::default();
+    others.shows(NEIGHBOUR, TRUE_S, now(0, 0));
+    let borne_out = OwnTime::after(Some(off_since)).read(&others, now(0, 0));
+    assert_eq!(borne_out, TRUE_S);
+
+    // Two clocks that agree on a time before their papers bear each other out in vain.
+    let early_s = FLOOR_S - TRUE_S - YEAR_S;
+    others.shows(NEIGHBOUR, TRUE_S + early_s, now(early_s, 0));
+    let both_wrong = OwnTime::after(None).read(&others, now(early_s, 0));
+    assert_eq!(both_wrong, FLOOR_S);
+    let renewed = OwnTime::after(Some(FLOOR_S - 2 * DAY_S));
+    let before = now(FLOOR_S - TRUE_S - DAY_S, 0);
+    let read = renewed.clone().read(&Others::default(), before);
+    assert_eq!(read, FLOOR_S, "its papers were renewed since it signed");
+}
+
+#[test]
+fn a_hub_that_starts_with_a_wrong_clock_after_months_follows_it_once_it_is_set() {
+    let others = Others::default();
+    let signed_s = TRUE_S - 60 * DAY_S;
+    let mut own = OwnTime::after(Some(signed_s));
+    assert_eq!(own.read(&others, now(10 * YEAR_S, 0)), signed_s);
+    assert_eq!(own.read(&others, now(10 * YEAR_S, 60)), signed_s + 60);
+    assert_eq!(own.read(&others, now(0, 120)), TRUE_S + 120, "it is set");
+
+    // One that nobody set since is no righter than it was.
+    let mut own = OwnTime::after(Some(signed_s));
+    assert_eq!(own.read(&others, now(0, 0)), signed_s);
+    assert_eq!(own.read(&others, now(0, 60)), signed_s + 60);
+}

@@ -86,6 +86,7 @@ impl Link<'_> {
             self.write_memory().await;
         }
 
+        self.mend_unkept().await;
         self.mend_cosigned().await;
         if self.late {
             return;

@@ -13,6 +13,7 @@ mod peer_memory;
 mod questions;
 mod requests;
 mod stretches;
+mod unkept;
 mod unlearned;
 
 use crate::{
@@ -37,6 +38,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
+use unkept::Unkept;
 use unlearned::Unlearned;
 use wadi_log::{Lane, LogId, NodeId, Role};
 use wadi_sync::{ExcerptAmount, Fetched, Input, Message, Output, Session, Snapshot};
@@ -79,6 +81,7 @@ struct Link<'n> {
     hub_word: HubWord,
     carrying: LinkCarrying,
     memory: PeerMemory,
+    unkept: Unkept,
     unlearned: Unlearned,
     /// Forks are known that may want a cut.
     cuts_due: bool,
@@ -291,6 +294,7 @@ impl<'n> Link<'n> {
             hub_word: HubWord::new(door, asked_for_by_owner(door, peer)),
             carrying: LinkCarrying::default(),
             memory: PeerMemory::new(Instant::now()),
+            unkept: Unkept::default(),
             unlearned: Unlearned::new(Instant::now()),
             cuts_due: door.me.role == Role::Hub,
             ending: LinkEnding::default(),
@@ -412,10 +416,8 @@ impl<'n> Link<'n> {
             Output::AskStore(query) => self.answer_session(query).await,
 
             Output::IngestBlock(block) => self.ingest(block).await,
-            Output::LearnMembers(enrolments) => {
-                self.door.put(Command::Learn(enrolments, self.peer)).await;
-            }
-            Output::TakeForks(proofs) => self.door.put(Command::Forks(proofs, self.peer)).await,
+            Output::LearnMembers(enrolments) => self.take_enrolments(enrolments).await,
+            Output::TakeForks(proofs) => self.take_proofs(proofs).await,
             Output::TakeCosignature {
                 checkpoint,
                 cosignature,

@@ -286,7 +286,10 @@ impl Sequencer {
             .filter_map(|p| warnings(&p.key, &p.value))
             .chain(write.draft.doubts())
             .collect();
-        let ahead = write.time_warning(self.clock.now_ms());
+        let doubt_ms = self.clock_doubt_ms();
+        let ahead = write.time_warning(self.clock.now_ms(), doubt_ms);
+        let off = self.time.clock_warning(doubt_ms / 1_000);
+        let device = write.device.clone();
         let common = Common {
             officer: write.officer,
             department: write.department,
@@ -341,8 +344,9 @@ impl Sequencer {
 
         let printed = g.records[&id].printed();
         looks_wrong.extend(change_warnings(&g.records[&id], &reference, is_matched));
-        looks_wrong.extend(marks.warning.take().into_iter().chain(ahead));
+        looks_wrong.extend(marks.warning.take().into_iter().chain(ahead).chain(off));
         marks.keep(&mut g.batch, id, reference);
+        g.read_by.push(device);
 
         Ok(Written {
             record: id,

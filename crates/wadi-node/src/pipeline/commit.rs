@@ -1,7 +1,7 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    door::{event::Event, projections::Projected, suspects::Suspect},
+    door::{clock_doubts::Doubtful, event::Event, projections::Projected, suspects::Suspect},
     ledger::view::LedgerView,
     pipeline::{
         Outcome, outcome_of,
@@ -70,6 +70,10 @@ pub(crate) struct Commit {
     pub(super) recheck: bool,
     /// What is known of logs once this is durable.
     pub(super) view: Option<Arc<LedgerView>>,
+    /// Entries in it whose times the hub's word does not allow; at a hub.
+    pub(super) doubtful: Vec<Doubtful>,
+    /// Devices whose readings it takes in.
+    pub(super) read_by: Vec<String>,
     /// What the rules are to read of the records in it once this is durable; at a hub.
     pub(super) projected: Vec<(RecordId, Projected)>,
 }
@@ -104,6 +108,8 @@ impl Commit {
             is_awaited: false,
             recheck: false,
             view: None,
+            doubtful: Vec::new(),
+            read_by: Vec::new(),
             projected: Vec::new(),
         }
     }
@@ -232,6 +238,8 @@ impl Sequencer {
         match &outcome {
             Ok(()) => {
                 let handed_over = handed_over(&g.projected);
+                self.clock_doubts.add(g.doubtful.drain(..));
+                self.device_habits.count(&g.read_by, self.clock.steady_ms());
                 self.projections.publish(g.projected.drain(..));
                 if let Some(view) = g.view.take() {
                     self.publish(view);

@@ -2,14 +2,15 @@
 //! time.
 
 use crate::door::proofs::{known_root, record_of};
-use crate::door::{command::BlockOutcome, event::Event};
+use crate::door::{clock_doubts::Doubtful, command::BlockOutcome, event::Event};
 use crate::ledger::hub_time::How;
 use crate::pipeline::{commit::Commit, sequencer::Sequencer};
 use wadi_log::{
     Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId,
-    RecordId, Role, SignedCheckpoint, Tip, VerifiedEntry, verify_block, verify_excerpt,
+    RecordId, Role, SignedCheckpoint, Tip, VerifiedBlock, VerifiedEntry, verify_block,
+    verify_excerpt,
 };
-use wadi_record::Verdict;
+use wadi_record::{Policy, Verdict};
 use wadi_store::CosignedHead;
 use wadi_sync::{ExcerptEntry, RefuseReason};
 
@@ -127,6 +128,7 @@ impl Sequencer {
         let cosignature = self.cosign(block.checkpoint());
         if self.me.role == Role::Hub {
             g.batch.append.kept_heads.push(block.checkpoint().clone());
+            self.note_clock_doubts(g, &block, &cosignature);
         }
 
         self.learn_cosignature(g, block.checkpoint().clone(), cosignature);
@@ -217,6 +219,47 @@ impl Sequencer {
         }
 
         Ok(())
+    }
+
+    /// Notes entries whose times lie outside what the hub's word allows: before the hub time that
+    /// their node had named, or after this hub has them.
+    fn note_clock_doubts(&mut self, g: &mut Commit, block: &VerifiedBlock, had: &Cosignature) {
+        let log = block.checkpoint().checkpoint.log;
+        if log.node == self.ledger.node() || !self.clock_doubts.has_room(&log.node) {
+            return;
+        }
+
+        let had_s = i64::try_from(had.time_s).unwrap_or(i64::MAX);
+        let before = self.ledger.head(&log).and_then(|h| h.checkpoint.as_ref());
+        let named_s = before.map_or(0, |c| c.checkpoint.hub_time_s);
+        let named_s = self.time.named_s(named_s, Some(had_s));
+        let after_ms = (named_s > 0).then(|| named_s.saturating_mul(1_000));
+        let doubt_ms = self.clock_doubt_ms();
+        let doubtful = block.entries().iter().filter_map(|entry| {
+            // The hub signs whole seconds: what it had within one it had at its end.
+            let before_ms = had_s.saturating_add(1).saturating_mul(1_000);
+            Doubtful::of_entry(entry, after_ms, before_ms, doubt_ms)
+        });
+        for doubtful in doubtful {
+            g.batch.local.keys.push(doubtful.key());
+            g.doubtful.push(doubtful);
+        }
+    }
+
+    /// By how much clocks may differ without a word, by the policy, milliseconds.
+    pub(super) fn clock_doubt_ms(&mut self) -> i64 {
+        let newest = self.ledger.control().policy(|_| u64::MAX);
+        let reference = newest.map(|(reference, _)| *reference);
+        if let Some((of, doubt_ms)) = self.clock_doubt
+            && of == reference
+        {
+            return doubt_ms;
+        }
+
+        let policy = newest.and_then(|(_, p)| Policy::read(&p.text).ok());
+        let doubt_ms = i64::from(policy.unwrap_or_default().clock_doubt_s) * 1_000;
+        self.clock_doubt = Some((reference, doubt_ms));
+        doubt_ms
     }
 
     fn cosign(&self, checkpoint: &SignedCheckpoint) -> Cosignature {

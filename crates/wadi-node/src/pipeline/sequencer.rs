@@ -3,9 +3,9 @@
 
 use crate::{
     door::{
-        NodeKeys, clock::Clock, disk::DiskBudget, event::Event, known_time::KnownTime,
-        orders::Orders, projections::Projections, shared_terms::SharedTerms, suspects::Suspects,
-        tasks::Tasks,
+        NodeKeys, clock::Clock, clock_doubts::ClockDoubts, device_habits::DeviceHabits,
+        disk::DiskBudget, event::Event, known_time::KnownTime, orders::Orders,
+        projections::Projections, shared_terms::SharedTerms, suspects::Suspects, tasks::Tasks,
     },
     ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
     pipeline::InFlight,
@@ -41,6 +41,12 @@ pub(crate) struct Sequencer {
     pub(crate) projections: Arc<Projections>,
     /// Which terms more than one record has; at a hub.
     pub(crate) shared_terms: Arc<SharedTerms>,
+    /// Entries whose times the hub's word does not allow; at a hub.
+    pub(crate) clock_doubts: Arc<ClockDoubts>,
+    /// How often each device gives readings.
+    pub(crate) device_habits: Arc<DeviceHabits>,
+    /// By how much clocks may differ, milliseconds, and the policy that says it.
+    pub(crate) clock_doubt: Option<(Option<Reference>, i64)>,
     pub(crate) reconcile: Arc<Notify>,
     pub(crate) recheck: Arc<AtomicBool>,
     pub(crate) room: Arc<DiskBudget>,

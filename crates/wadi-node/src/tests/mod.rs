@@ -5,3 +5,4 @@ mod held_trucks;
 pub(crate) mod hostile_order;
 pub(crate) mod order;
 pub(crate) mod reconciler;
+mod silent_device;

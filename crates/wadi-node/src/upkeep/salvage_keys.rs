@@ -55,6 +55,8 @@ impl Salvager {
                         revoked.insert(key.key.clone());
                         true
                     }
+                    // What the hub's word was when it first had an entry, nobody finds again.
+                    LocalScope::ClockDoubt => true,
                     LocalScope::Device | LocalScope::DeviceSession => self.is_further(&key).await?,
                     LocalScope::Epoch => self.is_own_epoch(&key).await?,
                     LocalScope::Import

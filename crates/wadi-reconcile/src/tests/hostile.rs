@@ -440,6 +440,14 @@ fn case(r: &mut Chance) -> Dossier {
     d.revoked.insert(r.of(&TEXTS).to_string(), *r.of(&NUMBERS));
     d.knew
         .insert((r.of(&TEXTS).to_string(), r.of(&TEXTS).to_string()));
+    d.clock_doubts.push(crate::ClockDoubt {
+        entry: r.of(&TEXTS).to_string(),
+        node: r.of(&TEXTS).to_string(),
+        said_ms: *r.of(&NUMBERS),
+        happened: r.below(2) == 0,
+        after_ms: (r.below(2) == 0).then(|| *r.of(&NUMBERS)),
+        before_ms: *r.of(&NUMBERS),
+    });
     if r.below(6) == 0 {
         let all = std::iter::once(&mut d.anchor).chain(&mut d.peers);
         all.for_each(|record| declare(r, record));

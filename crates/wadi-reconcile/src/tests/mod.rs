@@ -130,6 +130,7 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
         policy: Policy::default(),
         revoked: BTreeMap::new(),
         knew: BTreeSet::new(),
+        clock_doubts: vec![],
         cut: BTreeMap::new(),
     }
 }

@@ -32,6 +32,10 @@ fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
 #[async_trait]
 impl FindingIndex for Engine {
     async fn finding(&self, id: &str) -> Result<Option<FindingRow>, StoreError> {
+        if lists::is_no_text(id) {
+            return Ok(None);
+        }
+
         let row = sqlx::query(AssertSqlSafe(format!(
             "SELECT {FINDING_COLUMNS} FROM findings f WHERE f.id = $1"
         )))

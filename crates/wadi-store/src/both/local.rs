@@ -4,13 +4,17 @@ use super::{
     DbRow, Engine,
     cells::{cell, damaged, log_of, read_or_skip},
 };
-use crate::{LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError};
+use crate::{LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError, lists::is_no_text};
 use async_trait::async_trait;
 use wadi_log::{LogId, NodeId};
 
 #[async_trait]
 impl LocalKeys for Engine {
     async fn local(&self, scope: &LocalScope, key: &str) -> Result<Option<String>, StoreError> {
+        if is_no_text(key) {
+            return Ok(None);
+        }
+
         let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
             .bind(scope.to_string())
             .bind(key.to_string())

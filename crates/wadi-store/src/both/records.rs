@@ -44,6 +44,10 @@ impl RecordIndex for Engine {
     }
 
     async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError> {
+        if lists::is_no_text(printed) {
+            return Ok(Vec::new());
+        }
+
         let rows = sqlx::query("SELECT id FROM records WHERE printed = $1 LIMIT 16")
             .bind(printed)
             .fetch_all(&self.readers)

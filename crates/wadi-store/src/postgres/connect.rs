@@ -14,6 +14,9 @@ pub(super) const CONNECT: Duration = Duration::from_secs(10);
 const VERSION_MIN: i32 = 150_000;
 /// A read that takes longer is given up, milliseconds.
 pub(super) const READ_TIMEOUT: &str = "30000";
+/// A read that waits longer for somebody's lock on a table is given up, milliseconds: it keeps a
+/// place that reads of other tables need.
+const LOCK_TIMEOUT: &str = "2000";
 /// A write that takes longer is given up and undone, milliseconds.
 pub(super) const WRITE_TIMEOUT: &str = "120000";
 
@@ -38,6 +41,12 @@ fn unless_said(options: PgConnectOptions, ours: &[(&str, &str)]) -> PgConnectOpt
     let unsaid = ours.iter().filter(|(name, _)| !said.contains(*name));
 
     options.options(unsaid.copied())
+}
+
+/// For sessions of a daemon that read beside each other.
+pub(super) fn reading(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = by_index(options(url, READ_TIMEOUT)?);
+    Ok(unless_said(options, &[("lock_timeout", LOCK_TIMEOUT)]))
 }
 
 /// For sessions of a daemon, whose statements find their rows by keys. The server keeps a

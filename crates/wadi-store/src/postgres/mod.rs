@@ -28,8 +28,8 @@ use crate::{
     writes::Known,
 };
 use connect::{
-    CONNECT, READ_TIMEOUT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options,
-    session, take_lock,
+    CONNECT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options, reading, session,
+    take_lock,
 };
 use look::remember_loss;
 use sqlx::{
@@ -146,7 +146,7 @@ impl PostgresStore {
         let readers = PgPoolOptions::new()
             .max_connections(6)
             .acquire_timeout(CONNECT)
-            .connect_with(by_index(options(url, READ_TIMEOUT)?))
+            .connect_with(reading(url)?)
             .await
             .map_err(open_error(url))?;
 

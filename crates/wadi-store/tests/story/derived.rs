@@ -271,4 +271,39 @@ pub(super) async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
 
     assert_eq!(store.findings_of(&[anchor]).await.unwrap().len(), 2);
     assert_eq!(store.finding("a").await.unwrap().unwrap().assignee, "AU-1");
+    asked_with_nul(store).await;
+}
+
+/// What nobody can have written is asked for, and is not there: neither engine fails on it.
+async fn asked_with_nul(store: &Arc<dyn Store>) {
+    let nul = || Some("\0AU".to_string());
+    let with = |rule, assignee, crossing, state| FindingFilter {
+        rule,
+        assignee,
+        crossing,
+        state,
+        limit: 10,
+        ..FindingFilter::default()
+    };
+    let filters = [
+        with(nul(), None, None, None),
+        with(None, nul(), None, None),
+        with(None, None, nul(), None),
+        with(None, None, None, nul()),
+    ];
+    for filter in filters {
+        assert_eq!(store.findings(&filter).await.unwrap(), []);
+        assert_eq!(store.finding_counts(&filter).await.unwrap(), []);
+    }
+
+    let records = RecordFilter {
+        crossing: nul(),
+        limit: 10,
+        ..RecordFilter::default()
+    };
+    assert_eq!(store.records(&records).await.unwrap(), []);
+    assert_eq!(store.finding("a\0").await.unwrap(), None);
+    assert_eq!(store.records_printed("TRB\0").await.unwrap(), []);
+    let key = store.local(&LocalScope::Import, "k\0").await;
+    assert_eq!(key.unwrap(), None);
 }

@@ -573,6 +573,7 @@ fn rules_us(rows: &[RecordRow]) -> f64 {
             policy: Default::default(),
             revoked: BTreeMap::new(),
             knew: Default::default(),
+            clock_doubts: vec![],
             cut: BTreeMap::new(),
         };
 

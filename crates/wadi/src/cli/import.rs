@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, io::Read, path::Path};
 
 /// Lines sent in one request: many share a commit, and a broken link costs no more than these.
 const IMPORT_LINES: usize = 500;
+/// Bytes sent in one request, where its first line is no longer.
+const IMPORT_PART_BYTES: usize = 1024 * 1024;
 
 pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
@@ -22,10 +24,19 @@ pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
     );
 
     let mut told = Imported::default();
-    for (n, part) in lines.chunks(IMPORT_LINES).enumerate() {
-        let answer = client.post_lines("/v1/imports", part.join(&b'\n'))?;
-        told.add_answer(&answer, n * IMPORT_LINES);
-        bar.inc(part.len() as u64);
+    let mut from = 0;
+    while from < lines.len() {
+        let to = part_end(&lines, from);
+        if to == from {
+            told.bad.push(too_long(from, lines[from].len()));
+        } else {
+            let answer = client.post_lines("/v1/imports", lines[from..to].join(&b'\n'))?;
+            told.add_answer(&answer, from);
+        }
+
+        let next = to.max(from + 1);
+        bar.inc((next - from) as u64);
+        from = next;
     }
 
     bar.finish_and_clear();
@@ -77,6 +88,29 @@ pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
     });
 
     Ok(exit)
+}
+
+/// The end of the part that begins at a line: so many lines and bytes as a request takes. A line
+/// that no request takes is in none.
+fn part_end(lines: &[Vec<u8>], from: usize) -> usize {
+    let mut bytes: usize = 0;
+    let fits = |(n, line): &(usize, &Vec<u8>)| {
+        bytes = bytes.saturating_add(line.len()).saturating_add(1);
+        line.len() < wadi_web::IMPORT_BYTES_MAX && (*n == 0 || bytes <= IMPORT_PART_BYTES)
+    };
+
+    let part = lines[from..].iter().take(IMPORT_LINES).enumerate();
+    from + part.take_while(fits).count()
+}
+
+/// What is told of a line that no request takes.
+fn too_long(at: usize, bytes: usize) -> Value {
+    let detail = format!(
+        "{bytes} bytes in one line, and a node takes less than {}: nothing of it was written; is a \
+         line break missing?",
+        wadi_web::IMPORT_BYTES_MAX
+    );
+    json!({"line": at + 1, "code": "line_too_long", "detail": detail})
 }
 
 /// What became of the lines of an import.
@@ -183,4 +217,25 @@ fn with_key(line: &[u8], keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
 
 fn text_of(value: &Value) -> String {
     shown(value.as_str().unwrap_or_default()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_cut_by_lines_and_bytes_and_a_line_beyond_both_goes_alone_or_not_at_all() {
+        let line = |bytes| vec![b'x'; bytes];
+        assert_eq!(part_end(&vec![line(9); 1_200], 0), IMPORT_LINES);
+        assert_eq!(part_end(&vec![line(9); 1_200], 1_000), 1_200);
+
+        let half = IMPORT_PART_BYTES / 2;
+        assert_eq!(part_end(&vec![line(half - 1); 5], 0), 2);
+        assert_eq!(part_end(&[line(3 * half), line(9)], 0), 1, "alone");
+
+        let endless = [line(9), line(wadi_web::IMPORT_BYTES_MAX), line(9)];
+        assert_eq!(part_end(&endless, 0), 1);
+        assert_eq!(part_end(&endless, 1), 1, "in none");
+        assert_eq!(part_end(&endless, 2), 3);
+    }
 }

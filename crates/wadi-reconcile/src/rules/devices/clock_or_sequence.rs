@@ -14,6 +14,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
+    out.extend(outside_brackets(dossier));
     let anchor = &dossier.anchor;
     let back = sequence_back(&dossier.policy);
 
@@ -115,6 +116,51 @@ fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
     found.collect()
 }
 
+/// A time that lies outside the hub times between which its entry was written.
+fn outside_brackets(dossier: &Dossier) -> Vec<Contradiction> {
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+    let beyond = dossier.clock_doubts.iter().filter(|d| {
+        let outside_ms = d.outside_ms();
+        outside_ms > doubt_ms || outside_ms < doubt_ms.saturating_neg()
+    });
+
+    let found = beyond.map(|d| {
+        let outside_ms = d.outside_ms();
+        let seconds = outside_ms.saturating_abs() / 1_000;
+        let node = d.node.as_str();
+        let what = if d.happened {
+            "that something happened"
+        } else {
+            "that it wrote this"
+        };
+        let side = if outside_ms > 0 {
+            "after a hub had the entry"
+        } else {
+            "before a hub time that it had named by then"
+        };
+        let text = format!("{node} says {what} {seconds} s {side}: a clock is wrong");
+        let evidence = json!({
+            "entry": d.entry,
+            "node": node,
+            "by_ms": outside_ms,
+            "said_ms": d.said_ms,
+            "not_before_ms": d.after_ms,
+            "not_after_ms": d.before_ms,
+        });
+
+        Contradiction::new(
+            format!("clock {node}"),
+            dossier.anchor.ended_ms(),
+            text,
+            evidence,
+        )
+        .of_cause(json!({"node": node}))
+        .each(d.entry.as_str())
+    });
+
+    found.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,5 +252,34 @@ mod tests {
 
         assert_eq!(found(by(600_001), vec![], 0), [Phase::Firm]);
         assert_eq!(found(by(600_000), vec![], 0), []);
+    }
+
+    #[test]
+    fn a_time_outside_the_hubs_word_by_more_than_the_doubt_is_found_at_once() {
+        let doubt = |said_ms, happened| crate::ClockDoubt {
+            entry: "e".into(),
+            node: "trb".into(),
+            said_ms,
+            happened,
+            after_ms: Some(5_000_000),
+            before_ms: 6_000_000,
+        };
+        let found = |said_ms, happened| {
+            let mut d = cohort(passage("P1", json!({}), &[]), vec![], 0);
+            d.clock_doubts = vec![doubt(said_ms, happened)];
+            phases("R20", &d)
+        };
+
+        assert_eq!(found(6_600_001, false), [Phase::Firm], "ahead");
+        assert_eq!(found(6_600_001, true), [Phase::Firm], "in the future");
+        assert_eq!(found(4_399_999, false), [Phase::Firm], "behind");
+        for near in [6_600_000, 4_400_000, 5_500_000] {
+            assert_eq!(found(near, false), [], "{near}");
+        }
+        assert_eq!(found(1, true), [], "a form entered later");
+
+        let mut d = cohort(passage("P1", json!({}), &[]), vec![], 0);
+        d.clock_doubts = vec![doubt(9_000_000, false), doubt(9_500_000, false)];
+        assert_eq!(phases("R20", &d), [Phase::Firm], "one cause, one finding");
     }
 }

@@ -1,0 +1,47 @@
+//! A device that falls silent while others go on is an alarm of its node, by what is durable.
+
+use crate::{
+    door::write::{Target, Write},
+    node::Node,
+    tests::order::{MINUTE, found_country},
+};
+use std::sync::{Arc, atomic::Ordering};
+use wadi_record::Passage;
+
+async fn truck(node: &Node, device: Option<(&str, u64)>) {
+    let draft = Passage::announce("in").plate("11-A-00001", "IQ");
+    let mut write = Write::by("OF-1", "PORT", Target::New(None), draft);
+    if let Some((device, seq)) = device {
+        (write.device, write.device_seq) = (device.into(), seq);
+    }
+    node.write(write).await.unwrap();
+}
+
+async fn alarms(node: &Node) -> String {
+    node.status().await.unwrap().alarms.join("\n")
+}
+
+#[tokio::test]
+async fn a_gate_that_is_silent_while_trucks_go_on_is_an_alarm_and_a_quiet_night_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let trb: &Arc<Node> = &sites[0];
+    for n in 0..20 {
+        truck(trb, Some(("gate-1", n + 1))).await;
+        truck(trb, None).await;
+    }
+
+    country
+        .clock
+        .0
+        .fetch_add(8 * 60 * MINUTE, Ordering::Relaxed);
+    assert!(!alarms(&trb).await.contains("gate-1"), "a quiet night");
+    for _ in 0..60 {
+        truck(trb, None).await;
+    }
+    let told = alarms(&trb).await;
+    assert!(told.contains("device \"gate-1\" gave no reading"), "{told}");
+
+    truck(trb, Some(("gate-1", 21))).await;
+    assert!(!alarms(&trb).await.contains("gate-1"));
+}
