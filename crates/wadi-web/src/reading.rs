@@ -176,12 +176,12 @@ impl ReadRight<'_> {
         let lookout = self.reads_lookout_of(record);
         let mut tally = Tally::of(self.persons, lookout);
         for member in ["fields", "contested"] {
-            tally.take_named(record[member].as_object_mut());
+            tally.take_named(record.get_mut(member).and_then(Value::as_object_mut));
         }
         for member in ["refused_fields", "changed_after"] {
-            tally.take_listed(record[member].as_array_mut());
+            tally.take_listed(record.get_mut(member).and_then(Value::as_array_mut));
         }
-        for event in record["events"].as_array_mut().into_iter().flatten() {
+        for event in listed(record, "events") {
             tally.take_event(event, "data");
         }
 
@@ -196,10 +196,10 @@ impl ReadRight<'_> {
         }
 
         let mut tally = Tally::of(self.persons, self.reads_lookout_of(record));
-        tally.take_named(history["fields"].as_object_mut());
-        for line in history["entries"].as_array_mut().into_iter().flatten() {
-            tally.take_named(line["puts"].as_object_mut());
-            for event in line["events"].as_array_mut().into_iter().flatten() {
+        tally.take_named(history.get_mut("fields").and_then(Value::as_object_mut));
+        for line in listed(history, "entries") {
+            tally.take_named(line.get_mut("puts").and_then(Value::as_object_mut));
+            for event in listed(line, "events") {
                 tally.take_raw_event(event);
             }
         }
@@ -233,7 +233,7 @@ impl ReadRight<'_> {
         if self.persons {
             tally.persons_shown = true;
         } else {
-            if let Some(evidence) = finding["evidence"].as_object_mut() {
+            if let Some(evidence) = finding.get_mut("evidence").and_then(Value::as_object_mut) {
                 evidence.remove("document");
             }
             finding["text"] = "what it says of a traveller is withheld".into();
@@ -268,6 +268,13 @@ impl ReadRight<'_> {
             told["withheld"] = json!(tally.withheld);
         }
     }
+}
+
+/// What stands in a list of an object; nothing where it has no such list. A member that is missing
+/// stays so: it was not asked for.
+fn listed<'v>(object: &'v mut Value, member: &str) -> impl Iterator<Item = &'v mut Value> {
+    let list = object.get_mut(member).and_then(Value::as_array_mut);
+    list.into_iter().flatten()
 }
 
 /// Rules whose findings are about a traveller.

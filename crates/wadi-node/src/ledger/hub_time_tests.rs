@@ -388,7 +388,7 @@ fn hears(site: &mut HubTime, off_s: i64, machine_off_s: i64, until_s: i64) -> Ve
 #[test]
 fn nothing_before_the_papers_is_believed_but_for_the_day_by_which_issuers_differ() {
     let others = Others::default();
-    let mut hear = |time_s| HubTime::default().hear(HUB, time_s, How::Live, &others, now(0, 0));
+    let hear = |time_s| HubTime::default().hear(HUB, time_s, How::Live, &others, now(0, 0));
     assert_eq!(hear(FLOOR_S - DAY_S - 1), TimeVerdict::TooEarly);
     assert_eq!(hear(FLOOR_S - DAY_S), TimeVerdict::Believed);
 }

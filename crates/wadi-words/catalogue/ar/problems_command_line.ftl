@@ -99,3 +99,4 @@ problem-no_output = لم يُذكر موضع الكتابة
     .help = يُذكر ملف أو مجلد بالخيار -o.
 problem-not_a_directory = هذا ليس مجلداً
     .help = يُذكر مجلد.
+problem-not_refused = قُبل ما كان يجب رفضه

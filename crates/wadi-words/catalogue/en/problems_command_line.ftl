@@ -99,3 +99,4 @@ problem-no_output = Nowhere to write to
     .help = Name a file or a directory with -o.
 problem-not_a_directory = It is no directory
     .help = Name a directory.
+problem-not_refused = Taken, though it had to be refused
