@@ -116,6 +116,7 @@ CREATE INDEX findings_list ON findings (severity, at_ms, id, rule, phase, state,
 ",
     "
 -- As SQLite's.
-CREATE FUNCTION hex(BYTEA) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT upper(encode($1, 'hex')) $$;
+CREATE FUNCTION hex(BYTEA) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT upper(encode($1, 'hex')) $$;
 ",
 ];
