@@ -44,7 +44,7 @@ fn terms(n: usize) -> Vec<(String, String)> {
         ("plate".to_string(), format!("KA {}", n / 3)),
         ("container".to_string(), format!("C {}", n / 4 % 400)),
     ];
-    if n % 50 == 0 {
+    if n.is_multiple_of(50) {
         terms.push(("link".into(), id(n + 7).to_string()));
     }
     if n % 50 == 1 {
@@ -66,7 +66,7 @@ fn holds() -> Vec<RecordRow> {
         };
         RecordRow {
             lane: Lane::Hold as u8,
-            open: n / 4 % 2 == 0,
+            open: (n / 4).is_multiple_of(2),
             terms: vec![(term.0.into(), term.1)],
             ..record(records() + n)
         }

@@ -175,7 +175,7 @@ mod tests {
         let mut unkept = Unkept::default();
         let enrolment = enrolled("qam", &qam, &root, 2);
         let proof = forked(&qam);
-        unkept.hand_enrolments(&[enrolment.clone()], &root_key, began);
+        unkept.hand_enrolments(std::slice::from_ref(&enrolment), &root_key, began);
         unkept.hand_enrolments(&[enrolled("qam", &qam, &root, 1)], &root_key, began);
         unkept.hand_proofs(std::slice::from_ref(&proof), &on_disk, began);
         assert_eq!(unkept.lost(&on_disk, began), Again::default(), "on its way");

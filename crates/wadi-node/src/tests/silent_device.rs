@@ -35,13 +35,13 @@ async fn a_gate_that_is_silent_while_trucks_go_on_is_an_alarm_and_a_quiet_night_
         .clock
         .0
         .fetch_add(8 * 60 * MINUTE, Ordering::Relaxed);
-    assert!(!alarms(&trb).await.contains("gate-1"), "a quiet night");
+    assert!(!alarms(trb).await.contains("gate-1"), "a quiet night");
     for _ in 0..60 {
         truck(trb, None).await;
     }
-    let told = alarms(&trb).await;
+    let told = alarms(trb).await;
     assert!(told.contains("device \"gate-1\" gave no reading"), "{told}");
 
     truck(trb, Some(("gate-1", 21))).await;
-    assert!(!alarms(&trb).await.contains("gate-1"));
+    assert!(!alarms(trb).await.contains("gate-1"));
 }
