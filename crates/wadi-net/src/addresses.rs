@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// Whether a socket that listens there sends to this address. One of IPv6 that listens on all
 /// addresses carries IPv4 as well; one of a single address, or of IPv4, its own family alone.
-pub fn can_send(listen: SocketAddr, to: SocketAddr) -> bool {
+fn can_send(listen: SocketAddr, to: SocketAddr) -> bool {
     listen.is_ipv6() == to.is_ipv6() || listen.is_ipv6() && listen.ip().is_unspecified()
 }
 

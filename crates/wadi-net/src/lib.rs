@@ -23,7 +23,7 @@ mod two_way_tests;
 #[cfg(test)]
 mod virtual_time;
 
-pub use addresses::{can_send, unreachable_from};
+pub use addresses::unreachable_from;
 pub use congestion::DelayTarget;
 pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress};
 pub use identity::{Identity, peer_of, serial_of, spki_hash};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::Node;
+use wadi_node::{Node, NodeError};
 
 /// How often the use of a token is written down: more often would be a write for each read.
 const USE_NOTED_MS: i64 = 3_600_000;
@@ -191,17 +191,29 @@ impl Token {
 
         let (node, hash) = (node.clone(), self.hash.clone());
         tokio::spawn(async move {
-            let note = |kept: String| match serde_json::from_str::<Self>(&kept) {
-                Ok(mut token) => {
-                    token.last_used_ms = Some(now_ms);
-                    serde_json::to_string(&token).unwrap_or(kept)
-                }
-                Err(_) => kept,
-            };
-            if let Err(error) = node.tokens().change(&hash, note).await {
+            let note = |token: &mut Self| token.last_used_ms = Some(now_ms);
+            if let Err(error) = Self::change_kept(&node, &hash, note).await {
                 tracing::debug!(%error, "the use of a token was not noted");
             }
         });
+    }
+
+    /// Changes a token as it is kept; one that was revoked meanwhile, or that does not read, stays
+    /// as it is.
+    pub(crate) async fn change_kept(
+        node: &Node,
+        hash: &str,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<(), NodeError> {
+        let rewrite = |kept: String| match serde_json::from_str::<Self>(&kept) {
+            Ok(mut token) => {
+                change(&mut token);
+                serde_json::to_string(&token).unwrap_or(kept)
+            }
+            Err(_) => kept,
+        };
+
+        node.tokens().change(hash, rewrite).await
     }
 
     /// Who speaks, as acts that are signed carry it: the person, else the officer, else the token.

@@ -36,13 +36,8 @@ pub(crate) async fn problems_in_words(request: Request, next: Next) -> Response 
         return answer;
     };
 
-    let mut told = problem.clone().in_words(language).into_response();
-    for (name, value) in answer.headers() {
-        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
-            told.headers_mut().append(name, value.clone());
-        }
-    }
-
+    let problem = problem.clone().in_words(language);
+    let mut told = problem.in_place_of(answer.headers());
     name_language(&mut told, language);
     told
 }

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::rejection::QueryRejection,
-    http::{StatusCode, Uri, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -56,6 +56,19 @@ impl Problem {
             remedy: None,
             code,
         }
+    }
+
+    /// The problem as the answer in place of another one, with what that says in its headers; the
+    /// body's own are its own.
+    pub(crate) fn in_place_of(self, headers: &HeaderMap) -> Response {
+        let mut told = self.into_response();
+        for (name, value) in headers {
+            if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+                told.headers_mut().append(name, value.clone());
+            }
+        }
+
+        told
     }
 
     /// The same in the words of a language. A code that no catalogue has keeps its title.
@@ -155,14 +168,7 @@ pub(crate) async fn every_error_is_a_problem(answer: Response) -> Response {
         detail.unwrap_or(title),
     );
 
-    let mut told = problem.into_response();
-    for (name, value) in &parts.headers {
-        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
-            told.headers_mut().insert(name, value.clone());
-        }
-    }
-
-    told
+    problem.in_place_of(&parts.headers)
 }
 
 pub(crate) async fn not_found(uri: Uri) -> Problem {

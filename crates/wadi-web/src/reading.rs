@@ -377,15 +377,11 @@ impl Token {
 
         let (node, hash) = (node.clone(), self.hash().to_string());
         tokio::spawn(async move {
-            let add = |kept: String| match serde_json::from_str::<Self>(&kept) {
-                Ok(mut token) => {
-                    token.persons_read = token.persons_read.saturating_add(due.persons);
-                    token.lookouts_read = token.lookouts_read.saturating_add(due.lookouts);
-                    serde_json::to_string(&token).unwrap_or(kept)
-                }
-                Err(_) => kept,
+            let add = |token: &mut Self| {
+                token.persons_read = token.persons_read.saturating_add(due.persons);
+                token.lookouts_read = token.lookouts_read.saturating_add(due.lookouts);
             };
-            if let Err(error) = node.tokens().change(&hash, add).await {
+            if let Err(error) = Self::change_kept(&node, &hash, add).await {
                 tracing::warn!(%error, ?due, "reads with a token were not written down");
             }
         });

@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 /// What a control fact came to: its entries, or, of a dry run, what it would change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ControlAnswer {
     /// The entries that were written.
     entries: Option<Vec<String>>,
@@ -21,7 +20,6 @@ pub(crate) struct ControlAnswer {
 /// The policy in force.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct PolicyAnswer {
     /// Its revision; 0 where the hub said none yet.
     revision: u64,
@@ -34,7 +32,6 @@ pub(crate) struct PolicyAnswer {
 /// Officers.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct OfficersAnswer {
     /// Those whom a hub registered.
     officers: Vec<OfficerAnswer>,
@@ -43,7 +40,6 @@ pub(crate) struct OfficersAnswer {
 /// An officer whom a hub registered.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct OfficerAnswer {
     /// The service number.
     officer: String,
@@ -65,7 +61,6 @@ pub(crate) struct OfficerAnswer {
 /// The members of the network.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct MembersAnswer {
     /// Every node that is enrolled.
     members: Vec<MemberAnswer>,
@@ -74,7 +69,6 @@ pub(crate) struct MembersAnswer {
 /// A node that is enrolled.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct MemberAnswer {
     /// Its name.
     node: String,
@@ -99,7 +93,6 @@ pub(crate) struct MemberAnswer {
 /// Tokens.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct TokensAnswer {
     /// The tokens known here, without the tokens themselves.
     tokens: Vec<Token>,
@@ -108,7 +101,6 @@ pub(crate) struct TokensAnswer {
 /// What tokens were shown.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct TokenReadsAnswer {
     /// Each token.
     reads: Vec<TokenReadsLineAnswer>,
@@ -117,7 +109,6 @@ pub(crate) struct TokenReadsAnswer {
 /// How often one token was shown what not everybody reads.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct TokenReadsLineAnswer {
     /// The token's name.
     token: String,
@@ -137,7 +128,6 @@ pub(crate) struct TokenReadsLineAnswer {
 /// A token that was issued.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct IssuedTokenAnswer {
     /// The token: it is shown this once.
     token: String,
@@ -153,7 +143,6 @@ pub(crate) struct IssuedTokenAnswer {
 /// Tokens for releases while dark.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ReleaseTokensAnswer {
     /// Those that end last first.
     release_tokens: Vec<ReleaseTokenAnswer>,
@@ -162,7 +151,6 @@ pub(crate) struct ReleaseTokensAnswer {
 /// A token for a release while dark.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ReleaseTokenAnswer {
     /// Its id.
     token: String,
@@ -186,7 +174,6 @@ pub(crate) struct ReleaseTokenAnswer {
 /// A token for a release that was issued.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct IssuedReleaseTokenAnswer {
     /// Its id.
     token: String,
@@ -197,7 +184,6 @@ pub(crate) struct IssuedReleaseTokenAnswer {
 /// A token that was revoked.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RevokedTokenAnswer {
     /// Its name.
     revoked: String,
@@ -206,7 +192,6 @@ pub(crate) struct RevokedTokenAnswer {
 /// A device whose counter begins anew.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct DeviceAnewAnswer {
     /// The device.
     device: String,

@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 /// A page of findings.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct FindingPageAnswer {
     /// How many there are, whatever the page shows.
     count: u64,
@@ -24,7 +23,6 @@ pub(crate) struct FindingPageAnswer {
 /// How many findings of a rule, a phase and a state.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct FindingCountAnswer {
     /// The rule's code.
     rule: String,
@@ -39,7 +37,6 @@ pub(crate) struct FindingCountAnswer {
 /// A contradiction between records.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct FindingAnswer {
     /// Its id.
     finding: String,
@@ -80,7 +77,6 @@ pub(crate) struct FindingAnswer {
 /// What must be received before a finding is firm.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct FindingWaitsAnswer {
     /// The crossings.
     crossings: Vec<String>,
@@ -91,7 +87,6 @@ pub(crate) struct FindingWaitsAnswer {
 /// How many of the records that share something were looked at.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct DossierCutAnswer {
     /// Those that were.
     taken: u64,
@@ -102,7 +97,6 @@ pub(crate) struct DossierCutAnswer {
 /// What people have made of a finding.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct FindingLifeAnswer {
     /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED.
     state: String,
@@ -123,7 +117,6 @@ pub(crate) struct FindingLifeAnswer {
 /// An act on a finding.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct FindingActAnswer {
     /// The finding.
     finding: String,
@@ -136,7 +129,6 @@ pub(crate) struct FindingActAnswer {
 /// What became of findings that were to be assigned.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct AssignedAnswer {
     /// Those that were.
     assigned: Vec<String>,
@@ -147,7 +139,6 @@ pub(crate) struct AssignedAnswer {
 /// A finding that could not be assigned.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct NotAssignedAnswer {
     /// The finding.
     finding: String,
@@ -160,7 +151,6 @@ pub(crate) struct NotAssignedAnswer {
 /// That something was begun.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RecheckAnswer {
     /// Always `begun`.
     recheck: String,

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 /// A record's history.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct HistoryAnswer {
     /// The record's full id.
     record: String,
@@ -25,7 +24,6 @@ pub(crate) struct HistoryAnswer {
 /// One entry in a record's history.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct HistoryLineAnswer {
     /// The entry.
     entry: String,
@@ -69,7 +67,6 @@ pub(crate) struct HistoryLineAnswer {
 /// Whether an entry counts.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct EntryStandsAnswer {
     /// Whether it does.
     counts: bool,
@@ -84,7 +81,6 @@ pub(crate) struct EntryStandsAnswer {
 /// What the author of a decision could have known.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct KnewAnswer {
     /// Entries of this record that were made by others and that the screen did not show.
     not_shown: Vec<String>,
@@ -97,7 +93,6 @@ pub(crate) struct KnewAnswer {
 /// A hold that concerned a record at a decision.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct KnownHoldAnswer {
     /// The hold.
     hold: String,
@@ -110,7 +105,6 @@ pub(crate) struct KnownHoldAnswer {
 /// One value that was put into a field.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct SettingAnswer {
     /// Text, a whole number, a flag or null.
     value: Value,

@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 /// Resyncs.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ResyncsAnswer {
     /// The newest first.
     resyncs: Vec<ResyncAnswer>,
@@ -19,7 +18,6 @@ pub(crate) struct ResyncsAnswer {
 /// A resync: its plan, how far it has come, and what came of it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ResyncAnswer {
     /// Its id.
     id: String,
@@ -87,7 +85,6 @@ pub(crate) struct ResyncAnswer {
 /// Somebody steered a resync.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ResyncSteeredAnswer {
     /// pause, resume or cancel.
     act: String,
@@ -100,7 +97,6 @@ pub(crate) struct ResyncSteeredAnswer {
 /// One log in a plan.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ResyncLogAnswer {
     /// The log's origin.
     log: String,
@@ -122,7 +118,6 @@ pub(crate) struct ResyncLogAnswer {
 /// How far one run of entries has come.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ResyncProgressAnswer {
     /// The log's origin.
     log: String,
@@ -137,7 +132,6 @@ pub(crate) struct ResyncProgressAnswer {
 /// Whether this node and a peer hold the same.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct VerifyAnswer {
     /// The peer.
     peer: String,
@@ -164,7 +158,6 @@ pub(crate) struct VerifyAnswer {
 /// A bundle that was planned.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct BundleAnswer {
     /// Its id.
     bundle: String,
@@ -190,7 +183,6 @@ pub(crate) struct BundleAnswer {
 /// A log that is not in a bundle.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct LeftOutAnswer {
     /// The log's origin.
     log: String,
@@ -203,7 +195,6 @@ pub(crate) struct LeftOutAnswer {
 /// What became of a part of a bundle.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct BundleTakenAnswer {
     /// The bundle's id.
     bundle: String,
@@ -236,7 +227,6 @@ pub(crate) struct BundleTakenAnswer {
 /// Entries that wait for what lies before them.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct BundleWaitsAnswer {
     /// The log's origin.
     log: String,
@@ -251,7 +241,6 @@ pub(crate) struct BundleWaitsAnswer {
 /// Something that was not taken in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct NotTakenAnswer {
     /// What.
     subject: String,
@@ -262,7 +251,6 @@ pub(crate) struct NotTakenAnswer {
 /// A receipt: what a node holds.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ReceiptAnswer {
     /// Always wadi.receipt/v1.
     format: String,
@@ -284,7 +272,6 @@ pub(crate) struct ReceiptAnswer {
 /// A checkpoint and a cosignature over it, both encoded, in hexadecimal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct WitnessAnswer {
     /// The checkpoint.
     checkpoint: String,
@@ -295,7 +282,6 @@ pub(crate) struct WitnessAnswer {
 /// A node that made a receipt, or for which it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct PartyAnswer {
     /// Its id.
     node: String,
@@ -306,7 +292,6 @@ pub(crate) struct PartyAnswer {
 /// A log as it is held.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct HeldLogAnswer {
     /// The log's origin.
     log: String,
@@ -319,7 +304,6 @@ pub(crate) struct HeldLogAnswer {
 /// The logs that a node holds.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct LogsAnswer {
     /// The node's name.
     node: String,
@@ -332,7 +316,6 @@ pub(crate) struct LogsAnswer {
 /// A page of records in the order of their ids.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ComparePageAnswer {
     /// The records.
     records: Vec<CompareLineAnswer>,
@@ -341,7 +324,6 @@ pub(crate) struct ComparePageAnswer {
 /// What a record comes to here.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct CompareLineAnswer {
     /// The full id.
     record: String,
@@ -364,7 +346,6 @@ pub(crate) struct CompareLineAnswer {
 /// One record as every holder of its entries has it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct CompareRecordAnswer {
     /// The record.
     record: RecordAnswer,
@@ -375,7 +356,6 @@ pub(crate) struct CompareRecordAnswer {
 /// The root of a log's first entries.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct LogRootAnswer {
     /// The log's origin.
     log: String,

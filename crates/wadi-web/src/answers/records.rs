@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 /// A page of records.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RecordPageAnswer {
     /// The records.
     records: Vec<RecordAnswer>,
@@ -21,7 +20,6 @@ pub(crate) struct RecordPageAnswer {
 /// A record as it stands. A list that asks for some members alone leaves out the others.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RecordAnswer {
     /// The id for people, as TRB-P-1NAZ630PAYKST.
     id: Option<String>,
@@ -82,7 +80,6 @@ pub(crate) struct RecordAnswer {
 /// is not told here.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct DetentionAnswer {
     /// The hold's id for people.
     hold: String,
@@ -107,7 +104,6 @@ pub(crate) struct DetentionAnswer {
 /// How a hold was placed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct PlacementAnswer {
     /// The event that placed it.
     id: String,
@@ -132,7 +128,6 @@ pub(crate) struct PlacementAnswer {
 /// What ended a hold.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct HoldEndAnswer {
     /// The event.
     id: String,
@@ -151,7 +146,6 @@ pub(crate) struct HoldEndAnswer {
 /// An event that lacks what it rests on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct UnfoundedAnswer {
     /// The event.
     id: String,
@@ -162,7 +156,6 @@ pub(crate) struct UnfoundedAnswer {
 /// A value with who set it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ClaimAnswer {
     /// Text, a whole number, a flag or null.
     value: Value,
@@ -180,7 +173,6 @@ pub(crate) struct ClaimAnswer {
 /// A value that was put without the right to.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RefusedFieldAnswer {
     /// The field.
     field: String,
@@ -204,7 +196,6 @@ pub(crate) struct RefusedFieldAnswer {
 /// A value that was changed after something rested on it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ChangedAfterAnswer {
     /// The field.
     field: String,
@@ -232,7 +223,6 @@ pub(crate) struct ChangedAfterAnswer {
 /// Why something does not count.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RefusalReasonAnswer {
     /// The stable code.
     code: String,
@@ -243,7 +233,6 @@ pub(crate) struct RefusalReasonAnswer {
 /// An event of a record.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RecordEventAnswer {
     /// Its id.
     id: String,
@@ -285,7 +274,6 @@ pub(crate) struct RecordEventAnswer {
 /// An entry that does not count.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RefusedEntryAnswer {
     /// The entry.
     entry: String,
@@ -298,7 +286,6 @@ pub(crate) struct RefusedEntryAnswer {
 /// An entry that waits.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct WaitingEntryAnswer {
     /// The entry.
     entry: String,
@@ -310,7 +297,6 @@ pub(crate) struct WaitingEntryAnswer {
 /// An entry whose author's clock stood before that of what it is based on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct TimeReversalAnswer {
     /// The entry.
     entry: String,
@@ -323,7 +309,6 @@ pub(crate) struct TimeReversalAnswer {
 /// What a write came to.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct WrittenAnswer {
     /// The record's id for people.
     id: String,
@@ -348,7 +333,6 @@ pub(crate) struct WrittenAnswer {
 /// What became of an import.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ImportAnswer {
     /// Lines that were written.
     written: u64,
@@ -363,7 +347,6 @@ pub(crate) struct ImportAnswer {
 /// What became of one line.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
-#[allow(dead_code)]
 pub(crate) enum ImportLineAnswer {
     /// It was not taken.
     Bad(BadLineAnswer),
@@ -374,7 +357,6 @@ pub(crate) enum ImportLineAnswer {
 /// A line that was not taken.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct BadLineAnswer {
     /// Its number, from 1.
     line: u64,
@@ -387,7 +369,6 @@ pub(crate) struct BadLineAnswer {
 /// A line that was written.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct WrittenLineAnswer {
     /// Its number, from 1.
     line: u64,

@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 /// How a node and its peers stand.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct SitesAnswer {
     /// The node's name.
     node: String,
@@ -69,7 +68,6 @@ pub(crate) struct SitesAnswer {
 /// What is given up for want of room on the disk.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct DegradedAnswer {
     /// How far it has come.
     level: String,
@@ -84,7 +82,6 @@ pub(crate) struct DegradedAnswer {
 /// How far everything held was read through, and what was found.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ScrubAnswer {
     /// Whether it is under way.
     running: bool,
@@ -111,7 +108,6 @@ pub(crate) struct ScrubAnswer {
 /// What is held of a lane of a crossing.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ScopeAnswer {
     /// The lane.
     lane: String,
@@ -132,7 +128,6 @@ pub(crate) struct ScopeAnswer {
 /// How a peer stands.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct PeerAnswer {
     /// Its name.
     node: String,
@@ -160,7 +155,6 @@ pub(crate) struct PeerAnswer {
 /// Something that asks for somebody at another node.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct PeerAlarmAnswer {
     /// What it is about.
     about: String,
@@ -173,7 +167,6 @@ pub(crate) struct PeerAlarmAnswer {
 /// Something that was refused.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct LastRefusedAnswer {
     /// What was.
     subject: String,
@@ -190,7 +183,6 @@ pub(crate) struct LastRefusedAnswer {
 /// Refusals.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RefusalsAnswer {
     /// The newest first.
     refusals: Vec<RefusalLineAnswer>,
@@ -199,7 +191,6 @@ pub(crate) struct RefusalsAnswer {
 /// Something that was refused, and whose it was.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct RefusalLineAnswer {
     /// What was.
     subject: String,
@@ -218,7 +209,6 @@ pub(crate) struct RefusalLineAnswer {
 /// Entries in quarantine.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct QuarantineAnswer {
     /// The entries.
     entries: Vec<QuarantinedAnswer>,
@@ -230,7 +220,6 @@ pub(crate) struct QuarantineAnswer {
 /// An entry that does not count.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct QuarantinedAnswer {
     /// The entry.
     entry: String,
@@ -259,7 +248,6 @@ pub(crate) struct QuarantinedAnswer {
 /// That the process answers.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct HealthAnswer {
     /// ok or degraded.
     status: String,
@@ -274,7 +262,6 @@ pub(crate) struct HealthAnswer {
 /// That the node can work.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct ReadyAnswer {
     /// Always `ready`.
     status: String,

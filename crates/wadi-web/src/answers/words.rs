@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 /// Every text that people read, in one language.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct WordsAnswer {
     /// The language, as BCP 47 has it.
     #[schema(example = "ar")]
@@ -22,7 +21,6 @@ pub(crate) struct WordsAnswer {
 /// What is said of a code.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(crate) struct WordAnswer {
     /// What it is called.
     title: String,
