@@ -3,6 +3,18 @@
 use crate::Site;
 use serde_json::{Value, json};
 use std::time::Duration;
+use ureq::{Body, http::Response};
+
+/// What an answer says; a problem is the error.
+fn answer_of(mut response: Response<Body>) -> Result<Value, Value> {
+    let text = response.body_mut().read_to_string().unwrap_or_default();
+    let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
+
+    match response.status().is_success() {
+        true => Ok(value),
+        false => Err(value),
+    }
+}
 
 impl Site {
     /// Status and body of a request as the operator. Text goes to imports as it is.
@@ -23,19 +35,13 @@ impl Site {
             .timeout_global(Some(Duration::from_secs(20)))
             .build()
             .into();
-        let mut response = agent
+        let response = agent
             .post(format!("{}{path}", self.url()))
             .header("authorization", format!("Bearer {}", self.token()))
             .header("content-type", "application/octet-stream")
             .send(bytes)
             .expect("an answer");
-        let text = response.body_mut().read_to_string().unwrap_or_default();
-        let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
-
-        match response.status().is_success() {
-            true => Ok(value),
-            false => Err(value),
-        }
+        answer_of(response)
     }
 
     /// GET under another token; a problem is the error.
@@ -44,18 +50,12 @@ impl Site {
             .http_status_as_error(false)
             .build()
             .into();
-        let mut response = agent
+        let response = agent
             .get(format!("http://{}{path}", self.http))
             .header("authorization", format!("Bearer {token}"))
             .call()
             .map_err(|e| json!({"code": e.to_string()}))?;
-        let text = response.body_mut().read_to_string().unwrap_or_default();
-        let value = serde_json::from_str(&text).unwrap_or(json!({"text": text}));
-
-        match response.status().is_success() {
-            true => Ok(value),
-            false => Err(value),
-        }
+        answer_of(response)
     }
 
     /// A request under another token, with a key that makes it one write however often it is sent.

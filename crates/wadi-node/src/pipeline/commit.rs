@@ -91,6 +91,7 @@ impl Commit {
             touched: Touched::default(),
             retry: BTreeSet::new(),
             later: BTreeSet::new(),
+
             verdicts_moved: false,
             grown: BTreeMap::new(),
             events: Vec::new(),
@@ -99,6 +100,7 @@ impl Commit {
             branched: BTreeSet::new(),
             forked: BTreeSet::new(),
             reload: false,
+
             broken: None,
             refresh: false,
             suspects: Vec::new(),
